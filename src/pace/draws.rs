@@ -1,0 +1,135 @@
+//! Random numbers that do not depend on who asks: the k-th draw of an operation is the same on any worker.
+//!
+//! Philox4x32-10 (Salmon, Moraes, Dror and Shaw, *Parallel random numbers: as easy as 1, 2, 3*, SC 2011) is a function of a key
+//! and a counter. The key is the seed; the counter is the operation (64 bits), the ordinal (48 bits) and a block number
+//! (16 bits). It is part of the interface: the same seed draws the same delays in every version.
+
+use std::convert::Infallible;
+
+use rand::TryRng;
+
+const MULTIPLIERS: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
+const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
+const ROUNDS: usize = 10;
+
+/// Where all draws of a server begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draws {
+    seed: u64,
+}
+
+/// The random numbers of one call.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    key: [u32; 2],
+    counter: [u32; 4],
+    block: [u32; 4],
+    used: usize,
+}
+
+impl Draws {
+    /// The draws of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// The random numbers of an operation's `ordinal`-th call.
+    pub fn at(&self, operation: u64, ordinal: u64) -> Stream {
+        let low = |number: u64| number as u32;
+        Stream {
+            key: [low(self.seed), low(self.seed >> 32)],
+            // the upper 16 bits of the ordinal share a word with the block number
+            counter: [(low(ordinal >> 32) & 0xffff) << 16, low(ordinal), low(operation), low(operation >> 32)],
+            block: [0; 4],
+            used: 4,
+        }
+    }
+}
+
+impl Stream {
+    fn next(&mut self) -> u32 {
+        if self.used == self.block.len() {
+            self.block = philox(self.counter, self.key);
+            // the block number wraps within its own 16 bits
+            self.counter[0] = (self.counter[0] & 0xffff_0000) | (self.counter[0].wrapping_add(1) & 0xffff);
+            self.used = 0;
+        }
+        self.used += 1;
+        self.block[self.used - 1]
+    }
+}
+
+impl TryRng for Stream {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.next())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(u64::from(self.next()) | u64::from(self.next()) << 32)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(4) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    for _ in 0..ROUNDS {
+        let wide = |multiplier: u32, word: u32| u64::from(multiplier) * u64::from(word);
+        let (one, other) = (wide(MULTIPLIERS[0], counter[0]), wide(MULTIPLIERS[1], counter[2]));
+        counter = [
+            (other >> 32) as u32 ^ counter[1] ^ key[0],
+            other as u32,
+            (one >> 32) as u32 ^ counter[3] ^ key[1],
+            one as u32,
+        ];
+        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+    }
+    counter
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt as _;
+
+    use super::*;
+
+    /// The known answers that the authors publish with their library (Random123, `kat_vectors`).
+    #[test]
+    fn the_known_answers_are_met() {
+        for (counter, key, expected) in [
+            ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+            ([u32::MAX; 4], [u32::MAX; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
+            (
+                [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
+                [0xa409_3822, 0x299f_31d0],
+                [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1],
+            ),
+        ] {
+            assert_eq!(philox(counter, key), expected);
+        }
+    }
+
+    #[test]
+    fn a_draw_depends_on_seed_operation_and_ordinal_alone() {
+        let draw = |seed, operation, ordinal| Draws::new(seed).at(operation, ordinal).random::<u64>();
+        assert_eq!(draw(1, 2, 3), draw(1, 2, 3));
+        for other in [draw(2, 2, 3), draw(1, 3, 3), draw(1, 2, 4), draw(1, 2, 3 + (1 << 32)), draw(1, 2 + (1 << 40), 3)]
+        {
+            assert_ne!(draw(1, 2, 3), other);
+        }
+    }
+
+    #[test]
+    fn ordinals_are_as_good_as_one_long_stream() {
+        let draws = Draws::new(42);
+        let mean = (0..100_000).map(|k| draws.at(9, k).random::<f64>()).sum::<f64>() / 100_000.0;
+        // six standard errors
+        assert!((mean - 0.5).abs() < 6.0 * (1.0 / 12f64 / 1e5).sqrt(), "{mean}");
+    }
+}
