@@ -1,0 +1,315 @@
+//! A call, as it arrived: method, raw url, headers, whole body, and when.
+//!
+//! Nothing is decoded until a candidate stub asks for it, and then once: query, cookies, form, text and JSON
+//! are kept beside the bytes they come from.
+
+use std::borrow::Cow;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+/// The scheme a call came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Plain TCP.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Scheme {
+    /// The scheme as it stands in a url.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The port that a url of this scheme means when it names none.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// The two ends of the connection that a call came by.
+#[derive(Clone, Copy, Debug)]
+pub struct Peers {
+    /// Whether TLS was spoken.
+    pub scheme: Scheme,
+    /// The client's address.
+    pub remote: SocketAddr,
+    /// Our own address.
+    pub local: SocketAddr,
+}
+
+/// One request, whole.
+#[derive(Debug)]
+pub struct Call {
+    /// The method, as sent.
+    pub method: Method,
+    /// The request target, undecoded.
+    pub uri: Uri,
+    /// HTTP version.
+    pub version: Version,
+    /// The headers, as sent.
+    pub headers: HeaderMap,
+    /// The body, as sent (it may be gzip: see [`Call::body`]).
+    pub raw_body: Bytes,
+    /// Both ends of the connection.
+    pub peers: Peers,
+    /// The later of the last request byte read and the last byte of the previous answer written.
+    pub arrival: Instant,
+    body_limit: usize,
+    decoded: Decoded,
+}
+
+/// What has been decoded so far.
+#[derive(Debug, Default)]
+struct Decoded {
+    query: OnceLock<Pairs>,
+    form: OnceLock<Pairs>,
+    cookies: OnceLock<Pairs>,
+    body: OnceLock<Bytes>,
+    text: OnceLock<Option<String>>,
+    json: OnceLock<Option<Value>>,
+    json_digest: OnceLock<Option<u64>>,
+}
+
+/// Names and values in the order they came, decoded.
+pub type Pairs = Vec<(String, String)>;
+
+impl Call {
+    /// A call from the parts that the HTTP library read. `body_limit` also bounds what a gzip body unpacks to.
+    pub fn new(
+        parts: http::request::Parts,
+        raw_body: Bytes,
+        peers: Peers,
+        arrival: Instant,
+        body_limit: usize,
+    ) -> Self {
+        Self {
+            method: parts.method,
+            uri: parts.uri,
+            version: parts.version,
+            headers: parts.headers,
+            raw_body,
+            peers,
+            arrival,
+            body_limit,
+            decoded: Decoded::default(),
+        }
+    }
+
+    /// Path and query as sent, undecoded. A bare `?` at the end is not part of it.
+    pub fn url(&self) -> &str {
+        let url = self.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        url.strip_suffix('?').unwrap_or(url)
+    }
+
+    /// The path as sent, undecoded.
+    pub fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The host that the client named, without the port: the absolute url's, else the Host header's.
+    pub fn host(&self) -> Cow<'_, str> {
+        match self.authority() {
+            Some(authority) => Cow::Borrowed(split_port(authority).0),
+            None => Cow::Owned(self.peers.local.ip().to_string()),
+        }
+    }
+
+    /// The port that the client named, else its scheme's default.
+    pub fn port(&self) -> u16 {
+        match self.authority() {
+            Some(authority) => split_port(authority).1.unwrap_or(self.peers.scheme.default_port()),
+            None => self.peers.local.port(),
+        }
+    }
+
+    /// Host and port as the client named them.
+    pub fn authority(&self) -> Option<&str> {
+        self.uri
+            .authority()
+            .map(http::uri::Authority::as_str)
+            .or_else(|| self.headers.get(HOST).and_then(|value| value.to_str().ok()))
+    }
+
+    /// The first X-Forwarded-For address if there is one, else the peer's.
+    pub fn client_ip(&self) -> Cow<'_, str> {
+        match self.headers.get("x-forwarded-for") {
+            Some(value) => match header_text(value) {
+                Cow::Borrowed(text) => Cow::Borrowed(text.split(',').next().unwrap_or(text).trim()),
+                Cow::Owned(text) => Cow::Owned(text.split(',').next().unwrap_or(&text).trim().to_owned()),
+            },
+            None => Cow::Owned(self.peers.remote.ip().to_string()),
+        }
+    }
+
+    /// The values of a header, a line each; comma lists are not split.
+    pub fn header(&self, name: &HeaderName) -> impl Iterator<Item = Cow<'_, str>> {
+        self.headers.get_all(name).iter().map(header_text)
+    }
+
+    /// User name and password of the Authorization header, still in base64, if its scheme is Basic.
+    pub fn basic_credentials(&self) -> Option<&str> {
+        let value = self.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, credentials) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("basic").then(|| credentials.trim())
+    }
+
+    /// Query parameters, decoded. `a` without `=` has the value "".
+    pub fn query(&self) -> &Pairs {
+        self.decoded.query.get_or_init(|| url_encoded(self.uri.query().unwrap_or_default()))
+    }
+
+    /// Form parameters, decoded; none unless the Content-Type says that the body is a form.
+    pub fn form(&self) -> &Pairs {
+        self.decoded.form.get_or_init(|| {
+            let is_form = self
+                .header(&CONTENT_TYPE)
+                .any(|value| value.to_ascii_lowercase().contains("application/x-www-form-urlencoded"));
+            match self.text() {
+                Some(text) if is_form => url_encoded(text),
+                _ => Vec::new(),
+            }
+        })
+    }
+
+    /// Cookies of all Cookie headers.
+    pub fn cookies(&self) -> &Pairs {
+        self.decoded.cookies.get_or_init(|| {
+            let mut pairs = Vec::new();
+            for line in self.header(&COOKIE) {
+                for pair in line.split(';') {
+                    if let Some((name, value)) = pair.split_once('=') {
+                        let value = value.trim();
+                        let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
+                        pairs.push((name.trim().to_owned(), value.to_owned()));
+                    }
+                }
+            }
+            pairs
+        })
+    }
+
+    /// The body's bytes, unzipped if it came as gzip (by its Content-Encoding or by its first two bytes).
+    pub fn body(&self) -> &Bytes {
+        let zipped = self.raw_body.starts_with(&[0x1f, 0x8b])
+            || (!self.raw_body.is_empty() && self.header(&CONTENT_ENCODING).any(|value| value.contains("gzip")));
+        if !zipped {
+            return &self.raw_body;
+        }
+        self.decoded.body.get_or_init(|| {
+            let mut unpacked = Vec::new();
+            let mut reader = flate2::read::MultiGzDecoder::new(&self.raw_body[..]).take(self.body_limit as u64);
+            match reader.read_to_end(&mut unpacked) {
+                Ok(_) => Bytes::from(unpacked),
+                Err(_) => self.raw_body.clone(),
+            }
+        })
+    }
+
+    /// The body as text in the charset of its Content-Type, else UTF-8; `None` if it is empty.
+    pub fn text(&self) -> Option<&str> {
+        let body = self.body();
+        if body.is_empty() {
+            return None;
+        }
+        let text = self.decoded.text.get_or_init(|| match self.charset().decode(body) {
+            // already UTF-8: read it from the body's own bytes
+            (Cow::Borrowed(_), encoding, false) if encoding == encoding_rs::UTF_8 && !has_bom(body) => None,
+            (text, _, _) => Some(text.into_owned()),
+        });
+        match text {
+            Some(text) => Some(text),
+            None => std::str::from_utf8(body).ok(),
+        }
+    }
+
+    /// The body as JSON; `None` if it is empty or is not JSON.
+    pub fn json(&self) -> Option<&Value> {
+        self.decoded.json.get_or_init(|| serde_json::from_str(self.text()?).ok()).as_ref()
+    }
+
+    /// `digest` of the body's JSON, computed once a call.
+    pub(crate) fn json_digest(&self, digest: impl FnOnce(&Value) -> u64) -> Option<u64> {
+        *self.decoded.json_digest.get_or_init(|| self.json().map(digest))
+    }
+
+    fn charset(&self) -> &'static encoding_rs::Encoding {
+        self.headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').skip(1).find_map(|p| p.trim().strip_prefix("charset=")))
+            .and_then(|label| encoding_rs::Encoding::for_label(label.trim_matches('"').as_bytes()))
+            .unwrap_or(encoding_rs::UTF_8)
+    }
+}
+
+/// A header's value as text: UTF-8 where it is, else one character a byte (ISO 8859-1).
+pub fn header_text(value: &HeaderValue) -> Cow<'_, str> {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(value.as_bytes().iter().map(|&byte| char::from(byte)).collect()),
+    }
+}
+
+fn has_bom(body: &[u8]) -> bool {
+    body.starts_with(&[0xef, 0xbb, 0xbf])
+}
+
+/// `name:port` in its parts; an IPv6 address keeps its brackets out.
+fn split_port(authority: &str) -> (&str, Option<u16>) {
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if let Some((host, rest)) = authority.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        return (host, rest.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
+    match authority.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()),
+        None => (authority, None),
+    }
+}
+
+/// `a=1&b=2` in its decoded parts.
+fn url_encoded(text: &str) -> Pairs {
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (url_decode(name), if is_offset_date_time(value) { percent_decode(value) } else { url_decode(value) })
+        })
+        .collect()
+}
+
+fn url_decode(text: &str) -> String {
+    percent_decode(&text.replace('+', " "))
+}
+
+fn percent_decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// `2026-01-02T03:04:05+02:00`: the `+` of an offset is no space.
+fn is_offset_date_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() >= 22
+        && bytes[4] == b'-'
+        && bytes[7] == b'-'
+        && bytes[10] == b'T'
+        && bytes[13] == b':'
+        && bytes[bytes.len() - 6] == b'+'
+        && bytes[bytes.len() - 3] == b':'
+        && bytes[..4].iter().all(u8::is_ascii_digit)
+}

@@ -1,0 +1,126 @@
+//! From a call to the few stubs that it could match, without looking at the others.
+//!
+//! Each stub stands in exactly one posting list: that of its exact url, of its exact path, of a node in a trie of path
+//! segments (templates, and the literal prefixes of patterns), or of the rest. A list longer than [`LONG`] is split by
+//! an equality that many of its stubs ask for: method, header, query parameter, cookie, credentials, body.
+//! The lists that a call reaches are merged by rank and verified; the first that holds is the one a scan would find.
+
+mod posting;
+mod trie;
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use self::posting::Posting;
+use self::trie::Trie;
+use super::text::Tally;
+use super::url::UrlRule;
+use super::{Rank, RequestPattern};
+use crate::call::Call;
+
+/// Beyond this many candidates, another look-up is cheaper than trying them all.
+const LONG: usize = 16;
+
+/// The lists that a call reaches, each in rank order.
+type Lists<'i> = SmallVec<[&'i [u32]; 8]>;
+
+/// A value with its pattern, at its place among all.
+#[derive(Debug)]
+pub struct Entry<T> {
+    /// Its place.
+    pub rank: Rank,
+    /// What it is.
+    pub value: T,
+}
+
+/// Many patterns, compiled into a few look-ups.
+#[derive(Debug)]
+pub struct Index<T> {
+    /// By rank, so that a slot's number is its place.
+    entries: Vec<Entry<T>>,
+    urls: HashMap<Box<str>, Posting>,
+    paths: HashMap<Box<str>, Posting>,
+    trie: Trie,
+    rest: Posting,
+}
+
+impl<T> Default for Index<T> {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            urls: HashMap::new(),
+            paths: HashMap::new(),
+            trie: Trie::default(),
+            rest: Posting::default(),
+        }
+    }
+}
+
+impl<T: AsRef<RequestPattern>> Index<T> {
+    /// Compiles the entries, given in any order.
+    pub fn new(mut entries: Vec<Entry<T>>) -> Self {
+        entries.sort_by_key(|entry| entry.rank);
+        let mut urls: HashMap<Box<str>, Vec<u32>> = HashMap::new();
+        let mut paths: HashMap<Box<str>, Vec<u32>> = HashMap::new();
+        let mut trie = trie::Builder::default();
+        let mut rest = Vec::new();
+        for (slot, entry) in entries.iter().enumerate() {
+            let slot = slot as u32;
+            match entry.value.as_ref().url() {
+                UrlRule::Any => rest.push(slot),
+                UrlRule::Url(url) => urls.entry(url.as_str().into()).or_default().push(slot),
+                UrlRule::Path(path) => paths.entry(path.as_str().into()).or_default().push(slot),
+                UrlRule::PathTemplate(template) => trie.add_template(template.segments(), slot),
+                UrlRule::PathPattern(pattern) | UrlRule::UrlPattern(pattern) => {
+                    trie.add_prefix(pattern.literal_prefix(), slot);
+                }
+            }
+        }
+        let features = |slot: u32| posting::features(entries[slot as usize].value.as_ref());
+        let compile = |slots: Vec<u32>| Posting::new(slots, &features);
+        let compile_all = |lists: HashMap<Box<str>, Vec<u32>>| {
+            lists.into_iter().map(|(key, slots)| (key, compile(slots))).collect::<HashMap<_, _>>()
+        };
+        let (urls, paths, trie, rest) = (compile_all(urls), compile_all(paths), trie.compile(&compile), compile(rest));
+        Self { entries, urls, paths, trie, rest }
+    }
+
+    /// The first by rank whose pattern matches and that `accept` takes.
+    pub fn find(&self, call: &Call, tally: &Tally, mut accept: impl FnMut(&Entry<T>) -> bool) -> Option<&Entry<T>> {
+        let mut lists = Lists::new();
+        if let Some(posting) = self.urls.get(call.url()) {
+            posting.lists(call, &mut lists);
+        }
+        if let Some(posting) = self.paths.get(call.path()) {
+            posting.lists(call, &mut lists);
+        }
+        self.trie.lists(call, &mut lists);
+        self.rest.lists(call, &mut lists);
+        while let Some(slot) = next_slot(&mut lists) {
+            let entry = &self.entries[slot as usize];
+            if entry.value.as_ref().matches(call, tally) && accept(entry) {
+                return Some(entry);
+            }
+        }
+        None
+    }
+
+    /// All entries, by rank.
+    pub fn entries(&self) -> &[Entry<T>] {
+        &self.entries
+    }
+}
+
+/// Takes the lowest slot of all the lists.
+fn next_slot(lists: &mut Lists<'_>) -> Option<u32> {
+    let (place, &slot) = lists
+        .iter()
+        .enumerate()
+        .filter_map(|(place, list)| list.first().map(|slot| (place, slot)))
+        .min_by_key(|(_, slot)| **slot)?;
+    lists[place] = &lists[place][1..];
+    Some(slot)
+}
+
+#[cfg(test)]
+mod tests;

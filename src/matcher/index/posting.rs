@@ -1,0 +1,192 @@
+//! A posting list, split by the equalities that its stubs ask for until what is left is short.
+
+use hashbrown::{DefaultHashBuilder, HashMap};
+use std::hash::BuildHasher;
+
+use super::{LONG, Lists};
+use crate::call::Call;
+use crate::matcher::fields::{FieldName, FieldRule};
+use crate::matcher::{Clause, MethodRule, RequestPattern, TextMatcher, json};
+
+/// Stubs that a call may match, by slot.
+#[derive(Debug)]
+pub(super) enum Posting {
+    /// Short enough to try them all, in rank order.
+    List(Box<[u32]>),
+    /// Split by what a part of the call is.
+    Split(Box<Split>),
+}
+
+/// The stubs that ask for one value of a feature each, and those that do not ask.
+#[derive(Debug)]
+pub(super) struct Split {
+    feature: Feature,
+    hasher: DefaultHashBuilder,
+    groups: HashMap<u64, Posting>,
+    others: Posting,
+}
+
+/// A part of a call that a stub may ask to be equal to something.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Feature {
+    Credentials,
+    Field(FieldName),
+    JsonBody,
+    Method,
+    TextBody,
+}
+
+/// What a feature must be equal to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Wanted {
+    Digest(u64),
+    Text(String),
+}
+
+/// The equalities that a pattern asks for.
+pub(super) fn features(pattern: &RequestPattern) -> Vec<(Feature, Wanted)> {
+    let text = |text: &str| Wanted::Text(text.to_owned());
+    pattern
+        .clauses()
+        .iter()
+        .filter_map(|clause| match clause {
+            Clause::BasicAuth(credentials) => Some((Feature::Credentials, text(credentials))),
+            Clause::Body(TextMatcher::EqualToJson(expected)) => {
+                expected.digest().map(|digest| (Feature::JsonBody, Wanted::Digest(digest)))
+            }
+            Clause::Body(rule) => rule.exact_text().map(|exact| (Feature::TextBody, text(exact))),
+            Clause::Field(field) => match &field.rule {
+                FieldRule::One(rule) => {
+                    rule.exact_text().map(|exact| (Feature::Field(field.name.clone()), text(exact)))
+                }
+                FieldRule::HasExactly(_) | FieldRule::Includes(_) => None,
+            },
+            Clause::Method(MethodRule::Is(method)) => Some((Feature::Method, text(method))),
+            _ => None,
+        })
+        .collect()
+}
+
+impl Default for Posting {
+    fn default() -> Self {
+        Self::List(Box::default())
+    }
+}
+
+impl Posting {
+    pub(super) fn new(slots: Vec<u32>, features: &impl Fn(u32) -> Vec<(Feature, Wanted)>) -> Self {
+        if slots.len() <= LONG {
+            return Self::List(slots.into());
+        }
+        let wanted = slots.into_iter().map(|slot| (slot, features(slot))).collect();
+        Self::split(wanted)
+    }
+
+    /// Adds the lists that the call reaches.
+    pub(super) fn lists<'i>(&'i self, call: &Call, lists: &mut Lists<'i>) {
+        match self {
+            Self::List(list) if list.is_empty() => {}
+            Self::List(list) => lists.push(list),
+            Self::Split(split) => {
+                split.groups_of(call, |group| group.lists(call, lists));
+                split.others.lists(call, lists);
+            }
+        }
+    }
+
+    /// Splits by the feature that leaves the fewest candidates, and again what is still long.
+    fn split(mut slots: Vec<(u32, Vec<(Feature, Wanted)>)>) -> Self {
+        let feature = if slots.len() <= LONG { None } else { most_selective(&slots) };
+        let Some(feature) = feature else {
+            return Self::List(slots.into_iter().map(|(slot, _)| slot).collect());
+        };
+        let hasher = DefaultHashBuilder::default();
+        let mut groups: HashMap<u64, Vec<_>> = HashMap::new();
+        let mut others = Vec::new();
+        for (slot, mut features) in slots.drain(..) {
+            match features.iter().position(|(asked, _)| *asked == feature) {
+                Some(place) => {
+                    let (_, wanted) = features.swap_remove(place);
+                    // a second equality on the same feature is left to verification
+                    features.retain(|(asked, _)| *asked != feature);
+                    groups.entry(wanted.key(&hasher)).or_default().push((slot, features));
+                }
+                None => others.push((slot, features)),
+            }
+        }
+        Self::Split(Box::new(Split {
+            feature,
+            hasher,
+            groups: groups.into_iter().map(|(key, slots)| (key, Self::split(slots))).collect(),
+            others: Self::split(others),
+        }))
+    }
+}
+
+impl Split {
+    fn groups_of<'i>(&'i self, call: &Call, mut reached: impl FnMut(&'i Posting)) {
+        let mut look_up = |key: u64| {
+            if let Some(group) = self.groups.get(&key) {
+                reached(group);
+            }
+        };
+        match &self.feature {
+            Feature::Credentials => {
+                if let Some(credentials) = call.basic_credentials() {
+                    look_up(self.hasher.hash_one(credentials));
+                }
+            }
+            Feature::Field(name) => {
+                // a header sent twice with one value reaches its group once
+                let mut seen: smallvec::SmallVec<[u64; 4]> = smallvec::SmallVec::new();
+                name.any_value(call, |value| {
+                    let key = self.hasher.hash_one(value);
+                    if !seen.contains(&key) {
+                        seen.push(key);
+                        look_up(key);
+                    }
+                    false
+                });
+            }
+            Feature::JsonBody => {
+                if let Some(digest) = call.json_digest(json::digest) {
+                    look_up(digest);
+                }
+            }
+            Feature::Method => look_up(self.hasher.hash_one(call.method.as_str())),
+            Feature::TextBody => {
+                if let Some(text) = call.text() {
+                    look_up(self.hasher.hash_one(text));
+                }
+            }
+        }
+    }
+}
+
+impl Wanted {
+    fn key(&self, hasher: &DefaultHashBuilder) -> u64 {
+        match self {
+            Self::Digest(digest) => *digest,
+            Self::Text(text) => hasher.hash_one(text.as_str()),
+        }
+    }
+}
+
+/// The feature by which a call is left with the fewest candidates, if any spares it a quarter of them.
+fn most_selective(slots: &[(u32, Vec<(Feature, Wanted)>)]) -> Option<Feature> {
+    let mut asked: HashMap<&Feature, HashMap<&Wanted, usize>> = HashMap::new();
+    for (_, features) in slots {
+        for (feature, wanted) in features {
+            *asked.entry(feature).or_default().entry(wanted).or_default() += 1;
+        }
+    }
+    let left = |values: &HashMap<&Wanted, usize>| {
+        let asking: usize = values.values().sum();
+        (slots.len() - asking.min(slots.len())) + asking.div_ceil(values.len().max(1))
+    };
+    let (feature, left) = asked
+        .iter()
+        .map(|(feature, values)| (*feature, left(values)))
+        .min_by(|(one, a), (other, b)| a.cmp(b).then_with(|| format!("{one:?}").cmp(&format!("{other:?}"))))?;
+    (left * 4 <= slots.len() * 3).then(|| feature.clone())
+}
