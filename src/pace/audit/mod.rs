@@ -1,0 +1,178 @@
+//! Whether this server kept its own promises: how late answers left, and how late the worker looked at its sockets.
+//!
+//! A busy worker reads late, and a call's own lateness cannot show it. So a heartbeat on the worker's timer measures how
+//! long whatever is due has to wait for its turn (loop lag). Every second of a worker is judged by what [`verdict`] says,
+//! and the run in which the mock itself was the bottleneck can be told from the run in which it was not.
+
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use hdrhistogram::Histogram;
+
+use self::verdict::{Finding, Window};
+use super::timer::Timer;
+
+pub use self::snapshot::{FlaggedWindow, Flags, Quantiles, Snapshot, WorkerShare};
+
+/// The records of one worker, written by its tasks and read by the control plane.
+///
+/// A record costs two counters behind a lock that only a reader contends for, for some microseconds.
+#[derive(Debug)]
+pub struct Audit {
+    records: Mutex<Records>,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { records: Mutex::new(Records::new()) }
+    }
+}
+
+impl Audit {
+    /// An answer's bytes were handed to the socket `lateness` after its deadline; the call was meant to take `intended`.
+    pub fn record(&self, lateness: Duration, intended: Duration) {
+        self.records().window.record(lateness, intended);
+    }
+
+    /// An answer was ready only after its deadline.
+    pub fn late_work(&self) {
+        self.records().late_work += 1;
+    }
+
+    /// Something that was ready waited so long for the worker.
+    pub fn loop_lag(&self, lag: Duration) {
+        self.records().window.lag(lag);
+    }
+
+    /// The heartbeat, spawned on the worker's own runtime: 50 beats a second, measured to cost an idle process under
+    /// 0.2 % of a core a worker. It also closes the windows and reads the worker thread's CPU time.
+    pub async fn run(self: Arc<Self>, timer: Arc<Timer>) {
+        let mut opened = Reading::now();
+        self.records().began = Some(opened);
+        loop {
+            let due = Instant::now() + BEAT;
+            Arc::clone(&timer).until(due).await;
+            let now = Instant::now();
+            self.loop_lag(now.saturating_duration_since(due));
+            if now.saturating_duration_since(opened.at) >= WINDOW {
+                let closed = Reading::now();
+                self.records().close(opened, closed);
+                opened = closed;
+            }
+        }
+    }
+
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was seen since the start, and the window that is open.
+#[derive(Debug)]
+struct Records {
+    lateness: Histogram<u64>,
+    loop_lag: Histogram<u64>,
+    late_work: u64,
+    window: Window,
+    windows: u64,
+    flagged: u64,
+    last_flagged: VecDeque<Flagged>,
+    began: Option<Reading>,
+    last_closed: Option<Reading>,
+    cpu_share: f64,
+}
+
+/// A window that did not keep its promises.
+#[derive(Clone, Debug)]
+struct Flagged {
+    began: SystemTime,
+    length: Duration,
+    cpu_share: f64,
+    finding: Finding,
+}
+
+impl Records {
+    fn new() -> Self {
+        Self {
+            lateness: times(),
+            loop_lag: times(),
+            late_work: 0,
+            window: Window::new(),
+            windows: 0,
+            flagged: 0,
+            last_flagged: VecDeque::with_capacity(KEPT),
+            began: None,
+            last_closed: None,
+            cpu_share: 0.0,
+        }
+    }
+
+    /// Judges the open window and begins another.
+    fn close(&mut self, opened: Reading, closed: Reading) {
+        let length = closed.at.saturating_duration_since(opened.at);
+        self.windows += 1;
+        self.cpu_share = closed.share_since(opened);
+        self.last_closed = Some(closed);
+        if let Some(finding) = self.window.verdict() {
+            self.flagged += 1;
+            self.last_flagged.truncate(KEPT - 1);
+            self.last_flagged.push_front(Flagged {
+                began: SystemTime::now().checked_sub(length).unwrap_or(SystemTime::UNIX_EPOCH),
+                length,
+                cpu_share: self.cpu_share,
+                finding,
+            });
+        }
+        self.window.pour_into(&mut self.lateness, &mut self.loop_lag);
+    }
+}
+
+/// A thread's CPU time at a moment.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    at: Instant,
+    cpu: Duration,
+}
+
+impl Reading {
+    /// Of the thread that asks.
+    fn now() -> Self {
+        Self { at: Instant::now(), cpu: thread_cpu() }
+    }
+
+    /// The share of a core used since `before`.
+    fn share_since(self, before: Self) -> f64 {
+        let wall = self.at.saturating_duration_since(before.at).as_secs_f64();
+        if wall > 0.0 { self.cpu.saturating_sub(before.cpu).as_secs_f64() / wall } else { 0.0 }
+    }
+}
+
+#[cfg(unix)]
+fn thread_cpu() -> Duration {
+    rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into().unwrap_or_default()
+}
+
+#[cfg(not(unix))]
+fn thread_cpu() -> Duration {
+    Duration::ZERO
+}
+
+/// An empty histogram of times in nanoseconds: 0.5 µs to 60 s, to a hundredth. What is longer counts as 60 s.
+fn times() -> Histogram<u64> {
+    Histogram::new_with_bounds(1_000, 60_000_000_000, 2).expect("the bounds are in order and two digits are few")
+}
+
+/// Between two heartbeats.
+const BEAT: Duration = Duration::from_millis(20);
+
+/// What is judged at a time.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// How many flagged windows of a worker can be looked at.
+const KEPT: usize = 60;

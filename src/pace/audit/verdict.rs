@@ -1,0 +1,144 @@
+//! When a window is flagged. No clock here, only what was measured.
+//!
+//! The limit of a window is the larger of 0.2 ms and 5 % of the median of what its calls were meant to take. The window is
+//! flagged when
+//!
+//! - at least 1 % of its calls, and at least 10, left later than the limit,
+//! - at least 1 % of its loop lags (50 are heartbeats), and at least 10, were longer than the limit, or
+//! - one loop lag was longer than the limit and than 50 ms: the worker stood still.
+//!
+//! Ten, because a virtual machine that loses its core for some milliseconds makes a few calls late and no run invalid; a
+//! worker that has too much to do, or shares its core, is late again and again.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use super::times;
+
+/// What was measured in the window that is open.
+#[derive(Debug)]
+pub(super) struct Window {
+    lateness: Histogram<u64>,
+    lags: Histogram<u64>,
+    intended: Histogram<u64>,
+}
+
+/// Why a window is flagged.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Finding {
+    pub(super) reasons: Vec<Reason>,
+    pub(super) limit: Duration,
+    pub(super) median_intended: Duration,
+    pub(super) calls: u64,
+    pub(super) late_calls: u64,
+    pub(super) lateness_p99: Duration,
+    pub(super) lags: u64,
+    pub(super) long_lags: u64,
+    pub(super) lag_max: Duration,
+}
+
+/// What was beyond the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    Lateness,
+    LoopLag,
+    StoodStill,
+}
+
+impl Window {
+    pub(super) fn new() -> Self {
+        Self { lateness: times(), lags: times(), intended: times() }
+    }
+
+    pub(super) fn record(&mut self, lateness: Duration, intended: Duration) {
+        self.lateness.saturating_record(nanos(lateness));
+        self.intended.saturating_record(nanos(intended));
+    }
+
+    pub(super) fn lag(&mut self, lag: Duration) {
+        self.lags.saturating_record(nanos(lag));
+    }
+
+    /// What is wrong with this window; `None` if it kept its promises.
+    pub(super) fn verdict(&self) -> Option<Finding> {
+        let median_intended = Duration::from_nanos(self.intended.value_at_quantile(0.5));
+        let limit = LIMIT.max(median_intended.mul_f64(LIMIT_SHARE));
+        let late_calls = beyond(&self.lateness, limit);
+        let long_lags = beyond(&self.lags, limit);
+        let lag_max = Duration::from_nanos(self.lags.max());
+
+        let mut reasons = Vec::new();
+        if is_many(late_calls, self.lateness.len()) {
+            reasons.push(Reason::Lateness);
+        }
+        if is_many(long_lags, self.lags.len()) {
+            reasons.push(Reason::LoopLag);
+        }
+        if lag_max > limit.max(STANDSTILL) {
+            reasons.push(Reason::StoodStill);
+        }
+        if reasons.is_empty() {
+            return None;
+        }
+        Some(Finding {
+            reasons,
+            limit,
+            median_intended,
+            calls: self.lateness.len(),
+            late_calls,
+            lateness_p99: Duration::from_nanos(self.lateness.value_at_quantile(0.99)),
+            lags: self.lags.len(),
+            long_lags,
+            lag_max,
+        })
+    }
+
+    /// Adds what was measured to the whole, and begins anew.
+    pub(super) fn pour_into(&mut self, lateness: &mut Histogram<u64>, lags: &mut Histogram<u64>) {
+        self.add_to(lateness, lags);
+        self.lateness.reset();
+        self.lags.reset();
+        self.intended.reset();
+    }
+
+    /// Adds what was measured to the whole.
+    pub(super) fn add_to(&self, lateness: &mut Histogram<u64>, lags: &mut Histogram<u64>) {
+        add(lateness, &self.lateness);
+        add(lags, &self.lags);
+    }
+}
+
+/// Adds one of our histograms to another.
+pub(super) fn add(whole: &mut Histogram<u64>, part: &Histogram<u64>) {
+    whole.add(part).expect("all histograms have the same bounds");
+}
+
+/// How many were longer than `limit`, by the histogram's steps of a hundredth.
+fn beyond(times: &Histogram<u64>, limit: Duration) -> u64 {
+    times.len() - times.count_between(0, nanos(limit))
+}
+
+/// Whether so many of so many are more than bad luck.
+fn is_many(few: u64, all: u64) -> bool {
+    few >= FEWEST && few * FEWEST_PER >= all
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Later than this is late, however short the call.
+const LIMIT: Duration = Duration::from_micros(200);
+
+/// Later than this share of the median intended time is late.
+const LIMIT_SHARE: f64 = 0.05;
+
+/// A loop lag that flags a window by itself.
+const STANDSTILL: Duration = Duration::from_millis(50);
+
+/// Fewer are not judged.
+const FEWEST: u64 = 10;
+
+/// One in so many.
+const FEWEST_PER: u64 = 100;
