@@ -1,0 +1,86 @@
+//! TLS for a listener: a given certificate, or one that is made at the start and says so.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::TlsAcceptor;
+
+/// Where a listener's certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// PEM files: a chain and its private key.
+    Files {
+        /// The chain, the server's own certificate first.
+        certificate: PathBuf,
+        /// The private key.
+        key: PathBuf,
+    },
+    /// Made now, for localhost and the loopback addresses.
+    SelfSigned,
+}
+
+/// Why a certificate cannot be used.
+#[derive(Debug)]
+pub struct TlsError {
+    what: String,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for TlsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// Accepts TLS with this certificate, and HTTP/2 or HTTP/1.1 by ALPN.
+pub fn acceptor(certificate: &Certificate) -> Result<TlsAcceptor, TlsError> {
+    let (chain, key) = match certificate {
+        Certificate::Files { certificate, key } => (read_chain(certificate)?, read_key(key)?),
+        Certificate::SelfSigned => self_signed()?,
+    };
+    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| broken("cannot set up TLS", error))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| broken("the certificate and its key do not go together", error))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let what = || format!("cannot read certificates from `{}`", path.display());
+    let chain: Vec<_> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error| broken(&what(), error))?;
+    if chain.is_empty() {
+        return Err(broken(&what(), io::Error::other("it has no PEM block `CERTIFICATE`")));
+    }
+    Ok(chain)
+}
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path)
+        .map_err(|error| broken(&format!("cannot read a private key from `{}`", path.display()), error))
+}
+
+fn self_signed() -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    let made = rcgen::generate_simple_self_signed(names).map_err(|error| broken("cannot make a certificate", error))?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    Ok((vec![made.cert.der().clone()], key))
+}
+
+fn broken(what: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TlsError {
+    TlsError { what: what.to_owned(), source: source.into() }
+}

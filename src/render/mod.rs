@@ -1,0 +1,101 @@
+//! How a stub's reply is made: compiled at load into a recipe, so that a call copies no body.
+
+use std::io::Write as _;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderValue, Method, StatusCode};
+
+use crate::call::Call;
+use crate::delay::Distribution;
+use crate::reply::{Body, Reply};
+
+/// Bodies up to this many bytes are zipped on the worker, in well under a millisecond; larger ones off it.
+const QUICK_ZIP: usize = 16 << 10;
+
+/// The delays that a stub asks for itself; they add up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delays {
+    /// Always the same.
+    pub fixed: Option<Duration>,
+    /// Drawn for each call.
+    pub distribution: Option<Distribution>,
+}
+
+impl Delays {
+    /// These, with `global` in place of each that is not given.
+    pub fn or<'a>(&'a self, global: &'a Self) -> (Option<Duration>, Option<&'a Distribution>) {
+        (self.fixed.or(global.fixed), self.distribution.as_ref().or(global.distribution.as_ref()))
+    }
+}
+
+/// A reply that is ready but for what depends on the call.
+#[derive(Debug)]
+pub struct Recipe {
+    reply: Reply,
+    /// The body as gzip, made when it is first asked for.
+    zipped: OnceLock<Bytes>,
+    delays: Delays,
+}
+
+impl Recipe {
+    /// A recipe for the same reply to every call.
+    pub fn new(reply: Reply, delays: Delays) -> Self {
+        Self { reply, zipped: OnceLock::new(), delays }
+    }
+
+    /// The stub's own delays.
+    pub fn delays(&self) -> &Delays {
+        &self.delays
+    }
+
+    /// Whether the reply to this call takes more than a moment to make, so that it should be made off the worker.
+    pub fn is_slow(&self, call: &Call) -> bool {
+        matches!(&self.reply.body, Body::Bytes(bytes) if bytes.len() > QUICK_ZIP)
+            && self.zipped.get().is_none()
+            && self.zips_for(call)
+    }
+
+    /// The reply to a call.
+    pub fn render(&self, call: &Call) -> Reply {
+        let mut reply = self.reply.clone();
+        if let Body::Bytes(bytes) = &self.reply.body
+            && self.zips_for(call)
+        {
+            reply.body = Body::Bytes(self.zipped.get_or_init(|| zip(bytes)).clone());
+            reply.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            reply.headers.remove(CONTENT_LENGTH);
+        }
+        reply
+    }
+
+    /// Whether the client asked for gzip and the stub leaves it to us.
+    fn zips_for(&self, call: &Call) -> bool {
+        accepts_gzip(call)
+            && matches!(call.method, Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE)
+            && !self.reply.headers.contains_key(CONTENT_ENCODING)
+            && !matches!(self.reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+            && matches!(&self.reply.body, Body::Bytes(bytes) if !bytes.is_empty())
+    }
+}
+
+fn accepts_gzip(call: &Call) -> bool {
+    call.headers.contains_key(ACCEPT_ENCODING)
+        && call.header(&ACCEPT_ENCODING).any(|value| {
+            value.split(',').any(|coding| {
+                let mut parts = coding.split(';').map(str::trim);
+                parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"))
+                    && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+            })
+        })
+}
+
+fn zip(bytes: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::default());
+    encoder.write_all(bytes).expect("writing to memory cannot fail");
+    encoder.finish().expect("writing to memory cannot fail").into()
+}

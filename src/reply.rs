@@ -1,0 +1,53 @@
+//! A reply as data: status, headers, body, or the way that the connection ends instead.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use hyper::ext::ReasonPhrase;
+
+use crate::wire::Ending;
+
+/// What goes back to a call.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The reason phrase, where it is not the usual one.
+    pub reason: Option<ReasonPhrase>,
+    /// The headers, without a length.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+    /// How the body is spread over time.
+    pub dribble: Option<Dribble>,
+    /// How the connection ends, instead of all the above.
+    pub ending: Option<Ending>,
+}
+
+/// The bytes of a reply.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// At hand, shared with the stub: a reply copies none of them.
+    Bytes(Bytes),
+    /// A file, read when it is sent.
+    File(PathBuf),
+}
+
+/// A body sent in pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dribble {
+    /// How many pieces.
+    pub chunks: usize,
+    /// How long they take together; each piece waits its share first.
+    pub total: std::time::Duration,
+}
+
+impl Reply {
+    /// A text of our own, such as a miss.
+    pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::with_capacity(1);
+        headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain;charset=UTF-8"));
+        Self { status, reason: None, headers, body: Body::Bytes(text.into()), dribble: None, ending: None }
+    }
+}

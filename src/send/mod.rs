@@ -1,0 +1,129 @@
+//! A reply on its way out: hyper's response, with a body that copies nothing, streams a file or dribbles.
+
+mod dribble;
+mod file;
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+
+pub use dribble::Wait;
+pub use file::BLOCKING_READ_LIMIT;
+
+use crate::reply::{Body, Reply};
+
+/// What may go wrong while a body is sent: a file that ends early, an upstream that breaks.
+pub type SendError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A body in the form that hyper polls.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// All of it, in one piece.
+    Whole(Option<Bytes>),
+    /// Piece by piece.
+    Stream(UnsyncBoxBody<Bytes, SendError>),
+}
+
+/// Turns a reply into a response to a call of `method`. `wait` sleeps for a dribbled body.
+///
+/// A file is opened here; the error says why it can't be.
+pub async fn respond(
+    reply: Reply,
+    method: &Method,
+    wait: impl FnOnce() -> Wait,
+) -> Result<Response<Outgoing>, std::io::Error> {
+    let body = match (reply.body, reply.dribble) {
+        (Body::File(path), None) => file::open(&path).await?,
+        (Body::File(path), Some(dribble)) => {
+            let bytes = file::open(&path).await?.collect().await.map_err(std::io::Error::other)?.to_bytes();
+            dribble::body(bytes, dribble, Instant::now(), wait())
+        }
+        (Body::Bytes(bytes), Some(dribble)) if !bytes.is_empty() => {
+            dribble::body(bytes, dribble, Instant::now(), wait())
+        }
+        (Body::Bytes(bytes), _) => Outgoing::whole(bytes),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    if let Some(reason) = reply.reason {
+        response.extensions_mut().insert(reason);
+    }
+    settle_length(&mut response, method);
+    Ok(response)
+}
+
+/// Bodies that may not be are dropped, and a length that disagrees with the body gives way to the true one.
+fn settle_length(response: &mut Response<Outgoing>, method: &Method) {
+    let status = response.status();
+    if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
+        *response.body_mut() = Outgoing::Whole(None);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.headers_mut().remove(header::TRANSFER_ENCODING);
+        return;
+    }
+    let length = response.body().size_hint().exact();
+    if *method == Method::HEAD {
+        // what a GET would be told, unless the stub says otherwise
+        if let Some(length) = length
+            && !response.headers().contains_key(header::CONTENT_LENGTH)
+            && !response.headers().contains_key(header::TRANSFER_ENCODING)
+        {
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        *response.body_mut() = Outgoing::Whole(None);
+        return;
+    }
+    let stated = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if response.headers().contains_key(header::CONTENT_LENGTH) && stated != length {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+}
+
+impl Outgoing {
+    /// All of the body at once.
+    pub fn whole(bytes: Bytes) -> Self {
+        Self::Whole((!bytes.is_empty()).then_some(bytes))
+    }
+
+    /// A body that comes in pieces.
+    pub fn stream<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<SendError>,
+    {
+        Self::Stream(body.map_err(Into::into).boxed_unsync())
+    }
+}
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = SendError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
+        match &mut *self {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Stream(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Stream(body) => body.size_hint(),
+        }
+    }
+}

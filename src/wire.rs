@@ -1,0 +1,242 @@
+//! A connection's clock and ending: what hyper tells neither of.
+//!
+//! [`Wire`] wraps a connection's I/O and stamps reads and writes, so that a call's arrival is the moment its last byte
+//! came and an answer's lateness is measured where its bytes are handed to the socket. [`Ending`] is how a stub may
+//! break a connection instead of answering.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+/// How a connection ends where a stub says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Closed (FIN) before the first byte of an answer.
+    Close,
+    /// These bytes instead of an answer, then closed.
+    Raw(Bytes),
+    /// Reset (RST) before the first byte of an answer.
+    Reset,
+}
+
+/// Called with how late an answer's first bytes were, and how long the call was meant to take.
+pub type Witness = dyn Fn(Duration, Duration) + Send + Sync;
+
+/// When a connection last read and wrote.
+///
+/// Times are kept as nanoseconds since the connection was accepted; 0 is never.
+pub struct Clock {
+    base: Instant,
+    read: AtomicU64,
+    written: AtomicU64,
+    /// When the next bytes are due, settled by the write that sends them.
+    due: AtomicU64,
+    intended: AtomicU64,
+    /// When the first byte of a head that is not whole yet came.
+    head_since: AtomicU64,
+    /// How many calls are being answered.
+    answering: AtomicU64,
+    witness: Arc<Witness>,
+}
+
+impl Clock {
+    /// A clock that starts now and tells `witness` how late each promised answer was.
+    pub fn new(witness: Arc<Witness>) -> Self {
+        Self {
+            base: Instant::now(),
+            read: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            due: AtomicU64::new(0),
+            intended: AtomicU64::new(0),
+            head_since: AtomicU64::new(0),
+            answering: AtomicU64::new(0),
+            witness,
+        }
+    }
+
+    /// When the last bytes came in; the start, before any.
+    pub fn last_read(&self) -> Instant {
+        self.instant(self.read.load(Relaxed))
+    }
+
+    /// When the last bytes went out; the start, before any.
+    pub fn last_written(&self) -> Instant {
+        self.instant(self.written.load(Relaxed))
+    }
+
+    /// How long nothing has gone either way, while no call is being answered.
+    pub fn idle_for(&self) -> Duration {
+        if self.answering.load(Relaxed) > 0 {
+            return Duration::ZERO;
+        }
+        Instant::now().saturating_duration_since(self.last_read().max(self.last_written()))
+    }
+
+    /// Says that a call is being answered, until [`Clock::answered`].
+    pub fn answering(&self) {
+        self.answering.fetch_add(1, Relaxed);
+        self.head_since.store(0, Relaxed);
+    }
+
+    /// Says that a call was answered: the next byte begins another head.
+    pub fn answered(&self) {
+        self.answering.fetch_sub(1, Relaxed);
+        self.head_since.store(0, Relaxed);
+    }
+
+    /// Says when the next bytes should go out, for a call that was meant to take `intended`.
+    pub fn promise(&self, deadline: Instant, intended: Duration) {
+        self.intended.store(intended.as_nanos() as u64, Relaxed);
+        self.due.store(self.nanos(deadline).max(1), Relaxed);
+    }
+
+    /// How long a head has been coming that is not whole yet.
+    pub fn head_pending(&self) -> Option<Duration> {
+        let since = self.head_since.load(Relaxed);
+        (since != 0).then(|| Instant::now().saturating_duration_since(self.instant(since)))
+    }
+
+    fn read_now(&self) {
+        let now = self.nanos(Instant::now());
+        self.read.store(now, Relaxed);
+        if self.head_since.load(Relaxed) == 0 && self.answering.load(Relaxed) == 0 {
+            self.head_since.store(now.max(1), Relaxed);
+        }
+    }
+
+    fn written_now(&self) {
+        let now = self.nanos(Instant::now());
+        self.written.store(now, Relaxed);
+        let due = self.due.load(Relaxed);
+        if due != 0 {
+            self.due.store(0, Relaxed);
+            let intended = Duration::from_nanos(self.intended.load(Relaxed));
+            (self.witness)(Duration::from_nanos(now.saturating_sub(due)), intended);
+        }
+    }
+
+    fn nanos(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.base).as_nanos() as u64
+    }
+
+    fn instant(&self, nanos: u64) -> Instant {
+        self.base + Duration::from_nanos(nanos)
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Clock").field("read", &self.last_read()).field("written", &self.last_written()).finish()
+    }
+}
+
+/// A connection's I/O with its clock.
+#[derive(Debug)]
+pub struct Wire<S> {
+    stream: S,
+    clock: Arc<Clock>,
+}
+
+impl<S> Wire<S> {
+    /// `stream`, stamped by `clock`.
+    pub fn new(stream: S, clock: Arc<Clock>) -> Self {
+        Self { stream, clock }
+    }
+}
+
+impl<S: Transport> Wire<S> {
+    /// Ends the connection as `ending` says. Errors are the client's: it has gone already.
+    pub async fn end(mut self, ending: Ending) {
+        match ending {
+            Ending::Close => self.drain_and_close().await,
+            Ending::Raw(bytes) => {
+                if self.stream.write_all(&bytes).await.is_ok() && self.stream.flush().await.is_ok() {
+                    self.drain_and_close().await;
+                }
+            }
+            Ending::Reset => {
+                // a close with a linger time of zero throws away what is unsent and sends RST
+                let _ = socket2::SockRef::from(self.stream.tcp()).set_linger(Some(Duration::ZERO));
+            }
+        }
+    }
+
+    /// Sends FIN, then reads what is still in the receive buffer: closing over unread bytes would send RST instead.
+    async fn drain_and_close(&mut self) {
+        let _ = self.stream.shutdown().await;
+        let mut unread = [0; 4096];
+        let drained = async { while self.stream.read(&mut unread).await.is_ok_and(|count| count > 0) {} };
+        let _ = tokio::time::timeout(Duration::from_millis(200), drained).await;
+    }
+}
+
+/// A stream with a TCP connection at its bottom.
+pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// The TCP connection below TLS, if there is any.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Transport for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Transport for tokio_rustls::server::TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if polled.is_ready() && buffer.filled().len() > before {
+            self.clock.read_now();
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(1..)) = polled {
+            self.clock.written_now();
+        }
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        if let Poll::Ready(Ok(1..)) = polled {
+            self.clock.written_now();
+        }
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
