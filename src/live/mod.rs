@@ -1,0 +1,214 @@
+//! What the planes share: the stubs in force, the settings, the states of scenarios, the counts.
+//!
+//! Calls read it without waiting; edits are made one at a time, and when one returns, every later call sees it.
+
+mod access;
+pub mod handover;
+mod scenarios;
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use arc_swap::{ArcSwap, Guard};
+use hashbrown::HashSet;
+use uuid::Uuid;
+
+pub use self::access::Access;
+pub use self::scenarios::{STARTED, Scenarios};
+use crate::call::Call;
+use crate::matcher::{Rank, Tally};
+use crate::render::Delays;
+use crate::stub::Stub;
+use crate::stub::catalog::Catalog;
+use crate::stub::load::{self, Loaded, Service};
+
+/// One set of stubs, as one or several listeners serve it.
+#[derive(Debug)]
+pub struct Live {
+    services: Vec<Service>,
+    catalog: ArcSwap<Catalog>,
+    settings: ArcSwap<Settings>,
+    scenarios: Scenarios,
+    /// Held while the catalog is changed; also the number of stubs made through the API so far.
+    edits: Mutex<u64>,
+    /// The catalog that was in force when it was last thought of compacting it.
+    seen: Mutex<Weak<Catalog>>,
+    counts: Counts,
+}
+
+/// Delays for all stubs that do not say otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// In place of what a stub leaves out.
+    pub delays: Delays,
+    /// Themselves as WireMock echoes them.
+    pub document: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What happened, since the start.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Calls that a stub answered.
+    pub matched: AtomicU64,
+    /// Calls that none did.
+    pub missed: AtomicU64,
+    /// Regular expressions that reached their backtrack limit, and so did not match.
+    pub regex_gave_up: AtomicU64,
+    /// Bodies that were longer than the limit.
+    pub body_too_large: AtomicU64,
+    /// Heads or bodies that did not come in time.
+    pub read_timeout: AtomicU64,
+}
+
+/// The catalog while it is changed: nobody else changes it.
+#[derive(Debug)]
+pub struct Edit<'l> {
+    live: &'l Live,
+    made: MutexGuard<'l, u64>,
+}
+
+impl Live {
+    /// Serves the stubs that were loaded from these services.
+    pub fn new(services: Vec<Service>, stubs: Vec<Arc<Stub>>) -> Self {
+        let mut document = serde_json::Map::new();
+        document.insert("proxyPassThrough".to_owned(), true.into());
+        Self {
+            services,
+            catalog: ArcSwap::from_pointee(Catalog::new(stubs)),
+            settings: ArcSwap::from_pointee(Settings { delays: Delays::default(), document }),
+            scenarios: Scenarios::default(),
+            edits: Mutex::new(0),
+            seen: Mutex::new(Weak::new()),
+            counts: Counts::default(),
+        }
+    }
+
+    /// The folders that the stubs come from.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// The folder that stubs from the API are kept in.
+    pub fn home(&self) -> Option<&Service> {
+        self.services.first()
+    }
+
+    /// The stubs in force.
+    pub fn catalog(&self) -> Guard<Arc<Catalog>> {
+        self.catalog.load()
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Guard<Arc<Settings>> {
+        self.settings.load()
+    }
+
+    /// Other settings from now on.
+    pub fn set_settings(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
+    }
+
+    /// The states of scenarios.
+    pub fn scenarios(&self) -> &Scenarios {
+        &self.scenarios
+    }
+
+    /// What happened.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The stub that answers a call, its scenario moved on and the call counted; with how often it answered before.
+    pub fn take(&self, call: &Call) -> Option<(Arc<Stub>, u64)> {
+        let catalog = self.catalog.load();
+        let tally = Tally::default();
+        let found = loop {
+            let found = catalog.find(call, &tally, |stub| self.scenarios.allow(stub.scenario.as_ref()));
+            match found {
+                // another call moved the scenario on between matching and now: look again
+                Some(stub) if !self.scenarios.advance(stub.scenario.as_ref()) => {}
+                found => break found.cloned(),
+            }
+        };
+        if tally.gave_up() > 0 {
+            self.counts.regex_gave_up.fetch_add(tally.gave_up().into(), Relaxed);
+        }
+        match found {
+            Some(stub) => {
+                self.counts.matched.fetch_add(1, Relaxed);
+                let before = stub.hits.count();
+                Some((stub, before))
+            }
+            None => {
+                self.counts.missed.fetch_add(1, Relaxed);
+                None
+            }
+        }
+    }
+
+    /// Begins a change of the catalog.
+    pub fn edit(&self) -> Edit<'_> {
+        Edit { live: self, made: self.edits.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    /// Puts the catalog into one layer, unless it has been edited since the last time that this was asked.
+    pub fn compact_if_quiet(&self) {
+        let now = self.catalog.load_full();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let quiet = seen.upgrade().is_some_and(|seen| Arc::ptr_eq(&seen, &now));
+        *seen = Arc::downgrade(&now);
+        drop(seen);
+        if quiet && let Some(compacted) = now.compacted() {
+            // the work was done beside the edits; one that came meanwhile wins
+            self.catalog.compare_and_swap(&now, Arc::new(compacted));
+        }
+    }
+
+    /// The folders read again in place of all stubs, and all scenarios at their start. With defects, nothing changes.
+    pub fn reload(&self) -> Loaded {
+        let edit = self.edit();
+        let loaded = load::load(&self.services);
+        if !loaded.failed() {
+            edit.replace(loaded.stubs.clone());
+            self.scenarios.reset();
+        }
+        loaded
+    }
+}
+
+impl Edit<'_> {
+    /// The catalog as it is.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.live.catalog.load_full()
+    }
+
+    /// The rank of a stub that is made now: newer than all others.
+    pub fn next_rank(&mut self, priority: i32) -> Rank {
+        *self.made += 1;
+        Rank { service: 0, priority, age: load::API_BEGINS - *self.made }
+    }
+
+    /// Adds a stub, or puts it in the place of the one with its id.
+    pub fn put(&self, stub: Arc<Stub>) {
+        self.store(self.catalog().with(stub));
+    }
+
+    /// Adds some stubs.
+    pub fn put_all(&self, stubs: Vec<Arc<Stub>>) {
+        self.store(self.catalog().with_all(stubs));
+    }
+
+    /// Removes the stubs of these ids.
+    pub fn remove(&self, ids: &HashSet<Uuid>) {
+        self.store(self.catalog().without(ids));
+    }
+
+    /// Other stubs in place of all.
+    pub fn replace(&self, stubs: Vec<Arc<Stub>>) {
+        self.store(Catalog::new(stubs));
+    }
+
+    fn store(&self, catalog: Catalog) {
+        self.live.catalog.store(Arc::new(catalog));
+    }
+}

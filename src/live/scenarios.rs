@@ -1,0 +1,52 @@
+//! The states of scenarios. A call that matches by a state and a call that changes it never both win.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashMap;
+
+use crate::stub::Scenario;
+
+/// The state in which every scenario begins.
+pub const STARTED: &str = "Started";
+
+/// The scenarios that have left their first state.
+#[derive(Debug, Default)]
+pub struct Scenarios {
+    states: Mutex<HashMap<String, String>>,
+}
+
+impl Scenarios {
+    /// Whether a stub of this scenario may answer now.
+    pub fn allow(&self, scenario: Option<&Scenario>) -> bool {
+        let Some(Scenario { name, required: Some(required), .. }) = scenario else { return true };
+        self.states().get(name).map_or(STARTED, String::as_str) == required
+    }
+
+    /// Moves a scenario on after a match; false if it has left the required state since.
+    pub fn advance(&self, scenario: Option<&Scenario>) -> bool {
+        let Some(scenario) = scenario else { return true };
+        if scenario.required.is_none() && scenario.next.is_none() {
+            return true;
+        }
+        let mut states = self.states();
+        let state = states.get(&scenario.name).map_or(STARTED, String::as_str);
+        if scenario.required.as_ref().is_some_and(|required| required != state) {
+            return false;
+        }
+        if let Some(next) = &scenario.next
+            && next != state
+        {
+            states.insert(scenario.name.clone(), next.clone());
+        }
+        true
+    }
+
+    /// All scenarios at their start.
+    pub fn reset(&self) {
+        self.states().clear();
+    }
+
+    fn states(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

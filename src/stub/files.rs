@@ -1,0 +1,64 @@
+//! The `__files` folder: bodies that stubs name, and what an unmatched GET may find there.
+
+use std::path::{Component, Path, PathBuf};
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use percent_encoding::percent_decode_str;
+
+use crate::reply::{Body, Reply};
+
+/// Where body files are.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The `__files` folder.
+    pub root: PathBuf,
+}
+
+impl Files {
+    /// The file of this name, if it is below the folder: no way leads out of it, not even a symbolic link.
+    pub fn find(&self, name: &str) -> Option<PathBuf> {
+        let relative = Path::new(name.trim_start_matches('/'));
+        let stays = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if !stays || relative.as_os_str().is_empty() {
+            return None;
+        }
+        let path = self.root.join(relative);
+        match (path.canonicalize(), self.root.canonicalize()) {
+            (Ok(real), Ok(root)) if !real.starts_with(&root) => None,
+            _ => Some(path),
+        }
+    }
+}
+
+/// What a folder answers with, in this order.
+const WELCOME: [&str; 4] = ["index.json", "index.html", "index.xml", "index.txt"];
+
+/// The file that a path names, as WireMock serves it: its type by its ending, else JSON.
+pub async fn static_file(files: Files, path: &str) -> Option<Reply> {
+    let name = percent_decode_str(path).decode_utf8().ok()?.into_owned();
+    tokio::task::spawn_blocking(move || {
+        let path = find(&files, &name)?;
+        let modified = path.metadata().and_then(|metadata| metadata.modified()).ok()?;
+        let mut headers = HeaderMap::with_capacity(2);
+        let kind = mime_guess::from_path(&path).first_raw().unwrap_or("application/json");
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        let modified = HeaderValue::from_str(&httpdate::fmt_http_date(modified)).ok()?;
+        headers.insert(header::LAST_MODIFIED, modified);
+        let body = Body::File(path);
+        Some(Reply { status: StatusCode::OK, reason: None, headers, body, dribble: None, ending: None })
+    })
+    .await
+    .ok()?
+}
+
+fn find(files: &Files, name: &str) -> Option<PathBuf> {
+    let inside = name.trim_matches('/');
+    let path = if inside.is_empty() { files.root.clone() } else { files.find(inside)? };
+    if path.is_file() {
+        return (!name.ends_with('/')).then_some(path);
+    }
+    if !path.is_dir() {
+        return None;
+    }
+    WELCOME.iter().filter_map(|file| files.find(&format!("{inside}/{file}"))).find(|path| path.is_file())
+}

@@ -1,0 +1,397 @@
+//! The response definition: what goes back, how late, and how it may break.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use hyper::ext::ReasonPhrase;
+use serde_json::{Map, Value as Json};
+
+use super::object::{Object, Reader, Strictness};
+use crate::delay::{Distribution, Param, ParamValue};
+use crate::render::Delays;
+use crate::reply::{Body, Dribble, Reply};
+use crate::send::BLOCKING_READ_LIMIT;
+use crate::source::{Node, Value};
+use crate::stub::files::Files;
+use crate::wire::Ending;
+
+const KEYS: &[&str] = &[
+    "additionalProxyRequestHeaders",
+    "base64Body",
+    "body",
+    "bodyFileName",
+    "chunkedDribbleDelay",
+    "delayDistribution",
+    "fault",
+    "fixedDelayMilliseconds",
+    "fromConfiguredStub",
+    "headers",
+    "jsonBody",
+    "proxyBaseUrl",
+    "proxyUrlPrefixToRemove",
+    "removeProxyRequestHeaders",
+    "status",
+    "statusMessage",
+    "transformerParameters",
+    "transformers",
+];
+
+/// Bytes that are no HTTP; a fault sends them.
+const GARBAGE: &str = "\u{1}standin: these bytes are no HTTP\u{2}";
+
+/// What a stub without a response answers.
+pub(super) fn nothing() -> (Reply, Delays, Map<String, Json>) {
+    let mut echo = Map::new();
+    echo.insert("status".to_owned(), 200.into());
+    (empty(), Delays::default(), echo)
+}
+
+fn empty() -> Reply {
+    Reply {
+        status: StatusCode::OK,
+        reason: None,
+        headers: HeaderMap::new(),
+        body: Body::Bytes(Bytes::new()),
+        dribble: None,
+        ending: None,
+    }
+}
+
+/// Reads a response definition, and itself as WireMock echoes it.
+pub(super) fn read(node: &Node, files: &Files, reader: &mut Reader) -> (Reply, Delays, Map<String, Json>) {
+    let Some(mut object) = Object::open(node, "a response definition", reader) else { return nothing() };
+    let mut reply = empty();
+    reply.status = status(&mut object, reader);
+    reply.reason = reason(&mut object, reply.status, reader);
+    reply.headers = headers(&mut object, reader);
+    reply.body = body(&mut object, files, reader);
+    reply.dribble = dribble(&mut object, reader);
+    reply.ending = fault(&mut object, reader);
+    let delays = Delays {
+        fixed: object.integer("fixedDelayMilliseconds", reader).map(milliseconds),
+        distribution: distribution(&mut object, reader),
+    };
+    later(&mut object, reader);
+    let mut echo = object.close(KEYS, Strictness::Strict, reader);
+    echo.entry("status").or_insert_with(|| 200.into());
+    (reply, delays, echo)
+}
+
+/// Delays as the global settings spell them: `fixedDelay` and `delayDistribution`.
+pub fn delays(node: &Node, reader: &mut Reader) -> (Delays, Map<String, Json>) {
+    let Some(mut object) = Object::open(node, "settings", reader) else { return (Delays::default(), Map::new()) };
+    let delays = Delays {
+        fixed: object.integer("fixedDelay", reader).map(milliseconds),
+        distribution: distribution(&mut object, reader),
+    };
+    let pass_through = object.boolean("proxyPassThrough", reader);
+    object.echo("proxyPassThrough", pass_through.unwrap_or(false).into());
+    if let Some(node) = object.node("extended") {
+        object.echo("extended", node.to_json());
+    }
+    let known = ["delayDistribution", "extended", "fixedDelay", "proxyPassThrough"];
+    (delays, object.close(&known, Strictness::Strict, reader))
+}
+
+fn status(object: &mut Object<'_>, reader: &mut Reader) -> StatusCode {
+    let Some(number) = object.integer("status", reader) else { return StatusCode::OK };
+    if number <= 0 {
+        return StatusCode::OK;
+    }
+    let node = object.node("status").unwrap_or(object.whole());
+    match u16::try_from(number).ok().and_then(|number| StatusCode::from_u16(number).ok()) {
+        Some(status) if !status.is_informational() => status,
+        _ => {
+            let what = format!("{number} cannot be the status of an answer");
+            reader.error_at(node, "status", what, "use a number from 200 to 999");
+            StatusCode::OK
+        }
+    }
+}
+
+/// The stub's reason phrase; the number itself where HTTP has no phrase for it.
+fn reason(object: &mut Object<'_>, status: StatusCode, reader: &mut Reader) -> Option<ReasonPhrase> {
+    let phrase = match object.text("statusMessage", reader) {
+        Some(phrase) => phrase,
+        None if status.canonical_reason().is_some() => return None,
+        None => status.as_str().to_owned(),
+    };
+    let reason = ReasonPhrase::try_from(phrase.clone()).ok();
+    if reason.is_none() {
+        let node = object.node("statusMessage").unwrap_or(object.whole());
+        let what = format!("`{phrase}` cannot be a reason phrase");
+        reader.error_at(node, "statusMessage", what, "use one line without control characters");
+    }
+    reason
+}
+
+fn headers(object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let Some(node) = object.node("headers") else { return headers };
+    let members = match &node.value {
+        Value::Object(members) => members,
+        Value::Array(items) if items.is_empty() => return headers,
+        _ => {
+            let what = format!("`headers` is an object, not {}", node.kind_name());
+            reader.error_at(node, "headers", what, "write `\"headers\": {\"Name\": \"value\"}`");
+            return headers;
+        }
+    };
+    object.echo("headers", node.to_json());
+    for member in members {
+        let one = std::slice::from_ref(&member.value);
+        let values = match &member.value.value {
+            Value::Array(values) if !values.is_empty() => values.as_slice(),
+            _ => one,
+        };
+        for value in values {
+            let Value::String(text) = &value.value else {
+                let what = format!("the value of header `{}` is a string, not {}", member.key, value.kind_name());
+                reader.error_at(value, "headers", what, "put it in quotes");
+                continue;
+            };
+            match (HeaderName::from_bytes(member.key.as_bytes()), HeaderValue::from_bytes(text.as_bytes())) {
+                (Ok(name), Ok(value)) => drop(headers.append(name, value)),
+                (Err(_), _) => {
+                    let what = format!("`{}` cannot be the name of a header", member.key);
+                    reader.error_at(value, "headers", what, "use letters, digits and `-`");
+                }
+                (_, Err(_)) => {
+                    let what = format!("the value of header `{}` has a control character", member.key);
+                    reader.error_at(value, "headers", what, "remove it");
+                }
+            }
+        }
+    }
+    headers
+}
+
+fn body(object: &mut Object<'_>, files: &Files, reader: &mut Reader) -> Body {
+    let text = object.text("body", reader);
+    let json = object.node("jsonBody");
+    if let Some(node) = json {
+        object.echo("jsonBody", node.to_json());
+    }
+    let base64 = object.text("base64Body", reader);
+    let file = object.text("bodyFileName", reader);
+    if let Some(text) = text {
+        return Body::Bytes(text.into());
+    }
+    if let Some(node) = json {
+        return Body::Bytes(plain_exponents(node.to_json()).to_string().into());
+    }
+    if let Some(encoded) = base64 {
+        let node = object.node("base64Body").unwrap_or(object.whole());
+        return match base64::engine::general_purpose::STANDARD.decode(encoded.as_bytes()) {
+            Ok(bytes) => Body::Bytes(bytes.into()),
+            Err(error) => {
+                let mend = "encode the bytes as base64, with padding";
+                reader.error_at(node, "base64Body", format!("not base64: {error}"), mend);
+                Body::Bytes(Bytes::new())
+            }
+        };
+    }
+    match file {
+        Some(name) => body_file(&name, object, files, reader),
+        None => Body::Bytes(Bytes::new()),
+    }
+}
+
+/// A small file is read now, a large one when it is sent. One that is not there is a defect in a stub folder;
+/// a stub from the API may name it before it is put there.
+fn body_file(name: &str, object: &Object<'_>, files: &Files, reader: &mut Reader) -> Body {
+    let node = object.node("bodyFileName").unwrap_or(object.whole());
+    let Some(path) = files.find(name) else {
+        if reader.is_lenient() {
+            let what = format!("`{name}` leads out of the folder `__files`");
+            reader.error_at(node, "bodyFileName", what, "put the file below `__files` and name it from there");
+        }
+        // nothing has this name, so that a call is told that the file cannot be read
+        return Body::File(files.root.join("\u{0}"));
+    };
+    let size = path.metadata().map(|metadata| metadata.len());
+    match size {
+        Ok(size) if size > BLOCKING_READ_LIMIT => Body::File(path),
+        _ => match std::fs::read(&path) {
+            Ok(bytes) => Body::Bytes(bytes.into()),
+            Err(error) => {
+                if reader.is_lenient() {
+                    let what = format!("cannot read `{}`: {error}", path.display());
+                    reader.error_at(node, "bodyFileName", what, "put the file there, or correct its name");
+                }
+                Body::File(path)
+            }
+        },
+    }
+}
+
+fn dribble(object: &mut Object<'_>, reader: &mut Reader) -> Option<Dribble> {
+    let node = object.node("chunkedDribbleDelay")?;
+    object.echo("chunkedDribbleDelay", node.to_json());
+    reader.within("chunkedDribbleDelay", |reader| {
+        let mut dribble = Object::open(node, "`chunkedDribbleDelay`", reader)?;
+        let chunks = dribble.integer("numberOfChunks", reader);
+        let total = dribble.integer("totalDuration", reader);
+        dribble.close(&["numberOfChunks", "totalDuration"], Strictness::Strict, reader);
+        let (Some(chunks), Some(total)) = (chunks, total) else {
+            reader.error(
+                node,
+                "a dribble needs `numberOfChunks` and `totalDuration`",
+                "give both, the time in milliseconds",
+            );
+            return None;
+        };
+        Some(Dribble { chunks: usize::try_from(chunks).unwrap_or(1).max(1), total: milliseconds(total) })
+    })
+}
+
+fn fault(object: &mut Object<'_>, reader: &mut Reader) -> Option<Ending> {
+    let fault = object.text("fault", reader)?;
+    let raw = |bytes: String| Some(Ending::Raw(bytes.into()));
+    match fault.as_str() {
+        "CONNECTION_RESET_BY_PEER" => Some(Ending::Reset),
+        "EMPTY_RESPONSE" => Some(Ending::Close),
+        "MALFORMED_RESPONSE_CHUNK" => raw(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{GARBAGE}")),
+        "RANDOM_DATA_THEN_CLOSE" => raw(GARBAGE.to_owned()),
+        unknown => {
+            let node = object.node("fault").unwrap_or(object.whole());
+            let mend =
+                "use EMPTY_RESPONSE, CONNECTION_RESET_BY_PEER, MALFORMED_RESPONSE_CHUNK or RANDOM_DATA_THEN_CLOSE";
+            reader.error_at(node, "fault", format!("`{unknown}` is no fault"), mend);
+            None
+        }
+    }
+}
+
+/// A distribution in milliseconds, WireMock's own three or any that a profile knows.
+fn distribution(object: &mut Object<'_>, reader: &mut Reader) -> Option<Distribution> {
+    let node = object.node("delayDistribution")?;
+    object.echo("delayDistribution", node.to_json());
+    reader.within("delayDistribution", |reader| {
+        let whole = Object::open(node, "a distribution", reader)?;
+        let kind = match whole.node("type").map(|node| &node.value) {
+            Some(Value::String(kind)) => kind.as_str(),
+            _ => {
+                let mend = format!("add `\"type\"`: one of {}", Distribution::KINDS.join(", "));
+                reader.error(node, "a distribution needs a `type`", mend);
+                return None;
+            }
+        };
+        let params = params(&whole, reader)?;
+        match Distribution::build(kind, &params) {
+            Ok(distribution) => Some(distribution),
+            Err(error) => {
+                let at = error.param.as_deref().and_then(|key| whole.node(key)).unwrap_or(node);
+                reader.error(at, error.what, error.mend);
+                None
+            }
+        }
+    })
+}
+
+fn params<'n>(whole: &Object<'n>, reader: &mut Reader) -> Option<Vec<Param<'n>>> {
+    let mut params = Vec::new();
+    for member in whole.members().iter().filter(|member| member.key != "type") {
+        let number = match &member.value.value {
+            Value::Null => continue,
+            Value::Number(text) | Value::String(text) => text.parse::<f64>().ok(),
+            _ => None,
+        };
+        let Some(number) = number else {
+            let what = format!("`{}` is a number, not {}", member.key, member.value.kind_name());
+            reader.error_at(&member.value, &member.key, what, "give it in milliseconds");
+            return None;
+        };
+        let value = match member.key.as_str() {
+            "cv" | "shape" | "sigma" => ParamValue::Number(number),
+            _ => ParamValue::Time(number * 1e6),
+        };
+        params.push(Param { name: &member.key, value });
+    }
+    Some(params)
+}
+
+/// Fields that are carried for what is to come, and say so.
+fn later(object: &mut Object<'_>, reader: &mut Reader) {
+    for key in [
+        "additionalProxyRequestHeaders",
+        "proxyUrlPrefixToRemove",
+        "removeProxyRequestHeaders",
+        "transformerParameters",
+    ] {
+        if let Some(node) = object.node(key) {
+            object.echo(key, node.to_json());
+        }
+    }
+    if let Some(node) = object.node("proxyBaseUrl") {
+        object.echo("proxyBaseUrl", node.to_json());
+        reader.error_at(node, "proxyBaseUrl", "proxying is not supported yet", "give the answer itself");
+    }
+    let Some(node) = object.node("transformers") else { return };
+    let Value::Array(names) = &node.value else {
+        let what = format!("`transformers` is a list, not {}", node.kind_name());
+        reader.error_at(node, "transformers", what, "write `[\"response-template\"]`");
+        return;
+    };
+    object.echo("transformers", node.to_json());
+    let templated = names.iter().any(|name| matches!(&name.value, Value::String(text) if text == "response-template"));
+    if templated {
+        let mend = "write the body out, or remove the transformer";
+        reader.warn_at(node, "transformers", "templates are not rendered yet: the body is served as it stands", mend);
+    }
+}
+
+/// WireMock writes `1E+3` as 1000.
+fn plain_exponents(value: Json) -> Json {
+    match value {
+        Json::Number(number) if number.as_str().contains(['e', 'E']) => {
+            plain(number.as_str()).and_then(|text| text.parse().ok()).map_or(Json::Number(number), Json::Number)
+        }
+        Json::Array(items) => items.into_iter().map(plain_exponents).collect(),
+        Json::Object(members) => {
+            members.into_iter().map(|(key, value)| (key, plain_exponents(value))).collect::<Map<_, _>>().into()
+        }
+        other => other,
+    }
+}
+
+/// A number without its exponent; `None` where that would be longer than anyone wants to read.
+fn plain(number: &str) -> Option<String> {
+    let (mantissa, exponent) = number.split_once(['e', 'E'])?;
+    let exponent: i32 = exponent.parse().ok().filter(|exponent: &i32| exponent.abs() <= 400)?;
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let point = whole.len() as i32 + exponent;
+    let text = if point <= 0 {
+        format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize))
+    } else if point as usize >= digits.len() {
+        format!("{digits}{}", "0".repeat(point as usize - digits.len()))
+    } else {
+        format!("{}.{}", &digits[..point as usize], &digits[point as usize..])
+    };
+    let trimmed = text.trim_start_matches('0');
+    let whole = if trimmed.is_empty() || trimmed.starts_with('.') { format!("0{trimmed}") } else { trimmed.to_owned() };
+    Some(format!("{sign}{whole}"))
+}
+
+/// A delay as WireMock counts it; a negative one is none.
+fn milliseconds(count: i64) -> Duration {
+    Duration::from_millis(u64::try_from(count).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn exponents_are_written_out() {
+        for (spelt, expected) in
+            [("1E+3", "1000"), ("1.5e1", "15"), ("1.25e1", "12.5"), ("-2e-2", "-0.02"), ("1e-1", "0.1"), ("0e5", "0")]
+        {
+            assert_eq!(plain(spelt).as_deref(), Some(expected), "{spelt}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Folders of stubs, read whole: every defect of every file at once, or all the stubs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::files::Files;
+use super::format::{self, Mapping, Reader};
+use super::{Origin, Stub};
+use crate::defect::Defect;
+use crate::matcher::Rank;
+use crate::source::{Node, Value};
+
+/// The age of the oldest stub from the API; those from files are older: among equals, the API's come first.
+pub const API_BEGINS: u64 = 1 << 63;
+
+/// The name space of ids that are made from a stub's place.
+const IDS: Uuid = Uuid::from_u128(0x6a3c_1d52_7f0b_4b0e_9d5a_2c81_e0f4_77b3);
+
+/// A stub folder: it has `mappings/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The folder's name.
+    pub name: String,
+    /// Where it is.
+    pub root: PathBuf,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The stubs, each at its rank.
+    pub stubs: Vec<Arc<Stub>>,
+    /// What is wrong or odd, in the order of the files.
+    pub defects: Vec<Defect>,
+}
+
+impl Loaded {
+    /// Whether something is wrong, so that none of the stubs may be served.
+    pub fn failed(&self) -> bool {
+        self.defects.iter().any(Defect::is_error)
+    }
+}
+
+impl Service {
+    /// The services of `root`: itself if it has `mappings/`, else each of its folders that has, by name.
+    pub fn all(root: &Path) -> std::io::Result<Vec<Self>> {
+        let named = |path: PathBuf| {
+            let name = path.canonicalize().unwrap_or_else(|_| path.clone());
+            Self {
+                name: name.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+                root: path,
+            }
+        };
+        if root.join("mappings").is_dir() {
+            return Ok(vec![named(root.to_owned())]);
+        }
+        let mut services: Vec<_> = fs::read_dir(root)?
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .filter(|path| path.join("mappings").is_dir())
+            .map(named)
+            .collect();
+        services.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(services)
+    }
+
+    /// Its body files.
+    pub fn files(&self) -> Files {
+        Files { root: self.root.join("__files") }
+    }
+
+    /// Its mappings.
+    pub fn mappings(&self) -> PathBuf {
+        self.root.join("mappings")
+    }
+}
+
+/// Reads the stubs of all services. With several, the first by name comes first.
+pub fn load(services: &[Service]) -> Loaded {
+    let mut loaded = Loaded::default();
+    for (place, service) in services.iter().enumerate() {
+        // 0 is before all services: stubs from the API
+        let number = if services.len() == 1 { 0 } else { place as u16 + 1 };
+        load_service(service, number, &mut loaded);
+    }
+    loaded
+}
+
+fn load_service(service: &Service, number: u16, loaded: &mut Loaded) {
+    let mut paths = Vec::new();
+    collect(&service.mappings(), &mut paths, &mut loaded.defects);
+    paths.sort();
+    let files = service.files();
+    let mut age = u64::MAX;
+    for path in paths {
+        let relative = path.strip_prefix(&service.root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        let mappings = read(&path, &files, &mut loaded.defects);
+        let shared = mappings.len() > 1;
+        let path = Arc::new(path);
+        for (place, (mapping, line)) in mappings.into_iter().enumerate() {
+            let id = mapping.id.unwrap_or_else(|| made_id(&service.name, &relative, place));
+            let rank = Rank { service: number, priority: mapping.priority, age };
+            let origin = Origin::File { path: Arc::clone(&path), line, shared };
+            loaded.stubs.push(Arc::new(mapping.into_stub(id, rank, origin)));
+            age -= 1;
+        }
+    }
+    debug_assert!(age >= API_BEGINS);
+}
+
+/// The id of a stub that states none: the same as long as it stays where it is.
+fn made_id(service: &str, file: &str, place: usize) -> Uuid {
+    Uuid::new_v5(&IDS, format!("{service}/{file}#{place}").as_bytes())
+}
+
+/// Mapping files below a folder, whatever their depth.
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>, defects: &mut Vec<Defect>) {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let what = format!("cannot read the folder `{}`: {error}", folder.display());
+            defects.push(Defect::error(what).mend("check that it exists and may be read"));
+            return;
+        }
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let path = entry.path();
+        // editors and operating systems leave hidden files behind
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, paths, defects);
+        } else if is_mapping_file(&path) {
+            paths.push(path);
+        }
+    }
+}
+
+/// Whether a file is read as mappings.
+pub fn is_mapping_file(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "json" || ending == "yaml" || ending == "yml")
+}
+
+/// The mappings of a file, each with its line.
+fn read(path: &Path, files: &Files, defects: &mut Vec<Defect>) -> Vec<(Mapping, usize)> {
+    let name = path.display().to_string();
+    let text: Arc<str> = match fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) => text.into(),
+        Ok(Err(_)) => {
+            defects.push(Defect::error(format!("`{name}` is not UTF-8")).mend("save it as UTF-8"));
+            return Vec::new();
+        }
+        Err(error) => {
+            let what = format!("cannot read `{name}`: {error}");
+            defects.push(Defect::error(what).mend("check that it exists and may be read"));
+            return Vec::new();
+        }
+    };
+    let mut reader = Reader::of_file(&name, Arc::clone(&text));
+    let is_json = path.extension().is_some_and(|ending| ending == "json");
+    let tree = if is_json { reader.parse(&text) } else { reader.parse_yaml(&text) };
+    let mappings = tree.map_or_else(Vec::new, |tree| mappings(&tree, files, &mut reader));
+    defects.extend(reader.into_defects());
+    mappings
+}
+
+fn mappings(tree: &Node, files: &Files, reader: &mut Reader) -> Vec<(Mapping, usize)> {
+    let Some(list) = tree.get("mappings") else {
+        let line = reader.line(tree);
+        return format::mapping(tree, files, reader).map(|mapping| (mapping, line)).into_iter().collect();
+    };
+    let Value::Array(items) = &list.value else {
+        reader.error_at(
+            list,
+            "mappings",
+            format!("`mappings` is a list, not {}", list.kind_name()),
+            "write `[{…}, {…}]`",
+        );
+        return Vec::new();
+    };
+    let mut mappings = Vec::with_capacity(items.len());
+    reader.within("mappings", |reader| {
+        for (place, item) in items.iter().enumerate() {
+            let line = reader.line(item);
+            let mapping = reader.within(place.to_string(), |reader| format::mapping(item, files, reader));
+            mappings.extend(mapping.map(|mapping| (mapping, line)));
+        }
+    });
+    mappings
+}

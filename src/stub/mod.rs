@@ -1,0 +1,114 @@
+//! A stub: what it asks of a call, and what it answers.
+//!
+//! [`format`] reads it from a file or the API, [`load`] reads folders of them, [`catalog`] holds them all.
+
+pub mod catalog;
+pub mod files;
+pub mod format;
+pub mod load;
+pub mod overlap;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::matcher::{Rank, RequestPattern};
+use crate::render::Recipe;
+
+/// One stub, compiled.
+#[derive(Debug)]
+pub struct Stub {
+    /// Its id, given or made.
+    pub id: Uuid,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Its place among all.
+    pub rank: Rank,
+    /// What it asks of a call.
+    pub pattern: Arc<RequestPattern>,
+    /// What it answers.
+    pub recipe: Arc<Recipe>,
+    /// The scenario that it is a part of.
+    pub scenario: Option<Scenario>,
+    /// Whether it is kept on disk.
+    pub persistent: bool,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Itself in WireMock's JSON, compact.
+    pub document: Box<str>,
+    /// How many calls it answered.
+    pub hits: Arc<Hits>,
+}
+
+/// A stub's part in a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// The scenario's name.
+    pub name: String,
+    /// The state in which the stub answers; `None` in any.
+    pub required: Option<String>,
+    /// The state after it has answered; `None` leaves it.
+    pub next: Option<String>,
+}
+
+/// Where a stub comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The admin API or a program.
+    Api,
+    /// A file.
+    File {
+        /// The file.
+        path: Arc<PathBuf>,
+        /// The line that it begins at, from 1.
+        line: usize,
+        /// Whether the file holds other stubs too.
+        shared: bool,
+    },
+}
+
+/// A count of calls. Exact, and never evicted.
+#[derive(Debug, Default)]
+pub struct Hits(AtomicU64);
+
+impl Hits {
+    /// Counts one; returns how many there were before.
+    pub fn count(&self) -> u64 {
+        self.0.fetch_add(1, Relaxed)
+    }
+
+    /// How many there were.
+    pub fn total(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    /// Starts again at none.
+    pub fn reset(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+impl Stub {
+    /// The stub as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.document).expect("a stub's document is JSON that we wrote")
+    }
+
+    /// A short name for messages: where it stands, or its name or id.
+    pub fn label(&self) -> String {
+        match (&self.origin, &self.name) {
+            (Origin::File { path, line, .. }, _) => format!("{}:{line}", path.display()),
+            (Origin::Api, Some(name)) => format!("`{name}`"),
+            (Origin::Api, None) => format!("stub {}", self.id),
+        }
+    }
+}
+
+impl AsRef<RequestPattern> for Arc<Stub> {
+    fn as_ref(&self) -> &RequestPattern {
+        &self.pattern
+    }
+}
