@@ -1,0 +1,341 @@
+//! `/__admin/mappings`: what stubs there are, and changing them one at a time or many at once.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, Query};
+use hashbrown::HashSet;
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use super::{Control, empty, json_answer, refusal, store};
+use crate::live::{Edit, Live};
+use crate::matcher::{Rank, Subject, Tally, TextMatcher};
+use crate::source::{Node, Value};
+use crate::stub::files::Files;
+use crate::stub::format::{self, Mapping, Reader};
+use crate::stub::{Origin, Stub};
+
+type Answer = Response<Body>;
+
+/// Which part of a list is asked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    limit: Option<usize>,
+    offset: Option<usize>,
+}
+
+pub(super) async fn list(Extension(live): Extension<Arc<Live>>, Query(page): Query<Page>) -> Answer {
+    let catalog = live.catalog();
+    let stubs = catalog.stubs();
+    let shown = stubs.iter().skip(page.offset.unwrap_or(0)).take(page.limit.unwrap_or(usize::MAX));
+    listing(shown.map(|stub| stub.json()).collect(), stubs.len())
+}
+
+fn listing(mappings: Vec<Json>, total: usize) -> Answer {
+    json_answer(StatusCode::OK, &json!({"mappings": mappings, "meta": {"total": total}}))
+}
+
+pub(super) async fn create(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+    let (mapping, mut reader) = match read(&body, &live) {
+        Ok(read) => read,
+        Err(refused) => return refused,
+    };
+    let mut edit = live.edit();
+    let id = mapping.id.unwrap_or_else(Uuid::new_v4);
+    if edit.catalog().by_id(&id).is_some() {
+        reader.coded(
+            109,
+            format!("ID of the provided stub mapping '{id}' is already taken by another stub mapping"),
+            "PUT it to change that one",
+        );
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+    }
+    let rank = edit.next_rank(mapping.priority);
+    match keep(&live, &edit, mapping.into_stub(id, rank, Origin::Api)) {
+        Ok(stub) => json_answer(StatusCode::CREATED, &stub.json()),
+        Err(failed) => failed,
+    }
+}
+
+pub(super) async fn one(Extension(live): Extension<Arc<Live>>, Path(id): Path<String>) -> Answer {
+    let id = match parse_id(&id) {
+        Ok(id) => id,
+        Err(refused) => return refused,
+    };
+    match live.catalog().by_id(&id) {
+        Some(stub) => json_answer(StatusCode::OK, &stub.json()),
+        None => empty(StatusCode::NOT_FOUND),
+    }
+}
+
+/// PUT: the id is the url's, and the stub keeps its place among those of its priority.
+pub(super) async fn replace(Extension(live): Extension<Arc<Live>>, Path(id): Path<String>, body: String) -> Answer {
+    let id = match parse_id(&id) {
+        Ok(id) => id,
+        Err(refused) => return refused,
+    };
+    let (mapping, _) = match read(&body, &live) {
+        Ok(read) => read,
+        Err(refused) => return refused,
+    };
+    match change(&live, id, mapping) {
+        Some(Ok(stub)) => json_answer(StatusCode::OK, &stub.json()),
+        Some(Err(failed)) => failed,
+        None => empty(StatusCode::NOT_FOUND),
+    }
+}
+
+/// The way of WireMock 2 to change a stub: the id is in the body.
+pub(super) async fn edit(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+    let (mapping, mut reader) = match read(&body, &live) {
+        Ok(read) => read,
+        Err(refused) => return refused,
+    };
+    let Some(id) = mapping.id else {
+        reader.coded(10, "a stub that is edited needs its `id`", "add it, or POST the stub to /__admin/mappings");
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+    };
+    match change(&live, id, mapping) {
+        Some(Ok(_)) => empty(StatusCode::NO_CONTENT),
+        Some(Err(failed)) => failed,
+        None => empty(StatusCode::NOT_FOUND),
+    }
+}
+
+fn change(live: &Live, id: Uuid, mapping: Mapping) -> Option<Result<Arc<Stub>, Answer>> {
+    let edit = live.edit();
+    let old = Arc::clone(edit.catalog().by_id(&id)?);
+    let mut rank = old.rank;
+    rank.priority = mapping.priority;
+    let changed = mapping.into_stub(id, rank, old.origin.clone());
+    Some(keep(live, &edit, changed))
+}
+
+pub(super) async fn delete(
+    Extension(live): Extension<Arc<Live>>,
+    Extension(control): Extension<Arc<Control>>,
+    Path(id): Path<String>,
+) -> Answer {
+    let id = match parse_id(&id) {
+        Ok(id) => id,
+        Err(refused) => return refused,
+    };
+    let edit = live.edit();
+    let Some(stub) = edit.catalog().by_id(&id).cloned() else { return empty(StatusCode::NOT_FOUND) };
+    discard(&edit, &control, &[stub]);
+    json_answer(StatusCode::OK, &json!({}))
+}
+
+pub(super) async fn clear(
+    Extension(live): Extension<Arc<Live>>,
+    Extension(control): Extension<Arc<Control>>,
+) -> Answer {
+    let edit = live.edit();
+    let stubs: Vec<_> = edit.catalog().stubs().into_iter().cloned().collect();
+    discard(&edit, &control, &stubs);
+    live.scenarios().reset();
+    json_answer(StatusCode::OK, &json!({}))
+}
+
+/// Removes a stub given whole: by its id, else by an equal request.
+pub(super) async fn remove(
+    Extension(live): Extension<Arc<Live>>,
+    Extension(control): Extension<Arc<Control>>,
+    body: String,
+) -> Answer {
+    let (mapping, _) = match read(&body, &live) {
+        Ok(read) => read,
+        Err(refused) => return refused,
+    };
+    let edit = live.edit();
+    let catalog = edit.catalog();
+    let by_id = mapping.id.and_then(|id| catalog.by_id(&id).cloned());
+    let request = mapping.document.get("request");
+    let found =
+        by_id.or_else(|| catalog.stubs().into_iter().find(|stub| stub.json().get("request") == request).cloned());
+    discard(&edit, &control, found.as_slice());
+    empty(StatusCode::OK)
+}
+
+/// Adds or replaces many at once: all of them, or none if one is wrong.
+pub(super) async fn import(
+    Extension(live): Extension<Arc<Live>>,
+    Extension(control): Extension<Arc<Control>>,
+    body: String,
+) -> Answer {
+    let mut reader = Reader::of_api(&body);
+    let Some(import) = read_import(&body, &files(&live), &mut reader) else {
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+    };
+    let mut edit = live.edit();
+    let catalog = edit.catalog();
+    let mut named = HashSet::new();
+    let mut stubs = Vec::with_capacity(import.mappings.len());
+    // the first of a list wins, so it is the newest
+    for mapping in import.mappings.into_iter().rev() {
+        let id = mapping.id.unwrap_or_else(Uuid::new_v4);
+        named.insert(id);
+        let old = catalog.by_id(&id);
+        if import.keeps_old && old.is_some() {
+            continue;
+        }
+        let origin = old.map_or(Origin::Api, |old| old.origin.clone());
+        let rank = match old {
+            Some(old) => Rank { priority: mapping.priority, ..old.rank },
+            None => edit.next_rank(mapping.priority),
+        };
+        stubs.push(mapping.into_stub(id, rank, origin));
+    }
+    if import.deletes_others {
+        let others: Vec<_> = catalog.stubs().into_iter().filter(|stub| !named.contains(&stub.id)).cloned().collect();
+        discard(&edit, &control, &others);
+    }
+    match stubs.into_iter().map(|stub| store::settle(&live, stub)).collect::<Result<Vec<_>, _>>() {
+        Ok(stubs) => {
+            edit.put_all(stubs);
+            empty(StatusCode::OK)
+        }
+        Err(error) => store::failure(&error),
+    }
+}
+
+struct Import {
+    mappings: Vec<Mapping>,
+    keeps_old: bool,
+    deletes_others: bool,
+}
+
+fn read_import(body: &str, files: &Files, reader: &mut Reader) -> Option<Import> {
+    let tree = reader.parse(body)?;
+    let Some(Value::Array(items)) = tree.get("mappings").map(|node| &node.value) else {
+        reader.error(&tree, "an import needs a list of `mappings`", "write `{\"mappings\": [{…}]}`");
+        return None;
+    };
+    let mappings: Vec<_> = reader.within("mappings", |reader| {
+        let read = |(place, item): (usize, &Node)| {
+            reader.within(place.to_string(), |reader| format::mapping(item, files, reader))
+        };
+        items.iter().enumerate().filter_map(read).collect()
+    });
+    let options = tree.get("importOptions");
+    let option = |key: &str| options.and_then(|options| options.get(key)).map(|node| &node.value);
+    let keeps_old = matches!(option("duplicatePolicy"), Some(Value::String(policy)) if policy == "IGNORE");
+    let deletes_others = matches!(option("deleteAllNotInImport"), Some(Value::Bool(true)));
+    (!reader.failed()).then_some(Import { mappings, keeps_old, deletes_others })
+}
+
+/// The files read again in place of all stubs. With defects the last good stubs stay, and the answer says what is wrong.
+pub(super) async fn reset(Extension(live): Extension<Arc<Live>>) -> Answer {
+    let loaded = live.reload();
+    if loaded.failed() {
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, &loaded.defects);
+    }
+    empty(StatusCode::OK)
+}
+
+/// Writes every stub that is not on disk yet.
+pub(super) async fn save(Extension(live): Extension<Arc<Live>>) -> Answer {
+    let edit = live.edit();
+    let passing: Vec<_> =
+        edit.catalog().stubs().into_iter().filter(|stub| stub.origin == Origin::Api).cloned().collect();
+    for stub in passing {
+        match store::save(&live, &stub) {
+            Ok(saved) => edit.put(saved),
+            Err(error) => return store::failure(&error),
+        }
+    }
+    empty(StatusCode::OK)
+}
+
+pub(super) async fn find_by_metadata(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+    match by_metadata(&live, &body) {
+        Ok(found) => listing(found.iter().map(|stub| stub.json()).collect(), found.len()),
+        Err(refused) => refused,
+    }
+}
+
+pub(super) async fn remove_by_metadata(
+    Extension(live): Extension<Arc<Live>>,
+    Extension(control): Extension<Arc<Control>>,
+    body: String,
+) -> Answer {
+    match by_metadata(&live, &body) {
+        Ok(found) => {
+            discard(&live.edit(), &control, &found);
+            json_answer(StatusCode::OK, &json!({}))
+        }
+        Err(refused) => refused,
+    }
+}
+
+fn by_metadata(live: &Live, body: &str) -> Result<Vec<Arc<Stub>>, Answer> {
+    let mut reader = Reader::of_api(body);
+    let rule: Option<TextMatcher> = reader.parse(body).and_then(|tree| format::text_matcher(&tree, false, &mut reader));
+    let Some(rule) = rule.filter(|_| !reader.failed()) else {
+        return Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects()));
+    };
+    let matches = |stub: &Stub| {
+        let document = stub.json();
+        let metadata = document.get("metadata").filter(|metadata| metadata.as_object().is_none_or(|m| !m.is_empty()));
+        metadata.is_some_and(|metadata| rule.matches(Subject::Json(metadata), &Tally::default()))
+    };
+    Ok(live.catalog().stubs().into_iter().filter(|stub| matches(stub)).cloned().collect())
+}
+
+pub(super) async fn unmatched(Extension(live): Extension<Arc<Live>>) -> Answer {
+    let stubs = never_hit(&live);
+    listing(stubs.iter().map(|stub| stub.json()).collect(), stubs.len())
+}
+
+pub(super) async fn remove_unmatched(
+    Extension(live): Extension<Arc<Live>>,
+    Extension(control): Extension<Arc<Control>>,
+) -> Answer {
+    let stubs = never_hit(&live);
+    discard(&live.edit(), &control, &stubs);
+    json_answer(StatusCode::OK, &json!({}))
+}
+
+fn never_hit(live: &Live) -> Vec<Arc<Stub>> {
+    live.catalog().stubs().into_iter().filter(|stub| stub.hits.total() == 0).cloned().collect()
+}
+
+/// Reads one mapping, or answers what is wrong with it.
+fn read(body: &str, live: &Live) -> Result<(Mapping, Reader), Answer> {
+    let mut reader = Reader::of_api(body);
+    let mapping = reader.parse(body).and_then(|tree| format::mapping(&tree, &files(live), &mut reader));
+    match mapping {
+        Some(mapping) if !reader.failed() => Ok((mapping, reader)),
+        _ => Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects())),
+    }
+}
+
+fn parse_id(text: &str) -> Result<Uuid, Answer> {
+    text.parse().map_err(|_| {
+        let mut reader = Reader::of_api(text);
+        reader.coded(10, format!("`{text}` is not a valid UUID"), "take the `id` of a stub from GET /__admin/mappings");
+        refusal(StatusCode::BAD_REQUEST, reader.defects())
+    })
+}
+
+/// Writes a persistent stub to disk, and serves it.
+fn keep(live: &Live, edit: &Edit<'_>, stub: Stub) -> Result<Arc<Stub>, Answer> {
+    let stub = store::settle(live, stub).map_err(|error| store::failure(&error))?;
+    edit.put(Arc::clone(&stub));
+    Ok(stub)
+}
+
+/// Serves these stubs no more; their files go too where standin may delete them.
+fn discard(edit: &Edit<'_>, control: &Control, stubs: &[Arc<Stub>]) {
+    for stub in stubs {
+        store::delete(stub, control.allows_disk_delete);
+    }
+    edit.remove(&stubs.iter().map(|stub| stub.id).collect());
+}
+
+fn files(live: &Live) -> Files {
+    live.home().map_or_else(|| Files { root: "__files".into() }, |home| home.files())
+}

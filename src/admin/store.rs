@@ -1,0 +1,105 @@
+//! Persistent stubs on disk: written at once, removed with their stub.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{Response, StatusCode};
+use serde_json::Value;
+
+use super::text;
+use crate::live::Live;
+use crate::stub::{Origin, Stub};
+
+/// Writes the stub if it is persistent.
+pub(super) fn settle(live: &Live, stub: Stub) -> io::Result<Arc<Stub>> {
+    if stub.persistent { write(live, stub) } else { Ok(Arc::new(stub)) }
+}
+
+/// Writes a stub that was not persistent, and makes it so.
+pub(super) fn save(live: &Live, stub: &Stub) -> io::Result<Arc<Stub>> {
+    let mut document = stub.json();
+    if let Value::Object(members) = &mut document {
+        members.insert("persistent".to_owned(), true.into());
+    }
+    let saved = Stub {
+        id: stub.id,
+        name: stub.name.clone(),
+        rank: stub.rank,
+        pattern: Arc::clone(&stub.pattern),
+        recipe: Arc::clone(&stub.recipe),
+        scenario: stub.scenario.clone(),
+        persistent: true,
+        origin: stub.origin.clone(),
+        document: document.to_string().into(),
+        hits: stub.hits.clone(),
+    };
+    write(live, saved)
+}
+
+/// Removes the file of a stub that standin wrote; any file of one stub alone, where that was allowed.
+///
+/// A file of several stubs is never touched.
+pub(super) fn delete(stub: &Stub, allowed: bool) {
+    let Origin::File { path, shared: false, .. } = &stub.origin else { return };
+    if !stub.persistent && !allowed {
+        return;
+    }
+    if let Err(error) = fs::remove_file(&**path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "cannot remove the file of a deleted stub");
+    }
+}
+
+/// The answer when a stub cannot be written.
+pub(super) fn failure(error: &io::Error) -> Response<Body> {
+    text(StatusCode::INTERNAL_SERVER_ERROR, format!("the stub cannot be written to `mappings/`: {error}\n"))
+}
+
+fn write(live: &Live, mut stub: Stub) -> io::Result<Arc<Stub>> {
+    let path = match &stub.origin {
+        Origin::File { shared: true, path, .. } => {
+            let what = format!("`{}` holds other stubs too; edit the file itself", path.display());
+            return Err(io::Error::other(what));
+        }
+        Origin::File { path, .. } => PathBuf::clone(path),
+        Origin::Api => {
+            let home = live.home().ok_or_else(|| io::Error::other("standin serves no folder"))?;
+            let folder = home.mappings();
+            fs::create_dir_all(&folder)?;
+            folder.join(file_name(&stub))
+        }
+    };
+    let pretty = serde_json::to_string_pretty(&stub.json()).map_err(io::Error::other)?;
+    // written beside and moved there, so that a reader never sees half a file
+    let draft = path.with_extension("json.part");
+    fs::write(&draft, pretty)?;
+    fs::rename(&draft, &path)?;
+    stub.origin = Origin::File { path: Arc::new(path), line: 1, shared: false };
+    Ok(Arc::new(stub))
+}
+
+/// `name-id.json`, or `method-url-id.json`: lower case, without what a file system may not like.
+fn file_name(stub: &Stub) -> String {
+    let document = stub.json();
+    let request = |key: &str| document.get("request").and_then(|request| request.get(key)).and_then(Value::as_str);
+    let stem = match &stub.name {
+        Some(name) => name.clone(),
+        None => {
+            let keys = ["url", "urlPattern", "urlPath", "urlPathPattern", "urlPathTemplate"];
+            let url = keys.iter().find_map(|key| request(key)).unwrap_or("any");
+            format!("{}-{url}", request("method").unwrap_or("any"))
+        }
+    };
+    let plain: String = stem
+        .to_lowercase()
+        .replace(' ', "-")
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        .take(150)
+        .collect();
+    format!("{}-{}.json", plain.trim_start_matches('.'), stub.id)
+}

@@ -1,0 +1,48 @@
+//! `standin check`: every defect in the stubs at once, and stubs that are never reached. For CI.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, draw, note, say};
+use crate::stub::load::{self, Service};
+use crate::stub::overlap;
+
+/// Lint stubs: every defect at once, hidden and duplicate stubs; exits 1 if there are any
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// The stub folder (it has `mappings/`), or a folder of such folders
+    #[arg(default_value = "stubs")]
+    dir: PathBuf,
+}
+
+impl Check {
+    pub(super) fn run(&self) -> u8 {
+        let services = match Service::all(&self.dir) {
+            Ok(services) => services,
+            Err(error) => {
+                note(&format!("cannot read `{}`: {error}; give a folder that has `mappings/`", self.dir.display()));
+                return if error.kind() == std::io::ErrorKind::NotFound { USAGE } else { BROKE };
+            }
+        };
+        if services.is_empty() {
+            let dir = self.dir.display();
+            note(&format!("`{dir}` has no stubs: neither it nor a folder in it has `mappings/`"));
+            return USAGE;
+        }
+        let mut loaded = load::load(&services);
+        loaded.defects.extend(overlap::overlaps(&loaded.stubs));
+        draw(&loaded.defects);
+        let stubs = loaded.stubs.len();
+        let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+        let names = names.join(", ");
+        if loaded.defects.is_empty() {
+            say(&format!("standin: {stubs} stubs of {names}: no defects"));
+            return FINE;
+        }
+        let errors = loaded.defects.iter().filter(|defect| defect.is_error()).count();
+        let warnings = loaded.defects.len() - errors;
+        say(&format!("standin: {stubs} stubs of {names}: {errors} errors, {warnings} warnings"));
+        CHECK_FAILED
+    }
+}

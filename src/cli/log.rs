@@ -1,0 +1,37 @@
+//! Logs: quiet by default, as text or JSON, on stderr.
+
+use clap::{Args, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+#[derive(Args, Debug)]
+pub(super) struct Log {
+    /// What to log: error, warn, info, debug, trace, or a filter such as `standin::listen=debug`
+    #[arg(long, value_name = "LEVEL", default_value = "warn", env = "STANDIN_LOG", help_heading = "Logs")]
+    log: String,
+
+    /// How a line is written
+    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Logs")]
+    log_format: Format,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+impl Log {
+    /// Begins to log; the error says which part of the filter is wrong.
+    pub(super) fn begin(&self) -> Result<(), String> {
+        let filter = EnvFilter::try_new(&self.log)
+            .map_err(|error| format!("--log `{}`: {error}; use a level such as `info`", self.log))?;
+        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let begun = match self.log_format {
+            Format::Text => builder.try_init(),
+            Format::Json => builder.json().try_init(),
+        };
+        // a program that embeds standin may log already
+        drop(begun);
+        Ok(())
+    }
+}

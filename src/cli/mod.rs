@@ -1,0 +1,89 @@
+//! The command line: what was typed, and nothing more. Each subcommand has a file of its own.
+
+mod check;
+mod log;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::defect::Defect;
+
+/// Exit codes; they are part of the interface.
+const FINE: u8 = 0;
+const CHECK_FAILED: u8 = 1;
+const BROKE: u8 = 2;
+const USAGE: u8 = 64;
+
+/// A stand-in for the backends of a system under test.
+///
+/// It answers from WireMock stub files, with delays that are true.
+#[derive(Debug, Parser)]
+#[command(
+    name = "standin",
+    version,
+    max_term_width = 100,
+    after_help = "Docs: docs/ in the repository; examples: stubs/"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Check(check::Check),
+}
+
+/// Runs the command that was typed.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let fine = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // a closed pipe is no reason to complain
+            let _ = error.print();
+            return ExitCode::from(if fine { FINE } else { USAGE });
+        }
+    };
+    ExitCode::from(match cli.command {
+        Command::Serve(serve) => serve.run(),
+        Command::Check(check) => check.run(),
+    })
+}
+
+/// Writes a line to stdout, for programs that wait for it.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Writes a message to stderr, with its causes.
+fn complain(error: &dyn std::error::Error) {
+    let mut message = format!("standin: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
+
+/// Writes a message of our own to stderr.
+fn note(message: &str) {
+    let _ = writeln!(std::io::stderr(), "standin: {message}");
+}
+
+/// Draws defects on stderr.
+fn draw(defects: &[Defect]) {
+    let mut err = std::io::stderr().lock();
+    let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    for defect in defects {
+        let _ = writeln!(err, "{}\n", defect.draw(colour));
+    }
+}

@@ -1,0 +1,240 @@
+//! `standin serve`: answers from a stub folder until it is told to end.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::log::Log;
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, draw, note, say};
+use crate::config::{Config, Listener};
+use crate::delay::units::parse_duration;
+use crate::listen::connection::Limits;
+use crate::listen::tls::Certificate;
+use crate::live::Access;
+use crate::pace::timer::Precision;
+use crate::server::{Server, StartError};
+
+/// Answer from a stub folder, with delays that are true
+///
+/// Prints one line a listener on stdout once it is bound. SIGTERM or SIGINT finishes the calls in flight; a second one
+/// ends at once.
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    /// The stub folder (it has `mappings/`), or a folder of such folders
+    #[arg(default_value = "stubs")]
+    dir: PathBuf,
+
+    /// Where to answer; with NAME only the stubs of that folder, with https:// over TLS; port 0 takes a free one
+    #[arg(long, value_name = "[NAME=][https://]ADDR", value_parser = Listener::parse, default_value = "127.0.0.1:8080")]
+    listen: Vec<Listener>,
+
+    /// Where to answer the admin API as well, apart from the calls
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<std::net::SocketAddr>,
+
+    /// The certificate chain of https listeners, as PEM; without one, a self-signed one is made
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Threads that answer calls [default: one a core]
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
+
+    /// Where random delays begin: the same seed draws the same ones [default: random]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// How precisely delays end; `high` spends CPU on the last 60 µs of each
+    #[arg(long, value_enum, default_value_t = PrecisionArg::Normal)]
+    precision: PrecisionArg,
+
+    /// How long calls in flight may take once standin is told to end
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
+    grace: Duration,
+
+    /// Do not answer unmatched GETs from `__files`
+    #[arg(long)]
+    no_static: bool,
+
+    /// The longest head; beyond it: 431
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().head, help_heading = "Limits")]
+    max_head: usize,
+
+    /// The longest body; beyond it: 413
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().body, help_heading = "Limits")]
+    max_body: usize,
+
+    /// The most connections at once; beyond it: 503
+    #[arg(long, value_name = "N", default_value_t = 60_000, help_heading = "Limits")]
+    max_connections: usize,
+
+    /// How long a head or a body may take to come; beyond it: 408
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s", help_heading = "Limits")]
+    read_timeout: Duration,
+
+    /// How long a connection may be idle; beyond it, it is closed
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "5m", help_heading = "Limits")]
+    idle_timeout: Duration,
+
+    /// A token that lets others than this host call the admin API
+    #[arg(long, value_name = "TOKEN", env = "STANDIN_ADMIN_TOKEN", hide_env_values = true, help_heading = "Admin API")]
+    admin_token: Option<String>,
+
+    /// Let everyone call the admin API
+    #[arg(long, help_heading = "Admin API")]
+    admin_open: bool,
+
+    /// A name of this host by which browsers may call the admin API
+    #[arg(long, value_name = "NAME", help_heading = "Admin API")]
+    admin_host: Vec<String>,
+
+    /// Let the admin API delete mapping files that standin did not write
+    #[arg(long, help_heading = "Admin API")]
+    allow_disk_delete: bool,
+
+    #[command(flatten)]
+    log: Log,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PrecisionArg {
+    Normal,
+    High,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
+}
+
+impl Serve {
+    pub(super) fn run(self) -> u8 {
+        if let Err(error) = self.log.begin() {
+            note(&error);
+            return USAGE;
+        }
+        let server = match Server::bind(self.config()) {
+            Ok(server) => server,
+            Err(error) => return refuse(&error),
+        };
+        draw(server.warnings());
+        let https = server.addresses().iter().any(|address| address.listener.tls);
+        if https && self.tls_cert.is_none() {
+            note("https with a self-signed certificate made now; give --tls-cert and --tls-key for another");
+        }
+        let lines = server.addresses();
+        let admin = server.admin_address();
+        let told = match signals() {
+            Ok(told) => told,
+            Err(error) => {
+                complain(&error);
+                return BROKE;
+            }
+        };
+        let handle = match server.start() {
+            Ok(handle) => handle,
+            Err(error) => return refuse(&error),
+        };
+        for address in lines {
+            let stubs = address.stubs;
+            say(&format!(
+                "standin: listening on {} ({stubs} stub{})",
+                address.listener,
+                if stubs == 1 { "" } else { "s" }
+            ));
+        }
+        if let Some(admin) = admin {
+            say(&format!("standin: admin API on http://{admin}/__admin"));
+        }
+        // the sender lives as long as the process
+        let _ = told.recv();
+        if handle.shut_down() {
+            return FINE;
+        }
+        note("calls were still in flight after the grace period, and were cut off; see --grace");
+        BROKE
+    }
+
+    fn config(&self) -> Config {
+        let limits = Limits {
+            head: self.max_head.max(8192),
+            body: self.max_body,
+            read: self.read_timeout,
+            idle: self.idle_timeout,
+            ..Limits::default()
+        };
+        let certificate = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Certificate::Files { certificate: certificate.clone(), key: key.clone() },
+            _ => Certificate::SelfSigned,
+        };
+        let defaults = Config::new(&self.dir);
+        Config {
+            listeners: self.listen.clone(),
+            admin_listener: self.admin_listen,
+            certificate,
+            limits,
+            max_connections: self.max_connections,
+            workers: self.workers.map_or(defaults.workers, usize::from),
+            seed: self.seed.unwrap_or(defaults.seed),
+            precision: match self.precision {
+                PrecisionArg::Normal => Precision::Normal,
+                PrecisionArg::High => Precision::High,
+            },
+            grace: self.grace,
+            serves_files: !self.no_static,
+            access: Access { token: self.admin_token.clone(), open: self.admin_open, hosts: self.admin_host.clone() },
+            allows_disk_delete: self.allow_disk_delete,
+            ..defaults
+        }
+    }
+}
+
+fn refuse(error: &StartError) -> u8 {
+    if let StartError::Stubs(defects) = error {
+        draw(defects);
+    }
+    complain(error);
+    match error {
+        StartError::Stubs(_) => CHECK_FAILED,
+        StartError::Config(_) => USAGE,
+        StartError::Bind { .. } | StartError::Thread(_) | StartError::Tls(_) => BROKE,
+    }
+}
+
+/// Hears of SIGTERM and SIGINT from now on: the first is received, the second ends the process at once.
+fn signals() -> io::Result<Receiver<()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut terminate, mut interrupt) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    let (sender, receiver) = mpsc::channel();
+    std::thread::Builder::new().name("standin-signals".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            let mut told = false;
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                if told {
+                    process::exit(BROKE.into());
+                }
+                told = true;
+                // an error means that the server has ended by itself
+                let _ = sender.send(());
+            }
+        });
+    })?;
+    Ok(receiver)
+}

@@ -1,0 +1,47 @@
+//! A stand-in for the backends that a system under test depends on: it answers with their content and performs as they do.
+//!
+//! How a call travels:
+//!
+//! ```text
+//! listen → call → matcher → render → pace → send            `answer` joins them in one readable function
+//!             live (catalog, scenarios, stats) · admin      the control plane, beside it
+//! ```
+//!
+//! A [`call::Call`] arrives, a [`reply::Reply`] goes back, and all [`stub::Stub`]s together, compiled, are the
+//! [`stub::catalog::Catalog`]. What is wrong in a file is a [`defect::Defect`].
+//!
+//! [`Server`] starts it all, in a program or in a test:
+//!
+//! ```no_run
+//! let server = standin::Server::bind(standin::Config::new("stubs"))?;
+//! let handle = server.start()?;
+//! println!("{:?}", handle.addresses());
+//! # Ok::<(), standin::StartError>(())
+//! ```
+//!
+//! # Cancel safety
+//!
+//! Dropping a [`Handle`] ends the server at once: calls in flight are cut off. [`Handle::shut_down`] finishes them first.
+
+pub mod admin;
+mod answer;
+pub mod call;
+pub mod cli;
+pub mod config;
+pub mod defect;
+pub mod delay;
+pub mod listen;
+pub mod live;
+pub mod matcher;
+pub mod pace;
+pub mod render;
+pub mod reply;
+pub mod send;
+mod server;
+pub mod shutdown;
+pub mod source;
+pub mod stub;
+pub mod wire;
+
+pub use config::Config;
+pub use server::{Address, Handle, Server, StartError};
