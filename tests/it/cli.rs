@@ -1,0 +1,176 @@
+//! The binary: what it prints, how it exits, what signals do.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Client, folder};
+
+fn standin(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_standin")).args(args).output().expect("it runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A server process that is killed with the test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    fn signal(&self, signal: &str) {
+        let done = Command::new("kill").args([signal, &self.0.id().to_string()]).status().expect("kill runs");
+        assert!(done.success());
+    }
+
+    fn exit(&mut self) -> i32 {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(status) = self.0.try_wait().expect("a child") {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn serve(dir: &str) -> (Process, std::net::SocketAddr, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_standin"))
+        .args(["serve", dir, "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+    let url = line.strip_prefix("standin: listening on http://").expect("the ready line");
+    let address = url.split_whitespace().next().and_then(|address| address.parse().ok()).expect("an address");
+    (Process(child), address, line)
+}
+
+#[test]
+fn the_ready_line_names_the_port_and_the_stubs() {
+    let root = folder(&[("mappings/s.json", r#"{"request": {"url": "/a"}, "response": {"body": "ok"}}"#)]);
+    let (mut process, address, line) = serve(root.path().to_str().expect("UTF-8"));
+    assert!(line.ends_with("(1 stub)\n"), "{line}");
+    let mut client = Client::connect(address);
+    client.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(client.answer().text(), "ok");
+    process.signal("-TERM");
+    assert_eq!(process.exit(), 0);
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let stub = r#"{"request": {"url": "/long"}, "response": {"fixedDelayMilliseconds": 60000}}"#;
+    let root = folder(&[("mappings/s.json", stub)]);
+    let (mut process, address, _) = serve(root.path().to_str().expect("UTF-8"));
+    let mut client = Client::connect(address);
+    client.write(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(200));
+    process.signal("-TERM");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(process.0.try_wait().expect("a child").is_none(), "the first signal waits for the call");
+    process.signal("-TERM");
+    assert_eq!(process.exit(), 2);
+}
+
+#[test]
+fn every_defect_is_told_at_once() {
+    let root = folder(&[
+        ("mappings/a.json", "{\n  \"request\": {\"url\": \"/a\", \"headers\": {\"X\": {\"equal\": \"1\"}}},\n  \"respnse\": {}\n}"),
+        ("mappings/b.json", "{\"request\": {\"urlPattern\": \"/(\"}, \"response\": {\"status\": \"OK\", \"fault\": \"BOOM\"}}"),
+        ("mappings/c.json", "{\"request\": {\"url\": \"/c\"},}"),
+        ("mappings/d.yaml", "request:\n  url: /d\nresponse:\n  bodyFileName: ../secret\n  fixedDelayMilliseconds: soon\n"),
+        ("mappings/e.json", "{\"request\": {\"url\": \"/e\"}, \"response\": {\"bodyFileName\": \"missing.txt\"}}"),
+    ]);
+    let dir = root.path().to_str().expect("UTF-8");
+    let output = standin(&["check", dir]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    for expected in [
+        "a.json:2:",
+        "did you mean `equalTo`?",
+        "unknown field `respnse`",
+        "did you mean `response`?",
+        "b.json:1:",
+        "not `OK`",
+        "`BOOM` is no fault",
+        "c.json:1:",
+        "trailing comma",
+        "d.yaml:4:",
+        "leads out of",
+        "not `soon`",
+        "missing.txt",
+    ] {
+        assert!(told.contains(expected), "`{expected}` is not told in:\n{told}");
+    }
+    assert!(told.lines().all(|line| line.chars().count() <= 140), "{told}");
+    let serving = standin(&["serve", dir, "--listen", "127.0.0.1:0"]);
+    assert_eq!(serving.status.code(), Some(1));
+    assert!(text(&serving.stderr).contains("none are served"));
+}
+
+#[test]
+fn check_finds_stubs_that_are_never_reached() {
+    let root = folder(&[(
+        "mappings/s.json",
+        r#"{"mappings": [
+            {"name": "same", "request": {"url": "/a", "method": "GET"}, "response": {}},
+            {"name": "again", "request": {"method": "GET", "url": "/a"}, "response": {}},
+            {"name": "narrow", "priority": 6, "request": {"url": "/b", "headers": {"X": {"equalTo": "1"}}}, "response": {}},
+            {"name": "wide", "request": {"url": "/b"}, "response": {}},
+            {"name": "fine", "request": {"url": "/c"}, "response": {}}
+        ]}"#,
+    )]);
+    let output = standin(&["check", root.path().to_str().expect("UTF-8")]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(told.matches("is never reached").count(), 2, "{told}");
+    assert!(told.contains("asks for the same") && told.contains("asks for less"), "{told}");
+}
+
+#[test]
+fn wrong_usage_exits_64_and_says_what_is_right() {
+    for (args, expected) in [
+        (&["serve", "--listen", "8080"][..], "127.0.0.1:8080"),
+        (&["serve", "--grace", "10"], "unit"),
+        (&["serve", "/nowhere/at/all"], "mappings/"),
+        (&["serve", "--lisen", "x"], "--listen"),
+        (&["serev"], "serve"),
+        (&["check", "/nowhere/at/all"], "mappings/"),
+    ] {
+        let output = standin(args);
+        assert_eq!(output.status.code(), Some(64), "{args:?}");
+        assert!(text(&output.stderr).contains(expected), "{args:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_taken_port_is_an_error_and_never_another_port() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let root = folder(&[]);
+    let output = standin(&["serve", root.path().to_str().expect("UTF-8"), "--listen", &address]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("it is taken"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn help_fits_a_terminal_of_80_columns() {
+    for args in [&["--help"][..], &["serve", "--help"], &["check", "--help"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_standin")).args(args).env("COLUMNS", "80").output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0));
+        let help = text(&output.stdout);
+        let long: Vec<_> = help.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(long.is_empty(), "{args:?}: {long:?}");
+    }
+}
