@@ -75,6 +75,11 @@ impl Answerer {
     /// The whole call, or the answer to one that is too long or too slow.
     async fn read(&self, request: Request<Incoming>, connection: &Connection) -> Result<Call, Reply> {
         let (parts, body) = request.into_parts();
+        if head_size(&parts) > self.limits.head {
+            self.live.counts().head_too_large.fetch_add(1, Relaxed);
+            let text = format!("the head is longer than {} bytes; raise --max-head\n", self.limits.head);
+            return Err(closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text));
+        }
         let body = if body.is_end_stream() { Bytes::new() } else { self.read_body(body).await? };
         let clock = &connection.clock;
         let arrival = if connection.http2 { clock.last_read() } else { clock.last_read().max(clock.last_written()) };
@@ -158,6 +163,12 @@ impl Answerer {
         };
         Reply::text(StatusCode::NOT_FOUND, text)
     }
+}
+
+/// The bytes of a head as HTTP/1.1 sends it.
+fn head_size(parts: &http::request::Parts) -> usize {
+    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    parts.headers.iter().fold(target + 16, |size, (name, value)| size + name.as_str().len() + value.len() + 4)
 }
 
 /// Renders on the worker, or off it where that takes long.

@@ -6,8 +6,6 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use hyper::ext::ReasonPhrase;
 
-use crate::wire::Ending;
-
 /// What goes back to a call.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -32,6 +30,17 @@ pub enum Body {
     Bytes(Bytes),
     /// A file, read when it is sent.
     File(PathBuf),
+}
+
+/// How a connection ends where a stub says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Closed (FIN) before the first byte of an answer.
+    Close,
+    /// These bytes instead of an answer, then closed.
+    Raw(Bytes),
+    /// Reset (RST) before the first byte of an answer.
+    Reset,
 }
 
 /// A body sent in pieces.

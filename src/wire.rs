@@ -1,8 +1,8 @@
 //! A connection's clock and ending: what hyper tells neither of.
 //!
 //! [`Wire`] wraps a connection's I/O and stamps reads and writes, so that a call's arrival is the moment its last byte
-//! came and an answer's lateness is measured where its bytes are handed to the socket. [`Ending`] is how a stub may
-//! break a connection instead of answering.
+//! came and an answer's lateness is measured where its bytes are handed to the socket. It can also end the connection
+//! as no HTTP server would: by a reset, or with bytes that are no HTTP.
 
 use std::fmt;
 use std::io;
@@ -12,20 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-
-/// How a connection ends where a stub says so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Closed (FIN) before the first byte of an answer.
-    Close,
-    /// These bytes instead of an answer, then closed.
-    Raw(Bytes),
-    /// Reset (RST) before the first byte of an answer.
-    Reset,
-}
 
 /// Called with how late an answer's first bytes were, and how long the call was meant to take.
 pub type Witness = dyn Fn(Duration, Duration) + Send + Sync;
@@ -153,24 +141,21 @@ impl<S> Wire<S> {
 }
 
 impl<S: Transport> Wire<S> {
-    /// Ends the connection as `ending` says. Errors are the client's: it has gone already.
-    pub async fn end(mut self, ending: Ending) {
-        match ending {
-            Ending::Close => self.drain_and_close().await,
-            Ending::Raw(bytes) => {
-                if self.stream.write_all(&bytes).await.is_ok() && self.stream.flush().await.is_ok() {
-                    self.drain_and_close().await;
-                }
-            }
-            Ending::Reset => {
-                // a close with a linger time of zero throws away what is unsent and sends RST
-                let _ = socket2::SockRef::from(self.stream.tcp()).set_linger(Some(Duration::ZERO));
-            }
+    /// Resets the connection (RST).
+    pub fn reset(self) {
+        // a close with a linger time of zero throws away what is unsent and sends RST; a client that has gone needs neither
+        let _ = socket2::SockRef::from(self.stream.tcp()).set_linger(Some(Duration::ZERO));
+    }
+
+    /// Sends these bytes as they are and closes. Errors are the client's: it has gone already.
+    pub async fn send_raw(mut self, bytes: &[u8]) {
+        if self.stream.write_all(bytes).await.is_ok() && self.stream.flush().await.is_ok() {
+            self.close().await;
         }
     }
 
     /// Sends FIN, then reads what is still in the receive buffer: closing over unread bytes would send RST instead.
-    async fn drain_and_close(&mut self) {
+    pub async fn close(mut self) {
         let _ = self.stream.shutdown().await;
         let mut unread = [0; 4096];
         let drained = async { while self.stream.read(&mut unread).await.is_ok_and(|count| count > 0) {} };

@@ -76,6 +76,7 @@ pub(super) async fn metrics(
         "Calls and connections that met a limit.",
         &[
             ("{limit=\"body\"}", count(&counts.body_too_large)),
+            ("{limit=\"head\"}", count(&counts.head_too_large)),
             ("{limit=\"connections\"}", control.vitals.connections.refused().to_string()),
             ("{limit=\"read_timeout\"}", count(&counts.read_timeout)),
             ("{limit=\"regex_backtracking\"}", count(&counts.regex_gave_up)),

@@ -17,8 +17,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
 use crate::call::Peers;
+use crate::reply::Ending;
 use crate::shutdown::Work;
-use crate::wire::{Clock, Ending, Transport, Wire};
+use crate::wire::{Clock, Transport, Wire};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -169,7 +170,12 @@ where
         Some(None) => connection.broken.lock().unwrap_or_else(PoisonError::into_inner).take(),
     };
     if let Some(ending) = ending {
-        http.into_parts().io.into_inner().end(ending).await;
+        let wire = http.into_parts().io.into_inner();
+        match ending {
+            Ending::Close => wire.close().await,
+            Ending::Raw(bytes) => wire.send_raw(&bytes).await,
+            Ending::Reset => wire.reset(),
+        }
     }
 }
 

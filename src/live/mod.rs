@@ -54,6 +54,8 @@ pub struct Counts {
     pub missed: AtomicU64,
     /// Regular expressions that reached their backtrack limit, and so did not match.
     pub regex_gave_up: AtomicU64,
+    /// Heads that were longer than the limit.
+    pub head_too_large: AtomicU64,
     /// Bodies that were longer than the limit.
     pub body_too_large: AtomicU64,
     /// Heads or bodies that did not come in time.

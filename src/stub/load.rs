@@ -24,6 +24,8 @@ const IDS: Uuid = Uuid::from_u128(0x6a3c_1d52_7f0b_4b0e_9d5a_2c81_e0f4_77b3);
 pub struct Service {
     /// The folder's name.
     pub name: String,
+    /// What its files are named below: its own name where it is one of several.
+    pub prefix: String,
     /// Where it is.
     pub root: PathBuf,
 }
@@ -47,21 +49,18 @@ impl Loaded {
 impl Service {
     /// The services of `root`: itself if it has `mappings/`, else each of its folders that has, by name.
     pub fn all(root: &Path) -> std::io::Result<Vec<Self>> {
-        let named = |path: PathBuf| {
-            let name = path.canonicalize().unwrap_or_else(|_| path.clone());
-            Self {
-                name: name.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
-                root: path,
-            }
+        let name_of = |path: &Path| {
+            let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
         };
         if root.join("mappings").is_dir() {
-            return Ok(vec![named(root.to_owned())]);
+            return Ok(vec![Self { name: name_of(root), prefix: String::new(), root: root.to_owned() }]);
         }
         let mut services: Vec<_> = fs::read_dir(root)?
             .filter_map(Result::ok)
             .map(|entry| entry.path())
             .filter(|path| path.join("mappings").is_dir())
-            .map(named)
+            .map(|path| Self { name: name_of(&path), prefix: format!("{}/", name_of(&path)), root: path })
             .collect();
         services.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(services)
@@ -101,7 +100,7 @@ fn load_service(service: &Service, number: u16, loaded: &mut Loaded) {
         let shared = mappings.len() > 1;
         let path = Arc::new(path);
         for (place, (mapping, line)) in mappings.into_iter().enumerate() {
-            let id = mapping.id.unwrap_or_else(|| made_id(&service.name, &relative, place));
+            let id = mapping.id.unwrap_or_else(|| made_id(&service.prefix, &relative, place));
             let rank = Rank { service: number, priority: mapping.priority, age };
             let origin = Origin::File { path: Arc::clone(&path), line, shared };
             loaded.stubs.push(Arc::new(mapping.into_stub(id, rank, origin)));
@@ -112,8 +111,8 @@ fn load_service(service: &Service, number: u16, loaded: &mut Loaded) {
 }
 
 /// The id of a stub that states none: the same as long as it stays where it is.
-fn made_id(service: &str, file: &str, place: usize) -> Uuid {
-    Uuid::new_v5(&IDS, format!("{service}/{file}#{place}").as_bytes())
+fn made_id(prefix: &str, file: &str, place: usize) -> Uuid {
+    Uuid::new_v5(&IDS, format!("{prefix}{file}#{place}").as_bytes())
 }
 
 /// Mapping files below a folder, whatever their depth.

@@ -86,10 +86,19 @@ fn a_second_signal_ends_at_once() {
 #[test]
 fn every_defect_is_told_at_once() {
     let root = folder(&[
-        ("mappings/a.json", "{\n  \"request\": {\"url\": \"/a\", \"headers\": {\"X\": {\"equal\": \"1\"}}},\n  \"respnse\": {}\n}"),
-        ("mappings/b.json", "{\"request\": {\"urlPattern\": \"/(\"}, \"response\": {\"status\": \"OK\", \"fault\": \"BOOM\"}}"),
+        (
+            "mappings/a.json",
+            "{\n  \"request\": {\"url\": \"/a\", \"headers\": {\"X\": {\"equal\": \"1\"}}},\n  \"respnse\": {}\n}",
+        ),
+        (
+            "mappings/b.json",
+            "{\"request\": {\"urlPattern\": \"/(\"}, \"response\": {\"status\": \"OK\", \"fault\": \"BOOM\"}}",
+        ),
         ("mappings/c.json", "{\"request\": {\"url\": \"/c\"},}"),
-        ("mappings/d.yaml", "request:\n  url: /d\nresponse:\n  bodyFileName: ../secret\n  fixedDelayMilliseconds: soon\n"),
+        (
+            "mappings/d.yaml",
+            "request:\n  url: /d\nresponse:\n  bodyFileName: ../secret\n  fixedDelayMilliseconds: soon\n",
+        ),
         ("mappings/e.json", "{\"request\": {\"url\": \"/e\"}, \"response\": {\"bodyFileName\": \"missing.txt\"}}"),
     ]);
     let dir = root.path().to_str().expect("UTF-8");
@@ -167,7 +176,8 @@ fn a_taken_port_is_an_error_and_never_another_port() {
 #[test]
 fn help_fits_a_terminal_of_80_columns() {
     for args in [&["--help"][..], &["serve", "--help"], &["check", "--help"]] {
-        let output = Command::new(env!("CARGO_BIN_EXE_standin")).args(args).env("COLUMNS", "80").output().expect("it runs");
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_standin")).args(args).env("COLUMNS", "80").output().expect("it runs");
         assert_eq!(output.status.code(), Some(0));
         let help = text(&output.stdout);
         let long: Vec<_> = help.lines().filter(|line| line.chars().count() > 80).collect();

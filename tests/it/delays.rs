@@ -77,7 +77,10 @@ fn a_dribbled_body_comes_in_pieces() {
     assert_eq!(body, "abcdefghij");
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(90), "{took:?}");
-    assert!(took - head_came >= Duration::from_millis(20), "the head did not come before the body: {head_came:?} of {took:?}");
+    assert!(
+        took - head_came >= Duration::from_millis(20),
+        "the head did not come before the body: {head_came:?} of {took:?}"
+    );
 }
 
 #[test]

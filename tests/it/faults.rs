@@ -3,10 +3,12 @@
 use crate::support::{Client, End, Mock};
 
 fn stub(fault: &str) -> String {
-    format!(r#"{{"mappings": [
+    format!(
+        r#"{{"mappings": [
         {{"request": {{"url": "/f"}}, "response": {{"status": 201, "body": "unused", "fault": "{fault}"}}}},
         {{"request": {{"url": "/ok"}}, "response": {{"body": "ok"}}}}
-    ]}}"#)
+    ]}}"#
+    )
 }
 
 fn break_with(fault: &str) -> (Vec<u8>, End) {

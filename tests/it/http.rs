@@ -19,7 +19,9 @@ const STUBS: &str = r#"{"mappings": [
 fn pipelined_calls_are_answered_in_order() {
     let mock = Mock::with(STUBS);
     let mut client = Client::connect(mock.address);
-    client.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.write(
+        b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n",
+    );
     assert_eq!(client.answer().text(), "first");
     assert_eq!(client.answer().text(), "late");
     let last = client.answer();
@@ -86,7 +88,10 @@ fn limits_have_clear_answers() {
     let too_long = mock.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n");
     assert_eq!((too_long.status, too_long.header("connection")), (413, Some("close")));
     assert!(too_long.text().contains("--max-body"), "{}", too_long.text());
-    let chunked = format!("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n{}\r\n0\r\n\r\n", "z".repeat(1001));
+    let chunked = format!(
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n{}\r\n0\r\n\r\n",
+        "z".repeat(1001)
+    );
     assert_eq!(mock.send(&chunked).status, 413);
     let head = format!("GET /a HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "z".repeat(70_000));
     assert_eq!(mock.send(&head).status, 431);
@@ -121,7 +126,8 @@ fn a_connection_too_many_is_told_so() {
 
 #[test]
 fn an_idle_connection_is_closed() {
-    let mock = Mock::configured(&[("mappings/s.json", STUBS)], |config| config.limits.idle = Duration::from_millis(200));
+    let mock =
+        Mock::configured(&[("mappings/s.json", STUBS)], |config| config.limits.idle = Duration::from_millis(200));
     let mut client = Client::connect(mock.address);
     client.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!(client.answer().text(), "late", "a call in flight is not idle");

@@ -1,7 +1,6 @@
 //! Everything that is tested through the front door, in one binary. Fixed ports are never used.
 
 mod cli; // the binary: exit codes, messages, signals
-mod conformance; // WireMock's recorded answers
 mod delays; // when answers come
 mod faults; // how connections break, to the byte
 mod floors; // who may import whom

@@ -42,7 +42,10 @@ fn the_example_stubs_answer_as_the_readme_says() {
     assert_eq!((call(refund).status, call(refund).reason.as_str()), (202, "Refund queued"));
     let reset = r#"{"card": "4000000000000119"}"#;
     let mut client = Client::connect(address);
-    client.write(format!("POST /payment/charges HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{reset}", reset.len()).as_bytes());
+    client.write(
+        format!("POST /payment/charges HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{reset}", reset.len())
+            .as_bytes(),
+    );
     assert_eq!(client.read_to_end(), (Vec::new(), crate::support::End::Rst));
 }
 

@@ -403,7 +403,11 @@ impl Translator<'_> {
                 Some('-') if on => on = false,
                 Some(flag) if self.flags.set(flag, on) => {}
                 _ => {
-                    return Err(self.cursor.error(open.start, "unknown inline modifier", "use the flags d i m s u x U"));
+                    return Err(self.cursor.error(
+                        open.start,
+                        "unknown inline modifier",
+                        "use the flags d i m s u x U",
+                    ));
                 }
             }
         }

@@ -11,11 +11,10 @@ use serde_json::{Map, Value as Json};
 use super::object::{Object, Reader, Strictness};
 use crate::delay::{Distribution, Param, ParamValue};
 use crate::render::Delays;
-use crate::reply::{Body, Dribble, Reply};
+use crate::reply::{Body, Dribble, Ending, Reply};
 use crate::send::BLOCKING_READ_LIMIT;
 use crate::source::{Node, Value};
 use crate::stub::files::Files;
-use crate::wire::Ending;
 
 const KEYS: &[&str] = &[
     "additionalProxyRequestHeaders",
