@@ -39,9 +39,10 @@ pub(super) async fn health(Extension(control): Extension<Arc<Control>>) -> Respo
 
 pub(super) async fn version(headers: HeaderMap) -> Response<Body> {
     let version = env!("CARGO_PKG_VERSION");
-    let wants_json =
-        headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|v| v.contains("json"));
-    if wants_json { json_answer(StatusCode::OK, &json!({ "version": version })) } else { text(StatusCode::OK, version) }
+    match headers.get(header::ACCEPT) {
+        Some(accepted) if accepted == "text/plain" => text(StatusCode::OK, version),
+        _ => json_answer(StatusCode::OK, &json!({ "version": version })),
+    }
 }
 
 pub(super) async fn audit(Extension(control): Extension<Arc<Control>>) -> Response<Body> {

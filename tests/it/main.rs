@@ -1,9 +1,11 @@
 //! Everything that is tested through the front door, in one binary. Fixed ports are never used.
 
+mod admin; // the control plane
 mod cli; // the binary: exit codes, messages, signals
 mod delays; // when answers come
 mod faults; // how connections break, to the byte
 mod floors; // who may import whom
-mod http; // protocols, limits, framing
+mod http; // framing, limits
+mod protocols; // HTTP/2 and TLS
 mod serve; // the README's examples, and what stubs answer
 mod support; // a server on a free port, and raw sockets
