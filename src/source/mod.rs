@@ -1,41 +1,43 @@
-//! One tree for JSON and YAML, in which every value knows its place in the text.
+//! One tree for JSON and YAML, in which every value knows where it stands in the text.
+//!
+//! Trees of serde_json have no places, and its reader stops at what WireMock's reader takes: comments and single
+//! quotes. A tree is at most [`MAX_DEPTH`] deep, so that whoever walks it may recurse.
 
 mod json;
 mod yaml;
 
 use std::ops::Range;
 
+use hashbrown::HashMap;
 use serde_json::{Map, Value as Json};
 
-pub use json::read as read_json;
-pub use yaml::read as read_yaml;
+pub use json::read_json;
+pub use yaml::read_yaml;
 
-/// How deep values may stand in each other.
-pub const MAX_DEPTH: usize = 256;
-
-/// A value and where it stands, in bytes.
+/// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// The part of the text that it takes.
+    /// The part of the text that it takes, in bytes. What came through a YAML alias stands where the alias stands, and
+    /// its members and items where the anchor does.
     pub span: Range<usize>,
     /// What it is.
     pub value: Value,
 }
 
-/// A value.
+/// What a value is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Null.
+    /// Nothing.
     Null,
     /// True or false.
     Bool(bool),
-    /// A number as it is spelt, in JSON's spelling.
+    /// A number, as it is spelled; always in JSON's spelling.
     Number(String),
     /// A text.
     String(String),
     /// A list.
     Array(Vec<Node>),
-    /// Names and values in their order, each name once.
+    /// Names and their values, in the order of the text, each name once.
     Object(Vec<Member>),
 }
 
@@ -44,7 +46,7 @@ pub enum Value {
 pub struct Member {
     /// The name.
     pub key: String,
-    /// Where the name stands.
+    /// Where the name stands, with its quotes, in bytes.
     pub key_span: Range<usize>,
     /// The value.
     pub value: Node,
@@ -53,26 +55,48 @@ pub struct Member {
 /// Why a text is no document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// Where, in bytes.
+    /// Where, in bytes; on character boundaries, and perhaps empty.
     pub span: Range<usize>,
-    /// The innermost value that was being read, as a JSON pointer.
-    pub pointer: String,
     /// What is wrong.
     pub what: String,
     /// How to mend it.
     pub mend: Option<String>,
+    /// The names and indices that lead to the innermost value that was open, each behind a `/` and without escapes;
+    /// empty at the top.
+    pub pointer: String,
 }
 
 impl Node {
-    /// The value of a member of this object.
+    /// The value of a member, if this is an object that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
+        self.members().iter().find(|member| member.key == key).map(|member| &member.value)
+    }
+
+    /// The members of an object; none of anything else.
+    pub fn members(&self) -> &[Member] {
         match &self.value {
-            Value::Object(members) => members.iter().find(|member| member.key == key).map(|member| &member.value),
+            Value::Object(members) => members,
+            _ => &[],
+        }
+    }
+
+    /// The items of a list; none of anything else.
+    pub fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::Array(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The text of a string; `None` of anything else.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
             _ => None,
         }
     }
 
-    /// What kind of value it is, with its article.
+    /// What kind of value it is, as it is said in a message.
     pub fn kind_name(&self) -> &'static str {
         match self.value {
             Value::Null => "null",
@@ -84,7 +108,7 @@ impl Node {
         }
     }
 
-    /// The value without its places. Numbers keep their spelling.
+    /// The value without its places. Numbers keep their spelling, but for serde_json's way with exponents (`1e+3`).
     pub fn to_json(&self) -> Json {
         match &self.value {
             Value::Null => Json::Null,
@@ -93,8 +117,61 @@ impl Node {
             Value::String(text) => Json::String(text.clone()),
             Value::Array(items) => items.iter().map(Self::to_json).collect(),
             Value::Object(members) => {
-                members.iter().map(|member| (member.key.clone(), member.value.to_json())).collect::<Map<_, _>>().into()
+                let members = members.iter().map(|member| (member.key.clone(), member.value.to_json()));
+                Json::Object(members.collect::<Map<_, _>>())
             }
         }
     }
 }
+
+impl SyntaxError {
+    fn new(span: Range<usize>, what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { span, what: what.into(), mend: Some(mend.into()), pointer: String::new() }
+    }
+
+    /// With the steps that lead to where it is.
+    fn under(mut self, steps: impl Iterator<Item = String>) -> Self {
+        for step in steps {
+            self.pointer.push('/');
+            self.pointer.push_str(&step);
+        }
+        self
+    }
+}
+
+/// The first member that has the name of one before it.
+fn first_repeated(members: &[Member]) -> Option<&Member> {
+    if members.len() <= FEW {
+        let repeated = |(at, member): &(usize, &Member)| members[..*at].iter().any(|before| before.key == member.key);
+        return members.iter().enumerate().find(repeated).map(|(_, member)| member);
+    }
+    let mut seen = HashMap::with_capacity(members.len());
+    members.iter().find(|member| seen.insert(member.key.as_str(), ()).is_some())
+}
+
+/// The members with each name once, where it stood first and with the value that it had last.
+fn last_wins(members: Vec<Member>) -> Vec<Member> {
+    if first_repeated(&members).is_none() {
+        return members;
+    }
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(members.len());
+    let mut kept: Vec<Member> = Vec::with_capacity(members.len());
+    for member in members {
+        if let Some(place) = places.get(&member.key) {
+            kept[*place] = member;
+        } else {
+            places.insert(member.key.clone(), kept.len());
+            kept.push(member);
+        }
+    }
+    kept
+}
+
+/// How many lists and objects may stand in each other.
+pub const MAX_DEPTH: usize = 512;
+
+/// So many members are compared faster one by one than by hashing.
+const FEW: usize = 12;
+
+#[cfg(test)]
+mod tests;

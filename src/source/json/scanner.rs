@@ -1,0 +1,261 @@
+//! The words of JSON: white space and comments, strings, numbers, and the three names.
+//!
+//! Knows no nesting. People write these files by hand, so every error says what to type instead.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::super::{SyntaxError, Value};
+
+/// A place in a text, from which words are taken.
+pub(super) struct Scanner<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Scanner<'t> {
+    /// Begins at the first character that is not a byte order mark.
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, at: text.len() - text.trim_start_matches('\u{feff}').len() }
+    }
+
+    /// How many bytes lie behind.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The next byte; `None` at the end.
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// What lies ahead.
+    pub(super) fn rest(&self) -> &'t str {
+        &self.text[self.at..]
+    }
+
+    /// Goes past `byte` if it comes next.
+    pub(super) fn take(&mut self, byte: u8) -> bool {
+        let comes = self.peek() == Some(byte);
+        self.at += usize::from(comes);
+        comes
+    }
+
+    /// Goes past white space and comments.
+    pub(super) fn skip_space(&mut self) -> Result<(), SyntaxError> {
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                Some(b'/') => self.skip_comment()?,
+                Some(b'#') => {
+                    let what = "`#` does not begin a comment in JSON";
+                    return Err(SyntaxError::new(self.at..self.at + 1, what, "write `//`, or remove the comment"));
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn skip_comment(&mut self) -> Result<(), SyntaxError> {
+        let rest = self.rest();
+        if rest.starts_with("//") {
+            self.at += rest.find(['\n', '\r']).unwrap_or(rest.len());
+            return Ok(());
+        }
+        let Some(comment) = rest.strip_prefix("/*") else {
+            return Err(SyntaxError::new(self.at..self.at + 1, "a `/` alone is no comment", "write `//` or `/* … */`"));
+        };
+        let Some(length) = comment.find("*/") else {
+            return Err(SyntaxError::new(self.at..self.at + 2, "this comment is not closed", "end it with `*/`"));
+        };
+        self.at += length + 4;
+        Ok(())
+    }
+
+    /// A string in either kind of quotes, which must come next.
+    pub(super) fn string(&mut self) -> Result<String, SyntaxError> {
+        let start = self.at;
+        let quote = self.text.as_bytes()[start];
+        self.at += 1;
+        let mut string = String::new();
+        let mut plain = self.at;
+        loop {
+            match self.peek() {
+                Some(byte) if byte == quote => {
+                    string.push_str(&self.text[plain..self.at]);
+                    self.at += 1;
+                    return Ok(string);
+                }
+                Some(b'\\') => {
+                    string.push_str(&self.text[plain..self.at]);
+                    string.push(self.escape()?);
+                    plain = self.at;
+                }
+                None | Some(b'\n' | b'\r') => {
+                    let mend = match self.peek() {
+                        None => format!("end it with `{}`", char::from(quote)),
+                        Some(_) => format!("end it with `{}`, or write a line break as `\\n`", char::from(quote)),
+                    };
+                    return Err(SyntaxError::new(start..self.at, "this string is not closed", mend));
+                }
+                Some(byte @ 0..=0x1f) => {
+                    let span = self.at..self.at + 1;
+                    let spelled = if byte == b'\t' { "\\t".to_owned() } else { format!("\\u{byte:04x}") };
+                    let name = if byte == b'\t' { "a tab" } else { "a control character" };
+                    return Err(SyntaxError::new(
+                        span,
+                        format!("{name} cannot stand in a string"),
+                        format!("write `{spelled}`"),
+                    ));
+                }
+                Some(_) => self.at += 1,
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, SyntaxError> {
+        let start = self.at;
+        self.at += 1;
+        let escaped = self.rest().chars().next();
+        self.at += escaped.map_or(0, char::len_utf8);
+        Ok(match escaped {
+            Some(c @ ('"' | '\'' | '\\' | '/')) => c,
+            Some('b') => '\u{8}',
+            Some('f') => '\u{c}',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some('u') => self.unicode(start)?,
+            Some(c) if !c.is_control() => {
+                let mend = format!("write `\\\\{c}` for a backslash before `{c}`");
+                return Err(SyntaxError::new(start..self.at, format!("`\\{c}` is no escape"), mend));
+            }
+            _ => {
+                let what = "a backslash at the end of a line is no escape";
+                return Err(SyntaxError::new(start..start + 1, what, "close the string, or write `\\n`"));
+            }
+        })
+    }
+
+    /// The character of `\uXXXX`, or of a surrogate pair of them; half a pair becomes U+FFFD.
+    fn unicode(&mut self, start: usize) -> Result<char, SyntaxError> {
+        let first = self.hex(start)?;
+        if !(0xd800..0xdc00).contains(&first) || !self.rest().starts_with("\\u") {
+            return Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+        let after_first = self.at;
+        self.at += 2;
+        let second = self.hex(after_first)?;
+        if !(0xdc00..0xe000).contains(&second) {
+            self.at = after_first;
+            return Ok(char::REPLACEMENT_CHARACTER);
+        }
+        let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+
+    fn hex(&mut self, start: usize) -> Result<u32, SyntaxError> {
+        let digits = self.rest().bytes().take(4).take_while(u8::is_ascii_hexdigit).count();
+        let code = u32::from_str_radix(&self.rest()[..digits], 16).ok().filter(|_| digits == 4);
+        self.at += digits;
+        code.ok_or_else(|| {
+            let mend = "write four, such as `\\u00e9`, or `\\\\u` for a backslash before `u`";
+            SyntaxError::new(start..self.at, "`\\u` needs four hexadecimal digits", mend)
+        })
+    }
+
+    /// A number as it is spelled, which must come next.
+    pub(super) fn number(&mut self) -> Result<String, SyntaxError> {
+        let start = self.at;
+        self.at = self.word_end();
+        let spelled = &self.text[start..self.at];
+        if is_number(spelled) {
+            return Ok(spelled.to_owned());
+        }
+        let spelled = clipped(spelled);
+        let unsigned = spelled.trim_start_matches(['+', '-']);
+        let sign = if spelled.starts_with('-') { "-" } else { "" };
+        let mended = match unsigned.trim_start_matches('0') {
+            "" if unsigned.is_empty() => String::new(),
+            "" => format!("{sign}0"),
+            digits if digits.starts_with(|c: char| c.is_ascii_digit()) => format!("{sign}{digits}"),
+            fraction => format!("{sign}0{fraction}"),
+        };
+        let mend = if is_number(&mended) {
+            format!("write `{mended}`, or `\"{spelled}\"` if it is a text")
+        } else {
+            "write digits such as `12`, `-0.5` or `1e3`, or put it in quotes".to_owned()
+        };
+        Err(SyntaxError::new(start..self.at, format!("`{spelled}` is no number in JSON"), mend))
+    }
+
+    /// One of `true`, `false` and `null`.
+    pub(super) fn name(&mut self) -> Result<Value, SyntaxError> {
+        let start = self.at;
+        self.at = self.word_end();
+        let word = &self.text[start..self.at];
+        match word {
+            "true" => return Ok(Value::Bool(true)),
+            "false" => return Ok(Value::Bool(false)),
+            "null" => return Ok(Value::Null),
+            _ => {}
+        }
+        let word = clipped(word);
+        let mend = match word.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => format!("write `true`, or `\"{word}\"` if it is a text"),
+            "false" | "no" | "off" => format!("write `false`, or `\"{word}\"` if it is a text"),
+            "none" | "nil" | "null" | "undefined" => format!("write `null`, or `\"{word}\"` if it is a text"),
+            _ => format!("write `\"{word}\"`"),
+        };
+        Err(SyntaxError::new(start..self.at, format!("`{word}` is no value in JSON"), mend))
+    }
+
+    /// Where the word that comes next ends: at a space, a quote, a bracket and the like.
+    pub(super) fn word_end(&self) -> usize {
+        let rest = self.rest();
+        let in_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '.' | '$');
+        self.at + rest.find(|c| !in_word(c)).unwrap_or(rest.len())
+    }
+
+    /// Whether a quote stands before `at`.
+    pub(super) fn ends_string(&self, at: usize) -> bool {
+        self.text[..at].ends_with(['"', '\''])
+    }
+
+    /// The next character's place, empty at the end.
+    pub(super) fn next_span(&self) -> Range<usize> {
+        self.at..self.at + self.rest().chars().next().map_or(0, char::len_utf8)
+    }
+}
+
+/// The beginning of a word, as much as a message has room for.
+pub(super) fn clipped(word: &str) -> Cow<'_, str> {
+    match word.char_indices().nth(LONGEST_WORD) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &word[..end])),
+        None => Cow::Borrowed(word),
+    }
+}
+
+/// Whether a text is a number in JSON's grammar (RFC 8259, section 6).
+pub(in super::super) fn is_number(text: &str) -> bool {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let mut rest = text.strip_prefix('-').unwrap_or(text);
+    let whole = digits(rest);
+    if whole == 0 || (whole > 1 && rest.starts_with('0')) {
+        return false;
+    }
+    rest = &rest[whole..];
+    if let Some(fraction) = rest.strip_prefix('.') {
+        let length = digits(fraction);
+        if length == 0 {
+            return false;
+        }
+        rest = &fraction[length..];
+    }
+    let Some(exponent) = rest.strip_prefix(['e', 'E']) else { return rest.is_empty() };
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    !exponent.is_empty() && digits(exponent) == exponent.len()
+}
+
+/// Characters of a word that a message shows.
+const LONGEST_WORD: usize = 40;
