@@ -25,26 +25,26 @@ use crate::stub::{Stub, files};
 
 /// Answers the calls of one worker for one set of stubs.
 #[derive(Clone, Debug)]
-pub struct Answerer {
+pub(crate) struct Answerer {
     /// What the planes share.
-    pub live: Arc<Live>,
+    pub(crate) live: Arc<Live>,
     /// The worker's timer.
-    pub timer: Arc<Timer>,
+    pub(crate) timer: Arc<Timer>,
     /// The worker's audit.
-    pub audit: Arc<Audit>,
+    pub(crate) audit: Arc<Audit>,
     /// Where random delays come from.
-    pub draws: Draws,
+    pub(crate) draws: Draws,
     /// What a client may send.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// Whether an unmatched GET may be answered from `__files`.
-    pub serves_files: bool,
+    pub(crate) serves_files: bool,
     /// The way to the control plane.
-    pub control: mpsc::Sender<Handover>,
+    pub(crate) control: mpsc::Sender<Handover>,
 }
 
 impl Answerer {
     /// Answers a request, or says how its connection breaks.
-    pub async fn answer(
+    pub(crate) async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
         connection: Arc<Connection>,

@@ -16,9 +16,13 @@ use crate::matcher::{Rank, Subject, Tally, TextMatcher};
 use crate::source::{Node, Value};
 use crate::stub::files::Files;
 use crate::stub::format::{self, Mapping, Reader};
+use crate::stub::load::Service;
 use crate::stub::{Origin, Stub};
 
 type Answer = Response<Body>;
+
+/// A refusal, ready to be sent; boxed, as most calls have none.
+type Refused = Box<Answer>;
 
 /// Which part of a list is asked for.
 #[derive(Debug, Deserialize)]
@@ -31,17 +35,17 @@ pub(super) async fn list(Extension(live): Extension<Arc<Live>>, Query(page): Que
     let catalog = live.catalog();
     let stubs = catalog.stubs();
     let shown = stubs.iter().skip(page.offset.unwrap_or(0)).take(page.limit.unwrap_or(usize::MAX));
-    listing(shown.map(|stub| stub.json()).collect(), stubs.len())
+    listing(&shown.map(|stub| stub.json()).collect::<Vec<_>>(), stubs.len())
 }
 
-fn listing(mappings: Vec<Json>, total: usize) -> Answer {
+fn listing(mappings: &[Json], total: usize) -> Answer {
     json_answer(StatusCode::OK, &json!({"mappings": mappings, "meta": {"total": total}}))
 }
 
 pub(super) async fn create(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
     let (mapping, mut reader) = match read(&body, &live) {
         Ok(read) => read,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let mut edit = live.edit();
     let id = mapping.id.unwrap_or_else(Uuid::new_v4);
@@ -56,14 +60,14 @@ pub(super) async fn create(Extension(live): Extension<Arc<Live>>, body: String) 
     let rank = edit.next_rank(mapping.priority);
     match keep(&live, &edit, mapping.into_stub(id, rank, Origin::Api)) {
         Ok(stub) => json_answer(StatusCode::CREATED, &stub.json()),
-        Err(failed) => failed,
+        Err(failed) => *failed,
     }
 }
 
 pub(super) async fn one(Extension(live): Extension<Arc<Live>>, Path(id): Path<String>) -> Answer {
     let id = match parse_id(&id) {
         Ok(id) => id,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     match live.catalog().by_id(&id) {
         Some(stub) => json_answer(StatusCode::OK, &stub.json()),
@@ -75,15 +79,15 @@ pub(super) async fn one(Extension(live): Extension<Arc<Live>>, Path(id): Path<St
 pub(super) async fn replace(Extension(live): Extension<Arc<Live>>, Path(id): Path<String>, body: String) -> Answer {
     let id = match parse_id(&id) {
         Ok(id) => id,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let (mapping, _) = match read(&body, &live) {
         Ok(read) => read,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     match change(&live, id, mapping) {
         Some(Ok(stub)) => json_answer(StatusCode::OK, &stub.json()),
-        Some(Err(failed)) => failed,
+        Some(Err(failed)) => *failed,
         None => empty(StatusCode::NOT_FOUND),
     }
 }
@@ -92,7 +96,7 @@ pub(super) async fn replace(Extension(live): Extension<Arc<Live>>, Path(id): Pat
 pub(super) async fn edit(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
     let (mapping, mut reader) = match read(&body, &live) {
         Ok(read) => read,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let Some(id) = mapping.id else {
         reader.coded(10, "a stub that is edited needs its `id`", "add it, or POST the stub to /__admin/mappings");
@@ -100,12 +104,12 @@ pub(super) async fn edit(Extension(live): Extension<Arc<Live>>, body: String) ->
     };
     match change(&live, id, mapping) {
         Some(Ok(_)) => empty(StatusCode::NO_CONTENT),
-        Some(Err(failed)) => failed,
+        Some(Err(failed)) => *failed,
         None => empty(StatusCode::NOT_FOUND),
     }
 }
 
-fn change(live: &Live, id: Uuid, mapping: Mapping) -> Option<Result<Arc<Stub>, Answer>> {
+fn change(live: &Live, id: Uuid, mapping: Mapping) -> Option<Result<Arc<Stub>, Refused>> {
     let edit = live.edit();
     let old = Arc::clone(edit.catalog().by_id(&id)?);
     let mut rank = old.rank;
@@ -121,7 +125,7 @@ pub(super) async fn delete(
 ) -> Answer {
     let id = match parse_id(&id) {
         Ok(id) => id,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let edit = live.edit();
     let Some(stub) = edit.catalog().by_id(&id).cloned() else { return empty(StatusCode::NOT_FOUND) };
@@ -148,7 +152,7 @@ pub(super) async fn remove(
 ) -> Answer {
     let (mapping, _) = match read(&body, &live) {
         Ok(read) => read,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let edit = live.edit();
     let catalog = edit.catalog();
@@ -252,8 +256,8 @@ pub(super) async fn save(Extension(live): Extension<Arc<Live>>) -> Answer {
 
 pub(super) async fn find_by_metadata(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
     match by_metadata(&live, &body) {
-        Ok(found) => listing(found.iter().map(|stub| stub.json()).collect(), found.len()),
-        Err(refused) => refused,
+        Ok(found) => listing(&found.iter().map(|stub| stub.json()).collect::<Vec<_>>(), found.len()),
+        Err(refused) => *refused,
     }
 }
 
@@ -267,15 +271,15 @@ pub(super) async fn remove_by_metadata(
             discard(&live.edit(), &control, &found);
             json_answer(StatusCode::OK, &json!({}))
         }
-        Err(refused) => refused,
+        Err(refused) => *refused,
     }
 }
 
-fn by_metadata(live: &Live, body: &str) -> Result<Vec<Arc<Stub>>, Answer> {
+fn by_metadata(live: &Live, body: &str) -> Result<Vec<Arc<Stub>>, Refused> {
     let mut reader = Reader::of_api(body);
     let rule: Option<TextMatcher> = reader.parse(body).and_then(|tree| format::text_matcher(&tree, false, &mut reader));
     let Some(rule) = rule.filter(|_| !reader.failed()) else {
-        return Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects()));
+        return Err(Box::new(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects())));
     };
     let matches = |stub: &Stub| {
         let document = stub.json();
@@ -287,7 +291,7 @@ fn by_metadata(live: &Live, body: &str) -> Result<Vec<Arc<Stub>>, Answer> {
 
 pub(super) async fn unmatched(Extension(live): Extension<Arc<Live>>) -> Answer {
     let stubs = never_hit(&live);
-    listing(stubs.iter().map(|stub| stub.json()).collect(), stubs.len())
+    listing(&stubs.iter().map(|stub| stub.json()).collect::<Vec<_>>(), stubs.len())
 }
 
 pub(super) async fn remove_unmatched(
@@ -304,26 +308,26 @@ fn never_hit(live: &Live) -> Vec<Arc<Stub>> {
 }
 
 /// Reads one mapping, or answers what is wrong with it.
-fn read(body: &str, live: &Live) -> Result<(Mapping, Reader), Answer> {
+fn read(body: &str, live: &Live) -> Result<(Mapping, Reader), Refused> {
     let mut reader = Reader::of_api(body);
     let mapping = reader.parse(body).and_then(|tree| format::mapping(&tree, &files(live), &mut reader));
     match mapping {
         Some(mapping) if !reader.failed() => Ok((mapping, reader)),
-        _ => Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects())),
+        _ => Err(Box::new(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects()))),
     }
 }
 
-fn parse_id(text: &str) -> Result<Uuid, Answer> {
+fn parse_id(text: &str) -> Result<Uuid, Refused> {
     text.parse().map_err(|_| {
         let mut reader = Reader::of_api(text);
         reader.coded(10, format!("`{text}` is not a valid UUID"), "take the `id` of a stub from GET /__admin/mappings");
-        refusal(StatusCode::BAD_REQUEST, reader.defects())
+        Box::new(refusal(StatusCode::BAD_REQUEST, reader.defects()))
     })
 }
 
 /// Writes a persistent stub to disk, and serves it.
-fn keep(live: &Live, edit: &Edit<'_>, stub: Stub) -> Result<Arc<Stub>, Answer> {
-    let stub = store::settle(live, stub).map_err(|error| store::failure(&error))?;
+fn keep(live: &Live, edit: &Edit<'_>, stub: Stub) -> Result<Arc<Stub>, Refused> {
+    let stub = store::settle(live, stub).map_err(|error| Box::new(store::failure(&error)))?;
     edit.put(Arc::clone(&stub));
     Ok(stub)
 }
@@ -337,5 +341,5 @@ fn discard(edit: &Edit<'_>, control: &Control, stubs: &[Arc<Stub>]) {
 }
 
 fn files(live: &Live) -> Files {
-    live.home().map_or_else(|| Files { root: "__files".into() }, |home| home.files())
+    live.home().map_or_else(|| Files { root: "__files".into() }, Service::files)
 }

@@ -36,7 +36,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Check(check::Check),
 }
 
@@ -68,7 +68,8 @@ fn complain(error: &dyn std::error::Error) {
     let mut message = format!("standin: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {
-        message.push_str(&format!(": {error}"));
+        message.push_str(": ");
+        message.push_str(&error.to_string());
         cause = error.source();
     }
     let _ = writeln!(std::io::stderr(), "{message}");

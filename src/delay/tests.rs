@@ -139,8 +139,7 @@ proptest! {
             "uniform" => &["min", "max"],
             "normal" => &["mean", "sd"],
             "lognormal" => &["median", "p99"],
-            "exponential" => &["mean"],
-            "gamma" => &["mean"],
+            "exponential" | "gamma" => &["mean"],
             "weibull" => &["scale"],
             _ => &["min", "p99"],
         };

@@ -244,6 +244,6 @@ async fn watch(clock: &Clock, limits: Limits) -> Option<Ending> {
 /// Resolves when nothing has been read or written for too long.
 async fn watch_idle(clock: &Clock, limits: Limits) {
     while clock.idle_for() < limits.idle {
-        tokio::time::sleep((limits.idle - clock.idle_for()).max(Duration::from_millis(1))).await;
+        tokio::time::sleep(limits.idle.saturating_sub(clock.idle_for()).max(Duration::from_millis(1))).await;
     }
 }

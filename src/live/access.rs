@@ -38,12 +38,8 @@ impl Access {
             return Some(format!("the admin API does not answer pages of `{origin}`; {cure}\n"));
         }
         let host = headers.get(header::HOST).map(|value| value.to_str().unwrap_or("?"));
-        match host.filter(|host| name(host).parse::<IpAddr>().is_err() && !self.is_ours(host)) {
-            Some(host) => {
-                Some(format!("`{host}` is not a known name of this host; add --admin-host {host}, or {cure}\n"))
-            }
-            None => None,
-        }
+        host.filter(|host| name(host).parse::<IpAddr>().is_err() && !self.is_ours(host))
+            .map(|host| format!("`{host}` is not a known name of this host; add --admin-host {host}, or {cure}\n"))
     }
 
     fn has_token(&self, headers: &HeaderMap) -> bool {

@@ -161,9 +161,8 @@ impl<'a> Subject<'a> {
         match self {
             Self::Missing => None,
             Self::Text(text) => Some(text.as_bytes()),
-            Self::Json(Value::String(text)) => Some(text.as_bytes()),
             Self::Body(call) => (!call.body().is_empty()).then(|| &call.body()[..]),
-            Self::Json(_) => None,
+            Self::Json(value) => value.as_str().map(str::as_bytes),
         }
     }
 
@@ -171,9 +170,12 @@ impl<'a> Subject<'a> {
         match self {
             Self::Missing => None,
             Self::Text(text) => serde_json::from_str(text).ok().map(Cow::Owned),
-            Self::Json(Value::String(text)) => serde_json::from_str(text).ok().map(Cow::Owned),
             Self::Body(call) => call.json().map(Cow::Borrowed),
-            Self::Json(value) => Some(Cow::Borrowed(value)),
+            // a text within a document may be a document itself
+            Self::Json(value) => match value.as_str() {
+                Some(text) => serde_json::from_str(text).ok().map(Cow::Owned),
+                None => Some(Cow::Borrowed(value)),
+            },
         }
     }
 

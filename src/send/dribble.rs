@@ -18,7 +18,7 @@ type Sleeping = Pin<Box<dyn Future<Output = ()> + Send>>;
 struct Pieces {
     rest: Bytes,
     piece: usize,
-    pieces: usize,
+    count: usize,
     start: Instant,
     step: Duration,
     sent: usize,
@@ -32,7 +32,7 @@ pub(super) fn body(bytes: Bytes, dribble: Dribble, start: Instant, wait: Wait) -
     Outgoing::stream(Pieces {
         piece: bytes.len() / pieces,
         rest: bytes,
-        pieces,
+        count: pieces,
         start,
         step: dribble.total / u32::try_from(pieces).unwrap_or(u32::MAX),
         sent: 0,
@@ -46,7 +46,7 @@ impl http_body::Body for Pieces {
     type Error = SendError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
-        if self.sent == self.pieces {
+        if self.sent == self.count {
             return Poll::Ready(None);
         }
         let due = self.start + self.step * (self.sent as u32 + 1);
@@ -59,13 +59,13 @@ impl http_body::Body for Pieces {
         self.sleeping = None;
         self.sent += 1;
         // what does not divide evenly goes with the last piece
-        let length = if self.sent == self.pieces { self.rest.len() } else { self.piece };
+        let length = if self.sent == self.count { self.rest.len() } else { self.piece };
         let piece = self.rest.split_to(length);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.sent == self.pieces
+        self.sent == self.count
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -11,12 +11,15 @@ use serde_json::{Map, Value};
 use super::Stub;
 use crate::defect::Defect;
 
+/// What a stub asks of a call, clause by clause.
+type Asked = Vec<(String, Value)>;
+
 /// Reports hidden and duplicate stubs among `stubs`.
 pub fn overlaps(stubs: &[Arc<Stub>]) -> Vec<Defect> {
     let mut ordered: Vec<&Arc<Stub>> = stubs.iter().collect();
     ordered.sort_by_key(|stub| stub.rank);
     // a hiding stub asks for the same url in the same words, or for none
-    let mut earlier: HashMap<String, Vec<(Arc<Stub>, Vec<(String, Value)>)>> = HashMap::new();
+    let mut earlier: HashMap<String, Vec<(Arc<Stub>, Asked)>> = HashMap::new();
     let mut defects = Vec::new();
     for stub in ordered {
         let asked = asked(stub);
@@ -53,7 +56,7 @@ fn report(stub: &Stub, other: &Stub, same: bool) -> Defect {
 }
 
 /// The clauses of a request pattern as names and values: `headers.Accept` and its matcher.
-fn asked(stub: &Stub) -> Vec<(String, Value)> {
+fn asked(stub: &Stub) -> Asked {
     let mut clauses = Vec::new();
     let document = stub.json();
     let Some(Value::Object(request)) = document.get("request") else { return clauses };

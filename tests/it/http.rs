@@ -95,7 +95,7 @@ fn limits_have_clear_answers() {
     assert_eq!(mock.send(&chunked).status, 413);
     let head = format!("GET /a HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "z".repeat(70_000));
     assert_eq!(mock.send(&head).status, 431);
-    let many: String = (0..300).map(|number| format!("X-H{number}: v\r\n")).collect();
+    let many: String = (0..300).map(|_| "X-Many: v\r\n").collect();
     assert_eq!(mock.send(&format!("GET /a HTTP/1.1\r\nHost: x\r\n{many}\r\n")).status, 200, "300 headers are no harm");
     assert_eq!(mock.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf").status, 408);
     assert_eq!(mock.send("GET /a HTTP/1.1\r\nHost:").status, 408);

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use standin::config::Config;
 use standin::{Handle, Server};
@@ -101,8 +101,6 @@ pub(crate) struct Answer {
     pub(crate) reason: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// From the first byte sent to the last byte of the answer.
-    pub(crate) took: Duration,
 }
 
 /// How a connection ended that was read to its end.
@@ -141,7 +139,6 @@ impl Client {
 
     /// The next answer to a request of this method: one to HEAD has no body.
     pub(crate) fn answer_to(&mut self, method: &str) -> Answer {
-        let start = Instant::now();
         loop {
             let head = self.head();
             let mut lines = head.split("\r\n");
@@ -166,7 +163,7 @@ impl Client {
             } else {
                 self.read_to_end().0
             };
-            return Answer { status, reason, headers, body, took: start.elapsed() };
+            return Answer { status, reason, headers, body };
         }
     }
 

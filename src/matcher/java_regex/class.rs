@@ -16,10 +16,9 @@ pub(super) fn read(cursor: &mut Cursor<'_>, flags: Flags, start: usize) -> Resul
 
 fn read_nested(cursor: &mut Cursor<'_>, flags: Flags, start: usize, depth: usize) -> Result<String, RegexError> {
     if depth > MAX_DEPTH {
-        return Err(cursor.error(start, "classes stand too deep in each other", "simplify the pattern"));
+        return Err(RegexError::new(start, "classes stand too deep in each other", "simplify the pattern"));
     }
-    let unclosed =
-        |cursor: &Cursor<'_>| cursor.error(start, "unclosed character class", "add `]`, or write `\\[` for a bracket");
+    let unclosed = || RegexError::new(start, "unclosed character class", "add `]`, or write `\\[` for a bracket");
     let negated = cursor.take("^");
     // the operands of `&&`, each a union
     let mut operands = vec![String::new()];
@@ -32,7 +31,7 @@ fn read_nested(cursor: &mut Cursor<'_>, flags: Flags, start: usize, depth: usize
             continue;
         }
         let at = cursor.at();
-        let Some(c) = cursor.next() else { return Err(unclosed(cursor)) };
+        let Some(c) = cursor.next() else { return Err(unclosed()) };
         let union = operands.last_mut().expect("there is always one operand");
         match c {
             ']' if !first => break,
@@ -59,7 +58,7 @@ fn read_nested(cursor: &mut Cursor<'_>, flags: Flags, start: usize, depth: usize
     operands.retain(|operand| !operand.is_empty());
     let mut class = String::from(if negated { "[^" } else { "[" });
     match operands.as_slice() {
-        [] => return Err(unclosed(cursor)),
+        [] => return Err(unclosed()),
         [only] => class.push_str(only),
         several => {
             let bracketed: Vec<String> = several.iter().map(|operand| format!("[{operand}]")).collect();
@@ -80,7 +79,7 @@ fn escaped_class(cursor: &mut Cursor<'_>, flags: Flags, at: usize) -> Result<Str
         return Ok(format!("[{}]", property::read(cursor, flags, c == 'P', at)?));
     }
     let what = format!("illegal/unsupported escape sequence `\\{c}` in a character class");
-    Err(cursor.error(at, what, format!("write `{c}`")))
+    Err(RegexError::new(at, what, format!("write `{c}`")))
 }
 
 /// A character that may begin a range.
@@ -104,14 +103,22 @@ fn range_from(
         match cursor.escaped_character()? {
             Some(high) => high,
             None => {
-                return Err(cursor.error(at, "illegal character range", "put the `-` first or last, or write `\\-`"));
+                return Err(RegexError::new(
+                    at,
+                    "illegal character range",
+                    "put the `-` first or last, or write `\\-`",
+                ));
             }
         }
     } else {
         cursor.next().unwrap_or(low)
     };
     if high < low {
-        return Err(cursor.error(at, format!("illegal character range: `{high}` comes before `{low}`"), "swap them"));
+        return Err(RegexError::new(
+            at,
+            format!("illegal character range: `{high}` comes before `{low}`"),
+            "swap them",
+        ));
     }
     push_range(union, low, high, flags);
     Ok(())

@@ -54,6 +54,12 @@ pub struct RegexError {
     pub mend: String,
 }
 
+impl RegexError {
+    fn new(at: usize, what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { at, what: what.into(), mend: mend.into() }
+    }
+}
+
 enum Engine {
     Backtracking(Box<fancy_regex::Regex>),
     Linear(regex::Regex),

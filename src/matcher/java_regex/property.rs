@@ -98,7 +98,7 @@ pub(super) fn shorthand(letter: char, flags: Flags) -> Option<String> {
 pub(super) fn read(cursor: &mut Cursor<'_>, flags: Flags, negated: bool, start: usize) -> Result<String, RegexError> {
     let name = if cursor.take("{") {
         if !cursor.rest().contains('}') {
-            return Err(cursor.error(start, "unclosed character family", "add `}`"));
+            return Err(RegexError::new(start, "unclosed character family", "add `}`"));
         }
         cursor.until("}").to_owned()
     } else {
@@ -110,7 +110,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>, flags: Flags, negated: bool, start: 
         Some(class) => Ok(class),
         None => {
             let mend = "use one such as `\\p{L}`, `\\p{Alpha}` or `\\p{IsLatin}`, or name the characters";
-            Err(cursor.error(start, format!("unknown or untranslatable character property `{name}`"), mend))
+            Err(RegexError::new(start, format!("unknown or untranslatable character property `{name}`"), mend))
         }
     }
 }

@@ -32,7 +32,8 @@ pub(super) struct Translation {
     pub(super) prefix: String,
 }
 
-/// Flags in force. DOTALL is on from the start, as WireMock compiles its patterns.
+/// Flags in force, each a letter of Java's. DOTALL is on from the start, as WireMock compiles its patterns.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flags {
     pub(super) case_insensitive: bool,
@@ -138,13 +139,12 @@ impl<'p> Cursor<'p> {
         part
     }
 
-    pub(super) fn error(&self, at: usize, what: impl Into<String>, mend: impl Into<String>) -> RegexError {
-        RegexError { at, what: what.into(), mend: mend.into() }
-    }
-
     /// Passes over white space and comments where the flag says so.
     pub(super) fn skip_comments(&mut self, flags: Flags) {
-        while flags.comments {
+        if !flags.comments {
+            return;
+        }
+        loop {
             match self.peek() {
                 Some(c) if c.is_ascii_whitespace() || c == '\u{b}' => _ = self.next(),
                 Some('#') => {
@@ -167,7 +167,11 @@ impl<'p> Cursor<'p> {
     pub(super) fn escaped_character(&mut self) -> Result<Option<char>, RegexError> {
         let start = self.at;
         let Some(c) = self.next() else {
-            return Err(self.error(start, "unexpected internal error: `\\` at the end of the pattern", "write `\\\\`"));
+            return Err(RegexError::new(
+                start,
+                "unexpected internal error: `\\` at the end of the pattern",
+                "write `\\\\`",
+            ));
         };
         let code = match c {
             't' => 0x9,
@@ -179,18 +183,19 @@ impl<'p> Cursor<'p> {
             '0' => {
                 let most = if self.peek().is_some_and(|c| matches!(c, '0'..='3')) { 3 } else { 2 };
                 let digits = self.digits(8, most);
-                u32::from_str_radix(digits, 8).map_err(|_| self.error(start, "illegal octal escape", "write `\\0n`"))?
+                u32::from_str_radix(digits, 8)
+                    .map_err(|_| RegexError::new(start, "illegal octal escape", "write `\\0n`"))?
             }
             'x' if self.take("{") => {
                 let digits = self.until("}");
                 u32::from_str_radix(digits, 16)
-                    .map_err(|_| self.error(start, "illegal hexadecimal escape", "write `\\x{h…h}`"))?
+                    .map_err(|_| RegexError::new(start, "illegal hexadecimal escape", "write `\\x{h…h}`"))?
             }
             'x' => self.hex(2, start)?,
             'u' => self.utf16(start)?,
             'c' => match self.next() {
                 Some(control) => control as u32 ^ 64,
-                None => return Err(self.error(start, "illegal control escape", "write `\\cX`")),
+                None => return Err(RegexError::new(start, "illegal control escape", "write `\\cX`")),
             },
             c if c.is_ascii_alphanumeric() => {
                 self.at = start;
@@ -200,16 +205,16 @@ impl<'p> Cursor<'p> {
         };
         match char::from_u32(code) {
             Some(c) => Ok(Some(c)),
-            None => Err(self.error(start, "half of a surrogate pair is no character", "write both halves")),
+            None => Err(RegexError::new(start, "half of a surrogate pair is no character", "write both halves")),
         }
     }
 
     fn hex(&mut self, count: usize, start: usize) -> Result<u32, RegexError> {
         let digits = self.digits(16, count);
         if digits.len() < count {
-            return Err(self.error(start, "illegal hexadecimal escape", format!("give {count} digits")));
+            return Err(RegexError::new(start, "illegal hexadecimal escape", format!("give {count} digits")));
         }
-        u32::from_str_radix(digits, 16).map_err(|_| self.error(start, "illegal hexadecimal escape", "give digits"))
+        u32::from_str_radix(digits, 16).map_err(|_| RegexError::new(start, "illegal hexadecimal escape", "give digits"))
     }
 
     /// Four digits, or two times four for a character beyond them.
@@ -293,7 +298,7 @@ impl Translator<'_> {
                 }
                 '*' | '+' | '?' => {
                     let what = format!("dangling meta character '{c}'");
-                    return Err(self.cursor.error(start, what, format!("write `\\{c}`, or put something before it")));
+                    return Err(RegexError::new(start, what, format!("write `\\{c}`, or put something before it")));
                 }
                 // a repetition of nothing, which Java takes
                 '{' => {
@@ -330,7 +335,7 @@ impl Translator<'_> {
         }
         match self.open.last() {
             None => Ok(()),
-            Some(open) => Err(self.cursor.error(open.start, "unclosed group", "add `)`")),
+            Some(open) => Err(RegexError::new(open.start, "unclosed group", "add `)`")),
         }
     }
 
@@ -347,7 +352,7 @@ impl Translator<'_> {
 
     fn open_group(&mut self, start: usize) -> Result<(), RegexError> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(self.cursor.error(start, "groups stand too deep in each other", "simplify the pattern"));
+            return Err(RegexError::new(start, "groups stand too deep in each other", "simplify the pattern"));
         }
         let mut open = Open { start, written: self.out.len(), outer: self.flags, looks_around: false };
         if !self.cursor.take("?") {
@@ -374,10 +379,10 @@ impl Translator<'_> {
             name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.bytes().all(|c| c.is_ascii_alphanumeric());
         if !valid {
             let mend = "begin it with a letter; letters and digits may follow";
-            return Err(self.cursor.error(start, format!("`{name}` is no name of a group"), mend));
+            return Err(RegexError::new(start, format!("`{name}` is no name of a group"), mend));
         }
         if self.names.contains(&name) {
-            return Err(self.cursor.error(
+            return Err(RegexError::new(
                 start,
                 format!("named capturing group <{name}> is already defined"),
                 "use another name",
@@ -403,11 +408,7 @@ impl Translator<'_> {
                 Some('-') if on => on = false,
                 Some(flag) if self.flags.set(flag, on) => {}
                 _ => {
-                    return Err(self.cursor.error(
-                        open.start,
-                        "unknown inline modifier",
-                        "use the flags d i m s u x U",
-                    ));
+                    return Err(RegexError::new(open.start, "unknown inline modifier", "use the flags d i m s u x U"));
                 }
             }
         }
@@ -416,7 +417,7 @@ impl Translator<'_> {
     /// Returns where the group began in what was written.
     fn close_group(&mut self, start: usize) -> Result<usize, RegexError> {
         let Some(open) = self.open.pop() else {
-            return Err(self.cursor.error(start, "unmatched closing ')'", "write `\\)`, or open the group"));
+            return Err(RegexError::new(start, "unmatched closing ')'", "write `\\)`, or open the group"));
         };
         self.flags = open.outer;
         self.out.push(')');
@@ -471,7 +472,7 @@ impl Translator<'_> {
             match c {
                 '|' if depth == 0 => return true,
                 ')' if depth > 0 && !rest.peek().is_some_and(|next| matches!(next, '*' | '+' | '{' | '?')) => {
-                    depth -= 1
+                    depth -= 1;
                 }
                 _ => return false,
             }
@@ -533,11 +534,11 @@ impl Translator<'_> {
             '1'..='9' => self.reference(c),
             'X' | 'N' => {
                 let what = format!("`\\{c}` has no translation");
-                return Err(self.cursor.error(start, what, "name the characters in another way"));
+                return Err(RegexError::new(start, what, "name the characters in another way"));
             }
             other => {
                 let what = format!("illegal/unsupported escape sequence `\\{other}`");
-                return Err(self.cursor.error(
+                return Err(RegexError::new(
                     start,
                     what,
                     format!("write `{other}` for the letter, `\\\\{other}` for a backslash before it"),
@@ -549,7 +550,7 @@ impl Translator<'_> {
 
     fn named_reference(&mut self, start: usize) -> Result<(), RegexError> {
         if !self.cursor.take("<") {
-            return Err(self.cursor.error(
+            return Err(RegexError::new(
                 start,
                 "\\k is not followed by '<' for named capturing group",
                 "write `\\k<name>`",
@@ -557,7 +558,7 @@ impl Translator<'_> {
         }
         let name = self.cursor.until(">");
         if !self.names.contains(&name) {
-            return Err(self.cursor.error(
+            return Err(RegexError::new(
                 start,
                 format!("named capturing group <{name}> does not exist"),
                 "define it before",
@@ -633,18 +634,17 @@ impl Translator<'_> {
 
     /// After `{`: the bounds, as we write them.
     fn repetition(&mut self, start: usize) -> Result<String, RegexError> {
-        let illegal = |cursor: &Cursor<'_>| {
-            cursor.error(start, "illegal repetition", "write `\\{` for a brace, or `{n}`, `{n,}`, `{n,m}`")
-        };
+        let illegal =
+            || RegexError::new(start, "illegal repetition", "write `\\{` for a brace, or `{n}`, `{n,}`, `{n,m}`");
         let least = self.cursor.digits(10, 10);
         if least.is_empty() {
-            return Err(illegal(&self.cursor));
+            return Err(illegal());
         }
         let bounds = if self.cursor.take(",") {
             let most = self.cursor.digits(10, 10);
             let in_order = most.is_empty() || least.parse::<u64>().unwrap_or(0) <= most.parse::<u64>().unwrap_or(0);
             if !in_order {
-                return Err(self.cursor.error(start, "illegal repetition range", "give the smaller number first"));
+                return Err(RegexError::new(start, "illegal repetition range", "give the smaller number first"));
             }
             format!("{{{least},{most}}}")
         } else {
@@ -653,7 +653,7 @@ impl Translator<'_> {
         if self.cursor.take("}") {
             Ok(bounds)
         } else {
-            Err(self.cursor.error(start, "unclosed counted closure", "add `}`"))
+            Err(RegexError::new(start, "unclosed counted closure", "add `}`"))
         }
     }
 

@@ -316,12 +316,9 @@ impl Parser<'_> {
 
     fn quoted(&mut self) -> Result<String, PathError> {
         let start = self.at;
-        let quote = match self.next() {
-            Some(quote @ ('\'' | '"')) => quote,
-            _ => {
-                self.at = start;
-                return Err(self.unexpected("a name in quotes"));
-            }
+        let Some(quote @ ('\'' | '"')) = self.next() else {
+            self.at = start;
+            return Err(self.unexpected("a name in quotes"));
         };
         let mut text = String::new();
         loop {

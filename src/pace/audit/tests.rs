@@ -107,7 +107,9 @@ fn a_snapshot_merges_workers_and_keeps_the_last_flags() {
             audits[1].record(micros(10), micros(300));
         }
         let (opened, closed) = (reading(start, second * 1_000, 0), reading(start, second * 1_000 + 1_000, 250));
-        audits.iter().for_each(|audit| audit.records().close(opened, closed));
+        for audit in &audits {
+            audit.records().close(opened, closed);
+        }
     }
     audits[1].record(micros(10), micros(300));
     audits[1].late_work();

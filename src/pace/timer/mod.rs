@@ -260,5 +260,5 @@ const MOST_LATENESS: Duration = Duration::from_micros(100);
 
 /// Beyond this distance the estimate moves by the coarse step.
 const FAR: Duration = Duration::from_micros(8);
-const COARSE_STEP: Duration = Duration::from_nanos(1000);
+const COARSE_STEP: Duration = Duration::from_micros(1);
 const FINE_STEP: Duration = Duration::from_nanos(250);
