@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::java_regex::{JavaRegex, Outcome};
 use super::json::JsonEquality;
-use super::json_path::{self, JsonPath, Selection};
+use super::json_path::{self, Failure, JsonPath, Selection};
 use super::url::PathTemplate;
 use crate::call::Call;
 
@@ -77,12 +77,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// How many regular expressions reached their backtrack limit (and so did not match).
+    /// How many patterns and paths reached their limit (and so did not match).
     pub fn gave_up(&self) -> u32 {
         self.gave_up.get()
     }
 
-    pub(super) fn regex(&self, outcome: Outcome) -> bool {
+    pub(super) fn outcome(&self, outcome: Outcome) -> bool {
         if outcome == Outcome::GaveUp {
             self.gave_up.set(self.gave_up.get() + 1);
         }
@@ -100,13 +100,13 @@ impl TextMatcher {
             Self::BinaryEqualTo(expected) => subject.bytes().is_some_and(|bytes| bytes == &expected[..]),
             Self::Contains(part) => subject.text().is_some_and(|text| text.contains(part)),
             Self::DoesNotContain(part) => subject.text().is_none_or(|text| !text.contains(part)),
-            Self::DoesNotMatch(regex) => subject.text().is_none_or(|text| !tally.regex(regex.matches(&text))),
+            Self::DoesNotMatch(regex) => subject.text().is_none_or(|text| !tally.outcome(regex.matches(&text))),
             Self::EqualTo { value, case_insensitive: false } => subject.text().is_some_and(|text| text == *value),
             Self::EqualTo { value, case_insensitive: true } => {
                 subject.text().is_some_and(|text| equal_ignoring_case(&text, value))
             }
             Self::EqualToJson(expected) => subject.equals_json(expected),
-            Self::Matches(regex) => subject.text().is_some_and(|text| tally.regex(regex.matches(&text))),
+            Self::Matches(regex) => subject.text().is_some_and(|text| tally.outcome(regex.matches(&text))),
             Self::MatchesJsonPath { path, rule } => matches_json_path(path, rule.as_deref(), subject, tally),
             Self::MatchesPathTemplate(template) => subject.text().is_some_and(|text| template.matches(&text)),
             Self::Not(rule) => !rule.matches(subject, tally),
@@ -196,7 +196,11 @@ fn matches_json_path(path: &JsonPath, rule: Option<&TextMatcher>, subject: Subje
         return false;
     }
     let Some(document) = subject.json() else { return false };
-    let selection = path.select(&document);
+    let selection = match path.try_select(&document) {
+        Ok(selection) => selection,
+        Err(Failure::GaveUp) => return tally.outcome(Outcome::GaveUp),
+        Err(Failure::NotApplicable) => return false,
+    };
     let Some(rule) = rule else { return selection.is_found() };
     if !selection.is_found() && matches!(rule, TextMatcher::Absent) {
         return true;

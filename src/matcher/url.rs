@@ -29,10 +29,10 @@ impl UrlRule {
         match self {
             Self::Any => true,
             Self::Path(path) => call.path() == path,
-            Self::PathPattern(pattern) => tally.regex(pattern.matches(call.path())),
+            Self::PathPattern(pattern) => tally.outcome(pattern.matches(call.path())),
             Self::PathTemplate(template) => template.matches(call.path()),
             Self::Url(url) => call.url() == url,
-            Self::UrlPattern(pattern) => tally.regex(pattern.matches(call.url())),
+            Self::UrlPattern(pattern) => tally.outcome(pattern.matches(call.url())),
         }
     }
 }

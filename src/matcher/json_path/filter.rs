@@ -1,33 +1,34 @@
-//! Filters: `[?(@.price > 10 && @.tag in ['a', 'b'])]`, with Jayway's rules of what equals what.
+//! What stands in `[?(…)]`: conditions on a value, with Jayway's idea of which values are equal or less.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::{Budget, JsonPath, Selection, text_of};
+use super::walk::{self, Budget, Stop};
+use super::{Origin, Path, Selection, text_of};
 use crate::matcher::java_regex::{JavaRegex, Outcome};
-use crate::matcher::json::{self, compare_numbers};
+use crate::matcher::json;
 
 #[derive(Clone, Debug)]
-pub(super) enum Filter {
-    All(Vec<Filter>),
-    Any(Vec<Filter>),
-    Compare(Operand, Comparison, Operand),
-    Exists(Operand),
-    Matches(Operand, JavaRegex),
-    Not(Box<Filter>),
+pub(super) enum Condition {
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Compare { left: Operand, operator: Operator, right: Operand },
+    Exists { path: Path, wanted: bool },
+    Not(Box<Condition>),
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Operand {
-    FromHere(JsonPath),
-    FromRoot(JsonPath),
     Literal(Value),
+    Path(Path),
+    Pattern(JavaRegex),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Comparison {
+pub(super) enum Operator {
+    All,
     AnyOf,
     Contains,
     Empty,
@@ -41,174 +42,277 @@ pub(super) enum Comparison {
     NoneOf,
     NotEqual,
     NotIn,
-    Same,
-    NotSame,
+    NotSameTypeAndValue,
+    SameTypeAndValue,
     Size,
     SubsetOf,
 }
 
-impl Comparison {
-    /// How they are spelt, longer before shorter where one begins the other.
-    pub(super) const SYMBOLS: [(&'static str, Self); 17] = [
-        ("===", Self::Same),
-        ("!==", Self::NotSame),
-        ("==", Self::Equal),
-        ("=~", Self::Matches),
-        ("!=", Self::NotEqual),
-        ("<=", Self::LessOrEqual),
-        (">=", Self::GreaterOrEqual),
-        ("<", Self::Less),
-        (">", Self::Greater),
-        ("anyof", Self::AnyOf),
-        ("contains", Self::Contains),
-        ("empty", Self::Empty),
-        ("in", Self::In),
-        ("nin", Self::NotIn),
-        ("noneof", Self::NoneOf),
-        ("size", Self::Size),
-        ("subsetof", Self::SubsetOf),
-    ];
+/// An operand with its path followed.
+enum Term<'a> {
+    Pattern(&'a JavaRegex),
+    /// A path that leads nowhere: equal to nothing, not even to itself.
+    Undefined,
+    Value(Cow<'a, Value>),
 }
 
-impl Filter {
-    /// Whether it holds for a value; `$` in it is the root.
-    pub(super) fn holds(&self, here: &Value, root: &Value, budget: &Budget) -> bool {
-        if !budget.visit() {
-            return false;
+impl Condition {
+    /// Whether the filter lets the value pass. What cannot be compared does not pass, whatever `!` or `||` stand around it.
+    pub(super) fn accepts(&self, root: &Value, item: &Value, budget: &Budget) -> Result<bool, Stop> {
+        budget.spend(1)?;
+        match self.holds(root, item, budget) {
+            Err(Stop::Unfit) => Ok(false),
+            result => result,
         }
+    }
+
+    fn holds(&self, root: &Value, item: &Value, budget: &Budget) -> Result<bool, Stop> {
         match self {
-            Self::All(filters) => filters.iter().all(|filter| filter.holds(here, root, budget)),
-            Self::Any(filters) => filters.iter().any(|filter| filter.holds(here, root, budget)),
-            Self::Compare(left, comparison, right) => {
-                let (left, right) = (left.value(here, root, budget), right.value(here, root, budget));
-                compare(left.as_deref(), *comparison, right.as_deref())
+            Self::All(conditions) => {
+                for condition in conditions {
+                    if !condition.holds(root, item, budget)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
             }
-            Self::Exists(operand) => operand.exists(here, root, budget),
-            Self::Matches(operand, regex) => match operand.value(here, root, budget).as_deref() {
-                Some(Value::Array(items)) => items.iter().any(|item| matches(item, regex)),
-                Some(value) => matches(value, regex),
-                None => false,
-            },
-            Self::Not(filter) => !filter.holds(here, root, budget),
+            Self::Any(conditions) => {
+                for condition in conditions {
+                    if condition.holds(root, item, budget)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Compare { left, operator, right } => {
+                let left = left.term(root, item, budget)?;
+                let right = right.term(root, item, budget)?;
+                compare(*operator, &left, &right, budget)
+            }
+            Self::Exists { path, wanted } => Ok(exists(path, root, item, budget)? == *wanted),
+            Self::Not(condition) => Ok(!condition.holds(root, item, budget)?),
         }
     }
 }
 
 impl Operand {
-    fn select<'a>(&'a self, here: &'a Value, root: &'a Value, budget: &Budget) -> Selection<'a> {
+    fn term<'a>(&'a self, root: &'a Value, item: &'a Value, budget: &Budget) -> Result<Term<'a>, Stop> {
+        let path = match self {
+            Self::Literal(value) => return Ok(Term::Value(Cow::Borrowed(value))),
+            Self::Pattern(pattern) => return Ok(Term::Pattern(pattern)),
+            Self::Path(path) => path,
+        };
+        match walk::select(path, root, path.start(root, item), budget, false) {
+            Ok(Selection::One(value)) => Ok(Term::Value(value)),
+            Ok(Selection::Many(values)) => {
+                Ok(Term::Value(Cow::Owned(values.into_iter().map(Cow::into_owned).collect())))
+            }
+            Ok(Selection::Missing) | Err(Stop::Absent) => Ok(Term::Undefined),
+            Err(stop) => Err(stop),
+        }
+    }
+}
+
+impl Path {
+    fn start<'a>(&self, root: &'a Value, item: &'a Value) -> &'a Value {
+        match self.origin {
+            Origin::Root => root,
+            Origin::Item => item,
+        }
+    }
+}
+
+impl<'a> Term<'a> {
+    fn value(&'a self) -> Option<&'a Value> {
         match self {
-            Self::FromHere(path) => path.from(here, root, budget),
-            Self::FromRoot(path) => path.from(root, root, budget),
-            Self::Literal(value) => Selection::One(Cow::Borrowed(value)),
+            Self::Value(value) => Some(value),
+            Self::Pattern(_) | Self::Undefined => None,
         }
     }
 
-    /// Its value; the list of all that an indefinite path leads to.
-    pub(super) fn value<'a>(&'a self, here: &'a Value, root: &'a Value, budget: &Budget) -> Option<Cow<'a, Value>> {
-        match self.select(here, root, budget) {
-            Selection::Missing => None,
-            Selection::One(value) => Some(value),
-            Selection::Many(items) => Some(Cow::Owned(items.into_iter().map(Cow::into_owned).collect())),
-        }
-    }
-
-    fn exists(&self, here: &Value, root: &Value, budget: &Budget) -> bool {
-        match self.select(here, root, budget) {
-            Selection::Missing => false,
-            Selection::One(value) => !matches!(self, Self::Literal(_)) || *value == Value::Bool(true),
-            Selection::Many(items) => !items.is_empty(),
-        }
+    fn items(&'a self) -> Option<&'a [Value]> {
+        self.value()?.as_array().map(Vec::as_slice)
     }
 }
 
-fn compare(left: Option<&Value>, comparison: Comparison, right: Option<&Value>) -> bool {
-    let list = |value: Option<&Value>| match value {
-        Some(Value::Array(items)) => Some(items.clone()),
-        _ => None,
-    };
-    let has = |items: &[Value], wanted: &Value| items.iter().any(|item| equal(item, wanted));
-    match comparison {
-        Comparison::Equal => both(left, right).is_some_and(|(left, right)| equal(left, right)),
-        Comparison::NotEqual => !compare(left, Comparison::Equal, right),
-        Comparison::Same => {
-            both(left, right).is_some_and(|(left, right)| kind(left) == kind(right) && equal(left, right))
-        }
-        Comparison::NotSame => !compare(left, Comparison::Same, right),
-        Comparison::Less => ordering(left, right) == Some(Ordering::Less),
-        Comparison::LessOrEqual => ordering(left, right).is_some_and(Ordering::is_le),
-        Comparison::Greater => ordering(left, right) == Some(Ordering::Greater),
-        Comparison::GreaterOrEqual => ordering(left, right).is_some_and(Ordering::is_ge),
-        Comparison::In => left.is_some_and(|left| list(right).is_some_and(|items| has(&items, left))),
-        Comparison::NotIn => !compare(left, Comparison::In, right),
-        Comparison::AnyOf => {
-            both_lists(list(left), list(right), |left, right| left.iter().any(|item| has(right, item)))
-        }
-        Comparison::NoneOf => {
-            both_lists(list(left), list(right), |left, right| !left.iter().any(|item| has(right, item)))
-        }
-        Comparison::SubsetOf => {
-            both_lists(list(left), list(right), |left, right| left.iter().all(|item| has(right, item)))
-        }
-        Comparison::Contains => both(left, right).is_some_and(|(left, right)| match left {
-            Value::String(text) => matches!(right, Value::String(part) if text.contains(part)),
-            Value::Array(items) => has(items, right),
-            _ => false,
-        }),
-        Comparison::Empty => left.and_then(size).is_some_and(|size| right == Some(&Value::Bool(size == 0))),
-        Comparison::Size => {
-            left.and_then(size).is_some_and(|size| right.is_some_and(|right| equal(right, &size.into())))
-        }
-        Comparison::Matches => false,
+/// An indefinite path exists even if it selects nothing, as in Jayway: `[?(@.list[?(@.x == 1)])]` passes every value with
+/// a `list`. Names under `..` and `*` have to be in every object there.
+fn exists(path: &Path, root: &Value, item: &Value, budget: &Budget) -> Result<bool, Stop> {
+    match walk::select(path, root, path.start(root, item), budget, true) {
+        Ok(selection) => Ok(selection != Selection::Missing),
+        Err(Stop::Absent) => Ok(false),
+        Err(stop) => Err(stop),
     }
 }
 
-fn both<'v>(left: Option<&'v Value>, right: Option<&'v Value>) -> Option<(&'v Value, &'v Value)> {
-    left.zip(right)
+fn compare(operator: Operator, left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+    budget.spend(weight(left).min(weight(right)))?;
+    Ok(match operator {
+        Operator::Equal => equal_terms(left, right),
+        Operator::NotEqual => !equal_terms(left, right),
+        Operator::SameTypeAndValue => same_type(left, right) && equal_terms(left, right),
+        Operator::NotSameTypeAndValue => !(same_type(left, right) && equal_terms(left, right)),
+        Operator::Less => order(left, right).is_some_and(Ordering::is_lt),
+        Operator::LessOrEqual => order(left, right).is_some_and(Ordering::is_le),
+        Operator::Greater => order(left, right).is_some_and(Ordering::is_gt),
+        Operator::GreaterOrEqual => order(left, right).is_some_and(Ordering::is_ge),
+        Operator::Matches => return matches(left, right, budget),
+        Operator::In => is_in(left, right, budget)?,
+        Operator::NotIn => !is_in(left, right, budget)?,
+        Operator::Contains => contains(left, right, budget)?,
+        Operator::Size => size_is(left, right),
+        Operator::Empty => return emptiness_is(left, right),
+        Operator::All | Operator::AnyOf | Operator::NoneOf | Operator::SubsetOf => {
+            return compare_lists(operator, left, right, budget);
+        }
+    })
 }
 
-fn both_lists(left: Option<Vec<Value>>, right: Option<Vec<Value>>, holds: impl Fn(&[Value], &[Value]) -> bool) -> bool {
-    left.zip(right).is_some_and(|(left, right)| holds(&left, &right))
+fn equal_terms(left: &Term<'_>, right: &Term<'_>) -> bool {
+    match (left, right) {
+        (Term::Value(left), Term::Value(right)) => equal(left, right),
+        _ => false,
+    }
 }
 
-/// A number and the text of that number are equal; documents are compared by value.
+/// Numbers and texts are compared with one another, as the one on the left is: `5 == '5.0'`, but not `'5.0' == 5`.
 fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::Number(number), Value::String(text)) | (Value::String(text), Value::Number(number)) => text
-            .trim()
-            .parse::<serde_json::Number>()
-            .is_ok_and(|text| compare_numbers(text.as_str(), number.as_str()).is_eq()),
-        _ => json::equal(left, right),
+        (Value::String(left), Value::Number(_)) => *left == text_of(right),
+        (Value::Number(left), Value::String(right)) => {
+            is_number(right) && json::number::equal(left.as_str(), right.trim_start_matches('+'))
+        }
+        (left, right) => json::equal(left, right),
     }
 }
 
-fn ordering(left: Option<&Value>, right: Option<&Value>) -> Option<Ordering> {
-    match (left?, right?) {
-        (Value::Number(left), Value::Number(right)) => Some(compare_numbers(left.as_str(), right.as_str())),
-        (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
+/// Whether the text is a number as `BigDecimal` reads it.
+fn is_number(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    digits(whole) && digits(fraction) && whole.len() + fraction.len() > 0 && !exponent.is_empty() && digits(exponent)
+}
+
+fn same_type(left: &Term<'_>, right: &Term<'_>) -> bool {
+    match (left.value(), right.value()) {
+        (Some(left), Some(right)) => std::mem::discriminant(left) == std::mem::discriminant(right),
+        _ => false,
+    }
+}
+
+/// Numbers by value, texts by UTF-16 units, a number and a text as texts; the rest has no order.
+fn order(left: &Term<'_>, right: &Term<'_>) -> Option<Ordering> {
+    let by_units = |left: &str, right: &str| left.encode_utf16().cmp(right.encode_utf16());
+    match (left.value()?, right.value()?) {
+        (Value::Number(left), Value::Number(right)) => Some(json::number::compare(left.as_str(), right.as_str())),
+        (Value::String(left), Value::String(right)) => Some(by_units(left, right)),
+        (Value::String(left), number @ Value::Number(_)) => Some(by_units(left, &text_of(number))),
+        (number @ Value::Number(_), Value::String(right)) => Some(by_units(&text_of(number), right)),
         _ => None,
     }
 }
 
-fn kind(value: &Value) -> u8 {
-    match value {
-        Value::Null => 0,
-        Value::Bool(_) => 1,
-        Value::Number(_) => 2,
-        Value::String(_) => 3,
-        Value::Array(_) => 4,
-        Value::Object(_) => 5,
+/// `=~`, with the pattern on either side. Of a list some item must match; what has no text counts as the empty one.
+fn matches(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+    let (pattern, term) = match (left, right) {
+        (Term::Pattern(_), Term::Pattern(_)) => return Ok(false),
+        (Term::Pattern(pattern), term) | (term, Term::Pattern(pattern)) => (pattern, term),
+        _ => return Ok(false),
+    };
+    let Some(items) = term.items() else {
+        return text_matches(pattern, term.value());
+    };
+    for item in items {
+        budget.spend(1)?;
+        if text_matches(pattern, Some(item))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn text_matches(pattern: &JavaRegex, value: Option<&Value>) -> Result<bool, Stop> {
+    let text = match value {
+        Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
+        Some(value @ (Value::Bool(_) | Value::Number(_))) => Cow::Owned(text_of(value)),
+        _ => Cow::Borrowed(""),
+    };
+    match pattern.matches(&text) {
+        Outcome::Match => Ok(true),
+        Outcome::NoMatch => Ok(false),
+        Outcome::GaveUp => Err(Stop::GaveUp),
     }
 }
 
-fn size(value: &Value) -> Option<usize> {
-    match value {
-        Value::String(text) => Some(text.chars().count()),
-        Value::Array(items) => Some(items.len()),
-        Value::Object(members) => Some(members.len()),
-        _ => None,
+/// Another value is no list to look in: false for those that can be turned into JSON, and no comparison for the rest.
+fn is_in(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+    match right.value() {
+        Some(Value::Array(items)) => among(left.value(), items, budget),
+        Some(Value::Object(_)) => Ok(false),
+        _ => Err(Stop::Unfit),
     }
 }
 
-fn matches(value: &Value, regex: &JavaRegex) -> bool {
-    !value.is_null() && regex.matches(&text_of(value)) == Outcome::Match
+fn contains(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+    match (left.value(), right.value()) {
+        (Some(Value::String(left)), Some(Value::String(right))) => Ok(left.contains(right.as_str())),
+        (Some(Value::Array(items)), right) => among(right, items, budget),
+        _ => Ok(false),
+    }
+}
+
+fn among(value: Option<&Value>, items: &[Value], budget: &Budget) -> Result<bool, Stop> {
+    budget.spend(items.len())?;
+    Ok(value.is_some_and(|value| items.iter().any(|item| equal(value, item))))
+}
+
+/// The length of a text, in UTF-16 units, or a list.
+fn size_is(left: &Term<'_>, right: &Term<'_>) -> bool {
+    let size = match left.value() {
+        Some(Value::String(text)) => text.encode_utf16().count(),
+        Some(Value::Array(items)) => items.len(),
+        _ => return false,
+    };
+    right
+        .value()
+        .and_then(Value::as_number)
+        .is_some_and(|number| json::number::equal(number.as_str(), &size.to_string()))
+}
+
+fn emptiness_is(left: &Term<'_>, right: &Term<'_>) -> Result<bool, Stop> {
+    let empty = match left.value() {
+        Some(Value::String(text)) => text.is_empty(),
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(Value::Object(members)) => members.is_empty(),
+        _ => return Ok(false),
+    };
+    right.value().and_then(Value::as_bool).map(|wanted| wanted == empty).ok_or(Stop::Unfit)
+}
+
+fn compare_lists(operator: Operator, left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+    let (Some(left), Some(right)) = (left.items(), right.items()) else {
+        let comparable = |term: &Term<'_>| term.value().is_some_and(|value| value.is_array() || value.is_object());
+        return if comparable(left) && comparable(right) { Ok(false) } else { Err(Stop::Unfit) };
+    };
+    budget.spend(left.len().saturating_mul(right.len()))?;
+    let in_right = |item: &Value| right.iter().any(|other| equal(item, other));
+    Ok(match operator {
+        Operator::All => right.iter().all(|item| left.iter().any(|other| equal(item, other))),
+        Operator::AnyOf => left.iter().any(in_right),
+        Operator::NoneOf => !left.iter().any(in_right),
+        _ => left.iter().all(in_right),
+    })
+}
+
+/// What comparing a term costs, in steps of the walk.
+fn weight(term: &Term<'_>) -> usize {
+    match term.value() {
+        Some(Value::Array(items)) => items.len(),
+        Some(Value::Object(members)) => members.len(),
+        Some(Value::String(text)) => text.len() / 64,
+        _ => 0,
+    }
 }

@@ -1,133 +1,180 @@
-//! Functions at the end of a path: `$.items.length()`, `$..price.sum()`, `$.concat($.a, "-", $.b)`.
+//! The functions that a path may end in: `$.prices.max()`, `$.sum($.a, $.b)`.
 
 use std::borrow::Cow;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
-use super::filter::Operand;
-use super::{Budget, Selection, at, text_of};
+use super::walk::{self, Budget, Stop};
+use super::{Path, Selection, text, text_of};
 
+/// A function and what it is given.
 #[derive(Clone, Debug)]
-pub(super) struct Function {
-    kind: Kind,
-    arguments: Vec<Operand>,
+pub(super) struct Call {
+    pub(super) function: Function,
+    pub(super) arguments: Vec<Argument>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Kind {
+#[derive(Clone, Debug)]
+pub(super) enum Argument {
+    /// Followed from the root, be it written with `$` or `@`.
+    Path(Path),
+    Value(Value),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Function {
     Append,
-    Avg,
+    Average,
     Concat,
+    Deviation,
     First,
     Index,
     Keys,
     Last,
     Length,
-    Max,
-    Min,
-    StdDev,
+    Maximum,
+    Minimum,
     Sum,
 }
 
 impl Function {
-    /// The functions that are known.
-    pub(super) const NAMES: [&'static str; 13] =
-        ["append", "avg", "concat", "first", "index", "keys", "last", "length", "max", "min", "size", "stddev", "sum"];
-
-    pub(super) fn new(name: &str, arguments: Vec<Operand>) -> Option<Self> {
-        let kind = match name {
-            "append" => Kind::Append,
-            "avg" => Kind::Avg,
-            "concat" => Kind::Concat,
-            "first" => Kind::First,
-            "index" => Kind::Index,
-            "keys" => Kind::Keys,
-            "last" => Kind::Last,
-            "length" | "size" => Kind::Length,
-            "max" => Kind::Max,
-            "min" => Kind::Min,
-            "stddev" => Kind::StdDev,
-            "sum" => Kind::Sum,
-            _ => return None,
-        };
-        Some(Self { kind, arguments })
+    pub(super) fn named(name: &str) -> Option<Self> {
+        FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
     }
+}
 
-    /// What it makes of what a path found.
-    pub(super) fn apply<'a>(&self, found: Selection<'a>, root: &Value, budget: &Budget) -> Selection<'a> {
-        let subject = match found {
-            Selection::Missing => return Selection::Missing,
-            Selection::One(value) => value,
-            Selection::Many(items) => Cow::Owned(items.into_iter().map(Cow::into_owned).collect()),
-        };
-        let arguments: Vec<Value> =
-            self.arguments.iter().filter_map(|operand| Some(operand.value(root, root, budget)?.into_owned())).collect();
-        match self.kind.of(&subject, &arguments) {
-            Some(value) => Selection::One(Cow::Owned(value)),
-            None => Selection::Missing,
+/// What the function makes of the value that the path has led to.
+pub(super) fn call<'a>(call: &Call, root: &'a Value, at: &'a Value, budget: &Budget) -> Result<Cow<'a, Value>, Stop> {
+    // lengths are taken of paths from where the function stands
+    let start = if call.function == Function::Length { at } else { root };
+    let arguments =
+        call.arguments.iter().map(|argument| argument.value(start, budget)).collect::<Result<Vec<_>, _>>()?;
+    let items = at.as_array().map(Vec::as_slice);
+    budget.spend(items.map_or(1, <[Value]>::len))?;
+    match call.function {
+        Function::First => nth(items, 0),
+        Function::Last => nth(items, -1),
+        Function::Index => {
+            let index = numbers(None, &arguments).first().copied().ok_or(Stop::Failed)?;
+            nth(items, index as i64)
+        }
+        Function::Append => Ok(append(at, arguments)),
+        Function::Concat => Ok(Cow::Owned(Value::String(concat(items, &arguments)))),
+        Function::Keys => Ok(Cow::Owned(match at {
+            Value::Object(members) => members.keys().cloned().collect(),
+            _ => Value::Null,
+        })),
+        Function::Length => Ok(Cow::Owned(length(at, &arguments))),
+        Function::Average | Function::Deviation | Function::Maximum | Function::Minimum | Function::Sum => {
+            let result = aggregate(call.function, &numbers(items, &arguments)).ok_or(Stop::Failed)?;
+            text::number(result).map(|number| Cow::Owned(Value::Number(number))).ok_or(Stop::Failed)
         }
     }
 }
 
-impl Kind {
-    fn of(self, subject: &Value, arguments: &[Value]) -> Option<Value> {
-        match self {
-            Self::Append => {
-                let mut items = subject.as_array()?.clone();
-                items.extend(arguments.iter().cloned());
-                Some(Value::Array(items))
-            }
-            Self::Concat => {
-                let own = if let Value::Array(items) = subject { items.as_slice() } else { &[] };
-                let texts = own.iter().chain(arguments).flat_map(|value| match value {
-                    Value::Array(items) => items.iter().map(text_of).collect(),
-                    other => vec![text_of(other)],
-                });
-                Some(Value::String(texts.collect()))
-            }
-            Self::First => at(subject.as_array()?, 0).cloned(),
-            Self::Index => at(subject.as_array()?, arguments.first()?.as_i64()?).cloned(),
-            Self::Keys => Some(subject.as_object()?.keys().map(|key| Value::String(key.clone())).collect()),
-            Self::Last => at(subject.as_array()?, -1).cloned(),
-            Self::Length => match subject {
-                Value::Array(items) => Some(items.len().into()),
-                Value::Object(members) => Some(members.len().into()),
-                Value::String(text) => Some(text.chars().count().into()),
-                _ => None,
-            },
-            Self::Avg | Self::Max | Self::Min | Self::StdDev | Self::Sum => {
-                self.aggregate(&numbers(subject, arguments))
-            }
-        }
-    }
+/// The item at an index; below zero counts from the end.
+pub(super) fn item_at(items: &[Value], index: i64) -> Option<&Value> {
+    let size = usize::try_from(index.unsigned_abs()).ok()?;
+    items.get(if index < 0 { items.len().checked_sub(size)? } else { size })
+}
 
-    /// None of nothing.
-    fn aggregate(self, numbers: &[f64]) -> Option<Value> {
-        if numbers.is_empty() {
-            return None;
-        }
-        let count = numbers.len() as f64;
-        let sum: f64 = numbers.iter().sum();
-        let result = match self {
-            Self::Avg => sum / count,
-            Self::Max => numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            Self::Min => numbers.iter().copied().fold(f64::INFINITY, f64::min),
-            Self::StdDev => {
-                let mean = sum / count;
-                (numbers.iter().map(|number| (number - mean).powi(2)).sum::<f64>() / count).sqrt()
-            }
-            _ => sum,
+impl Argument {
+    fn value<'a>(&'a self, start: &'a Value, budget: &Budget) -> Result<Cow<'a, Value>, Stop> {
+        let path = match self {
+            Self::Value(value) => return Ok(Cow::Borrowed(value)),
+            Self::Path(path) => path,
         };
-        Number::from_f64(result).map(Value::Number)
+        match walk::select(path, start, start, budget, false)? {
+            Selection::Missing => Err(Stop::Absent),
+            Selection::One(value) => Ok(value),
+            Selection::Many(values) => Ok(Cow::Owned(values.into_iter().map(Cow::into_owned).collect())),
+        }
     }
 }
 
-/// The numbers of a list, and of the arguments.
-fn numbers(subject: &Value, arguments: &[Value]) -> Vec<f64> {
-    let own = if let Value::Array(items) = subject { items.as_slice() } else { &[] };
-    let within = |value: &Value| match value {
-        Value::Array(items) => items.iter().filter_map(Value::as_f64).collect(),
-        other => other.as_f64().into_iter().collect::<Vec<_>>(),
+fn nth(items: Option<&[Value]>, index: i64) -> Result<Cow<'_, Value>, Stop> {
+    items.and_then(|items| item_at(items, index)).map(Cow::Borrowed).ok_or(Stop::Failed)
+}
+
+fn append<'a>(at: &'a Value, arguments: Vec<Cow<'_, Value>>) -> Cow<'a, Value> {
+    match at {
+        Value::Array(items) if !arguments.is_empty() => {
+            Cow::Owned(items.iter().cloned().chain(arguments.into_iter().map(Cow::into_owned)).collect())
+        }
+        other => Cow::Borrowed(other),
+    }
+}
+
+/// The texts of the list, then all of the arguments.
+fn concat(items: Option<&[Value]>, arguments: &[Cow<'_, Value>]) -> String {
+    let own = items.unwrap_or_default().iter().filter(|item| item.is_string());
+    own.chain(arguments.iter().flat_map(|argument| flat(argument)))
+        .filter(|value| !value.is_null())
+        .map(text_of)
+        .collect()
+}
+
+/// The number of items or members; of what an argument selects, if there is one. A text has none.
+fn length(at: &Value, arguments: &[Cow<'_, Value>]) -> Value {
+    let counted = match arguments.first().map(|argument| &**argument) {
+        Some(list @ Value::Array(_)) => list,
+        _ => at,
     };
-    own.iter().filter_map(Value::as_f64).chain(arguments.iter().flat_map(within)).collect()
+    match counted {
+        Value::Array(items) => items.len().into(),
+        Value::Object(members) => members.len().into(),
+        _ => Value::Null,
+    }
 }
+
+/// The numbers among the items and the arguments, in that order.
+fn numbers(items: Option<&[Value]>, arguments: &[Cow<'_, Value>]) -> Vec<f64> {
+    let own = items.unwrap_or_default().iter();
+    own.chain(arguments.iter().flat_map(|argument| flat(argument)))
+        .filter_map(|value| value.as_number()?.as_str().parse().ok())
+        .collect()
+}
+
+/// The items of a list, or the value.
+fn flat(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(items) => items,
+        value => std::slice::from_ref(value),
+    }
+}
+
+/// None of no numbers. The standard deviation is the population's: √(Σx²/n − (Σx/n)²).
+fn aggregate(function: Function, numbers: &[f64]) -> Option<f64> {
+    if numbers.is_empty() {
+        return None;
+    }
+    let count = numbers.len() as f64;
+    let sum: f64 = numbers.iter().sum();
+    Some(match function {
+        Function::Average => sum / count,
+        Function::Deviation => {
+            let squares: f64 = numbers.iter().map(|number| number * number).sum();
+            (squares / count - sum * sum / count / count).max(0.0).sqrt()
+        }
+        Function::Maximum => numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        Function::Minimum => numbers.iter().copied().fold(f64::INFINITY, f64::min),
+        _ => sum,
+    })
+}
+
+/// Every function by its name.
+pub(super) const FUNCTIONS: [(&str, Function); 13] = [
+    ("append", Function::Append),
+    ("avg", Function::Average),
+    ("concat", Function::Concat),
+    ("first", Function::First),
+    ("index", Function::Index),
+    ("keys", Function::Keys),
+    ("last", Function::Last),
+    ("length", Function::Length),
+    ("max", Function::Maximum),
+    ("min", Function::Minimum),
+    ("size", Function::Length),
+    ("stddev", Function::Deviation),
+    ("sum", Function::Sum),
+];

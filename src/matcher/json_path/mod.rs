@@ -1,35 +1,38 @@
-//! JSONPath in Jayway's dialect, as WireMock's stubs are written in it.
+//! JSONPath in the dialect of Jayway's JsonPath 2.10, which is the one that WireMock stubs are written in.
 //!
-//! A path is parsed once. Evaluating it is bounded: one that would visit more than [`MAX_VISITS`] values finds nothing.
+//! RFC 9535 would not do: filters compare numbers with texts, a slice from a negative index counts otherwise, `..[?()]`
+//! tests every object, and paths end in functions. What Jayway does by its own logic is done here too, so that a stub
+//! selects what it did; each such place says so.
 
+mod condition;
+mod cursor;
 mod filter;
 mod function;
+mod literal;
 mod parse;
+mod text;
+mod walk;
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::fmt;
 
 use serde_json::Value;
 
-use self::filter::Filter;
-use self::function::Function;
+use filter::Condition;
+use function::Call;
+pub use text::text_of;
+use walk::{Budget, Stop};
 
-/// Values that one evaluation may visit.
-const MAX_VISITS: u32 = 1_000_000;
-
-/// A parsed path.
+/// A path, compiled.
 #[derive(Clone, Debug)]
 pub struct JsonPath {
-    steps: Vec<Step>,
-    /// Applied to what the steps find.
-    functions: Vec<Function>,
-    definite: bool,
+    path: Path,
 }
 
-/// Why a text is no path.
+/// What is wrong with an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathError {
-    /// Where, in bytes from the start.
+    /// Where: the index of the byte in the expression as it was given.
     pub at: usize,
     /// What is wrong.
     pub what: String,
@@ -37,139 +40,89 @@ pub struct PathError {
     pub mend: String,
 }
 
-/// What a path found.
+/// What a path selects of a document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selection<'a> {
-    /// Nothing: a definite path that leads nowhere.
+    /// A definite path leads nowhere.
     Missing,
-    /// What a definite path leads to, or what a function made.
+    /// What a definite path leads to, or the result of a function.
     One(Cow<'a, Value>),
-    /// All that an indefinite path leads to, perhaps none.
+    /// All that an indefinite path leads to, be it nothing.
     Many(Vec<Cow<'a, Value>>),
+}
+
+/// Why nothing could be selected, which is not the same as finding nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The walk took more steps than it may.
+    GaveUp,
+    /// A filter stands on a value that is no container, or a function has nothing to work on.
+    NotApplicable,
+}
+
+/// Steps from where a path starts.
+#[derive(Clone, Debug)]
+struct Path {
+    origin: Origin,
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// `$`
+    Root,
+    /// `@`: the value that a filter is trying.
+    Item,
 }
 
 #[derive(Clone, Debug)]
 enum Step {
-    Filter(Filter),
+    /// `.length()`
+    Call(Call),
+    /// `[?(…)]`
+    Filter(Condition),
+    /// `[0]`, `[0,-1]`
     Indexes(Vec<i64>),
+    /// `.name`, `['name','other']`
     Names(Vec<String>),
-    /// The next step, at every depth.
+    /// `..`: the next step is tried on every container below.
     Scan,
-    Slice(Option<i64>, Option<i64>),
+    /// `[1:3]`
+    Slice { from: Option<i64>, to: Option<i64> },
+    /// `*`
     Wildcard,
 }
 
-/// How much one evaluation may still do.
-#[derive(Debug)]
-struct Budget(Cell<u32>);
-
-impl Budget {
-    fn visit(&self) -> bool {
-        let left = self.0.get();
-        self.0.set(left.saturating_sub(1));
-        left > 0
-    }
-
-    fn is_spent(&self) -> bool {
-        self.0.get() == 0
-    }
-}
-
 impl JsonPath {
-    /// Parses a path. One that does not begin with `$` is taken from the root all the same.
+    /// Compiles an expression. One without `$` in front is taken to start at the root.
     pub fn parse(expression: &str) -> Result<Self, PathError> {
-        parse::path(expression)
+        parse::path(expression).map(|path| Self { path })
     }
 
-    /// Whether the path leads to one place at most.
+    /// Whether the path leads to one value at most; otherwise it selects a list.
     pub fn is_definite(&self) -> bool {
-        self.definite
+        self.path.is_definite()
     }
 
-    /// What the path leads to in a document.
+    /// What the path selects; a [`Failure`] selects nothing.
     pub fn select<'a>(&self, root: &'a Value) -> Selection<'a> {
-        let budget = Budget(Cell::new(MAX_VISITS));
-        let found = self.from(root, root, &budget);
-        if budget.is_spent() { Selection::Missing } else { found }
+        self.try_select(root).unwrap_or(Selection::Missing)
     }
 
-    /// The same from a place within the document; `$` in filters is the root.
-    fn from<'a>(&self, start: &'a Value, root: &'a Value, budget: &Budget) -> Selection<'a> {
-        let mut found = Vec::new();
-        walk(&self.steps, start, root, budget, &mut found);
-        let selection = match (self.definite, found.pop()) {
-            (true, Some(value)) => Selection::One(Cow::Borrowed(value)),
-            (true, None) => Selection::Missing,
-            (false, last) => Selection::Many(found.into_iter().chain(last).map(Cow::Borrowed).collect()),
-        };
-        self.functions.iter().fold(selection, |selection, function| function.apply(selection, root, budget))
-    }
-}
-
-/// Follows the steps from a value, adding what is at their end.
-fn walk<'a>(steps: &[Step], value: &'a Value, root: &'a Value, budget: &Budget, found: &mut Vec<&'a Value>) {
-    if !budget.visit() {
-        return;
-    }
-    let Some((step, rest)) = steps.split_first() else {
-        found.push(value);
-        return;
-    };
-    let mut go = |next: &'a Value| walk(rest, next, root, budget, found);
-    match (step, value) {
-        (Step::Filter(filter), Value::Array(items)) => {
-            items.iter().filter(|item| filter.holds(item, root, budget)).for_each(go);
+    /// What the path selects, or why that cannot be said.
+    pub fn try_select<'a>(&self, root: &'a Value) -> Result<Selection<'a>, Failure> {
+        match walk::select(&self.path, root, root, &Budget::new(), false) {
+            Ok(selection) => Ok(selection),
+            Err(Stop::Absent) => Ok(Selection::Missing),
+            Err(Stop::GaveUp) => Err(Failure::GaveUp),
+            Err(Stop::Failed | Stop::Unfit) => Err(Failure::NotApplicable),
         }
-        (Step::Filter(filter), Value::Object(_)) if filter.holds(value, root, budget) => go(value),
-        (Step::Indexes(indexes), Value::Array(items)) => {
-            indexes.iter().filter_map(|index| at(items, *index)).for_each(go);
-        }
-        (Step::Names(names), Value::Object(members)) => names.iter().filter_map(|name| members.get(name)).for_each(go),
-        (Step::Scan, _) => scan(rest, value, root, budget, found),
-        (Step::Slice(from, to), Value::Array(items)) => slice(items, *from, *to).iter().for_each(go),
-        (Step::Wildcard, Value::Array(items)) => items.iter().for_each(go),
-        (Step::Wildcard, Value::Object(members)) => members.values().for_each(go),
-        _ => {}
     }
-}
-
-/// Tries the steps at a value and at everything in it.
-fn scan<'a>(steps: &[Step], value: &'a Value, root: &'a Value, budget: &Budget, found: &mut Vec<&'a Value>) {
-    let filters_itself = matches!((steps.first(), value), (Some(Step::Filter(_)), Value::Object(_)));
-    // a filter looks at the items of a list; the objects in it are not asked a second time
-    if !filters_itself {
-        walk(steps, value, root, budget, found);
-    }
-    if !budget.visit() {
-        return;
-    }
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| scan(steps, item, root, budget, found)),
-        Value::Object(members) => members.values().for_each(|member| {
-            if matches!((steps.first(), member), (Some(Step::Filter(_)), Value::Object(_))) {
-                walk(steps, member, root, budget, found);
-            }
-            scan(steps, member, root, budget, found);
-        }),
-        _ => {}
-    }
-}
-
-/// The item at an index; a negative one counts from the end.
-fn at(items: &[Value], index: i64) -> Option<&Value> {
-    let place = if index < 0 { items.len() as i64 + index } else { index };
-    usize::try_from(place).ok().and_then(|place| items.get(place))
-}
-
-fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> &[Value] {
-    let length = items.len() as i64;
-    let place = |index: i64| (if index < 0 { length + index } else { index }).clamp(0, length) as usize;
-    let (from, to) = (place(from.unwrap_or(0)), place(to.unwrap_or(length)));
-    if from < to { &items[from..to] } else { &[] }
 }
 
 impl Selection<'_> {
-    /// Whether WireMock counts it as found: a value that is not null, or a list or object that is not empty.
+    /// Whether WireMock's `matchesJsonPath` holds without a further rule: a value that is not null, and not an empty list
+    /// or object.
     pub fn is_found(&self) -> bool {
         match self {
             Self::Missing => false,
@@ -184,11 +137,33 @@ impl Selection<'_> {
     }
 }
 
-/// A value as text: a string itself, anything else as compact JSON.
-pub fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at index {}: {}", self.what, self.at, self.mend)
+    }
+}
+
+impl std::error::Error for PathError {}
+
+impl Path {
+    fn is_definite(&self) -> bool {
+        self.steps.iter().enumerate().all(|(at, step)| step.is_definite(at + 1 == self.steps.len()))
+    }
+
+    fn ends_in_call(&self) -> bool {
+        matches!(self.steps.last(), Some(Step::Call(_)))
+    }
+}
+
+impl Step {
+    /// Whether the step leads to one value at most. Several names at the end make up one object.
+    fn is_definite(&self, is_last: bool) -> bool {
+        match self {
+            Self::Call(_) => true,
+            Self::Indexes(indexes) => indexes.len() == 1,
+            Self::Names(names) => is_last || names.len() == 1,
+            Self::Filter(_) | Self::Scan | Self::Slice { .. } | Self::Wildcard => false,
+        }
     }
 }
 

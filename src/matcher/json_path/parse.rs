@@ -1,370 +1,270 @@
-//! From the text of a path to its steps.
+//! Reading a path: names, indexes, slices, wildcards, filters and functions, with the place of what is wrong.
 
-use serde_json::Value;
+use super::condition;
+use super::cursor::{Cursor, error_at};
+use super::function::{Argument, Call, FUNCTIONS, Function};
+use super::literal;
+use super::{Origin, Path, PathError, Step};
 
-use super::filter::{Comparison, Filter, Operand};
-use super::function::Function;
-use super::{JsonPath, PathError, Step};
-use crate::matcher::java_regex::JavaRegex;
-
-/// How deep filters may stand in each other.
-const MAX_DEPTH: usize = 32;
-
-/// Parses a whole path.
-pub(super) fn path(expression: &str) -> Result<JsonPath, PathError> {
-    let trimmed = expression.trim();
-    let text = if trimmed.starts_with(['$', '@']) { trimmed.to_owned() } else { format!("$.{trimmed}") };
-    let mut parser = Parser { text: &text, at: 0, depth: 0 };
-    if trimmed.is_empty() {
-        return Err(parser.error("the path is empty", "write one such as `$.name`"));
+/// Reads a whole expression.
+pub(super) fn path(expression: &str) -> Result<Path, PathError> {
+    let mut cursor = Cursor::new(expression.trim_end());
+    cursor.skip_blanks();
+    if cursor.is_at_end() {
+        return Err(cursor.error("an empty path", "write `$` for the whole document or `$.name` for a member"));
     }
-    let path = parser.path()?;
-    if parser.at < text.len() {
-        return Err(parser.unexpected("a step: `.name`, `[…]` or the end"));
-    }
-    Ok(path)
-}
-
-struct Parser<'t> {
-    text: &'t str,
-    at: usize,
-    depth: usize,
-}
-
-impl Parser<'_> {
-    /// `$` or `@`, steps, and functions at the end.
-    fn path(&mut self) -> Result<JsonPath, PathError> {
-        self.at += 1;
-        let (mut steps, mut functions) = (Vec::new(), Vec::new());
-        loop {
-            if self.take("..") {
+    let steps = match cursor.peek() {
+        Some('$' | '@') => {
+            cursor.bump();
+            cursor.steps(Inside::Nothing, Vec::new())?
+        }
+        // Jayway puts `$.` in front, so that `.name` scans
+        first => {
+            let mut steps = Vec::new();
+            if first == Some('.') {
+                cursor.bump();
                 steps.push(Step::Scan);
-                if self.rest().starts_with('[') {
-                    continue;
-                }
-                self.name_or_function(&mut steps, &mut functions)?;
-            } else if self.take(".") {
-                self.name_or_function(&mut steps, &mut functions)?;
-            } else if self.take("[") {
-                if !functions.is_empty() {
-                    return Err(self.error("a function ends a path", "move it to the end"));
-                }
-                steps.push(self.brackets()?);
-            } else {
-                break;
             }
+            steps.push(cursor.member(Inside::Nothing)?);
+            cursor.steps(Inside::Nothing, steps)?
         }
-        let definite = steps.iter().all(|step| match step {
-            Step::Indexes(indexes) => indexes.len() == 1,
-            Step::Names(names) => names.len() == 1,
-            _ => false,
-        });
-        Ok(JsonPath { steps, functions, definite })
+    };
+    Ok(around_scan(Path { origin: Origin::Root, steps }))
+}
+
+/// What a path stands in, which says where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inside {
+    Arguments,
+    Filter,
+    Nothing,
+}
+
+impl Cursor<'_> {
+    /// Reads `$…` or `@…` within a filter or a function's arguments.
+    pub(super) fn inner_path(&mut self, inside: Inside) -> Result<Path, PathError> {
+        let origin = if self.bump() == Some('@') { Origin::Item } else { Origin::Root };
+        let steps = self.nested(|cursor| cursor.steps(inside, Vec::new()))?;
+        Ok(around_scan(Path { origin, steps }))
     }
 
-    /// What follows a dot.
-    fn name_or_function(&mut self, steps: &mut Vec<Step>, functions: &mut Vec<Function>) -> Result<(), PathError> {
-        if self.take("*") {
-            steps.push(Step::Wildcard);
-            return Ok(());
-        }
-        if self.rest().starts_with('[') {
-            return Ok(());
-        }
-        let start = self.at;
-        let rest = self.rest();
-        let length = rest.find(|c: char| {
-            matches!(c, '.' | '[' | ']' | '(' | ')' | ',' | '=' | '<' | '>' | '!' | '&' | '|') || c.is_whitespace()
-        });
-        let name = rest[..length.unwrap_or(rest.len())].to_owned();
-        if name.is_empty() {
-            return Err(self.unexpected("a name"));
-        }
-        self.at += name.len();
-        if self.take("(") {
-            let arguments = self.arguments()?;
-            match Function::new(&name, arguments) {
-                Some(function) => functions.push(function),
-                None => {
-                    self.at = start;
-                    let mend = format!("use one of: {}", Function::NAMES.join(", "));
-                    return Err(self.error(&format!("`{name}` is no function"), &mend));
-                }
+    /// The steps after those that were read.
+    fn steps(&mut self, inside: Inside, mut steps: Vec<Step>) -> Result<Vec<Step>, PathError> {
+        while !self.ends(inside) {
+            if steps.len() >= MAX_STEPS {
+                return Err(self.error(format!("a path of more than {MAX_STEPS} steps"), "shorten the path"));
             }
-        } else if functions.is_empty() {
-            steps.push(Step::Names(vec![name]));
-        } else {
-            return Err(self.error("a function ends a path", "move it to the end"));
+            match self.peek() {
+                Some('[') => steps.push(self.bracket()?),
+                Some('.') => self.dotted(inside, &mut steps)?,
+                _ if steps.is_empty() => {
+                    return Err(self.error("neither `.` nor `[` after the start", "write `$.name` or `$[0]`"));
+                }
+                _ => steps.push(self.member(inside)?),
+            }
         }
+        Ok(steps)
+    }
+
+    /// Whether the path is over here.
+    fn ends(&self, inside: Inside) -> bool {
+        match (inside, self.peek()) {
+            (_, None) => true,
+            (Inside::Nothing, Some(_)) => false,
+            (Inside::Arguments, Some(next)) => matches!(next, ',' | ')') || next.is_whitespace(),
+            (Inside::Filter, Some(next)) => {
+                matches!(next, ')' | ']' | ',' | '<' | '>' | '=' | '~' | '!')
+                    || next.is_whitespace()
+                    || self.rest().starts_with("&&")
+                    || self.rest().starts_with("||")
+            }
+        }
+    }
+
+    /// `.name`, `..name` and what may follow a dot besides names.
+    fn dotted(&mut self, inside: Inside, steps: &mut Vec<Step>) -> Result<(), PathError> {
+        let start = self.place();
+        if self.take("..") {
+            steps.push(Step::Scan);
+        } else {
+            self.bump();
+        }
+        if self.ends(inside) {
+            return Err(error_at(start, "a path that ends with a dot", "name a member after it, or take it away"));
+        }
+        if self.peek() == Some('.') {
+            return Err(self.error("a dot too many", "write `.` for a member or `..` for all levels below"));
+        }
+        steps.push(self.member(inside)?);
         Ok(())
     }
 
-    /// After the opening parenthesis of a function.
-    fn arguments(&mut self) -> Result<Vec<Operand>, PathError> {
+    fn member(&mut self, inside: Inside) -> Result<Step, PathError> {
+        match self.peek() {
+            Some('[') => self.bracket(),
+            Some('*') => Ok(self.wildcard()),
+            _ => self.name_or_call(inside),
+        }
+    }
+
+    fn wildcard(&mut self) -> Step {
+        self.bump();
+        Step::Wildcard
+    }
+
+    fn name_or_call(&mut self, inside: Inside) -> Result<Step, PathError> {
+        let start = self.place();
+        while !self.ends(inside) && !matches!(self.peek(), Some('.' | '[' | '(' | ' ')) {
+            self.bump();
+        }
+        let name = self.since(start);
+        if self.peek() == Some('(') {
+            return self.nested(|cursor| cursor.call(name, start)).map(Step::Call);
+        }
+        if self.peek() == Some(' ') && inside == Inside::Nothing {
+            return Err(self.error("a blank in the path", "write names with blanks as `['first name']`"));
+        }
+        if name.is_empty() {
+            return Err(self.error("no name where one is needed", "write a name, `*` or `[…]`"));
+        }
+        Ok(Step::Names(vec![name.to_owned()]))
+    }
+
+    fn call(&mut self, name: &str, start: usize) -> Result<Call, PathError> {
+        let Some(function) = Function::named(name) else {
+            let known: Vec<&str> = FUNCTIONS.iter().map(|(name, _)| *name).collect();
+            let mend = format!("use one of: {}; write a name with brackets as `['{name}(']`", known.join(", "));
+            return Err(error_at(start, format!("no function `{name}`"), mend));
+        };
+        self.bump();
         let mut arguments = Vec::new();
-        self.space();
-        if self.take(")") {
-            return Ok(arguments);
-        }
         loop {
-            arguments.push(self.operand()?);
-            self.space();
-            if self.take(")") {
-                return Ok(arguments);
+            self.skip_blanks();
+            match self.peek() {
+                Some(')') => break,
+                None => return Err(error_at(start, format!("`{name}(` is not closed"), "write a `)`")),
+                Some('$' | '@') => arguments.push(Argument::Path(self.inner_path(Inside::Arguments)?)),
+                Some(_) => arguments.push(Argument::Value(literal::value(self)?)),
             }
+            self.skip_blanks();
+            if !self.take(",") && self.peek() != Some(')') {
+                return Err(
+                    self.error(format!("`{name}(` is not closed"), "write `,` before another argument or a `)`")
+                );
+            }
+        }
+        self.bump();
+        if function == Function::Length {
+            count_children(&mut arguments);
+        }
+        Ok(Call { function, arguments })
+    }
+
+    fn bracket(&mut self) -> Result<Step, PathError> {
+        let start = self.place();
+        self.bump();
+        self.skip_blanks();
+        match self.peek() {
+            Some('\'' | '"') => self.names(start),
+            Some('?') => self.nested(|cursor| cursor.filter(start)),
+            Some('*') => {
+                self.bump();
+                self.close(start)?;
+                Ok(Step::Wildcard)
+            }
+            Some('-' | ':' | '0'..='9') => self.indexes(start),
+            Some('(') => Err(self.error("a computed index", "write `[-1]` for the last item")),
+            _ => Err(self.error(
+                "none of a quoted name, an index, `*` or `?(` after `[`",
+                "write `['name']`, `[0]`, `[*]` or `[?(@.name == 'x')]`",
+            )),
+        }
+    }
+
+    fn close(&mut self, start: usize) -> Result<(), PathError> {
+        self.skip_blanks();
+        if self.take("]") {
+            return Ok(());
+        }
+        Err(self.error(format!("the `[` at index {start} is not closed"), "write a `]`"))
+    }
+
+    fn names(&mut self, start: usize) -> Result<Step, PathError> {
+        let mut names = Vec::new();
+        loop {
+            self.skip_blanks();
+            if !matches!(self.peek(), Some('\'' | '"')) {
+                return Err(self.error("no quoted name", "write each name in quotes: `['one','other']`"));
+            }
+            names.push(literal::quoted(self)?);
+            self.skip_blanks();
             if !self.take(",") {
-                return Err(self.unexpected("`,` or `)`"));
-            }
-        }
-    }
-
-    /// After `[`.
-    fn brackets(&mut self) -> Result<Step, PathError> {
-        self.space();
-        let step = if self.take("*") {
-            Step::Wildcard
-        } else if self.take("?") {
-            self.space();
-            if !self.take("(") {
-                return Err(self.unexpected("`(` after `?`"));
-            }
-            let filter = self.any_of()?;
-            self.space();
-            if !self.take(")") {
-                return Err(self.unexpected("`)` at the end of the filter"));
-            }
-            Step::Filter(filter)
-        } else if self.rest().starts_with(['\'', '"']) {
-            let mut names = vec![self.quoted()?];
-            self.space();
-            while self.take(",") {
-                self.space();
-                names.push(self.quoted()?);
-                self.space();
-            }
-            Step::Names(names)
-        } else {
-            self.indexes()?
-        };
-        self.space();
-        if self.take("]") { Ok(step) } else { Err(self.unexpected("`]`")) }
-    }
-
-    fn indexes(&mut self) -> Result<Step, PathError> {
-        let first = self.integer();
-        self.space();
-        if self.take(":") {
-            self.space();
-            return Ok(Step::Slice(first, self.integer()));
-        }
-        let Some(first) = first else { return Err(self.unexpected("an index, a quoted name, `*` or `?(…)`")) };
-        let mut indexes = vec![first];
-        while self.take(",") {
-            self.space();
-            indexes.push(self.integer().ok_or_else(|| self.unexpected("an index"))?);
-            self.space();
-        }
-        Ok(Step::Indexes(indexes))
-    }
-
-    fn integer(&mut self) -> Option<i64> {
-        let rest = self.rest();
-        let digits = rest.strip_prefix('-').unwrap_or(rest);
-        let count = digits.bytes().take_while(u8::is_ascii_digit).count();
-        let length = rest.len() - digits.len() + count;
-        let number = rest[..length].parse().ok()?;
-        self.at += length;
-        Some(number)
-    }
-
-    /// `a || b`
-    fn any_of(&mut self) -> Result<Filter, PathError> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(self.error("filters stand too deep in each other", "simplify the path"));
-        }
-        let mut filters = vec![self.all_of()?];
-        loop {
-            self.space();
-            if !self.take("||") {
                 break;
             }
-            filters.push(self.all_of()?);
         }
-        self.depth -= 1;
-        Ok(if filters.len() == 1 { filters.remove(0) } else { Filter::Any(filters) })
+        self.close(start)?;
+        Ok(Step::Names(names))
     }
 
-    /// `a && b`
-    fn all_of(&mut self) -> Result<Filter, PathError> {
-        let mut filters = vec![self.term()?];
-        loop {
-            self.space();
-            if !self.take("&&") {
-                break;
-            }
-            filters.push(self.term()?);
-        }
-        Ok(if filters.len() == 1 { filters.remove(0) } else { Filter::All(filters) })
-    }
-
-    /// `!a`, `(a)`, `a == b` or `a`
-    fn term(&mut self) -> Result<Filter, PathError> {
-        self.space();
-        if self.rest().starts_with('!') && !self.rest().starts_with("!=") {
-            self.at += 1;
-            self.depth += 1;
-            if self.depth > MAX_DEPTH {
-                return Err(self.error("filters stand too deep in each other", "simplify the path"));
-            }
-            let term = self.term()?;
-            self.depth -= 1;
-            return Ok(Filter::Not(Box::new(term)));
-        }
-        if self.take("(") {
-            let inner = self.any_of()?;
-            self.space();
-            return if self.take(")") { Ok(inner) } else { Err(self.unexpected("`)`")) };
-        }
-        let left = self.operand()?;
-        self.space();
-        let Some(comparison) = self.comparison() else { return Ok(Filter::Exists(left)) };
-        self.space();
-        if comparison == Comparison::Matches {
-            return self.regex().map(|regex| Filter::Matches(left, regex));
-        }
-        let right = self.operand()?;
-        Ok(Filter::Compare(left, comparison, right))
-    }
-
-    fn comparison(&mut self) -> Option<Comparison> {
-        let symbol = Comparison::SYMBOLS.iter().find(|(symbol, _)| {
-            let after = self.rest().strip_prefix(symbol);
-            // a word ends where the next one may begin
-            after.is_some_and(|after| {
-                !symbol.ends_with(char::is_alphabetic) || !after.starts_with(char::is_alphanumeric)
-            })
-        });
-        let (symbol, comparison) = symbol?;
-        self.at += symbol.len();
-        Some(*comparison)
-    }
-
-    fn operand(&mut self) -> Result<Operand, PathError> {
-        self.space();
-        let rest = self.rest();
-        match rest.chars().next() {
-            Some('$') => self.path().map(Operand::FromRoot),
-            Some('@') => self.path().map(Operand::FromHere),
-            Some('\'' | '"') => self.quoted().map(|text| Operand::Literal(Value::String(text))),
-            Some('[' | '{') => self.json(),
-            Some(_) => {
-                let length = rest
-                    .find(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '+' | '.' | '_')))
-                    .unwrap_or(rest.len());
-                let word = &rest[..length];
-                match serde_json::from_str::<Value>(word) {
-                    Ok(literal) => {
-                        self.at += length;
-                        Ok(Operand::Literal(literal))
-                    }
-                    Err(_) => Err(self.unexpected("a path, a number, a quoted text, true, false or null")),
-                }
-            }
-            None => Err(self.unexpected("a value")),
-        }
-    }
-
-    /// A list or an object; strings in it may have single quotes.
-    fn json(&mut self) -> Result<Operand, PathError> {
-        match crate::source::read_json(self.rest()) {
-            Ok(node) => {
-                self.at += node.span.end;
-                Ok(Operand::Literal(node.to_json()))
-            }
-            Err(error) => {
-                self.at += error.span.start;
-                Err(self.error(&error.what, &error.mend.unwrap_or_default()))
-            }
-        }
-    }
-
-    /// `/pattern/flags`
-    fn regex(&mut self) -> Result<JavaRegex, PathError> {
-        let start = self.at;
-        if !self.take("/") {
-            return Err(self.unexpected("a pattern between slashes"));
-        }
-        let mut pattern = String::new();
-        loop {
-            let Some(c) = self.next() else { return Err(self.error("the pattern is not closed", "end it with `/`")) };
-            match c {
-                '/' => break,
-                '\\' if self.take("/") => pattern.push('/'),
-                '\\' => {
-                    pattern.push('\\');
-                    pattern.extend(self.next());
-                }
-                other => pattern.push(other),
-            }
-        }
-        let flags: String = self.rest().chars().take_while(char::is_ascii_alphabetic).collect();
-        self.at += flags.len();
-        let source = if flags.is_empty() { pattern } else { format!("(?{flags}){pattern}") };
-        JavaRegex::new(&source).map_err(|error| PathError { at: start + error.at, what: error.what, mend: error.mend })
-    }
-
-    fn quoted(&mut self) -> Result<String, PathError> {
-        let start = self.at;
-        let Some(quote @ ('\'' | '"')) = self.next() else {
-            self.at = start;
-            return Err(self.unexpected("a name in quotes"));
+    fn indexes(&mut self, start: usize) -> Result<Step, PathError> {
+        let inner = self.take_while(|next| *next != ']');
+        self.close(start)?;
+        let number = |text: &str| -> Result<i64, PathError> {
+            // as Java's `int`: a larger one cannot be an index
+            let number: Option<i32> = text.trim().parse().ok();
+            let what = format!("`{}` is no index", text.trim());
+            number.map(i64::from).ok_or_else(|| error_at(start, what, "write whole numbers: `[0]`, `[0,2]` or `[1:3]`"))
         };
-        let mut text = String::new();
-        loop {
-            match self.next() {
-                None => {
-                    self.at = start;
-                    return Err(self.error("this text is not closed", &format!("end it with `{quote}`")));
-                }
-                Some('\\') => text.extend(self.next()),
-                Some(c) if c == quote => return Ok(text),
-                Some(c) => text.push(c),
-            }
+        if !inner.contains(':') {
+            return inner.split(',').map(number).collect::<Result<_, _>>().map(Step::Indexes);
         }
-    }
-
-    fn rest(&self) -> &str {
-        &self.text[self.at..]
-    }
-
-    fn next(&mut self) -> Option<char> {
-        let c = self.rest().chars().next()?;
-        self.at += c.len_utf8();
-        Some(c)
-    }
-
-    fn take(&mut self, part: &str) -> bool {
-        let there = self.rest().starts_with(part);
-        if there {
-            self.at += part.len();
+        // a third number, the step of a slice elsewhere, means nothing to Jayway
+        let mut ends = inner.split(':').map(|end| (!end.trim().is_empty()).then(|| number(end)).transpose());
+        let from = ends.next().transpose()?.flatten();
+        let to = ends.next().transpose()?.flatten();
+        if from.is_none() && to.is_none() {
+            return Err(error_at(
+                start,
+                "a slice without ends",
+                "write `[*]` for all items, or `[1:]`, `[:2]`, `[1:2]`",
+            ));
         }
-        there
+        Ok(Step::Slice { from, to })
     }
 
-    fn space(&mut self) {
-        let rest = self.rest();
-        self.at += rest.len() - rest.trim_start().len();
-    }
-
-    fn unexpected(&self, expected: &str) -> PathError {
-        match self.rest().chars().next() {
-            Some(found) => self.error(&format!("expected {expected}, found `{found}`"), "correct the path there"),
-            None => self.error(&format!("the path ends where {expected} should stand"), "complete it"),
-        }
-    }
-
-    fn error(&self, what: &str, mend: &str) -> PathError {
-        PathError { at: self.at, what: what.to_owned(), mend: mend.to_owned() }
+    fn filter(&mut self, start: usize) -> Result<Step, PathError> {
+        self.bump();
+        self.expect("(", "no `(` after `[?`", "write the filter as `[?(@.name == 'x')]`")?;
+        let condition = condition::condition(self)?;
+        self.expect(")", "the filter does not end here", "write `)]`, or `&&` or `||` before another condition")?;
+        self.close(start)?;
+        Ok(Step::Filter(condition))
     }
 }
+
+/// A function after a path that scans from its start works on all that the path selects, not on each.
+fn around_scan(mut path: Path) -> Path {
+    if !(path.ends_in_call() && matches!(path.steps.first(), Some(Step::Scan))) {
+        return path;
+    }
+    let Some(Step::Call(mut call)) = path.steps.pop() else { return path };
+    let origin = path.origin;
+    call.arguments.insert(0, Argument::Path(path));
+    if call.function == Function::Length {
+        count_children(&mut call.arguments);
+    }
+    Path { origin, steps: vec![Step::Call(call)] }
+}
+
+/// The length of a path is the number of items and members under all that it selects.
+fn count_children(arguments: &mut [Argument]) {
+    if let Some(Argument::Path(path)) = arguments.first_mut()
+        && !path.ends_in_call()
+        && !path.steps.is_empty()
+    {
+        path.steps.push(Step::Wildcard);
+    }
+}
+
+/// Steps of one path, for the stack's sake.
+const MAX_STEPS: usize = 128;

@@ -218,7 +218,7 @@ impl Reason {
 }
 
 fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
+    time.as_nanos() as f64 / 1e3
 }
 
 fn summary(page: &mut String, name: &str, help: &str, times: &Quantiles) {

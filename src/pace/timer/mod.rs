@@ -49,11 +49,19 @@ impl Timer {
     }
 
     /// Resolves at `deadline`, never before; at once if it has passed. Cancel safe: dropping it takes it out of the queue.
+    ///
+    /// With [`Precision::Normal`] a long wait may take longer by 1/512 of itself, at most by 0.1 ms, where others can
+    /// then be woken with it: it is the wake-ups that cost, some 15 µs of CPU time each.
     pub fn until(self: Arc<Self>, deadline: Instant) -> Until {
-        Until { timer: self, deadline, ordinal: None }
+        Until { timer: self, deadline, exact: false, place: None }
     }
 
-    /// Wakes the tasks whose deadline has passed, the earliest first and equal ones in the order they came.
+    /// The same without that allowance, for what measures.
+    pub fn until_exactly(self: Arc<Self>, deadline: Instant) -> Until {
+        Until { timer: self, deadline, exact: true, place: None }
+    }
+
+    /// Wakes the tasks whose deadline has passed, equal ones in the order they came.
     pub fn fire_due(&self) {
         if self.queue().waiting.is_empty() {
             return;
@@ -98,6 +106,14 @@ impl Timer {
         self.queue().take_due(now)
     }
 
+    /// How much longer a wait may take.
+    fn slack(&self, wait: Duration) -> Duration {
+        match self.precision {
+            Precision::Normal => (wait / SLACK_SHARE).min(MOST_SLACK),
+            Precision::High => Duration::ZERO,
+        }
+    }
+
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,25 +134,28 @@ impl Drop for Watch<'_> {
 pub struct Until {
     timer: Arc<Timer>,
     deadline: Instant,
-    /// Its place among equal deadlines, once it stands in the queue.
-    ordinal: Option<u64>,
+    exact: bool,
+    /// Where it stands in the queue, once it does.
+    place: Option<Place>,
 }
 
 impl Future for Until {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if Instant::now() >= self.deadline {
+        let wait = self.deadline.saturating_duration_since(Instant::now());
+        if wait.is_zero() {
             self.leave();
             return Poll::Ready(());
         }
-        let waker = cx.waker().clone();
+        let entry = Entry { deadline: self.deadline, waker: cx.waker().clone() };
+        let slack = if self.exact { Duration::ZERO } else { self.timer.slack(wait) };
         let mut queue = self.timer.queue();
-        let ordinal = self.ordinal.unwrap_or_else(|| queue.next_ordinal());
-        let replaced = queue.waiting.insert((self.deadline, ordinal), waker);
-        let watcher = queue.overtaken(self.deadline);
+        let place = self.place.unwrap_or_else(|| queue.place(self.deadline, slack));
+        let replaced = queue.waiting.insert(place, entry);
+        let watcher = queue.overtaken(place);
         drop(queue);
-        self.ordinal = Some(ordinal);
+        self.place = Some(place);
         drop(replaced);
         if let Some(watcher) = watcher {
             watcher.wake();
@@ -147,9 +166,9 @@ impl Future for Until {
 
 impl Until {
     fn leave(&mut self) {
-        if let Some(ordinal) = self.ordinal.take() {
-            let waker = self.timer.queue().waiting.remove(&(self.deadline, ordinal));
-            drop(waker);
+        if let Some(place) = self.place.take() {
+            let entry = self.timer.queue().waiting.remove(&place);
+            drop(entry);
         }
     }
 }
@@ -166,42 +185,57 @@ impl fmt::Debug for Until {
     }
 }
 
-/// Who waits for what, the earliest first. A tree rather than a heap: whoever leaves early takes its entry with it.
+/// Who waits for what, in the order in which they must be woken at the latest.
+///
+/// A tree rather than a heap: whoever leaves early takes its entry with it.
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: BTreeMap<(Instant, u64), Waker>,
+    waiting: BTreeMap<Place, Entry>,
     ordinals: u64,
     watched: Option<Instant>,
     watcher: Option<Waker>,
 }
 
+/// When a wait must end at the latest, and its place among equals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    latest: Instant,
+    ordinal: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    deadline: Instant,
+    waker: Waker,
+}
+
 impl Queue {
-    fn next_ordinal(&mut self) -> u64 {
+    fn place(&mut self, deadline: Instant, slack: Duration) -> Place {
         self.ordinals += 1;
-        self.ordinals
+        Place { latest: deadline.checked_add(slack).unwrap_or(deadline), ordinal: self.ordinals }
     }
 
     fn take_due(&mut self, now: Instant) -> Option<Waker> {
         let first = self.waiting.first_entry()?;
-        (first.key().0 <= now).then(|| first.remove())
+        (first.get().deadline <= now).then(|| first.remove().waker)
     }
 
-    /// The first deadline; `watcher` is woken when an earlier one comes.
+    /// When the first wait must end; `watcher` is woken when one comes that must end earlier.
     fn watch_first(&mut self, watcher: &Waker) -> Option<Instant> {
         match &mut self.watcher {
             Some(known) => known.clone_from(watcher),
             unknown => *unknown = Some(watcher.clone()),
         }
-        self.watched = self.waiting.first_key_value().map(|((first, _), _)| *first);
+        self.watched = self.waiting.first_key_value().map(|(first, _)| first.latest);
         self.watched
     }
 
-    /// The watcher, if `deadline` is earlier than what it watches. It is told only once.
-    fn overtaken(&mut self, deadline: Instant) -> Option<Waker> {
-        if self.watched.is_some_and(|watched| watched <= deadline) {
+    /// The watcher, if `place` is before what it watches. It is told only once.
+    fn overtaken(&mut self, place: Place) -> Option<Waker> {
+        if self.watched.is_some_and(|watched| watched <= place.latest) {
             return None;
         }
-        self.watched = Some(deadline);
+        self.watched = Some(place.latest);
         self.watcher.clone()
     }
 }
@@ -226,9 +260,10 @@ impl Lead {
     /// ones, and up and down balance at the median.
     fn learn(&mut self, late: Duration) {
         let step = if late.abs_diff(self.lateness) > FAR { COARSE_STEP } else { FINE_STEP };
-        self.lateness = match late > self.lateness {
-            true => (self.lateness + step).min(MOST_LATENESS),
-            false => self.lateness.saturating_sub(step),
+        self.lateness = if late > self.lateness {
+            (self.lateness + step).min(MOST_LATENESS)
+        } else {
+            self.lateness.saturating_sub(step)
         };
     }
 
@@ -245,6 +280,12 @@ impl Lead {
         }
     }
 }
+
+/// The share of a wait that it may take longer: one in so many.
+const SLACK_SHARE: u32 = 512;
+
+/// How much longer the longest wait may take.
+const MOST_SLACK: Duration = Duration::from_micros(100);
 
 /// What `Precision::High` spins.
 const SPIN: Duration = Duration::from_micros(60);

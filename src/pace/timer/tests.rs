@@ -128,8 +128,8 @@ fn equal_deadlines_leave_the_queue_in_the_order_they_came() {
     let deadline = Instant::now();
     let counts: Vec<_> = (0..3).map(|_| Arc::new(Count::default())).collect();
     for count in &counts {
-        let ordinal = queue.next_ordinal();
-        queue.waiting.insert((deadline, ordinal), Waker::from(Arc::clone(count)));
+        let place = queue.place(deadline, Duration::ZERO);
+        queue.waiting.insert(place, Entry { deadline, waker: Waker::from(Arc::clone(count)) });
     }
     for woken in 1..=3 {
         queue.take_due(deadline).unwrap().wake();
@@ -212,11 +212,11 @@ proptest! {
         let at = |nanos| start + Duration::from_nanos(nanos);
         let mut queue = Queue::default();
         for &nanos in &nanos {
-            let ordinal = queue.next_ordinal();
-            queue.waiting.insert((at(nanos), ordinal), Waker::noop().clone());
+            let place = queue.place(at(nanos), Duration::ZERO);
+            queue.waiting.insert(place, Entry { deadline: at(nanos), waker: Waker::noop().clone() });
         }
         let mut before = start;
-        while let Some(first) = queue.waiting.first_key_value().map(|(key, _)| key.0) {
+        while let Some(first) = queue.waiting.first_key_value().map(|(place, _)| place.latest) {
             if queue.take_due(at(due)).is_none() {
                 break;
             }
@@ -250,4 +250,26 @@ fn a_short_rest_is_rung_for_late_enough_to_be_spun() {
     let after = |micros| now + Duration::from_micros(micros);
     assert_eq!(lead.before(after(300), now), after(250));
     assert_eq!(lead.before(after(40), now), after(20));
+}
+
+#[test]
+fn a_long_wait_with_slack_does_not_hold_up_a_short_one() {
+    let mut queue = Queue::default();
+    let start = Instant::now();
+    let after = |micros| start + Duration::from_micros(micros);
+    for (deadline, slack) in [(100, 100), (150, 0)] {
+        let place = queue.place(after(deadline), Duration::from_micros(slack));
+        queue.waiting.insert(place, Entry { deadline: after(deadline), waker: Waker::noop().clone() });
+    }
+    assert_eq!(queue.watch_first(Waker::noop()), Some(after(150)));
+    assert!(queue.take_due(after(149)).is_none());
+    assert!(queue.take_due(after(150)).is_some() && queue.take_due(after(150)).is_some());
+}
+
+#[test]
+fn the_slack_is_a_small_share_of_the_wait() {
+    let slack = |precision, wait| Timer::new(precision).slack(wait);
+    assert!(slack(Precision::Normal, Duration::from_millis(1)) < Duration::from_micros(2));
+    assert_eq!(slack(Precision::Normal, Duration::from_hours(1)), MOST_SLACK);
+    assert_eq!(slack(Precision::High, Duration::from_hours(1)), Duration::ZERO);
 }

@@ -1,0 +1,93 @@
+//! A place in an expression that is being read, with the moves that all readers share.
+
+use super::PathError;
+
+/// A place in the expression.
+pub(super) struct Cursor<'t> {
+    text: &'t str,
+    at: usize,
+    nesting: usize,
+}
+
+impl<'t> Cursor<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, at: 0, nesting: 0 }
+    }
+
+    /// The index of the byte that comes next.
+    pub(super) fn place(&self) -> usize {
+        self.at
+    }
+
+    /// What was read since a place.
+    pub(super) fn since(&self, start: usize) -> &'t str {
+        &self.text[start..self.at]
+    }
+
+    pub(super) fn rest(&self) -> &'t str {
+        &self.text[self.at..]
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at == self.text.len()
+    }
+
+    pub(super) fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    /// Passes one character.
+    pub(super) fn bump(&mut self) -> Option<char> {
+        let next = self.peek()?;
+        self.at += next.len_utf8();
+        Some(next)
+    }
+
+    /// Passes the text if it comes next.
+    pub(super) fn take(&mut self, text: &str) -> bool {
+        let comes = self.rest().starts_with(text);
+        if comes {
+            self.at += text.len();
+        }
+        comes
+    }
+
+    pub(super) fn take_while(&mut self, wanted: impl FnMut(&char) -> bool) -> &'t str {
+        let length = self.rest().chars().take_while(wanted).map(char::len_utf8).sum::<usize>();
+        let taken = &self.rest()[..length];
+        self.at += length;
+        taken
+    }
+
+    pub(super) fn skip_blanks(&mut self) {
+        self.take_while(|next| matches!(next, ' ' | '\t' | '\r' | '\n'));
+    }
+
+    pub(super) fn expect(&mut self, text: &str, what: &str, mend: &str) -> Result<(), PathError> {
+        self.skip_blanks();
+        if self.take(text) { Ok(()) } else { Err(self.error(what, mend)) }
+    }
+
+    pub(super) fn error(&self, what: impl Into<String>, mend: impl Into<String>) -> PathError {
+        error_at(self.at, what, mend)
+    }
+
+    /// Reads what stands in brackets of any kind, one level down.
+    pub(super) fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, PathError>) -> Result<T, PathError> {
+        if self.nesting == MAX_NESTING {
+            return Err(self.error(format!("more than {MAX_NESTING} brackets in one another"), "split the expression"));
+        }
+        self.nesting += 1;
+        let result = read(self);
+        self.nesting -= 1;
+        result
+    }
+}
+
+/// What is wrong at a place.
+pub(super) fn error_at(at: usize, what: impl Into<String>, mend: impl Into<String>) -> PathError {
+    PathError { at, what: what.into(), mend: mend.into() }
+}
+
+/// Brackets in one another, for the stack's sake.
+const MAX_NESTING: usize = 24;

@@ -1,0 +1,106 @@
+//! The text of a JSON value as WireMock compares and prints it: numbers as Java writes them.
+
+use std::fmt::Write as _;
+
+use serde_json::{Number, Value};
+
+/// The text that a string operator sees: a string itself, `null`, `true`, a number as Java prints it once it is read (`7`
+/// stays, `1e3` is `1000.0`, `0.00001` is `1.0E-5`), containers as compact JSON.
+pub fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number_text(number.as_str()),
+        other => other.to_string(),
+    }
+}
+
+/// The number of a function's result, spelt as Java prints it; none for infinities and NaN, which JSON does not have.
+pub(super) fn number(value: f64) -> Option<Number> {
+    if value.is_finite() { java_double(value).parse().ok() } else { None }
+}
+
+/// Java reads whole numbers of any size exactly, fractions and exponents as `double`, and those of more than 18
+/// characters exactly again; the last keep their spelling here.
+fn number_text(spelling: &str) -> String {
+    if spelling == "-0" {
+        return "0".to_owned();
+    }
+    let whole = !spelling.contains(['.', 'e', 'E']);
+    if whole || spelling.len() > LONGEST_DOUBLE {
+        return spelling.to_owned();
+    }
+    match spelling.parse() {
+        Ok(value) => java_double(value),
+        Err(_) => spelling.to_owned(),
+    }
+}
+
+/// `Double.toString`: the fewest digits that tell the number from its neighbours, with a point, and with an exponent below
+/// 10^-3 and from 10^7 on.
+fn java_double(value: f64) -> String {
+    if !value.is_finite() {
+        return if value.is_nan() {
+            "NaN"
+        } else if value > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }
+        .to_owned();
+    }
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').expect("`{:e}` writes an exponent");
+    let exponent: i32 = exponent.parse().expect("`{:e}` writes a whole exponent");
+    let plain = value == 0.0 || (-3..7).contains(&exponent);
+    let mut text = if plain { value.to_string() } else { digits.to_owned() };
+    if !text.contains('.') {
+        text.push_str(".0");
+    }
+    if !plain {
+        write!(text, "E{exponent}").expect("a string takes what is written");
+    }
+    text
+}
+
+/// Characters up to which WireMock's JSON parser reads a fraction as `double`.
+const LONGEST_DOUBLE: usize = 18;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_java_prints_them() {
+        for (json, text) in [
+            ("1", "1"),
+            ("-0", "0"),
+            ("12345678901234567890", "12345678901234567890"),
+            ("1.0", "1.0"),
+            ("1.50", "1.5"),
+            ("1e3", "1000.0"),
+            ("0.00001", "1.0E-5"),
+            ("0.001", "0.001"),
+            ("1234567.0", "1234567.0"),
+            ("12345678.5", "1.23456785E7"),
+            ("1E+10", "1.0E10"),
+            ("-2.5e-7", "-2.5E-7"),
+            ("0.1234567890123456789", "0.1234567890123456789"),
+            ("\"a\"", "a"),
+            ("null", "null"),
+            ("true", "true"),
+            ("{\"b\": [1, 1.50], \"a\": null}", "{\"b\":[1,1.50],\"a\":null}"),
+        ] {
+            let value: Value = serde_json::from_str(json).expect("JSON");
+            assert_eq!(text_of(&value), text, "{json}");
+        }
+    }
+
+    #[test]
+    fn results_are_numbers_of_json() {
+        for (value, text) in [(6.0, "6.0"), (1e10, "1.0E10"), (0.1 + 0.2, "0.30000000000000004")] {
+            assert_eq!(text_of(&Value::Number(number(value).expect("finite"))), text);
+        }
+        assert_eq!(number(f64::NAN), None);
+        assert_eq!(number(f64::INFINITY), None);
+    }
+}
