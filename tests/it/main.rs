@@ -2,10 +2,11 @@
 
 mod admin; // the control plane
 mod cli; // the binary: exit codes, messages, signals
+mod conformance; // WireMock's recorded answers
 mod delays; // when answers come
 mod faults; // how connections break, to the byte
 mod floors; // who may import whom
-mod http; // framing, limits
+mod http; // framing, limits, shutdown
 mod protocols; // HTTP/2 and TLS
 mod serve; // the README's examples, and what stubs answer
 mod support; // a server on a free port, and raw sockets

@@ -231,3 +231,21 @@ impl Answer {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 }
+
+/// A server with an empty root folder, for the conformance cases.
+pub(crate) struct Target {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) root: std::path::PathBuf,
+    _mock: Mock,
+}
+
+pub(crate) fn start() -> Target {
+    let mock = Mock::configured(&[], |_| {});
+    Target {
+        host: mock.address.ip().to_string(),
+        port: mock.address.port(),
+        root: mock.root.path().to_owned(),
+        _mock: mock,
+    }
+}

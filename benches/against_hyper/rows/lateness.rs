@@ -1,0 +1,164 @@
+//! Short delays as a client sees them, beyond what the same client sees without a delay.
+//!
+//! Calls of all delays and calls without one are mixed on the same connections, so the client's own wake-up and the
+//! network stand in both. The busy half runs wrk beside it, at a rate that keeps half of the machine at work. wrk rests
+//! by the millisecond, so its calls come in bursts: the calls without a delay show how much of a p99 that explains.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::super::client::Calls;
+use super::super::options::{Options, start_hyper};
+use super::super::process::{Disturbance, Helper, Machine, Server, own_cpu};
+use super::super::report::{Report, number};
+use super::super::statistics::{quantile, sorted, standard_error};
+use super::super::stubs;
+use super::super::wrk::{self, Load};
+use super::pairs::scratch;
+use super::published;
+
+/// Measures idle and half busy, standin and tokio's sleep.
+pub fn row(options: &Options) -> io::Result<Report> {
+    let (folder, stub_folder) = scratch()?;
+    stubs::delays(&stub_folder, &DELAYS)?;
+    let mut report = Report::default();
+    report.say("lateness in us: latency - delay - latency without a delay; +- standard error");
+    report.line(format!("{:22}{:>9}{:>9}{:>18}{:>18}", "", "delay", "calls", "p50", "p99"));
+    for busy in [false, true] {
+        for standin in [true, false] {
+            let server = if standin { options.start_standin(&stub_folder)? } else { start_hyper()? };
+            let background = if busy { Some(Background::start(&server, folder.path(), &mut report)?) } else { None };
+            let name = format!("{}, {}", if standin { "standin" } else { "hyper" }, if busy { "busy" } else { "idle" });
+            let (machine, own, theirs) = (Machine::now()?, own_cpu()?, side_cpu(&server, background.as_ref())?);
+            measure(options, &server, &name, &mut report)?;
+            let ours = (own_cpu()? + side_cpu(&server, background.as_ref())?).saturating_sub(own + theirs);
+            report.disturbed(Disturbance { machine: Machine::now()?.since(&machine), ours });
+            if standin {
+                publish(&server, &name, &mut report)?;
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// CPU time of a server and of the load beside it.
+fn side_cpu(server: &Server, background: Option<&Background>) -> io::Result<Duration> {
+    Ok(server.cpu()? + background.map_or(Ok(Duration::ZERO), |background| background.wrk.cpu())?)
+}
+
+fn measure(options: &Options, server: &Server, name: &str, report: &mut Report) -> io::Result<()> {
+    let mut paths = vec![stubs::ONE.to_owned()];
+    paths.extend(DELAYS.map(stubs::after));
+    // a call takes 1.6 ms on average and rests 2 ms before
+    let each = (options.seconds.as_secs_f64() * 5.0 / 3.8e-3) as usize;
+    let calls = Calls { connections: CONNECTIONS, each, paths, rest: Duration::from_millis(2) };
+    let lists: Vec<_> = calls.run(server.address())?.iter().map(|list| sorted(list)).collect();
+    let (bare, delayed) = lists.split_first().expect("the path without a delay is the first");
+    let at = |list: &[f64], p| (quantile(list, p), standard_error(list, p));
+    report.line(format!(
+        "{name:22}{:>9}{:>9}{:>18}{:>18}",
+        "none",
+        number(bare.len() as f64, 0),
+        plus_minus(at(bare, 0.5), 0.0),
+        plus_minus(at(bare, 0.99), 0.0)
+    ));
+    for (delay, list) in DELAYS.iter().zip(delayed) {
+        let less = |p| plus_minus(at(list, p), f64::from(*delay) + quantile(bare, p));
+        report.line(format!(
+            "{:22}{:>9}{:>9}{:>18}{:>18}",
+            "",
+            format!("{} ms", f64::from(*delay) / 1e3),
+            number(list.len() as f64, 0),
+            less(0.5),
+            less(0.99)
+        ));
+        let late = |p| quantile(list, p) - f64::from(*delay) - quantile(bare, p);
+        report.figure(
+            &format!("{name}, {delay} us"),
+            json!({"calls": list.len(), "p50": late(0.5), "p99": late(0.99),
+                   "bare": {"p50": quantile(bare, 0.5), "p99": quantile(bare, 0.99)}}),
+        );
+    }
+    Ok(())
+}
+
+fn publish(server: &Server, name: &str, report: &mut Report) -> io::Result<()> {
+    // calls are counted at the end of their window
+    thread::sleep(Duration::from_millis(1_200));
+    let Some(page) = published::audit(server.address())? else {
+        report.say(&format!("{name}: no lateness is published"));
+        return Ok(());
+    };
+    let [count, p50, p99] = ["count", "p50", "p99"].map(|member| published::lateness(&page, member));
+    let micros = |value: Option<f64>| value.map_or("-".to_owned(), |value| number(value, 1));
+    report.say(&format!(
+        "{name}: published are p50 {} us, p99 {} us of {} calls",
+        micros(p50),
+        micros(p99),
+        number(count.unwrap_or(f64::NAN), 0)
+    ));
+    report.figure(&format!("{name}, published"), json!({"count": count, "p50": p50, "p99": p99}));
+    Ok(())
+}
+
+fn plus_minus((value, error): (f64, f64), less: f64) -> String {
+    let value = value - less;
+    let digits = usize::from(value.abs() < 1_000.0);
+    format!("{} +-{:>5}", number(value, digits), number(error, digits))
+}
+
+/// A load that goes on until it is dropped.
+#[derive(Debug)]
+struct Background {
+    wrk: Helper,
+}
+
+impl Background {
+    /// Finds the number of resting connections that keeps half of the machine busy.
+    fn start(server: &Server, folder: &Path, report: &mut Report) -> io::Result<Self> {
+        let script = folder.join("background.lua");
+        fs::write(&script, wrk::resting(Duration::from_millis(1)))?;
+        let load = |connections| Load {
+            connections,
+            time: Duration::from_secs(3_600),
+            path: stubs::ONE.to_owned(),
+            script: script.clone(),
+        };
+        let cores = thread::available_parallelism()?.get() as f64;
+        let mut connections = 16;
+        for _ in 0..TRIES {
+            let wrk = Helper::new(load(connections).spawn(server.address())?);
+            let (ours, clients) = observe(server, &wrk)?;
+            connections = ((connections as f64 * cores / 2.0 / (ours + clients).max(0.02)) as usize).clamp(2, 1_000);
+        }
+        let wrk = Helper::new(load(connections).spawn(server.address())?);
+        let (ours, clients) = observe(server, &wrk)?;
+        report.say(&format!(
+            "background: {connections} connections keep {:.2} of {cores} cores busy, the server {ours:.2} of them",
+            ours + clients
+        ));
+        Ok(Self { wrk })
+    }
+}
+
+/// The cores that the server and its client use, over a second.
+fn observe(server: &Server, wrk: &Helper) -> io::Result<(f64, f64)> {
+    thread::sleep(Duration::from_millis(300));
+    let (begin, ours, clients) = (Instant::now(), server.cpu()?, wrk.cpu()?);
+    thread::sleep(Duration::from_secs(1));
+    let (ours, clients) = (server.cpu()?.saturating_sub(ours), wrk.cpu()?.saturating_sub(clients));
+    let time = begin.elapsed().as_secs_f64();
+    Ok((ours.as_secs_f64() / time, clients.as_secs_f64() / time))
+}
+
+/// How often the number of background connections is corrected.
+const TRIES: usize = 4;
+
+/// In microseconds.
+const DELAYS: [u32; 3] = [300, 1_000, 5_000];
+const CONNECTIONS: usize = 4;

@@ -1,0 +1,67 @@
+//! The rows: a name, a sentence, and what measures it.
+
+mod audit;
+mod cpu;
+mod delay;
+mod instructions;
+mod lateness;
+mod lognormal;
+mod pairs;
+mod published;
+mod start;
+mod workload;
+
+use std::io;
+
+use super::options::Options;
+use super::report::Report;
+use workload::Workload;
+
+pub use audit::{AS_HOG, hog};
+
+/// One measurement that can be asked for by name.
+#[derive(Debug)]
+pub struct Row {
+    pub name: &'static str,
+    pub sentence: &'static str,
+    pub run: fn(&Options) -> io::Result<Report>,
+}
+
+/// All rows, in the order in which they run.
+pub const ROWS: [Row; 11] = [
+    Row {
+        name: "one_stub",
+        sentence: "one stub, a fixed reply of 200 bytes of JSON",
+        run: |options| cpu::row(options, Workload::One),
+    },
+    Row {
+        name: "exact_1k",
+        sentence: "1,000 stubs with exact urls, all called",
+        run: |options| cpu::row(options, Workload::Exact(1_000)),
+    },
+    Row {
+        name: "exact_100k",
+        sentence: "100,000 stubs with exact urls, all called",
+        run: |options| cpu::row(options, Workload::Exact(100_000)),
+    },
+    Row {
+        name: "json_100",
+        sentence: "100 stubs on one url told apart by equalToJson",
+        run: |options| cpu::row(options, Workload::Orders(100)),
+    },
+    Row {
+        name: "json_10k",
+        sentence: "10,000 stubs on one url told apart by equalToJson",
+        run: |options| cpu::row(options, Workload::Orders(10_000)),
+    },
+    Row { name: "delay_50ms", sentence: "a fixed delay of 50 ms for 1,000 connections", run: delay::row },
+    Row { name: "lognormal", sentence: "log-normal delays against their theory", run: lognormal::row },
+    Row { name: "lateness", sentence: "delays of 0.3, 1 and 5 ms, idle and half busy", run: lateness::row },
+    Row { name: "audit", sentence: "flags what disturbs a run, and only that", run: audit::row },
+    Row { name: "start", sentence: "from the start to the first answer", run: start::row },
+    Row {
+        name: "instructions",
+        sentence: "instructions per request by callgrind, user space only",
+        run: instructions::row,
+    },
+];

@@ -1,0 +1,88 @@
+//! What the rows about CPU call: stubs, the requests that hit them, and the limit of the ratio.
+
+use std::io;
+use std::path::Path;
+
+use super::super::{client, stubs, wrk};
+
+/// Stubs that are told apart in one way, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// A single stub.
+    One,
+    /// By exact url.
+    Exact(usize),
+    /// By JSON body on one url.
+    Orders(usize),
+}
+
+/// The workloads whose ratio is judged.
+pub const JUDGED: [Workload; 5] =
+    [Workload::One, Workload::Exact(1_000), Workload::Exact(100_000), Workload::Orders(100), Workload::Orders(10_000)];
+
+impl Workload {
+    /// The name of its row.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::One => "one_stub",
+            Self::Exact(..=1_000) => "exact_1k",
+            Self::Exact(_) => "exact_100k",
+            Self::Orders(..=100) => "json_100",
+            Self::Orders(_) => "json_10k",
+        }
+    }
+
+    /// The most that standin may cost, in times the cost of bare hyper.
+    pub fn limit(self) -> f64 {
+        match self {
+            Self::One => 1.2,
+            Self::Exact(..=1_000) => 1.35,
+            Self::Exact(_) => 1.45,
+            Self::Orders(..=100) => 2.0,
+            Self::Orders(_) => 2.5,
+        }
+    }
+
+    /// Writes its stub folder.
+    pub fn stubs(self, folder: &Path) -> io::Result<()> {
+        match self {
+            Self::One => stubs::one(folder),
+            Self::Exact(count) => stubs::exact(folder, count),
+            Self::Orders(count) => stubs::orders(folder, count),
+        }
+    }
+
+    /// Lua for wrk that calls every stub in turn.
+    pub fn script(self) -> String {
+        match self {
+            Self::One => wrk::same_path(),
+            Self::Exact(count) => wrk::cycle(count, &stubs::exact_lua()),
+            Self::Orders(count) => wrk::cycle(count, &stubs::order_lua()),
+        }
+    }
+
+    /// How many stubs there are.
+    pub fn count(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Exact(count) | Self::Orders(count) => count,
+        }
+    }
+
+    /// The request that hits a stub.
+    pub fn request(self, number: usize) -> Vec<u8> {
+        match self {
+            Self::One => client::get(stubs::ONE),
+            Self::Exact(_) => client::get(&stubs::exact_url(number)),
+            Self::Orders(_) => client::post(stubs::ORDERS, &stubs::order(number)),
+        }
+    }
+
+    /// A request that differs a little from those that hit.
+    pub fn miss(self) -> Vec<u8> {
+        match self {
+            Self::Orders(count) => client::post(stubs::ORDERS, &stubs::order(count)),
+            Self::One | Self::Exact(_) => client::get("/api/v1/items/none"),
+        }
+    }
+}
