@@ -1,8 +1,10 @@
 //! From a request to its answer, in one sentence: read the call, find its stub, render the reply, wait until it is due,
 //! send it. A miss says so in plain words.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -22,6 +24,26 @@ use crate::pace::timer::Timer;
 use crate::reply::Reply;
 use crate::send::{self, Outgoing, Wait};
 use crate::stub::{Stub, files};
+
+/// An answer that is there, or on its way.
+pub(crate) enum Answering {
+    Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    /// Taken by the first poll.
+    Now(Option<Answer>),
+}
+
+type Answer = Result<Response<Outgoing>, Broken>;
+
+impl Future for Answering {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        match &mut *self {
+            Self::Later(answer) => answer.as_mut().poll(cx),
+            Self::Now(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
+        }
+    }
+}
 
 /// Answers the calls of one worker for one set of stubs.
 #[derive(Clone, Debug)]
@@ -44,19 +66,70 @@ pub(crate) struct Answerer {
 
 impl Answerer {
     /// Answers a request, or says how its connection breaks.
-    pub(crate) async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        connection: Arc<Connection>,
-    ) -> Result<Response<Outgoing>, Broken> {
+    ///
+    /// A call without a body whose answer is at hand is answered on the spot; what waits for anything is a future.
+    pub(crate) fn answer(self: Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Answering {
         if handover::is_admin(request.uri().path()) {
-            return Ok(handover::hand_over(&self.control, request, connection.peers, Arc::clone(&self.live)).await);
+            return Answering::Later(Box::pin(async move {
+                Ok(handover::hand_over(&self.control, request, connection.peers, Arc::clone(&self.live)).await)
+            }));
         }
-        let method = request.method().clone();
-        let reply = match self.read(request, &connection).await {
-            Ok(call) => self.reply(call, &connection).await,
-            Err(refusal) => refusal,
+        if !request.body().is_end_stream() {
+            return Answering::Later(Box::pin(self.answer_with_body(request, connection)));
+        }
+        let (parts, _) = request.into_parts();
+        match self.call(parts, Bytes::new(), &connection) {
+            Ok(call) => self.answer_call(call, connection),
+            Err(refusal) => self.answer_at_once(*refusal, Method::GET),
+        }
+    }
+
+    async fn answer_with_body(self: Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Answer {
+        let (parts, body) = request.into_parts();
+        let read = self.read_body(body).await.and_then(|body| self.call(parts, body, &connection));
+        match read {
+            Ok(call) => self.answer_call(call, connection).await,
+            Err(refusal) => self.answer_at_once(*refusal, Method::GET).await,
+        }
+    }
+
+    /// Finds the stub of a call, and answers as it says.
+    fn answer_call(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answering {
+        let Some((stub, ordinal)) = self.live.take(&call) else {
+            return Answering::Later(Box::pin(async move {
+                let reply = self.miss(&call).await;
+                self.send(reply, &call.method).await
+            }));
         };
+        let delay = {
+            let settings = self.live.settings();
+            pace::stub_delay(stub.id, stub.recipe.delays(), &settings.delays, &self.draws, ordinal)
+        };
+        if delay.is_none() && !stub.recipe.is_slow(&call) {
+            let reply = stub.recipe.render(&call);
+            return self.answer_at_once(reply, call.method);
+        }
+        Answering::Later(Box::pin(async move {
+            let (arrival, method) = (call.arrival, call.method.clone());
+            let reply = render(stub, call).await;
+            if let Some(delay) = delay {
+                self.wait(arrival, delay, &connection).await;
+            }
+            self.send(reply, &method).await
+        }))
+    }
+
+    /// Sends a reply that is due: now, unless its body has to be fetched or spread over time.
+    fn answer_at_once(self: Arc<Self>, reply: Reply, method: Method) -> Answering {
+        self.timer.fire_due();
+        match send::respond_at_once(reply, &method) {
+            Ok(Ok(response)) => Answering::Now(Some(Ok(response))),
+            Ok(Err(ending)) => Answering::Now(Some(Err(Broken(ending)))),
+            Err(reply) => Answering::Later(Box::pin(async move { self.send(*reply, &method).await })),
+        }
+    }
+
+    async fn send(&self, reply: Reply, method: &Method) -> Answer {
         self.timer.fire_due();
         if let Some(ending) = reply.ending {
             return Err(Broken(ending));
@@ -65,28 +138,25 @@ impl Answerer {
             let timer = Arc::clone(&self.timer);
             Box::new(move |due| Box::pin(Arc::clone(&timer).until(due)))
         };
-        let response = match send::respond(reply, &method, wait).await {
-            Ok(response) => response,
-            Err(error) => unreadable(&error),
-        };
-        Ok(response)
+        match send::respond(reply, method, wait).await {
+            Ok(response) => Ok(response),
+            Err(error) => Ok(unreadable(&error)),
+        }
     }
 
-    /// The whole call, or the answer to one that is too long or too slow.
-    async fn read(&self, request: Request<Incoming>, connection: &Connection) -> Result<Call, Reply> {
-        let (parts, body) = request.into_parts();
+    /// A call from the parts of its request; the refusal of one whose head is too long.
+    fn call(&self, parts: http::request::Parts, body: Bytes, connection: &Connection) -> Result<Call, Box<Reply>> {
         if head_size(&parts) > self.limits.head {
             self.live.counts().head_too_large.fetch_add(1, Relaxed);
             let text = format!("the head is longer than {} bytes; raise --max-head\n", self.limits.head);
             return Err(closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text));
         }
-        let body = if body.is_end_stream() { Bytes::new() } else { self.read_body(body).await? };
         let clock = &connection.clock;
         let arrival = if connection.http2 { clock.last_read() } else { clock.last_read().max(clock.last_written()) };
         Ok(Call::new(parts, body, connection.peers, arrival, self.limits.body))
     }
 
-    async fn read_body(&self, body: Incoming) -> Result<Bytes, Reply> {
+    async fn read_body(&self, body: Incoming) -> Result<Bytes, Box<Reply>> {
         let limit = self.limits.body;
         if body.size_hint().lower() > limit as u64 {
             return Err(self.too_large());
@@ -103,25 +173,10 @@ impl Answerer {
         }
     }
 
-    fn too_large(&self) -> Reply {
+    fn too_large(&self) -> Box<Reply> {
         self.live.counts().body_too_large.fetch_add(1, Relaxed);
         let text = format!("the body is longer than {} bytes; raise --max-body\n", self.limits.body);
         closing(StatusCode::PAYLOAD_TOO_LARGE, text)
-    }
-
-    /// The reply to a call, at the time when it is due.
-    async fn reply(&self, call: Call, connection: &Connection) -> Reply {
-        let Some((stub, ordinal)) = self.live.take(&call) else { return self.miss(&call).await };
-        let delay = {
-            let settings = self.live.settings();
-            pace::stub_delay(stub.id, stub.recipe.delays(), &settings.delays, &self.draws, ordinal)
-        };
-        let arrival = call.arrival;
-        let reply = render(stub, call).await;
-        if let Some(delay) = delay {
-            self.wait(arrival, delay, connection).await;
-        }
-        reply
     }
 
     /// Waits until the reply is due. One that was ready too late is sent at once, and counted.
@@ -183,10 +238,10 @@ async fn render(stub: Arc<Stub>, call: Call) -> Reply {
 }
 
 /// A refusal after which the rest of the request is not read.
-fn closing(status: StatusCode, text: String) -> Reply {
+fn closing(status: StatusCode, text: String) -> Box<Reply> {
     let mut reply = Reply::text(status, text);
     reply.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    reply
+    Box::new(reply)
 }
 
 fn unreadable(error: &std::io::Error) -> Response<Outgoing> {

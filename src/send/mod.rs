@@ -16,7 +16,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 pub use dribble::Wait;
 pub use file::BLOCKING_READ_LIMIT;
 
-use crate::reply::{Body, Reply};
+use crate::reply::{Body, Ending, Reply};
 
 /// What may go wrong while a body is sent: a file that ends early, an upstream that breaks.
 pub type SendError = Box<dyn std::error::Error + Send + Sync>;
@@ -30,6 +30,20 @@ pub enum Outgoing {
     Stream(UnsyncBoxBody<Bytes, SendError>),
 }
 
+/// The response of a reply whose body is at hand, or how the connection ends instead; the reply itself if neither.
+pub fn respond_at_once(reply: Reply, method: &Method) -> Result<Result<Response<Outgoing>, Ending>, Box<Reply>> {
+    if let Some(ending) = reply.ending {
+        return Ok(Err(ending));
+    }
+    match reply.body {
+        Body::Bytes(ref bytes) if reply.dribble.is_none() || bytes.is_empty() => {
+            let body = Outgoing::whole(bytes.clone());
+            Ok(Ok(response(body, reply, method)))
+        }
+        _ => Err(Box::new(reply)),
+    }
+}
+
 /// Turns a reply into a response to a call of `method`. `wait` sleeps for a dribbled body.
 ///
 /// A file is opened here; the error says why it can't be.
@@ -38,17 +52,21 @@ pub async fn respond(
     method: &Method,
     wait: impl FnOnce() -> Wait,
 ) -> Result<Response<Outgoing>, std::io::Error> {
-    let body = match (reply.body, reply.dribble) {
-        (Body::File(path), None) => file::open(&path).await?,
+    let body = match (&reply.body, reply.dribble) {
+        (Body::File(path), None) => file::open(path).await?,
         (Body::File(path), Some(dribble)) => {
-            let bytes = file::open(&path).await?.collect().await.map_err(std::io::Error::other)?.to_bytes();
+            let bytes = file::open(path).await?.collect().await.map_err(std::io::Error::other)?.to_bytes();
             dribble::body(bytes, dribble, Instant::now(), wait())
         }
         (Body::Bytes(bytes), Some(dribble)) if !bytes.is_empty() => {
-            dribble::body(bytes, dribble, Instant::now(), wait())
+            dribble::body(bytes.clone(), dribble, Instant::now(), wait())
         }
-        (Body::Bytes(bytes), _) => Outgoing::whole(bytes),
+        (Body::Bytes(bytes), _) => Outgoing::whole(bytes.clone()),
     };
+    Ok(response(body, reply, method))
+}
+
+fn response(body: Outgoing, reply: Reply, method: &Method) -> Response<Outgoing> {
     let mut response = Response::new(body);
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
@@ -56,7 +74,7 @@ pub async fn respond(
         response.extensions_mut().insert(reason);
     }
     settle_length(&mut response, method);
-    Ok(response)
+    response
 }
 
 /// Bodies that may not be are dropped, and a length that disagrees with the body gives way to the true one.

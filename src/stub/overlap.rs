@@ -6,34 +6,47 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::Stub;
+use super::{Scenario, Stub};
 use crate::defect::Defect;
 
-/// What a stub asks of a call, clause by clause.
-type Asked = Vec<(String, Value)>;
+/// Clauses of a stub of which all combinations are looked up; with more, only the whole and each without one.
+const FEW: usize = 8;
 
 /// Reports hidden and duplicate stubs among `stubs`.
 pub fn overlaps(stubs: &[Arc<Stub>]) -> Vec<Defect> {
     let mut ordered: Vec<&Arc<Stub>> = stubs.iter().collect();
     ordered.sort_by_key(|stub| stub.rank);
-    // a hiding stub asks for the same url in the same words, or for none
-    let mut earlier: HashMap<String, Vec<(Arc<Stub>, Asked)>> = HashMap::new();
+    // the stubs that come earlier, by all that they ask
+    let mut earlier: HashMap<String, &Arc<Stub>> = HashMap::new();
     let mut defects = Vec::new();
     for stub in ordered {
         let asked = asked(stub);
-        let key = url_key(&asked);
-        let hider =
-            ["", key.as_str()].iter().filter_map(|key| earlier.get(*key)).flatten().find(|(other, other_asked)| {
-                may_hide(other) && other_asked.iter().all(|clause| asked.contains(clause))
-            });
-        if let Some((other, other_asked)) = hider {
-            defects.push(report(stub, other, other_asked.len() == asked.len()));
+        let whole = asked.join("\n");
+        // a stub with a subset of the clauses asks for less, and the whole is its own largest subset
+        let hider = subsets(&asked).find_map(|subset| Some((earlier.get(&subset)?, subset == whole)));
+        if let Some((other, same)) = hider {
+            defects.push(report(stub, other, same));
         }
-        earlier.entry(key).or_default().push((Arc::clone(stub), asked));
+        if may_hide(stub) {
+            earlier.entry(whole).or_insert(stub);
+        }
     }
     defects
+}
+
+/// The combinations of sorted clauses, the whole first.
+fn subsets(asked: &[String]) -> Box<dyn Iterator<Item = String> + '_> {
+    let without = |left_out: usize| {
+        let kept = asked.iter().enumerate().filter(move |(place, _)| left_out >> place & 1 == 0);
+        kept.map(|(_, clause)| clause.as_str()).collect::<Vec<_>>().join("\n")
+    };
+    if asked.len() <= FEW {
+        return Box::new((0..1 << asked.len()).map(without));
+    }
+    let each = (0..asked.len().min(usize::BITS as usize - 1)).map(|place| 1 << place);
+    Box::new(std::iter::once(0).chain(each).map(without))
 }
 
 /// A stub of a scenario gives way in some states.
@@ -55,8 +68,8 @@ fn report(stub: &Stub, other: &Stub, same: bool) -> Defect {
     Defect::warning(what).mend(mend)
 }
 
-/// The clauses of a request pattern as names and values: `headers.Accept` and its matcher.
-fn asked(stub: &Stub) -> Asked {
+/// The clauses of a request pattern, each as a line of text: `headers.accept {"equalTo":"x"}`; sorted.
+fn asked(stub: &Stub) -> Vec<String> {
     let mut clauses = Vec::new();
     let document = stub.json();
     let Some(Value::Object(request)) = document.get("request") else { return clauses };
@@ -64,28 +77,21 @@ fn asked(stub: &Stub) -> Asked {
         match (key.as_str(), value) {
             ("method", Value::String(method)) if method == "ANY" => {}
             ("headers" | "queryParameters" | "cookies" | "formParameters" | "pathParameters", Value::Object(named)) => {
-                clauses
-                    .extend(named.iter().map(|(name, rule)| (format!("{key}.{}", name_of(key, name)), rule.clone())));
+                clauses.extend(named.iter().map(|(name, rule)| format!("{key}.{} {rule}", name_of(key, name))));
             }
-            ("bodyPatterns", Value::Array(rules)) => {
-                clauses.extend(rules.iter().map(|rule| ("body".to_owned(), rule.clone())));
-            }
-            (key, value) => clauses.push((key.to_owned(), value.clone())),
+            ("bodyPatterns", Value::Array(rules)) => clauses.extend(rules.iter().map(|rule| format!("body {rule}"))),
+            (key, value) => clauses.push(format!("{key} {value}")),
         }
     }
-    if let Some(scenario) = &stub.scenario
-        && let Some(required) = &scenario.required
-    {
-        clauses.push((format!("scenario.{}", scenario.name), required.clone().into()));
+    if let Some(Scenario { name, required: Some(required), .. }) = &stub.scenario {
+        clauses.push(format!("scenario.{name} {required}"));
     }
+    clauses.sort();
+    clauses.dedup();
     clauses
 }
 
+/// Names of headers do not depend on case.
 fn name_of(key: &str, name: &str) -> String {
     if key == "headers" { name.to_ascii_lowercase() } else { name.to_owned() }
-}
-
-fn url_key(asked: &[(String, Value)]) -> String {
-    let url: Map<String, Value> = asked.iter().filter(|(key, _)| key.starts_with("url")).cloned().collect();
-    if url.is_empty() { String::new() } else { Value::Object(url).to_string() }
 }

@@ -1,158 +1,178 @@
-//! Character classes: unions, intersections and ranges as Java writes them, and letters in both cases where asked.
+//! Character classes: ranges, unions and intersections as the JVM reads them.
+//!
+//! The right side of `&&` reaches to the next `&&` or the end. Single characters of a class form one set that keeps
+//! growing after it took part in an intersection, as in the JVM: `[abc&&[b]&x]` holds `a`.
 
-use std::fmt::Write as _;
+use super::cursor::error;
+use super::escape::Escaped;
+use super::parse::Parser;
+use super::tree::Set;
+use super::{Flags, RegexError, fold};
 
-use super::RegexError;
-use super::property;
-use super::translate::{Cursor, Flags};
-
-/// Classes that may stand in each other.
-const MAX_DEPTH: usize = 50;
-
-/// Reads a class after its `[`; gives it in our syntax, brackets and all.
-pub(super) fn read(cursor: &mut Cursor<'_>, flags: Flags, start: usize) -> Result<String, RegexError> {
-    read_nested(cursor, flags, start, 0)
+/// A class that is being read.
+#[derive(Debug, Default)]
+struct Growing {
+    /// Its single characters.
+    own: Vec<(u32, u32)>,
+    /// Whether some of them are not yet in `sets`.
+    has_own: bool,
+    sets: Option<Set>,
+    /// What was read last, or on the right of the last `&&`.
+    last: Option<Set>,
 }
 
-fn read_nested(cursor: &mut Cursor<'_>, flags: Flags, start: usize, depth: usize) -> Result<String, RegexError> {
-    if depth > MAX_DEPTH {
-        return Err(RegexError::new(start, "classes stand too deep in each other", "simplify the pattern"));
+impl Parser {
+    /// Reads a class, the cursor being at its `[`; it ends behind the `]`.
+    pub(super) fn class(&mut self) -> Result<Set, RegexError> {
+        self.deeper(|parser| parser.class_up_to_bracket(true))
     }
-    let unclosed = || RegexError::new(start, "unclosed character class", "add `]`, or write `\\[` for a bracket");
-    let negated = cursor.take("^");
-    // the operands of `&&`, each a union
-    let mut operands = vec![String::new()];
-    let mut first = true;
-    loop {
-        cursor.skip_comments(flags);
-        if cursor.take("&&") {
-            while cursor.take("&&") {}
-            operands.push(String::new());
-            continue;
+
+    /// Reads a class, the cursor being before its first character. The right side of `&&` leaves the `]` to its class.
+    fn class_up_to_bracket(&mut self, takes_bracket: bool) -> Result<Set, RegexError> {
+        let open = self.cursor.at();
+        let mut class = Growing::default();
+        let mut c = self.cursor.advance();
+        let negated = c == '^' && self.cursor.before() == Some('[');
+        if negated {
+            c = self.cursor.advance();
         }
-        let at = cursor.at();
-        let Some(c) = cursor.next() else { return Err(unclosed()) };
-        let union = operands.last_mut().expect("there is always one operand");
-        match c {
-            ']' if !first => break,
-            '[' => {
-                let inner = read_nested(cursor, flags, at, depth + 1)?;
-                union.push_str(&inner);
-            }
-            '\\' => {
-                if cursor.take("Q") {
-                    for quoted in cursor.until("\\E").chars() {
-                        push_range(union, quoted, quoted, flags);
-                    }
-                } else if let Some(low) = cursor.escaped_character()? {
-                    range_from(union, low, cursor, flags, at)?;
-                } else {
-                    union.push_str(&escaped_class(cursor, flags, at)?);
+        loop {
+            match c {
+                '[' => {
+                    class.add(Some(self.class()?));
+                    c = self.cursor.peek();
+                    continue;
                 }
+                '&' if self.cursor.advance() == '&' => {
+                    self.cursor.advance();
+                    let right = self.right_side()?;
+                    if class.intersect(right).is_none() {
+                        return error(open, "`&&` has nothing on one of its sides", "write `\\&` for the character");
+                    }
+                    c = self.cursor.peek();
+                    continue;
+                }
+                '&' => self.cursor.unread(),
+                '\0' if self.cursor.is_over() => {
+                    let mend = "add `]`, or write `\\[` for the character";
+                    return error(open, "the character class that begins here is not closed", mend);
+                }
+                ']' if class.has_own || class.sets.is_some() => {
+                    if takes_bracket {
+                        self.cursor.advance();
+                    }
+                    return Ok(class.finish().negated_if(negated));
+                }
+                _ => {}
             }
-            low => range_from(union, low, cursor, flags, at)?,
-        }
-        first = false;
-    }
-    // an empty operand is what `&&` before `]` leaves; Java passes over it
-    operands.retain(|operand| !operand.is_empty());
-    let mut class = String::from(if negated { "[^" } else { "[" });
-    match operands.as_slice() {
-        [] => return Err(unclosed()),
-        [only] => class.push_str(only),
-        several => {
-            let bracketed: Vec<String> = several.iter().map(|operand| format!("[{operand}]")).collect();
-            class.push_str(&bracketed.join("&&"));
+            let item = self.class_item(&mut class.own)?;
+            class.add(item);
+            c = self.cursor.peek();
         }
     }
-    class.push(']');
-    Ok(class)
-}
 
-/// A class within a class: `\d`, `\p{…}`.
-fn escaped_class(cursor: &mut Cursor<'_>, flags: Flags, at: usize) -> Result<String, RegexError> {
-    let c = cursor.next().unwrap_or('\\');
-    if let Some(class) = property::shorthand(c, flags) {
-        return Ok(format!("[{class}]"));
+    /// Reads what stands on the right of `&&`.
+    fn right_side(&mut self) -> Result<Option<Set>, RegexError> {
+        let mut right: Option<Set> = None;
+        loop {
+            let part = match self.cursor.peek() {
+                ']' | '&' => return Ok(right),
+                '[' => self.class()?,
+                _ => {
+                    self.cursor.unread();
+                    self.deeper(|parser| parser.class_up_to_bracket(false))?
+                }
+            };
+            right = Some(match right {
+                Some(sets) => sets.or(part),
+                None => part,
+            });
+        }
     }
-    if matches!(c, 'p' | 'P') {
-        return Ok(format!("[{}]", property::read(cursor, flags, c == 'P', at)?));
-    }
-    let what = format!("illegal/unsupported escape sequence `\\{c}` in a character class");
-    Err(RegexError::new(at, what, format!("write `{c}`")))
-}
 
-/// A character that may begin a range.
-fn range_from(
-    union: &mut String,
-    low: char,
-    cursor: &mut Cursor<'_>,
-    flags: Flags,
-    at: usize,
-) -> Result<(), RegexError> {
-    cursor.skip_comments(flags);
-    let rest = cursor.rest();
-    let is_range = rest.starts_with('-') && !rest.starts_with("-]") && !rest.starts_with("-[") && rest.len() > 1;
-    if !is_range {
-        push_range(union, low, low, flags);
-        return Ok(());
-    }
-    cursor.next();
-    cursor.skip_comments(flags);
-    let high = if cursor.take("\\") {
-        match cursor.escaped_character()? {
-            Some(high) => high,
-            None => {
-                return Err(RegexError::new(
+    /// Reads a character, a range or an escape. A single character goes to `own`.
+    fn class_item(&mut self, own: &mut Vec<(u32, u32)>) -> Result<Option<Set>, RegexError> {
+        let low = if self.cursor.peek() == '\\' {
+            match self.escape(true, self.cursor.raw(2) == '-')? {
+                Escaped::Code(code) => code,
+                Escaped::Set(set) => return Ok(Some(set)),
+                Escaped::Node(_) => return Ok(Some(Set::none())),
+            }
+        } else {
+            self.cursor.read().into()
+        };
+        let flags = self.cursor.flags;
+        if self.cursor.peek() == '-' && !matches!(self.cursor.raw(1), '[' | ']') {
+            let at = self.cursor.at();
+            self.cursor.advance();
+            let high = self.range_end()?.filter(|high| low <= *high);
+            let Some(high) = high else {
+                return error(
                     at,
-                    "illegal character range",
-                    "put the `-` first or last, or write `\\-`",
-                ));
+                    "`-` makes no range here",
+                    "put the lower end first, or write `\\-` for the character",
+                );
+            };
+            return Ok(Some(Set::Spans(fold::range(low, high, flags))));
+        }
+        let variants = fold::variants(low, flags);
+        if low < 256 && (!flags.has(Flags::UNICODE_CASE) || variants.iter().all(|&(_, high)| high < 256)) {
+            own.extend(variants);
+            return Ok(None);
+        }
+        Ok(Some(Set::Spans(variants)))
+    }
+
+    fn range_end(&mut self) -> Result<Option<u32>, RegexError> {
+        if self.cursor.peek() != '\\' {
+            return Ok(Some(self.cursor.read().into()));
+        }
+        Ok(match self.escape(true, true)? {
+            Escaped::Code(code) => Some(code),
+            _ => None,
+        })
+    }
+}
+
+impl Growing {
+    /// Adds what was read; `None` stands for a single character.
+    fn add(&mut self, item: Option<Set>) {
+        self.last.clone_from(&item);
+        match (item, self.sets.take()) {
+            (None, sets) => {
+                self.has_own = true;
+                self.sets = sets;
             }
-        }
-    } else {
-        cursor.next().unwrap_or(low)
-    };
-    if high < low {
-        return Err(RegexError::new(
-            at,
-            format!("illegal character range: `{high}` comes before `{low}`"),
-            "swap them",
-        ));
-    }
-    push_range(union, low, high, flags);
-    Ok(())
-}
-
-/// A range, and its letters in the other case where the flags say so.
-fn push_range(union: &mut String, low: char, high: char, flags: Flags) {
-    let mut push = |low: u32, high: u32| {
-        let _ = write!(union, r"\x{{{low:x}}}-\x{{{high:x}}}");
-    };
-    push(low as u32, high as u32);
-    // the cases of all of Unicode are left to the engine
-    if !flags.case_insensitive || flags.unicode_case {
-        return;
-    }
-    for (from, to) in [('a', 'A'), ('A', 'a')] {
-        let (start, end) = (low.max(from) as u32, (high as u32).min(from as u32 + 25));
-        if start <= end {
-            push(start - from as u32 + to as u32, end - from as u32 + to as u32);
+            (Some(item), Some(sets)) => self.sets = Some(sets.or(item)),
+            (Some(item), None) => self.sets = Some(item),
         }
     }
-}
 
-/// A single character outside a class.
-pub(super) fn push_literal(out: &mut String, c: char, flags: Flags) {
-    if flags.case_insensitive && flags.unicode_case && c.is_alphabetic() {
-        let _ = write!(out, "(?i:{c})");
-    } else if flags.case_insensitive && c.is_ascii_alphabetic() {
-        out.push('[');
-        push_range(out, c, c, flags);
-        out.push(']');
-    } else if c.is_ascii_alphanumeric() || !c.is_ascii() && !c.is_whitespace() && !c.is_control() {
-        out.push(c);
-    } else {
-        let _ = write!(out, r"\x{{{:x}}}", c as u32);
+    /// Keeps what is also in `right`; without one, what was read last. `None` where there is nothing to intersect.
+    fn intersect(&mut self, right: Option<Set>) -> Option<()> {
+        if std::mem::take(&mut self.has_own) {
+            if self.sets.is_none() {
+                self.last = Some(Set::Own);
+            }
+            self.sets = Some(self.sets.take().map_or(Set::Own, |sets| sets.or(Set::Own)));
+        }
+        if right.is_some() {
+            self.last = right;
+        }
+        let last = self.last.clone()?;
+        self.sets = Some(match self.sets.take() {
+            Some(sets) => sets.and(last),
+            None => last,
+        });
+        Some(())
+    }
+
+    fn finish(self) -> Set {
+        let own = self.has_own.then_some(Set::Own);
+        let set = match (self.sets, own) {
+            (Some(sets), Some(own)) => sets.or(own),
+            (sets, own) => sets.or(own).unwrap_or(Set::Own),
+        };
+        set.resolved(&self.own)
     }
 }

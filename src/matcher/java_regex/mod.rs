@@ -5,31 +5,40 @@
 //! `tests/java_regex` holds what a real JVM says.
 
 mod class;
+mod cursor;
+mod engine;
+mod escape;
+mod flags;
+mod fold;
+mod parse;
 mod property;
-mod translate;
+mod tree;
+mod write;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use self::translate::{Mode, Translation};
+pub use self::flags::Flags;
 
-/// Steps after which a backtracking match is given up: some milliseconds.
-const BACKTRACK_LIMIT: usize = 100_000;
+use self::engine::{Engine, Groups};
+use self::parse::Pattern;
+use self::write::Extent;
 
-/// Bytes that a compiled pattern may take.
-const SIZE_LIMIT: usize = 4 << 20;
-
-/// Bytes of a pattern.
-const MAX_LENGTH: usize = 64 << 10;
-
-/// A compiled pattern, as `Pattern.compile(pattern, DOTALL)` would make it.
+/// A compiled pattern. A clone shares it.
 #[derive(Clone)]
 pub struct JavaRegex {
-    java: Arc<str>,
-    prefix: Arc<str>,
-    whole: Arc<Engine>,
-    /// The same for a part of a text; compiled when it is first asked for.
-    part: Arc<OnceLock<Option<Engine>>>,
+    compiled: Arc<Compiled>,
+}
+
+struct Compiled {
+    java: String,
+    flags: Flags,
+    prefix: String,
+    names: Vec<(String, usize)>,
+    whole: Engine,
+    /// The same for a part of a text, compiled when it is first asked for.
+    part: OnceLock<Option<Engine>>,
 }
 
 /// What came of a match.
@@ -43,6 +52,16 @@ pub enum Outcome {
     GaveUp,
 }
 
+/// The limit of backtracking was reached before an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GaveUp;
+
+/// One match of a part of a text, with its groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Captures {
+    groups: Groups,
+}
+
 /// Why a pattern cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegexError {
@@ -54,96 +73,141 @@ pub struct RegexError {
     pub mend: String,
 }
 
-impl RegexError {
-    fn new(at: usize, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { at, what: what.into(), mend: mend.into() }
-    }
-}
-
-enum Engine {
-    Backtracking(Box<fancy_regex::Regex>),
-    Linear(regex::Regex),
-}
-
 impl JavaRegex {
-    /// Compiles a pattern.
+    /// Compiles a pattern as WireMock does: with DOTALL and no other flag.
     pub fn new(java: &str) -> Result<Self, RegexError> {
+        Self::with_flags(java, Flags::DOTALL)
+    }
+
+    /// Compiles a pattern with just these flags.
+    pub fn with_flags(java: &str, flags: Flags) -> Result<Self, RegexError> {
         if java.len() > MAX_LENGTH {
             let what = format!("the pattern is longer than {MAX_LENGTH} bytes");
-            return Err(RegexError { at: MAX_LENGTH, what, mend: "shorten it".to_owned() });
+            return Err(RegexError { at: 0, what, mend: "shorten it".to_owned() });
         }
-        let translation = translate::translate(java, Mode::Whole)?;
-        let whole = Engine::new(&format!(r"\A(?:{})\z", translation.pattern), translation.backtracks)?;
-        Ok(Self {
-            java: java.into(),
-            prefix: translation.prefix.into(),
-            whole: Arc::new(whole),
-            part: Arc::new(OnceLock::new()),
-        })
+        let pattern = parse::parse(java, flags)?;
+        let whole = engine(&pattern, Extent::Whole)?;
+        let (prefix, _) = pattern.root.prefix();
+        let part = OnceLock::new();
+        let compiled = Compiled { java: java.to_owned(), flags, prefix, names: pattern.names, whole, part };
+        Ok(Self { compiled: Arc::new(compiled) })
     }
 
     /// Whether it matches the whole text.
     pub fn matches(&self, text: &str) -> Outcome {
-        self.whole.is_match(text)
+        self.compiled.whole.is_match(text)
     }
 
     /// Whether it matches some part of the text.
     pub fn finds(&self, text: &str) -> Outcome {
-        let part = self.part.get_or_init(|| {
-            let Translation { pattern, backtracks, .. } = translate::translate(&self.java, Mode::Part).ok()?;
-            Engine::new(&pattern, backtracks).ok()
-        });
-        // what compiles for the whole text compiles for a part of it
-        part.as_ref().map_or(Outcome::NoMatch, |engine| engine.is_match(text))
+        self.part().map_or(Outcome::GaveUp, |part| part.is_match(text))
     }
 
-    /// The text that every match of the whole begins with; empty if there is none.
-    pub fn literal_prefix(&self) -> &str {
-        &self.prefix
+    /// The first match of a part of the text.
+    pub fn captures(&self, text: &str) -> Result<Option<Captures>, GaveUp> {
+        self.captures_from(text, 0, true)
+    }
+
+    /// Every match of a part of the text, from left to right, each behind the one before; an empty match may touch it.
+    pub fn captures_all(&self, text: &str) -> Result<Vec<Captures>, GaveUp> {
+        let mut all = Vec::new();
+        let (mut start, mut last_end) = (0, 0);
+        while start <= text.len() {
+            let Some(captures) = self.captures_from(text, start, start == last_end)? else { break };
+            let Range { start: first, end } = captures.range();
+            (start, last_end) = (end, end);
+            if first == end {
+                // never twice at one place
+                start += text.get(end..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+            }
+            all.push(captures);
+        }
+        Ok(all)
     }
 
     /// The pattern as written.
     pub fn as_str(&self) -> &str {
-        &self.java
+        &self.compiled.java
+    }
+
+    /// The number of the group with this name.
+    pub fn group_number(&self, name: &str) -> Option<usize> {
+        self.compiled.names.iter().find(|(known, _)| known == name).map(|&(_, number)| number)
+    }
+
+    /// Whether [`JavaRegex::matches`] is true of exactly one text: [`JavaRegex::literal_prefix`].
+    pub fn is_literal(&self) -> bool {
+        matches!(self.compiled.whole, Engine::Literal(..))
+    }
+
+    /// The text that whatever [`JavaRegex::matches`] is true of begins with; empty if there is none.
+    pub fn literal_prefix(&self) -> &str {
+        &self.compiled.prefix
+    }
+
+    fn captures_from(&self, text: &str, start: usize, follows: bool) -> Result<Option<Captures>, GaveUp> {
+        let groups = self.part().ok_or(GaveUp)?.groups(text, start, follows)?;
+        Ok(groups.map(|groups| Captures { groups }))
+    }
+
+    /// `None` only where the pattern is at the limit of its size for the whole text and beyond it for a part.
+    fn part(&self) -> Option<&Engine> {
+        let compile = || {
+            let pattern = parse::parse(&self.compiled.java, self.compiled.flags).ok()?;
+            engine(&pattern, Extent::Part).ok()
+        };
+        self.compiled.part.get_or_init(compile).as_ref()
+    }
+}
+
+impl Captures {
+    /// Where the whole match stands, in bytes of the text.
+    pub fn range(&self) -> Range<usize> {
+        self.group(0).unwrap_or_default()
+    }
+
+    /// Where a group stands, in bytes of the text; `None` where it took no part. Group 0 is the whole match.
+    pub fn group(&self, number: usize) -> Option<Range<usize>> {
+        self.groups.get(number).cloned().flatten()
+    }
+
+    /// How many groups the pattern has, the whole match not counted.
+    pub fn group_count(&self) -> usize {
+        self.groups.len().saturating_sub(1)
     }
 }
 
 impl fmt::Debug for JavaRegex {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_tuple("JavaRegex").field(&self.java).finish()
+        out.debug_tuple("JavaRegex").field(&self.compiled.java).finish()
     }
 }
 
-impl Engine {
-    fn new(pattern: &str, backtracks: bool) -> Result<Self, RegexError> {
-        let refused = |error: &dyn fmt::Display| RegexError {
-            at: 0,
-            what: format!("the pattern cannot be compiled: {}", error.to_string().lines().last().unwrap_or_default()),
-            mend: "simplify it".to_owned(),
-        };
-        if backtracks {
-            let built = fancy_regex::RegexBuilder::new(pattern)
-                .backtrack_limit(BACKTRACK_LIMIT)
-                .delegate_size_limit(SIZE_LIMIT)
-                .build();
-            return built.map(|regex| Self::Backtracking(Box::new(regex))).map_err(|error| refused(&error));
-        }
-        let built = regex::RegexBuilder::new(pattern).size_limit(SIZE_LIMIT).nest_limit(500).build();
-        built.map(Self::Linear).map_err(|error| refused(&error))
-    }
-
-    fn is_match(&self, text: &str) -> Outcome {
-        match self {
-            Self::Linear(regex) if regex.is_match(text) => Outcome::Match,
-            Self::Linear(_) => Outcome::NoMatch,
-            Self::Backtracking(regex) => match regex.is_match(text) {
-                Ok(true) => Outcome::Match,
-                Ok(false) => Outcome::NoMatch,
-                Err(_) => Outcome::GaveUp,
-            },
-        }
+impl fmt::Display for RegexError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} (byte {} of the pattern): {}", self.what, self.at, self.mend)
     }
 }
+
+impl std::error::Error for RegexError {}
+
+impl From<bool> for Outcome {
+    fn from(matches: bool) -> Self {
+        if matches { Self::Match } else { Self::NoMatch }
+    }
+}
+
+fn engine(pattern: &Pattern, extent: Extent) -> Result<Engine, RegexError> {
+    // anchors at either end and groups are nothing to care about only where the whole text is matched
+    let is_plain = extent == Extent::Whole || pattern.groups == 0 && !pattern.root.is_anchored();
+    match pattern.root.prefix() {
+        (literal, true) if is_plain => Ok(Engine::Literal(literal, extent)),
+        _ => Engine::new(&write::write(pattern, extent)),
+    }
+}
+
+/// Bytes of a pattern.
+const MAX_LENGTH: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests;

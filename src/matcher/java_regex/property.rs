@@ -1,173 +1,228 @@
 //! Classes with a name: `\d`, `\p{Alpha}`, `\p{IsLatin}`, `\p{InGreek}`. What is ASCII in Java is ASCII here.
 
-use super::RegexError;
-use super::translate::{Cursor, Flags, TERMINATORS};
+use super::Flags;
+use super::tree::Set;
 
-/// POSIX classes: the name, what it is in ASCII, and with the flag `U`.
-const POSIX: [(&str, &str, &str); 13] = [
-    ("ASCII", r"\x{0}-\x{7f}", r"\x{0}-\x{7f}"),
-    ("Alnum", "a-zA-Z0-9", r"\p{Alphabetic}\p{Nd}"),
-    ("Alpha", "a-zA-Z", r"\p{Alphabetic}"),
-    ("Blank", r" \t", r"\p{Zs}\t"),
-    ("Cntrl", r"\x{0}-\x{1f}\x{7f}", r"\p{Cc}"),
-    ("Digit", "0-9", r"\p{Nd}"),
-    ("Graph", "!-~", r"[^\p{White_Space}\p{Cc}\p{Cs}\p{Cn}]"),
-    ("Lower", "a-z", r"\p{Lowercase}"),
-    ("Print", " -~", r"[[^\p{White_Space}\p{Cc}\p{Cs}\p{Cn}]\p{Zs}]"),
-    ("Punct", r"!-/:-@\[-`{-~", r"\p{P}"),
-    ("Space", r" \t\n\x{b}\f\r", r"\p{White_Space}"),
-    ("Upper", "A-Z", r"\p{Uppercase}"),
-    ("XDigit", "0-9a-fA-F", r"\p{Nd}\p{Hex_Digit}"),
+/// First and last code point and name of every block.
+const BLOCKS: &str = include_str!("blocks.txt");
+
+/// General categories by their one or two letters, as both sides spell them.
+const CATEGORIES: &[&str] = &[
+    "C", "Cc", "Cf", "Cn", "Co", "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No", "P",
+    "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs",
 ];
 
-/// Java's own predicates.
-const JAVA: [(&str, &str); 12] = [
-    ("javaAlphabetic", r"\p{Alphabetic}"),
-    ("javaDigit", r"\p{Nd}"),
-    ("javaISOControl", r"\x{0}-\x{1f}\x{7f}-\x{9f}"),
-    ("javaIdeographic", r"\p{Ideographic}"),
-    ("javaLetter", r"\p{L}"),
-    ("javaLetterOrDigit", r"\p{L}\p{Nd}"),
-    ("javaLowerCase", r"\p{Lowercase}"),
-    ("javaSpaceChar", r"\p{Z}"),
-    ("javaTitleCase", r"\p{Lt}"),
-    ("javaUpperCase", r"\p{Uppercase}"),
-    ("javaWhitespace", r"[\p{Z}\t-\r\x{1c}-\x{1f}--\x{a0}\x{2007}\x{202f}]"),
-    ("javaDefined", r"\P{Cn}"),
-];
-
-/// Binary properties, in lower case without separators.
-const BINARY: [(&str, &str); 14] = [
-    ("alphabetic", r"\p{Alphabetic}"),
-    ("assigned", r"\P{Cn}"),
-    ("control", r"\p{Cc}"),
-    ("digit", r"\p{Nd}"),
-    ("emoji", r"\p{Emoji}"),
-    ("hexdigit", r"\p{Nd}\p{Hex_Digit}"),
-    ("ideographic", r"\p{Ideographic}"),
-    ("joincontrol", r"\p{Join_Control}"),
-    ("letter", r"\p{L}"),
-    ("lowercase", r"\p{Lowercase}"),
-    ("punctuation", r"\p{P}"),
-    ("titlecase", r"\p{Lt}"),
-    ("uppercase", r"\p{Uppercase}"),
-    ("whitespace", r"\p{White_Space}"),
-];
-
-/// Blocks that stubs may name, in lower case without separators.
-const BLOCKS: [(&str, &str); 18] = [
-    ("arabic", r"\x{600}-\x{6ff}"),
-    ("basiclatin", r"\x{0}-\x{7f}"),
-    ("cjkunifiedideographs", r"\x{4e00}-\x{9fff}"),
-    ("cyrillic", r"\x{400}-\x{4ff}"),
-    ("devanagari", r"\x{900}-\x{97f}"),
-    ("emoticons", r"\x{1f600}-\x{1f64f}"),
-    ("generalpunctuation", r"\x{2000}-\x{206f}"),
-    ("greek", r"\x{370}-\x{3ff}"),
-    ("greekandcoptic", r"\x{370}-\x{3ff}"),
-    ("hangulsyllables", r"\x{ac00}-\x{d7af}"),
-    ("hebrew", r"\x{590}-\x{5ff}"),
-    ("hiragana", r"\x{3040}-\x{309f}"),
-    ("katakana", r"\x{30a0}-\x{30ff}"),
-    ("latin1supplement", r"\x{80}-\x{ff}"),
-    ("latinextendeda", r"\x{100}-\x{17f}"),
-    ("latinextendedb", r"\x{180}-\x{24f}"),
-    ("currencysymbols", r"\x{20a0}-\x{20cf}"),
-    ("thai", r"\x{e00}-\x{e7f}"),
-];
-
-const HORIZONTAL: &str = r" \t\x{a0}\x{1680}\x{180e}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}";
-
-/// What stands in the brackets for `\d`, `\W` and the like.
-pub(super) fn shorthand(letter: char, flags: Flags) -> Option<String> {
-    let class = match letter.to_ascii_lowercase() {
-        'd' if flags.unicode_class => r"\p{Nd}".to_owned(),
-        'd' => "0-9".to_owned(),
-        'h' => HORIZONTAL.to_owned(),
-        's' if flags.unicode_class => r"\p{White_Space}".to_owned(),
-        's' => r" \t\n\x{b}\f\r".to_owned(),
-        'v' => format!(r"\x{{b}}\f{TERMINATORS}"),
-        'w' if flags.unicode_class => r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}".to_owned(),
-        'w' => "a-zA-Z0-9_".to_owned(),
+/// The set of `\d`, `\D`, `\h` and the like; `None` for a letter that names none.
+pub(super) fn shorthand(letter: char, flags: Flags) -> Option<Set> {
+    let unicode = flags.has(Flags::UNICODE_CLASS);
+    let set = match letter.to_ascii_lowercase() {
+        'd' if unicode => Set::property("Nd"),
+        'd' => spans(&[('0', '9')]),
+        'h' => horizontal_space(),
+        's' if unicode => Set::property("White_Space"),
+        's' => spans(&[('\t', '\r'), (' ', ' ')]),
+        'v' => vertical_space(),
+        'w' if unicode => unicode_word(),
+        'w' => spans(&[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')]),
         _ => return None,
     };
-    Some(if letter.is_ascii_uppercase() { format!("^{class}") } else { class })
+    Some(set.negated_if(letter.is_ascii_uppercase()))
 }
 
-/// Reads a property after `\p` or `\P`; gives what stands in the brackets.
-pub(super) fn read(cursor: &mut Cursor<'_>, flags: Flags, negated: bool, start: usize) -> Result<String, RegexError> {
-    let name = if cursor.take("{") {
-        if !cursor.rest().contains('}') {
-            return Err(RegexError::new(start, "unclosed character family", "add `}`"));
-        }
-        cursor.until("}").to_owned()
-    } else {
-        cursor.next().map(String::from).unwrap_or_default()
-    };
-    let class = class_of(&name, flags).filter(|class| regex::Regex::new(&format!("[{class}]")).is_ok());
-    match class {
-        Some(class) if negated => Ok(format!("^{class}")),
-        Some(class) => Ok(class),
-        None => {
-            let mend = "use one such as `\\p{L}`, `\\p{Alpha}` or `\\p{IsLatin}`, or name the characters";
-            Err(RegexError::new(start, format!("unknown or untranslatable character property `{name}`"), mend))
-        }
-    }
-}
-
-fn class_of(name: &str, flags: Flags) -> Option<String> {
-    let either_case = |class: &str| flags.case_insensitive && matches!(class, "Lower" | "Upper" | "Lu" | "Ll" | "Lt");
+/// The set of `\p{name}`; `None` where Java or the engines know no such property.
+pub(super) fn named(name: &str, flags: Flags) -> Option<Set> {
     if let Some((key, value)) = name.split_once('=') {
         return match key.to_ascii_lowercase().as_str() {
-            "sc" | "script" => Some(format!(r"\p{{Script={value}}}")),
-            "blk" | "block" => find(&BLOCKS, &plain(value)),
-            "gc" | "general_category" => Some(format!(r"\p{{gc={value}}}")),
+            "blk" | "block" => block(value),
+            "gc" | "general_category" => category(value, flags),
+            "sc" | "script" => script(value),
             _ => None,
         };
     }
-    if let Some((posix, ascii, unicode)) = POSIX.iter().find(|(posix, ..)| *posix == name) {
-        let class = if flags.unicode_class { unicode } else { ascii };
-        if !either_case(posix) {
-            return Some((*class).to_owned());
-        }
-        return Some(if flags.unicode_class { r"\p{Cased}".to_owned() } else { "a-zA-Z".to_owned() });
+    if let Some(name) = name.strip_prefix("In") {
+        return block(name);
     }
-    if let Some(class) = find(&JAVA, name) {
-        return Some(class);
+    if let Some(name) = name.strip_prefix("Is") {
+        return binary(name, flags).or_else(|| category(name, flags)).or_else(|| script(name));
     }
-    if let Some(block) = name.strip_prefix("In") {
-        return find(&BLOCKS, &plain(block));
-    }
-    if let Some(rest) = name.strip_prefix("Is") {
-        return find(&BINARY, &plain(rest))
-            .or_else(|| category(rest, flags))
-            .or_else(|| Some(format!(r"\p{{Script={rest}}}")));
-    }
-    category(name, flags)
+    let unicode = if flags.has(Flags::UNICODE_CLASS) { posix(name, flags) } else { None };
+    unicode.or_else(|| category(name, flags))
 }
 
-/// A general category, by its one or two letters.
-fn category(name: &str, flags: Flags) -> Option<String> {
-    if flags.case_insensitive && matches!(name, "Lu" | "Ll" | "Lt") {
-        return Some(r"\p{Lu}\p{Ll}\p{Lt}".to_owned());
+/// Java's line terminators but for CR LF; only LF under the flag `d`.
+pub(super) fn line_terminators(unix: bool) -> Set {
+    if unix {
+        spans(&[('\n', '\n')])
+    } else {
+        spans(&[('\n', '\n'), ('\r', '\r'), ('\u{85}', '\u{85}'), ('\u{2028}', '\u{2029}')])
     }
-    match name {
-        "L1" => Some(r"\x{0}-\x{ff}".to_owned()),
-        "LC" => Some(r"\p{Lu}\p{Ll}\p{Lt}".to_owned()),
-        "LD" => Some(r"\p{L}\p{Nd}".to_owned()),
-        "all" => Some(r"\x{0}-\x{10FFFF}".to_owned()),
+}
+
+/// General categories, POSIX classes in ASCII, and the predicates of Java's `Character`.
+fn category(name: &str, flags: Flags) -> Option<Set> {
+    let folded = flags.has(Flags::CASE_INSENSITIVE);
+    let set = match name {
+        "Lu" | "Ll" | "Lt" | "javaLowerCase" | "javaUpperCase" | "javaTitleCase" if folded => cased(name),
+        "Lower" | "Upper" if folded => spans(&[('A', 'Z'), ('a', 'z')]),
         // no text holds half a surrogate pair
-        "Cs" => Some(r"\x{0}&&\x{1}".to_owned()),
-        _ if name.len() <= 2 && name.starts_with(|c: char| c.is_ascii_uppercase()) => Some(format!(r"\p{{gc={name}}}")),
+        "Cs" => Set::none(),
+        "LC" => any(&["Lu", "Ll", "Lt"]),
+        "LD" | "javaLetterOrDigit" => any(&["L", "Nd"]),
+        "L1" => spans(&[('\0', 'ÿ')]),
+        "all" => Set::all(),
+        "ASCII" => spans(&[('\0', '\x7f')]),
+        "Alnum" => spans(&[('0', '9'), ('A', 'Z'), ('a', 'z')]),
+        "Alpha" => spans(&[('A', 'Z'), ('a', 'z')]),
+        "Blank" => spans(&[('\t', '\t'), (' ', ' ')]),
+        "Cntrl" => spans(&[('\0', '\x1f'), ('\x7f', '\x7f')]),
+        "Digit" => spans(&[('0', '9')]),
+        "Graph" => spans(&[('!', '~')]),
+        "Lower" => spans(&[('a', 'z')]),
+        "Print" => spans(&[(' ', '~')]),
+        "Punct" => spans(&[('!', '/'), (':', '@'), ('[', '`'), ('{', '~')]),
+        "Space" => spans(&[('\t', '\r'), (' ', ' ')]),
+        "Upper" => spans(&[('A', 'Z')]),
+        "XDigit" => spans(&[('0', '9'), ('A', 'F'), ('a', 'f')]),
+        "javaAlphabetic" => Set::property("Alphabetic"),
+        "javaDefined" => Set::property("Cn").negated(),
+        "javaDigit" => Set::property("Nd"),
+        "javaISOControl" => Set::property("Cc"),
+        "javaIdentifierIgnorable" => ignorable(),
+        "javaIdeographic" => Set::property("Ideographic"),
+        "javaJavaIdentifierPart" => any(&["L", "Nl", "Sc", "Pc", "Nd", "Mc", "Mn"]).or(ignorable()),
+        "javaJavaIdentifierStart" => any(&["L", "Nl", "Sc", "Pc"]),
+        "javaLetter" => Set::property("L"),
+        "javaLowerCase" => Set::property("Lowercase"),
+        "javaSpaceChar" => Set::property("Z"),
+        "javaTitleCase" => Set::property("Lt"),
+        "javaUnicodeIdentifierPart" => Set::property("ID_Continue").or(ignorable()),
+        "javaUnicodeIdentifierStart" => Set::property("ID_Start"),
+        "javaUpperCase" => Set::property("Uppercase"),
+        "javaWhitespace" => {
+            let bound = spans(&[('\u{a0}', '\u{a0}'), ('\u{2007}', '\u{2007}'), ('\u{202f}', '\u{202f}')]);
+            Set::property("Z").and(bound.negated()).or(spans(&[('\t', '\r'), ('\x1c', '\x1f')]))
+        }
+        _ if CATEGORIES.contains(&name) => Set::property(name),
+        _ => return None,
+    };
+    Some(set)
+}
+
+/// `\p{IsName}` for the properties of Unicode that Java knows; their names in any case.
+fn binary(name: &str, flags: Flags) -> Option<Set> {
+    let folded = flags.has(Flags::CASE_INSENSITIVE);
+    let set = match name.to_ascii_uppercase().as_str() {
+        "LOWERCASE" | "UPPERCASE" | "TITLECASE" if folded => cased("javaLowerCase"),
+        "LOWERCASE" => Set::property("Lowercase"),
+        "UPPERCASE" => Set::property("Uppercase"),
+        "TITLECASE" => Set::property("Lt"),
+        "ALPHABETIC" => Set::property("Alphabetic"),
+        "LETTER" => Set::property("L"),
+        "IDEOGRAPHIC" => Set::property("Ideographic"),
+        "WHITE_SPACE" | "WHITESPACE" => Set::property("White_Space"),
+        "CONTROL" => Set::property("Cc"),
+        "PUNCTUATION" => Set::property("P"),
+        "HEX_DIGIT" | "HEXDIGIT" => any(&["Nd", "Hex_Digit"]),
+        "ASSIGNED" => Set::property("Cn").negated(),
+        "NONCHARACTER_CODE_POINT" | "NONCHARACTERCODEPOINT" => Set::property("Noncharacter_Code_Point"),
+        "DIGIT" => Set::property("Nd"),
+        "ALNUM" => any(&["Alphabetic", "Nd"]),
+        "BLANK" => blank(),
+        "GRAPH" => graphic(),
+        "PRINT" => graphic().or(blank()).and(Set::property("Cc").negated()),
+        "WORD" => unicode_word(),
+        "JOIN_CONTROL" | "JOINCONTROL" => Set::property("Join_Control"),
+        _ => return None,
+    };
+    Some(set)
+}
+
+/// POSIX classes over Unicode, as under the flag `U`; their names in any case.
+fn posix(name: &str, flags: Flags) -> Option<Set> {
+    match name.to_ascii_uppercase().as_str() {
+        "ALPHA" => binary("ALPHABETIC", flags),
+        "LOWER" => binary("LOWERCASE", flags),
+        "UPPER" => binary("UPPERCASE", flags),
+        "SPACE" => binary("WHITE_SPACE", flags),
+        "PUNCT" => binary("PUNCTUATION", flags),
+        "XDIGIT" => binary("HEX_DIGIT", flags),
+        "CNTRL" => binary("CONTROL", flags),
+        name @ ("ALNUM" | "DIGIT" | "BLANK" | "GRAPH" | "PRINT") => binary(name, flags),
         _ => None,
     }
 }
 
-fn find(table: &[(&str, &str)], name: &str) -> Option<String> {
-    table.iter().find(|(known, _)| *known == name).map(|(_, class)| (*class).to_owned())
+/// A script by its name or its four letters.
+fn script(name: &str) -> Option<Set> {
+    if name.is_empty() || !name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_') {
+        return None;
+    }
+    let property = format!("sc={name}");
+    regex::Regex::new(&format!(r"\p{{{property}}}")).ok()?;
+    Some(Set::Property(property))
 }
 
-/// Lower case, without what separates words.
-fn plain(name: &str) -> String {
-    name.to_lowercase().replace([' ', '_', '-'], "")
+/// A block by its name, with or without spaces, in any case.
+fn block(name: &str) -> Option<Set> {
+    let plain = |name: &str| name.replace([' ', '_', '-'], "").to_ascii_uppercase();
+    let wanted = match plain(name).as_str() {
+        "GREEKANDCOPTIC" => "GREEK".to_owned(),
+        "COMBININGDIACRITICALMARKSFORSYMBOLS" => "COMBININGMARKSFORSYMBOLS".to_owned(),
+        "CYRILLICSUPPLEMENT" => "CYRILLICSUPPLEMENTARY".to_owned(),
+        name => name.to_owned(),
+    };
+    BLOCKS.lines().find_map(|line| {
+        let mut fields = line.split(' ');
+        let (first, last, name) = (fields.next()?, fields.next()?, fields.next()?);
+        if plain(name) != wanted {
+            return None;
+        }
+        Some(Set::Spans(vec![(u32::from_str_radix(first, 16).ok()?, u32::from_str_radix(last, 16).ok()?)]))
+    })
+}
+
+fn cased(name: &str) -> Set {
+    if name.starts_with("java") { any(&["Lowercase", "Uppercase", "Lt"]) } else { any(&["Lu", "Ll", "Lt"]) }
+}
+
+fn unicode_word() -> Set {
+    any(&["Alphabetic", "Mn", "Me", "Mc", "Nd", "Pc", "Join_Control"])
+}
+
+fn graphic() -> Set {
+    any(&["Z", "Cc", "Cn"]).negated()
+}
+
+fn blank() -> Set {
+    Set::property("Zs").or(spans(&[('\t', '\t')]))
+}
+
+fn ignorable() -> Set {
+    Set::property("Cf").or(spans(&[('\0', '\x08'), ('\x0e', '\x1b'), ('\x7f', '\u{9f}')]))
+}
+
+fn horizontal_space() -> Set {
+    spans(&[
+        ('\t', '\t'),
+        (' ', ' '),
+        ('\u{a0}', '\u{a0}'),
+        ('\u{1680}', '\u{1680}'),
+        ('\u{180e}', '\u{180e}'),
+        ('\u{2000}', '\u{200a}'),
+        ('\u{202f}', '\u{202f}'),
+        ('\u{205f}', '\u{205f}'),
+        ('\u{3000}', '\u{3000}'),
+    ])
+}
+
+fn vertical_space() -> Set {
+    spans(&[('\n', '\r'), ('\u{85}', '\u{85}'), ('\u{2028}', '\u{2029}')])
+}
+
+fn any(properties: &[&str]) -> Set {
+    Set::Union(properties.iter().map(|name| Set::property(name)).collect())
+}
+
+fn spans(spans: &[(char, char)]) -> Set {
+    Set::Spans(spans.iter().map(|&(low, high)| (low.into(), high.into())).collect())
 }

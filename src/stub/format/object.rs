@@ -16,6 +16,8 @@ pub struct Reader {
     pointer: Vec<String>,
     lenient: bool,
     defects: Vec<Defect>,
+    /// A byte and its line, up to where lines have been counted.
+    counted: (usize, usize),
 }
 
 /// Which unknown fields are carried with a warning when they stand in a file.
@@ -36,12 +38,13 @@ impl Reader {
             pointer: Vec::new(),
             lenient: false,
             defects: Vec::new(),
+            counted: (0, 1),
         }
     }
 
     /// A reader of a file, named as it should stand in messages.
     pub fn of_file(file: &str, text: Arc<str>) -> Self {
-        Self { file: file.into(), text, pointer: Vec::new(), lenient: true, defects: Vec::new() }
+        Self { file: file.into(), text, pointer: Vec::new(), lenient: true, defects: Vec::new(), counted: (0, 1) }
     }
 
     /// What was found wrong.
@@ -64,9 +67,15 @@ impl Reader {
         self.lenient
     }
 
-    /// The line of a node, from 1.
-    pub fn line(&self, node: &Node) -> usize {
-        self.place(node.span.clone()).line()
+    /// The line of a node, from 1. Nodes are asked for in their order, so that a long file is counted through once.
+    pub fn line(&mut self, node: &Node) -> usize {
+        let (mut at, mut line) = self.counted;
+        if node.span.start < at {
+            (at, line) = (0, 1);
+        }
+        line += self.text.get(at..node.span.start).map_or(0, |between| between.matches('\n').count());
+        self.counted = (node.span.start, line);
+        line
     }
 
     /// Reads what stands under `key` of the current value.

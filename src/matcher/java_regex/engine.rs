@@ -1,0 +1,91 @@
+//! What runs a translated pattern: a comparison, the linear-time engine, or the backtracking one with a limit.
+
+use std::ops::Range;
+
+use fancy_regex::RegexInput;
+
+use super::write::{Extent, Written};
+use super::{GaveUp, Outcome, RegexError};
+
+/// A compiled pattern.
+#[derive(Debug)]
+pub(super) enum Engine {
+    /// Look-around, back-references and what else needs to go back.
+    Backtracking(Box<fancy_regex::Regex>),
+    /// Everything else, in time linear in the text.
+    Linear(regex::Regex),
+    /// Nothing but characters.
+    Literal(String, Extent),
+}
+
+/// The whole match and its groups, in bytes of the text.
+pub(super) type Groups = Vec<Option<Range<usize>>>;
+
+impl Engine {
+    pub(super) fn new(written: &Written) -> Result<Self, RegexError> {
+        if !written.backtracks {
+            let built = regex::RegexBuilder::new(&written.text).size_limit(SIZE_LIMIT).nest_limit(NEST_LIMIT).build();
+            return built.map(Self::Linear).map_err(|error| too_large(&error));
+        }
+        let built = fancy_regex::RegexBuilder::new(&written.text)
+            .backtrack_limit(BACKTRACK_LIMIT)
+            // rewriting `(x?)+` as `(x*)` gives the group more than its last round
+            .optimize(false)
+            // what lets a search say that nothing was matched right before it; it makes `\A` slower
+            .allow_input_assertion_overrides(written.text.contains(r"\G"))
+            .delegate_size_limit(SIZE_LIMIT)
+            .max_prog_size(PROGRAM_LIMIT)
+            .build();
+        built.map(|regex| Self::Backtracking(Box::new(regex))).map_err(|error| too_large(&error))
+    }
+
+    /// Whether it matches the extent that it was written for.
+    pub(super) fn is_match(&self, text: &str) -> Outcome {
+        match self {
+            Self::Backtracking(regex) => regex.is_match(text).map_or(Outcome::GaveUp, Outcome::from),
+            Self::Linear(regex) => regex.is_match(text).into(),
+            Self::Literal(literal, Extent::Part) => text.contains(literal).into(),
+            Self::Literal(literal, Extent::Whole) => (text == literal).into(),
+        }
+    }
+
+    /// The first match at or after `start`; `follows` says whether the match before ended right there.
+    pub(super) fn groups(&self, text: &str, start: usize, follows: bool) -> Result<Option<Groups>, GaveUp> {
+        match self {
+            Self::Backtracking(regex) => {
+                let found = {
+                    let input = RegexInput::new(text).from_pos(start).continue_from_previous_match_end(follows);
+                    regex.captures_input(input).map_err(|_| GaveUp)?
+                };
+                Ok(found.map(|groups| groups.iter().map(|group| group.map(|group| group.range())).collect()))
+            }
+            Self::Linear(regex) => {
+                let found = regex.captures_at(text, start);
+                Ok(found.map(|groups| groups.iter().map(|group| group.map(|group| group.range())).collect()))
+            }
+            Self::Literal(literal, _) => {
+                let found = text.get(start..).and_then(|rest| rest.find(literal));
+                Ok(found.map(|at| vec![Some(start + at..start + at + literal.len())]))
+            }
+        }
+    }
+}
+
+fn too_large(error: &dyn std::fmt::Display) -> RegexError {
+    let reason = error.to_string();
+    let reason = reason.lines().last().unwrap_or_default().to_lowercase();
+    let mend = "lower its repetition counts, or take groups out of one another";
+    RegexError { at: 0, what: format!("the pattern cannot be compiled: {reason}"), mend: mend.to_owned() }
+}
+
+/// Times of going back after which a match is given up.
+const BACKTRACK_LIMIT: usize = 100_000;
+
+/// Parts that may stand in each other; groups are bounded before, and each is a few parts.
+const NEST_LIMIT: u32 = 1_000;
+
+/// Instructions of a backtracking program.
+const PROGRAM_LIMIT: usize = 200_000;
+
+/// Bytes of a compiled pattern.
+const SIZE_LIMIT: usize = 8 << 20;

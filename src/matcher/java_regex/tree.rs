@@ -1,0 +1,315 @@
+//! A Java pattern as a tree: what the grammar reads and the engines' syntax is written from.
+//!
+//! Flags are resolved while reading, so that no node depends on them any more.
+
+/// A part of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Node {
+    /// A place, not a character.
+    Anchor(Anchor),
+    /// `(?>x)`: once matched, never reconsidered.
+    Atomic(Box<Node>),
+    /// What a group matched, again; in any case of its letters where `folded`.
+    Back { group: usize, folded: bool },
+    /// `(x)`; numbered by the order of their opening.
+    Capture(Box<Node>),
+    /// `x|y`.
+    Choice(Vec<Node>),
+    /// One character of a set.
+    Class(Set),
+    /// Nothing, anywhere.
+    Empty,
+    /// `\X`: what a reader takes for one character.
+    Grapheme,
+    /// `\R`: a line break, CR LF being one.
+    LineBreak,
+    /// One character.
+    Literal(char),
+    /// Look-ahead and look-behind.
+    Look { behind: bool, negative: bool, inner: Box<Node> },
+    /// Matches nowhere: half a surrogate pair, a group that does not exist.
+    Never,
+    /// `x{least,most}`.
+    Repeat { inner: Box<Node>, least: u32, most: Option<u32>, greed: Greed },
+    /// One after the other.
+    Sequence(Vec<Node>),
+}
+
+/// A place in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Anchor {
+    /// `\G`: where the match before ended.
+    LastEnd,
+    /// `^` with `(?m)`.
+    LineStart { unix: bool },
+    /// `$` with `(?m)`.
+    LineEnd { unix: bool },
+    /// `$` and `\Z`: the end, or before the line terminator that ends the text.
+    TextEnd { unix: bool },
+    /// `^` and `\A`.
+    Start,
+    /// `\z`.
+    VeryEnd,
+    /// `\b`.
+    WordEdge,
+    /// `\B`.
+    NoWordEdge,
+}
+
+/// How much a repetition takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Greed {
+    /// As much as it can.
+    Greedy,
+    /// As little as it can.
+    Lazy,
+    /// As much as it can, and gives nothing back.
+    Possessive,
+}
+
+/// A set of characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Set {
+    /// Characters in both.
+    Both(Box<Set>, Box<Set>),
+    /// Characters not in it.
+    Not(Box<Set>),
+    /// The single characters of the class that is being read, those yet to come included.
+    Own,
+    /// A property of Unicode, as both engines spell it.
+    Property(String),
+    /// Code points from and to, both included.
+    Spans(Vec<(u32, u32)>),
+    /// Characters in any.
+    Union(Vec<Set>),
+}
+
+/// The greatest length of a part, as Java sums it up: what follows a choice is summed up on its own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Length {
+    settled: i32,
+    running: i32,
+}
+
+impl Length {
+    fn plus(self, length: i32) -> Self {
+        Self { running: self.running.wrapping_add(length), ..self }
+    }
+
+    fn settled(self) -> Self {
+        Self { settled: self.total(), running: 0 }
+    }
+
+    fn total(self) -> i32 {
+        self.settled.wrapping_add(self.running)
+    }
+}
+
+impl Node {
+    /// Whether Java sees a greatest length, as it demands inside a look-behind.
+    ///
+    /// It gives up at back-references and at repeated groups that can match in more than one way. No upper bound is as
+    /// good as the greatest integer: what counts is whether the sum overflows in the places where Java looks.
+    pub(super) fn has_greatest_length(&self) -> bool {
+        self.greatest_length(Length::default()).is_some()
+    }
+
+    /// The greatest length with what comes `before`, wrapping around as Java's integers do.
+    fn greatest_length(&self, before: Length) -> Option<Length> {
+        match self {
+            Self::Back { .. } => None,
+            Self::Class(_) | Self::Literal(_) | Self::Never => Some(before.plus(1)),
+            Self::LineBreak => Some(before.plus(2)),
+            Self::Sequence(nodes) => nodes.iter().try_fold(before, |length, node| node.greatest_length(length)),
+            Self::Choice(nodes) => {
+                let length = nodes.iter().map(|node| node.greatest_length(Length::default()).map(Length::total));
+                let longest = length.reduce(|one, other| Some(one?.max(other?)))??;
+                Some(before.plus(longest).settled())
+            }
+            Self::Capture(inner) | Self::Atomic(inner) => inner.greatest_length(before),
+            Self::Repeat { inner, least: 0, most: Some(1), .. } if inner.is_character() => Some(before.plus(1)),
+            Self::Repeat { inner, least: 0, most: Some(1), .. } => {
+                let length = inner.greatest_length(Length::default())?.total();
+                Some(before.plus(length.max(0)).settled())
+            }
+            Self::Repeat { inner, most: None, greed: Greed::Greedy, .. } if inner.is_character() => {
+                Some(before.plus(i32::MAX))
+            }
+            Self::Repeat { inner, most, greed, .. } => {
+                let goes_back = *greed != Greed::Possessive && !matches!(**inner, Self::Atomic(_));
+                if goes_back && !inner.is_deterministic() {
+                    return None;
+                }
+                let times = most.map_or(i32::MAX, u32::cast_signed);
+                let length = inner.greatest_length(Length::default())?.total().wrapping_mul(times);
+                let after = before.plus(length);
+                (after.running >= before.running).then_some(after)
+            }
+            // Java takes no account of a grapheme's length
+            Self::Anchor(_) | Self::Empty | Self::Grapheme | Self::Look { .. } => Some(before),
+        }
+    }
+
+    fn is_character(&self) -> bool {
+        matches!(self, Self::Class(_) | Self::Literal(_) | Self::Never)
+    }
+
+    /// Whether there is but one way to match.
+    fn is_deterministic(&self) -> bool {
+        match self {
+            Self::Choice(_) => false,
+            Self::Sequence(nodes) => nodes.iter().all(Self::is_deterministic),
+            Self::Capture(inner) | Self::Atomic(inner) => inner.is_deterministic(),
+            Self::Repeat { inner, least, most, .. } => Some(*least) == *most && inner.is_deterministic(),
+            _ => true,
+        }
+    }
+
+    /// Whether it holds a `\R` that Java, while it repeats this, never takes for a lone CR once it took CR LF.
+    pub(super) fn is_settled_line_break(&self) -> bool {
+        self.is_deterministic() && self.breaks_line()
+    }
+
+    fn breaks_line(&self) -> bool {
+        match self {
+            Self::LineBreak => true,
+            Self::Sequence(nodes) => nodes.iter().any(Self::breaks_line),
+            Self::Capture(inner) | Self::Repeat { inner, .. } => inner.breaks_line(),
+            _ => false,
+        }
+    }
+
+    /// Whether it takes no character, wherever it matches.
+    pub(super) fn is_zero_width(&self) -> bool {
+        match self {
+            Self::Anchor(_) | Self::Empty | Self::Look { .. } => true,
+            Self::Choice(nodes) | Self::Sequence(nodes) => nodes.iter().all(Self::is_zero_width),
+            Self::Capture(inner) | Self::Atomic(inner) | Self::Repeat { inner, .. } => inner.is_zero_width(),
+            _ => false,
+        }
+    }
+
+    /// Whether `^` or the like stands in it.
+    pub(super) fn is_anchored(&self) -> bool {
+        match self {
+            Self::Anchor(_) => true,
+            Self::Sequence(nodes) => nodes.iter().any(Self::is_anchored),
+            Self::Capture(inner) | Self::Atomic(inner) => inner.is_anchored(),
+            _ => false,
+        }
+    }
+
+    /// Whether a group is numbered in it.
+    pub(super) fn captures(&self) -> bool {
+        match self {
+            Self::Capture(_) => true,
+            Self::Choice(nodes) | Self::Sequence(nodes) => nodes.iter().any(Self::captures),
+            Self::Atomic(inner) | Self::Look { inner, .. } | Self::Repeat { inner, .. } => inner.captures(),
+            _ => false,
+        }
+    }
+
+    /// The text that whatever matches the whole begins with, and whether that is all of it.
+    pub(super) fn prefix(&self) -> (String, bool) {
+        let mut text = String::new();
+        let complete = match self {
+            // where the whole text is matched, its end is no further condition
+            Self::Sequence(nodes) => {
+                let ends = nodes.iter().rposition(|node| !node.is_end()).map_or(0, |last| last + 1);
+                nodes[..ends].iter().all(|node| node.grow_prefix(&mut text))
+            }
+            node => node.grow_prefix(&mut text),
+        };
+        (text, complete)
+    }
+
+    fn is_end(&self) -> bool {
+        matches!(self, Self::Anchor(Anchor::TextEnd { .. } | Anchor::LineEnd { .. } | Anchor::VeryEnd))
+    }
+
+    fn grow_prefix(&self, text: &mut String) -> bool {
+        match self {
+            Self::Literal(c) => {
+                text.push(*c);
+                true
+            }
+            Self::Empty => true,
+            Self::Anchor(Anchor::Start) if text.is_empty() => true,
+            Self::Sequence(nodes) => nodes.iter().all(|node| node.grow_prefix(text)),
+            Self::Capture(inner) | Self::Atomic(inner) => inner.grow_prefix(text),
+            Self::Repeat { inner, least, .. } => {
+                if *least > 0 {
+                    inner.grow_prefix(text);
+                }
+                false
+            }
+            Self::Choice(nodes) => {
+                let prefixes = nodes.iter().map(|node| node.prefix().0);
+                text.push_str(&prefixes.reduce(|one, other| common_prefix(one, &other)).unwrap_or_default());
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Set {
+    /// Every character.
+    pub(super) fn all() -> Self {
+        Self::Spans(vec![(0, 0x10_FFFF)])
+    }
+
+    /// No character.
+    pub(super) fn none() -> Self {
+        Self::Spans(Vec::new())
+    }
+
+    /// A property of Unicode by its name.
+    pub(super) fn property(name: &str) -> Self {
+        Self::Property(name.to_owned())
+    }
+
+    /// Everything but it.
+    pub(super) fn negated(self) -> Self {
+        Self::Not(Box::new(self))
+    }
+
+    /// Itself, or everything but it.
+    pub(super) fn negated_if(self, negated: bool) -> Self {
+        if negated { self.negated() } else { self }
+    }
+
+    /// What is in both.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self::Both(Box::new(self), Box::new(other))
+    }
+
+    /// What is in either.
+    pub(super) fn or(self, other: Self) -> Self {
+        match self {
+            Self::Union(mut sets) => {
+                sets.push(other);
+                Self::Union(sets)
+            }
+            set => Self::Union(vec![set, other]),
+        }
+    }
+
+    /// The set with `own` for [`Set::Own`].
+    pub(super) fn resolved(self, own: &[(u32, u32)]) -> Self {
+        match self {
+            Self::Own => Self::Spans(own.to_vec()),
+            Self::Both(left, right) => left.resolved(own).and(right.resolved(own)),
+            Self::Not(inner) => inner.resolved(own).negated(),
+            Self::Union(sets) => Self::Union(sets.into_iter().map(|set| set.resolved(own)).collect()),
+            set => set,
+        }
+    }
+}
+
+fn common_prefix(mut left: String, right: &str) -> String {
+    let common = left.chars().zip(right.chars()).take_while(|(one, other)| one == other);
+    let length = common.map(|(c, _)| c.len_utf8()).sum();
+    left.truncate(length);
+    left
+}
