@@ -213,10 +213,11 @@ impl Call {
         }
         self.decoded.body.get_or_init(|| {
             let mut unpacked = Vec::new();
-            let mut reader = flate2::read::MultiGzDecoder::new(&self.raw_body[..]).take(self.body_limit as u64);
+            let mut reader = flate2::read::MultiGzDecoder::new(&self.raw_body[..]).take(self.body_limit as u64 + 1);
             match reader.read_to_end(&mut unpacked) {
-                Ok(_) => Bytes::from(unpacked),
-                Err(_) => self.raw_body.clone(),
+                Ok(length) if length <= self.body_limit => Bytes::from(unpacked),
+                // what is no gzip, or unpacks to more than a body may have, is matched as it came
+                _ => self.raw_body.clone(),
             }
         })
     }

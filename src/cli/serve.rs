@@ -65,9 +65,13 @@ pub(super) struct Serve {
     #[arg(long)]
     no_static: bool,
 
-    /// The longest head; beyond it: 431
-    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().head, help_heading = "Limits")]
+    /// The longest head, at least 8192; beyond it: 431
+    #[arg(long, value_name = "BYTES", value_parser = head, default_value_t = Limits::default().head, help_heading = "Limits")]
     max_head: usize,
+
+    /// The most headers; beyond it: 431
+    #[arg(long, value_name = "N", default_value_t = Limits::default().headers, help_heading = "Limits")]
+    max_headers: usize,
 
     /// The longest body; beyond it: 413
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().body, help_heading = "Limits")]
@@ -76,6 +80,10 @@ pub(super) struct Serve {
     /// The most connections at once; beyond it: 503
     #[arg(long, value_name = "N", default_value_t = 60_000, help_heading = "Limits")]
     max_connections: usize,
+
+    /// The most calls at once on one HTTP/2 connection; a client keeps the others back
+    #[arg(long, value_name = "N", default_value_t = Limits::default().streams, help_heading = "Limits")]
+    max_streams: u32,
 
     /// How long a head or a body may take to come; beyond it: 408
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s", help_heading = "Limits")]
@@ -111,6 +119,14 @@ enum PrecisionArg {
     High,
 }
 
+/// Less than this, the HTTP library does not read.
+fn head(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes) if bytes >= 8192 => Ok(bytes),
+        _ => Err("give a number of bytes, 8192 or more".to_owned()),
+    }
+}
+
 fn time(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
 }
@@ -144,6 +160,7 @@ impl Serve {
             Err(error) => return refuse(&error),
         };
         for address in lines {
+            tracing::info!(address = %address.listener, stubs = address.stubs, "listening");
             let stubs = address.stubs;
             say(&format!(
                 "standin: listening on {} ({stubs} stub{})",
@@ -165,11 +182,12 @@ impl Serve {
 
     fn config(&self) -> Config {
         let limits = Limits {
-            head: self.max_head.max(8192),
+            head: self.max_head,
+            headers: self.max_headers,
             body: self.max_body,
             read: self.read_timeout,
             idle: self.idle_timeout,
-            ..Limits::default()
+            streams: self.max_streams,
         };
         let certificate = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Certificate::Files { certificate: certificate.clone(), key: key.clone() },

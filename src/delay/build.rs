@@ -1,266 +1,187 @@
-//! From named parameters, as files give them, to a distribution that is valid, or to what is wrong with them.
+//! From named parameters to a shape that is valid, or to what is wrong with them.
 
+use super::Distribution;
 use super::families::Family;
-use super::quantiles::Quantiles;
+use super::normal;
+use super::params::{BuildError, Given, Param, listed, nearest};
+use super::quantiles::{Fault, Point, Quantiles};
+use super::shape::Shape;
 
-use super::{Distribution, Shape, normal};
-
-/// Probability that bounds must leave, so that what lies within is drawn from more than rounding errors.
-const LEAST_SHARE: f64 = 1e-9;
-
-/// A named parameter.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Param<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its value.
-    pub value: ParamValue,
+/// The shape of a kind with its parameters.
+pub(super) fn shape(kind: &str, params: &[Param<'_>]) -> Result<Shape, BuildError> {
+    let Some((_, known)) = PARAMETERS.iter().find(|(name, _)| *name == kind) else {
+        return Err(unknown(kind));
+    };
+    let given = Given::new(kind, known, params)?;
+    let whole = match kind {
+        "fixed" => Shape::Fixed(given.time("value")?),
+        "mixture" => mixture(&given)?,
+        "uniform" => return uniform(&given),
+        "lognormal" if given.has("sigma") => with_sigma(&given)?,
+        _ => Shape::of(family(kind, &given)?).ok_or_else(|| nothing_left(&given))?,
+    };
+    // the least value of a Pareto distribution is not a bound that cuts
+    let min = if kind == "pareto" { None } else { given.optional_time("min")? };
+    let max = given.optional_time("max")?;
+    let (min, max) = ordered(&given, min.unwrap_or(0.0), max.unwrap_or(f64::INFINITY))?;
+    let (_, shape) = whole.within(min, max).ok_or_else(|| nothing_left(&given))?;
+    Ok(shape)
 }
 
-/// The value of a parameter.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ParamValue {
-    /// A plain number.
-    Number(f64),
-    /// Shares (0 to 1) and distributions.
-    Parts(Vec<(f64, Distribution)>),
-    /// Nanoseconds.
-    Time(f64),
-}
-
-/// What is wrong with a distribution.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildError {
-    /// The parameter that is wrong, if it is one.
-    pub param: Option<String>,
-    /// What is wrong.
-    pub what: String,
-    /// How to mend it.
-    pub mend: String,
-}
-
-impl Distribution {
-    /// Builds a distribution of a kind. Each takes `min` and `max`; beyond these:
-    ///
-    /// `fixed {value}`, `uniform {min, max}`, `normal {mean, sd}`, `lognormal {median, p99 or sigma}`, `exponential {mean}`,
-    /// `gamma {mean, cv}`, `weibull {scale, shape}`, `pareto {min, p99}`, `mixture {parts}`, `quantiles {p0, …, p100}`.
-    /// WireMock's `milliseconds`, `lower`, `upper` and `maxValue` are other names of `value`, `min` and `max`.
-    pub fn build(kind: &str, params: &[Param<'_>]) -> Result<Self, BuildError> {
-        let mut given = Given { kind, params, used: Vec::new() };
-        if kind == "fixed" {
-            let value = given.time(&["value", "milliseconds"])?;
-            given.finish()?;
-            return Ok(Self { shape: Shape::Fixed(value) });
-        }
-        if kind == "mixture" {
-            let parts = given.parts()?;
-            given.finish()?;
-            return Self::mixture(parts);
-        }
-        // a uniform distribution and a Pareto one have bounds of their own
-        let own_bounds = matches!(kind, "uniform" | "pareto");
-        let family = family(kind, &mut given)?;
-        let min = if own_bounds { None } else { given.optional(&["min", "lower"])? };
-        let max = if kind == "uniform" { None } else { given.optional(&["max", "upper", "maxValue"])? };
-        given.finish()?;
-        Self::truncated(family, min.unwrap_or(0.0), max.unwrap_or(f64::INFINITY))
-    }
-
-    fn truncated(family: Family, min: f64, max: f64) -> Result<Self, BuildError> {
-        if max < min {
-            return Err(wrong(Some("max"), "`max` is less than `min`", "swap them"));
-        }
-        let (from, to) = (family.cdf(min), if max.is_finite() { family.cdf(max) } else { 1.0 });
-        // below the least value nothing is cut off
-        let from = if min == 0.0 && family.cdf(0.0) <= 0.0 { 0.0 } else { from };
-        if to - from < LEAST_SHARE {
-            let what = "the bounds leave nothing of the distribution";
-            return Err(wrong(Some("max"), what, "widen them, or use `fixed` or `uniform`"));
-        }
-        Ok(Self { shape: Shape::Truncated { family, from, to, min, max } })
-    }
-
-    fn mixture(parts: Vec<(f64, Self)>) -> Result<Self, BuildError> {
-        let sum: f64 = parts.iter().map(|(share, _)| share).sum();
-        if parts.is_empty() || (sum - 1.0).abs() > 1e-6 {
-            let what = format!("the shares of a mixture add up to {}%, not 100%", (sum * 1e8).round() / 1e6);
-            return Err(wrong(Some("parts"), &what, "change one of them"));
-        }
-        let mut before = 0.0;
-        let mut cumulated: Vec<_> = parts
-            .into_iter()
-            .map(|(share, part)| {
-                before += share;
-                (before, part)
-            })
-            .collect();
-        if let Some(last) = cumulated.last_mut() {
-            last.0 = 1.0;
-        }
-        Ok(Self { shape: Shape::Mixture(cumulated) })
-    }
-}
-
-fn family(kind: &str, given: &mut Given<'_>) -> Result<Family, BuildError> {
-    Ok(match kind {
-        "uniform" => {
-            let (min, max) = (given.time(&["min", "lower"])?, given.time(&["max", "upper"])?);
-            if max < min {
-                return Err(wrong(Some("max"), "`max` is less than `min`", "swap them"));
+fn family(kind: &str, given: &Given<'_>) -> Result<Family, BuildError> {
+    match kind {
+        "normal" => Ok(Family::Normal { mean: given.time("mean")?, sd: given.positive_time("sd")? }),
+        "lognormal" => {
+            let median = given.positive_time("median")?;
+            if !given.has("p99") {
+                let what = "a `lognormal` distribution needs `p99` or `sigma`";
+                return Err(BuildError::new(None, what, "add `p99`, the time that 99% of draws stay below"));
             }
-            // WireMock's bounds are inclusive and may be equal
-            Family::Uniform { min, max: if max > min { max } else { min + 1.0 } }
+            // the 99th percentile is z(0.99) sigmas from the median, in logarithms
+            Ok(Family::LogNormal { median, sigma: logarithm(given, "median", median)? / normal::quantile(0.99) })
         }
-        "normal" => Family::Normal { mean: given.time(&["mean"])?, sd: given.positive(&["sd"])? },
-        "lognormal" => log_normal(given)?,
-        "exponential" => Family::Exponential { mean: given.positive(&["mean"])? },
+        "exponential" => Ok(Family::Exponential { mean: given.positive_time("mean")? }),
         "gamma" => {
-            let (mean, cv) = (given.positive(&["mean"])?, given.number("cv")?);
-            Family::Gamma { shape: 1.0 / (cv * cv), scale: mean * cv * cv }
+            let (mean, cv) = (given.positive_time("mean")?, given.number("cv", 0.01, 100.0)?);
+            Ok(Family::Gamma { shape: 1.0 / (cv * cv), scale: mean * cv * cv })
         }
-        "weibull" => Family::Weibull { scale: given.positive(&["scale"])?, shape: given.number("shape")? },
+        "weibull" => {
+            let (scale, shape) = (given.positive_time("scale")?, given.number("shape", 0.01, 100.0)?);
+            Ok(Family::Weibull { scale, shape })
+        }
         "pareto" => {
-            let (min, p99) = (given.positive(&["min"])?, given.positive(&["p99"])?);
-            if p99 <= min {
-                return Err(wrong(Some("p99"), "`p99` is not above `min`", "raise it"));
-            }
-            Family::Pareto { min, alpha: 100f64.ln() / (p99 / min).ln() }
+            let min = given.positive_time("min")?;
+            // one in a hundred is above p99: (min / p99)^alpha = 1/100
+            Ok(Family::Pareto { min, alpha: 100f64.ln() / logarithm(given, "min", min)? })
         }
-        "quantiles" => given.quantiles()?,
-        unknown => {
-            let mend = match crate_nearest(unknown) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("use one of: {}", Distribution::KINDS.join(", ")),
-            };
-            return Err(wrong(None, &format!("`{unknown}` is no distribution"), &mend));
+        "quantiles" => quantiles(given),
+        _ => Err(unknown(kind)),
+    }
+}
+
+/// A log-normal distribution as WireMock gives it, where a sigma of 0 is no spread.
+fn with_sigma(given: &Given<'_>) -> Result<Shape, BuildError> {
+    if given.has("p99") {
+        let what = "`sigma` and `p99` both say how far a log-normal distribution spreads";
+        return Err(BuildError::new(Some("sigma"), what, "remove one of them"));
+    }
+    let median = given.positive_time("median")?;
+    let sigma = given.number("sigma", 0.0, 20.0)?;
+    if sigma < NO_SPREAD {
+        return Ok(Shape::Fixed(median));
+    }
+    Shape::of(Family::LogNormal { median, sigma }).ok_or_else(|| nothing_left(given))
+}
+
+/// The logarithm of `p99` over a lesser parameter.
+fn logarithm(given: &Given<'_>, name: &str, lesser: f64) -> Result<f64, BuildError> {
+    let logarithm = (given.positive_time("p99")? / lesser).ln();
+    if logarithm < NO_SPREAD {
+        let what = format!("`p99` is not above `{}`", given.typed(name));
+        return Err(BuildError::new(Some("p99"), what, "raise it, or use a `fixed` distribution"));
+    }
+    Ok(logarithm)
+}
+
+/// A uniform distribution's bounds are its parameters; WireMock includes both, so that they may be equal.
+fn uniform(given: &Given<'_>) -> Result<Shape, BuildError> {
+    let (min, max) = ordered(given, given.time("min")?, given.time("max")?)?;
+    if min == max {
+        return Ok(Shape::Fixed(min));
+    }
+    // its own bounds again, so that rounding cannot lead over them
+    let (_, shape) = Shape::of(Family::Uniform { min, max })
+        .and_then(|shape| shape.within(min, max))
+        .ok_or_else(|| nothing_left(given))?;
+    Ok(shape)
+}
+
+fn quantiles(given: &Given<'_>) -> Result<Family, BuildError> {
+    let percentiles = given.percentiles()?;
+    if let Some((name, ..)) = percentiles.iter().find(|(_, percent, _)| *percent > 100.0) {
+        return Err(BuildError::new(Some(name), format!("`{name}` is no percentile"), "use `p0` to `p100`"));
+    }
+    let named = |point: Point| {
+        let found =
+            percentiles.iter().find(|(_, percent, value)| percent / 100.0 == point.share && *value == point.value);
+        found.map_or("p100", |(name, ..)| *name)
+    };
+    let points =
+        percentiles.iter().map(|(_, percent, value)| Point { share: percent / 100.0, value: *value }).collect();
+    Quantiles::new(points).map(Family::Quantiles).map_err(|fault| match fault {
+        Fault::NoEnd(name) => given.missing(name),
+        Fault::Twice(point) => {
+            let name = named(point);
+            BuildError::new(Some(name), format!("`{name}` is given twice"), "remove one of them")
+        }
+        Fault::Falls(lower, upper) => {
+            let what = format!("`{}` is less than `{}`", named(upper), named(lower));
+            BuildError::new(Some(named(upper)), what, "give times that rise from `p0` to `p100`")
         }
     })
 }
 
-/// From the median and either sigma or, as people have it, the 99th percentile.
-fn log_normal(given: &mut Given<'_>) -> Result<Family, BuildError> {
-    let median = given.positive(&["median"])?;
-    if given.has("sigma") {
-        if given.has("p99") {
-            return Err(wrong(Some("sigma"), "`sigma` and `p99` say the same", "remove one of them"));
-        }
-        let sigma = given.number("sigma")?;
-        return Ok(Family::LogNormal { median, sigma });
+fn mixture(given: &Given<'_>) -> Result<Shape, BuildError> {
+    let wrong = |what: &str, mend: &str| BuildError::new(Some("parts"), what, mend);
+    let none = || wrong("a mixture has no parts", "list a share and a distribution for each part");
+    let parts = given.parts()?;
+    if parts.is_empty() {
+        return Err(none());
     }
-    let p99 = given.positive(&["p99"])?;
-    if p99 <= median {
-        return Err(wrong(Some("p99"), "`p99` is not above `median`", "raise it, or use `fixed`"));
+    if let Some((share, _)) = parts.iter().find(|(share, _)| !(0.0..=1.0).contains(share)) {
+        return Err(wrong(&format!("the share of a part is {}", percentage(*share)), "use shares from 0% to 100%"));
     }
-    Ok(Family::LogNormal { median, sigma: (p99 / median).ln() / normal::quantile(0.99) })
+    let sum: f64 = parts.iter().map(|(share, _)| share).sum();
+    if (sum - 1.0).abs() > SHARES_MAY_MISS {
+        let what = format!("the shares of a mixture add up to {}, not 100%", percentage(sum));
+        return Err(wrong(&what, "change them so that they do"));
+    }
+    let drawn = parts.iter().filter(|(share, _)| *share > 0.0);
+    Shape::mixture(drawn.map(|(share, part)| (*share, part.shape.clone())).collect()).ok_or_else(none)
 }
 
-fn crate_nearest(unknown: &str) -> Option<&'static str> {
-    Distribution::KINDS
-        .iter()
-        .map(|kind| (strsim::jaro_winkler(unknown, kind), *kind))
-        .filter(|(likeness, _)| *likeness > 0.84)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, kind)| kind)
+fn ordered(given: &Given<'_>, min: f64, max: f64) -> Result<(f64, f64), BuildError> {
+    if min <= max {
+        return Ok((min, max));
+    }
+    let (lower, upper) = (given.typed("min"), given.typed("max"));
+    Err(BuildError::new(Some(upper), format!("`{upper}` is less than `{lower}`"), "swap them"))
 }
 
-/// The parameters that were given, and which of them were asked for.
-struct Given<'a> {
-    kind: &'a str,
-    params: &'a [Param<'a>],
-    used: Vec<&'a str>,
+fn nothing_left(given: &Given<'_>) -> BuildError {
+    let bound = if given.has("max") { "max" } else { "min" };
+    let what = "the bounds leave (almost) nothing of the distribution";
+    BuildError::new(Some(given.typed(bound)), what, "widen them, or use a `fixed` or `uniform` distribution")
 }
 
-impl<'a> Given<'a> {
-    fn has(&self, name: &str) -> bool {
-        self.params.iter().any(|param| param.name == name)
-    }
-
-    fn find(&mut self, names: &[&str]) -> Option<&'a Param<'a>> {
-        let param = self.params.iter().find(|param| names.contains(&param.name))?;
-        self.used.push(param.name);
-        Some(param)
-    }
-
-    fn optional(&mut self, names: &[&str]) -> Result<Option<f64>, BuildError> {
-        let Some(param) = self.find(names) else { return Ok(None) };
-        match param.value {
-            ParamValue::Time(nanos) if nanos.is_finite() && nanos >= 0.0 => Ok(Some(nanos)),
-            ParamValue::Time(_) => {
-                Err(wrong(Some(param.name), &format!("`{}` is negative", param.name), "use a time from 0 up"))
-            }
-            _ => Err(wrong(Some(param.name), &format!("`{}` is a time", param.name), "give it as a time")),
-        }
-    }
-
-    fn time(&mut self, names: &[&str]) -> Result<f64, BuildError> {
-        self.optional(names)?.ok_or_else(|| {
-            let what = format!("a `{}` distribution needs `{}`", self.kind, names[0]);
-            wrong(None, &what, &format!("add `{}`", names[0]))
-        })
-    }
-
-    fn positive(&mut self, names: &[&str]) -> Result<f64, BuildError> {
-        let time = self.time(names)?;
-        if time > 0.0 {
-            Ok(time)
-        } else {
-            Err(wrong(Some(names[0]), &format!("`{}` is zero", names[0]), "use a time above 0"))
-        }
-    }
-
-    fn number(&mut self, name: &'static str) -> Result<f64, BuildError> {
-        let Some(param) = self.find(&[name]) else {
-            return Err(wrong(
-                None,
-                &format!("a `{}` distribution needs `{name}`", self.kind),
-                &format!("add `{name}`"),
-            ));
-        };
-        match param.value {
-            // the limits keep powers and exponentials within what a float can hold
-            ParamValue::Number(number) if (1e-3..=1e3).contains(&number) => Ok(number),
-            ParamValue::Number(number) => {
-                Err(wrong(Some(name), &format!("`{name}` is {number}"), "use a number between 0.001 and 1000"))
-            }
-            _ => Err(wrong(Some(name), &format!("`{name}` is a plain number"), "give it without a unit")),
-        }
-    }
-
-    fn parts(&mut self) -> Result<Vec<(f64, Distribution)>, BuildError> {
-        match self.find(&["parts"]).map(|param| &param.value) {
-            Some(ParamValue::Parts(parts)) => Ok(parts.clone()),
-            _ => Err(wrong(Some("parts"), "a mixture needs parts", "list a share and a distribution each")),
-        }
-    }
-
-    fn quantiles(&mut self) -> Result<Family, BuildError> {
-        let mut points = Vec::new();
-        for param in self.params {
-            let Some(percent) = param.name.strip_prefix('p').and_then(|digits| digits.parse::<f64>().ok()) else {
-                continue;
-            };
-            if !(0.0..=100.0).contains(&percent) {
-                return Err(wrong(Some(param.name), &format!("`{}` is no percentile", param.name), "use p0 to p100"));
-            }
-            points.push((percent / 100.0, self.time(&[param.name])?));
-        }
-        Quantiles::new(points)
-            .map(Family::Quantiles)
-            .map_err(|what| wrong(None, &what, "give rising times from p0 to p100"))
-    }
-
-    /// Every parameter must have been asked for.
-    fn finish(self) -> Result<(), BuildError> {
-        match self.params.iter().find(|param| !self.used.contains(&param.name)) {
-            None => Ok(()),
-            Some(param) => {
-                let what = format!("a `{}` distribution has no `{}`", self.kind, param.name);
-                Err(wrong(Some(param.name), &what, "remove it; docs/STUBS.md lists what each takes"))
-            }
-        }
-    }
+fn unknown(kind: &str) -> BuildError {
+    let mend = match nearest(kind, Distribution::KINDS) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("use one of {}", listed(Distribution::KINDS)),
+    };
+    BuildError::new(None, format!("`{kind}` is no distribution"), mend)
 }
 
-fn wrong(param: Option<&str>, what: &str, mend: &str) -> BuildError {
-    BuildError { param: param.map(str::to_owned), what: what.to_owned(), mend: mend.to_owned() }
+fn percentage(share: f64) -> String {
+    format!("{}%", (share * 1e8).round() / 1e6)
 }
+
+/// What each kind takes beside `min` and `max`.
+const PARAMETERS: [(&str, &[&str]); 10] = [
+    ("fixed", &["value"]),
+    ("uniform", &[]),
+    ("normal", &["mean", "sd"]),
+    ("lognormal", &["median", "p99", "sigma"]),
+    ("exponential", &["mean"]),
+    ("gamma", &["mean", "cv"]),
+    ("weibull", &["scale", "shape"]),
+    ("pareto", &["p99"]),
+    ("mixture", &["parts"]),
+    ("quantiles", &["p0", "p100"]),
+];
+
+/// A spread, in logarithms, that no clock can tell from none.
+const NO_SPREAD: f64 = 1e-9;
+
+/// Room for rounding in shares that people or a fit wrote down.
+const SHARES_MAY_MISS: f64 = 1e-6;

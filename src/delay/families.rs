@@ -1,16 +1,17 @@
-//! The families: each by its distribution function and the inverse of that. All in nanoseconds.
+//! The families: each by its distribution function, the inverse of that, and its mean between two bounds.
 
-use super::bisect;
-use super::normal;
+use std::f64::consts::PI;
+
 use super::quantiles::Quantiles;
+use super::{gamma, normal};
 
-/// A family with its parameters, unbounded.
+/// A family with its parameters, without bounds. Values are nanoseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Family {
     Exponential {
         mean: f64,
     },
-    /// Of shape `1 / cv²` and scale `mean · cv²`.
+    /// Its mean is the product of the two.
     Gamma {
         shape: f64,
         scale: f64,
@@ -40,7 +41,7 @@ pub(super) enum Family {
 }
 
 impl Family {
-    /// The share at or below `x`.
+    /// The probability of a value at or below `x`.
     pub(super) fn cdf(&self, x: f64) -> f64 {
         match self {
             Self::Quantiles(table) => table.cdf(x),
@@ -49,11 +50,19 @@ impl Family {
             _ if x <= 0.0 => 0.0,
             _ if x == f64::INFINITY => 1.0,
             Self::Exponential { mean } => -(-x / mean).exp_m1(),
-            Self::Gamma { shape, scale } => normal::gamma_p(*shape, x / scale),
+            Self::Gamma { shape, scale } => gamma::cdf(*shape, x / scale),
             Self::LogNormal { median, sigma } => normal::cdf((x / median).ln() / sigma),
             Self::Pareto { min, .. } if x <= *min => 0.0,
-            Self::Pareto { min, alpha } => 1.0 - (min / x).powf(*alpha),
+            Self::Pareto { min, alpha } => -(alpha * (min / x).ln()).exp_m1(),
             Self::Weibull { scale, shape } => -(-(x / scale).powf(*shape)).exp_m1(),
+        }
+    }
+
+    /// The probability of a value below `x`: less than [`Family::cdf`] where a step is.
+    pub(super) fn below(&self, x: f64) -> f64 {
+        match self {
+            Self::Quantiles(table) => table.below(x),
+            _ => self.cdf(x),
         }
     }
 
@@ -61,28 +70,55 @@ impl Family {
     pub(super) fn quantile(&self, p: f64) -> f64 {
         match self {
             Self::Exponential { mean } => -mean * (-p).ln_1p(),
-            Self::Gamma { shape, scale } => gamma_quantile(*shape, p) * scale,
+            Self::Gamma { shape, scale } => gamma::quantile(*shape, p) * scale,
             Self::LogNormal { median, sigma } => median * (sigma * normal::quantile(p)).exp(),
             Self::Normal { mean, sd } => mean + sd * normal::quantile(p),
-            Self::Pareto { min, alpha } => min * (1.0 - p).powf(-1.0 / alpha),
+            Self::Pareto { min, alpha } => min * (-(-p).ln_1p() / alpha).exp(),
             Self::Quantiles(table) => table.quantile(p),
             Self::Uniform { min, max } => min + p * (max - min),
             Self::Weibull { scale, shape } => scale * (-(-p).ln_1p()).powf(1.0 / shape),
         }
     }
-}
 
-/// The inverse of P(shape, x), by bisection from Wilson and Hilferty's bounds: slow, and right for every shape.
-fn gamma_quantile(shape: f64, p: f64) -> f64 {
-    if p <= 0.0 {
-        return 0.0;
+    /// The mean of the values between two bounds, times the probability of lying there, which is between `from` and `to`.
+    /// It may be infinite. By the antiderivative of x times the density, which for each family is its own function of other
+    /// parameters (Johnson, Kotz and Balakrishnan, *Continuous Univariate Distributions*, 1994).
+    pub(super) fn sum_within(&self, (min, max): (f64, f64), (from, to): (f64, f64)) -> f64 {
+        match self {
+            Self::Quantiles(table) => table.sum_between(from, to),
+            Self::Uniform { .. } => (to - from) * self.quantile(f64::midpoint(from, to)),
+            _ => self.sum_to(max) - self.sum_to(min),
+        }
     }
-    if p >= 1.0 {
-        return f64::INFINITY;
+
+    /// The sum from the family's least value to `x`, but for a constant that is the same for every `x`.
+    fn sum_to(&self, x: f64) -> f64 {
+        match self {
+            Self::Quantiles(_) | Self::Uniform { .. } => 0.0,
+            Self::Normal { mean, sd } => {
+                let z = (x - mean) / sd;
+                mean * normal::cdf(z) - sd * (-z * z / 2.0).exp() / (2.0 * PI).sqrt()
+            }
+            _ if x <= 0.0 => 0.0,
+            Self::Exponential { mean } => mean * gamma::cdf(2.0, x / mean),
+            Self::Gamma { shape, scale } => shape * scale * gamma::cdf(shape + 1.0, x / scale),
+            Self::LogNormal { median, sigma } => {
+                median * (sigma * sigma / 2.0).exp() * normal::cdf((x / median).ln() / sigma - sigma)
+            }
+            Self::Pareto { min, .. } if x <= *min => 0.0,
+            Self::Pareto { min, alpha } => {
+                let (excess, way) = (alpha - 1.0, (x / min).ln());
+                if way.is_infinite() {
+                    return if excess > 0.0 { alpha * min / excess } else { f64::INFINITY };
+                }
+                // the limit at alpha = 1 is the logarithm itself
+                let part = if excess == 0.0 { way } else { -(-excess * way).exp_m1() / excess };
+                alpha * min * part
+            }
+            Self::Weibull { scale, shape } => {
+                let order = 1.0 + 1.0 / shape;
+                scale * gamma::ln_gamma(order).exp() * gamma::cdf(order, (x / scale).powf(*shape))
+            }
+        }
     }
-    let mut high = shape.max(1.0);
-    while normal::gamma_p(shape, high) < p {
-        high *= 2.0;
-    }
-    bisect(0.0, high, |x| normal::gamma_p(shape, x) >= p)
 }

@@ -3,10 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Names of units and how many nanoseconds they are.
-const TIMES: [(&str, f64); 7] =
-    [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)];
-
 /// Why a text is no quantity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitError {
@@ -24,84 +20,225 @@ impl fmt::Display for UnitError {
 
 impl std::error::Error for UnitError {}
 
-/// Reads a duration: `250us`, `3.2ms`, `1s`, `5m`, `2h`. Zero needs no unit.
+/// Reads a duration: `250us`, `3.2ms`, `1s`, `5m`, `2h`, rounded to whole nanoseconds. Zero needs no unit.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
-    let (number, unit) = split(text)?;
+    let (number, unit) = split(text, "3.2ms")?;
     if unit.is_empty() {
-        if number == 0.0 {
+        if number.bytes().all(|byte| matches!(byte, b'0' | b'.')) {
             return Ok(Duration::ZERO);
         }
-        return Err(error(format!("`{text}` has no unit"), format!("write `{text}ms` or `{text}s`")));
+        return Err(error(format!("`{number}` has no unit"), format!("write `{number}ms` or `{number}s`")));
     }
-    let Some((_, nanos)) = TIMES.iter().find(|(name, _)| *name == unit) else {
-        return Err(error(format!("`{unit}` is no unit of time"), "use ns, us, ms, s, m or h".to_owned()));
+    let Some((_, size)) = TIMES.iter().find(|(name, _)| *name == unit) else {
+        return Err(error(format!("`{unit}` is no unit of time"), "use ns, us, ms, s, m or h"));
     };
-    let nanos = number * nanos;
-    // 2^63 ns are 292 years: longer than anyone waits, and short enough to add up
-    if nanos >= 9.2e18 {
-        return Err(error(format!("`{text}` is too long"), "use a shorter time".to_owned()));
-    }
-    Ok(Duration::from_nanos(nanos.round() as u64))
+    nanoseconds(number, *size)
+        .map(Duration::from_nanos)
+        .ok_or_else(|| error(format!("`{}` is longer than 292 years", text.trim()), "use a shorter time"))
 }
 
 /// Reads a share: `0.4%` is 0.004.
 pub fn parse_share(text: &str) -> Result<f64, UnitError> {
-    let (number, unit) = split(text)?;
+    let (number, unit) = split(text, "0.4%")?;
+    if unit.is_empty() {
+        return Err(error(format!("`{number}` has no unit"), format!("write it as a percentage, such as `{number}%`")));
+    }
     if unit != "%" {
-        return Err(error(format!("`{text}` is no share"), "write a percentage such as `0.4%`".to_owned()));
+        return Err(error(format!("`{}` is no share", text.trim()), "write a percentage such as `0.4%`"));
     }
-    if number > 100.0 {
-        return Err(error(format!("`{text}` is more than all"), "use at most `100%`".to_owned()));
+    match number.parse::<f64>() {
+        Ok(percent) if percent <= 100.0 => Ok(percent / 100.0),
+        _ => Err(error(format!("`{}` is more than the whole", text.trim()), "use at most `100%`")),
     }
-    Ok(number / 100.0)
 }
 
-/// Writes a duration in the largest unit that makes it at least 1, with up to four digits after the point.
-pub fn duration(time: Duration) -> String {
-    let nanos = time.as_nanos() as f64;
-    let (unit, size) = match nanos {
-        n if n < 1e3 => ("ns", 1.0),
-        n if n < 1e6 => ("us", 1e3),
-        n if n < 1e9 => ("ms", 1e6),
-        _ => ("s", 1e9),
+/// Reads a rate, in bytes per second: `20MB/s`, `512KiB/s`. It is above 0.
+pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
+    let (number, unit) = split(text, "20MB/s")?;
+    let Some((_, size)) = RATES.iter().find(|(name, _)| *name == unit) else {
+        let what =
+            if unit.is_empty() { format!("`{number}` has no unit") } else { format!("`{unit}` is no unit of rate") };
+        return Err(error(what, "use B/s, kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s"));
     };
-    let number = format!("{:.4}", nanos / size);
-    format!("{}{unit}", number.trim_end_matches('0').trim_end_matches('.'))
-}
-
-/// A number that is not negative, and what follows it.
-fn split(text: &str) -> Result<(f64, &str), UnitError> {
-    let text = text.trim();
-    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
-    match text[..end].parse::<f64>() {
-        Ok(number) => Ok((number, text[end..].trim())),
-        Err(_) => Err(error(format!("`{text}` does not begin with a number"), "write one such as `3.2ms`".to_owned())),
+    match number.parse::<f64>() {
+        Ok(count) if count > 0.0 && count * size <= FASTEST => Ok(count * size),
+        Ok(0.0) => Err(error(format!("`{}` never gets anywhere", text.trim()), "use a rate above 0")),
+        _ => Err(error(format!("`{}` is faster than can be told apart", text.trim()), "leave the rate out")),
     }
 }
 
-fn error(what: String, mend: String) -> UnitError {
-    UnitError { what, mend }
+/// Writes a duration in the largest unit up to seconds that makes it at least 1, to the nanosecond: `250us`, `3.2ms`, `1s`.
+pub fn duration(time: Duration) -> String {
+    let nanos = time.as_nanos();
+    let (unit, size) = match nanos {
+        0..1_000 => ("ns", 1),
+        1_000..1_000_000 => ("us", 1_000),
+        1_000_000..1_000_000_000 => ("ms", 1_000_000),
+        _ => ("s", 1_000_000_000),
+    };
+    let (whole, rest) = (nanos / size, nanos % size);
+    if rest == 0 {
+        return format!("{whole}{unit}");
+    }
+    // as many digits as the unit has zeros
+    let width = size.ilog10() as usize;
+    let digits = format!("{rest:0width$}");
+    format!("{whole}.{}{unit}", digits.trim_end_matches('0'))
 }
+
+/// Writes a share as a percentage, to a millionth of a percent: `0.4%`.
+pub fn share(share: f64) -> String {
+    let number = format!("{:.6}", share * 100.0);
+    format!("{}%", number.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// The digits of a number that is not negative, and what follows them.
+fn split<'t>(text: &'t str, example: &str) -> Result<(&'t str, &'t str), UnitError> {
+    let text = text.trim();
+    if text.starts_with('-') {
+        return Err(error(format!("`{text}` is negative"), format!("write a number from 0 up, such as `{example}`")));
+    }
+    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = (&text[..end], text[end..].trim());
+    if number.is_empty() {
+        let what = format!("`{text}` does not begin with a number");
+        return Err(error(what, format!("write one, such as `{example}`")));
+    }
+    if number.parse::<f64>().is_err() {
+        return Err(error(format!("`{number}` is no number"), format!("write one, such as `{example}`")));
+    }
+    Ok((number, unit))
+}
+
+/// A decimal number of a unit, in whole nanoseconds, without the rounding of floats; `None` from 2^63 on.
+fn nanoseconds(number: &str, size: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()? };
+    // beyond these digits lies less than a nanosecond of an hour
+    let fraction = &fraction[..fraction.len().min(18)];
+    let parts = if fraction.is_empty() { 0 } else { fraction.parse::<u64>().ok()? };
+    let of = 10u128.pow(fraction.len() as u32);
+    let rounded = (u128::from(parts) * u128::from(size) + of / 2) / of;
+    let nanos = u128::from(whole) * u128::from(size) + rounded;
+    i64::try_from(nanos).ok()?.try_into().ok()
+}
+
+fn error(what: String, mend: impl Into<String>) -> UnitError {
+    UnitError { what, mend: mend.into() }
+}
+
+/// Names of units and how many nanoseconds they are; the two µ are the micro sign and the Greek letter.
+const TIMES: [(&str, u64); 8] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("\u{b5}s", 1_000),
+    ("\u{3bc}s", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
+
+/// Names of units and how many bytes per second they are.
+const RATES: [(&str, f64); 7] = [
+    ("B/s", 1.0),
+    ("kB/s", 1e3),
+    ("MB/s", 1e6),
+    ("GB/s", 1e9),
+    ("KiB/s", 1_024.0),
+    ("MiB/s", 1_048_576.0),
+    ("GiB/s", 1_073_741_824.0),
+];
+
+/// A petabyte per second takes a nanosecond for a megabyte.
+const FASTEST: f64 = 1e15;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn quantities_are_read_and_written() {
-        for (text, nanos) in
-            [("250us", 250_000), ("3.2ms", 3_200_000), ("1s", 1_000_000_000), ("90ns", 90), ("1.5s", 1_500_000_000)]
-        {
+    fn durations_are_read_and_written() {
+        for (text, nanos) in [
+            ("250us", 250_000),
+            ("3.2ms", 3_200_000),
+            ("1s", 1_000_000_000),
+            ("90ns", 90),
+            ("0ns", 0),
+            ("1.5s", 1_500_000_000),
+            ("1.000000001s", 1_000_000_001),
+            ("123.456789ms", 123_456_789),
+            ("7200s", 7_200_000_000_000),
+        ] {
             let time = parse_duration(text).expect("valid");
             assert_eq!(time.as_nanos(), nanos);
             assert_eq!(duration(time), text);
         }
-        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
-        assert_eq!(parse_share("0.4%"), Ok(0.004));
-        for wrong in ["10", "", "ms", "-1s", "1 fortnight", "1e3ms", "99999999999h"] {
-            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        for (text, same) in [
+            ("2m", "120s"),
+            ("1.5h", "5400s"),
+            (" 3 ms ", "3ms"),
+            (".5s", "500ms"),
+            ("5.s", "5s"),
+            ("0", "0ns"),
+            ("0.0", "0ns"),
+            ("7\u{b5}s", "7us"),
+            ("7\u{3bc}s", "7us"),
+            ("0.6ns", "1ns"),
+            ("0.123456789012345678999s", "123.456789ms"),
+        ] {
+            assert_eq!(parse_duration(text).map(duration).as_deref(), Ok(same));
         }
-        assert!(parse_share("0.4").is_err() && parse_share("101%").is_err());
+    }
+
+    #[test]
+    fn wrong_durations_say_how_to_mend_them() {
+        for (wrong, what) in [
+            ("10", "`10` has no unit; write `10ms` or `10s`"),
+            ("", "`` does not begin with a number; write one, such as `3.2ms`"),
+            ("ms", "`ms` does not begin with a number; write one, such as `3.2ms`"),
+            ("-1s", "`-1s` is negative; write a number from 0 up, such as `3.2ms`"),
+            ("1.2.3s", "`1.2.3` is no number; write one, such as `3.2ms`"),
+            (".", "`.` is no number; write one, such as `3.2ms`"),
+            ("1 fortnight", "`fortnight` is no unit of time; use ns, us, ms, s, m or h"),
+            ("1e3ms", "`e3ms` is no unit of time; use ns, us, ms, s, m or h"),
+            ("99999999999h", "`99999999999h` is longer than 292 years; use a shorter time"),
+            ("99999999999999999999999ns", "`99999999999999999999999ns` is longer than 292 years; use a shorter time"),
+        ] {
+            assert_eq!(parse_duration(wrong).map_err(|error| error.to_string()), Err(what.to_owned()));
+        }
+    }
+
+    #[test]
+    fn shares_and_rates_are_read() {
+        assert_eq!(parse_share("0.4%"), Ok(0.004));
+        assert_eq!(parse_share("100 %"), Ok(1.0));
+        for wrong in ["0.4", "101%", "-1%", "4ms", "%", "1e400%"] {
+            assert!(parse_share(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_rate("20MB/s"), Ok(2e7));
+        assert_eq!(parse_rate("1.5 KiB/s"), Ok(1536.0));
+        for wrong in ["20", "20MB", "0B/s", "20ms", "fast", "9999999GB/s"] {
+            assert!(parse_rate(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(nanos in 0..=i64::MAX as u64, millionths in 0u32..=100_000_000) {
+            let time = Duration::from_nanos(nanos);
+            prop_assert_eq!(parse_duration(&duration(time)), Ok(time));
+            let text = share(f64::from(millionths) / 1e8);
+            prop_assert_eq!(share(parse_share(&text).expect("valid")), text);
+        }
+
+        #[test]
+        fn no_text_panics(text in ".*", number in "[0-9.]{0,30}", unit in "(ns|s|h|%|MB/s)?") {
+            for text in [text, format!("{number}{unit}")] {
+                let _ = (parse_duration(&text), parse_share(&text), parse_rate(&text));
+            }
+        }
     }
 }

@@ -8,10 +8,6 @@ use std::convert::Infallible;
 
 use rand::TryRng;
 
-const MULTIPLIERS: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
-const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
-const ROUNDS: usize = 10;
-
 /// Where all draws of a server begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draws {
@@ -33,7 +29,8 @@ impl Draws {
         Self { seed }
     }
 
-    /// The random numbers of an operation's `ordinal`-th call.
+    /// The random numbers of an operation's `ordinal`-th call, the same for every caller. Of the ordinal the lower 48 bits
+    /// count: at a million calls a second they last nine years.
     pub fn at(&self, operation: u64, ordinal: u64) -> Stream {
         let low = |number: u64| number as u32;
         Stream {
@@ -93,6 +90,12 @@ fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
+/// The constants of the paper's section 4.3: odd multipliers that were searched for, and the fractions of the golden
+/// ratio and of √3 that the key grows by.
+const MULTIPLIERS: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
+const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
+const ROUNDS: usize = 10;
+
 #[cfg(test)]
 mod tests {
     use rand::RngExt as _;
@@ -113,6 +116,35 @@ mod tests {
         ] {
             assert_eq!(philox(counter, key), expected);
         }
+    }
+
+    /// The layout of key and counter is part of the interface too.
+    #[test]
+    fn the_counter_is_operation_ordinal_and_block() {
+        let mut stream = Draws::new(0x0123_4567_89ab_cdef).at(0x1111_2222_3333_4444, 0xffff_5555_6666_7777);
+        for block in 0..3 {
+            let counter = [0x5555_0000 + block, 0x6666_7777, 0x3333_4444, 0x1111_2222];
+            let words: [u32; 4] = std::array::from_fn(|_| stream.random());
+            assert_eq!(words, philox(counter, [0x89ab_cdef, 0x0123_4567]));
+        }
+        let mut last = Draws::new(1).at(2, 3);
+        last.counter[0] |= 0xffff;
+        let _: [u32; 8] = std::array::from_fn(|_| last.random());
+        assert_eq!(last.counter, [1, 3, 2, 0]);
+    }
+
+    #[test]
+    fn bytes_and_long_words_are_the_same_numbers() {
+        let stream = Draws::new(1).at(2, 3);
+        let words: [u32; 5] = {
+            let mut stream = stream.clone();
+            std::array::from_fn(|_| stream.random())
+        };
+        assert_eq!(stream.clone().random::<u64>(), u64::from(words[1]) << 32 | u64::from(words[0]));
+        let mut bytes = [0; 18];
+        stream.clone().fill(&mut bytes);
+        assert_eq!(bytes[..16], words[..4].iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>());
+        assert_eq!(bytes[16..], words[4].to_le_bytes()[..2]);
     }
 
     #[test]

@@ -152,6 +152,8 @@ fn wrong_usage_exits_64_and_says_what_is_right() {
     for (args, expected) in [
         (&["serve", "--listen", "8080"][..], "127.0.0.1:8080"),
         (&["serve", "--grace", "10"], "unit"),
+        (&["serve", "--max-head", "100"], "8192"),
+        (&["serve", "--log", "=x="], "--log"),
         (&["serve", "/nowhere/at/all"], "mappings/"),
         (&["serve", "--lisen", "x"], "--listen"),
         (&["serev"], "serve"),
@@ -161,6 +163,29 @@ fn wrong_usage_exits_64_and_says_what_is_right() {
         assert_eq!(output.status.code(), Some(64), "{args:?}");
         assert!(text(&output.stderr).contains(expected), "{args:?}: {}", text(&output.stderr));
     }
+}
+
+#[test]
+fn logs_are_quiet_unless_asked_for_and_json_if_wanted() {
+    let root = folder(&[("mappings/s.json", r#"{"request": {"url": "/a"}}"#)]);
+    let logged = |args: &[&str]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_standin"))
+            .args(["serve", root.path().to_str().expect("UTF-8"), "--listen", "127.0.0.1:0"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+        let _ = Command::new("kill").arg(child.id().to_string()).status();
+        text(&child.wait_with_output().expect("it ends").stderr)
+    };
+    assert_eq!(logged(&[]), "");
+    assert!(logged(&["--log", "info"]).contains("listening"));
+    let json = logged(&["--log", "info", "--log-format", "json"]);
+    let line: serde_json::Value = serde_json::from_str(json.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(line["fields"]["message"], "listening");
 }
 
 #[test]

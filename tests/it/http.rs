@@ -84,6 +84,7 @@ fn limits_have_clear_answers() {
     let mock = Mock::configured(&[("mappings/s.json", STUBS)], |config| {
         config.limits.body = 1000;
         config.limits.read = Duration::from_millis(300);
+        config.limits.headers = 400;
     });
     let too_long = mock.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n");
     assert_eq!((too_long.status, too_long.header("connection")), (413, Some("close")));
@@ -97,6 +98,8 @@ fn limits_have_clear_answers() {
     assert_eq!(mock.send(&head).status, 431);
     let many: String = (0..300).map(|_| "X-Many: v\r\n").collect();
     assert_eq!(mock.send(&format!("GET /a HTTP/1.1\r\nHost: x\r\n{many}\r\n")).status, 200, "300 headers are no harm");
+    let too_many = many.repeat(2);
+    assert_eq!(mock.send(&format!("GET /a HTTP/1.1\r\nHost: x\r\n{too_many}\r\n")).status, 431);
     assert_eq!(mock.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf").status, 408);
     assert_eq!(mock.send("GET /a HTTP/1.1\r\nHost:").status, 408);
     assert_eq!(mock.send("GET /a HTTP/9.9\r\nHost: x\r\n\r\n").status / 100, 4);
@@ -122,6 +125,52 @@ fn a_connection_too_many_is_told_so() {
     while mock.get("/a").status != 200 {
         assert!(Instant::now() < deadline, "places are not given back");
     }
+}
+
+#[test]
+fn a_gzip_body_is_unpacked_within_bounds() {
+    let zipped = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let stubs = r#"{"mappings": [
+        {"request": {"url": "/z", "bodyPatterns": [{"contains": "zzzz"}]}, "response": {"body": "unpacked"}},
+        {"request": {"url": "/z"}, "response": {"body": "as it came"}, "priority": 9}
+    ]}"#;
+    let mock = Mock::configured(&[("mappings/s.json", stubs)], |config| config.limits.body = 10_000);
+    for (length, expected) in [(10_000, "unpacked"), (10_001, "as it came")] {
+        let body = zipped(&"z".repeat(length));
+        let mut client = Client::connect(mock.address);
+        client.write(format!("POST /z HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes());
+        client.write(&body);
+        assert_eq!(client.answer().text(), expected, "{length}");
+    }
+}
+
+#[test]
+fn connections_are_spread_evenly_over_the_workers() {
+    let mock = Mock::configured(&[("mappings/s.json", STUBS)], |config| config.workers = 3);
+    let held: Vec<Client> = (0..9)
+        .map(|_| {
+            let mut client = Client::connect(mock.address);
+            client.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+            client.answer();
+            client
+        })
+        .collect();
+    let metrics = mock.get("/__admin/metrics");
+    let open: Vec<u32> = (0..3)
+        .map(|worker| {
+            let label = format!("standin_connections_open{{worker=\"{worker}\"}} ");
+            let line = metrics.text().lines().find_map(|line| line.strip_prefix(&label)).expect("a line a worker");
+            line.parse().expect("a number")
+        })
+        .collect();
+    // nine that are held, and the one that asks
+    assert_eq!(open.iter().sum::<u32>(), 10);
+    assert!(open.iter().all(|count| (3..=4).contains(count)), "{open:?}");
+    drop(held);
 }
 
 #[test]

@@ -108,6 +108,22 @@ fn calls_on_one_http2_connection_wait_side_by_side() {
 }
 
 #[test]
+fn no_more_calls_share_a_connection_than_may() {
+    let mock = Mock::configured(&[("mappings/s.json", STUBS)], |config| config.limits.streams = 1);
+    run(async {
+        let mut client = http2(TcpStream::connect(mock.address).await.expect("it listens")).await;
+        // the client has heard of the limit once it has had an answer
+        client.send_request(request("/hello", "")).await.expect("an answer");
+        let start = Instant::now();
+        let (one, other) =
+            (client.clone().send_request(request("/slow", "")), client.send_request(request("/slow", "")));
+        let (one, other) = tokio::join!(one, other);
+        assert!(one.is_ok() && other.is_ok());
+        assert!(start.elapsed() >= Duration::from_millis(120), "{:?}", start.elapsed());
+    });
+}
+
+#[test]
 fn a_fault_on_http2_ends_its_stream_alone() {
     let mock = Mock::with(STUBS);
     run(async {
