@@ -317,7 +317,7 @@ fn run<T>(mut builder: Builder, future: impl Future<Output = T>) -> T {
 }
 
 /// Which stubs each listener answers with: a named one those of its service, the others all that are left.
-#[allow(clippy::type_complexity)]
+#[allow(clippy::type_complexity)] // three lists that the one caller takes apart at once
 fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Arc<Live>>, Vec<usize>, Vec<Defect>), StartError> {
     let names = || services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
     let mut groups: Vec<(Option<&str>, Vec<Service>)> = Vec::new();
