@@ -48,6 +48,8 @@ impl Future for Answering {
 /// Answers the calls of one worker for one set of stubs.
 #[derive(Clone, Debug)]
 pub(crate) struct Answerer {
+    /// The worker's place among all.
+    pub(crate) worker: usize,
     /// What the planes share.
     pub(crate) live: Arc<Live>,
     /// The worker's timer.
@@ -96,6 +98,7 @@ impl Answerer {
     /// Finds the stub of a call, and answers as it says.
     fn answer_call(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answering {
         let Some((stub, ordinal)) = self.live.take(&call) else {
+            self.live.journal().note(self.worker, &call, None, None);
             return Answering::Later(Box::pin(async move {
                 let reply = self.miss(&call).await;
                 self.send(reply, &call.method).await
@@ -105,6 +108,7 @@ impl Answerer {
             let settings = self.live.settings();
             pace::stub_delay(stub.id, stub.recipe.delays(), &settings.delays, &self.draws, ordinal)
         };
+        self.live.journal().note(self.worker, &call, Some(&stub), delay);
         if delay.is_none() && !stub.recipe.is_slow(&call) {
             let reply = stub.recipe.render(&call);
             return self.answer_at_once(reply, call.method);

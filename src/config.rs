@@ -35,6 +35,8 @@ pub struct Config {
     pub grace: Duration,
     /// Whether an unmatched GET may be answered from `__files`.
     pub serves_files: bool,
+    /// Bytes of the journal of calls; 0 keeps none.
+    pub journal_bytes: usize,
     /// Who may call the admin API.
     pub access: Access,
     /// Whether the admin API may delete mapping files that standin did not write.
@@ -67,6 +69,7 @@ impl Config {
             precision: Precision::Normal,
             grace: Duration::from_secs(10),
             serves_files: true,
+            journal_bytes: 64 << 20,
             access: Access::default(),
             allows_disk_delete: false,
         }

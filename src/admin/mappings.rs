@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Extension, Path, Query};
 use hashbrown::HashSet;
-use http::{Response, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::{Control, empty, json_answer, refusal, store};
+use super::{Answer, Control, Refused, empty, json_answer, refusal, store};
 use crate::live::{Edit, Live};
 use crate::matcher::{Rank, Subject, Tally, TextMatcher};
 use crate::source::{Node, Value};
@@ -18,11 +17,6 @@ use crate::stub::files::Files;
 use crate::stub::format::{self, Mapping, Reader};
 use crate::stub::load::Service;
 use crate::stub::{Origin, Stub};
-
-type Answer = Response<Body>;
-
-/// A refusal, ready to be sent; boxed, as most calls have none.
-type Refused = Box<Answer>;
 
 /// Which part of a list is asked for.
 #[derive(Debug, Deserialize)]
@@ -237,6 +231,7 @@ pub(super) async fn reset(Extension(live): Extension<Arc<Live>>) -> Answer {
     if loaded.failed() {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, &loaded.defects);
     }
+    live.journal().reset();
     empty(StatusCode::OK)
 }
 
@@ -276,17 +271,21 @@ pub(super) async fn remove_by_metadata(
 }
 
 fn by_metadata(live: &Live, body: &str) -> Result<Vec<Arc<Stub>>, Refused> {
-    let mut reader = Reader::of_api(body);
-    let rule: Option<TextMatcher> = reader.parse(body).and_then(|tree| format::text_matcher(&tree, false, &mut reader));
-    let Some(rule) = rule.filter(|_| !reader.failed()) else {
-        return Err(Box::new(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects())));
-    };
+    let rule = rule_of_metadata(body)?;
     let matches = |stub: &Stub| {
         let document = stub.json();
         let metadata = document.get("metadata").filter(|metadata| metadata.as_object().is_none_or(|m| !m.is_empty()));
         metadata.is_some_and(|metadata| rule.matches(Subject::Json(metadata), &Tally::default()))
     };
     Ok(live.catalog().stubs().into_iter().filter(|stub| matches(stub)).cloned().collect())
+}
+
+/// Reads the matcher that is the whole body.
+pub(super) fn rule_of_metadata(body: &str) -> Result<TextMatcher, Refused> {
+    let mut reader = Reader::of_api(body);
+    let rule: Option<TextMatcher> = reader.parse(body).and_then(|tree| format::text_matcher(&tree, false, &mut reader));
+    rule.filter(|_| !reader.failed())
+        .ok_or_else(|| Box::new(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects())))
 }
 
 pub(super) async fn unmatched(Extension(live): Extension<Arc<Live>>) -> Answer {
@@ -317,7 +316,7 @@ fn read(body: &str, live: &Live) -> Result<(Mapping, Reader), Refused> {
     }
 }
 
-fn parse_id(text: &str) -> Result<Uuid, Refused> {
+pub(super) fn parse_id(text: &str) -> Result<Uuid, Refused> {
     text.parse().map_err(|_| {
         let mut reader = Reader::of_api(text);
         reader.coded(10, format!("`{text}` is not a valid UUID"), "take the `id` of a stub from GET /__admin/mappings");

@@ -4,7 +4,15 @@
 //! nothing done here delays a call.
 
 mod access;
+mod docs;
+mod files;
+mod logged;
 mod mappings;
+mod page;
+mod recordings;
+mod requests;
+mod routes;
+mod scenarios;
 mod settings;
 mod store;
 mod system;
@@ -15,9 +23,9 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Extension;
-use axum::routing::{get, post};
+use axum::routing::get;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
@@ -26,6 +34,11 @@ use crate::defect::Defect;
 use crate::live::Access;
 use crate::live::handover::Handover;
 use crate::send::Outgoing;
+
+type Answer = Response<Body>;
+
+/// A refusal, ready to be sent; boxed, as most calls have none.
+type Refused = Box<Answer>;
 
 /// What the handlers share beside the stubs.
 #[derive(Debug)]
@@ -38,6 +51,8 @@ pub struct Control {
     pub started: Instant,
     /// Whether files that standin did not write may be deleted.
     pub allows_disk_delete: bool,
+    /// Told when a client asks for the end.
+    pub end: mpsc::Sender<()>,
 }
 
 /// Answers what is handed over, until no worker is left.
@@ -57,25 +72,13 @@ pub async fn serve(mut calls: mpsc::Receiver<Handover>, control: Arc<Control>) {
 }
 
 fn router(control: Arc<Control>) -> Router {
-    let admin = Router::new()
-        .route("/mappings", get(mappings::list).post(mappings::create).delete(mappings::clear))
-        .route("/mappings/edit", post(mappings::edit))
-        .route("/mappings/find-by-metadata", post(mappings::find_by_metadata))
-        .route("/mappings/import", post(mappings::import))
-        .route("/mappings/remove", post(mappings::remove))
-        .route("/mappings/remove-by-metadata", post(mappings::remove_by_metadata))
-        .route("/mappings/reset", post(mappings::reset))
-        .route("/mappings/save", post(mappings::save))
-        .route("/mappings/unmatched", get(mappings::unmatched).delete(mappings::remove_unmatched))
-        .route("/mappings/{id}", get(mappings::one).put(mappings::replace).delete(mappings::delete))
-        .route("/reset", post(mappings::reset))
-        .route("/settings", get(settings::show).put(settings::set).post(settings::set))
-        .route("/health", get(system::health))
-        .route("/version", get(system::version))
-        .route("/metrics", get(system::metrics))
-        .route("/standin/audit", get(system::audit));
-    Router::new()
-        .nest("/__admin", admin)
+    let admin = routes::all().into_iter().fold(Router::new(), |router, route| {
+        // `/` of what is below is asked for with and without its slash
+        let path = if route.path == "/" { "/__admin/".to_owned() } else { format!("/__admin{}", route.path) };
+        router.route(&path, route.handler)
+    });
+    admin
+        .route("/__admin", get(docs::to_index))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), access::check))
@@ -83,24 +86,31 @@ fn router(control: Arc<Control>) -> Router {
 }
 
 /// WireMock answers an unknown path and a wrong method alike.
-async fn unknown() -> Response<Body> {
+async fn unknown() -> Answer {
     empty(StatusCode::NOT_FOUND)
 }
 
-fn empty(status: StatusCode) -> Response<Body> {
+/// What `work` answers, done where it may take its time.
+async fn off_thread(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        text(StatusCode::INTERNAL_SERVER_ERROR, format!("standin failed at this call: {error}\n"))
+    })
+}
+
+fn empty(status: StatusCode) -> Answer {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }
 
-fn text(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
+fn text(status: StatusCode, text: impl Into<Body>) -> Answer {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
     response
 }
 
-fn json_answer(status: StatusCode, value: &Value) -> Response<Body> {
+fn json_answer(status: StatusCode, value: &Value) -> Answer {
     let body = serde_json::to_string_pretty(value).expect("a JSON value is written as JSON");
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -109,7 +119,7 @@ fn json_answer(status: StatusCode, value: &Value) -> Response<Body> {
 }
 
 /// WireMock's answer to what it refuses: each thing that is wrong, where it is, and how to mend it.
-fn refusal(status: StatusCode, defects: &[Defect]) -> Response<Body> {
+fn refusal(status: StatusCode, defects: &[Defect]) -> Answer {
     let errors: Vec<Value> = defects
         .iter()
         .filter(|defect| defect.is_error())
@@ -126,6 +136,20 @@ fn refusal(status: StatusCode, defects: &[Defect]) -> Response<Body> {
         })
         .collect();
     json_answer(status, &json!({ "errors": errors }))
+}
+
+/// One thing that is wrong, in WireMock's words where it has them.
+fn problem(status: StatusCode, code: u16, title: &str, pointer: Option<&str>, detail: Option<&str>) -> Answer {
+    let mut error = Map::new();
+    error.insert("code".to_owned(), code.into());
+    if let Some(pointer) = pointer {
+        error.insert("source".to_owned(), json!({ "pointer": pointer }));
+    }
+    error.insert("title".to_owned(), title.into());
+    if let Some(detail) = detail {
+        error.insert("detail".to_owned(), detail.into());
+    }
+    json_answer(status, &json!({ "errors": [error] }))
 }
 
 fn title(code: u16) -> &'static str {

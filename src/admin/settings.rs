@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::Extension;
-use http::{Response, StatusCode};
-use serde_json::json;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
 
-use super::{empty, json_answer, refusal};
+use super::{Answer, empty, json_answer, refusal};
 use crate::live::{Live, Settings};
 use crate::stub::format::{self, Reader};
 
-pub(super) async fn show(Extension(live): Extension<Arc<Live>>) -> Response<Body> {
+pub(super) async fn show(Extension(live): Extension<Arc<Live>>) -> Answer {
     json_answer(StatusCode::OK, &json!({ "settings": live.settings().document }))
 }
 
 /// Replaces them all; they may be wrapped in `settings`.
-pub(super) async fn set(Extension(live): Extension<Arc<Live>>, body: String) -> Response<Body> {
+pub(super) async fn set(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
     let mut reader = Reader::of_api(&body);
     let read = reader.parse(&body).map(|tree| format::delays(tree.get("settings").unwrap_or(&tree), &mut reader));
     match read {
@@ -26,4 +25,30 @@ pub(super) async fn set(Extension(live): Extension<Arc<Live>>, body: String) -> 
         }
         _ => refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects()),
     }
+}
+
+/// Changes members of `extended` and leaves the others; null removes one.
+pub(super) async fn extend(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+    let mut reader = Reader::of_api(&body);
+    let Some(tree) = reader.parse(&body) else {
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+    };
+    let Value::Object(changes) = tree.get("extended").unwrap_or(&tree).to_json() else {
+        reader.error(&tree, "extended settings are an object", "write `{\"extended\": {…}}`");
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+    };
+    let old = live.settings();
+    let mut settings = Settings::clone(&old);
+    let extended = settings.document.entry("extended").or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(members) = extended {
+        for (name, value) in changes {
+            if value.is_null() {
+                members.remove(&name);
+            } else {
+                members.insert(name, value);
+            }
+        }
+    }
+    live.set_settings(settings);
+    empty(StatusCode::OK)
 }

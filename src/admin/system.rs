@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::extract::Extension;
@@ -32,7 +31,7 @@ pub(super) async fn health(Extension(control): Extension<Arc<Control>>) -> Respo
             "message": "standin is up",
             "version": env!("CARGO_PKG_VERSION"),
             "uptimeInSeconds": control.started.elapsed().as_secs(),
-            "timestamp": httpdate::fmt_http_date(SystemTime::now()),
+            "timestamp": jiff::Timestamp::now().to_string(),
         }),
     )
 }
@@ -43,6 +42,13 @@ pub(super) async fn version(headers: HeaderMap) -> Response<Body> {
         Some(accepted) if accepted == "text/plain" => text(StatusCode::OK, version),
         _ => json_answer(StatusCode::OK, &json!({ "version": version })),
     }
+}
+
+/// Answers first, then everything ends as on SIGTERM.
+pub(super) async fn shutdown(Extension(control): Extension<Arc<Control>>) -> Response<Body> {
+    // an error means that the end has begun already
+    let _ = control.end.try_send(());
+    text(StatusCode::OK, "")
 }
 
 pub(super) async fn audit(Extension(control): Extension<Arc<Control>>) -> Response<Body> {
@@ -82,6 +88,14 @@ pub(super) async fn metrics(
             ("{limit=\"read_timeout\"}", count(&counts.read_timeout)),
             ("{limit=\"regex_backtracking\"}", count(&counts.regex_gave_up)),
         ],
+    );
+    let (journal_bytes, evicted) = live.journal().usage();
+    metric("journal_bytes", "gauge", "Bytes that the journal holds.", &[("", journal_bytes.to_string())]);
+    metric(
+        "journal_evicted_calls",
+        "gauge",
+        "Calls that left the journal since its last reset.",
+        &[("", evicted.to_string())],
     );
     let open: Vec<(String, String)> = control
         .vitals

@@ -4,7 +4,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -65,6 +65,10 @@ pub(super) struct Serve {
     #[arg(long)]
     no_static: bool,
 
+    /// How much the journal of calls may hold; 0 keeps none [default: 64 MiB]
+    #[arg(long, value_name = "BYTES", default_value_t = Config::new("").journal_bytes, hide_default_value = true)]
+    journal_bytes: usize,
+
     /// The longest head, at least 8192; beyond it: 431
     #[arg(long, value_name = "BYTES", value_parser = head, default_value_t = Limits::default().head, help_heading = "Limits")]
     max_head: usize,
@@ -119,6 +123,9 @@ enum PrecisionArg {
     High,
 }
 
+/// How often it is looked whether the server has ended by itself.
+const ENDED_LOOK: Duration = Duration::from_millis(100);
+
 /// Less than this, the HTTP library does not read.
 fn head(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -171,8 +178,8 @@ impl Serve {
         if let Some(admin) = admin {
             say(&format!("standin: admin API on http://{admin}/__admin"));
         }
-        // the sender lives as long as the process
-        let _ = told.recv();
+        // told by a signal, or ended through the admin API
+        while told.recv_timeout(ENDED_LOOK) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
         if handle.shut_down() {
             return FINE;
         }
@@ -208,6 +215,7 @@ impl Serve {
             },
             grace: self.grace,
             serves_files: !self.no_static,
+            journal_bytes: self.journal_bytes,
             access: Access { token: self.admin_token.clone(), open: self.admin_open, hosts: self.admin_host.clone() },
             allows_disk_delete: self.allow_disk_delete,
             ..defaults

@@ -4,8 +4,10 @@
 
 mod access;
 pub mod handover;
+pub mod journal;
 mod scenarios;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -14,6 +16,7 @@ use hashbrown::HashSet;
 use uuid::Uuid;
 
 pub use self::access::Access;
+use self::journal::Journal;
 pub use self::scenarios::{STARTED, Scenarios};
 use crate::call::Call;
 use crate::matcher::{Rank, Tally};
@@ -29,6 +32,7 @@ pub struct Live {
     catalog: ArcSwap<Catalog>,
     settings: ArcSwap<Settings>,
     scenarios: Scenarios,
+    journal: Journal,
     /// Held while the catalog is changed; also the number of stubs made through the API so far.
     edits: Mutex<u64>,
     /// The catalog that was in force when it was last thought of compacting it.
@@ -70,8 +74,8 @@ pub struct Edit<'l> {
 }
 
 impl Live {
-    /// Serves the stubs that were loaded from these services.
-    pub fn new(services: Vec<Service>, stubs: Vec<Arc<Stub>>) -> Self {
+    /// Serves the stubs that were loaded from these services, and keeps the calls in `journal`.
+    pub fn new(services: Vec<Service>, stubs: Vec<Arc<Stub>>, journal: Journal) -> Self {
         let mut document = serde_json::Map::new();
         document.insert("proxyPassThrough".to_owned(), true.into());
         Self {
@@ -79,6 +83,7 @@ impl Live {
             catalog: ArcSwap::from_pointee(Catalog::new(stubs)),
             settings: ArcSwap::from_pointee(Settings { delays: Delays::default(), document }),
             scenarios: Scenarios::default(),
+            journal,
             edits: Mutex::new(0),
             seen: Mutex::new(Weak::new()),
             counts: Counts::default(),
@@ -113,6 +118,11 @@ impl Live {
     /// The states of scenarios.
     pub fn scenarios(&self) -> &Scenarios {
         &self.scenarios
+    }
+
+    /// The calls that came.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// What happened.
@@ -203,6 +213,20 @@ impl Edit<'_> {
     /// Removes the stubs of these ids.
     pub fn remove(&self, ids: &HashSet<Uuid>) {
         self.store(self.catalog().without(ids));
+    }
+
+    /// Reads a body file again for the stubs that name it.
+    pub fn file_changed(&self, path: &Path) {
+        let reread = |stub: &&Arc<Stub>| {
+            let service = self.live.services.get(usize::from(stub.rank.service)).or(self.live.home())?;
+            let files = service.files();
+            let named = stub.body_file().and_then(|name| files.find(&name));
+            if named.as_deref() == Some(path) { stub.reread(&files).map(Arc::new) } else { None }
+        };
+        let changed: Vec<_> = self.catalog().stubs().iter().filter_map(reread).collect();
+        if !changed.is_empty() {
+            self.put_all(changed);
+        }
     }
 
     /// Other stubs in place of all.

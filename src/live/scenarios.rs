@@ -41,6 +41,21 @@ impl Scenarios {
         true
     }
 
+    /// The state that a scenario is in.
+    pub fn state(&self, name: &str) -> String {
+        self.states().get(name).map_or(STARTED, String::as_str).to_owned()
+    }
+
+    /// Puts a scenario in a state.
+    pub fn set(&self, name: &str, state: &str) {
+        let mut states = self.states();
+        if state == STARTED {
+            states.remove(name);
+        } else {
+            states.insert(name.to_owned(), state.to_owned());
+        }
+    }
+
     /// All scenarios at their start.
     pub fn reset(&self) {
         self.states().clear();

@@ -53,6 +53,20 @@ impl Recipe {
         &self.delays
     }
 
+    /// The reply, before anything that depends on a call.
+    pub fn reply(&self) -> &Reply {
+        &self.reply
+    }
+
+    /// About how many bytes it holds on to.
+    pub fn weight(&self) -> usize {
+        let body = match &self.reply.body {
+            Body::Bytes(bytes) => bytes.len(),
+            Body::File(_) => 0,
+        };
+        size_of::<Self>() + body + self.zipped.get().map_or(0, Bytes::len)
+    }
+
     /// Whether the reply to this call takes more than a moment to make, so that it should be made off the worker.
     pub fn is_slow(&self, call: &Call) -> bool {
         matches!(&self.reply.body, Body::Bytes(bytes) if bytes.len() > QUICK_ZIP)

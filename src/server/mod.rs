@@ -23,6 +23,7 @@ use crate::defect::Defect;
 use crate::listen::{self, Connections, tls};
 use crate::live::Live;
 use crate::live::handover;
+use crate::live::journal::Journal;
 use crate::pace::audit::Audit;
 use crate::shutdown::Drain;
 use crate::stub::load::{self, Service};
@@ -195,6 +196,7 @@ impl Server {
                 audit: Arc::clone(audit),
                 serving: Arc::clone(&serving),
                 seed: self.config.seed,
+                number,
                 precision: self.config.precision,
                 serves_files: self.config.serves_files,
                 control: control.clone(),
@@ -216,11 +218,13 @@ impl Server {
         };
         threads.push(spawn("standin-accept".to_owned(), || run(Builder::new_current_thread(), accept))?);
 
+        let (end, mut ending) = mpsc::channel(1);
         let context = Arc::new(Control {
             access: self.config.access,
             vitals: Vitals { audits, connections },
             started: Instant::now(),
             allows_disk_delete: self.config.allows_disk_delete,
+            end,
         });
         let apart = self.admin.map(|socket| {
             worker::serve_admin(
@@ -234,12 +238,16 @@ impl Server {
         drop(control);
         let (stop, stopped) = oneshot::channel();
         let lives = self.lives;
+        let asked_grace = self.config.grace;
         let drained = spawn("standin-control".to_owned(), move || {
             run(Builder::new_current_thread(), async move {
                 let admin = tokio::spawn(admin::serve(calls, context));
                 let apart = apart.map(tokio::spawn);
                 let compacting = tokio::spawn(compact(lives));
-                let grace = stopped.await.unwrap_or_default();
+                let grace = tokio::select! {
+                    grace = stopped => grace.unwrap_or_default(),
+                    Some(()) = ending.recv() => asked_grace,
+                };
                 accepting.begin();
                 serving.begin();
                 let drained = serving.finished(grace).await;
@@ -261,6 +269,11 @@ impl Handle {
     /// Where calls are answered.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    /// Whether it has ended by itself, as a client of the admin API asked it to.
+    pub fn has_ended(&self) -> bool {
+        self.drained.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Stops accepting, finishes the calls in flight within the grace period, and ends; blocks until then.
@@ -296,6 +309,12 @@ async fn compact(lives: Vec<Arc<Live>>) {
         every.tick().await;
         for live in &lives {
             live.compact_if_quiet();
+            if let Some(evicted) = live.journal().first_eviction() {
+                tracing::warn!(
+                    evicted,
+                    "the journal is full: the oldest calls leave it; raise --journal-bytes to keep more"
+                );
+            }
         }
     }
 }
@@ -354,9 +373,10 @@ fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Arc<Live>>, Vec<
     }
     let mut defects = Vec::new();
     let mut lives = Vec::new();
+    let share = config.journal_bytes / groups.len().max(1);
     for (_, services) in groups {
         let loaded = load::load(&services);
-        lives.push(Arc::new(Live::new(services, loaded.stubs)));
+        lives.push(Arc::new(Live::new(services, loaded.stubs, Journal::new(share, config.workers))));
         defects.extend(loaded.defects);
     }
     if defects.iter().any(Defect::is_error) {

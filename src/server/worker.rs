@@ -29,6 +29,8 @@ const ADMIN_CONNECTIONS: usize = 1024;
 
 /// What a worker needs to begin.
 pub(super) struct Worker {
+    /// Its place among the workers.
+    pub(super) number: usize,
     pub(super) listeners: Arc<[(Listener, Arc<Live>)]>,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) limits: Limits,
@@ -67,6 +69,7 @@ impl Worker {
 
     fn answerer(&self, live: &Arc<Live>, timer: &Arc<Timer>) -> Arc<Answerer> {
         Arc::new(Answerer {
+            worker: self.number,
             live: Arc::clone(live),
             timer: Arc::clone(timer),
             audit: Arc::clone(&self.audit),

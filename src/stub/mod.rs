@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::files::Files;
+use self::format::Reader;
 use crate::matcher::{Rank, RequestPattern};
 use crate::render::Recipe;
 
@@ -95,6 +97,29 @@ impl Stub {
     /// The stub as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.document).expect("a stub's document is JSON that we wrote")
+    }
+
+    /// The file of `__files` that its body is in.
+    pub fn body_file(&self) -> Option<String> {
+        // most stubs name none: their document need not be read
+        if !self.document.contains("\"bodyFileName\"") {
+            return None;
+        }
+        self.json().get("response")?.get("bodyFileName")?.as_str().map(str::to_owned)
+    }
+
+    /// The same stub, its body file read again.
+    pub fn reread(&self, files: &Files) -> Option<Self> {
+        let mut reader = Reader::of_api(&self.document);
+        let tree = reader.parse(&self.document)?;
+        let mapping = format::mapping(&tree, files, &mut reader)?;
+        let stub = mapping.into_stub(self.id, self.rank, self.origin.clone());
+        Some(Self { hits: Arc::clone(&self.hits), ..stub })
+    }
+
+    /// About how many bytes it holds on to.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.document.len() + self.recipe.weight()
     }
 
     /// A short name for messages: where it stands, or its name or id.

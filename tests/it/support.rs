@@ -62,6 +62,11 @@ impl Mock {
         client.answer()
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.handle.as_ref().is_none_or(Handle::has_ended)
+    }
+
     /// Ends it as SIGTERM would; whether all calls were finished.
     pub(crate) fn shut_down(mut self) -> bool {
         self.handle.take().expect("it runs").shut_down()

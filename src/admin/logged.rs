@@ -1,0 +1,170 @@
+//! A journalled call as WireMock's JSON: what was asked, what was answered, and by which stub.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, Version};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::call::{Call, Pairs, header_text};
+use crate::live::journal::{Outcome, Record};
+use crate::reply::{Body, Ending, Reply};
+use crate::stub::Stub;
+
+/// The entry whole, with its answer.
+pub(super) fn event(record: &Record) -> Value {
+    let mut event = Map::new();
+    event.insert("id".to_owned(), record.id.to_string().into());
+    event.insert("request".to_owned(), request(record));
+    match &record.outcome {
+        Outcome::Matched(_, Some(stub)) => {
+            let document = stub.json();
+            let definition = document.get("response").cloned().unwrap_or_else(|| json!({}));
+            event.insert("responseDefinition".to_owned(), definition);
+            event.insert("response".to_owned(), response(stub));
+            event.insert("wasMatched".to_owned(), true.into());
+            event.insert("stubMapping".to_owned(), document);
+        }
+        Outcome::Matched(id, None) => {
+            event.insert("wasMatched".to_owned(), true.into());
+            event.insert("stubMapping".to_owned(), json!({"id": id, "uuid": id}));
+        }
+        Outcome::Missed => {
+            event.insert("responseDefinition".to_owned(), json!({"status": 404, "fromConfiguredStub": false}));
+            event.insert("response".to_owned(), json!({"status": 404, "body": "", "bodyAsBase64": ""}));
+            event.insert("wasMatched".to_owned(), false.into());
+        }
+    }
+    let delay = record.delay.unwrap_or_default();
+    event.insert("timing".to_owned(), json!({"addedDelay": delay.as_millis() as u64}));
+    event.insert("subEvents".to_owned(), json!([]));
+    Value::Object(event)
+}
+
+/// The call alone: what WireMock calls a logged request.
+pub(super) fn request(record: &Record) -> Value {
+    let call = &record.call;
+    let scheme = call.peers.scheme.as_str();
+    let host_and_port = match call.authority() {
+        Some(authority) => authority.to_owned(),
+        None => call.peers.local.to_string(),
+    };
+    let body = call.body();
+    let mut request = json!({
+        "url": call.url(),
+        "absoluteUrl": format!("{scheme}://{host_and_port}{}", call.url()),
+        "method": call.method.as_str(),
+        "scheme": scheme,
+        "host": call.host(),
+        "port": call.port(),
+        "clientIp": call.client_ip(),
+        "headers": headers(&call.headers, call.version),
+        "cookies": cookies(call),
+        "browserProxyRequest": false,
+        "loggedDate": millis(record.at),
+        "loggedDateString": date(record.at),
+        "bodyAsBase64": STANDARD.encode(body),
+        "body": call.text().map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned),
+        "protocol": protocol(call.version),
+        "queryParams": parameters(call.query()),
+        "formParams": parameters(call.form()),
+    });
+    if record.without_body
+        && let Value::Object(members) = &mut request
+    {
+        members.insert("bodyOmitted".to_owned(), true.into());
+    }
+    request
+}
+
+fn response(stub: &Arc<Stub>) -> Value {
+    let reply: &Reply = stub.recipe.reply();
+    let mut response = Map::new();
+    response.insert("status".to_owned(), reply.status.as_u16().into());
+    if !reply.headers.is_empty() {
+        response.insert("headers".to_owned(), headers(&reply.headers, Version::HTTP_11));
+    }
+    if let Body::Bytes(bytes) = &reply.body {
+        response.insert("bodyAsBase64".to_owned(), STANDARD.encode(bytes).into());
+        response.insert("body".to_owned(), String::from_utf8_lossy(bytes).into());
+    }
+    if let Some(ending) = &reply.ending {
+        let fault = match ending {
+            Ending::Close => "EMPTY_RESPONSE",
+            Ending::Reset => "CONNECTION_RESET_BY_PEER",
+            Ending::Raw(_) => "MALFORMED_RESPONSE_CHUNK",
+        };
+        response.insert("fault".to_owned(), fault.into());
+    }
+    Value::Object(response)
+}
+
+/// Names of HTTP/1 as they are usually spelt, as the HTTP library keeps them in lower case; a list where there are several values.
+fn headers(headers: &HeaderMap, version: Version) -> Value {
+    let mut members = Map::new();
+    for name in headers.keys() {
+        let mut values: Vec<Value> = headers.get_all(name).iter().map(|value| header_text(value).into()).collect();
+        let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
+        let name = if version == Version::HTTP_2 { name.as_str().to_owned() } else { usual_case(name.as_str()) };
+        members.insert(name, value);
+    }
+    Value::Object(members)
+}
+
+/// `content-type` as `Content-Type`.
+fn usual_case(name: &str) -> String {
+    let mut begins = true;
+    let spelt = name.chars().map(|c| {
+        let spelt = if begins { c.to_ascii_uppercase() } else { c };
+        begins = c == '-';
+        spelt
+    });
+    spelt.collect()
+}
+
+fn cookies(call: &Call) -> Value {
+    let mut members: Map<String, Value> = Map::new();
+    for (name, value) in call.cookies() {
+        match members.get_mut(name) {
+            None => {
+                members.insert(name.clone(), value.as_str().into());
+            }
+            Some(Value::Array(values)) => values.push(value.as_str().into()),
+            Some(one) => *one = json!([one.take(), value]),
+        }
+    }
+    Value::Object(members)
+}
+
+fn parameters(pairs: &Pairs) -> Value {
+    let mut members: Map<String, Value> = Map::new();
+    for (name, value) in pairs {
+        let entry = members.entry(name.as_str()).or_insert_with(|| json!({"key": name, "values": []}));
+        if let Some(Value::Array(values)) = entry.get_mut("values") {
+            values.push(value.as_str().into());
+        }
+    }
+    Value::Object(members)
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn millis(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// ISO 8601 in UTC, to the second.
+pub(super) fn date(at: SystemTime) -> String {
+    let seconds = Timestamp::from_second((millis(at) / 1000) as i64).unwrap_or(Timestamp::UNIX_EPOCH);
+    seconds.to_string()
+}

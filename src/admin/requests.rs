@@ -1,0 +1,232 @@
+//! `/__admin/requests`: which calls came, and whether those that should have come did.
+//!
+//! Whatever looks through the journal does so off the control plane's thread, on a snapshot.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::{Extension, Path, Query};
+use http::StatusCode;
+use jiff::civil::{Date, DateTime};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::mappings::{parse_id, rule_of_metadata};
+use super::page::{Lazily, streamed};
+use super::{Answer, Refused, empty, json_answer, logged, off_thread, problem, refusal};
+use crate::live::Live;
+use crate::live::journal::{Outcome, Record, Snapshot};
+use crate::matcher::{RequestPattern, Subject, Tally, TextMatcher};
+use crate::stub::format::{self, Reader};
+
+/// What of the journal is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Selection {
+    limit: Option<usize>,
+    since: Option<String>,
+    unmatched: Option<bool>,
+    matching_stub: Option<String>,
+}
+
+/// A list of calls as WireMock answers it.
+#[derive(Serialize)]
+#[serde(bound = "I: Iterator<Item = Value>")]
+struct Listing<I: Iterator<Item = Value>> {
+    requests: Lazily<I>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<Value>,
+    #[serde(rename = "requestJournalDisabled")]
+    off: bool,
+}
+
+pub(super) async fn list(Extension(live): Extension<Arc<Live>>, Query(selection): Query<Selection>) -> Answer {
+    let since = match selection.since.as_deref().map(moment).transpose() {
+        Ok(since) => since,
+        Err(refused) => return *refused,
+    };
+    let stub = match selection.matching_stub.as_deref().map(parse_id).transpose() {
+        Ok(stub) => stub,
+        Err(refused) => return *refused,
+    };
+    let unmatched = selection.unmatched.unwrap_or(false);
+    let selected = move |record: &Record| {
+        !(unmatched && record.was_matched()) && stub.is_none_or(|stub| record.stub_id() == Some(stub))
+    };
+    streamed(move || {
+        let snapshot = live.journal().snapshot();
+        let total = match (unmatched, stub) {
+            (false, None) => snapshot.len(),
+            _ => snapshot.records().filter(selected).count(),
+        };
+        let newest_first = snapshot.records().rev().filter(selected);
+        let shown = newest_first
+            .filter(move |record| since.is_none_or(|since| record.at >= since))
+            .take(selection.limit.unwrap_or(usize::MAX))
+            .map(|record| logged::event(&record));
+        let meta = Some(meta(&snapshot, json!({ "total": total })));
+        Listing { requests: Lazily::new(shown), meta, off: !live.journal().is_on() }
+    })
+}
+
+pub(super) async fn unmatched(Extension(live): Extension<Arc<Live>>) -> Answer {
+    streamed(move || {
+        let snapshot = live.journal().snapshot();
+        let missed = snapshot.records().rev().filter(|record| !record.was_matched());
+        let requests = Lazily::new(missed.map(|record| logged::request(&record)));
+        Listing { requests, meta: evicted_meta(&snapshot), off: !live.journal().is_on() }
+    })
+}
+
+pub(super) async fn one(Extension(live): Extension<Arc<Live>>, Path(id): Path<String>) -> Answer {
+    let id = match parse_id(&id) {
+        Ok(id) => id,
+        Err(refused) => return *refused,
+    };
+    off_thread(move || match live.journal().snapshot().by_id(id) {
+        Some(record) => json_answer(StatusCode::OK, &logged::event(&record)),
+        None => empty(StatusCode::NOT_FOUND),
+    })
+    .await
+}
+
+pub(super) async fn count(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+    let pattern = match pattern(&body) {
+        Ok(pattern) => pattern,
+        Err(refused) => return *refused,
+    };
+    off_thread(move || {
+        if !live.journal().is_on() {
+            return json_answer(StatusCode::OK, &json!({"count": -1, "requestJournalDisabled": true}));
+        }
+        let snapshot = live.journal().snapshot();
+        let count = snapshot.records().filter(|record| matches(&pattern, record)).count();
+        let mut answer = json!({"count": count, "requestJournalDisabled": false});
+        if let (Some(meta), Value::Object(members)) = (evicted_meta(&snapshot), &mut answer) {
+            members.insert("truncated".to_owned(), true.into());
+            members.insert("meta".to_owned(), meta);
+        }
+        json_answer(StatusCode::OK, &answer)
+    })
+    .await
+}
+
+/// The calls that a pattern matches, oldest first.
+pub(super) async fn find(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+    let pattern = match pattern(&body) {
+        Ok(pattern) => pattern,
+        Err(refused) => return *refused,
+    };
+    streamed(move || {
+        let snapshot = live.journal().snapshot();
+        let found = snapshot.records().filter(move |record| matches(&pattern, record));
+        let requests = Lazily::new(found.map(|record| logged::request(&record)));
+        Listing { requests, meta: evicted_meta(&snapshot), off: !live.journal().is_on() }
+    })
+}
+
+pub(super) async fn reset(Extension(live): Extension<Arc<Live>>) -> Answer {
+    live.journal().reset();
+    json_answer(StatusCode::OK, &json!({}))
+}
+
+pub(super) async fn delete(Extension(live): Extension<Arc<Live>>, Path(id): Path<String>) -> Answer {
+    let id = match parse_id(&id) {
+        Ok(id) => id,
+        Err(refused) => return *refused,
+    };
+    off_thread(move || {
+        let found = live.journal().snapshot().by_id(id);
+        live.journal().remove(found.map(|record| record.ordinal));
+        json_answer(StatusCode::OK, &json!({}))
+    })
+    .await
+}
+
+pub(super) async fn remove(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+    match pattern(&body) {
+        Ok(pattern) => off_thread(move || forget(&live, |record| matches(&pattern, record))).await,
+        Err(refused) => *refused,
+    }
+}
+
+/// Forgets the calls that stubs with this metadata answered.
+pub(super) async fn remove_by_metadata(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+    match rule_of_metadata(&body) {
+        Ok(rule) => off_thread(move || forget(&live, |record| has_metadata(&rule, record))).await,
+        Err(refused) => *refused,
+    }
+}
+
+/// Forgets the calls that `goes` picks, and answers which they were.
+fn forget(live: &Live, goes: impl Fn(&Record) -> bool) -> Answer {
+    let going: Vec<Record> = live.journal().snapshot().records().filter(goes).collect();
+    live.journal().remove(going.iter().map(|record| record.ordinal));
+    let events: Vec<Value> = going.iter().map(logged::event).collect();
+    json_answer(StatusCode::OK, &json!({ "serveEvents": events }))
+}
+
+fn has_metadata(rule: &TextMatcher, record: &Record) -> bool {
+    let Outcome::Matched(_, Some(stub)) = &record.outcome else { return false };
+    let document = stub.json();
+    document.get("metadata").is_some_and(|metadata| rule.matches(Subject::Json(metadata), &Tally::default()))
+}
+
+fn matches(pattern: &RequestPattern, record: &Record) -> bool {
+    pattern.matches(&record.call, &Tally::default())
+}
+
+/// Reads the request pattern that is the whole body.
+pub(super) fn pattern(body: &str) -> Result<RequestPattern, Refused> {
+    let mut reader = Reader::of_api(body);
+    let read = reader.parse(body).map(|tree| format::request_pattern(&tree, &mut reader));
+    match read {
+        Some(pattern) if !reader.failed() => Ok(pattern),
+        _ => Err(Box::new(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects()))),
+    }
+}
+
+/// `meta` with what was evicted, if anything was.
+fn meta(snapshot: &Snapshot, mut meta: Value) -> Value {
+    if let (Some(Value::Object(evicted)), Value::Object(members)) = (evicted_meta(snapshot), &mut meta) {
+        members.extend(evicted);
+    }
+    meta
+}
+
+fn evicted_meta(snapshot: &Snapshot) -> Option<Value> {
+    if snapshot.evicted == 0 && snapshot.without_body == 0 {
+        return None;
+    }
+    let oldest = snapshot.oldest().map(logged::date);
+    Some(json!({"evicted": snapshot.evicted, "oldest": oldest, "bodiesOmitted": snapshot.without_body}))
+}
+
+/// A moment in one of ISO 8601's forms, in UTC where it does not say.
+fn moment(text: &str) -> Result<SystemTime, Refused> {
+    let utc = |moment: DateTime| moment.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    let read: Result<Timestamp, jiff::Error> = text
+        .parse()
+        .or_else(|_| text.parse::<DateTime>().and_then(utc))
+        .or_else(|_| text.parse::<Date>().and_then(|date| utc(date.at(0, 0, 0, 0))));
+    read.map(SystemTime::from).map_err(|_| {
+        let title = format!("{text} is not a valid ISO8601 date");
+        let cure = "write one such as 2026-11-02T10:00:00Z";
+        Box::new(problem(StatusCode::BAD_REQUEST, 10, &title, Some("since"), Some(cure)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_in_all_their_forms() {
+        let expected = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_577_836_800);
+        for text in ["2020-01-01T00:00:00Z", "2020-01-01T02:00:00+02:00", "2020-01-01T00:00:00", "2020-01-01"] {
+            assert_eq!(moment(text).expect(text), expected, "{text}");
+        }
+        assert!(moment("junk").is_err());
+    }
+}

@@ -1,0 +1,198 @@
+//! Every route of the control plane, with what it is for: the router, the OpenAPI description and the page at
+//! `/__admin/docs` are all made from this one list.
+
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use http::Method;
+
+use super::{docs, files, mappings, recordings, requests, scenarios, settings, system};
+
+/// One method of one path.
+#[derive(Clone, Debug)]
+pub(super) struct Route {
+    pub(super) method: Method,
+    /// Below `/__admin`, with `{name}` for what varies.
+    pub(super) path: &'static str,
+    pub(super) group: Group,
+    pub(super) summary: &'static str,
+    /// Parameters of the query, each with what it says.
+    pub(super) query: &'static [(&'static str, &'static str)],
+    /// What its body is.
+    pub(super) body: Option<Payload>,
+    /// What it answers when all is well.
+    pub(super) status: u16,
+    pub(super) answers: Payload,
+    pub(super) handler: MethodRouter,
+}
+
+/// What a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Payload {
+    /// Any bytes.
+    Bytes,
+    /// A web page.
+    Html,
+    /// JSON.
+    Json,
+    /// None.
+    Nothing,
+    /// Plain text.
+    Text,
+}
+
+/// What routes are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    Stubs,
+    Requests,
+    Scenarios,
+    Files,
+    Settings,
+    Recordings,
+    System,
+    Standin,
+}
+
+impl Group {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Stubs,
+        Self::Requests,
+        Self::Scenarios,
+        Self::Files,
+        Self::Settings,
+        Self::Recordings,
+        Self::System,
+        Self::Standin,
+    ];
+
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Stubs => "Stub mappings",
+            Self::Requests => "Requests",
+            Self::Scenarios => "Scenarios",
+            Self::Files => "Files",
+            Self::Settings => "Settings",
+            Self::Recordings => "Recordings",
+            Self::System => "System",
+            Self::Standin => "Only in standin",
+        }
+    }
+}
+
+impl Route {
+    fn new<H, T>(method: Method, path: &'static str, group: Group, summary: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, ()>,
+        T: 'static,
+    {
+        let filter = MethodFilter::try_from(method.clone()).expect("the methods below are standard ones");
+        let handler = on(filter, handler);
+        let (query, body, status, answers) = (&[][..], None, 200, Payload::Json);
+        Self { method, path, group, summary, query, body, status, answers, handler }
+    }
+
+    fn get<H: Handler<T, ()>, T: 'static>(path: &'static str, group: Group, summary: &'static str, handler: H) -> Self {
+        Self::new(Method::GET, path, group, summary, handler)
+    }
+
+    fn post<H: Handler<T, ()>, T: 'static>(
+        path: &'static str,
+        group: Group,
+        summary: &'static str,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::POST, path, group, summary, handler)
+    }
+
+    fn put<H: Handler<T, ()>, T: 'static>(path: &'static str, group: Group, summary: &'static str, handler: H) -> Self {
+        Self::new(Method::PUT, path, group, summary, handler)
+    }
+
+    fn delete<H: Handler<T, ()>, T: 'static>(
+        path: &'static str,
+        group: Group,
+        summary: &'static str,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::DELETE, path, group, summary, handler)
+    }
+
+    fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
+        self.query = query;
+        self
+    }
+
+    fn takes(mut self, body: Payload) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    fn answers(mut self, status: u16, answers: Payload) -> Self {
+        (self.status, self.answers) = (status, answers);
+        self
+    }
+}
+
+/// All of them.
+#[rustfmt::skip] // a table: a route a line
+pub(super) fn all() -> Vec<Route> {
+    use Group::{Files, Recordings, Requests, Scenarios, Settings, Standin, Stubs, System};
+    use Payload::{Bytes, Html, Json, Nothing, Text};
+
+    vec![
+        Route::get("/mappings", Stubs, "List stubs, the first to match first", mappings::list).query(&[("limit", "how many at most"), ("offset", "how many to leave out before")]),
+        Route::post("/mappings", Stubs, "Create a stub", mappings::create).takes(Json).answers(201, Json),
+        Route::delete("/mappings", Stubs, "Remove all stubs", mappings::clear),
+        Route::get("/mappings/{id}", Stubs, "Show a stub", mappings::one),
+        Route::put("/mappings/{id}", Stubs, "Change a stub; it keeps its place", mappings::replace).takes(Json),
+        Route::delete("/mappings/{id}", Stubs, "Remove a stub", mappings::delete),
+        Route::post("/mappings/edit", Stubs, "Change the stub whose id is in the body (the way of WireMock 2)", mappings::edit).takes(Json).answers(204, Nothing),
+        Route::post("/mappings/import", Stubs, "Create or change many stubs: all, or none if one is wrong", mappings::import).takes(Json).answers(200, Nothing),
+        Route::post("/mappings/save", Stubs, "Write every stub to `mappings/`", mappings::save).answers(200, Nothing),
+        Route::post("/mappings/reset", Stubs, "Read the files again in place of all stubs; forget calls and scenario states", mappings::reset).answers(200, Nothing),
+        Route::post("/mappings/remove", Stubs, "Remove the stub given whole, by its id or an equal request", mappings::remove).takes(Json).answers(200, Nothing),
+        Route::post("/mappings/find-by-metadata", Stubs, "List the stubs whose metadata matches", mappings::find_by_metadata).takes(Json),
+        Route::post("/mappings/remove-by-metadata", Stubs, "Remove the stubs whose metadata matches", mappings::remove_by_metadata).takes(Json),
+        Route::get("/mappings/unmatched", Stubs, "List the stubs that never answered", mappings::unmatched),
+        Route::delete("/mappings/unmatched", Stubs, "Remove the stubs that never answered", mappings::remove_unmatched),
+
+        Route::get("/requests", Requests, "List calls, newest first, each with its answer", requests::list).query(&[("limit", "how many at most"), ("since", "only calls from this moment on, in ISO 8601"), ("unmatched", "`true`: only calls that no stub answered"), ("matchingStub", "only calls that the stub of this id answered")]),
+        Route::delete("/requests", Requests, "Forget all calls", requests::reset),
+        Route::post("/requests/reset", Requests, "Forget all calls (some clients ask so)", requests::reset),
+        Route::get("/requests/{id}", Requests, "Show a call", requests::one),
+        Route::delete("/requests/{id}", Requests, "Forget a call", requests::delete),
+        Route::post("/requests/count", Requests, "Count the calls that a request pattern matches", requests::count).takes(Json),
+        Route::post("/requests/find", Requests, "List the calls that a request pattern matches, oldest first", requests::find).takes(Json),
+        Route::post("/requests/remove", Requests, "Forget the calls that a request pattern matches", requests::remove).takes(Json),
+        Route::post("/requests/remove-by-metadata", Requests, "Forget the calls that stubs with matching metadata answered", requests::remove_by_metadata).takes(Json),
+        Route::get("/requests/unmatched", Requests, "List the calls that no stub answered, newest first", requests::unmatched),
+
+        Route::get("/scenarios", Scenarios, "List scenarios with their states and stubs", scenarios::list),
+        Route::post("/scenarios/reset", Scenarios, "Put all scenarios in their first state", scenarios::reset).answers(200, Nothing),
+        Route::put("/scenarios/{name}/state", Scenarios, "Put a scenario in a state; without a body, in its first", scenarios::set).takes(Json),
+
+        Route::get("/files", Files, "List the files of `__files`", files::list),
+        Route::get("/files/{*name}", Files, "Show a file", files::read).answers(200, Bytes),
+        Route::put("/files/{*name}", Files, "Write a file; answers with it in base64", files::write).takes(Bytes),
+        Route::delete("/files/{*name}", Files, "Remove a file", files::delete).answers(200, Nothing),
+
+        Route::get("/settings", Settings, "Show the delays of all stubs that do not say otherwise", settings::show),
+        Route::put("/settings", Settings, "Replace the settings", settings::set).takes(Json).answers(200, Nothing),
+        Route::post("/settings", Settings, "Replace the settings", settings::set).takes(Json).answers(200, Nothing),
+        Route::new(Method::PATCH, "/settings/extended", Settings, "Change members of `extended`; null removes one", settings::extend).takes(Json).answers(200, Nothing),
+
+        Route::get("/recordings/status", Recordings, "Whether a recording was started through the API", recordings::status),
+        Route::post("/recordings/stop", Recordings, "End a recording that was started through the API", recordings::stop),
+
+        Route::get("/", System, "List the routes", docs::index),
+        Route::get("/docs", System, "This page", docs::page).answers(200, Html),
+        Route::get("/docs/swagger", System, "The API in OpenAPI 3.1", docs::open_api),
+        Route::get("/health", System, "Whether standin is up", system::health),
+        Route::get("/version", System, "The version, as JSON or plain text", system::version),
+        Route::post("/reset", System, "As `/mappings/reset`", mappings::reset).answers(200, Nothing),
+        Route::post("/shutdown", System, "Finish the calls in flight and end", system::shutdown).answers(200, Nothing),
+
+        Route::get("/metrics", Standin, "Metrics in Prometheus's text format", system::metrics).answers(200, Text),
+        Route::get("/standin/audit", Standin, "Whether answers were late, and by how much", system::audit),
+    ]
+}

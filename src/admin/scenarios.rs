@@ -1,0 +1,86 @@
+//! `/__admin/scenarios`: in which states they are, and setting them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::extract::{Extension, Path};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{Answer, empty, json_answer, problem, refusal};
+use crate::live::{Live, STARTED};
+use crate::stub::Stub;
+use crate::stub::format::Reader;
+
+/// A scenario exists as long as some stub names it.
+#[derive(Default)]
+struct Scenario {
+    states: BTreeSet<String>,
+    stubs: Vec<Arc<Stub>>,
+}
+
+pub(super) async fn list(Extension(live): Extension<Arc<Live>>) -> Answer {
+    let scenarios: Vec<Value> = known(&live)
+        .into_iter()
+        .map(|(name, scenario)| {
+            json!({
+                "id": name,
+                "name": name,
+                "state": live.scenarios().state(&name),
+                "possibleStates": scenario.states,
+                "mappings": scenario.stubs.iter().map(|stub| stub.json()).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json_answer(StatusCode::OK, &json!({ "scenarios": scenarios }))
+}
+
+pub(super) async fn reset(Extension(live): Extension<Arc<Live>>) -> Answer {
+    live.scenarios().reset();
+    empty(StatusCode::OK)
+}
+
+/// Puts a scenario in the state that the body names; without a body, in its first.
+pub(super) async fn set(Extension(live): Extension<Arc<Live>>, Path(name): Path<String>, body: String) -> Answer {
+    let known = known(&live);
+    let Some(scenario) = known.get(&name) else {
+        let title = format!("Scenario {name} does not exist");
+        return problem(StatusCode::NOT_FOUND, 404, &title, None, None);
+    };
+    if body.trim().is_empty() {
+        live.scenarios().set(&name, STARTED);
+        return json_answer(StatusCode::OK, &json!({}));
+    }
+    let mut reader = Reader::of_api(&body);
+    let tree = reader.parse(&body);
+    let state = tree.as_ref().and_then(|tree| tree.get("state")).and_then(|node| match &node.value {
+        crate::source::Value::String(state) => Some(state.clone()),
+        _ => None,
+    });
+    let Some(state) = state else {
+        if let Some(tree) = &tree {
+            reader.error(tree, "the state is missing", "write `{\"state\": \"…\"}`, or send no body to start again");
+        }
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+    };
+    if !scenario.states.contains(&*state) {
+        let title = format!("Scenario {name} does not support state {state}");
+        let states = scenario.states.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let cure = format!("its states are: {states}");
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, 11, &title, None, Some(&cure));
+    }
+    live.scenarios().set(&name, &state);
+    json_answer(StatusCode::OK, &json!({}))
+}
+
+fn known(live: &Live) -> BTreeMap<String, Scenario> {
+    let mut known: BTreeMap<String, Scenario> = BTreeMap::new();
+    for stub in live.catalog().stubs() {
+        let Some(part) = &stub.scenario else { continue };
+        let scenario = known.entry(part.name.clone()).or_default();
+        scenario.states.insert(STARTED.to_owned());
+        scenario.states.extend(part.required.iter().chain(&part.next).cloned());
+        scenario.stubs.push(Arc::clone(stub));
+    }
+    known
+}

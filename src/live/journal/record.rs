@@ -1,0 +1,228 @@
+//! One journal entry: how a call is written down, and read again.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::{Buf, BufMut, Bytes};
+use http::uri::{Parts, PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use uuid::Uuid;
+
+use crate::call::{Call, Peers, Scheme};
+use crate::stub::Stub;
+
+/// A call that came.
+#[derive(Debug)]
+pub struct Record {
+    /// Made for the entry; it tells its place.
+    pub id: Uuid,
+    /// Its place among all that came.
+    pub ordinal: u64,
+    /// When it came, by the clock on the wall.
+    pub at: SystemTime,
+    /// The call itself, as it can be matched again.
+    pub call: Call,
+    /// Whether its body was longer than the journal, and so is not here.
+    pub without_body: bool,
+    /// The delay that its stub asked for.
+    pub delay: Option<Duration>,
+    /// What answered it.
+    pub outcome: Outcome,
+}
+
+impl Record {
+    /// Whether a stub answered it.
+    pub fn was_matched(&self) -> bool {
+        matches!(self.outcome, Outcome::Matched(..))
+    }
+
+    /// The stub that answered it.
+    pub fn stub_id(&self) -> Option<Uuid> {
+        match self.outcome {
+            Outcome::Matched(id, _) => Some(id),
+            Outcome::Missed => None,
+        }
+    }
+}
+
+/// What answered a call.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The stub of this id, if it is still known.
+    Matched(Uuid, Option<Arc<Stub>>),
+    /// None.
+    Missed,
+}
+
+/// What is written down of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry<'c> {
+    pub(super) ordinal: u64,
+    /// Since the journal began.
+    pub(super) arrival: Duration,
+    pub(super) delay: Option<Duration>,
+    pub(super) call: &'c Call,
+    pub(super) with_body: bool,
+}
+
+/// Bytes of an entry before its call: its length and its ordinal.
+pub(super) const HEAD: usize = 4 + 8;
+
+/// All that has a fixed length: stub, delay, arrival, version, scheme, flags, two addresses, four lengths, a count.
+const FIXED: usize = HEAD + 4 + 8 + 8 + 1 + 1 + 1 + 2 * 19 + 4 * 4 + 2;
+
+/// No delay.
+const NO_DELAY: u64 = u64::MAX;
+
+const WITHOUT_BODY: u8 = 1;
+const HAS_SCHEME: u8 = 2;
+
+/// How many bytes an entry of this call takes at most.
+pub(super) fn size(call: &Call, with_body: bool) -> usize {
+    let headers: usize = call.headers.iter().map(|(name, value)| 6 + name.as_str().len() + value.len()).sum();
+    let authority = call.uri.authority().map_or(0, |authority| authority.as_str().len());
+    let path = call.uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let body = if with_body { call.raw_body.len() } else { 0 };
+    FIXED + call.method.as_str().len() + authority + path + headers + body
+}
+
+/// Appends an entry.
+pub(super) fn write(out: &mut Vec<u8>, Entry { ordinal, arrival, delay, call, with_body }: Entry<'_>, stub: u32) {
+    let begin = out.len();
+    out.put_u32(0);
+    out.put_u64(ordinal);
+    out.put_u32(stub);
+    out.put_u64(delay.map_or(NO_DELAY, |delay| delay.as_nanos().min(u128::from(NO_DELAY - 1)) as u64));
+    out.put_u64(arrival.as_nanos() as u64);
+    out.put_u8(version_code(call.version));
+    out.put_u8(u8::from(call.peers.scheme == Scheme::Https));
+    let absolute = call.uri.scheme().is_some();
+    out.put_u8(if with_body { 0 } else { WITHOUT_BODY } | if absolute { HAS_SCHEME } else { 0 });
+    put_address(out, call.peers.remote);
+    put_address(out, call.peers.local);
+    put_text(out, call.method.as_str().as_bytes());
+    put_text(out, call.uri.authority().map_or(&[], |authority| authority.as_str().as_bytes()));
+    put_text(out, call.uri.path_and_query().map_or(&[], |path| path.as_str().as_bytes()));
+    out.put_u16(call.headers.len() as u16);
+    for (name, value) in &call.headers {
+        out.put_u16(name.as_str().len() as u16);
+        out.put_slice(name.as_str().as_bytes());
+        put_text(out, value.as_bytes());
+    }
+    put_text(out, if with_body { &call.raw_body } else { &[] });
+    let length = (out.len() - begin) as u32;
+    out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+/// The entry that stands at the beginning of these bytes.
+pub(super) fn read(
+    mut bytes: &[u8],
+    salt: u64,
+    began: (Instant, SystemTime),
+    outcome: impl FnOnce(u32) -> Outcome,
+) -> Record {
+    let bytes = &mut bytes;
+    bytes.advance(4);
+    let ordinal = bytes.get_u64();
+    let outcome = outcome(bytes.get_u32());
+    let delay = Some(bytes.get_u64()).filter(|nanos| *nanos != NO_DELAY).map(Duration::from_nanos);
+    let arrival = Duration::from_nanos(bytes.get_u64());
+    let version = version_of(bytes.get_u8());
+    let scheme = if bytes.get_u8() == 1 { Scheme::Https } else { Scheme::Http };
+    let flags = bytes.get_u8();
+    let (remote, local) = (address(bytes), address(bytes));
+    let method = Method::from_bytes(text(bytes)).expect("it was a method when it was written");
+    let (authority, path) = (text(bytes), text(bytes));
+    let uri = uri(authority, path, (flags & HAS_SCHEME != 0).then_some(scheme));
+    let mut headers = HeaderMap::new();
+    for _ in 0..bytes.get_u16() {
+        let length = bytes.get_u16().into();
+        let (name, rest) = bytes.split_at(length);
+        *bytes = rest;
+        let value = HeaderValue::from_bytes(text(bytes)).expect("it was a value when it was written");
+        headers.append(HeaderName::from_bytes(name).expect("it was a name when it was written"), value);
+    }
+    let body = Bytes::copy_from_slice(text(bytes));
+    let mut parts = Request::new(()).into_parts().0;
+    (parts.method, parts.uri, parts.version, parts.headers) = (method, uri, version, headers);
+    let call = Call::new(parts, body, Peers { scheme, remote, local }, began.0 + arrival, MOST_UNPACKED);
+    let at = began.1 + arrival;
+    let without_body = flags & WITHOUT_BODY != 0;
+    Record { id: id(salt, ordinal), ordinal, at, call, without_body, delay, outcome }
+}
+
+/// The id of an entry: a UUID of version 8, whose second half is the ordinal.
+pub(super) fn id(salt: u64, ordinal: u64) -> Uuid {
+    let (high, low) = (salt.to_be_bytes(), ordinal.to_be_bytes());
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&high);
+    bytes[8..].copy_from_slice(&low);
+    Uuid::new_v8(bytes)
+}
+
+/// A gzip body of the journal unpacks to no more than this when it is looked at again.
+const MOST_UNPACKED: usize = 64 << 20;
+
+fn put_text(out: &mut Vec<u8>, text: &[u8]) {
+    out.put_u32(text.len() as u32);
+    out.put_slice(text);
+}
+
+fn text<'b>(bytes: &mut &'b [u8]) -> &'b [u8] {
+    let length = bytes.get_u32() as usize;
+    let (text, rest) = bytes.split_at(length);
+    *bytes = rest;
+    text
+}
+
+/// 0 or 1 for the family, the address in 16 bytes, the port.
+fn put_address(out: &mut Vec<u8>, address: SocketAddr) {
+    match address.ip() {
+        IpAddr::V4(v4) => {
+            out.put_u8(0);
+            out.put_slice(&v4.to_ipv6_mapped().octets());
+        }
+        IpAddr::V6(v6) => {
+            out.put_u8(1);
+            out.put_slice(&v6.octets());
+        }
+    }
+    out.put_u16(address.port());
+}
+
+fn address(bytes: &mut &[u8]) -> SocketAddr {
+    let v4 = bytes.get_u8() == 0;
+    let mut octets = [0; 16];
+    bytes.copy_to_slice(&mut octets);
+    let v6 = std::net::Ipv6Addr::from(octets);
+    let ip = match v6.to_ipv4_mapped() {
+        Some(mapped) if v4 => IpAddr::V4(mapped),
+        _ => IpAddr::V6(v6),
+    };
+    SocketAddr::new(ip, bytes.get_u16())
+}
+
+fn uri(authority: &[u8], path: &[u8], scheme: Option<Scheme>) -> Uri {
+    let mut parts = Parts::default();
+    parts.scheme = scheme.map(|scheme| scheme.as_str().parse().expect("a known scheme"));
+    parts.authority = authority.try_into().ok();
+    parts.path_and_query = PathAndQuery::try_from(path).ok();
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+fn version_code(version: Version) -> u8 {
+    match version {
+        Version::HTTP_10 => 10,
+        Version::HTTP_2 => 20,
+        _ => 11,
+    }
+}
+
+fn version_of(code: u8) -> Version {
+    match code {
+        10 => Version::HTTP_10,
+        20 => Version::HTTP_2,
+        _ => Version::HTTP_11,
+    }
+}
