@@ -41,6 +41,7 @@ mod server;
 pub mod shutdown;
 pub mod source;
 pub mod stub;
+pub mod tasks;
 pub mod wire;
 
 pub use config::Config;

@@ -18,6 +18,9 @@ use tokio::net::TcpStream;
 /// Called with how late an answer's first bytes were, and how long the call was meant to take.
 pub type Witness = dyn Fn(Duration, Duration) + Send + Sync;
 
+/// Tells since when what is read now could have been read, where that is known.
+pub type Readiness = dyn Fn() -> Option<Instant> + Send + Sync;
+
 /// When a connection last read and wrote.
 ///
 /// Times are kept as nanoseconds since the connection was accepted; 0 is never.
@@ -32,12 +35,15 @@ pub struct Clock {
     head_since: AtomicU64,
     /// How many calls are being answered.
     answering: AtomicU64,
+    /// Since when what is read now could have been read.
+    readiness: Option<Arc<Readiness>>,
     witness: Arc<Witness>,
 }
 
 impl Clock {
-    /// A clock that starts now and tells `witness` how late each promised answer was.
-    pub fn new(witness: Arc<Witness>) -> Self {
+    /// A clock that starts now and tells `witness` how late each promised answer was. Where `readiness` knows since when
+    /// its connection was ready, what is read counts from then.
+    pub fn new(witness: Arc<Witness>, readiness: Option<Arc<Readiness>>) -> Self {
         Self {
             base: Instant::now(),
             read: AtomicU64::new(0),
@@ -46,11 +52,12 @@ impl Clock {
             intended: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
             answering: AtomicU64::new(0),
+            readiness,
             witness,
         }
     }
 
-    /// When the last bytes came in; the start, before any.
+    /// When the last bytes came in, or could have been read; the start, before any.
     pub fn last_read(&self) -> Instant {
         self.instant(self.read.load(Relaxed))
     }
@@ -93,7 +100,8 @@ impl Clock {
     }
 
     fn read_now(&self) {
-        let now = self.nanos(Instant::now());
+        let since = self.readiness.as_ref().and_then(|readiness| readiness());
+        let now = self.nanos(since.unwrap_or_else(Instant::now));
         self.read.store(now, Relaxed);
         if self.head_since.load(Relaxed) == 0 && self.answering.load(Relaxed) == 0 {
             self.head_since.store(now.max(1), Relaxed);

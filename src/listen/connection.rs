@@ -13,12 +13,13 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::call::Peers;
 use crate::reply::Ending;
 use crate::shutdown::Work;
+use crate::tasks::Tasks;
 use crate::wire::{Clock, Transport, Wire};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -106,9 +107,15 @@ pub async fn speaks_http2(stream: &TcpStream, patience: Duration) -> bool {
     tokio::time::timeout(patience, look).await.unwrap_or(false)
 }
 
-/// Serves a connection to its end.
-pub async fn serve<S, F, A, B>(stream: S, connection: Arc<Connection>, limits: Limits, service: F, work: Work)
-where
+/// Serves a connection to its end; the calls of one that many share are `tasks`.
+pub async fn serve<S, F, A, B>(
+    stream: S,
+    connection: Arc<Connection>,
+    limits: Limits,
+    service: F,
+    work: Work,
+    tasks: Tasks,
+) where
     S: Transport,
     F: Fn(Request<Incoming>, Arc<Connection>) -> A + Clone + Send + 'static,
     A: Future<Output = Result<Response<B>, Broken>> + Send + 'static,
@@ -116,7 +123,7 @@ where
 {
     let wire = Wire::new(stream, Arc::clone(&connection.clock));
     if connection.http2 {
-        serve_http2(wire, connection, limits, service, work).await;
+        serve_http2(wire, connection, limits, service, work, tasks).await;
     } else {
         serve_http1(wire, connection, limits, service, work).await;
     }
@@ -179,8 +186,14 @@ where
     }
 }
 
-async fn serve_http2<S, F, A, B>(wire: Wire<S>, connection: Arc<Connection>, limits: Limits, service: F, mut work: Work)
-where
+async fn serve_http2<S, F, A, B>(
+    wire: Wire<S>,
+    connection: Arc<Connection>,
+    limits: Limits,
+    service: F,
+    mut work: Work,
+    tasks: Tasks,
+) where
     S: Transport,
     F: Fn(Request<Incoming>, Arc<Connection>) -> A + Clone + Send + 'static,
     A: Future<Output = Result<Response<B>, Broken>> + Send + 'static,
@@ -198,7 +211,7 @@ where
         }
     });
     let mut http = pin!(
-        http2::Builder::new(TokioExecutor::new())
+        http2::Builder::new(tasks)
             .auto_date_header(false)
             .max_concurrent_streams(limits.streams)
             .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
