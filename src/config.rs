@@ -39,6 +39,8 @@ pub struct Config {
     pub journal_bytes: usize,
     /// Who may call the admin API.
     pub access: Access,
+    /// Bytes of a body of the admin API at most.
+    pub max_admin_body: usize,
     /// Whether the admin API may delete mapping files that standin did not write.
     pub allows_disk_delete: bool,
 }
@@ -71,6 +73,7 @@ impl Config {
             serves_files: true,
             journal_bytes: 64 << 20,
             access: Access::default(),
+            max_admin_body: 256 << 20,
             allows_disk_delete: false,
         }
     }

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Extension;
+use axum::extract::{DefaultBodyLimit, Extension, State};
 use axum::routing::get;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -51,6 +51,8 @@ pub struct Control {
     pub started: Instant,
     /// Whether files that standin did not write may be deleted.
     pub allows_disk_delete: bool,
+    /// Bytes of a body at most.
+    pub max_body: usize,
     /// Told when a client asks for the end.
     pub end: mpsc::Sender<()>,
 }
@@ -81,6 +83,8 @@ fn router(control: Arc<Control>) -> Router {
         .route("/__admin", get(docs::to_index))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
+        .layer(DefaultBodyLimit::max(control.max_body))
+        .layer(axum::middleware::map_response_with_state(Arc::clone(&control), too_large))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), access::check))
         .layer(Extension(control))
 }
@@ -88,6 +92,15 @@ fn router(control: Arc<Control>) -> Router {
 /// WireMock answers an unknown path and a wrong method alike.
 async fn unknown() -> Answer {
     empty(StatusCode::NOT_FOUND)
+}
+
+/// Says how a body that is too long can be sent.
+async fn too_large(State(control): State<Arc<Control>>, answer: Answer) -> Answer {
+    if answer.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        return answer;
+    }
+    let why = format!("the body is longer than {} bytes; raise --max-admin-body\n", control.max_body);
+    text(StatusCode::PAYLOAD_TOO_LARGE, why)
 }
 
 /// What `work` answers, done where it may take its time.

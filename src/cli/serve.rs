@@ -109,6 +109,10 @@ pub(super) struct Serve {
     #[arg(long, value_name = "NAME", help_heading = "Admin API")]
     admin_host: Vec<String>,
 
+    /// The longest body of the admin API, such as an import; beyond it: 413
+    #[arg(long, value_name = "BYTES", default_value_t = Config::new("").max_admin_body, help_heading = "Admin API")]
+    max_admin_body: usize,
+
     /// Let the admin API delete mapping files that standin did not write
     #[arg(long, help_heading = "Admin API")]
     allow_disk_delete: bool,
@@ -217,6 +221,7 @@ impl Serve {
             serves_files: !self.no_static,
             journal_bytes: self.journal_bytes,
             access: Access { token: self.admin_token.clone(), open: self.admin_open, hosts: self.admin_host.clone() },
+            max_admin_body: self.max_admin_body,
             allows_disk_delete: self.allow_disk_delete,
             ..defaults
         }

@@ -224,6 +224,7 @@ impl Server {
             vitals: Vitals { audits, connections },
             started: Instant::now(),
             allows_disk_delete: self.config.allows_disk_delete,
+            max_body: self.config.max_admin_body,
             end,
         });
         let apart = self.admin.map(|socket| {

@@ -109,3 +109,18 @@ fn a_persistent_stub_is_written_and_removed() {
     mock.send(&format!("DELETE /__admin/mappings/{id} HTTP/1.1\r\nHost: {}\r\n\r\n", mock.address));
     assert_eq!(files(), 0);
 }
+
+#[test]
+fn a_long_import_is_taken_up_to_a_limit_that_is_told() {
+    let stubs: Vec<String> = (0..20_000).map(|n| stub(&format!("/{n}"), &"x".repeat(100))).collect();
+    let import = format!(r#"{{"mappings": [{}]}}"#, stubs.join(","));
+    assert!(import.len() > 2 << 20, "{}", import.len());
+    let mock = Mock::with(&stub("/a", "a"));
+    assert_eq!(mock.post("/__admin/mappings/import", &import).status, 200);
+    assert_eq!(mock.get("/19999").status, 200);
+    let files = &[("mappings/a.json", &*stub("/a", "a"))];
+    let mock = Mock::configured(files, |config| config.max_admin_body = 1 << 20);
+    let refused = mock.post("/__admin/mappings/import", &import);
+    assert_eq!(refused.status, 413);
+    assert!(refused.text().contains("--max-admin-body"), "{}", refused.text());
+}
