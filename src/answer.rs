@@ -126,15 +126,21 @@ impl Answerer {
     /// Sends a reply that is due: now, unless its body has to be fetched or spread over time.
     fn answer_at_once(self: Arc<Self>, reply: Reply, method: Method) -> Answering {
         self.timer.fire_due();
+        self.count(&reply);
         match send::respond_at_once(reply, &method) {
             Ok(Ok(response)) => Answering::Now(Some(Ok(response))),
             Ok(Err(ending)) => Answering::Now(Some(Err(Broken(ending)))),
-            Err(reply) => Answering::Later(Box::pin(async move { self.send(*reply, &method).await })),
+            Err(reply) => Answering::Later(Box::pin(async move { self.send_counted(*reply, &method).await })),
         }
     }
 
     async fn send(&self, reply: Reply, method: &Method) -> Answer {
         self.timer.fire_due();
+        self.count(&reply);
+        self.send_counted(reply, method).await
+    }
+
+    async fn send_counted(&self, reply: Reply, method: &Method) -> Answer {
         if let Some(ending) = reply.ending {
             return Err(Broken(ending));
         }
@@ -146,6 +152,11 @@ impl Answerer {
             Ok(response) => Ok(response),
             Err(error) => Ok(unreadable(&error)),
         }
+    }
+
+    fn count(&self, reply: &Reply) {
+        let status = if reply.ending.is_some() { None } else { Some(reply.status) };
+        self.live.statuses().count(self.worker, status);
     }
 
     /// A call from the parts of its request; the refusal of one whose head is too long.

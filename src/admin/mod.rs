@@ -8,6 +8,7 @@ mod docs;
 mod files;
 mod logged;
 mod mappings;
+mod metrics;
 mod page;
 mod recordings;
 mod requests;
@@ -31,8 +32,8 @@ use tower::ServiceExt as _;
 
 pub use self::system::Vitals;
 use crate::defect::Defect;
-use crate::live::Access;
 use crate::live::handover::Handover;
+use crate::live::{Access, Live};
 use crate::send::Outgoing;
 
 type Answer = Response<Body>;
@@ -45,6 +46,8 @@ type Refused = Box<Answer>;
 pub struct Control {
     /// Who may call.
     pub access: Access,
+    /// What each listener, or group of them, answers with.
+    pub lives: Vec<Arc<Live>>,
     /// What tells how the server fares.
     pub vitals: Vitals,
     /// When the server started.

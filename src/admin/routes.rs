@@ -5,7 +5,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
-use super::{docs, files, mappings, recordings, requests, scenarios, settings, system};
+use super::{docs, files, mappings, metrics, recordings, requests, scenarios, settings, system};
 
 /// One method of one path.
 #[derive(Clone, Debug)]
@@ -192,7 +192,7 @@ pub(super) fn all() -> Vec<Route> {
         Route::post("/reset", System, "As `/mappings/reset`", mappings::reset).answers(200, Nothing),
         Route::post("/shutdown", System, "Finish the calls in flight and end", system::shutdown).answers(200, Nothing),
 
-        Route::get("/metrics", Standin, "Metrics in Prometheus's text format", system::metrics).answers(200, Text),
+        Route::get("/metrics", Standin, "Metrics in Prometheus's text format", metrics::show).answers(200, Text),
         Route::get("/standin/audit", Standin, "Whether answers were late, and by how much", system::audit),
     ]
 }

@@ -1,8 +1,6 @@
 //! How the server fares: health, version, metrics, audit.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use axum::body::Body;
 use axum::extract::Extension;
@@ -11,7 +9,6 @@ use serde_json::json;
 
 use super::{Control, json_answer, text};
 use crate::listen::Connections;
-use crate::live::Live;
 use crate::pace::audit::{Audit, Snapshot};
 
 /// What tells how the server fares.
@@ -54,65 +51,4 @@ pub(super) async fn shutdown(Extension(control): Extension<Arc<Control>>) -> Res
 pub(super) async fn audit(Extension(control): Extension<Arc<Control>>) -> Response<Body> {
     let snapshot = Snapshot::of(&control.vitals.audits);
     json_answer(StatusCode::OK, &serde_json::to_value(snapshot).expect("a snapshot is plain data"))
-}
-
-/// Prometheus's text format. Times are in seconds.
-pub(super) async fn metrics(
-    Extension(control): Extension<Arc<Control>>,
-    Extension(live): Extension<Arc<Live>>,
-) -> Response<Body> {
-    let mut page = String::new();
-    let mut metric = |name: &str, kind: &str, help: &str, values: &[(&str, String)]| {
-        let _ = writeln!(page, "# HELP standin_{name} {help}\n# TYPE standin_{name} {kind}");
-        for (labels, value) in values {
-            let _ = writeln!(page, "standin_{name}{labels} {value}");
-        }
-    };
-    let counts = live.counts();
-    let count = |count: &std::sync::atomic::AtomicU64| count.load(Relaxed).to_string();
-    metric(
-        "calls_total",
-        "counter",
-        "Calls answered, by whether a stub matched.",
-        &[("{matched=\"true\"}", count(&counts.matched)), ("{matched=\"false\"}", count(&counts.missed))],
-    );
-    metric("stubs", "gauge", "Stubs in force.", &[("", live.catalog().len().to_string())]);
-    metric(
-        "limited_total",
-        "counter",
-        "Calls and connections that met a limit.",
-        &[
-            ("{limit=\"body\"}", count(&counts.body_too_large)),
-            ("{limit=\"head\"}", count(&counts.head_too_large)),
-            ("{limit=\"connections\"}", control.vitals.connections.refused().to_string()),
-            ("{limit=\"read_timeout\"}", count(&counts.read_timeout)),
-            ("{limit=\"regex_backtracking\"}", count(&counts.regex_gave_up)),
-        ],
-    );
-    let (journal_bytes, evicted) = live.journal().usage();
-    metric("journal_bytes", "gauge", "Bytes that the journal holds.", &[("", journal_bytes.to_string())]);
-    metric(
-        "journal_evicted_calls",
-        "gauge",
-        "Calls that left the journal since its last reset.",
-        &[("", evicted.to_string())],
-    );
-    let open: Vec<(String, String)> = control
-        .vitals
-        .connections
-        .open()
-        .iter()
-        .enumerate()
-        .map(|(worker, open)| (format!("{{worker=\"{worker}\"}}"), open.to_string()))
-        .collect();
-    let open: Vec<(&str, String)> = open.iter().map(|(labels, open)| (labels.as_str(), open.clone())).collect();
-    metric("connections_open", "gauge", "Open connections, by worker.", &open);
-    metric(
-        "connections_total",
-        "counter",
-        "Connections accepted.",
-        &[("", control.vitals.connections.accepted().to_string())],
-    );
-    page.push_str(&Snapshot::of(&control.vitals.audits).prometheus());
-    text(StatusCode::OK, page)
 }

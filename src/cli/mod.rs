@@ -1,17 +1,20 @@
 //! The command line: what was typed, and nothing more. Each subcommand has a file of its own.
 
 mod check;
+mod health;
 mod log;
 mod serve;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::defect::Defect;
+use crate::delay::units::parse_duration;
 
 /// Exit codes; they are part of the interface.
 const FINE: u8 = 0;
@@ -38,6 +41,7 @@ struct Cli {
 enum Command {
     Serve(Box<serve::Serve>),
     Check(check::Check),
+    Health(health::Health),
 }
 
 /// Runs the command that was typed.
@@ -54,6 +58,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
+        Command::Health(health) => health.run(),
     })
 }
 
@@ -78,6 +83,11 @@ fn complain(error: &dyn std::error::Error) {
 /// Writes a message of our own to stderr.
 fn note(message: &str) {
     let _ = writeln!(std::io::stderr(), "standin: {message}");
+}
+
+/// Reads a duration with its unit.
+fn time(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
 }
 
 /// Draws defects on stderr.

@@ -10,9 +10,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::log::Log;
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, draw, note, say};
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, draw, note, say, time};
 use crate::config::{Config, Listener};
-use crate::delay::units::parse_duration;
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::live::Access;
@@ -136,10 +135,6 @@ fn head(text: &str) -> Result<usize, String> {
         Ok(bytes) if bytes >= 8192 => Ok(bytes),
         _ => Err("give a number of bytes, 8192 or more".to_owned()),
     }
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    parse_duration(text).map_err(|error| error.to_string())
 }
 
 impl Serve {

@@ -6,6 +6,7 @@ mod access;
 pub mod handover;
 pub mod journal;
 mod scenarios;
+mod statuses;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -18,6 +19,7 @@ use uuid::Uuid;
 pub use self::access::Access;
 use self::journal::Journal;
 pub use self::scenarios::{STARTED, Scenarios};
+pub use self::statuses::Statuses;
 use crate::call::Call;
 use crate::matcher::{Rank, Tally};
 use crate::render::Delays;
@@ -38,6 +40,9 @@ pub struct Live {
     /// The catalog that was in force when it was last thought of compacting it.
     seen: Mutex<Weak<Catalog>>,
     counts: Counts,
+    statuses: Statuses,
+    /// How many stubs have series of their own in the metrics.
+    series: AtomicU64,
 }
 
 /// Delays for all stubs that do not say otherwise.
@@ -74,8 +79,8 @@ pub struct Edit<'l> {
 }
 
 impl Live {
-    /// Serves the stubs that were loaded from these services, and keeps the calls in `journal`.
-    pub fn new(services: Vec<Service>, stubs: Vec<Arc<Stub>>, journal: Journal) -> Self {
+    /// Serves the stubs that were loaded from these services with so many workers, and keeps the calls in `journal`.
+    pub fn new(services: Vec<Service>, stubs: Vec<Arc<Stub>>, journal: Journal, workers: usize) -> Self {
         let mut document = serde_json::Map::new();
         document.insert("proxyPassThrough".to_owned(), true.into());
         Self {
@@ -87,6 +92,8 @@ impl Live {
             edits: Mutex::new(0),
             seen: Mutex::new(Weak::new()),
             counts: Counts::default(),
+            statuses: Statuses::new(workers),
+            series: AtomicU64::new(0),
         }
     }
 
@@ -130,6 +137,11 @@ impl Live {
         &self.counts
     }
 
+    /// The statuses that were answered.
+    pub fn statuses(&self) -> &Statuses {
+        &self.statuses
+    }
+
     /// The stub that answers a call, its scenario moved on and the call counted; with how often it answered before.
     pub fn take(&self, call: &Call) -> Option<(Arc<Stub>, u64)> {
         let catalog = self.catalog.load();
@@ -149,6 +161,9 @@ impl Live {
             Some(stub) => {
                 self.counts.matched.fetch_add(1, Relaxed);
                 let before = stub.hits.count();
+                if before == 0 && self.series.fetch_add(1, Relaxed) < MOST_SERIES {
+                    stub.hits.give_series();
+                }
                 Some((stub, before))
             }
             None => {
@@ -238,3 +253,6 @@ impl Edit<'_> {
         self.live.catalog.store(Arc::new(catalog));
     }
 }
+
+/// How many stubs have series of their own in the metrics: some hundred are looked at, a hundred thousand break a dashboard.
+const MOST_SERIES: u64 = 200;

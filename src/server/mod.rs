@@ -221,6 +221,7 @@ impl Server {
         let (end, mut ending) = mpsc::channel(1);
         let context = Arc::new(Control {
             access: self.config.access,
+            lives: self.lives.clone(),
             vitals: Vitals { audits, connections },
             started: Instant::now(),
             allows_disk_delete: self.config.allows_disk_delete,
@@ -377,7 +378,7 @@ fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Arc<Live>>, Vec<
     let share = config.journal_bytes / groups.len().max(1);
     for (_, services) in groups {
         let loaded = load::load(&services);
-        lives.push(Arc::new(Live::new(services, loaded.stubs, Journal::new(share, config.workers))));
+        lives.push(Arc::new(Live::new(services, loaded.stubs, Journal::new(share, config.workers), config.workers)));
         defects.extend(loaded.defects);
     }
     if defects.iter().any(Defect::is_error) {

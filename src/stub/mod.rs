@@ -10,7 +10,7 @@ pub mod overlap;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -74,22 +74,35 @@ pub enum Origin {
 
 /// A count of calls. Exact, and never evicted.
 #[derive(Debug, Default)]
-pub struct Hits(AtomicU64);
+pub struct Hits {
+    count: AtomicU64,
+    has_series: AtomicBool,
+}
 
 impl Hits {
     /// Counts one; returns how many there were before.
     pub fn count(&self) -> u64 {
-        self.0.fetch_add(1, Relaxed)
+        self.count.fetch_add(1, Relaxed)
     }
 
     /// How many there were.
     pub fn total(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.count.load(Relaxed)
+    }
+
+    /// From now on they are told apart from those of other stubs in the metrics.
+    pub fn give_series(&self) {
+        self.has_series.store(true, Relaxed);
+    }
+
+    /// Whether they are.
+    pub fn has_series(&self) -> bool {
+        self.has_series.load(Relaxed)
     }
 
     /// Starts again at none.
     pub fn reset(&self) {
-        self.0.store(0, Relaxed);
+        self.count.store(0, Relaxed);
     }
 }
 

@@ -209,3 +209,15 @@ fn help_fits_a_terminal_of_80_columns() {
         assert!(long.is_empty(), "{args:?}: {long:?}");
     }
 }
+
+#[test]
+fn health_says_whether_it_is_up() {
+    let root = folder(&[("mappings/a.json", r#"{"request": {"url": "/a"}}"#)]);
+    let (process, address, _) = serve(root.path().to_str().expect("UTF-8"));
+    let asked = standin(&["health", &address.to_string()]);
+    assert_eq!((asked.status.code(), text(&asked.stdout)), (Some(0), "standin: healthy\n".to_owned()));
+    drop(process);
+    let asked = standin(&["health", &address.to_string()]);
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(text(&asked.stderr).contains("does not answer"), "{}", text(&asked.stderr));
+}

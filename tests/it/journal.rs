@@ -230,3 +230,34 @@ fn the_api_describes_itself() {
     }
     assert_eq!(mock.get("/__admin").header("location"), Some("/__admin/"));
 }
+
+#[test]
+fn metrics_count_statuses_and_stubs_exactly() {
+    let mock = Mock::with(
+        r#"{"mappings": [
+            {"id": "00000000-0000-4000-8000-00000000000a", "name": "the \"first\"",
+             "request": {"url": "/a"}, "response": {"status": 201}},
+            {"request": {"url": "/f"}, "response": {"fault": "EMPTY_RESPONSE"}}]}"#,
+    );
+    let mut connection = Client::connect(mock.address);
+    for _ in 0..30 {
+        connection.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_eq!(connection.answer().status, 201);
+    }
+    mock.get("/none");
+    let mut broken = Client::connect(mock.address);
+    broken.write(b"GET /f HTTP/1.1\r\nHost: x\r\n\r\n");
+    broken.read_to_end();
+    let page = mock.get("/__admin/metrics").text().to_owned();
+    for line in [
+        "standin_responses_total{status=\"201\"} 30",
+        "standin_responses_total{status=\"404\"} 1",
+        "standin_responses_total{status=\"fault\"} 1",
+        "standin_stub_calls_total{id=\"00000000-0000-4000-8000-00000000000a\",name=\"the \\\"first\\\"\"} 30",
+        "standin_stub_calls_total{id=\"other\",name=\"\"} 0",
+        "standin_calls_total{matched=\"true\"} 31",
+        "standin_calls_total{matched=\"false\"} 1",
+    ] {
+        assert!(page.lines().any(|known| known == line), "{line} is not in\n{page}");
+    }
+}

@@ -1,0 +1,134 @@
+//! `/__admin/metrics`: counters and gauges in Prometheus's text format, of all listeners together.
+//!
+//! Times are in seconds. Counters are exact and never evicted. A stub has series of its own as long as there are few of
+//! them: the first stubs that answer get them, all others share one.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use axum::extract::Extension;
+use http::StatusCode;
+
+use super::{Answer, Control, text};
+use crate::live::{Counts, Live};
+use crate::pace::audit::Snapshot;
+
+pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer {
+    let mut page = Page::default();
+    calls(&mut page, &control.lives);
+    stubs(&mut page, &control.lives);
+    limits(&mut page, &control);
+    journal(&mut page, &control.lives);
+    connections(&mut page, &control);
+    page.text.push_str(&Snapshot::of(&control.vitals.audits).prometheus());
+    text(StatusCode::OK, page.text)
+}
+
+fn calls(page: &mut Page, lives: &[Arc<Live>]) {
+    let metric = page.metric("calls_total", "counter", "Calls, by whether a stub matched.");
+    metric.value(&[("matched", "true")], total(lives, |counts| &counts.matched));
+    metric.value(&[("matched", "false")], total(lives, |counts| &counts.missed));
+    let metric =
+        page.metric("responses_total", "counter", "Answers, by status; `fault` where the connection was broken.");
+    let mut statuses = vec![0; 1000];
+    for live in lives {
+        live.statuses().add_to(&mut statuses);
+    }
+    for (status, count) in statuses.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+        let status = if status == 0 { "fault".to_owned() } else { status.to_string() };
+        metric.value(&[("status", &status)], count);
+    }
+}
+
+fn stubs(page: &mut Page, lives: &[Arc<Live>]) {
+    let metric = page.metric("stubs", "gauge", "Stubs in force.");
+    metric.value(&[], lives.iter().map(|live| live.catalog().len() as u64).sum());
+    let metric =
+        page.metric("stub_calls_total", "counter", "Calls that a stub answered; those of `other` stubs together.");
+    let mut others = 0;
+    for live in lives {
+        for stub in live.catalog().stubs() {
+            match stub.hits.total() {
+                0 => {}
+                hits if stub.hits.has_series() => {
+                    let name = stub.name.clone().unwrap_or_default();
+                    metric.value(&[("id", &stub.id.to_string()), ("name", &name)], hits);
+                }
+                hits => others += hits,
+            }
+        }
+    }
+    metric.value(&[("id", "other"), ("name", "")], others);
+}
+
+fn limits(page: &mut Page, control: &Control) {
+    let lives = &control.lives;
+    let metric = page.metric("limited_total", "counter", "Calls and connections that met a limit.");
+    metric.value(&[("limit", "body")], total(lives, |counts| &counts.body_too_large));
+    metric.value(&[("limit", "head")], total(lives, |counts| &counts.head_too_large));
+    metric.value(&[("limit", "connections")], control.vitals.connections.refused());
+    metric.value(&[("limit", "read_timeout")], total(lives, |counts| &counts.read_timeout));
+    metric.value(&[("limit", "regex_backtracking")], total(lives, |counts| &counts.regex_gave_up));
+}
+
+fn journal(page: &mut Page, lives: &[Arc<Live>]) {
+    let usage = || lives.iter().map(|live| live.journal().usage());
+    page.metric("journal_bytes", "gauge", "Bytes that the journal holds.")
+        .value(&[], usage().map(|(bytes, _)| bytes as u64).sum());
+    page.metric("journal_evicted_calls", "gauge", "Calls that left the journal since its last reset.")
+        .value(&[], usage().map(|(_, evicted)| evicted).sum());
+}
+
+fn connections(page: &mut Page, control: &Control) {
+    let metric = page.metric("connections_open", "gauge", "Open connections, by worker.");
+    for (worker, open) in control.vitals.connections.open().iter().enumerate() {
+        metric.value(&[("worker", &worker.to_string())], *open as u64);
+    }
+    page.metric("connections_total", "counter", "Connections accepted.")
+        .value(&[], control.vitals.connections.accepted());
+    page.metric("uptime_seconds", "gauge", "Since the start.").value(&[], control.started.elapsed().as_secs());
+}
+
+fn total(lives: &[Arc<Live>], count: impl Fn(&Counts) -> &AtomicU64) -> u64 {
+    lives.iter().map(|live| count(live.counts()).load(Relaxed)).sum()
+}
+
+/// The page, metric by metric.
+#[derive(Debug, Default)]
+struct Page {
+    text: String,
+    name: &'static str,
+}
+
+impl Page {
+    fn metric(&mut self, name: &'static str, kind: &str, help: &str) -> &mut Self {
+        let _ = writeln!(self.text, "# HELP standin_{name} {help}\n# TYPE standin_{name} {kind}");
+        self.name = name;
+        self
+    }
+
+    fn value(&mut self, labels: &[(&str, &str)], value: u64) {
+        let written: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        let labels = if written.is_empty() { String::new() } else { format!("{{{}}}", written.join(",")) };
+        let _ = writeln!(self.text, "standin_{}{labels} {value}", self.name);
+    }
+}
+
+/// A label's value, as the format wants it.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_escaped() {
+        let mut page = Page::default();
+        page.metric("x", "gauge", "X.").value(&[("name", "a\"b\\c\nd")], 1);
+        assert_eq!(page.text, "# HELP standin_x X.\n# TYPE standin_x gauge\nstandin_x{name=\"a\\\"b\\\\c\\nd\"} 1\n");
+    }
+}

@@ -1,0 +1,52 @@
+//! `standin health`: whether a standin answers, for container health checks.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{CHECK_FAILED, FINE, note, say};
+
+/// Ask a running standin whether it is up; exits 1 if it is not
+///
+/// For container health checks: the image has no curl. Asks `/__admin/health`.
+#[derive(Args, Debug)]
+pub(super) struct Health {
+    /// Where it listens, for calls or for the admin API alone; plain HTTP
+    #[arg(default_value = "127.0.0.1:8080")]
+    address: SocketAddr,
+
+    /// How long it may take to answer
+    #[arg(long, value_name = "TIME", value_parser = super::time, default_value = "2s")]
+    timeout: Duration,
+}
+
+impl Health {
+    pub(super) fn run(&self) -> u8 {
+        match self.ask() {
+            Ok(answer) if answer.starts_with("HTTP/1.1 200") => {
+                say("standin: healthy");
+                FINE
+            }
+            Ok(answer) => {
+                let status = answer.lines().next().unwrap_or("nothing");
+                note(&format!("{} answered `{status}`; is it a standin that this host may ask?", self.address));
+                CHECK_FAILED
+            }
+            Err(error) => {
+                note(&format!("{} does not answer: {error}", self.address));
+                CHECK_FAILED
+            }
+        }
+    }
+
+    fn ask(&self) -> io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&self.address, self.timeout)?;
+        stream.set_read_timeout(Some(self.timeout))?;
+        write!(stream, "GET /__admin/health HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+}
