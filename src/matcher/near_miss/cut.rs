@@ -1,0 +1,52 @@
+//! A text that grows up to a limit and then only counts: what is shown of a long body says how much is missing.
+
+/// A text with room for so many bytes.
+#[derive(Debug)]
+pub(super) struct Cut {
+    text: String,
+    room: usize,
+    missing: usize,
+}
+
+impl Cut {
+    pub(super) fn new(room: usize) -> Self {
+        Self { text: String::new(), room, missing: 0 }
+    }
+
+    /// The text, cut if it is longer.
+    pub(super) fn of(text: &str, room: usize) -> String {
+        let mut cut = Self::new(room);
+        cut.push(text);
+        cut.finish()
+    }
+
+    pub(super) fn push(&mut self, text: &str) {
+        let fits = if self.missing > 0 { 0 } else { text.floor_char_boundary(self.room - self.text.len()) };
+        self.text.push_str(&text[..fits]);
+        self.missing += text.len() - fits;
+    }
+
+    pub(super) fn finish(mut self) -> String {
+        if self.missing > 0 {
+            self.text.push_str(&format!("… ({} more bytes)", self.missing));
+        }
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_says_how_much_is_missing() {
+        assert_eq!(Cut::of("short", 5), "short");
+        assert_eq!(Cut::of("longer", 4), "long… (2 more bytes)");
+        assert_eq!(Cut::of("aéb", 2), "a… (3 more bytes)");
+        let mut cut = Cut::new(3);
+        for part in ["ab", "cd", "e"] {
+            cut.push(part);
+        }
+        assert_eq!(cut.finish(), "abc… (2 more bytes)");
+    }
+}
