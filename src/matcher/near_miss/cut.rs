@@ -21,17 +21,30 @@ impl Cut {
     }
 
     pub(super) fn push(&mut self, text: &str) {
-        let fits = if self.missing > 0 { 0 } else { text.floor_char_boundary(self.room - self.text.len()) };
+        let fits = if self.missing > 0 { 0 } else { floor(text, self.room - self.text.len()) };
         self.text.push_str(&text[..fits]);
         self.missing += text.len() - fits;
     }
 
     pub(super) fn finish(mut self) -> String {
         if self.missing > 0 {
-            self.text.push_str(&format!("… ({} more bytes)", self.missing));
+            self.text.push_str(&ellipsis(self.missing));
         }
         self.text
     }
+}
+
+/// What stands for so many bytes that are not shown.
+pub(super) fn ellipsis(missing: usize) -> String {
+    format!("… ({missing} more bytes)")
+}
+
+/// The last boundary between characters that is not behind a place.
+pub(super) fn floor(text: &str, place: usize) -> usize {
+    if place >= text.len() {
+        return text.len();
+    }
+    (0..=place).rev().find(|place| text.is_char_boundary(*place)).unwrap_or(0)
 }
 
 #[cfg(test)]

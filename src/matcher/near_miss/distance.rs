@@ -179,7 +179,8 @@ pub(super) fn nearest_item<'v>(
             value => vec![value],
         },
     };
-    let measured = items.into_iter().take(MOST_ITEMS).map(|item| (item, rule_distance(rule, Subject::Json(item), tally)));
+    let measured =
+        items.into_iter().take(MOST_ITEMS).map(|item| (item, rule_distance(rule, Subject::Json(item), tally)));
     let (item, distance) = measured.reduce(|best, next| if next.1 < best.1 { next } else { best })?;
     Some((Item::One(item), distance))
 }

@@ -7,6 +7,8 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use super::cut::floor;
+
 /// 0 for equal texts, 1 for texts with nothing in common. Characters are UTF-16 units, as in Java. Beyond [`LONGEST`]
 /// bytes, texts are compared place by place only.
 pub(super) fn normalised(one: &str, other: &str) -> f64 {
@@ -17,8 +19,8 @@ pub(super) fn normalised(one: &str, other: &str) -> f64 {
         let (one, other) = (units(one), units(other));
         return edits(&one, &other) as f64 / one.len().max(other.len()) as f64;
     }
-    let (one_head, one_rest) = one.split_at(one.floor_char_boundary(LONGEST));
-    let (other_head, other_rest) = other.split_at(other.floor_char_boundary(LONGEST));
+    let (one_head, one_rest) = one.split_at(floor(one, LONGEST));
+    let (other_head, other_rest) = other.split_at(floor(other, LONGEST));
     let heads = edits(&units(one_head), &units(other_head));
     let changed = one_rest.bytes().zip(other_rest.bytes()).filter(|(one, other)| one != other).count();
     let rests = changed + one_rest.len().abs_diff(other_rest.len());

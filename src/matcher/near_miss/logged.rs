@@ -25,7 +25,8 @@ pub struct LoggedError {
 pub fn call_of(logged: &Map<String, Value>, body_limit: usize) -> Result<Call, LoggedError> {
     let text = |key: &str| logged.get(key).and_then(Value::as_str);
     let method = text("method").unwrap_or("GET");
-    let method = Method::from_bytes(method.as_bytes()).map_err(|_| error("method", method, "write one such as `GET`"))?;
+    let method =
+        Method::from_bytes(method.as_bytes()).map_err(|_| error("method", method, "write one such as `GET`"))?;
     let absolute: Option<Uri> = text("absoluteUrl").and_then(|url| url.parse().ok());
     let uri = match text("url") {
         Some(url) => url.parse().map_err(|_| error("url", url, "write a path such as `/a?b=c`, percent-encoded"))?,

@@ -5,6 +5,7 @@
 
 mod cut;
 mod distance;
+mod examine;
 mod finding;
 mod levenshtein;
 mod logged;
@@ -15,7 +16,8 @@ mod report;
 mod wording;
 
 pub use distance::distance;
-pub use finding::{Finding, Scenario, Target, findings};
+pub use examine::findings;
+pub use finding::{Finding, Scenario, Target};
 pub use logged::{LoggedError, call_of};
 pub use nearest::{Budget, LIMIT, Near, Nearest, nearest, nearest_calls};
 pub use page::{WIDTH, page, page_width};

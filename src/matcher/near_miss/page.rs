@@ -2,7 +2,8 @@
 
 use http::HeaderMap;
 
-use super::finding::{Finding, Section, Target, findings};
+use super::examine::findings;
+use super::finding::{Finding, Section, Target};
 use crate::call::Call;
 
 /// Columns of the page if nobody asks for another number.
@@ -10,7 +11,8 @@ pub const WIDTH: usize = 119;
 
 /// The columns that the client asks for with `X-WireMock-Console-Width`, within reason.
 pub fn page_width(headers: &HeaderMap) -> usize {
-    let asked = headers.get("x-wiremock-console-width").and_then(|value| value.to_str().ok()?.trim().parse::<usize>().ok());
+    let asked =
+        headers.get("x-wiremock-console-width").and_then(|value| value.to_str().ok()?.trim().parse::<usize>().ok());
     asked.map_or(WIDTH, |width| width.clamp(NARROWEST, WIDEST))
 }
 
@@ -18,7 +20,7 @@ pub fn page_width(headers: &HeaderMap) -> usize {
 pub fn page(target: &Target<'_>, call: &Call, width: usize) -> String {
     let mut table = Table::new(width.clamp(NARROWEST, WIDEST));
     table.blank();
-    if let Some(name) = target.name.filter(|name| !name.is_empty()) {
+    if let Some(name) = target.name {
         table.row(&super::cut::Cut::of(name, LONGEST_NAME), "", None);
         table.blank();
     }

@@ -59,7 +59,7 @@ fn quoted(text: &str) -> String {
             '\t' => quoted.push_str("\\t"),
             '\u{8}' => quoted.push_str("\\b"),
             '\u{c}' => quoted.push_str("\\f"),
-            c if c < ' ' => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c if c < ' ' => quoted.extend(["\\u".to_owned(), format!("{:04X}", u32::from(c))]),
             c => quoted.push(c),
         }
     }

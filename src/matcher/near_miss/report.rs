@@ -16,7 +16,8 @@ pub enum Subject {
 
 /// `{"nearMisses": […]}`: of each the logged request, what it came near to, and the distance.
 pub fn near_misses_json(misses: impl IntoIterator<Item = (Value, Subject, f64)>) -> Value {
-    let misses: Vec<Value> = misses.into_iter().map(|(request, subject, distance)| miss(request, subject, distance)).collect();
+    let misses: Vec<Value> =
+        misses.into_iter().map(|(request, subject, distance)| miss(request, subject, distance)).collect();
     json!({ "nearMisses": misses })
 }
 
