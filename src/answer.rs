@@ -1,5 +1,5 @@
 //! From a request to its answer, in one sentence: read the call, find its stub, render the reply, wait until it is due,
-//! send it. A miss says so in plain words.
+//! send it. What becomes of a miss is found out elsewhere.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,13 +17,14 @@ use crate::call::Call;
 use crate::listen::connection::{Broken, Connection, Limits};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
+use crate::live::misses::Misses;
 use crate::pace;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
 use crate::pace::timer::Timer;
 use crate::reply::Reply;
 use crate::send::{self, Outgoing, Wait};
-use crate::stub::{Stub, files};
+use crate::stub::Stub;
 
 /// An answer that is there, or on its way.
 pub(crate) enum Answering {
@@ -60,8 +61,8 @@ pub(crate) struct Answerer {
     pub(crate) draws: Draws,
     /// What a client may send.
     pub(crate) limits: Limits,
-    /// Whether an unmatched GET may be answered from `__files`.
-    pub(crate) serves_files: bool,
+    /// The way to whatever becomes of a miss.
+    pub(crate) misses: Misses,
     /// The way to the control plane.
     pub(crate) control: mpsc::Sender<Handover>,
 }
@@ -100,8 +101,9 @@ impl Answerer {
         let Some((stub, ordinal)) = self.live.take(&call) else {
             self.live.journal().note(self.worker, &call, None, None);
             return Answering::Later(Box::pin(async move {
-                let reply = self.miss(&call).await;
-                self.send(reply, &call.method).await
+                let method = call.method.clone();
+                let reply = self.misses.reply_to(call, Arc::clone(&self.live)).await;
+                self.send(reply, &method).await
             }));
         };
         let delay = {
@@ -210,28 +212,6 @@ impl Answerer {
             }
             connection.clock.promise(deadline, delay);
         }
-    }
-
-    /// A file of `__files` for a GET that no stub matched, else a 404.
-    async fn miss(&self, call: &Call) -> Reply {
-        if self.serves_files
-            && call.method == Method::GET
-            && let Some(home) = self.live.home()
-            && let Some(reply) = files::static_file(home.files(), call.path()).await
-        {
-            return reply;
-        }
-        let text = if self.live.catalog().is_empty() {
-            "No response could be served as there are no stub mappings in this standin.\n".to_owned()
-        } else {
-            format!(
-                "Request was not matched: no stub of {} answers {} {}\n",
-                self.live.catalog().len(),
-                call.method,
-                call.url()
-            )
-        };
-        Reply::text(StatusCode::NOT_FOUND, text)
     }
 }
 

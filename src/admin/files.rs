@@ -42,7 +42,9 @@ pub(super) async fn read(Extension(live): Extension<Arc<Live>>, Path(name): Path
 /// Writes a file, and answers with what was written, in base64.
 pub(super) async fn write(Extension(live): Extension<Arc<Live>>, Path(name): Path<String>, body: Bytes) -> Answer {
     off_thread(move || {
-        let Some(path) = files(&live).and_then(|files| files.find(&name)) else { return empty(StatusCode::NOT_FOUND) };
+        let Some(path) = files(&live).and_then(|files| files.find_new(&name)) else {
+            return empty(StatusCode::NOT_FOUND);
+        };
         if let Err(error) = put(&path, &body) {
             let why = format!("`{name}` cannot be written to `__files`: {error}\n");
             return text(StatusCode::INTERNAL_SERVER_ERROR, why);

@@ -68,6 +68,7 @@ fn limits(page: &mut Page, control: &Control) {
     metric.value(&[("limit", "body")], total(lives, |counts| &counts.body_too_large));
     metric.value(&[("limit", "head")], total(lives, |counts| &counts.head_too_large));
     metric.value(&[("limit", "connections")], control.vitals.connections.refused());
+    metric.value(&[("limit", "near_misses")], total(lives, |counts| &counts.near_misses_skipped));
     metric.value(&[("limit", "read_timeout")], total(lives, |counts| &counts.read_timeout));
     metric.value(&[("limit", "regex_backtracking")], total(lives, |counts| &counts.regex_gave_up));
 }

@@ -9,6 +9,7 @@ mod files;
 mod logged;
 mod mappings;
 mod metrics;
+mod near_misses;
 mod page;
 mod recordings;
 mod requests;

@@ -5,7 +5,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
-use super::{docs, files, mappings, metrics, recordings, requests, scenarios, settings, system};
+use super::{docs, files, mappings, metrics, near_misses, recordings, requests, scenarios, settings, system};
 
 /// One method of one path.
 #[derive(Clone, Debug)]
@@ -45,6 +45,7 @@ pub(super) enum Payload {
 pub(super) enum Group {
     Stubs,
     Requests,
+    NearMisses,
     Scenarios,
     Files,
     Settings,
@@ -54,9 +55,10 @@ pub(super) enum Group {
 }
 
 impl Group {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Stubs,
         Self::Requests,
+        Self::NearMisses,
         Self::Scenarios,
         Self::Files,
         Self::Settings,
@@ -69,6 +71,7 @@ impl Group {
         match self {
             Self::Stubs => "Stub mappings",
             Self::Requests => "Requests",
+            Self::NearMisses => "Near misses",
             Self::Scenarios => "Scenarios",
             Self::Files => "Files",
             Self::Settings => "Settings",
@@ -136,7 +139,7 @@ impl Route {
 /// All of them.
 #[rustfmt::skip] // a table: a route a line
 pub(super) fn all() -> Vec<Route> {
-    use Group::{Files, Recordings, Requests, Scenarios, Settings, Standin, Stubs, System};
+    use Group::{Files, NearMisses, Recordings, Requests, Scenarios, Settings, Standin, Stubs, System};
     use Payload::{Bytes, Html, Json, Nothing, Text};
 
     vec![
@@ -166,6 +169,10 @@ pub(super) fn all() -> Vec<Route> {
         Route::post("/requests/remove", Requests, "Forget the calls that a request pattern matches", requests::remove).takes(Json),
         Route::post("/requests/remove-by-metadata", Requests, "Forget the calls that stubs with matching metadata answered", requests::remove_by_metadata).takes(Json),
         Route::get("/requests/unmatched", Requests, "List the calls that no stub answered, newest first", requests::unmatched),
+
+        Route::get("/requests/unmatched/near-misses", NearMisses, "The nearest stubs of each call that no stub answered", near_misses::unmatched),
+        Route::post("/near-misses/request", NearMisses, "The stubs nearest to a call", near_misses::to_request).takes(Json),
+        Route::post("/near-misses/request-pattern", NearMisses, "The calls nearest to a request pattern", near_misses::to_pattern).takes(Json),
 
         Route::get("/scenarios", Scenarios, "List scenarios with their states and stubs", scenarios::list),
         Route::post("/scenarios/reset", Scenarios, "Put all scenarios in their first state", scenarios::reset).answers(200, Nothing),

@@ -5,6 +5,7 @@
 mod access;
 pub mod handover;
 pub mod journal;
+pub mod misses;
 mod scenarios;
 mod statuses;
 
@@ -61,6 +62,8 @@ pub struct Counts {
     pub matched: AtomicU64,
     /// Calls that none did.
     pub missed: AtomicU64,
+    /// Misses that were answered without their near misses, as there were too many.
+    pub near_misses_skipped: AtomicU64,
     /// Regular expressions that reached their backtrack limit, and so did not match.
     pub regex_gave_up: AtomicU64,
     /// Heads that were longer than the limit.

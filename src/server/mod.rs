@@ -24,6 +24,7 @@ use crate::listen::{self, Connections, tls};
 use crate::live::Live;
 use crate::live::handover;
 use crate::live::journal::Journal;
+use crate::live::misses;
 use crate::pace::audit::Audit;
 use crate::shutdown::Drain;
 use crate::stub::load::{self, Service};
@@ -184,7 +185,8 @@ impl Server {
         let listeners: Arc<[(Listener, Arc<Live>)]> =
             self.bound.iter().map(|bound| (bound.listener.clone(), Arc::clone(&self.lives[bound.live]))).collect();
 
-        let mut threads = Vec::new();
+        let (misses, investigation) = misses::misses(self.config.serves_files);
+        let mut threads = vec![spawn("standin-misses".to_owned(), || investigation.run())?];
         let mut workers = Vec::new();
         for (number, audit) in audits.iter().enumerate() {
             let (sender, accepted) = mpsc::unbounded_channel();
@@ -198,12 +200,14 @@ impl Server {
                 seed: self.config.seed,
                 number,
                 precision: self.config.precision,
-                serves_files: self.config.serves_files,
+                misses: misses.clone(),
                 control: control.clone(),
             };
             let quit = quit.subscribe();
             threads.push(spawn(format!("standin-worker-{number}"), move || worker.run(accepted, quit))?);
         }
+
+        drop(misses);
 
         let sockets: Vec<TcpListener> = self.bound.into_iter().map(|bound| bound.socket).collect();
         let (accept_work, accept_connections) = (accepting.work(), Arc::clone(&connections));

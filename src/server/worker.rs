@@ -15,6 +15,7 @@ use crate::listen::connection::{self, Connection, Limits};
 use crate::listen::{self, Accepted, Connections};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
+use crate::live::misses::Misses;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
 use crate::pace::timer::{Precision, Timer};
@@ -40,7 +41,7 @@ pub(super) struct Worker {
     pub(super) serving: Arc<Drain>,
     pub(super) seed: u64,
     pub(super) precision: Precision,
-    pub(super) serves_files: bool,
+    pub(super) misses: Misses,
     pub(super) control: mpsc::Sender<Handover>,
 }
 
@@ -82,7 +83,7 @@ impl Worker {
             audit: Arc::clone(&self.audit),
             draws: Draws::new(self.seed),
             limits: self.limits,
-            serves_files: self.serves_files,
+            misses: self.misses.clone(),
             control: self.control.clone(),
         })
     }

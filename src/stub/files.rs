@@ -23,10 +23,22 @@ impl Files {
             return None;
         }
         let path = self.root.join(relative);
+        if path.symlink_metadata().is_err() {
+            // what is not there leads nowhere
+            return Some(path);
+        }
         match (path.canonicalize(), self.root.canonicalize()) {
             (Ok(real), Ok(root)) if !real.starts_with(&root) => None,
             _ => Some(path),
         }
+    }
+
+    /// Where a file of this name may be written, if that is below the folder: no link on the way leads out of it.
+    pub fn find_new(&self, name: &str) -> Option<PathBuf> {
+        let path = self.find(name)?;
+        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        let existing = path.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok())?;
+        (existing.starts_with(&root) || !self.root.exists()).then_some(path)
     }
 }
 
@@ -34,21 +46,16 @@ impl Files {
 const WELCOME: [&str; 4] = ["index.json", "index.html", "index.xml", "index.txt"];
 
 /// The file that a path names, as WireMock serves it: its type by its ending, else JSON.
-pub async fn static_file(files: Files, path: &str) -> Option<Reply> {
+pub fn static_file(files: &Files, path: &str) -> Option<Reply> {
     let name = percent_decode_str(path).decode_utf8().ok()?.into_owned();
-    tokio::task::spawn_blocking(move || {
-        let path = find(&files, &name)?;
-        let modified = path.metadata().and_then(|metadata| metadata.modified()).ok()?;
-        let mut headers = HeaderMap::with_capacity(2);
-        let kind = mime_guess::from_path(&path).first_raw().unwrap_or("application/json");
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        let modified = HeaderValue::from_str(&httpdate::fmt_http_date(modified)).ok()?;
-        headers.insert(header::LAST_MODIFIED, modified);
-        let body = Body::File(path);
-        Some(Reply { status: StatusCode::OK, reason: None, headers, body, dribble: None, ending: None })
-    })
-    .await
-    .ok()?
+    let path = find(files, &name)?;
+    let modified = path.metadata().and_then(|metadata| metadata.modified()).ok()?;
+    let mut headers = HeaderMap::with_capacity(2);
+    let kind = mime_guess::from_path(&path).first_raw().unwrap_or("application/json");
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    let modified = HeaderValue::from_str(&httpdate::fmt_http_date(modified)).ok()?;
+    headers.insert(header::LAST_MODIFIED, modified);
+    Some(Reply { status: StatusCode::OK, reason: None, headers, body: Body::File(path), dribble: None, ending: None })
 }
 
 fn find(files: &Files, name: &str) -> Option<PathBuf> {

@@ -168,6 +168,11 @@ fn a_written_body_file_is_served_by_the_very_next_call() {
     for outside in ["..%2F..%2Fevil.txt", "%2e%2e/evil.txt", "sub/../../evil.txt"] {
         assert!(put(outside, "x").status >= 400, "{outside}");
     }
+    let outside = tempfile::TempDir::new().expect("a folder");
+    std::os::unix::fs::symlink(outside.path(), mock.root.path().join("__files/link")).expect("a link");
+    assert_eq!(put("link/evil.txt", "x").status, 404, "a link leads out of the folder");
+    assert!(!outside.path().join("evil.txt").exists());
+    std::fs::remove_file(mock.root.path().join("__files/link")).expect("it was made");
     assert!(!mock.root.path().parent().expect("a parent").join("evil.txt").exists());
     assert_eq!(mock.get("/__admin/files").json(), serde_json::json!(["a.txt"]));
 }
@@ -260,4 +265,46 @@ fn metrics_count_statuses_and_stubs_exactly() {
     ] {
         assert!(page.lines().any(|known| known == line), "{line} is not in\n{page}");
     }
+}
+
+#[test]
+fn a_miss_names_the_nearest_stubs_as_a_page_or_as_json() {
+    let mock = Mock::with(
+        r#"{"mappings": [
+            {"name": "orders", "request": {"method": "GET", "url": "/orders", "headers": {"Accept": {"contains": "xml"}}}},
+            {"request": {"method": "POST", "url": "/something/else"}}]}"#,
+    );
+    let page = mock.get("/order");
+    assert_eq!(page.status, 404);
+    assert!(
+        page.text().contains("Closest stub") && page.text().contains("<<<<< URL does not match"),
+        "{}",
+        page.text()
+    );
+    let json = mock.send("GET /order HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n").json();
+    assert_eq!(json["nearest"][0]["name"], "orders");
+    let failed: Vec<_> =
+        json["nearest"][0]["clauses"].as_array().expect("a list").iter().filter(|c| c["matches"] == false).collect();
+    assert_eq!(failed.len(), 2, "{failed:?}");
+    assert!(json["nearest"][0]["place"]["file"].as_str().expect("a file").ends_with("stubs.json"));
+    let near = mock
+        .post("/__admin/near-misses/request", r#"{"method": "GET", "url": "/orderz", "headers": {"Accept": "xml"}}"#);
+    assert_eq!(near.json()["nearMisses"][0]["stubMapping"]["name"], "orders");
+}
+
+#[test]
+fn a_flood_of_misses_is_answered_without_near_misses_and_that_is_counted() {
+    let stubs: Vec<String> = (0..5000).map(|n| format!(r#"{{"request": {{"url": "/some/long/path/{n}"}}}}"#)).collect();
+    let mock = Mock::with(&format!(r#"{{"mappings": [{}]}}"#, stubs.join(",")));
+    let mut connection = Client::connect(mock.address);
+    let mut skipped = 0;
+    for number in 0..5000 {
+        connection.write(format!("GET /some/other/path/{number} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+        let answer = connection.answer();
+        assert_eq!(answer.status, 404);
+        skipped += u64::from(answer.text().contains("too many misses"));
+    }
+    assert!(skipped > 0);
+    let page = mock.get("/__admin/metrics").text().to_owned();
+    assert!(page.contains(&format!("standin_limited_total{{limit=\"near_misses\"}} {skipped}")), "{page}");
 }

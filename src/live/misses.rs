@@ -1,0 +1,213 @@
+//! What becomes of a call that no stub answers: a file of `__files`, or a 404 that names the nearest stubs.
+//!
+//! It is found out on a thread of its own, as it takes a look at the disk and at every stub. That thread takes no more than
+//! a share of a core for near misses, so that a flood of misses does not slow down the hits: beyond it, the 404 says that
+//! they were left out, and that is counted.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Live;
+use crate::call::Call;
+use crate::matcher::near_miss::{self, Budget, LIMIT, Nearest, Scenario, Target};
+use crate::reply::Reply;
+use crate::stub::files;
+use crate::stub::{Origin, Stub};
+
+/// A call that no stub answered, and where its reply goes.
+#[derive(Debug)]
+pub struct Miss {
+    call: Call,
+    live: Arc<Live>,
+    reply: oneshot::Sender<Reply>,
+}
+
+/// The way to the thread that looks into misses.
+#[derive(Clone, Debug)]
+pub struct Misses {
+    sender: mpsc::Sender<Miss>,
+}
+
+/// The thread's work.
+#[derive(Debug)]
+pub struct Investigation {
+    misses: mpsc::Receiver<Miss>,
+    serves_files: bool,
+}
+
+/// A way for misses, and the work at its end.
+pub fn misses(serves_files: bool) -> (Misses, Investigation) {
+    let (sender, misses) = mpsc::channel(WAITING);
+    (Misses { sender }, Investigation { misses, serves_files })
+}
+
+impl Misses {
+    /// The reply to a call that no stub answered.
+    pub async fn reply_to(&self, call: Call, live: Arc<Live>) -> Reply {
+        let (reply, replied) = oneshot::channel();
+        // an error either way means that the server ends
+        let _ = self.sender.send(Miss { call, live, reply }).await;
+        replied.await.unwrap_or_else(|_| Reply::text(StatusCode::SERVICE_UNAVAILABLE, "standin is shutting down\n"))
+    }
+}
+
+impl Investigation {
+    /// Looks into misses until nobody can send one.
+    pub fn run(mut self) {
+        let mut allowance = Allowance::new(Instant::now());
+        while let Some(Miss { call, live, reply }) = self.misses.blocking_recv() {
+            // a client that has gone waits for nothing
+            let _ = reply.send(self.reply(&call, &live, &mut allowance));
+        }
+    }
+
+    fn reply(&self, call: &Call, live: &Live, allowance: &mut Allowance) -> Reply {
+        if self.serves_files
+            && call.method == Method::GET
+            && let Some(home) = live.home()
+            && let Some(file) = files::static_file(&home.files(), call.path())
+        {
+            return file;
+        }
+        if live.catalog().is_empty() {
+            return not_found("No response could be served as there are no stub mappings in this standin.\n");
+        }
+        let begin = Instant::now();
+        if !allowance.is_left(begin) {
+            live.counts().near_misses_skipped.fetch_add(1, Relaxed);
+            return not_found(SKIPPED);
+        }
+        let reply = explain(call, live, Budget::until(begin + LONGEST));
+        allowance.spend(begin.elapsed());
+        reply
+    }
+}
+
+/// A 404 that says which stubs came nearest.
+fn explain(call: &Call, live: &Live, budget: Budget) -> Reply {
+    let catalog = live.catalog();
+    let candidates = catalog.stubs().into_iter().map(|stub| (stub, &*stub.pattern));
+    let nearest = near_miss::nearest(candidates, call, LIMIT, budget);
+    if wants_json(call) {
+        let body = format!("{:#}\n", in_json(call, live, &nearest));
+        let mut reply = Reply::text(StatusCode::NOT_FOUND, body);
+        reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        return reply;
+    }
+    let mut text = match nearest.found.first() {
+        Some(near) => {
+            let width = near_miss::page_width(&call.headers);
+            with_target(near.item, live, |target| near_miss::page(target, call, width))
+        }
+        None => "Request was not matched\n".to_owned(),
+    };
+    if !nearest.is_complete() {
+        let _ = writeln!(text, "\n{} of {} stubs were looked at, for want of time", nearest.examined, nearest.of);
+    }
+    not_found(text)
+}
+
+fn in_json(call: &Call, live: &Live, nearest: &Nearest<&Arc<Stub>>) -> Value {
+    let stubs: Vec<Value> = nearest
+        .found
+        .iter()
+        .map(|near| {
+            let clauses = with_target(near.item, live, |target| near_miss::breakdown(&near_miss::findings(target, call)));
+            let place = match &near.item.origin {
+                Origin::File { path, line, .. } => json!({"file": path.display().to_string(), "line": line}),
+                Origin::Api => Value::Null,
+            };
+            json!({"id": near.item.id, "name": near.item.name, "place": place, "distance": near.distance, "clauses": clauses})
+        })
+        .collect();
+    json!({
+        "error": format!("no stub answers {} {}", call.method, call.url()),
+        "examined": nearest.examined,
+        "stubs": nearest.of,
+        "nearest": stubs,
+    })
+}
+
+/// A stub as near misses look at it.
+pub fn with_target<T>(stub: &Stub, live: &Live, look: impl FnOnce(&Target<'_>) -> T) -> T {
+    let document = stub.json();
+    let part = stub.scenario.as_ref().and_then(|part| Some((&part.name, part.required.as_ref()?)));
+    let state = part.map(|(name, _)| live.scenarios().state(name));
+    let scenario = part.zip(state.as_ref()).map(|((name, required), state)| Scenario { name, required, state });
+    let request = document.get("request").and_then(Value::as_object);
+    look(&Target { name: stub.name.as_deref(), pattern: &stub.pattern, request, scenario })
+}
+
+fn wants_json(call: &Call) -> bool {
+    call.header(&ACCEPT).any(|accepted| accepted.to_ascii_lowercase().contains("application/json"))
+}
+
+fn not_found(text: impl Into<bytes::Bytes>) -> Reply {
+    Reply::text(StatusCode::NOT_FOUND, text)
+}
+
+/// The time that near misses may take: a share of what passes, saved up for a while. What was overdrawn is paid back first.
+#[derive(Debug)]
+struct Allowance {
+    /// In seconds; below zero it is a debt.
+    left: f64,
+    at: Instant,
+}
+
+impl Allowance {
+    fn new(now: Instant) -> Self {
+        Self { left: SAVED.as_secs_f64(), at: now }
+    }
+
+    fn is_left(&mut self, now: Instant) -> bool {
+        let earned = now.saturating_duration_since(self.at).as_secs_f64() * SHARE;
+        self.left = (self.left + earned).min(SAVED.as_secs_f64());
+        self.at = now;
+        self.left > 0.0
+    }
+
+    fn spend(&mut self, time: Duration) {
+        self.left -= time.as_secs_f64();
+    }
+}
+
+/// Misses that may wait for their reply; more hold up their connections.
+const WAITING: usize = 4096;
+
+/// Near misses take this share of a core.
+const SHARE: f64 = 0.05;
+
+/// What may be saved up: a test with a hundred misses in a row gets all of its pages.
+const SAVED: Duration = Duration::from_millis(500);
+
+/// One call's near misses take no longer.
+const LONGEST: Duration = Duration::from_millis(50);
+
+const SKIPPED: &str = "Request was not matched; there are too many misses to look for the nearest stubs of each\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_allowance_is_used_up_and_comes_back() {
+        let start = Instant::now();
+        let mut allowance = Allowance::new(start);
+        allowance.spend(SAVED);
+        assert!(!allowance.is_left(start));
+        assert!(allowance.is_left(start + Duration::from_millis(20)));
+        allowance.spend(Duration::from_millis(101));
+        assert!(!allowance.is_left(start + Duration::from_millis(2000)), "a debt is paid back first");
+        assert!(allowance.is_left(start + Duration::from_millis(2100)));
+        assert!(allowance.is_left(start + Duration::from_secs(600)));
+        allowance.spend(SAVED);
+        assert!(!allowance.is_left(start + Duration::from_secs(600)), "no more is saved than that");
+    }
+}
