@@ -39,6 +39,8 @@ pub struct Config {
     pub access: Access,
     /// Whether the admin API may delete mapping files that standin did not write.
     pub allows_disk_delete: bool,
+    /// Whether stub files that change are read again.
+    pub watches: bool,
 }
 
 /// Where calls are answered.
@@ -69,6 +71,7 @@ impl Config {
             serves_files: true,
             access: Access::default(),
             allows_disk_delete: false,
+            watches: true,
         }
     }
 }

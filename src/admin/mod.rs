@@ -5,6 +5,7 @@
 
 mod access;
 mod mappings;
+mod reload;
 mod settings;
 mod store;
 mod system;
@@ -25,6 +26,7 @@ pub use self::system::Vitals;
 use crate::defect::Defect;
 use crate::live::Access;
 use crate::live::handover::Handover;
+use crate::reload::Reload;
 use crate::send::Outgoing;
 
 /// What the handlers share beside the stubs.
@@ -34,6 +36,8 @@ pub struct Control {
     pub access: Access,
     /// What tells how the server fares.
     pub vitals: Vitals,
+    /// What reads the stub files again.
+    pub reload: Reload,
     /// When the server started.
     pub started: Instant,
     /// Whether files that standin did not write may be deleted.
@@ -64,16 +68,17 @@ fn router(control: Arc<Control>) -> Router {
         .route("/mappings/import", post(mappings::import))
         .route("/mappings/remove", post(mappings::remove))
         .route("/mappings/remove-by-metadata", post(mappings::remove_by_metadata))
-        .route("/mappings/reset", post(mappings::reset))
+        .route("/mappings/reset", post(reload::reset))
         .route("/mappings/save", post(mappings::save))
         .route("/mappings/unmatched", get(mappings::unmatched).delete(mappings::remove_unmatched))
         .route("/mappings/{id}", get(mappings::one).put(mappings::replace).delete(mappings::delete))
-        .route("/reset", post(mappings::reset))
+        .route("/reset", post(reload::reset))
         .route("/settings", get(settings::show).put(settings::set).post(settings::set))
         .route("/health", get(system::health))
         .route("/version", get(system::version))
         .route("/metrics", get(system::metrics))
-        .route("/standin/audit", get(system::audit));
+        .route("/standin/audit", get(system::audit))
+        .route("/standin/reload", get(reload::show).post(reload::again));
     Router::new()
         .nest("/__admin", admin)
         .fallback(unknown)

@@ -71,6 +71,26 @@ pub(super) async fn metrics(
         &[("{matched=\"true\"}", count(&counts.matched)), ("{matched=\"false\"}", count(&counts.missed))],
     );
     metric("stubs", "gauge", "Stubs in force.", &[("", live.catalog().len().to_string())]);
+    let reload = control.reload.status();
+    metric(
+        "reloads_total",
+        "counter",
+        "Times that changed stub files were read, by whether they were good.",
+        &[("{result=\"ok\"}", reload.successes.to_string()), ("{result=\"failed\"}", reload.failures.to_string())],
+    );
+    let loaded = reload.loaded_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    metric(
+        "reload_last_success_timestamp_seconds",
+        "gauge",
+        "When the stub files in force were read.",
+        &[("", format!("{:.3}", loaded.as_secs_f64()))],
+    );
+    metric(
+        "reload_failed",
+        "gauge",
+        "1 while the stub files on disk are worse than what is served.",
+        &[("", u8::from(reload.failed).to_string())],
+    );
     metric(
         "limited_total",
         "counter",

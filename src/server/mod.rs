@@ -24,8 +24,9 @@ use crate::listen::{self, Connections, tls};
 use crate::live::Live;
 use crate::live::handover;
 use crate::pace::audit::Audit;
+use crate::reload::{self, Reload, Set, Status, Tell};
 use crate::shutdown::Drain;
-use crate::stub::load::{self, Service};
+use crate::stub::load::Service;
 
 /// How long the admin API may take to finish once no worker is left.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -36,8 +37,9 @@ pub struct Server {
     bound: Vec<Bound>,
     admin: Option<TcpListener>,
     tls: Option<TlsAcceptor>,
-    lives: Vec<Arc<Live>>,
+    sets: Vec<Set>,
     warnings: Vec<Defect>,
+    tell: Tell,
 }
 
 /// A listening socket, and whose calls it takes.
@@ -133,7 +135,7 @@ impl Server {
                 "`{root}` has no stubs: neither it nor a folder in it has `mappings/`; create `{root}/mappings`"
             )));
         }
-        let (lives, places, warnings) = assign(&config, &services)?;
+        let (sets, places, warnings) = assign(&config, &services)?;
         let mut bound = Vec::with_capacity(config.listeners.len());
         for (listener, live) in config.listeners.iter().zip(places) {
             let failed = |source| StartError::Bind { listener: listener.to_string(), source };
@@ -150,14 +152,14 @@ impl Server {
             .transpose()?;
         let wants_tls = config.listeners.iter().any(|listener| listener.tls);
         let tls = wants_tls.then(|| tls::acceptor(&config.certificate)).transpose().map_err(StartError::Tls)?;
-        Ok(Self { config, bound, admin, tls, lives, warnings })
+        Ok(Self { config, bound, admin, tls, sets, warnings, tell: Box::new(reload::log) })
     }
 
     /// Where calls will be answered.
     pub fn addresses(&self) -> Vec<Address> {
         self.bound
             .iter()
-            .map(|bound| Address { listener: bound.listener.clone(), stubs: self.lives[bound.live].catalog().len() })
+            .map(|bound| Address { listener: bound.listener.clone(), stubs: self.live(bound).catalog().len() })
             .collect()
     }
 
@@ -171,6 +173,16 @@ impl Server {
         &self.warnings
     }
 
+    /// Hears of each reload that failed or changed something, in place of the log. It is called on the thread that
+    /// reloads.
+    pub fn on_reload(&mut self, tell: impl FnMut(&Status) + Send + 'static) {
+        self.tell = Box::new(tell);
+    }
+
+    fn live(&self, bound: &Bound) -> &Arc<Live> {
+        self.sets[bound.live].live()
+    }
+
     /// Starts answering.
     pub fn start(self) -> Result<Handle, StartError> {
         let addresses = self.addresses();
@@ -181,7 +193,7 @@ impl Server {
         let (control, calls) = mpsc::channel(handover::WAITING);
         let audits: Vec<_> = (0..self.config.workers).map(|_| Arc::new(Audit::default())).collect();
         let listeners: Arc<[(Listener, Arc<Live>)]> =
-            self.bound.iter().map(|bound| (bound.listener.clone(), Arc::clone(&self.lives[bound.live]))).collect();
+            self.bound.iter().map(|bound| (bound.listener.clone(), Arc::clone(self.live(bound)))).collect();
 
         let mut threads = Vec::new();
         let mut workers = Vec::new();
@@ -216,24 +228,22 @@ impl Server {
         };
         threads.push(spawn("standin-accept".to_owned(), || run(Builder::new_current_thread(), accept))?);
 
+        let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
+        let (reload, reloading) =
+            Reload::start(self.sets, self.warnings, self.config.watches, self.tell).map_err(StartError::Thread)?;
+        threads.push(reloading);
         let context = Arc::new(Control {
+            reload: reload.clone(),
             access: self.config.access,
             vitals: Vitals { audits, connections },
             started: Instant::now(),
             allows_disk_delete: self.config.allows_disk_delete,
         });
         let apart = self.admin.map(|socket| {
-            worker::serve_admin(
-                socket,
-                Arc::clone(&self.lives[0]),
-                self.config.limits,
-                control.clone(),
-                accepting.work(),
-            )
+            worker::serve_admin(socket, Arc::clone(&lives[0]), self.config.limits, control.clone(), accepting.work())
         });
         drop(control);
         let (stop, stopped) = oneshot::channel();
-        let lives = self.lives;
         let drained = spawn("standin-control".to_owned(), move || {
             run(Builder::new_current_thread(), async move {
                 let admin = tokio::spawn(admin::serve(calls, context));
@@ -245,6 +255,7 @@ impl Server {
                 let drained = serving.finished(grace).await;
                 quit.send_replace(true);
                 compacting.abort();
+                reload.stop();
                 // the admin API goes last, so that it can tell of the end; the workers hold the ways to it
                 if let Some(apart) = apart {
                     apart.abort();
@@ -318,7 +329,7 @@ fn run<T>(mut builder: Builder, future: impl Future<Output = T>) -> T {
 
 /// Which stubs each listener answers with: a named one those of its service, the others all that are left.
 #[allow(clippy::type_complexity)] // three lists that the one caller takes apart at once
-fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Arc<Live>>, Vec<usize>, Vec<Defect>), StartError> {
+fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Set>, Vec<usize>, Vec<Defect>), StartError> {
     let names = || services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
     let mut groups: Vec<(Option<&str>, Vec<Service>)> = Vec::new();
     let mut places = Vec::new();
@@ -353,14 +364,14 @@ fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Arc<Live>>, Vec<
         groups[place].1.push(service.clone());
     }
     let mut defects = Vec::new();
-    let mut lives = Vec::new();
+    let mut sets = Vec::new();
     for (_, services) in groups {
-        let loaded = load::load(&services);
-        lives.push(Arc::new(Live::new(services, loaded.stubs)));
-        defects.extend(loaded.defects);
+        let (set, found) = Set::load(services);
+        sets.push(set);
+        defects.extend(found);
     }
     if defects.iter().any(Defect::is_error) {
         return Err(StartError::Stubs(defects));
     }
-    Ok((lives, places, defects))
+    Ok((sets, places, defects))
 }

@@ -8,5 +8,6 @@ mod faults; // how connections break, to the byte
 mod floors; // who may import whom
 mod http; // framing, limits, shutdown
 mod protocols; // HTTP/2 and TLS
+mod reload; // stub files that change while they are served
 mod serve; // the README's examples, and what stubs answer
 mod support; // a server on a free port, and raw sockets
