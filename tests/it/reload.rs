@@ -196,6 +196,20 @@ fn a_folder_behind_a_link_that_is_swapped_is_served() {
 }
 
 #[test]
+fn a_file_of_which_no_folder_tells_is_seen_all_the_same() {
+    // as with a file that is mounted alone: it is written in place, elsewhere
+    let elsewhere = folder(&[("a.json", &stub("/a", "one"))]);
+    let root = folder(&[]);
+    symlink(elsewhere.path().join("a.json"), root.path().join("mappings/a.json")).expect("a link");
+    let path = root.path().to_owned();
+    let mock = Mock::configured(&[], |config| config.root = path);
+    for body in ["two", "six"] {
+        write(elsewhere.path(), "a.json", &stub("/a", body));
+        mock.awaits("/a", body);
+    }
+}
+
+#[test]
 fn deleted_new_and_renamed_files_are_seen() {
     let mock =
         Mock::configured(&[("mappings/a.json", &stub("/x", "a")), ("mappings/b/c.json", &stub("/x", "c"))], |_| {});
