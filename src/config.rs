@@ -43,6 +43,8 @@ pub struct Config {
     pub max_admin_body: usize,
     /// Whether the admin API may delete mapping files that standin did not write.
     pub allows_disk_delete: bool,
+    /// Whether stub files that change are read again.
+    pub watches: bool,
 }
 
 /// Where calls are answered.
@@ -75,6 +77,7 @@ impl Config {
             access: Access::default(),
             max_admin_body: 256 << 20,
             allows_disk_delete: false,
+            watches: true,
         }
     }
 }

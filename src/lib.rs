@@ -34,6 +34,7 @@ pub mod listen;
 pub mod live;
 pub mod matcher;
 pub mod pace;
+pub mod reload;
 pub mod render;
 pub mod reply;
 pub mod send;

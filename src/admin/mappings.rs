@@ -225,16 +225,6 @@ fn read_import(body: &str, files: &Files, reader: &mut Reader) -> Option<Import>
     (!reader.failed()).then_some(Import { mappings, keeps_old, deletes_others })
 }
 
-/// The files read again in place of all stubs. With defects the last good stubs stay, and the answer says what is wrong.
-pub(super) async fn reset(Extension(live): Extension<Arc<Live>>) -> Answer {
-    let loaded = live.reload();
-    if loaded.failed() {
-        return refusal(StatusCode::INTERNAL_SERVER_ERROR, &loaded.defects);
-    }
-    live.journal().reset();
-    empty(StatusCode::OK)
-}
-
 /// Writes every stub that is not on disk yet.
 pub(super) async fn save(Extension(live): Extension<Arc<Live>>) -> Answer {
     let edit = live.edit();

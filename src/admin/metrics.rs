@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use axum::extract::Extension;
 use http::StatusCode;
 
-use super::{Answer, Control, text};
+use super::{Answer, Control, logged, text};
 use crate::live::{Counts, Live};
 use crate::pace::audit::Snapshot;
 
@@ -20,6 +20,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
     stubs(&mut page, &control.lives);
     limits(&mut page, &control);
     journal(&mut page, &control.lives);
+    reloads(&mut page, &control);
     connections(&mut page, &control);
     page.text.push_str(&Snapshot::of(&control.vitals.audits).prometheus());
     text(StatusCode::OK, page.text)
@@ -79,6 +80,18 @@ fn journal(page: &mut Page, lives: &[Arc<Live>]) {
         .value(&[], usage().map(|(bytes, _)| bytes as u64).sum());
     page.metric("journal_evicted_calls", "gauge", "Calls that left the journal since its last reset.")
         .value(&[], usage().map(|(_, evicted)| evicted).sum());
+}
+
+fn reloads(page: &mut Page, control: &Control) {
+    let status = control.reload.status();
+    let metric =
+        page.metric("reloads_total", "counter", "Times that changed stub files were read, by whether they were good.");
+    metric.value(&[("result", "ok")], status.successes);
+    metric.value(&[("result", "failed")], status.failures);
+    page.metric("reload_last_success_timestamp_seconds", "gauge", "When the stub files in force were read.")
+        .value(&[], logged::millis(status.loaded_at) / 1000);
+    page.metric("reload_failed", "gauge", "1 while the stub files on disk are worse than what is served.")
+        .value(&[], status.failed.into());
 }
 
 fn connections(page: &mut Page, control: &Control) {

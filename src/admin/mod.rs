@@ -12,6 +12,7 @@ mod metrics;
 mod near_misses;
 mod page;
 mod recordings;
+mod reload;
 mod requests;
 mod routes;
 mod scenarios;
@@ -35,6 +36,7 @@ pub use self::system::Vitals;
 use crate::defect::Defect;
 use crate::live::handover::Handover;
 use crate::live::{Access, Live};
+use crate::reload::Reload;
 use crate::send::Outgoing;
 
 type Answer = Response<Body>;
@@ -51,6 +53,8 @@ pub struct Control {
     pub lives: Vec<Arc<Live>>,
     /// What tells how the server fares.
     pub vitals: Vitals,
+    /// What reads the stub files again.
+    pub reload: Reload,
     /// When the server started.
     pub started: Instant,
     /// Whether files that standin did not write may be deleted.

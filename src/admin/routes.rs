@@ -5,7 +5,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
-use super::{docs, files, mappings, metrics, near_misses, recordings, requests, scenarios, settings, system};
+use super::{docs, files, mappings, metrics, near_misses, recordings, reload, requests, scenarios, settings, system};
 
 /// One method of one path.
 #[derive(Clone, Debug)]
@@ -152,7 +152,7 @@ pub(super) fn all() -> Vec<Route> {
         Route::post("/mappings/edit", Stubs, "Change the stub whose id is in the body (the way of WireMock 2)", mappings::edit).takes(Json).answers(204, Nothing),
         Route::post("/mappings/import", Stubs, "Create or change many stubs: all, or none if one is wrong", mappings::import).takes(Json).answers(200, Nothing),
         Route::post("/mappings/save", Stubs, "Write every stub to `mappings/`", mappings::save).answers(200, Nothing),
-        Route::post("/mappings/reset", Stubs, "Read the files again in place of all stubs; forget calls and scenario states", mappings::reset).answers(200, Nothing),
+        Route::post("/mappings/reset", Stubs, "Read the files again in place of all stubs; forget calls and scenario states", reload::reset).answers(200, Nothing),
         Route::post("/mappings/remove", Stubs, "Remove the stub given whole, by its id or an equal request", mappings::remove).takes(Json).answers(200, Nothing),
         Route::post("/mappings/find-by-metadata", Stubs, "List the stubs whose metadata matches", mappings::find_by_metadata).takes(Json),
         Route::post("/mappings/remove-by-metadata", Stubs, "Remove the stubs whose metadata matches", mappings::remove_by_metadata).takes(Json),
@@ -196,10 +196,12 @@ pub(super) fn all() -> Vec<Route> {
         Route::get("/docs/swagger", System, "The API in OpenAPI 3.1", docs::open_api),
         Route::get("/health", System, "Whether standin is up", system::health),
         Route::get("/version", System, "The version, as JSON or plain text", system::version),
-        Route::post("/reset", System, "As `/mappings/reset`", mappings::reset).answers(200, Nothing),
+        Route::post("/reset", System, "As `/mappings/reset`", reload::reset).answers(200, Nothing),
         Route::post("/shutdown", System, "Finish the calls in flight and end", system::shutdown).answers(200, Nothing),
 
         Route::get("/metrics", Standin, "Metrics in Prometheus's text format", metrics::show).answers(200, Text),
+        Route::get("/standin/reload", Standin, "What came of the last look at the stub files", reload::show),
+        Route::post("/standin/reload", Standin, "Look at the stub files now; 422 if they are broken", reload::again),
         Route::get("/standin/audit", Standin, "Whether answers were late, and by how much", system::audit),
     ]
 }

@@ -16,6 +16,7 @@ use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::live::Access;
 use crate::pace::timer::Precision;
+use crate::reload::Status;
 use crate::server::{Server, StartError};
 
 /// Answer from a stub folder, with delays that are true
@@ -23,6 +24,7 @@ use crate::server::{Server, StartError};
 /// Prints one line a listener on stdout once it is bound. SIGTERM or SIGINT finishes the calls in flight; a second one
 /// ends at once.
 #[derive(Args, Debug)]
+#[allow(clippy::struct_excessive_bools)] // flags as they are typed
 pub(super) struct Serve {
     /// The stub folder (it has `mappings/`), or a folder of such folders
     #[arg(default_value = "stubs")]
@@ -67,6 +69,10 @@ pub(super) struct Serve {
     /// How much the journal of calls may hold; 0 keeps none [default: 64 MiB]
     #[arg(long, value_name = "BYTES", default_value_t = Config::new("").journal_bytes, hide_default_value = true)]
     journal_bytes: usize,
+
+    /// Do not read stub files again when they change
+    #[arg(long)]
+    no_watch: bool,
 
     /// The longest head, at least 8192; beyond it: 431
     #[arg(long, value_name = "BYTES", value_parser = head, default_value_t = Limits::default().head, help_heading = "Limits")]
@@ -143,11 +149,16 @@ impl Serve {
             note(&error);
             return USAGE;
         }
-        let server = match Server::bind(self.config()) {
+        let mut server = match Server::bind(self.config()) {
             Ok(server) => server,
             Err(error) => return refuse(&error),
         };
         draw(server.warnings());
+        let mut failed = false;
+        server.on_reload(move |status| {
+            tell(status, failed);
+            failed = status.failed;
+        });
         let https = server.addresses().iter().any(|address| address.listener.tls);
         if https && self.tls_cert.is_none() {
             note("https with a self-signed certificate made now; give --tls-cert and --tls-key for another");
@@ -218,8 +229,23 @@ impl Serve {
             access: Access { token: self.admin_token.clone(), open: self.admin_open, hosts: self.admin_host.clone() },
             max_admin_body: self.max_admin_body,
             allows_disk_delete: self.allow_disk_delete,
+            watches: !self.no_watch,
             ..defaults
         }
+    }
+}
+
+/// What a reload came to; one that went well is told only if the one before failed, or something is odd.
+fn tell(status: &Status, failed_before: bool) {
+    draw(&status.defects);
+    let stubs = status.stubs;
+    if status.failed {
+        let errors = status.defects.iter().filter(|defect| defect.is_error()).count();
+        note(&format!(
+            "{errors} defect(s) in the stubs; the last good set of {stubs} stubs stays until they are mended"
+        ));
+    } else if failed_before {
+        note(&format!("the stubs are good again; {stubs} of files are served"));
     }
 }
 

@@ -204,7 +204,7 @@ mod tests {
         assert!(!allowance.is_left(start));
         assert!(allowance.is_left(start + Duration::from_millis(20)));
         allowance.spend(Duration::from_millis(101));
-        assert!(!allowance.is_left(start + Duration::from_millis(2000)), "a debt is paid back first");
+        assert!(!allowance.is_left(start + Duration::from_secs(2)), "a debt is paid back first");
         assert!(allowance.is_left(start + Duration::from_millis(2100)));
         assert!(allowance.is_left(start + Duration::from_secs(600)));
         allowance.spend(SAVED);

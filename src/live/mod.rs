@@ -26,7 +26,7 @@ use crate::matcher::{Rank, Tally};
 use crate::render::Delays;
 use crate::stub::Stub;
 use crate::stub::catalog::Catalog;
-use crate::stub::load::{self, Loaded, Service};
+use crate::stub::load::{self, Service};
 
 /// One set of stubs, as one or several listeners serve it.
 #[derive(Debug)]
@@ -193,17 +193,6 @@ impl Live {
             self.catalog.compare_and_swap(&now, Arc::new(compacted));
         }
     }
-
-    /// The folders read again in place of all stubs, and all scenarios at their start. With defects, nothing changes.
-    pub fn reload(&self) -> Loaded {
-        let edit = self.edit();
-        let loaded = load::load(&self.services);
-        if !loaded.failed() {
-            edit.replace(loaded.stubs.clone());
-            self.scenarios.reset();
-        }
-        loaded
-    }
 }
 
 impl Edit<'_> {
@@ -247,9 +236,9 @@ impl Edit<'_> {
         }
     }
 
-    /// Other stubs in place of all.
-    pub fn replace(&self, stubs: Vec<Arc<Stub>>) {
-        self.store(Catalog::new(stubs));
+    /// Another catalog in place of the one in force, which is given back: it may take long to drop.
+    pub fn exchange(&self, catalog: Catalog) -> Arc<Catalog> {
+        self.live.catalog.swap(Arc::new(catalog))
     }
 
     fn store(&self, catalog: Catalog) {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::stub::Scenario;
 
@@ -59,6 +59,20 @@ impl Scenarios {
     /// All scenarios at their start.
     pub fn reset(&self) {
         self.states().clear();
+    }
+
+    /// Scenarios in a state that none of these stubs' parts name go back to their start.
+    pub fn keep_named<'s>(&self, parts: impl IntoIterator<Item = &'s Scenario>) {
+        let mut states = self.states();
+        if states.is_empty() {
+            return;
+        }
+        let mut named = HashSet::new();
+        for part in parts {
+            let states = [&part.required, &part.next];
+            named.extend(states.into_iter().flatten().map(|state| (part.name.as_str(), state.as_str())));
+        }
+        states.retain(|name, state| named.contains(&(name.as_str(), state.as_str())));
     }
 
     fn states(&self) -> MutexGuard<'_, HashMap<String, String>> {

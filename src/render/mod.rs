@@ -48,6 +48,23 @@ impl Recipe {
         Self { reply, zipped: OnceLock::new(), delays }
     }
 
+    /// The body, if it is at hand.
+    pub fn whole_body(&self) -> Option<&Bytes> {
+        match &self.reply.body {
+            Body::Bytes(bytes) => Some(bytes),
+            Body::File(_) => None,
+        }
+    }
+
+    /// Whether the body is the same, byte for byte where it is at hand.
+    pub fn has_body_of(&self, other: &Self) -> bool {
+        match (&self.reply.body, &other.reply.body) {
+            (Body::Bytes(one), Body::Bytes(other)) => one == other,
+            (Body::File(one), Body::File(other)) => one == other,
+            _ => false,
+        }
+    }
+
     /// The stub's own delays.
     pub fn delays(&self) -> &Delays {
         &self.delays

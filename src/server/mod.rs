@@ -26,8 +26,9 @@ use crate::live::handover;
 use crate::live::journal::Journal;
 use crate::live::misses;
 use crate::pace::audit::Audit;
+use crate::reload::{self, Reload, Set, Status, Tell};
 use crate::shutdown::Drain;
-use crate::stub::load::{self, Service};
+use crate::stub::load::Service;
 
 /// How long the admin API may take to finish once no worker is left.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -38,8 +39,9 @@ pub struct Server {
     bound: Vec<Bound>,
     admin: Option<TcpListener>,
     tls: Option<TlsAcceptor>,
-    lives: Vec<Arc<Live>>,
+    sets: Vec<Set>,
     warnings: Vec<Defect>,
+    tell: Tell,
 }
 
 /// A listening socket, and whose calls it takes.
@@ -135,7 +137,7 @@ impl Server {
                 "`{root}` has no stubs: neither it nor a folder in it has `mappings/`; create `{root}/mappings`"
             )));
         }
-        let (lives, places, warnings) = assign(&config, &services)?;
+        let (sets, places, warnings) = assign(&config, &services)?;
         let mut bound = Vec::with_capacity(config.listeners.len());
         for (listener, live) in config.listeners.iter().zip(places) {
             let failed = |source| StartError::Bind { listener: listener.to_string(), source };
@@ -152,14 +154,14 @@ impl Server {
             .transpose()?;
         let wants_tls = config.listeners.iter().any(|listener| listener.tls);
         let tls = wants_tls.then(|| tls::acceptor(&config.certificate)).transpose().map_err(StartError::Tls)?;
-        Ok(Self { config, bound, admin, tls, lives, warnings })
+        Ok(Self { config, bound, admin, tls, sets, warnings, tell: Box::new(reload::log) })
     }
 
     /// Where calls will be answered.
     pub fn addresses(&self) -> Vec<Address> {
         self.bound
             .iter()
-            .map(|bound| Address { listener: bound.listener.clone(), stubs: self.lives[bound.live].catalog().len() })
+            .map(|bound| Address { listener: bound.listener.clone(), stubs: self.live(bound).catalog().len() })
             .collect()
     }
 
@@ -173,6 +175,16 @@ impl Server {
         &self.warnings
     }
 
+    /// Hears of each reload that failed or changed something, in place of the log. It is called on the thread that
+    /// reloads.
+    pub fn on_reload(&mut self, tell: impl FnMut(&Status) + Send + 'static) {
+        self.tell = Box::new(tell);
+    }
+
+    fn live(&self, bound: &Bound) -> &Arc<Live> {
+        self.sets[bound.live].live()
+    }
+
     /// Starts answering.
     pub fn start(self) -> Result<Handle, StartError> {
         let addresses = self.addresses();
@@ -183,7 +195,7 @@ impl Server {
         let (control, calls) = mpsc::channel(handover::WAITING);
         let audits: Vec<_> = (0..self.config.workers).map(|_| Arc::new(Audit::default())).collect();
         let listeners: Arc<[(Listener, Arc<Live>)]> =
-            self.bound.iter().map(|bound| (bound.listener.clone(), Arc::clone(&self.lives[bound.live]))).collect();
+            self.bound.iter().map(|bound| (bound.listener.clone(), Arc::clone(self.live(bound)))).collect();
 
         let (misses, investigation) = misses::misses(self.config.serves_files);
         let mut threads = vec![spawn("standin-misses".to_owned(), || investigation.run())?];
@@ -223,9 +235,14 @@ impl Server {
         threads.push(spawn("standin-accept".to_owned(), || run(Builder::new_current_thread(), accept))?);
 
         let (end, mut ending) = mpsc::channel(1);
+        let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
+        let (reload, reloading) =
+            Reload::start(self.sets, self.warnings, self.config.watches, self.tell).map_err(StartError::Thread)?;
+        threads.push(reloading);
         let context = Arc::new(Control {
+            reload: reload.clone(),
             access: self.config.access,
-            lives: self.lives.clone(),
+            lives: lives.clone(),
             vitals: Vitals { audits, connections },
             started: Instant::now(),
             allows_disk_delete: self.config.allows_disk_delete,
@@ -233,17 +250,10 @@ impl Server {
             end,
         });
         let apart = self.admin.map(|socket| {
-            worker::serve_admin(
-                socket,
-                Arc::clone(&self.lives[0]),
-                self.config.limits,
-                control.clone(),
-                accepting.work(),
-            )
+            worker::serve_admin(socket, Arc::clone(&lives[0]), self.config.limits, control.clone(), accepting.work())
         });
         drop(control);
         let (stop, stopped) = oneshot::channel();
-        let lives = self.lives;
         let asked_grace = self.config.grace;
         let drained = spawn("standin-control".to_owned(), move || {
             run(Builder::new_current_thread(), async move {
@@ -259,6 +269,7 @@ impl Server {
                 let drained = serving.finished(grace).await;
                 quit.send_replace(true);
                 compacting.abort();
+                reload.stop();
                 // the admin API goes last, so that it can tell of the end; the workers hold the ways to it
                 if let Some(apart) = apart {
                     apart.abort();
@@ -343,7 +354,7 @@ fn run<T>(mut builder: Builder, future: impl Future<Output = T>) -> T {
 
 /// Which stubs each listener answers with: a named one those of its service, the others all that are left.
 #[allow(clippy::type_complexity)] // three lists that the one caller takes apart at once
-fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Arc<Live>>, Vec<usize>, Vec<Defect>), StartError> {
+fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Set>, Vec<usize>, Vec<Defect>), StartError> {
     let names = || services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
     let mut groups: Vec<(Option<&str>, Vec<Service>)> = Vec::new();
     let mut places = Vec::new();
@@ -378,15 +389,16 @@ fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Arc<Live>>, Vec<
         groups[place].1.push(service.clone());
     }
     let mut defects = Vec::new();
-    let mut lives = Vec::new();
     let share = config.journal_bytes / groups.len().max(1);
+    let mut sets = Vec::new();
     for (_, services) in groups {
-        let loaded = load::load(&services);
-        lives.push(Arc::new(Live::new(services, loaded.stubs, Journal::new(share, config.workers), config.workers)));
-        defects.extend(loaded.defects);
+        let journal = Journal::new(share, config.workers);
+        let (set, found) = Set::load(services, journal, config.workers);
+        sets.push(set);
+        defects.extend(found);
     }
     if defects.iter().any(Defect::is_error) {
         return Err(StartError::Stubs(defects));
     }
-    Ok((lives, places, defects))
+    Ok((sets, places, defects))
 }

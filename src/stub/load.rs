@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::files::Files;
 use super::format::{self, Mapping, Reader};
+use super::shelf::{Shelf, digest};
 use super::{Origin, Stub};
 use crate::defect::Defect;
 use crate::matcher::Rank;
@@ -37,13 +38,6 @@ pub struct Loaded {
     pub stubs: Vec<Arc<Stub>>,
     /// What is wrong or odd, in the order of the files.
     pub defects: Vec<Defect>,
-}
-
-impl Loaded {
-    /// Whether something is wrong, so that none of the stubs may be served.
-    pub fn failed(&self) -> bool {
-        self.defects.iter().any(Defect::is_error)
-    }
 }
 
 impl Service {
@@ -79,64 +73,60 @@ impl Service {
 
 /// Reads the stubs of all services. With several, the first by name comes first.
 pub fn load(services: &[Service]) -> Loaded {
-    let mut loaded = Loaded::default();
-    for (place, service) in services.iter().enumerate() {
-        // 0 is before all services: stubs from the API
-        let number = if services.len() == 1 { 0 } else { place as u16 + 1 };
-        load_service(service, number, &mut loaded);
-    }
-    loaded
+    let mut shelf = Shelf::new(services.to_vec());
+    let trees = shelf.walk();
+    let reading = shelf.read(trees);
+    Loaded { stubs: reading.entries.into_iter().map(|entry| entry.stub).collect(), defects: reading.defects }
 }
 
-fn load_service(service: &Service, number: u16, loaded: &mut Loaded) {
-    let mut paths = Vec::new();
-    collect(&service.mappings(), &mut paths, &mut loaded.defects);
-    paths.sort();
-    let files = service.files();
-    let mut age = u64::MAX;
-    for path in paths {
-        let relative = path.strip_prefix(&service.root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-        let mappings = read(&path, &files, &mut loaded.defects);
-        let shared = mappings.len() > 1;
-        let path = Arc::new(path);
-        for (place, (mapping, line)) in mappings.into_iter().enumerate() {
-            let id = mapping.id.unwrap_or_else(|| made_id(&service.prefix, &relative, place));
-            let rank = Rank { service: number, priority: mapping.priority, age };
-            let origin = Origin::File { path: Arc::clone(&path), line, shared };
-            loaded.stubs.push(Arc::new(mapping.into_stub(id, rank, origin)));
-            age -= 1;
+/// A mapping file as read.
+pub(super) struct Page {
+    /// A digest of its bytes.
+    pub(super) text: u64,
+    /// Its stubs; their ranks lack the age.
+    pub(super) stubs: Vec<Arc<Stub>>,
+    /// What is wrong or odd.
+    pub(super) defects: Vec<Defect>,
+}
+
+/// Reads a mapping file.
+pub(super) fn read(path: &Path, service: &Service) -> Page {
+    let mut page = Page { text: 0, stubs: Vec::new(), defects: Vec::new() };
+    let name = path.display().to_string();
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let what = format!("cannot read `{name}`: {error}");
+            page.defects.push(Defect::error(what).mend("check that it exists and may be read"));
+            return page;
         }
-    }
-    debug_assert!(age >= API_BEGINS);
+    };
+    page.text = digest(&bytes);
+    let Ok(text) = String::from_utf8(bytes) else {
+        page.defects.push(Defect::error(format!("`{name}` is not UTF-8")).mend("save it as UTF-8"));
+        return page;
+    };
+    let text: Arc<str> = text.into();
+    let mut reader = Reader::of_file(&name, Arc::clone(&text));
+    let is_json = path.extension().is_some_and(|ending| ending == "json");
+    let tree = if is_json { reader.parse(&text) } else { reader.parse_yaml(&text) };
+    let mappings = tree.map_or_else(Vec::new, |tree| mappings(&tree, &service.files(), &mut reader));
+    page.defects = reader.into_defects();
+    let relative = path.strip_prefix(&service.root).unwrap_or(path).to_string_lossy().replace('\\', "/");
+    let shared = mappings.len() > 1;
+    let path = Arc::new(path.to_owned());
+    let stubs = mappings.into_iter().enumerate().map(|(place, (mapping, line))| {
+        let id = mapping.id.unwrap_or_else(|| made_id(&service.prefix, &relative, place));
+        let rank = Rank { service: 0, priority: mapping.priority, age: 0 };
+        Arc::new(mapping.into_stub(id, rank, Origin::File { path: Arc::clone(&path), line, shared }))
+    });
+    page.stubs = stubs.collect();
+    page
 }
 
 /// The id of a stub that states none: the same as long as it stays where it is.
 fn made_id(prefix: &str, file: &str, place: usize) -> Uuid {
     Uuid::new_v5(&IDS, format!("{prefix}{file}#{place}").as_bytes())
-}
-
-/// Mapping files below a folder, whatever their depth.
-fn collect(folder: &Path, paths: &mut Vec<PathBuf>, defects: &mut Vec<Defect>) {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => {
-            let what = format!("cannot read the folder `{}`: {error}", folder.display());
-            defects.push(Defect::error(what).mend("check that it exists and may be read"));
-            return;
-        }
-    };
-    for entry in entries.filter_map(Result::ok) {
-        let path = entry.path();
-        // editors and operating systems leave hidden files behind
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            collect(&path, paths, defects);
-        } else if is_mapping_file(&path) {
-            paths.push(path);
-        }
-    }
 }
 
 /// Whether a file is read as mappings.
@@ -145,28 +135,6 @@ pub fn is_mapping_file(path: &Path) -> bool {
 }
 
 /// The mappings of a file, each with its line.
-fn read(path: &Path, files: &Files, defects: &mut Vec<Defect>) -> Vec<(Mapping, usize)> {
-    let name = path.display().to_string();
-    let text: Arc<str> = match fs::read(path).map(String::from_utf8) {
-        Ok(Ok(text)) => text.into(),
-        Ok(Err(_)) => {
-            defects.push(Defect::error(format!("`{name}` is not UTF-8")).mend("save it as UTF-8"));
-            return Vec::new();
-        }
-        Err(error) => {
-            let what = format!("cannot read `{name}`: {error}");
-            defects.push(Defect::error(what).mend("check that it exists and may be read"));
-            return Vec::new();
-        }
-    };
-    let mut reader = Reader::of_file(&name, Arc::clone(&text));
-    let is_json = path.extension().is_some_and(|ending| ending == "json");
-    let tree = if is_json { reader.parse(&text) } else { reader.parse_yaml(&text) };
-    let mappings = tree.map_or_else(Vec::new, |tree| mappings(&tree, files, &mut reader));
-    defects.extend(reader.into_defects());
-    mappings
-}
-
 fn mappings(tree: &Node, files: &Files, reader: &mut Reader) -> Vec<(Mapping, usize)> {
     let Some(list) = tree.get("mappings") else {
         let line = reader.line(tree);

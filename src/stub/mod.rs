@@ -1,12 +1,15 @@
 //! A stub: what it asks of a call, and what it answers.
 //!
-//! [`format`] reads it from a file or the API, [`load`] reads folders of them, [`catalog`] holds them all.
+//! [`format`] reads it from a file or the API, [`load`] reads folders of them, [`shelf`] reads them again, [`catalog`]
+//! holds them all.
 
 pub mod catalog;
 pub mod files;
 pub mod format;
 pub mod load;
 pub mod overlap;
+pub mod shelf;
+pub mod walk;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,8 +23,8 @@ use self::format::Reader;
 use crate::matcher::{Rank, RequestPattern};
 use crate::render::Recipe;
 
-/// One stub, compiled.
-#[derive(Debug)]
+/// One stub, compiled. A copy shares all that is large, and the count of calls.
+#[derive(Clone, Debug)]
 pub struct Stub {
     /// Its id, given or made.
     pub id: Uuid,
@@ -40,7 +43,7 @@ pub struct Stub {
     /// Where it comes from.
     pub origin: Origin,
     /// Itself in WireMock's JSON, compact.
-    pub document: Box<str>,
+    pub document: Arc<str>,
     /// How many calls it answered.
     pub hits: Arc<Hits>,
 }
@@ -133,6 +136,12 @@ impl Stub {
     /// About how many bytes it holds on to.
     pub fn weight(&self) -> usize {
         size_of::<Self>() + self.document.len() + self.recipe.weight()
+    }
+
+    /// Whether both ask and answer the same, whatever their ranks and origins.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let same = self.document == other.document || self.json() == other.json();
+        same && self.recipe.has_body_of(&other.recipe)
     }
 
     /// A short name for messages: where it stands, or its name or id.

@@ -8,6 +8,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (1, &["listen", "matcher", "render", "send"]),
     (2, &["pace", "stub"]),
     (3, &["live"]),
+    (4, &["reload"]),
     (6, &["admin", "answer", "config"]),
     (7, &["server"]),
     (8, &["cli"]),

@@ -10,5 +10,6 @@ mod http; // framing, limits, shutdown
 mod journal; // what came, scenarios, files
 mod near_misses; // the nearest stubs, as WireMock ranks and shows them
 mod protocols; // HTTP/2 and TLS
+mod reload; // stub files that change while they are served
 mod serve; // the README's examples, and what stubs answer
 mod support; // a server on a free port, and raw sockets

@@ -1,0 +1,37 @@
+//! Reading stub files again: how it fares, and asking for it.
+
+use std::sync::Arc;
+
+use axum::extract::Extension;
+use http::StatusCode;
+
+use super::{Answer, Control, empty, json_answer, refusal, text};
+use crate::live::Live;
+
+pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer {
+    json_answer(StatusCode::OK, &control.reload.status().json())
+}
+
+/// Reads what has changed, and keeps what came through the API.
+pub(super) async fn again(Extension(control): Extension<Arc<Control>>) -> Answer {
+    let Some(status) = control.reload.again().await else { return going_down() };
+    let code = if status.failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    json_answer(code, &status.json())
+}
+
+/// The files in place of all stubs. With defects the last good stubs stay, and the answer says what is wrong.
+pub(super) async fn reset(
+    Extension(control): Extension<Arc<Control>>,
+    Extension(live): Extension<Arc<Live>>,
+) -> Answer {
+    let Some(status) = control.reload.reset(&live).await else { return going_down() };
+    if status.failed {
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, &status.defects);
+    }
+    live.journal().reset();
+    empty(StatusCode::OK)
+}
+
+fn going_down() -> Answer {
+    text(StatusCode::SERVICE_UNAVAILABLE, "standin is shutting down\n")
+}

@@ -1,0 +1,89 @@
+//! How reloading fares: what is served, and what is wrong with what stands on disk.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::defect::{Defect, Severity};
+
+/// What the last attempt to read the stub folder came to.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// How changes are noticed.
+    pub watch: Watching,
+    /// Whether the folder on disk is worse than what is served.
+    pub failed: bool,
+    /// How many sets of stubs have been in force, the first included.
+    pub generation: u64,
+    /// When the set in force was read.
+    pub loaded_at: SystemTime,
+    /// How long the last attempt took.
+    pub took: Duration,
+    /// Mapping files in the folder at the last attempt.
+    pub files: usize,
+    /// How many of them were parsed in it, as they had changed.
+    pub reread: usize,
+    /// Stubs of files in the set in force.
+    pub stubs: usize,
+    /// Attempts after the start that succeeded.
+    pub successes: u64,
+    /// Attempts that failed.
+    pub failures: u64,
+    /// What was wrong or odd at the last attempt.
+    pub defects: Vec<Defect>,
+}
+
+/// How changes of the stub folder are noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watching {
+    /// The operating system tells of them, and a look now and then finds what it misses.
+    Events,
+    /// By looking.
+    Polling,
+    /// Not at all; the admin API can ask for a reload.
+    Off,
+}
+
+impl Status {
+    /// The status in the admin API's JSON.
+    pub fn json(&self) -> Value {
+        let status = match (self.failed, self.watch) {
+            (true, _) => "failed",
+            (false, Watching::Off) => "off",
+            (false, _) => "ok",
+        };
+        let watch = match self.watch {
+            Watching::Events => "events",
+            Watching::Polling => "polling",
+            Watching::Off => "off",
+        };
+        json!({
+            "status": status,
+            "watch": watch,
+            "generation": self.generation,
+            "loadedAt": jiff::Timestamp::try_from(self.loaded_at).map(|at| at.to_string()).ok(),
+            "durationMs": self.took.as_secs_f64() * 1e3,
+            "files": self.files,
+            "reread": self.reread,
+            "stubs": self.stubs,
+            "failures": self.failures,
+            "defects": self.defects.iter().map(defect).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// A defect of no single line has no file, line and column.
+fn defect(defect: &Defect) -> Value {
+    let place = defect.place.as_ref();
+    json!({
+        "file": place.map(|place| &*place.file),
+        "line": place.map(crate::defect::Place::line),
+        "column": place.map(crate::defect::Place::column),
+        "message": defect.what,
+        "help": defect.mend,
+        "severity": match defect.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+    })
+}

@@ -1,0 +1,191 @@
+//! What files a service has, and a stamp of each, by which a later look tells what has changed without reading it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::load::{Service, is_mapping_file};
+use crate::defect::Defect;
+
+/// What a file system says of a file; it differs once the file has been written or replaced.
+///
+/// The change time (ctime) is part of it, as a move or a copy may bring an old modification time along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// The files of a service at one time.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    /// Mapping files, in the order of their paths; without a stamp those that cannot be reached.
+    pub mappings: BTreeMap<PathBuf, Option<Stamp>>,
+    /// Files below `__files`.
+    pub bodies: BTreeMap<PathBuf, Option<Stamp>>,
+    /// What is wrong with the folders.
+    pub defects: Vec<Defect>,
+    /// When the look began.
+    pub at: SystemTime,
+}
+
+impl Stamp {
+    /// The stamp of what a path leads to, links followed.
+    pub fn of(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().as_ref().map(Self::from)
+    }
+
+    /// The size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether the file was changed so shortly before `now` that it may change again and keep its stamp: clocks of file
+    /// systems tick slowly, and servers' clocks differ.
+    pub fn is_fresh(&self, now: SystemTime) -> bool {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (seconds, nanos) = self.changed;
+        let changed = Duration::new(seconds.max(0).unsigned_abs(), u32::try_from(nanos).unwrap_or(0));
+        changed + FRESH > now
+    }
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// When it was looked at does not count.
+impl PartialEq for Tree {
+    fn eq(&self, other: &Self) -> bool {
+        self.mappings == other.mappings && self.bodies == other.bodies && self.defects == other.defects
+    }
+}
+
+impl Tree {
+    /// Looks at the files of a service; reads none.
+    pub fn of(service: &Service) -> Self {
+        let at = SystemTime::now();
+        let (mappings, defects) = Walk::below(&service.mappings(), is_mapping_file);
+        // bodies that cannot be reached are told of where a stub names them
+        let (bodies, _) = Walk::below(&service.files().root, |_| true);
+        Self { mappings, bodies, defects, at }
+    }
+
+    /// The stamp of a body file, which may stand outside of what was walked.
+    pub fn body(&self, path: &Path) -> Option<Stamp> {
+        self.bodies.get(path).copied().unwrap_or_else(|| Stamp::of(path))
+    }
+}
+
+struct Walk {
+    wanted: fn(&Path) -> bool,
+    files: BTreeMap<PathBuf, Option<Stamp>>,
+    /// The folders above, by device and inode: a link to one of them leads round in a circle.
+    above: Vec<(u64, u64)>,
+    defects: Vec<Defect>,
+}
+
+impl Walk {
+    fn below(folder: &Path, wanted: fn(&Path) -> bool) -> (BTreeMap<PathBuf, Option<Stamp>>, Vec<Defect>) {
+        let above = fs::metadata(folder).map(|metadata| (metadata.dev(), metadata.ino())).into_iter().collect();
+        let mut walk = Self { wanted, files: BTreeMap::new(), above, defects: Vec::new() };
+        walk.folder(folder);
+        (walk.files, walk.defects)
+    }
+
+    fn folder(&mut self, folder: &Path) {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let what = format!("cannot read the folder `{}`: {error}", folder.display());
+                self.defects.push(Defect::error(what).mend("check that it exists and may be read"));
+                return;
+            }
+        };
+        for entry in entries.filter_map(Result::ok) {
+            // editors, operating systems and Kubernetes leave hidden files behind
+            if !entry.file_name().to_string_lossy().starts_with('.') {
+                self.entry(entry.path());
+            }
+        }
+    }
+
+    fn entry(&mut self, path: PathBuf) {
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => {
+                let place = (metadata.dev(), metadata.ino());
+                if self.above.contains(&place) || self.above.len() >= DEEPEST {
+                    return;
+                }
+                self.above.push(place);
+                self.folder(&path);
+                self.above.pop();
+            }
+            Ok(_) if !(self.wanted)(&path) => {}
+            Ok(metadata) => {
+                self.files.insert(path, Some(Stamp::from(&metadata)));
+            }
+            // a link that leads nowhere is told of when it is read; what has gone meanwhile is gone
+            Err(_) if (self.wanted)(&path) && path.symlink_metadata().is_ok() => {
+                self.files.insert(path, None);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// How long a file is fresh after a change. Ticks take some milliseconds; some file systems count in seconds.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// Folders within folders; more are a circle that inodes do not show.
+const DEEPEST: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circles_of_links_come_to_an_end() {
+        let root = tempfile::TempDir::new().expect("a folder");
+        let mappings = root.path().join("mappings");
+        fs::create_dir(&mappings).expect("writable");
+        fs::write(mappings.join("a.json"), "{}").expect("writable");
+        std::os::unix::fs::symlink(&mappings, mappings.join("round")).expect("a link");
+        std::os::unix::fs::symlink("nowhere", mappings.join("lost.json")).expect("a link");
+        let service = Service { name: "s".to_owned(), prefix: String::new(), root: root.path().to_owned() };
+        let tree = Tree::of(&service);
+        let names: Vec<_> = tree.mappings.iter().map(|(path, stamp)| (path.clone(), stamp.is_some())).collect();
+        let expected = [("a.json", true), ("lost.json", false)].map(|(name, is)| (mappings.join(name), is));
+        assert_eq!(names, expected);
+        assert!(tree.defects.is_empty());
+    }
+
+    #[test]
+    fn a_stamp_tells_of_a_file_that_brings_its_times_along() {
+        let root = tempfile::TempDir::new().expect("a folder");
+        let (one, other) = (root.path().join("one"), root.path().join("other"));
+        fs::write(&one, "1").expect("writable");
+        fs::write(&other, "2").expect("writable");
+        let old = fs::metadata(&one).and_then(|metadata| metadata.modified()).expect("a time");
+        fs::File::options().write(true).open(&other).and_then(|file| file.set_modified(old)).expect("writable");
+        let before = Stamp::of(&one);
+        fs::rename(&other, &one).expect("writable");
+        assert_ne!(before, Stamp::of(&one));
+        let now = SystemTime::now();
+        let stamp = Stamp::of(&one).expect("it is there");
+        assert!(stamp.is_fresh(now) && !stamp.is_fresh(now + FRESH * 2));
+    }
+}
