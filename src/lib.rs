@@ -30,6 +30,8 @@ pub mod cli;
 pub mod config;
 pub mod defect;
 pub mod delay;
+pub mod exchange;
+
 pub mod listen;
 pub mod live;
 pub mod matcher;
@@ -41,6 +43,7 @@ mod server;
 pub mod shutdown;
 pub mod source;
 pub mod stub;
+pub mod tape;
 pub mod wire;
 
 pub use config::Config;
