@@ -31,7 +31,7 @@ pub mod config;
 pub mod defect;
 pub mod delay;
 pub mod exchange;
-
+pub mod fit;
 pub mod listen;
 pub mod live;
 pub mod matcher;
