@@ -91,19 +91,37 @@ impl Split {
         (0..3).filter_map(|stratum| self.compare(stratum, model, work, &demands, &runs)).collect()
     }
 
-    fn compare(&self, stratum: u8, model: Model, work: &Workload, demands: &[f64], runs: &[Vec<f64>]) -> Option<Stratum> {
+    fn compare(
+        &self,
+        stratum: u8,
+        model: Model,
+        work: &Workload,
+        demands: &[f64],
+        runs: &[Vec<f64>],
+    ) -> Option<Stratum> {
         let inside = |call: &usize| self.strata[work.window[*call] as usize] == stratum && work.counted[*call];
         let calls: Vec<usize> = (0..work.len()).filter(inside).collect();
         if calls.len() < 50 {
             return None;
         }
-        let seconds: f64 =
-            work.windows.iter().zip(&self.strata).filter(|(_, of)| **of == stratum).map(|(window, _)| window.length / 1e9).sum();
-        let arrived = work.windows.iter().zip(&self.strata).filter(|(_, of)| **of == stratum).map(|(window, _)| f64::from(window.calls));
+        let seconds: f64 = work
+            .windows
+            .iter()
+            .zip(&self.strata)
+            .filter(|(_, of)| **of == stratum)
+            .map(|(window, _)| window.length / 1e9)
+            .sum();
+        let arrived = work
+            .windows
+            .iter()
+            .zip(&self.strata)
+            .filter(|(_, of)| **of == stratum)
+            .map(|(window, _)| f64::from(window.calls));
         let per_second = arrived.sum::<f64>() / seconds;
         let mean = calls.iter().map(|call| demands[*call]).sum::<f64>() / calls.len() as f64 / 1e9;
         let real = quantiles(calls.iter().map(|call| work.finishes[*call] - work.arrivals[*call]).collect());
-        let each: Vec<[f64; 4]> = runs.iter().map(|run| quantiles(calls.iter().map(|call| run[*call]).collect())).collect();
+        let each: Vec<[f64; 4]> =
+            runs.iter().map(|run| quantiles(calls.iter().map(|call| run[*call]).collect())).collect();
         let (mut errors, mut noise) = ([0.0; 4], [0.0; 4]);
         for quantile in 0..4 {
             // the geometric mean of the runs: errors are ratios

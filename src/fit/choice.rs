@@ -35,11 +35,12 @@ impl Ranking {
         let mut fine = Bench::new(work, included);
         for discipline in [Discipline::Fifo, Discipline::Sharing] {
             for scored in coarse.survey(discipline, most, smallest) {
-                let scored = fine.refine(scored.model, most, smallest);
-                found.retain(|other| !other.model.same_station(scored.model) || other.effect < scored.effect);
-                if scored.effect.is_finite() && !found.iter().any(|other| other.model.same_station(scored.model)) {
-                    found.push(scored);
-                }
+                keep(&mut found, fine.refine(scored.model, most, smallest));
+            }
+            let of_discipline = found.iter().filter(|scored| scored.model.discipline == discipline);
+            let best = of_discipline.min_by(|one, other| one.effect.total_cmp(&other.effect)).copied();
+            for step in best.iter().flat_map(|best| neighbours(best.model, most)) {
+                keep(&mut found, fine.score(step));
             }
         }
         let unlimited = fine.score(Model::UNLIMITED);
@@ -48,6 +49,14 @@ impl Ranking {
         let mut demands = Vec::new();
         found[0].model.demands(work, &mut demands);
         let chance = chance(work, &demands, |call| included(work, call));
+        // a part outside the queue must earn its place
+        for scored in found.iter_mut().filter(|scored| scored.model.outside > 0.0) {
+            let none = fine.score(Model { outside: 0.0, ..scored.model });
+            if none.effect <= scored.effect + f64::max(LEAST_GAIN, chance.1 * GAIN_BEYOND_CHANCE) {
+                *scored = none;
+            }
+        }
+        found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
         Self { stations: found, chance, unlimited: unlimited.effect }
     }
 
@@ -60,12 +69,21 @@ impl Ranking {
         self.unlimited <= self.best().effect + self.tolerance()
     }
 
-    /// Models that the effect size alone does not tell from the best, itself first.
-    pub(super) fn close(&self) -> Vec<Scored> {
+    /// Models that the effect size alone does not tell from the best. First comes the one with the smallest effect on logarithms.
+    pub(super) fn close(&self, work: &Workload, included: impl Fn(usize) -> bool) -> Vec<Scored> {
         let best = self.best().effect;
         let limit = best + self.tolerance().max(best * CLOSE_SHARE);
         let close = self.stations.iter().filter(|scored| scored.effect <= limit);
-        close.filter(|scored| scored.model.discipline != Discipline::Unlimited).take(MOST_CLOSE).copied().collect()
+        let close = close.filter(|scored| scored.model.discipline != Discipline::Unlimited).take(MOST_CLOSE);
+        let mut demands = Vec::new();
+        let mut close: Vec<(f64, Scored)> = close
+            .map(|scored| {
+                scored.model.demands(work, &mut demands);
+                (Strata::new(work, scored.model.outside, &included).log_effect(&demands), *scored)
+            })
+            .collect();
+        close.sort_by(|one, other| one.0.total_cmp(&other.0));
+        close.into_iter().map(|(_, scored)| scored).collect()
     }
 
     /// The numbers of workers around a model's own that the effect size accepts as well.
@@ -153,16 +171,29 @@ impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Bench<'w, F> {
         }
         for share in STEPS {
             let step = share * smallest;
-            let around = [(best.model.outside - step).max(0.0), (best.model.outside + step).min(smallest * WIDEST_OUTSIDE)];
+            let around =
+                [(best.model.outside - step).max(0.0), (best.model.outside + step).min(smallest * WIDEST_OUTSIDE)];
             let near = self.best(around.map(|outside| Model { outside, ..best.model }));
             if near.effect < best.effect {
                 best = near;
             }
         }
-        // a part outside the queue must earn its place
-        let none = self.score(Model { outside: 0.0, ..best.model });
-        if none.effect <= best.effect + LEAST_GAIN { none } else { best }
+        best
     }
+}
+
+/// Keeps the best of each station, of those that are feasible.
+fn keep(found: &mut Vec<Scored>, scored: Scored) {
+    found.retain(|other| !other.model.same_station(scored.model) || other.effect <= scored.effect);
+    if scored.effect.is_finite() && !found.iter().any(|other| other.model.same_station(scored.model)) {
+        found.push(scored);
+    }
+}
+
+/// One and two workers fewer and more.
+fn neighbours(model: Model, most: u32) -> impl Iterator<Item = Model> {
+    let around = model.workers.saturating_sub(2).max(1)..=(model.workers + 2).min(most.max(1));
+    around.filter(move |workers| *workers != model.workers).map(move |workers| Model { workers, ..model })
 }
 
 /// A latency that hardly any call falls below: the first percentile, of the operation in which it is least.
@@ -189,9 +220,8 @@ fn gap(workers: u32) -> u32 {
 }
 
 /// Numbers of workers that are surveyed.
-const LADDER: &[u32] = &[
-    1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512,
-];
+const LADDER: &[u32] =
+    &[1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512];
 /// Outside parts, as shares of the smallest latency.
 const SURVEY: &[f64] = &[0.0, 0.2, 0.4];
 const GRID: &[f64] = &[0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4];
@@ -202,8 +232,9 @@ const SURVIVORS: usize = 5;
 const FINALISTS: usize = 4;
 /// Calls that the survey looks at.
 const EXCERPT: usize = 12_000;
-/// An outside part that betters the effect size by less is left out.
+/// An outside part that betters the effect size by less is left out; by itself, and in standard deviations of chance.
 const LEAST_GAIN: f64 = 0.002;
+const GAIN_BEYOND_CHANCE: f64 = 1.5;
 const LEAST_DIFFERENCE: f64 = 0.004;
 /// Models whose effect size is so much above the best are close to it: by a share of its own, and of the spread of chance.
 const CLOSE_SHARE: f64 = 0.15;

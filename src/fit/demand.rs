@@ -62,7 +62,8 @@ impl Demand {
             _ => SHARES.iter().chain(&[99.9]).copied().collect(),
         };
         shares.sort_by(f64::total_cmp);
-        let mut points: Vec<(f64, f64)> = shares.iter().map(|percent| (percent / 100.0, table.quantile(percent / 100.0))).collect();
+        let mut points: Vec<(f64, f64)> =
+            shares.iter().map(|percent| (percent / 100.0, table.quantile(percent / 100.0))).collect();
         while points.len() < MOST_POINTS {
             let errors = points.windows(2).map(|pair| table.error(pair[0], pair[1]));
             let errors: Vec<f64> = errors.collect();
@@ -101,7 +102,9 @@ impl Demand {
 
 impl Serialize for Demand {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.points.iter().map(|(share, time)| (percentile(*share), crate::delay::units::duration(*time))))
+        serializer.collect_map(
+            self.points.iter().map(|(share, time)| (percentile(*share), crate::delay::units::duration(*time))),
+        )
     }
 }
 
@@ -111,7 +114,10 @@ impl OperationFit {
     /// Statuses of too few answers are put together, and with the ordinary ones if they still are too few.
     pub(super) fn new(name: String, mut by_status: BTreeMap<u16, Vec<f64>>, transfer: Option<f64>) -> Self {
         let all: usize = by_status.values().map(Vec::len).sum();
-        let ordinary = by_status.iter().max_by_key(|(status, demands)| (demands.len(), u16::MAX - **status)).map(|(status, _)| *status);
+        let ordinary = by_status
+            .iter()
+            .max_by_key(|(status, demands)| (demands.len(), u16::MAX - **status))
+            .map(|(status, _)| *status);
         let mut main = ordinary.and_then(|status| by_status.remove(&status)).unwrap_or_default();
         let mut classes = Vec::new();
         let (mut rare, mut rare_status, mut commonest) = (Vec::new(), 0, 0);
@@ -191,9 +197,8 @@ impl<'v> Sums<'v> {
 }
 
 /// Percentages that a table has at least.
-const SHARES: &[f64] = &[
-    0.0, 1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 85.0, 90.0, 95.0, 98.0, 99.0, 100.0,
-];
+const SHARES: &[f64] =
+    &[0.0, 1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 85.0, 90.0, 95.0, 98.0, 99.0, 100.0];
 const FEW_SHARES: &[f64] = &[0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 100.0];
 const MOST_POINTS: usize = 64;
 /// The error of the mean that a table may have, by the mean.
@@ -246,7 +251,8 @@ mod tests {
             let by_status = statuses.iter().map(|(status, count)| (*status, demands(*count))).collect();
             OperationFit::new("GET /".to_owned(), by_status, None)
         };
-        let classes = |fit: &OperationFit| fit.classes.iter().map(|class| (class.status, class.samples)).collect::<Vec<_>>();
+        let classes =
+            |fit: &OperationFit| fit.classes.iter().map(|class| (class.status, class.samples)).collect::<Vec<_>>();
         assert_eq!(classes(&fit(&[(200, 1_000), (404, 250), (500, 150), (502, 100)])), [(404, 250), (500, 250)]);
         let lumped = fit(&[(200, 1_000), (500, 50)]);
         assert_eq!((classes(&lumped), lumped.samples), (vec![], 1_050));

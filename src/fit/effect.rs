@@ -67,7 +67,8 @@ impl Strata {
         for operation in &self.operations {
             let third = operation.calls.len() / 3;
             let nanos = |call: &u32| demands[*call as usize] as i64;
-            let mean = operation.calls.iter().map(|call| demands[*call as usize]).sum::<f64>() / operation.calls.len() as f64;
+            let mean =
+                operation.calls.iter().map(|call| demands[*call as usize]).sum::<f64>() / operation.calls.len() as f64;
             low.clear();
             low.extend(operation.calls[..third].iter().map(nanos));
             low.sort_unstable();
@@ -79,12 +80,30 @@ impl Strata {
         }
         distance / scale
     }
+
+    /// The same distance between logarithms of demands: waiting adds to short and long demands alike and so changes short ones
+    /// most, which this sees and a sum that long ones lead does not.
+    pub(super) fn log_effect(&self, demands: &[f64]) -> f64 {
+        let (mut distance, mut calls) = (0.0, 0);
+        for operation in &self.operations {
+            let third = operation.calls.len() / 3;
+            let sorted = |calls: &[u32]| {
+                let mut logs: Vec<f64> = calls.iter().map(|call| demands[*call as usize].max(1e3).ln()).collect();
+                logs.sort_unstable_by(f64::total_cmp);
+                logs
+            };
+            let (low, high) =
+                (sorted(&operation.calls[..third]), sorted(&operation.calls[operation.calls.len() - third..]));
+            distance += low.iter().zip(&high).map(|(one, other)| (one - other).abs()).sum::<f64>();
+            calls += third;
+        }
+        distance / calls as f64
+    }
 }
 
 /// The effect size of a model that is true: its mean over random splits, and its standard deviation.
 pub(super) fn chance(work: &Workload, demands: &[f64], included: impl Fn(usize) -> bool + Copy) -> (f64, f64) {
-    let effects: Vec<f64> =
-        (1..=SPLITS).map(|seed| Strata::random(work, seed, included).effect(demands)).collect();
+    let effects: Vec<f64> = (1..=SPLITS).map(|seed| Strata::random(work, seed, included).effect(demands)).collect();
     let mean = effects.iter().sum::<f64>() / effects.len() as f64;
     let variance = effects.iter().map(|effect| (effect - mean).powi(2)).sum::<f64>() / (effects.len() - 1) as f64;
     (mean, variance.sqrt())

@@ -37,7 +37,8 @@ impl Model {
     pub(super) const UNLIMITED: Self = Self { discipline: Discipline::Unlimited, workers: 1, outside: 0.0 };
 
     pub(super) fn same_station(self, other: Self) -> bool {
-        self.discipline == other.discipline && (self.workers == other.workers || self.discipline == Discipline::Unlimited)
+        self.discipline == other.discipline
+            && (self.workers == other.workers || self.discipline == Discipline::Unlimited)
     }
 
     /// Offered work by capacity, of calls of a mean demand in seconds.
@@ -50,7 +51,9 @@ impl Model {
         demands.clear();
         match self.discipline {
             Discipline::Unlimited => {
-                demands.extend(work.arrivals.iter().zip(&work.finishes).map(|(arrival, finish)| finish - arrival - self.outside));
+                demands.extend(
+                    work.arrivals.iter().zip(&work.finishes).map(|(arrival, finish)| finish - arrival - self.outside),
+                );
             }
             Discipline::Fifo => self.fifo(work, demands),
             Discipline::Sharing => self.sharing(work, demands),

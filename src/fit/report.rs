@@ -45,15 +45,17 @@ impl Fitted {
 
     fn range(&self) -> String {
         let valid = &self.valid;
-        let utilization = valid.utilization.map(|used| format!("{:.0}% of capacity, ", used * 100.0)).unwrap_or_default();
-        format!(
-            "{utilization}{} in flight, {:.1} calls/s; {} calls",
-            valid.in_flight, valid.per_second, valid.samples
-        )
+        let utilization =
+            valid.utilization.map(|used| format!("{:.0}% of capacity, ", used * 100.0)).unwrap_or_default();
+        format!("{utilization}{} in flight, {:.1} calls/s; {} calls", valid.in_flight, valid.per_second, valid.samples)
     }
 
     fn candidates(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "\n  {:<16} {:>10} {:>12} {:>22}", "candidate", "outside", "effect size", "error at highest load")?;
+        writeln!(
+            out,
+            "\n  {:<16} {:>10} {:>12} {:>22}",
+            "candidate", "outside", "effect size", "error at highest load"
+        )?;
         for candidate in &self.candidates {
             let error = candidate.extrapolation.map(|error| format!("{:.0}%", error * 100.0)).unwrap_or_default();
             let outside = duration(rounded(candidate.outside));
@@ -95,7 +97,8 @@ impl Fitted {
 }
 
 fn row(out: &mut fmt::Formatter<'_>, name: &str, operation: &OperationFit) -> fmt::Result {
-    let name: String = if name.chars().count() > 34 { name.chars().take(33).chain(['…']).collect() } else { name.to_owned() };
+    let name: String =
+        if name.chars().count() > 34 { name.chars().take(33).chain(['…']).collect() } else { name.to_owned() };
     let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(operation.demand.quantile(share)));
     writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", operation.samples)
 }

@@ -24,6 +24,15 @@ pub enum Statement {
     Extrapolation {
         /// The mean error at p50, p90 and p95.
         error: f64,
+        /// What one run of the model differs from the mean of its runs.
+        noise: f64,
+    },
+    /// The effect size is small, but more than chance.
+    Approximation {
+        /// The effect size that remains.
+        effect: f64,
+        /// What chance makes of it.
+        chance: f64,
     },
     /// Other models explain the tape about as well.
     Ambiguous {
@@ -89,7 +98,14 @@ pub enum Statement {
 impl Statement {
     /// Whether what the model predicts beyond the tape must not be trusted.
     pub fn marks_predictions(&self) -> bool {
-        matches!(self, Self::CapacityUnknown { .. } | Self::NotOneQueue { .. } | Self::Extrapolation { .. } | Self::NotExclusive)
+        matches!(
+            self,
+            Self::CapacityUnknown { .. }
+                | Self::NotOneQueue { .. }
+                | Self::Extrapolation { .. }
+                | Self::Ambiguous { .. }
+                | Self::NotExclusive
+        )
     }
 }
 
@@ -107,11 +123,19 @@ impl fmt::Display for Statement {
                  trust predictions beyond the recorded load",
                 percent(*effect)
             ),
-            Self::Extrapolation { error } => write!(
+            Self::Extrapolation { error, noise } => write!(
                 out,
-                "the highest load of the tape is predicted with a mean error of {} from the lower load; do not trust \
-                 predictions beyond the recorded load",
-                percent(*error)
+                "not explained by one queue, or the service changed meanwhile: its lower load predicts the highest of the tape \
+                 with a mean error of {}, where chance makes {}; do not trust predictions beyond the recorded load",
+                percent(*error),
+                percent(*noise)
+            ),
+            Self::Approximation { effect, chance } => write!(
+                out,
+                "an approximation: demands still differ by {} of their mean between low and high population, where chance makes \
+                 {}; compare with the service before relying on it",
+                percent(*effect),
+                percent(*chance)
             ),
             Self::Ambiguous { others } => write!(
                 out,
@@ -120,7 +144,10 @@ impl fmt::Display for Statement {
                 if others.len() == 1 { "explains" } else { "explain" }
             ),
             Self::LowerLoadDiffers { model } => {
-                write!(out, "the lower load alone points to {model}; only the highest load of the tape shows the capacity")
+                write!(
+                    out,
+                    "the lower load alone points to {model}; only the highest load of the tape shows the capacity"
+                )
             }
             Self::OneLoad => {
                 write!(out, "the tape holds one load, so no prediction could be checked; record at several loads")
@@ -152,15 +179,23 @@ impl fmt::Display for Statement {
                 if *difference > 0.0 { "higher" } else { "lower" }
             ),
             Self::Failures { calls } => write!(out, "left out {calls} calls without a whole answer"),
-            Self::Lost { calls } => write!(out, "the tape lacks {calls} calls, so populations are too low; record to a faster disk"),
+            Self::Lost { calls } => {
+                write!(out, "the tape lacks {calls} calls, so populations are too low; record to a faster disk")
+            }
             Self::Rejected { calls } => write!(
                 out,
                 "left out {calls} calls that were turned away with 429 or 503; set `queue` or `rateLimit` by hand if the limit \
                  matters"
             ),
-            Self::WarmUp { calls } => write!(out, "left the first {calls} calls out of the demands: they were still warming up"),
+            Self::WarmUp { calls } => {
+                write!(out, "left the first {calls} calls out of the demands: they were still warming up")
+            }
             Self::Outside { time } => {
-                write!(out, "{} of each call is spent beside the queue: network, accept, dispatch", duration(rounded(*time)))
+                write!(
+                    out,
+                    "{} of each call is spent beside the queue: network, accept, dispatch",
+                    duration(rounded(*time))
+                )
             }
         }
     }

@@ -44,7 +44,8 @@ pub struct Trace {
 impl Trace {
     /// From the exchanges of a tape. Those that never reached the backend are left out; calls without an operation are grouped.
     pub fn new(head: &Head, condition: &Condition, exchanges: &[Exchange]) -> Self {
-        let calls = || exchanges.iter().map(|exchange| (exchange.request.method.as_str(), exchange.request.url.as_str()));
+        let calls =
+            || exchanges.iter().map(|exchange| (exchange.request.method.as_str(), exchange.request.url.as_str()));
         let operations = Operations::learn(calls());
         let mut trace = Self {
             lost: condition.broken + u64::from(condition.torn) + condition.foot.map_or(0, |foot| foot.dropped),

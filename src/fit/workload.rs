@@ -67,7 +67,14 @@ impl Workload {
                 let window = before + ((arrival / window_length) as usize).min(windows - 1);
                 let finish = start + (call.finish.max(call.arrival) as f64 - first);
                 work.windows[window].calls += 1;
-                work.push(start + arrival, finish, operation_of(number, call.operation), call.status, rank >= warm_up, window);
+                work.push(
+                    start + arrival,
+                    finish,
+                    operation_of(number, call.operation),
+                    call.status,
+                    rank >= warm_up,
+                    window,
+                );
                 end = f64::max(end, finish);
             }
             start = end + PAUSE;
@@ -98,7 +105,14 @@ impl Workload {
                 let counted = call >= from && self.counted[call];
                 let (arrival, finish) = (self.arrivals[call] + offset, self.finishes[call] + offset);
                 shift = shift.max(finish);
-                part.push(arrival, finish, self.operations[call], self.statuses[call], counted, self.window[call] as usize);
+                part.push(
+                    arrival,
+                    finish,
+                    self.operations[call],
+                    self.statuses[call],
+                    counted,
+                    self.window[call] as usize,
+                );
             }
             shift += PAUSE;
         }
@@ -148,7 +162,8 @@ fn warm_up(calls: &[&Observation]) -> usize {
         return 0;
     }
     let mean = |chunk: &[&Observation]| {
-        chunk.iter().map(|call| ((call.finish.saturating_sub(call.arrival)) as f64).max(1.0).ln()).sum::<f64>() / chunk.len() as f64
+        chunk.iter().map(|call| ((call.finish.saturating_sub(call.arrival)) as f64).max(1.0).ln()).sum::<f64>()
+            / chunk.len() as f64
     };
     let means: Vec<f64> = calls.chunks(size).take(20).map(mean).collect();
     let settled = &means[5..];
