@@ -28,7 +28,6 @@ mod answer;
 pub mod call;
 pub mod cli;
 pub mod config;
-pub mod defect;
 pub mod delay;
 pub mod exchange;
 pub mod fit;
@@ -48,3 +47,4 @@ pub mod wire;
 
 pub use config::Config;
 pub use server::{Address, Handle, Server, StartError};
+pub use source::defect;

@@ -27,6 +27,7 @@ use self::choice::{Ranking, Scored};
 use self::effect::Strata;
 use self::model::Model;
 use self::workload::{Workload, is_rejection};
+use crate::pace::station::Capacity;
 
 pub use check::Stratum;
 pub use demand::{Class, Demand, OperationFit, percentile};
@@ -160,6 +161,11 @@ impl Fitted {
             valid,
             statements,
         })
+    }
+
+    /// The station that serves as the service did; a queue without a bound, for none was seen.
+    pub fn capacity(&self) -> Capacity {
+        simulation::capacity(self.discipline, self.workers)
     }
 
     /// Whether predictions beyond the recorded load must not be trusted.

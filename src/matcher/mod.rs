@@ -3,6 +3,7 @@
 //! Everything here is compiled at load, pure and synchronous; a call only looks up and compares.
 
 mod fields;
+pub mod format;
 mod index;
 pub mod java_regex;
 pub mod json;

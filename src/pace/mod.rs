@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod draws;
+pub mod station;
 pub mod timer;
 
 use std::time::Duration;

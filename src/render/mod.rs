@@ -1,5 +1,7 @@
 //! How a stub's reply is made: compiled at load into a recipe, so that a call copies no body.
 
+pub mod format;
+
 use std::io::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -1,9 +1,12 @@
 //! One tree for JSON and YAML, in which every value knows where it stands in the text.
 //!
 //! Trees of serde_json have no places, and its reader stops at what WireMock's reader takes: comments and single
-//! quotes. A tree is at most [`MAX_DEPTH`] deep, so that whoever walks it may recurse.
+//! quotes. A tree is at most [`MAX_DEPTH`] deep, so that whoever walks it may recurse. A [`Reader`] collects what is wrong
+//! while fields are read from it.
 
+pub mod defect;
 mod json;
+mod object;
 mod yaml;
 
 use std::ops::Range;
@@ -12,6 +15,7 @@ use hashbrown::HashMap;
 use serde_json::{Map, Value as Json};
 
 pub use json::read_json;
+pub use object::{Object, Reader, Strictness};
 pub use yaml::read_yaml;
 
 /// A value and where it stands.

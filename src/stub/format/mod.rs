@@ -2,10 +2,7 @@
 //!
 //! Reading collects every defect instead of stopping at the first, and writes the mapping again as WireMock echoes it.
 
-mod object;
-mod request;
 mod response;
-mod value;
 
 use std::sync::Arc;
 
@@ -13,18 +10,18 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-pub use object::{Reader, Strictness};
-pub use request::request_pattern;
 pub use response::delays;
-pub use value::text_matcher;
 
-use self::object::Object;
 use super::{Origin, Scenario, Stub};
+use crate::matcher::format::request;
 use crate::matcher::{Rank, RequestPattern};
 use crate::render::{Delays, Recipe};
 use crate::reply::Reply;
-use crate::source::{Node, Value};
+use crate::source::{Node, Object, Value};
 use crate::stub::files::Files;
+
+pub use crate::matcher::format::{request_pattern, text_matcher};
+pub use crate::source::{Reader, Strictness};
 
 /// A mapping as read, without its place among others.
 #[derive(Debug)]

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use hyper::ext::ReasonPhrase;
 use serde_json::{Map, Value as Json};
 
-use super::object::{Object, Reader, Strictness};
 use crate::delay::{Distribution, Param, ParamValue};
 use crate::render::Delays;
-use crate::reply::{Body, Dribble, Ending, Reply};
+use crate::render::format::{fault, headers, status};
+use crate::reply::{Body, Dribble, Reply};
 use crate::send::BLOCKING_READ_LIMIT;
-use crate::source::{Node, Value};
+use crate::source::{Node, Object, Reader, Strictness, Value};
 use crate::stub::files::Files;
 
 const KEYS: &[&str] = &[
@@ -36,9 +36,6 @@ const KEYS: &[&str] = &[
     "transformerParameters",
     "transformers",
 ];
-
-/// Bytes that are no HTTP; a fault sends them.
-const GARBAGE: &str = "\u{1}standin: these bytes are no HTTP\u{2}";
 
 /// What a stub without a response answers.
 pub(super) fn nothing() -> (Reply, Delays, Map<String, Json>) {
@@ -94,22 +91,6 @@ pub fn delays(node: &Node, reader: &mut Reader) -> (Delays, Map<String, Json>) {
     (delays, object.close(&known, Strictness::Strict, reader))
 }
 
-fn status(object: &mut Object<'_>, reader: &mut Reader) -> StatusCode {
-    let Some(number) = object.integer("status", reader) else { return StatusCode::OK };
-    if number <= 0 {
-        return StatusCode::OK;
-    }
-    let node = object.node("status").unwrap_or(object.whole());
-    match u16::try_from(number).ok().and_then(|number| StatusCode::from_u16(number).ok()) {
-        Some(status) if !status.is_informational() => status,
-        _ => {
-            let what = format!("{number} cannot be the status of an answer");
-            reader.error_at(node, "status", what, "use a number from 200 to 999");
-            StatusCode::OK
-        }
-    }
-}
-
 /// The stub's reason phrase; the number itself where HTTP has no phrase for it.
 fn reason(object: &mut Object<'_>, status: StatusCode, reader: &mut Reader) -> Option<ReasonPhrase> {
     let phrase = match object.text("statusMessage", reader) {
@@ -124,47 +105,6 @@ fn reason(object: &mut Object<'_>, status: StatusCode, reader: &mut Reader) -> O
         reader.error_at(node, "statusMessage", what, "use one line without control characters");
     }
     reason
-}
-
-fn headers(object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let Some(node) = object.node("headers") else { return headers };
-    let members = match &node.value {
-        Value::Object(members) => members,
-        Value::Array(items) if items.is_empty() => return headers,
-        _ => {
-            let what = format!("`headers` is an object, not {}", node.kind_name());
-            reader.error_at(node, "headers", what, "write `\"headers\": {\"Name\": \"value\"}`");
-            return headers;
-        }
-    };
-    object.echo("headers", node.to_json());
-    for member in members {
-        let one = std::slice::from_ref(&member.value);
-        let values = match &member.value.value {
-            Value::Array(values) if !values.is_empty() => values.as_slice(),
-            _ => one,
-        };
-        for value in values {
-            let Value::String(text) = &value.value else {
-                let what = format!("the value of header `{}` is a string, not {}", member.key, value.kind_name());
-                reader.error_at(value, "headers", what, "put it in quotes");
-                continue;
-            };
-            match (HeaderName::from_bytes(member.key.as_bytes()), HeaderValue::from_bytes(text.as_bytes())) {
-                (Ok(name), Ok(value)) => drop(headers.append(name, value)),
-                (Err(_), _) => {
-                    let what = format!("`{}` cannot be the name of a header", member.key);
-                    reader.error_at(value, "headers", what, "use letters, digits and `-`");
-                }
-                (_, Err(_)) => {
-                    let what = format!("the value of header `{}` has a control character", member.key);
-                    reader.error_at(value, "headers", what, "remove it");
-                }
-            }
-        }
-    }
-    headers
 }
 
 fn body(object: &mut Object<'_>, files: &Files, reader: &mut Reader) -> Body {
@@ -244,24 +184,6 @@ fn dribble(object: &mut Object<'_>, reader: &mut Reader) -> Option<Dribble> {
         };
         Some(Dribble { chunks: usize::try_from(chunks).unwrap_or(1).max(1), total: milliseconds(total) })
     })
-}
-
-fn fault(object: &mut Object<'_>, reader: &mut Reader) -> Option<Ending> {
-    let fault = object.text("fault", reader)?;
-    let raw = |bytes: String| Some(Ending::Raw(bytes.into()));
-    match fault.as_str() {
-        "CONNECTION_RESET_BY_PEER" => Some(Ending::Reset),
-        "EMPTY_RESPONSE" => Some(Ending::Close),
-        "MALFORMED_RESPONSE_CHUNK" => raw(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{GARBAGE}")),
-        "RANDOM_DATA_THEN_CLOSE" => raw(GARBAGE.to_owned()),
-        unknown => {
-            let node = object.node("fault").unwrap_or(object.whole());
-            let mend =
-                "use EMPTY_RESPONSE, CONNECTION_RESET_BY_PEER, MALFORMED_RESPONSE_CHUNK or RANDOM_DATA_THEN_CLOSE";
-            reader.error_at(node, "fault", format!("`{unknown}` is no fault"), mend);
-            None
-        }
-    }
 }
 
 /// A distribution in milliseconds, WireMock's own three or any that a profile knows.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use crate::defect::{Defect, Place, nearest};
-use crate::source::{self, Node, SyntaxError, Value};
+use super::defect::{Defect, Place, nearest};
+use super::{Member, Node, SyntaxError, Value, read_json, read_yaml};
 
 /// Collects what is wrong while a document is read.
 #[derive(Debug)]
@@ -108,12 +108,12 @@ impl Reader {
 
     /// The tree of a JSON document; `None` if it does not parse, and then why is among the defects.
     pub fn parse(&mut self, text: &str) -> Option<Node> {
-        self.parsed(source::read_json(text))
+        self.parsed(read_json(text))
     }
 
     /// The tree of a YAML document, likewise.
     pub fn parse_yaml(&mut self, text: &str) -> Option<Node> {
-        self.parsed(source::read_yaml(text))
+        self.parsed(read_yaml(text))
     }
 
     fn parsed(&mut self, tree: Result<Node, SyntaxError>) -> Option<Node> {
@@ -148,15 +148,15 @@ impl Reader {
 
 /// An object that is being read: each field is taken once, and what is taken is echoed.
 #[derive(Debug)]
-pub(super) struct Object<'n> {
+pub struct Object<'n> {
     node: &'n Node,
-    members: &'n [crate::source::Member],
+    members: &'n [Member],
     echo: Map<String, Json>,
 }
 
 impl<'n> Object<'n> {
     /// Opens a node that must be an object; `what` names it in the message.
-    pub(super) fn open(node: &'n Node, what: &str, reader: &mut Reader) -> Option<Self> {
+    pub fn open(node: &'n Node, what: &str, reader: &mut Reader) -> Option<Self> {
         match &node.value {
             Value::Object(members) => Some(Self { node, members, echo: Map::new() }),
             _ => {
@@ -167,28 +167,28 @@ impl<'n> Object<'n> {
     }
 
     /// The node itself.
-    pub(super) fn whole(&self) -> &'n Node {
+    pub fn whole(&self) -> &'n Node {
         self.node
     }
 
     /// The members in their order.
-    pub(super) fn members(&self) -> &'n [crate::source::Member] {
+    pub fn members(&self) -> &'n [Member] {
         self.members
     }
 
     /// The value of a field, if it is there and is not null.
-    pub(super) fn node(&self, key: &str) -> Option<&'n Node> {
+    pub fn node(&self, key: &str) -> Option<&'n Node> {
         let member = self.members.iter().find(|member| member.key == key)?;
         (!matches!(member.value.value, Value::Null)).then_some(&member.value)
     }
 
     /// Echoes a field.
-    pub(super) fn echo(&mut self, key: &str, value: Json) {
+    pub fn echo(&mut self, key: &str, value: Json) {
         self.echo.insert(key.to_owned(), value);
     }
 
     /// A text; a number or a boolean is taken as its text.
-    pub(super) fn text(&mut self, key: &str, reader: &mut Reader) -> Option<String> {
+    pub fn text(&mut self, key: &str, reader: &mut Reader) -> Option<String> {
         let node = self.node(key)?;
         let text = match &node.value {
             Value::String(text) | Value::Number(text) => text.clone(),
@@ -208,7 +208,7 @@ impl<'n> Object<'n> {
     }
 
     /// A whole number; its text is taken too, and decimals are cut off.
-    pub(super) fn integer(&mut self, key: &str, reader: &mut Reader) -> Option<i64> {
+    pub fn integer(&mut self, key: &str, reader: &mut Reader) -> Option<i64> {
         let node = self.node(key)?;
         let number = match &node.value {
             Value::Number(text) => text.parse().ok().or_else(|| text.parse::<f64>().ok().map(|number| number as i64)),
@@ -228,7 +228,7 @@ impl<'n> Object<'n> {
     }
 
     /// A boolean; its text is taken too.
-    pub(super) fn boolean(&mut self, key: &str, reader: &mut Reader) -> Option<bool> {
+    pub fn boolean(&mut self, key: &str, reader: &mut Reader) -> Option<bool> {
         let node = self.node(key)?;
         let value = match &node.value {
             Value::Bool(value) => *value,
@@ -245,7 +245,7 @@ impl<'n> Object<'n> {
     }
 
     /// Reports what is not among `known`; returns what is echoed.
-    pub(super) fn close(self, known: &[&str], strictness: Strictness, reader: &mut Reader) -> Map<String, Json> {
+    pub fn close(self, known: &[&str], strictness: Strictness, reader: &mut Reader) -> Map<String, Json> {
         for member in self.members.iter().filter(|member| !known.contains(&member.key.as_str())) {
             let key = &member.key;
             let mend = match nearest(key, known) {

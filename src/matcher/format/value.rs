@@ -3,13 +3,12 @@
 use base64::Engine as _;
 use serde_json::Value as Json;
 
-use super::object::Reader;
 use crate::defect::nearest;
 use crate::matcher::java_regex::JavaRegex;
 use crate::matcher::json::JsonEquality;
 use crate::matcher::json_path::JsonPath;
 use crate::matcher::{PathTemplate, TextMatcher};
-use crate::source::{Member, Node, Value};
+use crate::source::{Member, Node, Reader, Value};
 
 /// Operators in the order of the documentation, for messages.
 const OPERATORS: &[&str] = &[

@@ -3,12 +3,11 @@
 use http::HeaderName;
 use serde_json::{Map, Value as Json};
 
-use super::object::{Object, Reader, Strictness};
 use super::value::{java_regex, text_matcher};
 use crate::matcher::{
     Clause, Field, FieldName, FieldRule, MethodRule, PathTemplate, RequestPattern, TextMatcher, UrlRule,
 };
-use crate::source::{Node, Value};
+use crate::source::{Node, Object, Reader, Strictness, Value};
 
 const KEYS: &[&str] = &[
     "basicAuth",
@@ -42,14 +41,14 @@ pub fn request_pattern(node: &Node, reader: &mut Reader) -> RequestPattern {
 }
 
 /// What a stub without a request asks: nothing.
-pub(super) fn anything() -> (RequestPattern, Map<String, Json>) {
+pub fn anything() -> (RequestPattern, Map<String, Json>) {
     let mut echo = Map::new();
     echo.insert("method".to_owned(), "ANY".into());
     (RequestPattern::default(), echo)
 }
 
 /// Reads a request pattern, and itself as WireMock echoes it.
-pub(super) fn read(node: &Node, reader: &mut Reader) -> (RequestPattern, Map<String, Json>) {
+pub fn read(node: &Node, reader: &mut Reader) -> (RequestPattern, Map<String, Json>) {
     let Some(mut object) = Object::open(node, "a request pattern", reader) else { return anything() };
     let mut clauses = Vec::new();
     clauses.push(Clause::Method(method(&mut object, reader)));

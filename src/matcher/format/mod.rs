@@ -1,0 +1,9 @@
+//! Patterns as files and the API spell them: WireMock's JSON, read from the spanned tree.
+//!
+//! They stand here because stubs and profiles both ask things of calls.
+
+pub mod request;
+mod value;
+
+pub use request::request_pattern;
+pub use value::text_matcher;

@@ -1,0 +1,204 @@
+//! Stations: where calls wait for a worker, so that latency comes from load as it does in the real service.
+//!
+//! A station is pure: it holds no clock, no lock and no timer. The caller says when a call arrives and what it demands,
+//! and the station says when it is finished. One station serves all the operations of a service.
+//!
+//! # Time
+//!
+//! Calls are served in the order in which they are admitted. Several threads that admit through one lock do so almost,
+//! but not quite, in the order of arrival; what that costs is at most the disorder itself:
+//! - `unlimited`: nothing;
+//! - `fifo`: the late one queues behind those admitted before it, and starts at its own arrival if a worker is free;
+//! - `sharing`: time does not go back. The late one is taken to have had its present share since its arrival: exact
+//!   while there is a worker for everybody.
+//!
+//! A call that is to enter the station later (its `outside` part comes first) is admitted then, not ahead of time: it would
+//! keep a worker from calls that enter before it.
+
+mod fifo;
+mod moment;
+mod order;
+mod sharing;
+mod simulation;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+pub use moment::Moment;
+pub use sharing::Ticket;
+pub use simulation::finishes;
+
+use self::fifo::{Deadlines, Workers};
+use self::sharing::Sharing;
+
+/// What a station is made of. A `curve` of measured rates will be another kind beside `Sharing`, with the same engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capacity {
+    /// A worker for every call: latency does not depend on load.
+    Unlimited,
+    /// Workers that take one call at a time, first come, first served.
+    Fifo {
+        /// How many.
+        workers: NonZeroU32,
+        /// How many calls may wait.
+        queue: Queue,
+    },
+    /// Workers that all calls share evenly: of `n` calls, each runs at the rate min(1, workers / n).
+    Sharing {
+        /// How many.
+        workers: NonZeroU32,
+        /// How many calls may be in the station beyond one for each worker.
+        queue: Queue,
+    },
+}
+
+/// How many calls may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// Any number.
+    Unbounded,
+    /// So many; the next one is an overflow.
+    AtMost(u32),
+}
+
+/// What became of a call at the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It finishes then, whatever comes after it.
+    Due(Moment),
+    /// It finishes then if nothing comes after it. [`Station::ask`] with the ticket at that moment.
+    Shared(Ticket, Moment),
+    /// The queue is full: it is not served.
+    Overflow,
+}
+
+/// What is known of a shared call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// It finished at this moment, exactly; it may be past. The ticket is used up.
+    Finished(Moment),
+    /// It will not finish before this moment: ask again then.
+    NotBefore(Moment),
+}
+
+/// The workers of a service and the calls that they serve.
+///
+/// Each operation takes O(log n) for n calls in the station, and the memory is that of the calls in it. A call whose client
+/// went away just is not asked about any more: it keeps its worker until its finish, as in real servers.
+#[derive(Clone, Debug)]
+pub struct Station {
+    capacity: Capacity,
+    /// The calls whose finish is final.
+    deadlines: Deadlines,
+    workers: Workers,
+    /// Outlives a change to another discipline until its calls are finished.
+    sharing: Sharing,
+}
+
+impl Station {
+    /// A station without calls.
+    pub fn new(capacity: Capacity) -> Self {
+        let workers = capacity.workers().map_or(1, NonZeroU32::get);
+        Self {
+            capacity,
+            deadlines: Deadlines::default(),
+            workers: Workers::new(workers),
+            sharing: Sharing::new(workers),
+        }
+    }
+
+    /// What it is made of.
+    pub fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    /// A call arrives and demands so much work: the time that it would take alone.
+    pub fn admit(&mut self, at: Moment, demand: Duration) -> Admission {
+        match self.capacity {
+            Capacity::Unlimited => {
+                let finish = at + demand;
+                self.deadlines.add(at, at, finish);
+                Admission::Due(finish)
+            }
+            Capacity::Fifo { queue, .. } => {
+                let start = self.workers.next_start(at);
+                if start > at && !queue.has_room(self.deadlines.waiting(at)) {
+                    return Admission::Overflow;
+                }
+                let finish = start + demand;
+                self.workers.occupy(finish);
+                self.deadlines.add(at, start, finish);
+                Admission::Due(finish)
+            }
+            Capacity::Sharing { workers, queue } => {
+                let inside = self.sharing.in_flight(at);
+                if let Some(waiting) = inside.checked_sub(workers.get() as usize)
+                    && !queue.has_room(waiting)
+                {
+                    return Admission::Overflow;
+                }
+                let (ticket, not_before) = self.sharing.admit(at, demand);
+                Admission::Shared(ticket, not_before)
+            }
+        }
+    }
+
+    /// What is known at `now` of a call that got a ticket here. Later arrivals move a finish later, never earlier.
+    ///
+    /// The finish of a call that nobody asked for is kept for ten seconds; then the answer is the first lower bound of it, so
+    /// that lateness is overstated rather than hidden.
+    pub fn ask(&mut self, ticket: Ticket, now: Moment) -> Outlook {
+        self.sharing.ask(ticket, now)
+    }
+
+    /// How many calls are in the station. A `now` before the latest seen is read as that.
+    pub fn in_flight(&mut self, now: Moment) -> usize {
+        self.deadlines.in_flight(now) + self.sharing.in_flight(now)
+    }
+
+    /// How many of them wait; those that share workers wait as far as they are more than the workers.
+    pub fn waiting(&mut self, now: Moment) -> usize {
+        self.deadlines.waiting(now) + self.sharing.waiting(now)
+    }
+
+    /// Changes what the station is made of while calls are in it.
+    ///
+    /// - Calls with a final deadline keep it. Calls that share keep what work remains and go on at the new rate, so what
+    ///   [`Station::ask`] said before may come too late when workers were added: ask again for each of them.
+    /// - Added workers are free now; removed ones leave when they are next free.
+    /// - After a change of discipline, calls finish under the old one beside the new workers, which are free now.
+    pub fn reconfigure(&mut self, capacity: Capacity, now: Moment) {
+        match (self.capacity, capacity) {
+            (Capacity::Fifo { .. }, Capacity::Fifo { workers, .. }) => self.workers.resize(workers.get()),
+            (_, Capacity::Fifo { workers, .. }) => self.workers = Workers::new(workers.get()),
+            (_, Capacity::Sharing { workers, .. }) => self.sharing.resize(workers.get(), now),
+            (_, Capacity::Unlimited) => {}
+        }
+        self.capacity = capacity;
+    }
+}
+
+impl Capacity {
+    /// How many workers there are, if they are limited.
+    pub fn workers(self) -> Option<NonZeroU32> {
+        match self {
+            Self::Unlimited => None,
+            Self::Fifo { workers, .. } | Self::Sharing { workers, .. } => Some(workers),
+        }
+    }
+}
+
+impl Queue {
+    /// Whether another call may wait.
+    fn has_room(self, waiting: usize) -> bool {
+        match self {
+            Self::Unbounded => true,
+            Self::AtMost(limit) => waiting < limit as usize,
+        }
+    }
+}
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;

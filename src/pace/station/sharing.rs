@@ -1,0 +1,225 @@
+//! Workers that all calls share evenly (egalitarian processor sharing with `c` servers), in virtual time.
+//!
+//! Virtual time V is the work that each call in service has got: it grows at the rate min(1, c/n), so a call finishes when V
+//! reaches its value at arrival plus the call's demand, and an arrival changes no other call's entry (Parekh and Gallager,
+//! *A generalized processor sharing approach to flow control*, 1993, have the same device).
+//!
+//! # Error
+//!
+//! Both times are integers, in units of 2^-32 ns. Each arrival or departure rounds once, by less than a unit, so that a
+//! finish is off by less than 0.24 ns for each 10^9 arrivals and departures while the call is in service, and then told in
+//! whole nanoseconds, rounded up. Nothing adds up over the life of a station, and no time can be negative.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use super::moment::nanos;
+use super::order::{Key, Order};
+use super::{Moment, Outlook};
+
+/// A call that shares workers with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    key: Key,
+    /// The first lower bound of its finish.
+    not_before: Moment,
+}
+
+/// The engine of the discipline.
+#[derive(Clone, Debug)]
+pub(super) struct Sharing {
+    workers: u32,
+    /// The time and the virtual time of the last arrival or departure.
+    time: u128,
+    virtual_time: u128,
+    in_service: Order,
+    /// The number of the next call.
+    next: u64,
+    last_departed: Option<Key>,
+    /// Finishes that nobody has asked for yet, and the calls in the order of their finishes.
+    finished: HashMap<u64, Moment>,
+    departures: VecDeque<(u64, Moment)>,
+}
+
+impl Sharing {
+    /// No calls.
+    pub(super) fn new(workers: u32) -> Self {
+        Self {
+            workers,
+            time: 0,
+            virtual_time: 0,
+            in_service: Order::default(),
+            next: 0,
+            last_departed: None,
+            finished: HashMap::new(),
+            departures: VecDeque::new(),
+        }
+    }
+
+    /// Lets a call in; also says when it finishes if none comes after it.
+    pub(super) fn admit(&mut self, at: Moment, demand: Duration) -> (Ticket, Moment) {
+        self.depart_until(at);
+        let number = self.next;
+        self.next += 1;
+        let at = fine(at.nanos());
+        let late = self.time.saturating_sub(at);
+        self.go_to(at);
+        // a late arrival has had its share since it arrived
+        let population = self.in_service.len() + 1;
+        let demand = fine(nanos(demand).min(LONGEST));
+        let had = self.progress(late, population);
+        if had > demand {
+            return self.admit_finished(number, rounded_up(at + self.duration(demand, population)));
+        }
+        let key = (self.virtual_time + (demand - had), number);
+        self.in_service.insert(key);
+        let not_before = self.finish_of(key);
+        (Ticket { key, not_before }, not_before)
+    }
+
+    /// What is known of a call.
+    pub(super) fn ask(&mut self, ticket: Ticket, now: Moment) -> Outlook {
+        self.depart_until(now);
+        if let Some(finish) = self.finished.remove(&ticket.key.1) {
+            return Outlook::Finished(finish);
+        }
+        if self.last_departed.is_none_or(|last| ticket.key > last) {
+            return Outlook::NotBefore(self.finish_of(ticket.key));
+        }
+        Outlook::Finished(ticket.not_before.min(now))
+    }
+
+    /// How many calls are in service.
+    pub(super) fn in_flight(&mut self, now: Moment) -> usize {
+        self.depart_until(now);
+        self.in_service.len()
+    }
+
+    /// How many there are more than workers.
+    pub(super) fn waiting(&mut self, now: Moment) -> usize {
+        self.in_flight(now).saturating_sub(self.workers as usize)
+    }
+
+    /// Goes on with another number of workers.
+    pub(super) fn resize(&mut self, workers: u32, now: Moment) {
+        self.depart_until(now);
+        self.go_to(fine(now.nanos()));
+        self.workers = workers;
+    }
+
+    /// Lets those go whose finish is not after `now`. Time stays at the last departure, so that a call that arrived before
+    /// `now` and is admitted after it still finds the truth.
+    fn depart_until(&mut self, now: Moment) {
+        while let Some(key) = self.in_service.first() {
+            let population = self.in_service.len();
+            let time = self.time + self.duration(key.0.saturating_sub(self.virtual_time), population);
+            let finish = rounded_up(time);
+            if finish > now {
+                break;
+            }
+            self.in_service.pop_first();
+            (self.time, self.virtual_time) = (time, self.virtual_time.max(key.0));
+            self.departed(key, finish);
+        }
+        self.forget_before(now);
+    }
+
+    /// A call so late and so short that it was finished before it came to the door.
+    fn admit_finished(&mut self, number: u64, finish: Moment) -> (Ticket, Moment) {
+        // before all that are in service: virtual time is never 0 when somebody is late
+        let key = (0, number);
+        self.departed(key, finish);
+        (Ticket { key, not_before: finish }, finish)
+    }
+
+    fn departed(&mut self, key: Key, finish: Moment) {
+        self.last_departed = self.last_departed.max(Some(key));
+        self.finished.insert(key.1, finish);
+        self.departures.push_back((key.1, finish));
+    }
+
+    /// Brings both times to an arrival; no departure lies between.
+    fn go_to(&mut self, time: u128) {
+        if time > self.time {
+            self.virtual_time += self.progress(time - self.time, self.in_service.len());
+            self.time = time;
+        }
+    }
+
+    /// When a call in service finishes if none comes after it.
+    ///
+    /// Until `n - c` calls have left, V needs n(V)/c of time for each step, and all those steps add up to the work that is done
+    /// meanwhile, divided by c; from then on, each call has a worker of its own.
+    fn finish_of(&self, (finish, _): Key) -> Moment {
+        let population = self.in_service.len();
+        let shared_until = match population.checked_sub(self.workers as usize) {
+            Some(surplus) if surplus > 0 => self.in_service.nth(surplus - 1).unwrap_or(self.virtual_time),
+            _ => self.virtual_time,
+        };
+        let until = finish.min(shared_until);
+        let (gone, sum) = self.in_service.before(until);
+        let work_of_gone = sum.saturating_sub(gone as u128 * self.virtual_time);
+        let work_of_others = (population - gone) as u128 * until.saturating_sub(self.virtual_time);
+        let shared = (work_of_gone + work_of_others) / u128::from(self.workers);
+        rounded_up(self.time + shared + (finish - until))
+    }
+
+    /// The virtual time that passes in `time`.
+    fn progress(&self, time: u128, population: usize) -> u128 {
+        let workers = u128::from(self.workers);
+        if population as u128 <= workers { time } else { time.saturating_mul(workers) / population as u128 }
+    }
+
+    /// The time in which virtual time `progress` passes.
+    fn duration(&self, progress: u128, population: usize) -> u128 {
+        let workers = u128::from(self.workers);
+        if population as u128 <= workers { progress } else { progress.saturating_mul(population as u128) / workers }
+    }
+
+    /// Whether it remembers fewer calls than this.
+    #[cfg(test)]
+    pub(super) fn is_smaller_than(&self, calls: usize) -> bool {
+        self.in_service.len().max(self.finished.len()).max(self.departures.len()) < calls
+    }
+
+    /// Drops finishes that nobody will ask for.
+    fn forget_before(&mut self, now: Moment) {
+        while let Some((number, finish)) = self.departures.front() {
+            let is_old = now.since(*finish) > KEPT;
+            if !is_old && self.finished.contains_key(number) {
+                break;
+            }
+            self.finished.remove(number);
+            self.departures.pop_front();
+        }
+        // one call that nobody asks for must not keep those behind it
+        if self.departures.len() > 2 * self.finished.len() + SLACK {
+            self.departures.retain(|(number, _)| self.finished.contains_key(number));
+        }
+    }
+}
+
+/// Nanoseconds in the units of both times.
+fn fine(nanos: u64) -> u128 {
+    u128::from(nanos) << FRACTION
+}
+
+/// The first whole nanosecond that is not before.
+fn rounded_up(time: u128) -> Moment {
+    let nanos = time.div_ceil(1 << FRACTION);
+    Moment::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// Bits behind the nanosecond.
+const FRACTION: u32 = 32;
+
+/// A demand of 146 years is served as this, so that the sums of a billion calls hold in 128 bits.
+const LONGEST: u64 = 1 << 62;
+
+/// How long a finish is kept for whoever may ask: much longer than any timer is late.
+const KEPT: Duration = Duration::from_secs(10);
+
+/// Departures that are kept without a reason before anybody looks.
+const SLACK: usize = 64;

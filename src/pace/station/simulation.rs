@@ -1,0 +1,60 @@
+//! A station over a whole list of arrivals, as fast as it can be computed: what fitting and its checks ask for.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use super::{Admission, Capacity, Moment, Outlook, Station, Ticket};
+
+/// When each of the calls finishes, given their arrivals (in the order of time) and demands; `None` for an overflow.
+///
+/// Calls that share are asked about at the moments that the station names, just as a server's timers do it.
+pub fn finishes(capacity: Capacity, calls: impl IntoIterator<Item = (Moment, Duration)>) -> Vec<Option<Moment>> {
+    let mut station = Station::new(capacity);
+    let mut finishes = Vec::new();
+    let mut timers = Timers::default();
+    for (index, (at, demand)) in calls.into_iter().enumerate() {
+        timers.fire_until(at, &mut station, &mut finishes);
+        finishes.push(match station.admit(at, demand) {
+            Admission::Due(finish) => Some(finish),
+            Admission::Overflow => None,
+            Admission::Shared(ticket, not_before) => {
+                timers.arm(not_before, index, ticket);
+                None
+            }
+        });
+    }
+    timers.fire_until(Moment::from_nanos(u64::MAX), &mut station, &mut finishes);
+    finishes
+}
+
+/// What is asked next, and for which call.
+#[derive(Default)]
+struct Timers {
+    heap: BinaryHeap<Reverse<(Moment, usize)>>,
+    tickets: Vec<Option<Ticket>>,
+}
+
+impl Timers {
+    fn arm(&mut self, not_before: Moment, index: usize, ticket: Ticket) {
+        self.tickets.resize(self.tickets.len().max(index + 1), None);
+        self.tickets[index] = Some(ticket);
+        self.heap.push(Reverse((not_before, index)));
+    }
+
+    fn fire_until(&mut self, until: Moment, station: &mut Station, finishes: &mut [Option<Moment>]) {
+        while let Some(&Reverse((due, index))) = self.heap.peek()
+            && due <= until
+        {
+            self.heap.pop();
+            let Some(ticket) = self.tickets[index] else { continue };
+            match station.ask(ticket, due) {
+                Outlook::Finished(finish) => finishes[index] = Some(finish),
+                // a lower bound may lie a rounding before the finish: asking at the same moment again would not end
+                Outlook::NotBefore(later) => {
+                    self.heap.push(Reverse((later.max(due + Duration::from_nanos(1)), index)));
+                }
+            }
+        }
+    }
+}
