@@ -103,6 +103,26 @@ impl Ranking {
         (low.unwrap_or(chosen.workers), high.unwrap_or(chosen.workers))
     }
 
+    /// Where no queue was seen: the fewest workers that explain the workload as well as any number does.
+    pub(super) fn at_least(&self, work: &Workload) -> u32 {
+        let mut populations = work.populations(0.0);
+        populations.sort_unstable();
+        // one crowded moment proves nothing
+        let most = populations.get(populations.len().saturating_sub(CROWD)).map_or(1, |population| population + 1);
+        let limit = self.best().effect + self.tolerance();
+        let mut bench = Bench::new(work, |_, _| true);
+        let fewest = [Discipline::Fifo, Discipline::Sharing].map(|discipline| {
+            let (mut refused, mut accepted) = (0, most);
+            while accepted - refused > 1 {
+                let workers = refused.midpoint(accepted);
+                let scored = bench.score(Model { discipline, workers, outside: 0.0 });
+                if scored.effect <= limit { accepted = workers } else { refused = workers }
+            }
+            accepted
+        });
+        fewest[0].min(fewest[1])
+    }
+
     /// Differences of effect sizes below this mean nothing. Two models share most of their chance, hence only a part of it.
     fn tolerance(&self) -> f64 {
         (self.chance.1 * CHANCE_SHARE).max(LEAST_DIFFERENCE)
@@ -240,5 +260,7 @@ const LEAST_DIFFERENCE: f64 = 0.004;
 const CLOSE_SHARE: f64 = 0.15;
 const CHANCE_SHARE: f64 = 0.5;
 const MOST_CLOSE: usize = 6;
+/// Calls that must have found a population before it counts as seen.
+const CROWD: usize = 20;
 /// How far from the chosen number of workers others are tried.
 const WIDEST: usize = 48;

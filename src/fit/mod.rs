@@ -134,7 +134,7 @@ impl Fitted {
         let accepted = has_queue.then(|| ranking.accepted(&work, chosen.model, |_| true));
         let valid = valid(&work, chosen.model, &demands);
         let mut statements = Vec::new();
-        judge(&mut statements, &ranking, &close, chosen, &strata, &work, &valid);
+        judge(&mut statements, &ranking, &close, chosen, &strata, &work);
         if has_queue && let Some(split) = &split {
             let lower = Ranking::new(&work, |part, call| !split.is_held_out(part, call));
             let model = if lower.sees_no_queue() { Model::UNLIMITED } else { lower.best().model };
@@ -223,7 +223,6 @@ fn judge(
     chosen: Scored,
     strata: &[Stratum],
     work: &Workload,
-    valid: &Valid,
 ) {
     if chosen.effect > UNEXPLAINED + ranking.chance.0 {
         statements.push(Statement::NotOneQueue { effect: chosen.effect });
@@ -231,11 +230,7 @@ fn judge(
         statements.push(Statement::Approximation { effect: chosen.effect, chance: ranking.chance.0 });
     }
     if chosen.model.discipline == Discipline::Unlimited {
-        let mut populations = work.populations(0.0);
-        populations.sort_unstable();
-        // one crowded moment proves nothing
-        let at_least = populations.get(populations.len().saturating_sub(CROWD)).map_or(1, |population| population + 1);
-        statements.push(Statement::CapacityUnknown { at_least: at_least.min(valid.in_flight) });
+        statements.push(Statement::CapacityUnknown { at_least: ranking.at_least(work) });
     } else {
         let others = close.iter().map(|scored| scored.model).filter(|model| !model.same_station(chosen.model));
         let others: Vec<String> = others.map(|model| model.to_string()).collect();
@@ -370,8 +365,6 @@ const BEYOND_NOISE: f64 = 2.5;
 const CLEARLY: f64 = 0.02;
 /// Thirds of fewer calls are weak.
 const LEAST_THIRD: usize = 300;
-/// Calls that must have found a population before it counts as seen.
-const CROWD: usize = 20;
 /// A rate this near to the recorder's limit has reached it.
 const NEAR_LIMIT: f64 = 0.95;
 /// By how much the recorder's count of calls at the service may differ from the tape's.

@@ -69,7 +69,7 @@ impl Fitted {
         if self.strata.is_empty() {
             return Ok(());
         }
-        writeln!(out, "\n  the tape's own arrivals, with demands of its lower load: error (and noise of a run)")?;
+        writeln!(out, "\n  the tape's own arrivals with demands of its lower load: error (noise of a run)")?;
         writeln!(out, "  {:>9} {:>5} {:>13} {:>13} {:>13} {:>13}", "calls/s", "used", "p50", "p90", "p95", "p99")?;
         for stratum in &self.strata {
             let used = stratum.utilization.map(|used| format!("{:.0}%", used * 100.0)).unwrap_or_default();

@@ -13,7 +13,8 @@ pub(super) fn latencies(model: Model, work: &Workload, demand: impl Fn(usize) ->
     let at = |call: usize| Moment::from_nanos((work.arrivals[call] + model.outside) as u64);
     let calls = (0..work.len()).map(|call| (at(call), Duration::from_nanos(demand(call) as u64)));
     let finished = finishes(capacity(model.discipline, Some(model.workers)), calls);
-    let latency = |(finish, arrival): (Option<Moment>, &f64)| finish.map_or(0.0, |finish| finish.nanos() as f64 - arrival);
+    let latency =
+        |(finish, arrival): (Option<Moment>, &f64)| finish.map_or(0.0, |finish| finish.nanos() as f64 - arrival);
     finished.into_iter().zip(&work.arrivals).map(latency).collect()
 }
 

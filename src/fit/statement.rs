@@ -12,7 +12,7 @@ use crate::delay::units::{duration, share};
 pub enum Statement {
     /// No call waited for another: nothing is known of the capacity but a floor.
     CapacityUnknown {
-        /// So many calls at a time did not disturb each other.
+        /// Fewer workers would have shown.
         at_least: u32,
     },
     /// No single station explains the tape.
@@ -114,8 +114,7 @@ impl fmt::Display for Statement {
         match self {
             Self::CapacityUnknown { at_least } => write!(
                 out,
-                "capacity unknown: at least {at_least}. no queue was seen with {at_least} calls at a time; record at a higher \
-                 load to learn it"
+                "capacity unknown: at least {at_least}, for no queue was seen; record at a higher load to learn it"
             ),
             Self::NotOneQueue { effect } => write!(
                 out,
