@@ -29,6 +29,8 @@ pub mod call;
 pub mod cli;
 pub mod config;
 pub mod delay;
+pub mod exchange;
+pub mod fit;
 pub mod listen;
 pub mod live;
 pub mod matcher;
@@ -41,6 +43,7 @@ mod server;
 pub mod shutdown;
 pub mod source;
 pub mod stub;
+pub mod tape;
 pub mod tasks;
 pub mod wire;
 

@@ -5,10 +5,10 @@ use std::path::Path;
 
 const FLOORS: &[(u8, &[&str])] = &[
     (0, &["call", "defect", "delay", "reply", "shutdown", "source", "tasks", "wire"]),
-    (1, &["listen", "matcher", "render", "send"]),
+    (1, &["exchange", "listen", "matcher", "render", "send"]),
     (2, &["pace", "stub"]),
-    (3, &["live"]),
-    (4, &["reload"]),
+    (3, &["live", "tape"]),
+    (4, &["fit", "reload"]),
     (6, &["admin", "answer", "config"]),
     (7, &["server"]),
     (8, &["cli"]),

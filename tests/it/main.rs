@@ -5,6 +5,7 @@ mod cli; // the binary: exit codes, messages, signals
 mod conformance; // WireMock's recorded answers
 mod delays; // when answers come
 mod faults; // how connections break, to the byte
+mod fit; // known truths, from tape to model to station
 mod floors; // who may import whom
 mod http; // framing, limits, shutdown
 mod journal; // what came, scenarios, files

@@ -1,0 +1,168 @@
+//! Judges a model by extrapolation on the tape itself: demands from the lower load alone, the highest load predicted from them
+//! with its own arrivals, and the error told. It is what to expect beyond the tape.
+
+use serde::Serialize;
+
+use super::model::Model;
+use super::simulation::latencies;
+use super::workload::Workload;
+use crate::pace::draws::Draws;
+use rand::Rng as _;
+
+/// Which windows of a workload have the highest load.
+#[derive(Clone, Debug)]
+pub(super) struct Split {
+    /// By window: 0 is low, 1 middle, 2 high and held out.
+    strata: Vec<u8>,
+}
+
+/// How a model's predictions compare with the tape.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stratum {
+    /// Mean arrivals a second.
+    pub per_second: f64,
+    /// Offered work by capacity; none for `unlimited`.
+    pub utilization: Option<f64>,
+    /// Calls that arrived in it.
+    pub calls: u64,
+    /// Whether its demands were kept from the model.
+    pub held_out: bool,
+    /// Relative errors at p50, p90, p95 and p99: 0.1 is 10 % too slow.
+    pub errors: [f64; 4],
+    /// What one run of the model differs from the mean of its runs, at the same quantiles.
+    pub noise: [f64; 4],
+}
+
+impl Split {
+    /// The highest load: windows of more than three quarters of the highest rate, though never so much that less than two
+    /// fifths of the calls remain. None if the load hardly varies, or the parts are too small.
+    pub(super) fn new(work: &Workload) -> Option<Self> {
+        let mut order: Vec<usize> = (0..work.windows.len()).filter(|window| work.windows[*window].calls > 0).collect();
+        order.sort_by(|one, other| work.windows[*other].per_second().total_cmp(&work.windows[*one].per_second()));
+        let highest = work.windows[*order.get(order.len() / 20)?].per_second();
+        let lowest = work.windows[*order.last()?].per_second();
+        if lowest > highest * SAME_LOAD {
+            return None;
+        }
+        let all = work.len() as f64;
+        let (mut strata, mut held_out, mut rest) = (vec![0; work.windows.len()], 0.0, 0.0);
+        for window in order {
+            let calls = f64::from(work.windows[window].calls);
+            let is_high = work.windows[window].per_second() > highest * HIGH && held_out + calls <= all * MOST_HELD_OUT;
+            if is_high {
+                held_out += calls;
+                strata[window] = 2;
+            } else {
+                // from above: the middle is half of what remains
+                strata[window] = u8::from(rest < (all - held_out) / 2.0);
+                rest += calls;
+            }
+        }
+        (held_out >= FEWEST && rest >= FEWEST).then_some(Self { strata })
+    }
+
+    pub(super) fn is_held_out(&self, work: &Workload, call: usize) -> bool {
+        self.strata[work.window[call] as usize] == 2
+    }
+
+    /// Predicts each stratum with demands of the lower two, from the lowest load up.
+    pub(super) fn predict(&self, model: Model, work: &Workload) -> Vec<Stratum> {
+        let mut demands = Vec::new();
+        model.demands(work, &mut demands);
+        let count = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
+        let (mut pools, mut everything): (Vec<Vec<f64>>, Vec<f64>) = (vec![Vec::new(); count], Vec::new());
+        for call in (0..work.len()).filter(|call| work.counted[*call] && !self.is_held_out(work, *call)) {
+            let demand = demands[call].max(1.0);
+            pools[work.operations[call] as usize].push(demand);
+            everything.push(demand);
+        }
+        let runs: Vec<Vec<f64>> = (0..RUNS)
+            .map(|seed| {
+                let draws = Draws::new(seed);
+                latencies(model, work, |call| {
+                    let pool = &pools[work.operations[call] as usize];
+                    let pool = if pool.is_empty() { &everything } else { pool };
+                    let drawn = draws.at(0, call as u64).next_u64();
+                    pool[(u128::from(drawn) * pool.len() as u128 >> 64) as usize]
+                })
+            })
+            .collect();
+        (0..3).filter_map(|stratum| self.compare(stratum, model, work, &demands, &runs)).collect()
+    }
+
+    fn compare(
+        &self,
+        stratum: u8,
+        model: Model,
+        work: &Workload,
+        demands: &[f64],
+        runs: &[Vec<f64>],
+    ) -> Option<Stratum> {
+        let inside = |call: &usize| self.strata[work.window[*call] as usize] == stratum && work.counted[*call];
+        let calls: Vec<usize> = (0..work.len()).filter(inside).collect();
+        if calls.len() < 50 {
+            return None;
+        }
+        let seconds: f64 = work
+            .windows
+            .iter()
+            .zip(&self.strata)
+            .filter(|(_, of)| **of == stratum)
+            .map(|(window, _)| window.length / 1e9)
+            .sum();
+        let arrived = work
+            .windows
+            .iter()
+            .zip(&self.strata)
+            .filter(|(_, of)| **of == stratum)
+            .map(|(window, _)| f64::from(window.calls));
+        let per_second = arrived.sum::<f64>() / seconds;
+        let mean = calls.iter().map(|call| demands[*call]).sum::<f64>() / calls.len() as f64 / 1e9;
+        let real = quantiles(calls.iter().map(|call| work.finishes[*call] - work.arrivals[*call]).collect());
+        let each: Vec<[f64; 4]> =
+            runs.iter().map(|run| quantiles(calls.iter().map(|call| run[*call]).collect())).collect();
+        let (mut errors, mut noise) = ([0.0; 4], [0.0; 4]);
+        for quantile in 0..4 {
+            // the geometric mean of the runs: errors are ratios
+            let centre = each.iter().map(|run| run[quantile].max(1.0).ln()).sum::<f64>() / each.len() as f64;
+            errors[quantile] = (centre - real[quantile].max(1.0).ln()).exp() - 1.0;
+            let spread = each.iter().map(|run| (run[quantile].max(1.0).ln() - centre).powi(2)).sum::<f64>();
+            noise[quantile] = (spread / (each.len() - 1) as f64).sqrt().exp() - 1.0;
+        }
+        Some(Stratum {
+            per_second,
+            utilization: model.utilization(per_second, mean),
+            calls: calls.len() as u64,
+            held_out: stratum == 2,
+            errors,
+            noise,
+        })
+    }
+}
+
+/// The mean size of a stratum's errors, as logarithms of ratios.
+pub(super) fn size(stratum: &Stratum) -> f64 {
+    stratum.errors[..3].iter().map(|error| (1.0 + error).max(1e-3).ln().abs()).sum::<f64>() / 3.0
+}
+
+/// The noise of the same mean.
+pub(super) fn noise(stratum: &Stratum) -> f64 {
+    stratum.noise[..3].iter().sum::<f64>() / 3.0
+}
+
+/// p50, p90, p95 and p99.
+fn quantiles(mut values: Vec<f64>) -> [f64; 4] {
+    values.sort_unstable_by(f64::total_cmp);
+    [0.5, 0.9, 0.95, 0.99].map(|share| values[(share * (values.len() - 1) as f64).round() as usize])
+}
+
+/// Loads within this share of the highest are the same load.
+const SAME_LOAD: f64 = 0.85;
+/// What counts as high load, by the highest rate.
+const HIGH: f64 = 0.75;
+const MOST_HELD_OUT: f64 = 0.6;
+/// Fewer calls are no part.
+const FEWEST: f64 = 300.0;
+/// Simulated runs of each model.
+const RUNS: u64 = 5;

@@ -1,0 +1,266 @@
+//! Which model explains a workload best: a coarse search over an excerpt, then a fine one over everything.
+
+use std::collections::HashMap;
+
+use super::effect::{Strata, chance};
+use super::model::{Discipline, Model};
+use super::workload::Workload;
+
+/// A model and its effect size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Scored {
+    pub(super) model: Model,
+    pub(super) effect: f64,
+}
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub(super) struct Ranking {
+    /// The best of each station, the smallest effect size first; never empty.
+    pub(super) stations: Vec<Scored>,
+    /// The effect size that the best would have by chance, and the standard deviation of that.
+    pub(super) chance: (f64, f64),
+    /// The effect size of no queue at all.
+    pub(super) unlimited: f64,
+}
+
+impl Ranking {
+    /// Searches all models. Only calls that are `included` are compared; all of them occupy the station.
+    pub(super) fn new(work: &Workload, included: impl Fn(&Workload, usize) -> bool + Copy) -> Self {
+        let most = work.populations(0.0).iter().max().copied().unwrap_or(0);
+        let smallest = smallest_latency(work);
+        let part = work.excerpt(EXCERPT, most as usize);
+        let mut coarse = Bench::new(&part, included);
+        let mut found: Vec<Scored> = Vec::new();
+        let mut fine = Bench::new(work, included);
+        for discipline in [Discipline::Fifo, Discipline::Sharing] {
+            for scored in coarse.survey(discipline, most, smallest) {
+                keep(&mut found, fine.refine(scored.model, most, smallest));
+            }
+            let of_discipline = found.iter().filter(|scored| scored.model.discipline == discipline);
+            let best = of_discipline.min_by(|one, other| one.effect.total_cmp(&other.effect)).copied();
+            for step in best.iter().flat_map(|best| neighbours(best.model, most)) {
+                keep(&mut found, fine.score(step));
+            }
+        }
+        let unlimited = fine.score(Model::UNLIMITED);
+        found.push(unlimited);
+        found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
+        let mut demands = Vec::new();
+        found[0].model.demands(work, &mut demands);
+        let chance = chance(work, &demands, |call| included(work, call));
+        // a part outside the queue must earn its place
+        for scored in found.iter_mut().filter(|scored| scored.model.outside > 0.0) {
+            let none = fine.score(Model { outside: 0.0, ..scored.model });
+            if none.effect <= scored.effect + f64::max(LEAST_GAIN, chance.1 * GAIN_BEYOND_CHANCE) {
+                *scored = none;
+            }
+        }
+        found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
+        Self { stations: found, chance, unlimited: unlimited.effect }
+    }
+
+    pub(super) fn best(&self) -> Scored {
+        self.stations[0]
+    }
+
+    /// Whether nothing speaks for a queue.
+    pub(super) fn sees_no_queue(&self) -> bool {
+        self.unlimited <= self.best().effect + self.tolerance()
+    }
+
+    /// Models that the effect size alone does not tell from the best. First comes the one with the smallest effect on logarithms.
+    pub(super) fn close(&self, work: &Workload, included: impl Fn(usize) -> bool) -> Vec<Scored> {
+        let best = self.best().effect;
+        let limit = best + self.tolerance().max(best * CLOSE_SHARE);
+        let close = self.stations.iter().filter(|scored| scored.effect <= limit);
+        let close = close.filter(|scored| scored.model.discipline != Discipline::Unlimited).take(MOST_CLOSE);
+        let mut demands = Vec::new();
+        let mut close: Vec<(f64, Scored)> = close
+            .map(|scored| {
+                scored.model.demands(work, &mut demands);
+                (Strata::new(work, scored.model.outside, &included).log_effect(&demands), *scored)
+            })
+            .collect();
+        close.sort_by(|one, other| one.0.total_cmp(&other.0));
+        close.into_iter().map(|(_, scored)| scored).collect()
+    }
+
+    /// The numbers of workers around a model's own that the effect size accepts as well.
+    pub(super) fn accepted(&self, work: &Workload, chosen: Model, included: impl Fn(usize) -> bool) -> (u32, u32) {
+        let most = work.populations(0.0).iter().max().copied().unwrap_or(0);
+        let part = work.excerpt(EXCERPT, most as usize);
+        let strata = Strata::new(&part, chosen.outside, included);
+        let mut demands = Vec::new();
+        let mut effect = |workers| {
+            let model = Model { workers, ..chosen };
+            model.demands(&part, &mut demands);
+            strata.effect(&demands)
+        };
+        let limit = effect(chosen.workers) + self.tolerance().max(self.best().effect * CLOSE_SHARE);
+        let low = (1..chosen.workers).rev().take(WIDEST).take_while(|workers| effect(*workers) <= limit).last();
+        let high = (chosen.workers + 1..=most).take(WIDEST).take_while(|workers| effect(*workers) <= limit).last();
+        (low.unwrap_or(chosen.workers), high.unwrap_or(chosen.workers))
+    }
+
+    /// Where no queue was seen: the fewest workers that explain the workload as well as any number does.
+    pub(super) fn at_least(&self, work: &Workload) -> u32 {
+        let mut populations = work.populations(0.0);
+        populations.sort_unstable();
+        // one crowded moment proves nothing
+        let most = populations.get(populations.len().saturating_sub(CROWD)).map_or(1, |population| population + 1);
+        let limit = self.best().effect + self.tolerance();
+        let mut bench = Bench::new(work, |_, _| true);
+        let fewest = [Discipline::Fifo, Discipline::Sharing].map(|discipline| {
+            let (mut refused, mut accepted) = (0, most);
+            while accepted - refused > 1 {
+                let workers = refused.midpoint(accepted);
+                let scored = bench.score(Model { discipline, workers, outside: 0.0 });
+                if scored.effect <= limit { accepted = workers } else { refused = workers }
+            }
+            accepted
+        });
+        fewest[0].min(fewest[1])
+    }
+
+    /// Differences of effect sizes below this mean nothing. Two models share most of their chance, hence only a part of it.
+    fn tolerance(&self) -> f64 {
+        (self.chance.1 * CHANCE_SHARE).max(LEAST_DIFFERENCE)
+    }
+}
+
+/// Scores models on one workload.
+struct Bench<'w, F> {
+    work: &'w Workload,
+    included: F,
+    /// By the bits of the outside part.
+    strata: HashMap<u64, Strata>,
+    demands: Vec<f64>,
+}
+
+impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Bench<'w, F> {
+    fn new(work: &'w Workload, included: F) -> Self {
+        Self { work, included, strata: HashMap::new(), demands: Vec::new() }
+    }
+
+    fn score(&mut self, model: Model) -> Scored {
+        let (work, included) = (self.work, self.included);
+        let strata = self.strata.entry(model.outside.to_bits());
+        let strata = strata.or_insert_with(|| Strata::new(work, model.outside, |call| included(work, call)));
+        model.demands(work, &mut self.demands);
+        Scored { model, effect: strata.effect(&self.demands) }
+    }
+
+    fn best(&mut self, models: impl IntoIterator<Item = Model>) -> Scored {
+        let scored = models.into_iter().map(|model| self.score(model));
+        scored.min_by(|one, other| one.effect.total_cmp(&other.effect)).expect("there are models to choose from")
+    }
+
+    /// The most promising numbers of workers of a discipline, each with its best outside part on a grid.
+    fn survey(&mut self, discipline: Discipline, most: u32, smallest: f64) -> Vec<Scored> {
+        let ladder = LADDER.iter().copied().filter(|workers| *workers <= most.max(1));
+        let mut found: Vec<Scored> = ladder
+            .map(|workers| {
+                self.best(SURVEY.iter().map(|share| Model { discipline, workers, outside: share * smallest }))
+            })
+            .collect();
+        found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
+        found.truncate(SURVIVORS);
+        let mut finer: Vec<Scored> = found
+            .into_iter()
+            .map(|scored| self.best(GRID.iter().map(|share| Model { outside: share * smallest, ..scored.model })))
+            .collect();
+        finer.sort_by(|one, other| one.effect.total_cmp(&other.effect));
+        finer.truncate(FINALISTS);
+        finer
+    }
+
+    /// The best model near another, by halving steps in workers and in the outside part.
+    fn refine(&mut self, start: Model, most: u32, smallest: f64) -> Scored {
+        let mut best = self.score(start);
+        let mut step = gap(start.workers) / 2;
+        while step > 0 {
+            let fewer = best.model.workers.saturating_sub(step).max(1);
+            let more = (best.model.workers + step).min(most.max(1));
+            let around = [fewer, more].map(|workers| Model { workers, ..best.model });
+            let near = self.best(around);
+            if near.effect < best.effect {
+                best = near;
+            }
+            step /= 2;
+        }
+        for share in STEPS {
+            let step = share * smallest;
+            let around =
+                [(best.model.outside - step).max(0.0), (best.model.outside + step).min(smallest * WIDEST_OUTSIDE)];
+            let near = self.best(around.map(|outside| Model { outside, ..best.model }));
+            if near.effect < best.effect {
+                best = near;
+            }
+        }
+        best
+    }
+}
+
+/// Keeps the best of each station, of those that are feasible.
+fn keep(found: &mut Vec<Scored>, scored: Scored) {
+    found.retain(|other| !other.model.same_station(scored.model) || other.effect <= scored.effect);
+    if scored.effect.is_finite() && !found.iter().any(|other| other.model.same_station(scored.model)) {
+        found.push(scored);
+    }
+}
+
+/// One and two workers fewer and more.
+fn neighbours(model: Model, most: u32) -> impl Iterator<Item = Model> {
+    let around = model.workers.saturating_sub(2).max(1)..=(model.workers + 2).min(most.max(1));
+    around.filter(move |workers| *workers != model.workers).map(move |workers| Model { workers, ..model })
+}
+
+/// A latency that hardly any call falls below: the first percentile, of the operation in which it is least.
+fn smallest_latency(work: &Workload) -> f64 {
+    let count = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
+    let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); count];
+    for call in (0..work.len()).filter(|call| work.counted[*call]) {
+        latencies[work.operations[call] as usize].push(work.finishes[call] - work.arrivals[call]);
+    }
+    let least = latencies.iter().map(Vec::len).max().unwrap_or(0).min(50);
+    let first = |latencies: &mut Vec<f64>| {
+        let rank = latencies.len() / 100;
+        *latencies.select_nth_unstable_by(rank, f64::total_cmp).1
+    };
+    let of_enough = latencies.iter_mut().filter(|latencies| !latencies.is_empty() && latencies.len() >= least);
+    of_enough.map(first).min_by(f64::total_cmp).unwrap_or(0.0)
+}
+
+/// The distance between a number of workers and the next that is surveyed.
+fn gap(workers: u32) -> u32 {
+    let above = LADDER.iter().find(|step| **step > workers).copied().unwrap_or(workers * 4 / 3);
+    // at least 2, so that both neighbours are tried
+    (above - workers).max(2)
+}
+
+/// Numbers of workers that are surveyed.
+const LADDER: &[u32] =
+    &[1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512];
+/// Outside parts, as shares of the smallest latency.
+const SURVEY: &[f64] = &[0.0, 0.2, 0.4];
+const GRID: &[f64] = &[0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4];
+const STEPS: &[f64] = &[0.025, 0.0125];
+const WIDEST_OUTSIDE: f64 = 0.4;
+/// Numbers of workers of a discipline that survive each round.
+const SURVIVORS: usize = 5;
+const FINALISTS: usize = 4;
+/// Calls that the survey looks at.
+const EXCERPT: usize = 12_000;
+/// An outside part that betters the effect size by less is left out; by itself, and in standard deviations of chance.
+const LEAST_GAIN: f64 = 0.002;
+const GAIN_BEYOND_CHANCE: f64 = 1.5;
+const LEAST_DIFFERENCE: f64 = 0.004;
+/// Models whose effect size is so much above the best are close to it: by a share of its own, and of the spread of chance.
+const CLOSE_SHARE: f64 = 0.15;
+const CHANCE_SHARE: f64 = 0.5;
+const MOST_CLOSE: usize = 6;
+/// Calls that must have found a population before it counts as seen.
+const CROWD: usize = 20;
+/// How far from the chosen number of workers others are tried.
+const WIDEST: usize = 48;

@@ -1,0 +1,260 @@
+//! Recovered demands as quantile tables, by operation and class of answer: what a profile is written from.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::delay::{Distribution, Param, ParamValue};
+
+/// A distribution of demands: shares from 0 to 1 and the times that they do not exceed, log-linear between them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Demand {
+    points: Vec<(f64, Duration)>,
+}
+
+/// What an operation asks of the service.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationFit {
+    /// As in `GET /inventory/{id}`.
+    pub name: String,
+    /// Demands that the table was made from.
+    pub samples: u64,
+    /// The demand of ordinary answers.
+    pub demand: Demand,
+    /// Answers that differ enough to draw their own demand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
+    /// The median rate at which long answers came, in bytes a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<f64>,
+}
+
+/// A class of answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Class {
+    /// The share of all answers, 0 to 1.
+    pub share: f64,
+    /// Their status, or the most common of several rare ones.
+    pub status: u16,
+    /// Answers that the table was made from.
+    pub samples: u64,
+    /// Their demand.
+    pub demand: Demand,
+}
+
+impl Demand {
+    /// A table from demands in nanoseconds; at least one.
+    ///
+    /// The usual percentiles are points, and where interpolation would miss the sum of the demands between two of them more are
+    /// put in: an error in the mean grows by 1 / (1 - utilization) in the waiting time.
+    pub(super) fn new(mut demands: Vec<f64>) -> Self {
+        for demand in &mut demands {
+            *demand = demand.max(LEAST);
+        }
+        demands.sort_unstable_by(f64::total_cmp);
+        let table = Sums::new(&demands);
+        let mut shares: Vec<f64> = match demands.len() {
+            0..100 => FEW_SHARES.to_vec(),
+            100..2_000 => SHARES.to_vec(),
+            _ => SHARES.iter().chain(&[99.9]).copied().collect(),
+        };
+        shares.sort_by(f64::total_cmp);
+        let mut points: Vec<(f64, f64)> =
+            shares.iter().map(|percent| (percent / 100.0, table.quantile(percent / 100.0))).collect();
+        while points.len() < MOST_POINTS {
+            let errors = points.windows(2).map(|pair| table.error(pair[0], pair[1]));
+            let errors: Vec<f64> = errors.collect();
+            let worst = (0..errors.len()).max_by(|one, other| errors[*one].total_cmp(&errors[*other]));
+            let Some(worst) = worst.filter(|_| errors.iter().sum::<f64>() > GOOD_ENOUGH * table.mean()) else { break };
+            // percentages with three digits are readable, and fine enough
+            let middle = (points[worst].0.midpoint(points[worst + 1].0) * 1e5).round() / 1e5;
+            if middle <= points[worst].0 || middle >= points[worst + 1].0 {
+                break;
+            }
+            points.insert(worst + 1, (middle, table.quantile(middle)));
+        }
+        let rounded = points.into_iter().map(|(share, nanos)| (share, Duration::from_nanos(nanos.round() as u64)));
+        Self { points: rounded.collect() }
+    }
+
+    /// Shares (0 to 1) and the times that they do not exceed, in rising order from 0 to 1.
+    pub fn points(&self) -> &[(f64, Duration)] {
+        &self.points
+    }
+
+    /// The time that a share of demands does not exceed.
+    pub fn quantile(&self, share: f64) -> Duration {
+        self.distribution().quantile(share)
+    }
+
+    /// As a distribution to draw from.
+    pub fn distribution(&self) -> Distribution {
+        let names: Vec<String> = self.points.iter().map(|(share, _)| percentile(*share)).collect();
+        let value = |time: Duration| ParamValue::Time(time.as_nanos() as f64);
+        let params = names.iter().zip(&self.points).map(|(name, (_, time))| Param { name, value: value(*time) });
+        let params: Vec<_> = params.collect();
+        Distribution::build("quantiles", &params).expect("the points rise from 0 to 1")
+    }
+}
+
+impl Serialize for Demand {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.points.iter().map(|(share, time)| (percentile(*share), crate::delay::units::duration(*time))),
+        )
+    }
+}
+
+impl OperationFit {
+    /// From the demands of an operation by status; at least one.
+    ///
+    /// Statuses of too few answers are put together, and with the ordinary ones if they still are too few.
+    pub(super) fn new(name: String, mut by_status: BTreeMap<u16, Vec<f64>>, transfer: Option<f64>) -> Self {
+        let all: usize = by_status.values().map(Vec::len).sum();
+        let ordinary = by_status
+            .iter()
+            .max_by_key(|(status, demands)| (demands.len(), u16::MAX - **status))
+            .map(|(status, _)| *status);
+        let mut main = ordinary.and_then(|status| by_status.remove(&status)).unwrap_or_default();
+        let mut classes = Vec::new();
+        let (mut rare, mut rare_status, mut commonest) = (Vec::new(), 0, 0);
+        for (status, demands) in by_status {
+            if demands.len() >= CLASS {
+                classes.push(Class::new(status, demands, all));
+                continue;
+            }
+            if demands.len() > commonest {
+                (rare_status, commonest) = (status, demands.len());
+            }
+            rare.extend(demands);
+        }
+        if rare.len() >= CLASS {
+            classes.push(Class::new(rare_status, rare, all));
+        } else {
+            main.extend(rare);
+        }
+        Self { name, samples: main.len() as u64, demand: Demand::new(main), classes, transfer }
+    }
+}
+
+impl Class {
+    fn new(status: u16, demands: Vec<f64>, all: usize) -> Self {
+        let samples = demands.len();
+        Self { share: samples as f64 / all as f64, status, samples: samples as u64, demand: Demand::new(demands) }
+    }
+}
+
+/// The name of a share as the profile writes it: `p99.9`.
+pub fn percentile(share: f64) -> String {
+    let percent = format!("{:.4}", share * 100.0);
+    format!("p{}", percent.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// Sorted values with their running sums.
+struct Sums<'v> {
+    sorted: &'v [f64],
+    sums: Vec<f64>,
+}
+
+impl<'v> Sums<'v> {
+    fn new(sorted: &'v [f64]) -> Self {
+        let mut sum = 0.0;
+        let sums = std::iter::once(0.0).chain(sorted.iter().map(|value| {
+            sum += value;
+            sum
+        }));
+        Self { sorted, sums: sums.collect() }
+    }
+
+    fn mean(&self) -> f64 {
+        self.sums[self.sorted.len()] / self.sorted.len() as f64
+    }
+
+    fn quantile(&self, share: f64) -> f64 {
+        let place = share * (self.sorted.len() - 1) as f64;
+        let (below, way) = (place.floor() as usize, place.fract());
+        let above = (below + 1).min(self.sorted.len() - 1);
+        self.sorted[below] + (self.sorted[above] - self.sorted[below]) * way
+    }
+
+    /// The sum of the lowest `share` of values, by their number.
+    fn sum_to(&self, share: f64) -> f64 {
+        let place = share * self.sorted.len() as f64;
+        let whole = (place.floor() as usize).min(self.sorted.len());
+        let next = self.sorted.get(whole).copied().unwrap_or(0.0);
+        (self.sums[whole] + next * (place - whole as f64)) / self.sorted.len() as f64
+    }
+
+    /// By how much interpolation between two points misses the mean.
+    fn error(&self, lower: (f64, f64), upper: (f64, f64)) -> f64 {
+        let ratio = (upper.1 - lower.1) / lower.1;
+        let mean = if ratio < 1e-6 { lower.1 } else { (upper.1 - lower.1) / ratio.ln_1p() };
+        (mean * (upper.0 - lower.0) - (self.sum_to(upper.0) - self.sum_to(lower.0))).abs()
+    }
+}
+
+/// Percentages that a table has at least.
+const SHARES: &[f64] =
+    &[0.0, 1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 85.0, 90.0, 95.0, 98.0, 99.0, 100.0];
+const FEW_SHARES: &[f64] = &[0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 100.0];
+const MOST_POINTS: usize = 64;
+/// The error of the mean that a table may have, by the mean.
+const GOOD_ENOUGH: f64 = 0.001;
+/// A demand is at least a microsecond: what is recovered as less is the clock's noise.
+const LEAST: f64 = 1_000.0;
+/// Answers of a status that make it a class of its own.
+const CLASS: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(demands: &[f64]) -> Demand {
+        Demand::new(demands.to_vec())
+    }
+
+    #[test]
+    fn a_table_keeps_the_mean_and_the_tail() {
+        // a heavy tail, two modes, and a constant
+        let pareto: Vec<f64> = (0..20_000).map(|k| 1e6 * (1.0 - (f64::from(k) + 0.5) / 20_000.0).powf(-0.5)).collect();
+        let modes: Vec<f64> = (0..5_000).map(|k| if k % 10 < 3 { 1e7 + f64::from(k) } else { 4e7 }).collect();
+        for demands in [pareto, modes, vec![5e6; 300]] {
+            let distribution = table(&demands).distribution();
+            let mean = demands.iter().sum::<f64>() / demands.len() as f64;
+            let kept = distribution.mean().unwrap().as_nanos() as f64;
+            assert!((kept / mean - 1.0).abs() < 0.002, "{kept} {mean}");
+            let mut sorted = demands.clone();
+            sorted.sort_by(f64::total_cmp);
+            for share in [0.5, 0.9, 0.99] {
+                let real = sorted[(share * sorted.len() as f64) as usize];
+                let tabled = distribution.quantile(share).as_nanos() as f64;
+                assert!((tabled / real - 1.0).abs() < 0.01, "{share} {tabled} {real}");
+            }
+        }
+    }
+
+    #[test]
+    fn few_demands_and_impossible_ones_make_a_table_too() {
+        assert_eq!(table(&[-5.0, 3e6]).quantile(0.0), Duration::from_micros(1));
+        assert_eq!(table(&[3e6]).quantile(0.7), Duration::from_millis(3));
+        assert_eq!(percentile(0.999), "p99.9");
+        assert_eq!(percentile(0.0), "p0");
+    }
+
+    #[test]
+    fn rare_statuses_are_put_together() {
+        let demands = |count: usize| vec![2e6; count];
+        let fit = |statuses: &[(u16, usize)]| {
+            let by_status = statuses.iter().map(|(status, count)| (*status, demands(*count))).collect();
+            OperationFit::new("GET /".to_owned(), by_status, None)
+        };
+        let classes =
+            |fit: &OperationFit| fit.classes.iter().map(|class| (class.status, class.samples)).collect::<Vec<_>>();
+        assert_eq!(classes(&fit(&[(200, 1_000), (404, 250), (500, 150), (502, 100)])), [(404, 250), (500, 250)]);
+        let lumped = fit(&[(200, 1_000), (500, 50)]);
+        assert_eq!((classes(&lumped), lumped.samples), (vec![], 1_050));
+    }
+}

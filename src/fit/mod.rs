@@ -1,0 +1,371 @@
+//! From a recording to a performance model: which queue, how many workers, and what each operation demands of them.
+//!
+//! For each candidate the demands are recovered from arrivals and finishes (`model`); given the true one they do not depend on
+//! load, and how much they do is its effect size (`effect`). The smallest wins (`choice`), together with a constant part outside
+//! the queue. Candidates that this does not tell apart are judged by predicting the highest load of the tape from the rest
+//! (`check`), and that error is what to expect beyond the tape. No distribution of demands or arrivals is assumed.
+
+mod check;
+mod choice;
+mod demand;
+mod effect;
+mod model;
+mod report;
+mod simulation;
+mod statement;
+mod trace;
+mod workload;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use self::check::Split;
+use self::choice::{Ranking, Scored};
+use self::effect::Strata;
+use self::model::Model;
+use self::workload::{Workload, is_rejection};
+use crate::pace::station::Capacity;
+
+pub use check::Stratum;
+pub use demand::{Class, Demand, OperationFit, percentile};
+pub use model::Discipline;
+pub use statement::Statement;
+pub use trace::{Observation, Trace};
+
+/// A fitted performance model of one service, and how far it can be trusted.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fitted {
+    /// The name of the service.
+    pub service: String,
+    /// How calls share the workers.
+    pub discipline: Discipline,
+    /// The number of workers; none if calls do not disturb each other.
+    pub workers: Option<u32>,
+    /// Numbers of workers that explain the tape about as well, the lowest and the highest.
+    pub accepted: Option<(u32, u32)>,
+    /// What each call waits beside the queue, before it.
+    #[serde(serialize_with = "time")]
+    pub outside: Duration,
+    /// How much demands still depend on load, by their mean: about 0.05 where a model is right, 0.2 where none is.
+    pub effect: f64,
+    /// What the effect size would be by chance.
+    pub chance: f64,
+    /// The effect size if calls did not disturb each other.
+    pub unlimited_effect: f64,
+    /// The best candidates by effect size.
+    pub candidates: Vec<Candidate>,
+    /// The model's predictions of the tape, from the lowest load to the highest, whose demands it did not know; empty if the
+    /// load hardly varied.
+    pub strata: Vec<Stratum>,
+    /// Operations of enough calls, by name.
+    pub operations: Vec<OperationFit>,
+    /// All operations together, for calls of none of them.
+    pub default: OperationFit,
+    /// The observed range, beyond which the model is a guess.
+    pub valid: Valid,
+    /// What must be said beside the numbers.
+    pub statements: Vec<Statement>,
+}
+
+/// A candidate and how well it does.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// As in `fifo(4)`.
+    pub model: String,
+    /// What each call waits beside the queue.
+    #[serde(serialize_with = "time")]
+    pub outside: Duration,
+    /// Its effect size.
+    pub effect: f64,
+    /// The mean error of its prediction of the highest load, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extrapolation: Option<f64>,
+}
+
+/// The observed range.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Valid {
+    /// The highest share of the capacity that was used, 0 to 1; none for `unlimited`.
+    pub utilization: Option<f64>,
+    /// The most calls at the service at a time.
+    pub in_flight: u32,
+    /// The highest rate of arrivals.
+    pub per_second: f64,
+    /// Calls that the model was fitted to.
+    pub samples: u64,
+}
+
+/// Why nothing can be fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooFewCalls {
+    /// Answered calls on the tapes.
+    pub calls: u64,
+}
+
+impl Fitted {
+    /// Fits one model to all tapes of a service.
+    pub fn new(service: &str, traces: &[Trace]) -> Result<Self, TooFewCalls> {
+        let names: BTreeMap<&str, u32> = {
+            let mut names: Vec<&str> = traces.iter().flat_map(|trace| &trace.operations).map(String::as_str).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.into_iter().zip(0..).collect()
+        };
+        let operation_of = |trace: usize, operation: u32| names[traces[trace].operations[operation as usize].as_str()];
+        let (work, left_out) = Workload::new(traces, operation_of);
+        if work.len() < LEAST_CALLS {
+            return Err(TooFewCalls { calls: work.len() as u64 });
+        }
+        let ranking = Ranking::new(&work, |_, _| true);
+        let split = Split::new(&work);
+        let close = if ranking.sees_no_queue() { Vec::new() } else { ranking.close(&work, |_| true) };
+        let (chosen, candidates) = choose(&ranking, &close, split.as_ref(), &work);
+        let mut demands = Vec::new();
+        chosen.model.demands(&work, &mut demands);
+
+        let strata = split.as_ref().map(|split| split.predict(chosen.model, &work)).unwrap_or_default();
+        let has_queue = chosen.model.discipline != Discipline::Unlimited;
+        let accepted = has_queue.then(|| ranking.accepted(&work, chosen.model, |_| true));
+        let valid = valid(&work, chosen.model, &demands);
+        let mut statements = Vec::new();
+        judge(&mut statements, &ranking, &close, chosen, &strata, &work);
+        if has_queue && let Some(split) = &split {
+            let lower = Ranking::new(&work, |part, call| !split.is_held_out(part, call));
+            let model = if lower.sees_no_queue() { Model::UNLIMITED } else { lower.best().model };
+            let close = lower.close(&work, |call| !split.is_held_out(&work, call));
+            if !close.iter().any(|close| close.model.same_station(chosen.model)) || model == Model::UNLIMITED {
+                statements.push(Statement::LowerLoadDiffers { model: model.to_string() });
+            }
+        }
+        recount(&mut statements, traces, &valid, left_out);
+        let (operations, default) = operations(&work, &demands, &names, traces);
+        Ok(Self {
+            service: service.to_owned(),
+            discipline: chosen.model.discipline,
+            workers: has_queue.then_some(chosen.model.workers),
+            accepted,
+            outside: nanos(chosen.model.outside),
+            effect: chosen.effect,
+            chance: ranking.chance.0,
+            unlimited_effect: ranking.unlimited,
+            candidates,
+            strata,
+            operations,
+            default,
+            valid,
+            statements,
+        })
+    }
+
+    /// The station that serves as the service did; a queue without a bound, for none was seen.
+    pub fn capacity(&self) -> Capacity {
+        simulation::capacity(self.discipline, self.workers)
+    }
+
+    /// Whether predictions beyond the recorded load must not be trusted.
+    pub fn is_doubtful(&self) -> bool {
+        self.statements.iter().any(Statement::marks_predictions)
+    }
+}
+
+impl fmt::Display for TooFewCalls {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} answered calls are too few to fit; record at least {LEAST_CALLS}", self.calls)
+    }
+}
+
+impl std::error::Error for TooFewCalls {}
+
+/// The first of those that are close to the best by effect size, unless another predicts the highest load clearly better.
+fn choose(ranking: &Ranking, close: &[Scored], split: Option<&Split>, work: &Workload) -> (Scored, Vec<Candidate>) {
+    let mut errors = vec![None; close.len()];
+    let unlimited = Scored { model: Model::UNLIMITED, effect: ranking.unlimited };
+    let mut chosen = close.first().copied().unwrap_or(unlimited);
+    if let (Some(split), 2..) = (split, close.len()) {
+        for (scored, error) in close.iter().zip(&mut errors) {
+            let strata = split.predict(scored.model, work);
+            *error = strata
+                .iter()
+                .find(|stratum| stratum.held_out)
+                .map(|stratum| (check::size(stratum), check::noise(stratum)));
+        }
+        if let Some(Some((first, noise))) = errors.first().copied() {
+            let best = (1..close.len()).filter_map(|index| errors[index].map(|(error, _)| (index, error)));
+            let best = best.min_by(|one, other| one.1.total_cmp(&other.1));
+            if let Some((index, _)) = best.filter(|(_, error)| first - error > noise.max(CLEARLY)) {
+                chosen = close[index];
+            }
+        }
+    }
+    let candidates = ranking.stations.iter().take(8).map(|scored| {
+        let index = close.iter().position(|close| close.model.same_station(scored.model));
+        Candidate {
+            model: scored.model.to_string(),
+            outside: nanos(scored.model.outside),
+            effect: scored.effect,
+            extrapolation: index.and_then(|index| errors[index]).map(|(error, _)| error),
+        }
+    });
+    (chosen, candidates.collect())
+}
+
+/// What the choice and its check say.
+fn judge(
+    statements: &mut Vec<Statement>,
+    ranking: &Ranking,
+    close: &[Scored],
+    chosen: Scored,
+    strata: &[Stratum],
+    work: &Workload,
+) {
+    if chosen.effect > UNEXPLAINED + ranking.chance.0 {
+        statements.push(Statement::NotOneQueue { effect: chosen.effect });
+    } else if chosen.effect > LEAST_EFFECT && chosen.effect > BEYOND_CHANCE * ranking.chance.0 {
+        statements.push(Statement::Approximation { effect: chosen.effect, chance: ranking.chance.0 });
+    }
+    if chosen.model.discipline == Discipline::Unlimited {
+        statements.push(Statement::CapacityUnknown { at_least: ranking.at_least(work) });
+    } else {
+        let others = close.iter().map(|scored| scored.model).filter(|model| !model.same_station(chosen.model));
+        let others: Vec<String> = others.map(|model| model.to_string()).collect();
+        if !others.is_empty() {
+            statements.push(Statement::Ambiguous { others });
+        }
+    }
+    match strata.iter().find(|stratum| stratum.held_out) {
+        None => statements.push(Statement::OneLoad),
+        Some(high) if check::size(high) > MISPREDICTED.max(BEYOND_NOISE * check::noise(high)) => {
+            statements.push(Statement::Extrapolation { error: check::size(high), noise: check::noise(high) });
+        }
+        Some(_) => {}
+    }
+    let third = Strata::new(work, chosen.model.outside, |_| true).smallest_third();
+    if third < LEAST_THIRD {
+        statements.push(Statement::FewCalls { third: third as u64 });
+    }
+    if chosen.model.outside > 0.0 {
+        statements.push(Statement::Outside { time: nanos(chosen.model.outside) });
+    }
+}
+
+/// What the tapes themselves say.
+fn recount(statements: &mut Vec<Statement>, traces: &[Trace], valid: &Valid, left_out: workload::LeftOut) {
+    if traces.iter().any(|trace| !trace.exclusive) {
+        statements.push(Statement::NotExclusive);
+    }
+    let limit = traces.iter().filter_map(|trace| trace.limits.in_flight).min();
+    if let Some(limit) = limit.filter(|limit| valid.in_flight >= *limit) {
+        statements.push(Statement::InFlightLimit { limit });
+    }
+    let rates = traces.iter().filter_map(|trace| trace.limits.per_second);
+    if let Some(per_second) = rates.min_by(f64::total_cmp).filter(|limit| valid.per_second >= limit * NEAR_LIMIT) {
+        statements.push(Statement::RateLimit { per_second });
+    }
+    let differences = traces.iter().filter_map(Trace::population_difference);
+    if let Some(difference) = differences
+        .max_by(|one, other| one.abs().total_cmp(&other.abs()))
+        .filter(|difference| difference.abs() > MISCOUNT)
+    {
+        statements.push(Statement::Population { difference });
+    }
+    let lost = traces.iter().map(|trace| trace.lost).sum();
+    let failed = traces.iter().map(|trace| trace.failed).sum();
+    let counts = [
+        (lost, Statement::Lost { calls: lost }),
+        (failed, Statement::Failures { calls: failed }),
+        (left_out.rejected, Statement::Rejected { calls: left_out.rejected }),
+        (left_out.warm_up, Statement::WarmUp { calls: left_out.warm_up }),
+    ];
+    statements.extend(counts.into_iter().filter(|(calls, _)| *calls > 0).map(|(_, statement)| statement));
+}
+
+fn valid(work: &Workload, model: Model, demands: &[f64]) -> Valid {
+    let mut offered = vec![0.0; work.windows.len()];
+    for (call, demand) in demands.iter().enumerate() {
+        offered[work.window[call] as usize] += demand.max(0.0);
+    }
+    let busiest =
+        work.windows.iter().zip(&offered).map(|(window, offered)| offered / window.length).max_by(f64::total_cmp);
+    let has_queue = model.discipline != Discipline::Unlimited;
+    Valid {
+        utilization: busiest.filter(|_| has_queue).map(|busiest| busiest / f64::from(model.workers)),
+        in_flight: work.populations(0.0).into_iter().max().unwrap_or(0) + 1,
+        per_second: work.windows.iter().map(workload::Window::per_second).max_by(f64::total_cmp).unwrap_or(0.0),
+        samples: work.counted.iter().filter(|counted| **counted).count() as u64,
+    }
+}
+
+/// Tables by operation, and one for all.
+fn operations(
+    work: &Workload,
+    demands: &[f64],
+    names: &BTreeMap<&str, u32>,
+    traces: &[Trace],
+) -> (Vec<OperationFit>, OperationFit) {
+    let mut by_status: Vec<BTreeMap<u16, Vec<f64>>> = vec![BTreeMap::new(); names.len()];
+    for call in (0..work.len()).filter(|call| work.counted[*call]) {
+        let operation = &mut by_status[work.operations[call] as usize];
+        operation.entry(work.statuses[call]).or_default().push(demands[call]);
+    }
+    let mut transfer = vec![None; names.len()];
+    for trace in traces {
+        for (name, rate) in trace.operations.iter().zip(&trace.transfer) {
+            transfer[names[name.as_str()] as usize] = *rate;
+        }
+        // a call that was turned away has nothing but its latency
+        for call in trace.calls.iter().filter(|call| is_rejection(call.status)) {
+            let operation = names[trace.operations[call.operation as usize].as_str()];
+            let latency = call.finish.saturating_sub(call.arrival) as f64;
+            by_status[operation as usize].entry(call.status).or_default().push(latency);
+        }
+    }
+    let mut everything: BTreeMap<u16, Vec<f64>> = BTreeMap::new();
+    for (status, demands) in by_status.iter().flatten() {
+        everything.entry(*status).or_default().extend(demands);
+    }
+    let default = OperationFit::new("default".to_owned(), everything, None);
+    let enough =
+        |by_status: &BTreeMap<u16, Vec<f64>>| by_status.values().map(Vec::len).sum::<usize>() >= LEAST_OPERATION;
+    let fitted = names.iter().filter(|(_, index)| enough(&by_status[**index as usize])).map(|(name, index)| {
+        let index = *index as usize;
+        OperationFit::new((*name).to_owned(), by_status[index].clone(), transfer[index])
+    });
+    (fitted.collect(), default)
+}
+
+fn nanos(nanos: f64) -> Duration {
+    Duration::from_nanos(nanos.round() as u64)
+}
+
+fn time<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&crate::delay::units::duration(*time))
+}
+
+/// Fewer calls are no recording.
+const LEAST_CALLS: usize = 200;
+/// Operations of fewer calls are served by the default.
+const LEAST_OPERATION: usize = 50;
+/// An effect size beyond that of chance by more is not explained by one queue.
+const UNEXPLAINED: f64 = 0.1;
+/// A smaller effect size is as good as none; a larger one that is so much beyond chance is told. In simulations of true models
+/// effect sizes came to 1.8 times that of chance, because busy periods hold long demands.
+const LEAST_EFFECT: f64 = 0.03;
+const BEYOND_CHANCE: f64 = 2.5;
+/// A mean error of the held-out load that says that the model fails, by itself and by the noise of a run. In simulations of
+/// true models it came to 1.9 times the noise.
+const MISPREDICTED: f64 = 0.1;
+const BEYOND_NOISE: f64 = 2.5;
+/// How much better a prediction must be to overrule the effect size.
+const CLEARLY: f64 = 0.02;
+/// Thirds of fewer calls are weak.
+const LEAST_THIRD: usize = 300;
+/// A rate this near to the recorder's limit has reached it.
+const NEAR_LIMIT: f64 = 0.95;
+/// By how much the recorder's count of calls at the service may differ from the tape's.
+const MISCOUNT: f64 = 0.05;

@@ -1,0 +1,224 @@
+//! What must be said beside the numbers, in words.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::delay::units::{duration, share};
+
+/// A thing to know about a fitted model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Statement {
+    /// No call waited for another: nothing is known of the capacity but a floor.
+    CapacityUnknown {
+        /// Fewer workers would have shown.
+        at_least: u32,
+    },
+    /// No single station explains the tape.
+    NotOneQueue {
+        /// The effect size that remains.
+        effect: f64,
+    },
+    /// The model fails to predict the tape's own highest load.
+    Extrapolation {
+        /// The mean error at p50, p90 and p95.
+        error: f64,
+        /// What one run of the model differs from the mean of its runs.
+        noise: f64,
+    },
+    /// The effect size is small, but more than chance.
+    Approximation {
+        /// The effect size that remains.
+        effect: f64,
+        /// What chance makes of it.
+        chance: f64,
+    },
+    /// Other models explain the tape about as well.
+    Ambiguous {
+        /// Their names.
+        others: Vec<String>,
+    },
+    /// The lower load alone points to another model.
+    LowerLoadDiffers {
+        /// The model it points to.
+        model: String,
+    },
+    /// The load hardly varied, so nothing could be predicted.
+    OneLoad,
+    /// A third of an operation's calls is too small to compare.
+    FewCalls {
+        /// Calls in the smallest third.
+        third: u64,
+    },
+    /// The recorder let no more calls through at a time.
+    InFlightLimit {
+        /// The limit.
+        limit: u32,
+    },
+    /// The recorder let no more calls through in a second.
+    RateLimit {
+        /// The limit, in calls a second.
+        per_second: f64,
+    },
+    /// The recorder did not see all traffic.
+    NotExclusive,
+    /// The recorder counted another population than the calls of the tape make.
+    Population {
+        /// The recorder's mean over the tape's, less 1.
+        difference: f64,
+    },
+    /// Calls that got no whole answer are left out.
+    Failures {
+        /// How many.
+        calls: u64,
+    },
+    /// Calls that the tape lacks.
+    Lost {
+        /// How many.
+        calls: u64,
+    },
+    /// Calls that the service turned away with 429 or 503; the limit behind that is not fitted.
+    Rejected {
+        /// How many.
+        calls: u64,
+    },
+    /// The first calls were slower and do not count.
+    WarmUp {
+        /// How many.
+        calls: u64,
+    },
+    /// A part of the latency is spent beside the queue.
+    Outside {
+        /// How long.
+        time: Duration,
+    },
+}
+
+impl Statement {
+    /// Whether what the model predicts beyond the tape must not be trusted.
+    pub fn marks_predictions(&self) -> bool {
+        matches!(
+            self,
+            Self::CapacityUnknown { .. }
+                | Self::NotOneQueue { .. }
+                | Self::Extrapolation { .. }
+                | Self::Ambiguous { .. }
+                | Self::NotExclusive
+        )
+    }
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CapacityUnknown { at_least } => write!(
+                out,
+                "capacity unknown: at least {at_least}, for no queue was seen; record at a higher load to learn it"
+            ),
+            Self::NotOneQueue { effect } => write!(
+                out,
+                "not explained by one queue: demands still differ by {} of their mean between low and high population; do not \
+                 trust predictions beyond the recorded load",
+                percent(*effect)
+            ),
+            Self::Extrapolation { error, noise } => write!(
+                out,
+                "not explained by one queue, or the service changed meanwhile: its lower load predicts the highest of the tape \
+                 with a mean error of {}, where chance makes {}; do not trust predictions beyond the recorded load",
+                percent(*error),
+                percent(*noise)
+            ),
+            Self::Approximation { effect, chance } => write!(
+                out,
+                "an approximation: demands still differ by {} of their mean between low and high population, where chance makes \
+                 {}; compare with the service before relying on it",
+                percent(*effect),
+                percent(*chance)
+            ),
+            Self::Ambiguous { others } => write!(
+                out,
+                "{} {} the tape about as well; a recording at a higher load would tell",
+                listed(others),
+                if others.len() == 1 { "explains" } else { "explain" }
+            ),
+            Self::LowerLoadDiffers { model } => {
+                write!(
+                    out,
+                    "the lower load alone points to {model}; only the highest load of the tape shows the capacity"
+                )
+            }
+            Self::OneLoad => {
+                write!(out, "the tape holds one load, so no prediction could be checked; record at several loads")
+            }
+            Self::FewCalls { third } => write!(
+                out,
+                "only {third} calls in a third of the rarest operation; below 300 the comparison is weak, record longer"
+            ),
+            Self::InFlightLimit { limit } => write!(
+                out,
+                "the recorder let at most {limit} calls through at a time and that was reached: at least {limit}, not a \
+                 capacity; raise the recorder's limit to learn more"
+            ),
+            Self::RateLimit { per_second } => write!(
+                out,
+                "the recorder let at most {per_second} calls a second through and that was reached: at least that many, not a \
+                 capacity; raise the recorder's limit to learn more"
+            ),
+            Self::NotExclusive => write!(
+                out,
+                "the recorder did not see all traffic of the service, so populations are too low; record with the service to \
+                 yourself, or declare `--exclusive` if that was so"
+            ),
+            Self::Population { difference } => write!(
+                out,
+                "the recorder counted a mean population {} {} than the calls of the tape make; calls are missing or were \
+                 counted twice, record again",
+                percent(difference.abs()),
+                if *difference > 0.0 { "higher" } else { "lower" }
+            ),
+            Self::Failures { calls } => write!(out, "left out {calls} calls without a whole answer"),
+            Self::Lost { calls } => {
+                write!(out, "the tape lacks {calls} calls, so populations are too low; record to a faster disk")
+            }
+            Self::Rejected { calls } => write!(
+                out,
+                "left out {calls} calls that were turned away with 429 or 503; set `queue` or `rateLimit` by hand if the limit \
+                 matters"
+            ),
+            Self::WarmUp { calls } => {
+                write!(out, "left the first {calls} calls out of the demands: they were still warming up")
+            }
+            Self::Outside { time } => {
+                write!(
+                    out,
+                    "{} of each call is spent beside the queue: network, accept, dispatch",
+                    duration(rounded(*time))
+                )
+            }
+        }
+    }
+}
+
+impl Serialize for Statement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// To whole microseconds: more digits would pretend to know them.
+pub(super) fn rounded(time: Duration) -> Duration {
+    Duration::from_micros(((time.as_nanos() + 500) / 1_000) as u64)
+}
+
+fn percent(of: f64) -> String {
+    share((of * 100.0).round() / 100.0)
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}

@@ -1,0 +1,181 @@
+//! The calls of one or several tapes on one axis of time, cleaned and sorted, ready for thousands of inversions.
+
+use super::trace::{Observation, Trace};
+
+/// Calls in the order of their arrival. Tapes follow each other with a pause between them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Workload {
+    /// Nanoseconds, ascending.
+    pub(super) arrivals: Vec<f64>,
+    pub(super) finishes: Vec<f64>,
+    pub(super) operations: Vec<u32>,
+    pub(super) statuses: Vec<u16>,
+    /// Whether a call counts in statistics. One that does not still occupies the station.
+    pub(super) counted: Vec<bool>,
+    /// The window of time that a call arrived in: an index into `windows`.
+    pub(super) window: Vec<u32>,
+    pub(super) windows: Vec<Window>,
+    /// Calls in the order of their finish.
+    pub(super) by_finish: Vec<u32>,
+}
+
+/// A stretch of time, and the load in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Window {
+    /// Nanoseconds.
+    pub(super) length: f64,
+    pub(super) calls: u32,
+}
+
+impl Window {
+    pub(super) fn per_second(&self) -> f64 {
+        f64::from(self.calls) / self.length * 1e9
+    }
+}
+
+/// How much was left out of a workload, and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    pub(super) warm_up: u64,
+    pub(super) rejected: u64,
+}
+
+impl Workload {
+    /// Cleans and joins tapes. Calls that were turned away at the door (429, 503) held no worker and are left out.
+    pub(super) fn new(traces: &[Trace], operation_of: impl Fn(usize, u32) -> u32) -> (Self, LeftOut) {
+        let (mut work, mut left_out, mut start) = (Self::default(), LeftOut::default(), 0.0);
+        let span = |calls: &[Observation]| {
+            let first = calls.iter().map(|call| call.arrival).min().unwrap_or(0);
+            let last = calls.iter().map(|call| call.arrival).max().unwrap_or(0);
+            (first as f64, (last - first) as f64)
+        };
+        let total: f64 = traces.iter().map(|trace| span(&trace.calls).1).sum();
+        for (number, trace) in traces.iter().enumerate() {
+            let mut calls: Vec<_> = trace.calls.iter().filter(|call| !is_rejection(call.status)).collect();
+            left_out.rejected += (trace.calls.len() - calls.len()) as u64;
+            calls.sort_by_key(|call| (call.arrival, call.finish));
+            let (first, length) = span(&trace.calls);
+            let warm_up = warm_up(&calls);
+            left_out.warm_up += warm_up as u64;
+            let windows = ((length / total * WINDOWS).round() as usize).clamp(1, calls.len().max(1));
+            let window_length = (length / windows as f64).max(1.0);
+            let before = work.windows.len();
+            work.windows.resize(before + windows, Window { length: window_length, calls: 0 });
+            let mut end = start;
+            for (rank, call) in calls.iter().enumerate() {
+                let arrival = call.arrival as f64 - first;
+                let window = before + ((arrival / window_length) as usize).min(windows - 1);
+                let finish = start + (call.finish.max(call.arrival) as f64 - first);
+                work.windows[window].calls += 1;
+                work.push(
+                    start + arrival,
+                    finish,
+                    operation_of(number, call.operation),
+                    call.status,
+                    rank >= warm_up,
+                    window,
+                );
+                end = f64::max(end, finish);
+            }
+            start = end + PAUSE;
+        }
+        work.sort_finishes();
+        (work, left_out)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.arrivals.len()
+    }
+
+    /// Some stretches of the workload, of about `calls` calls together. Each is preceded by calls that fill the station and do
+    /// not count.
+    pub(super) fn excerpt(&self, calls: usize, most_in_flight: usize) -> Self {
+        if self.len() <= calls + calls / 2 {
+            return self.clone();
+        }
+        let lead = (2 * most_in_flight).clamp(50, calls / EXCERPTS);
+        let stretch = calls / EXCERPTS;
+        let mut part = Self { windows: self.windows.clone(), ..Self::default() };
+        let mut shift = 0.0;
+        for number in 0..EXCERPTS {
+            let from = (self.len() - stretch) * number / (EXCERPTS - 1);
+            let begin = from.saturating_sub(lead);
+            let offset = shift - self.arrivals[begin];
+            for call in begin..from + stretch {
+                let counted = call >= from && self.counted[call];
+                let (arrival, finish) = (self.arrivals[call] + offset, self.finishes[call] + offset);
+                shift = shift.max(finish);
+                part.push(
+                    arrival,
+                    finish,
+                    self.operations[call],
+                    self.statuses[call],
+                    counted,
+                    self.window[call] as usize,
+                );
+            }
+            shift += PAUSE;
+        }
+        part.sort_finishes();
+        part
+    }
+
+    /// How many calls each one finds when it comes to the queue, `outside` nanoseconds after its arrival.
+    pub(super) fn populations(&self, outside: f64) -> Vec<u32> {
+        let mut finished = 0;
+        (0..self.len())
+            .map(|call| {
+                let now = self.arrivals[call] + outside;
+                while finished < self.by_finish.len() && self.finishes[self.by_finish[finished] as usize] <= now {
+                    finished += 1;
+                }
+                call.saturating_sub(finished) as u32
+            })
+            .collect()
+    }
+
+    fn push(&mut self, arrival: f64, finish: f64, operation: u32, status: u16, counted: bool, window: usize) {
+        self.arrivals.push(arrival);
+        self.finishes.push(finish);
+        self.operations.push(operation);
+        self.statuses.push(status);
+        self.counted.push(counted);
+        self.window.push(window as u32);
+    }
+
+    fn sort_finishes(&mut self) {
+        self.by_finish = (0..self.len() as u32).collect();
+        self.by_finish.sort_by(|one, other| self.finishes[*one as usize].total_cmp(&self.finishes[*other as usize]));
+    }
+}
+
+/// Answers that say that the service did not take the call on.
+pub(super) fn is_rejection(status: u16) -> bool {
+    matches!(status, 429 | 503)
+}
+
+/// How many of the first calls belong to a warm-up: up to a twentieth, in hundredths, while their mean log latency lies beyond
+/// three standard deviations of what the following fifteen hundredths show.
+fn warm_up(calls: &[&Observation]) -> usize {
+    let size = calls.len() / 100;
+    if size < 20 {
+        return 0;
+    }
+    let mean = |chunk: &[&Observation]| {
+        chunk.iter().map(|call| ((call.finish.saturating_sub(call.arrival)) as f64).max(1.0).ln()).sum::<f64>()
+            / chunk.len() as f64
+    };
+    let means: Vec<f64> = calls.chunks(size).take(20).map(mean).collect();
+    let settled = &means[5..];
+    let centre = settled.iter().sum::<f64>() / settled.len() as f64;
+    let spread = (settled.iter().map(|mean| (mean - centre).powi(2)).sum::<f64>() / (settled.len() - 1) as f64).sqrt();
+    let warm = means[..5].iter().rposition(|mean| *mean > centre + 3.0 * spread.max(0.01));
+    warm.map_or(0, |last| (last + 1) * size)
+}
+
+/// Windows of time over all tapes.
+const WINDOWS: f64 = 40.0;
+/// Between two tapes: long enough that nothing is left in any queue.
+const PAUSE: f64 = 1e12;
+/// Stretches of an excerpt.
+const EXCERPTS: usize = 16;

@@ -1,0 +1,229 @@
+//! Groups calls into operations: a method and a path in which the segments that the tape proves to vary are `{id}`.
+//!
+//! A segment varies where several values stand at its place and they look like identifiers (numbers, UUIDs, long hex or
+//! tokens with digits), or where so many distinct words stand there that they cannot be names of resources. A value that was
+//! seen once stays as it is: nothing proves that it varies. The query is no part of an operation. The same calls give the
+//! same operations, in whatever order they come.
+
+use std::collections::BTreeMap;
+
+/// The operations of a tape.
+#[derive(Clone, Debug, Default)]
+pub struct Operations {
+    methods: BTreeMap<String, Node>,
+}
+
+impl Operations {
+    /// Learns from all calls of a tape, as methods and urls.
+    pub fn learn<'c>(calls: impl IntoIterator<Item = (&'c str, &'c str)>) -> Self {
+        let mut methods: BTreeMap<String, Node> = BTreeMap::new();
+        for (method, url) in calls {
+            let mut node = methods.entry(method.to_owned()).or_default();
+            node.calls += 1;
+            for segment in segments(url) {
+                if !node.children.contains_key(segment) {
+                    node.children.insert(segment.to_owned(), Node::default());
+                }
+                node = node.children.get_mut(segment).expect("inserted above");
+                node.calls += 1;
+            }
+            node.ends += 1;
+        }
+        methods.values_mut().for_each(Node::generalise);
+        Self { methods }
+    }
+
+    /// The operation of a call: `GET /inventory/{id}`. A call that was not learned from is named as far as its path is known.
+    pub fn name(&self, method: &str, url: &str) -> String {
+        let mut name = format!("{method} ");
+        let mut node = self.methods.get(method);
+        let mut variables = 0;
+        for segment in segments(url) {
+            name.push('/');
+            let literal = node.and_then(|node| node.children.get(segment));
+            let variable = node.and_then(|node| node.variable.as_deref());
+            match (literal, variable) {
+                (None, Some(variable)) if node.is_some_and(|node| node.covers(segment)) => {
+                    variables += 1;
+                    name.push_str(&if variables == 1 { "{id}".to_owned() } else { format!("{{id{variables}}}") });
+                    node = Some(variable);
+                }
+                (literal, _) => {
+                    name.push_str(segment);
+                    node = literal;
+                }
+            }
+        }
+        name
+    }
+}
+
+/// A place in a path.
+#[derive(Clone, Debug, Default)]
+struct Node {
+    calls: u64,
+    /// Calls whose path ends here.
+    ends: u64,
+    children: BTreeMap<String, Node>,
+    /// What follows the segments that vary.
+    variable: Option<Box<Node>>,
+    /// Whether words vary here too, not only what looks like an identifier.
+    any_word: bool,
+}
+
+impl Node {
+    fn covers(&self, segment: &str) -> bool {
+        self.any_word || is_identifier(segment)
+    }
+
+    fn generalise(&mut self) {
+        self.any_word = self.words_vary();
+        let any_word = self.any_word;
+        let varies = |segment: &str| any_word || is_identifier(segment);
+        if self.children.keys().filter(|segment| varies(segment)).count() > 1 {
+            let (varying, fixed) = std::mem::take(&mut self.children)
+                .into_iter()
+                .partition::<BTreeMap<_, _>, _>(|(segment, _)| varies(segment));
+            self.children = fixed;
+            let mut merged = Node::default();
+            varying.into_values().for_each(|node| merged.absorb(node));
+            self.variable = Some(Box::new(merged));
+        }
+        self.children.values_mut().chain(self.variable.as_deref_mut()).for_each(Node::generalise);
+    }
+
+    /// Whether so many words stand here, each with so few calls, and all continued alike, that they must be values.
+    fn words_vary(&self) -> bool {
+        let words: Vec<&Node> =
+            self.children.iter().filter(|(segment, _)| !is_identifier(segment)).map(|(_, node)| node).collect();
+        let calls: u64 = words.iter().map(|node| node.calls).sum();
+        let many = words.len() >= MANY_WORDS || words.len() >= SOME_WORDS && words.len() as u64 * 4 >= calls;
+        many && {
+            let alike = words.iter().filter(|node| node.continues_like(words[0])).count();
+            alike * 10 >= words.len() * 9
+        }
+    }
+
+    fn continues_like(&self, other: &Self) -> bool {
+        let ends = |node: &Self| node.ends > 0;
+        let next = |node: &Self| node.children.keys().any(|segment| !is_identifier(segment));
+        ends(self) == ends(other) && next(self) == next(other)
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.ends += other.ends;
+        for (segment, node) in other.children {
+            self.children.entry(segment).or_default().absorb(node);
+        }
+    }
+}
+
+/// The segments of a path, without scheme, host, query and fragment. A slash at the end is a segment of its own, an empty one.
+fn segments(url: &str) -> impl Iterator<Item = &str> {
+    let url = match url.split_once("://") {
+        Some((_, rest)) if !url.starts_with('/') => rest.find('/').map_or("/", |slash| &rest[slash..]),
+        _ => url,
+    };
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    path.strip_prefix('/').unwrap_or(path).split('/')
+}
+
+/// Whether a segment looks like a number, a UUID, long hex, or a long token that mixes letters and digits.
+fn is_identifier(segment: &str) -> bool {
+    let digits = segment.bytes().filter(u8::is_ascii_digit).count();
+    let length = segment.len();
+    if digits == 0 {
+        return false;
+    }
+    let number = segment.strip_prefix('-').unwrap_or(segment);
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b':' | b'-'));
+    let is_hex = length >= 8 && segment.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let is_token = length >= 6
+        && digits * 4 >= length
+        && segment
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | b'.' | b'%' | b'='));
+    is_number || is_hex || is_token
+}
+
+/// So many distinct words at one place are values, however often each is called.
+const MANY_WORDS: usize = 50;
+/// So many are, if each has four calls or fewer.
+const SOME_WORDS: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(calls: &[(&str, &str)]) -> Vec<String> {
+        let operations = Operations::learn(calls.iter().copied());
+        calls.iter().map(|(method, url)| operations.name(method, url)).collect()
+    }
+
+    #[test]
+    fn what_varies_is_an_id_and_what_does_not_stays() {
+        let calls = [
+            ("GET", "/items/1?full=1"),
+            ("GET", "/items/22"),
+            ("GET", "/items/search?q=3"),
+            ("GET", "/items/1/parts/9"),
+            ("GET", "/items/7/parts/8"),
+            ("POST", "/items/5"),
+            ("GET", "http://host:80/v1/users/550e8400-e29b-41d4-a716-446655440000"),
+            ("GET", "/v1/users/650e8400-e29b-41d4-a716-446655440000#top"),
+            ("GET", "/v2/users/me"),
+        ];
+        assert_eq!(
+            names(&calls),
+            [
+                "GET /items/{id}",
+                "GET /items/{id}",
+                "GET /items/search",
+                "GET /items/{id}/parts/{id2}",
+                "GET /items/{id}/parts/{id2}",
+                "POST /items/5",
+                "GET /v1/users/{id}",
+                "GET /v1/users/{id}",
+                "GET /v2/users/me",
+            ]
+        );
+    }
+
+    #[test]
+    fn many_words_vary_and_a_dozen_resources_do_not() {
+        let users: Vec<String> =
+            (0..40u8).map(|k| format!("/users/{}{}x/cart", (b'a' + k % 26) as char, (b'a' + k / 26) as char)).collect();
+        let calls: Vec<_> = users.iter().map(|url| ("GET", url.as_str())).collect();
+        assert!(names(&calls).iter().all(|name| name == "GET /users/{id}/cart"));
+        // resources are called again and again
+        let resources: Vec<String> = (0..400usize)
+            .map(|k| {
+                format!(
+                    "/{}s",
+                    [
+                        "order", "item", "cart", "user", "price", "stock", "tag", "note", "file", "job", "host",
+                        "role", "team"
+                    ][k % 13]
+                )
+            })
+            .collect();
+        let calls: Vec<_> = resources.iter().map(|url| ("GET", url.as_str())).collect();
+        assert_eq!(names(&calls)[..2], ["GET /orders", "GET /items"]);
+    }
+
+    #[test]
+    fn the_order_of_calls_does_not_matter_and_new_values_find_their_operation() {
+        let mut calls = vec![("GET", "/a/1"), ("GET", "/a/2/x"), ("GET", "/a/b"), ("GET", "/"), ("GET", "/a/")];
+        let before = names(&calls);
+        calls.reverse();
+        let mut after = names(&calls);
+        after.reverse();
+        assert_eq!(before, after);
+        assert_eq!(before, ["GET /a/{id}", "GET /a/{id}/x", "GET /a/b", "GET /", "GET /a/"]);
+        let operations = Operations::learn(calls);
+        assert_eq!(operations.name("GET", "/a/99/x"), "GET /a/{id}/x");
+        assert_eq!(operations.name("PUT", "/a/99"), "PUT /a/99");
+        assert_eq!(operations.name("GET", "/unknown/9"), "GET /unknown/9");
+    }
+}

@@ -1,0 +1,91 @@
+use std::fs;
+
+use super::*;
+use crate::exchange::{Exchange, Request, Response, Times};
+
+fn exchange(number: u64) -> Exchange {
+    Exchange {
+        number,
+        operation: None,
+        request: Request { method: "GET".to_owned(), url: format!("/items/{number}"), headers: Vec::new(), body: None },
+        response: Some(Response { status: 200, headers: Vec::new(), body: None }),
+        failure: None,
+        times: Times { received: number, sent: Some(number + 1), ..Times::default() },
+        in_flight: 1,
+        reused: true,
+    }
+}
+
+fn head() -> Head {
+    Head {
+        version: VERSION,
+        target: "http://127.0.0.1:1".to_owned(),
+        exclusive: true,
+        limits: Limits { in_flight: Some(64), per_second: Some(0.5), connections: None },
+        overhead: Some(Overhead { p50: 20_000, p90: 30_000, p99: 90_000 }),
+        notes: [("ramp".to_owned(), serde_json::json!([10, 20.5]))].into_iter().collect(),
+        ..Head::default()
+    }
+}
+
+fn read(text: &str) -> (Vec<u64>, Condition) {
+    let mut reader = Reader::new(text.as_bytes()).unwrap();
+    let numbers = reader.by_ref().map(|exchange| exchange.unwrap().number).collect();
+    (numbers, reader.condition().clone())
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tapes/one.jsonl");
+    let mut writer = Writer::create(&path, &head()).unwrap();
+    for number in 1..=3 {
+        writer.write(&exchange(number)).unwrap();
+    }
+    let body = writer.body(b"hello", 7).unwrap();
+    assert_eq!(writer.body(b"hello", 5).unwrap().sha256, body.sha256);
+    writer.finish(2, 5).unwrap();
+
+    let mut reader = Reader::open(&path).unwrap();
+    assert_eq!(reader.head(), &head());
+    let exchanges: Vec<_> = reader.by_ref().map(Result::unwrap).collect();
+    assert_eq!(exchanges, [exchange(1), exchange(2), exchange(3)]);
+    let foot = Foot { exchanges: 3, dropped: 2, refused: 5 };
+    assert_eq!(reader.condition(), &Condition { exchanges: 3, foot: Some(foot), ..Condition::default() });
+    let name = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    assert_eq!(body, crate::exchange::BodyRef { sha256: Some(name.to_owned()), size: 7 });
+    let kept = folder.path().join("tapes/bodies");
+    assert_eq!(fs::read(kept.join(name)).unwrap(), b"hello");
+    assert_eq!(fs::read_dir(kept).unwrap().count(), 1);
+}
+
+#[test]
+fn a_tape_is_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one.jsonl");
+    drop(Writer::create(&path, &head()).unwrap());
+    assert!(Writer::create(&path, &head()).is_err());
+}
+
+#[test]
+fn torn_and_broken_lines_are_told() {
+    let line = |number| serde_json::to_string(&exchange(number)).unwrap();
+    let start = serde_json::to_string(&head()).unwrap();
+    let (numbers, condition) = read(&format!("{start}\n{}\n{{\"number\":\n\n{}\n{{\"num", line(1), line(2)));
+    assert_eq!(numbers, [1, 2]);
+    assert!(condition.torn);
+    assert_eq!((condition.broken, condition.examples[0].line), (1, 3));
+    assert_eq!(condition.foot, None);
+    // a last line that lacks no more than its newline counts
+    let (numbers, condition) = read(&format!("{start}\n{}", line(1)));
+    assert_eq!((numbers, condition.torn), (vec![1], false));
+}
+
+#[test]
+fn what_is_no_tape_is_refused() {
+    let later = format!(r#"{{"standinTape":{},"target":"","startedUnixMs":0}}"#, VERSION + 1);
+    assert!(matches!(Reader::new(later.as_bytes()), Err(TapeError::Version(2))));
+    for text in ["", "{}", "hello\n"] {
+        assert!(matches!(Reader::new(text.as_bytes()), Err(TapeError::NoHead(_))), "{text}");
+    }
+}
