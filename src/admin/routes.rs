@@ -205,3 +205,21 @@ pub(super) fn all() -> Vec<Route> {
         Route::get("/standin/audit", Standin, "Whether answers were late, and by how much", system::audit),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_in_the_documentation() {
+        let page = include_str!("../../docs/ADMIN_API.md");
+        for route in all() {
+            let path = route.path.replace("{*", "{");
+            let known = |line: &str| {
+                let after = line.split(&path).skip(1);
+                line.contains(route.method.as_str()) && after.into_iter().any(|rest| rest.starts_with(['`', '?']))
+            };
+            assert!(page.lines().any(known), "{} {path} is not in docs/ADMIN_API.md", route.method);
+        }
+    }
+}
