@@ -40,6 +40,9 @@ pub(super) fn event(record: &Record) -> Value {
     }
     let delay = record.delay.unwrap_or_default();
     event.insert("timing".to_owned(), json!({"addedDelay": delay.as_millis() as u64}));
+    if record.beyond {
+        event.insert("standin".to_owned(), json!({"beyondValidRange": true}));
+    }
     event.insert("subEvents".to_owned(), json!([]));
     Value::Object(event)
 }

@@ -6,6 +6,7 @@ mod access;
 pub mod handover;
 pub mod journal;
 pub mod misses;
+pub mod pacing;
 mod scenarios;
 mod statuses;
 
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 pub use self::access::Access;
 use self::journal::Journal;
+use self::pacing::Pacing;
 pub use self::scenarios::{STARTED, Scenarios};
 pub use self::statuses::Statuses;
 use crate::call::Call;
@@ -36,6 +38,7 @@ pub struct Live {
     settings: ArcSwap<Settings>,
     scenarios: Scenarios,
     journal: Journal,
+    pacing: Pacing,
     /// Held while the catalog is changed; also the number of stubs made through the API so far.
     edits: Mutex<u64>,
     /// The catalog that was in force when it was last thought of compacting it.
@@ -87,6 +90,7 @@ impl Live {
         let mut document = serde_json::Map::new();
         document.insert("proxyPassThrough".to_owned(), true.into());
         Self {
+            pacing: Pacing::new(vec![Vec::new(); services.len()]),
             services,
             catalog: ArcSwap::from_pointee(Catalog::new(stubs)),
             settings: ArcSwap::from_pointee(Settings { delays: Delays::default(), document }),
@@ -133,6 +137,11 @@ impl Live {
     /// The calls that came.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// The profiles, and the one in force.
+    pub fn pacing(&self) -> &Pacing {
+        &self.pacing
     }
 
     /// What happened.
@@ -225,7 +234,7 @@ impl Edit<'_> {
     /// Reads a body file again for the stubs that name it.
     pub fn file_changed(&self, path: &Path) {
         let reread = |stub: &&Arc<Stub>| {
-            let service = self.live.services.get(usize::from(stub.rank.service)).or(self.live.home())?;
+            let service = self.live.services.get(pacing::folder_of(stub, self.live.services.len()))?;
             let files = service.files();
             let named = stub.body_file().and_then(|name| files.find(&name));
             if named.as_deref() == Some(path) { stub.reread(&files).map(Arc::new) } else { None }

@@ -61,10 +61,10 @@ impl Chunk {
     }
 
     /// Adds an entry of a size that there is room for.
-    pub(super) fn append(&mut self, entry: Entry<'_>, stub: Option<&Arc<Stub>>) {
+    pub(super) fn append(&mut self, entry: Entry<'_>) {
         self.first.get_or_insert(entry.ordinal);
         self.entries += 1;
-        let place = stub.map_or(NO_STUB, |stub| self.pin(stub));
+        let place = entry.answered.stub.map_or(NO_STUB, |stub| self.pin(stub));
         record::write(&mut self.bytes, entry, place);
     }
 

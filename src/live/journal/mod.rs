@@ -42,6 +42,36 @@ pub struct Journal {
     warned: AtomicBool,
 }
 
+/// What answers a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'s> {
+    stub: Option<&'s Arc<Stub>>,
+    delay: Option<Duration>,
+    beyond: bool,
+}
+
+impl<'s> Answered<'s> {
+    /// No stub.
+    pub fn by_none() -> Self {
+        Self { stub: None, delay: None, beyond: false }
+    }
+
+    /// A stub.
+    pub fn by(stub: &'s Arc<Stub>) -> Self {
+        Self { stub: Some(stub), ..Self::by_none() }
+    }
+
+    /// After this time, as far as it is known.
+    pub fn after(self, delay: Option<Duration>) -> Self {
+        Self { delay, ..self }
+    }
+
+    /// Beyond the range in which the profile's service was observed, or within.
+    pub fn beyond(self, beyond: bool) -> Self {
+        Self { beyond, ..self }
+    }
+}
+
 /// The chunks that are full, oldest first.
 #[derive(Debug, Default)]
 struct Sealed {
@@ -86,8 +116,8 @@ impl Journal {
         self.bound > 0
     }
 
-    /// Keeps a call that a worker has read, with what answers it after which delay.
-    pub fn note(&self, worker: usize, call: &Call, stub: Option<&Arc<Stub>>, delay: Option<Duration>) {
+    /// Keeps a call that a worker has read, with what answers it.
+    pub fn note(&self, worker: usize, call: &Call, answered: Answered<'_>) {
         if !self.is_on() {
             return;
         }
@@ -102,7 +132,7 @@ impl Journal {
         }
         // drawn under the lock, so that the entries of a chunk are in order
         let ordinal = self.next.fetch_add(1, Relaxed);
-        pen.append(Entry { ordinal, arrival, delay, call, with_body }, stub);
+        pen.append(Entry { ordinal, arrival, call, with_body, answered });
         if size > self.chunk {
             let large = std::mem::take(&mut *pen);
             self.seal(large);

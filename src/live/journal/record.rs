@@ -9,6 +9,7 @@ use http::uri::{Parts, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use uuid::Uuid;
 
+use super::Answered;
 use crate::call::{Call, Peers, Scheme};
 use crate::stub::Stub;
 
@@ -25,7 +26,9 @@ pub struct Record {
     pub call: Call,
     /// Whether its body was longer than the journal, and so is not here.
     pub without_body: bool,
-    /// The delay that its stub asked for.
+    /// Whether it came beyond the range in which the profile's service was observed.
+    pub beyond: bool,
+    /// The time that its answer was meant to take, as far as it was known when it came.
     pub delay: Option<Duration>,
     /// What answered it.
     pub outcome: Outcome,
@@ -61,9 +64,9 @@ pub(super) struct Entry<'c> {
     pub(super) ordinal: u64,
     /// Since the journal began.
     pub(super) arrival: Duration,
-    pub(super) delay: Option<Duration>,
     pub(super) call: &'c Call,
     pub(super) with_body: bool,
+    pub(super) answered: Answered<'c>,
 }
 
 /// Bytes of an entry before its call: its length and its ordinal.
@@ -77,6 +80,7 @@ const NO_DELAY: u64 = u64::MAX;
 
 const WITHOUT_BODY: u8 = 1;
 const HAS_SCHEME: u8 = 2;
+const BEYOND: u8 = 4;
 
 /// How many bytes an entry of this call takes at most.
 pub(super) fn size(call: &Call, with_body: bool) -> usize {
@@ -88,17 +92,18 @@ pub(super) fn size(call: &Call, with_body: bool) -> usize {
 }
 
 /// Appends an entry.
-pub(super) fn write(out: &mut Vec<u8>, Entry { ordinal, arrival, delay, call, with_body }: Entry<'_>, stub: u32) {
+pub(super) fn write(out: &mut Vec<u8>, Entry { ordinal, arrival, call, with_body, answered }: Entry<'_>, stub: u32) {
     let begin = out.len();
     out.put_u32(0);
     out.put_u64(ordinal);
     out.put_u32(stub);
-    out.put_u64(delay.map_or(NO_DELAY, |delay| delay.as_nanos().min(u128::from(NO_DELAY - 1)) as u64));
+    out.put_u64(answered.delay.map_or(NO_DELAY, |delay| delay.as_nanos().min(u128::from(NO_DELAY - 1)) as u64));
     out.put_u64(arrival.as_nanos() as u64);
     out.put_u8(version_code(call.version));
     out.put_u8(u8::from(call.peers.scheme == Scheme::Https));
     let absolute = call.uri.scheme().is_some();
-    out.put_u8(if with_body { 0 } else { WITHOUT_BODY } | if absolute { HAS_SCHEME } else { 0 });
+    let flag = |is: bool, bit: u8| if is { bit } else { 0 };
+    out.put_u8(flag(!with_body, WITHOUT_BODY) | flag(absolute, HAS_SCHEME) | flag(answered.beyond, BEYOND));
     put_address(out, call.peers.remote);
     put_address(out, call.peers.local);
     put_text(out, call.method.as_str().as_bytes());
@@ -148,8 +153,8 @@ pub(super) fn read(
     (parts.method, parts.uri, parts.version, parts.headers) = (method, uri, version, headers);
     let call = Call::new(parts, body, Peers { scheme, remote, local }, began.0 + arrival, MOST_UNPACKED);
     let at = began.1 + arrival;
-    let without_body = flags & WITHOUT_BODY != 0;
-    Record { id: id(salt, ordinal), ordinal, at, call, without_body, delay, outcome }
+    let (without_body, beyond) = (flags & WITHOUT_BODY != 0, flags & BEYOND != 0);
+    Record { id: id(salt, ordinal), ordinal, at, call, without_body, beyond, delay, outcome }
 }
 
 /// The id of an entry: a UUID of version 8, whose second half is the ordinal.

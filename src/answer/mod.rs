@@ -1,6 +1,8 @@
 //! From a request to its answer, in one sentence: read the call, find its stub, render the reply, wait until it is due,
 //! send it. What becomes of a miss is found out elsewhere.
 
+mod paced;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,6 +19,7 @@ use crate::call::Call;
 use crate::listen::connection::{Broken, Connection, Limits};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
+use crate::live::journal::Answered;
 use crate::live::misses::Misses;
 use crate::pace;
 use crate::pace::audit::Audit;
@@ -99,7 +102,7 @@ impl Answerer {
     /// Finds the stub of a call, and answers as it says.
     fn answer_call(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answering {
         let Some((stub, ordinal)) = self.live.take(&call) else {
-            self.live.journal().note(self.worker, &call, None, None);
+            self.live.journal().note(self.worker, &call, Answered::by_none());
             return Answering::Later(Box::pin(async move {
                 let method = call.method.clone();
                 let reply = self.misses.reply_to(call, Arc::clone(&self.live)).await;
@@ -110,7 +113,12 @@ impl Answerer {
             let settings = self.live.settings();
             pace::stub_delay(stub.id, stub.recipe.delays(), &settings.delays, &self.draws, ordinal)
         };
-        self.live.journal().note(self.worker, &call, Some(&stub), delay);
+        let passage = self.passage(&stub, &call);
+        let explains = call.headers.contains_key(paced::DEBUG);
+        if passage.is_some() || explains {
+            return Answering::Later(Box::pin(self.answer_paced(stub, call, connection, passage, delay, explains)));
+        }
+        self.live.journal().note(self.worker, &call, Answered::by(&stub).after(delay));
         if delay.is_none() && !stub.recipe.is_slow(&call) {
             let reply = stub.recipe.render(&call);
             return self.answer_at_once(reply, call.method);

@@ -1,0 +1,155 @@
+//! The answer to a call that goes through a station: in, waited for, and out when the station says so.
+//!
+//! A request that carries `X-Standin-Debug: 1` is told why its answer came when it did.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::{Answer, Answerer, render};
+use crate::call::Call;
+use crate::delay::units;
+use crate::listen::connection::Connection;
+use crate::live::journal::Answered;
+use crate::live::pacing::{Door, Passage, folder_of};
+use crate::matcher::Tally;
+use crate::reply::{Body, Reply};
+use crate::stub::Stub;
+
+/// The header by which a client asks why, and is told.
+pub(super) const DEBUG: HeaderName = HeaderName::from_static("x-standin-debug");
+
+/// What is known of an answer's time.
+struct Explanation<'a> {
+    stub: &'a Stub,
+    passage: Option<&'a Passage>,
+    arrival: Instant,
+    /// When it was due, without the stub's own delay.
+    served: Instant,
+    own_delay: Option<Duration>,
+    full: bool,
+    beyond: bool,
+}
+
+impl Answerer {
+    /// The way of a call through a station, if the profile in force has one for it.
+    pub(super) fn passage(&self, stub: &Stub, call: &Call) -> Option<Passage> {
+        let active = self.live.pacing().active()?;
+        let folder = folder_of(stub, self.live.services().len());
+        active.passage(folder, call, &Tally::default(), &self.draws)
+    }
+
+    pub(super) async fn answer_paced(
+        self: Arc<Self>,
+        stub: Arc<Stub>,
+        call: Call,
+        connection: Arc<Connection>,
+        passage: Option<Passage>,
+        own_delay: Option<Duration>,
+        explains: bool,
+    ) -> Answer {
+        let (arrival, method) = (call.arrival, call.method.clone());
+        let mut explanation = Explanation {
+            stub: &stub,
+            passage: passage.as_ref(),
+            arrival,
+            served: arrival,
+            own_delay,
+            full: false,
+            beyond: false,
+        };
+        let mut ticket = None;
+        let mut refusal = None;
+        if let Some(passage) = &passage {
+            if passage.waits_outside() {
+                Arc::clone(&self.timer).until(passage.enters(arrival)).await;
+            }
+            let (door, beyond) = passage.enter(arrival);
+            explanation.beyond = beyond;
+            match door {
+                Door::Due(finish) => explanation.served = finish,
+                Door::Shared(shared, not_before) => {
+                    ticket = Some(shared);
+                    explanation.served = not_before;
+                }
+                Door::Full(reply) => {
+                    explanation.full = true;
+                    explanation.served = passage.enters(arrival);
+                    refusal = Some(*reply);
+                }
+            }
+        }
+        let expected = explanation.served + own_delay.unwrap_or_default() - arrival;
+        let answered = Answered::by(&stub).after(Some(expected)).beyond(explanation.beyond);
+        self.live.journal().note(self.worker, &call, answered);
+        let mut reply = match (refusal, passage.as_ref().and_then(|passage| passage.status)) {
+            (Some(reply), _) => reply,
+            (None, Some(status)) => bare(status),
+            (None, None) => render(Arc::clone(&stub), call).await,
+        };
+        if let (Some(passage), Some(ticket)) = (&passage, ticket) {
+            let mut ask_at = explanation.served;
+            explanation.served = loop {
+                Arc::clone(&self.timer).until(ask_at).await;
+                match passage.ask(ticket) {
+                    Ok(finish) => break finish,
+                    Err(not_before) => ask_at = not_before,
+                }
+            };
+        }
+        let due = explanation.due();
+        if due > arrival {
+            self.wait(arrival, due - arrival, &connection).await;
+        }
+        if explains {
+            explanation.tell(&mut reply.headers);
+        }
+        self.send(reply, &method).await
+    }
+}
+
+impl Explanation<'_> {
+    /// When the answer is due. What an overflow gets is not delayed.
+    fn due(&self) -> Instant {
+        if self.full { self.served } else { self.served + self.own_delay.unwrap_or_default() }
+    }
+
+    fn tell(&self, headers: &mut HeaderMap) {
+        let mut text = format!("stub={}", self.stub.id);
+        let time = |time: Duration| units::duration(time);
+        if let Some(passage) = self.passage {
+            let (service, operation) = passage.names();
+            let busy = passage.outside + passage.demand;
+            let waiting = (self.served - self.arrival).saturating_sub(busy);
+            let _ = write!(text, "; service=\"{service}\"; operation=\"{operation}\"; ordinal={}", passage.ordinal);
+            let _ = write!(text, "; demand={}; outside={}", time(passage.demand), time(passage.outside));
+            if self.full {
+                text.push_str("; queue=full");
+            } else {
+                let _ = write!(text, "; waiting={}", time(waiting));
+            }
+            text.push_str(if self.beyond { "; range=beyond" } else { "; range=valid" });
+        }
+        let late = Instant::now().saturating_duration_since(self.due());
+        let _ = write!(text, "; stub-delay={}; late={}", time(self.own_delay.unwrap_or_default()), time(late));
+        // names that a header cannot carry are left out with the rest
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(DEBUG, value);
+        }
+    }
+}
+
+/// An answer of nothing but its status.
+fn bare(status: StatusCode) -> Reply {
+    Reply {
+        status,
+        reason: None,
+        headers: HeaderMap::new(),
+        body: Body::Bytes(Bytes::new()),
+        dribble: None,
+        ending: None,
+    }
+}

@@ -1,0 +1,387 @@
+//! The profile in force: which station a call goes through, and what it demands there.
+//!
+//! Stations and the ordinals of operations are kept by name: another profile, or another version of one, finds the queue as
+//! it is. Without a profile a call pays one load of a pointer.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use hashbrown::HashMap;
+use http::StatusCode;
+
+use crate::call::Call;
+use crate::matcher::Tally;
+use crate::pace::draws::Draws;
+use crate::pace::profile::{Profile, Service};
+use crate::pace::station::{Admission, Capacity, Moment, Outlook, Station, Ticket};
+use crate::reply::Reply;
+use crate::stub::Stub;
+
+/// The profiles that there are, and the one in force.
+#[derive(Debug)]
+pub struct Pacing {
+    active: ArcSwapOption<Active>,
+    /// Of each stub folder.
+    available: ArcSwap<Vec<Vec<Arc<Profile>>>>,
+    /// Held while the profile in force is changed.
+    kept: Mutex<Kept>,
+}
+
+/// What outlives a profile.
+#[derive(Debug, Default)]
+struct Kept {
+    states: HashMap<(usize, String), Arc<State>>,
+    ordinals: HashMap<(usize, String, String), Arc<AtomicU64>>,
+}
+
+/// A profile in force.
+#[derive(Debug)]
+pub struct Active {
+    /// Its name.
+    pub name: String,
+    /// For each stub folder; none where there is no profile of that name.
+    folders: Vec<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    profile: Arc<Profile>,
+    services: Vec<Arc<State>>,
+    /// How many calls each operation of each service had.
+    ordinals: Vec<Vec<Arc<AtomicU64>>>,
+}
+
+/// A service at work.
+#[derive(Debug)]
+pub struct State {
+    station: Mutex<Station>,
+    /// What its moments count from.
+    epoch: Instant,
+    paced: AtomicU64,
+    unpaced: AtomicU64,
+    overflowed: AtomicU64,
+    beyond: AtomicU64,
+    /// The second that is counted, and its calls.
+    second: AtomicU64,
+    in_second: AtomicU64,
+}
+
+/// A service as metrics show it.
+#[derive(Clone, Debug)]
+pub struct ServiceView {
+    /// Its name.
+    pub name: String,
+    /// Calls in its station.
+    pub in_flight: usize,
+    /// Of these, waiting for a worker.
+    pub waiting: usize,
+    /// Its workers; none if unlimited.
+    pub workers: Option<u32>,
+    /// Calls that went through it.
+    pub paced: u64,
+    /// Calls of the service that no operation takes.
+    pub unpaced: u64,
+    /// Calls that found the queue full.
+    pub overflowed: u64,
+    /// Calls that came beyond the range in which it was observed.
+    pub beyond: u64,
+}
+
+/// There is no profile of this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// Those that there are.
+    pub available: Vec<String>,
+}
+
+/// One call on its way through a station.
+#[derive(Debug)]
+pub struct Passage {
+    active: Arc<Active>,
+    folder: usize,
+    service: usize,
+    operation: usize,
+    /// The how-manieth call of its operation it is, from 0.
+    pub ordinal: u64,
+    /// The time that it holds a worker.
+    pub demand: Duration,
+    /// The time before it asks for one.
+    pub outside: Duration,
+    /// The status that it is answered with in place of the stub's answer, if its class says so.
+    pub status: Option<StatusCode>,
+}
+
+/// What became of a call at the door of its station.
+#[derive(Debug)]
+pub enum Door {
+    /// It is finished then, whatever comes after it.
+    Due(Instant),
+    /// It is finished then if nothing comes after it: ask again with the ticket.
+    Shared(Ticket, Instant),
+    /// The queue is full: this is its answer.
+    Full(Box<Reply>),
+}
+
+impl Pacing {
+    /// No profile in force.
+    pub fn new(available: Vec<Vec<Arc<Profile>>>) -> Self {
+        Self { active: ArcSwapOption::empty(), available: ArcSwap::from_pointee(available), kept: Mutex::default() }
+    }
+
+    /// The profile in force. A call keeps the one that it started with.
+    pub fn active(&self) -> Option<Arc<Active>> {
+        // a load of a pointer that is null in most runs, before anything is counted
+        self.active.load().as_ref().map(Arc::clone)
+    }
+
+    /// The names of the profiles that there are.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.available.load().iter().flatten().map(|profile| profile.name.clone()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Which stub folders have no profile of this name.
+    pub fn lacking(&self, name: &str) -> Vec<usize> {
+        let available = self.available.load();
+        let lacks = |profiles: &Vec<Arc<Profile>>| !profiles.iter().any(|profile| profile.name == name);
+        available.iter().enumerate().filter(|(_, profiles)| lacks(profiles)).map(|(folder, _)| folder).collect()
+    }
+
+    /// Puts a profile in force wherever there is one of its name, or none.
+    pub fn activate(&self, name: Option<&str>) -> Result<(), Unknown> {
+        let mut kept = self.kept();
+        let Some(name) = name else {
+            self.active.store(None);
+            return Ok(());
+        };
+        let available = self.available.load();
+        let folders: Vec<Option<Running>> = available
+            .iter()
+            .enumerate()
+            .map(|(folder, profiles)| {
+                let profile = profiles.iter().find(|profile| profile.name == name)?;
+                Some(kept.run(folder, profile))
+            })
+            .collect();
+        if folders.iter().all(Option::is_none) {
+            return Err(Unknown { available: self.names() });
+        }
+        self.active.store(Some(Arc::new(Active { name: name.to_owned(), folders })));
+        Ok(())
+    }
+
+    /// Other profiles in place of all, as their files have changed. One in force that has gone leaves its calls unpaced:
+    /// returns its name then.
+    pub fn replace(&self, available: Vec<Vec<Arc<Profile>>>) -> Option<String> {
+        self.available.store(Arc::new(available));
+        let name = self.active()?.name.clone();
+        if self.activate(Some(&name)).is_ok() {
+            return None;
+        }
+        self.active.store(None);
+        Some(name)
+    }
+
+    /// Operations begin to draw from their first call again.
+    pub fn restart(&self) {
+        for ordinal in self.kept().ordinals.values() {
+            ordinal.store(0, Relaxed);
+        }
+    }
+
+    /// The services of the profile in force.
+    pub fn services(&self) -> Vec<ServiceView> {
+        let Some(active) = self.active() else { return Vec::new() };
+        active
+            .folders
+            .iter()
+            .flatten()
+            .flat_map(|running| running.profile.services.iter().zip(&running.services))
+            .map(|(service, state)| state.view(service))
+            .collect()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn run(&mut self, folder: usize, profile: &Arc<Profile>) -> Running {
+        let mut services = Vec::with_capacity(profile.services.len());
+        let mut ordinals = Vec::with_capacity(profile.services.len());
+        for service in &profile.services {
+            let state = self
+                .states
+                .entry((folder, service.name.clone()))
+                .or_insert_with(|| Arc::new(State::new(service.capacity)));
+            state.reconfigure(service.capacity);
+            services.push(Arc::clone(state));
+            let of_operation = service.operations.iter().map(|operation| {
+                let name = (folder, service.name.clone(), operation.name.clone());
+                Arc::clone(self.ordinals.entry(name).or_default())
+            });
+            ordinals.push(of_operation.collect());
+        }
+        Running { profile: Arc::clone(profile), services, ordinals }
+    }
+}
+
+impl Active {
+    /// The way of a call that a stub of `folder` answers; `None` if it is not paced.
+    pub fn passage(self: Arc<Self>, folder: usize, call: &Call, tally: &Tally, draws: &Draws) -> Option<Passage> {
+        let running = self.folders.get(folder)?.as_ref()?;
+        let placed = running.profile.place(call, tally)?;
+        let service = placed.service;
+        let Some(operation) = placed.operation else {
+            running.services[service].unpaced.fetch_add(1, Relaxed);
+            return None;
+        };
+        let ordinal = running.ordinals[service][operation].fetch_add(1, Relaxed);
+        let drawn = running.profile.services[service].operations[operation].draw(draws, ordinal);
+        let (demand, outside, status) = (drawn.demand, drawn.outside, drawn.class.and_then(|class| class.status));
+        Some(Passage { folder, service, operation, ordinal, demand, outside, status, active: self })
+    }
+
+    fn running(&self, folder: usize) -> &Running {
+        self.folders[folder].as_ref().expect("a passage is made of a folder that has the profile")
+    }
+}
+
+impl State {
+    fn new(capacity: Capacity) -> Self {
+        Self {
+            station: Mutex::new(Station::new(capacity)),
+            epoch: Instant::now(),
+            paced: AtomicU64::new(0),
+            unpaced: AtomicU64::new(0),
+            overflowed: AtomicU64::new(0),
+            beyond: AtomicU64::new(0),
+            second: AtomicU64::new(0),
+            in_second: AtomicU64::new(0),
+        }
+    }
+
+    fn reconfigure(&self, capacity: Capacity) {
+        let mut station = self.station();
+        if station.capacity() != capacity {
+            let now = self.moment(Instant::now());
+            station.reconfigure(capacity, now);
+        }
+    }
+
+    fn station(&self) -> MutexGuard<'_, Station> {
+        self.station.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn moment(&self, at: Instant) -> Moment {
+        at.saturating_duration_since(self.epoch).into()
+    }
+
+    fn instant(&self, moment: Moment) -> Instant {
+        // a moment that no clock reaches is as good as the far future
+        self.epoch.checked_add(moment.since_epoch()).unwrap_or_else(|| self.epoch + FAR)
+    }
+
+    /// Calls of this second so far, this one included.
+    fn count_second(&self, at: Moment) -> u64 {
+        let second = at.nanos() / 1_000_000_000;
+        if self.second.swap(second, Relaxed) != second {
+            self.in_second.store(0, Relaxed);
+        }
+        self.in_second.fetch_add(1, Relaxed) + 1
+    }
+
+    fn view(&self, service: &Service) -> ServiceView {
+        let now = self.moment(Instant::now());
+        let mut station = self.station();
+        ServiceView {
+            name: service.name.clone(),
+            in_flight: station.in_flight(now),
+            waiting: station.waiting(now),
+            workers: station.capacity().workers().map(std::num::NonZeroU32::get),
+            paced: self.paced.load(Relaxed),
+            unpaced: self.unpaced.load(Relaxed),
+            overflowed: self.overflowed.load(Relaxed),
+            beyond: self.beyond.load(Relaxed),
+        }
+    }
+}
+
+impl Passage {
+    /// When it asks for a worker.
+    pub fn enters(&self, arrival: Instant) -> Instant {
+        arrival + self.outside
+    }
+
+    /// Whether it has to be waited until it may ask for a worker: others may ask before it meanwhile.
+    pub fn waits_outside(&self) -> bool {
+        !self.outside.is_zero() && self.service().capacity != Capacity::Unlimited
+    }
+
+    /// Asks for a worker. Also says whether this is beyond the range in which the service was observed.
+    pub fn enter(&self, arrival: Instant) -> (Door, bool) {
+        let state = self.state();
+        let at = state.moment(self.enters(arrival));
+        let mut station = state.station();
+        let admission = station.admit(at, self.demand);
+        let in_flight = station.in_flight(at) as u64;
+        drop(station);
+        let valid = &self.service().valid;
+        let in_second = state.count_second(at);
+        let beyond = valid.in_flight.is_some_and(|most| in_flight > most)
+            || valid.per_second.is_some_and(|most| in_second as f64 > most);
+        state.paced.fetch_add(1, Relaxed);
+        if beyond {
+            state.beyond.fetch_add(1, Relaxed);
+        }
+        let door = match admission {
+            Admission::Due(finish) => Door::Due(state.instant(finish)),
+            Admission::Shared(ticket, not_before) => Door::Shared(ticket, state.instant(not_before)),
+            Admission::Overflow => {
+                state.overflowed.fetch_add(1, Relaxed);
+                Door::Full(Box::new(self.service().overflow.clone()))
+            }
+        };
+        (door, beyond)
+    }
+
+    /// Whether a call that shares its workers is finished: `Ok` with when, or `Err` with when to ask again.
+    pub fn ask(&self, ticket: Ticket) -> Result<Instant, Instant> {
+        let state = self.state();
+        let now = state.moment(Instant::now());
+        let outlook = state.station().ask(ticket, now);
+        match outlook {
+            Outlook::Finished(at) => Ok(state.instant(at)),
+            Outlook::NotBefore(at) => Err(state.instant(at)),
+        }
+    }
+
+    /// The names of its service and its operation.
+    pub fn names(&self) -> (&str, &str) {
+        let service = self.service();
+        (&service.name, &service.operations[self.operation].name)
+    }
+
+    fn service(&self) -> &Service {
+        &self.active.running(self.folder).profile.services[self.service]
+    }
+
+    fn state(&self) -> &State {
+        &self.active.running(self.folder).services[self.service]
+    }
+}
+
+/// The stub folder that a stub belongs to, among so many; those from the API belong to the first.
+pub fn folder_of(stub: &Stub, folders: usize) -> usize {
+    // 0 stands for the API, or for the only folder
+    usize::from(stub.rank.service).saturating_sub(1).min(folders.saturating_sub(1))
+}
+
+/// What no deadline reaches.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
