@@ -35,6 +35,8 @@ pub struct Config {
     pub grace: Duration,
     /// Whether an unmatched GET may be answered from `__files`.
     pub serves_files: bool,
+    /// The profile to serve with; `None` is as fast as it can.
+    pub profile: Option<String>,
     /// Bytes of the journal of calls; 0 keeps none.
     pub journal_bytes: usize,
     /// Who may call the admin API.
@@ -73,6 +75,7 @@ impl Config {
             precision: Precision::Normal,
             grace: Duration::from_secs(10),
             serves_files: true,
+            profile: None,
             journal_bytes: 64 << 20,
             access: Access::default(),
             max_admin_body: 256 << 20,

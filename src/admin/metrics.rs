@@ -11,6 +11,7 @@ use axum::extract::Extension;
 use http::StatusCode;
 
 use super::{Answer, Control, logged, text};
+use crate::live::pacing::ServiceView;
 use crate::live::{Counts, Live};
 use crate::pace::audit::Snapshot;
 
@@ -20,6 +21,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
     stubs(&mut page, &control.lives);
     limits(&mut page, &control);
     journal(&mut page, &control.lives);
+    stations(&mut page, &control.lives);
     reloads(&mut page, &control);
     connections(&mut page, &control);
     page.text.push_str(&Snapshot::of(&control.vitals.audits).prometheus());
@@ -80,6 +82,24 @@ fn journal(page: &mut Page, lives: &[Arc<Live>]) {
         .value(&[], usage().map(|(bytes, _)| bytes as u64).sum());
     page.metric("journal_evicted_calls", "gauge", "Calls that left the journal since its last reset.")
         .value(&[], usage().map(|(_, evicted)| evicted).sum());
+}
+
+fn stations(page: &mut Page, lives: &[Arc<Live>]) {
+    let services: Vec<_> = lives.iter().flat_map(|live| live.pacing().services()).collect();
+    let mut metric = |name, kind, help, value: &dyn Fn(&ServiceView) -> u64| {
+        let metric = page.metric(name, kind, help);
+        for service in &services {
+            metric.value(&[("service", &service.name)], value(service));
+        }
+    };
+    metric("station_in_flight", "gauge", "Calls in the station of a service.", &|view| view.in_flight as u64);
+    metric("station_waiting", "gauge", "Of these, waiting for a worker.", &|view| view.waiting as u64);
+    metric("station_calls_total", "counter", "Calls that went through it.", &|view| view.paced);
+    metric("station_unpaced_total", "counter", "Calls of the service that no operation takes.", &|view| view.unpaced);
+    metric("station_overflow_total", "counter", "Calls that found its queue full.", &|view| view.overflowed);
+    metric("station_beyond_valid_total", "counter", "Calls beyond the range in which it was observed.", &|view| {
+        view.beyond
+    });
 }
 
 fn reloads(page: &mut Page, control: &Control) {

@@ -11,6 +11,7 @@ mod mappings;
 mod metrics;
 mod near_misses;
 mod page;
+mod profile;
 mod recordings;
 mod reload;
 mod requests;

@@ -5,7 +5,9 @@ use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
-use super::{docs, files, mappings, metrics, near_misses, recordings, reload, requests, scenarios, settings, system};
+use super::{
+    docs, files, mappings, metrics, near_misses, profile, recordings, reload, requests, scenarios, settings, system,
+};
 
 /// One method of one path.
 #[derive(Clone, Debug)]
@@ -202,6 +204,8 @@ pub(super) fn all() -> Vec<Route> {
         Route::get("/metrics", Standin, "Metrics in Prometheus's text format", metrics::show).answers(200, Text),
         Route::get("/standin/reload", Standin, "What came of the last look at the stub files", reload::show),
         Route::post("/standin/reload", Standin, "Look at the stub files now; 422 if they are broken", reload::again),
+        Route::get("/standin/profile", Standin, "The profile in force, and its stations", profile::show),
+        Route::put("/standin/profile", Standin, "Put another profile in force, or none", profile::switch).takes(Json),
         Route::get("/standin/audit", Standin, "Whether answers were late, and by how much", system::audit),
     ]
 }

@@ -93,7 +93,10 @@ impl Answerer {
         if let (Some(passage), Some(ticket)) = (&passage, ticket) {
             let mut ask_at = explanation.served;
             explanation.served = loop {
-                Arc::clone(&self.timer).until(ask_at).await;
+                tokio::select! {
+                    () = Arc::clone(&self.timer).until(ask_at) => {}
+                    () = passage.resized() => {}
+                }
                 match passage.ask(ticket) {
                     Ok(finish) => break finish,
                     Err(not_before) => ask_at = not_before,

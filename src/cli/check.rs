@@ -1,14 +1,15 @@
-//! `standin check`: every defect in the stubs at once, and stubs that are never reached. For CI.
+//! `standin check`: every defect in stubs and profiles at once, and stubs that are never reached. For CI.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, draw, note, say};
+use crate::pace::profile;
 use crate::stub::load::{self, Service};
 use crate::stub::overlap;
 
-/// Lint stubs: every defect at once, hidden and duplicate stubs; exits 1 if there are any
+/// Lint stubs and profiles: every defect at once, hidden and duplicate stubs; exits 1 if there are any
 #[derive(Args, Debug)]
 pub(super) struct Check {
     /// The stub folder (it has `mappings/`), or a folder of such folders
@@ -32,17 +33,28 @@ impl Check {
         }
         let mut loaded = load::load(&services);
         loaded.defects.extend(overlap::overlaps(&loaded.stubs));
+        let mut profiles = 0;
+        for service in &services {
+            let found = profile::load(&service.root);
+            profiles += found.profiles.len();
+            loaded.defects.extend(found.defects);
+        }
         draw(&loaded.defects);
         let stubs = loaded.stubs.len();
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         let names = names.join(", ");
+        let what = match profiles {
+            0 => format!("{stubs} stubs"),
+            1 => format!("{stubs} stubs and 1 profile"),
+            _ => format!("{stubs} stubs and {profiles} profiles"),
+        };
         if loaded.defects.is_empty() {
-            say(&format!("standin: {stubs} stubs of {names}: no defects"));
+            say(&format!("standin: {what} of {names}: no defects"));
             return FINE;
         }
         let errors = loaded.defects.iter().filter(|defect| defect.is_error()).count();
         let warnings = loaded.defects.len() - errors;
-        say(&format!("standin: {stubs} stubs of {names}: {errors} errors, {warnings} warnings"));
+        say(&format!("standin: {what} of {names}: {errors} errors, {warnings} warnings"));
         CHECK_FAILED
     }
 }

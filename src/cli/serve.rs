@@ -54,6 +54,10 @@ pub(super) struct Serve {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
+    /// The profile to serve with, by its name in `profiles/` [default: none]
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+
     /// How precisely delays end; `high` spends CPU on the last 60 µs of each
     #[arg(long, value_enum, default_value_t = PrecisionArg::Normal)]
     precision: PrecisionArg,
@@ -179,11 +183,9 @@ impl Serve {
         for address in lines {
             tracing::info!(address = %address.listener, stubs = address.stubs, "listening");
             let stubs = address.stubs;
-            say(&format!(
-                "standin: listening on {} ({stubs} stub{})",
-                address.listener,
-                if stubs == 1 { "" } else { "s" }
-            ));
+            let plural = if stubs == 1 { "" } else { "s" };
+            let profile = address.profile.map(|name| format!(", profile {name}")).unwrap_or_default();
+            say(&format!("standin: listening on {} ({stubs} stub{plural}{profile})", address.listener));
         }
         if let Some(admin) = admin {
             say(&format!("standin: admin API on http://{admin}/__admin"));
@@ -225,6 +227,7 @@ impl Serve {
             },
             grace: self.grace,
             serves_files: !self.no_static,
+            profile: self.profile.clone(),
             journal_bytes: self.journal_bytes,
             access: Access { token: self.admin_token.clone(), open: self.admin_open, hosts: self.admin_host.clone() },
             max_admin_body: self.max_admin_body,

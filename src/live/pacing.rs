@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::HashMap;
 use http::StatusCode;
+use tokio::sync::Notify;
 
 use crate::call::Call;
 use crate::matcher::Tally;
@@ -66,6 +67,8 @@ pub struct State {
     /// The second that is counted, and its calls.
     second: AtomicU64,
     in_second: AtomicU64,
+    /// Wakes the calls that share workers when there are others: what they were told may come too late.
+    resized: Notify,
 }
 
 /// A service as metrics show it.
@@ -264,6 +267,7 @@ impl State {
             beyond: AtomicU64::new(0),
             second: AtomicU64::new(0),
             in_second: AtomicU64::new(0),
+            resized: Notify::new(),
         }
     }
 
@@ -272,6 +276,7 @@ impl State {
         if station.capacity() != capacity {
             let now = self.moment(Instant::now());
             station.reconfigure(capacity, now);
+            self.resized.notify_waiters();
         }
     }
 
@@ -360,6 +365,11 @@ impl Passage {
             Outlook::Finished(at) => Ok(state.instant(at)),
             Outlook::NotBefore(at) => Err(state.instant(at)),
         }
+    }
+
+    /// Resolves when the workers that it shares have changed, so that it has to ask again.
+    pub async fn resized(&self) {
+        self.state().resized.notified().await;
     }
 
     /// The names of its service and its operation.

@@ -13,6 +13,7 @@ use crate::defect::Defect;
 use crate::live::journal::Journal;
 use crate::live::{Edit, Live};
 use crate::matcher::Rank;
+use crate::pace::profile::{self, Profile};
 use crate::stub::catalog::Catalog;
 use crate::stub::format::{self, Reader};
 use crate::stub::load::{API_BEGINS, Service};
@@ -27,6 +28,7 @@ pub struct Set {
     shelf: Shelf,
     /// The stubs of files as they were last put in force, whatever the API has made of them since.
     in_force: HashMap<Uuid, Entry>,
+    profiles: Profiles,
     pending: Pending,
 }
 
@@ -40,6 +42,8 @@ struct Pending {
     changed: bool,
     /// Whether the reading may differ from what is in force.
     unmerged: bool,
+    /// Whether the profiles may.
+    reprofiled: bool,
     /// Body files that may differ from when what is in force was read.
     bodies: HashSet<PathBuf>,
 }
@@ -63,10 +67,13 @@ impl Set {
         let reading = shelf.read(trees);
         let stubs = reading.entries.iter().map(|entry| Arc::clone(&entry.stub)).collect();
         let live = Arc::new(Live::new(services, stubs, journal, workers));
-        let defects = reading.defects.clone();
+        let profiles = Profiles::read(live.services());
+        profiles.serve(&live);
         let in_force = by_id(&reading);
+        let defects = [&reading.defects[..], &profiles.defects].concat();
         let pending = Pending { reading, ..Pending::default() };
-        (Self { live, shelf, in_force, pending }, defects)
+        let set = Self { live, shelf, in_force, profiles, pending };
+        (set, defects)
     }
 
     /// What it is served from.
@@ -106,12 +113,19 @@ impl Set {
         self.pending.changed |= reading.changed;
         self.pending.unmerged |= reading.changed || !reading.bodies.is_empty();
         self.pending.bodies.extend(reading.bodies.iter().cloned());
+        if reading.profiles {
+            let profiles = Profiles::read(self.live.services());
+            // a file that was only touched is the same profile
+            self.pending.changed |= profiles.texts != self.profiles.texts;
+            self.pending.reprofiled |= profiles.texts != self.profiles.texts;
+            self.profiles = profiles;
+        }
         self.pending.reading = reading;
     }
 
     /// What was wrong or odd in the last reading.
-    pub(super) fn defects(&self) -> &[Defect] {
-        &self.pending.reading.defects
+    pub(super) fn defects(&self) -> impl Iterator<Item = &Defect> {
+        self.pending.reading.defects.iter().chain(&self.profiles.defects)
     }
 
     /// Mapping files in the last reading.
@@ -146,6 +160,21 @@ impl Set {
 
     /// Puts the last reading in force, and leaves what came through the API.
     pub(super) fn merge(&mut self) -> Swapped {
+        let reprofiled = self.reprofile();
+        let swapped = self.merge_stubs();
+        Swapped { changed: swapped.changed || reprofiled, ..swapped }
+    }
+
+    /// Puts the profiles in force if they have changed.
+    fn reprofile(&mut self) -> bool {
+        let reprofiled = mem::take(&mut self.pending.reprofiled);
+        if reprofiled && let Some(gone) = self.profiles.serve(&self.live) {
+            tracing::warn!(profile = gone, "the profile in force has gone: calls are not paced any more");
+        }
+        reprofiled
+    }
+
+    fn merge_stubs(&mut self) -> Swapped {
         if !mem::take(&mut self.pending.unmerged) {
             self.pending.then = None;
             return Swapped::default();
@@ -201,6 +230,7 @@ impl Set {
 
     /// Puts the last reading in force in place of everything, counts and scenarios at their start.
     pub(super) fn replace(&mut self) -> Swapped {
+        self.reprofile();
         self.in_force = by_id(&self.pending.reading);
         self.pending.bodies.clear();
         self.pending.unmerged = false;
@@ -216,6 +246,7 @@ impl Set {
         }
         let old = edit.exchange(Catalog::new(stubs));
         self.live.scenarios().reset();
+        self.live.pacing().restart();
         Swapped { changed: true, old: Some(old) }
     }
 
@@ -238,6 +269,33 @@ impl Set {
                 (!made.recipe.has_body_of(&stub.recipe)).then(|| (Arc::clone(stub), Arc::new(made)))
             })
             .collect()
+    }
+}
+
+/// The profiles of each folder, as they were last read.
+#[derive(Debug, Default)]
+struct Profiles {
+    folders: Vec<Vec<Arc<Profile>>>,
+    /// By which two readings are told apart.
+    texts: Vec<(String, Arc<str>)>,
+    defects: Vec<Defect>,
+}
+
+impl Profiles {
+    fn read(services: &[Service]) -> Self {
+        let mut profiles = Self::default();
+        for service in services {
+            let loaded = profile::load(&service.root);
+            profiles.folders.push(loaded.profiles.into_iter().map(Arc::new).collect());
+            profiles.defects.extend(loaded.defects);
+            profiles.texts.extend(loaded.texts);
+        }
+        profiles
+    }
+
+    /// Puts them in place of those that there were; returns the name of the one in force if it has gone.
+    fn serve(&self, live: &Live) -> Option<String> {
+        live.pacing().replace(self.folders.clone())
     }
 }
 

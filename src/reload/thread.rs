@@ -133,7 +133,7 @@ impl Reloader {
 
     /// Until the next look, if nothing happens before: so long that looking takes a small part of one core.
     fn pause(&self) -> Duration {
-        let gone = self.sets.iter().any(|set| set.defects().iter().any(|defect| defect.place.is_none()));
+        let gone = self.sets.iter().any(|set| set.defects().any(|defect| defect.place.is_none()));
         let (least, share) = match (&self.watch, gone) {
             (Some(_), false) => (Duration::from_secs(2), 200),
             (None, false) => (Duration::from_millis(500), 50),
@@ -223,7 +223,7 @@ impl Reloader {
     }
 
     fn failed(&self) -> bool {
-        self.sets.iter().any(|set| set.defects().iter().any(Defect::is_error))
+        self.sets.iter().any(|set| set.defects().any(Defect::is_error))
     }
 
     /// How the files stand once nothing has happened for a while, or when that takes too long.
@@ -280,7 +280,7 @@ impl Reloader {
             swapped |= swap.changed;
             self.graves.extend(swap.old);
         }
-        let defects: Vec<_> = self.sets.iter().flat_map(|set| set.defects().iter().cloned()).collect();
+        let defects: Vec<_> = self.sets.iter().flat_map(Set::defects).cloned().collect();
         let visible =
             if failed { changed || !last.failed } else { swapped || last.failed || changed && defects != last.defects };
         if !visible && !asked {

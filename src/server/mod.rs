@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use self::worker::Worker;
 use crate::admin::{self, Control, Vitals};
 use crate::config::{Config, Listener};
-use crate::defect::Defect;
+use crate::defect::{self, Defect};
 use crate::listen::{self, Connections, tls};
 use crate::live::Live;
 use crate::live::handover;
@@ -59,6 +59,8 @@ pub struct Address {
     pub listener: Listener,
     /// How many stubs answer there.
     pub stubs: usize,
+    /// The profile that they are served with.
+    pub profile: Option<String>,
 }
 
 /// A server that runs. It ends when this is dropped.
@@ -161,7 +163,11 @@ impl Server {
     pub fn addresses(&self) -> Vec<Address> {
         self.bound
             .iter()
-            .map(|bound| Address { listener: bound.listener.clone(), stubs: self.live(bound).catalog().len() })
+            .map(|bound| {
+                let live = self.live(bound);
+                let profile = live.pacing().active().map(|active| active.name.clone());
+                Address { listener: bound.listener.clone(), stubs: live.catalog().len(), profile }
+            })
             .collect()
     }
 
@@ -400,5 +406,39 @@ fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Set>, Vec<usize>
     if defects.iter().any(Defect::is_error) {
         return Err(StartError::Stubs(defects));
     }
+    if let Some(name) = &config.profile {
+        activate(name, &sets)?;
+    }
     Ok((sets, places, defects))
+}
+
+/// Puts a profile in force wherever there is one of its name; says where there is none.
+fn activate(name: &str, sets: &[Set]) -> Result<(), StartError> {
+    let mut available: Vec<String> = sets.iter().flat_map(|set| set.live().pacing().names()).collect();
+    available.sort();
+    available.dedup();
+    let mut applies = false;
+    let mut lacking = Vec::new();
+    for set in sets {
+        let live = set.live();
+        applies |= live.pacing().activate(Some(name)).is_ok();
+        let folders = live.pacing().lacking(name);
+        lacking.extend(folders.into_iter().map(|folder| live.services()[folder].name.clone()));
+    }
+    if !applies {
+        let mend = match defect::nearest(name, &available.iter().map(String::as_str).collect::<Vec<_>>()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if available.is_empty() => "there are none; put one into `profiles/`".to_owned(),
+            None => format!("there are: {}", available.join(", ")),
+        };
+        return Err(StartError::Config(format!("--profile {name}: there is no such profile; {mend}")));
+    }
+    if !lacking.is_empty() {
+        tracing::warn!(
+            profile = name,
+            services = lacking.join(", "),
+            "no such profile there: their calls are not paced"
+        );
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use std::hash::BuildHasher as _;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
@@ -44,6 +45,8 @@ pub struct Reading {
     pub changed: bool,
     /// Body files that may differ from the reading before.
     pub bodies: HashSet<PathBuf>,
+    /// Whether a profile may differ from the reading before.
+    pub profiles: bool,
 }
 
 /// A stub of a file.
@@ -160,7 +163,8 @@ impl Drawer {
         reading.changed |= !before.is_empty();
         if let Some(old) = &self.tree {
             reading.changed |= old.defects != tree.defects;
-            reading.bodies.extend(changed_bodies(old, &tree));
+            reading.bodies.extend(changed(&old.bodies, &tree.bodies, old.at));
+            reading.profiles |= !changed(&old.profiles, &tree.profiles, old.at).is_empty();
         }
         self.tree = Some(tree);
     }
@@ -245,19 +249,21 @@ fn whole_digest(path: &Path, stamp: Option<Stamp>) -> Option<u64> {
     fs::read(path).ok().map(|bytes| digest(&bytes))
 }
 
-/// Bodies that differ, or may do.
-fn changed_bodies(old: &Tree, new: &Tree) -> Vec<PathBuf> {
+/// Files that differ from how they were at a time, or may do.
+fn changed(old: &Stamps, new: &Stamps, at: SystemTime) -> Vec<PathBuf> {
     let differs = |path: &PathBuf, stamp: &Option<Stamp>| {
-        old.bodies.get(path) != Some(stamp) || stamp.is_some_and(|stamp| stamp.is_fresh(old.at))
+        old.get(path) != Some(stamp) || stamp.is_some_and(|stamp| stamp.is_fresh(at))
     };
-    let now = new.bodies.iter().filter(|(path, stamp)| differs(path, stamp)).map(|(path, _)| path);
-    let gone = old.bodies.keys().filter(|path| !new.bodies.contains_key(*path));
+    let now = new.iter().filter(|(path, stamp)| differs(path, stamp)).map(|(path, _)| path);
+    let gone = old.keys().filter(|path| !new.contains_key(*path));
     now.chain(gone).cloned().collect()
 }
 
 fn has_fresh_body(tree: &Tree) -> bool {
-    tree.bodies.values().flatten().any(|stamp| stamp.is_fresh(tree.at))
+    tree.bodies.values().chain(tree.profiles.values()).flatten().any(|stamp| stamp.is_fresh(tree.at))
 }
+
+type Stamps = BTreeMap<PathBuf, Option<Stamp>>;
 
 #[cfg(test)]
 mod tests {

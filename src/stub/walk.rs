@@ -28,6 +28,8 @@ pub struct Tree {
     pub mappings: BTreeMap<PathBuf, Option<Stamp>>,
     /// Files below `__files`.
     pub bodies: BTreeMap<PathBuf, Option<Stamp>>,
+    /// Files of `profiles`.
+    pub profiles: BTreeMap<PathBuf, Option<Stamp>>,
     /// What is wrong with the folders.
     pub defects: Vec<Defect>,
     /// When the look began.
@@ -70,7 +72,10 @@ impl From<&Metadata> for Stamp {
 /// When it was looked at does not count.
 impl PartialEq for Tree {
     fn eq(&self, other: &Self) -> bool {
-        self.mappings == other.mappings && self.bodies == other.bodies && self.defects == other.defects
+        self.mappings == other.mappings
+            && self.bodies == other.bodies
+            && self.profiles == other.profiles
+            && self.defects == other.defects
     }
 }
 
@@ -81,7 +86,9 @@ impl Tree {
         let (mappings, defects) = Walk::below(&service.mappings(), is_mapping_file);
         // bodies that cannot be reached are told of where a stub names them
         let (bodies, _) = Walk::below(&service.files().root, |_| true);
-        Self { mappings, bodies, defects, at }
+        // there may be none
+        let (profiles, _) = Walk::below(&service.root.join("profiles"), |_| true);
+        Self { mappings, bodies, profiles, defects, at }
     }
 
     /// The stamp of a body file, which may stand outside of what was walked.

@@ -43,8 +43,13 @@ impl Process {
 }
 
 fn serve(dir: &str) -> (Process, std::net::SocketAddr, String) {
+    serve_with(dir, &[])
+}
+
+fn serve_with(dir: &str, more: &[&str]) -> (Process, std::net::SocketAddr, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_standin"))
         .args(["serve", dir, "--listen", "127.0.0.1:0"])
+        .args(more)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -220,4 +225,28 @@ fn health_says_whether_it_is_up() {
     let asked = standin(&["health", &address.to_string()]);
     assert_eq!(asked.status.code(), Some(1));
     assert!(text(&asked.stderr).contains("does not answer"), "{}", text(&asked.stderr));
+}
+
+#[test]
+fn a_profile_is_named_in_the_ready_line_and_must_be_there() {
+    let root = folder(&[
+        ("mappings/a.json", r#"{"request": {"url": "/a"}}"#),
+        (
+            "profiles/peak.yaml",
+            "services:\n  - {name: s, capacity: {discipline: unlimited}, default: {demand: {fixed: 1ms}}}\n",
+        ),
+    ]);
+    let dir = root.path().to_str().expect("UTF-8");
+    let (_process, _, line) = serve_with(dir, &["--profile", "peak"]);
+    assert!(line.contains("(1 stub, profile peak)"), "{line}");
+    let refused = standin(&["serve", dir, "--listen", "127.0.0.1:0", "--profile", "peek"]);
+    assert_eq!(refused.status.code(), Some(64));
+    assert!(text(&refused.stderr).contains("did you mean `peak`?"), "{}", text(&refused.stderr));
+    let checked = standin(&["check", dir]);
+    assert_eq!(checked.status.code(), Some(0));
+    assert!(text(&checked.stdout).contains("1 stubs and 1 profile"), "{}", text(&checked.stdout));
+    crate::support::write(root.path(), "profiles/peak.yaml", "services:\n  - {nam: s}\n");
+    let checked = standin(&["check", dir]);
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(text(&checked.stderr).contains("did you mean `name`?"), "{}", text(&checked.stderr));
 }

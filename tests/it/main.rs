@@ -10,6 +10,7 @@ mod floors; // who may import whom
 mod http; // framing, limits, shutdown
 mod journal; // what came, scenarios, files
 mod near_misses; // the nearest stubs, as WireMock ranks and shows them
+mod profiles; // queues, seen from outside
 mod protocols; // HTTP/2 and TLS
 mod reload; // stub files that change while they are served
 mod serve; // the README's examples, and what stubs answer

@@ -44,6 +44,7 @@ pub struct Journal {
 
 /// What answers a call.
 #[derive(Clone, Copy, Debug)]
+#[must_use = "it is to be noted"]
 pub struct Answered<'s> {
     stub: Option<&'s Arc<Stub>>,
     delay: Option<Duration>,

@@ -42,7 +42,8 @@ pub fn load(folder: &Path) -> Loaded {
     }
     let mut loaded = read_all(&files);
     defects.append(&mut loaded.defects);
-    Loaded { defects, ..loaded }
+    let texts = files.into_iter().map(|file| (file.name, file.text)).collect();
+    Loaded { defects, texts, ..loaded }
 }
 
 /// Reads profiles that may extend each other. Only those are returned that are right.

@@ -12,6 +12,7 @@ mod read;
 pub mod spec;
 mod write;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -110,6 +111,8 @@ pub struct Loaded {
     pub profiles: Vec<Profile>,
     /// What is wrong or odd, in the order of the files.
     pub defects: Vec<Defect>,
+    /// The text of each file, with its name.
+    pub texts: Vec<(String, Arc<str>)>,
 }
 
 impl Profile {

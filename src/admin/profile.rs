@@ -1,0 +1,67 @@
+//! `/__admin/standin/profile`: the profile in force, its stations, and another in its place.
+
+use std::sync::Arc;
+
+use axum::extract::Extension;
+use http::StatusCode;
+use serde_json::{Value as Json, json};
+
+use super::{Answer, json_answer, refusal};
+use crate::defect::nearest;
+use crate::live::Live;
+use crate::live::pacing::ServiceView;
+use crate::source::{Reader, Value};
+
+pub(super) async fn show(Extension(live): Extension<Arc<Live>>) -> Answer {
+    json_answer(StatusCode::OK, &json(&live))
+}
+
+/// Puts the profile that the body names in force, or none. Calls in flight keep theirs, and queues stay as they are.
+pub(super) async fn switch(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+    let mut reader = Reader::of_api(&body);
+    let Some(tree) = reader.parse(&body) else {
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+    };
+    let name = match tree.get("profile").map(|node| &node.value) {
+        Some(Value::String(name)) => Some(&**name),
+        Some(Value::Null) => None,
+        _ => {
+            reader.error(&tree, "the profile is missing", "write `{\"profile\": \"…\"}`, or null for none");
+            return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+        }
+    };
+    if let Err(unknown) = live.pacing().activate(name) {
+        let name = name.unwrap_or_default();
+        let known: Vec<&str> = unknown.available.iter().map(String::as_str).collect();
+        let mend = match nearest(name, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "there are none; put one into `profiles/`".to_owned(),
+            None => format!("there are: {}", known.join(", ")),
+        };
+        reader.error(&tree, format!("there is no profile `{name}`"), mend);
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+    }
+    json_answer(StatusCode::OK, &json(&live))
+}
+
+fn json(live: &Live) -> Json {
+    let pacing = live.pacing();
+    json!({
+        "profile": pacing.active().map(|active| active.name.clone()),
+        "available": pacing.names(),
+        "services": pacing.services().iter().map(service).collect::<Vec<_>>(),
+    })
+}
+
+fn service(view: &ServiceView) -> Json {
+    json!({
+        "name": view.name,
+        "workers": view.workers,
+        "inFlight": view.in_flight,
+        "waiting": view.waiting,
+        "paced": view.paced,
+        "unpaced": view.unpaced,
+        "overflowed": view.overflowed,
+        "beyondValid": view.beyond,
+    })
+}

@@ -1,0 +1,213 @@
+//! Profiles: latency that comes from a queue, seen from outside.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{Client, Mock, write};
+
+const STUBS: &str = r#"{"mappings": [
+    {"request": {"urlPathPattern": "/s/.*"}, "response": {"body": "served"}},
+    {"request": {"url": "/beside"}, "response": {"body": "beside"}}]}"#;
+
+fn profile(capacity: &str, operations: &str) -> String {
+    format!(
+        "services:\n  - name: s\n    match: {{urlPathPattern: \"/s/.*\"}}\n    capacity: {capacity}\n    {operations}\n"
+    )
+}
+
+fn mock(profiles: &[(&str, &str)]) -> Mock {
+    let mut files = vec![("mappings/stubs.json".to_owned(), STUBS.to_owned())];
+    files.extend(profiles.iter().map(|(name, text)| (format!("profiles/{name}.yaml"), (*text).to_owned())));
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
+    Mock::configured(&files, |config| config.profile = Some(profiles[0].0.to_owned()))
+}
+
+/// How long each of some calls took that were sent at once, each on a connection of its own; sorted.
+fn at_once(mock: &Mock, calls: usize, path: &str) -> Vec<(u16, Duration)> {
+    let mut clients: Vec<Client> = (0..calls).map(|_| Client::connect(mock.address)).collect();
+    let begun = Instant::now();
+    for client in &mut clients {
+        client.write(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+    }
+    let mut times: Vec<_> = thread::scope(|scope| {
+        let waiting: Vec<_> = clients
+            .iter_mut()
+            .map(|client| {
+                scope.spawn(move || {
+                    let status = client.answer().status;
+                    (status, begun.elapsed())
+                })
+            })
+            .collect();
+        waiting.into_iter().map(|waiting| waiting.join().expect("an answer")).collect()
+    });
+    times.sort_by_key(|(_, time)| *time);
+    times
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+#[test]
+fn calls_wait_for_a_worker() {
+    let mock = mock(&[(
+        "p",
+        &profile("{discipline: fifo, workers: 2, queue: unbounded}", "default: {demand: {fixed: 40ms}}"),
+    )]);
+    let times = at_once(&mock, 6, "/s/a");
+    for (place, (status, time)) in times.iter().enumerate() {
+        let expected = 40.0 * (place / 2 + 1) as f64;
+        assert_eq!(*status, 200);
+        assert!(ms(*time) >= expected && ms(*time) < expected + 35.0, "{place}: {} instead of {expected}", ms(*time));
+    }
+    // what is not the service's is not paced
+    let begun = Instant::now();
+    mock.get("/beside");
+    assert!(begun.elapsed() < Duration::from_millis(30));
+}
+
+#[test]
+fn workers_are_shared() {
+    let capacity = "{discipline: sharing, workers: 1, queue: unbounded}";
+    let mock = mock(&[("p", &profile(capacity, "default: {demand: {fixed: 30ms}}"))]);
+    let times = at_once(&mock, 4, "/s/a");
+    // all four at a quarter of the speed: they end together
+    assert!(ms(times[0].1) > 110.0, "{}", ms(times[0].1));
+    assert!(ms(times[3].1) < 160.0, "{}", ms(times[3].1));
+}
+
+#[test]
+fn a_full_queue_overflows_at_once() {
+    let capacity = "{discipline: fifo, workers: 1, queue: 2, overflow: {status: 429, headers: {Retry-After: \"1\"}}}";
+    let mock = mock(&[("p", &profile(capacity, "default: {demand: {fixed: 60ms}}"))]);
+    let times = at_once(&mock, 5, "/s/a");
+    let statuses: Vec<u16> = times.iter().map(|(status, _)| *status).collect();
+    assert_eq!(statuses, [429, 429, 200, 200, 200]);
+    assert!(ms(times[1].1) < 40.0);
+    let page = mock.get("/__admin/metrics").text().to_owned();
+    assert!(page.contains("standin_station_overflow_total{service=\"s\"} 2"), "{page}");
+    assert!(page.contains("standin_station_calls_total{service=\"s\"} 5"), "{page}");
+}
+
+#[test]
+fn a_client_that_asks_is_told_why() {
+    let operations = "operations: [{name: one, match: {urlPath: /s/one}, demand: {fixed: 5ms}, outside: {fixed: 2ms}}]\n    \
+                      valid: {inFlight: 1}";
+    let mock = mock(&[("p", &profile("{discipline: fifo, workers: 1, queue: unbounded}", operations))]);
+    let ask = |path: &str| mock.send(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n"));
+    let told = ask("/s/one");
+    let why = told.header("x-standin-debug").expect("it is told");
+    for part in
+        ["service=\"s\"", "operation=\"one\"", "ordinal=0", "demand=5ms", "outside=2ms", "waiting=0", "range=valid"]
+    {
+        assert!(why.contains(part), "{part} is not in {why}");
+    }
+    // of the service, but of no operation
+    assert!(!ask("/s/two").header("x-standin-debug").expect("it is told").contains("operation"));
+    assert!(mock.get("/s/one").header("x-standin-debug").is_none());
+    at_once(&mock, 3, "/s/one");
+    let services = mock.get("/__admin/standin/profile").json()["services"].clone();
+    assert_eq!((services[0]["unpaced"].as_u64(), services[0]["paced"].as_u64()), (Some(1), Some(5)));
+    assert_eq!(services[0]["beyondValid"].as_u64(), Some(2), "{services}");
+    let beyond = mock.get("/__admin/requests").json();
+    let marked =
+        beyond["requests"].as_array().expect("a list").iter().filter(|r| r["standin"]["beyondValidRange"] == true);
+    assert_eq!(marked.count(), 2);
+}
+
+#[test]
+fn classes_answer_with_their_status_at_their_share() {
+    let operations = "default: {demand: {fixed: 10us}, classes: [{share: 25%, status: 503, demand: {fixed: 20us}}]}";
+    let mock = mock(&[("p", &profile("{discipline: unlimited}", operations))]);
+    let mut client = Client::connect(mock.address);
+    let mut failed = 0;
+    for _ in 0..2000 {
+        client.write(b"GET /s/a HTTP/1.1\r\nHost: x\r\n\r\n");
+        failed += usize::from(client.answer().status == 503);
+    }
+    // four standard errors of a share of 25 %
+    assert!((423..=577).contains(&failed), "{failed}");
+}
+
+#[test]
+fn a_profile_is_switched_without_losing_a_call_or_the_queue() {
+    let slow = profile("{discipline: fifo, workers: 1, queue: unbounded}", "default: {demand: {fixed: 100ms}}");
+    let fast = profile("{discipline: fifo, workers: 1, queue: unbounded}", "default: {demand: {fixed: 1ms}}");
+    let mock = mock(&[("slow", &slow), ("fast", &fast)]);
+    let switch = |body: &str| {
+        mock.send(&format!(
+            "PUT /__admin/standin/profile HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    };
+    let mut waiting: Vec<Client> = (0..3).map(|_| Client::connect(mock.address)).collect();
+    let begun = Instant::now();
+    for client in &mut waiting {
+        client.write(b"GET /s/a HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(switch(r#"{"profile": "fast"}"#).json()["profile"], "fast");
+    // the queue is still there: a call of 1 ms comes after the three of 100 ms
+    assert_eq!(mock.get("/s/b").status, 200);
+    assert!(ms(begun.elapsed()) > 295.0, "{}", ms(begun.elapsed()));
+    for client in &mut waiting {
+        assert_eq!(client.answer().status, 200);
+    }
+    let refused = switch(r#"{"profile": "fest"}"#);
+    assert_eq!(refused.status, 422);
+    assert!(refused.text().contains("did you mean `fast`?"), "{}", refused.text());
+    assert_eq!(switch(r#"{"profile": null}"#).json()["profile"], serde_json::Value::Null);
+    let begun = Instant::now();
+    mock.get("/s/c");
+    assert!(ms(begun.elapsed()) < 50.0);
+}
+
+#[test]
+fn a_profile_file_that_changes_is_served_and_a_broken_one_is_not() {
+    let text = |demand: &str| profile("{discipline: unlimited}", &format!("default: {{demand: {{fixed: {demand}}}}}"));
+    let mock = mock(&[("p", &text("1ms"))]);
+    let demand = || {
+        let answer = mock.send("GET /s/a HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
+        answer.header("x-standin-debug").expect("it is told").to_owned()
+    };
+    let until = |what: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !what() {
+            assert!(Instant::now() < deadline, "{}; {}", demand(), mock.get("/__admin/standin/reload").text());
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    assert!(demand().contains("demand=1ms; "));
+    write(mock.root.path(), "profiles/p.yaml", &text("2ms"));
+    until(&|| demand().contains("demand=2ms; "));
+    assert!(!demand().contains("ordinal=0"), "ordinals survive a reload");
+    write(mock.root.path(), "profiles/p.yaml", &text("3"));
+    until(&|| mock.get("/__admin/standin/reload").json()["status"] == "failed");
+    let defect = mock.get("/__admin/standin/reload").json()["defects"][0].clone();
+    assert!(defect["file"].as_str().expect("a file").ends_with("profiles/p.yaml") && defect["line"] == 5, "{defect}");
+    assert!(demand().contains("demand=2ms; "), "the last good one stays");
+    write(mock.root.path(), "profiles/p.yaml", &text("4ms"));
+    until(&|| demand().contains("demand=4ms; "));
+    assert_eq!(mock.post("/__admin/reset", "").status, 200);
+    assert!(demand().contains("ordinal=0"), "a reset begins the draws again");
+}
+
+#[test]
+fn the_same_seed_demands_the_same_whatever_the_workers() {
+    let operations = "default: {demand: {exponential: {mean: 200us}}}";
+    let text = profile("{discipline: unlimited}", operations);
+    let demands = |workers: usize| -> Vec<String> {
+        let files = [("mappings/stubs.json", STUBS), ("profiles/p.yaml", &*text)];
+        let mock = Mock::configured(&files, |config| {
+            config.profile = Some("p".to_owned());
+            config.workers = workers;
+        });
+        let ask = || mock.send("GET /s/a HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
+        let told = (0..20).map(|_| ask().header("x-standin-debug").expect("it is told").to_owned());
+        told.map(|why| why.split("; ").find(|part| part.starts_with("demand=")).expect("a demand").to_owned()).collect()
+    };
+    let once = demands(1);
+    assert_eq!(once, demands(3));
+    assert!(once.iter().any(|demand| *demand != once[0]));
+}
