@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Path};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hashbrown::HashSet;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -48,6 +49,11 @@ pub(super) async fn write(Extension(live): Extension<Arc<Live>>, Path(name): Pat
         if let Err(error) = put(&path, &body) {
             let why = format!("`{name}` cannot be written to `__files`: {error}\n");
             return text(StatusCode::INTERNAL_SERVER_ERROR, why);
+        }
+        if let Some(first) = name.trim_start_matches('/').split('/').next() {
+            let mut names = HashSet::clone(&live.file_names());
+            names.insert(first.to_owned());
+            live.set_file_names(names);
         }
         live.edit().file_changed(&path);
         json_answer(StatusCode::OK, &json!(STANDARD.encode(&body)))

@@ -103,6 +103,9 @@ impl Answerer {
     fn answer_call(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answering {
         let Some((stub, ordinal)) = self.live.take(&call) else {
             self.live.journal().note(self.worker, &call, Answered::by_none());
+            if let Some(reply) = self.misses.reply_at_once(&call, &self.live) {
+                return self.answer_at_once(reply, call.method);
+            }
             return Answering::Later(Box::pin(async move {
                 let method = call.method.clone();
                 let reply = self.misses.reply_to(call, Arc::clone(&self.live)).await;

@@ -2,11 +2,11 @@
 //!
 //! It is found out on a thread of its own, as it takes a look at the disk and at every stub. That thread takes no more than
 //! a share of a core for near misses, so that a flood of misses does not slow down the hits: beyond it, the 404 says that
-//! they were left out, and that is counted.
+//! they were left out, and that is counted. While the flood lasts, workers answer so themselves where no file can be meant.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -33,22 +33,55 @@ pub struct Miss {
 #[derive(Clone, Debug)]
 pub struct Misses {
     sender: mpsc::Sender<Miss>,
+    flood: Arc<Flood>,
+    /// Whether workers may go by what files there were when the folder was last looked at.
+    watches: bool,
+    serves_files: bool,
+}
+
+/// Until when the time for near misses is used up.
+#[derive(Debug)]
+struct Flood {
+    base: Instant,
+    /// Nanoseconds since the base.
+    until: AtomicU64,
 }
 
 /// The thread's work.
 #[derive(Debug)]
 pub struct Investigation {
     misses: mpsc::Receiver<Miss>,
+    flood: Arc<Flood>,
     serves_files: bool,
 }
 
-/// A way for misses, and the work at its end.
-pub fn misses(serves_files: bool) -> (Misses, Investigation) {
+/// A way for misses, and the work at its end. `watches` says whether changes of `__files` are noticed.
+pub fn misses(serves_files: bool, watches: bool) -> (Misses, Investigation) {
     let (sender, misses) = mpsc::channel(WAITING);
-    (Misses { sender }, Investigation { misses, serves_files })
+    let flood = Arc::new(Flood { base: Instant::now(), until: AtomicU64::new(0) });
+    let investigation = Investigation { misses, flood: Arc::clone(&flood), serves_files };
+    (Misses { sender, flood, watches, serves_files }, investigation)
 }
 
 impl Misses {
+    /// The reply in a flood of misses, if this one cannot mean a file.
+    pub fn reply_at_once(&self, call: &Call, live: &Live) -> Option<Reply> {
+        if !self.flood.lasts() || self.may_mean_file(call, live) {
+            return None;
+        }
+        live.counts().near_misses_skipped.fetch_add(1, Relaxed);
+        Some(not_found(SKIPPED))
+    }
+
+    fn may_mean_file(&self, call: &Call, live: &Live) -> bool {
+        if !self.serves_files || call.method != Method::GET {
+            return false;
+        }
+        let path = call.path().trim_start_matches('/');
+        let first = path.split('/').next().unwrap_or_default();
+        !self.watches || first.is_empty() || first.contains('%') || live.file_names().contains(first)
+    }
+
     /// The reply to a call that no stub answered.
     pub async fn reply_to(&self, call: Call, live: Arc<Live>) -> Reply {
         let (reply, replied) = oneshot::channel();
@@ -81,12 +114,24 @@ impl Investigation {
         }
         let begin = Instant::now();
         if !allowance.is_left(begin) {
+            self.flood.goes_on(begin + allowance.debt());
             live.counts().near_misses_skipped.fetch_add(1, Relaxed);
             return not_found(SKIPPED);
         }
         let reply = explain(call, live, Budget::until(begin + LONGEST));
         allowance.spend(begin.elapsed());
         reply
+    }
+}
+
+impl Flood {
+    fn lasts(&self) -> bool {
+        let until = self.until.load(Relaxed);
+        until != 0 && (self.base.elapsed().as_nanos() as u64) < until
+    }
+
+    fn goes_on(&self, until: Instant) {
+        self.until.store(until.saturating_duration_since(self.base).as_nanos() as u64, Relaxed);
     }
 }
 
@@ -176,6 +221,11 @@ impl Allowance {
     fn spend(&mut self, time: Duration) {
         self.left -= time.as_secs_f64();
     }
+
+    /// How long it takes until a little is left again.
+    fn debt(&self) -> Duration {
+        Duration::from_secs_f64((LEAST - self.left).max(0.0) / SHARE)
+    }
 }
 
 /// Misses that may wait for their reply; more hold up their connections.
@@ -183,6 +233,9 @@ const WAITING: usize = 4096;
 
 /// Near misses take this share of a core.
 const SHARE: f64 = 0.05;
+
+/// In seconds, what has to be there again after a debt.
+const LEAST: f64 = 0.001;
 
 /// What may be saved up: a test with a hundred misses in a row gets all of its pages.
 const SAVED: Duration = Duration::from_millis(500);

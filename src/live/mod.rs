@@ -37,6 +37,8 @@ pub struct Live {
     catalog: ArcSwap<Catalog>,
     settings: ArcSwap<Settings>,
     scenarios: Scenarios,
+    /// The first parts of the paths in `__files`, when it was last looked at.
+    file_names: ArcSwap<HashSet<String>>,
     journal: Journal,
     pacing: Pacing,
     /// Held while the catalog is changed; also the number of stubs made through the API so far.
@@ -90,6 +92,7 @@ impl Live {
         let mut document = serde_json::Map::new();
         document.insert("proxyPassThrough".to_owned(), true.into());
         Self {
+            file_names: ArcSwap::default(),
             pacing: Pacing::new(vec![Vec::new(); services.len()]),
             services,
             catalog: ArcSwap::from_pointee(Catalog::new(stubs)),
@@ -137,6 +140,16 @@ impl Live {
     /// The calls that came.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// The first parts of the paths of static files, when the folder was last looked at.
+    pub fn file_names(&self) -> Guard<Arc<HashSet<String>>> {
+        self.file_names.load()
+    }
+
+    /// Other files are there.
+    pub fn set_file_names(&self, names: HashSet<String>) {
+        self.file_names.store(Arc::new(names));
     }
 
     /// The profiles, and the one in force.

@@ -64,9 +64,11 @@ impl Set {
     pub fn load(services: Vec<Service>, journal: Journal, workers: usize) -> (Self, Vec<Defect>) {
         let mut shelf = Shelf::new(services.clone());
         let trees = shelf.walk();
+        let names = file_names(&services, &trees);
         let reading = shelf.read(trees);
         let stubs = reading.entries.iter().map(|entry| Arc::clone(&entry.stub)).collect();
         let live = Arc::new(Live::new(services, stubs, journal, workers));
+        live.set_file_names(names);
         let profiles = Profiles::read(live.services());
         profiles.serve(&live);
         let in_force = by_id(&reading);
@@ -108,6 +110,7 @@ impl Set {
 
     /// Reads what has changed; nothing else comes into force yet.
     pub(super) fn read(&mut self, trees: Vec<Tree>) {
+        self.live.set_file_names(file_names(self.live.services(), &trees));
         let reading = self.shelf.read(trees);
         self.pending.reread += reading.reread;
         self.pending.changed |= reading.changed;
@@ -368,6 +371,14 @@ fn same(one: Option<&Arc<Stub>>, other: Option<&Arc<Stub>>) -> bool {
         (Some(one), Some(other)) => Arc::ptr_eq(one, other),
         (one, other) => one.is_none() && other.is_none(),
     }
+}
+
+/// The first parts of the paths in the first service's `__files`, which static files come from.
+fn file_names(services: &[Service], trees: &[Tree]) -> HashSet<String> {
+    let Some((home, tree)) = services.first().zip(trees.first()) else { return HashSet::new() };
+    let root = home.files().root;
+    let first = |path: &PathBuf| Some(path.strip_prefix(&root).ok()?.iter().next()?.to_string_lossy().into_owned());
+    tree.bodies.keys().filter_map(first).collect()
 }
 
 /// Of two stubs with one id, the later stays.

@@ -203,7 +203,7 @@ impl Server {
         let listeners: Arc<[(Listener, Arc<Live>)]> =
             self.bound.iter().map(|bound| (bound.listener.clone(), Arc::clone(self.live(bound)))).collect();
 
-        let (misses, investigation) = misses::misses(self.config.serves_files);
+        let (misses, investigation) = misses::misses(self.config.serves_files, self.config.watches);
         let mut threads = vec![spawn("standin-misses".to_owned(), || investigation.run())?];
         let mut workers = Vec::new();
         for (number, audit) in audits.iter().enumerate() {
