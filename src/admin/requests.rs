@@ -101,7 +101,7 @@ pub(super) async fn count(Extension(live): Extension<Arc<Live>>, body: String) -
             return json_answer(StatusCode::OK, &json!({"count": -1, "requestJournalDisabled": true}));
         }
         let snapshot = live.journal().snapshot();
-        let count = snapshot.records().filter(|record| matches(&pattern, record)).count();
+        let count = snapshot.count(&pattern);
         let mut answer = json!({"count": count, "requestJournalDisabled": false});
         if let (Some(meta), Value::Object(members)) = (evicted_meta(&snapshot), &mut answer) {
             members.insert("truncated".to_owned(), true.into());
@@ -120,8 +120,7 @@ pub(super) async fn find(Extension(live): Extension<Arc<Live>>, body: String) ->
     };
     streamed(move || {
         let snapshot = live.journal().snapshot();
-        let found = snapshot.records().filter(move |record| matches(&pattern, record));
-        let requests = Lazily::new(found.map(|record| logged::request(&record)));
+        let requests = Lazily::new(snapshot.matching(pattern).map(|record| logged::request(&record)));
         Listing { requests, meta: evicted_meta(&snapshot), off: !live.journal().is_on() }
     })
 }
@@ -146,7 +145,7 @@ pub(super) async fn delete(Extension(live): Extension<Arc<Live>>, Path(id): Path
 
 pub(super) async fn remove(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
     match pattern(&body) {
-        Ok(pattern) => off_thread(move || forget(&live, |record| matches(&pattern, record))).await,
+        Ok(pattern) => off_thread(move || forget(&live, |snapshot| snapshot.matching(pattern).collect())).await,
         Err(refused) => *refused,
     }
 }
@@ -154,14 +153,19 @@ pub(super) async fn remove(Extension(live): Extension<Arc<Live>>, body: String) 
 /// Forgets the calls that stubs with this metadata answered.
 pub(super) async fn remove_by_metadata(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
     match rule_of_metadata(&body) {
-        Ok(rule) => off_thread(move || forget(&live, |record| has_metadata(&rule, record))).await,
+        Ok(rule) => {
+            let find = move |snapshot: &Arc<Snapshot>| {
+                snapshot.records().filter(|record| has_metadata(&rule, record)).collect()
+            };
+            off_thread(move || forget(&live, find)).await
+        }
         Err(refused) => *refused,
     }
 }
 
-/// Forgets the calls that `goes` picks, and answers which they were.
-fn forget(live: &Live, goes: impl Fn(&Record) -> bool) -> Answer {
-    let going: Vec<Record> = live.journal().snapshot().records().filter(goes).collect();
+/// Forgets the calls that `find` picks, and answers which they were.
+fn forget(live: &Live, find: impl FnOnce(&Arc<Snapshot>) -> Vec<Record>) -> Answer {
+    let going = find(&live.journal().snapshot());
     live.journal().remove(going.iter().map(|record| record.ordinal));
     let events: Vec<Value> = going.iter().map(logged::event).collect();
     json_answer(StatusCode::OK, &json!({ "serveEvents": events }))
@@ -171,10 +175,6 @@ fn has_metadata(rule: &TextMatcher, record: &Record) -> bool {
     let Outcome::Matched(_, Some(stub)) = &record.outcome else { return false };
     let document = stub.json();
     document.get("metadata").is_some_and(|metadata| rule.matches(Subject::Json(metadata), &Tally::default()))
-}
-
-fn matches(pattern: &RequestPattern, record: &Record) -> bool {
-    pattern.matches(&record.call, &Tally::default())
 }
 
 /// Reads the request pattern that is the whole body.

@@ -119,6 +119,26 @@ impl RequestPattern {
         clauses
     }
 
+    /// What method and url alone tell of a call: whether it matches, or `None` if the rest has to be looked at.
+    pub fn matches_target(&self, method: &str, url: &str, tally: &Tally) -> Option<bool> {
+        let path = url.split('?').next().unwrap_or_default();
+        let mut rest = false;
+        for clause in &self.clauses {
+            let holds = match clause {
+                Clause::Method(rule) => rule.matches(method),
+                Clause::Url(rule) => rule.holds(url, path, tally),
+                _ => {
+                    rest = true;
+                    continue;
+                }
+            };
+            if !holds {
+                return Some(false);
+            }
+        }
+        (!rest).then_some(true)
+    }
+
     /// Whether every clause holds.
     pub fn matches(&self, call: &Call, tally: &Tally) -> bool {
         self.clauses.iter().all(|clause| clause.holds(call, tally))

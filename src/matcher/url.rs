@@ -26,13 +26,18 @@ pub enum UrlRule {
 impl UrlRule {
     /// Whether the call's url is as the rule says.
     pub fn matches(&self, call: &Call, tally: &Tally) -> bool {
+        self.holds(call.url(), call.path(), tally)
+    }
+
+    /// Whether a url, and the path that it begins with, are as the rule says.
+    pub(super) fn holds(&self, url: &str, path: &str, tally: &Tally) -> bool {
         match self {
             Self::Any => true,
-            Self::Path(path) => call.path() == path,
-            Self::PathPattern(pattern) => tally.outcome(pattern.matches(call.path())),
-            Self::PathTemplate(template) => template.matches(call.path()),
-            Self::Url(url) => call.url() == url,
-            Self::UrlPattern(pattern) => tally.outcome(pattern.matches(call.url())),
+            Self::Path(wanted) => path == wanted,
+            Self::PathPattern(pattern) => tally.outcome(pattern.matches(path)),
+            Self::PathTemplate(template) => template.matches(path),
+            Self::Url(wanted) => url == wanted,
+            Self::UrlPattern(pattern) => tally.outcome(pattern.matches(url)),
         }
     }
 }

@@ -103,6 +103,11 @@ impl Chunk {
         })
     }
 
+    /// Method and url of the entry that begins here.
+    pub(super) fn target(&self, at: u32) -> (&str, &str) {
+        record::target(&self.bytes[at as usize..])
+    }
+
     /// The entry that begins here.
     pub(super) fn record(&self, at: u32, salt: u64, began: (Instant, SystemTime)) -> Record {
         record::read(&self.bytes[at as usize..], salt, began, |place| match self.pinned.get(place as usize) {

@@ -21,6 +21,7 @@ use self::chunk::Chunk;
 use self::record::Entry;
 pub use self::record::{Outcome, Record};
 use crate::call::Call;
+use crate::matcher::{RequestPattern, Tally};
 use crate::stub::Stub;
 
 /// The calls that came, newest kept longest.
@@ -238,6 +239,30 @@ impl Snapshot {
         places.sort_unstable();
         let snapshot = Arc::clone(self);
         places.into_iter().map(move |(_, chunk, at)| snapshot.record(chunk, at))
+    }
+
+    /// The calls that a pattern matches, oldest first. Most others are passed over for their method or url.
+    pub fn matching(self: &Arc<Self>, pattern: RequestPattern) -> impl Iterator<Item = Record> + use<> {
+        let mut places: Vec<_> =
+            self.places().filter(|(_, chunk, at)| self.tell(&pattern, *chunk, *at) != Some(false)).collect();
+        places.sort_unstable();
+        let snapshot = Arc::clone(self);
+        let records = places.into_iter().map(move |(_, chunk, at)| snapshot.record(chunk, at));
+        records.filter(move |record| pattern.matches(&record.call, &Tally::default()))
+    }
+
+    /// How many calls a pattern matches.
+    pub fn count(&self, pattern: &RequestPattern) -> usize {
+        let matches = |chunk, at| {
+            let told = self.tell(pattern, chunk, at);
+            told.unwrap_or_else(|| pattern.matches(&self.record(chunk, at).call, &Tally::default()))
+        };
+        self.places().filter(|(_, chunk, at)| matches(*chunk, *at)).count()
+    }
+
+    fn tell(&self, pattern: &RequestPattern, chunk: u32, at: u32) -> Option<bool> {
+        let (method, url) = self.chunks[chunk as usize].target(at);
+        pattern.matches_target(method, url, &Tally::default())
     }
 
     /// The call of this id, if it is here.

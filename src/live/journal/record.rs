@@ -75,6 +75,9 @@ pub(super) const HEAD: usize = 4 + 8;
 /// All that has a fixed length: stub, delay, arrival, version, scheme, flags, two addresses, four lengths, a count.
 const FIXED: usize = HEAD + 4 + 8 + 8 + 1 + 1 + 1 + 2 * 19 + 4 * 4 + 2;
 
+/// What stands before the method: head, stub, delay, arrival, version, scheme, flags, two addresses.
+const BEFORE_TARGET: usize = HEAD + 4 + 8 + 8 + 1 + 1 + 1 + 2 * 19;
+
 /// No delay.
 const NO_DELAY: u64 = u64::MAX;
 
@@ -155,6 +158,16 @@ pub(super) fn read(
     let at = began.1 + arrival;
     let (without_body, beyond) = (flags & WITHOUT_BODY != 0, flags & BEYOND != 0);
     Record { id: id(salt, ordinal), ordinal, at, call, without_body, beyond, delay, outcome }
+}
+
+/// Method and url of the entry that stands at the beginning of these bytes, without reading the rest.
+pub(super) fn target(mut bytes: &[u8]) -> (&str, &str) {
+    let bytes = &mut bytes;
+    bytes.advance(BEFORE_TARGET);
+    let method = std::str::from_utf8(text(bytes)).unwrap_or_default();
+    text(bytes);
+    let url = std::str::from_utf8(text(bytes)).unwrap_or_default();
+    (method, if url.is_empty() { "/" } else { url.strip_suffix('?').unwrap_or(url) })
 }
 
 /// The id of an entry: a UUID of version 8, whose second half is the ordinal.

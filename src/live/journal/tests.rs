@@ -65,6 +65,9 @@ proptest! {
         prop_assert_eq!(record.call.peers.remote, sent.peers.remote);
         prop_assert_eq!(record.call.peers.local, sent.peers.local);
         prop_assert_eq!(record.delay, delay);
+        let (method, url) = (sent.method.as_str().to_owned(), sent.url().to_owned());
+        let snapshot = journal.snapshot();
+        prop_assert_eq!(snapshot.chunks[0].target(0), (&*method, &*url));
         prop_assert!(!record.was_matched());
         prop_assert_eq!(journal.snapshot().by_id(record.id).map(|found| found.ordinal), Some(record.ordinal));
     }
@@ -168,4 +171,34 @@ fn a_journal_of_nothing_keeps_nothing() {
     assert!(!journal.is_on());
     assert!(journal.snapshot().is_empty());
     assert_eq!(journal.usage().0, 0);
+}
+
+#[test]
+fn a_pattern_finds_and_counts_the_same_calls() {
+    let journal = Journal::new(1 << 20, 2);
+    for number in 0..50_usize {
+        let headers = [("x-n".to_owned(), (number % 3).to_string().into_bytes())];
+        journal.note(
+            number % 2,
+            &call(["GET", "POST"][number % 2], &format!("/{}?a", number % 5), &headers, b""),
+            Answered::by_none(),
+        );
+    }
+    for (text, expected) in [
+        ("{}", 50),
+        (r#"{"method": "POST"}"#, 25),
+        (r#"{"urlPath": "/3"}"#, 10),
+        (r#"{"urlPathPattern": "/[12]", "method": "GET"}"#, 10),
+        (r#"{"urlPath": "/3", "headers": {"X-N": {"equalTo": "0"}}}"#, 4),
+        (r#"{"url": "/3"}"#, 0),
+    ] {
+        let mut reader = Reader::of_api(text);
+        let tree = reader.parse(text).expect("JSON");
+        let pattern = format::request_pattern(&tree, &mut reader);
+        let snapshot = journal.snapshot();
+        assert_eq!(snapshot.count(&pattern), expected, "{text}");
+        let found: Vec<u64> = snapshot.matching(pattern.clone()).map(|record| record.ordinal).collect();
+        let scanned = snapshot.records().filter(|record| pattern.matches(&record.call, &Tally::default()));
+        assert_eq!(found, scanned.map(|record| record.ordinal).collect::<Vec<_>>(), "{text}");
+    }
 }
