@@ -51,7 +51,7 @@ impl FieldName {
         }
     }
 
-    fn all_values<'c>(&self, call: &'c Call) -> Vec<Cow<'c, str>> {
+    pub(super) fn all_values<'c>(&self, call: &'c Call) -> Vec<Cow<'c, str>> {
         match self {
             Self::Cookie(name) => values(call.cookies(), name).map(Cow::Borrowed).collect(),
             Self::Form(name) => values(call.form(), name).map(Cow::Borrowed).collect(),

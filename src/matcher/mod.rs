@@ -7,6 +7,7 @@ mod index;
 pub mod java_regex;
 pub mod json;
 pub mod json_path;
+pub mod near_miss;
 mod text;
 mod url;
 
@@ -41,6 +42,8 @@ impl Rank {
 #[derive(Clone, Debug, Default)]
 pub struct RequestPattern {
     clauses: Vec<Clause>,
+    /// Where the clauses stood before they were sorted; empty if they stand as they were written.
+    written: Box<[u32]>,
 }
 
 /// One thing asked.
@@ -92,13 +95,27 @@ impl RequestPattern {
     /// A pattern of these clauses; all must hold.
     pub fn new(mut clauses: Vec<Clause>) -> Self {
         clauses.retain(|clause| !clause.always_holds());
-        clauses.sort_by_key(Clause::cost);
-        Self { clauses }
+        if clauses.is_sorted_by_key(Clause::cost) {
+            return Self { clauses, written: Box::default() };
+        }
+        let mut placed: Vec<(u32, Clause)> = (0..).zip(clauses).collect();
+        placed.sort_by_key(|(_, clause)| clause.cost());
+        let (written, clauses): (Vec<u32>, Vec<Clause>) = placed.into_iter().unzip();
+        Self { clauses, written: written.into() }
     }
 
     /// The clauses, cheapest first.
     pub fn clauses(&self) -> &[Clause] {
         &self.clauses
+    }
+
+    /// The clauses in the order in which they were written: for people.
+    pub fn as_written(&self) -> Vec<&Clause> {
+        let mut clauses: Vec<_> = self.clauses.iter().collect();
+        for (clause, place) in self.clauses.iter().zip(&self.written) {
+            clauses[*place as usize] = clause;
+        }
+        clauses
     }
 
     /// Whether every clause holds.
@@ -164,7 +181,7 @@ impl Clause {
 }
 
 impl MethodRule {
-    fn matches(&self, method: &str) -> bool {
+    pub(in crate::matcher) fn matches(&self, method: &str) -> bool {
         match self {
             Self::Any => true,
             Self::GetOrHead => matches!(method, "GET" | "HEAD"),

@@ -157,7 +157,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn bytes(self) -> Option<&'a [u8]> {
+    pub(super) fn bytes(self) -> Option<&'a [u8]> {
         match self {
             Self::Missing => None,
             Self::Text(text) => Some(text.as_bytes()),
@@ -166,7 +166,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn json(self) -> Option<Cow<'a, Value>> {
+    pub(super) fn json(self) -> Option<Cow<'a, Value>> {
         match self {
             Self::Missing => None,
             Self::Text(text) => serde_json::from_str(text).ok().map(Cow::Owned),

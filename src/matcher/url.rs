@@ -94,6 +94,20 @@ impl PathTemplate {
         &self.text
     }
 
+    /// The template with `_` for each variable: what the distance of a path is measured from, as in WireMock.
+    pub(super) fn sample(&self) -> String {
+        let part = |token| match token {
+            Token::Literal(literal) => literal,
+            Token::Variable(_) | Token::Wildcard => "_".to_owned(),
+        };
+        tokens(&self.text).into_iter().map(part).collect()
+    }
+
+    /// The names of the variables, in the order in which they stand.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Whether a path has this form.
     pub fn matches(&self, path: &str) -> bool {
         match &self.pattern {

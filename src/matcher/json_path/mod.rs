@@ -26,6 +26,7 @@ use walk::{Budget, Stop};
 /// A path, compiled.
 #[derive(Clone, Debug)]
 pub struct JsonPath {
+    expression: Box<str>,
     path: Path,
 }
 
@@ -96,7 +97,12 @@ enum Step {
 impl JsonPath {
     /// Compiles an expression. One without `$` in front is taken to start at the root.
     pub fn parse(expression: &str) -> Result<Self, PathError> {
-        parse::path(expression).map(|path| Self { path })
+        parse::path(expression).map(|path| Self { expression: expression.into(), path })
+    }
+
+    /// The expression as written.
+    pub fn as_str(&self) -> &str {
+        &self.expression
     }
 
     /// Whether the path leads to one value at most; otherwise it selects a list.

@@ -1,0 +1,73 @@
+//! One clause of a stub held against a call: what it asks, what came, whether that is enough.
+
+use serde_json::{Map, Value};
+
+use crate::matcher::RequestPattern;
+
+/// A stub that a call is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The stub's name.
+    pub name: Option<&'a str>,
+    /// What it asks, compiled.
+    pub pattern: &'a RequestPattern,
+    /// What it asks, as written: the `request` of its document. Only for the spelling of names.
+    pub request: Option<&'a Map<String, Value>>,
+    /// The state in which it answers, if not in any.
+    pub scenario: Option<Scenario<'a>>,
+}
+
+/// The state that a stub asks of its scenario.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario<'a> {
+    /// The scenario's name.
+    pub name: &'a str,
+    /// The state in which the stub answers.
+    pub required: &'a str,
+    /// The state that it is in.
+    pub state: &'a str,
+}
+
+/// What became of one clause.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// What was looked at: `method`, `url`, `header`, `body` …
+    pub clause: &'static str,
+    /// The name of the header, parameter or cookie.
+    pub name: Option<String>,
+    /// How it is compared, as a stub spells it.
+    pub operator: &'static str,
+    /// What the stub asks, cut if it is long.
+    pub expected: String,
+    /// What came, cut if it is long; nothing if nothing did.
+    pub actual: Vec<String>,
+    /// Whether the clause holds.
+    pub matches: bool,
+    /// How the page shows it.
+    pub(super) row: Row,
+}
+
+/// A row of the page, before it is wrapped.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Row {
+    pub(super) section: Section,
+    /// What the remark is about.
+    pub(super) subject: &'static str,
+    pub(super) expected: String,
+    pub(super) actual: String,
+}
+
+/// Rows that stand together, in the order of the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Section {
+    #[default]
+    Target,
+    Header,
+    PathParameter,
+    Query,
+    Form,
+    Cookie,
+    Body,
+    Custom,
+    Scenario,
+}

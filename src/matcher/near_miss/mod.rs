@@ -1,0 +1,24 @@
+//! After a miss: the stubs that came nearest, and clause by clause what kept them from answering.
+//!
+//! Distances and the page are WireMock's, so that its users know what they see. Everything is bounded: texts are
+//! measured and shown up to a limit, and the search ends when its [`Budget`] does.
+
+mod cut;
+mod distance;
+mod examine;
+mod finding;
+mod levenshtein;
+mod logged;
+mod nearest;
+mod page;
+mod pretty;
+mod report;
+mod wording;
+
+pub use distance::distance;
+pub use examine::findings;
+pub use finding::{Finding, Scenario, Target};
+pub use logged::{LoggedError, call_of};
+pub use nearest::{Budget, LIMIT, Near, Nearest, nearest, nearest_calls};
+pub use page::{WIDTH, page, page_width};
+pub use report::{Subject, breakdown, hints, near_misses_json};

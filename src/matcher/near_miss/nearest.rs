@@ -1,0 +1,101 @@
+//! The few nearest of many, within a budget: most candidates are dismissed by the lengths of their urls.
+
+use std::time::Instant;
+
+use super::distance::distance_below;
+use crate::call::Call;
+use crate::matcher::RequestPattern;
+
+/// How many near misses WireMock names.
+pub const LIMIT: usize = 3;
+
+/// When a search ends though candidates are left.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Not later than this; `None` is any time.
+    pub until: Option<Instant>,
+    /// Not after so many candidates.
+    pub candidates: usize,
+}
+
+/// The nearest of all that were examined, nearest first; of two as near, the earlier candidate.
+#[derive(Clone, Debug)]
+pub struct Nearest<T> {
+    /// The nearest.
+    pub found: Vec<Near<T>>,
+    /// How many candidates were examined.
+    pub examined: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+/// One of the nearest.
+#[derive(Clone, Copy, Debug)]
+pub struct Near<T> {
+    /// The candidate.
+    pub item: T,
+    /// 0 for a match (that a scenario kept from answering), up to 1.
+    pub distance: f64,
+}
+
+impl Budget {
+    /// No end but that of the candidates.
+    pub const UNLIMITED: Self = Self { until: None, candidates: usize::MAX };
+
+    /// A budget that ends at an instant.
+    pub fn until(end: Instant) -> Self {
+        Self { until: Some(end), ..Self::UNLIMITED }
+    }
+
+    fn is_used_up(&self, examined: usize) -> bool {
+        examined >= self.candidates || self.until.is_some_and(|end| Instant::now() >= end)
+    }
+}
+
+impl<T> Nearest<T> {
+    /// Whether every candidate was examined.
+    pub fn is_complete(&self) -> bool {
+        self.examined == self.of
+    }
+}
+
+/// The patterns that a call came nearest to. Candidates come in the order in which they would be tried.
+pub fn nearest<'p, T>(
+    candidates: impl Iterator<Item = (T, &'p RequestPattern)>,
+    call: &Call,
+    limit: usize,
+    budget: Budget,
+) -> Nearest<T> {
+    search(candidates, limit, budget, |pattern, limit| distance_below(limit, pattern, call))
+}
+
+/// The calls that came nearest to a pattern, those that match among them.
+pub fn nearest_calls<'c, T>(
+    calls: impl Iterator<Item = (T, &'c Call)>,
+    pattern: &RequestPattern,
+    limit: usize,
+    budget: Budget,
+) -> Nearest<T> {
+    search(calls, limit, budget, |call, limit| distance_below(limit, pattern, call))
+}
+
+fn search<T, C>(
+    candidates: impl Iterator<Item = (T, C)>,
+    limit: usize,
+    budget: Budget,
+    distance_below: impl Fn(C, f64) -> Option<f64>,
+) -> Nearest<T> {
+    let mut candidates = candidates.peekable();
+    let mut found: Vec<Near<T>> = Vec::with_capacity(limit.saturating_add(1).min(64));
+    let mut examined = 0;
+    while candidates.peek().is_some() && limit > 0 && !budget.is_used_up(examined) {
+        let Some((item, candidate)) = candidates.next() else { break };
+        examined += 1;
+        let worst = if found.len() < limit { f64::INFINITY } else { found[limit - 1].distance };
+        let Some(distance) = distance_below(candidate, worst) else { continue };
+        let place = found.partition_point(|near| near.distance <= distance);
+        found.insert(place, Near { item, distance });
+        found.truncate(limit);
+    }
+    Nearest { found, examined, of: examined + candidates.count() }
+}

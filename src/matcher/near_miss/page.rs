@@ -1,0 +1,178 @@
+//! The page that answers an unmatched call: the nearest stub and the call side by side, as WireMock draws it.
+
+use http::HeaderMap;
+
+use super::examine::findings;
+use super::finding::{Finding, Section, Target};
+use crate::call::Call;
+
+/// Columns of the page if nobody asks for another number.
+pub const WIDTH: usize = 119;
+
+/// The columns that the client asks for with `X-WireMock-Console-Width`, within reason.
+pub fn page_width(headers: &HeaderMap) -> usize {
+    let asked =
+        headers.get("x-wiremock-console-width").and_then(|value| value.to_str().ok()?.trim().parse::<usize>().ok());
+    asked.map_or(WIDTH, |width| width.clamp(NARROWEST, WIDEST))
+}
+
+/// The page for the stub that came nearest, `width` columns wide. Remarks stick out on the right.
+pub fn page(target: &Target<'_>, call: &Call, width: usize) -> String {
+    let mut table = Table::new(width.clamp(NARROWEST, WIDEST));
+    table.blank();
+    if let Some(name) = target.name {
+        table.row(&super::cut::Cut::of(name, LONGEST_NAME), "", None);
+        table.blank();
+    }
+    let findings = findings(target, call);
+    for group in findings.chunk_by(|one, other| one.row.section == other.row.section) {
+        let section = group[0].row.section;
+        // a body that is as it should be would only hide the one that is not
+        for finding in group.iter().filter(|finding| section != Section::Body || !finding.matches) {
+            table.row(&finding.row.expected, &finding.row.actual, remark(finding).as_deref());
+        }
+        if section < Section::Body {
+            table.blank();
+        }
+    }
+    table.blank();
+    table.finish()
+}
+
+fn remark(finding: &Finding) -> Option<String> {
+    let row = &finding.row;
+    if finding.matches || row.section == Section::Custom {
+        return None;
+    }
+    let what = if row.actual.is_empty() { "is not present" } else { "does not match" };
+    Some(format!("{} {what}", row.subject))
+}
+
+struct Table {
+    width: usize,
+    text: String,
+}
+
+impl Table {
+    fn new(width: usize) -> Self {
+        let half = width / 2;
+        let indent = " ".repeat(half - TITLE.len() / 2 - 1);
+        let underline = "=".repeat(TITLE.len());
+        let rule = "-".repeat(width);
+        let columns = half - 2;
+        let text = format!(
+            "\n{indent}{TITLE}\n{indent}{underline}\n\n{rule}\n| {:columns$}| {:columns$}|\n{rule}\n",
+            "Closest stub", "Request",
+        );
+        Self { width, text }
+    }
+
+    fn blank(&mut self) {
+        self.row("", "", None);
+    }
+
+    fn row(&mut self, left: &str, right: &str, remark: Option<&str>) {
+        let half = self.width / 2;
+        let (left, right) = (lines(left, half - 2), lines(right, half - 2));
+        for place in 0..left.len().max(right.len()) {
+            let line = |lines: &[String]| lines.get(place).cloned().unwrap_or_default();
+            let (left, right) = (line(&left), line(&right));
+            self.push_padded(&left, half);
+            self.text.push('|');
+            match remark.filter(|_| place == 0) {
+                Some(remark) => {
+                    self.text.push(' ');
+                    self.push_padded(&right, half - REMARK_INDENT);
+                    self.text.push_str("<<<<< ");
+                    self.text.push_str(remark);
+                }
+                None if right.is_empty() => {}
+                None => {
+                    self.text.push(' ');
+                    self.text.push_str(&right);
+                }
+            }
+            self.text.push('\n');
+        }
+    }
+
+    fn push_padded(&mut self, text: &str, columns: usize) {
+        self.text.push_str(text);
+        self.text.extend(std::iter::repeat_n(' ', columns.saturating_sub(units(text))));
+    }
+
+    fn finish(mut self) -> String {
+        self.text.push_str(&"-".repeat(self.width));
+        self.text.push('\n');
+        self.text
+    }
+}
+
+/// The lines of a cell. If one is too long, the whole is wrapped, and empty lines are left out, as WireMock does.
+fn lines(text: &str, columns: usize) -> Vec<String> {
+    if text.split('\n').any(|line| units(line) > columns) {
+        return wrapped(text, columns).split('\n').filter(|line| !line.is_empty()).map(without_return).collect();
+    }
+    let mut lines: Vec<String> = text.split('\n').map(without_return).collect();
+    while lines.len() > 1 && lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
+    lines
+}
+
+fn without_return(line: &str) -> String {
+    line.strip_suffix('\r').unwrap_or(line).to_owned()
+}
+
+/// Breaks at the last space that lets a line fit, or else within a word. Line breaks count as characters of a word.
+fn wrapped(text: &str, columns: usize) -> String {
+    let mut wrapped = String::with_capacity(text.len() + text.len() / columns);
+    let mut rest = text;
+    loop {
+        if let Some(after) = rest.strip_prefix(' ') {
+            rest = after;
+            continue;
+        }
+        if units(rest) <= columns {
+            wrapped.push_str(rest);
+            return wrapped;
+        }
+        let (line, after) = match rest[..fitting(rest, columns + 1)].rfind(' ') {
+            Some(space) => (&rest[..space], &rest[space + 1..]),
+            None => rest.split_at(fitting(rest, columns)),
+        };
+        wrapped.push_str(line);
+        wrapped.push('\n');
+        rest = after;
+    }
+}
+
+/// Bytes of a text that take so many columns at most; one character at least.
+fn fitting(text: &str, columns: usize) -> usize {
+    let mut taken = 0;
+    let fits = |c: &char| {
+        taken += c.len_utf16();
+        taken <= columns
+    };
+    let bytes: usize = text.chars().take_while(fits).map(char::len_utf8).sum();
+    bytes.max(text.chars().next().map_or(0, char::len_utf8))
+}
+
+/// A column holds a UTF-16 unit, as in Java.
+fn units(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+const TITLE: &str = "Request was not matched";
+
+/// How far before the end of its column a remark begins.
+const REMARK_INDENT: usize = 7;
+
+/// The title and a column of some words must fit.
+const NARROWEST: usize = 40;
+
+/// As wide as a screen may be.
+const WIDEST: usize = 400;
+
+/// Bytes that are shown of a name.
+const LONGEST_NAME: usize = 1024;

@@ -1,0 +1,83 @@
+//! Near misses as JSON: in WireMock's shape for its clients, and clause by clause for people and programs.
+
+use serde_json::{Map, Value, json};
+
+use super::finding::Finding;
+use super::nearest::Nearest;
+
+/// What a request came near to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    /// A request pattern, as JSON.
+    Pattern(Value),
+    /// A stub, as JSON, and the state of its scenario, if it asks for one.
+    Stub(Value, Option<String>),
+}
+
+/// `{"nearMisses": […]}`: of each the logged request, what it came near to, and the distance.
+pub fn near_misses_json(misses: impl IntoIterator<Item = (Value, Subject, f64)>) -> Value {
+    let misses: Vec<Value> =
+        misses.into_iter().map(|(request, subject, distance)| miss(request, subject, distance)).collect();
+    json!({ "nearMisses": misses })
+}
+
+/// What each clause asks, and what came: `[{"clause": "url", "expected": "/a", "actual": "/b", "matches": false}, …]`.
+/// `actual` is null if nothing came, and a list if several values did.
+pub fn breakdown(findings: &[Finding]) -> Value {
+    findings.iter().map(clause).collect()
+}
+
+/// What else is worth knowing: the next nearest stubs by their `label`, and how many were not examined.
+pub fn hints<T>(nearest: &Nearest<T>, label: impl Fn(&T) -> String) -> Vec<String> {
+    let mut hints: Vec<String> = nearest
+        .found
+        .iter()
+        .skip(1)
+        .map(|near| format!("also near: {} (distance {:.4})", label(&near.item), near.distance))
+        .collect();
+    if !nearest.is_complete() {
+        hints.push(format!(
+            "only {} of {} stubs were compared before the time for it was up; a nearer one may be among the others",
+            nearest.examined, nearest.of
+        ));
+    }
+    hints
+}
+
+fn miss(request: Value, subject: Subject, distance: f64) -> Value {
+    let mut miss = Map::new();
+    miss.insert("request".to_owned(), request);
+    let state = match subject {
+        Subject::Pattern(pattern) => {
+            miss.insert("requestPattern".to_owned(), pattern);
+            None
+        }
+        Subject::Stub(stub, state) => {
+            miss.insert("stubMapping".to_owned(), stub);
+            state
+        }
+    };
+    miss.insert("matchResult".to_owned(), json!({ "distance": distance, "diffDescriptions": [], "subEvents": [] }));
+    if let Some(state) = state {
+        miss.insert("scenarioState".to_owned(), state.into());
+    }
+    Value::Object(miss)
+}
+
+fn clause(finding: &Finding) -> Value {
+    let actual = match finding.actual.as_slice() {
+        [] => Value::Null,
+        [one] => one.as_str().into(),
+        several => several.into(),
+    };
+    let mut clause = Map::new();
+    clause.insert("clause".to_owned(), finding.clause.into());
+    if let Some(name) = &finding.name {
+        clause.insert("name".to_owned(), name.as_str().into());
+    }
+    clause.insert("operator".to_owned(), finding.operator.into());
+    clause.insert("expected".to_owned(), finding.expected.as_str().into());
+    clause.insert("actual".to_owned(), actual);
+    clause.insert("matches".to_owned(), finding.matches.into());
+    Value::Object(clause)
+}
