@@ -7,6 +7,7 @@ mod worker;
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -62,6 +63,7 @@ pub struct Address {
 #[derive(Debug)]
 pub struct Handle {
     addresses: Vec<Address>,
+    lives: Vec<Arc<Live>>,
     grace: Duration,
     stop: Option<oneshot::Sender<Duration>>,
     threads: Vec<JoinHandle<()>>,
@@ -122,19 +124,8 @@ impl std::error::Error for StartError {
 impl Server {
     /// Loads the stubs and binds the sockets; no call is taken yet.
     pub fn bind(config: Config) -> Result<Self, StartError> {
-        let services = Service::all(&config.root).map_err(|error| {
-            StartError::Config(format!(
-                "cannot read the stub folder `{}`: {error}; give a folder that has `mappings/`",
-                config.root.display()
-            ))
-        })?;
-        if services.is_empty() {
-            let root = config.root.display();
-            return Err(StartError::Config(format!(
-                "`{root}` has no stubs: neither it nor a folder in it has `mappings/`; create `{root}/mappings`"
-            )));
-        }
-        let (lives, places, warnings) = assign(&config, &services)?;
+        let services = config.root.as_deref().map(services).transpose()?;
+        let (lives, places, warnings) = assign(&config, services.as_deref().unwrap_or_default())?;
         let mut bound = Vec::with_capacity(config.listeners.len());
         for (listener, live) in config.listeners.iter().zip(places) {
             let failed = |source| StartError::Bind { listener: listener.to_string(), source };
@@ -237,7 +228,7 @@ impl Server {
         });
         drop(control);
         let (stop, stopped) = oneshot::channel();
-        let lives = self.lives;
+        let lives = self.lives.clone();
         let asked_grace = self.config.grace;
         let drained = spawn("standin-control".to_owned(), move || {
             run(Builder::new_current_thread(), async move {
@@ -261,7 +252,8 @@ impl Server {
                 drained
             })
         })?;
-        Ok(Handle { addresses, grace: self.config.grace, stop: Some(stop), threads, drained: Some(drained) })
+        let lives = self.lives;
+        Ok(Handle { addresses, lives, grace: self.config.grace, stop: Some(stop), threads, drained: Some(drained) })
     }
 }
 
@@ -269,6 +261,11 @@ impl Handle {
     /// Where calls are answered.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    /// The stubs that it serves, and what came: one for each set of stubs.
+    pub(crate) fn lives(&self) -> &[Arc<Live>] {
+        &self.lives
     }
 
     /// Whether it has ended by itself, as a client of the admin API asked it to.
@@ -333,6 +330,23 @@ fn run<T>(mut builder: Builder, future: impl Future<Output = T>) -> T {
     // blocking reads that hang must not hold up the end
     runtime.shutdown_background();
     result
+}
+
+/// The services of a folder, which must have some.
+fn services(root: &Path) -> Result<Vec<Service>, StartError> {
+    let services = Service::all(root).map_err(|error| {
+        StartError::Config(format!(
+            "cannot read the stub folder `{}`: {error}; give a folder that has `mappings/`",
+            root.display()
+        ))
+    })?;
+    if services.is_empty() {
+        let root = root.display();
+        return Err(StartError::Config(format!(
+            "`{root}` has no stubs: neither it nor a folder in it has `mappings/`; create `{root}/mappings`"
+        )));
+    }
+    Ok(services)
 }
 
 /// Which stubs each listener answers with: a named one those of its service, the others all that are left.

@@ -10,7 +10,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (3, &["live"]),
     (6, &["admin", "answer", "config"]),
     (7, &["server"]),
-    (8, &["cli"]),
+    (8, &["cli", "mock"]),
 ];
 
 fn floor(module: &str) -> u8 {

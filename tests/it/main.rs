@@ -8,6 +8,7 @@ mod faults; // how connections break, to the byte
 mod floors; // who may import whom
 mod http; // framing, limits, shutdown
 mod journal; // what came, scenarios, files
+mod library; // mocks in Rust tests
 mod near_misses; // the nearest stubs, as WireMock ranks and shows them
 mod protocols; // HTTP/2 and TLS
 mod serve; // the README's examples, and what stubs answer
