@@ -13,8 +13,8 @@ use crate::pace::timer::Precision;
 /// How a server is to be.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The stub folder, or a folder of such folders.
-    pub root: PathBuf,
+    /// The stub folder, or a folder of such folders; without one there are no stubs at first, and none are kept.
+    pub root: Option<PathBuf>,
     /// Where calls are answered.
     pub listeners: Vec<Listener>,
     /// Where the admin API is answered apart from the calls.
@@ -63,8 +63,15 @@ pub struct Listener {
 impl Config {
     /// A server for the stubs of `root`, on a free port of 127.0.0.1.
     pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: Some(root.into()), ..Self::default() }
+    }
+}
+
+impl Default for Config {
+    /// A server without a folder, on a free port of 127.0.0.1.
+    fn default() -> Self {
         Self {
-            root: root.into(),
+            root: None,
             listeners: vec![Listener { service: None, address: SocketAddr::from(([127, 0, 0, 1], 0)), tls: false }],
             admin_listener: None,
             certificate: Certificate::SelfSigned,

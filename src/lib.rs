@@ -1,5 +1,30 @@
 //! A stand-in for the backends that a system under test depends on: it answers with their content and performs as they do.
 //!
+//! In a test, a [`Mock`] is all there is to know; [`mock::guide`] shows what it can:
+//!
+//! ```
+//! use standin::Mock;
+//! use standin::mock::{get, json};
+//!
+//! let server = Mock::start();
+//! let stub = server.stub(get("/users/7").reply(json!({"id": 7})));
+//!
+//! let answer = ureq::get(server.url("/users/7")).call()?.body_mut().read_to_string()?;
+//!
+//! assert_eq!(answer, r#"{"id":7}"#);
+//! stub.verify(1);
+//! # Ok::<(), ureq::Error>(())
+//! ```
+//!
+//! In a program, [`Server`] serves a folder as the command line does:
+//!
+//! ```no_run
+//! let server = standin::Server::bind(standin::Config::new("stubs"))?;
+//! let handle = server.start()?;
+//! println!("{:?}", handle.addresses());
+//! # Ok::<(), standin::StartError>(())
+//! ```
+//!
 //! How a call travels:
 //!
 //! ```text
@@ -9,15 +34,6 @@
 //!
 //! A [`call::Call`] arrives, a [`reply::Reply`] goes back, and all [`stub::Stub`]s together, compiled, are the
 //! [`stub::catalog::Catalog`]. What is wrong in a file is a [`defect::Defect`].
-//!
-//! [`Server`] starts it all, in a program or in a test:
-//!
-//! ```no_run
-//! let server = standin::Server::bind(standin::Config::new("stubs"))?;
-//! let handle = server.start()?;
-//! println!("{:?}", handle.addresses());
-//! # Ok::<(), standin::StartError>(())
-//! ```
 //!
 //! # Cancel safety
 //!
@@ -34,6 +50,7 @@ pub mod fit;
 pub mod listen;
 pub mod live;
 pub mod matcher;
+pub mod mock;
 pub mod pace;
 pub mod reload;
 pub mod render;
@@ -48,5 +65,6 @@ pub mod tasks;
 pub mod wire;
 
 pub use config::Config;
+pub use mock::Mock;
 pub use server::{Address, Handle, Server, StartError};
 pub use source::defect;

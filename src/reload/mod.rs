@@ -91,6 +91,14 @@ impl Reload {
         self.ask(Some(Arc::clone(live))).await
     }
 
+    /// As [`Reload::reset`], for who may or may not be within a runtime, and waits.
+    pub fn reset_blocking(&self, live: &Arc<Live>) -> Option<Arc<Status>> {
+        let (answer, answered) = oneshot::channel();
+        self.sender.send(Message::Ask { reset: Some(Arc::clone(live)), answer }).ok()?;
+        // a runtime does not let its own threads wait
+        std::thread::scope(|scope| scope.spawn(|| answered.blocking_recv().ok()).join().ok()?)
+    }
+
     /// Ends it, after what it is at.
     pub fn stop(&self) {
         // an error means that it has ended

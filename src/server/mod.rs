@@ -7,6 +7,7 @@ mod worker;
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -67,6 +68,8 @@ pub struct Address {
 #[derive(Debug)]
 pub struct Handle {
     addresses: Vec<Address>,
+    lives: Vec<Arc<Live>>,
+    reload: Reload,
     grace: Duration,
     stop: Option<oneshot::Sender<Duration>>,
     threads: Vec<JoinHandle<()>>,
@@ -127,19 +130,8 @@ impl std::error::Error for StartError {
 impl Server {
     /// Loads the stubs and binds the sockets; no call is taken yet.
     pub fn bind(config: Config) -> Result<Self, StartError> {
-        let services = Service::all(&config.root).map_err(|error| {
-            StartError::Config(format!(
-                "cannot read the stub folder `{}`: {error}; give a folder that has `mappings/`",
-                config.root.display()
-            ))
-        })?;
-        if services.is_empty() {
-            let root = config.root.display();
-            return Err(StartError::Config(format!(
-                "`{root}` has no stubs: neither it nor a folder in it has `mappings/`; create `{root}/mappings`"
-            )));
-        }
-        let (sets, places, warnings) = assign(&config, &services)?;
+        let services = config.root.as_deref().map(services).transpose()?;
+        let (sets, places, warnings) = assign(&config, services.as_deref().unwrap_or_default())?;
         let mut bound = Vec::with_capacity(config.listeners.len());
         for (listener, live) in config.listeners.iter().zip(places) {
             let failed = |source| StartError::Bind { listener: listener.to_string(), source };
@@ -242,6 +234,7 @@ impl Server {
 
         let (end, mut ending) = mpsc::channel(1);
         let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
+        let served = lives.clone();
         let (reload, reloading) =
             Reload::start(self.sets, self.warnings, self.config.watches, self.tell).map_err(StartError::Thread)?;
         threads.push(reloading);
@@ -260,7 +253,7 @@ impl Server {
         });
         drop(control);
         let (stop, stopped) = oneshot::channel();
-        let asked_grace = self.config.grace;
+        let (asked, asked_grace) = (reload.clone(), self.config.grace);
         let drained = spawn("standin-control".to_owned(), move || {
             run(Builder::new_current_thread(), async move {
                 let admin = tokio::spawn(admin::serve(calls, context));
@@ -284,7 +277,15 @@ impl Server {
                 drained
             })
         })?;
-        Ok(Handle { addresses, grace: self.config.grace, stop: Some(stop), threads, drained: Some(drained) })
+        Ok(Handle {
+            addresses,
+            lives: served,
+            reload: asked,
+            grace: self.config.grace,
+            stop: Some(stop),
+            threads,
+            drained: Some(drained),
+        })
     }
 }
 
@@ -292,6 +293,16 @@ impl Handle {
     /// Where calls are answered.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    /// The stubs that it serves, and what came: one for each set of stubs.
+    pub(crate) fn lives(&self) -> &[Arc<Live>] {
+        &self.lives
+    }
+
+    /// Stubs, scenarios and draws as the files have them; `None` if it has ended.
+    pub(crate) fn reset(&self, live: &Arc<Live>) -> Option<Arc<Status>> {
+        self.reload.reset_blocking(live)
     }
 
     /// Whether it has ended by itself, as a client of the admin API asked it to.
@@ -356,6 +367,23 @@ fn run<T>(mut builder: Builder, future: impl Future<Output = T>) -> T {
     // blocking reads that hang must not hold up the end
     runtime.shutdown_background();
     result
+}
+
+/// The services of a folder, which must have some.
+fn services(root: &Path) -> Result<Vec<Service>, StartError> {
+    let services = Service::all(root).map_err(|error| {
+        StartError::Config(format!(
+            "cannot read the stub folder `{}`: {error}; give a folder that has `mappings/`",
+            root.display()
+        ))
+    })?;
+    if services.is_empty() {
+        let root = root.display();
+        return Err(StartError::Config(format!(
+            "`{root}` has no stubs: neither it nor a folder in it has `mappings/`; create `{root}/mappings`"
+        )));
+    }
+    Ok(services)
 }
 
 /// Which stubs each listener answers with: a named one those of its service, the others all that are left.

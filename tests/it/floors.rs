@@ -11,7 +11,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (4, &["fit", "reload"]),
     (6, &["admin", "answer", "config"]),
     (7, &["server"]),
-    (8, &["cli"]),
+    (8, &["cli", "mock"]),
 ];
 
 fn floor(module: &str) -> u8 {

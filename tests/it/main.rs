@@ -9,6 +9,7 @@ mod fit; // known truths, from tape to model to station
 mod floors; // who may import whom
 mod http; // framing, limits, shutdown
 mod journal; // what came, scenarios, files
+mod library; // mocks in Rust tests
 mod near_misses; // the nearest stubs, as WireMock ranks and shows them
 mod profiles; // queues, seen from outside
 mod protocols; // HTTP/2 and TLS

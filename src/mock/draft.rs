@@ -1,0 +1,121 @@
+//! A stub before a mock has it.
+
+use serde_json::{Map, Value, json};
+
+use super::delay::Delay;
+use super::reply::Reply;
+use super::request::Request;
+use super::times::Times;
+use crate::live::STARTED;
+
+/// A request and what it is answered, for [`Mock::stub`](super::Mock::stub).
+///
+/// ```
+/// # use standin::mock::{get, json, post, status, Mock};
+/// # let server = Mock::start();
+/// // a job that is done at the third look, and stays so
+/// server.stub(get("/jobs/1").reply(status(202)).then(status(202)).then(json!({"done": true})));
+///
+/// // a cart that is empty until something is put into it
+/// server.stub(get("/cart").reply(json!([])).when("cart", "Started"));
+/// server.stub(post("/cart").reply(201).moves("cart", "filled"));
+/// server.stub(get("/cart").reply(json!(["A-100"])).when("cart", "filled"));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a stub answers nothing until a mock has it: `server.stub(…)`"]
+pub struct Draft {
+    pub(super) request: Request,
+    pub(super) expected: Option<Times>,
+    /// Answered in turn; the last again and again.
+    replies: Vec<Reply>,
+    fields: Map<String, Value>,
+}
+
+impl Draft {
+    pub(super) fn new(request: Request, reply: Reply) -> Self {
+        Self { request, expected: None, replies: vec![reply], fields: Map::new() }
+    }
+
+    /// The reply comes late: of several, the last.
+    pub fn delay(mut self, delay: impl Into<Delay>) -> Self {
+        self.replies = self.replies.split_last().map_or_else(Vec::new, |(last, before)| {
+            before.iter().cloned().chain([last.clone().delay(delay)]).collect()
+        });
+        self
+    }
+
+    /// What the next call is answered, and those after it unless more is said. [`Mock::reset_scenarios`] begins again.
+    ///
+    /// [`Mock::reset_scenarios`]: super::Mock::reset_scenarios
+    pub fn then(mut self, reply: impl Into<Reply>) -> Self {
+        self.replies.push(reply.into());
+        self
+    }
+
+    /// How often it must have been called when its mock is dropped; see [`Mock`](super::Mock#at-the-end).
+    pub fn expect(mut self, times: impl Into<Times>) -> Self {
+        self.expected = Some(times.into());
+        self
+    }
+
+    /// Of all stubs that match a call, the one of the lowest priority answers; 5 if none is given. Of equals, the newest.
+    pub fn priority(self, priority: i32) -> Self {
+        self.with("priority", priority)
+    }
+
+    /// Its name in messages, and in the `Matched-Stub-Name` of its answers.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.with("name", name.into())
+    }
+
+    /// It answers only when this scenario is in this state. All begin at `Started`.
+    #[track_caller]
+    pub fn when(self, scenario: &str, state: &str) -> Self {
+        self.of_scenario(scenario).with("requiredScenarioState", state)
+    }
+
+    /// Its answer moves this scenario to this state.
+    #[track_caller]
+    pub fn moves(self, scenario: &str, state: &str) -> Self {
+        self.of_scenario(scenario).with("newScenarioState", state)
+    }
+
+    #[track_caller]
+    fn of_scenario(self, scenario: &str) -> Self {
+        if let Some(Value::String(known)) = self.fields.get("scenarioName")
+            && known != scenario
+        {
+            panic!("a stub has one scenario: this one is of `{known}` and of `{scenario}`; name the same in both");
+        }
+        self.with("scenarioName", scenario)
+    }
+
+    fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// The stubs that it takes, as the stub format spells them; what keeps it from being one.
+    pub(super) fn documents(self, number: u64) -> Result<Vec<Value>, String> {
+        let turns = self.replies.len();
+        if turns > 1 && self.fields.contains_key("scenarioName") {
+            let cure = "spell the turns out with `when` and `moves`";
+            return Err(format!("`then` makes a scenario of its own, and this stub has one already; {cure}"));
+        }
+        let state = |turn: usize| if turn == 0 { STARTED.to_owned() } else { format!("turn {}", turn + 1) };
+        let documents = self.replies.into_iter().enumerate().map(|(turn, reply)| {
+            let mut document = self.fields.clone();
+            document.insert("request".to_owned(), self.request.document());
+            document.insert("response".to_owned(), reply.document());
+            if turns > 1 {
+                document.insert("scenarioName".to_owned(), format!("the turns of stub {number}").into());
+                document.insert("requiredScenarioState".to_owned(), state(turn).into());
+            }
+            if turn + 1 < turns {
+                document.insert("newScenarioState".to_owned(), json!(state(turn + 1)));
+            }
+            Value::Object(document)
+        });
+        Ok(documents.collect())
+    }
+}

@@ -1,0 +1,275 @@
+//! Mocks in tests: a server of its own for each, stubs from code or a folder, and what was called told in words.
+//!
+//! The page [`guide`] shows it all. Nothing here is async, so that it works the same in a `#[test]` and in a `#[tokio::test]`:
+//! a [`Mock`] has threads of its own, and ends when it is dropped.
+
+mod delay;
+mod difference;
+mod draft;
+mod matcher;
+mod received;
+mod reply;
+mod report;
+mod request;
+mod state;
+mod stubbed;
+mod times;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use serde_json::{Value, json};
+
+pub use self::delay::{Delay, exponential, lognormal, normal, percentiles, uniform};
+pub use self::draft::Draft;
+pub use self::matcher::{
+    Matcher, absent, anything, contains, equal_ignoring_case, equal_to, equal_to_json, json_at, json_path, matching,
+    not, partial_json,
+};
+pub use self::received::Received;
+pub use self::reply::{Fault, Reply, file, status};
+pub use self::request::{Request, Url, any, delete, get, head, options, patch, post, put, request};
+use self::state::{State, patiently, pattern};
+pub use self::stubbed::Stubbed;
+pub use self::times::Times;
+use crate::config::Config;
+use crate::matcher::Tally;
+use crate::server::{Handle, Server, StartError};
+
+#[doc = include_str!("../../docs/LIBRARY.md")]
+pub mod guide {}
+
+/// A server for one test, on a free port of 127.0.0.1. It ends, port and threads and all, when it is dropped.
+///
+/// ```
+/// use standin::Mock;
+/// use standin::mock::{get, json};
+///
+/// let server = Mock::start();
+/// let stub = server.stub(get("/users/7").reply(json!({"id": 7})));
+///
+/// let answer = ureq::get(server.url("/users/7")).call()?.body_mut().read_to_string()?;
+///
+/// assert_eq!(answer, r#"{"id":7}"#);
+/// stub.verify(1);
+/// # Ok::<(), ureq::Error>(())
+/// ```
+///
+/// # At the end
+///
+/// When a mock is dropped, it panics if a stub was not called as often as its [`Draft::expect`] says; [`Mock::strict`] also
+/// if a call came that no stub answers. While a test is panicking already, it prints the calls that no stub answered instead, as they
+/// are often the reason.
+#[derive(Debug)]
+pub struct Mock {
+    state: Arc<State>,
+    strict: bool,
+    line: &'static Location<'static>,
+    handle: Handle,
+}
+
+impl Mock {
+    /// A mock without stubs.
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::with(calm(Config::default()))
+    }
+
+    /// A mock with the stubs of a folder: one that has `mappings/`, or one of such folders, which then share the port.
+    ///
+    /// A relative path begins where the test runs: the folder of the package. Panics if a stub is broken, with all that is wrong.
+    #[track_caller]
+    pub fn of(folder: impl Into<PathBuf>) -> Self {
+        Self::with(calm(Config::new(folder)))
+    }
+
+    /// A mock as configured, such as with TLS. Panics if it cannot be, or if its listeners serve different stubs: each
+    /// service has a mock of its own.
+    #[track_caller]
+    pub fn with(config: Config) -> Self {
+        let handle = match Server::bind(config).and_then(Server::start) {
+            Ok(handle) => handle,
+            Err(error) => panic!("{}", cannot_start(&error)),
+        };
+        let ([live], [address, ..]) = (handle.lives(), handle.addresses()) else {
+            panic!("a mock serves one set of stubs; start one for each service, such as `Mock::of(\"stubs/payment\")`");
+        };
+        let state = Arc::new(State::new(Arc::clone(live), address.listener.to_string()));
+        Self { state, strict: false, line: Location::caller(), handle }
+    }
+
+    /// Panics, when it is dropped, if a call came that no stub answers.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// The url of a path: `server.url("/users/7")`, or `server.url("")` for what comes before all paths.
+    pub fn url(&self, path: impl fmt::Display) -> String {
+        format!("{}{path}", self.state.base)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.handle.addresses()[0].listener.address
+    }
+
+    /// Adds a stub. Calls that come after this see it. Panics if it cannot be one, for instance as a regular expression in it is broken.
+    #[track_caller]
+    #[allow(clippy::must_use_candidate)] // most stubs are never looked at again
+    pub fn stub(&self, draft: Draft) -> Stubbed {
+        // taken here: a closure has a place of its own
+        let line = Location::caller();
+        let (number, expected) = (self.state.next_number(), draft.expected);
+        let documents = draft.documents(number);
+        let added = documents.and_then(|documents| self.state.add(&documents, number, expected, line));
+        self.stubbed(added)
+    }
+
+    /// Adds a stub in WireMock's JSON, as it would stand in a file.
+    ///
+    /// ```
+    /// # use standin::{Mock, mock::json};
+    /// # let server = Mock::start();
+    /// server.stub_json(json!({"request": {"url": "/a"}, "response": {"status": 204}}));
+    /// ```
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // so that `json!` needs no `&` before it
+    pub fn stub_json(&self, mapping: Value) -> Stubbed {
+        let number = self.state.next_number();
+        self.stubbed(self.state.add(std::slice::from_ref(&mapping), number, None, Location::caller()))
+    }
+
+    #[track_caller]
+    fn stubbed(&self, added: Result<Arc<stubbed::Parts>, String>) -> Stubbed {
+        match added {
+            Ok(parts) => Stubbed { state: Arc::clone(&self.state), parts },
+            Err(what) => panic!("{what}"),
+        }
+    }
+
+    /// All calls that came, oldest first.
+    pub fn calls(&self) -> Vec<Received> {
+        self.state.received(|_| true)
+    }
+
+    /// The calls that came and are as the request says, whatever answered them, oldest first.
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // a request is written where it is asked
+    pub fn calls_of(&self, request: Request) -> Vec<Received> {
+        match pattern(&request.0) {
+            Ok(pattern) => self.state.received(|record| pattern.matches(&record.call, &Tally::default())),
+            Err(what) => panic!("{what}"),
+        }
+    }
+
+    /// The calls that no stub answered, oldest first.
+    pub fn unmatched(&self) -> Vec<Received> {
+        self.state.received(|record| !record.was_matched())
+    }
+
+    /// Panics unless so many calls came that are as the request says, whatever answered them, and says what came instead:
+    /// `server.verify(get("/users/7"), 1)`, `server.verify(post("/orders"), ..=3)`.
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // a request is written where it is asked
+    pub fn verify(&self, request: Request, times: impl Into<Times>) {
+        if let Err(report) = self.state.check(&request.0, times.into()) {
+            panic!("{report}");
+        }
+    }
+
+    /// [`verify`](Self::verify) once so many came, or this time is up: for what happens on another thread. It blocks.
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // a request is written where it is asked
+    pub fn verify_within(&self, patience: Duration, request: Request, times: impl Into<Times>) {
+        let times = times.into();
+        if let Err(report) = patiently(patience, || self.state.check(&request.0, times)) {
+            panic!("{report}\n\nwaited {patience:?}");
+        }
+    }
+
+    /// Panics if a stub was not called as often as its [`Draft::expect`] says. Its end does so too, but cannot name the
+    /// line of the test.
+    #[track_caller]
+    pub fn verify_expected(&self) {
+        if let Some(report) = self.state.unmet() {
+            panic!("{report}");
+        }
+    }
+
+    /// Panics if a call came that no stub answers, and says which stub came nearest.
+    #[track_caller]
+    pub fn verify_nothing_missed(&self) {
+        if let Some(report) = self.state.missed() {
+            panic!("{report}");
+        }
+    }
+
+    /// The state of a scenario.
+    pub fn scenario(&self, name: &str) -> String {
+        self.state.live.scenarios().state(name)
+    }
+
+    /// Puts a scenario in a state.
+    pub fn set_scenario(&self, name: &str, state: &str) {
+        self.state.live.scenarios().set(name, state);
+    }
+
+    /// Puts all scenarios at their start, those of [`Draft::then`] too.
+    pub fn reset_scenarios(&self) {
+        self.state.live.scenarios().reset();
+    }
+
+    /// Forgets the calls that came, and all counts.
+    pub fn forget_calls(&self) {
+        self.state.live.journal().reset();
+        for stub in self.state.live.catalog().stubs() {
+            stub.hits.reset();
+        }
+    }
+
+    /// As it was at its start: the stubs of its folder alone, no calls, no expectations, all scenarios at their start.
+    #[track_caller]
+    pub fn reset(&self) {
+        let status = self.handle.reset(&self.state.live);
+        if let Some(broken) = status.filter(|status| status.failed) {
+            panic!("{}", cannot_start(&StartError::Stubs(broken.defects.clone())));
+        }
+        self.forget_calls();
+        self.state.forget();
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // a second panic would end all tests
+            if let Ok(Some(missed)) = catch_unwind(AssertUnwindSafe(|| self.state.missed())) {
+                eprintln!("the mock that was started at {}: {missed}", self.line);
+            }
+            return;
+        }
+        let missed = if self.strict { self.state.missed() } else { None };
+        let reports: Vec<String> = self.state.unmet().into_iter().chain(missed).collect();
+        assert!(reports.is_empty(), "the mock that was started at {}: {}", self.line, reports.join("\n\n"));
+    }
+}
+
+/// One test's calls need no more than one thread, and its random delays are the same in each run.
+fn calm(config: Config) -> Config {
+    Config { workers: 1, seed: 1, ..config }
+}
+
+fn cannot_start(error: &StartError) -> String {
+    let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+    let drawn = match error {
+        StartError::Stubs(defects) => defects.iter().map(|defect| format!("\n{}", defect.draw(false))).collect(),
+        _ => String::new(),
+    };
+    format!("the mock cannot start: {error}{source}{drawn}")
+}

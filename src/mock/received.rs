@@ -1,0 +1,97 @@
+//! A call that came, as a test looks at it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use super::report::{one_line, short};
+use crate::live::journal::Record;
+
+/// A call that came.
+#[derive(Debug)]
+pub struct Received(pub(super) Record);
+
+impl Received {
+    /// The method, as sent.
+    pub fn method(&self) -> &str {
+        self.0.call.method.as_str()
+    }
+
+    /// Path and query, as sent.
+    pub fn url(&self) -> &str {
+        self.0.call.url()
+    }
+
+    /// The path, as sent.
+    pub fn path(&self) -> &str {
+        self.0.call.path()
+    }
+
+    /// The first query parameter of this name, decoded.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.0.call.query().iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first header of this name; `None` too if it is not text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0.call.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// All headers, in lower case, a line each.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        let headers = self.0.call.headers.iter();
+        headers.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
+    }
+
+    /// The body; unpacked if it came as gzip.
+    #[track_caller]
+    pub fn body(&self) -> &[u8] {
+        assert!(
+            !self.0.without_body,
+            "the body of {self} was longer than the journal; raise `Config::journal_bytes` to keep it"
+        );
+        self.0.call.body()
+    }
+
+    /// The body as text. Panics if it is none.
+    #[track_caller]
+    pub fn text(&self) -> &str {
+        match std::str::from_utf8(self.body()) {
+            Ok(text) => text,
+            Err(error) => panic!("the body of {self} is not UTF-8: {error}; look at `body()`"),
+        }
+    }
+
+    /// The body as JSON. Panics if it is none.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        match serde_json::from_slice(self.body()) {
+            Ok(value) => value,
+            Err(error) => {
+                let body = String::from_utf8_lossy(self.body());
+                panic!("the body of {self} is no JSON: {error}; it is `{}`", short(&one_line(&body), MOST_SHOWN))
+            }
+        }
+    }
+
+    /// When it came.
+    pub fn at(&self) -> SystemTime {
+        self.0.at
+    }
+
+    /// Whether a stub answered it.
+    pub fn was_matched(&self) -> bool {
+        self.0.was_matched()
+    }
+}
+
+impl fmt::Display for Received {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}", self.method(), short(&one_line(self.url()), MOST_SHOWN))
+    }
+}
+
+/// Characters of a url or body in a message.
+const MOST_SHOWN: usize = 200;

@@ -1,0 +1,167 @@
+//! What is answered, said in the words of a test.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use serde_json::{Map, Value, json};
+
+use super::delay::Delay;
+
+/// What is answered: 200 and nothing else, until more is said.
+///
+/// ```
+/// # use standin::mock::{file, get, json, post, status, Fault};
+/// get("/users/7").reply(json!({"id": 7}));                     // 200, Content-Type: application/json
+/// get("/motd").reply("hello");                                 // 200, Content-Type: text/plain; charset=utf-8
+/// get("/gone").reply(410);
+/// post("/orders").reply(status(201).header("Location", "/orders/1").json(json!({"id": 1})));
+/// get("/catalog").reply(file("catalog.json"));                 // from `__files` of the mock's folder
+/// get("/down").reply(Fault::Reset);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[must_use = "a reply does nothing until a request has it"]
+pub struct Reply {
+    document: Map<String, Value>,
+    headers: Map<String, Value>,
+    /// The type that its body has, unless a header says so.
+    content_type: Option<&'static str>,
+}
+
+/// How a connection breaks in place of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is closed before the first byte.
+    Close,
+    /// It is reset.
+    Reset,
+    /// Bytes that are no HTTP, then it is closed.
+    Garbage,
+    /// A status line, then a chunk that is none.
+    BadChunk,
+}
+
+/// An answer with this status.
+pub fn status(code: u16) -> Reply {
+    Reply::default().status(code)
+}
+
+/// An answer whose body is this file of `__files` in the mock's folder.
+pub fn file(name: impl Into<String>) -> Reply {
+    Reply::default().with("bodyFileName", name.into())
+}
+
+impl Reply {
+    /// With this status.
+    pub fn status(self, code: u16) -> Self {
+        self.with("status", code)
+    }
+
+    /// With a header, beside those of the same name.
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        if let Value::Array(values) = self.headers.entry(name).or_insert_with(|| json!([])) {
+            values.push(value.into().into());
+        }
+        self
+    }
+
+    /// With a JSON body.
+    pub fn json(self, body: Value) -> Self {
+        self.body("jsonBody", body, Some("application/json"))
+    }
+
+    /// With a text as its body.
+    pub fn text(self, body: impl Into<String>) -> Self {
+        self.body("body", body.into(), Some("text/plain; charset=utf-8"))
+    }
+
+    /// With these bytes as its body, of no type unless a header says one.
+    pub fn bytes(self, body: impl AsRef<[u8]>) -> Self {
+        self.body("base64Body", base64::engine::general_purpose::STANDARD.encode(body), None)
+    }
+
+    /// Late.
+    pub fn delay(self, delay: impl Into<Delay>) -> Self {
+        self.with("delayDistribution", delay.into().0)
+    }
+
+    /// The head at once, the body in this many pieces over this time, in whole milliseconds.
+    pub fn dribble(self, pieces: u32, over: Duration) -> Self {
+        self.with("chunkedDribbleDelay", json!({"numberOfChunks": pieces, "totalDuration": over.as_millis() as u64}))
+    }
+
+    pub(super) fn document(mut self) -> Value {
+        let has_type = self.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
+        if let Some(kind) = self.content_type
+            && !has_type
+        {
+            self.headers.insert("Content-Type".to_owned(), kind.into());
+        }
+        if !self.headers.is_empty() {
+            self.document.insert("headers".to_owned(), Value::Object(self.headers));
+        }
+        Value::Object(self.document)
+    }
+
+    fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.document.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// The last body that is given counts.
+    fn body(mut self, key: &str, body: impl Into<Value>, kind: Option<&'static str>) -> Self {
+        for other in ["jsonBody", "body", "base64Body", "bodyFileName"] {
+            self.document.shift_remove(other);
+        }
+        self.content_type = kind;
+        self.with(key, body)
+    }
+}
+
+impl From<u16> for Reply {
+    fn from(code: u16) -> Self {
+        status(code)
+    }
+}
+
+impl From<Value> for Reply {
+    fn from(body: Value) -> Self {
+        Self::default().json(body)
+    }
+}
+
+impl From<&str> for Reply {
+    fn from(body: &str) -> Self {
+        Self::default().text(body)
+    }
+}
+
+impl From<String> for Reply {
+    fn from(body: String) -> Self {
+        Self::default().text(body)
+    }
+}
+
+impl From<Fault> for Reply {
+    fn from(fault: Fault) -> Self {
+        let name = match fault {
+            Fault::Close => "EMPTY_RESPONSE",
+            Fault::Reset => "CONNECTION_RESET_BY_PEER",
+            Fault::Garbage => "RANDOM_DATA_THEN_CLOSE",
+            Fault::BadChunk => "MALFORMED_RESPONSE_CHUNK",
+        };
+        Self::default().with("fault", name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_has_its_type_unless_a_header_says_another() {
+        let plain = json!({"jsonBody": [1], "headers": {"Content-Type": "application/json"}});
+        assert_eq!(Reply::from("a").json(json!([1])).document(), plain);
+        let own = Reply::from(json!(1)).header("content-type", "text/html").document();
+        assert_eq!(own["headers"], json!({"content-type": ["text/html"]}));
+    }
+}

@@ -1,0 +1,280 @@
+//! What a failed test is told: what was expected, what came instead, and in what it differed.
+
+use std::fmt::Write as _;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::difference::differences;
+use super::times::Times;
+use crate::live::Live;
+use crate::live::journal::{Outcome, Record, Snapshot};
+use crate::matcher::RequestPattern;
+use crate::matcher::near_miss::{Budget, Finding, LIMIT, Scenario, Target, findings, nearest, nearest_calls};
+use crate::stub::Stub;
+
+/// Lines of a test at which stubs were made.
+pub(super) type Lines = HashMap<Uuid, &'static Location<'static>>;
+
+/// What a report is made from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scene<'a> {
+    pub(super) live: &'a Live,
+    pub(super) lines: &'a Lines,
+    /// Where the mock is called.
+    pub(super) base: &'a str,
+}
+
+/// What was expected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) pattern: &'a RequestPattern,
+    /// The pattern as a stub spells it.
+    pub(super) request: &'a Map<String, Value>,
+    /// The stubs that should have answered, if any in particular; the first made at this line.
+    pub(super) stubs: &'a [Uuid],
+}
+
+impl Scene<'_> {
+    /// Why the count is wrong, and what else came.
+    pub(super) fn miscount(
+        &self,
+        wanted: &Wanted<'_>,
+        expected: Times,
+        count: u64,
+        snapshot: &Arc<Snapshot>,
+    ) -> String {
+        let came = if count == 0 { "none came".to_owned() } else { format!("{count} came") };
+        let mut text = format!("expected {expected} of {}, {came}", label(wanted.request));
+        if let Some(line) = wanted.stubs.first().and_then(|id| self.lines.get(id)) {
+            let _ = write!(text, "\n  stub made at {line}");
+        }
+        let is_wanted = |record: &Record| match wanted.stubs {
+            [] => wanted.pattern.matches(&record.call, &crate::matcher::Tally::default()),
+            stubs => record.stub_id().is_some_and(|id| stubs.contains(&id)),
+        };
+        let (counted, others): (Vec<_>, Vec<_>) = snapshot.records().partition(is_wanted);
+        if !counted.is_empty() {
+            let _ = write!(text, "\n\nwhat came of it:");
+            push_all(&mut text, &counted, |_| Vec::new());
+        }
+        if expected.are_exceeded_by(count) {
+            return text;
+        }
+        if others.is_empty() {
+            if counted.is_empty() {
+                let _ = write!(text, "\n\nno call came at all: is {} the address that is called?", self.base);
+            }
+            return text;
+        }
+        let calls = others.iter().map(|record| (record, &record.call));
+        let near = nearest_calls(calls, wanted.pattern, LIMIT, Budget::until(Instant::now() + PATIENCE));
+        let _ = write!(text, "\n\nwhat came instead, nearest first:");
+        let target = Target { name: None, pattern: wanted.pattern, request: Some(wanted.request), scenario: None };
+        for near in &near.found {
+            push(&mut text, near.item, &self.what_differs(&target, near.item));
+        }
+        push_rest(&mut text, others.len() - near.found.len());
+        text
+    }
+
+    /// The calls that no stub answered, each with the stub that came nearest; `None` if there are none.
+    pub(super) fn missed(&self, snapshot: &Arc<Snapshot>) -> Option<String> {
+        let missed: Vec<_> = snapshot.records().filter(|record| !record.was_matched()).collect();
+        if missed.is_empty() {
+            return None;
+        }
+        let calls = if missed.len() == 1 { "1 call came".to_owned() } else { format!("{} calls came", missed.len()) };
+        let mut text = format!("{calls} that no stub answers");
+        let until = Instant::now() + PATIENCE;
+        push_all(&mut text, &missed, |record| self.nearest_stub(record, until));
+        Some(text)
+    }
+
+    fn nearest_stub(&self, record: &Record, until: Instant) -> Vec<String> {
+        let catalog = self.live.catalog();
+        let stubs = catalog.stubs();
+        let candidates = stubs.iter().map(|stub| (*stub, &*stub.pattern));
+        let near = nearest(candidates, &record.call, 1, Budget::until(until));
+        let Some(near) = near.found.first() else {
+            return vec!["there is no stub; add one with `server.stub(…)`".to_owned()];
+        };
+        let stub = near.item;
+        let document = stub.json();
+        let request = document.get("request").and_then(Value::as_object);
+        let state = stub.scenario.as_ref().map(|scenario| self.live.scenarios().state(&scenario.name));
+        let scenario = stub.scenario.as_ref().zip(state.as_deref()).and_then(|(scenario, state)| {
+            Some(Scenario { name: &scenario.name, required: scenario.required.as_deref()?, state })
+        });
+        let target = Target { name: stub.name.as_deref(), pattern: &stub.pattern, request, scenario };
+        let mut lines = vec![format!("nearest stub: {}", self.stub_label(stub))];
+        lines.extend(unmet(&target, record).into_iter().map(|line| format!("  {line}")));
+        lines
+    }
+
+    /// What keeps a call from being what was wanted.
+    fn what_differs(&self, target: &Target<'_>, record: &Record) -> Vec<String> {
+        let lines = unmet(target, record);
+        if !lines.is_empty() {
+            return lines;
+        }
+        match &record.outcome {
+            Outcome::Matched(_, Some(stub)) => vec![format!("matches, but was answered by {}", self.stub_label(stub))],
+            Outcome::Matched(..) => vec!["matches, but was answered by another stub".to_owned()],
+            Outcome::Missed => {
+                vec!["matches, but came before the stub was there, or its scenario was in another state".to_owned()]
+            }
+        }
+    }
+
+    fn stub_label(&self, stub: &Stub) -> String {
+        let document = stub.json();
+        let asked = document.get("request").and_then(Value::as_object).map(label).unwrap_or_default();
+        let name = stub.name.as_ref().map(|name| format!("`{name}`, ")).unwrap_or_default();
+        match self.lines.get(&stub.id) {
+            Some(line) => format!("{name}{asked} ({line})"),
+            None => format!("{name}{asked} ({})", stub.label()),
+        }
+    }
+}
+
+/// What a request pattern asks, in a line: `GET /users/7 with headers, bodyPatterns`.
+pub(super) fn label(request: &Map<String, Value>) -> String {
+    let text = |key: &str| request.get(key).and_then(Value::as_str);
+    let method = text("method").unwrap_or("ANY");
+    let url = URLS.iter().find_map(|key| text(key)).unwrap_or("(any url)");
+    let mut label = format!("{method} {}", short(&one_line(url), MOST_SHOWN));
+    let mut asked = Vec::new();
+    for (key, value) in request.iter().filter(|(key, _)| *key != "method" && !URLS.contains(&key.as_str())) {
+        match (NAMED.iter().find(|(known, _)| known == key), value) {
+            (Some((_, word)), Value::Object(fields)) => {
+                asked.extend(fields.keys().map(|name| format!("{word} `{}`", one_line(name))));
+            }
+            _ if key == "bodyPatterns" => asked.push("a body".to_owned()),
+            _ => asked.push(one_line(key)),
+        }
+    }
+    if !asked.is_empty() {
+        let _ = write!(label, " with {}", asked.join(", "));
+    }
+    label
+}
+
+/// A line for each clause that does not hold.
+fn unmet(target: &Target<'_>, record: &Record) -> Vec<String> {
+    let failed = findings(target, &record.call).into_iter().filter(|finding| !finding.matches);
+    failed.flat_map(|finding| unmet_clause(&finding, record)).collect()
+}
+
+fn unmet_clause(finding: &Finding, record: &Record) -> Vec<String> {
+    let what = match &finding.name {
+        Some(name) => format!("{} `{}`", finding.clause, one_line(name)),
+        None => finding.clause.to_owned(),
+    };
+    if finding.operator == "equalToJson"
+        && let (Ok(expected), Some(actual)) = (serde_json::from_str(&finding.expected), record.call.json())
+    {
+        let found = differences(&expected, actual, MOST_LISTED);
+        if !found.is_empty() {
+            return found.into_iter().map(|line| format!("{what} {line}")).collect();
+        }
+    }
+    let operator = match finding.operator {
+        "" | "equalTo" | "equalToJson" | "url" | "urlPath" => "",
+        other => &format!("{other} "),
+    };
+    let came = match finding.actual.as_slice() {
+        [] => "none came".to_owned(),
+        values => {
+            let values: Vec<_> =
+                values.iter().map(|value| format!("`{}`", short(&one_line(value), MOST_SHOWN))).collect();
+            format!("{} came", values.join(", "))
+        }
+    };
+    vec![format!("{what}: {operator}`{}` expected, {came}", short(&one_line(&finding.expected), MOST_SHOWN))]
+}
+
+fn push_all(text: &mut String, records: &[Record], note: impl Fn(&Record) -> Vec<String>) {
+    for record in records.iter().take(MOST_LISTED) {
+        push(text, record, &note(record));
+    }
+    push_rest(text, records.len().saturating_sub(MOST_LISTED));
+}
+
+fn push(text: &mut String, record: &Record, notes: &[String]) {
+    let call = &record.call;
+    let _ = write!(text, "\n  {} {}", call.method, short(&one_line(call.url()), MOST_SHOWN));
+    for note in notes {
+        let _ = write!(text, "\n    {note}");
+    }
+}
+
+fn push_rest(text: &mut String, rest: usize) {
+    if rest > 0 {
+        let _ = write!(text, "\n  … and {rest} more");
+    }
+}
+
+/// The text in one line, without what steers a terminal.
+pub(super) fn one_line(text: &str) -> String {
+    let words: Vec<String> = text.split_whitespace().map(|word| word.chars().flat_map(visible).collect()).collect();
+    words.join(" ")
+}
+
+fn visible(letter: char) -> impl Iterator<Item = char> {
+    let hidden = letter.is_control() || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let escaped = hidden.then(|| letter.escape_default());
+    escaped.into_iter().flatten().chain((!hidden).then_some(letter))
+}
+
+/// The text's first characters.
+pub(super) fn short(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+const URLS: &[&str] = &["url", "urlPath", "urlPathPattern", "urlPathTemplate", "urlPattern"];
+
+/// Fields by name, and what one of them is called.
+const NAMED: &[(&str, &str)] = &[
+    ("cookies", "cookie"),
+    ("formParameters", "form parameter"),
+    ("headers", "header"),
+    ("pathParameters", "path parameter"),
+    ("queryParameters", "query parameter"),
+];
+
+/// Characters of a value that are shown.
+const MOST_SHOWN: usize = 200;
+
+/// Calls, or differences of a body, that are listed.
+const MOST_LISTED: usize = 5;
+
+/// How long is looked for what is near.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn labels_say_what_is_asked_in_a_line() {
+        let request = json!({"method": "POST", "urlPath": "/a", "headers": {"Accept": {}}, "bodyPatterns": [{}]});
+        assert_eq!(label(request.as_object().expect("an object")), "POST /a with header `Accept`, a body");
+        assert_eq!(label(&Map::new()), "ANY (any url)");
+    }
+
+    #[test]
+    fn values_cannot_steer_a_terminal() {
+        assert_eq!(one_line("a\r\n b\u{1b}[2J\u{202e}"), r"a b\u{1b}[2J\u{202e}");
+        assert_eq!(short("äöü", 2), "äö…");
+    }
+}

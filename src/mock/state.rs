@@ -1,0 +1,198 @@
+//! What a mock and its stubs share, and how a stub comes in: as a document, like every other stub.
+
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::received::Received;
+use super::report::{Lines, Scene, Wanted};
+use super::stubbed::Parts;
+use super::times::Times;
+use crate::defect::Defect;
+use crate::live::Live;
+use crate::live::journal::Record;
+use crate::matcher::{RequestPattern, Tally};
+use crate::stub::files::Files;
+use crate::stub::format::{self, Mapping, Reader};
+use crate::stub::load::Service;
+use crate::stub::{Origin, Stub};
+
+/// What a mock and its stubs share.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) live: Arc<Live>,
+    /// Where it is called: `http://127.0.0.1:40123`.
+    pub(super) base: String,
+    /// Stubs made so far.
+    made: AtomicU64,
+    notes: Mutex<Notes>,
+}
+
+/// What is remembered of the stubs that a test made.
+#[derive(Debug, Default)]
+struct Notes {
+    lines: Lines,
+    expectations: Vec<(Arc<Parts>, Times)>,
+}
+
+// whoever panics within leaves locks poisoned at worst, and those are taken nonetheless
+impl UnwindSafe for State {}
+impl RefUnwindSafe for State {}
+
+impl State {
+    pub(super) fn new(live: Arc<Live>, base: String) -> Self {
+        Self { live, base, made: AtomicU64::new(0), notes: Mutex::default() }
+    }
+
+    pub(super) fn next_number(&self) -> u64 {
+        self.made.fetch_add(1, Relaxed)
+    }
+
+    /// Serves stubs that one draft became; what is wrong with them if they cannot be served.
+    pub(super) fn add(
+        &self,
+        documents: &[Value],
+        number: u64,
+        expected: Option<Times>,
+        line: &'static Location<'static>,
+    ) -> Result<Arc<Parts>, String> {
+        let mappings = documents.iter().map(|document| self.mapping(document)).collect::<Result<Vec<_>, _>>()?;
+        let mut edit = self.live.edit();
+        let catalog = edit.catalog();
+        let mut stubs = Vec::with_capacity(mappings.len());
+        for (turn, (mapping, document)) in mappings.into_iter().zip(documents).enumerate() {
+            // the same in each run, as delays are drawn by it
+            let made = || Uuid::new_v5(&IDS, format!("{number}.{turn} {document}").as_bytes());
+            let id = mapping.id.unwrap_or_else(made);
+            if catalog.by_id(&id).is_some() {
+                return Err(format!(
+                    "there is a stub of the id {id} already; remove that one first, or give another id"
+                ));
+            }
+            let rank = edit.next_rank(mapping.priority);
+            stubs.push(Arc::new(mapping.into_stub(id, rank, Origin::Api)));
+        }
+        let parts = Arc::new(Parts::of(&stubs));
+        let mut notes = self.notes();
+        notes.lines.extend(stubs.iter().map(|stub: &Arc<Stub>| (stub.id, line)));
+        notes.expectations.extend(expected.map(|times| (Arc::clone(&parts), times)));
+        drop(notes);
+        edit.put_all(stubs);
+        Ok(parts)
+    }
+
+    fn mapping(&self, document: &Value) -> Result<Mapping, String> {
+        let text = document.to_string();
+        let files = self.live.home().map(Service::files);
+        if let Some(name) = document.pointer("/response/bodyFileName").and_then(Value::as_str) {
+            let Some(files) = &files else {
+                let cure = "start the mock with `Mock::of(folder)`, or give the body itself";
+                return Err(format!("`{name}` is no body, as this mock has no folder; {cure}"));
+            };
+            if !files.find(name).is_some_and(|path| path.is_file()) {
+                return Err(format!("there is no file `{name}` in `{}`; put it there", files.root.display()));
+            }
+        }
+        let files = files.unwrap_or_else(|| Files { root: "__files".into() });
+        let mut reader = Reader::of_api(&text);
+        let mapping = reader.parse(&text).and_then(|tree| format::mapping(&tree, &files, &mut reader));
+        match mapping {
+            Some(mapping) if mapping.persistent => {
+                Err("a mock writes no stubs to disk; leave `persistent` out, or put the stub into a folder".to_owned())
+            }
+            Some(mapping) if !reader.failed() => Ok(mapping),
+            _ => Err(listed(reader.defects(), &text)),
+        }
+    }
+
+    /// Whether so many calls came that are as a pattern says; what is wrong if not.
+    pub(super) fn check(&self, request: &Map<String, Value>, times: Times) -> Result<(), String> {
+        let pattern = pattern(request)?;
+        let snapshot = self.live.journal().snapshot();
+        let matches = |record: &Record| pattern.matches(&record.call, &Tally::default());
+        let count = snapshot.records().filter(matches).count() as u64;
+        let is_whole = self.live.journal().is_on() && snapshot.evicted == 0;
+        if !is_whole && !times.are_exceeded_by(count) {
+            let cure = "raise `Config::journal_bytes`, or count with `Stubbed::verify`, which is exact";
+            return Err(format!("cannot tell: {} calls are no longer in the journal; {cure}", snapshot.evicted));
+        }
+        if times.allow(count) {
+            return Ok(());
+        }
+        let wanted = Wanted { pattern: &pattern, request, stubs: &[] };
+        Err(self.in_scene(|scene| scene.miscount(&wanted, times, count, &snapshot)))
+    }
+
+    /// The calls that came and that `picks` picks, oldest first.
+    pub(super) fn received(&self, picks: impl Fn(&Record) -> bool) -> Vec<Received> {
+        self.live.journal().snapshot().records().filter(picks).map(Received).collect()
+    }
+
+    /// What is wrong with the expectations, if anything is.
+    pub(super) fn unmet(&self) -> Option<String> {
+        let expectations = self.notes().expectations.clone();
+        let reports: Vec<_> =
+            expectations.iter().filter_map(|(parts, times)| parts.check(self, *times).err()).collect();
+        (!reports.is_empty()).then(|| reports.join("\n\n"))
+    }
+
+    /// Which calls no stub answered, if any.
+    pub(super) fn missed(&self) -> Option<String> {
+        self.in_scene(|scene| scene.missed(&self.live.journal().snapshot()))
+    }
+
+    pub(super) fn in_scene<T>(&self, tell: impl FnOnce(Scene<'_>) -> T) -> T {
+        let notes = self.notes();
+        tell(Scene { live: &self.live, lines: &notes.lines, base: &self.base })
+    }
+
+    /// Forgets what it knows of stubs.
+    pub(super) fn forget(&self) {
+        *self.notes() = Notes::default();
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Compiles a request pattern, or tells what is wrong with it.
+pub(super) fn pattern(request: &Map<String, Value>) -> Result<RequestPattern, String> {
+    let text = Value::Object(request.clone()).to_string();
+    let mut reader = Reader::of_api(&text);
+    let pattern = reader.parse(&text).map(|tree| format::request_pattern(&tree, &mut reader));
+    match pattern {
+        Some(pattern) if !reader.failed() => Ok(pattern),
+        _ => Err(listed(reader.defects(), &text)),
+    }
+}
+
+/// Tries until it is good or the time is up.
+pub(super) fn patiently(patience: Duration, check: impl Fn() -> Result<(), String>) -> Result<(), String> {
+    let end = Instant::now() + patience;
+    loop {
+        match check() {
+            Err(_) if Instant::now() < end => std::thread::sleep(PAUSE),
+            checked => return checked,
+        }
+    }
+}
+
+/// Defects of a document that stands in code: where in it, what, and how to mend it.
+fn listed(defects: &[Defect], document: &str) -> String {
+    let lines = defects.iter().filter(|defect| defect.is_error()).map(|defect| {
+        let mend = defect.mend.as_ref().map(|mend| format!("; {mend}")).unwrap_or_default();
+        format!("  {}: {}{mend}", defect.pointer, defect.what)
+    });
+    format!("this cannot be a stub:\n{}\n  in {document}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// The name space of the ids of stubs from code.
+const IDS: Uuid = Uuid::from_u128(0x2e1f_90c4_53d8_4a7e_b6c1_77f0_1d3a_9be5);
+
+/// Between two looks at what has come.
+const PAUSE: Duration = Duration::from_millis(2);
