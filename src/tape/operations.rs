@@ -45,7 +45,11 @@ impl Operations {
             match (literal, variable) {
                 (None, Some(variable)) if node.is_some_and(|node| node.covers(segment)) => {
                     variables += 1;
-                    name.push_str(&if variables == 1 { "{id}".to_owned() } else { format!("{{id{variables}}}") });
+                    name.push_str("{id");
+                    if variables > 1 {
+                        name.push_str(&variables.to_string());
+                    }
+                    name.push('}');
                     node = Some(variable);
                 }
                 (literal, _) => {
@@ -86,7 +90,9 @@ impl Node {
                 .partition::<BTreeMap<_, _>, _>(|(segment, _)| varies(segment));
             self.children = fixed;
             let mut merged = Node::default();
-            varying.into_values().for_each(|node| merged.absorb(node));
+            for node in varying.into_values() {
+                merged.absorb(node);
+            }
             self.variable = Some(Box::new(merged));
         }
         self.children.values_mut().chain(self.variable.as_deref_mut()).for_each(Node::generalise);

@@ -20,7 +20,7 @@ const CALLS: usize = 20_000;
 fn tapes(truth: &Truth, workers: usize, seed: u64) -> [Fitted; 2] {
     let capacity = truth.capacity(workers);
     [steps(capacity, &[0.2, 0.4, 0.6], CALLS, seed), ramp(capacity, CALLS, seed)]
-        .map(|arrivals| Fitted::new("service", &[truth.trace(&arrivals, seed + 100)]).unwrap())
+        .map(|arrivals| Fitted::new("service", &[truth.trace(&arrivals, seed + 100)]).expect("enough calls"))
 }
 
 /// What the fitted model takes for calls of known arrivals and kinds, in seconds, from the real station.
@@ -29,7 +29,13 @@ fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng:
         .kinds
         .iter()
         .map(|kind| {
-            fitted.operations.iter().find(|operation| operation.name == kind.name).unwrap().demand.distribution()
+            fitted
+                .operations
+                .iter()
+                .find(|operation| operation.name == kind.name)
+                .expect("fitted")
+                .demand
+                .distribution()
         })
         .collect();
     let calls = arrivals.iter().zip(kinds).map(|(arrival, kind)| {
@@ -40,7 +46,7 @@ fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng:
     finished
         .iter()
         .zip(arrivals)
-        .map(|(finish, arrival)| finish.unwrap().since_epoch().as_secs_f64() - arrival)
+        .map(|(finish, arrival)| finish.expect("no bound").since_epoch().as_secs_f64() - arrival)
         .collect()
 }
 
@@ -65,7 +71,7 @@ fn assert_predicts(fitted: &Fitted, truth: &Truth, workers: usize, load: f64, wh
         let error = mean(&mock) - mean(&real);
         let pairs = real.iter().flat_map(|one| real.iter().map(move |other| (one[quantile] / other[quantile]).ln()));
         let noise = pairs.fold(0.0, f64::max);
-        println!(
+        eprintln!(
             "{what:<24} {:>4.0}% p{:<2} error {:+6.1}% limit {:4.1}% noise {:4.1}%",
             load * 100.0,
             [50, 90, 95, 99][quantile],
@@ -90,7 +96,7 @@ fn assert_recovers(truth: &Truth, workers: usize, seed: u64, what: &str) {
     };
     for (fitted, tape) in tapes(truth, workers, seed).iter().zip(["20-60", "ramp"]) {
         let name = format!("{what} {tape}");
-        println!(
+        eprintln!(
             "{name:<24} {:?} {:?} outside {:?} effect {:.3} chance {:.3}",
             fitted.discipline, fitted.workers, fitted.outside, fitted.effect, fitted.chance
         );
@@ -141,7 +147,7 @@ fn nearly_constant_demands_with_a_part_outside_are_recovered() {
 fn sixteen_workers_with_heavy_tails_need_a_high_load() {
     let truth = Truth::new(Station::Fifo(16), 2.0);
     let [lower, high] = tapes(&truth, 16, 1);
-    println!("fifo(16) cv 2: {:?} from 20-60, {:?} from the ramp", lower.capacity(), high.capacity());
+    eprintln!("fifo(16) cv 2: {:?} from 20-60, {:?} from the ramp", lower.capacity(), high.capacity());
     assert_eq!((high.discipline, high.workers), (Discipline::Fifo, Some(16)), "{high}");
     assert_predicts(&high, &truth, 16, 0.8, "fifo(16) cv 2 ramp");
     assert!(lower.workers == Some(16) || lower.is_doubtful(), "{lower}");
@@ -189,7 +195,7 @@ fn two_stations_in_series_are_not_explained_by_one() {
             .map(|((wait, at), start)| at + wait - start)
             .collect();
         let fitted = Fitted::new("service", &[first.record(&arrivals, &kinds, &latencies, &mut rng)]).unwrap();
-        println!("{fitted}");
+        eprintln!("{fitted}");
         assert!(unexplained(&fitted), "{fitted}");
         assert!(fitted.to_string().contains("not explained by one queue"));
         assert!(fitted.is_doubtful());
@@ -251,7 +257,7 @@ fn a_long_tape_is_fitted_quickly() {
         let trace = truth.trace(&ramp(truth.capacity(workers), 200_000, 1), 2);
         let start = Instant::now();
         let fitted = Fitted::new("service", &[trace]).unwrap();
-        println!("{station:?}: {:?} {:?} in {:?}", fitted.discipline, fitted.workers, start.elapsed());
+        eprintln!("{station:?}: {:?} {:?} in {:?}", fitted.discipline, fitted.workers, start.elapsed());
         assert!(start.elapsed() < Duration::from_secs(5));
     }
 }
