@@ -1,5 +1,6 @@
 //! What fitting reads of a tape: for each call when it arrived at the backend, when its answer began, and what it was.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -42,20 +43,18 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// From the exchanges of a tape. Those that never reached the backend are left out; calls without an operation are grouped.
-    pub fn new(head: &Head, condition: &Condition, exchanges: &[Exchange]) -> Self {
-        let calls =
-            || exchanges.iter().map(|exchange| (exchange.request.method.as_str(), exchange.request.url.as_str()));
-        let operations = Operations::learn(calls());
-        let mut trace = Self {
-            lost: condition.broken + u64::from(condition.torn) + condition.foot.map_or(0, |foot| foot.dropped),
-            exclusive: head.exclusive,
-            limits: head.limits.clone(),
-            ..Self::default()
-        };
+    /// From the exchanges of a tape, in one pass: those that never reached the backend are left out. A call without an operation
+    /// belongs to the one that `operations`, learned from the same tape, gives it.
+    pub fn new<E: Borrow<Exchange>>(
+        head: &Head,
+        operations: &Operations,
+        exchanges: impl IntoIterator<Item = E>,
+    ) -> Self {
+        let mut trace = Self { exclusive: head.exclusive, limits: head.limits.clone(), ..Self::default() };
         let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut rates: Vec<Vec<f64>> = Vec::new();
         for exchange in exchanges {
+            let exchange = exchange.borrow();
             let Some(arrival) = exchange.times.sent else { continue };
             let reached = |reason| !matches!(reason, Reason::Connect | Reason::Tls | Reason::Limit);
             let failure = exchange.failure.as_ref();
@@ -81,6 +80,13 @@ impl Trace {
         }
         trace.transfer = rates.into_iter().map(typical).collect();
         trace
+    }
+
+    /// Counts what the tape lacks, once it has been read.
+    #[must_use]
+    pub fn lacking(self, condition: &Condition) -> Self {
+        let dropped = condition.foot.map_or(0, |foot| foot.dropped);
+        Self { lost: self.lost + condition.broken + u64::from(condition.torn) + dropped, ..self }
     }
 }
 
@@ -136,6 +142,10 @@ mod tests {
         }
     }
 
+    fn learned(exchanges: &[Exchange]) -> Operations {
+        Operations::learn(exchanges.iter().map(|exchange| (&exchange.request.method, &exchange.request.url)))
+    }
+
     #[test]
     fn answered_calls_are_observed_and_the_others_counted() {
         let mut exchanges =
@@ -154,7 +164,8 @@ mod tests {
             foot: Some(Foot { dropped: 4, ..Foot::default() }),
             ..Condition::default()
         };
-        let trace = Trace::new(&Head { exclusive: true, ..Head::default() }, &condition, &exchanges);
+        let head = Head { exclusive: true, ..Head::default() };
+        let trace = Trace::new(&head, &learned(&exchanges), &exchanges).lacking(&condition);
         assert_eq!(trace.operations, ["GET /items/{id}", "GET /health"]);
         assert_eq!((trace.calls.len(), trace.failed, trace.lost, trace.exclusive), (3, 2, 7, true));
         assert_eq!(trace.calls[1], Observation { operation: 0, arrival: 15, finish: 30, status: 200, in_flight: 1 });
@@ -170,7 +181,7 @@ mod tests {
         };
         let exchanges: Vec<_> =
             (1..=40).map(long).chain((50..90).map(|sent| exchange("/short", sent, sent + 9))).collect();
-        let trace = Trace::new(&Head::default(), &Condition::default(), &exchanges);
+        let trace = Trace::new(&Head::default(), &learned(&exchanges), &exchanges);
         assert_eq!(trace.transfer, [Some(2e7), None]);
     }
 

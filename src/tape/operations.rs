@@ -15,12 +15,12 @@ pub struct Operations {
 
 impl Operations {
     /// Learns from all calls of a tape, as methods and urls.
-    pub fn learn<'c>(calls: impl IntoIterator<Item = (&'c str, &'c str)>) -> Self {
+    pub fn learn(calls: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>) -> Self {
         let mut methods: BTreeMap<String, Node> = BTreeMap::new();
         for (method, url) in calls {
-            let mut node = methods.entry(method.to_owned()).or_default();
+            let mut node = methods.entry(method.as_ref().to_owned()).or_default();
             node.calls += 1;
-            for segment in segments(url) {
+            for segment in segments(url.as_ref()) {
                 if !node.children.contains_key(segment) {
                     node.children.insert(segment.to_owned(), Node::default());
                 }

@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use standin::delay::Distribution;
-use standin::fit::{Discipline, Fitted, Statement};
+use standin::exchange::{Exchange, Request, Response, Times};
+use standin::fit::{Discipline, Fitted, Statement, Trace};
 use standin::pace::station::{Moment, finishes};
+use standin::tape::operations::Operations;
+use standin::tape::{Head, Reader, VERSION, Writer};
 
 use self::truth::{Kind, Station, Truth, poisson, ramp, serve, steps};
 
@@ -19,8 +22,8 @@ const CALLS: usize = 20_000;
 /// A tape of 20, 40 and 60 % of the capacity, and one that rises from 20 to 95 %.
 fn tapes(truth: &Truth, workers: usize, seed: u64) -> [Fitted; 2] {
     let capacity = truth.capacity(workers);
-    [steps(capacity, &[0.2, 0.4, 0.6], CALLS, seed), ramp(capacity, CALLS, seed)]
-        .map(|arrivals| Fitted::new("service", &[truth.trace(&arrivals, seed + 100)]).expect("enough calls"))
+    [(steps(capacity, &[0.2, 0.4, 0.6], CALLS, seed), seed + 100), (ramp(capacity, CALLS, seed), seed + 200)]
+        .map(|(arrivals, seed)| Fitted::new("service", &[truth.trace(&arrivals, seed)]).expect("enough calls"))
 }
 
 /// What the fitted model takes for calls of known arrivals and kinds, in seconds, from the real station.
@@ -238,6 +241,52 @@ fn several_tapes_with_errors_give_one_model_and_a_report() {
     let json = serde_json::to_value(&fitted).unwrap();
     assert_eq!((json["discipline"].as_str(), json["workers"].as_u64()), (Some("fifo"), Some(2)));
     assert!(json["operations"][0]["demand"]["p99"].as_str().unwrap().ends_with("ms"));
+}
+
+/// From the recorder's file to the model, in two passes that hold no exchanges.
+#[test]
+fn a_tape_on_disk_is_fitted() {
+    let truth = Truth::new(Station::Fifo(1), 0.5);
+    let arrivals = steps(truth.capacity(1), &[0.3, 0.6, 0.8], 3_000, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tape.jsonl");
+    let head = Head { version: VERSION, target: "http://backend".to_owned(), exclusive: true, ..Head::default() };
+    let mut writer = Writer::create(&path, &head).unwrap();
+    for (call, number) in truth.trace(&arrivals, 2).calls.iter().zip(1..) {
+        let (method, url) =
+            if call.operation == 0 { ("GET", format!("/a/{number}")) } else { ("POST", "/a".to_owned()) };
+        let times = Times {
+            received: call.arrival,
+            sent: Some(call.arrival),
+            first_byte: Some(call.finish),
+            ..Times::default()
+        };
+        writer
+            .write(&Exchange {
+                number,
+                operation: None,
+                request: Request { method: method.to_owned(), url, headers: Vec::new(), body: None },
+                response: Some(Response { status: call.status, headers: Vec::new(), body: None }),
+                failure: None,
+                times,
+                in_flight: 0,
+                reused: true,
+            })
+            .unwrap();
+    }
+    writer.finish(3, 0).unwrap();
+
+    let calls = Reader::open(&path).unwrap().map(|exchange| exchange.unwrap().request);
+    let operations = Operations::learn(calls.map(|request| (request.method, request.url)));
+    let mut reader = Reader::open(&path).unwrap();
+    let head = reader.head().clone();
+    let trace = Trace::new(&head, &operations, reader.by_ref().map(Result::unwrap)).lacking(reader.condition());
+    assert_eq!((trace.operations.len(), trace.lost), (2, 3));
+    let fitted = Fitted::new("backend", &[trace]).unwrap();
+    assert_eq!((fitted.discipline, fitted.workers), (Discipline::Fifo, Some(1)), "{fitted}");
+    let names: Vec<_> = fitted.operations.iter().map(|operation| operation.name.as_str()).collect();
+    assert_eq!(names, ["GET /a/{id}", "POST /a"]);
+    assert!(fitted.statements.contains(&Statement::Lost { calls: 3 }), "{fitted}");
 }
 
 #[test]
