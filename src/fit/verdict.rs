@@ -18,7 +18,7 @@ pub(super) fn judge(
     strata: &[Stratum],
     work: &Workload,
 ) {
-    if chosen.effect > UNEXPLAINED + ranking.chance.0 {
+    if chosen.effect > UNEXPLAINED.max(MOST_CHANCE * ranking.chance.0) {
         statements.push(Statement::NotOneQueue { effect: chosen.effect });
     } else if chosen.effect > LEAST_EFFECT && chosen.effect > BEYOND_CHANCE * ranking.chance.0 {
         statements.push(Statement::Approximation { effect: chosen.effect, chance: ranking.chance.0 });
@@ -79,10 +79,11 @@ pub(super) fn recount(statements: &mut Vec<Statement>, traces: &[Trace], valid: 
     statements.extend(counts.into_iter().filter(|(calls, _)| *calls > 0).map(|(_, statement)| statement));
 }
 
-/// An effect size beyond that of chance by more is not explained by one queue.
+/// A larger effect size is not explained by one queue, unless chance makes as much. In simulations of true models effect sizes
+/// came to 1.8 times that of chance, because busy periods hold long demands.
 const UNEXPLAINED: f64 = 0.1;
-/// A smaller effect size is as good as none; a larger one that is so much beyond chance is told. In simulations of true models
-/// effect sizes came to 1.8 times that of chance, because busy periods hold long demands.
+const MOST_CHANCE: f64 = 1.8;
+/// A smaller effect size is as good as none; a larger one that is so much beyond chance is told.
 const LEAST_EFFECT: f64 = 0.03;
 const BEYOND_CHANCE: f64 = 2.5;
 /// A mean error of the held-out load that says that the model fails, by itself and by the noise of a run. In simulations of
