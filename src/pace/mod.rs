@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod draws;
+pub mod profile;
 pub mod station;
 pub mod timer;
 

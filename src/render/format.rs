@@ -67,19 +67,24 @@ pub fn headers(object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
 /// How the connection ends, if there is a `fault`.
 pub fn fault(object: &mut Object<'_>, reader: &mut Reader) -> Option<Ending> {
     let fault = object.text("fault", reader)?;
+    let ending = ending(&fault);
+    if ending.is_none() {
+        let node = object.node("fault").unwrap_or(object.whole());
+        let mend = "use EMPTY_RESPONSE, CONNECTION_RESET_BY_PEER, MALFORMED_RESPONSE_CHUNK or RANDOM_DATA_THEN_CLOSE";
+        reader.error_at(node, "fault", format!("`{fault}` is no fault"), mend);
+    }
+    ending
+}
+
+/// How the connection ends with a fault, by WireMock's name for it.
+pub fn ending(fault: &str) -> Option<Ending> {
     let raw = |bytes: String| Some(Ending::Raw(bytes.into()));
-    match fault.as_str() {
+    match fault {
         "CONNECTION_RESET_BY_PEER" => Some(Ending::Reset),
         "EMPTY_RESPONSE" => Some(Ending::Close),
         "MALFORMED_RESPONSE_CHUNK" => raw(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{GARBAGE}")),
         "RANDOM_DATA_THEN_CLOSE" => raw(GARBAGE.to_owned()),
-        unknown => {
-            let node = object.node("fault").unwrap_or(object.whole());
-            let mend =
-                "use EMPTY_RESPONSE, CONNECTION_RESET_BY_PEER, MALFORMED_RESPONSE_CHUNK or RANDOM_DATA_THEN_CLOSE";
-            reader.error_at(node, "fault", format!("`{unknown}` is no fault"), mend);
-            None
-        }
+        _ => None,
     }
 }
 

@@ -1,0 +1,116 @@
+//! The capacity of a service as profiles spell it: discipline, workers, queue, and what happens when it is full.
+
+use std::num::NonZeroU32;
+
+use super::read::{close, count, not_yet};
+use super::spec::Overflow;
+use crate::pace::station::{Capacity, Queue};
+use crate::render::format::{fault, headers, status};
+use crate::source::defect::nearest;
+use crate::source::{Node, Object, Reader, Value};
+
+/// Reads a capacity and its overflow.
+pub(super) fn capacity(node: &Node, reader: &mut Reader) -> Option<(Capacity, Option<Overflow>)> {
+    let mut whole = Object::open(node, "a capacity", reader)?;
+    let Some(discipline) = whole.text("discipline", reader) else {
+        if whole.node("discipline").is_none() {
+            reader.error(node, "the capacity has no `discipline`", "add `discipline: fifo`, `sharing` or `unlimited`");
+        }
+        return None;
+    };
+    match discipline.as_str() {
+        "unlimited" => {
+            close(whole, &["discipline"], &[], reader);
+            Some((Capacity::Unlimited, None))
+        }
+        "fifo" | "sharing" => {
+            let workers = workers(&whole, reader);
+            let queue = queue(&whole, reader);
+            let overflow = whole.node("overflow").map(|node| {
+                let overflow = reader.within("overflow", |reader| overflow(node, reader));
+                if queue == Some(Queue::Unbounded) {
+                    let mend = "give `queue` a number, or remove `overflow`";
+                    reader.warn_at(node, "overflow", "an unbounded queue never overflows", mend);
+                }
+                overflow
+            });
+            close(whole, &["discipline", "overflow", "queue", "workers"], &["abandon", "rates"], reader);
+            let (workers, queue) = (workers?, queue?);
+            let capacity = match discipline.as_str() {
+                "fifo" => Capacity::Fifo { workers, queue },
+                _ => Capacity::Sharing { workers, queue },
+            };
+            Some((capacity, overflow.flatten()))
+        }
+        other => {
+            let node = whole.node("discipline").unwrap_or(node);
+            let (what, mend) = match nearest(other, DISCIPLINES) {
+                _ if other == "curve" => {
+                    (not_yet("curve"), "use `sharing` with the number of workers that comes nearest".to_owned())
+                }
+                Some(near) => (format!("`{other}` is no discipline"), format!("did you mean `{near}`?")),
+                None => (format!("`{other}` is no discipline"), format!("use one of {}", DISCIPLINES.join(", "))),
+            };
+            reader.error_at(node, "discipline", what, mend);
+            None
+        }
+    }
+}
+
+fn workers(whole: &Object<'_>, reader: &mut Reader) -> Option<NonZeroU32> {
+    let Some(node) = whole.node("workers") else {
+        reader.error(whole.whole(), "the capacity has no `workers`", "add how many calls are worked on at once");
+        return None;
+    };
+    let count = count("workers", whole, reader)?;
+    let workers = u32::try_from(count).ok().filter(|count| *count <= MOST_WORKERS).and_then(NonZeroU32::new);
+    if workers.is_none() {
+        let mend = format!("use a number from 1 to {MOST_WORKERS}, or `discipline: unlimited`");
+        reader.error_at(node, "workers", format!("there cannot be {count} workers"), mend);
+    }
+    workers
+}
+
+fn queue(whole: &Object<'_>, reader: &mut Reader) -> Option<Queue> {
+    let mend = "write how many calls may wait, or `queue: unbounded`";
+    let Some(node) = whole.node("queue") else {
+        reader.error(whole.whole(), "the capacity has no `queue`", mend);
+        return None;
+    };
+    if node.as_str() == Some("unbounded") {
+        return Some(Queue::Unbounded);
+    }
+    let limit = match &node.value {
+        Value::Number(text) | Value::String(text) => text.parse().ok().filter(|limit| *limit <= LONGEST_QUEUE),
+        _ => None,
+    };
+    if limit.is_none() {
+        reader.error_at(node, "queue", format!("{} is no length of a queue", node.to_json()), mend);
+    }
+    limit.map(Queue::AtMost)
+}
+
+fn overflow(node: &Node, reader: &mut Reader) -> Option<Overflow> {
+    let mut whole = Object::open(node, "an overflow", reader)?;
+    if whole.node("fault").is_some() {
+        let name = fault(&mut whole, reader).and_then(|_| whole.node("fault")?.as_str().map(str::to_owned));
+        close(whole, &["fault"], &[], reader);
+        return name.map(Overflow::Fault);
+    }
+    if whole.node("status").is_none() {
+        reader.error(node, "the overflow has no `status`", "add one such as `status: 503`, or a `fault`");
+    }
+    let status = status(&mut whole, reader).as_u16();
+    let headers = headers(&mut whole, reader);
+    let body = whole.text("body", reader);
+    close(whole, &["body", "headers", "status"], &[], reader);
+    Some(Overflow::Answer { status, headers, body })
+}
+
+const DISCIPLINES: &[&str] = &["fifo", "sharing", "unlimited"];
+
+/// More than any process has threads for.
+const MOST_WORKERS: u32 = 1_000_000;
+
+/// More calls than memory holds.
+const LONGEST_QUEUE: u32 = 1_000_000_000;

@@ -1,0 +1,138 @@
+//! From what a profile file says to what is served: patterns, distributions and scales are worked out once.
+
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::spec::{self, Delay, Overflow, Scale, Work};
+use super::{Class, Operation, Profile, Service};
+use crate::delay::Distribution;
+use crate::matcher::RequestPattern;
+use crate::matcher::format::request_pattern;
+use crate::pace::station::Capacity;
+use crate::render::format::ending;
+use crate::reply::{Body, Reply};
+use crate::source::Reader;
+use crate::source::defect::Defect;
+
+/// The profile that a specification describes. What came from a file has been checked; what a program made may be wrong.
+pub(super) fn profile(name: &str, spec: spec::Profile) -> Result<Profile, Vec<Defect>> {
+    let mut defects = Vec::new();
+    let services = spec.services.iter().map(|service| service_of(service, &mut defects)).collect();
+    if defects.is_empty() { Ok(Profile { name: name.to_owned(), services, spec }) } else { Err(defects) }
+}
+
+fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
+    let (capacity, slowing) = scaled(spec.capacity, spec.scale);
+    let slowing = slowing * spec.scale.latency;
+    let work = |name: &str, work: &Work, defects: &mut Vec<Defect>| {
+        let key = |part: &str| operation_key(&spec.name, name, part);
+        let mut upto = 0.0;
+        let mut classes = Vec::with_capacity(work.classes.len());
+        for class in &work.classes {
+            upto += class.share;
+            let status = class.status.and_then(|status| StatusCode::from_u16(status).ok());
+            classes.push(Class { upto, share: class.share, status, demand: distribution(&class.demand, defects)? });
+        }
+        Some(Operation {
+            name: name.to_owned(),
+            pattern: None,
+            demand: distribution(&work.demand, defects)?,
+            outside: match &work.outside {
+                Some(delay) => Some(distribution(delay, defects)?),
+                None => None,
+            },
+            classes,
+            keys: [key("class"), key("demand"), key("outside")],
+            slowing,
+            latency: spec.scale.latency,
+        })
+    };
+    let mut operations = Vec::with_capacity(spec.operations.len() + 1);
+    for operation in &spec.operations {
+        let compiled = work(&operation.name, &operation.work, defects);
+        let pattern = pattern(operation.pattern.as_ref(), defects);
+        operations.extend(compiled.map(|compiled| Operation { pattern, ..compiled }));
+    }
+    let default = spec.default.as_ref().and_then(|default| work(DEFAULT, default, defects));
+    let default_place = default.as_ref().map(|_| operations.len());
+    operations.extend(default);
+    Service {
+        name: spec.name.clone(),
+        pattern: pattern(spec.pattern.as_ref(), defects),
+        capacity,
+        overflow: overflow(spec.overflow.as_ref(), defects),
+        operations,
+        default: default_place,
+        valid: spec.valid,
+    }
+}
+
+/// Workers are whole: what rounding adds to them is taken from their speed, and the other way round. Also says by how much
+/// demands grow.
+fn scaled(capacity: Capacity, scale: Scale) -> (Capacity, f64) {
+    let Some(workers) = capacity.workers() else { return (capacity, 1.0) };
+    let exact = f64::from(workers.get()) * scale.capacity;
+    let whole = NonZeroU32::new(exact.round() as u32).unwrap_or(NonZeroU32::MIN);
+    let scaled = match capacity {
+        Capacity::Unlimited => Capacity::Unlimited,
+        Capacity::Fifo { queue, .. } => Capacity::Fifo { workers: whole, queue },
+        Capacity::Sharing { queue, .. } => Capacity::Sharing { workers: whole, queue },
+    };
+    (scaled, f64::from(whole.get()) / exact)
+}
+
+fn distribution(delay: &Delay, defects: &mut Vec<Defect>) -> Option<Distribution> {
+    delay.build().map_err(|error| defects.push(Defect::error(error.what).mend(error.mend))).ok()
+}
+
+fn pattern(json: Option<&Json>, defects: &mut Vec<Defect>) -> Option<RequestPattern> {
+    let text = json?.to_string();
+    let mut reader = Reader::of_api(&text);
+    let tree = reader.parse(&text)?;
+    let pattern = request_pattern(&tree, &mut reader);
+    defects.extend(reader.into_defects().into_iter().filter(Defect::is_error));
+    Some(pattern)
+}
+
+fn overflow(overflow: Option<&Overflow>, defects: &mut Vec<Defect>) -> Reply {
+    let empty = Reply {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        reason: None,
+        headers: HeaderMap::new(),
+        body: Body::Bytes(Bytes::new()),
+        dribble: None,
+        ending: None,
+    };
+    match overflow {
+        None => empty,
+        Some(Overflow::Answer { status, headers, body }) => Reply {
+            status: StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+            headers: headers.clone(),
+            body: Body::Bytes(body.clone().unwrap_or_default().into()),
+            ..empty
+        },
+        Some(Overflow::Fault(name)) => {
+            let ending = ending(name);
+            if ending.is_none() {
+                defects.push(Defect::error(format!("`{name}` is no fault")).mend("use one of WireMock's"));
+            }
+            Reply { ending, ..empty }
+        }
+    }
+}
+
+/// The number by which an operation draws: the upper half of the version 5 UUID of `service`, `operation` and what is
+/// drawn, joined by line breaks.
+fn operation_key(service: &str, operation: &str, part: &str) -> u64 {
+    Uuid::new_v5(&DRAWS, format!("{service}\n{operation}\n{part}").as_bytes()).as_u64_pair().0
+}
+
+/// The name space of those UUIDs.
+const DRAWS: Uuid = Uuid::from_u128(0x2f7d_84c6_0a1e_5b39_8c42_d6e1_73b0_95fa);
+
+/// The name of what calls do that match no operation.
+const DEFAULT: &str = "default";

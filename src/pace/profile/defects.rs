@@ -1,0 +1,264 @@
+//! Everything that can be wrong with a profile, where it is said to be, and how to mend it.
+
+use super::tests::{files, shown};
+use super::*;
+
+/// The defects of a file, as far as they are told here, each behind its line and column.
+type Cases<'a> = &'a [(String, Vec<&'a str>)];
+
+fn check(cases: Cases<'_>) {
+    let mut wrong = Vec::new();
+    for (text, expected) in cases {
+        let loaded = read_all(&files(&[("p", text)]));
+        let shown = shown(&loaded);
+        let is_right = |(defect, expected): (&String, &&str)| {
+            // each has a cure
+            defect.starts_with(&format!("profiles/p.yaml:{expected}")) && defect.contains("; ")
+        };
+        if shown.len() != expected.len() || !shown.iter().zip(expected).all(is_right) {
+            wrong.push(format!("{text}\n{shown:#?}\n{expected:#?}"));
+        }
+        assert!(!loaded.failed() || loaded.profiles.is_empty());
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn service(capacity: &str, rest: &str) -> String {
+    format!("services:\n- name: s\n  capacity: {capacity}\n  default: {{demand: {{fixed: 1ms}}}}\n{rest}")
+}
+
+fn work(work: &str) -> String {
+    format!("services:\n- name: s\n  capacity: {UNLIMITED}\n  operations:\n  - name: o\n    {work}\n")
+}
+
+const UNLIMITED: &str = "{discipline: unlimited}";
+
+#[test]
+fn a_profile_needs_services() {
+    check(&[
+        ("[1]".to_owned(), vec!["1:1: a profile is an object, not a list; write `{…}` here"]),
+        ("a: [".to_owned(), vec!["1:4: a value is missing here; write one, such as `null`, or put the text in quotes"]),
+        (
+            "servces: []".to_owned(),
+            vec![
+                "1:1: the profile has no `services`; add at least one, or say which profile it `extends`",
+                "1:1: unknown field `servces`; did you mean `services`?",
+            ],
+        ),
+        ("services: {}".to_owned(), vec!["1:11: `services` is a list, not an object; write `-` before each item"]),
+        (
+            "services: []\ntimeline: []".to_owned(),
+            vec!["2:1: `timeline` is not supported yet; remove it; the profile is then served without"],
+        ),
+        (
+            "services: [{}]".to_owned(),
+            vec![
+                "1:12: a service has no `name`; give it one: draws, metrics and `extends` go by it",
+                "1:12: the service has no `capacity`; add `capacity: {discipline: unlimited}`, or its workers",
+                "1:12: the service has no operation, so none of its calls would be paced; add `operations`, or a `default` for all its calls",
+            ],
+        ),
+        (
+            "extends: other\nservices: []".to_owned(),
+            vec!["1:10: there is no profile `other` to extend; remove it: there is no other profile here"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_capacity_says_all_that_it_needs() {
+    check(&[
+        (service("{discipline: fif, workers: 1}", ""), vec!["3:26: `fif` is no discipline; did you mean `fifo`?"]),
+        (
+            service("{discipline: lifo9}", ""),
+            vec!["3:26: `lifo9` is no discipline; use one of fifo, sharing, unlimited"],
+        ),
+        (
+            service("{discipline: curve, rates: [1]}", ""),
+            vec!["3:26: `curve` is not supported yet; use `sharing` with the number of workers that comes nearest"],
+        ),
+        (
+            service("{}", ""),
+            vec!["3:13: the capacity has no `discipline`; add `discipline: fifo`, `sharing` or `unlimited`"],
+        ),
+        (
+            service("{discipline: fifo}", ""),
+            vec![
+                "3:13: the capacity has no `workers`; add how many calls are worked on at once",
+                "3:13: the capacity has no `queue`; write how many calls may wait, or `queue: unbounded`",
+            ],
+        ),
+        (
+            service("{discipline: sharing, workers: 0, queue: -1}", ""),
+            vec![
+                "3:44: there cannot be 0 workers; use a number from 1 to 1000000, or `discipline: unlimited`",
+                "3:54: -1 is no length of a queue; write how many calls may wait, or `queue: unbounded`",
+            ],
+        ),
+        (
+            service("{discipline: fifo, workers: 1.5, queue: 1s}", ""),
+            vec![
+                "3:41: `workers` is a whole number, not 1.5; write digits",
+                "3:53: \"1s\" is no length of a queue; write how many calls may wait, or `queue: unbounded`",
+            ],
+        ),
+        (
+            service("{discipline: fifo, workers: 1, queue: 1, overflow: {}}", ""),
+            vec!["3:64: the overflow has no `status`; add one such as `status: 503`, or a `fault`"],
+        ),
+        (
+            service("{discipline: fifo, workers: 1, queue: 1, overflow: {fault: RESET}}", ""),
+            vec![
+                "3:72: `RESET` is no fault; use EMPTY_RESPONSE, CONNECTION_RESET_BY_PEER, MALFORMED_RESPONSE_CHUNK or RANDOM_DATA_THEN_CLOSE",
+            ],
+        ),
+        (
+            service("{discipline: fifo, workers: 1, queue: unbounded, overflow: {status: 429}}", ""),
+            vec!["3:72: an unbounded queue never overflows; give `queue` a number, or remove `overflow`"],
+        ),
+        (
+            service("{discipline: unlimited, workers: 1}", ""),
+            vec!["3:37: unknown field `workers`; known here: discipline"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_service_says_nothing_that_is_not_served() {
+    check(&[
+        (
+            service(UNLIMITED, "  stalls: {}\n  rateLimit: {}\n  abandon: free\n"),
+            vec![
+                "5:3: `stalls` is not supported yet; remove it; the profile is then served without",
+                "6:3: `rateLimit` is not supported yet; remove it; the profile is then served without",
+                "7:3: `abandon` is not supported yet; remove it; the profile is then served without",
+            ],
+        ),
+        (
+            service(UNLIMITED, "  scale: {latency: 0, capacity: 2, speed: 1}\n"),
+            vec![
+                "5:20: nothing can be scaled by 0; use a number from 0.001 to 1000",
+                "5:36: unknown field `speed`; known here: capacity, latency",
+                "5:10: `scale.capacity` changes nothing where the capacity is unlimited; remove it, or give the service workers",
+            ],
+        ),
+        (
+            service(UNLIMITED, "  valid: {utilization: 0.6, inFlight: many, perSecond: -1, samples: 1}\n"),
+            vec![
+                "5:24: `0.6` has no unit; write it as a percentage, such as `0.6%`",
+                "5:56: a rate is not negative; use a number from 0 up",
+                "5:39: `inFlight` is a whole number, not \"many\"; write digits",
+            ],
+        ),
+        (service(UNLIMITED, "  match: {urlPattern: '('}\n"), vec!["5:23: "]),
+        (
+            service(UNLIMITED, "- name: s\n  capacity: {discipline: unlimited}\n  default: {demand: {fixed: 1ms}}\n"),
+            vec!["5:9: there is another service of this name; give each a name of its own"],
+        ),
+    ]);
+}
+
+#[test]
+fn an_operation_demands_something() {
+    check(&[
+        (
+            work("match: {methd: GET}"),
+            vec![
+                "6:13: unknown field `methd`; did you mean `method`?",
+                "5:5: the operation has no `demand`; add the time that a call holds a worker, such as `demand: {lognormal: {median: 3ms, p99: 30ms}}`",
+            ],
+        ),
+        (
+            work("demand: 3ms\n    order: {blocks: 1s}\n    transfer: {rate: 1MB/s}"),
+            vec![
+                "6:13: a distribution is an object, not a string; write `{fixed: 3ms}`",
+                "7:5: `order` is not supported yet; remove it; the profile is then served without",
+                "8:5: `transfer` is not supported yet; remove it; the profile is then served without",
+            ],
+        ),
+        (work("demand: {fixed: 3}"), vec!["6:21: `3` has no unit; write `3ms` or `3s`"]),
+        (
+            work("demand: {lognormal: {median: 3ms, p9: 4ms, p99: 1ms}}"),
+            vec!["6:43: a `lognormal` distribution has no `p9`"],
+        ),
+        (work("demand: {lognormal: {median: 3ms, p99: 1ms}}"), vec!["6:44: `p99` is not above `median`"]),
+        (
+            work("demand: {lognormal: {median: 3ms, sigma: 1ms}}"),
+            vec!["6:46: a plain number is needed here, not `1ms`"],
+        ),
+        (
+            work("demand: {lognorml: {median: 3ms}}"),
+            vec!["6:14: `lognorml` is no distribution; did you mean `lognormal`?"],
+        ),
+        (
+            work("demand: {fixed: 1ms, uniform: {}}"),
+            vec!["6:26: `uniform` beside `fixed`: a distribution has one kind"],
+        ),
+        (work("demand: {max: 1ms}"), vec!["6:13: the distribution has no kind; use one of fixed, "]),
+        (
+            work("demand: {mixture: [{share: 10%, fixed: 1ms}, {fixed: 1}]}"),
+            vec![
+                "6:50: a part of a mixture has no `share`; add one, such as `share: 10%`",
+                "6:58: `1` has no unit; write `1ms` or `1s`",
+            ],
+        ),
+        (
+            work("demand: {mixture: [{share: 10%, fixed: 1ms}]}"),
+            vec!["6:23: the shares of a mixture add up to 10%, not 100%; change them so that they do"],
+        ),
+        (
+            work(
+                "demand: {fixed: 1ms}\n    classes:\n    - {share: 60%, demand: {fixed: 1ms}}\n    - {share: 60%, status: 99, demand: {fixed: 1ms}}\n    - {}",
+            ),
+            vec![
+                "9:28: 99 cannot be the status of an answer; use a number from 200 to 999",
+                "10:7: the class has no `share`; add one, such as `share: 0.4%`",
+                "10:7: the class has no `demand`; add one, such as `demand: {fixed: 2ms}`",
+                "8:7: the shares of the classes add up to 120%; lower them to 100% at most; what is left demands as `demand` says",
+            ],
+        ),
+        (
+            work("demand: {fixed: 1ms}\n  - name: o\n    demand: {fixed: 1ms}"),
+            vec!["7:11: there is another operation of this name; give each a name of its own"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_defect_is_drawn_under_its_line() {
+    let text = "services:\n- name: s\n  capacity: {discipline: unlimited}\n  default: {demand: {fixed: 3}}\n";
+    let loaded = read_all(&files(&[("p", text)]));
+    let expected = "\
+error: `3` has no unit
+ --> profiles/p.yaml:4:29
+  |
+4 |   default: {demand: {fixed: 3}}
+  |                             ^
+  |
+  = help: write `3ms` or `3s`";
+    assert_eq!(loaded.defects[0].draw(false), expected);
+    assert_eq!(loaded.defects[0].pointer, "/services/0/default/demand/fixed");
+}
+
+#[test]
+fn what_is_wrong_across_files_is_said_once_and_in_the_right_one() {
+    let base = "services: [{name: s, capacity: {discipline: unlimited}, default: {demand: {fixed: 3}}}]";
+    let loaded = read_all(&files(&[("base", base), ("one", "extends: base"), ("two", "extends: bas")]));
+    assert_eq!(
+        shown(&loaded),
+        [
+            "profiles/base.yaml:1:83: `3` has no unit; write `3ms` or `3s`",
+            "profiles/two.yaml:1:10: there is no profile `bas` to extend; did you mean `base`?",
+        ]
+    );
+    assert!(loaded.profiles.is_empty());
+    let loaded =
+        read_all(&files(&[("a", "extends: b"), ("b", "extends: c"), ("c", "extends: b"), ("d", "extends: d")]));
+    assert_eq!(
+        shown(&loaded),
+        [
+            "profiles/c.yaml:1:10: the profiles extend each other in a circle: `b`, `c`, `b`; remove one `extends`",
+            "profiles/d.yaml:1:10: the profiles extend each other in a circle: `d`, `d`; remove one `extends`",
+        ]
+    );
+}

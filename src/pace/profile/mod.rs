@@ -1,0 +1,186 @@
+//! Profiles: how stubs are served, apart from what they say.
+//!
+//! A profile is a YAML file of services, each with workers, and operations, each with a demand. `docs/PROFILES.md` has the
+//! format. [`spec`] is a profile as data, [`Profile`] what is served from.
+
+mod capacity;
+mod compile;
+mod delays;
+mod extends;
+mod load;
+mod read;
+pub mod spec;
+mod write;
+
+use std::time::Duration;
+
+use http::StatusCode;
+use rand::RngExt as _;
+
+pub use load::{File, load, read_all};
+
+use crate::call::Call;
+use crate::delay::Distribution;
+use crate::matcher::{RequestPattern, Tally};
+use crate::pace::draws::{Draws, Stream};
+use crate::pace::station::Capacity;
+use crate::reply::Reply;
+use crate::source::defect::Defect;
+
+/// A profile, compiled.
+#[derive(Debug)]
+pub struct Profile {
+    /// Its name: that of its file.
+    pub name: String,
+    /// The services, in the order in which they are tried.
+    pub services: Vec<Service>,
+    /// What its file says, with what it extends.
+    pub spec: spec::Profile,
+}
+
+/// One shared resource.
+#[derive(Debug)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// What its station is made of, scaled.
+    pub capacity: Capacity,
+    /// What a call gets that finds the queue full.
+    pub overflow: Reply,
+    /// The operations; the default one is the last.
+    pub operations: Vec<Operation>,
+    /// The range in which it was observed.
+    pub valid: spec::Valid,
+    pattern: Option<RequestPattern>,
+    default: Option<usize>,
+}
+
+/// One kind of call.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its name; `default` for the default one.
+    pub name: String,
+    pattern: Option<RequestPattern>,
+    demand: Distribution,
+    outside: Option<Distribution>,
+    classes: Vec<Class>,
+    /// By which class, demand and outside are drawn.
+    keys: [u64; 3],
+    /// The factors that demands, and what is waited outside, grow by.
+    slowing: f64,
+    latency: f64,
+}
+
+/// A share of an operation's calls that demand otherwise.
+#[derive(Debug)]
+pub struct Class {
+    /// Of all calls, from 0 to 1.
+    pub share: f64,
+    /// The status that they are answered with, in place of the stub's answer.
+    pub status: Option<StatusCode>,
+    /// Its share and those before it.
+    upto: f64,
+    demand: Distribution,
+}
+
+/// Where a call belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The index of its service.
+    pub service: usize,
+    /// The index of its operation; `None` if it matches none and the service has no default: it is counted, not paced.
+    pub operation: Option<usize>,
+}
+
+/// What one call demands.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawn<'o> {
+    /// The time that it holds a worker.
+    pub demand: Duration,
+    /// The time before it asks for a worker.
+    pub outside: Duration,
+    /// Its class, if it is of one.
+    pub class: Option<&'o Class>,
+}
+
+/// The profiles of a folder.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Those that are right, by name.
+    pub profiles: Vec<Profile>,
+    /// What is wrong or odd, in the order of the files.
+    pub defects: Vec<Defect>,
+}
+
+impl Profile {
+    /// Compiles a profile that a program made, or says what is wrong with it.
+    pub fn new(name: &str, spec: spec::Profile) -> Result<Self, Vec<Defect>> {
+        compile::profile(name, spec)
+    }
+
+    /// The first service that a call matches, and the first operation there; `None` if it matches no service.
+    pub fn place(&self, call: &Call, tally: &Tally) -> Option<Placed> {
+        let holds = |pattern: &Option<RequestPattern>| pattern.as_ref().is_none_or(|p| p.matches(call, tally));
+        let index = self.services.iter().position(|service| holds(&service.pattern))?;
+        let service = &self.services[index];
+        let named = service.operations.iter().enumerate().filter(|(place, _)| Some(*place) != service.default);
+        let matched = named.into_iter().find(|(_, operation)| holds(&operation.pattern)).map(|(place, _)| place);
+        Some(Placed { service: index, operation: matched.or(service.default) })
+    }
+}
+
+impl Operation {
+    /// What its `ordinal`-th call demands: the same on any worker, whatever else is served.
+    ///
+    /// Class, demand and outside are drawn from streams of their own (see [`Draws`]), keyed by the version 5 UUID of service,
+    /// operation and `class`, `demand` or `outside`: changing one distribution leaves the draws of the others as they are.
+    pub fn draw(&self, draws: &Draws, ordinal: u64) -> Drawn<'_> {
+        let [class, demand, outside] = self.keys;
+        let class = self.class(draws.at(class, ordinal));
+        let distribution = class.map_or(&self.demand, |class| &class.demand);
+        let drawn = distribution.sample(&mut draws.at(demand, ordinal));
+        let waited = self.outside.as_ref().map(|distribution| distribution.sample(&mut draws.at(outside, ordinal)));
+        Drawn { demand: scaled(drawn, self.slowing), outside: scaled(waited.unwrap_or_default(), self.latency), class }
+    }
+
+    /// The mean demand over all classes; `None` if it is infinite.
+    pub fn mean_demand(&self) -> Option<Duration> {
+        let rest = 1.0 - self.classes.last().map_or(0.0, |class| class.upto);
+        let parts = self.classes.iter().map(|class| (class.share, &class.demand));
+        let parts = parts.chain([(rest.max(0.0), &self.demand)]).filter(|(share, _)| *share > 0.0);
+        let mut sum = 0.0;
+        for (share, distribution) in parts {
+            sum += share * distribution.mean()?.as_nanos() as f64;
+        }
+        Some(scaled(Duration::from_nanos(sum.round() as u64), self.slowing))
+    }
+
+    fn class(&self, mut stream: Stream) -> Option<&Class> {
+        if self.classes.is_empty() {
+            return None;
+        }
+        let choice: f64 = stream.random();
+        self.classes.iter().find(|class| choice < class.upto)
+    }
+}
+
+impl Loaded {
+    /// Whether something is wrong, so that none of the profiles may be served.
+    pub fn failed(&self) -> bool {
+        self.defects.iter().any(Defect::is_error)
+    }
+}
+
+/// A time that is `factor` times as long, in whole nanoseconds.
+fn scaled(time: Duration, factor: f64) -> Duration {
+    if factor == 1.0 {
+        return time;
+    }
+    // a float beyond u64 saturates
+    Duration::from_nanos((time.as_nanos() as f64 * factor).round() as u64)
+}
+
+#[cfg(test)]
+mod defects;
+#[cfg(test)]
+mod tests;
