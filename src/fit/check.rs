@@ -84,7 +84,7 @@ impl Split {
                     let pool = &pools[work.operations[call] as usize];
                     let pool = if pool.is_empty() { &everything } else { pool };
                     let drawn = draws.at(0, call as u64).next_u64();
-                    pool[(u128::from(drawn) * pool.len() as u128 >> 64) as usize]
+                    pool[((u128::from(drawn) * pool.len() as u128) >> 64) as usize]
                 })
             })
             .collect();

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::trace::Trace;
+use super::workload::{Workload, is_rejection};
 use crate::delay::{Distribution, Param, ParamValue};
 
 /// A distribution of demands: shares from 0 to 1 and the times that they do not exceed, log-linear between them.
@@ -147,6 +149,44 @@ impl Class {
     }
 }
 
+/// Tables by operation, and one for all.
+pub(super) fn operations(
+    work: &Workload,
+    demands: &[f64],
+    names: &BTreeMap<&str, u32>,
+    traces: &[Trace],
+) -> (Vec<OperationFit>, OperationFit) {
+    let mut by_status: Vec<BTreeMap<u16, Vec<f64>>> = vec![BTreeMap::new(); names.len()];
+    for call in (0..work.len()).filter(|call| work.counted[*call]) {
+        let operation = &mut by_status[work.operations[call] as usize];
+        operation.entry(work.statuses[call]).or_default().push(demands[call]);
+    }
+    let mut transfer = vec![None; names.len()];
+    for trace in traces {
+        for (name, rate) in trace.operations.iter().zip(&trace.transfer) {
+            transfer[names[name.as_str()] as usize] = *rate;
+        }
+        // a call that was turned away has nothing but its latency
+        for call in trace.calls.iter().filter(|call| is_rejection(call.status)) {
+            let operation = names[trace.operations[call.operation as usize].as_str()];
+            let latency = call.finish.saturating_sub(call.arrival) as f64;
+            by_status[operation as usize].entry(call.status).or_default().push(latency);
+        }
+    }
+    let mut everything: BTreeMap<u16, Vec<f64>> = BTreeMap::new();
+    for (status, demands) in by_status.iter().flatten() {
+        everything.entry(*status).or_default().extend(demands);
+    }
+    let default = OperationFit::new("default".to_owned(), everything, None);
+    let enough =
+        |by_status: &BTreeMap<u16, Vec<f64>>| by_status.values().map(Vec::len).sum::<usize>() >= LEAST_OPERATION;
+    let fitted = names.iter().filter(|(_, index)| enough(&by_status[**index as usize])).map(|(name, index)| {
+        let index = *index as usize;
+        OperationFit::new((*name).to_owned(), by_status[index].clone(), transfer[index])
+    });
+    (fitted.collect(), default)
+}
+
 /// The name of a share as the profile writes it: `p99.9`.
 pub fn percentile(share: f64) -> String {
     let percent = format!("{:.4}", share * 100.0);
@@ -196,6 +236,8 @@ impl<'v> Sums<'v> {
     }
 }
 
+/// Operations of fewer calls are served by the default.
+const LEAST_OPERATION: usize = 50;
 /// Percentages that a table has at least.
 const SHARES: &[f64] =
     &[0.0, 1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 85.0, 90.0, 95.0, 98.0, 99.0, 100.0];

@@ -14,6 +14,7 @@ mod report;
 mod simulation;
 mod statement;
 mod trace;
+mod verdict;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -24,9 +25,8 @@ use serde::Serialize;
 
 use self::check::Split;
 use self::choice::{Ranking, Scored};
-use self::effect::Strata;
 use self::model::Model;
-use self::workload::{Workload, is_rejection};
+use self::workload::Workload;
 use crate::pace::station::Capacity;
 
 pub use check::Stratum;
@@ -134,7 +134,7 @@ impl Fitted {
         let accepted = has_queue.then(|| ranking.accepted(&work, chosen.model, |_| true));
         let valid = valid(&work, chosen.model, &demands);
         let mut statements = Vec::new();
-        judge(&mut statements, &ranking, &close, chosen, &strata, &work);
+        verdict::judge(&mut statements, &ranking, &close, chosen, &strata, &work);
         if has_queue && let Some(split) = &split {
             let lower = Ranking::new(&work, |part, call| !split.is_held_out(part, call));
             let model = if lower.sees_no_queue() { Model::UNLIMITED } else { lower.best().model };
@@ -143,8 +143,8 @@ impl Fitted {
                 statements.push(Statement::LowerLoadDiffers { model: model.to_string() });
             }
         }
-        recount(&mut statements, traces, &valid, left_out);
-        let (operations, default) = operations(&work, &demands, &names, traces);
+        verdict::recount(&mut statements, traces, &valid, left_out);
+        let (operations, default) = demand::operations(&work, &demands, &names, traces);
         Ok(Self {
             service: service.to_owned(),
             discipline: chosen.model.discipline,
@@ -215,76 +215,6 @@ fn choose(ranking: &Ranking, close: &[Scored], split: Option<&Split>, work: &Wor
     (chosen, candidates.collect())
 }
 
-/// What the choice and its check say.
-fn judge(
-    statements: &mut Vec<Statement>,
-    ranking: &Ranking,
-    close: &[Scored],
-    chosen: Scored,
-    strata: &[Stratum],
-    work: &Workload,
-) {
-    if chosen.effect > UNEXPLAINED + ranking.chance.0 {
-        statements.push(Statement::NotOneQueue { effect: chosen.effect });
-    } else if chosen.effect > LEAST_EFFECT && chosen.effect > BEYOND_CHANCE * ranking.chance.0 {
-        statements.push(Statement::Approximation { effect: chosen.effect, chance: ranking.chance.0 });
-    }
-    if chosen.model.discipline == Discipline::Unlimited {
-        statements.push(Statement::CapacityUnknown { at_least: ranking.at_least(work) });
-    } else {
-        let others = close.iter().map(|scored| scored.model).filter(|model| !model.same_station(chosen.model));
-        let others: Vec<String> = others.map(|model| model.to_string()).collect();
-        if !others.is_empty() {
-            statements.push(Statement::Ambiguous { others });
-        }
-    }
-    match strata.iter().find(|stratum| stratum.held_out) {
-        None => statements.push(Statement::OneLoad),
-        Some(high) if check::size(high) > MISPREDICTED.max(BEYOND_NOISE * check::noise(high)) => {
-            statements.push(Statement::Extrapolation { error: check::size(high), noise: check::noise(high) });
-        }
-        Some(_) => {}
-    }
-    let third = Strata::new(work, chosen.model.outside, |_| true).smallest_third();
-    if third < LEAST_THIRD {
-        statements.push(Statement::FewCalls { third: third as u64 });
-    }
-    if chosen.model.outside > 0.0 {
-        statements.push(Statement::Outside { time: nanos(chosen.model.outside) });
-    }
-}
-
-/// What the tapes themselves say.
-fn recount(statements: &mut Vec<Statement>, traces: &[Trace], valid: &Valid, left_out: workload::LeftOut) {
-    if traces.iter().any(|trace| !trace.exclusive) {
-        statements.push(Statement::NotExclusive);
-    }
-    let limit = traces.iter().filter_map(|trace| trace.limits.in_flight).min();
-    if let Some(limit) = limit.filter(|limit| valid.in_flight >= *limit) {
-        statements.push(Statement::InFlightLimit { limit });
-    }
-    let rates = traces.iter().filter_map(|trace| trace.limits.per_second);
-    if let Some(per_second) = rates.min_by(f64::total_cmp).filter(|limit| valid.per_second >= limit * NEAR_LIMIT) {
-        statements.push(Statement::RateLimit { per_second });
-    }
-    let differences = traces.iter().filter_map(Trace::population_difference);
-    if let Some(difference) = differences
-        .max_by(|one, other| one.abs().total_cmp(&other.abs()))
-        .filter(|difference| difference.abs() > MISCOUNT)
-    {
-        statements.push(Statement::Population { difference });
-    }
-    let lost = traces.iter().map(|trace| trace.lost).sum();
-    let failed = traces.iter().map(|trace| trace.failed).sum();
-    let counts = [
-        (lost, Statement::Lost { calls: lost }),
-        (failed, Statement::Failures { calls: failed }),
-        (left_out.rejected, Statement::Rejected { calls: left_out.rejected }),
-        (left_out.warm_up, Statement::WarmUp { calls: left_out.warm_up }),
-    ];
-    statements.extend(counts.into_iter().filter(|(calls, _)| *calls > 0).map(|(_, statement)| statement));
-}
-
 fn valid(work: &Workload, model: Model, demands: &[f64]) -> Valid {
     let mut offered = vec![0.0; work.windows.len()];
     for (call, demand) in demands.iter().enumerate() {
@@ -301,44 +231,6 @@ fn valid(work: &Workload, model: Model, demands: &[f64]) -> Valid {
     }
 }
 
-/// Tables by operation, and one for all.
-fn operations(
-    work: &Workload,
-    demands: &[f64],
-    names: &BTreeMap<&str, u32>,
-    traces: &[Trace],
-) -> (Vec<OperationFit>, OperationFit) {
-    let mut by_status: Vec<BTreeMap<u16, Vec<f64>>> = vec![BTreeMap::new(); names.len()];
-    for call in (0..work.len()).filter(|call| work.counted[*call]) {
-        let operation = &mut by_status[work.operations[call] as usize];
-        operation.entry(work.statuses[call]).or_default().push(demands[call]);
-    }
-    let mut transfer = vec![None; names.len()];
-    for trace in traces {
-        for (name, rate) in trace.operations.iter().zip(&trace.transfer) {
-            transfer[names[name.as_str()] as usize] = *rate;
-        }
-        // a call that was turned away has nothing but its latency
-        for call in trace.calls.iter().filter(|call| is_rejection(call.status)) {
-            let operation = names[trace.operations[call.operation as usize].as_str()];
-            let latency = call.finish.saturating_sub(call.arrival) as f64;
-            by_status[operation as usize].entry(call.status).or_default().push(latency);
-        }
-    }
-    let mut everything: BTreeMap<u16, Vec<f64>> = BTreeMap::new();
-    for (status, demands) in by_status.iter().flatten() {
-        everything.entry(*status).or_default().extend(demands);
-    }
-    let default = OperationFit::new("default".to_owned(), everything, None);
-    let enough =
-        |by_status: &BTreeMap<u16, Vec<f64>>| by_status.values().map(Vec::len).sum::<usize>() >= LEAST_OPERATION;
-    let fitted = names.iter().filter(|(_, index)| enough(&by_status[**index as usize])).map(|(name, index)| {
-        let index = *index as usize;
-        OperationFit::new((*name).to_owned(), by_status[index].clone(), transfer[index])
-    });
-    (fitted.collect(), default)
-}
-
 fn nanos(nanos: f64) -> Duration {
     Duration::from_nanos(nanos.round() as u64)
 }
@@ -349,23 +241,5 @@ fn time<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S
 
 /// Fewer calls are no recording.
 const LEAST_CALLS: usize = 200;
-/// Operations of fewer calls are served by the default.
-const LEAST_OPERATION: usize = 50;
-/// An effect size beyond that of chance by more is not explained by one queue.
-const UNEXPLAINED: f64 = 0.1;
-/// A smaller effect size is as good as none; a larger one that is so much beyond chance is told. In simulations of true models
-/// effect sizes came to 1.8 times that of chance, because busy periods hold long demands.
-const LEAST_EFFECT: f64 = 0.03;
-const BEYOND_CHANCE: f64 = 2.5;
-/// A mean error of the held-out load that says that the model fails, by itself and by the noise of a run. In simulations of
-/// true models it came to 1.9 times the noise.
-const MISPREDICTED: f64 = 0.1;
-const BEYOND_NOISE: f64 = 2.5;
 /// How much better a prediction must be to overrule the effect size.
 const CLEARLY: f64 = 0.02;
-/// Thirds of fewer calls are weak.
-const LEAST_THIRD: usize = 300;
-/// A rate this near to the recorder's limit has reached it.
-const NEAR_LIMIT: f64 = 0.95;
-/// By how much the recorder's count of calls at the service may differ from the tape's.
-const MISCOUNT: f64 = 0.05;

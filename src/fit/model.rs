@@ -137,3 +137,47 @@ impl FreeTimes {
         self.times[hole] = finish;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::trace::{Observation, Trace};
+    use super::*;
+    use crate::pace::draws::Draws;
+    use crate::pace::station::{Moment, finishes};
+    use rand::RngExt as _;
+
+    /// What the station was given comes back: the inversion is exact for the true model, whatever else it is.
+    #[test]
+    fn the_true_model_gives_back_every_demand() {
+        for (discipline, workers) in
+            [(Discipline::Unlimited, 1), (Discipline::Fifo, 1), (Discipline::Fifo, 7), (Discipline::Sharing, 3)]
+        {
+            let outside = Duration::from_micros(700);
+            let mut rng = Draws::new(7).at(1, u64::from(workers));
+            let mut now = 0;
+            let calls: Vec<(u64, Duration)> = (0..2_000)
+                .map(|_| {
+                    now += rng.random_range(0..6_000_000 / u64::from(workers));
+                    (now, Duration::from_nanos(rng.random_range(1_000..5_000_000)))
+                })
+                .collect();
+            let station = super::super::simulation::capacity(discipline, Some(workers));
+            let entered = calls.iter().map(|(at, demand)| (Moment::from_nanos(*at) + outside, *demand));
+            let observe = |((at, _), finish): (&(u64, Duration), Option<Moment>)| {
+                let finish = finish.expect("the queue has no bound").nanos();
+                Observation { operation: 0, arrival: *at, finish, status: 200, in_flight: 0 }
+            };
+            let calls_seen = calls.iter().zip(finishes(station, entered)).map(observe).collect();
+            let trace = Trace { operations: vec!["GET /".to_owned()], calls: calls_seen, ..Trace::default() };
+            let (work, _) = Workload::new(&[trace], |_, operation| operation);
+            let mut demands = Vec::new();
+            Model { discipline, workers, outside: outside.as_nanos() as f64 }.demands(&work, &mut demands);
+            for (recovered, (_, demand)) in demands.iter().zip(&calls) {
+                // a sharing station rounds each finish to a nanosecond
+                assert!((recovered - demand.as_nanos() as f64).abs() < 5.0, "{discipline:?} {recovered} {demand:?}");
+            }
+        }
+    }
+}

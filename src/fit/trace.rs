@@ -1,5 +1,6 @@
 //! What fitting reads of a tape: for each call when it arrived at the backend, when its answer began, and what it was.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -42,20 +43,18 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// From the exchanges of a tape. Those that never reached the backend are left out; calls without an operation are grouped.
-    pub fn new(head: &Head, condition: &Condition, exchanges: &[Exchange]) -> Self {
-        let calls =
-            || exchanges.iter().map(|exchange| (exchange.request.method.as_str(), exchange.request.url.as_str()));
-        let operations = Operations::learn(calls());
-        let mut trace = Self {
-            lost: condition.broken + u64::from(condition.torn) + condition.foot.map_or(0, |foot| foot.dropped),
-            exclusive: head.exclusive,
-            limits: head.limits.clone(),
-            ..Self::default()
-        };
+    /// From the exchanges of a tape, in one pass: those that never reached the backend are left out. A call without an operation
+    /// belongs to the one that `operations`, learned from the same tape, gives it.
+    pub fn new<E: Borrow<Exchange>>(
+        head: &Head,
+        operations: &Operations,
+        exchanges: impl IntoIterator<Item = E>,
+    ) -> Self {
+        let mut trace = Self { exclusive: head.exclusive, limits: head.limits.clone(), ..Self::default() };
         let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut rates: Vec<Vec<f64>> = Vec::new();
         for exchange in exchanges {
+            let exchange = exchange.borrow();
             let Some(arrival) = exchange.times.sent else { continue };
             let reached = |reason| !matches!(reason, Reason::Connect | Reason::Tls | Reason::Limit);
             let failure = exchange.failure.as_ref();
@@ -81,6 +80,13 @@ impl Trace {
         }
         trace.transfer = rates.into_iter().map(typical).collect();
         trace
+    }
+
+    /// Counts what the tape lacks, once it has been read.
+    #[must_use]
+    pub fn lacking(self, condition: &Condition) -> Self {
+        let dropped = condition.foot.map_or(0, |foot| foot.dropped);
+        Self { lost: self.lost + condition.broken + u64::from(condition.torn) + dropped, ..self }
     }
 }
 
@@ -116,3 +122,83 @@ fn typical(mut rates: Vec<f64>) -> Option<f64> {
 const LONG_ANSWER: u64 = 32 * 1024;
 const LONG_TRANSFER: Duration = Duration::from_millis(1);
 const ENOUGH_RATES: usize = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{BodyRef, Failure, Request, Response, Times};
+    use crate::tape::Foot;
+
+    fn exchange(url: &str, sent: u64, first: u64) -> Exchange {
+        Exchange {
+            number: sent,
+            operation: None,
+            request: Request { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), body: None },
+            response: Some(Response { status: 200, headers: Vec::new(), body: None }),
+            failure: None,
+            times: Times { received: sent - 1, sent: Some(sent), first_byte: Some(first), ..Times::default() },
+            in_flight: 1,
+            reused: true,
+        }
+    }
+
+    fn learned(exchanges: &[Exchange]) -> Operations {
+        Operations::learn(exchanges.iter().map(|exchange| (&exchange.request.method, &exchange.request.url)))
+    }
+
+    #[test]
+    fn answered_calls_are_observed_and_the_others_counted() {
+        let mut exchanges =
+            vec![exchange("/items/1", 10, 20), exchange("/items/2?x", 15, 30), exchange("/health", 16, 18)];
+        let failure = |reason| Some(Failure { reason, detail: String::new() });
+        for (reason, sent) in
+            [(Reason::Timeout, Some(40)), (Reason::Closed, Some(41)), (Reason::Limit, None), (Reason::Connect, None)]
+        {
+            let mut failed = exchange("/items/3", 40, 50);
+            (failed.failure, failed.response, failed.times.sent) = (failure(reason), None, sent);
+            exchanges.push(failed);
+        }
+        let condition = Condition {
+            broken: 2,
+            torn: true,
+            foot: Some(Foot { dropped: 4, ..Foot::default() }),
+            ..Condition::default()
+        };
+        let head = Head { exclusive: true, ..Head::default() };
+        let trace = Trace::new(&head, &learned(&exchanges), &exchanges).lacking(&condition);
+        assert_eq!(trace.operations, ["GET /items/{id}", "GET /health"]);
+        assert_eq!((trace.calls.len(), trace.failed, trace.lost, trace.exclusive), (3, 2, 7, true));
+        assert_eq!(trace.calls[1], Observation { operation: 0, arrival: 15, finish: 30, status: 200, in_flight: 1 });
+    }
+
+    #[test]
+    fn a_rate_needs_long_answers() {
+        let long = |sent: u64| {
+            let mut exchange = exchange("/file", sent, sent + 5);
+            exchange.response.as_mut().unwrap().body = Some(BodyRef { sha256: None, size: 1_000_000 });
+            exchange.times.last_byte = Some(sent + 5 + 50_000_000);
+            exchange
+        };
+        let exchanges: Vec<_> =
+            (1..=40).map(long).chain((50..90).map(|sent| exchange("/short", sent, sent + 9))).collect();
+        let trace = Trace::new(&Head::default(), &learned(&exchanges), &exchanges);
+        assert_eq!(trace.transfer, [Some(2e7), None]);
+    }
+
+    #[test]
+    fn calls_that_are_missing_show_in_the_population() {
+        let call = |arrival: u64, in_flight| Observation {
+            operation: 0,
+            arrival,
+            finish: arrival + 30,
+            status: 200,
+            in_flight,
+        };
+        let whole: Vec<_> = (0u64..300).map(|k| call(k * 10, 1 + k.min(3) as u32)).collect();
+        let difference = |calls: Vec<Observation>| Trace { calls, ..Trace::default() }.population_difference();
+        assert!(difference(whole.clone()).unwrap().abs() < 0.01);
+        let halved = whole.iter().copied().filter(|call| call.arrival % 20 == 0).collect();
+        assert!(difference(halved).unwrap() > 0.5);
+        assert_eq!(difference(vec![call(1, 0)]), None);
+    }
+}

@@ -179,3 +179,52 @@ const WINDOWS: f64 = 40.0;
 const PAUSE: f64 = 1e12;
 /// Stretches of an excerpt.
 const EXCERPTS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(latencies: impl IntoIterator<Item = (u64, u16)>) -> Trace {
+        let calls = latencies.into_iter().enumerate().map(|(rank, (latency, status))| {
+            let arrival = 5_000 + rank as u64 * 1_000_000;
+            Observation { operation: 0, arrival, finish: arrival + latency, status, in_flight: 0 }
+        });
+        Trace { operations: vec!["GET /".to_owned()], calls: calls.collect(), ..Trace::default() }
+    }
+
+    fn varied(rank: u64) -> u64 {
+        900_000 + rank * 7_919 % 100_000
+    }
+
+    #[test]
+    fn a_slow_start_does_not_count_but_occupies() {
+        let cold = trace((0..4_000).map(|rank| (varied(rank) * if rank < 70 { 5 } else { 1 }, 200)));
+        let (work, left_out) = Workload::new(&[cold], |_, operation| operation);
+        assert_eq!((work.len(), left_out.warm_up), (4_000, 80));
+        assert_eq!(work.counted.iter().filter(|counted| !**counted).count(), 80);
+        let steady = trace((0..4_000).map(|rank| (varied(rank), 200)));
+        assert_eq!(Workload::new(&[steady], |_, operation| operation).1.warm_up, 0);
+    }
+
+    #[test]
+    fn rejections_are_left_out_and_tapes_do_not_overlap() {
+        let one = || trace((0..1_000).map(|rank| (varied(rank), if rank % 10 == 0 { 503 } else { 200 })));
+        let (work, left_out) = Workload::new(&[one(), one()], |_, operation| operation);
+        assert_eq!((work.len(), left_out.rejected), (1_800, 200));
+        assert!(work.arrivals.is_sorted());
+        assert!(work.arrivals[900] - work.finishes[899] >= PAUSE);
+        assert_eq!(work.windows.iter().map(|window| window.calls).sum::<u32>(), 1_800);
+        assert!(work.populations(0.0).iter().all(|population| *population == 0));
+    }
+
+    #[test]
+    fn an_excerpt_has_the_populations_of_the_whole() {
+        let whole =
+            Workload::new(&[trace((0..50_000).map(|rank| (varied(rank) * 4, 200)))], |_, operation| operation).0;
+        let part = whole.excerpt(10_000, 5);
+        let counted: Vec<usize> = (0..part.len()).filter(|call| part.counted[*call]).collect();
+        assert!((9_900..=10_000).contains(&counted.len()));
+        let populations = part.populations(0.0);
+        assert!(counted.iter().skip(10).all(|call| (3..=4).contains(&populations[*call])));
+    }
+}

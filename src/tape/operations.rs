@@ -15,12 +15,12 @@ pub struct Operations {
 
 impl Operations {
     /// Learns from all calls of a tape, as methods and urls.
-    pub fn learn<'c>(calls: impl IntoIterator<Item = (&'c str, &'c str)>) -> Self {
+    pub fn learn(calls: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>) -> Self {
         let mut methods: BTreeMap<String, Node> = BTreeMap::new();
         for (method, url) in calls {
-            let mut node = methods.entry(method.to_owned()).or_default();
+            let mut node = methods.entry(method.as_ref().to_owned()).or_default();
             node.calls += 1;
-            for segment in segments(url) {
+            for segment in segments(url.as_ref()) {
                 if !node.children.contains_key(segment) {
                     node.children.insert(segment.to_owned(), Node::default());
                 }
@@ -45,7 +45,11 @@ impl Operations {
             match (literal, variable) {
                 (None, Some(variable)) if node.is_some_and(|node| node.covers(segment)) => {
                     variables += 1;
-                    name.push_str(&if variables == 1 { "{id}".to_owned() } else { format!("{{id{variables}}}") });
+                    name.push_str("{id");
+                    if variables > 1 {
+                        name.push_str(&variables.to_string());
+                    }
+                    name.push('}');
                     node = Some(variable);
                 }
                 (literal, _) => {
@@ -86,7 +90,9 @@ impl Node {
                 .partition::<BTreeMap<_, _>, _>(|(segment, _)| varies(segment));
             self.children = fixed;
             let mut merged = Node::default();
-            varying.into_values().for_each(|node| merged.absorb(node));
+            for node in varying.into_values() {
+                merged.absorb(node);
+            }
             self.variable = Some(Box::new(merged));
         }
         self.children.values_mut().chain(self.variable.as_deref_mut()).for_each(Node::generalise);

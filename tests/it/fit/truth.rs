@@ -9,7 +9,7 @@ use standin::fit::{Observation, Trace};
 
 /// How one station serves.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Station {
+pub(super) enum Station {
     Unlimited,
     Fifo(usize),
     Sharing(usize),
@@ -18,7 +18,7 @@ pub enum Station {
 /// Latencies, in seconds, of calls with arrivals (ascending) and demands.
 ///
 /// Work is done in the steps between events; whoever has no work left leaves.
-pub fn serve(station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
+pub(super) fn serve(station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
     let mut finishes = vec![0.0; arrivals.len()];
     let mut present: VecDeque<(usize, f64)> = VecDeque::new();
     let (mut now, mut next) = (0.0, 0);
@@ -45,7 +45,7 @@ pub fn serve(station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
             present.push_back((next, demands[next]));
             next += 1;
         } else if let Some((_, place)) = first {
-            let (call, _) = present.remove(place).unwrap();
+            let (call, _) = present.remove(place).expect("found above");
             finishes[call] = now;
         }
     }
@@ -54,26 +54,26 @@ pub fn serve(station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
 
 /// A kind of call: its share of all, mean demand in seconds, and coefficient of variation.
 #[derive(Clone, Copy, Debug)]
-pub struct Kind {
-    pub name: &'static str,
-    pub share: f64,
-    pub mean: f64,
-    pub cv: f64,
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    pub(super) share: f64,
+    pub(super) mean: f64,
+    pub(super) cv: f64,
 }
 
 /// A service whose every property is known.
 #[derive(Clone, Debug)]
-pub struct Truth {
-    pub station: Station,
-    pub kinds: Vec<Kind>,
+pub(super) struct Truth {
+    pub(super) station: Station,
+    pub(super) kinds: Vec<Kind>,
     /// Seconds beside the queue.
-    pub outside: f64,
+    pub(super) outside: f64,
     /// Noise of each time stamp, in seconds: uniform up to this.
-    pub jitter: f64,
+    pub(super) jitter: f64,
 }
 
 impl Truth {
-    pub fn new(station: Station, cv: f64) -> Self {
+    pub(super) fn new(station: Station, cv: f64) -> Self {
         let kinds = vec![
             Kind { name: "GET /a/{id}", share: 0.7, mean: 0.008, cv },
             Kind { name: "POST /a", share: 0.3, mean: 0.016, cv },
@@ -82,12 +82,12 @@ impl Truth {
     }
 
     /// Calls a second that keep `workers` busy.
-    pub fn capacity(&self, workers: usize) -> f64 {
+    pub(super) fn capacity(&self, workers: usize) -> f64 {
         workers as f64 / self.kinds.iter().map(|kind| kind.share * kind.mean).sum::<f64>()
     }
 
     /// The kinds and demands of calls.
-    pub fn demands(&self, calls: usize, rng: &mut StdRng) -> (Vec<u32>, Vec<f64>) {
+    pub(super) fn demands(&self, calls: usize, rng: &mut StdRng) -> (Vec<u32>, Vec<f64>) {
         (0..calls)
             .map(|_| {
                 let mut at = rng.random::<f64>();
@@ -102,19 +102,19 @@ impl Truth {
     }
 
     /// What calls with these arrivals and demands take, outside part and all.
-    pub fn latencies(&self, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
+    pub(super) fn latencies(&self, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
         serve(self.station, arrivals, demands).into_iter().map(|latency| latency + self.outside).collect()
     }
 
     /// A recording.
-    pub fn trace(&self, arrivals: &[f64], seed: u64) -> Trace {
+    pub(super) fn trace(&self, arrivals: &[f64], seed: u64) -> Trace {
         let mut rng = StdRng::seed_from_u64(seed);
         let (kinds, demands) = self.demands(arrivals.len(), &mut rng);
         let latencies = self.latencies(arrivals, &demands);
         self.record(arrivals, &kinds, &latencies, &mut rng)
     }
 
-    pub fn record(&self, arrivals: &[f64], kinds: &[u32], latencies: &[f64], rng: &mut StdRng) -> Trace {
+    pub(super) fn record(&self, arrivals: &[f64], kinds: &[u32], latencies: &[f64], rng: &mut StdRng) -> Trace {
         let calls = arrivals.iter().zip(kinds).zip(latencies).map(|((arrival, kind), latency)| {
             let mut stamp = |time: f64| ((time + self.jitter * rng.random::<f64>()) * 1e9) as u64;
             let (arrival, finish) = (stamp(*arrival), stamp(arrival + latency));
@@ -136,12 +136,12 @@ impl Kind {
             return self.mean;
         }
         let variance = (1.0 + self.cv * self.cv).ln();
-        LogNormal::new(self.mean.ln() - variance / 2.0, variance.sqrt()).unwrap().sample(rng)
+        LogNormal::new(self.mean.ln() - variance / 2.0, variance.sqrt()).expect("a finite deviation").sample(rng)
     }
 }
 
 /// Poisson arrivals at rates that follow each other in stretches of equal length.
-pub fn poisson(rates: &[f64], calls: usize, seed: u64) -> Vec<f64> {
+pub(super) fn poisson(rates: &[f64], calls: usize, seed: u64) -> Vec<f64> {
     let mut rng = StdRng::seed_from_u64(seed);
     let length = calls as f64 / rates.iter().sum::<f64>();
     let (mut now, mut arrivals) = (0.0, Vec::with_capacity(calls));
@@ -154,13 +154,13 @@ pub fn poisson(rates: &[f64], calls: usize, seed: u64) -> Vec<f64> {
 }
 
 /// Arrivals of rising load, as shares of a capacity.
-pub fn steps(capacity: f64, shares: &[f64], calls: usize, seed: u64) -> Vec<f64> {
+pub(super) fn steps(capacity: f64, shares: &[f64], calls: usize, seed: u64) -> Vec<f64> {
     let rates: Vec<f64> = shares.iter().map(|share| share * capacity).collect();
     poisson(&rates, calls, seed)
 }
 
 /// A ramp from 20 to 95 %.
-pub fn ramp(capacity: f64, calls: usize, seed: u64) -> Vec<f64> {
+pub(super) fn ramp(capacity: f64, calls: usize, seed: u64) -> Vec<f64> {
     let shares: Vec<f64> = (0..=15).map(|step| 0.2 + 0.05 * f64::from(step)).collect();
     steps(capacity, &shares, calls, seed)
 }

@@ -1,0 +1,98 @@
+//! What a fit has to say beside its numbers: where the model is a guess, an approximation or wrong, and what the tapes lack.
+
+use super::check::{self, Stratum};
+use super::choice::{Ranking, Scored};
+use super::effect::Strata;
+use super::model::Discipline;
+use super::statement::Statement;
+use super::trace::Trace;
+use super::workload::{LeftOut, Workload};
+use super::{Valid, nanos};
+
+/// What the choice and its check say.
+pub(super) fn judge(
+    statements: &mut Vec<Statement>,
+    ranking: &Ranking,
+    close: &[Scored],
+    chosen: Scored,
+    strata: &[Stratum],
+    work: &Workload,
+) {
+    if chosen.effect > UNEXPLAINED.max(MOST_CHANCE * ranking.chance.0) {
+        statements.push(Statement::NotOneQueue { effect: chosen.effect });
+    } else if chosen.effect > LEAST_EFFECT && chosen.effect > BEYOND_CHANCE * ranking.chance.0 {
+        statements.push(Statement::Approximation { effect: chosen.effect, chance: ranking.chance.0 });
+    }
+    if chosen.model.discipline == Discipline::Unlimited {
+        statements.push(Statement::CapacityUnknown { at_least: ranking.at_least(work) });
+    } else {
+        let others = close.iter().map(|scored| scored.model).filter(|model| !model.same_station(chosen.model));
+        let others: Vec<String> = others.map(|model| model.to_string()).collect();
+        if !others.is_empty() {
+            statements.push(Statement::Ambiguous { others });
+        }
+    }
+    match strata.iter().find(|stratum| stratum.held_out) {
+        None => statements.push(Statement::OneLoad),
+        Some(high) if check::size(high) > MISPREDICTED.max(BEYOND_NOISE * check::noise(high)) => {
+            statements.push(Statement::Extrapolation { error: check::size(high), noise: check::noise(high) });
+        }
+        Some(_) => {}
+    }
+    let third = Strata::new(work, chosen.model.outside, |_| true).smallest_third();
+    if third < LEAST_THIRD {
+        statements.push(Statement::FewCalls { third: third as u64 });
+    }
+    if chosen.model.outside > 0.0 {
+        statements.push(Statement::Outside { time: nanos(chosen.model.outside) });
+    }
+}
+
+/// What the tapes themselves say.
+pub(super) fn recount(statements: &mut Vec<Statement>, traces: &[Trace], valid: &Valid, left_out: LeftOut) {
+    if traces.iter().any(|trace| !trace.exclusive) {
+        statements.push(Statement::NotExclusive);
+    }
+    let limit = traces.iter().filter_map(|trace| trace.limits.in_flight).min();
+    if let Some(limit) = limit.filter(|limit| valid.in_flight >= *limit) {
+        statements.push(Statement::InFlightLimit { limit });
+    }
+    let rates = traces.iter().filter_map(|trace| trace.limits.per_second);
+    if let Some(per_second) = rates.min_by(f64::total_cmp).filter(|limit| valid.per_second >= limit * NEAR_LIMIT) {
+        statements.push(Statement::RateLimit { per_second });
+    }
+    let differences = traces.iter().filter_map(Trace::population_difference);
+    if let Some(difference) = differences
+        .max_by(|one, other| one.abs().total_cmp(&other.abs()))
+        .filter(|difference| difference.abs() > MISCOUNT)
+    {
+        statements.push(Statement::Population { difference });
+    }
+    let lost = traces.iter().map(|trace| trace.lost).sum();
+    let failed = traces.iter().map(|trace| trace.failed).sum();
+    let counts = [
+        (lost, Statement::Lost { calls: lost }),
+        (failed, Statement::Failures { calls: failed }),
+        (left_out.rejected, Statement::Rejected { calls: left_out.rejected }),
+        (left_out.warm_up, Statement::WarmUp { calls: left_out.warm_up }),
+    ];
+    statements.extend(counts.into_iter().filter(|(calls, _)| *calls > 0).map(|(_, statement)| statement));
+}
+
+/// A larger effect size is not explained by one queue, unless chance makes as much. In simulations of true models effect sizes
+/// came to 1.8 times that of chance, because busy periods hold long demands.
+const UNEXPLAINED: f64 = 0.1;
+const MOST_CHANCE: f64 = 1.8;
+/// A smaller effect size is as good as none; a larger one that is so much beyond chance is told.
+const LEAST_EFFECT: f64 = 0.03;
+const BEYOND_CHANCE: f64 = 2.5;
+/// A mean error of the held-out load that says that the model fails, by itself and by the noise of a run. In simulations of
+/// true models it came to 1.9 times the noise.
+const MISPREDICTED: f64 = 0.1;
+const BEYOND_NOISE: f64 = 2.5;
+/// Thirds of fewer calls are weak.
+const LEAST_THIRD: usize = 300;
+/// A rate this near to the recorder's limit has reached it.
+const NEAR_LIMIT: f64 = 0.95;
+/// By how much the recorder's count of calls at the service may differ from the tape's.
+const MISCOUNT: f64 = 0.05;
