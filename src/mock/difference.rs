@@ -1,5 +1,7 @@
 //! In what two JSON values differ, each place by its path.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::report::{one_line, short};
@@ -30,7 +32,7 @@ fn compare(expected: &Value, actual: &Value, path: &mut String, most: usize, fou
         }
         (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
             for (place, (value, other)) in expected.iter().zip(actual).enumerate() {
-                path.push_str(&format!("[{place}]"));
+                let _ = write!(path, "[{place}]");
                 compare(value, other, path, most, found);
                 path.truncate(length);
             }

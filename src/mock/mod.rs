@@ -268,7 +268,10 @@ fn calm(config: Config) -> Config {
 fn cannot_start(error: &StartError) -> String {
     let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
     let drawn = match error {
-        StartError::Stubs(defects) => defects.iter().map(|defect| format!("\n{}", defect.draw(false))).collect(),
+        StartError::Stubs(defects) => {
+            let drawn: Vec<String> = defects.iter().map(|defect| defect.draw(false)).collect();
+            format!("\n{}", drawn.join("\n"))
+        }
         _ => String::new(),
     };
     format!("the mock cannot start: {error}{source}{drawn}")

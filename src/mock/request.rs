@@ -165,14 +165,13 @@ fn matcher_spelt(matcher: &Matcher) -> Result<Option<(&'static str, String)>, St
         return Ok(None);
     }
     let mut operators = matcher.0.iter();
-    match (operators.next(), operators.next()) {
-        (Some((operator, Value::String(text))), None) => match operator.as_str() {
+    if let (Some((operator, Value::String(text))), None) = (operators.next(), operators.next()) {
+        match operator.as_str() {
             "matches" => return Ok(Some(("urlPathPattern", text.clone()))),
             "contains" => return Ok(Some(("urlPattern", format!(".*{}.*", quoted(text))))),
             "equalTo" => return Ok(Some(("url", text.clone()))),
             _ => {}
-        },
-        _ => {}
+        }
     }
     let matcher = Value::Object(matcher.0.clone());
     Err(format!("a url cannot be matched by `{matcher}`; use a text, `matching`, `contains`, `equal_to` or `anything`"))
