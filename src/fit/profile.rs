@@ -26,7 +26,7 @@ impl Fitted {
             operations: operations.collect(),
             default: Some(self.work(&self.default)),
             valid: Valid {
-                utilization: self.valid.utilization.map(|used| (used * 1e3).round() / 1e3),
+                utilization: self.valid.utilization.map(|used| (used * 1e3).round() / 10.0 / 100.0),
                 in_flight: Some(u64::from(self.valid.in_flight)),
                 per_second: Some((self.valid.per_second * 10.0).round() / 10.0),
                 samples: Some(self.valid.samples),
@@ -53,7 +53,8 @@ impl Fitted {
 fn class(class: &FittedClass) -> Class {
     let fails = class.status >= 500 || is_rejection(class.status);
     Class {
-        share: (class.share * 1e5).round() / 1e5,
+        // as a reader of the percentage that is written gets it
+        share: (class.share * 1e5).round() / 1e3 / 100.0,
         status: fails.then_some(class.status),
         demand: delay(&class.demand),
     }
