@@ -1,6 +1,7 @@
 //! The command line: what was typed, and nothing more. Each subcommand has a file of its own.
 
 mod check;
+mod fit;
 mod health;
 mod log;
 mod serve;
@@ -41,6 +42,7 @@ struct Cli {
 enum Command {
     Serve(Box<serve::Serve>),
     Check(check::Check),
+    Fit(fit::Fit),
     Health(health::Health),
 }
 
@@ -58,6 +60,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
+        Command::Fit(fit) => fit.run(),
         Command::Health(health) => health.run(),
     })
 }

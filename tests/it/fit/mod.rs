@@ -314,6 +314,25 @@ fn a_tape_on_disk_is_fitted() {
     let names: Vec<_> = fitted.operations.iter().map(|operation| operation.name.as_str()).collect();
     assert_eq!(names, ["GET /a/{id}", "POST /a"]);
     assert!(fitted.statements.contains(&Statement::Lost { calls: 3 }), "{fitted}");
+
+    // the command says the same, and what it writes is served
+    let run = |args: &[&str]| {
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_standin")).args(args).output().expect("it runs");
+        (
+            done.status.code(),
+            String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr),
+        )
+    };
+    let dir = folder.path().to_str().expect("UTF-8");
+    assert_eq!(run(&["fit", dir]).0, Some(64), "there is no folder of tapes");
+    std::fs::create_dir_all(folder.path().join("tapes")).expect("writable");
+    std::fs::create_dir_all(folder.path().join("mappings")).expect("writable");
+    std::fs::rename(&path, folder.path().join("tapes/one.jsonl")).expect("it was written");
+    let (code, told) = run(&["fit", dir]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("fifo, 1 worker") && told.contains("profiles/recorded.yaml"), "{told}");
+    let (code, told) = run(&["check", dir]);
+    assert!(code == Some(0) && told.contains("1 profile"), "{told}");
 }
 
 #[test]

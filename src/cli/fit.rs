@@ -1,0 +1,112 @@
+//! `standin fit`: from tapes to the profile that serves as the recorded service did, with what could not be identified.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{BROKE, FINE, USAGE, complain, note, say};
+use crate::exchange::Exchange;
+use crate::fit::{Fitted, Trace};
+use crate::tape::operations::Operations;
+use crate::tape::{Reader, TapeError};
+
+/// Learn a performance model from tapes, and write it to `profiles/recorded.yaml`
+///
+/// Reads every tape in DIR/tapes. The report says which queue explains them, how well it predicts a load that it was not
+/// shown, in which range it holds, and what could not be identified and how to record so that it can be.
+#[derive(Args, Debug)]
+pub(super) struct Fit {
+    /// The stub folder (it has `tapes/`)
+    #[arg(default_value = "stubs")]
+    dir: PathBuf,
+
+    /// The name of the profile that is written
+    #[arg(long, value_name = "NAME", default_value = "recorded")]
+    profile: String,
+
+    /// The report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Fit {
+    pub(super) fn run(&self) -> u8 {
+        let tapes = match tapes(&self.dir) {
+            Ok(tapes) if tapes.is_empty() => {
+                let folder = self.dir.join("tapes");
+                note(&format!("`{}` has no tapes (*.jsonl); record some first", folder.display()));
+                return USAGE;
+            }
+            Ok(tapes) => tapes,
+            Err(error) => {
+                note(&format!("cannot read `{}`: {error}", self.dir.join("tapes").display()));
+                return if error.kind() == io::ErrorKind::NotFound { USAGE } else { BROKE };
+            }
+        };
+        let traces = match tapes.iter().map(|path| trace(path)).collect::<Result<Vec<_>, _>>() {
+            Ok(traces) => traces,
+            Err(error) => {
+                complain(&error);
+                return BROKE;
+            }
+        };
+        let service = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
+        let service =
+            service.file_name().map_or_else(|| "service".to_owned(), |name| name.to_string_lossy().into_owned());
+        let fitted = match Fitted::new(&service, &traces) {
+            Ok(fitted) => fitted,
+            Err(error) => {
+                complain(&error);
+                return BROKE;
+            }
+        };
+        let path = self.dir.join("profiles").join(format!("{}.yaml", self.profile));
+        if let Err(error) = write(&path, &fitted.profile().to_yaml(&fitted.to_string())) {
+            note(&format!("cannot write `{}`: {error}", path.display()));
+            return BROKE;
+        }
+        if self.json {
+            say(&serde_json::to_string_pretty(&fitted).expect("a fit is plain data"));
+        } else {
+            say(fitted.to_string().trim_end());
+        }
+        note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
+        FINE
+    }
+}
+
+/// The tapes of a stub folder, by name.
+fn tapes(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir.join("tapes"))?;
+    let mut tapes: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    tapes.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
+    tapes.sort();
+    Ok(tapes)
+}
+
+/// Two passes, so that no exchange has to be kept: one learns the operations, one takes the times.
+fn trace(path: &Path) -> Result<Trace, TapeError> {
+    let mut broken = None;
+    let mut whole = |exchange: io::Result<Exchange>| exchange.map_err(|error| broken = Some(error)).ok();
+    let calls =
+        Reader::open(path)?.map_while(&mut whole).map(|exchange| (exchange.request.method, exchange.request.url));
+    let operations = Operations::learn(calls);
+    let mut reader = Reader::open(path)?;
+    let head = reader.head().clone();
+    let trace = Trace::new(&head, &operations, reader.by_ref().map_while(&mut whole));
+    match broken {
+        Some(error) => Err(error.into()),
+        None => Ok(trace.lacking(reader.condition())),
+    }
+}
+
+/// Written beside and moved there, so that a server that watches never reads half of it.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    fs::create_dir_all(folder)?;
+    let draft = path.with_extension("yaml.part");
+    fs::write(&draft, text)?;
+    fs::rename(&draft, path)
+}
