@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use standin::delay::Distribution;
 use standin::exchange::{Exchange, Request, Response, Times};
 use standin::fit::{Discipline, Fitted, Statement, Trace};
+use standin::pace::profile::{File, read_all};
 use standin::pace::station::{Moment, finishes};
 use standin::tape::operations::Operations;
 use standin::tape::{Head, Reader, VERSION, Writer};
@@ -255,6 +256,13 @@ fn several_tapes_with_errors_give_one_model_and_a_report() {
     for expected in [Statement::NotExclusive, Statement::InFlightLimit { limit: 4 }, Statement::Failures { calls: 6 }] {
         assert!(fitted.statements.contains(&expected), "{expected:?}\n{fitted}");
     }
+    let profile = fitted.profile();
+    let yaml = profile.to_yaml(&fitted.to_string());
+    let file = File { name: "recorded".to_owned(), file: "profiles/recorded.yaml".into(), text: yaml.as_str().into() };
+    let read = read_all(&[file]);
+    assert!(read.defects.is_empty(), "{:?}\n{yaml}", read.defects);
+    assert_eq!(read.profiles[0].spec.to_yaml(&fitted.to_string()), yaml);
+    assert_eq!(read.profiles[0].services[0].operations.len(), 3);
     let report = fitted.to_string();
     assert!(report.lines().all(|line| line.chars().count() <= 80), "{report}");
     let json = serde_json::to_value(&fitted).unwrap();

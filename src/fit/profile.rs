@@ -1,0 +1,83 @@
+//! A fitted model as the profile that serves it.
+
+use serde_json::{Value as Json, json};
+
+use super::demand::{Class as FittedClass, Demand, OperationFit};
+use super::workload::is_rejection;
+use super::{Discipline, Fitted};
+use crate::pace::profile::spec::{Class, Delay, Operation, Profile, Scale, Service, Valid, Work};
+
+impl Fitted {
+    /// The profile that serves as the service did. Operations that are no method and path are left to the default one.
+    pub fn profile(&self) -> Profile {
+        let mut operations: Vec<&OperationFit> = self.operations.iter().collect();
+        // the first that matches wins: what is fixed comes before what varies
+        operations.sort_by_key(|operation| (operation.name.matches('{').count(), &operation.name));
+        let operations = operations.into_iter().filter_map(|operation| {
+            let pattern = pattern(&operation.name)?;
+            Some(Operation { name: operation.name.clone(), pattern: Some(pattern), work: self.work(operation) })
+        });
+        let service = Service {
+            name: self.service.clone(),
+            pattern: None,
+            capacity: self.capacity(),
+            overflow: None,
+            scale: Scale { latency: 1.0, capacity: 1.0 },
+            operations: operations.collect(),
+            default: Some(self.work(&self.default)),
+            valid: Valid {
+                utilization: self.valid.utilization.map(|used| (used * 1e3).round() / 1e3),
+                in_flight: Some(u64::from(self.valid.in_flight)),
+                per_second: Some((self.valid.per_second * 10.0).round() / 10.0),
+                samples: Some(self.valid.samples),
+            },
+        };
+        Profile { description: Some(self.description()), services: vec![service], ..Profile::default() }
+    }
+
+    fn description(&self) -> String {
+        let load = format!("{:.1} calls/s", self.valid.per_second);
+        match (self.discipline, self.valid.utilization) {
+            (Discipline::Unlimited, _) | (_, None) => format!("as recorded, up to {load}"),
+            (_, Some(used)) => format!("as recorded, up to {:.0}% load ({load})", used * 100.0),
+        }
+    }
+
+    fn work(&self, operation: &OperationFit) -> Work {
+        let outside = (!self.outside.is_zero()).then(|| Delay::fixed(super::statement::rounded(self.outside)));
+        Work { demand: delay(&operation.demand), outside, classes: operation.classes.iter().map(class).collect() }
+    }
+}
+
+/// Failures of the service itself are served as such; that a thing is not found is for a stub to say.
+fn class(class: &FittedClass) -> Class {
+    let fails = class.status >= 500 || is_rejection(class.status);
+    Class {
+        share: (class.share * 1e5).round() / 1e5,
+        status: fails.then_some(class.status),
+        demand: delay(&class.demand),
+    }
+}
+
+fn delay(demand: &Demand) -> Delay {
+    Delay::quantiles(demand.points().iter().map(|(share, time)| ((share * 1e5).round() / 1e3, *time)))
+}
+
+/// `GET /items/{id}` as a pattern.
+fn pattern(name: &str) -> Option<Json> {
+    let (method, path) = name.split_once(' ').filter(|(_, path)| path.starts_with('/'))?;
+    let key = if path.contains('{') { "urlPathTemplate" } else { "urlPath" };
+    Some(json!({"method": method, key: path}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_matched_by_its_method_and_path() {
+        assert_eq!(pattern("GET /a/{id}"), Some(json!({"method": "GET", "urlPathTemplate": "/a/{id}"})));
+        assert_eq!(pattern("POST /a"), Some(json!({"method": "POST", "urlPath": "/a"})));
+        assert_eq!(pattern("nightly import"), None);
+    }
+}
