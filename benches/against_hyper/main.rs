@@ -9,27 +9,37 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "only tests unwrap"))]
 #![allow(unused_imports, reason = "without a harness tests go and their imports stay")]
 
+#[path = "../shared/client.rs"]
 mod client;
 mod options;
+#[path = "../shared/pairs.rs"]
+mod pairs;
+#[path = "../shared/process.rs"]
 mod process;
+#[path = "../shared/reaper.rs"]
 mod reaper;
+#[path = "../shared/report.rs"]
 mod report;
 mod rows;
+#[path = "../shared/run.rs"]
+mod run;
 mod server_hyper;
+#[path = "../shared/statistics.rs"]
 mod statistics;
 mod stubs;
+#[path = "../shared/wrk.rs"]
+#[allow(dead_code, reason = "the control bench asks for more")]
 mod wrk;
 
 use std::env;
 use std::io;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::Parser as _;
 
 use options::Options;
-use report::Verdict;
-use rows::{ROWS, Row};
+use rows::ROWS;
+use run::Asked;
 
 /// Runs the rows that were named.
 pub fn main() -> ExitCode {
@@ -53,59 +63,14 @@ fn floor(arguments: &[String]) -> io::Result<ExitCode> {
 }
 
 fn run(options: &Options) -> io::Result<ExitCode> {
-    let rows = named(&options.rows)?;
-    // `cargo test --benches` runs this too, without `--bench`: it must not take an hour then
-    if options.list || (!options.bench && options.rows.is_empty()) {
-        for row in &ROWS {
-            println!("{:14}{}", row.name, row.sentence);
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    if !options.json {
-        println!(
+    let asked =
+        Asked { program: "against_hyper", names: &options.rows, list: options.list, bench: options.bench, json: options.json };
+    asked.run(&ROWS, options, || {
+        format!(
             "standin against bare hyper; {} pairs of {:?}, {} cores; only ratios mean something",
             options.pairs,
             options.seconds,
-            std::thread::available_parallelism()?
-        );
-    }
-    let mut worst = ExitCode::SUCCESS;
-    for row in rows {
-        let begin = Instant::now();
-        if !options.json {
-            println!("\n{}: {}", row.name, row.sentence);
-        }
-        match (row.run)(options) {
-            Ok(report) => {
-                if report.verdict() == Verdict::Broken {
-                    worst = ExitCode::from(1);
-                }
-                if options.json {
-                    println!("{}", report.json(row.name));
-                } else {
-                    print!("{}", report.text());
-                    println!("  took {:.0?}", begin.elapsed());
-                }
-            }
-            Err(error) => {
-                eprintln!("against_hyper: {}: {error}", row.name);
-                worst = ExitCode::from(1);
-            }
-        }
-    }
-    Ok(worst)
-}
-
-fn named(names: &[String]) -> io::Result<Vec<&'static Row>> {
-    if names.is_empty() {
-        return Ok(ROWS.iter().collect());
-    }
-    names
-        .iter()
-        .map(|name| {
-            ROWS.iter()
-                .find(|row| row.name == name)
-                .ok_or_else(|| io::Error::other(format!("there is no row `{name}`; `--list` names them")))
-        })
-        .collect()
+            std::thread::available_parallelism().map_or(0, std::num::NonZero::get)
+        )
+    })
 }

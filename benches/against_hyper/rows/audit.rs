@@ -15,7 +15,7 @@ use super::super::process::{Helper, Server};
 use super::super::report::{Report, Verdict};
 use super::super::stubs;
 use super::super::wrk::{self, Load};
-use super::pairs::scratch;
+use super::super::pairs::scratch;
 use super::published;
 
 /// Disturbs in three ways, then leaves in peace.

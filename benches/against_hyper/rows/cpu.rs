@@ -9,7 +9,8 @@ use super::super::options::{Options, start_hyper};
 use super::super::report::{Report, Verdict, number};
 use super::super::statistics::Spread;
 use super::super::{stubs, wrk::Load};
-use super::pairs::{Sides, scratch};
+use super::super::pairs::scratch;
+use super::sides::Sides;
 use super::{Workload, instructions};
 
 /// Measures one workload. Where the range of the ratio covers the limit, instructions decide.

@@ -10,7 +10,8 @@ use super::super::report::{Report, Verdict};
 use super::super::statistics::Spread;
 use super::super::wrk::{self, Load};
 use super::super::{client, stubs};
-use super::pairs::{Sides, scratch};
+use super::super::pairs::scratch;
+use super::sides::Sides;
 
 /// Measures 50 ms under 1,000 connections.
 pub fn row(options: &Options) -> io::Result<Report> {

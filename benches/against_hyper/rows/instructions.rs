@@ -17,7 +17,7 @@ use super::super::options::{Options, hyper};
 use super::super::process::Server;
 use super::super::report::Report;
 use super::Workload;
-use super::pairs::scratch;
+use super::super::pairs::scratch;
 use super::workload::JUDGED;
 
 /// Counts all workloads whose CPU is judged.

@@ -19,7 +19,7 @@ use super::super::report::{Report, number};
 use super::super::statistics::{quantile, sorted, standard_error};
 use super::super::stubs;
 use super::super::wrk::{self, Load};
-use super::pairs::scratch;
+use super::super::pairs::scratch;
 use super::published;
 
 /// Measures idle and half busy, standin and tokio's sleep.

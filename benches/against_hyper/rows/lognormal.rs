@@ -13,7 +13,7 @@ use super::super::options::Options;
 use super::super::report::{Report, Verdict, number};
 use super::super::statistics::{quantile, sorted, standard_error};
 use super::super::stubs;
-use super::pairs::scratch;
+use super::super::pairs::scratch;
 
 /// Measures median 80 ms, sigma 0.4, at 200 connections.
 pub fn row(options: &Options) -> io::Result<Report> {

@@ -6,29 +6,19 @@ mod delay;
 mod instructions;
 mod lateness;
 mod lognormal;
-mod pairs;
+mod sides;
 mod published;
 mod start;
 mod workload;
 
-use std::io;
-
 use super::options::Options;
-use super::report::Report;
+use super::run::Row;
 use workload::Workload;
 
 pub use audit::{AS_HOG, hog};
 
-/// One measurement that can be asked for by name.
-#[derive(Debug)]
-pub struct Row {
-    pub name: &'static str,
-    pub sentence: &'static str,
-    pub run: fn(&Options) -> io::Result<Report>,
-}
-
 /// All rows, in the order in which they run.
-pub const ROWS: [Row; 11] = [
+pub const ROWS: [Row<Options>; 11] = [
     Row {
         name: "one_stub",
         sentence: "one stub, a fixed reply of 200 bytes of JSON",

@@ -12,7 +12,7 @@ use super::super::process::Server;
 use super::super::report::{Report, Verdict};
 use super::super::statistics::Spread;
 use super::super::stubs;
-use super::pairs::scratch;
+use super::super::pairs::scratch;
 
 /// Measures one stub, and 10,000 in one file and in a file each.
 pub fn row(options: &Options) -> io::Result<Report> {

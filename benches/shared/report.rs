@@ -10,9 +10,20 @@ use super::statistics::{Spread, ratios};
 /// The findings of one row.
 #[derive(Debug, Default)]
 pub struct Report {
+    sides: Sides,
     lines: Vec<String>,
     figures: Map<String, Value>,
     limits: Vec<(String, Verdict)>,
+}
+
+/// The names of what is compared.
+#[derive(Clone, Copy, Debug)]
+struct Sides([&'static str; 2]);
+
+impl Default for Sides {
+    fn default() -> Self {
+        Self(["standin", "hyper"])
+    }
 }
 
 /// How a limit was kept.
@@ -27,6 +38,11 @@ pub enum Verdict {
 }
 
 impl Report {
+    /// One that compares two sides of these names.
+    pub fn of(one: &'static str, other: &'static str) -> Self {
+        Self { sides: Sides([one, other]), ..Self::default() }
+    }
+
     /// A line of text; longer ones are wrapped.
     pub fn say(&mut self, text: &str) {
         self.lines.extend(wrap(text, WIDTH - 2));
@@ -44,22 +60,24 @@ impl Report {
 
     /// The heads of the columns that [`Report::compare`] fills.
     pub fn columns(&mut self) {
-        self.lines.push(format!("{:24}{:>11}{:>11}   {}", "", "standin", "hyper", "ratio (range)"));
+        let Sides([one, other]) = self.sides;
+        self.lines.push(format!("{:24}{one:>11}{other:>11}   {}", "", "ratio (range)"));
     }
 
     /// Pairs of measurements: medians, and median and range of the ratio of each pair. Returns that ratio.
-    pub fn compare(&mut self, name: &str, standin: &[f64], hyper: &[f64], digits: usize) -> Spread {
-        let ratio = Spread::of(&ratios(standin, hyper));
-        let (ours, floor) = (Spread::of(standin).median, Spread::of(hyper).median);
+    pub fn compare(&mut self, name: &str, one: &[f64], other: &[f64], digits: usize) -> Spread {
+        let ratio = Spread::of(&ratios(one, other));
+        let (ours, floor) = (Spread::of(one).median, Spread::of(other).median);
         let Spread { median, least, most } = ratio;
         self.lines.push(format!(
             "{name:24}{:>11}{:>11}   {median:.3} ({least:.3}-{most:.3})",
             number(ours, digits),
             number(floor, digits)
         ));
+        let Sides([first, second]) = self.sides;
         self.figures.insert(
             name.to_owned(),
-            json!({"standin": standin, "hyper": hyper, "ratio": {"median": median, "min": least, "max": most}}),
+            json!({first: one, second: other, "ratio": {"median": median, "min": least, "max": most}}),
         );
         ratio
     }

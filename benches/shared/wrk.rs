@@ -39,11 +39,7 @@ pub struct Run {
 impl Load {
     /// Runs to the end; an error of any request is an error of the run, since a ratio of errors says nothing.
     pub fn run(&self, address: SocketAddr) -> io::Result<Run> {
-        let output = self.command(address).stderr(Stdio::piped()).output().map_err(|error| missing(&error))?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let run = Run::read(&text).ok_or_else(|| {
-            io::Error::other(format!("wrk said nothing useful: {}{}", text, String::from_utf8_lossy(&output.stderr)))
-        })?;
+        let run = self.count(address)?;
         if run.refused + run.broken > 0 {
             let Run { requests, refused, broken, .. } = run;
             return Err(io::Error::other(format!(
@@ -51,6 +47,15 @@ impl Load {
             )));
         }
         Ok(run)
+    }
+
+    /// Runs to the end, whatever the statuses are.
+    pub fn count(&self, address: SocketAddr) -> io::Result<Run> {
+        let output = self.command(address).stderr(Stdio::piped()).output().map_err(|error| missing(&error))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Run::read(&text).ok_or_else(|| {
+            io::Error::other(format!("wrk said nothing useful: {}{}", text, String::from_utf8_lossy(&output.stderr)))
+        })
     }
 
     /// Starts it in the background; the caller ends it.

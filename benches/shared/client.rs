@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// Bytes of the buffer that came.
+    filled: usize,
+    /// Bytes of it that were handed out.
+    taken: usize,
 }
 
 /// A reply as it came over the wire.
@@ -30,7 +34,7 @@ impl Connection {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, buffer: vec![0; 64 * 1024] })
+        Ok(Self { stream, buffer: vec![0; 64 * 1024], filled: 0, taken: 0 })
     }
 
     /// Sends a request without waiting for its reply.
@@ -38,23 +42,26 @@ impl Connection {
         self.stream.write_all(request)
     }
 
-    /// Reads a reply to its end; only its status and length are looked at. Returns the status and its bytes.
+    /// Reads a reply to its end; only its status and length are looked at. Returns the status and its bytes. What came
+    /// behind it is the beginning of the next one.
     pub fn receive(&mut self) -> io::Result<(u16, &[u8])> {
-        let mut filled = 0;
+        self.buffer.copy_within(self.taken..self.filled, 0);
+        self.filled -= std::mem::take(&mut self.taken);
         loop {
-            if filled == self.buffer.len() {
-                self.buffer.resize(2 * filled, 0);
+            if let Some((status, length)) = measure(&self.buffer[..self.filled])
+                && self.filled >= length
+            {
+                self.taken = length;
+                return Ok((status, &self.buffer[..length]));
             }
-            let count = self.stream.read(&mut self.buffer[filled..])?;
+            if self.filled == self.buffer.len() {
+                self.buffer.resize(2 * self.filled, 0);
+            }
+            let count = self.stream.read(&mut self.buffer[self.filled..])?;
             if count == 0 {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection"));
             }
-            filled += count;
-            if let Some((status, length)) = measure(&self.buffer[..filled])
-                && filled >= length
-            {
-                return Ok((status, &self.buffer[..length]));
-            }
+            self.filled += count;
         }
     }
 
@@ -158,10 +165,11 @@ fn measure(bytes: &[u8]) -> Option<(u16, usize)> {
 
 /// Sebastiano Vigna's SplitMix64: rests need no better randomness.
 #[derive(Debug)]
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    /// Any number.
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -169,7 +177,8 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn share(&mut self) -> f64 {
+    /// Between zero and one.
+    pub fn share(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

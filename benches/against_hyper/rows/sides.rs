@@ -1,12 +1,11 @@
-//! Measures two servers in turn, the idle one stopped: what drifts or disturbs then meets both.
+//! standin and the floor, measured in turn by the same load.
 
 use std::io;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use super::super::client::{Connection, Reply};
 use super::super::options::Options;
-use super::super::process::{Disturbance, Machine, Server, own_cpu};
+use super::super::pairs::{self, Side};
+use super::super::process::Server;
 use super::super::report::Report;
 use super::super::wrk::Load;
 
@@ -17,43 +16,10 @@ pub struct Sides {
     pub hyper: Server,
 }
 
-/// What the measurements of one side were, a value a pair.
-#[derive(Clone, Debug, Default)]
-pub struct Side {
-    /// Microseconds of CPU per request.
-    pub cpu: Vec<f64>,
-    /// Requests per second.
-    pub rate: Vec<f64>,
-    /// Microseconds until the reply, the median of the run.
-    pub latency: Vec<f64>,
-}
-
 impl Sides {
     /// Runs the pairs of the options and reports what disturbed them. Returns standin's side and hyper's.
     pub fn measure(&self, options: &Options, load: &Load, report: &mut Report) -> io::Result<(Side, Side)> {
-        let warm = Load { time: WARM_UP, ..load.clone() };
-        warm.run(self.standin.address())?;
-        warm.run(self.hyper.address())?;
-        let (mut ours, mut floor, mut others) = (Side::default(), Side::default(), Vec::new());
-        for pair in 0..options.pairs {
-            let first = pair % 2 == 0;
-            for standin in [first, !first] {
-                let (server, idle, side) = if standin {
-                    (&self.standin, &self.hyper, &mut ours)
-                } else {
-                    (&self.hyper, &self.standin, &mut floor)
-                };
-                idle.stop()?;
-                let measured = once(server, load, side);
-                idle.resume()?;
-                others.push(measured?);
-            }
-        }
-        let worst = others.into_iter().max_by(|one, other| one.share().total_cmp(&other.share()));
-        if let Some(worst) = worst {
-            report.disturbed(worst);
-        }
-        Ok((ours, floor))
+        pairs::measure([&self.standin, &self.hyper], options.pairs, load, report)
     }
 
     /// Checks that both answer `request` with 200 and the same bytes, the id of the stub aside.
@@ -74,17 +40,6 @@ impl Sides {
     }
 }
 
-fn once(server: &Server, load: &Load, side: &mut Side) -> io::Result<Disturbance> {
-    let (machine, own, before) = (Machine::now()?, own_cpu()?, server.cpu()?);
-    let run = load.run(server.address())?;
-    let cpu = server.cpu()?.saturating_sub(before);
-    side.cpu.push(cpu.as_secs_f64() * 1e6 / run.requests.max(1) as f64);
-    side.rate.push(run.rate());
-    side.latency.push(run.median.as_secs_f64() * 1e6);
-    let ours = cpu + own_cpu()?.saturating_sub(own);
-    Ok(Disturbance { machine: Machine::now()?.since(&machine), ours })
-}
-
 /// The head with the value of `Matched-Stub-Id` blotted out and names in lower case.
 fn skeleton(reply: &Reply) -> Vec<String> {
     reply
@@ -99,16 +54,6 @@ fn skeleton(reply: &Reply) -> Vec<String> {
         })
         .collect()
 }
-
-/// A folder for stubs and scripts that goes with its owner.
-pub fn scratch() -> io::Result<(tempfile::TempDir, PathBuf)> {
-    let folder = tempfile::Builder::new().prefix("against-hyper-").tempdir()?;
-    let stubs = folder.path().join("stubs");
-    std::fs::create_dir(&stubs)?;
-    Ok((folder, stubs))
-}
-
-const WARM_UP: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
