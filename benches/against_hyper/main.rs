@@ -19,6 +19,7 @@ mod process;
 #[path = "../shared/reaper.rs"]
 mod reaper;
 #[path = "../shared/report.rs"]
+#[allow(dead_code, reason = "the other bench asks for more")]
 mod report;
 mod rows;
 #[path = "../shared/run.rs"]
@@ -63,8 +64,13 @@ fn floor(arguments: &[String]) -> io::Result<ExitCode> {
 }
 
 fn run(options: &Options) -> io::Result<ExitCode> {
-    let asked =
-        Asked { program: "against_hyper", names: &options.rows, list: options.list, bench: options.bench, json: options.json };
+    let asked = Asked {
+        program: "against_hyper",
+        names: &options.rows,
+        list: options.list,
+        bench: options.bench,
+        json: options.json,
+    };
     asked.run(&ROWS, options, || {
         format!(
             "standin against bare hyper; {} pairs of {:?}, {} cores; only ratios mean something",

@@ -57,8 +57,13 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> io::Result<ExitCode> {
-    let asked =
-        Asked { program: "control", names: &options.rows, list: options.list, bench: options.bench, json: options.json };
+    let asked = Asked {
+        program: "control",
+        names: &options.rows,
+        list: options.list,
+        bench: options.bench,
+        json: options.json,
+    };
     asked.run(&ROWS, options, || {
         format!(
             "the control plane beside the data plane; {} cores; only ratios mean something",

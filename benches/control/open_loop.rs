@@ -38,7 +38,7 @@ pub struct Window {
 
 impl OpenLoop {
     /// Calls these paths at random over so many connections, `rate` times a second in all.
-    pub fn start(address: SocketAddr, connections: usize, rate: f64, paths: Vec<String>) -> Self {
+    pub fn start(address: SocketAddr, connections: usize, rate: f64, paths: &[String]) -> Self {
         let (began, ends) = (Instant::now(), Arc::new(AtomicBool::new(false)));
         let requests: Arc<Vec<Vec<u8>>> = Arc::new(paths.iter().map(|path| get(path)).collect());
         let period = Duration::from_secs_f64(connections as f64 / rate);

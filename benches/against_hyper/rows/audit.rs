@@ -11,11 +11,11 @@ use serde_json::json;
 
 use super::super::client::Calls;
 use super::super::options::Options;
+use super::super::pairs::scratch;
 use super::super::process::{Helper, Server};
 use super::super::report::{Report, Verdict};
 use super::super::stubs;
 use super::super::wrk::{self, Load};
-use super::super::pairs::scratch;
 use super::published;
 
 /// Disturbs in three ways, then leaves in peace.

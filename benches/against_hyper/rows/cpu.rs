@@ -6,10 +6,10 @@ use std::io;
 
 use super::super::client::Connection;
 use super::super::options::{Options, start_hyper};
+use super::super::pairs::scratch;
 use super::super::report::{Report, Verdict, number};
 use super::super::statistics::Spread;
 use super::super::{stubs, wrk::Load};
-use super::super::pairs::scratch;
 use super::sides::Sides;
 use super::{Workload, instructions};
 

@@ -6,11 +6,11 @@ use std::io;
 use serde_json::json;
 
 use super::super::options::{Options, start_hyper};
+use super::super::pairs::scratch;
 use super::super::report::{Report, Verdict};
 use super::super::statistics::Spread;
 use super::super::wrk::{self, Load};
 use super::super::{client, stubs};
-use super::super::pairs::scratch;
 use super::sides::Sides;
 
 /// Measures 50 ms under 1,000 connections.

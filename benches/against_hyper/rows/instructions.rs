@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use super::super::client::Connection;
 use super::super::options::{Options, hyper};
+use super::super::pairs::scratch;
 use super::super::process::Server;
 use super::super::report::Report;
 use super::Workload;
-use super::super::pairs::scratch;
 use super::workload::JUDGED;
 
 /// Counts all workloads whose CPU is judged.

@@ -14,12 +14,12 @@ use serde_json::json;
 
 use super::super::client::Calls;
 use super::super::options::{Options, start_hyper};
+use super::super::pairs::scratch;
 use super::super::process::{Disturbance, Helper, Machine, Server, own_cpu};
 use super::super::report::{Report, number};
 use super::super::statistics::{quantile, sorted, standard_error};
 use super::super::stubs;
 use super::super::wrk::{self, Load};
-use super::super::pairs::scratch;
 use super::published;
 
 /// Measures idle and half busy, standin and tokio's sleep.

@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::super::client::Calls;
 use super::super::options::Options;
+use super::super::pairs::scratch;
 use super::super::report::{Report, Verdict, number};
 use super::super::statistics::{quantile, sorted, standard_error};
 use super::super::stubs;
-use super::super::pairs::scratch;
 
 /// Measures median 80 ms, sigma 0.4, at 200 connections.
 pub fn row(options: &Options) -> io::Result<Report> {

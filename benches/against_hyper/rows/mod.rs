@@ -6,8 +6,8 @@ mod delay;
 mod instructions;
 mod lateness;
 mod lognormal;
-mod sides;
 mod published;
+mod sides;
 mod start;
 mod workload;
 

@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::super::client::{Connection, get};
 use super::super::options::{Options, start_hyper};
+use super::super::pairs::scratch;
 use super::super::process::Server;
 use super::super::report::{Report, Verdict};
 use super::super::statistics::Spread;
 use super::super::stubs;
-use super::super::pairs::scratch;
 
 /// Measures one stub, and 10,000 in one file and in a file each.
 pub fn row(options: &Options) -> io::Result<Report> {

@@ -54,7 +54,9 @@ pub fn row(options: &Options) -> io::Result<Report> {
     let mut report = Report::of("hits beside", "beside hits");
     let median = |values: &[f64]| number(Spread::of(values).median, 0);
     report.line(format!("{:34}{:>12}{:>14}", "hits/s of 32 connections", "hits/s", "others/s"));
-    for (name, place) in [("alone", 0), ("beside hits", 1), ("beside all misses that can be", 2), ("beside few misses", 3)] {
+    for (name, place) in
+        [("alone", 0), ("beside hits", 1), ("beside all misses that can be", 2), ("beside few misses", 3)]
+    {
         report.line(format!("{name:34}{:>12}{:>14}", median(&rates[place]), median(&others[place])));
         report.figure(name, json!({"hits": rates[place], "others": others[place]}));
     }

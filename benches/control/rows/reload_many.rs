@@ -54,12 +54,13 @@ struct Reloads<'a> {
 
 impl Reloads<'_> {
     fn measure(&self, name: &str, report: &mut Report) -> io::Result<()> {
-        let paths = (0..self.sets.count).step_by(7).map(Sets::url).collect();
-        let load = OpenLoop::start(self.server.address(), CONNECTIONS, self.rate, paths);
+        let paths: Vec<String> = (0..self.sets.count).step_by(7).map(Sets::url).collect();
+        let load = OpenLoop::start(self.server.address(), CONNECTIONS, self.rate, &paths);
         let reloaded = self.reload(&load);
         let calls = load.end()?;
         let (before, during) = reloaded?;
-        let lengths: Vec<_> = during.iter().map(|window| (window.end - window.begin).as_secs_f64() * 1e3).collect();
+        let lengths: Vec<_> =
+            during.iter().map(|window| window.end.saturating_sub(window.begin).as_secs_f64() * 1e3).collect();
         let (before, during) = (Latency::of(&calls, &before), Latency::of(&calls, &during));
         for (name, reload, latency) in
             [(name, number(Spread::of(&lengths).median, 0), before), ("  during it", String::new(), during)]
@@ -89,7 +90,11 @@ impl Reloads<'_> {
             before.push(Window { begin, end: load.now() });
             // the first set of a kind differs from the last of the other
             let set = time + if self.all { 1_000 } else { 1 };
-            if self.all { self.sets.write(set)? } else { self.sets.write_file(time as usize % self.sets.files(), set)? }
+            if self.all {
+                self.sets.write(set)?;
+            } else {
+                self.sets.write_file(time as usize % self.sets.files(), set)?;
+            }
             let begin = load.now();
             let reply = admin.call(&post("/__admin/standin/reload", ""))?;
             let end = load.now();
@@ -97,7 +102,7 @@ impl Reloads<'_> {
                 return Err(io::Error::other(format!("a reload was answered with {}", reply.status)));
             }
             during.push(Window { begin, end });
-            length = (end - begin).max(Duration::from_millis(20));
+            length = end.saturating_sub(begin).max(Duration::from_millis(20));
             // old catalogs are dropped, and the watcher hears of what was written
             thread::sleep(SETTLING);
         }

@@ -52,7 +52,10 @@ pub fn row(options: &Options) -> io::Result<Report> {
     ));
     report.figure("reloads", json!(times.len()));
     report.figure("reload ms", json!(times));
-    report.figure("answers", json!({"checked": seen.answers, "failed": seen.failed, "strange": seen.strange, "old": seen.old}));
+    report.figure(
+        "answers",
+        json!({"checked": seen.answers, "failed": seen.failed, "strange": seen.strange, "old": seen.old}),
+    );
     report.limit("no answer is wrong", verdict(seen.failed + seen.strange + seen.old == 0 && seen.answers > 0));
     Ok(report)
 }

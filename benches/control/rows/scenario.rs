@@ -23,8 +23,11 @@ pub fn row(options: &Options) -> io::Result<Report> {
     while winners.len() < options.races {
         winners.extend(races(server.address(), STRETCH.min(options.races - winners.len()))?);
     }
-    let one = winners.iter().filter(|count| **count == 1).count();
-    let [none, both] = [0, 2].map(|wins| winners.iter().filter(|count| **count == wins).count());
+    let mut races_by_winners = [0_usize; 3];
+    for count in &winners {
+        races_by_winners[usize::from(*count)] += 1;
+    }
+    let [none, one, both] = races_by_winners;
     let mut report = Report::default();
     report.say(&format!(
         "{} races: {} had one winner, {none} none, {both} two",
