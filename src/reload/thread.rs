@@ -328,5 +328,6 @@ const GRAVE_CARE: Duration = Duration::from_millis(100);
 /// Nothing to wait for but what someone asks.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// The priority of the thread below that of the workers.
-const NICENESS: i32 = 10;
+/// The priority of the thread below that of the workers: the lowest, so that a worker that wakes takes its core at once. With 10, a
+/// reload of 10,000 stubs raised the p99 of calls beside it from 0.15 to 3 ms on two cores.
+const NICENESS: i32 = 19;
