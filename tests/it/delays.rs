@@ -91,17 +91,21 @@ fn the_same_seed_draws_the_same_delays() {
         (0..12)
             .map(|_| {
                 let start = Instant::now();
-                client.write(b"GET /drawn HTTP/1.1\r\nHost: x\r\n\r\n");
-                client.answer();
-                start.elapsed().as_secs_f64() * 1e3
+                client.write(b"GET /drawn HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
+                let answer = client.answer();
+                let why = answer.header("x-standin-debug").expect("it is told").to_owned();
+                let delay =
+                    why.split("; ").find_map(|part| part.strip_prefix("stub-delay=")).expect("a delay").to_owned();
+                let least = standin::delay::units::parse_duration(&delay).expect("a duration");
+                // what is told is rounded to some digits
+                assert!(start.elapsed() >= least.mul_f64(0.99), "{why}");
+                delay
             })
             .collect::<Vec<_>>()
     };
     let (one, same, other) = (drawn(7), drawn(7), drawn(8));
-    // a hiccup of the machine may delay single answers: most must agree within half a millisecond
-    let agree = |a: &[f64], b: &[f64]| a.iter().zip(b).filter(|(a, b)| (**a - **b).abs() < 0.5).count();
-    assert!(agree(&one, &same) >= 8, "{one:?} {same:?}");
-    assert!(agree(&one, &other) <= 6, "{one:?} {other:?}");
+    assert_eq!(one, same);
+    assert_ne!(one, other);
 }
 
 #[test]
