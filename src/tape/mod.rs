@@ -10,12 +10,14 @@
 
 pub mod operations;
 mod reader;
+mod recording;
 mod writer;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use reader::{Broken, Condition, Reader, TapeError};
+pub use recording::{REPLAY, Recording};
 pub use writer::Writer;
 
 /// The first line of a tape: under what conditions it was recorded.

@@ -8,7 +8,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (1, &["exchange", "listen", "matcher", "render", "send"]),
     (2, &["pace", "stub"]),
     (3, &["live", "tape"]),
-    (4, &["fit", "reload"]),
+    (4, &["fit", "gap", "reload", "replay"]),
     (6, &["admin", "answer", "config"]),
     (7, &["server"]),
     (8, &["cli", "mock"]),

@@ -1,0 +1,215 @@
+//! How busy the service was: the reference's time is cut into windows, and these are ordered by how many calls came in them.
+//!
+//! Differences must not be averaged over loads: a mock that is right when calm and wrong when busy is wrong.
+
+use serde::Serialize;
+
+use super::run::{Call, Run};
+
+/// Windows of about the same load.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Level {
+    /// Which share of the reference's time it is, from calm to busy: `20-40 %`, or `all`.
+    pub name: String,
+    /// Calls a second in its calmest window.
+    pub least_per_second: f64,
+    /// Calls a second in its busiest window.
+    pub most_per_second: f64,
+}
+
+/// The levels of a reference, and how to find those of other runs.
+#[derive(Clone, Debug)]
+pub(super) struct Levels {
+    pub(super) levels: Vec<Level>,
+    /// The length of a window in nanoseconds.
+    window: f64,
+}
+
+/// Where the calls of a run belong.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    /// The level of each window; none beyond what the reference saw.
+    windows: Vec<Option<usize>>,
+    window: f64,
+    start: u64,
+    /// Seconds that each level lasted.
+    pub(super) seconds: Vec<f64>,
+}
+
+impl Levels {
+    /// From the runs of the reference. As many levels as the busiest operation has calls for.
+    pub(super) fn new(runs: &[Run]) -> Self {
+        let calls: usize = runs.iter().map(|run| run.calls.len()).sum();
+        let length: f64 = runs.iter().map(|run| run.length() as f64).sum();
+        let windows = (calls as f64 / WINDOW_CALLS).min(length / SHORTEST_WINDOW).floor().max(1.0);
+        let longest = runs.iter().map(Run::length).max().unwrap_or(0) as f64;
+        // the last call belongs to the last window
+        let window = (length / windows).min(longest).max(1.0) * (1.0 + 1e-9);
+        let mut rates: Vec<f64> = runs.iter().flat_map(|run| rates(run, window)).map(|(rate, _)| rate).collect();
+        rates.sort_by(f64::total_cmp);
+        let count = (busiest_operation(runs) / LEVEL_CALLS).clamp(1, MOST_LEVELS).min(rates.len().max(1));
+        Self { levels: levels(&rates, count), window }
+    }
+
+    /// Places the windows of a run by their rates.
+    pub(super) fn place(&self, run: &Run) -> Placed {
+        let rates = rates(run, self.window);
+        let mut seconds = vec![0.0; self.levels.len()];
+        let windows = rates.iter().map(|(rate, length)| {
+            let level = self.level(*rate)?;
+            seconds[level] += length;
+            Some(level)
+        });
+        let windows = windows.collect();
+        let start = run.calls.first().map_or(0, |call| call.at);
+        Placed { windows, window: self.window, start, seconds }
+    }
+
+    fn level(&self, rate: f64) -> Option<usize> {
+        let (first, last) = (self.levels.first()?, self.levels.last()?);
+        if rate < first.least_per_second / BEYOND || rate > last.most_per_second * BEYOND {
+            return None;
+        }
+        Some(self.levels.iter().rposition(|level| level.least_per_second <= rate).unwrap_or(0))
+    }
+}
+
+impl Placed {
+    /// The level in which a call came.
+    pub(super) fn of(&self, call: Call) -> Option<usize> {
+        self.at(call.at)
+    }
+
+    /// The level at a moment of the run.
+    pub(super) fn at(&self, nanos: u64) -> Option<usize> {
+        let window = (nanos.saturating_sub(self.start) as f64 / self.window) as usize;
+        self.windows.get(window).copied().flatten()
+    }
+}
+
+/// Calls a second in each window of a run, and the length of the window in seconds.
+fn rates(run: &Run, window: f64) -> Vec<(f64, f64)> {
+    let Some(first) = run.calls.first() else { return Vec::new() };
+    let length = run.length() as f64;
+    let count = (length / window) as usize + 1;
+    let mut counts = vec![0_u64; count];
+    for call in &run.calls {
+        counts[((call.at - first.at) as f64 / window) as usize] += 1;
+    }
+    // the last window is cut short where the run ends
+    let lengths = (0..count).map(|index| (length - index as f64 * window).clamp(1.0, window) / 1e9);
+    let mut rates: Vec<(f64, f64)> =
+        counts.iter().zip(lengths).map(|(count, length)| (*count as f64 / length, length)).collect();
+    // a short rest has no rate of its own: it goes with the window before it
+    if let [.., (before, _), (rest, length)] = rates.as_mut_slice()
+        && *length * 2e9 < window
+    {
+        *rest = *before;
+    }
+    rates
+}
+
+fn busiest_operation(runs: &[Run]) -> usize {
+    let mut counts = std::collections::HashMap::new();
+    for run in runs {
+        for call in &run.calls {
+            *counts.entry(run.operation(*call)).or_insert(0_usize) += 1;
+        }
+    }
+    counts.into_values().max().unwrap_or(0)
+}
+
+/// Cuts sorted rates into `count` parts of equal length, and joins neighbours that hardly differ.
+fn levels(rates: &[f64], count: usize) -> Vec<Level> {
+    if rates.is_empty() {
+        return Vec::new();
+    }
+    // (windows before it, windows up to its end)
+    let mut parts: Vec<(usize, usize)> = Vec::new();
+    for part in 0..count {
+        let (from, to) = (rates.len() * part / count, rates.len() * (part + 1) / count);
+        match parts.last_mut() {
+            Some(last) if mean(&rates[from..to]) < mean(&rates[last.0..last.1]) * ALIKE => last.1 = to,
+            _ => parts.push((from, to)),
+        }
+    }
+    let percent = |windows: usize| windows as f64 * 100.0 / rates.len() as f64;
+    let one = parts.len() == 1;
+    let name = |from, to| if one { "all".to_owned() } else { format!("{:.0}-{:.0} %", percent(from), percent(to)) };
+    let level = |(from, to): (usize, usize)| Level {
+        name: name(from, to),
+        least_per_second: rates[from],
+        most_per_second: rates[to - 1],
+    };
+    parts.into_iter().map(level).collect()
+}
+
+fn mean(rates: &[f64]) -> f64 {
+    rates.iter().sum::<f64>() / rates.len() as f64
+}
+
+/// Calls of a window at least, on average: fewer, and chance alone would order the windows.
+const WINDOW_CALLS: f64 = 200.0;
+/// Nanoseconds.
+const SHORTEST_WINDOW: f64 = 1e8;
+/// Calls of the busiest operation in a level: enough for its p95.
+const LEVEL_CALLS: usize = 2_000;
+const MOST_LEVELS: usize = 5;
+/// Levels whose rates differ by less are one.
+const ALIKE: f64 = 1.2;
+/// By how much a run may be calmer or busier than the reference ever was.
+const BEYOND: f64 = 1.25;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(gaps: impl IntoIterator<Item = u64>) -> Run {
+        let mut at = 0;
+        let calls = gaps.into_iter().map(|gap| {
+            at += gap;
+            Call { operation: 0, at, latency: Some(1), status: Some(200) }
+        });
+        Run { calls: calls.collect(), operations: vec!["GET /".to_owned()] }
+    }
+
+    #[test]
+    fn a_steady_load_is_one_level() {
+        let levels = Levels::new(&[run((0..20_000).map(|_| 1_000_000))]);
+        assert_eq!(levels.levels.len(), 1);
+        assert_eq!(levels.levels[0].name, "all");
+        assert!((levels.levels[0].most_per_second - 1000.0).abs() < 10.0, "{levels:?}");
+    }
+
+    #[test]
+    fn a_ramp_has_five_and_every_call_a_place() {
+        // ten steps of 4 s, from 100 to 1000 calls a second
+        let ramp = run((1..=10).flat_map(|step| (0..400 * step).map(move |_| 10_000_000 / step)));
+        let levels = Levels::new(std::slice::from_ref(&ramp));
+        let names: Vec<&str> = levels.levels.iter().map(|level| level.name.as_str()).collect();
+        assert_eq!(names.len(), 5, "{levels:?}");
+        assert!(names[0].starts_with("0-") && names[4].ends_with("-100 %"), "{names:?}");
+        let placed = levels.place(&ramp);
+        assert!(ramp.calls.iter().all(|call| placed.of(*call).is_some()));
+        assert!((placed.seconds.iter().sum::<f64>() - 40.0).abs() < 0.1, "{placed:?}");
+        assert_eq!(placed.of(ramp.calls[0]), Some(0));
+        assert_eq!(placed.of(*ramp.calls.last().unwrap()), Some(4));
+    }
+
+    #[test]
+    fn what_the_reference_never_saw_has_no_level() {
+        let levels = Levels::new(&[run((0..20_000).map(|_| 1_000_000))]);
+        let busier = run((0..20_000).map(|_| 500_000));
+        let placed = levels.place(&busier);
+        assert_eq!(placed.of(busier.calls[5_000]), None);
+    }
+
+    #[test]
+    fn nothing_is_no_level_and_one_call_is_one() {
+        assert!(Levels::new(&[]).levels.is_empty());
+        let single = run([5]);
+        let levels = Levels::new(std::slice::from_ref(&single));
+        assert_eq!(levels.place(&single).of(single.calls[0]), Some(0));
+    }
+}

@@ -1,0 +1,207 @@
+use super::*;
+use crate::delay::{Distribution, Param, ParamValue};
+
+/// A sample of a log-normal distribution by its quantiles, in an order that has nothing to do with their size.
+fn latencies(calls: usize, median_ms: f64, sigma: f64) -> Vec<u64> {
+    let params = [
+        Param { name: "median", value: ParamValue::Time(median_ms * 1e6) },
+        Param { name: "sigma", value: ParamValue::Number(sigma) },
+    ];
+    let delay = Distribution::build("lognormal", &params).unwrap();
+    let place = |k: usize| (k * 7_919) % calls;
+    (0..calls).map(|k| delay.quantile((place(k) as f64 + 0.5) / calls as f64).as_nanos() as u64).collect()
+}
+
+fn run(latencies: &[u64], gap_ns: u64) -> Run {
+    let call = |(k, latency): (usize, &u64)| Call {
+        operation: (k % 2) as u32,
+        at: k as u64 * gap_ns,
+        latency: Some(*latency),
+        status: Some(200),
+    };
+    Run {
+        operations: vec!["GET /items/{id}".to_owned(), "POST /items".to_owned()],
+        calls: latencies.iter().enumerate().map(call).collect(),
+    }
+}
+
+fn side(name: &str, runs: Vec<Run>) -> Side {
+    Side { name: name.to_owned(), runs }
+}
+
+fn compared(change: impl Fn(u64) -> u64, budget: Option<&str>) -> Gap {
+    let original = latencies(40_009, 5.0, 0.5);
+    let copy: Vec<u64> = original.iter().map(|latency| change(*latency)).collect();
+    Gap::new(
+        &side("recorded", vec![run(&original, 1_000_000)]),
+        &side("mock", vec![run(&copy, 1_000_000)]),
+        budget.map(|budget| budget.parse().unwrap()),
+    )
+}
+
+#[test]
+fn the_same_is_no_gap_at_all() {
+    let gap = compared(|latency| latency, Some("p50=1%,p99=1%,w1=1%,ks=1%,errors=0.1%,throughput=1%"));
+    assert_eq!(gap.cells.len(), 2);
+    for cell in &gap.cells {
+        let deviation = cell.deviation.unwrap();
+        assert!(deviation.log_ratio.each().iter().all(|(_, off)| *off == 0.0), "{cell:?}");
+        assert_eq!((deviation.wasserstein, deviation.kolmogorov, cell.errors, cell.throughput), (0.0, 0.0, 0.0, Some(0.0)));
+    }
+    assert_eq!((gap.verdict, gap.judged), (Verdict::Within, 1.0));
+    assert_eq!((gap.standings[0].baseline, gap.standings[0].median), (None, 0.0));
+}
+
+#[test]
+fn ten_percent_longer_is_0_095_everywhere() {
+    let gap = compared(|latency| latency * 11 / 10, Some("p50=9.9%"));
+    for cell in &gap.cells {
+        let deviation = cell.deviation.unwrap();
+        assert!(deviation.log_ratio.each().iter().all(|(_, off)| (off - 0.0953).abs() < 1e-4), "{cell:?}");
+        assert!((deviation.wasserstein - 0.1).abs() < 1e-6, "{cell:?}");
+        assert!(cell.reasons[0].contains("p50 is off by 10.0 %"), "{cell:?}");
+    }
+    assert_eq!(gap.verdict, Verdict::Over);
+    assert!((gap.standings[0].worst - 0.0953).abs() < 1e-4);
+    // ten percent shorter by the same ratio is as far
+    assert_eq!(compared(|latency| latency * 10 / 11, Some("p50=9.9%")).verdict, Verdict::Over);
+    assert_eq!(compared(|latency| latency * 11 / 10, Some("p50=10.1%")).verdict, Verdict::Within);
+}
+
+#[test]
+fn the_baselines_stand_beside_it() {
+    let gap = compared(|latency| latency, None);
+    let [_, constant, log_normal] = gap.standings.as_slice() else { panic!("{:?}", gap.standings) };
+    assert_eq!((constant.baseline, log_normal.baseline), (Some(Kind::ConstantMedian), Some(Kind::LogNormal)));
+    // |ln| of a constant at p50, p90, p95, p99 of sigma 0.5: 0, 0.641, 0.822, 1.163
+    assert!((constant.median - (0.641 + 0.822 + 1.163) / 4.0).abs() < 0.01, "{constant:?}");
+    assert!(log_normal.median < 0.01, "{log_normal:?}");
+}
+
+/// Twice the load, twice the latency: a mock without a queue is right on average, and wrong at each load.
+#[test]
+fn a_mock_that_ignores_load_is_found_at_each_load() {
+    let calm: Vec<u64> = latencies(20_011, 5.0, 0.1);
+    let busy: Vec<u64> = latencies(20_011, 10.0, 0.1);
+    let mut original = run(&calm, 2_000_000);
+    let end = original.calls.last().unwrap().at + 2_000_000;
+    let later = run(&busy, 1_000_000);
+    original.calls.extend(later.calls.iter().map(|call| Call { at: call.at + end, ..*call }));
+    let mut copy = original.clone();
+    for call in &mut copy.calls {
+        call.latency = Some(7_500_000);
+    }
+    let gap = Gap::new(&side("recorded", vec![original]), &side("mock", vec![copy]), None);
+    assert!(gap.levels.len() >= 2, "{:?}", gap.levels);
+    let off: Vec<f64> = gap
+        .cells
+        .iter()
+        .filter(|cell| cell.operation == "POST /items")
+        .map(|cell| cell.deviation.unwrap().log_ratio.p50)
+        .collect();
+    assert!((off[0] - 0.405).abs() < 0.01 && (off.last().unwrap() + 0.288).abs() < 0.01, "{off:?}");
+}
+
+#[test]
+fn too_few_calls_are_not_judged() {
+    let original = latencies(3_001, 5.0, 0.5);
+    let copy: Vec<u64> = original.iter().map(|latency| latency * 3).collect();
+    let sides = (side("recorded", vec![run(&original, 1_000_000)]), side("mock", vec![run(&copy, 1_000_000)]));
+    let gap = Gap::new(&sides.0, &sides.1, Some("p99=10%".parse().unwrap()));
+    assert_eq!((gap.verdict, gap.judged), (Verdict::NotJudged, 0.0));
+    assert!(gap.cells[0].reasons[0].contains("p99 needs 10000 calls"), "{:?}", gap.cells[0].reasons);
+    assert_eq!(gap.cells[0].believable, [50, 90]);
+    // what can be judged is judged
+    let gap = Gap::new(&sides.0, &sides.1, Some("p50=10%".parse().unwrap()));
+    assert_eq!(gap.verdict, Verdict::Over);
+}
+
+#[test]
+fn errors_and_missing_answers_are_told() {
+    let original = latencies(8_009, 5.0, 0.5);
+    let mut failing = run(&original, 1_000_000);
+    for call in failing.calls.iter_mut().step_by(10) {
+        (call.latency, call.status) = (None, None);
+    }
+    for call in failing.calls.iter_mut().skip(1).step_by(10) {
+        call.status = Some(503);
+    }
+    let reference = side("recorded", vec![run(&original, 1_000_000)]);
+    let gap = Gap::new(&reference, &side("mock", vec![failing]), Some("errors=1%,throughput=1%".parse().unwrap()));
+    let (get, post) = (&gap.cells[0], &gap.cells[1]);
+    assert!((get.errors - 20.0).abs() < 0.1 && (post.errors - 20.0).abs() < 0.1, "{gap:?}");
+    assert!((get.mock.statuses["none"] - 0.2).abs() < 0.001 && (post.mock.statuses["503"] - 0.2).abs() < 0.001);
+    assert!((get.throughput.unwrap() - 0.8_f64.ln()).abs() < 0.01, "{get:?}");
+    assert_eq!(gap.verdict, Verdict::Over);
+    // a mock that answers nothing
+    let mut silent = run(&original, 1_000_000);
+    silent.calls.iter_mut().for_each(|call| (call.latency, call.status) = (None, None));
+    let gap = Gap::new(&reference, &side("mock", vec![silent]), Some("p50=10%".parse().unwrap()));
+    assert_eq!(gap.cells[0].verdict, Verdict::Over);
+    assert!(gap.to_string().contains("no call was answered"), "{gap}");
+}
+
+#[test]
+fn several_runs_are_one_sample_and_stay_apart() {
+    let runs = |factor: u64| -> Vec<Run> {
+        (0..3u64)
+            .map(|number| {
+                let latencies = latencies(8_009, 5.0, 0.3);
+                run(&latencies.iter().map(|one| one * (10 + number) * factor / 10).collect::<Vec<_>>(), 1_000_000)
+            })
+            .collect()
+    };
+    let gap = Gap::new(&side("recorded", runs(1)), &side("mock", runs(2)), None);
+    assert_eq!((gap.reference.runs, gap.reference.calls), (3, 3 * 8_009));
+    let cell = &gap.cells[0];
+    assert_eq!(cell.mock.runs.len(), 3);
+    assert!(cell.mock.runs[0].latency.p50.0 < cell.mock.runs[2].latency.p50.0);
+    assert!((cell.deviation.unwrap().log_ratio.p50 - 2f64.ln()).abs() < 0.001);
+    assert!(gap.to_string().contains("in 3 runs"), "{gap}");
+}
+
+#[test]
+fn the_text_fits_a_terminal() {
+    let mut gap = compared(|latency| latency * 30, Some("p50=10%,p99=15%"));
+    gap.notes.push("a note that is long enough to need more than a single line of a terminal, and then some".to_owned());
+    gap.cells[0].operation = format!("GET /{}", "long/".repeat(40));
+    gap.standings[0].worst_operation.clone_from(&gap.cells[0].operation);
+    let text = gap.to_string();
+    println!("{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    for expected in ["mock against", "recorded", "p95", "x30", "OVER", "fixed delay", "log-normal", "verdict:"] {
+        assert!(text.contains(expected), "`{expected}` is not in\n{text}");
+    }
+    println!("{}", compared(|latency| latency * 21 / 20, None));
+}
+
+/// The shape that docs/GAP.md describes.
+#[test]
+fn the_json_has_its_documented_shape() {
+    let gap = compared(|latency| latency * 11 / 10, Some("p50=5%,p99=15%"));
+    let json = serde_json::to_value(&gap).unwrap();
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["reference"], serde_json::json!({"name": "recorded", "runs": 1, "calls": 40_009, "beyond": 0}));
+    assert_eq!((&json["budget"], &json["verdict"]), (&"p50=5%,p99=15%".into(), &"over".into()));
+    let cell = &json["cells"][0];
+    assert_eq!(cell["operation"], "GET /items/{id}");
+    assert_eq!(cell["level"], json["levels"][0]["name"]);
+    assert!((cell["reference"]["latency"]["p50"].as_f64().unwrap() - 5.0).abs() < 0.01, "{cell}");
+    assert!((cell["deviation"]["logRatio"]["p99"].as_f64().unwrap() - 0.0953).abs() < 1e-4);
+    for key in ["calls", "answered", "errors", "perSecond", "statuses", "mean", "runs"] {
+        assert!(!cell["mock"][key].is_null(), "{key}");
+    }
+    for key in ["errors", "throughput", "believable", "verdict", "reasons"] {
+        assert!(!cell[key].is_null(), "{key}");
+    }
+    assert_eq!(cell["baselines"][1]["kind"], "logNormal");
+    assert!(cell["baselines"][0]["deviation"]["wasserstein"].is_number());
+    assert_eq!(json["standings"][1]["baseline"], "constantMedian");
+    assert!(json["judged"].is_number() && json["notes"].is_array());
+    let documented = include_str!("../../docs/GAP.md");
+    for object in [&json, cell, &cell["mock"], &cell["deviation"], &json["standings"][0], &json["levels"][0]] {
+        for key in object.as_object().unwrap().keys() {
+            assert!(documented.contains(&format!("`{key}`")), "docs/GAP.md does not tell of `{key}`");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The comparison in words and numbers, for a terminal of 80 columns and readers who never heard of queues.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::baseline::Kind;
+use super::cell::{Cell, Verdict, needed};
+use super::{Account, Gap, Standing};
+
+impl fmt::Display for Gap {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{} against {}", self.mock.told(), self.reference.told())?;
+        for note in &self.notes {
+            wrapped(out, "  note: ", note)?;
+        }
+        if self.cells.is_empty() {
+            return writeln!(out, "\nthere are no calls to compare");
+        }
+        out.write_str(LEGEND)?;
+        self.loads(out)?;
+        let mut operation = "";
+        for cell in &self.cells {
+            if operation != cell.operation {
+                operation = &cell.operation;
+                self.heading(out, operation)?;
+            }
+            self.cell(out, cell)?;
+        }
+        self.compared(out)?;
+        self.conclusion(out)
+    }
+}
+
+impl Account {
+    fn told(&self) -> String {
+        let runs = if self.runs == 1 { String::new() } else { format!(" in {} runs", self.runs) };
+        format!("{} ({} calls{runs})", self.name, grouped(self.calls))
+    }
+}
+
+impl Gap {
+    fn loads(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "\n{:<12} calls a second", "load")?;
+        for level in &self.levels {
+            let rate = |rate: f64| if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") };
+            writeln!(out, "{:<12} {} to {}", level.name, rate(level.least_per_second), rate(level.most_per_second))?;
+        }
+        for side in [&self.reference, &self.mock] {
+            if side.beyond > 0 {
+                let (calls, name) = (grouped(side.beyond), &side.name);
+                let text = format!("{calls} calls of {name} came at a load that {} never had", self.reference.name);
+                wrapped(out, "  not compared: ", &text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn heading(&self, out: &mut fmt::Formatter<'_>, operation: &str) -> fmt::Result {
+        writeln!(out, "\n{}", cut(operation, WIDTH))?;
+        writeln!(
+            out,
+            "{:<11} {:>7}  {:<9} {:>8} {:>8} {:>8} {:>8} {:>8}",
+            "load", "calls", "", "p50", "p90", "p95", "p99", "errors"
+        )
+    }
+
+    fn cell(&self, out: &mut fmt::Formatter<'_>, cell: &Cell) -> fmt::Result {
+        for (load, name, sample) in
+            [(cell.level.as_str(), &self.reference.name, &cell.reference), ("", &self.mock.name, &cell.mock)]
+        {
+            let times = sample.latency.each().map(|(_, time)| if sample.answered == 0 { "-".into() } else { ms(time.0) });
+            let [p50, p90, p95, p99] = times;
+            let (calls, errors) = (grouped(sample.calls), percentage(sample.errors));
+            let name = cut(name, 9);
+            writeln!(out, "{load:<11} {calls:>7}  {name:<9} {p50:>8} {p90:>8} {p95:>8} {p99:>8} {errors:>8}")?;
+        }
+        let off = |percent| match cell.deviation {
+            Some(deviation) if cell.believable.contains(&percent) => signed(deviation.log_ratio.at(percent)),
+            Some(_) => "few".to_owned(),
+            None => "-".to_owned(),
+        };
+        let [p50, p90, p95, p99] = [50, 90, 95, 99].map(off);
+        let verdict = match cell.verdict {
+            Verdict::NoBudget => "",
+            Verdict::Within => "within",
+            Verdict::Over => "OVER",
+            Verdict::NotJudged => "not judged",
+        };
+        let errors = format!("{:+.2}pt", cell.errors);
+        let line = format!("{:<11} {verdict:>18} {p50:>8} {p90:>8} {p95:>8} {p99:>8} {errors:>8}", "  off by");
+        writeln!(out, "{}", line.trim_end())?;
+        if cell.verdict == Verdict::Over {
+            for reason in &cell.reasons {
+                wrapped(out, "  over: ", reason)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The mock beside what simpler ones would do.
+    fn compared(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.standings.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n{:<34} {:>9} {:>9}", "how far off, over all rows above", "typical", "worst")?;
+        for standing in &self.standings {
+            let name = match standing.baseline {
+                None => self.mock.name.as_str(),
+                Some(Kind::ConstantMedian) => "a fixed delay (the median)",
+                Some(Kind::LogNormal) => "WireMock's log-normal delay",
+            };
+            let (typical, worst) = (unsigned(standing.median), unsigned(standing.worst));
+            writeln!(out, "  {:<32} {typical:>9} {worst:>9}", cut(name, 32))?;
+        }
+        match self.standings.first() {
+            Some(Standing { baseline: None, worst_operation, worst_level, .. }) => {
+                wrapped(out, "", &format!("the worst row of {}: {worst_operation} at load {worst_level}", self.mock.name))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn conclusion(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("\n")?;
+        let lacking: Vec<&Cell> = self.cells.iter().filter(|cell| cell.verdict == Verdict::NotJudged).collect();
+        if !lacking.is_empty() {
+            writeln!(out, "not judged, for lack of calls:")?;
+            for cell in lacking {
+                wrapped(out, "  ", &format!("{} at load {}: {}", cell.operation, cell.level, cell.reasons.join(", ")))?;
+            }
+        }
+        let judged = self.cells.iter().filter(|cell| cell.verdict != Verdict::NotJudged).count();
+        let over = self.cells.iter().filter(|cell| cell.verdict == Verdict::Over).count();
+        let budget = self.budget.as_ref().map(ToString::to_string).unwrap_or_default();
+        let of = format!("{judged} of {} rows judged", self.cells.len());
+        match self.verdict {
+            Verdict::NoBudget => {
+                let few = format!("`few`: a percentile is believed from {} (p50) to {} (p99) calls on", needed(50), needed(99));
+                let few = if self.cells.iter().any(|cell| cell.believable.len() < 4) { few + "; " } else { String::new() };
+                wrapped(out, "", &format!("{few}no budget was given; judge with --budget p95=10%,p99=15%"))
+            }
+            Verdict::Within => wrapped(out, "verdict: ", &format!("within the budget {budget} ({of})")),
+            Verdict::Over => {
+                wrapped(out, "verdict: ", &format!("OVER the budget {budget} in {over} of {judged} rows judged"))
+            }
+            Verdict::NotJudged => wrapped(
+                out,
+                "verdict: ",
+                &format!("none, for only {of} and 80 % are needed; record longer, or judge what needs fewer calls"),
+            ),
+        }
+    }
+}
+
+/// Milliseconds with three digits that count.
+fn ms(time: Duration) -> String {
+    let ms = time.as_secs_f64() * 1e3;
+    let digits = match ms {
+        ..10.0 => 2,
+        ..100.0 => 1,
+        _ => 0,
+    };
+    format!("{ms:.digits$}")
+}
+
+/// A logarithm of a ratio as what it means: 2 is `+639 %`, `x7.4` when that grows too long.
+fn signed(log_ratio: f64) -> String {
+    let ratio = log_ratio.exp();
+    if ratio >= 10.0 {
+        return format!("x{ratio:.0}");
+    }
+    format!("{:+.1} %", (ratio - 1.0) * 100.0)
+}
+
+fn unsigned(gap: f64) -> String {
+    signed(gap).trim_start_matches('+').to_owned()
+}
+
+fn percentage(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}
+
+/// Thousands apart: `41,200`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The beginning of a text that is too long.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width - 1).chain(['…']).collect()
+}
+
+/// Writes words in lines of 80 columns, those after the first indented as the text of the first.
+fn wrapped(out: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+    let indent = label.chars().count();
+    let mut line = label.to_owned();
+    let mut column = indent;
+    for word in text.split(' ') {
+        // a word longer than a line is cut into lines of its own
+        for piece in word.chars().collect::<Vec<_>>().chunks(WIDTH - indent) {
+            let piece: String = piece.iter().collect();
+            let length = piece.chars().count();
+            if column > indent && column + 1 + length > WIDTH {
+                writeln!(out, "{line}")?;
+                line = " ".repeat(indent);
+                column = indent;
+            }
+            if column > indent {
+                line.push(' ');
+                column += 1;
+            }
+            line.push_str(&piece);
+            column += length;
+        }
+    }
+    writeln!(out, "{line}")
+}
+
+const WIDTH: usize = 80;
+
+const LEGEND: &str = "
+times in milliseconds, from when a call was due to the end of its answer
+  p95: 95 of 100 answers took no longer; likewise p50, p90, p99
+  load 20-40 %: the reference's time in order of how many calls came, from
+        calm to busy; this is the part between 20 and 40 % of it
+";

@@ -1,0 +1,60 @@
+//! A whole tape in memory, for what goes through it more than once: replaying and comparing.
+
+use std::path::Path;
+
+use super::operations::Operations;
+use super::{Condition, Head, Reader, TapeError};
+use crate::exchange::{Exchange, Reason};
+
+/// A tape that has been read to its end.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    /// The conditions of the recording.
+    pub head: Head,
+    /// Its exchanges, in the order of the lines.
+    pub exchanges: Vec<Exchange>,
+    /// How whole it was.
+    pub condition: Condition,
+}
+
+impl Recording {
+    /// Reads a tape.
+    pub fn open(path: &Path) -> Result<Self, TapeError> {
+        let mut reader = Reader::open(path)?;
+        let head = reader.head().clone();
+        let exchanges = reader.by_ref().collect::<Result<_, _>>()?;
+        Ok(Self { head, exchanges, condition: reader.condition().clone() })
+    }
+
+    /// Whether `replay` wrote it: its calls count from when they were meant to be sent, so that a target that stalls cannot
+    /// hide what it did to the calls that had to wait.
+    pub fn is_replay(&self) -> bool {
+        self.head.notes.contains_key(REPLAY)
+    }
+
+    /// The operations of its calls.
+    pub fn operations(&self) -> Operations {
+        Operations::learn(self.exchanges.iter().map(|one| (one.request.method.as_str(), one.request.url.as_str())))
+    }
+
+    /// When a call came to the service, in nanoseconds since the tape's start; none if it never did. Of a replay it is when
+    /// it was meant to be sent.
+    pub fn arrival(&self, exchange: &Exchange) -> Option<u64> {
+        if exchange.failure.as_ref().is_some_and(|failure| failure.reason == Reason::Limit) {
+            return None;
+        }
+        if self.is_replay() { Some(exchange.times.received) } else { exchange.times.sent }
+    }
+
+    /// How long the whole answer took from then on, in nanoseconds; none if there is none.
+    pub fn latency(&self, exchange: &Exchange) -> Option<u64> {
+        if exchange.failure.is_some() || exchange.response.is_none() {
+            return None;
+        }
+        let end = exchange.times.last_byte.or(exchange.times.first_byte)?;
+        Some(end.saturating_sub(self.arrival(exchange)?))
+    }
+}
+
+/// The note of a head that says of what tape this one is a replay.
+pub const REPLAY: &str = "replay";
