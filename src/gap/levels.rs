@@ -127,12 +127,18 @@ fn levels(rates: &[f64], count: usize) -> Vec<Level> {
     }
     // (windows before it, windows up to its end)
     let mut parts: Vec<(usize, usize)> = Vec::new();
-    for part in 0..count {
-        let (from, to) = (rates.len() * part / count, rates.len() * (part + 1) / count);
+    let mut cuts: Vec<usize> = (1..count).map(|part| cut(rates, rates.len() * part / count, rates.len() / count)).collect();
+    cuts.push(rates.len());
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts.retain(|cut| *cut > 0);
+    let mut from = 0;
+    for to in cuts {
         match parts.last_mut() {
             Some(last) if mean(&rates[from..to]) < mean(&rates[last.0..last.1]) * ALIKE => last.1 = to,
             _ => parts.push((from, to)),
         }
+        from = to;
     }
     let percent = |windows: usize| windows as f64 * 100.0 / rates.len() as f64;
     let one = parts.len() == 1;
@@ -143,6 +149,15 @@ fn levels(rates: &[f64], count: usize) -> Vec<Level> {
         most_per_second: rates[to - 1],
     };
     parts.into_iter().map(level).collect()
+}
+
+/// Where to cut near a place: where the load jumps, so that a level is one load where there are steps; never between equals.
+fn cut(rates: &[f64], place: usize, width: usize) -> usize {
+    let near = place.saturating_sub(width / 2).max(1)..(place + width.div_ceil(2)).min(rates.len());
+    let jump = |place: usize| rates[place] / rates[place - 1].max(f64::MIN_POSITIVE);
+    let jumps = near.max_by(|one, other| jump(*one).total_cmp(&jump(*other)));
+    let place = jumps.filter(|place| jump(*place) >= JUMP).unwrap_or(place);
+    rates.partition_point(|rate| *rate < rates[place])
 }
 
 fn mean(rates: &[f64]) -> f64 {
@@ -156,6 +171,8 @@ const SHORTEST_WINDOW: f64 = 1e8;
 /// Calls of the busiest operation in a level: enough for its p95.
 const LEVEL_CALLS: usize = 2_000;
 const MOST_LEVELS: usize = 5;
+/// Neighbours whose rates differ by more are different loads.
+const JUMP: f64 = 1.1;
 /// Levels whose rates differ by less are one.
 const ALIKE: f64 = 1.2;
 /// By how much a run may be calmer or busier than the reference ever was.

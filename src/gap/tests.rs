@@ -169,7 +169,7 @@ fn the_text_fits_a_terminal() {
     let text = gap.to_string();
     println!("{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    for expected in ["mock against", "recorded", "p95", "x30", "OVER", "fixed delay", "log-normal", "verdict:"] {
+    for expected in ["mock (40,009 calls) against", "recorded", "p95", "x30", "OVER", "fixed delay", "log-normal", "verdict:"] {
         assert!(text.contains(expected), "`{expected}` is not in\n{text}");
     }
     println!("{}", compared(|latency| latency * 21 / 20, None));

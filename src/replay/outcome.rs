@@ -1,0 +1,342 @@
+//! What a run came to, and whether its numbers may be reported.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use super::connection::Stamps;
+use super::{Due, Plan};
+use crate::exchange::{BodyRef, Exchange, Failure, Response, Times};
+use crate::tape::Recording;
+
+/// A run's account of itself.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Calls that were sent, or could not be for want of a connection.
+    pub sent: u64,
+    /// Calls that were not sent any more when the run was stopped.
+    pub unsent: u64,
+    /// Calls that had to wait for one of `max_connections`.
+    pub waited: u64,
+    /// Why the run was stopped, if it was.
+    pub stopped: Option<String>,
+    /// What the tape was answered to the same calls.
+    pub recorded: Mix,
+    /// What the target answered.
+    pub answered: Mix,
+    /// How late calls were sent, the waits for connections aside.
+    lateness: Histogram<u64>,
+    /// How long answers took.
+    latency: Histogram<u64>,
+}
+
+/// How often each status came; none is no answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mix(BTreeMap<Option<u16>, u64>);
+
+/// Why a run's numbers must not be believed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal {
+    /// The stop rule ended it.
+    Stopped(String),
+    /// It was late itself.
+    Late {
+        /// One call in a hundred was later.
+        p99: Duration,
+        /// How late it may be.
+        limit: Duration,
+    },
+    /// The target answered differently from the tape.
+    Mix {
+        /// The status whose share differs most.
+        status: Option<u16>,
+        /// Its share on the tape, 0 to 1.
+        recorded: f64,
+        /// Its share now.
+        answered: f64,
+    },
+    /// No call was sent.
+    Nothing,
+}
+
+impl Outcome {
+    pub(super) fn new(recording: &Recording, plan: &Plan) -> Self {
+        let histogram = || Histogram::new(3).expect("three digits are fine");
+        let mut recorded = Mix::default();
+        for due in &plan.calls {
+            let exchange = &recording.exchanges[due.call];
+            let whole = exchange.response.as_ref().filter(|_| exchange.failure.is_none());
+            recorded.add(whole.map(|response| response.status));
+        }
+        Self {
+            sent: 0,
+            unsent: 0,
+            waited: 0,
+            stopped: None,
+            recorded,
+            answered: Mix::default(),
+            lateness: histogram(),
+            latency: histogram(),
+        }
+    }
+
+    pub(super) fn count(&mut self, answered: &Answered) {
+        self.sent += 1;
+        self.waited += u64::from(answered.times.permit_wait > 0);
+        self.answered.add(answered.status.filter(|_| answered.failure.is_none()));
+        // beyond what the histogram holds counts as the most
+        if let Some(late) = answered.lateness() {
+            self.lateness.saturating_record(late);
+        }
+        if let Some(end) = answered.times.last_byte {
+            self.latency.saturating_record(end.saturating_sub(answered.at));
+        }
+    }
+
+    pub(super) fn end(&mut self, ended: Ended) {
+        self.stopped = ended.stopped;
+        self.unsent = ended.unsent;
+    }
+
+    /// Adds what another run of the same target came to.
+    pub fn merge(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.unsent += other.unsent;
+        self.waited += other.waited;
+        self.stopped = self.stopped.take().or_else(|| other.stopped.clone());
+        self.recorded.merge(&other.recorded);
+        self.answered.merge(&other.answered);
+        self.lateness.add(&other.lateness).expect("both resize");
+        self.latency.add(&other.latency).expect("both resize");
+    }
+
+    /// How late calls were sent that a share of `quantile` did not exceed.
+    pub fn lateness(&self, quantile: f64) -> Duration {
+        Duration::from_nanos(self.lateness.value_at_quantile(quantile))
+    }
+
+    /// How long answers took that a share of `quantile` did not exceed.
+    pub fn latency(&self, quantile: f64) -> Duration {
+        Duration::from_nanos(self.latency.value_at_quantile(quantile))
+    }
+
+    /// How late the p99 may be: the larger of 1 ms and 5 % of the median latency.
+    pub fn lateness_limit(&self) -> Duration {
+        LATE.max(self.latency(0.5).mul_f64(LATE_SHARE))
+    }
+
+    /// Why its numbers must not be reported. `limit` is how late it may be, if not [`Outcome::lateness_limit`]; the mix of
+    /// statuses is asked only where it `must_match`.
+    pub fn refusal(&self, limit: Option<Duration>, must_match: bool) -> Option<Refusal> {
+        if let Some(why) = &self.stopped {
+            return Some(Refusal::Stopped(why.clone()));
+        }
+        if self.sent == 0 {
+            return Some(Refusal::Nothing);
+        }
+        let differs = self.answered.furthest(&self.recorded).filter(|_| must_match);
+        if let Some((status, recorded, answered)) = differs.filter(|(_, one, other)| (one - other).abs() > MIX) {
+            return Some(Refusal::Mix { status, recorded, answered });
+        }
+        let limit = limit.unwrap_or_else(|| self.lateness_limit());
+        let p99 = self.lateness(0.99);
+        (p99 > limit).then_some(Refusal::Late { p99, limit })
+    }
+
+    /// The share of calls, 0 to 1, that found nothing (404) beyond those that found nothing on the tape.
+    pub fn misses(&self) -> f64 {
+        (self.answered.share(Some(404)) - self.recorded.share(Some(404))).max(0.0)
+    }
+
+    /// Whether more calls than the tape's found nothing than can be accepted.
+    pub fn misses_too_many(&self) -> bool {
+        self.misses() > MIX
+    }
+}
+
+impl Mix {
+    fn add(&mut self, status: Option<u16>) {
+        *self.0.entry(status).or_default() += 1;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (status, count) in &other.0 {
+            *self.0.entry(*status).or_default() += count;
+        }
+    }
+
+    /// The share of a status, 0 to 1.
+    pub fn share(&self, status: Option<u16>) -> f64 {
+        let all: u64 = self.0.values().sum();
+        self.0.get(&status).map_or(0.0, |count| *count as f64 / all as f64)
+    }
+
+    /// The status whose share differs most from that of `other`: it, the share of `other`, and the own.
+    fn furthest(&self, other: &Self) -> Option<(Option<u16>, f64, f64)> {
+        let statuses = self.0.keys().chain(other.0.keys());
+        let shares = statuses.map(|status| (*status, other.share(*status), self.share(*status)));
+        shares.max_by(|one, other| (one.1 - one.2).abs().total_cmp(&(other.1 - other.2).abs()))
+    }
+}
+
+impl fmt::Display for Mix {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shares: Vec<String> =
+            self.0.keys().map(|status| format!("{} {:.1} %", named(*status), self.share(*status) * 100.0)).collect();
+        out.write_str(&shares.join(", "))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |time: &Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
+        match self {
+            Self::Stopped(why) => write!(out, "the run was stopped: {why}; ask less of the target, or give another --stop"),
+            Self::Late { p99, limit } => write!(
+                out,
+                "nothing is reported, for the sender was late itself: one call in a hundred was sent {} late or more, {} are \
+                 allowed; free the machine, send fewer calls, or give --max-lateness",
+                ms(p99),
+                ms(limit)
+            ),
+            Self::Mix { status, recorded, answered } => write!(
+                out,
+                "nothing is reported, for the target answers differently: `{}` to {:.1} % of the calls, on the tape {:.1} %; \
+                 give it the data and credentials (--header) of the recording",
+                named(*status),
+                answered * 100.0,
+                recorded * 100.0
+            ),
+            Self::Nothing => out.write_str("no call was sent; give a tape with calls, or name their methods by --methods"),
+        }
+    }
+}
+
+fn named(status: Option<u16>) -> String {
+    status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
+}
+
+/// How sending ended.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    pub(super) stopped: Option<String>,
+    pub(super) unsent: u64,
+}
+
+/// A call that has come to its end.
+#[derive(Debug)]
+pub(super) struct Answered {
+    /// Its place among the exchanges of the tape.
+    pub(super) call: usize,
+    /// Its place in the plan, from 1.
+    number: u64,
+    /// When it was due, as all times in nanoseconds since the start.
+    pub(super) at: u64,
+    pub(super) times: Times,
+    first_written: Option<u64>,
+    pub(super) status: Option<u16>,
+    pub(super) size: u64,
+    pub(super) failure: Option<Failure>,
+    pub(super) in_flight: u32,
+    pub(super) reused: bool,
+}
+
+impl Answered {
+    pub(super) fn new(number: u64, due: Due) -> Self {
+        Self {
+            call: due.call,
+            number,
+            at: due.at,
+            times: Times { received: due.at, ..Times::default() },
+            first_written: None,
+            status: None,
+            size: 0,
+            failure: None,
+            in_flight: 0,
+            reused: false,
+        }
+    }
+
+    pub(super) fn stamp(&mut self, stamps: &Stamps) {
+        (self.first_written, self.times.sent) = stamps.written();
+        (self.times.first_byte, self.times.last_byte) = stamps.read();
+    }
+
+    /// How late it was sent by our own doing: neither by the cap on connections nor by the target's slowness to take one.
+    fn lateness(&self) -> Option<u64> {
+        let waited = self.times.permit_wait + self.times.connect;
+        Some(self.first_written?.saturating_sub(self.at + waited))
+    }
+
+    /// As it stands on the new tape.
+    pub(super) fn exchange(&self, original: &Exchange) -> Exchange {
+        let body = (self.size > 0).then_some(BodyRef { sha256: None, size: self.size });
+        Exchange {
+            number: self.number,
+            operation: original.operation.clone(),
+            request: original.request.clone(),
+            response: self.status.map(|status| Response { status, headers: Vec::new(), body }),
+            failure: self.failure.clone(),
+            times: self.times.clone(),
+            in_flight: self.in_flight,
+            reused: self.reused,
+        }
+    }
+}
+
+/// The p99 of lateness that is always allowed.
+const LATE: Duration = Duration::from_millis(1);
+/// The share of the median latency that is.
+const LATE_SHARE: f64 = 0.05;
+/// By how much the share of a status may differ.
+const MIX: f64 = 0.02;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(recorded: &[(u16, u64)], answered: &[(u16, u64)], late: u64, latency: u64) -> Outcome {
+        let mut outcome = Outcome::new(&Recording::default(), &Plan::default());
+        let mix = |counts: &[(u16, u64)]| Mix(counts.iter().map(|(status, count)| (Some(*status), *count)).collect());
+        (outcome.recorded, outcome.answered) = (mix(recorded), mix(answered));
+        outcome.sent = 100;
+        outcome.lateness.record_n(late, 100).unwrap();
+        outcome.latency.record_n(latency, 100).unwrap();
+        outcome
+    }
+
+    #[test]
+    fn a_run_that_was_late_is_refused() {
+        let same = &[(200, 100)];
+        assert_eq!(outcome(same, same, 900_000, 5_000_000).refusal(None, true), None);
+        let late = outcome(same, same, 1_100_000, 5_000_000).refusal(None, true).unwrap();
+        assert!(matches!(late, Refusal::Late { .. }), "{late}");
+        assert!(late.to_string().contains("1.10 ms late"), "{late}");
+        // 5 % of 40 ms
+        assert_eq!(outcome(same, same, 1_900_000, 40_000_000).refusal(None, true), None);
+        assert!(outcome(same, same, 900_000, 5_000_000).refusal(Some(Duration::ZERO), true).is_some());
+    }
+
+    #[test]
+    fn another_mix_of_statuses_is_refused() {
+        let recorded = &[(200, 990), (404, 10)];
+        assert_eq!(outcome(recorded, &[(200, 971), (404, 29)], 0, 1).refusal(None, true), None);
+        let differs = outcome(recorded, &[(200, 965), (404, 10), (401, 25)], 0, 1);
+        let refused = differs.refusal(None, true).unwrap().to_string();
+        assert!(refused.contains("`200` to 96.5 %") || refused.contains("`401` to 2.5 %"), "{refused}");
+        assert_eq!(differs.refusal(None, false), None);
+        assert!(outcome(recorded, &[(404, 1000)], 0, 1).misses_too_many());
+    }
+
+    #[test]
+    fn a_stopped_run_and_an_empty_one_are_refused() {
+        let mut stopped = outcome(&[(200, 1)], &[(200, 1)], 0, 1);
+        stopped.stopped = Some("too slow".to_owned());
+        assert!(stopped.refusal(None, true).unwrap().to_string().contains("too slow"));
+        let mut nothing = outcome(&[], &[], 0, 1);
+        nothing.sent = 0;
+        assert_eq!(nothing.refusal(None, true), Some(Refusal::Nothing));
+    }
+}

@@ -1,0 +1,184 @@
+//! What is sent when: decided before the first call, the same for every target.
+
+use rand::RngExt as _;
+
+use crate::exchange::Exchange;
+use crate::pace::draws::Draws;
+use crate::tape::Recording;
+
+/// When each call is due, in that order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// The calls.
+    pub calls: Vec<Due>,
+    /// Calls whose methods may not be sent.
+    pub left_out: u64,
+    /// The rate that was asked for, in calls a second; none if it is the recorded one.
+    rate: Option<f64>,
+}
+
+/// A call that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Its place among the exchanges of the tape.
+    pub call: usize,
+    /// Nanoseconds after the first.
+    pub at: u64,
+}
+
+/// How fast calls follow each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// As recorded, so many times as fast.
+    Recorded {
+        /// 2 is twice as fast.
+        speed: f64,
+    },
+    /// At random, with exponential gaps.
+    Poisson {
+        /// Calls a second on average.
+        per_second: f64,
+        /// The same seed gives the same gaps.
+        seed: u64,
+    },
+}
+
+impl Plan {
+    /// All calls of a tape that reached the service and whose method `is_sent`.
+    pub fn new(recording: &Recording, pace: Pace, is_sent: impl Fn(&str) -> bool) -> Self {
+        let all = recording.exchanges.iter().enumerate();
+        let came = |(call, exchange): (usize, &Exchange)| Some((recording.arrival(exchange)?, call));
+        let mut arrivals: Vec<(u64, usize)> = all.filter_map(came).collect();
+        arrivals.sort_unstable();
+        let came = arrivals.len();
+        arrivals.retain(|(_, call)| is_sent(&recording.exchanges[*call].request.method));
+        let left_out = (came - arrivals.len()) as u64;
+        let first = arrivals.first().map_or(0, |(at, _)| *at);
+        let mut poisson = 0.0;
+        let calls = arrivals.iter().enumerate().map(|(ordinal, (arrival, call))| {
+            let at = match pace {
+                Pace::Recorded { speed } => ((arrival - first) as f64 / speed).round() as u64,
+                Pace::Poisson { per_second, seed } => {
+                    let at = poisson;
+                    let uniform: f64 = Draws::new(seed).at(GAPS, ordinal as u64).random();
+                    poisson -= (1.0 - uniform).ln() / per_second * 1e9;
+                    at as u64
+                }
+            };
+            Due { call: *call, at }
+        });
+        let calls = calls.collect();
+        let rate = match pace {
+            Pace::Recorded { .. } => None,
+            Pace::Poisson { per_second, .. } => Some(per_second),
+        };
+        Self { calls, left_out, rate }
+    }
+
+    /// Calls a second: the rate that was asked for, or those of the busiest second.
+    pub fn per_second(&self) -> f64 {
+        self.rate.unwrap_or_else(|| busiest_second(self.calls.iter().map(|due| due.at)))
+    }
+
+    /// Nanoseconds until the last call is due.
+    pub fn length(&self) -> u64 {
+        self.calls.last().map_or(0, |due| due.at)
+    }
+
+    /// Cuts the plan into so many stretches of equal time, each counted from its first call. Empty ones are left out.
+    pub fn blocks(&self, count: u64) -> Vec<Self> {
+        let length = self.length() / count.max(1) + 1;
+        let block = |due: &&Due| due.at / length;
+        let stretches = self.calls.chunk_by(|one, other| block(&one) == block(&other));
+        let counted = |stretch: &[Due]| {
+            let first = stretch[0].at;
+            let calls = stretch.iter().map(|due| Due { at: due.at - first, ..*due }).collect();
+            Self { calls, left_out: 0, rate: self.rate }
+        };
+        stretches.map(counted).collect()
+    }
+}
+
+/// The most calls that came within a second of each other. `arrivals` are in order.
+pub(super) fn busiest_second(arrivals: impl Iterator<Item = u64>) -> f64 {
+    let mut recent = std::collections::VecDeque::new();
+    let mut most = 0;
+    for at in arrivals {
+        while recent.front().is_some_and(|first| at - first >= 1_000_000_000) {
+            recent.pop_front();
+        }
+        recent.push_back(at);
+        most = most.max(recent.len());
+    }
+    most as f64
+}
+
+/// The operation under which gaps are drawn: none of a stub's.
+const GAPS: u64 = 0x7265_706c_6179;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Failure, Reason, Request, Times};
+
+    fn exchange(method: &str, sent: u64) -> Exchange {
+        Exchange {
+            number: 1,
+            operation: None,
+            request: Request { method: method.to_owned(), url: "/".to_owned(), headers: Vec::new(), body: None },
+            response: None,
+            failure: None,
+            times: Times { received: 0, sent: Some(sent), ..Times::default() },
+            in_flight: 1,
+            reused: true,
+        }
+    }
+
+    fn recording(exchanges: Vec<Exchange>) -> Recording {
+        Recording { exchanges, ..Recording::default() }
+    }
+
+    #[test]
+    fn recorded_times_are_kept_or_sped_up() {
+        let mut refused = exchange("GET", 1_500);
+        refused.failure = Some(Failure { reason: Reason::Limit, detail: String::new() });
+        let tape = recording(vec![exchange("GET", 3_000), exchange("POST", 2_000), exchange("GET", 1_000), refused]);
+        let plan = Plan::new(&tape, Pace::Recorded { speed: 1.0 }, |_| true);
+        let due = |call, at| Due { call, at };
+        assert_eq!(plan.calls, [due(2, 0), due(1, 1_000), due(0, 2_000)]);
+        let plan = Plan::new(&tape, Pace::Recorded { speed: 2.0 }, |method| method == "GET");
+        assert_eq!((plan.calls.as_slice(), plan.left_out), (&[due(2, 0), due(0, 1_000)][..], 1));
+    }
+
+    #[test]
+    fn poisson_calls_have_their_rate_and_come_again_with_their_seed() {
+        let tape = recording((0..20_000).map(|at| exchange("GET", at)).collect());
+        let plan = |seed| Plan::new(&tape, Pace::Poisson { per_second: 100.0, seed }, |_| true);
+        let (one, other) = (plan(1), plan(2));
+        assert_eq!(one, plan(1));
+        assert_ne!(one, other);
+        assert!((one.length() as f64 / 200e9 - 1.0).abs() < 0.03, "{}", one.length());
+        assert_eq!(one.per_second(), 100.0);
+        // exponential gaps: the standard deviation is the mean
+        let gaps: Vec<f64> = one.calls.windows(2).map(|two| (two[1].at - two[0].at) as f64 / 1e7).collect();
+        let variance = gaps.iter().map(|gap| (gap - 1.0).powi(2)).sum::<f64>() / gaps.len() as f64;
+        assert!((variance - 1.0).abs() < 0.1, "{variance}");
+    }
+
+    #[test]
+    fn the_busiest_second_slides() {
+        let ms = |ms: u64| ms * 1_000_000;
+        assert_eq!(busiest_second([0, ms(900), ms(1_100), ms(1_800), ms(3_000)].into_iter()), 3.0);
+        assert_eq!(busiest_second(std::iter::empty()), 0.0);
+    }
+
+    #[test]
+    fn blocks_are_stretches_of_equal_time() {
+        let tape = recording([0, 10, 20, 90, 100].map(|at| exchange("GET", at)).to_vec());
+        let plan = Plan::new(&tape, Pace::Recorded { speed: 1.0 }, |_| true);
+        let times: Vec<Vec<u64>> =
+            plan.blocks(4).iter().map(|block| block.calls.iter().map(|due| due.at).collect()).collect();
+        assert_eq!(times, [vec![0, 10, 20], vec![0, 10]]);
+        assert!(Plan::default().blocks(4).is_empty());
+    }
+}

@@ -1,0 +1,349 @@
+//! Calls made ready before the first is due: bodies read, redacted parts replaced, headers of the old connection taken out.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, Uri};
+use http_body_util::Full;
+
+use super::{Plan, Target};
+use crate::exchange::{BodyRef, Exchange};
+use crate::tape::Recording;
+
+/// The calls of a plan, ready to be sent to one target.
+#[derive(Clone, Debug, Default)]
+pub struct Prepared {
+    calls: HashMap<usize, Call>,
+    /// Calls with something redacted in their bodies: it is sent as it is on the tape.
+    pub redacted_bodies: u64,
+}
+
+/// What stands in for what redaction took out.
+#[derive(Clone, Debug, Default)]
+pub struct Replacements {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    query: Vec<(String, String)>,
+}
+
+/// Why calls of a tape cannot be sent, each with how to mend it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// In the order of their names.
+    pub what: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Call {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Replacements {
+    /// Adds a header, as `Name: value`: where the tape's is redacted it takes its place; one that is redacted nowhere is
+    /// added to every call.
+    pub fn header(&mut self, text: &str) -> Result<(), String> {
+        let wrong = || format!("`{text}` is no header; write it as in 'Authorization: Bearer …'");
+        let (name, value) = text.split_once(':').ok_or_else(wrong)?;
+        let name = name.trim().parse().map_err(|_| wrong())?;
+        let mut value: HeaderValue = value.trim().parse().map_err(|_| wrong())?;
+        value.set_sensitive(true);
+        self.headers.push((name, value));
+        Ok(())
+    }
+
+    /// Adds a query parameter, as `name=value`: it takes the place of redacted ones.
+    pub fn query(&mut self, text: &str) -> Result<(), String> {
+        let parameter = text.split_once('=').ok_or_else(|| format!("`{text}` is no query parameter; write name=value"))?;
+        self.query.push((parameter.0.to_owned(), parameter.1.to_owned()));
+        Ok(())
+    }
+
+    fn header_named(&self, name: &HeaderName) -> Option<HeaderValue> {
+        let given = self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        given.or_else(|| environment("STANDIN_HEADER_", name.as_str())?.parse().ok())
+    }
+
+    fn query_named(&self, name: &str) -> Option<String> {
+        let given = self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        given.or_else(|| environment("STANDIN_QUERY_", name))
+    }
+}
+
+impl Prepared {
+    /// Makes the calls of a plan ready. `bodies` is the folder of the tape's bodies. What is redacted and not replaced is
+    /// missing, unless `as_is`: then it is sent as it stands on the tape.
+    pub fn new(
+        recording: &Recording,
+        bodies: &Path,
+        plan: &Plan,
+        target: &Target,
+        replacements: &Replacements,
+        as_is: bool,
+    ) -> Result<Self, Missing> {
+        let mut missing = Missing::default();
+        let mut kept = Bodies { folder: bodies, known: HashMap::new() };
+        let mut prepared = Self::default();
+        let mut replaced = BTreeSet::new();
+        for due in &plan.calls {
+            let exchange = &recording.exchanges[due.call];
+            let Some(mut call) = Call::new(exchange, target, &mut missing) else { continue };
+            call.replace(exchange, replacements, as_is, &mut replaced, &mut missing);
+            call.body = kept.body(exchange, &mut missing);
+            prepared.redacted_bodies += u64::from(contains(&call.body, MARKER.as_bytes()));
+            prepared.calls.insert(due.call, call);
+        }
+        for (name, value) in replacements.headers.iter().filter(|(name, _)| !replaced.contains(name.as_str())) {
+            for call in prepared.calls.values_mut() {
+                call.headers.insert(name.clone(), value.clone());
+            }
+        }
+        if missing.what.is_empty() { Ok(prepared) } else { Err(missing) }
+    }
+
+    /// The request of a call; none if the plan does not have it.
+    pub(super) fn request(&self, call: usize) -> Option<Request<Full<Bytes>>> {
+        let call = self.calls.get(&call)?;
+        let mut request = Request::new(Full::new(call.body.clone()));
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = call.uri.clone();
+        *request.headers_mut() = call.headers.clone();
+        Some(request)
+    }
+}
+
+impl Call {
+    fn new(exchange: &Exchange, target: &Target, missing: &mut Missing) -> Option<Self> {
+        let request = &exchange.request;
+        let Ok(method) = request.method.parse() else {
+            missing.add(format!("`{}` is no method that can be sent; mend the tape", request.method));
+            return None;
+        };
+        let host = target.authority.parse().unwrap_or_else(|_| HeaderValue::from_static("localhost"));
+        let mut headers = HeaderMap::from_iter([(header::HOST, host)]);
+        for (name, value) in &request.headers {
+            let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes())) else {
+                missing.add(format!("the header `{name}` of a call cannot be sent; mend the tape"));
+                continue;
+            };
+            if !OF_THE_CONNECTION.contains(&name.as_str()) {
+                headers.append(name, value);
+            }
+        }
+        // what it is comes when redacted parts are replaced
+        Some(Self { method, uri: Uri::default(), headers, body: Bytes::new() })
+    }
+
+    fn replace(
+        &mut self,
+        exchange: &Exchange,
+        replacements: &Replacements,
+        as_is: bool,
+        replaced: &mut BTreeSet<String>,
+        missing: &mut Missing,
+    ) {
+        for (name, value) in &mut self.headers {
+            if !contains(value.as_bytes(), MARKER.as_bytes()) {
+                continue;
+            }
+            match replacements.header_named(name) {
+                Some(given) => {
+                    *value = given;
+                    replaced.insert(name.as_str().to_owned());
+                }
+                None if as_is => {}
+                None => missing.add(format!(
+                    "the tape's `{name}` is redacted; give it by --header '{name}: …' or {}",
+                    variable("STANDIN_HEADER_", name.as_str())
+                )),
+            }
+        }
+        let url = &exchange.request.url;
+        let url = if url.contains(MARKER) { query(url, replacements, as_is, missing) } else { url.clone() };
+        match url.parse() {
+            Ok(uri) => self.uri = uri,
+            Err(error) => missing.add(format!("`{url}` is no url ({error}); mend the tape")),
+        }
+    }
+}
+
+impl Missing {
+    fn add(&mut self, what: String) {
+        self.what.insert(what);
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what: Vec<&str> = self.what.iter().map(String::as_str).take(SHOWN).collect();
+        out.write_str(&what.join("\nstandin: "))?;
+        if self.what.len() > SHOWN {
+            write!(out, "\nstandin: and {} more", self.what.len() - SHOWN)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// Bodies of a tape, each read once.
+struct Bodies<'f> {
+    folder: &'f Path,
+    known: HashMap<String, Bytes>,
+}
+
+impl Bodies<'_> {
+    fn body(&mut self, exchange: &Exchange, missing: &mut Missing) -> Bytes {
+        let Some(BodyRef { sha256, size }) = &exchange.request.body else { return Bytes::new() };
+        let Some(name) = sha256 else {
+            if *size > 0 {
+                let method = &exchange.request.method;
+                missing.add(format!("the tape has no bodies; record with bodies, or leave {method} out by --methods"));
+            }
+            return Bytes::new();
+        };
+        if let Some(body) = self.known.get(name) {
+            return body.clone();
+        }
+        let is_hash = name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let read = if is_hash { fs::read(self.folder.join(name)).ok() } else { None };
+        let Some(body) = read.map(Bytes::from) else {
+            missing.add(format!("the body `{name}` is not in `{}`; put it there", self.folder.display()));
+            return Bytes::new();
+        };
+        self.known.insert(name.clone(), body.clone());
+        body
+    }
+}
+
+/// The url with its redacted query parameters replaced.
+fn query(url: &str, replacements: &Replacements, as_is: bool, missing: &mut Missing) -> String {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    if path.contains(MARKER) && !as_is {
+        missing.add(format!("the path `{path}` is redacted, and cannot be sent; leave its calls out of the tape"));
+    }
+    let mut parts = Vec::new();
+    for part in query.split('&') {
+        let name = part.split('=').next().unwrap_or_default();
+        match replacements.query_named(name).filter(|_| part.contains(MARKER)) {
+            Some(value) => parts.push(format!("{name}={value}")),
+            None => {
+                if part.contains(MARKER) && !as_is {
+                    missing.add(format!(
+                        "the tape's query parameter `{name}` is redacted; give it by --query '{name}=…' or {}",
+                        variable("STANDIN_QUERY_", name)
+                    ));
+                }
+                parts.push(part.to_owned());
+            }
+        }
+    }
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
+}
+
+fn variable(prefix: &str, name: &str) -> String {
+    let upper = name.to_uppercase();
+    let plain = upper.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+    plain.fold(prefix.to_owned(), |text, c| text + &c.to_string())
+}
+
+fn environment(prefix: &str, name: &str) -> Option<String> {
+    std::env::var(variable(prefix, name)).ok()
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// What redaction leaves in place of a value.
+const MARKER: &str = "[redacted]";
+
+/// How many missing things are named.
+const SHOWN: usize = 10;
+
+/// Headers that belong to the connection that was recorded, or that this one gets anew.
+const OF_THE_CONNECTION: [&str; 12] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Request, Times};
+    use crate::replay::Pace;
+
+    fn recording(url: &str, headers: &[(&str, &str)], body: Option<BodyRef>) -> Recording {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let exchange = Exchange {
+            number: 1,
+            operation: None,
+            request: Request { method: "POST".to_owned(), url: url.to_owned(), headers, body },
+            response: None,
+            failure: None,
+            times: Times { sent: Some(0), ..Times::default() },
+            in_flight: 1,
+            reused: true,
+        };
+        Recording { exchanges: vec![exchange], ..Recording::default() }
+    }
+
+    fn prepare(recording: &Recording, replacements: &Replacements) -> Result<Prepared, Missing> {
+        let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
+        let target = Target::parse("http://host:80").unwrap();
+        Prepared::new(recording, Path::new("/nowhere"), &plan, &target, replacements, false)
+    }
+
+    #[test]
+    fn redacted_parts_are_asked_for_and_replaced() {
+        let tape = recording("/a?key=[redacted]&b=1", &[("Authorization", "[redacted]"), ("X-A", "1")], None);
+        let missing = prepare(&tape, &Replacements::default()).unwrap_err().to_string();
+        for told in ["--header 'authorization: …'", "STANDIN_HEADER_AUTHORIZATION", "--query 'key=…'"] {
+            assert!(missing.contains(told), "{missing}");
+        }
+        let mut given = Replacements::default();
+        given.header("authorization: Bearer x").unwrap();
+        given.header("X-Extra: y").unwrap();
+        given.query("key=secret").unwrap();
+        let request = prepare(&tape, &given).unwrap().request(0).unwrap();
+        assert_eq!(request.uri(), "/a?key=secret&b=1");
+        let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!([header("authorization"), header("x-extra"), header("x-a")], ["Bearer x", "y", "1"]);
+        assert!(given.header("nonsense").is_err());
+    }
+
+    #[test]
+    fn headers_of_the_old_connection_go() {
+        let tape = recording("/", &[("Host", "old"), ("Connection", "close"), ("Content-Length", "9"), ("A", "1"), ("A", "2")], None);
+        let request = prepare(&tape, &Replacements::default()).unwrap().request(0).unwrap();
+        assert_eq!(request.headers()["host"], "host:80");
+        assert_eq!(request.headers().get_all("a").iter().count(), 2);
+        assert_eq!(request.headers().len(), 3);
+    }
+
+    #[test]
+    fn bodies_that_are_not_there_are_told() {
+        let body = |sha256: Option<&str>| Some(BodyRef { sha256: sha256.map(str::to_owned), size: 3 });
+        let none = prepare(&recording("/", &[], body(None)), &Replacements::default()).unwrap_err();
+        assert!(none.to_string().contains("--methods"), "{none}");
+        let lost = prepare(&recording("/", &[], body(Some("abc"))), &Replacements::default()).unwrap_err();
+        assert!(lost.to_string().contains("abc"), "{lost}");
+        let outside = prepare(&recording("/", &[], body(Some("../../etc/passwd"))), &Replacements::default());
+        assert!(outside.is_err());
+    }
+}

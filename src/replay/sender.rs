@@ -1,0 +1,237 @@
+//! The thread that sends: a timer that says when, a task for each call, and a watch over the target.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use tokio::runtime::Builder;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::connection::{Connection, Pool};
+use super::outcome::{Answered, Ended};
+use super::stop::{self, Watch, is_error};
+use super::{Due, Plan, Prepared, Target};
+use crate::exchange::{Failure, Reason};
+use crate::pace::timer::{Precision, Timer};
+use crate::tape::Recording;
+use crate::tasks::Tasks;
+
+/// Sends all calls of a plan, and each result as soon as it is known. Returns when no call is open any more.
+pub(super) fn send(
+    recording: &Recording,
+    prepared: &Arc<Prepared>,
+    plan: &Plan,
+    target: &Target,
+    address: SocketAddr,
+    results: mpsc::Sender<Answered>,
+) -> io::Result<Ended> {
+    let timer = Arc::new(Timer::new(Precision::Normal));
+    let (parking, firing) = (Arc::clone(&timer), Arc::clone(&timer));
+    let runtime = Builder::new_current_thread()
+        .event_interval(EVENT_INTERVAL)
+        .on_thread_park(move || parking.fire_due())
+        .enable_all()
+        .build()?;
+    let most = plan.calls.iter().map(|due| recording.exchanges[due.call].in_flight).max().unwrap_or(1);
+    let watch = target.stop.map(|rule| {
+        let (errors, p95) = stop::normal(recording);
+        Watch::new(rule, errors, p95)
+    });
+    runtime.block_on(async {
+        let tasks = Tasks::new();
+        tokio::spawn(tasks.clone().run(move || firing.fire_due()));
+        tasks.spawn(Arc::clone(&timer).run());
+        let pool = Pool::default();
+        // opened before the first call is due, so that hardly any has to wait for one
+        for _ in 0..(most as usize).clamp(1, target.max_connections.min(MOST_OPENED)) {
+            pool.put(Connection::open(address, &tasks).await?);
+        }
+        let sender = Arc::new(Sender {
+            prepared: Arc::clone(prepared),
+            target: target.clone(),
+            address,
+            start: Instant::now() + LEAD,
+            tasks: tasks.clone(),
+            timer,
+            pool,
+            permits: Arc::new(Semaphore::new(target.max_connections)),
+            results,
+            watch: Mutex::new(watch),
+            open: Mutex::default(),
+            in_flight: AtomicU32::new(0),
+            stopped: AtomicBool::new(false),
+        });
+        let (told, ended) = oneshot::channel();
+        let calls = plan.calls.clone();
+        tasks.spawn(async move {
+            // an error means that nobody waits for it any more
+            let _ = told.send(sender.dispatch(calls).await);
+        });
+        ended.await.map_err(|_| io::Error::other("the sender ended unexpectedly"))
+    })
+}
+
+struct Sender {
+    prepared: Arc<Prepared>,
+    target: Target,
+    address: SocketAddr,
+    /// When the first call is due.
+    start: Instant,
+    tasks: Tasks,
+    timer: Arc<Timer>,
+    pool: Pool,
+    permits: Arc<Semaphore>,
+    results: mpsc::Sender<Answered>,
+    watch: Mutex<Option<Watch>>,
+    /// When the calls without an answer were due, and their numbers.
+    open: Mutex<BTreeSet<(u64, u64)>>,
+    in_flight: AtomicU32,
+    stopped: AtomicBool,
+}
+
+impl Sender {
+    async fn dispatch(self: Arc<Self>, calls: Vec<Due>) -> Ended {
+        let mut ended = Ended::default();
+        let all = calls.len() as u64;
+        for (number, due) in (1..).zip(calls) {
+            // made before it is due, for it takes time
+            let Some(request) = self.prepared.request(due.call) else { continue };
+            Arc::clone(&self.timer).until_exactly(self.start + Duration::from_nanos(due.at)).await;
+            if let Some(why) = self.verdict() {
+                self.stopped.store(true, Ordering::Relaxed);
+                ended.stopped = Some(why);
+                ended.unsent = all - number + 1;
+                break;
+            }
+            self.open().insert((due.at, number));
+            self.tasks.spawn(Arc::clone(&self).call(number, due, request));
+        }
+        // permits are given in order: this one after all calls
+        let all = u32::try_from(self.target.max_connections).unwrap_or(u32::MAX);
+        drop(self.permits.acquire_many(all).await);
+        ended
+    }
+
+    /// One call, from when it is due to its end.
+    async fn call(self: Arc<Self>, number: u64, due: Due, request: Request<Full<Bytes>>) {
+        let mut answered = Answered::new(number, due);
+        answered.in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        let permit = self.permit(&mut answered).await;
+        if !self.stopped.load(Ordering::Relaxed) {
+            let exchanged = self.exchange(request, &mut answered);
+            let connection = tokio::time::timeout(self.target.timeout, exchanged).await.unwrap_or_else(|_| {
+                Err(Failure { reason: Reason::Timeout, detail: format!("after {:?}", self.target.timeout) })
+            });
+            let connection = connection.map_err(|failure| answered.failure = Some(failure)).ok();
+            self.see(&answered);
+            // an error means that the run has ended
+            let _ = self.results.send(answered);
+            if let Some(mut connection) = connection
+                && connection.sender.ready().await.is_ok()
+            {
+                self.pool.put(connection);
+            }
+        }
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.open().remove(&(due.at, number));
+        drop(permit);
+    }
+
+    async fn permit(&self, answered: &mut Answered) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Some(permit);
+        }
+        let before = Instant::now();
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        answered.times.permit_wait = before.elapsed().as_nanos() as u64;
+        permit.ok()
+    }
+
+    /// Sends a request and reads the whole answer. A connection that closes before it took anything is replaced.
+    async fn exchange(&self, mut request: Request<Full<Bytes>>, answered: &mut Answered) -> Result<Connection, Failure> {
+        loop {
+            let mut connection = match self.pool.take() {
+                Some(connection) => {
+                    answered.reused = true;
+                    connection
+                }
+                None => self.connect(answered).await?,
+            };
+            connection.stamps.clear(self.start);
+            let sent = connection.sender.try_send_request(request).await;
+            answered.stamp(&connection.stamps);
+            match sent {
+                Ok(response) => {
+                    answered.status = Some(response.status().as_u16());
+                    let read = read(response.into_body(), answered).await;
+                    answered.stamp(&connection.stamps);
+                    return read.map(|()| connection);
+                }
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) if answered.reused => request = unsent,
+                    _ => return Err(failure(&error.into_error())),
+                },
+            }
+        }
+    }
+
+    async fn connect(&self, answered: &mut Answered) -> Result<Connection, Failure> {
+        answered.reused = false;
+        let before = Instant::now();
+        let opened = Connection::open(self.address, &self.tasks).await;
+        answered.times.connect = before.elapsed().as_nanos() as u64;
+        opened.map_err(|error| Failure { reason: Reason::Connect, detail: error.to_string() })
+    }
+
+    fn see(&self, answered: &Answered) {
+        if let Some(watch) = self.watch().as_mut() {
+            let failed = answered.failure.is_some() || is_error(answered.status);
+            let now = self.start.elapsed().as_nanos() as u64;
+            watch.see(failed, now.saturating_sub(answered.at));
+        }
+    }
+
+    /// Why no more calls may be sent, if so.
+    fn verdict(&self) -> Option<String> {
+        let watch = self.watch();
+        let watch = watch.as_ref()?;
+        let late = Instant::now().checked_duration_since(self.start)?.checked_sub(watch.patience());
+        let overdue = late.map_or(0, |late| self.open().range(..(late.as_nanos() as u64, 0)).count());
+        watch.verdict(overdue)
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Option<Watch>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeSet<(u64, u64)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn read(mut body: hyper::body::Incoming, answered: &mut Answered) -> Result<(), Failure> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| failure(&error))?;
+        answered.size += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
+    Ok(())
+}
+
+fn failure(error: &hyper::Error) -> Failure {
+    let reason = if error.is_parse() { Reason::Protocol } else { Reason::Closed };
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    Failure { reason, detail: format!("{error}{cause}") }
+}
+
+/// As a worker's: sockets are looked at after every turn.
+const EVENT_INTERVAL: u32 = 2;
+/// Between the last preparation and the first call.
+const LEAD: Duration = Duration::from_millis(20);
+/// Connections opened beforehand, at most.
+const MOST_OPENED: usize = 256;
