@@ -2,8 +2,11 @@
 
 mod check;
 mod fit;
+mod gap;
 mod health;
 mod log;
+mod replay;
+mod sending;
 mod serve;
 
 use std::ffi::OsString;
@@ -43,6 +46,8 @@ enum Command {
     Serve(Box<serve::Serve>),
     Check(check::Check),
     Fit(fit::Fit),
+    Replay(Box<replay::Replay>),
+    Gap(Box<gap::GapCommand>),
     Health(health::Health),
 }
 
@@ -61,6 +66,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
         Command::Fit(fit) => fit.run(),
+        Command::Replay(replay) => replay.run(),
+        Command::Gap(gap) => gap.run(),
         Command::Health(health) => health.run(),
     })
 }

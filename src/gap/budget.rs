@@ -43,8 +43,9 @@ impl FromStr for Budget {
             let (name, limit) = part
                 .split_once('=')
                 .ok_or_else(|| format!("`{part}` has no limit; write it as in `p95=10%,p99=15%`"))?;
-            let metric = Metric::named(name.trim())
-                .ok_or_else(|| format!("`{name}` cannot be judged; use {}", METRICS.map(|(name, _)| name).join(", ")))?;
+            let metric = Metric::named(name.trim()).ok_or_else(|| {
+                format!("`{name}` cannot be judged; use {}", METRICS.map(|(name, _)| name).join(", "))
+            })?;
             if limits.iter().any(|(known, _)| *known == metric) {
                 return Err(format!("`{metric}` stands there twice; keep one"));
             }

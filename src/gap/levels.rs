@@ -127,7 +127,8 @@ fn levels(rates: &[f64], count: usize) -> Vec<Level> {
     }
     // (windows before it, windows up to its end)
     let mut parts: Vec<(usize, usize)> = Vec::new();
-    let mut cuts: Vec<usize> = (1..count).map(|part| cut(rates, rates.len() * part / count, rates.len() / count)).collect();
+    let mut cuts: Vec<usize> =
+        (1..count).map(|part| cut(rates, rates.len() * part / count, rates.len() / count)).collect();
     cuts.push(rates.len());
     cuts.sort_unstable();
     cuts.dedup();

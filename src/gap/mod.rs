@@ -167,7 +167,8 @@ fn gather(levels: &Levels, runs: &[Run]) -> (BTreeMap<Place, Vec<Gathered>>, u64
                 *cell.statuses.entry(call.status).or_default() += 1;
                 cell.latencies.extend(call.latency);
             });
-            let ended = call.latency.filter(|_| !is_error(call.status)).and_then(|latency| placed.at(call.at + latency));
+            let ended =
+                call.latency.filter(|_| !is_error(call.status)).and_then(|latency| placed.at(call.at + latency));
             if let Some(level) = ended {
                 gather(operation, level, &mut |cell| cell.completed += 1);
             }
@@ -181,7 +182,9 @@ fn learn(originals: &BTreeMap<Place, Vec<Gathered>>) -> Baselines {
     let mut by_operation: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for ((operation, _), runs) in originals {
         let latencies = by_operation.entry(operation).or_default();
-        runs.iter().for_each(|run| latencies.extend_from_slice(&run.latencies));
+        for run in runs {
+            latencies.extend_from_slice(&run.latencies);
+        }
     }
     let mut baselines = Baselines::default();
     for (operation, mut latencies) in by_operation {
@@ -207,7 +210,8 @@ fn standings(cells: &[Cell]) -> Vec<Standing> {
         gaps.sort_by(|one, other| one.0.total_cmp(&other.0));
         let (worst, cell) = gaps.last()?;
         let middle = gaps.len() / 2;
-        let median = if gaps.len() % 2 == 1 { gaps[middle].0 } else { f64::midpoint(gaps[middle - 1].0, gaps[middle].0) };
+        let median =
+            if gaps.len() % 2 == 1 { gaps[middle].0 } else { f64::midpoint(gaps[middle - 1].0, gaps[middle].0) };
         let (worst_operation, worst_level) = (cell.operation.clone(), cell.level.clone());
         Some(Standing { baseline, median, worst: *worst, worst_operation, worst_level })
     };

@@ -46,7 +46,10 @@ fn the_same_is_no_gap_at_all() {
     for cell in &gap.cells {
         let deviation = cell.deviation.unwrap();
         assert!(deviation.log_ratio.each().iter().all(|(_, off)| *off == 0.0), "{cell:?}");
-        assert_eq!((deviation.wasserstein, deviation.kolmogorov, cell.errors, cell.throughput), (0.0, 0.0, 0.0, Some(0.0)));
+        assert_eq!(
+            (deviation.wasserstein, deviation.kolmogorov, cell.errors, cell.throughput),
+            (0.0, 0.0, 0.0, Some(0.0))
+        );
     }
     assert_eq!((gap.verdict, gap.judged), (Verdict::Within, 1.0));
     assert_eq!((gap.standings[0].baseline, gap.standings[0].median), (None, 0.0));
@@ -163,16 +166,17 @@ fn several_runs_are_one_sample_and_stay_apart() {
 #[test]
 fn the_text_fits_a_terminal() {
     let mut gap = compared(|latency| latency * 30, Some("p50=10%,p99=15%"));
-    gap.notes.push("a note that is long enough to need more than a single line of a terminal, and then some".to_owned());
+    gap.notes
+        .push("a note that is long enough to need more than a single line of a terminal, and then some".to_owned());
     gap.cells[0].operation = format!("GET /{}", "long/".repeat(40));
     gap.standings[0].worst_operation.clone_from(&gap.cells[0].operation);
     let text = gap.to_string();
-    println!("{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    for expected in ["mock (40,009 calls) against", "recorded", "p95", "x30", "OVER", "fixed delay", "log-normal", "verdict:"] {
+    for expected in
+        ["mock (40,009 calls) against", "recorded", "p95", "x30", "OVER", "fixed delay", "log-normal", "verdict:"]
+    {
         assert!(text.contains(expected), "`{expected}` is not in\n{text}");
     }
-    println!("{}", compared(|latency| latency * 21 / 20, None));
 }
 
 /// The shape that docs/GAP.md describes.

@@ -22,7 +22,7 @@ impl fmt::Display for Gap {
         for cell in &self.cells {
             if operation != cell.operation {
                 operation = &cell.operation;
-                self.heading(out, operation)?;
+                heading(out, operation)?;
             }
             self.cell(out, cell)?;
         }
@@ -55,20 +55,12 @@ impl Gap {
         Ok(())
     }
 
-    fn heading(&self, out: &mut fmt::Formatter<'_>, operation: &str) -> fmt::Result {
-        writeln!(out, "\n{}", cut(operation, WIDTH))?;
-        writeln!(
-            out,
-            "{:<11} {:>7}  {:<9} {:>8} {:>8} {:>8} {:>8} {:>8}",
-            "load", "calls", "", "p50", "p90", "p95", "p99", "errors"
-        )
-    }
-
     fn cell(&self, out: &mut fmt::Formatter<'_>, cell: &Cell) -> fmt::Result {
         for (load, name, sample) in
             [(cell.level.as_str(), &self.reference.name, &cell.reference), ("", &self.mock.name, &cell.mock)]
         {
-            let times = sample.latency.each().map(|(_, time)| if sample.answered == 0 { "-".into() } else { ms(time.0) });
+            let times =
+                sample.latency.each().map(|(_, time)| if sample.answered == 0 { "-".into() } else { ms(time.0) });
             let [p50, p90, p95, p99] = times;
             let (calls, errors) = (grouped(sample.calls), percentage(sample.errors));
             let name = cut(name, 9);
@@ -113,9 +105,11 @@ impl Gap {
             writeln!(out, "  {:<32} {typical:>9} {worst:>9}", cut(name, 32))?;
         }
         match self.standings.first() {
-            Some(Standing { baseline: None, worst_operation, worst_level, .. }) => {
-                wrapped(out, "", &format!("the worst row of {}: {worst_operation} at load {worst_level}", self.mock.name))
-            }
+            Some(Standing { baseline: None, worst_operation, worst_level, .. }) => wrapped(
+                out,
+                "",
+                &format!("the worst row of {}: {worst_operation} at load {worst_level}", self.mock.name),
+            ),
             _ => Ok(()),
         }
     }
@@ -135,8 +129,13 @@ impl Gap {
         let of = format!("{judged} of {} rows judged", self.cells.len());
         match self.verdict {
             Verdict::NoBudget => {
-                let few = format!("`few`: a percentile is believed from {} (p50) to {} (p99) calls on", needed(50), needed(99));
-                let few = if self.cells.iter().any(|cell| cell.believable.len() < 4) { few + "; " } else { String::new() };
+                let few = format!(
+                    "`few`: a percentile is believed from {} (p50) to {} (p99) calls on",
+                    needed(50),
+                    needed(99)
+                );
+                let few =
+                    if self.cells.iter().any(|cell| cell.believable.len() < 4) { few + "; " } else { String::new() };
                 wrapped(out, "", &format!("{few}no budget was given; judge with --budget p95=10%,p99=15%"))
             }
             Verdict::Within => wrapped(out, "verdict: ", &format!("within the budget {budget} ({of})")),
@@ -150,6 +149,15 @@ impl Gap {
             ),
         }
     }
+}
+
+fn heading(out: &mut fmt::Formatter<'_>, operation: &str) -> fmt::Result {
+    writeln!(out, "\n{}", cut(operation, WIDTH))?;
+    writeln!(
+        out,
+        "{:<11} {:>7}  {:<9} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "load", "calls", "", "p50", "p90", "p95", "p99", "errors"
+    )
 }
 
 /// Milliseconds with three digits that count.
@@ -185,7 +193,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -29,10 +29,10 @@ pub(super) struct Pool {
     idle: Mutex<Vec<Connection>>,
 }
 
-/// When bytes last went over a connection, in nanoseconds since the start of the run, plus one; 0 is never.
+/// When bytes last went over a connection, in nanoseconds since the first call was due, plus one; 0 is never.
 #[derive(Debug)]
 pub(super) struct Stamps {
-    base: Mutex<Instant>,
+    base: Instant,
     first_written: AtomicU64,
     last_written: AtomicU64,
     first_read: AtomicU64,
@@ -57,11 +57,14 @@ impl Pool {
 }
 
 impl Connection {
-    /// Opens one; its task ends with it.
-    pub(super) async fn open(address: SocketAddr, tasks: &Tasks) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let stamps = Arc::new(Stamps::new());
+    /// Opens one, whose times count from `base`. Its task ends with it.
+    pub(super) async fn open(address: SocketAddr, base: Instant, tasks: &Tasks) -> io::Result<Self> {
+        Self::over(socket(address).await?, base, tasks).await
+    }
+
+    /// The same over a socket that is connected already.
+    pub(super) async fn over(stream: TcpStream, base: Instant, tasks: &Tasks) -> io::Result<Self> {
+        let stamps = Arc::new(Stamps::new(base));
         let stamped = TokioIo::new(Stamped { stream, stamps: Arc::clone(&stamps) });
         let (sender, connection) =
             http1::Builder::new().max_headers(1_000).handshake(stamped).await.map_err(io::Error::other)?;
@@ -73,16 +76,21 @@ impl Connection {
     }
 }
 
+/// A connected socket.
+pub(super) async fn socket(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 impl Stamps {
-    fn new() -> Self {
+    fn new(base: Instant) -> Self {
         let never = AtomicU64::default;
-        let base = Mutex::new(Instant::now());
         Self { base, first_written: never(), last_written: never(), first_read: never(), last_read: never() }
     }
 
-    /// Forgets the call before, and counts from `base` from now on.
-    pub(super) fn clear(&self, base: Instant) {
-        *self.base.lock().unwrap_or_else(PoisonError::into_inner) = base;
+    /// Forgets the call before.
+    pub(super) fn clear(&self) {
         for stamp in [&self.first_written, &self.last_written, &self.first_read, &self.last_read] {
             stamp.store(0, Ordering::Relaxed);
         }
@@ -99,7 +107,7 @@ impl Stamps {
     }
 
     fn stamp(&self, first: &AtomicU64, last: &AtomicU64) {
-        let now = self.base.lock().unwrap_or_else(PoisonError::into_inner).elapsed().as_nanos() as u64 + 1;
+        let now = self.base.elapsed().as_nanos() as u64 + 1;
         // one task at a time reads and writes
         if first.load(Ordering::Relaxed) == 0 {
             first.store(now, Ordering::Relaxed);

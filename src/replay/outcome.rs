@@ -86,12 +86,14 @@ impl Outcome {
         self.sent += 1;
         self.waited += u64::from(answered.times.permit_wait > 0);
         self.answered.add(answered.status.filter(|_| answered.failure.is_none()));
-        // beyond what the histogram holds counts as the most
+        let record = |times: &mut Histogram<u64>, nanos: u64| {
+            times.record(nanos.min(LONGEST)).expect("a histogram without bounds grows");
+        };
         if let Some(late) = answered.lateness() {
-            self.lateness.saturating_record(late);
+            record(&mut self.lateness, late);
         }
         if let Some(end) = answered.times.last_byte {
-            self.latency.saturating_record(end.saturating_sub(answered.at));
+            record(&mut self.latency, end.saturating_sub(answered.at));
         }
     }
 
@@ -193,7 +195,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |time: &Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
         match self {
-            Self::Stopped(why) => write!(out, "the run was stopped: {why}; ask less of the target, or give another --stop"),
+            Self::Stopped(why) => {
+                write!(out, "the run was stopped: {why}; ask less of the target, or give another --stop")
+            }
             Self::Late { p99, limit } => write!(
                 out,
                 "nothing is reported, for the sender was late itself: one call in a hundred was sent {} late or more, {} are \
@@ -209,7 +213,9 @@ impl fmt::Display for Refusal {
                 answered * 100.0,
                 recorded * 100.0
             ),
-            Self::Nothing => out.write_str("no call was sent; give a tape with calls, or name their methods by --methods"),
+            Self::Nothing => {
+                out.write_str("no call was sent; give a tape with calls, or name their methods by --methods")
+            }
         }
     }
 }
@@ -286,6 +292,8 @@ impl Answered {
     }
 }
 
+/// Nanoseconds: a day.
+const LONGEST: u64 = 86_400_000_000_000;
 /// The p99 of lateness that is always allowed.
 const LATE: Duration = Duration::from_millis(1);
 /// The share of the median latency that is.

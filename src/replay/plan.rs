@@ -4,7 +4,7 @@ use rand::RngExt as _;
 
 use crate::exchange::Exchange;
 use crate::pace::draws::Draws;
-use crate::tape::Recording;
+use crate::tape::{Recording, busiest_second};
 
 /// When each call is due, in that order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -99,20 +99,6 @@ impl Plan {
     }
 }
 
-/// The most calls that came within a second of each other. `arrivals` are in order.
-pub(super) fn busiest_second(arrivals: impl Iterator<Item = u64>) -> f64 {
-    let mut recent = std::collections::VecDeque::new();
-    let mut most = 0;
-    for at in arrivals {
-        while recent.front().is_some_and(|first| at - first >= 1_000_000_000) {
-            recent.pop_front();
-        }
-        recent.push_back(at);
-        most = most.max(recent.len());
-    }
-    most as f64
-}
-
 /// The operation under which gaps are drawn: none of a stub's.
 const GAPS: u64 = 0x7265_706c_6179;
 
@@ -163,13 +149,6 @@ mod tests {
         let gaps: Vec<f64> = one.calls.windows(2).map(|two| (two[1].at - two[0].at) as f64 / 1e7).collect();
         let variance = gaps.iter().map(|gap| (gap - 1.0).powi(2)).sum::<f64>() / gaps.len() as f64;
         assert!((variance - 1.0).abs() < 0.1, "{variance}");
-    }
-
-    #[test]
-    fn the_busiest_second_slides() {
-        let ms = |ms: u64| ms * 1_000_000;
-        assert_eq!(busiest_second([0, ms(900), ms(1_100), ms(1_800), ms(3_000)].into_iter()), 3.0);
-        assert_eq!(busiest_second(std::iter::empty()), 0.0);
     }
 
     #[test]

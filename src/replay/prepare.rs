@@ -59,7 +59,8 @@ impl Replacements {
 
     /// Adds a query parameter, as `name=value`: it takes the place of redacted ones.
     pub fn query(&mut self, text: &str) -> Result<(), String> {
-        let parameter = text.split_once('=').ok_or_else(|| format!("`{text}` is no query parameter; write name=value"))?;
+        let parameter =
+            text.split_once('=').ok_or_else(|| format!("`{text}` is no query parameter; write name=value"))?;
         self.query.push((parameter.0.to_owned(), parameter.1.to_owned()));
         Ok(())
     }
@@ -329,7 +330,11 @@ mod tests {
 
     #[test]
     fn headers_of_the_old_connection_go() {
-        let tape = recording("/", &[("Host", "old"), ("Connection", "close"), ("Content-Length", "9"), ("A", "1"), ("A", "2")], None);
+        let tape = recording(
+            "/",
+            &[("Host", "old"), ("Connection", "close"), ("Content-Length", "9"), ("A", "1"), ("A", "2")],
+            None,
+        );
         let request = prepare(&tape, &Replacements::default()).unwrap().request(0).unwrap();
         assert_eq!(request.headers()["host"], "host:80");
         assert_eq!(request.headers().get_all("a").iter().count(), 2);

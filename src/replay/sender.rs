@@ -11,9 +11,9 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use tokio::runtime::Builder;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::connection::{Connection, Pool};
+use super::connection::{self, Connection, Pool};
 use super::outcome::{Answered, Ended};
 use super::stop::{self, Watch, is_error};
 use super::{Due, Plan, Prepared, Target};
@@ -48,15 +48,20 @@ pub(super) fn send(
         tokio::spawn(tasks.clone().run(move || firing.fire_due()));
         tasks.spawn(Arc::clone(&timer).run());
         let pool = Pool::default();
-        // opened before the first call is due, so that hardly any has to wait for one
+        // connected before the first call is due, so that hardly any has to wait for it
+        let mut sockets = Vec::new();
         for _ in 0..(most as usize).clamp(1, target.max_connections.min(MOST_OPENED)) {
-            pool.put(Connection::open(address, &tasks).await?);
+            sockets.push(connection::socket(address).await?);
+        }
+        let start = Instant::now() + LEAD;
+        for socket in sockets {
+            pool.put(Connection::over(socket, start, &tasks).await?);
         }
         let sender = Arc::new(Sender {
             prepared: Arc::clone(prepared),
             target: target.clone(),
             address,
-            start: Instant::now() + LEAD,
+            start,
             tasks: tasks.clone(),
             timer,
             pool,
@@ -64,6 +69,7 @@ pub(super) fn send(
             results,
             watch: Mutex::new(watch),
             open: Mutex::default(),
+            closed: Notify::new(),
             in_flight: AtomicU32::new(0),
             stopped: AtomicBool::new(false),
         });
@@ -91,6 +97,8 @@ struct Sender {
     watch: Mutex<Option<Watch>>,
     /// When the calls without an answer were due, and their numbers.
     open: Mutex<BTreeSet<(u64, u64)>>,
+    /// Tells that there is one fewer of them.
+    closed: Notify,
     in_flight: AtomicU32,
     stopped: AtomicBool,
 }
@@ -112,9 +120,9 @@ impl Sender {
             self.open().insert((due.at, number));
             self.tasks.spawn(Arc::clone(&self).call(number, due, request));
         }
-        // permits are given in order: this one after all calls
-        let all = u32::try_from(self.target.max_connections).unwrap_or(u32::MAX);
-        drop(self.permits.acquire_many(all).await);
+        while !self.open().is_empty() {
+            self.closed.notified().await;
+        }
         ended
     }
 
@@ -139,8 +147,9 @@ impl Sender {
             }
         }
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.open().remove(&(due.at, number));
         drop(permit);
+        self.open().remove(&(due.at, number));
+        self.closed.notify_one();
     }
 
     async fn permit(&self, answered: &mut Answered) -> Option<OwnedSemaphorePermit> {
@@ -154,7 +163,11 @@ impl Sender {
     }
 
     /// Sends a request and reads the whole answer. A connection that closes before it took anything is replaced.
-    async fn exchange(&self, mut request: Request<Full<Bytes>>, answered: &mut Answered) -> Result<Connection, Failure> {
+    async fn exchange(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        answered: &mut Answered,
+    ) -> Result<Connection, Failure> {
         loop {
             let mut connection = match self.pool.take() {
                 Some(connection) => {
@@ -163,7 +176,7 @@ impl Sender {
                 }
                 None => self.connect(answered).await?,
             };
-            connection.stamps.clear(self.start);
+            connection.stamps.clear();
             let sent = connection.sender.try_send_request(request).await;
             answered.stamp(&connection.stamps);
             match sent {
@@ -184,7 +197,7 @@ impl Sender {
     async fn connect(&self, answered: &mut Answered) -> Result<Connection, Failure> {
         answered.reused = false;
         let before = Instant::now();
-        let opened = Connection::open(self.address, &self.tasks).await;
+        let opened = Connection::open(self.address, self.start, &self.tasks).await;
         answered.times.connect = before.elapsed().as_nanos() as u64;
         opened.map_err(|error| Failure { reason: Reason::Connect, detail: error.to_string() })
     }

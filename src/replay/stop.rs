@@ -165,7 +165,9 @@ mod tests {
     fn rules_are_read_and_written() {
         assert_eq!("errors=1%,p95=3x".parse(), Ok(StopRule::default()));
         assert_eq!("p95=2.5x".parse::<StopRule>().unwrap().to_string(), "p95=2.5x");
-        for (wrong, told) in [("p95=3", "p95=3x"), ("errors=1", "percentage"), ("p50=3x", "errors=1%"), ("p95=0x", "p95=3x")] {
+        for (wrong, told) in
+            [("p95=3", "p95=3x"), ("errors=1", "percentage"), ("p50=3x", "errors=1%"), ("p95=0x", "p95=3x")]
+        {
             assert!(wrong.parse::<StopRule>().unwrap_err().contains(told), "{wrong}");
         }
     }

@@ -1,5 +1,6 @@
 //! A whole tape in memory, for what goes through it more than once: replaying and comparing.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use super::operations::Operations;
@@ -54,7 +55,40 @@ impl Recording {
         let end = exchange.times.last_byte.or(exchange.times.first_byte)?;
         Some(end.saturating_sub(self.arrival(exchange)?))
     }
+
+    /// The most calls that came to the service within a second of each other.
+    pub fn per_second(&self) -> f64 {
+        let mut arrivals: Vec<u64> = self.exchanges.iter().filter_map(|exchange| self.arrival(exchange)).collect();
+        arrivals.sort_unstable();
+        busiest_second(arrivals)
+    }
+}
+
+/// The most of these moments, which are in order, within a second of each other.
+pub fn busiest_second(moments: impl IntoIterator<Item = u64>) -> f64 {
+    let mut recent = VecDeque::new();
+    let mut most = 0;
+    for at in moments {
+        while recent.front().is_some_and(|first| at - first >= 1_000_000_000) {
+            recent.pop_front();
+        }
+        recent.push_back(at);
+        most = most.max(recent.len());
+    }
+    most as f64
 }
 
 /// The note of a head that says of what tape this one is a replay.
 pub const REPLAY: &str = "replay";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_second_slides() {
+        let ms = |ms: u64| ms * 1_000_000;
+        assert_eq!(busiest_second([0, ms(900), ms(1_100), ms(1_800), ms(3_000)]), 3.0);
+        assert_eq!(busiest_second([]), 0.0);
+    }
+}

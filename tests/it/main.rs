@@ -7,6 +7,7 @@ mod delays; // when answers come
 mod faults; // how connections break, to the byte
 mod fit; // known truths, from tape to model to station
 mod floors; // who may import whom
+mod gap; // how far the mock is from the service
 mod http; // framing, limits, shutdown
 mod journal; // what came, scenarios, files
 mod library; // mocks in Rust tests
@@ -14,5 +15,6 @@ mod near_misses; // the nearest stubs, as WireMock ranks and shows them
 mod profiles; // queues, seen from outside
 mod protocols; // HTTP/2 and TLS
 mod reload; // stub files that change while they are served
+mod replay; // a tape's calls again, and the rules that protect a target
 mod serve; // the README's examples, and what stubs answer
 mod support; // a server on a free port, and raw sockets

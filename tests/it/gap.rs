@@ -1,0 +1,158 @@
+//! How far the mock is from the service: budgets, exit codes, and the mock replayed and compared in one go.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use standin::exchange::Exchange;
+use tempfile::TempDir;
+
+use crate::replay::{Backend, exchange, tape};
+use crate::support::{folder, write};
+
+fn gap(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_standin")).arg("gap").args(args).output().expect("it runs")
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned()
+}
+
+fn calls(count: u32, gap: Duration, latency: Duration) -> Vec<Exchange> {
+    // a spread of a tenth, so that percentiles differ
+    let latency = |k: u32| latency * (100 + k * 7 % 11) / 100;
+    (0..count).map(|k| exchange("GET", &format!("/items/{k}"), gap * k, latency(k))).collect()
+}
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Two tapes: the second takes `percent` of the first.
+fn two(percent: u32) -> (TempDir, String, String) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name);
+    tape(&path("before.jsonl"), &calls(2_500, MS, MS * 10));
+    tape(&path("after.jsonl"), &calls(2_500, MS, MS * percent / 10));
+    let (one, other) = (path("before.jsonl").display().to_string(), path("after.jsonl").display().to_string());
+    (folder, one, other)
+}
+
+#[test]
+fn two_tapes_are_compared_and_judged() {
+    let (_folder, before, after) = two(108);
+    for (budget, code, expected) in [
+        ("p50=10%,p95=10%", 0, "within the budget"),
+        ("p50=5%", 1, "OVER the budget"),
+        ("p99=10%", 2, "80 % are needed"),
+        ("p50", 64, "p95=10%"),
+    ] {
+        let output = gap(&[&before, &after, "--budget", budget]);
+        assert_eq!(output.status.code(), Some(code), "{budget}: {}", told(&output));
+        assert!(told(&output).contains(expected), "{budget}: {}", told(&output));
+    }
+    let output = gap(&[&before, &after]);
+    let text = told(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for expected in ["after (2,500 calls) against before", "GET /items/{id}", "+8.0 %", "fixed delay", "few"] {
+        assert!(text.contains(expected), "`{expected}` is not in\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn json_is_an_object() {
+    let (_folder, before, after) = two(100);
+    let output = gap(&[&before, &after, "--json", "--budget", "p50=1%"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&json["verdict"], &json["cells"][0]["deviation"]["wasserstein"]), (&"within".into(), &0.0.into()));
+}
+
+#[test]
+fn what_cannot_be_compared_says_why() {
+    let root = folder(&[]);
+    let dir = root.path().to_str().expect("UTF-8");
+    let missing = root.path().join("no.jsonl");
+    for (args, expected) in [
+        (&[dir][..], "record one first"),
+        (&["/nowhere/at/all"], "give a stub folder, or two tapes"),
+        (&[dir, missing.to_str().expect("UTF-8")], "tape"),
+    ] {
+        let output = gap(args);
+        assert_eq!(output.status.code(), Some(64), "{}", told(&output));
+        assert!(told(&output).contains(expected), "{}", told(&output));
+    }
+}
+
+/// A stub folder whose stub takes `milliseconds`, with a tape of a service that took 20 ms.
+fn recorded(milliseconds: u32, url: &str) -> TempDir {
+    let stub = format!(
+        r#"{{"request": {{"urlPathTemplate": "{url}"}}, "response": {{"body": "ok", "fixedDelayMilliseconds": {milliseconds}}}}}"#
+    );
+    let root = folder(&[]);
+    write(root.path(), "mappings/items.json", &stub);
+    tape(&root.path().join("tapes/monday.jsonl"), &calls(300, MS * 4, MS * 20));
+    root
+}
+
+fn gap_of(root: &Path, more: &[&str]) -> Output {
+    let mut args = vec![root.to_str().expect("UTF-8"), "--max-lateness", "10s"];
+    args.extend(more);
+    gap(&args)
+}
+
+#[test]
+fn the_newest_tape_is_replayed_against_the_mock() {
+    let near = recorded(21, "/items/{id}");
+    let output = gap_of(near.path(), &["--budget", "p50=40%"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let text = told(&output);
+    for expected in ["mock (300 calls) against recorded (300 calls)", "without a profile", "within the budget"] {
+        assert!(text.contains(expected), "`{expected}` is not in\n{text}");
+    }
+    let far = recorded(60, "/items/{id}");
+    let output = gap_of(far.path(), &["--budget", "p50=40%"]);
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    // a mock without the stubs is not compared at all
+    let empty = recorded(20, "/other/{id}");
+    let output = gap_of(empty.path(), &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(told(&output).contains("no stub for 100.0 %"), "{}", told(&output));
+    let output = gap_of(near.path(), &["--profile", "peak"]);
+    assert_eq!(output.status.code(), Some(64), "{}", told(&output));
+}
+
+#[test]
+fn a_fitted_profile_is_served_by_default() {
+    let root = recorded(0, "/items/{id}");
+    let profile = "services:\n  - name: items\n    capacity: {discipline: unlimited}\n    operations:\n      - name: GET /items/{id}\n        \
+                   match: {urlPathTemplate: \"/items/{id}\"}\n        demand: {fixed: 21ms}\n";
+    write(root.path(), "profiles/recorded.yaml", profile);
+    let output = gap_of(root.path(), &["--budget", "p50=40%"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert!(told(&output).contains("profile recorded"), "{}", told(&output));
+}
+
+#[test]
+fn the_live_service_and_the_mock_take_turns() {
+    let backend = Backend::new(|_, _| (200, Duration::from_millis(21)));
+    let root = recorded(21, "/items/{id}");
+    let url = backend.url();
+    let output = gap_of(root.path(), &["--target", &url]);
+    assert_eq!(output.status.code(), Some(64), "{}", told(&output));
+    assert!(backend.seen().is_empty());
+    let live = ["--target", &url, "--max-per-second", "500", "--budget", "p50=40%", "--json"];
+    let output = gap_of(root.path(), &live);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&json["reference"]["name"], &json["reference"]["runs"]), (&"live".into(), &4.into()));
+    assert_eq!((&json["reference"]["calls"], &json["mock"]["calls"]), (&300.into(), &300.into()));
+    assert_eq!(backend.seen().len(), 300);
+    assert!(backend.seen().iter().all(|seen| seen.method == "GET"));
+    // one that fails is left alone
+    let failing = Backend::new(|number, _| (if number > 30 { 500 } else { 200 }, Duration::ZERO));
+    let url = failing.url();
+    let output = gap_of(root.path(), &["--target", &url, "--max-per-second", "500", "--blocks", "1"]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(told(&output).contains("the run was stopped"), "{}", told(&output));
+    assert!(failing.seen().len() < 250, "{}", failing.seen().len());
+}
