@@ -129,7 +129,7 @@ impl GapCommand {
         let reference = Side { name: "recorded".to_owned(), runs: vec![Run::new(recording, &operations)] };
         let copy = Side { name: "mock".to_owned(), runs: vec![Run::new(&run, &operations)] };
         let mut gap = Gap::new(&reference, &copy, self.budget.clone());
-        gap.notes.push(mock.told);
+        gap.notes.extend(mock.notes());
         gap.notes.extend(condition(recording));
         Ok(gap)
     }
@@ -176,7 +176,7 @@ impl GapCommand {
         }
         let [live, copy] = sides;
         let mut gap = Gap::new(&live, &copy, self.budget.clone());
-        gap.notes.push(mock.told);
+        gap.notes.extend(mock.notes());
         if plan.left_out > 0 {
             gap.notes.push(format!("{} calls of the tape were sent to neither, see --methods", plan.left_out));
         }
@@ -225,7 +225,7 @@ impl GapCommand {
         })?;
         let address: SocketAddr = handle.addresses()[0].listener.address;
         let target = Target::parse(&format!("http://{address}")).map_err(Ended::broke)?;
-        Ok(Mock { target: self.sending.bounded(target), told, _handle: handle })
+        Ok(Mock { target: self.sending.bounded(target), told, handle })
     }
 }
 
@@ -233,7 +233,24 @@ impl GapCommand {
 struct Mock {
     target: Target,
     told: String,
-    _handle: Handle,
+    handle: Handle,
+}
+
+impl Mock {
+    /// How it was served, and whether it was too slow itself.
+    fn notes(&self) -> Vec<String> {
+        let audit = self.handle.audit();
+        let flagged = (audit.flagged.count > 0).then(|| {
+            format!(
+                "the mock itself was too slow in {} of {} seconds of its workers, do not believe differences that are as \
+                 small as its lateness (p99 {:.2} ms); give it a machine with less to do",
+                audit.flagged.count,
+                audit.windows,
+                audit.lateness.p99 / 1e3
+            )
+        });
+        [self.told.clone()].into_iter().chain(flagged).collect()
+    }
 }
 
 /// Where a plan is sent.

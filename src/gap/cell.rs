@@ -128,9 +128,7 @@ impl Cell {
             let needed = metric.percent().map_or(LEAST_CALLS, needed);
             match self.measure(metric) {
                 _ if calls < needed => lacking.push(format!("{metric} needs {needed} calls, there are {calls}")),
-                Some(off) if off > limit => {
-                    over.push(format!("{metric} is off by {}, the budget is {}", metric.show(off), metric.show(limit)));
-                }
+                Some(off) if off > limit => over.push(self.tell(metric, off, limit)),
                 Some(_) => {}
                 None => lacking.push(format!("{metric} cannot be compared")),
             }
@@ -139,6 +137,28 @@ impl Cell {
             (false, _) => (Verdict::Over, over),
             (true, false) => (Verdict::NotJudged, lacking),
             (true, true) => (Verdict::Within, over),
+        }
+    }
+
+    /// Ratios are told as they stand in the table, with what the budget allows either way.
+    fn tell(&self, metric: Metric, off: f64, limit: f64) -> String {
+        let ratio = match metric {
+            Metric::Percentile(percent) => self.deviation.map(|deviation| deviation.log_ratio.at(percent)),
+            Metric::Throughput => self.throughput,
+            _ => None,
+        };
+        let percent = |ratio: f64| format!("{:+.1} %", ratio.exp_m1() * 100.0);
+        let most = limit.ln_1p();
+        match ratio {
+            Some(ratio) => {
+                format!(
+                    "{metric} is off by {}, the budget allows {} to {}",
+                    percent(ratio),
+                    percent(-most),
+                    percent(most)
+                )
+            }
+            None => format!("{metric} is off by {}, the budget is {}", metric.show(off), metric.show(limit)),
         }
     }
 

@@ -10,7 +10,7 @@ use super::run::{Call, Run};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Level {
-    /// Which share of the reference's time it is, from calm to busy: `20-40 %`, or `all`.
+    /// Which share of the reference's calls came in it, from calm to busy: `20-40 %`, or `all`.
     pub name: String,
     /// Calls a second in its calmest window.
     pub least_per_second: f64,
@@ -38,17 +38,17 @@ pub(super) struct Placed {
 }
 
 impl Levels {
-    /// From the runs of the reference. As many levels as the busiest operation has calls for.
-    pub(super) fn new(runs: &[Run]) -> Self {
+    /// From the runs of the reference. As many levels as leave the busiest operation `level_calls` in each.
+    pub(super) fn new(runs: &[Run], level_calls: usize) -> Self {
         let calls: usize = runs.iter().map(|run| run.calls.len()).sum();
         let length: f64 = runs.iter().map(|run| run.length() as f64).sum();
         let windows = (calls as f64 / WINDOW_CALLS).min(length / SHORTEST_WINDOW).floor().max(1.0);
         let longest = runs.iter().map(Run::length).max().unwrap_or(0) as f64;
         // the last call belongs to the last window
         let window = (length / windows).min(longest).max(1.0) * (1.0 + 1e-9);
-        let mut rates: Vec<f64> = runs.iter().flat_map(|run| rates(run, window)).map(|(rate, _)| rate).collect();
-        rates.sort_by(f64::total_cmp);
-        let count = (busiest_operation(runs) / LEVEL_CALLS).clamp(1, MOST_LEVELS).min(rates.len().max(1));
+        let mut rates: Vec<(f64, f64)> = runs.iter().flat_map(|run| rates(run, window)).collect();
+        rates.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let count = (busiest_operation(runs) / level_calls.max(1)).clamp(1, MOST_LEVELS).min(rates.len().max(1));
         Self { levels: levels(&rates, count), window }
     }
 
@@ -120,15 +120,29 @@ fn busiest_operation(runs: &[Run]) -> usize {
     counts.into_values().max().unwrap_or(0)
 }
 
-/// Cuts sorted rates into `count` parts of equal length, and joins neighbours that hardly differ.
-fn levels(rates: &[f64], count: usize) -> Vec<Level> {
-    if rates.is_empty() {
+/// Cuts sorted rates, each with how long it held, into `count` parts of as many calls, and joins neighbours that hardly
+/// differ.
+fn levels(held: &[(f64, f64)], count: usize) -> Vec<Level> {
+    if held.is_empty() {
         return Vec::new();
     }
-    // (windows before it, windows up to its end)
+    let rates: Vec<f64> = held.iter().map(|(rate, _)| *rate).collect();
+    // the share of calls that came before each window, and all at the end
+    let mut shares = vec![0.0];
+    for (rate, seconds) in held {
+        shares.push(shares[shares.len() - 1] + rate * seconds);
+    }
+    let all = shares[held.len()].max(f64::MIN_POSITIVE);
+    for share in &mut shares {
+        *share /= all;
+    }
+    let place = |part: usize| shares.partition_point(|share| *share < part as f64 / count as f64);
     let mut parts: Vec<(usize, usize)> = Vec::new();
-    let mut cuts: Vec<usize> =
-        (1..count).map(|part| cut(rates, rates.len() * part / count, rates.len() / count)).collect();
+    let near = |part| {
+        let width = place(part) - place(part - 1);
+        cut(&rates, place(part).min(rates.len() - 1), width)
+    };
+    let mut cuts: Vec<usize> = (1..count).map(near).collect();
     cuts.push(rates.len());
     cuts.sort_unstable();
     cuts.dedup();
@@ -141,8 +155,8 @@ fn levels(rates: &[f64], count: usize) -> Vec<Level> {
         }
         from = to;
     }
-    let percent = |windows: usize| windows as f64 * 100.0 / rates.len() as f64;
     let one = parts.len() == 1;
+    let percent = |window: usize| shares[window] * 100.0;
     let name = |from, to| if one { "all".to_owned() } else { format!("{:.0}-{:.0} %", percent(from), percent(to)) };
     let level = |(from, to): (usize, usize)| Level {
         name: name(from, to),
@@ -152,12 +166,12 @@ fn levels(rates: &[f64], count: usize) -> Vec<Level> {
     parts.into_iter().map(level).collect()
 }
 
-/// Where to cut near a place: where the load jumps, so that a level is one load where there are steps; never between equals.
+/// Where to cut near a place: at the nearest jump of the load, so that a level is one load where there are steps; never
+/// between equals.
 fn cut(rates: &[f64], place: usize, width: usize) -> usize {
     let near = place.saturating_sub(width / 2).max(1)..(place + width.div_ceil(2)).min(rates.len());
-    let jump = |place: usize| rates[place] / rates[place - 1].max(f64::MIN_POSITIVE);
-    let jumps = near.max_by(|one, other| jump(*one).total_cmp(&jump(*other)));
-    let place = jumps.filter(|place| jump(*place) >= JUMP).unwrap_or(place);
+    let jumps = near.filter(|place| rates[*place] >= rates[*place - 1] * JUMP);
+    let place = jumps.min_by_key(|jump| jump.abs_diff(place)).unwrap_or(place);
     rates.partition_point(|rate| *rate < rates[place])
 }
 
@@ -169,8 +183,6 @@ fn mean(rates: &[f64]) -> f64 {
 const WINDOW_CALLS: f64 = 200.0;
 /// Nanoseconds.
 const SHORTEST_WINDOW: f64 = 1e8;
-/// Calls of the busiest operation in a level: enough for its p95.
-const LEVEL_CALLS: usize = 2_000;
 const MOST_LEVELS: usize = 5;
 /// Neighbours whose rates differ by more are different loads.
 const JUMP: f64 = 1.1;
@@ -194,30 +206,30 @@ mod tests {
 
     #[test]
     fn a_steady_load_is_one_level() {
-        let levels = Levels::new(&[run((0..20_000).map(|_| 1_000_000))]);
+        let levels = Levels::new(&[run((0..20_000).map(|_| 1_000_000))], 2_000);
         assert_eq!(levels.levels.len(), 1);
         assert_eq!(levels.levels[0].name, "all");
         assert!((levels.levels[0].most_per_second - 1000.0).abs() < 10.0, "{levels:?}");
     }
 
     #[test]
-    fn a_ramp_has_five_and_every_call_a_place() {
+    fn a_ramp_has_several_and_every_call_a_place() {
         // ten steps of 4 s, from 100 to 1000 calls a second
         let ramp = run((1..=10).flat_map(|step| (0..400 * step).map(move |_| 10_000_000 / step)));
-        let levels = Levels::new(std::slice::from_ref(&ramp));
+        let levels = Levels::new(std::slice::from_ref(&ramp), 2_000);
         let names: Vec<&str> = levels.levels.iter().map(|level| level.name.as_str()).collect();
-        assert_eq!(names.len(), 5, "{levels:?}");
-        assert!(names[0].starts_with("0-") && names[4].ends_with("-100 %"), "{names:?}");
+        assert!((4..=5).contains(&names.len()), "{levels:?}");
+        assert!(names[0].starts_with("0-") && names[names.len() - 1].ends_with("-100 %"), "{names:?}");
         let placed = levels.place(&ramp);
         assert!(ramp.calls.iter().all(|call| placed.of(*call).is_some()));
         assert!((placed.seconds.iter().sum::<f64>() - 40.0).abs() < 0.1, "{placed:?}");
         assert_eq!(placed.of(ramp.calls[0]), Some(0));
-        assert_eq!(placed.of(*ramp.calls.last().unwrap()), Some(4));
+        assert_eq!(placed.of(*ramp.calls.last().unwrap()), Some(names.len() - 1));
     }
 
     #[test]
     fn what_the_reference_never_saw_has_no_level() {
-        let levels = Levels::new(&[run((0..20_000).map(|_| 1_000_000))]);
+        let levels = Levels::new(&[run((0..20_000).map(|_| 1_000_000))], 2_000);
         let busier = run((0..20_000).map(|_| 500_000));
         let placed = levels.place(&busier);
         assert_eq!(placed.of(busier.calls[5_000]), None);
@@ -225,9 +237,9 @@ mod tests {
 
     #[test]
     fn nothing_is_no_level_and_one_call_is_one() {
-        assert!(Levels::new(&[]).levels.is_empty());
+        assert!(Levels::new(&[], 2_000).levels.is_empty());
         let single = run([5]);
-        let levels = Levels::new(std::slice::from_ref(&single));
+        let levels = Levels::new(std::slice::from_ref(&single), 2_000);
         assert_eq!(levels.place(&single).of(single.calls[0]), Some(0));
     }
 }

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use self::baseline::Baselines;
+use self::cell::needed;
 use self::levels::Levels;
 use self::sample::{Gathered, is_error};
 
@@ -93,7 +94,7 @@ type Place = (String, usize);
 impl Gap {
     /// Compares a mock with a reference.
     pub fn new(reference: &Side, mock: &Side, budget: Option<Budget>) -> Self {
-        let levels = Levels::new(&reference.runs);
+        let levels = Levels::new(&reference.runs, level_calls(budget.as_ref()));
         let (mut originals, reference_beyond) = gather(&levels, &reference.runs);
         let (mut copies, mock_beyond) = gather(&levels, &mock.runs);
         let baselines = learn(&originals);
@@ -143,6 +144,12 @@ impl Account {
         let calls = side.runs.iter().map(|run| run.calls.len() as u64).sum();
         Self { name: side.name.clone(), runs: side.runs.len(), calls, beyond }
     }
+}
+
+/// Calls of the busiest operation that a level should have: enough for what is judged, or for a p95.
+fn level_calls(budget: Option<&Budget>) -> usize {
+    let percents = budget.into_iter().flat_map(Budget::limits).filter_map(|(metric, _)| metric.percent());
+    needed(percents.max().unwrap_or(95)) as usize
 }
 
 /// The calls of each run by cell, and how many belong to no level.

@@ -62,7 +62,7 @@ fn ten_percent_longer_is_0_095_everywhere() {
         let deviation = cell.deviation.unwrap();
         assert!(deviation.log_ratio.each().iter().all(|(_, off)| (off - 0.0953).abs() < 1e-4), "{cell:?}");
         assert!((deviation.wasserstein - 0.1).abs() < 1e-6, "{cell:?}");
-        assert!(cell.reasons[0].contains("p50 is off by 10.0 %"), "{cell:?}");
+        assert!(cell.reasons[0].contains("p50 is off by +10.0 %, the budget allows -9.0 % to +9.9 %"), "{cell:?}");
     }
     assert_eq!(gap.verdict, Verdict::Over);
     assert!((gap.standings[0].worst - 0.0953).abs() < 1e-4);

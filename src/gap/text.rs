@@ -240,6 +240,6 @@ const WIDTH: usize = 80;
 const LEGEND: &str = "
 times in milliseconds, from when a call was due to the end of its answer
   p95: 95 of 100 answers took no longer; likewise p50, p90, p99
-  load 20-40 %: the reference's time in order of how many calls came, from
-        calm to busy; this is the part between 20 and 40 % of it
+  load 20-40 %: the reference's calls in order of how busy it was when they
+        came, from calm to busy; these are those between 20 and 40 %
 ";

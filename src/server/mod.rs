@@ -26,7 +26,7 @@ use crate::live::Live;
 use crate::live::handover;
 use crate::live::journal::Journal;
 use crate::live::misses;
-use crate::pace::audit::Audit;
+use crate::pace::audit::{Audit, Snapshot};
 use crate::reload::{self, Reload, Set, Status, Tell};
 use crate::shutdown::Drain;
 use crate::stub::load::Service;
@@ -68,6 +68,7 @@ pub struct Address {
 #[derive(Debug)]
 pub struct Handle {
     addresses: Vec<Address>,
+    audits: Vec<Arc<Audit>>,
     lives: Vec<Arc<Live>>,
     reload: Reload,
     grace: Duration,
@@ -242,7 +243,7 @@ impl Server {
             reload: reload.clone(),
             access: self.config.access,
             lives: lives.clone(),
-            vitals: Vitals { audits, connections },
+            vitals: Vitals { audits: audits.clone(), connections },
             started: Instant::now(),
             allows_disk_delete: self.config.allows_disk_delete,
             max_body: self.config.max_admin_body,
@@ -279,6 +280,7 @@ impl Server {
         })?;
         Ok(Handle {
             addresses,
+            audits,
             lives: served,
             reload: asked,
             grace: self.config.grace,
@@ -303,6 +305,11 @@ impl Handle {
     /// Stubs, scenarios and draws as the files have them; `None` if it has ended.
     pub(crate) fn reset(&self, live: &Arc<Live>) -> Option<Arc<Status>> {
         self.reload.reset_blocking(live)
+    }
+
+    /// How late its own answers were, and the seconds in which it was too slow to be believed.
+    pub fn audit(&self) -> Snapshot {
+        Snapshot::of(&self.audits)
     }
 
     /// Whether it has ended by itself, as a client of the admin API asked it to.
