@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::sending::{Sending, account};
+use super::sending::{Sending, account, progress};
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, draw, note, say};
 use crate::config::Config;
 use crate::exchange::Exchange;
@@ -324,14 +324,6 @@ fn condition(recording: &Recording) -> Option<String> {
 
 fn stem(path: &Path) -> String {
     path.file_stem().map_or_else(|| "tape".to_owned(), |stem| stem.to_string_lossy().into_owned())
-}
-
-/// Tells on stderr what goes on, where somebody looks on.
-fn progress(told: &str) {
-    use std::io::IsTerminal as _;
-    if io::stderr().is_terminal() {
-        note(told);
-    }
 }
 
 /// The profile that `fit` writes.

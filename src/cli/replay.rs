@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use clap::Args;
 use serde_json::json;
 
-use super::sending::{Sending, account, rate};
+use super::sending::{Sending, account, progress, rate};
 use super::{BROKE, FINE, USAGE, complain, note, say};
 use crate::replay::{self, Pace, Plan};
 use crate::tape::{Head, REPLAY, Recording, VERSION, Writer};
@@ -78,6 +78,8 @@ impl Replay {
                 return USAGE;
             }
         };
+        let seconds = plan.length() / 1_000_000_000;
+        progress(&format!("sending {} calls in {seconds} s to {}", plan.calls.len(), self.target));
         let outcome = replay::run(&recording, &prepared, &plan, &target, |exchange| writer.write(&exchange));
         let outcome = outcome.and_then(|outcome| writer.finish(0, outcome.unsent).map(|()| outcome));
         let outcome = match outcome {

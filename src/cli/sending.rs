@@ -1,6 +1,7 @@
 //! What `replay` and `gap` have in common: a real target, and how it is protected.
 
 use std::collections::BTreeSet;
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,6 +153,13 @@ pub(super) fn account(name: &str, outcome: &Outcome) -> String {
         ms(outcome.lateness(0.5)),
         ms(outcome.lateness(0.99)),
     )
+}
+
+/// Tells on stderr what goes on, where somebody looks on.
+pub(super) fn progress(told: &str) {
+    if io::stderr().is_terminal() {
+        note(told);
+    }
 }
 
 /// A number above 0.

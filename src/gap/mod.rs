@@ -23,7 +23,8 @@ use serde::Serialize;
 use self::baseline::Baselines;
 use self::cell::needed;
 use self::levels::Levels;
-use self::sample::{Gathered, is_error};
+use self::sample::Gathered;
+use crate::tape::is_error;
 
 pub use baseline::{Baseline, Kind};
 pub use budget::Budget;

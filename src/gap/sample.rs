@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::distance::{mean, quantile};
+use crate::tape::is_error;
 
 /// What one side did with the calls of a cell.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -119,11 +120,6 @@ impl Sample {
         };
         (sample, all)
     }
-}
-
-/// Whether an answer, or none, means that the service could not cope.
-pub(super) fn is_error(status: Option<u16>) -> bool {
-    status.is_none_or(|status| status == 429 || status >= 500)
 }
 
 fn percentiles(sorted: &[u64]) -> Percentiles<Latency> {

@@ -94,7 +94,7 @@ impl Prepared {
         for due in &plan.calls {
             let exchange = &recording.exchanges[due.call];
             let Some(mut call) = Call::new(exchange, target, &mut missing) else { continue };
-            call.replace(exchange, replacements, as_is, &mut replaced, &mut missing);
+            call.replace(exchange, target, replacements, as_is, &mut replaced, &mut missing);
             call.body = kept.body(exchange, &mut missing);
             prepared.redacted_bodies += u64::from(contains(&call.body, MARKER.as_bytes()));
             prepared.calls.insert(due.call, call);
@@ -143,6 +143,7 @@ impl Call {
     fn replace(
         &mut self,
         exchange: &Exchange,
+        target: &Target,
         replacements: &Replacements,
         as_is: bool,
         replaced: &mut BTreeSet<String>,
@@ -166,7 +167,7 @@ impl Call {
         }
         let url = &exchange.request.url;
         let url = if url.contains(MARKER) { query(url, replacements, as_is, missing) } else { url.clone() };
-        match url.parse() {
+        match at_target(&url, &target.prefix).parse() {
             Ok(uri) => self.uri = uri,
             Err(error) => missing.add(format!("`{url}` is no url ({error}); mend the tape")),
         }
@@ -220,6 +221,13 @@ impl Bodies<'_> {
         self.known.insert(name.clone(), body.clone());
         body
     }
+}
+
+/// Path and query behind the target's own path. What a proxy was asked may begin with the host of the recording.
+fn at_target(url: &str, prefix: &str) -> String {
+    let rest = url.split_once("://").filter(|_| !url.starts_with('/')).map(|(_, rest)| rest);
+    let path = rest.map_or(url, |rest| rest.find('/').map_or("/", |slash| &rest[slash..]));
+    if path.starts_with('/') { format!("{prefix}{path}") } else { path.to_owned() }
 }
 
 /// The url with its redacted query parameters replaced.
@@ -339,6 +347,20 @@ mod tests {
         assert_eq!(request.headers()["host"], "host:80");
         assert_eq!(request.headers().get_all("a").iter().count(), 2);
         assert_eq!(request.headers().len(), 3);
+    }
+
+    #[test]
+    fn urls_are_behind_the_targets_path() {
+        for (url, sent) in
+            [("/a?b=1", "/base/a?b=1"), ("http://old:80/a", "/base/a"), ("*", "*"), ("http://old", "/base/")]
+        {
+            assert_eq!(at_target(url, "/base"), sent);
+        }
+        assert_eq!(Target::parse("http://host:80/base/").unwrap().prefix, "/base");
+        assert_eq!(Target::parse("http://[::1]").unwrap().address(), "[::1]:80");
+        for wrong in ["host:80", "https://host", "http://user:secret@host", "ftp://host"] {
+            assert!(Target::parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -15,11 +15,11 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::connection::{self, Connection, Pool};
 use super::outcome::{Answered, Ended};
-use super::stop::{self, Watch, is_error};
+use super::stop::{self, Watch};
 use super::{Due, Plan, Prepared, Target};
 use crate::exchange::{Failure, Reason};
 use crate::pace::timer::{Precision, Timer};
-use crate::tape::Recording;
+use crate::tape::{Recording, is_error};
 use crate::tasks::Tasks;
 
 /// Sends all calls of a plan, and each result as soon as it is known. Returns when no call is open any more.

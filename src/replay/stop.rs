@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::delay::units::{parse_share, share};
 use crate::exchange::Exchange;
-use crate::tape::Recording;
+use crate::tape::{Recording, is_error};
 
 /// The limits beyond which a target is left alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -139,11 +139,6 @@ pub(super) fn normal(recording: &Recording) -> (f64, Duration) {
         one.failure.is_some() || is_error(status)
     });
     (failed.count() as f64 / came.len().max(1) as f64, Duration::from_nanos(p95))
-}
-
-/// Whether a service that answers so, or not at all, is in trouble.
-pub(super) fn is_error(status: Option<u16>) -> bool {
-    status.is_none_or(|status| status == 429 || status >= 500)
 }
 
 /// Calls that are looked back on.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use reader::{Broken, Condition, Reader, TapeError};
-pub use recording::{REPLAY, Recording, busiest_second};
+pub use recording::{REPLAY, Recording, busiest_second, is_error};
 pub use writer::Writer;
 
 /// The first line of a tape: under what conditions it was recorded.

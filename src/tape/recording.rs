@@ -64,6 +64,11 @@ impl Recording {
     }
 }
 
+/// Whether a service that answers so, or not at all, is in trouble.
+pub fn is_error(status: Option<u16>) -> bool {
+    status.is_none_or(|status| status == 429 || status >= 500)
+}
+
 /// The most of these moments, which are in order, within a second of each other.
 pub fn busiest_second(moments: impl IntoIterator<Item = u64>) -> f64 {
     let mut recent = VecDeque::new();
