@@ -11,8 +11,9 @@ use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
 
 use super::{Plan, Target};
+use crate::call::header_text;
 use crate::exchange::{BodyRef, Exchange};
-use crate::tape::Recording;
+use crate::tape::{Recording, is_redacted};
 
 /// The calls of a plan, ready to be sent to one target.
 #[derive(Clone, Debug, Default)]
@@ -96,7 +97,7 @@ impl Prepared {
             let Some(mut call) = Call::new(exchange, target, &mut missing) else { continue };
             call.replace(exchange, target, replacements, as_is, &mut replaced, &mut missing);
             call.body = kept.body(exchange, &mut missing);
-            prepared.redacted_bodies += u64::from(contains(&call.body, MARKER.as_bytes()));
+            prepared.redacted_bodies += u64::from(is_redacted(&String::from_utf8_lossy(&call.body)));
             prepared.calls.insert(due.call, call);
         }
         for (name, value) in replacements.headers.iter().filter(|(name, _)| !replaced.contains(name.as_str())) {
@@ -150,7 +151,7 @@ impl Call {
         missing: &mut Missing,
     ) {
         for (name, value) in &mut self.headers {
-            if !contains(value.as_bytes(), MARKER.as_bytes()) {
+            if !is_redacted(&header_text(value)) {
                 continue;
             }
             match replacements.header_named(name) {
@@ -166,7 +167,7 @@ impl Call {
             }
         }
         let url = &exchange.request.url;
-        let url = if url.contains(MARKER) { query(url, replacements, as_is, missing) } else { url.clone() };
+        let url = if is_redacted(url) { query(url, replacements, as_is, missing) } else { url.clone() };
         match at_target(&url, &target.prefix).parse() {
             Ok(uri) => self.uri = uri,
             Err(error) => missing.add(format!("`{url}` is no url ({error}); mend the tape")),
@@ -233,16 +234,16 @@ fn at_target(url: &str, prefix: &str) -> String {
 /// The url with its redacted query parameters replaced.
 fn query(url: &str, replacements: &Replacements, as_is: bool, missing: &mut Missing) -> String {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
-    if path.contains(MARKER) && !as_is {
+    if is_redacted(path) && !as_is {
         missing.add(format!("the path `{path}` is redacted, and cannot be sent; leave its calls out of the tape"));
     }
     let mut parts = Vec::new();
     for part in query.split('&') {
         let name = part.split('=').next().unwrap_or_default();
-        match replacements.query_named(name).filter(|_| part.contains(MARKER)) {
+        match replacements.query_named(name).filter(|_| is_redacted(part)) {
             Some(value) => parts.push(format!("{name}={value}")),
             None => {
-                if part.contains(MARKER) && !as_is {
+                if is_redacted(part) && !as_is {
                     missing.add(format!(
                         "the tape's query parameter `{name}` is redacted; give it by --query '{name}=…' or {}",
                         variable("STANDIN_QUERY_", name)
@@ -264,13 +265,6 @@ fn variable(prefix: &str, name: &str) -> String {
 fn environment(prefix: &str, name: &str) -> Option<String> {
     std::env::var(variable(prefix, name)).ok()
 }
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
-}
-
-/// What redaction leaves in place of a value.
-const MARKER: &str = "[redacted]";
 
 /// How many missing things are named.
 const SHOWN: usize = 10;
@@ -320,7 +314,11 @@ mod tests {
 
     #[test]
     fn redacted_parts_are_asked_for_and_replaced() {
-        let tape = recording("/a?key=[redacted]&b=1", &[("Authorization", "[redacted]"), ("X-A", "1")], None);
+        let tape = recording(
+            "/a?key=~redacted:0123abcd~&b=1",
+            &[("Authorization", "~redacted:0123abcd~"), ("X-A", "1")],
+            None,
+        );
         let missing = prepare(&tape, &Replacements::default()).unwrap_err().to_string();
         for told in ["--header 'authorization: …'", "STANDIN_HEADER_AUTHORIZATION", "--query 'key=…'"] {
             assert!(missing.contains(told), "{missing}");

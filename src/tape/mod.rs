@@ -6,11 +6,13 @@
 //! {"end":{"exchanges":41200,"dropped":0,"refused":3}}                                                    only if it ended well
 //! ```
 //!
-//! Bodies lie beside the tape in `bodies/`, each distinct one once, named by its SHA-256.
+//! Bodies lie beside the tape in `bodies/`, each distinct one once, named by its SHA-256. Where a secret was, a marker stands:
+//! [`is_redacted`].
 
 pub mod operations;
 mod reader;
 mod recording;
+mod redaction;
 mod writer;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,7 @@ use serde_json::{Map, Value};
 
 pub use reader::{Broken, Condition, Reader, TapeError};
 pub use recording::{REPLAY, Recording, busiest_second, is_error};
+pub use redaction::{REDACTED_PREFIX, around_redactions, is_redacted, redaction};
 pub use writer::Writer;
 
 /// The first line of a tape: under what conditions it was recorded.

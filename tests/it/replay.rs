@@ -382,7 +382,7 @@ fn a_sender_that_was_late_reports_nothing() {
 fn what_was_redacted_is_given_and_not_kept() {
     let backend = Backend::new(|_, _| (200, Duration::ZERO));
     let mut exchanges = steady(10, Duration::from_millis(2));
-    let redacted = |name: &str| (name.to_owned(), "[redacted]".to_owned());
+    let redacted = |name: &str| (name.to_owned(), "~redacted:0123abcd~".to_owned());
     for one in &mut exchanges {
         one.request.headers =
             vec![redacted("Authorization"), redacted("X-Api-Key"), ("X-Kept".to_owned(), "1".to_owned())];
