@@ -53,6 +53,7 @@ pub mod live;
 pub mod matcher;
 pub mod mock;
 pub mod pace;
+pub mod record;
 pub mod reload;
 pub mod render;
 pub mod replay;
@@ -64,6 +65,7 @@ pub mod source;
 pub mod stub;
 pub mod tape;
 pub mod tasks;
+pub mod upstream;
 pub mod wire;
 
 pub use config::Config;

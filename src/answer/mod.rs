@@ -1,6 +1,7 @@
 //! From a request to its answer, in one sentence: read the call, find its stub, render the reply, wait until it is due,
 //! send it. What becomes of a miss is found out elsewhere.
 
+mod elsewhere;
 mod paced;
 
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::mpsc;
 
 use crate::call::Call;
+use crate::config::Forward;
 use crate::listen::connection::{Broken, Connection, Limits};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
@@ -24,7 +26,7 @@ use crate::live::misses::Misses;
 use crate::pace;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
-use crate::pace::timer::Timer;
+use crate::record::Desk;
 use crate::reply::Reply;
 use crate::send::{self, Outgoing, Wait};
 use crate::stub::Stub;
@@ -52,12 +54,10 @@ impl Future for Answering {
 /// Answers the calls of one worker for one set of stubs.
 #[derive(Clone, Debug)]
 pub(crate) struct Answerer {
-    /// The worker's place among all.
-    pub(crate) worker: usize,
+    /// The worker's place among all, its tasks and its timer.
+    pub(crate) desk: Desk,
     /// What the planes share.
     pub(crate) live: Arc<Live>,
-    /// The worker's timer.
-    pub(crate) timer: Arc<Timer>,
     /// The worker's audit.
     pub(crate) audit: Arc<Audit>,
     /// Where random delays come from.
@@ -68,6 +68,8 @@ pub(crate) struct Answerer {
     pub(crate) misses: Misses,
     /// The way to the control plane.
     pub(crate) control: mpsc::Sender<Handover>,
+    /// The way to the real service, if calls may go there.
+    pub(crate) forward: Option<Forward>,
 }
 
 impl Answerer {
@@ -79,6 +81,10 @@ impl Answerer {
             return Answering::Later(Box::pin(async move {
                 Ok(handover::hand_over(&self.control, request, connection.peers, Arc::clone(&self.live)).await)
             }));
+        }
+        if let Some(Forward { recorder, everything: true }) = &self.forward {
+            let recorder = Arc::clone(recorder);
+            return Answering::Later(Box::pin(self.pass_on(recorder, request, connection)));
         }
         if !request.body().is_end_stream() {
             return Answering::Later(Box::pin(self.answer_with_body(request, connection)));
@@ -102,7 +108,11 @@ impl Answerer {
     /// Finds the stub of a call, and answers as it says.
     fn answer_call(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answering {
         let Some((stub, ordinal)) = self.live.take(&call) else {
-            self.live.journal().note(self.worker, &call, Answered::by_none());
+            self.live.journal().note(self.desk.worker, &call, Answered::by_none());
+            if let Some(forward) = &self.forward {
+                let recorder = Arc::clone(&forward.recorder);
+                return Answering::Later(Box::pin(self.answer_elsewhere(recorder, call)));
+            }
             if let Some(reply) = self.misses.reply_at_once(&call, &self.live) {
                 return self.answer_at_once(reply, call.method);
             }
@@ -121,7 +131,7 @@ impl Answerer {
         if passage.is_some() || explains {
             return Answering::Later(Box::pin(self.answer_paced(stub, call, connection, passage, delay, explains)));
         }
-        self.live.journal().note(self.worker, &call, Answered::by(&stub).after(delay));
+        self.live.journal().note(self.desk.worker, &call, Answered::by(&stub).after(delay));
         if delay.is_none() && !stub.recipe.is_slow(&call) {
             let reply = stub.recipe.render(&call);
             return self.answer_at_once(reply, call.method);
@@ -138,7 +148,7 @@ impl Answerer {
 
     /// Sends a reply that is due: now, unless its body has to be fetched or spread over time.
     fn answer_at_once(self: Arc<Self>, reply: Reply, method: Method) -> Answering {
-        self.timer.fire_due();
+        self.desk.timer.fire_due();
         self.count(&reply);
         match send::respond_at_once(reply, &method) {
             Ok(Ok(response)) => Answering::Now(Some(Ok(response))),
@@ -148,7 +158,7 @@ impl Answerer {
     }
 
     async fn send(&self, reply: Reply, method: &Method) -> Answer {
-        self.timer.fire_due();
+        self.desk.timer.fire_due();
         self.count(&reply);
         self.send_counted(reply, method).await
     }
@@ -158,7 +168,7 @@ impl Answerer {
             return Err(Broken(ending));
         }
         let wait = || -> Wait {
-            let timer = Arc::clone(&self.timer);
+            let timer = Arc::clone(&self.desk.timer);
             Box::new(move |due| Box::pin(Arc::clone(&timer).until(due)))
         };
         match send::respond(reply, method, wait).await {
@@ -169,19 +179,22 @@ impl Answerer {
 
     fn count(&self, reply: &Reply) {
         let status = if reply.ending.is_some() { None } else { Some(reply.status) };
-        self.live.statuses().count(self.worker, status);
+        self.live.statuses().count(self.desk.worker, status);
     }
 
     /// A call from the parts of its request; the refusal of one whose head is too long.
     fn call(&self, parts: http::request::Parts, body: Bytes, connection: &Connection) -> Result<Call, Box<Reply>> {
-        if head_size(&parts) > self.limits.head {
-            self.live.counts().head_too_large.fetch_add(1, Relaxed);
-            let text = format!("the head is longer than {} bytes; raise --max-head\n", self.limits.head);
-            return Err(closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text));
+        self.check_head(&parts)?;
+        Ok(Call::new(parts, body, connection.peers, connection.arrival(), self.limits.body))
+    }
+
+    fn check_head(&self, parts: &http::request::Parts) -> Result<(), Box<Reply>> {
+        if head_size(parts) <= self.limits.head {
+            return Ok(());
         }
-        let clock = &connection.clock;
-        let arrival = if connection.http2 { clock.last_read() } else { clock.last_read().max(clock.last_written()) };
-        Ok(Call::new(parts, body, connection.peers, arrival, self.limits.body))
+        self.live.counts().head_too_large.fetch_add(1, Relaxed);
+        let text = format!("the head is longer than {} bytes; raise --max-head\n", self.limits.head);
+        Err(closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text))
     }
 
     async fn read_body(&self, body: Incoming) -> Result<Bytes, Box<Reply>> {
@@ -212,7 +225,7 @@ impl Answerer {
         let deadline = arrival + delay;
         let ready = Instant::now();
         if ready < deadline {
-            Arc::clone(&self.timer).until(deadline).await;
+            Arc::clone(&self.desk.timer).until(deadline).await;
         }
         if connection.http2 {
             // many answers share the connection's writes: this is as near to the socket as one of them can be told

@@ -65,7 +65,7 @@ impl Answerer {
         let mut refusal = None;
         if let Some(passage) = &passage {
             if passage.waits_outside() {
-                Arc::clone(&self.timer).until(passage.enters(arrival)).await;
+                Arc::clone(&self.desk.timer).until(passage.enters(arrival)).await;
             }
             let (door, beyond) = passage.enter(arrival);
             explanation.beyond = beyond;
@@ -84,7 +84,7 @@ impl Answerer {
         }
         let expected = explanation.served + own_delay.unwrap_or_default() - arrival;
         let answered = Answered::by(&stub).after(Some(expected)).beyond(explanation.beyond);
-        self.live.journal().note(self.worker, &call, answered);
+        self.live.journal().note(self.desk.worker, &call, answered);
         let mut reply = match (refusal, passage.as_ref().and_then(|passage| passage.status)) {
             (Some(reply), _) => reply,
             (None, Some(status)) => bare(status),
@@ -94,7 +94,7 @@ impl Answerer {
             let mut ask_at = explanation.served;
             explanation.served = loop {
                 tokio::select! {
-                    () = Arc::clone(&self.timer).until(ask_at) => {}
+                    () = Arc::clone(&self.desk.timer).until(ask_at) => {}
                     () = passage.resized() => {}
                 }
                 match passage.ask(ticket) {

@@ -16,6 +16,7 @@ use crate::replay::{self, Outcome, Pace, Plan, Prepared, Target};
 use crate::server::{Handle, Server, StartError};
 use crate::tape::operations::Operations;
 use crate::tape::{Head, REPLAY, Reader, Recording};
+use crate::upstream::Trust;
 
 /// Tell how far the mock is from the service: the same calls at the same times, compared
 ///
@@ -224,7 +225,7 @@ impl GapCommand {
             Ended { told: "the mock does not start".to_owned(), code }
         })?;
         let address: SocketAddr = handle.addresses()[0].listener.address;
-        let target = Target::parse(&format!("http://{address}")).map_err(Ended::broke)?;
+        let target = Target::parse(&format!("http://{address}"), &Trust::System).map_err(Ended::broke)?;
         Ok(Mock { target: self.sending.bounded(target), told, handle })
     }
 }
@@ -269,8 +270,9 @@ impl Lane<'_> {
             exchanges.push(exchange);
             Ok(())
         });
-        let outcome = outcome
-            .map_err(|error| Ended::broke(format!("cannot replay against {}: {error}", self.target.authority)))?;
+        let outcome = outcome.map_err(|error| {
+            Ended::broke(format!("cannot replay against {}: {error}", self.target.connector.origin()))
+        })?;
         let notes = [(REPLAY.to_owned(), true.into())].into_iter().collect();
         Ok((outcome, Recording { head: Head { notes, ..Head::default() }, exchanges, ..Recording::default() }))
     }

@@ -2,12 +2,17 @@
 
 mod check;
 mod fit;
+mod forwarding;
 mod gap;
 mod health;
 mod log;
+mod overhead;
+mod record;
 mod replay;
 mod sending;
 mod serve;
+mod signals;
+mod trust;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
@@ -45,6 +50,7 @@ struct Cli {
 enum Command {
     Serve(Box<serve::Serve>),
     Check(check::Check),
+    Record(Box<record::Record>),
     Fit(fit::Fit),
     Replay(Box<replay::Replay>),
     Gap(Box<gap::GapCommand>),
@@ -65,6 +71,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
+        Command::Record(record) => record.run(),
         Command::Fit(fit) => fit.run(),
         Command::Replay(replay) => replay.run(),
         Command::Gap(gap) => gap.run(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::note;
+use super::trust::TrustArgs;
 use crate::replay::{Outcome, Plan, Prepared, Replacements, StopRule, Target};
 use crate::tape::Recording;
 
@@ -53,6 +54,9 @@ pub(super) struct Sending {
     #[arg(long, value_name = "TIME", value_parser = super::time, default_value = "30s", help_heading = "Target")]
     timeout: Duration,
 
+    #[command(flatten)]
+    trust: TrustArgs,
+
     /// How late the sender itself may be at p99 [default: the larger of 1ms and 5 % of the median latency]
     #[arg(long, value_name = "TIME", value_parser = super::time)]
     max_lateness: Option<Duration>,
@@ -74,7 +78,7 @@ impl Sending {
         if self.max_per_second.is_none() {
             return Err(format!("--target {url} needs --max-per-second: say how many calls a second it can bear"));
         }
-        let mut target = self.bounded(Target::parse(url)?);
+        let mut target = self.bounded(Target::parse(url, &self.trust.trust())?);
         target.stop = Some(self.stop);
         Ok(target)
     }

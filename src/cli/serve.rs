@@ -1,21 +1,23 @@
 //! `standin serve`: answers from a stub folder until it is told to end.
 
-use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::process;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::forwarding::{Forwarding, new_tape};
 use super::log::Log;
+use super::signals::signals;
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, draw, note, say, time};
-use crate::config::{Config, Listener};
+use crate::config::{Config, Forward, Listener};
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::live::Access;
 use crate::pace::timer::Precision;
+use crate::record::Recorder;
 use crate::reload::Status;
 use crate::server::{Server, StartError};
 
@@ -57,6 +59,14 @@ pub(super) struct Serve {
     /// The profile to serve with, by its name in `profiles/` [default: none]
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+
+    /// What becomes of a call that no stub answers: a 404, or an answer of --target, on a tape or not
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnMiss::NotFound, requires_ifs = [("forward", "target"), ("record", "target")])]
+    on_miss: OnMiss,
+
+    /// The real service that --on-miss speaks of, such as http://inventory:9000
+    #[arg(long, value_name = "URL", help_heading = "Target")]
+    target: Option<String>,
 
     /// How precisely delays end; `high` spends CPU on the last 60 µs of each
     #[arg(long, value_enum, default_value_t = PrecisionArg::Normal)]
@@ -126,8 +136,22 @@ pub(super) struct Serve {
     #[arg(long, help_heading = "Admin API")]
     allow_disk_delete: bool,
 
+    /// The most connections to the target [default: one a call in flight]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000), help_heading = "Target")]
+    target_connections: Option<u32>,
+
+    #[command(flatten)]
+    forwarding: Forwarding,
+
     #[command(flatten)]
     log: Log,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OnMiss {
+    NotFound,
+    Forward,
+    Record,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -153,7 +177,14 @@ impl Serve {
             note(&error);
             return USAGE;
         }
-        let mut server = match Server::bind(self.config()) {
+        let recorder = match self.recorder() {
+            Ok(recorder) => recorder,
+            Err(error) => {
+                note(&error);
+                return USAGE;
+            }
+        };
+        let mut server = match Server::bind(self.config(recorder.clone())) {
             Ok(server) => server,
             Err(error) => return refuse(&error),
         };
@@ -192,14 +223,47 @@ impl Serve {
         }
         // told by a signal, or ended through the admin API
         while told.recv_timeout(ENDED_LOOK) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
-        if handle.shut_down() {
+        let all_ended = handle.shut_down();
+        if let Some(recorder) = recorder
+            && let Err(error) = recorder.finish()
+        {
+            note(&format!("the tape could not be written to its end: {error}"));
+            return BROKE;
+        }
+        if all_ended {
             return FINE;
         }
         note("calls were still in flight after the grace period, and were cut off; see --grace");
         BROKE
     }
 
-    fn config(&self) -> Config {
+    /// The way to the real service, if calls may go there.
+    fn recorder(&self) -> Result<Option<Arc<Recorder>>, String> {
+        let (OnMiss::Forward | OnMiss::Record, Some(target)) = (self.on_miss, &self.target) else {
+            return match &self.target {
+                Some(_) => {
+                    Err("--target is for misses; say what becomes of them: --on-miss forward or record".to_owned())
+                }
+                None => Ok(None),
+            };
+        };
+        let tape = (self.on_miss == OnMiss::Record).then(|| new_tape(&self.dir));
+        if tape.is_some() && !self.dir.join("mappings").is_dir() {
+            let dir = self.dir.display();
+            return Err(format!(
+                "--on-miss record needs the stub folder of one service, but `{dir}` has no `mappings/`"
+            ));
+        }
+        let workers = self.workers.map_or_else(|| Config::default().workers, usize::from);
+        let settings = self.forwarding.settings(target, self.target_connections, workers, tape)?;
+        let place = settings.tape.as_ref().map(|tape| format!(" and recorded to {}", tape.path.display()));
+        let recorder = Recorder::start(settings).map_err(|error| format!("cannot write the tape: {error}"))?;
+        let bounds = self.forwarding.bounds();
+        note(&format!("misses are answered by {}{} ({bounds})", recorder.origin(), place.unwrap_or_default()));
+        Ok(Some(recorder))
+    }
+
+    fn config(&self, recorder: Option<Arc<Recorder>>) -> Config {
         let limits = Limits {
             head: self.max_head,
             headers: self.max_headers,
@@ -233,6 +297,7 @@ impl Serve {
             max_admin_body: self.max_admin_body,
             allows_disk_delete: self.allow_disk_delete,
             watches: !self.no_watch,
+            forward: recorder.map(|recorder| Forward { recorder, everything: false }),
             ..defaults
         }
     }
@@ -262,34 +327,4 @@ fn refuse(error: &StartError) -> u8 {
         StartError::Config(_) => USAGE,
         StartError::Bind { .. } | StartError::Thread(_) | StartError::Tls(_) => BROKE,
     }
-}
-
-/// Hears of SIGTERM and SIGINT from now on: the first is received, the second ends the process at once.
-fn signals() -> io::Result<Receiver<()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut terminate, mut interrupt) = {
-        let _inside = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-    };
-    let (sender, receiver) = mpsc::channel();
-    std::thread::Builder::new().name("standin-signals".to_owned()).spawn(move || {
-        runtime.block_on(async {
-            let mut told = false;
-            loop {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                if told {
-                    process::exit(BROKE.into());
-                }
-                told = true;
-                // an error means that the server has ended by itself
-                let _ = sender.send(());
-            }
-        });
-    })?;
-    Ok(receiver)
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -82,6 +82,11 @@ impl Connection {
     /// A connection that has read nothing yet.
     pub fn new(peers: Peers, clock: Arc<Clock>, http2: bool) -> Self {
         Self { peers, clock, http2, broken: Mutex::new(None) }
+    }
+
+    /// When the call came that is read now: the later of its last byte, and on HTTP/1.1 of the answer before it.
+    pub fn arrival(&self) -> Instant {
+        if self.http2 { self.clock.last_read() } else { self.clock.last_read().max(self.clock.last_written()) }
     }
 }
 

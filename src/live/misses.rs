@@ -82,6 +82,16 @@ impl Misses {
         !self.watches || first.is_empty() || first.contains('%') || live.file_names().contains(first)
     }
 
+    /// The file of `__files` that a call means, if there is one.
+    pub async fn file_for(&self, call: &Call, live: &Arc<Live>) -> Option<Reply> {
+        if !self.may_mean_file(call, live) {
+            return None;
+        }
+        let (live, path) = (Arc::clone(live), call.path().to_owned());
+        let look = move || files::static_file(&live.home()?.files(), &path);
+        tokio::task::spawn_blocking(look).await.ok().flatten()
+    }
+
     /// The reply to a call that no stub answered.
     pub async fn reply_to(&self, call: Call, live: Arc<Live>) -> Reply {
         let (reply, replied) = oneshot::channel();

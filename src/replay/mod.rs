@@ -7,7 +7,6 @@
 //! Latency counts from when a call was due, so that a target that stalls cannot hide what it did to the calls behind. The
 //! run accounts for itself: how late it was, what the target answered, and whether its numbers may be reported at all.
 
-mod connection;
 mod outcome;
 mod plan;
 mod prepare;
@@ -18,10 +17,9 @@ use std::io;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use http::Uri;
-
 use crate::exchange::Exchange;
 use crate::tape::Recording;
+use crate::upstream::{Connector, Origin, Trust};
 
 pub use outcome::{Mix, Outcome, Refusal};
 pub use plan::{Due, Pace, Plan};
@@ -31,10 +29,8 @@ pub use stop::StopRule;
 /// Where calls are sent, and what that may cost.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Host and port of plain HTTP/1.1.
-    pub authority: String,
-    /// Put before the path of each call; empty, or beginning with a slash.
-    pub prefix: String,
+    /// The way there.
+    pub connector: Connector,
     /// Connections at once; a call that finds none waits, and is counted.
     pub max_connections: usize,
     /// How long a call may take.
@@ -45,27 +41,9 @@ pub struct Target {
 
 impl Target {
     /// Reads a base URL.
-    pub fn parse(url: &str) -> Result<Self, String> {
-        let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL ({error}); write http://HOST:PORT"))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                return Err(format!("`{url}`: https is not spoken yet; give an http:// address of the same service"));
-            }
-            _ => return Err(format!("`{url}` has no scheme; write http://HOST:PORT")),
-        }
-        let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
-        if authority.contains('@') {
-            return Err(format!("`{url}` has a password in it; give it by --header 'Authorization: …'"));
-        }
-        let prefix = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { authority, prefix, max_connections: 1_000, timeout: Duration::from_secs(30), stop: None })
-    }
-
-    /// What a socket connects to.
-    fn address(&self) -> String {
-        let has_port = self.authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        if has_port { self.authority.clone() } else { format!("{}:80", self.authority) }
+    pub fn parse(url: &str, trust: &Trust) -> Result<Self, String> {
+        let connector = Connector::new(Origin::parse(url)?, trust)?;
+        Ok(Self { connector, max_connections: 1_000, timeout: Duration::from_secs(30), stop: None })
     }
 }
 
@@ -80,12 +58,11 @@ pub fn run(
     target: &Target,
     mut sink: impl FnMut(Exchange) -> io::Result<()>,
 ) -> io::Result<Outcome> {
-    let address = first_address(&target.address())?;
     let (results, received) = mpsc::channel();
     std::thread::scope(|scope| {
         let sending = std::thread::Builder::new()
             .name("standin-replay".to_owned())
-            .spawn_scoped(scope, || sender::send(recording, prepared, plan, target, address, results))?;
+            .spawn_scoped(scope, || sender::send(recording, prepared, plan, target, results))?;
         let mut outcome = Outcome::new(recording, plan);
         let mut written = Ok(());
         for answered in received {
@@ -100,10 +77,4 @@ pub fn run(
         outcome.end(ended);
         Ok(outcome)
     })
-}
-
-/// The first address of a name.
-fn first_address(authority: &str) -> io::Result<std::net::SocketAddr> {
-    use std::net::ToSocketAddrs as _;
-    authority.to_socket_addrs()?.next().ok_or_else(|| io::Error::other(format!("`{authority}` has no address")))
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::connection::Stamps;
 use super::{Due, Plan};
 use crate::exchange::{BodyRef, Exchange, Failure, Response, Times};
 use crate::tape::Recording;
+use crate::upstream::Stamps;
 
 /// A run's account of itself.
 #[derive(Clone, Debug)]

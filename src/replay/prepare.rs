@@ -126,7 +126,7 @@ impl Call {
             missing.add(format!("`{}` is no method that can be sent; mend the tape", request.method));
             return None;
         };
-        let host = target.authority.parse().unwrap_or_else(|_| HeaderValue::from_static("localhost"));
+        let host = target.connector.origin().host_header();
         let mut headers = HeaderMap::from_iter([(header::HOST, host)]);
         for (name, value) in &request.headers {
             let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes())) else {
@@ -168,7 +168,7 @@ impl Call {
         }
         let url = &exchange.request.url;
         let url = if is_redacted(url) { query(url, replacements, as_is, missing) } else { url.clone() };
-        match at_target(&url, &target.prefix).parse() {
+        match target.connector.origin().path_of(&url).parse() {
             Ok(uri) => self.uri = uri,
             Err(error) => missing.add(format!("`{url}` is no url ({error}); mend the tape")),
         }
@@ -222,13 +222,6 @@ impl Bodies<'_> {
         self.known.insert(name.clone(), body.clone());
         body
     }
-}
-
-/// Path and query behind the target's own path. What a proxy was asked may begin with the host of the recording.
-fn at_target(url: &str, prefix: &str) -> String {
-    let rest = url.split_once("://").filter(|_| !url.starts_with('/')).map(|(_, rest)| rest);
-    let path = rest.map_or(url, |rest| rest.find('/').map_or("/", |slash| &rest[slash..]));
-    if path.starts_with('/') { format!("{prefix}{path}") } else { path.to_owned() }
 }
 
 /// The url with its redacted query parameters replaced.
@@ -290,6 +283,7 @@ mod tests {
     use super::*;
     use crate::exchange::{Request, Times};
     use crate::replay::Pace;
+    use crate::upstream::Trust;
 
     fn recording(url: &str, headers: &[(&str, &str)], body: Option<BodyRef>) -> Recording {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -308,7 +302,7 @@ mod tests {
 
     fn prepare(recording: &Recording, replacements: &Replacements) -> Result<Prepared, Missing> {
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
-        let target = Target::parse("http://host:80").unwrap();
+        let target = Target::parse("http://host:80", &Trust::System).unwrap();
         Prepared::new(recording, Path::new("/nowhere"), &plan, &target, replacements, false)
     }
 
@@ -345,20 +339,6 @@ mod tests {
         assert_eq!(request.headers()["host"], "host:80");
         assert_eq!(request.headers().get_all("a").iter().count(), 2);
         assert_eq!(request.headers().len(), 3);
-    }
-
-    #[test]
-    fn urls_are_behind_the_targets_path() {
-        for (url, sent) in
-            [("/a?b=1", "/base/a?b=1"), ("http://old:80/a", "/base/a"), ("*", "*"), ("http://old", "/base/")]
-        {
-            assert_eq!(at_target(url, "/base"), sent);
-        }
-        assert_eq!(Target::parse("http://host:80/base/").unwrap().prefix, "/base");
-        assert_eq!(Target::parse("http://[::1]").unwrap().address(), "[::1]:80");
-        for wrong in ["host:80", "https://host", "http://user:secret@host", "ftp://host"] {
-            assert!(Target::parse(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

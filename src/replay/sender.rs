@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -13,7 +12,6 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::runtime::Builder;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::connection::{self, Connection, Pool};
 use super::outcome::{Answered, Ended};
 use super::stop::{self, Watch};
 use super::{Due, Plan, Prepared, Target};
@@ -21,6 +19,7 @@ use crate::exchange::{Failure, Reason};
 use crate::pace::timer::{Precision, Timer};
 use crate::tape::{Recording, is_error};
 use crate::tasks::Tasks;
+use crate::upstream::{self, Connection, Pool};
 
 /// Sends all calls of a plan, and each result as soon as it is known. Returns when no call is open any more.
 pub(super) fn send(
@@ -28,7 +27,6 @@ pub(super) fn send(
     prepared: &Arc<Prepared>,
     plan: &Plan,
     target: &Target,
-    address: SocketAddr,
     results: mpsc::Sender<Answered>,
 ) -> io::Result<Ended> {
     let timer = Arc::new(Timer::new(Precision::Normal));
@@ -51,16 +49,15 @@ pub(super) fn send(
         // connected before the first call is due, so that hardly any has to wait for it
         let mut sockets = Vec::new();
         for _ in 0..(most as usize).clamp(1, target.max_connections.min(MOST_OPENED)) {
-            sockets.push(connection::socket(address).await?);
+            sockets.push(target.connector.connect().await.map_err(|failure| io::Error::other(failure.detail))?.0);
         }
         let start = Instant::now() + LEAD;
         for socket in sockets {
-            pool.put(Connection::over(socket, start, &tasks).await?);
+            pool.put(Connection::over(socket, start, &tasks, ()).await?);
         }
         let sender = Arc::new(Sender {
             prepared: Arc::clone(prepared),
             target: target.clone(),
-            address,
             start,
             tasks: tasks.clone(),
             timer,
@@ -86,12 +83,11 @@ pub(super) fn send(
 struct Sender {
     prepared: Arc<Prepared>,
     target: Target,
-    address: SocketAddr,
     /// When the first call is due.
     start: Instant,
     tasks: Tasks,
     timer: Arc<Timer>,
-    pool: Pool,
+    pool: Pool<Full<Bytes>>,
     permits: Arc<Semaphore>,
     results: mpsc::Sender<Answered>,
     watch: Mutex<Option<Watch>>,
@@ -167,7 +163,7 @@ impl Sender {
         &self,
         mut request: Request<Full<Bytes>>,
         answered: &mut Answered,
-    ) -> Result<Connection, Failure> {
+    ) -> Result<Connection<Full<Bytes>>, Failure> {
         loop {
             let mut connection = match self.pool.take() {
                 Some(connection) => {
@@ -188,18 +184,20 @@ impl Sender {
                 }
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if answered.reused => request = unsent,
-                    _ => return Err(failure(&error.into_error())),
+                    _ => return Err(upstream::failure(&error.into_error())),
                 },
             }
         }
     }
 
-    async fn connect(&self, answered: &mut Answered) -> Result<Connection, Failure> {
+    async fn connect(&self, answered: &mut Answered) -> Result<Connection<Full<Bytes>>, Failure> {
         answered.reused = false;
-        let before = Instant::now();
-        let opened = Connection::open(self.address, self.start, &self.tasks).await;
-        answered.times.connect = before.elapsed().as_nanos() as u64;
-        opened.map_err(|error| Failure { reason: Reason::Connect, detail: error.to_string() })
+        let (stream, took) = self.target.connector.connect().await?;
+        answered.times.connect = took.connect.as_nanos() as u64;
+        answered.times.tls = took.tls.as_nanos() as u64;
+        Connection::over(stream, self.start, &self.tasks, ())
+            .await
+            .map_err(|error| Failure { reason: Reason::Connect, detail: error.to_string() })
     }
 
     fn see(&self, answered: &Answered) {
@@ -230,16 +228,10 @@ impl Sender {
 
 async fn read(mut body: hyper::body::Incoming, answered: &mut Answered) -> Result<(), Failure> {
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| failure(&error))?;
+        let frame = frame.map_err(|error| upstream::failure(&error))?;
         answered.size += frame.data_ref().map_or(0, |data| data.len() as u64);
     }
     Ok(())
-}
-
-fn failure(error: &hyper::Error) -> Failure {
-    let reason = if error.is_parse() { Reason::Protocol } else { Reason::Closed };
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    Failure { reason, detail: format!("{error}{cause}") }
 }
 
 /// As a worker's: sockets are looked at after every turn.

@@ -213,6 +213,7 @@ impl Server {
                 precision: self.config.precision,
                 misses: misses.clone(),
                 control: control.clone(),
+                forward: self.config.forward.clone(),
             };
             let quit = quit.subscribe();
             threads.push(spawn(format!("standin-worker-{number}"), move || worker.run(accepted, quit))?);

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::answer::Answerer;
 use crate::call::{Peers, Scheme};
-use crate::config::Listener;
+use crate::config::{Forward, Listener};
 use crate::listen::connection::{self, Connection, Limits};
 use crate::listen::{self, Accepted, Connections};
 use crate::live::Live;
@@ -19,6 +19,7 @@ use crate::live::misses::Misses;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
 use crate::pace::timer::{Precision, Timer};
+use crate::record::Desk;
 use crate::shutdown::{Drain, Work};
 use crate::tasks::Tasks;
 use crate::wire::{Clock, Readiness, Transport, Witness};
@@ -43,6 +44,7 @@ pub(super) struct Worker {
     pub(super) precision: Precision,
     pub(super) misses: Misses,
     pub(super) control: mpsc::Sender<Handover>,
+    pub(super) forward: Option<Forward>,
 }
 
 impl Worker {
@@ -57,7 +59,8 @@ impl Worker {
             tokio::spawn(tasks.clone().run(move || firing.fire_due()));
             tasks.spawn(Arc::clone(&timer).run());
             tasks.spawn(Arc::clone(&self.audit).run(Arc::clone(&timer)));
-            let answerers: Vec<_> = self.listeners.iter().map(|(_, live)| self.answerer(live, &timer)).collect();
+            let answerers: Vec<_> =
+                self.listeners.iter().map(|(_, live)| self.answerer(live, &timer, &tasks)).collect();
             let audit = Arc::clone(&self.audit);
             let witness: Arc<Witness> = Arc::new(move |lateness, intended| audit.record(lateness, intended));
             let ready_since = tasks.readiness();
@@ -75,16 +78,16 @@ impl Worker {
         });
     }
 
-    fn answerer(&self, live: &Arc<Live>, timer: &Arc<Timer>) -> Arc<Answerer> {
+    fn answerer(&self, live: &Arc<Live>, timer: &Arc<Timer>, tasks: &Tasks) -> Arc<Answerer> {
         Arc::new(Answerer {
-            worker: self.number,
+            desk: Desk { worker: self.number, tasks: tasks.clone(), timer: Arc::clone(timer) },
             live: Arc::clone(live),
-            timer: Arc::clone(timer),
             audit: Arc::clone(&self.audit),
             draws: Draws::new(self.seed),
             limits: self.limits,
             misses: self.misses.clone(),
             control: self.control.clone(),
+            forward: self.forward.clone(),
         })
     }
 

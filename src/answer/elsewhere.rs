@@ -1,0 +1,58 @@
+//! Calls that a real service answers: all of them while recording, those that no stub answers if somebody said so.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body as _, Incoming};
+
+use super::{Answer, Answerer};
+use crate::call::Call;
+use crate::listen::connection::Connection;
+use crate::record::{Recorder, Source};
+use crate::send::Outgoing;
+
+impl Answerer {
+    /// Passes a call on as it comes, without a look at stubs.
+    pub(super) async fn pass_on(
+        self: Arc<Self>,
+        recorder: Arc<Recorder>,
+        request: Request<Incoming>,
+        connection: Arc<Connection>,
+    ) -> Answer {
+        let (parts, body) = request.into_parts();
+        if let Err(refusal) = self.check_head(&parts) {
+            return self.send(*refusal, &parts.method).await;
+        }
+        let arrival = connection.arrival();
+        let body = if body.is_end_stream() {
+            Source::Whole(Bytes::new())
+        } else {
+            Source::Stream(body, Arc::clone(&connection.clock))
+        };
+        Ok(self.forward(recorder, parts, body, arrival).await)
+    }
+
+    /// Answers a call that no stub did: by a file of `__files` if there is one, else by the real service.
+    pub(super) async fn answer_elsewhere(self: Arc<Self>, recorder: Arc<Recorder>, call: Call) -> Answer {
+        if let Some(file) = self.misses.file_for(&call, &self.live).await {
+            return self.send(file, &call.method).await;
+        }
+        let (mut parts, ()) = Request::new(()).into_parts();
+        (parts.method, parts.uri, parts.version, parts.headers) = (call.method, call.uri, call.version, call.headers);
+        Ok(self.forward(recorder, parts, Source::Whole(call.raw_body), call.arrival).await)
+    }
+
+    async fn forward(
+        &self,
+        recorder: Arc<Recorder>,
+        parts: http::request::Parts,
+        body: Source,
+        arrival: Instant,
+    ) -> Response<Outgoing> {
+        let response = recorder.forward(parts, body, arrival, self.desk.clone()).await;
+        self.live.statuses().count(self.desk.worker, Some(response.status()));
+        response
+    }
+}

@@ -1,0 +1,108 @@
+//! What `record` and `serve --on-miss` have in common: a real service, how it is protected, and what goes on the tape.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::trust::TrustArgs;
+use super::{sending, time};
+use crate::record::{Redaction, Settings, Tape};
+use crate::tape::Overhead;
+use crate::upstream::{Bounds, Connector, Origin};
+
+/// How a service is protected, and what is kept of what it says.
+#[derive(Args, Debug)]
+pub(super) struct Forwarding {
+    /// The most calls at the target at once; others wait
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value_t = 256, help_heading = "Target")]
+    max_in_flight: u32,
+
+    /// The most calls a second that the target gets; others wait [default: as they come]
+    #[arg(long, value_name = "N", value_parser = sending::rate, help_heading = "Target")]
+    max_per_second: Option<f64>,
+
+    /// How long a call waits to be let through; beyond it: 503, and 0s refuses at once
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s", help_heading = "Target")]
+    queue_timeout: Duration,
+
+    /// How long the target may be silent; beyond it: 504
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "60s", help_heading = "Target")]
+    target_timeout: Duration,
+
+    #[command(flatten)]
+    trust: TrustArgs,
+
+    /// Keep no bodies: a tape for `fit` alone
+    #[arg(long, help_heading = "Tape")]
+    no_bodies: bool,
+
+    /// The longest body that is kept; longer ones pass, and are left out of drafts
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20, help_heading = "Tape")]
+    keep_body: usize,
+
+    /// Redact the value of this key as well: of a header, a parameter, or a JSON member; may be given more than once
+    #[arg(long, value_name = "KEY", help_heading = "Tape")]
+    redact: Vec<String>,
+
+    /// Do not redact this key, though it is one of those that usually hold secrets
+    #[arg(long, value_name = "KEY", help_heading = "Tape")]
+    keep: Vec<String>,
+
+    /// All calls that the target gets come through here, so that `fit` knows its whole load
+    #[arg(long, help_heading = "Tape")]
+    exclusive: bool,
+}
+
+impl Forwarding {
+    /// How a recorder is to be; `tape` is where the tape goes, if there is to be one.
+    pub(super) fn settings(
+        &self,
+        target: &str,
+        connections: Option<u32>,
+        workers: usize,
+        tape: Option<PathBuf>,
+    ) -> Result<Settings, String> {
+        Ok(Settings {
+            connector: Connector::new(Origin::parse(target)?, &self.trust.trust())?,
+            bounds: Bounds {
+                in_flight: Some(self.max_in_flight),
+                per_second: self.max_per_second,
+                connections,
+                patience: self.queue_timeout,
+            },
+            timeout: self.target_timeout,
+            workers,
+            tape: tape.map(|path| self.tape(path)),
+        })
+    }
+
+    /// The bounds in words, for a start line.
+    pub(super) fn bounds(&self) -> String {
+        let rate = self.max_per_second.map_or_else(String::new, |most| format!(" and {most} calls a second"));
+        format!("at most {} in flight{rate}", self.max_in_flight)
+    }
+
+    fn tape(&self, path: PathBuf) -> Tape {
+        let mut redaction = Redaction::default();
+        self.keep.iter().for_each(|key| redaction.remove(key));
+        self.redact.iter().for_each(|key| redaction.add(key));
+        Tape {
+            path,
+            bodies: !self.no_bodies,
+            longest_body: self.keep_body,
+            redaction,
+            exclusive: self.exclusive,
+            overhead: None::<Overhead>,
+        }
+    }
+}
+
+/// A tape in a stub folder, named after the time, that does not exist yet.
+pub(super) fn new_tape(dir: &Path) -> PathBuf {
+    let now = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+    let names = std::iter::once(format!("{now}.jsonl")).chain((2..).map(|again| format!("{now}-{again}.jsonl")));
+    let mut paths = names.map(|name| dir.join("tapes").join(name));
+    paths.find(|path| !path.exists()).expect("there are names without end")
+}

@@ -1,0 +1,88 @@
+//! What the recorder itself adds to a call, measured before it begins: the same calls with and without it, in turns.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::config::{Config, Forward};
+use crate::record::{Recorder, Settings};
+use crate::server::{Handle, Server};
+use crate::tape::Overhead;
+use crate::upstream::{Bounds, Connector, Origin, Trust};
+
+/// The differences at the median, the 90th and the 99th percentile; none if a server cannot be started.
+pub(super) fn measure() -> Option<Overhead> {
+    // a server without stubs answers at once
+    let service = start(None)?;
+    let origin = Origin::parse(&format!("http://{}", address(&service))).ok()?;
+    let recorder = Recorder::start(Settings {
+        connector: Connector::new(origin, &Trust::System).ok()?,
+        bounds: Bounds::default(),
+        timeout: PATIENCE,
+        workers: 1,
+        tape: None,
+    })
+    .ok()?;
+    let proxy = start(Some(Forward { recorder, everything: true }))?;
+    let mut direct = Caller::new(address(&service)).ok()?;
+    let mut through = Caller::new(address(&proxy)).ok()?;
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for call in 0..WARM_UP + CALLS {
+        let (one, other) = (direct.call().ok()?, through.call().ok()?);
+        if call >= WARM_UP {
+            without.push(one);
+            with.push(other);
+        }
+    }
+    without.sort_unstable();
+    with.sort_unstable();
+    let at = |share: usize| {
+        let place = (CALLS - 1) * share / 100;
+        with[place].saturating_sub(without[place]).as_nanos() as u64
+    };
+    Some(Overhead { p50: at(50), p90: at(90), p99: at(99) })
+}
+
+fn start(forward: Option<Forward>) -> Option<Handle> {
+    let config =
+        Config { workers: 1, journal_bytes: 0, watches: false, grace: Duration::ZERO, forward, ..Config::default() };
+    Server::bind(config).ok()?.start().ok()
+}
+
+fn address(server: &Handle) -> SocketAddr {
+    server.addresses()[0].listener.address
+}
+
+/// A client that waits for each answer.
+struct Caller {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Caller {
+    fn new(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, buffer: vec![0; 4096] })
+    }
+
+    /// How long a call took.
+    fn call(&mut self) -> io::Result<Duration> {
+        let begin = Instant::now();
+        self.stream.write_all(b"HEAD / HTTP/1.1\r\nhost: standin\r\n\r\n")?;
+        let mut filled = 0;
+        while !self.buffer[..filled].ends_with(b"\r\n\r\n") {
+            let read = self.stream.read(&mut self.buffer[filled..])?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            filled += read;
+        }
+        Ok(begin.elapsed())
+    }
+}
+
+const WARM_UP: usize = 50;
+const CALLS: usize = 300;
+const PATIENCE: Duration = Duration::from_secs(2);

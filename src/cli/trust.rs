@@ -1,0 +1,29 @@
+//! Whose certificates a real service may show; every command that calls one has these options.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::upstream::Trust;
+
+/// Whom to trust over https.
+#[derive(Args, Debug)]
+pub(super) struct TrustArgs {
+    /// Trust an https target only by the certificates of this PEM file [default: those of this system]
+    #[arg(long, value_name = "FILE", conflicts_with = "target_insecure", help_heading = "Target")]
+    target_ca: Option<PathBuf>,
+
+    /// Trust an https target whatever certificate it shows
+    #[arg(long, help_heading = "Target")]
+    target_insecure: bool,
+}
+
+impl TrustArgs {
+    pub(super) fn trust(&self) -> Trust {
+        match &self.target_ca {
+            Some(path) => Trust::File(path.clone()),
+            None if self.target_insecure => Trust::Anyone,
+            None => Trust::System,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use proptest::prelude::*;
+
+use super::*;
+use crate::tape::{around_redactions, is_redacted};
+
+fn percent(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())).collect()
+}
+
+fn redactor(keys: &[&str]) -> Redactor {
+    let mut redaction = Redaction::default();
+    for key in keys {
+        redaction.add(key);
+    }
+    Redactor::new(redaction)
+}
+
+fn redact(redactor: &mut Redactor, url: &str, call: (&HeaderMap, &str), answer: (&HeaderMap, &str)) -> [String; 5] {
+    let message = |(headers, body): (&HeaderMap, &str)| (headers.clone(), body.as_bytes().to_vec());
+    let (call, answer) = (message(call), message(answer));
+    let messages = [&call, &answer].map(|(headers, body)| Message { headers, body });
+    let (url, redacted) = redactor.redact(url, &messages);
+    let shown = |place: usize| format!("{:?}", redacted[place].headers);
+    let body = |place: usize| String::from_utf8(redacted[place].body.clone().unwrap()).unwrap();
+    [url, shown(0), body(0), shown(1), body(1)]
+}
+
+#[test]
+fn a_secret_goes_wherever_it_recurs() {
+    let call = headers(&[("authorization", "Bearer abc123xyz"), ("x-plain", "kept")]);
+    let answer = headers(&[("set-cookie", "sid=s3cr3t-id; Path=/; HttpOnly"), ("location", "/next?t=abc123xyz")]);
+    let all = redact(
+        &mut redactor(&[]),
+        "/me/abc123xyz?x=1",
+        (&call, "token is abc123xyz"),
+        (&answer, r#"{"echo": "abc123xyz", "sid": "s3cr3t-id"}"#),
+    );
+    let shown = all.join("\n");
+    assert!(!shown.contains("abc123xyz") && !shown.contains("s3cr3t-id"), "{shown}");
+    for kept in [
+        "/me/~redacted:",
+        "?x=1",
+        "Bearer ~redacted:",
+        "kept",
+        "Path=/; HttpOnly",
+        "/next?t=~redacted:",
+        "{\"echo\": \"~",
+    ] {
+        assert!(shown.contains(kept), "`{kept}` is not in\n{shown}");
+    }
+}
+
+#[test]
+fn the_same_secret_has_the_same_marker_and_later_exchanges_know_it() {
+    let mut redactor = redactor(&[]);
+    let none = headers(&[]);
+    let login = redact(
+        &mut redactor,
+        "/login",
+        (&none, r#"{"password":"hunter22"}"#),
+        (&none, r#"{"access_token":"t0ken-t0ken"}"#),
+    );
+    let call = headers(&[("authorization", "Bearer t0ken-t0ken")]);
+    let later = redact(&mut redactor, "/who", (&call, ""), (&none, "you are hunter22 by t0ken-t0ken"));
+    let marker = |text: &str| text[text.find("~redacted:").unwrap()..][..19].to_owned();
+    assert_eq!(marker(&login[4]), marker(&later[1]));
+    assert_eq!(marker(&login[2]), marker(&later[4]));
+    assert_eq!(around_redactions(&later[4]), ["you are ", " by ", ""]);
+}
+
+#[test]
+fn keys_are_named_in_any_spelling_and_values_of_any_kind_go() {
+    let mut redactor = redactor(&["X-Pin-Code"]);
+    let call = headers(&[("x-pin-code", "12"), ("content-type", "application/x-www-form-urlencoded")]);
+    let answer = headers(&[("content-type", "application/json")]);
+    let [url, head, form, _, json] = redact(
+        &mut redactor,
+        "/?xPinCode=34&a=12",
+        (&call, "a=b&x_pin_code=56"),
+        (&answer, r#"{"xpincode": 78, "n": 78}"#),
+    );
+    assert!(url.starts_with("/?xPinCode=~redacted:") && url.ends_with("&a=12"), "{url}");
+    assert!(head.contains("(\"x-pin-code\", \"~redacted:"), "{head}");
+    assert!(form.starts_with("a=b&x_pin_code=~redacted:"), "{form}");
+    assert!(json.starts_with("{\"xpincode\": \"~redacted:") && json.ends_with("\", \"n\": 78}"), "{json}");
+}
+
+#[test]
+fn a_key_that_is_kept_stays() {
+    let mut redaction = Redaction::default();
+    redaction.remove("Token");
+    let none = headers(&[]);
+    let [url, ..] = redact(&mut Redactor::new(redaction), "/?token=abcdefgh", (&none, ""), (&none, ""));
+    assert_eq!(url, "/?token=abcdefgh");
+}
+
+#[test]
+fn codings_are_looked_into_and_come_out_as_they_were() {
+    let packed = |text: &str, coding: &str| encode(text.as_bytes().to_vec(), coding).unwrap();
+    for coding in ["gzip", "deflate"] {
+        let mut redactor = redactor(&[]);
+        let coded = headers(&[("content-encoding", coding)]);
+        let (plain, secret) = (packed("nothing to hide", coding), packed(r#"{"secret":"abcdefgh","k":1}"#, coding));
+        let (_, left) = redactor
+            .redact("/", &[Message { headers: &coded, body: &plain }, Message { headers: &coded, body: &secret }]);
+        assert_eq!(left[0].body.as_deref(), Some(&plain[..]), "byte for byte");
+        let redacted = left[1].body.clone().unwrap();
+        let shown = String::from_utf8(decode(&redacted, coding).unwrap().into_owned()).unwrap();
+        assert!(is_redacted(&shown) && shown.ends_with(",\"k\":1}"), "{shown}");
+    }
+    let unknown = headers(&[("content-encoding", "br")]);
+    let (_, left) = redactor(&[]).redact("/", &[Message { headers: &unknown, body: b"\x0b\x02" }]);
+    assert_eq!(left[0].body, None);
+}
+
+proptest! {
+    /// Random secrets in every place, echoed in every shape by the service: none of them is left.
+    #[test]
+    fn no_secret_is_left(secrets in prop::collection::vec("[a-zA-Z0-9+/=_.~-]{8,40}", 6)) {
+        let [header, query, member, form, cookie, basic] = &secrets[..] else { unreachable!() };
+        let credentials = format!("Basic {}", STANDARD.encode(format!("user:{basic}")));
+        let mut redactor = redactor(&["X-Key", "q", "pin", "f"]);
+        let call = headers(&[
+            ("x-key", header),
+            ("cookie", &format!("sid={cookie}")),
+            ("authorization", &credentials),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ]);
+        let json = serde_json::json!({"pin": member}).to_string();
+        let echo = secrets.iter().fold(String::new(), |echo, secret| {
+            echo + &format!("{secret} {} {} {}\n", STANDARD.encode(format!("x{secret}yz")), percent(secret), serde_json::json!(secret))
+        });
+        let url = format!("/a?q={}&x={}", percent(query), percent(header));
+        let form = format!("f={}&g=1", percent(form));
+        let messages = [(&call, form), (&HeaderMap::new(), json), (&HeaderMap::new(), echo)];
+        let messages: Vec<_> = messages.iter().map(|(headers, body)| Message { headers, body: body.as_bytes() }).collect();
+        let (url, redacted) = redactor.redact(&url, &messages);
+        let shown = format!("{url} {:?} {}", redacted[0].headers,
+            redacted.iter().map(|one| String::from_utf8(one.body.clone().unwrap()).unwrap()).collect::<Vec<_>>().join("\n"));
+        for secret in &secrets {
+            let encoded = STANDARD.encode(secret);
+            for shape in [secret.as_str(), &percent(secret), &encoded[..encoded.len() - 4]] {
+                prop_assert!(!shown.contains(shape), "`{shape}` is left in\n{shown}");
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Connections to a service: kept open between calls, and stamped at the socket.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyper::body::Body;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Stream;
+use crate::tasks::{Readiness, Tasks};
+
+/// A connection that is free for a call.
+#[derive(Debug)]
+pub struct Connection<B> {
+    /// Where a request is put.
+    pub sender: SendRequest<B>,
+    /// When its bytes went and came.
+    pub stamps: Arc<Stamps>,
+}
+
+/// Those that wait for a call, the latest used first.
+#[derive(Debug)]
+pub struct Pool<B> {
+    idle: Mutex<Vec<Connection<B>>>,
+}
+
+/// When bytes last went over a connection, in nanoseconds since the base, plus one; 0 is never.
+#[derive(Debug)]
+pub struct Stamps {
+    base: Instant,
+    readiness: Arc<Readiness>,
+    first_written: AtomicU64,
+    last_written: AtomicU64,
+    first_read: AtomicU64,
+    last_read: AtomicU64,
+}
+
+impl<B> Default for Pool<B> {
+    fn default() -> Self {
+        Self { idle: Mutex::default() }
+    }
+}
+
+impl<B: Body + 'static> Pool<B> {
+    /// One that is still open and takes a call at once.
+    pub fn take(&self) -> Option<Connection<B>> {
+        let mut idle = self.idle();
+        idle.retain(|connection| !connection.sender.is_closed());
+        let place = idle.iter().rposition(|connection| connection.sender.is_ready())?;
+        Some(idle.remove(place))
+    }
+
+    /// Keeps one for another call.
+    pub fn put(&self, connection: Connection<B>) {
+        self.idle().push(connection);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection<B>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<B> Connection<B>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    /// One over a stream that is connected already, whose times count from `base`. Its task ends with it, and drops
+    /// `held` then.
+    pub async fn over(stream: Stream, base: Instant, tasks: &Tasks, held: impl Send + 'static) -> io::Result<Self> {
+        match stream {
+            Stream::Plain(stream) => Self::stamped(stream, base, tasks, held).await,
+            Stream::Tls(stream) => Self::stamped(stream, base, tasks, held).await,
+        }
+    }
+
+    async fn stamped<S>(stream: S, base: Instant, tasks: &Tasks, held: impl Send + 'static) -> io::Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let stamps = Arc::new(Stamps::new(base, tasks.readiness()));
+        let stamped = TokioIo::new(Stamped { stream, stamps: Arc::clone(&stamps) });
+        let (sender, connection) =
+            http1::Builder::new().max_headers(MOST_HEADERS).handshake(stamped).await.map_err(io::Error::other)?;
+        tasks.spawn(async move {
+            // the call that was on it is told
+            let _ = connection.await;
+            drop(held);
+        });
+        Ok(Self { sender, stamps })
+    }
+}
+
+impl Stamps {
+    fn new(base: Instant, readiness: Arc<Readiness>) -> Self {
+        let never = AtomicU64::default;
+        Self { base, readiness, first_written: never(), last_written: never(), first_read: never(), last_read: never() }
+    }
+
+    /// Forgets the call before.
+    pub fn clear(&self) {
+        for stamp in [&self.first_written, &self.last_written, &self.first_read, &self.last_read] {
+            stamp.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Nanoseconds since the base at which the first and the last byte of the call were written.
+    pub fn written(&self) -> (Option<u64>, Option<u64>) {
+        (read(&self.first_written), read(&self.last_written))
+    }
+
+    /// When the first and the last byte of the answer came, or could have been read.
+    pub fn read(&self) -> (Option<u64>, Option<u64>) {
+        (read(&self.first_read), read(&self.last_read))
+    }
+
+    fn stamp(&self, at: Instant, first: &AtomicU64, last: &AtomicU64) {
+        let at = at.saturating_duration_since(self.base).as_nanos() as u64 + 1;
+        // one task at a time reads and writes
+        if first.load(Ordering::Relaxed) == 0 {
+            first.store(at, Ordering::Relaxed);
+        }
+        last.store(at, Ordering::Relaxed);
+    }
+
+    fn wrote(&self) {
+        self.stamp(Instant::now(), &self.first_written, &self.last_written);
+    }
+
+    fn read_now(&self) {
+        let at = self.readiness.take().unwrap_or_else(Instant::now);
+        self.stamp(at, &self.first_read, &self.last_read);
+    }
+}
+
+fn read(stamp: &AtomicU64) -> Option<u64> {
+    stamp.load(Ordering::Relaxed).checked_sub(1)
+}
+
+/// A stream that says when bytes went over it.
+struct Stamped<S> {
+    stream: S,
+    stamps: Arc<Stamps>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Stamped<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if read.is_ready() && buffer.filled().len() > before {
+            self.stamps.read_now();
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Stamped<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.stamps.wrote();
+        }
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.stamps.wrote();
+        }
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Headers that an answer may have.
+const MOST_HEADERS: usize = 1_000;

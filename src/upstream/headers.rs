@@ -1,0 +1,85 @@
+//! Headers that go on to the other side, and those that belong to one connection (RFC 9110, 7.6.1).
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// The headers without those of the connection.
+pub fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    let mut kept = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        if !OF_ONE_CONNECTION.contains(&name.as_str()) && !named.contains(name) {
+            kept.append(name, value.clone());
+        }
+    }
+    kept
+}
+
+/// Leaves of the codings that a client accepts those that can be looked into: gzip, deflate and none.
+pub fn keep_codings(headers: &mut HeaderMap) {
+    let Some(accepted) = headers.get(header::ACCEPT_ENCODING) else { return };
+    let accepted = accepted.to_str().unwrap_or_default();
+    let known = |coding: &&str| {
+        let name = coding.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        matches!(name.as_str(), "gzip" | "x-gzip" | "deflate" | "identity")
+    };
+    let kept: Vec<&str> = accepted.split(',').map(str::trim).filter(known).collect();
+    let kept = if kept.is_empty() { "identity".to_owned() } else { kept.join(", ") };
+    if kept != accepted {
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_str(&kept).expect("parts of a header's value"));
+    }
+}
+
+const OF_ONE_CONNECTION: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+        headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn what_belongs_to_a_connection_stays_there() {
+        let sent = map(&[
+            ("connection", "keep-alive, X-Hop"),
+            ("x-hop", "1"),
+            ("te", "trailers"),
+            ("accept", "*/*"),
+            ("accept", "text/plain"),
+        ]);
+        assert_eq!(end_to_end(&sent), map(&[("accept", "*/*"), ("accept", "text/plain")]));
+    }
+
+    #[test]
+    fn codings_that_cannot_be_looked_into_are_not_asked_for() {
+        for (accepted, kept) in [
+            ("gzip, deflate, br, zstd", "gzip, deflate"),
+            ("br;q=1.0, gzip;q=0.8", "gzip;q=0.8"),
+            ("br", "identity"),
+            ("*", "identity"),
+            ("gzip", "gzip"),
+        ] {
+            let mut headers = map(&[]);
+            headers.insert("accept-encoding", HeaderValue::from_static(accepted));
+            keep_codings(&mut headers);
+            assert_eq!(headers["accept-encoding"], kept);
+        }
+    }
+}

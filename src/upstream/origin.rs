@@ -1,0 +1,122 @@
+//! The base URL of a service: what is connected to, what is said to it, and what stands before each path.
+
+use std::fmt;
+
+use http::uri::Authority;
+use http::{HeaderValue, Uri};
+
+use crate::call::Scheme;
+
+/// Where a service is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Whether TLS is spoken.
+    pub scheme: Scheme,
+    /// Host and port as they were given: the Host header.
+    pub authority: Authority,
+    /// Put before the path of each call; empty, or beginning with a slash.
+    pub prefix: String,
+}
+
+impl Origin {
+    /// Reads a base URL.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL ({error}); write http://HOST:PORT"))?;
+        let scheme = match uri.scheme_str() {
+            Some("http") => Scheme::Http,
+            Some("https") => Scheme::Https,
+            Some(other) => return Err(format!("`{other}` is no scheme to call; use http or https")),
+            None => return Err(format!("`{url}` has no scheme; write http://HOST:PORT")),
+        };
+        let Some(authority) = uri.authority().cloned().filter(|authority| !authority.host().is_empty()) else {
+            return Err(format!("`{url}` has no host; write http://HOST:PORT"));
+        };
+        if authority.as_str().contains('@') {
+            return Err(format!("`{url}` has a password in it; send it as a header instead"));
+        }
+        if uri.query().is_some() {
+            return Err(format!("`{url}` has a query; a base URL ends with its path"));
+        }
+        Ok(Self { scheme, authority, prefix: uri.path().trim_end_matches('/').to_owned() })
+    }
+
+    /// The Host header.
+    pub fn host_header(&self) -> HeaderValue {
+        HeaderValue::from_str(self.authority.as_str()).expect("an authority is visible ASCII")
+    }
+
+    /// The host to connect to; an IPv6 address without its brackets.
+    pub fn host(&self) -> &str {
+        self.authority.host().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The port to connect to.
+    pub fn port(&self) -> u16 {
+        self.authority.port_u16().unwrap_or(self.scheme.default_port())
+    }
+
+    /// Path and query behind the service's own path. What a proxy was asked may begin with another host.
+    pub fn path_of(&self, url: &str) -> String {
+        let rest = url.split_once("://").filter(|_| !url.starts_with('/')).map(|(_, rest)| rest);
+        let path = rest.map_or(url, |rest| rest.find('/').map_or("/", |slash| &rest[slash..]));
+        if path.starts_with('/') { format!("{}{path}", self.prefix) } else { path.to_owned() }
+    }
+
+    /// What stands behind the base URL, if this URL is of this service.
+    pub fn strip<'u>(&self, url: &'u str) -> Option<&'u str> {
+        let uri: Uri = url.parse().ok()?;
+        let port = uri.port_u16().or_else(|| (uri.scheme_str()? == "https").then_some(443)).unwrap_or(80);
+        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+        if uri.scheme_str()? != self.scheme.as_str() || !host.eq_ignore_ascii_case(self.host()) || port != self.port() {
+            return None;
+        }
+        let (_, rest) = url.split_once("://")?;
+        let path = rest.find(['/', '?', '#']).map_or("", |place| &rest[place..]);
+        let below = path.strip_prefix(self.prefix.as_str())?;
+        (below.is_empty() || self.prefix.is_empty() || below.starts_with(['/', '?', '#'])).then_some(below)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}://{}{}", self.scheme.as_str(), self.authority, self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls_are_read() {
+        let origin = Origin::parse("http://inventory:9000/api/").expect("valid");
+        assert_eq!((origin.host(), origin.port(), origin.prefix.as_str()), ("inventory", 9000, "/api"));
+        assert_eq!(origin.to_string(), "http://inventory:9000/api");
+        let bare = Origin::parse("https://[::1]").expect("valid");
+        assert_eq!((bare.host(), bare.port(), bare.prefix.as_str()), ("::1", 443, ""));
+        for (wrong, told) in [
+            ("inventory:9000", "http://HOST:PORT"),
+            ("/a", "no scheme"),
+            ("ftp://a", "http or https"),
+            ("http://user:word@a", "password"),
+            ("http://a/b?c", "query"),
+        ] {
+            let error = Origin::parse(wrong).expect_err(wrong);
+            assert!(error.contains(told), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn paths_stand_behind_the_base() {
+        let origin = Origin::parse("http://a/api").expect("valid");
+        assert_eq!(origin.path_of("/x?y=1"), "/api/x?y=1");
+        assert_eq!(origin.path_of("http://other:1/x"), "/api/x");
+        assert_eq!(origin.path_of("http://other:1"), "/api/");
+        assert_eq!(origin.path_of("*"), "*");
+        assert_eq!(origin.strip("http://A:80/api/x?y"), Some("/x?y"));
+        assert_eq!(origin.strip("http://a/api"), Some(""));
+        for other in ["http://a/apix", "https://a/api/x", "http://b/api/x", "http://a:81/api/x", "/api/x"] {
+            assert_eq!(origin.strip(other), None, "{other}");
+        }
+    }
+}
