@@ -14,6 +14,7 @@ mod library; // mocks in Rust tests
 mod near_misses; // the nearest stubs, as WireMock ranks and shows them
 mod profiles; // queues, seen from outside
 mod protocols; // HTTP/2 and TLS
+mod record; // a real service behind the recorder
 mod reload; // stub files that change while they are served
 mod replay; // a tape's calls again, and the rules that protect a target
 mod serve; // the README's examples, and what stubs answer

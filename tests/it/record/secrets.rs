@@ -1,0 +1,89 @@
+//! Secrets in every place of a call, echoed by the service in every shape: none of them is on the disk.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::service::{Recording, Service, answer, everything};
+
+fn random() -> String {
+    let bytes: [u8; 18] = rand::random();
+    STANDARD.encode(bytes)
+}
+
+fn percent(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// Ways to write a secret down.
+fn shapes(secret: &str) -> [String; 5] {
+    let within = STANDARD.encode(format!("id:{secret}"));
+    [
+        secret.to_owned(),
+        percent(secret),
+        STANDARD.encode(secret),
+        URL_SAFE_NO_PAD.encode(secret),
+        within[4..within.len() - 4].to_owned(),
+    ]
+}
+
+#[test]
+fn no_secret_is_on_the_disk() {
+    let service = Service::saying(|heard| {
+        // everything that was said, again: in a header, in the body, decoded and coded anew
+        let said = format!("{}{}", heard.head, String::from_utf8_lossy(&heard.body));
+        let plain = percent_encoding::percent_decode_str(&said).decode_utf8_lossy().into_owned();
+        let header = plain.split("x-key: ").nth(1).and_then(|rest| rest.lines().next()).unwrap_or("none").to_owned();
+        let body = format!("{said}\n{plain}\n{}\n{}", percent(&plain), STANDARD.encode(&plain));
+        answer(200, &format!("X-Echo: {header}\r\nSet-Cookie: again={header}; Path=/\r\n"), &body)
+    });
+    let recording =
+        Recording::of(&service.url(), &["--redact", "X-Key", "--redact", "q", "--redact", "pin", "--redact", "f"]);
+    let [header, query, member, form, cookie, token, password] = std::array::from_fn(|_| random());
+    let json = serde_json::json!({"deep": [{"pin": member}], "password": password}).to_string();
+    let text = format!("f={}&g=1", percent(&form));
+    let heads = format!("x-key: {header}\r\nCookie: a=1; sid={cookie}\r\nAuthorization: Bearer {token}\r\n");
+    for (kind, body) in [("application/json", &json), ("application/x-www-form-urlencoded", &text)] {
+        let got = recording.send(&format!(
+            "POST /a/{}?q={}&b=1 HTTP/1.1\r\nHost: me\r\n{heads}Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+            percent(&token),
+            percent(&query),
+            body.len()
+        ));
+        assert!(got.text().contains(&token) && got.text().contains(&query), "the client gets it all");
+    }
+    let (_, _, tape, folder) = recording.end("-INT");
+    let disk = String::from_utf8_lossy(&everything(folder.path())).into_owned();
+    for (name, secret) in [
+        ("header", header),
+        ("query", query),
+        ("JSON", member),
+        ("form", form),
+        ("cookie", cookie),
+        ("token", token),
+        ("password", password),
+    ] {
+        for shape in shapes(&secret) {
+            assert!(!disk.contains(&shape), "the secret of the {name} is on the disk as {shape}");
+        }
+    }
+    let url = &tape.exchanges[0].request.url;
+    assert!(url.starts_with("/a/~redacted:") && url.ends_with("~&b=1"), "{url}");
+    let header = |name: &str| {
+        let headers = &tape.exchanges[0].request.headers;
+        headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).expect("it is there")
+    };
+    assert!(header("authorization").starts_with("Bearer ~redacted:"), "{}", header("authorization"));
+    assert!(disk.contains("Path=/"), "what is no secret stays");
+}
+
+#[test]
+fn a_key_may_be_kept() {
+    let service = Service::saying(|_| answer(200, "", "ok"));
+    let recording = Recording::of(&service.url(), &["--keep", "token"]);
+    recording.get("/?token=abcdefghij");
+    recording.get("/?password=abcdefghik");
+    let (_, _, tape, _folder) = recording.end("-INT");
+    assert_eq!(tape.exchanges[0].request.url, "/?token=abcdefghij");
+    assert!(tape.exchanges[1].request.url.contains("~redacted:"));
+}
