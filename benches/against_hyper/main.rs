@@ -16,6 +16,7 @@ mod options;
 mod pairs;
 #[path = "../shared/process.rs"]
 mod process;
+mod proxy_hyper;
 #[path = "../shared/reaper.rs"]
 mod reaper;
 #[path = "../shared/report.rs"]
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();
     let ended = match arguments.get(1).map(String::as_str) {
         Some(options::AS_HYPER) => floor(&arguments),
+        Some(options::AS_PROXY) => floor_proxy(&arguments),
         Some(reaper::ARGUMENT) => reaper::reap().map(|()| ExitCode::SUCCESS),
         Some(rows::AS_HOG) => Ok(rows::hog()),
         _ => run(&Options::parse()),
@@ -61,6 +63,14 @@ fn floor(arguments: &[String]) -> io::Result<ExitCode> {
     let address = arguments.get(2).and_then(|address| address.parse().ok());
     let address = address.ok_or_else(|| io::Error::other("the floor needs the address to listen on"))?;
     server_hyper::serve(address).map(|()| ExitCode::SUCCESS)
+}
+
+fn floor_proxy(arguments: &[String]) -> io::Result<ExitCode> {
+    let address = |place: usize| arguments.get(place).and_then(|address| address.parse().ok());
+    let (Some(address), Some(service)) = (address(2), address(3)) else {
+        return Err(io::Error::other("the proxy needs the addresses to listen on and to call"));
+    };
+    proxy_hyper::serve(address, service).map(|()| ExitCode::SUCCESS)
 }
 
 fn run(options: &Options) -> io::Result<ExitCode> {

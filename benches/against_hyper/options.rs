@@ -77,6 +77,16 @@ pub fn hyper() -> io::Result<Command> {
     Ok(command)
 }
 
+/// The argument that makes this binary a bare proxy.
+pub const AS_PROXY: &str = "--as-proxy";
+
+/// The command that runs a bare proxy in front of a service.
+pub fn proxy(service: SocketAddr) -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(AS_PROXY).arg(SocketAddr::from(([127, 0, 0, 1], 0)).to_string()).arg(service.to_string());
+    Ok(command)
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
@@ -84,7 +94,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

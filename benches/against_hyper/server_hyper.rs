@@ -26,8 +26,16 @@ pub const BODY: &str = concat!(
     r#""currency":"EUR","tags":["one","two","three"],"note":"the same for every stub of these benches"}"#
 );
 
-/// Serves until the process is killed; prints the line that standin prints when it is bound.
+/// Serves until the process is killed.
 pub fn serve(address: SocketAddr) -> io::Result<()> {
+    on_all_cores(address, work)
+}
+
+/// Works on a listener in each core, and prints the line that standin prints when it is bound.
+pub fn on_all_cores(
+    address: SocketAddr,
+    work: impl Fn(StdListener) -> io::Result<()> + Clone + Send + 'static,
+) -> io::Result<()> {
     let first = bind(address)?;
     let address = first.local_addr()?;
     let cores = thread::available_parallelism()?.get();
@@ -35,7 +43,13 @@ pub fn serve(address: SocketAddr) -> io::Result<()> {
     for _ in 1..cores {
         listeners.push(bind(address)?);
     }
-    let workers: Vec<_> = listeners.into_iter().map(|listener| thread::spawn(move || work(listener))).collect();
+    let workers: Vec<_> = listeners
+        .into_iter()
+        .map(|listener| {
+            let work = work.clone();
+            thread::spawn(move || work(listener))
+        })
+        .collect();
     announce(address);
     for worker in workers {
         worker.join().map_err(|_| io::Error::other("a worker of the floor panicked"))??;

@@ -7,6 +7,7 @@ mod instructions;
 mod lateness;
 mod lognormal;
 mod published;
+mod recorder;
 mod sides;
 mod start;
 mod workload;
@@ -18,7 +19,7 @@ use workload::Workload;
 pub use audit::{AS_HOG, hog};
 
 /// All rows, in the order in which they run.
-pub const ROWS: [Row<Options>; 11] = [
+pub const ROWS: [Row<Options>; 12] = [
     Row {
         name: "one_stub",
         sentence: "one stub, a fixed reply of 200 bytes of JSON",
@@ -48,6 +49,7 @@ pub const ROWS: [Row<Options>; 11] = [
     Row { name: "lognormal", sentence: "log-normal delays against their theory", run: lognormal::row },
     Row { name: "lateness", sentence: "delays of 0.3, 1 and 5 ms, idle and half busy", run: lateness::row },
     Row { name: "audit", sentence: "flags what disturbs a run, and only that", run: audit::row },
+    Row { name: "recorder", sentence: "what recording adds to a proxy", run: recorder::row },
     Row { name: "start", sentence: "from the start to the first answer", run: start::row },
     Row {
         name: "instructions",

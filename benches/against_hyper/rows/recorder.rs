@@ -1,0 +1,58 @@
+//! What a recorder costs on its way to the service, against a bare proxy, with the tape being written.
+
+use std::fs;
+use std::io;
+use std::process::Command;
+
+use super::super::client::Connection;
+use super::super::options::{Options, PATIENCE, proxy, start_hyper};
+use super::super::pairs::{self, scratch};
+use super::super::process::Server;
+use super::super::report::{Report, Verdict};
+use super::super::statistics::Spread;
+use super::super::{stubs, wrk, wrk::Load};
+
+/// Measures both proxies in front of one service under 64 connections, then under one.
+pub fn row(options: &Options) -> io::Result<Report> {
+    let (folder, stub_folder) = scratch()?;
+    let script = folder.path().join("calls.lua");
+    fs::write(&script, wrk::same_path())?;
+    let service = start_hyper()?;
+    let mut record = Command::new(&options.standin);
+    record.args(["record", "--target", &format!("http://{}", service.address()), "--listen", "127.0.0.1:0"]);
+    let recorder = Server::start(record.arg(&stub_folder).args(&options.with), PATIENCE)?;
+    let bare = Server::start(&mut proxy(service.address())?, PATIENCE)?;
+    let mut report = Report::of("standin", "hyper");
+    for proxy in [&recorder, &bare] {
+        let status = Connection::open(proxy.address())?.call(&super::super::client::get(stubs::ONE))?.status;
+        if status != 200 {
+            return Err(io::Error::other(format!("a proxy answered {status}")));
+        }
+    }
+    let load =
+        |connections| Load { connections, time: options.seconds, path: stubs::ONE.to_owned(), script: script.clone() };
+    report.say("64 connections:");
+    let (ours, floor) = pairs::measure([&recorder, &bare], options.pairs, &load(64), &mut report)?;
+    report.columns();
+    let cpu = report.compare("CPU us/call", &ours.cpu, &floor.cpu, 2);
+    report.compare("calls/s", &ours.rate, &floor.rate, 0);
+    report.compare("p50 us", &ours.latency, &floor.latency, 0);
+    report.compare("RSS MiB", &[recorder.resident()?], &[bare.resident()?], 1);
+    report.say("one connection:");
+    let (ours, floor) = pairs::measure([&recorder, &bare], options.pairs, &load(1), &mut report)?;
+    report.columns();
+    let latency = report.compare("p50 us", &ours.latency, &floor.latency, 0);
+    report.limit("CPU <= 1.5 x a bare proxy, tape and all", within(cpu));
+    report.limit("p50 of one client <= 1.5 x a bare proxy's", within(latency));
+    Ok(report)
+}
+
+fn within(ratio: Spread) -> Verdict {
+    match ratio {
+        Spread { most, .. } if most <= LIMIT => Verdict::Met,
+        Spread { least, .. } if least > LIMIT => Verdict::Broken,
+        _ => Verdict::Open,
+    }
+}
+
+const LIMIT: f64 = 1.5;
