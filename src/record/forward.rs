@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{COOKIE, EXPECT, HOST, LOCATION, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 
 use super::Recorder;
@@ -21,7 +22,7 @@ use crate::pace::timer::Timer;
 use crate::reply::Reply;
 use crate::send::Outgoing;
 use crate::tasks::Tasks;
-use crate::upstream::{self, Connection, Origin, Permit, Refused};
+use crate::upstream::{self, Connection, Origin, Permit, Refused, Taken};
 
 /// What a worker lends to a call.
 #[derive(Clone, Debug)]
@@ -39,52 +40,36 @@ pub struct Desk {
 pub(super) struct Open {
     recorder: Arc<Recorder>,
     worker: usize,
-    number: u64,
-    asked: Asked,
+    /// None once it has ended.
+    entry: Option<Box<Entry>>,
     seen: Arc<Seen>,
-    times: Times,
-    in_flight: u32,
-    reused: bool,
     connection: Option<Connection<Upload>>,
     permit: Option<Permit>,
-    answer: Option<(StatusCode, HeaderMap)>,
-    received: Capture,
     /// Whether the service is still counted as working on it.
     at_service: bool,
-    ended: bool,
-}
-
-/// What the tape says of a call's head.
-#[derive(Debug)]
-struct Asked {
-    method: Method,
-    url: String,
-    headers: HeaderMap,
 }
 
 impl Recorder {
     /// Sends a call to the service, and gives back its answer as it comes; what went wrong is an answer as well.
     pub async fn forward(
         self: Arc<Self>,
-        parts: Parts,
+        mut parts: Parts,
         body: Source,
         arrival: Instant,
         desk: Desk,
     ) -> Response<Outgoing> {
-        let method = parts.method.clone();
-        let open = Open::new(Arc::clone(&self), &parts, body, arrival, desk.worker);
-        let (mut open, upload) = open;
-        let request = self.request(&parts, &open.asked.headers, upload);
+        self.for_service(&mut parts);
+        let (mut open, upload) = Open::new(Arc::clone(&self), &parts, body, arrival, desk.worker);
         if let Err(refused) = self.let_in(&mut open, &desk).await {
             self.counts.refused.fetch_add(1, Relaxed);
-            let reply = refusal(refused, &self);
             open.end(Some(Failure { reason: Reason::Limit, detail: told(refused).to_owned() }));
-            return reply;
+            return refusal(refused, &self);
         }
-        let exchange = exchange(Arc::clone(&self), open, request, desk.clone());
-        let exchanged = KeepGoing { exchange: Some(Box::pin(exchange)), tasks: desk.tasks.clone() }.await;
-        match exchanged {
-            Ok(response) => client_response(response, &method, self.upstream.origin()),
+        let is_head = parts.method == Method::HEAD;
+        let tasks = desk.tasks.clone();
+        let exchange = exchange(Arc::clone(&self), open, self.request(parts, upload), desk);
+        match (KeepGoing { exchange: Some(Box::pin(exchange)), tasks }).await {
+            Ok(response) => client_response(response, is_head, self.upstream.origin()),
             Err(failure) => broken(&failure, self.upstream.origin()),
         }
     }
@@ -93,37 +78,43 @@ impl Recorder {
         let asked = Instant::now();
         let permit = self.upstream.admit().await?;
         let passed = self.upstream.pass(&permit, &desk.timer).await;
-        open.times.permit_wait = asked.elapsed().as_nanos() as u64;
-        if open.times.permit_wait < IS_A_WAIT {
-            open.times.permit_wait = 0;
-        }
+        let waited = asked.elapsed();
         open.permit = Some(permit);
+        if let Some(entry) = &mut open.entry {
+            entry.times.permit_wait = if waited > IS_A_WAIT { waited.as_nanos() as u64 } else { 0 };
+        }
         passed
     }
 
-    /// The call as the service gets it.
-    fn request(&self, parts: &Parts, headers: &HeaderMap, upload: Upload) -> Request<Upload> {
-        let mut request = Request::new(upload);
-        *request.method_mut() = parts.method.clone();
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        // both were parts of urls before
-        *request.uri_mut() = self.upstream.origin().path_of(path).parse().unwrap_or_else(|_| parts.uri.clone());
-        *request.headers_mut() = headers.clone();
-        request
-    }
-
-    /// The call's headers, for the service.
-    fn headers(&self, parts: &Parts) -> HeaderMap {
-        let mut headers = upstream::end_to_end(&parts.headers);
+    /// Makes the head of a call fit for the service.
+    fn for_service(&self, parts: &mut Parts) {
+        let headers = &mut parts.headers;
+        upstream::end_to_end(headers);
         headers.remove(EXPECT);
         headers.insert(HOST, self.host.clone());
         if self.reads_bodies {
-            upstream::keep_codings(&mut headers);
+            upstream::keep_codings(headers);
         }
         if parts.version == Version::HTTP_2 {
-            join_cookies(&mut headers);
+            join_cookies(headers);
         }
-        headers
+    }
+
+    /// The call as the service gets it.
+    fn request(&self, parts: Parts, upload: Upload) -> Request<Upload> {
+        let mut request = Request::new(upload);
+        let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let prefix = &self.upstream.origin().prefix;
+        let path = if prefix.is_empty() || !path.as_str().starts_with('/') {
+            path
+        } else {
+            // both were parts of urls before
+            format!("{prefix}{path}").parse().unwrap_or(path)
+        };
+        *request.uri_mut() = Uri::from(path);
+        *request.method_mut() = parts.method;
+        *request.headers_mut() = parts.headers;
+        request
     }
 }
 
@@ -131,30 +122,29 @@ impl Open {
     fn new(recorder: Arc<Recorder>, parts: &Parts, body: Source, arrival: Instant, worker: usize) -> (Self, Upload) {
         let number = recorder.counts.calls.fetch_add(1, Relaxed) + 1;
         let (upload, seen) = Upload::new(body, arrival, recorder.upstream.base(), &recorder.room);
-        let url = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let asked = Asked { method: parts.method.clone(), url, headers: recorder.headers(parts) };
-        let open = Self {
-            received: Capture::new(&recorder.room),
-            recorder,
-            worker,
+        let entry = Box::new(Entry {
             number,
-            asked,
-            seen,
+            method: parts.method.clone(),
+            url: parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
+            headers: if recorder.scribe.is_some() { parts.headers.clone() } else { HeaderMap::new() },
+            body: None,
+            answer: None,
+            received: Capture::new(&recorder.room),
+            failure: None,
             times: Times::default(),
             in_flight: 0,
             reused: false,
-            connection: None,
-            permit: None,
-            answer: None,
-            at_service: false,
-            ended: false,
-        };
+        });
+        let open =
+            Self { recorder, worker, entry: Some(entry), seen, connection: None, permit: None, at_service: false };
         (open, upload)
     }
 
     /// Copies what came of the answer.
     pub(super) fn push(&mut self, data: &[u8]) {
-        self.received.push(data);
+        if let Some(entry) = &mut self.entry {
+            entry.received.push(data);
+        }
     }
 
     /// Puts the exchange on the tape, and frees what it held.
@@ -162,10 +152,17 @@ impl Open {
         self.finish(failure);
     }
 
-    fn arrive(&mut self, connection: &Connection<Upload>) {
-        connection.stamps.clear();
-        self.in_flight = self.recorder.upstream.arrive();
+    /// Has a connection, and sends the call now.
+    fn arrive(&mut self, taken: &Taken<Upload>) {
+        taken.connection.stamps.clear();
         self.at_service = true;
+        let in_flight = self.recorder.upstream.arrive();
+        if let Some(entry) = &mut self.entry {
+            entry.in_flight = in_flight;
+            entry.reused = taken.reused;
+            entry.times.connect = taken.took.connect.as_nanos() as u64;
+            entry.times.tls = taken.took.tls.as_nanos() as u64;
+        }
     }
 
     fn leave(&mut self) {
@@ -175,14 +172,13 @@ impl Open {
     }
 
     fn stamp(&mut self, connection: &Connection<Upload>) {
-        self.times.sent = connection.stamps.written().1;
-        (self.times.first_byte, self.times.last_byte) = connection.stamps.read();
+        if let Some(entry) = &mut self.entry {
+            entry.times.sent = connection.stamps.written().1;
+            (entry.times.first_byte, entry.times.last_byte) = connection.stamps.read();
+        }
     }
 
     fn finish(&mut self, failure: Option<Failure>) {
-        if std::mem::replace(&mut self.ended, true) {
-            return;
-        }
         self.leave();
         if let Some(connection) = self.connection.take() {
             self.stamp(&connection);
@@ -191,30 +187,22 @@ impl Open {
             }
         }
         drop(self.permit.take());
+        let Some(mut entry) = self.entry.take() else { return };
         if failure.as_ref().is_some_and(|failure| failure.reason != Reason::Limit) {
             self.recorder.counts.failed.fetch_add(1, Relaxed);
         }
-        let Some(scribe) = &self.recorder.scribe else { return };
-        let nothing = Capture::new(&self.recorder.room);
-        let received = std::mem::replace(&mut self.received, nothing);
-        scribe.take(Entry {
-            number: self.number,
-            method: self.asked.method.clone(),
-            url: std::mem::take(&mut self.asked.url),
-            headers: std::mem::take(&mut self.asked.headers),
-            body: self.seen.take(),
-            answer: self.answer.take().map(|(status, headers)| (status, headers, Some(received))),
-            failure,
-            times: Times { received: self.seen.received(), ..std::mem::take(&mut self.times) },
-            in_flight: self.in_flight,
-            reused: self.reused,
-        });
+        if let Some(scribe) = &self.recorder.scribe {
+            entry.body = self.seen.take();
+            entry.times.received = self.seen.received();
+            entry.failure = failure;
+            scribe.take(entry);
+        }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.finish(Some(Failure { reason: Reason::ClientGone, detail: "standin was ended meanwhile".to_owned() }));
+        self.finish(Some(Failure { reason: Reason::ClientGone, detail: "nobody waited for it any more".to_owned() }));
     }
 }
 
@@ -227,28 +215,26 @@ async fn exchange(
 ) -> Result<Response<Download>, Failure> {
     let upstream = &recorder.upstream;
     let patience = recorder.timeout;
+    let mut fresh = false;
     loop {
-        let fresh = open.reused;
-        let taken = tokio::time::timeout(patience, upstream.take(desk.worker, &desk.tasks, fresh)).await;
-        let taken = match taken.unwrap_or_else(|_| Err(unreachable_in(patience))) {
-            Ok(taken) => taken,
-            Err(failure) => {
-                open.end(Some(failure.clone()));
-                return Err(failure);
-            }
+        let idle = if fresh { None } else { upstream.take_idle(desk.worker) };
+        let taken = match idle {
+            Some(taken) => taken,
+            None => match tokio::time::timeout(patience, upstream.take_new(&desk.tasks)).await {
+                Ok(Ok(taken)) => taken,
+                Ok(Err(failure)) => return failed(open, failure),
+                Err(_) => return failed(open, unreachable_in(patience)),
+            },
         };
-        open.times.connect = taken.took.connect.as_nanos() as u64;
-        open.times.tls = taken.took.tls.as_nanos() as u64;
-        open.reused = taken.reused;
-        let mut connection = taken.connection;
-        open.arrive(&connection);
+        open.arrive(&taken);
+        let Taken { mut connection, reused, .. } = taken;
         let sent = tokio::time::timeout(patience, connection.sender.try_send_request(request)).await;
         let failure = match sent {
             Ok(Ok(response)) => return Ok(answered(open, connection, response, &recorder, desk.tasks)),
             Ok(Err(mut error)) => match error.take_message() {
-                Some(unsent) if open.reused => {
+                Some(unsent) if reused => {
                     open.leave();
-                    request = unsent;
+                    (request, fresh) = (unsent, true);
                     continue;
                 }
                 _ => upstream::failure(&error.into_error()),
@@ -256,9 +242,13 @@ async fn exchange(
             Err(_) => silent(patience),
         };
         open.stamp(&connection);
-        open.end(Some(failure.clone()));
-        return Err(failure);
+        return failed(open, failure);
     }
+}
+
+fn failed<T>(open: Open, failure: Failure) -> Result<T, Failure> {
+    open.end(Some(failure.clone()));
+    Err(failure)
 }
 
 fn answered(
@@ -269,7 +259,7 @@ fn answered(
     tasks: Tasks,
 ) -> Response<Download> {
     let (mut parts, body) = response.into_parts();
-    parts.headers = upstream::end_to_end(&parts.headers);
+    upstream::end_to_end(&mut parts.headers);
     if let Some(location) = parts.headers.get(LOCATION).and_then(|value| value.to_str().ok())
         && let Some(path) = recorder.upstream.origin().strip(location)
         && let Ok(path) = HeaderValue::from_str(if path.is_empty() { "/" } else { path })
@@ -278,7 +268,9 @@ fn answered(
         parts.headers.insert(LOCATION, path);
     }
     open.connection = Some(connection);
-    open.answer = Some((parts.status, parts.headers.clone()));
+    if let Some(entry) = open.entry.as_mut().filter(|_| recorder.scribe.is_some()) {
+        entry.answer = Some((parts.status, parts.headers.clone()));
+    }
     let mut download = Download::new(body, open, recorder.timeout, tasks);
     download.end_if_empty();
     Response::from_parts(parts, download)
@@ -321,14 +313,14 @@ where
     }
 }
 
-fn client_response(response: Response<Download>, method: &Method, origin: &Origin) -> Response<Outgoing> {
+fn client_response(response: Response<Download>, is_head: bool, origin: &Origin) -> Response<Outgoing> {
     let (mut parts, body) = response.into_parts();
     parts.version = Version::HTTP_11;
     if parts.status.is_informational() {
         let failure = Failure { reason: Reason::Protocol, detail: format!("its last word was {}", parts.status) };
         return broken(&failure, origin);
     }
-    let empty = *method == Method::HEAD || body.is_end_stream();
+    let empty = is_head || body.is_end_stream();
     let body = if empty { Outgoing::whole(Bytes::new()) } else { Outgoing::stream(body) };
     Response::from_parts(parts, body)
 }
@@ -387,5 +379,5 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// What takes less, in nanoseconds, was no wait.
-const IS_A_WAIT: u64 = 20_000;
+/// What takes less was no wait.
+const IS_A_WAIT: Duration = Duration::from_micros(20);

@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode};
 
 use super::capture::Capture;
@@ -25,10 +26,12 @@ use crate::tape::operations::Operations;
 pub(super) struct Entry {
     pub(super) number: u64,
     pub(super) method: Method,
-    pub(super) url: String,
+    pub(super) url: PathAndQuery,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Capture>,
-    pub(super) answer: Option<(StatusCode, HeaderMap, Option<Capture>)>,
+    pub(super) answer: Option<(StatusCode, HeaderMap)>,
+    /// The answer's body.
+    pub(super) received: Capture,
     pub(super) failure: Option<Failure>,
     pub(super) times: Times,
     pub(super) in_flight: u32,
@@ -63,7 +66,8 @@ pub struct Written {
 
 #[derive(Debug, Default)]
 struct Shared {
-    waiting: Mutex<Vec<Entry>>,
+    #[expect(clippy::vec_box, reason = "a worker hands over a pointer, under a short lock")]
+    waiting: Mutex<Vec<Box<Entry>>>,
     dropped: AtomicU64,
     ending: AtomicBool,
     /// Counted when the tape ends.
@@ -89,7 +93,7 @@ impl Scribe {
     }
 
     /// Hands over an exchange.
-    pub(super) fn take(&self, entry: Entry) {
+    pub(super) fn take(&self, entry: Box<Entry>) {
         let mut waiting = lock(&self.shared.waiting);
         if waiting.len() < WAITING {
             waiting.push(entry);
@@ -141,7 +145,7 @@ impl Work {
             let entries = mem::take(&mut *lock(&self.shared.waiting));
             let before = self.kinds.len();
             for entry in entries {
-                if let Err(error) = self.write(entry) {
+                if let Err(error) = self.write(*entry) {
                     return self.broke(error);
                 }
             }
@@ -177,18 +181,13 @@ impl Work {
     fn write(&mut self, entry: Entry) -> io::Result<()> {
         self.account(&entry);
         let none = HeaderMap::new();
-        let bytes =
-            |capture: &Option<Capture>| capture.as_ref().and_then(Capture::bytes).map_or_else(Vec::new, <[u8]>::to_vec);
-        let call_body = bytes(&entry.body);
-        let (answer_headers, answer_body) = match &entry.answer {
-            Some((_, headers, body)) => (headers, bytes(body)),
-            None => (&none, Vec::new()),
-        };
+        let call_body = entry.body.as_ref().and_then(Capture::bytes).unwrap_or_default();
+        let answer_body = entry.received.bytes().unwrap_or_default();
         let messages = [
-            Message { headers: &entry.headers, body: &call_body },
-            Message { headers: answer_headers, body: &answer_body },
+            Message { headers: &entry.headers, body: call_body },
+            Message { headers: entry.answer.as_ref().map_or(&none, |(_, headers)| headers), body: answer_body },
         ];
-        let (url, redacted) = self.redactor.redact(&entry.url, &messages);
+        let (url, redacted) = self.redactor.redact(entry.url.as_str(), &messages);
         let mut redacted = redacted.into_iter();
         let (call, answer) = (redacted.next().unwrap_or_default(), redacted.next().unwrap_or_default());
         let request = Request {
@@ -198,8 +197,8 @@ impl Work {
             headers: call.headers,
         };
         let response = match &entry.answer {
-            Some((status, _, body)) => {
-                let body = self.keep(body.as_ref(), &answer)?;
+            Some((status, _)) => {
+                let body = self.keep(Some(&entry.received), &answer)?;
                 Some(Response { status: status.as_u16(), headers: answer.headers, body })
             }
             None => None,
@@ -216,7 +215,7 @@ impl Work {
         })
     }
 
-    fn keep(&mut self, capture: Option<&Capture>, redacted: &Redacted) -> io::Result<Option<BodyRef>> {
+    fn keep(&mut self, capture: Option<&Capture>, redacted: &Redacted<'_>) -> io::Result<Option<BodyRef>> {
         let Some(capture) = capture.filter(|capture| capture.size > 0) else { return Ok(None) };
         let size = capture.size;
         match (&redacted.body, capture.bytes()) {
@@ -234,7 +233,7 @@ impl Work {
             self.took.saturating_record(end.saturating_sub(sent) / 1_000);
         }
         if self.kinds.len() < MOST_KINDS {
-            let path = entry.url.split('?').next().unwrap_or_default();
+            let path = entry.url.path();
             self.kinds.insert((entry.method.as_str().to_owned(), path.to_owned()));
         }
         let mut written = lock(&self.shared.written);

@@ -69,8 +69,13 @@ impl Gate {
     pub(super) async fn admit(&self) -> Result<Permit, Refused> {
         let since = Instant::now();
         let Some(places) = &self.places else { return Ok(Permit { since, _place: None }) };
-        let place = timeout(self.patience, Arc::clone(places).acquire_owned()).await;
-        let place = place.map_err(|_| Refused::InFlight)?.expect("it is never closed");
+        let place = match Arc::clone(places).try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => timeout(self.patience, Arc::clone(places).acquire_owned())
+                .await
+                .map_err(|_| Refused::InFlight)?
+                .expect("it is never closed"),
+        };
         Ok(Permit { since, _place: Some(place) })
     }
 

@@ -2,22 +2,23 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-/// The headers without those of the connection.
-pub fn end_to_end(headers: &HeaderMap) -> HeaderMap {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    let mut kept = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        if !OF_ONE_CONNECTION.contains(&name.as_str()) && !named.contains(name) {
-            kept.append(name, value.clone());
+/// Takes out the headers that are of the connection alone.
+pub fn end_to_end(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            .collect();
+        for name in named {
+            headers.remove(name);
         }
     }
-    kept
+    for name in &OF_ONE_CONNECTION {
+        headers.remove(name);
+    }
 }
 
 /// Leaves of the codings that a client accepts those that can be looked into: gzip, deflate and none.
@@ -35,16 +36,16 @@ pub fn keep_codings(headers: &mut HeaderMap) {
     }
 }
 
-const OF_ONE_CONNECTION: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "http2-settings",
+const OF_ONE_CONNECTION: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("http2-settings"),
 ];
 
 #[cfg(test)]
@@ -57,14 +58,15 @@ mod tests {
 
     #[test]
     fn what_belongs_to_a_connection_stays_there() {
-        let sent = map(&[
+        let mut sent = map(&[
             ("connection", "keep-alive, X-Hop"),
             ("x-hop", "1"),
             ("te", "trailers"),
             ("accept", "*/*"),
             ("accept", "text/plain"),
         ]);
-        assert_eq!(end_to_end(&sent), map(&[("accept", "*/*"), ("accept", "text/plain")]));
+        end_to_end(&mut sent);
+        assert_eq!(sent, map(&[("accept", "*/*"), ("accept", "text/plain")]));
     }
 
     #[test]

@@ -104,14 +104,13 @@ where
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A connection for a call of a worker: one of its own that is idle, a new one, or where there is no room for that, one
-    /// that another worker has.
-    pub async fn take(&self, worker: usize, tasks: &Tasks, fresh: bool) -> Result<Taken<B>, Failure> {
-        let idle = |pool: &Pool<B>| Some(Taken { connection: pool.take()?, reused: true, took: Took::default() });
-        let own = &self.pools[worker % self.pools.len()];
-        if !fresh && let Some(taken) = idle(own) {
-            return Ok(taken);
-        }
+    /// An idle connection of a worker's own.
+    pub fn take_idle(&self, worker: usize) -> Option<Taken<B>> {
+        idle(&self.pools[worker % self.pools.len()])
+    }
+
+    /// A new connection for a call of a worker, or where there is no room for one, an idle one of any worker.
+    pub async fn take_new(&self, tasks: &Tasks) -> Result<Taken<B>, Failure> {
         let Some(room) = &self.room else { return self.open(tasks, None).await };
         loop {
             if let Ok(place) = Arc::clone(room).try_acquire_owned() {
@@ -137,6 +136,10 @@ where
             .map_err(|error| Failure { reason: Reason::Connect, detail: error.to_string() })?;
         Ok(Taken { connection, reused: false, took })
     }
+}
+
+fn idle<B: Body + 'static>(pool: &Pool<B>) -> Option<Taken<B>> {
+    Some(Taken { connection: pool.take()?, reused: true, took: Took::default() })
 }
 
 /// What went wrong with a call.

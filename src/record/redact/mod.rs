@@ -45,10 +45,10 @@ pub(super) struct Message<'m> {
 
 /// What is left of a message.
 #[derive(Debug, Default)]
-pub(super) struct Redacted {
+pub(super) struct Redacted<'m> {
     pub(super) headers: Vec<(String, String)>,
     /// None if its coding cannot be looked into.
-    pub(super) body: Option<Vec<u8>>,
+    pub(super) body: Option<Cow<'m, [u8]>>,
 }
 
 impl Default for Redaction {
@@ -85,7 +85,7 @@ impl Redactor {
 
     /// The url, the call and the answer without secrets. All are looked through before any is rewritten, for one may repeat
     /// what is secret in another.
-    pub(super) fn redact(&mut self, url: &str, messages: &[Message<'_>]) -> (String, Vec<Redacted>) {
+    pub(super) fn redact<'m>(&mut self, url: &str, messages: &[Message<'m>]) -> (String, Vec<Redacted<'m>>) {
         let query = url.find('?').map_or(url.len(), |mark| mark + 1);
         let in_url = keyed::in_pairs(url, query, |key| self.redaction.is_secret(key));
         self.learn(&in_url);
@@ -112,15 +112,15 @@ impl Redactor {
         Read { headers, raw: message.body, coding, plain, found }
     }
 
-    fn write(&self, read: Read<'_>) -> Redacted {
+    fn write<'m>(&self, read: Read<'m>) -> Redacted<'m> {
         let header = |(name, value, found): (HeaderName, Cow<'_, str>, Vec<Value>)| {
             (name.as_str().to_owned(), text(self.rewrite(value.as_bytes(), &found).into_owned()))
         };
         let headers = read.headers.into_iter().map(header).collect();
         let body = read.plain.and_then(|plain| match self.rewrite(&plain, &read.found) {
             // as it came, byte for byte
-            Cow::Borrowed(_) => Some(read.raw.to_vec()),
-            Cow::Owned(redacted) => encode(redacted, &read.coding),
+            Cow::Borrowed(_) => Some(Cow::Borrowed(read.raw)),
+            Cow::Owned(redacted) => encode(redacted, &read.coding).map(Cow::Owned),
         });
         Redacted { headers, body }
     }

@@ -29,7 +29,7 @@ fn redact(redactor: &mut Redactor, url: &str, call: (&HeaderMap, &str), answer: 
     let messages = [&call, &answer].map(|(headers, body)| Message { headers, body });
     let (url, redacted) = redactor.redact(url, &messages);
     let shown = |place: usize| format!("{:?}", redacted[place].headers);
-    let body = |place: usize| String::from_utf8(redacted[place].body.clone().unwrap()).unwrap();
+    let body = |place: usize| String::from_utf8(redacted[place].body.clone().unwrap().into_owned()).unwrap();
     [url, shown(0), body(0), shown(1), body(1)]
 }
 
@@ -144,7 +144,7 @@ proptest! {
         let messages: Vec<_> = messages.iter().map(|(headers, body)| Message { headers, body: body.as_bytes() }).collect();
         let (url, redacted) = redactor.redact(&url, &messages);
         let shown = format!("{url} {:?} {}", redacted[0].headers,
-            redacted.iter().map(|one| String::from_utf8(one.body.clone().unwrap()).unwrap()).collect::<Vec<_>>().join("\n"));
+            redacted.iter().map(|one| String::from_utf8(one.body.clone().unwrap().into_owned()).unwrap()).collect::<Vec<_>>().join("\n"));
         for secret in &secrets {
             let encoded = STANDARD.encode(secret);
             for shape in [secret.as_str(), &percent(secret), &encoded[..encoded.len() - 4]] {
