@@ -3,14 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::live::Access;
 use crate::pace::timer::Precision;
-use crate::record::Recorder;
+use crate::record::Forward;
 
 /// How a server is to be.
 #[derive(Clone, Debug)]
@@ -51,15 +50,6 @@ pub struct Config {
     pub watches: bool,
     /// What becomes of calls that no stub answers; a 404 if nothing is said.
     pub forward: Option<Forward>,
-}
-
-/// Calls that go on to a real service.
-#[derive(Clone, Debug)]
-pub struct Forward {
-    /// What sends them, and perhaps tapes them.
-    pub recorder: Arc<Recorder>,
-    /// Whether all calls do, without a look at stubs; bodies then pass as they come, whatever their length.
-    pub everything: bool,
 }
 
 /// Where calls are answered.

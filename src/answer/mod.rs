@@ -17,7 +17,6 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::mpsc;
 
 use crate::call::Call;
-use crate::config::Forward;
 use crate::listen::connection::{Broken, Connection, Limits};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
@@ -26,7 +25,7 @@ use crate::live::misses::Misses;
 use crate::pace;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
-use crate::record::Desk;
+use crate::record::{Desk, Forward};
 use crate::reply::Reply;
 use crate::send::{self, Outgoing, Wait};
 use crate::stub::Stub;

@@ -10,7 +10,7 @@ use super::{BROKE, FINE, USAGE, complain, note, say};
 use crate::exchange::Exchange;
 use crate::fit::{Fitted, Trace};
 use crate::tape::operations::Operations;
-use crate::tape::{Reader, TapeError};
+use crate::tape::{self, Reader, TapeError};
 
 /// Learn a performance model from tapes, and write it to `profiles/recorded.yaml`
 ///
@@ -33,7 +33,7 @@ pub(super) struct Fit {
 
 impl Fit {
     pub(super) fn run(&self) -> u8 {
-        let tapes = match tapes(&self.dir) {
+        let tapes = match tape::of_folder(&self.dir) {
             Ok(tapes) if tapes.is_empty() => {
                 let folder = self.dir.join("tapes");
                 note(&format!("`{}` has no tapes (*.jsonl); record some first", folder.display()));
@@ -75,15 +75,6 @@ impl Fit {
         note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
         FINE
     }
-}
-
-/// The tapes of a stub folder, by name.
-fn tapes(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(dir.join("tapes"))?;
-    let mut tapes: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    tapes.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
-    tapes.sort();
-    Ok(tapes)
 }
 
 /// Two passes, so that no exchange has to be kept: one learns the operations, one takes the times.

@@ -78,6 +78,11 @@ impl Forwarding {
         })
     }
 
+    /// Whether bodies are kept, so that stubs can be drafted.
+    pub(super) fn keeps_bodies(&self) -> bool {
+        !self.no_bodies
+    }
+
     /// The bounds in words, for a start line.
     pub(super) fn bounds(&self) -> String {
         let rate = self.max_per_second.map_or_else(String::new, |most| format!(" and {most} calls a second"));

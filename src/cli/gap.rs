@@ -1,6 +1,5 @@
 //! `standin gap`: how far the mock is from the service, measured.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use crate::gap::{Budget, Gap, Run, Side, Verdict};
 use crate::replay::{self, Outcome, Pace, Plan, Prepared, Target};
 use crate::server::{Handle, Server, StartError};
 use crate::tape::operations::Operations;
-use crate::tape::{Head, REPLAY, Reader, Recording};
+use crate::tape::{self, Head, REPLAY, Reader, Recording};
 use crate::upstream::Trust;
 
 /// Tell how far the mock is from the service: the same calls at the same times, compared
@@ -296,13 +295,12 @@ fn open(path: &Path) -> Result<Recording, Ended> {
 fn newest(dir: &Path) -> Result<PathBuf, Ended> {
     let folder = dir.join("tapes");
     let none = || Ended::usage(format!("`{}` has no tapes (*.jsonl); record one first", folder.display()));
-    let entries = match fs::read_dir(&folder) {
-        Ok(entries) => entries,
+    let paths = match tape::of_folder(dir) {
+        Ok(paths) => paths,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(none()),
         Err(error) => return Err(Ended::broke(format!("cannot read `{}`: {error}", folder.display()))),
     };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let tapes = paths.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")).filter_map(|path| {
+    let tapes = paths.into_iter().filter_map(|path| {
         let reader = Reader::open(&path).map_err(|error| note(&format!("`{}`: {error}", path.display()))).ok()?;
         let head = reader.head();
         (!head.notes.contains_key(REPLAY)).then_some((head.started_unix_ms, path))

@@ -1,6 +1,7 @@
 //! The command line: what was typed, and nothing more. Each subcommand has a file of its own.
 
 mod check;
+mod draft;
 mod fit;
 mod forwarding;
 mod gap;
@@ -50,6 +51,7 @@ struct Cli {
 enum Command {
     Serve(Box<serve::Serve>),
     Check(check::Check),
+    Draft(draft::Draft),
     Record(Box<record::Record>),
     Fit(fit::Fit),
     Replay(Box<replay::Replay>),
@@ -71,6 +73,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
+        Command::Draft(draft) => draft.run(),
         Command::Record(record) => record.run(),
         Command::Fit(fit) => fit.run(),
         Command::Replay(replay) => replay.run(),

@@ -4,8 +4,8 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, Forward};
-use crate::record::{Recorder, Settings};
+use crate::config::Config;
+use crate::record::{Forward, Recorder, Settings};
 use crate::server::{Handle, Server};
 use crate::tape::Overhead;
 use crate::upstream::{Bounds, Connector, Origin, Trust};

@@ -11,19 +11,21 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::draft;
 use super::forwarding::{Forwarding, new_tape};
 use super::log::Log;
 use super::signals::signals;
 use super::{BROKE, FINE, USAGE, complain, note, say, time};
-use crate::config::{Config, Forward, Listener};
-use crate::record::{Progress, Recorder};
+use crate::config::{Config, Listener};
+use crate::draft::MOST;
+use crate::record::{Forward, Progress, Recorder};
 use crate::server::{Handle, Server, StartError};
 use crate::upstream::Origin;
 
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
 ///
 /// Forwards every call, within bounds that protect the service, and writes DIR/tapes/TIME.jsonl as it goes; what is
-/// secret is redacted before. SIGINT or SIGTERM ends it.
+/// secret is redacted before. SIGINT or SIGTERM ends it, and drafts stubs from the tape.
 #[derive(Args, Debug)]
 pub(super) struct Record {
     /// The stub folder of the service; it is made if it is not there
@@ -113,6 +115,10 @@ impl Record {
         }
         if !all_ended {
             note("calls were still in flight after the grace period, and were cut off; see --grace");
+        }
+        let recorded = recorder.progress().written.exchanges;
+        if recorded > 0 && self.forwarding.keeps_bodies() && draft::draft(&self.dir, MOST, false) == BROKE {
+            return BROKE;
         }
         note(&format!("next: standin fit {}", self.dir.display()));
         FINE

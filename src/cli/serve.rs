@@ -12,12 +12,12 @@ use super::forwarding::{Forwarding, new_tape};
 use super::log::Log;
 use super::signals::signals;
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, draw, note, say, time};
-use crate::config::{Config, Forward, Listener};
+use crate::config::{Config, Listener};
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::live::Access;
 use crate::pace::timer::Precision;
-use crate::record::Recorder;
+use crate::record::{Forward, Recorder};
 use crate::reload::Status;
 use crate::server::{Server, StartError};
 

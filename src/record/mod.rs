@@ -80,6 +80,15 @@ pub struct Recorder {
     counts: Counts,
 }
 
+/// Calls that go on to a real service.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    /// What sends them, and perhaps tapes them.
+    pub recorder: Arc<Recorder>,
+    /// Whether all calls do, without a look at stubs; bodies then pass as they come, whatever their length.
+    pub everything: bool,
+}
+
 /// What happened so far.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {

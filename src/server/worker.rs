@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::answer::Answerer;
 use crate::call::{Peers, Scheme};
-use crate::config::{Forward, Listener};
+use crate::config::Listener;
 use crate::listen::connection::{self, Connection, Limits};
 use crate::listen::{self, Accepted, Connections};
 use crate::live::Live;
@@ -19,7 +19,7 @@ use crate::live::misses::Misses;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
 use crate::pace::timer::{Precision, Timer};
-use crate::record::Desk;
+use crate::record::{Desk, Forward};
 use crate::shutdown::{Drain, Work};
 use crate::tasks::Tasks;
 use crate::wire::{Clock, Readiness, Transport, Witness};

@@ -15,6 +15,10 @@ mod recording;
 mod redaction;
 mod writer;
 
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -93,6 +97,15 @@ pub struct Foot {
     /// Calls that the recorder's limits refused.
     #[serde(default)]
     pub refused: u64,
+}
+
+/// The tapes of a stub folder, by name: those that a recorder wrote are in the order of their times.
+pub fn of_folder(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir.join("tapes"))?;
+    let mut tapes: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    tapes.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
+    tapes.sort();
+    Ok(tapes)
 }
 
 /// A foot as it stands on its line.

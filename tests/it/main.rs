@@ -4,6 +4,7 @@ mod admin; // the control plane
 mod cli; // the binary: exit codes, messages, signals
 mod conformance; // WireMock's recorded answers
 mod delays; // when answers come
+mod draft; // from a tape to stubs that answer as it did
 mod faults; // how connections break, to the byte
 mod fit; // known truths, from tape to model to station
 mod floors; // who may import whom

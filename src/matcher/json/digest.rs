@@ -15,7 +15,7 @@ pub fn digest(value: &Value) -> u64 {
 }
 
 /// A hash that documents share that are equal but for the order of their lists.
-pub(super) fn digest_ignoring_order(value: &Value) -> u64 {
+pub fn digest_ignoring_order(value: &Value) -> u64 {
     hash::<true>(value)
 }
 

@@ -11,7 +11,7 @@ mod pattern;
 
 use serde_json::Value;
 
-pub use digest::digest;
+pub use digest::{digest, digest_ignoring_order};
 use pattern::{Comparison, Pattern};
 
 /// What a JSON document must be equal to.

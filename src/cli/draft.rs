@@ -1,0 +1,195 @@
+//! `standin draft`: tapes to stubs, also after the recorder was killed.
+
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use clap::Args;
+
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, draw, note, say};
+use crate::draft::write::{self, Written};
+use crate::draft::{Draft as Drafted, Drafter, MOST, proof};
+use crate::stub::load::{self, Service};
+use crate::tape::{self, Condition, Reader};
+
+/// Draft stubs from tapes; files that you edited are left alone
+#[derive(Args, Debug)]
+pub(super) struct Draft {
+    /// The stub folder (it has `tapes/`), or a folder of such folders
+    #[arg(default_value = "stubs")]
+    dir: PathBuf,
+    /// Stubs for recorded calls that an operation may have; the calls made most often stay
+    #[arg(long, value_name = "N", default_value_t = MOST)]
+    max_stubs: usize,
+    /// Remove drafts that the tapes do not give any more, unless you edited them
+    #[arg(long)]
+    prune: bool,
+}
+
+impl Draft {
+    pub(super) fn run(&self) -> u8 {
+        let dir = self.dir.display();
+        let folders = match folders(&self.dir) {
+            Ok(folders) => folders,
+            Err(error) => {
+                note(&format!("cannot read `{dir}`: {error}; give a folder that has `tapes/`"));
+                return if error.kind() == std::io::ErrorKind::NotFound { USAGE } else { BROKE };
+            }
+        };
+        if folders.is_empty() {
+            note(&format!("`{dir}` has no tapes: neither it nor a folder in it has `tapes/`; record some first"));
+            return USAGE;
+        }
+        folders.iter().map(|folder| draft(folder, self.max_stubs, self.prune)).max().unwrap_or(FINE)
+    }
+}
+
+/// Drafts the stubs of one service from its tapes.
+pub(super) fn draft(folder: &Path, most: usize, prune: bool) -> u8 {
+    let tapes = match tapes(folder) {
+        Ok(tapes) => tapes,
+        Err(why) => {
+            note(&why);
+            return BROKE;
+        }
+    };
+    let (kept, bare): (Vec<_>, Vec<_>) = tapes.into_iter().partition(|(_, reader)| reader.head().bodies);
+    for (path, _) in &bare {
+        let path = path.display();
+        note(&format!(
+            "`{path}` was recorded without bodies: it serves `fit` only; record again without `--no-bodies`"
+        ));
+    }
+    if kept.is_empty() {
+        if bare.is_empty() {
+            note(&format!("`{}` has no tape; record one first", folder.join("tapes").display()));
+        }
+        return USAGE;
+    }
+    let bodies = |hash: &str| body(folder, hash);
+    let mut drafter = Drafter::new(bodies, most);
+    for (path, mut reader) in kept {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        drafter.begin(&format!("tapes/{name}"), &reader.head().target.clone());
+        for exchange in reader.by_ref() {
+            match exchange {
+                Ok(exchange) => drafter.add(&exchange),
+                Err(error) => {
+                    note(&format!("cannot read `{}`: {error}", path.display()));
+                    return BROKE;
+                }
+            }
+        }
+        tell(&path, reader.condition());
+    }
+    let draft = drafter.finish();
+    let written = match write::write(&draft, folder, prune) {
+        Ok(written) => written,
+        Err(error) => {
+            note(&format!("cannot write below `{}`: {error}", folder.display()));
+            return BROKE;
+        }
+    };
+    say(&format!("standin: {}: {}", folder.display(), draft.report));
+    say(&format!("  files: {} written, {} unchanged", written.changed, written.unchanged));
+    tell_files(&written);
+    prove(&draft, folder, bodies)
+}
+
+/// The folder itself if it has tapes, else each of its folders that has, by name.
+fn folders(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if dir.join("tapes").is_dir() {
+        return Ok(vec![dir.to_owned()]);
+    }
+    let entries = fs::read_dir(dir)?.filter_map(Result::ok).map(|entry| entry.path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.join("tapes").is_dir()).collect();
+    folders.sort();
+    Ok(folders)
+}
+
+type Tape = (PathBuf, Reader<std::io::BufReader<fs::File>>);
+
+/// The tapes of a folder, the oldest first.
+fn tapes(folder: &Path) -> Result<Vec<Tape>, String> {
+    let paths =
+        tape::of_folder(folder).map_err(|error| format!("cannot read the tapes of `{}`: {error}", folder.display()))?;
+    let mut tapes = Vec::new();
+    for path in paths {
+        let reader = Reader::open(&path).map_err(|error| format!("`{}`: {error}", path.display()))?;
+        tapes.push((path, reader));
+    }
+    tapes.sort_by(|(path, tape), (other_path, other)| {
+        (tape.head().started_unix_ms, path).cmp(&(other.head().started_unix_ms, other_path))
+    });
+    Ok(tapes)
+}
+
+/// A body by its hash, which is its name: nothing else is read.
+fn body(folder: &Path, hash: &str) -> Option<Bytes> {
+    let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then(|| fs::read(folder.join("tapes/bodies").join(hash)).ok())?.map(Bytes::from)
+}
+
+/// How whole a tape was.
+fn tell(path: &Path, condition: &Condition) {
+    let path = path.display();
+    if let Some(first) = condition.examples.first() {
+        let Condition { broken, .. } = condition;
+        note(&format!(
+            "`{path}`: {broken} lines cannot be read and were skipped; the first is {}: {}",
+            first.line, first.why
+        ));
+    }
+    if condition.foot.is_none() {
+        note(&format!("`{path}`: the recording was cut off; all that is whole was used"));
+    }
+    if let Some(foot) = condition.foot.filter(|foot| foot.dropped > 0) {
+        note(&format!("`{path}`: the recorder dropped {} exchanges: calls may be missing", foot.dropped));
+    }
+}
+
+fn tell_files(written: &Written) {
+    list("edited by hand and left alone; move it away to have it drafted again", &written.edited);
+    list(
+        "drafted before and not given by the tapes any more; `--prune` removes it unless it was edited",
+        &written.stale,
+    );
+    list("removed: the tapes do not give it any more", &written.removed);
+}
+
+fn list(what: &str, paths: &[PathBuf]) {
+    for path in paths {
+        say(&format!("  {}: {what}", path.display()));
+    }
+}
+
+/// Loads the stubs as they would be served, and tells which recorded calls others answer.
+fn prove(draft: &Drafted, folder: &Path, bodies: impl Fn(&str) -> Option<Bytes>) -> u8 {
+    let service = Service { name: String::new(), prefix: String::new(), root: folder.to_owned() };
+    let loaded = load::load(&[service]);
+    if loaded.defects.iter().any(crate::defect::Defect::is_error) {
+        draw(&loaded.defects);
+        note(
+            "the stubs have defects, so that it was not tried whether they answer the recorded calls; mend them and draft again",
+        );
+        return CHECK_FAILED;
+    }
+    let strays = proof::strays(draft, loaded.stubs, bodies);
+    let tried = draft.calls.len();
+    say(&format!("  tried: {} of {tried} distinct calls are answered as drafted", tried - strays.len()));
+    for stray in strays.iter().take(SHOWN) {
+        let by: &dyn Display = match &stray.answered_by {
+            Some(stub) => stub,
+            None => &"no stub",
+        };
+        say(&format!("  `{}` is answered by {by}", stray.call));
+    }
+    if strays.len() > SHOWN {
+        say(&format!("  and {} more", strays.len() - SHOWN));
+    }
+    FINE
+}
+
+/// Strays that are named.
+const SHOWN: usize = 10;
