@@ -261,9 +261,14 @@ impl Call {
 
 /// A header's value as text: UTF-8 where it is, else one character a byte (ISO 8859-1).
 pub fn header_text(value: &HeaderValue) -> Cow<'_, str> {
-    match std::str::from_utf8(value.as_bytes()) {
+    latin_or_utf8(value.as_bytes())
+}
+
+/// Bytes as text: UTF-8 where they are, else one character a byte (ISO 8859-1).
+pub fn latin_or_utf8(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(value.as_bytes().iter().map(|&byte| char::from(byte)).collect()),
+        Err(_) => Cow::Owned(bytes.iter().map(|&byte| char::from(byte)).collect()),
     }
 }
 

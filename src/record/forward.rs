@@ -16,6 +16,7 @@ use hyper::body::{Body as _, Incoming};
 use super::Recorder;
 use super::body::{Download, Seen, Source, Upload, silent};
 use super::capture::Capture;
+use super::heads::Headers;
 use super::scribe::Entry;
 use crate::exchange::{Failure, Reason, Times};
 use crate::pace::timer::Timer;
@@ -126,7 +127,7 @@ impl Open {
             number,
             method: parts.method.clone(),
             url: parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
-            headers: if recorder.scribe.is_some() { parts.headers.clone() } else { HeaderMap::new() },
+            headers: recorder.scribe.as_ref().map(|_| Headers::of(&parts.headers)).unwrap_or_default(),
             body: None,
             answer: None,
             received: Capture::new(&recorder.room),
@@ -269,7 +270,7 @@ fn answered(
     }
     open.connection = Some(connection);
     if let Some(entry) = open.entry.as_mut().filter(|_| recorder.scribe.is_some()) {
-        entry.answer = Some((parts.status, parts.headers.clone()));
+        entry.answer = Some((parts.status, Headers::of(&parts.headers)));
     }
     let mut download = Download::new(body, open, recorder.timeout, tasks);
     download.end_if_empty();

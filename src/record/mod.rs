@@ -11,6 +11,7 @@
 mod body;
 mod capture;
 mod forward;
+mod heads;
 mod redact;
 mod scribe;
 

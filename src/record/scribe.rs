@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
 
 use super::capture::Capture;
+use super::heads::Headers;
 use super::redact::{Message, Redacted, Redactor};
 use crate::exchange::{BodyRef, Exchange, Failure, Request, Response, Times};
 use crate::tape::Writer;
@@ -27,9 +28,9 @@ pub(super) struct Entry {
     pub(super) number: u64,
     pub(super) method: Method,
     pub(super) url: PathAndQuery,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: Headers,
     pub(super) body: Option<Capture>,
-    pub(super) answer: Option<(StatusCode, HeaderMap)>,
+    pub(super) answer: Option<(StatusCode, Headers)>,
     /// The answer's body.
     pub(super) received: Capture,
     pub(super) failure: Option<Failure>,
@@ -145,7 +146,7 @@ impl Work {
             let entries = mem::take(&mut *lock(&self.shared.waiting));
             let before = self.kinds.len();
             for entry in entries {
-                if let Err(error) = self.write(*entry) {
+                if let Err(error) = self.write(&entry) {
                     return self.broke(error);
                 }
             }
@@ -178,9 +179,9 @@ impl Work {
         Err(error)
     }
 
-    fn write(&mut self, entry: Entry) -> io::Result<()> {
-        self.account(&entry);
-        let none = HeaderMap::new();
+    fn write(&mut self, entry: &Entry) -> io::Result<()> {
+        self.account(entry);
+        let none = Headers::default();
         let call_body = entry.body.as_ref().and_then(Capture::bytes).unwrap_or_default();
         let answer_body = entry.received.bytes().unwrap_or_default();
         let messages = [
@@ -208,8 +209,8 @@ impl Work {
             operation: None,
             request,
             response,
-            failure: entry.failure,
-            times: entry.times,
+            failure: entry.failure.clone(),
+            times: entry.times.clone(),
             in_flight: entry.in_flight,
             reused: entry.reused,
         })

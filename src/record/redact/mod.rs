@@ -13,12 +13,11 @@ use std::hash::BuildHasher as _;
 use std::io::{Read as _, Write as _};
 
 use flate2::Compression;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
-use http::{HeaderMap, HeaderName};
+use smallvec::SmallVec;
 
 use self::keyed::Value;
 use self::secrets::Secrets;
-use crate::call::header_text;
+use super::heads::Headers;
 use crate::tape::redaction;
 
 /// What is redacted of a recording.
@@ -38,7 +37,7 @@ pub(super) struct Redactor {
 
 /// A message whose secrets are known.
 pub(super) struct Message<'m> {
-    pub(super) headers: &'m HeaderMap,
+    pub(super) headers: &'m Headers,
     /// As it came, with its coding.
     pub(super) body: &'m [u8],
 }
@@ -69,7 +68,10 @@ impl Redaction {
     }
 
     fn is_secret(&self, key: &str) -> bool {
-        self.keys.contains(&normal(key))
+        // asked for every header and member: without an allocation where that is possible
+        let mut buffer = SmallVec::<[u8; 64]>::new();
+        buffer.extend(letters(key));
+        std::str::from_utf8(&buffer).is_ok_and(|key| self.keys.contains(key))
     }
 }
 
@@ -98,14 +100,12 @@ impl Redactor {
     /// Learns the secrets of a message.
     fn read<'m>(&mut self, message: &Message<'m>) -> Read<'m> {
         let headers = message.headers.iter().map(|(name, value)| {
-            let value = header_text(value);
             let found = self.in_header(name, &value);
             self.learn(&found);
-            (name.clone(), value, found)
+            (name, value, found)
         });
         let headers: Vec<_> = headers.collect();
-        let coding =
-            message.headers.get(CONTENT_ENCODING).map(header_text).unwrap_or_default().trim().to_ascii_lowercase();
+        let coding = message.headers.get("content-encoding").unwrap_or_default().trim().to_ascii_lowercase();
         let plain = decode(message.body, &coding);
         let found = plain.as_deref().map_or_else(Vec::new, |body| self.in_body(message.headers, body));
         self.learn(&found);
@@ -113,8 +113,8 @@ impl Redactor {
     }
 
     fn write<'m>(&self, read: Read<'m>) -> Redacted<'m> {
-        let header = |(name, value, found): (HeaderName, Cow<'_, str>, Vec<Value>)| {
-            (name.as_str().to_owned(), text(self.rewrite(value.as_bytes(), &found).into_owned()))
+        let header = |(name, value, found): (&str, Cow<'_, str>, Vec<Value>)| {
+            (name.to_owned(), text(self.rewrite(value.as_bytes(), &found).into_owned()))
         };
         let headers = read.headers.into_iter().map(header).collect();
         let body = read.plain.and_then(|plain| match self.rewrite(&plain, &read.found) {
@@ -125,14 +125,14 @@ impl Redactor {
         Redacted { headers, body }
     }
 
-    fn in_header(&self, name: &HeaderName, value: &str) -> Vec<Value> {
-        if *name == AUTHORIZATION || *name == PROXY_AUTHORIZATION {
+    fn in_header(&self, name: &str, value: &str) -> Vec<Value> {
+        if matches!(name, "authorization" | "proxy-authorization") {
             keyed::in_credentials(value)
-        } else if *name == COOKIE {
+        } else if name == "cookie" {
             keyed::in_cookies(value)
-        } else if *name == SET_COOKIE {
+        } else if name == "set-cookie" {
             keyed::in_set_cookie(value)
-        } else if self.redaction.is_secret(name.as_str()) && !value.is_empty() {
+        } else if self.redaction.is_secret(name) && !value.is_empty() {
             vec![Value { at: 0..value.len(), secrets: vec![value.to_owned()], is_bare: false }]
         } else {
             // a url, perhaps: of a redirect, or of the page before
@@ -141,9 +141,9 @@ impl Redactor {
         }
     }
 
-    fn in_body(&self, headers: &HeaderMap, body: &[u8]) -> Vec<Value> {
+    fn in_body(&self, headers: &Headers, body: &[u8]) -> Vec<Value> {
         let is_secret = |key: &str| self.redaction.is_secret(key);
-        let kind = headers.get(CONTENT_TYPE).map(header_text).unwrap_or_default().to_ascii_lowercase();
+        let kind = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
         if kind.contains("x-www-form-urlencoded") {
             return std::str::from_utf8(body).map_or_else(|_| Vec::new(), |body| keyed::in_pairs(body, 0, is_secret));
         }
@@ -203,7 +203,7 @@ impl Redactor {
 
 /// A message whose secrets have been learned.
 struct Read<'m> {
-    headers: Vec<(HeaderName, Cow<'m, str>, Vec<Value>)>,
+    headers: Vec<(&'m str, Cow<'m, str>, Vec<Value>)>,
     raw: &'m [u8],
     coding: String,
     plain: Option<Cow<'m, [u8]>>,
@@ -212,7 +212,11 @@ struct Read<'m> {
 
 /// Keys by which people know each other's secrets: without case, `-` and `_`.
 fn normal(key: &str) -> String {
-    key.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
+    String::from_utf8(letters(key).collect()).expect("ASCII alone was changed")
+}
+
+fn letters(key: &str) -> impl Iterator<Item = u8> {
+    key.bytes().filter(|byte| !matches!(byte, b'-' | b'_')).map(|byte| byte.to_ascii_lowercase())
 }
 
 fn text(bytes: Vec<u8>) -> String {

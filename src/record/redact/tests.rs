@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 
+use super::super::heads::Headers;
 use super::*;
 use crate::tape::{around_redactions, is_redacted};
 
@@ -11,8 +12,12 @@ fn percent(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-    pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())).collect()
+fn headers(pairs: &[(&'static str, &str)]) -> Headers {
+    let map: HeaderMap = pairs
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+        .collect();
+    Headers::of(&map)
 }
 
 fn redactor(keys: &[&str]) -> Redactor {
@@ -23,8 +28,8 @@ fn redactor(keys: &[&str]) -> Redactor {
     Redactor::new(redaction)
 }
 
-fn redact(redactor: &mut Redactor, url: &str, call: (&HeaderMap, &str), answer: (&HeaderMap, &str)) -> [String; 5] {
-    let message = |(headers, body): (&HeaderMap, &str)| (headers.clone(), body.as_bytes().to_vec());
+fn redact(redactor: &mut Redactor, url: &str, call: (&Headers, &str), answer: (&Headers, &str)) -> [String; 5] {
+    let message = |(headers, body): (&Headers, &str)| (headers.clone(), body.as_bytes().to_vec());
     let (call, answer) = (message(call), message(answer));
     let messages = [&call, &answer].map(|(headers, body)| Message { headers, body });
     let (url, redacted) = redactor.redact(url, &messages);
@@ -140,7 +145,7 @@ proptest! {
         });
         let url = format!("/a?q={}&x={}", percent(query), percent(header));
         let form = format!("f={}&g=1", percent(form));
-        let messages = [(&call, form), (&HeaderMap::new(), json), (&HeaderMap::new(), echo)];
+        let messages = [(&call, form), (&Headers::default(), json), (&Headers::default(), echo)];
         let messages: Vec<_> = messages.iter().map(|(headers, body)| Message { headers, body: body.as_bytes() }).collect();
         let (url, redacted) = redactor.redact(&url, &messages);
         let shown = format!("{url} {:?} {}", redacted[0].headers,
