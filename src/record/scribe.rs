@@ -4,6 +4,7 @@
 //! are dropped and counted. What was taken is with the system within a second.
 
 use std::collections::HashSet;
+use std::hash::BuildHasher as _;
 use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -86,7 +87,9 @@ impl Scribe {
             redactor,
             unreadable: 0,
             took: Histogram::new(3).expect("three digits are fine"),
-            kinds: HashSet::new(),
+            kinds: Vec::new(),
+            seen: HashSet::new(),
+            hasher: foldhash::fast::RandomState::default(),
             operations: 0,
         };
         let thread = thread::Builder::new().name("standin-tape".to_owned()).spawn(move || work.run())?;
@@ -133,8 +136,10 @@ struct Work {
     unreadable: u64,
     /// In microseconds.
     took: Histogram<u64>,
-    /// Methods and paths that were called.
-    kinds: HashSet<(String, String)>,
+    /// Methods and paths that were called, and their hashes.
+    kinds: Vec<(String, String)>,
+    seen: HashSet<u64>,
+    hasher: foldhash::fast::RandomState,
     operations: usize,
 }
 
@@ -233,9 +238,9 @@ impl Work {
         if let (None, Some(sent), Some(end)) = (&entry.failure, entry.times.sent, entry.times.last_byte) {
             self.took.saturating_record(end.saturating_sub(sent) / 1_000);
         }
-        if self.kinds.len() < MOST_KINDS {
-            let path = entry.url.path();
-            self.kinds.insert((entry.method.as_str().to_owned(), path.to_owned()));
+        let (method, path) = (entry.method.as_str(), entry.url.path());
+        if self.kinds.len() < MOST_KINDS && self.seen.insert(self.hasher.hash_one((method, path))) {
+            self.kinds.push((method.to_owned(), path.to_owned()));
         }
         let mut written = lock(&self.shared.written);
         written.exchanges += 1;

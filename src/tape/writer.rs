@@ -17,7 +17,8 @@ use crate::exchange::{BodyRef, Exchange};
 pub struct Writer {
     out: BufWriter<File>,
     bodies: PathBuf,
-    known: HashSet<[u8; 32]>,
+    /// SHA-256 needs no second hash to be spread.
+    known: HashSet<[u8; 32], foldhash::fast::RandomState>,
     exchanges: u64,
 }
 
@@ -32,7 +33,7 @@ impl Writer {
         let mut writer = Self {
             out: BufWriter::with_capacity(BUFFER, file),
             bodies: folder.join("bodies"),
-            known: HashSet::new(),
+            known: HashSet::default(),
             exchanges: 0,
         };
         writer.line(head)?;
@@ -50,7 +51,7 @@ impl Writer {
     pub fn body(&mut self, body: &[u8], size: u64) -> io::Result<BodyRef> {
         let hash = digest(&SHA256, body);
         let hash: [u8; 32] = hash.as_ref().try_into().expect("SHA-256 has 32 bytes");
-        let name = hash.iter().fold(String::with_capacity(64), |name, byte| name + &format!("{byte:02x}"));
+        let name = hex(&hash);
         if self.known.insert(hash) {
             self.keep(&name, body)?;
         }
@@ -86,6 +87,12 @@ impl Writer {
         fs::write(&part, body)?;
         fs::rename(part, path)
     }
+}
+
+/// A hash as a file is named by it.
+fn hex(hash: &[u8; 32]) -> String {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 const BUFFER: usize = 1 << 16;
