@@ -27,6 +27,7 @@ pub use report::{LeftOut, Report, Tally};
 use self::ask::Ask;
 use self::operation::File;
 use crate::exchange::{BodyRef, Exchange, Request, Response};
+use crate::tape;
 use crate::tape::operations::Operations;
 
 /// Gives a body by its SHA-256, if it is there.
@@ -259,7 +260,8 @@ fn body(reference: Option<&BodyRef>, bodies: &dyn Fn(&str) -> Option<Bytes>) -> 
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
+    let hash = digest(&SHA256, bytes);
+    tape::hex(hash.as_ref())
 }
 
 /// Eight hex digits of a SHA-256.

@@ -86,7 +86,7 @@ impl Scribe {
             writer,
             redactor,
             unreadable: 0,
-            took: Histogram::new(3).expect("three digits are fine"),
+            took: Histogram::new_with_max(LONGEST, 3).expect("three digits are fine"),
             kinds: Vec::new(),
             seen: HashSet::new(),
             hasher: foldhash::fast::RandomState::default(),
@@ -274,6 +274,9 @@ const REST: Duration = Duration::from_millis(20);
 
 /// What was written is with the system after this time.
 const FLUSH: Duration = Duration::from_millis(500);
+
+/// A day, in microseconds: what takes longer counts as a day.
+const LONGEST: u64 = 86_400_000_000;
 
 /// Distinct calls by which operations are counted while recording.
 const MOST_KINDS: usize = 20_000;

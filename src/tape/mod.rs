@@ -26,6 +26,7 @@ pub use reader::{Broken, Condition, Reader, TapeError};
 pub use recording::{REPLAY, Recording, busiest_second, is_error};
 pub use redaction::{REDACTED_PREFIX, around_redactions, is_redacted, redaction};
 pub use writer::Writer;
+pub(crate) use writer::hex;
 
 /// The first line of a tape: under what conditions it was recorded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

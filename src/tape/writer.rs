@@ -89,8 +89,8 @@ impl Writer {
     }
 }
 
-/// A hash as a file is named by it.
-fn hex(hash: &[u8; 32]) -> String {
+/// A hash as files are named by it.
+pub(crate) fn hex(hash: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -3,6 +3,7 @@
 mod protection;
 mod secrets;
 mod service;
+mod story;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

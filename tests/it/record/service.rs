@@ -235,7 +235,8 @@ pub(super) fn everything(folder: &std::path::Path) -> Vec<u8> {
     all
 }
 
-fn start(args: &[&str]) -> (Child, SocketAddr) {
+/// Starts the binary on a free port.
+pub(super) fn start(args: &[&str]) -> (Child, SocketAddr) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_standin"))
         .args(args)
         .args(["--listen", "127.0.0.1:0"])
@@ -258,6 +259,12 @@ fn start(args: &[&str]) -> (Child, SocketAddr) {
     let url = line.strip_prefix("standin: listening on http://").expect("the ready line");
     let address = url.split_whitespace().next().and_then(|address| address.parse().ok()).expect("an address");
     (child, address)
+}
+
+/// Ends what was started.
+pub(super) fn stop(mut child: Child) {
+    child.kill().expect("a child");
+    child.wait().expect("a child");
 }
 
 /// Waits until something is so.

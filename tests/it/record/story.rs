@@ -1,0 +1,85 @@
+//! The five commands of the README, as a user types them: record, fit, serve, gap, check.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::service::{Recording, Service, answer, start, stop};
+use crate::support::{Client, write};
+
+fn standin(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_standin")).args(args).output().expect("it runs")
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned()
+}
+
+/// A call every so often, over connections that each wait for their answers.
+fn traffic(address: std::net::SocketAddr, clients: usize, calls: usize, every: Duration) {
+    std::thread::scope(|scope| {
+        for client in 0..clients {
+            scope.spawn(move || {
+                let mut connection = Client::connect(address);
+                for call in 0..calls {
+                    let item = (call * clients + client) % 7;
+                    connection.write(format!("GET /inventory/{item} HTTP/1.1\r\nHost: me\r\n\r\n").as_bytes());
+                    assert_eq!(connection.answer().status, 200);
+                    std::thread::sleep(every);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn the_five_commands_go_together() {
+    // one worker: calls wait for each other
+    let worker = Mutex::new(());
+    let service = Service::saying(move |heard| {
+        let _turn = worker.lock();
+        std::thread::sleep(Duration::from_millis(4));
+        let id = heard.url.rsplit('/').next().unwrap_or_default();
+        answer(200, "Content-Type: application/json\r\n", &format!("{{\"id\":\"{id}\",\"stock\":12}}"))
+    });
+    let recording = Recording::of(&service.url(), &["--exclusive"]);
+    traffic(recording.address, 1, 150, Duration::from_millis(4));
+    traffic(recording.address, 3, 150, Duration::from_millis(4));
+    let (record, code, tape, folder) = recording.end("-INT");
+    assert_eq!((code, tape.exchanges.len()), (Some(0), 600), "{record}");
+    assert!(!record.contains(" 0.00 ms at p50"), "{record}");
+    for expected in ["600 calls of 1 operation", "8 stubs", "7 of 7 distinct calls", "standin fit"] {
+        assert!(record.contains(expected), "`{expected}` is not in\n{record}");
+    }
+    let dir = folder.path().to_str().expect("UTF-8");
+
+    let fit = standin(&["fit", dir]);
+    assert_eq!(fit.status.code(), Some(0), "{}", told(&fit));
+    assert!(folder.path().join("profiles/recorded.yaml").exists(), "{}", told(&fit));
+
+    write_peak(folder.path());
+    let (child, address) = start(&["serve", dir, "--profile", "peak"]);
+    let mut client = Client::connect(address);
+    client.write(b"GET /inventory/3 HTTP/1.1\r\nHost: me\r\nX-Standin-Debug: 1\r\n\r\n");
+    let got = client.answer();
+    assert_eq!(got.json(), serde_json::json!({"id": "3", "stock": 12}));
+    client.write(b"GET /inventory/4711 HTTP/1.1\r\nHost: me\r\n\r\n");
+    assert_eq!(client.answer().status, 200, "an id that was not recorded");
+    stop(child);
+
+    let gap = standin(&["gap", dir]);
+    assert!(matches!(gap.status.code(), Some(0)), "{}", told(&gap));
+    assert!(told(&gap).contains("GET /inventory/{id}"), "{}", told(&gap));
+
+    let check = standin(&["check", dir]);
+    assert_eq!(check.status.code(), Some(0), "{}", told(&check));
+}
+
+/// A profile for a peak at which everything takes twice as long; it speaks of the service that was fitted.
+fn write_peak(folder: &Path) {
+    let fitted = std::fs::read_to_string(folder.join("profiles/recorded.yaml")).expect("it was written");
+    let name = fitted.lines().find_map(|line| line.trim().strip_prefix("- name: ")).expect("a service").to_owned();
+    let scale = format!("extends: recorded\nservices:\n  - name: {name}\n    scale: {{latency: 2.0}}\n");
+    write(folder, "profiles/peak.yaml", &scale);
+}
