@@ -15,7 +15,7 @@ pub struct Observation {
     pub operation: u32,
     /// The last byte of the call was written to the backend.
     pub arrival: u64,
-    /// The first byte of the answer came.
+    /// The last byte of the answer came; of a long one, the first: its transfer is not the service's.
     pub finish: u64,
     /// The answer's status.
     pub status: u16,
@@ -58,7 +58,7 @@ impl Trace {
             let Some(arrival) = exchange.times.sent else { continue };
             let reached = |reason| !matches!(reason, Reason::Connect | Reason::Tls | Reason::Limit);
             let failure = exchange.failure.as_ref();
-            let (Some(response), Some(finish), None) = (&exchange.response, exchange.times.first_byte, failure) else {
+            let (Some(response), Some(first), None) = (&exchange.response, exchange.times.first_byte, failure) else {
                 trace.failed += u64::from(failure.is_none_or(|failure| reached(failure.reason)));
                 continue;
             };
@@ -71,7 +71,10 @@ impl Trace {
                 rates.push(Vec::new());
             }
             let size = response.body.as_ref().map_or(0, |body| body.size);
-            let taken = exchange.times.last_byte.unwrap_or(finish).saturating_sub(finish);
+            let last = exchange.times.last_byte.unwrap_or(first);
+            let taken = last.saturating_sub(first);
+            // the bytes of a short answer take no time to travel: what passes between them is the service's own
+            let finish = if size < LONG_ANSWER { last } else { first };
             if size >= LONG_ANSWER && u128::from(taken) >= LONG_TRANSFER.as_nanos() {
                 rates[operation as usize].push(size as f64 / (taken as f64 / 1e9));
             }
@@ -183,6 +186,15 @@ mod tests {
             (1..=40).map(long).chain((50..90).map(|sent| exchange("/short", sent, sent + 9))).collect();
         let trace = Trace::new(&Head::default(), &learned(&exchanges), &exchanges);
         assert_eq!(trace.transfer, [Some(2e7), None]);
+        assert_eq!(trace.calls[0].finish, 6, "the first byte of a long answer");
+    }
+
+    #[test]
+    fn a_short_answer_that_comes_in_pieces_ends_with_its_last_byte() {
+        let mut drips = exchange("/drip", 10, 20);
+        drips.times.last_byte = Some(500);
+        let trace = Trace::new(&Head::default(), &learned(std::slice::from_ref(&drips)), [&drips]);
+        assert_eq!(trace.calls[0].finish, 500);
     }
 
     #[test]

@@ -1,0 +1,97 @@
+//! Whether two samples of latencies are the same but for their noise, percentile by percentile.
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+/// A latency and when its call was due, both in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Point {
+    pub(crate) at: f64,
+    pub(crate) latency: f64,
+}
+
+/// How far a percentile of the mock is from the reference's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finding {
+    pub(crate) percentile: f64,
+    pub(crate) reference: f64,
+    pub(crate) mock: f64,
+    /// The logarithm of their ratio.
+    pub(crate) deviation: f64,
+    /// What is allowed: the limit, or the noise where that is more.
+    pub(crate) allowed: f64,
+}
+
+/// Percentiles and how much they may differ.
+pub(crate) const LIMITS: [(f64, f64); 4] = [(0.5, 0.03), (0.9, 0.05), (0.95, 0.07), (0.99, 0.10)];
+
+impl Finding {
+    pub(crate) fn is_within(&self) -> bool {
+        self.deviation.abs() <= self.allowed
+    }
+}
+
+/// Compares at all percentiles. The noise is that of the logarithm of the ratio, by a bootstrap over blocks of time, as calls
+/// that follow each other wait in the same queue; three of its standard deviations are allowed.
+pub(crate) fn compare(reference: &[Point], mock: &[Point]) -> Vec<Finding> {
+    let mut random = StdRng::seed_from_u64(7);
+    let spread = [reference, mock].map(|points| spread(points, &mut random));
+    let compared = LIMITS.iter().enumerate().map(|(place, (percentile, limit))| {
+        let [reference, mock] = [reference, mock].map(|points| {
+            let latencies = points.iter().map(|point| point.latency).collect();
+            quantile(latencies, *percentile)
+        });
+        let noise = (spread[0][place].powi(2) + spread[1][place].powi(2)).sqrt();
+        let deviation = (mock / reference).ln();
+        Finding { percentile: *percentile, reference, mock, deviation, allowed: limit.max(3.0 * noise) }
+    });
+    compared.collect()
+}
+
+/// The standard deviation of the logarithm of each percentile.
+fn spread(points: &[Point], random: &mut StdRng) -> [f64; LIMITS.len()] {
+    let begin = points.iter().map(|point| point.at).fold(f64::INFINITY, f64::min);
+    let mut blocks: Vec<Vec<f64>> = Vec::new();
+    for point in points {
+        let place = ((point.at - begin) / BLOCK) as usize;
+        blocks.resize(blocks.len().max(place + 1), Vec::new());
+        blocks[place].push(point.latency);
+    }
+    let drawn: Vec<[f64; LIMITS.len()]> = (0..DRAWS)
+        .map(|_| {
+            let latencies: Vec<f64> =
+                blocks.iter().flat_map(|_| &blocks[random.random_range(0..blocks.len())]).copied().collect();
+            LIMITS.map(|(percentile, _)| quantile(latencies.clone(), percentile).ln())
+        })
+        .collect();
+    std::array::from_fn(|place| {
+        let mean = drawn.iter().map(|one| one[place]).sum::<f64>() / DRAWS as f64;
+        (drawn.iter().map(|one| (one[place] - mean).powi(2)).sum::<f64>() / (DRAWS - 1) as f64).sqrt()
+    })
+}
+
+pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[((values.len() - 1) as f64 * share).round() as usize]
+}
+
+/// Milliseconds of a block: longer than a queue remembers.
+const BLOCK: f64 = 1_000.0;
+const DRAWS: usize = 200;
+
+#[test]
+fn the_judge_lets_the_same_pass_and_catches_what_differs() {
+    use rand_distr::{Distribution as _, LogNormal};
+
+    let sample = |median: f64, sigma: f64, seed: u64| -> Vec<Point> {
+        let mut random = StdRng::seed_from_u64(seed);
+        let demands = LogNormal::new(median.ln(), sigma).expect("a positive spread");
+        (0..5_000).map(|call| Point { at: f64::from(call) * 4.0, latency: demands.sample(&mut random) }).collect()
+    };
+    let passes = |one: &[Point], other: &[Point]| compare(one, other).iter().all(Finding::is_within);
+    let same = (0..50).filter(|seed| passes(&sample(10.0, 0.5, 2 * seed), &sample(10.0, 0.5, 2 * seed + 1))).count();
+    assert!(same >= 48, "{same} of 50");
+    assert!(!passes(&sample(10.0, 0.5, 1), &sample(11.0, 0.5, 2)), "a tenth more");
+    assert!(!passes(&sample(10.0, 0.5, 1), &sample(10.0, 0.6, 2)), "a wider spread");
+    assert!(!passes(&sample(10.0, 0.5, 1), &sample(10.0, 0.001, 2)), "a constant delay");
+}

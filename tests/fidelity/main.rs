@@ -1,0 +1,215 @@
+//! The loop with real sockets: services whose queue is known are recorded at 20 to 60 % of their capacity, fitted, and predicted
+//! at 80 %. Takes minutes: `STANDIN=target/release/standin cargo test --test fidelity -- --ignored --nocapture`.
+
+mod judge;
+mod reference;
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_distr::{Distribution as _, Exp};
+use standin::exchange::{Exchange, Request, Response, Times};
+use standin::tape::{Head, Recording, VERSION, Writer};
+use tempfile::TempDir;
+
+use self::judge::{Finding, Point, compare, quantile};
+use self::reference::{KINDS, Queue, capacity};
+
+#[test]
+#[ignore = "takes a minute and a half; .ci/run runs it with a release build"]
+fn fifo_of_four_is_found_and_predicted() {
+    predict(Queue::Fifo(4), "fifo");
+}
+
+#[test]
+#[ignore = "takes a minute and a half; .ci/run runs it with a release build"]
+fn sharing_of_four_is_found_and_predicted() {
+    predict(Queue::Sharing(4), "sharing");
+}
+
+/// Records, fits, and compares what the mock does at 80 % with what the service does.
+fn predict(queue: Queue, discipline: &str) {
+    let scratch = TempDir::new().expect("a temporary folder");
+    let folder = scratch.path().join("reference");
+    let service = reference::start(queue, 1);
+    let most = capacity(4);
+    let ramp: Vec<f64> = [0.2, 0.3, 0.4, 0.5, 0.6].map(|share| share * most).into();
+
+    let recorder = Standin::record(service, &folder);
+    replay(&schedule(scratch.path(), "ramp", &ramp, 9.0, 11), recorder.address, scratch.path());
+    recorder.end();
+    let report = run(&["fit", text(&folder)]);
+    println!("{report}");
+    let profile = std::fs::read_to_string(folder.join("profiles/recorded.yaml")).expect("a profile");
+    for expected in [format!("discipline: {discipline}"), "workers: 4".to_owned()] {
+        assert!(profile.contains(&expected), "`{expected}` is not in\n{profile}");
+    }
+
+    let peak = schedule(scratch.path(), "peak", &[0.8 * most], 25.0, 12);
+    // the recorder stays in the way of the real side
+    let recorder = Standin::record(service, &scratch.path().join("again"));
+    let real = replay(&peak, recorder.address, scratch.path());
+    recorder.end();
+    let mock = Standin::serve(&folder);
+    let mocked = replay(&peak, mock.address, scratch.path());
+    mock.end();
+
+    for kind in &KINDS {
+        let of = |points: &[(String, Point)]| -> Vec<Point> {
+            points.iter().filter(|(name, _)| name == kind.name).map(|(_, point)| *point).collect()
+        };
+        let (real, mocked) = (of(&real), of(&mocked));
+        let findings = compare(&real, &mocked);
+        for one in &findings {
+            let Finding { percentile, reference, mock, deviation, allowed } = one;
+            println!(
+                "{queue:?} {} p{}: {reference:.2} ms, mock {mock:.2} ms, {:+.1} % (allowed {:.1} %)",
+                kind.name,
+                percentile * 100.0,
+                deviation * 100.0,
+                allowed * 100.0
+            );
+        }
+        assert!(findings.iter().all(Finding::is_within), "the mock of {queue:?} is off");
+        // the same judge has to catch what mocks usually do
+        let median = quantile(real.iter().map(|point| point.latency).collect(), 0.5);
+        let constant: Vec<Point> = real.iter().map(|point| Point { latency: median, ..*point }).collect();
+        assert!(!compare(&real, &constant).iter().all(Finding::is_within), "a constant delay passes as well");
+    }
+}
+
+/// Calls by a Poisson process, at each of these rates for so many seconds.
+fn schedule(folder: &Path, name: &str, rates: &[f64], seconds: f64, seed: u64) -> PathBuf {
+    let path = folder.join(format!("{name}.jsonl"));
+    let head = Head { version: VERSION, target: "http://schedule".to_owned(), started_unix_ms: 1, ..Head::default() };
+    let mut writer = Writer::create(&path, &head).expect("writable");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut number = 0;
+    for (step, rate) in rates.iter().enumerate() {
+        let gaps = Exp::new(*rate).expect("a positive rate");
+        let mut at = step as f64 * seconds;
+        let end = at + seconds;
+        loop {
+            at += gaps.sample(&mut random);
+            if at > end {
+                break;
+            }
+            number += 1;
+            let kind = KINDS[usize::from(random.random::<f64>() >= KINDS[0].share)].name;
+            writer.write(&call(number, at, &format!("/{kind}/{}", number % 20))).expect("writable");
+        }
+    }
+    writer.finish(0, 0).expect("writable");
+    path
+}
+
+fn call(number: u64, at: f64, url: &str) -> Exchange {
+    let at = (at * 1e9) as u64;
+    Exchange {
+        number,
+        operation: None,
+        request: Request { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), body: None },
+        response: Some(Response { status: 200, headers: Vec::new(), body: None }),
+        failure: None,
+        times: Times {
+            received: at,
+            sent: Some(at),
+            first_byte: Some(at + 10_000_000),
+            last_byte: Some(at + 10_000_000),
+            ..Times::default()
+        },
+        in_flight: 16,
+        reused: true,
+    }
+}
+
+/// Sends a schedule; the kind of each call, when it was due, and its latency from then on.
+fn replay(schedule: &Path, target: SocketAddr, folder: &Path) -> Vec<(String, Point)> {
+    let out = folder.join("replayed.jsonl");
+    let _ = std::fs::remove_file(&out);
+    let url = format!("http://{target}");
+    let bounds = ["--max-per-second", "10000", "--beyond-recorded", "--stop", "errors=50%,p95=1000x"];
+    // a machine that others use is late now and then; a call's latency counts from when it was due all the same
+    let report = run(&[
+        &["replay", text(schedule), "--target", &url, "--out", text(&out), "--max-lateness", "20ms"],
+        &bounds[..],
+    ]
+    .concat());
+    println!("{report}");
+    let recording = Recording::open(&out).expect("a tape");
+    let point = |one: &Exchange| {
+        let name = one.request.url.split('/').nth(1).unwrap_or_default().to_owned();
+        let latency = recording.latency(one).expect("every call is answered");
+        assert_eq!(one.response.as_ref().map(|response| response.status), Some(200), "{}", one.request.url);
+        (name, Point { at: one.times.received as f64 / 1e6, latency: latency as f64 / 1e6 })
+    };
+    recording.exchanges.iter().map(point).collect()
+}
+
+/// A standin that listens.
+struct Standin {
+    address: SocketAddr,
+    child: Child,
+}
+
+impl Standin {
+    fn record(service: SocketAddr, folder: &Path) -> Self {
+        let target = format!("http://{service}");
+        Self::start(&["record", "--target", &target, text(folder), "--exclusive", "--max-in-flight", "5000"])
+    }
+
+    fn serve(folder: &Path) -> Self {
+        Self::start(&["serve", text(folder), "--profile", "recorded", "--journal-bytes", "0"])
+    }
+
+    fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(binary())
+            .args(args)
+            .args(["--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let line = lines.next().expect("a line").expect("UTF-8");
+        // what it says at its end must not meet a closed pipe
+        std::thread::spawn(move || lines.for_each(drop));
+        let url = line.strip_prefix("standin: listening on http://").expect("the ready line");
+        let address = url.split_whitespace().next().and_then(|address| address.parse().ok()).expect("an address");
+        std::thread::sleep(Duration::from_millis(200));
+        Self { address, child }
+    }
+
+    fn end(mut self) {
+        let signalled = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(signalled.success() && self.child.wait().expect("a child").success());
+    }
+}
+
+impl Drop for Standin {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a command printed; it must go well.
+fn run(args: &[&str]) -> String {
+    let output = Command::new(binary()).args(args).output().expect("the binary runs");
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{args:?}: {told}");
+    told
+}
+
+/// The binary under test: of a release build, where one is named.
+fn binary() -> PathBuf {
+    std::env::var_os("STANDIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_standin")), PathBuf::from)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
