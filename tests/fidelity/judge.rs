@@ -31,43 +31,54 @@ impl Finding {
     }
 }
 
-/// Compares at all percentiles. The noise is that of the logarithm of the ratio, by a bootstrap over blocks of time, as calls
-/// that follow each other wait in the same queue; three of its standard deviations are allowed.
+/// Compares two runs of one schedule at all percentiles. The noise is that of the logarithm of their ratio, by a bootstrap over
+/// blocks of time, as calls that follow each other wait in the same queue; a block of both is drawn together, as its calls came
+/// at the same times. Three standard deviations are allowed.
 pub(crate) fn compare(reference: &[Point], mock: &[Point]) -> Vec<Finding> {
+    let blocks = [blocks(reference), blocks(mock)];
+    let count = blocks[0].len().min(blocks[1].len());
     let mut random = StdRng::seed_from_u64(7);
-    let spread = [reference, mock].map(|points| spread(points, &mut random));
+    let drawn: Vec<[f64; LIMITS.len()]> = (0..DRAWS)
+        .map(|_| {
+            let places: Vec<usize> = (0..count).map(|_| random.random_range(0..count)).collect();
+            let [reference, mock] =
+                [0, 1].map(|side| places.iter().flat_map(|place| &blocks[side][*place]).copied().collect::<Vec<_>>());
+            LIMITS.map(|(percentile, _)| {
+                (quantile(mock.clone(), percentile) / quantile(reference.clone(), percentile)).ln()
+            })
+        })
+        .collect();
     let compared = LIMITS.iter().enumerate().map(|(place, (percentile, limit))| {
         let [reference, mock] = [reference, mock].map(|points| {
             let latencies = points.iter().map(|point| point.latency).collect();
             quantile(latencies, *percentile)
         });
-        let noise = (spread[0][place].powi(2) + spread[1][place].powi(2)).sqrt();
-        let deviation = (mock / reference).ln();
-        Finding { percentile: *percentile, reference, mock, deviation, allowed: limit.max(3.0 * noise) }
+        let noise = deviation(drawn.iter().map(|one| one[place]));
+        Finding {
+            percentile: *percentile,
+            reference,
+            mock,
+            deviation: (mock / reference).ln(),
+            allowed: limit.max(3.0 * noise),
+        }
     });
     compared.collect()
 }
 
-/// The standard deviation of the logarithm of each percentile.
-fn spread(points: &[Point], random: &mut StdRng) -> [f64; LIMITS.len()] {
-    let begin = points.iter().map(|point| point.at).fold(f64::INFINITY, f64::min);
+/// Latencies by the second in which their calls were due.
+fn blocks(points: &[Point]) -> Vec<Vec<f64>> {
     let mut blocks: Vec<Vec<f64>> = Vec::new();
     for point in points {
-        let place = ((point.at - begin) / BLOCK) as usize;
+        let place = (point.at / BLOCK) as usize;
         blocks.resize(blocks.len().max(place + 1), Vec::new());
         blocks[place].push(point.latency);
     }
-    let drawn: Vec<[f64; LIMITS.len()]> = (0..DRAWS)
-        .map(|_| {
-            let latencies: Vec<f64> =
-                blocks.iter().flat_map(|_| &blocks[random.random_range(0..blocks.len())]).copied().collect();
-            LIMITS.map(|(percentile, _)| quantile(latencies.clone(), percentile).ln())
-        })
-        .collect();
-    std::array::from_fn(|place| {
-        let mean = drawn.iter().map(|one| one[place]).sum::<f64>() / DRAWS as f64;
-        (drawn.iter().map(|one| (one[place] - mean).powi(2)).sum::<f64>() / (DRAWS - 1) as f64).sqrt()
-    })
+    blocks
+}
+
+fn deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let mean = values.clone().sum::<f64>() / DRAWS as f64;
+    (values.map(|value| (value - mean).powi(2)).sum::<f64>() / (DRAWS - 1) as f64).sqrt()
 }
 
 pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {

@@ -76,10 +76,13 @@ fn the_five_commands_go_together() {
     assert_eq!(check.status.code(), Some(0), "{}", told(&check));
 }
 
-/// A profile for a peak at which everything takes twice as long; it speaks of the service that was fitted.
+/// The README's profile for a peak, for the service that was fitted: it is called after the folder.
 fn write_peak(folder: &Path) {
     let fitted = std::fs::read_to_string(folder.join("profiles/recorded.yaml")).expect("it was written");
     let name = fitted.lines().find_map(|line| line.trim().strip_prefix("- name: ")).expect("a service").to_owned();
-    let scale = format!("extends: recorded\nservices:\n  - name: {name}\n    scale: {{latency: 2.0}}\n");
-    write(folder, "profiles/peak.yaml", &scale);
+    write(
+        folder,
+        "profiles/peak.yaml",
+        &format!("extends: recorded\nservices: [{{name: {name}, scale: {{capacity: 0.5}}}}]\n"),
+    );
 }
