@@ -65,6 +65,7 @@ pub mod guide {}
 /// if a call came that no stub answers. While a test is panicking already, it prints the calls that no stub answered instead, as they
 /// are often the reason.
 #[derive(Debug)]
+#[must_use = "a mock ends when it is dropped; keep it with `let server = …`"]
 pub struct Mock {
     state: Arc<State>,
     strict: bool,
@@ -81,7 +82,7 @@ impl Mock {
 
     /// A mock with the stubs of a folder: one that has `mappings/`, or one of such folders, which then share the port.
     ///
-    /// A relative path begins where the test runs: the folder of the package. Panics if a stub is broken, with all that is wrong.
+    /// A relative path begins where the test runs: the folder of the package. Files without a stub are not served. Panics if a stub is broken, with all that is wrong.
     #[track_caller]
     pub fn of(folder: impl Into<PathBuf>) -> Self {
         Self::with(calm(Config::new(folder)))
@@ -103,7 +104,6 @@ impl Mock {
     }
 
     /// Panics, when it is dropped, if a call came that no stub answers.
-    #[must_use]
     pub fn strict(mut self) -> Self {
         self.strict = true;
         self
@@ -123,9 +123,7 @@ impl Mock {
     #[track_caller]
     #[allow(clippy::must_use_candidate)] // most stubs are never looked at again
     pub fn stub(&self, draft: Draft) -> Stubbed {
-        // taken here: a closure has a place of its own
-        let line = Location::caller();
-        let (number, expected) = (self.state.next_number(), draft.expected);
+        let (number, expected, line) = (self.state.next_number(), draft.expected, Location::caller());
         let documents = draft.documents(number);
         let added = documents.and_then(|documents| self.state.add(&documents, number, expected, line));
         self.stubbed(added)
@@ -227,10 +225,7 @@ impl Mock {
 
     /// Forgets the calls that came, and all counts.
     pub fn forget_calls(&self) {
-        self.state.live.journal().reset();
-        for stub in self.state.live.catalog().stubs() {
-            stub.hits.reset();
-        }
+        self.state.forget_calls();
     }
 
     /// As it was at its start: the stubs of its folder alone, no calls, no expectations, all scenarios at their start.
@@ -260,19 +255,20 @@ impl Drop for Mock {
     }
 }
 
-/// One test's calls need no more than one thread, and its random delays are the same in each run.
+/// One test's calls need no more than one thread, its random delays are the same in each run, and a call without a stub
+/// gets a 404 whatever is in the folder.
 fn calm(config: Config) -> Config {
-    Config { workers: 1, seed: 1, ..config }
+    Config { workers: 1, seed: 1, serves_files: false, ..config }
 }
 
 fn cannot_start(error: &StartError) -> String {
     let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
-    let drawn = match error {
-        StartError::Stubs(defects) => {
-            let drawn: Vec<String> = defects.iter().map(|defect| defect.draw(false)).collect();
-            format!("\n{}", drawn.join("\n"))
+    let mut text = format!("the mock cannot start: {error}{source}");
+    if let StartError::Stubs(defects) = error {
+        for defect in defects {
+            text.push('\n');
+            text.push_str(&defect.draw(false));
         }
-        _ => String::new(),
-    };
-    format!("the mock cannot start: {error}{source}{drawn}")
+    }
+    text
 }

@@ -82,17 +82,21 @@ impl Scene<'_> {
         text
     }
 
-    /// The calls that no stub answered, each with the stub that came nearest; `None` if there are none.
-    pub(super) fn missed(&self, snapshot: &Arc<Snapshot>) -> Option<String> {
+    /// The calls that no stub answered, so many, each with the stub that came nearest.
+    pub(super) fn missed(&self, count: u64, snapshot: &Arc<Snapshot>) -> String {
         let missed: Vec<_> = snapshot.records().filter(|record| !record.was_matched()).collect();
-        if missed.is_empty() {
-            return None;
-        }
-        let calls = if missed.len() == 1 { "1 call came".to_owned() } else { format!("{} calls came", missed.len()) };
+        let calls = if count == 1 { "1 call came".to_owned() } else { format!("{count} calls came") };
         let mut text = format!("{calls} that no stub answers");
         let until = Instant::now() + PATIENCE;
         push_all(&mut text, &missed, |record| self.nearest_stub(record, until));
-        Some(text)
+        let lost = count.saturating_sub(missed.len() as u64);
+        if lost > 0 {
+            let _ = write!(
+                text,
+                "\n  {lost} of them are no longer in the journal; raise `Config::journal_bytes` to see them"
+            );
+        }
+        text
     }
 
     fn nearest_stub(&self, record: &Record, until: Instant) -> Vec<String> {

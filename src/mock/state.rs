@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) base: String,
     /// Stubs made so far.
     made: AtomicU64,
+    /// Calls without a stub that were forgotten.
+    forgotten: AtomicU64,
     notes: Mutex<Notes>,
 }
 
@@ -45,7 +47,7 @@ impl RefUnwindSafe for State {}
 
 impl State {
     pub(super) fn new(live: Arc<Live>, base: String) -> Self {
-        Self { live, base, made: AtomicU64::new(0), notes: Mutex::default() }
+        Self { live, base, made: AtomicU64::new(0), forgotten: AtomicU64::new(0), notes: Mutex::default() }
     }
 
     pub(super) fn next_number(&self) -> u64 {
@@ -142,7 +144,18 @@ impl State {
 
     /// Which calls no stub answered, if any.
     pub(super) fn missed(&self) -> Option<String> {
-        self.in_scene(|scene| scene.missed(&self.live.journal().snapshot()))
+        // the journal may have lost some of them, the count has not
+        let count = self.live.counts().missed.load(Relaxed).saturating_sub(self.forgotten.load(Relaxed));
+        (count > 0).then(|| self.in_scene(|scene| scene.missed(count, &self.live.journal().snapshot())))
+    }
+
+    /// Forgets the calls that came, and how often each stub answered.
+    pub(super) fn forget_calls(&self) {
+        self.forgotten.store(self.live.counts().missed.load(Relaxed), Relaxed);
+        self.live.journal().reset();
+        for stub in self.live.catalog().stubs() {
+            stub.hits.reset();
+        }
     }
 
     pub(super) fn in_scene<T>(&self, tell: impl FnOnce(Scene<'_>) -> T) -> T {

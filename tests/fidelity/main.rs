@@ -1,6 +1,8 @@
 //! The loop with real sockets: services whose queue is known are recorded at 20 to 60 % of their capacity, fitted, and predicted
 //! at 80 %. Takes minutes: `STANDIN=target/release/standin cargo test --test fidelity -- --ignored --nocapture`.
 
+#![allow(clippy::print_stdout, reason = "what was measured goes to stdout")]
+
 mod judge;
 mod reference;
 

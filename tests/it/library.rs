@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ fn send(server: &Mock, method: &str, url: &str, headers: &str, body: &str) -> An
     let length = body.len();
     let mut client = Client::connect(server.address());
     client.write(
-        format!("{method} {url} HTTP/1.1\r\nHost: mock.test\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
+        format!("{method} {url} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
             .as_bytes(),
     );
     client.answer_to(method)
@@ -74,7 +75,7 @@ fn requests_are_told_apart_by_all_their_parts() {
     server.stub(post("/orders").body(json_at("$.n", "0")).body(json_path("$.m")).reply(206));
     server.stub(request("purge", "/c").basic_auth("a", "b").cookie("t", absent()).reply(207));
     server.stub(post("/f").form("a", "1 2").header("X", equal_ignoring_case("y")).reply(208));
-    server.stub(get(contains("needle")).host("mock.test").reply(209));
+    server.stub(get(contains("needle")).host("localhost").reply(209));
     let form = "Content-Type: application/x-www-form-urlencoded\r\nX: Y\r\n";
     let calls = [
         ("GET", "/users/7", "", ""),
@@ -137,9 +138,7 @@ fn delays_are_kept_and_drawn_alike_in_each_run() {
         for url in ["/log", "/log", "/measured", "/measured"] {
             assert_eq!(fetch(&server, url).status, 200);
         }
-        let mut client = Client::connect(server.address());
-        client.write(b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        let events: standin::mock::Value = client.answer().json();
+        let events = fetch(&server, "/__admin/requests").json();
         let delays = events["requests"].as_array().expect("a list").iter();
         delays.map(|event| event["timing"]["addedDelay"].clone()).collect::<Vec<_>>()
     };
@@ -179,6 +178,7 @@ fn a_folder_is_served_and_left_alone() {
     let root = folder(&[("mappings/a.json", mapping), ("__files/a.txt", "of a file"), ("__files/b.txt", "b")]);
     let server = Mock::of(root.path());
     assert_eq!(fetch(&server, "/a").text(), "of a file");
+    assert_eq!(fetch(&server, "/b.txt").status, 404);
     let stub = server.stub(get("/a").reply(file("b.txt")));
     assert_eq!(fetch(&server, "/a").text(), "b");
     stub.remove();
@@ -218,24 +218,20 @@ fn what_cannot_start_says_why() {
 #[test]
 fn mistakes_in_a_stub_are_told_at_the_line_of_the_test() {
     let server = Mock::start();
-    let place = std::sync::Arc::new(std::sync::Mutex::new(0));
-    let seen = std::sync::Arc::clone(&place);
-    let message = panic_of(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            let location = info.location().expect("a place");
-            if location.file().ends_with("library.rs") {
-                *seen.lock().expect("free") = location.line();
-            }
-        }));
-        let result = catch_unwind(AssertUnwindSafe(|| drop(server.stub(get(matching("/a[")).reply(200)))));
-        std::panic::set_hook(before);
-        if let Err(panic) = result {
-            std::panic::resume_unwind(panic);
+    let (own, line) = (thread::current().id(), Arc::new(Mutex::new(None)));
+    let (seen, before) = (Arc::clone(&line), Arc::new(std::panic::take_hook()));
+    let others = Arc::clone(&before);
+    std::panic::set_hook(Box::new(move |panic| {
+        if thread::current().id() == own {
+            *seen.lock().expect("free") = panic.location().map(|at| (at.file().to_owned(), at.line()));
+        } else {
+            others(panic);
         }
-    });
+    }));
+    let (message, expected) = (panic_of(|| drop(server.stub(get(matching("/a[")).reply(200)))), std::line!());
+    std::panic::set_hook(Box::new(move |panic| before(panic)));
+    assert_eq!(line.lock().expect("free").clone(), Some((file!().to_owned(), expected)));
     assert!(message.contains("/request/urlPathPattern") && message.contains("`/a[`"), "{message}");
-    assert_ne!(*place.lock().expect("free"), 0, "the panic is of this file");
 
     assert!(panic_of(|| drop(get("users"))).contains("write `/users`"));
     assert!(panic_of(|| server.verify(get(matching("(")), 1)).contains("urlPathPattern"));
@@ -415,22 +411,20 @@ fn what_comes_later_is_waited_for() {
 #[test]
 fn a_mock_works_within_a_runtime() {
     // what `#[tokio::test]` makes
-    {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder.enable_all().build().expect("a runtime").block_on(async {
-            let server = Mock::start();
-            let stub = server.stub(get("/a").reply("async"));
-            let mut stream = tokio::net::TcpStream::connect(server.address()).await.expect("it listens");
-            let request = b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-            tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.expect("open");
-            let mut answer = String::new();
-            tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.expect("UTF-8");
-            assert!(answer.ends_with("async"), "{answer}");
-            stub.verify(1);
-            let kept = tokio::spawn(async move { server.calls().len() });
-            assert_eq!(kept.await.expect("it can move between tasks"), 1);
-        });
-    }
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime").block_on(async {
+        let server = Mock::start();
+        let stub = server.stub(get("/a").reply("async"));
+        let mut stream = tokio::net::TcpStream::connect(server.address()).await.expect("it listens");
+        let request = b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.expect("open");
+        let mut answer = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.expect("UTF-8");
+        assert!(answer.ends_with("async"), "{answer}");
+        stub.verify(1);
+        let kept = tokio::spawn(async move { server.calls().len() });
+        assert_eq!(kept.await.expect("it can move between tasks"), 1);
+    });
 }
 
 #[test]
@@ -443,4 +437,11 @@ fn a_journal_that_is_full_does_not_lie() {
     stub.verify(100);
     let message = panic_of(|| server.verify(get("/a"), 100));
     assert!(message.contains("cannot tell") && message.contains("Config::journal_bytes"), "{message}");
+
+    let server = Mock::with(Config { journal_bytes: 0, ..Config::default() });
+    fetch(&server, "/a");
+    let message = panic_of(|| server.verify_nothing_missed());
+    assert!(message.starts_with("1 call came") && message.contains("no longer in the journal"), "{message}");
+    server.forget_calls();
+    server.verify_nothing_missed();
 }
