@@ -94,7 +94,7 @@ fn at(sorted: &[f64], share: f64) -> f64 {
 
 /// Milliseconds of a block: longer than a queue remembers.
 const BLOCK: f64 = 1_000.0;
-const DRAWS: usize = 200;
+const DRAWS: usize = 100;
 
 #[test]
 fn the_judge_lets_the_same_pass_and_catches_what_differs() {
