@@ -21,9 +21,9 @@ use super::heads::Headers;
 use crate::tape::redaction;
 
 /// What is redacted of a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Redaction {
-    keys: HashSet<String>,
+    keys: HashSet<String, foldhash::fast::RandomState>,
 }
 
 /// The secrets of one recording.
