@@ -68,7 +68,12 @@ fn the_five_commands_go_together() {
     assert_eq!(client.answer().status, 200, "an id that was not recorded");
     stop(child);
 
-    let gap = standin(&["gap", dir]);
+    let mut gap = standin(&["gap", dir]);
+    if gap.status.code() == Some(2) {
+        // beside other tests the sender may be late; it says so, and what to do
+        assert!(told(&gap).contains("the sender was late") && told(&gap).contains("--max-lateness"), "{}", told(&gap));
+        gap = standin(&["gap", dir, "--max-lateness", "1s"]);
+    }
     assert!(matches!(gap.status.code(), Some(0)), "{}", told(&gap));
     assert!(told(&gap).contains("GET /inventory/{id}"), "{}", told(&gap));
 
