@@ -1,16 +1,18 @@
 //! From a call to the few stubs that it could match, without looking at the others.
 //!
 //! Each stub stands in exactly one posting list: that of its exact url, of its exact path, of a node in a trie of path
-//! segments (templates, and the literal prefixes of patterns), or of the rest. A list longer than [`LONG`] is split by
+//! segments (templates, and the literal prefixes of patterns), of a text that its pattern demands, or of the rest. A list longer than [`LONG`] is split by
 //! an equality that many of its stubs ask for: method, header, query parameter, cookie, credentials, body.
 //! The lists that a call reaches are merged by rank and verified; the first that holds is the one a scan would find.
 
+mod literals;
 mod posting;
 mod trie;
 
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use self::literals::Literals;
 use self::posting::Posting;
 use self::trie::Trie;
 use super::text::Tally;
@@ -41,6 +43,7 @@ pub struct Index<T> {
     urls: HashMap<Box<str>, Posting>,
     paths: HashMap<Box<str>, Posting>,
     trie: Trie,
+    literals: Literals,
     rest: Posting,
 }
 
@@ -51,6 +54,7 @@ impl<T> Default for Index<T> {
             urls: HashMap::new(),
             paths: HashMap::new(),
             trie: Trie::default(),
+            literals: Literals::default(),
             rest: Posting::default(),
         }
     }
@@ -63,6 +67,7 @@ impl<T: AsRef<RequestPattern>> Index<T> {
         let mut urls: HashMap<Box<str>, Vec<u32>> = HashMap::new();
         let mut paths: HashMap<Box<str>, Vec<u32>> = HashMap::new();
         let mut trie = trie::Builder::default();
+        let mut literals = literals::Builder::default();
         let mut rest = Vec::new();
         for (slot, entry) in entries.iter().enumerate() {
             let slot = slot as u32;
@@ -72,7 +77,9 @@ impl<T: AsRef<RequestPattern>> Index<T> {
                 UrlRule::Path(path) => paths.entry(path.as_str().into()).or_default().push(slot),
                 UrlRule::PathTemplate(template) => trie.add_template(template.segments(), slot),
                 UrlRule::PathPattern(pattern) | UrlRule::UrlPattern(pattern) => {
-                    trie.add_prefix(pattern.literal_prefix(), slot);
+                    if !literals.add(pattern, slot) {
+                        trie.add_prefix(pattern.literal_prefix(), slot);
+                    }
                 }
             }
         }
@@ -81,8 +88,13 @@ impl<T: AsRef<RequestPattern>> Index<T> {
         let compile_all = |lists: HashMap<Box<str>, Vec<u32>>| {
             lists.into_iter().map(|(key, slots)| (key, compile(slots))).collect::<HashMap<_, _>>()
         };
+        let literals = literals.compile(&compile).unwrap_or_else(|slots| {
+            rest.extend(slots);
+            rest.sort_unstable();
+            Literals::default()
+        });
         let (urls, paths, trie, rest) = (compile_all(urls), compile_all(paths), trie.compile(&compile), compile(rest));
-        Self { entries, urls, paths, trie, rest }
+        Self { entries, urls, paths, trie, literals, rest }
     }
 
     /// The first by rank whose pattern matches and that `accept` takes.
@@ -95,6 +107,7 @@ impl<T: AsRef<RequestPattern>> Index<T> {
             posting.lists(call, &mut lists);
         }
         self.trie.lists(call, &mut lists);
+        self.literals.lists(call, &mut lists);
         self.rest.lists(call, &mut lists);
         while let Some(slot) = next_slot(&mut lists) {
             let entry = &self.entries[slot as usize];

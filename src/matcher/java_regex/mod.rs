@@ -35,6 +35,7 @@ struct Compiled {
     java: String,
     flags: Flags,
     prefix: String,
+    required: String,
     names: Vec<(String, usize)>,
     whole: Engine,
     /// The same for a part of a text, compiled when it is first asked for.
@@ -88,8 +89,9 @@ impl JavaRegex {
         let pattern = parse::parse(java, flags)?;
         let whole = engine(&pattern, Extent::Whole)?;
         let (prefix, _) = pattern.root.prefix();
+        let required = pattern.root.required();
         let part = OnceLock::new();
-        let compiled = Compiled { java: java.to_owned(), flags, prefix, names: pattern.names, whole, part };
+        let compiled = Compiled { java: java.to_owned(), flags, prefix, required, names: pattern.names, whole, part };
         Ok(Self { compiled: Arc::new(compiled) })
     }
 
@@ -143,6 +145,11 @@ impl JavaRegex {
     /// The text that whatever [`JavaRegex::matches`] is true of begins with; empty if there is none.
     pub fn literal_prefix(&self) -> &str {
         &self.compiled.prefix
+    }
+
+    /// The longest text that stands in whatever [`JavaRegex::matches`] is true of; empty if there is none.
+    pub fn required_literal(&self) -> &str {
+        &self.compiled.required
     }
 
     fn captures_from(&self, text: &str, start: usize, follows: bool) -> Result<Option<Captures>, GaveUp> {

@@ -29,6 +29,8 @@ fn told(regex: &Result<JavaRegex, RegexError>, text: &str) -> &'static str {
         Outcome::Match => {
             let prefix = regex.literal_prefix();
             assert!(text.starts_with(prefix), "`{prefix}` does not begin `{text}`, which {regex:?} matches");
+            let required = regex.required_literal();
+            assert!(text.contains(required), "`{required}` is not in `{text}`, which {regex:?} matches");
             "match"
         }
         Outcome::NoMatch => "no match",
@@ -226,6 +228,23 @@ fn sizes_are_bounded() {
     assert!(JavaRegex::new(&"a".repeat(MAX_LENGTH + 1)).is_err());
 }
 
+#[test]
+fn the_longest_text_that_a_pattern_demands_is_known() {
+    for (java, required) in [
+        (".*/orders/[0-9]+/lines", "/orders/"),
+        (".*/o/[0-9]+/lines$", "/lines"),
+        ("/a(/bc)+/d", "/a/bc"),
+        ("/a(?:/b)?/cd", "/cd"),
+        (".*(?:foo|bar)x", "x"),
+        (".*(?i)/abc.*", "/"),
+        ("(?>/x){1}/y", "/x/y"),
+        ("^/a\\b$", "/a"),
+        ("[0-9]*", ""),
+    ] {
+        assert_eq!(JavaRegex::new(java).expect("valid").required_literal(), required, "{java}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_pattern_is_too_strange(
@@ -235,6 +254,7 @@ proptest! {
         if let Ok(regex) = JavaRegex::new(&java) {
             if regex.matches(&text) == Outcome::Match {
                 prop_assert!(text.starts_with(regex.literal_prefix()));
+                prop_assert!(text.contains(regex.required_literal()));
             }
             let found = regex.finds(&text);
             let first = regex.captures(&text);

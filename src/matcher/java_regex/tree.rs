@@ -223,6 +223,33 @@ impl Node {
         (text, complete)
     }
 
+    /// The longest text that stands, as it is, in whatever matches the whole; empty if there is none.
+    pub(super) fn required(&self) -> String {
+        let mut runs = Runs::default();
+        self.run_through(&mut runs);
+        runs.end();
+        runs.longest
+    }
+
+    fn run_through(&self, runs: &mut Runs) {
+        match self {
+            Self::Literal(c) => runs.current.push(*c),
+            Self::Sequence(nodes) => nodes.iter().for_each(|node| node.run_through(runs)),
+            Self::Capture(inner) | Self::Atomic(inner) => inner.run_through(runs),
+            Self::Anchor(_) | Self::Empty | Self::Look { .. } => {}
+            Self::Repeat { inner, least, most, .. } => {
+                if *least > 0 {
+                    inner.run_through(runs);
+                }
+                // what comes next may be another turn
+                if *most != Some(1) || *least == 0 {
+                    runs.end();
+                }
+            }
+            _ => runs.end(),
+        }
+    }
+
     fn is_end(&self) -> bool {
         matches!(self, Self::Anchor(Anchor::TextEnd { .. } | Anchor::LineEnd { .. } | Anchor::VeryEnd))
     }
@@ -249,6 +276,23 @@ impl Node {
                 false
             }
             _ => false,
+        }
+    }
+}
+
+/// Texts that a pattern demands character by character.
+#[derive(Default)]
+struct Runs {
+    current: String,
+    longest: String,
+}
+
+impl Runs {
+    /// Whatever may come next.
+    fn end(&mut self) {
+        let run = std::mem::take(&mut self.current);
+        if run.len() > self.longest.len() {
+            self.longest = run;
         }
     }
 }
