@@ -97,6 +97,7 @@ fn stations(page: &mut Page, lives: &[Arc<Live>]) {
     metric("station_calls_total", "counter", "Calls that went through it.", &|view| view.paced);
     metric("station_unpaced_total", "counter", "Calls of the service that no operation takes.", &|view| view.unpaced);
     metric("station_overflow_total", "counter", "Calls that found its queue full.", &|view| view.overflowed);
+    metric("station_limited_total", "counter", "Calls that came faster than its rate limit.", &|view| view.limited);
     metric("station_beyond_valid_total", "counter", "Calls beyond the range in which it was observed.", &|view| {
         view.beyond
     });

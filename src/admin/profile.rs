@@ -62,6 +62,7 @@ fn service(view: &ServiceView) -> Json {
         "paced": view.paced,
         "unpaced": view.unpaced,
         "overflowed": view.overflowed,
+        "limited": view.limited,
         "beyondValid": view.beyond,
     })
 }

@@ -30,7 +30,8 @@ struct Explanation<'a> {
     /// When it was due, without the stub's own delay.
     served: Instant,
     own_delay: Option<Duration>,
-    full: bool,
+    /// Why it was turned away, if it was.
+    refused: Option<&'static str>,
     beyond: bool,
 }
 
@@ -58,7 +59,7 @@ impl Answerer {
             arrival,
             served: arrival,
             own_delay,
-            full: false,
+            refused: None,
             beyond: false,
         };
         let mut ticket = None;
@@ -76,7 +77,12 @@ impl Answerer {
                     explanation.served = not_before;
                 }
                 Door::Full(reply) => {
-                    explanation.full = true;
+                    explanation.refused = Some("queue=full");
+                    explanation.served = passage.enters(arrival);
+                    refusal = Some(*reply);
+                }
+                Door::Limited(reply) => {
+                    explanation.refused = Some("rate=limited");
                     explanation.served = passage.enters(arrival);
                     refusal = Some(*reply);
                 }
@@ -115,9 +121,9 @@ impl Answerer {
 }
 
 impl Explanation<'_> {
-    /// When the answer is due. What an overflow gets is not delayed.
+    /// When the answer is due. What is turned away is not delayed by its stub.
     fn due(&self) -> Instant {
-        if self.full { self.served } else { self.served + self.own_delay.unwrap_or_default() }
+        if self.refused.is_some() { self.served } else { self.served + self.own_delay.unwrap_or_default() }
     }
 
     fn tell(&self, headers: &mut HeaderMap) {
@@ -129,11 +135,10 @@ impl Explanation<'_> {
             let waiting = (self.served - self.arrival).saturating_sub(busy);
             let _ = write!(text, "; service=\"{service}\"; operation=\"{operation}\"; ordinal={}", passage.ordinal);
             let _ = write!(text, "; demand={}; outside={}", time(passage.demand), time(passage.outside));
-            if self.full {
-                text.push_str("; queue=full");
-            } else {
-                let _ = write!(text, "; waiting={}", time(waiting));
-            }
+            let _ = match self.refused {
+                Some(why) => write!(text, "; {why}"),
+                None => write!(text, "; waiting={}", time(waiting)),
+            };
             text.push_str(if self.beyond { "; range=beyond" } else { "; range=valid" });
         }
         let late = Instant::now().saturating_duration_since(self.due());

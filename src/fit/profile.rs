@@ -22,6 +22,7 @@ impl Fitted {
             pattern: None,
             capacity: self.capacity(),
             overflow: None,
+            rate_limit: None,
             scale: Scale { latency: 1.0, capacity: 1.0 },
             operations: operations.collect(),
             default: Some(self.work(&self.default)),

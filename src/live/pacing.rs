@@ -16,7 +16,7 @@ use crate::call::Call;
 use crate::matcher::Tally;
 use crate::pace::draws::Draws;
 use crate::pace::profile::{Profile, Service};
-use crate::pace::station::{Admission, Capacity, Moment, Outlook, Station, Ticket};
+use crate::pace::station::{Admission, Bucket, Capacity, Moment, Outlook, Station, Ticket};
 use crate::reply::Reply;
 use crate::stub::Stub;
 
@@ -58,11 +58,14 @@ struct Running {
 #[derive(Debug)]
 pub struct State {
     station: Mutex<Station>,
+    /// What the door lets through, where the profile limits the rate.
+    bucket: Mutex<Bucket>,
     /// What its moments count from.
     epoch: Instant,
     paced: AtomicU64,
     unpaced: AtomicU64,
     overflowed: AtomicU64,
+    limited: AtomicU64,
     beyond: AtomicU64,
     /// The second that is counted, and its calls.
     second: AtomicU64,
@@ -88,6 +91,8 @@ pub struct ServiceView {
     pub unpaced: u64,
     /// Calls that found the queue full.
     pub overflowed: u64,
+    /// Calls that came faster than the rate limit allows.
+    pub limited: u64,
     /// Calls that came beyond the range in which it was observed.
     pub beyond: u64,
 }
@@ -125,6 +130,8 @@ pub enum Door {
     Shared(Ticket, Instant),
     /// The queue is full: this is its answer.
     Full(Box<Reply>),
+    /// Calls come faster than they may: this is its answer.
+    Limited(Box<Reply>),
 }
 
 impl Pacing {
@@ -260,10 +267,12 @@ impl State {
     fn new(capacity: Capacity) -> Self {
         Self {
             station: Mutex::new(Station::new(capacity)),
+            bucket: Mutex::default(),
             epoch: Instant::now(),
             paced: AtomicU64::new(0),
             unpaced: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
+            limited: AtomicU64::new(0),
             beyond: AtomicU64::new(0),
             second: AtomicU64::new(0),
             in_second: AtomicU64::new(0),
@@ -313,6 +322,7 @@ impl State {
             paced: self.paced.load(Relaxed),
             unpaced: self.unpaced.load(Relaxed),
             overflowed: self.overflowed.load(Relaxed),
+            limited: self.limited.load(Relaxed),
             beyond: self.beyond.load(Relaxed),
         }
     }
@@ -333,6 +343,12 @@ impl Passage {
     pub fn enter(&self, arrival: Instant) -> (Door, bool) {
         let state = self.state();
         let at = state.moment(self.enters(arrival));
+        if let Some((rate, refusal)) = &self.service().rate_limit
+            && !state.bucket.lock().unwrap_or_else(PoisonError::into_inner).admit(at, *rate)
+        {
+            state.limited.fetch_add(1, Relaxed);
+            return (Door::Limited(Box::new(refusal.clone())), false);
+        }
         let mut station = state.station();
         let admission = station.admit(at, self.demand);
         let in_flight = station.in_flight(at) as u64;

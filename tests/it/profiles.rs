@@ -116,6 +116,24 @@ fn a_client_that_asks_is_told_why() {
 }
 
 #[test]
+fn calls_that_come_too_fast_are_turned_away_at_the_door() {
+    let limit = "rateLimit: {perSecond: 2, burst: 3, overflow: {status: 429, headers: {Retry-After: \"1\"}}}";
+    let text = profile("{discipline: fifo, workers: 1, queue: unbounded}", "default: {demand: {fixed: 1ms}}");
+    let mock = mock(&[("p", &format!("{text}\n    {limit}\n"))]);
+    let statuses: Vec<u16> = (0..6).map(|_| mock.get("/s/a").status).collect();
+    assert_eq!(statuses, [200, 200, 200, 429, 429, 429]);
+    let refused = mock.send("GET /s/a HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(refused.header("x-standin-debug").expect("it is told").contains("rate=limited"));
+    std::thread::sleep(Duration::from_millis(600));
+    assert_eq!(mock.get("/s/a").status, 200, "the bucket fills again");
+    let services = mock.get("/__admin/standin/profile").json()["services"].clone();
+    assert_eq!((services[0]["limited"].as_u64(), services[0]["paced"].as_u64()), (Some(4), Some(4)), "{services}");
+    let page = mock.get("/__admin/metrics");
+    assert!(page.text().contains("standin_station_limited_total{service=\"s\"} 4"), "{}", page.text());
+}
+
+#[test]
 fn classes_answer_with_their_status_at_their_share() {
     let operations = "default: {demand: {fixed: 10us}, classes: [{share: 25%, status: 503, demand: {fixed: 20us}}]}";
     let mock = mock(&[("p", &profile("{discipline: unlimited}", operations))]);

@@ -2,9 +2,10 @@
 
 use std::num::NonZeroU32;
 
+use super::delays::number;
 use super::read::{close, count, not_yet};
-use super::spec::Overflow;
-use crate::pace::station::{Capacity, Queue};
+use super::spec::{Overflow, RateLimit};
+use crate::pace::station::{Capacity, Queue, Rate};
 use crate::render::format::{fault, headers, status};
 use crate::source::defect::nearest;
 use crate::source::{Node, Object, Reader, Value};
@@ -90,6 +91,38 @@ fn queue(whole: &Object<'_>, reader: &mut Reader) -> Option<Queue> {
     limit.map(Queue::AtMost)
 }
 
+/// Reads a limit of the rate.
+pub(super) fn rate_limit(node: &Node, reader: &mut Reader) -> Option<RateLimit> {
+    let whole = Object::open(node, "a rate limit", reader)?;
+    let per_second = match whole.node("perSecond") {
+        Some(node) => reader.within("perSecond", |reader| number(node, reader)),
+        None => {
+            reader.error(node, "the rate limit has no `perSecond`", "add how many calls may come a second");
+            None
+        }
+    };
+    if let Some(node) = whole.node("perSecond")
+        && per_second.is_some_and(|rate| !(LOWEST_RATE..=HIGHEST_RATE).contains(&rate))
+    {
+        let mend = format!("use a number from {LOWEST_RATE} to {HIGHEST_RATE}");
+        reader.error_at(node, "perSecond", format!("{} is no rate to limit to", node.to_json()), mend);
+    }
+    let burst = match whole.node("burst") {
+        None => Some(1),
+        Some(node) => {
+            let burst = count("burst", &whole, reader)?;
+            let burst = u32::try_from(burst).ok().filter(|burst| *burst > 0);
+            if burst.is_none() {
+                reader.error_at(node, "burst", "a burst has at least one call", "use a number from 1 up, or remove it");
+            }
+            burst
+        }
+    };
+    let overflow = whole.node("overflow").map(|node| reader.within("overflow", |reader| overflow(node, reader)));
+    close(whole, &["burst", "overflow", "perSecond"], &[], reader);
+    Some(RateLimit { rate: Rate { per_second: per_second?, burst: burst? }, overflow: overflow.flatten() })
+}
+
 fn overflow(node: &Node, reader: &mut Reader) -> Option<Overflow> {
     let mut whole = Object::open(node, "an overflow", reader)?;
     if whole.node("fault").is_some() {
@@ -108,6 +141,10 @@ fn overflow(node: &Node, reader: &mut Reader) -> Option<Overflow> {
 }
 
 const DISCIPLINES: &[&str] = &["fifo", "sharing", "unlimited"];
+
+/// A call in a quarter of an hour; and more calls than any machine takes.
+const LOWEST_RATE: f64 = 0.001;
+const HIGHEST_RATE: f64 = 1e9;
 
 /// More than any process has threads for.
 const MOST_WORKERS: u32 = 1_000_000;

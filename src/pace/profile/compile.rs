@@ -64,7 +64,11 @@ fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
         name: spec.name.clone(),
         pattern: pattern(spec.pattern.as_ref(), defects),
         capacity,
-        overflow: overflow(spec.overflow.as_ref(), defects),
+        overflow: overflow(spec.overflow.as_ref(), StatusCode::SERVICE_UNAVAILABLE, defects),
+        rate_limit: spec
+            .rate_limit
+            .as_ref()
+            .map(|limit| (limit.rate, overflow(limit.overflow.as_ref(), StatusCode::TOO_MANY_REQUESTS, defects))),
         operations,
         default: default_place,
         valid: spec.valid,
@@ -98,9 +102,9 @@ fn pattern(json: Option<&Json>, defects: &mut Vec<Defect>) -> Option<RequestPatt
     Some(pattern)
 }
 
-fn overflow(overflow: Option<&Overflow>, defects: &mut Vec<Defect>) -> Reply {
+fn overflow(overflow: Option<&Overflow>, usual: StatusCode, defects: &mut Vec<Defect>) -> Reply {
     let empty = Reply {
-        status: StatusCode::SERVICE_UNAVAILABLE,
+        status: usual,
         reason: None,
         headers: HeaderMap::new(),
         body: Body::Bytes(Bytes::new()),
@@ -110,7 +114,7 @@ fn overflow(overflow: Option<&Overflow>, defects: &mut Vec<Defect>) -> Reply {
     match overflow {
         None => empty,
         Some(Overflow::Answer { status, headers, body }) => Reply {
-            status: StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+            status: StatusCode::from_u16(*status).unwrap_or(usual),
             headers: headers.clone(),
             body: Body::Bytes(body.clone().unwrap_or_default().into()),
             ..empty

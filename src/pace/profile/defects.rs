@@ -127,11 +127,25 @@ fn a_capacity_says_all_that_it_needs() {
 fn a_service_says_nothing_that_is_not_served() {
     check(&[
         (
-            service(UNLIMITED, "  stalls: {}\n  rateLimit: {}\n  abandon: free\n"),
+            service(UNLIMITED, "  stalls: {}\n  abandon: free\n"),
             vec![
                 "5:3: `stalls` is not supported yet; remove it; the profile is then served without",
-                "6:3: `rateLimit` is not supported yet; remove it; the profile is then served without",
-                "7:3: `abandon` is not supported yet; remove it; the profile is then served without",
+                "6:3: `abandon` is not supported yet; remove it; the profile is then served without",
+            ],
+        ),
+        (
+            service(UNLIMITED, "  rateLimit: {perSecond: 0, burst: 0, overflow: {status: 1000}}\n"),
+            vec![
+                "5:26: 0 is no rate to limit to; use a number from 0.001 to 1000000000",
+                "5:36: a burst has at least one call; use a number from 1 up, or remove it",
+                "5:58: 1000 cannot be the status of an answer; use a number from 200 to 999",
+            ],
+        ),
+        (
+            service(UNLIMITED, "  rateLimit: {rate: 5}\n"),
+            vec![
+                "5:14: the rate limit has no `perSecond`; add how many calls may come a second",
+                "5:15: unknown field `rate`; known here: burst, overflow, perSecond",
             ],
         ),
         (

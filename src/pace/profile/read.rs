@@ -1,6 +1,6 @@
 //! The profile file, read from the spanned tree: everything that is wrong with it is collected before anything is refused.
 
-use super::capacity::capacity;
+use super::capacity::{capacity, rate_limit};
 use super::delays::{delay, number, share};
 use super::spec::{Class, Operation, Profile, Scale, Service, Valid, Work};
 use crate::matcher::format::request_pattern;
@@ -53,6 +53,7 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
         reader.error(node, "the service has no operation, so none of its calls would be paced", mend);
     }
     let valid = whole.node("valid").map(|node| reader.within("valid", |reader| valid(node, reader)));
+    let limit = whole.node("rateLimit").map(|node| reader.within("rateLimit", |reader| rate_limit(node, reader)));
     let scaled = scale.flatten().unwrap_or_default();
     if let Some((Capacity::Unlimited, _)) = capacity
         && scaled.capacity != 1.0
@@ -61,14 +62,15 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
         let mend = "remove it, or give the service workers";
         reader.warn_at(node, "scale", "`scale.capacity` changes nothing where the capacity is unlimited", mend);
     }
-    let known = ["capacity", "default", "match", "name", "operations", "scale", "valid"];
-    close(whole, &known, &["abandon", "rateLimit", "stalls"], reader);
+    let known = ["capacity", "default", "match", "name", "operations", "rateLimit", "scale", "valid"];
+    close(whole, &known, &["abandon", "stalls"], reader);
     let (capacity, overflow) = capacity?;
     Some(Service {
         name: name?,
         pattern,
         capacity,
         overflow,
+        rate_limit: limit.flatten(),
         scale: scaled,
         operations,
         default,

@@ -32,6 +32,8 @@ pub struct Service {
     pub capacity: station::Capacity,
     /// What a call gets that finds the queue full; 503 if nothing is said.
     pub overflow: Option<Overflow>,
+    /// How fast calls may come, if that is limited.
+    pub rate_limit: Option<RateLimit>,
     /// What if it were slower, or larger.
     pub scale: Scale,
     /// The operations, in the order in which they are tried.
@@ -40,6 +42,15 @@ pub struct Service {
     pub default: Option<Work>,
     /// The range in which it was observed.
     pub valid: Valid,
+}
+
+/// A limit at the door, before a worker is asked for. It is not scaled: it is somebody's rule, not what a service can do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RateLimit {
+    /// How many, and how many at once.
+    pub rate: station::Rate,
+    /// What a call beyond it gets; 429 if nothing is said.
+    pub overflow: Option<Overflow>,
 }
 
 /// What a call gets that finds the queue full.

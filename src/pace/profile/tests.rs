@@ -326,8 +326,7 @@ fn a_pattern() -> impl Strategy<Value = Option<serde_json::Value>> {
     prop::option::of(pattern)
 }
 
-fn a_capacity() -> impl Strategy<Value = (Capacity, Option<Overflow>)> {
-    let workers = (1..=1_000_000u32).prop_map(|workers| NonZeroU32::new(workers).expect("above 0"));
+fn an_overflow() -> impl Strategy<Value = Overflow> + Clone {
     let answer = (200..600u16, prop::option::of(a_text())).prop_map(|(status, body)| {
         let mut headers = http::HeaderMap::new();
         for value in ["1", "a \"b\""] {
@@ -335,11 +334,20 @@ fn a_capacity() -> impl Strategy<Value = (Capacity, Option<Overflow>)> {
         }
         Overflow::Answer { status, headers, body }
     });
-    let overflow = prop_oneof![answer, Just(Overflow::Fault("EMPTY_RESPONSE".to_owned()))];
+    prop_oneof![answer, Just(Overflow::Fault("EMPTY_RESPONSE".to_owned()))]
+}
+
+fn a_rate_limit() -> impl Strategy<Value = spec::RateLimit> {
+    (0.001..1e6f64, 1..1_000u32, prop::option::of(an_overflow()))
+        .prop_map(|(per_second, burst, overflow)| spec::RateLimit { rate: Rate { per_second, burst }, overflow })
+}
+
+fn a_capacity() -> impl Strategy<Value = (Capacity, Option<Overflow>)> {
+    let workers = (1..=1_000_000u32).prop_map(|workers| NonZeroU32::new(workers).expect("above 0"));
     prop_oneof![
         Just((Capacity::Unlimited, None)),
         workers.clone().prop_map(|workers| (Capacity::Sharing { workers, queue: Queue::Unbounded }, None)),
-        (workers, 0..1_000_000u32, prop::option::of(overflow)).prop_map(|(workers, queue, overflow)| {
+        (workers, 0..1_000_000u32, prop::option::of(an_overflow())).prop_map(|(workers, queue, overflow)| {
             (Capacity::Fifo { workers, queue: Queue::AtMost(queue) }, overflow)
         }),
     ]
@@ -350,6 +358,7 @@ prop_compose! {
         name in a_text(),
         pattern in a_pattern(),
         (capacity, overflow) in a_capacity(),
+        rate_limit in prop::option::of(a_rate_limit()),
         latency in 0.01..10f64,
         operations in proptest::collection::vec((a_text(), a_pattern(), a_work()), 0..3),
         default in a_work(),
@@ -363,6 +372,7 @@ prop_compose! {
             pattern,
             capacity,
             overflow,
+            rate_limit,
             scale: Scale { latency, capacity: 1.0 },
             operations: operations.collect(),
             default: Some(default),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
-use super::spec::{Class, Delay, DelayParam, Operation, Overflow, Profile, Scale, Service, Valid, Work};
+use super::spec::{Class, Delay, DelayParam, Operation, Overflow, Profile, RateLimit, Scale, Service, Valid, Work};
 use crate::delay::units::{duration, share};
 use crate::pace::station::{Capacity, Queue};
 
@@ -54,6 +54,11 @@ impl Writer {
             self.line(4, format!("match: {}", flow(pattern)));
         }
         self.capacity(service.capacity, service.overflow.as_ref());
+        if let Some(RateLimit { rate, overflow }) = &service.rate_limit {
+            let overflow =
+                overflow.as_ref().map_or_else(String::new, |overflow| format!(", overflow: {}", answer(overflow)));
+            self.line(4, format!("rateLimit: {{perSecond: {}, burst: {}{overflow}}}", rate.per_second, rate.burst));
+        }
         if service.scale != Scale::default() {
             let Scale { latency, capacity } = service.scale;
             self.line(4, format!("scale: {{latency: {latency}, capacity: {capacity}}}"));
@@ -99,31 +104,8 @@ impl Writer {
             Queue::Unbounded => self.line(6, "queue: unbounded"),
             Queue::AtMost(limit) => self.line(6, format!("queue: {limit} # calls that may wait")),
         }
-        match overflow {
-            None => {}
-            Some(Overflow::Fault(fault)) => self.line(6, format!("overflow: {{fault: {}}}", word(fault))),
-            Some(Overflow::Answer { status, headers, body }) => {
-                let mut parts = vec![format!("status: {status}")];
-                let named: Vec<_> = headers
-                    .keys()
-                    .map(|name| {
-                        let values: Vec<_> = headers
-                            .get_all(name)
-                            .iter()
-                            .map(|v| quoted(&String::from_utf8_lossy(v.as_bytes())))
-                            .collect();
-                        match values.as_slice() {
-                            [value] => format!("{}: {value}", word(name.as_str())),
-                            values => format!("{}: [{}]", word(name.as_str()), values.join(", ")),
-                        }
-                    })
-                    .collect();
-                if !named.is_empty() {
-                    parts.push(format!("headers: {{{}}}", named.join(", ")));
-                }
-                parts.extend(body.as_ref().map(|body| format!("body: {}", quoted(body))));
-                self.line(6, format!("overflow: {{{}}}", parts.join(", ")));
-            }
+        if let Some(overflow) = overflow {
+            self.line(6, format!("overflow: {}", answer(overflow)));
         }
     }
 
@@ -157,6 +139,32 @@ impl Writer {
                 4,
                 format!("valid: {{{}}} # what was observed; beyond it the model is a guess", parts.join(", ")),
             );
+        }
+    }
+}
+
+/// What a call gets that is turned away.
+fn answer(overflow: &Overflow) -> String {
+    match overflow {
+        Overflow::Fault(fault) => format!("{{fault: {}}}", word(fault)),
+        Overflow::Answer { status, headers, body } => {
+            let mut parts = vec![format!("status: {status}")];
+            let named: Vec<_> = headers
+                .keys()
+                .map(|name| {
+                    let values = headers.get_all(name).iter();
+                    let values: Vec<_> = values.map(|v| quoted(&String::from_utf8_lossy(v.as_bytes()))).collect();
+                    match values.as_slice() {
+                        [value] => format!("{}: {value}", word(name.as_str())),
+                        values => format!("{}: [{}]", word(name.as_str()), values.join(", ")),
+                    }
+                })
+                .collect();
+            if !named.is_empty() {
+                parts.push(format!("headers: {{{}}}", named.join(", ")));
+            }
+            parts.extend(body.as_ref().map(|body| format!("body: {}", quoted(body))));
+            format!("{{{}}}", parts.join(", "))
         }
     }
 }

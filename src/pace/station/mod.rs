@@ -15,6 +15,7 @@
 //! A call that is to enter the station later (its `outside` part comes first) is admitted then, not ahead of time: it would
 //! keep a worker from calls that enter before it.
 
+mod bucket;
 mod fifo;
 mod moment;
 mod order;
@@ -24,6 +25,7 @@ mod simulation;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+pub use bucket::{Bucket, Rate};
 pub use moment::Moment;
 pub use sharing::Ticket;
 pub use simulation::finishes;

@@ -1,0 +1,84 @@
+//! A token bucket at a service's door, in virtual time: so many calls a second, and so many at once.
+
+use super::Moment;
+
+/// What a bucket lets through.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// Calls a second.
+    pub per_second: f64,
+    /// Calls that may come at once after a rest; 1 or more.
+    pub burst: u32,
+}
+
+/// How full a bucket is.
+///
+/// Kept as the moment at which it is full again (the generic cell rate algorithm, ITU-T I.371): one number, no tokens to count.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bucket {
+    /// Nanoseconds since the epoch.
+    full_at: f64,
+}
+
+impl Bucket {
+    /// Whether a call may pass; one that may not takes nothing.
+    pub fn admit(&mut self, at: Moment, rate: Rate) -> bool {
+        let (now, token) = (at.nanos() as f64, 1e9 / rate.per_second);
+        let full_at = self.full_at.max(now) + token;
+        // nanoseconds are whole, tokens are not
+        let passes = full_at - now <= f64::from(rate.burst) * token + 0.5;
+        if passes {
+            self.full_at = full_at;
+        }
+        passes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn moment(nanos: u64) -> Moment {
+        Duration::from_nanos(nanos).into()
+    }
+
+    #[test]
+    fn a_rest_is_saved_up_to_the_burst() {
+        let (mut bucket, rate) = (Bucket::default(), Rate { per_second: 10.0, burst: 3 });
+        let mut passed =
+            |ms: u64, calls: usize| (0..calls).filter(|_| bucket.admit(moment(ms * 1_000_000), rate)).count();
+        assert_eq!(passed(1_000, 5), 3);
+        assert_eq!(passed(1_099, 1), 0);
+        assert_eq!(passed(1_100, 2), 1);
+        assert_eq!(passed(1_250, 2), 1);
+        assert_eq!(passed(60_000, 9), 3);
+    }
+
+    proptest! {
+        /// As a bucket that counts its tokens would.
+        #[test]
+        fn it_is_a_bucket_of_tokens(
+            gaps in prop::collection::vec(0_u64..300_000_000, 1..300),
+            per_second in 1_u32..1_000,
+            burst in 1_u32..20,
+        ) {
+            let rate = Rate { per_second: f64::from(per_second), burst };
+            let (mut bucket, mut tokens, mut now) = (Bucket::default(), f64::from(burst), 1_000_000_000_u64);
+            for gap in gaps {
+                now += gap;
+                tokens = (tokens + gap as f64 * 1e-9 * rate.per_second).min(f64::from(burst));
+                // where rounding decides, either is right
+                let sure = (tokens - 1.0).abs() > 1e-5;
+                let passes = bucket.admit(moment(now), rate);
+                prop_assert!(!sure || passes == (tokens >= 1.0), "{tokens} tokens, {passes}");
+                if passes {
+                    tokens -= 1.0;
+                }
+            }
+        }
+    }
+}
