@@ -1,5 +1,6 @@
 //! `standin gap`: how far the mock is from the service, measured.
 
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use super::sending::{Sending, account, progress};
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, draw, note, say};
 use crate::config::Config;
 use crate::exchange::Exchange;
-use crate::gap::{Budget, Gap, Run, Side, Verdict};
+use crate::gap::{Budget, Gap, Html, JUnit, Run, Side, Verdict};
 use crate::replay::{self, Outcome, Pace, Plan, Prepared, Target};
 use crate::server::{Handle, Server, StartError};
 use crate::tape::operations::Operations;
@@ -51,6 +52,14 @@ pub(super) struct GapCommand {
     #[arg(long)]
     json: bool,
 
+    /// The result as one page that needs nothing else, into this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
+    /// The result for CI, as JUnit's XML, into this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+
     #[command(flatten)]
     sending: Sending,
 }
@@ -86,6 +95,13 @@ impl GapCommand {
             say(&serde_json::to_string_pretty(gap).expect("a gap is plain data"));
         } else {
             say(gap.to_string().trim_end());
+        }
+        let files = [(&self.html, Html(gap).to_string()), (&self.junit, JUnit(gap).to_string())];
+        for (path, text) in files.into_iter().filter_map(|(path, text)| Some((path.as_ref()?, text))) {
+            if let Err(error) = fs::write(path, text) {
+                note(&format!("cannot write `{}`: {error}", path.display()));
+                return BROKE;
+            }
         }
         match gap.verdict {
             Verdict::NoBudget | Verdict::Within => FINE,

@@ -161,7 +161,7 @@ fn heading(out: &mut fmt::Formatter<'_>, operation: &str) -> fmt::Result {
 }
 
 /// Milliseconds with three digits that count.
-fn ms(time: Duration) -> String {
+pub(super) fn ms(time: Duration) -> String {
     let ms = time.as_secs_f64() * 1e3;
     let digits = match ms {
         ..10.0 => 2,
@@ -172,7 +172,7 @@ fn ms(time: Duration) -> String {
 }
 
 /// A logarithm of a ratio as what it means: 2 is `+639 %`, `x7.4` when that grows too long.
-fn signed(log_ratio: f64) -> String {
+pub(super) fn signed(log_ratio: f64) -> String {
     let ratio = log_ratio.exp();
     if ratio >= 10.0 {
         return format!("x{ratio:.0}");
@@ -180,16 +180,16 @@ fn signed(log_ratio: f64) -> String {
     format!("{:+.1} %", (ratio - 1.0) * 100.0)
 }
 
-fn unsigned(gap: f64) -> String {
+pub(super) fn unsigned(gap: f64) -> String {
     signed(gap).trim_start_matches('+').to_owned()
 }
 
-fn percentage(share: f64) -> String {
+pub(super) fn percentage(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }
 
 /// Thousands apart: `41,200`.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -156,3 +156,25 @@ fn the_live_service_and_the_mock_take_turns() {
     assert!(told(&output).contains("the run was stopped"), "{}", told(&output));
     assert!(failing.seen().len() < 250, "{}", failing.seen().len());
 }
+
+#[test]
+fn a_page_and_a_file_for_ci_are_written() {
+    let (folder, before, after) = two(108);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (page, junit) = (path("gap.html"), path("gap.xml"));
+    let output = gap(&[&before, &after, "--budget", "p50=5%", "--html", &page, "--junit", &junit]);
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    let page = std::fs::read_to_string(page).expect("it was written");
+    for expected in
+        ["Over the budget p50=5%", "GET /items/{id}", "<svg", "prefers-color-scheme", "a fixed delay", "+8.0 %"]
+    {
+        assert!(page.contains(expected), "`{expected}` is not in\n{page}");
+    }
+    assert!(!page.contains("http://") && !page.contains("https://"), "it needs nothing from elsewhere");
+    let junit = std::fs::read_to_string(junit).expect("it was written");
+    assert!(junit.contains("<failure message=\"p50") && junit.contains("classname=\"GET /items/{id}\""), "{junit}");
+    assert!(junit.contains("failures=\"1\""), "{junit}");
+
+    let output = gap(&[&before, &after, "--html", "/nowhere/at/all.html"]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+}

@@ -1,0 +1,63 @@
+//! The comparison as CI systems read it: a test case a row, in JUnit's XML.
+
+use std::fmt;
+
+use super::Gap;
+use super::cell::{Cell, Verdict};
+
+/// Writes a gap as JUnit XML.
+#[derive(Debug)]
+pub struct JUnit<'g>(pub &'g Gap);
+
+impl fmt::Display for JUnit<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gap = self.0;
+        let count = |verdict| gap.cells.iter().filter(|cell| cell.verdict == verdict).count();
+        let (tests, failures, skipped) = (gap.cells.len(), count(Verdict::Over), count(Verdict::NotJudged));
+        writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+        writeln!(
+            out,
+            "<testsuites name=\"standin gap\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\">"
+        )?;
+        writeln!(
+            out,
+            "  <testsuite name=\"{} against {}\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\">",
+            Escaped(&gap.mock.name),
+            Escaped(&gap.reference.name)
+        )?;
+        gap.cells.iter().try_for_each(|cell| case(out, cell))?;
+        if !gap.notes.is_empty() {
+            writeln!(out, "    <system-out>{}</system-out>", Escaped(&gap.notes.join("\n")))?;
+        }
+        writeln!(out, "  </testsuite>\n</testsuites>")
+    }
+}
+
+fn case(out: &mut fmt::Formatter<'_>, cell: &Cell) -> fmt::Result {
+    write!(out, "    <testcase classname=\"{}\" name=\"at load {}\"", Escaped(&cell.operation), Escaped(&cell.level))?;
+    let reasons = cell.reasons.join("; ");
+    match cell.verdict {
+        Verdict::Over => writeln!(out, "><failure message=\"{}\"/></testcase>", Escaped(&reasons)),
+        Verdict::NotJudged => writeln!(out, "><skipped message=\"{}\"/></testcase>", Escaped(&reasons)),
+        Verdict::Within | Verdict::NoBudget => writeln!(out, "/>"),
+    }
+}
+
+/// A text within XML or HTML, also in a quoted attribute.
+#[derive(Debug)]
+pub(super) struct Escaped<'t>(pub(super) &'t str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '<' => out.write_str("&lt;"),
+            '>' => out.write_str("&gt;"),
+            '&' => out.write_str("&amp;"),
+            '"' => out.write_str("&quot;"),
+            '\n' => out.write_str("&#10;"),
+            // XML has no way to say these
+            c if c.is_control() && c != '\t' => out.write_str("\u{fffd}"),
+            c => write!(out, "{c}"),
+        })
+    }
+}
