@@ -150,17 +150,21 @@ fn tell(path: &Path, condition: &Condition) {
 }
 
 fn tell_files(written: &Written) {
-    list("edited by hand and left alone; move it away to have it drafted again", &written.edited);
-    list(
-        "drafted before and not given by the tapes any more; `--prune` removes it unless it was edited",
-        &written.stale,
-    );
-    list("removed: the tapes do not give it any more", &written.removed);
+    list("edited by hand and left alone; move away what is to be drafted again", &written.edited);
+    list("not given by the tapes any more; `--prune` removes what was not edited", &written.stale);
+    list("removed, as the tapes do not give it any more", &written.removed);
 }
 
 fn list(what: &str, paths: &[PathBuf]) {
-    for path in paths {
-        say(&format!("  {}: {what}", path.display()));
+    if paths.is_empty() {
+        return;
+    }
+    say(&format!("  {what}:"));
+    for path in paths.iter().take(SHOWN) {
+        say(&format!("    {}", path.display()));
+    }
+    if paths.len() > SHOWN {
+        say(&format!("    and {} more", paths.len() - SHOWN));
     }
 }
 
@@ -191,5 +195,5 @@ fn prove(draft: &Drafted, folder: &Path, bodies: impl Fn(&str) -> Option<Bytes>)
     FINE
 }
 
-/// Strays that are named.
+/// Strays, and files of a kind, that are named.
 const SHOWN: usize = 10;

@@ -111,7 +111,7 @@ impl Answer {
         let document = serde_json::from_str::<Value>(text).ok().filter(|document| {
             (document.is_object() || document.is_array())
                 && are_plain(document)
-                && written_again(document) == without_space(text)
+                && without_space(text) == serde_json::to_string(document).unwrap_or_default()
         });
         Some(document.map_or_else(|| ("body", text.into()), |document| ("jsonBody", document)))
     }
@@ -148,10 +148,6 @@ pub(super) fn decode(raw: &Bytes, coding: &str) -> Option<Bytes> {
             .or_else(|| std::str::from_utf8(raw).is_ok().then(|| raw.clone())),
         _ => None,
     }
-}
-
-fn written_again(document: &Value) -> String {
-    document.to_string()
 }
 
 /// A JSON text without the white space between its parts.

@@ -41,7 +41,8 @@ impl Ask {
             return Err(LeftOut::Strange);
         }
         let has_secret_path = is_redacted(call.path());
-        if has_secret_path && call.path().contains(['{', '}', '*']) {
+        let says_nothing = call.path().split('/').all(|segment| segment.is_empty() || is_redacted(segment));
+        if has_secret_path && (says_nothing || call.path().contains(['{', '}', '*'])) {
             return Err(LeftOut::Strange);
         }
         let path = if has_secret_path { without_secrets(call.path()) } else { call.path().to_owned() };
@@ -192,5 +193,7 @@ mod tests {
             Ok(json!({"method": "GET", "urlPathTemplate": "/reset/{redacted}/{redacted2}",
                 "queryParameters": {"key": {"matches": ".*"}}}))
         );
+        // any path of that depth would do
+        assert_eq!(ask("GET", &format!("/{secret}/{secret}")), Err(LeftOut::Strange));
     }
 }

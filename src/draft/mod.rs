@@ -84,12 +84,11 @@ struct Group {
     ask: Ask,
     sample: Request,
     calls: u64,
-    answers: Vec<Seen>,
+    answers: HashMap<Kind, Seen>,
 }
 
 /// An answer that a group was given.
 struct Seen {
-    kind: Kind,
     calls: u64,
     /// When it was given last, counted in calls.
     last: u64,
@@ -99,7 +98,7 @@ struct Seen {
 }
 
 /// What makes two answers the same: ids and times in other headers differ from call to call.
-#[derive(PartialEq, Eq)]
+#[derive(PartialEq, Eq, Hash)]
 struct Kind {
     status: u16,
     body: String,
@@ -173,14 +172,8 @@ impl<'b> Drafter<'b> {
         let (last, tape) = (self.report.calls, self.tapes.len().saturating_sub(1));
         let group = &mut self.groups[place];
         group.calls += 1;
-        match group.answers.iter_mut().find(|seen| seen.kind == kind) {
-            Some(seen) => {
-                seen.calls += 1;
-                (seen.last, seen.tape) = (last, tape);
-                seen.response.clone_from(response);
-            }
-            None => group.answers.push(Seen { kind, calls: 1, last, response: response.clone(), tape }),
-        }
+        let calls = 1 + group.answers.get(&kind).map_or(0, |seen| seen.calls);
+        group.answers.insert(kind, Seen { calls, last, response: response.clone(), tape });
         Ok(())
     }
 
@@ -210,7 +203,7 @@ impl<'b> Drafter<'b> {
         let next = self.groups.len();
         let place = *self.by_key.entry(ask.key(false)).or_insert(next);
         if place == next {
-            self.groups.push(Group { ask, sample: request.clone(), calls: 0, answers: Vec::new() });
+            self.groups.push(Group { ask, sample: request.clone(), calls: 0, answers: HashMap::new() });
         }
         Ok(place)
     }

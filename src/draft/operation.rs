@@ -40,13 +40,19 @@ impl File<'_> {
     ) -> Option<MappingFile> {
         let mut choices = self.choices(groups, report);
         let templates = template::templates(self.name, &choices);
-        // the calls that were made most often stay, in the order of the tape
-        choices.sort_by_key(|choice| Reverse(choice.group.calls));
-        for choice in choices.split_off(choices.len().min(self.most)) {
-            report.note(LeftOut::Capped, choice.group.calls, self.name);
-        }
         // of stubs of one priority the later is tried first: those that ask more come last
-        choices.sort_by_cached_key(|choice| (choice.group.ask.weight(), choice.group.ask.label()));
+        let place = |choice: &Choice<'_>| {
+            let ask = &choice.group.ask;
+            (ask.weight(), ask.label(), ask.identity())
+        };
+        choices.sort_by_cached_key(place);
+        if choices.len() > self.most {
+            choices.sort_by_key(|choice| Reverse(choice.group.calls));
+            for choice in choices.split_off(self.most) {
+                report.note(LeftOut::Capped, choice.seen.calls, self.name);
+            }
+            choices.sort_by_cached_key(place);
+        }
         let slug = names::slug(self.name);
         let mut bodies = BTreeMap::new();
         let mut mappings = Vec::new();
@@ -74,21 +80,20 @@ impl File<'_> {
 
     /// The answer of each group. How a service fails under load is a matter of its profile, unless it did nothing else.
     fn choices<'g>(&self, groups: &[&'g Group], report: &mut Report) -> Vec<Choice<'g>> {
-        let best = groups.iter().filter_map(|group| Some((*group, winner(group)?)));
-        let choices: Vec<Choice<'_>> = best.map(|(group, seen)| Choice { group, seen }).collect();
-        let ever_well = choices.iter().any(|choice| tier(choice.seen.kind.status) != Tier::Overload);
-        let is_stubbed = |choice: &Choice<'_>| !ever_well || tier(choice.seen.kind.status) != Tier::Overload;
-        let choices: Vec<Choice<'_>> = choices.into_iter().filter(is_stubbed).collect();
-        let chosen: Vec<*const Seen> = choices.iter().map(|choice| std::ptr::from_ref(choice.seen)).collect();
-        for seen in
-            groups.iter().flat_map(|group| &group.answers).filter(|seen| !chosen.contains(&std::ptr::from_ref(*seen)))
-        {
-            let why = match tier(seen.kind.status) {
-                Tier::NotModified => LeftOut::NotModified,
-                Tier::Overload => LeftOut::Overload,
-                Tier::Plain | Tier::Conditional => LeftOut::Differing,
-            };
-            report.note(why, seen.calls, self.name);
+        let winners: Vec<Option<&Seen>> = groups.iter().map(|group| winner(group)).collect();
+        let ever_well = winners.iter().flatten().any(|seen| tier(seen) != Tier::Overload);
+        let mut choices = Vec::new();
+        for (group, winner) in groups.iter().zip(winners) {
+            let stubbed = winner.filter(|seen| !ever_well || tier(seen) != Tier::Overload);
+            for seen in group.answers.values().filter(|seen| !stubbed.is_some_and(|one| std::ptr::eq(one, *seen))) {
+                let why = match tier(seen) {
+                    Tier::NotModified => LeftOut::NotModified,
+                    Tier::Overload => LeftOut::Overload,
+                    Tier::Plain | Tier::Conditional => LeftOut::Differing,
+                };
+                report.note(why, seen.calls, self.name);
+            }
+            choices.extend(stubbed.map(|seen| Choice { group, seen }));
         }
         choices
     }
@@ -155,8 +160,8 @@ enum Tier {
     NotModified,
 }
 
-fn tier(status: u16) -> Tier {
-    match status {
+fn tier(seen: &Seen) -> Tier {
+    match seen.response.status {
         304 => Tier::NotModified,
         206 | 412 | 416 => Tier::Conditional,
         408 | 429 | 500.. => Tier::Overload,
@@ -166,8 +171,8 @@ fn tier(status: u16) -> Tier {
 
 /// The answer that was given most often; of several, the one that was given last.
 fn winner(group: &Group) -> Option<&Seen> {
-    let usable = group.answers.iter().filter(|seen| tier(seen.kind.status) != Tier::NotModified);
-    usable.max_by_key(|seen| (Reverse(tier(seen.kind.status)), seen.calls, seen.last))
+    let usable = group.answers.values().filter(|seen| tier(seen) != Tier::NotModified);
+    usable.max_by_key(|seen| (Reverse(tier(seen)), seen.calls, seen.last))
 }
 
 /// A stub for a path that held a secret takes any text there: literal paths come first.

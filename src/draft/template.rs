@@ -42,7 +42,7 @@ pub(super) fn templates<'d>(operation: &str, choices: &[Choice<'d>]) -> Vec<Temp
 }
 
 fn template<'d>(path: &str, variables: &[usize], priority: i32, alike: &[Choice<'d>]) -> Option<Template<'d>> {
-    let is_well = |choice: &&Choice<'d>| (200..300).contains(&choice.seen.kind.status);
+    let is_well = |choice: &&Choice<'d>| (200..300).contains(&choice.seen.response.status);
     let mut well: Vec<Choice<'d>> = alike.iter().filter(is_well).copied().collect();
     let paths: BTreeSet<&str> = well.iter().map(|choice| choice.group.ask.path.as_str()).collect();
     // where most ids are not there, others are not likely to be
@@ -53,14 +53,21 @@ fn template<'d>(path: &str, variables: &[usize], priority: i32, alike: &[Choice<
     well.sort_by_cached_key(|choice| (size(choice), choice.group.ask.label()));
     let choice = well[well.len() / 2];
     let mut request = choice.group.ask.templated(path);
-    let rules: Map<String, Value> = variables
-        .iter()
-        .filter_map(|place| {
-            let values: Vec<&str> = paths.iter().filter_map(|path| path.split('/').nth(*place)).collect();
-            let name = path.split('/').nth(*place)?.trim_matches(['{', '}']).to_owned();
-            Some((name, json!({ "matches": pattern(&values)? })))
-        })
-        .collect();
+    let mut rules = Map::new();
+    for place in variables {
+        let values: Vec<&str> = paths.iter().filter_map(|path| path.split('/').nth(*place)).collect();
+        let variable = path.split('/').nth(*place)?;
+        // a client that forgot to fill in its own template called literally so
+        if values.contains(&variable) {
+            return None;
+        }
+        let name = variable.trim_matches(['{', '}']).to_owned();
+        rules.extend(pattern(&values).map(|pattern| (name, json!({ "matches": pattern }))));
+    }
+    let is_literal = |part: &str| !(part.is_empty() || VARIABLE.is_match(part) || SECRET.is_match(part));
+    if rules.is_empty() && !path.split('/').any(is_literal) {
+        return None; // it would take everything of its depth
+    }
     if !rules.is_empty() {
         request.insert("pathParameters".to_owned(), rules.into());
     }

@@ -3,14 +3,16 @@
 //! Each drafted mapping carries a hash over its file's mappings. A file whose hash does not hold any more was edited; so was
 //! one without hashes. A file appears whole or not at all, and one that would stay the same is not written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::{Draft, sha256};
+use super::{Draft, digest8, sha256};
+use crate::stub::load::Service;
+use crate::stub::walk::Tree;
 
 /// What became of the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,11 +44,11 @@ pub fn write(draft: &Draft, root: &Path, prune: bool) -> io::Result<Written> {
         }
         for body in &file.bodies {
             let path = files.join(&body.name);
-            match fs::read(&path) {
-                Ok(bytes) if bytes == body.bytes => written.unchanged += 1,
+            match existing(&path)? {
+                Some(bytes) if bytes == body.bytes => written.unchanged += 1,
                 // the name tells the content: what differs was changed by hand
-                Ok(_) => written.edited.push(path),
-                Err(_) => {
+                Some(_) => written.edited.push(path),
+                None => {
                     fs::create_dir_all(&files)?;
                     put(&path, &body.bytes)?;
                     written.changed += 1;
@@ -61,12 +63,13 @@ pub fn write(draft: &Draft, root: &Path, prune: bool) -> io::Result<Written> {
             written.changed += 1;
         }
     }
-    forget(draft, &mappings, prune, &mut written)?;
+    forget_mappings(draft, &mappings, prune, &mut written)?;
+    forget_bodies(root, prune, &mut written)?;
     Ok(written)
 }
 
-/// Finds drafts that this one does not have.
-fn forget(draft: &Draft, mappings: &Path, prune: bool, written: &mut Written) -> io::Result<()> {
+/// Finds drafted mappings that this draft does not have.
+fn forget_mappings(draft: &Draft, mappings: &Path, prune: bool, written: &mut Written) -> io::Result<()> {
     let wanted: BTreeSet<&str> = draft.mappings.iter().map(|file| file.name.as_str()).collect();
     let mut paths: Vec<PathBuf> = fs::read_dir(mappings)?.filter_map(Result::ok).map(|entry| entry.path()).collect();
     paths.sort();
@@ -84,6 +87,50 @@ fn forget(draft: &Draft, mappings: &Path, prune: bool, written: &mut Written) ->
         }
     }
     Ok(())
+}
+
+/// Finds drafted bodies that no mapping names any more, whoever wrote it.
+fn forget_bodies(root: &Path, prune: bool, written: &mut Written) -> io::Result<()> {
+    let service = Service { name: String::new(), prefix: String::new(), root: root.to_owned() };
+    let tree = Tree::of(&service);
+    let mut unnamed: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for path in tree.bodies.into_keys().filter(|path| path.parent() == Some(&service.files().root)) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if is_body_name(&name) {
+            unnamed.insert(name, path);
+        }
+    }
+    for path in tree.mappings.keys() {
+        // what cannot be read may name any of them
+        let Ok(text) = fs::read(path) else { return Ok(()) };
+        for word in String::from_utf8_lossy(&text).split(|c| !is_of_a_name(c)) {
+            unnamed.remove(word);
+        }
+    }
+    for (name, path) in unnamed {
+        // one whose content is not what its name tells was changed by hand
+        if !name.contains(&format!("-{}.", digest8(&fs::read(&path)?))) {
+            continue;
+        }
+        if prune {
+            fs::remove_file(&path)?;
+            written.removed.push(path);
+        } else {
+            written.stale.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a body could have been drafted under this name: `get-logo-1f0c3a5e.png`.
+fn is_body_name(name: &str) -> bool {
+    let hash = name.rsplit_once('.').and_then(|(stem, _)| stem.rsplit_once('-')).map(|(_, hash)| hash);
+    name.chars().all(is_of_a_name) && hash.is_some_and(|hash| hash.len() == 8 && u32::from_str_radix(hash, 16).is_ok())
+}
+
+/// Whether a body's name may have this character.
+fn is_of_a_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
 fn existing(path: &Path) -> io::Result<Option<Vec<u8>>> {
