@@ -101,7 +101,7 @@ impl Html<'_> {
         }
         writeln!(
             out,
-            "<h2>Beside simpler mocks</h2><div class=\"wide\"><table><tr><th>how far off<th>typical row<th>worst row"
+            "<h2>Beside simpler mocks</h2><div class=\"wide\"><table class=\"plain\"><tr><th>how far off<th>typical row<th>worst row"
         )?;
         for Standing { baseline, median, worst, .. } in &gap.standings {
             let name = match baseline {
@@ -121,7 +121,9 @@ impl Html<'_> {
         for name in names {
             let cells: Vec<&Cell> = gap.cells.iter().filter(|cell| cell.operation == name).collect();
             writeln!(out, "<h2>{}</h2>", Escaped(name))?;
-            write!(out, "{}", Plot::new(gap, &cells))?;
+            if cells.len() > 1 {
+                write!(out, "{}", Plot::new(gap, &cells))?;
+            }
             self.table(out, &cells)?;
         }
         Ok(())
@@ -198,7 +200,7 @@ main{max-width:60rem;margin:0 auto;padding:1.5rem 1rem 3rem}h1{font-size:1.6rem;
 .verdict{font-size:1.2rem;font-weight:600;margin:.4rem 0}.note{color:var(--soft)}p{margin:.4rem 0}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem;min-width:20rem}
 th,td{padding:.2rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--soft);font-weight:500}
-th:first-child,td:first-child,td:nth-child(2){text-align:left}tr.good td{color:var(--good)}tr.bad td{color:var(--bad);font-weight:600}tr.open td{color:var(--soft)}td[colspan]{white-space:normal;text-align:left}
+th:first-child,td:first-child,td:nth-child(2){text-align:left}.plain td:nth-child(2){text-align:right}tr.good td{color:var(--good)}tr.bad td{color:var(--bad);font-weight:600}tr.open td{color:var(--soft)}td[colspan]{white-space:normal;text-align:left}
 svg{width:100%;height:auto;max-width:44rem;display:block}svg text{fill:var(--soft);font:12px system-ui,sans-serif}
 .grid{stroke:var(--line)}.real{stroke:var(--real);fill:none;stroke-width:2.2}.mock{stroke:var(--mock);fill:none;stroke-width:2.2;stroke-dasharray:6 4}.real-dot{fill:var(--real)}.mock-dot{fill:var(--mock)}
 @media print{body{font-size:11px}.answer{border:1px solid #999}h2{break-after:avoid}svg,table{break-inside:avoid}}

@@ -165,9 +165,7 @@ fn a_page_and_a_file_for_ci_are_written() {
     let output = gap(&[&before, &after, "--budget", "p50=5%", "--html", &page, "--junit", &junit]);
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     let page = std::fs::read_to_string(page).expect("it was written");
-    for expected in
-        ["Over the budget p50=5%", "GET /items/{id}", "<svg", "prefers-color-scheme", "a fixed delay", "+8.0 %"]
-    {
+    for expected in ["Over the budget p50=5%", "GET /items/{id}", "prefers-color-scheme", "a fixed delay", "+8.0 %"] {
         assert!(page.contains(expected), "`{expected}` is not in\n{page}");
     }
     assert!(!page.contains("http://") && !page.contains("https://"), "it needs nothing from elsewhere");
@@ -177,4 +175,28 @@ fn a_page_and_a_file_for_ci_are_written() {
 
     let output = gap(&[&before, &after, "--html", "/nowhere/at/all.html"]);
     assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+}
+
+#[test]
+fn a_page_shows_how_latency_grows_with_the_load() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (tape_of, page) = (path("ramp.jsonl"), path("gap.html"));
+    // calm, then three times as busy
+    let mut ramp = calls(6_000, MS, MS * 5);
+    let busy = calls(6_000, MS / 3, MS * 9);
+    ramp.extend(busy.into_iter().map(|mut call| {
+        for time in [&mut call.times.sent, &mut call.times.first_byte, &mut call.times.last_byte] {
+            *time = time.map(|time| time + 6_000_000_000);
+        }
+        call.times.received += 6_000_000_000;
+        call
+    }));
+    tape(Path::new(&tape_of), &ramp);
+    let output = gap(&[&tape_of, &tape_of, "--html", &page]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let page = std::fs::read_to_string(page).expect("it was written");
+    for expected in ["<svg", "class=\"real\"", "class=\"mock\"", "p99</text>", "10 ms</text>"] {
+        assert!(page.contains(expected), "`{expected}` is not in\n{page}");
+    }
 }
