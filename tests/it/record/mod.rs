@@ -240,8 +240,8 @@ fn a_long_body_passes_in_constant_memory() {
     let mut skipped = (&mut client.stream).take(LONG);
     std::io::copy(&mut skipped, &mut std::io::sink()).expect("it sends all");
     let grown = recording.memory() - before;
-    // the longest body that is kept, twice while its buffer grows, and some buffers
-    assert!(grown < 64 << 20, "{} MiB more", grown >> 20);
+    // the longest body that is kept, each way, twice while its buffer grows; the bodies have 512 MiB
+    assert!(grown < 96 << 20, "{} MiB more", grown >> 20);
     let (_, _, tape, _folder) = recording.end("-INT");
     assert_eq!(
         tape.exchanges[1].request.body.as_ref().map(|body| (body.size, body.sha256.is_some())),

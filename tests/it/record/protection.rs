@@ -34,16 +34,16 @@ fn no_fifth_call_and_no_burst_reach_the_service() {
     let statuses = press(&recording, 500, 1);
     assert!(statuses.iter().all(|status| *status == 200), "all came through in time");
     assert!(service.most_at_once() <= 4, "{} at once", service.most_at_once());
-    let mut arrivals: Vec<_> = service.heard().iter().map(|heard| heard.at).collect();
-    arrivals.sort();
-    let window = Duration::from_millis(100);
-    let most = (0..arrivals.len())
-        .map(|place| arrivals[place..].iter().take_while(|at| **at < arrivals[place] + window).count());
+    let (_, _, tape, _folder) = recording.end("-INT");
+    // when they were on their way: how soon a thread of the service wakes is another matter
+    let mut sent: Vec<u64> = tape.exchanges.iter().filter_map(|one| one.times.sent).collect();
+    sent.sort_unstable();
+    let most =
+        (0..sent.len()).map(|place| sent[place..].iter().take_while(|at| **at < sent[place] + 100_000_000).count());
     let most = most.max().expect("calls came");
     assert!(most <= 12, "{most} calls in 100 ms");
-    let took = *arrivals.last().expect("calls came") - arrivals[0];
-    assert!(took < Duration::from_millis(6_500), "the rate is used: {took:?} for 500 calls at 100 a second");
-    let (_, _, tape, _folder) = recording.end("-INT");
+    let took = Duration::from_nanos(sent[sent.len() - 1] - sent[0]);
+    assert!(took < Duration::from_secs(10), "the rate is used: {took:?} for 500 calls at 100 a second");
     assert!(tape.exchanges.iter().all(|one| one.in_flight <= 4));
     assert!(
         tape.exchanges.iter().any(|one| one.times.permit_wait > 1_000_000_000),
