@@ -50,7 +50,7 @@ impl Ask {
         let torn =
             call.query().iter().any(|(name, value)| name.is_empty() || (name.clone() + value).contains('\u{fffd}'));
         // a query that cannot be taken apart is compared as it stands
-        let as_it_stands = !is_secret && (call.query().is_empty() || torn);
+        let as_it_stands = !is_secret && (call.query().is_empty() || torn || Fields::have_twins(call.query()));
         let (body, is_loose) = BodyRule::of(&call);
         Ok(Self {
             method: request.method.clone(),
@@ -77,8 +77,9 @@ impl Ask {
     }
 
     /// How much it asks. A call that meets a heavier one may also meet this, never the other way round.
-    pub(super) fn weight(&self) -> u64 {
-        self.query.weight() + self.body.weight()
+    pub(super) fn weight(&self) -> (u64, usize) {
+        let query = if self.exact.as_ref().is_some_and(|url| url.contains('?')) { EXACT } else { self.query.weight() };
+        (query + self.body.weight(), self.body.text_around())
     }
 
     /// The call in short, for people.
@@ -157,6 +158,9 @@ fn without_secrets(path: &str) -> String {
 /// How the variable of a segment begins that held a secret.
 const SECRET: &str = "{redacted";
 
+/// What a query that is asked for as it stands weighs.
+const EXACT: u64 = 1 << 32;
+
 /// What a gzip body may unpack to.
 const BODY_LIMIT: usize = 16 << 20;
 
@@ -180,6 +184,8 @@ mod tests {
                 "queryParameters": {"wsdl": {"equalTo": ""}, "y": {"equalTo": "2 3"}}}))
         );
         assert_eq!(ask("GET", "/a?x=%ff"), Ok(json!({"method": "GET", "url": "/a?x=%ff"})));
+        // a value that comes twice could be taken for another
+        assert_eq!(ask("GET", "/a?x=1&x=1"), Ok(json!({"method": "GET", "url": "/a?x=1&x=1"})));
         for (method, url) in [("OPTIONS", "*"), ("CONNECT", "host:443"), ("get", "/"), ("GET", "/a b"), ("G T", "/")] {
             assert_eq!(ask(method, url), Err(LeftOut::Strange), "{method} {url}");
         }

@@ -35,7 +35,8 @@ impl BodyRule {
         if body.len() > LARGEST || kind.starts_with("multipart/") {
             return (Self::Nothing, true);
         }
-        if !call.form().is_empty() {
+        let secret = is_redacted(&String::from_utf8_lossy(body));
+        if !call.form().is_empty() && (secret || !Fields::have_twins(call.form())) {
             return (Self::Form(Fields::of(call.form())), false);
         }
         if (kind.contains("json") || body.starts_with(b"{") || body.starts_with(b"["))
@@ -45,10 +46,9 @@ impl BodyRule {
         }
         let Some(text) = call.text().filter(|text| is_text(body, text)) else {
             // a secret within bytes: no more than that there are bytes could be asked
-            let secret = is_redacted(&String::from_utf8_lossy(body));
             return if secret { (Self::Nothing, true) } else { (Self::Binary(body.to_vec()), false) };
         };
-        if is_redacted(text) {
+        if secret {
             return (Self::TextAround(around_redactions(text).into_iter().map(str::to_owned).collect()), false);
         }
         (Self::Text(text.to_owned()), false)
@@ -57,12 +57,20 @@ impl BodyRule {
     /// How much it asks: what meets a rule also meets lighter rules, but never a heavier one that is not its own.
     pub(super) fn weight(&self) -> u64 {
         match self {
-            Self::Nothing => 0,
+            // a JSON text or a form may meet what is around a secret, but never the other way round
+            Self::Nothing | Self::TextAround(_) => 0,
             Self::Form(fields) => fields.weight(),
             Self::Json(document) => size(document),
-            Self::TextAround(_) => 1 << 40,
             Self::Text(_) => 1 << 41,
             Self::Binary(_) => 1 << 42,
+        }
+    }
+
+    /// Among rules of one weight, how much text is asked for around secrets.
+    pub(super) fn text_around(&self) -> usize {
+        match self {
+            Self::TextAround(parts) => 1 + parts.iter().map(String::len).sum::<usize>(),
+            _ => 0,
         }
     }
 
@@ -91,7 +99,7 @@ impl BodyRule {
             Self::Text(text) => json!({ "equalTo": text }),
             Self::TextAround(parts) => {
                 let quoted: Vec<String> = parts.iter().map(|part| quote(part)).collect();
-                json!({ "matches": quoted.join("(?s:.*)") })
+                json!({ "matches": quoted.join("(?s:.+)") })
             }
         }
     }
@@ -187,7 +195,7 @@ mod tests {
         let json = rule("application/json", format!(r#"{{"key": "{secret}", "{secret}": 1, "b": 2}}"#).as_bytes());
         assert_eq!(json, BodyRule::Json(json!({"key": ANY, "b": 2})));
         let text = rule("text/plain", format!("key={secret}.").as_bytes());
-        assert_eq!(text.json(true), json!({"matches": "key=(?s:.*)\\."}));
+        assert_eq!(text.json(true), json!({"matches": "key=(?s:.+)\\."}));
         let form = rule("application/x-www-form-urlencoded", format!("key={secret}").as_bytes());
         assert_eq!(form, BodyRule::Form(Fields::of(&[("key".to_owned(), secret)])));
     }

@@ -1,6 +1,6 @@
 //! Named values that a call came with, query or form, as a stub asks for them: in any order, and a secret by its presence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -22,6 +22,12 @@ impl Fields {
             values.sort();
         }
         Self(fields)
+    }
+
+    /// Whether a name comes twice with one value: `hasExactly` would take another value for one of the two.
+    pub(super) fn have_twins(pairs: &[(String, String)]) -> bool {
+        let mut seen = BTreeSet::new();
+        pairs.iter().any(|pair| !is_redacted(&pair.1) && !seen.insert(pair))
     }
 
     pub(super) fn is_empty(&self) -> bool {

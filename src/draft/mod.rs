@@ -264,3 +264,6 @@ fn digest8(bytes: &[u8]) -> String {
 
 /// Stubs for recorded calls that an operation has unless another number is asked for.
 pub const MOST: usize = 1_000;
+
+#[cfg(test)]
+mod tests;
