@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use standin::config::Config;
-use standin::exchange::{Exchange, Response};
+use standin::exchange::{BodyRef, Exchange, Response};
 use standin::tape::{Head, VERSION, Writer, redaction};
 use standin::{Handle, Server};
 use tempfile::TempDir;
@@ -250,4 +250,67 @@ fn what_cannot_be_drafted_is_told() {
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
     assert!(told(&output).contains("429 or 408") && told(&output).contains("304"), "{}", told(&output));
     assert!(told(&output).lines().all(|line| line.chars().count() <= 120), "{}", told(&output));
+}
+
+#[test]
+fn bodies_that_no_mapping_names_any_more_go_with_prune_unless_they_were_edited() {
+    let (old, new) = ([0u8, 1, 2].repeat(900), [3u8, 4, 5].repeat(900));
+    let say = |url, answer| Said { url, answer, ..OK };
+    let folder = taped(&[say("/a", &old), say("/b", &old), say("/c", &old), say("/d", &old)]);
+    draft(folder.path(), &[]);
+    let names = || -> Vec<String> {
+        let names = files(&folder.path().join("__files")).into_iter();
+        names.map(|(path, _)| path.rsplit('/').next().expect("a name")[..5].to_owned()).collect()
+    };
+    assert_eq!(names(), ["get-a", "get-b", "get-c", "get-d"]);
+    // a stub of a person's own gives the body of `/b`, and the body of `/c` is changed by hand
+    let bodies = files(&folder.path().join("__files"));
+    let own = bodies[1].0.rsplit('/').next().expect("a name");
+    let own = format!(r#"{{"request": {{"url": "/own"}}, "response": {{"bodyFileName": "{own}"}}}}"#);
+    fs::write(folder.path().join("mappings/own.json"), own).expect("writable");
+    fs::write(&bodies[2].0, "by hand").expect("writable");
+    fs::write(folder.path().join("__files/page-0123abcd.html"), "a person's").expect("writable");
+    fs::remove_file(folder.path().join("tapes/one.jsonl")).expect("it was there");
+    tape(folder.path(), "two", &[say("/a", &new), say("/d", &old)], true);
+    let output = draft(folder.path(), &[]);
+    assert!(told(&output).contains("--prune"), "{}", told(&output));
+    assert_eq!(names(), ["get-a", "get-a", "get-b", "get-c", "get-d", "page-"], "nothing goes unasked");
+    draft(folder.path(), &["--prune"]);
+    assert_eq!(names(), ["get-a", "get-b", "get-c", "get-d", "page-"]);
+    assert_eq!(draft(folder.path(), &[]).status.code(), Some(0));
+    let server = Server::bind(Config::new(folder.path())).expect("good stubs").start().expect("it starts");
+    assert_eq!(call(&server, "GET", "/a", "", b"").body, new);
+    assert_eq!(call(&server, "GET", "/own", "", b"").body, old);
+}
+
+#[test]
+fn credentials_of_the_recorded_call_are_not_asked_for_and_bodies_that_were_not_kept_are_told() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let head = Head { version: VERSION, target: "http://inventory:9000".to_owned(), bodies: true, ..Head::default() };
+    let mut writer = Writer::create(&folder.path().join("tapes/one.jsonl"), &head).expect("writable");
+    let mut kept = exchange("GET", "/mine", Duration::ZERO, Duration::from_millis(1));
+    kept.request.headers = vec![("Authorization".to_owned(), format!("Bearer {}", redaction(5)))];
+    let body = writer.body(b"\x00\xff as it was", 11).expect("writable");
+    kept.response.as_mut().expect("it has one").body = Some(body);
+    writer.write(&kept).expect("writable");
+    let mut unkept = exchange("GET", "/huge", Duration::ZERO, Duration::from_millis(1));
+    unkept.response.as_mut().expect("it has one").body = Some(BodyRef { sha256: None, size: 1 << 30 });
+    writer.write(&unkept).expect("writable");
+    drop(writer);
+    let output = draft(folder.path(), &[]);
+    assert!(told(&output).contains("not on the tape: `GET /huge`"), "{}", told(&output));
+    assert!(told(&output).contains("cut off"), "there is no foot: {}", told(&output));
+    let server = drafted(&folder);
+    let other = call(&server, "GET", "/mine", "Authorization: Bearer another\r\n", b"");
+    assert_eq!(other.body, b"\x00\xff as it was");
+    assert_eq!(call(&server, "GET", "/huge", "", b"").status, 404);
+}
+
+#[test]
+fn little_is_told_when_all_is_well() {
+    let item = |url, answer| Said { url, answer, ..OK };
+    let folder = taped(&[item("/items/1", b"one" as &[u8]), item("/items/2", b"two"), item("/health", b"up")]);
+    let output = draft(folder.path(), &[]);
+    let lines: usize = told(&output).lines().map(|line| line.chars().count().div_ceil(80)).sum();
+    assert!(lines <= 8, "{}", told(&output));
 }
