@@ -15,7 +15,6 @@ use tempfile::TempDir;
 /// What reached the service.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
-    pub(super) at: Instant,
     pub(super) method: String,
     pub(super) url: String,
     pub(super) head: String,
@@ -99,14 +98,13 @@ fn serve(mut stream: TcpStream, seen: &Seen, answer: &Answer) {
         }
         let now = seen.now.fetch_add(1, SeqCst) + 1;
         seen.most.fetch_max(now, SeqCst);
-        let at = Instant::now();
         let Some(body) = body(&mut reader, &head.to_lowercase()) else {
             seen.now.fetch_sub(1, SeqCst);
             return;
         };
         let mut words = head.split(' ').map(str::to_owned);
         let (method, url) = (words.next().expect("a method"), words.next().expect("a url"));
-        let heard = Heard { at, method, url, head, body };
+        let heard = Heard { method, url, head, body };
         seen.heard.lock().expect("no panic").push(heard.clone());
         answer(&heard, &mut stream);
         seen.now.fetch_sub(1, SeqCst);
