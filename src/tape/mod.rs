@@ -76,6 +76,7 @@ pub struct Limits {
 
 /// Quantiles of the time that the recorder adds, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Overhead {
     /// The median.
     pub p50: u64,
@@ -84,6 +85,9 @@ pub struct Overhead {
     pub p90: u64,
     /// One in a hundred calls is slowed by more.
     pub p99: u64,
+    /// The median time of a call to a service that answers at once, without the recorder: no shorter call can be measured.
+    #[serde(default)]
+    pub round_trip: u64,
 }
 
 /// The last line of a tape that ended well.

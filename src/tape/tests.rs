@@ -22,7 +22,7 @@ fn head() -> Head {
         target: "http://127.0.0.1:1".to_owned(),
         exclusive: true,
         limits: Limits { in_flight: Some(64), per_second: Some(0.5), connections: None },
-        overhead: Some(Overhead { p50: 20_000, p90: 30_000, p99: 90_000 }),
+        overhead: Some(Overhead { p50: 20_000, p90: 30_000, p99: 90_000, round_trip: 50_000 }),
         notes: [("ramp".to_owned(), serde_json::json!([10, 20.5]))].into_iter().collect(),
         ..Head::default()
     }
