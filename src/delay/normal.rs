@@ -12,7 +12,7 @@ pub(super) fn cdf(z: f64) -> f64 {
 /// The inverse of the normal distribution function; infinite at 0 and 1.
 ///
 /// Rational approximations to 1e-16 (Wichura, *Algorithm AS 241*, Applied Statistics 37, 1988, PPND16).
-pub(super) fn quantile(p: f64) -> f64 {
+pub(crate) fn quantile(p: f64) -> f64 {
     if p <= 0.0 {
         return f64::NEG_INFINITY;
     }

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::delayed::Delayed;
 use super::model::Model;
 use super::simulation::latencies;
 use super::workload::Workload;
@@ -12,7 +13,7 @@ use rand::Rng as _;
 /// Which windows of a workload have the highest load.
 #[derive(Clone, Debug)]
 pub(super) struct Split {
-    /// By window: 0 is low, 1 middle, 2 high and held out.
+    /// By window: 0 is low, 1 middle, 2 high and held out, beyond that left out.
     strata: Vec<u8>,
 }
 
@@ -36,17 +37,20 @@ pub struct Stratum {
 
 impl Split {
     /// The highest load: windows of more than three quarters of the highest rate, though never so much that less than two
-    /// fifths of the calls remain. None if the load hardly varies, or the parts are too small.
+    /// fifths of the calls remain. None if the load hardly varies, or the parts are too small. Windows in which calls were turned
+    /// away are left out: what got in depended on the answers.
     pub(super) fn new(work: &Workload) -> Option<Self> {
-        let mut order: Vec<usize> = (0..work.windows.len()).filter(|window| work.windows[*window].calls > 0).collect();
+        let mut order: Vec<usize> = (0..work.windows.len())
+            .filter(|window| work.windows[*window].calls > 0 && !work.windows[*window].is_limited())
+            .collect();
         order.sort_by(|one, other| work.windows[*other].per_second().total_cmp(&work.windows[*one].per_second()));
         let highest = work.windows[*order.get(order.len() / 20)?].per_second();
         let lowest = work.windows[*order.last()?].per_second();
         if lowest > highest * SAME_LOAD {
             return None;
         }
-        let all = work.len() as f64;
-        let (mut strata, mut held_out, mut rest) = (vec![0; work.windows.len()], 0.0, 0.0);
+        let all: f64 = order.iter().map(|window| f64::from(work.windows[*window].calls)).sum();
+        let (mut strata, mut held_out, mut rest) = (vec![LEFT_OUT; work.windows.len()], 0.0, 0.0);
         for window in order {
             let calls = f64::from(work.windows[window].calls);
             let is_high = work.windows[window].per_second() > highest * HIGH && held_out + calls <= all * MOST_HELD_OUT;
@@ -88,15 +92,26 @@ impl Split {
                 })
             })
             .collect();
-        (0..3).filter_map(|stratum| self.compare(stratum, model, work, &demands, &runs)).collect()
+        let utilization = |calls: &[usize], per_second: f64| {
+            let mean = calls.iter().map(|call| demands[*call]).sum::<f64>() / calls.len() as f64 / 1e9;
+            model.utilization(per_second, mean)
+        };
+        (0..3).filter_map(|stratum| self.compare(stratum, work, utilization, &runs)).collect()
+    }
+
+    /// What a delay beside a queue makes of the strata. None is held out: its capacity shows at high load only.
+    pub(super) fn repeat(&self, delayed: &Delayed, work: &Workload) -> Vec<Stratum> {
+        let runs: Vec<Vec<f64>> = (0..RUNS).map(|seed| delayed.latencies(work, seed)).collect();
+        let utilization = |_: &[usize], per_second| Some(delayed.utilization(per_second));
+        let strata = (0..3).filter_map(|stratum| self.compare(stratum, work, utilization, &runs));
+        strata.map(|stratum| Stratum { held_out: false, ..stratum }).collect()
     }
 
     fn compare(
         &self,
         stratum: u8,
-        model: Model,
         work: &Workload,
-        demands: &[f64],
+        utilization: impl Fn(&[usize], f64) -> Option<f64>,
         runs: &[Vec<f64>],
     ) -> Option<Stratum> {
         let inside = |call: &usize| self.strata[work.window[*call] as usize] == stratum && work.counted[*call];
@@ -118,7 +133,6 @@ impl Split {
             .filter(|(_, of)| **of == stratum)
             .map(|(window, _)| f64::from(window.calls));
         let per_second = arrived.sum::<f64>() / seconds;
-        let mean = calls.iter().map(|call| demands[*call]).sum::<f64>() / calls.len() as f64 / 1e9;
         let real = quantiles(calls.iter().map(|call| work.finishes[*call] - work.arrivals[*call]).collect());
         let each: Vec<[f64; 4]> =
             runs.iter().map(|run| quantiles(calls.iter().map(|call| run[*call]).collect())).collect();
@@ -132,7 +146,7 @@ impl Split {
         }
         Some(Stratum {
             per_second,
-            utilization: model.utilization(per_second, mean),
+            utilization: utilization(&calls, per_second),
             calls: calls.len() as u64,
             held_out: stratum == 2,
             errors,
@@ -157,6 +171,7 @@ fn quantiles(mut values: Vec<f64>) -> [f64; 4] {
     [0.5, 0.9, 0.95, 0.99].map(|share| values[(share * (values.len() - 1) as f64).round() as usize])
 }
 
+const LEFT_OUT: u8 = 3;
 /// Loads within this share of the highest are the same load.
 const SAME_LOAD: f64 = 0.85;
 /// What counts as high load, by the highest rate.

@@ -48,13 +48,9 @@ impl Ranking {
         found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
         let mut demands = Vec::new();
         found[0].model.demands(work, &mut demands);
-        let chance = chance(work, &demands, |call| included(work, call));
-        // a part outside the queue must earn its place
-        for scored in found.iter_mut().filter(|scored| scored.model.outside > 0.0) {
-            let none = fine.score(Model { outside: 0.0, ..scored.model });
-            if none.effect <= scored.effect + f64::max(LEAST_GAIN, chance.1 * GAIN_BEYOND_CHANCE) {
-                *scored = none;
-            }
+        let chance = chance(work, &demands, found[0].model.outside, |call| included(work, call));
+        for scored in &mut found {
+            *scored = fine.settled(*scored, smallest, LEAST_GAIN.max(chance.1 * GAIN_BEYOND_CHANCE));
         }
         found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
         Self { stations: found, chance, unlimited: unlimited.effect }
@@ -95,7 +91,7 @@ impl Ranking {
         let mut effect = |workers| {
             let model = Model { workers, ..chosen };
             model.demands(&part, &mut demands);
-            strata.effect(&demands)
+            strata.effect(&demands, chosen.outside)
         };
         let limit = effect(chosen.workers) + self.tolerance().max(self.best().effect * CLOSE_SHARE);
         let low = (1..chosen.workers).rev().take(WIDEST).take_while(|workers| effect(*workers) <= limit).last();
@@ -148,7 +144,7 @@ impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Bench<'w, F> {
         let strata = self.strata.entry(model.outside.to_bits());
         let strata = strata.or_insert_with(|| Strata::new(work, model.outside, |call| included(work, call)));
         model.demands(work, &mut self.demands);
-        Scored { model, effect: strata.effect(&self.demands) }
+        Scored { model, effect: strata.effect(&self.demands, model.outside) }
     }
 
     fn best(&mut self, models: impl IntoIterator<Item = Model>) -> Scored {
@@ -202,6 +198,47 @@ impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Bench<'w, F> {
     }
 }
 
+impl<F: Fn(&Workload, usize) -> bool + Copy> Bench<'_, F> {
+    /// The same station with the part outside the queue that leaves the lowest and the highest load of the same mean demand: what
+    /// is taken for demand but is none shows where calls find a free worker, and not where they wait. A part that may be chance
+    /// is left out, as far as the recorder itself does not account for it.
+    fn settled(&mut self, scored: Scored, smallest: f64, least_gain: f64) -> Scored {
+        let floor = self.work.round_trip.min(smallest * WIDEST_OUTSIDE);
+        let at = |outside: f64| Model { outside, ..scored.model };
+        let none = self.score(at(floor));
+        if scored.model.discipline == Discipline::Unlimited {
+            return none;
+        }
+        let step = smallest * SLOPE_STEP;
+        let (mut outside, mut error) = (scored.model.outside.max(floor), 0.0);
+        // the same thirds throughout: who is in which would add its own noise
+        let (work, included) = (self.work, self.included);
+        let strata = Strata::new(work, outside, |call| included(work, call));
+        for _ in 0..2 {
+            let (here, variance) = self.difference(&strata, at(outside));
+            let slope = (self.difference(&strata, at(outside + step)).0 - here) / step;
+            if slope > -LEAST_SLOPE {
+                return none;
+            }
+            error = variance.sqrt() / -slope;
+            outside = (outside - here / slope).clamp(floor, smallest * WIDEST_OUTSIDE);
+        }
+        let beyond = (outside - floor) / error.max(1.0);
+        if beyond < BEYOND_CHANCE {
+            return none;
+        }
+        // what was found because it is large is likely to be too large
+        let found = self.score(at(floor + (outside - floor) * (1.0 - (CHANCE / beyond).powi(2))));
+        let is_sure = beyond >= SURELY || none.effect - found.effect > least_gain;
+        if is_sure && found.effect.is_finite() { found } else { none }
+    }
+
+    fn difference(&mut self, strata: &Strata, model: Model) -> (f64, f64) {
+        model.demands(self.work, &mut self.demands);
+        strata.difference(&self.demands)
+    }
+}
+
 /// Keeps the best of each station, of those that are feasible.
 fn keep(found: &mut Vec<Scored>, scored: Scored) {
     found.retain(|other| !other.model.same_station(scored.model) || other.effect <= scored.effect);
@@ -243,18 +280,31 @@ fn gap(workers: u32) -> u32 {
 const LADDER: &[u32] =
     &[1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512];
 /// Outside parts, as shares of the smallest latency.
-const SURVEY: &[f64] = &[0.0, 0.2, 0.4];
-const GRID: &[f64] = &[0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4];
-const STEPS: &[f64] = &[0.025, 0.0125];
-const WIDEST_OUTSIDE: f64 = 0.4;
+const SURVEY: &[f64] = &[0.0, 0.2, 0.4, 0.7, 0.9, 0.97, 0.99];
+const GRID: &[f64] = &[
+    0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98,
+    0.99, 0.995,
+];
+const STEPS: &[f64] = &[0.025, 0.0125, 0.006, 0.003];
+const WIDEST_OUTSIDE: f64 = 0.998;
 /// Numbers of workers of a discipline that survive each round.
 const SURVIVORS: usize = 5;
 const FINALISTS: usize = 4;
 /// Calls that the survey looks at.
 const EXCERPT: usize = 12_000;
-/// An outside part that betters the effect size by less is left out; by itself, and in standard deviations of chance.
+/// The step by which the slope is taken, as a share of the smallest latency.
+const SLOPE_STEP: f64 = 0.05;
+/// Where the difference between high and low load hardly answers to the outside part, it cannot be told from it.
+const LEAST_SLOPE: f64 = 0.02;
+/// Standard errors beyond which an outside part is more than chance.
+const BEYOND_CHANCE: f64 = 2.0;
+/// Standard errors beyond which it needs no better effect size.
+const SURELY: f64 = 3.5;
+/// By how much the effect size must be better otherwise; by itself, and in standard deviations of chance.
 const LEAST_GAIN: f64 = 0.002;
 const GAIN_BEYOND_CHANCE: f64 = 1.5;
+/// Standard errors by which it is taken to be too large.
+const CHANCE: f64 = 1.2;
 const LEAST_DIFFERENCE: f64 = 0.004;
 /// Models whose effect size is so much above the best are close to it: by a share of its own, and of the spread of chance.
 const CLOSE_SHARE: f64 = 0.15;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::limits::Limit;
 use super::trace::Trace;
 use super::workload::{Workload, is_rejection};
 use crate::delay::{Distribution, Param, ParamValue};
@@ -25,6 +26,9 @@ pub struct OperationFit {
     pub samples: u64,
     /// The demand of ordinary answers.
     pub demand: Demand,
+    /// What its calls wait beside the queue, where that varies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Demand>,
     /// Answers that differ enough to draw their own demand.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<Class>,
@@ -140,7 +144,7 @@ impl OperationFit {
         } else {
             main.extend(rare);
         }
-        Self { name, samples: main.len() as u64, demand: Demand::new(main), classes, transfer }
+        Self { name, samples: main.len() as u64, demand: Demand::new(main), outside: None, classes, transfer }
     }
 }
 
@@ -157,6 +161,7 @@ pub(super) fn operations(
     demands: &[f64],
     names: &BTreeMap<&str, u32>,
     traces: &[Trace],
+    limits: &[Limit],
 ) -> (Vec<OperationFit>, OperationFit) {
     let mut by_status: Vec<BTreeMap<u16, Vec<f64>>> = vec![BTreeMap::new(); names.len()];
     for call in (0..work.len()).filter(|call| work.counted[*call]) {
@@ -168,8 +173,9 @@ pub(super) fn operations(
         for (name, rate) in trace.operations.iter().zip(&trace.transfer) {
             transfer[names[name.as_str()] as usize] = *rate;
         }
-        // a call that was turned away has nothing but its latency
-        for call in trace.calls.iter().filter(|call| is_rejection(call.status)) {
+        // a call that was turned away has nothing but its latency; a limit turns it away again
+        let by_limit = |status| limits.iter().any(|limit| limit.status == status);
+        for call in trace.calls.iter().filter(|call| is_rejection(call.status) && !by_limit(call.status)) {
             let operation = names[trace.operations[call.operation as usize].as_str()];
             let latency = call.finish.saturating_sub(call.arrival) as f64;
             by_status[operation as usize].entry(call.status).or_default().push(latency);

@@ -1,8 +1,8 @@
 //! How much recovered demands depend on load: the effect size by which a model is chosen.
 //!
 //! For each operation its calls are split into thirds by the population that they found. The first Wasserstein distance between
-//! the demands of the lowest and the highest third, summed over operations and divided by the mean demand, is 0 for the true
-//! model of an endless tape. It is a size, where a rank correlation is none: with nearly constant demands a rank test is led by
+//! the demands of the lowest and the highest third, summed over operations and divided by the mean time that a call takes when
+//! it need not wait, is 0 for the true model of an endless tape. It is a size, where a rank correlation is none: with nearly constant demands a rank test is led by
 //! whatever small thing orders them.
 
 use super::workload::Workload;
@@ -53,7 +53,7 @@ impl Strata {
     }
 
     /// The effect size; infinite if more than 0.5 % of demands are not positive, for then the model is not feasible.
-    pub(super) fn effect(&self, demands: &[f64]) -> f64 {
+    pub(super) fn effect(&self, demands: &[f64], outside: f64) -> f64 {
         let (mut distance, mut scale, mut impossible, mut calls) = (0.0, 0.0, 0, 0);
         for operation in &self.operations {
             let of = |call: &u32| demands[*call as usize];
@@ -76,9 +76,25 @@ impl Strata {
             high.extend(operation.calls[operation.calls.len() - third..].iter().map(nanos));
             high.sort_unstable();
             distance += low.iter().zip(&high).map(|(one, other)| (one - other).abs() as f64).sum::<f64>();
-            scale += third as f64 * mean;
+            scale += third as f64 * (outside + mean);
         }
         distance / scale
+    }
+
+    /// By how much the mean demand of the lowest third exceeds that of the highest, and the variance of that: over operations,
+    /// each weighted by how well it is known. Signed, it tells a part outside the queue from work better than a distance does.
+    pub(super) fn difference(&self, demands: &[f64]) -> (f64, f64) {
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for operation in &self.operations {
+            let third = operation.calls.len() / 3;
+            let (low, low_variance) = mean(operation.calls[..third].iter().map(|call| demands[*call as usize]));
+            let highest = operation.calls[operation.calls.len() - third..].iter();
+            let (high, high_variance) = mean(highest.map(|call| demands[*call as usize]));
+            let weight = 1.0 / (low_variance + high_variance).max(1.0);
+            sum += weight * (low - high);
+            weights += weight;
+        }
+        (sum / weights, 1.0 / weights)
     }
 
     /// The same distance between logarithms of demands: waiting adds to short and long demands alike and so changes short ones
@@ -102,11 +118,25 @@ impl Strata {
 }
 
 /// The effect size of a model that is true: its mean over random splits, and its standard deviation.
-pub(super) fn chance(work: &Workload, demands: &[f64], included: impl Fn(usize) -> bool + Copy) -> (f64, f64) {
-    let effects: Vec<f64> = (1..=SPLITS).map(|seed| Strata::random(work, seed, included).effect(demands)).collect();
+pub(super) fn chance(
+    work: &Workload,
+    demands: &[f64],
+    outside: f64,
+    included: impl Fn(usize) -> bool + Copy,
+) -> (f64, f64) {
+    let effect = |seed| Strata::random(work, seed, included).effect(demands, outside);
+    let effects: Vec<f64> = (1..=SPLITS).map(effect).collect();
     let mean = effects.iter().sum::<f64>() / effects.len() as f64;
     let variance = effects.iter().map(|effect| (effect - mean).powi(2)).sum::<f64>() / (effects.len() - 1) as f64;
     (mean, variance.sqrt())
+}
+
+/// A mean and the variance of it.
+fn mean(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let count = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+    (mean, variance / count)
 }
 
 /// A fixed shuffle of numbers.

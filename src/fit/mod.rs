@@ -7,12 +7,15 @@
 
 mod check;
 mod choice;
+mod delayed;
 mod demand;
 mod effect;
+mod limits;
 mod model;
 mod profile;
 mod report;
 mod simulation;
+mod stalls;
 mod statement;
 mod trace;
 mod verdict;
@@ -26,13 +29,18 @@ use serde::Serialize;
 
 use self::check::Split;
 use self::choice::{Ranking, Scored};
+use self::delayed::Delayed;
+use self::limits::Limits;
 use self::model::Model;
+use self::stalls::Pauses;
 use self::workload::Workload;
-use crate::pace::station::Capacity;
+use crate::pace::station::{Capacity, Queue};
 
 pub use check::Stratum;
 pub use demand::{Class, Demand, OperationFit, percentile};
+pub use limits::{Limit, LimitKind};
 pub use model::Discipline;
+pub use stalls::Stalls;
 pub use statement::Statement;
 pub use trace::{Observation, Trace};
 
@@ -62,6 +70,12 @@ pub struct Fitted {
     /// The model's predictions of the tape, from the lowest load to the highest, whose demands it did not know; empty if the
     /// load hardly varied.
     pub strata: Vec<Stratum>,
+    /// Spells in which it did nothing, if it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stalls: Option<Stalls>,
+    /// What turned calls away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
     /// Operations of enough calls, by name.
     pub operations: Vec<OperationFit>,
     /// All operations together, for calls of none of them.
@@ -119,21 +133,27 @@ impl Fitted {
             names.into_iter().zip(0..).collect()
         };
         let operation_of = |trace: usize, operation: u32| names[traces[trace].operations[operation as usize].as_str()];
-        let (work, left_out) = Workload::new(traces, operation_of);
+        let (mut work, left_out) = Workload::new(traces, operation_of);
         if work.len() < LEAST_CALLS {
             return Err(TooFewCalls { calls: work.len() as u64 });
         }
-        let ranking = Ranking::new(&work, |_, _| true);
+        let mut ranking = Ranking::new(&work, |_, _| true);
+        let pauses = if Pauses::may_be_in(&work) { Pauses::find(&work, ranking.best().model) } else { None };
+        let stalls = pauses.as_ref().map(|pauses| pauses.describe(&work));
+        if let Some(pauses) = pauses {
+            work = pauses.cut_out_of(&work);
+            ranking = Ranking::new(&work, |_, _| true);
+        }
         let split = Split::new(&work);
         let close = if ranking.sees_no_queue() { Vec::new() } else { ranking.close(&work, |_| true) };
         let (chosen, candidates) = choose(&ranking, &close, split.as_ref(), &work);
         let mut demands = Vec::new();
         chosen.model.demands(&work, &mut demands);
 
-        let strata = split.as_ref().map(|split| split.predict(chosen.model, &work)).unwrap_or_default();
+        let mut strata = split.as_ref().map(|split| split.predict(chosen.model, &work)).unwrap_or_default();
         let has_queue = chosen.model.discipline != Discipline::Unlimited;
         let accepted = has_queue.then(|| ranking.accepted(&work, chosen.model, |_| true));
-        let valid = valid(&work, chosen.model, &demands);
+        let mut valid = valid(&work, chosen.model, &demands);
         let mut statements = Vec::new();
         verdict::judge(&mut statements, &ranking, &close, chosen, &strata, &work);
         if has_queue && let Some(split) = &split {
@@ -144,19 +164,42 @@ impl Fitted {
                 statements.push(Statement::LowerLoadDiffers { model: model.to_string() });
             }
         }
+        let mut station = chosen.model;
+        let limits = Limits::learn(traces, station);
+        statements.extend(
+            limits.unexplained.iter().map(|(status, calls)| Statement::Rejected { status: *status, calls: *calls }),
+        );
+        let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found);
+        let delayed = verdict::suggests_a_delay(&statements, chosen, &ranking)
+            .then(|| Delayed::find(&work, station, split.as_ref()));
+        if let Some(delayed) = delayed.flatten() {
+            strata = split.as_ref().map(|split| split.repeat(&delayed, &work)).unwrap_or_default();
+            verdict::explain_by_a_delay(&mut statements, &delayed, &strata);
+            let busiest = work.windows.iter().map(workload::Window::per_second).max_by(f64::total_cmp);
+            valid.utilization = busiest.map(|per_second| delayed.utilization(per_second).min(1.0));
+            station = Model { discipline: Discipline::Fifo, workers: delayed.workers, outside: 0.0 };
+            for operation in &mut operations {
+                let number = names[operation.name.as_str()] as usize;
+                operation.demand = delayed.demands[number].clone();
+                operation.outside = Some(delayed.outside[number].clone());
+            }
+            let (demand, outside) = delayed.overall;
+            (default.demand, default.outside) = (demand, Some(outside));
+        }
         verdict::recount(&mut statements, traces, &valid, left_out);
-        let (operations, default) = demand::operations(&work, &demands, &names, traces);
         Ok(Self {
             service: service.to_owned(),
-            discipline: chosen.model.discipline,
-            workers: has_queue.then_some(chosen.model.workers),
-            accepted,
-            outside: nanos(chosen.model.outside),
+            discipline: station.discipline,
+            workers: (station.discipline != Discipline::Unlimited).then_some(station.workers),
+            accepted: accepted.filter(|_| station == chosen.model),
+            outside: nanos(station.outside),
             effect: chosen.effect,
             chance: ranking.chance.0,
             unlimited_effect: ranking.unlimited,
             candidates,
             strata,
+            stalls,
+            limits: limits.found,
             operations,
             default,
             valid,
@@ -164,9 +207,21 @@ impl Fitted {
         })
     }
 
-    /// The station that serves as the service did; a queue without a bound, for none was seen.
+    /// The station that serves as the service did; its queue has a bound if one was seen.
     pub fn capacity(&self) -> Capacity {
-        simulation::capacity(self.discipline, self.workers)
+        let inside = self.limits.iter().find_map(|limit| match limit.kind {
+            LimitKind::Inside { calls } => Some(calls),
+            LimitKind::Rate { .. } => None,
+        });
+        match (self.workers, inside) {
+            (Some(workers), Some(calls)) => {
+                simulation::capacity(self.discipline, workers, Queue::AtMost(calls.saturating_sub(workers)))
+            }
+            (Some(workers), None) => simulation::capacity(self.discipline, workers, Queue::Unbounded),
+            // so many at a time that do not disturb each other, and none waits
+            (None, Some(calls)) => simulation::capacity(Discipline::Fifo, calls, Queue::AtMost(0)),
+            (None, None) => Capacity::Unlimited,
+        }
     }
 
     /// Whether predictions beyond the recorded load must not be trusted.

@@ -145,7 +145,7 @@ mod tests {
     use super::super::trace::{Observation, Trace};
     use super::*;
     use crate::pace::draws::Draws;
-    use crate::pace::station::{Moment, finishes};
+    use crate::pace::station::{Moment, Queue, finishes};
     use rand::RngExt as _;
 
     /// What the station was given comes back: the inversion is exact for the true model, whatever else it is.
@@ -163,7 +163,7 @@ mod tests {
                     (now, Duration::from_nanos(rng.random_range(1_000..5_000_000)))
                 })
                 .collect();
-            let station = super::super::simulation::capacity(discipline, Some(workers));
+            let station = super::super::simulation::capacity(discipline, workers, Queue::Unbounded);
             let entered = calls.iter().map(|(at, demand)| (Moment::from_nanos(*at) + outside, *demand));
             let observe = |((at, _), finish): (&(u64, Duration), Option<Moment>)| {
                 let finish = finish.expect("the queue has no bound").nanos();

@@ -1,11 +1,13 @@
 //! A fitted model as the profile that serves it.
 
+use http::HeaderMap;
 use serde_json::{Value as Json, json};
 
 use super::demand::{Class as FittedClass, Demand, OperationFit};
 use super::workload::is_rejection;
-use super::{Discipline, Fitted};
-use crate::pace::profile::spec::{Class, Delay, Operation, Profile, Scale, Service, Valid, Work};
+use super::{Discipline, Fitted, Limit, LimitKind};
+use crate::pace::profile::spec::{Class, Delay, Operation, Overflow, Profile, RateLimit, Scale, Service, Valid, Work};
+use crate::pace::station::Rate;
 
 impl Fitted {
     /// The profile that serves as the service did. Operations that are no method and path are left to the default one.
@@ -21,8 +23,8 @@ impl Fitted {
             name: self.service.clone(),
             pattern: None,
             capacity: self.capacity(),
-            overflow: None,
-            rate_limit: None,
+            overflow: self.limits.iter().find(|limit| matches!(limit.kind, LimitKind::Inside { .. })).map(overflow),
+            rate_limit: self.limits.iter().find_map(rate_limit),
             scale: Scale { latency: 1.0, capacity: 1.0 },
             operations: operations.collect(),
             default: Some(self.work(&self.default)),
@@ -45,7 +47,8 @@ impl Fitted {
     }
 
     fn work(&self, operation: &OperationFit) -> Work {
-        let outside = (!self.outside.is_zero()).then(|| Delay::fixed(super::statement::rounded(self.outside)));
+        let fixed = (!self.outside.is_zero()).then(|| Delay::fixed(super::statement::rounded(self.outside)));
+        let outside = operation.outside.as_ref().map(delay).or(fixed);
         Work { demand: delay(&operation.demand), outside, classes: operation.classes.iter().map(class).collect() }
     }
 }
@@ -58,6 +61,19 @@ fn class(class: &FittedClass) -> Class {
         share: (class.share * 1e5).round() / 1e3 / 100.0,
         status: fails.then_some(class.status),
         demand: delay(&class.demand),
+    }
+}
+
+fn overflow(limit: &Limit) -> Overflow {
+    Overflow::Answer { status: limit.status, headers: HeaderMap::new(), body: None }
+}
+
+fn rate_limit(limit: &Limit) -> Option<RateLimit> {
+    match limit.kind {
+        LimitKind::Rate { per_second, burst } => {
+            Some(RateLimit { rate: Rate { per_second, burst }, overflow: Some(overflow(limit)) })
+        }
+        LimitKind::Inside { .. } => None,
     }
 }
 

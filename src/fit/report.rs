@@ -16,6 +16,12 @@ impl fmt::Display for Fitted {
             self.effect, self.chance, self.unlimited_effect
         )?;
         writeln!(out, "  valid to {}", self.range())?;
+        if let Some(stalls) = &self.stalls {
+            wrapped(out, &stalls.to_string())?;
+        }
+        for limit in &self.limits {
+            wrapped(out, &limit.to_string())?;
+        }
         for statement in &self.statements {
             wrapped(out, &statement.to_string())?;
         }
@@ -104,7 +110,7 @@ fn row(out: &mut fmt::Formatter<'_>, name: &str, operation: &OperationFit) -> fm
 }
 
 /// A time with three digits: `3.21ms`.
-fn short(time: Duration) -> String {
+pub(super) fn short(time: Duration) -> String {
     let nanos = time.as_nanos() as f64;
     let (number, unit) = match nanos {
         0.0..1e6 => (nanos / 1e3, "us"),

@@ -12,18 +12,18 @@ use crate::pace::station::{Capacity, Moment, Queue, finishes};
 pub(super) fn latencies(model: Model, work: &Workload, demand: impl Fn(usize) -> f64) -> Vec<f64> {
     let at = |call: usize| Moment::from_nanos((work.arrivals[call] + model.outside) as u64);
     let calls = (0..work.len()).map(|call| (at(call), Duration::from_nanos(demand(call) as u64)));
-    let finished = finishes(capacity(model.discipline, Some(model.workers)), calls);
+    let finished = finishes(capacity(model.discipline, model.workers, Queue::Unbounded), calls);
     let latency =
         |(finish, arrival): (Option<Moment>, &f64)| finish.map_or(0.0, |finish| finish.nanos() as f64 - arrival);
     finished.into_iter().zip(&work.arrivals).map(latency).collect()
 }
 
-/// A station without a bound on its queue.
-pub(super) fn capacity(discipline: Discipline, workers: Option<u32>) -> Capacity {
-    let workers = workers.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+/// The station of a discipline. `unlimited` has neither workers nor a queue.
+pub(super) fn capacity(discipline: Discipline, workers: u32, queue: Queue) -> Capacity {
+    let workers = NonZeroU32::new(workers).unwrap_or(NonZeroU32::MIN);
     match discipline {
         Discipline::Unlimited => Capacity::Unlimited,
-        Discipline::Fifo => Capacity::Fifo { workers, queue: Queue::Unbounded },
-        Discipline::Sharing => Capacity::Sharing { workers, queue: Queue::Unbounded },
+        Discipline::Fifo => Capacity::Fifo { workers, queue },
+        Discipline::Sharing => Capacity::Sharing { workers, queue },
     }
 }

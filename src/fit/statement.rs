@@ -78,8 +78,10 @@ pub enum Statement {
         /// How many.
         calls: u64,
     },
-    /// Calls that the service turned away with 429 or 503; the limit behind that is not fitted.
+    /// Calls that the service turned away, and neither a full queue nor a rate explains when.
     Rejected {
+        /// Their status.
+        status: u16,
         /// How many.
         calls: u64,
     },
@@ -87,6 +89,13 @@ pub enum Statement {
     WarmUp {
         /// How many.
         calls: u64,
+    },
+    /// A delay that varies lies beside the queue: of the queue only the capacity is known.
+    DelayBeside {
+        /// Calls a second that the queue can do.
+        capacity: f64,
+        /// The mean error of the strata, by the noise of a run.
+        error: f64,
     },
     /// A part of the latency is spent beside the queue.
     Outside {
@@ -181,14 +190,21 @@ impl fmt::Display for Statement {
             Self::Lost { calls } => {
                 write!(out, "the tape lacks {calls} calls, so populations are too low; record to a faster disk")
             }
-            Self::Rejected { calls } => write!(
+            Self::Rejected { status, calls } => write!(
                 out,
-                "left out {calls} calls that were turned away with 429 or 503; set `queue` or `rateLimit` by hand if the limit \
-                 matters"
+                "left out {calls} calls that were turned away with {status}: neither a full queue nor a rate explains when; set \
+                 `queue` or `rateLimit` by hand if it matters"
             ),
             Self::WarmUp { calls } => {
                 write!(out, "left the first {calls} calls out of the demands: they were still warming up")
             }
+            Self::DelayBeside { capacity, error } => write!(
+                out,
+                "most of a call is a delay beside the queue, and it varies; how much calls that come together hold each other up \
+                 shows a capacity of about {capacity:.0} calls/s, but not the number of workers. The tape is met with a mean error \
+                 of {}",
+                percent(*error)
+            ),
             Self::Outside { time } => {
                 write!(
                     out,

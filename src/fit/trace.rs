@@ -38,6 +38,8 @@ pub struct Trace {
     pub exclusive: bool,
     /// The limits that were in force.
     pub limits: Limits,
+    /// What the recorder measures of a service that answers at once, in nanoseconds; 0 if it did not say.
+    pub round_trip: u64,
     /// Median rate at which long answers came, in bytes a second, by operation; none where answers are short.
     pub transfer: Vec<Option<f64>>,
 }
@@ -50,7 +52,8 @@ impl Trace {
         operations: &Operations,
         exchanges: impl IntoIterator<Item = E>,
     ) -> Self {
-        let mut trace = Self { exclusive: head.exclusive, limits: head.limits.clone(), ..Self::default() };
+        let round_trip = head.overhead.map_or(0, |overhead| overhead.round_trip);
+        let mut trace = Self { exclusive: head.exclusive, limits: head.limits.clone(), round_trip, ..Self::default() };
         let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut rates: Vec<Vec<f64>> = Vec::new();
         for exchange in exchanges {

@@ -2,6 +2,7 @@
 
 use super::check::{self, Stratum};
 use super::choice::{Ranking, Scored};
+use super::delayed::Delayed;
 use super::effect::Strata;
 use super::model::Discipline;
 use super::statement::Statement;
@@ -48,6 +49,36 @@ pub(super) fn judge(
     }
 }
 
+/// Whether a delay beside a queue might explain what one station does not, or only by very many workers.
+pub(super) fn suggests_a_delay(statements: &[Statement], chosen: Scored, ranking: &Ranking) -> bool {
+    let is_doubtful = |one: &Statement| matches!(one, Statement::NotOneQueue { .. } | Statement::Extrapolation { .. });
+    chosen.model.discipline != Discipline::Unlimited
+        && (chosen.model.workers >= MANY_WORKERS
+            || chosen.effect > LEAST_EFFECT.max(MOST_CHANCE * ranking.chance.0)
+            || statements.iter().any(is_doubtful))
+}
+
+/// Puts a delay beside the queue in place of what was said of a single station.
+pub(super) fn explain_by_a_delay(statements: &mut Vec<Statement>, delayed: &Delayed, strata: &[Stratum]) {
+    statements.retain(|one| {
+        !matches!(
+            one,
+            Statement::NotOneQueue { .. }
+                | Statement::Extrapolation { .. }
+                | Statement::Approximation { .. }
+                | Statement::Ambiguous { .. }
+                | Statement::LowerLoadDiffers { .. }
+                | Statement::Outside { .. }
+        )
+    });
+    let worst = strata.iter().max_by(|one, other| check::size(one).total_cmp(&check::size(other)));
+    let error = worst.map_or(0.0, check::size);
+    statements.push(Statement::DelayBeside { capacity: 1.0 / delayed.utilization(1.0), error });
+    if let Some(worst) = worst.filter(|worst| error > MISPREDICTED.max(BEYOND_NOISE * check::noise(worst))) {
+        statements.push(Statement::Extrapolation { error, noise: check::noise(worst) });
+    }
+}
+
 /// What the tapes themselves say.
 pub(super) fn recount(statements: &mut Vec<Statement>, traces: &[Trace], valid: &Valid, left_out: LeftOut) {
     if traces.iter().any(|trace| !trace.exclusive) {
@@ -73,7 +104,6 @@ pub(super) fn recount(statements: &mut Vec<Statement>, traces: &[Trace], valid: 
     let counts = [
         (lost, Statement::Lost { calls: lost }),
         (failed, Statement::Failures { calls: failed }),
-        (left_out.rejected, Statement::Rejected { calls: left_out.rejected }),
         (left_out.warm_up, Statement::WarmUp { calls: left_out.warm_up }),
     ];
     statements.extend(counts.into_iter().filter(|(calls, _)| *calls > 0).map(|(_, statement)| statement));
@@ -90,6 +120,8 @@ const BEYOND_CHANCE: f64 = 2.5;
 /// true models it came to 1.9 times the noise.
 const MISPREDICTED: f64 = 0.1;
 const BEYOND_NOISE: f64 = 2.5;
+/// So many workers may be a delay in truth.
+const MANY_WORKERS: u32 = 8;
 /// Thirds of fewer calls are weak.
 const LEAST_THIRD: usize = 300;
 /// A rate this near to the recorder's limit has reached it.

@@ -17,6 +17,8 @@ pub(super) struct Workload {
     pub(super) windows: Vec<Window>,
     /// Calls in the order of their finish.
     pub(super) by_finish: Vec<u32>,
+    /// Nanoseconds that any call takes outside the service, as the recorders measured it.
+    pub(super) round_trip: f64,
 }
 
 /// A stretch of time, and the load in it.
@@ -25,11 +27,18 @@ pub(super) struct Window {
     /// Nanoseconds.
     pub(super) length: f64,
     pub(super) calls: u32,
+    /// Calls that were turned away, beside them.
+    pub(super) refused: u32,
 }
 
 impl Window {
     pub(super) fn per_second(&self) -> f64 {
         f64::from(self.calls) / self.length * 1e9
+    }
+
+    /// Whether the load that calls made is not the one that was offered.
+    pub(super) fn is_limited(&self) -> bool {
+        f64::from(self.refused) > REFUSED * f64::from(self.calls)
     }
 }
 
@@ -60,7 +69,11 @@ impl Workload {
             let windows = ((length / total * WINDOWS).round() as usize).clamp(1, calls.len().max(1));
             let window_length = (length / windows as f64).max(1.0);
             let before = work.windows.len();
-            work.windows.resize(before + windows, Window { length: window_length, calls: 0 });
+            work.windows.resize(before + windows, Window { length: window_length, ..Window::default() });
+            for call in trace.calls.iter().filter(|call| is_rejection(call.status)) {
+                let window = ((call.arrival as f64 - first) / window_length) as usize;
+                work.windows[before + window.min(windows - 1)].refused += 1;
+            }
             let mut end = start;
             for (rank, call) in calls.iter().enumerate() {
                 let arrival = call.arrival as f64 - first;
@@ -80,6 +93,7 @@ impl Workload {
             start = end + PAUSE;
         }
         work.sort_finishes();
+        work.round_trip = traces.iter().map(|trace| trace.round_trip).min().unwrap_or(0) as f64;
         (work, left_out)
     }
 
@@ -95,7 +109,7 @@ impl Workload {
         }
         let lead = (2 * most_in_flight).clamp(50, calls / EXCERPTS);
         let stretch = calls / EXCERPTS;
-        let mut part = Self { windows: self.windows.clone(), ..Self::default() };
+        let mut part = Self { windows: self.windows.clone(), round_trip: self.round_trip, ..Self::default() };
         let mut shift = 0.0;
         for number in 0..EXCERPTS {
             let from = (self.len() - stretch) * number / (EXCERPTS - 1);
@@ -173,6 +187,8 @@ fn warm_up(calls: &[&Observation]) -> usize {
     warm.map_or(0, |last| (last + 1) * size)
 }
 
+/// The share of calls that may be turned away in a window that still counts as not limited.
+const REFUSED: f64 = 0.005;
 /// Windows of time over all tapes.
 const WINDOWS: f64 = 40.0;
 /// Between two tapes: long enough that nothing is left in any queue.

@@ -1,5 +1,6 @@
 //! Fits tapes of services whose truth is known, and serves the fitted model from the real stations.
 
+mod doors;
 mod truth;
 
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use standin::delay::Distribution;
 use standin::exchange::{Exchange, Request, Response, Times};
-use standin::fit::{Discipline, Fitted, Statement, Trace};
+use standin::fit::{Demand, Discipline, Fitted, Statement, Trace};
 use standin::pace::profile::{File, read_all};
 use standin::pace::station::{Moment, finishes};
 use standin::tape::operations::Operations;
@@ -29,29 +30,24 @@ fn tapes(truth: &Truth, workers: usize, seed: u64) -> [Fitted; 2] {
 
 /// What the fitted model takes for calls of known arrivals and kinds, in seconds, from the real station.
 fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng: &mut StdRng) -> Vec<f64> {
-    let demands: Vec<Distribution> = truth
-        .kinds
-        .iter()
-        .map(|kind| {
-            fitted
-                .operations
-                .iter()
-                .find(|operation| operation.name == kind.name)
-                .expect("fitted")
-                .demand
-                .distribution()
-        })
-        .collect();
-    let calls = arrivals.iter().zip(kinds).map(|(arrival, kind)| {
-        let enters = Moment::from(Duration::from_secs_f64(*arrival) + fitted.outside);
-        (enters, demands[*kind as usize].sample(rng))
+    let operations = truth.kinds.iter().map(|kind| {
+        let operation = fitted.operations.iter().find(|operation| operation.name == kind.name).expect("fitted");
+        (operation.demand.distribution(), operation.outside.as_ref().map(Demand::distribution))
     });
-    let finished = finishes(fitted.capacity(), calls);
-    finished
-        .iter()
-        .zip(arrivals)
-        .map(|(finish, arrival)| finish.expect("no bound").since_epoch().as_secs_f64() - arrival)
-        .collect()
+    let operations: Vec<(Distribution, Option<Distribution>)> = operations.collect();
+    let mut calls: Vec<(Moment, Duration, usize)> = Vec::with_capacity(arrivals.len());
+    for (call, (arrival, kind)) in arrivals.iter().zip(kinds).enumerate() {
+        let (demand, outside) = &operations[*kind as usize];
+        let outside = outside.as_ref().map_or(fitted.outside, |outside| outside.sample(rng));
+        calls.push((Moment::from(Duration::from_secs_f64(*arrival) + outside), demand.sample(rng), call));
+    }
+    calls.sort_by_key(|(enters, ..)| *enters);
+    let finished = finishes(fitted.capacity(), calls.iter().map(|(enters, demand, _)| (*enters, *demand)));
+    let mut latencies = vec![0.0; arrivals.len()];
+    for ((_, _, call), finish) in calls.iter().zip(finished) {
+        latencies[*call] = finish.expect("no bound").since_epoch().as_secs_f64() - arrivals[*call];
+    }
+    latencies
 }
 
 fn quantiles(mut latencies: Vec<f64>) -> [f64; 4] {
@@ -198,30 +194,42 @@ fn where_no_queue_was_seen_the_capacity_is_a_floor() {
     assert!(fitted.is_doubtful());
 }
 
-/// A gate that lets one call through at a time, before three workers: no single station does that.
+/// A gate that lets one call through at a time, before three workers: no single station does that. Where the workers hardly
+/// queue, a delay beside the gate does; where they do, nothing is claimed.
 #[test]
 fn two_stations_in_series_are_not_explained_by_one() {
-    for shares in [&[0.2, 0.4, 0.6][..], &[0.2, 0.35, 0.5, 0.65, 0.8, 0.95]] {
+    for (mean, explained) in [(0.012, true), (0.022, false)] {
         let kinds = vec![Kind { name: "GET /", share: 1.0, mean: 0.008, cv: 0.7 }];
         let first = Truth { station: Station::Fifo(1), kinds, outside: 0.0, jitter: 100e-6 };
-        let second = Truth { kinds: vec![Kind { name: "GET /", share: 1.0, mean: 0.012, cv: 0.7 }], ..first.clone() };
-        let arrivals = steps(first.capacity(1), shares, CALLS, 5);
+        let second = Truth { kinds: vec![Kind { name: "GET /", share: 1.0, mean, cv: 0.7 }], ..first.clone() };
+        let run = |arrivals: &[f64], rng: &mut StdRng| {
+            let (kinds, gate) = first.demands(arrivals.len(), rng);
+            let (_, work) = second.demands(arrivals.len(), rng);
+            let through: Vec<f64> =
+                serve(Station::Fifo(1), arrivals, &gate).iter().zip(arrivals).map(|(wait, at)| wait + at).collect();
+            let served = serve(Station::Fifo(3), &through, &work);
+            let latencies = served.iter().zip(&through).zip(arrivals).map(|((wait, at), start)| at + wait - start);
+            (kinds, latencies.collect::<Vec<f64>>())
+        };
         let mut rng = StdRng::seed_from_u64(6);
-        let (kinds, gate) = first.demands(arrivals.len(), &mut rng);
-        let (_, work) = second.demands(arrivals.len(), &mut rng);
-        let through: Vec<f64> =
-            serve(Station::Fifo(1), &arrivals, &gate).iter().zip(&arrivals).map(|(wait, at)| wait + at).collect();
-        let latencies: Vec<f64> = serve(Station::Fifo(3), &through, &work)
-            .iter()
-            .zip(&through)
-            .zip(&arrivals)
-            .map(|((wait, at), start)| at + wait - start)
-            .collect();
+        let arrivals = steps(first.capacity(1), &[0.2, 0.35, 0.5, 0.65, 0.8, 0.95], CALLS, 5);
+        let (kinds, latencies) = run(&arrivals, &mut rng);
         let fitted = Fitted::new("service", &[first.record(&arrivals, &kinds, &latencies, &mut rng)]).unwrap();
-        eprintln!("{fitted}");
-        assert!(unexplained(&fitted), "{fitted}");
-        assert!(fitted.to_string().contains("not explained by one queue"));
-        assert!(fitted.is_doubtful());
+        if unexplained(&fitted) {
+            assert!(fitted.is_doubtful() && !explained, "{fitted}");
+            continue;
+        }
+        let arrivals = steps(first.capacity(1), &[0.8], CALLS, 7);
+        let mut errors = [0.0; 4];
+        for _ in 0..RUNS {
+            let (kinds, latencies) = run(&arrivals, &mut rng);
+            let mock = quantiles(predict(&fitted, &first, &arrivals, &kinds, &mut rng));
+            for ((error, real), mock) in errors.iter_mut().zip(quantiles(latencies)).zip(mock) {
+                *error += (mock / real).ln() / RUNS as f64;
+            }
+        }
+        eprintln!("a gate before three workers of {mean} s at 80%: {errors:.2?}");
+        assert!(errors.iter().all(|error| error.abs() < 0.2), "{errors:?}\n{fitted}");
     }
 }
 

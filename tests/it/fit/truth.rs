@@ -131,7 +131,7 @@ impl Truth {
 }
 
 impl Kind {
-    fn demand(&self, rng: &mut StdRng) -> f64 {
+    pub(super) fn demand(&self, rng: &mut StdRng) -> f64 {
         if self.cv == 0.0 {
             return self.mean;
         }

@@ -1,0 +1,228 @@
+//! What surrounds a queue, with a known truth: a limit at its door, spells in which nothing is done, a delay beside it.
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_distr::{Distribution as _, Exp1};
+use standin::fit::{Discipline, Fitted, LimitKind, Observation, Statement, Trace};
+use standin::pace::profile::{File, read_all};
+use standin::pace::station::Queue;
+
+use super::truth::{Kind, Station, Truth, serve, steps};
+use super::{CALLS, quantiles};
+
+/// Calls that a door lets in or not; both arrive in order.
+fn trace(truth: &Truth, arrivals: &[f64], door: impl FnOnce(&[f64], &[f64]) -> Vec<(f64, u16)>, seed: u64) -> Trace {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let (kinds, demands) = truth.demands(arrivals.len(), &mut rng);
+    let answers = door(arrivals, &demands);
+    let calls = arrivals.iter().zip(&kinds).zip(answers).map(|((arrival, kind), (latency, status))| {
+        let nanos = |time: f64| (time * 1e9) as u64;
+        let (arrival, finish) = (nanos(*arrival), nanos(arrival + latency));
+        Observation { operation: *kind, arrival, finish, status, in_flight: 0 }
+    });
+    Trace {
+        operations: truth.kinds.iter().map(|kind| kind.name.to_owned()).collect(),
+        calls: calls.collect(),
+        exclusive: true,
+        transfer: vec![None; truth.kinds.len()],
+        ..Trace::default()
+    }
+}
+
+/// A queue with a bound: first come, first served, by the rule of a heap of free times.
+fn bounded(workers: usize, bound: usize) -> impl Fn(&[f64], &[f64]) -> Vec<(f64, u16)> {
+    move |arrivals, demands| {
+        let (mut free, mut starts) = (vec![0.0_f64; workers], Vec::<f64>::new());
+        let answer = |(arrival, demand): (&f64, &f64)| {
+            starts.retain(|start| start > arrival);
+            let next = (0..workers).min_by(|one, other| free[*one].total_cmp(&free[*other])).unwrap();
+            if free[next] > *arrival && starts.len() >= bound {
+                return (REFUSAL, 503);
+            }
+            let start = arrival.max(free[next]);
+            if start > *arrival {
+                starts.push(start);
+            }
+            free[next] = start + demand;
+            (start + demand - arrival, 200)
+        };
+        arrivals.iter().zip(demands).map(answer).collect()
+    }
+}
+
+/// What a service takes to turn a call away, in seconds.
+const REFUSAL: f64 = 0.0003;
+
+fn written_and_read(fitted: &Fitted) -> standin::pace::profile::spec::Service {
+    let text = fitted.profile().to_yaml(&fitted.to_string());
+    let file = File { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: text.as_str().into() };
+    let read = read_all(&[file]);
+    assert!(read.defects.is_empty(), "{:?}\n{text}", read.defects);
+    read.profiles[0].spec.services[0].clone()
+}
+
+#[test]
+fn a_full_queue_is_learned_from_its_refusals() {
+    let truth = Truth::new(Station::Fifo(4), 0.5);
+    let arrivals = steps(truth.capacity(4), &[0.3, 0.6, 0.9, 1.2], CALLS, 1);
+    let fitted = Fitted::new("service", &[trace(&truth, &arrivals, bounded(4, 10), 2)]).unwrap();
+    assert_eq!((fitted.discipline, fitted.workers), (Discipline::Fifo, Some(4)), "{fitted}");
+    assert_eq!(fitted.limits[0].kind, LimitKind::Inside { calls: 14 }, "{fitted}");
+    let service = written_and_read(&fitted);
+    assert!(
+        matches!(service.capacity, standin::pace::station::Capacity::Fifo { queue: Queue::AtMost(10), .. }),
+        "{fitted}"
+    );
+    assert!(service.operations.iter().all(|operation| operation.work.classes.is_empty()), "the limit makes the 503s");
+}
+
+#[test]
+fn a_rate_is_learned_from_its_refusals() {
+    let truth = Truth::new(Station::Fifo(4), 0.5);
+    let arrivals = steps(truth.capacity(4), &[0.2, 0.4, 0.6, 1.1], CALLS, 3);
+    let bucket = |arrivals: &[f64], demands: &[f64]| {
+        let (mut tokens, mut last) = (20.0_f64, 0.0);
+        let admitted = arrivals.iter().map(|arrival| {
+            tokens = f64::min(tokens + (arrival - last) * 200.0, 20.0);
+            last = *arrival;
+            let passes = tokens >= 1.0;
+            tokens -= f64::from(u8::from(passes));
+            passes
+        });
+        let admitted: Vec<bool> = admitted.collect();
+        let inside = |values: &[f64]| {
+            values.iter().zip(&admitted).filter(|(_, admitted)| **admitted).map(|(value, _)| *value).collect::<Vec<_>>()
+        };
+        let mut latencies = serve(Station::Fifo(4), &inside(arrivals), &inside(demands)).into_iter();
+        let answer = |admitted: &bool| if *admitted { (latencies.next().unwrap(), 200) } else { (REFUSAL, 429) };
+        admitted.iter().map(answer).collect()
+    };
+    let fitted = Fitted::new("service", &[trace(&truth, &arrivals, bucket, 4)]).unwrap();
+    assert_eq!(fitted.limits[0].kind, LimitKind::Rate { per_second: 200.0, burst: 20 }, "{fitted}");
+    assert!(fitted.limits[0].agreement > 0.99, "{fitted}");
+    let limit = written_and_read(&fitted).rate_limit.unwrap();
+    assert_eq!((limit.rate.per_second, limit.rate.burst), (200.0, 20));
+}
+
+/// Refusals that have nothing to do with load are not made into a limit.
+#[test]
+fn refusals_at_random_are_no_limit() {
+    let truth = Truth::new(Station::Fifo(4), 0.5);
+    let arrivals = steps(truth.capacity(4), &[0.3, 0.6], 5_000, 5);
+    let mut rng = StdRng::seed_from_u64(6);
+    let at_random = |arrivals: &[f64], demands: &[f64]| {
+        let latencies = serve(Station::Fifo(4), arrivals, demands);
+        latencies
+            .into_iter()
+            .map(|latency| if rng.random_bool(0.05) { (REFUSAL, 503) } else { (latency, 200) })
+            .collect()
+    };
+    let fitted = Fitted::new("service", &[trace(&truth, &arrivals, at_random, 7)]).unwrap();
+    assert!(fitted.limits.is_empty(), "{fitted}");
+    let is_told = |one: &Statement| matches!(one, Statement::Rejected { status: 503, .. });
+    assert!(fitted.statements.iter().any(is_told), "{fitted}");
+}
+
+/// Stalls of 80 ms, at random and every two seconds on average: the time in which work is done is what a clock without them
+/// tells.
+#[test]
+fn stalls_are_told_from_long_demands() {
+    for station in [Station::Fifo(4), Station::Sharing(4)] {
+        let truth = Truth::new(station, 0.5);
+        let arrivals = steps(truth.capacity(4), &[0.2, 0.4, 0.6], CALLS, 8);
+        let mut rng = StdRng::seed_from_u64(9);
+        let (mut stalls, mut now) = (Vec::new(), 0.0);
+        while now < *arrivals.last().unwrap() + 10.0 {
+            let gap: f64 = Exp1.sample(&mut rng);
+            let begin = now + 2.0 * gap;
+            now = begin + 0.08;
+            stalls.push((begin, now));
+        }
+        let working = |time: f64| {
+            let past = stalls.iter().take_while(|(begin, _)| *begin <= time);
+            time - past.map(|(begin, end)| end.min(time) - begin).sum::<f64>()
+        };
+        let stalled = |arrivals: &[f64], demands: &[f64]| {
+            let worked: Vec<f64> = arrivals.iter().map(|arrival| working(*arrival)).collect();
+            let latencies = serve(station, &worked, demands);
+            let (mut passed, mut next) = (0.0, 0);
+            let mut order: Vec<usize> = (0..worked.len()).collect();
+            order.sort_by(|one, other| {
+                (worked[*one] + latencies[*one]).total_cmp(&(worked[*other] + latencies[*other]))
+            });
+            let mut answers = vec![(0.0, 200); worked.len()];
+            for call in order {
+                let finish = worked[call] + latencies[call];
+                while stalls.get(next).is_some_and(|(begin, _)| begin - passed < finish) {
+                    passed += stalls[next].1 - stalls[next].0;
+                    next += 1;
+                }
+                answers[call].0 = finish + passed - arrivals[call];
+            }
+            answers
+        };
+        let seen = stalls.iter().filter(|(begin, _)| *begin < *arrivals.last().unwrap()).count() as f64;
+        let fitted = Fitted::new("service", &[trace(&truth, &arrivals, stalled, 10)]).unwrap();
+        let found = fitted.stalls.as_ref().unwrap_or_else(|| panic!("no stalls\n{fitted}"));
+        assert_eq!(fitted.workers, Some(4), "{fitted}");
+        assert!((found.count as f64 / seen - 1.0).abs() < 0.15, "{} of {seen}\n{fitted}", found.count);
+        let length = found.last.quantile(0.5).as_secs_f64();
+        assert!((length / 0.08 - 1.0).abs() < 0.08, "{length}");
+        assert!((found.every.as_secs_f64() / 2.0 - 1.0).abs() < 0.3 && !found.regular, "{fitted}");
+        // what is left is a demand that knows of no stall: 14.3 ms at p99.9 of the shorter operation, not 90
+        let demand = &fitted.operations.iter().find(|operation| operation.name == "GET /a/{id}").unwrap().demand;
+        assert!(demand.quantile(0.99).as_secs_f64() < 0.03, "{fitted}");
+    }
+}
+
+/// A queue that makes silences of its own, and demands that are long now and then: no stalls.
+#[test]
+fn long_demands_are_not_taken_for_stalls() {
+    for (station, workers, cv) in [(Station::Fifo(4), 4, 2.0), (Station::Fifo(1), 1, 1.0), (Station::Unlimited, 8, 2.0)]
+    {
+        let truth = Truth::new(station, cv);
+        let arrivals = steps(truth.capacity(workers), &[0.3, 0.6, 0.8], CALLS, 11);
+        let fitted = Fitted::new("service", &[truth.trace(&arrivals, 12)]).unwrap();
+        assert_eq!(fitted.stalls, None, "{fitted}");
+    }
+}
+
+/// Calls that mostly wait for something else, 40 ms more or less, and then ask two workers for 2 ms. Their demands cannot be
+/// recovered, their capacity can.
+#[test]
+fn a_varying_delay_before_a_queue_is_recovered_as_a_whole() {
+    let kinds = vec![Kind { name: "GET /", share: 1.0, mean: 0.002, cv: 1.0 }];
+    let truth = Truth { kinds, ..Truth::new(Station::Fifo(2), 1.0) };
+    let capacity = truth.capacity(2);
+    let delay = Kind { name: "delay", share: 1.0, mean: 0.040, cv: 0.3 };
+    let run = |arrivals: &[f64], demands: &[f64], seed: u64| {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut enters: Vec<(f64, usize)> =
+            arrivals.iter().enumerate().map(|(call, arrival)| (arrival + delay.demand(&mut rng), call)).collect();
+        enters.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let times: Vec<f64> = enters.iter().map(|(time, _)| *time).collect();
+        let work: Vec<f64> = enters.iter().map(|(_, call)| demands[*call]).collect();
+        let mut latencies = vec![0.0; arrivals.len()];
+        for ((enter, call), inside) in enters.iter().zip(serve(Station::Fifo(2), &times, &work)) {
+            latencies[*call] = enter + inside - arrivals[*call];
+        }
+        latencies
+    };
+    let arrivals = super::truth::ramp(capacity, CALLS, 13);
+    let taped =
+        |arrivals: &[f64], demands: &[f64]| run(arrivals, demands, 14).into_iter().map(|time| (time, 200)).collect();
+    let fitted = Fitted::new("service", &[trace(&truth, &arrivals, taped, 15)]).unwrap();
+    let of = &fitted.operations[0];
+    assert!(of.outside.is_some(), "{fitted}");
+    assert!(fitted.statements.iter().any(|one| matches!(one, Statement::DelayBeside { .. })), "{fitted}");
+    assert!(written_and_read(&fitted).operations[0].work.outside.is_some());
+    for load in [0.5, 0.8] {
+        let arrivals = steps(capacity, &[load], CALLS, 16);
+        let mut rng = StdRng::seed_from_u64(17);
+        let real = quantiles(run(&arrivals, &truth.demands(arrivals.len(), &mut rng).1, 18));
+        let mock = quantiles(super::predict(&fitted, &truth, &arrivals, &vec![0; arrivals.len()], &mut rng));
+        for ((real, mock), limit) in real.iter().zip(mock).zip(super::LIMITS) {
+            assert!((mock / real).ln().abs() < limit, "{load}: {mock} {real}\n{fitted}");
+        }
+    }
+}
