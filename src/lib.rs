@@ -54,6 +54,7 @@ pub mod live;
 pub mod matcher;
 pub mod mock;
 pub mod pace;
+pub mod ramp;
 pub mod record;
 pub mod reload;
 pub mod render;

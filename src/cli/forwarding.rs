@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use serde_json::Map;
 
 use super::trust::TrustArgs;
 use super::{sending, time};
@@ -75,7 +76,23 @@ impl Forwarding {
             timeout: self.target_timeout,
             workers,
             tape: tape.map(|path| self.tape(path)),
+            witness: None,
         })
+    }
+
+    /// The most calls a second, if there is such a limit.
+    pub(super) fn max_per_second(&self) -> Option<f64> {
+        self.max_per_second
+    }
+
+    /// How long a call may take here: it may wait for its turn, and then for the target.
+    pub(super) fn patience(&self) -> Duration {
+        self.queue_timeout + self.target_timeout
+    }
+
+    /// Whether a key stays that would be redacted.
+    pub(super) fn keeps(&self, key: &str) -> bool {
+        self.keep.iter().any(|kept| kept.eq_ignore_ascii_case(key))
     }
 
     /// Whether bodies are kept, so that stubs can be drafted.
@@ -100,6 +117,7 @@ impl Forwarding {
             redaction,
             exclusive: self.exclusive,
             overhead: None::<Overhead>,
+            notes: Map::new(),
         }
     }
 }

@@ -1,13 +1,12 @@
 //! `standin gap`: how far the mock is from the service, measured.
 
 use std::fs;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::sending::{Sending, account, progress};
+use super::sending::{self, Sending, account, progress};
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, draw, note, say};
 use crate::config::Config;
 use crate::exchange::Exchange;
@@ -15,7 +14,7 @@ use crate::gap::{Budget, Gap, Html, JUnit, Run, Side, Verdict};
 use crate::replay::{self, Outcome, Pace, Plan, Prepared, Target};
 use crate::server::{Handle, Server, StartError};
 use crate::tape::operations::Operations;
-use crate::tape::{self, Head, REPLAY, Reader, Recording};
+use crate::tape::{Head, REPLAY, Recording};
 use crate::upstream::Trust;
 
 /// Tell how far the mock is from the service: the same calls at the same times, compared
@@ -310,18 +309,9 @@ fn open(path: &Path) -> Result<Recording, Ended> {
 /// The tape of a stub folder that was begun last. What a replay wrote is no recording.
 fn newest(dir: &Path) -> Result<PathBuf, Ended> {
     let folder = dir.join("tapes");
-    let none = || Ended::usage(format!("`{}` has no tapes (*.jsonl); record one first", folder.display()));
-    let paths = match tape::of_folder(dir) {
-        Ok(paths) => paths,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(none()),
-        Err(error) => return Err(Ended::broke(format!("cannot read `{}`: {error}", folder.display()))),
-    };
-    let tapes = paths.into_iter().filter_map(|path| {
-        let reader = Reader::open(&path).map_err(|error| note(&format!("`{}`: {error}", path.display()))).ok()?;
-        let head = reader.head();
-        (!head.notes.contains_key(REPLAY)).then_some((head.started_unix_ms, path))
-    });
-    tapes.max().map(|(_, path)| path).ok_or_else(none)
+    let found =
+        sending::newest(dir).map_err(|error| Ended::broke(format!("cannot read `{}`: {error}", folder.display())))?;
+    found.ok_or_else(|| Ended::usage(format!("`{}` has no tapes (*.jsonl); record one first", folder.display())))
 }
 
 fn calls(recording: &Recording) -> impl Iterator<Item = (&str, &str)> {

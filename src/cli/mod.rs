@@ -8,6 +8,7 @@ mod gap;
 mod health;
 mod log;
 mod overhead;
+mod ramp;
 mod record;
 mod replay;
 mod sending;

@@ -21,6 +21,7 @@ pub(super) fn measure() -> Option<Overhead> {
         timeout: PATIENCE,
         workers: 1,
         tape: None,
+        witness: None,
     })
     .ok()?;
     let proxy = start(Some(Forward { recorder, everything: true }))?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -14,11 +14,14 @@ use clap::Args;
 use super::draft;
 use super::forwarding::{Forwarding, new_tape};
 use super::log::Log;
+use super::ramp::{self, RampArgs, Ready, Running};
 use super::signals::signals;
 use super::{BROKE, FINE, USAGE, complain, note, say, time};
 use crate::config::{Config, Listener};
 use crate::draft::MOST;
-use crate::record::{Forward, Progress, Recorder};
+use crate::ramp::{End, Report};
+use crate::record::{Forward, Progress, Recorder, Settings};
+use crate::replay::Refusal;
 use crate::server::{Handle, Server, StartError};
 use crate::upstream::Origin;
 
@@ -55,6 +58,9 @@ pub(super) struct Record {
     #[command(flatten)]
     forwarding: Forwarding,
 
+    #[command(flatten, next_help_heading = "Ramp")]
+    ramp: RampArgs,
+
     #[command(flatten)]
     log: Log,
 }
@@ -68,9 +74,12 @@ impl Record {
         let workers = self.workers.map_or_else(|| Config::default().workers, usize::from);
         let tape = new_tape(&self.dir);
         let settings = self.forwarding.settings(&self.target, self.max_connections, workers, Some(tape.clone()));
-        let settings = settings.and_then(|settings| self.check(settings.connector.origin()).map(|()| settings));
-        let mut settings = match settings {
-            Ok(settings) => settings,
+        let settings = settings.and_then(|mut settings| {
+            self.check(settings.connector.origin())?;
+            Ok((self.ready(&mut settings)?, settings))
+        });
+        let (ramp, mut settings) = match settings {
+            Ok(ready) => ready,
             Err(error) => {
                 note(&error);
                 return USAGE;
@@ -105,10 +114,21 @@ impl Record {
         };
         let (address, origin, bounds) = (&handle.addresses()[0].listener, recorder.origin(), self.forwarding.bounds());
         say(&format!("standin: listening on {address} (recording {origin}, {bounds})"));
-        watch(&told, &handle, &recorder);
+        let ramp =
+            ramp.map(|ready| ready.start(&handle.addresses()[0].listener, self.forwarding.patience())).transpose();
+        if let Ok(ramp) = &ramp {
+            watch(&told, &handle, &recorder, ramp.as_ref());
+        }
+        let ramp = ramp.map(|running| running.inspect(Running::halt));
         let all_ended = handle.shut_down();
+        let ramp = ramp.and_then(|running| running.map(Running::join).transpose());
         let finished = recorder.finish();
         say(&summary(&recorder.progress(), &tape.display().to_string()));
+        match &ramp {
+            Ok(Some(report)) => say(&ramp::summary(report)),
+            Ok(None) => {}
+            Err(error) => note(&format!("the ramp broke: {error}; the tape ends there")),
+        }
         if let Err(error) = finished {
             note(&format!("the tape could not be written to its end: {error}"));
             return BROKE;
@@ -116,12 +136,20 @@ impl Record {
         if !all_ended {
             note("calls were still in flight after the grace period, and were cut off; see --grace");
         }
+        if let Ok(Some(Report { end: End::Differs(refusal), .. })) = &ramp {
+            return give_up(&tape, refusal);
+        }
         let recorded = recorder.progress().written.exchanges;
         if recorded > 0 && self.forwarding.keeps_bodies() && draft::draft(&self.dir, MOST, false) == BROKE {
             return BROKE;
         }
         note(&format!("next: standin fit {}", self.dir.display()));
-        FINE
+        if ramp.is_ok() { FINE } else { BROKE }
+    }
+
+    fn ready(&self, settings: &mut Settings) -> Result<Option<Ready>, String> {
+        let most = self.forwarding.max_per_second();
+        self.ramp.ready(&self.dir, &self.target, most, |key| self.forwarding.keeps(key), settings)
     }
 
     /// Whether this can go well at all.
@@ -164,12 +192,24 @@ impl Record {
     }
 }
 
+/// A tape on which the service said something else than before is of no use: it is set aside, so that nothing learns from it.
+fn give_up(tape: &Path, refusal: &Refusal) -> u8 {
+    note(&refusal.to_string());
+    let aside = tape.with_extension("refused");
+    match fs::rename(tape, &aside) {
+        Ok(()) => note(&format!("the tape is set aside as {}", aside.display())),
+        Err(error) => note(&format!("remove `{}`, it could not be set aside: {error}", tape.display())),
+    }
+    BROKE
+}
+
 /// Waits for the end, and tells meanwhile how it goes where somebody looks on.
-fn watch(told: &Receiver<()>, handle: &Handle, recorder: &Recorder) {
+fn watch(told: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Option<&Running>) {
     let mut err = io::stderr();
     let shows = err.is_terminal();
     let mut broke = None;
-    while told.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {
+    let is_over = || handle.has_ended() || ramp.is_some_and(Running::has_ended);
+    while told.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) && !is_over() {
         let progress = recorder.progress();
         if broke.is_none()
             && let Some(why) = &progress.written.broke
@@ -178,7 +218,8 @@ fn watch(told: &Receiver<()>, handle: &Handle, recorder: &Recorder) {
             broke = Some(why.clone());
         }
         if shows {
-            let _ = write!(err, "\r\x1b[K{}", line(&progress)).and_then(|()| err.flush());
+            let step = ramp.map(Running::step).unwrap_or_default();
+            let _ = write!(err, "\r\x1b[K{step}{}", line(&progress)).and_then(|()| err.flush());
         }
     }
     if shows {

@@ -1,14 +1,17 @@
 //! `standin replay`: sends a tape's calls again, and writes what comes of it to a new tape.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::sending::{Sending, account, progress, rate};
+use super::sending::{Sending, progress, rate};
+use super::signals::signals;
 use super::{BROKE, FINE, USAGE, complain, note, say};
-use crate::replay::{self, Pace, Plan};
+use crate::replay::{self, Halt, Mix, Normal, Outcome, Pace, Plan, Refusal};
 use crate::tape::{Head, REPLAY, Recording, VERSION, Writer};
 
 /// Send a tape's calls again at their times, and write a new tape
@@ -39,6 +42,10 @@ pub(super) struct Replay {
     /// The new tape [default: TAPE-replay-N.jsonl in this folder]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     sending: Sending,
@@ -71,7 +78,9 @@ impl Replay {
             }
         };
         let out = self.out.clone().unwrap_or_else(|| free_name(&self.tape));
-        let mut writer = match Writer::create(&out, &self.head(&recording, pace)) {
+        let halted = halt_on_signals(&target.halt);
+        let writer = halted.and_then(|()| Writer::create(&out, &self.head(&recording, pace)));
+        let mut writer = match writer {
             Ok(writer) => writer,
             Err(error) => {
                 note(&format!("cannot write `{}`: {error}; give another --out", out.display()));
@@ -81,7 +90,7 @@ impl Replay {
         let seconds = plan.length() / 1_000_000_000;
         progress(&format!("sending {} calls in {seconds} s to {}", plan.calls.len(), self.target));
         let outcome = replay::run(&recording, &prepared, &plan, &target, |exchange| writer.write(&exchange));
-        let outcome = outcome.and_then(|outcome| writer.finish(0, outcome.unsent).map(|()| outcome));
+        let outcome = outcome.and_then(|outcome| writer.finish(0, outcome.unsent + outcome.cut_off).map(|()| outcome));
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -91,15 +100,80 @@ impl Replay {
             }
         };
         note(&format!("written to {}", out.display()));
-        if let Some(refusal) = outcome.refusal(self.sending.max_lateness(), true) {
+        let compares = Normal::of(&recording, &plan).p95.is_some() || !self.sending.rules().stop().compares_times();
+        self.report(&Account { outcome: &outcome, out: &out, no_times: !compares })
+    }
+
+    /// Tells what came of it, and how much of that may be believed.
+    fn report(&self, account: &Account<'_>) -> u8 {
+        let outcome = account.outcome;
+        let refusal = outcome.refusal(self.sending.max_lateness(), true);
+        // being late spoils the numbers, but they show how much; the other reasons leave nothing to show
+        let doubt = refusal.as_ref().and_then(Refusal::lateness);
+        let is_shown = refusal.is_none() || doubt.is_some();
+        if let Some(refusal) = refusal.as_ref().filter(|_| doubt.is_none()) {
             note(&refusal.to_string());
-            return BROKE;
         }
-        say(&account(&self.target, &outcome));
-        let ms = |quantile| format!("{:.2}", outcome.latency(quantile).as_secs_f64() * 1e3);
-        let [p50, p90, p95, p99] = [0.5, 0.9, 0.95, 0.99].map(ms);
-        say(&format!("latency in ms, from when a call was due: p50 {p50}, p90 {p90}, p95 {p95}, p99 {p99}"));
-        FINE
+        if let Some(why) = &outcome.halted {
+            let cut_off = match outcome.cut_off {
+                0 => String::new(),
+                calls => format!(", {calls} more had no answer yet"),
+            };
+            note(&format!("{why}: {} calls were not sent any more{cut_off}", outcome.unsent));
+        }
+        if let Some(why) = &doubt {
+            note(&format!("what was measured is not to be believed, for {why}"));
+        }
+        if self.json {
+            let why = doubt.or_else(|| refusal.as_ref().map(ToString::to_string));
+            say(&format!("{:#}", self.json(account, is_shown, why)));
+        } else if is_shown {
+            say(&super::sending::account(&self.target, outcome));
+            let ms = |quantile| format!("{:.2}", outcome.latency(quantile).as_secs_f64() * 1e3);
+            let [p50, p90, p95, p99] = [0.5, 0.9, 0.95, 0.99].map(ms);
+            let doubted = if refusal.is_some() { "; not to be believed" } else { "" };
+            say(&format!(
+                "latency in ms, from when a call was due: p50 {p50}, p90 {p90}, p95 {p95}, p99 {p99}{doubted}"
+            ));
+            if account.no_times {
+                say(&self.sending.rules().without_times());
+            }
+        }
+        if refusal.is_none() && outcome.halted.is_none() { FINE } else { BROKE }
+    }
+
+    /// The report for programs.
+    fn json(&self, account: &Account<'_>, is_shown: bool, doubt: Option<String>) -> Value {
+        let outcome = account.outcome;
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let mix = |mix: &Mix| {
+            let named = |status: Option<u16>| status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+            mix.counts().map(|(status, count)| (named(status), Value::from(count))).collect::<Map<_, _>>()
+        };
+        let mut report = json!({
+            "target": self.target,
+            "tape": self.tape.display().to_string(),
+            "written": account.out.display().to_string(),
+            "calls": {"sent": outcome.sent, "unsent": outcome.unsent, "cutOff": outcome.cut_off, "waited": outcome.waited},
+            "recorded": mix(&outcome.recorded),
+            "answered": mix(&outcome.answered),
+            "halted": outcome.halted,
+            "believed": doubt.is_none(),
+            "why": doubt,
+            "comparesTimes": !account.no_times,
+        });
+        if is_shown {
+            let at = |of: fn(&Outcome, f64) -> Duration| {
+                let quantiles = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
+                quantiles
+                    .map(|(name, at)| (name.to_owned(), ms(of(outcome, at)).into()))
+                    .into_iter()
+                    .collect::<Map<_, _>>()
+            };
+            report["latencyMs"] = at(Outcome::latency).into();
+            report["latenessMs"] = at(Outcome::lateness).into();
+        }
+        report
     }
 
     fn head(&self, recording: &Recording, pace: Pace) -> Head {
@@ -117,6 +191,26 @@ impl Replay {
             ..Head::default()
         }
     }
+}
+
+/// What a run came to, and where it is written.
+struct Account<'r> {
+    outcome: &'r Outcome,
+    out: &'r Path,
+    /// Whether the tape has no response times that the stop rule could have compared with.
+    no_times: bool,
+}
+
+/// The first signal ends the run, with all that was measured until then.
+fn halt_on_signals(halt: &Halt) -> io::Result<()> {
+    let (told, halt) = (signals()?, halt.clone());
+    thread::Builder::new().name("standin-halt".to_owned()).spawn(move || {
+        // an error means that the process ends by itself
+        if told.recv().is_ok() {
+            halt.end("ended by a signal");
+        }
+    })?;
+    Ok(())
 }
 
 fn now() -> u64 {

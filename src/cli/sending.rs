@@ -1,8 +1,8 @@
-//! What `replay` and `gap` have in common: a real target, and how it is protected.
+//! What `replay`, `gap` and `record --ramp` have in common: a real target, and how it is protected.
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use clap::Args;
 
 use super::note;
 use super::trust::TrustArgs;
-use crate::replay::{Outcome, Plan, Prepared, Replacements, StopRule, Target};
-use crate::tape::Recording;
+use crate::replay::{Normal, Outcome, Plan, Prepared, Replacements, StopRule, Target};
+use crate::tape::{self, REPLAY, Reader, Recording};
 
 /// What protects a target, and what it is told.
 #[derive(Args, Debug)]
@@ -20,31 +20,8 @@ pub(super) struct Sending {
     #[arg(long, value_name = "N", value_parser = rate, help_heading = "Target")]
     max_per_second: Option<f64>,
 
-    /// Let calls come faster than in the tape's busiest second
-    #[arg(long, help_heading = "Target")]
-    beyond_recorded: bool,
-
-    /// The methods that the target may be sent
-    #[arg(
-        long,
-        value_name = "METHOD,…",
-        value_delimiter = ',',
-        default_value = "GET,HEAD,OPTIONS",
-        help_heading = "Target"
-    )]
-    methods: Vec<String>,
-
-    /// When to leave the target alone: more errors than the tape has, a p95 so many times the tape's
-    #[arg(long, value_name = "RULE", default_value_t = StopRule::default(), help_heading = "Target")]
-    stop: StopRule,
-
-    /// A header in place of a redacted one, or for every call; STANDIN_HEADER_NAME does the same for redacted ones
-    #[arg(long, value_name = "NAME: VALUE", help_heading = "Target")]
-    header: Vec<String>,
-
-    /// A query parameter in place of a redacted one; STANDIN_QUERY_NAME does the same
-    #[arg(long, value_name = "NAME=VALUE", help_heading = "Target")]
-    query: Vec<String>,
+    #[command(flatten, next_help_heading = "Target")]
+    rules: Rules,
 
     /// The most connections at once; calls that find none wait, and are counted
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000), default_value_t = 1_000, help_heading = "Target")]
@@ -62,15 +39,44 @@ pub(super) struct Sending {
     max_lateness: Option<Duration>,
 }
 
+/// What a tape's calls may do to a real service; `record --ramp` has these too.
+#[derive(Args, Debug)]
+pub(super) struct Rules {
+    /// Let calls come faster than in the tape's busiest second
+    #[arg(long)]
+    beyond_recorded: bool,
+
+    /// The methods that the target may be sent
+    #[arg(long, value_name = "METHOD,…", value_delimiter = ',', default_value = SAFE)]
+    methods: Vec<String>,
+
+    /// When to leave the target alone: more errors than the tape has, a p95 so many times the tape's
+    #[arg(long, value_name = "RULE", default_value_t = StopRule::default())]
+    stop: StopRule,
+
+    /// A header in place of a redacted one, or for every call; STANDIN_HEADER_NAME does the same for redacted ones
+    #[arg(long, value_name = "NAME: VALUE")]
+    header: Vec<String>,
+
+    /// A query parameter in place of a redacted one; STANDIN_QUERY_NAME does the same
+    #[arg(long, value_name = "NAME=VALUE")]
+    query: Vec<String>,
+}
+
 impl Sending {
     /// How late the sender may be.
     pub(super) fn max_lateness(&self) -> Option<Duration> {
         self.max_lateness
     }
 
+    /// What the target is spared.
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// Whether a real target may be sent calls of a method.
     pub(super) fn allows(&self, method: &str) -> bool {
-        self.methods.iter().any(|known| known.trim().eq_ignore_ascii_case(method))
+        self.rules.allows(method)
     }
 
     /// A real target.
@@ -79,7 +85,7 @@ impl Sending {
             return Err(format!("--target {url} needs --max-per-second: say how many calls a second it can bear"));
         }
         let mut target = self.bounded(Target::parse(url, &self.trust.trust())?);
-        target.stop = Some(self.stop);
+        target.stop = Some(self.rules.stop);
         Ok(target)
     }
 
@@ -96,6 +102,47 @@ impl Sending {
                 "{planned} calls a second are more than --max-per-second {most}; send them slower (--speed, --rate), or allow more"
             ));
         }
+        self.rules.check_rate(recording, planned)?;
+        self.rules.tell_left_out(recording, plan);
+        if self.rules.stop.compares_times() && Normal::of(recording, plan).p95.is_none() {
+            note(&self.rules.without_times());
+        }
+        Ok(())
+    }
+
+    /// The calls of a plan, ready for a target. A mock is sent what is redacted as it is.
+    pub(super) fn prepare(
+        &self,
+        recording: &Recording,
+        tape: &Path,
+        plan: &Plan,
+        target: &Target,
+        to_mock: bool,
+    ) -> Result<Arc<Prepared>, String> {
+        self.rules.prepare(recording, tape, plan, target, to_mock)
+    }
+}
+
+impl Rules {
+    /// Whether a real target may be sent calls of a method.
+    pub(super) fn allows(&self, method: &str) -> bool {
+        self.methods.iter().any(|known| known.trim().eq_ignore_ascii_case(method))
+    }
+
+    /// When the target is left alone.
+    pub(super) fn stop(&self) -> StopRule {
+        self.stop
+    }
+
+    /// Whether anything but the defaults was asked for.
+    pub(super) fn are_given(&self) -> bool {
+        let methods_differ = self.methods.join(",") != SAFE;
+        let has_values = !self.header.is_empty() || !self.query.is_empty();
+        self.beyond_recorded || methods_differ || has_values || self.stop != StopRule::default()
+    }
+
+    /// Whether so many calls a second may be sent; if not, why.
+    pub(super) fn check_rate(&self, recording: &Recording, planned: f64) -> Result<(), String> {
         let recorded = recording.per_second();
         if planned > recorded && !self.beyond_recorded {
             return Err(format!(
@@ -103,21 +150,30 @@ impl Sending {
                  add --beyond-recorded"
             ));
         }
-        if plan.left_out > 0 {
-            let methods: BTreeSet<&str> = recording
-                .exchanges
-                .iter()
-                .map(|one| one.request.method.as_str())
-                .filter(|one| !self.allows(one))
-                .collect();
-            let methods: Vec<&str> = methods.into_iter().collect();
-            note(&format!(
-                "{} calls are not sent, for they may change the target: {}; --methods sends them",
-                plan.left_out,
-                methods.join(", ")
-            ));
-        }
         Ok(())
+    }
+
+    /// Tells which calls are not sent, if any.
+    pub(super) fn tell_left_out(&self, recording: &Recording, plan: &Plan) {
+        if plan.left_out == 0 {
+            return;
+        }
+        let methods = recording.exchanges.iter().map(|one| one.request.method.as_str());
+        let methods: BTreeSet<&str> = methods.filter(|one| !self.allows(one)).collect();
+        let methods: Vec<&str> = methods.into_iter().collect();
+        note(&format!(
+            "{} calls are not sent, for they may change the target: {}; --methods sends them",
+            plan.left_out,
+            methods.join(", ")
+        ));
+    }
+
+    /// What becomes of the stop rule where the tape has no response times.
+    pub(super) fn without_times(&self) -> String {
+        let left = self.stop.without_times();
+        let left =
+            left.map_or_else(|| "nothing stops the run".to_owned(), |rule| format!("only --stop {rule} applies"));
+        format!("the tape has no response times to compare with: {left}")
     }
 
     /// The calls of a plan, ready for a target. A mock is sent what is redacted as it is.
@@ -159,6 +215,20 @@ pub(super) fn account(name: &str, outcome: &Outcome) -> String {
     )
 }
 
+/// The newest tape of a stub folder that a service was recorded on, if it has any. One that cannot be read is told.
+pub(super) fn newest(dir: &Path) -> io::Result<Option<PathBuf>> {
+    let paths = match tape::of_folder(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        paths => paths?,
+    };
+    let tapes = paths.into_iter().filter_map(|path| {
+        let reader = Reader::open(&path).map_err(|error| note(&format!("`{}`: {error}", path.display()))).ok()?;
+        let head = reader.head();
+        (!head.notes.contains_key(REPLAY)).then_some((head.started_unix_ms, path))
+    });
+    Ok(tapes.max().map(|(_, path)| path))
+}
+
 /// Tells on stderr what goes on, where somebody looks on.
 pub(super) fn progress(told: &str) {
     if io::stderr().is_terminal() {
@@ -173,3 +243,6 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
         _ => Err("give a number above 0".to_owned()),
     }
 }
+
+/// Methods that change nothing at a target that keeps to RFC 9110.
+const SAFE: &str = "GET,HEAD,OPTIONS";

@@ -23,8 +23,9 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The answer of an exchange and its body as it stands on the tape.
-    pub(super) fn of(response: &Response, raw: Bytes) -> Self {
+    /// The answer of an exchange and its body as it stands on the tape. One to HEAD has the length and the coding of a body that
+    /// is not there.
+    pub(super) fn of(response: &Response, raw: Bytes, to_head: bool) -> Self {
         let coding = header(response, "content-encoding").unwrap_or_default();
         let decoded = decode(&raw, coding);
         let named: Vec<String> = response
@@ -37,7 +38,9 @@ impl Answer {
         for (name, value) in &response.headers {
             let lower = name.to_ascii_lowercase();
             let is_coding = lower == "content-encoding" && decoded.is_some();
-            if is_coding || NOT_OURS.contains(&lower.as_str()) || named.contains(&lower) {
+            let is_of_head = to_head && matches!(lower.as_str(), "content-encoding" | "content-length");
+            let is_left_out = is_coding || NOT_OURS.contains(&lower.as_str()) || named.contains(&lower);
+            if is_left_out && !is_of_head {
                 continue;
             }
             if is_redacted(value) {
@@ -216,7 +219,7 @@ mod tests {
 
     fn answer(headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Answer::of(&Response { status: 200, headers, body: None }, body.to_vec().into())
+        Answer::of(&Response { status: 200, headers, body: None }, body.to_vec().into(), false)
     }
 
     #[test]
@@ -239,6 +242,16 @@ mod tests {
         assert!(answer.lacks_secrets);
         let expected = json!({"status": 200, "headers": {"Vary": ["Accept", "Origin"], "ETag": "\"1\""}, "body": "ok"});
         assert_eq!(answer.json("x").0, expected);
+    }
+
+    #[test]
+    fn an_answer_to_head_keeps_the_length_of_what_is_not_there() {
+        let headers = [("Content-Length", "12345"), ("Content-Encoding", "gzip"), ("Date", "now")];
+        let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let response = Response { status: 200, headers, body: None };
+        let kept = json!({"Content-Length": "12345", "Content-Encoding": "gzip"});
+        assert_eq!(Answer::of(&response, Bytes::new(), true).json("x").0, json!({"status": 200, "headers": kept}));
+        assert_eq!(Answer::of(&response, Bytes::new(), false).json("x").0, json!({"status": 200}));
     }
 
     #[test]

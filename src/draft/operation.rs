@@ -104,7 +104,8 @@ impl File<'_> {
             report.note(LeftOut::NoBody, choice.group.calls, self.name);
             return None;
         };
-        Some(Answer::of(response, raw))
+        let to_head = choice.group.ask.method == "HEAD";
+        Some(Answer::of(response, raw, to_head))
     }
 
     #[expect(clippy::too_many_arguments, reason = "a mapping has that many parts")]

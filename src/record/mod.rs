@@ -14,6 +14,7 @@ mod forward;
 mod heads;
 mod redact;
 mod scribe;
+mod witness;
 
 use std::fmt;
 use std::io;
@@ -23,11 +24,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
+use serde_json::{Map, Value};
 
 pub use body::Source;
 pub use forward::Desk;
 pub use redact::{KNOWN, Redaction};
 pub use scribe::Written;
+pub use witness::{Left, Witness};
 
 use self::body::Upload;
 use self::capture::Room;
@@ -49,6 +52,8 @@ pub struct Settings {
     pub workers: usize,
     /// The tape, if there is to be one.
     pub tape: Option<Tape>,
+    /// Who looks on, if anybody does.
+    pub witness: Option<Arc<dyn Witness>>,
 }
 
 /// What goes on a tape, and where it is.
@@ -66,6 +71,8 @@ pub struct Tape {
     pub exclusive: bool,
     /// What the recorder adds to a call, if that was measured.
     pub overhead: Option<Overhead>,
+    /// What else its head says.
+    pub notes: Map<String, Value>,
 }
 
 /// Forwards, and records if it has a tape.
@@ -78,6 +85,7 @@ pub struct Recorder {
     /// Whether bodies are to be looked into, so that no coding may be asked for that cannot be.
     reads_bodies: bool,
     scribe: Option<Scribe>,
+    witness: Option<Arc<dyn Witness>>,
     counts: Counts,
 }
 
@@ -134,6 +142,7 @@ impl Recorder {
             room: Arc::new(Room::new(keeps, longest)),
             reads_bodies: keeps,
             scribe,
+            witness: settings.witness,
             counts: Counts::default(),
         }))
     }
@@ -181,6 +190,6 @@ fn head(origin: &Origin, bounds: &Bounds, tape: &Tape) -> Head {
         bodies: tape.bodies,
         limits: Limits { in_flight: bounds.in_flight, per_second: bounds.per_second, connections: bounds.connections },
         overhead: tape.overhead,
-        ..Head::default()
+        notes: tape.notes.clone(),
     }
 }

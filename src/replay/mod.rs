@@ -7,6 +7,7 @@
 //! Latency counts from when a call was due, so that a target that stalls cannot hide what it did to the calls behind. The
 //! run accounts for itself: how late it was, what the target answered, and whether its numbers may be reported at all.
 
+mod halt;
 mod outcome;
 mod plan;
 mod prepare;
@@ -21,10 +22,11 @@ use crate::exchange::Exchange;
 use crate::tape::Recording;
 use crate::upstream::{Connector, Origin, Trust};
 
+pub use halt::Halt;
 pub use outcome::{Mix, Outcome, Refusal};
 pub use plan::{Due, Pace, Plan};
-pub use prepare::{Missing, Prepared, Replacements};
-pub use stop::StopRule;
+pub use prepare::{Missing, Prepared, Replacements, redacted_names};
+pub use stop::{Normal, StopRule, Watch};
 
 /// Where calls are sent, and what that may cost.
 #[derive(Clone, Debug)]
@@ -37,13 +39,21 @@ pub struct Target {
     pub timeout: Duration,
     /// When to stop; never if there is none.
     pub stop: Option<StopRule>,
+    /// Ends the run before its time; what was answered until then is handed over all the same.
+    pub halt: Halt,
 }
 
 impl Target {
     /// Reads a base URL.
     pub fn parse(url: &str, trust: &Trust) -> Result<Self, String> {
         let connector = Connector::new(Origin::parse(url)?, trust)?;
-        Ok(Self { connector, max_connections: 1_000, timeout: Duration::from_secs(30), stop: None })
+        Ok(Self {
+            connector,
+            max_connections: 1_000,
+            timeout: Duration::from_secs(30),
+            stop: None,
+            halt: Halt::default(),
+        })
     }
 }
 
@@ -63,13 +73,14 @@ pub fn run(
         let sending = std::thread::Builder::new()
             .name("standin-replay".to_owned())
             .spawn_scoped(scope, || sender::send(recording, prepared, plan, target, results))?;
-        let mut outcome = Outcome::new(recording, plan);
+        let mut outcome = Outcome::new();
         let mut written = Ok(());
         for answered in received {
-            outcome.count(&answered);
+            let original = &recording.exchanges[answered.call];
+            outcome.count(&answered, original);
             // the run goes on, so that the target sees its end
             if written.is_ok() {
-                written = sink(answered.exchange(&recording.exchanges[answered.call]));
+                written = sink(answered.exchange(original));
             }
         }
         let ended = sending.join().unwrap_or_else(|_| Err(io::Error::other("the sender ended unexpectedly")))?;

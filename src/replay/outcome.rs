@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::{Due, Plan};
+use super::Due;
 use crate::exchange::{BodyRef, Exchange, Failure, Response, Times};
-use crate::tape::Recording;
 use crate::upstream::Stamps;
 
 /// A run's account of itself.
@@ -16,12 +15,16 @@ use crate::upstream::Stamps;
 pub struct Outcome {
     /// Calls that were sent, or could not be for want of a connection.
     pub sent: u64,
-    /// Calls that were not sent any more when the run was stopped.
+    /// Calls that were not sent any more when the run was stopped or halted.
     pub unsent: u64,
     /// Calls that had to wait for one of `max_connections`.
     pub waited: u64,
     /// Why the run was stopped, if it was.
     pub stopped: Option<String>,
+    /// Why it was halted from outside, if it was.
+    pub halted: Option<String>,
+    /// Calls that had no answer yet some time after that; nothing is known of them.
+    pub cut_off: u64,
     /// What the tape was answered to the same calls.
     pub recorded: Mix,
     /// What the target answered.
@@ -62,28 +65,29 @@ pub enum Refusal {
 }
 
 impl Outcome {
-    pub(super) fn new(recording: &Recording, plan: &Plan) -> Self {
+    pub(super) fn new() -> Self {
         let histogram = || Histogram::new(3).expect("three digits are fine");
-        let mut recorded = Mix::default();
-        for due in &plan.calls {
-            let exchange = &recording.exchanges[due.call];
-            let whole = exchange.response.as_ref().filter(|_| exchange.failure.is_none());
-            recorded.add(whole.map(|response| response.status));
-        }
         Self {
             sent: 0,
             unsent: 0,
             waited: 0,
             stopped: None,
-            recorded,
+            halted: None,
+            cut_off: 0,
+            recorded: Mix::default(),
             answered: Mix::default(),
             lateness: histogram(),
             latency: histogram(),
         }
     }
 
-    pub(super) fn count(&mut self, answered: &Answered) {
+    pub(super) fn count(&mut self, answered: &Answered, original: &Exchange) {
         self.sent += 1;
+        let whole = original.response.as_ref().filter(|_| original.failure.is_none());
+        // a schedule made by hand may say nothing of answers
+        if original.response.is_some() || original.failure.is_some() {
+            self.recorded.add(whole.map(|response| response.status));
+        }
         self.waited += u64::from(answered.times.permit_wait > 0);
         self.answered.add(answered.status.filter(|_| answered.failure.is_none()));
         let record = |times: &mut Histogram<u64>, nanos: u64| {
@@ -99,7 +103,9 @@ impl Outcome {
 
     pub(super) fn end(&mut self, ended: Ended) {
         self.stopped = ended.stopped;
+        self.halted = ended.halted;
         self.unsent = ended.unsent;
+        self.cut_off = ended.cut_off;
     }
 
     /// Adds what another run of the same target came to.
@@ -108,6 +114,8 @@ impl Outcome {
         self.unsent += other.unsent;
         self.waited += other.waited;
         self.stopped = self.stopped.take().or_else(|| other.stopped.clone());
+        self.halted = self.halted.take().or_else(|| other.halted.clone());
+        self.cut_off += other.cut_off;
         self.recorded.merge(&other.recorded);
         self.answered.merge(&other.answered);
         self.lateness.add(&other.lateness).expect("both resize");
@@ -138,7 +146,8 @@ impl Outcome {
         if self.sent == 0 {
             return Some(Refusal::Nothing);
         }
-        let differs = self.answered.furthest(&self.recorded).filter(|_| must_match);
+        let compares = must_match && !self.recorded.0.is_empty();
+        let differs = self.answered.furthest(&self.recorded).filter(|_| compares);
         if let Some((status, recorded, answered)) = differs.filter(|(_, one, other)| (one - other).abs() > MIX) {
             return Some(Refusal::Mix { status, recorded, answered });
         }
@@ -175,6 +184,11 @@ impl Mix {
         self.0.get(&status).map_or(0.0, |count| *count as f64 / all as f64)
     }
 
+    /// How often each status came, in their order.
+    pub fn counts(&self) -> impl Iterator<Item = (Option<u16>, u64)> {
+        self.0.iter().map(|(status, count)| (*status, *count))
+    }
+
     /// The status whose share differs most from that of `other`: it, the share of `other`, and the own.
     fn furthest(&self, other: &Self) -> Option<(Option<u16>, f64, f64)> {
         let statuses = self.0.keys().chain(other.0.keys());
@@ -191,20 +205,27 @@ impl fmt::Display for Mix {
     }
 }
 
+impl Refusal {
+    /// How late the sender was, and what to do, if that is all that is wrong: what was measured can then be shown beside it.
+    pub fn lateness(&self) -> Option<String> {
+        let Self::Late { p99, limit } = self else { return None };
+        let ms = |time: &Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
+        Some(format!(
+            "the sender was late itself: one call in a hundred was sent {} late or more, {} are allowed; free the machine, \
+             send fewer calls, or give --max-lateness",
+            ms(p99),
+            ms(limit)
+        ))
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |time: &Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
         match self {
             Self::Stopped(why) => {
                 write!(out, "the run was stopped: {why}; ask less of the target, or give another --stop")
             }
-            Self::Late { p99, limit } => write!(
-                out,
-                "nothing is reported, for the sender was late itself: one call in a hundred was sent {} late or more, {} are \
-                 allowed; free the machine, send fewer calls, or give --max-lateness",
-                ms(p99),
-                ms(limit)
-            ),
+            Self::Late { .. } => write!(out, "nothing is reported, for {}", self.lateness().unwrap_or_default()),
             Self::Mix { status, recorded, answered } => write!(
                 out,
                 "nothing is reported, for the target answers differently: `{}` to {:.1} % of the calls, on the tape {:.1} %; \
@@ -228,7 +249,9 @@ fn named(status: Option<u16>) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Ended {
     pub(super) stopped: Option<String>,
+    pub(super) halted: Option<String>,
     pub(super) unsent: u64,
+    pub(super) cut_off: u64,
 }
 
 /// A call that has come to its end.
@@ -306,7 +329,7 @@ mod tests {
     use super::*;
 
     fn outcome(recorded: &[(u16, u64)], answered: &[(u16, u64)], late: u64, latency: u64) -> Outcome {
-        let mut outcome = Outcome::new(&Recording::default(), &Plan::default());
+        let mut outcome = Outcome::new();
         let mix = |counts: &[(u16, u64)]| Mix(counts.iter().map(|(status, count)| (Some(*status), *count)).collect());
         (outcome.recorded, outcome.answered) = (mix(recorded), mix(answered));
         outcome.sent = 100;

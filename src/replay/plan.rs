@@ -1,5 +1,7 @@
 //! What is sent when: decided before the first call, the same for every target.
 
+use std::time::Duration;
+
 use rand::RngExt as _;
 
 use crate::exchange::Exchange;
@@ -73,6 +75,22 @@ impl Plan {
             Pace::Poisson { per_second, .. } => Some(per_second),
         };
         Self { calls, left_out, rate }
+    }
+
+    /// Calls drawn from `calls` at random, at random times (Poisson) for so long. `stream` tells plans of the same seed apart.
+    pub fn random(calls: &[usize], per_second: f64, length: Duration, seed: u64, stream: u64) -> Self {
+        let draws = Draws::new(seed);
+        let (mut at, mut planned) = (0.0, Vec::new());
+        for ordinal in 0.. {
+            let mut drawn = draws.at(GAPS ^ (stream + 1), ordinal);
+            let uniform: f64 = drawn.random();
+            at -= (1.0 - uniform).ln() / per_second * 1e9;
+            if at >= length.as_nanos() as f64 || calls.is_empty() {
+                break;
+            }
+            planned.push(Due { call: calls[drawn.random_range(0..calls.len())], at: at as u64 });
+        }
+        Self { calls: planned, left_out: 0, rate: Some(per_second) }
     }
 
     /// Calls a second: the rate that was asked for, or those of the busiest second.
@@ -149,6 +167,22 @@ mod tests {
         let gaps: Vec<f64> = one.calls.windows(2).map(|two| (two[1].at - two[0].at) as f64 / 1e7).collect();
         let variance = gaps.iter().map(|gap| (gap - 1.0).powi(2)).sum::<f64>() / gaps.len() as f64;
         assert!((variance - 1.0).abs() < 0.1, "{variance}");
+    }
+
+    #[test]
+    fn random_plans_have_their_rate_and_their_calls() {
+        let plan = |seed, stream| Plan::random(&[3, 5, 8], 200.0, Duration::from_secs(20), seed, stream);
+        let one = plan(1, 0);
+        assert_eq!(one, plan(1, 0));
+        assert!(one != plan(2, 0) && one != plan(1, 1));
+        // 4,000 are expected; five standard deviations
+        assert!((3_684..=4_316).contains(&one.calls.len()), "{}", one.calls.len());
+        for call in [3, 5, 8] {
+            let count = one.calls.iter().filter(|due| due.call == call).count();
+            assert!((1_150..=1_520).contains(&count), "{call}: {count}");
+        }
+        assert!(one.length() < 20_000_000_000 && one.calls.is_sorted_by_key(|due| due.at));
+        assert!(Plan::random(&[], 200.0, Duration::from_secs(1), 1, 0).calls.is_empty());
     }
 
     #[test]

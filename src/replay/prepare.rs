@@ -224,6 +224,19 @@ impl Bodies<'_> {
     }
 }
 
+/// The names of headers and query parameters whose values are redacted in calls of a tape: what replaces them is as secret.
+pub fn redacted_names(recording: &Recording) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for request in recording.exchanges.iter().map(|exchange| &exchange.request) {
+        let headers = request.headers.iter().filter(|(_, value)| is_redacted(value));
+        names.extend(headers.map(|(name, _)| name.to_ascii_lowercase()));
+        let query = request.url.split_once('?').map_or("", |(_, query)| query);
+        let parts = query.split('&').filter(|part| is_redacted(part));
+        names.extend(parts.filter_map(|part| Some(part.split_once('=')?.0.to_owned())));
+    }
+    names
+}
+
 /// The url with its redacted query parameters replaced.
 fn query(url: &str, replacements: &Replacements, as_is: bool, missing: &mut Missing) -> String {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));

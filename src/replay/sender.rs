@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::outcome::{Answered, Ended};
-use super::stop::{self, Watch};
+use super::stop::{Normal, Watch};
 use super::{Due, Plan, Prepared, Target};
 use crate::exchange::{Failure, Reason};
 use crate::pace::timer::{Precision, Timer};
@@ -37,10 +37,7 @@ pub(super) fn send(
         .enable_all()
         .build()?;
     let most = plan.calls.iter().map(|due| recording.exchanges[due.call].in_flight).max().unwrap_or(1);
-    let watch = target.stop.map(|rule| {
-        let (errors, p95) = stop::normal(recording);
-        Watch::new(rule, errors, p95)
-    });
+    let watch = target.stop.map(|rule| Watch::new(rule, Normal::of(recording, plan)));
     runtime.block_on(async {
         let tasks = Tasks::new();
         tokio::spawn(tasks.clone().run(move || firing.fire_due()));
@@ -69,6 +66,7 @@ pub(super) fn send(
             closed: Notify::new(),
             in_flight: AtomicU32::new(0),
             stopped: AtomicBool::new(false),
+            given_up: AtomicU64::new(0),
         });
         let (told, ended) = oneshot::channel();
         let calls = plan.calls.clone();
@@ -97,6 +95,8 @@ struct Sender {
     closed: Notify,
     in_flight: AtomicU32,
     stopped: AtomicBool,
+    /// Calls that were due but still waited for a connection when the run was stopped.
+    given_up: AtomicU64,
 }
 
 impl Sender {
@@ -106,20 +106,41 @@ impl Sender {
         for (number, due) in (1..).zip(calls) {
             // made before it is due, for it takes time
             let Some(request) = self.prepared.request(due.call) else { continue };
-            Arc::clone(&self.timer).until_exactly(self.start + Duration::from_nanos(due.at)).await;
-            if let Some(why) = self.verdict() {
+            tokio::select! {
+                biased;
+                _ = Arc::clone(&self.timer).until_exactly(self.start + Duration::from_nanos(due.at)) => {}
+                () = self.target.halt.told() => {}
+            }
+            ended.halted = self.target.halt.why();
+            ended.stopped = if ended.halted.is_some() { None } else { self.verdict() };
+            if ended.halted.is_some() || ended.stopped.is_some() {
                 self.stopped.store(true, Ordering::Relaxed);
-                ended.stopped = Some(why);
                 ended.unsent = all - number + 1;
                 break;
             }
             self.open().insert((due.at, number));
             self.tasks.spawn(Arc::clone(&self).call(number, due, request));
         }
+        tokio::select! {
+            biased;
+            () = self.all_closed() => {}
+            () = self.halted_for(GRACE) => ended.cut_off = self.open().len() as u64,
+        }
+        ended.unsent += self.given_up.load(Ordering::Relaxed);
+        ended.halted = self.target.halt.why();
+        ended
+    }
+
+    async fn all_closed(&self) {
         while !self.open().is_empty() {
             self.closed.notified().await;
         }
-        ended
+    }
+
+    async fn halted_for(&self, time: Duration) {
+        self.target.halt.told().await;
+        self.stopped.store(true, Ordering::Relaxed);
+        tokio::time::sleep(time).await;
     }
 
     /// One call, from when it is due to its end.
@@ -127,7 +148,9 @@ impl Sender {
         let mut answered = Answered::new(number, due);
         answered.in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         let permit = self.permit(&mut answered).await;
-        if !self.stopped.load(Ordering::Relaxed) {
+        if self.stopped.load(Ordering::Relaxed) {
+            self.given_up.fetch_add(1, Ordering::Relaxed);
+        } else {
             let exchanged = self.exchange(request, &mut answered);
             let connection = tokio::time::timeout(self.target.timeout, exchanged).await.unwrap_or_else(|_| {
                 Err(Failure { reason: Reason::Timeout, detail: format!("after {:?}", self.target.timeout) })
@@ -238,5 +261,7 @@ async fn read(mut body: hyper::body::Incoming, answered: &mut Answered) -> Resul
 const EVENT_INTERVAL: u32 = 2;
 /// Between the last preparation and the first call.
 const LEAD: Duration = Duration::from_millis(20);
+/// How long calls that are open when a run is halted may take.
+const GRACE: Duration = Duration::from_secs(2);
 /// Connections opened beforehand, at most.
 const MOST_OPENED: usize = 256;

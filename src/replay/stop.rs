@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::Plan;
 use crate::delay::units::{parse_share, share};
-use crate::exchange::Exchange;
 use crate::tape::{Recording, is_error};
 
 /// The limits beyond which a target is left alone.
@@ -21,6 +21,18 @@ pub struct StopRule {
 impl Default for StopRule {
     fn default() -> Self {
         Self { errors: Some(0.01), p95: Some(3.0) }
+    }
+}
+
+impl StopRule {
+    /// Whether it looks at response times.
+    pub fn compares_times(&self) -> bool {
+        self.p95.is_some()
+    }
+
+    /// What is left of it where there are no response times to compare with; none if nothing is.
+    pub fn without_times(self) -> Option<Self> {
+        self.errors.is_some().then_some(Self { p95: None, ..self })
     }
 }
 
@@ -54,12 +66,22 @@ impl fmt::Display for StopRule {
     }
 }
 
-/// A stop rule at work: the latest calls against what the tape had.
+/// What a target is like when nothing is wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normal {
+    /// The tape's share of errors, 0 to 1.
+    pub errors: f64,
+    /// The p95 of latencies; none if there are none to compare with.
+    pub p95: Option<Duration>,
+    /// Whose p95 it is, in words: `the tape's`.
+    pub whose: &'static str,
+}
+
+/// A stop rule at work: the latest calls against what is normal.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub struct Watch {
     rule: StopRule,
-    /// The tape's share of errors.
-    errors: f64,
+    normal: Normal,
     /// Nanoseconds; a call that takes longer is slow.
     slow: u64,
     latest: VecDeque<Seen>,
@@ -74,14 +96,15 @@ struct Seen {
 }
 
 impl Watch {
-    /// A rule against a tape.
-    pub(super) fn new(rule: StopRule, errors: f64, p95: Duration) -> Self {
-        let slow = rule.p95.map_or(u64::MAX, |times| (p95.as_nanos() as f64 * times) as u64);
-        Self { rule, errors, slow, latest: VecDeque::with_capacity(LATEST), failed: 0, slowed: 0 }
+    /// A rule against what is normal.
+    pub fn new(rule: StopRule, normal: Normal) -> Self {
+        let limit = rule.p95.zip(normal.p95);
+        let slow = limit.map_or(u64::MAX, |(times, p95)| (p95.as_nanos() as f64 * times) as u64);
+        Self { rule, normal, slow, latest: VecDeque::with_capacity(LATEST), failed: 0, slowed: 0 }
     }
 
-    /// Takes in how a call ended.
-    pub(super) fn see(&mut self, failed: bool, nanos: u64) {
+    /// Takes in how a call ended, and after how many nanoseconds.
+    pub fn see(&mut self, failed: bool, nanos: u64) {
         if self.latest.len() == LATEST
             && let Some(oldest) = self.latest.pop_front()
         {
@@ -95,56 +118,76 @@ impl Watch {
     }
 
     /// How long a call that is not answered may take until it counts as slow.
-    pub(super) fn patience(&self) -> Duration {
+    pub fn patience(&self) -> Duration {
         Duration::from_nanos(self.slow)
     }
 
     /// Why the run must end, if it must. `overdue` calls are still open, and slow already.
-    pub(super) fn verdict(&self, overdue: usize) -> Option<String> {
+    pub fn verdict(&self, overdue: usize) -> Option<String> {
+        self.verdict_of(overdue, LEAST)
+    }
+
+    /// The same when no more calls come: fewer must do.
+    pub fn last_verdict(&self, overdue: usize) -> Option<String> {
+        self.verdict_of(overdue, LEAST_AT_END)
+    }
+
+    fn verdict_of(&self, overdue: usize, least: usize) -> Option<String> {
         let seen = self.latest.len() + overdue;
-        if seen < LEAST {
+        if seen < least {
             return None;
         }
         let failed = self.failed as f64 / self.latest.len().max(1) as f64;
         if let Some(limit) = self.rule.errors
             && self.failed >= LEAST_ERRORS
-            && failed > self.errors + limit
+            && failed > self.normal.errors + limit
         {
             return Some(format!(
                 "{:.1} % of the last {} calls failed, on the tape {:.1} % did (--stop errors={})",
                 failed * 100.0,
                 self.latest.len(),
-                self.errors * 100.0,
+                self.normal.errors * 100.0,
                 share(limit)
             ));
         }
         // the p95 is beyond the limit where more than 5 % of the calls are
         let slow = self.slowed + overdue;
-        let times = self.rule.p95.filter(|_| slow as f64 > 0.05 * seen as f64)?;
+        let times = self.rule.p95.filter(|_| self.normal.p95.is_some() && slow as f64 > 0.05 * seen as f64)?;
         Some(format!(
-            "the p95 of the last {seen} calls is more than {times} times the tape's: {slow} took, or take, longer than {:.1} ms (--stop p95={times}x)",
+            "the p95 of the last {seen} calls is more than {times} times {}: {slow} took, or take, longer than {:.1} ms (--stop p95={times}x)",
+            self.normal.whose,
             self.slow as f64 / 1e6,
         ))
     }
 }
 
-/// The share of errors on a tape, and its p95.
-pub(super) fn normal(recording: &Recording) -> (f64, Duration) {
-    let came: Vec<&Exchange> = recording.exchanges.iter().filter(|one| recording.arrival(one).is_some()).collect();
-    let mut latencies: Vec<u64> = came.iter().filter_map(|one| recording.latency(one)).collect();
-    latencies.sort_unstable();
-    let p95 = latencies.get(latencies.len() * 95 / 100).copied().unwrap_or(0);
-    let failed = came.iter().filter(|one| {
-        let status = one.response.as_ref().map(|response| response.status);
-        one.failure.is_some() || is_error(status)
-    });
-    (failed.count() as f64 / came.len().max(1) as f64, Duration::from_nanos(p95))
+impl Normal {
+    /// What the tape says of a plan's calls.
+    pub fn of(recording: &Recording, plan: &Plan) -> Self {
+        let came = || plan.calls.iter().map(|due| &recording.exchanges[due.call]);
+        let mut latencies: Vec<u64> = came().filter_map(|one| recording.latency(one)).collect();
+        latencies.sort_unstable();
+        let p95 = latencies.get(latencies.len() * 95 / 100).filter(|p95| **p95 > 0);
+        let failed = came().filter(|one| {
+            let status = one.response.as_ref().map(|response| response.status);
+            // a schedule made by hand may say nothing of answers
+            let is_known = status.is_some() || one.failure.is_some();
+            is_known && (one.failure.is_some() || is_error(status))
+        });
+        Self {
+            errors: failed.count() as f64 / plan.calls.len().max(1) as f64,
+            p95: p95.map(|nanos| Duration::from_nanos(*nanos)),
+            whose: "the tape's",
+        }
+    }
 }
 
 /// Calls that are looked back on.
 const LATEST: usize = 1_000;
 /// Before so many calls, nothing can be said.
 const LEAST: usize = 100;
+/// At the end, so many must do.
+const LEAST_AT_END: usize = 20;
 /// Fewer errors may be chance.
 const LEAST_ERRORS: usize = 5;
 
@@ -153,7 +196,8 @@ mod tests {
     use super::*;
 
     fn watch(rule: &str) -> Watch {
-        Watch::new(rule.parse().unwrap(), 0.02, Duration::from_millis(10))
+        let normal = Normal { errors: 0.02, p95: Some(Duration::from_millis(10)), whose: "the tape's" };
+        Watch::new(rule.parse().unwrap(), normal)
     }
 
     #[test]
@@ -194,5 +238,25 @@ mod tests {
         // a target that answers nothing at all
         assert!(super::tests::watch("p95=3x").verdict(100).is_some());
         assert!(super::tests::watch("errors=1%").verdict(100).is_none());
+    }
+
+    #[test]
+    fn without_times_on_the_tape_only_errors_count() {
+        let normal = Normal { errors: 0.0, p95: None, whose: "the tape's" };
+        let mut watch = Watch::new(StopRule::default(), normal);
+        (0..500).for_each(|_| watch.see(false, 9_000_000_000));
+        assert_eq!(watch.verdict(400), None);
+        (0..100).for_each(|_| watch.see(true, 1));
+        assert!(watch.verdict(0).unwrap().contains("--stop errors"));
+        assert_eq!(StopRule::default().without_times().unwrap().to_string(), "errors=1%");
+        assert_eq!("p95=3x".parse::<StopRule>().unwrap().without_times(), None);
+    }
+
+    #[test]
+    fn at_the_end_fewer_calls_must_do() {
+        let mut watch = watch("p95=3x");
+        (0..40).for_each(|_| watch.see(false, 31_000_000));
+        assert_eq!(watch.verdict(0), None);
+        assert!(watch.last_verdict(0).is_some());
     }
 }

@@ -136,6 +136,24 @@ fn recorded_calls_are_answered_as_recorded() {
 }
 
 #[test]
+fn an_answer_to_head_keeps_its_length() {
+    let said = [
+        Said { method: "HEAD", url: "/report", headers: &[("Content-Length", "12345"), ("X-A", "1")], ..OK },
+        Said { url: "/report", headers: &[("Content-Length", "5")], answer: b"short", ..OK },
+    ];
+    let server = drafted(&taped(&said));
+    let mut client = Client::connect(server.addresses()[0].listener.address);
+    for _ in 0..2 {
+        client.write(b"HEAD /report HTTP/1.1\r\nHost: me\r\n\r\n");
+        let got = client.answer_to("HEAD");
+        assert_eq!((got.status, got.header("content-length"), got.header("x-a")), (200, Some("12345"), Some("1")));
+    }
+    // nothing of a body stands before the next answer
+    client.write(b"GET /report HTTP/1.1\r\nHost: me\r\n\r\n");
+    assert_eq!(client.answer().text(), "short");
+}
+
+#[test]
 fn the_same_tapes_give_the_same_files_whatever_their_order_of_calls() {
     let item = |url, answer| Said { url, answer, ..OK };
     let said = [item("/a/1", b"x" as &[u8]), item("/a/2", b"y"), item("/b", b"z"), item("/a/1", b"x")];

@@ -10,7 +10,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (3, &["live", "tape", "upstream"]),
     (4, &["draft", "fit", "gap", "reload", "replay"]),
     (5, &["record"]),
-    (6, &["admin", "answer", "config"]),
+    (6, &["admin", "answer", "config", "ramp"]),
     (7, &["server"]),
     (8, &["cli", "mock"]),
 ];

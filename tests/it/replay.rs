@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -277,6 +277,16 @@ impl Taped {
     }
 }
 
+impl Taped {
+    /// What `standin replay --json` prints.
+    fn report(&self, backend: &Backend, more: &[&str]) -> serde_json::Value {
+        let url = backend.url();
+        let args = ["replay", self.tape.to_str().expect("UTF-8"), "--target", &url, "--json"];
+        let output = standin(&[&args, more].concat(), self.folder.path());
+        serde_json::from_slice(&output.stdout).expect("one JSON document")
+    }
+}
+
 const FINE: [&str; 4] = ["--max-per-second", "1000", "--max-lateness", "10s"];
 
 fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -372,12 +382,81 @@ fn a_target_that_answers_differently_is_not_reported() {
 }
 
 #[test]
-fn a_sender_that_was_late_reports_nothing() {
+fn a_sender_that_was_late_shows_what_is_not_to_be_believed() {
     let backend = Backend::new(|_, _| (200, Duration::ZERO));
     let taped = Taped::new(&steady(50, Duration::from_millis(2)));
-    let (code, told) = taped.replay(&backend, &["--max-per-second", "1000", "--max-lateness", "1ns"]);
+    let late = ["--max-per-second", "1000", "--max-lateness", "1ns"];
+    let (code, told) = taped.replay(&backend, &late);
     assert_eq!(code, 2, "{told}");
-    assert!(told.contains("late itself") && told.contains("nothing is reported"), "{told}");
+    for expected in ["late itself", "50 calls (200 100.0 %)", "p99", "not to be believed"] {
+        assert!(told.contains(expected), "`{expected}` is not in {told}");
+    }
+    let report = taped.report(&backend, &late);
+    assert_eq!((&report["believed"], &report["calls"]["sent"]), (&false.into(), &50.into()), "{report}");
+    assert!(report["why"].as_str().is_some_and(|why| why.contains("late itself")), "{report}");
+    assert!(report["latencyMs"]["p99"].as_f64() > Some(0.0), "{report}");
+}
+
+#[test]
+fn a_report_for_programs_says_whether_to_believe_it() {
+    let backend = Backend::new(|number, _| (if number > 50 { 404 } else { 200 }, Duration::ZERO));
+    let taped = Taped::new(&steady(50, Duration::from_millis(2)));
+    let report = taped.report(&backend, &FINE);
+    assert_eq!((&report["believed"], &report["answered"]["200"]), (&true.into(), &50.into()), "{report}");
+    // what answers differently has no numbers
+    let report = taped.report(&backend, &FINE);
+    assert_eq!((&report["believed"], report.get("latencyMs")), (&false.into(), None), "{report}");
+}
+
+#[test]
+fn ctrl_c_ends_a_tape_well() {
+    let backend = Backend::new(|_, _| (200, Duration::ZERO));
+    let taped = Taped::new(&steady(3_000, Duration::from_millis(10)));
+    let child = Command::new(env!("CARGO_BIN_EXE_standin"))
+        .args(["replay", taped.tape.to_str().expect("UTF-8"), "--target", &backend.url(), "--out", "out.jsonl"])
+        .args(FINE)
+        .current_dir(taped.folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while backend.seen().len() < 20 {
+        assert!(Instant::now() < deadline, "nothing is sent");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    let output = child.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("ended by a signal") && told.contains("p99"), "{told}");
+    let recording = Recording::open(&taped.folder.path().join("out.jsonl")).expect("a tape");
+    let foot = recording.condition.foot.expect("it ended well");
+    let seen = backend.seen().len() as u64;
+    assert_eq!((foot.exchanges, foot.exchanges + foot.refused), (seen, 3_000), "{told}");
+}
+
+#[test]
+fn a_schedule_without_times_is_sent_to_its_end() {
+    let backend = Backend::new(|_, _| (200, Duration::from_millis(2)));
+    let by_hand = |response: bool| {
+        let mut exchanges = steady(300, Duration::from_millis(2));
+        for one in &mut exchanges {
+            (one.times.first_byte, one.times.last_byte) = (None, None);
+            one.response = one.response.take().filter(|_| response);
+        }
+        Taped::new(&exchanges)
+    };
+    for response in [true, false] {
+        let (code, told) = by_hand(response).replay(&backend, &FINE);
+        assert_eq!(code, 0, "{told}");
+        let said = "the tape has no response times to compare with: only --stop errors=1% applies";
+        assert!(told.contains("300 calls") && told.contains(said), "{told}");
+    }
+    let failing = Backend::new(|_, _| (500, Duration::ZERO));
+    let (code, told) = by_hand(false).replay(&failing, &FINE);
+    assert!(code == 2 && told.contains("the run was stopped"), "{told}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `standin record` and `serve --on-miss`: what clients get, what the service sees, and what is on the tape.
 
 mod protection;
+mod ramp;
 mod secrets;
 mod service;
 mod story;

@@ -1,0 +1,193 @@
+//! `record --ramp`: the options of a recording that makes its own traffic, and how that is told.
+
+use std::fmt::Write as _;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use clap::Args;
+
+use super::sending::{Rules, newest};
+use super::time;
+use crate::config::Listener;
+use crate::ramp::{Calls, End, Guard, NOTE, Ramp, Report, SHARES};
+use crate::record::Settings;
+use crate::replay::{Halt, Normal, Pace, Plan, Target, redacted_names};
+use crate::tape::Recording;
+use crate::upstream::Trust;
+
+/// How a ramp is made.
+#[derive(Args, Debug)]
+pub(super) struct RampArgs {
+    /// Send a tape's calls as well, in steps of 10, 20, 40, 60, 80 and 95 % of --max-per-second [default: DIR's newest tape]
+    #[arg(long, value_name = "TAPE", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "not given, given, and given with a tape")]
+    ramp: Option<Option<PathBuf>>,
+
+    /// How long each step of the ramp is
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "20s", requires = "ramp")]
+    step: Duration,
+
+    /// Where the random calls and times of the ramp begin
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "ramp")]
+    seed: u64,
+
+    #[command(flatten)]
+    rules: Rules,
+}
+
+/// A ramp that can begin.
+#[derive(Debug)]
+pub(super) struct Ready {
+    ramp: Ramp,
+    calls: Calls,
+    guard: Arc<Guard>,
+    halt: Halt,
+}
+
+/// A ramp at work.
+#[derive(Debug)]
+pub(super) struct Running {
+    thread: JoinHandle<io::Result<Report>>,
+    halt: Halt,
+    step: Arc<Mutex<String>>,
+}
+
+impl RampArgs {
+    /// The ramp that was asked for, if one was; its tape's head and redaction are put into the settings. Fails with what the
+    /// operator must mend.
+    pub(super) fn ready(
+        &self,
+        dir: &Path,
+        target: &str,
+        max_per_second: Option<f64>,
+        keeps: impl Fn(&str) -> bool,
+        settings: &mut Settings,
+    ) -> Result<Option<Ready>, String> {
+        let Some(tape) = &self.ramp else {
+            let given =
+                "--beyond-recorded, --methods, --stop, --header and --query are for --ramp; add it, or leave them out";
+            return if self.rules.are_given() { Err(given.to_owned()) } else { Ok(None) };
+        };
+        let top = max_per_second
+            .ok_or_else(|| format!("--ramp needs --max-per-second: say how many calls a second {target} can bear"))?;
+        let path = match tape {
+            Some(path) => path.clone(),
+            None => newest(dir)
+                .map_err(|error| format!("cannot read `{}`: {error}", dir.join("tapes").display()))?
+                .ok_or_else(|| {
+                    format!("`{}` has no tape to take calls from; record one first, or give --ramp=TAPE", dir.display())
+                })?,
+        };
+        let recording = Recording::open(&path).map_err(|error| format!("`{}`: {error}", path.display()))?;
+        let ramp = Ramp { top, step: self.step, seed: self.seed, stop: self.rules.stop() };
+        let plan = Plan::new(&recording, Pace::Recorded { speed: 1.0 }, |method| self.rules.allows(method));
+        if plan.calls.is_empty() {
+            return Err(format!(
+                "`{}` has no call that may be sent; give another --ramp=TAPE, or --methods",
+                path.display()
+            ));
+        }
+        self.rules.check_rate(&recording, ramp.highest())?;
+        self.rules.tell_left_out(&recording, &plan);
+        // what the recorder itself changes in a call, it changes in these
+        let recorder = Target::parse("http://127.0.0.1", &Trust::System)?;
+        let prepared = self.rules.prepare(&recording, &path, &plan, &recorder, false)?;
+        let halt = Halt::default();
+        let errors = Normal::of(&recording, &plan).errors;
+        let guard = Arc::new(Guard::new(ramp.stop, errors, halt.clone()));
+        if let Some(tape) = &mut settings.tape {
+            let secret = |name: &String| !OF_THE_SCHEME.contains(&name.as_str()) && !keeps(name);
+            redacted_names(&recording).iter().filter(|name| secret(name)).for_each(|name| tape.redaction.add(name));
+            tape.notes.insert(NOTE.to_owned(), ramp.note(&recording));
+        }
+        settings.witness = Some(Arc::clone(&guard) as _);
+        Ok(Some(Ready { ramp, calls: Calls { recording, plan, prepared }, guard, halt }))
+    }
+}
+
+impl Ready {
+    /// Begins to send to the recorder at this address.
+    pub(super) fn start(self, recorder: &Listener, timeout: Duration) -> io::Result<Running> {
+        let scheme = if recorder.tls { "https" } else { "http" };
+        let url = format!("{scheme}://{}", reachable(recorder.address));
+        // it is this very process
+        let target = Target::parse(&url, &Trust::Anyone).map_err(io::Error::other)?;
+        let target = Target { halt: self.halt.clone(), timeout, ..target };
+        let step = Arc::new(Mutex::new(String::new()));
+        let (shown, seconds) = (Arc::clone(&step), self.ramp.step.as_secs_f64());
+        let work = move || {
+            let begins = |number: usize, per_second: f64| {
+                let told = format!(
+                    "step {} of {}: {per_second:.1} calls a second for {seconds} s, ",
+                    number + 1,
+                    SHARES.len()
+                );
+                *shown.lock().unwrap_or_else(PoisonError::into_inner) = told;
+            };
+            self.ramp.run(&self.calls, &target, &self.guard, begins)
+        };
+        let thread = thread::Builder::new().name("standin-ramp".to_owned()).spawn(work)?;
+        Ok(Running { thread, halt: self.halt, step })
+    }
+}
+
+impl Running {
+    /// The step that it is at, in words before others.
+    pub(super) fn step(&self) -> String {
+        self.step.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether it has come to its end.
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Sends no more calls.
+    pub(super) fn halt(&self) {
+        self.halt.end("ended by a signal");
+    }
+
+    /// Waits for its end.
+    pub(super) fn join(self) -> io::Result<Report> {
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that sends broke")))
+    }
+}
+
+/// What came of a ramp, in lines.
+pub(super) fn summary(report: &Report) -> String {
+    let ms = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
+    let mut told = "  ramp:".to_owned();
+    for step in &report.steps {
+        let passed = step.passed;
+        let p95 = passed.p95.map_or_else(String::new, |p95| format!(", p95 {}", ms(p95)));
+        let failed = if passed.failed > 0 { format!(", {} failed", passed.failed) } else { String::new() };
+        let others = passed.calls.saturating_sub(step.sent);
+        let others = if others > 0 { format!(" and {others} of other clients") } else { String::new() };
+        let _ = write!(told, "\n    {:.1} calls a second: {} sent{others}{p95}{failed}", step.per_second, step.sent);
+    }
+    let at = report.steps.len();
+    let _ = match &report.end {
+        End::Whole => write!(told, "\n  all {at} steps were made"),
+        End::Stopped(why) => write!(told, "\n  stopped in step {at} of {}: {why}", SHARES.len()),
+        End::Halted => write!(told, "\n  ended by a signal in step {at} of {}", SHARES.len()),
+        End::Differs(_) => write!(told, "\n  given up after step {at} of {}", SHARES.len()),
+    };
+    told
+}
+
+/// An address of a listener as a client on this machine can call it.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Headers whose credentials a recorder takes out anyway, and leaves the rest.
+const OF_THE_SCHEME: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];

@@ -1,0 +1,212 @@
+//! Watches the service while a ramp grows, by the recorder's clocks: a wait at the recorder's own limits is none of its doing.
+//!
+//! All calls count, the ramp's and those of other clients: whoever loads the service, it is left alone when it suffers.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::record::{Left, Witness};
+use crate::replay::{Halt, Normal, StopRule, Watch};
+use crate::tape::is_error;
+
+/// A stop rule over the calls at the service.
+#[derive(Debug)]
+pub struct Guard {
+    rule: StopRule,
+    /// The tape's share of errors, 0 to 1.
+    errors: f64,
+    /// Ends the ramp.
+    halt: Halt,
+    state: Mutex<State>,
+}
+
+/// What the service made of the calls of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// Calls that came to their end, whoever made them.
+    pub calls: u64,
+    /// Calls with an error or without an answer.
+    pub failed: u64,
+    /// The p95 of what it took for whole answers.
+    pub p95: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// None between steps.
+    watch: Option<Watch>,
+    /// Calls at the service, and when they came.
+    open: HashMap<u64, Instant>,
+    /// What the answers of this step took.
+    took: Vec<Duration>,
+    failed: u64,
+    calls: u64,
+    /// What the answers of the first steps took, until these are enough.
+    first: Vec<Duration>,
+    normal: Option<Duration>,
+    stopped: Option<String>,
+}
+
+impl Guard {
+    /// A rule, the tape's share of errors, and what it ends.
+    pub fn new(rule: StopRule, errors: f64, halt: Halt) -> Self {
+        let state = State {
+            watch: None,
+            open: HashMap::new(),
+            took: Vec::new(),
+            failed: 0,
+            calls: 0,
+            first: Vec::new(),
+            normal: None,
+            stopped: None,
+        };
+        Self { rule, errors, halt, state: Mutex::new(state) }
+    }
+
+    /// Why the service is left alone, if it must be.
+    pub fn stopped(&self) -> Option<String> {
+        self.state().stopped.clone()
+    }
+
+    /// A step begins.
+    pub(super) fn begin(&self) {
+        let mut state = self.state();
+        let normal = Normal { errors: self.errors, p95: state.normal, whose: "the first step's" };
+        state.watch = Some(Watch::new(self.rule, normal));
+        state.took.clear();
+        (state.failed, state.calls) = (0, 0);
+    }
+
+    /// A step has ended: what it was like. It may end the ramp yet, as fewer calls must do for a verdict now.
+    pub(super) fn end(&self) -> Passed {
+        let mut state = self.state();
+        let state = &mut *state;
+        let verdict = state.watch.take().and_then(|watch| watch.last_verdict(overdue(&state.open, &watch)));
+        self.stop(state, verdict);
+        let mut took = std::mem::take(&mut state.took);
+        if state.normal.is_none() {
+            state.first.extend(&took);
+            state.normal = Some(&mut state.first).filter(|first| first.len() >= ENOUGH).and_then(|first| p95(first));
+        }
+        Passed { calls: state.calls, failed: state.failed, p95: p95(&mut took) }
+    }
+
+    fn stop(&self, state: &mut State, verdict: Option<String>) {
+        if let Some(why) = verdict.filter(|_| state.stopped.is_none()) {
+            self.halt.end(&why);
+            state.stopped = Some(why);
+        }
+    }
+
+    fn judge(&self, state: &mut State) {
+        let verdict = state.watch.as_ref().and_then(|watch| watch.verdict(overdue(&state.open, watch)));
+        self.stop(state, verdict);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Witness for Guard {
+    fn arrived(&self, number: u64) {
+        let mut state = self.state();
+        state.open.insert(number, Instant::now());
+        // a service that answers nothing any more is seen by what still comes
+        self.judge(&mut state);
+    }
+
+    fn left(&self, left: Left) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let was_open = state.open.remove(&left.number).is_some();
+        let failed = left.failed || left.status.is_some_and(|status| is_error(Some(status)));
+        if !was_open && !failed {
+            return;
+        }
+        let Some(watch) = &mut state.watch else { return };
+        state.calls += 1;
+        state.failed += u64::from(failed);
+        state.took.extend(left.took);
+        // a call without an answer is judged by that
+        watch.see(failed, left.took.map_or(0, |took| took.as_nanos() as u64));
+        self.judge(state);
+    }
+}
+
+/// Calls at the service that are slow already.
+fn overdue(open: &HashMap<u64, Instant>, watch: &Watch) -> usize {
+    let patience = watch.patience();
+    open.values().filter(|came| came.elapsed() > patience).count()
+}
+
+fn p95(took: &mut [Duration]) -> Option<Duration> {
+    took.sort_unstable();
+    took.get(took.len() * 95 / 100).copied()
+}
+
+/// Answers from which a p95 can be told.
+const ENOUGH: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(number: u64, status: u16, ms: u64) -> Left {
+        Left { number, status: Some(status), failed: false, took: Some(Duration::from_millis(ms)) }
+    }
+
+    fn guard() -> Guard {
+        Guard::new(StopRule::default(), 0.0, Halt::default())
+    }
+
+    fn step(guard: &Guard, calls: u64, status: u16, ms: u64) -> Passed {
+        guard.begin();
+        for number in 0..calls {
+            guard.arrived(number);
+            guard.left(left(number, status, ms));
+        }
+        guard.end()
+    }
+
+    #[test]
+    fn the_first_step_is_the_measure_of_the_others() {
+        let guard = guard();
+        assert_eq!(step(&guard, 50, 200, 10), Passed { calls: 50, failed: 0, p95: Some(Duration::from_millis(10)) });
+        step(&guard, 200, 200, 29);
+        assert_eq!(guard.stopped(), None);
+        step(&guard, 200, 200, 31);
+        let why = guard.stopped().unwrap();
+        assert!(why.contains("3 times the first step's"), "{why}");
+        assert_eq!(guard.halt.why(), Some(why));
+    }
+
+    #[test]
+    fn a_first_step_of_few_calls_is_joined_by_the_next() {
+        let guard = guard();
+        step(&guard, 10, 200, 10);
+        assert_eq!(guard.state().normal, None);
+        step(&guard, 10, 200, 20);
+        assert_eq!(guard.state().normal, Some(Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn errors_stop_it_in_any_step() {
+        let guard = guard();
+        let passed = step(&guard, 30, 503, 1);
+        assert_eq!(passed.failed, 30);
+        assert!(guard.stopped().unwrap().contains("--stop errors=1%"));
+    }
+
+    #[test]
+    fn a_service_that_answers_nothing_any_more_stops_it() {
+        let guard = guard();
+        step(&guard, 50, 200, 1);
+        guard.begin();
+        (100..300).for_each(|number| guard.arrived(number));
+        std::thread::sleep(Duration::from_millis(10));
+        guard.arrived(300);
+        assert!(guard.stopped().is_some());
+    }
+}
