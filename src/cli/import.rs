@@ -109,7 +109,9 @@ impl Import {
         match is_edited(&path) {
             Ok(true) if !self.force => {
                 let path = path.display();
-                note(&format!("`{path}` was not written by import or was edited since; `--force` overwrites it, `--profile NAME` writes another"));
+                note(&format!(
+                    "`{path}` was not written by import or was edited since; `--force` overwrites it, `--profile NAME` writes another"
+                ));
                 return CHECK_FAILED;
             }
             Ok(_) => {}
@@ -175,7 +177,8 @@ impl Import {
         let left_out = all.skipped.clone();
         let service = self.service.clone().unwrap_or_else(|| folder_name(&self.to));
         Imported::new(all, options, &service, sources, self.capacity()).map_err(|problem| {
-            let left_out = left_out.iter().map(|(why, count, first)| format!("left out: {count} {why} (the first: {first})"));
+            let left_out =
+                left_out.iter().map(|(why, count, first)| format!("left out: {count} {why} (the first: {first})"));
             let file = self.files[0].display().to_string();
             (CHECK_FAILED, left_out.chain([Problem { file, ..problem }.to_string()]).collect())
         })

@@ -143,7 +143,8 @@ impl Collected {
                     None => known.insert(status, evidence).is_none(),
                 };
                 if !fits {
-                    let why = "the same operation once more, whose percentiles or bounds cannot be added to the others'";
+                    let why =
+                        "the same operation once more, whose percentiles or bounds cannot be added to the others'";
                     self.skipped.add(why, &target.name());
                 }
             }
@@ -190,7 +191,8 @@ fn target(key: &Key, learned: &Operations, options: &Options) -> Option<Target> 
     let method = key.method.clone().unwrap_or_else(|| ANY.to_owned());
     let name = learned.name(&method, url);
     let path = name.split_once(' ').map_or("/", |(_, path)| path);
-    let told = key.method.clone().or_else(|| key.label.as_deref().and_then(Target::of).and_then(|target| target.method));
+    let told =
+        key.method.clone().or_else(|| key.label.as_deref().and_then(Target::of).and_then(|target| target.method));
     Target::new(told, path)
 }
 

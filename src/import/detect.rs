@@ -1,7 +1,7 @@
 //! Which format a file has, by how it begins.
 
-use super::problem::Problem;
 use super::Format;
+use super::problem::Problem;
 
 /// The format of a file that begins so; an error names what is not read and what to do.
 pub(super) fn format(head: &[u8]) -> Result<Format, Problem> {
@@ -40,7 +40,11 @@ fn csv(first: &str) -> Result<Format, Problem> {
         return Ok(Format::Jmeter);
     }
     if has("metric_name") && has("metric_value") {
-        return Err(Problem::new(1, "is k6's CSV output, which is not read", "have k6 write `--out json=results.json`"));
+        return Err(Problem::new(
+            1,
+            "is k6's CSV output, which is not read",
+            "have k6 write `--out json=results.json`",
+        ));
     }
     if fields.len() > 4 && fields.iter().take(2).all(|field| field.parse::<f64>().is_ok()) {
         return Err(Problem::new(

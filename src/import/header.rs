@@ -68,7 +68,8 @@ pub(super) fn column(header: &str) -> (Column, Option<Unit>) {
 
 /// `p95`, `95%`, `95th`, `p 99.9`, `p99 9`, `p999`, `percentile 95`.
 fn percent(words: &[&str]) -> Option<f64> {
-    let spelled = |word: &str| word.starts_with("percentile") || matches!(word, "pct" | "p" | "q" | "quantile" | "line");
+    let spelled =
+        |word: &str| word.starts_with("percentile") || matches!(word, "pct" | "p" | "q" | "quantile" | "line");
     for (index, word) in words.iter().enumerate() {
         let bare = ["pct", "p", "q"].into_iter().find_map(|prefix| word.strip_prefix(prefix));
         let marked = bare.or_else(|| word.strip_suffix('%')).or_else(|| word.strip_suffix("th"));
@@ -97,13 +98,38 @@ fn percent(words: &[&str]) -> Option<f64> {
 }
 
 const NAMES: &[&str] = &[
-    "operation", "name", "endpoint", "label", "sampler_label", "url", "uri", "path", "route", "request", "request name",
-    "transaction", "api", "resource",
+    "operation",
+    "name",
+    "endpoint",
+    "label",
+    "sampler_label",
+    "url",
+    "uri",
+    "path",
+    "route",
+    "request",
+    "request name",
+    "transaction",
+    "api",
+    "resource",
 ];
 const METHODS: &[&str] = &["method", "type", "verb", "http_method", "http method"];
 /// Words of columns that are no times.
-const OTHER: &[&str] =
-    &["size", "bytes", "content", "kb", "error", "errors", "failures", "failed", "std", "stddev", "dev", "deviation", "throughput"];
+const OTHER: &[&str] = &[
+    "size",
+    "bytes",
+    "content",
+    "kb",
+    "error",
+    "errors",
+    "failures",
+    "failed",
+    "std",
+    "stddev",
+    "dev",
+    "deviation",
+    "throughput",
+];
 
 #[cfg(test)]
 mod tests {

@@ -4,17 +4,16 @@ use std::io::BufRead;
 
 use super::collect::{Collected, Key};
 use super::problem::{Problem, Problems};
+use super::status;
 use super::table::broken;
 use super::units::Unit;
-use super::status;
 
 /// Reads results. The time is `elapsed` less `Connect`, which comes before the service has the call.
 pub(super) fn read(mut input: impl BufRead, read: &mut Collected) -> Result<(), Problems> {
     let head = input.fill_buf().map_err(|error| super::unreadable(&error))?;
     let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let delimiter = [b'\t', b';', b','].into_iter().max_by_key(|c| first.iter().filter(|byte| *byte == c).count());
-    let mut rows =
-        csv::ReaderBuilder::new().delimiter(delimiter.unwrap_or(b',')).flexible(true).from_reader(input);
+    let mut rows = csv::ReaderBuilder::new().delimiter(delimiter.unwrap_or(b',')).flexible(true).from_reader(input);
     let headers = rows.headers().map_err(|error| broken(&error))?.clone();
     let find = |name: &str| headers.iter().position(|header| header.trim().eq_ignore_ascii_case(name));
     let (Some(elapsed), Some(label)) = (find("elapsed"), find("label")) else {

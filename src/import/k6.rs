@@ -22,7 +22,11 @@ pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected)
             return Ok(());
         }
         let Ok(line) = serde_json::from_str::<Line>(line) else {
-            problems.add(Problem::new(number, "is no JSON of k6", "a file that was cut off can be mended by removing its last line"));
+            problems.add(Problem::new(
+                number,
+                "is no JSON of k6",
+                "a file that was cut off can be mended by removing its last line",
+            ));
             return Ok(());
         };
         if line.kind != "Point" {
@@ -50,9 +54,14 @@ pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected)
         }
         // k6 names a call by its url, unless the script says otherwise
         let label = tag("name").filter(|name| Some(*name) != url);
-        let key = Key { method: tag("method").map(str::to_owned), url: url.map(str::to_owned), label: label.map(str::to_owned) };
+        let key = Key {
+            method: tag("method").map(str::to_owned),
+            url: url.map(str::to_owned),
+            label: label.map(str::to_owned),
+        };
         if read.call(key, status, nanos, number)? {
-            let time = line.data.get("time").and_then(Json::as_str).and_then(|time| time.parse::<jiff::Timestamp>().ok());
+            let time =
+                line.data.get("time").and_then(Json::as_str).and_then(|time| time.parse::<jiff::Timestamp>().ok());
             // a point is written when the call is over
             let end = time.map(|time| time.as_nanosecond() as f64 / 1e9);
             end.into_iter().for_each(|end| read.load.arrival(end - nanos / 1e9));
@@ -114,7 +123,9 @@ pub(super) fn read_summary(input: impl Read, options: &Options, read: &mut Colle
         }
     }
     if read.total.is_none() && problems.count == 0 {
-        return Err(Problem::new(0, format!("has no percentiles of `{wanted}`"), "name the metric with `--metric`").into());
+        return Err(
+            Problem::new(0, format!("has no percentiles of `{wanted}`"), "name the metric with `--metric`").into()
+        );
     }
     problems.none()
 }
@@ -122,7 +133,8 @@ pub(super) fn read_summary(input: impl Read, options: &Options, read: &mut Colle
 /// `med`, `p(95)`, `min`, `max`, `avg`.
 fn percentiles(values: &Json) -> Percentiles {
     let time = |key: &str| values.get(key).and_then(Json::as_f64).and_then(|ms| Unit::Milliseconds.nanos(ms));
-    let mut found = Percentiles { shortest: time("min"), longest: time("max"), mean: time("avg"), ..Percentiles::default() };
+    let mut found =
+        Percentiles { shortest: time("min"), longest: time("max"), mean: time("avg"), ..Percentiles::default() };
     for key in values.as_object().into_iter().flat_map(|values| values.keys()) {
         let percent = match key.as_str() {
             "med" => Some(50.0),

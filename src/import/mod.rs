@@ -165,7 +165,8 @@ fn whole(input: impl Read) -> Result<String, Problem> {
     let mut text = String::new();
     let read = input.take(MOST_AT_ONCE + 1).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
     if read as u64 > MOST_AT_ONCE {
-        let what = format!("is larger than {} MiB, and a document like this has to be read at once", MOST_AT_ONCE >> 20);
+        let what =
+            format!("is larger than {} MiB, and a document like this has to be read at once", MOST_AT_ONCE >> 20);
         return Err(Problem::new(0, what, "import a part of it"));
     }
     Ok(text)
@@ -176,7 +177,8 @@ fn lines(mut input: impl BufRead, mut each: impl FnMut(u64, &str) -> Result<(), 
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        let read = input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(|error| unreadable(&error))?;
+        let read =
+            input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(|error| unreadable(&error))?;
         if read == 0 {
             break;
         }

@@ -116,7 +116,8 @@ fn labels(data: &Json) -> Labels {
     let attributes = data.get("attributes").and_then(Json::as_array).into_iter().flatten();
     let pairs = attributes.filter_map(|attribute| {
         let value = attribute.get("value")?;
-        let value = ["stringValue", "intValue", "boolValue", "doubleValue"].into_iter().find_map(|kind| value.get(kind))?;
+        let value =
+            ["stringValue", "intValue", "boolValue", "doubleValue"].into_iter().find_map(|kind| value.get(kind))?;
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         Some((attribute.get("key")?.as_str()?.to_owned(), value))
     });
@@ -154,7 +155,11 @@ fn buckets(data: &Json, unit: Unit) -> Result<Buckets, String> {
     let bounds = data.get("explicitBounds").and_then(Json::as_array).cloned().unwrap_or_default();
     let mut own = counts(Some(data))?;
     if bounds.is_empty() || own.len() != bounds.len() + 1 {
-        return Err(format!("{} bounds and {} counts, where there is one count more than bounds", bounds.len(), own.len()));
+        return Err(format!(
+            "{} bounds and {} counts, where there is one count more than bounds",
+            bounds.len(),
+            own.len()
+        ));
     }
     let beyond = own.pop().unwrap_or(0);
     let mut all = Vec::with_capacity(own.len());

@@ -94,7 +94,9 @@ impl Imported {
         if operations.is_empty() {
             read.notes.push("no operation is known: all calls of the service are served alike".to_owned());
         } else if default.is_none() {
-            read.notes.push("calls of no operation are answered without delay: there is no total to take for them".to_owned());
+            read.notes.push(
+                "calls of no operation are answered without delay: there is no total to take for them".to_owned(),
+            );
         }
         let samples: u64 = operations.iter().filter_map(|operation| operation.samples).sum();
         let samples = if samples > 0 { Some(samples) } else { total.as_ref().and_then(Evidence::count) };
@@ -192,7 +194,9 @@ fn operation(target: Target, by_status: ByStatus, skipped: &mut Skipped) -> Opti
 /// Shares that are together no more than the whole, which rounding may have made them.
 fn whole(mut classes: Vec<Class>) -> Vec<Class> {
     let sum: f64 = classes.iter().map(|class| class.share).sum();
-    if sum > 1.0 && let Some(largest) = classes.iter_mut().max_by(|one, other| one.share.total_cmp(&other.share)) {
+    if sum > 1.0
+        && let Some(largest) = classes.iter_mut().max_by(|one, other| one.share.total_cmp(&other.share))
+    {
         largest.share = ((largest.share - (sum - 1.0)) * 1e5).floor() / 1e5;
     }
     classes
@@ -219,7 +223,10 @@ fn mean_doubt(evidence: &Evidence, demand: &Delay) -> Option<String> {
     let made = demand.build().ok()?.mean()?.as_nanos() as f64;
     let off = made / told - 1.0;
     (off.abs() > FAR_OFF).then(|| {
-        format!("the mean of these percentiles is {:+.0}% off the one that the file names: their tail is not known well", off * 100.0)
+        format!(
+            "the mean of these percentiles is {:+.0}% off the one that the file names: their tail is not known well",
+            off * 100.0
+        )
     })
 }
 

@@ -48,8 +48,7 @@ pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected)
         Ok(())
     })?;
     problems.none()?;
-    let with_paths =
-        families.iter().map(|(name, all)| (name.clone(), all.keys().any(series::tells_path))).collect();
+    let with_paths = families.iter().map(|(name, all)| (name.clone(), all.keys().any(series::tells_path))).collect();
     let chosen = series::chosen(&with_paths, options)?;
     let unit = options.unit.or_else(|| chosen.rsplit('_').find_map(Unit::of)).ok_or_else(|| {
         Problem::new(0, format!("`{chosen}` does not name its unit"), "give it with `--unit s` or `--unit ms`")
@@ -76,7 +75,8 @@ pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected)
         }
     }
     read.notes.push(
-        "counts are those since the processes started, quiet hours and warm-up included; nothing tells at which load".to_owned(),
+        "counts are those since the processes started, quiet hours and warm-up included; nothing tells at which load"
+            .to_owned(),
     );
     problems.none()
 }

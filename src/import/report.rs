@@ -34,7 +34,10 @@ impl fmt::Display for Imported {
             row(out, "calls of no operation", None, work)?;
         }
         if !self.unknown.is_empty() {
-            writeln!(out, "\n  left out, for their names tell no method and path; `--map \"NAME=GET /path\"` tells them:")?;
+            writeln!(
+                out,
+                "\n  left out, for their names tell no method and path; `--map \"NAME=GET /path\"` tells them:"
+            )?;
             for name in self.unknown.iter().take(SHOWN) {
                 writeln!(out, "    {name}")?;
             }
@@ -78,7 +81,8 @@ impl Imported {
             json!({"p50": at(0.5), "p90": at(0.9), "p95": at(0.95), "p99": at(0.99)})
         };
         let operation = |operation: &ImportedOperation| {
-            let classes = operation.work.classes.iter().map(|class| json!({"status": class.status, "share": class.share}));
+            let classes =
+                operation.work.classes.iter().map(|class| json!({"status": class.status, "share": class.share}));
             json!({
                 "name": operation.target.name(),
                 "samples": operation.samples,
@@ -87,7 +91,8 @@ impl Imported {
                 "doubts": operation.doubts,
             })
         };
-        let skipped = self.skipped.iter().map(|(why, count, first)| json!({"why": why, "count": count, "first": first}));
+        let skipped =
+            self.skipped.iter().map(|(why, count, first)| json!({"why": why, "count": count, "first": first}));
         json!({
             "service": self.service,
             "sources": self.sources,

@@ -40,7 +40,8 @@ pub(super) fn chosen(families: &BTreeMap<String, bool>, options: &Options) -> Re
     }
     let names: BTreeSet<String> = families.keys().cloned().collect();
     let by_path: Vec<&String> = families.iter().filter(|(_, path)| **path).map(|(name, _)| name).collect();
-    let times: Vec<&&String> = by_path.iter().filter(|name| !name.contains("size") && !name.contains("bytes")).collect();
+    let times: Vec<&&String> =
+        by_path.iter().filter(|name| !name.contains("size") && !name.contains("bytes")).collect();
     let servers: Vec<&&&String> = times.iter().filter(|name| name.contains("server")).collect();
     match (names.len(), times.as_slice(), servers.as_slice()) {
         _ if options.metric.is_some() && !names.is_empty() => {
@@ -77,13 +78,32 @@ fn status(value: &str) -> Option<u16> {
     }
 }
 
-const METHODS: &[&str] = &["method", "http_method", "http_request_method", "http.request.method", "http.method", "verb"];
+const METHODS: &[&str] =
+    &["method", "http_method", "http_request_method", "http.request.method", "http.method", "verb"];
 const PATHS: &[&str] = &[
-    "http_route", "http.route", "route", "uri", "path", "handler", "endpoint", "url", "url_path", "url.path", "url.template",
-    "http_target", "http.target", "resource",
+    "http_route",
+    "http.route",
+    "route",
+    "uri",
+    "path",
+    "handler",
+    "endpoint",
+    "url",
+    "url_path",
+    "url.path",
+    "url.template",
+    "http_target",
+    "http.target",
+    "resource",
 ];
 const STATUSES: &[&str] = &[
-    "status", "status_code", "code", "http_status", "http_status_code", "http.status_code", "http_response_status_code",
+    "status",
+    "status_code",
+    "code",
+    "http_status",
+    "http_status_code",
+    "http.status_code",
+    "http_response_status_code",
     "http.response.status_code",
 ];
 
@@ -99,7 +119,10 @@ mod tests {
     fn labels_of_many_frameworks_tell_the_operation() {
         let options = Options::default();
         let (spring, status) = key(&labels(&[("method", "GET"), ("uri", "/items/{id}"), ("status", "200")]), &options);
-        assert_eq!((spring.method.as_deref(), spring.label.as_deref(), status), (Some("GET"), Some("/items/{id}"), Some(200)));
+        assert_eq!(
+            (spring.method.as_deref(), spring.label.as_deref(), status),
+            (Some("GET"), Some("/items/{id}"), Some(200))
+        );
         let (otel, status) =
             key(&labels(&[("http.request.method", "POST"), ("http.route", "api/items"), ("code", "5xx")]), &options);
         assert_eq!((otel.label.as_deref(), status), (Some("/api/items"), Some(500)));
@@ -110,9 +133,13 @@ mod tests {
     #[test]
     fn one_family_is_chosen_or_all_are_named() {
         let options = Options::default();
-        let of = |names: &[(&str, bool)]| chosen(&names.iter().map(|(name, path)| ((*name).to_owned(), *path)).collect(), &options);
+        let of = |names: &[(&str, bool)]| {
+            chosen(&names.iter().map(|(name, path)| ((*name).to_owned(), *path)).collect(), &options)
+        };
         assert_eq!(of(&[("gc_seconds", false), ("http_seconds", true)]).as_deref(), Ok("http_seconds"));
-        assert!(of(&[("a_seconds", true), ("b_seconds", true)]).expect_err("two").what.contains("`a_seconds`, `b_seconds`"));
+        assert!(
+            of(&[("a_seconds", true), ("b_seconds", true)]).expect_err("two").what.contains("`a_seconds`, `b_seconds`")
+        );
         assert!(of(&[]).is_err());
     }
 }

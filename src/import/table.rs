@@ -162,14 +162,14 @@ impl Columns {
         }
         percentiles.mean = self.mean.and_then(|(index, unit)| time(index, unit));
         let number = |index: Option<usize>| {
-            let digits: String = text(index?)?.chars().take_while(|c| !matches!(c, '/')).filter(|c| *c != ',').collect();
+            let digits: String =
+                text(index?)?.chars().take_while(|c| !matches!(c, '/')).filter(|c| *c != ',').collect();
             digits.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0)
         };
         percentiles.count = number(self.count).map(|count| count as u64);
         let method = self.method.and_then(text).filter(|method| is_method(method)).map(str::to_ascii_uppercase);
         let key = Key { method, url: None, label: Some(row.get(self.name).unwrap_or_default().to_owned()) };
-        let parsed =
-            Row { key, percentiles, failures: number(self.failures).unwrap_or(0.0), rate: number(self.rate) };
+        let parsed = Row { key, percentiles, failures: number(self.failures).unwrap_or(0.0), rate: number(self.rate) };
         (problems.count == before).then_some(parsed)
     }
 }

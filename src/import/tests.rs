@@ -14,7 +14,8 @@ fn sample(name: &str) -> Vec<u8> {
 }
 
 fn import_with(text: &[u8], options: &Options) -> Result<Imported, Vec<String>> {
-    let read = read(text, options).map_err(|problems| problems.first.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let read =
+        read(text, options).map_err(|problems| problems.first.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let source = read.source("file");
     Imported::new(read, options, "s", vec![source], Capacity::Unlimited).map_err(|problem| vec![problem.to_string()])
 }
@@ -58,7 +59,10 @@ fn locust() {
 #[test]
 fn jmeters_aggregate_report_and_names_that_tell_no_path() {
     let imported = import("aggregate.csv", &Options::default());
-    assert_eq!((names(&imported), &*imported.unknown), (vec!["GET /items/{id}".to_owned()], &["Home page (200 calls)".to_owned()][..]));
+    assert_eq!(
+        (names(&imported), &*imported.unknown),
+        (vec!["GET /items/{id}".to_owned()], &["Home page (200 calls)".to_owned()][..])
+    );
     assert_eq!([0.0, 50.0, 99.0, 100.0].map(|p| ms(&imported, "GET /items/{id}", p)), [12.0, 40.0, 95.0, 130.0]);
     let map = [("Home page".to_owned(), "GET /".to_owned())].into();
     let mapped = import("aggregate.csv", &Options { map, ..Options::default() });
@@ -84,7 +88,10 @@ fn all_defects_of_a_table_are_told_at_once() {
     assert!(told[0].contains("line 2: p99 is less than p50"), "{told:?}");
     assert!(told[1].contains("line 3: `x` is no time") && told[2].contains("line 4: `-1` is no time"), "{told:?}");
     let told = import_with(b"what,p50,p99\na,1,2\n", &Options::default()).expect_err("no unit, no names");
-    assert!(told[0].contains("no unit is known for `p50`, `p99`") && told[1].contains("no column of operations"), "{told:?}");
+    assert!(
+        told[0].contains("no unit is known for `p50`, `p99`") && told[1].contains("no column of operations"),
+        "{told:?}"
+    );
     let options = Options { unit: Unit::of("ms"), ..Options::default() };
     assert_eq!(ms(&import_with(b"url;p50;p99\n/a;1;2\n", &options).expect("good"), "/a", 50.0), 1.0);
 }
@@ -119,7 +126,10 @@ fn k6_points_and_summaries() {
     assert_eq!([0.0, 50.0, 95.0, 100.0].map(|p| ms(&summary, "GET /items/{id}", p)), [10.2, 30.0, 60.2, 101.5]);
     let all = summary.default.as_ref().expect("all calls").demand.build().expect("good");
     assert_eq!(all.quantile(0.5).as_millis(), 40);
-    assert_eq!((summary.valid.per_second, summary.valid.in_flight, summary.valid.samples), (Some(99.4), Some(20), Some(3000)));
+    assert_eq!(
+        (summary.valid.per_second, summary.valid.in_flight, summary.valid.samples),
+        (Some(99.4), Some(20), Some(3000))
+    );
 }
 
 #[test]
@@ -128,7 +138,10 @@ fn a_har() {
     assert_eq!(names(&imported), ["GET /app.js", "POST /orders", "GET /items/{id}"]);
     let text = imported.to_string();
     assert!(text.contains("calls of 2 hosts") && text.contains("shop.example (16)"), "{text}");
-    assert!(text.contains("1 answers from the browser's cache") && text.contains("1 calls without an answer"), "{text}");
+    assert!(
+        text.contains("1 answers from the browser's cache") && text.contains("1 calls without an answer"),
+        "{text}"
+    );
     assert!(text.contains("is the transfer of answers"), "{text}");
     let one = import("session.har", &Options { host: Some("shop.example".to_owned()), ..Options::default() });
     assert_eq!(names(&one), ["POST /orders", "GET /items/{id}"]);

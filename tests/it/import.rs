@@ -86,7 +86,10 @@ fn workers_by_hand_are_written_with_a_warning() {
     assert!(report["statements"][0].as_str().expect("text").contains("may hold waiting already"));
     let text = fs::read_to_string(folder.path().join("profiles/imported.yaml")).expect("written");
     assert!(text.contains("discipline: fifo") && text.contains("workers: 4"), "{text}");
-    assert!(text.contains("# - the workers were given by hand") || text.contains("#   - the workers were given by hand"), "{text}");
+    assert!(
+        text.contains("# - the workers were given by hand") || text.contains("#   - the workers were given by hand"),
+        "{text}"
+    );
 }
 
 #[test]
