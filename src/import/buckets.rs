@@ -97,6 +97,10 @@ impl Buckets {
         if seen == 0 {
             points.push((0.0, last));
         }
+        if let Some(end) = points.last().copied().filter(|end| self.beyond > 0 && end.1 < last) {
+            // neither between the last calls and the last bound
+            points.push(((end.0 + STEP).min(100.0), last));
+        }
         if let Some(longest) = self.ends.1 {
             let before = points.iter().rev().nth(1).map_or(0.0, |point| point.1);
             if self.beyond == 0 {

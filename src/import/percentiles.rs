@@ -28,7 +28,7 @@ impl Percentiles {
 
     /// Whether there is anything to make a distribution of.
     pub fn is_empty(&self) -> bool {
-        self.inner.is_empty() && (self.shortest.is_none() || self.longest.is_none())
+        self.count == Some(0) || self.inner.is_empty() && (self.shortest.is_none() || self.longest.is_none())
     }
 
     /// Percentages from 0 to 100 and times in nanoseconds, and what was assumed for it.
@@ -107,11 +107,11 @@ mod tests {
 
     #[test]
     fn unknown_ends_are_those_of_a_log_normal_and_said() {
-        // sigma is 1 where p84.13 is e times the median
-        let (points, assumed) = known(&[(50.0, 1e7), (84.134_475, 1e7 * 1f64.exp())]).points();
-        assert!((points[0].1 / (1e7 * (-2.326_348f64).exp()) - 1.0).abs() < 1e-3, "{points:?}");
+        // sigma is a half where p84.13 is e to the half times the median
+        let (points, assumed) = known(&[(50.0, 1e7), (84.134_475, 1e7 * 0.5f64.exp())]).points();
+        assert!((points[0].1 / (1e7 * (-2.326_348f64 / 2.0).exp()) - 1.0).abs() < 1e-3, "{points:?}");
         let end = points[3].1 / 1e7;
-        assert!((end.ln() - 2.146).abs() < 0.01, "p98.41 is 2.146 standard deviations out: {end}");
+        assert!((end.ln() - 2.146 / 2.0).abs() < 0.01, "p98.41 is 2.146 standard deviations out: {end}");
         assert_eq!(assumed.len(), 2);
     }
 
