@@ -100,7 +100,9 @@ impl Import {
         let imported = match self.import(&options) {
             Ok(imported) => imported,
             Err((code, messages)) => {
-                messages.iter().for_each(|message| note(message));
+                for message in &messages {
+                    note(message);
+                }
                 return code;
             }
         };
@@ -227,7 +229,9 @@ fn signed(text: &str) -> String {
 }
 
 fn sum(text: &str) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest = digest(&SHA256, text.as_bytes());
+    let eight = digest.as_ref().iter().take(8).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+    format!("{eight:016x}")
 }
 
 /// Whether there is a file that is not just as it was written.

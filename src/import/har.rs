@@ -39,7 +39,9 @@ pub(super) fn read(input: impl Read, read: &mut Collected) -> Result<(), Problem
             waited += wait;
             received += entry.timings.receive.and_then(|ms| Unit::Milliseconds.nanos(ms)).unwrap_or(0.0);
             let began = entry.started.and_then(|time| time.parse::<jiff::Timestamp>().ok());
-            began.into_iter().for_each(|time| read.load.arrival(time.as_nanosecond() as f64 / 1e9));
+            if let Some(time) = began {
+                read.load.arrival(time.as_nanosecond() as f64 / 1e9);
+            }
         }
     }
     let share = received / (waited + received).max(1.0);

@@ -12,7 +12,7 @@ use super::units::Unit;
 pub(super) fn read(mut input: impl BufRead, read: &mut Collected) -> Result<(), Problems> {
     let head = input.fill_buf().map_err(|error| super::unreadable(&error))?;
     let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let delimiter = [b'\t', b';', b','].into_iter().max_by_key(|c| first.iter().filter(|byte| *byte == c).count());
+    let delimiter = [b'\t', b';', b','].into_iter().max_by_key(|c| first.split(|byte| byte == c).count());
     let mut rows = csv::ReaderBuilder::new().delimiter(delimiter.unwrap_or(b',')).flexible(true).from_reader(input);
     let headers = rows.headers().map_err(|error| broken(&error))?.clone();
     let find = |name: &str| headers.iter().position(|header| header.trim().eq_ignore_ascii_case(name));
@@ -63,8 +63,12 @@ pub(super) fn read(mut input: impl BufRead, read: &mut Collected) -> Result<(), 
         let key = Key { method: None, url, label: Some(name.to_owned()) };
         match read.call(key, status, (taken - connected).max(0.0), line) {
             Ok(true) => {
-                number(stamp).into_iter().for_each(|ms| read.load.arrival(ms / 1e3));
-                number(threads).into_iter().for_each(|count| read.load.users(count as u64));
+                if let Some(ms) = number(stamp) {
+                    read.load.arrival(ms / 1e3);
+                }
+                if let Some(count) = number(threads) {
+                    read.load.users(count as u64);
+                }
             }
             Ok(false) => {}
             Err(problem) => {

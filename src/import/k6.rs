@@ -33,8 +33,8 @@ pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected)
             return Ok(());
         }
         let value = line.data.get("value").and_then(Json::as_f64);
-        if line.metric == "vus" {
-            value.into_iter().for_each(|users| read.load.users(users as u64));
+        if let Some(users) = value.filter(|_| line.metric == "vus") {
+            read.load.users(users as u64);
         }
         if line.metric != wanted {
             return Ok(());
@@ -64,7 +64,9 @@ pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected)
                 line.data.get("time").and_then(Json::as_str).and_then(|time| time.parse::<jiff::Timestamp>().ok());
             // a point is written when the call is over
             let end = time.map(|time| time.as_nanosecond() as f64 / 1e9);
-            end.into_iter().for_each(|end| read.load.arrival(end - nanos / 1e9));
+            if let Some(end) = end {
+                read.load.arrival(end - nanos / 1e9);
+            }
         }
         Ok(())
     })?;
@@ -90,7 +92,9 @@ pub(super) fn read_summary(input: impl Read, options: &Options, read: &mut Colle
             "http_reqs" => read.load.per_second = number("rate"),
             "vus_max" => {
                 let most = number("max").or_else(|| number("value"));
-                most.into_iter().for_each(|users| read.load.users(users as u64));
+                if let Some(users) = most {
+                    read.load.users(users as u64);
+                }
             }
             _ => {}
         }

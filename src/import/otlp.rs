@@ -48,7 +48,7 @@ pub(super) fn read(input: impl Read, options: &Options, read: &mut Collected) ->
             continue;
         }
         let is_older = last.get(&point.series).is_some_and(|known| nanos_of(&known.data) > nanos_of(&point.data));
-        if !is_older && last.insert(point.series.clone(), point).is_some() || is_older {
+        if is_older || last.insert(point.series.clone(), point).is_some() {
             read.skipped.add("older points of cumulative series", &chosen);
         }
     }

@@ -51,17 +51,23 @@ impl Percentiles {
         };
         let at = |from: (f64, f64), percent: f64| from.1 * (sigma * (z(percent) - z(from.0))).exp();
         // tools round percentiles, so that the shortest may seem longer than they are
-        let shortest = self.shortest.map(|time| time.min(low.1)).unwrap_or_else(|| {
-            let percent = if low.0 > 10.0 { 1.0 } else { low.0 / 10.0 };
-            let time = at(low, percent).clamp(low.1 / 10.0, low.1);
-            assumed.push(format!("p0 {}", short(time)));
-            time
-        });
-        let longest = self.longest.map(|time| time.max(high.1)).unwrap_or_else(|| {
-            let time = at(high, 100.0 - (100.0 - high.0) / 10.0).clamp(high.1, high.1 * 10.0);
-            assumed.push(format!("p100 {}", short(time)));
-            time
-        });
+        let shortest = match self.shortest {
+            Some(time) => time.min(low.1),
+            None => {
+                let percent = if low.0 > 10.0 { 1.0 } else { low.0 / 10.0 };
+                let time = at(low, percent).clamp(low.1 / 10.0, low.1);
+                assumed.push(format!("p0 {}", short(time)));
+                time
+            }
+        };
+        let longest = match self.longest {
+            Some(time) => time.max(high.1),
+            None => {
+                let time = at(high, 100.0 - (100.0 - high.0) / 10.0).clamp(high.1, high.1 * 10.0);
+                assumed.push(format!("p100 {}", short(time)));
+                time
+            }
+        };
         let mut points = vec![(0.0, shortest)];
         points.extend(&self.inner);
         points.push((100.0, longest));

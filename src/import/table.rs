@@ -15,7 +15,6 @@ use crate::delay::units::parse_duration;
 /// Reads a table. Without a unit in a header nor one by hand nothing is guessed.
 pub(super) fn read(input: impl Read, options: &Options, read: &mut Collected) -> Result<(), Problems> {
     let mut text = super::whole(input)?;
-    // one way of quoting for all delimiters
     let first = text.lines().next().unwrap_or_default();
     let delimiter = [b'\t', b';', b','].into_iter().max_by_key(|c| first.bytes().filter(|byte| byte == c).count());
     text.push('\n');

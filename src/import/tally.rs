@@ -107,7 +107,9 @@ mod tests {
         #[test]
         fn percentiles_rise_and_are_those_of_the_sorted_times(mut times in prop::collection::vec(1e3..1e11f64, 1..300)) {
             let mut tally = Tally::default();
-            times.iter().for_each(|time| tally.add(*time));
+            for time in &times {
+                tally.add(*time);
+            }
             times.sort_by(f64::total_cmp);
             let points = tally.points();
             for pair in points.windows(2) {
@@ -122,8 +124,8 @@ mod tests {
         #[test]
         fn parts_merged_are_the_whole(one in prop::collection::vec(0.0..1e10f64, 0..50), other in prop::collection::vec(0.0..1e10f64, 0..50)) {
             let (mut first, mut second, mut whole) = (Tally::default(), Tally::default(), Tally::default());
-            one.iter().for_each(|time| { first.add(*time); whole.add(*time); });
-            other.iter().for_each(|time| { second.add(*time); whole.add(*time); });
+            for time in &one { first.add(*time); whole.add(*time); }
+            for time in &other { second.add(*time); whole.add(*time); }
             first.merge(&second);
             prop_assert_eq!(first.points(), whole.points());
         }

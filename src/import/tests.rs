@@ -1,3 +1,5 @@
+//! Each format by a small file as its tool writes it, to the profile and back.
+
 use std::path::Path;
 
 use flate2::Compression;
