@@ -49,6 +49,7 @@ pub mod draft;
 pub mod exchange;
 pub mod fit;
 pub mod gap;
+pub mod import;
 pub mod listen;
 pub mod live;
 pub mod matcher;

@@ -6,6 +6,7 @@ mod fit;
 mod forwarding;
 mod gap;
 mod health;
+mod import;
 mod log;
 mod overhead;
 mod ramp;
@@ -55,6 +56,7 @@ enum Command {
     Draft(draft::Draft),
     Record(Box<record::Record>),
     Fit(fit::Fit),
+    Import(Box<import::Import>),
     Replay(Box<replay::Replay>),
     Gap(Box<gap::GapCommand>),
     Health(health::Health),
@@ -77,6 +79,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Draft(draft) => draft.run(),
         Command::Record(record) => record.run(),
         Command::Fit(fit) => fit.run(),
+        Command::Import(import) => import.run(),
         Command::Replay(replay) => replay.run(),
         Command::Gap(gap) => gap.run(),
         Command::Health(health) => health.run(),

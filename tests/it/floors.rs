@@ -8,7 +8,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (1, &["exchange", "listen", "matcher", "render", "send"]),
     (2, &["pace", "stub"]),
     (3, &["live", "tape", "upstream"]),
-    (4, &["draft", "fit", "gap", "reload", "replay"]),
+    (4, &["draft", "fit", "gap", "import", "reload", "replay"]),
     (5, &["record"]),
     (6, &["admin", "answer", "config", "ramp"]),
     (7, &["server"]),

@@ -10,6 +10,7 @@ mod fit; // known truths, from tape to model to station
 mod floors; // who may import whom
 mod gap; // how far the mock is from the service
 mod http; // framing, limits, shutdown
+mod import; // what other tools measured, as a profile
 mod journal; // what came, scenarios, files
 mod library; // mocks in Rust tests
 mod near_misses; // the nearest stubs, as WireMock ranks and shows them

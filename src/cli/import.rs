@@ -1,0 +1,285 @@
+//! `standin import`: what a team has already (load test results, percentile tables, histograms) as a profile.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueEnum};
+use ring::digest::{SHA256, digest};
+
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, note, say};
+use crate::import::{self, Collected, Format, Imported, Options, Problem, Problems, Target, Unit};
+use crate::pace::station::{Capacity, Queue};
+
+/// Make a performance profile of what you have: JMeter, k6, Locust, HAR, Prometheus, OpenTelemetry, CSV
+///
+/// Takes latencies as demands of a service that is `unlimited`: nothing in such data says how calls queue. The report says at which
+/// load they were measured, what was assumed and what was left out. To learn the queue, use `standin record` and `standin fit`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Import {
+    /// The files, gzipped or not; several files become one profile
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// The stub folder whose `profiles/` is written to
+    #[arg(long, value_name = "DIR", default_value = "stubs")]
+    to: PathBuf,
+
+    /// The name of the profile that is written
+    #[arg(long, value_name = "NAME", default_value = "imported")]
+    profile: String,
+
+    /// The name of the service [default: that of the folder]
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+
+    /// The format, if its content does not tell it
+    #[arg(long, value_parser = PossibleValuesParser::new(Format::NAMES.iter().map(|(name, _)| *name)))]
+    format: Option<String>,
+
+    /// The unit of times, where the file does not name it: ns, us, ms or s
+    #[arg(long, value_parser = unit)]
+    unit: Option<Unit>,
+
+    /// The method and path of a name that does not tell them; any number of times
+    #[arg(long, value_name = "NAME=METHOD PATH", value_parser = mapping)]
+    map: Vec<(String, String)>,
+
+    /// The metric, where a file has several
+    #[arg(long, value_name = "NAME")]
+    metric: Option<String>,
+
+    /// The labels or attributes that tell operations apart, for histograms
+    #[arg(long, value_name = "LABEL,...", value_delimiter = ',')]
+    by: Vec<String>,
+
+    /// Only calls of this host, where urls name several
+    #[arg(long, value_name = "HOST[:PORT]")]
+    host: Option<String>,
+
+    /// Give the service so many workers, by hand; times may hold waiting already, which is then served twice
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroU32>,
+
+    /// How calls share the workers that are given by hand
+    #[arg(long, value_name = "KIND", requires = "workers", default_value = "fifo")]
+    discipline: Discipline,
+
+    /// Overwrite a profile that was edited by hand
+    #[arg(long)]
+    force: bool,
+
+    /// The report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Discipline {
+    /// One call at a time each, first come, first served
+    Fifo,
+    /// All calls at once, each the slower the more there are
+    Sharing,
+}
+
+impl Import {
+    pub(super) fn run(&self) -> u8 {
+        if self.profile.is_empty() || self.profile.contains(['/', '\\']) || self.profile.starts_with('.') {
+            note(&format!("`{}` is no name of a profile; give one without slashes", self.profile));
+            return USAGE;
+        }
+        if !self.to.is_dir() {
+            note(&format!("`{}` is no folder; name the stub folder with `--to`", self.to.display()));
+            return USAGE;
+        }
+        let options = self.options();
+        let imported = match self.import(&options) {
+            Ok(imported) => imported,
+            Err((code, messages)) => {
+                for message in &messages {
+                    note(message);
+                }
+                return code;
+            }
+        };
+        let path = self.to.join("profiles").join(format!("{}.yaml", self.profile));
+        let text = signed(&imported.profile().to_yaml(&imported.to_string()));
+        match is_edited(&path) {
+            Ok(true) if !self.force => {
+                let path = path.display();
+                note(&format!(
+                    "`{path}` was not written by import or was edited since; `--force` overwrites it, `--profile NAME` writes another"
+                ));
+                return CHECK_FAILED;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                note(&format!("cannot read `{}`: {error}", path.display()));
+                return BROKE;
+            }
+        }
+        if let Err(error) = write(&path, &text) {
+            note(&format!("cannot write `{}`: {error}", path.display()));
+            return BROKE;
+        }
+        if self.json {
+            say(&serde_json::to_string_pretty(&imported.to_json()).expect("a report is plain data"));
+        } else {
+            say(imported.to_string().trim_end());
+        }
+        note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
+        FINE
+    }
+
+    fn options(&self) -> Options {
+        let format = self.format.as_deref();
+        Options {
+            format: Format::NAMES.iter().find(|(name, _)| Some(*name) == format).map(|(_, format)| *format),
+            unit: self.unit,
+            map: self.map.iter().cloned().collect::<BTreeMap<_, _>>(),
+            metric: self.metric.clone(),
+            by: self.by.clone(),
+            host: self.host.clone(),
+        }
+    }
+
+    /// All files, or every defect of every one.
+    fn import(&self, options: &Options) -> Result<Imported, (u8, Vec<String>)> {
+        let mut all: Option<Collected> = None;
+        let (mut sources, mut messages, mut code) = (Vec::new(), Vec::new(), FINE);
+        for path in &self.files {
+            let file = path.display().to_string();
+            let input = match File::open(path) {
+                Ok(input) => input,
+                Err(error) => {
+                    messages.push(format!("cannot read `{file}`: {error}"));
+                    code = code.max(if error.kind() == io::ErrorKind::NotFound { USAGE } else { BROKE });
+                    continue;
+                }
+            };
+            let merged = import::read(input, options).and_then(|read| {
+                let name = path.file_name().map_or(file.as_str().into(), |name| name.to_string_lossy());
+                sources.push(read.source(&name));
+                match &mut all {
+                    None => all = Some(read),
+                    Some(all) => all.merge(read)?,
+                }
+                Ok(())
+            });
+            if let Err(problems) = merged {
+                messages.extend(told(&file, problems));
+                code = code.max(CHECK_FAILED);
+            }
+        }
+        let Some(all) = all.filter(|_| messages.is_empty()) else { return Err((code, messages)) };
+        let left_out = all.skipped.clone();
+        let service = self.service.clone().unwrap_or_else(|| folder_name(&self.to));
+        Imported::new(all, options, &service, sources, self.capacity()).map_err(|problem| {
+            let left_out =
+                left_out.iter().map(|(why, count, first)| format!("left out: {count} {why} (the first: {first})"));
+            let file = self.files[0].display().to_string();
+            (CHECK_FAILED, left_out.chain([Problem { file, ..problem }.to_string()]).collect())
+        })
+    }
+
+    fn capacity(&self) -> Capacity {
+        let queue = Queue::Unbounded;
+        match (self.workers, self.discipline) {
+            (None, _) => Capacity::Unlimited,
+            (Some(workers), Discipline::Fifo) => Capacity::Fifo { workers, queue },
+            (Some(workers), Discipline::Sharing) => Capacity::Sharing { workers, queue },
+        }
+    }
+}
+
+fn told(file: &str, problems: Problems) -> Vec<String> {
+    let count = problems.count;
+    let mut lines: Vec<String> =
+        problems.first.into_iter().map(|problem| Problem { file: file.to_owned(), ..problem }.to_string()).collect();
+    if count > lines.len() as u64 {
+        lines.push(format!("`{file}`: and {} more defects", count - lines.len() as u64));
+    }
+    lines
+}
+
+fn folder_name(dir: &Path) -> String {
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    dir.file_name().map_or_else(|| "service".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+fn unit(text: &str) -> Result<Unit, String> {
+    Unit::of(text).ok_or_else(|| "use ns, us, ms or s".to_owned())
+}
+
+/// `Home page=GET /`
+fn mapping(text: &str) -> Result<(String, String), String> {
+    // names may have `=` in them, paths that follow have none
+    let (name, target) = text.rsplit_once('=').ok_or("write it as `NAME=GET /path`")?;
+    Target::of(target).ok_or("write a method and a path behind the `=`, as in `Home page=GET /`")?;
+    Ok((name.to_owned(), target.trim().to_owned()))
+}
+
+/// A file that begins with a digest of the rest, so that edits show.
+fn signed(text: &str) -> String {
+    format!("{SIGNED}{}\n{text}", sum(text))
+}
+
+fn sum(text: &str) -> String {
+    let digest = digest(&SHA256, text.as_bytes());
+    let eight = digest.as_ref().iter().take(8).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+    format!("{eight:016x}")
+}
+
+/// Whether there is a file that is not just as it was written.
+fn is_edited(path: &Path) -> io::Result<bool> {
+    let text = match fs::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let parts = text.strip_prefix(SIGNED).and_then(|text| text.split_once('\n'));
+    Ok(parts.is_none_or(|(told, rest)| told.trim() != sum(rest)))
+}
+
+/// Written beside and moved there, so that a server that watches never reads half of it.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    fs::create_dir_all(folder)?;
+    let draft = path.with_extension("yaml.part");
+    fs::write(&draft, text)?;
+    fs::rename(&draft, path)
+}
+
+const SIGNED: &str = "# written by standin import; edits are kept, as this sum tells them: ";
+
+const EXAMPLES: &str = "\
+Examples:
+  standin import results.jtl --to stubs/inventory            JMeter's results (CSV)
+  standin import locust_stats.csv --to stubs/inventory       Locust's statistics
+  k6 run --out json=points.json script.js; standin import points.json
+  curl -s http://inventory:9000/metrics > scrape.txt; standin import scrape.txt --by method,uri
+  standin import metrics.json --metric http.server.request.duration    OpenTelemetry (OTLP JSON)
+  standin import session.har --host inventory:9000           what a browser saw
+  standin import table.csv --unit ms --map \"Home page=GET /\"
+
+A table of one's own has a column of operations and columns of percentiles:
+  operation,p50_ms,p90_ms,p99_ms
+  GET /inventory/{id},3.2,7,31
+
+Docs: docs/IMPORT.md";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_mapped_to_a_method_and_a_path() {
+        assert_eq!(mapping("a=b=GET /x"), Ok(("a=b".to_owned(), "GET /x".to_owned())));
+        assert!(mapping("Home").is_err());
+        assert!(mapping("Home=page").is_err());
+    }
+}

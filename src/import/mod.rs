@@ -1,0 +1,209 @@
+//! What teams have already (load test results, percentile tables, histograms) as a performance profile.
+//!
+//! Nothing in such data says how calls queue: times are taken as demands of a service that is `unlimited`, and that is said. Each
+//! format has a reader that is pure and bounded in memory; `collect` makes operations of what they found, `profile` the file.
+
+mod buckets;
+mod collect;
+mod detect;
+mod evidence;
+mod har;
+mod header;
+mod jmeter;
+mod k6;
+mod load;
+mod name;
+mod otlp;
+mod percentiles;
+mod problem;
+mod profile;
+mod prometheus;
+mod report;
+mod series;
+mod table;
+mod tally;
+mod units;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read};
+
+use flate2::read::MultiGzDecoder;
+
+pub use buckets::Buckets;
+pub use collect::{Collected, Key};
+pub use evidence::Evidence;
+pub use name::Target;
+pub use percentiles::Percentiles;
+pub use problem::{Problem, Problems, Skipped};
+pub use profile::{Imported, ImportedOperation};
+pub use tally::Tally;
+pub use units::Unit;
+
+/// The formats that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A CSV table of percentiles by operation: Locust's statistics, JMeter's aggregate report, or one's own.
+    Table,
+    /// JMeter's results as CSV (`.jtl`).
+    Jmeter,
+    /// k6's data points (`--out json`).
+    K6,
+    /// k6's summary (`--summary-export`, `handleSummary`).
+    K6Summary,
+    /// HAR 1.2.
+    Har,
+    /// Prometheus' text exposition of histograms.
+    Prometheus,
+    /// OpenTelemetry's metrics as OTLP JSON.
+    Otlp,
+}
+
+/// What was asked for beside the file.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The format, if it is not to be told from the content.
+    pub format: Option<Format>,
+    /// The unit of times where the file does not name it.
+    pub unit: Option<Unit>,
+    /// Operations by label: `Home page` is `GET /`.
+    pub map: BTreeMap<String, String>,
+    /// The metric, where a file has several.
+    pub metric: Option<String>,
+    /// The labels or attributes that tell operations apart.
+    pub by: Vec<String>,
+    /// The host whose calls are wanted.
+    pub host: Option<String>,
+}
+
+impl Format {
+    /// All formats with the names that are typed.
+    pub const NAMES: &'static [(&'static str, Self)] = &[
+        ("csv", Self::Table),
+        ("jmeter", Self::Jmeter),
+        ("k6", Self::K6),
+        ("k6-summary", Self::K6Summary),
+        ("har", Self::Har),
+        ("prometheus", Self::Prometheus),
+        ("otlp", Self::Otlp),
+    ];
+
+    /// The name that is typed.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, format)| *format == self).map_or("", |(name, _)| name)
+    }
+
+    /// What it is, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Table => "a table of percentiles",
+            Self::Jmeter => "JMeter's results",
+            Self::K6 => "k6's data points",
+            Self::K6Summary => "k6's summary",
+            Self::Har => "a HAR",
+            Self::Prometheus => "Prometheus' histograms",
+            Self::Otlp => "OpenTelemetry's histograms",
+        }
+    }
+}
+
+/// Reads one file, gzipped or not, of the format that was asked for or that its beginning shows. All defects at once where they
+/// are independent of each other; lines and calls that are left out are counted in what is returned.
+pub fn read(input: impl Read, options: &Options) -> Result<Collected, Problems> {
+    let mut input = BufReader::with_capacity(PEEK, input);
+    let is_gzip = head(&mut input)?.starts_with(&[0x1f, 0x8b]);
+    if is_gzip {
+        read_plain(BufReader::with_capacity(PEEK, MultiGzDecoder::new(input)), options)
+    } else {
+        read_plain(input, options)
+    }
+}
+
+fn read_plain(mut input: impl BufRead, options: &Options) -> Result<Collected, Problems> {
+    let head = head(&mut input)?;
+    let format = match options.format {
+        Some(format) => format,
+        None => detect::format(head)?,
+    };
+    if head.starts_with(b"\xef\xbb\xbf") {
+        input.consume(3);
+    }
+    let mut read = Collected::new(format, options);
+    match format {
+        Format::Table => table::read(input, options, &mut read)?,
+        Format::Jmeter => jmeter::read(input, &mut read)?,
+        Format::K6 => k6::read(input, options, &mut read)?,
+        Format::K6Summary => k6::read_summary(input, options, &mut read)?,
+        Format::Har => har::read(input, &mut read)?,
+        Format::Prometheus => prometheus::read(input, options, &mut read)?,
+        Format::Otlp => otlp::read(input, options, &mut read)?,
+    }
+    if read.hosts.len() > 1 {
+        let mut hosts: Vec<_> = read.hosts.iter().collect();
+        hosts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let named = hosts.iter().take(5).map(|(host, count)| format!("{host} ({count})")).collect::<Vec<_>>();
+        let note = format!(
+            "calls of {} hosts are in one profile: {}; a profile stands for one service: choose with `--host`",
+            hosts.len(),
+            named.join(", ")
+        );
+        read.notes.push(note);
+    }
+    Ok(read)
+}
+
+/// The beginning of a file, without taking it.
+fn head(input: &mut impl BufRead) -> Result<&[u8], Problem> {
+    input.fill_buf().map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &std::io::Error) -> Problem {
+    Problem::new(0, format!("cannot be read: {error}"), "give a file that can")
+}
+
+/// A whole document that has to be read at once, up to a limit.
+fn whole(input: impl Read) -> Result<String, Problem> {
+    let mut text = String::new();
+    let read = input.take(MOST_AT_ONCE + 1).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
+    if read as u64 > MOST_AT_ONCE {
+        let what =
+            format!("is larger than {} MiB, and a document like this has to be read at once", MOST_AT_ONCE >> 20);
+        return Err(Problem::new(0, what, "import a part of it"));
+    }
+    Ok(text)
+}
+
+/// Lines with their numbers, each up to a limit.
+fn lines(mut input: impl BufRead, mut each: impl FnMut(u64, &str) -> Result<(), Problem>) -> Result<(), Problem> {
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read =
+            input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(|error| unreadable(&error))?;
+        if read == 0 {
+            break;
+        }
+        if read as u64 == LONGEST_LINE {
+            return Err(Problem::new(number, "is longer than 16 MiB", "give a file of lines"));
+        }
+        each(number, String::from_utf8_lossy(&line).trim())?;
+    }
+    Ok(())
+}
+
+/// The status of an answer; none of what is no answer.
+fn status(text: &str) -> Option<u16> {
+    text.trim().parse().ok().filter(|status| (100..600).contains(status))
+}
+
+/// How many bytes of a file may tell its format.
+const PEEK: usize = 64 * 1024;
+const MOST_AT_ONCE: u64 = 256 << 20;
+const LONGEST_LINE: u64 = 16 << 20;
+
+/// The names of a set, in words.
+fn listed(names: &BTreeSet<String>) -> String {
+    names.iter().take(10).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

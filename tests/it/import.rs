@@ -1,0 +1,105 @@
+//! What other tools measured, imported by the binary and served.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use standin::Server;
+use standin::config::Config;
+
+use crate::support::{Client, folder};
+
+const STUBS: &str = r#"{"mappings": [{"request": {"urlPathPattern": "/items/.*"}, "response": {"body": "item"}}]}"#;
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import").join(name)
+}
+
+fn standin(command: &str, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_standin")).arg(command).args(args).output().expect("it runs")
+}
+
+fn import(to: &Path, name: &str, more: &[&str]) -> Output {
+    let file = sample(name);
+    let args = [&[file.to_str().expect("text"), "--to", to.to_str().expect("text")], more].concat();
+    standin("import", &args)
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned()
+}
+
+#[test]
+fn what_is_imported_passes_check_and_is_served() {
+    let folder = folder(&[("mappings/stubs.json", STUBS)]);
+    for name in ["results.jtl", "scrape.txt", "locust_stats.csv", "summary.json", "session.har", "metrics.json"] {
+        let profile = name.split('.').next().expect("a name");
+        let output = import(folder.path(), name, &["--profile", profile]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", told(&output));
+        assert!(told(&output).contains("unlimited: nothing in such data says"), "{}", told(&output));
+    }
+    let output = import(folder.path(), "points.json", &[]);
+    assert!(told(&output).contains("serve it with --profile imported"), "{}", told(&output));
+    let check = standin("check", &[folder.path().to_str().expect("text")]);
+    assert_eq!(check.status.code(), Some(0), "{}", told(&check));
+
+    let mut config = Config::new(folder.path());
+    config.profile = Some("imported".to_owned());
+    let server = Server::bind(config).expect("good").start().expect("it starts");
+    let mut client = Client::connect(server.addresses()[0].listener.address);
+    let mut times: Vec<Duration> = (0..21)
+        .map(|number| {
+            let begun = Instant::now();
+            client.write(format!("GET /items/{number} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+            assert_eq!(client.answer().status, 200);
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    // measured were 40 to 41 ms
+    let median = times[10].as_secs_f64() * 1e3;
+    assert!((39.9..60.0).contains(&median), "{median}");
+}
+
+#[test]
+fn what_was_edited_is_kept() {
+    let folder = folder(&[("mappings/stubs.json", STUBS)]);
+    let path = folder.path().join("profiles/imported.yaml");
+    assert_eq!(import(folder.path(), "points.json", &[]).status.code(), Some(0));
+    assert_eq!(import(folder.path(), "own.csv", &[]).status.code(), Some(0), "nobody edited it");
+    let edited = fs::read_to_string(&path).expect("written").replace("3.2ms", "4ms");
+    fs::write(&path, &edited).expect("writable");
+    let refused = import(folder.path(), "points.json", &[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(told(&refused).contains("--force"), "{}", told(&refused));
+    assert_eq!(fs::read_to_string(&path).expect("readable"), edited);
+    assert_eq!(import(folder.path(), "points.json", &["--force"]).status.code(), Some(0));
+}
+
+#[test]
+fn workers_by_hand_are_written_with_a_warning() {
+    let folder = folder(&[("mappings/stubs.json", STUBS)]);
+    let output = import(folder.path(), "own.csv", &["--workers", "4", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(report["statements"][0].as_str().expect("text").contains("may hold waiting already"));
+    let text = fs::read_to_string(folder.path().join("profiles/imported.yaml")).expect("written");
+    assert!(text.contains("discipline: fifo") && text.contains("workers: 4"), "{text}");
+    assert!(
+        text.contains("# - the workers were given by hand") || text.contains("#   - the workers were given by hand"),
+        "{text}"
+    );
+}
+
+#[test]
+fn defects_are_told_with_their_lines_and_nothing_is_written() {
+    let folder = folder(&[("mappings/stubs.json", STUBS)]);
+    let output = import(folder.path(), "broken.csv", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = told(&output);
+    assert!(text.contains("broken.csv` line 2: p99 is less than p50") && text.contains("line 4"), "{text}");
+    assert!(!folder.path().join("profiles").exists());
+    assert_eq!(import(folder.path(), "missing.csv", &[]).status.code(), Some(64));
+    assert_eq!(import(&folder.path().join("no"), "own.csv", &[]).status.code(), Some(64));
+}
