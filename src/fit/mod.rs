@@ -10,6 +10,7 @@ mod choice;
 mod demand;
 mod effect;
 mod model;
+mod order;
 mod profile;
 mod report;
 mod simulation;
