@@ -72,7 +72,7 @@ fn delay(demand: &Demand) -> Delay {
 }
 
 /// A number with three digits: what a median is good for.
-fn three_digits(number: f64) -> f64 {
+pub(super) fn three_digits(number: f64) -> f64 {
     let unit = 10f64.powi(2 - number.log10().floor() as i32);
     (number * unit).round() / unit
 }
