@@ -22,6 +22,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
     limits(&mut page, &control);
     journal(&mut page, &control.lives);
     stations(&mut page, &control.lives);
+    timelines(&mut page, &control.lives);
     reloads(&mut page, &control);
     connections(&mut page, &control);
     page.text.push_str(&Snapshot::of(&control.vitals.audits).prometheus());
@@ -101,6 +102,20 @@ fn stations(page: &mut Page, lives: &[Arc<Live>]) {
     metric("station_beyond_valid_total", "counter", "Calls beyond the range in which it was observed.", &|view| {
         view.beyond
     });
+}
+
+fn timelines(page: &mut Page, lives: &[Arc<Live>]) {
+    let views: Vec<_> = lives
+        .iter()
+        .flat_map(|live| {
+            let name = |folder: usize| live.services()[folder].name.clone();
+            live.pacing().timelines().into_iter().map(move |view| (name(view.folder), view))
+        })
+        .collect();
+    let metric = page.metric("timeline_step", "gauge", "The step of a timeline in force, from 0.");
+    for (folder, view) in &views {
+        metric.value(&[("folder", folder), ("profile", &view.profile)], view.step as u64);
+    }
 }
 
 fn reloads(page: &mut Page, control: &Control) {

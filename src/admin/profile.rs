@@ -8,8 +8,9 @@ use serde_json::{Value as Json, json};
 
 use super::{Answer, json_answer, refusal};
 use crate::defect::nearest;
+use crate::delay::units;
 use crate::live::Live;
-use crate::live::pacing::ServiceView;
+use crate::live::pacing::{ServiceView, TimelineView};
 use crate::source::{Reader, Value};
 
 pub(super) async fn show(Extension(live): Extension<Arc<Live>>) -> Answer {
@@ -49,7 +50,21 @@ fn json(live: &Live) -> Json {
     json!({
         "profile": pacing.active().map(|active| active.name.clone()),
         "available": pacing.names(),
+        "timelines": pacing.timelines().iter().map(|view| timeline(view, live)).collect::<Vec<_>>(),
         "services": pacing.services().iter().map(service).collect::<Vec<_>>(),
+    })
+}
+
+fn timeline(view: &TimelineView, live: &Live) -> Json {
+    json!({
+        "folder": live.services()[view.folder].name,
+        "step": view.step,
+        "steps": view.steps,
+        "at": units::duration(view.at),
+        "profile": view.profile,
+        "scale": {"latency": view.scale.latency, "capacity": view.scale.capacity},
+        "activeSeconds": view.after.as_secs_f64(),
+        "nextInSeconds": view.next.map(|next| next.as_secs_f64()),
     })
 }
 

@@ -27,7 +27,7 @@ use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
 use crate::record::{Desk, Forward};
 use crate::reply::Reply;
-use crate::send::{self, Outgoing, Wait};
+use crate::send::{self, Outgoing, Transfer, Wait};
 use crate::stub::Stub;
 
 /// An answer that is there, or on its way.
@@ -152,17 +152,22 @@ impl Answerer {
         match send::respond_at_once(reply, &method) {
             Ok(Ok(response)) => Answering::Now(Some(Ok(response))),
             Ok(Err(ending)) => Answering::Now(Some(Err(Broken(ending)))),
-            Err(reply) => Answering::Later(Box::pin(async move { self.send_counted(*reply, &method).await })),
+            Err(reply) => Answering::Later(Box::pin(async move { self.send_counted(*reply, &method, None).await })),
         }
     }
 
     async fn send(&self, reply: Reply, method: &Method) -> Answer {
-        self.desk.timer.fire_due();
-        self.count(&reply);
-        self.send_counted(reply, method).await
+        self.send_at_rate(reply, method, None).await
     }
 
-    async fn send_counted(&self, reply: Reply, method: &Method) -> Answer {
+    /// Sends a reply whose body leaves at the rate of `transfer`, if there is one.
+    async fn send_at_rate(&self, reply: Reply, method: &Method, transfer: Option<Transfer>) -> Answer {
+        self.desk.timer.fire_due();
+        self.count(&reply);
+        self.send_counted(reply, method, transfer).await
+    }
+
+    async fn send_counted(&self, reply: Reply, method: &Method, transfer: Option<Transfer>) -> Answer {
         if let Some(ending) = reply.ending {
             return Err(Broken(ending));
         }
@@ -170,7 +175,7 @@ impl Answerer {
             let timer = Arc::clone(&self.desk.timer);
             Box::new(move |due| Box::pin(Arc::clone(&timer).until(due)))
         };
-        match send::respond(reply, method, wait).await {
+        match send::respond(reply, method, transfer, wait).await {
             Ok(response) => Ok(response),
             Err(error) => Ok(unreadable(&error)),
         }

@@ -17,6 +17,7 @@ use crate::live::journal::Answered;
 use crate::live::pacing::{Door, Passage, folder_of};
 use crate::matcher::Tally;
 use crate::reply::{Body, Reply};
+use crate::send::Transfer;
 use crate::stub::Stub;
 
 /// The header by which a client asks why, and is told.
@@ -116,7 +117,8 @@ impl Answerer {
         if explains {
             explanation.tell(&mut reply.headers);
         }
-        self.send(reply, &method).await
+        let rate = passage.as_ref().and_then(|passage| passage.transfer).filter(|_| explanation.refused.is_none());
+        self.send_at_rate(reply, &method, rate.map(|rate| Transfer { start: due, rate })).await
     }
 }
 

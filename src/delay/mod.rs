@@ -6,7 +6,7 @@
 mod build;
 mod families;
 mod gamma;
-pub(crate) mod normal;
+pub mod normal;
 mod params;
 mod quantiles;
 mod shape;
@@ -93,7 +93,7 @@ impl Distribution {
 }
 
 /// A number strictly between 0 and 1, from the upper 52 bits: no family is asked for an infinite quantile.
-fn uniform(bits: u64) -> f64 {
+pub fn uniform(bits: u64) -> f64 {
     ((bits >> 12) as f64 + 0.5) / (1u64 << 52) as f64
 }
 

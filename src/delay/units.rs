@@ -92,6 +92,14 @@ pub fn share(share: f64) -> String {
     format!("{}%", number.trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// Writes a rate in bytes per second, in the largest decimal unit that makes it at least 1 and reads back as the same number:
+/// `20MB/s`.
+pub fn rate(bytes: f64) -> String {
+    let decimal = RATES.iter().rev().filter(|(name, _)| !name.contains('i'));
+    let mut written = decimal.filter(|(_, size)| bytes >= *size).map(|(name, size)| format!("{}{name}", bytes / size));
+    written.find(|text| parse_rate(text) == Ok(bytes)).unwrap_or_else(|| format!("{bytes}B/s"))
+}
+
 /// The digits of a number that is not negative, and what follows them.
 fn split<'t>(text: &'t str, example: &str) -> Result<(&'t str, &'t str), UnitError> {
     let text = text.trim();

@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::limits::Limit;
+use super::order;
 use super::trace::Trace;
 use super::workload::{Workload, is_rejection};
-use crate::delay::{Distribution, Param, ParamValue};
+use crate::delay::{Distribution, Param, ParamValue, units};
+use crate::pace::profile::spec::Order;
 
 /// A distribution of demands: shares from 0 to 1 and the times that they do not exceed, log-linear between them.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +37,9 @@ pub struct OperationFit {
     /// The median rate at which long answers came, in bytes a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer: Option<f64>,
+    /// How slow spells stay together, if there are such.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "order")]
+    pub order: Option<Order>,
 }
 
 /// A class of answers.
@@ -144,7 +149,15 @@ impl OperationFit {
         } else {
             main.extend(rare);
         }
-        Self { name, samples: main.len() as u64, demand: Demand::new(main), outside: None, classes, transfer }
+        Self {
+            name,
+            samples: main.len() as u64,
+            demand: Demand::new(main),
+            outside: None,
+            classes,
+            transfer,
+            order: None,
+        }
     }
 }
 
@@ -192,7 +205,23 @@ pub(super) fn operations(
         let index = *index as usize;
         OperationFit::new((*name).to_owned(), by_status[index].clone(), transfer[index])
     });
-    (fitted.collect(), default)
+    let mut fitted: Vec<OperationFit> = fitted.collect();
+    let count = fitted.len();
+    for operation in &mut fitted {
+        let index = names[operation.name.as_str()];
+        let own = (0..work.len()).filter(|call| work.counted[*call] && work.operations[*call] == index);
+        let calls: Vec<(f64, f64)> = own.map(|call| (work.arrivals[call], demands[call])).collect();
+        operation.order = order::order(&calls, count);
+    }
+    (fitted, default)
+}
+
+fn order<S: Serializer>(order: &Option<Order>, serializer: S) -> Result<S::Ok, S::Error> {
+    let parts = order.iter().flat_map(|order| {
+        let (blocks, correlation) = (units::duration(order.blocks), units::share(order.correlation));
+        [("blocks", blocks), ("correlation", correlation)]
+    });
+    serializer.collect_map(parts)
 }
 
 /// The name of a share as the profile writes it: `p99.9`.

@@ -12,6 +12,7 @@ mod demand;
 mod effect;
 mod limits;
 mod model;
+mod order;
 mod profile;
 mod report;
 mod simulation;
@@ -182,9 +183,14 @@ impl Fitted {
                 let number = names[operation.name.as_str()] as usize;
                 operation.demand = delayed.demands[number].clone();
                 operation.outside = Some(delayed.outside[number].clone());
+                operation.order = None;
             }
             let (demand, outside) = delayed.overall;
             (default.demand, default.outside) = (demand, Some(outside));
+        }
+        if statements.iter().any(Statement::is_unexplained) {
+            // what a wrong model leaves of waiting is no slow spell
+            operations.iter_mut().for_each(|operation| operation.order = None);
         }
         verdict::recount(&mut statements, traces, &valid, left_out);
         Ok(Self {

@@ -48,8 +48,13 @@ impl Fitted {
 
     fn work(&self, operation: &OperationFit) -> Work {
         let fixed = (!self.outside.is_zero()).then(|| Delay::fixed(super::statement::rounded(self.outside)));
-        let outside = operation.outside.as_ref().map(delay).or(fixed);
-        Work { demand: delay(&operation.demand), outside, classes: operation.classes.iter().map(class).collect() }
+        Work {
+            demand: delay(&operation.demand),
+            outside: operation.outside.as_ref().map(delay).or(fixed),
+            order: operation.order,
+            transfer: operation.transfer.map(three_digits),
+            classes: operation.classes.iter().map(class).collect(),
+        }
     }
 }
 
@@ -81,6 +86,12 @@ fn delay(demand: &Demand) -> Delay {
     Delay::quantiles(demand.points().iter().map(|(share, time)| ((share * 1e5).round() / 1e3, *time)))
 }
 
+/// A number with three digits: what a median is good for.
+pub(super) fn three_digits(number: f64) -> f64 {
+    let unit = 10f64.powi(2 - number.log10().floor() as i32);
+    (number * unit).round() / unit
+}
+
 /// `GET /items/{id}` as a pattern.
 fn pattern(name: &str) -> Option<Json> {
     let (method, path) = name.split_once(' ').filter(|(_, path)| path.starts_with('/'))?;
@@ -97,5 +108,14 @@ mod tests {
         assert_eq!(pattern("GET /a/{id}"), Some(json!({"method": "GET", "urlPathTemplate": "/a/{id}"})));
         assert_eq!(pattern("POST /a"), Some(json!({"method": "POST", "urlPath": "/a"})));
         assert_eq!(pattern("nightly import"), None);
+    }
+
+    #[test]
+    fn a_rate_is_written_with_three_digits() {
+        for (rate, written) in
+            [(20_123_456.7, "20.1MB/s"), (1_499.6, "1.5kB/s"), (999.6, "1kB/s"), (3.14159, "3.14B/s")]
+        {
+            assert_eq!(crate::delay::units::rate(three_digits(rate)), written);
+        }
     }
 }

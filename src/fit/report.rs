@@ -3,9 +3,10 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use super::profile::three_digits;
 use super::statement::rounded;
 use super::{Discipline, Fitted, OperationFit};
-use crate::delay::units::duration;
+use crate::delay::units::{duration, rate};
 
 impl fmt::Display for Fitted {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,6 +97,13 @@ impl Fitted {
                 let name = format!("  {} ({:.2}%)", class.status, class.share * 100.0);
                 let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(class.demand.quantile(share)));
                 writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", class.samples)?;
+            }
+            if let Some(order) = operation.order {
+                let (blocks, shared) = (duration(order.blocks), order.correlation * 100.0);
+                writeln!(out, "    slow spells of {blocks}, correlation {shared:.0}%")?;
+            }
+            if let Some(bytes) = operation.transfer {
+                writeln!(out, "    bodies leave at {}", rate(three_digits(bytes)))?;
             }
         }
         Ok(())

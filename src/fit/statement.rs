@@ -105,6 +105,11 @@ pub enum Statement {
 }
 
 impl Statement {
+    /// Whether the tape is not explained by the model.
+    pub fn is_unexplained(&self) -> bool {
+        matches!(self, Self::NotOneQueue { .. } | Self::Extrapolation { .. })
+    }
+
     /// Whether what the model predicts beyond the tape must not be trusted.
     pub fn marks_predictions(&self) -> bool {
         matches!(

@@ -51,11 +51,10 @@ pub(super) fn judge(
 
 /// Whether a delay beside a queue might explain what one station does not, or only by very many workers.
 pub(super) fn suggests_a_delay(statements: &[Statement], chosen: Scored, ranking: &Ranking) -> bool {
-    let is_doubtful = |one: &Statement| matches!(one, Statement::NotOneQueue { .. } | Statement::Extrapolation { .. });
     chosen.model.discipline != Discipline::Unlimited
         && (chosen.model.workers >= MANY_WORKERS
             || chosen.effect > LEAST_EFFECT.max(MOST_CHANCE * ranking.chance.0)
-            || statements.iter().any(is_doubtful))
+            || statements.iter().any(Statement::is_unexplained))
 }
 
 /// Puts a delay beside the queue in place of what was said of a single station.

@@ -79,7 +79,7 @@ impl Imported {
         if let Some(Evidence::Percentiles(_)) = &total {
             read.notes.extend(total.iter().flat_map(Evidence::doubts).map(|doubt| format!("all calls: {doubt}")));
         }
-        let default = total.as_ref().and_then(delay).map(|demand| Work { demand, outside: None, classes: Vec::new() });
+        let default = total.as_ref().and_then(delay).map(|demand| Work::of(demand, Vec::new()));
         if operations.is_empty() && default.is_none() {
             let what = match unknown.as_slice() {
                 [] => "no calls with times are left to import".to_owned(),
@@ -188,7 +188,7 @@ fn operation(target: Target, by_status: ByStatus, skipped: &mut Skipped) -> Opti
     });
     let classes = whole(classes.collect());
     let samples = (total > 0).then_some(total);
-    Some(ImportedOperation { target, work: Work { demand, outside: None, classes }, samples, doubts })
+    Some(ImportedOperation { target, work: Work::of(demand, classes), samples, doubts })
 }
 
 /// Shares that are together no more than the whole, which rounding may have made them.

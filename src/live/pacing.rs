@@ -3,6 +3,8 @@
 //! Stations and the ordinals of operations are kept by name: another profile, or another version of one, finds the queue as
 //! it is. Without a profile a call pays one load of a pointer.
 
+mod timeline;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,10 +14,11 @@ use hashbrown::HashMap;
 use http::StatusCode;
 use tokio::sync::Notify;
 
+pub use self::timeline::TimelineView;
 use crate::call::Call;
 use crate::matcher::Tally;
 use crate::pace::draws::Draws;
-use crate::pace::profile::{Profile, Service};
+use crate::pace::profile::{Profile, Service, Turn};
 use crate::pace::station::{Admission, Bucket, Capacity, Moment, Outlook, Station, Ticket};
 use crate::reply::Reply;
 use crate::stub::Stub;
@@ -28,6 +31,8 @@ pub struct Pacing {
     available: ArcSwap<Vec<Vec<Arc<Profile>>>>,
     /// Held while the profile in force is changed.
     kept: Mutex<Kept>,
+    /// Wakes what keeps the time of timelines when another profile is in force.
+    changed: Notify,
 }
 
 /// What outlives a profile.
@@ -46,8 +51,15 @@ pub struct Active {
     folders: Vec<Option<Running>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Running {
+    /// What was put in force: a timeline, or the profile itself.
+    named: Arc<Profile>,
+    /// When it was: what timelines and slow spells count from.
+    since: Instant,
+    /// The step of the timeline.
+    turn: Option<Turn>,
+    /// What is served now.
     profile: Arc<Profile>,
     services: Vec<Arc<State>>,
     /// How many calls each operation of each service had.
@@ -117,6 +129,8 @@ pub struct Passage {
     pub demand: Duration,
     /// The time before it asks for one.
     pub outside: Duration,
+    /// The bytes a second at which its body leaves; none if at once.
+    pub transfer: Option<f64>,
     /// The status that it is answered with in place of the stub's answer, if its class says so.
     pub status: Option<StatusCode>,
 }
@@ -137,7 +151,12 @@ pub enum Door {
 impl Pacing {
     /// No profile in force.
     pub fn new(available: Vec<Vec<Arc<Profile>>>) -> Self {
-        Self { active: ArcSwapOption::empty(), available: ArcSwap::from_pointee(available), kept: Mutex::default() }
+        Self {
+            active: ArcSwapOption::empty(),
+            available: ArcSwap::from_pointee(available),
+            kept: Mutex::default(),
+            changed: Notify::new(),
+        }
     }
 
     /// The profile in force. A call keeps the one that it started with.
@@ -162,46 +181,61 @@ impl Pacing {
         available.iter().enumerate().filter(|(_, profiles)| lacks(profiles)).map(|(folder, _)| folder).collect()
     }
 
-    /// Puts a profile in force wherever there is one of its name, or none.
+    /// Puts a profile in force wherever there is one of its name, or none. Timelines begin.
     pub fn activate(&self, name: Option<&str>) -> Result<(), Unknown> {
+        self.put(name, |_, _| None)
+    }
+
+    /// Other profiles in place of all, as their files have changed. One in force that has gone leaves its calls unpaced:
+    /// returns its name then. A timeline goes on unless it says something else now.
+    pub fn replace(&self, available: Vec<Vec<Arc<Profile>>>) -> Option<String> {
+        self.available.store(Arc::new(available));
+        let active = self.active()?;
+        let goes_on = |folder: usize, profile: &Profile| {
+            let running = active.folders.get(folder)?.as_ref()?;
+            (running.named.spec.timeline == profile.spec.timeline).then_some(running.since)
+        };
+        if self.put(Some(&active.name), goes_on).is_ok() {
+            return None;
+        }
+        self.active.store(None);
+        Some(active.name.clone())
+    }
+
+    /// Operations begin to draw from their first call again, and time to count.
+    pub fn restart(&self) {
+        for ordinal in self.kept().ordinals.values() {
+            ordinal.store(0, Relaxed);
+        }
+        if let Some(active) = self.active() {
+            // its profile may have gone meanwhile: then it stays as it is
+            let _ = self.activate(Some(&active.name));
+        }
+    }
+
+    /// Puts a profile in force, since now or since `since` says for a folder.
+    fn put(&self, name: Option<&str>, since: impl Fn(usize, &Profile) -> Option<Instant>) -> Result<(), Unknown> {
         let mut kept = self.kept();
         let Some(name) = name else {
             self.active.store(None);
             return Ok(());
         };
+        let now = Instant::now();
         let available = self.available.load();
         let folders: Vec<Option<Running>> = available
             .iter()
             .enumerate()
             .map(|(folder, profiles)| {
                 let profile = profiles.iter().find(|profile| profile.name == name)?;
-                Some(kept.run(folder, profile))
+                kept.run(folder, profile, profiles, since(folder, profile).unwrap_or(now), now)
             })
             .collect();
         if folders.iter().all(Option::is_none) {
             return Err(Unknown { available: self.names() });
         }
         self.active.store(Some(Arc::new(Active { name: name.to_owned(), folders })));
+        self.changed.notify_one();
         Ok(())
-    }
-
-    /// Other profiles in place of all, as their files have changed. One in force that has gone leaves its calls unpaced:
-    /// returns its name then.
-    pub fn replace(&self, available: Vec<Vec<Arc<Profile>>>) -> Option<String> {
-        self.available.store(Arc::new(available));
-        let name = self.active()?.name.clone();
-        if self.activate(Some(&name)).is_ok() {
-            return None;
-        }
-        self.active.store(None);
-        Some(name)
-    }
-
-    /// Operations begin to draw from their first call again.
-    pub fn restart(&self) {
-        for ordinal in self.kept().ordinals.values() {
-            ordinal.store(0, Relaxed);
-        }
     }
 
     /// The services of the profile in force.
@@ -222,7 +256,26 @@ impl Pacing {
 }
 
 impl Kept {
-    fn run(&mut self, folder: usize, profile: &Arc<Profile>) -> Running {
+    /// What a profile is at a moment, in force since another; `profiles` are those that a timeline may point to.
+    fn run(
+        &mut self,
+        folder: usize,
+        named: &Arc<Profile>,
+        profiles: &[Arc<Profile>],
+        since: Instant,
+        now: Instant,
+    ) -> Option<Running> {
+        let turn = named.spec.timeline.as_ref().map(|timeline| timeline.turn(now.saturating_duration_since(since)));
+        let profile = match (&named.spec.timeline, turn) {
+            (Some(timeline), Some(turn)) => {
+                let name = timeline.profile(turn.step)?;
+                let profile = profiles.iter().find(|profile| profile.name == name)?;
+                let scale = timeline.steps.get(turn.step)?.scale;
+                // factors make no profile wrong that was right
+                profile.scaled(scale).map_or_else(|_| Arc::clone(profile), Arc::new)
+            }
+            _ => Arc::clone(named),
+        };
         let mut services = Vec::with_capacity(profile.services.len());
         let mut ordinals = Vec::with_capacity(profile.services.len());
         for service in &profile.services {
@@ -238,7 +291,7 @@ impl Kept {
             });
             ordinals.push(of_operation.collect());
         }
-        Running { profile: Arc::clone(profile), services, ordinals }
+        Some(Running { named: Arc::clone(named), since, turn, profile, services, ordinals })
     }
 }
 
@@ -253,9 +306,11 @@ impl Active {
             return None;
         };
         let ordinal = running.ordinals[service][operation].fetch_add(1, Relaxed);
-        let drawn = running.profile.services[service].operations[operation].draw(draws, ordinal);
-        let (demand, outside, status) = (drawn.demand, drawn.outside, drawn.class.and_then(|class| class.status));
-        Some(Passage { folder, service, operation, ordinal, demand, outside, status, active: self })
+        let after = call.arrival.saturating_duration_since(running.since);
+        let drawn = running.profile.services[service].operations[operation].draw(draws, ordinal, after);
+        let (demand, outside, transfer) = (drawn.demand, drawn.outside, drawn.transfer);
+        let status = drawn.class.and_then(|class| class.status);
+        Some(Passage { folder, service, operation, ordinal, demand, outside, transfer, status, active: self })
     }
 
     fn running(&self, folder: usize) -> &Running {

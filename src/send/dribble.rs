@@ -17,6 +17,8 @@ type Sleeping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct Pieces {
     rest: Bytes,
+    /// How many steps after the start the first piece goes.
+    lead: u32,
     piece: usize,
     count: usize,
     start: Instant,
@@ -28,17 +30,19 @@ struct Pieces {
 
 /// `bytes` in as many pieces as `dribble` says (no more than there are bytes), counted from `start`.
 pub(super) fn body(bytes: Bytes, dribble: Dribble, start: Instant, wait: Wait) -> Outgoing {
-    let pieces = dribble.chunks.clamp(1, bytes.len().max(1));
-    Outgoing::stream(Pieces {
-        piece: bytes.len() / pieces,
-        rest: bytes,
-        count: pieces,
-        start,
-        step: dribble.total / u32::try_from(pieces).unwrap_or(u32::MAX),
-        sent: 0,
-        wait,
-        sleeping: None,
-    })
+    let count = dribble.chunks.clamp(1, bytes.len().max(1));
+    let step = dribble.total / u32::try_from(count).unwrap_or(u32::MAX);
+    stream(bytes, count, start, (1, step), wait)
+}
+
+/// `bytes` in `count` pieces, the first at the start and each a step after the one before.
+pub(super) fn pieces(bytes: Bytes, count: usize, start: Instant, step: Duration, wait: Wait) -> Outgoing {
+    stream(bytes, count, start, (0, step), wait)
+}
+
+fn stream(bytes: Bytes, count: usize, start: Instant, (lead, step): (u32, Duration), wait: Wait) -> Outgoing {
+    let piece = bytes.len() / count;
+    Outgoing::stream(Pieces { piece, rest: bytes, lead, count, start, step, sent: 0, wait, sleeping: None })
 }
 
 impl http_body::Body for Pieces {
@@ -49,8 +53,10 @@ impl http_body::Body for Pieces {
         if self.sent == self.count {
             return Poll::Ready(None);
         }
-        let due = self.start + self.step * (self.sent as u32 + 1);
         if self.sleeping.is_none() {
+            let after = self.step.saturating_mul((self.sent as u32).saturating_add(self.lead));
+            // a moment that no clock reaches is never waited for: nobody would be there
+            let due = self.start.checked_add(after).unwrap_or(self.start);
             self.sleeping = Some((self.wait)(due));
         }
         if let Some(sleeping) = &mut self.sleeping {

@@ -2,6 +2,7 @@
 
 mod dribble;
 mod file;
+mod transfer;
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,8 +16,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 
 pub use dribble::Wait;
 pub use file::BLOCKING_READ_LIMIT;
+pub use transfer::Transfer;
 
-use crate::reply::{Body, Ending, Reply};
+use crate::reply::{Body, Dribble, Ending, Reply};
 
 /// What may go wrong while a body is sent: a file that ends early, an upstream that breaks.
 pub type SendError = Box<dyn std::error::Error + Send + Sync>;
@@ -44,26 +46,38 @@ pub fn respond_at_once(reply: Reply, method: &Method) -> Result<Result<Response<
     }
 }
 
-/// Turns a reply into a response to a call of `method`. `wait` sleeps for a dribbled body.
+/// Turns a reply into a response to a call of `method`, whose body leaves at the rate of `transfer` unless its stub dribbles it.
+/// `wait` sleeps for a body in pieces.
 ///
 /// A file is opened here; the error says why it can't be.
 pub async fn respond(
     reply: Reply,
     method: &Method,
+    transfer: Option<Transfer>,
     wait: impl FnOnce() -> Wait,
 ) -> Result<Response<Outgoing>, std::io::Error> {
-    let body = match (&reply.body, reply.dribble) {
-        (Body::File(path), None) => file::open(path).await?,
-        (Body::File(path), Some(dribble)) => {
+    let body = match &reply.body {
+        Body::File(path) if reply.dribble.is_none() && transfer.is_none() => file::open(path).await?,
+        Body::File(path) => {
             let bytes = file::open(path).await?.collect().await.map_err(std::io::Error::other)?.to_bytes();
-            dribble::body(bytes, dribble, Instant::now(), wait())
+            in_pieces(bytes, reply.dribble, transfer, wait)
         }
-        (Body::Bytes(bytes), Some(dribble)) if !bytes.is_empty() => {
-            dribble::body(bytes.clone(), dribble, Instant::now(), wait())
-        }
-        (Body::Bytes(bytes), _) => Outgoing::whole(bytes.clone()),
+        Body::Bytes(bytes) => in_pieces(bytes.clone(), reply.dribble, transfer, wait),
     };
     Ok(response(body, reply, method))
+}
+
+fn in_pieces(
+    bytes: Bytes,
+    dribble: Option<Dribble>,
+    transfer: Option<Transfer>,
+    wait: impl FnOnce() -> Wait,
+) -> Outgoing {
+    match (dribble, transfer) {
+        (Some(dribble), _) if !bytes.is_empty() => dribble::body(bytes, dribble, Instant::now(), wait()),
+        (None, Some(transfer)) => transfer::body(bytes, transfer, wait),
+        _ => Outgoing::whole(bytes),
+    }
 }
 
 fn response(body: Outgoing, reply: Reply, method: &Method) -> Response<Outgoing> {

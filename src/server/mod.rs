@@ -34,6 +34,9 @@ use crate::stub::load::Service;
 /// How long the admin API may take to finish once no worker is left.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Between two switches of a timeline.
+const SHORTEST_STEP: Duration = Duration::from_millis(1);
+
 /// A server whose sockets are bound and whose stubs are loaded, before its first call.
 pub struct Server {
     config: Config,
@@ -260,6 +263,9 @@ impl Server {
             run(Builder::new_current_thread(), async move {
                 let admin = tokio::spawn(admin::serve(calls, context));
                 let apart = apart.map(tokio::spawn);
+                for live in &lives {
+                    tokio::spawn(keep_time(Arc::clone(live)));
+                }
                 let compacting = tokio::spawn(compact(lives));
                 let grace = tokio::select! {
                     grace = stopped => grace.unwrap_or_default(),
@@ -357,6 +363,24 @@ async fn compact(lives: Vec<Arc<Live>>) {
                     "the journal is full: the oldest calls leave it; raise --journal-bytes to keep more"
                 );
             }
+        }
+    }
+}
+
+/// Goes from step to step of timelines.
+async fn keep_time(live: Arc<Live>) {
+    loop {
+        let next = live.pacing().keep_time(Instant::now());
+        let changed = live.pacing().changed();
+        match next {
+            // steps that are shorter than that follow each other as fast as they may
+            Some(next) => {
+                tokio::select! {
+                    () = tokio::time::sleep_until(next.max(Instant::now() + SHORTEST_STEP).into()) => {}
+                    () = changed => {}
+                }
+            }
+            None => changed.await,
         }
     }
 }

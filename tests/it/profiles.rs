@@ -229,3 +229,97 @@ fn the_same_seed_demands_the_same_whatever_the_workers() {
     assert_eq!(once, demands(3));
     assert!(once.iter().any(|demand| *demand != once[0]));
 }
+
+#[test]
+fn a_long_body_leaves_at_its_rate_and_a_short_one_at_once() {
+    let body = "x".repeat(400_000);
+    let stubs = format!(
+        r#"{{"mappings": [{{"request": {{"url": "/s/long"}}, "response": {{"body": "{body}"}}}},
+            {{"request": {{"url": "/s/short"}}, "response": {{"body": "short"}}}}]}}"#
+    );
+    let text = profile("{discipline: unlimited}", "default: {demand: {fixed: 5ms}, transfer: {rate: 2MB/s}}");
+    let files = [("mappings/stubs.json", &*stubs), ("profiles/p.yaml", &*text)];
+    let mock = Mock::configured(&files, |config| config.profile = Some("p".to_owned()));
+    let begun = Instant::now();
+    let long = mock.get("/s/long");
+    let took = ms(begun.elapsed());
+    assert_eq!((long.body.len(), long.header("content-length")), (400_000, Some("400000")));
+    assert!((205.0..1_000.0).contains(&took), "{took}");
+    let begun = Instant::now();
+    assert_eq!(mock.get("/s/short").text(), "short");
+    assert!(ms(begun.elapsed()) < 150.0, "{}", ms(begun.elapsed()));
+    let mut client = Client::connect(mock.address);
+    client.write(b"HEAD /s/long HTTP/1.1\r\nHost: x\r\n\r\n");
+    let head = client.answer_to("HEAD");
+    assert_eq!((head.body.len(), head.header("content-length")), (0, Some("400000")));
+}
+
+#[test]
+fn calls_of_one_slow_spell_take_alike() {
+    let operations = "default: {demand: {uniform: {min: 0ms, max: 20ms}}, order: {blocks: 1h, correlation: 100%}}";
+    let mock = mock(&[("p", &profile("{discipline: unlimited}", operations))]);
+    let demand = || {
+        let told = mock.send("GET /s/a HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
+        let why = told.header("x-standin-debug").expect("it is told").to_owned();
+        why.split("; ").find(|part| part.starts_with("demand=")).expect("a demand").to_owned()
+    };
+    let first = demand();
+    assert!((0..5).all(|_| demand() == first));
+}
+
+#[test]
+fn a_timeline_changes_latency_and_changes_it_back() {
+    let text = |demand: &str| profile("{discipline: unlimited}", &format!("default: {{demand: {{fixed: {demand}}}}}"));
+    let day = "timeline: [{at: 0s, profile: slow}, {at: 40s, profile: fast}, {at: 60s, scale: {latency: 3}}]\nrepeat: 80s\nspeed: 100";
+    let mock = mock(&[("day", day), ("slow", &text("30ms")), ("fast", &text("1ms"))]);
+    let demand = || {
+        let told = mock.send("GET /s/a HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
+        let why = told.header("x-standin-debug").expect("it is told").to_owned();
+        why.split("; ").find(|part| part.starts_with("demand=")).expect("a demand").to_owned()
+    };
+    let begun = Instant::now();
+    let (mut seen, mut took) = (vec![demand()], Vec::new());
+    // two rounds of 800 ms
+    while seen.len() < 7 {
+        let (sent, found) = (Instant::now(), demand());
+        if Some(&found) != seen.last() {
+            took.push((found.clone(), ms(sent.elapsed())));
+            seen.push(found);
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{seen:?}");
+    }
+    let at = seen.iter().position(|demand| demand == "demand=30ms").expect("the slow step");
+    let round: Vec<&str> = seen[at..].iter().map(String::as_str).take(4).collect();
+    assert_eq!(round, ["demand=30ms", "demand=1ms", "demand=3ms", "demand=30ms"], "{seen:?}");
+    assert!(took.iter().all(|(demand, took)| demand != "demand=30ms" || *took >= 30.0), "{took:?}");
+    assert!(ms(begun.elapsed()) > 800.0, "{}", ms(begun.elapsed()));
+    let told = mock.get("/__admin/standin/profile").json();
+    let line = &told["timelines"][0];
+    assert_eq!((&told["profile"], &line["steps"]), (&"day".into(), &3.into()), "{told}");
+    assert!(line["nextInSeconds"].as_f64().expect("a number") <= 0.4, "{line}");
+    assert!(mock.get("/__admin/metrics").text().contains("standin_timeline_step{folder="));
+}
+
+#[test]
+fn a_timeline_goes_on_through_a_reload_and_begins_again_with_a_reset() {
+    let text = |demand: &str| profile("{discipline: unlimited}", &format!("default: {{demand: {{fixed: {demand}}}}}"));
+    let mock = mock(&[
+        ("day", "timeline: [{at: 0s, profile: one}, {at: 1h, profile: two}]"),
+        ("one", &text("1ms")),
+        ("two", &text("2ms")),
+    ]);
+    let active =
+        || mock.get("/__admin/standin/profile").json()["timelines"][0]["activeSeconds"].as_f64().expect("a number");
+    thread::sleep(Duration::from_millis(300));
+    let ask = || mock.send("GET /s/a HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
+    write(mock.root.path(), "profiles/one.yaml", &text("3ms"));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !ask().header("x-standin-debug").expect("it is told").contains("demand=3ms") {
+        assert!(Instant::now() < deadline, "{}", mock.get("/__admin/standin/reload").text());
+        thread::sleep(Duration::from_millis(20));
+    }
+    let before = active();
+    assert!(before > 0.3, "{before}");
+    assert_eq!(mock.post("/__admin/reset", "").status, 200);
+    assert!(active() < before);
+}

@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::order::Blocks;
 use super::spec::{self, Delay, Overflow, Scale, Work};
 use super::{Class, Operation, Profile, Service};
 use crate::delay::Distribution;
@@ -47,6 +48,8 @@ fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
             },
             classes,
             keys: [key("class"), key("demand"), key("outside")],
+            blocks: work.order.map(|order| Blocks::new(order, operation_key(&spec.name, "", "order"))),
+            transfer: work.transfer.map(|rate| rate / spec.scale.latency),
             slowing,
             latency: spec.scale.latency,
         })

@@ -47,8 +47,8 @@ fn a_profile_needs_services() {
         ),
         ("services: {}".to_owned(), vec!["1:11: `services` is a list, not an object; write `-` before each item"]),
         (
-            "services: []\ntimeline: []".to_owned(),
-            vec!["2:1: `timeline` is not supported yet; remove it; the profile is then served without"],
+            "services: []\nrepeat: 1h".to_owned(),
+            vec!["2:9: `repeat` says something of a `timeline`, and there is none; remove it, or add a `timeline`"],
         ),
         (
             "services: [{}]".to_owned(),
@@ -186,8 +186,32 @@ fn an_operation_demands_something() {
             work("demand: 3ms\n    order: {blocks: 1s}\n    transfer: {rate: 1MB/s}"),
             vec![
                 "6:13: a distribution is an object, not a string; write `{fixed: 3ms}`",
-                "7:5: `order` is not supported yet; remove it; the profile is then served without",
-                "8:5: `transfer` is not supported yet; remove it; the profile is then served without",
+                "7:12: the order has no `correlation`; add the rank correlation of calls of one operation that come right after each other, such as `correlation: 40%`; `standin fit` measures it from a tape",
+            ],
+        ),
+        (
+            work("demand: {fixed: 3ms}\n    order: {block: 1s, correlation: 0.4}\n    transfer: {rate: 20}"),
+            vec![
+                "7:12: the order has no `blocks`; add how long a slow spell lasts, such as `blocks: 200ms`",
+                "7:37: `0.4` has no unit; write it as a percentage, such as `0.4%`",
+                "7:13: unknown field `block`; did you mean `blocks`?",
+                "8:22: `20` has no unit; use B/s, kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s",
+            ],
+        ),
+        (
+            work("demand: {fixed: 3ms}\n    order: {blocks: 0s, correlation: 0%}\n    transfer: {rate: 0.5B/s}"),
+            vec![
+                "7:21: a block takes some time; write how long a slow spell lasts, such as `200ms`",
+                "7:38: a correlation of 0% keeps nothing together; remove the `order`",
+                "8:22: no body leaves at less than a byte a second; use at least `1B/s`",
+            ],
+        ),
+        (
+            work("demand: {fixed: 3ms}\n    order: 200ms\n    transfer: {speed: 1MB/s}"),
+            vec![
+                "7:12: an order is an object, not a string; write `{…}` here",
+                "8:15: the transfer has no `rate`; add the bytes that leave a second, such as `rate: 20MB/s`",
+                "8:16: unknown field `speed`; known here: rate",
             ],
         ),
         (work("demand: {fixed: 3}"), vec!["6:21: `3` has no unit; write `3ms` or `3s`"]),
@@ -236,6 +260,59 @@ fn an_operation_demands_something() {
             vec!["7:11: there is another operation of this name; give each a name of its own"],
         ),
     ]);
+}
+
+#[test]
+fn a_timeline_rises_and_points_to_profiles() {
+    check(&[
+        (
+            "timeline: []\nservices: []\nspeed: 0".to_owned(),
+            vec![
+                "2:11: a timeline has no services of its own; put the services into a profile of their own, and point to it with a step",
+                "1:11: the timeline has no steps; write `[{at: 0s, profile: recorded}, {at: 10m, profile: peak}]`",
+                "3:8: time cannot run 0 times as fast; use a number from 0.001 to 1000000",
+            ],
+        ),
+        (
+            "timeline: {}".to_owned(),
+            vec!["1:11: `timeline` is a list, not an object; write `-` before each item", "1:11: "],
+        ),
+        (
+            "timeline:\n- {at: 1s, scale: {latency: 2}}\n- {at: 5, profil: p}\n- {profile: 1, scale: {latency: 0}}"
+                .to_owned(),
+            vec![
+                "3:8: `5` has no unit; write `5ms` or `5s`",
+                "3:3: the step changes nothing; add a `profile`, or a `scale` for the one before it",
+                "3:11: unknown field `profil`; did you mean `profile`?",
+                "4:3: the step has no `at`; add when it begins, such as `at: 10m`",
+                "4:33: nothing can be scaled by 0; use a number from 0.001 to 1000",
+                "2:8: the first step begins at 0s; write `at: 0s`",
+                "2:3: the first step has no `profile`; add `profile: …`; steps after it may leave it out to keep it",
+                "4:13: there is no profile `1`; put a profile with services beside it, and point to that",
+            ],
+        ),
+        (
+            "timeline: [{at: 0s, profile: p}, {at: 2m, scale: {latency: 2}}, {at: 2m, profile: q}]\nrepeat: 60s"
+                .to_owned(),
+            vec![
+                "1:70: a step begins after the one before it; put the steps in order",
+                "2:9: it begins again before its last step; use the length of a whole round, such as `24h`",
+                "1:30: `p` is a timeline, and a timeline may not point to one; point to profiles that have services",
+                "1:83: there is no profile `q`; put a profile with services beside it, and point to that",
+            ],
+        ),
+    ]);
+    let peak = service(UNLIMITED, "");
+    let day = "timeline: [{at: 0s, profile: peek}]\nextends: peak";
+    let loaded = read_all(&files(&[("day", day), ("peak", &peak)]));
+    assert_eq!(
+        shown(&loaded),
+        [
+            "profiles/day.yaml:2:10: a timeline has no services of its own, so it extends nothing; remove it, and point to that profile with a step",
+            "profiles/day.yaml:1:30: there is no profile `peek`; did you mean `peak`?",
+        ]
+    );
+    assert_eq!(loaded.defects[1].pointer, "/timeline/0/profile");
 }
 
 #[test]

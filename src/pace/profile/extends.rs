@@ -66,4 +66,4 @@ fn keep(node: &Node, kept: impl Fn(&str) -> bool) -> Node {
 }
 
 /// What speaks of a profile itself.
-const OF_ITS_OWN: &[&str] = &["description", "extends", "priority", "timeline"];
+const OF_ITS_OWN: &[&str] = &["description", "extends", "priority", "repeat", "speed", "timeline"];

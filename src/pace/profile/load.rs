@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Loaded, Profile, compile, extends, read};
+use super::{Loaded, Profile, compile, extends, read, timeline};
 use crate::source::defect::{Defect, Place, nearest};
 use crate::source::{Node, Reader, Value};
 
@@ -59,6 +59,7 @@ pub fn read_all(files: &[File]) -> Loaded {
         let Some(tree) = all.whole(place, &mut Vec::new(), &mut loaded.defects) else { continue };
         let mut reader = Reader::of_file(&file.file, Arc::clone(&all.text));
         let spec = read::profile(&tree, &mut reader);
+        timeline::names(&tree, &all.names(), &mut reader);
         let failed = reader.failed();
         for defect in reader.into_defects() {
             all.report(defect, &mut loaded.defects);
@@ -95,6 +96,14 @@ impl<'f> All<'f> {
             text.push('\n');
         }
         Self { files, text: text.into(), starts, trees }
+    }
+
+    /// The names of the profiles, each with whether it is a timeline.
+    fn names(&self) -> Vec<(&str, bool)> {
+        let is_timeline = |tree: &Option<Node>| {
+            tree.as_ref().and_then(|tree| tree.get("timeline")).is_some_and(|line| line.value != Value::Null)
+        };
+        self.files.iter().zip(&self.trees).map(|(file, tree)| (file.name.as_str(), is_timeline(tree))).collect()
     }
 
     /// A profile's tree over those that it extends; `above` are the profiles that led to it.

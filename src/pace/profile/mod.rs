@@ -8,8 +8,11 @@ mod compile;
 mod delays;
 mod extends;
 mod load;
+mod order;
 mod read;
 pub mod spec;
+mod timeline;
+mod transfer;
 mod write;
 
 use std::sync::Arc;
@@ -19,7 +22,9 @@ use http::StatusCode;
 use rand::RngExt as _;
 
 pub use load::{File, load, read_all};
+pub use timeline::Turn;
 
+use self::order::Blocks;
 use crate::call::Call;
 use crate::delay::Distribution;
 use crate::matcher::{RequestPattern, Tally};
@@ -69,6 +74,10 @@ pub struct Operation {
     classes: Vec<Class>,
     /// By which class, demand and outside are drawn.
     keys: [u64; 3],
+    /// By which block a demand is drawn, if slow spells stay together.
+    blocks: Option<Blocks>,
+    /// The bytes a second at which bodies leave.
+    transfer: Option<f64>,
     /// The factors that demands, and what is waited outside, grow by.
     slowing: f64,
     latency: f64,
@@ -102,6 +111,8 @@ pub struct Drawn<'o> {
     pub demand: Duration,
     /// The time before it asks for a worker.
     pub outside: Duration,
+    /// The bytes a second at which its body leaves; none if at once.
+    pub transfer: Option<f64>,
     /// Its class, if it is of one.
     pub class: Option<&'o Class>,
 }
@@ -123,6 +134,16 @@ impl Profile {
         compile::profile(name, spec)
     }
 
+    /// The same profile under the factors of a step of a timeline, on top of those of its services.
+    pub fn scaled(&self, scale: spec::Scale) -> Result<Self, Vec<Defect>> {
+        let mut spec = self.spec.clone();
+        for service in &mut spec.services {
+            service.scale.latency *= scale.latency;
+            service.scale.capacity *= scale.capacity;
+        }
+        compile::profile(&self.name, spec)
+    }
+
     /// The first service that a call matches, and the first operation there; `None` if it matches no service.
     pub fn place(&self, call: &Call, tally: &Tally) -> Option<Placed> {
         let holds = |pattern: &Option<RequestPattern>| pattern.as_ref().is_none_or(|p| p.matches(call, tally));
@@ -135,17 +156,23 @@ impl Profile {
 }
 
 impl Operation {
-    /// What its `ordinal`-th call demands: the same on any worker, whatever else is served.
+    /// What its `ordinal`-th call demands that comes so long after the profile came in force: the same on any worker, whatever
+    /// else is served. The time counts only where slow spells stay together.
     ///
     /// Class, demand and outside are drawn from streams of their own (see [`Draws`]), keyed by the version 5 UUID of service,
     /// operation and `class`, `demand` or `outside`: changing one distribution leaves the draws of the others as they are.
-    pub fn draw(&self, draws: &Draws, ordinal: u64) -> Drawn<'_> {
+    pub fn draw(&self, draws: &Draws, ordinal: u64, after: Duration) -> Drawn<'_> {
         let [class, demand, outside] = self.keys;
         let class = self.class(draws.at(class, ordinal));
         let distribution = class.map_or(&self.demand, |class| &class.demand);
-        let drawn = distribution.sample(&mut draws.at(demand, ordinal));
+        let mut stream = draws.at(demand, ordinal);
+        let drawn = match &self.blocks {
+            None => distribution.sample(&mut stream),
+            Some(blocks) => distribution.quantile(blocks.share(draws, after, &mut stream)),
+        };
         let waited = self.outside.as_ref().map(|distribution| distribution.sample(&mut draws.at(outside, ordinal)));
-        Drawn { demand: scaled(drawn, self.slowing), outside: scaled(waited.unwrap_or_default(), self.latency), class }
+        let (demand, outside) = (scaled(drawn, self.slowing), scaled(waited.unwrap_or_default(), self.latency));
+        Drawn { demand, outside, transfer: self.transfer, class }
     }
 
     /// The mean demand over all classes; `None` if it is infinite.

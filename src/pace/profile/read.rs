@@ -2,7 +2,10 @@
 
 use super::capacity::{capacity, rate_limit};
 use super::delays::{delay, number, share};
+use super::order::order;
 use super::spec::{Class, Operation, Profile, Scale, Service, Valid, Work};
+use super::timeline::timeline;
+use super::transfer::transfer;
 use crate::matcher::format::request_pattern;
 use crate::pace::station::Capacity;
 use crate::render::format::status;
@@ -14,7 +17,9 @@ pub(super) fn profile(node: &Node, reader: &mut Reader) -> Option<Profile> {
     let description = whole.text("description", reader);
     let priority = whole.integer("priority", reader);
     let extends = whole.text("extends", reader);
+    let timeline = timeline(&whole, reader);
     let services = match whole.node("services") {
+        _ if whole.node("timeline").is_some() => Vec::new(),
         Some(node) => reader.within("services", |reader| list(node, "services", reader, service)),
         None => {
             reader.error(node, "the profile has no `services`", "add at least one, or say which profile it `extends`");
@@ -22,8 +27,8 @@ pub(super) fn profile(node: &Node, reader: &mut Reader) -> Option<Profile> {
         }
     };
     unlike(whole.node("services"), "service", reader);
-    close(whole, &["description", "extends", "priority", "services"], &["timeline"], reader);
-    Some(Profile { description, priority, extends, services })
+    close(whole, &["description", "extends", "priority", "repeat", "services", "speed", "timeline"], &[], reader);
+    Some(Profile { description, priority, extends, services, timeline })
 }
 
 fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
@@ -83,14 +88,14 @@ fn operation(node: &Node, reader: &mut Reader) -> Option<Operation> {
     let name = name(&mut whole, "an operation", reader);
     let pattern = pattern(&whole, reader);
     let work = work(&whole, reader);
-    close(whole, &["classes", "demand", "match", "name", "outside"], &["order", "transfer"], reader);
+    close(whole, &["classes", "demand", "match", "name", "order", "outside", "transfer"], &[], reader);
     Some(Operation { name: name?, pattern, work: work? })
 }
 
 fn default(node: &Node, reader: &mut Reader) -> Option<Work> {
     let whole = Object::open(node, "`default`", reader)?;
     let work = work(&whole, reader);
-    close(whole, &["classes", "demand", "outside"], &["order", "transfer"], reader);
+    close(whole, &["classes", "demand", "order", "outside", "transfer"], &[], reader);
     work
 }
 
@@ -116,7 +121,15 @@ fn work(whole: &Object<'_>, reader: &mut Reader) -> Option<Work> {
         let what = format!("the shares of the classes add up to {}", crate::delay::units::share(sum));
         reader.error_at(node, "classes", what, "lower them to 100% at most; what is left demands as `demand` says");
     }
-    Some(Work { demand: demand?, outside: outside.flatten(), classes })
+    let order = whole.node("order").map(|node| reader.within("order", |reader| order(node, reader)));
+    let transfer = whole.node("transfer").map(|node| reader.within("transfer", |reader| transfer(node, reader)));
+    Some(Work {
+        demand: demand?,
+        outside: outside.flatten(),
+        order: order.flatten(),
+        transfer: transfer.flatten(),
+        classes,
+    })
 }
 
 fn class(node: &Node, reader: &mut Reader) -> Option<Class> {
@@ -140,7 +153,7 @@ fn class(node: &Node, reader: &mut Reader) -> Option<Class> {
     Some(Class { share: share?, status, demand: demand? })
 }
 
-fn scale(node: &Node, reader: &mut Reader) -> Option<Scale> {
+pub(super) fn scale(node: &Node, reader: &mut Reader) -> Option<Scale> {
     let whole = Object::open(node, "a scale", reader)?;
     let mut factor = |key: &str| {
         let node = whole.node(key)?;
@@ -201,7 +214,7 @@ pub(super) fn count(key: &str, whole: &Object<'_>, reader: &mut Reader) -> Optio
     count
 }
 
-fn list<T>(
+pub(super) fn list<T>(
     node: &Node,
     what: &str,
     reader: &mut Reader,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::HeaderMap;
 use serde_json::Value as Json;
 
+pub use super::order::Order;
+pub use super::timeline::{Step, Timeline};
 use crate::delay::{BuildError, Distribution, Param, ParamValue};
 use crate::pace::station;
 
@@ -19,6 +21,8 @@ pub struct Profile {
     pub extends: Option<String>,
     /// The services, in the order in which they are tried.
     pub services: Vec<Service>,
+    /// Which profile is served when, in place of services of its own.
+    pub timeline: Option<Timeline>,
 }
 
 /// One shared resource: its operations compete for the same workers.
@@ -96,6 +100,10 @@ pub struct Work {
     pub demand: Delay,
     /// The time that it takes before it asks for a worker; none if not given.
     pub outside: Option<Delay>,
+    /// How slow spells stay together; each draw is on its own if not given.
+    pub order: Option<Order>,
+    /// The bytes a second at which bodies leave; at once if not given.
+    pub transfer: Option<f64>,
     /// Shares of the calls that demand otherwise.
     pub classes: Vec<Class>,
 }
@@ -142,6 +150,13 @@ pub enum DelayParam {
     Time(Duration),
     /// Distributions, each with its share from 0 to 1.
     Parts(Vec<(f64, Delay)>),
+}
+
+impl Work {
+    /// A demand with its classes, and nothing beside it.
+    pub fn of(demand: Delay, classes: Vec<Class>) -> Self {
+        Self { demand, outside: None, order: None, transfer: None, classes }
+    }
 }
 
 impl Delay {

@@ -112,9 +112,10 @@ fn draws_depend_on_seed_operation_and_ordinal_alone() {
     let operation = |which: usize| &profiles[which][0].services[0].operations[0];
     let (draws, mut faults, mut different) = (Draws::new(5), 0, 0);
     for ordinal in 0..20_000 {
-        let (one, other) = (operation(0).draw(&draws, ordinal), operation(1).draw(&draws, ordinal));
+        let (one, other) =
+            (operation(0).draw(&draws, ordinal, Duration::ZERO), operation(1).draw(&draws, ordinal, Duration::ZERO));
         assert_eq!((one.demand, one.outside), (other.demand, ms(1.2)));
-        let second = profiles[0][0].services[0].operations[1].draw(&draws, ordinal);
+        let second = profiles[0][0].services[0].operations[1].draw(&draws, ordinal, Duration::ZERO);
         different += u32::from(second.demand != one.demand);
         if let Some(class) = one.class {
             assert_eq!((class.status, one.demand), (Some(StatusCode::SERVICE_UNAVAILABLE), ms(2.0)));
@@ -128,12 +129,13 @@ fn draws_depend_on_seed_operation_and_ordinal_alone() {
     let without = RECORDED.replace("        classes: [{share: 0.4%, status: 503, demand: {fixed: 2ms}}]\n", "");
     let without = &read(&[("recorded", &without)])[0];
     for ordinal in 0..1_000 {
-        let with = operation(0).draw(&draws, ordinal);
-        let same = without.services[0].operations[0].draw(&draws, ordinal).demand == with.demand;
+        let with = operation(0).draw(&draws, ordinal, Duration::ZERO);
+        let same = without.services[0].operations[0].draw(&draws, ordinal, Duration::ZERO).demand == with.demand;
         assert!(same || with.class.is_some());
     }
     // the interface: the same in every version
-    let first: Vec<_> = (0..3).map(|k| operation(0).draw(&Draws::new(1), k).demand.as_nanos()).collect();
+    let first: Vec<_> =
+        (0..3).map(|k| operation(0).draw(&Draws::new(1), k, Duration::ZERO).demand.as_nanos()).collect();
     assert_eq!(first, FIRST_DRAWS);
 }
 
@@ -157,7 +159,7 @@ fn scaled_by(workers: u32, latency: f64, capacity: f64) -> (u32, Drawn<'static>)
     );
     let profile = Box::leak(Box::new(read(&[("scaled", &text)]).remove(0)));
     let workers = profile.services[0].capacity.workers().expect("limited").get();
-    (workers, profile.services[0].operations[0].draw(&Draws::new(1), 0))
+    (workers, profile.services[0].operations[0].draw(&Draws::new(1), 0, Duration::ZERO))
 }
 
 /// Capacity is workers by demand, and scales exactly; a worker is never less than whole.
@@ -314,10 +316,14 @@ prop_compose! {
     fn a_work()(
         demand in a_delay(),
         outside in prop::option::of(a_delay()),
+        order in prop::option::of((1..1_000_000_000_000u64, share())),
+        transfer in prop::option::of(prop_oneof![1.0..1e12f64, Just(2e7), (1..1000u64).prop_map(|n| n as f64 * 1e5)]),
         classes in proptest::collection::vec((share(), prop::option::of(200..600u16), a_delay()), 0..3),
     ) -> Work {
         let classes = classes.into_iter().map(|(share, status, demand)| spec::Class { share, status, demand });
-        Work { demand, outside, classes: classes.collect() }
+        let order = order.filter(|(_, correlation)| *correlation > 0.0);
+        let order = order.map(|(nanos, correlation)| spec::Order { blocks: Duration::from_nanos(nanos), correlation });
+        Work { demand, outside, order, transfer, classes: classes.collect() }
     }
 }
 
@@ -391,12 +397,34 @@ proptest! {
         service in a_service(),
         notes in "[ -~\n\r]{0,40}",
     ) {
-        let written = spec::Profile { description, priority, extends: None, services: vec![service] };
+        let written = spec::Profile { description, priority, extends: None, services: vec![service], timeline: None };
         let text = written.to_yaml(&notes);
         let loaded = read_all(&files(&[("written", &text)]));
         prop_assert!(!loaded.failed(), "{}\n{:#?}", text, shown(&loaded));
         prop_assert_eq!(&loaded.profiles[0].spec, &written, "{}", text);
         prop_assert!(Profile::new("written", written).is_ok());
+    }
+
+    #[test]
+    fn a_written_timeline_is_read_back(
+        gaps in proptest::collection::vec((1..1_000_000_000_000_000u64, any::<bool>(), 0.01..90f64), 0..5),
+        rest in prop::option::of(1..1_000_000_000_000u64),
+        speed in prop_oneof![Just(1.0), 0.001..1e6f64],
+    ) {
+        let mut at = Duration::ZERO;
+        let mut steps = vec![spec::Step { at, profile: Some("p".to_owned()), scale: Scale::default() }];
+        for (gap, keeps, latency) in gaps {
+            at += Duration::from_nanos(gap);
+            let profile = (!keeps).then(|| "p".to_owned());
+            steps.push(spec::Step { at, profile, scale: Scale { latency, capacity: 1.0 } });
+        }
+        let repeat = rest.map(|rest| at + Duration::from_nanos(rest));
+        let timeline = Some(spec::Timeline { steps, repeat, speed });
+        let written = spec::Profile { timeline, ..spec::Profile::default() };
+        let text = written.to_yaml("");
+        let loaded = read_all(&files(&[("day", &text), ("p", RECORDED)]));
+        prop_assert!(!loaded.failed(), "{}\n{:#?}", text, shown(&loaded));
+        prop_assert_eq!(&loaded.profiles[0].spec, &written, "{}", text);
     }
 
     #[test]
@@ -440,4 +468,52 @@ services:
       demand: {gamma: {mean: 4ms, cv: 0.5}}
 "#;
     assert_eq!(profile.spec.to_yaml("fitted from tapes/a.jsonl"), expected);
+}
+
+#[test]
+fn what_an_operation_extends_keeps_its_order_and_transfer() {
+    let base = "services: [{name: s, capacity: {discipline: unlimited}, default: {demand: {fixed: 1ms}, \
+                order: {blocks: 200ms, correlation: 40%}, transfer: {rate: 20MB/s}}}]";
+    let over =
+        "extends: base\nservices: [{name: s, scale: {latency: 2}, default: {order: {blocks: 1s, correlation: 10%}}}]";
+    let profiles = read(&[("base", base), ("over", over)]);
+    let works = [0, 1].map(|place: usize| profiles[place].spec.services[0].default.clone().expect("a default"));
+    let orders = works.clone().map(|work| work.order.map(|order| (order.blocks, order.correlation)));
+    assert_eq!(orders, [Some((ms(200.0), 0.4)), Some((ms(1000.0), 0.1))]);
+    assert_eq!(works.map(|work| work.transfer), [Some(2e7); 2]);
+    let drawn = |place: usize| {
+        let operation = &profiles[place].services[0].operations[0];
+        operation.draw(&Draws::new(1), 0, Duration::ZERO)
+    };
+    // twice the time is half the rate
+    assert_eq!([drawn(0).transfer, drawn(1).transfer], [Some(2e7), Some(1e7)]);
+}
+
+#[test]
+fn slow_spells_stay_together_and_the_demands_are_the_same_otherwise() {
+    let text = |order: &str| {
+        format!(
+            "services: [{{name: s, capacity: {{discipline: unlimited}}, operations: [\
+             {{name: a, demand: {{exponential: {{mean: 5ms}}}}{order}}}, {{name: b, demand: {{exponential: {{mean: 9ms}}}}{order}}}]}}]"
+        )
+    };
+    let demands = |text: &str, operation: usize| -> Vec<f64> {
+        let profile = read(&[("p", text)]).remove(0);
+        let operation = &profile.services[0].operations[operation];
+        let draw = |k| operation.draw(&Draws::new(9), k, Duration::from_millis(20 * k));
+        (0..20_000).map(|k| draw(k).demand.as_secs_f64() * 1e3).collect()
+    };
+    let mean = |demands: &[f64]| demands.iter().sum::<f64>() / demands.len() as f64;
+    // ten calls a block
+    let ordered = text(", order: {blocks: 200ms, correlation: 100%}");
+    let (a, b) = (demands(&ordered, 0), demands(&ordered, 1));
+    for (block, other) in a.chunks(10).zip(b.chunks(10)) {
+        assert!(block.iter().all(|demand| *demand == block[0]), "{block:?}");
+        assert!((other[0] / block[0] - 1.8).abs() < 1e-3, "one spell for all: {} {}", other[0], block[0]);
+    }
+    // four standard errors of the mean of 2,000 exponential blocks
+    assert!((mean(&a) / 5.0 - 1.0).abs() < 4.0 / 2_000f64.sqrt(), "{}", mean(&a));
+    let plain = demands(&text(""), 0);
+    assert!((mean(&plain) / 5.0 - 1.0).abs() < 4.0 / 20_000f64.sqrt(), "{}", mean(&plain));
+    assert_ne!(plain[0], plain[1]);
 }

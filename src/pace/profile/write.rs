@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
-use super::spec::{Class, Delay, DelayParam, Operation, Overflow, Profile, RateLimit, Scale, Service, Valid, Work};
-use crate::delay::units::{duration, share};
+use super::spec::{
+    Class, Delay, DelayParam, Operation, Order, Overflow, Profile, RateLimit, Scale, Service, Step, Timeline, Valid,
+    Work,
+};
+use crate::delay::units::{duration, rate, share};
 use crate::pace::station::{Capacity, Queue};
 
 impl Profile {
@@ -24,6 +27,10 @@ impl Profile {
         }
         if let Some(extends) = &self.extends {
             out.line(0, format!("extends: {}", text(extends)));
+        }
+        if let Some(timeline) = &self.timeline {
+            out.timeline(timeline);
+            return out.text;
         }
         if self.services.is_empty() {
             out.line(0, "services: []");
@@ -80,6 +87,28 @@ impl Writer {
         self.valid(service.valid);
     }
 
+    fn timeline(&mut self, timeline: &Timeline) {
+        self.line(0, "timeline:");
+        for Step { at, profile, scale } in &timeline.steps {
+            let at = if at.is_zero() { "0s".to_owned() } else { duration(*at) };
+            let profile = profile.as_ref().map_or_else(String::new, |name| format!(", profile: {}", word(name)));
+            let Scale { latency, capacity } = *scale;
+            // a step says one of the two at least
+            let scale = if *scale == Scale::default() && !profile.is_empty() {
+                String::new()
+            } else {
+                format!(", scale: {{latency: {latency}, capacity: {capacity}}}")
+            };
+            self.line(2, format!("- {{at: {at}{profile}{scale}}}"));
+        }
+        if let Some(repeat) = timeline.repeat {
+            self.line(0, format!("repeat: {} # from the beginning again", duration(repeat)));
+        }
+        if timeline.speed != 1.0 {
+            self.line(0, format!("speed: {} # so many times as fast", timeline.speed));
+        }
+    }
+
     fn capacity(&mut self, capacity: Capacity, overflow: Option<&Overflow>) {
         self.line(4, "capacity:");
         let (workers, queue) = match capacity {
@@ -113,6 +142,13 @@ impl Writer {
         self.line(indent, format!("demand: {}", delay(&work.demand)));
         if let Some(outside) = &work.outside {
             self.line(indent, format!("outside: {} # waited before a worker is asked for", delay(outside)));
+        }
+        if let Some(Order { blocks, correlation }) = work.order {
+            let order = format!("{{blocks: {}, correlation: {}}}", duration(blocks), share(correlation));
+            self.line(indent, format!("order: {order} # slow spells stay together"));
+        }
+        if let Some(bytes) = work.transfer {
+            self.line(indent, format!("transfer: {{rate: {}}}", rate(bytes)));
         }
         if work.classes.is_empty() {
             return;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rand_distr::{Distribution as _, StandardNormal};
 use standin::delay::Distribution;
 use standin::exchange::{Exchange, Request, Response, Times};
 use standin::fit::{Demand, Discipline, Fitted, Statement, Trace};
@@ -123,6 +124,8 @@ fn assert_recovers(truth: &Truth, workers: usize, seed: u64, what: &str) {
         let off = fitted.outside.as_secs_f64() - truth.outside;
         assert!(off.abs() < 0.0004, "{name}: outside is {:?}", fitted.outside);
         assert!(!unexplained(fitted), "{name}\n{fitted}");
+        let orders: Vec<_> = fitted.operations.iter().map(|operation| operation.order).collect();
+        assert!(orders.iter().all(Option::is_none), "{name}: independent demands have no order: {orders:?}");
         load.assert_predicted(fitted, &name);
     }
 }
@@ -177,6 +180,7 @@ fn a_service_without_a_queue_stays_unlimited() {
     let truth = Truth::new(Station::Unlimited, 1.0);
     let fitted = Fitted::new("service", &[truth.trace(&ramp(truth.capacity(16), CALLS, 1), 2)]).unwrap();
     assert_eq!((fitted.discipline, fitted.workers), (Discipline::Unlimited, None), "{fitted}");
+    assert!(fitted.operations.iter().all(|operation| operation.order.is_none()), "{fitted}");
     Load::new(&truth, 16, 0.8).assert_predicted(&fitted, "unlimited");
 }
 
@@ -192,6 +196,38 @@ fn where_no_queue_was_seen_the_capacity_is_a_floor() {
     assert!((2..=16).contains(&floor.unwrap()), "{fitted}");
     assert!(fitted.to_string().contains("capacity unknown: at least"), "{fitted}");
     assert!(fitted.is_doubtful());
+}
+
+/// Demands that come in spells, at a load where no queue blurs them: the profile keeps them together.
+#[test]
+fn slow_spells_are_told_and_written() {
+    let truth = Truth::new(Station::Fifo(4), 1.0);
+    let arrivals = steps(truth.capacity(4), &[0.1, 0.2, 0.3], CALLS, 3);
+    let mut rng = StdRng::seed_from_u64(4);
+    let (kinds, _) = truth.demands(arrivals.len(), &mut rng);
+    let (mut factor, mut block) = (0.0, 0);
+    let demands: Vec<f64> = arrivals
+        .iter()
+        .zip(&kinds)
+        .map(|(at, kind)| {
+            let mut score = || StandardNormal.sample(&mut rng);
+            let now = (at / 0.3) as u64 + 1;
+            if now != block {
+                (factor, block) = (score(), now);
+            }
+            let score: f64 = 0.4f64.sqrt() * factor + 0.6f64.sqrt() * score();
+            truth.kinds[*kind as usize].mean * (0.6 * score - 0.18).exp()
+        })
+        .collect();
+    let latencies = truth.latencies(&arrivals, &demands);
+    let fitted = Fitted::new("service", &[truth.record(&arrivals, &kinds, &latencies, &mut rng)]).unwrap();
+    for operation in &fitted.operations {
+        let order = operation.order.expect("slow spells");
+        let blocks = order.blocks.as_secs_f64();
+        assert!((0.2..0.45).contains(&blocks) && (order.correlation - 0.4).abs() < 0.1, "{order:?}");
+    }
+    let text = fitted.profile().to_yaml("");
+    assert!(text.contains("order: {blocks: ") && fitted.to_string().contains("slow spells"), "{text}\n{fitted}");
 }
 
 /// A gate that lets one call through at a time, before three workers: no single station does that. Where the workers hardly
@@ -217,6 +253,7 @@ fn two_stations_in_series_are_not_explained_by_one() {
         let fitted = Fitted::new("service", &[first.record(&arrivals, &kinds, &latencies, &mut rng)]).unwrap();
         if unexplained(&fitted) {
             assert!(fitted.is_doubtful() && !explained, "{fitted}");
+            assert!(fitted.operations[0].order.is_none(), "what waiting leaves behind is no slow spell");
             continue;
         }
         let arrivals = steps(first.capacity(1), &[0.8], CALLS, 7);

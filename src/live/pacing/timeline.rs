@@ -1,0 +1,199 @@
+//! Timelines in force: from step to step, each put in force as any other profile is.
+//!
+//! Nothing here waits: the control plane asks at the moments that it is told.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Active, Pacing, Running};
+use crate::pace::profile::spec::Scale;
+
+/// A timeline as metrics show it.
+#[derive(Clone, Debug)]
+pub struct TimelineView {
+    /// Its stub folder.
+    pub folder: usize,
+    /// Its step, from 0.
+    pub step: usize,
+    /// How many there are.
+    pub steps: usize,
+    /// When the step begins, in the timeline's own time.
+    pub at: Duration,
+    /// The profile that is served.
+    pub profile: String,
+    /// The factors on top of those of its services.
+    pub scale: Scale,
+    /// How long it has been in force.
+    pub after: Duration,
+    /// Until another step begins; none if it stays for good.
+    pub next: Option<Duration>,
+}
+
+impl Pacing {
+    /// Puts the steps of timelines in force that have begun. Returns when the next one does; it is time to ask again then, or
+    /// when [`Pacing::changed`] says so.
+    pub fn keep_time(&self, now: Instant) -> Option<Instant> {
+        let mut kept = self.kept();
+        let active = self.active()?;
+        let available = self.available.load();
+        let mut next = None;
+        let mut switched = false;
+        let folders = active.folders.iter().enumerate().map(|(folder, running)| {
+            let running = running.as_ref()?;
+            let Some(timeline) = &running.named.spec.timeline else { return Some(running.clone()) };
+            let turn = timeline.turn(now.saturating_duration_since(running.since));
+            let at = turn.next.and_then(|next| running.since.checked_add(next));
+            next = [next, at].into_iter().flatten().min();
+            if running.turn.is_some_and(|before| before.step == turn.step) {
+                return Some(Running { turn: Some(turn), ..running.clone() });
+            }
+            switched = true;
+            let profiles = available.get(folder).map_or(&[][..], Vec::as_slice);
+            let running = kept.run(folder, &running.named, profiles, running.since, now)?;
+            tracing::info!(
+                timeline = active.name,
+                step = turn.step,
+                profile = running.profile.name,
+                "the next step begins"
+            );
+            Some(running)
+        });
+        let folders = folders.collect();
+        if switched {
+            self.active.store(Some(Arc::new(Active { name: active.name.clone(), folders })));
+        }
+        next
+    }
+
+    /// Resolves when another profile has come in force.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The timelines in force.
+    pub fn timelines(&self) -> Vec<TimelineView> {
+        let now = Instant::now();
+        let Some(active) = self.active() else { return Vec::new() };
+        let running =
+            active.folders.iter().enumerate().filter_map(|(folder, running)| Some((folder, running.as_ref()?)));
+        running.filter_map(|(folder, running)| running.timeline(folder, now)).collect()
+    }
+}
+
+impl Running {
+    fn timeline(&self, folder: usize, now: Instant) -> Option<TimelineView> {
+        let timeline = self.named.spec.timeline.as_ref()?;
+        let turn = self.turn?;
+        let step = timeline.steps.get(turn.step)?;
+        let after = now.saturating_duration_since(self.since);
+        Some(TimelineView {
+            folder,
+            step: turn.step,
+            steps: timeline.steps.len(),
+            at: step.at,
+            profile: self.profile.name.clone(),
+            scale: step.scale,
+            after,
+            next: turn.next.map(|next| next.saturating_sub(after)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pace::profile::{File, Profile, read_all};
+
+    const SERVICE: &str =
+        "services: [{name: s, capacity: {discipline: fifo, workers: 4, queue: 9}, default: {demand: {fixed: 8ms}}}]";
+
+    fn folder(texts: &[(&str, &str)]) -> Vec<Arc<Profile>> {
+        let file =
+            |(name, text): &(&str, &str)| File { name: (*name).into(), file: (*name).into(), text: (*text).into() };
+        let loaded = read_all(&texts.iter().map(file).collect::<Vec<_>>());
+        assert!(!loaded.failed(), "{:?}", loaded.defects);
+        loaded.profiles.into_iter().map(Arc::new).collect()
+    }
+
+    fn workers(pacing: &Pacing) -> Vec<Option<u32>> {
+        pacing.services().iter().map(|service| service.workers).collect()
+    }
+
+    fn day(at: &str) -> String {
+        format!(
+            "timeline: [{{at: 0s, profile: p}}, {{at: {at}, scale: {{capacity: 0.5}}}}, {{at: 20m, profile: p}}]\nrepeat: 1h"
+        )
+    }
+
+    #[test]
+    fn each_folder_keeps_its_own_time() {
+        let plain = folder(&[("day", SERVICE)]);
+        let folders = vec![
+            folder(&[("day", &day("10m")), ("p", SERVICE)]),
+            folder(&[("day", &day("5m")), ("p", SERVICE)]),
+            plain,
+        ];
+        let pacing = Pacing::new(folders);
+        assert_eq!(pacing.keep_time(Instant::now()), None, "nothing is in force");
+        pacing.activate(Some("day")).unwrap();
+        let begun = Instant::now();
+        let after = |minutes: u64| begun + Duration::from_secs(60 * minutes);
+        let mut now = begun;
+        // two rounds, always at the moment that was said
+        let mut seen = Vec::new();
+        while now < after(115) {
+            let next = pacing.keep_time(now).expect("it goes on for ever");
+            assert!(next > now);
+            seen.push((now.duration_since(begun).as_secs_f64() / 60.0, workers(&pacing)));
+            // a little late, as clocks are
+            now = next + Duration::from_millis(1);
+        }
+        let rounded: Vec<_> = seen
+            .iter()
+            .map(|(minutes, workers)| (minutes.round(), workers.iter().map(|w| w.unwrap()).collect::<Vec<_>>()))
+            .collect();
+        let round = |begin: f64| {
+            [
+                (begin, vec![4, 4, 4]),
+                (begin + 5.0, vec![4, 2, 4]),
+                (begin + 10.0, vec![2, 2, 4]),
+                (begin + 20.0, vec![4, 4, 4]),
+            ]
+        };
+        assert_eq!(rounded, [round(0.0), round(60.0)].concat());
+    }
+
+    #[test]
+    fn other_files_leave_the_time_alone_unless_the_timeline_changes() {
+        let pacing = Pacing::new(vec![folder(&[("day", &day("10m")), ("p", SERVICE)])]);
+        pacing.activate(Some("day")).unwrap();
+        let since = || pacing.active().unwrap().folders[0].as_ref().unwrap().since;
+        let begun = since();
+        let faster = SERVICE.replace("8ms", "1ms");
+        assert_eq!(pacing.replace(vec![folder(&[("day", &day("10m")), ("p", &faster)])]), None);
+        assert_eq!(since(), begun);
+        assert_eq!(pacing.replace(vec![folder(&[("day", &day("11m")), ("p", &faster)])]), None);
+        assert!(since() > begun);
+        let again = since();
+        pacing.restart();
+        assert!(since() > again);
+        assert_eq!(pacing.timelines()[0].profile, "p");
+        assert_eq!(pacing.replace(vec![folder(&[("p", SERVICE)])]), Some("day".to_owned()));
+        assert_eq!(pacing.keep_time(Instant::now()), None);
+    }
+
+    #[test]
+    fn a_step_that_begins_keeps_queues_and_draws() {
+        let pacing = Pacing::new(vec![folder(&[("day", &day("10m")), ("p", SERVICE)])]);
+        pacing.activate(Some("day")).unwrap();
+        let (before, now) = (pacing.active().unwrap(), Instant::now());
+        let next = pacing.keep_time(now).unwrap();
+        pacing.keep_time(next);
+        let after = pacing.active().unwrap();
+        let (one, other) = (before.folders[0].as_ref().unwrap(), after.folders[0].as_ref().unwrap());
+        assert!(!Arc::ptr_eq(&one.profile, &other.profile));
+        assert!(Arc::ptr_eq(&one.services[0], &other.services[0]));
+        assert!(Arc::ptr_eq(&one.ordinals[0][0], &other.ordinals[0][0]));
+        assert_eq!(pacing.timelines()[0].scale, Scale { latency: 1.0, capacity: 0.5 });
+    }
+}
