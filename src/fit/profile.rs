@@ -23,6 +23,7 @@ impl Fitted {
             capacity: self.capacity(),
             overflow: None,
             rate_limit: None,
+            stalls: None,
             scale: Scale { latency: 1.0, capacity: 1.0 },
             operations: operations.collect(),
             default: Some(self.work(&self.default)),

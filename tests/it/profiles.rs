@@ -229,3 +229,25 @@ fn the_same_seed_demands_the_same_whatever_the_workers() {
     assert_eq!(once, demands(3));
     assert!(once.iter().any(|demand| *demand != once[0]));
 }
+
+#[test]
+fn a_stall_holds_everybody_up() {
+    let text = profile("{discipline: unlimited}", "default: {demand: {fixed: 1ms}}");
+    let mock = mock(&[("p", &format!("{text}    stalls: {{every: {{fixed: 200ms}}, last: {{fixed: 200ms}}}}\n"))]);
+    let begun = Instant::now();
+    let mut times = Vec::new();
+    while begun.elapsed() < Duration::from_millis(900) {
+        let sent = Instant::now();
+        assert_eq!(mock.get("/s/a").status, 200);
+        times.push(ms(sent.elapsed()));
+    }
+    // two or three stalls, in each of which the one call at a time waits
+    let held = times.iter().filter(|time| **time >= 190.0).count();
+    assert!((1..=3).contains(&held) && times.len() > 20, "{held} of {}", times.len());
+    let is_stalled = || mock.get("/__admin/standin/profile").json()["services"][0]["stalled"].as_bool();
+    for expected in [true, false, true] {
+        while is_stalled() != Some(expected) {
+            assert!(begun.elapsed() < Duration::from_secs(10), "it is never {expected}");
+        }
+    }
+}
