@@ -72,6 +72,7 @@ fn service(view: &ServiceView) -> Json {
     json!({
         "name": view.name,
         "workers": view.workers,
+        "stalled": view.stalled,
         "inFlight": view.in_flight,
         "waiting": view.waiting,
         "paced": view.paced,

@@ -126,7 +126,7 @@ impl Replay {
         }
         if self.json {
             let why = doubt.or_else(|| refusal.as_ref().map(ToString::to_string));
-            say(&format!("{:#}", self.json(account, is_shown, why)));
+            say(&format!("{:#}", self.json(account, is_shown, why.as_deref())));
         } else if is_shown {
             say(&super::sending::account(&self.target, outcome));
             let ms = |quantile| format!("{:.2}", outcome.latency(quantile).as_secs_f64() * 1e3);
@@ -143,7 +143,7 @@ impl Replay {
     }
 
     /// The report for programs.
-    fn json(&self, account: &Account<'_>, is_shown: bool, doubt: Option<String>) -> Value {
+    fn json(&self, account: &Account<'_>, is_shown: bool, doubt: Option<&str>) -> Value {
         let outcome = account.outcome;
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let mix = |mix: &Mix| {

@@ -190,7 +190,9 @@ impl Fitted {
         }
         if statements.iter().any(Statement::is_unexplained) {
             // what a wrong model leaves of waiting is no slow spell
-            operations.iter_mut().for_each(|operation| operation.order = None);
+            for operation in &mut operations {
+                operation.order = None;
+            }
         }
         verdict::recount(&mut statements, traces, &valid, left_out);
         Ok(Self {

@@ -5,8 +5,10 @@ use serde_json::{Value as Json, json};
 
 use super::demand::{Class as FittedClass, Demand, OperationFit};
 use super::workload::is_rejection;
-use super::{Discipline, Fitted, Limit, LimitKind};
-use crate::pace::profile::spec::{Class, Delay, Operation, Overflow, Profile, RateLimit, Scale, Service, Valid, Work};
+use super::{Discipline, Fitted, Limit, LimitKind, Stalls as FittedStalls};
+use crate::pace::profile::spec::{
+    Class, Delay, DelayParam, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid, Work,
+};
 use crate::pace::station::Rate;
 
 impl Fitted {
@@ -25,6 +27,7 @@ impl Fitted {
             capacity: self.capacity(),
             overflow: self.limits.iter().find(|limit| matches!(limit.kind, LimitKind::Inside { .. })).map(overflow),
             rate_limit: self.limits.iter().find_map(rate_limit),
+            stalls: self.stalls.as_ref().map(stalls),
             scale: Scale { latency: 1.0, capacity: 1.0 },
             operations: operations.collect(),
             default: Some(self.work(&self.default)),
@@ -67,6 +70,18 @@ fn class(class: &FittedClass) -> Class {
         status: fails.then_some(class.status),
         demand: delay(&class.demand),
     }
+}
+
+fn stalls(stalls: &FittedStalls) -> Stalls {
+    let every = super::statement::rounded(stalls.every);
+    let kind = if stalls.regular { "fixed" } else { "exponential" };
+    let every = Delay { kind: kind.to_owned(), params: vec![(mean_of(kind), DelayParam::Time(every))] };
+    Stalls { every, last: delay(&stalls.last) }
+}
+
+/// The name of the parameter that is the mean.
+fn mean_of(kind: &str) -> String {
+    if kind == "fixed" { "value" } else { "mean" }.to_owned()
 }
 
 fn overflow(limit: &Limit) -> Overflow {

@@ -125,6 +125,7 @@ impl Imported {
             capacity: self.capacity,
             overflow: None,
             rate_limit: None,
+            stalls: None,
             scale: Scale::default(),
             operations: operations.collect(),
             default: self.default.clone(),

@@ -38,6 +38,8 @@ pub struct Pacing {
 /// What outlives a profile.
 #[derive(Debug, Default)]
 struct Kept {
+    /// Where stalls are drawn from.
+    draws: Option<Draws>,
     states: HashMap<(usize, String), Arc<State>>,
     ordinals: HashMap<(usize, String, String), Arc<AtomicU64>>,
 }
@@ -97,6 +99,8 @@ pub struct ServiceView {
     pub waiting: usize,
     /// Its workers; none if unlimited.
     pub workers: Option<u32>,
+    /// Whether it stands still.
+    pub stalled: bool,
     /// Calls that went through it.
     pub paced: u64,
     /// Calls of the service that no operation takes.
@@ -163,6 +167,11 @@ impl Pacing {
     pub fn active(&self) -> Option<Arc<Active>> {
         // a load of a pointer that is null in most runs, before anything is counted
         self.active.load().as_ref().map(Arc::clone)
+    }
+
+    /// The seed's draws, by which stalls come in the profiles that are put in force from now on.
+    pub fn draw_stalls_from(&self, draws: Draws) {
+        self.kept().draws = Some(draws);
     }
 
     /// The names of the profiles that there are.
@@ -278,12 +287,13 @@ impl Kept {
         };
         let mut services = Vec::with_capacity(profile.services.len());
         let mut ordinals = Vec::with_capacity(profile.services.len());
+        let draws = self.draws.unwrap_or_else(|| Draws::new(0));
         for service in &profile.services {
             let state = self
                 .states
                 .entry((folder, service.name.clone()))
-                .or_insert_with(|| Arc::new(State::new(service.capacity)));
-            state.reconfigure(service.capacity);
+                .or_insert_with(|| Arc::new(State::new(service, draws)));
+            state.reconfigure(service, draws);
             services.push(Arc::clone(state));
             let of_operation = service.operations.iter().map(|operation| {
                 let name = (folder, service.name.clone(), operation.name.clone());
@@ -319,9 +329,14 @@ impl Active {
 }
 
 impl State {
-    fn new(capacity: Capacity) -> Self {
+    fn new(service: &Service, draws: Draws) -> Self {
+        let capacity = service.capacity;
+        let station = match &service.stalls {
+            Some(stalls) => Station::with_stalls(capacity, stalls.clone(), draws),
+            None => Station::new(capacity),
+        };
         Self {
-            station: Mutex::new(Station::new(capacity)),
+            station: Mutex::new(station),
             bucket: Mutex::default(),
             epoch: Instant::now(),
             paced: AtomicU64::new(0),
@@ -335,13 +350,14 @@ impl State {
         }
     }
 
-    fn reconfigure(&self, capacity: Capacity) {
+    fn reconfigure(&self, service: &Service, draws: Draws) {
         let mut station = self.station();
-        if station.capacity() != capacity {
-            let now = self.moment(Instant::now());
-            station.reconfigure(capacity, now);
-            self.resized.notify_waiters();
+        let now = self.moment(Instant::now());
+        station.set_stalls(service.stalls.clone().map(|stalls| (stalls, draws)), now);
+        if station.capacity() != service.capacity {
+            station.reconfigure(service.capacity, now);
         }
+        self.resized.notify_waiters();
     }
 
     fn station(&self) -> MutexGuard<'_, Station> {
@@ -374,6 +390,7 @@ impl State {
             in_flight: station.in_flight(now),
             waiting: station.waiting(now),
             workers: station.capacity().workers().map(std::num::NonZeroU32::get),
+            stalled: station.stalled_until(now).is_some(),
             paced: self.paced.load(Relaxed),
             unpaced: self.unpaced.load(Relaxed),
             overflowed: self.overflowed.load(Relaxed),
@@ -391,7 +408,8 @@ impl Passage {
 
     /// Whether it has to be waited until it may ask for a worker: others may ask before it meanwhile.
     pub fn waits_outside(&self) -> bool {
-        !self.outside.is_zero() && self.service().capacity != Capacity::Unlimited
+        let service = self.service();
+        !self.outside.is_zero() && (service.capacity != Capacity::Unlimited || service.stalls.is_some())
     }
 
     /// Asks for a worker. Also says whether this is beyond the range in which the service was observed.

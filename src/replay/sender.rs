@@ -108,7 +108,7 @@ impl Sender {
             let Some(request) = self.prepared.request(due.call) else { continue };
             tokio::select! {
                 biased;
-                _ = Arc::clone(&self.timer).until_exactly(self.start + Duration::from_nanos(due.at)) => {}
+                () = Arc::clone(&self.timer).until_exactly(self.start + Duration::from_nanos(due.at)) => {}
                 () = self.target.halt.told() => {}
             }
             ended.halted = self.target.halt.why();

@@ -27,6 +27,7 @@ use crate::live::handover;
 use crate::live::journal::Journal;
 use crate::live::misses;
 use crate::pace::audit::{Audit, Snapshot};
+use crate::pace::draws::Draws;
 use crate::reload::{self, Reload, Set, Status, Tell};
 use crate::shutdown::Drain;
 use crate::stub::load::Service;
@@ -465,6 +466,9 @@ fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Set>, Vec<usize>
     }
     if defects.iter().any(Defect::is_error) {
         return Err(StartError::Stubs(defects));
+    }
+    for set in &sets {
+        set.live().pacing().draw_stalls_from(Draws::new(config.seed));
     }
     if let Some(name) = &config.profile {
         activate(name, &sets)?;

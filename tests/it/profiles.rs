@@ -323,3 +323,25 @@ fn a_timeline_goes_on_through_a_reload_and_begins_again_with_a_reset() {
     assert_eq!(mock.post("/__admin/reset", "").status, 200);
     assert!(active() < before);
 }
+
+#[test]
+fn a_stall_holds_everybody_up() {
+    let text = profile("{discipline: unlimited}", "default: {demand: {fixed: 1ms}}");
+    let mock = mock(&[("p", &format!("{text}    stalls: {{every: {{fixed: 200ms}}, last: {{fixed: 200ms}}}}\n"))]);
+    let begun = Instant::now();
+    let mut times = Vec::new();
+    while begun.elapsed() < Duration::from_millis(900) {
+        let sent = Instant::now();
+        assert_eq!(mock.get("/s/a").status, 200);
+        times.push(ms(sent.elapsed()));
+    }
+    // two or three stalls, in each of which the one call at a time waits
+    let held = times.iter().filter(|time| **time >= 190.0).count();
+    assert!((1..=3).contains(&held) && times.len() > 20, "{held} of {}", times.len());
+    let is_stalled = || mock.get("/__admin/standin/profile").json()["services"][0]["stalled"].as_bool();
+    for expected in [true, false, true] {
+        while is_stalled() != Some(expected) {
+            assert!(begun.elapsed() < Duration::from_secs(10), "it is never {expected}");
+        }
+    }
+}

@@ -13,7 +13,7 @@ use super::{Class, Operation, Profile, Service};
 use crate::delay::Distribution;
 use crate::matcher::RequestPattern;
 use crate::matcher::format::request_pattern;
-use crate::pace::station::Capacity;
+use crate::pace::station::{Capacity, Stalls};
 use crate::render::format::ending;
 use crate::reply::{Body, Reply};
 use crate::source::Reader;
@@ -72,6 +72,14 @@ fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
             .rate_limit
             .as_ref()
             .map(|limit| (limit.rate, overflow(limit.overflow.as_ref(), StatusCode::TOO_MANY_REQUESTS, defects))),
+        stalls: spec.stalls.as_ref().and_then(|stalls| {
+            Some(Stalls {
+                every: distribution(&stalls.every, defects)?,
+                last: distribution(&stalls.last, defects)?,
+                // no operation has an empty name
+                keys: ["every", "last"].map(|part| operation_key(&spec.name, "", part)),
+            })
+        }),
         operations,
         default: default_place,
         valid: spec.valid,

@@ -129,7 +129,8 @@ fn a_service_says_nothing_that_is_not_served() {
         (
             service(UNLIMITED, "  stalls: {}\n  abandon: free\n"),
             vec![
-                "5:3: `stalls` is not supported yet; remove it; the profile is then served without",
+                "5:11: the stalls have no `every`; add the time between two, such as `every: {exponential: {mean: 30s}}`",
+                "5:11: the stalls have no `last`; add the time that one takes, such as `last: {lognormal: {median: 120ms, p99: 400ms}}`",
                 "6:3: `abandon` is not supported yet; remove it; the profile is then served without",
             ],
         ),
@@ -139,6 +140,14 @@ fn a_service_says_nothing_that_is_not_served() {
                 "5:26: 0 is no rate to limit to; use a number from 0.001 to 1000000000",
                 "5:36: a burst has at least one call; use a number from 1 up, or remove it",
                 "5:58: 1000 cannot be the status of an answer; use a number from 200 to 999",
+            ],
+        ),
+        (
+            service(UNLIMITED, "  stalls: {evry: {fixed: 1s}, every: {fixed: 1us}, last: 3}\n"),
+            vec![
+                "5:58: a distribution is an object, not a number; write `{fixed: 3}`",
+                "5:38: there is hardly any time between these stalls; use a mean of 1ms or more; for a slower service use `scale`",
+                "5:12: unknown field `evry`; did you mean `every`?",
             ],
         ),
         (

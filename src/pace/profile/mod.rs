@@ -29,7 +29,7 @@ use crate::call::Call;
 use crate::delay::Distribution;
 use crate::matcher::{RequestPattern, Tally};
 use crate::pace::draws::{Draws, Stream};
-use crate::pace::station::{Capacity, Rate};
+use crate::pace::station::{Capacity, Rate, Stalls};
 use crate::reply::Reply;
 use crate::source::defect::Defect;
 
@@ -55,6 +55,8 @@ pub struct Service {
     pub overflow: Reply,
     /// How fast calls may come, and what those beyond that get.
     pub rate_limit: Option<(Rate, Reply)>,
+    /// When it stands still, if it does.
+    pub stalls: Option<Stalls>,
     /// The operations; the default one is the last.
     pub operations: Vec<Operation>,
     /// The range in which it was observed.

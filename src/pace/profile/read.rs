@@ -1,9 +1,11 @@
 //! The profile file, read from the spanned tree: everything that is wrong with it is collected before anything is refused.
 
+use std::time::Duration;
+
 use super::capacity::{capacity, rate_limit};
 use super::delays::{delay, number, share};
 use super::order::order;
-use super::spec::{Class, Operation, Profile, Scale, Service, Valid, Work};
+use super::spec::{Class, Operation, Profile, Scale, Service, Stalls, Valid, Work};
 use super::timeline::timeline;
 use super::transfer::transfer;
 use crate::matcher::format::request_pattern;
@@ -59,6 +61,7 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
     }
     let valid = whole.node("valid").map(|node| reader.within("valid", |reader| valid(node, reader)));
     let limit = whole.node("rateLimit").map(|node| reader.within("rateLimit", |reader| rate_limit(node, reader)));
+    let stalls = whole.node("stalls").map(|node| reader.within("stalls", |reader| stalls(node, reader)));
     let scaled = scale.flatten().unwrap_or_default();
     if let Some((Capacity::Unlimited, _)) = capacity
         && scaled.capacity != 1.0
@@ -67,8 +70,8 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
         let mend = "remove it, or give the service workers";
         reader.warn_at(node, "scale", "`scale.capacity` changes nothing where the capacity is unlimited", mend);
     }
-    let known = ["capacity", "default", "match", "name", "operations", "rateLimit", "scale", "valid"];
-    close(whole, &known, &["abandon", "stalls"], reader);
+    let known = ["capacity", "default", "match", "name", "operations", "rateLimit", "scale", "stalls", "valid"];
+    close(whole, &known, &["abandon"], reader);
     let (capacity, overflow) = capacity?;
     Some(Service {
         name: name?,
@@ -76,6 +79,7 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
         capacity,
         overflow,
         rate_limit: limit.flatten(),
+        stalls: stalls.flatten(),
         scale: scaled,
         operations,
         default,
@@ -151,6 +155,28 @@ fn class(node: &Node, reader: &mut Reader) -> Option<Class> {
     };
     close(whole, &["demand", "share", "status"], &[], reader);
     Some(Class { share: share?, status, demand: demand? })
+}
+
+fn stalls(node: &Node, reader: &mut Reader) -> Option<Stalls> {
+    let whole = Object::open(node, "`stalls`", reader)?;
+    let mut times = |key: &str, mend: &str| match whole.node(key) {
+        Some(node) => reader.within(key, |reader| delay(node, reader)),
+        None => {
+            reader.error(node, format!("the stalls have no `{key}`"), mend);
+            None
+        }
+    };
+    let every = times("every", "add the time between two, such as `every: {exponential: {mean: 30s}}`");
+    let last = times("last", "add the time that one takes, such as `last: {lognormal: {median: 120ms, p99: 400ms}}`");
+    if let (Some(node), Some(every)) = (whole.node("every"), &every)
+        && let Ok(built) = every.build()
+        && built.mean().is_some_and(|mean| mean < SHORTEST_GAP)
+    {
+        let mend = "use a mean of 1ms or more; for a slower service use `scale`";
+        reader.error_at(node, "every", "there is hardly any time between these stalls", mend);
+    }
+    close(whole, &["every", "last"], &[], reader);
+    Some(Stalls { every: every?, last: last? })
 }
 
 pub(super) fn scale(node: &Node, reader: &mut Reader) -> Option<Scale> {
@@ -264,6 +290,9 @@ pub(super) fn not_yet(key: &str) -> String {
 
 /// The least factor to scale by, and one by the greatest.
 const SMALLEST_FACTOR: f64 = 0.001;
+
+/// The least mean time between two stalls: schedules are drawn ahead, and what comes more often is a slower service.
+const SHORTEST_GAP: Duration = Duration::from_millis(1);
 
 /// Shares are written in decimals.
 const ROUNDING: f64 = 1e-9;

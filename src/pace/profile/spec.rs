@@ -38,6 +38,8 @@ pub struct Service {
     pub overflow: Option<Overflow>,
     /// How fast calls may come, if that is limited.
     pub rate_limit: Option<RateLimit>,
+    /// When it stands still, if it does.
+    pub stalls: Option<Stalls>,
     /// What if it were slower, or larger.
     pub scale: Scale,
     /// The operations, in the order in which they are tried.
@@ -55,6 +57,15 @@ pub struct RateLimit {
     pub rate: station::Rate,
     /// What a call beyond it gets; 429 if nothing is said.
     pub overflow: Option<Overflow>,
+}
+
+/// Times in which a whole service stands still.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stalls {
+    /// The time from the end of one to the begin of the next.
+    pub every: Delay,
+    /// The time that one takes.
+    pub last: Delay,
 }
 
 /// What a call gets that finds the queue full.

@@ -56,6 +56,7 @@ services:
       workers: 4
       queue: 256
       overflow: {status: 503, headers: {Retry-After: "1"}}
+    stalls: {every: {exponential: {mean: 30s}}, last: {lognormal: {median: 120ms, p99: 400ms}}}
     scale: {latency: 1.0, capacity: 1.0}
     operations:
       - name: GET /inventory/{id}
@@ -190,6 +191,7 @@ extends: recorded
 services:
   - name: inventory
     capacity: {workers: 8}
+    stalls: {last: {fixed: 2s}}
     scale: {latency: 1.4}
     operations:
       - {name: "GET /inventory/{id}", demand: {fixed: 9ms}, outside: null}
@@ -205,6 +207,8 @@ services:
     let workers = NonZeroU32::new(8).expect("above 0");
     assert_eq!(peak.services[0].capacity, Capacity::Fifo { workers, queue: Queue::AtMost(256) });
     assert!(peak.services[0].overflow.is_some());
+    let stalls = peak.services[0].stalls.as_ref().expect("inherited");
+    assert_eq!((stalls.every.kind.as_str(), &stalls.last), ("exponential", &Delay::fixed(Duration::from_secs(2))));
     let names: Vec<_> = peak.services[0].operations.iter().map(|operation| operation.name.as_str()).collect();
     assert_eq!(names, ["new", "GET /inventory/{id}", "DELETE"]);
     let work = &peak.services[0].operations[1].work;
@@ -365,6 +369,7 @@ prop_compose! {
         pattern in a_pattern(),
         (capacity, overflow) in a_capacity(),
         rate_limit in prop::option::of(a_rate_limit()),
+        stalls in prop::option::of((1_000_000..1_000_000_000u64, a_delay())),
         latency in 0.01..10f64,
         operations in proptest::collection::vec((a_text(), a_pattern(), a_work()), 0..3),
         default in a_work(),
@@ -379,6 +384,7 @@ prop_compose! {
             capacity,
             overflow,
             rate_limit,
+            stalls: stalls.map(|(every, last)| spec::Stalls { every: Delay::fixed(Duration::from_nanos(every)), last }),
             scale: Scale { latency, capacity: 1.0 },
             operations: operations.collect(),
             default: Some(default),
@@ -449,6 +455,7 @@ services:
       workers: 4
       queue: 256 # calls that may wait
       overflow: {status: 503, headers: {retry-after: "1"}}
+    stalls: {every: {exponential: {mean: 30s}}, last: {lognormal: {median: 120ms, p99: 400ms}}} # everything stands still
     operations:
       - name: GET /inventory/{id}
         match: {method: "GET", urlPathTemplate: "/inventory/{id}"}

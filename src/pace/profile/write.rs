@@ -66,6 +66,10 @@ impl Writer {
                 overflow.as_ref().map_or_else(String::new, |overflow| format!(", overflow: {}", answer(overflow)));
             self.line(4, format!("rateLimit: {{perSecond: {}, burst: {}{overflow}}}", rate.per_second, rate.burst));
         }
+        if let Some(stalls) = &service.stalls {
+            let (every, last) = (delay(&stalls.every), delay(&stalls.last));
+            self.line(4, format!("stalls: {{every: {every}, last: {last}}} # everything stands still"));
+        }
         if service.scale != Scale::default() {
             let Scale { latency, capacity } = service.scale;
             self.line(4, format!("scale: {{latency: {latency}, capacity: {capacity}}}"));

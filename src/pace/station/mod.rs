@@ -14,6 +14,8 @@
 //!
 //! A call that is to enter the station later (its `outside` part comes first) is admitted then, not ahead of time: it would
 //! keep a worker from calls that enter before it.
+//!
+//! A station with [`Stalls`] stands still at times: see there.
 
 mod bucket;
 mod fifo;
@@ -21,6 +23,7 @@ mod moment;
 mod order;
 mod sharing;
 mod simulation;
+mod stalls;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -28,10 +31,13 @@ use std::time::Duration;
 pub use bucket::{Bucket, Rate};
 pub use moment::Moment;
 pub use sharing::Ticket;
-pub use simulation::finishes;
+pub use simulation::{finishes, finishes_in};
+pub use stalls::Stalls;
 
 use self::fifo::{Deadlines, Workers};
 use self::sharing::Sharing;
+use self::stalls::Clock;
+use crate::pace::draws::Draws;
 
 /// What a station is made of. A `curve` of measured rates will be another kind beside `Sharing`, with the same engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +101,9 @@ pub struct Station {
     workers: Workers,
     /// Outlives a change to another discipline until its calls are finished.
     sharing: Sharing,
+    /// Between the caller's time and that of all the above, which passes only while the service does not stand still. Once
+    /// there, it stays, as it knows what was lost.
+    clock: Option<Box<Clock>>,
 }
 
 impl Station {
@@ -106,7 +115,13 @@ impl Station {
             deadlines: Deadlines::default(),
             workers: Workers::new(workers),
             sharing: Sharing::new(workers),
+            clock: None,
         }
+    }
+
+    /// A station without calls that stands still at times, by a schedule that begins at the epoch.
+    pub fn with_stalls(capacity: Capacity, stalls: Stalls, draws: Draws) -> Self {
+        Self { clock: Some(Box::new(Clock::new(stalls, draws))), ..Self::new(capacity) }
     }
 
     /// What it is made of.
@@ -116,6 +131,17 @@ impl Station {
 
     /// A call arrives and demands so much work: the time that it would take alone.
     pub fn admit(&mut self, at: Moment, demand: Duration) -> Admission {
+        let at = self.working(at);
+        let admission = self.serve(at, demand);
+        let Some(clock) = &mut self.clock else { return admission };
+        match admission {
+            Admission::Due(finish) => Admission::Due(clock.real(finish)),
+            Admission::Shared(ticket, not_before) => Admission::Shared(ticket, clock.real(not_before)),
+            Admission::Overflow => Admission::Overflow,
+        }
+    }
+
+    fn serve(&mut self, at: Moment, demand: Duration) -> Admission {
         match self.capacity {
             Capacity::Unlimited => {
                 let finish = at + demand;
@@ -150,16 +176,24 @@ impl Station {
     /// The finish of a call that nobody asked for is kept for ten seconds; then the answer is the first lower bound of it, so
     /// that lateness is overstated rather than hidden.
     pub fn ask(&mut self, ticket: Ticket, now: Moment) -> Outlook {
-        self.sharing.ask(ticket, now)
+        let now = self.working(now);
+        let outlook = self.sharing.ask(ticket, now);
+        let Some(clock) = &mut self.clock else { return outlook };
+        match outlook {
+            Outlook::Finished(finish) => Outlook::Finished(clock.real(finish)),
+            Outlook::NotBefore(later) => Outlook::NotBefore(clock.real(later)),
+        }
     }
 
     /// How many calls are in the station. A `now` before the latest seen is read as that.
     pub fn in_flight(&mut self, now: Moment) -> usize {
+        let now = self.working(now);
         self.deadlines.in_flight(now) + self.sharing.in_flight(now)
     }
 
     /// How many of them wait; those that share workers wait as far as they are more than the workers.
     pub fn waiting(&mut self, now: Moment) -> usize {
+        let now = self.working(now);
         self.deadlines.waiting(now) + self.sharing.waiting(now)
     }
 
@@ -170,6 +204,7 @@ impl Station {
     /// - Added workers are free now; removed ones leave when they are next free.
     /// - After a change of discipline, calls finish under the old one beside the new workers, which are free now.
     pub fn reconfigure(&mut self, capacity: Capacity, now: Moment) {
+        let now = self.working(now);
         match (self.capacity, capacity) {
             (Capacity::Fifo { .. }, Capacity::Fifo { workers, .. }) => self.workers.resize(workers.get()),
             (_, Capacity::Fifo { workers, .. }) => self.workers = Workers::new(workers.get()),
@@ -177,6 +212,24 @@ impl Station {
             (_, Capacity::Unlimited) => {}
         }
         self.capacity = capacity;
+    }
+
+    /// Other stalls from now on, or none; the one that there is now ends as it was to. Calls with a final deadline keep it.
+    pub fn set_stalls(&mut self, stalls: Option<(Stalls, Draws)>, now: Moment) {
+        match (&mut self.clock, stalls) {
+            (Some(clock), stalls) => clock.change(stalls, now),
+            (None, Some((stalls, draws))) => self.clock = Some(Box::new(Clock::beginning(stalls, draws, now))),
+            (None, None) => {}
+        }
+    }
+
+    /// When it goes on, if it stands still now.
+    pub fn stalled_until(&mut self, now: Moment) -> Option<Moment> {
+        self.clock.as_mut()?.stalled_until(now)
+    }
+
+    fn working(&mut self, at: Moment) -> Moment {
+        self.clock.as_mut().map_or(at, |clock| clock.working(at))
     }
 }
 
@@ -202,5 +255,7 @@ impl Queue {
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod stalled;
 #[cfg(test)]
 mod tests;

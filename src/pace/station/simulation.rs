@@ -10,11 +10,15 @@ use super::{Admission, Capacity, Moment, Outlook, Station, Ticket};
 ///
 /// Calls that share are asked about at the moments that the station names, just as a server's timers do it.
 pub fn finishes(capacity: Capacity, calls: impl IntoIterator<Item = (Moment, Duration)>) -> Vec<Option<Moment>> {
-    let mut station = Station::new(capacity);
+    finishes_in(&mut Station::new(capacity), calls)
+}
+
+/// The same in a station that is given, which may stand still at times.
+pub fn finishes_in(station: &mut Station, calls: impl IntoIterator<Item = (Moment, Duration)>) -> Vec<Option<Moment>> {
     let mut finishes = Vec::new();
     let mut timers = Timers::default();
     for (index, (at, demand)) in calls.into_iter().enumerate() {
-        timers.fire_until(at, &mut station, &mut finishes);
+        timers.fire_until(at, station, &mut finishes);
         finishes.push(match station.admit(at, demand) {
             Admission::Due(finish) => Some(finish),
             Admission::Overflow => None,
@@ -24,7 +28,7 @@ pub fn finishes(capacity: Capacity, calls: impl IntoIterator<Item = (Moment, Dur
             }
         });
     }
-    timers.fire_until(Moment::from_nanos(u64::MAX), &mut station, &mut finishes);
+    timers.fire_until(Moment::from_nanos(u64::MAX), station, &mut finishes);
     finishes
 }
 
