@@ -3,10 +3,11 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
-use super::{BROKE, FINE, USAGE, complain, note, say};
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, note, say};
 use crate::exchange::Exchange;
 use crate::fit::{Fitted, Trace};
 use crate::tape::operations::Operations;
@@ -25,6 +26,18 @@ pub(super) struct Fit {
     /// The name of the profile that is written
     #[arg(long, value_name = "NAME", default_value = "recorded")]
     profile: String,
+
+    /// Leave out what came earlier, counted from each tape's first call
+    #[arg(long, value_name = "TIME", value_parser = super::time, default_value = "0s")]
+    from: Duration,
+
+    /// Leave out what came later
+    #[arg(long, value_name = "TIME", value_parser = super::time)]
+    to: Option<Duration>,
+
+    /// Write one model even if the service changed while it was recorded
+    #[arg(long)]
+    anyway: bool,
 
     /// The report as JSON
     #[arg(long)]
@@ -46,7 +59,7 @@ impl Fit {
             }
         };
         let traces = match tapes.iter().map(|path| trace(path)).collect::<Result<Vec<_>, _>>() {
-            Ok(traces) => traces,
+            Ok(traces) => traces.into_iter().map(|trace| trace.between(self.from, self.to)).collect::<Vec<_>>(),
             Err(error) => {
                 complain(&error);
                 return BROKE;
@@ -62,18 +75,28 @@ impl Fit {
                 return BROKE;
             }
         };
+        let refused = !self.anyway && fitted.change.is_some_and(|change| change.refuses_one_model());
+        if refused {
+            self.tell(&fitted);
+            note("no profile was written: one model would be that of neither half; `--anyway` writes it all the same");
+            return CHECK_FAILED;
+        }
         let path = self.dir.join("profiles").join(format!("{}.yaml", self.profile));
         if let Err(error) = write(&path, &fitted.profile().to_yaml(&fitted.to_string())) {
             note(&format!("cannot write `{}`: {error}", path.display()));
             return BROKE;
         }
+        self.tell(&fitted);
+        note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
+        FINE
+    }
+
+    fn tell(&self, fitted: &Fitted) {
         if self.json {
-            say(&serde_json::to_string_pretty(&fitted).expect("a fit is plain data"));
+            say(&serde_json::to_string_pretty(fitted).expect("a fit is plain data"));
         } else {
             say(fitted.to_string().trim_end());
         }
-        note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
-        FINE
     }
 }
 

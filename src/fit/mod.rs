@@ -5,6 +5,7 @@
 //! the queue. Candidates that this does not tell apart are judged by predicting the highest load of the tape from the rest
 //! (`check`), and that error is what to expect beyond the tape. No distribution of demands or arrivals is assumed.
 
+mod change;
 mod check;
 mod choice;
 mod delayed;
@@ -37,6 +38,7 @@ use self::stalls::Pauses;
 use self::workload::Workload;
 use crate::pace::station::{Capacity, Queue};
 
+pub use change::Change;
 pub use check::Stratum;
 pub use demand::{Class, Demand, OperationFit, percentile};
 pub use limits::{Limit, LimitKind};
@@ -71,6 +73,9 @@ pub struct Fitted {
     /// The model's predictions of the tape, from the lowest load to the highest, whose demands it did not know; empty if the
     /// load hardly varied.
     pub strata: Vec<Stratum>,
+    /// How the service changed meanwhile, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
     /// Spells in which it did nothing, if it has any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stalls: Option<Stalls>,
@@ -165,14 +170,18 @@ impl Fitted {
                 statements.push(Statement::LowerLoadDiffers { model: model.to_string() });
             }
         }
+        let change = Change::find(&work, &demands);
+        statements.extend(change.map(|change| Statement::Changed { demand: change.demand }));
         let mut station = chosen.model;
         let limits = Limits::learn(traces, station);
         statements.extend(
             limits.unexplained.iter().map(|(status, calls)| Statement::Rejected { status: *status, calls: *calls }),
         );
         let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found);
-        let delayed = verdict::suggests_a_delay(&statements, chosen, &ranking)
-            .then(|| Delayed::find(&work, station, split.as_ref()));
+        // slow spells make calls that come together alike, too
+        let has_spells = operations.iter().any(|operation| operation.order.is_some());
+        let is_suspected = !has_spells && verdict::suggests_a_delay(&statements, chosen, &ranking);
+        let delayed = is_suspected.then(|| Delayed::find(&work, station, split.as_ref()));
         if let Some(delayed) = delayed.flatten() {
             strata = split.as_ref().map(|split| split.repeat(&delayed, &work)).unwrap_or_default();
             verdict::explain_by_a_delay(&mut statements, &delayed, &strata);
@@ -188,12 +197,6 @@ impl Fitted {
             let (demand, outside) = delayed.overall;
             (default.demand, default.outside) = (demand, Some(outside));
         }
-        if statements.iter().any(Statement::is_unexplained) {
-            // what a wrong model leaves of waiting is no slow spell
-            for operation in &mut operations {
-                operation.order = None;
-            }
-        }
         verdict::recount(&mut statements, traces, &valid, left_out);
         Ok(Self {
             service: service.to_owned(),
@@ -206,6 +209,7 @@ impl Fitted {
             unlimited_effect: ranking.unlimited,
             candidates,
             strata,
+            change,
             stalls,
             limits: limits.found,
             operations,

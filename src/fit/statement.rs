@@ -44,6 +44,11 @@ pub enum Statement {
         /// The model it points to.
         model: String,
     },
+    /// The second half of the recording is of another service than the first.
+    Changed {
+        /// By how much its mean demand differs.
+        demand: f64,
+    },
     /// The load hardly varied, so nothing could be predicted.
     OneLoad,
     /// A third of an operation's calls is too small to compare.
@@ -119,6 +124,7 @@ impl Statement {
                 | Self::Extrapolation { .. }
                 | Self::Ambiguous { .. }
                 | Self::NotExclusive
+                | Self::Changed { .. }
         )
     }
 }
@@ -162,6 +168,13 @@ impl fmt::Display for Statement {
                     "the lower load alone points to {model}; only the highest load of the tape shows the capacity"
                 )
             }
+            Self::Changed { demand } => write!(
+                out,
+                "the service changed: calls of the second half of the recording demand {} {} than those of the first; was it \
+                 warming up, or were workers added? Fit the parts by themselves, with `--from` and `--to`",
+                percent(demand.abs()),
+                if *demand > 0.0 { "more" } else { "less" }
+            ),
             Self::OneLoad => {
                 write!(out, "the tape holds one load, so no prediction could be checked; record at several loads")
             }

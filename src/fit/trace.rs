@@ -97,6 +97,15 @@ impl Trace {
 }
 
 impl Trace {
+    /// The calls that arrived in a part of the recording, counted from its first call.
+    #[must_use]
+    pub fn between(mut self, from: Duration, to: Option<Duration>) -> Self {
+        let first = self.calls.iter().map(|call| call.arrival).min().unwrap_or(0);
+        let since = |call: &Observation| u128::from(call.arrival - first);
+        self.calls.retain(|call| since(call) >= from.as_nanos() && to.is_none_or(|to| since(call) < to.as_nanos()));
+        self
+    }
+
     /// By how much the mean population that the recorder counted exceeds the one that the calls themselves make, as a share;
     /// none if it did not count. Little's law is an identity on what was recorded: this is where missing calls show.
     pub(super) fn population_difference(&self) -> Option<f64> {

@@ -198,7 +198,8 @@ fn where_no_queue_was_seen_the_capacity_is_a_floor() {
     assert!(fitted.is_doubtful());
 }
 
-/// Demands that come in spells, at a load where no queue blurs them: the profile keeps them together.
+/// Demands that come in spells, at a load where no queue blurs them: the profile keeps them together. (Spells make calls that come
+/// together slow together, as a queue does; the one that is fitted takes a part of the correlation for itself.)
 #[test]
 fn slow_spells_are_told_and_written() {
     let truth = Truth::new(Station::Fifo(4), 1.0);
@@ -222,9 +223,9 @@ fn slow_spells_are_told_and_written() {
     let latencies = truth.latencies(&arrivals, &demands);
     let fitted = Fitted::new("service", &[truth.record(&arrivals, &kinds, &latencies, &mut rng)]).unwrap();
     for operation in &fitted.operations {
-        let order = operation.order.expect("slow spells");
+        let order = operation.order.unwrap_or_else(|| panic!("no slow spells\n{fitted}"));
         let blocks = order.blocks.as_secs_f64();
-        assert!((0.2..0.45).contains(&blocks) && (order.correlation - 0.4).abs() < 0.1, "{order:?}");
+        assert!((0.2..0.45).contains(&blocks) && (order.correlation - 0.4).abs() < 0.15, "{order:?}");
     }
     let text = fitted.profile().to_yaml("");
     assert!(text.contains("order: {blocks: ") && fitted.to_string().contains("slow spells"), "{text}\n{fitted}");
@@ -267,6 +268,37 @@ fn two_stations_in_series_are_not_explained_by_one() {
         }
         eprintln!("a gate before three workers of {mean} s at 80%: {errors:.2?}");
         assert!(errors.iter().all(|error| error.abs() < 0.2), "{errors:?}\n{fitted}");
+    }
+}
+
+/// Half of the recording with four workers that are cold, half with four that are warm: no model of both is written, and each
+/// half by itself is fitted.
+#[test]
+fn a_service_that_changes_gets_no_single_model() {
+    let warm = Truth::new(Station::Fifo(4), 0.5);
+    let cold = Truth {
+        kinds: warm.kinds.iter().map(|kind| Kind { mean: kind.mean * 1.4, ..*kind }).collect(),
+        ..warm.clone()
+    };
+    let arrivals = steps(warm.capacity(4), &[0.3, 0.5, 0.3, 0.5], CALLS, 31);
+    let half = arrivals[arrivals.len() - 1] / 2.0;
+    let mut rng = StdRng::seed_from_u64(32);
+    let (kinds, demands) = warm.demands(arrivals.len(), &mut rng);
+    let demands: Vec<f64> =
+        demands.iter().zip(&arrivals).map(|(demand, at)| if *at < half { demand * 1.4 } else { *demand }).collect();
+    let trace = warm.record(&arrivals, &kinds, &warm.latencies(&arrivals, &demands), &mut rng);
+    let fitted = Fitted::new("service", &[trace.clone()]).unwrap();
+    let change = fitted.change.expect("it changed");
+    assert!((change.demand + 0.286).abs() < 0.06 && change.refuses_one_model() && fitted.is_doubtful(), "{fitted}");
+    let time = Duration::from_secs_f64(half);
+    for (part, truth) in
+        [(trace.clone().between(Duration::ZERO, Some(time)), &cold), (trace.between(time, None), &warm)]
+    {
+        let fitted = Fitted::new("service", &[part]).unwrap();
+        assert_eq!((fitted.change, fitted.workers), (None, Some(4)), "{fitted}");
+        let median = fitted.operations[0].demand.quantile(0.5).as_secs_f64();
+        let expected = truth.kinds[0].mean / 1.25_f64.sqrt();
+        assert!((median / expected - 1.0).abs() < 0.03, "{median} {expected}\n{fitted}");
     }
 }
 
@@ -378,6 +410,30 @@ fn a_tape_on_disk_is_fitted() {
     assert!(told.contains("fifo, 1 worker") && told.contains("profiles/recorded.yaml"), "{told}");
     let (code, told) = run(&["check", dir]);
     assert!(code == Some(0) && told.contains("1 profile"), "{told}");
+    let (code, told) = run(&["fit", dir, "--to", "1ms"]);
+    assert!(code == Some(2) && told.contains("too few"), "{told}");
+
+    // a service of another speed later on: only a part of it, or both against better knowledge
+    let slower =
+        Truth { kinds: truth.kinds.iter().map(|kind| Kind { mean: kind.mean * 0.5, ..*kind }).collect(), ..truth };
+    let mut writer = Writer::create(&folder.path().join("tapes/two.jsonl"), &head).unwrap();
+    for (call, number) in slower.trace(&arrivals, 3).calls.iter().zip(1..) {
+        let request =
+            Request { method: "GET".to_owned(), url: format!("/a/{number}"), headers: Vec::new(), body: None };
+        let response = Some(Response { status: 200, headers: Vec::new(), body: None });
+        let (sent, first_byte) = (Some(call.arrival), Some(call.finish));
+        let times = Times { received: call.arrival, sent, first_byte, ..Times::default() };
+        let (operation, failure) = (None, None);
+        let exchange = Exchange { number, operation, request, response, failure, times, in_flight: 0, reused: true };
+        writer.write(&exchange).unwrap();
+    }
+    writer.finish(0, 0).unwrap();
+    std::fs::remove_file(folder.path().join("profiles/recorded.yaml")).unwrap();
+    let (code, told) = run(&["fit", dir]);
+    assert!(code == Some(1) && told.contains("the service changed") && told.contains("--anyway"), "{told}");
+    assert!(!folder.path().join("profiles/recorded.yaml").exists());
+    assert_eq!(run(&["fit", dir, "--anyway"]).0, Some(0));
+    assert!(folder.path().join("profiles/recorded.yaml").exists());
 }
 
 #[test]
