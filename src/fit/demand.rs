@@ -216,6 +216,7 @@ pub(super) fn operations(
     (fitted, default)
 }
 
+#[allow(clippy::ref_option)] // as serde asks
 fn order<S: Serializer>(order: &Option<Order>, serializer: S) -> Result<S::Ok, S::Error> {
     let parts = order.iter().flat_map(|order| {
         let (blocks, correlation) = (units::duration(order.blocks), units::share(order.correlation));

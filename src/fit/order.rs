@@ -26,7 +26,7 @@ struct Rung {
 pub(super) fn order(calls: &[(f64, f64)], family: usize) -> Option<Order> {
     let (first, last) = (calls.first()?.0, calls.last()?.0);
     let span = last - first;
-    if calls.len() < LEAST_CALLS || !(span > 0.0) {
+    if calls.len() < LEAST_CALLS || span <= 0.0 {
         return None;
     }
     let scores = scores(calls);

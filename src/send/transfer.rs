@@ -31,8 +31,7 @@ pub(super) fn body(bytes: Bytes, transfer: Transfer, wait: impl FnOnce() -> Wait
 /// In how many pieces so many bytes go, and the time between two of them.
 fn pieces(length: usize, rate: f64) -> (usize, Duration) {
     let nanos = length as f64 / rate * 1e9;
-    // the negation takes what is no number along
-    if !(nanos >= PIECE) || length < 2 {
+    if nanos.is_nan() || nanos < PIECE || length < 2 {
         return (1, Duration::ZERO);
     }
     // so many gaps of a millisecond, but no pieces that are not worth a write

@@ -264,9 +264,7 @@ impl Server {
             run(Builder::new_current_thread(), async move {
                 let admin = tokio::spawn(admin::serve(calls, context));
                 let apart = apart.map(tokio::spawn);
-                for live in &lives {
-                    tokio::spawn(keep_time(Arc::clone(live)));
-                }
+                lives.iter().for_each(|live| drop(tokio::spawn(keep_time(Arc::clone(live)))));
                 let compacting = tokio::spawn(compact(lives));
                 let grace = tokio::select! {
                     grace = stopped => grace.unwrap_or_default(),

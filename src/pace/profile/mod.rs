@@ -170,7 +170,7 @@ impl Operation {
         let mut stream = draws.at(demand, ordinal);
         let drawn = match &self.blocks {
             None => distribution.sample(&mut stream),
-            Some(blocks) => distribution.quantile(blocks.share(draws, after, &mut stream)),
+            Some(blocks) => distribution.quantile(blocks.share(*draws, after, &mut stream)),
         };
         let waited = self.outside.as_ref().map(|distribution| distribution.sample(&mut draws.at(outside, ordinal)));
         let (demand, outside) = (scaled(drawn, self.slowing), scaled(waited.unwrap_or_default(), self.latency));

@@ -41,7 +41,7 @@ impl Blocks {
     }
 
     /// Where in its distribution a call is drawn that comes so long after the profile came in force; strictly between 0 and 1.
-    pub(super) fn share(&self, draws: &Draws, after: Duration, own: &mut Stream) -> f64 {
+    pub(super) fn share(&self, draws: Draws, after: Duration, own: &mut Stream) -> f64 {
         let block = (after.as_nanos() / self.length.as_nanos()) as u64;
         let normal = |stream: &mut Stream| normal::quantile(uniform(stream.random()));
         let score = self.parts.0 * normal(&mut draws.at(self.key, block)) + self.parts.1 * normal(own);
@@ -95,7 +95,7 @@ mod tests {
         let blocks = Blocks::new(Order { blocks: BLOCK, correlation }, 7);
         let draws = Draws::new(seed);
         [1, 2].map(|operation| {
-            let share = |k| blocks.share(&draws, Duration::from_millis(2 * k), &mut draws.at(operation, k));
+            let share = |k| blocks.share(draws, Duration::from_millis(2 * k), &mut draws.at(operation, k));
             (0..calls).map(share).collect()
         })
     }
@@ -147,7 +147,7 @@ mod tests {
         let longest = shares(1.0, 5, 100_000)[0].iter().map(|share| exponential.quantile(*share)).max().unwrap();
         assert!(longest > Duration::from_millis(5) && longest < Duration::from_millis(40), "{longest:?}");
         let blocks = Blocks::new(Order { blocks: Duration::ZERO, correlation: 2.0 }, 0);
-        let share = blocks.share(&Draws::new(1), Duration::MAX, &mut Draws::new(1).at(1, 1));
+        let share = blocks.share(Draws::new(1), Duration::MAX, &mut Draws::new(1).at(1, 1));
         assert!(share > 0.0 && share < 1.0, "what a program made is survived: {share}");
     }
 }

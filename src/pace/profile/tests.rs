@@ -251,7 +251,7 @@ fn the_examples_of_the_documentation_load() {
             (name.expect("named in its first line"), *block)
         })
         .collect();
-    assert_eq!(read(&named).len(), 2);
+    assert_eq!(read(&named).len(), named.len());
     // and every distribution of the table
     let mut kinds = 0;
     for example in page.split("| `{").skip(1).filter_map(|rest| rest.split("}`").next()) {

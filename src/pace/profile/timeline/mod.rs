@@ -147,7 +147,7 @@ mod tests {
             prop_assert_eq!(turn.step, expected);
             if let Some(next) = turn.next {
                 prop_assert!(next > Duration::from_millis(millis));
-                let before = line.turn(next - Duration::from_nanos(1));
+                let before = line.turn(next.saturating_sub(Duration::from_nanos(1)));
                 prop_assert_eq!((before.step, before.next), (turn.step, Some(next)), "nothing happens until then");
                 prop_assert_ne!(line.turn(next).step, turn.step, "and then it does");
             }
