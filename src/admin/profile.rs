@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::{Answer, json_answer, refusal};
 use crate::defect::nearest;
 use crate::live::Live;
-use crate::live::pacing::ServiceView;
+use crate::live::pacing::{ServiceView, StationView};
 use crate::source::{Reader, Value};
 
 pub(super) async fn show(Extension(live): Extension<Arc<Live>>) -> Answer {
@@ -56,14 +56,24 @@ fn json(live: &Live) -> Json {
 fn service(view: &ServiceView) -> Json {
     json!({
         "name": view.name,
-        "workers": view.workers,
+        "workers": view.main.workers,
         "stalled": view.stalled,
-        "inFlight": view.in_flight,
-        "waiting": view.waiting,
+        "inFlight": view.main.in_flight,
+        "waiting": view.main.waiting,
+        "front": view.front.as_ref().map(front),
         "paced": view.paced,
         "unpaced": view.unpaced,
-        "overflowed": view.overflowed,
+        "overflowed": view.main.overflowed,
         "limited": view.limited,
         "beyondValid": view.beyond,
+    })
+}
+
+fn front(view: &StationView) -> Json {
+    json!({
+        "workers": view.workers,
+        "inFlight": view.in_flight,
+        "waiting": view.waiting,
+        "overflowed": view.overflowed,
     })
 }

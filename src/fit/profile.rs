@@ -22,6 +22,7 @@ impl Fitted {
             pattern: None,
             capacity: self.capacity(),
             overflow: None,
+            front: None,
             rate_limit: None,
             stalls: None,
             scale: Scale { latency: 1.0, capacity: 1.0 },
@@ -47,7 +48,8 @@ impl Fitted {
 
     fn work(&self, operation: &OperationFit) -> Work {
         let outside = (!self.outside.is_zero()).then(|| Delay::fixed(super::statement::rounded(self.outside)));
-        Work { demand: delay(&operation.demand), outside, classes: operation.classes.iter().map(class).collect() }
+        let classes = operation.classes.iter().map(class).collect();
+        Work { demand: delay(&operation.demand), outside, front: None, classes }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Service {
     pub capacity: station::Capacity,
     /// What a call gets that finds the queue full; 503 if nothing is said.
     pub overflow: Option<Overflow>,
+    /// What calls pass before its workers, if anything.
+    pub front: Option<Front>,
     /// How fast calls may come, if that is limited.
     pub rate_limit: Option<RateLimit>,
     /// When it stands still, if it does.
@@ -52,6 +54,16 @@ pub struct RateLimit {
     /// How many, and how many at once.
     pub rate: station::Rate,
     /// What a call beyond it gets; 429 if nothing is said.
+    pub overflow: Option<Overflow>,
+}
+
+/// A station in front of another, such as an event loop before a pool: a call comes to the service's workers at the moment
+/// at which it is finished here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Front {
+    /// Its workers and their queue, before scaling.
+    pub capacity: station::Capacity,
+    /// What a call gets that finds the queue full; 503 if nothing is said.
     pub overflow: Option<Overflow>,
 }
 
@@ -107,6 +119,8 @@ pub struct Work {
     pub demand: Delay,
     /// The time that it takes before it asks for a worker; none if not given.
     pub outside: Option<Delay>,
+    /// The time that a call holds a worker of the front; it does not stop there if not given.
+    pub front: Option<Delay>,
     /// Shares of the calls that demand otherwise.
     pub classes: Vec<Class>,
 }

@@ -1,7 +1,6 @@
 //! Stations that stand still at times, against simulations that are too simple to be wrong, and against theory.
 
 use proptest::prelude::*;
-use rand::RngExt as _;
 
 use super::*;
 use crate::delay::{Distribution, Param, ParamValue};
