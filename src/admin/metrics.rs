@@ -11,7 +11,7 @@ use axum::extract::Extension;
 use http::StatusCode;
 
 use super::{Answer, Control, logged, text};
-use crate::live::pacing::ServiceView;
+use crate::live::pacing::{ServiceView, StationView};
 use crate::live::{Counts, Live};
 use crate::pace::audit::Snapshot;
 
@@ -93,15 +93,24 @@ fn stations(page: &mut Page, lives: &[Arc<Live>]) {
             metric.value(&[("service", &service.name)], value(service));
         }
     };
-    metric("station_in_flight", "gauge", "Calls in the station of a service.", &|view| view.in_flight as u64);
-    metric("station_waiting", "gauge", "Of these, waiting for a worker.", &|view| view.waiting as u64);
+    metric("station_in_flight", "gauge", "Calls in the station of a service.", &|view| view.main.in_flight as u64);
+    metric("station_waiting", "gauge", "Of these, waiting for a worker.", &|view| view.main.waiting as u64);
     metric("station_calls_total", "counter", "Calls that went through it.", &|view| view.paced);
     metric("station_unpaced_total", "counter", "Calls of the service that no operation takes.", &|view| view.unpaced);
-    metric("station_overflow_total", "counter", "Calls that found its queue full.", &|view| view.overflowed);
+    metric("station_overflow_total", "counter", "Calls that found its queue full.", &|view| view.main.overflowed);
     metric("station_limited_total", "counter", "Calls that came faster than its rate limit.", &|view| view.limited);
     metric("station_beyond_valid_total", "counter", "Calls beyond the range in which it was observed.", &|view| {
         view.beyond
     });
+    let mut metric = |name, kind, help, value: &dyn Fn(&StationView) -> u64| {
+        let metric = page.metric(name, kind, help);
+        for (service, front) in services.iter().filter_map(|service| Some((service, service.front.as_ref()?))) {
+            metric.value(&[("service", &service.name)], value(front));
+        }
+    };
+    metric("front_in_flight", "gauge", "Calls in the front of a service.", &|front| front.in_flight as u64);
+    metric("front_waiting", "gauge", "Of these, waiting for a worker.", &|front| front.waiting as u64);
+    metric("front_overflow_total", "counter", "Calls that found its queue full.", &|front| front.overflowed);
 }
 
 fn timelines(page: &mut Page, lives: &[Arc<Live>]) {

@@ -10,7 +10,7 @@ use super::{Answer, json_answer, refusal};
 use crate::defect::nearest;
 use crate::delay::units;
 use crate::live::Live;
-use crate::live::pacing::{ServiceView, TimelineView};
+use crate::live::pacing::{ServiceView, StationView, TimelineView};
 use crate::source::{Reader, Value};
 
 pub(super) async fn show(Extension(live): Extension<Arc<Live>>) -> Answer {
@@ -71,14 +71,24 @@ fn timeline(view: &TimelineView, live: &Live) -> Json {
 fn service(view: &ServiceView) -> Json {
     json!({
         "name": view.name,
-        "workers": view.workers,
+        "workers": view.main.workers,
         "stalled": view.stalled,
-        "inFlight": view.in_flight,
-        "waiting": view.waiting,
+        "inFlight": view.main.in_flight,
+        "waiting": view.main.waiting,
+        "front": view.front.as_ref().map(front),
         "paced": view.paced,
         "unpaced": view.unpaced,
-        "overflowed": view.overflowed,
+        "overflowed": view.main.overflowed,
         "limited": view.limited,
         "beyondValid": view.beyond,
+    })
+}
+
+fn front(view: &StationView) -> Json {
+    json!({
+        "workers": view.workers,
+        "inFlight": view.in_flight,
+        "waiting": view.waiting,
+        "overflowed": view.overflowed,
     })
 }

@@ -14,8 +14,9 @@ use crate::call::Call;
 use crate::delay::units;
 use crate::listen::connection::Connection;
 use crate::live::journal::Answered;
-use crate::live::pacing::{Door, Passage, folder_of};
+use crate::live::pacing::{Door, Passage, Stage, folder_of};
 use crate::matcher::Tally;
+use crate::pace::station::Ticket;
 use crate::reply::{Body, Reply};
 use crate::send::Transfer;
 use crate::stub::Stub;
@@ -28,6 +29,8 @@ struct Explanation<'a> {
     stub: &'a Stub,
     passage: Option<&'a Passage>,
     arrival: Instant,
+    /// When it had passed what comes before the main station.
+    passed: Instant,
     /// When it was due, without the stub's own delay.
     served: Instant,
     own_delay: Option<Duration>,
@@ -58,6 +61,7 @@ impl Answerer {
             stub: &stub,
             passage: passage.as_ref(),
             arrival,
+            passed: arrival,
             served: arrival,
             own_delay,
             refused: None,
@@ -69,23 +73,33 @@ impl Answerer {
             if passage.waits_outside() {
                 Arc::clone(&self.desk.timer).until(passage.enters(arrival)).await;
             }
-            let (door, beyond) = passage.enter(arrival);
-            explanation.beyond = beyond;
-            match door {
-                Door::Due(finish) => explanation.served = finish,
-                Door::Shared(shared, not_before) => {
-                    ticket = Some(shared);
-                    explanation.served = not_before;
+            explanation.served = passage.enters(arrival);
+            if let Some(reply) = passage.knock(explanation.served) {
+                explanation.refused = Some("rate=limited");
+                refusal = Some(*reply);
+            } else {
+                match self.pass_front(passage, explanation.served).await {
+                    Ok(passed) => explanation.served = passed,
+                    Err(reply) => {
+                        explanation.refused = Some("front=full");
+                        refusal = Some(*reply);
+                    }
                 }
-                Door::Full(reply) => {
-                    explanation.refused = Some("queue=full");
-                    explanation.served = passage.enters(arrival);
-                    refusal = Some(*reply);
-                }
-                Door::Limited(reply) => {
-                    explanation.refused = Some("rate=limited");
-                    explanation.served = passage.enters(arrival);
-                    refusal = Some(*reply);
+            }
+            if refusal.is_none() {
+                explanation.passed = explanation.served;
+                let (door, beyond) = passage.enter(explanation.served);
+                explanation.beyond = beyond;
+                match door {
+                    Door::Due(finish) => explanation.served = finish,
+                    Door::Shared(shared, not_before) => {
+                        ticket = Some(shared);
+                        explanation.served = not_before;
+                    }
+                    Door::Full(reply) => {
+                        explanation.refused = Some("queue=full");
+                        refusal = Some(*reply);
+                    }
                 }
             }
         }
@@ -98,17 +112,7 @@ impl Answerer {
             (None, None) => render(Arc::clone(&stub), call).await,
         };
         if let (Some(passage), Some(ticket)) = (&passage, ticket) {
-            let mut ask_at = explanation.served;
-            explanation.served = loop {
-                tokio::select! {
-                    () = Arc::clone(&self.desk.timer).until(ask_at) => {}
-                    () = passage.resized() => {}
-                }
-                match passage.ask(ticket) {
-                    Ok(finish) => break finish,
-                    Err(not_before) => ask_at = not_before,
-                }
-            };
+            explanation.served = self.finished(passage, Stage::Main, ticket, explanation.served).await;
         }
         let due = explanation.due();
         if due > arrival {
@@ -119,6 +123,34 @@ impl Answerer {
         }
         let rate = passage.as_ref().and_then(|passage| passage.transfer).filter(|_| explanation.refused.is_none());
         self.send_at_rate(reply, &method, rate.map(|rate| Transfer { start: due, rate })).await
+    }
+
+    /// Waits until a call has passed the front of its service: when that was, or what it gets that finds it full.
+    async fn pass_front(&self, passage: &Passage, at: Instant) -> Result<Instant, Box<Reply>> {
+        if passage.front.is_none() {
+            return Ok(at);
+        }
+        let finish = match passage.enter_front(at) {
+            Door::Due(finish) => finish,
+            Door::Shared(ticket, not_before) => self.finished(passage, Stage::Front, ticket, not_before).await,
+            Door::Full(reply) => return Err(reply),
+        };
+        Arc::clone(&self.desk.timer).until(finish).await;
+        Ok(finish)
+    }
+
+    /// When a call is finished that shares its workers; resolves about then.
+    async fn finished(&self, passage: &Passage, stage: Stage, ticket: Ticket, mut ask_at: Instant) -> Instant {
+        loop {
+            tokio::select! {
+                () = Arc::clone(&self.desk.timer).until(ask_at) => {}
+                () = passage.resized() => {}
+            }
+            match passage.ask(stage, ticket) {
+                Ok(finish) => return finish,
+                Err(not_before) => ask_at = not_before,
+            }
+        }
     }
 }
 
@@ -133,10 +165,14 @@ impl Explanation<'_> {
         let time = |time: Duration| units::duration(time);
         if let Some(passage) = self.passage {
             let (service, operation) = passage.names();
-            let busy = passage.outside + passage.demand;
-            let waiting = (self.served - self.arrival).saturating_sub(busy);
+            let waiting = self.served.saturating_duration_since(self.passed).saturating_sub(passage.demand);
             let _ = write!(text, "; service=\"{service}\"; operation=\"{operation}\"; ordinal={}", passage.ordinal);
             let _ = write!(text, "; demand={}; outside={}", time(passage.demand), time(passage.outside));
+            if let Some(front) = passage.front {
+                let before = passage.outside + front;
+                let waiting = self.passed.saturating_duration_since(self.arrival).saturating_sub(before);
+                let _ = write!(text, "; front={}; front-waiting={}", time(front), time(waiting));
+            }
             let _ = match self.refused {
                 Some(why) => write!(text, "; {why}"),
                 None => write!(text, "; waiting={}", time(waiting)),

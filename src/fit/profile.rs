@@ -26,6 +26,7 @@ impl Fitted {
             pattern: None,
             capacity: self.capacity(),
             overflow: self.limits.iter().find(|limit| matches!(limit.kind, LimitKind::Inside { .. })).map(overflow),
+            front: None,
             rate_limit: self.limits.iter().find_map(rate_limit),
             stalls: self.stalls.as_ref().map(stalls),
             scale: Scale { latency: 1.0, capacity: 1.0 },
@@ -54,6 +55,7 @@ impl Fitted {
         Work {
             demand: delay(&operation.demand),
             outside: operation.outside.as_ref().map(delay).or(fixed),
+            front: None,
             order: operation.order,
             transfer: operation.transfer.map(three_digits),
             classes: operation.classes.iter().map(class).collect(),

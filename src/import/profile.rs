@@ -124,6 +124,7 @@ impl Imported {
             pattern: None,
             capacity: self.capacity,
             overflow: None,
+            front: None,
             rate_limit: None,
             stalls: None,
             scale: Scale::default(),

@@ -3,24 +3,24 @@
 //! Stations and the ordinals of operations are kept by name: another profile, or another version of one, finds the queue as
 //! it is. Without a profile a call pays one load of a pointer.
 
+mod passage;
+mod state;
 mod timeline;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::HashMap;
-use http::StatusCode;
 use tokio::sync::Notify;
 
+pub use self::passage::{Door, Passage};
+use self::state::State;
+pub use self::state::{ServiceView, Stage, StationView};
 pub use self::timeline::TimelineView;
-use crate::call::Call;
-use crate::matcher::Tally;
 use crate::pace::draws::Draws;
-use crate::pace::profile::{Profile, Service, Turn};
-use crate::pace::station::{Admission, Bucket, Capacity, Moment, Outlook, Station, Ticket};
-use crate::reply::Reply;
+use crate::pace::profile::{Profile, Turn};
 use crate::stub::Stub;
 
 /// The profiles that there are, and the one in force.
@@ -68,88 +68,11 @@ struct Running {
     ordinals: Vec<Vec<Arc<AtomicU64>>>,
 }
 
-/// A service at work.
-#[derive(Debug)]
-pub struct State {
-    station: Mutex<Station>,
-    /// What the door lets through, where the profile limits the rate.
-    bucket: Mutex<Bucket>,
-    /// What its moments count from.
-    epoch: Instant,
-    paced: AtomicU64,
-    unpaced: AtomicU64,
-    overflowed: AtomicU64,
-    limited: AtomicU64,
-    beyond: AtomicU64,
-    /// The second that is counted, and its calls.
-    second: AtomicU64,
-    in_second: AtomicU64,
-    /// Wakes the calls that share workers when there are others: what they were told may come too late.
-    resized: Notify,
-}
-
-/// A service as metrics show it.
-#[derive(Clone, Debug)]
-pub struct ServiceView {
-    /// Its name.
-    pub name: String,
-    /// Calls in its station.
-    pub in_flight: usize,
-    /// Of these, waiting for a worker.
-    pub waiting: usize,
-    /// Its workers; none if unlimited.
-    pub workers: Option<u32>,
-    /// Whether it stands still.
-    pub stalled: bool,
-    /// Calls that went through it.
-    pub paced: u64,
-    /// Calls of the service that no operation takes.
-    pub unpaced: u64,
-    /// Calls that found the queue full.
-    pub overflowed: u64,
-    /// Calls that came faster than the rate limit allows.
-    pub limited: u64,
-    /// Calls that came beyond the range in which it was observed.
-    pub beyond: u64,
-}
-
 /// There is no profile of this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
     /// Those that there are.
     pub available: Vec<String>,
-}
-
-/// One call on its way through a station.
-#[derive(Debug)]
-pub struct Passage {
-    active: Arc<Active>,
-    folder: usize,
-    service: usize,
-    operation: usize,
-    /// The how-manieth call of its operation it is, from 0.
-    pub ordinal: u64,
-    /// The time that it holds a worker.
-    pub demand: Duration,
-    /// The time before it asks for one.
-    pub outside: Duration,
-    /// The bytes a second at which its body leaves; none if at once.
-    pub transfer: Option<f64>,
-    /// The status that it is answered with in place of the stub's answer, if its class says so.
-    pub status: Option<StatusCode>,
-}
-
-/// What became of a call at the door of its station.
-#[derive(Debug)]
-pub enum Door {
-    /// It is finished then, whatever comes after it.
-    Due(Instant),
-    /// It is finished then if nothing comes after it: ask again with the ticket.
-    Shared(Ticket, Instant),
-    /// The queue is full: this is its answer.
-    Full(Box<Reply>),
-    /// Calls come faster than they may: this is its answer.
-    Limited(Box<Reply>),
 }
 
 impl Pacing {
@@ -305,182 +228,8 @@ impl Kept {
     }
 }
 
-impl Active {
-    /// The way of a call that a stub of `folder` answers; `None` if it is not paced.
-    pub fn passage(self: Arc<Self>, folder: usize, call: &Call, tally: &Tally, draws: &Draws) -> Option<Passage> {
-        let running = self.folders.get(folder)?.as_ref()?;
-        let placed = running.profile.place(call, tally)?;
-        let service = placed.service;
-        let Some(operation) = placed.operation else {
-            running.services[service].unpaced.fetch_add(1, Relaxed);
-            return None;
-        };
-        let ordinal = running.ordinals[service][operation].fetch_add(1, Relaxed);
-        let after = call.arrival.saturating_duration_since(running.since);
-        let drawn = running.profile.services[service].operations[operation].draw(draws, ordinal, after);
-        let (demand, outside, transfer) = (drawn.demand, drawn.outside, drawn.transfer);
-        let status = drawn.class.and_then(|class| class.status);
-        Some(Passage { folder, service, operation, ordinal, demand, outside, transfer, status, active: self })
-    }
-
-    fn running(&self, folder: usize) -> &Running {
-        self.folders[folder].as_ref().expect("a passage is made of a folder that has the profile")
-    }
-}
-
-impl State {
-    fn new(service: &Service, draws: Draws) -> Self {
-        let capacity = service.capacity;
-        let station = match &service.stalls {
-            Some(stalls) => Station::with_stalls(capacity, stalls.clone(), draws),
-            None => Station::new(capacity),
-        };
-        Self {
-            station: Mutex::new(station),
-            bucket: Mutex::default(),
-            epoch: Instant::now(),
-            paced: AtomicU64::new(0),
-            unpaced: AtomicU64::new(0),
-            overflowed: AtomicU64::new(0),
-            limited: AtomicU64::new(0),
-            beyond: AtomicU64::new(0),
-            second: AtomicU64::new(0),
-            in_second: AtomicU64::new(0),
-            resized: Notify::new(),
-        }
-    }
-
-    fn reconfigure(&self, service: &Service, draws: Draws) {
-        let mut station = self.station();
-        let now = self.moment(Instant::now());
-        station.set_stalls(service.stalls.clone().map(|stalls| (stalls, draws)), now);
-        if station.capacity() != service.capacity {
-            station.reconfigure(service.capacity, now);
-        }
-        self.resized.notify_waiters();
-    }
-
-    fn station(&self) -> MutexGuard<'_, Station> {
-        self.station.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn moment(&self, at: Instant) -> Moment {
-        at.saturating_duration_since(self.epoch).into()
-    }
-
-    fn instant(&self, moment: Moment) -> Instant {
-        // a moment that no clock reaches is as good as the far future
-        self.epoch.checked_add(moment.since_epoch()).unwrap_or_else(|| self.epoch + FAR)
-    }
-
-    /// Calls of this second so far, this one included.
-    fn count_second(&self, at: Moment) -> u64 {
-        let second = at.nanos() / 1_000_000_000;
-        if self.second.swap(second, Relaxed) != second {
-            self.in_second.store(0, Relaxed);
-        }
-        self.in_second.fetch_add(1, Relaxed) + 1
-    }
-
-    fn view(&self, service: &Service) -> ServiceView {
-        let now = self.moment(Instant::now());
-        let mut station = self.station();
-        ServiceView {
-            name: service.name.clone(),
-            in_flight: station.in_flight(now),
-            waiting: station.waiting(now),
-            workers: station.capacity().workers().map(std::num::NonZeroU32::get),
-            stalled: station.stalled_until(now).is_some(),
-            paced: self.paced.load(Relaxed),
-            unpaced: self.unpaced.load(Relaxed),
-            overflowed: self.overflowed.load(Relaxed),
-            limited: self.limited.load(Relaxed),
-            beyond: self.beyond.load(Relaxed),
-        }
-    }
-}
-
-impl Passage {
-    /// When it asks for a worker.
-    pub fn enters(&self, arrival: Instant) -> Instant {
-        arrival + self.outside
-    }
-
-    /// Whether it has to be waited until it may ask for a worker: others may ask before it meanwhile.
-    pub fn waits_outside(&self) -> bool {
-        let service = self.service();
-        !self.outside.is_zero() && (service.capacity != Capacity::Unlimited || service.stalls.is_some())
-    }
-
-    /// Asks for a worker. Also says whether this is beyond the range in which the service was observed.
-    pub fn enter(&self, arrival: Instant) -> (Door, bool) {
-        let state = self.state();
-        let at = state.moment(self.enters(arrival));
-        if let Some((rate, refusal)) = &self.service().rate_limit
-            && !state.bucket.lock().unwrap_or_else(PoisonError::into_inner).admit(at, *rate)
-        {
-            state.limited.fetch_add(1, Relaxed);
-            return (Door::Limited(Box::new(refusal.clone())), false);
-        }
-        let mut station = state.station();
-        let admission = station.admit(at, self.demand);
-        let in_flight = station.in_flight(at) as u64;
-        drop(station);
-        let valid = &self.service().valid;
-        let in_second = state.count_second(at);
-        let beyond = valid.in_flight.is_some_and(|most| in_flight > most)
-            || valid.per_second.is_some_and(|most| in_second as f64 > most);
-        state.paced.fetch_add(1, Relaxed);
-        if beyond {
-            state.beyond.fetch_add(1, Relaxed);
-        }
-        let door = match admission {
-            Admission::Due(finish) => Door::Due(state.instant(finish)),
-            Admission::Shared(ticket, not_before) => Door::Shared(ticket, state.instant(not_before)),
-            Admission::Overflow => {
-                state.overflowed.fetch_add(1, Relaxed);
-                Door::Full(Box::new(self.service().overflow.clone()))
-            }
-        };
-        (door, beyond)
-    }
-
-    /// Whether a call that shares its workers is finished: `Ok` with when, or `Err` with when to ask again.
-    pub fn ask(&self, ticket: Ticket) -> Result<Instant, Instant> {
-        let state = self.state();
-        let now = state.moment(Instant::now());
-        let outlook = state.station().ask(ticket, now);
-        match outlook {
-            Outlook::Finished(at) => Ok(state.instant(at)),
-            Outlook::NotBefore(at) => Err(state.instant(at)),
-        }
-    }
-
-    /// Resolves when the workers that it shares have changed, so that it has to ask again.
-    pub async fn resized(&self) {
-        self.state().resized.notified().await;
-    }
-
-    /// The names of its service and its operation.
-    pub fn names(&self) -> (&str, &str) {
-        let service = self.service();
-        (&service.name, &service.operations[self.operation].name)
-    }
-
-    fn service(&self) -> &Service {
-        &self.active.running(self.folder).profile.services[self.service]
-    }
-
-    fn state(&self) -> &State {
-        &self.active.running(self.folder).services[self.service]
-    }
-}
-
 /// The stub folder that a stub belongs to, among so many; those from the API belong to the first.
 pub fn folder_of(stub: &Stub, folders: usize) -> usize {
     // 0 stands for the API, or for the only folder
     usize::from(stub.rank.service).saturating_sub(1).min(folders.saturating_sub(1))
 }
-
-/// What no deadline reaches.
-const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);

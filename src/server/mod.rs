@@ -264,7 +264,7 @@ impl Server {
             run(Builder::new_current_thread(), async move {
                 let admin = tokio::spawn(admin::serve(calls, context));
                 let apart = apart.map(tokio::spawn);
-                lives.iter().for_each(|live| drop(tokio::spawn(keep_time(Arc::clone(live)))));
+                keep_times(&lives);
                 let compacting = tokio::spawn(compact(lives));
                 let grace = tokio::select! {
                     grace = stopped => grace.unwrap_or_default(),
@@ -363,6 +363,13 @@ async fn compact(lives: Vec<Arc<Live>>) {
                 );
             }
         }
+    }
+}
+
+/// Goes from step to step of the timelines of each service.
+fn keep_times(lives: &[Arc<Live>]) {
+    for live in lives {
+        tokio::spawn(keep_time(Arc::clone(live)));
     }
 }
 

@@ -325,6 +325,28 @@ fn a_timeline_goes_on_through_a_reload_and_begins_again_with_a_reset() {
 }
 
 #[test]
+fn calls_pass_the_front_before_they_get_a_worker() {
+    let text = profile("{discipline: unlimited}", "default: {demand: {fixed: 100ms}, front: {fixed: 40ms}}");
+    let front = "front: {discipline: fifo, workers: 1, queue: 2, overflow: {status: 429}}";
+    let mock = mock(&[("p", &format!("{text}    {front}\n"))]);
+    let times = at_once(&mock, 4, "/s/a");
+    assert_eq!(times[0].0, 429, "the fourth finds two waiting");
+    for (place, (status, time)) in times[1..].iter().enumerate() {
+        let expected = 100.0 + 40.0 * (place + 1) as f64;
+        assert_eq!(*status, 200);
+        assert!(ms(*time) >= expected && ms(*time) < expected + 90.0, "{place}: {}, not {expected}", ms(*time));
+    }
+    let told = mock.send("GET /s/a HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
+    let why = told.header("x-standin-debug").expect("it is told").to_owned();
+    assert!(why.contains("; front=40ms; front-waiting=0") && why.contains("; waiting=0"), "{why}");
+    let service = mock.get("/__admin/standin/profile").json()["services"][0].clone();
+    assert_eq!((service["front"]["overflowed"].as_u64(), service["overflowed"].as_u64()), (Some(1), Some(0)));
+    assert_eq!((service["front"]["workers"].as_u64(), service["workers"].as_u64()), (Some(1), None));
+    let page = mock.get("/__admin/metrics").text().to_owned();
+    assert!(page.contains("standin_front_overflow_total{service=\"s\"} 1"), "{page}");
+}
+
+#[test]
 fn a_stall_holds_everybody_up() {
     let text = profile("{discipline: unlimited}", "default: {demand: {fixed: 1ms}}");
     let mock = mock(&[("p", &format!("{text}    stalls: {{every: {{fixed: 200ms}}, last: {{fixed: 200ms}}}}\n"))]);

@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn workers(pacing: &Pacing) -> Vec<Option<u32>> {
-        pacing.services().iter().map(|service| service.workers).collect()
+        pacing.services().iter().map(|service| service.main.workers).collect()
     }
 
     fn day(at: &str) -> String {

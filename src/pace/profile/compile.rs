@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::order::Blocks;
 use super::spec::{self, Delay, Overflow, Scale, Work};
-use super::{Class, Operation, Profile, Service};
+use super::{Class, Front, Operation, Profile, Service};
 use crate::delay::Distribution;
 use crate::matcher::RequestPattern;
 use crate::matcher::format::request_pattern;
@@ -29,6 +29,8 @@ pub(super) fn profile(name: &str, spec: spec::Profile) -> Result<Profile, Vec<De
 fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
     let (capacity, slowing) = scaled(spec.capacity, spec.scale);
     let slowing = slowing * spec.scale.latency;
+    let (front_capacity, front_slowing) =
+        scaled(spec.front.as_ref().map_or(Capacity::Unlimited, |front| front.capacity), spec.scale);
     let work = |name: &str, work: &Work, defects: &mut Vec<Defect>| {
         let key = |part: &str| operation_key(&spec.name, name, part);
         let mut upto = 0.0;
@@ -46,11 +48,16 @@ fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
                 Some(delay) => Some(distribution(delay, defects)?),
                 None => None,
             },
+            front: match &work.front {
+                Some(delay) => Some(distribution(delay, defects)?),
+                None => None,
+            },
             classes,
-            keys: [key("class"), key("demand"), key("outside")],
+            keys: [key("class"), key("demand"), key("outside"), key("front")],
             blocks: work.order.map(|order| Blocks::new(order, operation_key(&spec.name, "", "order"))),
             transfer: work.transfer.map(|rate| rate / spec.scale.latency),
             slowing,
+            front_slowing: front_slowing * spec.scale.latency,
             latency: spec.scale.latency,
         })
     };
@@ -68,6 +75,10 @@ fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
         pattern: pattern(spec.pattern.as_ref(), defects),
         capacity,
         overflow: overflow(spec.overflow.as_ref(), StatusCode::SERVICE_UNAVAILABLE, defects),
+        front: spec.front.as_ref().map(|front| Front {
+            capacity: front_capacity,
+            overflow: overflow(front.overflow.as_ref(), StatusCode::SERVICE_UNAVAILABLE, defects),
+        }),
         rate_limit: spec
             .rate_limit
             .as_ref()

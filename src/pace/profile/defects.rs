@@ -325,6 +325,33 @@ fn a_timeline_rises_and_points_to_profiles() {
 }
 
 #[test]
+fn a_front_and_what_is_demanded_of_it_need_each_other() {
+    check(&[
+        (
+            work("demand: {fixed: 1ms}\n    front: {fixed: 1ms}"),
+            vec![
+                "7:12: the service has no `front`; give the service one: `front: {discipline: fifo, workers: 1, queue: unbounded}`",
+            ],
+        ),
+        (
+            service(UNLIMITED, "  front: {discipline: fifo, workers: 1, queue: 1}\n"),
+            vec![
+                "5:10: no operation demands anything of the front; add `front: {fixed: 1ms}` to an operation, or remove it here",
+            ],
+        ),
+        (
+            service(UNLIMITED, "  front: {discipline: fifo, workers: 0, queu: 1}\n"),
+            vec![
+                "5:38: there cannot be 0 workers; use a number from 1 to 1000000, or `discipline: unlimited`",
+                "5:10: the capacity has no `queue`; write how many calls may wait, or `queue: unbounded`",
+                "5:41: unknown field `queu`; did you mean `queue`?",
+                "5:10: no operation demands anything of the front; add `front: {fixed: 1ms}` to an operation, or remove it here",
+            ],
+        ),
+    ]);
+}
+
+#[test]
 fn a_defect_is_drawn_under_its_line() {
     let text = "services:\n- name: s\n  capacity: {discipline: unlimited}\n  default: {demand: {fixed: 3}}\n";
     let loaded = read_all(&files(&[("p", text)]));

@@ -17,8 +17,8 @@ pub(super) fn over(own: &Node, base: &Node) -> Node {
 fn service(own: &Node, base: &Node) -> Node {
     merge(own, base, |key, own, base| match key {
         "operations" => by_name(own, base, |own, base| merge(own, base, |_, own, _| own.clone())),
-        "capacity" if own.get("discipline").is_some() => own.clone(),
-        "capacity" | "default" | "scale" | "stalls" | "valid" => merge(own, base, |_, own, _| own.clone()),
+        "capacity" | "front" if own.get("discipline").is_some() => own.clone(),
+        "capacity" | "front" | "default" | "scale" | "stalls" | "valid" => merge(own, base, |_, own, _| own.clone()),
         _ => own.clone(),
     })
 }

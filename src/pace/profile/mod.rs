@@ -53,6 +53,8 @@ pub struct Service {
     pub capacity: Capacity,
     /// What a call gets that finds the queue full.
     pub overflow: Reply,
+    /// What calls pass before its station, if anything.
+    pub front: Option<Front>,
     /// How fast calls may come, and what those beyond that get.
     pub rate_limit: Option<(Rate, Reply)>,
     /// When it stands still, if it does.
@@ -65,6 +67,15 @@ pub struct Service {
     default: Option<usize>,
 }
 
+/// A station before another.
+#[derive(Debug)]
+pub struct Front {
+    /// What it is made of, scaled.
+    pub capacity: Capacity,
+    /// What a call gets that finds its queue full.
+    pub overflow: Reply,
+}
+
 /// One kind of call.
 #[derive(Debug)]
 pub struct Operation {
@@ -73,15 +84,17 @@ pub struct Operation {
     pattern: Option<RequestPattern>,
     demand: Distribution,
     outside: Option<Distribution>,
+    front: Option<Distribution>,
     classes: Vec<Class>,
-    /// By which class, demand and outside are drawn.
-    keys: [u64; 3],
+    /// By which class, demand, outside and front are drawn.
+    keys: [u64; 4],
     /// By which block a demand is drawn, if slow spells stay together.
     blocks: Option<Blocks>,
     /// The bytes a second at which bodies leave.
     transfer: Option<f64>,
-    /// The factors that demands, and what is waited outside, grow by.
+    /// The factors that demands, those of the front, and what is waited outside, grow by.
     slowing: f64,
+    front_slowing: f64,
     latency: f64,
 }
 
@@ -115,6 +128,8 @@ pub struct Drawn<'o> {
     pub outside: Duration,
     /// The bytes a second at which its body leaves; none if at once.
     pub transfer: Option<f64>,
+    /// The time that it holds a worker of the front; `None` if it does not stop there.
+    pub front: Option<Duration>,
     /// Its class, if it is of one.
     pub class: Option<&'o Class>,
 }
@@ -161,10 +176,11 @@ impl Operation {
     /// What its `ordinal`-th call demands that comes so long after the profile came in force: the same on any worker, whatever
     /// else is served. The time counts only where slow spells stay together.
     ///
-    /// Class, demand and outside are drawn from streams of their own (see [`Draws`]), keyed by the version 5 UUID of service,
-    /// operation and `class`, `demand` or `outside`: changing one distribution leaves the draws of the others as they are.
+    /// Class, demand, outside and front are drawn from streams of their own (see [`Draws`]), keyed by the version 5 UUID of
+    /// service, operation and `class`, `demand`, `outside` or `front`: changing one distribution leaves the draws of the others
+    /// as they are.
     pub fn draw(&self, draws: &Draws, ordinal: u64, after: Duration) -> Drawn<'_> {
-        let [class, demand, outside] = self.keys;
+        let [class, demand, outside, front] = self.keys;
         let class = self.class(draws.at(class, ordinal));
         let distribution = class.map_or(&self.demand, |class| &class.demand);
         let mut stream = draws.at(demand, ordinal);
@@ -173,8 +189,14 @@ impl Operation {
             Some(blocks) => distribution.quantile(blocks.share(*draws, after, &mut stream)),
         };
         let waited = self.outside.as_ref().map(|distribution| distribution.sample(&mut draws.at(outside, ordinal)));
-        let (demand, outside) = (scaled(drawn, self.slowing), scaled(waited.unwrap_or_default(), self.latency));
-        Drawn { demand, outside, transfer: self.transfer, class }
+        let front = self.front.as_ref().map(|distribution| distribution.sample(&mut draws.at(front, ordinal)));
+        Drawn {
+            demand: scaled(drawn, self.slowing),
+            outside: scaled(waited.unwrap_or_default(), self.latency),
+            front: front.map(|time| scaled(time, self.front_slowing)),
+            transfer: self.transfer,
+            class,
+        }
     }
 
     /// The mean demand over all classes; `None` if it is infinite.

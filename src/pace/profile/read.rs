@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::capacity::{capacity, rate_limit};
+use super::capacity::{capacity as capacity_of, rate_limit};
 use super::delays::{delay, number, share};
 use super::order::order;
-use super::spec::{Class, Operation, Profile, Scale, Service, Stalls, Valid, Work};
+use super::spec::{Class, Front, Operation, Profile, Scale, Service, Stalls, Valid, Work};
 use super::timeline::timeline;
 use super::transfer::transfer;
 use crate::matcher::format::request_pattern;
@@ -38,7 +38,7 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
     let name = name(&mut whole, "a service", reader);
     let pattern = pattern(&whole, reader);
     let capacity = match whole.node("capacity") {
-        Some(node) => reader.within("capacity", |reader| capacity(node, reader)),
+        Some(node) => reader.within("capacity", |reader| capacity_of(node, reader)),
         None => {
             reader.error(
                 node,
@@ -48,6 +48,7 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
             None
         }
     };
+    let front = whole.node("front").and_then(|node| reader.within("front", |reader| capacity_of(node, reader)));
     let scale = whole.node("scale").map(|node| reader.within("scale", |reader| scale(node, reader)));
     let operations = match whole.node("operations") {
         Some(node) => reader.within("operations", |reader| list(node, "operations", reader, operation)),
@@ -59,18 +60,22 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
         let mend = "add `operations`, or a `default` for all its calls";
         reader.error(node, "the service has no operation, so none of its calls would be paced", mend);
     }
+    front_is_used(&whole, reader);
     let valid = whole.node("valid").map(|node| reader.within("valid", |reader| valid(node, reader)));
     let limit = whole.node("rateLimit").map(|node| reader.within("rateLimit", |reader| rate_limit(node, reader)));
     let stalls = whole.node("stalls").map(|node| reader.within("stalls", |reader| stalls(node, reader)));
     let scaled = scale.flatten().unwrap_or_default();
-    if let Some((Capacity::Unlimited, _)) = capacity
+    let is_limited = |capacity: &(Capacity, _)| capacity.0 != Capacity::Unlimited;
+    if capacity.is_some()
+        && !capacity.iter().chain(&front).any(is_limited)
         && scaled.capacity != 1.0
         && let Some(node) = whole.node("scale")
     {
         let mend = "remove it, or give the service workers";
         reader.warn_at(node, "scale", "`scale.capacity` changes nothing where the capacity is unlimited", mend);
     }
-    let known = ["capacity", "default", "match", "name", "operations", "rateLimit", "scale", "stalls", "valid"];
+    let known =
+        ["capacity", "default", "front", "match", "name", "operations", "rateLimit", "scale", "stalls", "valid"];
     close(whole, &known, &["abandon"], reader);
     let (capacity, overflow) = capacity?;
     Some(Service {
@@ -78,6 +83,7 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
         pattern,
         capacity,
         overflow,
+        front: front.map(|(capacity, overflow)| Front { capacity, overflow }),
         rate_limit: limit.flatten(),
         stalls: stalls.flatten(),
         scale: scaled,
@@ -92,14 +98,14 @@ fn operation(node: &Node, reader: &mut Reader) -> Option<Operation> {
     let name = name(&mut whole, "an operation", reader);
     let pattern = pattern(&whole, reader);
     let work = work(&whole, reader);
-    close(whole, &["classes", "demand", "match", "name", "order", "outside", "transfer"], &[], reader);
+    close(whole, &["classes", "demand", "front", "match", "name", "order", "outside", "transfer"], &[], reader);
     Some(Operation { name: name?, pattern, work: work? })
 }
 
 fn default(node: &Node, reader: &mut Reader) -> Option<Work> {
     let whole = Object::open(node, "`default`", reader)?;
     let work = work(&whole, reader);
-    close(whole, &["classes", "demand", "order", "outside", "transfer"], &[], reader);
+    close(whole, &["classes", "demand", "front", "order", "outside", "transfer"], &[], reader);
     work
 }
 
@@ -114,6 +120,7 @@ fn work(whole: &Object<'_>, reader: &mut Reader) -> Option<Work> {
         }
     };
     let outside = whole.node("outside").map(|node| reader.within("outside", |reader| delay(node, reader)));
+    let front = whole.node("front").map(|node| reader.within("front", |reader| delay(node, reader)));
     let classes = match whole.node("classes") {
         Some(node) => reader.within("classes", |reader| list(node, "classes", reader, class)),
         None => Vec::new(),
@@ -130,6 +137,7 @@ fn work(whole: &Object<'_>, reader: &mut Reader) -> Option<Work> {
     Some(Work {
         demand: demand?,
         outside: outside.flatten(),
+        front: front.flatten(),
         order: order.flatten(),
         transfer: transfer.flatten(),
         classes,
@@ -155,6 +163,26 @@ fn class(node: &Node, reader: &mut Reader) -> Option<Class> {
     };
     close(whole, &["demand", "share", "status"], &[], reader);
     Some(Class { share: share?, status, demand: demand? })
+}
+
+/// A front and what is demanded of it need each other.
+fn front_is_used(service: &Object<'_>, reader: &mut Reader) {
+    let operations = service.node("operations").map_or(&[][..], Node::items);
+    let demands = |work: &&Node| work.get("front").is_some_and(|node| node.value != Value::Null);
+    let demanding: Vec<&Node> = operations.iter().chain(service.node("default")).filter(demands).collect();
+    match service.node("front") {
+        None => {
+            for work in demanding {
+                let mend = "give the service one: `front: {discipline: fifo, workers: 1, queue: unbounded}`";
+                reader.error_at(work.get("front").unwrap_or(work), "front", "the service has no `front`", mend);
+            }
+        }
+        Some(node) if demanding.is_empty() => {
+            let mend = "add `front: {fixed: 1ms}` to an operation, or remove it here";
+            reader.warn_at(node, "front", "no operation demands anything of the front", mend);
+        }
+        Some(_) => {}
+    }
 }
 
 fn stalls(node: &Node, reader: &mut Reader) -> Option<Stalls> {

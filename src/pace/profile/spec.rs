@@ -36,6 +36,8 @@ pub struct Service {
     pub capacity: station::Capacity,
     /// What a call gets that finds the queue full; 503 if nothing is said.
     pub overflow: Option<Overflow>,
+    /// What calls pass before its workers, if anything.
+    pub front: Option<Front>,
     /// How fast calls may come, if that is limited.
     pub rate_limit: Option<RateLimit>,
     /// When it stands still, if it does.
@@ -56,6 +58,16 @@ pub struct RateLimit {
     /// How many, and how many at once.
     pub rate: station::Rate,
     /// What a call beyond it gets; 429 if nothing is said.
+    pub overflow: Option<Overflow>,
+}
+
+/// A station in front of another, such as an event loop before a pool: a call comes to the service's workers at the moment
+/// at which it is finished here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Front {
+    /// Its workers and their queue, before scaling.
+    pub capacity: station::Capacity,
+    /// What a call gets that finds the queue full; 503 if nothing is said.
     pub overflow: Option<Overflow>,
 }
 
@@ -111,6 +123,8 @@ pub struct Work {
     pub demand: Delay,
     /// The time that it takes before it asks for a worker; none if not given.
     pub outside: Option<Delay>,
+    /// The time that a call holds a worker of the front; it does not stop there if not given.
+    pub front: Option<Delay>,
     /// How slow spells stay together; each draw is on its own if not given.
     pub order: Option<Order>,
     /// The bytes a second at which bodies leave; at once if not given.
@@ -166,7 +180,7 @@ pub enum DelayParam {
 impl Work {
     /// A demand with its classes, and nothing beside it.
     pub fn of(demand: Delay, classes: Vec<Class>) -> Self {
-        Self { demand, outside: None, order: None, transfer: None, classes }
+        Self { demand, outside: None, front: None, order: None, transfer: None, classes }
     }
 }
 

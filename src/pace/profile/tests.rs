@@ -56,6 +56,7 @@ services:
       workers: 4
       queue: 256
       overflow: {status: 503, headers: {Retry-After: "1"}}
+    front: {discipline: fifo, workers: 1, queue: 100}
     stalls: {every: {exponential: {mean: 30s}}, last: {lognormal: {median: 120ms, p99: 400ms}}}
     scale: {latency: 1.0, capacity: 1.0}
     operations:
@@ -63,6 +64,7 @@ services:
         match: {method: GET, urlPathTemplate: "/inventory/{id}"}
         demand: {quantiles: {p0: 1.1ms, p50: 3.2ms, p90: 7ms, p99: 31ms, p99.9: 88ms, p100: 140ms}}
         outside: {fixed: 1.2ms}
+        front: {fixed: 300us}
         classes: [{share: 0.4%, status: 503, demand: {fixed: 2ms}}]
       - name: DELETE
         match: {method: DELETE}
@@ -152,6 +154,22 @@ fn the_mean_demand_is_that_of_all_classes() {
     assert_eq!(profile.services[0].operations[0].mean_demand(), Some(ms(14.0)));
 }
 
+/// Demands of the front grow with all times, and its workers are scaled as those behind it.
+#[test]
+fn the_front_is_scaled_too() {
+    let text = "services: [{name: s, capacity: {discipline: unlimited}, scale: {latency: 2, capacity: 0.5},
+        front: {discipline: fifo, workers: 1, queue: 4, overflow: {status: 429}},
+        operations: [{name: a, match: {method: GET}, demand: {fixed: 1ms}, front: {fixed: 3ms}}],
+        default: {demand: {fixed: 5ms}}}]";
+    // with nothing else limited, `scale.capacity` is for the front
+    let service = &read(&[("one", text)])[0].services[0];
+    let front = service.front.as_ref().expect("there is one");
+    assert_eq!(front.capacity.workers(), Some(NonZeroU32::MIN));
+    let drawn = |operation: usize| service.operations[operation].draw(&Draws::new(1), 0, Duration::ZERO);
+    assert_eq!((drawn(0).front, drawn(0).demand), (Some(ms(12.0)), ms(2.0)));
+    assert_eq!(drawn(1).front, None);
+}
+
 fn scaled_by(workers: u32, latency: f64, capacity: f64) -> (u32, Drawn<'static>) {
     let text = format!(
         "services: [{{name: s, capacity: {{discipline: sharing, workers: {workers}, queue: unbounded}},
@@ -191,6 +209,7 @@ extends: recorded
 services:
   - name: inventory
     capacity: {workers: 8}
+    front: {queue: 7}
     stalls: {last: {fixed: 2s}}
     scale: {latency: 1.4}
     operations:
@@ -207,6 +226,8 @@ services:
     let workers = NonZeroU32::new(8).expect("above 0");
     assert_eq!(peak.services[0].capacity, Capacity::Fifo { workers, queue: Queue::AtMost(256) });
     assert!(peak.services[0].overflow.is_some());
+    let front = peak.services[0].front.as_ref().expect("inherited");
+    assert_eq!(front.capacity, Capacity::Fifo { workers: NonZeroU32::MIN, queue: Queue::AtMost(7) });
     let stalls = peak.services[0].stalls.as_ref().expect("inherited");
     assert_eq!((stalls.every.kind.as_str(), &stalls.last), ("exponential", &Delay::fixed(Duration::from_secs(2))));
     let names: Vec<_> = peak.services[0].operations.iter().map(|operation| operation.name.as_str()).collect();
@@ -320,6 +341,7 @@ prop_compose! {
     fn a_work()(
         demand in a_delay(),
         outside in prop::option::of(a_delay()),
+        front in prop::option::of(a_delay()),
         order in prop::option::of((1..1_000_000_000_000u64, share())),
         transfer in prop::option::of(prop_oneof![1.0..1e12f64, Just(2e7), (1..1000u64).prop_map(|n| n as f64 * 1e5)]),
         classes in proptest::collection::vec((share(), prop::option::of(200..600u16), a_delay()), 0..3),
@@ -327,7 +349,7 @@ prop_compose! {
         let classes = classes.into_iter().map(|(share, status, demand)| spec::Class { share, status, demand });
         let order = order.filter(|(_, correlation)| *correlation > 0.0);
         let order = order.map(|(nanos, correlation)| spec::Order { blocks: Duration::from_nanos(nanos), correlation });
-        Work { demand, outside, order, transfer, classes: classes.collect() }
+        Work { demand, outside, front, order, transfer, classes: classes.collect() }
     }
 }
 
@@ -368,6 +390,7 @@ prop_compose! {
         name in a_text(),
         pattern in a_pattern(),
         (capacity, overflow) in a_capacity(),
+        front in a_capacity(),
         rate_limit in prop::option::of(a_rate_limit()),
         stalls in prop::option::of((1_000_000..1_000_000_000u64, a_delay())),
         latency in 0.01..10f64,
@@ -383,6 +406,7 @@ prop_compose! {
             pattern,
             capacity,
             overflow,
+            front: Some(spec::Front { capacity: front.0, overflow: front.1 }),
             rate_limit,
             stalls: stalls.map(|(every, last)| spec::Stalls { every: Delay::fixed(Duration::from_nanos(every)), last }),
             scale: Scale { latency, capacity: 1.0 },
@@ -455,12 +479,17 @@ services:
       workers: 4
       queue: 256 # calls that may wait
       overflow: {status: 503, headers: {retry-after: "1"}}
+    front:
+      discipline: fifo # a worker takes one call at a time, first come, first served
+      workers: 1
+      queue: 100 # calls that may wait
     stalls: {every: {exponential: {mean: 30s}}, last: {lognormal: {median: 120ms, p99: 400ms}}} # everything stands still
     operations:
       - name: GET /inventory/{id}
         match: {method: "GET", urlPathTemplate: "/inventory/{id}"}
         demand: {quantiles: {p0: 1.1ms, p50: 3.2ms, p90: 7ms, p99: 31ms, p99.9: 88ms, p100: 140ms}}
         outside: {fixed: 1.2ms} # waited before a worker is asked for
+        front: {fixed: 300us} # demanded of the front, before
         classes:
           - {share: 0.4%, status: 503, demand: {fixed: 2ms}}
       - name: DELETE

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 
 use super::spec::{
-    Class, Delay, DelayParam, Operation, Order, Overflow, Profile, RateLimit, Scale, Service, Step, Timeline, Valid,
-    Work,
+    Class, Delay, DelayParam, Front, Operation, Order, Overflow, Profile, RateLimit, Scale, Service, Step, Timeline,
+    Valid, Work,
 };
 use crate::delay::units::{duration, rate, share};
 use crate::pace::station::{Capacity, Queue};
@@ -60,7 +60,10 @@ impl Writer {
         if let Some(pattern) = &service.pattern {
             self.line(4, format!("match: {}", flow(pattern)));
         }
-        self.capacity(service.capacity, service.overflow.as_ref());
+        self.capacity("capacity", service.capacity, service.overflow.as_ref());
+        if let Some(Front { capacity, overflow }) = &service.front {
+            self.capacity("front", *capacity, overflow.as_ref());
+        }
         if let Some(RateLimit { rate, overflow }) = &service.rate_limit {
             let overflow =
                 overflow.as_ref().map_or_else(String::new, |overflow| format!(", overflow: {}", answer(overflow)));
@@ -113,8 +116,8 @@ impl Writer {
         }
     }
 
-    fn capacity(&mut self, capacity: Capacity, overflow: Option<&Overflow>) {
-        self.line(4, "capacity:");
+    fn capacity(&mut self, key: &str, capacity: Capacity, overflow: Option<&Overflow>) {
+        self.line(4, format!("{key}:"));
         let (workers, queue) = match capacity {
             Capacity::Unlimited => {
                 self.line(6, "discipline: unlimited # latency does not depend on load");
@@ -146,6 +149,9 @@ impl Writer {
         self.line(indent, format!("demand: {}", delay(&work.demand)));
         if let Some(outside) = &work.outside {
             self.line(indent, format!("outside: {} # waited before a worker is asked for", delay(outside)));
+        }
+        if let Some(front) = &work.front {
+            self.line(indent, format!("front: {} # demanded of the front, before", delay(front)));
         }
         if let Some(Order { blocks, correlation }) = work.order {
             let order = format!("{{blocks: {}, correlation: {}}}", duration(blocks), share(correlation));

@@ -31,7 +31,7 @@ use std::time::Duration;
 pub use bucket::{Bucket, Rate};
 pub use moment::Moment;
 pub use sharing::Ticket;
-pub use simulation::{finishes, finishes_in};
+pub use simulation::{finishes, finishes_in, finishes_in_series};
 pub use stalls::Stalls;
 
 use self::fifo::{Deadlines, Workers};
@@ -223,6 +223,11 @@ impl Station {
         }
     }
 
+    /// Stands still when another station does: they have all stalls in common, those that were and those to come.
+    pub fn stall_with(&mut self, other: &Self) {
+        self.clock.clone_from(&other.clock);
+    }
+
     /// When it goes on, if it stands still now.
     pub fn stalled_until(&mut self, now: Moment) -> Option<Moment> {
         self.clock.as_mut()?.stalled_until(now)
@@ -255,6 +260,8 @@ impl Queue {
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod series;
 #[cfg(test)]
 mod stalled;
 #[cfg(test)]

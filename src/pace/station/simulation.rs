@@ -32,6 +32,32 @@ pub fn finishes_in(station: &mut Station, calls: impl IntoIterator<Item = (Momen
     finishes
 }
 
+/// The same in two stations, one behind the other: a call comes to the second at the moment at which it is finished in the
+/// first. Each call is its arrival, its demand of the first (none: it does not stop there) and that of the second.
+pub fn finishes_in_series(
+    first: &mut Station,
+    second: &mut Station,
+    calls: &[(Moment, Option<Duration>, Duration)],
+) -> Vec<Option<Moment>> {
+    let stopping = calls.iter().filter_map(|(at, demand, _)| Some((*at, (*demand)?)));
+    let mut passed = finishes_in(first, stopping).into_iter();
+    let mut entering: Vec<(Moment, usize)> = calls
+        .iter()
+        .enumerate()
+        .filter_map(|(index, (at, demand, _))| match demand {
+            Some(_) => Some((passed.next()??, index)),
+            None => Some((*at, index)),
+        })
+        .collect();
+    entering.sort_unstable();
+    let served = finishes_in(second, entering.iter().map(|(at, index)| (*at, calls[*index].2)));
+    let mut finishes = vec![None; calls.len()];
+    for ((_, index), finish) in entering.into_iter().zip(served) {
+        finishes[index] = finish;
+    }
+    finishes
+}
+
 /// What is asked next, and for which call.
 #[derive(Default)]
 struct Timers {

@@ -35,7 +35,7 @@ fn bounded(workers: usize, bound: usize) -> impl Fn(&[f64], &[f64]) -> Vec<(f64,
         let (mut free, mut starts) = (vec![0.0_f64; workers], Vec::<f64>::new());
         let answer = |(arrival, demand): (&f64, &f64)| {
             starts.retain(|start| start > arrival);
-            let next = (0..workers).min_by(|one, other| free[*one].total_cmp(&free[*other])).unwrap();
+            let next = (0..workers).min_by(|one, other| free[*one].total_cmp(&free[*other])).expect("a worker");
             if free[next] > *arrival && starts.len() >= bound {
                 return (REFUSAL, 503);
             }

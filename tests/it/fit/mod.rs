@@ -287,7 +287,7 @@ fn a_service_that_changes_gets_no_single_model() {
     let demands: Vec<f64> =
         demands.iter().zip(&arrivals).map(|(demand, at)| if *at < half { demand * 1.4 } else { *demand }).collect();
     let trace = warm.record(&arrivals, &kinds, &warm.latencies(&arrivals, &demands), &mut rng);
-    let fitted = Fitted::new("service", &[trace.clone()]).unwrap();
+    let fitted = Fitted::new("service", std::slice::from_ref(&trace)).unwrap();
     let change = fitted.change.expect("it changed");
     assert!((change.demand + 0.286).abs() < 0.06 && change.refuses_one_model() && fitted.is_doubtful(), "{fitted}");
     let time = Duration::from_secs_f64(half);

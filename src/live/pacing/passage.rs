@@ -1,0 +1,173 @@
+//! One call on its way through the stations of a service.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+
+use super::state::{Stage, State};
+use super::{Active, Running};
+use crate::call::Call;
+use crate::matcher::Tally;
+use crate::pace::draws::Draws;
+use crate::pace::profile::Service;
+use crate::pace::station::{Admission, Capacity, Outlook, Ticket};
+use crate::reply::Reply;
+
+/// One call on its way through the stations of a service.
+#[derive(Debug)]
+pub struct Passage {
+    active: Arc<Active>,
+    folder: usize,
+    service: usize,
+    operation: usize,
+    /// The how-manieth call of its operation it is, from 0.
+    pub ordinal: u64,
+    /// The time that it holds a worker.
+    pub demand: Duration,
+    /// The time before it asks for one.
+    pub outside: Duration,
+    /// The time that it holds a worker of the front; `None` if it does not stop there.
+    pub front: Option<Duration>,
+    /// The bytes a second at which its body leaves; none if at once.
+    pub transfer: Option<f64>,
+    /// The status that it is answered with in place of the stub's answer, if its class says so.
+    pub status: Option<StatusCode>,
+}
+
+/// What became of a call at the door of a station.
+#[derive(Debug)]
+pub enum Door {
+    /// It is finished then, whatever comes after it.
+    Due(Instant),
+    /// It is finished then if nothing comes after it: ask again with the ticket.
+    Shared(Ticket, Instant),
+    /// The queue is full: this is its answer.
+    Full(Box<Reply>),
+}
+
+impl Active {
+    /// The way of a call that a stub of `folder` answers; `None` if it is not paced.
+    pub fn passage(self: Arc<Self>, folder: usize, call: &Call, tally: &Tally, draws: &Draws) -> Option<Passage> {
+        let running = self.folders.get(folder)?.as_ref()?;
+        let placed = running.profile.place(call, tally)?;
+        let service = placed.service;
+        let Some(operation) = placed.operation else {
+            running.services[service].unpaced.fetch_add(1, Relaxed);
+            return None;
+        };
+        let ordinal = running.ordinals[service][operation].fetch_add(1, Relaxed);
+        let after = call.arrival.saturating_duration_since(running.since);
+        let drawn = running.profile.services[service].operations[operation].draw(draws, ordinal, after);
+        let (demand, outside, front, transfer) = (drawn.demand, drawn.outside, drawn.front, drawn.transfer);
+        let status = drawn.class.and_then(|class| class.status);
+        Some(Passage { folder, service, operation, ordinal, demand, outside, front, transfer, status, active: self })
+    }
+
+    fn running(&self, folder: usize) -> &Running {
+        self.folders[folder].as_ref().expect("a passage is made of a folder that has the profile")
+    }
+}
+
+impl Passage {
+    /// When it comes to the door.
+    pub fn enters(&self, arrival: Instant) -> Instant {
+        arrival + self.outside
+    }
+
+    /// Whether it has to be waited until it may ask for a worker: others may ask before it meanwhile.
+    pub fn waits_outside(&self) -> bool {
+        let service = self.service();
+        let depends_on_load =
+            service.capacity != Capacity::Unlimited || service.stalls.is_some() || self.front.is_some();
+        !self.outside.is_zero() && depends_on_load
+    }
+
+    /// Comes to the door: its answer, if calls come faster than they may.
+    pub fn knock(&self, at: Instant) -> Option<Box<Reply>> {
+        let state = self.state();
+        if let Some((rate, refusal)) = &self.service().rate_limit
+            && !state.lets_through(state.moment(at), *rate)
+        {
+            state.limited.fetch_add(1, Relaxed);
+            return Some(Box::new(refusal.clone()));
+        }
+        state.paced.fetch_add(1, Relaxed);
+        None
+    }
+
+    /// Asks the front for a worker.
+    pub fn enter_front(&self, at: Instant) -> Door {
+        let state = self.state();
+        let admission = state.station(Stage::Front).admit(state.moment(at), self.front.unwrap_or_default());
+        self.door(Stage::Front, admission)
+    }
+
+    /// Asks for a worker. Also says whether this is beyond the range in which the service was observed.
+    pub fn enter(&self, at: Instant) -> (Door, bool) {
+        let (service, state) = (self.service(), self.state());
+        let at = state.moment(at);
+        let mut station = state.station(Stage::Main);
+        let admission = station.admit(at, self.demand);
+        let mut in_flight = station.in_flight(at) as u64;
+        drop(station);
+        if service.front.is_some() {
+            in_flight += state.station(Stage::Front).in_flight(at) as u64;
+        }
+        let valid = &service.valid;
+        let in_second = state.count_second(at);
+        let beyond = valid.in_flight.is_some_and(|most| in_flight > most)
+            || valid.per_second.is_some_and(|most| in_second as f64 > most);
+        if beyond {
+            state.beyond.fetch_add(1, Relaxed);
+        }
+        (self.door(Stage::Main, admission), beyond)
+    }
+
+    /// Whether a call that shares its workers is finished: `Ok` with when, or `Err` with when to ask again.
+    pub fn ask(&self, stage: Stage, ticket: Ticket) -> Result<Instant, Instant> {
+        let state = self.state();
+        let now = state.moment(Instant::now());
+        let outlook = state.station(stage).ask(ticket, now);
+        match outlook {
+            Outlook::Finished(at) => Ok(state.instant(at)),
+            Outlook::NotBefore(at) => Err(state.instant(at)),
+        }
+    }
+
+    /// Resolves when the workers that it shares have changed, so that it has to ask again.
+    pub async fn resized(&self) {
+        self.state().resized.notified().await;
+    }
+
+    /// The names of its service and its operation.
+    pub fn names(&self) -> (&str, &str) {
+        let service = self.service();
+        (&service.name, &service.operations[self.operation].name)
+    }
+
+    fn door(&self, stage: Stage, admission: Admission) -> Door {
+        let (service, state) = (self.service(), self.state());
+        let (count, overflow) = match (stage, &service.front) {
+            (Stage::Front, Some(front)) => (&state.front_overflowed, &front.overflow),
+            _ => (&state.overflowed, &service.overflow),
+        };
+        match admission {
+            Admission::Due(finish) => Door::Due(state.instant(finish)),
+            Admission::Shared(ticket, not_before) => Door::Shared(ticket, state.instant(not_before)),
+            Admission::Overflow => {
+                count.fetch_add(1, Relaxed);
+                Door::Full(Box::new(overflow.clone()))
+            }
+        }
+    }
+
+    fn service(&self) -> &Service {
+        &self.active.running(self.folder).profile.services[self.service]
+    }
+
+    fn state(&self) -> &State {
+        &self.active.running(self.folder).services[self.service]
+    }
+}
