@@ -225,8 +225,9 @@ fn slow_spells_are_told_and_written() {
     for operation in &fitted.operations {
         let order = operation.order.unwrap_or_else(|| panic!("no slow spells\n{fitted}"));
         let blocks = order.blocks.as_secs_f64();
-        assert!((0.2..0.45).contains(&blocks) && (order.correlation - 0.4).abs() < 0.15, "{order:?}");
+        assert!((0.2..0.45).contains(&blocks) && (0.15..0.5).contains(&order.correlation), "{order:?}");
     }
+    assert!(fitted.is_doubtful(), "the queue that is fitted is none: {fitted}");
     let text = fitted.profile().to_yaml("");
     assert!(text.contains("order: {blocks: ") && fitted.to_string().contains("slow spells"), "{text}\n{fitted}");
 }
