@@ -72,6 +72,13 @@ class Meter:
         return {name: round(100 * cpu / seconds, 1) for name, cpu in shares.items()}
 
 
+def busy(seconds=2):
+    """Percent of a core that all processes take now."""
+    before = sum(_busy().values())
+    time.sleep(seconds)
+    return round(100 * (sum(_busy().values()) - before) / seconds, 1)
+
+
 def free_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))

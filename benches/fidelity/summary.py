@@ -104,10 +104,13 @@ def verdicts(cells):
     asked = [cell for cell in judged if cell.asked()]
     return {"cells": len(judged), "within": sum(cell.holds() for cell in judged), "asked": len(asked),
             "closer": sum(cell.closer() >= FACTOR for cell in asked),
-            "median off, %": percent(median([abs(cell.mock) for cell in judged])) if judged else None,
-            "worst off, %": percent(max((abs(cell.mock) for cell in judged), default=0.0)),
-            "median off of the better baseline, %": percent(median([abs(cell.best()) for cell in judged])) if judged else None,
-            "median noise, %": percent(median([cell.noise for cell in judged])) if judged else None}
+            # as factors: 1.10 is 10 % too high or the same too low
+            "off": _factors([abs(cell.mock) for cell in judged]), "better baseline off": _factors([abs(cell.best()) for cell in judged]),
+            "noise": _factors([cell.noise for cell in judged])}
+
+
+def _factors(logs):
+    return {"median": round(math.exp(median(logs)), 2), "worst": round(math.exp(max(logs)), 2)} if logs else None
 
 
 def median(values):
@@ -120,14 +123,19 @@ def percent(log_ratio):
 
 
 def table(service):
-    lines = ["| load | operation | | real ms (runs) | standin | constant | log-normal | noise |", "|---|---|---|---|---|---|---|---|"]
+    """A line a load and operation; a cell is: the service's ms (how far apart its runs are), standin's error, the better baseline's."""
+    lines = ["| load | operation | " + " | ".join(JUDGED) + " |", "|---|---|" + "---|" * len(JUDGED)]
+    rows = {}
     for cell in service.cells():
-        runs = [run[cell.percentile] for run in service.of("real", cell.load, cell.operation)]
-        mark = "" if cell.mock is None or cell.holds() else " ✗"
-        mock = "" if cell.mock is None else f"{percent(cell.mock):+d} %{mark}"
-        lines.append(f"| {cell.load} % | `{cell.operation}` | {cell.percentile} | {cell.real:.1f} ({min(runs):.1f}–{max(runs):.1f}) | {mock} |"
-                     f" {percent(cell.simple['constant']):+d} % | {percent(cell.simple['log-normal']):+d} % | {percent(cell.noise)} % |")
+        rows.setdefault((cell.load, cell.operation), {})[cell.percentile] = _told(cell)
+    for (load, operation), cells in rows.items():
+        lines.append(f"| {load} % | `{operation}` | " + " | ".join(cells.get(percentile, "too few") for percentile in JUDGED) + " |")
     return "\n".join(lines)
+
+
+def _told(cell):
+    mock = "" if cell.mock is None else f", **{percent(cell.mock):+d} %**{'' if cell.holds() else ' ✗'}"
+    return f"{cell.real:.3g} ({percent(cell.noise)} %){mock}, {percent(cell.best()):+d} %"
 
 
 def served_baselines(service):
@@ -160,12 +168,8 @@ def text(service):
              "```\n" + (service.fit["said"].strip() if service.fit else "not fitted yet") + "\n```", table(service)]
     if service.refusals():
         parts.append(refusal_table(service))
-    parts.append(json.dumps({**verdicts(service.cells()), "served baselines off their count, %": served_baselines(service), "doubts": doubts(service)}))
+    parts.append(json.dumps({**verdicts(service.cells()), "served baselines off their count, %": served_baselines(service)}))
     return "\n\n".join(parts)
-
-
-def doubts(service):
-    return [f"{'-'.join(map(str, line['step'][1:4]))}: {line['doubt']}" for line in service.lines if line.get("doubt")]
 
 
 def draw(service, folder):
