@@ -32,7 +32,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 ATTEMPTS = 12
 # a run in which the sender was later (p99, ms), or strangers took more of a core (percent), is made again
-LATE, STRANGERS, REST = 2, 25, 10
+LATE, STRANGERS, REST = 3, 25, 10
 
 
 class Length:

@@ -27,7 +27,8 @@ class Cell:
         self.calls = sum(run["calls"] for run in real)
         self.real = geometric_mean([run[percentile] for run in real])
         # two real runs differ by so much: about what the means of three runs of the same service differ by, once in twenty
-        self.noise = math.log(max(run[percentile] for run in real) / min(run[percentile] for run in real))
+        # of one run nothing is known
+        self.noise = math.log(max(run[percentile] for run in real) / min(run[percentile] for run in real)) if len(real) > 1 else None
         self.mock = self._off(geometric_mean([run[percentile] for run in mocks])) if mocks else None
         self.simple = {side: self._off(of[percentile]) for side, of in simple.items()}
 
@@ -36,7 +37,7 @@ class Cell:
 
     def holds(self):
         """Within 20 % or the noise."""
-        return abs(self.mock) <= max(math.log(1 + WITHIN), self.noise)
+        return abs(self.mock) <= max(math.log(1 + WITHIN), self.noise or 0.0)
 
     def best(self):
         return min(self.simple.values(), key=abs)
@@ -106,7 +107,7 @@ def verdicts(cells):
             "closer": sum(cell.closer() >= FACTOR for cell in asked),
             # as factors: 1.10 is 10 % too high or the same too low
             "off": _factors([abs(cell.mock) for cell in judged]), "better baseline off": _factors([abs(cell.best()) for cell in judged]),
-            "noise": _factors([cell.noise for cell in judged])}
+            "noise": _factors([cell.noise for cell in judged if cell.noise is not None])}
 
 
 def _factors(logs):
@@ -135,7 +136,8 @@ def table(service):
 
 def _told(cell):
     mock = "" if cell.mock is None else f", **{percent(cell.mock):+d} %**{'' if cell.holds() else ' ✗'}"
-    return f"{cell.real:.3g} ({percent(cell.noise)} %){mock}, {percent(cell.best()):+d} %"
+    noise = "one run" if cell.noise is None else f"{percent(cell.noise)} %"
+    return f"{cell.real:.{0 if cell.real >= 100 else 1}f} ({noise}){mock}, {percent(cell.best()):+d} %"
 
 
 def served_baselines(service):
