@@ -59,7 +59,10 @@ class Service:
         with open(path) as lines:
             self.lines = [json.loads(line) for line in lines]
         self.about, self.capacity, self.record = (self._last(kind) for kind in ("about", "capacity", "record"))
-        self.fit = self._last("fit")
+        mocked = {line["step"][4] for line in self.lines if line["step"][:2] == ["run", "mock"]}
+        fits = [line for line in self.lines if line["step"][0] == "fit"]
+        # a fit that nothing was served of yet tells less
+        self.fit = next((fit for fit in reversed(fits) if fit["step"][1] in mocked), fits[-1] if fits else None)
         self.simple = baselines.quantiles(self.record["operations"])
         runs = [line for line in self.lines if line["step"][0] == "run"]
         self.loads = sorted({line["load"] for line in runs})
@@ -67,7 +70,7 @@ class Service:
         for line in runs:
             side = line["step"][1]
             # mocks of another standin than the last one that fitted are of the past
-            if side != "mock" or line["step"][4] == self.fit["step"][1]:
+            if side != "mock" or (self.fit and line["step"][4] == self.fit["step"][1]):
                 self.runs.setdefault((side, line["load"]), []).append(line)
 
     def of(self, side, load, operation=ALL):
