@@ -64,7 +64,11 @@ impl Limits {
             }
             let best = [inside(&doors), rate(&doors)].into_iter().flatten();
             let best = best.max_by(|one, other| one.1.total_cmp(&other.1));
-            match best.filter(|(_, agreement)| calls >= FEWEST && *agreement >= AGREES) {
+            let agrees = |(kind, agreement): &(LimitKind, f64)| match *kind {
+                LimitKind::Inside { .. } => *agreement >= AGREES,
+                LimitKind::Rate { per_second, burst } => Taken::new(&doors, per_second).nearly(burst) >= AGREES,
+            };
+            match best.filter(|best| calls >= FEWEST && agrees(best)) {
                 Some((kind, agreement)) => limits.found.push(Limit { kind, status, calls, agreement }),
                 None => limits.unexplained.push((status, calls)),
             }
@@ -170,41 +174,66 @@ fn rate(doors: &[Door]) -> Option<(LimitKind, f64)> {
     None
 }
 
-/// The burst that agrees best with a rate, and how well. The bucket is filled and emptied by what the service did, so that one
-/// wrong answer does not put all that follow out of step.
+/// The burst that agrees best with a rate, and how well.
 fn burst(doors: &[Door], per_second: f64) -> (u32, f64) {
-    let token = 1e9 / per_second;
-    let mut taken: Vec<(f64, bool)> = Vec::new();
-    for door in doors {
-        let mut full_at = 0.0_f64;
-        for (arrival, refused) in door.arrivals.iter().zip(&door.is_refused) {
-            let now = *arrival as f64;
-            let next = full_at.max(now) + token;
-            taken.push(((next - now) / token, *refused));
-            if !refused {
-                full_at = next;
+    Taken::new(doors, per_second).burst()
+}
+
+/// How many tokens would be taken, of all, were each call let in; in rising order, with whether it was refused. The bucket is
+/// filled and emptied by what the service did, so that one wrong answer does not put all that follow out of step.
+struct Taken {
+    tokens: Vec<(f64, bool)>,
+}
+
+impl Taken {
+    fn new(doors: &[Door], per_second: f64) -> Self {
+        let token = 1e9 / per_second;
+        let mut tokens: Vec<(f64, bool)> = Vec::new();
+        for door in doors {
+            let mut full_at = 0.0_f64;
+            for (arrival, refused) in door.arrivals.iter().zip(&door.is_refused) {
+                let now = *arrival as f64;
+                let next = full_at.max(now) + token;
+                tokens.push(((next - now) / token, *refused));
+                if !refused {
+                    full_at = next;
+                }
             }
         }
+        tokens.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        Self { tokens }
     }
-    taken.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
-    let all = taken.iter().filter(|(_, refused)| *refused).count();
-    // calls that would take more tokens than the burst are turned away: from the smallest burst up
-    let (mut best, mut passed, mut wrongly) = ((1, 0.0), 0, 0);
-    for burst in 1..=MOST_BURST {
-        while passed < taken.len() && taken[passed].0 <= f64::from(burst) + 1e-6 {
-            wrongly += usize::from(taken[passed].1);
-            passed += 1;
+
+    /// The burst beyond which calls were turned away, and how well that agrees.
+    fn burst(&self) -> (u32, f64) {
+        let taken = &self.tokens;
+        let all = taken.iter().filter(|(_, refused)| *refused).count();
+        let (mut best, mut passed, mut wrongly) = ((1, 0.0), 0, 0);
+        for burst in 1..=MOST_BURST {
+            while passed < taken.len() && taken[passed].0 <= f64::from(burst) + 1e-6 {
+                wrongly += usize::from(taken[passed].1);
+                passed += 1;
+            }
+            let agreement = agreement(((all - wrongly) as u64, (taken.len() - passed + wrongly) as u64));
+            if agreement > best.1 {
+                best = (burst, agreement);
+            }
+            if passed == taken.len() {
+                break;
+            }
         }
-        let both = all - wrongly;
-        let agreement = agreement((both as u64, (taken.len() - passed + wrongly) as u64));
-        if agreement > best.1 {
-            best = (burst, agreement);
-        }
-        if passed == taken.len() {
-            break;
-        }
+        best
     }
-    best
+
+    /// How well a burst agrees with calls that were not at the brim: there the way from the recorder to the service decides.
+    fn nearly(&self, burst: u32) -> f64 {
+        let burst = f64::from(burst);
+        let refused_with = |least: f64| move |(tokens, refused): &&(f64, bool)| *refused && *tokens > least;
+        let both = self.tokens.iter().filter(refused_with(burst - BRIM)).count();
+        let refused = self.tokens.iter().filter(refused_with(0.0)).count();
+        let let_in = self.tokens.iter().filter(|(tokens, refused)| !refused && *tokens > burst + BRIM).count();
+        agreement((both as u64, (refused + let_in) as u64))
+    }
 }
 
 /// Calls a second that get in between two that are turned away: the bucket is empty at both.
@@ -252,6 +281,8 @@ const AGREES: f64 = 0.7;
 /// Populations that are tried around the median one.
 const AROUND: u32 = 30;
 const LONGEST_GAP: u64 = 1_000_000_000;
+/// Tokens by which a service may differ at the brim.
+const BRIM: f64 = 0.5;
 /// A larger burst is no limit that anybody would notice.
 const MOST_BURST: u32 = 100_000;
 /// What a round number may cost.
