@@ -72,6 +72,16 @@ class Service:
             # mocks of another standin than the last one that fitted are of the past
             if side != "mock" or (self.fit and line["step"][4] == self.fit["step"][1]):
                 self.runs.setdefault((side, line["load"]), []).append(line)
+        self._pair()
+
+    def _pair(self):
+        """Leaves out what has no counterpart: the sides share their schedules turn by turn, and schedules differ."""
+        for load in self.loads:
+            real, mock = (self.runs.get((side, load), []) for side in ("real", "mock"))
+            turns = {run["turn"] for run in real} & {run["turn"] for run in mock} if mock else {run["turn"] for run in real}
+            for side in ("real", "mock"):
+                if (side, load) in self.runs:
+                    self.runs[side, load] = [run for run in self.runs[side, load] if run["turn"] in turns]
 
     def of(self, side, load, operation=ALL):
         return [run["operations"][operation] for run in self.runs.get((side, load), []) if "p50" in run["operations"].get(operation, {})]
