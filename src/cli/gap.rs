@@ -47,6 +47,11 @@ pub(super) struct GapCommand {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), default_value_t = 4)]
     blocks: u64,
 
+    /// Send the whole schedule so many times to the live service and the mock, A B B A, the mock started anew each time: runs are
+    /// what a difference is judged by, 4 or more tell it from chance; needs --target
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=100), conflicts_with = "blocks", requires = "target")]
+    runs: Option<u64>,
+
     /// The result as JSON
     #[arg(long)]
     json: bool,
@@ -115,7 +120,11 @@ impl GapCommand {
         }
         let (one_tape, other_tape) = (open(one)?, open(other)?);
         let operations = Operations::learn(calls(&one_tape).chain(calls(&other_tape)));
-        let side = |path: &Path, tape: &Recording| Side { name: stem(path), runs: vec![Run::new(tape, &operations)] };
+        let side = |path: &Path, tape: &Recording| Side {
+            name: stem(path),
+            runs: vec![Run::new(tape, &operations)],
+            repeats: false,
+        };
         let mut gap = Gap::new(&side(one, &one_tape), &side(other, &other_tape), self.budget.clone());
         gap.notes.extend([&one_tape, &other_tape].into_iter().filter_map(condition));
         Ok(gap)
@@ -141,8 +150,9 @@ impl GapCommand {
         progress(&account("mock", &outcome));
         self.believe(&outcome, false)?;
         let operations = recording.operations();
-        let reference = Side { name: "recorded".to_owned(), runs: vec![Run::new(recording, &operations)] };
-        let copy = Side { name: "mock".to_owned(), runs: vec![Run::new(&run, &operations)] };
+        let reference =
+            Side { name: "recorded".to_owned(), runs: vec![Run::new(recording, &operations)], repeats: false };
+        let copy = Side { name: "mock".to_owned(), runs: vec![Run::new(&run, &operations)], repeats: false };
         let mut gap = Gap::new(&reference, &copy, self.budget.clone());
         gap.notes.extend(mock.notes());
         gap.notes.extend(condition(recording));
@@ -154,22 +164,32 @@ impl GapCommand {
         let target = self.sending.target(url).map_err(Ended::usage)?;
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |method| self.sending.allows(method));
         self.sending.check(recording, &plan).map_err(Ended::usage)?;
-        let mock = self.mock(dir)?;
+        let mut mock = self.mock(dir)?;
         let prepare = |target: &Target, to_mock| {
             self.sending.prepare(recording, tape, &plan, target, to_mock).map_err(Ended::usage)
         };
-        let (for_live, for_mock) = (prepare(&target, false)?, prepare(&mock.target, true)?);
-        let lanes = [
-            Lane { recording, prepared: &for_live, target: &target },
-            Lane { recording, prepared: &for_mock, target: &mock.target },
-        ];
+        let (for_live, mut for_mock) = (prepare(&target, false)?, prepare(&mock.target, true)?);
         let operations = recording.operations();
-        let mut sides =
-            [Side { name: "live".to_owned(), runs: Vec::new() }, Side { name: "mock".to_owned(), runs: Vec::new() }];
+        let repeats = self.runs.is_some();
+        let side = |name: &str| Side { name: name.to_owned(), runs: Vec::new(), repeats };
+        let mut sides = [side("live"), side("mock")];
         let mut outcomes: [Option<Outcome>; 2] = [None, None];
-        let blocks = plan.blocks(self.blocks);
+        let blocks = match self.runs {
+            Some(runs) => vec![plan.clone(); runs as usize],
+            None => plan.blocks(self.blocks),
+        };
         for (number, block) in blocks.iter().enumerate() {
-            progress(&format!("block {} of {}: {} calls to each", number + 1, blocks.len(), block.calls.len()));
+            let what = if repeats { "run" } else { "block" };
+            progress(&format!("{what} {} of {}: {} calls to each", number + 1, blocks.len(), block.calls.len()));
+            if repeats && number > 0 {
+                // another mock: what an earlier run left in its queues and draws is gone
+                mock = self.mock_of(dir, self.seed + number as u64)?;
+                for_mock = prepare(&mock.target, true)?;
+            }
+            let lanes = [
+                Lane { recording, prepared: &for_live, target: &target },
+                Lane { recording, prepared: &for_mock, target: &mock.target },
+            ];
             let order = if number % 2 == 0 { [0, 1] } else { [1, 0] };
             for lane in order {
                 let (outcome, run) = lanes[lane].run(block)?;
@@ -214,6 +234,10 @@ impl GapCommand {
 
     /// Starts the mock of a stub folder.
     fn mock(&self, dir: &Path) -> Result<Mock, Ended> {
+        self.mock_of(dir, self.seed)
+    }
+
+    fn mock_of(&self, dir: &Path, seed: u64) -> Result<Mock, Ended> {
         let recorded = dir.join("profiles").join(format!("{RECORDED}.yaml")).exists();
         let profile = self.profile.clone().or_else(|| recorded.then(|| RECORDED.to_owned()));
         let told = match &profile {
@@ -223,7 +247,7 @@ impl GapCommand {
         let defaults = Config::new(dir);
         let config = Config {
             profile,
-            seed: self.seed,
+            seed,
             // the sender has a core of its own, and a journal would only cost time
             workers: defaults.workers.saturating_sub(1).max(1),
             journal_bytes: 0,

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::baseline::Baseline;
 use super::budget::{Budget, Metric};
 use super::distance::{kolmogorov, log_ratio, mean, quantile, wasserstein};
+use super::inference::noise;
 use super::sample::{Percentiles, Sample};
 
 /// A row of the comparison.
@@ -27,6 +28,10 @@ pub struct Cell {
     pub throughput: Option<f64>,
     /// The percentiles, in percent, of which there are enough calls to believe them.
     pub believable: Vec<u32>,
+    /// What rounds of runs of one and the same service differ by at each percentile, as logarithms; none unless both sides have
+    /// several runs of one schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Percentiles<f64>>,
     /// How far simpler mocks would be off.
     pub baselines: Vec<Baseline>,
     /// What the budget says.
@@ -86,6 +91,7 @@ impl Cell {
         (mock, mock_latencies): (Sample, &[u64]),
         baselines: Vec<Baseline>,
         budget: Option<&Budget>,
+        repeats: bool,
     ) -> Self {
         let both = !reference_latencies.is_empty() && !mock_latencies.is_empty();
         let fewer = reference.answered.min(mock.answered);
@@ -97,6 +103,7 @@ impl Cell {
             throughput: (reference.per_second > 0.0 && mock.per_second > 0.0)
                 .then(|| (mock.per_second / reference.per_second).ln()),
             believable: [50, 90, 95, 99].into_iter().filter(|percent| fewer >= needed(*percent)).collect(),
+            noise: if repeats { noise(&reference.runs, &mock.runs) } else { None },
             baselines,
             verdict: Verdict::NoBudget,
             reasons: Vec::new(),
@@ -119,15 +126,24 @@ impl Cell {
         if self.mock.answered == 0 && self.reference.answered >= LEAST_CALLS {
             return (Verdict::Over, vec!["no call was answered".to_owned()]);
         }
-        for (metric, limit) in budget.limits() {
+        for (metric, asked) in budget.limits() {
+            let limit = asked;
             let calls = if metric.is_of_answers() {
                 self.reference.answered.min(self.mock.answered)
             } else {
                 self.reference.calls.min(self.mock.calls)
             };
             let needed = metric.percent().map_or(LEAST_CALLS, needed);
+            let noise = metric.percent().and_then(|percent| Some(self.noise?.at(percent).exp_m1()));
+            // what is due to chance is not held against the mock, and where chance hides what is asked, nothing is said
+            let limit = noise.map_or(limit, |noise| limit.max(noise));
+            let hidden = noise.filter(|noise| *noise > MOST_NOISE * asked);
             match self.measure(metric) {
                 _ if calls < needed => lacking.push(format!("{metric} needs {needed} calls, there are {calls}")),
+                Some(off) if hidden.is_some() && off <= limit => lacking.push(format!(
+                    "{metric}: runs of the service itself differ by {:.0} %, more than twice what is asked",
+                    hidden.unwrap_or_default() * 100.0
+                )),
                 Some(off) if off > limit => over.push(self.tell(metric, off, limit)),
                 Some(_) => {}
                 None => lacking.push(format!("{metric} cannot be compared")),
@@ -179,5 +195,7 @@ pub(super) fn needed(percent: u32) -> u64 {
     10_000 / u64::from(100 - percent.min(99))
 }
 
+/// Noise that is more than so many times what is asked hides it.
+const MOST_NOISE: f64 = 2.0;
 /// How many calls it takes for whatever is no percentile.
 const LEAST_CALLS: u64 = 1_000;

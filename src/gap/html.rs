@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::baseline::Kind;
 use super::cell::{Cell, Verdict};
+use super::inference::Inference;
 use super::junit::Escaped;
 use super::plot::Plot;
 use super::text::{grouped, ms, percentage, signed, unsigned};
@@ -38,7 +39,9 @@ impl Html<'_> {
         let (class, verdict) = match gap.verdict {
             Verdict::Within => ("good", format!("Within the budget {budget}.")),
             Verdict::Over => ("bad", format!("Over the budget {budget}.")),
-            Verdict::NotJudged => ("open", "Not judged: there are too few calls.".to_owned()),
+            Verdict::NotJudged => {
+                ("open", "Not judged: there are too few calls, or the runs themselves differ too much.".to_owned())
+            }
             Verdict::NoBudget => ("open", "No budget was given, so nothing is judged.".to_owned()),
         };
         writeln!(out, "<section class=\"answer {class}\"><p class=\"verdict\">{}</p>", Escaped(&verdict))?;
@@ -51,6 +54,9 @@ impl Html<'_> {
                 Escaped(&own.worst_operation),
                 Escaped(&own.worst_level)
             )?;
+        }
+        for sentence in gap.inference.iter().flat_map(Inference::sentences) {
+            writeln!(out, "<p>By runs of the same schedule: {}.</p>", Escaped(&sentence))?;
         }
         for next in self.next_steps() {
             writeln!(out, "<p>{}</p>", Escaped(&next))?;

@@ -7,8 +7,11 @@
 mod baseline;
 mod budget;
 mod cell;
+#[cfg(test)]
+mod certainty;
 mod distance;
 mod html;
+mod inference;
 mod junit;
 mod levels;
 mod plot;
@@ -33,6 +36,7 @@ pub use baseline::{Baseline, Kind};
 pub use budget::Budget;
 pub use cell::{Cell, Deviation, Verdict};
 pub use html::Html;
+pub use inference::{Inference, Largest, Power};
 pub use junit::JUnit;
 pub use levels::Level;
 pub use run::{Call, Run, Side};
@@ -54,6 +58,9 @@ pub struct Gap {
     pub cells: Vec<Cell>,
     /// The mock and the simpler mocks beside it, each by one number.
     pub standings: Vec<Standing>,
+    /// How sure this is, where both sides have several runs of one schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inference: Option<Inference>,
     /// How far it may be off, if that was asked.
     pub budget: Option<Budget>,
     /// The share of cells, 0 to 1, that could be judged.
@@ -125,6 +132,7 @@ impl Gap {
                     (copy, &copy_latencies),
                     baselines,
                     budget.as_ref(),
+                    reference.repeats,
                 )
             })
             .collect();
@@ -134,6 +142,10 @@ impl Gap {
             version: VERSION,
             reference: Account::new(reference, reference_beyond),
             mock: Account::new(mock, mock_beyond),
+            inference: reference
+                .repeats
+                .then(|| Inference::new(&cells, (reference.runs.len(), mock.runs.len())))
+                .flatten(),
             standings: standings(&cells),
             verdict: verdict(&cells, judged, budget.is_some()),
             levels: levels.levels,

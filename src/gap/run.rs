@@ -12,6 +12,8 @@ pub struct Side {
     pub name: String,
     /// Its runs.
     pub runs: Vec<Run>,
+    /// Whether each run had the same schedule, on both sides: then they are what a difference is judged by.
+    pub repeats: bool,
 }
 
 /// One run: a service under one load for a while.

@@ -26,7 +26,7 @@ fn run(latencies: &[u64], gap_ns: u64) -> Run {
 }
 
 fn side(name: &str, runs: Vec<Run>) -> Side {
-    Side { name: name.to_owned(), runs }
+    Side { name: name.to_owned(), runs, repeats: false }
 }
 
 fn compared(change: impl Fn(u64) -> u64, budget: Option<&str>) -> Gap {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::baseline::Kind;
 use super::cell::{Cell, Verdict, needed};
+use super::inference::{Inference, Largest, Power};
 use super::{Account, Gap, Standing};
 
 impl fmt::Display for Gap {
@@ -27,7 +28,41 @@ impl fmt::Display for Gap {
             self.cell(out, cell)?;
         }
         self.compared(out)?;
+        self.certainty(out)?;
         self.conclusion(out)
+    }
+}
+
+impl Inference {
+    /// What the runs show, in words.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let largest = self.largest.iter().map(|largest| {
+            let Largest { operation, level, percent, log_ratio, .. } = largest;
+            let off = signed(*log_ratio);
+            let sure = match (self.chance, self.differs()) {
+                (Some(chance), Some(true)) => {
+                    format!("chance makes one as large in {:.1} of 100 comparisons: the mock differs", chance * 100.0)
+                }
+                (Some(chance), _) => {
+                    format!(
+                        "chance makes one as large in {:.0} of 100 comparisons: no difference was shown",
+                        chance * 100.0
+                    )
+                }
+                (None, _) => "so few runs cannot tell it from chance; use --runs 4 or more".to_owned(),
+            };
+            format!(
+                "the largest difference by its noise is the p{percent} of {operation} at load {level}: {off}; {sure}"
+            )
+        });
+        let seen = self.power.iter().map(|Power { level, percent, seen }| {
+            let seen = seen * 100.0;
+            format!(
+                "at load {level} a difference of {seen:.0} % at p{percent} would have been seen in four of five comparisons \
+                 like this"
+            )
+        });
+        largest.chain(seen).collect()
     }
 }
 
@@ -114,11 +149,19 @@ impl Gap {
         }
     }
 
+    /// How sure this is.
+    fn certainty(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(inference) = &self.inference else { return Ok(()) };
+        let (reference, mock) = inference.runs;
+        writeln!(out, "\nby {reference} and {mock} runs of the same schedule:")?;
+        inference.sentences().iter().try_for_each(|sentence| wrapped(out, "  ", sentence))
+    }
+
     fn conclusion(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("\n")?;
         let lacking: Vec<&Cell> = self.cells.iter().filter(|cell| cell.verdict == Verdict::NotJudged).collect();
         if !lacking.is_empty() {
-            writeln!(out, "not judged, for lack of calls:")?;
+            writeln!(out, "not judged:")?;
             for cell in lacking {
                 wrapped(out, "  ", &format!("{} at load {}: {}", cell.operation, cell.level, cell.reasons.join(", ")))?;
             }

@@ -157,6 +157,34 @@ fn the_live_service_and_the_mock_take_turns() {
     assert!(failing.seen().len() < 250, "{}", failing.seen().len());
 }
 
+/// Whole runs of one schedule, the mock started anew for each: what they differ by says how sure the comparison is.
+#[test]
+fn runs_of_one_schedule_tell_how_sure_it_is() {
+    let backend = Backend::new(|_, _| (200, Duration::from_millis(60)));
+    let root = recorded(21, "/items/{id}");
+    let url = backend.url();
+    let page = root.path().join("gap.html").display().to_string();
+    let live = ["--target", &url, "--max-per-second", "500", "--runs", "4", "--stop", "errors=1%"];
+    let output = gap_of(root.path(), &[&live[..], &["--json", "--html", &page]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&json["reference"]["runs"], &json["mock"]["runs"]), (&4.into(), &4.into()));
+    assert_eq!(backend.seen().len(), 1_200, "the whole schedule in each");
+    let inference = &json["inference"];
+    assert_eq!(inference["runs"], serde_json::json!([4, 4]));
+    // 70 divisions, of which the real one and its mirror image are the most extreme
+    let chance = inference["chance"].as_f64().expect("a number");
+    assert!((chance - 2.0 / 70.0).abs() < 1e-9, "{inference}");
+    assert!(inference["power"][0]["seen"].as_f64().expect("a number") > 0.0, "{inference}");
+    let page = std::fs::read_to_string(page).expect("it was written");
+    assert!(page.contains("the mock differs") && page.contains("would have been seen"), "{page}");
+    assert!(json["cells"][0]["noise"]["p50"].as_f64().is_some(), "{}", json["cells"][0]);
+    for wrong in [&["--runs", "4"][..], &["--target", &url, "--max-per-second", "500", "--runs", "4", "--blocks", "2"]]
+    {
+        assert_eq!(gap_of(root.path(), wrong).status.code(), Some(64), "{wrong:?}");
+    }
+}
+
 #[test]
 fn a_page_and_a_file_for_ci_are_written() {
     let (folder, before, after) = two(108);
