@@ -174,6 +174,7 @@ impl GapCommand {
         let side = |name: &str| Side { name: name.to_owned(), runs: Vec::new(), repeats };
         let mut sides = [side("live"), side("mock")];
         let mut outcomes: [Option<Outcome>; 2] = [None, None];
+        let mut flagged = Vec::new();
         let blocks = match self.runs {
             Some(runs) => vec![plan.clone(); runs as usize],
             None => plan.blocks(self.blocks),
@@ -183,6 +184,7 @@ impl GapCommand {
             progress(&format!("{what} {} of {}: {} calls to each", number + 1, blocks.len(), block.calls.len()));
             if repeats && number > 0 {
                 // another mock: what an earlier run left in its queues and draws is gone
+                flagged.extend(mock.flagged());
                 mock = self.mock_of(dir, self.seed + number as u64)?;
                 for_mock = prepare(&mock.target, true)?;
             }
@@ -211,7 +213,15 @@ impl GapCommand {
         }
         let [live, copy] = sides;
         let mut gap = Gap::new(&live, &copy, self.budget.clone());
+        gap.notes.extend(flagged);
         gap.notes.extend(mock.notes());
+        if let Some(runs) = self.runs {
+            gap.notes.push(format!(
+                "the seeds of the mock's {runs} runs were {} to {}",
+                self.seed,
+                self.seed + runs - 1
+            ));
+        }
         if plan.left_out > 0 {
             gap.notes.push(format!("{} calls of the tape were sent to neither, see --methods", plan.left_out));
         }
@@ -241,7 +251,7 @@ impl GapCommand {
         let recorded = dir.join("profiles").join(format!("{RECORDED}.yaml")).exists();
         let profile = self.profile.clone().or_else(|| recorded.then(|| RECORDED.to_owned()));
         let told = match &profile {
-            Some(name) => format!("the mock was served with profile {name}, seed {}", self.seed),
+            Some(name) => format!("the mock was served with profile {name}, seed {seed}"),
             None => "the mock was served without a profile, as fast as it can; `fit` writes one".to_owned(),
         };
         let defaults = Config::new(dir);
@@ -278,8 +288,13 @@ struct Mock {
 impl Mock {
     /// How it was served, and whether it was too slow itself.
     fn notes(&self) -> Vec<String> {
+        [self.told.clone()].into_iter().chain(self.flagged()).collect()
+    }
+
+    /// Whether it was too slow itself.
+    fn flagged(&self) -> Option<String> {
         let audit = self.handle.audit();
-        let flagged = (audit.flagged.count > 0).then(|| {
+        (audit.flagged.count > 0).then(|| {
             format!(
                 "the mock itself was too slow in {} of {} seconds of its workers, do not believe differences that are as \
                  small as its lateness (p99 {:.2} ms); give it a machine with less to do",
@@ -287,8 +302,7 @@ impl Mock {
                 audit.windows,
                 audit.lateness.p99 / 1e3
             )
-        });
-        [self.told.clone()].into_iter().chain(flagged).collect()
+        })
     }
 }
 

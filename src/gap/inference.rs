@@ -24,7 +24,7 @@ pub struct Inference {
     pub chance: Option<f64>,
     /// The largest difference, by its noise.
     pub largest: Option<Largest>,
-    /// What these runs would have shown, from calm to busy.
+    /// Where this test begins to see differences, from calm to busy; empty where it cannot see any.
     pub power: Vec<Power>,
 }
 
@@ -44,7 +44,7 @@ pub struct Largest {
     pub standardised: f64,
 }
 
-/// What would have been seen at a load.
+/// Where the test begins to see differences at a load.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Power {
@@ -52,7 +52,8 @@ pub struct Power {
     pub level: String,
     /// The percentile.
     pub percent: u32,
-    /// A difference of this share, in the median operation, would have been seen in four of five comparisons like this one.
+    /// A difference of this share, in the median operation, would be seen in half of the comparisons like this one or more: it is
+    /// as large as what chance makes of the largest of all in one of twenty.
     pub seen: f64,
 }
 
@@ -77,13 +78,16 @@ impl Inference {
             });
         let divisions = divisions(runs);
         let can_show = 2.0 / divisions.len() as f64 <= MOST_CHANCE;
+        let most =
+            |division: &Vec<bool>| series.iter().map(|series| series.standardised(division).abs()).fold(0.0, f64::max);
+        let mut by_chance: Vec<f64> = if can_show { divisions.iter().map(most).collect() } else { Vec::new() };
+        by_chance.sort_by(f64::total_cmp);
         let chance = largest.as_ref().filter(|_| can_show).map(|largest| {
-            let as_large = |division: &&Vec<bool>| {
-                let most = series.iter().map(|series| series.standardised(division).abs()).fold(0.0, f64::max);
-                most >= largest.standardised.abs() * (1.0 - 1e-9)
-            };
-            divisions.iter().filter(as_large).count() as f64 / divisions.len() as f64
+            let as_large = largest.standardised.abs() * (1.0 - 1e-9);
+            let smaller = by_chance.partition_point(|most| *most < as_large);
+            (by_chance.len() - smaller) as f64 / by_chance.len() as f64
         });
+        let critical = by_chance.get((by_chance.len() as f64 * (1.0 - MOST_CHANCE)) as usize).copied();
         let mut levels: Vec<&str> = Vec::new();
         for cell in cells {
             if !levels.contains(&cell.level.as_str()) {
@@ -91,12 +95,13 @@ impl Inference {
             }
         }
         let power = levels.iter().filter_map(|level| {
+            let critical = critical?;
             [95, 50].iter().find_map(|percent| {
                 let of_level = series.iter().filter(|one| one.cell.level == *level && one.percent == *percent);
                 let mut errors: Vec<f64> = of_level.map(|series| series.error(&as_it_was)).collect();
                 errors.sort_by(f64::total_cmp);
                 let error = errors.get(errors.len() / 2)?;
-                Some(Power { level: (*level).to_owned(), percent: *percent, seen: (SEEN * error).exp_m1() })
+                Some(Power { level: (*level).to_owned(), percent: *percent, seen: (critical * error).exp_m1() })
             })
         });
         Some(Self { runs, chance, largest, power: power.collect() })
@@ -211,8 +216,6 @@ fn divisions((reference, mock): (usize, usize)) -> Vec<Vec<bool>> {
 
 /// A smaller chance is a difference.
 const MOST_CHANCE: f64 = 0.05;
-/// Standard errors that a difference must have to be seen in four of five comparisons, at 5 % false alarms either way.
-const SEEN: f64 = 1.96 + 0.84;
 /// Calls of a run in a cell, and the share of the calls of a believable percentile: the mean over runs is believed, not the run.
 const LEAST: u64 = 100;
 const FEWER: u64 = 5;

@@ -58,8 +58,7 @@ impl Inference {
         let seen = self.power.iter().map(|Power { level, percent, seen }| {
             let seen = seen * 100.0;
             format!(
-                "at load {level} a difference of {seen:.0} % at p{percent} would have been seen in four of five comparisons \
-                 like this"
+                "at load {level}, of differences of {seen:.0} % at p{percent} half would have been seen; smaller ones hardly"
             )
         });
         largest.chain(seen).collect()
