@@ -161,6 +161,19 @@ impl OperationFit {
     }
 }
 
+impl OperationFit {
+    /// Puts a delay that varies beside the queue, and what is demanded of the queue in place of what a single station recovered:
+    /// of every class too, for what each of them demands cannot be told then.
+    pub(super) fn wait_beside(&mut self, demand: &Demand, outside: &Demand) {
+        self.demand = demand.clone();
+        self.outside = Some(outside.clone());
+        self.order = None;
+        for class in &mut self.classes {
+            class.demand = demand.clone();
+        }
+    }
+}
+
 impl Class {
     fn new(status: u16, demands: Vec<f64>, all: usize) -> Self {
         let samples = demands.len();

@@ -190,12 +190,10 @@ impl Fitted {
             station = Model { discipline: Discipline::Fifo, workers: delayed.workers, outside: 0.0 };
             for operation in &mut operations {
                 let number = names[operation.name.as_str()] as usize;
-                operation.demand = delayed.demands[number].clone();
-                operation.outside = Some(delayed.outside[number].clone());
-                operation.order = None;
+                operation.wait_beside(&delayed.demands[number], &delayed.outside[number]);
             }
-            let (demand, outside) = delayed.overall;
-            (default.demand, default.outside) = (demand, Some(outside));
+            let (demand, outside) = &delayed.overall;
+            default.wait_beside(demand, outside);
         }
         verdict::recount(&mut statements, traces, &valid, left_out);
         Ok(Self {

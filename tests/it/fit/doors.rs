@@ -211,8 +211,14 @@ fn a_varying_delay_before_a_queue_is_recovered_as_a_whole() {
     let arrivals = super::truth::ramp(capacity, CALLS, 13);
     let taped =
         |arrivals: &[f64], demands: &[f64]| run(arrivals, demands, 14).into_iter().map(|time| (time, 200)).collect();
-    let fitted = Fitted::new("service", &[trace(&truth, &arrivals, taped, 15)]).unwrap();
+    let mut tape = trace(&truth, &arrivals, taped, 15);
+    for call in tape.calls.iter_mut().step_by(20) {
+        call.status = 404;
+    }
+    let fitted = Fitted::new("service", &[tape]).unwrap();
     let of = &fitted.operations[0];
+    // a class takes what the others take: the time of a single station would keep both workers busy for ever
+    assert_eq!((of.classes[0].status, &of.classes[0].demand), (404, &of.demand), "{fitted}");
     assert!(of.outside.is_some(), "{fitted}");
     assert!(fitted.statements.iter().any(|one| matches!(one, Statement::DelayBeside { .. })), "{fitted}");
     assert!(written_and_read(&fitted).operations[0].work.outside.is_some());
