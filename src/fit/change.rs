@@ -19,8 +19,7 @@ pub struct Change {
 impl Change {
     /// The change between the halves of a workload, by its recovered demands; none if it is small or may be chance.
     pub(super) fn find(work: &Workload, demands: &[f64]) -> Option<Self> {
-        let count = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
-        let mut usual = vec![(0.0, 0.0); count];
+        let mut usual = vec![(0.0, 0.0); work.kinds];
         let counted = || (0..work.len()).filter(|call| work.counted[*call]);
         for call in counted() {
             let sum = &mut usual[work.operations[call] as usize];

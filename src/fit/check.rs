@@ -5,10 +5,8 @@ use serde::Serialize;
 
 use super::delayed::Delayed;
 use super::model::Model;
-use super::simulation::latencies;
+use super::simulation::Pools;
 use super::workload::Workload;
-use crate::pace::draws::Draws;
-use rand::Rng as _;
 
 /// Which windows of a workload have the highest load.
 #[derive(Clone, Debug)]
@@ -74,24 +72,9 @@ impl Split {
     pub(super) fn predict(&self, model: Model, work: &Workload) -> Vec<Stratum> {
         let mut demands = Vec::new();
         model.demands(work, &mut demands);
-        let count = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
-        let (mut pools, mut everything): (Vec<Vec<f64>>, Vec<f64>) = (vec![Vec::new(); count], Vec::new());
-        for call in (0..work.len()).filter(|call| work.counted[*call] && !self.is_held_out(work, *call)) {
-            let demand = demands[call].max(1.0);
-            pools[work.operations[call] as usize].push(demand);
-            everything.push(demand);
-        }
-        let runs: Vec<Vec<f64>> = (0..RUNS)
-            .map(|seed| {
-                let draws = Draws::new(seed);
-                latencies(model, work, |call| {
-                    let pool = &pools[work.operations[call] as usize];
-                    let pool = if pool.is_empty() { &everything } else { pool };
-                    let drawn = draws.at(0, call as u64).next_u64();
-                    pool[((u128::from(drawn) * pool.len() as u128) >> 64) as usize]
-                })
-            })
-            .collect();
+        let is_known = |call: usize| work.counted[call] && !self.is_held_out(work, call);
+        let pools = Pools::new(work, &demands, is_known);
+        let runs: Vec<Vec<f64>> = (0..RUNS).map(|seed| pools.run(model, work, seed)).collect();
         let utilization = |calls: &[usize], per_second: f64| {
             let mean = calls.iter().map(|call| demands[*call]).sum::<f64>() / calls.len() as f64 / 1e9;
             model.utilization(per_second, mean)

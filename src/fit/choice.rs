@@ -27,7 +27,7 @@ pub(super) struct Ranking {
 impl Ranking {
     /// Searches all models. Only calls that are `included` are compared; all of them occupy the station.
     pub(super) fn new(work: &Workload, included: impl Fn(&Workload, usize) -> bool + Copy) -> Self {
-        let most = work.populations(0.0).iter().max().copied().unwrap_or(0);
+        let most = work.most_inside();
         let smallest = smallest_latency(work);
         let part = work.excerpt(EXCERPT, most as usize);
         let mut coarse = Bench::new(&part, included);
@@ -84,7 +84,7 @@ impl Ranking {
 
     /// The numbers of workers around a model's own that the effect size accepts as well.
     pub(super) fn accepted(&self, work: &Workload, chosen: Model, included: impl Fn(usize) -> bool) -> (u32, u32) {
-        let most = work.populations(0.0).iter().max().copied().unwrap_or(0);
+        let most = work.most_inside();
         let part = work.excerpt(EXCERPT, most as usize);
         let strata = Strata::new(&part, chosen.outside, included);
         let mut demands = Vec::new();
@@ -255,8 +255,7 @@ fn neighbours(model: Model, most: u32) -> impl Iterator<Item = Model> {
 
 /// A latency that hardly any call falls below: the first percentile, of the operation in which it is least.
 fn smallest_latency(work: &Workload) -> f64 {
-    let count = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
-    let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); count];
+    let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); work.kinds];
     for call in (0..work.len()).filter(|call| work.counted[*call]) {
         latencies[work.operations[call] as usize].push(work.finishes[call] - work.arrivals[call]);
     }

@@ -14,7 +14,7 @@ use rand::RngExt as _;
 use super::check::{self, Split};
 use super::demand::Demand;
 use super::model::{Discipline, FreeTimes, Model};
-use super::simulation::{capacity, latencies};
+use super::simulation::{Pools, capacity};
 use super::workload::Workload;
 use crate::pace::draws::Draws;
 use crate::pace::station::{Moment, Queue, finishes};
@@ -62,7 +62,7 @@ struct Scene<'w> {
 impl Delayed {
     /// The best delay and queue, if it explains the latencies clearly better than `single` does.
     pub(super) fn find(work: &Workload, single: Model, split: Option<&Split>) -> Option<Self> {
-        let part = work.excerpt(EXCERPT, work.populations(0.0).into_iter().max().unwrap_or(0) as usize);
+        let part = work.excerpt(EXCERPT, work.most_inside() as usize);
         let coarse = Scene::new(&part)?;
         let proportions: &[bool] = if coarse.latency.len() > 1 { &[true, false] } else { &[false] };
         let mut found: Vec<(f64, Candidate)> = Vec::new();
@@ -76,7 +76,7 @@ impl Delayed {
             }
         }
         found.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let part = work.excerpt(MOST, work.populations(0.0).into_iter().max().unwrap_or(0) as usize);
+        let part = work.excerpt(MOST, work.most_inside() as usize);
         let scene = Scene::new(&part)?;
         let mut starts: Vec<Candidate> = Vec::new();
         for (_, candidate) in found {
@@ -140,12 +140,11 @@ impl Delayed {
 impl<'w> Scene<'w> {
     fn new(work: &'w Workload) -> Option<Self> {
         let busiest = work.windows.iter().map(|window| window.per_second() / 1e9).max_by(f64::total_cmp)?;
-        let count = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
         let populations = work.populations(0.0);
         let mut sorted = populations.clone();
         sorted.sort_unstable();
         let low = sorted.get(sorted.len() / 3).copied()?;
-        let mut sums = vec![(0.0, 0.0); count];
+        let mut sums = vec![(0.0, 0.0); work.kinds];
         for call in (0..work.len()).filter(|call| work.counted[*call] && populations[*call] <= low) {
             let sum = &mut sums[work.operations[call] as usize];
             *sum = (sum.0 + work.finishes[call] - work.arrivals[call], sum.1 + 1.0);
@@ -205,18 +204,10 @@ impl<'w> Scene<'w> {
     fn waits_of(&self, model: Model) -> Vec<Vec<f64>> {
         let mut demands = Vec::new();
         model.demands(self.work, &mut demands);
-        let mut pools: Vec<Vec<f64>> = vec![Vec::new(); self.latency.len()];
-        for (demand, operation) in demands.iter().zip(&self.work.operations) {
-            pools[*operation as usize].push(demand.max(1.0));
-        }
+        let pools = Pools::new(self.work, &demands, |_| true);
         let run = |seed| {
-            let draws = Draws::new(seed);
-            let demand = |call: usize| {
-                let pool = &pools[self.work.operations[call] as usize];
-                let drawn: f64 = draws.at(1, call as u64).random();
-                pool[((drawn * pool.len() as f64) as usize).min(pool.len() - 1)]
-            };
-            let latencies = latencies(model, self.work, demand);
+            let latencies = pools.run(model, self.work, seed);
+            let demand = |call| pools.draw(self.work, call, Draws::new(seed));
             latencies.iter().enumerate().map(|(call, latency)| latency - model.outside - demand(call)).collect()
         };
         (0..RUNS as u64).map(run).collect()

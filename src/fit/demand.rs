@@ -9,7 +9,7 @@ use super::limits::Limit;
 use super::order;
 use super::trace::Trace;
 use super::workload::{Workload, is_rejection};
-use crate::delay::{Distribution, Param, ParamValue, units};
+use crate::delay::{Distribution, Param, ParamValue};
 use crate::pace::profile::spec::Order;
 
 /// A distribution of demands: shares from 0 to 1 and the times that they do not exceed, log-linear between them.
@@ -38,7 +38,7 @@ pub struct OperationFit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer: Option<f64>,
     /// How slow spells stay together, if there are such.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "order")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
 }
 
@@ -227,15 +227,6 @@ pub(super) fn operations(
         operation.order = order::order(&calls, count);
     }
     (fitted, default)
-}
-
-#[allow(clippy::ref_option)] // as serde asks
-fn order<S: Serializer>(order: &Option<Order>, serializer: S) -> Result<S::Ok, S::Error> {
-    let parts = order.iter().flat_map(|order| {
-        let (blocks, correlation) = (units::duration(order.blocks), units::share(order.correlation));
-        [("blocks", blocks), ("correlation", correlation)]
-    });
-    serializer.collect_map(parts)
 }
 
 /// The name of a share as the profile writes it: `p99.9`.

@@ -33,8 +33,7 @@ impl Strata {
     }
 
     fn by(work: &Workload, key: impl Fn(usize) -> u64, included: impl Fn(usize) -> bool) -> Self {
-        let count = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
-        let mut keyed: Vec<Vec<(u64, u32)>> = vec![Vec::new(); count];
+        let mut keyed: Vec<Vec<(u64, u32)>> = vec![Vec::new(); work.kinds];
         for call in (0..work.len()).filter(|call| work.counted[*call] && included(*call)) {
             keyed[work.operations[call] as usize].push((key(call), call as u32));
         }

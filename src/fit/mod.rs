@@ -293,7 +293,7 @@ fn valid(work: &Workload, model: Model, demands: &[f64]) -> Valid {
         utilization: busiest
             .filter(|_| has_queue) // more may come within a window than it can do
             .map(|busiest| (busiest / f64::from(model.workers)).min(1.0)),
-        in_flight: work.populations(0.0).into_iter().max().unwrap_or(0) + 1,
+        in_flight: work.most_inside() + 1,
         per_second: work.windows.iter().map(workload::Window::per_second).max_by(f64::total_cmp).unwrap_or(0.0),
         samples: work.counted.iter().filter(|counted| **counted).count() as u64,
     }

@@ -6,10 +6,45 @@ use std::time::Duration;
 
 use super::model::{Discipline, Model};
 use super::workload::Workload;
+use crate::pace::draws::Draws;
 use crate::pace::station::{Capacity, Moment, Queue, finishes};
+use rand::Rng as _;
+
+/// Recovered demands to draw from, by operation.
+pub(super) struct Pools {
+    by_operation: Vec<Vec<f64>>,
+    /// For operations that have none.
+    everything: Vec<f64>,
+}
+
+impl Pools {
+    /// Those of the calls that are `included`.
+    pub(super) fn new(work: &Workload, demands: &[f64], included: impl Fn(usize) -> bool) -> Self {
+        let (mut by_operation, mut everything) = (vec![Vec::new(); work.kinds], Vec::new());
+        for call in (0..work.len()).filter(|call| included(*call)) {
+            let demand = demands[call].max(1.0);
+            by_operation[work.operations[call] as usize].push(demand);
+            everything.push(demand);
+        }
+        Self { by_operation, everything }
+    }
+
+    /// What a call demands in a run, in nanoseconds.
+    pub(super) fn draw(&self, work: &Workload, call: usize, draws: Draws) -> f64 {
+        let pool = &self.by_operation[work.operations[call] as usize];
+        let pool = if pool.is_empty() { &self.everything } else { pool };
+        let drawn = draws.at(0, call as u64).next_u64();
+        pool[((u128::from(drawn) * pool.len() as u128) >> 64) as usize]
+    }
+
+    /// The latencies of all calls in a run, in nanoseconds.
+    pub(super) fn run(&self, model: Model, work: &Workload, seed: u64) -> Vec<f64> {
+        latencies(model, work, |call| self.draw(work, call, Draws::new(seed)))
+    }
+}
 
 /// The latencies of all calls, in nanoseconds. `demand` gives the demand of a call by its rank, in nanoseconds.
-pub(super) fn latencies(model: Model, work: &Workload, demand: impl Fn(usize) -> f64) -> Vec<f64> {
+fn latencies(model: Model, work: &Workload, demand: impl Fn(usize) -> f64) -> Vec<f64> {
     let at = |call: usize| Moment::from_nanos((work.arrivals[call] + model.outside) as u64);
     let calls = (0..work.len()).map(|call| (at(call), Duration::from_nanos(demand(call) as u64)));
     let finished = finishes(capacity(model.discipline, model.workers, Queue::Unbounded), calls);

@@ -12,10 +12,8 @@ use serde::Serialize;
 
 use super::demand::Demand;
 use super::model::Model;
-use super::simulation::latencies;
+use super::simulation::Pools;
 use super::workload::Workload;
-use crate::pace::draws::Draws;
-use rand::Rng as _;
 
 /// How a service stalls.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -81,11 +79,21 @@ impl Pauses {
 
     /// The same workload as a service would have made it that never stalled: the clock stands while the service does.
     pub(super) fn cut_out_of(&self, work: &Workload) -> Workload {
+        let lost = |lost: &mut f64, (begin, end): &(f64, f64)| {
+            *lost += end - begin;
+            Some(*lost - (end - begin))
+        };
+        let lost_before: Vec<f64> = self.spans.iter().scan(0.0, lost).collect();
+        let working_time = |time: f64| {
+            let past = self.spans.partition_point(|(begin, _)| *begin <= time);
+            past.checked_sub(1).map_or(time, |last| {
+                let (begin, end) = self.spans[last];
+                time - lost_before[last] - (end.min(time) - begin)
+            })
+        };
         let mut cut = work.clone();
-        for times in [&mut cut.arrivals, &mut cut.finishes] {
-            for time in times.iter_mut() {
-                *time = self.working_time(*time);
-            }
+        for time in cut.arrivals.iter_mut().chain(&mut cut.finishes) {
+            *time = working_time(*time);
         }
         cut
     }
@@ -121,12 +129,6 @@ impl Pauses {
             regular: gaps.len() >= FEWEST && variance.sqrt() < mean * REGULAR,
             last: Demand::new(lengths),
         }
-    }
-
-    fn working_time(&self, time: f64) -> f64 {
-        let past = self.spans.partition_point(|(begin, _)| *begin <= time);
-        let stalled: f64 = self.spans[..past].iter().map(|(begin, end)| end.min(time) - begin).sum();
-        time - stalled
     }
 }
 
@@ -205,19 +207,10 @@ fn silences(arrivals: &[f64], finishes: impl IntoIterator<Item = f64>) -> Vec<Si
 fn simulated(work: &Workload, model: Model) -> Vec<Silence> {
     let mut demands = Vec::new();
     model.demands(work, &mut demands);
-    let count = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
-    let mut pools: Vec<Vec<f64>> = vec![Vec::new(); count];
-    for (demand, operation) in demands.iter().zip(&work.operations) {
-        pools[*operation as usize].push(demand.max(1.0));
-    }
+    let pools = Pools::new(work, &demands, |_| true);
     let mut all = Vec::new();
     for run in 0..RUNS {
-        let draws = Draws::new(run);
-        let latencies = latencies(model, work, |call| {
-            let pool = &pools[work.operations[call] as usize];
-            let drawn = draws.at(0, call as u64).next_u64();
-            pool[((u128::from(drawn) * pool.len() as u128) >> 64) as usize]
-        });
+        let latencies = pools.run(model, work, run);
         let mut finishes: Vec<f64> =
             latencies.iter().zip(&work.arrivals).map(|(latency, arrival)| arrival + latency).collect();
         finishes.sort_unstable_by(f64::total_cmp);

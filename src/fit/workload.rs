@@ -15,6 +15,8 @@ pub(super) struct Workload {
     /// The window of time that a call arrived in: an index into `windows`.
     pub(super) window: Vec<u32>,
     pub(super) windows: Vec<Window>,
+    /// How many operations there are: more than any number in `operations`.
+    pub(super) kinds: usize,
     /// Calls in the order of their finish.
     pub(super) by_finish: Vec<u32>,
     /// Nanoseconds that any call takes outside the service, as the recorders measured it.
@@ -93,6 +95,7 @@ impl Workload {
             start = end + PAUSE;
         }
         work.sort_finishes();
+        work.kinds = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
         work.round_trip = traces.iter().map(|trace| trace.round_trip).min().unwrap_or(0) as f64;
         (work, left_out)
     }
@@ -109,7 +112,8 @@ impl Workload {
         }
         let lead = (2 * most_in_flight).clamp(50, calls / EXCERPTS);
         let stretch = calls / EXCERPTS;
-        let mut part = Self { windows: self.windows.clone(), round_trip: self.round_trip, ..Self::default() };
+        let mut part =
+            Self { windows: self.windows.clone(), kinds: self.kinds, round_trip: self.round_trip, ..Self::default() };
         let mut shift = 0.0;
         for number in 0..EXCERPTS {
             let from = (self.len() - stretch) * number / (EXCERPTS - 1);
@@ -132,6 +136,11 @@ impl Workload {
         }
         part.sort_finishes();
         part
+    }
+
+    /// The most calls that one finds.
+    pub(super) fn most_inside(&self) -> u32 {
+        self.populations(0.0).into_iter().max().unwrap_or(0)
     }
 
     /// How many calls each one finds when it comes to the queue, `outside` nanoseconds after its arrival.
@@ -242,5 +251,10 @@ mod tests {
         assert!((9_900..=10_000).contains(&counted.len()));
         let populations = part.populations(0.0);
         assert!(counted.iter().skip(10).all(|call| (3..=4).contains(&populations[*call])));
+        // an operation that no stretch happens to hold is still one
+        let mut rare = whole;
+        (rare.operations[2_000], rare.kinds) = (7, 8);
+        let part = rare.excerpt(10_000, 5);
+        assert!(!part.operations.contains(&7) && part.kinds == 8, "{:?}", part.kinds);
     }
 }

@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use rand::RngExt as _;
+use serde::{Serialize, Serializer};
 
 use super::delays::{duration, share};
 use super::read::close;
-use crate::delay::{normal, uniform};
+use crate::delay::{normal, uniform, units};
 use crate::pace::draws::{Draws, Stream};
 use crate::source::{Node, Object, Reader};
 
@@ -22,6 +23,14 @@ pub struct Order {
     /// The correlation of two calls within it, from 0 to 1: of their ranks as normal scores. Spearman's of the ranks themselves
     /// is 6/π · asin(ρ/2), less by 0.02 at most.
     pub correlation: f64,
+}
+
+/// As the profile has it.
+impl Serialize for Order {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let parts = [("blocks", units::duration(self.blocks)), ("correlation", units::share(self.correlation))];
+        serializer.collect_map(parts)
+    }
 }
 
 /// An order, ready to be drawn by.
