@@ -68,6 +68,7 @@ pub mod source;
 pub mod stub;
 pub mod tape;
 pub mod tasks;
+mod terminal;
 pub mod upstream;
 pub mod wire;
 

@@ -7,6 +7,7 @@ use super::profile::three_digits;
 use super::statement::rounded;
 use super::{Discipline, Fitted, OperationFit};
 use crate::delay::units::{duration, rate};
+use crate::terminal::{cut, wrapped};
 
 impl fmt::Display for Fitted {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,13 +19,13 @@ impl fmt::Display for Fitted {
         )?;
         writeln!(out, "  valid to {}", self.range())?;
         if let Some(stalls) = &self.stalls {
-            wrapped(out, &stalls.to_string())?;
+            wrapped(out, "  - ", &stalls.to_string())?;
         }
         for limit in &self.limits {
-            wrapped(out, &limit.to_string())?;
+            wrapped(out, "  - ", &limit.to_string())?;
         }
         for statement in &self.statements {
-            wrapped(out, &statement.to_string())?;
+            wrapped(out, "  - ", &statement.to_string())?;
         }
         self.candidates(out)?;
         self.predictions(out)?;
@@ -111,8 +112,7 @@ impl Fitted {
 }
 
 fn row(out: &mut fmt::Formatter<'_>, name: &str, operation: &OperationFit) -> fmt::Result {
-    let name: String =
-        if name.chars().count() > 34 { name.chars().take(33).chain(['…']).collect() } else { name.to_owned() };
+    let name = cut(name, 34);
     let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(operation.demand.quantile(share)));
     writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", operation.samples)
 }
@@ -128,19 +128,3 @@ pub(super) fn short(time: Duration) -> String {
     let digits = if number < 10.0 { 2 } else { usize::from(number < 100.0) };
     format!("{number:.digits$}{unit}")
 }
-
-/// Writes a statement as an item, its lines at most as wide as a terminal.
-fn wrapped(out: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let mut line = String::from("  -");
-    for word in text.split(' ') {
-        if line.len() + 1 + word.len() > WIDTH {
-            writeln!(out, "{line}")?;
-            line = String::from("   ");
-        }
-        line.push(' ');
-        line.push_str(word);
-    }
-    writeln!(out, "{line}")
-}
-
-const WIDTH: usize = 80;

@@ -7,6 +7,7 @@ use super::baseline::Kind;
 use super::cell::{Cell, Verdict, needed};
 use super::inference::{Inference, Largest, Power};
 use super::{Account, Gap, Standing};
+use crate::terminal::{WIDTH, cut, wrapped};
 
 impl fmt::Display for Gap {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -242,42 +243,6 @@ pub(super) fn grouped(number: u64) -> String {
     }
     text
 }
-
-/// The beginning of a text that is too long.
-fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width - 1).chain(['…']).collect()
-}
-
-/// Writes words in lines of 80 columns, those after the first indented as the text of the first.
-fn wrapped(out: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
-    let indent = label.chars().count();
-    let mut line = label.to_owned();
-    let mut column = indent;
-    for word in text.split(' ') {
-        // a word longer than a line is cut into lines of its own
-        for piece in word.chars().collect::<Vec<_>>().chunks(WIDTH - indent) {
-            let piece: String = piece.iter().collect();
-            let length = piece.chars().count();
-            if column > indent && column + 1 + length > WIDTH {
-                writeln!(out, "{line}")?;
-                line = " ".repeat(indent);
-                column = indent;
-            }
-            if column > indent {
-                line.push(' ');
-                column += 1;
-            }
-            line.push_str(&piece);
-            column += length;
-        }
-    }
-    writeln!(out, "{line}")
-}
-
-const WIDTH: usize = 80;
 
 const LEGEND: &str = "
 times in milliseconds, from when a call was due to the end of its answer

@@ -9,6 +9,7 @@ use super::profile::{Imported, ImportedOperation};
 use crate::delay::Distribution;
 use crate::pace::profile::spec::Work;
 use crate::pace::station::Capacity;
+use crate::terminal::{cut, wrapped};
 
 impl fmt::Display for Imported {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -17,7 +18,7 @@ impl fmt::Display for Imported {
         }
         writeln!(out, "measured {}", self.load())?;
         for statement in self.statements() {
-            wrapped(out, &statement)?;
+            wrapped(out, "  - ", &statement)?;
         }
         writeln!(out, "\n  {:<38} {:>9} {:>9} {:>9} {:>9}", "operation", "calls", "p50", "p95", "p99")?;
         for operation in &self.operations {
@@ -112,8 +113,7 @@ impl Imported {
 }
 
 fn row(out: &mut fmt::Formatter<'_>, name: &str, samples: Option<u64>, work: &Work) -> fmt::Result {
-    let name: String =
-        if name.chars().count() > 38 { name.chars().take(37).chain(['…']).collect() } else { name.to_owned() };
+    let name = cut(name, 38);
     let samples = samples.map_or_else(String::new, |count| count.to_string());
     let built = work.demand.build().ok();
     let [p50, p95, p99] = [0.5, 0.95, 0.99]
@@ -121,19 +121,4 @@ fn row(out: &mut fmt::Formatter<'_>, name: &str, samples: Option<u64>, work: &Wo
     writeln!(out, "  {name:<38} {samples:>9} {p50:>9} {p95:>9} {p99:>9}")
 }
 
-/// Writes a statement as an item, its lines at most as wide as a terminal.
-fn wrapped(out: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let mut line = String::from("  -");
-    for word in text.split_whitespace() {
-        if line.len() + 1 + word.len() > WIDTH {
-            writeln!(out, "{line}")?;
-            line = String::from("   ");
-        }
-        line.push(' ');
-        line.push_str(word);
-    }
-    writeln!(out, "{line}")
-}
-
-const WIDTH: usize = 80;
 const SHOWN: usize = 20;
