@@ -1,13 +1,12 @@
 //! `standin fit`: from tapes to the profile that serves as the recorded service did, with what could not be identified.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, note, say};
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, note, profile_file, say};
 use crate::exchange::Exchange;
 use crate::fit::{Fitted, Trace};
 use crate::tape::operations::Operations;
@@ -65,10 +64,7 @@ impl Fit {
                 return BROKE;
             }
         };
-        let service = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
-        let service =
-            service.file_name().map_or_else(|| "service".to_owned(), |name| name.to_string_lossy().into_owned());
-        let fitted = match Fitted::new(&service, &traces) {
+        let fitted = match Fitted::new(&profile_file::service(&self.dir), &traces) {
             Ok(fitted) => fitted,
             Err(error) => {
                 complain(&error);
@@ -81,8 +77,8 @@ impl Fit {
             note("no profile was written: one model would be that of neither half; `--anyway` writes it all the same");
             return CHECK_FAILED;
         }
-        let path = self.dir.join("profiles").join(format!("{}.yaml", self.profile));
-        if let Err(error) = write(&path, &fitted.profile().to_yaml(&fitted.to_string())) {
+        let path = profile_file::path(&self.dir, &self.profile);
+        if let Err(error) = profile_file::write(&path, &fitted.profile().to_yaml(&fitted.to_string())) {
             note(&format!("cannot write `{}`: {error}", path.display()));
             return BROKE;
         }
@@ -114,13 +110,4 @@ fn trace(path: &Path) -> Result<Trace, TapeError> {
         Some(error) => Err(error.into()),
         None => Ok(trace.lacking(reader.condition())),
     }
-}
-
-/// Written beside and moved there, so that a server that watches never reads half of it.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    fs::create_dir_all(folder)?;
-    let draft = path.with_extension("yaml.part");
-    fs::write(&draft, text)?;
-    fs::rename(&draft, path)
 }

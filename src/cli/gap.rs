@@ -143,7 +143,8 @@ impl GapCommand {
     fn against_recorded(&self, dir: &Path, tape: &Path, recording: &Recording) -> Result<Gap, Ended> {
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
         let mock = self.mock(dir)?;
-        let prepared = self.sending.prepare(recording, tape, &plan, &mock.target, true).map_err(Ended::usage)?;
+        let prepared =
+            self.sending.rules().prepare(recording, tape, &plan, &mock.target, true).map_err(Ended::usage)?;
         progress(&format!("replaying {} for {} s against the mock", tape.display(), plan.length() / 1_000_000_000));
         let lane = Lane { recording, prepared: &prepared, target: &mock.target };
         let (outcome, run) = lane.run(&plan)?;
@@ -162,11 +163,11 @@ impl GapCommand {
     /// The live service against the mock: one schedule in blocks, A B B A.
     fn against_live(&self, dir: &Path, tape: &Path, recording: &Recording, url: &str) -> Result<Gap, Ended> {
         let target = self.sending.target(url).map_err(Ended::usage)?;
-        let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |method| self.sending.allows(method));
+        let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |method| self.sending.rules().allows(method));
         self.sending.check(recording, &plan).map_err(Ended::usage)?;
         let mut mock = self.mock(dir)?;
         let prepare = |target: &Target, to_mock| {
-            self.sending.prepare(recording, tape, &plan, target, to_mock).map_err(Ended::usage)
+            self.sending.rules().prepare(recording, tape, &plan, target, to_mock).map_err(Ended::usage)
         };
         let (for_live, mut for_mock) = (prepare(&target, false)?, prepare(&mock.target, true)?);
         let operations = recording.operations();

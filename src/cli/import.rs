@@ -10,7 +10,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use ring::digest::{SHA256, digest};
 
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, note, say};
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, note, profile_file, say};
 use crate::import::{self, Collected, Format, Imported, Options, Problem, Problems, Target, Unit};
 use crate::pace::station::{Capacity, Queue};
 
@@ -106,7 +106,7 @@ impl Import {
                 return code;
             }
         };
-        let path = self.to.join("profiles").join(format!("{}.yaml", self.profile));
+        let path = profile_file::path(&self.to, &self.profile);
         let text = signed(&imported.profile().to_yaml(&imported.to_string()));
         match is_edited(&path) {
             Ok(true) if !self.force => {
@@ -122,7 +122,7 @@ impl Import {
                 return BROKE;
             }
         }
-        if let Err(error) = write(&path, &text) {
+        if let Err(error) = profile_file::write(&path, &text) {
             note(&format!("cannot write `{}`: {error}", path.display()));
             return BROKE;
         }
@@ -177,7 +177,7 @@ impl Import {
         }
         let Some(all) = all.filter(|_| messages.is_empty()) else { return Err((code, messages)) };
         let left_out = all.skipped.clone();
-        let service = self.service.clone().unwrap_or_else(|| folder_name(&self.to));
+        let service = self.service.clone().unwrap_or_else(|| profile_file::service(&self.to));
         Imported::new(all, options, &service, sources, self.capacity()).map_err(|problem| {
             let left_out =
                 left_out.iter().map(|(why, count, first)| format!("left out: {count} {why} (the first: {first})"));
@@ -204,11 +204,6 @@ fn told(file: &str, problems: Problems) -> Vec<String> {
         lines.push(format!("`{file}`: and {} more defects", count - lines.len() as u64));
     }
     lines
-}
-
-fn folder_name(dir: &Path) -> String {
-    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    dir.file_name().map_or_else(|| "service".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn unit(text: &str) -> Result<Unit, String> {
@@ -243,15 +238,6 @@ fn is_edited(path: &Path) -> io::Result<bool> {
     };
     let parts = text.strip_prefix(SIGNED).and_then(|text| text.split_once('\n'));
     Ok(parts.is_none_or(|(told, rest)| told.trim() != sum(rest)))
-}
-
-/// Written beside and moved there, so that a server that watches never reads half of it.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    fs::create_dir_all(folder)?;
-    let draft = path.with_extension("yaml.part");
-    fs::write(&draft, text)?;
-    fs::rename(&draft, path)
 }
 
 const SIGNED: &str = "# written by standin import; edits are kept, as this sum tells them: ";

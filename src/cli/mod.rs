@@ -9,6 +9,7 @@ mod health;
 mod import;
 mod log;
 mod overhead;
+mod profile_file;
 mod ramp;
 mod record;
 mod replay;

@@ -64,10 +64,10 @@ impl Replay {
             Some(per_second) => Pace::Poisson { per_second, seed: self.seed },
             None => Pace::Recorded { speed: self.speed },
         };
-        let plan = Plan::new(&recording, pace, |method| self.sending.allows(method));
+        let plan = Plan::new(&recording, pace, |method| self.sending.rules().allows(method));
         let ready = self.sending.target(&self.target).and_then(|target| {
             self.sending.check(&recording, &plan)?;
-            let prepared = self.sending.prepare(&recording, &self.tape, &plan, &target, false)?;
+            let prepared = self.sending.rules().prepare(&recording, &self.tape, &plan, &target, false)?;
             Ok((target, prepared))
         });
         let (target, prepared) = match ready {

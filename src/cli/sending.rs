@@ -74,11 +74,6 @@ impl Sending {
         &self.rules
     }
 
-    /// Whether a real target may be sent calls of a method.
-    pub(super) fn allows(&self, method: &str) -> bool {
-        self.rules.allows(method)
-    }
-
     /// A real target.
     pub(super) fn target(&self, url: &str) -> Result<Target, String> {
         if self.max_per_second.is_none() {
@@ -108,18 +103,6 @@ impl Sending {
             note(&self.rules.without_times());
         }
         Ok(())
-    }
-
-    /// The calls of a plan, ready for a target. A mock is sent what is redacted as it is.
-    pub(super) fn prepare(
-        &self,
-        recording: &Recording,
-        tape: &Path,
-        plan: &Plan,
-        target: &Target,
-        to_mock: bool,
-    ) -> Result<Arc<Prepared>, String> {
-        self.rules.prepare(recording, tape, plan, target, to_mock)
     }
 }
 
