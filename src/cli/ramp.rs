@@ -14,7 +14,7 @@ use super::sending::{Rules, newest};
 use super::time;
 use crate::config::Listener;
 use crate::ramp::{Calls, End, Guard, NOTE, Ramp, Report, SHARES};
-use crate::record::Settings;
+use crate::record::{Settings, Witness};
 use crate::replay::{Halt, Normal, Pace, Plan, Target, redacted_names};
 use crate::tape::Recording;
 use crate::upstream::Trust;
@@ -104,7 +104,8 @@ impl RampArgs {
             redacted_names(&recording).iter().filter(|name| secret(name)).for_each(|name| tape.redaction.add(name));
             tape.notes.insert(NOTE.to_owned(), ramp.note(&recording));
         }
-        settings.witness = Some(Arc::clone(&guard) as _);
+        let seeing = Arc::clone(&guard);
+        settings.witness = Some(Witness::new(move |sighting| seeing.see(sighting)));
         Ok(Some(Ready { ramp, calls: Calls { recording, plan, prepared }, guard, halt }))
     }
 }

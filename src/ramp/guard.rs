@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::record::{Left, Witness};
+use crate::record::{Left, Sighting};
 use crate::replay::{Halt, Normal, StopRule, Watch};
 use crate::tape::is_error;
 
@@ -69,6 +69,14 @@ impl Guard {
         self.state().stopped.clone()
     }
 
+    /// Takes in what a recorder sees.
+    pub fn see(&self, sighting: Sighting) {
+        match sighting {
+            Sighting::Arrived(number) => self.arrived(number),
+            Sighting::Left(left) => self.left(left),
+        }
+    }
+
     /// A step begins.
     pub(super) fn begin(&self) {
         let mut state = self.state();
@@ -92,24 +100,6 @@ impl Guard {
         Passed { calls: state.calls, failed: state.failed, p95: p95(&mut took) }
     }
 
-    fn stop(&self, state: &mut State, verdict: Option<String>) {
-        if let Some(why) = verdict.filter(|_| state.stopped.is_none()) {
-            self.halt.end(&why);
-            state.stopped = Some(why);
-        }
-    }
-
-    fn judge(&self, state: &mut State) {
-        let verdict = state.watch.as_ref().and_then(|watch| watch.verdict(overdue(&state.open, watch)));
-        self.stop(state, verdict);
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Witness for Guard {
     fn arrived(&self, number: u64) {
         let mut state = self.state();
         state.open.insert(number, Instant::now());
@@ -132,6 +122,22 @@ impl Witness for Guard {
         // a call without an answer is judged by that
         watch.see(failed, left.took.map_or(0, |took| took.as_nanos() as u64));
         self.judge(state);
+    }
+
+    fn stop(&self, state: &mut State, verdict: Option<String>) {
+        if let Some(why) = verdict.filter(|_| state.stopped.is_none()) {
+            self.halt.end(&why);
+            state.stopped = Some(why);
+        }
+    }
+
+    fn judge(&self, state: &mut State) {
+        let verdict = state.watch.as_ref().and_then(|watch| watch.verdict(overdue(&state.open, watch)));
+        self.stop(state, verdict);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

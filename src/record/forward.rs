@@ -17,7 +17,7 @@ use super::body::{Download, Seen, Source, Upload, silent};
 use super::capture::Capture;
 use super::heads::Headers;
 use super::scribe::Entry;
-use super::{Left, Recorder};
+use super::{Left, Recorder, Sighting};
 use crate::exchange::{Failure, Reason, Times};
 use crate::pace::timer::Timer;
 use crate::reply::Reply;
@@ -164,7 +164,7 @@ impl Open {
             entry.times.connect = taken.took.connect.as_nanos() as u64;
             entry.times.tls = taken.took.tls.as_nanos() as u64;
             if let Some(witness) = &self.recorder.witness {
-                witness.arrived(entry.number);
+                witness.tell(Sighting::Arrived(entry.number));
             }
         }
     }
@@ -196,7 +196,7 @@ impl Open {
             self.recorder.counts.failed.fetch_add(1, Relaxed);
         }
         if let Some(witness) = &self.recorder.witness {
-            witness.left(left(&entry, failure.as_ref()));
+            witness.tell(Sighting::Left(Left::new(&entry, failure.as_ref())));
         }
         if let Some(scribe) = &self.recorder.scribe {
             entry.body = self.seen.take();
@@ -210,17 +210,6 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.finish(Some(Failure { reason: Reason::ClientGone, detail: "nobody waited for it any more".to_owned() }));
-    }
-}
-
-fn left(entry: &Entry, failure: Option<&Failure>) -> Left {
-    let is_ours = |reason| matches!(reason, Reason::Limit | Reason::ClientGone);
-    let times = entry.times.sent.zip(entry.times.last_byte).filter(|_| failure.is_none());
-    Left {
-        number: entry.number,
-        status: entry.answer.as_ref().map(|(status, _)| status.as_u16()),
-        failed: failure.is_some_and(|failure| !is_ours(failure.reason)),
-        took: times.map(|(sent, end)| Duration::from_nanos(end.saturating_sub(sent))),
     }
 }
 

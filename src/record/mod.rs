@@ -30,7 +30,7 @@ pub use body::Source;
 pub use forward::Desk;
 pub use redact::{KNOWN, Redaction};
 pub use scribe::Written;
-pub use witness::{Left, Witness};
+pub use witness::{Left, Sighting, Witness};
 
 use self::body::Upload;
 use self::capture::Room;
@@ -53,7 +53,7 @@ pub struct Settings {
     /// The tape, if there is to be one.
     pub tape: Option<Tape>,
     /// Who looks on, if anybody does.
-    pub witness: Option<Arc<dyn Witness>>,
+    pub witness: Option<Witness>,
 }
 
 /// What goes on a tape, and where it is.
@@ -85,7 +85,7 @@ pub struct Recorder {
     /// Whether bodies are to be looked into, so that no coding may be asked for that cannot be.
     reads_bodies: bool,
     scribe: Option<Scribe>,
-    witness: Option<Arc<dyn Witness>>,
+    witness: Option<Witness>,
     counts: Counts,
 }
 

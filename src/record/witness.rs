@@ -1,15 +1,23 @@
 //! Who looks on while calls are at the service, whoever made them: what a ramp stops by.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Looks on. It is asked on the way of calls, and must not take long.
-pub trait Witness: fmt::Debug + Send + Sync {
-    /// A call goes to the service now. One whose connection proves dead comes again.
-    fn arrived(&self, number: u64);
+use super::scribe::Entry;
+use crate::exchange::{Failure, Reason};
 
-    /// A call has come to its end, or never got there.
-    fn left(&self, left: Left);
+/// Looks on. It is told on the way of calls, and must not take long.
+#[derive(Clone)]
+pub struct Witness(Arc<dyn Fn(Sighting) + Send + Sync>);
+
+/// What is seen of a call.
+#[derive(Clone, Copy, Debug)]
+pub enum Sighting {
+    /// The call of this number on the tape goes to the service now. One whose connection proves dead comes again.
+    Arrived(u64),
+    /// It has come to its end, or never got there.
+    Left(Left),
 }
 
 /// A call that has come to its end.
@@ -23,4 +31,34 @@ pub struct Left {
     pub failed: bool,
     /// How long the service took for the whole answer; none if it gave none.
     pub took: Option<Duration>,
+}
+
+impl Witness {
+    /// One that is told by a call of `tell`.
+    pub fn new(tell: impl Fn(Sighting) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    pub(super) fn tell(&self, sighting: Sighting) {
+        (self.0)(sighting);
+    }
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Witness")
+    }
+}
+
+impl Left {
+    pub(super) fn new(entry: &Entry, failure: Option<&Failure>) -> Self {
+        let is_ours = |reason| matches!(reason, Reason::Limit | Reason::ClientGone);
+        let times = entry.times.sent.zip(entry.times.last_byte).filter(|_| failure.is_none());
+        Self {
+            number: entry.number,
+            status: entry.answer.as_ref().map(|(status, _)| status.as_u16()),
+            failed: failure.is_some_and(|failure| !is_ours(failure.reason)),
+            took: times.map(|(sent, end)| Duration::from_nanos(end.saturating_sub(sent))),
+        }
+    }
 }
