@@ -56,7 +56,7 @@ fn compared(mock: Option<Capacity>, number: u64) -> Gap {
     let arrivals = schedule(number);
     let side = |name: &str, capacity: Option<Capacity>, from: u64| Side {
         name: name.to_owned(),
-        runs: (from..from + 5).map(|seed| run(capacity, &arrivals, seed)).collect(),
+        runs: (from..from + 5).map(|seed| run(capacity.clone(), &arrivals, seed)).collect(),
         repeats: true,
     };
     Gap::new(&side("live", Some(fifo(4)), number * 100), &side("mock", mock, number * 100 + 50), None)
@@ -68,7 +68,7 @@ fn fifo(workers: u32) -> Capacity {
 
 fn alarms(mock: Option<Capacity>, round: u64) -> usize {
     (0..COMPARISONS)
-        .filter(|number| compared(mock, round * COMPARISONS + number).inference.unwrap().differs().unwrap())
+        .filter(|number| compared(mock.clone(), round * COMPARISONS + number).inference.unwrap().differs().unwrap())
         .count()
 }
 

@@ -122,7 +122,7 @@ impl Imported {
         let service = Service {
             name: self.service.clone(),
             pattern: None,
-            capacity: self.capacity,
+            capacity: self.capacity.clone(),
             overflow: None,
             front: None,
             rate_limit: None,

@@ -367,3 +367,16 @@ fn a_stall_holds_everybody_up() {
         }
     }
 }
+
+#[test]
+fn a_curve_is_as_fast_as_was_measured() {
+    let capacity = "{discipline: curve, rates: {1: 20/s, 4: 40/s}, queue: 0, overflow: {status: 429}}";
+    let mock = mock(&[("p", &profile(capacity, "default: {demand: {fixed: 50ms}}"))]);
+    let times = at_once(&mock, 5, "/s/a");
+    assert_eq!(times[0].0, 429, "there is no room for a fifth");
+    // four together are done twice as fast as one: each takes twice as long
+    for (status, time) in &times[1..] {
+        assert_eq!(*status, 200);
+        assert!((90.0..190.0).contains(&ms(*time)), "{}", ms(*time));
+    }
+}

@@ -78,7 +78,7 @@ pub struct StationView {
 
 impl State {
     pub(super) fn new(service: &Service, draws: Draws) -> Self {
-        let mut main = Station::new(service.capacity);
+        let mut main = Station::new(service.capacity.clone());
         main.set_stalls(service.stalls.clone().map(|stalls| (stalls, draws)), Moment::EPOCH);
         let mut front = Station::new(front_capacity(service));
         front.stall_with(&main);
@@ -104,8 +104,8 @@ impl State {
         let now = self.moment(Instant::now());
         main.set_stalls(service.stalls.clone().map(|stalls| (stalls, draws)), now);
         front.stall_with(&main);
-        for (station, capacity) in [(&mut main, service.capacity), (&mut front, front_capacity(service))] {
-            if station.capacity() != capacity {
+        for (station, capacity) in [(&mut main, service.capacity.clone()), (&mut front, front_capacity(service))] {
+            if *station.capacity() != capacity {
                 station.reconfigure(capacity, now);
             }
         }
@@ -168,7 +168,7 @@ impl State {
 }
 
 fn front_capacity(service: &Service) -> Capacity {
-    service.front.as_ref().map_or(Capacity::Unlimited, |front| front.capacity)
+    service.front.as_ref().map_or(Capacity::Unlimited, |front| front.capacity.clone())
 }
 
 /// What no deadline reaches.

@@ -18,6 +18,7 @@
 //! A station with [`Stalls`] stands still at times: see there.
 
 mod bucket;
+mod curve;
 mod fifo;
 mod moment;
 mod order;
@@ -29,18 +30,19 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 pub use bucket::{Bucket, Rate};
+pub use curve::{Curve, CurveError};
 pub use moment::Moment;
 pub use sharing::Ticket;
 pub use simulation::{finishes, finishes_in, finishes_in_series};
 pub use stalls::Stalls;
 
 use self::fifo::{Deadlines, Workers};
-use self::sharing::Sharing;
+use self::sharing::{Sharing, Speed};
 use self::stalls::Clock;
 use crate::pace::draws::Draws;
 
-/// What a station is made of. A `curve` of measured rates will be another kind beside `Sharing`, with the same engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a station is made of.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Capacity {
     /// A worker for every call: latency does not depend on load.
     Unlimited,
@@ -56,6 +58,13 @@ pub enum Capacity {
         /// How many.
         workers: NonZeroU32,
         /// How many calls may be in the station beyond one for each worker.
+        queue: Queue,
+    },
+    /// All calls are worked on at once, at rates that were measured.
+    Curve {
+        /// The rates by population.
+        curve: Curve,
+        /// How many calls may be in the station beyond the largest population of the curve.
         queue: Queue,
     },
 }
@@ -111,10 +120,10 @@ impl Station {
     pub fn new(capacity: Capacity) -> Self {
         let workers = capacity.workers().map_or(1, NonZeroU32::get);
         Self {
-            capacity,
             deadlines: Deadlines::default(),
             workers: Workers::new(workers),
-            sharing: Sharing::new(workers),
+            sharing: Sharing::new(capacity.speed().unwrap_or(Speed::Workers(1))),
+            capacity,
             clock: None,
         }
     }
@@ -125,8 +134,8 @@ impl Station {
     }
 
     /// What it is made of.
-    pub fn capacity(&self) -> Capacity {
-        self.capacity
+    pub fn capacity(&self) -> &Capacity {
+        &self.capacity
     }
 
     /// A call arrives and demands so much work: the time that it would take alone.
@@ -158,9 +167,8 @@ impl Station {
                 self.deadlines.add(at, start, finish);
                 Admission::Due(finish)
             }
-            Capacity::Sharing { workers, queue } => {
-                let inside = self.sharing.in_flight(at);
-                if let Some(waiting) = inside.checked_sub(workers.get() as usize)
+            Capacity::Sharing { queue, .. } | Capacity::Curve { queue, .. } => {
+                if let Some(waiting) = self.sharing.beyond_places(at)
                     && !queue.has_room(waiting)
                 {
                     return Admission::Overflow;
@@ -205,11 +213,13 @@ impl Station {
     /// - After a change of discipline, calls finish under the old one beside the new workers, which are free now.
     pub fn reconfigure(&mut self, capacity: Capacity, now: Moment) {
         let now = self.working(now);
-        match (self.capacity, capacity) {
+        match (&self.capacity, &capacity) {
             (Capacity::Fifo { .. }, Capacity::Fifo { workers, .. }) => self.workers.resize(workers.get()),
             (_, Capacity::Fifo { workers, .. }) => self.workers = Workers::new(workers.get()),
-            (_, Capacity::Sharing { workers, .. }) => self.sharing.resize(workers.get(), now),
-            (_, Capacity::Unlimited) => {}
+            _ => {}
+        }
+        if let Some(speed) = capacity.speed() {
+            self.sharing.resize(speed, now);
         }
         self.capacity = capacity;
     }
@@ -240,10 +250,19 @@ impl Station {
 
 impl Capacity {
     /// How many workers there are, if they are limited.
-    pub fn workers(self) -> Option<NonZeroU32> {
+    pub fn workers(&self) -> Option<NonZeroU32> {
         match self {
-            Self::Unlimited => None,
-            Self::Fifo { workers, .. } | Self::Sharing { workers, .. } => Some(workers),
+            Self::Unlimited | Self::Curve { .. } => None,
+            Self::Fifo { workers, .. } | Self::Sharing { workers, .. } => Some(*workers),
+        }
+    }
+
+    /// How virtual time passes where calls share what there is.
+    fn speed(&self) -> Option<Speed> {
+        match self {
+            Self::Unlimited | Self::Fifo { .. } => None,
+            Self::Sharing { workers, .. } => Some(Speed::Workers(workers.get())),
+            Self::Curve { curve, .. } => Some(Speed::Curve(curve.clone())),
         }
     }
 }
@@ -258,6 +277,8 @@ impl Queue {
     }
 }
 
+#[cfg(test)]
+mod curved;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
