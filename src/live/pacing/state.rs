@@ -24,6 +24,7 @@ pub(super) struct State {
     pub(super) unpaced: AtomicU64,
     pub(super) overflowed: AtomicU64,
     pub(super) front_overflowed: AtomicU64,
+    pub(super) abandoned: AtomicU64,
     pub(super) limited: AtomicU64,
     pub(super) beyond: AtomicU64,
     /// The second that is counted, and its calls.
@@ -57,6 +58,8 @@ pub struct ServiceView {
     pub paced: u64,
     /// Calls of the service that no operation takes.
     pub unpaced: u64,
+    /// Calls that freed what they had, as their clients went away.
+    pub abandoned: u64,
     /// Calls that came faster than the rate limit allows.
     pub limited: u64,
     /// Calls that came beyond the range in which it was observed.
@@ -91,6 +94,7 @@ impl State {
             unpaced: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
             front_overflowed: AtomicU64::new(0),
+            abandoned: AtomicU64::new(0),
             limited: AtomicU64::new(0),
             beyond: AtomicU64::new(0),
             second: AtomicU64::new(0),
@@ -161,6 +165,7 @@ impl State {
             stalled: self.station(Stage::Main).stalled_until(now).is_some(),
             paced: self.paced.load(Relaxed),
             unpaced: self.unpaced.load(Relaxed),
+            abandoned: self.abandoned.load(Relaxed),
             limited: self.limited.load(Relaxed),
             beyond: self.beyond.load(Relaxed),
         }

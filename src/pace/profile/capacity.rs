@@ -25,14 +25,14 @@ pub(super) fn capacity(node: &Node, reader: &mut Reader) -> Option<(Capacity, Op
     };
     match discipline.as_str() {
         "unlimited" => {
-            close(whole, &["discipline"], &[], reader);
+            close(whole, &["discipline"], reader);
             Some((Capacity::Unlimited, None))
         }
         "fifo" | "sharing" => {
             let workers = workers(&whole, reader);
             let queue = queue(&whole, reader);
             let overflow = overflow_of(&whole, queue, reader);
-            close(whole, &["discipline", "overflow", "queue", "workers"], &[], reader);
+            close(whole, &["discipline", "overflow", "queue", "workers"], reader);
             let (workers, queue) = (workers?, queue?);
             let capacity = match discipline.as_str() {
                 "fifo" => Capacity::Fifo { workers, queue },
@@ -44,7 +44,7 @@ pub(super) fn capacity(node: &Node, reader: &mut Reader) -> Option<(Capacity, Op
             let curve = curve(&whole, reader);
             let queue = queue(&whole, reader);
             let overflow = overflow_of(&whole, queue, reader);
-            close(whole, &["discipline", "overflow", "queue", "rates"], &[], reader);
+            close(whole, &["discipline", "overflow", "queue", "rates"], reader);
             Some((Capacity::Curve { curve: curve?, queue: queue? }, overflow))
         }
         other => {
@@ -190,7 +190,7 @@ pub(super) fn rate_limit(node: &Node, reader: &mut Reader) -> Option<RateLimit> 
         }
     };
     let overflow = whole.node("overflow").map(|node| reader.within("overflow", |reader| overflow(node, reader)));
-    close(whole, &["burst", "overflow", "perSecond"], &[], reader);
+    close(whole, &["burst", "overflow", "perSecond"], reader);
     Some(RateLimit { rate: Rate { per_second: per_second?, burst: burst? }, overflow: overflow.flatten() })
 }
 
@@ -198,7 +198,7 @@ fn overflow(node: &Node, reader: &mut Reader) -> Option<Overflow> {
     let mut whole = Object::open(node, "an overflow", reader)?;
     if whole.node("fault").is_some() {
         let name = fault(&mut whole, reader).and_then(|_| whole.node("fault")?.as_str().map(str::to_owned));
-        close(whole, &["fault"], &[], reader);
+        close(whole, &["fault"], reader);
         return name.map(Overflow::Fault);
     }
     if whole.node("status").is_none() {
@@ -207,7 +207,7 @@ fn overflow(node: &Node, reader: &mut Reader) -> Option<Overflow> {
     let status = status(&mut whole, reader).as_u16();
     let headers = headers(&mut whole, reader);
     let body = whole.text("body", reader);
-    close(whole, &["body", "headers", "status"], &[], reader);
+    close(whole, &["body", "headers", "status"], reader);
     Some(Overflow::Answer { status, headers, body })
 }
 

@@ -91,6 +91,7 @@ fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
                 keys: ["every", "last"].map(|part| operation_key(&spec.name, "", part)),
             })
         }),
+        abandon: spec.abandon,
         operations,
         default: default_place,
         valid: spec.valid,

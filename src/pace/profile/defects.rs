@@ -159,11 +159,11 @@ fn a_capacity_says_all_that_it_needs() {
 fn a_service_says_nothing_that_is_not_served() {
     check(&[
         (
-            service(UNLIMITED, "  stalls: {}\n  abandon: free\n"),
+            service(UNLIMITED, "  stalls: {}\n  abandon: freee\n"),
             vec![
                 "5:11: the stalls have no `every`; add the time between two, such as `every: {exponential: {mean: 30s}}`",
                 "5:11: the stalls have no `last`; add the time that one takes, such as `last: {lognormal: {median: 120ms, p99: 400ms}}`",
-                "6:3: `abandon` is not supported yet; remove it; the profile is then served without",
+                "6:12: `freee` is nothing that becomes of an abandoned call; did you mean `free`?",
             ],
         ),
         (
@@ -180,6 +180,12 @@ fn a_service_says_nothing_that_is_not_served() {
                 "5:58: a distribution is an object, not a number; write `{fixed: 3}`",
                 "5:38: there is hardly any time between these stalls; use a mean of 1ms or more; for a slower service use `scale`",
                 "5:12: unknown field `evry`; did you mean `every`?",
+            ],
+        ),
+        (
+            service(UNLIMITED, "  abandon: free\n"),
+            vec![
+                "5:12: where the capacity is unlimited, there is nothing to free; remove it, or give the service workers",
             ],
         ),
         (

@@ -58,6 +58,7 @@ services:
       overflow: {status: 503, headers: {Retry-After: "1"}}
     front: {discipline: fifo, workers: 1, queue: 100}
     stalls: {every: {exponential: {mean: 30s}}, last: {lognormal: {median: 120ms, p99: 400ms}}}
+    abandon: free
     scale: {latency: 1.0, capacity: 1.0}
     operations:
       - name: GET /inventory/{id}
@@ -434,6 +435,7 @@ prop_compose! {
             overflow,
             front: Some(spec::Front { capacity: front.0, overflow: front.1 }),
             rate_limit,
+            abandon: if latency > 1.0 { spec::Abandon::Free } else { spec::Abandon::Keep },
             stalls: stalls.map(|(every, last)| spec::Stalls { every: Delay::fixed(Duration::from_nanos(every)), last }),
             scale: Scale { latency, capacity: 1.0 },
             operations: operations.collect(),
@@ -510,6 +512,7 @@ services:
       workers: 1
       queue: 100 # calls that may wait
     stalls: {every: {exponential: {mean: 30s}}, last: {lognormal: {median: 120ms, p99: 400ms}}} # everything stands still
+    abandon: free # a client that goes away leaves its worker to others
     operations:
       - name: GET /inventory/{id}
         match: {method: "GET", urlPathTemplate: "/inventory/{id}"}

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 
 use super::spec::{
-    Class, Delay, DelayParam, Front, Operation, Order, Overflow, Profile, RateLimit, Scale, Service, Step, Timeline,
-    Valid, Work,
+    Abandon, Class, Delay, DelayParam, Front, Operation, Order, Overflow, Profile, RateLimit, Scale, Service, Step,
+    Timeline, Valid, Work,
 };
 use crate::delay::units::{duration, rate, share};
 use crate::pace::station::{Capacity, Queue};
@@ -72,6 +72,9 @@ impl Writer {
         if let Some(stalls) = &service.stalls {
             let (every, last) = (delay(&stalls.every), delay(&stalls.last));
             self.line(4, format!("stalls: {{every: {every}, last: {last}}} # everything stands still"));
+        }
+        if service.abandon == Abandon::Free {
+            self.line(4, "abandon: free # a client that goes away leaves its worker to others");
         }
         if service.scale != Scale::default() {
             let Scale { latency, capacity } = service.scale;

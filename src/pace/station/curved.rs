@@ -45,7 +45,7 @@ proptest! {
     #[test]
     fn a_curve_is_the_naive_simulation(curve in curves(), calls in calls()) {
         let rate = |population: usize| curve.speed(population) as f64 / curve.speed(1) as f64;
-        let expected = naive_shared(rate, &[], &calls);
+        let expected = naive_shared(rate, &[], &calls, &[]);
         let finishes = run(&mut Station::new(unbounded(curve.clone())), &calls);
         for (finish, expected) in finishes.iter().zip(&expected) {
             let late = *finish as f64 - expected;

@@ -89,6 +89,21 @@ pub enum Admission {
     Overflow,
 }
 
+/// Where a call is in its station, so that it can be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(Held);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    /// From a start to a finish, both final, in working time; by this worker, if they are counted.
+    Until {
+        start: Moment,
+        finish: Moment,
+        worker: Option<u32>,
+    },
+    Shared(Ticket),
+}
+
 /// What is known of a shared call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlook {
@@ -101,7 +116,7 @@ pub enum Outlook {
 /// The workers of a service and the calls that they serve.
 ///
 /// Each operation takes O(log n) for n calls in the station, and the memory is that of the calls in it. A call whose client
-/// went away just is not asked about any more: it keeps its worker until its finish, as in real servers.
+/// went away just is not asked about any more: it keeps its worker until its finish, as in real servers; or it is given up.
 #[derive(Clone, Debug)]
 pub struct Station {
     capacity: Capacity,
@@ -140,41 +155,67 @@ impl Station {
 
     /// A call arrives and demands so much work: the time that it would take alone.
     pub fn admit(&mut self, at: Moment, demand: Duration) -> Admission {
+        self.place(at, demand).0
+    }
+
+    /// The same; also says where the call is, unless it is an overflow.
+    pub fn place(&mut self, at: Moment, demand: Duration) -> (Admission, Option<Place>) {
         let at = self.working(at);
-        let admission = self.serve(at, demand);
-        let Some(clock) = &mut self.clock else { return admission };
-        match admission {
+        let (admission, place) = self.serve(at, demand);
+        let Some(clock) = &mut self.clock else { return (admission, place) };
+        let admission = match admission {
             Admission::Due(finish) => Admission::Due(clock.real(finish)),
             Admission::Shared(ticket, not_before) => Admission::Shared(ticket, clock.real(not_before)),
             Admission::Overflow => Admission::Overflow,
+        };
+        (admission, place)
+    }
+
+    /// A call leaves before it is finished: what it had still to get is for calls that come later. Whether it was still there.
+    ///
+    /// Its ticket must not be asked about any more. Of those that share, all others go on faster, so what [`Station::ask`] said
+    /// before may come too late: ask again for each of them. Where workers take one call at a time, finishes are final, also
+    /// of calls behind it; the worker that had it is free for later ones as much earlier as was left of it.
+    pub fn give_up(&mut self, place: Place, now: Moment) -> bool {
+        let now = self.working(now);
+        match place.0 {
+            Held::Shared(ticket) => self.sharing.leave(ticket, now),
+            Held::Until { finish, .. } if finish <= now => false,
+            Held::Until { start, finish, worker } => {
+                if let Some(worker) = worker {
+                    self.workers.give_back(worker, finish.since(now.max(start)), now);
+                }
+                self.deadlines.give_up(start, finish, now);
+                true
+            }
         }
     }
 
-    fn serve(&mut self, at: Moment, demand: Duration) -> Admission {
+    fn serve(&mut self, at: Moment, demand: Duration) -> (Admission, Option<Place>) {
         match self.capacity {
             Capacity::Unlimited => {
                 let finish = at + demand;
                 self.deadlines.add(at, at, finish);
-                Admission::Due(finish)
+                (Admission::Due(finish), Some(Place(Held::Until { start: at, finish, worker: None })))
             }
             Capacity::Fifo { queue, .. } => {
                 let start = self.workers.next_start(at);
                 if start > at && !queue.has_room(self.deadlines.waiting(at)) {
-                    return Admission::Overflow;
+                    return (Admission::Overflow, None);
                 }
                 let finish = start + demand;
-                self.workers.occupy(finish);
+                let worker = Some(self.workers.occupy(finish));
                 self.deadlines.add(at, start, finish);
-                Admission::Due(finish)
+                (Admission::Due(finish), Some(Place(Held::Until { start, finish, worker })))
             }
             Capacity::Sharing { queue, .. } | Capacity::Curve { queue, .. } => {
                 if let Some(waiting) = self.sharing.beyond_places(at)
                     && !queue.has_room(waiting)
                 {
-                    return Admission::Overflow;
+                    return (Admission::Overflow, None);
                 }
                 let (ticket, not_before) = self.sharing.admit(at, demand);
-                Admission::Shared(ticket, not_before)
+                (Admission::Shared(ticket, not_before), Some(Place(Held::Shared(ticket))))
             }
         }
     }
@@ -215,7 +256,7 @@ impl Station {
         let now = self.working(now);
         match (&self.capacity, &capacity) {
             (Capacity::Fifo { .. }, Capacity::Fifo { workers, .. }) => self.workers.resize(workers.get()),
-            (_, Capacity::Fifo { workers, .. }) => self.workers = Workers::new(workers.get()),
+            (_, Capacity::Fifo { workers, .. }) => self.workers = self.workers.renewed(workers.get()),
             _ => {}
         }
         if let Some(speed) = capacity.speed() {
@@ -277,6 +318,8 @@ impl Queue {
     }
 }
 
+#[cfg(test)]
+mod abandoned;
 #[cfg(test)]
 mod curved;
 #[cfg(test)]

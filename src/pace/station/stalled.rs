@@ -57,8 +57,14 @@ fn after(list: &[(u64, u64)], mut at: u64, mut work: u64) -> u64 {
 }
 
 /// Of calls that share, the remaining work of each, worked off evenly from event to event. `speed` says how many times as fast
-/// as one so many are worked off.
-pub(super) fn naive_shared(speed: impl Fn(usize) -> f64, list: &[(u64, u64)], calls: &[(u64, u64)]) -> Vec<f64> {
+/// as one so many are worked off; some leave before their work is done.
+pub(super) fn naive_shared(
+    speed: impl Fn(usize) -> f64,
+    list: &[(u64, u64)],
+    calls: &[(u64, u64)],
+    leaving: &[(u64, usize)],
+) -> Vec<f64> {
+    let mut leaving = leaving.iter().peekable();
     let (mut now, mut inside, mut finishes) = (0.0f64, Vec::<(usize, f64)>::new(), vec![0.0; calls.len()]);
     let mut calls = calls.iter().enumerate().peekable();
     let mut stalls = list.iter().map(|(begin, end)| (*begin as f64, *end as f64)).peekable();
@@ -73,6 +79,7 @@ pub(super) fn naive_shared(speed: impl Fn(usize) -> f64, list: &[(u64, u64)], ca
             return finishes;
         }
         let next = departure.min(arrival).min(if stands { end } else { begin });
+        let next = leaving.peek().map_or(next, |(at, _)| next.min(*at as f64));
         for (_, left) in &mut inside {
             *left -= (next - now) * rate;
         }
@@ -83,6 +90,9 @@ pub(super) fn naive_shared(speed: impl Fn(usize) -> f64, list: &[(u64, u64)], ca
             }
             *left > 1e-7
         });
+        while let Some((_, gone)) = leaving.next_if(|(at, _)| *at as f64 <= now) {
+            inside.retain(|(index, _)| index != gone);
+        }
         while let Some((index, (_, demand))) = calls.next_if(|(_, (at, _))| *at as f64 <= now) {
             inside.push((index, *demand as f64));
         }
@@ -149,7 +159,7 @@ proptest! {
         let capacity = Capacity::Sharing { workers: NonZeroU32::new(workers).expect("above 0"), queue: Queue::Unbounded };
         let finishes = run(&mut Station::with_stalls(capacity, plan, draws), &calls);
         let speed = |population: usize| f64::from(workers).min(population as f64);
-        let expected = naive_shared(speed, &list, &calls);
+        let expected = naive_shared(speed, &list, &calls, &[]);
         for (finish, expected) in finishes.iter().zip(&expected) {
             let late = working(&list, *finish as f64) - working(&list, *expected);
             prop_assert!((-1e-3..1.0 + 1e-3).contains(&late), "{late}: {finish} {expected} {list:?}");
