@@ -10,6 +10,7 @@ mod extends;
 mod load;
 mod order;
 mod read;
+mod serving;
 pub mod spec;
 mod timeline;
 mod transfer;

@@ -101,10 +101,10 @@ impl Curve {
         (scaled.unwrap_or_else(|_| self.clone()), self.inner.rate(1.0) / rate(1))
     }
 
-    /// How many times as fast as one call so many are worked on together, in units of 2^-32.
+    /// How many times as fast as one call so many are worked on together, in units of 2^-[`UNIT_BITS`].
     pub(super) fn speed(&self, population: usize) -> u64 {
         let speed = self.inner.rate(population.max(1) as f64) / self.inner.rate(1.0);
-        ((speed * UNIT).round() as u64).max(1)
+        ((speed * (1u64 << UNIT_BITS) as f64).round() as u64).max(1)
     }
 
     /// A time that is not more than what passes until virtual time has gone from `now` to `finish` if nobody comes, and exact where
@@ -202,8 +202,8 @@ fn pieces(alone: f64, (few, slower): (u32, f64), (many, faster): (u32, f64)) -> 
     pieces
 }
 
-/// The unit of [`Curve::speed`].
-const UNIT: f64 = 4_294_967_296.0;
+/// Bits behind the point of [`Curve::speed`]: enough that a service that slows down to a thousandth is still told to 10^-9.
+pub(super) const UNIT_BITS: u32 = 40;
 
 /// How much of a rate decimals may lose.
 const ROUNDING: f64 = 1e-6;

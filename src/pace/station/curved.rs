@@ -72,9 +72,11 @@ proptest! {
                 }
                 asks += 1;
             };
-            prop_assert!(bound <= finish + Duration::from_nanos(1), "{bound:?} {finish:?} {curve:?}");
+            // beside the nanosecond, what the rounding of very low speeds makes of it
+            let rounding = 1.0 + finish.since(at).as_nanos() as f64 * 2e-8;
+            prop_assert!(bound.since(finish).as_nanos() as f64 <= rounding, "{bound:?} {finish:?} {curve:?}");
             prop_assert!(finish.since(bound).as_nanos() as f64 <= 2.0 + finish.since(at).as_nanos() as f64 * 1e-2);
-            prop_assert!(asks <= 6, "{asks} for {curve:?}");
+            prop_assert!(asks <= 20, "{asks} for {curve:?}");
         }
     }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use super::curve::Curve;
+use super::curve::{Curve, UNIT_BITS};
 use super::moment::nanos;
 use super::order::{Key, Order};
 use super::{Moment, Outlook};
@@ -237,7 +237,7 @@ impl Speed {
             Self::Workers(workers) if population as u128 <= u128::from(*workers) => time,
             Self::Workers(workers) => time.saturating_mul(u128::from(*workers)) / population as u128,
             Self::Curve(_) if population <= 1 => time,
-            Self::Curve(curve) => product(time, curve.speed(population).into(), (population as u128) << FRACTION),
+            Self::Curve(curve) => product(time, curve.speed(population).into(), (population as u128) << UNIT_BITS),
         }
     }
 
@@ -247,14 +247,14 @@ impl Speed {
             Self::Workers(workers) if population as u128 <= u128::from(*workers) => progress,
             Self::Workers(workers) => progress.saturating_mul(population as u128) / u128::from(*workers),
             Self::Curve(_) if population <= 1 => progress,
-            Self::Curve(curve) => product(progress, (population as u128) << FRACTION, curve.speed(population).into()),
+            Self::Curve(curve) => product(progress, (population as u128) << UNIT_BITS, curve.speed(population).into()),
         }
     }
 }
 
-/// `time` by `by`, divided by `parts`, though the product might not hold in 128 bits: `by` and `parts` are less than 2^64.
+/// `time` by `by`, divided by `parts`, though the product might not hold in 128 bits: it is enough that that of `by` and `parts` does.
 fn product(time: u128, by: u128, parts: u128) -> u128 {
-    (time / parts).saturating_mul(by).saturating_add(time % parts * by / parts)
+    (time / parts).saturating_mul(by).saturating_add((time % parts).saturating_mul(by) / parts)
 }
 
 /// Nanoseconds in the units of both times.
