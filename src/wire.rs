@@ -8,12 +8,13 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 /// Called with how late an answer's first bytes were, and how long the call was meant to take.
 pub type Witness = dyn Fn(Duration, Duration) + Send + Sync;
@@ -35,6 +36,9 @@ pub struct Clock {
     head_since: AtomicU64,
     /// How many calls are being answered.
     answering: AtomicU64,
+    /// Whether anybody wants to know that the client has gone.
+    watched: AtomicBool,
+    gone: Notify,
     /// Since when what is read now could have been read.
     readiness: Option<Arc<Readiness>>,
     witness: Arc<Witness>,
@@ -52,6 +56,8 @@ impl Clock {
             intended: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
             answering: AtomicU64::new(0),
+            watched: AtomicBool::new(false),
+            gone: Notify::new(),
             readiness,
             witness,
         }
@@ -85,6 +91,20 @@ impl Clock {
     pub fn answered(&self) {
         self.answering.fetch_sub(1, Relaxed);
         self.head_since.store(0, Relaxed);
+    }
+
+    /// Resolves when the client has gone, or has closed its side; for a call that is being answered on HTTP/1.1. It is looked for
+    /// only as long as this is waited for.
+    pub async fn client_gone(&self) {
+        struct Watch<'c>(&'c AtomicBool);
+        impl Drop for Watch<'_> {
+            fn drop(&mut self) {
+                self.0.store(false, Relaxed);
+            }
+        }
+        self.watched.store(true, Relaxed);
+        let _watch = Watch(&self.watched);
+        self.gone.notified().await;
     }
 
     /// Says when the next bytes should go out, for a call that was meant to take `intended`.
@@ -200,7 +220,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: Transport> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if let Poll::Ready(Ok(1..)) = polled {
@@ -226,10 +246,28 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // an HTTP server that has nothing to read or to write still comes by here
+        if self.clock.watched.load(Relaxed) && has_gone(self.stream.tcp(), cx) {
+            self.clock.gone.notify_waiters();
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Whether a client that waits for an answer has closed the connection or its side of it; wakes the task when it does.
+///
+/// TLS says so in a record of its own: an alert, in the open (type 21) or, in TLS 1.3, as a record of 19 bytes (RFC 8446, 5.2: an
+/// alert of 2, its type and a tag of 16), for which any call is too long. A call that comes before its turn hides what follows.
+fn has_gone(stream: &TcpStream, cx: &mut Context<'_>) -> bool {
+    let mut first = [0; 5];
+    let mut first = ReadBuf::new(&mut first);
+    match stream.poll_peek(cx, &mut first) {
+        Poll::Pending => false,
+        Poll::Ready(Ok(0) | Err(_)) => true,
+        Poll::Ready(Ok(_)) => matches!(first.filled(), [21, 3, ..] | [23, 3, 3, 0, 19]),
     }
 }

@@ -99,6 +99,9 @@ fn stations(page: &mut Page, lives: &[Arc<Live>]) {
     metric("station_unpaced_total", "counter", "Calls of the service that no operation takes.", &|view| view.unpaced);
     metric("station_overflow_total", "counter", "Calls that found its queue full.", &|view| view.main.overflowed);
     metric("station_limited_total", "counter", "Calls that came faster than its rate limit.", &|view| view.limited);
+    metric("station_abandoned_total", "counter", "Calls that were given up, as their clients went away.", &|view| {
+        view.abandoned
+    });
     metric("station_beyond_valid_total", "counter", "Calls beyond the range in which it was observed.", &|view| {
         view.beyond
     });

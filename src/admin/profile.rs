@@ -79,6 +79,7 @@ fn service(view: &ServiceView) -> Json {
         "paced": view.paced,
         "unpaced": view.unpaced,
         "overflowed": view.main.overflowed,
+        "abandoned": view.abandoned,
         "limited": view.limited,
         "beyondValid": view.beyond,
     })

@@ -22,6 +22,7 @@ use crate::live::Live;
 use crate::live::handover::{self, Handover};
 use crate::live::journal::Answered;
 use crate::live::misses::Misses;
+use crate::live::pacing::Passage;
 use crate::pace;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
@@ -127,6 +128,12 @@ impl Answerer {
         };
         let passage = self.passage(&stub, &call);
         let explains = call.headers.contains_key(paced::DEBUG);
+        // on HTTP/2, whoever goes away takes the answer along
+        if !connection.http2 && passage.as_ref().is_some_and(Passage::is_freed) {
+            return Answering::Later(Box::pin(
+                self.answer_unless_gone(stub, call, connection, passage, delay, explains),
+            ));
+        }
         if passage.is_some() || explains {
             return Answering::Later(Box::pin(self.answer_paced(stub, call, connection, passage, delay, explains)));
         }

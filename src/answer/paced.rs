@@ -12,12 +12,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::{Answer, Answerer, render};
 use crate::call::Call;
 use crate::delay::units;
-use crate::listen::connection::Connection;
+use crate::listen::connection::{Broken, Connection};
 use crate::live::journal::Answered;
 use crate::live::pacing::{Door, Passage, Stage, folder_of};
 use crate::matcher::Tally;
 use crate::pace::station::Ticket;
-use crate::reply::{Body, Reply};
+use crate::reply::{Body, Ending, Reply};
 use crate::send::Transfer;
 use crate::stub::Stub;
 
@@ -47,6 +47,25 @@ impl Answerer {
         active.passage(folder, call, &Tally::default(), &self.draws)
     }
 
+    /// The same for a call that leaves its station when its client goes away. One that closes its side has gone.
+    pub(super) async fn answer_unless_gone(
+        self: Arc<Self>,
+        stub: Arc<Stub>,
+        call: Call,
+        connection: Arc<Connection>,
+        passage: Option<Passage>,
+        own_delay: Option<Duration>,
+        explains: bool,
+    ) -> Answer {
+        let clock = Arc::clone(&connection.clock);
+        tokio::select! {
+            biased;
+            answer = self.answer_paced(stub, call, connection, passage, own_delay, explains) => answer,
+            () = clock.client_gone() => Err(Broken(Ending::Close)),
+        }
+    }
+
+    /// Passes a call through its station.
     pub(super) async fn answer_paced(
         self: Arc<Self>,
         stub: Arc<Stub>,
@@ -68,6 +87,7 @@ impl Answerer {
             beyond: false,
         };
         let mut ticket = None;
+        let mut hold = None;
         let mut refusal = None;
         if let Some(passage) = &passage {
             if passage.waits_outside() {
@@ -88,7 +108,8 @@ impl Answerer {
             }
             if refusal.is_none() {
                 explanation.passed = explanation.served;
-                let (door, beyond) = passage.enter(explanation.served);
+                let (door, held, beyond) = passage.enter(explanation.served);
+                hold = Some(held);
                 explanation.beyond = beyond;
                 match door {
                     Door::Due(finish) => explanation.served = finish,
@@ -118,6 +139,9 @@ impl Answerer {
         if due > arrival {
             self.wait(arrival, due - arrival, &connection).await;
         }
+        if let Some(hold) = hold {
+            hold.finish();
+        }
         if explains {
             explanation.tell(&mut reply.headers);
         }
@@ -130,12 +154,14 @@ impl Answerer {
         if passage.front.is_none() {
             return Ok(at);
         }
-        let finish = match passage.enter_front(at) {
+        let (door, hold) = passage.enter_front(at);
+        let finish = match door {
             Door::Due(finish) => finish,
             Door::Shared(ticket, not_before) => self.finished(passage, Stage::Front, ticket, not_before).await,
             Door::Full(reply) => return Err(reply),
         };
         Arc::clone(&self.desk.timer).until(finish).await;
+        hold.finish();
         Ok(finish)
     }
 

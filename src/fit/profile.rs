@@ -7,7 +7,7 @@ use super::demand::{Class as FittedClass, Demand, OperationFit};
 use super::workload::is_rejection;
 use super::{Discipline, Fitted, Limit, LimitKind, Stalls as FittedStalls};
 use crate::pace::profile::spec::{
-    Class, Delay, DelayParam, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid, Work,
+    Abandon, Class, Delay, DelayParam, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid, Work,
 };
 use crate::pace::station::Rate;
 
@@ -29,6 +29,7 @@ impl Fitted {
             front: None,
             rate_limit: self.limits.iter().find_map(rate_limit),
             stalls: self.stalls.as_ref().map(stalls),
+            abandon: Abandon::Keep,
             scale: Scale { latency: 1.0, capacity: 1.0 },
             operations: operations.collect(),
             default: Some(self.work(&self.default)),

@@ -11,7 +11,7 @@ use super::name::Target;
 use super::problem::{Problem, Skipped};
 use super::tally::Tally;
 use super::{Format, Options};
-use crate::pace::profile::spec::{Class, Delay, Operation, Profile, Scale, Service, Valid, Work};
+use crate::pace::profile::spec::{Abandon, Class, Delay, Operation, Profile, Scale, Service, Valid, Work};
 use crate::pace::station::Capacity;
 
 /// A profile as it is imported, before it is written.
@@ -122,11 +122,12 @@ impl Imported {
         let service = Service {
             name: self.service.clone(),
             pattern: None,
-            capacity: self.capacity,
+            capacity: self.capacity.clone(),
             overflow: None,
             front: None,
             rate_limit: None,
             stalls: None,
+            abandon: Abandon::Keep,
             scale: Scale::default(),
             operations: operations.collect(),
             default: self.default.clone(),

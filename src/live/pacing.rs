@@ -15,7 +15,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::HashMap;
 use tokio::sync::Notify;
 
-pub use self::passage::{Door, Passage};
+pub use self::passage::{Door, Hold, Passage};
 use self::state::State;
 pub use self::state::{ServiceView, Stage, StationView};
 pub use self::timeline::TimelineView;

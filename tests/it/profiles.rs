@@ -367,3 +367,69 @@ fn a_stall_holds_everybody_up() {
         }
     }
 }
+
+#[test]
+fn a_curve_is_as_fast_as_was_measured() {
+    let capacity = "{discipline: curve, rates: {1: 20/s, 4: 40/s}, queue: 0, overflow: {status: 429}}";
+    let mock = mock(&[("p", &profile(capacity, "default: {demand: {fixed: 50ms}}"))]);
+    let times = at_once(&mock, 5, "/s/a");
+    assert_eq!(times[0].0, 429, "there is no room for a fifth");
+    // four together are done twice as fast as one: each takes twice as long
+    for (status, time) in &times[1..] {
+        assert_eq!(*status, 200);
+        assert!((90.0..190.0).contains(&ms(*time)), "{}", ms(*time));
+    }
+}
+
+/// One worker and calls of 600 ms: the first client goes away after 100 ms, and how long does the next one wait?
+fn time_behind_one_that_goes(capacity: &str, abandon: &str, goes: impl FnOnce(Client)) -> f64 {
+    let text = profile(capacity, "default: {demand: {fixed: 600ms}}");
+    let mock = mock(&[("p", &format!("{text}    abandon: {abandon}\n"))]);
+    let mut first = Client::connect(mock.address);
+    first.write(b"GET /s/a HTTP/1.1\r\nHost: x\r\n\r\n");
+    thread::sleep(Duration::from_millis(100));
+    goes(first);
+    thread::sleep(Duration::from_millis(50));
+    let sent = Instant::now();
+    assert_eq!(mock.get("/s/a").status, 200);
+    let service = mock.get("/__admin/standin/profile").json()["services"][0].clone();
+    assert_eq!(service["abandoned"].as_u64(), Some(u64::from(abandon == "free")), "{service}");
+    assert_eq!(service["inFlight"].as_u64(), Some(0));
+    ms(sent.elapsed())
+}
+
+#[test]
+fn a_client_that_goes_away_frees_its_worker_where_that_is_said() {
+    let (fifo, sharing) =
+        ("{discipline: fifo, workers: 1, queue: unbounded}", "{discipline: sharing, workers: 1, queue: unbounded}");
+    let kept = time_behind_one_that_goes(fifo, "keep", drop);
+    assert!(kept >= 1_000.0, "{kept}");
+    for capacity in [fifo, sharing] {
+        let freed = time_behind_one_that_goes(capacity, "free", drop);
+        assert!((595.0..900.0).contains(&freed), "{capacity}: {freed}");
+    }
+    let half_closed = |client: Client| {
+        client.stream.shutdown(std::net::Shutdown::Write).expect("open");
+        // it gets no answer, as it is taken to have gone
+        assert_eq!(Client::read_to_end(&mut { client }).0, b"");
+    };
+    let freed = time_behind_one_that_goes(fifo, "free", half_closed);
+    assert!((595.0..900.0).contains(&freed), "{freed}");
+}
+
+#[test]
+fn those_that_share_go_on_faster_when_one_goes_away() {
+    let text = profile("{discipline: sharing, workers: 1, queue: unbounded}", "default: {demand: {fixed: 300ms}}");
+    let mock = mock(&[("p", &format!("{text}    abandon: free\n"))]);
+    let mut clients: Vec<Client> = (0..3).map(|_| Client::connect(mock.address)).collect();
+    let begun = Instant::now();
+    for client in &mut clients {
+        client.write(b"GET /s/a HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    thread::sleep(Duration::from_millis(60));
+    let mut stays = clients.remove(0);
+    drop(clients);
+    assert_eq!(stays.answer().status, 200);
+    // a third of 60 ms was done; had the others stayed it would take 900 ms
+    assert!((335.0..600.0).contains(&ms(begun.elapsed())), "{}", ms(begun.elapsed()));
+}

@@ -168,6 +168,58 @@ fn faults_over_tls_reset_tcp_and_encrypt_the_garbage() {
     assert!(end.is_ok() && !bytes.is_empty() && !bytes.starts_with(b"HTTP"), "{bytes:?}");
 }
 
+/// A stream that is reset, a connection that ends, and TLS that says goodbye without ending it.
+#[test]
+fn a_call_is_given_up_however_its_client_goes() {
+    let profile = "services: [{name: s, capacity: {discipline: fifo, workers: 1, queue: unbounded}, abandon: free,
+        default: {demand: {fixed: 20s}}}]";
+    let mock = Mock::configured(&[("mappings/s.json", STUBS), ("profiles/p.yaml", profile)], |config| {
+        config.profile = Some("p".to_owned());
+        config.listeners = ["https://127.0.0.1:0", "http://127.0.0.1:0"]
+            .map(|listener| Listener::parse(listener).expect("valid"))
+            .into();
+    });
+    let [secure, plain] = mock.addresses()[..] else { panic!("two listeners") };
+    let mut view = crate::support::Client::connect(plain);
+    let mut wait_for = |in_flight: u64, abandoned: u64| {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            view.write(b"GET /__admin/standin/profile HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let service = view.answer().json()["services"][0].clone();
+            if service["inFlight"] == in_flight && service["abandoned"] == abandoned {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not {in_flight} and {abandoned}: {service}");
+        }
+    };
+    run(async {
+        for (round, protocol) in (0..).zip([&b"h2"[..], b"h2", b"http/1.1", b"http/1.1"]) {
+            let mut stream = tls(secure, protocol).await;
+            if protocol == b"h2" {
+                let mut client = http2(stream).await;
+                let call = tokio::spawn(async move {
+                    let _ = client.send_request(request("/hello", "")).await;
+                });
+                tokio::task::yield_now().await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                wait_for(1, round);
+                call.abort();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            } else {
+                stream.write_all(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("open");
+                wait_for(1, round);
+                if round == 2 {
+                    drop(stream);
+                } else {
+                    stream.get_mut().1.send_close_notify();
+                    stream.flush().await.expect("open");
+                }
+            }
+            wait_for(0, round + 1);
+        }
+    });
+}
+
 #[test]
 fn a_given_certificate_is_shown() {
     let made = rcgen::generate_simple_self_signed(vec!["given.test".to_owned()]).expect("a certificate");

@@ -12,7 +12,8 @@ use crate::call::Call;
 use crate::matcher::Tally;
 use crate::pace::draws::Draws;
 use crate::pace::profile::Service;
-use crate::pace::station::{Admission, Capacity, Outlook, Ticket};
+use crate::pace::profile::spec::Abandon;
+use crate::pace::station::{Admission, Capacity, Outlook, Place, Ticket};
 use crate::reply::Reply;
 
 /// One call on its way through the stations of a service.
@@ -34,6 +35,15 @@ pub struct Passage {
     pub transfer: Option<f64>,
     /// The status that it is answered with in place of the stub's answer, if its class says so.
     pub status: Option<StatusCode>,
+}
+
+/// A call in a station, which it leaves when this is dropped, unless it is [finished](Hold::finish) before.
+#[derive(Debug)]
+pub struct Hold<'p> {
+    passage: &'p Passage,
+    stage: Stage,
+    /// None if the call stays to the end, whatever its client does.
+    place: Option<Place>,
 }
 
 /// What became of a call at the door of a station.
@@ -84,6 +94,11 @@ impl Passage {
         !self.outside.is_zero() && depends_on_load
     }
 
+    /// Whether it leaves its station when its client goes away.
+    pub fn is_freed(&self) -> bool {
+        self.service().abandon == Abandon::Free
+    }
+
     /// Comes to the door: its answer, if calls come faster than they may.
     pub fn knock(&self, at: Instant) -> Option<Box<Reply>> {
         let state = self.state();
@@ -98,18 +113,18 @@ impl Passage {
     }
 
     /// Asks the front for a worker.
-    pub fn enter_front(&self, at: Instant) -> Door {
+    pub fn enter_front(&self, at: Instant) -> (Door, Hold<'_>) {
         let state = self.state();
-        let admission = state.station(Stage::Front).admit(state.moment(at), self.front.unwrap_or_default());
-        self.door(Stage::Front, admission)
+        let placed = state.station(Stage::Front).place(state.moment(at), self.front.unwrap_or_default());
+        self.door(Stage::Front, placed)
     }
 
     /// Asks for a worker. Also says whether this is beyond the range in which the service was observed.
-    pub fn enter(&self, at: Instant) -> (Door, bool) {
+    pub fn enter(&self, at: Instant) -> (Door, Hold<'_>, bool) {
         let (service, state) = (self.service(), self.state());
         let at = state.moment(at);
         let mut station = state.station(Stage::Main);
-        let admission = station.admit(at, self.demand);
+        let placed = station.place(at, self.demand);
         let mut in_flight = station.in_flight(at) as u64;
         drop(station);
         if service.front.is_some() {
@@ -122,7 +137,8 @@ impl Passage {
         if beyond {
             state.beyond.fetch_add(1, Relaxed);
         }
-        (self.door(Stage::Main, admission), beyond)
+        let (door, hold) = self.door(Stage::Main, placed);
+        (door, hold, beyond)
     }
 
     /// Whether a call that shares its workers is finished: `Ok` with when, or `Err` with when to ask again.
@@ -147,20 +163,21 @@ impl Passage {
         (&service.name, &service.operations[self.operation].name)
     }
 
-    fn door(&self, stage: Stage, admission: Admission) -> Door {
+    fn door(&self, stage: Stage, (admission, place): (Admission, Option<Place>)) -> (Door, Hold<'_>) {
         let (service, state) = (self.service(), self.state());
         let (count, overflow) = match (stage, &service.front) {
             (Stage::Front, Some(front)) => (&state.front_overflowed, &front.overflow),
             _ => (&state.overflowed, &service.overflow),
         };
-        match admission {
+        let door = match admission {
             Admission::Due(finish) => Door::Due(state.instant(finish)),
             Admission::Shared(ticket, not_before) => Door::Shared(ticket, state.instant(not_before)),
             Admission::Overflow => {
                 count.fetch_add(1, Relaxed);
                 Door::Full(Box::new(overflow.clone()))
             }
-        }
+        };
+        (door, Hold { passage: self, stage, place: place.filter(|_| self.is_freed()) })
     }
 
     fn service(&self) -> &Service {
@@ -169,5 +186,25 @@ impl Passage {
 
     fn state(&self) -> &State {
         &self.active.running(self.folder).services[self.service]
+    }
+}
+
+impl Hold<'_> {
+    /// The call has got all that it asked for.
+    pub fn finish(mut self) {
+        self.place = None;
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        let Some(place) = self.place else { return };
+        let state = self.passage.state();
+        let now = state.moment(Instant::now());
+        if state.station(self.stage).give_up(place, now) {
+            state.abandoned.fetch_add(1, Relaxed);
+            // those that share go on faster now
+            state.resized.notify_waiters();
+        }
     }
 }

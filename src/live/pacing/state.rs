@@ -24,6 +24,7 @@ pub(super) struct State {
     pub(super) unpaced: AtomicU64,
     pub(super) overflowed: AtomicU64,
     pub(super) front_overflowed: AtomicU64,
+    pub(super) abandoned: AtomicU64,
     pub(super) limited: AtomicU64,
     pub(super) beyond: AtomicU64,
     /// The second that is counted, and its calls.
@@ -57,6 +58,8 @@ pub struct ServiceView {
     pub paced: u64,
     /// Calls of the service that no operation takes.
     pub unpaced: u64,
+    /// Calls that freed what they had, as their clients went away.
+    pub abandoned: u64,
     /// Calls that came faster than the rate limit allows.
     pub limited: u64,
     /// Calls that came beyond the range in which it was observed.
@@ -78,7 +81,7 @@ pub struct StationView {
 
 impl State {
     pub(super) fn new(service: &Service, draws: Draws) -> Self {
-        let mut main = Station::new(service.capacity);
+        let mut main = Station::new(service.capacity.clone());
         main.set_stalls(service.stalls.clone().map(|stalls| (stalls, draws)), Moment::EPOCH);
         let mut front = Station::new(front_capacity(service));
         front.stall_with(&main);
@@ -91,6 +94,7 @@ impl State {
             unpaced: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
             front_overflowed: AtomicU64::new(0),
+            abandoned: AtomicU64::new(0),
             limited: AtomicU64::new(0),
             beyond: AtomicU64::new(0),
             second: AtomicU64::new(0),
@@ -104,8 +108,8 @@ impl State {
         let now = self.moment(Instant::now());
         main.set_stalls(service.stalls.clone().map(|stalls| (stalls, draws)), now);
         front.stall_with(&main);
-        for (station, capacity) in [(&mut main, service.capacity), (&mut front, front_capacity(service))] {
-            if station.capacity() != capacity {
+        for (station, capacity) in [(&mut main, service.capacity.clone()), (&mut front, front_capacity(service))] {
+            if *station.capacity() != capacity {
                 station.reconfigure(capacity, now);
             }
         }
@@ -161,6 +165,7 @@ impl State {
             stalled: self.station(Stage::Main).stalled_until(now).is_some(),
             paced: self.paced.load(Relaxed),
             unpaced: self.unpaced.load(Relaxed),
+            abandoned: self.abandoned.load(Relaxed),
             limited: self.limited.load(Relaxed),
             beyond: self.beyond.load(Relaxed),
         }
@@ -168,7 +173,7 @@ impl State {
 }
 
 fn front_capacity(service: &Service) -> Capacity {
-    service.front.as_ref().map_or(Capacity::Unlimited, |front| front.capacity)
+    service.front.as_ref().map_or(Capacity::Unlimited, |front| front.capacity.clone())
 }
 
 /// What no deadline reaches.

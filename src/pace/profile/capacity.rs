@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 
 use super::delays::number;
-use super::read::{close, count, not_yet};
+use super::read::{close, count};
 use super::spec::{Overflow, RateLimit};
-use crate::pace::station::{Capacity, Queue, Rate};
+use crate::pace::station::{Capacity, Curve, CurveError, Queue, Rate};
 use crate::render::format::{fault, headers, status};
 use crate::source::defect::nearest;
 use crate::source::{Node, Object, Reader, Value};
@@ -15,40 +15,41 @@ pub(super) fn capacity(node: &Node, reader: &mut Reader) -> Option<(Capacity, Op
     let mut whole = Object::open(node, "a capacity", reader)?;
     let Some(discipline) = whole.text("discipline", reader) else {
         if whole.node("discipline").is_none() {
-            reader.error(node, "the capacity has no `discipline`", "add `discipline: fifo`, `sharing` or `unlimited`");
+            reader.error(
+                node,
+                "the capacity has no `discipline`",
+                "add `discipline: fifo`, `sharing`, `curve` or `unlimited`",
+            );
         }
         return None;
     };
     match discipline.as_str() {
         "unlimited" => {
-            close(whole, &["discipline"], &[], reader);
+            close(whole, &["discipline"], reader);
             Some((Capacity::Unlimited, None))
         }
         "fifo" | "sharing" => {
             let workers = workers(&whole, reader);
             let queue = queue(&whole, reader);
-            let overflow = whole.node("overflow").map(|node| {
-                let overflow = reader.within("overflow", |reader| overflow(node, reader));
-                if queue == Some(Queue::Unbounded) {
-                    let mend = "give `queue` a number, or remove `overflow`";
-                    reader.warn_at(node, "overflow", "an unbounded queue never overflows", mend);
-                }
-                overflow
-            });
-            close(whole, &["discipline", "overflow", "queue", "workers"], &["abandon", "rates"], reader);
+            let overflow = overflow_of(&whole, queue, reader);
+            close(whole, &["discipline", "overflow", "queue", "workers"], reader);
             let (workers, queue) = (workers?, queue?);
             let capacity = match discipline.as_str() {
                 "fifo" => Capacity::Fifo { workers, queue },
                 _ => Capacity::Sharing { workers, queue },
             };
-            Some((capacity, overflow.flatten()))
+            Some((capacity, overflow))
+        }
+        "curve" => {
+            let curve = curve(&whole, reader);
+            let queue = queue(&whole, reader);
+            let overflow = overflow_of(&whole, queue, reader);
+            close(whole, &["discipline", "overflow", "queue", "rates"], reader);
+            Some((Capacity::Curve { curve: curve?, queue: queue? }, overflow))
         }
         other => {
             let node = whole.node("discipline").unwrap_or(node);
             let (what, mend) = match nearest(other, DISCIPLINES) {
-                _ if other == "curve" => {
-                    (not_yet("curve"), "use `sharing` with the number of workers that comes nearest".to_owned())
-                }
                 Some(near) => (format!("`{other}` is no discipline"), format!("did you mean `{near}`?")),
                 None => (format!("`{other}` is no discipline"), format!("use one of {}", DISCIPLINES.join(", "))),
             };
@@ -56,6 +57,76 @@ pub(super) fn capacity(node: &Node, reader: &mut Reader) -> Option<(Capacity, Op
             None
         }
     }
+}
+
+/// What a call gets that finds a queue full.
+fn overflow_of(whole: &Object<'_>, queue: Option<Queue>, reader: &mut Reader) -> Option<Overflow> {
+    let node = whole.node("overflow")?;
+    let overflow = reader.within("overflow", |reader| overflow(node, reader));
+    if queue == Some(Queue::Unbounded) {
+        let mend = "give `queue` a number, or remove `overflow`";
+        reader.warn_at(node, "overflow", "an unbounded queue never overflows", mend);
+    }
+    overflow
+}
+
+/// Completions a second by population: `rates: {1: 40/s, 2: 78/s}`.
+fn curve(whole: &Object<'_>, reader: &mut Reader) -> Option<Curve> {
+    let Some(node) = whole.node("rates") else {
+        let mend =
+            "add completions a second by how many calls are inside, such as `rates: {1: 40/s, 2: 78/s, 4: 130/s}`";
+        reader.error(whole.whole(), "the curve has no `rates`", mend);
+        return None;
+    };
+    reader.within("rates", |reader| rates(node, reader))
+}
+
+fn rates(node: &Node, reader: &mut Reader) -> Option<Curve> {
+    let whole = Object::open(node, "a curve", reader)?;
+    let (mut rates, mut is_right) = (Vec::with_capacity(whole.members().len()), true);
+    for member in whole.members() {
+        let population = member.key.parse::<u32>().ok().filter(|count| (1..=MOST_WORKERS).contains(count));
+        if population.is_none() {
+            let place = Node { span: member.key_span.clone(), value: Value::Null };
+            let mend = format!("write how many calls are inside, from 1 to {MOST_WORKERS}");
+            reader.error_at(&place, &member.key, format!("`{}` is no number of calls", member.key), mend);
+        }
+        let rate = match &member.value.value {
+            Value::String(text) => text.strip_suffix("/s").and_then(|digits| digits.trim_end().parse::<f64>().ok()),
+            _ => None,
+        };
+        let rate = rate.filter(|rate| (LOWEST_RATE..=HIGHEST_RATE).contains(rate));
+        if rate.is_none() {
+            let what = format!("{} is no rate", member.value.to_json());
+            let mend = format!("write completions a second, such as `40/s`, from {LOWEST_RATE}/s to {HIGHEST_RATE}/s");
+            reader.error_at(&member.value, &member.key, what, mend);
+        }
+        is_right &= population.is_some() && rate.is_some();
+        rates.extend(population.zip(rate));
+    }
+    if !is_right {
+        return None;
+    }
+    let place = |population: u32| whole.node(&population.to_string()).unwrap_or(node);
+    match Curve::new(rates) {
+        Ok(curve) => return Some(curve),
+        Err(CurveError::NotFromOne) => {
+            let mend = "begin with how many calls a second are done when there is one at a time, such as `1: 40/s`";
+            reader.error(node, "the rates do not begin with a population of 1", mend);
+        }
+        Err(CurveError::OutOfOrder(many)) => {
+            reader.error(place(many), "the populations do not rise", "put them in order, each once");
+        }
+        // it was in range
+        Err(CurveError::NoRate(population)) => reader.error(place(population), "there is no rate", "write `40/s`"),
+        Err(CurveError::Faster { many, few }) => {
+            let what = format!("each of {many} calls would be faster than each of {few}");
+            let most = f64::from(many) / f64::from(few);
+            let mend = format!("lower it to at most {most} times the rate of {few}, or measure both again");
+            reader.error(place(many), what, mend);
+        }
+    }
+    None
 }
 
 fn workers(whole: &Object<'_>, reader: &mut Reader) -> Option<NonZeroU32> {
@@ -119,7 +190,7 @@ pub(super) fn rate_limit(node: &Node, reader: &mut Reader) -> Option<RateLimit> 
         }
     };
     let overflow = whole.node("overflow").map(|node| reader.within("overflow", |reader| overflow(node, reader)));
-    close(whole, &["burst", "overflow", "perSecond"], &[], reader);
+    close(whole, &["burst", "overflow", "perSecond"], reader);
     Some(RateLimit { rate: Rate { per_second: per_second?, burst: burst? }, overflow: overflow.flatten() })
 }
 
@@ -127,7 +198,7 @@ fn overflow(node: &Node, reader: &mut Reader) -> Option<Overflow> {
     let mut whole = Object::open(node, "an overflow", reader)?;
     if whole.node("fault").is_some() {
         let name = fault(&mut whole, reader).and_then(|_| whole.node("fault")?.as_str().map(str::to_owned));
-        close(whole, &["fault"], &[], reader);
+        close(whole, &["fault"], reader);
         return name.map(Overflow::Fault);
     }
     if whole.node("status").is_none() {
@@ -136,11 +207,11 @@ fn overflow(node: &Node, reader: &mut Reader) -> Option<Overflow> {
     let status = status(&mut whole, reader).as_u16();
     let headers = headers(&mut whole, reader);
     let body = whole.text("body", reader);
-    close(whole, &["body", "headers", "status"], &[], reader);
+    close(whole, &["body", "headers", "status"], reader);
     Some(Overflow::Answer { status, headers, body })
 }
 
-const DISCIPLINES: &[&str] = &["fifo", "sharing", "unlimited"];
+const DISCIPLINES: &[&str] = &["curve", "fifo", "sharing", "unlimited"];
 
 /// A call in a quarter of an hour; and more calls than any machine takes.
 const LOWEST_RATE: f64 = 0.001;

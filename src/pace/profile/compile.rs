@@ -27,10 +27,10 @@ pub(super) fn profile(name: &str, spec: spec::Profile) -> Result<Profile, Vec<De
 }
 
 fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
-    let (capacity, slowing) = scaled(spec.capacity, spec.scale);
+    let (capacity, slowing) = scaled(&spec.capacity, spec.scale);
     let slowing = slowing * spec.scale.latency;
     let (front_capacity, front_slowing) =
-        scaled(spec.front.as_ref().map_or(Capacity::Unlimited, |front| front.capacity), spec.scale);
+        scaled(spec.front.as_ref().map_or(&Capacity::Unlimited, |front| &front.capacity), spec.scale);
     let work = |name: &str, work: &Work, defects: &mut Vec<Defect>| {
         let key = |part: &str| operation_key(&spec.name, name, part);
         let mut upto = 0.0;
@@ -91,24 +91,38 @@ fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
                 keys: ["every", "last"].map(|part| operation_key(&spec.name, "", part)),
             })
         }),
+        abandon: spec.abandon,
         operations,
         default: default_place,
         valid: spec.valid,
     }
 }
 
-/// Workers are whole: what rounding adds to them is taken from their speed, and the other way round. Also says by how much
-/// demands grow.
-fn scaled(capacity: Capacity, scale: Scale) -> (Capacity, f64) {
-    let Some(workers) = capacity.workers() else { return (capacity, 1.0) };
+/// A capacity as many times as large; also says by how much demands grow.
+fn scaled(capacity: &Capacity, scale: Scale) -> (Capacity, f64) {
+    match capacity {
+        _ if scale.capacity == 1.0 => (capacity.clone(), 1.0),
+        Capacity::Unlimited => (Capacity::Unlimited, 1.0),
+        Capacity::Fifo { workers, queue } => {
+            let (workers, slowing) = whole(*workers, scale);
+            (Capacity::Fifo { workers, queue: *queue }, slowing)
+        }
+        Capacity::Sharing { workers, queue } => {
+            let (workers, slowing) = whole(*workers, scale);
+            (Capacity::Sharing { workers, queue: *queue }, slowing)
+        }
+        Capacity::Curve { curve, queue } => {
+            let (curve, slowing) = curve.scaled(scale.capacity);
+            (Capacity::Curve { curve, queue: *queue }, slowing)
+        }
+    }
+}
+
+/// Workers are whole: what rounding adds to them is taken from their speed, and the other way round.
+fn whole(workers: NonZeroU32, scale: Scale) -> (NonZeroU32, f64) {
     let exact = f64::from(workers.get()) * scale.capacity;
     let whole = NonZeroU32::new(exact.round() as u32).unwrap_or(NonZeroU32::MIN);
-    let scaled = match capacity {
-        Capacity::Unlimited => Capacity::Unlimited,
-        Capacity::Fifo { queue, .. } => Capacity::Fifo { workers: whole, queue },
-        Capacity::Sharing { queue, .. } => Capacity::Sharing { workers: whole, queue },
-    };
-    (scaled, f64::from(whole.get()) / exact)
+    (whole, f64::from(whole.get()) / exact)
 }
 
 fn distribution(delay: &Delay, defects: &mut Vec<Defect>) -> Option<Distribution> {

@@ -71,15 +71,47 @@ fn a_capacity_says_all_that_it_needs() {
         (service("{discipline: fif, workers: 1}", ""), vec!["3:26: `fif` is no discipline; did you mean `fifo`?"]),
         (
             service("{discipline: lifo9}", ""),
-            vec!["3:26: `lifo9` is no discipline; use one of fifo, sharing, unlimited"],
+            vec!["3:26: `lifo9` is no discipline; use one of curve, fifo, sharing, unlimited"],
         ),
         (
             service("{discipline: curve, rates: [1]}", ""),
-            vec!["3:26: `curve` is not supported yet; use `sharing` with the number of workers that comes nearest"],
+            vec![
+                "3:40: a curve is an object, not a list; write `{…}` here",
+                "3:13: the capacity has no `queue`; write how many calls may wait, or `queue: unbounded`",
+            ],
+        ),
+        (
+            service("{discipline: curve, workers: 2, queue: 1}", ""),
+            vec![
+                "3:13: the curve has no `rates`; add completions a second by how many calls are inside, such as `rates: {1: 40/s, 2: 78/s, 4: 130/s}`",
+                "3:33: unknown field `workers`; known here: discipline, overflow, queue, rates",
+            ],
+        ),
+        (
+            service("{discipline: curve, queue: 1, rates: {one: 1/s, 2: 3, 3: 0/s}}", ""),
+            vec![
+                "3:51: `one` is no number of calls; write how many calls are inside, from 1 to 1000000",
+                "3:64: 3 is no rate; write completions a second, such as `40/s`, from 0.001/s to 1000000000/s",
+                "3:70: \"0/s\" is no rate; write completions a second, such as `40/s`",
+            ],
+        ),
+        (
+            service("{discipline: curve, queue: 1, rates: {2: 4/s}}", ""),
+            vec!["3:50: the rates do not begin with a population of 1; begin with"],
+        ),
+        (
+            service("{discipline: curve, queue: 1, rates: {1: 4/s, 3: 5/s, 2: 5/s}}", ""),
+            vec!["3:70: the populations do not rise; put them in order, each once"],
+        ),
+        (
+            service("{discipline: curve, queue: 1, rates: {1: 4/s, 2: 9/s}}", ""),
+            vec![
+                "3:62: each of 2 calls would be faster than each of 1; lower it to at most 2 times the rate of 1, or measure both again",
+            ],
         ),
         (
             service("{}", ""),
-            vec!["3:13: the capacity has no `discipline`; add `discipline: fifo`, `sharing` or `unlimited`"],
+            vec!["3:13: the capacity has no `discipline`; add `discipline: fifo`, `sharing`, `curve` or `unlimited`"],
         ),
         (
             service("{discipline: fifo}", ""),
@@ -127,11 +159,11 @@ fn a_capacity_says_all_that_it_needs() {
 fn a_service_says_nothing_that_is_not_served() {
     check(&[
         (
-            service(UNLIMITED, "  stalls: {}\n  abandon: free\n"),
+            service(UNLIMITED, "  stalls: {}\n  abandon: freee\n"),
             vec![
                 "5:11: the stalls have no `every`; add the time between two, such as `every: {exponential: {mean: 30s}}`",
                 "5:11: the stalls have no `last`; add the time that one takes, such as `last: {lognormal: {median: 120ms, p99: 400ms}}`",
-                "6:3: `abandon` is not supported yet; remove it; the profile is then served without",
+                "6:12: `freee` is nothing that becomes of an abandoned call; did you mean `free`?",
             ],
         ),
         (
@@ -148,6 +180,12 @@ fn a_service_says_nothing_that_is_not_served() {
                 "5:58: a distribution is an object, not a number; write `{fixed: 3}`",
                 "5:38: there is hardly any time between these stalls; use a mean of 1ms or more; for a slower service use `scale`",
                 "5:12: unknown field `evry`; did you mean `every`?",
+            ],
+        ),
+        (
+            service(UNLIMITED, "  abandon: free\n"),
+            vec![
+                "5:12: where the capacity is unlimited, there is nothing to free; remove it, or give the service workers",
             ],
         ),
         (

@@ -10,6 +10,7 @@ mod extends;
 mod load;
 mod order;
 mod read;
+mod serving;
 pub mod spec;
 mod timeline;
 mod transfer;
@@ -59,6 +60,8 @@ pub struct Service {
     pub rate_limit: Option<(Rate, Reply)>,
     /// When it stands still, if it does.
     pub stalls: Option<Stalls>,
+    /// What becomes of a call's worker when its client goes away.
+    pub abandon: spec::Abandon,
     /// The operations; the default one is the last.
     pub operations: Vec<Operation>,
     /// The range in which it was observed.

@@ -88,7 +88,7 @@ pub(super) fn order(node: &Node, reader: &mut Reader) -> Option<Order> {
     if let Some(node) = whole.node("correlation").filter(|_| correlation == Some(0.0)) {
         reader.error_at(node, "correlation", "a correlation of 0% keeps nothing together", "remove the `order`");
     }
-    close(whole, &["blocks", "correlation"], &[], reader);
+    close(whole, &["blocks", "correlation"], reader);
     Some(Order { blocks: blocks?, correlation: correlation? })
 }
 

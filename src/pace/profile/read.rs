@@ -1,11 +1,10 @@
 //! The profile file, read from the spanned tree: everything that is wrong with it is collected before anything is refused.
 
-use std::time::Duration;
-
 use super::capacity::{capacity as capacity_of, rate_limit};
 use super::delays::{delay, number, share};
 use super::order::order;
-use super::spec::{Class, Front, Operation, Profile, Scale, Service, Stalls, Valid, Work};
+use super::serving::{abandon, front_is_used, stalls};
+use super::spec::{Abandon, Class, Front, Operation, Profile, Scale, Service, Valid, Work};
 use super::timeline::timeline;
 use super::transfer::transfer;
 use crate::matcher::format::request_pattern;
@@ -29,7 +28,7 @@ pub(super) fn profile(node: &Node, reader: &mut Reader) -> Option<Profile> {
         }
     };
     unlike(whole.node("services"), "service", reader);
-    close(whole, &["description", "extends", "priority", "repeat", "services", "speed", "timeline"], &[], reader);
+    close(whole, &["description", "extends", "priority", "repeat", "services", "speed", "timeline"], reader);
     Some(Profile { description, priority, extends, services, timeline })
 }
 
@@ -65,6 +64,7 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
     let limit = whole.node("rateLimit").map(|node| reader.within("rateLimit", |reader| rate_limit(node, reader)));
     let stalls = whole.node("stalls").map(|node| reader.within("stalls", |reader| stalls(node, reader)));
     let scaled = scale.flatten().unwrap_or_default();
+    let abandon = abandon(&mut whole, reader);
     let is_limited = |capacity: &(Capacity, _)| capacity.0 != Capacity::Unlimited;
     if capacity.is_some()
         && !capacity.iter().chain(&front).any(is_limited)
@@ -74,9 +74,28 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
         let mend = "remove it, or give the service workers";
         reader.warn_at(node, "scale", "`scale.capacity` changes nothing where the capacity is unlimited", mend);
     }
-    let known =
-        ["capacity", "default", "front", "match", "name", "operations", "rateLimit", "scale", "stalls", "valid"];
-    close(whole, &known, &["abandon"], reader);
+    if let Some(Abandon::Free) = abandon
+        && capacity.is_some()
+        && !capacity.iter().chain(&front).any(is_limited)
+        && let Some(node) = whole.node("abandon")
+    {
+        let mend = "remove it, or give the service workers";
+        reader.warn_at(node, "abandon", "where the capacity is unlimited, there is nothing to free", mend);
+    }
+    let known = [
+        "abandon",
+        "capacity",
+        "default",
+        "front",
+        "match",
+        "name",
+        "operations",
+        "rateLimit",
+        "scale",
+        "stalls",
+        "valid",
+    ];
+    close(whole, &known, reader);
     let (capacity, overflow) = capacity?;
     Some(Service {
         name: name?,
@@ -86,6 +105,7 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
         front: front.map(|(capacity, overflow)| Front { capacity, overflow }),
         rate_limit: limit.flatten(),
         stalls: stalls.flatten(),
+        abandon: abandon.unwrap_or_default(),
         scale: scaled,
         operations,
         default,
@@ -98,14 +118,14 @@ fn operation(node: &Node, reader: &mut Reader) -> Option<Operation> {
     let name = name(&mut whole, "an operation", reader);
     let pattern = pattern(&whole, reader);
     let work = work(&whole, reader);
-    close(whole, &["classes", "demand", "front", "match", "name", "order", "outside", "transfer"], &[], reader);
+    close(whole, &["classes", "demand", "front", "match", "name", "order", "outside", "transfer"], reader);
     Some(Operation { name: name?, pattern, work: work? })
 }
 
 fn default(node: &Node, reader: &mut Reader) -> Option<Work> {
     let whole = Object::open(node, "`default`", reader)?;
     let work = work(&whole, reader);
-    close(whole, &["classes", "demand", "front", "order", "outside", "transfer"], &[], reader);
+    close(whole, &["classes", "demand", "front", "order", "outside", "transfer"], reader);
     work
 }
 
@@ -161,50 +181,8 @@ fn class(node: &Node, reader: &mut Reader) -> Option<Class> {
             None
         }
     };
-    close(whole, &["demand", "share", "status"], &[], reader);
+    close(whole, &["demand", "share", "status"], reader);
     Some(Class { share: share?, status, demand: demand? })
-}
-
-/// A front and what is demanded of it need each other.
-fn front_is_used(service: &Object<'_>, reader: &mut Reader) {
-    let operations = service.node("operations").map_or(&[][..], Node::items);
-    let demands = |work: &&Node| work.get("front").is_some_and(|node| node.value != Value::Null);
-    let demanding: Vec<&Node> = operations.iter().chain(service.node("default")).filter(demands).collect();
-    match service.node("front") {
-        None => {
-            for work in demanding {
-                let mend = "give the service one: `front: {discipline: fifo, workers: 1, queue: unbounded}`";
-                reader.error_at(work.get("front").unwrap_or(work), "front", "the service has no `front`", mend);
-            }
-        }
-        Some(node) if demanding.is_empty() => {
-            let mend = "add `front: {fixed: 1ms}` to an operation, or remove it here";
-            reader.warn_at(node, "front", "no operation demands anything of the front", mend);
-        }
-        Some(_) => {}
-    }
-}
-
-fn stalls(node: &Node, reader: &mut Reader) -> Option<Stalls> {
-    let whole = Object::open(node, "`stalls`", reader)?;
-    let mut times = |key: &str, mend: &str| match whole.node(key) {
-        Some(node) => reader.within(key, |reader| delay(node, reader)),
-        None => {
-            reader.error(node, format!("the stalls have no `{key}`"), mend);
-            None
-        }
-    };
-    let every = times("every", "add the time between two, such as `every: {exponential: {mean: 30s}}`");
-    let last = times("last", "add the time that one takes, such as `last: {lognormal: {median: 120ms, p99: 400ms}}`");
-    if let (Some(node), Some(every)) = (whole.node("every"), &every)
-        && let Ok(built) = every.build()
-        && built.mean().is_some_and(|mean| mean < SHORTEST_GAP)
-    {
-        let mend = "use a mean of 1ms or more; for a slower service use `scale`";
-        reader.error_at(node, "every", "there is hardly any time between these stalls", mend);
-    }
-    close(whole, &["every", "last"], &[], reader);
-    Some(Stalls { every: every?, last: last? })
 }
 
 pub(super) fn scale(node: &Node, reader: &mut Reader) -> Option<Scale> {
@@ -219,7 +197,7 @@ pub(super) fn scale(node: &Node, reader: &mut Reader) -> Option<Scale> {
         Some(factor)
     };
     let scale = Scale { latency: factor("latency").unwrap_or(1.0), capacity: factor("capacity").unwrap_or(1.0) };
-    close(whole, &["capacity", "latency"], &[], reader);
+    close(whole, &["capacity", "latency"], reader);
     Some(scale)
 }
 
@@ -235,7 +213,7 @@ fn valid(node: &Node, reader: &mut Reader) -> Option<Valid> {
     }
     let in_flight = count("inFlight", &whole, reader);
     let samples = count("samples", &whole, reader);
-    close(whole, &["inFlight", "perSecond", "samples", "utilization"], &[], reader);
+    close(whole, &["inFlight", "perSecond", "samples", "utilization"], reader);
     Some(Valid { utilization, in_flight, per_second, samples })
 }
 
@@ -298,29 +276,13 @@ fn unlike(list: Option<&Node>, what: &str, reader: &mut Reader) {
     }
 }
 
-/// Reports what is unknown, and what has no meaning yet: to ignore it would be to serve another model than is said.
-pub(super) fn close(whole: Object<'_>, known: &[&str], later: &[&str], reader: &mut Reader) {
-    let mut known = known.to_vec();
-    for member in whole.members() {
-        if let Some(key) = later.iter().find(|key| **key == member.key) {
-            let place = Node { span: member.key_span.clone(), value: Value::Null };
-            reader.error_at(&place, key, not_yet(key), "remove it; the profile is then served without");
-            known.push(key);
-        }
-    }
-    whole.close(&known, Strictness::Strict, reader);
-}
-
-/// What has a meaning only in a later version.
-pub(super) fn not_yet(key: &str) -> String {
-    format!("`{key}` is not supported yet")
+/// Reports what is unknown: to ignore it would be to serve another model than is said.
+pub(super) fn close(whole: Object<'_>, known: &[&str], reader: &mut Reader) {
+    whole.close(known, Strictness::Strict, reader);
 }
 
 /// The least factor to scale by, and one by the greatest.
 const SMALLEST_FACTOR: f64 = 0.001;
-
-/// The least mean time between two stalls: schedules are drawn ahead, and what comes more often is a slower service.
-const SHORTEST_GAP: Duration = Duration::from_millis(1);
 
 /// Shares are written in decimals.
 const ROUNDING: f64 = 1e-9;

@@ -42,6 +42,8 @@ pub struct Service {
     pub rate_limit: Option<RateLimit>,
     /// When it stands still, if it does.
     pub stalls: Option<Stalls>,
+    /// What becomes of a call's worker when its client goes away.
+    pub abandon: Abandon,
     /// What if it were slower, or larger.
     pub scale: Scale,
     /// The operations, in the order in which they are tried.
@@ -78,6 +80,16 @@ pub struct Stalls {
     pub every: Delay,
     /// The time that one takes.
     pub last: Delay,
+}
+
+/// What becomes of the worker of a call whose client goes away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Abandon {
+    /// It works on to the end, as most servers do.
+    #[default]
+    Keep,
+    /// It is free for calls that come later.
+    Free,
 }
 
 /// What a call gets that finds the queue full.

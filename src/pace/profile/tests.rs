@@ -12,7 +12,7 @@ use super::spec::{Delay, DelayParam, Operation as OperationSpec, Overflow, Scale
 use super::*;
 use crate::call::{Peers, Scheme};
 use crate::delay::units;
-use crate::pace::station::Queue;
+use crate::pace::station::{Curve, Queue};
 
 pub(super) fn files(texts: &[(&str, &str)]) -> Vec<File> {
     let file = |(name, text): &(&str, &str)| File {
@@ -58,6 +58,7 @@ services:
       overflow: {status: 503, headers: {Retry-After: "1"}}
     front: {discipline: fifo, workers: 1, queue: 100}
     stalls: {every: {exponential: {mean: 30s}}, last: {lognormal: {median: 120ms, p99: 400ms}}}
+    abandon: free
     scale: {latency: 1.0, capacity: 1.0}
     operations:
       - name: GET /inventory/{id}
@@ -152,6 +153,28 @@ fn the_mean_demand_is_that_of_all_classes() {
             {demand: {fixed: 10ms}, classes: [{share: 25%, demand: {fixed: 2ms}}, {share: 25%, demand: {fixed: 6ms}}]}}]",
     )])[0];
     assert_eq!(profile.services[0].operations[0].mean_demand(), Some(ms(14.0)));
+}
+
+#[test]
+fn a_curve_is_read_and_scaled() {
+    let text = |scale: f64| {
+        format!(
+            "services: [{{name: s, default: {{demand: {{fixed: 10ms}}}}, scale: {{capacity: {scale}}},
+               capacity: {{discipline: curve, rates: {{1: 40/s, 2: 78/s, 4: 130 /s, 8: 120.5/s}}, queue: 3}}}}]"
+        )
+    };
+    let curve = |rates: &[(u32, f64)]| Curve::new(rates.iter().copied()).expect("a curve");
+    let served = |scale: f64| {
+        let profile = read(&[("one", &text(scale))]).remove(0);
+        (profile.services[0].capacity.clone(), profile.services[0].operations[0].mean_demand())
+    };
+    let recorded = curve(&[(1, 40.0), (2, 78.0), (4, 130.0), (8, 120.5)]);
+    assert_eq!(served(1.0), (Capacity::Curve { curve: recorded, queue: Queue::AtMost(3) }, Some(ms(10.0))));
+    let (Capacity::Curve { curve: half, .. }, demand) = served(0.5) else { panic!("a curve") };
+    // alone, a call is as slow as one of two was
+    assert_eq!((half, demand), (curve(&[(1, 39.0), (2, 65.0), (4, 60.25)]), Some(Duration::from_nanos(10_256_410))));
+    let (Capacity::Curve { curve: double, .. }, demand) = served(2.0) else { panic!("a curve") };
+    assert_eq!((double.rates()[..2].to_vec(), demand), (vec![(1, 40.0), (2, 80.0)], Some(ms(10.0))));
 }
 
 /// Demands of the front grow with all times, and its workers are scaled as those behind it.
@@ -379,6 +402,10 @@ fn a_capacity() -> impl Strategy<Value = (Capacity, Option<Overflow>)> {
     prop_oneof![
         Just((Capacity::Unlimited, None)),
         workers.clone().prop_map(|workers| (Capacity::Sharing { workers, queue: Queue::Unbounded }, None)),
+        (1.0..1e5f64, 2..100u32, 0.01..1.0f64).prop_map(|(rate, many, part)| {
+            let curve = Curve::new([(1, rate), (many, rate * f64::from(many) * part), (many + 1, rate * part)]);
+            (Capacity::Curve { curve: curve.expect("it falls short of a line"), queue: Queue::Unbounded }, None)
+        }),
         (workers, 0..1_000_000u32, prop::option::of(an_overflow())).prop_map(|(workers, queue, overflow)| {
             (Capacity::Fifo { workers, queue: Queue::AtMost(queue) }, overflow)
         }),
@@ -408,6 +435,7 @@ prop_compose! {
             overflow,
             front: Some(spec::Front { capacity: front.0, overflow: front.1 }),
             rate_limit,
+            abandon: if latency > 1.0 { spec::Abandon::Free } else { spec::Abandon::Keep },
             stalls: stalls.map(|(every, last)| spec::Stalls { every: Delay::fixed(Duration::from_nanos(every)), last }),
             scale: Scale { latency, capacity: 1.0 },
             operations: operations.collect(),
@@ -484,6 +512,7 @@ services:
       workers: 1
       queue: 100 # calls that may wait
     stalls: {every: {exponential: {mean: 30s}}, last: {lognormal: {median: 120ms, p99: 400ms}}} # everything stands still
+    abandon: free # a client that goes away leaves its worker to others
     operations:
       - name: GET /inventory/{id}
         match: {method: "GET", urlPathTemplate: "/inventory/{id}"}

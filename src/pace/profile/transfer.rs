@@ -9,7 +9,7 @@ pub(super) fn transfer(node: &Node, reader: &mut Reader) -> Option<f64> {
     let whole = Object::open(node, "a transfer", reader)?;
     let Some(rate) = whole.node("rate") else {
         reader.error(node, "the transfer has no `rate`", "add the bytes that leave a second, such as `rate: 20MB/s`");
-        close(whole, &["rate"], &[], reader);
+        close(whole, &["rate"], reader);
         return None;
     };
     let read = match &rate.value {
@@ -20,7 +20,7 @@ pub(super) fn transfer(node: &Node, reader: &mut Reader) -> Option<f64> {
     if bytes.is_some_and(|bytes| bytes < SLOWEST) {
         reader.error_at(rate, "rate", "no body leaves at less than a byte a second", "use at least `1B/s`");
     }
-    close(whole, &["rate"], &[], reader);
+    close(whole, &["rate"], reader);
     bytes
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 
 use super::spec::{
-    Class, Delay, DelayParam, Front, Operation, Order, Overflow, Profile, RateLimit, Scale, Service, Step, Timeline,
-    Valid, Work,
+    Abandon, Class, Delay, DelayParam, Front, Operation, Order, Overflow, Profile, RateLimit, Scale, Service, Step,
+    Timeline, Valid, Work,
 };
 use crate::delay::units::{duration, rate, share};
 use crate::pace::station::{Capacity, Queue};
@@ -60,9 +60,9 @@ impl Writer {
         if let Some(pattern) = &service.pattern {
             self.line(4, format!("match: {}", flow(pattern)));
         }
-        self.capacity("capacity", service.capacity, service.overflow.as_ref());
+        self.capacity("capacity", &service.capacity, service.overflow.as_ref());
         if let Some(Front { capacity, overflow }) = &service.front {
-            self.capacity("front", *capacity, overflow.as_ref());
+            self.capacity("front", capacity, overflow.as_ref());
         }
         if let Some(RateLimit { rate, overflow }) = &service.rate_limit {
             let overflow =
@@ -72,6 +72,9 @@ impl Writer {
         if let Some(stalls) = &service.stalls {
             let (every, last) = (delay(&stalls.every), delay(&stalls.last));
             self.line(4, format!("stalls: {{every: {every}, last: {last}}} # everything stands still"));
+        }
+        if service.abandon == Abandon::Free {
+            self.line(4, "abandon: free # a client that goes away leaves its worker to others");
         }
         if service.scale != Scale::default() {
             let Scale { latency, capacity } = service.scale;
@@ -116,26 +119,34 @@ impl Writer {
         }
     }
 
-    fn capacity(&mut self, key: &str, capacity: Capacity, overflow: Option<&Overflow>) {
+    fn capacity(&mut self, key: &str, capacity: &Capacity, overflow: Option<&Overflow>) {
         self.line(4, format!("{key}:"));
-        let (workers, queue) = match capacity {
+        let queue = match capacity {
             Capacity::Unlimited => {
                 self.line(6, "discipline: unlimited # latency does not depend on load");
                 return;
             }
             Capacity::Fifo { workers, queue } => {
                 self.line(6, "discipline: fifo # a worker takes one call at a time, first come, first served");
-                (workers, queue)
+                self.line(6, format!("workers: {workers}"));
+                queue
             }
             Capacity::Sharing { workers, queue } => {
                 self.line(
                     6,
                     "discipline: sharing # all calls are worked on at once, each the slower the more there are",
                 );
-                (workers, queue)
+                self.line(6, format!("workers: {workers}"));
+                queue
+            }
+            Capacity::Curve { curve, queue } => {
+                self.line(6, "discipline: curve # all calls are worked on at once, as fast as was measured");
+                let rates = curve.rates().iter().map(|(population, rate)| format!("{population}: {rate}/s"));
+                let rates = rates.collect::<Vec<_>>().join(", ");
+                self.line(6, format!("rates: {{{rates}}} # done a second by how many are inside"));
+                queue
             }
         };
-        self.line(6, format!("workers: {workers}"));
         match queue {
             Queue::Unbounded => self.line(6, "queue: unbounded"),
             Queue::AtMost(limit) => self.line(6, format!("queue: {limit} # calls that may wait")),

@@ -2,14 +2,18 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::time::Duration;
 
 use super::Moment;
+use super::moment::nanos;
 
 /// When each worker is next free. A worker is remembered from its first call on, so that a million idle ones cost nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Workers {
     count: u32,
-    free: BinaryHeap<Reverse<Moment>>,
+    /// The number of the next worker that is remembered.
+    next: u32,
+    free: BinaryHeap<Reverse<(Moment, u32)>>,
 }
 
 /// The calls whose finish is final, counted until it passes.
@@ -17,29 +21,52 @@ pub(super) struct Workers {
 pub(super) struct Deadlines {
     starts: BinaryHeap<Reverse<Moment>>,
     finishes: BinaryHeap<Reverse<Moment>>,
+    /// Of both, those of calls that were given up: each is among the others too, and leaves with its like.
+    given_up: [BinaryHeap<Reverse<Moment>>; 2],
 }
 
 impl Workers {
     /// Workers that are all free.
     pub(super) fn new(count: u32) -> Self {
-        Self { count, free: BinaryHeap::new() }
+        Self { count, next: 0, free: BinaryHeap::new() }
+    }
+
+    /// Others in their place, that are all free.
+    pub(super) fn renewed(&self, count: u32) -> Self {
+        Self { next: self.next, ..Self::new(count) }
     }
 
     /// When a call that arrives at `at` starts.
     pub(super) fn next_start(&self, at: Moment) -> Moment {
         match self.free.peek() {
-            Some(Reverse(earliest)) if self.free.len() >= self.count as usize => at.max(*earliest),
+            Some(Reverse((earliest, _))) if self.free.len() >= self.count as usize => at.max(*earliest),
             _ => at,
         }
     }
 
-    /// Gives the worker that is next free a call that it works on until `finish`.
-    pub(super) fn occupy(&mut self, finish: Moment) {
+    /// Gives the worker that is next free a call that it works on until `finish`; says which one it is.
+    pub(super) fn occupy(&mut self, finish: Moment) -> u32 {
         if self.free.len() < self.count as usize {
-            self.free.push(Reverse(finish));
-        } else if let Some(mut earliest) = self.free.peek_mut() {
-            earliest.0 = finish;
+            let worker = self.next;
+            self.next = self.next.wrapping_add(1);
+            self.free.push(Reverse((finish, worker)));
+            return worker;
         }
+        self.free.peek_mut().map_or(0, |mut earliest| {
+            earliest.0.0 = finish;
+            earliest.0.1
+        })
+    }
+
+    /// A worker is free so much earlier, though not before now.
+    pub(super) fn give_back(&mut self, worker: u32, time: Duration, now: Moment) {
+        let mut all = std::mem::take(&mut self.free).into_vec();
+        for Reverse((free, other)) in &mut all {
+            if *other == worker {
+                *free = now.max(Moment::from_nanos(free.nanos().saturating_sub(nanos(time))));
+            }
+        }
+        self.free = all.into();
     }
 
     /// Adds workers that are free, or takes away those that are free first.
@@ -56,23 +83,36 @@ impl Deadlines {
     pub(super) fn add(&mut self, at: Moment, start: Moment, finish: Moment) {
         // what is past is dropped here too, so that a station that nobody watches does not grow
         drop_past(&mut self.finishes, at);
+        drop_past(&mut self.given_up[1], at);
         if start > at {
             drop_past(&mut self.starts, at);
+            drop_past(&mut self.given_up[0], at);
             self.starts.push(Reverse(start));
         }
         self.finishes.push(Reverse(finish));
     }
 
+    /// Counts a call no more that has not finished.
+    pub(super) fn give_up(&mut self, start: Moment, finish: Moment, now: Moment) {
+        let [starts, finishes] = &mut self.given_up;
+        if start > now {
+            starts.push(Reverse(start));
+        }
+        finishes.push(Reverse(finish));
+    }
+
     /// How many have not finished.
     pub(super) fn in_flight(&mut self, now: Moment) -> usize {
         drop_past(&mut self.finishes, now);
-        self.finishes.len()
+        drop_past(&mut self.given_up[1], now);
+        self.finishes.len() - self.given_up[1].len()
     }
 
     /// How many have not started.
     pub(super) fn waiting(&mut self, now: Moment) -> usize {
         drop_past(&mut self.starts, now);
-        self.starts.len()
+        drop_past(&mut self.given_up[0], now);
+        self.starts.len() - self.given_up[0].len()
     }
 }
 

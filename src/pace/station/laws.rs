@@ -92,7 +92,7 @@ fn the_count_inside_follows_littles_law() {
     for shares in [false, true] {
         let capacity = capacity(shares, 4);
         let calls = poisson(0.8, 4, exponential, 13);
-        let total: f64 = finishes(capacity, calls.iter().copied())
+        let total: f64 = finishes(capacity.clone(), calls.iter().copied())
             .into_iter()
             .zip(&calls)
             .map(|(finish, (at, _))| finish.expect("no overflow").since(*at).as_secs_f64())
@@ -180,11 +180,11 @@ fn reconfiguring_to_the_same_is_nothing() {
         let capacity = capacity(shares, 3);
         let calls = poisson(0.9, 3, exponential, 19);
         let run = |often: bool| {
-            let mut station = Station::new(capacity);
+            let mut station = Station::new(capacity.clone());
             let mut due = Vec::new();
             for (at, demand) in &calls[..5_000] {
                 if often {
-                    station.reconfigure(capacity, *at);
+                    station.reconfigure(capacity.clone(), *at);
                 }
                 due.push(match station.admit(*at, *demand) {
                     Admission::Due(due) | Admission::Shared(_, due) => due,

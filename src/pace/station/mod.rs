@@ -18,6 +18,7 @@
 //! A station with [`Stalls`] stands still at times: see there.
 
 mod bucket;
+mod curve;
 mod fifo;
 mod moment;
 mod order;
@@ -29,18 +30,19 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 pub use bucket::{Bucket, Rate};
+pub use curve::{Curve, CurveError};
 pub use moment::Moment;
 pub use sharing::Ticket;
 pub use simulation::{finishes, finishes_in, finishes_in_series};
 pub use stalls::Stalls;
 
 use self::fifo::{Deadlines, Workers};
-use self::sharing::Sharing;
+use self::sharing::{Sharing, Speed};
 use self::stalls::Clock;
 use crate::pace::draws::Draws;
 
-/// What a station is made of. A `curve` of measured rates will be another kind beside `Sharing`, with the same engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a station is made of.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Capacity {
     /// A worker for every call: latency does not depend on load.
     Unlimited,
@@ -56,6 +58,13 @@ pub enum Capacity {
         /// How many.
         workers: NonZeroU32,
         /// How many calls may be in the station beyond one for each worker.
+        queue: Queue,
+    },
+    /// All calls are worked on at once, at rates that were measured.
+    Curve {
+        /// The rates by population.
+        curve: Curve,
+        /// How many calls may be in the station beyond the largest population of the curve.
         queue: Queue,
     },
 }
@@ -80,6 +89,21 @@ pub enum Admission {
     Overflow,
 }
 
+/// Where a call is in its station, so that it can be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(Held);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    /// From a start to a finish, both final, in working time; by this worker, if they are counted.
+    Until {
+        start: Moment,
+        finish: Moment,
+        worker: Option<u32>,
+    },
+    Shared(Ticket),
+}
+
 /// What is known of a shared call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlook {
@@ -92,7 +116,7 @@ pub enum Outlook {
 /// The workers of a service and the calls that they serve.
 ///
 /// Each operation takes O(log n) for n calls in the station, and the memory is that of the calls in it. A call whose client
-/// went away just is not asked about any more: it keeps its worker until its finish, as in real servers.
+/// went away just is not asked about any more: it keeps its worker until its finish, as in real servers; or it is given up.
 #[derive(Clone, Debug)]
 pub struct Station {
     capacity: Capacity,
@@ -111,10 +135,10 @@ impl Station {
     pub fn new(capacity: Capacity) -> Self {
         let workers = capacity.workers().map_or(1, NonZeroU32::get);
         Self {
-            capacity,
             deadlines: Deadlines::default(),
             workers: Workers::new(workers),
-            sharing: Sharing::new(workers),
+            sharing: Sharing::new(capacity.speed().unwrap_or(Speed::Workers(1))),
+            capacity,
             clock: None,
         }
     }
@@ -125,48 +149,73 @@ impl Station {
     }
 
     /// What it is made of.
-    pub fn capacity(&self) -> Capacity {
-        self.capacity
+    pub fn capacity(&self) -> &Capacity {
+        &self.capacity
     }
 
     /// A call arrives and demands so much work: the time that it would take alone.
     pub fn admit(&mut self, at: Moment, demand: Duration) -> Admission {
+        self.place(at, demand).0
+    }
+
+    /// The same; also says where the call is, unless it is an overflow.
+    pub fn place(&mut self, at: Moment, demand: Duration) -> (Admission, Option<Place>) {
         let at = self.working(at);
-        let admission = self.serve(at, demand);
-        let Some(clock) = &mut self.clock else { return admission };
-        match admission {
+        let (admission, place) = self.serve(at, demand);
+        let Some(clock) = &mut self.clock else { return (admission, place) };
+        let admission = match admission {
             Admission::Due(finish) => Admission::Due(clock.real(finish)),
             Admission::Shared(ticket, not_before) => Admission::Shared(ticket, clock.real(not_before)),
             Admission::Overflow => Admission::Overflow,
+        };
+        (admission, place)
+    }
+
+    /// A call leaves before it is finished: what it had still to get is for calls that come later. Whether it was still there.
+    ///
+    /// Its ticket must not be asked about any more. Of those that share, all others go on faster, so what [`Station::ask`] said
+    /// before may come too late: ask again for each of them. Where workers take one call at a time, finishes are final, also
+    /// of calls behind it; the worker that had it is free for later ones as much earlier as was left of it.
+    pub fn give_up(&mut self, place: Place, now: Moment) -> bool {
+        let now = self.working(now);
+        match place.0 {
+            Held::Shared(ticket) => self.sharing.leave(ticket, now),
+            Held::Until { finish, .. } if finish <= now => false,
+            Held::Until { start, finish, worker } => {
+                if let Some(worker) = worker {
+                    self.workers.give_back(worker, finish.since(now.max(start)), now);
+                }
+                self.deadlines.give_up(start, finish, now);
+                true
+            }
         }
     }
 
-    fn serve(&mut self, at: Moment, demand: Duration) -> Admission {
+    fn serve(&mut self, at: Moment, demand: Duration) -> (Admission, Option<Place>) {
         match self.capacity {
             Capacity::Unlimited => {
                 let finish = at + demand;
                 self.deadlines.add(at, at, finish);
-                Admission::Due(finish)
+                (Admission::Due(finish), Some(Place(Held::Until { start: at, finish, worker: None })))
             }
             Capacity::Fifo { queue, .. } => {
                 let start = self.workers.next_start(at);
                 if start > at && !queue.has_room(self.deadlines.waiting(at)) {
-                    return Admission::Overflow;
+                    return (Admission::Overflow, None);
                 }
                 let finish = start + demand;
-                self.workers.occupy(finish);
+                let worker = Some(self.workers.occupy(finish));
                 self.deadlines.add(at, start, finish);
-                Admission::Due(finish)
+                (Admission::Due(finish), Some(Place(Held::Until { start, finish, worker })))
             }
-            Capacity::Sharing { workers, queue } => {
-                let inside = self.sharing.in_flight(at);
-                if let Some(waiting) = inside.checked_sub(workers.get() as usize)
+            Capacity::Sharing { queue, .. } | Capacity::Curve { queue, .. } => {
+                if let Some(waiting) = self.sharing.beyond_places(at)
                     && !queue.has_room(waiting)
                 {
-                    return Admission::Overflow;
+                    return (Admission::Overflow, None);
                 }
                 let (ticket, not_before) = self.sharing.admit(at, demand);
-                Admission::Shared(ticket, not_before)
+                (Admission::Shared(ticket, not_before), Some(Place(Held::Shared(ticket))))
             }
         }
     }
@@ -205,11 +254,13 @@ impl Station {
     /// - After a change of discipline, calls finish under the old one beside the new workers, which are free now.
     pub fn reconfigure(&mut self, capacity: Capacity, now: Moment) {
         let now = self.working(now);
-        match (self.capacity, capacity) {
+        match (&self.capacity, &capacity) {
             (Capacity::Fifo { .. }, Capacity::Fifo { workers, .. }) => self.workers.resize(workers.get()),
-            (_, Capacity::Fifo { workers, .. }) => self.workers = Workers::new(workers.get()),
-            (_, Capacity::Sharing { workers, .. }) => self.sharing.resize(workers.get(), now),
-            (_, Capacity::Unlimited) => {}
+            (_, Capacity::Fifo { workers, .. }) => self.workers = self.workers.renewed(workers.get()),
+            _ => {}
+        }
+        if let Some(speed) = capacity.speed() {
+            self.sharing.resize(speed, now);
         }
         self.capacity = capacity;
     }
@@ -240,10 +291,19 @@ impl Station {
 
 impl Capacity {
     /// How many workers there are, if they are limited.
-    pub fn workers(self) -> Option<NonZeroU32> {
+    pub fn workers(&self) -> Option<NonZeroU32> {
         match self {
-            Self::Unlimited => None,
-            Self::Fifo { workers, .. } | Self::Sharing { workers, .. } => Some(workers),
+            Self::Unlimited | Self::Curve { .. } => None,
+            Self::Fifo { workers, .. } | Self::Sharing { workers, .. } => Some(*workers),
+        }
+    }
+
+    /// How virtual time passes where calls share what there is.
+    fn speed(&self) -> Option<Speed> {
+        match self {
+            Self::Unlimited | Self::Fifo { .. } => None,
+            Self::Sharing { workers, .. } => Some(Speed::Workers(workers.get())),
+            Self::Curve { curve, .. } => Some(Speed::Curve(curve.clone())),
         }
     }
 }
@@ -258,6 +318,10 @@ impl Queue {
     }
 }
 
+#[cfg(test)]
+mod abandoned;
+#[cfg(test)]
+mod curved;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]

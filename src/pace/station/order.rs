@@ -66,6 +66,32 @@ impl Order {
         Some(key)
     }
 
+    /// Removes a key; whether it was there.
+    pub(super) fn remove(&mut self, key: Key) -> bool {
+        if !self.contains(key) {
+            return false;
+        }
+        let (mut parent, mut at) = (None, self.root);
+        while let Some(index) = at
+            && self.node(index).key != key
+        {
+            let node = self.node_mut(index);
+            node.size -= 1;
+            node.sum -= key.0;
+            (parent, at) = (at, if key < node.key { node.left } else { node.right });
+        }
+        let Some(removed) = at else { return false };
+        let (left, right) = (self.node(removed).left, self.node(removed).right);
+        let rest = self.merged(left, right);
+        match parent {
+            Some(parent) if self.node(parent).left == at => self.node_mut(parent).left = rest,
+            Some(parent) => self.node_mut(parent).right = rest,
+            None => self.root = rest,
+        }
+        self.vacant.push(removed);
+        true
+    }
+
     /// How many finishes are before `finish`, and their sum.
     pub(super) fn before(&self, finish: u128) -> (usize, u128) {
         let (mut count, mut sum) = (0, 0);
@@ -139,6 +165,34 @@ impl Order {
         }
     }
 
+    fn contains(&self, key: Key) -> bool {
+        let mut at = self.root;
+        while let Some(index) = at {
+            let node = self.node(index);
+            if node.key == key {
+                return true;
+            }
+            at = if key < node.key { node.left } else { node.right };
+        }
+        false
+    }
+
+    /// Two subtrees in one, all of the first before all of the other.
+    fn merged(&mut self, before: Option<u32>, after: Option<u32>) -> Option<u32> {
+        let (Some(one), Some(other)) = (before, after) else { return before.or(after) };
+        if priority(self.node(one).key) > priority(self.node(other).key) {
+            let (left, right) = (self.node(one).left, self.node(one).right);
+            let right = self.merged(right, after);
+            self.link(one, left, right);
+            Some(one)
+        } else {
+            let (left, right) = (self.node(other).left, self.node(other).right);
+            let left = self.merged(before, left);
+            self.link(other, left, right);
+            Some(other)
+        }
+    }
+
     /// Gives a node its subtrees.
     fn link(&mut self, at: u32, left: Option<u32>, right: Option<u32>) {
         let below = |child: Option<u32>| child.map_or((0, 0), |child| (self.node(child).size, self.node(child).sum));
@@ -187,10 +241,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_sorted_list(steps in proptest::collection::vec(prop::option::weighted(0.6, 0u128..50), 0..300)) {
+        fn it_is_a_sorted_list(
+            steps in proptest::collection::vec((prop::option::weighted(0.6, 0u128..50), 0..60usize), 0..300),
+        ) {
             let mut order = Order::default();
             let mut list: Vec<Key> = Vec::new();
-            for (number, step) in (0..).zip(steps) {
+            for (number, (step, place)) in (0..).zip(steps) {
                 match step {
                     Some(finish) => {
                         order.insert((finish, number));
@@ -198,6 +254,11 @@ mod tests {
                         list.sort_unstable();
                     }
                     None => prop_assert_eq!(order.pop_first(), (!list.is_empty()).then(|| list.remove(0))),
+                }
+                if let Some(key) = list.get(place).copied() {
+                    prop_assert!(order.remove(key));
+                    prop_assert!(!order.remove(key));
+                    list.remove(place);
                 }
                 prop_assert_eq!(order.len(), list.len());
                 prop_assert_eq!(order.first(), list.first().copied());

@@ -4,6 +4,8 @@
 //! reaches its value at arrival plus the call's demand, and an arrival changes no other call's entry (Parekh and Gallager,
 //! *A generalized processor sharing approach to flow control*, 1993, have the same device).
 //!
+//! With a [`Curve`] of measured rates in place of workers, V grows at the rate mu(n) / (n mu(1)).
+//!
 //! # Error
 //!
 //! Both times are integers, in units of 2^-32 ns. Each arrival or departure rounds once, by less than a unit, so that a
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use super::curve::{Curve, UNIT_BITS};
 use super::moment::nanos;
 use super::order::{Key, Order};
 use super::{Moment, Outlook};
@@ -27,10 +30,19 @@ pub struct Ticket {
     not_before: Moment,
 }
 
+/// How virtual time passes.
+#[derive(Clone, Debug)]
+pub(super) enum Speed {
+    /// By so many workers, shared evenly.
+    Workers(u32),
+    /// As it was measured.
+    Curve(Curve),
+}
+
 /// The engine of the discipline.
 #[derive(Clone, Debug)]
 pub(super) struct Sharing {
-    workers: u32,
+    speed: Speed,
     /// The time and the virtual time of the last arrival or departure.
     time: u128,
     virtual_time: u128,
@@ -45,9 +57,9 @@ pub(super) struct Sharing {
 
 impl Sharing {
     /// No calls.
-    pub(super) fn new(workers: u32) -> Self {
+    pub(super) fn new(speed: Speed) -> Self {
         Self {
-            workers,
+            speed,
             time: 0,
             virtual_time: 0,
             in_service: Order::default(),
@@ -69,9 +81,9 @@ impl Sharing {
         // a late arrival has had its share since it arrived
         let population = self.in_service.len() + 1;
         let demand = fine(nanos(demand).min(LONGEST));
-        let had = self.progress(late, population);
+        let had = self.speed.progress(late, population);
         if had > demand {
-            return self.admit_finished(number, rounded_up(at + self.duration(demand, population)));
+            return self.admit_finished(number, rounded_up(at + self.speed.duration(demand, population)));
         }
         let key = (self.virtual_time + (demand - had), number);
         self.in_service.insert(key);
@@ -91,22 +103,37 @@ impl Sharing {
         Outlook::Finished(ticket.not_before.min(now))
     }
 
+    /// Takes a call out; whether it was there. Those that stay go on faster: ask again for each of them.
+    pub(super) fn leave(&mut self, ticket: Ticket, now: Moment) -> bool {
+        self.depart_until(now);
+        if self.finished.remove(&ticket.key.1).is_some() {
+            return false;
+        }
+        self.go_to(fine(now.nanos()));
+        self.in_service.remove(ticket.key)
+    }
+
     /// How many calls are in service.
     pub(super) fn in_flight(&mut self, now: Moment) -> usize {
         self.depart_until(now);
         self.in_service.len()
     }
 
-    /// How many there are more than workers.
+    /// How many there are more than make it faster.
     pub(super) fn waiting(&mut self, now: Moment) -> usize {
-        self.in_flight(now).saturating_sub(self.workers as usize)
+        self.in_flight(now).saturating_sub(self.speed.places() as usize)
     }
 
-    /// Goes on with another number of workers.
-    pub(super) fn resize(&mut self, workers: u32, now: Moment) {
+    /// How many more there are than make it faster, once there are as many.
+    pub(super) fn beyond_places(&mut self, now: Moment) -> Option<usize> {
+        self.in_flight(now).checked_sub(self.speed.places() as usize)
+    }
+
+    /// Goes on at another speed.
+    pub(super) fn resize(&mut self, speed: Speed, now: Moment) {
         self.depart_until(now);
         self.go_to(fine(now.nanos()));
-        self.workers = workers;
+        self.speed = speed;
     }
 
     /// Lets those go whose finish is not after `now`. Time stays at the last departure, so that a call that arrived before
@@ -114,7 +141,7 @@ impl Sharing {
     fn depart_until(&mut self, now: Moment) {
         while let Some(key) = self.in_service.first() {
             let population = self.in_service.len();
-            let time = self.time + self.duration(key.0.saturating_sub(self.virtual_time), population);
+            let time = self.time + self.speed.duration(key.0.saturating_sub(self.virtual_time), population);
             let finish = rounded_up(time);
             if finish > now {
                 break;
@@ -143,18 +170,24 @@ impl Sharing {
     /// Brings both times to an arrival; no departure lies between.
     fn go_to(&mut self, time: u128) {
         if time > self.time {
-            self.virtual_time += self.progress(time - self.time, self.in_service.len());
+            self.virtual_time += self.speed.progress(time - self.time, self.in_service.len());
             self.time = time;
         }
     }
 
-    /// When a call in service finishes if none comes after it.
+    /// When a call in service finishes if none comes after it; with a curve, not long before that.
     ///
     /// Until `n - c` calls have left, V needs n(V)/c of time for each step, and all those steps add up to the work that is done
     /// meanwhile, divided by c; from then on, each call has a worker of its own.
     fn finish_of(&self, (finish, _): Key) -> Moment {
+        let workers = match &self.speed {
+            Speed::Workers(workers) => *workers,
+            Speed::Curve(curve) => {
+                return rounded_up(self.time + curve.time_until(finish, self.virtual_time, &self.in_service));
+            }
+        };
         let population = self.in_service.len();
-        let shared_until = match population.checked_sub(self.workers as usize) {
+        let shared_until = match population.checked_sub(workers as usize) {
             Some(surplus) if surplus > 0 => self.in_service.nth(surplus - 1).unwrap_or(self.virtual_time),
             _ => self.virtual_time,
         };
@@ -162,20 +195,8 @@ impl Sharing {
         let (gone, sum) = self.in_service.before(until);
         let work_of_gone = sum.saturating_sub(gone as u128 * self.virtual_time);
         let work_of_others = (population - gone) as u128 * until.saturating_sub(self.virtual_time);
-        let shared = (work_of_gone + work_of_others) / u128::from(self.workers);
+        let shared = (work_of_gone + work_of_others) / u128::from(workers);
         rounded_up(self.time + shared + (finish - until))
-    }
-
-    /// The virtual time that passes in `time`.
-    fn progress(&self, time: u128, population: usize) -> u128 {
-        let workers = u128::from(self.workers);
-        if population as u128 <= workers { time } else { time.saturating_mul(workers) / population as u128 }
-    }
-
-    /// The time in which virtual time `progress` passes.
-    fn duration(&self, progress: u128, population: usize) -> u128 {
-        let workers = u128::from(self.workers);
-        if population as u128 <= workers { progress } else { progress.saturating_mul(population as u128) / workers }
     }
 
     /// Whether it remembers fewer calls than this.
@@ -199,6 +220,41 @@ impl Sharing {
             self.departures.retain(|(number, _)| self.finished.contains_key(number));
         }
     }
+}
+
+impl Speed {
+    /// How many calls make it faster.
+    pub(super) fn places(&self) -> u32 {
+        match self {
+            Self::Workers(workers) => *workers,
+            Self::Curve(curve) => curve.most(),
+        }
+    }
+
+    /// The virtual time that passes in `time`.
+    fn progress(&self, time: u128, population: usize) -> u128 {
+        match self {
+            Self::Workers(workers) if population as u128 <= u128::from(*workers) => time,
+            Self::Workers(workers) => time.saturating_mul(u128::from(*workers)) / population as u128,
+            Self::Curve(_) if population <= 1 => time,
+            Self::Curve(curve) => product(time, curve.speed(population).into(), (population as u128) << UNIT_BITS),
+        }
+    }
+
+    /// The time in which virtual time `progress` passes.
+    fn duration(&self, progress: u128, population: usize) -> u128 {
+        match self {
+            Self::Workers(workers) if population as u128 <= u128::from(*workers) => progress,
+            Self::Workers(workers) => progress.saturating_mul(population as u128) / u128::from(*workers),
+            Self::Curve(_) if population <= 1 => progress,
+            Self::Curve(curve) => product(progress, (population as u128) << UNIT_BITS, curve.speed(population).into()),
+        }
+    }
+}
+
+/// `time` by `by`, divided by `parts`, though the product might not hold in 128 bits: it is enough that that of `by` and `parts` does.
+fn product(time: u128, by: u128, parts: u128) -> u128 {
+    (time / parts).saturating_mul(by).saturating_add((time % parts).saturating_mul(by) / parts)
 }
 
 /// Nanoseconds in the units of both times.

@@ -56,22 +56,30 @@ fn after(list: &[(u64, u64)], mut at: u64, mut work: u64) -> u64 {
     at + work
 }
 
-/// Of calls that share, the remaining work of each, worked off evenly from event to event.
-fn naive_sharing(workers: f64, list: &[(u64, u64)], calls: &[(u64, u64)]) -> Vec<f64> {
+/// Of calls that share, the remaining work of each, worked off evenly from event to event. `speed` says how many times as fast
+/// as one so many are worked off; some leave before their work is done.
+pub(super) fn naive_shared(
+    speed: impl Fn(usize) -> f64,
+    list: &[(u64, u64)],
+    calls: &[(u64, u64)],
+    leaving: &[(u64, usize)],
+) -> Vec<f64> {
+    let mut leaving = leaving.iter().peekable();
     let (mut now, mut inside, mut finishes) = (0.0f64, Vec::<(usize, f64)>::new(), vec![0.0; calls.len()]);
     let mut calls = calls.iter().enumerate().peekable();
-    let mut edges: Vec<f64> = list.iter().flat_map(|(begin, end)| [*begin as f64, *end as f64]).collect();
-    edges.retain(|edge| *edge > 0.0);
-    let mut edges = edges.into_iter().peekable();
+    let mut stalls = list.iter().map(|(begin, end)| (*begin as f64, *end as f64)).peekable();
     loop {
-        let stands = list.iter().any(|(begin, end)| *begin as f64 <= now && now < *end as f64);
-        let rate = if stands { 0.0 } else { (workers / inside.len() as f64).min(1.0) };
+        while stalls.next_if(|(_, end)| *end <= now).is_some() {}
+        let (begin, end) = stalls.peek().copied().unwrap_or((f64::INFINITY, f64::INFINITY));
+        let stands = begin <= now;
+        let rate = if stands { 0.0 } else { speed(inside.len()) / inside.len() as f64 };
         let departure = inside.iter().map(|(_, left)| now + left / rate).fold(f64::INFINITY, f64::min);
         let arrival = calls.peek().map_or(f64::INFINITY, |(_, (at, _))| *at as f64);
         if departure.min(arrival).is_infinite() && inside.is_empty() {
             return finishes;
         }
-        let next = departure.min(arrival).min(edges.peek().copied().unwrap_or(f64::INFINITY));
+        let next = departure.min(arrival).min(if stands { end } else { begin });
+        let next = leaving.peek().map_or(next, |(at, _)| next.min(*at as f64));
         for (_, left) in &mut inside {
             *left -= (next - now) * rate;
         }
@@ -82,7 +90,9 @@ fn naive_sharing(workers: f64, list: &[(u64, u64)], calls: &[(u64, u64)]) -> Vec
             }
             *left > 1e-7
         });
-        while edges.next_if(|edge| *edge <= now).is_some() {}
+        while let Some((_, gone)) = leaving.next_if(|(at, _)| *at as f64 <= now) {
+            inside.retain(|(index, _)| index != gone);
+        }
         while let Some((index, (_, demand))) = calls.next_if(|(_, (at, _))| *at as f64 <= now) {
             inside.push((index, *demand as f64));
         }
@@ -90,7 +100,7 @@ fn naive_sharing(workers: f64, list: &[(u64, u64)], calls: &[(u64, u64)]) -> Vec
 }
 
 /// Arrivals in the order of time, with ties, and demands.
-fn calls() -> impl Strategy<Value = Vec<(u64, u64)>> {
+pub(super) fn calls() -> impl Strategy<Value = Vec<(u64, u64)>> {
     let gap = prop_oneof![Just(0u64), 0..20u64, 0..2_000u64];
     proptest::collection::vec((gap, 1..5_000u64), 0..60).prop_map(|steps| {
         let mut at = 0;
@@ -102,7 +112,7 @@ fn calls() -> impl Strategy<Value = Vec<(u64, u64)>> {
     })
 }
 
-fn run(station: &mut Station, calls: &[(u64, u64)]) -> Vec<u64> {
+pub(super) fn run(station: &mut Station, calls: &[(u64, u64)]) -> Vec<u64> {
     let calls = calls.iter().map(|(at, demand)| (ns(*at), Duration::from_nanos(*demand)));
     finishes_in(station, calls).into_iter().map(|finish| finish.expect("no overflow").nanos()).collect()
 }
@@ -148,7 +158,8 @@ proptest! {
         let list = list(&plan, draws, 4_000_000);
         let capacity = Capacity::Sharing { workers: NonZeroU32::new(workers).expect("above 0"), queue: Queue::Unbounded };
         let finishes = run(&mut Station::with_stalls(capacity, plan, draws), &calls);
-        let expected = naive_sharing(f64::from(workers), &list, &calls);
+        let speed = |population: usize| f64::from(workers).min(population as f64);
+        let expected = naive_shared(speed, &list, &calls, &[]);
         for (finish, expected) in finishes.iter().zip(&expected) {
             let late = working(&list, *finish as f64) - working(&list, *expected);
             prop_assert!((-1e-3..1.0 + 1e-3).contains(&late), "{late}: {finish} {expected} {list:?}");
@@ -198,7 +209,7 @@ fn the_mean_time_is_that_of_theory() {
             })
             .collect();
         let plan = stalls(exponential(gap), exponential(length));
-        let finishes = run(&mut Station::with_stalls(capacity, plan, Draws::new(seed)), &calls);
+        let finishes = run(&mut Station::with_stalls(capacity.clone(), plan, Draws::new(seed)), &calls);
         let times: f64 = calls.iter().zip(finishes).map(|((at, _), finish)| (finish - at) as f64).sum();
         means.push(times / calls.len() as f64);
     }

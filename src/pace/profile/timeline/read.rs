@@ -116,7 +116,7 @@ fn step(node: &Node, reader: &mut Reader) -> Option<Step> {
     if whole.node("profile").is_none() && whole.node("scale").is_none() {
         reader.error(node, "the step changes nothing", "add a `profile`, or a `scale` for the one before it");
     }
-    close(whole, &["at", "profile", "scale"], &[], reader);
+    close(whole, &["at", "profile", "scale"], reader);
     Some(Step { at: at?, profile, scale: factors.flatten().unwrap_or_default() })
 }
 
