@@ -1,4 +1,7 @@
-//! Services whose queue is known, of plain threads and sockets: nothing of standin's stations is used.
+//! Services whose queue is known: nothing of standin's stations is used.
+//!
+//! When a call finishes is computed from when it came, never from when a thread woke: on a machine that others use too, an
+//! answer may go out late, but the calls behind it do not wait for that.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -34,9 +37,6 @@ pub(crate) struct Kind {
 pub(crate) const KINDS: [Kind; 2] =
     [Kind { name: "fast", share: 0.7, mean: 8.0 }, Kind { name: "slow", share: 0.3, mean: 20.0 }];
 
-/// The spread of demands: the standard deviation of their logarithms.
-const SIGMA: f64 = 0.5;
-
 /// Calls a second at which a service of this many workers saturates.
 pub(crate) fn capacity(workers: usize) -> f64 {
     let mean: f64 = KINDS.iter().map(|kind| kind.share * kind.mean).sum();
@@ -45,6 +45,7 @@ pub(crate) fn capacity(workers: usize) -> f64 {
 
 /// A call that came, and where its answer goes.
 struct Job {
+    came: Instant,
     demand: Duration,
     stream: TcpStream,
 }
@@ -60,21 +61,14 @@ impl Job {
 pub(crate) fn start(queue: Queue, seed: u64) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
-    let (jobs, taken) = mpsc::channel();
-    match queue {
-        Queue::Fifo(workers) => {
-            let taken = Arc::new(Mutex::new(taken));
-            for _ in 0..workers {
-                let taken = Arc::clone(&taken);
-                thread::spawn(move || work(&taken));
-            }
-        }
+    let (jobs, came) = mpsc::channel();
+    thread::spawn(move || match queue {
+        Queue::Fifo(workers) => serve(&came, Line { free: vec![Instant::now(); workers], busy: Vec::new() }),
         Queue::Sharing(capacity) => {
-            thread::spawn(move || share(&taken, capacity as f64));
+            serve(&came, Shared { capacity: capacity as f64, running: Vec::new(), last: Instant::now() });
         }
-    }
-    let draws: HashMap<_, _> = KINDS.iter().map(|kind| (kind.name, demands(kind))).collect();
-    let draws = Arc::new((Mutex::new(StdRng::seed_from_u64(seed)), draws));
+    });
+    let draws = Arc::new(Mutex::new(Draws { random: StdRng::seed_from_u64(seed), drawn: HashMap::new() }));
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let (jobs, draws) = (jobs.clone(), Arc::clone(&draws));
@@ -84,15 +78,28 @@ pub(crate) fn start(queue: Queue, seed: u64) -> SocketAddr {
     address
 }
 
-/// A log-normal distribution of this mean, in milliseconds.
-fn demands(kind: &Kind) -> LogNormal<f64> {
-    LogNormal::new(kind.mean.ln() - SIGMA * SIGMA / 2.0, SIGMA).expect("a positive spread")
+/// Demands, and those that are drawn already, by the kind of calls.
+struct Draws {
+    random: StdRng,
+    drawn: HashMap<&'static str, Vec<f64>>,
 }
 
-type Draws = (Mutex<StdRng>, HashMap<&'static str, LogNormal<f64>>);
+impl Draws {
+    fn next(&mut self, name: &str) -> Duration {
+        let kind = KINDS.iter().find(|kind| kind.name == name).expect("a known kind");
+        let drawn = self.drawn.entry(kind.name).or_default();
+        if drawn.is_empty() {
+            let spread = LogNormal::new(0.0, SIGMA).expect("a positive spread");
+            let batch: Vec<f64> = spread.sample_iter(&mut self.random).take(BATCH).collect();
+            let mean = batch.iter().sum::<f64>() / BATCH as f64;
+            drawn.extend(batch.iter().map(|demand| demand / mean * kind.mean));
+        }
+        Duration::from_secs_f64(drawn.pop().expect("just filled") / 1e3)
+    }
+}
 
 /// Reads calls off a connection.
-fn hear(stream: &TcpStream, jobs: &Sender<Job>, draws: &Draws) {
+fn hear(stream: &TcpStream, jobs: &Sender<Job>, draws: &Mutex<Draws>) {
     stream.set_nodelay(true).expect("no delay");
     let mut reader = BufReader::new(stream);
     loop {
@@ -102,78 +109,128 @@ fn hear(stream: &TcpStream, jobs: &Sender<Job>, draws: &Draws) {
                 return;
             }
         }
-        let name = head.split('/').nth(1).unwrap_or_default();
-        let demand = draws.1[name].sample(&mut *draws.0.lock().expect("no panic"));
-        let job =
-            Job { demand: Duration::from_secs_f64(demand / 1e3), stream: stream.try_clone().expect("a second handle") };
+        let came = Instant::now();
+        let demand = draws.lock().expect("no panic").next(head.split('/').nth(1).unwrap_or_default());
+        let job = Job { came, demand, stream: stream.try_clone().expect("a second handle") };
         if jobs.send(job).is_err() {
             return;
         }
     }
 }
 
-/// A worker: one call after the other, busy as long as each demands.
-fn work(jobs: &Mutex<Receiver<Job>>) {
+/// Takes calls as they come, and answers each when it is finished.
+fn serve(came: &Receiver<Job>, mut queue: impl Discipline) {
     loop {
-        let job = jobs.lock().expect("no panic").recv();
-        let Ok(job) = job else { return };
-        until(Instant::now() + job.demand);
-        job.answer();
+        let Some(next) = queue.next() else {
+            let Ok(job) = came.recv() else { return };
+            queue.take(job);
+            continue;
+        };
+        match until(next, came) {
+            Ok(job) => {
+                while let Some(finished) = queue.next().filter(|next| *next <= job.came) {
+                    queue.finish(finished).answer();
+                }
+                queue.take(job);
+            }
+            Err(RecvTimeoutError::Timeout) => queue.finish(next).answer(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
     }
 }
 
-/// Wakes in time: sleeping alone is late by more than a tenth of a millisecond.
-fn until(end: Instant) {
-    thread::sleep(end.saturating_duration_since(Instant::now()).saturating_sub(EARLY));
-    while Instant::now() < end {
+/// A call that comes before then. Wakes in time: sleeping alone is late by more than a tenth of a millisecond.
+fn until(then: Instant, came: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
+    match came.recv_timeout(then.saturating_duration_since(Instant::now()).saturating_sub(EARLY)) {
+        Err(RecvTimeoutError::Timeout) => {}
+        other => return other,
+    }
+    while Instant::now() < then {
+        if let Ok(job) = came.try_recv() {
+            return Ok(job);
+        }
         std::hint::spin_loop();
     }
+    Err(RecvTimeoutError::Timeout)
 }
 
-/// Gives all calls the same part of the capacity, and none more than one worker can do.
-fn share(jobs: &Receiver<Job>, capacity: f64) {
-    let mut running: Vec<(f64, Job)> = Vec::new();
-    let mut last = Instant::now();
-    loop {
-        let rate = (capacity / running.len().max(1) as f64).min(1.0);
-        let least = running.iter().map(|(left, _)| *left).min_by(f64::total_cmp);
-        let next = least.map(|left| last + Duration::from_secs_f64(left.max(0.0) / rate));
-        let came = match next {
-            None => match jobs.recv() {
-                Ok(job) => Some(job),
-                Err(_) => return,
-            },
-            Some(next) => match jobs.recv_timeout(next.saturating_duration_since(Instant::now()).saturating_sub(EARLY))
-            {
-                Ok(job) => Some(job),
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => loop {
-                    if let Ok(job) = jobs.try_recv() {
-                        break Some(job);
-                    }
-                    if Instant::now() >= next {
-                        break None;
-                    }
-                },
-            },
-        };
-        let now = Instant::now();
-        let done = (now - last).as_secs_f64() * rate;
-        last = now;
-        for (left, _) in &mut running {
-            *left -= done;
-        }
-        let mut place = 0;
-        while place < running.len() {
-            if running[place].0 <= 0.0 {
-                running.swap_remove(place).1.answer();
-            } else {
-                place += 1;
-            }
-        }
-        running.extend(came.map(|job| (job.demand.as_secs_f64(), job)));
+/// Which of the calls inside finishes when.
+trait Discipline {
+    fn take(&mut self, job: Job);
+
+    /// When the next call finishes, if no other comes before.
+    fn next(&self) -> Option<Instant>;
+
+    /// Takes that call out.
+    fn finish(&mut self, at: Instant) -> Job;
+}
+
+/// A line before workers, by when each of them is free.
+struct Line {
+    free: Vec<Instant>,
+    busy: Vec<(Instant, Job)>,
+}
+
+impl Discipline for Line {
+    fn take(&mut self, job: Job) {
+        let worker = self.free.iter_mut().min().expect("a worker");
+        *worker = job.came.max(*worker) + job.demand;
+        self.busy.push((*worker, job));
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.busy.iter().map(|(finish, _)| *finish).min()
+    }
+
+    fn finish(&mut self, at: Instant) -> Job {
+        let place = self.busy.iter().position(|(finish, _)| *finish == at).expect("one of them");
+        self.busy.swap_remove(place).1
     }
 }
 
+/// Calls that get the same part of the capacity, and none more than one worker can do; with the seconds left of each.
+struct Shared {
+    capacity: f64,
+    running: Vec<(f64, Job)>,
+    /// When so much was left.
+    last: Instant,
+}
+
+impl Shared {
+    fn rate(&self) -> f64 {
+        (self.capacity / self.running.len().max(1) as f64).min(1.0)
+    }
+
+    fn work_until(&mut self, then: Instant) {
+        let done = then.saturating_duration_since(self.last).as_secs_f64() * self.rate();
+        self.running.iter_mut().for_each(|(left, _)| *left -= done);
+        self.last = self.last.max(then);
+    }
+}
+
+impl Discipline for Shared {
+    fn take(&mut self, job: Job) {
+        self.work_until(job.came);
+        self.running.push((job.demand.as_secs_f64(), job));
+    }
+
+    fn next(&self) -> Option<Instant> {
+        let least = self.running.iter().map(|(left, _)| *left).min_by(f64::total_cmp)?;
+        Some(self.last + Duration::from_secs_f64(least.max(0.0) / self.rate()))
+    }
+
+    fn finish(&mut self, at: Instant) -> Job {
+        self.work_until(at);
+        let lefts = self.running.iter().map(|(left, _)| *left).enumerate();
+        let (place, _) = lefts.min_by(|one, other| one.1.total_cmp(&other.1)).expect("one of them");
+        self.running.swap_remove(place).1
+    }
+}
+
+/// The spread of demands: the standard deviation of their logarithms.
+const SIGMA: f64 = 0.5;
+/// So many demands together have the mean that they should: at 80 % of the capacity, one that chance makes 1 % higher makes
+/// calls 5 % slower.
+const BATCH: usize = 500;
 /// How much earlier a thread wakes, to spin for the rest.
 const EARLY: Duration = Duration::from_micros(120);
