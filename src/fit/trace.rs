@@ -15,7 +15,7 @@ pub struct Observation {
     pub operation: u32,
     /// The last byte of the call was written to the backend.
     pub arrival: u64,
-    /// The last byte of the answer came; of a long one, the first: its transfer is not the service's.
+    /// The last byte of the answer came; the first, where the operation has a [transfer](Trace::transfer) of its own.
     pub finish: u64,
     /// The answer's status.
     pub status: u16,
@@ -56,6 +56,7 @@ impl Trace {
         let mut trace = Self { exclusive: head.exclusive, limits: head.limits.clone(), round_trip, ..Self::default() };
         let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut rates: Vec<Vec<f64>> = Vec::new();
+        let mut first_bytes = Vec::new();
         for exchange in exchanges {
             let exchange = exchange.borrow();
             let Some(arrival) = exchange.times.sent else { continue };
@@ -76,15 +77,20 @@ impl Trace {
             let size = response.body.as_ref().map_or(0, |body| body.size);
             let last = exchange.times.last_byte.unwrap_or(first);
             let taken = last.saturating_sub(first);
-            // the bytes of a short answer take no time to travel: what passes between them is the service's own
-            let finish = if size < LONG_ANSWER { last } else { first };
             if size >= LONG_ANSWER && u128::from(taken) >= LONG_TRANSFER.as_nanos() {
                 rates[operation as usize].push(size as f64 / (taken as f64 / 1e9));
             }
             let (status, in_flight) = (response.status, exchange.in_flight);
-            trace.calls.push(Observation { operation, arrival, finish, status, in_flight });
+            trace.calls.push(Observation { operation, arrival, finish: last, status, in_flight });
+            first_bytes.push(first);
         }
         trace.transfer = rates.into_iter().map(typical).collect();
+        // all answers of an operation are served at its rate: what they took to travel must not be in their demand as well
+        for (call, first) in trace.calls.iter_mut().zip(first_bytes) {
+            if trace.transfer[call.operation as usize].is_some() {
+                call.finish = first;
+            }
+        }
         trace
     }
 
@@ -194,11 +200,18 @@ mod tests {
             exchange.times.last_byte = Some(sent + 5 + 50_000_000);
             exchange
         };
-        let exchanges: Vec<_> =
-            (1..=40).map(long).chain((50..90).map(|sent| exchange("/short", sent, sent + 9))).collect();
+        let short = |url: &str, sent: u64| {
+            let mut exchange = exchange(url, sent, sent + 9);
+            exchange.times.last_byte = Some(sent + 100);
+            exchange
+        };
+        let mut exchanges: Vec<_> = (1..=40).map(long).chain((50..90).map(|sent| short("/short", sent))).collect();
+        exchanges.push(short("/file", 100));
         let trace = Trace::new(&Head::default(), &learned(&exchanges), &exchanges);
         assert_eq!(trace.transfer, [Some(2e7), None]);
         assert_eq!(trace.calls[0].finish, 6, "the first byte of a long answer");
+        assert_eq!(trace.calls[40].finish, 150, "the last byte where there is no rate");
+        assert_eq!(trace.calls[80].finish, 109, "a short answer leaves at the rate of the long ones");
     }
 
     #[test]

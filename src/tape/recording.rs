@@ -7,7 +7,8 @@ use super::operations::Operations;
 use super::{Condition, Head, Reader, TapeError};
 use crate::exchange::{Exchange, Reason};
 
-/// A tape that has been read to its end.
+/// A tape that has been read to its end, but for the headers of answers: they are most of it, and who needs them reads a
+/// [`Reader`] through.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     /// The conditions of the recording.
@@ -23,7 +24,7 @@ impl Recording {
     pub fn open(path: &Path) -> Result<Self, TapeError> {
         let mut reader = Reader::open(path)?;
         let head = reader.head().clone();
-        let exchanges = reader.by_ref().collect::<Result<_, _>>()?;
+        let exchanges = reader.by_ref().map(|read| read.map(without_answer_headers)).collect::<Result<_, _>>()?;
         Ok(Self { head, exchanges, condition: reader.condition().clone() })
     }
 
@@ -62,6 +63,13 @@ impl Recording {
         arrivals.sort_unstable();
         busiest_second(arrivals)
     }
+}
+
+fn without_answer_headers(mut exchange: Exchange) -> Exchange {
+    if let Some(response) = &mut exchange.response {
+        response.headers = Vec::new();
+    }
+    exchange
 }
 
 /// Whether a service that answers so, or not at all, is in trouble.
