@@ -270,7 +270,7 @@ def main():
     if options.list or not options.binary:
         sys.exit("\n".join(f"{name:<24} {service.about}" for name, service in services.SERVICES.items()))
     results = options.results or (options.work if options.quick else os.path.join(HERE, "results"))
-    house, turns = services.House(options.work), Turns(options.lock)
+    house, turns = services.House(options.work, options.binary), Turns(options.lock)
     os.makedirs(results, exist_ok=True)
     for name in options.only or services.SERVICES:
         lines = Results(os.path.join(results, f"{name}{'.quick' if options.quick else ''}.jsonl"))

@@ -1,6 +1,7 @@
-"""The services: nobody here wrote them. How each is started, what is asked of it, and at which loads."""
+"""The services: nobody here wrote them, but for one. How each is started, what is asked of it, and at which loads."""
 
 import getpass
+import math
 import os
 import random
 import sqlite3
@@ -19,6 +20,8 @@ HTTPBIN = Mix(
     Operation(0.15, "GET /bytes/1500", [f"/bytes/1500?seed={i}" for i in range(20)]),
     Operation(0.25, "GET /anything/{id}", [f"/anything/{1000 + i}" for i in range(20)]),
 )
+
+SHORT = Mix(Operation(1.0, "GET /short/{id}", [f"/short/{1000 + i}" for i in range(20)]))
 
 
 def _sql(query):
@@ -115,6 +118,34 @@ class Nginx(Service):
         return [*started, nginx.wait_for_port(port)]
 
 
+class Short(Service):
+    """standin itself, as no other service here answers so fast and queues as well: four workers, held for 300 us by the median call."""
+
+    mix = SHORT
+    recorded, predicted = (10, 15, 20, 25, 30), (42,)
+    # 4 workers by the mean of a log-normal: median x exp(sigma^2 / 2), where sigma = ln(p99 / median) / 2.326
+    limit = round(4 / (300e-6 * math.exp((math.log(3) / 2.326) ** 2 / 2)))
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.about = "standin itself: fifo(4), log-normal demands of 300 us (median), 900 us (p99); 42 % of its capacity are 5,000 calls/s"
+
+    def start(self, house, port):
+        folder = os.path.join(house.folder, self.name + ".service")
+        for part, name, text in (("mappings", "short.json", SHORT_STUB), ("profiles", "truth.yaml", SHORT_PROFILE)):
+            os.makedirs(os.path.join(folder, part), exist_ok=True)
+            with open(os.path.join(folder, part, name), "w") as out:
+                out.write(text)
+        return [processes.mock(house.binary, folder, "truth", port, 1, house.log)]
+
+
+SHORT_STUB = '{"request": {"method": "GET", "urlPathPattern": "/short/.*"}, "response": {"jsonBody": {"found": true}}}'
+SHORT_PROFILE = """services:
+  - name: short
+    capacity: {discipline: fifo, workers: 4, queue: unbounded}
+    default: {demand: {lognormal: {median: 300us, p99: 900us}}}
+"""
+
 NGINX = """daemon off; user {user}; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log crit;
 events {{ worker_connections 4096; }}
 http {{
@@ -132,14 +163,15 @@ SERVICES = {service.name: service for service in (
     Datasette("datasette-2-cores", None, "on both cores, which the sender and the recorder share"),
     Nginx("nginx-limit-req", 100, "20 nodelay", Httpbin("behind", 4), (50, 75, 100, 125, 150), (115, 200)),
     Nginx("nginx-limit-req-delay", 100, "20", None, (40, 60, 80, 110, 140), (90, 180)),
+    Short("short"),
 )}
 
 
 class House:
-    """Where services live: a venv with the packages, files, a log."""
+    """Where services live: a venv with the packages, files, a log, standin."""
 
-    def __init__(self, folder):
-        self.folder = os.path.abspath(folder)
+    def __init__(self, folder, binary):
+        self.folder, self.binary = os.path.abspath(folder), os.path.abspath(binary)
         os.makedirs(self.folder, exist_ok=True)
         self.log = os.path.join(self.folder, "processes.log")
         self.python = os.path.join(self.folder, "venv", "bin", "python")
