@@ -8,6 +8,7 @@
 mod change;
 mod check;
 mod choice;
+mod crowd;
 mod delayed;
 mod demand;
 mod effect;
@@ -31,7 +32,9 @@ use serde::Serialize;
 
 use self::check::Split;
 use self::choice::{Ranking, Scored};
+use self::crowd::Crowd;
 use self::delayed::Delayed;
+use self::effect::Strata;
 use self::limits::Limits;
 use self::model::Model;
 use self::stalls::Pauses;
@@ -151,18 +154,30 @@ impl Fitted {
             ranking = Ranking::new(&work, |_, _| true);
         }
         let split = Split::new(&work);
-        let close = if ranking.sees_no_queue() { Vec::new() } else { ranking.close(&work, |_| true) };
-        let (chosen, candidates) = choose(&ranking, &close, split.as_ref(), &work);
+        let mut close = if ranking.sees_no_queue() { Vec::new() } else { ranking.close(&work, |_| true) };
+        let (mut chosen, candidates) = choose(&ranking, &close, split.as_ref(), &work);
+        let crowd = Crowd::find(&work, chosen.model);
         let mut demands = Vec::new();
-        chosen.model.demands(&work, &mut demands);
+        if let Some(crowd) = &crowd {
+            crowd.model.demands(&work, &mut demands);
+            let effect = Strata::new(&work, crowd.model.outside, |_| true).effect(&demands, crowd.model.outside);
+            (chosen, close) = (Scored { model: crowd.model, effect }, Vec::new());
+        } else {
+            chosen.model.demands(&work, &mut demands);
+        }
 
         let mut strata = split.as_ref().map(|split| split.predict(chosen.model, &work)).unwrap_or_default();
         let has_queue = chosen.model.discipline != Discipline::Unlimited;
-        let accepted = has_queue.then(|| ranking.accepted(&work, chosen.model, |_| true));
+        let accepted = match &crowd {
+            Some(crowd) => Some(crowd.accepted),
+            None => has_queue.then(|| ranking.accepted(&work, chosen.model, |_| true)),
+        };
         let mut valid = valid(&work, chosen.model, &demands);
         let mut statements = Vec::new();
         verdict::judge(&mut statements, &ranking, &close, chosen, &strata, &work);
-        if has_queue && let Some(split) = &split {
+        if let Some(crowd) = &crowd {
+            verdict::tell_few(&mut statements, crowd);
+        } else if has_queue && let Some(split) = &split {
             let lower = Ranking::new(&work, |part, call| !split.is_held_out(part, call));
             let model = if lower.sees_no_queue() { Model::UNLIMITED } else { lower.best().model };
             let close = lower.close(&work, |call| !split.is_held_out(&work, call));
@@ -180,7 +195,8 @@ impl Fitted {
         let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found);
         // slow spells make calls that come together alike, too
         let has_spells = operations.iter().any(|operation| operation.order.is_some());
-        let is_suspected = !has_spells && verdict::suggests_a_delay(&statements, chosen, &ranking);
+        let is_suspected =
+            !has_spells && crowd.is_none() && verdict::suggests_a_delay(&statements, chosen, &ranking, &work);
         let delayed = is_suspected.then(|| Delayed::find(&work, station, split.as_ref()));
         if let Some(delayed) = delayed.flatten() {
             strata = split.as_ref().map(|split| split.repeat(&delayed, &work)).unwrap_or_default();

@@ -15,6 +15,13 @@ pub enum Statement {
         /// Fewer workers would have shown.
         at_least: u32,
     },
+    /// The number of workers rests on the calls that waited.
+    FewWaited {
+        /// How many.
+        calls: usize,
+        /// Numbers of workers that they speak for, the lowest and the highest.
+        workers: (u32, u32),
+    },
     /// No single station explains the tape.
     NotOneQueue {
         /// The effect size that remains.
@@ -117,15 +124,17 @@ impl Statement {
 
     /// Whether what the model predicts beyond the tape must not be trusted.
     pub fn marks_predictions(&self) -> bool {
-        matches!(
-            self,
-            Self::CapacityUnknown { .. }
-                | Self::NotOneQueue { .. }
-                | Self::Extrapolation { .. }
-                | Self::Ambiguous { .. }
-                | Self::NotExclusive
-                | Self::Changed { .. }
-        )
+        let is_wide = |(low, high): &(u32, u32)| f64::from(*high) > f64::from(*low) * WIDE;
+        matches!(self, Self::FewWaited { workers, .. } if is_wide(workers))
+            || matches!(
+                self,
+                Self::CapacityUnknown { .. }
+                    | Self::NotOneQueue { .. }
+                    | Self::Extrapolation { .. }
+                    | Self::Ambiguous { .. }
+                    | Self::NotExclusive
+                    | Self::Changed { .. }
+            )
     }
 }
 
@@ -136,6 +145,7 @@ impl fmt::Display for Statement {
                 out,
                 "capacity unknown: at least {at_least}, for no queue was seen; record at a higher load to learn it"
             ),
+            Self::FewWaited { calls, workers } => few_waited(out, *calls, *workers),
             Self::NotOneQueue { effect } => write!(
                 out,
                 "not explained by one queue: demands still differ by {} of their mean between low and high population; do not \
@@ -216,13 +226,7 @@ impl fmt::Display for Statement {
             Self::WarmUp { calls } => {
                 write!(out, "left the first {calls} calls out of the demands: they were still warming up")
             }
-            Self::DelayBeside { capacity, error } => write!(
-                out,
-                "most of a call is a delay beside the queue, and it varies; how much calls that come together hold each other up \
-                 shows a capacity of about {capacity:.0} calls/s, but not the number of workers. The tape is met with a mean error \
-                 of {}",
-                percent(*error)
-            ),
+            Self::DelayBeside { capacity, error } => delay_beside(out, *capacity, *error),
             Self::Outside { time } => {
                 write!(
                     out,
@@ -240,10 +244,30 @@ impl Serialize for Statement {
     }
 }
 
+fn few_waited(out: &mut fmt::Formatter<'_>, calls: usize, (low, high): (u32, u32)) -> fmt::Result {
+    write!(out, "{calls} calls found all workers busy; they speak for {low}")?;
+    if low < high {
+        write!(out, " to {high}, and a recording at a higher load would tell more")?;
+    }
+    Ok(())
+}
+
+fn delay_beside(out: &mut fmt::Formatter<'_>, capacity: f64, error: f64) -> fmt::Result {
+    write!(
+        out,
+        "most of a call is a delay beside the queue, and it varies; how much calls that come together hold each other up shows a \
+         capacity of about {capacity:.0} calls/s, but not the number of workers. The tape is met with a mean error of {}",
+        percent(error)
+    )
+}
+
 /// To whole microseconds: more digits would pretend to know them.
 pub(super) fn rounded(time: Duration) -> Duration {
     Duration::from_micros(((time.as_nanos() + 500) / 1_000) as u64)
 }
+
+/// Numbers of workers further apart are not known.
+const WIDE: f64 = 1.15;
 
 fn percent(of: f64) -> String {
     share((of * 100.0).round() / 100.0)

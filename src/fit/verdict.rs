@@ -2,6 +2,7 @@
 
 use super::check::{self, Stratum};
 use super::choice::{Ranking, Scored};
+use super::crowd::{self, Crowd};
 use super::delayed::Delayed;
 use super::effect::Strata;
 use super::model::Discipline;
@@ -49,10 +50,19 @@ pub(super) fn judge(
     }
 }
 
+/// What a queue that few calls met rests on.
+pub(super) fn tell_few(statements: &mut Vec<Statement>, crowd: &Crowd) {
+    statements.push(Statement::FewWaited { calls: crowd.waited, workers: crowd.accepted });
+    if let Some(other) = crowd.other {
+        statements.push(Statement::Ambiguous { others: vec![other.to_string()] });
+    }
+}
+
 /// Whether a delay beside a queue might explain what one station does not, or only by very many workers.
-pub(super) fn suggests_a_delay(statements: &[Statement], chosen: Scored, ranking: &Ranking) -> bool {
+pub(super) fn suggests_a_delay(statements: &[Statement], chosen: Scored, ranking: &Ranking, work: &Workload) -> bool {
+    let are_many = chosen.model.workers >= MANY_WORKERS;
     chosen.model.discipline != Discipline::Unlimited
-        && (chosen.model.workers >= MANY_WORKERS
+        && ((are_many && !crowd::has_edge(work, chosen.model))
             || chosen.effect > LEAST_EFFECT.max(MOST_CHANCE * ranking.chance.0)
             || statements.iter().any(Statement::is_unexplained))
 }
