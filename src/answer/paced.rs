@@ -29,6 +29,8 @@ struct Explanation<'a> {
     stub: &'a Stub,
     passage: Option<&'a Passage>,
     arrival: Instant,
+    /// How long a rate limit held it.
+    held: Duration,
     /// When it had passed what comes before the main station.
     passed: Instant,
     /// When it was due, without the stub's own delay.
@@ -80,6 +82,7 @@ impl Answerer {
             stub: &stub,
             passage: passage.as_ref(),
             arrival,
+            held: Duration::ZERO,
             passed: arrival,
             served: arrival,
             own_delay,
@@ -94,16 +97,20 @@ impl Answerer {
                 Arc::clone(&self.desk.timer).until(passage.enters(arrival)).await;
             }
             explanation.served = passage.enters(arrival);
-            if let Some(reply) = passage.knock(explanation.served) {
-                explanation.refused = Some("rate=limited");
-                refusal = Some(*reply);
-            } else {
-                match self.pass_front(passage, explanation.served).await {
-                    Ok(passed) => explanation.served = passed,
-                    Err(reply) => {
-                        explanation.refused = Some("front=full");
-                        refusal = Some(*reply);
+            match self.pass_door(passage, explanation.served).await {
+                Ok(turn) => {
+                    explanation.held = turn - explanation.served;
+                    match self.pass_front(passage, turn).await {
+                        Ok(passed) => explanation.served = passed,
+                        Err(reply) => {
+                            explanation.refused = Some("front=full");
+                            refusal = Some(*reply);
+                        }
                     }
+                }
+                Err(reply) => {
+                    explanation.refused = Some("rate=limited");
+                    refusal = Some(*reply);
                 }
             }
             if refusal.is_none() {
@@ -147,6 +154,15 @@ impl Answerer {
         }
         let rate = passage.as_ref().and_then(|passage| passage.transfer).filter(|_| explanation.refused.is_none());
         self.send_at_rate(reply, &method, rate.map(|rate| Transfer { start: due, rate })).await
+    }
+
+    /// Waits until a call may pass the rate limit of its service: when that was, or what it gets that is turned away.
+    async fn pass_door(&self, passage: &Passage, at: Instant) -> Result<Instant, Box<Reply>> {
+        let turn = passage.knock(at)?;
+        if turn > at && passage.depends_on_load() {
+            Arc::clone(&self.desk.timer).until(turn).await;
+        }
+        Ok(turn)
     }
 
     /// Waits until a call has passed the front of its service: when that was, or what it gets that finds it full.
@@ -194,8 +210,11 @@ impl Explanation<'_> {
             let waiting = self.served.saturating_duration_since(self.passed).saturating_sub(passage.demand);
             let _ = write!(text, "; service=\"{service}\"; operation=\"{operation}\"; ordinal={}", passage.ordinal);
             let _ = write!(text, "; demand={}; outside={}", time(passage.demand), time(passage.outside));
+            if !self.held.is_zero() {
+                let _ = write!(text, "; rate-waiting={}", time(self.held));
+            }
             if let Some(front) = passage.front {
-                let before = passage.outside + front;
+                let before = passage.outside + self.held + front;
                 let waiting = self.passed.saturating_duration_since(self.arrival).saturating_sub(before);
                 let _ = write!(text, "; front={}; front-waiting={}", time(front), time(waiting));
             }

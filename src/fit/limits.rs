@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::model::{Discipline, Model};
+use super::spacing;
 use super::trace::{Observation, Trace};
 use super::workload::is_rejection;
 
@@ -40,6 +41,8 @@ pub enum LimitKind {
         per_second: f64,
         /// Calls at once after a rest.
         burst: u32,
+        /// Whether those of a burst go on one by one, at the rate.
+        spaced: bool,
     },
 }
 
@@ -53,6 +56,23 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// A rate whose bursts go on one by one, if there is one; and the tapes as the service behind it saw them.
+    pub(super) fn spaced(traces: &[Trace]) -> Option<(Limit, Vec<Trace>)> {
+        let limits = Self::learn(traces, Model::UNLIMITED).found;
+        limits.into_iter().find_map(|limit| {
+            let LimitKind::Rate { per_second, burst, .. } = limit.kind else { return None };
+            let behind = spacing::behind(traces, per_second)?;
+            Some((Limit { kind: LimitKind::Rate { per_second, burst, spaced: true }, ..limit }, behind))
+        })
+    }
+
+    /// Puts a limit in place of what else was found behind its status.
+    pub(super) fn replace(&mut self, limit: Limit) {
+        self.found.retain(|other| other.status != limit.status);
+        self.unexplained.retain(|(status, _)| *status != limit.status);
+        self.found.push(limit);
+    }
+
     /// Learns the limit behind each status that turns calls away.
     pub(super) fn learn(traces: &[Trace], model: Model) -> Self {
         let mut limits = Self::default();
@@ -66,7 +86,7 @@ impl Limits {
             let best = best.max_by(|one, other| one.1.total_cmp(&other.1));
             let agrees = |(kind, agreement): &(LimitKind, f64)| match *kind {
                 LimitKind::Inside { .. } => *agreement >= AGREES,
-                LimitKind::Rate { per_second, burst } => Taken::new(&doors, per_second).nearly(burst) >= AGREES,
+                LimitKind::Rate { per_second, burst, .. } => Taken::new(&doors, per_second).nearly(burst) >= AGREES,
             };
             match best.filter(|best| calls >= FEWEST && agrees(best)) {
                 Some((kind, agreement)) => limits.found.push(Limit { kind, status, calls, agreement }),
@@ -83,8 +103,9 @@ impl fmt::Display for Limit {
             LimitKind::Inside { calls } => {
                 write!(out, "answers {} when {calls} calls are inside", self.status)?;
             }
-            LimitKind::Rate { per_second, burst } => {
-                write!(out, "answers {} beyond {per_second} calls a second (burst {burst})", self.status)?;
+            LimitKind::Rate { per_second, burst, spaced } => {
+                let spaced = if spaced { ", one by one" } else { "" };
+                write!(out, "answers {} beyond {per_second} calls a second (burst {burst}{spaced})", self.status)?;
             }
         }
         write!(out, ": {} calls, {:.0}% as the rule says", self.calls, self.agreement * 100.0)
@@ -168,7 +189,7 @@ fn rate(doors: &[Door]) -> Option<(LimitKind, f64)> {
         let rounded = significant(per_second, digits);
         let (calls, as_good) = burst(doors, rounded);
         if as_good >= agreement - ROUNDING || digits == 4 {
-            return Some((LimitKind::Rate { per_second: rounded, burst: calls }, as_good));
+            return Some((LimitKind::Rate { per_second: rounded, burst: calls, spaced: false }, as_good));
         }
     }
     None

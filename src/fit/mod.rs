@@ -18,6 +18,7 @@ mod order;
 mod profile;
 mod report;
 mod simulation;
+mod spacing;
 mod stalls;
 mod statement;
 mod trace;
@@ -135,14 +136,11 @@ pub struct TooFewCalls {
 impl Fitted {
     /// Fits one model to all tapes of a service.
     pub fn new(service: &str, traces: &[Trace]) -> Result<Self, TooFewCalls> {
-        let names: BTreeMap<&str, u32> = {
-            let mut names: Vec<&str> = traces.iter().flat_map(|trace| &trace.operations).map(String::as_str).collect();
-            names.sort_unstable();
-            names.dedup();
-            names.into_iter().zip(0..).collect()
-        };
+        let names = numbered(traces);
         let operation_of = |trace: usize, operation: u32| names[traces[trace].operations[operation as usize].as_str()];
-        let (mut work, left_out) = Workload::new(traces, operation_of);
+        let (spaced, behind) = Limits::spaced(traces).unzip();
+        let behind = behind.as_deref().unwrap_or(traces);
+        let (mut work, left_out) = Workload::new(behind, operation_of);
         if work.len() < LEAST_CALLS {
             return Err(TooFewCalls { calls: work.len() as u64 });
         }
@@ -173,6 +171,12 @@ impl Fitted {
             None => has_queue.then(|| ranking.accepted(&work, chosen.model, |_| true)),
         };
         let mut valid = valid(&work, chosen.model, &demands);
+        if spaced.is_some() {
+            // those that waited for their turn need not be among the calls that are fitted
+            let (recorded, _) = Workload::new(traces, operation_of);
+            valid.in_flight = valid.in_flight.max(recorded.most_inside() + 1);
+            valid.per_second = recorded.most_per_second();
+        }
         let mut statements = Vec::new();
         verdict::judge(&mut statements, &ranking, &close, chosen, &strata, &work);
         if let Some(crowd) = &crowd {
@@ -188,7 +192,10 @@ impl Fitted {
         let change = Change::find(&work, &demands);
         statements.extend(change.map(|change| Statement::Changed { demand: change.demand }));
         let mut station = chosen.model;
-        let limits = Limits::learn(traces, station);
+        let mut limits = Limits::learn(traces, station);
+        if let Some(spaced) = spaced {
+            limits.replace(spaced);
+        }
         statements.extend(
             limits.unexplained.iter().map(|(status, calls)| Statement::Rejected { status: *status, calls: *calls }),
         );
@@ -201,8 +208,7 @@ impl Fitted {
         if let Some(delayed) = delayed.flatten() {
             strata = split.as_ref().map(|split| split.repeat(&delayed, &work)).unwrap_or_default();
             verdict::explain_by_a_delay(&mut statements, &delayed, &strata);
-            let busiest = work.windows.iter().map(workload::Window::per_second).max_by(f64::total_cmp);
-            valid.utilization = busiest.map(|per_second| delayed.utilization(per_second).min(1.0));
+            valid.utilization = Some(delayed.utilization(work.most_per_second()).min(1.0));
             station = Model { discipline: Discipline::Fifo, workers: delayed.workers, outside: 0.0 };
             for operation in &mut operations {
                 let number = names[operation.name.as_str()] as usize;
@@ -264,6 +270,14 @@ impl fmt::Display for TooFewCalls {
 
 impl std::error::Error for TooFewCalls {}
 
+/// The operations of all tapes, numbered by their names.
+fn numbered(traces: &[Trace]) -> BTreeMap<&str, u32> {
+    let mut names: Vec<&str> = traces.iter().flat_map(|trace| &trace.operations).map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().zip(0..).collect()
+}
+
 /// The first of those that are close to the best by effect size, unless another predicts the highest load clearly better.
 fn choose(ranking: &Ranking, close: &[Scored], split: Option<&Split>, work: &Workload) -> (Scored, Vec<Candidate>) {
     let mut errors = vec![None; close.len()];
@@ -310,7 +324,7 @@ fn valid(work: &Workload, model: Model, demands: &[f64]) -> Valid {
             .filter(|_| has_queue) // more may come within a window than it can do
             .map(|busiest| (busiest / f64::from(model.workers)).min(1.0)),
         in_flight: work.most_inside() + 1,
-        per_second: work.windows.iter().map(workload::Window::per_second).max_by(f64::total_cmp).unwrap_or(0.0),
+        per_second: work.most_per_second(),
         samples: work.counted.iter().filter(|counted| **counted).count() as u64,
     }
 }

@@ -93,8 +93,8 @@ fn overflow(limit: &Limit) -> Overflow {
 
 fn rate_limit(limit: &Limit) -> Option<RateLimit> {
     match limit.kind {
-        LimitKind::Rate { per_second, burst } => {
-            Some(RateLimit { rate: Rate { per_second, burst }, overflow: Some(overflow(limit)) })
+        LimitKind::Rate { per_second, burst, spaced } => {
+            Some(RateLimit { rate: Rate { per_second, burst, spaced }, overflow: Some(overflow(limit)) })
         }
         LimitKind::Inside { .. } => None,
     }

@@ -138,6 +138,11 @@ impl Workload {
         part
     }
 
+    /// The highest rate of a window, in calls a second; 0 if there is none.
+    pub(super) fn most_per_second(&self) -> f64 {
+        self.windows.iter().map(Window::per_second).max_by(f64::total_cmp).unwrap_or(0.0)
+    }
+
     /// The most calls that one finds.
     pub(super) fn most_inside(&self) -> u32 {
         self.populations(0.0).into_iter().max().unwrap_or(0)

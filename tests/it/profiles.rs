@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Mock, write};
+use crate::support::{Answer, Client, Mock, write};
 
 const STUBS: &str = r#"{"mappings": [
     {"request": {"urlPathPattern": "/s/.*"}, "response": {"body": "served"}},
@@ -131,6 +131,27 @@ fn calls_that_come_too_fast_are_turned_away_at_the_door() {
     assert_eq!((services[0]["limited"].as_u64(), services[0]["paced"].as_u64()), (Some(4), Some(4)), "{services}");
     let page = mock.get("/__admin/metrics");
     assert!(page.text().contains("standin_station_limited_total{service=\"s\"} 4"), "{}", page.text());
+}
+
+/// As nginx's `limit_req` does without `nodelay`.
+#[test]
+fn a_burst_that_is_spaced_waits_for_its_turn() {
+    for capacity in ["{discipline: fifo, workers: 4, queue: unbounded}", "{discipline: unlimited}"] {
+        let text = profile(capacity, "default: {demand: {fixed: 1ms}}");
+        let mock = mock(&[("p", &format!("{text}\n    rateLimit: {{perSecond: 10, burst: 3, spaced: true}}\n"))]);
+        let begun = Instant::now();
+        let mut clients: Vec<Client> = (0..4).map(|_| Client::connect(mock.address)).collect();
+        for client in &mut clients {
+            client.write(b"GET /s/a HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
+        }
+        let answers: Vec<_> = clients.iter_mut().map(Client::answer).collect();
+        let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 200, 200, 429]);
+        assert!(begun.elapsed() >= Duration::from_millis(201), "the third goes on after two tenths of a second");
+        let told = |answer: &Answer| answer.header("x-standin-debug").expect("it is told").to_owned();
+        assert_eq!(answers.iter().filter(|answer| told(answer).contains("rate-waiting=")).count(), 2);
+    }
 }
 
 #[test]

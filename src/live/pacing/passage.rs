@@ -88,10 +88,13 @@ impl Passage {
 
     /// Whether it has to be waited until it may ask for a worker: others may ask before it meanwhile.
     pub fn waits_outside(&self) -> bool {
+        !self.outside.is_zero() && self.depends_on_load()
+    }
+
+    /// Whether its way through the stations depends on when others come to them.
+    pub fn depends_on_load(&self) -> bool {
         let service = self.service();
-        let depends_on_load =
-            service.capacity != Capacity::Unlimited || service.stalls.is_some() || self.front.is_some();
-        !self.outside.is_zero() && depends_on_load
+        service.capacity != Capacity::Unlimited || service.stalls.is_some() || self.front.is_some()
     }
 
     /// Whether it leaves its station when its client goes away.
@@ -99,17 +102,19 @@ impl Passage {
         self.service().abandon == Abandon::Free
     }
 
-    /// Comes to the door: its answer, if calls come faster than they may.
-    pub fn knock(&self, at: Instant) -> Option<Box<Reply>> {
+    /// Comes to the door: when it may go on, or its answer, if calls come faster than they may.
+    pub fn knock(&self, at: Instant) -> Result<Instant, Box<Reply>> {
         let state = self.state();
-        if let Some((rate, refusal)) = &self.service().rate_limit
-            && !state.lets_through(state.moment(at), *rate)
-        {
-            state.limited.fetch_add(1, Relaxed);
-            return Some(Box::new(refusal.clone()));
+        let mut turn = at;
+        if let Some((rate, refusal)) = &self.service().rate_limit {
+            let Some(passes) = state.lets_through(state.moment(at), *rate) else {
+                state.limited.fetch_add(1, Relaxed);
+                return Err(Box::new(refusal.clone()));
+            };
+            turn = at.max(state.instant(passes));
         }
         state.paced.fetch_add(1, Relaxed);
-        None
+        Ok(turn)
     }
 
     /// Asks the front for a worker.

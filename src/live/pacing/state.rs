@@ -124,8 +124,8 @@ impl State {
         station.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the door lets a call through that comes at this moment.
-    pub(super) fn lets_through(&self, at: Moment, rate: Rate) -> bool {
+    /// When the door lets a call through that comes at this moment, if it does.
+    pub(super) fn lets_through(&self, at: Moment, rate: Rate) -> Option<Moment> {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner).admit(at, rate)
     }
 

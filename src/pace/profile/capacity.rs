@@ -164,7 +164,7 @@ fn queue(whole: &Object<'_>, reader: &mut Reader) -> Option<Queue> {
 
 /// Reads a limit of the rate.
 pub(super) fn rate_limit(node: &Node, reader: &mut Reader) -> Option<RateLimit> {
-    let whole = Object::open(node, "a rate limit", reader)?;
+    let mut whole = Object::open(node, "a rate limit", reader)?;
     let per_second = match whole.node("perSecond") {
         Some(node) => reader.within("perSecond", |reader| number(node, reader)),
         None => {
@@ -190,8 +190,9 @@ pub(super) fn rate_limit(node: &Node, reader: &mut Reader) -> Option<RateLimit> 
         }
     };
     let overflow = whole.node("overflow").map(|node| reader.within("overflow", |reader| overflow(node, reader)));
-    close(whole, &["burst", "overflow", "perSecond"], reader);
-    Some(RateLimit { rate: Rate { per_second: per_second?, burst: burst? }, overflow: overflow.flatten() })
+    let spaced = whole.boolean("spaced", reader).unwrap_or(false);
+    close(whole, &["burst", "overflow", "perSecond", "spaced"], reader);
+    Some(RateLimit { rate: Rate { per_second: per_second?, burst: burst?, spaced }, overflow: overflow.flatten() })
 }
 
 fn overflow(node: &Node, reader: &mut Reader) -> Option<Overflow> {

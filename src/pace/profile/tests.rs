@@ -393,8 +393,9 @@ fn an_overflow() -> impl Strategy<Value = Overflow> + Clone {
 }
 
 fn a_rate_limit() -> impl Strategy<Value = spec::RateLimit> {
-    (0.001..1e6f64, 1..1_000u32, prop::option::of(an_overflow()))
-        .prop_map(|(per_second, burst, overflow)| spec::RateLimit { rate: Rate { per_second, burst }, overflow })
+    (0.001..1e6f64, 1..1_000u32, any::<bool>(), prop::option::of(an_overflow())).prop_map(
+        |(per_second, burst, spaced, overflow)| spec::RateLimit { rate: Rate { per_second, burst, spaced }, overflow },
+    )
 }
 
 fn a_capacity() -> impl Strategy<Value = (Capacity, Option<Overflow>)> {

@@ -9,7 +9,7 @@ use super::spec::{
     Timeline, Valid, Work,
 };
 use crate::delay::units::{duration, rate, share};
-use crate::pace::station::{Capacity, Queue};
+use crate::pace::station::{Capacity, Queue, Rate};
 
 impl Profile {
     /// The profile as YAML, below `notes` as comment lines. Reading it back gives the same profile.
@@ -67,7 +67,9 @@ impl Writer {
         if let Some(RateLimit { rate, overflow }) = &service.rate_limit {
             let overflow =
                 overflow.as_ref().map_or_else(String::new, |overflow| format!(", overflow: {}", answer(overflow)));
-            self.line(4, format!("rateLimit: {{perSecond: {}, burst: {}{overflow}}}", rate.per_second, rate.burst));
+            let Rate { per_second, burst, spaced } = rate;
+            let spaced = if *spaced { ", spaced: true" } else { "" };
+            self.line(4, format!("rateLimit: {{perSecond: {per_second}, burst: {burst}{spaced}{overflow}}}"));
         }
         if let Some(stalls) = &service.stalls {
             let (every, last) = (delay(&stalls.every), delay(&stalls.last));

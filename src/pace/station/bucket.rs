@@ -9,6 +9,8 @@ pub struct Rate {
     pub per_second: f64,
     /// Calls that may come at once after a rest; 1 or more.
     pub burst: u32,
+    /// Whether those that come at once go on one by one, at the rate.
+    pub spaced: bool,
 }
 
 /// How full a bucket is.
@@ -21,16 +23,18 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Whether a call may pass; one that may not takes nothing.
-    pub fn admit(&mut self, at: Moment, rate: Rate) -> bool {
+    /// When a call may go on that comes at this moment; none if it may not pass, and then it takes nothing.
+    pub fn admit(&mut self, at: Moment, rate: Rate) -> Option<Moment> {
         let (now, token) = (at.nanos() as f64, 1e9 / rate.per_second);
         let full_at = self.full_at.max(now) + token;
         // nanoseconds are whole, tokens are not
         let passes = full_at - now <= f64::from(rate.burst) * token + 0.5;
-        if passes {
-            self.full_at = full_at;
+        if !passes {
+            return None;
         }
-        passes
+        let turn = Moment::from_nanos((full_at - token).ceil() as u64);
+        self.full_at = full_at;
+        Some(if rate.spaced { turn.max(at) } else { at })
     }
 }
 
@@ -48,14 +52,24 @@ mod tests {
 
     #[test]
     fn a_rest_is_saved_up_to_the_burst() {
-        let (mut bucket, rate) = (Bucket::default(), Rate { per_second: 10.0, burst: 3 });
+        let (mut bucket, rate) = (Bucket::default(), Rate { per_second: 10.0, burst: 3, spaced: false });
         let mut passed =
-            |ms: u64, calls: usize| (0..calls).filter(|_| bucket.admit(moment(ms * 1_000_000), rate)).count();
+            |ms: u64, calls: usize| (0..calls).filter(|_| bucket.admit(moment(ms * 1_000_000), rate).is_some()).count();
         assert_eq!(passed(1_000, 5), 3);
         assert_eq!(passed(1_099, 1), 0);
         assert_eq!(passed(1_100, 2), 1);
         assert_eq!(passed(1_250, 2), 1);
         assert_eq!(passed(60_000, 9), 3);
+    }
+
+    #[test]
+    fn a_burst_that_is_spaced_goes_on_at_the_rate() {
+        let (mut bucket, rate) = (Bucket::default(), Rate { per_second: 10.0, burst: 3, spaced: true });
+        let mut turn = |ms: u64| bucket.admit(moment(ms * 1_000_000), rate).map(|at| at.nanos() / 1_000_000);
+        assert_eq!([turn(1_000), turn(1_000), turn(1_010), turn(1_020)], [Some(1_000), Some(1_100), Some(1_200), None]);
+        // one has gone on, and the next may wait behind the last
+        assert_eq!([turn(1_110), turn(1_110)], [Some(1_300), None]);
+        assert_eq!(turn(5_000), Some(5_000));
     }
 
     proptest! {
@@ -66,14 +80,14 @@ mod tests {
             per_second in 1_u32..1_000,
             burst in 1_u32..20,
         ) {
-            let rate = Rate { per_second: f64::from(per_second), burst };
+            let rate = Rate { per_second: f64::from(per_second), burst, spaced: false };
             let (mut bucket, mut tokens, mut now) = (Bucket::default(), f64::from(burst), 1_000_000_000_u64);
             for gap in gaps {
                 now += gap;
                 tokens = (tokens + gap as f64 * 1e-9 * rate.per_second).min(f64::from(burst));
                 // where rounding decides, either is right
                 let sure = (tokens - 1.0).abs() > 1e-5;
-                let passes = bucket.admit(moment(now), rate);
+                let passes = bucket.admit(moment(now), rate).is_some();
                 prop_assert!(!sure || passes == (tokens >= 1.0), "{tokens} tokens, {passes}");
                 if passes {
                     tokens -= 1.0;

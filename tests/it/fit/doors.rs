@@ -98,10 +98,49 @@ fn a_rate_is_learned_from_its_refusals() {
         admitted.iter().map(answer).collect()
     };
     let fitted = Fitted::new("service", &[trace(&truth, &arrivals, bucket, 4)]).unwrap();
-    assert_eq!(fitted.limits[0].kind, LimitKind::Rate { per_second: 200.0, burst: 20 }, "{fitted}");
+    assert_eq!(fitted.limits[0].kind, LimitKind::Rate { per_second: 200.0, burst: 20, spaced: false }, "{fitted}");
     assert!(fitted.limits[0].agreement > 0.99, "{fitted}");
     let limit = written_and_read(&fitted).rate_limit.unwrap();
     assert_eq!((limit.rate.per_second, limit.rate.burst), (200.0, 20));
+}
+
+/// As nginx's `limit_req` does without `nodelay`: the service behind it never sees more than the rate.
+#[test]
+fn a_rate_whose_bursts_go_on_one_by_one_is_learned() {
+    let truth = Truth::new(Station::Fifo(4), 0.5);
+    let arrivals = steps(truth.capacity(4), &[0.2, 0.4, 0.6, 1.1], CALLS, 11);
+    let spaced = |arrivals: &[f64], demands: &[f64]| {
+        let mut full_at = 0.0_f64;
+        let turns: Vec<Option<f64>> = arrivals
+            .iter()
+            .map(|arrival| {
+                let turn = full_at.max(*arrival);
+                let passes = turn - arrival <= 19.0 / 200.0;
+                full_at = if passes { turn + 1.0 / 200.0 } else { full_at };
+                passes.then_some(turn)
+            })
+            .collect();
+        let entered: Vec<f64> = turns.iter().flatten().copied().collect();
+        let inside = turns.iter().zip(demands).filter(|(turn, _)| turn.is_some()).map(|(_, demand)| *demand);
+        let mut latencies = serve(Station::Fifo(4), &entered, &inside.collect::<Vec<_>>()).into_iter();
+        let answer = |(turn, arrival): (&Option<f64>, &f64)| match turn {
+            Some(turn) => (turn - arrival + latencies.next().unwrap(), 200),
+            None => (REFUSAL, 429),
+        };
+        turns.iter().zip(arrivals).map(answer).collect()
+    };
+    let fitted = Fitted::new("service", &[trace(&truth, &arrivals, spaced, 12)]).unwrap();
+    assert_eq!(fitted.limits[0].kind, LimitKind::Rate { per_second: 200.0, burst: 20, spaced: true }, "{fitted}");
+    assert!(!fitted.statements.iter().any(Statement::is_unexplained), "{fitted}");
+    let limit = written_and_read(&fitted).rate_limit.unwrap();
+    assert!(limit.rate.spaced && fitted.to_string().contains("one by one"), "{fitted}");
+    for (kind, operation) in truth.kinds.iter().zip(&fitted.operations) {
+        // of a log-normal distribution
+        let median = kind.mean / (1.0 + kind.cv * kind.cv).sqrt();
+        let fitted_median = operation.demand.points().iter().find(|(share, _)| (share - 0.5).abs() < 1e-9).unwrap().1;
+        let off = fitted_median.as_secs_f64() / median - 1.0;
+        assert!(off.abs() < 0.05, "{}: {fitted_median:?} for {median}\n{fitted}", operation.name);
+    }
 }
 
 /// Refusals that have nothing to do with load are not made into a limit.
