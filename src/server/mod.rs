@@ -2,12 +2,13 @@
 //!
 //! One thread accepts, one answers the admin API, and each worker thread owns its connections from accept to close.
 
+mod assignment;
+mod upkeep;
 mod worker;
 
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -17,26 +18,21 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use self::assignment::Assignment;
 use self::worker::Worker;
 use crate::admin::{self, Control, Vitals};
 use crate::config::{Config, Listener};
-use crate::defect::{self, Defect};
+use crate::defect::Defect;
 use crate::listen::{self, Connections, tls};
 use crate::live::Live;
 use crate::live::handover;
-use crate::live::journal::Journal;
 use crate::live::misses;
 use crate::pace::audit::{Audit, Snapshot};
-use crate::pace::draws::Draws;
 use crate::reload::{self, Reload, Set, Status, Tell};
 use crate::shutdown::Drain;
-use crate::stub::load::Service;
 
 /// How long the admin API may take to finish once no worker is left.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// Between two switches of a timeline.
-const SHORTEST_STEP: Duration = Duration::from_millis(1);
 
 /// A server whose sockets are bound and whose stubs are loaded, before its first call.
 pub struct Server {
@@ -135,8 +131,7 @@ impl std::error::Error for StartError {
 impl Server {
     /// Loads the stubs and binds the sockets; no call is taken yet.
     pub fn bind(config: Config) -> Result<Self, StartError> {
-        let services = config.root.as_deref().map(services).transpose()?;
-        let (sets, places, warnings) = assign(&config, services.as_deref().unwrap_or_default())?;
+        let Assignment { sets, places, warnings } = Assignment::new(&config)?;
         let mut bound = Vec::with_capacity(config.listeners.len());
         for (listener, live) in config.listeners.iter().zip(places) {
             let failed = |source| StartError::Bind { listener: listener.to_string(), source };
@@ -264,8 +259,8 @@ impl Server {
             run(Builder::new_current_thread(), async move {
                 let admin = tokio::spawn(admin::serve(calls, context));
                 let apart = apart.map(tokio::spawn);
-                keep_times(&lives);
-                let compacting = tokio::spawn(compact(lives));
+                upkeep::keep_times(&lives);
+                let compacting = tokio::spawn(upkeep::compact(lives));
                 let grace = tokio::select! {
                     grace = stopped => grace.unwrap_or_default(),
                     Some(()) = ending.recv() => asked_grace,
@@ -349,48 +344,6 @@ impl Drop for Handle {
     }
 }
 
-/// Puts edited catalogs into one layer once edits have ceased.
-async fn compact(lives: Vec<Arc<Live>>) {
-    let mut every = tokio::time::interval(Duration::from_millis(500));
-    loop {
-        every.tick().await;
-        for live in &lives {
-            live.compact_if_quiet();
-            if let Some(evicted) = live.journal().first_eviction() {
-                tracing::warn!(
-                    evicted,
-                    "the journal is full: the oldest calls leave it; raise --journal-bytes to keep more"
-                );
-            }
-        }
-    }
-}
-
-/// Goes from step to step of the timelines of each service.
-fn keep_times(lives: &[Arc<Live>]) {
-    for live in lives {
-        tokio::spawn(keep_time(Arc::clone(live)));
-    }
-}
-
-/// Goes from step to step of timelines.
-async fn keep_time(live: Arc<Live>) {
-    loop {
-        let next = live.pacing().keep_time(Instant::now());
-        let changed = live.pacing().changed();
-        match next {
-            // steps that are shorter than that follow each other as fast as they may
-            Some(next) => {
-                tokio::select! {
-                    () = tokio::time::sleep_until(next.max(Instant::now() + SHORTEST_STEP).into()) => {}
-                    () = changed => {}
-                }
-            }
-            None => changed.await,
-        }
-    }
-}
-
 fn spawn<T: Send + 'static>(
     name: String,
     work: impl FnOnce() -> T + Send + 'static,
@@ -405,109 +358,4 @@ fn run<T>(mut builder: Builder, future: impl Future<Output = T>) -> T {
     // blocking reads that hang must not hold up the end
     runtime.shutdown_background();
     result
-}
-
-/// The services of a folder, which must have some.
-fn services(root: &Path) -> Result<Vec<Service>, StartError> {
-    let services = Service::all(root).map_err(|error| {
-        StartError::Config(format!(
-            "cannot read the stub folder `{}`: {error}; give a folder that has `mappings/`",
-            root.display()
-        ))
-    })?;
-    if services.is_empty() {
-        let root = root.display();
-        return Err(StartError::Config(format!(
-            "`{root}` has no stubs: neither it nor a folder in it has `mappings/`; create `{root}/mappings`"
-        )));
-    }
-    Ok(services)
-}
-
-/// Which stubs each listener answers with: a named one those of its service, the others all that are left.
-#[allow(clippy::type_complexity)] // three lists that the one caller takes apart at once
-fn assign(config: &Config, services: &[Service]) -> Result<(Vec<Set>, Vec<usize>, Vec<Defect>), StartError> {
-    let names = || services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
-    let mut groups: Vec<(Option<&str>, Vec<Service>)> = Vec::new();
-    let mut places = Vec::new();
-    for listener in &config.listeners {
-        let name = listener.service.as_deref();
-        if let Some(name) = name
-            && !services.iter().any(|service| service.name == name)
-        {
-            return Err(StartError::Config(format!(
-                "--listen {name}=…: there is no service `{name}`; there are: {}",
-                names()
-            )));
-        }
-        let place = groups.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
-            groups.push((name, Vec::new()));
-            groups.len() - 1
-        });
-        places.push(place);
-    }
-    let named: Vec<&str> = groups.iter().filter_map(|(name, _)| *name).collect();
-    for service in services {
-        let own = groups.iter().position(|(name, _)| *name == Some(service.name.as_str()));
-        let place = own.or_else(|| groups.iter().position(|(name, _)| name.is_none()));
-        let Some(place) = place else {
-            return Err(StartError::Config(format!(
-                "no --listen serves `{}`; add --listen {}=ADDRESS, or one without a name for all but {}",
-                service.name,
-                service.name,
-                named.join(", ")
-            )));
-        };
-        groups[place].1.push(service.clone());
-    }
-    let mut defects = Vec::new();
-    let share = config.journal_bytes / groups.len().max(1);
-    let mut sets = Vec::new();
-    for (_, services) in groups {
-        let journal = Journal::new(share, config.workers);
-        let (set, found) = Set::load(services, journal, config.workers);
-        sets.push(set);
-        defects.extend(found);
-    }
-    if defects.iter().any(Defect::is_error) {
-        return Err(StartError::Stubs(defects));
-    }
-    for set in &sets {
-        set.live().pacing().draw_stalls_from(Draws::new(config.seed));
-    }
-    if let Some(name) = &config.profile {
-        activate(name, &sets)?;
-    }
-    Ok((sets, places, defects))
-}
-
-/// Puts a profile in force wherever there is one of its name; says where there is none.
-fn activate(name: &str, sets: &[Set]) -> Result<(), StartError> {
-    let mut available: Vec<String> = sets.iter().flat_map(|set| set.live().pacing().names()).collect();
-    available.sort();
-    available.dedup();
-    let mut applies = false;
-    let mut lacking = Vec::new();
-    for set in sets {
-        let live = set.live();
-        applies |= live.pacing().activate(Some(name)).is_ok();
-        let folders = live.pacing().lacking(name);
-        lacking.extend(folders.into_iter().map(|folder| live.services()[folder].name.clone()));
-    }
-    if !applies {
-        let mend = match defect::nearest(name, &available.iter().map(String::as_str).collect::<Vec<_>>()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if available.is_empty() => "there are none; put one into `profiles/`".to_owned(),
-            None => format!("there are: {}", available.join(", ")),
-        };
-        return Err(StartError::Config(format!("--profile {name}: there is no such profile; {mend}")));
-    }
-    if !lacking.is_empty() {
-        tracing::warn!(
-            profile = name,
-            services = lacking.join(", "),
-            "no such profile there: their calls are not paced"
-        );
-    }
-    Ok(())
 }

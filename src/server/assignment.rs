@@ -1,0 +1,126 @@
+//! Which stubs each listener answers with, and the profile that is in force from the start.
+
+use std::path::Path;
+
+use super::StartError;
+use crate::config::Config;
+use crate::defect::{self, Defect};
+use crate::live::journal::Journal;
+use crate::pace::draws::Draws;
+use crate::reload::Set;
+use crate::stub::load::Service;
+
+/// Sets of stubs, and who serves them.
+pub(super) struct Assignment {
+    pub(super) sets: Vec<Set>,
+    /// For each listener the set that it serves.
+    pub(super) places: Vec<usize>,
+    pub(super) warnings: Vec<Defect>,
+}
+
+impl Assignment {
+    /// Loads the stubs of all listeners: a named one has those of its service, the others all that are left.
+    pub(super) fn new(config: &Config) -> Result<Self, StartError> {
+        let services = config.root.as_deref().map(services).transpose()?.unwrap_or_default();
+        let names = || services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
+        let mut groups: Vec<(Option<&str>, Vec<Service>)> = Vec::new();
+        let mut places = Vec::new();
+        for listener in &config.listeners {
+            let name = listener.service.as_deref();
+            if let Some(name) = name
+                && !services.iter().any(|service| service.name == name)
+            {
+                return Err(StartError::Config(format!(
+                    "--listen {name}=…: there is no service `{name}`; there are: {}",
+                    names()
+                )));
+            }
+            let place = groups.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+                groups.push((name, Vec::new()));
+                groups.len() - 1
+            });
+            places.push(place);
+        }
+        let named: Vec<&str> = groups.iter().filter_map(|(name, _)| *name).collect();
+        for service in &services {
+            let own = groups.iter().position(|(name, _)| *name == Some(service.name.as_str()));
+            let place = own.or_else(|| groups.iter().position(|(name, _)| name.is_none()));
+            let Some(place) = place else {
+                return Err(StartError::Config(format!(
+                    "no --listen serves `{}`; add --listen {}=ADDRESS, or one without a name for all but {}",
+                    service.name,
+                    service.name,
+                    named.join(", ")
+                )));
+            };
+            groups[place].1.push(service.clone());
+        }
+        let mut defects = Vec::new();
+        let share = config.journal_bytes / groups.len().max(1);
+        let mut sets = Vec::new();
+        for (_, services) in groups {
+            let journal = Journal::new(share, config.workers);
+            let (set, found) = Set::load(services, journal, config.workers);
+            sets.push(set);
+            defects.extend(found);
+        }
+        if defects.iter().any(Defect::is_error) {
+            return Err(StartError::Stubs(defects));
+        }
+        for set in &sets {
+            set.live().pacing().draw_stalls_from(Draws::new(config.seed));
+        }
+        if let Some(name) = &config.profile {
+            activate(name, &sets)?;
+        }
+        Ok(Self { sets, places, warnings: defects })
+    }
+}
+
+/// The services of a folder, which must have some.
+fn services(root: &Path) -> Result<Vec<Service>, StartError> {
+    let services = Service::all(root).map_err(|error| {
+        StartError::Config(format!(
+            "cannot read the stub folder `{}`: {error}; give a folder that has `mappings/`",
+            root.display()
+        ))
+    })?;
+    if services.is_empty() {
+        let root = root.display();
+        return Err(StartError::Config(format!(
+            "`{root}` has no stubs: neither it nor a folder in it has `mappings/`; create `{root}/mappings`"
+        )));
+    }
+    Ok(services)
+}
+
+/// Puts a profile in force wherever there is one of its name; says where there is none.
+fn activate(name: &str, sets: &[Set]) -> Result<(), StartError> {
+    let mut available: Vec<String> = sets.iter().flat_map(|set| set.live().pacing().names()).collect();
+    available.sort();
+    available.dedup();
+    let mut applies = false;
+    let mut lacking = Vec::new();
+    for set in sets {
+        let live = set.live();
+        applies |= live.pacing().activate(Some(name)).is_ok();
+        let folders = live.pacing().lacking(name);
+        lacking.extend(folders.into_iter().map(|folder| live.services()[folder].name.clone()));
+    }
+    if !applies {
+        let mend = match defect::nearest(name, &available.iter().map(String::as_str).collect::<Vec<_>>()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if available.is_empty() => "there are none; put one into `profiles/`".to_owned(),
+            None => format!("there are: {}", available.join(", ")),
+        };
+        return Err(StartError::Config(format!("--profile {name}: there is no such profile; {mend}")));
+    }
+    if !lacking.is_empty() {
+        tracing::warn!(
+            profile = name,
+            services = lacking.join(", "),
+            "no such profile there: their calls are not paced"
+        );
+    }
+    Ok(())
+}
