@@ -1,11 +1,13 @@
 //! `standin gap`: how far the mock is from the service, measured.
 
+mod known;
 mod lane;
 mod mock;
 mod sides;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use clap::Args;
 
@@ -17,12 +19,21 @@ use crate::tape::Recording;
 /// Tell how far the mock is from the service: the same calls at the same times, compared
 ///
 /// With a stub folder: its newest tape, replayed against the mock. With --target too: that tape's calls against the live service and
-/// the mock, in turns. With two tapes: the second against the first. Exits 1 over the budget.
+/// the mock, in turns. With two tapes: the second against the first; with --reference and --mock several a side. Exits 1 over the
+/// budget, 2 if too little can be judged.
 #[derive(Args, Debug)]
 pub(super) struct GapCommand {
     /// A stub folder (it has `tapes/`), or two tapes: the original, and what is compared with it
     #[arg(value_name = "DIR | TAPE TAPE", num_args = 0..=2, default_value = "stubs")]
     what: Vec<PathBuf>,
+
+    /// Tapes of the original: runs of one load, which tell a difference from chance where there are 4 or more a side; needs --mock
+    #[arg(long, value_name = "TAPE", num_args = 1.., requires = "mock", conflicts_with_all = ["what", "target"])]
+    reference: Vec<PathBuf>,
+
+    /// Tapes of what is compared with it; needs --reference
+    #[arg(long, value_name = "TAPE", num_args = 1.., requires = "reference", conflicts_with_all = ["what", "target"])]
+    mock: Vec<PathBuf>,
 
     /// The live service, to be compared with the mock
     #[arg(long, value_name = "URL")]
@@ -36,9 +47,10 @@ pub(super) struct GapCommand {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// How far it may be off, such as `p95=10%,p99=15%`; also p50, p90, w1, ks, errors, throughput
-    #[arg(long, value_name = "LIMITS")]
-    budget: Option<Budget>,
+    /// How far it may be off, such as `p95=10%,p99=15%`; also p50, p90, w1, ks, errors, throughput. `default` depends on how busy
+    /// the service was: p50 3 %, p90 5 %, p95 7 %, p99 10 % up to 80 % of its capacity, more beyond. `none` judges nothing
+    #[arg(long, value_name = "LIMITS", value_parser = asked, default_value = "default")]
+    budget: Asked,
 
     /// Stretches of the schedule that are sent to the live service and the mock in turns
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), default_value_t = 4)]
@@ -65,6 +77,10 @@ pub(super) struct GapCommand {
     sending: Sending,
 }
 
+/// A budget, if anything is to be judged.
+#[derive(Clone, Debug)]
+struct Asked(Option<Budget>);
+
 /// Why there is no result, and how to exit.
 struct Ended {
     told: String,
@@ -74,7 +90,8 @@ struct Ended {
 impl GapCommand {
     pub(super) fn run(self) -> u8 {
         let gap = match self.what.as_slice() {
-            [one, other] => self.tapes(one, other),
+            _ if !self.reference.is_empty() => self.tapes(&self.reference, &self.mock),
+            [one, other] => self.tapes(slice::from_ref(one), slice::from_ref(other)),
             [dir] if dir.is_dir() => self.folder(dir),
             [path] => Err(Ended::usage(format!(
                 "`{}` is no folder; give a stub folder, or two tapes to compare",
@@ -120,6 +137,10 @@ impl Ended {
     fn broke(told: impl Into<String>) -> Self {
         Self { told: told.into(), code: BROKE }
     }
+}
+
+fn asked(text: &str) -> Result<Asked, String> {
+    if text == "none" { Ok(Asked(None)) } else { Ok(Asked(Some(text.parse()?))) }
 }
 
 fn open(path: &Path) -> Result<Recording, Ended> {

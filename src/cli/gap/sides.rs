@@ -4,28 +4,42 @@ use std::path::{Path, PathBuf};
 
 use super::lane::Lane;
 use super::mock::Mock;
-use super::{Ended, GapCommand, open};
+use super::{Ended, GapCommand, known, open};
 use crate::cli::sending::{self, account, progress};
-use crate::gap::{Gap, Run, Side};
+use crate::gap::{Gap, Known, Run, Served, Side};
 use crate::replay::{self, Outcome, Pace, Plan, Target};
 use crate::tape::Recording;
 use crate::tape::operations::Operations;
 
 impl GapCommand {
-    /// The second tape against the first.
-    pub(super) fn tapes(&self, one: &Path, other: &Path) -> Result<Gap, Ended> {
+    /// Tapes against tapes.
+    pub(super) fn tapes(&self, originals: &[PathBuf], copies: &[PathBuf]) -> Result<Gap, Ended> {
         if self.target.is_some() {
             return Err(Ended::usage("two tapes need no --target; give a stub folder with it"));
         }
-        let (one_tape, other_tape) = (open(one)?, open(other)?);
-        let operations = Operations::learn(calls(&one_tape).chain(calls(&other_tape)));
-        let side = |path: &Path, tape: &Recording| Side {
-            name: stem(path),
-            runs: vec![Run::new(tape, &operations)],
+        let read = |paths: &[PathBuf]| paths.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>();
+        let (originals_read, copies_read) = (read(originals)?, read(copies)?);
+        let all = || originals_read.iter().chain(&copies_read);
+        let operations = Operations::learn(all().flat_map(calls));
+        let side = |paths: &[PathBuf], tapes: &[Recording]| Side {
+            name: stem(&paths[0]),
+            runs: tapes.iter().map(|tape| Run::new(tape, &operations)).collect(),
             repeats: false,
         };
-        let mut gap = Gap::new(&side(one, &one_tape), &side(other, &other_tape), self.budget.clone());
-        gap.notes.extend([&one_tape, &other_tape].into_iter().filter_map(condition));
+        let (mut reference, mut mock) = (side(originals, &originals_read), side(copies, &copies_read));
+        let several = originals.len() > 1 && copies.len() > 1;
+        let alike = Run::are_alike(reference.runs.iter().chain(&mock.runs));
+        (reference.repeats, mock.repeats) = (several && alike, several && alike);
+        let model = known::of_tapes(&originals_read.iter().collect::<Vec<_>>(), &operations);
+        let known = Known { model, served: Served::Elsewhere };
+        let mut gap = Gap::knowing(&known, &reference, &mock, self.budget.0.clone());
+        if several && !alike {
+            gap.notes.push(
+                "the tapes are not runs of one load (their calls or lengths differ by more than a tenth), so nothing tells a difference from chance"
+                    .to_owned(),
+            );
+        }
+        gap.notes.extend(all().filter_map(condition));
         Ok(gap)
     }
 
@@ -51,10 +65,14 @@ impl GapCommand {
         progress(&account("mock", &outcome));
         self.believe(&outcome, false)?;
         let operations = recording.operations();
-        let reference =
-            Side { name: "recorded".to_owned(), runs: vec![Run::new(recording, &operations)], repeats: false };
-        let copy = Side { name: "mock".to_owned(), runs: vec![Run::new(&run, &operations)], repeats: false };
-        let mut gap = Gap::new(&reference, &copy, self.budget.clone());
+        let doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
+        let side = |name: &str, tape: &Recording| {
+            let run = Run { doubtful: doubtful.clone(), ..Run::new(tape, &operations) };
+            Side { name: name.to_owned(), runs: vec![run], repeats: false }
+        };
+        let known = known::of_mock(dir, mock.profile.as_deref(), recording);
+        let (reference, copy) = (side("recorded", recording), side("mock", &run));
+        let mut gap = Gap::knowing(&known, &reference, &copy, self.budget.0.clone());
         gap.notes.extend(mock.notes());
         gap.notes.extend(condition(recording));
         Ok(gap)
@@ -93,7 +111,8 @@ impl GapCommand {
                 Lane { recording, prepared: &for_live, target: &target },
                 Lane { recording, prepared: &for_mock, target: &mock.target },
             ];
-            let order = if number % 2 == 0 { [0, 1] } else { [1, 0] };
+            let order = if number % 2 == 0 { [LIVE, MOCK] } else { [MOCK, LIVE] };
+            let mut doubtful = Vec::new();
             for lane in order {
                 let (outcome, run) = lanes[lane].run(block)?;
                 // a live service that is in trouble is left alone at once
@@ -101,10 +120,17 @@ impl GapCommand {
                     return Err(Ended::broke(replay::Refusal::Stopped(why.clone()).to_string()));
                 }
                 sides[lane].runs.push(Run::new(&run, &operations));
+                if lane == MOCK {
+                    doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
+                }
                 match &mut outcomes[lane] {
                     Some(all) => all.merge(&outcome),
                     none => *none = Some(outcome),
                 }
+            }
+            // the same seconds of both, for what came in them may be another load than the rest
+            for run in sides.iter_mut().filter_map(|side| side.runs.last_mut()) {
+                run.doubtful.clone_from(&doubtful);
             }
         }
         for (outcome, is_live) in outcomes.iter().zip([true, false]) {
@@ -113,7 +139,8 @@ impl GapCommand {
             self.believe(outcome, is_live)?;
         }
         let [live, copy] = sides;
-        let mut gap = Gap::new(&live, &copy, self.budget.clone());
+        let known = known::of_mock(dir, mock.profile.as_deref(), recording);
+        let mut gap = Gap::knowing(&known, &live, &copy, self.budget.0.clone());
         gap.notes.extend(flagged);
         gap.notes.extend(mock.notes());
         if let Some(runs) = self.runs {
@@ -169,3 +196,7 @@ fn condition(recording: &Recording) -> Option<String> {
 fn stem(path: &Path) -> String {
     path.file_stem().map_or_else(|| "tape".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
+
+/// The places of the sides.
+const LIVE: usize = 0;
+const MOCK: usize = 1;
