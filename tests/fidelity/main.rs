@@ -24,6 +24,9 @@ use self::reference::{KINDS, Queue, capacity};
 
 /// Seconds of a run at 80 %.
 const PEAK: f64 = 25.0;
+/// How often a run is tried, and the rest between.
+const ATTEMPTS: usize = 5;
+const REST: Duration = Duration::from_secs(20);
 
 #[test]
 #[ignore = "takes two and a half minutes; .ci/run runs it with a release build"]
@@ -45,9 +48,11 @@ fn predict(queue: Queue, discipline: &str) {
     let most = capacity(4);
     let ramp: Vec<f64> = [0.2, 0.3, 0.4, 0.5, 0.6].map(|share| share * most).into();
 
-    let recorder = Standin::record(service, &folder);
-    replay(&schedule(scratch.path(), "ramp", &ramp, 9.0, 11), recorder.address, scratch.path());
-    recorder.end();
+    let slope = schedule(scratch.path(), "ramp", &ramp, 9.0, 11);
+    measure(&slope, scratch.path(), || {
+        let _ = std::fs::remove_dir_all(&folder);
+        Standin::record(service, &folder)
+    });
     let report = run(&["fit", text(&folder)]);
     println!("{report}");
     let profile = std::fs::read_to_string(folder.join("profiles/recorded.yaml")).expect("a profile");
@@ -59,14 +64,12 @@ fn predict(queue: Queue, discipline: &str) {
     let peak = schedule(scratch.path(), "peak", &[0.8 * most], PEAK, 12);
     let mut sides = [Vec::new(), Vec::new()];
     for (run, side) in [0, 1, 1, 0].into_iter().enumerate() {
-        let target = match side {
+        let begin = if sides[side].is_empty() { 0.0 } else { PEAK * 1e3 };
+        let points = measure(&peak, scratch.path(), || match side {
             // the recorder stays in the way of the real side
             0 => Standin::record(service, &scratch.path().join(format!("again{run}"))),
             _ => Standin::serve(&folder, run),
-        };
-        let begin = if sides[side].is_empty() { 0.0 } else { PEAK * 1e3 };
-        let points = replay(&peak, target.address, scratch.path());
-        target.end();
+        });
         sides[side].extend(points.into_iter().map(|(kind, point)| (kind, Point { at: begin + point.at, ..point })));
     }
     let [real, mocked] = sides;
@@ -140,19 +143,35 @@ fn call(number: u64, at: f64, url: &str) -> Exchange {
     }
 }
 
-/// Sends a schedule; the kind of each call, when it was due, and its latency from then on.
-fn replay(schedule: &Path, target: SocketAddr, folder: &Path) -> Vec<(String, Point)> {
+/// Sends a schedule to a target that is started for it. Where others had the machine the sender was late, and says that nobody is to
+/// believe what it measured: then again, after a rest.
+fn measure(schedule: &Path, folder: &Path, start: impl Fn() -> Standin) -> Vec<(String, Point)> {
+    for _ in 0..ATTEMPTS {
+        let target = start();
+        let points = replay(schedule, target.address, folder);
+        target.end();
+        if let Some(points) = points {
+            return points;
+        }
+        std::thread::sleep(REST);
+    }
+    panic!("the sender was late in {ATTEMPTS} runs: run this on a machine that has time for it")
+}
+
+/// Sends a schedule; the kind of each call, when it was due, and its latency from then on. None if the sender was late.
+fn replay(schedule: &Path, target: SocketAddr, folder: &Path) -> Option<Vec<(String, Point)>> {
     let out = folder.join("replayed.jsonl");
     let _ = std::fs::remove_file(&out);
     let url = format!("http://{target}");
     let bounds = ["--max-per-second", "10000", "--beyond-recorded", "--stop", "errors=50%,p95=1000x"];
-    // a machine that others use is late now and then; a call's latency counts from when it was due all the same
-    let report = run(&[
-        &["replay", text(schedule), "--target", &url, "--out", text(&out), "--max-lateness", "20ms"],
-        &bounds[..],
-    ]
-    .concat());
-    println!("{report}");
+    let replay = ["replay", text(schedule), "--target", &url, "--out", text(&out), "--max-lateness", "5ms"];
+    let output = Command::new(binary()).args([&replay, &bounds[..]].concat()).output().expect("the binary runs");
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    println!("{told}");
+    if output.status.code() == Some(2) && told.contains("the sender was late") {
+        return None;
+    }
+    assert!(output.status.success(), "{told}");
     let recording = Recording::open(&out).expect("a tape");
     let point = |one: &Exchange| {
         let name = one.request.url.split('/').nth(1).unwrap_or_default().to_owned();
@@ -160,7 +179,7 @@ fn replay(schedule: &Path, target: SocketAddr, folder: &Path) -> Vec<(String, Po
         assert_eq!(one.response.as_ref().map(|response| response.status), Some(200), "{}", one.request.url);
         (name, Point { at: one.times.received as f64 / 1e6, latency: latency as f64 / 1e6 })
     };
-    recording.exchanges.iter().map(point).collect()
+    Some(recording.exchanges.iter().map(point).collect())
 }
 
 /// A standin that listens.
