@@ -6,7 +6,7 @@
 mod build;
 mod families;
 mod gamma;
-pub mod normal;
+pub(crate) mod normal;
 mod params;
 mod quantiles;
 mod shape;

@@ -3,7 +3,7 @@
 use super::gamma;
 
 /// The normal distribution function, exact in both tails.
-pub fn cdf(z: f64) -> f64 {
+pub(crate) fn cdf(z: f64) -> f64 {
     // the square of a normal number over 2 has a gamma distribution of shape 1/2
     let (inside, outside) = gamma::regularised(0.5, z * z / 2.0);
     if z < 0.0 { outside / 2.0 } else { 0.5 + inside / 2.0 }
@@ -12,7 +12,7 @@ pub fn cdf(z: f64) -> f64 {
 /// The inverse of the normal distribution function; infinite at 0 and 1.
 ///
 /// Rational approximations to 1e-16 (Wichura, *Algorithm AS 241*, Applied Statistics 37, 1988, PPND16).
-pub fn quantile(p: f64) -> f64 {
+pub(crate) fn quantile(p: f64) -> f64 {
     if p <= 0.0 {
         return f64::NEG_INFINITY;
     }

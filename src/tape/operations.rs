@@ -142,8 +142,12 @@ fn is_identifier(segment: &str) -> bool {
     if digits == 0 {
         return false;
     }
-    let number = segment.strip_prefix('-').unwrap_or(segment);
-    let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b':' | b'-'));
+    // as in `7.json`
+    let stem = segment.rsplit_once('.').filter(|(_, end)| end.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let number = stem.map_or(segment, |(stem, _)| stem);
+    let number = number.strip_prefix('-').unwrap_or(number);
+    let is_number = !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b':' | b'-'));
     let is_hex = length >= 8 && segment.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let is_token = length >= 6
         && digits * 4 >= length
@@ -194,6 +198,13 @@ mod tests {
                 "GET /v2/users/me",
             ]
         );
+    }
+
+    #[test]
+    fn a_number_with_an_extension_is_an_identifier() {
+        let calls =
+            [("GET", "/cities/1.json"), ("GET", "/cities/12.json"), ("GET", "/cities.json"), ("GET", "/v1/a.json")];
+        assert_eq!(names(&calls), ["GET /cities/{id}", "GET /cities/{id}", "GET /cities.json", "GET /v1/a.json"]);
     }
 
     #[test]

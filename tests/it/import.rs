@@ -103,3 +103,45 @@ fn defects_are_told_with_their_lines_and_nothing_is_written() {
     assert_eq!(import(folder.path(), "missing.csv", &[]).status.code(), Some(64));
     assert_eq!(import(&folder.path().join("no"), "own.csv", &[]).status.code(), Some(64));
 }
+
+/// What an import wrote.
+fn written(name: &str, more: &[&str]) -> String {
+    let folder = folder(&[("mappings/stubs.json", STUBS)]);
+    let output = import(folder.path(), name, more);
+    assert_eq!(output.status.code(), Some(0), "{name} {more:?}: {}", told(&output));
+    fs::read_to_string(folder.path().join("profiles/imported.yaml")).expect("written")
+}
+
+#[test]
+fn each_option_of_an_import_has_its_effect() {
+    assert!(written("own.csv", &["--service", "shelf"]).contains("- name: shelf"));
+    assert!(written("own.csv", &["--workers", "2", "--discipline", "sharing"]).contains("discipline: sharing"));
+
+    let (unmapped, mapped) = (written("aggregate.csv", &[]), written("aggregate.csv", &["--map", "Home page=GET /"]));
+    assert!(!unmapped.contains("name: GET /\n") && mapped.contains("name: GET /\n"), "{unmapped}\n{mapped}");
+
+    let everywhere = written("session.har", &[]);
+    let here = written("session.har", &["--host", "shop.example"]);
+    assert!(everywhere.contains("app.js") && !here.contains("app.js") && here.contains("/items/{id}"), "{here}");
+
+    let (by_both, by_uri) = (written("scrape.txt", &[]), written("scrape.txt", &["--by", "uri"]));
+    assert!(by_both.contains("GET /items/{id}") && !by_uri.contains("GET /items/{id}"), "{by_both}\n{by_uri}");
+
+    let metric = ["--metric", "http.server.request.duration"];
+    assert!(written("metrics.json", &metric).contains("/items/{id}"));
+    let folder = folder(&[("mappings/stubs.json", STUBS)]);
+    let unknown = import(folder.path(), "metrics.json", &["--metric", "http.client.request.duration"]);
+    assert_ne!(unknown.status.code(), Some(0), "{}", told(&unknown));
+
+    // a table without any unit, in one of a format that it could not be
+    let table = folder.path().join("table.csv");
+    fs::write(&table, "operation,p50,p99\nGET /items/{id},3,31\n").expect("writable");
+    let (table, to) = (table.to_str().expect("text"), folder.path().to_str().expect("text"));
+    let without = standin("import", &[table, "--to", to]);
+    assert!(without.status.code() == Some(1) && told(&without).contains("--unit"), "{}", told(&without));
+    assert_eq!(standin("import", &[table, "--to", to, "--unit", "us"]).status.code(), Some(0));
+    let text = fs::read_to_string(folder.path().join("profiles/imported.yaml")).expect("written");
+    assert!(text.contains("p50: 3us"), "{text}");
+    let as_har = standin("import", &[table, "--to", to, "--unit", "us", "--format", "har"]);
+    assert_eq!(as_har.status.code(), Some(1), "{}", told(&as_har));
+}

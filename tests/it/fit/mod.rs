@@ -426,8 +426,10 @@ fn a_tape_on_disk_is_fitted() {
     assert!(told.contains("fifo, 1 worker") && told.contains("profiles/recorded.yaml"), "{told}");
     let (code, told) = run(&["check", dir]);
     assert!(code == Some(0) && told.contains("1 profile"), "{told}");
-    let (code, told) = run(&["fit", dir, "--to", "1ms"]);
-    assert!(code == Some(2) && told.contains("too few"), "{told}");
+    for part in [["--to", "1ms"], ["--from", "1h"]] {
+        let (code, told) = run(&["fit", dir, part[0], part[1]]);
+        assert!(code == Some(2) && told.contains("too few"), "{told}");
+    }
 
     // a service of another speed later on: only a part of it, or both against better knowledge
     let slower =
