@@ -52,17 +52,23 @@ pub(super) fn of_errors(reference: &Ordered, mock: &Ordered) -> f64 {
     by_parts(&reference.failed, &mock.failed, ERROR_CALLS, share)
 }
 
-/// The noise of a difference, from up to ten parts of each side of so many calls at least. Where longer parts show more of it,
-/// what a part shows depends on the part before, and they are believed.
+/// The noise of a difference, from parts of each side of so many calls at least. Where longer parts show more of it, what a part
+/// shows depends on the part before, and they are believed. Where ten of ten differ in the same way, which chance does twice in
+/// 1,024 times, the least of them is no noise, however much they differ from each other.
 fn by_parts<T>(reference: &[T], mock: &[T], least: usize, measure: impl Fn(&[T]) -> f64) -> f64 {
     let most = reference.len().min(mock.len()) / least.max(1);
-    let of = |count: usize, factor: f64| {
+    let mut noise: Option<f64> = None;
+    for (count, factor) in PARTS.into_iter().filter(|(count, _)| *count <= most) {
         let parts = reference.chunks_exact(reference.len() / count).zip(mock.chunks_exact(mock.len() / count));
-        let differences = parts.take(count).map(|(one, other)| measure(other) - measure(one));
-        factor * squared_error(&differences.collect::<Vec<f64>>()).sqrt()
-    };
-    let noise = PARTS.iter().filter(|(count, _)| *count <= most).map(|(count, factor)| of(*count, *factor));
-    let noise = noise.reduce(f64::max);
+        let differences: Vec<f64> = parts.take(count).map(|(one, other)| measure(other) - measure(one)).collect();
+        let beyond_chance = factor * squared_error(&differences).sqrt();
+        noise = Some(noise.map_or(beyond_chance, |noise| noise.max(beyond_chance)));
+        if count == SHORTER {
+            let least = differences.iter().map(|difference| difference.abs()).fold(f64::INFINITY, f64::min);
+            let agree = differences.iter().all(|one| *one > 0.0) || differences.iter().all(|one| *one < 0.0);
+            noise = noise.map(|noise| if agree { noise.min(least) } else { noise });
+        }
+    }
     noise.unwrap_or(f64::INFINITY)
 }
 
@@ -86,7 +92,8 @@ pub(super) fn squared_error(values: &[f64]) -> f64 {
 const HARDLY_EVER: f64 = 3.0;
 /// Into how many parts a side is cut, and so many standard errors that one difference in a hundred is beyond: Student's t with 9
 /// and 4 degrees of freedom.
-const PARTS: [(usize, f64); 2] = [(10, 3.25), (5, 4.6)];
+const PARTS: [(usize, f64); 2] = [(5, 4.6), (SHORTER, 3.25)];
+const SHORTER: usize = 10;
 /// A percentile that can be believed has calls for so many parts.
 const PARTS_AT_LEAST: u64 = 5;
 /// Calls of a part whose share of errors is taken.
@@ -130,6 +137,17 @@ mod tests {
         let (drifting, too) = (side(calls, 1, drifts), side(calls, 3, drifts));
         assert!(of_parts(&drifting, &other).p50 > of_parts(&one, &other).p50 * 10.0);
         near(of_parts(&drifting, &too).p50, of_parts(&one, &other).p50);
+    }
+
+    /// Ten of ten parts are longer, if not by the same: that is no chance.
+    #[test]
+    fn what_every_part_shows_is_no_noise() {
+        let one = side(20_000, 1, |_, drawn| drawn);
+        let longer = side(20_000, 3, |call, drawn| drawn * (2 + call / 2_000) as f64);
+        let noise = of_parts(&one, &longer).p50;
+        assert!((0.5..0.8).contains(&noise), "{noise}");
+        let at_times = side(20_000, 3, |call, drawn| drawn * if call % 4_000 < 2_000 { 11.0 } else { 0.9 });
+        assert!(of_parts(&one, &at_times).p50 > 1.0);
     }
 
     #[test]
