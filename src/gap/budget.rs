@@ -155,7 +155,7 @@ const DEFAULT: &str = "default";
 /// Up to this share of its capacity a service is calm.
 const CALM: f64 = 0.8;
 /// Beyond this one it is in overload.
-const CAPACITY: f64 = 1.0;
+pub(super) const CAPACITY: f64 = 1.0;
 
 const CALM_LIMITS: [(Metric, f64); 5] = [
     (Metric::Percentile(50), 0.03),

@@ -6,7 +6,7 @@ use super::baseline::Baseline;
 use super::budget::Budget;
 use super::distance::{kolmogorov, log_ratio, mean, quantile, wasserstein};
 use super::judgement::{Judgement, Limit};
-use super::noise::{self, Variation};
+use super::noise;
 use super::sample::{Half, Percentiles, Sample};
 
 pub(super) use super::judgement::Verdict;
@@ -98,11 +98,10 @@ impl Cell {
     ) -> Self {
         let both = !reference.latencies.is_empty() && !mock.latencies.is_empty();
         let fewer = reference.sample.answered.min(mock.sample.answered);
-        let runs = |half: &Half| Variation::of_runs(&half.sample.runs);
         let (noise, noise_from) = if repeats {
-            (noise::of_percentiles(runs(&reference), runs(&mock)), NoiseFrom::Runs)
+            (noise::of_runs(&reference.sample.runs, &mock.sample.runs), NoiseFrom::Runs)
         } else {
-            (noise::of_percentiles(reference.variation.logs, mock.variation.logs), NoiseFrom::Parts)
+            (noise::of_parts(&reference.ordered, &mock.ordered), NoiseFrom::Parts)
         };
         let (one, other) = (&reference.sample, &mock.sample);
         Self {
@@ -114,7 +113,7 @@ impl Cell {
                 .then(|| (other.per_second / one.per_second).ln()),
             believable: [50, 90, 95, 99].into_iter().filter(|percent| fewer >= needed(*percent)).collect(),
             noise,
-            noise_errors: noise::of(reference.variation.errors, mock.variation.errors) * 100.0,
+            noise_errors: noise::of_errors(&reference.ordered, &mock.ordered) * 100.0,
             noise_from,
             baselines,
             limits: Vec::new(),

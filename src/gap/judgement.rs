@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::budget::{Budget, Metric};
+use super::budget::{Budget, CAPACITY, Metric};
 use super::cell::{Cell, NoiseFrom, needed};
 
 /// What is to be thought of a limit, of a cell, or of all.
@@ -56,11 +56,17 @@ impl Judgement {
                 reasons: vec!["no call was answered".to_owned()],
             };
         }
-        let limits: Vec<Limit> =
-            budget.limits(utilization).iter().map(|(metric, asked)| Limit::new(cell, *metric, *asked)).collect();
+        // in overload waiting only grows, so that a part of a run is nothing by itself
+        let settles = cell.noise_from == NoiseFrom::Runs || utilization.is_none_or(|used| used <= CAPACITY);
+        let settles = settles || !budget.takes_what_there_is();
+        let limits: Vec<Limit> = budget
+            .limits(utilization)
+            .iter()
+            .map(|(metric, asked)| Limit::new(cell, *metric, *asked, settles))
+            .collect();
         let of = |verdict| limits.iter().filter(move |limit| limit.verdict == verdict);
         let is_judged = if budget.takes_what_there_is() {
-            of(Verdict::Within).any(|limit| limit.metric.percent().is_some())
+            of(Verdict::Within).any(|limit| limit.metric != Metric::Errors)
         } else {
             of(Verdict::NotJudged).next().is_none()
         };
@@ -85,12 +91,12 @@ impl Judgement {
 }
 
 impl Limit {
-    fn new(cell: &Cell, metric: Metric, asked: f64) -> Self {
+    fn new(cell: &Cell, metric: Metric, asked: f64, settles: bool) -> Self {
         let noise = noise(cell, metric).filter(|noise| noise.is_finite());
         // what is due to chance is not held against the mock, and where chance hides what is asked, nothing is said
         let limit = noise.map_or(asked, |noise| asked.max(noise));
         let off = measure(cell, metric);
-        let (verdict, reason) = match (lacking(cell, metric), off) {
+        let (verdict, reason) = match (lacking(cell, metric, settles), off) {
             (Some(lacking), _) => (Verdict::NotJudged, Some(lacking)),
             (None, None) => (Verdict::NotJudged, Some(format!("{metric} cannot be compared"))),
             (None, Some(off)) if off > limit => (Verdict::Over, Some(tell(cell, metric, off, limit))),
@@ -104,14 +110,18 @@ impl Limit {
 }
 
 /// Why there are too few calls to judge a metric, if there are.
-fn lacking(cell: &Cell, metric: Metric) -> Option<String> {
+fn lacking(cell: &Cell, metric: Metric, settles: bool) -> Option<String> {
     let calls = if metric.is_of_answers() {
         cell.reference.answered.min(cell.mock.answered)
     } else {
         cell.reference.calls.min(cell.mock.calls)
     };
     let needed = metric.percent().map_or(LEAST_CALLS, needed);
-    (calls < needed).then(|| format!("{metric} needs {needed} calls, there are {calls}"))
+    if calls < needed {
+        return Some(format!("{metric} needs {needed} calls, there are {calls}"));
+    }
+    (!settles && metric.percent().is_some())
+        .then(|| format!("{metric} never settles in overload: it takes --runs to know what chance makes of it"))
 }
 
 /// What chance hardly ever exceeds, as a share; none if it is not known for this metric.
@@ -156,10 +166,10 @@ fn hidden(cell: &Cell, metric: Metric, noise: f64) -> String {
         NoiseFrom::Runs => "runs of the service itself",
         NoiseFrom::Parts => "parts of one and the same run",
     };
-    format!("{metric}: {what} may differ by {}, more than twice what is asked", metric.show(noise))
+    format!("{metric}: {what} may differ by {}, more than three times what is asked", metric.show(noise))
 }
 
-/// Noise that is more than so many times what is asked hides it.
-const MOST_NOISE: f64 = 2.0;
+/// Noise that is more than so many times what is asked hides it: then already the standard error is about what is asked.
+const MOST_NOISE: f64 = 3.0;
 /// How many calls it takes for whatever is no percentile.
 const LEAST_CALLS: u64 = 1_000;

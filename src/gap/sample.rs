@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::distance::{mean, quantile};
-use super::noise::Variation;
+use super::noise::Ordered;
 use crate::tape::is_error;
 
 /// What one side did with the calls of a cell.
@@ -110,15 +110,15 @@ pub(super) struct Half {
     pub(super) sample: Sample,
     /// The sorted latencies of all runs.
     pub(super) latencies: Vec<u64>,
-    /// What parts of the calls vary by.
-    pub(super) variation: Variation,
+    /// The calls in the order in which they came.
+    pub(super) ordered: Ordered,
 }
 
 impl Half {
     pub(super) fn new(runs: &mut [Gathered]) -> Self {
-        let variation = Variation::of_parts(runs);
+        let ordered = Ordered::new(runs);
         let (sample, latencies) = Sample::new(runs);
-        Self { sample, latencies, variation }
+        Self { sample, latencies, ordered }
     }
 }
 

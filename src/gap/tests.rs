@@ -291,7 +291,9 @@ fn flagged_seconds_are_left_out() {
         let reference = side("recorded", vec![flagged(from, &run(&original, 1_000_000))]);
         Gap::new(&reference, &side("mock", vec![flagged(from, &slow)]), Some("p50=3%,p95=15%".parse().unwrap()))
     };
-    assert_eq!(compare(9).verdict, Verdict::Over);
+    // as one slow spell does not show whether another would come, it is not said to be over
+    assert_eq!(compare(9).verdict, Verdict::NotJudged);
+    assert!(compare(9).cells[0].deviation.unwrap().log_ratio.p99 > 1.0);
     let gap = compare(6);
     assert_eq!(gap.verdict, Verdict::Within, "{gap}");
     let cell = &gap.cells[0];

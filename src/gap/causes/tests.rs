@@ -1,3 +1,4 @@
+use super::super::facts::{Load, Off};
 use super::super::sample::Percentiles;
 use super::*;
 use crate::pace::profile::{File, read_all};
@@ -158,6 +159,6 @@ fn tapes_and_single_operations_are_told_so() {
     };
     let causes = tapes.causes();
     assert_eq!(causes[0].kind, CauseKind::CapacityTooLow);
-    assert!(causes[0].sentence.starts_with("after is slower of GET /a when busy"), "{causes:?}");
+    assert!(causes[0].sentence.starts_with("after is slower for GET /a when busy"), "{causes:?}");
     assert!(!causes[0].sentence.contains("profile"), "{causes:?}");
 }
