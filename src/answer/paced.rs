@@ -46,7 +46,7 @@ impl Answerer {
     pub(super) fn passage(&self, stub: &Stub, call: &Call) -> Option<Passage> {
         let active = self.live.pacing().active()?;
         let folder = folder_of(stub, self.live.services().len());
-        active.passage(folder, call, &Tally::default(), &self.draws)
+        active.passage(folder, || stub.recipe.length(), call, &Tally::default(), &self.draws)
     }
 
     /// The same for a call that leaves its station when its client goes away. One that closes its side has gone.

@@ -67,6 +67,29 @@ pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
     }
 }
 
+/// Reads a length in bytes: `512`, `32kB`, `1MiB`.
+pub fn parse_size(text: &str) -> Result<u64, UnitError> {
+    let (number, unit) = split(text, "32kB")?;
+    let known = RATES.iter().find(|(name, _)| name.strip_suffix("/s") == Some(unit));
+    let Some(size) = known.map(|(_, size)| *size).or(unit.is_empty().then_some(1.0)) else {
+        return Err(error(format!("`{unit}` is no unit of length"), "use B, kB, MB, GB, KiB, MiB or GiB"));
+    };
+    match number.parse::<f64>().map(|count| count * size) {
+        Ok(bytes) if (1.0..=FASTEST).contains(&bytes) && bytes.fract() == 0.0 => Ok(bytes as u64),
+        _ => Err(error(format!("`{}` is no number of bytes", text.trim()), "use a whole number from 1 up")),
+    }
+}
+
+/// Writes a length in the largest decimal unit that says it exactly: `32kB`, `1500B`.
+pub fn size(bytes: u64) -> String {
+    let decimal = RATES.iter().rev().filter(|(name, _)| !name.contains('i'));
+    let mut exact = decimal.filter(|(_, size)| bytes.is_multiple_of(*size as u64));
+    exact.next().map_or_else(
+        || format!("{bytes}B"),
+        |(name, size)| format!("{}{}", bytes / *size as u64, name.trim_end_matches("/s")),
+    )
+}
+
 /// Writes a duration in the largest unit up to seconds that makes it at least 1, to the nanosecond: `250us`, `3.2ms`, `1s`.
 pub fn duration(time: Duration) -> String {
     let nanos = time.as_nanos();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::length::{self, Part};
 use super::limits::Limit;
 use super::order;
 use super::trace::Trace;
@@ -50,6 +51,9 @@ pub struct Class {
     pub share: f64,
     /// Their status, or the most common of several rare ones.
     pub status: u16,
+    /// The bytes of an answer from which on they are of this class; none if it is one by status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
     /// Answers that the table was made from.
     pub samples: u64,
     /// Their demand.
@@ -127,10 +131,7 @@ impl OperationFit {
     /// Statuses of too few answers are put together, and with the ordinary ones if they still are too few.
     pub(super) fn new(name: String, mut by_status: BTreeMap<u16, Vec<f64>>, transfer: Option<f64>) -> Self {
         let all: usize = by_status.values().map(Vec::len).sum();
-        let ordinary = by_status
-            .iter()
-            .max_by_key(|(status, demands)| (demands.len(), u16::MAX - **status))
-            .map(|(status, _)| *status);
+        let ordinary = ordinary(&by_status);
         let mut main = ordinary.and_then(|status| by_status.remove(&status)).unwrap_or_default();
         let mut classes = Vec::new();
         let (mut rare, mut rare_status, mut commonest) = (Vec::new(), 0, 0);
@@ -168,16 +169,37 @@ impl OperationFit {
         self.demand = demand.clone();
         self.outside = Some(outside.clone());
         self.order = None;
+        self.classes.retain(|class| class.from.is_none());
         for class in &mut self.classes {
             class.demand = demand.clone();
         }
     }
+
+    /// Puts classes by length beside those by status, if there are several parts.
+    fn part_by_length(&mut self, status: u16, parts: Vec<Part>) {
+        let all = self.samples + self.classes.iter().map(|class| class.samples).sum::<u64>();
+        let mut parts = parts.into_iter();
+        let Some(shortest) = parts.next().filter(|_| parts.len() > 0) else { return };
+        self.samples = shortest.demands.len() as u64;
+        self.demand = shortest.demand();
+        for part in parts {
+            let class = Class::new(status, part.demands, all as usize);
+            self.classes.push(Class { from: Some(part.from), ..class });
+        }
+    }
+}
+
+/// The most common status.
+fn ordinary(by_status: &BTreeMap<u16, Vec<f64>>) -> Option<u16> {
+    let most = by_status.iter().max_by_key(|(status, demands)| (demands.len(), u16::MAX - **status));
+    most.map(|(status, _)| *status)
 }
 
 impl Class {
     fn new(status: u16, demands: Vec<f64>, all: usize) -> Self {
         let samples = demands.len();
-        Self { share: samples as f64 / all as f64, status, samples: samples as u64, demand: Demand::new(demands) }
+        let (share, samples) = (samples as f64 / all as f64, samples as u64);
+        Self { share, status, from: None, samples, demand: Demand::new(demands) }
     }
 }
 
@@ -223,8 +245,14 @@ pub(super) fn operations(
     for operation in &mut fitted {
         let index = names[operation.name.as_str()];
         let own = (0..work.len()).filter(|call| work.counted[*call] && work.operations[*call] == index);
-        let calls: Vec<(f64, f64)> = own.map(|call| (work.arrivals[call], demands[call])).collect();
+        let calls: Vec<(f64, f64)> = own.clone().map(|call| (work.arrivals[call], demands[call])).collect();
         operation.order = order::order(&calls, count);
+        if let Some(status) = ordinary(&by_status[index as usize]) {
+            let ordinary = own.filter(|call| work.statuses[*call] == status);
+            let lengths: Option<Vec<(u64, f64)>> =
+                ordinary.map(|call| Some((work.bytes[call]?, demands[call]))).collect();
+            operation.part_by_length(status, length::parts(lengths.unwrap_or_default()));
+        }
     }
     (fitted, default)
 }

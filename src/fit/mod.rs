@@ -12,6 +12,7 @@ mod crowd;
 mod delayed;
 mod demand;
 mod effect;
+mod length;
 mod limits;
 mod model;
 mod order;

@@ -167,7 +167,7 @@ mod tests {
             let entered = calls.iter().map(|(at, demand)| (Moment::from_nanos(*at) + outside, *demand));
             let observe = |((at, _), finish): (&(u64, Duration), Option<Moment>)| {
                 let finish = finish.expect("the queue has no bound").nanos();
-                Observation { operation: 0, arrival: *at, finish, status: 200, in_flight: 0 }
+                Observation { operation: 0, arrival: *at, finish, status: 200, bytes: None, in_flight: 0 }
             };
             let calls_seen = calls.iter().zip(finishes(station, entered)).map(observe).collect();
             let trace = Trace { operations: vec!["GET /".to_owned()], calls: calls_seen, ..Trace::default() };

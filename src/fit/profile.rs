@@ -70,6 +70,7 @@ fn class(class: &FittedClass) -> Class {
     Class {
         // as a reader of the percentage that is written gets it
         share: (class.share * 1e5).round() / 1e3 / 100.0,
+        from: class.from,
         status: fails.then_some(class.status),
         demand: delay(&class.demand),
     }

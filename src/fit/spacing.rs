@@ -89,7 +89,7 @@ mod tests {
             let held = if is_spaced { wait } else { 0 };
             let finish = arrival + if status == 200 { held + 3_000_000 + number % 11 * 10_000 } else { 200_000 };
             full_at = if status == 200 { full_at.max(arrival) + 10_000_000 } else { full_at };
-            calls.push(Observation { operation: 0, arrival, finish, status, in_flight });
+            calls.push(Observation { operation: 0, arrival, finish, status, bytes: None, in_flight });
         }
         Trace { operations: vec!["GET /".to_owned()], calls, exclusive: true, ..Trace::default() }
     }

@@ -19,6 +19,8 @@ pub struct Observation {
     pub finish: u64,
     /// The answer's status.
     pub status: u16,
+    /// The length of the answer's body, if it came as it is and not in a coding.
+    pub bytes: Option<u64>,
     /// Calls at the backend when this one arrived, itself included, as the recorder counted; 0 if it did not.
     pub in_flight: u32,
 }
@@ -80,8 +82,10 @@ impl Trace {
             if size >= LONG_ANSWER && u128::from(taken) >= LONG_TRANSFER.as_nanos() {
                 rates[operation as usize].push(size as f64 / (taken as f64 / 1e9));
             }
+            let is_coded = response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+            let bytes = (!is_coded).then_some(size);
             let (status, in_flight) = (response.status, exchange.in_flight);
-            trace.calls.push(Observation { operation, arrival, finish: last, status, in_flight });
+            trace.calls.push(Observation { operation, arrival, finish: last, status, bytes, in_flight });
             first_bytes.push(first);
         }
         trace.transfer = rates.into_iter().map(typical).collect();
@@ -189,7 +193,10 @@ mod tests {
         let trace = Trace::new(&head, &learned(&exchanges), &exchanges).lacking(&condition);
         assert_eq!(trace.operations, ["GET /items/{id}", "GET /health"]);
         assert_eq!((trace.calls.len(), trace.failed, trace.lost, trace.exclusive), (3, 2, 7, true));
-        assert_eq!(trace.calls[1], Observation { operation: 0, arrival: 15, finish: 30, status: 200, in_flight: 1 });
+        assert_eq!(
+            trace.calls[1],
+            Observation { operation: 0, arrival: 15, finish: 30, status: 200, bytes: Some(0), in_flight: 1 }
+        );
     }
 
     #[test]
@@ -229,6 +236,7 @@ mod tests {
             arrival,
             finish: arrival + 30,
             status: 200,
+            bytes: None,
             in_flight,
         };
         let whole: Vec<_> = (0u64..300).map(|k| call(k * 10, 1 + k.min(3) as u32)).collect();

@@ -10,6 +10,8 @@ pub(super) struct Workload {
     pub(super) finishes: Vec<f64>,
     pub(super) operations: Vec<u32>,
     pub(super) statuses: Vec<u16>,
+    /// Lengths of answers; of the whole workload alone, not of an excerpt.
+    pub(super) bytes: Vec<Option<u64>>,
     /// Whether a call counts in statistics. One that does not still occupies the station.
     pub(super) counted: Vec<bool>,
     /// The window of time that a call arrived in: an index into `windows`.
@@ -90,6 +92,7 @@ impl Workload {
                     rank >= warm_up,
                     window,
                 );
+                work.bytes.push(call.bytes);
                 end = f64::max(end, finish);
             }
             start = end + PAUSE;
@@ -217,7 +220,7 @@ mod tests {
     fn trace(latencies: impl IntoIterator<Item = (u64, u16)>) -> Trace {
         let calls = latencies.into_iter().enumerate().map(|(rank, (latency, status))| {
             let arrival = 5_000 + rank as u64 * 1_000_000;
-            Observation { operation: 0, arrival, finish: arrival + latency, status, in_flight: 0 }
+            Observation { operation: 0, arrival, finish: arrival + latency, status, bytes: None, in_flight: 0 }
         });
         Trace { operations: vec!["GET /".to_owned()], calls: calls.collect(), ..Trace::default() }
     }

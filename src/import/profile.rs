@@ -187,7 +187,7 @@ fn operation(target: Target, by_status: ByStatus, skipped: &mut Skipped) -> Opti
         // as a reader of the percentage that is written gets it
         let share = (share * 1e5).round() / 1e3 / 100.0;
         let status = fails(*status).then_some(*status);
-        (share > 0.0).then_some(Class { share, status, demand: delay(evidence)? })
+        (share > 0.0).then_some(Class { share, from: None, status, demand: delay(evidence)? })
     });
     let classes = whole(classes.collect());
     let samples = (total > 0).then_some(total);

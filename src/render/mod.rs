@@ -58,6 +58,14 @@ impl Recipe {
         }
     }
 
+    /// How many bytes the body has; `None` if its file cannot be asked.
+    pub fn length(&self) -> Option<u64> {
+        match &self.reply.body {
+            Body::Bytes(bytes) => Some(bytes.len() as u64),
+            Body::File(path) => std::fs::metadata(path).ok().map(|file| file.len()),
+        }
+    }
+
     /// Whether the body is the same, byte for byte where it is at hand.
     pub fn has_body_of(&self, other: &Self) -> bool {
         match (&self.reply.body, &other.reply.body) {

@@ -169,6 +169,32 @@ fn classes_answer_with_their_status_at_their_share() {
 }
 
 #[test]
+fn classes_by_length_are_those_of_the_answer() {
+    let operations = "default: {demand: {fixed: 1ms}, classes: [{share: 10%, from: 10kB, demand: {fixed: 40ms}}, \
+                      {share: 10%, from: 100kB, demand: {fixed: 80ms}}]}";
+    let (small, medium) = ("s".repeat(9_999), "m".repeat(10_000));
+    let stub = |path: &str, body: &str| format!(r#"{{"request": {{"url": "/s/{path}"}}, "response": {{{body}}}}}"#);
+    let stubs = [
+        stub("small", &format!(r#""body": "{small}""#)),
+        stub("medium", &format!(r#""body": "{medium}""#)),
+        stub("large", r#""bodyFileName": "large.txt""#),
+    ];
+    let files = [
+        ("mappings/stubs.json", &*format!(r#"{{"mappings": [{}]}}"#, stubs.join(", "))),
+        ("__files/large.txt", &*"l".repeat(200_000)),
+        ("profiles/p.yaml", &*profile("{discipline: unlimited}", operations)),
+    ];
+    let mock = Mock::configured(&files, |config| config.profile = Some("p".to_owned()));
+    for (path, millis) in [("small", 1), ("medium", 40), ("large", 80)] {
+        for _ in 0..20 {
+            let answer = mock.send(&format!("GET /s/{path} HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n"));
+            let told = answer.header("x-standin-debug").expect("it is told");
+            assert!(told.contains(&format!("demand={millis}ms;")), "{path}: {told}");
+        }
+    }
+}
+
+#[test]
 fn a_profile_is_switched_without_losing_a_call_or_the_queue() {
     let slow = profile("{discipline: fifo, workers: 1, queue: unbounded}", "default: {demand: {fixed: 100ms}}");
     let fast = profile("{discipline: fifo, workers: 1, queue: unbounded}", "default: {demand: {fixed: 1ms}}");

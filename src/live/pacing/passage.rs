@@ -58,8 +58,16 @@ pub enum Door {
 }
 
 impl Active {
-    /// The way of a call that a stub of `folder` answers; `None` if it is not paced.
-    pub fn passage(self: Arc<Self>, folder: usize, call: &Call, tally: &Tally, draws: &Draws) -> Option<Passage> {
+    /// The way of a call that a stub of `folder` answers with a body of `length`, where that can be told and matters; `None` if it is
+    /// not paced.
+    pub fn passage(
+        self: Arc<Self>,
+        folder: usize,
+        length: impl FnOnce() -> Option<u64>,
+        call: &Call,
+        tally: &Tally,
+        draws: &Draws,
+    ) -> Option<Passage> {
         let running = self.folders.get(folder)?.as_ref()?;
         let placed = running.profile.place(call, tally)?;
         let service = placed.service;
@@ -69,7 +77,9 @@ impl Active {
         };
         let ordinal = running.ordinals[service][operation].fetch_add(1, Relaxed);
         let after = call.arrival.saturating_duration_since(running.since);
-        let drawn = running.profile.services[service].operations[operation].draw(draws, ordinal, after);
+        let model = &running.profile.services[service].operations[operation];
+        let length = if model.asks_for_length() { length() } else { None };
+        let drawn = model.draw(draws, ordinal, after, length);
         let (demand, outside, front, transfer) = (drawn.demand, drawn.outside, drawn.front, drawn.transfer);
         let status = drawn.class.and_then(|class| class.status);
         Some(Passage { folder, service, operation, ordinal, demand, outside, front, transfer, status, active: self })

@@ -33,12 +33,11 @@ fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
         scaled(spec.front.as_ref().map_or(&Capacity::Unlimited, |front| &front.capacity), spec.scale);
     let work = |name: &str, work: &Work, defects: &mut Vec<Defect>| {
         let key = |part: &str| operation_key(&spec.name, name, part);
-        let mut upto = 0.0;
         let mut classes = Vec::with_capacity(work.classes.len());
         for class in &work.classes {
-            upto += class.share;
             let status = class.status.and_then(|status| StatusCode::from_u16(status).ok());
-            classes.push(Class { upto, share: class.share, status, demand: distribution(&class.demand, defects)? });
+            let demand = distribution(&class.demand, defects)?;
+            classes.push(Class { share: class.share, from: class.from, status, demand });
         }
         Some(Operation {
             name: name.to_owned(),

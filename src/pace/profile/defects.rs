@@ -303,6 +303,16 @@ fn an_operation_demands_something() {
             ],
         ),
         (
+            work(
+                "demand: {fixed: 1ms}\n    classes:\n    - {share: 1%, from: 32kB, demand: {fixed: 1ms}}\n    - {share: 1%, from: 32000, demand: {fixed: 1ms}}\n    - {share: 1%, from: 3 acres, demand: {fixed: 1ms}}\n    - {share: 1%, from: 0, demand: {fixed: 1ms}}",
+            ),
+            vec![
+                "10:25: `acres` is no unit of length; use B, kB, MB, GB, KiB, MiB or GiB",
+                "11:25: `0` is no number of bytes; use a whole number from 1 up",
+                "8:7: two classes are of bodies from 32kB on; give each another `from`, or make them one",
+            ],
+        ),
+        (
             work("demand: {fixed: 1ms}\n  - name: o\n    demand: {fixed: 1ms}"),
             vec!["7:11: there is another operation of this name; give each a name of its own"],
         ),

@@ -106,10 +106,10 @@ pub struct Operation {
 pub struct Class {
     /// Of all calls, from 0 to 1.
     pub share: f64,
+    /// The bytes of a body from which on its calls are of this class; any calls if `None`.
+    pub from: Option<u64>,
     /// The status that they are answered with, in place of the stub's answer.
     pub status: Option<StatusCode>,
-    /// Its share and those before it.
-    upto: f64,
     demand: Distribution,
 }
 
@@ -176,15 +176,16 @@ impl Profile {
 }
 
 impl Operation {
-    /// What its `ordinal`-th call demands that comes so long after the profile came in force: the same on any worker, whatever
-    /// else is served. The time counts only where slow spells stay together.
+    /// What its `ordinal`-th call demands that comes so long after the profile came in force and is answered with a body of so many
+    /// bytes, if that is known: the same on any worker, whatever else is served. The time counts only where slow spells stay
+    /// together, the length where there are classes by it.
     ///
     /// Class, demand, outside and front are drawn from streams of their own (see [`Draws`]), keyed by the version 5 UUID of
     /// service, operation and `class`, `demand`, `outside` or `front`: changing one distribution leaves the draws of the others
     /// as they are.
-    pub fn draw(&self, draws: &Draws, ordinal: u64, after: Duration) -> Drawn<'_> {
+    pub fn draw(&self, draws: &Draws, ordinal: u64, after: Duration, length: Option<u64>) -> Drawn<'_> {
         let [class, demand, outside, front] = self.keys;
-        let class = self.class(draws.at(class, ordinal));
+        let class = self.class(draws.at(class, ordinal), length);
         let distribution = class.map_or(&self.demand, |class| &class.demand);
         let mut stream = draws.at(demand, ordinal);
         let drawn = match &self.blocks {
@@ -202,9 +203,14 @@ impl Operation {
         }
     }
 
+    /// Whether the length of a body decides on a class.
+    pub fn asks_for_length(&self) -> bool {
+        self.classes.iter().any(|class| class.from.is_some())
+    }
+
     /// The mean demand over all classes; `None` if it is infinite.
     pub fn mean_demand(&self) -> Option<Duration> {
-        let rest = 1.0 - self.classes.last().map_or(0.0, |class| class.upto);
+        let rest = 1.0 - self.classes.iter().map(|class| class.share).sum::<f64>();
         let parts = self.classes.iter().map(|class| (class.share, &class.demand));
         let parts = parts.chain([(rest.max(0.0), &self.demand)]).filter(|(share, _)| *share > 0.0);
         let mut sum = 0.0;
@@ -220,12 +226,20 @@ impl Operation {
         Some(scaled(mean, self.front_slowing))
     }
 
-    fn class(&self, mut stream: Stream) -> Option<&Class> {
+    /// The class of a call. Those by length have their share only where a length is not known.
+    fn class(&self, mut stream: Stream, length: Option<u64>) -> Option<&Class> {
         if self.classes.is_empty() {
             return None;
         }
-        let choice: f64 = stream.random();
-        self.classes.iter().find(|class| choice < class.upto)
+        let (choice, mut upto): (f64, f64) = (stream.random(), 0.0);
+        let drawn = self.classes.iter().filter(|class| class.from.is_none() || length.is_none()).find(|class| {
+            upto += class.share;
+            choice < upto
+        });
+        drawn.or_else(|| {
+            let short_enough = self.classes.iter().filter(|class| class.from.is_some() && class.from <= length);
+            short_enough.max_by_key(|class| class.from)
+        })
     }
 }
 

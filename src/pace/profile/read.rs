@@ -7,6 +7,7 @@ use super::serving::{abandon, front_is_used, stalls};
 use super::spec::{Abandon, Class, Front, Operation, Profile, Scale, Service, Valid, Work};
 use super::timeline::timeline;
 use super::transfer::transfer;
+use crate::delay::units::{parse_size, size};
 use crate::matcher::format::request_pattern;
 use crate::pace::station::Capacity;
 use crate::render::format::status;
@@ -152,6 +153,9 @@ fn work(whole: &Object<'_>, reader: &mut Reader) -> Option<Work> {
         let what = format!("the shares of the classes add up to {}", crate::delay::units::share(sum));
         reader.error_at(node, "classes", what, "lower them to 100% at most; what is left demands as `demand` says");
     }
+    if let Some(node) = whole.node("classes") {
+        same_lengths(node, &classes, reader);
+    }
     let order = whole.node("order").map(|node| reader.within("order", |reader| order(node, reader)));
     let transfer = whole.node("transfer").map(|node| reader.within("transfer", |reader| transfer(node, reader)));
     Some(Work {
@@ -173,6 +177,7 @@ fn class(node: &Node, reader: &mut Reader) -> Option<Class> {
             None
         }
     };
+    let from = whole.node("from").and_then(|node| reader.within("from", |reader| bytes(node, reader)));
     let status = whole.node("status").map(|_| status(&mut whole, reader).as_u16());
     let demand = match whole.node("demand") {
         Some(node) => reader.within("demand", |reader| delay(node, reader)),
@@ -181,8 +186,27 @@ fn class(node: &Node, reader: &mut Reader) -> Option<Class> {
             None
         }
     };
-    close(whole, &["demand", "share", "status"], reader);
-    Some(Class { share: share?, status, demand: demand? })
+    close(whole, &["demand", "from", "share", "status"], reader);
+    Some(Class { share: share?, from, status, demand: demand? })
+}
+
+/// A length: a number of bytes, or one with a unit.
+fn bytes(node: &Node, reader: &mut Reader) -> Option<u64> {
+    let read = match &node.value {
+        Value::String(text) | Value::Number(text) => parse_size(text).map_err(|error| (error.what, error.mend)),
+        _ => Err((format!("a length is needed here, not {}", node.kind_name()), "write one such as `32kB`".to_owned())),
+    };
+    read.map_err(|(what, mend)| reader.error(node, what, mend)).ok()
+}
+
+/// Two classes that begin at the same length: the calls of which would they be?
+fn same_lengths(node: &Node, classes: &[Class], reader: &mut Reader) {
+    let mut lengths: Vec<u64> = classes.iter().filter_map(|class| class.from).collect();
+    lengths.sort_unstable();
+    if let Some(pair) = lengths.windows(2).find(|pair| pair[0] == pair[1]) {
+        let what = format!("two classes are of bodies from {} on", size(pair[0]));
+        reader.error_at(node, "classes", what, "give each another `from`, or make them one");
+    }
 }
 
 pub(super) fn scale(node: &Node, reader: &mut Reader) -> Option<Scale> {

@@ -150,6 +150,8 @@ pub struct Work {
 pub struct Class {
     /// Of all calls, from 0 to 1.
     pub share: f64,
+    /// The bytes of a body from which on its calls are of this class; any calls if not given.
+    pub from: Option<u64>,
     /// The status that they are answered with, in place of the stub's answer.
     pub status: Option<u16>,
     /// The time that they hold a worker.

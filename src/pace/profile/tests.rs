@@ -116,10 +116,12 @@ fn draws_depend_on_seed_operation_and_ordinal_alone() {
     let operation = |which: usize| &profiles[which][0].services[0].operations[0];
     let (draws, mut faults, mut different) = (Draws::new(5), 0, 0);
     for ordinal in 0..20_000 {
-        let (one, other) =
-            (operation(0).draw(&draws, ordinal, Duration::ZERO), operation(1).draw(&draws, ordinal, Duration::ZERO));
+        let (one, other) = (
+            operation(0).draw(&draws, ordinal, Duration::ZERO, None),
+            operation(1).draw(&draws, ordinal, Duration::ZERO, None),
+        );
         assert_eq!((one.demand, one.outside), (other.demand, ms(1.2)));
-        let second = profiles[0][0].services[0].operations[1].draw(&draws, ordinal, Duration::ZERO);
+        let second = profiles[0][0].services[0].operations[1].draw(&draws, ordinal, Duration::ZERO, None);
         different += u32::from(second.demand != one.demand);
         if let Some(class) = one.class {
             assert_eq!((class.status, one.demand), (Some(StatusCode::SERVICE_UNAVAILABLE), ms(2.0)));
@@ -133,13 +135,13 @@ fn draws_depend_on_seed_operation_and_ordinal_alone() {
     let without = RECORDED.replace("        classes: [{share: 0.4%, status: 503, demand: {fixed: 2ms}}]\n", "");
     let without = &read(&[("recorded", &without)])[0];
     for ordinal in 0..1_000 {
-        let with = operation(0).draw(&draws, ordinal, Duration::ZERO);
-        let same = without.services[0].operations[0].draw(&draws, ordinal, Duration::ZERO).demand == with.demand;
+        let with = operation(0).draw(&draws, ordinal, Duration::ZERO, None);
+        let same = without.services[0].operations[0].draw(&draws, ordinal, Duration::ZERO, None).demand == with.demand;
         assert!(same || with.class.is_some());
     }
     // the interface: the same in every version
     let first: Vec<_> =
-        (0..3).map(|k| operation(0).draw(&Draws::new(1), k, Duration::ZERO).demand.as_nanos()).collect();
+        (0..3).map(|k| operation(0).draw(&Draws::new(1), k, Duration::ZERO, None).demand.as_nanos()).collect();
     assert_eq!(first, FIRST_DRAWS);
 }
 
@@ -188,7 +190,7 @@ fn the_front_is_scaled_too() {
     let service = &read(&[("one", text)])[0].services[0];
     let front = service.front.as_ref().expect("there is one");
     assert_eq!(front.capacity.workers(), Some(NonZeroU32::MIN));
-    let drawn = |operation: usize| service.operations[operation].draw(&Draws::new(1), 0, Duration::ZERO);
+    let drawn = |operation: usize| service.operations[operation].draw(&Draws::new(1), 0, Duration::ZERO, None);
     assert_eq!((drawn(0).front, drawn(0).demand), (Some(ms(12.0)), ms(2.0)));
     assert_eq!(drawn(1).front, None);
 }
@@ -201,7 +203,7 @@ fn scaled_by(workers: u32, latency: f64, capacity: f64) -> (u32, Drawn<'static>)
     );
     let profile = Box::leak(Box::new(read(&[("scaled", &text)]).remove(0)));
     let workers = profile.services[0].capacity.workers().expect("limited").get();
-    (workers, profile.services[0].operations[0].draw(&Draws::new(1), 0, Duration::ZERO))
+    (workers, profile.services[0].operations[0].draw(&Draws::new(1), 0, Duration::ZERO, None))
 }
 
 /// Capacity is workers by demand, and scales exactly; a worker is never less than whole.
@@ -360,6 +362,10 @@ fn a_text() -> impl Strategy<Value = String> {
     ]
 }
 
+fn a_length() -> impl Strategy<Value = Option<u64>> {
+    prop::option::of(prop_oneof![0..1_000_000_000_000u64, (0..1_000u64).prop_map(|thousands| thousands * 1_000)])
+}
+
 prop_compose! {
     fn a_work()(
         demand in a_delay(),
@@ -367,9 +373,12 @@ prop_compose! {
         front in prop::option::of(a_delay()),
         order in prop::option::of((1..1_000_000_000_000u64, share())),
         transfer in prop::option::of(prop_oneof![1.0..1e12f64, Just(2e7), (1..1000u64).prop_map(|n| n as f64 * 1e5)]),
-        classes in proptest::collection::vec((share(), prop::option::of(200..600u16), a_delay()), 0..3),
+        classes in proptest::collection::vec((share(), a_length(), prop::option::of(200..600u16), a_delay()), 0..3),
     ) -> Work {
-        let classes = classes.into_iter().map(|(share, status, demand)| spec::Class { share, status, demand });
+        let classes = classes.into_iter().enumerate().map(|(place, (share, from, status, demand))| {
+            // no two of one length
+            spec::Class { share, from: from.map(|bytes| bytes * 3 + place as u64 + 1), status, demand }
+        });
         let order = order.filter(|(_, correlation)| *correlation > 0.0);
         let order = order.map(|(nanos, correlation)| spec::Order { blocks: Duration::from_nanos(nanos), correlation });
         Work { demand, outside, front, order, transfer, classes: classes.collect() }
@@ -549,7 +558,7 @@ fn what_an_operation_extends_keeps_its_order_and_transfer() {
     assert_eq!(works.map(|work| work.transfer), [Some(2e7); 2]);
     let drawn = |place: usize| {
         let operation = &profiles[place].services[0].operations[0];
-        operation.draw(&Draws::new(1), 0, Duration::ZERO)
+        operation.draw(&Draws::new(1), 0, Duration::ZERO, None)
     };
     // twice the time is half the rate
     assert_eq!([drawn(0).transfer, drawn(1).transfer], [Some(2e7), Some(1e7)]);
@@ -566,7 +575,7 @@ fn slow_spells_stay_together_and_the_demands_are_the_same_otherwise() {
     let demands = |text: &str, operation: usize| -> Vec<f64> {
         let profile = read(&[("p", text)]).remove(0);
         let operation = &profile.services[0].operations[operation];
-        let draw = |k| operation.draw(&Draws::new(9), k, Duration::from_millis(20 * k));
+        let draw = |k| operation.draw(&Draws::new(9), k, Duration::from_millis(20 * k), None);
         (0..20_000).map(|k| draw(k).demand.as_secs_f64() * 1e3).collect()
     };
     let mean = |demands: &[f64]| demands.iter().sum::<f64>() / demands.len() as f64;

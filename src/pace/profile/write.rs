@@ -8,7 +8,7 @@ use super::spec::{
     Abandon, Class, Delay, DelayParam, Front, Operation, Order, Overflow, Profile, RateLimit, Scale, Service, Step,
     Timeline, Valid, Work,
 };
-use crate::delay::units::{duration, rate, share};
+use crate::delay::units::{duration, rate, share, size};
 use crate::pace::station::{Capacity, Queue, Rate};
 
 impl Profile {
@@ -177,9 +177,10 @@ impl Writer {
             return;
         }
         self.line(indent, "classes:");
-        for Class { share: part, status, demand } in &work.classes {
+        for Class { share: part, from, status, demand } in &work.classes {
+            let from = from.map_or_else(String::new, |bytes| format!("from: {}, ", size(bytes)));
             let status = status.map_or_else(String::new, |status| format!("status: {status}, "));
-            self.line(indent + 2, format!("- {{share: {}, {status}demand: {}}}", share(*part), delay(demand)));
+            self.line(indent + 2, format!("- {{share: {}, {from}{status}demand: {}}}", share(*part), delay(demand)));
         }
     }
 

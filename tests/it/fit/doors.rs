@@ -18,7 +18,7 @@ fn trace(truth: &Truth, arrivals: &[f64], door: impl FnOnce(&[f64], &[f64]) -> V
     let calls = arrivals.iter().zip(&kinds).zip(answers).map(|((arrival, kind), (latency, status))| {
         let nanos = |time: f64| (time * 1e9) as u64;
         let (arrival, finish) = (nanos(*arrival), nanos(arrival + latency));
-        Observation { operation: *kind, arrival, finish, status, in_flight: 0 }
+        Observation { operation: *kind, arrival, finish, status, bytes: None, in_flight: 0 }
     });
     Trace {
         operations: truth.kinds.iter().map(|kind| kind.name.to_owned()).collect(),
@@ -141,6 +141,36 @@ fn a_rate_whose_bursts_go_on_one_by_one_is_learned() {
         let off = fitted_median.as_secs_f64() / median - 1.0;
         assert!(off.abs() < 0.05, "{}: {fitted_median:?} for {median}\n{fitted}", operation.name);
     }
+}
+
+/// Answers of 16 kB and more demand five times as much: the profile tells them by their length.
+#[test]
+fn long_answers_that_demand_more_are_a_class() {
+    let truth = Truth::new(Station::Fifo(4), 0.5);
+    let arrivals = steps(truth.capacity(4), &[0.2, 0.3, 0.4], CALLS, 13);
+    let mut rng = StdRng::seed_from_u64(14);
+    let (kinds, mut demands) = truth.demands(arrivals.len(), &mut rng);
+    let lengths: Vec<u64> = arrivals.iter().map(|_| 10f64.powf(rng.random_range(2.0..5.0)) as u64).collect();
+    for (demand, length) in demands.iter_mut().zip(&lengths) {
+        *demand *= if *length < 16_000 { 0.5 } else { 2.5 };
+    }
+    let latencies = truth.latencies(&arrivals, &demands);
+    let mut tape = truth.record(&arrivals, &kinds, &latencies, &mut rng);
+    for (call, length) in tape.calls.iter_mut().zip(&lengths) {
+        call.bytes = Some(*length);
+    }
+    let fitted = Fitted::new("service", &[tape.clone()]).unwrap();
+    for operation in &fitted.operations {
+        let [long] = &operation.classes[..] else { panic!("one class is expected\n{fitted}") };
+        assert!((14_000..=18_000).contains(&long.from.unwrap()), "{fitted}");
+        let ratio = long.demand.quantile(0.5).as_secs_f64() / operation.demand.quantile(0.5).as_secs_f64();
+        assert!((4.5..5.5).contains(&ratio), "{ratio}\n{fitted}");
+    }
+    let classes = &written_and_read(&fitted).operations[0].work.classes;
+    assert!(classes[0].from.is_some() && classes[0].status.is_none(), "{classes:?}");
+    // of answers in a coding the length is another than that of the stub's body
+    tape.calls.iter_mut().for_each(|call| call.bytes = None);
+    assert!(Fitted::new("service", &[tape]).unwrap().operations[0].classes.is_empty());
 }
 
 /// Refusals that have nothing to do with load are not made into a limit.

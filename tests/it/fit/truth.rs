@@ -118,7 +118,7 @@ impl Truth {
         let calls = arrivals.iter().zip(kinds).zip(latencies).map(|((arrival, kind), latency)| {
             let mut stamp = |time: f64| ((time + self.jitter * rng.random::<f64>()) * 1e9) as u64;
             let (arrival, finish) = (stamp(*arrival), stamp(arrival + latency));
-            Observation { operation: *kind, arrival, finish, status: 200, in_flight: 0 }
+            Observation { operation: *kind, arrival, finish, status: 200, bytes: None, in_flight: 0 }
         });
         Trace {
             operations: self.kinds.iter().map(|kind| kind.name.to_owned()).collect(),
