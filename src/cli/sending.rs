@@ -34,7 +34,7 @@ pub(super) struct Sending {
     #[command(flatten)]
     trust: TrustArgs,
 
-    /// How late the sender itself may be at p99 [default: the larger of 1ms and 5 % of the median latency]
+    /// How late the sender itself, and for `gap` the mock, may be at p99 [default: the larger of 1ms and 5 % of the median latency]
     #[arg(long, value_name = "TIME", value_parser = super::time)]
     max_lateness: Option<Duration>,
 }

@@ -3,10 +3,13 @@
 use serde::Serialize;
 
 use super::baseline::Baseline;
-use super::budget::{Budget, Metric};
+use super::budget::Budget;
 use super::distance::{kolmogorov, log_ratio, mean, quantile, wasserstein};
-use super::inference::noise;
-use super::sample::{Percentiles, Sample};
+use super::judgement::{Judgement, Limit};
+use super::noise::{self, Variation};
+use super::sample::{Half, Percentiles, Sample};
+
+pub(super) use super::judgement::Verdict;
 
 /// A row of the comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,12 +31,17 @@ pub struct Cell {
     pub throughput: Option<f64>,
     /// The percentiles, in percent, of which there are enough calls to believe them.
     pub believable: Vec<u32>,
-    /// What rounds of runs of one and the same service differ by at each percentile, as logarithms; none unless both sides have
-    /// several runs of one schedule.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub noise: Option<Percentiles<f64>>,
+    /// What two samples of one and the same service differ by at each percentile, as logarithms: chance hardly ever makes more.
+    /// Infinite where there are too few calls to say.
+    pub noise: Percentiles<f64>,
+    /// The same of the share of errors, in points of a percentage.
+    pub noise_errors: f64,
+    /// What that is estimated from.
+    pub noise_from: NoiseFrom,
     /// How far simpler mocks would be off.
     pub baselines: Vec<Baseline>,
+    /// Each limit of the budget, and what was measured.
+    pub limits: Vec<Limit>,
     /// What the budget says.
     pub verdict: Verdict,
     /// What is over the budget, or why nothing is judged.
@@ -52,18 +60,14 @@ pub struct Deviation {
     pub kolmogorov: f64,
 }
 
-/// What is to be thought of a cell, or of all.
+/// What noise is estimated from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Verdict {
-    /// No budget was given.
-    NoBudget,
-    /// Within the budget.
-    Within,
-    /// Over the budget.
-    Over,
-    /// There are too few calls to say.
-    NotJudged,
+pub enum NoiseFrom {
+    /// Several runs of one schedule a side.
+    Runs,
+    /// Parts of the calls, in the order in which they came.
+    Parts,
 }
 
 impl Deviation {
@@ -87,106 +91,50 @@ impl Deviation {
 impl Cell {
     pub(super) fn new(
         (operation, level): (&str, &str),
-        (reference, reference_latencies): (Sample, &[u64]),
-        (mock, mock_latencies): (Sample, &[u64]),
+        reference: Half,
+        mock: Half,
         baselines: Vec<Baseline>,
-        budget: Option<&Budget>,
         repeats: bool,
     ) -> Self {
-        let both = !reference_latencies.is_empty() && !mock_latencies.is_empty();
-        let fewer = reference.answered.min(mock.answered);
-        let mut cell = Self {
+        let both = !reference.latencies.is_empty() && !mock.latencies.is_empty();
+        let fewer = reference.sample.answered.min(mock.sample.answered);
+        let runs = |half: &Half| Variation::of_runs(&half.sample.runs);
+        let (noise, noise_from) = if repeats {
+            (noise::of_percentiles(runs(&reference), runs(&mock)), NoiseFrom::Runs)
+        } else {
+            (noise::of_percentiles(reference.variation.logs, mock.variation.logs), NoiseFrom::Parts)
+        };
+        let (one, other) = (&reference.sample, &mock.sample);
+        Self {
             operation: operation.to_owned(),
             level: level.to_owned(),
-            deviation: both.then(|| Deviation::new(reference_latencies, mock_latencies)),
-            errors: (mock.errors - reference.errors) * 100.0,
-            throughput: (reference.per_second > 0.0 && mock.per_second > 0.0)
-                .then(|| (mock.per_second / reference.per_second).ln()),
+            deviation: both.then(|| Deviation::new(&reference.latencies, &mock.latencies)),
+            errors: (other.errors - one.errors) * 100.0,
+            throughput: (one.per_second > 0.0 && other.per_second > 0.0)
+                .then(|| (other.per_second / one.per_second).ln()),
             believable: [50, 90, 95, 99].into_iter().filter(|percent| fewer >= needed(*percent)).collect(),
-            noise: if repeats { noise(&reference.runs, &mock.runs) } else { None },
+            noise,
+            noise_errors: noise::of(reference.variation.errors, mock.variation.errors) * 100.0,
+            noise_from,
             baselines,
+            limits: Vec::new(),
             verdict: Verdict::NoBudget,
             reasons: Vec::new(),
-            reference,
-            mock,
-        };
-        if let Some(budget) = budget {
-            (cell.verdict, cell.reasons) = cell.judge(budget);
+            reference: reference.sample,
+            mock: mock.sample,
         }
-        cell
+    }
+
+    /// With what a budget says of it, where the service used so much of its capacity.
+    pub(super) fn judged(mut self, budget: &Budget, utilization: Option<f64>) -> Self {
+        let Judgement { limits, verdict, reasons } = Judgement::new(&self, budget, utilization);
+        (self.limits, self.verdict, self.reasons) = (limits, verdict, reasons);
+        self
     }
 
     /// The gap over the percentiles that can be believed.
     pub fn gap(&self) -> Option<f64> {
         self.deviation.and_then(|deviation| deviation.gap(&self.believable))
-    }
-
-    fn judge(&self, budget: &Budget) -> (Verdict, Vec<String>) {
-        let (mut over, mut lacking) = (Vec::new(), Vec::new());
-        if self.mock.answered == 0 && self.reference.answered >= LEAST_CALLS {
-            return (Verdict::Over, vec!["no call was answered".to_owned()]);
-        }
-        for (metric, asked) in budget.limits() {
-            let limit = asked;
-            let calls = if metric.is_of_answers() {
-                self.reference.answered.min(self.mock.answered)
-            } else {
-                self.reference.calls.min(self.mock.calls)
-            };
-            let needed = metric.percent().map_or(LEAST_CALLS, needed);
-            let noise = metric.percent().and_then(|percent| Some(self.noise?.at(percent).exp_m1()));
-            // what is due to chance is not held against the mock, and where chance hides what is asked, nothing is said
-            let limit = noise.map_or(limit, |noise| limit.max(noise));
-            let hidden = noise.filter(|noise| *noise > MOST_NOISE * asked);
-            match self.measure(metric) {
-                _ if calls < needed => lacking.push(format!("{metric} needs {needed} calls, there are {calls}")),
-                Some(off) if hidden.is_some() && off <= limit => lacking.push(format!(
-                    "{metric}: runs of the service itself differ by {:.0} %, more than twice what is asked",
-                    hidden.unwrap_or_default() * 100.0
-                )),
-                Some(off) if off > limit => over.push(self.tell(metric, off, limit)),
-                Some(_) => {}
-                None => lacking.push(format!("{metric} cannot be compared")),
-            }
-        }
-        match (over.is_empty(), lacking.is_empty()) {
-            (false, _) => (Verdict::Over, over),
-            (true, false) => (Verdict::NotJudged, lacking),
-            (true, true) => (Verdict::Within, over),
-        }
-    }
-
-    /// Ratios are told as they stand in the table, with what the budget allows either way.
-    fn tell(&self, metric: Metric, off: f64, limit: f64) -> String {
-        let ratio = match metric {
-            Metric::Percentile(percent) => self.deviation.map(|deviation| deviation.log_ratio.at(percent)),
-            Metric::Throughput => self.throughput,
-            _ => None,
-        };
-        let percent = |ratio: f64| format!("{:+.1} %", ratio.exp_m1() * 100.0);
-        let most = limit.ln_1p();
-        match ratio {
-            Some(ratio) => {
-                format!(
-                    "{metric} is off by {}, the budget allows {} to {}",
-                    percent(ratio),
-                    percent(-most),
-                    percent(most)
-                )
-            }
-            None => format!("{metric} is off by {}, the budget is {}", metric.show(off), metric.show(limit)),
-        }
-    }
-
-    /// How far a metric is off, as a share; of ratios it is the same up and down: half as long is as far as twice as long.
-    fn measure(&self, metric: Metric) -> Option<f64> {
-        match metric {
-            Metric::Percentile(percent) => Some(self.deviation?.log_ratio.at(percent).abs().exp_m1()),
-            Metric::Wasserstein => Some(self.deviation?.wasserstein),
-            Metric::Kolmogorov => Some(self.deviation?.kolmogorov),
-            Metric::Errors => Some(self.errors.abs() / 100.0),
-            Metric::Throughput => Some(self.throughput?.abs().exp_m1()),
-        }
     }
 }
 
@@ -194,8 +142,3 @@ impl Cell {
 pub(super) fn needed(percent: u32) -> u64 {
     10_000 / u64::from(100 - percent.min(99))
 }
-
-/// Noise that is more than so many times what is asked hides it.
-const MOST_NOISE: f64 = 2.0;
-/// How many calls it takes for whatever is no percentile.
-const LEAST_CALLS: u64 = 1_000;

@@ -11,12 +11,17 @@ use crate::delay::{Distribution, Param, ParamValue};
 use crate::pace::draws::Draws;
 use crate::pace::station::{Capacity, Moment, Queue, finishes};
 
-/// Arrivals of one schedule at 80 % of what four workers can do, in nanoseconds: a Poisson process.
+/// Arrivals of one schedule at 80 % of what four workers can do, in nanoseconds.
 fn schedule(seed: u64) -> Vec<u64> {
+    arrivals(seed, 0.8, CALLS)
+}
+
+/// A Poisson process at a share of what four workers can do.
+fn arrivals(seed: u64, load: f64, calls: u64) -> Vec<u64> {
     let mut at = 0.0;
     let draws = Draws::new(seed);
-    let gap = |call| -(1.0 - draws.at(1, call).random::<f64>()).ln() * DEMAND / 4.0 / 0.8;
-    (0..CALLS)
+    let gap = |call| -(1.0 - draws.at(1, call).random::<f64>()).ln() * DEMAND / 4.0 / load;
+    (0..calls)
         .map(|call| {
             at += gap(call);
             at as u64
@@ -26,8 +31,13 @@ fn schedule(seed: u64) -> Vec<u64> {
 
 /// A run of a service on a schedule, with demands of its own.
 fn run(capacity: Option<Capacity>, arrivals: &[u64], seed: u64) -> Run {
+    run_of(capacity, arrivals, seed, 1.0)
+}
+
+/// Of a service whose calls demand so many times as much.
+fn run_of(capacity: Option<Capacity>, arrivals: &[u64], seed: u64, factor: f64) -> Run {
     let params = [
-        Param { name: "median", value: ParamValue::Time(DEMAND * 0.9) },
+        Param { name: "median", value: ParamValue::Time(DEMAND * 0.9 * factor) },
         Param { name: "sigma", value: ParamValue::Number(0.46) },
     ];
     let demand = Distribution::build("lognormal", &params).unwrap();
@@ -49,11 +59,19 @@ fn run(capacity: Option<Capacity>, arrivals: &[u64], seed: u64) -> Run {
         latency: Some(latency.as_nanos() as u64),
         status: Some(200),
     };
-    Run { operations: vec!["GET /".to_owned()], calls: arrivals.iter().zip(latencies).map(call).collect() }
+    Run {
+        operations: vec!["GET /".to_owned()],
+        calls: arrivals.iter().zip(latencies).map(call).collect(),
+        ..Run::default()
+    }
 }
 
 fn compared(mock: Option<Capacity>, number: u64) -> Gap {
-    let arrivals = schedule(number);
+    at_load(0.8, mock, number)
+}
+
+fn at_load(load: f64, mock: Option<Capacity>, number: u64) -> Gap {
+    let arrivals = arrivals(number, load, CALLS);
     let side = |name: &str, capacity: Option<Capacity>, from: u64| Side {
         name: name.to_owned(),
         runs: (from..from + 5).map(|seed| run(capacity.clone(), &arrivals, seed)).collect(),
@@ -87,6 +105,24 @@ fn another_service_hardly_ever_passes() {
         let caught = alarms(mock.as_ref(), round);
         eprintln!("{what}: {caught} of {COMPARISONS}");
         assert!(caught >= 95, "{what}: {caught}");
+    }
+}
+
+/// Where hardly a call waits, and where the queue only grows: a constant delay is seen when calm, a worker less in
+/// overload.
+#[test]
+fn calm_loads_and_overload_are_told_as_well() {
+    let count = |load: f64, mock: Option<Capacity>, from: u64| {
+        (from..from + COMPARISONS)
+            .filter(|number| at_load(load, mock.clone(), *number).inference.unwrap().differs().unwrap())
+            .count()
+    };
+    for (load, mock, from) in [(0.3, None, 2_000), (1.2, Some(fifo(3)), 3_000)] {
+        let alarms = count(load, Some(fifo(4)), from);
+        let caught = count(load, mock, from + 200);
+        eprintln!("load {load}: {alarms} false alarms, {caught} caught of {COMPARISONS}");
+        assert!(alarms <= 5, "{load}: {alarms}");
+        assert!(caught >= 95, "{load}: {caught}");
     }
 }
 
@@ -142,7 +178,8 @@ fn the_power_is_what_it_says() {
     assert!(caught >= 24, "{caught}");
 }
 
-/// A limit that is finer than the noise is not held against the mock, and nothing is said where the noise hides it.
+/// A limit that is finer than the noise is not held against the mock, and nothing is said where the noise hides it: the noise of
+/// runs where there are several, else that of parts of one.
 #[test]
 fn noise_is_not_held_against_the_mock() {
     let arrivals = schedule(3);
@@ -152,13 +189,51 @@ fn noise_is_not_held_against_the_mock() {
         repeats,
     };
     let budget: Budget = "p95=0.1%".parse().unwrap();
-    let judged = |repeats| Gap::new(&side(0..5, repeats), &side(50..55, repeats), Some(budget.clone()));
-    assert!(judged(false).cells.iter().any(|cell| cell.verdict == Verdict::Over));
-    let gap = judged(true);
-    let cell = gap.cells.iter().find(|cell| cell.believable.contains(&95)).unwrap();
-    assert!(cell.noise.unwrap().p95 > 0.002, "{cell:?}");
-    assert_eq!(cell.verdict, Verdict::NotJudged, "{cell:?}");
-    assert!(cell.reasons[0].contains("differ by"), "{:?}", cell.reasons);
+    for (repeats, from) in [(true, NoiseFrom::Runs), (false, NoiseFrom::Parts)] {
+        let gap = Gap::new(&side(0..5, repeats), &side(50..55, repeats), Some(budget.clone()));
+        let cell = gap.cells.iter().find(|cell| cell.believable.contains(&95)).unwrap();
+        assert!(cell.noise.p95 > 0.002 && cell.noise_from == from, "{cell:?}");
+        assert_eq!(cell.verdict, Verdict::NotJudged, "{cell:?}");
+        assert!(cell.reasons[0].contains("differ by"), "{:?}", cell.reasons);
+        // what is more than noise is over all the same
+        let slower =
+            Side { runs: (50..55).map(|seed| run(Some(fifo(3)), &arrivals, seed)).collect(), ..side(0..0, repeats) };
+        let gap = Gap::new(&side(0..5, repeats), &slower, Some(budget.clone()));
+        assert_eq!(gap.verdict, Verdict::Over, "{:?}", gap.cells[0].limits);
+    }
+}
+
+/// The default budget, of single runs: a mock that is the service must rarely be over it, and one that is too slow rarely within;
+/// it may say that it cannot judge. The noise is that of parts of one run, which is less than that of runs.
+#[test]
+fn the_default_budget_rarely_calls_the_same_service_another() {
+    let profile = "services:\n  - name: s\n    capacity: {discipline: fifo, workers: 4, queue: unbounded}\n    default:\n      demand: {fixed: 10ms}\n";
+    let file = crate::pace::profile::File { name: "s".to_owned(), file: "s.yaml".into(), text: profile.into() };
+    let loaded = crate::pace::profile::read_all(&[file]);
+    let known = Known { model: Model::of(&loaded.profiles[0], "profile s"), served: Served::Profile };
+    for (load, factor) in [(0.3, 1.25), (0.9, 1.06)] {
+        let verdicts = |factor: f64, from: u64| {
+            let mut counts = [0; 3];
+            for number in from..from + 60 {
+                let arrivals = arrivals(number, load, 4_000);
+                let side = |factor: f64, seed| Side {
+                    name: "side".to_owned(),
+                    runs: vec![run_of(Some(fifo(4)), &arrivals, seed, factor)],
+                    repeats: false,
+                };
+                let sides = (side(1.0, number * 2), side(factor, number * 2 + 1));
+                let gap = Gap::knowing(&known, &sides.0, &sides.1, Some(Budget::ByLoad));
+                let place =
+                    [Verdict::Within, Verdict::Over, Verdict::NotJudged].iter().position(|one| *one == gap.verdict);
+                counts[place.unwrap()] += 1;
+            }
+            counts
+        };
+        let (same, slower) = (verdicts(1.0, 10_000), verdicts(factor, 20_000));
+        eprintln!("load {load}: the same {same:?}, demands x{factor} {slower:?} (within, over, not judged)");
+        assert!(same[1] <= 3, "{same:?}");
+        assert!(slower[0] <= 3, "{slower:?}");
+    }
 }
 
 /// Nanoseconds that a call demands on average.

@@ -35,10 +35,10 @@ impl Html<'_> {
     /// What differs, how sure that is, and what to do next.
     fn answer(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gap = self.0;
-        let budget = gap.budget.as_ref().map(ToString::to_string).unwrap_or_default();
+        let budget = gap.budget_named();
         let (class, verdict) = match gap.verdict {
-            Verdict::Within => ("good", format!("Within the budget {budget}.")),
-            Verdict::Over => ("bad", format!("Over the budget {budget}.")),
+            Verdict::Within => ("good", format!("Within {budget}.")),
+            Verdict::Over => ("bad", format!("Over {budget}.")),
             Verdict::NotJudged => {
                 ("open", "Not judged: there are too few calls, or the runs themselves differ too much.".to_owned())
             }
@@ -46,13 +46,23 @@ impl Html<'_> {
         };
         writeln!(out, "<section class=\"answer {class}\"><p class=\"verdict\">{}</p>", Escaped(&verdict))?;
         if let Some(own) = gap.standings.first().filter(|standing| standing.baseline.is_none()) {
+            writeln!(out, "<p>Its {}.</p>", Escaped(&own.in_words()))?;
+        }
+        if let Some(knee) = gap.knees.first() {
+            writeln!(out, "<p>{}.</p>", Escaped(&knee.in_words(&gap.reference.name, &gap.mock.name)))?;
+        }
+        if !gap.causes.is_empty() {
+            let sentences: Vec<String> = gap.causes.iter().map(|cause| sentence(&cause.sentence)).collect();
+            writeln!(out, "<p class=\"causes\">{}</p>", Escaped(&sentences.join(" ")))?;
+        }
+        for limits in gap.limits_in_words() {
+            writeln!(out, "<p class=\"note\">Limits: {}.</p>", Escaped(&limits))?;
+        }
+        if gap.mock.left_out > 0 {
+            let left_out = grouped(gap.mock.left_out);
             writeln!(
                 out,
-                "<p>Typically its percentiles are {} off; at worst {}, for <b>{}</b> at load {}.</p>",
-                unsigned(own.median),
-                unsigned(own.worst),
-                Escaped(&own.worst_operation),
-                Escaped(&own.worst_level)
+                "<p class=\"note\">{left_out} calls are left out, for the mock itself was too slow when they came or ended.</p>"
             )?;
         }
         for sentence in gap.inference.iter().flat_map(Inference::sentences) {
@@ -76,20 +86,6 @@ impl Html<'_> {
                 "{lacking} of {} rows have too few calls for every percentile: record longer, or judge lower ones.",
                 gap.cells.len()
             ));
-        }
-        let busiest = gap.levels.last().map(|level| level.name.as_str());
-        let fast_when_busy = gap.cells.iter().any(|cell| {
-            Some(cell.level.as_str()) == busiest
-                && gap.levels.len() > 1
-                && cell
-                    .deviation
-                    .is_some_and(|deviation| cell.believable.contains(&90) && deviation.log_ratio.at(90) < -0.2)
-        });
-        if fast_when_busy {
-            steps.push(
-                "The mock is faster than the service at its busiest: its queue is too short, or none was fitted. Record at a higher load and fit again."
-                    .to_owned(),
-            );
         }
         let beyond = gap.mock.beyond + gap.reference.beyond;
         if beyond > 0 {
@@ -145,6 +141,9 @@ impl Html<'_> {
             for (place, (Account { name, .. }, sample)) in sides.into_iter().enumerate() {
                 let load = if place == 0 { cell.level.as_str() } else { "" };
                 write!(out, "<tr><td>{}<td>{}<td>{}", Escaped(load), Escaped(name), grouped(sample.calls))?;
+                if sample.left_out > 0 {
+                    write!(out, " (+{} left out)", grouped(sample.left_out))?;
+                }
                 for (_, time) in sample.latency.each() {
                     let time = if sample.answered == 0 { "–".to_owned() } else { ms(time.0) };
                     write!(out, "<td>{time}")?;
@@ -195,6 +194,12 @@ impl Html<'_> {
         }
         writeln!(out, "</table></div>")
     }
+}
+
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 const STYLE: &str = "

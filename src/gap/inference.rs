@@ -9,8 +9,9 @@
 use rand::Rng as _;
 use serde::Serialize;
 
-use super::cell::{Cell, needed};
-use super::sample::{Percentiles, RunSample};
+use super::cell::Cell;
+use super::noise::{log, squared_error};
+use super::sample::RunSample;
 use crate::pace::draws::Draws;
 
 /// How sure a comparison is.
@@ -113,18 +114,6 @@ impl Inference {
     }
 }
 
-/// By how much percentiles of a side's mean would differ between two rounds of runs of one service: twice the standard error of
-/// the difference, as a logarithm; none of fewer than two runs a side.
-pub(super) fn noise(reference: &[RunSample], mock: &[RunSample]) -> Option<Percentiles<f64>> {
-    let enough = |runs: &[RunSample]| runs.iter().filter(|run| run.answered >= LEAST).count() >= 2;
-    (enough(reference) && enough(mock)).then(|| {
-        Percentiles::from(|percent| {
-            let logs = |runs: &[RunSample]| logs(runs, percent).collect::<Vec<f64>>();
-            2.0 * error(&logs(reference), &logs(mock))
-        })
-    })
-}
-
 /// A percentile of a cell, by run.
 struct Series<'c> {
     cell: &'c Cell,
@@ -171,28 +160,13 @@ impl<'c> Series<'c> {
     }
 }
 
-/// The logarithm of a run's percentile, if it has calls enough to say something of it.
-fn log(run: &RunSample, percent: u32) -> Option<f64> {
-    let nanos = run.latency.at(percent).0.as_nanos();
-    (run.answered >= LEAST.max(needed(percent) / FEWER) && nanos > 0).then(|| (nanos as f64).ln())
-}
-
-fn logs(runs: &[RunSample], percent: u32) -> impl Iterator<Item = f64> {
-    runs.iter().filter_map(move |run| log(run, percent))
-}
-
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
 /// The standard error of a difference of means, each side with its own variance (Welch, 1947).
 fn error(one: &[f64], other: &[f64]) -> f64 {
-    let part = |values: &[f64]| {
-        let mean = mean(values);
-        let count = values.len() as f64;
-        values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0) / count.max(1.0)
-    };
-    (part(one) + part(other)).sqrt()
+    (squared_error(one) + squared_error(other)).sqrt()
 }
 
 /// Every division of the runs into sides of the same sizes; some thousands by chance, the real one first, where there are more.
@@ -216,9 +190,6 @@ fn divisions((reference, mock): (usize, usize)) -> Vec<Vec<bool>> {
 
 /// A smaller chance is a difference.
 const MOST_CHANCE: f64 = 0.05;
-/// Calls of a run in a cell, and the share of the calls of a believable percentile: the mean over runs is believed, not the run.
-const LEAST: u64 = 100;
-const FEWER: u64 = 5;
 /// Differences of nothing by a noise of nothing are none.
 const LEAST_ERROR: f64 = 1e-6;
 /// Up to so many runs every division is tried.

@@ -26,8 +26,10 @@ impl fmt::Display for JUnit<'_> {
             Escaped(&gap.reference.name)
         )?;
         gap.cells.iter().try_for_each(|cell| case(out, cell))?;
-        if !gap.notes.is_empty() {
-            writeln!(out, "    <system-out>{}</system-out>", Escaped(&gap.notes.join("\n")))?;
+        let causes = gap.causes.iter().map(|cause| cause.sentence.clone());
+        let told: Vec<String> = causes.chain(gap.limits_in_words()).chain(gap.notes.iter().cloned()).collect();
+        if !told.is_empty() {
+            writeln!(out, "    <system-out>{}</system-out>", Escaped(&told.join("\n")))?;
         }
         writeln!(out, "  </testsuite>\n</testsuites>")
     }
@@ -36,6 +38,10 @@ impl fmt::Display for JUnit<'_> {
 fn case(out: &mut fmt::Formatter<'_>, cell: &Cell) -> fmt::Result {
     write!(out, "    <testcase classname=\"{}\" name=\"at load {}\"", Escaped(&cell.operation), Escaped(&cell.level))?;
     let reasons = cell.reasons.join("; ");
+    let left_out = cell.reference.left_out + cell.mock.left_out;
+    if left_out > 0 && matches!(cell.verdict, Verdict::Within | Verdict::NoBudget) {
+        return writeln!(out, "><system-out>{left_out} calls are left out</system-out></testcase>");
+    }
     match cell.verdict {
         Verdict::Over => writeln!(out, "><failure message=\"{}\"/></testcase>", Escaped(&reasons)),
         Verdict::NotJudged => writeln!(out, "><skipped message=\"{}\"/></testcase>", Escaped(&reasons)),

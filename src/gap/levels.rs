@@ -16,6 +16,10 @@ pub struct Level {
     pub least_per_second: f64,
     /// Calls a second in its busiest window.
     pub most_per_second: f64,
+    /// Calls a second over all its windows.
+    pub per_second: f64,
+    /// The share of the reference's capacity that they used, 1 and more in overload; none if that is unknown.
+    pub utilization: Option<f64>,
 }
 
 /// The levels of a reference, and how to find those of other runs.
@@ -158,10 +162,17 @@ fn levels(held: &[(f64, f64)], count: usize) -> Vec<Level> {
     let one = parts.len() == 1;
     let percent = |window: usize| shares[window] * 100.0;
     let name = |from, to| if one { "all".to_owned() } else { format!("{:.0}-{:.0} %", percent(from), percent(to)) };
+    let overall = |held: &[(f64, f64)]| {
+        let (calls, seconds) =
+            held.iter().fold((0.0, 0.0), |sum, (rate, seconds)| (sum.0 + rate * seconds, sum.1 + seconds));
+        if seconds > 0.0 { calls / seconds } else { 0.0 }
+    };
     let level = |(from, to): (usize, usize)| Level {
         name: name(from, to),
         least_per_second: rates[from],
         most_per_second: rates[to - 1],
+        per_second: overall(&held[from..to]),
+        utilization: None,
     };
     parts.into_iter().map(level).collect()
 }
@@ -201,7 +212,7 @@ mod tests {
             at += gap;
             Call { operation: 0, at, latency: Some(1), status: Some(200) }
         });
-        Run { calls: calls.collect(), operations: vec!["GET /".to_owned()] }
+        Run { calls: calls.collect(), operations: vec!["GET /".to_owned()], ..Run::default() }
     }
 
     #[test]
@@ -210,6 +221,7 @@ mod tests {
         assert_eq!(levels.levels.len(), 1);
         assert_eq!(levels.levels[0].name, "all");
         assert!((levels.levels[0].most_per_second - 1000.0).abs() < 10.0, "{levels:?}");
+        assert!((levels.levels[0].per_second - 1000.0).abs() < 1.0, "{levels:?}");
     }
 
     #[test]

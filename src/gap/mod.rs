@@ -6,41 +6,52 @@
 
 mod baseline;
 mod budget;
+mod capacity;
+mod causes;
 mod cell;
 #[cfg(test)]
 mod certainty;
 mod distance;
+mod facts;
+mod gather;
 mod html;
 mod inference;
+mod judgement;
 mod junit;
+mod knee;
 mod levels;
+mod noise;
 mod plot;
 mod run;
 mod sample;
+mod standing;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
-use self::baseline::Baselines;
 use self::cell::needed;
+use self::facts::Facts;
+use self::gather::{Cells, Place};
 use self::levels::Levels;
-use self::sample::Gathered;
-use crate::tape::is_error;
+use self::sample::Half;
 
 pub use baseline::{Baseline, Kind};
-pub use budget::Budget;
-pub use cell::{Cell, Deviation, Verdict};
+pub use budget::{Budget, Limits, Metric};
+pub use capacity::{Known, Model, Served};
+pub use causes::{Cause, CauseKind};
+pub use cell::{Cell, Deviation, NoiseFrom};
 pub use html::Html;
 pub use inference::{Inference, Largest, Power};
+pub use judgement::{Limit, Verdict};
 pub use junit::JUnit;
+pub use knee::Knee;
 pub use levels::Level;
 pub use run::{Call, Run, Side};
 pub use sample::{Latency, Percentiles, RunSample, Sample};
+pub use standing::Standing;
 
 /// The result of a comparison. Serialised it is what `gap --json` prints: `docs/GAP.md` describes it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,10 +65,14 @@ pub struct Gap {
     pub mock: Account,
     /// The load levels, from calm to busy.
     pub levels: Vec<Level>,
+    /// By what the share of the capacity is known that each level used: `profile recorded`; none if it is not.
+    pub capacity_from: Option<String>,
     /// Every operation at every level at which it was called, by operation.
     pub cells: Vec<Cell>,
     /// The mock and the simpler mocks beside it, each by one number.
     pub standings: Vec<Standing>,
+    /// Where each operation bends, those that are called most first; none of operations that were not compared at two loads.
+    pub knees: Vec<Knee>,
     /// How sure this is, where both sides have several runs of one schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference: Option<Inference>,
@@ -67,6 +82,8 @@ pub struct Gap {
     pub judged: f64,
     /// What the budget says of all.
     pub verdict: Verdict,
+    /// What differs, probably why, and what to do next; three at most, none where nothing differs.
+    pub causes: Vec<Cause>,
     /// What else must be known to read this.
     pub notes: Vec<String>,
 }
@@ -83,164 +100,94 @@ pub struct Account {
     pub calls: u64,
     /// Calls at a load that the reference never saw: they are not compared.
     pub beyond: u64,
+    /// Calls that came or ended while the mock itself was too slow: they are not compared either.
+    pub left_out: u64,
 }
-
-/// How far one mock is off.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Standing {
-    /// Which: none is the mock itself.
-    pub baseline: Option<Kind>,
-    /// The median over all cells of the gap, in logarithms.
-    pub median: f64,
-    /// The worst cell's gap.
-    pub worst: f64,
-    /// Which that is.
-    pub worst_operation: String,
-    /// At which level.
-    pub worst_level: String,
-}
-
-/// A cell's place: its operation, and its level by number.
-type Place = (String, usize);
 
 impl Gap {
     /// Compares a mock with a reference.
     pub fn new(reference: &Side, mock: &Side, budget: Option<Budget>) -> Self {
-        let levels = Levels::new(&reference.runs, level_calls(budget.as_ref()));
-        let (mut originals, reference_beyond) = gather(&levels, &reference.runs);
-        let (mut copies, mock_beyond) = gather(&levels, &mock.runs);
-        let baselines = learn(&originals);
-        let mut places: Vec<Place> = originals.keys().chain(copies.keys()).cloned().collect();
+        Self::knowing(&Known::default(), reference, mock, budget)
+    }
+
+    /// The same, with what is known beside the calls.
+    pub fn knowing(known: &Known, reference: &Side, mock: &Side, budget: Option<Budget>) -> Self {
+        let mut levels = Levels::new(&reference.runs, level_calls(budget.as_ref()));
+        let mut originals = Cells::new(&levels, &reference.runs);
+        let mut copies = Cells::new(&levels, &mock.runs);
+        for (number, level) in levels.levels.iter_mut().enumerate() {
+            level.utilization = known.model.as_ref().and_then(|model| model.utilization(&originals.rates(number)));
+        }
+        let baselines = originals.baselines();
+        let mut places: Vec<Place> = originals.runs.keys().chain(copies.runs.keys()).cloned().collect();
         places.sort();
         places.dedup();
-        let came = |side: &BTreeMap<Place, Vec<Gathered>>, place: &Place| {
-            side.get(place).is_some_and(|runs| runs.iter().any(|run| !run.statuses.is_empty()))
+        places.retain(|place| originals.came(place) || copies.came(place));
+        let accounts = (Account::new(reference, &originals), Account::new(mock, &copies));
+        let repeats = reference.repeats && mock.repeats;
+        let cell = |place: Place| {
+            let original = Half::new(originals.runs.entry(place.clone()).or_default());
+            let copy = Half::new(copies.runs.entry(place.clone()).or_default());
+            let level = &levels.levels[place.1];
+            let baselines = baselines.compare(&place.0, &original.latencies);
+            let cell = Cell::new((&place.0, &level.name), original, copy, baselines, repeats);
+            match &budget {
+                Some(budget) => cell.judged(budget, level.utilization),
+                None => cell,
+            }
         };
-        // answers may end at a level at which no call came
-        places.retain(|place| came(&originals, place) || came(&copies, place));
-        let cells: Vec<Cell> = places
-            .into_iter()
-            .map(|place| {
-                let (original, original_latencies) = Sample::new(originals.entry(place.clone()).or_default());
-                let (copy, copy_latencies) = Sample::new(copies.entry(place.clone()).or_default());
-                let (operation, level) = (place.0.as_str(), levels.levels[place.1].name.as_str());
-                let baselines = baselines.compare(operation, &original_latencies);
-                Cell::new(
-                    (operation, level),
-                    (original, &original_latencies),
-                    (copy, &copy_latencies),
-                    baselines,
-                    budget.as_ref(),
-                    reference.repeats,
-                )
-            })
-            .collect();
+        let cells: Vec<Cell> = places.into_iter().map(cell).collect();
         let judged = cells.iter().filter(|cell| cell.verdict != Verdict::NotJudged).count();
         let judged = if cells.is_empty() { 0.0 } else { judged as f64 / cells.len() as f64 };
+        let runs = (reference.runs.len(), mock.runs.len());
         Self {
             version: VERSION,
-            reference: Account::new(reference, reference_beyond),
-            mock: Account::new(mock, mock_beyond),
-            inference: reference
-                .repeats
-                .then(|| Inference::new(&cells, (reference.runs.len(), mock.runs.len())))
-                .flatten(),
-            standings: standings(&cells),
+            inference: if repeats { Inference::new(&cells, runs) } else { None },
+            standings: Standing::all(&cells),
+            knees: knees(&cells, &levels.levels),
             verdict: verdict(&cells, judged, budget.is_some()),
+            causes: Facts::new(known, (&accounts.0, &accounts.1), &levels.levels, &cells).causes(),
+            capacity_from: levels
+                .levels
+                .iter()
+                .any(|level| level.utilization.is_some())
+                .then(|| known.model.as_ref().map(|model| model.from().to_owned()))
+                .flatten(),
             levels: levels.levels,
             cells,
             budget,
             judged,
             notes: Vec::new(),
+            reference: accounts.0,
+            mock: accounts.1,
         }
     }
 }
 
 impl Account {
-    fn new(side: &Side, beyond: u64) -> Self {
+    fn new(side: &Side, cells: &Cells) -> Self {
         let calls = side.runs.iter().map(|run| run.calls.len() as u64).sum();
-        Self { name: side.name.clone(), runs: side.runs.len(), calls, beyond }
+        let left_out = cells.runs.values().flatten().map(|run| run.left_out).sum();
+        Self { name: side.name.clone(), runs: side.runs.len(), calls, beyond: cells.beyond, left_out }
     }
 }
 
 /// Calls of the busiest operation that a level should have: enough for what is judged, or for a p95.
 fn level_calls(budget: Option<&Budget>) -> usize {
-    let percents = budget.into_iter().flat_map(Budget::limits).filter_map(|(metric, _)| metric.percent());
-    needed(percents.max().unwrap_or(95)) as usize
+    needed(budget.and_then(Budget::highest_percent).unwrap_or(95)) as usize
 }
 
-/// The calls of each run by cell, and how many belong to no level.
-fn gather(levels: &Levels, runs: &[Run]) -> (BTreeMap<Place, Vec<Gathered>>, u64) {
-    let mut cells: BTreeMap<Place, Vec<Gathered>> = BTreeMap::new();
-    let mut beyond = 0;
-    for (number, run) in runs.iter().enumerate() {
-        let placed = levels.place(run);
-        let mut gather = |operation: &str, level: usize, add: &mut dyn FnMut(&mut Gathered)| {
-            let of_runs = cells.entry((operation.to_owned(), level)).or_default();
-            of_runs.resize_with(runs.len(), Gathered::default);
-            of_runs[number].seconds = placed.seconds[level];
-            add(&mut of_runs[number]);
-        };
-        for call in &run.calls {
-            let operation = run.operation(*call);
-            let Some(level) = placed.of(*call) else {
-                beyond += 1;
-                continue;
-            };
-            gather(operation, level, &mut |cell| {
-                *cell.statuses.entry(call.status).or_default() += 1;
-                cell.latencies.extend(call.latency);
-            });
-            let ended =
-                call.latency.filter(|_| !is_error(call.status)).and_then(|latency| placed.at(call.at + latency));
-            if let Some(level) = ended {
-                gather(operation, level, &mut |cell| cell.completed += 1);
-            }
-        }
-    }
-    (cells, beyond)
-}
-
-/// The simpler mocks, from all that is known of each operation.
-fn learn(originals: &BTreeMap<Place, Vec<Gathered>>) -> Baselines {
-    let mut by_operation: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-    for ((operation, _), runs) in originals {
-        let latencies = by_operation.entry(operation).or_default();
-        for run in runs {
-            latencies.extend_from_slice(&run.latencies);
-        }
-    }
-    let mut baselines = Baselines::default();
-    for (operation, mut latencies) in by_operation {
-        latencies.sort_unstable();
-        baselines.learn(operation, &latencies);
-    }
-    baselines
-}
-
-/// The mock itself, then each baseline; those of which no cell has enough calls are left out.
-fn standings(cells: &[Cell]) -> Vec<Standing> {
-    let of = |baseline: Option<Kind>| {
-        let mut gaps: Vec<(f64, &Cell)> = cells
-            .iter()
-            .filter_map(|cell| {
-                let deviation = match baseline {
-                    None => cell.deviation?,
-                    Some(kind) => cell.baselines.iter().find(|one| one.kind == kind)?.deviation,
-                };
-                Some((deviation.gap(&cell.believable)?, cell))
-            })
-            .collect();
-        gaps.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let (worst, cell) = gaps.last()?;
-        let middle = gaps.len() / 2;
-        let median =
-            if gaps.len() % 2 == 1 { gaps[middle].0 } else { f64::midpoint(gaps[middle - 1].0, gaps[middle].0) };
-        let (worst_operation, worst_level) = (cell.operation.clone(), cell.level.clone());
-        Some(Standing { baseline, median, worst: *worst, worst_operation, worst_level })
-    };
-    [None, Some(Kind::ConstantMedian), Some(Kind::LogNormal)].into_iter().filter_map(of).collect()
+/// Where each operation bends, those that are called most first.
+fn knees(cells: &[Cell], levels: &[Level]) -> Vec<Knee> {
+    let mut knees: Vec<(u64, Knee)> = cells
+        .chunk_by(|one, other| one.operation == other.operation)
+        .filter_map(|cells| {
+            let calls = cells.iter().map(|cell| cell.reference.calls).sum();
+            Some((calls, Knee::new(&cells.iter().collect::<Vec<_>>(), levels)?))
+        })
+        .collect();
+    knees.sort_by_key(|(calls, _)| std::cmp::Reverse(*calls));
+    knees.into_iter().map(|(_, knee)| knee).collect()
 }
 
 fn verdict(cells: &[Cell], judged: f64, has_budget: bool) -> Verdict {

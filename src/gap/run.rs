@@ -1,6 +1,7 @@
 //! What is compared: calls with when they came, how long they took and what they were answered.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::tape::Recording;
 use crate::tape::operations::Operations;
@@ -23,6 +24,9 @@ pub struct Run {
     pub operations: Vec<String>,
     /// Its calls, in the order in which they came.
     pub calls: Vec<Call>,
+    /// When the mock itself was too slow to be believed, in nanoseconds since the first call: calls that came or ended then are
+    /// left out.
+    pub doubtful: Vec<Range<u64>>,
 }
 
 /// A call.
@@ -61,9 +65,30 @@ impl Run {
         run
     }
 
+    /// Whether runs may be of one load: their calls and lengths differ by a tenth at most.
+    pub fn are_alike<'r>(runs: impl IntoIterator<Item = &'r Self>) -> bool {
+        let sizes: Vec<[f64; 2]> = runs.into_iter().map(|run| [run.calls.len() as f64, run.length() as f64]).collect();
+        let is_narrow = |of: fn(&[f64; 2]) -> f64| {
+            let (least, most) = sizes
+                .iter()
+                .map(of)
+                .fold((f64::INFINITY, 0.0_f64), |(least, most), size| (least.min(size), most.max(size)));
+            most <= least * ALIKE
+        };
+        is_narrow(|[calls, _]| *calls) && is_narrow(|[_, length]| *length)
+    }
+
     /// The name of a call's operation.
     pub(super) fn operation(&self, call: Call) -> &str {
         &self.operations[call.operation as usize]
+    }
+
+    /// Whether a call came or ended while the mock itself was too slow.
+    pub(super) fn is_doubtful(&self, call: Call) -> bool {
+        let came = self.calls.first().map_or(0, |first| call.at.saturating_sub(first.at));
+        let ended = call.latency.map(|latency| came.saturating_add(latency));
+        let within = |moment: u64| self.doubtful.iter().any(|range| range.contains(&moment));
+        within(came) || ended.is_some_and(within)
     }
 
     /// Nanoseconds from the first call to the last.
@@ -74,3 +99,6 @@ impl Run {
         }
     }
 }
+
+/// By how much runs of one load may differ in size.
+const ALIKE: f64 = 1.1;

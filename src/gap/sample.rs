@@ -6,14 +6,19 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::distance::{mean, quantile};
+use super::noise::Variation;
 use crate::tape::is_error;
 
 /// What one side did with the calls of a cell.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sample {
-    /// Calls that came.
+    /// Calls that came, but for those that are left out.
     pub calls: u64,
+    /// Calls that came or ended while the mock itself was too slow: nothing is said of them but that they came.
+    pub left_out: u64,
+    /// Calls that came a second, those left out among them.
+    pub arrivals_per_second: f64,
     /// Those that were answered, with whatever status.
     pub answered: u64,
     /// The share of calls, 0 to 1, that failed or were answered with 429 or a status from 500 up.
@@ -79,7 +84,12 @@ impl<T: Copy> Percentiles<T> {
 /// The calls of one run in a cell, as they are gathered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gathered {
+    /// In the order in which the calls came, until they are counted.
     pub(super) latencies: Vec<u64>,
+    /// Whether each call failed, in that order.
+    pub(super) failed: Vec<bool>,
+    /// Calls that are left out.
+    pub(super) left_out: u64,
     pub(super) statuses: BTreeMap<Option<u16>, u64>,
     /// Good answers that ended at the cell's level.
     pub(super) completed: u64,
@@ -87,9 +97,34 @@ pub(super) struct Gathered {
     pub(super) seconds: f64,
 }
 
+impl Gathered {
+    /// Calls that came, those left out among them.
+    pub(super) fn came(&self) -> u64 {
+        self.failed.len() as u64 + self.left_out
+    }
+}
+
+/// One side of a cell, as it is compared.
+#[derive(Clone, Debug)]
+pub(super) struct Half {
+    pub(super) sample: Sample,
+    /// The sorted latencies of all runs.
+    pub(super) latencies: Vec<u64>,
+    /// What parts of the calls vary by.
+    pub(super) variation: Variation,
+}
+
+impl Half {
+    pub(super) fn new(runs: &mut [Gathered]) -> Self {
+        let variation = Variation::of_parts(runs);
+        let (sample, latencies) = Sample::new(runs);
+        Self { sample, latencies, variation }
+    }
+}
+
 impl Sample {
     /// All runs together, and the sorted latencies of all.
-    pub(super) fn new(runs: &mut [Gathered]) -> (Self, Vec<u64>) {
+    fn new(runs: &mut [Gathered]) -> (Self, Vec<u64>) {
         let mut statuses: BTreeMap<Option<u16>, u64> = BTreeMap::new();
         let mut each = Vec::new();
         let mut all = Vec::new();
@@ -107,12 +142,16 @@ impl Sample {
         let errors = statuses.iter().filter(|(status, _)| is_error(**status)).map(|(_, count)| *count).sum();
         let seconds: f64 = runs.iter().map(|run| run.seconds).sum();
         let completed: u64 = runs.iter().map(|run| run.completed).sum();
+        let left_out: u64 = runs.iter().map(|run| run.left_out).sum();
+        let a_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         let named = |status: Option<u16>| status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         let sample = Self {
             calls,
+            left_out,
+            arrivals_per_second: a_second(calls + left_out),
             answered: all.len() as u64,
             errors: share(errors),
-            per_second: if seconds > 0.0 { completed as f64 / seconds } else { 0.0 },
+            per_second: a_second(completed),
             statuses: statuses.iter().map(|(status, count)| (named(*status), share(*count))).collect(),
             mean: if all.is_empty() { Duration::ZERO } else { Duration::from_nanos(mean(&all).round() as u64) },
             latency: percentiles(&all),

@@ -1,3 +1,5 @@
+use std::iter;
+
 use super::*;
 use crate::delay::{Distribution, Param, ParamValue};
 
@@ -22,6 +24,7 @@ fn run(latencies: &[u64], gap_ns: u64) -> Run {
     Run {
         operations: vec!["GET /items/{id}".to_owned(), "POST /items".to_owned()],
         calls: latencies.iter().enumerate().map(call).collect(),
+        ..Run::default()
     }
 }
 
@@ -41,7 +44,7 @@ fn compared(change: impl Fn(u64) -> u64, budget: Option<&str>) -> Gap {
 
 #[test]
 fn the_same_is_no_gap_at_all() {
-    let gap = compared(|latency| latency, Some("p50=1%,p99=1%,w1=1%,ks=1%,errors=0.1%,throughput=1%"));
+    let gap = compared(|latency| latency, Some("p50=1%,p99=5%,w1=1%,ks=1%,errors=0.1%,throughput=1%"));
     assert_eq!(gap.cells.len(), 2);
     for cell in &gap.cells {
         let deviation = cell.deviation.unwrap();
@@ -179,13 +182,144 @@ fn the_text_fits_a_terminal() {
     }
 }
 
+/// Ten loads from 8 % to 80 % of four workers of 10 ms each, then 110 %; `mock` workers serve the mock. Demands are exponential.
+fn a_queue(workers: u32, mock: u32, budget: Option<&str>) -> Gap {
+    use std::num::NonZeroU32;
+
+    use rand::RngExt as _;
+
+    use crate::pace::draws::Draws;
+    use crate::pace::profile::{File, read_all};
+    use crate::pace::station::{Capacity, Moment, Queue, finishes};
+
+    let mut at = 0.0;
+    let gaps = Draws::new(1);
+    let mut arrivals = Vec::new();
+    for rate in (1..=10).map(|step| 32.0 * f64::from(step)).chain([440.0]) {
+        for _ in 0..5_000 {
+            at += -(1.0 - gaps.at(1, arrivals.len() as u64).random::<f64>()).ln() / rate * 1e9;
+            arrivals.push(at as u64);
+        }
+    }
+    let run = |workers: u32, seed: u64| {
+        let capacity = Capacity::Fifo { workers: NonZeroU32::new(workers).unwrap(), queue: Queue::Unbounded };
+        let draws = Draws::new(seed);
+        let demand = |call: usize| {
+            std::time::Duration::from_nanos((-(1.0 - draws.at(2, call as u64).random::<f64>()).ln() * 1e7) as u64)
+        };
+        let finished =
+            finishes(capacity, arrivals.iter().enumerate().map(|(call, at)| (Moment::from_nanos(*at), demand(call))));
+        let calls = finished.iter().zip(&arrivals).map(|(finish, at)| Call {
+            operation: 0,
+            at: *at,
+            latency: Some(finish.unwrap().since(Moment::from_nanos(*at)).as_nanos() as u64),
+            status: Some(200),
+        });
+        Run { operations: vec!["GET /items/{id}".to_owned()], calls: calls.collect(), ..Run::default() }
+    };
+    let profile = format!(
+        "services:\n  - name: items\n    capacity: {{discipline: fifo, workers: {workers}, queue: unbounded}}\n    default:\n      demand: {{fixed: 10ms}}\n"
+    );
+    let loaded = read_all(&[File { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: profile.into() }]);
+    let known = Known { model: Model::of(&loaded.profiles[0], "profile recorded"), served: Served::Profile };
+    let sides = (side("recorded", vec![run(workers, 1)]), side("mock", vec![run(mock, 2)]));
+    Gap::knowing(&known, &sides.0, &sides.1, budget.map(|budget| budget.parse().unwrap()))
+}
+
+/// Limits by the share of the capacity that each load used, the load at which it bends, and why it differs.
+#[test]
+fn a_queue_is_judged_by_load_and_explained() {
+    let gap = a_queue(4, 3, Some("default"));
+    assert_eq!(gap.capacity_from.as_deref(), Some("profile recorded"));
+    let used: Vec<f64> = gap.levels.iter().map(|level| level.utilization.unwrap()).collect();
+    assert!(used.is_sorted() && used[0] < 0.4 && *used.last().unwrap() > 1.0, "{used:?}");
+    let asked = |cell: &Cell| cell.limits.iter().find(|limit| limit.metric == Metric::Percentile(95)).unwrap().asked;
+    assert_eq!((asked(&gap.cells[0]), asked(gap.cells.last().unwrap())), (0.07, 0.25));
+    assert_eq!(gap.verdict, Verdict::Over);
+    let knee = &gap.knees[0];
+    let (reference, mock) = (knee.reference.unwrap(), knee.mock.unwrap());
+    assert!((0.65..0.85).contains(&(mock / reference)), "{knee:?}");
+    assert!((knee.error.unwrap() - (mock / reference - 1.0)).abs() < 1e-9);
+    assert_eq!((knee.constant_median, knee.log_normal), (None, None));
+    assert_eq!(gap.causes[0].kind, CauseKind::CapacityTooLow, "{:?}", gap.causes);
+    let text = gap.to_string();
+    for expected in [
+        "why: mock is slower when busy",
+        "OVER the default budget",
+        "three times that",
+        "% at load",
+        "by profile recorded",
+        "p95=25%",
+    ] {
+        assert!(text.contains(expected), "`{expected}` is not in\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let page = Html(&gap).to_string();
+    assert!(
+        page.contains("Mock is slower when busy") && page.contains("The p95 of GET /items/{id} triples at"),
+        "{page}"
+    );
+    assert!(JUnit(&gap).to_string().contains("mock is slower when busy"));
+}
+
+#[test]
+fn the_service_itself_is_within_the_default_budget_and_needs_no_explanation() {
+    let gap = a_queue(4, 4, Some("default"));
+    assert_ne!(gap.verdict, Verdict::Over, "{gap}");
+    assert_eq!(gap.causes, []);
+    let error = gap.knees[0].error.unwrap();
+    assert!(error.abs() < 0.1, "{:?}", gap.knees);
+    // none asks for no verdict, and explains all the same
+    let gap = a_queue(4, 3, None);
+    assert_eq!((gap.verdict, gap.causes[0].kind), (Verdict::NoBudget, CauseKind::CapacityTooLow));
+}
+
+/// Seconds in which the mock was too slow do not count, on either side; a cell of which too little is left is not judged.
+#[test]
+fn flagged_seconds_are_left_out() {
+    let original = latencies(8_009, 5.0, 0.5);
+    let mut slow = run(&original, 1_000_000);
+    // the last two of eight seconds
+    for call in &mut slow.calls[6_000..] {
+        call.latency = call.latency.map(|latency| latency * 9);
+    }
+    let flagged = |from: u64, run: &Run| Run {
+        doubtful: iter::once(from * 1_000_000_000..9_000_000_000).collect(),
+        ..run.clone()
+    };
+    let compare = |from: u64| {
+        let reference = side("recorded", vec![flagged(from, &run(&original, 1_000_000))]);
+        Gap::new(&reference, &side("mock", vec![flagged(from, &slow)]), Some("p50=3%,p95=15%".parse().unwrap()))
+    };
+    assert_eq!(compare(9).verdict, Verdict::Over);
+    let gap = compare(6);
+    assert_eq!(gap.verdict, Verdict::Within, "{gap}");
+    let cell = &gap.cells[0];
+    // those that came in these seconds, and some that ended then
+    assert!((1_004..1_030).contains(&cell.mock.left_out), "{}", cell.mock.left_out);
+    assert_eq!(cell.mock.calls + cell.mock.left_out, 4_005);
+    assert_eq!(cell.deviation.unwrap().log_ratio.p99, 0.0);
+    assert_eq!(gap.mock.left_out, gap.cells.iter().map(|cell| cell.mock.left_out).sum::<u64>());
+    for text in [gap.to_string(), Html(&gap).to_string(), JUnit(&gap).to_string()] {
+        assert!(text.contains("left out"), "{text}");
+    }
+    // nearly all
+    let gap = compare(1);
+    assert_eq!(gap.verdict, Verdict::NotJudged, "{gap}");
+    assert!(gap.cells[0].reasons.iter().any(|reason| reason.contains("are left out, for the mock itself")), "{gap}");
+    assert_eq!(gap.causes[0].kind, CauseKind::MockTooSlow);
+}
+
 /// The shape that docs/GAP.md describes.
 #[test]
 fn the_json_has_its_documented_shape() {
     let gap = compared(|latency| latency * 11 / 10, Some("p50=5%,p99=15%"));
     let json = serde_json::to_value(&gap).unwrap();
     assert_eq!(json["version"], 1);
-    assert_eq!(json["reference"], serde_json::json!({"name": "recorded", "runs": 1, "calls": 40_009, "beyond": 0}));
+    assert_eq!(
+        json["reference"],
+        serde_json::json!({"name": "recorded", "runs": 1, "calls": 40_009, "beyond": 0, "leftOut": 0})
+    );
     assert_eq!((&json["budget"], &json["verdict"]), (&"p50=5%,p99=15%".into(), &"over".into()));
     let cell = &json["cells"][0];
     assert_eq!(cell["operation"], "GET /items/{id}");
@@ -203,7 +337,13 @@ fn the_json_has_its_documented_shape() {
     assert_eq!(json["standings"][1]["baseline"], "constantMedian");
     assert!(json["judged"].is_number() && json["notes"].is_array());
     let documented = include_str!("../../docs/GAP.md");
-    for object in [&json, cell, &cell["mock"], &cell["deviation"], &json["standings"][0], &json["levels"][0]] {
+    let mut knees = a_queue(4, 3, Some("default"));
+    let bent = serde_json::to_value(knees.knees.remove(0)).unwrap();
+    let cause = serde_json::to_value(knees.causes.remove(0)).unwrap();
+    let (limit, reference) = (&cell["limits"][0], &json["reference"]);
+    assert_eq!((&limit["metric"], &limit["verdict"], &limit["asked"]), (&"p50".into(), &"over".into(), &0.05.into()));
+    let objects = [&json, cell, &cell["mock"], &cell["deviation"], &json["standings"][0], &json["levels"][0]];
+    for object in objects.into_iter().chain([&bent, &cause, limit, reference]) {
         for key in object.as_object().unwrap().keys() {
             assert!(documented.contains(&format!("`{key}`")), "docs/GAP.md does not tell of `{key}`");
         }

@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::baseline::Kind;
-use super::cell::{Cell, Verdict, needed};
+use super::budget::{Budget, written};
+use super::cell::{Cell, Verdict};
 use super::inference::{Inference, Largest, Power};
-use super::{Account, Gap, Standing};
+use super::{Account, Gap, Level};
 use crate::terminal::{WIDTH, cut, wrapped};
 
 impl fmt::Display for Gap {
@@ -29,6 +30,7 @@ impl fmt::Display for Gap {
             self.cell(out, cell)?;
         }
         self.compared(out)?;
+        self.bends(out)?;
         self.certainty(out)?;
         self.conclusion(out)
     }
@@ -75,12 +77,21 @@ impl Account {
 
 impl Gap {
     fn loads(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "\n{:<12} calls a second", "load")?;
+        let from = self.capacity_from.as_ref().map(|from| format!("of its capacity, by {from}")).unwrap_or_default();
+        writeln!(out, "\n{}", format!("{:<12} {:<20} {}", "load", "calls a second", cut(&from, 46)).trim_end())?;
         for level in &self.levels {
-            let rate = |rate: f64| if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") };
-            writeln!(out, "{:<12} {} to {}", level.name, rate(level.least_per_second), rate(level.most_per_second))?;
+            let rates = format!("{} to {}", rate(level.least_per_second), rate(level.most_per_second));
+            let used = level.utilization.map(|used| format!("{:.0} %", used * 100.0)).unwrap_or_default();
+            writeln!(out, "{}", format!("{:<12} {rates:<20} {used}", level.name).trim_end())?;
         }
         for side in [&self.reference, &self.mock] {
+            if side.left_out > 0 {
+                let (left_out, calls, name) = (grouped(side.left_out), grouped(side.calls), &side.name);
+                let text = format!(
+                    "{left_out} of {calls} calls of {name}, for the mock itself was too slow when they came or ended"
+                );
+                wrapped(out, "  left out: ", &text)?;
+            }
             if side.beyond > 0 {
                 let (calls, name) = (grouped(side.beyond), &side.name);
                 let text = format!("{calls} calls of {name} came at a load that {} never had", self.reference.name);
@@ -121,6 +132,10 @@ impl Gap {
                 wrapped(out, "  over: ", reason)?;
             }
         }
+        if cell.reference.left_out + cell.mock.left_out > 0 {
+            let [reference, mock] = [&cell.reference, &cell.mock].map(|sample| grouped(sample.left_out));
+            wrapped(out, "  left out: ", &format!("{reference} and {mock} calls"))?;
+        }
         Ok(())
     }
 
@@ -139,17 +154,38 @@ impl Gap {
             let (typical, worst) = (unsigned(standing.median), unsigned(standing.worst));
             writeln!(out, "  {:<32} {typical:>9} {worst:>9}", cut(name, 32))?;
         }
-        match self.standings.first() {
-            Some(Standing { baseline: None, worst_operation, worst_level, .. }) => wrapped(
-                out,
-                "",
-                &format!("the worst row of {}: {worst_operation} at load {worst_level}", self.mock.name),
-            ),
-            _ => Ok(()),
+        match self.standings.first().filter(|standing| standing.baseline.is_none()) {
+            Some(own) => wrapped(out, "", &format!("{}: {}", self.mock.name, own.in_words())),
+            None => Ok(()),
         }
     }
 
-    /// How sure this is.
+    /// Where each operation bends.
+    fn bends(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.knees.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\nwhere p95 reaches three times that of the calmest load, in calls a second")?;
+        let (reference, mock) = (cut(&self.reference.name, 10), cut(&self.mock.name, 10));
+        writeln!(out, "  {:<38} {reference:>10} {mock:>10} {:>10}", "", "off by")?;
+        for knee in &self.knees {
+            let told = |at: Option<f64>| at.map_or_else(|| format!("> {}", rate(knee.up_to)), rate);
+            let error = knee.error.map_or_else(|| "-".to_owned(), |error| signed(error.ln_1p()));
+            let (operation, reference, mock) = (cut(&knee.operation, 38), told(knee.reference), told(knee.mock));
+            writeln!(out, "  {operation:<38} {reference:>10} {mock:>10} {error:>10}")?;
+        }
+        let (mut fixed, mut log_normal) = (0, 0);
+        for knee in self.knees.iter().filter(|knee| knee.reference.is_some()) {
+            fixed += usize::from(knee.constant_median.is_none());
+            log_normal += usize::from(knee.log_normal.is_none());
+        }
+        let bent = self.knees.iter().filter(|knee| knee.reference.is_some()).count();
+        if bent > 0 && fixed == bent && log_normal == bent {
+            wrapped(out, "", "the simpler mocks reach it at no load: their delays do not depend on it")?;
+        }
+        Ok(())
+    }
+
     fn certainty(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(inference) = &self.inference else { return Ok(()) };
         let (reference, mock) = inference.runs;
@@ -166,32 +202,69 @@ impl Gap {
                 wrapped(out, "  ", &format!("{} at load {}: {}", cell.operation, cell.level, cell.reasons.join(", ")))?;
             }
         }
+        for cause in &self.causes {
+            wrapped(out, "why: ", &cause.sentence)?;
+        }
+        self.limits(out)?;
         let judged = self.cells.iter().filter(|cell| cell.verdict != Verdict::NotJudged).count();
         let over = self.cells.iter().filter(|cell| cell.verdict == Verdict::Over).count();
-        let budget = self.budget.as_ref().map(ToString::to_string).unwrap_or_default();
+        let budget = self.budget_named();
         let of = format!("{judged} of {} rows judged", self.cells.len());
         match self.verdict {
             Verdict::NoBudget => {
-                let few = format!(
-                    "`few`: a percentile is believed from {} (p50) to {} (p99) calls on",
-                    needed(50),
-                    needed(99)
-                );
-                let few =
-                    if self.cells.iter().any(|cell| cell.believable.len() < 4) { few + "; " } else { String::new() };
-                wrapped(out, "", &format!("{few}no budget was given; judge with --budget p95=10%,p99=15%"))
+                wrapped(out, "verdict: ", "none, for no budget was asked for; judge with --budget default")
             }
-            Verdict::Within => wrapped(out, "verdict: ", &format!("within the budget {budget} ({of})")),
-            Verdict::Over => {
-                wrapped(out, "verdict: ", &format!("OVER the budget {budget} in {over} of {judged} rows judged"))
-            }
+            Verdict::Within => wrapped(out, "verdict: ", &format!("within {budget} ({of})")),
+            Verdict::Over => wrapped(out, "verdict: ", &format!("OVER {budget} in {over} of {judged} rows judged")),
             Verdict::NotJudged => wrapped(
                 out,
                 "verdict: ",
-                &format!("none, for only {of} and 80 % are needed; record longer, or judge what needs fewer calls"),
+                &format!(
+                    "none, for only {of} and 80 % are needed; record longer, judge what needs fewer calls (--budget p50=10%), or \
+                     nothing (--budget none)"
+                ),
             ),
         }
     }
+
+    /// The limits that the default budget sets, by load.
+    fn limits(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.limits_in_words().iter().try_for_each(|limits| wrapped(out, "limits: ", limits))
+    }
+
+    /// What the default budget allows at each load, and why; nothing if another was given.
+    pub(super) fn limits_in_words(&self) -> Vec<String> {
+        let Some(budget @ Budget::ByLoad) = &self.budget else { return Vec::new() };
+        let same = |one: &Level, other: &Level| budget.limits(one.utilization) == budget.limits(other.utilization);
+        let mut told: Vec<String> = self
+            .levels
+            .chunk_by(same)
+            .map(|levels| {
+                let names: Vec<&str> = levels.iter().map(|level| level.name.as_str()).collect();
+                format!("{} at load {}", written(budget.limits(levels[0].utilization)), names.join(", "))
+            })
+            .collect();
+        if let Some(last) = told.last_mut() {
+            last.push_str("; or as much as chance makes, where that is more");
+            if self.capacity_from.is_none() {
+                last.push_str("; the capacity is unknown, so all loads are judged as calm ones");
+            }
+        }
+        told
+    }
+
+    /// What to call the budget.
+    pub(super) fn budget_named(&self) -> String {
+        match &self.budget {
+            Some(Budget::ByLoad) => "the default budget".to_owned(),
+            Some(budget) => format!("the budget {budget}"),
+            None => "no budget".to_owned(),
+        }
+    }
+}
+
+fn rate(rate: f64) -> String {
+    if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
 }
 
 fn heading(out: &mut fmt::Formatter<'_>, operation: &str) -> fmt::Result {
@@ -249,4 +322,5 @@ times in milliseconds, from when a call was due to the end of its answer
   p95: 95 of 100 answers took no longer; likewise p50, p90, p99
   load 20-40 %: the reference's calls in order of how busy it was when they
         came, from calm to busy; these are those between 20 and 40 %
+  few: too few calls to say; p50 takes 200, p90 1,000, p95 2,000, p99 10,000
 ";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 
@@ -13,6 +13,8 @@ use crate::upstream::Stamps;
 /// A run's account of itself.
 #[derive(Clone, Debug)]
 pub struct Outcome {
+    /// When the first call was due: all times count from then. None if the run never began.
+    pub started: Option<SystemTime>,
     /// Calls that were sent, or could not be for want of a connection.
     pub sent: u64,
     /// Calls that were not sent any more when the run was stopped or halted.
@@ -68,6 +70,7 @@ impl Outcome {
     pub(super) fn new() -> Self {
         let histogram = || Histogram::new(3).expect("three digits are fine");
         Self {
+            started: None,
             sent: 0,
             unsent: 0,
             waited: 0,
@@ -102,6 +105,7 @@ impl Outcome {
     }
 
     pub(super) fn end(&mut self, ended: Ended) {
+        self.started = ended.started;
         self.stopped = ended.stopped;
         self.halted = ended.halted;
         self.unsent = ended.unsent;
@@ -248,6 +252,7 @@ fn named(status: Option<u16>) -> String {
 /// How sending ended.
 #[derive(Debug, Default)]
 pub(super) struct Ended {
+    pub(super) started: Option<SystemTime>,
     pub(super) stopped: Option<String>,
     pub(super) halted: Option<String>,
     pub(super) unsent: u64,

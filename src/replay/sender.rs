@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::Request;
@@ -48,7 +48,7 @@ pub(super) fn send(
         for _ in 0..(most as usize).clamp(1, target.max_connections.min(MOST_OPENED)) {
             sockets.push(target.connector.connect().await.map_err(|failure| io::Error::other(failure.detail))?.0);
         }
-        let start = Instant::now() + LEAD;
+        let (start, started) = (Instant::now() + LEAD, SystemTime::now() + LEAD);
         for socket in sockets {
             pool.put(Connection::over(socket, start, &tasks, ()).await?);
         }
@@ -74,7 +74,8 @@ pub(super) fn send(
             // an error means that nobody waits for it any more
             let _ = told.send(sender.dispatch(calls).await);
         });
-        ended.await.map_err(|_| io::Error::other("the sender ended unexpectedly"))
+        let ended = ended.await.map_err(|_| io::Error::other("the sender ended unexpectedly"))?;
+        Ok(Ended { started: Some(started), ..ended })
     })
 }
 

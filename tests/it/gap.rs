@@ -49,13 +49,86 @@ fn two_tapes_are_compared_and_judged() {
         assert_eq!(output.status.code(), Some(code), "{budget}: {}", told(&output));
         assert!(told(&output).contains(expected), "{budget}: {}", told(&output));
     }
-    let output = gap(&[&before, &after]);
-    let text = told(&output);
-    assert_eq!(output.status.code(), Some(0), "{text}");
-    for expected in ["after (2,500 calls) against before", "GET /items/{id}", "+8.0 %", "fixed delay", "few"] {
-        assert!(text.contains(expected), "`{expected}` is not in\n{text}");
+    for (budget, code, expected) in
+        [(&[][..], 1, "OVER the default budget"), (&["--budget", "none"], 0, "no budget was asked for")]
+    {
+        let output = gap(&[&[before.as_str(), &after], budget].concat());
+        let text = told(&output);
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        for expected in
+            ["after (2,500 calls) against before", "GET /items/{id}", "+8.0 %", "fixed delay", "few", expected]
+        {
+            assert!(text.contains(expected), "`{expected}` is not in\n{text}");
+        }
+        assert!(text.contains("why: after is slower at every percentile, by about the same (+8.0 %)"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
-    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let same = gap(&[&before, &before]);
+    assert_eq!(same.status.code(), Some(0), "{}", told(&same));
+    assert!(told(&same).contains("within the default budget") && !told(&same).contains("why:"), "{}", told(&same));
+}
+
+/// A plain comparison of too few calls is no pass.
+#[test]
+fn what_cannot_be_judged_is_no_pass() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("short.jsonl");
+    tape(&path, &calls(150, MS, MS * 10));
+    let path = path.display().to_string();
+    let output = gap(&[&path, &path]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    for expected in ["p50 needs 200 calls, there are 150\n", "record longer"] {
+        assert!(told(&output).contains(expected), "{}", told(&output));
+    }
+    assert_eq!(gap(&[&path, &path, "--budget", "none"]).status.code(), Some(0));
+}
+
+/// Tapes of several runs a side are runs: there is noise, a test over all rows, and a note where they are no runs of one load.
+#[test]
+fn several_tapes_a_side_are_runs() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let write = |name: &str, count: u32, percent: u32| {
+        let path = folder.path().join(name);
+        tape(&path, &calls(count, MS, MS * percent / 10));
+        path.display().to_string()
+    };
+    let side = |name: &str, percent: u32| -> Vec<String> {
+        (0..4).map(|run| write(&format!("{name}{run}.jsonl"), 1_200, percent + run)).collect()
+    };
+    let compare = |one: &[String], other: &[String]| {
+        let mut args = vec!["--reference"];
+        args.extend(one.iter().map(String::as_str));
+        args.push("--mock");
+        args.extend(other.iter().map(String::as_str));
+        args.push("--json");
+        let output = gap(&args);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (output.status.code(), json)
+    };
+    let (same, slower) = (side("same", 100), side("slower", 130));
+    let (code, json) = compare(&same, &slower);
+    assert_eq!((code, &json["reference"]["runs"], &json["mock"]["runs"]), (Some(1), &4.into(), &4.into()));
+    assert_eq!(json["cells"][0]["noiseFrom"], "runs");
+    let chance = json["inference"]["chance"].as_f64().expect("a number");
+    assert!((chance - 2.0 / 70.0).abs() < 1e-9, "{}", json["inference"]);
+    let (code, json) = compare(&same, &same);
+    assert_eq!((code, &json["verdict"], &json["causes"]), (Some(0), &"within".into(), &serde_json::json!([])));
+    assert_eq!(json["inference"]["chance"], 1.0);
+    // another load is no run of this one
+    let longer = [same[0].clone(), write("longer.jsonl", 2_000, 100)];
+    let (_, json) = compare(&longer, &slower);
+    assert!(
+        json["inference"].is_null()
+            && json["notes"][0].as_str().is_some_and(|note| note.contains("not runs of one load")),
+        "{json}"
+    );
+    for wrong in [
+        &["--reference", &same[0]][..],
+        &["--mock", &same[0]],
+        &[&same[0], "--reference", &same[0], "--mock", &same[1]],
+    ] {
+        assert_eq!(gap(wrong).status.code(), Some(64), "{wrong:?}");
+    }
 }
 
 #[test]
@@ -112,6 +185,7 @@ fn the_newest_tape_is_replayed_against_the_mock() {
     let far = recorded(60, "/items/{id}");
     let output = gap_of(far.path(), &["--budget", "p50=40%"]);
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert!(told(&output).contains("why: the mock was served without a profile"), "{}", told(&output));
     // a mock without the stubs is not compared at all
     let empty = recorded(20, "/other/{id}");
     let output = gap_of(empty.path(), &[]);
@@ -129,7 +203,7 @@ fn a_fitted_profile_is_served_by_default() {
     write(root.path(), "profiles/recorded.yaml", profile);
     let output = gap_of(root.path(), &["--budget", "p50=40%"]);
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
-    assert!(told(&output).contains("profile recorded"), "{}", told(&output));
+    assert!(told(&output).contains("of its capacity, by profile recorded"), "{}", told(&output));
 }
 
 #[test]
@@ -166,7 +240,7 @@ fn runs_of_one_schedule_tell_how_sure_it_is() {
     let page = root.path().join("gap.html").display().to_string();
     let live = ["--target", &url, "--max-per-second", "500", "--runs", "4", "--stop", "errors=1%"];
     let output = gap_of(root.path(), &[&live[..], &["--json", "--html", &page]].concat());
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!((&json["reference"]["runs"], &json["mock"]["runs"]), (&4.into(), &4.into()));
     assert_eq!(backend.seen().len(), 1_200, "the whole schedule in each");

@@ -214,6 +214,12 @@ impl Operation {
         Some(scaled(Duration::from_nanos(sum.round() as u64), self.slowing))
     }
 
+    /// The mean demand of the front, nothing if it does not stop there; `None` if it is infinite.
+    pub fn mean_front_demand(&self) -> Option<Duration> {
+        let mean = self.front.as_ref().map_or(Some(Duration::ZERO), Distribution::mean)?;
+        Some(scaled(mean, self.front_slowing))
+    }
+
     fn class(&self, mut stream: Stream) -> Option<&Class> {
         if self.classes.is_empty() {
             return None;

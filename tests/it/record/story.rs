@@ -68,14 +68,18 @@ fn the_five_commands_go_together() {
     assert_eq!(client.answer().status, 200, "an id that was not recorded");
     stop(child);
 
-    let mut gap = standin(&["gap", dir]);
+    let mut gap = standin(&["gap", dir, "--budget", "none"]);
     if gap.status.code() == Some(2) {
         // beside other tests the sender may be late; it says so, and what to do
         assert!(told(&gap).contains("the sender was late") && told(&gap).contains("--max-lateness"), "{}", told(&gap));
-        gap = standin(&["gap", dir, "--max-lateness", "1s"]);
+        gap = standin(&["gap", dir, "--budget", "none", "--max-lateness", "1s"]);
     }
     assert!(matches!(gap.status.code(), Some(0)), "{}", told(&gap));
     assert!(told(&gap).contains("GET /inventory/{id}"), "{}", told(&gap));
+    // a plain one ends with a verdict, whichever it is on this machine
+    let judged = standin(&["gap", dir, "--max-lateness", "1s"]);
+    assert!(matches!(judged.status.code(), Some(0..=2)), "{}", told(&judged));
+    assert!(told(&judged).contains("verdict: ") && told(&judged).contains("limits: p50=3%"), "{}", told(&judged));
 
     let check = standin(&["check", dir]);
     assert_eq!(check.status.code(), Some(0), "{}", told(&check));

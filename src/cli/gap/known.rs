@@ -1,0 +1,34 @@
+//! What the reference can do: as the profile says that the mock is served with, else as a fit of the reference's calls does.
+
+use std::path::Path;
+
+use crate::fit::{Fitted, Statement, Trace};
+use crate::gap::{Known, Model, Served};
+use crate::pace::profile::{self, Profile};
+use crate::tape::Recording;
+use crate::tape::operations::Operations;
+
+/// Of a mock that was served with a profile, or without one.
+pub(super) fn of_mock(dir: &Path, profile: Option<&str>, recording: &Recording) -> Known {
+    let Some(name) = profile else {
+        return Known { model: of_tapes(&[recording], &recording.operations()), served: Served::Bare };
+    };
+    let loaded = profile::load(dir);
+    let profile = loaded.profiles.iter().find(|profile| profile.name == name);
+    let model = profile.and_then(|profile| Model::of(profile, format!("profile {name}")));
+    Known { model, served: Served::Profile }
+}
+
+/// What a fit says; none if nothing explains the calls, or if they are not all that the service got.
+pub(super) fn of_tapes(tapes: &[&Recording], operations: &Operations) -> Option<Model> {
+    let trace = |tape: &&Recording| Trace::new(&tape.head, operations, &tape.exchanges);
+    let fitted = Fitted::new("reference", &tapes.iter().map(trace).collect::<Vec<_>>()).ok()?;
+    let is_doubtful = fitted.statements.iter().any(|statement| {
+        statement.is_unexplained() || matches!(statement, Statement::NotExclusive | Statement::Changed { .. })
+    });
+    if is_doubtful {
+        return None;
+    }
+    let profile = Profile::new("reference", fitted.profile()).ok()?;
+    Model::of(&profile, "a fit of the reference")
+}

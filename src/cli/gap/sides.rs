@@ -1,0 +1,202 @@
+//! The two sides of a comparison: tapes, the newest tape against the mock, or the live service and the mock in turns.
+
+use std::path::{Path, PathBuf};
+
+use super::lane::Lane;
+use super::mock::Mock;
+use super::{Ended, GapCommand, known, open};
+use crate::cli::sending::{self, account, progress};
+use crate::gap::{Gap, Known, Run, Served, Side};
+use crate::replay::{self, Outcome, Pace, Plan, Target};
+use crate::tape::Recording;
+use crate::tape::operations::Operations;
+
+impl GapCommand {
+    /// Tapes against tapes.
+    pub(super) fn tapes(&self, originals: &[PathBuf], copies: &[PathBuf]) -> Result<Gap, Ended> {
+        if self.target.is_some() {
+            return Err(Ended::usage("two tapes need no --target; give a stub folder with it"));
+        }
+        let read = |paths: &[PathBuf]| paths.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>();
+        let (originals_read, copies_read) = (read(originals)?, read(copies)?);
+        let all = || originals_read.iter().chain(&copies_read);
+        let operations = Operations::learn(all().flat_map(calls));
+        let side = |paths: &[PathBuf], tapes: &[Recording]| Side {
+            name: stem(&paths[0]),
+            runs: tapes.iter().map(|tape| Run::new(tape, &operations)).collect(),
+            repeats: false,
+        };
+        let (mut reference, mut mock) = (side(originals, &originals_read), side(copies, &copies_read));
+        let several = originals.len() > 1 && copies.len() > 1;
+        let alike = Run::are_alike(reference.runs.iter().chain(&mock.runs));
+        (reference.repeats, mock.repeats) = (several && alike, several && alike);
+        let model = known::of_tapes(&originals_read.iter().collect::<Vec<_>>(), &operations);
+        let known = Known { model, served: Served::Elsewhere };
+        let mut gap = Gap::knowing(&known, &reference, &mock, self.budget.0.clone());
+        if several && !alike {
+            gap.notes.push(
+                "the tapes are not runs of one load (their calls or lengths differ by more than a tenth), so nothing tells a difference from chance"
+                    .to_owned(),
+            );
+        }
+        gap.notes.extend(all().filter_map(condition));
+        Ok(gap)
+    }
+
+    /// The newest tape of a stub folder against the mock; with a target, both by it in turns.
+    pub(super) fn folder(&self, dir: &Path) -> Result<Gap, Ended> {
+        let tape = newest(dir)?;
+        let recording = open(&tape)?;
+        match &self.target {
+            None => self.against_recorded(dir, &tape, &recording),
+            Some(url) => self.against_live(dir, &tape, &recording, url),
+        }
+    }
+
+    /// The tape against the mock.
+    fn against_recorded(&self, dir: &Path, tape: &Path, recording: &Recording) -> Result<Gap, Ended> {
+        let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
+        let mock = Mock::start(self, dir, self.seed)?;
+        let prepared =
+            self.sending.rules().prepare(recording, tape, &plan, &mock.target, true).map_err(Ended::usage)?;
+        progress(&format!("replaying {} for {} s against the mock", tape.display(), plan.length() / 1_000_000_000));
+        let lane = Lane { recording, prepared: &prepared, target: &mock.target };
+        let (outcome, run) = lane.run(&plan)?;
+        progress(&account("mock", &outcome));
+        self.believe(&outcome, false)?;
+        let operations = recording.operations();
+        let doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
+        let side = |name: &str, tape: &Recording| {
+            let run = Run { doubtful: doubtful.clone(), ..Run::new(tape, &operations) };
+            Side { name: name.to_owned(), runs: vec![run], repeats: false }
+        };
+        let known = known::of_mock(dir, mock.profile.as_deref(), recording);
+        let (reference, copy) = (side("recorded", recording), side("mock", &run));
+        let mut gap = Gap::knowing(&known, &reference, &copy, self.budget.0.clone());
+        gap.notes.extend(mock.notes());
+        gap.notes.extend(condition(recording));
+        Ok(gap)
+    }
+
+    /// The live service against the mock: one schedule in blocks, A B B A.
+    fn against_live(&self, dir: &Path, tape: &Path, recording: &Recording, url: &str) -> Result<Gap, Ended> {
+        let target = self.sending.target(url).map_err(Ended::usage)?;
+        let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |method| self.sending.rules().allows(method));
+        self.sending.check(recording, &plan).map_err(Ended::usage)?;
+        let mut mock = Mock::start(self, dir, self.seed)?;
+        let prepare = |target: &Target, to_mock| {
+            self.sending.rules().prepare(recording, tape, &plan, target, to_mock).map_err(Ended::usage)
+        };
+        let (for_live, mut for_mock) = (prepare(&target, false)?, prepare(&mock.target, true)?);
+        let operations = recording.operations();
+        let repeats = self.runs.is_some();
+        let side = |name: &str| Side { name: name.to_owned(), runs: Vec::new(), repeats };
+        let mut sides = [side("live"), side("mock")];
+        let mut outcomes: [Option<Outcome>; 2] = [None, None];
+        let mut flagged = Vec::new();
+        let blocks = match self.runs {
+            Some(runs) => vec![plan.clone(); runs as usize],
+            None => plan.blocks(self.blocks),
+        };
+        for (number, block) in blocks.iter().enumerate() {
+            let what = if repeats { "run" } else { "block" };
+            progress(&format!("{what} {} of {}: {} calls to each", number + 1, blocks.len(), block.calls.len()));
+            if repeats && number > 0 {
+                // another mock: what an earlier run left in its queues and draws is gone
+                flagged.extend(mock.flagged());
+                mock = Mock::start(self, dir, self.seed + number as u64)?;
+                for_mock = prepare(&mock.target, true)?;
+            }
+            let lanes = [
+                Lane { recording, prepared: &for_live, target: &target },
+                Lane { recording, prepared: &for_mock, target: &mock.target },
+            ];
+            let order = if number % 2 == 0 { [LIVE, MOCK] } else { [MOCK, LIVE] };
+            let mut doubtful = Vec::new();
+            for lane in order {
+                let (outcome, run) = lanes[lane].run(block)?;
+                // a live service that is in trouble is left alone at once
+                if let Some(why) = &outcome.stopped {
+                    return Err(Ended::broke(replay::Refusal::Stopped(why.clone()).to_string()));
+                }
+                sides[lane].runs.push(Run::new(&run, &operations));
+                if lane == MOCK {
+                    doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
+                }
+                match &mut outcomes[lane] {
+                    Some(all) => all.merge(&outcome),
+                    none => *none = Some(outcome),
+                }
+            }
+            // the same seconds of both, for what came in them may be another load than the rest
+            for run in sides.iter_mut().filter_map(|side| side.runs.last_mut()) {
+                run.doubtful.clone_from(&doubtful);
+            }
+        }
+        for (outcome, is_live) in outcomes.iter().zip([true, false]) {
+            let Some(outcome) = outcome else { return Err(Ended::broke(replay::Refusal::Nothing.to_string())) };
+            progress(&account(if is_live { "live" } else { "mock" }, outcome));
+            self.believe(outcome, is_live)?;
+        }
+        let [live, copy] = sides;
+        let known = known::of_mock(dir, mock.profile.as_deref(), recording);
+        let mut gap = Gap::knowing(&known, &live, &copy, self.budget.0.clone());
+        gap.notes.extend(flagged);
+        gap.notes.extend(mock.notes());
+        if let Some(runs) = self.runs {
+            gap.notes.push(format!(
+                "the seeds of the mock's {runs} runs were {} to {}",
+                self.seed,
+                self.seed + runs - 1
+            ));
+        }
+        if plan.left_out > 0 {
+            gap.notes.push(format!("{} calls of the tape were sent to neither, see --methods", plan.left_out));
+        }
+        Ok(gap)
+    }
+
+    /// Refuses a run that must not be believed.
+    fn believe(&self, outcome: &Outcome, is_live: bool) -> Result<(), Ended> {
+        if let Some(refusal) = outcome.refusal(self.sending.max_lateness(), is_live) {
+            return Err(Ended::broke(refusal.to_string()));
+        }
+        if !is_live && outcome.misses_too_many() {
+            return Err(Ended::broke(format!(
+                "nothing is reported, for the mock has no stub for {:.1} % of the calls (404); write stubs for them",
+                outcome.misses() * 100.0
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The tape of a stub folder that was begun last. What a replay wrote is no recording.
+fn newest(dir: &Path) -> Result<PathBuf, Ended> {
+    let folder = dir.join("tapes");
+    let found =
+        sending::newest(dir).map_err(|error| Ended::broke(format!("cannot read `{}`: {error}", folder.display())))?;
+    found.ok_or_else(|| Ended::usage(format!("`{}` has no tapes (*.jsonl); record one first", folder.display())))
+}
+
+fn calls(recording: &Recording) -> impl Iterator<Item = (&str, &str)> {
+    recording.exchanges.iter().map(|one| (one.request.method.as_str(), one.request.url.as_str()))
+}
+
+/// What a tape lacks, if anything.
+fn condition(recording: &Recording) -> Option<String> {
+    let condition = &recording.condition;
+    let dropped = condition.foot.map_or(0, |foot| foot.dropped);
+    let lost = condition.broken + u64::from(condition.torn) + dropped;
+    (lost > 0).then(|| {
+        format!("{lost} calls of {} are lost: dropped, or on lines that cannot be read", recording.head.target)
+    })
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "tape".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The places of the sides.
+const LIVE: usize = 0;
+const MOCK: usize = 1;
