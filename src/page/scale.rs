@@ -96,7 +96,7 @@ pub(crate) fn written(tick: f64) -> String {
 
 /// The least and the most of what is finite.
 fn extent(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
-    let finite = values.into_iter().filter(|value| value.is_finite());
+    let finite = values.into_iter().filter(|value| value.is_finite()).map(|value| value.clamp(-FURTHEST, FURTHEST));
     finite.fold(None, |known, value| match known {
         None => Some((value, value)),
         Some((least, most)) => Some((f64::min(least, value), f64::max(most, value))),
@@ -127,6 +127,8 @@ const SHORTEST: f64 = 1e-3;
 /// A range of times that is wider is drawn by their logarithms.
 const MUCH: f64 = 8.0;
 const MOST_TICKS: usize = 7;
+/// What is larger is no measurement, and its tick could not be written.
+const FURTHEST: f64 = 1e15;
 
 #[cfg(test)]
 mod tests {
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     fn any_range_has_ticks_within_it() {
         let mut values = vec![0.0, 1e-9, 1e-3, 0.4, 1.0, 7.7, 99.9, 1e3, 123_456.0, 1e9, 1e15];
-        values.push(f64::MAX.sqrt());
+        values.extend([f64::MAX, f64::MIN_POSITIVE]);
         for one in &values {
             for other in &values {
                 for scale in [Scale::times([*one, *other]), Scale::from_zero([*one, *other])] {
