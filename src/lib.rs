@@ -55,6 +55,7 @@ pub mod live;
 pub mod matcher;
 pub mod mock;
 pub mod pace;
+mod page;
 pub mod ramp;
 pub mod record;
 pub mod reload;

@@ -68,6 +68,16 @@ impl Baselines {
         });
         compared.collect()
     }
+
+    /// The time in milliseconds, within which a share of an operation's answers would come; none of an unknown operation.
+    pub(super) fn quantile(&self, operation: &str, kind: Kind, share: f64) -> Option<f64> {
+        let [constant, log_normal] = self.by_operation.get(operation)?;
+        let delay = match kind {
+            Kind::ConstantMedian => constant,
+            Kind::LogNormal => log_normal,
+        };
+        Some(delay.quantile(share).as_secs_f64() * 1e3)
+    }
 }
 
 /// The standard deviation of the logarithms around that of the median: the likeliest sigma of a log-normal distribution whose

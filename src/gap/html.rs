@@ -1,15 +1,14 @@
-//! The comparison as one page: for whoever decides whether a result can be believed. It needs nothing else, reads well in the
-//! dark, on a phone and on paper, and begins with the answer in words.
+//! The comparison as one page: for whoever decides whether a result can be believed. It begins with the answer in words: what
+//! differs, how sure that is, and what to do next. Then each operation in figures, the worst first.
 
 use std::fmt;
 
 use super::baseline::Kind;
-use super::cell::{Cell, Verdict};
-use super::inference::Inference;
-use super::junit::Escaped;
-use super::plot::Plot;
+use super::cell::{Cell, NoiseFrom, Verdict};
+use super::figures::Figures;
 use super::text::{grouped, ms, percentage, signed, unsigned};
 use super::{Account, Gap, Standing};
+use crate::page::{self, Bars, Escaped, sentence};
 
 /// Writes a gap as a page.
 #[derive(Debug)]
@@ -18,21 +17,17 @@ pub struct Html<'g>(pub &'g Gap);
 impl fmt::Display for Html<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gap = self.0;
-        let title = format!("{} against {}", gap.mock.name, gap.reference.name);
-        writeln!(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">")?;
-        writeln!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
-        writeln!(out, "<title>The gap: {}</title>\n<style>{STYLE}</style>\n<main>", Escaped(&title))?;
+        page::begin(out, &format!("The gap: {} against {}", gap.mock.name, gap.reference.name))?;
         writeln!(out, "<h1>How far is {} from {}?</h1>", Escaped(&gap.mock.name), Escaped(&gap.reference.name))?;
         self.answer(out)?;
         self.beside(out)?;
         self.operations(out)?;
         self.method(out)?;
-        writeln!(out, "</main>\n</html>")
+        page::end(out)
     }
 }
 
 impl Html<'_> {
-    /// What differs, how sure that is, and what to do next.
     fn answer(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gap = self.0;
         let budget = gap.budget_named();
@@ -45,53 +40,87 @@ impl Html<'_> {
             Verdict::NoBudget => ("open", "No budget was given, so nothing is judged.".to_owned()),
         };
         writeln!(out, "<section class=\"answer {class}\"><p class=\"verdict\">{}</p>", Escaped(&verdict))?;
-        if let Some(own) = gap.standings.first().filter(|standing| standing.baseline.is_none()) {
-            writeln!(out, "<p>Its {}.</p>", Escaped(&own.in_words()))?;
+        for (heading, told) in [
+            ("What differs", self.what_differs()),
+            ("How sure this is", self.how_sure()),
+            ("What to do next", self.next_steps()),
+        ] {
+            writeln!(out, "<h2>{heading}</h2>")?;
+            for told in told {
+                writeln!(out, "<p>{}</p>", Escaped(&told))?;
+            }
         }
-        if let Some(knee) = gap.knees.first() {
-            writeln!(out, "<p>{}.</p>", Escaped(&knee.in_words(&gap.reference.name, &gap.mock.name)))?;
-        }
-        if !gap.causes.is_empty() {
-            let sentences: Vec<String> = gap.causes.iter().map(|cause| sentence(&cause.sentence)).collect();
-            writeln!(out, "<p class=\"causes\">{}</p>", Escaped(&sentences.join(" ")))?;
-        }
-        for limits in gap.limits_in_words() {
-            writeln!(out, "<p class=\"note\">Limits: {}.</p>", Escaped(&limits))?;
-        }
-        if gap.mock.left_out > 0 {
-            let left_out = grouped(gap.mock.left_out);
-            writeln!(
-                out,
-                "<p class=\"note\">{left_out} calls are left out, for the mock itself was too slow when they came or ended.</p>"
-            )?;
-        }
-        for sentence in gap.inference.iter().flat_map(Inference::sentences) {
-            writeln!(out, "<p>By runs of the same schedule: {}.</p>", Escaped(&sentence))?;
-        }
-        for next in self.next_steps() {
-            writeln!(out, "<p>{}</p>", Escaped(&next))?;
-        }
-        for note in &gap.notes {
-            writeln!(out, "<p class=\"note\">{}</p>", Escaped(note))?;
+        let limits = gap.limits_in_words().into_iter().map(|limits| format!("Limits: {limits}."));
+        for note in limits.chain(gap.notes.iter().map(|note| sentence(note))) {
+            writeln!(out, "<p class=\"note\">{}</p>", Escaped(&note))?;
         }
         writeln!(out, "</section>")
     }
 
-    fn next_steps(&self) -> Vec<String> {
+    fn what_differs(&self) -> Vec<String> {
         let gap = self.0;
-        let mut steps = Vec::new();
+        if gap.cells.is_empty() {
+            return vec!["There are no calls to compare.".to_owned()];
+        }
+        let own = gap.standings.first().filter(|standing| standing.baseline.is_none());
+        let mut told: Vec<String> = own.map(|own| format!("Its {}.", own.in_words())).into_iter().collect();
+        told.extend(gap.knees.first().map(|knee| sentence(&knee.in_words(&gap.reference.name, &gap.mock.name))));
+        if told.is_empty() {
+            told.push("Of no operation there are enough calls to compare even the typical time.".to_owned());
+        }
+        told
+    }
+
+    fn how_sure(&self) -> Vec<String> {
+        let gap = self.0;
+        let judged = gap.cells.iter().filter(|cell| cell.verdict != Verdict::NotJudged).count();
+        let rows = gap.cells.len();
+        let mut told: Vec<String> = Vec::new();
+        if let Some(inference) = &gap.inference {
+            let (reference, mock) = inference.runs;
+            told.push(format!("By {reference} and {mock} runs of the same schedule:"));
+            told.extend(inference.sentences().iter().map(|text| sentence(text)));
+        } else if gap.cells.iter().any(|cell| cell.noise_from == NoiseFrom::Parts) {
+            told.push(
+                "There is one run a side, or their loads differ. What chance makes is estimated from parts of the run, which cannot show \
+                 what differs from run to run: repeat it (--runs 4) to be sure of small differences."
+                    .to_owned(),
+            );
+        }
+        if gap.verdict != Verdict::NoBudget {
+            told.push(format!("{judged} of {rows} rows (an operation at a load) could be judged."));
+        }
         let lacking = gap.cells.iter().filter(|cell| cell.believable.len() < 4).count();
         if lacking > 0 {
-            steps.push(format!(
-                "{lacking} of {} rows have too few calls for every percentile: record longer, or judge lower ones.",
-                gap.cells.len()
+            told.push(format!("{lacking} of {rows} rows have too few calls for every percentile."));
+        }
+        if gap.mock.left_out > 0 {
+            let left_out = grouped(gap.mock.left_out);
+            told.push(format!(
+                "{left_out} calls are left out, for the mock itself was too slow when they came or ended."
             ));
         }
         let beyond = gap.mock.beyond + gap.reference.beyond;
         if beyond > 0 {
             let calls = grouped(beyond);
-            steps.push(format!("{calls} calls came at loads that only one side had; they are not compared."));
+            told.push(format!("{calls} calls came at loads that only one side had; they are not compared."));
         }
+        told
+    }
+
+    fn next_steps(&self) -> Vec<String> {
+        let gap = self.0;
+        let mut steps: Vec<String> = gap.causes.iter().map(|cause| sentence(&cause.sentence)).collect();
+        let of_verdict = match gap.verdict {
+            Verdict::Within => "Use the mock up to the loads below; compare again when the service has changed.",
+            Verdict::NotJudged => "Record longer, or judge what needs fewer calls (--budget p50=10%).",
+            Verdict::NoBudget => "Judge it with --budget default.",
+            Verdict::Over if steps.is_empty() => {
+                "Look at the first operation below, at the load at which the lines part."
+            }
+            Verdict::Over => "",
+        };
+        steps.extend((!of_verdict.is_empty()).then(|| of_verdict.to_owned()));
         steps
     }
 
@@ -101,32 +130,45 @@ impl Html<'_> {
         if gap.standings.is_empty() {
             return Ok(());
         }
+        writeln!(out, "<h2>Beside simpler mocks: how far off each is</h2>")?;
+        let of: [(&str, fn(&Standing) -> f64); 2] =
+            [("In the typical row", |standing| standing.median), ("In the worst row", |standing| standing.worst)];
+        for (heading, off) in of {
+            let bars = gap.standings.iter().fold(Bars::default(), |bars, standing| {
+                let name = match standing.baseline {
+                    None => gap.mock.name.as_str(),
+                    Some(Kind::ConstantMedian) => "a fixed delay (the median)",
+                    Some(Kind::LogNormal) => "WireMock's log-normal delay",
+                };
+                bars.and(name, off(standing), unsigned(off(standing)), standing.baseline.is_none())
+            });
+            writeln!(out, "<h3>{heading}</h3>{bars}")?;
+        }
         writeln!(
             out,
-            "<h2>Beside simpler mocks</h2><div class=\"wide\"><table class=\"plain\"><tr><th>how far off<th>typical row<th>worst row"
-        )?;
-        for Standing { baseline, median, worst, .. } in &gap.standings {
-            let name = match baseline {
-                None => gap.mock.name.as_str(),
-                Some(Kind::ConstantMedian) => "a fixed delay (the median)",
-                Some(Kind::LogNormal) => "WireMock's log-normal delay",
-            };
-            writeln!(out, "<tr><td>{}<td>{}<td>{}", Escaped(name), unsigned(*median), unsigned(*worst))?;
-        }
-        writeln!(out, "</table></div>")
+            "<p class=\"note\">A row is an operation at a load; shorter is better. Twice as long and half as long count as equally far off.</p>"
+        )
     }
 
+    /// Each operation, the worst first and open.
     fn operations(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gap = self.0;
-        let mut names: Vec<&str> = gap.cells.iter().map(|cell| cell.operation.as_str()).collect();
-        names.dedup();
-        for name in names {
-            let cells: Vec<&Cell> = gap.cells.iter().filter(|cell| cell.operation == name).collect();
-            writeln!(out, "<h2>{}</h2>", Escaped(name))?;
-            if cells.len() > 1 {
-                write!(out, "{}", Plot::new(gap, &cells))?;
+        let mut operations: Vec<&[Cell]> = gap.cells.chunk_by(|one, other| one.operation == other.operation).collect();
+        operations.sort_by(|one, other| badness(other).partial_cmp(&badness(one)).unwrap_or(std::cmp::Ordering::Equal));
+        if operations.len() > 1 {
+            writeln!(out, "<h2>{} operations, the worst first</h2>", operations.len())?;
+        }
+        for (place, cells) in operations.iter().enumerate() {
+            let open = if place == 0 { " open" } else { "" };
+            let name = &cells[0].operation;
+            writeln!(out, "<details{open}><summary>{} {}</summary>", Escaped(name), Headline(cells))?;
+            let cells: Vec<&Cell> = cells.iter().collect();
+            match gap.series.iter().find(|series| series.operation == *name) {
+                Some(series) if place < MOST_DRAWN => write!(out, "{}", Figures::new(gap, &cells, series))?,
+                _ => writeln!(out, "<p class=\"note\">Only the {MOST_DRAWN} worst operations are drawn.</p>")?,
             }
             self.table(out, &cells)?;
+            writeln!(out, "</details>")?;
         }
         Ok(())
     }
@@ -196,23 +238,50 @@ impl Html<'_> {
     }
 }
 
-/// With a capital and a full stop.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+/// An operation in a line: where it is furthest off, and what follows.
+struct Headline<'g>(&'g [Cell]);
+
+impl fmt::Display for Headline<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (class, verdict) = match worst_verdict(self.0) {
+            Verdict::Over => ("bad", ", over the budget"),
+            Verdict::Within => ("good", ", within the budget"),
+            Verdict::NotJudged => ("open", ", not judged"),
+            Verdict::NoBudget => ("open", ""),
+        };
+        let off = self.0.iter().filter_map(|cell| {
+            let of = |percent: &u32| Some((*percent, cell.deviation?.log_ratio.at(*percent)));
+            let largest =
+                cell.believable.iter().filter_map(of).max_by(|one, other| one.1.abs().total_cmp(&other.1.abs()));
+            largest.map(|(percent, log)| (cell, percent, log))
+        });
+        match off.max_by(|one, other| one.2.abs().total_cmp(&other.2.abs())) {
+            Some((cell, percent, log)) => {
+                let load = if cell.level == "all" { String::new() } else { format!(" at load {}", cell.level) };
+                write!(
+                    out,
+                    "<span class=\"{class}\">– p{percent} off by {}{}{verdict}</span>",
+                    signed(log),
+                    Escaped(&load)
+                )
+            }
+            None => write!(out, "<span class=\"{class}\">– too few calls to compare{verdict}</span>"),
+        }
+    }
 }
 
-const STYLE: &str = "
-:root{color-scheme:light dark;--ink:#1f2733;--soft:#5b6675;--line:#d8dde5;--page:#fff;--card:#f5f7fa;--good:#2b8a3e;--bad:#c92a2a;--open:#8f6400;--real:#3b4656;--mock:#d9480f}
-@media(prefers-color-scheme:dark){:root{--ink:#e4e8ee;--soft:#a3adba;--line:#3a424d;--page:#15191f;--card:#1e242c;--good:#69db7c;--bad:#ff8787;--open:#ffd43b;--real:#c3ccd8;--mock:#ff922b}}
-*{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
-main{max-width:60rem;margin:0 auto;padding:1.5rem 1rem 3rem}h1{font-size:1.6rem;line-height:1.2}h2{font-size:1.15rem;margin:2rem 0 .5rem;overflow-wrap:anywhere}
-.answer{background:var(--card);border-left:.4rem solid var(--open);padding:.5rem 1rem;border-radius:.3rem}.answer.good{border-color:var(--good)}.answer.bad{border-color:var(--bad)}
-.verdict{font-size:1.2rem;font-weight:600;margin:.4rem 0}.note{color:var(--soft)}p{margin:.4rem 0}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem;min-width:20rem}
-th,td{padding:.2rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--soft);font-weight:500}
-th:first-child,td:first-child,td:nth-child(2){text-align:left}.plain td:nth-child(2){text-align:right}tr.good td{color:var(--good)}tr.bad td{color:var(--bad);font-weight:600}tr.open td{color:var(--soft)}td[colspan]{white-space:normal;text-align:left}
-svg{width:100%;height:auto;max-width:44rem;display:block}svg text{fill:var(--soft);font:12px system-ui,sans-serif}
-.grid{stroke:var(--line)}.real{stroke:var(--real);fill:none;stroke-width:2.2}.mock{stroke:var(--mock);fill:none;stroke-width:2.2;stroke-dasharray:6 4}.real-dot{fill:var(--real)}.mock-dot{fill:var(--mock)}
-@media print{body{font-size:11px}.answer{border:1px solid #999}h2{break-after:avoid}svg,table{break-inside:avoid}}
-";
+/// Over the budget in one row is over.
+fn worst_verdict(cells: &[Cell]) -> Verdict {
+    let of = |verdict| cells.iter().any(|cell| cell.verdict == verdict);
+    let first = [Verdict::Over, Verdict::Within, Verdict::NotJudged].into_iter().find(|verdict| of(*verdict));
+    first.unwrap_or(Verdict::NoBudget)
+}
+
+/// How bad an operation is: first what is over the budget, then by how far it is off.
+fn badness(cells: &[Cell]) -> (bool, f64) {
+    let gap = cells.iter().filter_map(Cell::gap).fold(-1.0, f64::max);
+    (worst_verdict(cells) == Verdict::Over, gap)
+}
+
+/// So many operations make a page of two megabytes.
+const MOST_DRAWN: usize = 40;

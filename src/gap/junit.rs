@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Gap;
 use super::cell::{Cell, Verdict};
+use crate::page::Escaped;
 
 /// Writes a gap as JUnit XML.
 #[derive(Debug)]
@@ -46,24 +47,5 @@ fn case(out: &mut fmt::Formatter<'_>, cell: &Cell) -> fmt::Result {
         Verdict::Over => writeln!(out, "><failure message=\"{}\"/></testcase>", Escaped(&reasons)),
         Verdict::NotJudged => writeln!(out, "><skipped message=\"{}\"/></testcase>", Escaped(&reasons)),
         Verdict::Within | Verdict::NoBudget => writeln!(out, "/>"),
-    }
-}
-
-/// A text within XML or HTML, also in a quoted attribute.
-#[derive(Debug)]
-pub(super) struct Escaped<'t>(pub(super) &'t str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            '<' => out.write_str("&lt;"),
-            '>' => out.write_str("&gt;"),
-            '&' => out.write_str("&amp;"),
-            '"' => out.write_str("&quot;"),
-            '\n' => out.write_str("&#10;"),
-            // XML has no way to say these
-            c if c.is_control() && c != '\t' => out.write_str("\u{fffd}"),
-            c => write!(out, "{c}"),
-        })
     }
 }

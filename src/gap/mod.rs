@@ -13,6 +13,7 @@ mod cell;
 mod certainty;
 mod distance;
 mod facts;
+mod figures;
 mod gather;
 mod html;
 mod inference;
@@ -21,9 +22,9 @@ mod junit;
 mod knee;
 mod levels;
 mod noise;
-mod plot;
 mod run;
 mod sample;
+mod series;
 mod standing;
 mod text;
 
@@ -37,6 +38,7 @@ use self::facts::Facts;
 use self::gather::{Cells, Place};
 use self::levels::Levels;
 use self::sample::Half;
+use self::series::Series;
 
 pub use baseline::{Baseline, Kind};
 pub use budget::{Budget, Limits, Metric};
@@ -86,6 +88,9 @@ pub struct Gap {
     pub causes: Vec<Cause>,
     /// What else must be known to read this.
     pub notes: Vec<String>,
+    /// What only the page shows.
+    #[serde(skip)]
+    series: Vec<Series>,
 }
 
 /// What a side consists of.
@@ -119,6 +124,7 @@ impl Gap {
             level.utilization = known.model.as_ref().and_then(|model| model.utilization(&originals.rates(number)));
         }
         let baselines = originals.baselines();
+        let series = Series::all((&levels, &baselines), (reference, &originals), (mock, &copies));
         let mut places: Vec<Place> = originals.runs.keys().chain(copies.runs.keys()).cloned().collect();
         places.sort();
         places.dedup();
@@ -158,6 +164,7 @@ impl Gap {
             budget,
             judged,
             notes: Vec::new(),
+            series,
             reference: accounts.0,
             mock: accounts.1,
         }

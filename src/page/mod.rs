@@ -1,0 +1,81 @@
+//! A report as one HTML page that needs nothing else: the frame with its looks, and figures drawn as SVG. No scripts. It reads in
+//! the dark, on a phone and on paper, and its lines are told apart without colours.
+
+mod bars;
+mod chart;
+mod scale;
+
+use std::fmt;
+
+pub(crate) use bars::Bars;
+pub(crate) use chart::{Axis, Band, Chart, Figure, Line, Look};
+pub(crate) use scale::Scale;
+
+/// A text within XML or HTML, also in a quoted attribute.
+#[derive(Debug)]
+pub(crate) struct Escaped<'t>(pub(crate) &'t str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '<' => out.write_str("&lt;"),
+            '>' => out.write_str("&gt;"),
+            '&' => out.write_str("&amp;"),
+            '"' => out.write_str("&quot;"),
+            '\n' => out.write_str("&#10;"),
+            // XML has no way to say these
+            c if c.is_control() && c != '\t' => out.write_str("\u{fffd}"),
+            c => write!(out, "{c}"),
+        })
+    }
+}
+
+/// Writes what comes before a page's contents.
+pub(crate) fn begin(out: &mut fmt::Formatter<'_>, title: &str) -> fmt::Result {
+    writeln!(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">")?;
+    writeln!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
+    writeln!(out, "<title>{}</title>\n<style>{STYLE}</style>\n<main>", Escaped(title))
+}
+
+/// Writes what comes after them.
+pub(crate) fn end(out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(out, "</main>\n</html>")
+}
+
+/// With a capital and a full stop.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
+
+const STYLE: &str = include_str!("style.css");
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Panics unless every tag that must be closed is, in order.
+    pub(crate) fn assert_balanced(page: &str) {
+        const OPEN: [&str; 13] =
+            ["!doctype", "meta", "br", "tr", "td", "th", "line", "path", "polyline", "polygon", "circle", "rect", "hr"];
+        let mut open = Vec::new();
+        for tag in page.split('<').skip(1) {
+            let (tag, _) = tag.split_once('>').expect("each tag ends");
+            let name = tag.split([' ', '\n']).next().expect("a name").trim_end_matches('/');
+            if let Some(name) = name.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(name), "closed in this order");
+            } else if !OPEN.contains(&name) && !tag.ends_with('/') {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty(), "not closed: {open:?}");
+    }
+
+    #[test]
+    fn what_is_said_is_no_markup() {
+        assert_eq!(Escaped("GET /a?<b>&\"c\"\n\u{1}").to_string(), "GET /a?&lt;b&gt;&amp;&quot;c&quot;&#10;\u{fffd}");
+        assert_eq!(sentence("it differs"), "It differs.");
+        assert_eq!(sentence("It ends."), "It ends.");
+        assert_eq!(sentence(""), "");
+    }
+}
