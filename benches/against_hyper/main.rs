@@ -26,6 +26,7 @@ mod rows;
 #[path = "../shared/run.rs"]
 mod run;
 mod server_hyper;
+mod server_threads;
 #[path = "../shared/statistics.rs"]
 mod statistics;
 mod stubs;
@@ -35,6 +36,7 @@ mod wrk;
 
 use std::env;
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
     let ended = match arguments.get(1).map(String::as_str) {
         Some(options::AS_HYPER) => floor(&arguments),
         Some(options::AS_PROXY) => floor_proxy(&arguments),
+        Some(options::AS_THREADS) => floor_threads(&arguments),
         Some(reaper::ARGUMENT) => reaper::reap().map(|()| ExitCode::SUCCESS),
         Some(rows::AS_HOG) => Ok(rows::hog()),
         _ => run(&Options::parse()),
@@ -60,9 +63,16 @@ pub fn main() -> ExitCode {
 }
 
 fn floor(arguments: &[String]) -> io::Result<ExitCode> {
+    server_hyper::serve(own_address(arguments)?).map(|()| ExitCode::SUCCESS)
+}
+
+fn floor_threads(arguments: &[String]) -> io::Result<ExitCode> {
+    server_threads::serve(own_address(arguments)?).map(|()| ExitCode::SUCCESS)
+}
+
+fn own_address(arguments: &[String]) -> io::Result<SocketAddr> {
     let address = arguments.get(2).and_then(|address| address.parse().ok());
-    let address = address.ok_or_else(|| io::Error::other("the floor needs the address to listen on"))?;
-    server_hyper::serve(address).map(|()| ExitCode::SUCCESS)
+    address.ok_or_else(|| io::Error::other("the floor needs the address to listen on"))
 }
 
 fn floor_proxy(arguments: &[String]) -> io::Result<ExitCode> {

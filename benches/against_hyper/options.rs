@@ -77,6 +77,16 @@ pub fn hyper() -> io::Result<Command> {
     Ok(command)
 }
 
+/// Starts the floor of lateness.
+pub fn start_threads() -> io::Result<Server> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(AS_THREADS).arg(SocketAddr::from(([127, 0, 0, 1], 0)).to_string());
+    Server::start(&mut command, PATIENCE)
+}
+
+/// The argument that makes this binary the floor of lateness.
+pub const AS_THREADS: &str = "--as-threads";
+
 /// The argument that makes this binary a bare proxy.
 pub const AS_PROXY: &str = "--as-proxy";
 

@@ -50,16 +50,17 @@ pub fn on_all_cores(
             thread::spawn(move || work(listener))
         })
         .collect();
-    announce(address);
+    announce(address, "bare hyper");
     for worker in workers {
         worker.join().map_err(|_| io::Error::other("a worker of the floor panicked"))??;
     }
     Ok(())
 }
 
+/// Prints the line that says where a floor listens.
 #[allow(clippy::print_stdout, reason = "the ready line is the interface")]
-fn announce(address: SocketAddr) {
-    println!("floor: listening on http://{address} (bare hyper)");
+pub fn announce(address: SocketAddr, what: &str) {
+    println!("floor: listening on http://{address} ({what})");
 }
 
 fn bind(address: SocketAddr) -> io::Result<StdListener> {

@@ -64,6 +64,47 @@ pub fn order_lua() -> String {
     format!("wrk.format('POST', '{ORDERS}', {{['Content-Type'] = 'application/json'}}, string.format('{ORDER}', i))")
 }
 
+/// `count` stubs with patterns of urls that begin with anything and demand a text each.
+pub fn patterns(folder: &Path, count: usize) -> io::Result<()> {
+    by_pattern(folder, count, |number| format!(".*/thing-{number:04}/[0-9]+/end"))
+}
+
+/// A url that only the stub `number` of [`patterns`] matches.
+pub fn thing(number: usize) -> String {
+    format!("/api/v1/thing-{number:04}/77/end")
+}
+
+/// The same in Lua, as a request of wrk.
+pub const THING_LUA: &str = "wrk.format('GET', string.format('/api/v1/thing-%04d/77/end', i))";
+
+/// `count` stubs, 10,000 at most, with patterns of urls that leave each letter a choice.
+pub fn bare_patterns(folder: &Path, count: usize) -> io::Result<()> {
+    by_pattern(folder, count, |number| {
+        let choices = letters(number).map(|letter| format!("[{letter}{}]", char::from(letter as u8 + 10)));
+        format!(".*/{}", choices.concat())
+    })
+}
+
+/// A url that only the stub `number` of [`bare_patterns`] matches.
+pub fn bare_thing(number: usize) -> String {
+    format!("/api/v1/{}", letters(number).iter().collect::<String>())
+}
+
+/// The same in Lua, as a request of wrk.
+pub const BARE_THING_LUA: &str = "wrk.format('GET', '/api/v1/' .. string.gsub(string.format('%04d', i), '.', function(d) return string.char(97 + d) end))";
+
+/// A number's last four digits as `a` to `j`.
+fn letters(number: usize) -> [char; 4] {
+    [1_000, 100, 10, 1].map(|place| char::from(b'a' + (number / place % 10) as u8))
+}
+
+fn by_pattern(folder: &Path, count: usize, pattern: impl Fn(usize) -> String) -> io::Result<()> {
+    let stubs = (0..count)
+        .map(|number| stub(number, &json!({"method": "GET", "urlPattern": pattern(number)})))
+        .collect::<Vec<_>>();
+    write(folder, &stubs)
+}
+
 /// Stubs at `/after/MICROSECONDS` that wait that long, and one at [`ONE`].
 pub fn delays(folder: &Path, microseconds: &[u32]) -> io::Result<()> {
     let mut stubs = vec![stub(0, &json!({"method": "GET", "url": ONE}))];
@@ -157,6 +198,11 @@ mod tests {
         let (sent, expected) = (order(42), expected(42));
         assert_eq!(serde_json::from_str::<Value>(&sent).unwrap(), expected);
         assert!(expected.to_string().starts_with(r#"{"note":"ring""#));
+    }
+
+    #[test]
+    fn letters_stand_for_digits() {
+        assert_eq!(bare_thing(1_305), "/api/v1/bdaf");
     }
 
     #[test]

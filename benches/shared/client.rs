@@ -4,6 +4,7 @@
 //! the reply and the second time stamp. A run has a fixed number of calls, not a fixed time, because cutting off the
 //! calls in flight would drop long ones more often than short ones.
 
+use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -96,9 +97,23 @@ pub struct Calls {
     pub rest: Duration,
 }
 
+/// What a call took, in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Took {
+    pub latency: f64,
+    /// The part in which the client's thread could have run and had no CPU.
+    pub waited: f64,
+}
+
 impl Calls {
     /// Latencies in microseconds, a list a path, unsorted. The connections begin spread over 0.2 s.
     pub fn run(&self, address: SocketAddr) -> io::Result<Vec<Vec<f64>>> {
+        let lists = self.run_with_waits(address)?;
+        Ok(lists.iter().map(|list| list.iter().map(|took| took.latency).collect()).collect())
+    }
+
+    /// The same with the client's own waits.
+    pub fn run_with_waits(&self, address: SocketAddr) -> io::Result<Vec<Vec<Took>>> {
         let threads: Vec<_> = (0..self.connections)
             .map(|number| {
                 let calls = self.clone();
@@ -118,7 +133,7 @@ impl Calls {
         Ok(all)
     }
 
-    fn connection(&self, address: SocketAddr, number: usize) -> io::Result<Vec<Vec<f64>>> {
+    fn connection(&self, address: SocketAddr, number: usize) -> io::Result<Vec<Vec<Took>>> {
         let requests: Vec<_> = self.paths.iter().map(|path| get(path)).collect();
         let mut random = Random(number as u64 + 1);
         let mut lists = vec![Vec::with_capacity(self.each / requests.len() + 1); requests.len()];
@@ -130,10 +145,19 @@ impl Calls {
                 thread::sleep(self.rest.mul_f64(2.0 * random.share()));
             }
             let path = random.next() as usize % requests.len();
-            lists[path].push(connection.time(&requests[path])?.as_secs_f64() * 1e6);
+            let before = own_waits()?;
+            let latency = connection.time(&requests[path])?.as_secs_f64() * 1e6;
+            lists[path].push(Took { latency, waited: own_waits()?.saturating_sub(before).as_secs_f64() * 1e6 });
         }
         Ok(lists)
     }
+}
+
+/// How long this thread waited for a CPU since it began, by the kernel's account.
+fn own_waits() -> io::Result<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let waited = text.split_whitespace().nth(1).and_then(|nanos| nanos.parse().ok());
+    waited.map(Duration::from_nanos).ok_or_else(|| io::Error::other("cannot read /proc/thread-self/schedstat"))
 }
 
 /// The bytes of a GET, as short as wrk's.

@@ -85,6 +85,21 @@ impl Server {
         resident_mib(&status).ok_or_else(|| io::Error::other("cannot read /proc/PID/status"))
     }
 
+    /// How long its threads waited for a CPU so far, and how often they were given one.
+    #[allow(dead_code, reason = "one of the benches asks")]
+    pub fn cpu_waits(&self) -> io::Result<(Duration, u64)> {
+        let mut sum = (Duration::ZERO, 0);
+        for thread in fs::read_dir(format!("/proc/{}/task", self.id()))? {
+            // CPU, waited, runs; a thread may have ended meanwhile
+            let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+            let numbers: Vec<u64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+            if let [_, waited, runs] = numbers[..] {
+                sum = (sum.0 + Duration::from_nanos(waited), sum.1 + runs);
+            }
+        }
+        Ok(sum)
+    }
+
     fn signal(&self, signal: Signal) -> io::Result<()> {
         kill_process(Pid::from_child(&self.child), signal)?;
         Ok(())

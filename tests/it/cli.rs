@@ -74,6 +74,23 @@ fn the_ready_line_names_the_port_and_the_stubs() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn the_precision_in_force_is_told() {
+    let root = folder(&[("mappings/s.json", r#"{"request": {"url": "/a"}, "response": {"body": "ok"}}"#)]);
+    for (more, told) in [(&[][..], "normal"), (&["--precision", "high"][..], "high")] {
+        let (_process, address, _) = serve_with(root.path().to_str().expect("UTF-8"), more);
+        let mut client = Client::connect(address);
+        client.write(b"GET /__admin/standin/audit HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+        let audit = client.answer().json();
+        assert_eq!(audit["precision"], told, "{audit}");
+        client.write(b"GET /__admin/metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+        let metrics = client.answer();
+        let metrics = metrics.text();
+        assert!(metrics.contains(&format!("standin_timer_info{{precision=\"{told}\"}} 1")), "{metrics}");
+    }
+}
+
+#[test]
 fn a_second_signal_ends_at_once() {
     let stub = r#"{"request": {"url": "/long"}, "response": {"fixedDelayMilliseconds": 60000}}"#;
     let root = folder(&[("mappings/s.json", stub)]);

@@ -3,6 +3,10 @@
 //! Calls of all delays and calls without one are mixed on the same connections, so the client's own wake-up and the
 //! network stand in both. The busy half runs wrk beside it, at a rate that keeps half of the machine at work. wrk rests
 //! by the millisecond, so its calls come in bursts: the calls without a delay show how much of a p99 that explains.
+//!
+//! Blocking threads show what the machine itself is late by: client, load and server compete for its cores. How long a server's
+//! threads waited for a CPU, by the kernel's account, is said too, and `less own waits` leaves out of each latency what the
+//! client's thread waited for one.
 
 use std::fs;
 use std::io;
@@ -12,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::super::client::Calls;
-use super::super::options::{Options, start_hyper};
+use super::super::client::{Calls, Took};
+use super::super::options::{Options, start_hyper, start_threads};
 use super::super::pairs::scratch;
 use super::super::process::{Disturbance, Helper, Machine, Server, own_cpu};
 use super::super::report::{Report, number};
@@ -22,23 +26,33 @@ use super::super::stubs;
 use super::super::wrk::{self, Load};
 use super::published;
 
-/// Measures idle and half busy, standin and tokio's sleep.
+/// Measures idle and half busy: standin, blocking threads, and tokio's sleep.
 pub fn row(options: &Options) -> io::Result<Report> {
     let (folder, stub_folder) = scratch()?;
     stubs::delays(&stub_folder, &DELAYS)?;
     let mut report = Report::default();
     report.say("lateness in us: latency - delay - latency without a delay; +- standard error");
-    report.line(format!("{:22}{:>9}{:>9}{:>18}{:>18}", "", "delay", "calls", "p50", "p99"));
+    report.line(format!("{:22}{:>9}{:>9}{:>18}{:>18}{:>18}", "", "delay", "calls", "p50", "p99", "less own waits"));
     for busy in [false, true] {
-        for standin in [true, false] {
-            let server = if standin { options.start_standin(&stub_folder)? } else { start_hyper()? };
+        for side in ["standin", "threads", "hyper"] {
+            let server = match side {
+                "standin" => options.start_standin(&stub_folder)?,
+                "threads" => start_threads()?,
+                _ => start_hyper()?,
+            };
             let background = if busy { Some(Background::start(&server, folder.path(), &mut report)?) } else { None };
-            let name = format!("{}, {}", if standin { "standin" } else { "hyper" }, if busy { "busy" } else { "idle" });
+            let name = format!("{side}, {}", if busy { "busy" } else { "idle" });
             let (machine, own, theirs) = (Machine::now()?, own_cpu()?, side_cpu(&server, background.as_ref())?);
+            let (waited, runs) = server.cpu_waits()?;
             measure(options, &server, &name, &mut report)?;
+            let (waited, runs) = (server.cpu_waits()?.0 - waited, server.cpu_waits()?.1 - runs);
+            let mean = waited.as_secs_f64() * 1e6 / runs.max(1) as f64;
+            report
+                .say(&format!("{name}: its threads waited {} us for a CPU on average, {runs} times", number(mean, 1)));
+            report.figure(&format!("{name}, waits for a CPU"), json!({"mean": mean, "runs": runs}));
             let ours = (own_cpu()? + side_cpu(&server, background.as_ref())?).saturating_sub(own + theirs);
             report.disturbed(Disturbance { machine: Machine::now()?.since(&machine), ours });
-            if standin {
+            if side == "standin" {
                 publish(&server, &name, &mut report)?;
             }
         }
@@ -57,30 +71,37 @@ fn measure(options: &Options, server: &Server, name: &str, report: &mut Report) 
     // a call takes 1.6 ms on average and rests 2 ms before
     let each = (options.seconds.as_secs_f64() * 5.0 / 3.8e-3) as usize;
     let calls = Calls { connections: CONNECTIONS, each, paths, rest: Duration::from_millis(2) };
-    let lists: Vec<_> = calls.run(server.address())?.iter().map(|list| sorted(list)).collect();
+    let took = calls.run_with_waits(server.address())?;
+    let all = |part: fn(&Took) -> f64| -> Vec<_> {
+        took.iter().map(|list| sorted(&list.iter().map(part).collect::<Vec<_>>())).collect()
+    };
+    let (lists, net) = (all(|took| took.latency), all(|took| took.latency - took.waited));
     let (bare, delayed) = lists.split_first().expect("the path without a delay is the first");
     let at = |list: &[f64], p| (quantile(list, p), standard_error(list, p));
     report.line(format!(
-        "{name:22}{:>9}{:>9}{:>18}{:>18}",
+        "{name:22}{:>9}{:>9}{:>18}{:>18}{:>18}",
         "none",
         number(bare.len() as f64, 0),
         plus_minus(at(bare, 0.5), 0.0),
-        plus_minus(at(bare, 0.99), 0.0)
+        plus_minus(at(bare, 0.99), 0.0),
+        plus_minus(at(&net[0], 0.5), 0.0)
     ));
-    for (delay, list) in DELAYS.iter().zip(delayed) {
+    for ((delay, list), net_list) in DELAYS.iter().zip(delayed).zip(&net[1..]) {
         let less = |p| plus_minus(at(list, p), f64::from(*delay) + quantile(bare, p));
         report.line(format!(
-            "{:22}{:>9}{:>9}{:>18}{:>18}",
+            "{:22}{:>9}{:>9}{:>18}{:>18}{:>18}",
             "",
             format!("{} ms", f64::from(*delay) / 1e3),
             number(list.len() as f64, 0),
             less(0.5),
-            less(0.99)
+            less(0.99),
+            plus_minus(at(net_list, 0.5), f64::from(*delay) + quantile(&net[0], 0.5))
         ));
         let late = |p| quantile(list, p) - f64::from(*delay) - quantile(bare, p);
         report.figure(
             &format!("{name}, {delay} us"),
             json!({"calls": list.len(), "p50": late(0.5), "p99": late(0.99),
+                   "net": {"p50": quantile(net_list, 0.5) - f64::from(*delay) - quantile(&net[0], 0.5)},
                    "bare": {"p50": quantile(bare, 0.5), "p99": quantile(bare, 0.99)}}),
         );
     }

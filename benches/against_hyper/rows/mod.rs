@@ -19,7 +19,7 @@ use workload::Workload;
 pub use audit::{AS_HOG, hog};
 
 /// All rows, in the order in which they run.
-pub const ROWS: [Row<Options>; 12] = [
+pub const ROWS: [Row<Options>; 14] = [
     Row {
         name: "one_stub",
         sentence: "one stub, a fixed reply of 200 bytes of JSON",
@@ -44,6 +44,16 @@ pub const ROWS: [Row<Options>; 12] = [
         name: "json_10k",
         sentence: "10,000 stubs on one url told apart by equalToJson",
         run: |options| cpu::row(options, Workload::Orders(10_000)),
+    },
+    Row {
+        name: "patterns_1k",
+        sentence: "1,000 patterns of urls that begin with anything and demand a text each",
+        run: |options| cpu::row(options, Workload::Patterns(1_000)),
+    },
+    Row {
+        name: "bare_patterns_1k",
+        sentence: "1,000 patterns that demand no text for certain",
+        run: |options| cpu::row(options, Workload::BarePatterns(1_000)),
     },
     Row { name: "delay_50ms", sentence: "a fixed delay of 50 ms for 1,000 connections", run: delay::row },
     Row { name: "lognormal", sentence: "log-normal delays against their theory", run: lognormal::row },

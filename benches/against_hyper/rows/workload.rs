@@ -14,11 +14,22 @@ pub enum Workload {
     Exact(usize),
     /// By JSON body on one url.
     Orders(usize),
+    /// By patterns of urls that begin with anything and demand a text each.
+    Patterns(usize),
+    /// By patterns that demand no text for certain: each is tried.
+    BarePatterns(usize),
 }
 
 /// The workloads whose ratio is judged.
-pub const JUDGED: [Workload; 5] =
-    [Workload::One, Workload::Exact(1_000), Workload::Exact(100_000), Workload::Orders(100), Workload::Orders(10_000)];
+pub const JUDGED: [Workload; 7] = [
+    Workload::One,
+    Workload::Exact(1_000),
+    Workload::Exact(100_000),
+    Workload::Orders(100),
+    Workload::Orders(10_000),
+    Workload::Patterns(1_000),
+    Workload::BarePatterns(1_000),
+];
 
 impl Workload {
     /// The name of its row.
@@ -29,6 +40,8 @@ impl Workload {
             Self::Exact(_) => "exact_100k",
             Self::Orders(..=100) => "json_100",
             Self::Orders(_) => "json_10k",
+            Self::Patterns(_) => "patterns_1k",
+            Self::BarePatterns(_) => "bare_patterns_1k",
         }
     }
 
@@ -40,6 +53,9 @@ impl Workload {
             Self::Exact(_) => 1.45,
             Self::Orders(..=100) => 2.0,
             Self::Orders(_) => 2.5,
+            Self::Patterns(_) => 1.6,
+            // 20 us a look-up, beside some 7 of a call
+            Self::BarePatterns(_) => 4.0,
         }
     }
 
@@ -49,6 +65,8 @@ impl Workload {
             Self::One => stubs::one(folder),
             Self::Exact(count) => stubs::exact(folder, count),
             Self::Orders(count) => stubs::orders(folder, count),
+            Self::Patterns(count) => stubs::patterns(folder, count),
+            Self::BarePatterns(count) => stubs::bare_patterns(folder, count),
         }
     }
 
@@ -58,6 +76,8 @@ impl Workload {
             Self::One => wrk::same_path(),
             Self::Exact(count) => wrk::cycle(count, &stubs::exact_lua()),
             Self::Orders(count) => wrk::cycle(count, &stubs::order_lua()),
+            Self::Patterns(count) => wrk::cycle(count, stubs::THING_LUA),
+            Self::BarePatterns(count) => wrk::cycle(count, stubs::BARE_THING_LUA),
         }
     }
 
@@ -65,7 +85,7 @@ impl Workload {
     pub fn count(self) -> usize {
         match self {
             Self::One => 1,
-            Self::Exact(count) | Self::Orders(count) => count,
+            Self::Exact(count) | Self::Orders(count) | Self::Patterns(count) | Self::BarePatterns(count) => count,
         }
     }
 
@@ -75,6 +95,8 @@ impl Workload {
             Self::One => client::get(stubs::ONE),
             Self::Exact(_) => client::get(&stubs::exact_url(number)),
             Self::Orders(_) => client::post(stubs::ORDERS, &stubs::order(number)),
+            Self::Patterns(_) => client::get(&stubs::thing(number)),
+            Self::BarePatterns(_) => client::get(&stubs::bare_thing(number)),
         }
     }
 
@@ -83,6 +105,8 @@ impl Workload {
         match self {
             Self::Orders(count) => client::post(stubs::ORDERS, &stubs::order(count)),
             Self::One | Self::Exact(_) => client::get("/api/v1/items/none"),
+            Self::Patterns(count) => client::get(&stubs::thing(count)),
+            Self::BarePatterns(count) => client::get(&stubs::bare_thing(count)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -41,7 +41,8 @@ impl Builder {
         if texts.is_empty() {
             return Ok(Literals::default());
         }
-        match AhoCorasick::new(texts.iter().map(|text| text.as_bytes())) {
+        // a pattern may leave the case of its letters open
+        match AhoCorasickBuilder::new().ascii_case_insensitive(true).build(texts.iter().map(|text| text.as_bytes())) {
             Ok(automaton) => {
                 Ok(Literals { automaton: Some(automaton), postings: slots.into_iter().map(posting).collect() })
             }

@@ -35,8 +35,11 @@ fn url_rule() -> impl Strategy<Value = UrlRule> {
         select(&URLS[..]).prop_map(|url| UrlRule::Path(url.split('?').next().unwrap_or(url).to_owned())),
         select(&["/a/.*", "/(a|x)/.*", "/x/\\d+", ".*", "/a/b", "/.*/b", "(/x)+/2/y", ".*(/a|/x)/[bc]"][..])
             .prop_map(move |text| UrlRule::PathPattern(regex(&text))),
-        select(&["/a.*", "/a/b\\?q=.*", ".*q=1", "/x/[0-9]/y", ".*/b\\?q=[12]", "(?i).*/A/B.*", ".*/y$"][..])
-            .prop_map(move |text| UrlRule::UrlPattern(regex(&text))),
+        select(
+            &["/a.*", "/a/b\\?q=.*", ".*q=1", "/x/[0-9]/y", ".*/b\\?q=[12]", "(?i).*/A/B.*", "(?i).*/B\\?Q=.", ".*/y$"]
+                [..]
+        )
+        .prop_map(move |text| UrlRule::UrlPattern(regex(&text))),
         select(&["/a/{id}", "/{any}/b", "/x/{id}/y", "/**", "/a/{x}{y}", "/{one}"][..])
             .prop_map(|text| UrlRule::PathTemplate(PathTemplate::new(text))),
     ]

@@ -147,7 +147,8 @@ impl JavaRegex {
         &self.compiled.prefix
     }
 
-    /// The longest text that stands in whatever [`JavaRegex::matches`] is true of; empty if there is none.
+    /// The longest text that stands in whatever [`JavaRegex::matches`] is true of, in any case of its ASCII letters; empty if
+    /// there is none.
     pub fn required_literal(&self) -> &str {
         &self.compiled.required
     }

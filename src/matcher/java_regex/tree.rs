@@ -223,7 +223,7 @@ impl Node {
         (text, complete)
     }
 
-    /// The longest text that stands, as it is, in whatever matches the whole; empty if there is none.
+    /// The longest text that stands in whatever matches the whole, in any case of its ASCII letters; empty if there is none.
     pub(super) fn required(&self) -> String {
         let mut runs = Runs::default();
         self.run_through(&mut runs);
@@ -234,6 +234,7 @@ impl Node {
     fn run_through(&self, runs: &mut Runs) {
         match self {
             Self::Literal(c) => runs.current.push(*c),
+            Self::Class(set) if let Some(letter) = set.letter() => runs.current.push(letter),
             Self::Sequence(nodes) => nodes.iter().for_each(|node| node.run_through(runs)),
             Self::Capture(inner) | Self::Atomic(inner) => inner.run_through(runs),
             Self::Anchor(_) | Self::Empty | Self::Look { .. } => {}
@@ -337,6 +338,17 @@ impl Set {
             }
             set => Self::Union(vec![set, other]),
         }
+    }
+
+    /// The ASCII letter that it holds in one case or both, in lower case, if that is all it holds.
+    fn letter(&self) -> Option<char> {
+        let Self::Spans(spans) = self else { return None };
+        let mut letters = spans.iter().map(|&(low, high)| {
+            let c = char::from_u32(low).filter(char::is_ascii_alphabetic)?;
+            (low == high).then(|| c.to_ascii_lowercase())
+        });
+        let first = letters.next()??;
+        letters.all(|letter| letter == Some(first)).then_some(first)
     }
 
     /// The set with `own` for [`Set::Own`].

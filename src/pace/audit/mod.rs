@@ -1,13 +1,14 @@
 //! Whether this server kept its own promises: how late answers left, and how late the worker looked at its sockets.
 //!
 //! A busy worker reads late, and a call's own lateness cannot show it. So a heartbeat on the worker's timer measures how
-//! long whatever is due has to wait for its turn (loop lag). Every second of a worker is judged by what [`verdict`] says,
-//! and the run in which the mock itself was the bottleneck can be told from the run in which it was not.
+//! long whatever is due has to wait for its turn (loop lag), and asks the kernel how long its thread waited for a CPU
+//! ([`waits`]). Every second of a worker is judged by what [`verdict`] says, and the run in which the mock itself was the bottleneck can be told from the run in which it was not.
 
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod waits;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant, SystemTime};
 use hdrhistogram::Histogram;
 
 use self::verdict::{Finding, Window};
-use super::timer::Timer;
+use self::waits::Waits;
+use super::timer::{Precision, Timer};
 
 pub use self::snapshot::{FlaggedWindow, Flags, Quantiles, Snapshot, WorkerShare};
 
@@ -55,12 +57,20 @@ impl Audit {
     /// 50 beats a second cost some 0.3 % of a core; a worker that no call with a deadline came to lately has 10, at 0.1 %.
     pub async fn run(self: Arc<Self>, timer: Arc<Timer>) {
         let mut opened = Reading::now();
-        self.records().began = Some(opened);
+        let mut waits = Waits::of_this_thread();
+        {
+            let mut records = self.records();
+            records.began = Some(opened);
+            records.precision = timer.precision();
+        }
         loop {
             let due = Instant::now() + self.records().rest();
             Arc::clone(&timer).until_exactly(due).await;
             let now = Instant::now();
             self.loop_lag(now.saturating_duration_since(due));
+            if let Some(wait) = waits.since_last() {
+                self.records().window.wait(wait);
+            }
             if now.saturating_duration_since(opened.at) >= WINDOW {
                 let closed = Reading::now();
                 self.records().close(opened, closed);
@@ -84,6 +94,8 @@ struct Records {
     windows: u64,
     flagged: u64,
     last_flagged: VecDeque<Flagged>,
+    /// Of the timer that it beats by.
+    precision: Precision,
     began: Option<Reading>,
     last_closed: Option<Reading>,
     cpu_share: f64,
@@ -109,6 +121,7 @@ impl Records {
             windows: 0,
             flagged: 0,
             last_flagged: VecDeque::with_capacity(KEPT),
+            precision: Precision::default(),
             began: None,
             last_closed: None,
             cpu_share: 0.0,

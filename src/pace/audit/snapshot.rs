@@ -6,7 +6,7 @@
 //! {"lateness": {"count": 0, "p50": 0.0, "p90": 0.0, "p99": 0.0, "p999": 0.0, "max": 0.0},
 //!  "loopLag": {…}, "lateWork": 0, "windows": 0,
 //!  "flagged": {"count": 0, "last": [{"at": 0, "worker": 0, "reasons": ["…"], …}]},
-//!  "workers": [{"cpuShare": 0.0, "cpuShareOverall": 0.0}]}
+//!  "precision": "normal", "workers": [{"cpuShare": 0.0, "cpuShareOverall": 0.0}]}
 //! ```
 
 use std::cmp::Reverse;
@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use super::verdict::{Finding, Reason, add};
 use super::{Audit, Flagged, KEPT, times};
+use crate::pace::timer::Precision;
 
 /// What all workers recorded since the start.
 #[derive(Clone, Debug, Serialize)]
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub windows: u64,
     /// Windows that did not keep their promises.
     pub flagged: Flags,
+    /// How true deadlines are kept: `normal`, `high`, or `coarse` where this is not Linux.
+    pub precision: &'static str,
     /// The workers in their order.
     pub workers: Vec<WorkerShare>,
 }
@@ -90,6 +93,8 @@ pub struct FlaggedWindow {
     pub lateness_p99: f64,
     /// The longest loop lag.
     pub loop_lag_max: f64,
+    /// Heartbeats in which its thread waited long for a CPU.
+    pub cpu_waits: u64,
     /// The share of a core that the worker used.
     pub cpu_share: f64,
 }
@@ -110,12 +115,16 @@ impl Snapshot {
         let (mut lateness, mut loop_lag) = (times(), times());
         let (mut late_work, mut windows, mut count) = (0, 0, 0);
         let (mut last, mut workers) = (Vec::new(), Vec::new());
+        let mut precision = Precision::default();
         for (worker, audit) in audits.iter().enumerate() {
             let records = audit.records();
             add(&mut lateness, &records.lateness);
             add(&mut loop_lag, &records.loop_lag);
             records.window.add_to(&mut lateness, &mut loop_lag);
             late_work += records.late_work;
+            if records.began.is_some() {
+                precision = records.precision;
+            }
             windows += records.windows;
             count += records.flagged;
             let flagged = records.last_flagged.clone();
@@ -135,6 +144,7 @@ impl Snapshot {
             late_work,
             windows,
             flagged: Flags { count, last },
+            precision: precision.name(),
             workers,
         }
     }
@@ -162,6 +172,8 @@ impl Snapshot {
             .enumerate()
             .map(|(worker, share)| (format!("{{worker=\"{worker}\"}}"), share.cpu_share))
             .collect();
+        let precision = [(format!("{{precision=\"{}\"}}", self.precision), 1.0)];
+        metric(&mut page, "timer_info", "gauge", "How true deadlines are kept.", &precision);
         metric(&mut page, "worker_cpu_share", "gauge", "Share of a core used in the last second, by worker.", &shares);
         page
     }
@@ -197,6 +209,7 @@ impl FlaggedWindow {
             late_calls: finding.late_calls,
             lateness_p99: micros(finding.lateness_p99),
             loop_lag_max: micros(finding.lag_max),
+            cpu_waits: finding.long_waits,
             cpu_share: *cpu_share,
         }
     }
@@ -211,6 +224,10 @@ impl Reason {
             }
             Self::LoopLag => {
                 format!("{} of {} loop lags were longer than {limit:.1?}", finding.long_lags, finding.lags)
+            }
+            Self::NoCpu => {
+                let (long, beats) = (finding.long_waits, finding.beats);
+                format!("the worker waited for a CPU longer than {limit:.1?} in {long} of {beats} heartbeats")
             }
             Self::StoodStill => format!("the worker stood still for {:.1?}", finding.lag_max),
         }

@@ -4,6 +4,7 @@ use serde_json::Value;
 use tokio::runtime::Builder;
 
 use super::verdict::Reason;
+use super::waits::Wait;
 use super::*;
 use crate::pace::timer::Precision;
 
@@ -83,11 +84,39 @@ fn lags_again_and_again_flag_a_window_without_calls() {
 }
 
 #[test]
+fn a_window_is_flagged_whose_thread_was_kept_from_the_cpu() {
+    // as measured: 20 runs a beat of some 6 us each, and now and then a slice of another program's
+    let with = |long: usize, wait: Duration, intended: Duration| {
+        let mut window = Window::new();
+        (0..350).for_each(|_| window.record(micros(20), intended));
+        for beat in 0..50 {
+            let time = if beat < long { wait } else { micros(120) };
+            window.wait(Wait { time, runs: 20 });
+        }
+        window
+    };
+    assert_eq!(with(4, micros(3_000), micros(300)).verdict(), None);
+    assert_eq!(reasons(&with(5, micros(3_000), micros(300))), [Reason::NoCpu]);
+    assert_eq!(with(50, micros(690), micros(300)).verdict(), None, "many short waits");
+    assert_eq!(with(10, micros(3_000), micros(50_000)).verdict(), None, "5 % of 50 ms is more");
+}
+
+#[test]
+fn few_long_waits_of_many_heartbeats_are_no_flag() {
+    let mut window = Window::new();
+    for beat in 0..100 {
+        window.wait(Wait { time: micros(if beat % 12 == 0 { 3_000 } else { 50 }), runs: 5 });
+    }
+    assert_eq!(window.verdict(), None);
+}
+
+#[test]
 fn absurd_times_do_no_harm() {
     let mut window = Window::new();
     for _ in 0..10 {
         window.record(Duration::MAX, Duration::MAX);
         window.lag(Duration::MAX);
+        window.wait(Wait { time: Duration::MAX, runs: u32::MAX });
     }
     let finding = window.verdict().unwrap();
     assert!(finding.lag_max <= Duration::from_secs(61));
@@ -153,10 +182,12 @@ fn the_published_members_have_their_documented_names() {
         "/flagged/count",
         "/flagged/last/0/at",
         "/flagged/last/0/medianIntended",
+        "/flagged/last/0/cpuWaits",
         "/workers/0/cpuShareOverall",
     ] {
         assert!(page.pointer(pointer).is_some_and(Value::is_number), "{pointer}");
     }
+    assert_eq!(page["precision"], Precision::Normal.name());
     let text = snapshot.prometheus();
     assert!(text.contains("standin_loop_lag_seconds{quantile=\"0.99\"} 0.2"), "{text}");
     assert!(text.contains("standin_flagged_windows_total 1\n"), "{text}");

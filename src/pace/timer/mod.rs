@@ -32,6 +32,17 @@ pub enum Precision {
     High,
 }
 
+impl Precision {
+    /// What is in force here, in a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal | Self::High if COARSE => "coarse",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+}
+
 /// The deadlines of one worker's tasks.
 ///
 /// [`Timer::run`] must be spawned once on the worker's runtime. [`Timer::fire_due`] should be called after every call
@@ -46,6 +57,11 @@ impl Timer {
     /// A timer without deadlines.
     pub fn new(precision: Precision) -> Self {
         Self { precision, queue: Mutex::default() }
+    }
+
+    /// As it was made.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Resolves at `deadline`, never before; at once if it has passed. Cancel safe: dropping it takes it out of the queue.

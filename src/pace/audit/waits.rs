@@ -1,0 +1,95 @@
+//! How long a thread that could have run waited for a CPU, as the kernel counts it: `/proc/thread-self/schedstat`.
+//!
+//! A worker that sleeps most of the time is favoured by the scheduler, so that a program that takes a whole core makes few of
+//! its answers late, and these few in spells of milliseconds. The kernel's count sees all of its waits, those before a read
+//! included, which no answer's lateness can show.
+
+use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+use std::{fs::File, os::unix::fs::FileExt as _};
+
+/// What a thread waited for a CPU in some stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// In all.
+    pub(super) time: Duration,
+    /// How often it was given a CPU.
+    pub(super) runs: u32,
+}
+
+/// The kernel's count of one thread's waits; silent where there is none.
+#[derive(Debug)]
+pub(super) struct Waits {
+    #[cfg(target_os = "linux")]
+    file: Option<File>,
+    /// Nanoseconds and runs since the thread began, at the last look.
+    seen: Option<(u64, u64)>,
+}
+
+impl Waits {
+    /// Of the thread that asks; any thread may look.
+    pub(super) fn of_this_thread() -> Self {
+        let mut waits = Self {
+            #[cfg(target_os = "linux")]
+            file: File::open("/proc/thread-self/schedstat").ok(),
+            seen: None,
+        };
+        waits.seen = waits.count();
+        waits
+    }
+
+    /// What came since the last look.
+    pub(super) fn since_last(&mut self) -> Option<Wait> {
+        let (time, runs) = self.count()?;
+        let (time_before, runs_before) = self.seen.replace((time, runs))?;
+        Some(Wait {
+            time: Duration::from_nanos(time.saturating_sub(time_before)),
+            runs: u32::try_from(runs.saturating_sub(runs_before)).unwrap_or(u32::MAX),
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn count(&self) -> Option<(u64, u64)> {
+        let mut text = [0; 64];
+        let length = self.file.as_ref()?.read_at(&mut text, 0).ok()?;
+        read(std::str::from_utf8(&text[..length]).ok()?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn count(&self) -> Option<(u64, u64)> {
+        None
+    }
+}
+
+/// Nanoseconds waited and runs, of a line `CPU WAITED RUNS`.
+#[cfg(any(target_os = "linux", test))]
+fn read(line: &str) -> Option<(u64, u64)> {
+    let mut numbers = line.split_ascii_whitespace().skip(1).map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_by_its_places() {
+        assert_eq!(read("271828 3141 59\n"), Some((3_141, 59)));
+        for line in ["", "1 2", "1 x 3", "-"] {
+            assert_eq!(read(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_slept_was_given_a_cpu_again() {
+        let mut waits = Waits::of_this_thread();
+        for _ in 0..5 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let wait = waits.since_last().expect("Linux counts");
+        assert!(wait.runs >= 5, "{wait:?}");
+        assert!(waits.since_last().expect("Linux counts").runs < wait.runs, "it counts from look to look");
+    }
+}
