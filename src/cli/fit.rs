@@ -1,5 +1,6 @@
 //! `standin fit`: from tapes to the profile that serves as the recorded service did, with what could not be identified.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use clap::Args;
 
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, note, profile_file, say};
 use crate::exchange::Exchange;
-use crate::fit::{Fitted, Trace};
+use crate::fit::{Fitted, Html, Trace};
 use crate::tape::operations::Operations;
 use crate::tape::{self, Reader, TapeError};
 
@@ -41,6 +42,10 @@ pub(super) struct Fit {
     /// The report as JSON
     #[arg(long)]
     json: bool,
+
+    /// Write the report as a page for a browser as well
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 impl Fit {
@@ -74,6 +79,9 @@ impl Fit {
         let refused = !self.anyway && fitted.change.is_some_and(|change| change.refuses_one_model());
         if refused {
             self.tell(&fitted);
+            if !self.wrote_page(&fitted) {
+                return BROKE;
+            }
             note("no profile was written: one model would be that of neither half; `--anyway` writes it all the same");
             return CHECK_FAILED;
         }
@@ -83,8 +91,21 @@ impl Fit {
             return BROKE;
         }
         self.tell(&fitted);
+        if !self.wrote_page(&fitted) {
+            return BROKE;
+        }
         note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
         FINE
+    }
+
+    /// Writes the page if one was asked for; false if that failed, which is told.
+    fn wrote_page(&self, fitted: &Fitted) -> bool {
+        let Some(path) = &self.html else { return true };
+        let written = fs::write(path, Html(fitted).to_string());
+        if let Err(error) = &written {
+            note(&format!("cannot write `{}`: {error}", path.display()));
+        }
+        written.is_ok()
     }
 
     fn tell(&self, fitted: &Fitted) {

@@ -27,6 +27,8 @@ pub struct Stratum {
     pub calls: u64,
     /// Whether its demands were kept from the model.
     pub held_out: bool,
+    /// What answers took on the tape in milliseconds, at p50, p90, p95 and p99.
+    pub recorded_ms: [f64; 4],
     /// Relative errors at p50, p90, p95 and p99: 0.1 is 10 % too slow.
     pub errors: [f64; 4],
     /// What one run of the model differs from the mean of its runs, at the same quantiles.
@@ -132,6 +134,7 @@ impl Split {
             utilization: utilization(&calls, per_second),
             calls: calls.len() as u64,
             held_out: stratum == 2,
+            recorded_ms: real.map(|nanos| (nanos / 1e3).round() / 1e3),
             errors,
             noise,
         })

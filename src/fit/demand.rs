@@ -10,6 +10,7 @@ use super::limits::Limit;
 use super::order;
 use super::trace::Trace;
 use super::workload::{Workload, is_rejection};
+use crate::delay::units::size;
 use crate::delay::{Distribution, Param, ParamValue};
 use crate::pace::profile::spec::Order;
 
@@ -196,6 +197,11 @@ fn ordinary(by_status: &BTreeMap<u16, Vec<f64>>) -> Option<u16> {
 }
 
 impl Class {
+    /// Which answers it is of: `status 404`, `from 32kB`.
+    pub(super) fn which(&self) -> String {
+        self.from.map_or_else(|| format!("status {}", self.status), |bytes| format!("from {}", size(bytes)))
+    }
+
     fn new(status: u16, demands: Vec<f64>, all: usize) -> Self {
         let samples = demands.len();
         let (share, samples) = (samples as f64 / all as f64, samples as u64);

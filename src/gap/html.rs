@@ -131,9 +131,9 @@ impl Html<'_> {
             return Ok(());
         }
         writeln!(out, "<h2>Beside simpler mocks: how far off each is</h2>")?;
-        let of: [(&str, fn(&Standing) -> f64); 2] =
-            [("In the typical row", |standing| standing.median), ("In the worst row", |standing| standing.worst)];
-        for (heading, off) in of {
+        let typical = |standing: &Standing| standing.median;
+        let worst = |standing: &Standing| standing.worst;
+        for (heading, off) in [("In the typical row", typical as fn(&Standing) -> f64), ("In the worst row", worst)] {
             let bars = gap.standings.iter().fold(Bars::default(), |bars, standing| {
                 let name = match standing.baseline {
                     None => gap.mock.name.as_str(),

@@ -125,6 +125,7 @@ mod tests {
             late_calls: 50,
             lateness_p99: late_ms * 1e3,
             loop_lag_max: 300.0,
+            cpu_waits: 0,
             cpu_share: 0.5,
         }
     }
