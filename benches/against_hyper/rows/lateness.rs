@@ -43,9 +43,10 @@ pub fn row(options: &Options) -> io::Result<Report> {
             let background = if busy { Some(Background::start(&server, folder.path(), &mut report)?) } else { None };
             let name = format!("{side}, {}", if busy { "busy" } else { "idle" });
             let (machine, own, theirs) = (Machine::now()?, own_cpu()?, side_cpu(&server, background.as_ref())?);
-            let (waited, runs) = server.cpu_waits()?;
+            let before = server.cpu_waits()?;
             measure(options, &server, &name, &mut report)?;
-            let (waited, runs) = (server.cpu_waits()?.0 - waited, server.cpu_waits()?.1 - runs);
+            let after = server.cpu_waits()?;
+            let (waited, runs) = (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
             let mean = waited.as_secs_f64() * 1e6 / runs.max(1) as f64;
             report
                 .say(&format!("{name}: its threads waited {} us for a CPU on average, {runs} times", number(mean, 1)));

@@ -53,9 +53,8 @@ impl Workload {
             Self::Exact(_) => 1.45,
             Self::Orders(..=100) => 2.0,
             Self::Orders(_) => 2.5,
-            Self::Patterns(_) => 1.6,
             // 20 us a look-up, beside some 7 of a call
-            Self::BarePatterns(_) => 4.0,
+            Self::Patterns(_) | Self::BarePatterns(_) => 4.0,
         }
     }
 

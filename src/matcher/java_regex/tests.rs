@@ -35,7 +35,7 @@ fn told(regex: &Result<JavaRegex, RegexError>, text: &str) -> &'static str {
             let prefix = regex.literal_prefix();
             assert!(text.starts_with(prefix), "`{prefix}` does not begin `{text}`, which {regex:?} matches");
             let required = regex.required_literal();
-            assert!(stands_in(&text, required), "`{required}` is not in `{text}`, which {regex:?} matches");
+            assert!(stands_in(text, required), "`{required}` is not in `{text}`, which {regex:?} matches");
             "match"
         }
         Outcome::NoMatch => "no match",
