@@ -177,7 +177,7 @@ impl Html<'_> {
             write!(out, "<tr><td>{}<td>{}", Escaped(&operation.name), operation.samples)?;
             quantiles(out, &operation.demand)?;
             for class in &operation.classes {
-                write!(out, "<tr><td>– status {} ({:.2} %)<td>{}", class.status, class.share * 100.0, class.samples)?;
+                write!(out, "<tr><td>– {} ({:.2} %)<td>{}", class.which(), class.share * 100.0, class.samples)?;
                 quantiles(out, &class.demand)?;
             }
         }
@@ -250,7 +250,7 @@ fn demand(operation: &OperationFit) -> Figure {
     let mut lines = vec![curve(Look::Real, "demand", &operation.demand)];
     lines.extend(operation.outside.iter().map(|outside| curve(Look::LogNormal, "beside the queue", outside)));
     for (look, class) in [Look::Constant, Look::Busy].into_iter().zip(&operation.classes) {
-        lines.push(curve(look, &format!("status {}", class.status), &class.demand));
+        lines.push(curve(look, &class.which(), &class.demand));
     }
     let times: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).collect();
     Figure {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::profile::three_digits;
 use super::statement::rounded;
 use super::{Discipline, Fitted, OperationFit};
-use crate::delay::units::{duration, rate, size};
+use crate::delay::units::{duration, rate};
 use crate::terminal::{cut, wrapped};
 
 impl fmt::Display for Fitted {
@@ -95,9 +95,7 @@ impl Fitted {
         for operation in self.operations.iter().chain([&self.default]) {
             row(out, &operation.name, operation)?;
             for class in &operation.classes {
-                let which =
-                    class.from.map_or_else(|| class.status.to_string(), |bytes| format!("from {}", size(bytes)));
-                let name = format!("  {which} ({:.2}%)", class.share * 100.0);
+                let name = format!("  {} ({:.2}%)", class.which(), class.share * 100.0);
                 let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(class.demand.quantile(share)));
                 writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", class.samples)?;
             }
