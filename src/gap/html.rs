@@ -8,7 +8,7 @@ use super::cell::{Cell, NoiseFrom, Verdict};
 use super::figures::Figures;
 use super::text::{grouped, ms, percentage, signed, unsigned};
 use super::{Account, Gap, Standing};
-use crate::page::{self, Bars, Escaped, sentence};
+use crate::page::{self, Bars, Escaped, Prose, sentence};
 
 /// Writes a gap as a page.
 #[derive(Debug)]
@@ -47,12 +47,12 @@ impl Html<'_> {
         ] {
             writeln!(out, "<h2>{heading}</h2>")?;
             for told in told {
-                writeln!(out, "<p>{}</p>", Escaped(&told))?;
+                writeln!(out, "<p>{}</p>", Prose(&told))?;
             }
         }
         let limits = gap.limits_in_words().into_iter().map(|limits| format!("Limits: {limits}."));
         for note in limits.chain(gap.notes.iter().map(|note| sentence(note))) {
-            writeln!(out, "<p class=\"note\">{}</p>", Escaped(&note))?;
+            writeln!(out, "<p class=\"note\">{}</p>", Prose(&note))?;
         }
         writeln!(out, "</section>")
     }
