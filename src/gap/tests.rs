@@ -378,7 +378,7 @@ fn a_page_has_the_worst_operation_first_and_no_markup_of_others() {
         "What differs",
         "How sure this is",
         "What to do next",
-        "p50 off by +200.0 %",
+        "off by +200.0 %",
         "over the budget</span>",
         "GET /a?&lt;b&gt;&amp;&quot;c&quot;",
         "chance, by parts of the run",

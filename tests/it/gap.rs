@@ -307,7 +307,7 @@ fn a_page_shows_how_latency_grows_with_the_load() {
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
     let page = std::fs::read_to_string(page).expect("it was written");
     for expected in
-        ["By load: slow answers, p95", "<polyline class=\"mock\"", "p95, ms</text>", ">1,500</text>", ">10</text>"]
+        ["By load: slow answers, p95", "<polyline class=\"mock\"", "p95, ms</text>", ">3,000</text>", ">10</text>"]
     {
         assert!(page.contains(expected), "`{expected}` is not in\n{page}");
     }
