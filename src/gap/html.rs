@@ -64,7 +64,8 @@ impl Html<'_> {
         }
         let own = gap.standings.first().filter(|standing| standing.baseline.is_none());
         let mut told: Vec<String> = own.map(|own| format!("Its {}.", own.in_words())).into_iter().collect();
-        told.extend(gap.knees.first().map(|knee| sentence(&knee.in_words(&gap.reference.name, &gap.mock.name))));
+        let knee = gap.knees.iter().find(|knee| knee.reference.is_some() || knee.mock.is_some());
+        told.extend(knee.map(|knee| sentence(&knee.in_words(&gap.reference.name, &gap.mock.name))));
         if told.is_empty() {
             told.push("Of no operation there are enough calls to compare even the typical time.".to_owned());
         }
@@ -131,9 +132,8 @@ impl Html<'_> {
             return Ok(());
         }
         writeln!(out, "<h2>Beside simpler mocks: how far off each is</h2>")?;
-        let of: [(&str, fn(&Standing) -> f64); 2] =
-            [("In the typical row", |standing| standing.median), ("In the worst row", |standing| standing.worst)];
-        for (heading, off) in of {
+        for (heading, is_worst) in [("In the typical row", false), ("In the worst row", true)] {
+            let off = |standing: &Standing| if is_worst { standing.worst } else { standing.median };
             let bars = gap.standings.iter().fold(Bars::default(), |bars, standing| {
                 let name = match standing.baseline {
                     None => gap.mock.name.as_str(),
