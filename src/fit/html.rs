@@ -6,7 +6,7 @@ use std::fmt;
 use super::report::short;
 use super::{Demand, Discipline, Fitted, OperationFit, Statement, Stratum};
 use crate::delay::units::duration;
-use crate::page::{self, Axis, Band, Bars, Chart, Escaped, Figure, Line, Look, Scale, sentence};
+use crate::page::{self, Axis, Band, Bars, Chart, Escaped, Figure, Line, Look, Prose, Scale, sentence};
 use crate::terminal::cut;
 
 /// Writes a fit as a page.
@@ -17,7 +17,7 @@ impl fmt::Display for Html<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fitted = self.0;
         page::begin(out, &format!("The fit: {}", fitted.service))?;
-        writeln!(out, "<h1>How {} serves its calls</h1>", Escaped(&fitted.service))?;
+        writeln!(out, "<h1>How the service “{}” works</h1>", Escaped(&fitted.service))?;
         self.answer(out)?;
         self.candidates(out)?;
         self.predictions(out)?;
@@ -47,7 +47,7 @@ impl Html<'_> {
         ] {
             writeln!(out, "<h2>{heading}</h2>")?;
             for told in told {
-                writeln!(out, "<p>{}</p>", Escaped(&told))?;
+                writeln!(out, "<p>{}</p>", Prose(&told))?;
             }
         }
         writeln!(out, "</section>")
@@ -130,24 +130,29 @@ impl Html<'_> {
 
     fn candidates(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fitted = self.0;
-        let chosen = fitted.workers.map(|workers| match fitted.discipline {
-            Discipline::Sharing => format!("sharing({workers})"),
-            _ => format!("fifo({workers})"),
-        });
+        let chosen = match (fitted.discipline, fitted.workers) {
+            (Discipline::Fifo, Some(workers)) => format!("fifo({workers})"),
+            (Discipline::Sharing, Some(workers)) => format!("sharing({workers})"),
+            _ => NO_QUEUE.to_owned(),
+        };
         let bars =
             Bars { mark: Some((fitted.chance, format!("what chance makes, {:.3}", fitted.chance))), ..Bars::default() };
         let bars = fitted.candidates.iter().fold(bars, |bars, candidate| {
-            let is_chosen = chosen.as_ref() == Some(&candidate.model);
+            let is_chosen = chosen == candidate.model;
             let beyond =
                 candidate.extrapolation.map(|error| format!(", {:.0} % off", error * 100.0)).unwrap_or_default();
             bars.and(&candidate.model, candidate.effect, format!("{:.3}{beyond}", candidate.effect), is_chosen)
         });
-        let bars =
-            bars.and("no queue", fitted.unlimited_effect, format!("{:.3}", fitted.unlimited_effect), chosen.is_none());
+        let bars = if fitted.candidates.iter().any(|candidate| candidate.model == NO_QUEUE) {
+            bars
+        } else {
+            bars.and(NO_QUEUE, fitted.unlimited_effect, format!("{:.3}", fitted.unlimited_effect), chosen == NO_QUEUE)
+        };
         writeln!(out, "<h2>Which queue explains the recording</h2>{bars}")?;
         writeln!(
             out,
-            "<p class=\"note\">Effect size: how much the work that calls seem to need still depends on how busy the service was. Of the right \
+            "<p class=\"note\">fifo(4): four workers and one line; sharing(4): all calls inside share four; unlimited: no queue. \
+             Effect size: how much the work that calls seem to need still depends on how busy the service was. Of the right \
              queue it does not, so shorter is better: 0.05 and less is right, 0.2 is wrong. Where a share is told beside it, it is how far the \
              candidate predicts the highest load wrongly, shown the rest.</p>"
         )
@@ -274,6 +279,8 @@ fn quantiles(out: &mut fmt::Formatter<'_>, demand: &Demand) -> fmt::Result {
     writeln!(out, "<td>{p50}<td>{p95}<td>{p99}")
 }
 
+/// What the candidate without a queue is called.
+const NO_QUEUE: &str = "unlimited";
 const MOST_DRAWN: usize = 40;
 /// Longer names are cut above figures; the table has them whole.
 const NAME: usize = 60;
@@ -348,7 +355,7 @@ mod tests {
             "Nothing speaks against it",
             "90.0 calls a second, 90 % of its capacity",
             "<div class=\"bar chosen\"><span>fifo(4)",
-            "no queue",
+            "<span>unlimited",
             "0.040, 7 % off",
             "predicted without having seen that load",
             "GET /a?&lt;b&gt;&amp;&quot;c&quot;",
@@ -379,6 +386,6 @@ mod tests {
         let page = Html(&fitted).to_string();
         assert_balanced(&page);
         assert!(page.contains("No queue was seen") && !page.contains("Recorded against"), "{page}");
-        assert!(page.contains("<div class=\"bar chosen\"><span>no queue"), "{page}");
+        assert!(page.contains("<div class=\"bar chosen\"><span>unlimited"), "{page}");
     }
 }

@@ -86,7 +86,8 @@ impl Sides {
         } else {
             String::new()
         };
-        let knee = gap.knees.iter().find(|knee| cells.first().is_some_and(|cell| cell.operation == knee.operation));
+        let mut bent = gap.knees.iter().filter(|knee| knee.reference.is_some() || knee.mock.is_some());
+        let knee = bent.find(|knee| cells.first().is_some_and(|cell| cell.operation == knee.operation));
         let bend = match knee {
             Some(knee) if percent == 95 => format!(" {}.", knee.in_words(&self.real, &self.mock)),
             _ => String::new(),

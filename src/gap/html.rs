@@ -8,7 +8,7 @@ use super::cell::{Cell, NoiseFrom, Verdict};
 use super::figures::Figures;
 use super::text::{grouped, ms, percentage, signed, unsigned};
 use super::{Account, Gap, Standing};
-use crate::page::{self, Bars, Escaped, sentence};
+use crate::page::{self, Bars, Escaped, Prose, sentence};
 
 /// Writes a gap as a page.
 #[derive(Debug)]
@@ -47,12 +47,12 @@ impl Html<'_> {
         ] {
             writeln!(out, "<h2>{heading}</h2>")?;
             for told in told {
-                writeln!(out, "<p>{}</p>", Escaped(&told))?;
+                writeln!(out, "<p>{}</p>", Prose(&told))?;
             }
         }
         let limits = gap.limits_in_words().into_iter().map(|limits| format!("Limits: {limits}."));
         for note in limits.chain(gap.notes.iter().map(|note| sentence(note))) {
-            writeln!(out, "<p class=\"note\">{}</p>", Escaped(&note))?;
+            writeln!(out, "<p class=\"note\">{}</p>", Prose(&note))?;
         }
         writeln!(out, "</section>")
     }
@@ -64,7 +64,8 @@ impl Html<'_> {
         }
         let own = gap.standings.first().filter(|standing| standing.baseline.is_none());
         let mut told: Vec<String> = own.map(|own| format!("Its {}.", own.in_words())).into_iter().collect();
-        told.extend(gap.knees.first().map(|knee| sentence(&knee.in_words(&gap.reference.name, &gap.mock.name))));
+        let knee = gap.knees.iter().find(|knee| knee.reference.is_some() || knee.mock.is_some());
+        told.extend(knee.map(|knee| sentence(&knee.in_words(&gap.reference.name, &gap.mock.name))));
         if told.is_empty() {
             told.push("Of no operation there are enough calls to compare even the typical time.".to_owned());
         }
@@ -131,9 +132,8 @@ impl Html<'_> {
             return Ok(());
         }
         writeln!(out, "<h2>Beside simpler mocks: how far off each is</h2>")?;
-        let typical = |standing: &Standing| standing.median;
-        let worst = |standing: &Standing| standing.worst;
-        for (heading, off) in [("In the typical row", typical as fn(&Standing) -> f64), ("In the worst row", worst)] {
+        for (heading, is_worst) in [("In the typical row", false), ("In the worst row", true)] {
+            let off = |standing: &Standing| if is_worst { standing.worst } else { standing.median };
             let bars = gap.standings.iter().fold(Bars::default(), |bars, standing| {
                 let name = match standing.baseline {
                     None => gap.mock.name.as_str(),

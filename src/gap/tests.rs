@@ -351,3 +351,56 @@ fn the_json_has_its_documented_shape() {
         }
     }
 }
+
+/// Calm and then three times as busy, of operations with names that nobody should have.
+fn odd(name: &str, slower: u64) -> Side {
+    let all = latencies(12_000, 5.0, 0.5);
+    let call = |(k, latency): (usize, &u64)| {
+        let k = k as u64;
+        let at = if k < 6_000 { k * 3_000_000 } else { 18_000_000_000 + (k - 6_000) * 1_000_000 };
+        let slower = if k % 3 == 1 { slower } else { 1 };
+        // one is answered at once
+        let latency = if k % 3 == 2 { 0 } else { latency * slower };
+        Call { operation: (k % 3) as u32, at, latency: Some(latency), status: Some(200) }
+    };
+    let operations = vec!["GET /a?<b>&\"c\"".to_owned(), "/long".repeat(200), "GET /nothing".to_owned()];
+    side(name, vec![Run { operations, calls: all.iter().enumerate().map(call).collect(), ..Run::default() }])
+}
+
+#[test]
+fn a_page_has_the_worst_operation_first_and_no_markup_of_others() {
+    let gap = Gap::new(&odd("<real>", 1), &odd("mock & co", 3), Some("p50=5%".parse().unwrap()));
+    let page = Html(&gap).to_string();
+    crate::page::tests::assert_balanced(&page);
+    assert!(!page.contains("<b>&") && !page.contains("<real>") && !page.contains("NaN"), "{page}");
+    let places = ["<details open><summary>/long", "<details><summary>GET /"].map(|text| page.find(text).expect(text));
+    assert!(places[0] < places[1], "{places:?}");
+    assert_eq!((page.matches("<details").count(), page.matches("<figure>").count()), (3, 18));
+    for expected in [
+        "What differs",
+        "How sure this is",
+        "What to do next",
+        "off by +200.0 %",
+        "over the budget</span>",
+        "GET /a?&lt;b&gt;&amp;&quot;c&quot;",
+        "chance, by parts of the run",
+        "busy (load",
+        "seconds since the first call",
+        "quantile-quantile",
+    ] {
+        assert!(page.contains(expected), "`{expected}` is not in\n{page}");
+    }
+    assert!(page.len() < 150_000, "{} bytes of three operations", page.len());
+    assert!(!serde_json::to_string(&gap).unwrap().contains("series"));
+}
+
+#[test]
+fn a_page_of_hardly_anything_is_whole() {
+    let one = side("one", vec![run(&[0], 1)]);
+    let none = side("none", vec![Run::default()]);
+    for (reference, mock) in [(&one, &one), (&one, &none), (&none, &one), (&none, &none)] {
+        let page = Html(&Gap::new(reference, mock, None)).to_string();
+        crate::page::tests::assert_balanced(&page);
+        assert!(page.contains("What to do next") && !page.contains("NaN") && !page.contains("inf,"), "{page}");
+    }
+}

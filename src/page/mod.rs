@@ -30,6 +30,25 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// A text for people: what stands between backticks is set as it is typed.
+#[derive(Debug)]
+pub(crate) struct Prose<'t>(pub(crate) &'t str);
+
+impl fmt::Display for Prose<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pieces: Vec<&str> = self.0.split('`').collect();
+        for (place, piece) in pieces.iter().enumerate() {
+            match place % 2 {
+                0 => write!(out, "{}", Escaped(piece))?,
+                // one that nothing closes is a backtick
+                _ if place + 1 == pieces.len() => write!(out, "`{}", Escaped(piece))?,
+                _ => write!(out, "<code>{}</code>", Escaped(piece))?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Writes what comes before a page's contents.
 pub(crate) fn begin(out: &mut fmt::Formatter<'_>, title: &str) -> fmt::Result {
     writeln!(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">")?;
@@ -74,6 +93,10 @@ pub(crate) mod tests {
     #[test]
     fn what_is_said_is_no_markup() {
         assert_eq!(Escaped("GET /a?<b>&\"c\"\n\u{1}").to_string(), "GET /a?&lt;b&gt;&amp;&quot;c&quot;&#10;\u{fffd}");
+        assert_eq!(
+            Prose("use `a <b>`, or `c` and ` too").to_string(),
+            "use <code>a &lt;b&gt;</code>, or <code>c</code> and ` too"
+        );
         assert_eq!(sentence("it differs"), "It differs.");
         assert_eq!(sentence("It ends."), "It ends.");
         assert_eq!(sentence(""), "");

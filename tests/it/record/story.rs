@@ -54,8 +54,16 @@ fn the_five_commands_go_together() {
     }
     let dir = folder.path().to_str().expect("UTF-8");
 
-    let fit = standin(&["fit", dir]);
+    let page = folder.path().join("fit.html");
+    let fit = standin(&["fit", dir, "--html", page.to_str().expect("UTF-8")]);
     assert_eq!(fit.status.code(), Some(0), "{}", told(&fit));
+    let page = std::fs::read_to_string(page).expect("it was written");
+    for expected in ["What was found", "How far to trust it", "What to do next", "GET /inventory/{id}", "<polyline"] {
+        assert!(page.contains(expected), "`{expected}` is not in\n{page}");
+    }
+    assert!(!page.contains("http://") && !page.contains("<script"), "it needs nothing from elsewhere");
+    let fit = standin(&["fit", dir, "--html", "/nowhere/at/all.html"]);
+    assert_eq!(fit.status.code(), Some(2), "{}", told(&fit));
     assert!(folder.path().join("profiles/recorded.yaml").exists(), "{}", told(&fit));
 
     write_peak(folder.path());
