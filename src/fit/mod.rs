@@ -9,6 +9,7 @@ mod change;
 mod check;
 mod choice;
 mod crowd;
+mod curved;
 mod delayed;
 mod demand;
 mod effect;
@@ -34,13 +35,14 @@ use serde::Serialize;
 use self::check::Split;
 use self::choice::{Ranking, Scored};
 use self::crowd::Crowd;
+use self::curved::Curved;
 use self::delayed::Delayed;
 use self::effect::Strata;
 use self::limits::Limits;
 use self::model::Model;
 use self::stalls::Pauses;
 use self::workload::Workload;
-use crate::pace::station::{Capacity, Queue};
+use crate::pace::station::{Capacity, Curve, Queue};
 
 pub use change::Change;
 pub use check::Stratum;
@@ -61,6 +63,9 @@ pub struct Fitted {
     pub discipline: Discipline,
     /// The number of workers; none if calls do not disturb each other.
     pub workers: Option<u32>,
+    /// How fast calls that share are worked on by how many there are, where that was measured in place of a number of workers.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rates")]
+    pub curve: Option<Curve>,
     /// Numbers of workers that explain the tape about as well, the lowest and the highest.
     pub accepted: Option<(u32, u32)>,
     /// What each call waits beside the queue, before it.
@@ -189,6 +194,15 @@ impl Fitted {
                 statements.push(Statement::LowerLoadDiffers { model: model.to_string() });
             }
         }
+        let mut effect = chosen.effect;
+        let is_suspected = crowd.is_none() && verdict::suggests_a_family(&statements, chosen, &ranking);
+        let curved = split.as_ref().filter(|_| is_suspected).and_then(|split| Curved::find(&work, split));
+        let curved = curved.filter(|curved| curved.is_better(chosen, &strata));
+        if let Some(curved) = &curved {
+            (demands, effect, strata) = (curved.demands.clone(), curved.effect, curved.strata.clone());
+            valid.utilization = Some((work.most_per_second() / curved.capacity()).min(1.0));
+            verdict::explain_by_a_curve(&mut statements, curved, ranking.chance.0);
+        }
         let change = Change::find(&work, &demands);
         statements.extend(change.map(|change| Statement::Changed { demand: change.demand }));
         let mut station = chosen.model;
@@ -203,7 +217,7 @@ impl Fitted {
         // slow spells make calls that come together alike, too
         let has_spells = operations.iter().any(|operation| operation.order.is_some());
         let is_suspected =
-            !has_spells && crowd.is_none() && verdict::suggests_a_delay(&statements, chosen, &ranking, &work);
+            !has_spells && crowd.is_none() && curved.is_none() && verdict::suggests_a_delay(&statements, chosen, &ranking, &work);
         let delayed = is_suspected.then(|| Delayed::find(&work, station, split.as_ref()));
         if let Some(delayed) = delayed.flatten() {
             strata = split.as_ref().map(|split| split.repeat(&delayed, &work)).unwrap_or_default();
@@ -218,13 +232,19 @@ impl Fitted {
             default.wait_beside(demand, outside);
         }
         verdict::recount(&mut statements, traces, &valid, left_out);
+        let curve = curved.map(|curved| curved.curve);
+        if curve.is_some() {
+            station = Model { discipline: Discipline::Sharing, workers: 1, outside: 0.0 };
+        }
+        let has_workers = station.discipline != Discipline::Unlimited && curve.is_none();
         Ok(Self {
             service: service.to_owned(),
             discipline: station.discipline,
-            workers: (station.discipline != Discipline::Unlimited).then_some(station.workers),
-            accepted: accepted.filter(|_| station == chosen.model),
+            workers: has_workers.then_some(station.workers),
+            accepted: accepted.filter(|_| curve.is_none() && station == chosen.model),
+            curve,
             outside: nanos(station.outside),
-            effect: chosen.effect,
+            effect,
             chance: ranking.chance.0,
             unlimited_effect: ranking.unlimited,
             candidates,
@@ -245,6 +265,10 @@ impl Fitted {
             LimitKind::Inside { calls } => Some(calls),
             LimitKind::Rate { .. } => None,
         });
+        if let Some(curve) = &self.curve {
+            let queue = inside.map_or(Queue::Unbounded, |calls| Queue::AtMost(calls.saturating_sub(curve.most())));
+            return Capacity::Curve { curve: curve.clone(), queue };
+        }
         match (self.workers, inside) {
             (Some(workers), Some(calls)) => {
                 simulation::capacity(self.discipline, workers, Queue::AtMost(calls.saturating_sub(workers)))
@@ -294,7 +318,7 @@ fn choose(ranking: &Ranking, close: &[Scored], split: Option<&Split>, work: &Wor
         if let Some(Some((first, noise))) = errors.first().copied() {
             let best = (1..close.len()).filter_map(|index| errors[index].map(|(error, _)| (index, error)));
             let best = best.min_by(|one, other| one.1.total_cmp(&other.1));
-            if let Some((index, _)) = best.filter(|(_, error)| first - error > noise.max(CLEARLY)) {
+            if let Some((index, _)) = best.filter(|(_, error)| first - error > noise.max(check::CLEARLY)) {
                 chosen = close[index];
             }
         }
@@ -337,7 +361,9 @@ fn time<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S
     serializer.collect_str(&crate::delay::units::duration(*time))
 }
 
+fn rates<S: serde::Serializer>(curve: &Option<Curve>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(curve.iter().flat_map(Curve::rates).map(|(population, rate)| (population, rate)))
+}
+
 /// Fewer calls are no recording.
 const LEAST_CALLS: usize = 200;
-/// How much better a prediction must be to overrule the effect size.
-const CLEARLY: f64 = 0.02;

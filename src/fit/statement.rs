@@ -109,6 +109,13 @@ pub enum Statement {
         /// The mean error of the strata, by the noise of a run.
         error: f64,
     },
+    /// The service was measured by how many calls are inside.
+    Curve {
+        /// The largest population that was seen often enough.
+        measured: u32,
+        /// Calls a second that it can do, as far as the curve goes on as it did.
+        capacity: f64,
+    },
     /// A part of the latency is spent beside the queue.
     Outside {
         /// How long.
@@ -227,6 +234,11 @@ impl fmt::Display for Statement {
                 write!(out, "left the first {calls} calls out of the demands: they were still warming up")
             }
             Self::DelayBeside { capacity, error } => delay_beside(out, *capacity, *error),
+            Self::Curve { measured, capacity } => write!(
+                out,
+                "no number of workers explains the tape; the rates by how many calls are inside do. They were measured with up to \
+                 {measured} calls; beyond that they go on as they went, to {capacity:.0} calls/s"
+            ),
             Self::Outside { time } => {
                 write!(
                     out,

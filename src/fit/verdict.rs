@@ -3,6 +3,7 @@
 use super::check::{self, Stratum};
 use super::choice::{Ranking, Scored};
 use super::crowd::{self, Crowd};
+use super::curved::Curved;
 use super::delayed::Delayed;
 use super::effect::Strata;
 use super::model::Discipline;
@@ -36,10 +37,7 @@ pub(super) fn judge(
     }
     match strata.iter().find(|stratum| stratum.held_out) {
         None => statements.push(Statement::OneLoad),
-        Some(high) if check::size(high) > MISPREDICTED.max(BEYOND_NOISE * check::noise(high)) => {
-            statements.push(Statement::Extrapolation { error: check::size(high), noise: check::noise(high) });
-        }
-        Some(_) => {}
+        Some(high) => statements.extend(misprediction(high)),
     }
     let third = Strata::new(work, chosen.model.outside, |_| true).smallest_third();
     if third < LEAST_THIRD {
@@ -69,6 +67,33 @@ pub(super) fn suggests_a_delay(statements: &[Statement], chosen: Scored, ranking
 
 /// Puts a delay beside the queue in place of what was said of a single station.
 pub(super) fn explain_by_a_delay(statements: &mut Vec<Statement>, delayed: &Delayed, strata: &[Stratum]) {
+    withdraw(statements);
+    let worst = strata.iter().max_by(|one, other| check::size(one).total_cmp(&check::size(other)));
+    let error = worst.map_or(0.0, check::size);
+    statements.push(Statement::DelayBeside { capacity: 1.0 / delayed.utilization(1.0), error });
+    statements.extend(worst.and_then(misprediction));
+}
+
+/// Whether no single station explains the tape, so that families of more parameters are worth a try.
+pub(super) fn suggests_a_family(statements: &[Statement], chosen: Scored, ranking: &Ranking) -> bool {
+    chosen.model.discipline != Discipline::Unlimited
+        && (chosen.effect > LEAST_EFFECT.max(MOST_CHANCE * ranking.chance.0)
+            || statements.iter().any(Statement::is_unexplained))
+}
+
+/// Puts a curve in place of what was said of a single station.
+pub(super) fn explain_by_a_curve(statements: &mut Vec<Statement>, curved: &Curved, chance: f64) {
+    withdraw(statements);
+    statements.push(Statement::Curve { measured: curved.measured, capacity: curved.capacity() });
+    if curved.effect > UNEXPLAINED.max(MOST_CHANCE * chance) {
+        statements.push(Statement::NotOneQueue { effect: curved.effect });
+    }
+    let held_out = curved.strata.iter().find(|stratum| stratum.held_out);
+    statements.extend(held_out.and_then(misprediction));
+}
+
+/// Takes back what was said of a single station.
+fn withdraw(statements: &mut Vec<Statement>) {
     statements.retain(|one| {
         !matches!(
             one,
@@ -80,12 +105,12 @@ pub(super) fn explain_by_a_delay(statements: &mut Vec<Statement>, delayed: &Dela
                 | Statement::Outside { .. }
         )
     });
-    let worst = strata.iter().max_by(|one, other| check::size(one).total_cmp(&check::size(other)));
-    let error = worst.map_or(0.0, check::size);
-    statements.push(Statement::DelayBeside { capacity: 1.0 / delayed.utilization(1.0), error });
-    if let Some(worst) = worst.filter(|worst| error > MISPREDICTED.max(BEYOND_NOISE * check::noise(worst))) {
-        statements.push(Statement::Extrapolation { error, noise: check::noise(worst) });
-    }
+}
+
+/// A failure to predict a part of the tape, if it is one.
+fn misprediction(stratum: &Stratum) -> Option<Statement> {
+    let (error, noise) = (check::size(stratum), check::noise(stratum));
+    (error > MISPREDICTED.max(BEYOND_NOISE * noise)).then_some(Statement::Extrapolation { error, noise })
 }
 
 /// What the tapes themselves say.

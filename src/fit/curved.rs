@@ -1,0 +1,246 @@
+//! A curve: how fast a service works by how many calls are in it, where no number of workers says it. Locks, caches and
+//! garbage collection make a service slower per call long before all of its workers are busy.
+//!
+//! What a call costs while n are inside is the time that they spend there by the departures meanwhile, n T(n) / D(n). For calls
+//! that are all worked on at once that does not depend on how demands are distributed (Kelly, *Reversibility and stochastic
+//! networks*, 1979, 3.3). All usual laws have it convex: shared workers, Amdahl's, and the universal scalability law (Gunther,
+//! *Guerrilla capacity planning*, 2007). So is what is fitted, by least squares; its last slope says what lies beyond.
+
+use super::check::{self, Split, Stratum};
+use super::choice::Scored;
+use super::effect::Strata;
+use super::profile::three_digits;
+use super::simulation::Pools;
+use super::workload::Workload;
+use crate::pace::station::{Capacity, Curve, Queue};
+
+/// A curve that explains a workload.
+#[derive(Clone, Debug)]
+pub(super) struct Curved {
+    pub(super) curve: Curve,
+    /// The largest population that was seen often enough.
+    pub(super) measured: u32,
+    /// What each call demands by it, in nanoseconds.
+    pub(super) demands: Vec<f64>,
+    pub(super) effect: f64,
+    /// The highest load is predicted by the curve of the rest.
+    pub(super) strata: Vec<Stratum>,
+}
+
+/// Nanoseconds that a call costs by population: straight from each hinge to the next, never less steep.
+struct Cost {
+    /// Populations from 1 up, and by how much the slope rises there; the first is the slope at 1.
+    hinges: Vec<(f64, f64)>,
+    alone: f64,
+    measured: u32,
+}
+
+impl Curved {
+    /// The curve of a workload, and what it makes of the highest load.
+    pub(super) fn find(work: &Workload, split: &Split) -> Option<Self> {
+        let whole = Cost::measure(work, |_| true)?;
+        let curve = whole.curve()?;
+        let demands = demands(&curve, work);
+        let effect = Strata::new(work, 0.0, |_| true).effect(&demands, 0.0);
+        let known = |call: usize| !split.is_held_out(work, call);
+        let lower = Cost::measure(work, known)?.curve()?;
+        let pools = Pools::new(work, &self::demands(&lower, work), |call| work.counted[call] && known(call));
+        let capacity = |curve: &Curve| Capacity::Curve { curve: curve.clone(), queue: Queue::Unbounded };
+        let runs: Vec<Vec<f64>> = check::seeds().map(|seed| pools.serve(capacity(&lower), 0.0, work, seed)).collect();
+        let strata = split.judge(work, |_, per_second| Some(per_second / most(&lower)), &runs);
+        Some(Self { curve, measured: whole.measured, demands, effect, strata })
+    }
+
+    /// The most calls a second that it can do.
+    pub(super) fn capacity(&self) -> f64 {
+        most(&self.curve)
+    }
+
+    /// Whether it is to stand for a single station: demands depend less on load, and the highest load is predicted clearly better.
+    pub(super) fn is_better(&self, single: Scored, strata: &[Stratum]) -> bool {
+        self.effect < single.effect && check::is_clearly_better(&self.strata, strata)
+    }
+}
+
+impl Cost {
+    /// Measures it in the time in which the last call to arrive is one that is `included`.
+    fn measure(work: &Workload, included: impl Fn(usize) -> bool) -> Option<Self> {
+        let points = points(work, included);
+        let measured = points.last()?.population;
+        if points.len() < FEWEST || points[0].population > 1.5 {
+            return None;
+        }
+        let mut starts = vec![1.0];
+        starts.extend(points[1..points.len() - 1].iter().map(|point| point.population));
+        // columns: the cost alone, and one for each hinge; the variance of a cost is its square by the departures
+        let columns = |point: &Point| {
+            let hinges = starts.iter().map(|start| (point.population - start).max(0.0));
+            std::iter::once(1.0).chain(hinges).collect::<Vec<f64>>()
+        };
+        let rows: Vec<(Vec<f64>, f64, f64)> =
+            points.iter().map(|point| (columns(point), point.cost, point.departures / point.cost.powi(2))).collect();
+        let found = least_squares(&rows);
+        (found[0] > 0.0).then(|| Self {
+            hinges: starts.into_iter().zip(found[1..].iter().copied()).collect(),
+            alone: found[0],
+            measured: measured.round() as u32,
+        })
+    }
+
+    fn at(&self, population: f64) -> f64 {
+        let rise = |(start, slope): &(f64, f64)| slope * (population - start).max(0.0);
+        self.alone + self.hinges.iter().map(rise).sum::<f64>()
+    }
+
+    /// As rates that a profile can hold; none if calls do not hold each other up.
+    fn curve(&self) -> Option<Curve> {
+        let mut rates: Vec<(u32, f64)> = Vec::new();
+        let mut population = 1;
+        while f64::from(population) < f64::from(self.measured) * BEYOND {
+            let mut rate = digits(f64::from(population) / self.at(f64::from(population)) * 1e9);
+            if let Some((few, slower)) = rates.last() {
+                // rounding must not make it faster than so many calls alone
+                rate = rate.min(slower * f64::from(population) / f64::from(*few));
+            }
+            rates.push((population, rate));
+            population = (f64::from(population) * STEP).ceil().max(f64::from(population + 1)) as u32;
+        }
+        let slows = self.at(f64::from(self.measured)) > self.alone * SLOWS;
+        Curve::new(rates).ok().filter(|_| slows)
+    }
+}
+
+/// Neighbouring populations.
+struct Point {
+    population: f64,
+    /// Nanoseconds inside by departures.
+    cost: f64,
+    departures: f64,
+}
+
+/// What was measured at each population, of enough departures each.
+fn points(work: &Workload, included: impl Fn(usize) -> bool) -> Vec<Point> {
+    let mut seen: Vec<(f64, f64)> = Vec::new();
+    let (mut now, mut inside, mut arrived) = (0.0, 0usize, 0);
+    for finish in work.by_finish.iter().map(|call| work.finishes[*call as usize]) {
+        loop {
+            let arrival = work.arrivals.get(arrived).copied().unwrap_or(f64::INFINITY);
+            let next = arrival.min(finish);
+            seen.resize(seen.len().max(inside + 1), (0.0, 0.0));
+            let counts = inside > 0 && included(arrived.saturating_sub(1));
+            if counts {
+                seen[inside].0 += (next - now) * inside as f64;
+            }
+            now = next;
+            if arrival > finish {
+                seen[inside].1 += f64::from(u8::from(counts));
+                break;
+            }
+            arrived += 1;
+            inside += 1;
+        }
+        inside = inside.saturating_sub(1);
+    }
+    let (mut points, mut population, mut time, mut departures): (Vec<Point>, _, _, _) = (Vec::new(), 0.0, 0.0, 0.0);
+    for (inside, (spent, left)) in seen.into_iter().enumerate() {
+        (population, time, departures) = (population + inside as f64 * left, time + spent, departures + left);
+        if departures >= ENOUGH {
+            points.push(Point { population: population / departures, cost: time / departures, departures });
+            (population, time, departures) = (0.0, 0.0, 0.0);
+        }
+    }
+    if let Some(last) = points.last_mut().filter(|_| departures > 0.0) {
+        // the few of the highest populations
+        let all = last.departures + departures;
+        last.population = (last.population * last.departures + population) / all;
+        last.cost = (last.cost * last.departures + time) / all;
+        last.departures = all;
+    }
+    points
+}
+
+/// Factors of the columns, none below 0, that leave the least squares of `(columns, value, weight)`: each by itself in turn until
+/// none moves.
+fn least_squares(rows: &[(Vec<f64>, f64, f64)]) -> Vec<f64> {
+    let width = rows.first().map_or(0, |(columns, ..)| columns.len());
+    let product = |one: usize, other: usize| {
+        rows.iter().map(|(columns, _, weight)| columns[one] * columns[other] * weight).sum::<f64>()
+    };
+    let squares: Vec<Vec<f64>> = (0..width).map(|one| (0..width).map(|other| product(one, other)).collect()).collect();
+    let goals: Vec<f64> = (0..width)
+        .map(|column| rows.iter().map(|(columns, value, weight)| columns[column] * value * weight).sum())
+        .collect();
+    let mut found = vec![0.0; width];
+    for _ in 0..MOST_ROUNDS {
+        let mut moved = 0.0;
+        for column in 0..width {
+            let explained: f64 = (0..width).map(|other| squares[column][other] * found[other]).sum();
+            let own = squares[column][column];
+            if own > 0.0 {
+                let better = f64::max(found[column] + (goals[column] - explained) / own, 0.0);
+                moved += (better - found[column]).abs() * own.sqrt();
+                found[column] = better;
+            }
+        }
+        if moved < SETTLED {
+            break;
+        }
+    }
+    found
+}
+
+/// What each call demanded, by the growth of virtual time while it was inside.
+fn demands(curve: &Curve, work: &Workload) -> Vec<f64> {
+    let shares: Vec<f64> = (0..=work.most_inside() + 1).map(|population| share(curve, population)).collect();
+    let mut demands = vec![0.0; work.len()];
+    let (mut virtual_time, mut now, mut inside, mut arrived) = (0.0, 0.0, 0usize, 0);
+    for call in work.by_finish.iter().map(|call| *call as usize) {
+        loop {
+            let arrival = work.arrivals.get(arrived).copied().unwrap_or(f64::INFINITY);
+            let next = arrival.min(work.finishes[call]);
+            virtual_time += (next - now) * shares[inside.min(shares.len() - 1)];
+            now = next;
+            if arrival > work.finishes[call] {
+                break;
+            }
+            demands[arrived] -= virtual_time;
+            (arrived, inside) = (arrived + 1, inside + 1);
+        }
+        demands[call] += virtual_time;
+        inside = inside.saturating_sub(1);
+    }
+    demands
+}
+
+/// How fast one of so many calls runs, by how fast it runs alone.
+fn share(curve: &Curve, population: u32) -> f64 {
+    let (rates, inside) = (curve.rates(), f64::from(population.max(1)));
+    let after = rates.partition_point(|(given, _)| *given <= population).max(1);
+    let (few, slower) = rates[after - 1];
+    let rate = rates.get(after).filter(|_| few <= population).map_or(slower, |(many, faster)| {
+        slower + (faster - slower) * (inside - f64::from(few)) / f64::from(many - few)
+    });
+    rate / rates[0].1 / inside
+}
+
+fn most(curve: &Curve) -> f64 {
+    curve.rates().iter().map(|(_, rate)| *rate).max_by(f64::total_cmp).unwrap_or(0.0)
+}
+
+/// With five digits.
+fn digits(rate: f64) -> f64 {
+    three_digits(rate / 100.0) * 100.0
+}
+
+/// Departures that a point rests on.
+const ENOUGH: f64 = 400.0;
+/// Points that make a curve.
+const FEWEST: usize = 3;
+/// Rates are written to so many times the largest population that was measured.
+const BEYOND: f64 = 4.0;
+/// The step from one population that is written to the next.
+const STEP: f64 = 1.2;
+/// By how much a call must cost more at the largest population than alone.
+const SLOWS: f64 = 1.1;
+const MOST_ROUNDS: usize = 20_000;
+const SETTLED: f64 = 1e-9;
