@@ -11,6 +11,7 @@ use super::choice::Scored;
 use super::effect::Strata;
 use super::profile::three_digits;
 use super::simulation::Pools;
+use super::verdict;
 use super::workload::Workload;
 use crate::pace::station::{Capacity, Curve, Queue};
 
@@ -23,7 +24,7 @@ pub(super) struct Curved {
     /// What each call demands by it, in nanoseconds.
     pub(super) demands: Vec<f64>,
     pub(super) effect: f64,
-    /// The highest load is predicted by the curve of the rest.
+    /// What it makes of the tape with demands of the lower load.
     pub(super) strata: Vec<Stratum>,
 }
 
@@ -38,17 +39,15 @@ struct Cost {
 impl Curved {
     /// The curve of a workload, and what it makes of the highest load.
     pub(super) fn find(work: &Workload, split: &Split) -> Option<Self> {
-        let whole = Cost::measure(work, |_| true)?;
-        let curve = whole.curve()?;
+        let cost = Cost::measure(work)?;
+        let curve = cost.curve()?;
         let demands = demands(&curve, work);
         let effect = Strata::new(work, 0.0, |_| true).effect(&demands, 0.0);
-        let known = |call: usize| !split.is_held_out(work, call);
-        let lower = Cost::measure(work, known)?.curve()?;
-        let pools = Pools::new(work, &self::demands(&lower, work), |call| work.counted[call] && known(call));
-        let capacity = |curve: &Curve| Capacity::Curve { curve: curve.clone(), queue: Queue::Unbounded };
-        let runs: Vec<Vec<f64>> = check::seeds().map(|seed| pools.serve(capacity(&lower), 0.0, work, seed)).collect();
-        let strata = split.judge(work, |_, per_second| Some(per_second / most(&lower)), &runs);
-        Some(Self { curve, measured: whole.measured, demands, effect, strata })
+        let pools = Pools::new(work, &demands, |call| work.counted[call] && !split.is_held_out(work, call));
+        let capacity = || Capacity::Curve { curve: curve.clone(), queue: Queue::Unbounded };
+        let runs: Vec<Vec<f64>> = check::seeds().map(|seed| pools.serve(capacity(), 0.0, work, seed)).collect();
+        let strata = split.judge(work, |_, per_second| Some(per_second / most(&curve)), &runs);
+        Some(Self { curve, measured: cost.measured, demands, effect, strata })
     }
 
     /// The most calls a second that it can do.
@@ -56,16 +55,17 @@ impl Curved {
         most(&self.curve)
     }
 
-    /// Whether it is to stand for a single station: demands depend less on load, and the highest load is predicted clearly better.
-    pub(super) fn is_better(&self, single: Scored, strata: &[Stratum]) -> bool {
-        self.effect < single.effect && check::is_clearly_better(&self.strata, strata)
+    /// Whether it is to stand for a single station: by the effect size if it leaves but chance of it, else by predicting the
+    /// highest load clearly better.
+    pub(super) fn is_better(&self, single: Scored, strata: &[Stratum], chance: f64) -> bool {
+        let explains = self.effect <= verdict::most_by_chance(chance) && !check::is_clearly_better(strata, &self.strata);
+        self.effect < single.effect && (explains || check::is_clearly_better(&self.strata, strata))
     }
 }
 
 impl Cost {
-    /// Measures it in the time in which the last call to arrive is one that is `included`.
-    fn measure(work: &Workload, included: impl Fn(usize) -> bool) -> Option<Self> {
-        let points = points(work, included);
+    fn measure(work: &Workload) -> Option<Self> {
+        let points = points(work);
         let measured = points.last()?.population;
         if points.len() < FEWEST || points[0].population > 1.5 {
             return None;
@@ -119,7 +119,7 @@ struct Point {
 }
 
 /// What was measured at each population, of enough departures each.
-fn points(work: &Workload, included: impl Fn(usize) -> bool) -> Vec<Point> {
+fn points(work: &Workload) -> Vec<Point> {
     let mut seen: Vec<(f64, f64)> = Vec::new();
     let (mut now, mut inside, mut arrived) = (0.0, 0usize, 0);
     for finish in work.by_finish.iter().map(|call| work.finishes[*call as usize]) {
@@ -127,13 +127,10 @@ fn points(work: &Workload, included: impl Fn(usize) -> bool) -> Vec<Point> {
             let arrival = work.arrivals.get(arrived).copied().unwrap_or(f64::INFINITY);
             let next = arrival.min(finish);
             seen.resize(seen.len().max(inside + 1), (0.0, 0.0));
-            let counts = inside > 0 && included(arrived.saturating_sub(1));
-            if counts {
-                seen[inside].0 += (next - now) * inside as f64;
-            }
+            seen[inside].0 += (next - now) * inside as f64;
             now = next;
             if arrival > finish {
-                seen[inside].1 += f64::from(u8::from(counts));
+                seen[inside].1 += 1.0;
                 break;
             }
             arrived += 1;

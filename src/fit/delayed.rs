@@ -295,36 +295,36 @@ impl<'w> Scene<'w> {
 }
 
 /// A demand of mean 1: a log-normal quantile, by its coefficient of variation.
-fn shape(share: f64, variation: f64) -> f64 {
+pub(super) fn shape(share: f64, variation: f64) -> f64 {
     let (sigma, centre) = log_normal(variation);
     (sigma * crate::delay::normal::quantile(share) + centre).exp()
 }
 
 /// The standard deviation and the mean of the logarithm of a log-normal variable of mean 1.
-fn log_normal(variation: f64) -> (f64, f64) {
+pub(super) fn log_normal(variation: f64) -> (f64, f64) {
     let variance = (1.0 + variation * variation).ln();
     (variance.sqrt(), -variance / 2.0)
 }
 
-fn variance(values: &[f64]) -> (f64, f64) {
+pub(super) fn variance(values: &[f64]) -> (f64, f64) {
     let count = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / count;
     (mean, values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count)
 }
 
-fn total(squares: &[f64]) -> f64 {
+pub(super) fn total(squares: &[f64]) -> f64 {
     squares.iter().sum()
 }
 
 /// A mean by its standard error.
-fn standard_score(values: &[f64]) -> f64 {
+pub(super) fn standard_score(values: &[f64]) -> f64 {
     let (mean, variance) = variance(values);
     mean / (variance / values.len() as f64).sqrt().max(f64::MIN_POSITIVE)
 }
 
 /// How far the ranks of positive values exceed those of negative ones, in standard deviations: one window in which everything
 /// waited must not decide (Wilcoxon, *Individual comparisons by ranking methods*, 1945).
-fn signed_rank_score(values: &[f64]) -> f64 {
+pub(super) fn signed_rank_score(values: &[f64]) -> f64 {
     let mut sorted: Vec<f64> = values.to_vec();
     sorted.sort_unstable_by(|one, other| one.abs().total_cmp(&other.abs()));
     let (mut sum, mut squares) = (0.0, 0.0);

@@ -18,6 +18,7 @@ mod model;
 mod order;
 mod profile;
 mod report;
+mod series;
 mod simulation;
 mod spacing;
 mod stalls;
@@ -40,6 +41,7 @@ use self::delayed::Delayed;
 use self::effect::Strata;
 use self::limits::Limits;
 use self::model::Model;
+use self::series::Search;
 use self::stalls::Pauses;
 use self::workload::Workload;
 use crate::pace::station::{Capacity, Curve, Queue};
@@ -195,14 +197,16 @@ impl Fitted {
             }
         }
         let mut effect = chosen.effect;
-        let is_suspected = crowd.is_none() && verdict::suggests_a_family(&statements, chosen, &ranking);
+        let is_suspected = verdict::suggests_a_family(&statements, chosen, &ranking);
         let curved = split.as_ref().filter(|_| is_suspected).and_then(|split| Curved::find(&work, split));
-        let curved = curved.filter(|curved| curved.is_better(chosen, &strata));
+        let curved = curved.filter(|curved| curved.is_better(chosen, &strata, ranking.chance.0));
         if let Some(curved) = &curved {
             (demands, effect, strata) = (curved.demands.clone(), curved.effect, curved.strata.clone());
             valid.utilization = Some((work.most_per_second() / curved.capacity()).min(1.0));
             verdict::explain_by_a_curve(&mut statements, curved, ranking.chance.0);
         }
+        let search = split.as_ref().filter(|_| is_suspected && curved.is_none());
+        let search = search.map(|split| Search::new(&work, chosen.model, split));
         let change = Change::find(&work, &demands);
         statements.extend(change.map(|change| Statement::Changed { demand: change.demand }));
         let mut station = chosen.model;
@@ -218,6 +222,11 @@ impl Fitted {
         let has_spells = operations.iter().any(|operation| operation.order.is_some());
         let is_suspected =
             !has_spells && crowd.is_none() && curved.is_none() && verdict::suggests_a_delay(&statements, chosen, &ranking, &work);
+        let series = match &search {
+            Some(Search::Found(series)) if !has_spells => Some(series),
+            _ => None,
+        };
+        let is_suspected = is_suspected && series.is_none();
         let delayed = is_suspected.then(|| Delayed::find(&work, station, split.as_ref()));
         if let Some(delayed) = delayed.flatten() {
             strata = split.as_ref().map(|split| split.repeat(&delayed, &work)).unwrap_or_default();
@@ -230,6 +239,17 @@ impl Fitted {
             }
             let (demand, outside) = &delayed.overall;
             default.wait_beside(demand, outside);
+        } else if let Some(series) = series {
+            strata.clone_from(&series.strata);
+            verdict::explain_by_a_front(&mut statements, series);
+            valid.utilization = Some((work.most_per_second() / series.capacity).min(1.0));
+            station = Model { discipline: Discipline::Fifo, workers: series.workers, outside: 0.0 };
+            for operation in &mut operations {
+                operation.pass_before(&series.demands[names[operation.name.as_str()] as usize], &series.front);
+            }
+            default.pass_before(&series.overall, &series.front);
+        } else if statements.iter().any(Statement::is_unexplained) {
+            statements.extend(search.as_ref().map(Search::shortfall));
         }
         verdict::recount(&mut statements, traces, &valid, left_out);
         let curve = curved.map(|curved| curved.curve);
@@ -241,7 +261,7 @@ impl Fitted {
             service: service.to_owned(),
             discipline: station.discipline,
             workers: has_workers.then_some(station.workers),
-            accepted: accepted.filter(|_| curve.is_none() && station == chosen.model),
+            accepted: accepted.filter(|_| curve.is_none() && default.front.is_none() && station == chosen.model),
             curve,
             outside: nanos(station.outside),
             effect,
@@ -278,6 +298,11 @@ impl Fitted {
             (None, Some(calls)) => simulation::capacity(Discipline::Fifo, calls, Queue::AtMost(0)),
             (None, None) => Capacity::Unlimited,
         }
+    }
+
+    /// The station that calls pass before, if there is one.
+    pub fn front(&self) -> Option<Capacity> {
+        self.default.front.as_ref().map(|_| simulation::capacity(Discipline::Fifo, 1, Queue::Unbounded))
     }
 
     /// Whether predictions beyond the recorded load must not be trusted.

@@ -45,6 +45,9 @@ impl Fitted {
             (Discipline::Sharing, Some(workers)) => format!("sharing, {workers} workers"),
             _ => "unlimited: no queue was seen".to_owned(),
         };
+        if let Some(front) = &self.default.front {
+            let _ = write!(text, ", behind a front of one worker (p50 {})", short(front.quantile(0.5)));
+        }
         if let Some((low, high)) = self.accepted.filter(|(low, high)| low < high) {
             let _ = write!(text, " ({low} to {high} explain the tape as well)");
         }

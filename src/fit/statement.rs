@@ -116,6 +116,21 @@ pub enum Statement {
         /// Calls a second that it can do, as far as the curve goes on as it did.
         capacity: f64,
     },
+    /// Calls pass a front, one at a time, before the workers.
+    Series {
+        /// The mean that one demands of it.
+        front: Duration,
+        /// The workers behind it.
+        workers: u32,
+        /// Calls a second that both can do.
+        capacity: f64,
+        /// The worst mean error of the strata.
+        error: f64,
+    },
+    /// A front would explain the tape better, but the tape does not show both stations.
+    SeriesHidden,
+    /// Neither a curve nor a front explains what no single station does.
+    NoFamily,
     /// A part of the latency is spent beside the queue.
     Outside {
         /// How long.
@@ -239,6 +254,21 @@ impl fmt::Display for Statement {
                 "no number of workers explains the tape; the rates by how many calls are inside do. They were measured with up to \
                  {measured} calls; beyond that they go on as they went, to {capacity:.0} calls/s"
             ),
+            Self::Series { front, workers, capacity, error } => write!(
+                out,
+                "calls pass a front one at a time, for a mean of {}, and then {workers} workers; no single station does that. Both \
+                 together can do {capacity:.0} calls/s. The tape is met with a mean error of {}",
+                duration(rounded(*front)),
+                percent(*error)
+            ),
+            Self::SeriesHidden => write!(
+                out,
+                "two stations in series explain the tape better, but it shows only one of them at work; record at a higher load \
+                 to learn both"
+            ),
+            Self::NoFamily => {
+                write!(out, "neither rates by how many calls are inside nor two stations in series explain the tape")
+            }
             Self::Outside { time } => {
                 write!(
                     out,

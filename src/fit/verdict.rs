@@ -7,6 +7,7 @@ use super::curved::Curved;
 use super::delayed::Delayed;
 use super::effect::Strata;
 use super::model::Discipline;
+use super::series::Series;
 use super::statement::Statement;
 use super::trace::Trace;
 use super::workload::{LeftOut, Workload};
@@ -61,7 +62,7 @@ pub(super) fn suggests_a_delay(statements: &[Statement], chosen: Scored, ranking
     let are_many = chosen.model.workers >= MANY_WORKERS;
     chosen.model.discipline != Discipline::Unlimited
         && ((are_many && !crowd::has_edge(work, chosen.model))
-            || chosen.effect > LEAST_EFFECT.max(MOST_CHANCE * ranking.chance.0)
+            || chosen.effect > most_by_chance(ranking.chance.0)
             || statements.iter().any(Statement::is_unexplained))
 }
 
@@ -77,8 +78,12 @@ pub(super) fn explain_by_a_delay(statements: &mut Vec<Statement>, delayed: &Dela
 /// Whether no single station explains the tape, so that families of more parameters are worth a try.
 pub(super) fn suggests_a_family(statements: &[Statement], chosen: Scored, ranking: &Ranking) -> bool {
     chosen.model.discipline != Discipline::Unlimited
-        && (chosen.effect > LEAST_EFFECT.max(MOST_CHANCE * ranking.chance.0)
-            || statements.iter().any(Statement::is_unexplained))
+        && (chosen.effect > most_by_chance(ranking.chance.0) || statements.iter().any(Statement::is_unexplained))
+}
+
+/// The largest effect size that a true model may have, by what chance makes on average.
+pub(super) fn most_by_chance(chance: f64) -> f64 {
+    LEAST_EFFECT.max(MOST_CHANCE * chance)
 }
 
 /// Puts a curve in place of what was said of a single station.
@@ -102,6 +107,7 @@ fn withdraw(statements: &mut Vec<Statement>) {
                 | Statement::Approximation { .. }
                 | Statement::Ambiguous { .. }
                 | Statement::LowerLoadDiffers { .. }
+                | Statement::FewWaited { .. }
                 | Statement::Outside { .. }
         )
     });
@@ -110,7 +116,15 @@ fn withdraw(statements: &mut Vec<Statement>) {
 /// A failure to predict a part of the tape, if it is one.
 fn misprediction(stratum: &Stratum) -> Option<Statement> {
     let (error, noise) = (check::size(stratum), check::noise(stratum));
-    (error > MISPREDICTED.max(BEYOND_NOISE * noise)).then_some(Statement::Extrapolation { error, noise })
+    check::is_mispredicted(stratum).then_some(Statement::Extrapolation { error, noise })
+}
+
+/// Puts a front before a pool in place of what was said of a single station.
+pub(super) fn explain_by_a_front(statements: &mut Vec<Statement>, series: &Series) {
+    withdraw(statements);
+    let error = series.strata.iter().map(check::size).max_by(f64::total_cmp).unwrap_or(0.0);
+    let (front, workers, capacity) = (series.front_mean, series.workers, series.capacity);
+    statements.push(Statement::Series { front, workers, capacity, error });
 }
 
 /// What the tapes themselves say.
@@ -150,10 +164,6 @@ const MOST_CHANCE: f64 = 1.8;
 /// A smaller effect size is as good as none; a larger one that is so much beyond chance is told.
 const LEAST_EFFECT: f64 = 0.03;
 const BEYOND_CHANCE: f64 = 2.5;
-/// A mean error of the held-out load that says that the model fails, by itself and by the noise of a run. In simulations of
-/// true models it came to 1.9 times the noise.
-const MISPREDICTED: f64 = 0.1;
-const BEYOND_NOISE: f64 = 2.5;
 /// So many workers may be a delay in truth.
 const MANY_WORKERS: u32 = 8;
 /// Thirds of fewer calls are weak.

@@ -1,0 +1,106 @@
+//! Families beyond the single station, with a known truth: rates by population, and two stations in series.
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use standin::fit::{Fitted, Statement, Trace};
+
+use super::truth::{Kind, Station, Truth, serve, steps};
+use super::{CALLS, RUNS, predict, quantiles, unexplained};
+
+/// A service with what it can do, and what it may have in front.
+struct Known {
+    truth: Truth,
+    front: Option<(Station, Kind)>,
+    /// Calls a second.
+    capacity: f64,
+}
+
+impl Known {
+    fn curve(cv: f64) -> Self {
+        let kind = |name, share, mean| Kind { name, share, mean, cv };
+        let kinds = vec![kind("GET /a/{id}", 0.75, 0.008), kind("POST /a", 0.25, 0.016)];
+        let truth = Truth { station: Station::Curve(RATES), kinds, outside: 0.0, jitter: 100e-6 };
+        Self { truth, front: None, capacity: 290.0 }
+    }
+
+    /// An event loop before a pool.
+    fn series(loop_mean: f64, workers: usize, mean: f64, cv: f64) -> Self {
+        let kind = |name, share, mean, cv| Kind { name, share, mean, cv };
+        let kinds = vec![kind("GET /a/{id}", 0.75, mean * 0.8, cv), kind("POST /a", 0.25, mean * 1.6, cv)];
+        let truth = Truth { station: Station::Fifo(workers), kinds, outside: 0.0, jitter: 50e-6 };
+        let front = (Station::Fifo(1), kind("front", 1.0, loop_mean, 0.5));
+        Self { truth, front: Some(front), capacity: (1.0 / loop_mean).min(workers as f64 / mean) }
+    }
+
+    /// Kinds and latencies of calls.
+    fn run(&self, arrivals: &[f64], rng: &mut StdRng) -> (Vec<u32>, Vec<f64>) {
+        let (kinds, demands) = self.truth.demands(arrivals.len(), rng);
+        let Some((station, kind)) = &self.front else { return (kinds, self.truth.latencies(arrivals, &demands)) };
+        let front: Vec<f64> = arrivals.iter().map(|_| kind.demand(rng)).collect();
+        let waits = serve(*station, arrivals, &front);
+        let through: Vec<f64> = waits.iter().zip(arrivals).map(|(wait, at)| wait + at).collect();
+        let served = self.truth.latencies(&through, &demands);
+        (kinds, served.iter().zip(&waits).map(|(served, wait)| served + wait).collect())
+    }
+
+    fn tape(&self, shares: &[f64], seed: u64) -> Trace {
+        let arrivals = steps(self.capacity, shares, CALLS, seed);
+        let mut rng = StdRng::seed_from_u64(seed + 100);
+        let (kinds, latencies) = self.run(&arrivals, &mut rng);
+        self.truth.record(&arrivals, &kinds, &latencies, &mut rng)
+    }
+
+    /// Errors of the fitted model at p50, p90, p95 and p99, and twice the standard deviation of a run of the truth.
+    fn errors(&self, fitted: &Fitted, share: f64) -> [(f64, f64); 4] {
+        let arrivals = steps(self.capacity, &[share], CALLS, 4711);
+        let mut rng = StdRng::seed_from_u64(99);
+        let log = |latencies| quantiles(latencies).map(f64::ln);
+        let real: Vec<[f64; 4]> = (0..RUNS).map(|_| log(self.run(&arrivals, &mut rng).1)).collect();
+        let mock = |_| {
+            let (kinds, _) = self.truth.demands(arrivals.len(), &mut rng);
+            log(predict(fitted, &self.truth, &arrivals, &kinds, &mut rng))
+        };
+        let mock: Vec<[f64; 4]> = (0..RUNS).map(mock).collect();
+        [0, 1, 2, 3].map(|quantile| {
+            let mean = |runs: &[[f64; 4]]| runs.iter().map(|run| run[quantile]).sum::<f64>() / RUNS as f64;
+            let spread = real.iter().map(|run| (run[quantile] - mean(&real)).powi(2)).sum::<f64>();
+            (mean(&mock) - mean(&real), 2.0 * (spread / (RUNS - 1) as f64).sqrt())
+        })
+    }
+}
+
+fn print(what: &str, fitted: &Fitted, errors: [(f64, f64); 4]) {
+    let told = errors.map(|(error, noise)| format!("{:+.1}% ({:.1})", error * 100.0, noise * 100.0));
+    let found = fitted.to_string().lines().next().unwrap_or_default().to_owned();
+    eprintln!("{what:<28} {found}: {}", told.join(" "));
+}
+
+const RATES: &[(usize, f64)] = &[(1, 100.0), (2, 180.0), (4, 240.0), (8, 280.0), (16, 290.0)];
+const RAMP: &[f64] = &[0.2, 0.3, 0.4, 0.5, 0.6];
+
+#[test]
+fn explore_curve() {
+    for (cv, shares, seed) in [(0.5, RAMP, 1), (1.0, RAMP, 2), (1.0, &[0.2, 0.4, 0.6, 0.8, 0.95], 3)] {
+        let known = Known::curve(cv);
+        let fitted = Fitted::new("service", &[known.tape(shares, seed)]).unwrap();
+        print(&format!("curve {cv} {seed}"), &fitted, known.errors(&fitted, 0.8));
+        eprintln!("{fitted}\n{:?}", fitted.curve);
+    }
+}
+#[test]
+fn explore_plain() {
+    for (station, workers) in [(Station::Fifo(4), 4), (Station::Sharing(4), 4)] {
+        let truth = Truth::new(station, 1.0);
+        let fitted = Fitted::new("service", &[truth.trace(&steps(truth.capacity(workers), RAMP, CALLS, 1), 2)]).unwrap();
+        eprintln!("{station:?} {fitted}");
+    }
+}
+#[test]
+fn explore_series() {
+    for (cv, shares, seed) in [(0.7, RAMP, 1), (0.3, RAMP, 2), (0.7, &[0.2, 0.4, 0.6, 0.8, 0.95], 3)] {
+        let known = Known::series(0.002, 4, 0.007, cv);
+        let fitted = Fitted::new("service", &[known.tape(shares, seed)]).unwrap();
+        print(&format!("series {cv} {seed}"), &fitted, known.errors(&fitted, 0.8));
+        eprintln!("{fitted}");
+    }
+}
