@@ -9,7 +9,6 @@
 use super::check::{self, Split, Stratum};
 use super::choice::Scored;
 use super::effect::Strata;
-use super::profile::three_digits;
 use super::simulation::Pools;
 use super::verdict;
 use super::workload::Workload;
@@ -58,7 +57,8 @@ impl Curved {
     /// Whether it is to stand for a single station: by the effect size if it leaves but chance of it, else by predicting the
     /// highest load clearly better.
     pub(super) fn is_better(&self, single: Scored, strata: &[Stratum], chance: f64) -> bool {
-        let explains = self.effect <= verdict::most_by_chance(chance) && !check::is_clearly_better(strata, &self.strata);
+        let explains =
+            self.effect <= verdict::most_by_chance(chance) && !check::is_clearly_better(strata, &self.strata);
         self.effect < single.effect && (explains || check::is_clearly_better(&self.strata, strata))
     }
 }
@@ -224,9 +224,10 @@ fn most(curve: &Curve) -> f64 {
     curve.rates().iter().map(|(_, rate)| *rate).max_by(f64::total_cmp).unwrap_or(0.0)
 }
 
-/// With five digits.
+/// With four digits.
 fn digits(rate: f64) -> f64 {
-    three_digits(rate / 100.0) * 100.0
+    let unit = 10f64.powi(3 - rate.log10().floor() as i32);
+    (rate * unit).round() / unit
 }
 
 /// Departures that a point rests on.
@@ -241,3 +242,33 @@ const STEP: f64 = 1.2;
 const SLOWS: f64 = 1.1;
 const MOST_ROUNDS: usize = 20_000;
 const SETTLED: f64 = 1e-9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_is_a_curve_that_goes_on_as_it_went() {
+        // Amdahl's law with a tenth that only one can do: 10 calls/s alone, 100 at most
+        let cost = Cost { hinges: vec![(1.0, 1e7), (4.0, 0.0)], alone: 1e8, measured: 8 };
+        let curve = cost.curve().expect("it slows down");
+        let rate =
+            |population: u32| curve.rates().iter().find(|(given, _)| *given == population).map(|(_, rate)| *rate);
+        assert_eq!((rate(1), rate(2), rate(8)), (Some(10.0), Some(18.18), Some(47.06)));
+        assert!(curve.most() > 24 && most(&curve) < 100.0, "{curve:?}");
+        assert!((share(&curve, 2) - 18.18 / 20.0).abs() < 1e-9 && share(&curve, 1) == 1.0);
+        let steady = Cost { hinges: vec![(1.0, 1e4)], alone: 1e8, measured: 8 };
+        assert_eq!(steady.curve(), None, "calls that do not hold each other up make no curve");
+    }
+
+    #[test]
+    fn least_squares_are_met_by_factors_that_are_not_negative() {
+        let row = |at: f64, value: f64| (vec![1.0, at, (at - 2.0).max(0.0)], value, 1.0);
+        let found = least_squares(&[row(0.0, 3.0), row(1.0, 4.0), row(2.0, 5.0), row(3.0, 8.0), row(4.0, 11.0)]);
+        for (factor, expected) in found.iter().zip([3.0, 1.0, 2.0]) {
+            assert!((factor - expected).abs() < 1e-3, "{found:?}");
+        }
+        let falling = least_squares(&[row(0.0, 3.0), row(1.0, 2.0), row(2.0, 1.0)]);
+        assert!(falling[1] == 0.0 && (falling[0] - 2.0).abs() < 1e-3, "{falling:?}");
+    }
+}

@@ -220,8 +220,10 @@ impl Fitted {
         let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found);
         // slow spells make calls that come together alike, too
         let has_spells = operations.iter().any(|operation| operation.order.is_some());
-        let is_suspected =
-            !has_spells && crowd.is_none() && curved.is_none() && verdict::suggests_a_delay(&statements, chosen, &ranking, &work);
+        let is_suspected = !has_spells
+            && crowd.is_none()
+            && curved.is_none()
+            && verdict::suggests_a_delay(&statements, chosen, &ranking, &work);
         let series = match &search {
             Some(Search::Found(series)) if !has_spells => Some(series),
             _ => None,
@@ -248,8 +250,9 @@ impl Fitted {
                 operation.pass_before(&series.demands[names[operation.name.as_str()] as usize], &series.front);
             }
             default.pass_before(&series.overall, &series.front);
-        } else if statements.iter().any(Statement::is_unexplained) {
-            statements.extend(search.as_ref().map(Search::shortfall));
+        } else if let Some(search) = search {
+            let is_unexplained = statements.iter().any(Statement::is_unexplained);
+            statements.extend(search.shortfall(is_unexplained));
         }
         verdict::recount(&mut statements, traces, &valid, left_out);
         let curve = curved.map(|curved| curved.curve);

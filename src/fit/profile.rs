@@ -7,7 +7,8 @@ use super::demand::{Class as FittedClass, Demand, OperationFit};
 use super::workload::is_rejection;
 use super::{Discipline, Fitted, Limit, LimitKind, Stalls as FittedStalls};
 use crate::pace::profile::spec::{
-    Abandon, Class, Delay, DelayParam, Front, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid, Work,
+    Abandon, Class, Delay, DelayParam, Front, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid,
+    Work,
 };
 use crate::pace::station::Rate;
 

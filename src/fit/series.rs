@@ -30,6 +30,8 @@ pub(super) struct Series {
     pub(super) demands: Vec<Demand>,
     /// Of the pool, all calls together.
     pub(super) overall: Demand,
+    /// Whether it is clear that calls wait for the workers, too.
+    pub(super) is_sure: bool,
     /// The most calls a second that both can do.
     pub(super) capacity: f64,
     /// What it makes of the tape. None is held out: it is fitted to all of it.
@@ -105,29 +107,30 @@ impl Search {
 
         let runs = scene.runs(best);
         let least = scene.squares(&runs);
-        let is_clear = |other: &[f64]| {
+        let gain = |other: &[f64]| {
             let gains: Vec<f64> = other.iter().zip(&least).map(|(other, least)| other - least).collect();
-            total(&gains) > 0.0 && standard_score(&gains).max(signed_rank_score(&gains)) >= CLEARLY
+            if total(&gains) > 0.0 { standard_score(&gains).max(signed_rank_score(&gains)) } else { 0.0 }
         };
         let latencies: Vec<Vec<f64>> = runs.into_iter().map(|run| run.latencies).collect();
         let utilization = |_: &[usize], per_second: f64| Some(per_second / scene.capacity(best));
         let strata = split.judge(scene.work, utilization, &latencies);
         let strata: Vec<Stratum> = strata.into_iter().map(|stratum| Stratum { held_out: false, ..stratum }).collect();
-        if !is_clear(&scene.squares(&scene.runs_of(single))) || strata.iter().any(check::is_mispredicted) {
+        if gain(&scene.squares(&scene.runs_of(single))) < CLEARLY || strata.iter().any(check::is_mispredicted) {
             return Self::Failed;
         }
-        let (without_front, without_pool) = (scene.without_front(best, most), scene.without_pool(best, most));
-        if !is_clear(&without_front) || !is_clear(&without_pool) {
+        let by_pool = gain(&scene.without_pool(best, most));
+        if gain(&scene.without_front(best, most)) < CLEARLY || by_pool < LIKELY {
             return Self::Hidden;
         }
-        Self::Found(Box::new(scene.described(best, strata)))
+        Self::Found(Box::new(Series { is_sure: by_pool >= CLEARLY, ..scene.described(best, strata) }))
     }
 }
 
 impl Search {
     /// What to say where no front was found.
-    pub(super) fn shortfall(&self) -> Statement {
-        if matches!(self, Self::Hidden) { Statement::SeriesHidden } else { Statement::NoFamily }
+    pub(super) fn shortfall(&self, is_unexplained: bool) -> Option<Statement> {
+        let none = is_unexplained.then_some(Statement::NoFamily);
+        if matches!(self, Self::Hidden) { Some(Statement::SeriesHidden) } else { none }
     }
 }
 
@@ -279,9 +282,9 @@ impl<'w> Scene<'w> {
     /// The squares of the best front before a pool in which nobody waits.
     fn without_pool(&self, best: Candidate, most: u32) -> Vec<f64> {
         let wide = Candidate { workers: most, ..best };
-        let fronts = WIDER.iter().flat_map(|by| {
-            VARIATIONS.map(|variation| Candidate { front: best.front * by, variation, ..wide })
-        });
+        let fronts = WIDER
+            .iter()
+            .flat_map(|by| VARIATIONS.map(|variation| Candidate { front: best.front * by, variation, ..wide }));
         let all = fronts.filter(|candidate| self.allows(*candidate)).map(|one| self.squares(&self.runs(one)));
         all.min_by(|one, other| total(one).total_cmp(&total(other))).unwrap_or_default()
     }
@@ -298,6 +301,7 @@ impl<'w> Scene<'w> {
             front_mean: nanos(best.front),
             demands: all.clone().map(|operation| Demand::new(demands(operation))).collect(),
             overall: Demand::new(all.flat_map(demands).collect()),
+            is_sure: true,
             capacity: self.capacity(best),
             strata,
         }
@@ -324,5 +328,7 @@ const FEWEST: usize = 300;
 const FEW: usize = 30;
 /// Standard deviations by which the squares must be less.
 const CLEARLY: f64 = 2.5;
+/// Standard deviations by which a pool is likely.
+const LIKELY: f64 = 1.5;
 /// Points of the demands of the front.
 const SHAPES: u32 = 4_000;

@@ -127,6 +127,11 @@ pub enum Statement {
         /// The worst mean error of the strata.
         error: f64,
     },
+    /// Hardly any call waited for the workers behind a front.
+    PoolUnsure {
+        /// How many there are, if any.
+        workers: u32,
+    },
     /// A front would explain the tape better, but the tape does not show both stations.
     SeriesHidden,
     /// Neither a curve nor a front explains what no single station does.
@@ -155,6 +160,7 @@ impl Statement {
                     | Self::Extrapolation { .. }
                     | Self::Ambiguous { .. }
                     | Self::NotExclusive
+                    | Self::PoolUnsure { .. }
                     | Self::Changed { .. }
             )
     }
@@ -260,6 +266,11 @@ impl fmt::Display for Statement {
                  together can do {capacity:.0} calls/s. The tape is met with a mean error of {}",
                 duration(rounded(*front)),
                 percent(*error)
+            ),
+            Self::PoolUnsure { workers } => write!(
+                out,
+                "calls hardly wait for the {workers} workers behind the front, so there may be more of them; a recording at a \
+                 higher load would tell"
             ),
             Self::SeriesHidden => write!(
                 out,

@@ -125,6 +125,9 @@ pub(super) fn explain_by_a_front(statements: &mut Vec<Statement>, series: &Serie
     let error = series.strata.iter().map(check::size).max_by(f64::total_cmp).unwrap_or(0.0);
     let (front, workers, capacity) = (series.front_mean, series.workers, series.capacity);
     statements.push(Statement::Series { front, workers, capacity, error });
+    if !series.is_sure {
+        statements.push(Statement::PoolUnsure { workers });
+    }
 }
 
 /// What the tapes themselves say.

@@ -2,10 +2,11 @@
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use standin::fit::{Fitted, Statement, Trace};
+use standin::fit::{Discipline, Fitted, Statement, Trace};
+use standin::pace::profile::{File, read_all};
 
-use super::truth::{Kind, Station, Truth, serve, steps};
-use super::{CALLS, RUNS, predict, quantiles, unexplained};
+use super::truth::{Kind, Station, Truth, serve, steps, together};
+use super::{CALLS, RUNS, predict, quantiles};
 
 /// A service with what it can do, and what it may have in front.
 struct Known {
@@ -76,31 +77,67 @@ fn print(what: &str, fitted: &Fitted, errors: [(f64, f64); 4]) {
 }
 
 const RATES: &[(usize, f64)] = &[(1, 100.0), (2, 180.0), (4, 240.0), (8, 280.0), (16, 290.0)];
+const HIGH: &[f64] = &[0.2, 0.4, 0.6, 0.8, 0.95];
 const RAMP: &[f64] = &[0.2, 0.3, 0.4, 0.5, 0.6];
 
+/// Shared workers with less and less to share: the curve is measured, and beyond it goes on as it went. A tape of up to 60 % with
+/// demands that vary widely tells the capacity to a sixth.
 #[test]
-fn explore_curve() {
-    for (cv, shares, seed) in [(0.5, RAMP, 1), (1.0, RAMP, 2), (1.0, &[0.2, 0.4, 0.6, 0.8, 0.95], 3)] {
+fn rates_by_population_are_recovered() {
+    for (cv, shares, seed, limit) in [(0.5, RAMP, 1, 0.1), (1.0, RAMP, 2, 0.3), (1.0, HIGH, 3, 0.1)] {
         let known = Known::curve(cv);
         let fitted = Fitted::new("service", &[known.tape(shares, seed)]).unwrap();
-        print(&format!("curve {cv} {seed}"), &fitted, known.errors(&fitted, 0.8));
-        eprintln!("{fitted}\n{:?}", fitted.curve);
+        let errors = known.errors(&fitted, 0.8);
+        print(&format!("curve, cv {cv}"), &fitted, errors);
+        let curve = fitted.curve.as_ref().unwrap_or_else(|| panic!("no curve\n{fitted}"));
+        assert_eq!((fitted.discipline, fitted.workers), (Discipline::Sharing, None));
+        for (population, rate) in curve.rates().iter().filter(|(population, _)| *population <= 8) {
+            let truth = together(RATES, *population as usize);
+            assert!((rate / truth - 1.0).abs() < 0.07, "{population}: {rate}, not {truth}\n{fitted}");
+        }
+        assert!(errors.iter().all(|(error, _)| error.abs() < limit), "{errors:?}\n{fitted}");
+        let said = |one: &Statement| matches!(one, Statement::Curve { measured, .. } if *measured >= 8);
+        assert!(fitted.statements.iter().any(said), "{fitted}");
+        assert_served(&fitted, "discipline: curve");
     }
 }
+
+/// An event loop of 2 ms before four workers of 7: found from calls that seldom wait for the workers, and said to rest on few.
 #[test]
-fn explore_plain() {
-    for (station, workers) in [(Station::Fifo(4), 4), (Station::Sharing(4), 4)] {
-        let truth = Truth::new(station, 1.0);
-        let fitted = Fitted::new("service", &[truth.trace(&steps(truth.capacity(workers), RAMP, CALLS, 1), 2)]).unwrap();
-        eprintln!("{station:?} {fitted}");
-    }
-}
-#[test]
-fn explore_series() {
-    for (cv, shares, seed) in [(0.7, RAMP, 1), (0.3, RAMP, 2), (0.7, &[0.2, 0.4, 0.6, 0.8, 0.95], 3)] {
+fn an_event_loop_before_a_pool_is_recovered() {
+    for (cv, seed) in [(0.7, 1), (0.3, 2)] {
         let known = Known::series(0.002, 4, 0.007, cv);
-        let fitted = Fitted::new("service", &[known.tape(shares, seed)]).unwrap();
-        print(&format!("series {cv} {seed}"), &fitted, known.errors(&fitted, 0.8));
-        eprintln!("{fitted}");
+        let fitted = Fitted::new("service", &[known.tape(RAMP, seed)]).unwrap();
+        let errors = known.errors(&fitted, 0.8);
+        print(&format!("loop and pool, cv {cv}"), &fitted, errors);
+        assert_eq!((fitted.discipline, fitted.workers), (Discipline::Fifo, Some(4)), "{fitted}");
+        let front = fitted.default.front.as_ref().unwrap_or_else(|| panic!("no front\n{fitted}"));
+        let mean = front.distribution().mean().unwrap().as_secs_f64();
+        assert!((mean / 0.002 - 1.0).abs() < 0.06, "{mean}\n{fitted}");
+        assert!(errors.iter().all(|(error, _)| error.abs() < 0.1), "{errors:?}\n{fitted}");
+        let unsure = |one: &Statement| matches!(one, Statement::PoolUnsure { workers: 4 });
+        assert!(fitted.statements.iter().any(unsure) && fitted.is_doubtful(), "{fitted}");
+        assert_served(&fitted, "front: {quantiles: ");
     }
+}
+
+/// At 95 % of what the loop can do it alone is busy, and hides how many workers are behind it: no front is claimed.
+#[test]
+fn a_pool_that_the_loop_hides_is_not_claimed() {
+    let known = Known::series(0.002, 4, 0.007, 0.7);
+    let fitted = Fitted::new("service", &[known.tape(HIGH, 3)]).unwrap();
+    print("loop and pool to 95 %", &fitted, known.errors(&fitted, 0.8));
+    assert!(fitted.front().is_none(), "{fitted}");
+    let other =
+        |one: &Statement| matches!(one, Statement::SeriesHidden | Statement::NoFamily | Statement::DelayBeside { .. });
+    assert!(fitted.statements.iter().any(other), "{fitted}");
+}
+
+/// What is fitted is written, read again without a defect, and says it.
+fn assert_served(fitted: &Fitted, part: &str) {
+    let text = fitted.profile().to_yaml("");
+    let file = File { name: "recorded".to_owned(), file: "profiles/recorded.yaml".into(), text: text.as_str().into() };
+    let read = read_all(&[file]);
+    assert!(read.defects.is_empty() && text.contains(part), "{:?}\n{text}", read.defects);
+    assert_eq!(read.profiles[0].services[0].front.is_some(), fitted.front().is_some());
 }

@@ -56,7 +56,7 @@ pub(super) fn serve(station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<
 }
 
 /// The rate of so many calls: on the line between those that are given, constant beyond.
-fn together(rates: &[(usize, f64)], inside: usize) -> f64 {
+pub(super) fn together(rates: &[(usize, f64)], inside: usize) -> f64 {
     let Some(above) = rates.iter().position(|(population, _)| *population >= inside) else {
         return rates[rates.len() - 1].1;
     };
