@@ -110,6 +110,15 @@ impl Cost {
     }
 }
 
+/// The station of a curve; with a bound it ends at the most calls that may be inside.
+pub(super) fn bounded(curve: &Curve, inside: Option<u32>) -> Capacity {
+    let Some(calls) = inside else { return Capacity::Curve { curve: curve.clone(), queue: Queue::Unbounded } };
+    let within = curve.rates().iter().copied().filter(|(population, _)| *population <= calls.max(1));
+    let curve = Curve::new(within).unwrap_or_else(|_| curve.clone());
+    let queue = Queue::AtMost(calls.saturating_sub(curve.most()));
+    Capacity::Curve { curve, queue }
+}
+
 /// Neighbouring populations.
 struct Point {
     population: f64,
@@ -258,6 +267,8 @@ mod tests {
         assert!(curve.most() > 24 && most(&curve) < 100.0, "{curve:?}");
         assert!((share(&curve, 2) - 18.18 / 20.0).abs() < 1e-9 && share(&curve, 1) == 1.0);
         let steady = Cost { hinges: vec![(1.0, 1e4)], alone: 1e8, measured: 8 };
+        let Capacity::Curve { curve, queue } = bounded(&curve, Some(9)) else { panic!("a curve") };
+        assert_eq!((curve.most(), queue), (8, Queue::AtMost(1)), "nine at most may be inside");
         assert_eq!(steady.curve(), None, "calls that do not hold each other up make no curve");
     }
 

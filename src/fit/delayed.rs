@@ -7,12 +7,13 @@
 //! best (nonlinear least squares, with the runs' own variance taken off). Arrivals do not depend on answers in an open loop, so
 //! nothing is chosen here by looking at what it made.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::RngExt as _;
 
 use super::check::{self, Split};
-use super::demand::Demand;
+use super::demand::{Demand, OperationFit};
 use super::model::{Discipline, FreeTimes, Model};
 use super::simulation::{Pools, capacity};
 use super::workload::Workload;
@@ -108,6 +109,21 @@ impl Delayed {
             .map(|delayed| (error(&delayed), delayed))
             .min_by(|one, other| one.0.total_cmp(&other.0))
             .map(|best| best.1)
+    }
+
+    /// Puts it in place of what a single station recovered.
+    pub(super) fn put_beside(
+        &self,
+        operations: &mut [OperationFit],
+        default: &mut OperationFit,
+        names: &BTreeMap<&str, u32>,
+    ) {
+        for operation in operations {
+            let number = names[operation.name.as_str()] as usize;
+            operation.wait_beside(&self.demands[number], &self.outside[number]);
+        }
+        let (demand, outside) = &self.overall;
+        default.wait_beside(demand, outside);
     }
 
     /// Offered work by capacity, at a rate of calls.

@@ -5,13 +5,14 @@
 //! what a call is to wait given all arrivals is the mean over a few runs. The split that leaves the least squares of the
 //! latencies is the best, as in `delayed`; it is believed only where both stations make calls wait.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::{Rng as _, RngExt as _};
 
 use super::check::{self, Split, Stratum};
 use super::delayed::{log_normal, shape, signed_rank_score, standard_score, total, variance};
-use super::demand::Demand;
+use super::demand::{Demand, OperationFit};
 use super::model::{FreeTimes, Model};
 use super::nanos;
 use super::simulation::Pools;
@@ -127,10 +128,29 @@ impl Search {
 }
 
 impl Search {
-    /// What to say where no front was found.
-    pub(super) fn shortfall(&self, is_unexplained: bool) -> Option<Statement> {
-        let none = is_unexplained.then_some(Statement::NoFamily);
+    pub(super) fn found(&self) -> Option<&Series> {
+        if let Self::Found(series) = self { Some(series) } else { None }
+    }
+
+    /// What to say where no front is fitted, beside what was said.
+    pub(super) fn shortfall(&self, said: &[Statement]) -> Option<Statement> {
+        let none = said.iter().any(Statement::is_unexplained).then_some(Statement::NoFamily);
         if matches!(self, Self::Hidden) { Some(Statement::SeriesHidden) } else { none }
+    }
+}
+
+impl Series {
+    /// Puts it in place of what a single station recovered.
+    pub(super) fn put_before(
+        &self,
+        operations: &mut [OperationFit],
+        default: &mut OperationFit,
+        names: &BTreeMap<&str, u32>,
+    ) {
+        for operation in operations {
+            operation.pass_before(&self.demands[names[operation.name.as_str()] as usize], &self.front);
+        }
+        default.pass_before(&self.overall, &self.front);
     }
 }
 

@@ -255,6 +255,26 @@ impl fmt::Display for Statement {
                 write!(out, "left the first {calls} calls out of the demands: they were still warming up")
             }
             Self::DelayBeside { capacity, error } => delay_beside(out, *capacity, *error),
+            Self::Curve { .. }
+            | Self::Series { .. }
+            | Self::PoolUnsure { .. }
+            | Self::SeriesHidden
+            | Self::NoFamily => self.family(out),
+            Self::Outside { time } => {
+                write!(
+                    out,
+                    "{} of each call is spent beside the queue: network, accept, dispatch",
+                    duration(rounded(*time))
+                )
+            }
+        }
+    }
+}
+
+impl Statement {
+    /// What is said of curves and of two stations in series.
+    fn family(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Curve { measured, capacity } => write!(
                 out,
                 "no number of workers explains the tape; the rates by how many calls are inside do. They were measured with up to \
@@ -280,13 +300,7 @@ impl fmt::Display for Statement {
             Self::NoFamily => {
                 write!(out, "neither rates by how many calls are inside nor two stations in series explain the tape")
             }
-            Self::Outside { time } => {
-                write!(
-                    out,
-                    "{} of each call is spent beside the queue: network, accept, dispatch",
-                    duration(rounded(*time))
-                )
-            }
+            _ => Ok(()),
         }
     }
 }
