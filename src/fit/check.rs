@@ -81,7 +81,17 @@ impl Split {
             let mean = calls.iter().map(|call| demands[*call]).sum::<f64>() / calls.len() as f64 / 1e9;
             model.utilization(per_second, mean)
         };
-        (0..3).filter_map(|stratum| self.compare(stratum, work, utilization, &runs)).collect()
+        self.judge(work, utilization, &runs)
+    }
+
+    /// Compares runs, whose demands are those of the lower two strata, with each stratum.
+    pub(super) fn judge(
+        &self,
+        work: &Workload,
+        utilization: impl Fn(&[usize], f64) -> Option<f64>,
+        runs: &[Vec<f64>],
+    ) -> Vec<Stratum> {
+        (0..3).filter_map(|stratum| self.compare(stratum, work, &utilization, runs)).collect()
     }
 
     /// What a delay beside a queue makes of the strata. None is held out: its capacity shows at high load only.
@@ -151,12 +161,35 @@ pub(super) fn noise(stratum: &Stratum) -> f64 {
     stratum.noise[..3].iter().sum::<f64>() / 3.0
 }
 
+/// Whether the highest load is predicted better by one model than by another: beyond what is little, and what is chance.
+pub(super) fn is_clearly_better(one: &[Stratum], other: &[Stratum]) -> bool {
+    let highest = |strata: &[Stratum]| strata.iter().find(|stratum| stratum.held_out).cloned();
+    let (Some(one), Some(other)) = (highest(one), highest(other)) else { return false };
+    size(&other) - size(&one) > CLEARLY.max(noise(&other))
+}
+
+/// Whether a model fails to predict a part of the tape.
+pub(super) fn is_mispredicted(stratum: &Stratum) -> bool {
+    size(stratum) > MISPREDICTED.max(BEYOND_NOISE * noise(stratum))
+}
+
+/// What the runs of a model draw from.
+pub(super) fn seeds() -> impl Iterator<Item = u64> {
+    0..RUNS
+}
+
 /// p50, p90, p95 and p99.
 fn quantiles(mut values: Vec<f64>) -> [f64; 4] {
     values.sort_unstable_by(f64::total_cmp);
     [0.5, 0.9, 0.95, 0.99].map(|share| values[(share * (values.len() - 1) as f64).round() as usize])
 }
 
+/// How much better a prediction must be to overrule the effect size.
+pub(super) const CLEARLY: f64 = 0.02;
+/// A mean error of the held-out load that says that the model fails, by itself and by the noise of a run. In simulations of
+/// true models it came to 1.9 times the noise.
+const MISPREDICTED: f64 = 0.1;
+const BEYOND_NOISE: f64 = 2.5;
 const LEFT_OUT: u8 = 3;
 /// Loads within this share of the highest are the same load.
 const SAME_LOAD: f64 = 0.85;

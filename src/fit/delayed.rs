@@ -7,12 +7,13 @@
 //! best (nonlinear least squares, with the runs' own variance taken off). Arrivals do not depend on answers in an open loop, so
 //! nothing is chosen here by looking at what it made.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::RngExt as _;
 
 use super::check::{self, Split};
-use super::demand::Demand;
+use super::demand::{Demand, OperationFit};
 use super::model::{Discipline, FreeTimes, Model};
 use super::simulation::{Pools, capacity};
 use super::workload::Workload;
@@ -108,6 +109,21 @@ impl Delayed {
             .map(|delayed| (error(&delayed), delayed))
             .min_by(|one, other| one.0.total_cmp(&other.0))
             .map(|best| best.1)
+    }
+
+    /// Puts it in place of what a single station recovered.
+    pub(super) fn put_beside(
+        &self,
+        operations: &mut [OperationFit],
+        default: &mut OperationFit,
+        names: &BTreeMap<&str, u32>,
+    ) {
+        for operation in operations {
+            let number = names[operation.name.as_str()] as usize;
+            operation.wait_beside(&self.demands[number], &self.outside[number]);
+        }
+        let (demand, outside) = &self.overall;
+        default.wait_beside(demand, outside);
     }
 
     /// Offered work by capacity, at a rate of calls.
@@ -295,36 +311,36 @@ impl<'w> Scene<'w> {
 }
 
 /// A demand of mean 1: a log-normal quantile, by its coefficient of variation.
-fn shape(share: f64, variation: f64) -> f64 {
+pub(super) fn shape(share: f64, variation: f64) -> f64 {
     let (sigma, centre) = log_normal(variation);
     (sigma * crate::delay::normal::quantile(share) + centre).exp()
 }
 
 /// The standard deviation and the mean of the logarithm of a log-normal variable of mean 1.
-fn log_normal(variation: f64) -> (f64, f64) {
+pub(super) fn log_normal(variation: f64) -> (f64, f64) {
     let variance = (1.0 + variation * variation).ln();
     (variance.sqrt(), -variance / 2.0)
 }
 
-fn variance(values: &[f64]) -> (f64, f64) {
+pub(super) fn variance(values: &[f64]) -> (f64, f64) {
     let count = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / count;
     (mean, values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count)
 }
 
-fn total(squares: &[f64]) -> f64 {
+pub(super) fn total(squares: &[f64]) -> f64 {
     squares.iter().sum()
 }
 
 /// A mean by its standard error.
-fn standard_score(values: &[f64]) -> f64 {
+pub(super) fn standard_score(values: &[f64]) -> f64 {
     let (mean, variance) = variance(values);
     mean / (variance / values.len() as f64).sqrt().max(f64::MIN_POSITIVE)
 }
 
 /// How far the ranks of positive values exceed those of negative ones, in standard deviations: one window in which everything
 /// waited must not decide (Wilcoxon, *Individual comparisons by ranking methods*, 1945).
-fn signed_rank_score(values: &[f64]) -> f64 {
+pub(super) fn signed_rank_score(values: &[f64]) -> f64 {
     let mut sorted: Vec<f64> = values.to_vec();
     sorted.sort_unstable_by(|one, other| one.abs().total_cmp(&other.abs()));
     let (mut sum, mut squares) = (0.0, 0.0);

@@ -33,6 +33,9 @@ pub struct OperationFit {
     /// What its calls wait beside the queue, where that varies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside: Option<Demand>,
+    /// What its calls demand of a front that they pass before the workers, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub front: Option<Demand>,
     /// Answers that differ enough to draw their own demand.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<Class>,
@@ -156,6 +159,7 @@ impl OperationFit {
             samples: main.len() as u64,
             demand: Demand::new(main),
             outside: None,
+            front: None,
             classes,
             transfer,
             order: None,
@@ -167,8 +171,18 @@ impl OperationFit {
     /// Puts a delay that varies beside the queue, and what is demanded of the queue in place of what a single station recovered:
     /// of every class too, for what each of them demands cannot be told then.
     pub(super) fn wait_beside(&mut self, demand: &Demand, outside: &Demand) {
-        self.demand = demand.clone();
         self.outside = Some(outside.clone());
+        self.replace(demand);
+    }
+
+    /// Puts a front before the workers, in the same way.
+    pub(super) fn pass_before(&mut self, demand: &Demand, front: &Demand) {
+        self.front = Some(front.clone());
+        self.replace(demand);
+    }
+
+    fn replace(&mut self, demand: &Demand) {
+        self.demand = demand.clone();
         self.order = None;
         self.classes.retain(|class| class.from.is_none());
         for class in &mut self.classes {

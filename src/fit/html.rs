@@ -67,8 +67,16 @@ impl Html<'_> {
                 "All calls inside share the power of {workers} at a time: the more there are, the slower each gets (sharing, {workers} {}).",
                 if workers == 1 { "worker" } else { "workers" }
             ),
+            _ if fitted.curve.is_some() => {
+                "All calls inside hold each other up, by rates that were measured for each number of them (curve)."
+                    .to_owned()
+            }
             _ => "No queue was seen: at the recorded loads no call held up another (unlimited).".to_owned(),
         }];
+        if let Some(front) = &fitted.default.front {
+            let typical = short(front.quantile(0.5));
+            told.push(format!("Before that, calls pass one by one through a front that takes {typical} of each."));
+        }
         if let Some((low, high)) = fitted.accepted.filter(|(low, high)| low < high) {
             told.push(format!("{low} to {high} workers explain the recording as well."));
         }
@@ -100,7 +108,9 @@ impl Html<'_> {
         );
         for statement in &fitted.statements {
             let step = match statement {
-                Statement::CapacityUnknown { .. } | Statement::Ambiguous { .. } => higher.as_str(),
+                Statement::CapacityUnknown { .. } | Statement::Ambiguous { .. } | Statement::PoolUnsure { .. } => {
+                    higher.as_str()
+                }
                 Statement::FewWaited { workers: (low, high), .. } if low < high => higher.as_str(),
                 Statement::OneLoad => {
                     "Record at several loads, from calm to busy, so that a prediction can be checked."
@@ -301,6 +311,7 @@ mod tests {
             classes: vec![Class { share: 0.02, status: 404, from: None, samples: 20, demand: demand.clone() }],
             demand,
             outside: None,
+            front: None,
             transfer: None,
             order: None,
         }
@@ -326,6 +337,7 @@ mod tests {
             service: "shop <\"&".to_owned(),
             discipline: Discipline::Fifo,
             workers: Some(4),
+            curve: None,
             accepted: Some((4, 5)),
             outside: Duration::from_micros(312),
             effect: 0.04,

@@ -9,6 +9,7 @@ mod change;
 mod check;
 mod choice;
 mod crowd;
+mod curved;
 mod delayed;
 mod demand;
 mod effect;
@@ -19,6 +20,7 @@ mod model;
 mod order;
 mod profile;
 mod report;
+mod series;
 mod simulation;
 mod spacing;
 mod stalls;
@@ -36,13 +38,15 @@ use serde::Serialize;
 use self::check::Split;
 use self::choice::{Ranking, Scored};
 use self::crowd::Crowd;
+use self::curved::Curved;
 use self::delayed::Delayed;
 use self::effect::Strata;
 use self::limits::Limits;
 use self::model::Model;
+use self::series::Search;
 use self::stalls::Pauses;
 use self::workload::Workload;
-use crate::pace::station::{Capacity, Queue};
+use crate::pace::station::{Capacity, Curve, Queue};
 
 pub use change::Change;
 pub use check::Stratum;
@@ -64,6 +68,9 @@ pub struct Fitted {
     pub discipline: Discipline,
     /// The number of workers; none if calls do not disturb each other.
     pub workers: Option<u32>,
+    /// How fast calls that share are worked on by how many there are, where that was measured in place of a number of workers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub curve: Option<Curve>,
     /// Numbers of workers that explain the tape about as well, the lowest and the highest.
     pub accepted: Option<(u32, u32)>,
     /// What each call waits beside the queue, before it.
@@ -147,51 +154,46 @@ impl Fitted {
         if work.len() < LEAST_CALLS {
             return Err(TooFewCalls { calls: work.len() as u64 });
         }
-        let mut ranking = Ranking::new(&work, |_, _| true);
-        let pauses = if Pauses::may_be_in(&work) { Pauses::find(&work, ranking.best().model) } else { None };
-        let stalls = pauses.as_ref().map(|pauses| pauses.describe(&work));
-        if let Some(pauses) = pauses {
-            work = pauses.cut_out_of(&work);
-            ranking = Ranking::new(&work, |_, _| true);
-        }
+        let (ranking, stalls) = without_stalls(&mut work);
         let split = Split::new(&work);
         let mut close = if ranking.sees_no_queue() { Vec::new() } else { ranking.close(&work, |_| true) };
         let (mut chosen, candidates) = choose(&ranking, &close, split.as_ref(), &work);
         let crowd = Crowd::find(&work, chosen.model);
         let mut demands = Vec::new();
-        if let Some(crowd) = &crowd {
-            crowd.model.demands(&work, &mut demands);
-            let effect = Strata::new(&work, crowd.model.outside, |_| true).effect(&demands, crowd.model.outside);
-            (chosen, close) = (Scored { model: crowd.model, effect }, Vec::new());
-        } else {
-            chosen.model.demands(&work, &mut demands);
+        let model = crowd.as_ref().map_or(chosen.model, |crowd| crowd.model);
+        model.demands(&work, &mut demands);
+        if crowd.is_some() {
+            let effect = Strata::new(&work, model.outside, |_| true).effect(&demands, model.outside);
+            (chosen, close) = (Scored { model, effect }, Vec::new());
         }
 
         let mut strata = split.as_ref().map(|split| split.predict(chosen.model, &work)).unwrap_or_default();
         let has_queue = chosen.model.discipline != Discipline::Unlimited;
-        let accepted = match &crowd {
-            Some(crowd) => Some(crowd.accepted),
-            None => has_queue.then(|| ranking.accepted(&work, chosen.model, |_| true)),
-        };
+        let accepted = crowd.as_ref().map(|crowd| crowd.accepted);
+        let accepted = accepted.or_else(|| has_queue.then(|| ranking.accepted(&work, chosen.model, |_| true)));
         let mut valid = valid(&work, chosen.model, &demands);
         if spaced.is_some() {
             // those that waited for their turn need not be among the calls that are fitted
-            let (recorded, _) = Workload::new(traces, operation_of);
-            valid.in_flight = valid.in_flight.max(recorded.most_inside() + 1);
-            valid.per_second = recorded.most_per_second();
+            valid.widen(&Workload::new(traces, operation_of).0);
         }
         let mut statements = Vec::new();
         verdict::judge(&mut statements, &ranking, &close, chosen, &strata, &work);
         if let Some(crowd) = &crowd {
             verdict::tell_few(&mut statements, crowd);
         } else if has_queue && let Some(split) = &split {
-            let lower = Ranking::new(&work, |part, call| !split.is_held_out(part, call));
-            let model = if lower.sees_no_queue() { Model::UNLIMITED } else { lower.best().model };
-            let close = lower.close(&work, |call| !split.is_held_out(&work, call));
-            if !close.iter().any(|close| close.model.same_station(chosen.model)) || model == Model::UNLIMITED {
-                statements.push(Statement::LowerLoadDiffers { model: model.to_string() });
-            }
+            statements.extend(lower_load(&work, split, chosen.model));
         }
+        let mut effect = chosen.effect;
+        let untold = split.as_ref().filter(|_| verdict::suggests_a_family(&statements, chosen, &ranking));
+        let curved = untold.and_then(|split| Curved::find(&work, split));
+        let curved = curved.filter(|curved| curved.is_better(chosen, &strata, ranking.chance.0));
+        let curve = curved.as_ref().map(|curved| curved.curve.clone());
+        if let Some(curved) = &curved {
+            (demands, effect, strata) = (curved.demands.clone(), curved.effect, curved.strata.clone());
+            valid.utilization = Some(used(&work, curved.capacity()));
+            verdict::explain_by_a_curve(&mut statements, curved, ranking.chance.0);
+        }
+        let search = untold.filter(|_| curved.is_none()).map(|split| Search::new(&work, chosen.model, split));
         let change = Change::find(&work, &demands);
         statements.extend(change.map(|change| Statement::Changed { demand: change.demand }));
         let mut station = chosen.model;
@@ -199,35 +201,42 @@ impl Fitted {
         if let Some(spaced) = spaced {
             limits.replace(spaced);
         }
-        statements.extend(
-            limits.unexplained.iter().map(|(status, calls)| Statement::Rejected { status: *status, calls: *calls }),
-        );
+        let rejected = limits.unexplained.iter();
+        statements.extend(rejected.map(|(status, calls)| Statement::Rejected { status: *status, calls: *calls }));
         let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found);
         // slow spells make calls that come together alike, too
         let has_spells = operations.iter().any(|operation| operation.order.is_some());
-        let is_suspected =
-            !has_spells && crowd.is_none() && verdict::suggests_a_delay(&statements, chosen, &ranking, &work);
+        let series = search.as_ref().filter(|_| !has_spells).and_then(Search::found);
+        let has_another = has_spells || crowd.is_some() || curved.is_some() || series.is_some();
+        let is_suspected = !has_another && verdict::suggests_a_delay(&statements, chosen, &ranking, &work);
         let delayed = is_suspected.then(|| Delayed::find(&work, station, split.as_ref()));
         if let Some(delayed) = delayed.flatten() {
             strata = split.as_ref().map(|split| split.repeat(&delayed, &work)).unwrap_or_default();
             verdict::explain_by_a_delay(&mut statements, &delayed, &strata);
             valid.utilization = Some(delayed.utilization(work.most_per_second()).min(1.0));
             station = Model { discipline: Discipline::Fifo, workers: delayed.workers, outside: 0.0 };
-            for operation in &mut operations {
-                let number = names[operation.name.as_str()] as usize;
-                operation.wait_beside(&delayed.demands[number], &delayed.outside[number]);
-            }
-            let (demand, outside) = &delayed.overall;
-            default.wait_beside(demand, outside);
+            delayed.put_beside(&mut operations, &mut default, &names);
+        } else if let Some(series) = series {
+            strata.clone_from(&series.strata);
+            verdict::explain_by_a_front(&mut statements, series);
+            valid.utilization = Some(used(&work, series.capacity));
+            station = Model { discipline: Discipline::Fifo, workers: series.workers, outside: 0.0 };
+            series.put_before(&mut operations, &mut default, &names);
+        } else if let Some(search) = search {
+            statements.extend(search.shortfall(&statements));
         }
         verdict::recount(&mut statements, traces, &valid, left_out);
+        station =
+            curve.as_ref().map_or(station, |_| Model { discipline: Discipline::Sharing, workers: 1, outside: 0.0 });
+        let has_workers = station.discipline != Discipline::Unlimited && curve.is_none();
         Ok(Self {
             service: service.to_owned(),
             discipline: station.discipline,
-            workers: (station.discipline != Discipline::Unlimited).then_some(station.workers),
-            accepted: accepted.filter(|_| station == chosen.model),
+            workers: has_workers.then_some(station.workers),
+            accepted: accepted.filter(|_| curve.is_none() && default.front.is_none() && station == chosen.model),
+            curve,
             outside: nanos(station.outside),
-            effect: chosen.effect,
+            effect,
             chance: ranking.chance.0,
             unlimited_effect: ranking.unlimited,
             candidates,
@@ -248,6 +257,9 @@ impl Fitted {
             LimitKind::Inside { calls } => Some(calls),
             LimitKind::Rate { .. } => None,
         });
+        if let Some(curve) = &self.curve {
+            return curved::bounded(curve, inside);
+        }
         match (self.workers, inside) {
             (Some(workers), Some(calls)) => {
                 simulation::capacity(self.discipline, workers, Queue::AtMost(calls.saturating_sub(workers)))
@@ -259,10 +271,28 @@ impl Fitted {
         }
     }
 
+    /// The station that calls pass before, if there is one.
+    pub fn front(&self) -> Option<Capacity> {
+        self.default.front.as_ref().map(|_| simulation::capacity(Discipline::Fifo, 1, Queue::Unbounded))
+    }
+
     /// Whether predictions beyond the recorded load must not be trusted.
     pub fn is_doubtful(&self) -> bool {
         self.statements.iter().any(Statement::marks_predictions)
     }
+}
+
+impl Valid {
+    /// To the load of calls that are not among those that are fitted.
+    fn widen(&mut self, recorded: &Workload) {
+        self.in_flight = self.in_flight.max(recorded.most_inside() + 1);
+        self.per_second = recorded.most_per_second();
+    }
+}
+
+/// The highest share of a capacity in calls a second.
+fn used(work: &Workload, capacity: f64) -> f64 {
+    (work.most_per_second() / capacity).min(1.0)
 }
 
 impl fmt::Display for TooFewCalls {
@@ -281,6 +311,25 @@ fn numbered(traces: &[Trace]) -> BTreeMap<&str, u32> {
     names.into_iter().zip(0..).collect()
 }
 
+/// Searches for a model, and once more without the stalls if there are any.
+fn without_stalls(work: &mut Workload) -> (Ranking, Option<Stalls>) {
+    let ranking = Ranking::new(work, |_, _| true);
+    let pauses = if Pauses::may_be_in(work) { Pauses::find(work, ranking.best().model) } else { None };
+    let Some(pauses) = pauses else { return (ranking, None) };
+    let stalls = pauses.describe(work);
+    *work = pauses.cut_out_of(work);
+    (Ranking::new(work, |_, _| true), Some(stalls))
+}
+
+/// What the lower load alone points to, if that is another station.
+fn lower_load(work: &Workload, split: &Split, chosen: Model) -> Option<Statement> {
+    let lower = Ranking::new(work, |part, call| !split.is_held_out(part, call));
+    let model = if lower.sees_no_queue() { Model::UNLIMITED } else { lower.best().model };
+    let close = lower.close(work, |call| !split.is_held_out(work, call));
+    let differs = !close.iter().any(|close| close.model.same_station(chosen)) || model == Model::UNLIMITED;
+    differs.then(|| Statement::LowerLoadDiffers { model: model.to_string() })
+}
+
 /// The first of those that are close to the best by effect size, unless another predicts the highest load clearly better.
 fn choose(ranking: &Ranking, close: &[Scored], split: Option<&Split>, work: &Workload) -> (Scored, Vec<Candidate>) {
     let mut errors = vec![None; close.len()];
@@ -297,7 +346,7 @@ fn choose(ranking: &Ranking, close: &[Scored], split: Option<&Split>, work: &Wor
         if let Some(Some((first, noise))) = errors.first().copied() {
             let best = (1..close.len()).filter_map(|index| errors[index].map(|(error, _)| (index, error)));
             let best = best.min_by(|one, other| one.1.total_cmp(&other.1));
-            if let Some((index, _)) = best.filter(|(_, error)| first - error > noise.max(CLEARLY)) {
+            if let Some((index, _)) = best.filter(|(_, error)| first - error > noise.max(check::CLEARLY)) {
                 chosen = close[index];
             }
         }
@@ -342,5 +391,3 @@ fn time<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S
 
 /// Fewer calls are no recording.
 const LEAST_CALLS: usize = 200;
-/// How much better a prediction must be to overrule the effect size.
-const CLEARLY: f64 = 0.02;

@@ -7,7 +7,8 @@ use super::demand::{Class as FittedClass, Demand, OperationFit};
 use super::workload::is_rejection;
 use super::{Discipline, Fitted, Limit, LimitKind, Stalls as FittedStalls};
 use crate::pace::profile::spec::{
-    Abandon, Class, Delay, DelayParam, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid, Work,
+    Abandon, Class, Delay, DelayParam, Front, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid,
+    Work,
 };
 use crate::pace::station::Rate;
 
@@ -26,7 +27,7 @@ impl Fitted {
             pattern: None,
             capacity: self.capacity(),
             overflow: self.limits.iter().find(|limit| matches!(limit.kind, LimitKind::Inside { .. })).map(overflow),
-            front: None,
+            front: self.front().map(|capacity| Front { capacity, overflow: None }),
             rate_limit: self.limits.iter().find_map(rate_limit),
             stalls: self.stalls.as_ref().map(stalls),
             abandon: Abandon::Keep,
@@ -56,7 +57,7 @@ impl Fitted {
         Work {
             demand: delay(&operation.demand),
             outside: operation.outside.as_ref().map(delay).or(fixed),
-            front: None,
+            front: operation.front.as_ref().map(delay),
             order: operation.order,
             transfer: operation.transfer.map(three_digits),
             classes: operation.classes.iter().map(class).collect(),

@@ -35,6 +35,9 @@ impl fmt::Display for Fitted {
 
 impl Fitted {
     fn station(&self) -> String {
+        if let Some(curve) = &self.curve {
+            return format!("a curve, with rates for up to {} calls inside", curve.most());
+        }
         let mut text = match (self.discipline, self.workers) {
             (Discipline::Fifo, Some(1)) => "fifo, 1 worker".to_owned(),
             (Discipline::Fifo, Some(workers)) => format!("fifo, {workers} workers"),
@@ -42,6 +45,9 @@ impl Fitted {
             (Discipline::Sharing, Some(workers)) => format!("sharing, {workers} workers"),
             _ => "unlimited: no queue was seen".to_owned(),
         };
+        if let Some(front) = &self.default.front {
+            let _ = write!(text, ", behind a front of one worker (p50 {})", short(front.quantile(0.5)));
+        }
         if let Some((low, high)) = self.accepted.filter(|(low, high)| low < high) {
             let _ = write!(text, " ({low} to {high} explain the tape as well)");
         }

@@ -39,18 +39,19 @@ impl Pools {
 
     /// The latencies of all calls in a run, in nanoseconds.
     pub(super) fn run(&self, model: Model, work: &Workload, seed: u64) -> Vec<f64> {
-        latencies(model, work, |call| self.draw(work, call, Draws::new(seed)))
+        self.serve(capacity(model.discipline, model.workers, Queue::Unbounded), model.outside, work, seed)
     }
-}
 
-/// The latencies of all calls, in nanoseconds. `demand` gives the demand of a call by its rank, in nanoseconds.
-fn latencies(model: Model, work: &Workload, demand: impl Fn(usize) -> f64) -> Vec<f64> {
-    let at = |call: usize| Moment::from_nanos((work.arrivals[call] + model.outside) as u64);
-    let calls = (0..work.len()).map(|call| (at(call), Duration::from_nanos(demand(call) as u64)));
-    let finished = finishes(capacity(model.discipline, model.workers, Queue::Unbounded), calls);
-    let latency =
-        |(finish, arrival): (Option<Moment>, &f64)| finish.map_or(0.0, |finish| finish.nanos() as f64 - arrival);
-    finished.into_iter().zip(&work.arrivals).map(latency).collect()
+    /// The same in a station of this capacity, `outside` nanoseconds after each arrival.
+    pub(super) fn serve(&self, capacity: Capacity, outside: f64, work: &Workload, seed: u64) -> Vec<f64> {
+        let draws = Draws::new(seed);
+        let at = |call: usize| Moment::from_nanos((work.arrivals[call] + outside) as u64);
+        let demand = |call: usize| Duration::from_nanos(self.draw(work, call, draws) as u64);
+        let finished = finishes(capacity, (0..work.len()).map(|call| (at(call), demand(call))));
+        let latency =
+            |(finish, arrival): (Option<Moment>, &f64)| finish.map_or(0.0, |finish| finish.nanos() as f64 - arrival);
+        finished.into_iter().zip(&work.arrivals).map(latency).collect()
+    }
 }
 
 /// The station of a discipline. `unlimited` has neither workers nor a queue.

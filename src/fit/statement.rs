@@ -109,6 +109,33 @@ pub enum Statement {
         /// The mean error of the strata, by the noise of a run.
         error: f64,
     },
+    /// The service was measured by how many calls are inside.
+    Curve {
+        /// The largest population that was seen often enough.
+        measured: u32,
+        /// Calls a second that it can do, as far as the curve goes on as it did.
+        capacity: f64,
+    },
+    /// Calls pass a front, one at a time, before the workers.
+    Series {
+        /// The mean that one demands of it.
+        front: Duration,
+        /// The workers behind it.
+        workers: u32,
+        /// Calls a second that both can do.
+        capacity: f64,
+        /// The worst mean error of the strata.
+        error: f64,
+    },
+    /// Hardly any call waited for the workers behind a front.
+    PoolUnsure {
+        /// How many there are, if any.
+        workers: u32,
+    },
+    /// A front would explain the tape better, but the tape does not show both stations.
+    SeriesHidden,
+    /// Neither a curve nor a front explains what no single station does.
+    NoFamily,
     /// A part of the latency is spent beside the queue.
     Outside {
         /// How long.
@@ -133,6 +160,7 @@ impl Statement {
                     | Self::Extrapolation { .. }
                     | Self::Ambiguous { .. }
                     | Self::NotExclusive
+                    | Self::PoolUnsure { .. }
                     | Self::Changed { .. }
             )
     }
@@ -227,6 +255,11 @@ impl fmt::Display for Statement {
                 write!(out, "left the first {calls} calls out of the demands: they were still warming up")
             }
             Self::DelayBeside { capacity, error } => delay_beside(out, *capacity, *error),
+            Self::Curve { .. }
+            | Self::Series { .. }
+            | Self::PoolUnsure { .. }
+            | Self::SeriesHidden
+            | Self::NoFamily => self.family(out),
             Self::Outside { time } => {
                 write!(
                     out,
@@ -234,6 +267,40 @@ impl fmt::Display for Statement {
                     duration(rounded(*time))
                 )
             }
+        }
+    }
+}
+
+impl Statement {
+    /// What is said of curves and of two stations in series.
+    fn family(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Curve { measured, capacity } => write!(
+                out,
+                "no number of workers explains the tape; the rates by how many calls are inside do. They were measured with up to \
+                 {measured} calls; beyond that they go on as they went, to {capacity:.0} calls/s"
+            ),
+            Self::Series { front, workers, capacity, error } => write!(
+                out,
+                "calls pass a front one at a time, for a mean of {}, and then {workers} workers; no single station does that. Both \
+                 together can do {capacity:.0} calls/s. The tape is met with a mean error of {}",
+                duration(rounded(*front)),
+                percent(*error)
+            ),
+            Self::PoolUnsure { workers } => write!(
+                out,
+                "calls hardly wait for the {workers} workers behind the front, so there may be more of them; a recording at a \
+                 higher load would tell"
+            ),
+            Self::SeriesHidden => write!(
+                out,
+                "two stations in series explain the tape better, but it shows only one of them at work; record at a higher load \
+                 to learn both"
+            ),
+            Self::NoFamily => {
+                write!(out, "neither rates by how many calls are inside nor two stations in series explain the tape")
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -3,9 +3,11 @@
 use super::check::{self, Stratum};
 use super::choice::{Ranking, Scored};
 use super::crowd::{self, Crowd};
+use super::curved::Curved;
 use super::delayed::Delayed;
 use super::effect::Strata;
 use super::model::Discipline;
+use super::series::Series;
 use super::statement::Statement;
 use super::trace::Trace;
 use super::workload::{LeftOut, Workload};
@@ -36,10 +38,7 @@ pub(super) fn judge(
     }
     match strata.iter().find(|stratum| stratum.held_out) {
         None => statements.push(Statement::OneLoad),
-        Some(high) if check::size(high) > MISPREDICTED.max(BEYOND_NOISE * check::noise(high)) => {
-            statements.push(Statement::Extrapolation { error: check::size(high), noise: check::noise(high) });
-        }
-        Some(_) => {}
+        Some(high) => statements.extend(misprediction(high)),
     }
     let third = Strata::new(work, chosen.model.outside, |_| true).smallest_third();
     if third < LEAST_THIRD {
@@ -63,12 +62,43 @@ pub(super) fn suggests_a_delay(statements: &[Statement], chosen: Scored, ranking
     let are_many = chosen.model.workers >= MANY_WORKERS;
     chosen.model.discipline != Discipline::Unlimited
         && ((are_many && !crowd::has_edge(work, chosen.model))
-            || chosen.effect > LEAST_EFFECT.max(MOST_CHANCE * ranking.chance.0)
+            || chosen.effect > most_by_chance(ranking.chance.0)
             || statements.iter().any(Statement::is_unexplained))
 }
 
 /// Puts a delay beside the queue in place of what was said of a single station.
 pub(super) fn explain_by_a_delay(statements: &mut Vec<Statement>, delayed: &Delayed, strata: &[Stratum]) {
+    withdraw(statements);
+    let worst = strata.iter().max_by(|one, other| check::size(one).total_cmp(&check::size(other)));
+    let error = worst.map_or(0.0, check::size);
+    statements.push(Statement::DelayBeside { capacity: 1.0 / delayed.utilization(1.0), error });
+    statements.extend(worst.and_then(misprediction));
+}
+
+/// Whether no single station explains the tape, so that families of more parameters are worth a try.
+pub(super) fn suggests_a_family(statements: &[Statement], chosen: Scored, ranking: &Ranking) -> bool {
+    chosen.model.discipline != Discipline::Unlimited
+        && (chosen.effect > most_by_chance(ranking.chance.0) || statements.iter().any(Statement::is_unexplained))
+}
+
+/// The largest effect size that a true model may have, by what chance makes on average.
+pub(super) fn most_by_chance(chance: f64) -> f64 {
+    LEAST_EFFECT.max(MOST_CHANCE * chance)
+}
+
+/// Puts a curve in place of what was said of a single station.
+pub(super) fn explain_by_a_curve(statements: &mut Vec<Statement>, curved: &Curved, chance: f64) {
+    withdraw(statements);
+    statements.push(Statement::Curve { measured: curved.measured, capacity: curved.capacity() });
+    if curved.effect > UNEXPLAINED.max(MOST_CHANCE * chance) {
+        statements.push(Statement::NotOneQueue { effect: curved.effect });
+    }
+    let held_out = curved.strata.iter().find(|stratum| stratum.held_out);
+    statements.extend(held_out.and_then(misprediction));
+}
+
+/// Takes back what was said of a single station.
+fn withdraw(statements: &mut Vec<Statement>) {
     statements.retain(|one| {
         !matches!(
             one,
@@ -77,14 +107,26 @@ pub(super) fn explain_by_a_delay(statements: &mut Vec<Statement>, delayed: &Dela
                 | Statement::Approximation { .. }
                 | Statement::Ambiguous { .. }
                 | Statement::LowerLoadDiffers { .. }
+                | Statement::FewWaited { .. }
                 | Statement::Outside { .. }
         )
     });
-    let worst = strata.iter().max_by(|one, other| check::size(one).total_cmp(&check::size(other)));
-    let error = worst.map_or(0.0, check::size);
-    statements.push(Statement::DelayBeside { capacity: 1.0 / delayed.utilization(1.0), error });
-    if let Some(worst) = worst.filter(|worst| error > MISPREDICTED.max(BEYOND_NOISE * check::noise(worst))) {
-        statements.push(Statement::Extrapolation { error, noise: check::noise(worst) });
+}
+
+/// A failure to predict a part of the tape, if it is one.
+fn misprediction(stratum: &Stratum) -> Option<Statement> {
+    let (error, noise) = (check::size(stratum), check::noise(stratum));
+    check::is_mispredicted(stratum).then_some(Statement::Extrapolation { error, noise })
+}
+
+/// Puts a front before a pool in place of what was said of a single station.
+pub(super) fn explain_by_a_front(statements: &mut Vec<Statement>, series: &Series) {
+    withdraw(statements);
+    let error = series.strata.iter().map(check::size).max_by(f64::total_cmp).unwrap_or(0.0);
+    let (front, workers, capacity) = (series.front_mean, series.workers, series.capacity);
+    statements.push(Statement::Series { front, workers, capacity, error });
+    if !series.is_sure {
+        statements.push(Statement::PoolUnsure { workers });
     }
 }
 
@@ -125,10 +167,6 @@ const MOST_CHANCE: f64 = 1.8;
 /// A smaller effect size is as good as none; a larger one that is so much beyond chance is told.
 const LEAST_EFFECT: f64 = 0.03;
 const BEYOND_CHANCE: f64 = 2.5;
-/// A mean error of the held-out load that says that the model fails, by itself and by the noise of a run. In simulations of
-/// true models it came to 1.9 times the noise.
-const MISPREDICTED: f64 = 0.1;
-const BEYOND_NOISE: f64 = 2.5;
 /// So many workers may be a delay in truth.
 const MANY_WORKERS: u32 = 8;
 /// Thirds of fewer calls are weak.

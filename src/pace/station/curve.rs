@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+
 use super::order::Order;
 
 /// Completions a second by population: linear between those that are given, constant beyond the last.
@@ -143,6 +145,13 @@ impl Curve {
 impl fmt::Debug for Curve {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_map().entries(self.rates().iter().map(|(population, rate)| (population, rate))).finish()
+    }
+}
+
+impl Serialize for Curve {
+    /// Populations and their rates.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.rates().iter().copied())
     }
 }
 

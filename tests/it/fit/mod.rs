@@ -1,6 +1,7 @@
 //! Fits tapes of services whose truth is known, and serves the fitted model from the real stations.
 
 mod doors;
+mod families;
 mod truth;
 
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use standin::delay::Distribution;
 use standin::exchange::{Exchange, Request, Response, Times};
 use standin::fit::{Demand, Discipline, Fitted, Statement, Trace};
 use standin::pace::profile::{File, read_all};
-use standin::pace::station::{Moment, finishes};
+use standin::pace::station::{Moment, finishes_in, finishes_in_series};
 use standin::tape::operations::Operations;
 use standin::tape::{Head, Reader, VERSION, Writer};
 
@@ -43,7 +44,15 @@ fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng:
         calls.push((Moment::from(Duration::from_secs_f64(*arrival) + outside), demand.sample(rng), call));
     }
     calls.sort_by_key(|(enters, ..)| *enters);
-    let finished = finishes(fitted.capacity(), calls.iter().map(|(enters, demand, _)| (*enters, *demand)));
+    let mut pool = standin::pace::station::Station::new(fitted.capacity());
+    let front = fitted.default.front.as_ref().map(Demand::distribution);
+    let finished = if let (Some(front), Some(capacity)) = (front, fitted.front()) {
+        let mut first = standin::pace::station::Station::new(capacity);
+        let calls = calls.iter().map(|(enters, demand, _)| (*enters, Some(front.sample(rng)), *demand));
+        finishes_in_series(&mut first, &mut pool, &calls.collect::<Vec<_>>())
+    } else {
+        finishes_in(&mut pool, calls.iter().map(|(enters, demand, _)| (*enters, *demand)))
+    };
     let mut latencies = vec![0.0; arrivals.len()];
     for ((_, _, call), finish) in calls.iter().zip(finished) {
         latencies[*call] = finish.expect("no bound").since_epoch().as_secs_f64() - arrivals[*call];
@@ -110,7 +119,7 @@ const RUNS: usize = 6;
 fn assert_recovers(truth: &Truth, workers: usize, seed: u64, what: &str) {
     let expected = match truth.station {
         Station::Fifo(_) => Discipline::Fifo,
-        Station::Sharing(_) => Discipline::Sharing,
+        Station::Sharing(_) | Station::Curve(_) => Discipline::Sharing,
         Station::Unlimited => Discipline::Unlimited,
     };
     let load = Load::new(truth, workers, 0.8);

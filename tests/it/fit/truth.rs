@@ -13,6 +13,8 @@ pub(super) enum Station {
     Unlimited,
     Fifo(usize),
     Sharing(usize),
+    /// Calls a second by how many are inside.
+    Curve(&'static [(usize, f64)]),
 }
 
 /// Latencies, in seconds, of calls with arrivals (ascending) and demands.
@@ -27,6 +29,7 @@ pub(super) fn serve(station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<
             Station::Unlimited => 1.0,
             Station::Fifo(workers) => f64::from(u8::from(place < workers)),
             Station::Sharing(workers) => (workers as f64 / present.len() as f64).min(1.0),
+            Station::Curve(rates) => together(rates, present.len()) / rates[0].1 / present.len() as f64,
         };
         let first = present
             .iter()
@@ -50,6 +53,15 @@ pub(super) fn serve(station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<
         }
     }
     finishes.iter().zip(arrivals).map(|(finish, arrival)| finish - arrival).collect()
+}
+
+/// The rate of so many calls: on the line between those that are given, constant beyond.
+pub(super) fn together(rates: &[(usize, f64)], inside: usize) -> f64 {
+    let Some(above) = rates.iter().position(|(population, _)| *population >= inside) else {
+        return rates[rates.len() - 1].1;
+    };
+    let ((few, slower), (many, faster)) = (rates[above.saturating_sub(1)], rates[above]);
+    if many == inside { faster } else { slower + (faster - slower) * (inside - few) as f64 / (many - few) as f64 }
 }
 
 /// A kind of call: its share of all, mean demand in seconds, and coefficient of variation.
