@@ -29,6 +29,9 @@ fn curves() -> impl Strategy<Value = Curve> {
     })
 }
 
+/// Nanoseconds of virtual time that are lost in whole numbers of it.
+const TICKS: f64 = 3.0;
+
 proptest! {
     #[test]
     fn the_curve_of_sharing_is_sharing(workers in 1..16u32, rate in 0.01..1e3f64, calls in calls()) {
@@ -57,26 +60,31 @@ proptest! {
     #[test]
     fn bounds_are_bounds_and_close(curve in curves(), calls in calls()) {
         let mut station = Station::new(unbounded(curve.clone()));
+        let speed = |population: usize| curve.speed(population) as f64 / curve.speed(1) as f64 / population as f64;
+        let ticks = TICKS / (1..=calls.len()).map(speed).fold(1.0, f64::min);
         for (at, demand) in &calls {
             let at = Moment::from_nanos(*at);
             let Admission::Shared(ticket, bound) = station.admit(at, Duration::from_nanos(*demand)) else {
                 panic!("there is room")
             };
             let mut alone = station.clone();
-            let mut now = bound;
-            let mut asks = 1;
+            let mut asked = vec![bound];
             let finish = loop {
+                let now = asked[asked.len() - 1];
                 match alone.ask(ticket, now) {
                     Outlook::Finished(finish) => break finish,
-                    Outlook::NotBefore(later) => now = later.max(now + Duration::from_nanos(1)),
+                    Outlook::NotBefore(later) => asked.push(later.max(now + Duration::from_nanos(1))),
                 }
-                asks += 1;
             };
             // beside the nanosecond, what the rounding of very low speeds makes of it
             let rounding = 1.0 + finish.since(at).as_nanos() as f64 * 2e-8;
             prop_assert!(bound.since(finish).as_nanos() as f64 <= rounding, "{bound:?} {finish:?} {curve:?}");
             prop_assert!(finish.since(bound).as_nanos() as f64 <= 2.0 + finish.since(at).as_nanos() as f64 * 1e-2);
-            prop_assert!(asks <= 20, "{asks} for {curve:?}");
+            // each time that it is asked at least a third of what was left has passed, but for the last nanoseconds of virtual time
+            for pair in asked.windows(2) {
+                let [before, after] = [pair[0], pair[1]].map(|at| finish.since(at).as_nanos() as f64);
+                prop_assert!(after <= (before * 2.0 / 3.0).max(ticks), "{before} {after} of {finish:?}, {curve:?}");
+            }
         }
     }
 
