@@ -277,7 +277,7 @@ impl Statement {
         match self {
             Self::Curve { measured, capacity } => write!(
                 out,
-                "no number of workers explains the tape; the rates by how many calls are inside do. They were measured with up to \
+                "rates by how many calls are inside explain the tape better than any number of workers. They were measured with up to \
                  {measured} calls; beyond that they go on as they went, to {capacity:.0} calls/s"
             ),
             Self::Series { front, workers, capacity, error } => write!(
