@@ -3,7 +3,13 @@
 //! For each candidate the demands are recovered from arrivals and finishes (`model`); given the true one they do not depend on
 //! load, and how much they do is its effect size (`effect`). The smallest wins (`choice`), together with a constant part outside
 //! the queue. Candidates that this does not tell apart are judged by predicting the highest load of the tape from the rest
-//! (`check`), and that error is what to expect beyond the tape. No distribution of demands or arrivals is assumed.
+//! (`check`), and that error is what to expect beyond the tape. Where hardly any call waited, those few are weighed by themselves
+//! (`crowd`). None of that assumes a distribution of demands or arrivals.
+//!
+//! What is not the queue's is taken away first: turns at a limit (`spacing`), stalls (`stalls`). Where no single station explains the
+//! tape, families of more parameters are tried: rates by population (`curved`), a front before a pool (`series`), a delay that
+//! varies beside a queue (`delayed`). What calls demand of the model is then told by operation and class (`demand`, `length`,
+//! `order`), what turns them away by status (`limits`), and what must be said beside it in words (`verdict`, `statement`).
 
 mod change;
 mod check;
