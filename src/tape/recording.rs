@@ -7,8 +7,8 @@ use super::operations::Operations;
 use super::{Condition, Head, Reader, TapeError};
 use crate::exchange::{Exchange, Reason};
 
-/// A tape that has been read to its end, but for the headers of answers: they are most of it, and who needs them reads a
-/// [`Reader`] through.
+/// A tape that has been read to its end. Of the headers of answers only the coding is kept: they are most of a tape, and who needs
+/// the others reads a [`Reader`] through.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     /// The conditions of the recording.
@@ -24,7 +24,7 @@ impl Recording {
     pub fn open(path: &Path) -> Result<Self, TapeError> {
         let mut reader = Reader::open(path)?;
         let head = reader.head().clone();
-        let exchanges = reader.by_ref().map(|read| read.map(without_answer_headers)).collect::<Result<_, _>>()?;
+        let exchanges = reader.by_ref().map(|read| read.map(with_coding_alone)).collect::<Result<_, _>>()?;
         Ok(Self { head, exchanges, condition: reader.condition().clone() })
     }
 
@@ -65,9 +65,10 @@ impl Recording {
     }
 }
 
-fn without_answer_headers(mut exchange: Exchange) -> Exchange {
+fn with_coding_alone(mut exchange: Exchange) -> Exchange {
     if let Some(response) = &mut exchange.response {
-        response.headers = Vec::new();
+        response.headers.retain(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+        response.headers.shrink_to_fit();
     }
     exchange
 }
@@ -97,11 +98,30 @@ pub const REPLAY: &str = "replay";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::{Request, Response, Times};
 
     #[test]
     fn the_busiest_second_slides() {
         let ms = |ms: u64| ms * 1_000_000;
         assert_eq!(busiest_second([0, ms(900), ms(1_100), ms(1_800), ms(3_000)]), 3.0);
         assert_eq!(busiest_second([]), 0.0);
+    }
+
+    #[test]
+    fn of_an_answers_headers_the_coding_is_kept() {
+        let headers = [("Content-Type", "text/plain"), ("content-encoding", "gzip")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let read = with_coding_alone(Exchange {
+            number: 1,
+            operation: None,
+            request: Request { method: "GET".to_owned(), url: "/".to_owned(), headers: headers.clone(), body: None },
+            response: Some(Response { status: 200, headers: headers.clone(), body: None }),
+            failure: None,
+            times: Times::default(),
+            in_flight: 1,
+            reused: false,
+        });
+        assert_eq!(read.response.map(|response| response.headers), Some(headers[1..].to_vec()));
+        assert_eq!(read.request.headers, headers, "a replay sends them");
     }
 }
