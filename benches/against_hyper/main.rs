@@ -54,6 +54,7 @@ pub fn main() -> ExitCode {
         Some(options::AS_THREADS) => floor_threads(&arguments),
         Some(reaper::ARGUMENT) => reaper::reap().map(|()| ExitCode::SUCCESS),
         Some(rows::AS_HOG) => Ok(rows::hog()),
+        Some(rows::AS_LOAD) => load(&arguments),
         _ => run(&Options::parse()),
     };
     ended.unwrap_or_else(|error| {
@@ -72,7 +73,13 @@ fn floor_threads(arguments: &[String]) -> io::Result<ExitCode> {
 
 fn own_address(arguments: &[String]) -> io::Result<SocketAddr> {
     let address = arguments.get(2).and_then(|address| address.parse().ok());
-    address.ok_or_else(|| io::Error::other("the floor needs the address to listen on"))
+    address.ok_or_else(|| io::Error::other("an address must follow"))
+}
+
+fn load(arguments: &[String]) -> io::Result<ExitCode> {
+    let connections = arguments.get(3).and_then(|connections| connections.parse().ok());
+    let connections = connections.ok_or_else(|| io::Error::other("the load needs the number of its connections"))?;
+    rows::call_by_chance(own_address(arguments)?, connections)
 }
 
 fn floor_proxy(arguments: &[String]) -> io::Result<ExitCode> {

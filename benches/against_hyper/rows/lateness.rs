@@ -1,47 +1,49 @@
 //! Short delays as a client sees them, beyond what the same client sees without a delay.
 //!
 //! Calls of all delays and calls without one are mixed on the same connections, so the client's own wake-up and the
-//! network stand in both. The busy half runs wrk beside it, at a rate that keeps half of the machine at work. wrk rests
-//! by the millisecond, so its calls come in bursts: the calls without a delay show how much of a p99 that explains.
+//! network stand in both. The busy parts run a load beside it that keeps half of the machine at work ([`background`]).
 //!
 //! Blocking threads show what the machine itself is late by: client, load and server compete for its cores. How long a server's
 //! threads waited for a CPU, by the kernel's account, is said too, and `less own waits` leaves out of each latency what the
 //! client's thread waited for one.
 
-use std::fs;
 use std::io;
-use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::super::client::{Calls, Took};
 use super::super::options::{Options, start_hyper, start_threads};
 use super::super::pairs::scratch;
-use super::super::process::{Disturbance, Helper, Machine, Server, own_cpu};
+use super::super::process::{Disturbance, Machine, Server, own_cpu};
 use super::super::report::{Report, number};
 use super::super::statistics::{quantile, sorted, standard_error};
 use super::super::stubs;
-use super::super::wrk::{self, Load};
+use super::background::{Background, Beat};
 use super::published;
 
-/// Measures idle and half busy: standin, blocking threads, and tokio's sleep.
+/// Measures idle and half busy, by chance and in bursts: standin, blocking threads, and tokio's sleep.
 pub fn row(options: &Options) -> io::Result<Report> {
     let (folder, stub_folder) = scratch()?;
     stubs::delays(&stub_folder, &DELAYS)?;
     let mut report = Report::default();
     report.say("lateness in us: latency - delay - latency without a delay; +- standard error");
     report.line(format!("{:22}{:>9}{:>9}{:>18}{:>18}{:>18}", "", "delay", "calls", "p50", "p99", "less own waits"));
-    for busy in [false, true] {
+    for busy in [None, Some(Beat::Chance), Some(Beat::Bursts)] {
         for side in ["standin", "threads", "hyper"] {
             let server = match side {
                 "standin" => options.start_standin(&stub_folder)?,
                 "threads" => start_threads()?,
                 _ => start_hyper()?,
             };
-            let background = if busy { Some(Background::start(&server, folder.path(), &mut report)?) } else { None };
-            let name = format!("{side}, {}", if busy { "busy" } else { "idle" });
+            let start = |beat| Background::start(beat, &server, folder.path(), &mut report);
+            let background = busy.map(start).transpose()?;
+            let name = match busy {
+                None => format!("{side}, idle"),
+                Some(Beat::Chance) => format!("{side}, busy"),
+                Some(Beat::Bursts) => format!("{side}, bursts"),
+            };
             let (machine, own, theirs) = (Machine::now()?, own_cpu()?, side_cpu(&server, background.as_ref())?);
             let before = server.cpu_waits()?;
             measure(options, &server, &name, &mut report)?;
@@ -63,7 +65,7 @@ pub fn row(options: &Options) -> io::Result<Report> {
 
 /// CPU time of a server and of the load beside it.
 fn side_cpu(server: &Server, background: Option<&Background>) -> io::Result<Duration> {
-    Ok(server.cpu()? + background.map_or(Ok(Duration::ZERO), |background| background.wrk.cpu())?)
+    Ok(server.cpu()? + background.map_or(Ok(Duration::ZERO), Background::cpu)?)
 }
 
 fn measure(options: &Options, server: &Server, name: &str, report: &mut Report) -> io::Result<()> {
@@ -133,53 +135,6 @@ fn plus_minus((value, error): (f64, f64), less: f64) -> String {
     let digits = usize::from(value.abs() < 1_000.0);
     format!("{} +-{:>5}", number(value, digits), number(error, digits))
 }
-
-/// A load that goes on until it is dropped.
-#[derive(Debug)]
-struct Background {
-    wrk: Helper,
-}
-
-impl Background {
-    /// Finds the number of resting connections that keeps half of the machine busy.
-    fn start(server: &Server, folder: &Path, report: &mut Report) -> io::Result<Self> {
-        let script = folder.join("background.lua");
-        fs::write(&script, wrk::resting(Duration::from_millis(1)))?;
-        let load = |connections| Load {
-            connections,
-            time: Duration::from_secs(3_600),
-            path: stubs::ONE.to_owned(),
-            script: script.clone(),
-        };
-        let cores = thread::available_parallelism()?.get() as f64;
-        let mut connections = 16;
-        for _ in 0..TRIES {
-            let wrk = Helper::new(load(connections).spawn(server.address())?);
-            let (ours, clients) = observe(server, &wrk)?;
-            connections = ((connections as f64 * cores / 2.0 / (ours + clients).max(0.02)) as usize).clamp(2, 1_000);
-        }
-        let wrk = Helper::new(load(connections).spawn(server.address())?);
-        let (ours, clients) = observe(server, &wrk)?;
-        report.say(&format!(
-            "background: {connections} connections keep {:.2} of {cores} cores busy, the server {ours:.2} of them",
-            ours + clients
-        ));
-        Ok(Self { wrk })
-    }
-}
-
-/// The cores that the server and its client use, over a second.
-fn observe(server: &Server, wrk: &Helper) -> io::Result<(f64, f64)> {
-    thread::sleep(Duration::from_millis(300));
-    let (begin, ours, clients) = (Instant::now(), server.cpu()?, wrk.cpu()?);
-    thread::sleep(Duration::from_secs(1));
-    let (ours, clients) = (server.cpu()?.saturating_sub(ours), wrk.cpu()?.saturating_sub(clients));
-    let time = begin.elapsed().as_secs_f64();
-    Ok((ours.as_secs_f64() / time, clients.as_secs_f64() / time))
-}
-
-/// How often the number of background connections is corrected.
-const TRIES: usize = 4;
 
 /// In microseconds.
 const DELAYS: [u32; 3] = [300, 1_000, 5_000];

@@ -1,6 +1,7 @@
 //! The rows: a name, a sentence, and what measures it.
 
 mod audit;
+mod background;
 mod cpu;
 mod delay;
 mod instructions;
@@ -17,6 +18,7 @@ use super::run::Row;
 use workload::Workload;
 
 pub use audit::{AS_HOG, hog};
+pub use background::{AS_LOAD, call_by_chance};
 
 /// All rows, in the order in which they run.
 pub const ROWS: [Row<Options>; 14] = [

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -28,6 +29,25 @@ pub fn flags(page: &Value) -> Option<u64> {
         Value::Object(members) => members.get("count").and_then(Value::as_u64),
         value => value.as_u64(),
     })
+}
+
+/// A flagged second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flagged {
+    pub began: SystemTime,
+    pub ended: SystemTime,
+    pub reasons: String,
+}
+
+/// The last flagged windows, the newest first.
+pub fn last_flagged(page: &Value) -> Vec<Flagged> {
+    let windows = find(page, "last").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let read = |window: &Value| {
+        let began = SystemTime::UNIX_EPOCH + Duration::from_millis(window.get("at")?.as_u64()?);
+        let ended = began + Duration::from_millis(window.get("milliseconds")?.as_u64()?);
+        Some(Flagged { began, ended, reasons: window.get("reasons")?.to_string() })
+    };
+    windows.iter().filter_map(read).collect()
 }
 
 /// The first member of that name, the outer before the inner.
@@ -75,5 +95,9 @@ mod tests {
         assert_eq!(flags(&json!({"windows": {"flagged": 3}})), Some(3));
         assert_eq!(flags(&json!({"flagged": [{"at": 1}, {"at": 2}]})), Some(2));
         assert_eq!(flags(&json!({"lateness": {}})), None);
+        let window = json!({"at": 1_500, "milliseconds": 1_000, "worker": 0, "reasons": ["late"]});
+        let read = last_flagged(&json!({"flagged": {"count": 1, "last": [window]}}));
+        let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+        assert_eq!(read, [Flagged { began: at(1_500), ended: at(2_500), reasons: "[\"late\"]".to_owned() }]);
     }
 }
