@@ -102,6 +102,27 @@ fn a_window_is_flagged_whose_thread_was_kept_from_the_cpu() {
 }
 
 #[test]
+fn waits_that_go_on_are_flagged_and_what_is_over_is_not() {
+    let after = |before: usize, now: usize| {
+        let mut window = Window::new();
+        for (long, is_last) in [(before, false), (now, true)] {
+            for beat in 0..50 {
+                window.wait(Wait { time: micros(if beat < long { 3_000 } else { 120 }), runs: 20 });
+            }
+            if !is_last {
+                window.pour_into(&mut times(), &mut times());
+            }
+        }
+        window.verdict().map(|finding| finding.reasons)
+    };
+    assert_eq!(after(3, 3), Some(vec![Reason::NoCpu]));
+    assert_eq!(after(4, 2), Some(vec![Reason::NoCpu]));
+    assert_eq!(after(3, 2), None);
+    assert_eq!(after(20, 1), None, "it is over");
+    assert_eq!(after(0, 4), None);
+}
+
+#[test]
 fn few_long_waits_of_many_heartbeats_are_no_flag() {
     let mut window = Window::new();
     for beat in 0..100 {

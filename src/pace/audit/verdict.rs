@@ -5,7 +5,8 @@
 //!
 //! - at least 1 % of its calls, and at least 7, left later than the limit,
 //! - at least 1 % of its loop lags, and at least 7, were longer than the limit,
-//! - its thread waited long for a CPU in at least 10 % of its heartbeats, and in at least 5, or
+//! - its thread waited long for a CPU in at least 10 % of its heartbeats, and in at least 5; or in at least 6 (and 6 %) of
+//!   this window's and the last one's together, in each of them in some, at least 2 in this one, or
 //! - one loop lag was longer than the limit and than 50 ms: the worker stood still.
 //!
 //! Seven, because a virtual machine that loses its core for some milliseconds makes a few calls late and no run invalid; a
@@ -13,8 +14,9 @@
 //! them were late in the seconds of a calm two-core virtual machine, and 16 to 18 in the first second of a CPU hog on both.
 //!
 //! A wait between two heartbeats is long beyond the limit and an eighth of it for each time that the thread was given a CPU: a
-//! thread that wakes often waits some microseconds each time. With 350 calls a second and worker, waits were long in 0 to 3 of
-//! the 50 beats of a second while another program took one of two cores, and in 5 to 33 under a hog on both (69 of 70 seconds).
+//! thread that wakes often waits some microseconds each time. With 350 calls a second and worker and nobody else on the machine, waits were
+//! long in 0.3 of the 50 beats of a second (0 to 2 in 68 seconds), and under a hog on both cores in 5 (1 to 12): chance leaves many a
+//! second of a hog below 5, and few pairs of them below 6.
 
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ pub(super) struct Window {
     intended: Histogram<u64>,
     /// One a heartbeat.
     waits: Vec<Wait>,
+    /// Long waits of the window before, and its heartbeats.
+    before: (u64, u64),
 }
 
 /// Why a window is flagged.
@@ -60,7 +64,7 @@ pub(super) enum Reason {
 
 impl Window {
     pub(super) fn new() -> Self {
-        Self { lateness: times(), lags: times(), intended: times(), waits: Vec::new() }
+        Self { lateness: times(), lags: times(), intended: times(), waits: Vec::new(), before: (0, 0) }
     }
 
     pub(super) fn record(&mut self, lateness: Duration, intended: Duration) {
@@ -82,11 +86,15 @@ impl Window {
 
     /// What is wrong with this window; `None` if it kept its promises.
     pub(super) fn verdict(&self) -> Option<Finding> {
-        let median_intended = Duration::from_nanos(self.intended.value_at_quantile(0.5));
-        let limit = LIMIT.max(median_intended.mul_f64(LIMIT_SHARE));
+        let limit = self.limit();
         let late_calls = beyond(&self.lateness, limit);
         let long_lags = beyond(&self.lags, limit);
         let (beats, long_waits) = (self.waits.len() as u64, self.long_waits(limit));
+        let (together, beats_together) = (long_waits + self.before.0, beats + self.before.1);
+        let goes_on = self.before.0 > 0
+            && long_waits >= FEWEST_WAITS_AGAIN
+            && together >= FEWEST_WAITS_TOGETHER
+            && together * FEWEST_WAITS_TOGETHER_PER >= beats_together;
         let lag_max = Duration::from_nanos(self.lags.max());
 
         let mut reasons = Vec::new();
@@ -96,7 +104,7 @@ impl Window {
         if is_many(long_lags, self.lags.len()) {
             reasons.push(Reason::LoopLag);
         }
-        if long_waits >= FEWEST_WAITS && long_waits * FEWEST_WAITS_PER >= beats {
+        if (long_waits >= FEWEST_WAITS && long_waits * FEWEST_WAITS_PER >= beats) || goes_on {
             reasons.push(Reason::NoCpu);
         }
         if lag_max > limit.max(STANDSTILL) {
@@ -108,7 +116,7 @@ impl Window {
         Some(Finding {
             reasons,
             limit,
-            median_intended,
+            median_intended: self.median_intended(),
             calls: self.lateness.len(),
             late_calls,
             lateness_p99: Duration::from_nanos(self.lateness.value_at_quantile(0.99)),
@@ -120,6 +128,15 @@ impl Window {
         })
     }
 
+    fn median_intended(&self) -> Duration {
+        Duration::from_nanos(self.intended.value_at_quantile(0.5))
+    }
+
+    /// Beyond this, something is late.
+    fn limit(&self) -> Duration {
+        LIMIT.max(self.median_intended().mul_f64(LIMIT_SHARE))
+    }
+
     /// In how many heartbeats the thread waited longer for a CPU than many short waits explain.
     fn long_waits(&self, limit: Duration) -> u64 {
         let is_long = |wait: &&Wait| wait.time > limit + (limit / SHORT_WAIT_PART).saturating_mul(wait.runs);
@@ -129,6 +146,7 @@ impl Window {
     /// Adds what was measured to the whole, and begins anew.
     pub(super) fn pour_into(&mut self, lateness: &mut Histogram<u64>, lags: &mut Histogram<u64>) {
         self.add_to(lateness, lags);
+        self.before = (self.long_waits(self.limit()), self.waits.len() as u64);
         self.lateness.reset();
         self.lags.reset();
         self.intended.reset();
@@ -181,6 +199,11 @@ const FEWEST_WAITS: u64 = 5;
 
 /// One heartbeat in so many.
 const FEWEST_WAITS_PER: u64 = 10;
+
+/// The same of a window and the one before, and of the later one alone.
+const FEWEST_WAITS_TOGETHER: u64 = 6;
+const FEWEST_WAITS_TOGETHER_PER: u64 = 17;
+const FEWEST_WAITS_AGAIN: u64 = 2;
 
 /// A wait of this part of the limit is short.
 const SHORT_WAIT_PART: u32 = 8;
