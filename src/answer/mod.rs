@@ -16,6 +16,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::mpsc;
 
+use self::paced::Matched;
 use crate::call::Call;
 use crate::listen::connection::{Broken, Connection, Limits};
 use crate::live::Live;
@@ -128,14 +129,15 @@ impl Answerer {
         };
         let passage = self.passage(&stub, &call);
         let explains = call.headers.contains_key(paced::DEBUG);
-        // on HTTP/2, whoever goes away takes the answer along
-        if !connection.http2 && passage.as_ref().is_some_and(Passage::is_freed) {
-            return Answering::Later(Box::pin(
-                self.answer_unless_gone(stub, call, connection, passage, delay, explains),
-            ));
-        }
         if passage.is_some() || explains {
-            return Answering::Later(Box::pin(self.answer_paced(stub, call, connection, passage, delay, explains)));
+            // on HTTP/2, whoever goes away takes the answer along
+            let is_freed = !connection.http2 && passage.as_ref().is_some_and(Passage::is_freed);
+            let matched = Matched { stub, call, connection, passage, own_delay: delay, explains };
+            return Answering::Later(if is_freed {
+                Box::pin(self.answer_unless_gone(matched))
+            } else {
+                Box::pin(self.answer_paced(matched))
+            });
         }
         self.live.journal().note(self.desk.worker, &call, Answered::by(&stub).after(delay));
         if delay.is_none() && !stub.recipe.is_slow(&call) {

@@ -14,7 +14,7 @@ use crate::call::Call;
 use crate::delay::units;
 use crate::listen::connection::{Broken, Connection};
 use crate::live::journal::Answered;
-use crate::live::pacing::{Door, Passage, Stage, folder_of};
+use crate::live::pacing::{Door, Hold, Passage, Stage, folder_of};
 use crate::matcher::Tally;
 use crate::pace::station::Ticket;
 use crate::reply::{Body, Ending, Reply};
@@ -24,20 +24,35 @@ use crate::stub::Stub;
 /// The header by which a client asks why, and is told.
 pub(super) const DEBUG: HeaderName = HeaderName::from_static("x-standin-debug");
 
-/// What is known of an answer's time.
-struct Explanation<'a> {
-    stub: &'a Stub,
-    passage: Option<&'a Passage>,
+/// A call that found its stub, and what its answer depends on.
+pub(super) struct Matched {
+    pub(super) stub: Arc<Stub>,
+    pub(super) call: Call,
+    pub(super) connection: Arc<Connection>,
+    /// Its way through a station, if the profile in force has one for it.
+    pub(super) passage: Option<Passage>,
+    /// The stub's own delay.
+    pub(super) own_delay: Option<Duration>,
+    /// Whether the client asked why its answer came when it did.
+    pub(super) explains: bool,
+}
+
+/// How far a call came, and when.
+struct Way<'p> {
     arrival: Instant,
     /// How long a rate limit held it.
     held: Duration,
     /// When it had passed what comes before the main station.
     passed: Instant,
-    /// When it was due, without the stub's own delay.
+    /// When it is due, without the stub's own delay.
     served: Instant,
-    own_delay: Option<Duration>,
-    /// Why it was turned away, if it was.
-    refused: Option<&'static str>,
+    /// What it shares its workers by.
+    ticket: Option<Ticket>,
+    /// Its place in the station.
+    hold: Option<Hold<'p>>,
+    /// Why it was turned away, and with what.
+    refusal: Option<(&'static str, Reply)>,
+    /// Whether the load is beyond what the profile was learned from.
     beyond: bool,
 }
 
@@ -50,110 +65,91 @@ impl Answerer {
     }
 
     /// The same for a call that leaves its station when its client goes away. One that closes its side has gone.
-    pub(super) async fn answer_unless_gone(
-        self: Arc<Self>,
-        stub: Arc<Stub>,
-        call: Call,
-        connection: Arc<Connection>,
-        passage: Option<Passage>,
-        own_delay: Option<Duration>,
-        explains: bool,
-    ) -> Answer {
-        let clock = Arc::clone(&connection.clock);
+    pub(super) async fn answer_unless_gone(self: Arc<Self>, matched: Matched) -> Answer {
+        let clock = Arc::clone(&matched.connection.clock);
         tokio::select! {
             biased;
-            answer = self.answer_paced(stub, call, connection, passage, own_delay, explains) => answer,
+            answer = self.answer_paced(matched) => answer,
             () = clock.client_gone() => Err(Broken(Ending::Close)),
         }
     }
 
     /// Passes a call through its station.
-    pub(super) async fn answer_paced(
-        self: Arc<Self>,
-        stub: Arc<Stub>,
-        call: Call,
-        connection: Arc<Connection>,
-        passage: Option<Passage>,
-        own_delay: Option<Duration>,
-        explains: bool,
-    ) -> Answer {
+    pub(super) async fn answer_paced(self: Arc<Self>, matched: Matched) -> Answer {
+        let Matched { stub, call, connection, passage, own_delay, explains } = matched;
         let (arrival, method) = (call.arrival, call.method.clone());
-        let mut explanation = Explanation {
-            stub: &stub,
-            passage: passage.as_ref(),
-            arrival,
-            held: Duration::ZERO,
-            passed: arrival,
-            served: arrival,
-            own_delay,
-            refused: None,
-            beyond: false,
+        let mut way = match &passage {
+            Some(passage) => self.enter(passage, arrival).await,
+            None => Way::begin(arrival),
         };
-        let mut ticket = None;
-        let mut hold = None;
-        let mut refusal = None;
-        if let Some(passage) = &passage {
-            if passage.waits_outside() {
-                Arc::clone(&self.desk.timer).until(passage.enters(arrival)).await;
-            }
-            explanation.served = passage.enters(arrival);
-            match self.pass_door(passage, explanation.served).await {
-                Ok(turn) => {
-                    explanation.held = turn - explanation.served;
-                    match self.pass_front(passage, turn).await {
-                        Ok(passed) => explanation.served = passed,
-                        Err(reply) => {
-                            explanation.refused = Some("front=full");
-                            refusal = Some(*reply);
-                        }
-                    }
-                }
-                Err(reply) => {
-                    explanation.refused = Some("rate=limited");
-                    refusal = Some(*reply);
-                }
-            }
-            if refusal.is_none() {
-                explanation.passed = explanation.served;
-                let (door, held, beyond) = passage.enter(explanation.served);
-                hold = Some(held);
-                explanation.beyond = beyond;
-                match door {
-                    Door::Due(finish) => explanation.served = finish,
-                    Door::Shared(shared, not_before) => {
-                        ticket = Some(shared);
-                        explanation.served = not_before;
-                    }
-                    Door::Full(reply) => {
-                        explanation.refused = Some("queue=full");
-                        refusal = Some(*reply);
-                    }
-                }
-            }
-        }
-        let expected = explanation.served + own_delay.unwrap_or_default() - arrival;
-        let answered = Answered::by(&stub).after(Some(expected)).beyond(explanation.beyond);
+        let expected = way.served + own_delay.unwrap_or_default() - arrival;
+        let answered = Answered::by(&stub).after(Some(expected)).beyond(way.beyond);
         self.live.journal().note(self.desk.worker, &call, answered);
-        let mut reply = match (refusal, passage.as_ref().and_then(|passage| passage.status)) {
-            (Some(reply), _) => reply,
+        let refused = way.refusal.take();
+        let why = refused.as_ref().map(|(why, _)| *why);
+        let mut reply = match (refused, passage.as_ref().and_then(|passage| passage.status)) {
+            (Some((_, reply)), _) => reply,
             (None, Some(status)) => bare(status),
             (None, None) => render(Arc::clone(&stub), call).await,
         };
-        if let (Some(passage), Some(ticket)) = (&passage, ticket) {
-            explanation.served = self.finished(passage, Stage::Main, ticket, explanation.served).await;
+        if let (Some(passage), Some(ticket)) = (&passage, way.ticket) {
+            way.served = self.finished(passage, Stage::Main, ticket, way.served).await;
         }
-        let due = explanation.due();
+        // what is turned away is not delayed by its stub
+        let due = if why.is_some() { way.served } else { way.served + own_delay.unwrap_or_default() };
         if due > arrival {
             self.wait(arrival, due - arrival, &connection).await;
         }
-        if let Some(hold) = hold {
+        if let Some(hold) = way.hold.take() {
             hold.finish();
         }
         if explains {
-            explanation.tell(&mut reply.headers);
+            let mut text = format!("stub={}", stub.id);
+            if let Some(passage) = &passage {
+                way.explain(passage, why, &mut text);
+            }
+            let late = Instant::now().saturating_duration_since(due);
+            let own_delay = own_delay.unwrap_or_default();
+            let _ = write!(text, "; stub-delay={}; late={}", units::duration(own_delay), units::duration(late));
+            // names that a header cannot carry are left out with the rest
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                reply.headers.insert(DEBUG, value);
+            }
         }
-        let rate = passage.as_ref().and_then(|passage| passage.transfer).filter(|_| explanation.refused.is_none());
+        let rate = passage.as_ref().and_then(|passage| passage.transfer).filter(|_| why.is_none());
         self.send_at_rate(reply, &method, rate.map(|rate| Transfer { start: due, rate })).await
+    }
+
+    /// From a call's arrival into the main station of its service, or as far as it gets.
+    async fn enter<'p>(&self, passage: &'p Passage, arrival: Instant) -> Way<'p> {
+        let mut way = Way::begin(arrival);
+        way.served = passage.enters(arrival);
+        if passage.waits_outside() {
+            Arc::clone(&self.desk.timer).until(way.served).await;
+        }
+        match self.pass_door(passage, way.served).await {
+            Ok(turn) => {
+                way.held = turn - way.served;
+                way.served = turn;
+            }
+            Err(reply) => return way.refuse("rate=limited", *reply),
+        }
+        match self.pass_front(passage, way.served).await {
+            Ok(passed) => way.served = passed,
+            Err(reply) => return way.refuse("front=full", *reply),
+        }
+        way.passed = way.served;
+        let (door, hold, beyond) = passage.enter(way.served);
+        (way.hold, way.beyond) = (Some(hold), beyond);
+        match door {
+            Door::Due(finish) => way.served = finish,
+            Door::Shared(shared, not_before) => {
+                way.ticket = Some(shared);
+                way.served = not_before;
+            }
+            Door::Full(reply) => return way.refuse("queue=full", *reply),
+        }
+        way
     }
 
     /// Waits until a call may pass the rate limit of its service: when that was, or what it gets that is turned away.
@@ -196,40 +192,46 @@ impl Answerer {
     }
 }
 
-impl Explanation<'_> {
-    /// When the answer is due. What is turned away is not delayed by its stub.
-    fn due(&self) -> Instant {
-        if self.refused.is_some() { self.served } else { self.served + self.own_delay.unwrap_or_default() }
+impl Way<'_> {
+    fn begin(arrival: Instant) -> Self {
+        Self {
+            arrival,
+            held: Duration::ZERO,
+            passed: arrival,
+            served: arrival,
+            ticket: None,
+            hold: None,
+            refusal: None,
+            beyond: false,
+        }
     }
 
-    fn tell(&self, headers: &mut HeaderMap) {
-        let mut text = format!("stub={}", self.stub.id);
+    /// It came no further.
+    fn refuse(mut self, why: &'static str, reply: Reply) -> Self {
+        self.refusal = Some((why, reply));
+        self
+    }
+
+    /// Says where its time went; `refused` is why it was turned away, if it was.
+    fn explain(&self, passage: &Passage, refused: Option<&str>, text: &mut String) {
+        let (service, operation) = passage.names();
         let time = |time: Duration| units::duration(time);
-        if let Some(passage) = self.passage {
-            let (service, operation) = passage.names();
-            let waiting = self.served.saturating_duration_since(self.passed).saturating_sub(passage.demand);
-            let _ = write!(text, "; service=\"{service}\"; operation=\"{operation}\"; ordinal={}", passage.ordinal);
-            let _ = write!(text, "; demand={}; outside={}", time(passage.demand), time(passage.outside));
-            if !self.held.is_zero() {
-                let _ = write!(text, "; rate-waiting={}", time(self.held));
-            }
-            if let Some(front) = passage.front {
-                let before = passage.outside + self.held + front;
-                let waiting = self.passed.saturating_duration_since(self.arrival).saturating_sub(before);
-                let _ = write!(text, "; front={}; front-waiting={}", time(front), time(waiting));
-            }
-            let _ = match self.refused {
-                Some(why) => write!(text, "; {why}"),
-                None => write!(text, "; waiting={}", time(waiting)),
-            };
-            text.push_str(if self.beyond { "; range=beyond" } else { "; range=valid" });
+        let waiting = self.served.saturating_duration_since(self.passed).saturating_sub(passage.demand);
+        let _ = write!(text, "; service=\"{service}\"; operation=\"{operation}\"; ordinal={}", passage.ordinal);
+        let _ = write!(text, "; demand={}; outside={}", time(passage.demand), time(passage.outside));
+        if !self.held.is_zero() {
+            let _ = write!(text, "; rate-waiting={}", time(self.held));
         }
-        let late = Instant::now().saturating_duration_since(self.due());
-        let _ = write!(text, "; stub-delay={}; late={}", time(self.own_delay.unwrap_or_default()), time(late));
-        // names that a header cannot carry are left out with the rest
-        if let Ok(value) = HeaderValue::from_str(&text) {
-            headers.insert(DEBUG, value);
+        if let Some(front) = passage.front {
+            let before = passage.outside + self.held + front;
+            let waiting = self.passed.saturating_duration_since(self.arrival).saturating_sub(before);
+            let _ = write!(text, "; front={}; front-waiting={}", time(front), time(waiting));
         }
+        let _ = match refused {
+            Some(why) => write!(text, "; {why}"),
+            None => write!(text, "; waiting={}", time(waiting)),
+        };
+        text.push_str(if self.beyond { "; range=beyond" } else { "; range=valid" });
     }
 }
 
