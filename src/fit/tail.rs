@@ -34,7 +34,7 @@ impl Tail {
     pub(super) fn fit(sorted: &[f64], table: &[(f64, f64)]) -> Option<(Self, Vec<(f64, f64)>)> {
         let count = sorted.len();
         let excesses = Excesses::highest(sorted, (count as f64 * THRESHOLD) as usize)?;
-        if !excesses.goes_on() || !excesses.are_described() {
+        if excesses.mean < excesses.threshold * WORTH || !excesses.goes_on() || !excesses.are_described() {
             return None;
         }
         let whole = log_linear_area(table);
@@ -65,14 +65,15 @@ impl Tail {
             points = nearer;
         }
         let (seen, last) = (sorted[count - 1], points.last()?.1);
-        let factor = last / seen;
-        let tail = Self { from, seen: Duration::from_nanos(seen.round() as u64), factor };
-        (factor >= WORTH).then_some((tail, points))
+        Some((Self { from, seen: Duration::from_nanos(seen.round() as u64), factor: last / seen }, points))
     }
 }
 
 impl fmt::Display for Tail {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.factor < 1.005 {
+            return write!(out, "above {} by its tail, up to the slowest seen", percentile(self.from));
+        }
         let digits = if self.factor < 1.1 { 2 } else { 1 };
         write!(out, "p100 is beyond the sample: {:.digits$} x the slowest seen, by its tail", self.factor)
     }
@@ -216,8 +217,8 @@ const RARER: [f64; 5] = [0.5, 0.25, 0.1, 0.05, 0.025];
 /// The last point is exceeded by one call in so many samples, and at most so many times the slowest call.
 const SAMPLES: f64 = 10.0;
 const FARTHEST: f64 = 2.0;
-/// Below that much a longer tail is not worth a word.
-const WORTH: f64 = 1.02;
+/// Excesses of less, by the threshold, are not worth a word.
+const WORTH: f64 = 0.02;
 /// By how much the mean may move.
 const MOST_MOVED: f64 = 0.002;
 const LEAST_STRETCH: f64 = 0.3;

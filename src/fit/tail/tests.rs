@@ -6,7 +6,7 @@ use super::super::demand::Demand;
 use super::*;
 use crate::delay::normal;
 
-const SEEDS: u64 = 20;
+const SEEDS: u64 = 100;
 
 /// A distribution by its quantiles.
 type Truth = fn(f64) -> f64;
@@ -81,7 +81,8 @@ fn a_tail_that_goes_on_is_nearer_to_the_truth_than_a_table_that_stops() {
             let errors = Errors::new(name, truth, count);
             assert!(errors.tails > SEEDS / 4, "{name}, {count}: {}", errors.tails);
             assert!(errors.with[2] < errors.without[2], "{name}, {count}");
-            assert!(errors.with[1] < errors.without[1] * 1.02, "{name}, {count}");
+            // of 5,000 calls five exceed p99.9, of 20,000 twenty: it is hardly touched then
+            assert!(errors.with[1] < errors.without[1] * 1.05, "{name}, {count}");
             assert!((errors.with[0] - errors.without[0]).abs() < 1e-3, "{name}, {count}: the sample says that");
         }
     }
@@ -153,6 +154,7 @@ fn a_tail_is_told_in_words_and_as_json() {
     let tail = Tail { from: 0.999, seen: Duration::from_millis(12), factor: 1.849 };
     assert_eq!(tail.to_string(), "p100 is beyond the sample: 1.8 x the slowest seen, by its tail");
     assert!(Tail { factor: 1.04, ..tail }.to_string().contains(" 1.04 x "));
+    assert_eq!(Tail { factor: 1.0, ..tail }.to_string(), "above p99.9 by its tail, up to the slowest seen");
     let json = serde_json::to_value(tail).expect("plain");
     assert_eq!(json, serde_json::json!({"from": "p99.9", "seen": "12ms", "factor": 1.849}));
 }
@@ -188,7 +190,7 @@ proptest! {
         if let Some(tail) = tail {
             let kept = |demand: &Demand| demand.points().iter().copied().filter(|(share, _)| *share < tail.from).collect::<Vec<_>>();
             prop_assert_eq!(kept(&demand), kept(&plain));
-            prop_assert!((last / longest - tail.factor).abs() < 1e-6 && tail.factor >= WORTH);
+            prop_assert!((last / longest - tail.factor).abs() < 1e-6 && tail.factor >= 1.0);
         } else {
             prop_assert_eq!(demand, plain);
         }
