@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::length::{self, Part};
 use super::limits::Limit;
+use super::model::Model;
 use super::order;
 use super::tail::{self, Tail};
 use super::trace::Trace;
@@ -227,14 +228,14 @@ fn demand(demands: Vec<f64>, carries_on: bool) -> (Demand, Option<Tail>) {
     if carries_on { Demand::carried_on(demands) } else { (Demand::new(demands), None) }
 }
 
-/// Tables by operation, and one for all; carried on beyond the sample if `populations`, how many calls each one found, are given.
+/// Tables by operation, and one for all; carried on beyond the sample if there is a model that tells all waiting from work.
 pub(super) fn operations(
     work: &Workload,
     demands: &[f64],
     names: &BTreeMap<&str, u32>,
     traces: &[Trace],
     limits: &[Limit],
-    populations: Option<&[u32]>,
+    clear: Option<Model>,
 ) -> (Vec<OperationFit>, OperationFit) {
     let mut by_status: Vec<BTreeMap<u16, Vec<f64>>> = vec![BTreeMap::new(); names.len()];
     for call in (0..work.len()).filter(|call| work.counted[*call]) {
@@ -262,8 +263,9 @@ pub(super) fn operations(
         |by_status: &BTreeMap<u16, Vec<f64>>| by_status.values().map(Vec::len).sum::<usize>() >= LEAST_OPERATION;
     let mut named: Vec<(&str, u32)> = names.iter().map(|(name, index)| (*name, *index)).collect();
     named.retain(|(_, index)| enough(&by_status[*index as usize]));
+    let populations = clear.map(|model| work.populations(model.outside));
     let is_even = |calls: &[usize]| {
-        let found = populations.map(|found| calls.iter().map(|call| (found[*call], demands[*call])).collect());
+        let found = populations.as_ref().map(|found| calls.iter().map(|call| (found[*call], demands[*call])).collect());
         found.is_some_and(tail::is_even)
     };
     let counted: Vec<usize> = (0..work.len()).filter(|call| work.counted[*call]).collect();

@@ -205,18 +205,13 @@ impl Fitted {
         let change = Change::find(&work, &demands);
         statements.extend(change.map(|change| Statement::Changed { demand: change.demand }));
         let mut station = chosen.model;
-        let mut limits = Limits::learn(traces, station);
-        if let Some(spaced) = spaced {
-            limits.replace(spaced);
-        }
+        let limits = Limits::learn(traces, station, spaced);
         let rejected = limits.unexplained.iter();
         statements.extend(rejected.map(|(status, calls)| Statement::Rejected { status: *status, calls: *calls }));
-        let mut of_tapes = Vec::new();
-        verdict::recount(&mut of_tapes, traces, &valid, left_out);
-        let is_told_from_work = !statements.iter().chain(&of_tapes).any(Statement::blurs_tails);
-        let populations = is_told_from_work.then(|| work.populations(model.outside));
-        let (mut operations, mut default) =
-            demand::operations(&work, &demands, &names, traces, &limits.found, populations.as_deref());
+        let of_tapes = verdict::recount(traces, &valid, left_out);
+        let is_clear = !statements.iter().chain(&of_tapes).any(Statement::blurs_tails);
+        let clear = is_clear.then_some(model);
+        let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found, clear);
         // slow spells make calls that come together alike, too
         let has_spells = operations.iter().any(|operation| operation.order.is_some());
         let series = search.as_ref().filter(|_| !has_spells).and_then(Search::found);

@@ -199,6 +199,7 @@ impl Excesses {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn named<S: Serializer>(share: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&percentile(*share))
 }

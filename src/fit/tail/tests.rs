@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::SeedableRng as _;
 
 use super::super::demand::Demand;
 use super::*;
