@@ -58,7 +58,7 @@ pub(super) struct Limits {
 impl Limits {
     /// A rate whose bursts go on one by one, if there is one; and the tapes as the service behind it saw them.
     pub(super) fn spaced(traces: &[Trace]) -> Option<(Limit, Vec<Trace>)> {
-        let limits = Self::learn(traces, Model::UNLIMITED).found;
+        let limits = Self::learn(traces, Model::UNLIMITED, None).found;
         limits.into_iter().find_map(|limit| {
             let LimitKind::Rate { per_second, burst, .. } = limit.kind else { return None };
             let behind = spacing::behind(traces, per_second)?;
