@@ -31,6 +31,7 @@ mod simulation;
 mod spacing;
 mod stalls;
 mod statement;
+mod table;
 mod tail;
 mod trace;
 mod verdict;

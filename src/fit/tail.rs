@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::demand::{log_linear_area, percentile};
+use super::demand::percentile;
+use super::table::log_linear_area;
 use crate::delay::units::duration;
 
 /// What of a table is beyond its sample.

@@ -53,16 +53,16 @@ fn a_tail_beyond_the_tape_is_told_and_served() {
 fn assert_told(fitted: &Fitted) {
     let last = fitted.operations[0].demand.quantile(1.0).as_secs_f64();
     let (text, page) = (fitted.to_string(), Html(fitted).to_string());
-    let json = serde_json::to_value(fitted).unwrap();
+    let json = serde_json::to_value(fitted).expect("plain");
     let profile = fitted.profile().to_yaml(&text);
     assert!(text.contains(TOLD) && page.contains(TOLD), "{text}");
-    assert!(json["operations"][0]["tail"]["factor"].as_f64().unwrap() > 1.05, "{json}");
+    assert!(json["operations"][0]["tail"]["factor"].as_f64() > Some(1.05), "{json}");
     assert!(profile.lines().any(|line| line.starts_with('#') && line.contains(TOLD)), "{profile}");
     let file =
         File { name: "recorded".to_owned(), file: "profiles/recorded.yaml".into(), text: profile.as_str().into() };
     let read = read_all(&[file]);
     assert!(read.defects.is_empty(), "{:?}", read.defects);
-    let served = fitted.profile().services[0].operations[0].work.demand.build().unwrap();
+    let served = fitted.profile().services[0].operations[0].work.demand.build().expect("a table");
     assert!((served.quantile(1.0).as_secs_f64() / last - 1.0).abs() < 0.001, "{profile}");
 }
 
