@@ -7,7 +7,10 @@ use serde::{Serialize, Serializer};
 
 use super::length::{self, Part};
 use super::limits::Limit;
+use super::model::Model;
 use super::order;
+use super::table::table;
+use super::tail::{self, Tail};
 use super::trace::Trace;
 use super::workload::{Workload, is_rejection};
 use crate::delay::units::size;
@@ -30,6 +33,9 @@ pub struct OperationFit {
     pub samples: u64,
     /// The demand of ordinary answers.
     pub demand: Demand,
+    /// What of that is beyond the sample, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
     /// What its calls wait beside the queue, where that varies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside: Option<Demand>,
@@ -62,6 +68,9 @@ pub struct Class {
     pub samples: u64,
     /// Their demand.
     pub demand: Demand,
+    /// What of that is beyond the sample, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
 }
 
 impl Demand {
@@ -70,33 +79,25 @@ impl Demand {
     /// The usual percentiles are points, and where interpolation would miss the sum of the demands between two of them more are
     /// put in: an error in the mean grows by 1 / (1 - utilization) in the waiting time.
     pub(super) fn new(mut demands: Vec<f64>) -> Self {
-        for demand in &mut demands {
-            *demand = demand.max(LEAST);
-        }
         demands.sort_unstable_by(f64::total_cmp);
-        let table = Sums::new(&demands);
-        let mut shares: Vec<f64> = match demands.len() {
-            0..100 => FEW_SHARES.to_vec(),
-            100..2_000 => SHARES.to_vec(),
-            _ => SHARES.iter().chain(&[99.9]).copied().collect(),
+        Self::rounded(table(&possible(demands)))
+    }
+
+    /// The same, carried on beyond the sample where that shows a tail.
+    pub(super) fn carried_on(mut demands: Vec<f64>) -> (Self, Option<Tail>) {
+        demands.sort_unstable_by(f64::total_cmp);
+        let is_noisy = tail::is_noisy(&demands);
+        let demands = possible(demands);
+        let mut points = table(&demands);
+        let Some((tail, beyond)) = Tail::fit(&demands, &points).filter(|_| !is_noisy) else {
+            return (Self::rounded(points), None);
         };
-        shares.sort_by(f64::total_cmp);
-        let mut points: Vec<(f64, f64)> =
-            shares.iter().map(|percent| (percent / 100.0, table.quantile(percent / 100.0))).collect();
-        // what is finer than the samples themselves would pretend to know
-        let (enough, finest) = (table.mean() * GOOD_ENOUGH.max(table.mean_error() / 5.0), 2.0 / demands.len() as f64);
-        while points.len() < MOST_POINTS {
-            let errors: Vec<f64> = points.windows(2).map(|pair| table.error(pair[0], pair[1])).collect();
-            let wide = (0..errors.len()).filter(|index| points[index + 1].0 - points[*index].0 > finest);
-            let worst = wide.max_by(|one, other| errors[*one].total_cmp(&errors[*other]));
-            let Some(worst) = worst.filter(|_| errors.iter().sum::<f64>() > enough) else { break };
-            // percentages with three digits are readable, and fine enough
-            let middle = (points[worst].0.midpoint(points[worst + 1].0) * 1e5).round() / 1e5;
-            if middle <= points[worst].0 || middle >= points[worst + 1].0 {
-                break;
-            }
-            points.insert(worst + 1, (middle, table.quantile(middle)));
-        }
+        points.retain(|(share, _)| *share < tail.from);
+        points.extend(beyond);
+        (Self::rounded(points), Some(tail))
+    }
+
+    fn rounded(points: Vec<(f64, f64)>) -> Self {
         let rounded = points.into_iter().map(|(share, nanos)| (share, Duration::from_nanos(nanos.round() as u64)));
         Self { points: rounded.collect() }
     }
@@ -133,7 +134,13 @@ impl OperationFit {
     /// From the demands of an operation by status; at least one.
     ///
     /// Statuses of too few answers are put together, and with the ordinary ones if they still are too few.
-    pub(super) fn new(name: String, mut by_status: BTreeMap<u16, Vec<f64>>, transfer: Option<f64>) -> Self {
+    /// Tables are carried on beyond their samples if the demands are those of the service.
+    pub(super) fn new(
+        name: String,
+        mut by_status: BTreeMap<u16, Vec<f64>>,
+        transfer: Option<f64>,
+        carries_on: bool,
+    ) -> Self {
         let all: usize = by_status.values().map(Vec::len).sum();
         let ordinary = ordinary(&by_status);
         let mut main = ordinary.and_then(|status| by_status.remove(&status)).unwrap_or_default();
@@ -141,7 +148,7 @@ impl OperationFit {
         let (mut rare, mut rare_status, mut commonest) = (Vec::new(), 0, 0);
         for (status, demands) in by_status {
             if demands.len() >= CLASS {
-                classes.push(Class::new(status, demands, all));
+                classes.push(Class::new(status, demands, all, carries_on));
                 continue;
             }
             if demands.len() > commonest {
@@ -150,20 +157,13 @@ impl OperationFit {
             rare.extend(demands);
         }
         if rare.len() >= CLASS {
-            classes.push(Class::new(rare_status, rare, all));
+            classes.push(Class::new(rare_status, rare, all, carries_on));
         } else {
             main.extend(rare);
         }
-        Self {
-            name,
-            samples: main.len() as u64,
-            demand: Demand::new(main),
-            outside: None,
-            front: None,
-            classes,
-            transfer,
-            order: None,
-        }
+        let samples = main.len() as u64;
+        let (demand, tail) = demand(main, carries_on);
+        Self { name, samples, demand, tail, outside: None, front: None, classes, transfer, order: None }
     }
 }
 
@@ -182,23 +182,23 @@ impl OperationFit {
     }
 
     fn replace(&mut self, demand: &Demand) {
-        self.demand = demand.clone();
+        (self.demand, self.tail) = (demand.clone(), None);
         self.order = None;
         self.classes.retain(|class| class.from.is_none());
         for class in &mut self.classes {
-            class.demand = demand.clone();
+            (class.demand, class.tail) = (demand.clone(), None);
         }
     }
 
     /// Puts classes by length beside those by status, if there are several parts.
-    fn part_by_length(&mut self, status: u16, parts: Vec<Part>) {
+    fn part_by_length(&mut self, status: u16, parts: Vec<Part>, carries_on: bool) {
         let all = self.samples + self.classes.iter().map(|class| class.samples).sum::<u64>();
         let mut parts = parts.into_iter();
         let Some(shortest) = parts.next().filter(|_| parts.len() > 0) else { return };
         self.samples = shortest.demands.len() as u64;
-        self.demand = shortest.demand();
+        (self.demand, self.tail) = demand(shortest.demands, carries_on);
         for part in parts {
-            let class = Class::new(status, part.demands, all as usize);
+            let class = Class::new(status, part.demands, all as usize, carries_on);
             self.classes.push(Class { from: Some(part.from), ..class });
         }
     }
@@ -216,20 +216,27 @@ impl Class {
         self.from.map_or_else(|| format!("status {}", self.status), |bytes| format!("from {}", size(bytes)))
     }
 
-    fn new(status: u16, demands: Vec<f64>, all: usize) -> Self {
+    fn new(status: u16, demands: Vec<f64>, all: usize, carries_on: bool) -> Self {
         let samples = demands.len();
         let (share, samples) = (samples as f64 / all as f64, samples as u64);
-        Self { share, status, from: None, samples, demand: Demand::new(demands) }
+        // a call that was turned away has nothing but its latency
+        let (demand, tail) = demand(demands, carries_on && !is_rejection(status));
+        Self { share, status, from: None, samples, demand, tail }
     }
 }
 
-/// Tables by operation, and one for all.
+fn demand(demands: Vec<f64>, carries_on: bool) -> (Demand, Option<Tail>) {
+    if carries_on { Demand::carried_on(demands) } else { (Demand::new(demands), None) }
+}
+
+/// Tables by operation, and one for all; carried on beyond the sample if there is a model that tells all waiting from work.
 pub(super) fn operations(
     work: &Workload,
     demands: &[f64],
     names: &BTreeMap<&str, u32>,
     traces: &[Trace],
     limits: &[Limit],
+    clear: Option<Model>,
 ) -> (Vec<OperationFit>, OperationFit) {
     let mut by_status: Vec<BTreeMap<u16, Vec<f64>>> = vec![BTreeMap::new(); names.len()];
     for call in (0..work.len()).filter(|call| work.counted[*call]) {
@@ -253,28 +260,45 @@ pub(super) fn operations(
     for (status, demands) in by_status.iter().flatten() {
         everything.entry(*status).or_default().extend(demands);
     }
-    let default = OperationFit::new("default".to_owned(), everything, None);
     let enough =
         |by_status: &BTreeMap<u16, Vec<f64>>| by_status.values().map(Vec::len).sum::<usize>() >= LEAST_OPERATION;
-    let fitted = names.iter().filter(|(_, index)| enough(&by_status[**index as usize])).map(|(name, index)| {
+    let mut named: Vec<(&str, u32)> = names.iter().map(|(name, index)| (*name, *index)).collect();
+    named.retain(|(_, index)| enough(&by_status[*index as usize]));
+    let populations = clear.map(|model| work.populations(model.outside));
+    let is_even = |calls: &[usize]| {
+        let found = populations.as_ref().map(|found| calls.iter().map(|call| (found[*call], demands[*call])).collect());
+        found.is_some_and(tail::is_even)
+    };
+    let counted: Vec<usize> = (0..work.len()).filter(|call| work.counted[*call]).collect();
+    let fitted = named.iter().map(|(name, index)| {
+        let own: Vec<usize> = counted.iter().copied().filter(|call| work.operations[*call] == *index).collect();
+        let calls: Vec<(f64, f64)> = own.iter().map(|call| (work.arrivals[*call], demands[*call])).collect();
+        let order = order::order(&calls, named.len());
+        // the calls of a slow spell are one observation of a tail, not many
+        let carries_on = order.is_none() && is_even(&own);
         let index = *index as usize;
-        OperationFit::new((*name).to_owned(), by_status[index].clone(), transfer[index])
-    });
-    let mut fitted: Vec<OperationFit> = fitted.collect();
-    let count = fitted.len();
-    for operation in &mut fitted {
-        let index = names[operation.name.as_str()];
-        let own = (0..work.len()).filter(|call| work.counted[*call] && work.operations[*call] == index);
-        let calls: Vec<(f64, f64)> = own.clone().map(|call| (work.arrivals[call], demands[call])).collect();
-        operation.order = order::order(&calls, count);
-        if let Some(status) = ordinary(&by_status[index as usize]) {
-            let ordinary = own.filter(|call| work.statuses[*call] == status);
+        let mut operation =
+            OperationFit::new((*name).to_owned(), by_status[index].clone(), transfer[index], carries_on);
+        operation.order = order;
+        if let Some(status) = ordinary(&by_status[index]) {
+            let ordinary = own.iter().filter(|call| work.statuses[**call] == status);
             let lengths: Option<Vec<(u64, f64)>> =
-                ordinary.map(|call| Some((work.bytes[call]?, demands[call]))).collect();
-            operation.part_by_length(status, length::parts(lengths.unwrap_or_default()));
+                ordinary.map(|call| Some((work.bytes[*call]?, demands[*call]))).collect();
+            operation.part_by_length(status, length::parts(lengths.unwrap_or_default()), carries_on);
         }
+        operation
+    });
+    let fitted: Vec<OperationFit> = fitted.collect();
+    let carries_on = fitted.iter().all(|operation| operation.order.is_none()) && is_even(&counted);
+    (fitted, OperationFit::new("default".to_owned(), everything, None, carries_on))
+}
+
+/// What is recovered as less than a demand can be is noise.
+fn possible(mut demands: Vec<f64>) -> Vec<f64> {
+    for demand in &mut demands {
+        *demand = demand.max(LEAST);
     }
-    (fitted, default)
+    demands
 }
 
 /// The name of a share as the profile writes it: `p99.9`.
@@ -283,65 +307,8 @@ pub fn percentile(share: f64) -> String {
     format!("p{}", percent.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Sorted values with their running sums.
-struct Sums<'v> {
-    sorted: &'v [f64],
-    sums: Vec<f64>,
-}
-
-impl<'v> Sums<'v> {
-    fn new(sorted: &'v [f64]) -> Self {
-        let mut sum = 0.0;
-        let sums = std::iter::once(0.0).chain(sorted.iter().map(|value| {
-            sum += value;
-            sum
-        }));
-        Self { sorted, sums: sums.collect() }
-    }
-
-    fn mean(&self) -> f64 {
-        self.sums[self.sorted.len()] / self.sorted.len() as f64
-    }
-
-    /// The standard error of the mean, by the mean.
-    fn mean_error(&self) -> f64 {
-        let (mean, count) = (self.mean(), self.sorted.len() as f64);
-        let variance = self.sorted.iter().map(|value| (value / mean - 1.0).powi(2)).sum::<f64>() / count;
-        (variance / count).sqrt()
-    }
-
-    fn quantile(&self, share: f64) -> f64 {
-        let place = share * (self.sorted.len() - 1) as f64;
-        let (below, way) = (place.floor() as usize, place.fract());
-        let above = (below + 1).min(self.sorted.len() - 1);
-        self.sorted[below] + (self.sorted[above] - self.sorted[below]) * way
-    }
-
-    /// The sum of the lowest `share` of values, by their number.
-    fn sum_to(&self, share: f64) -> f64 {
-        let place = share * self.sorted.len() as f64;
-        let whole = (place.floor() as usize).min(self.sorted.len());
-        let next = self.sorted.get(whole).copied().unwrap_or(0.0);
-        (self.sums[whole] + next * (place - whole as f64)) / self.sorted.len() as f64
-    }
-
-    /// By how much interpolation between two points misses the mean.
-    fn error(&self, lower: (f64, f64), upper: (f64, f64)) -> f64 {
-        let ratio = (upper.1 - lower.1) / lower.1;
-        let mean = if ratio < 1e-6 { lower.1 } else { (upper.1 - lower.1) / ratio.ln_1p() };
-        (mean * (upper.0 - lower.0) - (self.sum_to(upper.0) - self.sum_to(lower.0))).abs()
-    }
-}
-
 /// Operations of fewer calls are served by the default.
 const LEAST_OPERATION: usize = 50;
-/// Percentages that a table has at least.
-const SHARES: &[f64] =
-    &[0.0, 1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 85.0, 90.0, 95.0, 98.0, 99.0, 100.0];
-const FEW_SHARES: &[f64] = &[0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 100.0];
-const MOST_POINTS: usize = 48;
-/// The error of the mean that a table may have, by the mean; a fifth of its standard error is as good.
-const GOOD_ENOUGH: f64 = 0.001;
 /// A demand is at least a microsecond: what is recovered as less is the clock's noise.
 const LEAST: f64 = 1_000.0;
 /// Answers of a status that make it a class of its own.
@@ -388,7 +355,7 @@ mod tests {
         let demands = |count: usize| vec![2e6; count];
         let fit = |statuses: &[(u16, usize)]| {
             let by_status = statuses.iter().map(|(status, count)| (*status, demands(*count))).collect();
-            OperationFit::new("GET /".to_owned(), by_status, None)
+            OperationFit::new("GET /".to_owned(), by_status, None, true)
         };
         let classes =
             |fit: &OperationFit| fit.classes.iter().map(|class| (class.status, class.samples)).collect::<Vec<_>>();

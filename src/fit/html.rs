@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::report::short;
-use super::{Demand, Discipline, Fitted, OperationFit, Statement, Stratum};
+use super::{Demand, Discipline, Fitted, OperationFit, Statement, Stratum, Tail};
 use crate::delay::units::duration;
 use crate::page::{self, Axis, Band, Bars, Chart, Escaped, Figure, Line, Look, Prose, Scale, sentence};
 use crate::terminal::cut;
@@ -191,9 +191,11 @@ impl Html<'_> {
         for operation in fitted.operations.iter().chain([&fitted.default]) {
             write!(out, "<tr><td>{}<td>{}", Escaped(&operation.name), operation.samples)?;
             quantiles(out, &operation.demand)?;
+            beyond(out, operation.tail)?;
             for class in &operation.classes {
                 write!(out, "<tr><td>– {} ({:.2} %)<td>{}", class.which(), class.share * 100.0, class.samples)?;
                 quantiles(out, &class.demand)?;
+                beyond(out, class.tail)?;
             }
         }
         writeln!(out, "</table></div><div class=\"figures\">")?;
@@ -289,6 +291,10 @@ fn quantiles(out: &mut fmt::Formatter<'_>, demand: &Demand) -> fmt::Result {
     writeln!(out, "<td>{p50}<td>{p95}<td>{p99}")
 }
 
+fn beyond(out: &mut fmt::Formatter<'_>, tail: Option<Tail>) -> fmt::Result {
+    tail.map_or(Ok(()), |tail| writeln!(out, "<tr><td colspan=\"5\">– {tail}"))
+}
+
 /// What the candidate without a queue is called.
 const NO_QUEUE: &str = "unlimited";
 const MOST_DRAWN: usize = 40;
@@ -308,12 +314,34 @@ mod tests {
         OperationFit {
             name: name.to_owned(),
             samples: 1_000,
-            classes: vec![Class { share: 0.02, status: 404, from: None, samples: 20, demand: demand.clone() }],
+            classes: vec![Class {
+                share: 0.02,
+                status: 404,
+                from: None,
+                samples: 20,
+                demand: demand.clone(),
+                tail: None,
+            }],
             demand,
+            tail: None,
             outside: None,
             front: None,
             transfer: None,
             order: None,
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_the_sample_is_told_below_the_operation_and_the_class() {
+        let mut fitted = fitted(Vec::new());
+        assert!(!Html(&fitted).to_string().contains("beyond the sample"));
+        let tail = |factor| Some(Tail { from: 0.98, seen: Duration::from_millis(10), factor });
+        fitted.operations[0].tail = tail(1.8);
+        fitted.operations[0].classes[0].tail = tail(1.04);
+        let page = Html(&fitted).to_string();
+        assert_balanced(&page);
+        for factor in ["1.8", "1.04"] {
+            assert!(page.contains(&format!("beyond the sample: {factor} x the slowest seen, by its tail")), "{page}");
         }
     }
 

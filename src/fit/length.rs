@@ -4,20 +4,12 @@
 //! Olshen and Stone, *Classification and Regression Trees*, 1984, section 8.3), and each part again, as long as the means of both
 //! parts differ by much, and by more than chance.
 
-use super::demand::Demand;
-
 /// Calls of answers from some length on.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Part {
     /// Bytes; 0 for the shortest.
     pub(super) from: u64,
     pub(super) demands: Vec<f64>,
-}
-
-impl Part {
-    pub(super) fn demand(&self) -> Demand {
-        Demand::new(self.demands.clone())
-    }
 }
 
 /// The parts of calls, by the bytes of their answers and their demands in nanoseconds, from the shortest up; a single one if length
@@ -98,6 +90,7 @@ mod tests {
     use rand::{RngExt as _, SeedableRng as _};
     use rand_distr::{Distribution as _, LogNormal};
 
+    use super::super::demand::Demand;
     use super::*;
 
     fn calls(count: usize, seed: u64, mean: impl Fn(u64) -> f64) -> Vec<(u64, f64)> {
@@ -122,12 +115,8 @@ mod tests {
     fn what_grows_with_length_has_several_parts_that_rise() {
         let found = parts(calls(10_000, 2, |bytes| 1e6 + bytes as f64 * 20.0));
         assert_eq!(found.len(), 4);
-        assert!(
-            found
-                .windows(2)
-                .all(|pair| pair[0].from < pair[1].from
-                    && pair[0].demand().quantile(0.5) < pair[1].demand().quantile(0.5))
-        );
+        let median = |part: &Part| Demand::new(part.demands.clone()).quantile(0.5);
+        assert!(found.windows(2).all(|pair| pair[0].from < pair[1].from && median(&pair[0]) < median(&pair[1])));
     }
 
     #[test]

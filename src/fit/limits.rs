@@ -58,7 +58,7 @@ pub(super) struct Limits {
 impl Limits {
     /// A rate whose bursts go on one by one, if there is one; and the tapes as the service behind it saw them.
     pub(super) fn spaced(traces: &[Trace]) -> Option<(Limit, Vec<Trace>)> {
-        let limits = Self::learn(traces, Model::UNLIMITED).found;
+        let limits = Self::learn(traces, Model::UNLIMITED, None).found;
         limits.into_iter().find_map(|limit| {
             let LimitKind::Rate { per_second, burst, .. } = limit.kind else { return None };
             let behind = spacing::behind(traces, per_second)?;
@@ -67,14 +67,14 @@ impl Limits {
     }
 
     /// Puts a limit in place of what else was found behind its status.
-    pub(super) fn replace(&mut self, limit: Limit) {
+    fn replace(&mut self, limit: Limit) {
         self.found.retain(|other| other.status != limit.status);
         self.unexplained.retain(|(status, _)| *status != limit.status);
         self.found.push(limit);
     }
 
-    /// Learns the limit behind each status that turns calls away.
-    pub(super) fn learn(traces: &[Trace], model: Model) -> Self {
+    /// Learns the limit behind each status that turns calls away, but for one that is known.
+    pub(super) fn learn(traces: &[Trace], model: Model, known: Option<Limit>) -> Self {
         let mut limits = Self::default();
         for status in REJECTIONS {
             let doors: Vec<Door> = traces.iter().map(|trace| Door::new(trace, status, model)).collect();
@@ -92,6 +92,9 @@ impl Limits {
                 Some((kind, agreement)) => limits.found.push(Limit { kind, status, calls, agreement }),
                 None => limits.unexplained.push((status, calls)),
             }
+        }
+        if let Some(known) = known {
+            limits.replace(known);
         }
         limits
     }

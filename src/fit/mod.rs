@@ -9,7 +9,7 @@
 //! What is not the queue's is taken away first: turns at a limit (`spacing`), stalls (`stalls`). Where no single station explains the
 //! tape, families of more parameters are tried: rates by population (`curved`), a front before a pool (`series`), a delay that
 //! varies beside a queue (`delayed`). What calls demand of the model is then told by operation and class (`demand`, `length`,
-//! `order`), what turns them away by status (`limits`), and what must be said beside it in words (`verdict`, `statement`).
+//! `order`, `tail`), what turns them away by status (`limits`), and what must be said beside it in words (`verdict`, `statement`).
 
 mod change;
 mod check;
@@ -31,6 +31,8 @@ mod simulation;
 mod spacing;
 mod stalls;
 mod statement;
+mod table;
+mod tail;
 mod trace;
 mod verdict;
 mod workload;
@@ -62,6 +64,7 @@ pub use limits::{Limit, LimitKind};
 pub use model::Discipline;
 pub use stalls::Stalls;
 pub use statement::Statement;
+pub use tail::Tail;
 pub use trace::{Observation, Trace};
 
 /// A fitted performance model of one service, and how far it can be trusted.
@@ -203,13 +206,13 @@ impl Fitted {
         let change = Change::find(&work, &demands);
         statements.extend(change.map(|change| Statement::Changed { demand: change.demand }));
         let mut station = chosen.model;
-        let mut limits = Limits::learn(traces, station);
-        if let Some(spaced) = spaced {
-            limits.replace(spaced);
-        }
+        let limits = Limits::learn(traces, station, spaced);
         let rejected = limits.unexplained.iter();
         statements.extend(rejected.map(|(status, calls)| Statement::Rejected { status: *status, calls: *calls }));
-        let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found);
+        let of_tapes = verdict::recount(traces, &valid, left_out);
+        let is_clear = !statements.iter().chain(&of_tapes).any(Statement::blurs_tails);
+        let clear = is_clear.then_some(model);
+        let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found, clear);
         // slow spells make calls that come together alike, too
         let has_spells = operations.iter().any(|operation| operation.order.is_some());
         let series = search.as_ref().filter(|_| !has_spells).and_then(Search::found);
@@ -231,7 +234,7 @@ impl Fitted {
         } else if let Some(search) = search {
             statements.extend(search.shortfall(&statements));
         }
-        verdict::recount(&mut statements, traces, &valid, left_out);
+        statements.extend(of_tapes);
         station =
             curve.as_ref().map_or(station, |_| Model { discipline: Discipline::Sharing, workers: 1, outside: 0.0 });
         let has_workers = station.discipline != Discipline::Unlimited && curve.is_none();

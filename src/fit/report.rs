@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::profile::three_digits;
 use super::statement::rounded;
-use super::{Discipline, Fitted, OperationFit};
+use super::{Discipline, Fitted, OperationFit, Tail};
 use crate::delay::units::{duration, rate};
 use crate::terminal::{cut, wrapped};
 
@@ -100,10 +100,12 @@ impl Fitted {
         writeln!(out, "\n  {:<34} {:>8} {:>10} {:>10} {:>10}", "demand of", "samples", "p50", "p95", "p99")?;
         for operation in self.operations.iter().chain([&self.default]) {
             row(out, &operation.name, operation)?;
+            beyond(out, 4, operation.tail)?;
             for class in &operation.classes {
                 let name = format!("  {} ({:.2}%)", class.which(), class.share * 100.0);
                 let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(class.demand.quantile(share)));
                 writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", class.samples)?;
+                beyond(out, 6, class.tail)?;
             }
             if let Some(order) = operation.order {
                 let (blocks, shared) = (duration(order.blocks), order.correlation * 100.0);
@@ -121,6 +123,10 @@ fn row(out: &mut fmt::Formatter<'_>, name: &str, operation: &OperationFit) -> fm
     let name = cut(name, 34);
     let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(operation.demand.quantile(share)));
     writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", operation.samples)
+}
+
+fn beyond(out: &mut fmt::Formatter<'_>, indent: usize, tail: Option<Tail>) -> fmt::Result {
+    tail.map_or(Ok(()), |tail| writeln!(out, "{:indent$}{tail}", ""))
 }
 
 /// A time with three digits: `3.21ms`.

@@ -149,6 +149,12 @@ impl Statement {
         matches!(self, Self::NotOneQueue { .. } | Self::Extrapolation { .. })
     }
 
+    /// Whether waiting may pass for demands, so that the slowest of them say nothing of the service.
+    pub(super) fn blurs_tails(&self) -> bool {
+        self.is_unexplained()
+            || matches!(self, Self::NotExclusive | Self::Population { .. } | Self::Lost { .. } | Self::Changed { .. })
+    }
+
     /// Whether what the model predicts beyond the tape must not be trusted.
     pub fn marks_predictions(&self) -> bool {
         let is_wide = |(low, high): &(u32, u32)| f64::from(*high) > f64::from(*low) * WIDE;

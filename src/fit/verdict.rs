@@ -131,7 +131,8 @@ pub(super) fn explain_by_a_front(statements: &mut Vec<Statement>, series: &Serie
 }
 
 /// What the tapes themselves say.
-pub(super) fn recount(statements: &mut Vec<Statement>, traces: &[Trace], valid: &Valid, left_out: LeftOut) {
+pub(super) fn recount(traces: &[Trace], valid: &Valid, left_out: LeftOut) -> Vec<Statement> {
+    let mut statements = Vec::new();
     if traces.iter().any(|trace| !trace.exclusive) {
         statements.push(Statement::NotExclusive);
     }
@@ -158,6 +159,7 @@ pub(super) fn recount(statements: &mut Vec<Statement>, traces: &[Trace], valid: 
         (left_out.warm_up, Statement::WarmUp { calls: left_out.warm_up }),
     ];
     statements.extend(counts.into_iter().filter(|(calls, _)| *calls > 0).map(|(_, statement)| statement));
+    statements
 }
 
 /// A larger effect size is not explained by one queue, unless chance makes as much. In simulations of true models effect sizes

@@ -2,6 +2,7 @@
 
 mod doors;
 mod families;
+mod tails;
 mod truth;
 
 use std::time::{Duration, Instant};
