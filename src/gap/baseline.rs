@@ -31,6 +31,9 @@ pub enum Kind {
     LogNormal,
 }
 
+/// What must be known of them: that they saw what they are judged by.
+pub(super) const BASELINES_AT_THEIR_BEST: &str = "the two simple mocks are made from the very calls that they are judged by, at their loads, and so look better here than at a load that they have not seen";
+
 /// The delays that each operation would be given.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Baselines {

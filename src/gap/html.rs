@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::baseline::Kind;
+use super::baseline::{BASELINES_AT_THEIR_BEST, Kind};
 use super::cell::{Cell, NoiseFrom, Verdict};
 use super::figures::Figures;
 use super::text::{grouped, ms, percentage, signed, unsigned};
@@ -63,7 +63,13 @@ impl Html<'_> {
             return vec!["There are no calls to compare.".to_owned()];
         }
         let own = gap.standings.first().filter(|standing| standing.baseline.is_none());
-        let mut told: Vec<String> = own.map(|own| format!("Its {}.", own.in_words())).into_iter().collect();
+        let mut told: Vec<String> = own
+            .map(|own| {
+                let percent = own.worst_percent;
+                format!("Its {}. p{percent} is the time within which {percent} of 100 answers came.", own.in_words())
+            })
+            .into_iter()
+            .collect();
         let knee = gap.knees.iter().find(|knee| knee.reference.is_some() || knee.mock.is_some());
         told.extend(knee.map(|knee| sentence(&knee.in_words(&gap.reference.name, &gap.mock.name))));
         if told.is_empty() {
@@ -146,7 +152,8 @@ impl Html<'_> {
         }
         writeln!(
             out,
-            "<p class=\"note\">A row is an operation at a load; shorter is better. Twice as long and half as long count as equally far off.</p>"
+            "<p class=\"note\">A row is an operation at a load; shorter is better. Twice as long and half as long count as equally far off. {}</p>",
+            sentence(BASELINES_AT_THEIR_BEST)
         )
     }
 

@@ -73,7 +73,7 @@ impl Standing {
     /// Both numbers in words.
     pub(super) fn in_words(&self) -> String {
         format!(
-            "percentiles are typically {} off, at worst {} (p{} of {} at load {}: {} ms instead of {} ms)",
+            "answer times are typically {} off, at worst {} (p{} of {} at load {}: {} ms instead of {} ms)",
             unsigned(self.median),
             unsigned(self.worst),
             self.worst_percent,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::baseline::Kind;
+use super::baseline::{BASELINES_AT_THEIR_BEST, Kind};
 use super::budget::{Budget, written};
 use super::cell::{Cell, Verdict};
 use super::inference::{Inference, Largest, Power};
@@ -52,7 +52,7 @@ impl Inference {
                         chance * 100.0
                     )
                 }
-                (None, _) => "so few runs cannot tell it from chance; use --runs 4 or more".to_owned(),
+                (None, _) => "so few runs cannot tell it from chance; use --runs 4, or 4 tapes a side".to_owned(),
             };
             format!(
                 "the largest difference by its noise is the p{percent} of {operation} at load {level}: {off}; {sure}"
@@ -154,6 +154,7 @@ impl Gap {
             let (typical, worst) = (unsigned(standing.median), unsigned(standing.worst));
             writeln!(out, "  {:<32} {typical:>9} {worst:>9}", cut(name, 32))?;
         }
+        wrapped(out, "  ", BASELINES_AT_THEIR_BEST)?;
         match self.standings.first().filter(|standing| standing.baseline.is_none()) {
             Some(own) => wrapped(out, "", &format!("{}: {}", self.mock.name, own.in_words())),
             None => Ok(()),
