@@ -1,16 +1,16 @@
 //! `standin import`: what a team has already (load test results, percentile tables, histograms) as a profile.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
-use ring::digest::{SHA256, digest};
 
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, note, profile_file, say};
+use super::profile_file::{self, Author};
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, note, say};
 use crate::import::{self, Collected, Format, Imported, Options, Problem, Problems, Target, Unit};
 use crate::pace::station::{Capacity, Queue};
 
@@ -88,9 +88,8 @@ enum Discipline {
 
 impl Import {
     pub(super) fn run(&self) -> u8 {
-        if self.profile.is_empty() || self.profile.contains(['/', '\\']) || self.profile.starts_with('.') {
-            note(&format!("`{}` is no name of a profile; give one without slashes", self.profile));
-            return USAGE;
+        if let Err(code) = profile_file::check_name(&self.profile) {
+            return code;
         }
         if !self.to.is_dir() {
             note(&format!("`{}` is no folder; name the stub folder with `--to`", self.to.display()));
@@ -107,24 +106,11 @@ impl Import {
             }
         };
         let path = profile_file::path(&self.to, &self.profile);
-        let text = signed(&imported.profile().to_yaml(&imported.to_string()));
-        match is_edited(&path) {
-            Ok(true) if !self.force => {
-                let path = path.display();
-                note(&format!(
-                    "`{path}` was not written by import or was edited since; `--force` overwrites it, `--profile NAME` writes another"
-                ));
-                return CHECK_FAILED;
-            }
-            Ok(_) => {}
-            Err(error) => {
-                note(&format!("cannot read `{}`: {error}", path.display()));
-                return BROKE;
-            }
-        }
-        if let Err(error) = profile_file::write(&path, &text) {
-            note(&format!("cannot write `{}`: {error}", path.display()));
-            return BROKE;
+        let text = imported.profile().to_yaml(&imported.to_string());
+        let written = profile_file::keep_edited(&path, Author::Import, self.force)
+            .and_then(|()| profile_file::write(&path, Author::Import, &text));
+        if let Err(code) = written {
+            return code;
         }
         if self.json {
             say(&serde_json::to_string_pretty(&imported.to_json()).expect("a report is plain data"));
@@ -217,30 +203,6 @@ fn mapping(text: &str) -> Result<(String, String), String> {
     Target::of(target).ok_or("write a method and a path behind the `=`, as in `Home page=GET /`")?;
     Ok((name.to_owned(), target.trim().to_owned()))
 }
-
-/// A file that begins with a digest of the rest, so that edits show.
-fn signed(text: &str) -> String {
-    format!("{SIGNED}{}\n{text}", sum(text))
-}
-
-fn sum(text: &str) -> String {
-    let digest = digest(&SHA256, text.as_bytes());
-    let eight = digest.as_ref().iter().take(8).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-    format!("{eight:016x}")
-}
-
-/// Whether there is a file that is not just as it was written.
-fn is_edited(path: &Path) -> io::Result<bool> {
-    let text = match fs::read(path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    let parts = text.strip_prefix(SIGNED).and_then(|text| text.split_once('\n'));
-    Ok(parts.is_none_or(|(told, rest)| told.trim() != sum(rest)))
-}
-
-const SIGNED: &str = "# written by standin import; edits are kept, as this sum tells them: ";
 
 const EXAMPLES: &str = "\
 Examples:

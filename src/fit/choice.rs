@@ -13,6 +13,18 @@ pub(super) struct Scored {
     pub(super) effect: f64,
 }
 
+impl Scored {
+    /// The same station with the part outside its queue that is likely. To leave out all that is not proven would take it for
+    /// demand, always, and make the service too slow where it is busy.
+    pub(super) fn with_what_is_outside(self, work: &Workload) -> Self {
+        let mut bench = Bench::new(work, |_, _| true);
+        let outside = bench.outside(self.model, smallest_latency(work));
+        let Some(outside) = outside.filter(|outside| outside.likely > self.model.outside) else { return self };
+        let found = bench.score(Model { outside: outside.likely, ..self.model });
+        if found.effect.is_finite() { found } else { self }
+    }
+}
+
 /// What a search found.
 #[derive(Clone, Debug)]
 pub(super) struct Ranking {
@@ -125,6 +137,15 @@ impl Ranking {
     }
 }
 
+/// A part outside the queue, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+struct Outside {
+    /// How long it is likely to be.
+    likely: f64,
+    /// How much longer than what the recorder accounts for, in standard errors.
+    beyond: f64,
+}
+
 /// Scores models on one workload.
 struct Bench<'w, F> {
     work: &'w Workload,
@@ -199,18 +220,28 @@ impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Bench<'w, F> {
 }
 
 impl<F: Fn(&Workload, usize) -> bool + Copy> Bench<'_, F> {
-    /// The same station with the part outside the queue that leaves the lowest and the highest load of the same mean demand: what
-    /// is taken for demand but is none shows where calls find a free worker, and not where they wait. A part that may be chance
-    /// is left out, as far as the recorder itself does not account for it.
+    /// The same station with the part outside the queue that surely is one, so that no station looks better by what may be chance.
     fn settled(&mut self, scored: Scored, smallest: f64, least_gain: f64) -> Scored {
-        let floor = self.work.round_trip.min(smallest * WIDEST_OUTSIDE);
-        let at = |outside: f64| Model { outside, ..scored.model };
-        let none = self.score(at(floor));
-        if scored.model.discipline == Discipline::Unlimited {
+        let none = self.score(Model { outside: self.floor(smallest), ..scored.model });
+        let Some(outside) = self.outside(scored.model, smallest).filter(|outside| outside.beyond >= BEYOND_CHANCE)
+        else {
             return none;
+        };
+        let found = self.score(Model { outside: outside.likely, ..scored.model });
+        let is_sure = outside.beyond >= SURELY || none.effect - found.effect > least_gain;
+        if is_sure && found.effect.is_finite() { found } else { none }
+    }
+
+    /// The part outside the queue that leaves the lowest and the highest load of the same mean demand: what is taken for demand but
+    /// is none shows where calls find a free worker, and not where they wait. None if that says nothing.
+    fn outside(&mut self, model: Model, smallest: f64) -> Option<Outside> {
+        if model.discipline == Discipline::Unlimited {
+            return None;
         }
+        let floor = self.floor(smallest);
+        let at = |outside: f64| Model { outside, ..model };
         let step = smallest * SLOPE_STEP;
-        let (mut outside, mut error) = (scored.model.outside.max(floor), 0.0);
+        let (mut outside, mut error) = (model.outside.max(floor), 0.0);
         // the same thirds throughout: who is in which would add its own noise
         let (work, included) = (self.work, self.included);
         let strata = Strata::new(work, outside, |call| included(work, call));
@@ -218,19 +249,20 @@ impl<F: Fn(&Workload, usize) -> bool + Copy> Bench<'_, F> {
             let (here, variance) = self.difference(&strata, at(outside));
             let slope = (self.difference(&strata, at(outside + step)).0 - here) / step;
             if slope > -LEAST_SLOPE {
-                return none;
+                return None;
             }
             error = variance.sqrt() / -slope;
             outside = (outside - here / slope).clamp(floor, smallest * WIDEST_OUTSIDE);
         }
         let beyond = (outside - floor) / error.max(1.0);
-        if beyond < BEYOND_CHANCE {
-            return none;
-        }
-        // what was found because it is large is likely to be too large
-        let found = self.score(at(floor + (outside - floor) * (1.0 - (CHANCE / beyond).powi(2))));
-        let is_sure = beyond >= SURELY || none.effect - found.effect > least_gain;
-        if is_sure && found.effect.is_finite() { found } else { none }
+        // the positive part of a James-Stein estimator: what was found because it is large is likely to be too large
+        let share = (1.0 - (CHANCE / beyond.max(CHANCE)).powi(2)).max(0.0);
+        Some(Outside { likely: floor + (outside - floor) * share, beyond })
+    }
+
+    /// What the recorder itself accounts for.
+    fn floor(&self, smallest: f64) -> f64 {
+        self.work.round_trip.min(smallest * WIDEST_OUTSIDE)
     }
 
     fn difference(&mut self, strata: &Strata, model: Model) -> (f64, f64) {

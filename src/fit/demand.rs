@@ -133,7 +133,8 @@ impl Serialize for Demand {
 impl OperationFit {
     /// From the demands of an operation by status; at least one.
     ///
-    /// Statuses of too few answers are put together, and with the ordinary ones if they still are too few.
+    /// Statuses of too few answers are put together, and with the ordinary ones if they still are too few; but failures of the
+    /// service are a class each.
     /// Tables are carried on beyond their samples if the demands are those of the service.
     pub(super) fn new(
         name: String,
@@ -144,11 +145,15 @@ impl OperationFit {
         let all: usize = by_status.values().map(Vec::len).sum();
         let ordinary = ordinary(&by_status);
         let mut main = ordinary.and_then(|status| by_status.remove(&status)).unwrap_or_default();
-        let mut classes = Vec::new();
+        let (mut classes, mut failures) = (Vec::new(), Vec::new());
         let (mut rare, mut rare_status, mut commonest) = (Vec::new(), 0, 0);
         for (status, demands) in by_status {
             if demands.len() >= CLASS {
                 classes.push(Class::new(status, demands, all, carries_on));
+                continue;
+            }
+            if is_failure(status) {
+                failures.push((status, demands));
                 continue;
             }
             if demands.len() > commonest {
@@ -161,6 +166,13 @@ impl OperationFit {
         } else {
             main.extend(rare);
         }
+        // however few they are, the service fails as often; what so few of them demanded says less than what all others did
+        classes.extend(failures.into_iter().map(|(status, demands)| {
+            let samples = demands.len();
+            let own = is_rejection(status) || samples >= FEWEST_OF_THEIR_OWN || main.is_empty();
+            let class = Class::new(status, if own { demands } else { main.clone() }, all, false);
+            Class { samples: samples as u64, share: samples as f64 / all as f64, ..class }
+        }));
         let samples = main.len() as u64;
         let (demand, tail) = demand(main, carries_on);
         Self { name, samples, demand, tail, outside: None, front: None, classes, transfer, order: None }
@@ -202,6 +214,11 @@ impl OperationFit {
             self.classes.push(Class { from: Some(part.from), ..class });
         }
     }
+}
+
+/// Whether an answer says that the service failed, as its stand-in is to do as often. That a thing is not found is for a stub to say.
+pub(super) fn is_failure(status: u16) -> bool {
+    status >= 500 || is_rejection(status)
 }
 
 /// The most common status.
@@ -313,6 +330,8 @@ const LEAST_OPERATION: usize = 50;
 const LEAST: f64 = 1_000.0;
 /// Answers of a status that make it a class of its own.
 const CLASS: usize = 200;
+/// Failures whose demands make a table of their own.
+const FEWEST_OF_THEIR_OWN: usize = 20;
 
 #[cfg(test)]
 mod tests {
@@ -359,8 +378,23 @@ mod tests {
         };
         let classes =
             |fit: &OperationFit| fit.classes.iter().map(|class| (class.status, class.samples)).collect::<Vec<_>>();
-        assert_eq!(classes(&fit(&[(200, 1_000), (404, 250), (500, 150), (502, 100)])), [(404, 250), (500, 250)]);
-        let lumped = fit(&[(200, 1_000), (500, 50)]);
+        assert_eq!(classes(&fit(&[(200, 1_000), (404, 250), (400, 150), (410, 100)])), [(404, 250), (400, 250)]);
+        let lumped = fit(&[(200, 1_000), (404, 50)]);
         assert_eq!((classes(&lumped), lumped.samples), (vec![], 1_050));
+    }
+
+    #[test]
+    fn a_service_fails_as_often_as_it_did_however_seldom_that_was() {
+        let by_status =
+            BTreeMap::from([(200, vec![2e6; 980]), (404, vec![2e6; 15]), (500, vec![9e6; 4]), (502, vec![7e6])]);
+        let fit = OperationFit::new("GET /".to_owned(), by_status, None, true);
+        let told = fit.classes.iter().map(|class| (class.status, class.samples, class.share));
+        assert_eq!(told.collect::<Vec<_>>(), [(500, 4, 0.004), (502, 1, 0.001)]);
+        // what four of them took says nothing
+        assert_eq!(fit.classes[0].demand.quantile(0.5), Duration::from_millis(2));
+        assert_eq!(fit.samples, 995);
+        let by_status = BTreeMap::from([(200, vec![2e6; 980]), (500, vec![9e6; 20])]);
+        let fit = OperationFit::new("GET /".to_owned(), by_status, None, true);
+        assert_eq!(fit.classes[0].demand.quantile(0.5), Duration::from_millis(9));
     }
 }

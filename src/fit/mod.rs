@@ -369,7 +369,7 @@ fn choose(ranking: &Ranking, close: &[Scored], split: Option<&Split>, work: &Wor
             extrapolation: index.and_then(|index| errors[index]).map(|(error, _)| error),
         }
     });
-    (chosen, candidates.collect())
+    (chosen.with_what_is_outside(work), candidates.collect())
 }
 
 fn valid(work: &Workload, model: Model, demands: &[f64]) -> Valid {

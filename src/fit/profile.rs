@@ -3,8 +3,7 @@
 use http::HeaderMap;
 use serde_json::{Value as Json, json};
 
-use super::demand::{Class as FittedClass, Demand, OperationFit};
-use super::workload::is_rejection;
+use super::demand::{Class as FittedClass, Demand, OperationFit, is_failure};
 use super::{Discipline, Fitted, Limit, LimitKind, Stalls as FittedStalls};
 use crate::pace::profile::spec::{
     Abandon, Class, Delay, DelayParam, Front, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid,
@@ -67,12 +66,11 @@ impl Fitted {
 
 /// Failures of the service itself are served as such; that a thing is not found is for a stub to say.
 fn class(class: &FittedClass) -> Class {
-    let fails = class.status >= 500 || is_rejection(class.status);
     Class {
         // as a reader of the percentage that is written gets it
         share: (class.share * 1e5).round() / 1e3 / 100.0,
         from: class.from,
-        status: fails.then_some(class.status),
+        status: is_failure(class.status).then_some(class.status),
         demand: delay(&class.demand),
     }
 }
@@ -108,8 +106,15 @@ fn delay(demand: &Demand) -> Delay {
 
 /// A number with three digits: what a median is good for.
 pub(super) fn three_digits(number: f64) -> f64 {
-    let unit = 10f64.powi(2 - number.log10().floor() as i32);
-    (number * unit).round() / unit
+    let magnitude = number.log10().floor() as i32 - 2;
+    // a power of ten below one has no exact float
+    if magnitude > 0 {
+        let unit = 10f64.powi(magnitude);
+        (number / unit).round() * unit
+    } else {
+        let unit = 10f64.powi(-magnitude);
+        (number * unit).round() / unit
+    }
 }
 
 /// `GET /items/{id}` as a pattern.
@@ -132,8 +137,13 @@ mod tests {
 
     #[test]
     fn a_rate_is_written_with_three_digits() {
-        for (rate, written) in [(20_123_456.7, "20.1MB/s"), (1_499.6, "1.5kB/s"), (999.6, "1kB/s"), (2.3456, "2.35B/s")]
-        {
+        for (rate, written) in [
+            (20_123_456.7, "20.1MB/s"),
+            (53_512_345.6, "53.5MB/s"),
+            (1_499.6, "1.5kB/s"),
+            (999.6, "1kB/s"),
+            (2.3456, "2.35B/s"),
+        ] {
             assert_eq!(crate::delay::units::rate(three_digits(rate)), written);
         }
     }

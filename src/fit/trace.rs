@@ -42,7 +42,8 @@ pub struct Trace {
     pub limits: Limits,
     /// What the recorder measures of a service that answers at once, in nanoseconds; 0 if it did not say.
     pub round_trip: u64,
-    /// Median rate at which long answers came, in bytes a second, by operation; none where answers are short.
+    /// Median rate at which long answers came, in bytes a second, by operation; none where answers are short, or mostly there at
+    /// once.
     pub transfer: Vec<Option<f64>>,
 }
 
@@ -57,7 +58,7 @@ impl Trace {
         let round_trip = head.overhead.map_or(0, |overhead| overhead.round_trip);
         let mut trace = Self { exclusive: head.exclusive, limits: head.limits.clone(), round_trip, ..Self::default() };
         let mut numbers: HashMap<String, u32> = HashMap::new();
-        let mut rates: Vec<Vec<f64>> = Vec::new();
+        let mut transfers: Vec<Vec<(u64, u64)>> = Vec::new();
         let mut first_bytes = Vec::new();
         for exchange in exchanges {
             let exchange = exchange.borrow();
@@ -74,13 +75,13 @@ impl Trace {
             let operation = *numbers.entry(name.clone()).or_insert(next);
             if operation == next {
                 trace.operations.push(name);
-                rates.push(Vec::new());
+                transfers.push(Vec::new());
             }
             let size = response.body.as_ref().map_or(0, |body| body.size);
             let last = exchange.times.last_byte.unwrap_or(first);
             let taken = last.saturating_sub(first);
-            if size >= LONG_ANSWER && u128::from(taken) >= LONG_TRANSFER.as_nanos() {
-                rates[operation as usize].push(size as f64 / (taken as f64 / 1e9));
+            if size >= LONG_ANSWER {
+                transfers[operation as usize].push((taken, size));
             }
             let is_coded = response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
             let bytes = (!is_coded).then_some(size);
@@ -88,7 +89,7 @@ impl Trace {
             trace.calls.push(Observation { operation, arrival, finish: last, status, bytes, in_flight });
             first_bytes.push(first);
         }
-        trace.transfer = rates.into_iter().map(typical).collect();
+        trace.transfer = transfers.into_iter().map(typical).collect();
         // all answers of an operation are served at its rate: what they took to travel must not be in their demand as well
         for (call, first) in trace.calls.iter_mut().zip(first_bytes) {
             if trace.transfer[call.operation as usize].is_some() {
@@ -107,15 +108,6 @@ impl Trace {
 }
 
 impl Trace {
-    /// The calls that arrived in a part of the recording, counted from its first call.
-    #[must_use]
-    pub fn between(mut self, from: Duration, to: Option<Duration>) -> Self {
-        let first = self.calls.iter().map(|call| call.arrival).min().unwrap_or(0);
-        let since = |call: &Observation| u128::from(call.arrival - first);
-        self.calls.retain(|call| since(call) >= from.as_nanos() && to.is_none_or(|to| since(call) < to.as_nanos()));
-        self
-    }
-
     /// By how much the mean population that the recorder counted exceeds the one that the calls themselves make, as a share;
     /// none if it did not count. Little's law is an identity on what was recorded: this is where missing calls show.
     pub(super) fn population_difference(&self) -> Option<f64> {
@@ -137,16 +129,23 @@ impl Trace {
     }
 }
 
-/// The median, of enough rates.
-fn typical(mut rates: Vec<f64>) -> Option<f64> {
+/// The median rate, in bytes a second, of enough transfers (nanoseconds and bytes) of which most took their time: a body that is
+/// there at once now and then comes in pieces all the same, as when the recorder was busy.
+fn typical(transfers: Vec<(u64, u64)>) -> Option<f64> {
+    let slow = transfers.iter().filter(|(taken, _)| u128::from(*taken) >= LONG_TRANSFER.as_nanos()).count();
+    if transfers.len() < ENOUGH_TRANSFERS || slow * 2 <= transfers.len() {
+        return None;
+    }
+    let mut rates: Vec<f64> =
+        transfers.into_iter().map(|(taken, size)| size as f64 / (taken.max(1) as f64 / 1e9)).collect();
     rates.sort_by(f64::total_cmp);
-    (rates.len() >= ENOUGH_RATES).then(|| rates[rates.len() / 2])
+    Some(rates[rates.len() / 2])
 }
 
 /// Shorter answers say nothing of a transfer rate.
 const LONG_ANSWER: u64 = 32 * 1024;
 const LONG_TRANSFER: Duration = Duration::from_millis(1);
-const ENOUGH_RATES: usize = 30;
+const ENOUGH_TRANSFERS: usize = 30;
 
 #[cfg(test)]
 mod tests {
@@ -219,6 +218,21 @@ mod tests {
         assert_eq!(trace.calls[0].finish, 6, "the first byte of a long answer");
         assert_eq!(trace.calls[40].finish, 150, "the last byte where there is no rate");
         assert_eq!(trace.calls[80].finish, 109, "a short answer leaves at the rate of the long ones");
+    }
+
+    /// One long answer in ten comes in pieces, for whatever reason: the others are there at once, and so they are served.
+    #[test]
+    fn a_few_slow_transfers_are_no_rate() {
+        let long = |sent: u64| {
+            let mut exchange = exchange("/file", sent, sent + 5);
+            exchange.response.as_mut().unwrap().body = Some(BodyRef { sha256: None, size: 200_000 });
+            let taken = if sent.is_multiple_of(10) { 4_000_000 } else { 200_000 };
+            exchange.times.last_byte = Some(sent + 5 + taken);
+            exchange
+        };
+        let exchanges: Vec<_> = (1..=1_000).map(long).collect();
+        let trace = Trace::new(&Head::default(), &learned(&exchanges), &exchanges);
+        assert_eq!((trace.transfer, trace.calls[0].finish), (vec![None], 200_006));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Fits tapes of services whose truth is known, and serves the fitted model from the real stations.
 
+mod around;
 mod doors;
 mod families;
 mod tails;
 mod truth;
+mod whole;
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,7 @@ use rand::rngs::StdRng;
 use rand_distr::{Distribution as _, StandardNormal};
 use standin::delay::Distribution;
 use standin::exchange::{Exchange, Request, Response, Times};
-use standin::fit::{Demand, Discipline, Fitted, Statement, Trace};
+use standin::fit::{Demand, Discipline, Fitted, Observation, Statement, Trace};
 use standin::pace::profile::{File, read_all};
 use standin::pace::station::{Moment, finishes_in, finishes_in_series};
 use standin::tape::operations::Operations;
@@ -317,9 +319,10 @@ fn a_service_that_changes_gets_no_single_model() {
     let change = fitted.change.expect("it changed");
     assert!((change.demand + 0.286).abs() < 0.06 && change.refuses_one_model() && fitted.is_doubtful(), "{fitted}");
     let time = Duration::from_secs_f64(half);
-    for (part, truth) in
-        [(trace.clone().between(Duration::ZERO, Some(time)), &cold), (trace.between(time, None), &warm)]
-    {
+    let is_early = |call: &Observation| call.arrival - trace.calls[0].arrival < time.as_nanos() as u64;
+    for (early, truth) in [(true, &cold), (false, &warm)] {
+        let calls = trace.calls.iter().filter(|call| is_early(call) == early).copied();
+        let part = Trace { calls: calls.collect(), ..trace.clone() };
         let fitted = Fitted::new("service", &[part]).unwrap();
         assert_eq!((fitted.change, fitted.workers), (None, Some(4)), "{fitted}");
         let median = fitted.operations[0].demand.quantile(0.5).as_secs_f64();
@@ -436,10 +439,51 @@ fn a_tape_on_disk_is_fitted() {
     assert!(told.contains("fifo, 1 worker") && told.contains("profiles/recorded.yaml"), "{told}");
     let (code, told) = run(&["check", dir]);
     assert!(code == Some(0) && told.contains("1 profile"), "{told}");
-    for part in [["--to", "1ms"], ["--from", "1h"]] {
+    for (part, expected) in [
+        (["--to", "1ms"], "no tape has an answered call between 0ns and 1ms"),
+        (["--from", "1h"], "later than 1h after its first"),
+        (["--to", "100ms"], "too few"),
+    ] {
         let (code, told) = run(&["fit", dir, part[0], part[1]]);
-        assert!(code == Some(2) && told.contains("too few"), "{told}");
+        assert!(code == Some(2) && told.contains(expected), "{told}");
     }
+    let tape = format!("{dir}/tapes/one.jsonl");
+    let above = folder.path().parent().expect("a folder of folders");
+    for (args, expected) in [
+        (&["fit", dir, "--from", "2s", "--to", "1s"][..], "`--to` is not later than `--from`"),
+        (&["fit", dir, "--profile", "../out"], "no name of a profile"),
+        (&["fit", dir, "--profile", ""], "no name of a profile"),
+        (&["fit", &tape], "is a file; give the stub folder"),
+        (&["fit", &above.display().to_string()], "a folder of services; fit each by itself"),
+    ] {
+        let (code, told) = run(args);
+        assert!(code == Some(64) && told.contains(expected), "{args:?}: {told}");
+    }
+
+    // what was edited stays
+    let profile = folder.path().join("profiles/recorded.yaml");
+    assert_eq!(run(&["fit", dir]).0, Some(0), "what fit wrote it writes again");
+    let edited = std::fs::read_to_string(&profile).unwrap().replace("workers: 1", "workers: 9");
+    std::fs::write(&profile, &edited).unwrap();
+    let (code, told) = run(&["fit", dir]);
+    assert!(code == Some(1) && told.contains("--force"), "{told}");
+    assert_eq!(std::fs::read_to_string(&profile).unwrap(), edited);
+    assert_eq!(run(&["fit", dir, "--force"]).0, Some(0));
+    assert_ne!(std::fs::read_to_string(&profile).unwrap(), edited);
+
+    // a tape of nothing is left out, one that is none is named, and one of another service is no tape of this one
+    let other = folder.path().join("tapes/two.jsonl");
+    Writer::create(&other, &head).unwrap().finish(0, 0).unwrap();
+    let (code, told) = run(&["fit", dir]);
+    assert!(code == Some(0) && told.contains("two.jsonl` has no answered call: left out"), "{told}");
+    std::fs::write(&other, "").unwrap();
+    let (code, told) = run(&["fit", dir]);
+    assert!(code == Some(2) && told.contains("two.jsonl`: the first line is no head"), "{told}");
+    let text = std::fs::read_to_string(&tape).unwrap().replacen("http://backend", "http://another", 1);
+    std::fs::write(&other, text).unwrap();
+    let (code, told) = run(&["fit", dir]);
+    assert!(code == Some(64) && told.contains("is of http://another, others are of http://backend"), "{told}");
+    assert_eq!(run(&["fit", dir, "--anyway"]).0, Some(0));
 
     // a service of another speed later on: only a part of it, or both against better knowledge
     let slower =
