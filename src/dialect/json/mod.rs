@@ -5,7 +5,7 @@
 
 mod digest;
 mod distance;
-pub(in crate::matcher) mod number;
+pub(crate) mod number;
 mod pairing;
 mod pattern;
 
@@ -78,7 +78,7 @@ impl JsonEquality {
 }
 
 /// Whether two documents are equal: members in any order, numbers by value.
-pub(in crate::matcher) fn equal(one: &Value, other: &Value) -> bool {
+pub(crate) fn equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => number::equal(one.as_str(), other.as_str()),
         (Value::Array(one), Value::Array(other)) => {
