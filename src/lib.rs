@@ -45,6 +45,7 @@ pub mod call;
 pub mod cli;
 pub mod config;
 pub mod delay;
+pub mod dialect;
 pub mod draft;
 pub mod exchange;
 pub mod fit;

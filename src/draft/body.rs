@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::fields::Fields;
 use super::numbers::are_plain;
 use crate::call::Call;
-use crate::matcher::json::{digest, digest_ignoring_order};
+use crate::dialect::json::{digest, digest_ignoring_order};
 use crate::tape::{around_redactions, is_redacted};
 
 /// What is asked of a body.

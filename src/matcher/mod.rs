@@ -5,9 +5,6 @@
 mod fields;
 pub mod format;
 mod index;
-pub mod java_regex;
-pub mod json;
-pub mod json_path;
 pub mod near_miss;
 mod text;
 mod url;
@@ -19,9 +16,10 @@ use base64::Engine as _;
 pub use fields::{Field, FieldName, FieldRule};
 pub use index::{Entry, Index};
 pub use text::{Subject, Tally, TextMatcher};
-pub use url::{PathTemplate, UrlRule};
+pub use url::UrlRule;
 
 use crate::call::Call;
+use crate::dialect::PathTemplate;
 
 /// A stub's place among all: the lowest that matches answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

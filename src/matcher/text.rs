@@ -8,11 +8,11 @@ use std::cell::Cell;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::java_regex::{JavaRegex, Outcome};
-use super::json::JsonEquality;
-use super::json_path::{self, Failure, JsonPath, Selection};
-use super::url::PathTemplate;
 use crate::call::Call;
+use crate::dialect::PathTemplate;
+use crate::dialect::java_regex::{JavaRegex, Outcome};
+use crate::dialect::json::{self, JsonEquality};
+use crate::dialect::json_path::{self, Failure, JsonPath, Selection};
 
 /// A rule for one value.
 #[derive(Clone, Debug)]
@@ -182,7 +182,7 @@ impl<'a> Subject<'a> {
     fn equals_json(self, expected: &JsonEquality) -> bool {
         // a body is hashed once a call: a stub with another hash is dismissed without a walk
         if let (Self::Body(call), Some(digest)) = (self, expected.digest())
-            && call.json_digest(super::json::digest) != Some(digest)
+            && call.json_digest(json::digest) != Some(digest)
         {
             return false;
         }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 const FLOORS: &[(u8, &[&str])] = &[
-    (0, &["call", "defect", "delay", "page", "reply", "shutdown", "source", "tasks", "terminal", "wire"]),
+    (0, &["call", "defect", "delay", "dialect", "page", "reply", "shutdown", "source", "tasks", "terminal", "wire"]),
     (1, &["exchange", "listen", "matcher", "render", "send"]),
     (2, &["pace", "stub"]),
     (3, &["live", "tape", "upstream"]),

@@ -4,9 +4,8 @@ use http::HeaderName;
 use serde_json::{Map, Value as Json};
 
 use super::value::{java_regex, text_matcher};
-use crate::matcher::{
-    Clause, Field, FieldName, FieldRule, MethodRule, PathTemplate, RequestPattern, TextMatcher, UrlRule,
-};
+use crate::dialect::PathTemplate;
+use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, RequestPattern, TextMatcher, UrlRule};
 use crate::source::{Node, Object, Reader, Strictness, Value};
 
 const KEYS: &[&str] = &[

@@ -4,10 +4,11 @@ use base64::Engine as _;
 use serde_json::Value as Json;
 
 use crate::defect::nearest;
-use crate::matcher::java_regex::JavaRegex;
-use crate::matcher::json::JsonEquality;
-use crate::matcher::json_path::JsonPath;
-use crate::matcher::{PathTemplate, TextMatcher};
+use crate::dialect::PathTemplate;
+use crate::dialect::java_regex::JavaRegex;
+use crate::dialect::json::JsonEquality;
+use crate::dialect::json_path::JsonPath;
+use crate::matcher::TextMatcher;
 use crate::source::{Member, Node, Reader, Value};
 
 /// Operators in the order of the documentation, for messages.

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::{Lists, Posting};
 use crate::call::Call;
-use crate::matcher::java_regex::JavaRegex;
+use crate::dialect::java_regex::JavaRegex;
 
 /// All texts are looked for at once.
 #[derive(Default)]

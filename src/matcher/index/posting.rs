@@ -5,8 +5,9 @@ use std::hash::BuildHasher;
 
 use super::{LONG, Lists};
 use crate::call::Call;
+use crate::dialect::json;
 use crate::matcher::fields::{FieldName, FieldRule};
-use crate::matcher::{Clause, MethodRule, RequestPattern, TextMatcher, json};
+use crate::matcher::{Clause, MethodRule, RequestPattern, TextMatcher};
 
 /// Stubs that a call may match, by slot.
 #[derive(Debug)]

@@ -11,9 +11,10 @@ use serde_json::json;
 
 use super::*;
 use crate::call::{Peers, Scheme};
-use crate::matcher::java_regex::JavaRegex;
-use crate::matcher::json::JsonEquality;
-use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, PathTemplate, TextMatcher};
+use crate::dialect::PathTemplate;
+use crate::dialect::java_regex::JavaRegex;
+use crate::dialect::json::JsonEquality;
+use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, TextMatcher};
 
 #[derive(Debug)]
 struct Pattern(RequestPattern);

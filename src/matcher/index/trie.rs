@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 use super::{Lists, Posting};
 use crate::call::Call;
-use crate::matcher::url::Segment;
+use crate::dialect::Segment;
 
 /// A node for each segment that some template or prefix has at that place.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@
 
 use super::levenshtein::{at_least, normalised};
 use crate::call::Call;
-use crate::matcher::json_path::Selection;
+use crate::dialect::json_path::Selection;
 use crate::matcher::text::{Subject, Tally, TextMatcher};
 use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule};
 

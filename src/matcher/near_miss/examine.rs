@@ -8,8 +8,9 @@ use super::distance::nearest_item;
 use super::finding::{Finding, Row, Scenario, Section, Target};
 use super::{pretty, wording};
 use crate::call::Call;
+use crate::dialect::json_path;
 use crate::matcher::text::{Tally, TextMatcher};
-use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, UrlRule, json_path};
+use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, UrlRule};
 
 /// Every clause of the stub, in the order of the page. Method and url are always among them.
 pub fn findings(target: &Target<'_>, call: &Call) -> Vec<Finding> {

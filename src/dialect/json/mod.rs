@@ -5,14 +5,16 @@
 
 mod digest;
 mod distance;
-pub(in crate::matcher) mod number;
+pub(crate) mod number;
 mod pairing;
 mod pattern;
+mod text;
 
 use serde_json::Value;
 
 pub use digest::{digest, digest_ignoring_order};
 use pattern::{Comparison, Pattern};
+pub(crate) use text::push_quoted;
 
 /// What a JSON document must be equal to.
 #[derive(Clone, Debug)]
@@ -78,7 +80,7 @@ impl JsonEquality {
 }
 
 /// Whether two documents are equal: members in any order, numbers by value.
-pub(in crate::matcher) fn equal(one: &Value, other: &Value) -> bool {
+pub(crate) fn equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => number::equal(one.as_str(), other.as_str()),
         (Value::Array(one), Value::Array(other)) => {

@@ -4,7 +4,7 @@ use serde_json::{Map, Number, Value};
 
 use super::PathError;
 use super::cursor::Cursor;
-use crate::matcher::java_regex::JavaRegex;
+use crate::dialect::java_regex::JavaRegex;
 
 /// Reads a value. Within lists and objects a bare word is a text, as in Jayway.
 pub(super) fn value(cursor: &mut Cursor<'_>) -> Result<Value, PathError> {

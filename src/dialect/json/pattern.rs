@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::digest::digest_ignoring_order;
 use super::{JsonPatternError, Leniency, equal, pairing};
-use crate::matcher::java_regex::{JavaRegex, Outcome};
+use crate::dialect::java_regex::{JavaRegex, Outcome};
 
 /// The expected document with its placeholders compiled.
 #[derive(Clone, Debug)]

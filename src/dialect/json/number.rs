@@ -65,7 +65,7 @@ impl<'t> Decimal<'t> {
 }
 
 /// Whether two spellings are of one number.
-pub(in crate::matcher) fn equal(one: &str, other: &str) -> bool {
+pub(crate) fn equal(one: &str, other: &str) -> bool {
     if one == other {
         return true;
     }
@@ -77,7 +77,7 @@ pub(in crate::matcher) fn equal(one: &str, other: &str) -> bool {
 }
 
 /// Which of two numbers is the larger.
-pub(in crate::matcher) fn compare(one: &str, other: &str) -> Ordering {
+pub(crate) fn compare(one: &str, other: &str) -> Ordering {
     let (one, other) = (Decimal::new(one), Decimal::new(other));
     match (one.is_zero(), other.is_zero()) {
         (true, true) => Ordering::Equal,

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::walk::{self, Budget, Stop};
 use super::{Origin, Path, Selection, text_of};
-use crate::matcher::java_regex::{JavaRegex, Outcome};
-use crate::matcher::json;
+use crate::dialect::java_regex::{JavaRegex, Outcome};
+use crate::dialect::json;
 
 #[derive(Clone, Debug)]
 pub(super) enum Condition {
