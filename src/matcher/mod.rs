@@ -2,6 +2,7 @@
 //!
 //! Everything here is compiled at load, pure and synchronous; a call only looks up and compares.
 
+pub mod date_time;
 mod fields;
 pub mod format;
 mod index;

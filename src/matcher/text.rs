@@ -8,6 +8,7 @@ use std::cell::Cell;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::date_time::DateTimeRule;
 use super::java_regex::{JavaRegex, Outcome};
 use super::json::JsonEquality;
 use super::json_path::{self, Failure, JsonPath, Selection};
@@ -27,6 +28,8 @@ pub enum TextMatcher {
     BinaryEqualTo(Bytes),
     /// A part of the text, case-sensitively.
     Contains(String),
+    /// A date on one side of another.
+    DateTime(Box<DateTimeRule>),
     /// The opposite of [`TextMatcher::Contains`]; a missing value passes.
     DoesNotContain(String),
     /// The opposite of [`TextMatcher::Matches`]; a missing value passes.
@@ -99,6 +102,7 @@ impl TextMatcher {
             Self::Anything => true,
             Self::BinaryEqualTo(expected) => subject.bytes().is_some_and(|bytes| bytes == &expected[..]),
             Self::Contains(part) => subject.text().is_some_and(|text| text.contains(part)),
+            Self::DateTime(rule) => subject.text().is_some_and(|text| rule.matches(&text)),
             Self::DoesNotContain(part) => subject.text().is_none_or(|text| !text.contains(part)),
             Self::DoesNotMatch(regex) => subject.text().is_none_or(|text| !tally.outcome(regex.matches(&text))),
             Self::EqualTo { value, case_insensitive: false } => subject.text().is_some_and(|text| text == *value),
@@ -127,7 +131,7 @@ impl TextMatcher {
         match self {
             Self::Absent | Self::Anything | Self::EqualTo { .. } | Self::BinaryEqualTo(_) => 1,
             Self::Contains(_) | Self::DoesNotContain(_) | Self::MatchesPathTemplate(_) => 2,
-            Self::Matches(_) | Self::DoesNotMatch(_) => 5,
+            Self::Matches(_) | Self::DoesNotMatch(_) | Self::DateTime(_) => 5,
             Self::EqualToJson(_) => 6,
             Self::MatchesJsonPath { rule, .. } => 8 + rule.as_ref().map_or(0, |rule| rule.cost()),
             Self::Not(rule) => rule.cost(),

@@ -2,6 +2,7 @@
 //!
 //! They stand here because stubs and profiles both ask things of calls.
 
+mod date_time;
 pub mod request;
 mod value;
 

@@ -3,7 +3,9 @@
 use base64::Engine as _;
 use serde_json::Value as Json;
 
+use super::date_time::date_time;
 use crate::defect::nearest;
+use crate::matcher::date_time::Relation;
 use crate::matcher::java_regex::JavaRegex;
 use crate::matcher::json::JsonEquality;
 use crate::matcher::json_path::JsonPath;
@@ -25,14 +27,28 @@ const OPERATORS: &[&str] = &[
     "equalToJson",
     "matchesJsonPath",
     "matchesPathTemplate",
+    "before",
+    "after",
+    "equalToDateTime",
     "binaryEqualTo",
 ];
 
 /// Operators of WireMock that standin does not know yet.
-const LATER: &[&str] = &["after", "before", "equalToDateTime", "equalToXml", "matchesJsonSchema", "matchesXPath"];
+const LATER: &[&str] = &["equalToXml", "matchesJsonSchema", "matchesXPath"];
 
 /// What may stand beside an operator.
-const OPTIONS: &[&str] = &["caseInsensitive", "ignoreArrayOrder", "ignoreExtraElements", "expression"];
+const OPTIONS: &[&str] = &[
+    "actualFormat",
+    "applyTruncationLast",
+    "caseInsensitive",
+    "expectedOffset",
+    "expectedOffsetUnit",
+    "expression",
+    "ignoreArrayOrder",
+    "ignoreExtraElements",
+    "truncateActual",
+    "truncateExpected",
+];
 
 /// Reads a matcher. Binary equality is known where `binary` says so: for bodies.
 pub fn text_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<TextMatcher> {
@@ -63,16 +79,19 @@ pub fn text_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<Te
 fn read(operator: &str, operand: &Node, whole: &Node, binary: bool, reader: &mut Reader) -> Option<TextMatcher> {
     match operator {
         "absent" => Some(TextMatcher::Absent),
+        "after" => date_time(Relation::After, operand, whole, reader),
         "anything" => Some(TextMatcher::Anything),
         "and" => list(operator, operand, binary, reader).map(TextMatcher::And),
         "or" => list(operator, operand, binary, reader).map(TextMatcher::Or),
         "not" => text_matcher(operand, binary, reader).map(|rule| TextMatcher::Not(Box::new(rule))),
+        "before" => date_time(Relation::Before, operand, whole, reader),
         "binaryEqualTo" => binary_equal_to(operand, whole, binary, reader),
         "contains" => text(operator, operand, reader).map(TextMatcher::Contains),
         "doesNotContain" => text(operator, operand, reader).map(TextMatcher::DoesNotContain),
         "doesNotMatch" => java_regex(&text(operator, operand, reader)?, operand, reader).map(TextMatcher::DoesNotMatch),
         "equalTo" => text(operator, operand, reader)
             .map(|value| TextMatcher::EqualTo { value, case_insensitive: flag(whole, "caseInsensitive") }),
+        "equalToDateTime" => date_time(Relation::Equal, operand, whole, reader),
         "equalToJson" => equal_to_json(operand, whole, reader),
         "matches" => java_regex(&text(operator, operand, reader)?, operand, reader).map(TextMatcher::Matches),
         "matchesJsonPath" => matches_json_path(operand, reader),
@@ -102,7 +121,8 @@ fn unknown(node: &Node, members: &[Member], reader: &mut Reader) {
     reader.error(&place, format!("{} is not a valid match operation", node.to_json()), mend);
 }
 
-fn text(operator: &str, operand: &Node, reader: &mut Reader) -> Option<String> {
+/// An operand that must be a text.
+pub(super) fn text(operator: &str, operand: &Node, reader: &mut Reader) -> Option<String> {
     if let Value::String(text) = &operand.value {
         return Some(text.clone());
     }
@@ -202,7 +222,7 @@ fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<TextMatcher>
 }
 
 /// An option beside an operator; absent is false.
-fn flag(whole: &Node, key: &str) -> bool {
+pub(super) fn flag(whole: &Node, key: &str) -> bool {
     match whole.get(key).map(|node| &node.value) {
         Some(Value::Bool(value)) => *value,
         Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),

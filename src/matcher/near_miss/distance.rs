@@ -143,6 +143,7 @@ pub(super) fn rule_distance(rule: &TextMatcher, subject: Subject<'_>, tally: &Ta
     }
     match rule {
         TextMatcher::And(rules) => mean(rules.iter().map(|rule| rule_distance(rule, subject, tally))),
+        TextMatcher::DateTime(rule) => subject.text().map_or(1.0, |text| rule.distance(&text)),
         TextMatcher::EqualTo { value, .. } => subject.text().map_or(1.0, |text| normalised(value, &text)),
         TextMatcher::EqualToJson(expected) => subject.json().map_or(1.0, |actual| expected.distance(&actual)),
         TextMatcher::MatchesJsonPath { path, rule: Some(rule) } => {

@@ -14,6 +14,7 @@ pub(super) fn operator(rule: &TextMatcher) -> &'static str {
         TextMatcher::Anything => "anything",
         TextMatcher::BinaryEqualTo(_) => "binaryEqualTo",
         TextMatcher::Contains(_) => "contains",
+        TextMatcher::DateTime(rule) => rule.relation.operator(),
         TextMatcher::DoesNotContain(_) => "doesNotContain",
         TextMatcher::DoesNotMatch(_) => "doesNotMatch",
         TextMatcher::EqualTo { .. } => "equalTo",
@@ -90,6 +91,7 @@ fn write_operand(rule: &TextMatcher, cut: &mut Cut) {
         TextMatcher::Contains(text) | TextMatcher::DoesNotContain(text) | TextMatcher::EqualTo { value: text, .. } => {
             cut.push(text);
         }
+        TextMatcher::DateTime(rule) => cut.push(&rule.operand),
         TextMatcher::DoesNotMatch(regex) | TextMatcher::Matches(regex) => cut.push(regex.as_str()),
         TextMatcher::EqualToJson(expected) => pretty::write(expected.expected(), cut),
         TextMatcher::MatchesJsonPath { path, .. } => cut.push(path.as_str()),
