@@ -9,6 +9,7 @@ mod index;
 pub mod java_regex;
 pub mod json;
 pub mod json_path;
+mod multipart;
 pub mod near_miss;
 mod text;
 mod url;
@@ -19,6 +20,7 @@ use base64::Engine as _;
 
 pub use fields::{Field, FieldName, FieldRule};
 pub use index::{Entry, Index};
+pub use multipart::MultipartRule;
 pub use text::{Subject, Tally, TextMatcher};
 pub use url::{PathTemplate, UrlRule};
 
@@ -63,6 +65,8 @@ pub enum Clause {
     Host(TextMatcher),
     /// The method.
     Method(MethodRule),
+    /// The parts of a multipart body.
+    Multipart(MultipartRule),
     /// Never: a custom matcher that is not known here.
     Never,
     /// A variable of the path template.
@@ -172,6 +176,7 @@ impl Clause {
             Self::Field(field) => field.matches(call, tally),
             Self::Host(rule) => rule.matches(Subject::Text(&call.host()), tally),
             Self::Method(rule) => rule.matches(call.method.as_str()),
+            Self::Multipart(rule) => rule.matches(call, tally),
             Self::Never => false,
             Self::PathParameter { template, name, rule } => match template.variable(name, call.path()) {
                 Some(value) => rule.matches(Subject::Text(value), tally),
@@ -198,6 +203,7 @@ impl Clause {
             Self::PathParameter { rule, .. } => 4 + rule.cost(),
             Self::Field(field) => 3 + field.cost(),
             Self::Body(rule) => 20 + rule.cost(),
+            Self::Multipart(rule) => 22 + rule.cost(),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::java_regex::{JavaRegex, Outcome};
 use super::json::JsonEquality;
 use super::json_path::{self, Failure, JsonPath, Selection};
 use super::url::PathTemplate;
-use crate::call::Call;
+use crate::call::{Call, Part};
 
 /// A rule for one value.
 #[derive(Clone, Debug)]
@@ -71,6 +71,8 @@ pub enum Subject<'a> {
     Body(&'a Call),
     /// A part of a JSON document.
     Json(&'a Value),
+    /// The body of a part of a multipart body; an empty one is there.
+    Part(&'a Part),
 }
 
 /// What happened while matching that the caller should count.
@@ -145,7 +147,7 @@ impl<'a> Subject<'a> {
     pub fn is_missing(self) -> bool {
         match self {
             Self::Missing => true,
-            Self::Text(_) | Self::Json(_) => false,
+            Self::Text(_) | Self::Json(_) | Self::Part(_) => false,
             Self::Body(call) => call.body().is_empty(),
         }
     }
@@ -158,6 +160,7 @@ impl<'a> Subject<'a> {
             Self::Body(call) => call.text().map(Cow::Borrowed),
             Self::Json(Value::String(text)) => Some(Cow::Borrowed(text)),
             Self::Json(value) => Some(Cow::Owned(json_path::text_of(value))),
+            Self::Part(part) => Some(part.text()),
         }
     }
 
@@ -167,6 +170,7 @@ impl<'a> Subject<'a> {
             Self::Text(text) => Some(text.as_bytes()),
             Self::Body(call) => (!call.body().is_empty()).then(|| &call.body()[..]),
             Self::Json(value) => value.as_str().map(str::as_bytes),
+            Self::Part(part) => Some(&part.body),
         }
     }
 
@@ -180,6 +184,7 @@ impl<'a> Subject<'a> {
                 Some(text) => serde_json::from_str(text).ok().map(Cow::Owned),
                 None => Some(Cow::Borrowed(value)),
             },
+            Self::Part(part) => part.json().map(Cow::Borrowed),
         }
     }
 

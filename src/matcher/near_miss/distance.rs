@@ -53,7 +53,7 @@ fn target_distance(pattern: &RequestPattern, call: &Call, tally: &Tally) -> f64 
 
 /// Everything else, once the target is right: a mean for each kind of field.
 fn content_distance(pattern: &RequestPattern, call: &Call, tally: &Tally) -> f64 {
-    let mut kinds = [Mean::default(); 6];
+    let mut kinds = [Mean::default(); 7];
     let mut is_custom = false;
     for clause in pattern.clauses() {
         let (kind, distance) = match clause {
@@ -64,6 +64,7 @@ fn content_distance(pattern: &RequestPattern, call: &Call, tally: &Tally) -> f64
                 let value = template.variable(name, call.path()).map_or(Subject::Missing, Subject::Text);
                 (5, rule_distance(rule, value, tally))
             }
+            Clause::Multipart(rule) => (6, unless(rule.matches(call, tally))),
             Clause::Never => {
                 is_custom = true;
                 continue;

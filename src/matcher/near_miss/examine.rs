@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::cut::{Cut, ellipsis};
 use super::distance::nearest_item;
 use super::finding::{Finding, Row, Scenario, Section, Target};
-use super::{pretty, wording};
+use super::{multipart, pretty, wording};
 use crate::call::Call;
 use crate::matcher::text::{Tally, TextMatcher};
 use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, UrlRule, json_path};
@@ -58,6 +58,7 @@ impl Examiner<'_> {
                 Self::address("host", "Host", rule, &call.host(), shown)
             }
             Clause::Method(rule) => self.method(rule),
+            Clause::Multipart(rule) => multipart::finding(rule, self.call),
             Clause::Never => self.never(),
             Clause::PathParameter { template, name, rule } => {
                 let value = template.variable(name, call.path())?;

@@ -9,6 +9,7 @@ mod examine;
 mod finding;
 mod levenshtein;
 mod logged;
+mod multipart;
 mod nearest;
 mod page;
 mod pretty;
