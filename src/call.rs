@@ -1,7 +1,7 @@
 //! A call, as it arrived: method, raw url, headers, whole body, and when.
 //!
-//! Nothing is decoded until a candidate stub asks for it, and then once: query, cookies, form, text, JSON and parts
-//! are kept beside the bytes they come from.
+//! Nothing is decoded until a candidate stub asks for it, and then once: query, cookies, form, text, JSON, XML
+//! and parts are kept beside the bytes they come from.
 
 mod multipart;
 
@@ -18,6 +18,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 pub use multipart::Part;
+
+use crate::xml::{Document, XmlError};
 
 /// The scheme a call came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,6 +91,7 @@ struct Decoded {
     json: OnceLock<Option<Value>>,
     json_digest: OnceLock<Option<u64>>,
     parts: OnceLock<Option<Vec<Part>>>,
+    xml: OnceLock<Box<Result<Document, XmlError>>>,
 }
 
 /// Names and values in the order they came, decoded.
@@ -252,6 +255,12 @@ impl Call {
     /// `digest` of the body's JSON, computed once a call.
     pub(crate) fn json_digest(&self, digest: impl FnOnce(&Value) -> u64) -> Option<u64> {
         *self.decoded.json_digest.get_or_init(|| self.json().map(digest))
+    }
+
+    /// The body as XML, or why it is none.
+    pub fn xml(&self) -> Result<&Document, &XmlError> {
+        let read = || Box::new(Document::parse(self.text().unwrap_or_default()));
+        (**self.decoded.xml.get_or_init(read)).as_ref()
     }
 
     /// The parts of a multipart body; `None` if it is none.

@@ -12,6 +12,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use super::{header_text, latin_or_utf8};
+use crate::xml::{Document, XmlError};
 
 /// A part of a multipart body.
 #[derive(Debug, Default)]
@@ -25,6 +26,7 @@ pub struct Part {
     /// Its bytes.
     pub body: Bytes,
     json: OnceLock<Option<Value>>,
+    xml: OnceLock<Box<Result<Document, XmlError>>>,
 }
 
 impl Part {
@@ -36,6 +38,11 @@ impl Part {
     /// The body as JSON, if it is.
     pub fn json(&self) -> Option<&Value> {
         self.json.get_or_init(|| serde_json::from_slice(&self.body).ok()).as_ref()
+    }
+
+    /// The body as XML, or why it is none.
+    pub fn xml(&self) -> Result<&Document, &XmlError> {
+        (**self.xml.get_or_init(|| Box::new(Document::parse(&self.text())))).as_ref()
     }
 
     /// The values of a header, a line each.
@@ -208,7 +215,7 @@ mod tests {
         for broken in ["--B\r\nA: b\r\n\r\nx", "--B\r\nA: b\r\n--B--", "--B--\r\n--B\r\n\r\nx\r\n--B--", "--B", ""] {
             assert_eq!(read("multipart/form-data; boundary=B", broken), Some(vec![]), "{broken:?}");
         }
-        assert_eq!(read("multipart/form-data; boundary=B", "--B\r\n\r\n--B--").map(|parts| parts.len()), Some(1));
+        assert_eq!(read("multipart/form-data; boundary=B", "--B\r\n\r\n\r\n--B--").map(|parts| parts.len()), Some(1));
     }
 
     proptest::proptest! {
