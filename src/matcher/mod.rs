@@ -9,6 +9,7 @@ mod index;
 pub mod java_regex;
 pub mod json;
 pub mod json_path;
+pub mod json_schema;
 mod multipart;
 pub mod near_miss;
 mod text;

@@ -1,4 +1,4 @@
-//! One value against one rule: equalTo, contains, matches, absent, and/or/not, equalToJson, matchesJsonPath …
+//! One value against one rule: equalTo, contains, matches, absent, and/or/not, equalToJson, equalToXml, paths, schemas …
 //!
 //! A value may be missing (no such header, an empty body); each rule says what it makes of that, as WireMock does.
 
@@ -12,6 +12,7 @@ use super::date_time::DateTimeRule;
 use super::java_regex::{JavaRegex, Outcome};
 use super::json::JsonEquality;
 use super::json_path::{self, Failure, JsonPath, Selection};
+use super::json_schema::JsonSchema;
 use super::url::PathTemplate;
 use crate::call::{Call, Part};
 
@@ -52,6 +53,8 @@ pub enum TextMatcher {
         /// The rule for what it finds; without one, finding is enough.
         rule: Option<Box<TextMatcher>>,
     },
+    /// JSON that a schema holds for.
+    MatchesJsonSchema(Box<JsonSchema>),
     /// The text has the form of a path template.
     MatchesPathTemplate(PathTemplate),
     /// The rule does not hold.
@@ -82,7 +85,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// How many patterns and paths reached their limit (and so did not match).
+    /// How many patterns, paths and documents reached their limit (and so did not match).
     pub fn gave_up(&self) -> u32 {
         self.gave_up.get()
     }
@@ -114,6 +117,10 @@ impl TextMatcher {
             Self::EqualToJson(expected) => subject.equals_json(expected),
             Self::Matches(regex) => subject.text().is_some_and(|text| tally.outcome(regex.matches(&text))),
             Self::MatchesJsonPath { path, rule } => matches_json_path(path, rule.as_deref(), subject, tally),
+            Self::MatchesJsonSchema(schema) => subject.text().is_some_and(|text| {
+                let json = subject.json();
+                tally.outcome(schema.matches(json.as_deref(), &text))
+            }),
             Self::MatchesPathTemplate(template) => subject.text().is_some_and(|text| template.matches(&text)),
             Self::Not(rule) => !rule.matches(subject, tally),
             Self::Or(rules) => rules.iter().any(|rule| rule.matches(subject, tally)),
@@ -135,6 +142,7 @@ impl TextMatcher {
             Self::Contains(_) | Self::DoesNotContain(_) | Self::MatchesPathTemplate(_) => 2,
             Self::Matches(_) | Self::DoesNotMatch(_) | Self::DateTime(_) => 5,
             Self::EqualToJson(_) => 6,
+            Self::MatchesJsonSchema(_) => 9,
             Self::MatchesJsonPath { rule, .. } => 8 + rule.as_ref().map_or(0, |rule| rule.cost()),
             Self::Not(rule) => rule.cost(),
             Self::And(rules) | Self::Or(rules) => rules.iter().map(Self::cost).sum(),

@@ -3,6 +3,7 @@
 //! They stand here because stubs and profiles both ask things of calls.
 
 mod date_time;
+mod json_schema;
 mod multipart;
 pub mod request;
 mod value;

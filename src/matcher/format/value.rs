@@ -4,6 +4,7 @@ use base64::Engine as _;
 use serde_json::Value as Json;
 
 use super::date_time::date_time;
+use super::json_schema::matches_json_schema;
 use crate::defect::nearest;
 use crate::matcher::date_time::Relation;
 use crate::matcher::java_regex::JavaRegex;
@@ -26,15 +27,13 @@ const OPERATORS: &[&str] = &[
     "not",
     "equalToJson",
     "matchesJsonPath",
+    "matchesJsonSchema",
     "matchesPathTemplate",
     "before",
     "after",
     "equalToDateTime",
     "binaryEqualTo",
 ];
-
-/// Operators of WireMock that standin does not know yet.
-const LATER: &[&str] = &["equalToXml", "matchesJsonSchema", "matchesXPath"];
 
 /// What may stand beside an operator.
 const OPTIONS: &[&str] = &[
@@ -46,6 +45,7 @@ const OPTIONS: &[&str] = &[
     "expression",
     "ignoreArrayOrder",
     "ignoreExtraElements",
+    "schemaVersion",
     "truncateActual",
     "truncateExpected",
 ];
@@ -57,7 +57,7 @@ pub fn text_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<Te
         reader.error(node, what, "write an operator and its operand, such as `{\"equalTo\": \"…\"}`");
         return None;
     };
-    let known = |member: &&Member| OPERATORS.contains(&member.key.as_str()) || LATER.contains(&member.key.as_str());
+    let known = |member: &&Member| OPERATORS.contains(&member.key.as_str());
     let Some(operator) = members.iter().find(known) else {
         unknown(node, members, reader);
         return None;
@@ -95,14 +95,11 @@ fn read(operator: &str, operand: &Node, whole: &Node, binary: bool, reader: &mut
         "equalToJson" => equal_to_json(operand, whole, reader),
         "matches" => java_regex(&text(operator, operand, reader)?, operand, reader).map(TextMatcher::Matches),
         "matchesJsonPath" => matches_json_path(operand, reader),
+        "matchesJsonSchema" => matches_json_schema(operand, whole, reader),
         "matchesPathTemplate" => text(operator, operand, reader)
             .map(|template| TextMatcher::MatchesPathTemplate(PathTemplate::new(&template))),
-        later => {
-            reader.error(
-                whole,
-                format!("`{later}` is not supported yet"),
-                format!("use one of: {}", OPERATORS.join(", ")),
-            );
+        _ => {
+            unknown(whole, whole.members(), reader);
             None
         }
     }

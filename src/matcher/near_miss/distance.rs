@@ -152,6 +152,9 @@ pub(super) fn rule_distance(rule: &TextMatcher, subject: Subject<'_>, tally: &Ta
             let Ok(selection) = path.try_select(&document) else { return 1.0 };
             nearest_item(rule, &selection, tally).map_or(1.0, |(_, distance)| distance)
         }
+        TextMatcher::MatchesJsonSchema(schema) => {
+            subject.text().map_or(1.0, |text| schema.distance(subject.json().as_deref(), &text))
+        }
         TextMatcher::MatchesPathTemplate(template) => {
             subject.text().map_or(1.0, |text| template_distance(&template.sample(), &text))
         }
