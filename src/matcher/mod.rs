@@ -14,6 +14,8 @@ mod multipart;
 pub mod near_miss;
 mod text;
 mod url;
+pub mod xml;
+pub mod xpath;
 
 use std::cmp::Ordering;
 

@@ -14,7 +14,10 @@ use super::json::JsonEquality;
 use super::json_path::{self, Failure, JsonPath, Selection};
 use super::json_schema::JsonSchema;
 use super::url::PathTemplate;
+use super::xml::XmlEquality;
+use super::xpath::XPathRule;
 use crate::call::{Call, Part};
+use crate::xml::{Document, XmlError};
 
 /// A rule for one value.
 #[derive(Clone, Debug)]
@@ -44,6 +47,8 @@ pub enum TextMatcher {
     },
     /// JSON that is equal by value.
     EqualToJson(Box<JsonEquality>),
+    /// XML that is equal but for what does not count.
+    EqualToXml(XmlEquality),
     /// The whole text matches a Java regular expression.
     Matches(JavaRegex),
     /// JSON in which a path finds something, or something that a further rule holds for.
@@ -57,6 +62,8 @@ pub enum TextMatcher {
     MatchesJsonSchema(Box<JsonSchema>),
     /// The text has the form of a path template.
     MatchesPathTemplate(PathTemplate),
+    /// XML in which a path finds something, or something that a further rule holds for.
+    MatchesXPath(Box<XPathRule>),
     /// The rule does not hold.
     Not(Box<TextMatcher>),
     /// One of them holds.
@@ -115,6 +122,7 @@ impl TextMatcher {
                 subject.text().is_some_and(|text| equal_ignoring_case(&text, value))
             }
             Self::EqualToJson(expected) => subject.equals_json(expected),
+            Self::EqualToXml(expected) => tally.outcome(subject.equals_xml(expected)),
             Self::Matches(regex) => subject.text().is_some_and(|text| tally.outcome(regex.matches(&text))),
             Self::MatchesJsonPath { path, rule } => matches_json_path(path, rule.as_deref(), subject, tally),
             Self::MatchesJsonSchema(schema) => subject.text().is_some_and(|text| {
@@ -122,6 +130,7 @@ impl TextMatcher {
                 tally.outcome(schema.matches(json.as_deref(), &text))
             }),
             Self::MatchesPathTemplate(template) => subject.text().is_some_and(|text| template.matches(&text)),
+            Self::MatchesXPath(rule) => rule.matches(subject, tally),
             Self::Not(rule) => !rule.matches(subject, tally),
             Self::Or(rules) => rules.iter().any(|rule| rule.matches(subject, tally)),
         }
@@ -143,6 +152,8 @@ impl TextMatcher {
             Self::Matches(_) | Self::DoesNotMatch(_) | Self::DateTime(_) => 5,
             Self::EqualToJson(_) => 6,
             Self::MatchesJsonSchema(_) => 9,
+            Self::EqualToXml(_) => 10,
+            Self::MatchesXPath(rule) => 12 + rule.rule.as_ref().map_or(0, |rule| rule.cost()),
             Self::MatchesJsonPath { rule, .. } => 8 + rule.as_ref().map_or(0, |rule| rule.cost()),
             Self::Not(rule) => rule.cost(),
             Self::And(rules) | Self::Or(rules) => rules.iter().map(Self::cost).sum(),
@@ -194,6 +205,25 @@ impl<'a> Subject<'a> {
             },
             Self::Part(part) => part.json().map(Cow::Borrowed),
         }
+    }
+
+    /// Looks at the value as XML, or at why it is none.
+    pub(super) fn with_xml<T>(self, look: impl FnOnce(Result<&Document, &XmlError>) -> T) -> T {
+        match self {
+            Self::Body(call) => look(call.xml()),
+            Self::Part(part) => look(part.xml()),
+            Self::Missing | Self::Text(_) | Self::Json(_) => {
+                look(Document::parse(&self.text().unwrap_or_default()).as_ref())
+            }
+        }
+    }
+
+    fn equals_xml(self, expected: &XmlEquality) -> Outcome {
+        self.with_xml(|document| match document {
+            Ok(document) => expected.matches(document),
+            Err(XmlError { is_limit: true, .. }) => Outcome::GaveUp,
+            Err(_) => Outcome::NoMatch,
+        })
     }
 
     fn equals_json(self, expected: &JsonEquality) -> bool {

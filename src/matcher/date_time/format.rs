@@ -95,6 +95,11 @@ impl DateFormat {
         fields.moment(!self.standard)
     }
 
+    /// Whether a text begins with what looks like such a date, be it none of the calendar.
+    pub fn begins(&self, text: &str) -> bool {
+        self.read_all(&self.items, text, &mut Fields::default()).is_some()
+    }
+
     fn read_all<'t>(&self, items: &[Item], text: &'t str, fields: &mut Fields) -> Option<&'t str> {
         items.iter().try_fold(text, |rest, item| match item {
             Item::Optional(inner) => {

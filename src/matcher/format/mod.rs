@@ -7,6 +7,7 @@ mod json_schema;
 mod multipart;
 pub mod request;
 mod value;
+mod xml;
 
 pub use request::request_pattern;
 pub use value::text_matcher;

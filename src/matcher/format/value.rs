@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::date_time::date_time;
 use super::json_schema::matches_json_schema;
+use super::xml::{equal_to_xml, matches_xpath};
 use crate::defect::nearest;
 use crate::matcher::date_time::Relation;
 use crate::matcher::java_regex::JavaRegex;
@@ -28,6 +29,8 @@ const OPERATORS: &[&str] = &[
     "equalToJson",
     "matchesJsonPath",
     "matchesJsonSchema",
+    "equalToXml",
+    "matchesXPath",
     "matchesPathTemplate",
     "before",
     "after",
@@ -40,14 +43,21 @@ const OPTIONS: &[&str] = &[
     "actualFormat",
     "applyTruncationLast",
     "caseInsensitive",
+    "enablePlaceholders",
+    "exemptedComparisons",
     "expectedOffset",
     "expectedOffsetUnit",
     "expression",
     "ignoreArrayOrder",
     "ignoreExtraElements",
+    "ignoreOrderOfSameNode",
+    "namespaceAwareness",
+    "placeholderClosingDelimiterRegex",
+    "placeholderOpeningDelimiterRegex",
     "schemaVersion",
     "truncateActual",
     "truncateExpected",
+    "xPathNamespaces",
 ];
 
 /// Reads a matcher. Binary equality is known where `binary` says so: for bodies.
@@ -93,11 +103,13 @@ fn read(operator: &str, operand: &Node, whole: &Node, binary: bool, reader: &mut
             .map(|value| TextMatcher::EqualTo { value, case_insensitive: flag(whole, "caseInsensitive") }),
         "equalToDateTime" => date_time(Relation::Equal, operand, whole, reader),
         "equalToJson" => equal_to_json(operand, whole, reader),
+        "equalToXml" => equal_to_xml(operand, whole, reader),
         "matches" => java_regex(&text(operator, operand, reader)?, operand, reader).map(TextMatcher::Matches),
         "matchesJsonPath" => matches_json_path(operand, reader),
         "matchesJsonSchema" => matches_json_schema(operand, whole, reader),
         "matchesPathTemplate" => text(operator, operand, reader)
             .map(|template| TextMatcher::MatchesPathTemplate(PathTemplate::new(&template))),
+        "matchesXPath" => matches_xpath(operand, whole, reader),
         _ => {
             unknown(whole, whole.members(), reader);
             None

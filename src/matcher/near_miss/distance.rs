@@ -152,8 +152,16 @@ pub(super) fn rule_distance(rule: &TextMatcher, subject: Subject<'_>, tally: &Ta
             let Ok(selection) = path.try_select(&document) else { return 1.0 };
             nearest_item(rule, &selection, tally).map_or(1.0, |(_, distance)| distance)
         }
+        TextMatcher::EqualToXml(expected) => {
+            subject.with_xml(|document| document.map_or(1.0, |document| expected.distance(document)))
+        }
         TextMatcher::MatchesJsonSchema(schema) => {
             subject.text().map_or(1.0, |text| schema.distance(subject.json().as_deref(), &text))
+        }
+        TextMatcher::MatchesXPath(path) => {
+            let Some(rule) = &path.rule else { return 1.0 };
+            let found = path.found(subject).unwrap_or_default();
+            found.iter().map(|text| rule_distance(rule, Subject::Text(text), tally)).fold(1.0, f64::min)
         }
         TextMatcher::MatchesPathTemplate(template) => {
             subject.text().map_or(1.0, |text| template_distance(&template.sample(), &text))
