@@ -1,7 +1,9 @@
 //! A call, as it arrived: method, raw url, headers, whole body, and when.
 //!
-//! Nothing is decoded until a candidate stub asks for it, and then once: query, cookies, form, text and JSON
-//! are kept beside the bytes they come from.
+//! Nothing is decoded until a candidate stub asks for it, and then once: query, cookies, form, text, JSON, XML
+//! and parts are kept beside the bytes they come from.
+
+mod multipart;
 
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -14,6 +16,10 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+
+pub use multipart::Part;
+
+use crate::xml::{Document, XmlError};
 
 /// The scheme a call came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,6 +90,8 @@ struct Decoded {
     text: OnceLock<Option<String>>,
     json: OnceLock<Option<Value>>,
     json_digest: OnceLock<Option<u64>>,
+    parts: OnceLock<Option<Vec<Part>>>,
+    xml: OnceLock<Box<Result<Document, XmlError>>>,
 }
 
 /// Names and values in the order they came, decoded.
@@ -247,6 +255,21 @@ impl Call {
     /// `digest` of the body's JSON, computed once a call.
     pub(crate) fn json_digest(&self, digest: impl FnOnce(&Value) -> u64) -> Option<u64> {
         *self.decoded.json_digest.get_or_init(|| self.json().map(digest))
+    }
+
+    /// The body as XML, or why it is none.
+    pub fn xml(&self) -> Result<&Document, &XmlError> {
+        let read = || Box::new(Document::parse(self.text().unwrap_or_default()));
+        (**self.decoded.xml.get_or_init(read)).as_ref()
+    }
+
+    /// The parts of a multipart body; `None` if it is none.
+    pub fn parts(&self) -> Option<&[Part]> {
+        let parts = self.decoded.parts.get_or_init(|| {
+            let content_type = header_text(self.headers.get(CONTENT_TYPE)?);
+            multipart::parts(&content_type, self.body())
+        });
+        parts.as_deref()
     }
 
     fn charset(&self) -> &'static encoding_rs::Encoding {

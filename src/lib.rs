@@ -73,6 +73,7 @@ pub mod tasks;
 mod terminal;
 pub mod upstream;
 pub mod wire;
+pub mod xml;
 
 pub use config::Config;
 pub use mock::Mock;

@@ -61,29 +61,36 @@ impl FieldName {
     }
 }
 
+impl FieldRule {
+    /// Whether these values, of which there may be none, are as the rule says.
+    pub(super) fn matches(&self, values: &[Cow<'_, str>], tally: &Tally) -> bool {
+        match self {
+            Self::One(rule) if values.is_empty() => rule.matches(Subject::Missing, tally),
+            Self::One(rule) => values.iter().any(|value| rule.matches(Subject::Text(value), tally)),
+            Self::HasExactly(rules) => values.len() == rules.len() && each_met(rules, values, tally),
+            Self::Includes(rules) => !values.is_empty() && each_met(rules, values, tally),
+        }
+    }
+
+    pub(super) fn cost(&self) -> u32 {
+        match self {
+            Self::One(rule) => rule.cost(),
+            Self::HasExactly(rules) | Self::Includes(rules) => rules.iter().map(TextMatcher::cost).sum::<u32>() + 2,
+        }
+    }
+}
+
 impl Field {
     /// Whether the call's values are as the rule says.
     pub fn matches(&self, call: &Call, tally: &Tally) -> bool {
         match &self.rule {
             FieldRule::One(rule) => self.matches_one(rule, call, tally),
-            FieldRule::HasExactly(rules) => {
-                let values = self.name.all_values(call);
-                values.len() == rules.len() && each_met(rules, &values, tally)
-            }
-            FieldRule::Includes(rules) => {
-                let values = self.name.all_values(call);
-                !values.is_empty() && each_met(rules, &values, tally)
-            }
+            rule => rule.matches(&self.name.all_values(call), tally),
         }
     }
 
     pub(super) fn cost(&self) -> u32 {
-        let rules = match &self.rule {
-            FieldRule::One(rule) => rule.cost(),
-            FieldRule::HasExactly(rules) | FieldRule::Includes(rules) => {
-                rules.iter().map(TextMatcher::cost).sum::<u32>() + 2
-            }
-        };
+        let rules = self.rule.cost();
         match self.name {
             FieldName::Header(_) => rules,
             FieldName::Query(_) | FieldName::Cookie(_) => rules + 1,

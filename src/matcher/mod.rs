@@ -2,12 +2,17 @@
 //!
 //! Everything here is compiled at load, pure and synchronous; a call only looks up and compares.
 
+pub mod date_time;
 mod fields;
 pub mod format;
 mod index;
+pub mod json_schema;
+mod multipart;
 pub mod near_miss;
 mod text;
 mod url;
+pub mod xml;
+pub mod xpath;
 
 use std::cmp::Ordering;
 
@@ -15,6 +20,7 @@ use base64::Engine as _;
 
 pub use fields::{Field, FieldName, FieldRule};
 pub use index::{Entry, Index};
+pub use multipart::MultipartRule;
 pub use text::{Subject, Tally, TextMatcher};
 pub use url::UrlRule;
 
@@ -60,6 +66,8 @@ pub enum Clause {
     Host(TextMatcher),
     /// The method.
     Method(MethodRule),
+    /// The parts of a multipart body.
+    Multipart(MultipartRule),
     /// Never: a custom matcher that is not known here.
     Never,
     /// A variable of the path template.
@@ -169,6 +177,7 @@ impl Clause {
             Self::Field(field) => field.matches(call, tally),
             Self::Host(rule) => rule.matches(Subject::Text(&call.host()), tally),
             Self::Method(rule) => rule.matches(call.method.as_str()),
+            Self::Multipart(rule) => rule.matches(call, tally),
             Self::Never => false,
             Self::PathParameter { template, name, rule } => match template.variable(name, call.path()) {
                 Some(value) => rule.matches(Subject::Text(value), tally),
@@ -195,6 +204,7 @@ impl Clause {
             Self::PathParameter { rule, .. } => 4 + rule.cost(),
             Self::Field(field) => 3 + field.cost(),
             Self::Body(rule) => 20 + rule.cost(),
+            Self::Multipart(rule) => 22 + rule.cost(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One value against one rule: equalTo, contains, matches, absent, and/or/not, equalToJson, matchesJsonPath …
+//! One value against one rule: equalTo, contains, matches, absent, and/or/not, equalToJson, equalToXml, paths, schemas …
 //!
 //! A value may be missing (no such header, an empty body); each rule says what it makes of that, as WireMock does.
 
@@ -8,11 +8,16 @@ use std::cell::Cell;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::call::Call;
+use super::date_time::DateTimeRule;
+use super::json_schema::JsonSchema;
+use super::xml::XmlEquality;
+use super::xpath::XPathRule;
+use crate::call::{Call, Part};
 use crate::dialect::PathTemplate;
 use crate::dialect::java_regex::{JavaRegex, Outcome};
 use crate::dialect::json::{self, JsonEquality};
 use crate::dialect::json_path::{self, Failure, JsonPath, Selection};
+use crate::xml::{Document, XmlError};
 
 /// A rule for one value.
 #[derive(Clone, Debug)]
@@ -27,6 +32,8 @@ pub enum TextMatcher {
     BinaryEqualTo(Bytes),
     /// A part of the text, case-sensitively.
     Contains(String),
+    /// A date on one side of another.
+    DateTime(Box<DateTimeRule>),
     /// The opposite of [`TextMatcher::Contains`]; a missing value passes.
     DoesNotContain(String),
     /// The opposite of [`TextMatcher::Matches`]; a missing value passes.
@@ -40,6 +47,8 @@ pub enum TextMatcher {
     },
     /// JSON that is equal by value.
     EqualToJson(Box<JsonEquality>),
+    /// XML that is equal but for what does not count.
+    EqualToXml(XmlEquality),
     /// The whole text matches a Java regular expression.
     Matches(JavaRegex),
     /// JSON in which a path finds something, or something that a further rule holds for.
@@ -49,8 +58,12 @@ pub enum TextMatcher {
         /// The rule for what it finds; without one, finding is enough.
         rule: Option<Box<TextMatcher>>,
     },
+    /// JSON that a schema holds for.
+    MatchesJsonSchema(Box<JsonSchema>),
     /// The text has the form of a path template.
     MatchesPathTemplate(PathTemplate),
+    /// XML in which a path finds something, or something that a further rule holds for.
+    MatchesXPath(Box<XPathRule>),
     /// The rule does not hold.
     Not(Box<TextMatcher>),
     /// One of them holds.
@@ -68,6 +81,8 @@ pub enum Subject<'a> {
     Body(&'a Call),
     /// A part of a JSON document.
     Json(&'a Value),
+    /// The body of a part of a multipart body; an empty one is there.
+    Part(&'a Part),
 }
 
 /// What happened while matching that the caller should count.
@@ -77,7 +92,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// How many patterns and paths reached their limit (and so did not match).
+    /// How many patterns, paths and documents reached their limit (and so did not match).
     pub fn gave_up(&self) -> u32 {
         self.gave_up.get()
     }
@@ -99,6 +114,7 @@ impl TextMatcher {
             Self::Anything => true,
             Self::BinaryEqualTo(expected) => subject.bytes().is_some_and(|bytes| bytes == &expected[..]),
             Self::Contains(part) => subject.text().is_some_and(|text| text.contains(part)),
+            Self::DateTime(rule) => subject.text().is_some_and(|text| rule.matches(&text)),
             Self::DoesNotContain(part) => subject.text().is_none_or(|text| !text.contains(part)),
             Self::DoesNotMatch(regex) => subject.text().is_none_or(|text| !tally.outcome(regex.matches(&text))),
             Self::EqualTo { value, case_insensitive: false } => subject.text().is_some_and(|text| text == *value),
@@ -106,9 +122,15 @@ impl TextMatcher {
                 subject.text().is_some_and(|text| equal_ignoring_case(&text, value))
             }
             Self::EqualToJson(expected) => subject.equals_json(expected),
+            Self::EqualToXml(expected) => tally.outcome(subject.equals_xml(expected)),
             Self::Matches(regex) => subject.text().is_some_and(|text| tally.outcome(regex.matches(&text))),
             Self::MatchesJsonPath { path, rule } => matches_json_path(path, rule.as_deref(), subject, tally),
+            Self::MatchesJsonSchema(schema) => subject.text().is_some_and(|text| {
+                let json = subject.json();
+                tally.outcome(schema.matches(json.as_deref(), &text))
+            }),
             Self::MatchesPathTemplate(template) => subject.text().is_some_and(|text| template.matches(&text)),
+            Self::MatchesXPath(rule) => rule.matches(subject, tally),
             Self::Not(rule) => !rule.matches(subject, tally),
             Self::Or(rules) => rules.iter().any(|rule| rule.matches(subject, tally)),
         }
@@ -127,8 +149,11 @@ impl TextMatcher {
         match self {
             Self::Absent | Self::Anything | Self::EqualTo { .. } | Self::BinaryEqualTo(_) => 1,
             Self::Contains(_) | Self::DoesNotContain(_) | Self::MatchesPathTemplate(_) => 2,
-            Self::Matches(_) | Self::DoesNotMatch(_) => 5,
+            Self::Matches(_) | Self::DoesNotMatch(_) | Self::DateTime(_) => 5,
             Self::EqualToJson(_) => 6,
+            Self::MatchesJsonSchema(_) => 9,
+            Self::EqualToXml(_) => 10,
+            Self::MatchesXPath(rule) => 12 + rule.rule.as_ref().map_or(0, |rule| rule.cost()),
             Self::MatchesJsonPath { rule, .. } => 8 + rule.as_ref().map_or(0, |rule| rule.cost()),
             Self::Not(rule) => rule.cost(),
             Self::And(rules) | Self::Or(rules) => rules.iter().map(Self::cost).sum(),
@@ -141,7 +166,7 @@ impl<'a> Subject<'a> {
     pub fn is_missing(self) -> bool {
         match self {
             Self::Missing => true,
-            Self::Text(_) | Self::Json(_) => false,
+            Self::Text(_) | Self::Json(_) | Self::Part(_) => false,
             Self::Body(call) => call.body().is_empty(),
         }
     }
@@ -154,6 +179,7 @@ impl<'a> Subject<'a> {
             Self::Body(call) => call.text().map(Cow::Borrowed),
             Self::Json(Value::String(text)) => Some(Cow::Borrowed(text)),
             Self::Json(value) => Some(Cow::Owned(json_path::text_of(value))),
+            Self::Part(part) => Some(part.text()),
         }
     }
 
@@ -163,6 +189,7 @@ impl<'a> Subject<'a> {
             Self::Text(text) => Some(text.as_bytes()),
             Self::Body(call) => (!call.body().is_empty()).then(|| &call.body()[..]),
             Self::Json(value) => value.as_str().map(str::as_bytes),
+            Self::Part(part) => Some(&part.body),
         }
     }
 
@@ -176,7 +203,27 @@ impl<'a> Subject<'a> {
                 Some(text) => serde_json::from_str(text).ok().map(Cow::Owned),
                 None => Some(Cow::Borrowed(value)),
             },
+            Self::Part(part) => part.json().map(Cow::Borrowed),
         }
+    }
+
+    /// Looks at the value as XML, or at why it is none.
+    pub(super) fn with_xml<T>(self, look: impl FnOnce(Result<&Document, &XmlError>) -> T) -> T {
+        match self {
+            Self::Body(call) => look(call.xml()),
+            Self::Part(part) => look(part.xml()),
+            Self::Missing | Self::Text(_) | Self::Json(_) => {
+                look(Document::parse(&self.text().unwrap_or_default()).as_ref())
+            }
+        }
+    }
+
+    fn equals_xml(self, expected: &XmlEquality) -> Outcome {
+        self.with_xml(|document| match document {
+            Ok(document) => expected.matches(document),
+            Err(XmlError { is_limit: true, .. }) => Outcome::GaveUp,
+            Err(_) => Outcome::NoMatch,
+        })
     }
 
     fn equals_json(self, expected: &JsonEquality) -> bool {

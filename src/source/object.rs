@@ -91,6 +91,11 @@ impl Reader {
         self.push(Defect::error(what).mend(mend), node.span.clone(), None);
     }
 
+    /// A defect of the current value, with its code in WireMock's API.
+    pub fn coded_error(&mut self, node: &Node, code: u16, what: impl Into<String>, mend: impl Into<String>) {
+        self.push(Defect::error(what).mend(mend).code(code), node.span.clone(), None);
+    }
+
     /// A defect of the value under `key` of the current one.
     pub fn error_at(&mut self, node: &Node, key: &str, what: impl Into<String>, mend: impl Into<String>) {
         self.push(Defect::error(what).mend(mend), node.span.clone(), Some(key));

@@ -4,15 +4,16 @@ use std::fs;
 use std::path::Path;
 
 const FLOORS: &[(u8, &[&str])] = &[
-    (0, &["call", "defect", "delay", "dialect", "page", "reply", "shutdown", "source", "tasks", "terminal", "wire"]),
-    (1, &["exchange", "listen", "matcher", "render", "send"]),
-    (2, &["pace", "stub"]),
-    (3, &["live", "tape", "upstream"]),
-    (4, &["draft", "fit", "gap", "import", "reload", "replay"]),
-    (5, &["record"]),
-    (6, &["admin", "answer", "config", "ramp"]),
-    (7, &["server"]),
-    (8, &["cli", "mock"]),
+    (0, &["defect", "delay", "dialect", "page", "reply", "shutdown", "source", "tasks", "terminal", "wire", "xml"]),
+    (1, &["call"]),
+    (2, &["exchange", "listen", "matcher", "render", "send"]),
+    (3, &["pace", "stub"]),
+    (4, &["live", "tape", "upstream"]),
+    (5, &["draft", "fit", "gap", "import", "reload", "replay"]),
+    (6, &["record"]),
+    (7, &["admin", "answer", "config", "ramp"]),
+    (8, &["server"]),
+    (9, &["cli", "mock"]),
 ];
 
 fn floor(module: &str) -> u8 {

@@ -203,3 +203,54 @@ fn the_clauses_one_by_one() {
         ])
     );
 }
+
+/// Of each matcher for documents, parts and dates: what the page shows of the stub and of the call, and how near it is.
+#[test]
+fn documents_parts_and_dates_say_what_they_ask() {
+    let form = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nwrong\r\n--B--\r\n";
+    for (asked, body, shown, nearest) in [
+        (
+            json!({"bodyPatterns": [{"equalToXml": "<a><b>1</b></a>"}]}),
+            "<a><b>2</b></a>",
+            ["<b>1</b>", "<b>2</b>"],
+            0.2,
+        ),
+        (json!({"bodyPatterns": [{"matchesXPath": "//c"}]}), "<a><b>2</b></a>", ["//c", "<b>2</b>"], 1.0),
+        (
+            json!({"bodyPatterns": [{"matchesXPath": {"expression": "//b/text()", "equalTo": "yes"}}]}),
+            "<a><b>yea</b><b>no</b></a>",
+            ["//b/text() [equalTo] yes", "yea"],
+            0.4,
+        ),
+        (
+            json!({"bodyPatterns": [{"matchesJsonSchema": {"properties": {"a": {"type": "null"}, "b": {}}}}]}),
+            "{\"a\": 1}",
+            ["[matchesJsonSchema]", "{\"a\": 1}"],
+            0.5,
+        ),
+        (json!({"bodyPatterns": [{"before": "2021-01-01"}]}), "2031-01-01", ["[before]", "2031-01-01"], 0.11),
+        (
+            json!({"multipartPatterns": [{"name": "a", "bodyPatterns": [{"equalTo": "right"}]}]}),
+            form,
+            ["[Multipart: a]", "wrong"],
+            1.0,
+        ),
+    ] {
+        let stub = Stub::new(&asked);
+        let call = call(&json!({
+            "method": "POST", "path": "/", "body": body,
+            "headers": [["Content-Type", "multipart/form-data; boundary=B"]],
+        }));
+        let distance = distance(&stub.pattern, &call) * 46.0;
+        assert!(0.0 < distance && distance <= nearest, "{asked}: {distance}");
+        let page = page(&stub.target(), &call, 200);
+        assert!(shown.iter().all(|text| page.contains(text)) && page.contains("does not match"), "{asked}: {page}");
+        let told = breakdown(&findings(&stub.target(), &call));
+        let last = told.as_array().and_then(|clauses| clauses.last()).expect("a clause");
+        assert_eq!(last["matches"], json!(false), "{told}");
+    }
+    // without a body there is nothing to show
+    let bare = call(&json!({"method": "POST", "path": "/", "body": "", "headers": []}));
+    let stub = Stub::new(&json!({"multipartPatterns": [{}]}));
+    assert!(page(&stub.target(), &bare, WIDTH).contains("Multipart is not present"));
+}

@@ -2,8 +2,12 @@
 //!
 //! They stand here because stubs and profiles both ask things of calls.
 
+mod date_time;
+mod json_schema;
+mod multipart;
 pub mod request;
 mod value;
+mod xml;
 
 pub use request::request_pattern;
 pub use value::text_matcher;

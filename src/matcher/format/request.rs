@@ -3,6 +3,7 @@
 use http::HeaderName;
 use serde_json::{Map, Value as Json};
 
+use super::multipart::multipart_patterns;
 use super::value::{java_regex, text_matcher};
 use crate::dialect::PathTemplate;
 use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, RequestPattern, TextMatcher, UrlRule};
@@ -72,11 +73,7 @@ pub fn read(node: &Node, reader: &mut Reader) -> (RequestPattern, Map<String, Js
             reader.warn_at(node, "customMatcher", "a custom matcher never matches", mend);
         }
     }
-    if let Some(node) = object.node("multipartPatterns") {
-        object.echo("multipartPatterns", node.to_json());
-        let mend = "use `bodyPatterns` with `contains` or `matches` meanwhile";
-        reader.error_at(node, "multipartPatterns", "`multipartPatterns` is not supported yet", mend);
-    }
+    multipart_patterns(&mut object, &mut clauses, reader);
     let mut echo = object.close(KEYS, Strictness::Strict, reader);
     echo.entry("method").or_insert_with(|| "ANY".into());
     (RequestPattern::new(clauses), echo)
@@ -187,7 +184,8 @@ fn field_name(key: &str, name: &str, node: &Node, reader: &mut Reader) -> Option
     }
 }
 
-fn field_rule(node: &Node, reader: &mut Reader) -> Option<FieldRule> {
+/// Reads one rule for a header or parameter, or a list of them.
+pub(super) fn field_rule(node: &Node, reader: &mut Reader) -> Option<FieldRule> {
     for (key, rule) in [("hasExactly", FieldRule::HasExactly as fn(_) -> _), ("includes", FieldRule::Includes)] {
         let Some(list) = node.get(key) else { continue };
         let Value::Array(items) = &list.value else {

@@ -3,12 +3,16 @@
 use base64::Engine as _;
 use serde_json::Value as Json;
 
+use super::date_time::date_time;
+use super::json_schema::matches_json_schema;
+use super::xml::{equal_to_xml, matches_xpath};
 use crate::defect::nearest;
 use crate::dialect::PathTemplate;
 use crate::dialect::java_regex::JavaRegex;
 use crate::dialect::json::JsonEquality;
 use crate::dialect::json_path::JsonPath;
 use crate::matcher::TextMatcher;
+use crate::matcher::date_time::Relation;
 use crate::source::{Member, Node, Reader, Value};
 
 /// Operators in the order of the documentation, for messages.
@@ -25,15 +29,37 @@ const OPERATORS: &[&str] = &[
     "not",
     "equalToJson",
     "matchesJsonPath",
+    "matchesJsonSchema",
+    "equalToXml",
+    "matchesXPath",
     "matchesPathTemplate",
+    "before",
+    "after",
+    "equalToDateTime",
     "binaryEqualTo",
 ];
 
-/// Operators of WireMock that standin does not know yet.
-const LATER: &[&str] = &["after", "before", "equalToDateTime", "equalToXml", "matchesJsonSchema", "matchesXPath"];
-
 /// What may stand beside an operator.
-const OPTIONS: &[&str] = &["caseInsensitive", "ignoreArrayOrder", "ignoreExtraElements", "expression"];
+const OPTIONS: &[&str] = &[
+    "actualFormat",
+    "applyTruncationLast",
+    "caseInsensitive",
+    "enablePlaceholders",
+    "exemptedComparisons",
+    "expectedOffset",
+    "expectedOffsetUnit",
+    "expression",
+    "ignoreArrayOrder",
+    "ignoreExtraElements",
+    "ignoreOrderOfSameNode",
+    "namespaceAwareness",
+    "placeholderClosingDelimiterRegex",
+    "placeholderOpeningDelimiterRegex",
+    "schemaVersion",
+    "truncateActual",
+    "truncateExpected",
+    "xPathNamespaces",
+];
 
 /// Reads a matcher. Binary equality is known where `binary` says so: for bodies.
 pub fn text_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<TextMatcher> {
@@ -42,7 +68,7 @@ pub fn text_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<Te
         reader.error(node, what, "write an operator and its operand, such as `{\"equalTo\": \"…\"}`");
         return None;
     };
-    let known = |member: &&Member| OPERATORS.contains(&member.key.as_str()) || LATER.contains(&member.key.as_str());
+    let known = |member: &&Member| OPERATORS.contains(&member.key.as_str());
     let Some(operator) = members.iter().find(known) else {
         unknown(node, members, reader);
         return None;
@@ -64,27 +90,29 @@ pub fn text_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<Te
 fn read(operator: &str, operand: &Node, whole: &Node, binary: bool, reader: &mut Reader) -> Option<TextMatcher> {
     match operator {
         "absent" => Some(TextMatcher::Absent),
+        "after" => date_time(Relation::After, operand, whole, reader),
         "anything" => Some(TextMatcher::Anything),
         "and" => list(operator, operand, binary, reader).map(TextMatcher::And),
         "or" => list(operator, operand, binary, reader).map(TextMatcher::Or),
         "not" => text_matcher(operand, binary, reader).map(|rule| TextMatcher::Not(Box::new(rule))),
+        "before" => date_time(Relation::Before, operand, whole, reader),
         "binaryEqualTo" => binary_equal_to(operand, whole, binary, reader),
         "contains" => text(operator, operand, reader).map(TextMatcher::Contains),
         "doesNotContain" => text(operator, operand, reader).map(TextMatcher::DoesNotContain),
         "doesNotMatch" => java_regex(&text(operator, operand, reader)?, operand, reader).map(TextMatcher::DoesNotMatch),
         "equalTo" => text(operator, operand, reader)
             .map(|value| TextMatcher::EqualTo { value, case_insensitive: flag(whole, "caseInsensitive") }),
+        "equalToDateTime" => date_time(Relation::Equal, operand, whole, reader),
         "equalToJson" => equal_to_json(operand, whole, reader),
+        "equalToXml" => equal_to_xml(operand, whole, reader),
         "matches" => java_regex(&text(operator, operand, reader)?, operand, reader).map(TextMatcher::Matches),
         "matchesJsonPath" => matches_json_path(operand, reader),
+        "matchesJsonSchema" => matches_json_schema(operand, whole, reader),
         "matchesPathTemplate" => text(operator, operand, reader)
             .map(|template| TextMatcher::MatchesPathTemplate(PathTemplate::new(&template))),
-        later => {
-            reader.error(
-                whole,
-                format!("`{later}` is not supported yet"),
-                format!("use one of: {}", OPERATORS.join(", ")),
-            );
+        "matchesXPath" => matches_xpath(operand, whole, reader),
+        _ => {
+            unknown(whole, whole.members(), reader);
             None
         }
     }
@@ -103,7 +131,8 @@ fn unknown(node: &Node, members: &[Member], reader: &mut Reader) {
     reader.error(&place, format!("{} is not a valid match operation", node.to_json()), mend);
 }
 
-fn text(operator: &str, operand: &Node, reader: &mut Reader) -> Option<String> {
+/// An operand that must be a text.
+pub(super) fn text(operator: &str, operand: &Node, reader: &mut Reader) -> Option<String> {
     if let Value::String(text) = &operand.value {
         return Some(text.clone());
     }
@@ -203,7 +232,7 @@ fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<TextMatcher>
 }
 
 /// An option beside an operator; absent is false.
-fn flag(whole: &Node, key: &str) -> bool {
+pub(super) fn flag(whole: &Node, key: &str) -> bool {
     match whole.get(key).map(|node| &node.value) {
         Some(Value::Bool(value)) => *value,
         Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),

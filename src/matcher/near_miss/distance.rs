@@ -53,7 +53,7 @@ fn target_distance(pattern: &RequestPattern, call: &Call, tally: &Tally) -> f64 
 
 /// Everything else, once the target is right: a mean for each kind of field.
 fn content_distance(pattern: &RequestPattern, call: &Call, tally: &Tally) -> f64 {
-    let mut kinds = [Mean::default(); 6];
+    let mut kinds = [Mean::default(); 7];
     let mut is_custom = false;
     for clause in pattern.clauses() {
         let (kind, distance) = match clause {
@@ -64,6 +64,7 @@ fn content_distance(pattern: &RequestPattern, call: &Call, tally: &Tally) -> f64
                 let value = template.variable(name, call.path()).map_or(Subject::Missing, Subject::Text);
                 (5, rule_distance(rule, value, tally))
             }
+            Clause::Multipart(rule) => (6, unless(rule.matches(call, tally))),
             Clause::Never => {
                 is_custom = true;
                 continue;
@@ -143,12 +144,24 @@ pub(super) fn rule_distance(rule: &TextMatcher, subject: Subject<'_>, tally: &Ta
     }
     match rule {
         TextMatcher::And(rules) => mean(rules.iter().map(|rule| rule_distance(rule, subject, tally))),
+        TextMatcher::DateTime(rule) => subject.text().map_or(1.0, |text| rule.distance(&text)),
         TextMatcher::EqualTo { value, .. } => subject.text().map_or(1.0, |text| normalised(value, &text)),
         TextMatcher::EqualToJson(expected) => subject.json().map_or(1.0, |actual| expected.distance(&actual)),
         TextMatcher::MatchesJsonPath { path, rule: Some(rule) } => {
             let Some(document) = subject.json() else { return 1.0 };
             let Ok(selection) = path.try_select(&document) else { return 1.0 };
             nearest_item(rule, &selection, tally).map_or(1.0, |(_, distance)| distance)
+        }
+        TextMatcher::EqualToXml(expected) => {
+            subject.with_xml(|document| document.map_or(1.0, |document| expected.distance(document)))
+        }
+        TextMatcher::MatchesJsonSchema(schema) => {
+            subject.text().map_or(1.0, |text| schema.distance(subject.json().as_deref(), &text))
+        }
+        TextMatcher::MatchesXPath(path) => {
+            let Some(rule) = &path.rule else { return 1.0 };
+            let found = path.found(subject).unwrap_or_default();
+            found.iter().map(|text| rule_distance(rule, Subject::Text(text), tally)).fold(1.0, f64::min)
         }
         TextMatcher::MatchesPathTemplate(template) => {
             subject.text().map_or(1.0, |text| template_distance(&template.sample(), &text))

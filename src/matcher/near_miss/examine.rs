@@ -1,12 +1,8 @@
 //! Holds a call against a stub, clause by clause.
 
-use base64::Engine as _;
-use serde_json::Value;
-
-use super::cut::{Cut, ellipsis};
-use super::distance::nearest_item;
+use super::cut::Cut;
 use super::finding::{Finding, Row, Scenario, Section, Target};
-use super::{pretty, wording};
+use super::{body, multipart, wording};
 use crate::call::Call;
 use crate::dialect::json_path;
 use crate::matcher::text::{Tally, TextMatcher};
@@ -47,7 +43,7 @@ impl Examiner<'_> {
         let call = self.call;
         let finding = match clause {
             Clause::BasicAuth(expected) => self.basic_auth(expected),
-            Clause::Body(rule) => self.body(rule),
+            Clause::Body(rule) => body::finding(rule, call, &self.tally),
             Clause::ClientIp(rule) => {
                 let shown = format!("{} {}", wording::operator(rule), wording::first_operand(rule, CELL));
                 Self::address("clientIp", "ClientIp", rule, &call.client_ip(), shown)
@@ -59,6 +55,7 @@ impl Examiner<'_> {
                 Self::address("host", "Host", rule, &call.host(), shown)
             }
             Clause::Method(rule) => self.method(rule),
+            Clause::Multipart(rule) => multipart::finding(rule, self.call),
             Clause::Never => self.never(),
             Clause::PathParameter { template, name, rule } => {
                 let value = template.variable(name, call.path())?;
@@ -178,59 +175,6 @@ impl Examiner<'_> {
         Finding { clause: "pathParameter", name, operator, expected, actual: vec![actual], matches: false, row }
     }
 
-    fn body(&self, rule: &TextMatcher) -> Finding {
-        let operator = wording::operator(rule);
-        let operand = wording::operand(rule, BODY);
-        let (expected, actual) = match rule {
-            TextMatcher::BinaryEqualTo(_) => (operand.clone(), encoded(self.call.body())),
-            TextMatcher::EqualToJson(_) => {
-                let actual = match self.call.json() {
-                    Some(json) => pretty_text(json),
-                    None => self.body_text(),
-                };
-                (format!("[{operator}]\n{operand}"), format!("\n{actual}"))
-            }
-            TextMatcher::MatchesJsonPath { path, rule: Some(rule) } => {
-                let expected = format!("{operand} [{}] {}", wording::operator(rule), wording::operand(rule, BODY));
-                (expected, self.selected(path, rule).unwrap_or_else(|| self.body_text()))
-            }
-            TextMatcher::MatchesJsonPath { .. } => (operand.clone(), self.body_text()),
-            _ => (format!("[{operator}]\n{operand}"), format!("\n{}", self.body_text())),
-        };
-        let is_path = matches!(rule, TextMatcher::MatchesJsonPath { .. });
-        let came =
-            if self.call.body().is_empty() { Vec::new() } else { vec![actual.trim_start_matches('\n').to_owned()] };
-        Finding {
-            clause: "body",
-            name: None,
-            operator,
-            expected: if is_path { expected.clone() } else { operand },
-            actual: came,
-            matches: false,
-            row: Row { section: Section::Body, subject: "Body", expected, actual },
-        }
-    }
-
-    fn body_text(&self) -> String {
-        match self.call.text() {
-            Some(text) => Cut::of(text, BODY),
-            None => encoded(self.call.body()),
-        }
-    }
-
-    /// What a path finds of the body, of several the nearest.
-    fn selected(&self, path: &json_path::JsonPath, rule: &TextMatcher) -> Option<String> {
-        let selection = path.try_select(self.call.json()?).ok()?;
-        let (item, _) = nearest_item(rule, &selection, &self.tally)?;
-        Some(match item.value() {
-            list @ Value::Array(_) if !matches!(rule, TextMatcher::EqualToJson(_)) => {
-                Cut::of(&json_path::text_of(list), BODY)
-            }
-            container @ (Value::Array(_) | Value::Object(_)) => pretty_text(container),
-            simple => Cut::of(&json_path::text_of(simple), BODY),
-        })
-    }
-
     fn never(&self) -> Finding {
         let name = self.target.request.and_then(|request| request.get("customMatcher")?.get("name")?.as_str());
         let Some(name) = name else {
@@ -315,28 +259,10 @@ fn lines(name: &str, values: &[String]) -> String {
     values.iter().map(|value| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
 }
 
-fn pretty_text(json: &Value) -> String {
-    let mut cut = Cut::new(BODY);
-    pretty::write(json, &mut cut);
-    cut.finish()
-}
-
-fn encoded(bytes: &[u8]) -> String {
-    let shown = bytes.len().min(BODY / 4 * 3);
-    let mut text = base64::engine::general_purpose::STANDARD.encode(&bytes[..shown]);
-    if shown < bytes.len() {
-        text.push_str(&ellipsis(bytes.len() - shown));
-    }
-    text
-}
-
 const TARGET_ORDER: &[&str] = &["host", "port", "clientIp", "scheme", "method", "url"];
 
 /// Bytes that are shown of a url, header or parameter.
 const CELL: usize = 1024;
-
-/// Bytes that are shown of a body.
-const BODY: usize = 4 * 1024;
 
 /// Values that are shown of one header or parameter.
 const MOST_VALUES: usize = 16;

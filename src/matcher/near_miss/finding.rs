@@ -68,6 +68,7 @@ pub(super) enum Section {
     Form,
     Cookie,
     Body,
+    Multipart,
     Custom,
     Scenario,
 }

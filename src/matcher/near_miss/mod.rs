@@ -3,12 +3,14 @@
 //! Distances and the page are WireMock's, so that its users know what they see. Everything is bounded: texts are
 //! measured and shown up to a limit, and the search ends when its [`Budget`] does.
 
+mod body;
 mod cut;
 mod distance;
 mod examine;
 mod finding;
 mod levenshtein;
 mod logged;
+mod multipart;
 mod nearest;
 mod page;
 mod pretty;

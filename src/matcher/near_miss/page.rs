@@ -28,7 +28,8 @@ pub fn page(target: &Target<'_>, call: &Call, width: usize) -> String {
     for group in findings.chunk_by(|one, other| one.row.section == other.row.section) {
         let section = group[0].row.section;
         // a body that is as it should be would only hide the one that is not
-        for finding in group.iter().filter(|finding| section != Section::Body || !finding.matches) {
+        let is_body = matches!(section, Section::Body | Section::Multipart);
+        for finding in group.iter().filter(|finding| !is_body || !finding.matches) {
             table.row(&finding.row.expected, &finding.row.actual, remark(finding).as_deref());
         }
         if section < Section::Body {

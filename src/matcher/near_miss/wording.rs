@@ -14,13 +14,17 @@ pub(super) fn operator(rule: &TextMatcher) -> &'static str {
         TextMatcher::Anything => "anything",
         TextMatcher::BinaryEqualTo(_) => "binaryEqualTo",
         TextMatcher::Contains(_) => "contains",
+        TextMatcher::DateTime(rule) => rule.relation.operator(),
         TextMatcher::DoesNotContain(_) => "doesNotContain",
         TextMatcher::DoesNotMatch(_) => "doesNotMatch",
         TextMatcher::EqualTo { .. } => "equalTo",
         TextMatcher::EqualToJson(_) => "equalToJson",
+        TextMatcher::EqualToXml(_) => "equalToXml",
         TextMatcher::Matches(_) => "matches",
         TextMatcher::MatchesJsonPath { .. } => "matchesJsonPath",
+        TextMatcher::MatchesJsonSchema(_) => "matchesJsonSchema",
         TextMatcher::MatchesPathTemplate(_) => "matchesPathTemplate",
+        TextMatcher::MatchesXPath(_) => "matchesXPath",
         TextMatcher::Not(_) => "not",
         TextMatcher::Or(_) => "or",
     }
@@ -90,10 +94,14 @@ fn write_operand(rule: &TextMatcher, cut: &mut Cut) {
         TextMatcher::Contains(text) | TextMatcher::DoesNotContain(text) | TextMatcher::EqualTo { value: text, .. } => {
             cut.push(text);
         }
+        TextMatcher::DateTime(rule) => cut.push(&rule.operand),
         TextMatcher::DoesNotMatch(regex) | TextMatcher::Matches(regex) => cut.push(regex.as_str()),
         TextMatcher::EqualToJson(expected) => pretty::write(expected.expected(), cut),
+        TextMatcher::EqualToXml(expected) => cut.push(&expected.pretty()),
         TextMatcher::MatchesJsonPath { path, .. } => cut.push(path.as_str()),
+        TextMatcher::MatchesJsonSchema(schema) => pretty::write(schema.schema(), cut),
         TextMatcher::MatchesPathTemplate(template) => cut.push(template.as_str()),
+        TextMatcher::MatchesXPath(path) => cut.push(&path.expression),
         TextMatcher::Not(rule) => write_operand(rule, cut),
         TextMatcher::Or(rules) => write_all(rules, " OR ", cut),
     }

@@ -1,0 +1,131 @@
+//! `before`, `after` and `equalToDateTime` with what stands beside them: formats, truncations, a distance from now.
+
+use super::value::{flag, text};
+use crate::matcher::TextMatcher;
+use crate::matcher::date_time::{DateTimeError, DateTimeRule, Expected, Offset, Reading, Relation, Truncation, Unit};
+use crate::source::{Node, Reader, Value};
+
+/// Reads the operator of this relation.
+pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader: &mut Reader) -> Option<TextMatcher> {
+    let spelt = text(relation.operator(), operand, reader)?;
+    let reading = option("actualFormat", whole, Reading::parse, reader)?.unwrap_or(Reading::Usual);
+    let truncate_actual = option("truncateActual", whole, Truncation::parse, reader)?;
+    let truncation = option("truncateExpected", whole, Truncation::parse, reader)?;
+    let offset = offset(whole, reader)?;
+    let expected = if Expected::is_relative(&spelt) {
+        let offset = match offset {
+            Some(offset) => offset,
+            None => accepted(Offset::parse(&spelt), operand, reader)?,
+        };
+        Expected::Now { offset, truncation, truncation_last: flag(whole, "applyTruncationLast") }
+    } else {
+        for (key, is_given) in [("truncateExpected", truncation.is_some()), ("expectedOffset", offset.is_some())] {
+            if is_given && reader.is_lenient() {
+                let mend = format!("remove it, or write `{}: now`", relation.operator());
+                reader.warn_at(whole, key, format!("`{key}` is ignored beside a date that is not `now`"), mend);
+            }
+        }
+        Expected::literal(&spelt)
+    };
+    if expected.is_unreadable() && reader.is_lenient() {
+        let mend = "write one such as `2026-01-31T12:00:00Z`, `2026-01-31` or `now +3 days`";
+        reader.warn_at(operand, relation.operator(), format!("`{spelt}` is no date, and nothing meets it"), mend);
+    }
+    Some(TextMatcher::DateTime(Box::new(DateTimeRule {
+        relation,
+        operand: spelt.into(),
+        expected,
+        reading,
+        truncate_actual,
+    })))
+}
+
+/// What a text beside the operator says; `None` if it says nothing that can be used.
+#[allow(clippy::option_option, reason = "an option that is not given is told from one that is wrong")]
+fn option<T>(
+    key: &str,
+    whole: &Node,
+    parse: impl FnOnce(&str) -> Result<T, DateTimeError>,
+    reader: &mut Reader,
+) -> Option<Option<T>> {
+    match whole.get(key) {
+        None => Some(None),
+        Some(node) if matches!(node.value, Value::Null) => Some(None),
+        Some(node) => {
+            let spelt = text(key, node, reader)?;
+            accepted(parse(&spelt), node, reader).map(Some)
+        }
+    }
+}
+
+#[allow(clippy::option_option, reason = "likewise")]
+fn offset(whole: &Node, reader: &mut Reader) -> Option<Option<Offset>> {
+    let unit = option("expectedOffsetUnit", whole, Unit::parse, reader)?;
+    let Some(node) = whole.get("expectedOffset") else { return Some(None) };
+    let amount = match &node.value {
+        Value::Number(number) | Value::String(number) => number.parse().ok(),
+        _ => None,
+    };
+    let Some(amount) = amount else {
+        reader.error(node, "`expectedOffset` is a whole number", "write one such as 3 or -3");
+        return None;
+    };
+    // WireMock takes neither without the other
+    Some(unit.map(|unit| Offset { amount, unit }))
+}
+
+fn accepted<T>(read: Result<T, DateTimeError>, node: &Node, reader: &mut Reader) -> Option<T> {
+    read.map_err(|error| reader.error(node, error.what, error.mend)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::matcher::format::text_matcher;
+    use crate::source::Reader;
+
+    fn read(matcher: &str) -> (bool, Vec<String>) {
+        let mut reader = Reader::of_file("a.json", matcher.into());
+        let node = reader.parse(matcher).expect("JSON");
+        let is_read = text_matcher(&node, false, &mut reader).is_some();
+        (is_read, reader.into_defects().iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn what_can_be_meant_is_read_in_silence() {
+        for matcher in [
+            r#"{"before": "2021-05-01T00:00:00Z"}"#,
+            r#"{"after": "now +3 days", "truncateExpected": "FIRST_DAY_OF_MONTH", "applyTruncationLast": true}"#,
+            r#"{"after": "now", "expectedOffset": -3000, "expectedOffsetUnit": "DAYS"}"#,
+            r#"{"equalToDateTime": "2021-05-01", "actualFormat": "dd/MM/yyyy", "truncateActual": "first day of month"}"#,
+        ] {
+            assert_eq!(read(matcher), (true, vec![]), "{matcher}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_a_defect() {
+        for matcher in [
+            r#"{"before": 5}"#,
+            r#"{"before": "2021-05-01", "truncateActual": "whenever"}"#,
+            r#"{"before": "2021-05-01", "actualFormat": "dd/qq"}"#,
+            r#"{"before": "now +3 weeks"}"#,
+            r#"{"before": "now", "expectedOffset": "x", "expectedOffsetUnit": "days"}"#,
+            r#"{"before": "now", "expectedOffset": 3, "expectedOffsetUnit": "fortnights"}"#,
+        ] {
+            let (is_read, defects) = read(matcher);
+            assert!(!is_read && defects.len() == 1, "{matcher}: {defects:?}");
+        }
+    }
+
+    #[test]
+    fn what_means_nothing_is_told() {
+        for matcher in [
+            r#"{"before": "soon"}"#,
+            r#"{"before": "2021-05-01", "truncateExpected": "first day of month"}"#,
+            r#"{"before": "2021-05-01", "expectedOffset": 3, "expectedOffsetUnit": "days"}"#,
+        ] {
+            let (is_read, defects) = read(matcher);
+            assert!(is_read && defects.len() == 1, "{matcher}: {defects:?}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `matchesJsonSchema` and its version.
+
+use crate::matcher::TextMatcher;
+use crate::matcher::json_schema::{JsonSchema, SchemaVersion};
+use crate::source::{Node, Reader, Value};
+
+/// Reads `matchesJsonSchema`: JSON, or a text of JSON. As in WireMock, a schema that cannot be used is taken and never
+/// holds.
+pub(super) fn matches_json_schema(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<TextMatcher> {
+    let schema = match &operand.value {
+        Value::String(text) => match serde_json::from_str(text) {
+            Ok(schema) => schema,
+            Err(error) => {
+                reader.error(operand, format!("the schema does not parse: {error}"), "mend the JSON in this string");
+                return None;
+            }
+        },
+        Value::Null => {
+            reader.error(operand, "`matchesJsonSchema` has no schema", "write one such as `{\"type\": \"object\"}`");
+            return None;
+        }
+        _ => operand.to_json(),
+    };
+    let version = match whole.get("schemaVersion") {
+        None => SchemaVersion::default(),
+        Some(node) if matches!(node.value, Value::Null) => SchemaVersion::default(),
+        Some(node) => {
+            let named = node.as_str().and_then(SchemaVersion::named);
+            if named.is_none() {
+                let mend = format!("write one of: {}", SchemaVersion::NAMES.join(", "));
+                reader.error(node, "`schemaVersion` is not a version of JSON Schema", mend);
+            }
+            named?
+        }
+    };
+    let (schema, problem) = JsonSchema::new(schema, version);
+    if let Some(problem) = problem.filter(|_| reader.is_lenient()) {
+        let what = format!("the schema cannot be used, and nothing meets it: {problem}");
+        let mend = "mend the schema; nothing is fetched, so refer to parts of it only";
+        reader.warn_at(operand, "matchesJsonSchema", what, mend);
+    }
+    Some(TextMatcher::MatchesJsonSchema(Box::new(schema)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::matcher::format::text_matcher;
+    use crate::matcher::{Subject, Tally};
+    use crate::source::Reader;
+
+    fn read(matcher: &str, text: &str) -> (usize, Option<bool>) {
+        let mut reader = Reader::of_file("a.json", matcher.into());
+        let node = reader.parse(matcher).expect("JSON");
+        let rule = text_matcher(&node, false, &mut reader);
+        let holds = rule.map(|rule| rule.matches(Subject::Text(text), &Tally::default()));
+        (reader.into_defects().len(), holds)
+    }
+
+    #[test]
+    fn schemas_are_json_or_texts_of_it() {
+        for (matcher, text, told, holds) in [
+            (r#"{"matchesJsonSchema": {"type": "object"}}"#, "{}", 0, Some(true)),
+            (r#"{"matchesJsonSchema": "{\"type\": \"object\"}"}"#, "[]", 0, Some(false)),
+            (r#"{"matchesJsonSchema": {"items": [{"type": "null"}]}, "schemaVersion": "V7"}"#, "[1]", 0, Some(false)),
+            (
+                r#"{"matchesJsonPath": {"expression": "$.a", "matchesJsonSchema": {"required": ["b"]}}}"#,
+                r#"{"a": {"b": 1}}"#,
+                0,
+                Some(true),
+            ),
+            (r#"{"matchesJsonSchema": {"type": "nonsense"}}"#, "{}", 1, Some(false)),
+            (r#"{"matchesJsonSchema": "{"}"#, "{}", 1, None),
+            (r#"{"matchesJsonSchema": null}"#, "{}", 1, None),
+            (r#"{"matchesJsonSchema": {}, "schemaVersion": "V8"}"#, "{}", 1, None),
+        ] {
+            assert_eq!(read(matcher, text), (told, holds), "{matcher}");
+        }
+    }
+}

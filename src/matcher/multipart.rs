@@ -1,0 +1,55 @@
+//! `multipartPatterns`: what one part of a multipart body must be like, or all of them.
+//!
+//! Two things are as in WireMock though they surprise: a pattern's `name` selects nothing (its Java DSL adds a rule for
+//! Content-Disposition instead), and `fileName` counts only beside headers or bodies.
+
+use std::borrow::Cow;
+
+use http::HeaderName;
+
+use super::fields::FieldRule;
+use super::text::{Subject, Tally, TextMatcher};
+use crate::call::{Call, Part};
+
+/// What the parts of a body must be like.
+#[derive(Clone, Debug, Default)]
+pub struct MultipartRule {
+    /// What the pattern calls the part: for people.
+    pub name: Option<String>,
+    /// The name of the file.
+    pub file_name: Option<String>,
+    /// Whether every part must be so, and not just one.
+    pub all: bool,
+    /// What its headers must be like.
+    pub headers: Vec<(HeaderName, FieldRule)>,
+    /// What its body must be like.
+    pub bodies: Vec<TextMatcher>,
+}
+
+impl MultipartRule {
+    /// Whether the call's parts are so; a call without parts has none that is.
+    pub fn matches(&self, call: &Call, tally: &Tally) -> bool {
+        let Some(parts) = call.parts() else { return false };
+        if self.all {
+            return parts.iter().all(|part| self.matches_part(part, tally));
+        }
+        parts.iter().any(|part| self.matches_part(part, tally))
+    }
+
+    pub(super) fn matches_part(&self, part: &Part, tally: &Tally) -> bool {
+        if self.headers.is_empty() && self.bodies.is_empty() {
+            return true;
+        }
+        self.file_name.as_ref().is_none_or(|expected| part.file_name.as_ref() == Some(expected))
+            && self.headers.iter().all(|(name, rule)| {
+                let values: Vec<Cow<'_, str>> = part.header(name).collect();
+                rule.matches(&values, tally)
+            })
+            && self.bodies.iter().all(|rule| rule.matches(Subject::Part(part), tally))
+    }
+
+    pub(super) fn cost(&self) -> u32 {
+        let headers: u32 = self.headers.iter().map(|(_, rule)| rule.cost()).sum();
+        headers + self.bodies.iter().map(TextMatcher::cost).sum::<u32>()
+    }
+}

@@ -1,0 +1,111 @@
+//! A node as text again, over several lines as Java's transformer writes it: what rules and templates see of an element.
+
+use super::escape::{push_attribute_value, push_text};
+use super::{Document, Kind, Place};
+
+impl Document {
+    /// The text by which WireMock shows a node: the value of an attribute or text, the XML of an element, indented by two
+    /// blanks and ended by a line feed. Attributes are sorted by their names.
+    pub fn shown(&self, place: Place) -> String {
+        if place.is_attribute() {
+            return self.string_value(place).into_owned();
+        }
+        match self.kind(place) {
+            Kind::Document | Kind::Element(_) => self.pretty(place),
+            Kind::Text(_) | Kind::CData(_) => self.string_value(place).into_owned(),
+            Kind::Comment(text) => format!("[#comment: {text}]"),
+            Kind::Instruction { target, data } => format!("[{target}: {data}]"),
+        }
+    }
+
+    /// The XML of a node over several lines.
+    pub fn pretty(&self, place: Place) -> String {
+        let mut out = String::new();
+        match self.kind(place) {
+            Kind::Document => {
+                for child in self.children(place) {
+                    self.write(child, 0, &mut out);
+                    out.push('\n');
+                }
+            }
+            _ => {
+                self.write(place, 0, &mut out);
+                out.push('\n');
+            }
+        }
+        out
+    }
+
+    fn write(&self, place: Place, depth: usize, out: &mut String) {
+        match self.kind(place) {
+            Kind::Document => {}
+            Kind::Element(element) => {
+                out.push('<');
+                out.push_str(element.name.written());
+                let mut attributes: Vec<_> = self.attributes(element).iter().collect();
+                attributes.sort_by_key(|attribute| attribute.name.written());
+                for attribute in attributes {
+                    out.push(' ');
+                    out.push_str(attribute.name.written());
+                    out.push_str("=\"");
+                    push_attribute_value(&attribute.value, out);
+                    out.push('"');
+                }
+                if self.children(place).next().is_none() {
+                    out.push_str("/>");
+                    return;
+                }
+                out.push('>');
+                self.write_children(place, depth, out);
+                out.push_str("</");
+                out.push_str(element.name.written());
+                out.push('>');
+            }
+            Kind::Text(text) => push_text(text, out),
+            Kind::CData(text) => {
+                out.push_str("<![CDATA[");
+                out.push_str(text);
+                out.push_str("]]>");
+            }
+            Kind::Comment(text) => {
+                out.push_str("<!--");
+                out.push_str(text);
+                out.push_str("-->");
+            }
+            Kind::Instruction { target, data } => {
+                out.push_str("<?");
+                out.push_str(target);
+                out.push(' ');
+                out.push_str(data);
+                out.push_str("?>");
+            }
+        }
+    }
+
+    /// Text alone stays beside its tags; everything else has lines of its own.
+    fn write_children(&self, place: Place, depth: usize, out: &mut String) {
+        if self.children(place).all(|child| self.text(child).is_some()) {
+            for child in self.children(place) {
+                self.write(child, depth, out);
+            }
+            return;
+        }
+        for child in self.children(place) {
+            if let Kind::Text(text) = self.kind(child)
+                && text.trim().is_empty()
+            {
+                continue;
+            }
+            new_line(depth + 1, out);
+            self.write(child, depth + 1, out);
+        }
+        new_line(depth, out);
+    }
+}
+
+fn new_line(depth: usize, out: &mut String) {
+    out.push('\n');
+    for _ in 0..depth {
+        out.push_str("  ");
+    }
+}

@@ -1,0 +1,111 @@
+//! The words of an expression. What `*`, `and`, `or`, `div` and `mod` are depends on the word before.
+
+use super::XPathError;
+
+/// A word.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Token {
+    /// A name, perhaps with a prefix; `*` and `p:*` too.
+    Name(String),
+    Literal(String),
+    Number(f64),
+    /// An operator or a piece of punctuation.
+    Sign(&'static str),
+    /// Behind the last word.
+    End,
+}
+
+/// The words with their places; the last is [`Token::End`].
+pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, XPathError> {
+    let mut tokens: Vec<(Token, usize)> = Vec::new();
+    let mut at = 0;
+    while let Some(next) = text[at..].chars().next() {
+        let rest = &text[at..];
+        if matches!(next, ' ' | '\t' | '\r' | '\n') {
+            at += 1;
+            continue;
+        }
+        let is_operator = tokens.last().is_some_and(|(token, _)| ends_operand(token));
+        let (token, length) = match next {
+            '"' | '\'' => {
+                let literal = rest[1..].split_once(next).map(|(literal, _)| literal);
+                let literal =
+                    literal.ok_or_else(|| error(at, "a text that is not closed", format!("close it with `{next}`")))?;
+                (Token::Literal(literal.to_owned()), literal.len() + 2)
+            }
+            '0'..='9' => number(rest),
+            '.' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) => number(rest),
+            '*' if is_operator => (Token::Sign("*"), 1),
+            '*' => (Token::Name("*".to_owned()), 1),
+            c if begins_name(c) => name(rest, is_operator),
+            _ => {
+                let sign = SIGNS.iter().find(|sign| rest.starts_with(**sign));
+                let sign = sign.ok_or_else(|| error(at, format!("`{next}` means nothing here"), "remove it"))?;
+                (Token::Sign(sign), sign.len())
+            }
+        };
+        tokens.push((token, at));
+        at += length;
+        if tokens.len() > MOST_TOKENS {
+            return Err(error(at, format!("more than {MOST_TOKENS} words"), "shorten the expression"));
+        }
+    }
+    tokens.push((Token::End, text.len()));
+    Ok(tokens)
+}
+
+/// Whether an operator may follow.
+fn ends_operand(token: &Token) -> bool {
+    match token {
+        Token::Name(_) | Token::Literal(_) | Token::Number(_) => true,
+        Token::Sign(sign) => matches!(*sign, ")" | "]" | "." | ".."),
+        Token::End => false,
+    }
+}
+
+fn number(rest: &str) -> (Token, usize) {
+    let whole = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let fraction = match rest[whole..].strip_prefix('.') {
+        Some(fraction) => 1 + fraction.bytes().take_while(u8::is_ascii_digit).count(),
+        None => 0,
+    };
+    let length = whole + fraction;
+    (Token::Number(rest[..length].parse().unwrap_or(f64::NAN)), length)
+}
+
+fn name(rest: &str, is_operator: bool) -> (Token, usize) {
+    let first = part(rest);
+    let word = &rest[..first];
+    if is_operator && let Some(operator) = ["and", "or", "div", "mod"].into_iter().find(|operator| *operator == word) {
+        return (Token::Sign(operator), first);
+    }
+    // a prefix, unless the colon is the first of the two behind an axis
+    let length = match rest[first..].strip_prefix(':') {
+        Some(local) if local.starts_with('*') => first + 2,
+        Some(local) if local.starts_with(begins_name) => first + 1 + part(local),
+        _ => first,
+    };
+    (Token::Name(rest[..length].to_owned()), length)
+}
+
+/// The length of a name without a prefix.
+fn part(text: &str) -> usize {
+    let goes_on =
+        |c: char| begins_name(c) || c.is_alphanumeric() || matches!(c, '-' | '.' | '\u{b7}' | '\u{300}'..='\u{36f}');
+    text.find(|c| !goes_on(c)).unwrap_or(text.len())
+}
+
+fn begins_name(c: char) -> bool {
+    c.is_alphabetic() || c == '_'
+}
+
+pub(super) fn error(at: usize, what: impl Into<String>, mend: impl Into<String>) -> XPathError {
+    XPathError { at, what: what.into(), mend: mend.into() }
+}
+
+/// Longer ones before those that they begin with.
+const SIGNS: [&str; 20] =
+    ["::", "//", "..", "!=", "<=", ">=", "(", ")", "[", "]", ".", "@", ",", "/", "|", "+", "-", "=", "<", ">"];
+
+/// Words of an expression.
+const MOST_TOKENS: usize = 4096;

@@ -1,0 +1,189 @@
+//! XPath 1.0, the one that WireMock stubs are written in: paths, predicates, functions, four kinds of values.
+//!
+//! Later versions would not do: their values are sequences, and comparisons mean something else. An expression is
+//! compiled once; names are resolved then. Walking is counted, and given up when it takes too many steps.
+
+mod axes;
+mod evaluate;
+mod functions;
+mod lexer;
+mod parse;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::fmt;
+
+use super::{Document, Name, Place};
+use functions::Function;
+pub use value::Value;
+
+/// An expression, compiled.
+#[derive(Clone, Debug)]
+pub struct XPath {
+    written: Box<str>,
+    expression: Expression,
+    namespaces: bool,
+}
+
+/// What is wrong with an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XPathError {
+    /// Where: the index of the byte in the expression.
+    pub at: usize,
+    /// What is wrong.
+    pub what: String,
+    /// How to mend it.
+    pub mend: String,
+}
+
+/// The walk took more steps than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GaveUp;
+
+/// Prefixes of an expression and the namespaces that they stand for.
+#[derive(Clone, Copy, Debug)]
+pub enum Namespaces<'a> {
+    /// Names are what is written, with their colons, as if nobody had heard of namespaces.
+    Ignored,
+    /// A prefix stands for its namespace, whatever the document calls it; a name without one is in none.
+    Bound(&'a [(String, String)]),
+}
+
+#[derive(Clone, Debug)]
+enum Expression {
+    And(Box<[Expression]>),
+    Arithmetic(Arithmetic, Box<(Expression, Expression)>),
+    Call(Function, Box<[Expression]>),
+    Compare(Comparison, Box<(Expression, Expression)>),
+    Literal(Box<str>),
+    Negative(Box<Expression>),
+    Number(f64),
+    Or(Box<[Expression]>),
+    Path(Start, Box<[Step]>),
+    Union(Box<[Expression]>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    Equal,
+    Unequal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// Where a path begins.
+#[derive(Clone, Debug)]
+enum Start {
+    /// At the node that is looked at.
+    Here,
+    /// At the document.
+    Top,
+    /// At what an expression finds, as far as it meets the predicates.
+    Found(Box<Expression>, Box<[Expression]>),
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    axis: Axis,
+    test: Test,
+    predicates: Box<[Expression]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Axis {
+    Ancestor,
+    AncestorOrSelf,
+    Attribute,
+    Child,
+    Descendant,
+    DescendantOrSelf,
+    Following,
+    FollowingSibling,
+    Itself,
+    Parent,
+    Preceding,
+    PrecedingSibling,
+}
+
+/// What a step takes of its axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Test {
+    Comment,
+    Instruction(Option<Box<str>>),
+    Name(NameTest),
+    Node,
+    Text,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum NameTest {
+    /// `*`
+    Any,
+    /// `p:*`, where prefixes stand for namespaces.
+    InNamespace(Box<str>),
+    /// A name in a namespace, or in none.
+    Bound(Option<Box<str>>, Box<str>),
+    /// `p:*`, where prefixes are part of the name.
+    Prefixed(Box<str>),
+    /// The name as it is written.
+    Written(Box<str>),
+}
+
+impl XPath {
+    /// Compiles an expression.
+    pub fn parse(expression: &str, namespaces: Namespaces<'_>) -> Result<Self, XPathError> {
+        parse::expression(expression, namespaces).map(|compiled| Self {
+            written: expression.into(),
+            expression: compiled,
+            namespaces: matches!(namespaces, Namespaces::Bound(_)),
+        })
+    }
+
+    /// The expression as written.
+    pub fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// Whether prefixes stand for namespaces. Then a document with an unbound prefix is none.
+    pub fn knows_namespaces(&self) -> bool {
+        self.namespaces
+    }
+
+    /// What the expression says of a document.
+    pub fn evaluate(&self, document: &Document) -> Result<Value, GaveUp> {
+        evaluate::evaluate(&self.expression, document, self.namespaces)
+    }
+}
+
+impl NameTest {
+    fn fits(&self, name: &Name) -> bool {
+        match self {
+            Self::Any => true,
+            Self::InNamespace(namespace) => name.namespace() == Some(namespace),
+            Self::Bound(namespace, local) => name.local() == &**local && name.namespace() == namespace.as_deref(),
+            Self::Prefixed(prefix) => name.prefix() == Some(prefix),
+            Self::Written(written) => name.written() == &**written,
+        }
+    }
+}
+
+impl fmt::Display for XPathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at index {}: {}", self.what, self.at, self.mend)
+    }
+}
+
+impl std::error::Error for XPathError {}

@@ -1,0 +1,279 @@
+//! From words to an expression, by the grammar of XPath 1.0: operators, functions, brackets.
+
+use super::functions::Function;
+use super::lexer::{Token, error, tokens};
+use super::steps::{everywhere, shortened};
+use super::{Arithmetic, Comparison, Expression, Namespaces, Start, XPathError};
+
+/// Compiles an expression.
+pub(super) fn expression(text: &str, namespaces: Namespaces<'_>) -> Result<Expression, XPathError> {
+    let mut parser = Parser { tokens: tokens(text)?, next: 0, nesting: 0, namespaces };
+    if parser.peek() == &Token::End {
+        return Err(error(0, "an empty expression", "write one such as `/order/item`"));
+    }
+    let expression = parser.or()?;
+    match parser.peek() {
+        Token::End => Ok(expression),
+        _ => Err(parser.error("the expression ends before this", "join both by an operator such as `and`")),
+    }
+}
+
+pub(super) struct Parser<'a> {
+    pub(super) tokens: Vec<(Token, usize)>,
+    pub(super) next: usize,
+    nesting: usize,
+    pub(super) namespaces: Namespaces<'a>,
+}
+
+impl Parser<'_> {
+    pub(super) fn or(&mut self) -> Result<Expression, XPathError> {
+        self.nested(|parser| parser.list(&["or"], Self::and, Expression::Or))
+    }
+
+    fn and(&mut self) -> Result<Expression, XPathError> {
+        self.list(&["and"], Self::equality, Expression::And)
+    }
+
+    fn equality(&mut self) -> Result<Expression, XPathError> {
+        self.comparison(&[("=", Comparison::Equal), ("!=", Comparison::Unequal)], Self::relation)
+    }
+
+    fn relation(&mut self) -> Result<Expression, XPathError> {
+        let signs = [
+            ("<", Comparison::Less),
+            ("<=", Comparison::LessOrEqual),
+            (">", Comparison::Greater),
+            (">=", Comparison::GreaterOrEqual),
+        ];
+        self.comparison(&signs, Self::sum)
+    }
+
+    fn sum(&mut self) -> Result<Expression, XPathError> {
+        self.arithmetic(&[("+", Arithmetic::Add), ("-", Arithmetic::Subtract)], Self::product)
+    }
+
+    fn product(&mut self) -> Result<Expression, XPathError> {
+        let signs = [("*", Arithmetic::Multiply), ("div", Arithmetic::Divide), ("mod", Arithmetic::Remainder)];
+        self.arithmetic(&signs, Self::negative)
+    }
+
+    fn negative(&mut self) -> Result<Expression, XPathError> {
+        let mut signs = 0;
+        while self.take("-") {
+            signs += 1;
+        }
+        let expression = self.list(&["|"], Self::path, Expression::Union)?;
+        // each sign makes a number of it, the second turns it round again
+        Ok(match signs {
+            0 => expression,
+            signs if signs % 2 == 1 => Expression::Negative(Box::new(expression)),
+            _ => Expression::Negative(Box::new(Expression::Negative(Box::new(expression)))),
+        })
+    }
+
+    fn path(&mut self) -> Result<Expression, XPathError> {
+        if self.begins_primary() {
+            return self.filtered();
+        }
+        let mut steps = Vec::new();
+        let start = if self.take("//") {
+            steps.push(everywhere());
+            self.steps(&mut steps)?;
+            Start::Top
+        } else if self.take("/") {
+            if self.begins_step() {
+                self.steps(&mut steps)?;
+            }
+            Start::Top
+        } else {
+            self.steps(&mut steps)?;
+            Start::Here
+        };
+        Ok(Expression::Path(start, shortened(steps)))
+    }
+
+    /// What is no step by itself, such as `(…)` or `'text'`, with predicates and steps behind it.
+    fn filtered(&mut self) -> Result<Expression, XPathError> {
+        let primary = self.primary()?;
+        let predicates = self.predicates()?;
+        let mut steps = Vec::new();
+        if self.take("//") {
+            steps.push(everywhere());
+            self.steps(&mut steps)?;
+        } else if self.take("/") {
+            self.steps(&mut steps)?;
+        }
+        if predicates.is_empty() && steps.is_empty() {
+            return Ok(primary);
+        }
+        if !primary.finds_nodes() {
+            return Err(self.error("a path or predicate behind what finds no nodes", "apply it to a path"));
+        }
+        Ok(Expression::Path(Start::Found(Box::new(primary), predicates), shortened(steps)))
+    }
+
+    fn primary(&mut self) -> Result<Expression, XPathError> {
+        let at = self.at();
+        match self.bump() {
+            Token::Literal(text) => Ok(Expression::Literal(text.into())),
+            Token::Number(number) => Ok(Expression::Number(number)),
+            Token::Sign("(") => {
+                let inner = self.or()?;
+                self.expect(")")?;
+                Ok(inner)
+            }
+            Token::Name(name) => {
+                self.expect("(")?;
+                let mut arguments = Vec::new();
+                if !self.take(")") {
+                    loop {
+                        arguments.push(self.or()?);
+                        if !self.take(",") {
+                            break;
+                        }
+                    }
+                    self.expect(")")?;
+                }
+                let function = Function::named(&name).ok_or_else(|| {
+                    error(at, format!("`{name}` is not a function"), format!("use one of: {}", Function::names()))
+                })?;
+                function.check(&arguments).map_err(|what| error(at, what, "see XPath 1.0, section 4"))?;
+                Ok(Expression::Call(function, arguments.into()))
+            }
+            _ => Err(error(at, "an expression is missing", "write one such as `/order/item`")),
+        }
+    }
+
+    fn list(
+        &mut self,
+        signs: &[&str],
+        mut item: impl FnMut(&mut Self) -> Result<Expression, XPathError>,
+        make: impl FnOnce(Box<[Expression]>) -> Expression,
+    ) -> Result<Expression, XPathError> {
+        let first = item(self)?;
+        let mut items = vec![first];
+        while signs.iter().any(|sign| self.take(sign)) {
+            items.push(item(self)?);
+        }
+        if items.len() == 1 {
+            return Ok(items.remove(0));
+        }
+        if signs == ["|"] && !items.iter().all(Expression::finds_nodes) {
+            return Err(self.error("`|` joins paths only", "join conditions by `or`"));
+        }
+        Ok(make(items.into()))
+    }
+
+    fn comparison(
+        &mut self,
+        signs: &[(&str, Comparison)],
+        item: impl Fn(&mut Self) -> Result<Expression, XPathError>,
+    ) -> Result<Expression, XPathError> {
+        let mut left = item(self)?;
+        while let Some((_, comparison)) = signs.iter().find(|(sign, _)| self.take(sign)) {
+            left = Expression::Compare(*comparison, Box::new((left, item(self)?)));
+            self.deepen(left.depth())?;
+        }
+        Ok(left)
+    }
+
+    fn arithmetic(
+        &mut self,
+        signs: &[(&str, Arithmetic)],
+        item: impl Fn(&mut Self) -> Result<Expression, XPathError>,
+    ) -> Result<Expression, XPathError> {
+        let mut left = item(self)?;
+        let mut count = 0;
+        while let Some((_, arithmetic)) = signs.iter().find(|(sign, _)| self.take(sign)) {
+            left = Expression::Arithmetic(*arithmetic, Box::new((left, item(self)?)));
+            count += 1;
+            self.deepen(count)?;
+        }
+        Ok(left)
+    }
+
+    /// Whether what comes is no step: a text, a number, brackets, or a function.
+    fn begins_primary(&self) -> bool {
+        match self.peek() {
+            Token::Literal(_) | Token::Number(_) | Token::Sign("(") => true,
+            Token::Name(name) => {
+                let is_call = matches!(self.tokens.get(self.next + 1), Some((Token::Sign("("), _)));
+                is_call && !matches!(name.as_str(), "comment" | "node" | "processing-instruction" | "text")
+            }
+            _ => false,
+        }
+    }
+
+    fn begins_step(&self) -> bool {
+        matches!(self.peek(), Token::Name(_) | Token::Sign("." | ".." | "@"))
+    }
+
+    /// Reads what stands one level down, for the stack's sake.
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, XPathError>) -> Result<T, XPathError> {
+        self.deepen(self.nesting)?;
+        self.nesting += 1;
+        let result = read(self);
+        self.nesting -= 1;
+        result
+    }
+
+    fn deepen(&self, depth: usize) -> Result<(), XPathError> {
+        if depth < DEEPEST {
+            return Ok(());
+        }
+        Err(self.error(format!("more than {DEEPEST} expressions in one another"), "split the expression"))
+    }
+
+    pub(super) fn peek(&self) -> &Token {
+        &self.tokens[self.next].0
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.tokens[self.next].1
+    }
+
+    pub(super) fn bump(&mut self) -> Token {
+        let token = self.peek().clone();
+        // the end stays
+        self.next = (self.next + 1).min(self.tokens.len() - 1);
+        token
+    }
+
+    pub(super) fn take(&mut self, sign: &str) -> bool {
+        let comes = matches!(self.peek(), Token::Sign(known) if *known == sign);
+        if comes {
+            self.next += 1;
+        }
+        comes
+    }
+
+    pub(super) fn expect(&mut self, sign: &str) -> Result<(), XPathError> {
+        if self.take(sign) {
+            return Ok(());
+        }
+        Err(self.error(format!("`{sign}` is missing"), format!("write `{sign}`")))
+    }
+
+    pub(super) fn error(&self, what: impl Into<String>, mend: impl Into<String>) -> XPathError {
+        error(self.at(), what, mend)
+    }
+}
+
+impl Expression {
+    /// Whether its value is a set of nodes.
+    pub(super) fn finds_nodes(&self) -> bool {
+        matches!(self, Self::Path(..) | Self::Union(_) | Self::Call(Function::Id, _))
+    }
+
+    /// How many comparisons stand in one another on its left.
+    fn depth(&self) -> usize {
+        std::iter::successors(Some(self), |expression| match expression {
+            Self::Compare(_, sides) => Some(&sides.0),
+            _ => None,
+        })
+        .count()
+    }
+}
+
+/// Expressions in one another, for the stack of those who evaluate them.
+const DEEPEST: usize = 32;
