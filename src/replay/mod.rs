@@ -7,6 +7,7 @@
 //! Latency counts from when a call was due, so that a target that stalls cannot hide what it did to the calls behind. The
 //! run accounts for itself: how late it was, what the target answered, and whether its numbers may be reported at all.
 
+mod chance;
 mod halt;
 mod outcome;
 mod plan;
@@ -22,6 +23,7 @@ use crate::exchange::Exchange;
 use crate::tape::Recording;
 use crate::upstream::{Connector, Origin, Trust};
 
+pub use chance::Share;
 pub use halt::Halt;
 pub use outcome::{Mix, Outcome, Refusal};
 pub use plan::{Due, Pace, Plan};

@@ -1,12 +1,12 @@
 //! What a run came to, and whether its numbers may be reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 
-use super::Due;
+use super::{Due, Share};
 use crate::exchange::{BodyRef, Exchange, Failure, Response, Times};
 use crate::upstream::Stamps;
 
@@ -31,6 +31,8 @@ pub struct Outcome {
     pub recorded: Mix,
     /// What the target answered.
     pub answered: Mix,
+    /// The tape's calls that were sent, some perhaps more than once: what the tape says is known from so many.
+    drawn: HashSet<usize>,
     /// How late calls were sent, the waits for connections aside.
     lateness: Histogram<u64>,
     /// How long answers took.
@@ -79,6 +81,7 @@ impl Outcome {
             cut_off: 0,
             recorded: Mix::default(),
             answered: Mix::default(),
+            drawn: HashSet::new(),
             lateness: histogram(),
             latency: histogram(),
         }
@@ -89,6 +92,7 @@ impl Outcome {
         let whole = original.response.as_ref().filter(|_| original.failure.is_none());
         // a schedule made by hand may say nothing of answers
         if original.response.is_some() || original.failure.is_some() {
+            self.drawn.insert(answered.call);
             self.recorded.add(whole.map(|response| response.status));
         }
         self.waited += u64::from(answered.times.permit_wait > 0);
@@ -122,6 +126,7 @@ impl Outcome {
         self.cut_off += other.cut_off;
         self.recorded.merge(&other.recorded);
         self.answered.merge(&other.answered);
+        self.drawn.extend(&other.drawn);
         self.lateness.add(&other.lateness).expect("both resize");
         self.latency.add(&other.latency).expect("both resize");
     }
@@ -150,9 +155,10 @@ impl Outcome {
         if self.sent == 0 {
             return Some(Refusal::Nothing);
         }
-        let compares = must_match && !self.recorded.0.is_empty();
-        let differs = self.answered.furthest(&self.recorded).filter(|_| compares);
-        if let Some((status, recorded, answered)) = differs.filter(|(_, one, other)| (one - other).abs() > MIX) {
+        if must_match
+            && !self.recorded.0.is_empty()
+            && let Some((status, recorded, answered)) = self.answered.furthest(&self.recorded, self.drawn.len())
+        {
             return Some(Refusal::Mix { status, recorded, answered });
         }
         let limit = limit.unwrap_or_else(|| self.lateness_limit());
@@ -184,8 +190,11 @@ impl Mix {
 
     /// The share of a status, 0 to 1.
     pub fn share(&self, status: Option<u16>) -> f64 {
-        let all: u64 = self.0.values().sum();
-        self.0.get(&status).map_or(0.0, |count| *count as f64 / all as f64)
+        self.0.get(&status).map_or(0.0, |count| *count as f64 / self.calls() as f64)
+    }
+
+    fn calls(&self) -> u64 {
+        self.0.values().sum()
     }
 
     /// How often each status came, in their order.
@@ -193,11 +202,18 @@ impl Mix {
         self.0.iter().map(|(status, count)| (*status, *count))
     }
 
-    /// The status whose share differs most from that of `other`: it, the share of `other`, and the own.
-    fn furthest(&self, other: &Self) -> Option<(Option<u16>, f64, f64)> {
+    /// Of the statuses whose share differs from that of `other` by more than may be, and more than by chance, the one that does
+    /// most: it, the share of `other`, and the own. `known` is how many calls tell the other's shares.
+    fn furthest(&self, other: &Self, known: usize) -> Option<(Option<u16>, f64, f64)> {
+        let (calls, known) = (self.calls(), other.calls().min(known as u64) as f64);
         let statuses = self.0.keys().chain(other.0.keys());
         let shares = statuses.map(|status| (*status, other.share(*status), self.share(*status)));
-        shares.max_by(|one, other| (one.1 - one.2).abs().total_cmp(&(other.1 - other.2).abs()))
+        let differing = shares.filter(|(status, theirs, own)| {
+            let expected = Share { of: theirs * known, calls: known };
+            let count = self.0.get(status).copied().unwrap_or_default();
+            (theirs - own).abs() > MIX && expected.differs_from(count, calls)
+        });
+        differing.max_by(|one, other| (one.1 - one.2).abs().total_cmp(&(other.1 - other.2).abs()))
     }
 }
 
@@ -337,6 +353,7 @@ mod tests {
         let mut outcome = Outcome::new();
         let mix = |counts: &[(u16, u64)]| Mix(counts.iter().map(|(status, count)| (Some(*status), *count)).collect());
         (outcome.recorded, outcome.answered) = (mix(recorded), mix(answered));
+        outcome.drawn = (0..outcome.recorded.calls() as usize).collect();
         outcome.sent = 100;
         outcome.lateness.record_n(late, 100).unwrap();
         outcome.latency.record_n(latency, 100).unwrap();
@@ -364,6 +381,24 @@ mod tests {
         assert!(refused.contains("`200` to 96.5 %") || refused.contains("`401` to 2.5 %"), "{refused}");
         assert_eq!(differs.refusal(None, false), None);
         assert!(outcome(recorded, &[(404, 1000)], 0, 1).misses_too_many());
+    }
+
+    #[test]
+    fn a_mix_may_differ_by_chance() {
+        let differs = |recorded: &[(u16, u64)], answered: &[(u16, u64)]| {
+            outcome(recorded, answered, 0, 1).refusal(None, true).is_some()
+        };
+        // a service that fails at random, before and after its first errors of a run
+        assert!(!differs(&[(200, 58), (500, 2)], &[(200, 60)]));
+        assert!(!differs(&[(200, 586), (500, 24)], &[(200, 565), (500, 40)]));
+        assert!(differs(&[(200, 586), (500, 24)], &[(200, 540), (500, 65)]));
+        // what the tape does not have
+        assert!(differs(&[(200, 60)], &[(200, 58), (401, 2)]));
+        // calls that were drawn ten times tell no more of the service than one would
+        let mut again = outcome(&[(200, 960), (500, 40)], &[(200, 930), (500, 70)], 0, 1);
+        assert!(again.refusal(None, true).is_some());
+        again.drawn = (0..100).collect();
+        assert_eq!(again.refusal(None, true), None);
     }
 
     #[test]
