@@ -25,7 +25,7 @@ pub(super) struct Import {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// The stub folder whose `profiles/` is written to
+    /// The stub folder whose `profiles/` is written to; it is made if it is not there
     #[arg(long, value_name = "DIR", default_value = "stubs")]
     to: PathBuf,
 
@@ -92,8 +92,12 @@ impl Import {
             note(&format!("`{}` is no name of a profile; give one without slashes", self.profile));
             return USAGE;
         }
-        if !self.to.is_dir() {
+        if self.to.exists() && !self.to.is_dir() {
             note(&format!("`{}` is no folder; name the stub folder with `--to`", self.to.display()));
+            return USAGE;
+        }
+        if self.service.as_ref().is_some_and(|name| name.trim().is_empty()) {
+            note("`--service` is empty; name the service, or leave it out: it is called as its folder then");
             return USAGE;
         }
         let options = self.options();
@@ -122,7 +126,9 @@ impl Import {
                 return BROKE;
             }
         }
-        if let Err(error) = profile_file::write(&path, &text) {
+        // as `record` makes it, so that what comes next finds a stub folder
+        let made = if self.to.exists() { Ok(()) } else { fs::create_dir_all(self.to.join("mappings")) };
+        if let Err(error) = made.and_then(|()| profile_file::write(&path, &text)) {
             note(&format!("cannot write `{}`: {error}", path.display()));
             return BROKE;
         }
@@ -172,7 +178,7 @@ impl Import {
             });
             if let Err(problems) = merged {
                 messages.extend(told(&file, problems));
-                code = code.max(CHECK_FAILED);
+                code = code.max(BROKE);
             }
         }
         let Some(all) = all.filter(|_| messages.is_empty()) else { return Err((code, messages)) };
@@ -182,7 +188,7 @@ impl Import {
             let left_out =
                 left_out.iter().map(|(why, count, first)| format!("left out: {count} {why} (the first: {first})"));
             let file = self.files[0].display().to_string();
-            (CHECK_FAILED, left_out.chain([Problem { file, ..problem }.to_string()]).collect())
+            (BROKE, left_out.chain([Problem { file, ..problem }.to_string()]).collect())
         })
     }
 
