@@ -357,7 +357,11 @@ fn ctrl_c_ends_a_comparison_with_a_word() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("it runs");
-        std::thread::sleep(Duration::from_millis(1_500));
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_millis(1_500) || (!live.is_empty() && backend.seen().len() < 5) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "nothing is sent");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
         let output = child.wait_with_output().expect("it ends");

@@ -191,13 +191,14 @@ fn what_is_known_from_few_calls_or_not_at_all_is_said() {
     let args = [few.to_str().expect("text"), "--to", folder.path().to_str().expect("text"), "--map", "Home=GET /"];
     let output = standin("import", &args);
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let words = |output: &Output| told(output).split_whitespace().collect::<Vec<_>>().join(" ");
     for expected in ["known from 7 calls only", "has no effect: no call is called `Home`"] {
-        assert!(told(&output).contains(expected), "`{expected}` is not in {}", told(&output));
+        assert!(words(&output).contains(expected), "`{expected}` is not in {}", words(&output));
     }
     let summary = fs::read_to_string(sample("summary.json")).expect("readable");
     let failing = summary.replacen("\"vus_max\"", "\"http_req_failed\": {\"value\": 0.025}, \"vus_max\"", 1);
     fs::write(&few, failing).expect("writable");
     let output = standin("import", &args[..3]);
-    let text = told(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = words(&output);
     assert!(text.contains("2.50 % of the calls failed (`http_req_failed`)"), "{text}");
 }
