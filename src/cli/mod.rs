@@ -15,6 +15,7 @@ mod record;
 mod replay;
 mod sending;
 mod serve;
+mod serving;
 mod signals;
 mod taped;
 mod trust;

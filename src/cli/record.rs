@@ -144,9 +144,7 @@ impl Record {
             note("calls were still in flight after the grace period, and were cut off; see --grace");
         }
         match &ramp {
-            Ok(Some(Report { end: End::Differs(refusal), .. })) if taped != Taped::Nothing => {
-                return give_up(&tape, refusal);
-            }
+            Ok(Some(Report { end: End::Differs(refusal), .. })) if taped != Taped::Nothing => give_up(&tape, refusal),
             Ok(_) => self.go_on(taped, ending),
             Err(_) => self.go_on(taped, ending).max(BROKE),
         }

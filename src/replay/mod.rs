@@ -9,6 +9,7 @@
 
 mod chance;
 mod halt;
+mod mix;
 mod outcome;
 mod plan;
 mod prepare;
@@ -25,7 +26,8 @@ use crate::upstream::{Connector, Origin, Trust};
 
 pub use chance::Share;
 pub use halt::Halt;
-pub use outcome::{Mix, Outcome, Refusal};
+pub use mix::Mix;
+pub use outcome::{Outcome, Refusal};
 pub use plan::{Due, Pace, Plan};
 pub use prepare::{Missing, Prepared, Replacements, redacted_names};
 pub use stop::{Normal, StopRule, Watch};

@@ -1,12 +1,13 @@
 //! What a run came to, and whether its numbers may be reported.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 
-use super::{Due, Share};
+use super::Due;
+use super::mix::{MOST_OFF, Mix, named};
 use crate::exchange::{BodyRef, Exchange, Failure, Response, Times};
 use crate::upstream::Stamps;
 
@@ -38,10 +39,6 @@ pub struct Outcome {
     /// How long answers took.
     latency: Histogram<u64>,
 }
-
-/// How often each status came; none is no answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mix(BTreeMap<Option<u16>, u64>);
 
 /// Why a run's numbers must not be believed.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,7 +153,7 @@ impl Outcome {
             return Some(Refusal::Nothing);
         }
         if must_match
-            && !self.recorded.0.is_empty()
+            && !self.recorded.is_empty()
             && let Some((status, recorded, answered)) = self.answered.furthest(&self.recorded, self.drawn.len())
         {
             return Some(Refusal::Mix { status, recorded, answered });
@@ -173,55 +170,7 @@ impl Outcome {
 
     /// Whether more calls than the tape's found nothing than can be accepted.
     pub fn misses_too_many(&self) -> bool {
-        self.misses() > MIX
-    }
-}
-
-impl Mix {
-    fn add(&mut self, status: Option<u16>) {
-        *self.0.entry(status).or_default() += 1;
-    }
-
-    fn merge(&mut self, other: &Self) {
-        for (status, count) in &other.0 {
-            *self.0.entry(*status).or_default() += count;
-        }
-    }
-
-    /// The share of a status, 0 to 1.
-    pub fn share(&self, status: Option<u16>) -> f64 {
-        self.0.get(&status).map_or(0.0, |count| *count as f64 / self.calls() as f64)
-    }
-
-    fn calls(&self) -> u64 {
-        self.0.values().sum()
-    }
-
-    /// How often each status came, in their order.
-    pub fn counts(&self) -> impl Iterator<Item = (Option<u16>, u64)> {
-        self.0.iter().map(|(status, count)| (*status, *count))
-    }
-
-    /// Of the statuses whose share differs from that of `other` by more than may be, and more than by chance, the one that does
-    /// most: it, the share of `other`, and the own. `known` is how many calls tell the other's shares.
-    fn furthest(&self, other: &Self, known: usize) -> Option<(Option<u16>, f64, f64)> {
-        let (calls, known) = (self.calls(), other.calls().min(known as u64) as f64);
-        let statuses = self.0.keys().chain(other.0.keys());
-        let shares = statuses.map(|status| (*status, other.share(*status), self.share(*status)));
-        let differing = shares.filter(|(status, theirs, own)| {
-            let expected = Share { of: theirs * known, calls: known };
-            let count = self.0.get(status).copied().unwrap_or_default();
-            (theirs - own).abs() > MIX && expected.differs_from(count, calls)
-        });
-        differing.max_by(|one, other| (one.1 - one.2).abs().total_cmp(&(other.1 - other.2).abs()))
-    }
-}
-
-impl fmt::Display for Mix {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shares: Vec<String> =
-            self.0.keys().map(|status| format!("{} {:.1} %", named(*status), self.share(*status) * 100.0)).collect();
-        out.write_str(&shares.join(", "))
+        self.misses() > MOST_OFF
     }
 }
 
@@ -259,10 +208,6 @@ impl fmt::Display for Refusal {
             }
         }
     }
-}
-
-fn named(status: Option<u16>) -> String {
-    status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
 }
 
 /// How sending ended.
@@ -342,16 +287,13 @@ const LONGEST: u64 = 86_400_000_000_000;
 const LATE: Duration = Duration::from_millis(1);
 /// The share of the median latency that is.
 const LATE_SHARE: f64 = 0.05;
-/// By how much the share of a status may differ.
-const MIX: f64 = 0.02;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn outcome(recorded: &[(u16, u64)], answered: &[(u16, u64)], late: u64, latency: u64) -> Outcome {
         let mut outcome = Outcome::new();
-        let mix = |counts: &[(u16, u64)]| Mix(counts.iter().map(|(status, count)| (Some(*status), *count)).collect());
+        let mix = |counts: &[(u16, u64)]| counts.iter().map(|(status, count)| (Some(*status), *count)).collect::<Mix>();
         (outcome.recorded, outcome.answered) = (mix(recorded), mix(answered));
         outcome.drawn = (0..outcome.recorded.calls() as usize).collect();
         outcome.sent = 100;
