@@ -19,12 +19,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> u8 {
-        let services = match Service::all(&self.dir) {
-            // one that is served by another server's stubs, or has none yet
-            Ok(services) if services.is_empty() && self.dir.join("profiles").is_dir() => {
-                let name = super::profile_file::service(&self.dir);
-                vec![Service { name, prefix: String::new(), root: self.dir.clone() }]
-            }
+        let mut services = match Service::all(&self.dir) {
             Ok(services) => services,
             Err(error) => {
                 note(&format!(
@@ -34,6 +29,11 @@ impl Check {
                 return if error.kind() == std::io::ErrorKind::NotFound { USAGE } else { BROKE };
             }
         };
+        let has_stubs = !services.is_empty();
+        if !has_stubs && self.dir.join("profiles").is_dir() {
+            let name = super::profile_file::service(&self.dir);
+            services.push(Service { name, prefix: String::new(), root: self.dir.clone() });
+        }
         if services.is_empty() {
             let dir = self.dir.display();
             note(&format!(
@@ -41,7 +41,7 @@ impl Check {
             ));
             return USAGE;
         }
-        let mut loaded = load::load(&services);
+        let mut loaded = load::load(if has_stubs { &services } else { &[] });
         loaded.defects.extend(overlap::overlaps(&loaded.stubs));
         let mut profiles = 0_u64;
         for service in &services {

@@ -337,7 +337,7 @@ mod tests {
         // what the tape does not have
         assert!(differs(&[(200, 60)], &[(200, 58), (401, 2)]));
         // calls that were drawn ten times tell no more of the service than one would
-        let mut again = outcome(&[(200, 960), (500, 40)], &[(200, 930), (500, 70)], 0, 1);
+        let mut again = outcome(&[(200, 960), (500, 40)], &[(200, 920), (500, 80)], 0, 1);
         assert!(again.refusal(None, true).is_some());
         again.drawn = (0..100).collect();
         assert_eq!(again.refusal(None, true), None);
