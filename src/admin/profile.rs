@@ -6,7 +6,7 @@ use axum::extract::Extension;
 use http::StatusCode;
 use serde_json::{Value as Json, json};
 
-use super::{Answer, json_answer, refusal};
+use super::{Answer, json_answer, problem, refusal};
 use crate::defect::nearest;
 use crate::delay::units;
 use crate::live::Live;
@@ -39,8 +39,9 @@ pub(super) async fn switch(Extension(live): Extension<Arc<Live>>, body: String) 
             None if known.is_empty() => "there are none; put one into `profiles/`".to_owned(),
             None => format!("there are: {}", known.join(", ")),
         };
-        reader.error(&tree, format!("there is no profile `{name}`"), mend);
-        return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+        let detail = format!("there is no profile `{name}`; {mend}");
+        let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY, "No such profile");
+        return problem(status, 10, title, Some("/profile"), Some(&detail));
     }
     json_answer(StatusCode::OK, &json(&live))
 }

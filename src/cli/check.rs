@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, draw, note, say};
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, count, draw, note, say};
 use crate::pace::profile;
 use crate::stub::load::{self, Service};
 use crate::stub::overlap;
@@ -19,34 +19,43 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> u8 {
-        let services = match Service::all(&self.dir) {
+        let mut services = match Service::all(&self.dir) {
             Ok(services) => services,
             Err(error) => {
-                note(&format!("cannot read `{}`: {error}; give a folder that has `mappings/`", self.dir.display()));
+                note(&format!(
+                    "cannot read `{}`: {error}; give a folder that has `mappings/` or `profiles/`",
+                    self.dir.display()
+                ));
                 return if error.kind() == std::io::ErrorKind::NotFound { USAGE } else { BROKE };
             }
         };
+        let has_stubs = !services.is_empty();
+        if !has_stubs && self.dir.join("profiles").is_dir() {
+            let name = super::profile_file::service(&self.dir);
+            services.push(Service { name, prefix: String::new(), root: self.dir.clone() });
+        }
         if services.is_empty() {
             let dir = self.dir.display();
-            note(&format!("`{dir}` has no stubs: neither it nor a folder in it has `mappings/`"));
+            note(&format!(
+                "`{dir}` has no stubs: neither it nor a folder in it has `mappings/`, and it has no `profiles/`"
+            ));
             return USAGE;
         }
-        let mut loaded = load::load(&services);
+        let mut loaded = load::load(if has_stubs { &services } else { &[] });
         loaded.defects.extend(overlap::overlaps(&loaded.stubs));
-        let mut profiles = 0;
+        let mut profiles = 0_u64;
         for service in &services {
             let found = profile::load(&service.root);
-            profiles += found.profiles.len();
+            profiles += found.profiles.len() as u64;
             loaded.defects.extend(found.defects);
         }
         draw(&loaded.defects);
-        let stubs = loaded.stubs.len();
+        let stubs = count(loaded.stubs.len() as u64, "stub");
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         let names = names.join(", ");
         let what = match profiles {
-            0 => format!("{stubs} stubs"),
-            1 => format!("{stubs} stubs and 1 profile"),
-            _ => format!("{stubs} stubs and {profiles} profiles"),
+            0 => stubs,
+            _ => format!("{stubs} and {}", count(profiles, "profile")),
         };
         if loaded.defects.is_empty() {
             say(&format!("standin: {what} of {names}: no defects"));
@@ -54,7 +63,8 @@ impl Check {
         }
         let errors = loaded.defects.iter().filter(|defect| defect.is_error()).count();
         let warnings = loaded.defects.len() - errors;
-        say(&format!("standin: {what} of {names}: {errors} errors, {warnings} warnings"));
+        let (errors, warnings) = (count(errors as u64, "error"), count(warnings as u64, "warning"));
+        say(&format!("standin: {what} of {names}: {errors}, {warnings}"));
         CHECK_FAILED
     }
 }

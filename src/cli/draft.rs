@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use clap::Args;
 
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, draw, note, say};
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, count, draw, note, say};
 use crate::draft::write::{self, Written};
 use crate::draft::{Draft as Drafted, Drafter, MOST, proof};
 use crate::stub::load::{self, Service};
@@ -137,15 +137,17 @@ fn tell(path: &Path, condition: &Condition) {
     if let Some(first) = condition.examples.first() {
         let Condition { broken, .. } = condition;
         note(&format!(
-            "`{path}`: {broken} lines cannot be read and were skipped; the first is {}: {}",
-            first.line, first.why
+            "`{path}`: {} cannot be read; the first is line {}: {}",
+            count(*broken, "line"),
+            first.line,
+            first.why
         ));
     }
     if condition.foot.is_none() {
         note(&format!("`{path}`: the recording was cut off; all that is whole was used"));
     }
     if let Some(foot) = condition.foot.filter(|foot| foot.dropped > 0) {
-        note(&format!("`{path}`: the recorder dropped {} exchanges: calls may be missing", foot.dropped));
+        note(&format!("`{path}`: the recorder dropped {}: the disk could not keep up", count(foot.dropped, "call")));
     }
 }
 

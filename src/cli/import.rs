@@ -1,7 +1,7 @@
 //! `standin import`: what a team has already (load test results, percentile tables, histograms) as a profile.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub(super) struct Import {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// The stub folder whose `profiles/` is written to
+    /// The stub folder whose `profiles/` is written to; it is made if it is not there
     #[arg(long, value_name = "DIR", default_value = "stubs")]
     to: PathBuf,
 
@@ -91,8 +91,12 @@ impl Import {
         if let Err(code) = profile_file::check_name(&self.profile) {
             return code;
         }
-        if !self.to.is_dir() {
+        if self.to.exists() && !self.to.is_dir() {
             note(&format!("`{}` is no folder; name the stub folder with `--to`", self.to.display()));
+            return USAGE;
+        }
+        if self.service.as_ref().is_some_and(|name| name.trim().is_empty()) {
+            note("`--service` is empty; name the service, or leave it out: it is called as its folder then");
             return USAGE;
         }
         let options = self.options();
@@ -106,6 +110,12 @@ impl Import {
             }
         };
         let path = profile_file::path(&self.to, &self.profile);
+        // as `record` makes it, so that what comes next finds a stub folder
+        let made = if self.to.exists() { Ok(()) } else { fs::create_dir_all(self.to.join("mappings")) };
+        if let Err(error) = made {
+            note(&format!("cannot write `{}`: {error}", self.to.display()));
+            return BROKE;
+        }
         let text = imported.profile().to_yaml(&imported.to_string());
         let written = profile_file::keep_edited(&path, Author::Import, self.force)
             .and_then(|()| profile_file::write(&path, Author::Import, &text));
@@ -158,7 +168,7 @@ impl Import {
             });
             if let Err(problems) = merged {
                 messages.extend(told(&file, problems));
-                code = code.max(CHECK_FAILED);
+                code = code.max(BROKE);
             }
         }
         let Some(all) = all.filter(|_| messages.is_empty()) else { return Err((code, messages)) };
@@ -168,7 +178,7 @@ impl Import {
             let left_out =
                 left_out.iter().map(|(why, count, first)| format!("left out: {count} {why} (the first: {first})"));
             let file = self.files[0].display().to_string();
-            (CHECK_FAILED, left_out.chain([Problem { file, ..problem }.to_string()]).collect())
+            (BROKE, left_out.chain([Problem { file, ..problem }.to_string()]).collect())
         })
     }
 

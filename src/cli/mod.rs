@@ -15,7 +15,9 @@ mod record;
 mod replay;
 mod sending;
 mod serve;
+mod serving;
 mod signals;
+mod taped;
 mod trust;
 
 use std::ffi::OsString;
@@ -63,14 +65,41 @@ enum Command {
     Health(health::Health),
 }
 
+/// Why a command has no result, and how it exits.
+#[derive(Debug)]
+struct Ended {
+    told: String,
+    code: u8,
+}
+
+impl Ended {
+    fn usage(told: impl Into<String>) -> Self {
+        Self { told: told.into(), code: USAGE }
+    }
+
+    fn broke(told: impl Into<String>) -> Self {
+        Self { told: told.into(), code: BROKE }
+    }
+}
+
+impl From<String> for Ended {
+    fn from(told: String) -> Self {
+        Self::usage(told)
+    }
+}
+
 /// Runs the command that was typed.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
             let fine = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             // a closed pipe is no reason to complain
             let _ = error.print();
+            if error.kind() == ErrorKind::UnknownArgument && takes_its_value_apart(&args, "--ramp") {
+                note("--ramp takes its tape with `=`: --ramp=TAPE");
+            }
             return ExitCode::from(if fine { FINE } else { USAGE });
         }
     };
@@ -85,6 +114,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Gap(gap) => gap.run(),
         Command::Health(health) => health.run(),
     })
+}
+
+/// Whether an option that has its value behind a `=` is followed by something that looks like it.
+fn takes_its_value_apart(args: &[OsString], option: &str) -> bool {
+    args.windows(2).any(|pair| pair[0] == option && !pair[1].as_encoded_bytes().starts_with(b"-"))
 }
 
 /// Writes a line to stdout, for programs that wait for it.
@@ -108,6 +142,11 @@ fn complain(error: &dyn std::error::Error) {
 /// Writes a message of our own to stderr.
 fn note(message: &str) {
     let _ = writeln!(std::io::stderr(), "standin: {message}");
+}
+
+/// `1 call`, `2 calls`.
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Reads a duration with its unit.

@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::sending::{Rules, newest};
-use super::time;
+use super::sending::{Rules, newest, open};
+use super::{Ended, time};
 use crate::config::Listener;
 use crate::ramp::{Calls, End, Guard, NOTE, Ramp, Report, SHARES};
 use crate::record::{Settings, Witness};
 use crate::replay::{Halt, Normal, Pace, Plan, Target, redacted_names};
-use crate::tape::Recording;
 use crate::upstream::Trust;
 
 /// How a ramp is made.
@@ -66,30 +65,29 @@ impl RampArgs {
         max_per_second: Option<f64>,
         keeps: impl Fn(&str) -> bool,
         settings: &mut Settings,
-    ) -> Result<Option<Ready>, String> {
+    ) -> Result<Option<Ready>, Ended> {
         let Some(tape) = &self.ramp else {
             let given =
                 "--beyond-recorded, --methods, --stop, --header and --query are for --ramp; add it, or leave them out";
-            return if self.rules.are_given() { Err(given.to_owned()) } else { Ok(None) };
+            return if self.rules.are_given() { Err(Ended::usage(given)) } else { Ok(None) };
         };
         let top = max_per_second
             .ok_or_else(|| format!("--ramp needs --max-per-second: say how many calls a second {target} can bear"))?;
         let path = match tape {
             Some(path) => path.clone(),
-            None => newest(dir)
-                .map_err(|error| format!("cannot read `{}`: {error}", dir.join("tapes").display()))?
-                .ok_or_else(|| {
-                    format!("`{}` has no tape to take calls from; record one first, or give --ramp=TAPE", dir.display())
-                })?,
+            None => newest(dir)?.ok_or_else(|| {
+                let dir = dir.display();
+                format!("`{dir}` has no tape with calls to send; record one first, or give --ramp=TAPE")
+            })?,
         };
-        let recording = Recording::open(&path).map_err(|error| format!("`{}`: {error}", path.display()))?;
+        let recording = open(&path)?;
         let ramp = Ramp { top, step: self.step, seed: self.seed, stop: self.rules.stop() };
         let plan = Plan::new(&recording, Pace::Recorded { speed: 1.0 }, |method| self.rules.allows(method));
         if plan.calls.is_empty() {
-            return Err(format!(
+            return Err(Ended::usage(format!(
                 "`{}` has no call that may be sent; give another --ramp=TAPE, or --methods",
                 path.display()
-            ));
+            )));
         }
         self.rules.check_rate(&recording, ramp.highest())?;
         self.rules.tell_left_out(&recording, &plan);

@@ -2,21 +2,22 @@
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use super::draft;
-use super::forwarding::{Forwarding, new_tape};
+use super::forwarding::{Forwarding, new_tape, reach};
 use super::log::Log;
 use super::ramp::{self, RampArgs, Ready, Running};
-use super::signals::signals;
-use super::{BROKE, FINE, USAGE, complain, note, say, time};
+use super::signals::two_signals;
+use super::taped::{self, Taped, ms};
+use super::{BROKE, Ended, FINE, USAGE, complain, count, note, say, time};
 use crate::config::{Config, Listener};
 use crate::draft::MOST;
 use crate::ramp::{End, Report};
@@ -28,7 +29,7 @@ use crate::upstream::Origin;
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
 ///
 /// Forwards every call, within bounds that protect the service, and writes DIR/tapes/TIME.jsonl as it goes; what is
-/// secret is redacted before. SIGINT or SIGTERM ends it, and drafts stubs from the tape.
+/// secret is redacted before. SIGINT or SIGTERM ends it, and drafts stubs from the tape; a second one ends at once.
 #[derive(Args, Debug)]
 pub(super) struct Record {
     /// The stub folder of the service; it is made if it is not there
@@ -74,15 +75,15 @@ impl Record {
         let workers = self.workers.map_or_else(|| Config::default().workers, usize::from);
         let tape = new_tape(&self.dir);
         let settings = self.forwarding.settings(&self.target, self.max_connections, workers, Some(tape.clone()));
-        let settings = settings.and_then(|mut settings| {
+        let settings = settings.map_err(Ended::usage).and_then(|mut settings| {
             self.check(settings.connector.origin())?;
             Ok((self.ready(&mut settings)?, settings))
         });
         let (ramp, mut settings) = match settings {
             Ok(ready) => ready,
-            Err(error) => {
-                note(&error);
-                return USAGE;
+            Err(ended) => {
+                note(&ended.told);
+                return ended.code;
             }
         };
         if let Some(tape) = &mut settings.tape {
@@ -96,9 +97,10 @@ impl Record {
                 return USAGE;
             }
         };
-        let told = match signals() {
+        let told = match two_signals() {
             Ok(told) => told,
             Err(error) => {
+                taped::discard(&recorder, &tape);
                 complain(&error);
                 return BROKE;
             }
@@ -106,8 +108,7 @@ impl Record {
         let handle = match self.start(&recorder, workers) {
             Ok(handle) => handle,
             Err(error) => {
-                // a tape without a call is of no use
-                let _ = recorder.finish().and_then(|()| fs::remove_file(&tape));
+                taped::discard(&recorder, &tape);
                 complain(&error);
                 return BROKE;
             }
@@ -120,55 +121,104 @@ impl Record {
             watch(&told, &handle, &recorder, ramp.as_ref());
         }
         let ramp = ramp.map(|running| running.inspect(Running::halt));
-        let all_ended = handle.shut_down();
-        let ramp = ramp.and_then(|running| running.map(Running::join).transpose());
-        let finished = recorder.finish();
-        say(&summary(&recorder.progress(), &tape.display().to_string()));
+        let ending = self.shut_down(handle, &told, &recorder);
+        let ramp = match ramp {
+            // who wants the end at once does not wait for what a ramp has still to say
+            Ok(Some(_)) if ending == Ending::AtOnce => Ok(None),
+            ramp => ramp.and_then(|running| running.map(Running::join).transpose()),
+        };
+        let taped = taped::end(&recorder, &tape);
         match &ramp {
             Ok(Some(report)) => say(&ramp::summary(report)),
             Ok(None) => {}
             Err(error) => note(&format!("the ramp broke: {error}; the tape ends there")),
         }
-        if let Err(error) = finished {
-            note(&format!("the tape could not be written to its end: {error}"));
-            return BROKE;
-        }
-        if !all_ended {
+        let taped = match taped {
+            Ok(taped) => taped,
+            Err(error) => {
+                note(&format!("the tape could not be written to its end: {error}"));
+                return BROKE;
+            }
+        };
+        if ending == Ending::CutOff {
             note("calls were still in flight after the grace period, and were cut off; see --grace");
         }
-        if let Ok(Some(Report { end: End::Differs(refusal), .. })) = &ramp {
-            return give_up(&tape, refusal);
+        match &ramp {
+            Ok(Some(Report { end: End::Differs(refusal), .. })) if taped != Taped::Nothing => give_up(&tape, refusal),
+            Ok(_) => self.go_on(taped, ending),
+            Err(_) => self.go_on(taped, ending).max(BROKE),
         }
-        let recorded = recorder.progress().written.exchanges;
-        if recorded > 0 && self.forwarding.keeps_bodies() && draft::draft(&self.dir, MOST, false) == BROKE {
-            return BROKE;
-        }
-        note(&format!("next: standin fit {}", self.dir.display()));
-        if ramp.is_ok() { FINE } else { BROKE }
     }
 
-    fn ready(&self, settings: &mut Settings) -> Result<Option<Ready>, String> {
+    /// Drafts, and says what comes next.
+    fn go_on(&self, taped: Taped, ending: Ending) -> u8 {
+        let dir = self.dir.display();
+        match taped {
+            Taped::Nothing => {
+                note(
+                    "next: record again, and point clients at the address that it says, or send calls of another tape with --ramp=TAPE",
+                );
+                return if ending == Ending::AtOnce { BROKE } else { FINE };
+            }
+            Taped::NoAnswer => {
+                note(&format!(
+                    "no call got a whole answer of {}, so that there is nothing to learn from; see that it is there, and record again",
+                    self.target
+                ));
+                return BROKE;
+            }
+            Taped::Calls => {}
+        }
+        if ending == Ending::AtOnce {
+            note(&format!("next: standin draft {dir}, which was not waited for, and standin fit {dir}"));
+            return BROKE;
+        }
+        if self.forwarding.keeps_bodies() && draft::draft(&self.dir, MOST, false) == BROKE {
+            return BROKE;
+        }
+        note(&format!("next: standin fit {dir}"));
+        FINE
+    }
+
+    /// Waits for the calls in flight, and says so where it takes a while; a second signal ends the wait.
+    fn shut_down(&self, handle: Handle, told: &Receiver<()>, recorder: &Recorder) -> Ending {
+        let (begun, mut is_said) = (Instant::now(), false);
+        let ending = thread::spawn(move || handle.shut_down());
+        while !ending.is_finished() {
+            if told.recv_timeout(SHORT_LOOK).is_ok() {
+                return Ending::AtOnce;
+            }
+            let in_flight = recorder.progress().in_flight;
+            if !is_said && begun.elapsed() > PATIENCE && in_flight > 0 {
+                let calls = count(u64::from(in_flight), "call");
+                note(&format!(
+                    "waiting up to {:?} (--grace) for {calls} in flight; once more ends at once",
+                    self.grace
+                ));
+                is_said = true;
+            }
+        }
+        if ending.join().unwrap_or(false) { Ending::Whole } else { Ending::CutOff }
+    }
+
+    fn ready(&self, settings: &mut Settings) -> Result<Option<Ready>, Ended> {
         let most = self.forwarding.max_per_second();
         self.ramp.ready(&self.dir, &self.target, most, |key| self.forwarding.keeps(key), settings)
     }
 
     /// Whether this can go well at all.
     fn check(&self, origin: &Origin) -> Result<(), String> {
+        if self.dir.is_file() {
+            let dir = self.dir.display();
+            return Err(format!(
+                "`{dir}` is no folder; give the stub folder of the service, and a tape as --ramp={dir}"
+            ));
+        }
         if let Some(name) = &self.listen.service {
             return Err(format!("--listen {name}=…: one service is recorded at a time; leave out `{name}=`"));
         }
-        let addresses: Vec<SocketAddr> = match (origin.host(), origin.port()).to_socket_addrs() {
-            Ok(addresses) => addresses.collect(),
-            Err(error) => {
-                note(&format!("cannot find {origin} yet ({error}); calls get a 502 until it is there"));
-                return Ok(());
-            }
-        };
-        if addresses.contains(&self.listen.address) {
+        if reach(origin).contains(&self.listen.address) {
             return Err(format!("--target {origin} is where this listens itself; give another --listen"));
-        }
-        if let Some(error) = addresses.first().and_then(|first| TcpStream::connect_timeout(first, REACH).err()) {
-            note(&format!("cannot reach {origin} yet ({error}); calls get a 502 until it is there"));
         }
         Ok(())
     }
@@ -190,6 +240,17 @@ impl Record {
         };
         Server::bind(config)?.start()
     }
+}
+
+/// How the calls in flight ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// All were answered.
+    Whole,
+    /// Some took longer than the grace period.
+    CutOff,
+    /// They were not waited for.
+    AtOnce,
 }
 
 /// A tape on which the service said something else than before is of no use: it is set aside, so that nothing learns from it.
@@ -234,44 +295,13 @@ fn line(progress: &Progress) -> String {
     let refused = if progress.refused > 0 { format!(", {} refused", progress.refused) } else { String::new() };
     let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
     let (calls, operations, in_flight) = (progress.calls, progress.written.operations, progress.in_flight);
-    format!("{calls} calls, {operations} operations, {in_flight} in flight{took}{refused}{failed}")
-}
-
-/// What came of it.
-fn summary(progress: &Progress, tape: &str) -> String {
-    use std::fmt::Write as _;
-
-    let written = &progress.written;
-    let plural = |count: u64, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
-    let mut told = format!(
-        "standin: {} of {} on {tape}",
-        plural(written.exchanges, "call"),
-        plural(written.operations as u64, "operation")
-    );
-    if let Some((p50, p99)) = written.took {
-        let _ = write!(told, "\n  the service took {} at p50, {} at p99", ms(p50), ms(p99));
-    }
-    let notes = [
-        (progress.refused, "were refused, as the target is protected: see --max-in-flight, --max-per-second"),
-        (progress.failed, "got no whole answer of the target; the tape says why"),
-        (written.dropped, "are not on the tape: the disk could not keep up"),
-        (progress.lost_bodies, "bodies are not kept, as they are too long: see --keep-body"),
-        (written.unreadable, "bodies are not kept: their coding cannot be searched for secrets"),
-        (written.forgotten, "secrets were forgotten for want of memory; later calls may repeat them"),
-    ];
-    for (count, what) in notes.into_iter().filter(|(count, _)| *count > 0) {
-        let _ = write!(told, "\n  {count} {what}");
-    }
-    told
-}
-
-fn ms(time: Duration) -> String {
-    let ms = time.as_secs_f64() * 1e3;
-    if ms < 10.0 { format!("{ms:.2} ms") } else { format!("{ms:.0} ms") }
+    let (calls, operations) = (count(calls, "call"), count(operations as u64, "operation"));
+    format!("{calls}, {operations}, {in_flight} in flight{took}{refused}{failed}")
 }
 
 /// Between two looks at how it goes.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// How long it is tried to reach the service at the start.
-const REACH: Duration = Duration::from_secs(2);
+/// The same while calls in flight are waited for.
+const SHORT_LOOK: Duration = Duration::from_millis(50);
+/// After this wait it is said what for.
+const PATIENCE: Duration = Duration::from_millis(500);

@@ -1,17 +1,16 @@
 //! `standin replay`: sends a tape's calls again, and writes what comes of it to a new tape.
 
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::sending::{Sending, progress, rate};
-use super::signals::signals;
-use super::{BROKE, FINE, USAGE, complain, note, say};
-use crate::replay::{self, Halt, Mix, Normal, Outcome, Pace, Plan, Refusal};
+use super::sending::{Sending, open, progress, rate};
+use super::signals::halt_on_signals;
+use super::{BROKE, FINE, USAGE, count, note, say};
+use crate::replay::{self, Mix, Normal, Outcome, Pace, Plan, Refusal};
 use crate::tape::{Head, REPLAY, Recording, VERSION, Writer};
 
 /// Send a tape's calls again at their times, and write a new tape
@@ -53,11 +52,11 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn run(self) -> u8 {
-        let recording = match Recording::open(&self.tape) {
+        let recording = match open(&self.tape) {
             Ok(recording) => recording,
-            Err(error) => {
-                note(&format!("`{}`: {error}", self.tape.display()));
-                return USAGE;
+            Err(ended) => {
+                note(&ended.told);
+                return ended.code;
             }
         };
         let pace = match self.rate {
@@ -89,13 +88,20 @@ impl Replay {
         };
         let seconds = plan.length() / 1_000_000_000;
         progress(&format!("sending {} calls in {seconds} s to {}", plan.calls.len(), self.target));
-        let outcome = replay::run(&recording, &prepared, &plan, &target, |exchange| writer.write(&exchange));
+        let mut is_empty = true;
+        let outcome = replay::run(&recording, &prepared, &plan, &target, |exchange| {
+            is_empty = false;
+            writer.write(&exchange)
+        });
         let outcome = outcome.and_then(|outcome| writer.finish(0, outcome.unsent + outcome.cut_off).map(|()| outcome));
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => {
-                note(&format!("the replay against {} broke", self.target));
-                complain(&error);
+                note(&format!("the replay against {} broke: {error}", self.target));
+                if is_empty {
+                    // a tape without a call is of no use
+                    let _ = fs::remove_file(&out);
+                }
                 return BROKE;
             }
         };
@@ -119,7 +125,7 @@ impl Replay {
                 0 => String::new(),
                 calls => format!(", {calls} more had no answer yet"),
             };
-            note(&format!("{why}: {} calls were not sent any more{cut_off}", outcome.unsent));
+            note(&format!("{why}: {} not sent any more{cut_off}", count(outcome.unsent, "call")));
         }
         if let Some(why) = &doubt {
             note(&format!("what was measured is not to be believed, for {why}"));
@@ -199,18 +205,6 @@ struct Account<'r> {
     out: &'r Path,
     /// Whether the tape has no response times that the stop rule could have compared with.
     no_times: bool,
-}
-
-/// The first signal ends the run, with all that was measured until then.
-fn halt_on_signals(halt: &Halt) -> io::Result<()> {
-    let (told, halt) = (signals()?, halt.clone());
-    thread::Builder::new().name("standin-halt".to_owned()).spawn(move || {
-        // an error means that the process ends by itself
-        if told.recv().is_ok() {
-            halt.end("ended by a signal");
-        }
-    })?;
-    Ok(())
 }
 
 fn now() -> u64 {

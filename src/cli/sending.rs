@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::note;
 use super::trust::TrustArgs;
+use super::{Ended, count, note};
+use crate::exchange::{Exchange, Reason};
 use crate::replay::{Normal, Outcome, Plan, Prepared, Replacements, StopRule, Target};
-use crate::tape::{self, REPLAY, Reader, Recording};
+use crate::tape::{self, REPLAY, Reader, Recording, TapeError};
 
 /// What protects a target, and what it is told.
 #[derive(Args, Debug)]
@@ -24,11 +25,11 @@ pub(super) struct Sending {
     rules: Rules,
 
     /// The most connections at once; calls that find none wait, and are counted
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000), default_value_t = 1_000, help_heading = "Target")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000), default_value_t = CONNECTIONS, help_heading = "Target")]
     max_connections: u32,
 
     /// How long a call may take
-    #[arg(long, value_name = "TIME", value_parser = super::time, default_value = "30s", help_heading = "Target")]
+    #[arg(long, value_name = "TIME", value_parser = super::time, default_value = TIMEOUT, help_heading = "Target")]
     timeout: Duration,
 
     #[command(flatten)]
@@ -50,7 +51,8 @@ pub(super) struct Rules {
     #[arg(long, value_name = "METHOD,…", value_delimiter = ',', default_value = SAFE)]
     methods: Vec<String>,
 
-    /// When to leave the target alone: more errors than the tape has, a p95 so many times the tape's
+    /// When to leave the target alone: more errors than the tape has, by so much and not by chance; a p95 so many times the
+    /// tape's (of a ramp: its first step's)
     #[arg(long, value_name = "RULE", default_value_t = StopRule::default())]
     stop: StopRule,
 
@@ -67,6 +69,30 @@ impl Sending {
     /// How late the sender may be.
     pub(super) fn max_lateness(&self) -> Option<Duration> {
         self.max_lateness
+    }
+
+    /// An option that speaks of a live target, if one was given.
+    pub(super) fn given_of_live(&self) -> Option<&'static str> {
+        let given = [
+            (self.max_per_second.is_some(), "--max-per-second"),
+            (self.rules.beyond_recorded, "--beyond-recorded"),
+            (self.rules.methods_differ(), "--methods"),
+            (self.rules.stop != StopRule::default(), "--stop"),
+            (self.trust.is_given(), "--target-ca or --target-insecure"),
+        ];
+        given.into_iter().find_map(|(is_given, option)| is_given.then_some(option))
+    }
+
+    /// An option that speaks of sending calls at all, if one was given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let given = [
+            (self.max_connections != CONNECTIONS, "--max-connections"),
+            (super::time(TIMEOUT) != Ok(self.timeout), "--timeout"),
+            (self.max_lateness.is_some(), "--max-lateness"),
+            (!self.rules.header.is_empty(), "--header"),
+            (!self.rules.query.is_empty(), "--query"),
+        ];
+        self.given_of_live().or_else(|| given.into_iter().find_map(|(is_given, option)| is_given.then_some(option)))
     }
 
     /// What the target is spared.
@@ -91,6 +117,15 @@ impl Sending {
 
     /// Whether a real target may be sent this plan; if not, why.
     pub(super) fn check(&self, recording: &Recording, plan: &Plan) -> Result<(), String> {
+        if plan.calls.is_empty() {
+            return Err(match plan.left_out {
+                0 => "the tape has no call that came to the service; record one with calls".to_owned(),
+                _ => format!(
+                    "the tape has no call that may be sent, only {}; name their methods by --methods, if the target can bear them",
+                    self.rules.others(recording)
+                ),
+            });
+        }
         let planned = plan.per_second();
         if let Some(most) = self.max_per_second.filter(|most| planned > *most) {
             return Err(format!(
@@ -119,9 +154,19 @@ impl Rules {
 
     /// Whether anything but the defaults was asked for.
     pub(super) fn are_given(&self) -> bool {
-        let methods_differ = self.methods.join(",") != SAFE;
         let has_values = !self.header.is_empty() || !self.query.is_empty();
-        self.beyond_recorded || methods_differ || has_values || self.stop != StopRule::default()
+        self.beyond_recorded || self.methods_differ() || has_values || self.stop != StopRule::default()
+    }
+
+    fn methods_differ(&self) -> bool {
+        self.methods.join(",") != SAFE
+    }
+
+    /// The methods of a tape that the target may not be sent.
+    fn others(&self, recording: &Recording) -> String {
+        let methods = recording.exchanges.iter().map(|one| one.request.method.as_str());
+        let methods: BTreeSet<&str> = methods.filter(|one| !self.allows(one)).collect();
+        methods.into_iter().collect::<Vec<_>>().join(", ")
     }
 
     /// Whether so many calls a second may be sent; if not, why.
@@ -141,14 +186,12 @@ impl Rules {
         if plan.left_out == 0 {
             return;
         }
-        let methods = recording.exchanges.iter().map(|one| one.request.method.as_str());
-        let methods: BTreeSet<&str> = methods.filter(|one| !self.allows(one)).collect();
-        let methods: Vec<&str> = methods.into_iter().collect();
-        note(&format!(
-            "{} calls are not sent, for they may change the target: {}; --methods sends them",
-            plan.left_out,
-            methods.join(", ")
-        ));
+        let are_not = if plan.left_out == 1 { "call is not sent" } else { "calls are not sent" };
+        let (why, mend) = match self.methods_differ() {
+            true => ("for --methods names others", ""),
+            false => ("for they may change the target", "; --methods sends them"),
+        };
+        note(&format!("{} {are_not}, {why}: {}{mend}", plan.left_out, self.others(recording)));
     }
 
     /// What becomes of the stop rule where the tape has no response times.
@@ -175,8 +218,8 @@ impl Rules {
         let prepared = Prepared::new(recording, &bodies, plan, target, &replacements, to_mock)
             .map_err(|missing| missing.to_string())?;
         if prepared.redacted_bodies > 0 && !to_mock {
-            let calls = prepared.redacted_bodies;
-            note(&format!("{calls} calls have redacted parts in their bodies, and are sent as they are on the tape"));
+            let calls = count(prepared.redacted_bodies, "call");
+            note(&format!("{calls} with redacted parts in the body, sent as on the tape"));
         }
         Ok(Arc::new(prepared))
     }
@@ -187,29 +230,57 @@ pub(super) fn account(name: &str, outcome: &Outcome) -> String {
     let ms = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
     let waited = match outcome.waited {
         0 => String::new(),
-        calls => format!("; {calls} calls waited for a connection, see --max-connections"),
+        calls => format!("; {} waited for a connection, see --max-connections", count(calls, "call")),
     };
     format!(
-        "{name}: {} calls ({}), sent {} late at p50, {} at p99{waited}",
-        outcome.sent,
+        "{name}: {} ({}), sent {} late at p50, {} at p99{waited}",
+        count(outcome.sent, "call"),
         outcome.answered,
         ms(outcome.lateness(0.5)),
         ms(outcome.lateness(0.99)),
     )
 }
 
-/// The newest tape of a stub folder that a service was recorded on, if it has any. One that cannot be read is told.
-pub(super) fn newest(dir: &Path) -> io::Result<Option<PathBuf>> {
+/// Opens a tape. One that is not there is wrong usage, one that cannot be read is broken.
+pub(super) fn open(path: &Path) -> Result<Recording, Ended> {
+    Recording::open(path).map_err(|error| {
+        let told = format!("`{}`: {error}", path.display());
+        match error {
+            TapeError::Io(error) if error.kind() == io::ErrorKind::NotFound => Ended::usage(told),
+            _ => Ended::broke(told),
+        }
+    })
+}
+
+/// The newest tape of a stub folder that a service was recorded on, if it has any. What is newer and of no use is told: one that
+/// cannot be read, or on which no call came to the service.
+pub(super) fn newest(dir: &Path) -> Result<Option<PathBuf>, Ended> {
     let paths = match tape::of_folder(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        paths => paths?,
+        paths => {
+            paths.map_err(|error| Ended::broke(format!("cannot read `{}`: {error}", dir.join("tapes").display())))?
+        }
     };
     let tapes = paths.into_iter().filter_map(|path| {
         let reader = Reader::open(&path).map_err(|error| note(&format!("`{}`: {error}", path.display()))).ok()?;
         let head = reader.head();
         (!head.notes.contains_key(REPLAY)).then_some((head.started_unix_ms, path))
     });
-    Ok(tapes.max().map(|(_, path)| path))
+    let mut tapes: Vec<(u64, PathBuf)> = tapes.collect();
+    tapes.sort();
+    while let Some((_, path)) = tapes.pop() {
+        // it could be opened just now; who uses it says what is wrong with it
+        if Reader::open(&path).is_ok_and(|mut reader| reader.any(|read| read.is_ok_and(|exchange| came(&exchange)))) {
+            return Ok(Some(path));
+        }
+        note(&format!("`{}` has no call that came to the service, and is passed over", path.display()));
+    }
+    Ok(None)
+}
+
+fn came(exchange: &Exchange) -> bool {
+    let is_refused = exchange.failure.as_ref().is_some_and(|failure| failure.reason == Reason::Limit);
+    exchange.times.sent.is_some() && !is_refused
 }
 
 /// Tells on stderr what goes on, where somebody looks on.
@@ -229,3 +300,7 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
 
 /// Methods that change nothing at a target that keeps to RFC 9110.
 const SAFE: &str = "GET,HEAD,OPTIONS";
+
+/// What holds unless something else is asked for.
+const CONNECTIONS: u32 = 1_000;
+const TIMEOUT: &str = "30s";

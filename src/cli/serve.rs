@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::forwarding::{Forwarding, new_tape};
+use super::forwarding::{Forwarding, new_tape, reach};
 use super::log::Log;
+use super::serving::{doubts, refuse, tell};
 use super::signals::signals;
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, draw, note, say, time};
+use super::taped::{self, Taped};
+use super::{BROKE, FINE, USAGE, complain, count, draw, note, say, time};
 use crate::config::{Config, Listener};
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::live::Access;
 use crate::pace::timer::Precision;
 use crate::record::{Forward, Recorder};
-use crate::reload::Status;
-use crate::server::{Server, StartError};
+use crate::server::Server;
 use crate::stub::files::Templating;
 
 /// Answer from a stub folder, with delays that are true
@@ -169,6 +170,12 @@ enum PrecisionArg {
     High,
 }
 
+/// What answers calls that no stub does.
+struct Misses {
+    recorder: Arc<Recorder>,
+    tape: Option<PathBuf>,
+}
+
 /// How often it is looked whether the server has ended by itself.
 const ENDED_LOOK: Duration = Duration::from_millis(100);
 
@@ -186,17 +193,41 @@ impl Serve {
             note(&error);
             return USAGE;
         }
-        let recorder = match self.recorder() {
-            Ok(recorder) => recorder,
+        let misses = match self.misses() {
+            Ok(misses) => misses,
             Err(error) => {
                 note(&error);
                 return USAGE;
             }
         };
-        let mut server = match Server::bind(self.config(recorder.clone())) {
-            Ok(server) => server,
-            Err(error) => return refuse(&error),
-        };
+        let served = self.serve(misses.as_ref().map(|misses| Arc::clone(&misses.recorder)));
+        let taped = misses.as_ref().and_then(|misses| Some((&misses.recorder, misses.tape.as_ref()?)));
+        match (served, taped) {
+            (Err(code), taped) => {
+                if let Some((recorder, tape)) = taped {
+                    taped::discard(recorder, tape);
+                }
+                code
+            }
+            (Ok(code), None) => code,
+            (Ok(code), Some((recorder, tape))) => match taped::end(recorder, tape) {
+                Ok(taped) => {
+                    if taped == Taped::Calls {
+                        note(&format!("next: standin draft {}", self.dir.display()));
+                    }
+                    code
+                }
+                Err(error) => {
+                    note(&format!("the tape could not be written to its end: {error}"));
+                    BROKE
+                }
+            },
+        }
+    }
+
+    /// Serves until it is told to end; an error if it never did.
+    fn serve(&self, recorder: Option<Arc<Recorder>>) -> Result<u8, u8> {
+        let mut server = Server::bind(self.config(recorder)).map_err(|error| refuse(&error))?;
         draw(server.warnings());
         let mut failed = false;
         server.on_reload(move |status| {
@@ -209,53 +240,50 @@ impl Serve {
         }
         let lines = server.addresses();
         let admin = server.admin_address();
-        let told = match signals() {
-            Ok(told) => told,
-            Err(error) => {
-                complain(&error);
-                return BROKE;
-            }
-        };
-        let handle = match server.start() {
-            Ok(handle) => handle,
-            Err(error) => return refuse(&error),
-        };
+        let told = signals().map_err(|error| {
+            complain(&error);
+            BROKE
+        })?;
+        let handle = server.start().map_err(|error| refuse(&error))?;
         for address in lines {
             tracing::info!(address = %address.listener, stubs = address.stubs, "listening");
-            let stubs = address.stubs;
-            let plural = if stubs == 1 { "" } else { "s" };
+            let stubs = count(address.stubs as u64, "stub");
             let profile = address.profile.map(|name| format!(", profile {name}")).unwrap_or_default();
-            say(&format!("standin: listening on {} ({stubs} stub{plural}{profile})", address.listener));
+            say(&format!("standin: listening on {} ({stubs}{profile})", address.listener));
         }
         if let Some(admin) = admin {
             say(&format!("standin: admin API on http://{admin}/__admin"));
         }
         // told by a signal, or ended through the admin API
         while told.recv_timeout(ENDED_LOOK) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
+        let doubts = doubts(&handle);
         let all_ended = handle.shut_down();
-        if let Some(recorder) = recorder
-            && let Err(error) = recorder.finish()
-        {
-            note(&format!("the tape could not be written to its end: {error}"));
-            return BROKE;
-        }
+        doubts.iter().for_each(|doubt| note(doubt));
         if all_ended {
-            return FINE;
+            return Ok(FINE);
         }
         note("calls were still in flight after the grace period, and were cut off; see --grace");
-        BROKE
+        Ok(BROKE)
     }
 
     /// The way to the real service, if calls may go there.
-    fn recorder(&self) -> Result<Option<Arc<Recorder>>, String> {
+    fn misses(&self) -> Result<Option<Misses>, String> {
         let (OnMiss::Forward | OnMiss::Record, Some(target)) = (self.on_miss, &self.target) else {
-            return match &self.target {
-                Some(_) => {
-                    Err("--target is for misses; say what becomes of them: --on-miss forward or record".to_owned())
+            let target = self.target.is_some().then_some("--target");
+            let connections = self.target_connections.is_some().then_some("--target-connections");
+            let forwarding = self.forwarding.given_of_target().or_else(|| self.forwarding.given_of_tape());
+            return match target.or(connections).or(forwarding) {
+                Some(option) => {
+                    Err(format!("{option} is for misses; say what becomes of them: --on-miss forward or record"))
                 }
                 None => Ok(None),
             };
         };
+        if self.on_miss == OnMiss::Forward
+            && let Some(option) = self.forwarding.given_of_tape()
+        {
+            return Err(format!("{option} is for a tape, and --on-miss forward writes none; say --on-miss record"));
+        }
         let tape = (self.on_miss == OnMiss::Record).then(|| new_tape(&self.dir));
         if tape.is_some() && !self.dir.join("mappings").is_dir() {
             let dir = self.dir.display();
@@ -264,12 +292,13 @@ impl Serve {
             ));
         }
         let workers = self.workers.map_or_else(|| Config::default().workers, usize::from);
-        let settings = self.forwarding.settings(target, self.target_connections, workers, tape)?;
-        let place = settings.tape.as_ref().map(|tape| format!(" and recorded to {}", tape.path.display()));
+        let settings = self.forwarding.settings(target, self.target_connections, workers, tape.clone())?;
+        let place = tape.as_ref().map(|tape| format!(" and recorded to {}", tape.display()));
+        reach(settings.connector.origin());
         let recorder = Recorder::start(settings).map_err(|error| format!("cannot write the tape: {error}"))?;
         let bounds = self.forwarding.bounds();
         note(&format!("misses are answered by {}{} ({bounds})", recorder.origin(), place.unwrap_or_default()));
-        Ok(Some(recorder))
+        Ok(Some(Misses { recorder, tape }))
     }
 
     fn config(&self, recorder: Option<Arc<Recorder>>) -> Config {
@@ -314,31 +343,5 @@ impl Serve {
             forward: recorder.map(|recorder| Forward { recorder, everything: false }),
             ..defaults
         }
-    }
-}
-
-/// What a reload came to; one that went well is told only if the one before failed, or something is odd.
-fn tell(status: &Status, failed_before: bool) {
-    draw(&status.defects);
-    let stubs = status.stubs;
-    if status.failed {
-        let errors = status.defects.iter().filter(|defect| defect.is_error()).count();
-        note(&format!(
-            "{errors} defect(s) in the stubs; the last good set of {stubs} stubs stays until they are mended"
-        ));
-    } else if failed_before {
-        note(&format!("the stubs are good again; {stubs} of files are served"));
-    }
-}
-
-fn refuse(error: &StartError) -> u8 {
-    if let StartError::Stubs(defects) = error {
-        draw(defects);
-    }
-    complain(error);
-    match error {
-        StartError::Stubs(_) => CHECK_FAILED,
-        StartError::Config(_) => USAGE,
-        StartError::Bind { .. } | StartError::Thread(_) | StartError::Tls(_) => BROKE,
     }
 }

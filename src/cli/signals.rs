@@ -3,11 +3,35 @@
 use std::io;
 use std::process;
 use std::sync::mpsc::{self, Receiver};
+use std::thread;
 
-use super::BROKE;
+use super::{BROKE, note};
+use crate::replay::Halt;
 
 /// Hears of SIGTERM and SIGINT from now on: the first is received, the second ends the process at once.
 pub(super) fn signals() -> io::Result<Receiver<()>> {
+    hear(1)
+}
+
+/// The same for a command that has something to say at the second: two are received, and the third ends the process at once.
+pub(super) fn two_signals() -> io::Result<Receiver<()>> {
+    hear(2)
+}
+
+/// The first signal ends a run, with all that was measured until then.
+pub(super) fn halt_on_signals(halt: &Halt) -> io::Result<()> {
+    let (told, halt) = (signals()?, halt.clone());
+    thread::Builder::new().name("standin-halt".to_owned()).spawn(move || {
+        // an error means that the process ends by itself
+        if told.recv().is_ok() {
+            note("ending; once more ends at once");
+            halt.end("ended by a signal");
+        }
+    })?;
+    Ok(())
+}
+
+fn hear(received: u32) -> io::Result<Receiver<()>> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -16,19 +40,17 @@ pub(super) fn signals() -> io::Result<Receiver<()>> {
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
     };
     let (sender, receiver) = mpsc::channel();
-    std::thread::Builder::new().name("standin-signals".to_owned()).spawn(move || {
+    thread::Builder::new().name("standin-signals".to_owned()).spawn(move || {
         runtime.block_on(async {
-            let mut told = false;
-            loop {
+            for number in 0.. {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
                 }
-                if told {
+                if number >= received {
                     process::exit(BROKE.into());
                 }
-                told = true;
-                // an error means that the server has ended by itself
+                // an error means that the command has ended by itself
                 let _ = sender.send(());
             }
         });

@@ -19,6 +19,11 @@ pub(super) struct TrustArgs {
 }
 
 impl TrustArgs {
+    /// Whether anything but this system's certificates was asked for.
+    pub(super) fn is_given(&self) -> bool {
+        self.target_ca.is_some() || self.target_insecure
+    }
+
     pub(super) fn trust(&self) -> Trust {
         match &self.target_ca {
             Some(path) => Trust::File(path.clone()),

@@ -72,7 +72,7 @@ pub(super) fn quantile(shape: f64, p: f64) -> f64 {
 }
 
 /// The logarithm of Γ(x) for x from 1 up (Lanczos 1964, g = 7, n = 9).
-pub(super) fn ln_gamma(x: f64) -> f64 {
+pub(crate) fn ln_gamma(x: f64) -> f64 {
     let x = x - 1.0;
     let sum = LANCZOS.iter().zip(1u8..).fold(LANCZOS_FIRST, |sum, (c, i)| sum + c / (x + f64::from(i)));
     let t = x + 7.5;

@@ -5,7 +5,7 @@
 
 mod build;
 mod families;
-mod gamma;
+pub(crate) mod gamma;
 pub(crate) mod normal;
 mod params;
 mod quantiles;

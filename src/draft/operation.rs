@@ -57,7 +57,11 @@ impl File<'_> {
         let mut bodies = BTreeMap::new();
         let mut mappings = Vec::new();
         for choice in &choices {
-            let Some(answer) = self.answer(choice, report) else { continue };
+            let Some(answer) = self.answer(choice) else {
+                // the other answers of the group are counted already
+                report.note(LeftOut::NoBody, choice.seen.calls, self.name);
+                continue;
+            };
             let ask = &choice.group.ask;
             let id = names::id(&ask.identity());
             let priority = ask.has_secret_path.then_some(SECRET_PATH);
@@ -67,7 +71,7 @@ impl File<'_> {
             self.remark(choice, &answer, report);
         }
         for Template { name, request, priority, choice } in &templates {
-            let Some(answer) = self.answer(choice, report) else { continue };
+            let Some(answer) = self.answer(choice) else { continue };
             let id = names::id(&format!("template {}", Value::Object(request.clone())));
             let request = Value::Object(request.clone());
             mappings.push(self.mapping(id, name, Some(*priority), request, choice, &answer, &slug, &mut bodies));
@@ -98,12 +102,10 @@ impl File<'_> {
         choices
     }
 
-    fn answer(&self, choice: &Choice<'_>, report: &mut Report) -> Option<Answer> {
+    /// None if its body is not on the tape.
+    fn answer(&self, choice: &Choice<'_>) -> Option<Answer> {
         let response = &choice.seen.response;
-        let Some(raw) = body(response.body.as_ref(), self.bodies) else {
-            report.note(LeftOut::NoBody, choice.group.calls, self.name);
-            return None;
-        };
+        let raw = body(response.body.as_ref(), self.bodies)?;
         let to_head = choice.group.ask.method == "HEAD";
         Some(Answer::of(response, raw, to_head))
     }

@@ -84,7 +84,7 @@ impl fmt::Display for Report {
                 LeftOut::Strange => write!(out, "\n  left out: {calls} that no stub can ask for or answer")?,
                 LeftOut::Differing => write!(
                     out,
-                    "\n  left out: the answers of {calls} that the same call was not given most often (or last, if as often)"
+                    "\n  left out: {calls} answered otherwise than the same call mostly is: a stub has one answer, the most frequent, and of several the latest"
                 )?,
                 LeftOut::Overload => {
                     write!(

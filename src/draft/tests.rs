@@ -275,3 +275,18 @@ fn calls_whose_bodies_are_not_on_the_tape_are_left_out_and_told() {
     assert_eq!((draft.report.calls, draft.report.stubs), (6, 1));
     assert_eq!((left_out(&draft, LeftOut::NoBody), left_out(&draft, LeftOut::NoAnswer)), (4, 1));
 }
+
+/// A tape that lost its bodies: an operation's calls are left out for one reason each.
+#[test]
+fn no_call_is_left_out_twice() {
+    let bodies = Bodies::default();
+    let mut drafter = Drafter::new(|_| None, MOST);
+    for id in 1..=3 {
+        for (status, text) in [(200, "kept"), (200, "kept"), (200, "other"), (503, "busy")] {
+            drafter.add(&bodies.exchange(&Said { status, ..Said::get(&format!("/items/{id}"), text) }));
+        }
+    }
+    let draft = drafter.finish();
+    let left_out: u64 = draft.report.remarks.values().map(|tally| tally.calls).sum();
+    assert_eq!((draft.report.calls, draft.report.stubs, left_out), (12, 0, 12), "{}", draft.report);
+}

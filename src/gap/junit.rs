@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::Gap;
 use super::cell::{Cell, Verdict};
+use super::{Gap, VERSION};
 use crate::page::Escaped;
 
 /// Writes a gap as JUnit XML.
@@ -32,6 +32,31 @@ impl fmt::Display for JUnit<'_> {
         if !told.is_empty() {
             writeln!(out, "    <system-out>{}</system-out>", Escaped(&told.join("\n")))?;
         }
+        writeln!(out, "  </testsuite>\n</testsuites>")
+    }
+}
+
+/// Why there is no comparison, as programs read it: in JUnit's XML a test case that broke.
+#[derive(Debug)]
+pub struct Refused<'w>(pub &'w str);
+
+impl Refused<'_> {
+    /// The object in place of a gap's.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({"version": VERSION, "verdict": "refused", "why": self.0})
+    }
+}
+
+impl fmt::Display for Refused<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+        writeln!(out, "<testsuites name=\"standin gap\" tests=\"1\" errors=\"1\">")?;
+        writeln!(out, "  <testsuite name=\"standin gap\" tests=\"1\" errors=\"1\">")?;
+        let why = Escaped(self.0);
+        writeln!(
+            out,
+            "    <testcase classname=\"standin gap\" name=\"comparison\"><error message=\"{why}\"/></testcase>"
+        )?;
         writeln!(out, "  </testsuite>\n</testsuites>")
     }
 }

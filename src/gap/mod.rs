@@ -48,7 +48,7 @@ pub use cell::{Cell, Deviation, NoiseFrom};
 pub use html::Html;
 pub use inference::{Inference, Largest, Power};
 pub use judgement::{Limit, Verdict};
-pub use junit::JUnit;
+pub use junit::{JUnit, Refused};
 pub use knee::Knee;
 pub use levels::Level;
 pub use run::{Call, Run, Side};

@@ -121,6 +121,12 @@ impl Collected {
         Ok(())
     }
 
+    /// Names that were mapped by hand and that no call has.
+    pub(super) fn mapped_in_vain(&self, options: &Options) -> Vec<String> {
+        let is_called = |name: &String| self.calls.keys().any(|key| key.label.as_ref() == Some(name));
+        options.map.keys().filter(|name| !is_called(name)).cloned().collect()
+    }
+
     /// The operations, and labels that tell no path with what is known of them.
     pub fn operations(&mut self, options: &Options) -> Result<(BTreeMap<Target, ByStatus>, Vec<String>), Problem> {
         let any = |method: &Option<String>| method.clone().unwrap_or_else(|| ANY.to_owned());

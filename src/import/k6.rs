@@ -90,6 +90,16 @@ pub(super) fn read_summary(input: impl Read, options: &Options, read: &mut Colle
         let number = |key: &str| values.get(key).and_then(Json::as_f64);
         match name.as_str() {
             "http_reqs" => read.load.per_second = number("rate"),
+            "http_req_failed" => {
+                let share = number("rate").or_else(|| number("value")).filter(|share| *share > 0.0);
+                read.notes.extend(share.map(|share| {
+                    format!(
+                        "{:.2} % of the calls failed (`http_req_failed`); the summary tells neither their status nor their times \
+                         apart, so that none are served as failures",
+                        share * 100.0
+                    )
+                }));
+            }
             "vus_max" => {
                 let most = number("max").or_else(|| number("value"));
                 if let Some(users) = most {

@@ -42,7 +42,9 @@ pub(super) fn read(input: impl Read, options: &Options, read: &mut Collected) ->
     let mut problems = Problems::default();
     let mut last: BTreeMap<String, Point> = BTreeMap::new();
     let mut wanted = Vec::new();
-    for point in metrics.remove(&chosen).unwrap_or_default() {
+    let points = metrics.remove(&chosen).unwrap_or_default();
+    series::has_labels(points.iter().map(|point| &point.labels), options)?;
+    for point in points {
         if point.is_delta {
             wanted.push(point);
             continue;

@@ -59,6 +59,9 @@ impl Imported {
         sources: Vec<String>,
         capacity: Capacity,
     ) -> Result<Self, Problem> {
+        let in_vain = read.mapped_in_vain(options).into_iter();
+        let in_vain = in_vain.map(|name| format!("`--map \"{name}=…\"` has no effect: no call is called `{name}`"));
+        read.notes.extend(in_vain);
         let (by_target, unknown) = read.operations(options)?;
         let mut all = Tally::default();
         let mut operations = Vec::new();
@@ -191,6 +194,10 @@ fn operation(target: Target, by_status: ByStatus, skipped: &mut Skipped) -> Opti
     });
     let classes = whole(classes.collect());
     let samples = (total > 0).then_some(total);
+    if let Some(few) = samples.filter(|count| *count < ENOUGH) {
+        let calls = if few == 1 { "1 call".to_owned() } else { format!("{few} calls") };
+        doubts.push(format!("known from {calls} only: its times, the slow ones above all, are a guess; measure more"));
+    }
     Some(ImportedOperation { target, work: Work::of(demand, classes), samples, doubts })
 }
 
@@ -242,7 +249,7 @@ fn pattern(target: &Target) -> Json {
     }
 }
 
-/// So many calls of a status are a distribution of their own.
+/// So many calls are a distribution.
 const ENOUGH: u64 = 20;
 /// A share of the mean.
 const FAR_OFF: f64 = 0.2;

@@ -57,7 +57,9 @@ pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected)
         read.skipped.add_many("series of other histograms; choose with `--metric`", name, all.len() as u64);
     }
     let mut problems = Problems::default();
-    for (labels, (line, cumulative)) in families.remove(&chosen).unwrap_or_default() {
+    let family = families.remove(&chosen).unwrap_or_default();
+    series::has_labels(family.keys(), options)?;
+    for (labels, (line, cumulative)) in family {
         let buckets = match buckets(cumulative, unit) {
             Ok(buckets) => buckets,
             Err(what) => {

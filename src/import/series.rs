@@ -25,6 +25,22 @@ pub(super) fn key(labels: &Labels, options: &Options) -> (Key, Option<u16>) {
     (Key { method, url: None, label }, status)
 }
 
+/// Whether all labels that were named by hand are there at all; a mistyped one would make one operation of all calls.
+pub(super) fn has_labels<'l>(series: impl Iterator<Item = &'l Labels>, options: &Options) -> Result<(), Problem> {
+    if options.by.is_empty() {
+        return Ok(());
+    }
+    let names: BTreeSet<String> = series.flat_map(BTreeMap::keys).cloned().collect();
+    let missing = options.by.iter().find(|name| !names.contains(*name));
+    missing.map_or(Ok(()), |name| {
+        Err(Problem::new(
+            0,
+            format!("has no label `{name}` to tell operations apart by"),
+            format!("it has {}", listed(&names)),
+        ))
+    })
+}
+
 /// Whether labels tell a path.
 pub(super) fn tells_path(labels: &Labels) -> bool {
     PATHS.iter().any(|name| labels.contains_key(*name))

@@ -84,7 +84,7 @@ const MOST_SHOWN: usize = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matcher::java_regex::JavaRegex;
+    use crate::dialect::java_regex::JavaRegex;
     use crate::xml::xpath::Namespaces;
 
     fn rule(expression: &str, rule: Option<TextMatcher>) -> XPathRule {

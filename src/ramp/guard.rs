@@ -7,15 +7,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::record::{Left, Sighting};
-use crate::replay::{Halt, Normal, StopRule, Watch};
+use crate::replay::{Halt, Normal, Share, StopRule, Watch};
 use crate::tape::is_error;
 
 /// A stop rule over the calls at the service.
 #[derive(Debug)]
 pub struct Guard {
     rule: StopRule,
-    /// The tape's share of errors, 0 to 1.
-    errors: f64,
+    /// The tape's share of errors.
+    errors: Share,
     /// Ends the ramp.
     halt: Halt,
     state: Mutex<State>,
@@ -42,15 +42,14 @@ struct State {
     took: Vec<Duration>,
     failed: u64,
     calls: u64,
-    /// What the answers of the first steps took, until these are enough.
-    first: Vec<Duration>,
-    normal: Option<Duration>,
+    /// What the answers of the first steps took, in nanoseconds, until these are enough.
+    first: Vec<u64>,
     stopped: Option<String>,
 }
 
 impl Guard {
     /// A rule, the tape's share of errors, and what it ends.
-    pub fn new(rule: StopRule, errors: f64, halt: Halt) -> Self {
+    pub fn new(rule: StopRule, errors: Share, halt: Halt) -> Self {
         let state = State {
             watch: None,
             open: HashMap::new(),
@@ -58,7 +57,6 @@ impl Guard {
             failed: 0,
             calls: 0,
             first: Vec::new(),
-            normal: None,
             stopped: None,
         };
         Self { rule, errors, halt, state: Mutex::new(state) }
@@ -80,7 +78,8 @@ impl Guard {
     /// A step begins.
     pub(super) fn begin(&self) {
         let mut state = self.state();
-        let normal = Normal { errors: self.errors, p95: state.normal, whose: "the first step's" };
+        let first = if state.first.len() < ENOUGH { Vec::new() } else { state.first.clone() };
+        let normal = Normal::new(self.errors, first, "the first step's");
         state.watch = Some(Watch::new(self.rule, normal));
         state.took.clear();
         (state.failed, state.calls) = (0, 0);
@@ -93,9 +92,8 @@ impl Guard {
         let verdict = state.watch.take().and_then(|watch| watch.last_verdict(overdue(&state.open, &watch)));
         self.stop(state, verdict);
         let mut took = std::mem::take(&mut state.took);
-        if state.normal.is_none() {
-            state.first.extend(&took);
-            state.normal = Some(&mut state.first).filter(|first| first.len() >= ENOUGH).and_then(|first| p95(first));
+        if state.first.len() < ENOUGH {
+            state.first.extend(took.iter().map(|took| took.as_nanos() as u64));
         }
         Passed { calls: state.calls, failed: state.failed, p95: p95(&mut took) }
     }
@@ -164,7 +162,7 @@ mod tests {
     }
 
     fn guard() -> Guard {
-        Guard::new(StopRule::default(), 0.0, Halt::default())
+        Guard::new(StopRule::default(), Share::new(0, 100), Halt::default())
     }
 
     fn step(guard: &Guard, calls: u64, status: u16, ms: u64) -> Passed {
@@ -191,10 +189,14 @@ mod tests {
     #[test]
     fn a_first_step_of_few_calls_is_joined_by_the_next() {
         let guard = guard();
+        let normal = || {
+            guard.begin();
+            guard.state().watch.as_ref().map(Watch::patience)
+        };
         step(&guard, 10, 200, 10);
-        assert_eq!(guard.state().normal, None);
+        assert_eq!(normal(), Some(Duration::from_nanos(u64::MAX)), "there is nothing to compare with");
         step(&guard, 10, 200, 20);
-        assert_eq!(guard.state().normal, Some(Duration::from_millis(20)));
+        assert_eq!(normal(), Some(Duration::from_millis(60)));
     }
 
     #[test]

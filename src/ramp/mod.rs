@@ -154,7 +154,7 @@ pub const SHARES: [f64; 6] = [0.1, 0.2, 0.4, 0.6, 0.8, 0.95];
 /// The note of a tape's head that says what ramp made its traffic.
 pub const NOTE: &str = "ramp";
 
-/// Calls before the statuses are compared between steps: a few may differ by chance.
+/// Calls before the statuses are compared between steps: fewer tell little.
 const LEAST: u64 = 50;
 
 #[cfg(test)]

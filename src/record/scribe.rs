@@ -91,6 +91,7 @@ impl Scribe {
             seen: HashSet::new(),
             hasher: foldhash::fast::RandomState::default(),
             operations: 0,
+            counted: 0,
         };
         let thread = thread::Builder::new().name("standin-tape".to_owned()).spawn(move || work.run())?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
@@ -141,6 +142,8 @@ struct Work {
     seen: HashSet<u64>,
     hasher: foldhash::fast::RandomState,
     operations: usize,
+    /// How many kinds there were when the operations were counted.
+    counted: usize,
 }
 
 impl Work {
@@ -149,7 +152,6 @@ impl Work {
         loop {
             let ending = self.shared.ending.load(Relaxed);
             let entries = mem::take(&mut *lock(&self.shared.waiting));
-            let before = self.kinds.len();
             for entry in entries {
                 if let Err(error) = self.write(&entry) {
                     return self.broke(error);
@@ -160,8 +162,8 @@ impl Work {
                     return self.broke(error);
                 }
                 flushed = Instant::now();
-                if self.kinds.len() > before || self.operations == 0 {
-                    self.operations = self.count_operations();
+                if self.kinds.len() > self.counted {
+                    (self.operations, self.counted) = (self.count_operations(), self.kinds.len());
                 }
                 self.tell();
             }

@@ -7,7 +7,9 @@
 //! Latency counts from when a call was due, so that a target that stalls cannot hide what it did to the calls behind. The
 //! run accounts for itself: how late it was, what the target answered, and whether its numbers may be reported at all.
 
+mod chance;
 mod halt;
+mod mix;
 mod outcome;
 mod plan;
 mod prepare;
@@ -22,8 +24,10 @@ use crate::exchange::Exchange;
 use crate::tape::Recording;
 use crate::upstream::{Connector, Origin, Trust};
 
+pub use chance::Share;
 pub use halt::Halt;
-pub use outcome::{Mix, Outcome, Refusal};
+pub use mix::Mix;
+pub use outcome::{Outcome, Refusal};
 pub use plan::{Due, Pace, Plan};
 pub use prepare::{Missing, Prepared, Replacements, redacted_names};
 pub use stop::{Normal, StopRule, Watch};

@@ -1,12 +1,13 @@
 //! What a run came to, and whether its numbers may be reported.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 
 use super::Due;
+use super::mix::{MOST_OFF, Mix, named};
 use crate::exchange::{BodyRef, Exchange, Failure, Response, Times};
 use crate::upstream::Stamps;
 
@@ -31,15 +32,13 @@ pub struct Outcome {
     pub recorded: Mix,
     /// What the target answered.
     pub answered: Mix,
+    /// The tape's calls that were sent, some perhaps more than once: what the tape says is known from so many.
+    drawn: HashSet<usize>,
     /// How late calls were sent, the waits for connections aside.
     lateness: Histogram<u64>,
     /// How long answers took.
     latency: Histogram<u64>,
 }
-
-/// How often each status came; none is no answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mix(BTreeMap<Option<u16>, u64>);
 
 /// Why a run's numbers must not be believed.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +78,7 @@ impl Outcome {
             cut_off: 0,
             recorded: Mix::default(),
             answered: Mix::default(),
+            drawn: HashSet::new(),
             lateness: histogram(),
             latency: histogram(),
         }
@@ -89,6 +89,7 @@ impl Outcome {
         let whole = original.response.as_ref().filter(|_| original.failure.is_none());
         // a schedule made by hand may say nothing of answers
         if original.response.is_some() || original.failure.is_some() {
+            self.drawn.insert(answered.call);
             self.recorded.add(whole.map(|response| response.status));
         }
         self.waited += u64::from(answered.times.permit_wait > 0);
@@ -122,6 +123,7 @@ impl Outcome {
         self.cut_off += other.cut_off;
         self.recorded.merge(&other.recorded);
         self.answered.merge(&other.answered);
+        self.drawn.extend(&other.drawn);
         self.lateness.add(&other.lateness).expect("both resize");
         self.latency.add(&other.latency).expect("both resize");
     }
@@ -150,9 +152,10 @@ impl Outcome {
         if self.sent == 0 {
             return Some(Refusal::Nothing);
         }
-        let compares = must_match && !self.recorded.0.is_empty();
-        let differs = self.answered.furthest(&self.recorded).filter(|_| compares);
-        if let Some((status, recorded, answered)) = differs.filter(|(_, one, other)| (one - other).abs() > MIX) {
+        if must_match
+            && !self.recorded.is_empty()
+            && let Some((status, recorded, answered)) = self.answered.furthest(&self.recorded, self.drawn.len())
+        {
             return Some(Refusal::Mix { status, recorded, answered });
         }
         let limit = limit.unwrap_or_else(|| self.lateness_limit());
@@ -167,45 +170,7 @@ impl Outcome {
 
     /// Whether more calls than the tape's found nothing than can be accepted.
     pub fn misses_too_many(&self) -> bool {
-        self.misses() > MIX
-    }
-}
-
-impl Mix {
-    fn add(&mut self, status: Option<u16>) {
-        *self.0.entry(status).or_default() += 1;
-    }
-
-    fn merge(&mut self, other: &Self) {
-        for (status, count) in &other.0 {
-            *self.0.entry(*status).or_default() += count;
-        }
-    }
-
-    /// The share of a status, 0 to 1.
-    pub fn share(&self, status: Option<u16>) -> f64 {
-        let all: u64 = self.0.values().sum();
-        self.0.get(&status).map_or(0.0, |count| *count as f64 / all as f64)
-    }
-
-    /// How often each status came, in their order.
-    pub fn counts(&self) -> impl Iterator<Item = (Option<u16>, u64)> {
-        self.0.iter().map(|(status, count)| (*status, *count))
-    }
-
-    /// The status whose share differs most from that of `other`: it, the share of `other`, and the own.
-    fn furthest(&self, other: &Self) -> Option<(Option<u16>, f64, f64)> {
-        let statuses = self.0.keys().chain(other.0.keys());
-        let shares = statuses.map(|status| (*status, other.share(*status), self.share(*status)));
-        shares.max_by(|one, other| (one.1 - one.2).abs().total_cmp(&(other.1 - other.2).abs()))
-    }
-}
-
-impl fmt::Display for Mix {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shares: Vec<String> =
-            self.0.keys().map(|status| format!("{} {:.1} %", named(*status), self.share(*status) * 100.0)).collect();
-        out.write_str(&shares.join(", "))
+        self.misses() > MOST_OFF
     }
 }
 
@@ -243,10 +208,6 @@ impl fmt::Display for Refusal {
             }
         }
     }
-}
-
-fn named(status: Option<u16>) -> String {
-    status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
 }
 
 /// How sending ended.
@@ -326,17 +287,15 @@ const LONGEST: u64 = 86_400_000_000_000;
 const LATE: Duration = Duration::from_millis(1);
 /// The share of the median latency that is.
 const LATE_SHARE: f64 = 0.05;
-/// By how much the share of a status may differ.
-const MIX: f64 = 0.02;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn outcome(recorded: &[(u16, u64)], answered: &[(u16, u64)], late: u64, latency: u64) -> Outcome {
         let mut outcome = Outcome::new();
-        let mix = |counts: &[(u16, u64)]| Mix(counts.iter().map(|(status, count)| (Some(*status), *count)).collect());
+        let mix = |counts: &[(u16, u64)]| counts.iter().map(|(status, count)| (Some(*status), *count)).collect::<Mix>();
         (outcome.recorded, outcome.answered) = (mix(recorded), mix(answered));
+        outcome.drawn = (0..outcome.recorded.calls() as usize).collect();
         outcome.sent = 100;
         outcome.lateness.record_n(late, 100).unwrap();
         outcome.latency.record_n(latency, 100).unwrap();
@@ -364,6 +323,24 @@ mod tests {
         assert!(refused.contains("`200` to 96.5 %") || refused.contains("`401` to 2.5 %"), "{refused}");
         assert_eq!(differs.refusal(None, false), None);
         assert!(outcome(recorded, &[(404, 1000)], 0, 1).misses_too_many());
+    }
+
+    #[test]
+    fn a_mix_may_differ_by_chance() {
+        let differs = |recorded: &[(u16, u64)], answered: &[(u16, u64)]| {
+            outcome(recorded, answered, 0, 1).refusal(None, true).is_some()
+        };
+        // a service that fails at random, before and after its first errors of a run
+        assert!(!differs(&[(200, 58), (500, 2)], &[(200, 60)]));
+        assert!(!differs(&[(200, 586), (500, 24)], &[(200, 565), (500, 40)]));
+        assert!(differs(&[(200, 586), (500, 24)], &[(200, 540), (500, 65)]));
+        // what the tape does not have
+        assert!(differs(&[(200, 60)], &[(200, 58), (401, 2)]));
+        // calls that were drawn ten times tell no more of the service than one would
+        let mut again = outcome(&[(200, 960), (500, 40)], &[(200, 920), (500, 80)], 0, 1);
+        assert!(again.refusal(None, true).is_some());
+        again.drawn = (0..100).collect();
+        assert_eq!(again.refusal(None, true), None);
     }
 
     #[test]

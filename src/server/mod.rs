@@ -110,7 +110,8 @@ impl fmt::Display for StartError {
             Self::Config(what) => out.write_str(what),
             Self::Stubs(defects) => {
                 let errors = defects.iter().filter(|defect| defect.is_error()).count();
-                write!(out, "{errors} defect(s) in the stubs; none are served")
+                let plural = if errors == 1 { "" } else { "s" };
+                write!(out, "{errors} defect{plural} in the stubs or profiles; none are served")
             }
             Self::Thread(_) => out.write_str("cannot start a thread"),
             Self::Tls(error) => error.fmt(out),
@@ -311,6 +312,11 @@ impl Handle {
     /// How late its own answers were, and the seconds in which it was too slow to be believed.
     pub fn audit(&self) -> Snapshot {
         Snapshot::of(&self.audits)
+    }
+
+    /// Calls that came beyond the range in which the services of the profile in force were observed.
+    pub fn calls_beyond(&self) -> u64 {
+        self.lives.iter().flat_map(|live| live.pacing().services()).map(|service| service.beyond).sum()
     }
 
     /// Whether it has ended by itself, as a client of the admin API asked it to.

@@ -66,6 +66,9 @@ impl<R: BufRead> Reader<R> {
     pub fn new(mut lines: R) -> Result<Self, TapeError> {
         let mut line = Vec::new();
         lines.read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            return Err(TapeError::NoHead("the file is empty".to_owned()));
+        }
         let head: Head = serde_json::from_slice(&line).map_err(|error| TapeError::NoHead(error.to_string()))?;
         if head.version > VERSION {
             return Err(TapeError::Version(head.version));

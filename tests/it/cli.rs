@@ -283,7 +283,7 @@ fn a_profile_is_named_in_the_ready_line_and_must_be_there() {
     assert!(text(&refused.stderr).contains("did you mean `peak`?"), "{}", text(&refused.stderr));
     let checked = standin(&["check", dir]);
     assert_eq!(checked.status.code(), Some(0));
-    assert!(text(&checked.stdout).contains("1 stubs and 1 profile"), "{}", text(&checked.stdout));
+    assert!(text(&checked.stdout).contains("1 stub and 1 profile"), "{}", text(&checked.stdout));
     crate::support::write(root.path(), "profiles/peak.yaml", "services:\n  - {nam: s}\n");
     let checked = standin(&["check", dir]);
     assert_eq!(checked.status.code(), Some(1));

@@ -1,7 +1,7 @@
 //! How far the mock is from the service: budgets, exit codes, and the mock replayed and compared in one go.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use standin::exchange::Exchange;
@@ -285,6 +285,96 @@ fn a_page_and_a_file_for_ci_are_written() {
 
     let output = gap(&[&before, &after, "--html", "/nowhere/at/all.html"]);
     assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+}
+
+/// What would be found out after minutes is found out before them.
+#[test]
+fn what_cannot_be_written_is_said_before_anything_is_sent() {
+    let backend = Backend::new(|_, _| (200, Duration::ZERO));
+    let root = recorded(20, "/items/{id}");
+    for option in ["--html", "--junit"] {
+        let live = ["--target", &backend.url(), "--max-per-second", "500", option, "/nowhere/at/all"];
+        let output = gap_of(root.path(), &live);
+        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert!(told(&output).contains("cannot write `/nowhere/at/all`"), "{}", told(&output));
+    }
+    assert!(backend.seen().is_empty());
+}
+
+#[test]
+fn options_without_effect_are_refused() {
+    let (folder, before, after) = two(100);
+    let root = recorded(20, "/items/{id}");
+    let dir = root.path().to_str().expect("UTF-8");
+    let inside = folder.path().to_str().expect("UTF-8");
+    for (args, expected) in [
+        (&[dir, "--blocks", "2"][..], "--target"),
+        (&[dir, "--max-per-second", "5"], "--max-per-second is for a live service"),
+        (&[dir, "--methods", "POST"], "--methods is for a live service"),
+        (&[&before, &after, "--profile", "x"], "--profile has no effect on tapes"),
+        (&[&before, &after, "--seed", "7"], "--seed has no effect on tapes"),
+        (&[&before, &after, "--max-lateness", "1s"], "--max-lateness has no effect on tapes"),
+        (&["--reference", &before, &before, "--mock", &after], "given twice"),
+        (&["--reference", &before, "--mock", &after, &after], "given twice"),
+        (&[inside, inside], "is a folder"),
+    ] {
+        let output = gap(args);
+        assert_eq!(output.status.code(), Some(64), "{args:?}: {}", told(&output));
+        assert!(told(&output).contains(expected), "{args:?}: {}", told(&output));
+    }
+}
+
+/// A script must find why there is no result where it looks for one.
+#[test]
+fn a_refused_run_says_so_to_programs() {
+    let root = recorded(20, "/items/{id}");
+    let junit = root.path().join("gap.xml");
+    let (dir, path) = (root.path().to_str().expect("UTF-8"), junit.to_str().expect("UTF-8"));
+    let output = gap(&[dir, "--max-lateness", "1ns", "--json", "--junit", path]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&json["version"], &json["verdict"]), (&1.into(), &"refused".into()), "{json}");
+    assert!(json["why"].as_str().is_some_and(|why| why.contains("late itself")), "{json}");
+    let junit = std::fs::read_to_string(junit).expect("it was written");
+    assert!(junit.contains("errors=\"1\"") && junit.contains("late itself"), "{junit}");
+}
+
+#[test]
+fn ctrl_c_ends_a_comparison_with_a_word() {
+    let backend = Backend::new(|_, _| (200, Duration::ZERO));
+    let root = recorded(20, "/items/{id}");
+    tape(&root.path().join("tapes/monday2.jsonl"), &calls(3_000, MS * 10, MS * 20));
+    std::fs::remove_file(root.path().join("tapes/monday.jsonl")).expect("it was there");
+    let (dir, url) = (root.path().to_str().expect("UTF-8"), backend.url());
+    for (live, expected) in [
+        (&["--target", &url, "--max-per-second", "500", "--blocks", "1"][..], "calls to the live service and 0 calls"),
+        (&[], "calls to the mock"),
+    ] {
+        let child = Command::new(env!("CARGO_BIN_EXE_standin"))
+            .args(["gap", dir])
+            .args(live)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_millis(1_500) || (!live.is_empty() && backend.seen().len() < 5) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "nothing is sent");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert!(
+            told(&output).contains("ended by a signal, after") && told(&output).contains(expected),
+            "{}",
+            told(&output)
+        );
+    }
+    let seen = backend.seen().len();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(backend.seen().len(), seen, "nothing goes on");
 }
 
 #[test]

@@ -96,12 +96,26 @@ fn workers_by_hand_are_written_with_a_warning() {
 fn defects_are_told_with_their_lines_and_nothing_is_written() {
     let folder = folder(&[("mappings/stubs.json", STUBS)]);
     let output = import(folder.path(), "broken.csv", &[]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let text = told(&output);
     assert!(text.contains("broken.csv` line 2: p99 is less than p50") && text.contains("line 4"), "{text}");
     assert!(!folder.path().join("profiles").exists());
     assert_eq!(import(folder.path(), "missing.csv", &[]).status.code(), Some(64));
-    assert_eq!(import(&folder.path().join("no"), "own.csv", &[]).status.code(), Some(64));
+    for (more, expected) in
+        [(&["--service", ""][..], "`--service` is empty"), (&["--profile", "a/b"], "no name of a profile")]
+    {
+        let output = import(folder.path(), "own.csv", more);
+        assert_eq!(output.status.code(), Some(64), "{}", told(&output));
+        assert!(told(&output).contains(expected), "{}", told(&output));
+    }
+    let unlabelled = import(folder.path(), "scrape.txt", &["--by", "method,nosuch"]);
+    assert_eq!(unlabelled.status.code(), Some(2));
+    assert!(
+        told(&unlabelled).contains("has no label `nosuch`") && told(&unlabelled).contains("`uri`"),
+        "{}",
+        told(&unlabelled)
+    );
+    assert_eq!(import(folder.path(), "metrics.json", &["--by", "nosuch"]).status.code(), Some(2));
 }
 
 /// What an import wrote.
@@ -138,10 +152,53 @@ fn each_option_of_an_import_has_its_effect() {
     fs::write(&table, "operation,p50,p99\nGET /items/{id},3,31\n").expect("writable");
     let (table, to) = (table.to_str().expect("text"), folder.path().to_str().expect("text"));
     let without = standin("import", &[table, "--to", to]);
-    assert!(without.status.code() == Some(1) && told(&without).contains("--unit"), "{}", told(&without));
+    assert!(without.status.code() == Some(2) && told(&without).contains("--unit"), "{}", told(&without));
     assert_eq!(standin("import", &[table, "--to", to, "--unit", "us"]).status.code(), Some(0));
     let text = fs::read_to_string(folder.path().join("profiles/imported.yaml")).expect("written");
     assert!(text.contains("p50: 3us"), "{text}");
     let as_har = standin("import", &[table, "--to", to, "--unit", "us", "--format", "har"]);
-    assert_eq!(as_har.status.code(), Some(1), "{}", told(&as_har));
+    assert_eq!(as_har.status.code(), Some(2), "{}", told(&as_har));
+}
+
+/// The three commands with which IMPORT.md begins, on a folder that is not there yet.
+#[test]
+fn an_import_makes_the_folder_that_check_and_serve_take() {
+    let folder = folder(&[]);
+    let to = folder.path().join("stubs/inventory");
+    let output = import(&to, "results.jtl", &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let dir = to.to_str().expect("text");
+    let check = standin("check", &[dir]);
+    assert_eq!(check.status.code(), Some(0), "{}", told(&check));
+    let mut config = Config::new(&to);
+    config.profile = Some("imported".to_owned());
+    assert!(Server::bind(config).is_ok());
+    // profiles alone are enough to be checked
+    fs::remove_dir(to.join("mappings")).expect("it is empty");
+    let check = standin("check", &[dir]);
+    assert!(
+        check.status.code() == Some(0) && told(&check).contains("0 stubs and 1 profile of inventory"),
+        "{}",
+        told(&check)
+    );
+}
+
+#[test]
+fn what_is_known_from_few_calls_or_not_at_all_is_said() {
+    let folder = folder(&[("mappings/stubs.json", STUBS)]);
+    let few = folder.path().join("few.csv");
+    fs::write(&few, "operation,count,p50_ms,p99_ms\nGET /items/{id},7,3,31\n").expect("writable");
+    let args = [few.to_str().expect("text"), "--to", folder.path().to_str().expect("text"), "--map", "Home=GET /"];
+    let output = standin("import", &args);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let words = |output: &Output| told(output).split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in ["known from 7 calls only", "has no effect: no call is called `Home`"] {
+        assert!(words(&output).contains(expected), "`{expected}` is not in {}", words(&output));
+    }
+    let summary = fs::read_to_string(sample("summary.json")).expect("readable");
+    let failing = summary.replacen("\"vus_max\"", "\"http_req_failed\": {\"value\": 0.025}, \"vus_max\"", 1);
+    fs::write(&few, failing).expect("writable");
+    let output = standin("import", &args[..3]);
+    let text = words(&output);
+    assert!(text.contains("2.50 % of the calls failed (`http_req_failed`)"), "{text}");
 }

@@ -205,6 +205,13 @@ fn a_profile_is_switched_without_losing_a_call_or_the_queue() {
             body.len()
         ))
     };
+    let error = switch(r#"{"profile": "fats"}"#).json()["errors"][0].clone();
+    assert_eq!(
+        (&error["title"], &error["source"]["pointer"]),
+        (&"No such profile".into(), &"/profile".into()),
+        "{error}"
+    );
+    assert!(error["detail"].as_str().is_some_and(|detail| detail.contains("did you mean `fast`?")), "{error}");
     let mut waiting: Vec<Client> = (0..3).map(|_| Client::connect(mock.address)).collect();
     let begun = Instant::now();
     for client in &mut waiting {

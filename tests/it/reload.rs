@@ -595,7 +595,7 @@ fn a_failure_is_drawn_on_stderr() {
     child.stderr.take().expect("piped").read_to_string(&mut told).expect("UTF-8");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     for expected in
-        ["mappings/a.json:2:15", "^^^^", "did you mean `url`?", "the last good set of 1 stubs stays", "good again"]
+        ["mappings/a.json:2:15", "^^^^", "did you mean `url`?", "the last good set of 1 stub stays", "good again"]
     {
         assert!(told.contains(expected), "`{expected}` is not told in:\n{told}");
     }

@@ -356,6 +356,56 @@ fn the_stop_rule_leaves_a_failing_target_alone() {
     assert!((150..300).contains(&seen), "{seen}");
 }
 
+/// 4 % of the tape's calls failed, and five of the first hundred do now.
+#[test]
+fn the_stop_rule_leaves_chance_alone() {
+    let backend = Backend::new(|number, _| (if number % 20 == 19 && number < 200 { 500 } else { 200 }, Duration::ZERO));
+    let mut exchanges = steady(400, Duration::from_millis(2));
+    for (number, one) in exchanges.iter_mut().enumerate() {
+        if number % 26 == 0 {
+            one.response.as_mut().expect("an answer").status = 500;
+        }
+    }
+    let (code, told) = Taped::new(&exchanges).replay(&backend, &with(&["--stop", "errors=1%"]));
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(backend.seen().len(), 400);
+}
+
+#[test]
+fn what_cannot_be_sent_is_said_and_leaves_no_tape() {
+    let backend = Backend::new(|_, _| (200, Duration::ZERO));
+    let taped = Taped::new(&steady(10, Duration::from_millis(2)));
+    let (code, told) = taped.replay(&backend, &with(&["--methods", "PUT"]));
+    assert_eq!(code, 64, "{told}");
+    assert!(told.contains("no call that may be sent, only GET") && !told.contains("response times"), "{told}");
+    assert!(backend.seen().is_empty());
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    let url = format!("http://{free}");
+    let output = Command::new(env!("CARGO_BIN_EXE_standin"))
+        .args(["replay", taped.tape.to_str().expect("UTF-8"), "--target", &url])
+        .args(FINE)
+        .current_dir(taped.folder.path())
+        .output()
+        .expect("it runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), told.lines().count()), (Some(2), 1), "{told}");
+    let left = fs::read_dir(taped.folder.path()).expect("a folder").filter_map(Result::ok);
+    let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().contains("replay")).collect();
+    assert!(left.is_empty(), "{left:?}");
+    let broken = taped.folder.path().join("broken.jsonl");
+    for (text, code) in [(Some(""), 2), (Some("hello\n"), 2), (None, 64)] {
+        let _ = fs::remove_file(&broken);
+        text.into_iter().for_each(|text| fs::write(&broken, text).expect("writable"));
+        let output = Command::new(env!("CARGO_BIN_EXE_standin"))
+            .args(["replay", broken.to_str().expect("UTF-8"), "--target", &url])
+            .output()
+            .expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{text:?}: {told}");
+        assert!(told.contains("broken.jsonl"), "{told}");
+    }
+}
+
 #[test]
 fn the_stop_rule_sees_a_target_that_does_not_answer_any_more() {
     let stalls = |number, _| (200, Duration::from_millis(if number > 150 { 1_500 } else { 0 }));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Ended;
+use crate::cli::Ended;
 use crate::exchange::Exchange;
 use crate::replay::{self, Outcome, Plan, Prepared, Target};
 use crate::tape::{Head, REPLAY, Recording};

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Ended, GapCommand};
-use crate::cli::{BROKE, USAGE, complain, draw};
+use super::GapCommand;
+use crate::cli::{BROKE, Ended, USAGE, complain, draw};
 use crate::config::Config;
 use crate::pace::audit::{FlaggedWindow, Flags};
-use crate::replay::{Outcome, Target};
+use crate::replay::{Halt, Outcome, Target};
 use crate::server::{Handle, Server, StartError};
 use crate::upstream::Trust;
 
@@ -25,7 +25,7 @@ pub(super) struct Mock {
 
 impl Mock {
     /// Starts the mock of a stub folder.
-    pub(super) fn start(command: &GapCommand, dir: &Path, seed: u64) -> Result<Self, Ended> {
+    pub(super) fn start(command: &GapCommand, dir: &Path, seed: u64, halt: &Halt) -> Result<Self, Ended> {
         let recorded = dir.join("profiles").join(format!("{RECORDED}.yaml")).exists();
         let profile = command.profile.clone().or_else(|| recorded.then(|| RECORDED.to_owned()));
         let told = match &profile {
@@ -52,6 +52,7 @@ impl Mock {
         })?;
         let address: SocketAddr = handle.addresses()[0].listener.address;
         let target = Target::parse(&format!("http://{address}"), &Trust::System).map_err(Ended::broke)?;
+        let target = Target { halt: halt.clone(), ..target };
         Ok(Self { target: command.sending.bounded(target), profile, told, handle })
     }
 

@@ -5,16 +5,16 @@ mod lane;
 mod mock;
 mod sides;
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::slice;
 
 use clap::Args;
 
 use super::sending::Sending;
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, note, say};
-use crate::gap::{Budget, Gap, Html, JUnit, Verdict};
-use crate::tape::Recording;
+use super::{BROKE, CHECK_FAILED, Ended, FINE, note, say};
+use crate::gap::{Budget, Gap, Html, JUnit, Refused, Verdict};
 
 /// Tell how far the mock is from the service: the same calls at the same times, compared
 ///
@@ -43,18 +43,18 @@ pub(super) struct GapCommand {
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 
-    /// Where the mock's random delays begin
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// Where the mock's random delays begin [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 
     /// How far it may be off, such as `p95=10%,p99=15%`; also p50, p90, w1, ks, errors, throughput. `default` depends on how busy
     /// the service was: p50 3 %, p90 5 %, p95 7 %, p99 10 % up to 80 % of its capacity, more beyond. `none` judges nothing
     #[arg(long, value_name = "LIMITS", value_parser = asked, default_value = "default")]
     budget: Asked,
 
-    /// Stretches of the schedule that are sent to the live service and the mock in turns
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), default_value_t = 4)]
-    blocks: u64,
+    /// Stretches of the schedule that are sent to the live service and the mock in turns; needs --target [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), requires = "target")]
+    blocks: Option<u64>,
 
     /// Send the whole schedule so many times to the live service and the mock, A B B A, the mock started anew each time: runs are
     /// what a difference is judged by, 4 or more tell it from chance; needs --target
@@ -81,15 +81,25 @@ pub(super) struct GapCommand {
 #[derive(Clone, Debug)]
 struct Asked(Option<Budget>);
 
-/// Why there is no result, and how to exit.
-struct Ended {
-    told: String,
-    code: u8,
-}
-
 impl GapCommand {
     pub(super) fn run(self) -> u8 {
-        let gap = match self.what.as_slice() {
+        match self.compared() {
+            Ok(gap) => self.report(&gap),
+            Err(ended) => {
+                note(&ended.told);
+                // a script must find a file, and in it why there is no result
+                if ended.code == BROKE {
+                    self.refuse(&ended.told);
+                }
+                ended.code
+            }
+        }
+    }
+
+    fn compared(&self) -> Result<Gap, Ended> {
+        self.check_options()?;
+        self.html.iter().chain(&self.junit).try_for_each(|path| check_writable(path))?;
+        match self.what.as_slice() {
             _ if !self.reference.is_empty() => self.tapes(&self.reference, &self.mock),
             [one, other] => self.tapes(slice::from_ref(one), slice::from_ref(other)),
             [dir] if dir.is_dir() => self.folder(dir),
@@ -98,13 +108,40 @@ impl GapCommand {
                 path.display()
             ))),
             _ => Err(Ended::usage("give a stub folder, or two tapes to compare")),
-        };
-        match gap {
-            Ok(gap) => self.report(&gap),
-            Err(ended) => {
-                note(&ended.told);
-                ended.code
-            }
+        }
+    }
+
+    /// Refuses what would have no effect.
+    fn check_options(&self) -> Result<(), Ended> {
+        let of_tapes = !self.reference.is_empty() || self.what.len() == 2;
+        let of_mock = [(self.profile.is_some(), "--profile"), (self.seed.is_some(), "--seed")];
+        let of_mock = of_mock.into_iter().find_map(|(is_given, option)| is_given.then_some(option));
+        if of_tapes && let Some(option) = of_mock.or_else(|| self.sending.given()) {
+            let told = format!("{option} has no effect on tapes: nothing is sent; leave it out, or give a stub folder");
+            return Err(Ended::usage(told));
+        }
+        match self.sending.given_of_live().filter(|_| self.target.is_none()) {
+            Some(option) => Err(Ended::usage(format!(
+                "{option} is for a live service; add --target, or leave it out: the mock is sent the whole tape"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
+    /// What programs get where there is no result.
+    fn refuse(&self, why: &str) {
+        let refused = Refused(why);
+        if self.json {
+            say(&format!("{:#}", refused.to_json()));
+        }
+        if let Some(path) = &self.junit
+            && let Err(error) = fs::write(path, refused.to_string())
+        {
+            note(&unwritable(path, &error));
         }
     }
 
@@ -117,7 +154,7 @@ impl GapCommand {
         let files = [(&self.html, Html(gap).to_string()), (&self.junit, JUnit(gap).to_string())];
         for (path, text) in files.into_iter().filter_map(|(path, text)| Some((path.as_ref()?, text))) {
             if let Err(error) = fs::write(path, text) {
-                note(&format!("cannot write `{}`: {error}", path.display()));
+                note(&unwritable(path, &error));
                 return BROKE;
             }
         }
@@ -129,20 +166,18 @@ impl GapCommand {
     }
 }
 
-impl Ended {
-    fn usage(told: impl Into<String>) -> Self {
-        Self { told: told.into(), code: USAGE }
-    }
-
-    fn broke(told: impl Into<String>) -> Self {
-        Self { told: told.into(), code: BROKE }
-    }
-}
-
 fn asked(text: &str) -> Result<Asked, String> {
     if text == "none" { Ok(Asked(None)) } else { Ok(Asked(Some(text.parse()?))) }
 }
 
-fn open(path: &Path) -> Result<Recording, Ended> {
-    Recording::open(path).map_err(|error| Ended::usage(format!("`{}`: {error}", path.display())))
+/// Whether a file can be written, which must be known before minutes are spent on what is to be in it.
+fn check_writable(path: &Path) -> Result<(), Ended> {
+    let is_new = !path.exists();
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    let checked = opened.and_then(|_| if is_new { fs::remove_file(path) } else { Ok(()) });
+    checked.map_err(|error| Ended::broke(unwritable(path, &error)))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> String {
+    format!("cannot write `{}`: {error}; give another file", path.display())
 }

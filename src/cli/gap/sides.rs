@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use super::GapCommand;
+use super::known;
 use super::lane::Lane;
 use super::mock::Mock;
-use super::{Ended, GapCommand, known, open};
-use crate::cli::sending::{self, account, progress};
+use crate::cli::sending::{self, account, open, progress};
+use crate::cli::signals::halt_on_signals;
+use crate::cli::{Ended, count};
 use crate::gap::{Gap, Known, Run, Served, Side};
-use crate::replay::{self, Outcome, Pace, Plan, Target};
+use crate::replay::{self, Halt, Outcome, Pace, Plan, Target};
 use crate::tape::Recording;
 use crate::tape::operations::Operations;
 
@@ -17,6 +20,14 @@ impl GapCommand {
         if self.target.is_some() {
             return Err(Ended::usage("two tapes need no --target; give a stub folder with it"));
         }
+        let all_paths = || originals.iter().chain(copies);
+        if let Some(dir) = all_paths().find(|path| path.is_dir()) {
+            let dir = dir.display();
+            return Err(Ended::usage(format!(
+                "`{dir}` is a folder; give two tapes (of a stub folder: {dir}/tapes/*.jsonl), or one stub folder alone to compare it with its mock"
+            )));
+        }
+        [originals, copies].into_iter().try_for_each(each_once)?;
         let read = |paths: &[PathBuf]| paths.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>();
         let (originals_read, copies_read) = (read(originals)?, read(copies)?);
         let all = || originals_read.iter().chain(&copies_read);
@@ -47,21 +58,28 @@ impl GapCommand {
     pub(super) fn folder(&self, dir: &Path) -> Result<Gap, Ended> {
         let tape = newest(dir)?;
         let recording = open(&tape)?;
-        match &self.target {
-            None => self.against_recorded(dir, &tape, &recording),
-            Some(url) => self.against_live(dir, &tape, &recording, url),
-        }
+        let halt = Halt::default();
+        halt_on_signals(&halt).map_err(|error| Ended::broke(format!("cannot listen for signals: {error}")))?;
+        let gap = match &self.target {
+            None => self.against_recorded(dir, &tape, &recording, &halt),
+            Some(url) => self.against_live(dir, &tape, &recording, url, &halt),
+        }?;
+        not_halted(&halt)?;
+        Ok(gap)
     }
 
     /// The tape against the mock.
-    fn against_recorded(&self, dir: &Path, tape: &Path, recording: &Recording) -> Result<Gap, Ended> {
+    fn against_recorded(&self, dir: &Path, tape: &Path, recording: &Recording, halt: &Halt) -> Result<Gap, Ended> {
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
-        let mock = Mock::start(self, dir, self.seed)?;
+        let mock = Mock::start(self, dir, self.seed(), halt)?;
         let prepared =
             self.sending.rules().prepare(recording, tape, &plan, &mock.target, true).map_err(Ended::usage)?;
         progress(&format!("replaying {} for {} s against the mock", tape.display(), plan.length() / 1_000_000_000));
         let lane = Lane { recording, prepared: &prepared, target: &mock.target };
         let (outcome, run) = lane.run(&plan)?;
+        if outcome.halted.is_some() {
+            return Err(ended_by_signal(0, outcome.sent));
+        }
         progress(&account("mock", &outcome));
         self.believe(&outcome, false)?;
         let operations = recording.operations();
@@ -70,6 +88,7 @@ impl GapCommand {
             let run = Run { doubtful: doubtful.clone(), ..Run::new(tape, &operations) };
             Side { name: name.to_owned(), runs: vec![run], repeats: false }
         };
+        not_halted(halt)?;
         let known = known::of_mock(dir, mock.profile.as_deref(), recording);
         let (reference, copy) = (side("recorded", recording), side("mock", &run));
         let mut gap = Gap::knowing(&known, &reference, &copy, self.budget.0.clone());
@@ -79,11 +98,18 @@ impl GapCommand {
     }
 
     /// The live service against the mock: one schedule in blocks, A B B A.
-    fn against_live(&self, dir: &Path, tape: &Path, recording: &Recording, url: &str) -> Result<Gap, Ended> {
-        let target = self.sending.target(url).map_err(Ended::usage)?;
+    fn against_live(
+        &self,
+        dir: &Path,
+        tape: &Path,
+        recording: &Recording,
+        url: &str,
+        halt: &Halt,
+    ) -> Result<Gap, Ended> {
+        let target = Target { halt: halt.clone(), ..self.sending.target(url)? };
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |method| self.sending.rules().allows(method));
         self.sending.check(recording, &plan).map_err(Ended::usage)?;
-        let mut mock = Mock::start(self, dir, self.seed)?;
+        let mut mock = Mock::start(self, dir, self.seed(), halt)?;
         let prepare = |target: &Target, to_mock| {
             self.sending.rules().prepare(recording, tape, &plan, target, to_mock).map_err(Ended::usage)
         };
@@ -96,7 +122,7 @@ impl GapCommand {
         let mut flagged = Vec::new();
         let blocks = match self.runs {
             Some(runs) => vec![plan.clone(); runs as usize],
-            None => plan.blocks(self.blocks),
+            None => plan.blocks(self.blocks.unwrap_or(BLOCKS)),
         };
         for (number, block) in blocks.iter().enumerate() {
             let what = if repeats { "run" } else { "block" };
@@ -104,7 +130,7 @@ impl GapCommand {
             if repeats && number > 0 {
                 // another mock: what an earlier run left in its queues and draws is gone
                 flagged.extend(mock.flagged());
-                mock = Mock::start(self, dir, self.seed + number as u64)?;
+                mock = Mock::start(self, dir, self.seed() + number as u64, halt)?;
                 for_mock = prepare(&mock.target, true)?;
             }
             let lanes = [
@@ -115,6 +141,13 @@ impl GapCommand {
             let mut doubtful = Vec::new();
             for lane in order {
                 let (outcome, run) = lanes[lane].run(block)?;
+                if outcome.halted.is_some() {
+                    let sent = |side: usize| {
+                        let before = outcomes[side].as_ref().map_or(0, |outcome| outcome.sent);
+                        before + if side == lane { outcome.sent } else { 0 }
+                    };
+                    return Err(ended_by_signal(sent(LIVE), sent(MOCK)));
+                }
                 // a live service that is in trouble is left alone at once
                 if let Some(why) = &outcome.stopped {
                     return Err(Ended::broke(replay::Refusal::Stopped(why.clone()).to_string()));
@@ -138,6 +171,7 @@ impl GapCommand {
             progress(&account(if is_live { "live" } else { "mock" }, outcome));
             self.believe(outcome, is_live)?;
         }
+        not_halted(halt)?;
         let [live, copy] = sides;
         let known = known::of_mock(dir, mock.profile.as_deref(), recording);
         let mut gap = Gap::knowing(&known, &live, &copy, self.budget.0.clone());
@@ -146,8 +180,8 @@ impl GapCommand {
         if let Some(runs) = self.runs {
             gap.notes.push(format!(
                 "the seeds of the mock's {runs} runs were {} to {}",
-                self.seed,
-                self.seed + runs - 1
+                self.seed(),
+                self.seed() + runs - 1
             ));
         }
         if plan.left_out > 0 {
@@ -173,10 +207,32 @@ impl GapCommand {
 
 /// The tape of a stub folder that was begun last. What a replay wrote is no recording.
 fn newest(dir: &Path) -> Result<PathBuf, Ended> {
-    let folder = dir.join("tapes");
-    let found =
-        sending::newest(dir).map_err(|error| Ended::broke(format!("cannot read `{}`: {error}", folder.display())))?;
-    found.ok_or_else(|| Ended::usage(format!("`{}` has no tapes (*.jsonl); record one first", folder.display())))
+    let found = sending::newest(dir)?;
+    found.ok_or_else(|| {
+        Ended::usage(format!("`{}` has no tape (*.jsonl) with calls; record one first", dir.join("tapes").display()))
+    })
+}
+
+/// A tape given twice is no second run: what chance does would look smaller than it is.
+fn each_once(paths: &[PathBuf]) -> Result<(), Ended> {
+    let same = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let twice = (1..paths.len()).find(|place| paths[..*place].iter().any(|other| same(other) == same(&paths[*place])));
+    twice.map_or(Ok(()), |place| {
+        let path = paths[place].display();
+        Err(Ended::usage(format!(
+            "`{path}` is given twice on one side; each run has a tape of its own, give each once"
+        )))
+    })
+}
+
+/// What is told of a comparison that somebody ended.
+fn ended_by_signal(live: u64, mock: u64) -> Ended {
+    let live = if live > 0 { format!("{} to the live service and ", count(live, "call")) } else { String::new() };
+    Ended::broke(format!("ended by a signal, after {live}{} to the mock: nothing is compared", count(mock, "call")))
+}
+
+fn not_halted(halt: &Halt) -> Result<(), Ended> {
+    halt.why().map_or(Ok(()), |why| Err(Ended::broke(format!("{why}: nothing is compared"))))
 }
 
 fn calls(recording: &Recording) -> impl Iterator<Item = (&str, &str)> {
@@ -200,3 +256,6 @@ fn stem(path: &Path) -> String {
 /// The places of the sides.
 const LIVE: usize = 0;
 const MOCK: usize = 1;
+
+/// Stretches of a schedule, unless another number is asked for.
+const BLOCKS: u64 = 4;

@@ -10,14 +10,14 @@ use crate::render::format::{fault, headers, status};
 use crate::source::defect::nearest;
 use crate::source::{Node, Object, Reader, Value};
 
-/// Reads a capacity and its overflow.
-pub(super) fn capacity(node: &Node, reader: &mut Reader) -> Option<(Capacity, Option<Overflow>)> {
-    let mut whole = Object::open(node, "a capacity", reader)?;
+/// Reads a capacity and its overflow; `what` has it: the capacity itself, or a front.
+pub(super) fn capacity(node: &Node, what: &str, reader: &mut Reader) -> Option<(Capacity, Option<Overflow>)> {
+    let mut whole = Object::open(node, &format!("a {what}"), reader)?;
     let Some(discipline) = whole.text("discipline", reader) else {
         if whole.node("discipline").is_none() {
             reader.error(
                 node,
-                "the capacity has no `discipline`",
+                format!("the {what} has no `discipline`"),
                 "add `discipline: fifo`, `sharing`, `curve` or `unlimited`",
             );
         }
@@ -29,8 +29,8 @@ pub(super) fn capacity(node: &Node, reader: &mut Reader) -> Option<(Capacity, Op
             Some((Capacity::Unlimited, None))
         }
         "fifo" | "sharing" => {
-            let workers = workers(&whole, reader);
-            let queue = queue(&whole, reader);
+            let workers = workers(&whole, what, reader);
+            let queue = queue(&whole, what, reader);
             let overflow = overflow_of(&whole, queue, reader);
             close(whole, &["discipline", "overflow", "queue", "workers"], reader);
             let (workers, queue) = (workers?, queue?);
@@ -42,7 +42,7 @@ pub(super) fn capacity(node: &Node, reader: &mut Reader) -> Option<(Capacity, Op
         }
         "curve" => {
             let curve = curve(&whole, reader);
-            let queue = queue(&whole, reader);
+            let queue = queue(&whole, what, reader);
             let overflow = overflow_of(&whole, queue, reader);
             close(whole, &["discipline", "overflow", "queue", "rates"], reader);
             Some((Capacity::Curve { curve: curve?, queue: queue? }, overflow))
@@ -129,9 +129,10 @@ fn rates(node: &Node, reader: &mut Reader) -> Option<Curve> {
     None
 }
 
-fn workers(whole: &Object<'_>, reader: &mut Reader) -> Option<NonZeroU32> {
+fn workers(whole: &Object<'_>, what: &str, reader: &mut Reader) -> Option<NonZeroU32> {
     let Some(node) = whole.node("workers") else {
-        reader.error(whole.whole(), "the capacity has no `workers`", "add how many calls are worked on at once");
+        let what = format!("the {what} has no `workers`");
+        reader.error(whole.whole(), what, "add how many calls are worked on at once");
         return None;
     };
     let count = count("workers", whole, reader)?;
@@ -143,10 +144,10 @@ fn workers(whole: &Object<'_>, reader: &mut Reader) -> Option<NonZeroU32> {
     workers
 }
 
-fn queue(whole: &Object<'_>, reader: &mut Reader) -> Option<Queue> {
+fn queue(whole: &Object<'_>, what: &str, reader: &mut Reader) -> Option<Queue> {
     let mend = "write how many calls may wait, or `queue: unbounded`";
     let Some(node) = whole.node("queue") else {
-        reader.error(whole.whole(), "the capacity has no `queue`", mend);
+        reader.error(whole.whole(), format!("the {what} has no `queue`"), mend);
         return None;
     };
     if node.as_str() == Some("unbounded") {
@@ -195,6 +196,17 @@ pub(super) fn rate_limit(node: &Node, reader: &mut Reader) -> Option<RateLimit> 
     Some(RateLimit { rate: Rate { per_second: per_second?, burst: burst?, spaced }, overflow: overflow.flatten() })
 }
 
+/// The status of an answer of a service; HTTP has none beyond 599.
+pub(super) fn answered(whole: &mut Object<'_>, reader: &mut Reader) -> u16 {
+    let status = status(whole, reader).as_u16();
+    if status > 599
+        && let Some(node) = whole.node("status")
+    {
+        reader.error_at(node, "status", format!("no service answers {status}"), "use a number from 200 to 599");
+    }
+    status
+}
+
 fn overflow(node: &Node, reader: &mut Reader) -> Option<Overflow> {
     let mut whole = Object::open(node, "an overflow", reader)?;
     if whole.node("fault").is_some() {
@@ -205,7 +217,7 @@ fn overflow(node: &Node, reader: &mut Reader) -> Option<Overflow> {
     if whole.node("status").is_none() {
         reader.error(node, "the overflow has no `status`", "add one such as `status: 503`, or a `fault`");
     }
-    let status = status(&mut whole, reader).as_u16();
+    let status = answered(&mut whole, reader);
     let headers = headers(&mut whole, reader);
     let body = whole.text("body", reader);
     close(whole, &["body", "headers", "status"], reader);

@@ -391,7 +391,7 @@ fn a_front_and_what_is_demanded_of_it_need_each_other() {
             service(UNLIMITED, "  front: {discipline: fifo, workers: 0, queu: 1}\n"),
             vec![
                 "5:38: there cannot be 0 workers; use a number from 1 to 1000000, or `discipline: unlimited`",
-                "5:10: the capacity has no `queue`; write how many calls may wait, or `queue: unbounded`",
+                "5:10: the front has no `queue`; write how many calls may wait, or `queue: unbounded`",
                 "5:41: unknown field `queu`; did you mean `queue`?",
                 "5:10: no operation demands anything of the front; add `front: {fixed: 1ms}` to an operation, or remove it here",
             ],

@@ -14,6 +14,19 @@ pub(super) fn over(own: &Node, base: &Node) -> Node {
     })
 }
 
+/// The names of services that are said to differ from the base's, which has none of that name: they lack what a new one needs.
+pub(super) fn unknown_services<'n>(own: &'n Node, base: &Node) -> Vec<&'n Node> {
+    let (items, known) = (own.get("services").map_or(&[][..], Node::items), services(base));
+    let is_unknown =
+        |service: &&Node| service.get("capacity").is_none() && name(service).is_some_and(|name| !known.contains(&name));
+    items.iter().filter(is_unknown).filter_map(|service| service.get("name")).collect()
+}
+
+/// The names of the services of a profile.
+pub(super) fn services(profile: &Node) -> Vec<&str> {
+    profile.get("services").map_or(&[][..], Node::items).iter().filter_map(name).collect()
+}
+
 fn service(own: &Node, base: &Node) -> Node {
     merge(own, base, |key, own, base| match key {
         "operations" => by_name(own, base, |own, base| merge(own, base, |_, own, _| own.clone())),

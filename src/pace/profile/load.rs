@@ -121,7 +121,13 @@ impl<'f> All<'f> {
                 None if names.is_empty() => "remove it: there is no other profile here".to_owned(),
                 None => format!("the other profiles here are {}", names.join(", ")),
             };
-            self.report_at(base.span.clone(), format!("there is no profile `{name}` to extend"), &mend, defects);
+            self.report_at(
+                base.span.clone(),
+                "/extends",
+                format!("there is no profile `{name}` to extend"),
+                &mend,
+                defects,
+            );
             return None;
         };
         if above.contains(&found) {
@@ -129,17 +135,29 @@ impl<'f> All<'f> {
             let what = format!("the profiles extend each other in a circle: {}, `{name}`", way.join(", "));
             // each profile of the circle comes by here once; one of them says it
             if above.first() == above.iter().min() && above[0] == found {
-                self.report_at(base.span.clone(), what, "remove one `extends`", defects);
+                self.report_at(base.span.clone(), "/extends", what, "remove one `extends`", defects);
             }
             return None;
         }
         let base = self.whole(found, above, defects)?;
-        Some(extends::over(own, &base))
+        let unknown = extends::unknown_services(own, &base);
+        for service in &unknown {
+            let known = extends::services(&base);
+            let own = service.as_str().unwrap_or_default();
+            let mend = match nearest(own, &known) {
+                Some(near) => format!("did you mean `{near}`? A service of its own needs a `capacity`"),
+                None if known.is_empty() => "give it a `capacity`".to_owned(),
+                None => format!("it has `{}`; a service of its own needs a `capacity`", known.join("`, `")),
+            };
+            let what = format!("`{name}` has no service `{own}` to extend");
+            self.report_at(service.span.clone(), "/services", what, &mend, defects);
+        }
+        unknown.is_empty().then(|| extends::over(own, &base))
     }
 
-    fn report_at(&self, span: Range<usize>, what: String, mend: &str, defects: &mut Vec<Defect>) {
+    fn report_at(&self, span: Range<usize>, pointer: &str, what: String, mend: &str, defects: &mut Vec<Defect>) {
         let place = Place { file: "".into(), text: Arc::clone(&self.text), span };
-        self.report(Defect::error(what).mend(mend).pointer("/extends").at(place), defects);
+        self.report(Defect::error(what).mend(mend).pointer(pointer).at(place), defects);
     }
 
     /// Reports a defect at its place in its own file; only once, though every profile that extends it meets it again.

@@ -1,6 +1,6 @@
 //! The profile file, read from the spanned tree: everything that is wrong with it is collected before anything is refused.
 
-use super::capacity::{capacity as capacity_of, rate_limit};
+use super::capacity::{answered, capacity as capacity_of, rate_limit};
 use super::delays::{delay, number, share};
 use super::order::order;
 use super::serving::{abandon, front_is_used, stalls};
@@ -10,7 +10,6 @@ use super::transfer::transfer;
 use crate::delay::units::{parse_size, size};
 use crate::matcher::format::request_pattern;
 use crate::pace::station::Capacity;
-use crate::render::format::status;
 use crate::source::{Node, Object, Reader, Strictness, Value};
 
 /// Reads a profile. It may only be used if the reader has found no error.
@@ -38,7 +37,7 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
     let name = name(&mut whole, "a service", reader);
     let pattern = pattern(&whole, reader);
     let capacity = match whole.node("capacity") {
-        Some(node) => reader.within("capacity", |reader| capacity_of(node, reader)),
+        Some(node) => reader.within("capacity", |reader| capacity_of(node, "capacity", reader)),
         None => {
             reader.error(
                 node,
@@ -48,7 +47,8 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
             None
         }
     };
-    let front = whole.node("front").and_then(|node| reader.within("front", |reader| capacity_of(node, reader)));
+    let front =
+        whole.node("front").and_then(|node| reader.within("front", |reader| capacity_of(node, "front", reader)));
     let scale = whole.node("scale").map(|node| reader.within("scale", |reader| scale(node, reader)));
     let operations = match whole.node("operations") {
         Some(node) => reader.within("operations", |reader| list(node, "operations", reader, operation)),
@@ -178,7 +178,7 @@ fn class(node: &Node, reader: &mut Reader) -> Option<Class> {
         }
     };
     let from = whole.node("from").and_then(|node| reader.within("from", |reader| bytes(node, reader)));
-    let status = whole.node("status").map(|_| status(&mut whole, reader).as_u16());
+    let status = whole.node("status").map(|_| answered(&mut whole, reader));
     let demand = match whole.node("demand") {
         Some(node) => reader.within("demand", |reader| delay(node, reader)),
         None => {

@@ -592,3 +592,27 @@ fn slow_spells_stay_together_and_the_demands_are_the_same_otherwise() {
     assert!((mean(&plain) / 5.0 - 1.0).abs() < 4.0 / 20_000f64.sqrt(), "{}", mean(&plain));
     assert_ne!(plain[0], plain[1]);
 }
+
+#[test]
+fn what_is_wrong_is_named_as_it_stands() {
+    let told = |files_of: &[(&str, &str)]| {
+        let loaded = read_all(&files(files_of));
+        loaded
+            .defects
+            .iter()
+            .map(|defect| format!("{}; {}", defect.what, defect.mend.as_deref().unwrap_or_default()))
+            .collect::<Vec<_>>()
+    };
+    let base = "services: [{name: s, capacity: {discipline: unlimited}, default: {demand: {fixed: 1ms}}}]";
+    let over = "extends: recorded\nservices: [{name: other, scale: {latency: 2}}]";
+    let unknown = "`recorded` has no service `other` to extend; it has `s`; a service of its own needs a `capacity`";
+    assert_eq!(told(&[("recorded", base), ("peak", over)]), [unknown]);
+    let front = base.replace("default", "front: {discipline: fifo, workers: 1}, default");
+    assert!(
+        told(&[("recorded", &front)])[0].starts_with("the front has no `queue`"),
+        "{:?}",
+        told(&[("recorded", &front)])
+    );
+    let status = base.replace("{demand", "{classes: [{share: 1%, status: 999, demand: {fixed: 1ms}}], demand");
+    assert_eq!(told(&[("recorded", &status)]), ["no service answers 999; use a number from 200 to 599"]);
+}

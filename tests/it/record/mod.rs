@@ -1,5 +1,6 @@
 //! `standin record` and `serve --on-miss`: what clients get, what the service sees, and what is on the tape.
 
+mod ends;
 mod protection;
 mod ramp;
 mod secrets;
@@ -127,7 +128,7 @@ fn what_goes_wrong_at_the_service_is_told_and_taped() {
     let torn = client.read_to_end().0;
     assert!(torn.ends_with(b"half"), "what came is passed on: {}", String::from_utf8_lossy(&torn));
     let (told, _, tape, _folder) = recording.end("-INT");
-    assert!(told.contains("4 got no whole answer"), "{told}");
+    assert!(told.contains("4 calls got no whole answer"), "{told}");
     let reasons: Vec<_> = tape.exchanges.iter().map(|one| one.failure.as_ref().map(|failure| failure.reason)).collect();
     let [timeout, closed, protocol] = [Reason::Timeout, Reason::Closed, Reason::Protocol].map(Some);
     assert_eq!(reasons, [None, protocol, closed, timeout, timeout]);
@@ -285,6 +286,13 @@ fn what_cannot_go_well_is_said_at_the_start() {
         (&["record", "--target", "http://127.0.0.1:9", "--max-per-second", "0", dir], "above 0"),
         (&["serve", dir, "--on-miss", "forward"], "--target"),
         (&["serve", dir, "--target", "http://127.0.0.1:9"], "--on-miss"),
+        (&["serve", dir, "--exclusive"], "--exclusive is for misses"),
+        (&["serve", dir, "--max-per-second", "5"], "--max-per-second is for misses"),
+        (
+            &["serve", dir, "--on-miss", "forward", "--target", "http://127.0.0.1:9", "--redact", "foo"],
+            "--redact is for a tape",
+        ),
+        (&["record", dir, "--target", "http://127.0.0.1:9", "--ramp", "a.jsonl"], "--ramp=TAPE"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_standin")).args(args).output().expect("it runs");
         let errors = String::from_utf8_lossy(&output.stderr);

@@ -68,7 +68,7 @@ fn who_waits_too_long_is_refused_and_counted() {
     assert_eq!(first.answer().status, 200);
     assert_eq!(service.heard().len(), 1);
     let (told, _, tape, _folder) = recording.end("-INT");
-    assert!(told.contains("1 were refused"), "{told}");
+    assert!(told.contains("1 call was refused"), "{told}");
     assert_eq!(tape.condition.foot.map(|foot| foot.refused), Some(1));
 }
 

@@ -141,6 +141,35 @@ fn a_service_that_fails_is_left_alone() {
     assert!(service.heard().len() <= before + counts[2]);
 }
 
+/// A service that fails now and then, as on the tape: chance makes some steps better and some worse.
+#[test]
+fn what_a_service_does_by_chance_ends_no_ramp() {
+    let service = numbered(|number| (if number > 60 && number % 26 == 0 { 500 } else { 200 }, 0));
+    let source = Source::new(|number, one| {
+        if number % 26 == 0 {
+            one.response.as_mut().expect("an answer").status = 500;
+        }
+    });
+    let (code, told) = source.record(&service, &[&["--max-per-second", "300", "--step", "1s"], &ERRORS[..]].concat());
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("all 6 steps were made"), "{told}");
+}
+
+#[test]
+fn a_service_that_is_not_there_is_nothing_to_learn_from() {
+    let source = Source::new(unchanged);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    let (url, dir) = (format!("http://{free}"), source.dir());
+    let output = Command::new(env!("CARGO_BIN_EXE_standin"))
+        .args(["record", dir.to_str().expect("UTF-8"), "--target", &url, "--listen", "127.0.0.1:0", &source.option()])
+        .args(["--max-per-second", "100", "--step", "500ms"])
+        .output()
+        .expect("it runs");
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(!told.contains("standin fit"), "{told}");
+}
+
 #[test]
 fn what_may_break_a_service_needs_a_word() {
     let service = numbered(|_| (200, 0));
@@ -161,7 +190,7 @@ fn what_may_break_a_service_needs_a_word() {
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let (code, told) = plain(&["--ramp", "--max-per-second", "5"]);
-    assert!(code == Some(64) && told.contains("has no tape to take calls from"), "{told}");
+    assert!(code == Some(64) && told.contains("has no tape with calls to send"), "{told}");
     let (code, told) = plain(&["--beyond-recorded"]);
     assert!(code == Some(64) && told.contains("are for --ramp"), "{told}");
     assert!(service.heard().is_empty());

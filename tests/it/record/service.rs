@@ -187,17 +187,28 @@ impl Recording {
         line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("a number") * 1024
     }
 
-    /// Ends it by a signal; what it printed, its exit code, and the tape.
-    pub(super) fn end(mut self, signal: &str) -> (String, Option<i32>, Tape, TempDir) {
+    /// Sends it a signal.
+    pub(super) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
+    }
+
+    /// Ends it by a signal; what it printed, its exit code, and the tape.
+    pub(super) fn end(self, signal: &str) -> (String, Option<i32>, Tape, TempDir) {
+        let (told, code, folder) = self.end_without_a_tape(signal);
+        let tape = read(&folder);
+        (told, code, tape, folder)
+    }
+
+    /// The same where there may be no tape.
+    pub(super) fn end_without_a_tape(mut self, signal: &str) -> (String, Option<i32>, TempDir) {
+        self.signal(signal);
         let mut told = String::new();
         self.child.stdout.take().expect("piped").read_to_string(&mut told).expect("UTF-8");
         self.child.stderr.take().expect("piped").read_to_string(&mut told).expect("UTF-8");
         let code = self.child.wait().expect("a child").code();
         let folder = std::mem::replace(&mut self.folder, TempDir::new().expect("a temporary folder"));
-        let tape = read(&folder);
-        (told, code, tape, folder)
+        (told, code, folder)
     }
 }
 

@@ -1,0 +1,100 @@
+//! How a recording ends: what is on its tape, and no tape where no call came.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{count, say};
+use crate::record::{Progress, Recorder};
+
+/// What a recording came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taped {
+    /// No call came, and no tape is left: an empty one would stand for the service as its newest.
+    Nothing,
+    /// Calls, none of which got a whole answer.
+    NoAnswer,
+    /// Calls and answers.
+    Calls,
+}
+
+/// Ends a tape, and says what is on it.
+pub(super) fn end(recorder: &Recorder, tape: &Path) -> io::Result<Taped> {
+    let finished = recorder.finish();
+    let progress = recorder.progress();
+    if finished.is_ok() && progress.written.exchanges == 0 {
+        fs::remove_file(tape)?;
+        say(&format!("standin: no call came, so that no tape is left{}", notes(&progress)));
+        return Ok(Taped::Nothing);
+    }
+    say(&summary(&progress, &tape.display().to_string()));
+    finished?;
+    Ok(if progress.written.took.is_some() { Taped::Calls } else { Taped::NoAnswer })
+}
+
+/// Ends a tape that was begun in vain, and removes it.
+pub(super) fn discard(recorder: &Recorder, tape: &Path) {
+    // why it was in vain is told already
+    let _ = recorder.finish().and_then(|()| fs::remove_file(tape));
+}
+
+/// What came of it.
+fn summary(progress: &Progress, tape: &str) -> String {
+    let written = &progress.written;
+    let mut told = format!(
+        "standin: {} of {} on {tape}",
+        count(written.exchanges, "call"),
+        count(written.operations as u64, "operation")
+    );
+    if let Some((p50, p99)) = written.took {
+        let _ = write!(told, "\n  the service took {} at p50, {} at p99", ms(p50), ms(p99));
+    }
+    told + &notes(progress)
+}
+
+/// What else must be known, a line each.
+fn notes(progress: &Progress) -> String {
+    let written = &progress.written;
+    let notes = [
+        (
+            progress.refused,
+            "call was refused, as the target is protected: see --max-in-flight, --max-per-second",
+            "calls were refused, as the target is protected: see --max-in-flight, --max-per-second",
+        ),
+        (
+            progress.failed,
+            "call got no whole answer of the target; the tape says why",
+            "calls got no whole answer of the target; the tape says why",
+        ),
+        (
+            written.dropped,
+            "call is not on the tape: the disk could not keep up",
+            "calls are not on the tape: the disk could not keep up",
+        ),
+        (
+            progress.lost_bodies,
+            "body is not kept, as it is too long: see --keep-body",
+            "bodies are not kept, as they are too long: see --keep-body",
+        ),
+        (
+            written.unreadable,
+            "body is not kept: its coding cannot be searched for secrets",
+            "bodies are not kept: their coding cannot be searched for secrets",
+        ),
+        (
+            written.forgotten,
+            "secret was forgotten for want of memory; later calls may repeat it",
+            "secrets were forgotten for want of memory; later calls may repeat them",
+        ),
+    ];
+    let told = notes.into_iter().filter(|(count, ..)| *count > 0);
+    told.map(|(count, one, many)| format!("\n  {count} {}", if count == 1 { one } else { many })).collect()
+}
+
+/// A time of the service, as a line shows it.
+pub(super) fn ms(time: Duration) -> String {
+    let ms = time.as_secs_f64() * 1e3;
+    if ms < 10.0 { format!("{ms:.2} ms") } else { format!("{ms:.0} ms") }
+}

@@ -1,0 +1,76 @@
+//! What answers a run got, by their status, and whether that is what the tape got.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::Share;
+
+/// How often each status came; none is no answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mix(BTreeMap<Option<u16>, u64>);
+
+impl Mix {
+    pub(super) fn add(&mut self, status: Option<u16>) {
+        *self.0.entry(status).or_default() += 1;
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (status, count) in &other.0 {
+            *self.0.entry(*status).or_default() += count;
+        }
+    }
+
+    /// The share of a status, 0 to 1.
+    pub fn share(&self, status: Option<u16>) -> f64 {
+        self.0.get(&status).map_or(0.0, |count| *count as f64 / self.calls() as f64)
+    }
+
+    pub(super) fn calls(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How often each status came, in their order.
+    pub fn counts(&self) -> impl Iterator<Item = (Option<u16>, u64)> {
+        self.0.iter().map(|(status, count)| (*status, *count))
+    }
+
+    /// Of the statuses whose share differs from that of `other` by more than may be, and more than by chance, the one that does
+    /// most: it, the share of `other`, and the own. `known` is how many calls tell the other's shares.
+    pub(super) fn furthest(&self, other: &Self, known: usize) -> Option<(Option<u16>, f64, f64)> {
+        let (calls, known) = (self.calls(), other.calls().min(known as u64) as f64);
+        let statuses = self.0.keys().chain(other.0.keys());
+        let shares = statuses.map(|status| (*status, other.share(*status), self.share(*status)));
+        let differing = shares.filter(|(status, theirs, own)| {
+            let expected = Share { of: theirs * known, calls: known };
+            let count = self.0.get(status).copied().unwrap_or_default();
+            (theirs - own).abs() > MOST_OFF && expected.differs_from(count, calls)
+        });
+        differing.max_by(|one, other| (one.1 - one.2).abs().total_cmp(&(other.1 - other.2).abs()))
+    }
+}
+
+impl fmt::Display for Mix {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shares: Vec<String> =
+            self.0.keys().map(|status| format!("{} {:.1} %", named(*status), self.share(*status) * 100.0)).collect();
+        out.write_str(&shares.join(", "))
+    }
+}
+
+impl FromIterator<(Option<u16>, u64)> for Mix {
+    fn from_iter<I: IntoIterator<Item = (Option<u16>, u64)>>(counts: I) -> Self {
+        Self(counts.into_iter().collect())
+    }
+}
+
+/// A status in words.
+pub(super) fn named(status: Option<u16>) -> String {
+    status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
+}
+
+/// By how much the share of a status may differ.
+pub(super) const MOST_OFF: f64 = 0.02;
