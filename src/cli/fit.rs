@@ -70,7 +70,7 @@ impl Fit {
             }
         };
         let fitted = match Fitted::new(&profile_file::service(&self.dir), &traces) {
-            Ok(fitted) => fitted,
+            Ok(fitted) => fitted.since(self.from),
             Err(error) => {
                 complain(&error);
                 return BROKE;
