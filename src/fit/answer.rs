@@ -52,7 +52,9 @@ impl Fitted {
             }
             (_, several) => {
                 let mut told = vec![self.station_in_words()];
-                told.extend(several.map(|(low, high)| format!("{low} to {high} workers explain the recording as well")));
+                told.extend(
+                    several.map(|(low, high)| format!("{low} to {high} workers explain the recording as well")),
+                );
                 told
             }
         };
@@ -71,7 +73,8 @@ impl Fitted {
     fn station_in_words(&self) -> String {
         match (self.discipline, self.workers) {
             (Discipline::Fifo, Some(1)) => {
-                "it works on one call at a time; the others wait in line, first come, first served (fifo, 1 worker)".to_owned()
+                "it works on one call at a time; the others wait in line, first come, first served (fifo, 1 worker)"
+                    .to_owned()
             }
             (Discipline::Fifo, Some(workers)) => format!(
                 "it works on up to {workers} calls at a time; the others wait in line, first come, first served (fifo, {workers} workers)"
@@ -81,7 +84,8 @@ impl Fitted {
                 if workers == 1 { "worker" } else { "workers" }
             ),
             _ if self.curve.is_some() => {
-                "all calls inside hold each other up, by rates that were measured for each number of them (curve)".to_owned()
+                "all calls inside hold each other up, by rates that were measured for each number of them (curve)"
+                    .to_owned()
             }
             _ => "no queue was seen: at the recorded loads no call held up another (unlimited)".to_owned(),
         }
@@ -112,8 +116,7 @@ impl Fitted {
 
     fn range_in_words(&self) -> String {
         let valid = &self.valid;
-        let used =
-            valid.utilization.map(|used| format!(", {:.0} % of its capacity", used * 100.0)).unwrap_or_default();
+        let used = valid.utilization.map(|used| format!(", {:.0} % of its capacity", used * 100.0)).unwrap_or_default();
         format!(
             "{:.1} calls a second{used}, and {} calls inside at a time ({} calls in all)",
             valid.per_second,
@@ -135,16 +138,16 @@ impl Fitted {
                     higher.as_str()
                 }
                 Statement::FewWaited { workers: (low, high), .. } if low < high => higher.as_str(),
-                Statement::OneLoad => {
-                    "record at several loads, from calm to busy, so that a prediction can be checked"
-                }
+                Statement::OneLoad => "record at several loads, from calm to busy, so that a prediction can be checked",
                 Statement::FewCalls { .. } | Statement::Short { .. } => {
                     "record longer, so that rare operations have calls enough and a prediction can be checked"
                 }
                 Statement::NotExclusive => "record with the service to yourself",
                 Statement::Lost { .. } => "record to a faster disk",
                 Statement::Population { .. } => "record again: the tape does not hold what the recorder counted",
-                Statement::Changed { .. } => "fit what was recorded before the change and after it by themselves, as said above, or record again",
+                Statement::Changed { .. } => {
+                    "fit what was recorded before the change and after it by themselves, as said above, or record again"
+                }
                 Statement::InFlightLimit { .. } | Statement::RateLimit { .. } => {
                     "raise the recorder's limit, and record again"
                 }

@@ -166,7 +166,9 @@ pub(super) fn obstacle(work: &Workload) -> Statement {
     let is_one = |highest: &f64| rates[0] > highest * SAME_LOAD;
     // windows of few calls differ by chance alone
     match rates.len().checked_sub(1 + rates.len() / 20).and_then(|place| rates.get(place)) {
-        Some(highest) if !is_one(highest) && (work.len() as f64) < ENOUGH => Statement::Short { calls: work.len() as u64 },
+        Some(highest) if !is_one(highest) && (work.len() as f64) < ENOUGH => {
+            Statement::Short { calls: work.len() as u64 }
+        }
         _ => Statement::OneLoad,
     }
 }

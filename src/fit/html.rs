@@ -30,9 +30,11 @@ impl Html<'_> {
         let fitted = self.0;
         let (class, verdict) = fitted.verdict();
         writeln!(out, "<section class=\"answer {class}\"><p class=\"verdict\">{verdict}</p>")?;
-        for (heading, told) in
-            [("What was found", fitted.found()), ("How far to trust it", fitted.trust()), ("What to do next", fitted.next_steps())]
-        {
+        for (heading, told) in [
+            ("What was found", fitted.found()),
+            ("How far to trust it", fitted.trust()),
+            ("What to do next", fitted.next_steps()),
+        ] {
             writeln!(out, "<h2>{heading}</h2>")?;
             for told in told {
                 writeln!(out, "<p>{}</p>", Prose(&sentence(&told)))?;
@@ -79,7 +81,9 @@ impl Html<'_> {
              depend on it, so a short bar is good: 0.05 or less, or no more than the line, fits; 0.2 does not.",
         );
         if fitted.candidates.iter().any(|candidate| candidate.extrapolation.is_some()) {
-            note.push_str(" A percentage beside it is how far the candidate, shown the rest, predicts the highest load wrongly.");
+            note.push_str(
+                " A percentage beside it is how far the candidate, shown the rest, predicts the highest load wrongly.",
+            );
         }
         writeln!(out, "<h2>Which queue explains the recording</h2>{bars}<p class=\"note\">{}</p>", Prose(&note))
     }

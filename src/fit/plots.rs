@@ -36,10 +36,9 @@ pub(super) fn prediction(strata: &[Stratum], place: usize, percent: u32) -> Figu
     let times: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|point| point.1)).chain(edges).collect();
     let at = |held_out: bool| strata.iter().rev().find(|stratum| stratum.held_out || !held_out);
     let takeaway = match (at(true), at(false)) {
-        (Some(highest), _) => format!(
-            "At the highest load, which it had not seen, the model is off by {}.",
-            off(highest.errors[place])
-        ),
+        (Some(highest), _) => {
+            format!("At the highest load, which it had not seen, the model is off by {}.", off(highest.errors[place]))
+        }
         (None, Some(highest)) => format!("At the highest load the model is off by {}.", off(highest.errors[place])),
         (None, None) => String::new(),
     };
@@ -82,7 +81,8 @@ pub(super) fn demand(operation: &OperationFit) -> Figure {
             short(operation.demand.quantile(0.5)),
             short(operation.demand.quantile(0.99))
         ),
-        reading: "Pick a time below and go up: the line says how many of 100 calls are no more work than that.".to_owned(),
+        reading: "Pick a time below and go up: the line says how many of 100 calls are no more work than that."
+            .to_owned(),
         chart: Chart {
             x: Axis { name: "work of a call, ms".to_owned(), scale: Scale::times(times) },
             y: Axis { name: "% of calls".to_owned(), scale: Scale::percent() },

@@ -61,7 +61,10 @@ impl Fitted {
         let valid = &self.valid;
         let utilization =
             valid.utilization.map(|used| format!("{:.0} % of the capacity, ", used * 100.0)).unwrap_or_default();
-        format!("{utilization}{} calls inside, {:.1} calls/s; {} calls", valid.in_flight, valid.per_second, valid.samples)
+        format!(
+            "{utilization}{} calls inside, {:.1} calls/s; {} calls",
+            valid.in_flight, valid.per_second, valid.samples
+        )
     }
 
     fn candidates(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -137,7 +137,11 @@ impl fmt::Display for Stalls {
         let [p50, p99] = [0.5, 0.99].map(|share| super::report::short(self.last.quantile(share)));
         let every = super::report::short(self.every);
         let how = if self.regular { "regularly: every" } else { "at random: on average every" };
-        write!(out, "it pauses {how} {every}, for {p50} (one time in a hundred for {p99} or longer); seen {} times", self.count)
+        write!(
+            out,
+            "it pauses {how} {every}, for {p50} (one time in a hundred for {p99} or longer); seen {} times",
+            self.count
+        )
     }
 }
 

@@ -64,6 +64,45 @@ impl fmt::Display for Statement {
                 out,
                 "only {third} calls in a third of the rarest operation; below 300 the comparison is weak, record longer"
             ),
+            Self::InFlightLimit { .. } | Self::RateLimit { .. } | Self::NotExclusive | Self::Population { .. } => {
+                self.recorder(out)
+            }
+            Self::Failures { calls } => write!(out, "left out {calls} calls without a whole answer"),
+            Self::Lost { calls } => {
+                write!(out, "the tape lacks {calls} calls, so populations are too low; record to a faster disk")
+            }
+            Self::Rejected { status, calls, repeated } => {
+                write!(
+                    out,
+                    "{calls} calls were answered {status}, and neither a full queue nor a rate limit explains when; "
+                )?;
+                match repeated {
+                    Some(share) => write!(out, "the model repeats them at random ({})", percent(*share)),
+                    None => {
+                        write!(out, "the model does not repeat them: set `queue` or `rateLimit` by hand if it matters")
+                    }
+                }
+            }
+            Self::WarmUp { calls } => {
+                write!(out, "left the first {calls} calls out: they looked like they were still warming up")
+            }
+            Self::DelayBeside { capacity, error } => delay_beside(out, *capacity, *error),
+            Self::Curve { .. }
+            | Self::Series { .. }
+            | Self::PoolUnsure { .. }
+            | Self::SeriesHidden
+            | Self::NoFamily => self.family(out),
+            Self::Outside { time } => {
+                write!(out, "{} of each call is spent beside the queue: network, accept, dispatch", short(*time))
+            }
+        }
+    }
+}
+
+impl Statement {
+    /// What is said of how it was recorded.
+    fn recorder(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::InFlightLimit { limit } => write!(
                 out,
                 "the recorder let at most {limit} calls through at a time and that was reached: at least {limit}, not a \
@@ -86,38 +125,10 @@ impl fmt::Display for Statement {
                 percent(difference.abs()),
                 if *difference > 0.0 { "higher" } else { "lower" }
             ),
-            Self::Failures { calls } => write!(out, "left out {calls} calls without a whole answer"),
-            Self::Lost { calls } => {
-                write!(out, "the tape lacks {calls} calls, so populations are too low; record to a faster disk")
-            }
-            Self::Rejected { status, calls, repeated } => {
-                write!(out, "{calls} calls were answered {status}, and neither a full queue nor a rate limit explains when; ")?;
-                match repeated {
-                    Some(share) => write!(out, "the model repeats them at random ({})", percent(*share)),
-                    None => write!(out, "the model does not repeat them: set `queue` or `rateLimit` by hand if it matters"),
-                }
-            }
-            Self::WarmUp { calls } => {
-                write!(out, "left the first {calls} calls out: they looked like they were still warming up")
-            }
-            Self::DelayBeside { capacity, error } => delay_beside(out, *capacity, *error),
-            Self::Curve { .. }
-            | Self::Series { .. }
-            | Self::PoolUnsure { .. }
-            | Self::SeriesHidden
-            | Self::NoFamily => self.family(out),
-            Self::Outside { time } => {
-                write!(
-                    out,
-                    "{} of each call is spent beside the queue: network, accept, dispatch",
-                    short(*time)
-                )
-            }
+            _ => Ok(()),
         }
     }
-}
 
-impl Statement {
     /// What is said of curves and of two stations in series.
     fn family(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -177,7 +188,10 @@ fn changed(out: &mut fmt::Formatter<'_>, demand: f64, middle: Option<Duration>, 
         percent(demand.abs())
     )?;
     if is_refused {
-        write!(out, "One model would be that of neither half, so no profile is written unless `--anyway` is given; fit")?;
+        write!(
+            out,
+            "One model would be that of neither half, so no profile is written unless `--anyway` is given; fit"
+        )?;
     } else {
         write!(out, "The model is of both halves mixed; better fit")?;
     }
@@ -186,7 +200,10 @@ fn changed(out: &mut fmt::Formatter<'_>, demand: f64, middle: Option<Duration>, 
             let middle = duration(Duration::from_secs_f64(middle.as_secs_f64().round().max(1.0)));
             write!(out, " the halves by themselves: `standin fit --to {middle}` and `standin fit --from {middle}`")
         }
-        None => write!(out, " what was recorded before the change and after it by themselves (`--to`, `--from`, or a tape at a time)"),
+        None => write!(
+            out,
+            " what was recorded before the change and after it by themselves (`--to`, `--from`, or a tape at a time)"
+        ),
     }
 }
 

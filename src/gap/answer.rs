@@ -54,7 +54,10 @@ impl Gap {
 
     /// Answers that fail more or less often, and calls that got none.
     fn errors_in_words(&self) -> Option<String> {
-        let silent = self.cells.iter().find(|cell| cell.mock.calls > 0 && cell.mock.answered == 0 && cell.reference.answered > 0);
+        let silent = self
+            .cells
+            .iter()
+            .find(|cell| cell.mock.calls > 0 && cell.mock.answered == 0 && cell.reference.answered > 0);
         if let Some(cell) = silent {
             return Some(format!("the mock answered no call of {}{}", cell.operation, spaced(&self.when(&cell.level))));
         }
@@ -89,12 +92,15 @@ impl Gap {
         }
         match self.verdict {
             Verdict::Within => {
-                steps.push("use the mock up to the loads compared here; compare again when the service has changed".to_owned());
+                steps.push(
+                    "use the mock up to the loads compared here; compare again when the service has changed".to_owned(),
+                );
             }
             Verdict::NotJudged => steps.push(self.how_to_judge()),
             Verdict::NoBudget => steps.push("judge it with `--budget default`".to_owned()),
             Verdict::Over if steps.is_empty() => {
-                steps.push("look at the operation that is furthest off, at the load at which the lines part".to_owned());
+                steps
+                    .push("look at the operation that is furthest off, at the load at which the lines part".to_owned());
             }
             Verdict::Over => {}
         }
@@ -145,18 +151,13 @@ impl Gap {
         let (over, within, open) = (count(Verdict::Over), count(Verdict::Within), count(Verdict::NotJudged));
         let all = self.cells.len();
         let number = |count: usize| if count == 0 { "none".to_owned() } else { count.to_string() };
-        let mut text = match over {
+        let over = match over {
+            0 => "no row is over".to_owned(),
             1 => "1 row is over".to_owned(),
-            over => format!("{} rows are over", number(over)),
+            over => format!("{over} rows are over"),
         };
-        if over == 0 {
-            "no row is over".clone_into(&mut text);
-        }
-        text.push_str(&format!(", {} within", number(within)));
-        if open > 0 {
-            text.push_str(&format!(", {open} of {all} could not be judged"));
-        }
-        text
+        let open = if open > 0 { format!(", {open} of {all} could not be judged") } else { String::new() };
+        format!("{over}, {} within{open}", number(within))
     }
 
     /// What the budget allows at each load, and why; nothing if another than the default was given.
@@ -195,7 +196,9 @@ impl Gap {
     pub(super) fn not_judged(&self) -> Vec<String> {
         let open: Vec<&Cell> = self.cells.iter().filter(|cell| cell.verdict == Verdict::NotJudged).collect();
         if open.len() <= MOST_TOLD {
-            let tell = |cell: &&Cell| format!("{}{}: {}", cell.operation, spaced(&self.when(&cell.level)), cell.reasons.join(", "));
+            let tell = |cell: &&Cell| {
+                format!("{}{}: {}", cell.operation, spaced(&self.when(&cell.level)), cell.reasons.join(", "))
+            };
             return open.iter().map(tell).collect();
         }
         let mut kinds: Vec<&str> = Vec::new();
@@ -250,3 +253,6 @@ const LEAST_POINTS: f64 = 0.2;
 const MOST_TIMES: f64 = 20.0;
 /// Rows that are not judged, one by one.
 const MOST_TOLD: usize = 4;
+
+#[cfg(test)]
+mod tests;

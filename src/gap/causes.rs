@@ -4,6 +4,7 @@
 //! demand or a stall does to latencies from calm to busy. They are told in the order in which they should be dealt with.
 
 mod latency;
+mod loads;
 
 use serde::Serialize;
 
@@ -138,7 +139,9 @@ impl Facts {
             ),
         };
         if self.served == Served::Elsewhere {
-            let why = if is_missing { "probably the service was in trouble, or has a limit that the mock has not" } else {
+            let why = if is_missing {
+                "probably the service was in trouble, or has a limit that the mock has not"
+            } else {
                 "probably the mock has a limit or an error that the service has not"
             };
             return Cause::new(kind, &came, why, "look for what differs in their limits, and at the errors themselves");

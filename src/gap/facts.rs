@@ -165,7 +165,9 @@ fn first(levels: &[Level], judged: &[(&Cell, &Level, Judgement)], differing: &BT
     let [(cell, ..)] = over.as_slice() else { return None };
     let (percent, log) = match cell.deviation {
         // the typical time, unless it is the slow ones that differ
-        Some(deviation) if deviation.log_ratio.p50.abs() >= cell.furthest()?.1.abs() / 2.0 => (50, deviation.log_ratio.p50),
+        Some(deviation) if deviation.log_ratio.p50.abs() >= cell.furthest()?.1.abs() / 2.0 => {
+            (50, deviation.log_ratio.p50)
+        }
         _ => cell.furthest()?,
     };
     let (mut same, mut others) = (true, 0);

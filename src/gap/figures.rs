@@ -10,8 +10,8 @@ use super::distance::log_ratio;
 use super::rows::by_runs;
 use super::sample::{Latency, Percentiles};
 use super::series::{Curve, Pairs, Series, Window};
-use crate::page::{Axis, Band, Chart, Figure, Line, Look, Scale, sentence};
 use super::words::{listed, longer, ms, unsigned};
+use crate::page::{Axis, Band, Chart, Figure, Line, Look, Scale, sentence};
 
 /// The figures of one operation.
 #[derive(Clone, Debug)]
@@ -176,10 +176,8 @@ fn pairs(pairs: &[Pairs]) -> Figure {
     let scale = Scale::times(all());
     let (least, most) = all().fold((f64::INFINITY, 0.0_f64), |(least, most), ms| (least.min(ms), most.max(ms)));
     if !pairs.is_empty() {
-        let guide = Line {
-            is_marked: false,
-            ..Line::new(Look::Guide, "no difference", vec![(least, least), (most, most)])
-        };
+        let guide =
+            Line { is_marked: false, ..Line::new(Look::Guide, "no difference", vec![(least, least), (most, most)]) };
         lines.push(guide);
     }
     let apart = |pairs: &Pairs| {
@@ -218,7 +216,9 @@ fn distribution(series: &Series) -> Figure {
     let half = |curve: &Curve| curve.get(curve.len() / 2).map(|(_, time)| ms(Duration::from_secs_f64(time / 1e3)));
     let takeaway = match (half(&series.reference), half(&series.mock)) {
         (Some(one), Some(other)) => {
-            format!("At all loads together, half of the answers came within {one} ms with the service, and within {other} ms with the mock.")
+            format!(
+                "At all loads together, half of the answers came within {one} ms with the service, and within {other} ms with the mock."
+            )
         }
         _ => "One side has no answers.".to_owned(),
     };

@@ -76,7 +76,8 @@ impl Judgement {
             (None, true) => Verdict::Within,
             (None, false) => Verdict::NotJudged,
         };
-        let mut reasons: Vec<String> = of(verdict).filter_map(|limit| Some(limit.reason.as_ref()?.to_string())).collect();
+        let mut reasons: Vec<String> =
+            of(verdict).filter_map(|limit| Some(limit.reason.as_ref()?.to_string())).collect();
         if verdict == Verdict::NotJudged && budget.takes_what_there_is() {
             // one would do, and the first needs least
             reasons.truncate(1);

@@ -76,7 +76,8 @@ impl Knee {
     /// Both loads in words.
     pub(super) fn in_words(&self) -> String {
         let slow = format!("slow answers (p95) of {}", self.operation);
-        let between = |[calm, busy]: [f64; 2]| format!("somewhere between {} and {} calls a second", rate(calm), rate(busy));
+        let between =
+            |[calm, busy]: [f64; 2]| format!("somewhere between {} and {} calls a second", rate(calm), rate(busy));
         let never = format!("up to {} calls a second, the busiest load compared", rate(self.up_to));
         match (self.reference_between, self.mock_between) {
             (None, None) => format!("{slow} do not become three times as slow as when calm {never}, with neither"),
@@ -90,7 +91,9 @@ impl Knee {
                     (false, false) => "only ",
                 };
                 let (one, other) = (between(one), between(other));
-                format!("{slow} become three times as slow as when calm {one} with the service, and {how}{other} with the mock")
+                format!(
+                    "{slow} become three times as slow as when calm {one} with the service, and {how}{other} with the mock"
+                )
             }
             (Some(one), None) => format!(
                 "with the service, {slow} become three times as slow as when calm {}; with the mock they do not ({never})",
@@ -160,11 +163,19 @@ mod tests {
         let (low, high) = ([120.0, 200.0], [200.0, 377.0]);
         for (reference, mock, expected) in [
             (Some(low), Some(low), "somewhere between 120 and 200 calls a second, with both"),
-            (Some(high), Some(low), "with the service, and already somewhere between 120 and 200 calls a second with the mock"),
+            (
+                Some(high),
+                Some(low),
+                "with the service, and already somewhere between 120 and 200 calls a second with the mock",
+            ),
             (Some(low), Some(high), "and only somewhere between 200 and 377"),
             (None, Some(high), "with the service they do not (up to 377 calls a second, the busiest load compared)"),
             (Some(high), None, "with the mock they do not (up to 377"),
-            (None, None, "do not become three times as slow as when calm up to 377 calls a second, the busiest load compared"),
+            (
+                None,
+                None,
+                "do not become three times as slow as when calm up to 377 calls a second, the busiest load compared",
+            ),
         ] {
             let sentence = told(reference, mock);
             assert!(sentence.contains(expected), "{sentence}");

@@ -16,11 +16,7 @@ pub(super) enum Reason {
     /// Chance alone makes so much that nothing can be said.
     Hidden(Measured, NoiseFrom),
     /// There are too few calls.
-    Few {
-        metric: Metric,
-        needed: u64,
-        calls: u64,
-    },
+    Few { metric: Metric, needed: u64, calls: u64 },
     /// Beyond the capacity waiting only grows, so that parts of one run say nothing.
     Overload,
     /// A side has nothing to compare.
@@ -188,7 +184,10 @@ mod tests {
             (Reason::Over(p50(1.054, 0.05, 0.05)), "p50 is 5.4 % longer; 5 % is allowed"),
             (Reason::Over(p50(0.5, 0.1, 0.1)), "p50 is 50.0 % shorter; 9.1 % is allowed"),
             (Reason::Over(errors), "answers fail 1.76 points more often; 0.49 are allowed"),
-            (Reason::Over(measured(Metric::Throughput, Some(0.759), 0.03, 0.03)), "24.1 % fewer good answers a second; 2.9 % is allowed"),
+            (
+                Reason::Over(measured(Metric::Throughput, Some(0.759), 0.03, 0.03)),
+                "24.1 % fewer good answers a second; 2.9 % is allowed",
+            ),
             (Reason::Over(measured(Metric::Wasserstein, None, 0.1, 0.1)), "w1 is 12.0 %; 10 % is allowed"),
             (
                 Reason::ByChance(p50(1.06, 0.05, 0.081)),
@@ -198,7 +197,10 @@ mod tests {
                 Reason::Hidden(p50(1.054, 0.07, 0.36), NoiseFrom::Parts),
                 "p50 is 5.4 % longer, but chance alone makes up to 36 % here, from one part of the run to another (the budget is 7 %)",
             ),
-            (Reason::Few { metric: Metric::Percentile(99), needed: 10_000, calls: 1_500 }, "p99 needs 10,000 calls, there are 1,500"),
+            (
+                Reason::Few { metric: Metric::Percentile(99), needed: 10_000, calls: 1_500 },
+                "p99 needs 10,000 calls, there are 1,500",
+            ),
         ] {
             assert_eq!(reason.to_string(), told);
         }

@@ -62,15 +62,19 @@ pub(super) fn headline(gap: &Gap, cells: &[Cell]) -> (&'static str, String) {
         return ("bad", over(gap, cells));
     }
     if count(Verdict::NoBudget) > 0 {
-        let (cell, percent, log) = match furthest(cells) {
-            Some(furthest) => furthest,
-            None => return ("open", "too few calls to compare".to_owned()),
+        let Some((cell, percent, log)) = furthest(cells) else {
+            return ("open", "too few calls to compare".to_owned());
         };
         let (reference, mock) = (cell.reference.latency.at(percent).0, cell.mock.latency.at(percent).0);
         let when = spaced(&gap.when(&cell.level));
         return (
             "open",
-            format!("furthest off: p{percent} is {}{when} ({} ms instead of {} ms)", longer(log), ms(mock), ms(reference)),
+            format!(
+                "furthest off: p{percent} is {}{when} ({} ms instead of {} ms)",
+                longer(log),
+                ms(mock),
+                ms(reference)
+            ),
         );
     }
     let (within, open) = (count(Verdict::Within), count(Verdict::NotJudged));
@@ -102,7 +106,10 @@ fn over(gap: &Gap, cells: &[Cell]) -> String {
     let all = cells.iter().filter_map(|cell| Some((cell, cell.most_over()?)));
     let Some((cell, (_, measured))) = all.max_by(|one, other| one.1.0.total_cmp(&other.1.0)) else {
         let silent = cells.iter().find(|cell| cell.verdict == Verdict::Over);
-        return format!("no call was answered{}", spaced(&silent.map(|cell| gap.when(&cell.level)).unwrap_or_default()));
+        return format!(
+            "no call was answered{}",
+            spaced(&silent.map(|cell| gap.when(&cell.level)).unwrap_or_default())
+        );
     };
     let when = spaced(&gap.when(&cell.level));
     let difference = match (measured.metric, measured.log_ratio) {

@@ -79,7 +79,8 @@ impl Standing {
 
     /// Both numbers in words: the mean of the typical row, and what the worst percentile of the worst row is.
     pub(super) fn in_words(&self, when: &str) -> [String; 2] {
-        let log = (self.worst_mock.0.as_secs_f64().max(SHORTEST) / self.worst_reference.0.as_secs_f64().max(SHORTEST)).ln();
+        let log =
+            (self.worst_mock.0.as_secs_f64().max(SHORTEST) / self.worst_reference.0.as_secs_f64().max(SHORTEST)).ln();
         let when = if when.is_empty() { String::new() } else { format!(" {when}") };
         [
             format!("answer times are typically {} off (the average over p50 to p99)", unsigned(self.median)),
@@ -122,7 +123,10 @@ mod tests {
         };
         for (standing, told) in [
             (standing(95, 31.3, 33.0, 0.028), "p95 of GET /a when busy: 5.4 % longer (33.0 ms instead of 31.3 ms)"),
-            (standing(50, 21.8, 3338.0, 2.4), "p50 of GET /a when busy: 153 times as long (3,338 ms instead of 21.8 ms)"),
+            (
+                standing(50, 21.8, 3338.0, 2.4),
+                "p50 of GET /a when busy: 153 times as long (3,338 ms instead of 21.8 ms)",
+            ),
             (standing(99, 45.3, 11.04, 0.86), "p99 of GET /a when busy: 75.6 % shorter (11.0 ms instead of 45.3 ms)"),
         ] {
             let [typical, worst] = standing.in_words("when busy");

@@ -25,12 +25,15 @@ impl Gap {
         }
         let lacking = self.cells.iter().filter(|cell| cell.believable.len() < 4).count();
         if lacking > 0 {
-            let where_ = if lacking == rows { "everywhere".to_owned() } else { format!("in {lacking} of {rows} comparisons") };
-            all.push(format!("{where_} there are too few calls for the highest percentiles (marked few)"));
+            let place =
+                if lacking == rows { "everywhere".to_owned() } else { format!("in {lacking} of {rows} comparisons") };
+            all.push(format!("{place} there are too few calls for the highest percentiles (marked few)"));
         }
         if self.mock.left_out > 0 {
             let left_out = grouped(self.mock.left_out);
-            all.push(format!("{left_out} calls are left out, for the mock itself was too slow when they came or ended"));
+            all.push(format!(
+                "{left_out} calls are left out, for the mock itself was too slow when they came or ended"
+            ));
         }
         let beyond = self.mock.beyond + self.reference.beyond;
         if beyond > 0 {
@@ -97,7 +100,8 @@ impl Gap {
     /// Why what chance makes is estimated from parts, and what would be better.
     fn by_parts(&self) -> String {
         let (reference, mock) = (self.reference.runs, self.mock.runs);
-        let parts = "what chance makes is estimated from parts of it, which cannot show what differs from one run to the next";
+        let parts =
+            "what chance makes is estimated from parts of it, which cannot show what differs from one run to the next";
         match self.served {
             Served::Elsewhere if reference > 1 && mock > 1 => {
                 "the recordings are not runs of the same load, so what chance makes is estimated from parts of them, which cannot show what \

@@ -66,7 +66,8 @@ impl Gap {
             }
             if side.beyond > 0 {
                 let calls = grouped(side.beyond);
-                let text = format!("{calls} calls of the {what} came at a load that the recording of the service never had");
+                let text =
+                    format!("{calls} calls of the {what} came at a load that the recording of the service never had");
                 wrapped(out, "  not compared: ", &text)?;
             }
         }

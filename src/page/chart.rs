@@ -3,8 +3,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Escaped, Prose};
 use super::scale::{Scale, written};
+use super::{Escaped, Prose};
 
 /// A chart with a title above, its lines named, and a sentence below.
 #[derive(Clone, Debug)]

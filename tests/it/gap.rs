@@ -60,7 +60,10 @@ fn two_tapes_are_compared_and_judged() {
         {
             assert!(text.contains(expected), "`{expected}` is not in\n{text}");
         }
-        assert!(text.contains("why: the mock after is slower at every percentile, by about the same (+8.0 %)"), "{text}");
+        assert!(
+            text.contains("why: the mock after is slower at every percentile, by about the same (+8.0 %)"),
+            "{text}"
+        );
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
     let same = gap(&[&before, &before]);

@@ -9,14 +9,7 @@ fn operation(name: &str) -> OperationFit {
     OperationFit {
         name: name.to_owned(),
         samples: 1_000,
-        classes: vec![Class {
-            share: 0.02,
-            status: 404,
-            from: None,
-            samples: 20,
-            demand: demand.clone(),
-            tail: None,
-        }],
+        classes: vec![Class { share: 0.02, status: 404, from: None, samples: 20, demand: demand.clone(), tail: None }],
         demand,
         tail: None,
         outside: None,

@@ -33,7 +33,7 @@ impl Facts {
         Cause::new(
             CauseKind::NoProfile,
             &format!("the mock was served without a profile{off}"),
-            "so its answers take what its stubs say and never wait for each other",
+            "its answers take what its stubs say and never wait for each other",
             "run `standin fit` and compare again",
         )
     }
@@ -127,7 +127,8 @@ impl Facts {
             slow.signum() == log.signum() && slow.abs() >= log.abs() * AGREES
         };
         let explains = |log: f64| {
-            busy.slow().is_some_and(|(_, off)| off.log.signum() == log.signum() && log.abs() >= off.log.abs() * SUBSTANTIAL)
+            busy.slow()
+                .is_some_and(|(_, off)| off.log.signum() == log.signum() && log.abs() >= off.log.abs() * SUBSTANTIAL)
         };
         match typical.filter(|log| explains(*log) && agrees(*log)) {
             Some(log) => self.demand(log, "most when busy, but also when calm"),
@@ -182,7 +183,10 @@ impl Facts {
             ),
             (Some(station), _) if beyond(station, busy).is_some() => (
                 CauseKind::BeyondValid,
-                format!("the profile was learned from {} at most and had to guess", beyond(station, busy).unwrap_or_default()),
+                format!(
+                    "the profile was learned from {} at most and had to guess",
+                    beyond(station, busy).unwrap_or_default()
+                ),
                 "record at this load (`standin record --ramp`) and fit again",
             ),
             (Some(station), true) => (
@@ -257,49 +261,6 @@ impl Facts {
             (CauseKind::Tail, what)
         };
         Some(Cause::new(kind, &what, why, next))
-    }
-}
-
-impl Load {
-    fn differs(&self) -> bool {
-        self.throughput.is_some() || self.off.each().iter().any(|(_, off)| off.is_some_and(|off| off.matters))
-    }
-
-    /// The percentile that shows waiting best, of those there are calls for.
-    fn slow(&self) -> Option<(u32, Off)> {
-        [(95, self.off.p95), (90, self.off.p90), (50, self.off.p50)]
-            .into_iter()
-            .find_map(|(percent, off)| Some((percent, off?)))
-    }
-
-    /// The highest percentile that there are calls for.
-    fn slowest(&self) -> Option<(u32, Off)> {
-        self.off
-            .each()
-            .into_iter()
-            .rev()
-            .find_map(|(percent, off)| Some((percent, off?)).filter(|(_, off)| off.matters && percent > 50))
-    }
-
-    /// The slow end, where it matters and the highest percentile that there are calls for agrees.
-    fn end(&self) -> Option<(u32, Off)> {
-        let each = [(99, self.off.p99), (95, self.off.p95), (90, self.off.p90)];
-        let known: Vec<(u32, Off)> = each.into_iter().filter_map(|(percent, off)| Some((percent, off?))).collect();
-        let (_, highest) = known.first()?;
-        let that_matter = known.iter().filter(|(_, off)| off.matters);
-        let most = that_matter.max_by(|one, other| one.1.log.abs().total_cmp(&other.1.log.abs()))?;
-        let agrees = highest.log.signum() == most.1.log.signum() && highest.log.abs() >= most.1.log.abs() / 2.0;
-        agrees.then_some(*most)
-    }
-
-    /// The percentile that is furthest off of those that matter.
-    pub(super) fn largest(&self) -> Option<(u32, f64)> {
-        let that_matter = self
-            .off
-            .each()
-            .into_iter()
-            .filter_map(|(percent, off)| Some((percent, off.filter(|off| off.matters)?.log)));
-        that_matter.max_by(|one, other| one.1.abs().total_cmp(&other.1.abs()))
     }
 }
 

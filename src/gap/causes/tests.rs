@@ -177,21 +177,30 @@ fn a_queue_is_not_taken_for_longer_calls() {
     for (calm, busy, kind, told) in [
         (calm([0.051, 0.02, -0.004, 0.0]), busy(far), CauseKind::CapacityTooLow, "probably it has less capacity"),
         (calm([0.06, 0.06, 0.06, 0.06]), busy(far), CauseKind::CapacityTooLow, "less capacity"),
-        (calm([0.09, 0.1, 0.11, 0.1]), busy([0.35, 0.5, 0.6, 0.5]), CauseKind::Demand, "the calls themselves take longer"),
+        (
+            calm([0.09, 0.1, 0.11, 0.1]),
+            busy([0.35, 0.5, 0.6, 0.5]),
+            CauseKind::Demand,
+            "the calls themselves take longer",
+        ),
         (calm([-0.09, -0.1, -0.11, -0.1]), busy([-0.3, -0.5, -0.6, -0.5]), CauseKind::Demand, "are done sooner"),
         (calm([-0.06, 0.03, 0.01, 0.0]), busy([-0.3, -0.5, -0.6, -0.5]), CauseKind::CapacityTooHigh, "more capacity"),
     ] {
         let causes = elsewhere(&[calm, busy]).causes();
         assert_eq!(causes[0].kind, kind, "{causes:?}");
         assert!(causes[0].sentence.contains(told), "{causes:?}");
-        assert!(causes[0].sentence.ends_with(&causes[0].next) && !causes[0].why.contains(&causes[0].next), "{causes:?}");
+        assert!(
+            causes[0].sentence.ends_with(&causes[0].next) && !causes[0].why.contains(&causes[0].next),
+            "{causes:?}"
+        );
     }
 }
 
 /// Stalls and rare slow calls are there already when nothing waits; less capacity makes typical answers longer as well.
 #[test]
 fn a_tail_is_not_taken_for_a_queue() {
-    let three = |medium: Load| elsewhere(&[load(0.2, [0.01, 0.04, 0.05, 0.05]), medium, load(0.8, [0.2, 0.5, 0.5, 0.6])]);
+    let three =
+        |medium: Load| elsewhere(&[load(0.2, [0.01, 0.04, 0.05, 0.05]), medium, load(0.8, [0.2, 0.5, 0.5, 0.6])]);
     let kind = |facts: &Facts| facts.causes()[0].kind;
     assert_eq!(kind(&three(load(0.5, [0.03, 0.08, 0.12, 0.12]))), CauseKind::Tail);
     assert_eq!(kind(&three(load(0.5, [0.18, 0.26, 0.27, 0.25]))), CauseKind::CapacityTooLow);
@@ -231,10 +240,13 @@ fn a_fixed_delay_and_an_operation_that_others_wait_behind_are_told() {
     assert!(causes[0].next.contains("a fitted profile"), "{causes:?}");
 
     let first = First { operation: "GET /search".to_owned(), percent: 50, log: 1.306_f64.ln() };
-    let behind = Facts { first: Some(first), ..elsewhere(&[load(0.2, [0.07, 0.1, 0.1, 0.1]), load(0.8, [0.6, 0.9, 0.9, 0.9])]) };
+    let behind =
+        Facts { first: Some(first), ..elsewhere(&[load(0.2, [0.07, 0.1, 0.1, 0.1]), load(0.8, [0.6, 0.9, 0.9, 0.9])]) };
     let causes = behind.causes();
     assert_eq!((causes[0].kind, causes[0].operation.as_deref()), (CauseKind::Demand, Some("GET /search")));
-    for told in ["only GET /search is slower with the mock (p50 +30.6 %)", "only when it is busier", "start with GET /search"] {
+    for told in
+        ["only GET /search is slower with the mock (p50 +30.6 %)", "only when it is busier", "start with GET /search"]
+    {
         assert!(causes[0].sentence.contains(told), "`{told}` is not in {causes:?}");
     }
 }
