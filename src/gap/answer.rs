@@ -234,7 +234,7 @@ fn extent(reasons: &[&Reason]) -> String {
         .collect();
     let least = chance.iter().copied().fold(f64::INFINITY, f64::min);
     let most = chance.iter().copied().fold(0.0, f64::max);
-    if chance.is_empty() { String::new() } else { format!(": it makes up to {} to {}", share(least), share(most)) }
+    if chance.is_empty() { String::new() } else { format!(": between {} and {}", share(least), share(most)) }
 }
 
 /// Whether noise is known by parts of a run alone.

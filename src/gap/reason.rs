@@ -56,7 +56,7 @@ impl Reason {
         match self {
             Self::Over(_) => "over the budget",
             Self::ByChance(_) => "within by chance alone",
-            Self::Hidden(..) => "chance hides what is asked",
+            Self::Hidden(..) => "chance alone makes more than is asked",
             Self::Few { .. } => "too few calls",
             Self::Overload => "beyond the capacity",
             Self::Nothing(_) => "nothing to compare",

@@ -6,6 +6,7 @@ use std::fmt;
 use super::baseline::{BASELINES_AT_THEIR_BEST, Kind};
 use super::cell::{Cell, Verdict};
 use super::html::LEFT_OUT;
+use super::reason::Reason;
 use super::words::{grouped, ms, percentage, quoted, rate, rates, share, signed, unsigned};
 use super::{Account, Gap};
 use crate::page::sentence;
@@ -97,13 +98,16 @@ impl Gap {
         let errors = format!("{:+.2}pt", cell.errors);
         let line = format!("{:<11} {verdict:>18} {p50:>8} {p90:>8} {p95:>8} {p99:>8} {errors:>8}", "  off by");
         writeln!(out, "{}", line.trim_end())?;
-        let label = match cell.verdict {
-            Verdict::Over => "  over: ",
-            _ => "  within: ",
-        };
         // what is not judged is told together below
         if matches!(cell.verdict, Verdict::Over | Verdict::Within) {
-            cell.reasons.iter().try_for_each(|reason| wrapped(out, label, reason))?;
+            for reason in &cell.reasons {
+                let label = match cell.verdict {
+                    _ if *reason == Reason::Overload.to_string() => "  note: ",
+                    Verdict::Over => "  over: ",
+                    _ => "  within: ",
+                };
+                wrapped(out, label, reason)?;
+            }
         }
         if cell.reference.left_out + cell.mock.left_out > 0 {
             let [reference, mock] = [&cell.reference, &cell.mock].map(|sample| grouped(sample.left_out));

@@ -80,6 +80,9 @@ pub(super) fn the(role: &str, name: &str) -> String {
 
 /// Where a capacity is known from, with the name of a profile in quotes.
 pub(super) fn quoted(from: &str) -> String {
+    if from == "a fit of the reference" {
+        return "a fit of the service's own calls".to_owned();
+    }
     from.strip_prefix("profile ").map_or_else(|| from.to_owned(), |name| format!("profile “{name}”"))
 }
 

@@ -21,10 +21,10 @@ fn side(name: &str, answer: impl Fn(u32, usize, u64) -> (u64, u16)) -> Side {
 }
 
 fn compared(answer: impl Fn(u32, usize, u64) -> (u64, u16)) -> Gap {
-    gap(&side("monday", |_, _, usual| (usual, 200)), &side("tuesday", answer), Some("default"))
+    between(&side("monday", |_, _, usual| (usual, 200)), &side("tuesday", answer), Some("default"))
 }
 
-fn gap(reference: &Side, mock: &Side, budget: Option<&str>) -> Gap {
+fn between(reference: &Side, mock: &Side, budget: Option<&str>) -> Gap {
     Gap::knowing(&Known::default(), reference, mock, budget.map(|budget| budget.parse().unwrap()))
 }
 
@@ -96,7 +96,8 @@ fn errors_come_first_and_no_test_of_times_hides_them() {
         let one = side("side", answer);
         Side { runs: vec![one.runs[0].clone(); 5], repeats: true, ..one }
     };
-    let same = gap(&runs(&|_, _, usual| (usual, 200)), &runs(&|_, _, usual| (usual, failing(usual))), Some("default"));
+    let same =
+        between(&runs(&|_, _, usual| (usual, 200)), &runs(&|_, _, usual| (usual, failing(usual))), Some("default"));
     let sure = same.how_sure().join(" ");
     assert!(sure.contains("no difference in answer times was shown (this test does not look at errors)"), "{sure}");
     assert!(sure.contains("each side ran the same calls 5 times"), "{sure}");
@@ -125,7 +126,7 @@ fn rows_that_are_not_judged_are_counted_and_grouped() {
         }
         Side { runs: vec![run], ..one }
     };
-    let gap = gap(&operations("one", 1), &operations("other", 3), Some("default"));
+    let gap = between(&operations("one", 1), &operations("other", 3), Some("default"));
     let text = gap.to_string();
     let rows = gap.cells.len();
     let verdict = format!("3 rows are over, none within, {} of {rows} could not be judged", rows - 3);
@@ -146,7 +147,7 @@ fn too_little_to_judge_says_how_much_more_it_takes() {
         run.calls.truncate(100);
         Side { runs: vec![run], ..one }
     };
-    let gap = gap(&few("one"), &few("other"), Some("default"));
+    let gap = between(&few("one"), &few("other"), Some("default"));
     assert_eq!(gap.verdict, Verdict::NotJudged);
     assert!(gap.verdict_in_words().ends_with("there are too few calls."), "{}", gap.verdict_in_words());
     assert!(gap.next_steps()[0].starts_with("record longer, about 4 times as many calls"), "{:?}", gap.next_steps());
