@@ -15,7 +15,7 @@ pub(crate) fn wrapped(out: &mut fmt::Formatter<'_>, label: &str, text: &str) -> 
     let indent = label.chars().count();
     let mut line = label.to_owned();
     let mut column = indent;
-    for word in text.split(' ') {
+    for word in words(text) {
         // a word longer than a line is cut into lines of its own
         for piece in word.chars().collect::<Vec<_>>().chunks(WIDTH - indent) {
             let piece: String = piece.iter().collect();
@@ -35,6 +35,25 @@ pub(crate) fn wrapped(out: &mut fmt::Formatter<'_>, label: &str, text: &str) -> 
     }
     writeln!(out, "{line}")
 }
+
+/// The words of a text, a number together with its unit.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let unit = word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != '%');
+        match words.last_mut() {
+            Some(last) if UNITS.contains(&unit) && last.ends_with(|c: char| c.is_ascii_digit()) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
+/// What must not stand at the beginning of a line.
+const UNITS: [&str; 5] = ["%", "ms", "s", "µs", "calls/s"];
 
 /// Columns.
 pub(crate) const WIDTH: usize = 80;

@@ -108,6 +108,7 @@ impl Fit {
             complain(&error);
             BROKE
         })?;
+        let fitted = fitted.since(self.from);
         let path = profile_file::path(&self.dir, &self.profile);
         let refused = !self.anyway && fitted.change.is_some_and(|change| change.refuses_one_model());
         if !refused {

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::delayed::Delayed;
 use super::model::Model;
 use super::simulation::Pools;
-use super::workload::Workload;
+use super::statement::Statement;
+use super::workload::{Window, Workload};
 
 /// Which windows of a workload have the highest load.
 #[derive(Clone, Debug)]
@@ -151,6 +152,27 @@ impl Split {
     }
 }
 
+/// Why there is no split, or none of which the highest load could be predicted.
+pub(super) fn obstacle(work: &Workload) -> Statement {
+    let came = || work.windows.iter().filter(|window| window.calls + window.refused > 0);
+    let (refused, all) = came().fold((0.0, 0.0), |(refused, all), window| {
+        (refused + f64::from(window.refused), all + f64::from(window.calls + window.refused))
+    });
+    if came().filter(|window| window.is_limited()).count() * 2 > came().count() {
+        return Statement::Refused { share: refused / f64::max(all, 1.0) };
+    }
+    let mut rates: Vec<f64> = came().filter(|window| !window.is_limited()).map(Window::per_second).collect();
+    rates.sort_by(f64::total_cmp);
+    let is_one = |highest: &f64| rates[0] > highest * SAME_LOAD;
+    // windows of few calls differ by chance alone
+    match rates.len().checked_sub(1 + rates.len() / 20).and_then(|place| rates.get(place)) {
+        Some(highest) if !is_one(highest) && (work.len() as f64) < ENOUGH => {
+            Statement::Short { calls: work.len() as u64 }
+        }
+        _ => Statement::OneLoad,
+    }
+}
+
 /// The mean size of a stratum's errors, as logarithms of ratios.
 pub(super) fn size(stratum: &Stratum) -> f64 {
     stratum.errors[..3].iter().map(|error| (1.0 + error).max(1e-3).ln().abs()).sum::<f64>() / 3.0
@@ -198,5 +220,28 @@ const HIGH: f64 = 0.75;
 const MOST_HELD_OUT: f64 = 0.6;
 /// Fewer calls are no part.
 const FEWEST: f64 = 300.0;
+/// So many can be parted.
+const ENOUGH: f64 = 1_000.0;
 /// Simulated runs of each model.
 const RUNS: u64 = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn windows(all: &[(u32, u32)]) -> Workload {
+        let window = |(calls, refused): &(u32, u32)| Window { length: 1e9, calls: *calls, refused: *refused };
+        let calls: u32 = all.iter().map(|(calls, _)| calls).sum();
+        let arrivals = (0..calls).map(f64::from).collect();
+        Workload { windows: all.iter().map(window).collect(), arrivals, ..Workload::default() }
+    }
+
+    #[test]
+    fn why_nothing_could_be_checked_is_not_always_that_there_is_one_load() {
+        let of = |all: &[(u32, u32)]| obstacle(&windows(all));
+        assert_eq!(of(&[(500, 0), (510, 0), (490, 0)]), Statement::OneLoad);
+        assert_eq!(of(&[(50, 0), (100, 0), (200, 0)]), Statement::Short { calls: 350 });
+        assert_eq!(of(&[(490, 10), (980, 20), (1470, 30)]), Statement::Refused { share: 0.02 });
+        assert_eq!(of(&[]), Statement::OneLoad);
+    }
+}

@@ -104,14 +104,14 @@ impl fmt::Display for Limit {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             LimitKind::Inside { calls } => {
-                write!(out, "answers {} when {calls} calls are inside", self.status)?;
+                write!(out, "it answers {} when {calls} calls are inside", self.status)?;
             }
             LimitKind::Rate { per_second, burst, spaced } => {
                 let spaced = if spaced { ", one by one" } else { "" };
-                write!(out, "answers {} beyond {per_second} calls a second (burst {burst}{spaced})", self.status)?;
+                write!(out, "it answers {} beyond {per_second} calls a second (burst {burst}{spaced})", self.status)?;
             }
         }
-        write!(out, ": {} calls, {:.0}% as the rule says", self.calls, self.agreement * 100.0)
+        write!(out, ": {} calls, of which {:.0} % are as this rule says", self.calls, self.agreement * 100.0)
     }
 }
 

@@ -11,6 +11,7 @@
 //! varies beside a queue (`delayed`). What calls demand of the model is then told by operation and class (`demand`, `length`,
 //! `order`, `tail`), what turns them away by status (`limits`), and what must be said beside it in words (`verdict`, `statement`).
 
+mod answer;
 mod change;
 mod check;
 mod choice;
@@ -24,6 +25,7 @@ mod length;
 mod limits;
 mod model;
 mod order;
+mod plots;
 mod profile;
 mod report;
 mod series;
@@ -33,6 +35,7 @@ mod stalls;
 mod statement;
 mod table;
 mod tail;
+mod telling;
 mod trace;
 mod verdict;
 mod workload;
@@ -204,15 +207,22 @@ impl Fitted {
         }
         let search = untold.filter(|_| curved.is_none()).map(|split| Search::new(&work, chosen.model, split));
         let change = Change::find(&work, &demands);
-        statements.extend(change.map(|change| Statement::Changed { demand: change.demand }));
+        statements.extend(change.map(|change| Statement::Changed {
+            demand: change.demand,
+            middle: middle(traces),
+            is_refused: change.refuses_one_model(),
+        }));
         let mut station = chosen.model;
         let limits = Limits::learn(traces, station, spaced);
-        let rejected = limits.unexplained.iter();
-        statements.extend(rejected.map(|(status, calls)| Statement::Rejected { status: *status, calls: *calls }));
         let of_tapes = verdict::recount(traces, &valid, left_out);
         let is_clear = !statements.iter().chain(&of_tapes).any(Statement::blurs_tails);
         let clear = is_clear.then_some(model);
         let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found, clear);
+        statements.extend(limits.unexplained.iter().map(|(status, calls)| Statement::Rejected {
+            status: *status,
+            calls: *calls,
+            repeated: default.classes.iter().find(|class| class.status == *status).map(|class| class.share),
+        }));
         // slow spells make calls that come together alike, too
         let has_spells = operations.iter().any(|operation| operation.order.is_some());
         let series = search.as_ref().filter(|_| !has_spells).and_then(Search::found);
@@ -235,6 +245,7 @@ impl Fitted {
             statements.extend(search.shortfall(&statements));
         }
         statements.extend(of_tapes);
+        verdict::tell_a_change_alone(&mut statements);
         station =
             curve.as_ref().map_or(station, |_| Model { discipline: Discipline::Sharing, workers: 1, outside: 0.0 });
         let has_workers = station.discipline != Discipline::Unlimited && curve.is_none();
@@ -285,6 +296,17 @@ impl Fitted {
         self.default.front.as_ref().map(|_| simulation::capacity(Discipline::Fifo, 1, Queue::Unbounded))
     }
 
+    /// The same, of tapes of which what came earlier was left out: times within them are counted from their first calls.
+    #[must_use]
+    pub fn since(mut self, from: Duration) -> Self {
+        for statement in &mut self.statements {
+            if let Statement::Changed { middle: Some(middle), .. } = statement {
+                *middle += from;
+            }
+        }
+        self
+    }
+
     /// Whether predictions beyond the recorded load must not be trusted.
     pub fn is_doubtful(&self) -> bool {
         self.statements.iter().any(Statement::marks_predictions)
@@ -297,6 +319,13 @@ impl Valid {
         self.in_flight = self.in_flight.max(recorded.most_inside() + 1);
         self.per_second = recorded.most_per_second();
     }
+}
+
+/// Where the second half of a recording begins, if it is one.
+fn middle(traces: &[Trace]) -> Option<Duration> {
+    let [only] = traces else { return None };
+    let arrivals = || only.calls.iter().map(|call| call.arrival);
+    Some(Duration::from_nanos((arrivals().max()? - arrivals().min()?) / 2))
 }
 
 /// The highest share of a capacity in calls a second.

@@ -136,8 +136,12 @@ impl fmt::Display for Stalls {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [p50, p99] = [0.5, 0.99].map(|share| super::report::short(self.last.quantile(share)));
         let every = super::report::short(self.every);
-        let how = if self.regular { "at regular intervals" } else { "at random" };
-        write!(out, "stalls {how}, every {every} on average, for {p50} (p99 {p99}); {} were seen", self.count)
+        let how = if self.regular { "regularly: every" } else { "at random: on average every" };
+        write!(
+            out,
+            "it pauses {how} {every}, for {p50} (one time in a hundred for {p99} or longer); seen {} times",
+            self.count
+        )
     }
 }
 

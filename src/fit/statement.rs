@@ -1,11 +1,8 @@
-//! What must be said beside the numbers, in words.
+//! What must be said beside the numbers: which things there are, and what follows from them. `telling` has the words.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-
-use crate::delay::units::{duration, share};
 
 /// A thing to know about a fitted model.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,9 +52,23 @@ pub enum Statement {
     Changed {
         /// By how much its mean demand differs.
         demand: f64,
+        /// Where the second half begins, counted from the first call; none of several tapes.
+        middle: Option<Duration>,
+        /// Whether it is so much that no model is served for both.
+        is_refused: bool,
     },
     /// The load hardly varied, so nothing could be predicted.
     OneLoad,
+    /// Calls were refused in most of the recording, so that no part of it shows a load that was offered.
+    Refused {
+        /// The share of calls.
+        share: f64,
+    },
+    /// No part of the recording has calls enough to check a prediction.
+    Short {
+        /// Calls.
+        calls: u64,
+    },
     /// A third of an operation's calls is too small to compare.
     FewCalls {
         /// Calls in the smallest third.
@@ -96,6 +107,8 @@ pub enum Statement {
         status: u16,
         /// How many.
         calls: u64,
+        /// The share of calls that the model answers so at random; none where it does not.
+        repeated: Option<f64>,
     },
     /// The first calls were slower and do not count.
     WarmUp {
@@ -149,6 +162,29 @@ impl Statement {
         matches!(self, Self::NotOneQueue { .. } | Self::Extrapolation { .. })
     }
 
+    /// Whether a prediction of the highest load could not be checked, or hardly.
+    pub(super) fn is_unchecked(&self) -> bool {
+        matches!(self, Self::OneLoad | Self::Refused { .. } | Self::Short { .. } | Self::FewCalls { .. })
+    }
+
+    /// Whether several numbers of workers explain the tape.
+    pub(super) fn leaves_workers_open(&self) -> bool {
+        matches!(self, Self::Ambiguous { .. }) || self.marks_workers()
+    }
+
+    fn marks_workers(&self) -> bool {
+        let is_wide = |(low, high): &(u32, u32)| f64::from(*high) > f64::from(*low) * WIDE;
+        matches!(self, Self::FewWaited { workers, .. } if is_wide(workers))
+    }
+
+    /// Whether a change of the service would make one say so, too: it is told alone.
+    pub(super) fn follows_from_a_change(&self) -> bool {
+        matches!(
+            self,
+            Self::NotOneQueue { .. } | Self::Extrapolation { .. } | Self::Approximation { .. } | Self::NoFamily
+        )
+    }
+
     /// Whether waiting may pass for demands, so that the slowest of them say nothing of the service.
     pub(super) fn blurs_tails(&self) -> bool {
         self.is_unexplained()
@@ -157,8 +193,7 @@ impl Statement {
 
     /// Whether what the model predicts beyond the tape must not be trusted.
     pub fn marks_predictions(&self) -> bool {
-        let is_wide = |(low, high): &(u32, u32)| f64::from(*high) > f64::from(*low) * WIDE;
-        matches!(self, Self::FewWaited { workers, .. } if is_wide(workers))
+        self.marks_workers()
             || matches!(
                 self,
                 Self::CapacityUnknown { .. }
@@ -172,166 +207,10 @@ impl Statement {
     }
 }
 
-impl fmt::Display for Statement {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CapacityUnknown { at_least } => write!(
-                out,
-                "capacity unknown: at least {at_least}, for no queue was seen; record at a higher load to learn it"
-            ),
-            Self::FewWaited { calls, workers } => few_waited(out, *calls, *workers),
-            Self::NotOneQueue { effect } => write!(
-                out,
-                "not explained by one queue: demands still differ by {} of their mean between low and high population; do not \
-                 trust predictions beyond the recorded load",
-                percent(*effect)
-            ),
-            Self::Extrapolation { error, noise } => write!(
-                out,
-                "not explained by one queue, or the service changed meanwhile: its lower load predicts the highest of the tape \
-                 with a mean error of {}, where chance makes {}; do not trust predictions beyond the recorded load",
-                percent(*error),
-                percent(*noise)
-            ),
-            Self::Approximation { effect, chance } => write!(
-                out,
-                "an approximation: demands still differ by {} of their mean between low and high population, where chance makes \
-                 {}; compare with the service before relying on it",
-                percent(*effect),
-                percent(*chance)
-            ),
-            Self::Ambiguous { others } => write!(
-                out,
-                "{} {} the tape about as well; a recording at a higher load would tell",
-                listed(others),
-                if others.len() == 1 { "explains" } else { "explain" }
-            ),
-            Self::LowerLoadDiffers { model } => {
-                write!(
-                    out,
-                    "the lower load alone points to {model}; only the highest load of the tape shows the capacity"
-                )
-            }
-            Self::Changed { demand } => write!(
-                out,
-                "the service changed: calls of the second half of the recording demand {} {} than those of the first; was it \
-                 warming up, or were workers added? Fit the parts by themselves, with `--from` and `--to`",
-                percent(demand.abs()),
-                if *demand > 0.0 { "more" } else { "less" }
-            ),
-            Self::OneLoad => {
-                write!(out, "the tape holds one load, so no prediction could be checked; record at several loads")
-            }
-            Self::FewCalls { third } => write!(
-                out,
-                "only {third} calls in a third of the rarest operation; below 300 the comparison is weak, record longer"
-            ),
-            Self::InFlightLimit { limit } => write!(
-                out,
-                "the recorder let at most {limit} calls through at a time and that was reached: at least {limit}, not a \
-                 capacity; raise the recorder's limit to learn more"
-            ),
-            Self::RateLimit { per_second } => write!(
-                out,
-                "the recorder let at most {per_second} calls a second through and that was reached: at least that many, not a \
-                 capacity; raise the recorder's limit to learn more"
-            ),
-            Self::NotExclusive => write!(
-                out,
-                "the recorder did not see all traffic of the service, so populations are too low; record with the service to \
-                 yourself, or declare `--exclusive` if that was so"
-            ),
-            Self::Population { difference } => write!(
-                out,
-                "the recorder counted a mean population {} {} than the calls of the tape make; calls are missing or were \
-                 counted twice, record again",
-                percent(difference.abs()),
-                if *difference > 0.0 { "higher" } else { "lower" }
-            ),
-            Self::Failures { calls } => write!(out, "left out {calls} calls without a whole answer"),
-            Self::Lost { calls } => {
-                write!(out, "the tape lacks {calls} calls, so populations are too low; record to a faster disk")
-            }
-            Self::Rejected { status, calls } => write!(
-                out,
-                "left out {calls} calls that were turned away with {status}: neither a full queue nor a rate explains when; set \
-                 `queue` or `rateLimit` by hand if it matters"
-            ),
-            Self::WarmUp { calls } => {
-                write!(out, "left the first {calls} calls out of the demands: they were still warming up")
-            }
-            Self::DelayBeside { capacity, error } => delay_beside(out, *capacity, *error),
-            Self::Curve { .. }
-            | Self::Series { .. }
-            | Self::PoolUnsure { .. }
-            | Self::SeriesHidden
-            | Self::NoFamily => self.family(out),
-            Self::Outside { time } => {
-                write!(
-                    out,
-                    "{} of each call is spent beside the queue: network, accept, dispatch",
-                    duration(rounded(*time))
-                )
-            }
-        }
-    }
-}
-
-impl Statement {
-    /// What is said of curves and of two stations in series.
-    fn family(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Curve { measured, capacity } => write!(
-                out,
-                "rates by how many calls are inside explain the tape better than any number of workers. They were measured with up to \
-                 {measured} calls; beyond that they go on as they went, to {capacity:.0} calls/s"
-            ),
-            Self::Series { front, workers, capacity, error } => write!(
-                out,
-                "calls pass a front one at a time, for a mean of {}, and then {workers} workers; no single station does that. Both \
-                 together can do {capacity:.0} calls/s. The tape is met with a mean error of {}",
-                duration(rounded(*front)),
-                percent(*error)
-            ),
-            Self::PoolUnsure { workers } => write!(
-                out,
-                "calls hardly wait for the {workers} workers behind the front, so there may be more of them; a recording at a \
-                 higher load would tell"
-            ),
-            Self::SeriesHidden => write!(
-                out,
-                "two stations in series explain the tape better, but it shows only one of them at work; record at a higher load \
-                 to learn both"
-            ),
-            Self::NoFamily => {
-                write!(out, "neither rates by how many calls are inside nor two stations in series explain the tape")
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 impl Serialize for Statement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
-}
-
-fn few_waited(out: &mut fmt::Formatter<'_>, calls: usize, (low, high): (u32, u32)) -> fmt::Result {
-    write!(out, "{calls} calls found all workers busy; they speak for {low}")?;
-    if low < high {
-        write!(out, " to {high}, and a recording at a higher load would tell more")?;
-    }
-    Ok(())
-}
-
-fn delay_beside(out: &mut fmt::Formatter<'_>, capacity: f64, error: f64) -> fmt::Result {
-    write!(
-        out,
-        "most of a call is a delay beside the queue, and it varies; how much calls that come together hold each other up shows a \
-         capacity of about {capacity:.0} calls/s, but not the number of workers. The tape is met with a mean error of {}",
-        percent(error)
-    )
 }
 
 /// To whole microseconds: more digits would pretend to know them.
@@ -341,15 +220,3 @@ pub(super) fn rounded(time: Duration) -> Duration {
 
 /// Numbers of workers further apart are not known.
 const WIDE: f64 = 1.15;
-
-fn percent(of: f64) -> String {
-    share((of * 100.0).round() / 100.0)
-}
-
-fn listed(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [only] => only.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
-}

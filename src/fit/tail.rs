@@ -73,10 +73,11 @@ impl Tail {
 impl fmt::Display for Tail {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.factor < 1.005 {
-            return write!(out, "above {} by its tail, up to the slowest seen", percentile(self.from));
+            let from = percentile(self.from);
+            return write!(out, "above {from} the slowest calls follow a smooth tail, up to the slowest one recorded");
         }
         let digits = if self.factor < 1.1 { 2 } else { 1 };
-        write!(out, "p100 is beyond the sample: {:.digits$} x the slowest seen, by its tail", self.factor)
+        write!(out, "the slowest calls are extrapolated: up to {:.digits$} times the slowest one recorded", self.factor)
     }
 }
 

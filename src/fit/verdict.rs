@@ -37,7 +37,7 @@ pub(super) fn judge(
         }
     }
     match strata.iter().find(|stratum| stratum.held_out) {
-        None => statements.push(Statement::OneLoad),
+        None => statements.push(check::obstacle(work)),
         Some(high) => statements.extend(misprediction(high)),
     }
     let third = Strata::new(work, chosen.model.outside, |_| true).smallest_third();
@@ -95,6 +95,14 @@ pub(super) fn explain_by_a_curve(statements: &mut Vec<Statement>, curved: &Curve
     }
     let held_out = curved.strata.iter().find(|stratum| stratum.held_out);
     statements.extend(held_out.and_then(misprediction));
+}
+
+/// Where the service changed, that is why much else does not fit: it is told first, and what follows from it is not.
+pub(super) fn tell_a_change_alone(statements: &mut Vec<Statement>) {
+    let Some(place) = statements.iter().position(|one| matches!(one, Statement::Changed { .. })) else { return };
+    let change = statements.remove(place);
+    statements.retain(|one| !one.follows_from_a_change());
+    statements.insert(0, change);
 }
 
 /// Takes back what was said of a single station.
@@ -177,3 +185,26 @@ const LEAST_THIRD: usize = 300;
 const NEAR_LIMIT: f64 = 0.95;
 /// By how much the recorder's count of calls at the service may differ from the tape's.
 const MISCOUNT: f64 = 0.05;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_first_and_alone() {
+        let changed = || Statement::Changed { demand: 0.1, middle: None, is_refused: false };
+        let mut statements = vec![
+            Statement::NotOneQueue { effect: 0.2 },
+            Statement::Extrapolation { error: 0.17, noise: 0.02 },
+            Statement::Failures { calls: 2 },
+            changed(),
+            Statement::NoFamily,
+            Statement::Approximation { effect: 0.05, chance: 0.01 },
+        ];
+        tell_a_change_alone(&mut statements);
+        assert_eq!(statements, [changed(), Statement::Failures { calls: 2 }]);
+        let mut statements = vec![Statement::NotOneQueue { effect: 0.2 }];
+        tell_a_change_alone(&mut statements);
+        assert_eq!(statements.len(), 1);
+    }
+}

@@ -32,7 +32,8 @@ pub enum Kind {
 }
 
 /// What must be known of them: that they saw what they are judged by.
-pub(super) const BASELINES_AT_THEIR_BEST: &str = "the two simple mocks are made from the very calls that they are judged by, at their loads, and so look better here than at a load that they have not seen";
+pub(super) const BASELINES_AT_THEIR_BEST: &str =
+    "the two simple mocks were fitted to these same calls, so this comparison flatters them";
 
 /// The delays that each operation would be given.
 #[derive(Clone, Debug, Default)]

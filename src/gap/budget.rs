@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use super::words;
 use crate::delay::units::{parse_share, share};
 
 /// What may be off by how much.
@@ -97,6 +98,19 @@ impl fmt::Display for Budget {
     }
 }
 
+/// Limits as people read them: `p50 3 %, p90 5 %, errors 0.2 points`.
+pub(super) fn told(limits: &[(Metric, f64)]) -> String {
+    let limits: Vec<String> = limits
+        .iter()
+        .map(|(metric, limit)| match metric {
+            Metric::Errors => format!("errors {} points", words::points(limit * 100.0)),
+            Metric::Kolmogorov => format!("{metric} {limit:.3}"),
+            _ => format!("{metric} {}", words::share(*limit)),
+        })
+        .collect();
+    limits.join(", ")
+}
+
 /// As a budget is written.
 pub(super) fn written(limits: &[(Metric, f64)]) -> String {
     let limits: Vec<String> = limits.iter().map(|(metric, limit)| format!("{metric}={}", share(*limit))).collect();
@@ -153,7 +167,7 @@ impl Serialize for Metric {
 /// How the default is asked for.
 const DEFAULT: &str = "default";
 /// Up to this share of its capacity a service is calm.
-const CALM: f64 = 0.8;
+pub(super) const CALM: f64 = 0.8;
 /// Beyond this one it is in overload.
 pub(super) const CAPACITY: f64 = 1.0;
 

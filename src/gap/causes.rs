@@ -4,12 +4,13 @@
 //! demand or a stall does to latencies from calm to busy. They are told in the order in which they should be dealt with.
 
 mod latency;
+mod loads;
 
 use serde::Serialize;
 
 use super::capacity::{Served, Station};
 use super::facts::{Facts, Shift};
-use super::text::signed;
+use super::words::signed;
 
 /// A likely cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,6 +20,14 @@ pub struct Cause {
     pub kind: CauseKind,
     /// What differs, probably why, and what to do next.
     pub sentence: String,
+    /// What to do next, alone.
+    pub next: String,
+    /// The operation to begin with, where one stands out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// What differs, and probably why.
+    #[serde(skip)]
+    pub(super) why: String,
 }
 
 /// The causes that are told apart.
@@ -41,6 +50,8 @@ pub enum CauseKind {
     NoProfile,
     /// Latencies differ alike at every load: calls demand something else.
     Demand,
+    /// The mock answers everything in the same time, and the service does not.
+    Constant,
     /// The load is beyond what the profile was learned from.
     BeyondValid,
     /// The mock has no queue.
@@ -75,58 +86,67 @@ impl Facts {
     fn too_slow(&self) -> Option<Cause> {
         (self.left_out >= LEFT_OUT).then(|| {
             let share = percent(self.left_out);
-            cause(
+            Cause::new(
                 CauseKind::MockTooSlow,
-                format!(
-                    "the mock itself was too slow for {share} of its calls, which are left out, so less is known of the rest: this machine \
-                     had too much to do; give it less, or another one, and compare again"
-                ),
+                &format!("the mock itself was too slow for {share} of its calls, which are left out, so less is known of the rest"),
+                "this machine had too much to do",
+                "give it less, or use another one, and compare again",
             )
         })
     }
 
     fn error(&self, shift: &Shift) -> Cause {
         let Shift { status, reference, mock } = shift;
-        let (of, served) = (self.of(), self.served);
         let came = format!(
-            "{} came to {} of the calls{of} with {}, to {} with {}",
+            "{} came to {} of the calls{} with the mock, to {} with the service",
             told(status),
             percent(*mock),
-            self.mock,
+            self.of(),
             percent(*reference),
-            self.reference
         );
         let is_missing = mock < reference;
         let has = |known: fn(&Station) -> bool| self.station.as_ref().is_some_and(known);
-        let (kind, why) = match (status.as_str(), is_missing) {
+        let (kind, why, next) = match (status.as_str(), is_missing) {
             ("429", true) if has(|station| station.rate_limit.is_some()) => (
                 CauseKind::RateLimitMissing,
-                "the `rateLimit` of the profile lets too many through; record at this rate and fit again",
+                "probably the `rateLimit` of the profile lets too many through",
+                "record at this rate and fit again",
             ),
             ("429", true) => (
                 CauseKind::RateLimitMissing,
-                "a rate limit is missing; record at this rate and fit again, or give the profile a `rateLimit`",
+                "probably a rate limit is missing",
+                "record at this rate and fit again, or give the profile a `rateLimit`",
             ),
             ("503", true) if !has(|station| station.is_bounded) => (
                 CauseKind::QueueLimitMissing,
-                "the service turns calls away when too many wait and the mock does not; record at this load and fit again, or give the profile's `queue` a bound",
+                "probably the service turns calls away when too many wait, and the mock does not",
+                "record at this load and fit again, or give the profile's `queue` a bound",
             ),
             ("none", false) => (
                 CauseKind::Unanswered,
-                "the mock gave up calls or broke connections; look at its log and for a `fault` in its stubs",
+                "the mock gave up calls or broke connections",
+                "look at its log and for a `fault` in its stubs",
             ),
             (_, true) => (
                 CauseKind::FailuresMissing,
-                "it was rare or missing in what the mock was made from; record longer and fit again, or give the operation a class of that status",
+                "probably it was rare or missing in what the mock was made from",
+                "record longer and fit again, or give the operation a class of that status",
             ),
             (_, false) => (
                 CauseKind::FailuresAdded,
-                "the service was healthier than when it was recorded, or a queue or limit of the mock is too tight; record at this load and fit again",
+                "probably the service was healthier than when it was recorded, or a queue or limit of the mock is too tight",
+                "record at this load and fit again",
             ),
         };
-        let why =
-            if served == Served::Elsewhere { "look for what changed in its limits and errors in between" } else { why };
-        cause(kind, format!("{came}: {why}"))
+        if self.served == Served::Elsewhere {
+            let why = if is_missing {
+                "probably the service was in trouble, or has a limit that the mock has not"
+            } else {
+                "probably the mock has a limit or an error that the service has not"
+            };
+            return Cause::new(kind, &came, why, "look for what differs in their limits, and at the errors themselves");
+        }
+        Cause::new(kind, &came, why, next)
     }
 
     fn unclear(&self) -> Cause {
@@ -136,16 +156,16 @@ impl Facts {
             .filter_map(|load| Some((load, load.largest()?)))
             .max_by(|one, other| one.1.1.abs().total_cmp(&other.1.1.abs()));
         let most = off
-            .map(|(load, (percent, log))| format!(" (most: p{percent} {} at load {})", signed(log), load.name))
+            .map(|(load, (percent, log))| format!(" (most: p{percent} {}{})", signed(log), spaced(&load.when)))
             .unwrap_or_default();
-        let repeat = if self.served == Served::Elsewhere { "five tapes a side" } else { "`--runs 5`" };
-        cause(
-            CauseKind::Unclear,
-            format!(
-                "what differs{}{most} has no one likely cause: look at the rows that are over, and repeat with {repeat} to see whether it stays",
-                self.of()
-            ),
-        )
+        let repeat = match (self.runs >= ENOUGH_RUNS, self.served) {
+            (true, _) => "",
+            (false, Served::Elsewhere) => ", and compare five recordings a side to see whether it stays",
+            (false, _) => ", and repeat with `--runs 5` to see whether it stays",
+        };
+        let why = format!("what differs{}{most} has no one likely cause", self.of());
+        let next = format!("look at the rows that are over, where the lines of the page part{repeat}");
+        Cause { kind: CauseKind::Unclear, sentence: format!("{why}: {next}"), next, operation: None, why }
     }
 
     /// Of what, if only one operation of several differs.
@@ -163,8 +183,16 @@ fn percent(share: f64) -> String {
     if percent > 0.0 && percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
-fn cause(kind: CauseKind, sentence: String) -> Cause {
-    Cause { kind, sentence }
+/// A part of a sentence that may be missing.
+fn spaced(part: &str) -> String {
+    if part.is_empty() { String::new() } else { format!(" {part}") }
+}
+
+impl Cause {
+    fn new(kind: CauseKind, what: &str, why: &str, next: &str) -> Self {
+        let why = format!("{what}: {why}");
+        Self { kind, sentence: format!("{why}; {next}"), next: next.to_owned(), operation: None, why }
+    }
 }
 
 /// Sentences.
@@ -173,5 +201,7 @@ const MOST: usize = 3;
 const MOST_ERRORS: usize = 2;
 /// A share of calls that are left out which must be told.
 const LEFT_OUT: f64 = 0.2;
+/// So many runs a side are not repeated once more.
+const ENOUGH_RUNS: usize = 5;
 #[cfg(test)]
 mod tests;

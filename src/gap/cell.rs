@@ -7,6 +7,7 @@ use super::budget::Budget;
 use super::distance::{kolmogorov, log_ratio, mean, quantile, wasserstein};
 use super::judgement::{Judgement, Limit};
 use super::noise;
+use super::reason::{Measured, Reason};
 use super::sample::{Half, Percentiles, Sample};
 
 pub(super) use super::judgement::Verdict;
@@ -44,7 +45,7 @@ pub struct Cell {
     pub limits: Vec<Limit>,
     /// What the budget says.
     pub verdict: Verdict,
-    /// What is over the budget, or why nothing is judged.
+    /// What is over the budget or within it by chance alone, or why nothing is judged.
     pub reasons: Vec<String>,
 }
 
@@ -129,6 +130,36 @@ impl Cell {
         let Judgement { limits, verdict, reasons } = Judgement::new(&self, budget, utilization);
         (self.limits, self.verdict, self.reasons) = (limits, verdict, reasons);
         self
+    }
+
+    /// Why it is not judged: of a limit that needs least.
+    pub(super) fn why_not_judged(&self) -> Option<&Reason> {
+        let lacking = self.limits.iter().filter(|limit| limit.verdict == Verdict::NotJudged);
+        lacking.filter(|_| self.verdict == Verdict::NotJudged).find_map(|limit| limit.reason.as_ref())
+    }
+
+    /// The limit that is exceeded most, by how many times it is.
+    pub(super) fn most_over(&self) -> Option<(f64, Measured)> {
+        let over = self.limits.iter().filter_map(|limit| match limit.reason {
+            Some(Reason::Over(measured)) => Some((measured.off / measured.limit.max(f64::MIN_POSITIVE), measured)),
+            _ => None,
+        });
+        over.max_by(|one, other| one.0.total_cmp(&other.0))
+    }
+
+    /// The percentile that is furthest off of those that can be believed, and how far.
+    pub(super) fn furthest(&self) -> Option<(u32, f64)> {
+        let deviation = self.deviation?;
+        let off = self.believable.iter().map(|percent| (*percent, deviation.log_ratio.at(*percent)));
+        off.max_by(|one, other| one.1.abs().total_cmp(&other.1.abs()))
+    }
+
+    /// Whether all that can be compared differs by no more than chance makes.
+    pub(super) fn is_chance(&self) -> bool {
+        let within = |deviation: Deviation| {
+            self.believable.iter().all(|percent| deviation.log_ratio.at(*percent).abs() <= self.noise.at(*percent))
+        };
+        self.deviation.is_some_and(within) && self.errors.abs() <= self.noise_errors
     }
 
     /// The gap over the percentiles that can be believed.

@@ -1,11 +1,12 @@
 //! What there is to explain: the differences that are more than the default budget allows and chance makes, from calm to busy.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::Account;
 use super::budget::{Budget, Metric};
 use super::capacity::{Known, Served, Station};
-use super::cell::{Cell, Verdict};
+use super::cell::{Cell, NoiseFrom, Verdict};
 use super::judgement::Judgement;
 use super::levels::Level;
 use super::sample::{Percentiles, Sample};
@@ -13,8 +14,7 @@ use super::sample::{Percentiles, Sample};
 /// The facts that causes are found from: of the operations that differ alone, where some do.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
-    /// What the two sides are called.
-    pub(super) reference: String,
+    /// What the mock is called.
     pub(super) mock: String,
     pub(super) served: Served,
     /// What the mock was told of the service, if it was served by a profile.
@@ -29,13 +29,37 @@ pub(super) struct Facts {
     pub(super) errors: Vec<Shift>,
     /// The share of the mock's calls that are left out, for it was too slow itself.
     pub(super) left_out: f64,
+    /// What the mock answers everything in, where its times do not vary and the service's do.
+    pub(super) constant: Option<Constant>,
+    /// The one operation of several that differs at the calmest load, where others do when it is busier.
+    pub(super) first: Option<First>,
+    /// Runs of one schedule on the side that has fewer; one where they are none.
+    pub(super) runs: usize,
+}
+
+/// Times that do not vary: the shortest and the longest median of the operations.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Constant {
+    pub(super) least: Duration,
+    pub(super) most: Duration,
+}
+
+/// An operation that differs by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct First {
+    pub(super) operation: String,
+    pub(super) percent: u32,
+    pub(super) log: f64,
 }
 
 /// A load, and what differs there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Load {
-    pub(super) name: String,
+    /// Within a sentence: `when busy`; empty where there is one load alone.
+    pub(super) when: String,
     pub(super) utilization: Option<f64>,
+    /// The logarithm of the service's p95 by its p50, over the operations by their calls.
+    pub(super) spread: Option<f64>,
     pub(super) most_per_second: f64,
     /// None of percentiles with too few calls.
     pub(super) off: Percentiles<Option<Off>>,
@@ -50,6 +74,8 @@ pub(super) struct Off {
     pub(super) log: f64,
     /// Whether that is more than may be for any of them.
     pub(super) matters: bool,
+    /// What chance makes of it, as a logarithm: the least of them.
+    pub(super) noise: f64,
 }
 
 /// By how much more often a status came.
@@ -87,7 +113,6 @@ impl Facts {
         });
         let (reference, mock) = accounts;
         Self {
-            reference: reference.name.clone(),
             mock: mock.name.clone(),
             served: known.served,
             station,
@@ -96,8 +121,65 @@ impl Facts {
             loads: levels.iter().filter_map(|level| Load::new(level, &scope)).collect(),
             errors: shifts(&scope),
             left_out: mock.left_out as f64 / mock.calls.max(1) as f64,
+            constant: constant(&scope),
+            first: first(levels, &judged, &differing),
+            runs: if cells.iter().all(|cell| cell.noise_from == NoiseFrom::Runs) {
+                reference.runs.min(mock.runs)
+            } else {
+                1
+            },
         }
     }
+}
+
+/// Times of the mock that do not vary, neither among the calls of a row nor from load to load.
+fn constant(scope: &[&(&Cell, &Level, Judgement)]) -> Option<Constant> {
+    let seconds = |sample: &Sample, percent: u32| sample.latency.at(percent).0.as_secs_f64();
+    let mut medians: BTreeMap<&str, Duration> = BTreeMap::new();
+    for (cell, ..) in scope {
+        let highest = cell.believable.iter().copied().max().filter(|percent| *percent > 50);
+        let Some(highest) = highest else { continue };
+        let median = cell.mock.latency.p50.0;
+        let usual = *medians.entry(&cell.operation).or_insert(median);
+        let varies = |one: f64, other: f64, by: f64| (one / other.max(f64::MIN_POSITIVE)).ln().abs() > by;
+        let is_fixed = !varies(seconds(&cell.mock, highest), seconds(&cell.mock, 50), FIXED)
+            && !varies(median.as_secs_f64(), usual.as_secs_f64(), FIXED);
+        if !is_fixed || !varies(seconds(&cell.reference, highest), seconds(&cell.reference, 50), VARIES) {
+            return None;
+        }
+    }
+    let (least, most) = (*medians.values().min()?, *medians.values().max()?);
+    Some(Constant { least, most })
+}
+
+/// The one operation that differs at the calmest load, where others do only when it is busier.
+fn first(levels: &[Level], judged: &[(&Cell, &Level, Judgement)], differing: &BTreeSet<&str>) -> Option<First> {
+    let calmest = levels.first().filter(|_| levels.len() > 1 && differing.len() > 1)?;
+    let is_of_times = |judgement: &Judgement| {
+        let over = |metric: Metric| metric.percent().is_some();
+        judgement.limits.iter().any(|limit| over(limit.metric) && limit.verdict == Verdict::Over)
+    };
+    let rows: Vec<&(&Cell, &Level, Judgement)> =
+        judged.iter().filter(|(cell, level, _)| level.name == calmest.name && !cell.believable.is_empty()).collect();
+    let over: Vec<&&(&Cell, &Level, Judgement)> = rows.iter().filter(|(.., judged)| is_of_times(judged)).collect();
+    let [(cell, ..)] = over.as_slice() else { return None };
+    let (percent, log) = match cell.deviation {
+        // the typical time, unless it is the slow ones that differ
+        Some(deviation) if deviation.log_ratio.p50.abs() >= cell.furthest()?.1.abs() / 2.0 => {
+            (50, deviation.log_ratio.p50)
+        }
+        _ => cell.furthest()?,
+    };
+    let (mut same, mut others) = (true, 0);
+    for (other, level, judgement) in judged.iter().filter(|(other, ..)| other.operation != cell.operation) {
+        let Some((_, off)) = other.furthest().filter(|_| is_of_times(judgement) && level.name != calmest.name) else {
+            continue;
+        };
+        others += 1;
+        same &= off.signum() == log.signum();
+    }
+    // of those that are compared when calm, one alone: that says something only where there are others
+    (rows.len() > 1 && others > 0 && same).then(|| First { operation: cell.operation.clone(), percent, log })
 }
 
 impl Load {
@@ -111,19 +193,28 @@ impl Load {
             judgement.limits.iter().any(|limit| limit.metric == metric && limit.verdict == Verdict::Over)
         };
         let off = |percent: u32| {
-            let (mut sum, mut calls, mut any) = (0.0, 0.0, false);
+            let (mut sum, mut calls, mut any, mut noise) = (0.0, 0.0, false, f64::INFINITY);
             for (cell, judgement) in &rows {
                 let Some(deviation) = cell.deviation.filter(|_| cell.believable.contains(&percent)) else { continue };
                 sum += deviation.log_ratio.at(percent) * cell.reference.calls as f64;
                 calls += cell.reference.calls as f64;
                 any |= matters(judgement, Metric::Percentile(percent));
+                noise = noise.min(cell.noise.at(percent));
             }
-            (calls > 0.0).then(|| Off { log: sum / calls, matters: any })
+            (calls > 0.0).then(|| Off { log: sum / calls, matters: any, noise })
         };
         let throughput = rows.iter().filter(|(_, judgement)| matters(judgement, Metric::Throughput));
+        let (mut spread, mut calls) = (0.0, 0.0);
+        for (cell, _) in rows.iter().filter(|(cell, _)| cell.believable.contains(&90)) {
+            let latency = &cell.reference.latency;
+            let ratio = latency.p95.0.as_secs_f64() / latency.p50.0.as_secs_f64().max(f64::MIN_POSITIVE);
+            spread += ratio.max(1.0).ln() * cell.reference.calls as f64;
+            calls += cell.reference.calls as f64;
+        }
         Some(Self {
-            name: level.name.clone(),
+            when: level.when(),
             utilization: level.utilization,
+            spread: (calls > 0.0).then_some(spread / calls),
             most_per_second: level.most_per_second,
             off: Percentiles::from(off),
             throughput: throughput
@@ -174,3 +265,6 @@ fn is_error(status: &str) -> bool {
 
 /// A status whose share differs by less explains nothing.
 const LEAST_SHIFT: f64 = 0.001;
+/// Logarithms: times that differ by less are the same, and those that differ by more vary.
+const FIXED: f64 = 0.03;
+const VARIES: f64 = 0.15;

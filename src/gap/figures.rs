@@ -1,14 +1,17 @@
 //! An operation in figures: by load, over time, and its whole distribution; the service, the mock and two simpler mocks.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Gap;
 use super::baseline::Kind;
-use super::cell::{Cell, NoiseFrom};
+use super::cell::Cell;
+use super::distance::log_ratio;
+use super::rows::by_runs;
 use super::sample::{Latency, Percentiles};
 use super::series::{Curve, Pairs, Series, Window};
-use crate::page::{Axis, Band, Chart, Figure, Line, Look, Scale};
-use crate::terminal::cut;
+use super::words::{listed, longer, ms, unsigned};
+use crate::page::{Axis, Band, Chart, Figure, Line, Look, Scale, sentence};
 
 /// The figures of one operation.
 #[derive(Clone, Debug)]
@@ -17,15 +20,15 @@ pub(super) struct Figures(Vec<Figure>);
 impl Figures {
     /// Of an operation's cells from calm to busy.
     pub(super) fn new(gap: &Gap, cells: &[&Cell], series: &Series) -> Self {
-        let sides = Sides { real: cut(&gap.reference.name, NAME), mock: cut(&gap.mock.name, NAME) };
+        let sides = Sides { repeats: gap.inference.is_some(), runs: gap.reference.runs.max(gap.mock.runs) };
         let mut figures = Vec::new();
         if gap.levels.len() > 1 {
             figures.extend([50, 95].map(|percent| sides.by_load(gap, cells, percent)));
         }
         figures.push(sides.over_time(50, series, |window| window.p50));
         figures.push(sides.over_time(95, series, |window| window.p95));
-        figures.push(sides.pairs(&series.pairs));
-        figures.push(sides.distribution(series));
+        figures.push(pairs(&series.pairs));
+        figures.push(distribution(series));
         Self(figures)
     }
 }
@@ -38,10 +41,10 @@ impl fmt::Display for Figures {
     }
 }
 
-/// What the two are called.
+/// How many runs each side has, and whether they are of one schedule.
 struct Sides {
-    real: String,
-    mock: String,
+    repeats: bool,
+    runs: usize,
 }
 
 impl Sides {
@@ -63,8 +66,8 @@ impl Sides {
             }
         };
         let lines = vec![
-            Line::new(Look::Real, &self.real, points(&real)),
-            Line::new(Look::Mock, &self.mock, points(&|cell| (cell.mock.answered > 0).then(|| of(&cell.mock.latency)))),
+            Line::new(Look::Real, REAL, points(&real)),
+            Line::new(Look::Mock, MOCK, points(&|cell| (cell.mock.answered > 0).then(|| of(&cell.mock.latency)))),
             Line::new(Look::Constant, CONSTANT, points(&of_baseline(Kind::ConstantMedian))),
             Line::new(Look::LogNormal, LOG_NORMAL, points(&of_baseline(Kind::LogNormal))),
         ];
@@ -76,32 +79,50 @@ impl Sides {
                 Some((*load, [ms / factor, ms * factor]))
             })
             .collect();
-        let by_runs = loads.iter().any(|(_, cell)| cell.noise_from == NoiseFrom::Runs);
         let band = (noise.len() > 1).then(|| Band {
-            name: if by_runs { "chance, by repeated runs" } else { "chance, by parts of the run" }.to_owned(),
+            name: if by_runs(cells) { "chance, by repeated runs" } else { "chance, by parts of the run" }.to_owned(),
             points: noise,
         });
         let beside = if band.is_some() {
-            format!(" Within the grey area {} differs from {} by no more than chance makes.", self.mock, self.real)
+            " Within the grey area the mock differs from the service by no more than chance makes."
         } else {
-            String::new()
+            ""
         };
         let mut bent = gap.knees.iter().filter(|knee| knee.reference.is_some() || knee.mock.is_some());
         let knee = bent.find(|knee| cells.first().is_some_and(|cell| cell.operation == knee.operation));
         let bend = match knee {
-            Some(knee) if percent == 95 => format!(" {}.", knee.in_words(&self.real, &self.mock)),
+            Some(knee) if percent == 95 => format!(" {}", sentence(&knee.in_words())),
             _ => String::new(),
         };
-        let what = if percent == 50 { "the typical time, p50" } else { "slow answers, p95" };
+        let compared = |cell: &&&Cell| cell.believable.contains(&percent) && cell.deviation.is_some();
+        let ends = [cells.iter().find(compared), cells.iter().rev().find(compared)];
+        let told = |cell: &Cell| {
+            let log = cell.deviation.map_or(0.0, |deviation| deviation.log_ratio.at(percent));
+            format!("{} {}", longer(log), gap.when(&cell.level))
+        };
+        let takeaway = match ends {
+            [Some(calm), Some(busy)] if calm.level != busy.level => {
+                format!("The mock's p{percent} is {}, and {}.", told(calm), told(busy))
+            }
+            [Some(cell), _] => format!("The mock's p{percent} is {}.", told(cell)),
+            _ => "There are too few calls to believe this percentile.".to_owned(),
+        };
         Figure {
-            title: format!("By load: {what}"),
+            title: format!("By load: {}", what(percent)),
+            takeaway,
             reading: format!(
-                "Further right, more calls come a second. {} Where two lines are close, they answer alike at that load; a line that stays flat \
-                 does not know about queues.{beside}{bend}",
-                of_hundred(percent)
+                "{} Further right, more calls come a second. Where two lines are close, they answer alike at that load; a line that stays flat \
+                 does not know about queues.{beside}{}{bend}",
+                of_hundred(percent),
+                self.together()
             ),
             chart: chart("calls a second, of all operations", &format!("p{percent}, ms"), lines, band),
         }
+    }
+
+    /// Whether several runs are put together.
+    fn together(&self) -> String {
+        if self.runs > 1 { format!(" All {} runs are put together.", self.runs) } else { String::new() }
     }
 
     /// A percentile by window.
@@ -110,79 +131,104 @@ impl Sides {
             Line::new(look, name, windows.iter().map(|window| (window.seconds, ms(window))).collect())
         };
         let [reference, mock] = &series.windows;
-        let lines = vec![line(Look::Real, &self.real, reference), line(Look::Mock, &self.mock, mock)];
-        let what = if percent == 50 { "the typical time, p50" } else { "slow answers, p95" };
+        let lines = vec![line(Look::Real, REAL, reference), line(Look::Mock, MOCK, mock)];
+        // windows of both sides that are of the same time
+        let mut ratios: Vec<f64> = reference
+            .iter()
+            .filter_map(|one| {
+                let other = mock.iter().find(|other| (other.seconds - one.seconds).abs() < 1e-6)?;
+                Some(log_ratio(ms(one) * 1e6, ms(other) * 1e6))
+            })
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        let takeaway = match ratios.get(ratios.len() / 2) {
+            Some(middle) => format!("At a typical time the mock's p{percent} is {}.", longer(*middle)),
+            None => "There are too few calls at the same time on both sides.".to_owned(),
+        };
+        let runs = match (self.runs > 1, self.repeats) {
+            (false, _) => String::new(),
+            (true, true) => format!(" The {} runs of a side lie over each other.", self.runs),
+            (true, false) => format!(" The {} runs of a side follow one another.", self.runs),
+        };
         Figure {
-            title: format!("Over time: {what}"),
+            title: format!("Over time: {}", what(percent)),
+            takeaway,
             reading: format!(
-                "The run from its first call to its last, in windows. {} Both lines should rise and fall together; a peak that only one has \
-                 is a pause, or a load that it took differently. Points of few calls jump by chance.",
+                "{} From the first call to the last, in windows. Both lines should rise and fall together; a peak that only one has \
+                 is a pause, or a load that it took differently. Points of few calls jump by chance.{runs}",
                 of_hundred(percent)
             ),
             chart: chart("seconds since the first call", &format!("p{percent}, ms"), lines, None),
         }
     }
+}
 
-    /// Quantiles of one by those of the other.
-    fn pairs(&self, pairs: &[Pairs]) -> Figure {
-        let looks = if pairs.len() == 1 { [Look::Real; 2] } else { [Look::Calm, Look::Busy] };
-        let name = |place: usize, pairs: &Pairs| match (pairs.level.as_str(), place) {
-            ("all", _) => "all answers".to_owned(),
-            (level, 0) => format!("calm (load {level})"),
-            (level, _) => format!("busy (load {level})"),
-        };
-        let mut lines: Vec<Line> = looks
-            .into_iter()
-            .zip(pairs.iter().enumerate())
-            .map(|(look, (place, pairs))| Line {
-                is_joined: false,
-                ..Line::new(look, &name(place, pairs), pairs.points.clone())
-            })
-            .collect();
-        let all = || pairs.iter().flat_map(|pairs| &pairs.points).flat_map(|(one, other)| [*one, *other]);
-        let scale = Scale::times(all());
-        let (least, most) = all().fold((f64::INFINITY, 0.0_f64), |(least, most), ms| (least.min(ms), most.max(ms)));
-        if !pairs.is_empty() {
-            let guide = Line {
-                is_marked: false,
-                ..Line::new(Look::Guide, "no difference", vec![(least, least), (most, most)])
-            };
-            lines.push(guide);
-        }
-        let axis = |name: &str| Axis { name: format!("{name}, ms"), scale };
-        Figure {
-            title: "Answer by answer: both sides' times in order".to_owned(),
-            reading: format!(
-                "Each point pairs times of the same rank: the fastest are bottom left, the slowest top right. On the line both take as long; \
-                 above it {} is too slow, below it too fast. (Statisticians call it a quantile-quantile plot.)",
-                self.mock
-            ),
-            chart: Chart { x: axis(&self.real), y: axis(&self.mock), band: None, lines },
-        }
+/// Quantiles of one by those of the other.
+fn pairs(pairs: &[Pairs]) -> Figure {
+    let looks = if pairs.len() == 1 { [Look::Real; 2] } else { [Look::Calm, Look::Busy] };
+    let name = |pairs: &Pairs| if pairs.level == "all" { "all answers".to_owned() } else { pairs.level.clone() };
+    let mut lines: Vec<Line> = looks
+        .into_iter()
+        .zip(pairs)
+        .map(|(look, pairs)| Line { is_joined: false, ..Line::new(look, &name(pairs), pairs.points.clone()) })
+        .collect();
+    let all = || pairs.iter().flat_map(|pairs| &pairs.points).flat_map(|(one, other)| [*one, *other]);
+    let scale = Scale::times(all());
+    let (least, most) = all().fold((f64::INFINITY, 0.0_f64), |(least, most), ms| (least.min(ms), most.max(ms)));
+    if !pairs.is_empty() {
+        let guide =
+            Line { is_marked: false, ..Line::new(Look::Guide, "no difference", vec![(least, least), (most, most)]) };
+        lines.push(guide);
     }
+    let apart = |pairs: &Pairs| {
+        let logs = pairs.points.iter().map(|(one, other)| log_ratio(one * 1e6, other * 1e6).abs());
+        let mean = logs.sum::<f64>() / pairs.points.len().max(1) as f64;
+        let load = if pairs.level == "all" { String::new() } else { format!(" ({})", pairs.level) };
+        format!("{}{load}", unsigned(mean))
+    };
+    let apart: Vec<String> = pairs.iter().map(apart).collect();
+    let axis = |name: &str| Axis { name: format!("{name}, ms"), scale };
+    Figure {
+        title: "Answer by answer: both sides' times in order".to_owned(),
+        takeaway: format!("On average the points lie {} off the line.", listed(&apart, "and")),
+        reading: "Each point pairs times of the same rank: the fastest are bottom left, the slowest top right. On the line both take as long; \
+                  above it the mock is too slow, below it too fast. (Statisticians call it a quantile-quantile plot.)"
+            .to_owned(),
+        chart: Chart { x: axis(REAL), y: axis(MOCK), band: None, lines },
+    }
+}
 
-    /// Which share came within which time.
-    fn distribution(&self, series: &Series) -> Figure {
-        let line = |look, name: &str, curve: &Curve| Line {
-            is_marked: false,
-            ..Line::new(look, name, curve.iter().map(|(percent, ms)| (*ms, *percent)).collect())
-        };
-        let lines = vec![
-            line(Look::Real, &self.real, &series.reference),
-            line(Look::Mock, &self.mock, &series.mock),
-            line(Look::Constant, CONSTANT, &series.constant_median),
-            line(Look::LogNormal, LOG_NORMAL, &series.log_normal),
-        ];
-        let times = lines.iter().flat_map(|line| line.points.iter().map(|(ms, _)| *ms));
-        let x = Axis { name: "time of the answer, ms".to_owned(), scale: Scale::times(times) };
-        let y = Axis { name: "% of answers within that time".to_owned(), scale: Scale::percent() };
-        Figure {
-            title: "All answers: how many came within which time".to_owned(),
-            reading: "Pick a time below and go up: a line says how many of 100 answers came within it, at all loads together. The further \
-                      two lines lie apart sideways, the more their times differ. (An empirical distribution function, ECDF.)"
-                .to_owned(),
-            chart: Chart { x, y, band: None, lines },
+/// Which share came within which time.
+fn distribution(series: &Series) -> Figure {
+    let line = |look, name: &str, curve: &Curve| Line {
+        is_marked: false,
+        ..Line::new(look, name, curve.iter().map(|(percent, ms)| (*ms, *percent)).collect())
+    };
+    let lines = vec![
+        line(Look::Real, REAL, &series.reference),
+        line(Look::Mock, MOCK, &series.mock),
+        line(Look::Constant, CONSTANT, &series.constant_median),
+        line(Look::LogNormal, LOG_NORMAL, &series.log_normal),
+    ];
+    let times = lines.iter().flat_map(|line| line.points.iter().map(|(ms, _)| *ms));
+    let x = Axis { name: "time of the answer, ms".to_owned(), scale: Scale::times(times) };
+    let y = Axis { name: "% of answers within that time".to_owned(), scale: Scale::percent() };
+    let half = |curve: &Curve| curve.get(curve.len() / 2).map(|(_, time)| ms(Duration::from_secs_f64(time / 1e3)));
+    let takeaway = match (half(&series.reference), half(&series.mock)) {
+        (Some(one), Some(other)) => {
+            format!(
+                "At all loads together, half of the answers came within {one} ms with the service, and within {other} ms with the mock."
+            )
         }
+        _ => "One side has no answers.".to_owned(),
+    };
+    Figure {
+        title: "All answers: how many came within which time".to_owned(),
+        takeaway,
+        reading: "Pick a time below and go up: a line says how many of 100 answers came within it. The further two lines lie apart sideways, the \
+                  more their times differ. (An empirical distribution function, ECDF.)"
+            .to_owned(),
+        chart: Chart { x, y, band: None, lines },
     }
 }
 
@@ -209,7 +255,11 @@ fn of_hundred(percent: u32) -> String {
     }
 }
 
+fn what(percent: u32) -> &'static str {
+    if percent == 50 { "the typical time, p50" } else { "slow answers, p95" }
+}
+
+const REAL: &str = "service";
+const MOCK: &str = "mock";
 const CONSTANT: &str = "a fixed delay";
 const LOG_NORMAL: &str = "WireMock's log-normal delay";
-/// Longer names of a side are cut in the figures.
-const NAME: usize = 28;

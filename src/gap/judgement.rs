@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::budget::{Budget, CAPACITY, Metric};
 use super::cell::{Cell, NoiseFrom, needed};
+use super::reason::{Measured, Reason};
 
 /// What is to be thought of a limit, of a cell, or of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -33,9 +34,9 @@ pub struct Limit {
     pub off: Option<f64>,
     /// What follows.
     pub verdict: Verdict,
-    /// Why it is over, or not judged.
+    /// Why it is over, within by chance alone, or not judged.
     #[serde(skip)]
-    pub(super) reason: Option<String>,
+    pub(super) reason: Option<Reason>,
 }
 
 /// The limits of a cell, and what follows from all of them.
@@ -43,7 +44,7 @@ pub struct Limit {
 pub(super) struct Judgement {
     pub(super) limits: Vec<Limit>,
     pub(super) verdict: Verdict,
-    /// What is over the budget, or why nothing is judged.
+    /// What is over the budget or within it by chance alone, or why nothing is judged.
     pub(super) reasons: Vec<String>,
 }
 
@@ -75,10 +76,15 @@ impl Judgement {
             (None, true) => Verdict::Within,
             (None, false) => Verdict::NotJudged,
         };
-        let mut reasons: Vec<String> = of(verdict).filter_map(|limit| limit.reason.clone()).collect();
+        let mut reasons: Vec<String> =
+            of(verdict).filter_map(|limit| Some(limit.reason.as_ref()?.to_string())).collect();
         if verdict == Verdict::NotJudged && budget.takes_what_there_is() {
             // one would do, and the first needs least
             reasons.truncate(1);
+        }
+        let in_overload = limits.iter().any(|limit| limit.reason == Some(Reason::Overload));
+        if verdict != Verdict::NotJudged && in_overload {
+            reasons.push(Reason::Overload.to_string());
         }
         let left_out = cell.mock.left_out.max(cell.reference.left_out);
         if verdict == Verdict::NotJudged && left_out > 0 {
@@ -98,19 +104,25 @@ impl Limit {
         let off = measure(cell, metric);
         let (verdict, reason) = match (lacking(cell, metric, settles), off) {
             (Some(lacking), _) => (Verdict::NotJudged, Some(lacking)),
-            (None, None) => (Verdict::NotJudged, Some(format!("{metric} cannot be compared"))),
-            (None, Some(off)) if off > limit => (Verdict::Over, Some(tell(cell, metric, off, limit))),
-            (None, Some(_)) => match noise.filter(|noise| *noise > MOST_NOISE * asked) {
-                Some(noise) => (Verdict::NotJudged, Some(hidden(cell, metric, noise))),
-                None => (Verdict::Within, None),
-            },
+            (None, None) => (Verdict::NotJudged, Some(Reason::Nothing(metric))),
+            (None, Some(off)) => {
+                let log_ratio = log_ratio(cell, metric);
+                let measured = Measured { metric, log_ratio, off, errors: cell.errors, asked, limit };
+                if off > limit {
+                    (Verdict::Over, Some(Reason::Over(measured)))
+                } else if noise.is_some_and(|noise| noise > MOST_NOISE * asked) {
+                    (Verdict::NotJudged, Some(Reason::Hidden(measured, cell.noise_from)))
+                } else {
+                    (Verdict::Within, (off > asked).then_some(Reason::ByChance(measured)))
+                }
+            }
         };
         Self { metric, asked, limit, off, verdict, reason }
     }
 }
 
 /// Why there are too few calls to judge a metric, if there are.
-fn lacking(cell: &Cell, metric: Metric, settles: bool) -> Option<String> {
+fn lacking(cell: &Cell, metric: Metric, settles: bool) -> Option<Reason> {
     let calls = if metric.is_of_answers() {
         cell.reference.answered.min(cell.mock.answered)
     } else {
@@ -118,10 +130,9 @@ fn lacking(cell: &Cell, metric: Metric, settles: bool) -> Option<String> {
     };
     let needed = metric.percent().map_or(LEAST_CALLS, needed);
     if calls < needed {
-        return Some(format!("{metric} needs {needed} calls, there are {calls}"));
+        return Some(Reason::Few { metric, needed, calls });
     }
-    (!settles && metric.percent().is_some())
-        .then(|| format!("{metric} never settles in overload: it takes --runs to know what chance makes of it"))
+    (!settles && metric.percent().is_some()).then_some(Reason::Overload)
 }
 
 /// What chance hardly ever exceeds, as a share; none if it is not known for this metric.
@@ -144,32 +155,16 @@ fn measure(cell: &Cell, metric: Metric) -> Option<f64> {
     }
 }
 
-/// Ratios are told as they stand in the table, with what the budget allows either way.
-fn tell(cell: &Cell, metric: Metric, off: f64, limit: f64) -> String {
-    let ratio = match metric {
+/// The ratio of mock by reference that stands in the table, of what is one.
+fn log_ratio(cell: &Cell, metric: Metric) -> Option<f64> {
+    match metric {
         Metric::Percentile(percent) => cell.deviation.map(|deviation| deviation.log_ratio.at(percent)),
         Metric::Throughput => cell.throughput,
         _ => None,
-    };
-    let percent = |ratio: f64| format!("{:+.1} %", ratio.exp_m1() * 100.0);
-    let most = limit.ln_1p();
-    match ratio {
-        Some(ratio) => {
-            format!("{metric} is off by {}, the budget allows {} to {}", percent(ratio), percent(-most), percent(most))
-        }
-        None => format!("{metric} is off by {}, the budget is {}", metric.show(off), metric.show(limit)),
     }
 }
 
-fn hidden(cell: &Cell, metric: Metric, noise: f64) -> String {
-    let what = match cell.noise_from {
-        NoiseFrom::Runs => "runs of the service itself",
-        NoiseFrom::Parts => "parts of one and the same run",
-    };
-    format!("{metric}: {what} may differ by {}, more than three times what is asked", metric.show(noise))
-}
-
 /// Noise that is more than so many times what is asked hides it: then already the standard error is about what is asked.
-const MOST_NOISE: f64 = 3.0;
+pub(super) const MOST_NOISE: f64 = 3.0;
 /// How many calls it takes for whatever is no percentile.
 const LEAST_CALLS: u64 = 1_000;

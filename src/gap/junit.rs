@@ -26,7 +26,7 @@ impl fmt::Display for JUnit<'_> {
             Escaped(&gap.mock.name),
             Escaped(&gap.reference.name)
         )?;
-        gap.cells.iter().try_for_each(|cell| case(out, cell))?;
+        gap.cells.iter().try_for_each(|cell| case(out, gap, cell))?;
         let causes = gap.causes.iter().map(|cause| cause.sentence.clone());
         let told: Vec<String> = causes.chain(gap.limits_in_words()).chain(gap.notes.iter().cloned()).collect();
         if !told.is_empty() {
@@ -61,8 +61,12 @@ impl fmt::Display for Refused<'_> {
     }
 }
 
-fn case(out: &mut fmt::Formatter<'_>, cell: &Cell) -> fmt::Result {
-    write!(out, "    <testcase classname=\"{}\" name=\"at load {}\"", Escaped(&cell.operation), Escaped(&cell.level))?;
+fn case(out: &mut fmt::Formatter<'_>, gap: &Gap, cell: &Cell) -> fmt::Result {
+    let load = match gap.label(&cell.level) {
+        "all" => "at all loads".to_owned(),
+        _ => gap.when(&cell.level),
+    };
+    write!(out, "    <testcase classname=\"{}\" name=\"{}\"", Escaped(&cell.operation), Escaped(&load))?;
     let reasons = cell.reasons.join("; ");
     let left_out = cell.reference.left_out + cell.mock.left_out;
     if left_out > 0 && matches!(cell.verdict, Verdict::Within | Verdict::NoBudget) {

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::budget::{CALM, CAPACITY};
 use super::run::{Call, Run};
 
 /// Windows of about the same load.
@@ -12,6 +13,8 @@ use super::run::{Call, Run};
 pub struct Level {
     /// Which share of the reference's calls came in it, from calm to busy: `20-40 %`, or `all`.
     pub name: String,
+    /// What people call it: `calm`, `medium`, `busy`, `overload`, or `all`.
+    pub label: String,
     /// Calls a second in its calmest window.
     pub least_per_second: f64,
     /// Calls a second in its busiest window.
@@ -50,7 +53,7 @@ impl Levels {
         let longest = runs.iter().map(Run::length).max().unwrap_or(0) as f64;
         // the last call belongs to the last window
         let window = (length / windows).min(longest).max(1.0) * (1.0 + 1e-9);
-        let mut rates: Vec<(f64, f64)> = runs.iter().flat_map(|run| rates(run, window)).collect();
+        let mut rates: Vec<(f64, f64)> = runs.iter().flat_map(|run| by_window(run, window)).collect();
         rates.sort_by(|one, other| one.0.total_cmp(&other.0));
         let count = (busiest_operation(runs) / level_calls.max(1)).clamp(1, MOST_LEVELS).min(rates.len().max(1));
         Self { levels: levels(&rates, count), window }
@@ -58,7 +61,7 @@ impl Levels {
 
     /// Places the windows of a run by their rates.
     pub(super) fn place(&self, run: &Run) -> Placed {
-        let rates = rates(run, self.window);
+        let rates = by_window(run, self.window);
         let mut seconds = vec![0.0; self.levels.len()];
         let windows = rates.iter().map(|(rate, length)| {
             let level = self.level(*rate)?;
@@ -93,7 +96,7 @@ impl Placed {
 }
 
 /// Calls a second in each window of a run, and the length of the window in seconds.
-fn rates(run: &Run, window: f64) -> Vec<(f64, f64)> {
+fn by_window(run: &Run, window: f64) -> Vec<(f64, f64)> {
     let Some(first) = run.calls.first() else { return Vec::new() };
     let length = run.length() as f64;
     let count = (length / window) as usize + 1;
@@ -169,12 +172,56 @@ fn levels(held: &[(f64, f64)], count: usize) -> Vec<Level> {
     };
     let level = |(from, to): (usize, usize)| Level {
         name: name(from, to),
+        label: String::new(),
         least_per_second: rates[from],
         most_per_second: rates[to - 1],
         per_second: overall(&held[from..to]),
         utilization: None,
     };
-    parts.into_iter().map(level).collect()
+    let mut levels: Vec<Level> = parts.into_iter().map(level).collect();
+    label(&mut levels);
+    levels
+}
+
+/// Names levels by words: by their order, those beyond the capacity apart.
+pub(super) fn label(levels: &mut [Level]) {
+    let is_over = |level: &Level| level.utilization.is_some_and(|used| used > CAPACITY);
+    let below = levels.iter().filter(|level| !is_over(level)).count();
+    let over = levels.len() - below;
+    let words: &[&str] = match below {
+        1 if over == 0 => &["all"],
+        1 if levels.iter().any(|level| level.utilization.is_some_and(|used| used > CALM && used <= CAPACITY)) => {
+            &["busy"]
+        }
+        0 | 1 => &["calm"],
+        2 => &["calm", "busy"],
+        3 => &["calm", "medium", "busy"],
+        4 => &["calm", "medium", "busy", "busiest"],
+        _ => &["calmest", "calm", "medium", "busy", "busiest"],
+    };
+    let (mut word, mut number) = (0, 0);
+    for level in levels.iter_mut() {
+        if is_over(level) {
+            number += 1;
+            level.label = if over == 1 { "overload".to_owned() } else { format!("overload {number}") };
+        } else {
+            words[word.min(words.len() - 1)].clone_into(&mut level.label);
+            word += 1;
+        }
+    }
+}
+
+impl Level {
+    /// Within a sentence: `when calm`, `at medium load`; empty where there is one load alone.
+    pub(super) fn when(&self) -> String {
+        match self.label.as_str() {
+            "all" => String::new(),
+            "calm" | "busy" => format!("when {}", self.label),
+            "medium" => "at medium load".to_owned(),
+            "calmest" | "busiest" => format!("at the {} load", self.label),
+            overload => format!("in {overload}"),
+        }
+    }
 }
 
 /// Where to cut near a place: at the nearest jump of the load, so that a level is one load where there are steps; never
@@ -237,6 +284,30 @@ mod tests {
         assert!((placed.seconds.iter().sum::<f64>() - 40.0).abs() < 0.1, "{placed:?}");
         assert_eq!(placed.of(ramp.calls[0]), Some(0));
         assert_eq!(placed.of(*ramp.calls.last().unwrap()), Some(names.len() - 1));
+    }
+
+    #[test]
+    fn loads_have_words_and_what_is_beyond_the_capacity_is_none_of_them() {
+        let labelled = |used: &[f64]| -> Vec<String> {
+            let level = |used: &f64| Level {
+                name: String::new(),
+                label: String::new(),
+                least_per_second: 1.0,
+                most_per_second: 2.0,
+                per_second: 1.5,
+                utilization: (*used > 0.0).then_some(*used),
+            };
+            let mut levels: Vec<Level> = used.iter().map(level).collect();
+            label(&mut levels);
+            levels.into_iter().map(|level| level.label).collect()
+        };
+        assert_eq!(labelled(&[0.4]), ["all"]);
+        assert_eq!(labelled(&[0.0, 0.0]), ["calm", "busy"]);
+        assert_eq!(labelled(&[0.2, 0.5, 0.8]), ["calm", "medium", "busy"]);
+        assert_eq!(labelled(&[0.2, 0.5, 0.8, 0.9, 0.95]), ["calmest", "calm", "medium", "busy", "busiest"]);
+        assert_eq!(labelled(&[0.3, 0.95, 1.2]), ["calm", "busy", "overload"]);
+        assert_eq!(labelled(&[0.9, 1.1, 1.3]), ["busy", "overload 1", "overload 2"]);
+        assert_eq!(labelled(&[1.2]), ["overload"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! wrong when busy. Beside each stand two simpler mocks fitted to the same recording (`baseline`). Each side may have several
 //! runs: runs, not calls, are what a difference must be judged by, as calls of one run are not independent.
 
+mod answer;
 mod baseline;
 mod budget;
 mod capacity;
@@ -22,11 +23,15 @@ mod junit;
 mod knee;
 mod levels;
 mod noise;
+mod reason;
+mod rows;
 mod run;
 mod sample;
 mod series;
 mod standing;
+mod sure;
 mod text;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -91,6 +96,9 @@ pub struct Gap {
     /// What only the page shows.
     #[serde(skip)]
     series: Vec<Series>,
+    /// How the mock was served: what can be done next depends on it.
+    #[serde(skip)]
+    served: Served,
 }
 
 /// What a side consists of.
@@ -123,6 +131,7 @@ impl Gap {
         for (number, level) in levels.levels.iter_mut().enumerate() {
             level.utilization = known.model.as_ref().and_then(|model| model.utilization(&originals.rates(number)));
         }
+        levels::label(&mut levels.levels);
         let baselines = originals.baselines();
         let series = Series::all((&levels, &baselines), (reference, &originals), (mock, &copies));
         let mut places: Vec<Place> = originals.runs.keys().chain(copies.runs.keys()).cloned().collect();
@@ -165,9 +174,22 @@ impl Gap {
             judged,
             notes: Vec::new(),
             series,
+            served: known.served,
             reference: accounts.0,
             mock: accounts.1,
         }
+    }
+}
+
+impl Gap {
+    /// A load within a sentence, by its name: `when busy`; empty where there is one alone.
+    fn when(&self, name: &str) -> String {
+        self.levels.iter().find(|level| level.name == name).map(Level::when).unwrap_or_default()
+    }
+
+    /// The word for a load in a table.
+    fn label<'g>(&'g self, name: &'g str) -> &'g str {
+        self.levels.iter().find(|level| level.name == name).map_or(name, |level| &level.label)
     }
 }
 

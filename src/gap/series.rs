@@ -31,6 +31,7 @@ pub(super) type Curve = Vec<(f64, f64)>;
 /// The quantiles of the reference and of the mock at one load.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pairs {
+    /// Its word.
     pub(super) level: String,
     pub(super) points: Vec<(f64, f64)>,
 }
@@ -122,7 +123,7 @@ fn pairs(levels: &[Level], at: impl Fn(usize) -> [Vec<u64>; 2]) -> Vec<Pairs> {
             let percents = PAIRED.iter().filter(|percent| (100.0 - **percent) / 100.0 * fewest as f64 >= BEYOND);
             percents.map(|percent| (quantile(one, *percent), quantile(other, *percent))).collect()
         };
-        (fewest >= FEWEST).then(|| Pairs { level: levels[level].name.clone(), points: points(&sides) })
+        (fewest >= FEWEST).then(|| Pairs { level: levels[level].label.clone(), points: points(&sides) })
     };
     let calmest = (0..levels.len()).find_map(|level| Some((level, pair(level)?)));
     let Some((first, calmest)) = calmest else { return Vec::new() };

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::baseline::Kind;
 use super::cell::{Cell, Deviation};
 use super::sample::Latency;
-use super::text::{ms, unsigned};
+use super::words::{longer, ms, unsigned};
 
 /// How far one mock is off.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,9 +30,16 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Of the mock itself, then of each baseline; those of which no cell has enough calls are left out.
+    /// Of the mock itself, then of each baseline; those of which no cell has enough calls are left out. So are the baselines
+    /// where hardly more than medians can be compared: a fixed delay is the median, and would look perfect.
     pub(super) fn all(cells: &[Cell]) -> Vec<Self> {
-        let baselines = [None, Some(Kind::ConstantMedian), Some(Kind::LogNormal)];
+        let compared = cells.iter().filter(|cell| !cell.believable.is_empty());
+        let (more, all) = compared.fold((0, 0), |(more, all), cell| {
+            (more + usize::from(cell.believable.iter().any(|percent| *percent >= MORE)), all + 1)
+        });
+        let baselines: &[Option<Kind>] =
+            if more * 2 >= all { &[None, Some(Kind::ConstantMedian), Some(Kind::LogNormal)] } else { &[None] };
+        let baselines = baselines.iter().copied();
         baselines.into_iter().filter_map(|baseline| Self::new(baseline, cells)).collect()
     }
 
@@ -70,17 +77,61 @@ impl Standing {
         })
     }
 
-    /// Both numbers in words.
-    pub(super) fn in_words(&self) -> String {
-        format!(
-            "answer times are typically {} off, at worst {} (p{} of {} at load {}: {} ms instead of {} ms)",
-            unsigned(self.median),
-            unsigned(self.worst),
-            self.worst_percent,
-            self.worst_operation,
-            self.worst_level,
-            ms(self.worst_mock.0),
-            ms(self.worst_reference.0)
-        )
+    /// Both numbers in words: the mean of the typical row, and what the worst percentile of the worst row is.
+    pub(super) fn in_words(&self, when: &str) -> [String; 2] {
+        let log =
+            (self.worst_mock.0.as_secs_f64().max(SHORTEST) / self.worst_reference.0.as_secs_f64().max(SHORTEST)).ln();
+        let when = if when.is_empty() { String::new() } else { format!(" {when}") };
+        [
+            format!("answer times are typically {} off (the average over p50 to p99)", unsigned(self.median)),
+            format!(
+                "furthest off is the p{} of {}{when}: {} ({} ms instead of {} ms)",
+                self.worst_percent,
+                self.worst_operation,
+                longer(log),
+                ms(self.worst_mock.0),
+                ms(self.worst_reference.0)
+            ),
+        ]
+    }
+}
+
+/// A percentile that shows more than the typical time.
+const MORE: u32 = 90;
+/// Seconds: less counts as this.
+const SHORTEST: f64 = 1e-9;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// The mean over percentiles is not told beside one of them as if it were its own.
+    #[test]
+    fn what_is_furthest_off_is_told_by_the_two_times_that_stand_there() {
+        let latency = |ms: f64| Latency(Duration::from_secs_f64(ms / 1e3));
+        let standing = |percent, reference, mock, worst| Standing {
+            baseline: None,
+            median: 0.028,
+            worst,
+            worst_operation: "GET /a".to_owned(),
+            worst_level: "46-100 %".to_owned(),
+            worst_percent: percent,
+            worst_reference: latency(reference),
+            worst_mock: latency(mock),
+        };
+        for (standing, told) in [
+            (standing(95, 31.3, 33.0, 0.028), "p95 of GET /a when busy: 5.4 % longer (33.0 ms instead of 31.3 ms)"),
+            (
+                standing(50, 21.8, 3338.0, 2.4),
+                "p50 of GET /a when busy: 153 times as long (3,338 ms instead of 21.8 ms)",
+            ),
+            (standing(99, 45.3, 11.04, 0.86), "p99 of GET /a when busy: 75.6 % shorter (11.0 ms instead of 45.3 ms)"),
+        ] {
+            let [typical, worst] = standing.in_words("when busy");
+            assert!(worst.ends_with(told), "{worst}");
+            assert_eq!(typical, "answer times are typically 2.8 % off (the average over p50 to p99)");
+        }
     }
 }

@@ -3,14 +3,16 @@
 
 use std::fmt::{self, Write as _};
 
-use super::Escaped;
 use super::scale::{Scale, written};
+use super::{Escaped, Prose};
 
 /// A chart with a title above, its lines named, and a sentence below.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
     pub(crate) title: String,
     pub(crate) chart: Chart,
+    /// What it shows of this case, in a sentence.
+    pub(crate) takeaway: String,
     /// How to read it, in plain words.
     pub(crate) reading: String,
 }
@@ -88,11 +90,17 @@ impl fmt::Display for Figure {
             )?;
         }
         writeln!(out, "</p>")?;
-        let names: Vec<&str> = self.chart.lines.iter().map(|line| line.name.as_str()).collect();
-        let label = format!("{}: {}", self.title, names.join(", "));
+        let label = format!("{}. {}", self.title, self.takeaway);
         writeln!(out, "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">", Escaped(&label))?;
         write!(out, "{}</svg>", self.chart)?;
-        writeln!(out, "<figcaption>{}</figcaption></figure>", Escaped(&self.reading))
+        let scale = match (self.chart.x.scale.is_log(), self.chart.y.scale.is_log()) {
+            (false, false) => "",
+            (true, true) => " Both scales are logarithmic: the same distance is the same ratio.",
+            (true, false) => " The scale below is logarithmic: the same distance is the same ratio.",
+            (false, true) => " The scale on the left is logarithmic: the same distance is the same ratio.",
+        };
+        let (takeaway, reading) = (Prose(&self.takeaway), Prose(&self.reading));
+        writeln!(out, "<figcaption><b>{takeaway}</b> {reading}{scale}</figcaption></figure>")
     }
 }
 
@@ -243,7 +251,8 @@ mod tests {
         Figure {
             title: "a & \"b\"".to_owned(),
             chart: Chart { x, y, band, lines },
-            reading: "<b>not bold</b>".to_owned(),
+            takeaway: "It is \"longer\".".to_owned(),
+            reading: "<i>not slanted</i>".to_owned(),
         }
     }
 
@@ -257,7 +266,8 @@ mod tests {
             assert!(page.contains(&format!("<polyline class=\"{class}\"")), "{page}");
             assert!(page.contains(&format!("<path class=\"{class} mark\"")), "{page}");
         }
-        assert!(page.contains("a &amp; &quot;b&quot;") && !page.contains("<b>"), "{page}");
+        assert!(page.contains("a &amp; &quot;b&quot;") && !page.contains("<i>"), "{page}");
+        assert!(page.contains("aria-label=\"a &amp; &quot;b&quot;. It is &quot;longer&quot;.\""), "{page}");
         assert!(page.contains("calls &lt;a&gt; second"), "{page}");
     }
 

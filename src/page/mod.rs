@@ -9,7 +9,7 @@ use std::fmt;
 
 pub(crate) use bars::Bars;
 pub(crate) use chart::{Axis, Band, Chart, Figure, Line, Look};
-pub(crate) use scale::Scale;
+pub(crate) use scale::{Scale, grouped};
 
 /// A text within XML or HTML, also in a quoted attribute.
 #[derive(Debug)]
@@ -30,13 +30,14 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// A text for people: what stands between backticks is set as it is typed.
+/// A text for people: what stands between backticks is set as it is typed, and a number stays with its unit.
 #[derive(Debug)]
 pub(crate) struct Prose<'t>(pub(crate) &'t str);
 
 impl fmt::Display for Prose<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pieces: Vec<&str> = self.0.split('`').collect();
+        let text = unbroken(self.0);
+        let pieces: Vec<&str> = text.split('`').collect();
         for (place, piece) in pieces.iter().enumerate() {
             match place % 2 {
                 0 => write!(out, "{}", Escaped(piece))?,
@@ -48,6 +49,23 @@ impl fmt::Display for Prose<'_> {
         Ok(())
     }
 }
+
+/// With a space that does not break between a number and its unit.
+fn unbroken(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len());
+    for (place, word) in text.split(' ').enumerate() {
+        let unit = word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != '%');
+        let stays = UNITS.contains(&unit) && whole.ends_with(|c: char| c.is_ascii_digit());
+        if place > 0 {
+            whole.push(if stays { '\u{a0}' } else { ' ' });
+        }
+        whole.push_str(word);
+    }
+    whole
+}
+
+/// What must not stand at the beginning of a line.
+const UNITS: [&str; 7] = ["%", "ms", "s", "µs", "pt", "points", "calls/s"];
 
 /// Writes what comes before a page's contents.
 pub(crate) fn begin(out: &mut fmt::Formatter<'_>, title: &str) -> fmt::Result {
@@ -61,9 +79,14 @@ pub(crate) fn end(out: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(out, "</main>\n</html>")
 }
 
-/// With a capital and a full stop.
+/// With a capital and a full stop. What is written small, as `p95`, stays so.
 pub(crate) fn sentence(text: &str) -> String {
-    let mut letters = text.trim_end_matches('.').chars();
+    let text = text.trim_end_matches('.');
+    let name = text.split(' ').next().unwrap_or_default();
+    if name.contains(|c: char| c.is_ascii_digit()) {
+        return format!("{text}.");
+    }
+    let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
@@ -99,6 +122,8 @@ pub(crate) mod tests {
         );
         assert_eq!(sentence("it differs"), "It differs.");
         assert_eq!(sentence("It ends."), "It ends.");
+        assert_eq!(sentence("p95 is longer"), "p95 is longer.");
         assert_eq!(sentence(""), "");
+        assert_eq!(unbroken("up to 7 %, 5 ms; all % of"), "up to 7\u{a0}%, 5\u{a0}ms; all % of");
     }
 }

@@ -31,6 +31,11 @@ impl Scale {
         Self { least: 0.0, most: (most / step - 1e-9).ceil() * step, is_log: false }
     }
 
+    /// Whether the same distance is the same ratio.
+    pub(crate) fn is_log(&self) -> bool {
+        self.is_log
+    }
+
     /// From 0 to 100 %.
     pub(crate) fn percent() -> Self {
         Self { least: 0.0, most: 100.0, is_log: false }
@@ -81,17 +86,27 @@ pub(crate) fn written(tick: f64) -> String {
     let text = format!("{tick:.digits$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     let (whole, rest) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
-    let mut grouped = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
+    let mut text = thousands(whole);
     if let Some(rest) = rest {
-        let _ = write!(grouped, ".{rest}");
+        let _ = write!(text, ".{rest}");
     }
-    grouped
+    text
+}
+
+/// Thousands apart: `41,200`.
+pub(crate) fn grouped(number: u64) -> String {
+    thousands(&number.to_string())
+}
+
+fn thousands(digits: &str) -> String {
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// The least and the most of what is finite.

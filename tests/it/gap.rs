@@ -60,7 +60,10 @@ fn two_tapes_are_compared_and_judged() {
         {
             assert!(text.contains(expected), "`{expected}` is not in\n{text}");
         }
-        assert!(text.contains("why: after is slower at every percentile, by about the same (+8.0 %)"), "{text}");
+        assert!(
+            text.contains("why: the mock after is slower at every percentile, by about the same (+8.0 %)"),
+            "{text}"
+        );
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
     let same = gap(&[&before, &before]);
@@ -203,7 +206,7 @@ fn a_fitted_profile_is_served_by_default() {
     write(root.path(), "profiles/recorded.yaml", profile);
     let output = gap_of(root.path(), &["--budget", "p50=40%"]);
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
-    assert!(told(&output).contains("of its capacity, by profile recorded"), "{}", told(&output));
+    assert!(told(&output).contains("of its capacity, by profile “recorded”"), "{}", told(&output));
 }
 
 #[test]
@@ -251,7 +254,7 @@ fn runs_of_one_schedule_tell_how_sure_it_is() {
     assert!((chance - 2.0 / 70.0).abs() < 1e-9, "{inference}");
     assert!(inference["power"][0]["seen"].as_f64().expect("a number") > 0.0, "{inference}");
     let page = std::fs::read_to_string(page).expect("it was written");
-    assert!(page.contains("the mock differs") && page.contains("would have been seen"), "{page}");
+    assert!(page.contains("the mock really differs") && page.contains("would notice a difference of"), "{page}");
     assert!(json["cells"][0]["noise"]["p50"].as_f64().is_some(), "{}", json["cells"][0]);
     for wrong in [&["--runs", "4"][..], &["--target", &url, "--max-per-second", "500", "--runs", "4", "--blocks", "2"]]
     {
@@ -268,7 +271,7 @@ fn a_page_and_a_file_for_ci_are_written() {
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     let page = std::fs::read_to_string(page).expect("it was written");
     for expected in [
-        "Over the budget p50=5%",
+        "differs from the service by more than allowed (the budget p50=5%)",
         "GET /items/{id}",
         "prefers-color-scheme",
         "a fixed delay",

@@ -33,7 +33,7 @@ impl GapCommand {
         let all = || originals_read.iter().chain(&copies_read);
         let operations = Operations::learn(all().flat_map(calls));
         let side = |paths: &[PathBuf], tapes: &[Recording]| Side {
-            name: stem(&paths[0]),
+            name: names(paths),
             runs: tapes.iter().map(|tape| Run::new(tape, &operations)).collect(),
             repeats: false,
         };
@@ -247,6 +247,15 @@ fn condition(recording: &Recording) -> Option<String> {
     (lost > 0).then(|| {
         format!("{lost} calls of {} are lost: dropped, or on lines that cannot be read", recording.head.target)
     })
+}
+
+/// One tape by its name, several by the first and the last.
+fn names(paths: &[PathBuf]) -> String {
+    match paths {
+        [first, .., last] => format!("{} … {}", stem(first), stem(last)),
+        [only] => stem(only),
+        [] => String::new(),
+    }
 }
 
 fn stem(path: &Path) -> String {

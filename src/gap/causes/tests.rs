@@ -1,4 +1,4 @@
-use super::super::facts::{Load, Off};
+use super::super::facts::{Constant, First, Load, Off};
 use super::super::sample::Percentiles;
 use super::*;
 use crate::pace::profile::{File, read_all};
@@ -23,11 +23,12 @@ fn fifo() -> Station {
 fn load(used: f64, logs: [f64; 4]) -> Load {
     let off = |percent: u32| {
         let log = logs[[50, 90, 95, 99].iter().position(|known| *known == percent).unwrap()];
-        Some(Off { log, matters: log.abs() > 0.05 })
+        Some(Off { log, matters: log.abs() > 0.05, noise: 0.0 })
     };
     Load {
-        name: format!("load {used}"),
+        when: format!("at load {used}"),
         utilization: Some(used),
+        spread: Some(0.8),
         most_per_second: used * 400.0,
         off: Percentiles::from(off),
         throughput: None,
@@ -36,7 +37,6 @@ fn load(used: f64, logs: [f64; 4]) -> Load {
 
 fn facts(station: Station, loads: &[Load]) -> Facts {
     Facts {
-        reference: "recorded".to_owned(),
         mock: "mock".to_owned(),
         served: Served::Profile,
         station: Some(station),
@@ -82,7 +82,7 @@ fn each_cause_is_told_by_its_facts() {
             "most when busy, but also when calm",
         ),
         (facts(fifo(), &[load(0.2, [0.0, 0.0, -0.1, -0.6])]), &[Kind::Tail], "the profile has no stalls"),
-        (facts(fifo(), &[load(0.2, [0.0, 0.0, 0.1, 0.6])]), &[Kind::Tail], "the slowest are longer"),
+        (facts(fifo(), &[load(0.2, [0.0, 0.0, 0.1, 0.6])]), &[Kind::Tail], "the slowest are longer at load 0.2"),
         (
             facts(fifo(), &[load(0.2, [0.2, 0.0, -0.1, -0.6])]),
             &[Kind::Spread],
@@ -101,7 +101,7 @@ fn each_cause_is_told_by_its_facts() {
         (
             with_error(fifo(), "500", 0.1, 0.0),
             &[Kind::FailuresMissing],
-            "status 500 came to 0 % of the calls with mock, to 10 % with recorded",
+            "status 500 came to 0 % of the calls with the mock, to 10 % with the service",
         ),
         (with_error(bounded(), "503", 0.0, 0.1), &[Kind::FailuresAdded], "is too tight"),
         (with_error(fifo(), "none", 0.0, 0.1), &[Kind::Unanswered], "no answer came to 10 %"),
@@ -159,6 +159,102 @@ fn tapes_and_single_operations_are_told_so() {
     };
     let causes = tapes.causes();
     assert_eq!(causes[0].kind, CauseKind::CapacityTooLow);
-    assert!(causes[0].sentence.starts_with("after is slower for GET /a when busy"), "{causes:?}");
+    assert!(causes[0].sentence.starts_with("the mock after is slower for GET /a when busy"), "{causes:?}");
     assert!(!causes[0].sentence.contains("profile"), "{causes:?}");
+}
+
+fn elsewhere(loads: &[Load]) -> Facts {
+    Facts { served: Served::Elsewhere, station: None, ..facts(fifo(), loads) }
+}
+
+/// What is a little off when calm and much when busy is no longer calls, unless all of the calm answers show it and it explains
+/// what there is when busy.
+#[test]
+fn a_queue_is_not_taken_for_longer_calls() {
+    let calm = |logs| load(0.2, logs);
+    let busy = |logs| load(0.8, logs);
+    let far = [2.9, 3.0, 3.0, 2.8];
+    for (calm, busy, kind, told) in [
+        (calm([0.051, 0.02, -0.004, 0.0]), busy(far), CauseKind::CapacityTooLow, "probably it has less capacity"),
+        (calm([0.06, 0.06, 0.06, 0.06]), busy(far), CauseKind::CapacityTooLow, "less capacity"),
+        (
+            calm([0.09, 0.1, 0.11, 0.1]),
+            busy([0.35, 0.5, 0.6, 0.5]),
+            CauseKind::Demand,
+            "the calls themselves take longer",
+        ),
+        (calm([-0.09, -0.1, -0.11, -0.1]), busy([-0.3, -0.5, -0.6, -0.5]), CauseKind::Demand, "are done sooner"),
+        (calm([-0.06, 0.03, 0.01, 0.0]), busy([-0.3, -0.5, -0.6, -0.5]), CauseKind::CapacityTooHigh, "more capacity"),
+    ] {
+        let causes = elsewhere(&[calm, busy]).causes();
+        assert_eq!(causes[0].kind, kind, "{causes:?}");
+        assert!(causes[0].sentence.contains(told), "{causes:?}");
+        assert!(
+            causes[0].sentence.ends_with(&causes[0].next) && !causes[0].why.contains(&causes[0].next),
+            "{causes:?}"
+        );
+    }
+}
+
+/// Stalls and rare slow calls are there already when nothing waits; less capacity makes typical answers longer as well.
+#[test]
+fn a_tail_is_not_taken_for_a_queue() {
+    let three =
+        |medium: Load| elsewhere(&[load(0.2, [0.01, 0.04, 0.05, 0.05]), medium, load(0.8, [0.2, 0.5, 0.5, 0.6])]);
+    let kind = |facts: &Facts| facts.causes()[0].kind;
+    assert_eq!(kind(&three(load(0.5, [0.03, 0.08, 0.12, 0.12]))), CauseKind::Tail);
+    assert_eq!(kind(&three(load(0.5, [0.18, 0.26, 0.27, 0.25]))), CauseKind::CapacityTooLow);
+    // calls that demand all the same wait at the slow end alone
+    let alike = Load { spread: Some(0.1), ..load(0.5, [0.0, 0.08, 0.3, 0.3]) };
+    assert_eq!(kind(&three(alike)), CauseKind::CapacityTooLow);
+    let stalls = elsewhere(&[load(0.2, [0.03, 0.2, 0.5, 0.9]), load(0.8, [0.2, 1.4, 1.5, 1.3])]);
+    let causes = stalls.causes();
+    assert_eq!(causes[0].kind, CauseKind::Tail, "{causes:?}");
+    assert!(causes[0].sentence.contains("such as stalls"), "{causes:?}");
+}
+
+/// What chance hides at busy loads does not speak against what calm ones show.
+#[test]
+fn differences_that_are_alike_but_for_chance_are_longer_calls() {
+    let noisy = |used, logs: [f64; 4], noise: f64| {
+        let known = load(used, logs);
+        let off = |percent| known.off.at(percent).map(|off| Off { noise, ..off });
+        Load { off: Percentiles::from(off), ..known }
+    };
+    let facts = elsewhere(&[
+        noisy(0.2, [0.052, 0.04, 0.02, 0.04], 0.04),
+        noisy(0.5, [0.043, 0.06, 0.06, 0.05], 0.03),
+        noisy(0.8, [0.11, 0.16, 0.19, 0.18], 0.3),
+    ]);
+    assert_eq!(facts.causes()[0].kind, CauseKind::Demand, "{:?}", facts.causes());
+}
+
+#[test]
+fn a_fixed_delay_and_an_operation_that_others_wait_behind_are_told() {
+    let loads = [load(0.2, [0.2, -0.4, -0.6, -0.7]), load(0.8, [-0.14, -0.8, -1.0, -1.4])];
+    let time = std::time::Duration::from_micros(11_020);
+    let constant = Facts { constant: Some(Constant { least: time, most: time }), ..elsewhere(&loads) };
+    let causes = constant.causes();
+    assert_eq!(causes[0].kind, CauseKind::Constant);
+    assert!(causes[0].sentence.starts_with("the mock answers everything in about 11.0 ms, busy or not"), "{causes:?}");
+    assert!(causes[0].next.contains("a fitted profile"), "{causes:?}");
+
+    let first = First { operation: "GET /search".to_owned(), percent: 50, log: 1.306_f64.ln() };
+    let behind =
+        Facts { first: Some(first), ..elsewhere(&[load(0.2, [0.07, 0.1, 0.1, 0.1]), load(0.8, [0.6, 0.9, 0.9, 0.9])]) };
+    let causes = behind.causes();
+    assert_eq!((causes[0].kind, causes[0].operation.as_deref()), (CauseKind::Demand, Some("GET /search")));
+    for told in
+        ["only GET /search is slower with the mock (p50 +30.6 %)", "only when it is busier", "start with GET /search"]
+    {
+        assert!(causes[0].sentence.contains(told), "`{told}` is not in {causes:?}");
+    }
+}
+
+/// Five runs a side are not advised where there are five.
+#[test]
+fn what_was_done_is_not_advised() {
+    let unclear = |runs| Facts { runs, ..elsewhere(&[load(0.2, [0.1, 0.3, 0.0, 0.0]), load(0.5, AGREES)]) }.causes();
+    assert!(unclear(1)[0].next.contains("five recordings a side"), "{:?}", unclear(1));
+    assert!(!unclear(5)[0].next.contains("five"), "{:?}", unclear(5));
 }

@@ -8,7 +8,7 @@ use standin::pace::profile::{File, read_all};
 use super::truth::{Kind, Station, Truth, ramp};
 use super::{CALLS, unexplained};
 
-const TOLD: &str = "p100 is beyond the sample: ";
+const TOLD: &str = "the slowest calls are extrapolated: up to ";
 
 /// A tape of two workers up to 95 %, and what its calls demanded.
 fn tape(cv: f64, jitter: f64, seed: u64) -> (Trace, Vec<f64>) {
