@@ -32,7 +32,7 @@ impl Check {
         let has_stubs = !services.is_empty();
         if !has_stubs && self.dir.join("profiles").is_dir() {
             let name = super::profile_file::service(&self.dir);
-            services.push(Service { name, prefix: String::new(), root: self.dir.clone() });
+            services.push(Service::new(name, "", self.dir.clone()));
         }
         if services.is_empty() {
             let dir = self.dir.display();

@@ -10,7 +10,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
 use super::profile_file::{self, Author};
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, note, say};
+use super::{BROKE, FINE, USAGE, note, say};
 use crate::import::{self, Collected, Format, Imported, Options, Problem, Problems, Target, Unit};
 use crate::pace::station::{Capacity, Queue};
 

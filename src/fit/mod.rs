@@ -30,6 +30,7 @@ mod profile;
 mod report;
 mod series;
 mod simulation;
+mod single;
 mod spacing;
 mod stalls;
 mod statement;
@@ -47,14 +48,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use self::check::Split;
-use self::choice::{Ranking, Scored};
-use self::crowd::Crowd;
+use self::choice::Ranking;
 use self::curved::Curved;
 use self::delayed::Delayed;
-use self::effect::Strata;
 use self::limits::Limits;
 use self::model::Model;
 use self::series::Search;
+use self::single::Single;
 use self::stalls::Pauses;
 use self::workload::Workload;
 use crate::pace::station::{Capacity, Curve, Queue};
@@ -168,32 +168,14 @@ impl Fitted {
         }
         let (ranking, stalls) = without_stalls(&mut work);
         let split = Split::new(&work);
-        let mut close = if ranking.sees_no_queue() { Vec::new() } else { ranking.close(&work, |_| true) };
-        let (mut chosen, candidates) = choose(&ranking, &close, split.as_ref(), &work);
-        let crowd = Crowd::find(&work, chosen.model);
-        let mut demands = Vec::new();
-        let model = crowd.as_ref().map_or(chosen.model, |crowd| crowd.model);
-        model.demands(&work, &mut demands);
-        if crowd.is_some() {
-            let effect = Strata::new(&work, model.outside, |_| true).effect(&demands, model.outside);
-            (chosen, close) = (Scored { model, effect }, Vec::new());
-        }
-
-        let mut strata = split.as_ref().map(|split| split.predict(chosen.model, &work)).unwrap_or_default();
-        let has_queue = chosen.model.discipline != Discipline::Unlimited;
-        let accepted = crowd.as_ref().map(|crowd| crowd.accepted);
-        let accepted = accepted.or_else(|| has_queue.then(|| ranking.accepted(&work, chosen.model, |_| true)));
+        let single = Single::find(&ranking, split.as_ref(), &work);
+        let (chosen, accepted) = (single.scored, single.accepted(&ranking, &work));
+        let mut statements = single.statements(&ranking, split.as_ref(), &work);
+        let Single { candidates, crowd, mut demands, mut strata, .. } = single;
         let mut valid = valid(&work, chosen.model, &demands);
         if spaced.is_some() {
             // those that waited for their turn need not be among the calls that are fitted
             valid.widen(&Workload::new(traces, operation_of).0);
-        }
-        let mut statements = Vec::new();
-        verdict::judge(&mut statements, &ranking, &close, chosen, &strata, &work);
-        if let Some(crowd) = &crowd {
-            verdict::tell_few(&mut statements, crowd);
-        } else if has_queue && let Some(split) = &split {
-            statements.extend(lower_load(&work, split, chosen.model));
         }
         let mut effect = chosen.effect;
         let untold = split.as_ref().filter(|_| verdict::suggests_a_family(&statements, chosen, &ranking));
@@ -216,7 +198,7 @@ impl Fitted {
         let limits = Limits::learn(traces, station, spaced);
         let of_tapes = verdict::recount(traces, &valid, left_out);
         let is_clear = !statements.iter().chain(&of_tapes).any(Statement::blurs_tails);
-        let clear = is_clear.then_some(model);
+        let clear = is_clear.then_some(chosen.model);
         let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found, clear);
         statements.extend(limits.unexplained.iter().map(|(status, calls)| Statement::Rejected {
             status: *status,
@@ -357,48 +339,6 @@ fn without_stalls(work: &mut Workload) -> (Ranking, Option<Stalls>) {
     let stalls = pauses.describe(work);
     *work = pauses.cut_out_of(work);
     (Ranking::new(work, |_, _| true), Some(stalls))
-}
-
-/// What the lower load alone points to, if that is another station.
-fn lower_load(work: &Workload, split: &Split, chosen: Model) -> Option<Statement> {
-    let lower = Ranking::new(work, |part, call| !split.is_held_out(part, call));
-    let model = if lower.sees_no_queue() { Model::UNLIMITED } else { lower.best().model };
-    let close = lower.close(work, |call| !split.is_held_out(work, call));
-    let differs = !close.iter().any(|close| close.model.same_station(chosen)) || model == Model::UNLIMITED;
-    differs.then(|| Statement::LowerLoadDiffers { model: model.to_string() })
-}
-
-/// The first of those that are close to the best by effect size, unless another predicts the highest load clearly better.
-fn choose(ranking: &Ranking, close: &[Scored], split: Option<&Split>, work: &Workload) -> (Scored, Vec<Candidate>) {
-    let mut errors = vec![None; close.len()];
-    let unlimited = Scored { model: Model::UNLIMITED, effect: ranking.unlimited };
-    let mut chosen = close.first().copied().unwrap_or(unlimited);
-    if let (Some(split), 2..) = (split, close.len()) {
-        for (scored, error) in close.iter().zip(&mut errors) {
-            let strata = split.predict(scored.model, work);
-            *error = strata
-                .iter()
-                .find(|stratum| stratum.held_out)
-                .map(|stratum| (check::size(stratum), check::noise(stratum)));
-        }
-        if let Some(Some((first, noise))) = errors.first().copied() {
-            let best = (1..close.len()).filter_map(|index| errors[index].map(|(error, _)| (index, error)));
-            let best = best.min_by(|one, other| one.1.total_cmp(&other.1));
-            if let Some((index, _)) = best.filter(|(_, error)| first - error > noise.max(check::CLEARLY)) {
-                chosen = close[index];
-            }
-        }
-    }
-    let candidates = ranking.stations.iter().take(8).map(|scored| {
-        let index = close.iter().position(|close| close.model.same_station(scored.model));
-        Candidate {
-            model: scored.model.to_string(),
-            outside: nanos(scored.model.outside),
-            effect: scored.effect,
-            extrapolation: index.and_then(|index| errors[index]).map(|(error, _)| error),
-        }
-    });
-    (chosen.with_what_is_outside(work), candidates.collect())
 }
 
 fn valid(work: &Workload, model: Model, demands: &[f64]) -> Valid {

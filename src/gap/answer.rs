@@ -115,11 +115,10 @@ impl Gap {
         };
         let ask = "judge what needs fewer calls (`--budget p50=10%`)";
         match (self.lacking(), self.more_calls()) {
-            (Some(Reason::Overload), _) => several.to_owned(),
             (Some(Reason::Hidden(..)), Some(times)) if times <= MOST_TIMES => {
                 format!("record longer, about {} times as many calls, or {several}", times.ceil())
             }
-            (Some(Reason::Hidden(..)), _) => several.to_owned(),
+            (Some(Reason::Overload | Reason::Hidden(..)), _) => several.to_owned(),
             (_, Some(times)) if times > 1.0 => {
                 format!("record longer, about {} times as many calls, or {ask}", grouped(times.ceil() as u64))
             }

@@ -4,7 +4,6 @@ use super::cut::Cut;
 use super::finding::{Finding, Row, Scenario, Section, Target};
 use super::{body, multipart, wording};
 use crate::call::Call;
-use crate::dialect::json_path;
 use crate::matcher::text::{Tally, TextMatcher};
 use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, UrlRule};
 

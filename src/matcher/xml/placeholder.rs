@@ -2,8 +2,8 @@
 
 use hashbrown::HashMap;
 
-use crate::matcher::date_time::DateFormat;
 use crate::dialect::java_regex::{Flags, JavaRegex, Outcome, RegexError};
+use crate::matcher::date_time::DateFormat;
 use crate::xml::{Document, Kind, Place};
 
 /// What placeholders stand in.

@@ -15,9 +15,9 @@ pub(super) fn capitalize<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_
         let mut begins = true;
         for c in text.chars() {
             if begins {
-                out.extend(c.to_uppercase())
+                out.extend(c.to_uppercase());
             } else {
-                out.push(c)
+                out.push(c);
             }
             begins = c.is_whitespace();
         }

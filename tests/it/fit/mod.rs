@@ -1,9 +1,11 @@
 //! Fits tapes of services whose truth is known, and serves the fitted model from the real stations.
 
 mod around;
+mod command;
 mod doors;
 mod families;
 mod tails;
+mod tape;
 mod truth;
 mod whole;
 
@@ -13,12 +15,9 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution as _, StandardNormal};
 use standin::delay::Distribution;
-use standin::exchange::{Exchange, Request, Response, Times};
 use standin::fit::{Demand, Discipline, Fitted, Observation, Statement, Trace};
 use standin::pace::profile::{File, read_all};
 use standin::pace::station::{Moment, finishes_in, finishes_in_series};
-use standin::tape::operations::Operations;
-use standin::tape::{Head, Reader, VERSION, Writer};
 
 use self::truth::{Kind, Station, Truth, poisson, ramp, serve, steps};
 
@@ -376,136 +375,21 @@ fn several_tapes_with_errors_give_one_model_and_a_report() {
     assert!(json["operations"][0]["demand"]["p99"].as_str().unwrap().ends_with("ms"));
 }
 
-/// From the recorder's file to the model, in two passes that hold no exchanges.
+/// From the recorder's file to the model.
 #[test]
 fn a_tape_on_disk_is_fitted() {
     let truth = Truth::new(Station::Fifo(1), 0.5);
     let arrivals = steps(truth.capacity(1), &[0.3, 0.6, 0.8], 3_000, 1);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tape.jsonl");
-    let head = Head { version: VERSION, target: "http://backend".to_owned(), exclusive: true, ..Head::default() };
-    let mut writer = Writer::create(&path, &head).unwrap();
-    for (call, number) in truth.trace(&arrivals, 2).calls.iter().zip(1..) {
-        let (method, url) =
-            if call.operation == 0 { ("GET", format!("/a/{number}")) } else { ("POST", "/a".to_owned()) };
-        let times = Times {
-            received: call.arrival,
-            sent: Some(call.arrival),
-            first_byte: Some(call.finish),
-            ..Times::default()
-        };
-        writer
-            .write(&Exchange {
-                number,
-                operation: None,
-                request: Request { method: method.to_owned(), url, headers: Vec::new(), body: None },
-                response: Some(Response { status: call.status, headers: Vec::new(), body: None }),
-                failure: None,
-                times,
-                in_flight: 0,
-                reused: true,
-            })
-            .unwrap();
-    }
-    writer.finish(3, 0).unwrap();
-
-    let calls = Reader::open(&path).unwrap().map(|exchange| exchange.unwrap().request);
-    let operations = Operations::learn(calls.map(|request| (request.method, request.url)));
-    let mut reader = Reader::open(&path).unwrap();
-    let head = reader.head().clone();
-    let trace = Trace::new(&head, &operations, reader.by_ref().map(Result::unwrap)).lacking(reader.condition());
+    tape::write(&path, "http://backend", &["GET /a/{id}", "POST /a"], &truth.trace(&arrivals, 2).calls, 3);
+    let trace = tape::read(&path);
     assert_eq!((trace.operations.len(), trace.lost), (2, 3));
     let fitted = Fitted::new("backend", &[trace]).unwrap();
     assert_eq!((fitted.discipline, fitted.workers), (Discipline::Fifo, Some(1)), "{fitted}");
     let names: Vec<_> = fitted.operations.iter().map(|operation| operation.name.as_str()).collect();
     assert_eq!(names, ["GET /a/{id}", "POST /a"]);
     assert!(fitted.statements.contains(&Statement::Lost { calls: 3 }), "{fitted}");
-
-    // the command says the same, and what it writes is served
-    let run = |args: &[&str]| {
-        let done = std::process::Command::new(env!("CARGO_BIN_EXE_standin")).args(args).output().expect("it runs");
-        (
-            done.status.code(),
-            String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr),
-        )
-    };
-    let dir = folder.path().to_str().expect("UTF-8");
-    assert_eq!(run(&["fit", dir]).0, Some(64), "there is no folder of tapes");
-    std::fs::create_dir_all(folder.path().join("tapes")).expect("writable");
-    std::fs::create_dir_all(folder.path().join("mappings")).expect("writable");
-    std::fs::rename(&path, folder.path().join("tapes/one.jsonl")).expect("it was written");
-    let (code, told) = run(&["fit", dir]);
-    assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("fifo, 1 worker") && told.contains("profiles/recorded.yaml"), "{told}");
-    let (code, told) = run(&["check", dir]);
-    assert!(code == Some(0) && told.contains("1 profile"), "{told}");
-    for (part, expected) in [
-        (["--to", "1ms"], "no tape has an answered call between 0ns and 1ms"),
-        (["--from", "1h"], "later than 1h after its first"),
-        (["--to", "100ms"], "too few"),
-    ] {
-        let (code, told) = run(&["fit", dir, part[0], part[1]]);
-        assert!(code == Some(2) && told.contains(expected), "{told}");
-    }
-    let tape = format!("{dir}/tapes/one.jsonl");
-    let above = folder.path().parent().expect("a folder of folders");
-    for (args, expected) in [
-        (&["fit", dir, "--from", "2s", "--to", "1s"][..], "`--to` is not later than `--from`"),
-        (&["fit", dir, "--profile", "../out"], "no name of a profile"),
-        (&["fit", dir, "--profile", ""], "no name of a profile"),
-        (&["fit", &tape], "is a file; give the stub folder"),
-        (&["fit", &above.display().to_string()], "a folder of services; fit each by itself"),
-    ] {
-        let (code, told) = run(args);
-        assert!(code == Some(64) && told.contains(expected), "{args:?}: {told}");
-    }
-
-    // what was edited stays
-    let profile = folder.path().join("profiles/recorded.yaml");
-    assert_eq!(run(&["fit", dir]).0, Some(0), "what fit wrote it writes again");
-    let edited = std::fs::read_to_string(&profile).unwrap().replace("workers: 1", "workers: 9");
-    std::fs::write(&profile, &edited).unwrap();
-    let (code, told) = run(&["fit", dir]);
-    assert!(code == Some(1) && told.contains("--force"), "{told}");
-    assert_eq!(std::fs::read_to_string(&profile).unwrap(), edited);
-    assert_eq!(run(&["fit", dir, "--force"]).0, Some(0));
-    assert_ne!(std::fs::read_to_string(&profile).unwrap(), edited);
-
-    // a tape of nothing is left out, one that is none is named, and one of another service is no tape of this one
-    let other = folder.path().join("tapes/two.jsonl");
-    Writer::create(&other, &head).unwrap().finish(0, 0).unwrap();
-    let (code, told) = run(&["fit", dir]);
-    assert!(code == Some(0) && told.contains("two.jsonl` has no answered call: left out"), "{told}");
-    std::fs::write(&other, "").unwrap();
-    let (code, told) = run(&["fit", dir]);
-    assert!(code == Some(2) && told.contains("two.jsonl`: the first line is no head"), "{told}");
-    let text = std::fs::read_to_string(&tape).unwrap().replacen("http://backend", "http://another", 1);
-    std::fs::write(&other, text).unwrap();
-    let (code, told) = run(&["fit", dir]);
-    assert!(code == Some(64) && told.contains("is of http://another, others are of http://backend"), "{told}");
-    assert_eq!(run(&["fit", dir, "--anyway"]).0, Some(0));
-
-    // a service of another speed later on: only a part of it, or both against better knowledge
-    let slower =
-        Truth { kinds: truth.kinds.iter().map(|kind| Kind { mean: kind.mean * 0.5, ..*kind }).collect(), ..truth };
-    let mut writer = Writer::create(&folder.path().join("tapes/two.jsonl"), &head).unwrap();
-    for (call, number) in slower.trace(&arrivals, 3).calls.iter().zip(1..) {
-        let request =
-            Request { method: "GET".to_owned(), url: format!("/a/{number}"), headers: Vec::new(), body: None };
-        let response = Some(Response { status: 200, headers: Vec::new(), body: None });
-        let (sent, first_byte) = (Some(call.arrival), Some(call.finish));
-        let times = Times { received: call.arrival, sent, first_byte, ..Times::default() };
-        let (operation, failure) = (None, None);
-        let exchange = Exchange { number, operation, request, response, failure, times, in_flight: 0, reused: true };
-        writer.write(&exchange).unwrap();
-    }
-    writer.finish(0, 0).unwrap();
-    std::fs::remove_file(folder.path().join("profiles/recorded.yaml")).unwrap();
-    let (code, told) = run(&["fit", dir]);
-    assert!(code == Some(1) && told.contains("the service changed") && told.contains("--anyway"), "{told}");
-    assert!(!folder.path().join("profiles/recorded.yaml").exists());
-    assert_eq!(run(&["fit", dir, "--anyway"]).0, Some(0));
-    assert!(folder.path().join("profiles/recorded.yaml").exists());
 }
 
 #[test]

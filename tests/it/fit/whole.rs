@@ -9,19 +9,16 @@ use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use standin::exchange::{Exchange, Request, Response, Times};
-use standin::fit::{Fitted, Trace};
+use standin::fit::{Fitted, Observation};
 use standin::gap::{Call, Gap, Known, Run, Side, Verdict};
 use standin::pace::draws::Draws;
 use standin::pace::profile::spec::Service;
 use standin::pace::profile::{File, Profile, read_all};
 use standin::pace::station::{Bucket, Capacity, Moment, Station as Served, finishes_in, finishes_in_series};
-use standin::tape::operations::Operations;
-use standin::tape::{Head, Reader, VERSION, Writer};
 
-use super::CALLS;
 use super::around::{bounded, limited, stalled, stalls};
 use super::truth::{Kind, Station, Truth, steps};
+use super::{CALLS, tape};
 
 /// A service, and what its tape holds.
 struct Original {
@@ -93,42 +90,15 @@ impl Original {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("tape.jsonl");
         let (schedule, answers) = self.run(self.tape, seed, seed + 100);
-        let head = Head { version: VERSION, target: "http://backend".to_owned(), exclusive: true, ..Head::default() };
-        let mut writer = Writer::create(&path, &head).expect("writable");
-        for (number, (latency, status)) in answers.iter().enumerate() {
+        let calls = schedule.arrivals.iter().zip(&schedule.kinds).zip(answers);
+        let calls = calls.map(|((arrival, kind), (latency, status))| {
             let nanos = |seconds: f64| (seconds * 1e9) as u64;
-            let arrival = schedule.arrivals[number];
-            let (method, url) = match self.truth.kinds[schedule.kinds[number] as usize].name.split_once(' ') {
-                Some((method, path)) => (method.to_owned(), path.replace("{id}", &number.to_string())),
-                None => unreachable!("names are a method and a path"),
-            };
-            let finish = Some(nanos(arrival + latency));
-            let times = Times {
-                received: nanos(arrival),
-                sent: Some(nanos(arrival)),
-                first_byte: finish,
-                last_byte: finish,
-                ..Times::default()
-            };
-            let exchange = Exchange {
-                number: number as u64 + 1,
-                operation: None,
-                request: Request { method, url, headers: Vec::new(), body: None },
-                response: Some(Response { status: *status, headers: Vec::new(), body: None }),
-                failure: None,
-                times,
-                in_flight: 0,
-                reused: true,
-            };
-            writer.write(&exchange).expect("writable");
-        }
-        writer.finish(0, 0).expect("writable");
-        let requests = Reader::open(&path).expect("a tape").map(|exchange| exchange.expect("readable").request);
-        let operations = Operations::learn(requests.map(|request| (request.method, request.url)));
-        let mut reader = Reader::open(&path).expect("a tape");
-        let head = reader.head().clone();
-        let trace = Trace::new(&head, &operations, reader.by_ref().map(|exchange| exchange.expect("readable")))
-            .lacking(reader.condition());
+            let (arrival, finish) = (nanos(*arrival), nanos(arrival + latency));
+            Observation { operation: *kind, arrival, finish, status, bytes: None, in_flight: 0 }
+        });
+        let names: Vec<&str> = self.truth.kinds.iter().map(|kind| kind.name).collect();
+        tape::write(&path, "http://backend", &names, &calls.collect::<Vec<_>>(), 0);
+        let trace = tape::read(&path);
         Fitted::new("backend", &[trace]).expect("enough calls")
     }
 

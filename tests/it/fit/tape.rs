@@ -1,0 +1,43 @@
+//! Tapes on disk, as the recorder would have written them of services that are simulated.
+
+use std::path::Path;
+
+use standin::exchange::{Exchange, Request, Response, Times};
+use standin::fit::{Observation, Trace};
+use standin::tape::operations::Operations;
+use standin::tape::{Head, Reader, VERSION, Writer};
+
+/// Writes calls of operations that are named by method and path; `dropped` of them the recorder had no time for.
+pub(super) fn write(path: &Path, target: &str, names: &[&str], calls: &[Observation], dropped: u64) {
+    let head = Head { version: VERSION, target: target.to_owned(), exclusive: true, ..Head::default() };
+    let mut writer = Writer::create(path, &head).expect("writable");
+    for (call, number) in calls.iter().zip(1..) {
+        let (method, path) = names[call.operation as usize].split_once(' ').expect("a method and a path");
+        let url = path.replace("{id}", &u64::to_string(&number));
+        let (sent, finish) = (Some(call.arrival), Some(call.finish));
+        let times = Times { received: call.arrival, sent, first_byte: finish, last_byte: finish, ..Times::default() };
+        let exchange = Exchange {
+            number,
+            operation: None,
+            request: Request { method: method.to_owned(), url, headers: Vec::new(), body: None },
+            response: Some(Response { status: call.status, headers: Vec::new(), body: None }),
+            failure: None,
+            times,
+            in_flight: 0,
+            reused: true,
+        };
+        writer.write(&exchange).expect("writable");
+    }
+    writer.finish(dropped, 0).expect("writable");
+}
+
+/// Reads it as `fit` does: in two passes that hold no exchanges.
+pub(super) fn read(path: &Path) -> Trace {
+    let open = || Reader::open(path).expect("a tape");
+    let requests = open().map(|exchange| exchange.expect("readable").request);
+    let operations = Operations::learn(requests.map(|request| (request.method, request.url)));
+    let mut reader = open();
+    let head = reader.head().clone();
+    let exchanges = reader.by_ref().map(|exchange| exchange.expect("readable"));
+    Trace::new(&head, &operations, exchanges).lacking(reader.condition())
+}
