@@ -10,6 +10,7 @@ use crate::listen::tls::Certificate;
 use crate::live::Access;
 use crate::pace::timer::Precision;
 use crate::record::Forward;
+use crate::stub::files::Templating;
 
 /// How a server is to be.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct Config {
     pub allows_disk_delete: bool,
     /// Whether stub files that change are read again.
     pub watches: bool,
+    /// Which replies are templates.
+    pub templating: Templating,
     /// What becomes of calls that no stub answers; a 404 if nothing is said.
     pub forward: Option<Forward>,
 }
@@ -91,6 +94,7 @@ impl Default for Config {
             max_admin_body: 256 << 20,
             allows_disk_delete: false,
             watches: true,
+            templating: Templating::default(),
             forward: None,
         }
     }

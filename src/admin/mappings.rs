@@ -330,5 +330,5 @@ fn discard(edit: &Edit<'_>, control: &Control, stubs: &[Arc<Stub>]) {
 }
 
 fn files(live: &Live) -> Files {
-    live.home().map_or_else(|| Files { root: "__files".into() }, Service::files)
+    live.home().map_or_else(|| Files::new("__files"), Service::files)
 }

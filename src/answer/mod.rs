@@ -132,7 +132,7 @@ impl Answerer {
         if passage.is_some() || explains {
             // on HTTP/2, whoever goes away takes the answer along
             let is_freed = !connection.http2 && passage.as_ref().is_some_and(Passage::is_freed);
-            let matched = Matched { stub, call, connection, passage, own_delay: delay, explains };
+            let matched = Matched { stub, ordinal, call, connection, passage, own_delay: delay, explains };
             return Answering::Later(if is_freed {
                 Box::pin(self.answer_unless_gone(matched))
             } else {
@@ -140,13 +140,14 @@ impl Answerer {
             });
         }
         self.live.journal().note(self.desk.worker, &call, Answered::by(&stub).after(delay));
-        if delay.is_none() && !stub.recipe.is_slow(&call) {
-            let reply = stub.recipe.render(&call);
+        if delay.is_none()
+            && let Some(reply) = stub.recipe.at_once(&call, || pace::stub_values(stub.id, self.draws, ordinal))
+        {
             return self.answer_at_once(reply, call.method);
         }
         Answering::Later(Box::pin(async move {
             let (arrival, method) = (call.arrival, call.method.clone());
-            let reply = render(stub, call).await;
+            let reply = self.render(stub, ordinal, call).await;
             if let Some(delay) = delay {
                 self.wait(arrival, delay, &connection).await;
             }
@@ -233,6 +234,21 @@ impl Answerer {
         closing(StatusCode::PAYLOAD_TOO_LARGE, text)
     }
 
+    /// Renders on the worker, or off it where that takes long.
+    async fn render(&self, stub: Arc<Stub>, ordinal: u64, call: Call) -> Reply {
+        let values = pace::stub_values(stub.id, self.draws, ordinal);
+        if let Some(reply) = stub.recipe.at_once(&call, || values.clone()) {
+            return reply;
+        }
+        let render = move || stub.recipe.render(&call, || values);
+        match tokio::task::spawn_blocking(render).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                Reply::text(StatusCode::INTERNAL_SERVER_ERROR, format!("the reply could not be made: {error}\n"))
+            }
+        }
+    }
+
     /// Waits until the reply is due. One that was ready too late is sent at once, and counted.
     async fn wait(&self, arrival: Instant, delay: Duration, connection: &Connection) {
         let deadline = arrival + delay;
@@ -256,17 +272,6 @@ impl Answerer {
 fn head_size(parts: &http::request::Parts) -> usize {
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
     parts.headers.iter().fold(target + 16, |size, (name, value)| size + name.as_str().len() + value.len() + 4)
-}
-
-/// Renders on the worker, or off it where that takes long.
-async fn render(stub: Arc<Stub>, call: Call) -> Reply {
-    if !stub.recipe.is_slow(&call) {
-        return stub.recipe.render(&call);
-    }
-    match tokio::task::spawn_blocking(move || stub.recipe.render(&call)).await {
-        Ok(reply) => reply,
-        Err(error) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, format!("the reply could not be made: {error}\n")),
-    }
 }
 
 /// A refusal after which the rest of the request is not read.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::{Answer, Answerer, render};
+use super::{Answer, Answerer};
 use crate::call::Call;
 use crate::delay::units;
 use crate::listen::connection::{Broken, Connection};
@@ -27,6 +27,8 @@ pub(super) const DEBUG: HeaderName = HeaderName::from_static("x-standin-debug");
 /// A call that found its stub, and what its answer depends on.
 pub(super) struct Matched {
     pub(super) stub: Arc<Stub>,
+    /// How many calls it answered before this one.
+    pub(super) ordinal: u64,
     pub(super) call: Call,
     pub(super) connection: Arc<Connection>,
     /// Its way through a station, if the profile in force has one for it.
@@ -76,7 +78,7 @@ impl Answerer {
 
     /// Passes a call through its station.
     pub(super) async fn answer_paced(self: Arc<Self>, matched: Matched) -> Answer {
-        let Matched { stub, call, connection, passage, own_delay, explains } = matched;
+        let Matched { stub, ordinal, call, connection, passage, own_delay, explains } = matched;
         let (arrival, method) = (call.arrival, call.method.clone());
         let mut way = match &passage {
             Some(passage) => self.enter(passage, arrival).await,
@@ -90,7 +92,7 @@ impl Answerer {
         let mut reply = match (refused, passage.as_ref().and_then(|passage| passage.status)) {
             (Some((_, reply)), _) => reply,
             (None, Some(status)) => bare(status),
-            (None, None) => render(Arc::clone(&stub), call).await,
+            (None, None) => self.render(Arc::clone(&stub), ordinal, call).await,
         };
         if let (Some(passage), Some(ticket)) = (&passage, way.ticket) {
             way.served = self.finished(passage, Stage::Main, ticket, way.served).await;

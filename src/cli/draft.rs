@@ -170,7 +170,7 @@ fn list(what: &str, paths: &[PathBuf]) {
 
 /// Loads the stubs as they would be served, and tells which recorded calls others answer.
 fn prove(draft: &Drafted, folder: &Path, bodies: impl Fn(&str) -> Option<Bytes>) -> u8 {
-    let service = Service { name: String::new(), prefix: String::new(), root: folder.to_owned() };
+    let service = Service::new("", "", folder);
     let loaded = load::load(&[service]);
     if loaded.defects.iter().any(crate::defect::Defect::is_error) {
         draw(&loaded.defects);

@@ -20,6 +20,7 @@ use crate::pace::timer::Precision;
 use crate::record::{Forward, Recorder};
 use crate::reload::Status;
 use crate::server::{Server, StartError};
+use crate::stub::files::Templating;
 
 /// Answer from a stub folder, with delays that are true
 ///
@@ -87,6 +88,14 @@ pub(super) struct Serve {
     /// Do not read stub files again when they change
     #[arg(long)]
     no_watch: bool,
+
+    /// Take every stub's answer for a template, not only those that name the transformer `response-template`
+    #[arg(long)]
+    global_response_templating: bool,
+
+    /// Take no stub's answer for a template
+    #[arg(long, conflicts_with = "global_response_templating")]
+    disable_response_templating: bool,
 
     /// The longest head, at least 8192; beyond it: 431
     #[arg(long, value_name = "BYTES", value_parser = head, default_value_t = Limits::default().head, help_heading = "Limits")]
@@ -297,6 +306,11 @@ impl Serve {
             max_admin_body: self.max_admin_body,
             allows_disk_delete: self.allow_disk_delete,
             watches: !self.no_watch,
+            templating: match (self.global_response_templating, self.disable_response_templating) {
+                (true, _) => Templating::All,
+                (false, true) => Templating::Off,
+                (false, false) => Templating::Named,
+            },
             forward: recorder.map(|recorder| Forward { recorder, everything: false }),
             ..defaults
         }

@@ -151,7 +151,7 @@ fn said() -> impl Strategy<Value = Said> {
 /// The stubs of a draft as they are served.
 fn served(draft: &Draft, root: &Path) -> Vec<std::sync::Arc<crate::stub::Stub>> {
     write::write(draft, root, false).expect("writable");
-    let loaded = load::load(&[Service { name: String::new(), prefix: String::new(), root: root.to_owned() }]);
+    let loaded = load::load(&[Service::new("", "", root)]);
     let defects: Vec<String> = loaded.defects.iter().map(ToString::to_string).collect();
     assert!(!loaded.defects.iter().any(crate::defect::Defect::is_error), "{defects:#?}\n{:#?}", draft.mappings);
     loaded.stubs

@@ -91,7 +91,7 @@ fn forget_mappings(draft: &Draft, mappings: &Path, prune: bool, written: &mut Wr
 
 /// Finds drafted bodies that no mapping names any more, whoever wrote it.
 fn forget_bodies(root: &Path, prune: bool, written: &mut Written) -> io::Result<()> {
-    let service = Service { name: String::new(), prefix: String::new(), root: root.to_owned() };
+    let service = Service::new("", "", root);
     let tree = Tree::of(&service);
     let mut unnamed: BTreeMap<String, PathBuf> = BTreeMap::new();
     for path in tree.bodies.into_keys().filter(|path| path.parent() == Some(&service.files().root)) {

@@ -16,6 +16,7 @@ use crate::defect::Defect;
 use crate::live::Live;
 use crate::live::journal::Record;
 use crate::matcher::{RequestPattern, Tally};
+use crate::render::Templates;
 use crate::stub::files::Files;
 use crate::stub::format::{self, Mapping, Reader};
 use crate::stub::load::Service;
@@ -95,18 +96,21 @@ impl State {
                 let cure = "start the mock with `Mock::of(folder)`, or give the body itself";
                 return Err(format!("`{name}` is no body, as this mock has no folder; {cure}"));
             };
-            if !files.find(name).is_some_and(|path| path.is_file()) {
+            if !name.contains("{{") && !files.find(name).is_some_and(|path| path.is_file()) {
                 return Err(format!("there is no file `{name}` in `{}`; put it there", files.root.display()));
             }
         }
-        let files = files.unwrap_or_else(|| Files { root: "__files".into() });
+        let files = files.unwrap_or_else(|| Files::new("__files"));
         let mut reader = Reader::of_api(&text);
         let mapping = reader.parse(&text).and_then(|tree| format::mapping(&tree, &files, &mut reader));
         match mapping {
             Some(mapping) if mapping.persistent => {
                 Err("a mock writes no stubs to disk; leave `persistent` out, or put the stub into a folder".to_owned())
             }
-            Some(mapping) if !reader.failed() => Ok(mapping),
+            Some(mapping) if !reader.failed() => match mapping.templates.as_ref().and_then(Templates::broken) {
+                Some(what) => Err(format!("a template does not parse: {what}")),
+                None => Ok(mapping),
+            },
             _ => Err(listed(reader.defects(), &text)),
         }
     }

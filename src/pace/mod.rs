@@ -10,8 +10,13 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use self::draws::Draws;
+use self::draws::{Draws, Stream};
 use crate::render::Delays;
+
+/// The random numbers of a stub's templates on its `ordinal`-th call; they are none of its delay's.
+pub fn stub_values(stub: Uuid, draws: Draws, ordinal: u64) -> Stream {
+    draws.at(!stub.as_u64_pair().1, ordinal)
+}
 
 /// The delay that a stub asks for, on its `ordinal`-th call: its own fixed and random parts, or the global ones in their
 /// place, added up. `None` if it asks for none.

@@ -1,6 +1,11 @@
-//! How a stub's reply is made: compiled at load into a recipe, so that a call copies no body.
+//! How a stub's reply is made: compiled at load into a recipe, so that a call copies no body. What is a template is rendered
+//! for each call, on the worker as long as that takes no time to speak of.
 
+pub mod files;
 pub mod format;
+mod helpers;
+pub mod template;
+mod templated;
 
 use std::io::Write as _;
 use std::sync::OnceLock;
@@ -11,6 +16,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderValue, Method, StatusCode};
+use rand::Rng;
+
+pub use helpers::names as helper_names;
+pub use templated::{BodyTemplate, HeaderTemplate, Templates};
 
 use crate::call::Call;
 use crate::delay::Distribution;
@@ -42,15 +51,23 @@ pub struct Recipe {
     /// The body as gzip, made when it is first asked for.
     zipped: OnceLock<Bytes>,
     delays: Delays,
+    /// What is rendered for each call, if anything is.
+    templates: Option<Box<Templates>>,
 }
 
 impl Recipe {
     /// A recipe for the same reply to every call.
     pub fn new(reply: Reply, delays: Delays) -> Self {
-        Self { reply, zipped: OnceLock::new(), delays }
+        Self { reply, zipped: OnceLock::new(), delays, templates: None }
     }
 
-    /// The body, if it is at hand.
+    /// The same, with parts that are rendered for each call.
+    #[must_use]
+    pub fn with_templates(self, templates: Templates) -> Self {
+        Self { templates: Some(Box::new(templates)).filter(|templates| !templates.is_empty()), ..self }
+    }
+
+    /// The body, if it is at hand; a template as it is written.
     pub fn whole_body(&self) -> Option<&Bytes> {
         match &self.reply.body {
             Body::Bytes(bytes) => Some(bytes),
@@ -58,9 +75,10 @@ impl Recipe {
         }
     }
 
-    /// How many bytes the body has; `None` if its file cannot be asked.
+    /// How many bytes the body has; `None` if its file cannot be asked, or each call has another.
     pub fn length(&self) -> Option<u64> {
         match &self.reply.body {
+            _ if self.templates.is_some() => None,
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             Body::File(path) => std::fs::metadata(path).ok().map(|file| file.len()),
         }
@@ -91,37 +109,82 @@ impl Recipe {
             Body::Bytes(bytes) => bytes.len(),
             Body::File(_) => 0,
         };
-        size_of::<Self>() + body + self.zipped.get().map_or(0, Bytes::len)
+        let templates = if self.templates.is_some() { size_of::<Templates>() + 4 * body } else { 0 };
+        size_of::<Self>() + body + templates + self.zipped.get().map_or(0, Bytes::len)
     }
 
-    /// Whether the reply to this call takes more than a moment to make, so that it should be made off the worker.
-    pub fn is_slow(&self, call: &Call) -> bool {
+    /// The reply to a call, if it takes no more than a moment to make; otherwise it is to be made off the worker.
+    /// `values` are the random numbers of the call.
+    pub fn at_once<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R) -> Option<Reply> {
+        let Some(templates) = self.rendered() else {
+            return if self.is_slow(call) { None } else { Some(self.fixed(call)) };
+        };
+        if templates.is_slow() {
+            return None;
+        }
+        let reply = templates.at_once(&self.reply, call, &mut values())?;
+        match &reply.body {
+            Body::Bytes(bytes) if bytes.len() > QUICK_ZIP && zips(&reply, call) => None,
+            _ => Some(zipped(reply, call)),
+        }
+    }
+
+    /// The reply to a call, however long it takes to make.
+    pub fn render<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R) -> Reply {
+        match self.rendered() {
+            Some(templates) => zipped(templates.render(&self.reply, call, &mut values()), call),
+            None => self.fixed(call),
+        }
+    }
+
+    /// What is to be rendered; a fault sends nothing of it.
+    fn rendered(&self) -> Option<&Templates> {
+        self.templates.as_deref().filter(|_| self.reply.ending.is_none())
+    }
+
+    /// Whether zipping the body takes more than a moment.
+    fn is_slow(&self, call: &Call) -> bool {
         matches!(&self.reply.body, Body::Bytes(bytes) if bytes.len() > QUICK_ZIP)
             && self.zipped.get().is_none()
-            && self.zips_for(call)
+            && zips(&self.reply, call)
     }
 
-    /// The reply to a call.
-    pub fn render(&self, call: &Call) -> Reply {
+    /// The reply that is the same for all calls, but for their coding.
+    fn fixed(&self, call: &Call) -> Reply {
         let mut reply = self.reply.clone();
         if let Body::Bytes(bytes) = &self.reply.body
-            && self.zips_for(call)
+            && zips(&self.reply, call)
         {
-            reply.body = Body::Bytes(self.zipped.get_or_init(|| zip(bytes)).clone());
-            reply.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            reply.headers.remove(CONTENT_LENGTH);
+            encode(&mut reply, self.zipped.get_or_init(|| zip(bytes)).clone());
         }
         reply
     }
+}
 
-    /// Whether the client asked for gzip and the stub leaves it to us.
-    fn zips_for(&self, call: &Call) -> bool {
-        accepts_gzip(call)
-            && matches!(call.method, Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE)
-            && !self.reply.headers.contains_key(CONTENT_ENCODING)
-            && !matches!(self.reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-            && matches!(&self.reply.body, Body::Bytes(bytes) if !bytes.is_empty())
+/// A reply that is made for one call, zipped if the call asks for that.
+fn zipped(mut reply: Reply, call: &Call) -> Reply {
+    if let Body::Bytes(bytes) = &reply.body
+        && zips(&reply, call)
+    {
+        let bytes = zip(bytes);
+        encode(&mut reply, bytes);
     }
+    reply
+}
+
+fn encode(reply: &mut Reply, bytes: Bytes) {
+    reply.body = Body::Bytes(bytes);
+    reply.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    reply.headers.remove(CONTENT_LENGTH);
+}
+
+/// Whether the client asked for gzip and the stub leaves it to us.
+fn zips(reply: &Reply, call: &Call) -> bool {
+    accepts_gzip(call)
+        && matches!(call.method, Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE)
+        && !reply.headers.contains_key(CONTENT_ENCODING)
+        && !matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        && matches!(&reply.body, Body::Bytes(bytes) if !bytes.is_empty())
 }
 
 fn accepts_gzip(call: &Call) -> bool {

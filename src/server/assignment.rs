@@ -21,7 +21,10 @@ pub(super) struct Assignment {
 impl Assignment {
     /// Loads the stubs of all listeners: a named one has those of its service, the others all that are left.
     pub(super) fn new(config: &Config) -> Result<Self, StartError> {
-        let services = config.root.as_deref().map(services).transpose()?.unwrap_or_default();
+        let mut services = config.root.as_deref().map(services).transpose()?.unwrap_or_default();
+        for service in &mut services {
+            service.templating = config.templating;
+        }
         let names = || services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
         let mut groups: Vec<(Option<&str>, Vec<Service>)> = Vec::new();
         let mut places = Vec::new();

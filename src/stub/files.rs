@@ -1,46 +1,12 @@
 //! The `__files` folder: bodies that stubs name, and what an unmatched GET may find there.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use percent_encoding::percent_decode_str;
 
+pub use crate::render::files::{Files, Templating};
 use crate::reply::{Body, Reply};
-
-/// Where body files are.
-#[derive(Clone, Debug)]
-pub struct Files {
-    /// The `__files` folder.
-    pub root: PathBuf,
-}
-
-impl Files {
-    /// The file of this name, if it is below the folder: no way leads out of it, not even a symbolic link.
-    pub fn find(&self, name: &str) -> Option<PathBuf> {
-        let relative = Path::new(name.trim_start_matches('/'));
-        let stays = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if !stays || relative.as_os_str().is_empty() {
-            return None;
-        }
-        let path = self.root.join(relative);
-        if path.symlink_metadata().is_err() {
-            // what is not there leads nowhere
-            return Some(path);
-        }
-        match (path.canonicalize(), self.root.canonicalize()) {
-            (Ok(real), Ok(root)) if !real.starts_with(&root) => None,
-            _ => Some(path),
-        }
-    }
-
-    /// Where a file of this name may be written, if that is below the folder: no link on the way leads out of it.
-    pub fn find_new(&self, name: &str) -> Option<PathBuf> {
-        let path = self.find(name)?;
-        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
-        let existing = path.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok())?;
-        (existing.starts_with(&root) || !self.root.exists()).then_some(path)
-    }
-}
 
 /// What a folder answers with, in this order.
 const WELCOME: [&str; 4] = ["index.json", "index.html", "index.xml", "index.txt"];

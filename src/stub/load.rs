@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::files::Files;
+use super::files::{Files, Templating};
 use super::format::{self, Mapping, Reader};
 use super::shelf::{Shelf, digest};
 use super::{Origin, Stub};
@@ -29,6 +29,8 @@ pub struct Service {
     pub prefix: String,
     /// Where it is.
     pub root: PathBuf,
+    /// Which of its replies are templates.
+    pub templating: Templating,
 }
 
 /// What was read.
@@ -41,6 +43,11 @@ pub struct Loaded {
 }
 
 impl Service {
+    /// The service of a folder.
+    pub fn new(name: impl Into<String>, prefix: impl Into<String>, root: impl Into<PathBuf>) -> Self {
+        Self { name: name.into(), prefix: prefix.into(), root: root.into(), templating: Templating::default() }
+    }
+
     /// The services of `root`: itself if it has `mappings/`, else each of its folders that has, by name.
     pub fn all(root: &Path) -> std::io::Result<Vec<Self>> {
         let name_of = |path: &Path| {
@@ -48,13 +55,13 @@ impl Service {
             path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
         };
         if root.join("mappings").is_dir() {
-            return Ok(vec![Self { name: name_of(root), prefix: String::new(), root: root.to_owned() }]);
+            return Ok(vec![Self::new(name_of(root), String::new(), root)]);
         }
         let mut services: Vec<_> = fs::read_dir(root)?
             .filter_map(Result::ok)
             .map(|entry| entry.path())
             .filter(|path| path.join("mappings").is_dir())
-            .map(|path| Self { name: name_of(&path), prefix: format!("{}/", name_of(&path)), root: path })
+            .map(|path| Self::new(name_of(&path), format!("{}/", name_of(&path)), path))
             .collect();
         services.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(services)
@@ -62,7 +69,7 @@ impl Service {
 
     /// Its body files.
     pub fn files(&self) -> Files {
-        Files { root: self.root.join("__files") }
+        Files { root: self.root.join("__files"), templating: self.templating }
     }
 
     /// Its mappings.

@@ -277,7 +277,7 @@ mod tests {
             fs::create_dir_all(path.parent().expect("below the root")).expect("writable");
             fs::write(path, text).expect("writable");
         }
-        let service = Service { name: "s".to_owned(), prefix: String::new(), root: root.path().to_owned() };
+        let service = Service::new("s", "", root.path());
         (root, Shelf::new(vec![service]))
     }
 

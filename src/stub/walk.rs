@@ -172,7 +172,7 @@ mod tests {
         fs::write(mappings.join("a.json"), "{}").expect("writable");
         std::os::unix::fs::symlink(&mappings, mappings.join("round")).expect("a link");
         std::os::unix::fs::symlink("nowhere", mappings.join("lost.json")).expect("a link");
-        let service = Service { name: "s".to_owned(), prefix: String::new(), root: root.path().to_owned() };
+        let service = Service::new("s", "", root.path());
         let tree = Tree::of(&service);
         let names: Vec<_> = tree.mappings.iter().map(|(path, stamp)| (path.clone(), stamp.is_some())).collect();
         let expected = [("a.json", true), ("lost.json", false)].map(|(name, is)| (mappings.join(name), is));

@@ -74,6 +74,28 @@ fn the_ready_line_names_the_port_and_the_stubs() {
 }
 
 #[test]
+fn all_answers_are_templates_or_none_is() {
+    let named = r#"{"request": {"url": "/named"}, "response": {"body": "{{request.method}}", "transformers": ["response-template"]}}"#;
+    let plain = r#"{"request": {"url": "/plain"}, "response": {"body": "{{request.method}}"}}"#;
+    let root = folder(&[("mappings/a.json", named), ("mappings/b.json", plain)]);
+    for (more, expected) in [
+        (&[][..], ["GET", "{{request.method}}"]),
+        (&["--global-response-templating"][..], ["GET", "GET"]),
+        (&["--disable-response-templating"][..], ["{{request.method}}", "{{request.method}}"]),
+    ] {
+        let (_process, address, _) = serve_with(root.path().to_str().expect("UTF-8"), more);
+        let mut client = Client::connect(address);
+        let answers = ["/named", "/plain"].map(|path| {
+            client.write(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+            client.answer().text().to_owned()
+        });
+        assert_eq!(answers, expected, "{more:?}");
+    }
+    let both = standin(&["serve", "--global-response-templating", "--disable-response-templating"]);
+    assert_eq!(both.status.code(), Some(64));
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn the_precision_in_force_is_told() {
     let root = folder(&[("mappings/s.json", r#"{"request": {"url": "/a"}, "response": {"body": "ok"}}"#)]);

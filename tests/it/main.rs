@@ -21,3 +21,4 @@ mod reload; // stub files that change while they are served
 mod replay; // a tape's calls again, and the rules that protect a target
 mod serve; // the README's examples, and what stubs answer
 mod support; // a server on a free port, and raw sockets
+mod templates; // answers that are made for each call

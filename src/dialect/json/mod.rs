@@ -8,11 +8,13 @@ mod distance;
 pub(crate) mod number;
 mod pairing;
 mod pattern;
+mod text;
 
 use serde_json::Value;
 
 pub use digest::{digest, digest_ignoring_order};
 use pattern::{Comparison, Pattern};
+pub(crate) use text::push_quoted;
 
 /// What a JSON document must be equal to.
 #[derive(Clone, Debug)]

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use filter::Condition;
 use function::Call;
-pub use text::text_of;
+pub use text::{double_text, text_of};
 use walk::{Budget, Stop};
 
 /// A path, compiled.

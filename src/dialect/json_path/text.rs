@@ -16,7 +16,7 @@ pub fn text_of(value: &Value) -> String {
 
 /// The number of a function's result, spelt as Java prints it; none for infinities and NaN, which JSON does not have.
 pub(super) fn number(value: f64) -> Option<Number> {
-    if value.is_finite() { java_double(value).parse().ok() } else { None }
+    if value.is_finite() { double_text(value).parse().ok() } else { None }
 }
 
 /// Java reads whole numbers of any size exactly, fractions and exponents as `double`, and those of more than 18
@@ -30,14 +30,14 @@ fn number_text(spelling: &str) -> String {
         return spelling.to_owned();
     }
     match spelling.parse() {
-        Ok(value) => java_double(value),
+        Ok(value) => double_text(value),
         Err(_) => spelling.to_owned(),
     }
 }
 
 /// `Double.toString`: the fewest digits that tell the number from its neighbours, with a point, and with an exponent below
 /// 10^-3 and from 10^7 on.
-fn java_double(value: f64) -> String {
+pub fn double_text(value: f64) -> String {
     if !value.is_finite() {
         return if value.is_nan() {
             "NaN"

@@ -32,7 +32,7 @@ fn get(url: &str) -> Call {
 fn stub(body: &str) -> Arc<Stub> {
     let text = format!("{{\"request\": {{\"url\": \"/\"}}, \"response\": {{\"body\": \"{body}\"}}}}");
     let mut reader = Reader::of_api(&text);
-    let files = crate::stub::files::Files { root: "__files".into() };
+    let files = crate::stub::files::Files::new("__files");
     let mapping = reader.parse(&text).and_then(|tree| format::mapping(&tree, &files, &mut reader)).expect("a stub");
     let rank = Rank { service: 0, priority: 5, age: 1 };
     Arc::new(mapping.into_stub(Uuid::new_v4(), rank, Origin::Api))

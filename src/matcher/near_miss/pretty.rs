@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::cut::Cut;
+use crate::dialect::json::push_quoted;
 
 /// Writes a document: members a line each, items on one, numbers without exponent.
 pub(super) fn write(value: &Value, cut: &mut Cut) {
@@ -46,24 +47,9 @@ fn new_line(depth: usize, cut: &mut Cut) {
     }
 }
 
-/// Jackson writes hexadecimal digits large, serde_json small.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\u{c}' => quoted.push_str("\\f"),
-            c if c < ' ' => quoted.extend(["\\u".to_owned(), format!("{:04X}", u32::from(c))]),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
+    push_quoted(text, &mut quoted);
     quoted
 }
 

@@ -3,6 +3,7 @@
 //! Reading collects every defect instead of stopping at the first, and writes the mapping again as WireMock echoes it.
 
 mod response;
+mod templates;
 
 use std::sync::Arc;
 
@@ -12,10 +13,11 @@ use uuid::Uuid;
 
 pub use response::delays;
 
+use self::response::Response;
 use super::{Origin, Scenario, Stub};
 use crate::matcher::format::request;
-use crate::matcher::{Rank, RequestPattern};
-use crate::render::{Delays, Recipe};
+use crate::matcher::{Rank, RequestPattern, UrlRule};
+use crate::render::{Delays, Recipe, Templates};
 use crate::reply::Reply;
 use crate::source::{Node, Object, Value};
 use crate::stub::files::Files;
@@ -38,6 +40,8 @@ pub struct Mapping {
     pub reply: Reply,
     /// The delays that it asks for.
     pub delays: Delays,
+    /// What of the reply is rendered for each call.
+    pub templates: Option<Templates>,
     /// Its scenario.
     pub scenario: Option<Scenario>,
     /// Whether it is kept on disk.
@@ -84,11 +88,15 @@ pub fn mapping(node: &Node, files: &Files, reader: &mut Reader) -> Option<Mappin
         None => request::anything(),
     };
     object.echo("request", Json::Object(request));
-    let (reply, delays, response) = match object.node("response") {
+    let Response { reply, delays, templates, echo } = match object.node("response") {
         Some(node) => reader.within("response", |reader| response::read(node, files, reader)),
         None => response::nothing(),
     };
-    object.echo("response", Json::Object(response));
+    object.echo("response", Json::Object(echo));
+    let path = match pattern.url() {
+        UrlRule::PathTemplate(template) => Some(template.clone()),
+        _ => None,
+    };
     let document = object.close(KEYS, Strictness::TopLevel, reader);
     Some(Mapping {
         id,
@@ -98,6 +106,7 @@ pub fn mapping(node: &Node, files: &Files, reader: &mut Reader) -> Option<Mappin
         pattern: Arc::new(pattern),
         reply,
         delays,
+        templates: templates.map(|templates| templates.with_path(path)),
         scenario,
         persistent: persistent.unwrap_or(false),
         document,
@@ -112,12 +121,17 @@ impl Mapping {
         ids.append(&mut self.document);
         ids.insert("uuid".to_owned(), id.to_string().into());
         name_stub(&mut self.reply.headers, id, self.name.as_deref());
+        let recipe = Recipe::new(self.reply, self.delays);
+        let recipe = match self.templates {
+            Some(templates) => recipe.with_templates(templates),
+            None => recipe,
+        };
         Stub {
             id,
             name: self.name,
             rank,
             pattern: self.pattern,
-            recipe: Arc::new(Recipe::new(self.reply, self.delays)),
+            recipe: Arc::new(recipe),
             scenario: self.scenario,
             persistent: self.persistent,
             origin,

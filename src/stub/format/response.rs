@@ -8,9 +8,11 @@ use http::{HeaderMap, StatusCode};
 use hyper::ext::ReasonPhrase;
 use serde_json::{Map, Value as Json};
 
+use super::templates;
 use crate::delay::{Distribution, Param, ParamValue};
-use crate::render::Delays;
 use crate::render::format::{fault, headers, status};
+use crate::render::template::Template;
+use crate::render::{Delays, Templates};
 use crate::reply::{Body, Dribble, Reply};
 use crate::send::BLOCKING_READ_LIMIT;
 use crate::source::{Node, Object, Reader, Strictness, Value};
@@ -37,11 +39,21 @@ const KEYS: &[&str] = &[
     "transformers",
 ];
 
+/// A response definition as read.
+pub(super) struct Response {
+    pub(super) reply: Reply,
+    pub(super) delays: Delays,
+    /// What of the reply is rendered for each call.
+    pub(super) templates: Option<Templates>,
+    /// Itself as WireMock echoes it.
+    pub(super) echo: Map<String, Json>,
+}
+
 /// What a stub without a response answers.
-pub(super) fn nothing() -> (Reply, Delays, Map<String, Json>) {
+pub(super) fn nothing() -> Response {
     let mut echo = Map::new();
     echo.insert("status".to_owned(), 200.into());
-    (empty(), Delays::default(), echo)
+    Response { reply: empty(), delays: Delays::default(), templates: None, echo }
 }
 
 fn empty() -> Reply {
@@ -55,14 +67,15 @@ fn empty() -> Reply {
     }
 }
 
-/// Reads a response definition, and itself as WireMock echoes it.
-pub(super) fn read(node: &Node, files: &Files, reader: &mut Reader) -> (Reply, Delays, Map<String, Json>) {
+/// Reads a response definition.
+pub(super) fn read(node: &Node, files: &Files, reader: &mut Reader) -> Response {
     let Some(mut object) = Object::open(node, "a response definition", reader) else { return nothing() };
     let mut reply = empty();
+    let is_templated = templates::is_asked_for(&mut object, files, reader);
     reply.status = status(&mut object, reader);
     reply.reason = reason(&mut object, reply.status, reader);
     reply.headers = headers(&mut object, reader);
-    reply.body = body(&mut object, files, reader);
+    reply.body = body(&mut object, files, is_templated, reader);
     reply.dribble = dribble(&mut object, reader);
     reply.ending = fault(&mut object, reader);
     let delays = Delays {
@@ -70,9 +83,10 @@ pub(super) fn read(node: &Node, files: &Files, reader: &mut Reader) -> (Reply, D
         distribution: distribution(&mut object, reader),
     };
     later(&mut object, reader);
+    let templates = is_templated.then(|| templates::read(&object, &reply, files, reader));
     let mut echo = object.close(KEYS, Strictness::Strict, reader);
     echo.entry("status").or_insert_with(|| 200.into());
-    (reply, delays, echo)
+    Response { reply, delays, templates, echo }
 }
 
 /// Delays as the global settings spell them: `fixedDelay` and `delayDistribution`.
@@ -107,7 +121,7 @@ fn reason(object: &mut Object<'_>, status: StatusCode, reader: &mut Reader) -> O
     reason
 }
 
-fn body(object: &mut Object<'_>, files: &Files, reader: &mut Reader) -> Body {
+fn body(object: &mut Object<'_>, files: &Files, is_templated: bool, reader: &mut Reader) -> Body {
     let text = object.text("body", reader);
     let json = object.node("jsonBody");
     if let Some(node) = json {
@@ -133,6 +147,8 @@ fn body(object: &mut Object<'_>, files: &Files, reader: &mut Reader) -> Body {
         };
     }
     match file {
+        // which file it is, each call says
+        Some(name) if is_templated && Template::is_one(&name) => Body::Bytes(Bytes::new()),
         Some(name) => body_file(&name, object, files, reader),
         None => Body::Bytes(Bytes::new()),
     }
@@ -249,18 +265,6 @@ fn later(object: &mut Object<'_>, reader: &mut Reader) {
     if let Some(node) = object.node("proxyBaseUrl") {
         object.echo("proxyBaseUrl", node.to_json());
         reader.error_at(node, "proxyBaseUrl", "proxying is not supported yet", "give the answer itself");
-    }
-    let Some(node) = object.node("transformers") else { return };
-    let Value::Array(names) = &node.value else {
-        let what = format!("`transformers` is a list, not {}", node.kind_name());
-        reader.error_at(node, "transformers", what, "write `[\"response-template\"]`");
-        return;
-    };
-    object.echo("transformers", node.to_json());
-    let templated = names.iter().any(|name| matches!(&name.value, Value::String(text) if text == "response-template"));
-    if templated {
-        let mend = "write the body out, or remove the transformer";
-        reader.warn_at(node, "transformers", "templates are not rendered yet: the body is served as it stands", mend);
     }
 }
 

@@ -1,0 +1,175 @@
+//! The helpers of templates, a file a family: what handlebars.java brings, and WireMock's own.
+//!
+//! Each does what WireMock 3.13 does, its quirks included: what is used wrongly mostly prints `[ERROR: …]`, and a few things
+//! fail the whole reply.
+
+#![allow(clippy::unnecessary_wraps)] // all helpers are of one type
+
+mod blocks;
+mod collections;
+mod conditions;
+mod dates;
+mod decimal;
+mod encoding;
+mod json;
+mod json_edit;
+mod layout;
+mod number_format;
+mod numbers;
+mod patterns;
+mod printf;
+mod random;
+mod system;
+mod text;
+
+use std::sync::Arc;
+
+use super::template::budget::Stop;
+use super::template::eval::Evaluator;
+use super::template::given::Given;
+use super::template::value::Value;
+
+/// What a helper does with what it is given; it returns a value, or writes.
+pub(crate) type Helper = for<'t, 'f> fn(&mut Evaluator<'t>, &Given<'t, 'f>) -> Result<Value, Stop>;
+
+/// The helper of a name.
+pub(crate) fn find(name: &str) -> Option<Helper> {
+    HELPERS.iter().find(|(known, _)| *known == name).map(|(_, helper)| *helper)
+}
+
+/// The names of all helpers, for messages.
+pub fn names() -> Vec<&'static str> {
+    HELPERS.iter().map(|(name, _)| *name).collect()
+}
+
+/// A stub's parameters as templates see them.
+pub(super) fn value_of(parameters: &serde_json::Value) -> Value {
+    json::plain(parameters)
+}
+
+/// What WireMock prints where a helper is used wrongly.
+fn complaint(what: impl AsRef<str>) -> Value {
+    Value::text(format!("[ERROR: {}]", what.as_ref()))
+}
+
+/// What the first parameter or the body of a block says.
+fn text_or_block<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Arc<str>, Stop> {
+    if given.is_block() {
+        return evaluator.capture(|evaluator| evaluator.inner(given)).map(Arc::from);
+    }
+    evaluator.text_of(&given.context)
+}
+
+/// A number or the text of one, as a whole number.
+fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(*number),
+        Value::Double(number) => Some(*number as i64),
+        Value::Text(text) => text.trim().parse().ok(),
+        Value::List(_) => value_of_field(value).and_then(whole),
+        _ => None,
+    }
+}
+
+/// The first of the values of a field.
+fn value_of_field(value: &Value) -> Option<&Value> {
+    match value {
+        Value::List(list) => list.items.first().filter(|item| matches!(item, Value::Text(_))),
+        _ => None,
+    }
+}
+
+/// A whole number that is given by name, or a default; the error names it.
+fn whole_named(given: &Given<'_, '_>, key: &str, default: i64) -> Result<i64, Stop> {
+    match given.named(key) {
+        None => Ok(default),
+        Some(value) => {
+            whole(value).ok_or_else(|| Stop::failed(format!("`{key}` is a whole number, not {}", value.kind_name())))
+        }
+    }
+}
+
+/// Whether `key=true` is given.
+fn is_set(given: &Given<'_, '_>, key: &str) -> bool {
+    matches!(given.named(key), Some(Value::Bool(true)))
+}
+
+const HELPERS: &[(&str, Helper)] = &[
+    ("abbreviate", layout::abbreviate),
+    ("and", conditions::and),
+    ("array", collections::array),
+    ("arrayAdd", collections::array_add),
+    ("arrayJoin", collections::array_join),
+    ("arrayRemove", collections::array_remove),
+    ("assign", blocks::assign),
+    ("base64", encoding::base64),
+    ("block", blocks::block),
+    ("capitalize", text::capitalize),
+    ("capitalizeFirst", text::capitalize_first),
+    ("center", layout::center),
+    ("contains", patterns::contains),
+    ("cut", text::cut),
+    ("date", dates::date),
+    ("dateFormat", dates::date_format),
+    ("defaultIfEmpty", text::default_if_empty),
+    ("each", blocks::each),
+    ("eq", conditions::eq),
+    ("formData", encoding::form_data),
+    ("formatJson", json::format_json),
+    ("gt", conditions::gt),
+    ("gte", conditions::gte),
+    ("hostname", system::hostname),
+    ("if", blocks::if_),
+    ("include", blocks::include),
+    ("isEven", numbers::is_even),
+    ("isOdd", numbers::is_odd),
+    ("join", text::join),
+    ("jsonArrayAdd", json_edit::json_array_add),
+    ("jsonMerge", json_edit::json_merge),
+    ("jsonPath", json::json_path),
+    ("jsonRemove", json_edit::json_remove),
+    ("ljust", layout::ljust),
+    ("log", blocks::log),
+    ("lookup", blocks::lookup),
+    ("lower", text::lower),
+    ("lt", conditions::lt),
+    ("lte", conditions::lte),
+    ("matches", patterns::matches),
+    ("math", numbers::math),
+    ("neq", conditions::neq),
+    ("not", conditions::not),
+    ("now", dates::now),
+    ("numberFormat", number_format::number_format),
+    ("or", conditions::or),
+    ("parseDate", dates::parse_date),
+    ("parseJson", json::parse_json),
+    ("partial", blocks::partial),
+    ("pickRandom", random::pick_random),
+    ("randomDecimal", random::random_decimal),
+    ("randomInt", random::random_int),
+    ("randomValue", random::random_value),
+    ("range", collections::range),
+    ("regexExtract", patterns::regex_extract),
+    ("replace", text::replace),
+    ("rjust", layout::rjust),
+    ("size", collections::size),
+    ("slugify", text::slugify),
+    ("stringFormat", printf::string_format),
+    ("stripes", numbers::stripes),
+    ("stripTags", text::strip_tags),
+    ("substring", text::substring),
+    ("systemValue", system::system_value),
+    ("toJson", json::to_json),
+    ("trim", text::trim),
+    ("truncateDate", dates::truncate_date),
+    ("unless", blocks::unless),
+    ("upper", text::upper),
+    ("urlEncode", encoding::url_encode),
+    ("val", blocks::val),
+    ("with", blocks::with),
+    ("wordWrap", layout::word_wrap),
+    ("yesno", text::yesno),
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,340 @@
+use crate::render::template::tests::{call, rendered, table};
+
+fn plain() -> crate::call::Call {
+    call("GET", "/t?a=abc%20d&n=7", &[], "")
+}
+
+fn body(body: &str) -> crate::call::Call {
+    call("POST", "/t", &[], body)
+}
+
+#[test]
+fn every_helper_stands_once_and_in_order() {
+    let names = super::names();
+    assert!(names.windows(2).all(|pair| pair[0].to_lowercase() <= pair[1].to_lowercase()), "{names:?}");
+    assert!(names.iter().all(|name| super::find(name).is_some()));
+}
+
+#[test]
+fn conditions() {
+    table(
+        &plain(),
+        &[
+            ("{{eq 1 1 yes='Y' no='N'}} {{gt 1 2 yes='Y' no='N'}} {{eq 1 '1'}} {{neq 1 2}}", "Y N false true"),
+            (
+                "{{#gt 3 2}}more{{else}}less{{/gt}} {{#lte 3 2}}less{{else}}more{{/lte}} {{gte 2 2}} {{lt 'a' 'b'}}",
+                "more more true true",
+            ),
+            (
+                "{{and 1 'a'}} {{and 1 ''}} {{or 0 ''}} {{or 0 'x'}} {{not 0}} {{not 'x'}}",
+                "true false false true true false",
+            ),
+            ("{{gt (math request.query.n '+' 0) 5}}", "true"),
+            (
+                "{{gt request.query.n 5}}",
+                "error 1:2: the values of a field (take one, as in `.[0]`) cannot be compared with a number",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn texts() {
+    table(
+        &plain(),
+        &[
+            ("{{upper (trim (lower '  AbC '))}} {{upper 5}} [{{upper ''}}] {{upper '' 'x'}}", "ABC 5 [] x"),
+            (
+                "{{capitalizeFirst 'hello world'}} {{capitalize 'my FIRST post'}} {{capitalize 'my FIRST' fully=true}}",
+                "Hello world My FIRST Post My First",
+            ),
+            (
+                "{{cut 'a b c'}} {{cut 'xay' 'a'}} {{replace 'a.b.c' '.' '-'}} {{replace 1.5 '.' ','}}",
+                "abc xy a-b-c 1,5",
+            ),
+            ("{{defaultIfEmpty '' 'n'}} {{defaultIfEmpty 'v' 'n'}} {{defaultIfEmpty '' '' 'm'}}", "n v m"),
+            (
+                "{{join 'a' 'b' 'c' ', '}} {{join (array 1 2 3) '-'}} {{join (array 1) ',' prefix='<' suffix='>'}}",
+                "a, b, c 1-2-3 <1>",
+            ),
+            ("{{substring 'Handlebars' 4}} {{substring 'Handlebars' 0 4}} {{substring 12345 2}}", "lebars Hand 345"),
+            ("{{substring 'abc' 5}}", "error 1:2: a text of 3 characters has no part from 5 to 3"),
+            (
+                "{{slugify ' Joel is a Slug, no 1? '}} {{stripTags '<b>bold</b> and <i>it</i>'}}",
+                "joel-is-a-slug-no- bold and it",
+            ),
+            ("{{yesno true}} {{yesno false no='nay'}} {{yesno nothing}}", "yes nay maybe"),
+            (
+                "[{{center 'ab' size=5}}] [{{ljust 'ab' size=4 pad='-'}}] [{{rjust 'ab' size=4}}]",
+                "[ ab  ] [ab--] [  ab]",
+            ),
+            ("{{abbreviate 'Handlebars rocks' 13}} {{abbreviate 'short' 13}}", "Handlebars... short"),
+            ("{{wordWrap 'Joel is a slug' 5}}|{{wordWrap 'unbreakable x' 3}}", "Joel\nis a\nslug|unbreakable\nx"),
+            (
+                "{{stringFormat '%s is %d, %05.1f%% %-4s| %,d %x %b' 'x' 5 2.25 'ab' 1234567 255 true}}",
+                "x is 5, 002.3% ab  | 1,234,567 ff true",
+            ),
+            ("{{stringFormat '%2$s %1$s' 'a' 'b'}} {{stringFormat '%S%n' 'up'}}", "b a UP\n"),
+            ("{{stringFormat '%d' 'x'}}", "error 1:2: `%d` does not take a text"),
+        ],
+    );
+}
+
+#[test]
+fn numbers() {
+    table(
+        &plain(),
+        &[
+            (
+                "{{math 1 '+' 2}} {{math 5 '-' 7}} {{math 3 '*' 4}} {{math 3 'x' 4}} {{math 10 '/' 4}} {{math 10.0 '/' 3}}",
+                "3 -2 12 12 3 3.3",
+            ),
+            (
+                "{{math 10 '%' 3}} {{math -10 '%' 3}} {{math 10.5 '%' 3}} {{math 'abc' '+' 1}} {{math 3000000000 '*' 3}}",
+                "1 -1 1.5 1 9.0E9",
+            ),
+            ("{{math 1 '^' 2}}", "[ERROR: ^ is not a valid mathematical operator]"),
+            ("{{math 1 '/' 0}}", "error 1:2: a number cannot be divided by zero"),
+            (
+                "{{isEven 2}} {{isEven 3}} {{isOdd 3}} {{isEven 2 'yes'}} {{stripes 1}} {{stripes 2 'a' 'b'}}",
+                "even  odd yes odd a",
+            ),
+            (
+                "{{numberFormat 1234567.891}} {{numberFormat 0.256 'percent'}} {{numberFormat 1234.5 'integer'}}",
+                "1,234,567.891 26% 1,234",
+            ),
+            (
+                "{{numberFormat 12.5 'currency' 'en_US'}} {{numberFormat -1234.5 '#,##0.00'}} {{numberFormat 5 '000'}}",
+                "$12.50 -1,234.50 005",
+            ),
+            (
+                "{{numberFormat 1234.5 'default' 'de_DE'}} {{numberFormat 0.5 '0' roundingMode='HALF_UP'}} {{numberFormat -3 '0;(0)'}}",
+                "1.234,5 1 (3)",
+            ),
+            (
+                "{{numberFormat 1.23456 maximumFractionDigits=2}} {{numberFormat 1234 groupingUsed=false}} {{numberFormat 'x' 'y'}}",
+                "1.23 1234 y",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn collections() {
+    table(
+        &plain(),
+        &[
+            (
+                "{{array 1 'b'}} {{array}} {{size (array 1 2)}} {{size 'abcd'}} {{size ''}} [{{size 5}}]",
+                "[1, b] [] 2 4 0 []",
+            ),
+            (
+                "{{arrayAdd (array 1 2) 3}} {{arrayAdd (array 1 2) 3 position='start'}} {{arrayAdd (array 1 2) 3 position=1}}",
+                "[1, 2, 3] [3, 1, 2] [1, 3, 2]",
+            ),
+            ("{{arrayAdd (array 1) 2 position='x'}}", "[ERROR: position must be 'start', 'end' or an integer]"),
+            ("{{arrayRemove (array 1 2 3)}} {{arrayRemove (array 1 2 3) position=0}}", "[1, 2] [2, 3]"),
+            (
+                "{{arrayJoin ',' (array 'a' 'b')}} {{arrayJoin ', ' 'x' 'y'}} {{arrayJoin '-' (array 1 2) prefix='[' suffix=']'}}",
+                "a,b x, y [1-2]",
+            ),
+            (
+                "{{#arrayJoin ';' (array 1 2) as |i|}}<{{i}}>{{/arrayJoin}} {{arrayJoin 1 (array)}}",
+                "<1>;<2> [ERROR: Separator parameter must be a String]",
+            ),
+            (
+                "{{range 1 3}} {{size (range -1 2)}} {{range 'x' 3}}",
+                "[1, 2, 3] 4 [ERROR: The range helper requires both lower and upper bounds as integer parameters]",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn json() {
+    let call = body(
+        "{\"s\":\"x\",\"n\":1,\"f\":1.50,\"b\":true,\"l\":[{\"id\":1},{\"id\":2}],\"o\":{\"k\":\"v\"},\"e\":1e3,\"z\":null}",
+    );
+    table(
+        &call,
+        &[
+            (
+                "{{jsonPath request.body '$.s'}} {{jsonPath request.body '$.n'}} {{jsonPath request.body '$.f'}} {{jsonPath request.body '$.e'}}",
+                "x 1 1.5 1000.0",
+            ),
+            (
+                "{{jsonPath request.body '$.o'}} {{jsonPath request.body '$.l[*].id'}} {{jsonPath request.body '$.l'}}",
+                "{\n  \"k\" : \"v\"\n} [1,2] [{\"id\":1},{\"id\":2}]",
+            ),
+            (
+                "[{{jsonPath request.body '$.none'}}] [{{jsonPath request.body '$.none' default='d'}}] [{{jsonPath 'x' '$.a'}}]",
+                "[] [d] []",
+            ),
+            ("{{#each (jsonPath request.body '$.l') as |i|}}{{i.id}} {{i}} {{/each}}", "1 {id=1} 2 {id=2} "),
+            ("{{eq (jsonPath request.body '$.n') 1}} {{jsonPath (parseJson '{\"a\":{\"b\":2}}') '$.a.b'}}", "true 2"),
+            (
+                "{{jsonPath request.body}} {{jsonPath request.body '$[['}}",
+                "[ERROR: The JSONPath cannot be empty] [ERROR: $[[ is not a valid JSONPath expression]",
+            ),
+            (
+                "{{#parseJson 'o'}}{\"x\":\"{{request.method}}\"}{{/parseJson}}{{o.x}} {{parseJson '[1,2]'}} {{parseJson '{\"a\":1.0}'}}",
+                "POST [1, 2] {a=1.0}",
+            ),
+            ("{{parseJson 'nope'}}", "error 1:2: what `parseJson` is given is not JSON"),
+            (
+                "{{toJson 'txt'}} {{toJson 5}} {{toJson (array 1 'b')}} [{{toJson nothing}}]",
+                "\"txt\" 5 [ 1, \"b\" ] []",
+            ),
+            (
+                "{{formatJson '{\"a\":1,\"b\":[1,2]}'}} {{#formatJson format='compact'}} { \"a\" : 1.50 } {{/formatJson}}",
+                "{\n  \"a\" : 1,\n  \"b\" : [ 1, 2 ]\n} {\"a\":1.5}",
+            ),
+            (
+                "{{formatJson '{}' format='odd'}}",
+                "[ERROR: formatJson: format [odd] should be one of [pretty, compact]]",
+            ),
+            (
+                "{{jsonMerge '{\"a\":1,\"b\":{\"c\":1}}' '{\"a\":null,\"b\":{\"d\":2}}'}} {{jsonMerge '{\"a\":1}' '{\"a\":null}' removeNulls=true}}",
+                "{\"a\":null,\"b\":{\"c\":1,\"d\":2}} {}",
+            ),
+            (
+                "{{jsonMerge '[1]' '{}'}} {{jsonMerge '{}'}}",
+                "[ERROR: Base JSON is not a JSON object ('[1]')] [ERROR: JSON to merge must be a string]",
+            ),
+            (
+                "{{jsonRemove '{\"a\":1,\"b\":[1,2]}' '$.b[0]'}} {{jsonRemove '{\"a\":1}' '$.x.y'}} {{jsonRemove '{}' '$'}}",
+                "{\"a\":1,\"b\":[2]} {\"a\":1} [ERROR: Delete operation cannot be applied to JSONPath expression ('$')]",
+            ),
+            (
+                "{{jsonArrayAdd '{\"l\":[1]}' '2' jsonPath='$.l'}} {{jsonArrayAdd '[1,2]' '[3]' flatten=true maxItems=2}} {{#jsonArrayAdd '[]'}}{}{{/jsonArrayAdd}}",
+                "{\"l\":[1,2]} [2,3] [{}]",
+            ),
+            (
+                "{{jsonArrayAdd '{}' '1'}} {{jsonArrayAdd '[]' 'x{'}}",
+                "[ERROR: Target JSON is not a JSON array ('{}')] [ERROR: Item-to-add JSON is not valid JSON ('x{')]",
+            ),
+        ],
+    );
+    table(&plain(), &[("{{toJson request.query}}", "{\n  \"a\" : \"abc d\",\n  \"n\" : \"7\"\n}")]);
+}
+
+#[test]
+fn encodings() {
+    table(
+        &plain(),
+        &[
+            (
+                "{{base64 'abc d'}} {{base64 'a' padding=false}} {{base64 'YWJj' decode=true}} {{#base64}}block{{/base64}}",
+                "YWJjIGQ= YQ abc YmxvY2s=",
+            ),
+            (
+                "{{urlEncode request.query.a}} {{urlEncode 'é&*'}} {{urlEncode 'a%20b+c' decode=true}}",
+                "abc+d %C3%A9%26* a b c",
+            ),
+            (
+                "{{formData 'a=1&b=x%20y&a=2&c&d=' 'f' urlDecode=true}}{{f.a}} {{f.a.[1]}} {{f.b}} [{{f.c}}]",
+                "1 2 x y []",
+            ),
+            ("{{base64 '!' decode=true}}", "error 1:2: this is not base64: Invalid symbol 33, offset 0."),
+        ],
+    );
+}
+
+#[test]
+fn patterns() {
+    table(
+        &body("xx id=55 yy"),
+        &[
+            (
+                "{{regexExtract request.body 'id=([0-9]+)'}} {{regexExtract request.body 'id=([0-9]+)' 'm'}}{{m.0}}",
+                "id=55 55",
+            ),
+            (
+                "{{regexExtract 'ab-12-cd' '([a-z]+)-([0-9]+)' 'p'}}{{p.0}},{{p.1}} {{regexExtract 'a' '[0-9]' default='d'}}",
+                "ab,12 d",
+            ),
+            (
+                "{{regexExtract 'a' '[0-9]'}} {{regexExtract 'a' '('}}",
+                "[ERROR: Nothing matched [0-9]] [ERROR: Invalid regex string (]",
+            ),
+            (
+                "{{matches '123' '[0-9]+'}} {{matches 'x1' '[0-9]+'}} {{#matches 'abc' 'a.*'}}ok{{/matches}}{{#matches 'a' 'b'}}no{{else}}e{{/matches}}",
+                "true false ok",
+            ),
+            (
+                "{{contains 'abc' 'b'}} {{contains (array 'a' 'b') 'b'}} {{contains nothing 'x'}} {{contains (array 1) '1'}}",
+                "true true false false",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn dates() {
+    table(
+        &plain(),
+        &[
+            (
+                "{{parseDate '2018-05-05T10:11:12Z'}} [{{parseDate 'junk'}}] {{toJson (parseDate '2018-05-05T10:11:12Z')}}",
+                "2018-05-05T10:11:12Z [] \"2018-05-05T10:11:12Z\"",
+            ),
+            (
+                "{{date (parseDate '2018-05-05T10:11:12Z') offset='-1 days'}} {{date (parseDate '2018-05-05T10:11:12+02:00')}}",
+                "2018-05-04T10:11:12Z 2018-05-05T10:11:12+02:00",
+            ),
+            (
+                "{{date (parseDate '2018-05-05T10:11:12Z') format='yyyy/MM/dd' timezone='Asia/Tokyo'}} {{date (parseDate '2018-05-05T10:11:12Z') format='unix'}}",
+                "2018/05/05 1525515072",
+            ),
+            (
+                "{{truncateDate (parseDate '2021-06-15T11:22:33Z') 'first day of month'}} {{truncateDate 'x' 'first day of month'}}",
+                "2021-06-01T00:00:00Z [ERROR: A date object must be passed to the truncateDate helper]",
+            ),
+            (
+                "{{dateFormat (parseDate '2012-06-19T10:11:12Z') 'full' tz='UTC'}}; {{dateFormat (parseDate '2012-06-19T10:11:12Z') 'short' time='short' tz='UTC'}}",
+                "Tuesday, June 19, 2012; 6/19/12, 10:11 AM",
+            ),
+            ("{{now timezone='Nowhere/Land'}}", "error 1:2: Unknown time-zone ID: Nowhere/Land"),
+            ("{{now offset='x'}}", "error 1:2: `x` is no offset; write one such as `3 days` or `now -2 hours`"),
+            ("{{size (now)}}{{size (dateFormat (now) 'yyyy-MM-dd')}}", "10"),
+        ],
+    );
+}
+
+#[test]
+fn random_values_are_those_of_the_draws() {
+    let call = plain();
+    for (template, least, most) in [
+        ("{{randomValue length=12 type='ALPHANUMERIC'}}", "000000000000", "zzzzzzzzzzzz"),
+        ("{{randomValue length=3 type='NUMERIC'}}", "000", "999"),
+        ("{{randomInt lower=5 upper=7}}", "5", "6"),
+        ("{{pickRandom 'a' 'b'}}", "a", "b"),
+        ("{{pickRandom (array 'a' 'b')}}", "a", "b"),
+    ] {
+        let text = rendered(template, &call);
+        assert!((least..=most).contains(&text.as_str()), "{template}: {text}");
+        assert_eq!(text, rendered(template, &call), "{template}");
+    }
+    assert_eq!(rendered("{{randomValue type='UUID'}}", &call).len(), 36);
+    assert_eq!(rendered("{{randomValue type='UUID' uppercase=true}}", &call).to_lowercase().len(), 36);
+    assert_eq!(rendered("{{size (randomValue)}} {{size (pickRandom 'a' 'b' 'c' count=2)}}", &call), "36 2");
+    let number: f64 = rendered("{{randomDecimal lower=-10.1 upper=-0.9}}", &call).parse().expect("a number");
+    assert!((-10.1..-0.9).contains(&number));
+    assert!(rendered("{{randomInt lower=7 upper=7}}", &call).starts_with("error"));
+}
+
+#[test]
+fn the_system_says_little() {
+    let call = plain();
+    assert!(!rendered("{{hostname}}", &call).is_empty());
+    table(
+        &call,
+        &[
+            (
+                "{{systemValue key='PATH'}} {{systemValue}}",
+                "[ERROR: Access to PATH is denied] [ERROR: The key cannot be empty]",
+            ),
+            ("{{systemValue key='wiremock_no_such' default='d'}}", "d"),
+        ],
+    );
+}

@@ -1,0 +1,175 @@
+//! Texts: their case, their parts, what stands in their place.
+
+use std::sync::Arc;
+
+use super::{is_set, text_or_block, whole};
+use crate::render::template::budget::Stop;
+use crate::render::template::eval::Evaluator;
+use crate::render::template::given::Given;
+use crate::render::template::value::Value;
+
+pub(super) fn capitalize<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    of_text(evaluator, given, |_, text| {
+        let text = if is_set(given, "fully") { text.to_lowercase() } else { text.to_owned() };
+        let mut out = String::with_capacity(text.len());
+        let mut begins = true;
+        for c in text.chars() {
+            if begins {
+                out.extend(c.to_uppercase());
+            } else {
+                out.push(c);
+            }
+            begins = c.is_whitespace();
+        }
+        Ok(Value::text(out))
+    })
+}
+
+pub(super) fn capitalize_first<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    of_text(evaluator, given, |_, text| {
+        let mut chars = text.chars();
+        let first = chars.next().into_iter().flat_map(char::to_uppercase);
+        Ok(Value::text(first.chain(chars).collect::<String>()))
+    })
+}
+
+pub(super) fn cut<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    of_text(evaluator, given, |evaluator, text| {
+        let what = if given.params.is_empty() { " ".into() } else { evaluator.text_of(given.param(0))? };
+        Ok(Value::text(text.replace(&*what, "")))
+    })
+}
+
+pub(super) fn default_if_empty<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    if !given.context.is_empty() {
+        return evaluator.text_of(&given.context).map(Value::Text);
+    }
+    Ok(given.params.iter().find(|value| !value.is_empty()).cloned().unwrap_or_else(|| Value::text("")))
+}
+
+pub(super) fn join<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    if given.context.is_empty() {
+        return Ok(Value::text(""));
+    }
+    let Some((Value::Text(separator), others)) = given.params.split_last() else {
+        return Err(Stop::failed("the last parameter of `join` is the text between the items"));
+    };
+    let items = match given.context.items() {
+        Some(items) => items,
+        None => [&given.context].into_iter().chain(others).cloned().collect(),
+    };
+    let mut out = match given.named("prefix") {
+        Some(prefix) => evaluator.text_of(prefix)?.to_string(),
+        None => String::new(),
+    };
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            out.push_str(separator);
+        }
+        let text = evaluator.text_of(item)?;
+        evaluator.budget.spend(1)?;
+        evaluator.budget.spend_bytes(text.len() + separator.len())?;
+        out.push_str(&text);
+    }
+    if let Some(suffix) = given.named("suffix") {
+        out.push_str(&evaluator.text_of(suffix)?);
+    }
+    Ok(Value::text(out))
+}
+
+pub(super) fn lower<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    of_text(evaluator, given, |_, text| Ok(Value::text(text.to_lowercase())))
+}
+
+pub(super) fn upper<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    of_text(evaluator, given, |_, text| Ok(Value::text(text.to_uppercase())))
+}
+
+pub(super) fn replace<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    of_text(evaluator, given, |evaluator, text| {
+        let [Value::Text(target), Value::Text(replacement), ..] = given.params.as_slice() else {
+            return Err(Stop::failed("`replace` takes a text, what to replace, and what to put in its place"));
+        };
+        // an empty target stands before every character
+        let places = if target.is_empty() { text.len() + 1 } else { text.len() / target.len() };
+        evaluator.budget.spend_bytes(text.len().saturating_add(places.saturating_mul(replacement.len())))?;
+        Ok(Value::text(text.replace(&**target, replacement)))
+    })
+}
+
+/// Letters in lower case, blanks as hyphens, and nothing else: not even digits.
+pub(super) fn slugify<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    of_text(evaluator, given, |_, text| {
+        let mut out = String::with_capacity(text.len());
+        for c in text.trim().chars() {
+            if c.is_alphabetic() {
+                out.extend(c.to_lowercase());
+            } else if c.is_whitespace() {
+                out.push('-');
+            }
+        }
+        Ok(Value::text(out))
+    })
+}
+
+pub(super) fn strip_tags<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    of_text(evaluator, given, |_, text| {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find('<') {
+            let Some(length) = rest[start..].find('>') else { break };
+            out.push_str(&rest[..start]);
+            rest = &rest[start + length + 1..];
+        }
+        out.push_str(rest);
+        Ok(Value::text(out))
+    })
+}
+
+/// By places from 0, counted in UTF-16 as Java does.
+pub(super) fn substring<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    of_text(evaluator, given, |_, text| {
+        let Some(start) = whole(given.param(0)) else {
+            return Err(Stop::failed("`substring` takes a text and the place where the part begins"));
+        };
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let end = whole(given.param(1)).unwrap_or(units.len() as i64);
+        let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+        let part = range.and_then(|(start, end)| units.get(start..end)).ok_or_else(|| {
+            Stop::failed(format!("a text of {} characters has no part from {start} to {end}", units.len()))
+        })?;
+        Ok(Value::text(String::from_utf16_lossy(part)))
+    })
+}
+
+pub(super) fn trim<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    let text = text_or_block(evaluator, given)?;
+    Ok(Value::text(text.trim_matches(|c| c <= ' ')))
+}
+
+pub(super) fn yesno<'t>(_: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    let key = match &given.context {
+        Value::Null => "maybe",
+        Value::Bool(true) => "yes",
+        Value::Bool(false) => "no",
+        other => return Err(Stop::failed(format!("`yesno` takes a boolean, not {}", other.kind_name()))),
+    };
+    Ok(given.named(key).cloned().unwrap_or_else(|| Value::text(key)))
+}
+
+/// What handlebars.java does first in each of its helpers for texts: of nothing, they give their first parameter.
+pub(super) fn of_text<'t>(
+    evaluator: &mut Evaluator<'t>,
+    given: &Given<'t, '_>,
+    make: impl FnOnce(&mut Evaluator<'t>, &str) -> Result<Value, Stop>,
+) -> Result<Value, Stop> {
+    if given.context.is_empty() {
+        return match given.param(0) {
+            Value::Null => Ok(Value::Null),
+            value => evaluator.text_of(value).map(Value::Text),
+        };
+    }
+    let text: Arc<str> = evaluator.text_of(&given.context)?;
+    evaluator.budget.spend_bytes(text.len())?;
+    make(evaluator, &text)
+}

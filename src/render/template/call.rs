@@ -1,0 +1,117 @@
+//! Parsing what stands in a tag: a name, its parameters, and what calls another helper between parentheses.
+
+use std::sync::OnceLock;
+
+use super::TemplateError;
+use super::parse::Parser;
+use super::tree::{Call, Param, Partial, Path};
+use super::value::Value;
+use crate::render::helpers;
+
+impl Parser<'_> {
+    pub(super) fn partial(&mut self, start: usize) -> Result<Partial, TemplateError> {
+        self.cursor.skip_space();
+        let name = if self.cursor.take("(") {
+            Param::Call(Box::new(self.nested_call(start)?))
+        } else if let Some(literal) = self.cursor.literal()? {
+            Param::Literal(literal)
+        } else {
+            let name = self.cursor.name()?;
+            Param::Literal(Value::Text(name.trim_matches(['[', ']']).into()))
+        };
+        let mut context = None;
+        let mut hash = Vec::new();
+        loop {
+            self.cursor.skip_space();
+            if self.cursor.is_closing() || self.cursor.rest().is_empty() {
+                break;
+            }
+            let key = self.cursor.name()?;
+            self.cursor.skip_space();
+            if self.cursor.take("=") {
+                hash.push((key.into(), self.param()?));
+            } else {
+                context = Some(Path::new(key));
+            }
+        }
+        Ok(Partial { name, context, hash, body: None, at: self.cursor.position(start) })
+    }
+
+    pub(super) fn call(&mut self, is_block: bool) -> Result<Call, TemplateError> {
+        self.cursor.skip_space();
+        let start = self.cursor.at;
+        let name = self.cursor.name()?;
+        let mut call = Call {
+            name: name.into(),
+            helper: helpers::find(name),
+            path: Path::new(name),
+            params: Vec::new(),
+            hash: Vec::new(),
+            at: self.cursor.position(start),
+            memo: OnceLock::new(),
+        };
+        loop {
+            self.cursor.skip_space();
+            let rest = self.cursor.rest();
+            let ends = self.cursor.is_closing() || rest.is_empty() || rest.starts_with([')', '}']);
+            let names = rest.strip_prefix("as").is_some_and(|after| after.trim_start().starts_with('|'));
+            if ends || is_block && names {
+                break;
+            }
+            let at = self.cursor.at;
+            if rest.starts_with(['(', '"', '\'']) {
+                let param = self.param()?;
+                self.push_param(&mut call, param, at)?;
+            } else if let Some(literal) = self.cursor.literal()? {
+                self.push_param(&mut call, Param::Literal(literal), at)?;
+            } else {
+                let name = self.cursor.name()?;
+                self.cursor.skip_space();
+                if self.cursor.take("=") {
+                    let value = self.param()?;
+                    call.hash.push((name.into(), value));
+                } else {
+                    self.push_param(&mut call, Param::Path(Path::new(name)), at)?;
+                }
+            }
+        }
+        if call.helper.is_none() && !(call.params.is_empty() && call.hash.is_empty()) {
+            self.unknown.get_or_insert_with(|| (name.into(), call.at));
+        }
+        Ok(call)
+    }
+
+    fn push_param(&self, call: &mut Call, param: Param, at: usize) -> Result<(), TemplateError> {
+        if let Some((key, _)) = call.hash.last() {
+            let what = format!("a parameter cannot stand behind `{key}=`");
+            return Err(self.cursor.error(at, what, "put what has no name before what has one"));
+        }
+        call.params.push(param);
+        Ok(())
+    }
+
+    fn param(&mut self) -> Result<Param, TemplateError> {
+        self.cursor.skip_space();
+        let start = self.cursor.at;
+        if self.cursor.take("(") {
+            return Ok(Param::Call(Box::new(self.nested_call(start)?)));
+        }
+        match self.cursor.literal()? {
+            Some(literal) => Ok(Param::Literal(literal)),
+            None => Ok(Param::Path(Path::new(self.cursor.name()?))),
+        }
+    }
+
+    /// `(name params)`, from behind the parenthesis.
+    fn nested_call(&mut self, start: usize) -> Result<Call, TemplateError> {
+        let call = self.deeper(start, |parser| parser.call(false))?;
+        self.cursor.skip_space();
+        if !self.cursor.take(")") {
+            return Err(self.cursor.error(start, "`(` is not closed", "write `)` after the parameters"));
+        }
+        if call.helper.is_none() {
+            self.unknown.get_or_insert_with(|| (call.name.clone(), call.at));
+        }
+        Ok(call)
+    }
+}

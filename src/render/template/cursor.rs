@@ -1,0 +1,177 @@
+//! Reading a tag of a template: names, literals and what ends it.
+
+use std::sync::Arc;
+
+use super::tree::Position;
+use super::{TemplateError, value::Value};
+
+/// A place in the text of a template.
+pub(super) struct Cursor<'t> {
+    pub(super) text: &'t str,
+    pub(super) at: usize,
+}
+
+/// How a tag ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// `}}`
+    Double,
+    /// `}}}`
+    Triple,
+    /// `}}}}`
+    Raw,
+}
+
+impl<'t> Cursor<'t> {
+    pub(super) fn rest(&self) -> &'t str {
+        &self.text[self.at..]
+    }
+
+    pub(super) fn skip_space(&mut self) {
+        self.at = self.text.len() - self.rest().trim_start_matches([' ', '\t', '\r', '\n']).len();
+    }
+
+    /// Passes `token` if it is next.
+    pub(super) fn take(&mut self, token: &str) -> bool {
+        let taken = self.rest().starts_with(token);
+        if taken {
+            self.at += token.len();
+        }
+        taken
+    }
+
+    /// The line and column of a byte.
+    pub(super) fn position(&self, at: usize) -> Position {
+        let before = &self.text[..at];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count());
+        Position { line: line as u32, column: column as u32 }
+    }
+
+    pub(super) fn error(&self, at: usize, what: impl Into<String>, mend: impl Into<String>) -> TemplateError {
+        TemplateError { at: self.position(at), what: what.into(), mend: mend.into() }
+    }
+
+    /// Whether the tag ends here.
+    pub(super) fn is_closing(&self) -> bool {
+        self.rest().starts_with("}}") || self.rest().starts_with("~}}")
+    }
+
+    /// The end of a tag; whether it trims the text after it.
+    ///
+    /// Handlebars takes the longest run of braces for the end, so that `{"a":{{b}}}` is an error there too.
+    pub(super) fn close(&mut self, closing: Closing) -> Result<bool, TemplateError> {
+        self.skip_space();
+        let start = self.at;
+        let trims = self.rest().starts_with("~}}") && self.take("~");
+        let wanted = closing as usize + 2;
+        let braces = self.rest().len() - self.rest().trim_start_matches('}').len();
+        let found = if trims { braces.min(wanted) } else { braces.min(4) };
+        if found == wanted {
+            self.at += wanted;
+            return Ok(trims);
+        }
+        let written = "}".repeat(wanted);
+        if found < 2 {
+            let next: String = self.rest().chars().take(12).collect();
+            let what = if next.is_empty() {
+                format!("the tag is not closed: `{written}` is missing")
+            } else {
+                format!("`{next}` cannot stand here")
+            };
+            return Err(self.error(start, what, format!("close the tag with `{written}`")));
+        }
+        let what = format!("`{}` does not close a tag that `{written}` would", "}".repeat(found));
+        let mend = if found > wanted {
+            format!("put a space after `{written}`, or write `{{{{x}}}}` where the text goes on with `}}`")
+        } else {
+            format!("close it with `{written}`")
+        };
+        Err(self.error(start, what, mend))
+    }
+
+    /// A name with its dots, slashes and brackets: `request.headers.[X-Y]`.
+    pub(super) fn name(&mut self) -> Result<&'t str, TemplateError> {
+        let start = self.at;
+        if self.rest().starts_with(|c: char| c.is_ascii_digit()) {
+            let mend = "begin it with a letter, or put it in brackets: `[1]`";
+            return Err(self.error(start, "a name cannot begin with a digit", mend));
+        }
+        while let Some(next) = self.rest().chars().next() {
+            if next == '[' {
+                let Some(length) = self.rest().find(']') else {
+                    return Err(self.error(self.at, "`[` is not closed", "write `]` after the name"));
+                };
+                self.at += length + 1;
+            } else if next.is_alphanumeric() || matches!(next, '_' | '$' | '@' | ':' | '.' | '/' | '-') {
+                self.at += next.len_utf8();
+            } else {
+                break;
+            }
+        }
+        if self.at > start {
+            return Ok(&self.text[start..self.at]);
+        }
+        let next: String = self.rest().chars().take(12).collect();
+        let what = if next.is_empty() {
+            "the tag is not closed".to_owned()
+        } else {
+            format!("`{next}` stands where a name is expected")
+        };
+        Err(self.error(start, what, "write the name of a helper or a value"))
+    }
+
+    /// A text in quotes, a number, or `true` and `false`, if one is next.
+    pub(super) fn literal(&mut self) -> Result<Option<Value>, TemplateError> {
+        let start = self.at;
+        let rest = self.rest();
+        if let Some(quote) = rest.chars().next().filter(|c| matches!(c, '"' | '\'')) {
+            return self.quoted(quote).map(Some);
+        }
+        for (word, value) in [("true", true), ("false", false)] {
+            let ends = |after: &str| !after.starts_with(|c: char| c.is_alphanumeric() || "_$@:./-[".contains(c));
+            if rest.strip_prefix(word).is_some_and(ends) {
+                self.at += word.len();
+                return Ok(Some(Value::Bool(value)));
+            }
+        }
+        let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let sign = usize::from(rest.starts_with('-'));
+        let whole = digits(&rest[sign..]);
+        if whole == 0 {
+            return Ok(None);
+        }
+        let mut length = sign + whole;
+        if let Some(fraction) = rest[length..].strip_prefix('.').map(digits).filter(|&fraction| fraction > 0) {
+            length += 1 + fraction;
+        }
+        self.at += length;
+        let spelt = &self.text[start..self.at];
+        // as in WireMock, what is no Java int is a double
+        Ok(Some(match spelt.parse::<i32>() {
+            Ok(number) => Value::Int(number.into()),
+            Err(_) => Value::Double(spelt.parse().unwrap_or(f64::NAN)),
+        }))
+    }
+
+    /// Only the quote itself can be escaped.
+    fn quoted(&mut self, quote: char) -> Result<Value, TemplateError> {
+        let start = self.at;
+        let mut text = String::new();
+        let mut inner = self.rest()[1..].char_indices().peekable();
+        while let Some((at, next)) = inner.next() {
+            if next == quote {
+                self.at = start + 1 + at + 1;
+                return Ok(Value::Text(Arc::from(text)));
+            }
+            match inner.peek() {
+                Some(&(_, after)) if next == '\\' && after == quote => {
+                    inner.next();
+                    text.push(quote);
+                }
+                _ => text.push(next),
+            }
+        }
+        Err(self.error(start, "the quote is not closed", format!("write {quote} at its end")))
+    }
+}

@@ -1,0 +1,316 @@
+//! Evaluating a template: names are looked up from the inside out, helpers are called, and text is written.
+
+use std::mem;
+use std::sync::Arc;
+
+use rand::Rng;
+use serde_json::Value as Json;
+use smallvec::SmallVec;
+
+use super::budget::{Budget, MAX_CALLS, MAX_OUTPUT, Stop};
+use super::given::Given;
+use super::model::{Model, Part};
+use super::tree::{Block, Body, Call, Node, Param, Partial};
+use super::value::{ListKind, MapKind, Value};
+
+/// One evaluation of one template.
+pub(crate) struct Evaluator<'t> {
+    pub(crate) model: &'t Model<'t>,
+    pub(crate) budget: &'t mut Budget,
+    /// Where random values come from.
+    pub(crate) chance: &'t mut dyn Rng,
+    out: String,
+    /// What `assign`, `val` and their like have named.
+    pub(super) variables: Vec<(Arc<str>, Value)>,
+    partials: Vec<(Arc<str>, &'t Body)>,
+    /// How many calls stand in each other just now.
+    calls: usize,
+    /// Texts that were read as JSON, with what they are.
+    documents: Vec<(Arc<str>, Option<Arc<Json>>)>,
+}
+
+/// A value that names are looked up in, and the one around it.
+pub(crate) struct Frame<'f> {
+    pub(crate) value: Value,
+    pub(super) locals: Locals<'f>,
+    pub(super) parent: Option<&'f Frame<'f>>,
+}
+
+/// `@index` and its like, and what a block calls its items.
+pub(crate) type Locals<'f> = Vec<(&'f str, Value)>;
+
+impl<'t> Evaluator<'t> {
+    pub(super) fn new(model: &'t Model<'t>, budget: &'t mut Budget, chance: &'t mut dyn Rng) -> Self {
+        Self {
+            model,
+            budget,
+            chance,
+            out: String::new(),
+            variables: Vec::new(),
+            partials: Vec::new(),
+            calls: 0,
+            documents: Vec::new(),
+        }
+    }
+
+    /// The text of the whole template.
+    pub(super) fn run(mut self, body: &'t Body) -> Result<String, Stop> {
+        let root = Frame { value: Value::Part(Part::Root), locals: Locals::new(), parent: None };
+        self.body(body, &root)?;
+        Ok(self.out)
+    }
+
+    fn body(&mut self, body: &'t Body, frame: &Frame<'_>) -> Result<(), Stop> {
+        let known = self.partials.len();
+        self.partials.extend(body.inlines.iter().map(|(name, body)| (Arc::clone(name), body)));
+        for node in &body.nodes {
+            self.budget.spend(1)?;
+            match node {
+                Node::Text(text) => self.push(text)?,
+                Node::Tag(call) => {
+                    let value = self.call(call, frame)?;
+                    self.write(&value).map_err(|stop| stop.at(call.at))?;
+                }
+                Node::Block(block) => self.block(block, frame).map_err(|stop| stop.at(block.call.at))?,
+                Node::Partial(partial) => {
+                    self.nested(|evaluator| evaluator.partial(partial, frame)).map_err(|stop| stop.at(partial.at))?;
+                }
+            }
+        }
+        self.partials.truncate(known);
+        Ok(())
+    }
+
+    /// Writes a text.
+    pub(crate) fn push(&mut self, text: &str) -> Result<(), Stop> {
+        self.budget.spend_bytes(text.len())?;
+        if self.out.len() + text.len() > MAX_OUTPUT {
+            return Err(Stop::failed(format!("the text is longer than {} MiB", MAX_OUTPUT >> 20)));
+        }
+        self.out.push_str(text);
+        Ok(())
+    }
+
+    /// What `inner` writes, instead of writing it.
+    pub(crate) fn capture(&mut self, inner: impl FnOnce(&mut Self) -> Result<(), Stop>) -> Result<String, Stop> {
+        let outer = mem::take(&mut self.out);
+        let result = inner(self);
+        let inner = mem::replace(&mut self.out, outer);
+        result.map(|()| inner)
+    }
+
+    /// Gives a value a name, for the rest of the template.
+    pub(crate) fn assign(&mut self, name: &str, value: Value) {
+        match self.variables.iter_mut().find(|(known, _)| **known == *name) {
+            Some((_, known)) => *known = value,
+            None => self.variables.push((name.into(), value)),
+        }
+    }
+
+    /// Makes the body of a block a partial.
+    pub(crate) fn define(&mut self, name: &str, given: &Given<'t, '_>) {
+        if let Some(block) = given.block {
+            self.partials.insert(0, (name.into(), &block.body));
+        }
+    }
+
+    /// Writes a partial, if there is one of this name.
+    pub(crate) fn write_partial(&mut self, name: &str, frame: &Frame<'_>) -> Result<bool, Stop> {
+        let Some(&(_, body)) = self.partials.iter().rev().find(|(known, _)| **known == *name) else { return Ok(false) };
+        self.nested(|evaluator| evaluator.body(body, frame))?;
+        Ok(true)
+    }
+
+    /// Writes the body of a block.
+    pub(crate) fn inner(&mut self, given: &Given<'t, '_>) -> Result<(), Stop> {
+        given.block.map_or(Ok(()), |block| self.body(&block.body, given.frame))
+    }
+
+    /// Writes what stands behind the `else` of a block.
+    pub(crate) fn otherwise(&mut self, given: &Given<'t, '_>) -> Result<(), Stop> {
+        given.block.map_or(Ok(()), |block| self.body(&block.otherwise, given.frame))
+    }
+
+    /// Writes the body of a block about another value. The first of `named` is what the block calls its first name.
+    pub(crate) fn inner_of(
+        &mut self,
+        given: &Given<'t, '_>,
+        value: Value,
+        mut locals: Locals<'t>,
+        named: &[&Value],
+    ) -> Result<(), Stop> {
+        let Some(block) = given.block else { return Ok(()) };
+        self.budget.spend(1)?;
+        for (name, value) in block.names.iter().zip(named) {
+            locals.push((name, (*value).clone()));
+        }
+        self.body(&block.body, &Frame { value, locals, parent: Some(given.frame) })
+    }
+
+    /// The document that a text is; `None` if it is no JSON.
+    pub(crate) fn document(&mut self, text: &Arc<str>) -> Result<Option<Arc<Json>>, Stop> {
+        if let Some((_, document)) = self.documents.iter().find(|(known, _)| known == text) {
+            return Ok(document.clone());
+        }
+        // a body is read once a call, however many templates ask for it; here it is shared within one
+        self.budget.spend_bytes(text.len() * JSON_WEIGHT)?;
+        let document = serde_json::from_str(text).ok().map(Arc::new);
+        if self.documents.len() < MAX_DOCUMENTS {
+            self.documents.push((Arc::clone(text), document.clone()));
+        }
+        Ok(document)
+    }
+
+    fn call(&mut self, call: &'t Call, frame: &Frame<'_>) -> Result<Value, Stop> {
+        self.budget.spend(1)?;
+        match call.helper {
+            Some(helper) => {
+                let given = self.given(call, None, frame)?;
+                self.nested(|evaluator| helper(evaluator, &given)).map_err(|stop| stop.at(call.at))
+            }
+            None => self.lookup(&call.path, frame),
+        }
+    }
+
+    fn given<'f>(
+        &mut self,
+        call: &'t Call,
+        block: Option<&'t Block>,
+        frame: &'f Frame<'f>,
+    ) -> Result<Given<'t, 'f>, Stop> {
+        let mut params = call.params.iter();
+        let context = match params.next() {
+            Some(first) => self.param(first, frame)?,
+            None => frame.value.clone(),
+        };
+        let params = params.map(|param| self.param(param, frame)).collect::<Result<_, _>>()?;
+        let hash = call.hash.iter().map(|(key, param)| Ok((&**key, self.param(param, frame)?)));
+        let hash = hash.collect::<Result<_, Stop>>()?;
+        Ok(Given { call, context, params, hash, block, frame })
+    }
+
+    fn param(&mut self, param: &'t Param, frame: &Frame<'_>) -> Result<Value, Stop> {
+        match param {
+            Param::Call(call) => self.call(call, frame),
+            Param::Literal(value) => Ok(value.clone()),
+            Param::Path(path) => self.lookup(path, frame),
+        }
+    }
+
+    fn block(&mut self, block: &'t Block, frame: &Frame<'_>) -> Result<(), Stop> {
+        let given = match block.call.helper {
+            Some(helper) if !block.inverted => {
+                let given = self.given(&block.call, Some(block), frame)?;
+                let value = self.nested(|evaluator| helper(evaluator, &given))?;
+                return self.write(&value);
+            }
+            _ => Given {
+                call: &block.call,
+                context: self.lookup(&block.call.path, frame)?,
+                params: SmallVec::new(),
+                hash: SmallVec::new(),
+                block: Some(block),
+                frame,
+            },
+        };
+        self.nested(|evaluator| {
+            let value = given.context.clone();
+            let holds = value.is_empty() == block.inverted;
+            match &value {
+                _ if !holds => evaluator.otherwise(&given),
+                Value::List(_) if !block.inverted => evaluator.each(&given, 0),
+                Value::Map(map) if !block.inverted && matches!(map.kind, MapKind::Path(_)) => evaluator.each(&given, 0),
+                _ if block.inverted => evaluator.inner(&given),
+                Value::Bool(_) => evaluator.inner(&given),
+                _ => evaluator.inner_of(&given, value.clone(), Locals::new(), &[&value]),
+            }
+        })
+    }
+
+    /// Writes the body of a block for each item or entry of its value, or what stands behind its `else` if there is none.
+    pub(crate) fn each(&mut self, given: &Given<'t, '_>, base: i64) -> Result<(), Stop> {
+        if let Some(items) = given.context.items() {
+            if items.is_empty() {
+                return self.otherwise(given);
+            }
+            let last = items.len() - 1;
+            for (place, item) in items.into_iter().enumerate() {
+                let index = base + place as i64;
+                let word = |holds: bool, word: &str| Value::text(if holds { word } else { "" });
+                let locals = vec![
+                    ("@index", Value::Int(index)),
+                    ("@first", word(place == 0, "first")),
+                    ("@last", word(place == last, "last")),
+                    ("@odd", word(index % 2 != 0, "odd")),
+                    ("@even", word(index % 2 == 0, "even")),
+                    ("@index_1", Value::Int(index + 1)),
+                ];
+                let index = Value::Int(index);
+                self.inner_of(given, item.clone(), locals, &[&item, &index])?;
+            }
+            return Ok(());
+        }
+        let entries = self.entries(&given.context).unwrap_or_default();
+        if entries.is_empty() {
+            // nothing at all is not even an empty list
+            return if given.context.is_null() { Ok(()) } else { self.otherwise(given) };
+        }
+        let last = entries.len() - 1;
+        for (place, (key, value)) in entries.into_iter().enumerate() {
+            let word = |holds: bool, word: &str| Value::text(if holds { word } else { "" });
+            let key = Value::Text(key);
+            let (first, last) = (word(place == 0, "first"), word(place == last, "last"));
+            let locals = vec![("@key", key.clone()), ("@first", first), ("@last", last)];
+            self.inner_of(given, value.clone(), locals, &[&value, &key])?;
+        }
+        Ok(())
+    }
+
+    fn partial(&mut self, partial: &'t Partial, frame: &Frame<'_>) -> Result<(), Stop> {
+        let name = self.param(&partial.name, frame)?;
+        let name = self.text_of(&name)?;
+        let mut locals = Locals::new();
+        for (key, param) in &partial.hash {
+            locals.push((key, self.param(param, frame)?));
+        }
+        let value = match &partial.context {
+            Some(path) => self.lookup(path, frame)?,
+            None => frame.value.clone(),
+        };
+        let inner = Frame { value, locals, parent: Some(frame) };
+        let known = self.partials.len();
+        if let Some(body) = &partial.body {
+            self.partials.push((Arc::from("@partial-block"), body));
+        }
+        let written = self.write_partial(&name, &inner)?;
+        self.partials.truncate(known);
+        match &partial.body {
+            _ if written => Ok(()),
+            Some(body) => self.body(body, &inner),
+            None => Err(Stop::failed(format!("there is no partial `{name}`"))),
+        }
+    }
+
+    /// One call deeper for as long as `inner` takes.
+    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
+        if self.calls == MAX_CALLS {
+            return Err(Stop::failed(format!("blocks and partials stand more than {MAX_CALLS} deep")));
+        }
+        self.calls += 1;
+        let result = inner(self);
+        self.calls -= 1;
+        result
+    }
+
+    /// A list, counted into the budget.
+    pub(crate) fn list(&mut self, items: Vec<Value>, kind: ListKind) -> Result<Value, Stop> {
+        self.budget.spend(items.len() / 4)?;
+        Ok(Value::list(items, kind)?)
+    }
+}
+
+/// Reading JSON is this much dearer than copying it.
+const JSON_WEIGHT: usize = 4;
+
+/// Documents that one evaluation keeps.
+const MAX_DOCUMENTS: usize = 8;

@@ -1,0 +1,97 @@
+//! Response templates: WireMock's dialect of Handlebars, parsed at load and evaluated within bounds.
+//!
+//! No crate would do: WireMock's answers depend on handlebars.java's own ways, on values that are a text and a list at once,
+//! and on the Java types of numbers.
+
+pub(crate) mod budget;
+mod call;
+mod cursor;
+pub(crate) mod eval;
+pub(crate) mod given;
+pub(crate) mod model;
+mod multipart;
+mod names;
+mod parse;
+pub(crate) mod print;
+pub(crate) mod tree;
+pub(crate) mod value;
+
+use std::fmt;
+
+use rand::Rng;
+
+use self::budget::{Budget, Stop};
+use self::eval::Evaluator;
+use self::model::Model;
+use self::tree::{Body, Position};
+
+/// A template, parsed.
+#[derive(Debug)]
+pub struct Template {
+    body: Body,
+    unknown: Option<(Box<str>, Position)>,
+}
+
+/// What is wrong with the text of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateError {
+    at: Position,
+    /// What is wrong.
+    pub what: String,
+    /// How to mend it.
+    pub mend: String,
+}
+
+impl Template {
+    /// Parses a text.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        parse::parse(text).map(|parsed| Self { body: parsed.body, unknown: parsed.unknown })
+    }
+
+    /// Whether a text is more than it says itself.
+    pub fn is_one(text: &str) -> bool {
+        text.contains("{{")
+    }
+
+    /// The first name that is used as a helper and is none; such a template fails whenever it is rendered.
+    pub fn unknown_helper(&self) -> Option<&str> {
+        self.unknown.as_ref().map(|(name, _)| &**name)
+    }
+
+    /// The text for one call.
+    pub(crate) fn render<'t>(
+        &'t self,
+        model: &'t Model<'t>,
+        budget: &'t mut Budget,
+        chance: &'t mut dyn Rng,
+    ) -> Result<String, Stop> {
+        if let Some((name, at)) = &self.unknown {
+            return Err(Stop::failed(format!("could not find helper: '{name}'")).at(*at));
+        }
+        Evaluator::new(model, budget, chance).run(&self.body)
+    }
+}
+
+impl TemplateError {
+    /// Where it is, in words.
+    pub fn place(&self) -> String {
+        format!("line {}, column {}", self.at.line, self.at.column + 1)
+    }
+}
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}; {}", self.at, self.what, self.mend)
+    }
+}
+
+impl std::error::Error for TemplateError {}
+
+impl fmt::Display for Position {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}", self.line, self.column)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

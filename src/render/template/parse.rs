@@ -1,0 +1,332 @@
+//! From the text of a template to its tree, in the grammar of handlebars.java 4.3.
+//!
+//! Lines that hold nothing but a block's tag keep their line break, other than in handlebars.js.
+
+use super::TemplateError;
+use super::cursor::{Closing, Cursor};
+use super::tree::{Block, Body, Call, Node, Position};
+use super::value::Value;
+
+/// A template's tree, and the first name that no helper has though it is given parameters.
+pub(super) struct Parsed {
+    pub(super) body: Body,
+    pub(super) unknown: Option<(Box<str>, Position)>,
+}
+
+/// Parses a text. Only what stands between the first `{{` and the last `}}` is looked at.
+pub(super) fn parse(text: &str) -> Result<Parsed, TemplateError> {
+    let (Some(start), Some(end)) = (text.find("{{"), text.rfind("}}").map(|end| end + 2)) else {
+        return Ok(Parsed { body: plain(text), unknown: None });
+    };
+    if end <= start {
+        return Ok(Parsed { body: plain(text), unknown: None });
+    }
+    let cursor = Cursor { text: &text[..end], at: start };
+    let mut parser = Parser { cursor, depth: 0, trims: false, unknown: None };
+    let (mut body, stop) = parser.body()?;
+    if let Stop::Close(name, at) = stop {
+        return Err(parser.cursor.error(at, format!("`{name}` is closed, but not open"), "remove the tag"));
+    }
+    if let Stop::Else(_, at) = stop {
+        return Err(parser.cursor.error(at, "`else` stands outside of a block", "remove the tag"));
+    }
+    if start > 0 {
+        body.nodes.insert(0, Node::Text(text[..start].into()));
+    }
+    if end < text.len() {
+        body.nodes.push(Node::Text(text[end..].into()));
+    }
+    Ok(Parsed { body, unknown: parser.unknown })
+}
+
+fn plain(text: &str) -> Body {
+    Body { nodes: vec![Node::Text(text.into())], inlines: Vec::new() }
+}
+
+pub(super) struct Parser<'t> {
+    pub(super) cursor: Cursor<'t>,
+    depth: usize,
+    /// Whether a `~}}` trims the text that follows.
+    trims: bool,
+    pub(super) unknown: Option<(Box<str>, Position)>,
+}
+
+/// What ends a body.
+enum Stop<'t> {
+    /// `{{/name}}`, with where it stands.
+    Close(&'t str, usize),
+    /// `{{else}}`, or `{{else if …}}` with the block that it opens.
+    Else(Option<Opening>, usize),
+    /// The text.
+    End,
+}
+
+/// A block's first tag.
+struct Opening {
+    call: Call,
+    names: Vec<Box<str>>,
+}
+
+impl<'t> Parser<'t> {
+    fn body(&mut self) -> Result<(Body, Stop<'t>), TemplateError> {
+        let mut body = Body::default();
+        loop {
+            self.text(&mut body);
+            if self.cursor.rest().is_empty() {
+                return Ok((body, Stop::End));
+            }
+            let start = self.cursor.at;
+            self.cursor.at += 2;
+            if self.cursor.rest().starts_with("{{") {
+                self.cursor.at += 2;
+                self.raw(&mut body, start)?;
+                continue;
+            }
+            if self.cursor.take("~") {
+                trim_end(&mut body);
+            }
+            if self.cursor.rest().starts_with('!') {
+                self.comment(start)?;
+            } else if self.cursor.take("#>") {
+                self.partial_block(&mut body, start)?;
+            } else if self.cursor.take("#*") {
+                self.inline(&mut body, start)?;
+            } else if self.cursor.take("#") {
+                self.block(&mut body, start, false)?;
+            } else if self.cursor.take("^") {
+                self.cursor.skip_space();
+                if self.cursor.is_closing() {
+                    self.close(Closing::Double)?;
+                    return Ok((body, Stop::Else(None, start)));
+                }
+                self.block(&mut body, start, true)?;
+            } else if self.cursor.take("/") {
+                self.cursor.skip_space();
+                let name = self.cursor.name()?;
+                self.close(Closing::Double)?;
+                return Ok((body, Stop::Close(name, start)));
+            } else if self.cursor.take(">") {
+                let partial = self.partial(start)?;
+                self.close(Closing::Double)?;
+                body.nodes.push(Node::Partial(Box::new(partial)));
+            } else if self.cursor.rest().starts_with('=') {
+                let mend = "write `{{` and `}}` throughout";
+                return Err(self.cursor.error(start, "other delimiters are not supported", mend));
+            } else {
+                let closing = if self.cursor.take("{") { Closing::Triple } else { Closing::Double };
+                if closing == Closing::Double && self.is_else() {
+                    let opening = self.else_tag()?;
+                    return Ok((body, Stop::Else(opening, start)));
+                }
+                self.cursor.take("&");
+                let call = self.call(false)?;
+                self.close(closing)?;
+                body.nodes.push(Node::Tag(Box::new(call)));
+            }
+        }
+    }
+
+    /// The text up to the next tag. `\{{` keeps a tag from being one.
+    fn text(&mut self, body: &mut Body) {
+        let mut text = String::new();
+        loop {
+            let rest = self.cursor.rest();
+            let Some(at) = rest.find("{{") else {
+                text.push_str(rest);
+                self.cursor.at = self.cursor.text.len();
+                break;
+            };
+            let Some(before) = rest[..at].strip_suffix('\\') else {
+                text.push_str(&rest[..at]);
+                self.cursor.at += at;
+                break;
+            };
+            text.push_str(before);
+            let end = rest[at..].find("}}").map_or(rest.len(), |end| at + end + 2);
+            text.push_str(&rest[at..end]);
+            self.cursor.at += end;
+        }
+        if std::mem::take(&mut self.trims) {
+            text.drain(..text.len() - text.trim_start().len());
+        }
+        if !text.is_empty() {
+            body.nodes.push(Node::Text(text.into()));
+        }
+    }
+
+    fn close(&mut self, closing: Closing) -> Result<(), TemplateError> {
+        self.trims = self.cursor.close(closing)?;
+        Ok(())
+    }
+
+    fn comment(&mut self, start: usize) -> Result<(), TemplateError> {
+        let end = if self.cursor.rest().starts_with("!--") { "--}}" } else { "}}" };
+        let Some(length) = self.cursor.rest().find(end) else {
+            let what = format!("the comment is not closed: `{end}` is missing");
+            return Err(self.cursor.error(start, what, format!("write `{end}` at its end")));
+        };
+        self.trims = self.cursor.rest()[..length].ends_with('~');
+        self.cursor.at += length + end.len();
+        Ok(())
+    }
+
+    fn is_else(&self) -> bool {
+        let rest = self.cursor.rest().trim_start();
+        rest.strip_prefix("else").is_some_and(|after| after.starts_with([' ', '\t', '\r', '\n', '}', '~']))
+    }
+
+    fn else_tag(&mut self) -> Result<Option<Opening>, TemplateError> {
+        self.cursor.skip_space();
+        self.cursor.take("else");
+        self.cursor.skip_space();
+        let opening = if self.cursor.is_closing() { None } else { Some(self.opening()?) };
+        self.close(Closing::Double)?;
+        Ok(opening)
+    }
+
+    /// `name params key=value as |names|`
+    fn opening(&mut self) -> Result<Opening, TemplateError> {
+        let call = self.call(true)?;
+        let mut names = Vec::new();
+        self.cursor.skip_space();
+        if self.cursor.take("as") {
+            self.cursor.skip_space();
+            if !self.cursor.take("|") {
+                return Err(self.cursor.error(self.cursor.at, "`as` is followed by names", "write `as |item index|`"));
+            }
+            loop {
+                self.cursor.skip_space();
+                if self.cursor.take("|") {
+                    break;
+                }
+                names.push(self.cursor.name()?.into());
+            }
+        }
+        Ok(Opening { call, names })
+    }
+
+    fn block(&mut self, body: &mut Body, start: usize, inverted: bool) -> Result<(), TemplateError> {
+        let opening = self.opening()?;
+        self.close(Closing::Double)?;
+        let name = opening.call.name.clone();
+        let block = self.deeper(start, |parser| parser.block_body(opening, inverted, &name, start))?;
+        body.nodes.push(Node::Block(Box::new(block)));
+        Ok(())
+    }
+
+    /// From behind a block's first tag to its last one, which a chain of `else if` shares.
+    fn block_body(
+        &mut self,
+        opening: Opening,
+        inverted: bool,
+        name: &str,
+        start: usize,
+    ) -> Result<Block, TemplateError> {
+        let Opening { call, names } = opening;
+        let (body, stop) = self.body()?;
+        let otherwise = match stop {
+            Stop::Else(Some(chained), at) => {
+                let block = self.deeper(at, |parser| parser.block_body(chained, false, name, start))?;
+                Body { nodes: vec![Node::Block(Box::new(block))], inlines: Vec::new() }
+            }
+            Stop::Else(None, _) => {
+                let (otherwise, stop) = self.body()?;
+                self.expect_close(&stop, name, start)?;
+                otherwise
+            }
+            stop => {
+                self.expect_close(&stop, name, start)?;
+                Body::default()
+            }
+        };
+        Ok(Block { call, inverted, names, body, otherwise })
+    }
+
+    fn expect_close(&self, stop: &Stop<'_>, name: &str, start: usize) -> Result<(), TemplateError> {
+        match stop {
+            Stop::Close(found, _) if *found == name => Ok(()),
+            Stop::Close(found, at) => {
+                let what = format!("`{{{{/{found}}}}}` stands where `{{{{/{name}}}}}` is expected");
+                Err(self.cursor.error(*at, what, format!("close `{name}` first")))
+            }
+            Stop::Else(_, at) => {
+                Err(self.cursor.error(*at, "a block has one `else`", "use `else if`, or close the block first"))
+            }
+            Stop::End => {
+                let what = format!("the block `{name}` is not closed");
+                Err(self.cursor.error(start, what, format!("write `{{{{/{name}}}}}` at its end")))
+            }
+        }
+    }
+
+    /// `{{{{name}}}} taken as it stands {{{{/name}}}}`
+    fn raw(&mut self, body: &mut Body, start: usize) -> Result<(), TemplateError> {
+        let call = self.call(true)?;
+        self.cursor.close(Closing::Raw)?;
+        let end = format!("{{{{{{{{/{}}}}}}}}}", call.name);
+        let Some(length) = self.cursor.rest().find(&end) else {
+            let what = format!("the block `{}` is not closed: `{end}` is missing", call.name);
+            return Err(self.cursor.error(start, what, format!("write `{end}` at its end")));
+        };
+        let text = plain(&self.cursor.rest()[..length]);
+        self.cursor.at += length + end.len();
+        let block = Block { call, inverted: false, names: Vec::new(), body: text, otherwise: Body::default() };
+        body.nodes.push(Node::Block(Box::new(block)));
+        Ok(())
+    }
+
+    /// `{{#*inline "name"}}…{{/inline}}`
+    fn inline(&mut self, body: &mut Body, start: usize) -> Result<(), TemplateError> {
+        self.cursor.skip_space();
+        if self.cursor.name()? != "inline" {
+            let mend = "write `{{#*inline \"name\"}}`, or leave out the `*`";
+            return Err(self.cursor.error(start, "the only decorator is `inline`", mend));
+        }
+        self.cursor.skip_space();
+        let Some(Value::Text(name)) = self.cursor.literal()? else {
+            return Err(self.cursor.error(start, "`inline` has a name in quotes", "write `{{#*inline \"name\"}}`"));
+        };
+        self.close(Closing::Double)?;
+        let (inner, stop) = self.deeper(start, Self::body)?;
+        self.expect_close(&stop, "inline", start)?;
+        body.inlines.push((name, inner));
+        Ok(())
+    }
+
+    fn partial_block(&mut self, body: &mut Body, start: usize) -> Result<(), TemplateError> {
+        let from = self.cursor.at;
+        let mut partial = self.partial(start)?;
+        let name = self.cursor.text[from..self.cursor.at].split_whitespace().next().unwrap_or_default();
+        let name = name.trim_matches(['"', '\'']).to_owned();
+        self.close(Closing::Double)?;
+        let (inner, stop) = self.deeper(start, Self::body)?;
+        self.expect_close(&stop, &name, start)?;
+        partial.body = Some(inner);
+        body.nodes.push(Node::Partial(Box::new(partial)));
+        Ok(())
+    }
+
+    pub(super) fn deeper<T>(
+        &mut self,
+        start: usize,
+        inner: impl FnOnce(&mut Self) -> Result<T, TemplateError>,
+    ) -> Result<T, TemplateError> {
+        if self.depth == MAX_DEPTH {
+            let what = format!("blocks and parentheses stand more than {MAX_DEPTH} deep");
+            return Err(self.cursor.error(start, what, "nest them less"));
+        }
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+}
+
+fn trim_end(body: &mut Body) {
+    if let Some(Node::Text(text)) = body.nodes.last_mut() {
+        *text = text.trim_end().into();
+    }
+}
+
+/// How deep blocks and parentheses may stand in each other, for the stack's sake.
+pub(super) const MAX_DEPTH: usize = 100;

@@ -1,0 +1,295 @@
+//! The values that a template works with, typed as WireMock's are: what a stub compares or prints depends on whether it has
+//! a text, the list that a query parameter is, or the object that a JSONPath found.
+//!
+//! Values are shared, not copied, and know how deep they nest, so that nobody who walks one runs out of stack.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::model::Part;
+
+/// What a name stands for, or a helper returns.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Double(f64),
+    /// A number of JSON that neither holds, as it is spelt.
+    Number(Arc<str>),
+    Text(Arc<str>),
+    /// What prints as a text but is equal to none, such as the method of a call.
+    Named(Arc<str>),
+    List(Arc<List>),
+    Map(Arc<Map>),
+    Date(Arc<Moment>),
+    /// A part of the call, decoded when it is asked for something.
+    Part(Part),
+}
+
+/// Values in their order.
+#[derive(Clone, Debug)]
+pub(crate) struct List {
+    pub(crate) items: Vec<Value>,
+    pub(crate) kind: ListKind,
+    depth: u8,
+}
+
+/// What a list came from, which is how it prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ListKind {
+    /// `[a, b]`
+    Plain,
+    /// Compact JSON.
+    Json,
+    /// The path whose segments these are.
+    Path(Arc<str>),
+    /// The values of a parameter, header or cookie: the first.
+    Values,
+}
+
+/// Names and values, in the order in which they came.
+#[derive(Clone, Debug)]
+pub(crate) struct Map {
+    pub(crate) entries: Vec<(Arc<str>, Value)>,
+    pub(crate) kind: MapKind,
+    depth: u8,
+}
+
+/// What a map came from, which is how it prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MapKind {
+    /// `{a=1, b=2}`
+    Plain,
+    /// JSON over several lines.
+    Json,
+    /// The path whose segments and variables these are.
+    Path(Arc<str>),
+}
+
+/// A time, and how it prints.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    pub(crate) at: Timestamp,
+    /// `epoch`, `unix` or a pattern of Java's SimpleDateFormat; ISO 8601 if there is none.
+    pub(crate) format: Option<Arc<str>>,
+    pub(crate) zone: Option<TimeZone>,
+}
+
+/// Lists or maps that would stand too deep in each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooDeep;
+
+impl Value {
+    pub(crate) fn text(text: impl Into<Arc<str>>) -> Self {
+        Self::Text(text.into())
+    }
+
+    pub(crate) fn list(items: Vec<Self>, kind: ListKind) -> Result<Self, TooDeep> {
+        let depth = depth_above(items.iter())?;
+        Ok(Self::List(Arc::new(List { items, kind, depth })))
+    }
+
+    pub(crate) fn map(entries: Vec<(Arc<str>, Self)>, kind: MapKind) -> Result<Self, TooDeep> {
+        let depth = depth_above(entries.iter().map(|(_, value)| value))?;
+        Ok(Self::Map(Arc::new(Map { entries, kind, depth })))
+    }
+
+    /// The values of a parameter, header or cookie; null if there is none.
+    pub(crate) fn values<T: Into<Arc<str>>>(values: impl IntoIterator<Item = T>) -> Self {
+        let items: Vec<Self> = values.into_iter().map(Self::text).collect();
+        if items.is_empty() {
+            return Self::Null;
+        }
+        Self::List(Arc::new(List { items, kind: ListKind::Values, depth: 1 }))
+    }
+
+    /// A whole number from one of any size.
+    pub(crate) fn whole(number: usize) -> Self {
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Whether Handlebars takes it for false: nothing, an empty text or list, zero. A map is always true.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Bool(value) => !value,
+            Self::Int(number) => *number == 0,
+            Self::Double(number) => number.abs() < 1.0,
+            Self::Number(_) | Self::Date(_) | Self::Part(_) => false,
+            Self::Text(text) | Self::Named(text) => text.is_empty(),
+            Self::List(list) => list.items.is_empty(),
+            Self::Map(map) => matches!(map.kind, MapKind::Path(_)) && map.entries.is_empty(),
+        }
+    }
+
+    /// Whether it is a number.
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self, Self::Int(_) | Self::Double(_) | Self::Number(_))
+    }
+
+    /// Whether both are equal as Java's `equals` has it: `1` is neither `"1"` nor `1.0`.
+    pub(crate) fn equals(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Bool(one), Self::Bool(other)) => one == other,
+            (Self::Int(one), Self::Int(other)) => one == other,
+            (Self::Double(one), Self::Double(other)) => one.total_cmp(other).is_eq(),
+            (Self::Number(one), Self::Number(other))
+            | (Self::Text(one), Self::Text(other))
+            | (Self::Named(one), Self::Named(other)) => one == other,
+            (Self::List(one), Self::List(other)) => {
+                one.items.len() == other.items.len()
+                    && one.items.iter().zip(&other.items).all(|(one, other)| one.equals(other))
+            }
+            (Self::Map(one), Self::Map(other)) => {
+                one.entries.len() == other.entries.len()
+                    && one.entries.iter().all(|(key, value)| other.get(key).is_some_and(|other| value.equals(other)))
+            }
+            (Self::Date(one), Self::Date(other)) => one.at.as_millisecond() == other.at.as_millisecond(),
+            (Self::Part(one), Self::Part(other)) => one == other,
+            _ => false,
+        }
+    }
+
+    /// The order of two values of one type; `None` of others.
+    pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Bool(one), Self::Bool(other)) => Some(one.cmp(other)),
+            (Self::Int(one), Self::Int(other)) => Some(one.cmp(other)),
+            (Self::Double(one), Self::Double(other)) => Some(one.total_cmp(other)),
+            (Self::Text(one), Self::Text(other)) => Some(one.encode_utf16().cmp(other.encode_utf16())),
+            (Self::Date(one), Self::Date(other)) => Some(one.at.cmp(&other.at)),
+            _ => None,
+        }
+    }
+
+    /// The items of a value that can be gone through; `None` of any other.
+    pub(crate) fn items(&self) -> Option<Vec<Self>> {
+        match self {
+            Self::List(list) => Some(list.items.clone()),
+            Self::Map(map) => match &map.kind {
+                MapKind::Path(path) => Some(path.split('/').map(Self::text).collect()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What kind of value it is, as it is said in a message.
+    pub(crate) fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "a boolean",
+            Self::Int(_) | Self::Double(_) | Self::Number(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::Named(_) | Self::Part(_) => "a part of the request",
+            Self::List(list) if list.kind == ListKind::Values => "the values of a field (take one, as in `.[0]`)",
+            Self::List(_) => "a list",
+            Self::Map(_) => "an object",
+            Self::Date(_) => "a date",
+        }
+    }
+
+    fn depth(&self) -> u8 {
+        match self {
+            Self::List(list) => list.depth,
+            Self::Map(map) => map.depth,
+            _ => 0,
+        }
+    }
+}
+
+impl Map {
+    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+        self.entries.iter().find(|(known, _)| &**known == key).map(|(_, value)| value)
+    }
+}
+
+impl List {
+    /// The item at a place. Of the values of a field, `-1` is the last but one, as in WireMock.
+    pub(crate) fn at(&self, place: i64) -> Option<&Value> {
+        let place = match (place < 0, &self.kind) {
+            (true, ListKind::Values) => self.items.len() as i64 - 1 + place,
+            _ => place,
+        };
+        usize::try_from(place).ok().and_then(|place| self.items.get(place))
+    }
+}
+
+fn depth_above<'v>(values: impl Iterator<Item = &'v Value>) -> Result<u8, TooDeep> {
+    let below = values.map(Value::depth).max().unwrap_or(0);
+    if below >= MAX_DEPTH { Err(TooDeep) } else { Ok(below + 1) }
+}
+
+/// How deep lists and maps may stand in each other; JSON is read to the same depth.
+pub(crate) const MAX_DEPTH: u8 = 130;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(items: &[Value], kind: ListKind) -> Value {
+        Value::list(items.to_vec(), kind).expect("shallow")
+    }
+
+    #[test]
+    fn what_is_false() {
+        let empty = list(&[], ListKind::Plain);
+        let map = Value::map(Vec::new(), MapKind::Plain).expect("shallow");
+        for (value, expected) in [
+            (Value::Null, true),
+            (Value::Bool(false), true),
+            (Value::Int(0), true),
+            (Value::Double(0.0), true),
+            (Value::text(""), true),
+            (empty, true),
+            (map, false),
+            (Value::text("false"), false),
+            (Value::Int(-1), false),
+            (Value::values([""]), false),
+        ] {
+            assert_eq!(value.is_empty(), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn types_matter() {
+        let text = Value::text("1");
+        assert!(!text.equals(&Value::Int(1)));
+        assert!(!Value::Int(1).equals(&Value::Double(1.0)));
+        assert!(!Value::values(["1"]).equals(&text));
+        assert!(!Value::Named("GET".into()).equals(&Value::text("GET")));
+        assert!(Value::values(["1"]).equals(&list(std::slice::from_ref(&text), ListKind::Plain)));
+        assert_eq!(text.compare(&Value::Int(1)), None);
+        assert_eq!(text.compare(&Value::text("2")), Some(Ordering::Less));
+    }
+
+    #[test]
+    fn negative_places_count_from_the_last_but_one() {
+        let Value::List(values) = Value::values(["a", "b", "c"]) else { panic!("a list") };
+        let at = |place| match values.at(place) {
+            Some(Value::Text(text)) => text.to_string(),
+            _ => String::new(),
+        };
+        assert_eq!([at(0), at(2), at(3), at(-1), at(-2), at(-3)], ["a", "c", "", "b", "a", ""]);
+    }
+
+    #[test]
+    fn nesting_ends() {
+        let mut value = Value::Int(1);
+        for _ in 0..MAX_DEPTH {
+            value = Value::list(vec![value], ListKind::Plain).expect("still shallow");
+        }
+        assert!(Value::list(vec![value], ListKind::Plain).is_err());
+    }
+}
