@@ -92,8 +92,8 @@ mod tests {
         XPathRule { expression: expression.into(), path, rule: rule.map(Box::new) }
     }
 
-    fn equal_to(text: &str) -> Option<TextMatcher> {
-        Some(TextMatcher::EqualTo { value: text.to_owned(), case_insensitive: false })
+    fn equal_to(text: &str) -> TextMatcher {
+        TextMatcher::EqualTo { value: text.to_owned(), case_insensitive: false }
     }
 
     #[test]
@@ -104,14 +104,14 @@ mod tests {
             ("/a/c", None, false),
             ("count(//b) > 7", None, true),
             ("//b[", None, false),
-            ("//b/@id", equal_to("2"), true),
-            ("//b/@id", equal_to("3"), false),
-            ("//b/text()", equal_to("x"), true),
-            ("//b[1]", equal_to("<b id=\"1\">x</b>\n"), true),
+            ("//b/@id", Some(equal_to("2")), true),
+            ("//b/@id", Some(equal_to("3")), false),
+            ("//b/text()", Some(equal_to("x")), true),
+            ("//b[1]", Some(equal_to("<b id=\"1\">x</b>\n")), true),
             ("//b[1]", Some(TextMatcher::Contains(">x<".to_owned())), true),
-            ("count(//b)", equal_to("2.0"), true),
-            ("count(//b) = 2", equal_to("true"), true),
-            ("string(//b)", equal_to("x"), true),
+            ("count(//b)", Some(equal_to("2.0")), true),
+            ("count(//b) = 2", Some(equal_to("true")), true),
+            ("string(//b)", Some(equal_to("x")), true),
             ("//c", Some(TextMatcher::Matches(JavaRegex::new("<c/>\\s*").expect("a pattern"))), true),
             ("//missing", Some(TextMatcher::Absent), false),
             ("//missing", Some(TextMatcher::Anything), false),
