@@ -168,7 +168,7 @@ impl Exemptions {
     /// Leaves out the comparison of this name; false if XMLUnit has none. Some have names and never count.
     pub fn add(&mut self, name: &str) -> bool {
         if let Some((_, comparison)) = COMPARISONS.iter().find(|(known, _)| *known == name) {
-            self.0 |= 1 << *comparison as u16;
+            self.0 |= comparison.bit();
             return true;
         }
         NEVER_COUNT.contains(&name)
@@ -180,7 +180,13 @@ impl Exemptions {
     }
 
     fn has(self, comparison: Comparison) -> bool {
-        self.0 & 1 << comparison as u16 != 0
+        self.0 & comparison.bit() != 0
+    }
+}
+
+impl Comparison {
+    fn bit(self) -> u16 {
+        1 << (self as u16)
     }
 }
 
