@@ -249,7 +249,9 @@ impl Serve {
         while told.recv_timeout(ENDED_LOOK) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
         let doubts = doubts(&handle);
         let all_ended = handle.shut_down();
-        doubts.iter().for_each(|doubt| note(doubt));
+        for doubt in doubts {
+            note(&doubt);
+        }
         if all_ended {
             return Ok(FINE);
         }

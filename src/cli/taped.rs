@@ -89,8 +89,11 @@ fn notes(progress: &Progress) -> String {
             "secrets were forgotten for want of memory; later calls may repeat them",
         ),
     ];
-    let told = notes.into_iter().filter(|(count, ..)| *count > 0);
-    told.map(|(count, one, many)| format!("\n  {count} {}", if count == 1 { one } else { many })).collect()
+    let mut told = String::new();
+    for (count, one, many) in notes.into_iter().filter(|(count, ..)| *count > 0) {
+        let _ = write!(told, "\n  {count} {}", if count == 1 { one } else { many });
+    }
+    told
 }
 
 /// A time of the service, as a line shows it.
