@@ -258,8 +258,8 @@ impl Serve {
         while told.recv_timeout(ENDED_LOOK) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
         let doubts = doubts(&handle);
         let all_ended = handle.shut_down();
-        for doubt in &doubts {
-            note(doubt);
+        for doubt in doubts {
+            note(&doubt);
         }
         if all_ended {
             return Ok(FINE);
