@@ -87,7 +87,7 @@ fn the_five_commands_go_together() {
     // a plain one ends with a verdict, whichever it is on this machine
     let judged = standin(&["gap", dir, "--max-lateness", "1s"]);
     assert!(matches!(judged.status.code(), Some(0..=2)), "{}", told(&judged));
-    assert!(told(&judged).contains("verdict: ") && told(&judged).contains("limits: p50=3%"), "{}", told(&judged));
+    assert!(told(&judged).contains("verdict: ") && told(&judged).contains("allowed: p50 3 %"), "{}", told(&judged));
 
     let check = standin(&["check", dir]);
     assert_eq!(check.status.code(), Some(0), "{}", told(&check));
