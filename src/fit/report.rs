@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::profile::three_digits;
 use super::{Discipline, Fitted, OperationFit, Tail};
 use crate::delay::units::{duration, rate};
+use crate::page::grouped;
 use crate::terminal::{cut, wrapped};
 
 impl fmt::Display for Fitted {
@@ -63,7 +64,9 @@ impl Fitted {
             valid.utilization.map(|used| format!("{:.0} % of the capacity, ", used * 100.0)).unwrap_or_default();
         format!(
             "{utilization}{} calls inside, {:.1} calls/s; {} calls",
-            valid.in_flight, valid.per_second, valid.samples
+            valid.in_flight,
+            valid.per_second,
+            grouped(valid.samples)
         )
     }
 
@@ -108,7 +111,7 @@ impl Fitted {
             for class in &operation.classes {
                 let name = format!("  {} ({:.2} %)", class.which(), class.share * 100.0);
                 let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(class.demand.quantile(share)));
-                writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", class.samples)?;
+                writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", grouped(class.samples))?;
                 beyond(out, 6, class.tail)?;
             }
             if let Some(order) = operation.order {
@@ -126,7 +129,7 @@ impl Fitted {
 fn row(out: &mut fmt::Formatter<'_>, name: &str, operation: &OperationFit) -> fmt::Result {
     let name = cut(name, 34);
     let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(operation.demand.quantile(share)));
-    writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", operation.samples)
+    writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", grouped(operation.samples))
 }
 
 fn beyond(out: &mut fmt::Formatter<'_>, indent: usize, tail: Option<Tail>) -> fmt::Result {

@@ -180,11 +180,16 @@ fn pairs(pairs: &[Pairs]) -> Figure {
             Line { is_marked: false, ..Line::new(Look::Guide, "no difference", vec![(least, least), (most, most)]) };
         lines.push(guide);
     }
-    let apart = |pairs: &Pairs| {
+    let mean = |pairs: &Pairs| {
         let logs = pairs.points.iter().map(|(one, other)| log_ratio(one * 1e6, other * 1e6).abs());
-        let mean = logs.sum::<f64>() / pairs.points.len().max(1) as f64;
+        logs.sum::<f64>() / pairs.points.len().max(1) as f64
+    };
+    // one notation a figure
+    let as_times = pairs.iter().any(|pairs| mean(pairs) > std::f64::consts::LN_10);
+    let apart = |pairs: &Pairs| {
         let load = if pairs.level == "all" { String::new() } else { format!(" ({})", pairs.level) };
-        format!("{}{load}", unsigned(mean))
+        let off = if as_times { format!("{:.1} times", mean(pairs).exp()) } else { unsigned(mean(pairs)) };
+        format!("{off}{load}")
     };
     let apart: Vec<String> = pairs.iter().map(apart).collect();
     let axis = |name: &str| Axis { name: format!("{name}, ms"), scale };

@@ -153,7 +153,7 @@ fn a_tail_no_larger_than_the_noise_is_none() {
 fn a_tail_is_told_in_words_and_as_json() {
     let tail = Tail { from: 0.999, seen: Duration::from_millis(12), factor: 1.849 };
     assert_eq!(tail.to_string(), "the slowest calls are extrapolated: up to 1.8 times the slowest one recorded");
-    assert!(Tail { factor: 1.04, ..tail }.to_string().contains(" 1.04 x "));
+    assert!(Tail { factor: 1.04, ..tail }.to_string().contains(" 1.04 times "));
     assert_eq!(
         Tail { factor: 1.0, ..tail }.to_string(),
         "above p99.9 the slowest calls follow a smooth tail, up to the slowest one recorded"
