@@ -2,8 +2,12 @@
 //! depend on load, so where those of the second half of a recording differ from those of the first, the service changed, and one
 //! model for both would be that of neither.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
+use super::statement::Statement;
+use super::trace::Trace;
 use super::workload::Workload;
 
 /// How a service changed while it was recorded.
@@ -40,10 +44,23 @@ impl Change {
         (demand.abs() > NOTICEABLE && demand.abs() > SURELY * error).then_some(Self { demand, error })
     }
 
+    /// What is said of it.
+    pub(super) fn told(self, traces: &[Trace]) -> Statement {
+        let is_refused = self.refuses_one_model();
+        Statement::Changed { demand: self.demand, middle: middle(traces), is_refused }
+    }
+
     /// Whether one model for both halves must not be served.
     pub fn refuses_one_model(&self) -> bool {
         self.demand.abs() > TOO_MUCH
     }
+}
+
+/// Where the second half of a recording begins, if it is one.
+fn middle(traces: &[Trace]) -> Option<Duration> {
+    let [only] = traces else { return None };
+    let arrivals = || only.calls.iter().map(|call| call.arrival);
+    Some(Duration::from_nanos((arrivals().max()? - arrivals().min()?) / 2))
 }
 
 /// The mean over windows by their calls, and its variance; none of fewer than three.

@@ -7,8 +7,10 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::demand::Class;
 use super::model::{Discipline, Model};
 use super::spacing;
+use super::statement::Statement;
 use super::trace::{Observation, Trace};
 use super::workload::is_rejection;
 
@@ -71,6 +73,16 @@ impl Limits {
         self.found.retain(|other| other.status != limit.status);
         self.unexplained.retain(|(status, _)| *status != limit.status);
         self.found.push(limit);
+    }
+
+    /// What is said of calls that no rule explains, given the classes of answers that the model repeats.
+    pub(super) fn told(&self, classes: &[Class]) -> Vec<Statement> {
+        let tell = |(status, calls): &(u16, u64)| Statement::Rejected {
+            status: *status,
+            calls: *calls,
+            repeated: classes.iter().find(|class| class.status == *status).map(|class| class.share),
+        };
+        self.unexplained.iter().map(tell).collect()
     }
 
     /// Learns the limit behind each status that turns calls away, but for one that is known.

@@ -189,22 +189,14 @@ impl Fitted {
         }
         let search = untold.filter(|_| curved.is_none()).map(|split| Search::new(&work, chosen.model, split));
         let change = Change::find(&work, &demands);
-        statements.extend(change.map(|change| Statement::Changed {
-            demand: change.demand,
-            middle: middle(traces),
-            is_refused: change.refuses_one_model(),
-        }));
+        statements.extend(change.map(|change| change.told(traces)));
         let mut station = chosen.model;
         let limits = Limits::learn(traces, station, spaced);
         let of_tapes = verdict::recount(traces, &valid, left_out);
         let is_clear = !statements.iter().chain(&of_tapes).any(Statement::blurs_tails);
         let clear = is_clear.then_some(chosen.model);
         let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found, clear);
-        statements.extend(limits.unexplained.iter().map(|(status, calls)| Statement::Rejected {
-            status: *status,
-            calls: *calls,
-            repeated: default.classes.iter().find(|class| class.status == *status).map(|class| class.share),
-        }));
+        statements.extend(limits.told(&default.classes));
         // slow spells make calls that come together alike, too
         let has_spells = operations.iter().any(|operation| operation.order.is_some());
         let series = search.as_ref().filter(|_| !has_spells).and_then(Search::found);
@@ -301,13 +293,6 @@ impl Valid {
         self.in_flight = self.in_flight.max(recorded.most_inside() + 1);
         self.per_second = recorded.most_per_second();
     }
-}
-
-/// Where the second half of a recording begins, if it is one.
-fn middle(traces: &[Trace]) -> Option<Duration> {
-    let [only] = traces else { return None };
-    let arrivals = || only.calls.iter().map(|call| call.arrival);
-    Some(Duration::from_nanos((arrivals().max()? - arrivals().min()?) / 2))
 }
 
 /// The highest share of a capacity in calls a second.
