@@ -143,7 +143,8 @@ fn beyond(error: impl Display) -> String {
     format!("the date is out of range: {error}")
 }
 
-const MONTHS: [&str; 12] = [
+/// The months in their order.
+pub(crate) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -158,8 +159,8 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// From Monday on.
-const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+/// The days of the week, from Monday.
+pub(crate) const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 #[cfg(test)]
 mod tests;

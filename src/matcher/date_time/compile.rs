@@ -3,7 +3,8 @@
 use super::DateTimeError;
 use super::fields::Field;
 use super::format::{Item, OffsetStyle};
-use super::names::{HALVES, MONTHS, WEEKDAYS};
+use super::names::HALVES;
+use crate::dialect::dates::{MONTHS, WEEKDAYS};
 
 /// The pieces of a pattern such as `dd/MM/yyyy[ HH:mm]`.
 pub(super) fn items(pattern: &str) -> Result<Vec<Item>, DateTimeError> {

@@ -1,25 +1,6 @@
-//! Names of months, weekdays and zones, as an English calendar writes them.
+//! Names of zones and halves of a day, as an English calendar writes them.
 
 use jiff::tz::{Offset, TimeZone};
-
-/// The months in their order.
-pub(super) const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
-/// The days of the week, from Monday.
-pub(super) const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// The halves of a day.
 pub(super) const HALVES: [&str; 2] = ["AM", "PM"];
