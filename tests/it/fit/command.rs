@@ -74,8 +74,8 @@ fn what_it_writes_is_served() {
 #[test]
 fn a_part_of_the_tapes_is_asked_for() {
     let folder = Folder::new();
-    folder.assert(&["fit", "--from", "1h", "--to", "2h"], 2, "no tape has an answered call between 1h and 2h");
-    folder.assert(&["fit", "--from", "1h"], 2, "later than 1h after its first");
+    folder.assert(&["fit", "--from", "1h", "--to", "2h"], 2, "no tape has an answered call between 3600s and 7200s");
+    folder.assert(&["fit", "--from", "1h"], 2, "later than 3600s after its first");
     folder.assert(&["fit", "--to", "100ms"], 2, "too few");
     folder.assert(&["fit", "--from", "2s", "--to", "1s"], 64, "`--to` is not later than `--from`");
 }
