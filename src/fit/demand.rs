@@ -166,15 +166,14 @@ impl OperationFit {
         } else {
             main.extend(rare);
         }
-        // however few they are, the service fails as often; what so few of them demanded says less than what all others did
-        classes.extend(failures.into_iter().map(|(status, demands)| {
-            let samples = demands.len();
-            let own = is_rejection(status) || samples >= FEWEST_OF_THEIR_OWN || main.is_empty();
-            let class = Class::new(status, if own { demands } else { main.clone() }, all, false);
-            Class { samples: samples as u64, share: samples as f64 / all as f64, ..class }
-        }));
         let samples = main.len() as u64;
         let (demand, tail) = demand(main, carries_on);
+        // however few they are, the service fails as often; what so few of them demanded says less than what all others did
+        classes.extend(failures.into_iter().map(|(status, demands)| {
+            let few = demands.len() < FEWEST_OF_THEIR_OWN && !is_rejection(status);
+            let own = Class::new(status, demands, all, false);
+            if few { Class { demand: demand.clone(), ..own } } else { own }
+        }));
         Self { name, samples, demand, tail, outside: None, front: None, classes, transfer, order: None }
     }
 }
