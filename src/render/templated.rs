@@ -150,8 +150,12 @@ impl Templates {
             }
             BodyTemplate::File { name, files, is_template } => {
                 let name = name.render(&model, &mut budget, chance)?;
-                // nothing has the other name, so that the client is told that the file cannot be read
-                let path = files.find(&name).unwrap_or_else(|| files.root.join("\u{0}"));
+                let told = || {
+                    Failure::Told(format!(
+                        "`{name}` names no file below `__files`; see what its template made of this call"
+                    ))
+                };
+                let path = files.find(&name).ok_or_else(told)?;
                 made.body =
                     if *is_template { from_file(&path, &model, &mut budget, chance)? } else { Body::File(path) };
             }

@@ -9,7 +9,6 @@ mod cursor;
 pub(crate) mod eval;
 pub(crate) mod given;
 pub(crate) mod model;
-mod multipart;
 mod names;
 mod parse;
 pub(crate) mod print;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use percent_encoding::percent_decode_str;
 
-use super::multipart::{self, Piece};
 use super::value::{ListKind, MapKind, Value};
-use crate::call::{Call, header_text};
+use crate::call::{self, Call, header_text};
 use crate::dialect::PathTemplate;
 
 /// A part of the call that has names below it.
@@ -42,13 +42,11 @@ pub(crate) struct Model<'c> {
     /// What `request.id` is.
     pub(crate) id: OnceCell<Arc<str>>,
     body: OnceCell<Arc<str>>,
-    pieces: OnceCell<Vec<Piece>>,
 }
 
 impl<'c> Model<'c> {
     pub(crate) fn new(call: &'c Call, parameters: Value, path: Option<&'c PathTemplate>) -> Self {
-        let (id, body, pieces) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { call, parameters, path, id, body, pieces }
+        Self { call, parameters, path, id: OnceCell::new(), body: OnceCell::new() }
     }
 
     /// The value of a name below a part; `None` if there is no such name.
@@ -67,22 +65,15 @@ impl<'c> Model<'c> {
                 }
                 _ => Value::Null,
             },
-            Part::Headers => {
-                let values = self.call.headers.get_all(name_of_header(name)?);
-                Value::values(values.iter().map(header_text).map(Arc::<str>::from))
-            }
+            Part::Headers => values_of_header(&self.call.headers, name)?,
             Part::Query => values_of(self.call.query(), name),
             Part::Cookies => values_of(self.call.cookies(), name),
-            Part::Pieces => match self.pieces().iter().position(|piece| piece.name == name) {
+            Part::Pieces => match self.pieces().iter().position(|piece| name_of(piece) == name) {
                 Some(place) => Value::Part(Part::Piece(place)),
                 None => Value::Null,
             },
             Part::Piece(place) => self.piece(place, name)?,
-            Part::PieceHeaders(place) => {
-                let headers = &self.pieces().get(place)?.headers;
-                let same = |known: &&(String, String)| known.0.eq_ignore_ascii_case(name);
-                Value::values(headers.iter().filter(same).map(|(_, value)| value.as_str()))
-            }
+            Part::PieceHeaders(place) => values_of_header(&self.pieces().get(place)?.headers, name)?,
         };
         (!found.is_null()).then_some(found)
     }
@@ -116,21 +107,16 @@ impl<'c> Model<'c> {
                 "clientIp",
             ]),
             Part::RequestLine => known(&["method", "scheme", "host", "port", "query", "url", "path", "pathSegments"]),
-            Part::Headers => {
-                // names in order, whatever their case, as in WireMock's model
-                let mut names: Vec<&str> = self.call.headers.keys().map(http::HeaderName::as_str).collect();
-                names.sort_unstable();
-                known(&names)
-            }
+            Part::Headers => known(&header_names(&self.call.headers)),
             Part::Query => grouped(self.call.query()),
             Part::Cookies => grouped(self.call.cookies()),
             Part::Pieces => {
                 let pieces = self.pieces().iter().enumerate();
-                pieces.map(|(place, piece)| (Arc::from(&*piece.name), Value::Part(Part::Piece(place)))).collect()
+                pieces.map(|(place, piece)| (Arc::from(name_of(piece)), Value::Part(Part::Piece(place)))).collect()
             }
             Part::Piece(_) => known(&["name", "headers", "body", "bodyAsBase64", "binary"]),
             Part::PieceHeaders(place) => {
-                self.pieces().get(place).map_or_else(Vec::new, |piece| grouped(&piece.headers))
+                self.pieces().get(place).map_or_else(Vec::new, |piece| known(&header_names(&piece.headers)))
             }
         }
     }
@@ -160,7 +146,7 @@ impl<'c> Model<'c> {
             "body" => Value::Text(Arc::clone(self.body())),
             "bodyAsBase64" => Value::text(STANDARD.encode(call.body())),
             "binary" | "isBinary" => Value::Bool(!is_text(call.header(&CONTENT_TYPE).next().as_deref())),
-            "multipart" | "isMultipart" => Value::Bool(self.boundary().is_some()),
+            "multipart" | "isMultipart" => Value::Bool(self.call.parts().is_some()),
             "parts" => Value::Part(Part::Pieces),
             "clientIp" => Value::text(&*call.client_ip()),
             "requestLine" => Value::Part(Part::RequestLine),
@@ -202,34 +188,40 @@ impl<'c> Model<'c> {
         format!("{}://{host}:{port}", scheme.as_str())
     }
 
-    fn boundary(&self) -> Option<String> {
-        self.call.header(&CONTENT_TYPE).find_map(|value| multipart::boundary(&value))
-    }
-
-    fn pieces(&self) -> &[Piece] {
-        self.pieces.get_or_init(|| {
-            self.boundary().map_or_else(Vec::new, |boundary| multipart::pieces(self.call.body(), &boundary))
-        })
+    fn pieces(&self) -> &[call::Part] {
+        self.call.parts().unwrap_or_default()
     }
 
     fn piece(&self, place: usize, name: &str) -> Option<Value> {
         let piece = self.pieces().get(place)?;
         Some(match name {
-            "name" => Value::text(piece.name.as_str()),
+            "name" => Value::text(name_of(piece)),
             "headers" => Value::Part(Part::PieceHeaders(place)),
-            "body" => Value::text(String::from_utf8_lossy(&piece.body)),
+            "body" => Value::text(piece.text()),
             "bodyAsBase64" => Value::text(STANDARD.encode(&piece.body)),
             "binary" | "isBinary" => {
-                let kind = piece.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case("content-type"));
-                Value::Bool(!is_text(kind.map(|(_, value)| value.as_str())))
+                let kind = piece.header(&CONTENT_TYPE).next();
+                Value::Bool(!is_text(kind.as_deref()))
             }
             _ => Value::Null,
         })
     }
 }
 
-fn name_of_header(name: &str) -> Option<http::HeaderName> {
-    http::HeaderName::from_bytes(name.as_bytes()).ok()
+fn name_of(piece: &call::Part) -> &str {
+    piece.name.as_deref().unwrap_or_default()
+}
+
+fn values_of_header(headers: &HeaderMap, name: &str) -> Option<Value> {
+    let name = http::HeaderName::from_bytes(name.as_bytes()).ok()?;
+    Some(Value::values(headers.get_all(name).iter().map(header_text).map(Arc::<str>::from)))
+}
+
+/// Names in order, whatever their case, as in WireMock's model.
+fn header_names(headers: &HeaderMap) -> Vec<&str> {
+    let mut names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    names
 }
 
 fn values_of(pairs: &[(String, String)], name: &str) -> Value {
