@@ -57,7 +57,7 @@ impl Fields {
         {
             return None;
         }
-        match (self.time()?, self.zone) {
+        match (self.time().ok()?, self.zone) {
             (Some(time), Some(zone)) => {
                 let wall = DateTime::from_parts(date, time);
                 Some(Moment { zoned: Some(wall.to_zoned(zone).ok()?), local: Some(wall) })
@@ -85,20 +85,18 @@ impl Fields {
         Date::new(year, month, day).ok()
     }
 
-    /// The time of day; `Some(None)` if there is none, `None` if there is one that no clock shows.
-    #[allow(clippy::option_option, reason = "no time and a wrong one are told apart")]
-    fn time(&self) -> Option<Option<Time>> {
-        let Some(hour) = self.hour()? else { return Some(None) };
+    /// The time of day, if there is one.
+    fn time(&self) -> Result<Option<Time>, NoClockShows> {
+        let Some(hour) = self.hour()? else { return Ok(None) };
         let part = |field| self.value(field).unwrap_or(0);
-        let small = |value: i64| i8::try_from(value).ok();
-        let nano = i32::try_from(part(Field::Nano)).ok()?;
+        let small = |value: i64| i8::try_from(value).map_err(|_| NoClockShows);
+        let nano = i32::try_from(part(Field::Nano)).map_err(|_| NoClockShows)?;
         let time = Time::new(small(hour)?, small(part(Field::Minute))?, small(part(Field::Second))?, nano);
-        time.ok().map(Some)
+        time.map(Some).map_err(|_| NoClockShows)
     }
 
-    /// The hour from 0 to 23 by whichever clock it was read; likewise.
-    #[allow(clippy::option_option, reason = "no hour and a wrong one are told apart")]
-    fn hour(&self) -> Option<Option<i64>> {
+    /// The hour from 0 to 23, if there is one, by whichever clock it was read.
+    fn hour(&self) -> Result<Option<i64>, NoClockShows> {
         let of_day = match (self.value(Field::Hour), self.value(Field::ClockHour)) {
             (Some(hour), _) => Some(hour),
             (None, Some(hour)) => Some(in_range(hour, 1..=24)? % 24),
@@ -111,12 +109,16 @@ impl Fields {
         };
         let by_halves = of_half.zip(self.value(Field::HalfOfDay)).map(|(hour, half)| hour + 12 * half);
         match (of_day, by_halves) {
-            (Some(one), Some(other)) if one != other => None,
-            (one, other) => Some(one.or(other)),
+            (Some(one), Some(other)) if one != other => Err(NoClockShows),
+            (one, other) => Ok(one.or(other)),
         }
     }
 }
 
-fn in_range(value: i64, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
-    range.contains(&value).then_some(value)
+/// A time that no clock shows, such as 25 o'clock.
+#[derive(Clone, Copy, Debug)]
+struct NoClockShows;
+
+fn in_range(value: i64, range: std::ops::RangeInclusive<i64>) -> Result<i64, NoClockShows> {
+    if range.contains(&value) { Ok(value) } else { Err(NoClockShows) }
 }

@@ -8,10 +8,10 @@ use crate::source::{Node, Reader, Value};
 /// Reads the operator of this relation.
 pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader: &mut Reader) -> Option<TextMatcher> {
     let spelt = text(relation.operator(), operand, reader)?;
-    let reading = option("actualFormat", whole, Reading::parse, reader)?.unwrap_or(Reading::Usual);
-    let truncate_actual = option("truncateActual", whole, Truncation::parse, reader)?;
-    let truncation = option("truncateExpected", whole, Truncation::parse, reader)?;
-    let offset = offset(whole, reader)?;
+    let reading = option("actualFormat", whole, Reading::parse, reader).ok()?.unwrap_or(Reading::Usual);
+    let truncate_actual = option("truncateActual", whole, Truncation::parse, reader).ok()?;
+    let truncation = option("truncateExpected", whole, Truncation::parse, reader).ok()?;
+    let offset = offset(whole, reader).ok()?;
     let expected = if Expected::is_relative(&spelt) {
         let offset = match offset {
             Some(offset) => offset,
@@ -40,39 +40,40 @@ pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader
     })))
 }
 
-/// What a text beside the operator says; `None` if it says nothing that can be used.
-#[allow(clippy::option_option, reason = "an option that is not given is told from one that is wrong")]
+/// What a text beside the operator says, if it is there.
 fn option<T>(
     key: &str,
     whole: &Node,
     parse: impl FnOnce(&str) -> Result<T, DateTimeError>,
     reader: &mut Reader,
-) -> Option<Option<T>> {
-    match whole.get(key) {
-        None => Some(None),
-        Some(node) if matches!(node.value, Value::Null) => Some(None),
+) -> Result<Option<T>, Told> {
+    match whole.get(key).filter(|node| !matches!(node.value, Value::Null)) {
+        None => Ok(None),
         Some(node) => {
-            let spelt = text(key, node, reader)?;
-            accepted(parse(&spelt), node, reader).map(Some)
+            let spelt = text(key, node, reader).ok_or(Told)?;
+            accepted(parse(&spelt), node, reader).map(Some).ok_or(Told)
         }
     }
 }
 
-#[allow(clippy::option_option, reason = "likewise")]
-fn offset(whole: &Node, reader: &mut Reader) -> Option<Option<Offset>> {
+fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<Offset>, Told> {
     let unit = option("expectedOffsetUnit", whole, Unit::parse, reader)?;
-    let Some(node) = whole.get("expectedOffset") else { return Some(None) };
+    let Some(node) = whole.get("expectedOffset") else { return Ok(None) };
     let amount = match &node.value {
         Value::Number(number) | Value::String(number) => number.parse().ok(),
         _ => None,
     };
     let Some(amount) = amount else {
         reader.error(node, "`expectedOffset` is a whole number", "write one such as 3 or -3");
-        return None;
+        return Err(Told);
     };
     // WireMock takes neither without the other
-    Some(unit.map(|unit| Offset { amount, unit }))
+    Ok(unit.map(|unit| Offset { amount, unit }))
 }
+
+/// Something is wrong, and the reader has the defect.
+#[derive(Clone, Copy, Debug)]
+struct Told;
 
 fn accepted<T>(read: Result<T, DateTimeError>, node: &Node, reader: &mut Reader) -> Option<T> {
     read.map_err(|error| reader.error(node, error.what, error.mend)).ok()
