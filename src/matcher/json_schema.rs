@@ -21,6 +21,8 @@ pub struct JsonSchema {
     validator: Option<Arc<Validator>>,
     /// Whether it has patterns, which may reach their limit.
     has_patterns: bool,
+    /// Whether parts of it stand for others: to list all that is wrong may then take for ever, where to say whether anything is does not.
+    refers: bool,
 }
 
 /// A version of JSON Schema as WireMock names it.
@@ -36,7 +38,8 @@ impl JsonSchema {
             Err(problem) => (None, Some(problem)),
         };
         let has_patterns = mentions(&schema, &["pattern", "patternProperties"]);
-        (Self { schema, validator, has_patterns }, problem)
+        let refers = mentions(&schema, &["$ref", "$dynamicRef", "$recursiveRef"]);
+        (Self { schema, validator, has_patterns, refers }, problem)
     }
 
     /// The schema as written.
@@ -60,7 +63,7 @@ impl JsonSchema {
     pub fn distance(&self, json: Option<&Value>, text: &str) -> f64 {
         let Some(validator) = &self.validator else { return 1.0 };
         let properties = properties(&self.schema);
-        if properties == 0 {
+        if properties == 0 || self.refers {
             return 1.0;
         }
         let wrong = match json {
@@ -75,6 +78,7 @@ impl JsonSchema {
             return Outcome::Match;
         }
         let gave_up = self.has_patterns
+            && !self.refers
             && validator
                 .iter_errors(value)
                 .any(|error| matches!(error.kind(), ValidationErrorKind::BacktrackLimitExceeded { .. }));
@@ -275,6 +279,23 @@ mod tests {
             let (compiled, _) = JsonSchema::new(schema, SchemaVersion::default());
             compiled.matches(Some(&json!({"p": 1})), "{}");
         }
+    }
+
+    /// Each level of the body is asked for twice: to list what is wrong with it would double with each.
+    #[test]
+    fn a_schema_that_branches_over_the_body_ends() {
+        let node = json!({"properties": {
+            "c": {"anyOf": [{"$ref": "#/$defs/n"}, {"$ref": "#/$defs/n"}]},
+            "s": {"pattern": "x"}
+        }});
+        let (schema, problem) =
+            JsonSchema::new(json!({"$defs": {"n": node}, "$ref": "#/$defs/n"}), SchemaVersion::default());
+        assert_eq!(problem, None);
+        let body = (0..60).fold(json!({"s": "y"}), |inner, _| json!({"c": inner}));
+        assert_eq!(schema.matches(Some(&body), ""), Outcome::NoMatch);
+        assert_eq!(schema.distance(Some(&body), ""), 1.0);
+        let body = (0..60).fold(json!({"s": "x"}), |inner, _| json!({"c": inner}));
+        assert_eq!(schema.matches(Some(&body), ""), Outcome::Match);
     }
 
     #[test]

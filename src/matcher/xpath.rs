@@ -23,16 +23,28 @@ impl XPathRule {
     /// Whether the path finds what it must.
     pub(super) fn matches(&self, subject: Subject<'_>, tally: &Tally) -> bool {
         let found = self.with_found(subject, |document, found| match (&self.rule, found) {
-            (None, Value::Nodes(nodes)) => !nodes.is_empty(),
-            (None, _) => true,
-            (Some(rule), value) => shown(&value, document).any(|text| rule.matches(Subject::Text(&text), tally)),
+            (None, Value::Nodes(nodes)) if nodes.is_empty() => Outcome::NoMatch,
+            (None, _) => Outcome::Match,
+            (Some(rule), value) => {
+                let mut room = ROOM;
+                for text in shown(value, document, ROOM) {
+                    // what is found may lie in what is found
+                    let Some(left) = room.checked_sub(text.len()) else { return Outcome::GaveUp };
+                    room = left;
+                    if rule.matches(Subject::Text(&text), tally) {
+                        return Outcome::Match;
+                    }
+                }
+                Outcome::NoMatch
+            }
         });
-        found.unwrap_or_else(|outcome| tally.outcome(outcome))
+        tally.outcome(found.unwrap_or_else(|outcome| outcome))
     }
 
-    /// What the path finds, as a rule sees it; `None` if nothing can be looked at.
+    /// What the path finds, as a rule sees it, as far as near misses look at it; `None` if nothing can be looked at.
     pub(super) fn found(&self, subject: Subject<'_>) -> Option<Vec<String>> {
-        self.with_found(subject, |document, found| shown(&found, document).take(MOST_SHOWN).collect()).ok()
+        self.with_found(subject, |document, found| shown(found, document, LONGEST_SHOWN).take(MOST_SHOWN).collect())
+            .ok()
     }
 
     /// Looks at what the path finds; why nothing can be looked at, if so. A document that is too much is counted as a
@@ -51,11 +63,11 @@ impl XPathRule {
     }
 }
 
-/// What was found, as a rule sees it.
-fn shown<'d>(value: &Value, document: &'d Document) -> Box<dyn Iterator<Item = String> + 'd> {
+/// What was found, as a rule sees it, each cut behind `room` bytes.
+fn shown(value: Value, document: &Document, room: usize) -> Box<dyn Iterator<Item = String> + '_> {
     match value {
-        Value::Nodes(nodes) => Box::new(nodes.clone().into_iter().map(|node| document.shown(node))),
-        Value::Number(number) => Box::new(std::iter::once(java_number(*number))),
+        Value::Nodes(nodes) => Box::new(nodes.into_iter().map(move |node| document.shown(node, room))),
+        Value::Number(number) => Box::new(std::iter::once(java_number(number))),
         value => Box::new(std::iter::once(value.as_text(document).into_owned())),
     }
 }
@@ -78,7 +90,10 @@ fn java_number(number: f64) -> String {
     }
 }
 
-/// Nodes that are shown of what was found.
+/// Bytes of what was found that a rule looks at.
+const ROOM: usize = 16 << 20;
+/// Nodes that near misses look at, and bytes of each.
+const LONGEST_SHOWN: usize = 64 << 10;
 const MOST_SHOWN: usize = 100;
 
 #[cfg(test)]
@@ -133,6 +148,17 @@ mod tests {
         let long = format!("<a>{}</a>", "<b/>".repeat(3000));
         assert!(!rule("//b[//b[. = 'x']]", None).matches(Subject::Text(&long), &tally));
         assert_eq!(tally.gave_up(), 2);
+    }
+
+    /// Two million steps are spent before anything is shown, and what is shown is indented.
+    #[test]
+    fn what_is_found_within_what_is_found_is_not_shown_without_end() {
+        let tally = Tally::default();
+        let text = format!("{}{}{}", "<a>".repeat(250), "<b/>".repeat(20_000), "</a>".repeat(250));
+        assert!(!rule("//a", Some(equal_to("zzz"))).matches(Subject::Text(&text), &tally));
+        assert_eq!(tally.gave_up(), 1);
+        let found = rule("//a", None).found(Subject::Text(&text)).expect("it is XML");
+        assert!(found.iter().map(String::len).sum::<usize>() < 10 << 20);
     }
 
     #[test]

@@ -124,7 +124,10 @@ impl Recipe {
         }
         let reply = templates.at_once(&self.reply, call, &mut values())?;
         match &reply.body {
-            Body::Bytes(bytes) if bytes.len() > QUICK_ZIP && zips(&reply, call) => None,
+            Body::Bytes(bytes) if bytes.len() > QUICK_ZIP && zips(&reply, call) => {
+                templates.is_long();
+                None
+            }
             _ => Some(zipped(reply, call)),
         }
     }

@@ -1,5 +1,7 @@
 //! A reply that is made anew for each call: which of its parts are templates, and what they are rendered with.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -112,12 +114,17 @@ impl Templates {
         matches!(self.body, BodyTemplate::File { .. }) || self.is_long.load(Relaxed)
     }
 
+    /// From now on the reply is made off the worker.
+    pub(super) fn is_long(&self) {
+        self.is_long.store(true, Relaxed);
+    }
+
     /// The reply to a call, if it is made before a worker would notice.
     pub(super) fn at_once(&self, reply: &Reply, call: &Call, chance: &mut dyn Rng) -> Option<Reply> {
         match self.make(reply, call, chance, QUICK_STEPS) {
             Ok(made) => Some(made),
             Err(Failure::TooLong) => {
-                self.is_long.store(true, Relaxed);
+                self.is_long();
                 None
             }
             Err(Failure::Told(what)) => Some(failed(reply, what)),
@@ -192,6 +199,7 @@ impl From<Stop> for Failure {
 /// A body from a file that is a template; one that is no text is sent as it is.
 fn from_file(path: &Path, model: &Model<'_>, budget: &mut Budget, chance: &mut dyn Rng) -> Result<Body, Failure> {
     match path.metadata() {
+        Ok(file) if file.len() > MAX_OUTPUT as u64 && !begins_as_text(path) => return Ok(Body::File(path.to_owned())),
         Ok(file) if file.len() > MAX_OUTPUT as u64 => {
             let cure = "set `disableBodyFileTemplating` in its `transformerParameters`";
             let what = format!("`{}` is too long for a template; {cure}", path.display());
@@ -212,6 +220,13 @@ fn from_file(path: &Path, model: &Model<'_>, budget: &mut Budget, chance: &mut d
     Ok(Body::Bytes(Bytes::from(template.render(model, budget, chance)?)))
 }
 
+/// Whether the first bytes of a file are text, up to a letter that may be cut.
+fn begins_as_text(path: &Path) -> bool {
+    let mut first = Vec::with_capacity(FIRST_BYTES);
+    let read = File::open(path).and_then(|file| file.take(FIRST_BYTES as u64).read_to_end(&mut first));
+    read.is_ok() && std::str::from_utf8(&first).err().is_none_or(|error| error.error_len().is_none())
+}
+
 /// What a call gets instead of a reply that cannot be made; the headers that name the stub stay.
 fn failed(reply: &Reply, what: String) -> Reply {
     let mut told = Reply::text(StatusCode::INTERNAL_SERVER_ERROR, what);
@@ -223,3 +238,6 @@ fn failed(reply: &Reply, what: String) -> Reply {
     }
     told
 }
+
+/// Enough of a file to see whether it is text.
+const FIRST_BYTES: usize = 64 << 10;

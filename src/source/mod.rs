@@ -172,7 +172,7 @@ fn last_wins(members: Vec<Member>) -> Vec<Member> {
 }
 
 /// How many lists and objects may stand in each other.
-pub const MAX_DEPTH: usize = 512;
+pub const MAX_DEPTH: usize = 120;
 
 /// So many members are compared faster one by one than by hashing.
 const FEW: usize = 12;

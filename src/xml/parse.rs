@@ -156,7 +156,13 @@ impl Builder {
             if name.is_declaration() {
                 let prefix = if name.prefix().is_some() { name.local() } else { "" };
                 let namespace = (!value.is_empty()).then(|| Arc::from(&*value));
+                if self.bindings.len() == MOST_BINDINGS {
+                    return Err(limit(at, format!("more than {MOST_BINDINGS} prefixes at once")));
+                }
                 self.bindings.push((prefix.into(), namespace, self.open.len()));
+            }
+            if self.document.attributes.len() == MOST_NODES {
+                return Err(limit(at, format!("more than {MOST_NODES} attributes")));
             }
             self.document.attributes.push(Attribute { name, value: value.into() });
         }
@@ -274,6 +280,9 @@ const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
 /// Elements in one another, for the stack of those who walk the tree.
 const DEEPEST: usize = 256;
+
+/// Prefixes that are bound at once: each name looks through them.
+const MOST_BINDINGS: usize = 256;
 
 /// Nodes and attributes of a document: some 25 MiB.
 const MOST_NODES: usize = 250_000;

@@ -5,38 +5,42 @@ use super::{Document, Kind, Place};
 
 impl Document {
     /// The text by which WireMock shows a node: the value of an attribute or text, the XML of an element, indented by two
-    /// blanks and ended by a line feed. Attributes are sorted by their names.
-    pub fn shown(&self, place: Place) -> String {
+    /// blanks and ended by a line feed. Attributes are sorted by their names. One that is longer than `room` bytes is cut somewhere
+    /// behind them.
+    pub fn shown(&self, place: Place, room: usize) -> String {
         if place.is_attribute() {
             return self.string_value(place).into_owned();
         }
         match self.kind(place) {
-            Kind::Document | Kind::Element(_) => self.pretty(place),
+            Kind::Document | Kind::Element(_) => self.pretty(place, room),
             Kind::Text(_) | Kind::CData(_) => self.string_value(place).into_owned(),
             Kind::Comment(text) => format!("[#comment: {text}]"),
             Kind::Instruction { target, data } => format!("[{target}: {data}]"),
         }
     }
 
-    /// The XML of a node over several lines.
-    pub fn pretty(&self, place: Place) -> String {
+    /// The XML of a node over several lines, cut somewhere behind `room` bytes: blanks make it much longer than what was read.
+    pub fn pretty(&self, place: Place, room: usize) -> String {
         let mut out = String::new();
         match self.kind(place) {
             Kind::Document => {
                 for child in self.children(place) {
-                    self.write(child, 0, &mut out);
+                    self.write(child, 0, room, &mut out);
                     out.push('\n');
                 }
             }
             _ => {
-                self.write(place, 0, &mut out);
+                self.write(place, 0, room, &mut out);
                 out.push('\n');
             }
         }
         out
     }
 
-    fn write(&self, place: Place, depth: usize, out: &mut String) {
+    fn write(&self, place: Place, depth: usize, room: usize, out: &mut String) {
+        if out.len() > room {
+            return;
+        }
         match self.kind(place) {
             Kind::Document => {}
             Kind::Element(element) => {
@@ -56,7 +60,7 @@ impl Document {
                     return;
                 }
                 out.push('>');
-                self.write_children(place, depth, out);
+                self.write_children(place, depth, room, out);
                 out.push_str("</");
                 out.push_str(element.name.written());
                 out.push('>');
@@ -83,10 +87,10 @@ impl Document {
     }
 
     /// Text alone stays beside its tags; everything else has lines of its own.
-    fn write_children(&self, place: Place, depth: usize, out: &mut String) {
+    fn write_children(&self, place: Place, depth: usize, room: usize, out: &mut String) {
         if self.children(place).all(|child| self.text(child).is_some()) {
             for child in self.children(place) {
-                self.write(child, depth, out);
+                self.write(child, depth, room, out);
             }
             return;
         }
@@ -96,8 +100,11 @@ impl Document {
             {
                 continue;
             }
+            if out.len() > room {
+                return;
+            }
             new_line(depth + 1, out);
-            self.write(child, depth + 1, out);
+            self.write(child, depth + 1, room, out);
         }
         new_line(depth, out);
     }

@@ -9,6 +9,7 @@ mod faults; // how connections break, to the byte
 mod fit; // known truths, from tape to model to station
 mod floors; // who may import whom
 mod gap; // how far the mock is from the service
+mod hostile; // one call, one file or one client against all others
 mod http; // framing, limits, shutdown
 mod import; // what other tools measured, as a profile
 mod journal; // what came, scenarios, files

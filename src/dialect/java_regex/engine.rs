@@ -22,6 +22,10 @@ pub(super) enum Engine {
 pub(super) type Groups = Vec<Option<Range<usize>>>;
 
 impl Engine {
+    pub(super) fn backtracks(&self) -> bool {
+        matches!(self, Self::Backtracking(_))
+    }
+
     pub(super) fn new(written: &Written) -> Result<Self, RegexError> {
         if !written.backtracks {
             let built = regex::RegexBuilder::new(&written.text).size_limit(SIZE_LIMIT).nest_limit(NEST_LIMIT).build();

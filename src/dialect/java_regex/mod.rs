@@ -110,11 +110,17 @@ impl JavaRegex {
         self.captures_from(text, 0, true)
     }
 
-    /// Every match of a part of the text, from left to right, each behind the one before; an empty match may touch it.
-    pub fn captures_all(&self, text: &str) -> Result<Vec<Captures>, GaveUp> {
+    /// Whether matching goes back, and so takes longer than reading the text once.
+    pub fn backtracks(&self) -> bool {
+        self.compiled.whole.backtracks()
+    }
+
+    /// Every match of a part of the text, from left to right, each behind the one before; an empty match may touch it. It is asked
+    /// before each whether to go on.
+    pub fn captures_all(&self, text: &str, mut goes_on: impl FnMut() -> bool) -> Result<Vec<Captures>, GaveUp> {
         let mut all = Vec::new();
         let (mut start, mut last_end) = (0, 0);
-        while start <= text.len() {
+        while start <= text.len() && goes_on() {
             let Some(captures) = self.captures_from(text, start, start == last_end)? else { break };
             let Range { start: first, end } = captures.range();
             (start, last_end) = (end, end);

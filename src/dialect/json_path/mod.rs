@@ -110,19 +110,22 @@ impl JsonPath {
         self.path.is_definite()
     }
 
-    /// What the path selects; a [`Failure`] selects nothing.
-    pub fn select<'a>(&self, root: &'a Value) -> Selection<'a> {
-        self.try_select(root).unwrap_or(Selection::Missing)
-    }
-
     /// What the path selects, or why that cannot be said.
     pub fn try_select<'a>(&self, root: &'a Value) -> Result<Selection<'a>, Failure> {
-        match walk::select(&self.path, root, root, &Budget::new(), false) {
+        self.select_within(root, walk::MAX_STEPS).0
+    }
+
+    /// The same in so many steps at most; also says how many it took.
+    pub fn select_within<'a>(&self, root: &'a Value, steps: usize) -> (Result<Selection<'a>, Failure>, usize) {
+        let budget = Budget::new(steps);
+        let may = budget.left();
+        let selected = match walk::select(&self.path, root, root, &budget, false) {
             Ok(selection) => Ok(selection),
             Err(Stop::Absent) => Ok(Selection::Missing),
             Err(Stop::GaveUp) => Err(Failure::GaveUp),
             Err(Stop::Failed | Stop::Unfit) => Err(Failure::NotApplicable),
-        }
+        };
+        (selected, may - budget.left())
     }
 }
 

@@ -51,8 +51,13 @@ pub(super) fn select<'a>(
 }
 
 impl Budget {
-    pub(super) fn new() -> Self {
-        Self { left: Cell::new(MAX_STEPS), depth: Cell::new(0) }
+    /// So many steps, and never more than a path may take.
+    pub(super) fn new(steps: usize) -> Self {
+        Self { left: Cell::new(steps.min(MAX_STEPS)), depth: Cell::new(0) }
+    }
+
+    pub(super) fn left(&self) -> usize {
+        self.left.get()
     }
 
     pub(super) fn spend(&self, steps: usize) -> Result<(), Stop> {
@@ -259,7 +264,7 @@ impl<'a> Walk<'a, '_> {
 }
 
 /// Values that one selection may visit.
-const MAX_STEPS: usize = 1_000_000;
+pub(super) const MAX_STEPS: usize = 1_000_000;
 
 /// How deep steps and containers may nest, for the stack's sake; a body is at most 128 deep.
 const MAX_DEPTH: usize = 512;

@@ -19,6 +19,9 @@ pub(super) fn items(pattern: &str) -> Result<Vec<Item>, DateTimeError> {
                 continue;
             }
             '[' => {
+                if open.len() > MOST_OPTIONAL {
+                    return Err(wrong(pattern, "has too many `[` in one another", "nest them less"));
+                }
                 open.push(Vec::new());
                 continue;
             }
@@ -148,3 +151,6 @@ fn wrong(pattern: &str, what: &str, mend: &str) -> DateTimeError {
 
 /// Digits of a number without a fixed width. More do not fit what they are counted in.
 const LONGEST: usize = 18;
+
+/// Optional parts that may stand in one another: whoever walks them recurses.
+const MOST_OPTIONAL: usize = 8;

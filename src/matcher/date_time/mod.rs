@@ -1,8 +1,7 @@
 //! `before`, `after` and `equalToDateTime`: a date in a text against a date in the stub, or against now.
 //!
-//! A date with a zone is an instant, one without is a time on the wall. Two of a kind are compared as they are; a wall
-//! time meets an instant in the zone of this machine, an instant meets a wall time by what its own wall shows, as in
-//! WireMock.
+//! A date with a zone is an instant, one without is a time on the wall. Two of a kind are compared as they are; an instant meets a
+//! wall time by what its own wall shows; only `now` meets one in the zone of this machine.
 
 mod compile;
 mod expected;

@@ -203,3 +203,12 @@ proptest::proptest! {
         }
     }
 }
+
+/// Whoever walks optional parts recurses.
+#[test]
+fn optional_parts_do_not_nest_without_end() {
+    assert!(DateFormat::new(&format!("{}yyyy{}", "[".repeat(8), "]".repeat(8))).is_ok());
+    for pattern in ["[".repeat(9), "[".repeat(200_000)] {
+        assert!(DateFormat::new(&pattern).expect_err("too deep").what.contains("too many `[`"));
+    }
+}

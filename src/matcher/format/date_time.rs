@@ -58,7 +58,9 @@ fn option<T>(
 
 fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<Offset>, Told> {
     let unit = option("expectedOffsetUnit", whole, Unit::parse, reader)?;
-    let Some(node) = whole.get("expectedOffset") else { return Ok(None) };
+    let Some(node) = whole.get("expectedOffset").filter(|node| !matches!(node.value, Value::Null)) else {
+        return Ok(None);
+    };
     let amount = match &node.value {
         Value::Number(number) | Value::String(number) => number.parse().ok(),
         _ => None,
@@ -68,6 +70,10 @@ fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<Offset>, Told> {
         return Err(Told);
     };
     // WireMock takes neither without the other
+    if unit.is_none() && reader.is_lenient() {
+        let mend = "add one such as `\"expectedOffsetUnit\": \"days\"`";
+        reader.warn_at(whole, "expectedOffset", "`expectedOffset` counts only beside `expectedOffsetUnit`", mend);
+    }
     Ok(unit.map(|unit| Offset { amount, unit }))
 }
 
@@ -124,6 +130,7 @@ mod tests {
             r#"{"before": "soon"}"#,
             r#"{"before": "2021-05-01", "truncateExpected": "first day of month"}"#,
             r#"{"before": "2021-05-01", "expectedOffset": 3, "expectedOffsetUnit": "days"}"#,
+            r#"{"before": "now", "expectedOffset": 3}"#,
         ] {
             let (is_read, defects) = read(matcher);
             assert!(is_read && defects.len() == 1, "{matcher}: {defects:?}");

@@ -52,8 +52,13 @@ fn awareness(whole: &Node, reader: &mut Reader) -> Option<Awareness> {
 fn exempted(whole: &Node, reader: &mut Reader) -> Option<Exemptions> {
     let mut exempted = Exemptions::default();
     let Some(node) = given(whole, "exemptedComparisons") else { return Some(exempted) };
+    let Value::Array(items) = &node.value else {
+        let mend = "write a list such as `[\"TEXT_VALUE\"]`";
+        reader.error(node, format!("`exemptedComparisons` is a list, not {}", node.to_json()), mend);
+        return None;
+    };
     let mut is_known = true;
-    for item in node.items() {
+    for item in items {
         if !item.as_str().is_some_and(|name| exempted.add(name)) {
             is_known = false;
             let what = format!("{} is not a comparison", item.to_json());
@@ -64,9 +69,15 @@ fn exempted(whole: &Node, reader: &mut Reader) -> Option<Exemptions> {
 }
 
 fn delimiters(whole: &Node, reader: &mut Reader) -> Option<Delimiters> {
-    let [opening, closing] =
-        ["placeholderOpeningDelimiterRegex", "placeholderClosingDelimiterRegex"].map(|key| given(whole, key));
-    match Delimiters::new(opening.and_then(Node::as_str), closing.and_then(Node::as_str)) {
+    let keys = ["placeholderOpeningDelimiterRegex", "placeholderClosingDelimiterRegex"];
+    let [opening, closing] = keys.map(|key| given(whole, key));
+    let mut spelt = [None, None];
+    for ((key, node), spelt) in keys.into_iter().zip([opening, closing]).zip(&mut spelt) {
+        if let Some(node) = node {
+            *spelt = Some(text(key, node, reader)?);
+        }
+    }
+    match Delimiters::new(spelt[0].as_deref(), spelt[1].as_deref()) {
         Ok(delimiters) => Some(delimiters),
         Err(error) => {
             let what = format!("the delimiters of placeholders do not compile: {} at index {}", error.what, error.at);
@@ -190,6 +201,8 @@ mod tests {
             r#"{"equalToXml": "<p:a/>"}"#,
             r#"{"equalToXml": "<a/>", "namespaceAwareness": "SOME"}"#,
             r#"{"equalToXml": "<a/>", "exemptedComparisons": ["EVERYTHING"]}"#,
+            r#"{"equalToXml": "<a/>", "exemptedComparisons": "TEXT_VALUE"}"#,
+            r#"{"equalToXml": "<a/>", "enablePlaceholders": true, "placeholderClosingDelimiterRegex": 5}"#,
             r#"{"equalToXml": "<a/>", "enablePlaceholders": true, "placeholderOpeningDelimiterRegex": "["}"#,
             r#"{"matchesXPath": 5}"#,
             r#"{"matchesXPath": {"contains": "x"}}"#,

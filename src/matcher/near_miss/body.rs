@@ -76,7 +76,7 @@ impl Examiner<'_> {
     /// The body over several lines if it is XML.
     fn xml_text(&self) -> String {
         match self.call.xml() {
-            Ok(document) => Cut::of(&document.pretty(Place::DOCUMENT), BODY),
+            Ok(document) => Cut::of(&document.pretty(Place::DOCUMENT, BODY), BODY),
             Err(_) => self.body_text(),
         }
     }

@@ -141,7 +141,7 @@ impl XmlEquality {
 
     /// The expected document, over several lines.
     pub fn pretty(&self) -> String {
-        self.inner.expected.pretty(Place::DOCUMENT)
+        self.inner.expected.pretty(Place::DOCUMENT, MOST_SHOWN)
     }
 
     fn is_unreadable(&self, actual: &Document) -> bool {
@@ -189,6 +189,9 @@ impl Comparison {
         1 << (self as u16)
     }
 }
+
+/// Bytes of a document in a message.
+const MOST_SHOWN: usize = 64 << 10;
 
 const COMPARISONS: [(&str, Comparison); 13] = [
     ("ELEMENT_TAG_NAME", Comparison::ElementTagName),

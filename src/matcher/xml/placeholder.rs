@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 
+use super::{Awareness, view};
 use crate::dialect::java_regex::{Flags, JavaRegex, Outcome, RegexError};
 use crate::matcher::date_time::DateFormat;
 use crate::xml::{Document, Kind, Place};
@@ -96,7 +97,7 @@ impl Placeholder {
 pub(super) fn all(document: &Document, delimiters: &Delimiters) -> (HashMap<Place, Placeholder>, Vec<String>) {
     let mut placeholders = HashMap::new();
     let mut odd = Vec::new();
-    for node in document.descendants(Place::DOCUMENT) {
+    for node in std::iter::once(Place::DOCUMENT).chain(document.descendants(Place::DOCUMENT)) {
         let mut note = |place: Place, text: &str| match delimiters.read(text) {
             None => {}
             Some(Ok(placeholder)) => {
@@ -107,14 +108,14 @@ pub(super) fn all(document: &Document, delimiters: &Delimiters) -> (HashMap<Plac
                 odd.push(what);
             }
         };
-        match document.kind(node) {
-            Kind::Text(text) | Kind::CData(text) => note(node, text),
-            Kind::Element(element) => {
-                for (place, attribute) in document.attribute_places(node).zip(document.attributes(element)) {
-                    note(place, &attribute.value);
-                }
+        // texts as they are compared: those on both sides of a comment are one
+        for child in view::children(document, node, Awareness::None).iter().filter(|child| child.class.is_text()) {
+            note(child.place, &child.label);
+        }
+        if let Kind::Element(element) = document.kind(node) {
+            for (place, attribute) in document.attribute_places(node).zip(document.attributes(element)) {
+                note(place, &attribute.value);
             }
-            _ => {}
         }
     }
     (placeholders, odd)

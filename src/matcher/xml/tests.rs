@@ -152,6 +152,8 @@ fn placeholders() {
     for (expected, actual, holds) in [
         ("<a>${xmlunit.ignore}</a>", "<a>anything</a>", true),
         ("<a>${xmlunit.ignore}</a>", "<a/>", true),
+        ("<a>\n <!-- id -->\n ${xmlunit.ignore}\n</a>", "<a>7</a>", true),
+        ("<a>${xmlunit.ignore}<!-- id --></a>", "<a>7</a>", true),
         ("<a> ${ xmlunit.ignore } </a>", "<a>x</a>", true),
         ("<a>${xmlunit.ignore}</a>", "<a><![CDATA[x]]></a>", true),
         // nothing is said of what stands there instead

@@ -8,11 +8,13 @@ use crate::render::template::given::Given;
 use crate::render::template::value::Value;
 
 pub(super) fn eq<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    tell(evaluator, given, given.context.equals(given.param(0)))
+    let holds = given.context.equals(given.param(0), evaluator.budget)?;
+    tell(evaluator, given, holds)
 }
 
 pub(super) fn neq<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    tell(evaluator, given, !given.context.equals(given.param(0)))
+    let holds = !given.context.equals(given.param(0), evaluator.budget)?;
+    tell(evaluator, given, holds)
 }
 
 pub(super) fn gt<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {

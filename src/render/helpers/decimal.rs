@@ -27,12 +27,8 @@ impl Decimal {
         Some(Self { digits: format!("{whole}{fraction}").parse().ok()?, scale })
     }
 
-    pub(super) fn is_zero(self) -> bool {
-        self.digits == 0
-    }
-
-    pub(super) fn negated(self) -> Self {
-        Self { digits: -self.digits, ..self }
+    pub(super) fn negated(self) -> Option<Self> {
+        Some(Self { digits: self.digits.checked_neg()?, ..self })
     }
 
     pub(super) fn plus(self, other: Self) -> Option<Self> {

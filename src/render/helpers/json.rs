@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::{complaint, text_or_block};
-use crate::dialect::json_path::{JsonPath, Selection};
+use crate::dialect::json_path::{Failure, JsonPath, Selection};
 use crate::render::template::budget::Stop;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::given::Given;
@@ -34,7 +34,7 @@ pub(super) fn json_path<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>
     };
     let default = || given.named("default").cloned().unwrap_or_else(|| Value::text(""));
     let Some(document) = document(evaluator, &given.context)? else { return Ok(default()) };
-    let found = match path.select(&document) {
+    let found = match selected(evaluator, &path, &document)? {
         Selection::Missing => Value::Null,
         Selection::One(found) => value(evaluator, &found, Reader::Smart)?,
         Selection::Many(items) => {
@@ -48,6 +48,24 @@ pub(super) fn json_path<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>
         found => Ok(found),
     }
 }
+
+/// What a path selects, paid for. What it does not apply to is not there.
+pub(super) fn selected<'a>(
+    evaluator: &mut Evaluator<'_>,
+    path: &JsonPath,
+    root: &'a Json,
+) -> Result<Selection<'a>, Stop> {
+    let (selected, steps) = path.select_within(root, evaluator.budget.left().saturating_mul(WALKED_A_STEP));
+    evaluator.budget.spend(steps / WALKED_A_STEP)?;
+    match selected {
+        Ok(selection) => Ok(selection),
+        Err(Failure::NotApplicable) => Ok(Selection::Missing),
+        Err(Failure::GaveUp) => Err(Stop::Exhausted),
+    }
+}
+
+/// Steps along a path are short.
+const WALKED_A_STEP: usize = 4;
 
 pub(super) fn parse_json<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
     let nothing = || Ok(Value::map(Vec::new(), MapKind::Plain)?);

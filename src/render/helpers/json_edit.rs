@@ -53,7 +53,7 @@ pub(super) fn json_remove<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '
         let what = format!("JSONPath parameter is not a valid JSONPath expression ('{expression}')");
         return Ok(complaint(what));
     };
-    let found = match path.select(&document) {
+    let found = match json::selected(evaluator, &path, &document)? {
         Selection::Missing => return Ok(given.context.clone()),
         Selection::One(found) => vec![found],
         Selection::Many(found) => found,
@@ -84,7 +84,7 @@ pub(super) fn json_array_add<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t
     let target = match &expression {
         None => Some(&*document),
         Some(expression) => match JsonPath::parse(expression) {
-            Ok(path) if !expression.is_empty() => match path.select(&document) {
+            Ok(path) if !expression.is_empty() => match json::selected(evaluator, &path, &document)? {
                 Selection::One(std::borrow::Cow::Borrowed(found)) => Some(found),
                 _ => None,
             },

@@ -28,19 +28,23 @@ pub(super) fn math<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> 
         return Ok(complaint(what));
     };
     let operator = evaluator.text_of(operator)?;
-    let (left, right) = (operand(evaluator, &given.context)?, operand(evaluator, right)?);
-    let result = match &*operator {
+    let (left, right) = (Operand::of(evaluator, &given.context)?, Operand::of(evaluator, right)?);
+    if !matches!(&*operator, "+" | "-" | "*" | "x" | "/" | "%") {
+        return Ok(complaint(format!("{operator} is not a valid mathematical operator")));
+    }
+    if matches!(&*operator, "/" | "%") && right.double == 0.0 {
+        return Err(Stop::failed("a number cannot be divided by zero"));
+    }
+    let result = left.exact.zip(right.exact).and_then(|(left, right)| match &*operator {
         "+" => left.plus(right),
-        "-" => left.plus(right.negated()),
-        "*" | "x" => left.times(right),
-        "/" | "%" if right.is_zero() => return Err(Stop::failed("a number cannot be divided by zero")),
+        "-" => left.plus(right.negated()?),
         "/" => left.divided_by(right),
         "%" => left.remainder(right),
-        other => return Ok(complaint(format!("{other} is not a valid mathematical operator"))),
-    };
+        _ => left.times(right),
+    });
     let Some(result) = result else {
         // beyond 38 digits, as good as a double can say it
-        let (left, right) = (left.as_f64(), right.as_f64());
+        let (left, right) = (left.double, right.double);
         return Ok(Value::Double(match &*operator {
             "+" => left + right,
             "-" => left - right,
@@ -52,12 +56,32 @@ pub(super) fn math<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> 
     Ok(result.as_whole().map_or_else(|| Value::Double(result.as_f64()), Value::Int))
 }
 
-fn operand(evaluator: &mut Evaluator<'_>, value: &Value) -> Result<Decimal, Stop> {
-    Ok(match value {
-        Value::Int(number) => Decimal::from(*number),
-        Value::Double(number) => Decimal::parse(&double_text(*number)).unwrap_or_default(),
-        value => Decimal::parse(&evaluator.text_of(value)?).unwrap_or_default(),
-    })
+/// A number to calculate with.
+struct Operand {
+    /// None beyond 38 digits.
+    exact: Option<Decimal>,
+    double: f64,
+}
+
+impl Operand {
+    fn of(evaluator: &mut Evaluator<'_>, value: &Value) -> Result<Self, Stop> {
+        let text = match value {
+            Value::Int(number) => return Ok(Self::from(Decimal::from(*number))),
+            Value::Double(number) => double_text(*number).into(),
+            value => evaluator.text_of(value)?,
+        };
+        Ok(match (Decimal::parse(&text), text.trim().parse::<f64>()) {
+            (Some(exact), _) => Self::from(exact),
+            (None, Ok(double)) if double.is_finite() => Self { exact: None, double },
+            _ => Self::from(Decimal::default()),
+        })
+    }
+}
+
+impl From<Decimal> for Operand {
+    fn from(exact: Decimal) -> Self {
+        Self { exact: Some(exact), double: exact.as_f64() }
+    }
 }
 
 fn evenness(value: &Value) -> Option<bool> {

@@ -15,8 +15,11 @@ pub(super) fn contains<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>)
     let holds = match (&given.context, expected) {
         (Value::Null, _) | (_, Value::Null) => false,
         (Value::List(list), expected) => {
-            evaluator.budget.spend(list.items.len() / 4)?;
-            list.items.iter().any(|item| item.equals(expected))
+            let mut found = false;
+            for item in &list.items {
+                found = found || item.equals(expected, evaluator.budget)?;
+            }
+            found
         }
         (context, expected) => {
             let (text, part) = (evaluator.text_of(context)?, evaluator.text_of(expected)?);
@@ -35,7 +38,7 @@ pub(super) fn matches<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) 
     let Some(regex) = regex(evaluator, given, &pattern)? else {
         return Err(Stop::failed(format!("`{pattern}` is no regular expression of Java")));
     };
-    evaluator.budget.spend(1 + text.len() / BYTES_A_STEP)?;
+    evaluator.budget.spend(cost(&regex, &text))?;
     match regex.matches(&text) {
         Outcome::GaveUp => Err(gave_up(&pattern)),
         outcome => told(evaluator, given, outcome == Outcome::Match),
@@ -48,13 +51,19 @@ pub(super) fn regex_extract<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t,
     let Some(regex) = regex(evaluator, given, &pattern)? else {
         return Ok(complaint(format!("Invalid regex string {pattern}")));
     };
-    evaluator.budget.spend(1 + text.len() / BYTES_A_STEP)?;
+    evaluator.budget.spend(cost(&regex, &text))?;
     let nothing = || given.named("default").cloned().unwrap_or_else(|| complaint(format!("Nothing matched {pattern}")));
     if given.params.len() < 2 {
         let first = regex.captures(&text).map_err(|_| gave_up(&pattern))?;
         return Ok(first.map_or_else(nothing, |found| Value::text(&text[found.range()])));
     }
-    let all = regex.captures_all(&text).map_err(|_| gave_up(&pattern))?;
+    let (each, mut paid) = (if regex.backtracks() { BACKTRACKING } else { 1 }, Ok(()));
+    let all = regex.captures_all(&text, || {
+        paid = evaluator.budget.spend(each);
+        paid.is_ok()
+    });
+    paid?;
+    let all = all.map_err(|_| gave_up(&pattern))?;
     let groups = |found: &Captures| -> Vec<Value> {
         let group = |number| found.group(number).map_or(Value::Null, |range| Value::text(&text[range]));
         (1..=found.group_count()).map(group).collect()
@@ -99,6 +108,14 @@ fn told<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>, holds: bool) -
 fn gave_up(pattern: &str) -> Stop {
     Stop::failed(format!("matching `{pattern}` takes more steps than it may"))
 }
+
+/// What one match counts for.
+fn cost(regex: &JavaRegex, text: &str) -> usize {
+    1 + text.len() / BYTES_A_STEP + if regex.backtracks() { BACKTRACKING } else { 0 }
+}
+
+/// Steps that a match by going back counts for, which may take long whatever the text.
+const BACKTRACKING: usize = 100;
 
 /// Matching is dearer than copying.
 const BYTES_A_STEP: usize = 8;

@@ -45,7 +45,10 @@ pub(super) fn string_format<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t,
                         return Err(Stop::failed(format!("`stringFormat` has no value for `%{}`", spec.kind)));
                     };
                     evaluator.budget.spend(1 + spec.width / 16)?;
-                    out.push_str(&spec.write(evaluator, value)?);
+                    let text = spec.write(evaluator, value)?;
+                    // one format may take a value many times
+                    evaluator.budget.spend_bytes(text.len())?;
+                    out.push_str(&text);
                 }
             }
         }

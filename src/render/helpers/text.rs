@@ -170,6 +170,5 @@ pub(super) fn of_text<'t>(
         };
     }
     let text: Arc<str> = evaluator.text_of(&given.context)?;
-    evaluator.budget.spend_bytes(text.len())?;
     make(evaluator, &text)
 }

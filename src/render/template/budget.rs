@@ -23,6 +23,10 @@ impl Budget {
         Self { left: steps }
     }
 
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+
     pub(crate) fn spend(&mut self, steps: usize) -> Result<(), Stop> {
         self.left = self.left.checked_sub(steps).ok_or(Stop::Exhausted)?;
         Ok(())
@@ -65,5 +69,8 @@ pub(crate) const MAX_OUTPUT: usize = 16 << 20;
 
 /// Calls of blocks, partials and helpers that may stand in each other; parsing bounds them but for partials.
 pub(crate) const MAX_CALLS: usize = 120;
+
+/// Entries of an object that are looked through for a name.
+pub(super) const ENTRIES_A_STEP: usize = 32;
 
 const BYTES_A_STEP: usize = 64;

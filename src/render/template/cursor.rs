@@ -1,5 +1,6 @@
 //! Reading a tag of a template: names, literals and what ends it.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::tree::Position;
@@ -9,6 +10,8 @@ use super::{TemplateError, value::Value};
 pub(super) struct Cursor<'t> {
     pub(super) text: &'t str,
     pub(super) at: usize,
+    /// The last place whose line and column were asked for: the next is looked for from there.
+    known: Cell<(usize, Position)>,
 }
 
 /// How a tag ends.
@@ -23,6 +26,10 @@ pub(super) enum Closing {
 }
 
 impl<'t> Cursor<'t> {
+    pub(super) fn new(text: &'t str, at: usize) -> Self {
+        Self { text, at, known: Cell::new(BEGINNING) }
+    }
+
     pub(super) fn rest(&self) -> &'t str {
         &self.text[self.at..]
     }
@@ -42,10 +49,14 @@ impl<'t> Cursor<'t> {
 
     /// The line and column of a byte.
     pub(super) fn position(&self, at: usize) -> Position {
-        let before = &self.text[..at];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count());
-        Position { line: line as u32, column: column as u32 }
+        let (from, mut position) = if self.known.get().0 <= at { self.known.get() } else { BEGINNING };
+        let mut lines = self.text[from..at].split('\n');
+        position.column += lines.next().map_or(0, |line| line.chars().count()) as u32;
+        for line in lines {
+            position = Position { line: position.line + 1, column: line.chars().count() as u32 };
+        }
+        self.known.set((at, position));
+        position
     }
 
     pub(super) fn error(&self, at: usize, what: impl Into<String>, mend: impl Into<String>) -> TemplateError {
@@ -175,3 +186,5 @@ impl<'t> Cursor<'t> {
         Err(self.error(start, "the quote is not closed", format!("write {quote} at its end")))
     }
 }
+
+const BEGINNING: (usize, Position) = (0, Position { line: 1, column: 0 });

@@ -12,6 +12,7 @@ use super::given::Given;
 use super::model::{Model, Part};
 use super::tree::{Block, Body, Call, Node, Param, Partial};
 use super::value::{ListKind, MapKind, Value};
+use crate::render::helpers::Helper;
 
 /// One evaluation of one template.
 pub(crate) struct Evaluator<'t> {
@@ -22,7 +23,10 @@ pub(crate) struct Evaluator<'t> {
     out: String,
     /// What `assign`, `val` and their like have named.
     pub(super) variables: Vec<(Arc<str>, Value)>,
+    /// Partials of the bodies around, the innermost last.
     partials: Vec<(Arc<str>, &'t Body)>,
+    /// Those that `partial` and its like have made, for the rest of the template.
+    defined: Vec<(Arc<str>, &'t Body)>,
     /// How many calls stand in each other just now.
     calls: usize,
     /// Texts that were read as JSON, with what they are.
@@ -48,6 +52,7 @@ impl<'t> Evaluator<'t> {
             out: String::new(),
             variables: Vec::new(),
             partials: Vec::new(),
+            defined: Vec::new(),
             calls: 0,
             documents: Vec::new(),
         }
@@ -109,14 +114,17 @@ impl<'t> Evaluator<'t> {
 
     /// Makes the body of a block a partial.
     pub(crate) fn define(&mut self, name: &str, given: &Given<'t, '_>) {
-        if let Some(block) = given.block {
-            self.partials.insert(0, (name.into(), &block.body));
+        let Some(block) = given.block else { return };
+        match self.defined.iter_mut().find(|(known, _)| **known == *name) {
+            Some((_, body)) => *body = &block.body,
+            None => self.defined.push((name.into(), &block.body)),
         }
     }
 
     /// Writes a partial, if there is one of this name.
     pub(crate) fn write_partial(&mut self, name: &str, frame: &Frame<'_>) -> Result<bool, Stop> {
-        let Some(&(_, body)) = self.partials.iter().rev().find(|(known, _)| **known == *name) else { return Ok(false) };
+        let mut known = self.partials.iter().rev().chain(&self.defined);
+        let Some(&(_, body)) = known.find(|(known, _)| **known == *name) else { return Ok(false) };
         self.nested(|evaluator| evaluator.body(body, frame))?;
         Ok(true)
     }
@@ -166,10 +174,20 @@ impl<'t> Evaluator<'t> {
         match call.helper {
             Some(helper) => {
                 let given = self.given(call, None, frame)?;
-                self.nested(|evaluator| helper(evaluator, &given)).map_err(|stop| stop.at(call.at))
+                self.help(helper, &given).map_err(|stop| stop.at(call.at))
             }
             None => self.lookup(&call.path, frame),
         }
+    }
+
+    /// Calls a helper. The texts that it is given and the one that it makes are paid for here, whatever it does with them.
+    fn help(&mut self, helper: Helper, given: &Given<'t, '_>) -> Result<Value, Stop> {
+        let values = [&given.context].into_iter().chain(&given.params).chain(given.hash.iter().map(|(_, value)| value));
+        let length = |value: &Value| if let Value::Text(text) | Value::Named(text) = value { text.len() } else { 0 };
+        self.budget.spend_bytes(values.map(length).sum())?;
+        let made = self.nested(|evaluator| helper(evaluator, given))?;
+        self.budget.spend_bytes(length(&made))?;
+        Ok(made)
     }
 
     fn given<'f>(
@@ -201,7 +219,7 @@ impl<'t> Evaluator<'t> {
         let given = match block.call.helper {
             Some(helper) if !block.inverted => {
                 let given = self.given(&block.call, Some(block), frame)?;
-                let value = self.nested(|evaluator| helper(evaluator, &given))?;
+                let value = self.help(helper, &given)?;
                 return self.write(&value);
             }
             _ => Given {

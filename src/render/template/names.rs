@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::budget::Stop;
+use super::budget::{ENTRIES_A_STEP, Stop};
 use super::eval::{Evaluator, Frame, Locals};
 use super::model::Part;
 use super::tree::{Origin, Path, Step};
@@ -76,7 +76,7 @@ impl Evaluator<'_> {
                 _ => Value::Null,
             },
             Value::Map(map) => {
-                self.budget.spend(map.entries.len() / 32)?;
+                self.budget.spend(map.entries.len() / ENTRIES_A_STEP)?;
                 match (map.get(name), name) {
                     (Some(value), _) => value.clone(),
                     (None, "size") => Value::whole(map.entries.len()),

@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, TemplateError> {
     if end <= start {
         return Ok(Parsed { body: plain(text), unknown: None });
     }
-    let cursor = Cursor { text: &text[..end], at: start };
+    let cursor = Cursor::new(&text[..end], start);
     let mut parser = Parser { cursor, depth: 0, trims: false, unknown: None };
     let (mut body, stop) = parser.body()?;
     if let Stop::Close(name, at) = stop {

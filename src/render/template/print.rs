@@ -105,11 +105,8 @@ impl Evaluator<'_> {
         let before = out.len();
         self.budget.spend(1)?;
         match value {
-            Value::Null => out.push_str("null"),
-            Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-            Value::Int(number) => out.push_str(&number.to_string()),
             Value::Double(number) if !number.is_finite() => push_quoted(&double_text(*number), out),
-            Value::Double(number) => out.push_str(&double_text(*number)),
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Double(_) => self.java(value, out)?,
             Value::Number(text) => out.push_str(text),
             Value::Text(text) | Value::Named(text) => push_quoted(text, out),
             Value::Date(_) => {

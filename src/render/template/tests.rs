@@ -194,6 +194,13 @@ fn no_template_runs_away() {
         "{{#each (range 1 1000) as |a|}}{{#each (range 1 1000) as |b|}}{{#each (range 1 1000)}}x{{/each}}{{/each}}{{/each}}",
         "{{center 'x' size=2000000000}}",
         "{{randomValue length=2000000000}}",
+        // values that hold one and the same twice, sixty times over
+        "{{val 'a' assign='x'}}{{#each (range 1 60)}}{{val (array x x) assign='x'}}{{/each}}{{eq x x}}",
+        "{{val 'aaaaaaaa' assign='x'}}{{#each (range 1 60)}}{{val (stringFormat '%s%s' x x) assign='x'}}{{/each}}",
+        "{{val 'aaaaaaaa' assign='x'}}{{#each (range 1 60)}}{{val (arrayJoin '' (array 1) prefix=x suffix=x) assign='x'}}{{/each}}",
+        "{{val 'aaaaaaaa' assign='x'}}{{#each (range 1 60)}}{{val (join (array x x) '') assign='x'}}{{/each}}",
+        "{{#each (range 1 100000)}}{{#each (range 1 100)}}{{jsonPath '[[[1,2],[3]],[4,5,6,7,8,9]]' '$..*'}}{{/each}}{{/each}}",
+        "{{#each (range 1 100000)}}{{regexExtract 'aaaaaaaaaaaaaaaaaaaaaaaaaa' '(?=(a))' 'x'}}{{/each}}",
     ] {
         assert_eq!(rendered(text, &call), "exhausted", "{text}");
     }
@@ -204,6 +211,7 @@ fn no_template_runs_away() {
             || rendered(&doubling, &call).contains("MiB")
     );
     assert!(rendered("{{#*inline 'a'}}{{> a}}{{/inline}}{{> a}}", &call).contains("deep"));
+    assert_eq!(rendered("{{numberFormat 1 (stringFormat '%0300d.%0300d' 0 0)}}", &call).len(), 121);
     let nesting = "{{#each (range 1 1000)}}{{val (array x) assign='x'}}{{/each}}{{x}}";
     assert!(rendered(nesting, &call).contains("too deep"));
     assert_eq!(with_steps("{{#each (range 1 10000)}}x{{/each}}", &call, QUICK_STEPS), "exhausted");

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::budget::{Budget, ENTRIES_A_STEP, Stop};
 use super::model::Part;
 
 /// What a name stands for, or a helper returns.
@@ -137,28 +138,43 @@ impl Value {
         matches!(self, Self::Int(_) | Self::Double(_) | Self::Number(_))
     }
 
-    /// Whether both are equal as Java's `equals` has it: `1` is neither `"1"` nor `1.0`.
-    pub(crate) fn equals(&self, other: &Self) -> bool {
-        match (self, other) {
+    /// Whether both are equal as Java's `equals` has it: `1` is neither `"1"` nor `1.0`. What lists and objects share is gone through
+    /// as often as it stands in them, so that this is paid for.
+    pub(crate) fn equals(&self, other: &Self, budget: &mut Budget) -> Result<bool, Stop> {
+        budget.spend(1)?;
+        Ok(match (self, other) {
             (Self::Null, Self::Null) => true,
             (Self::Bool(one), Self::Bool(other)) => one == other,
             (Self::Int(one), Self::Int(other)) => one == other,
             (Self::Double(one), Self::Double(other)) => one.total_cmp(other).is_eq(),
             (Self::Number(one), Self::Number(other))
             | (Self::Text(one), Self::Text(other))
-            | (Self::Named(one), Self::Named(other)) => one == other,
-            (Self::List(one), Self::List(other)) => {
-                one.items.len() == other.items.len()
-                    && one.items.iter().zip(&other.items).all(|(one, other)| one.equals(other))
+            | (Self::Named(one), Self::Named(other)) => {
+                budget.spend_bytes(one.len().min(other.len()))?;
+                one == other
             }
-            (Self::Map(one), Self::Map(other)) => {
-                one.entries.len() == other.entries.len()
-                    && one.entries.iter().all(|(key, value)| other.get(key).is_some_and(|other| value.equals(other)))
+            (Self::List(one), Self::List(other)) if one.items.len() == other.items.len() => {
+                for (one, other) in one.items.iter().zip(&other.items) {
+                    if !one.equals(other, budget)? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            (Self::Map(one), Self::Map(other)) if one.entries.len() == other.entries.len() => {
+                for (key, value) in &one.entries {
+                    budget.spend(other.entries.len() / ENTRIES_A_STEP)?;
+                    let Some(other) = other.get(key) else { return Ok(false) };
+                    if !value.equals(other, budget)? {
+                        return Ok(false);
+                    }
+                }
+                true
             }
             (Self::Date(one), Self::Date(other)) => one.at.as_millisecond() == other.at.as_millisecond(),
             (Self::Part(one), Self::Part(other)) => one == other,
             _ => false,
-        }
+        })
     }
 
     /// The order of two values of one type; `None` of others.
@@ -265,11 +281,12 @@ mod tests {
     #[test]
     fn types_matter() {
         let text = Value::text("1");
-        assert!(!text.equals(&Value::Int(1)));
-        assert!(!Value::Int(1).equals(&Value::Double(1.0)));
-        assert!(!Value::values(["1"]).equals(&text));
-        assert!(!Value::Named("GET".into()).equals(&Value::text("GET")));
-        assert!(Value::values(["1"]).equals(&list(std::slice::from_ref(&text), ListKind::Plain)));
+        let equal = |one: &Value, other: &Value| one.equals(other, &mut Budget::new(100)).expect("few steps");
+        assert!(!equal(&text, &Value::Int(1)));
+        assert!(!equal(&Value::Int(1), &Value::Double(1.0)));
+        assert!(!equal(&Value::values(["1"]), &text));
+        assert!(!equal(&Value::Named("GET".into()), &Value::text("GET")));
+        assert!(equal(&Value::values(["1"]), &list(std::slice::from_ref(&text), ListKind::Plain)));
         assert_eq!(text.compare(&Value::Int(1)), None);
         assert_eq!(text.compare(&Value::text("2")), Some(Ordering::Less));
     }

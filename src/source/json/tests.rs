@@ -115,8 +115,8 @@ fn what_is_wrong_is_told_where_it_is() {
 fn depth_is_bounded() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(read_json(&nested(MAX_DEPTH)).is_ok());
-    assert!(error(&nested(MAX_DEPTH + 1)).what.contains("more than 512"));
-    assert!(error(&"{\"a\":".repeat(1_000_000)).what.contains("more than 512"));
+    assert!(error(&nested(MAX_DEPTH + 1)).what.contains("more than 120"));
+    assert!(error(&"{\"a\":".repeat(1_000_000)).what.contains("more than 120"));
 }
 
 #[test]
