@@ -54,6 +54,7 @@ pub mod import;
 pub mod listen;
 pub mod live;
 pub mod matcher;
+pub mod memory;
 pub mod mock;
 pub mod pace;
 mod page;
