@@ -56,6 +56,7 @@ pub mod live;
 pub mod matcher;
 pub mod memory;
 pub mod mock;
+pub mod offload;
 pub mod pace;
 mod page;
 pub mod ramp;

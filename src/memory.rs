@@ -45,8 +45,8 @@ pub struct Exhausted {
 }
 
 /// Bytes with the permit for them.
-struct Held {
-    bytes: Vec<u8>,
+struct Held<T> {
+    bytes: T,
     _permit: Permit,
 }
 
@@ -86,8 +86,8 @@ impl Share {
     }
 
     /// Counts `bytes` that were made for one call for as long as any part of them lives.
-    pub fn hold(self: &Arc<Self>, bytes: Vec<u8>) -> Result<Bytes, Exhausted> {
-        Ok(self.take(bytes.capacity())?.hold(bytes))
+    pub fn hold(self: &Arc<Self>, bytes: Bytes) -> Result<Bytes, Exhausted> {
+        Ok(self.take(bytes.len())?.hold(bytes))
     }
 }
 
@@ -108,7 +108,7 @@ impl Permit {
     }
 
     /// Ties the permit to `bytes`: it is given back when the last part of them is dropped.
-    pub fn hold(self, bytes: Vec<u8>) -> Bytes {
+    pub fn hold(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         Bytes::from_owner(Held { bytes, _permit: self })
     }
 }
@@ -120,9 +120,9 @@ impl Drop for Permit {
     }
 }
 
-impl AsRef<[u8]> for Held {
+impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
     }
 }
 
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn bytes_are_held_until_their_last_part_is_dropped() {
         let budget = Budget::new(1000);
-        let bytes = Share::new(&budget).hold(vec![7; 100]).expect("there is room");
+        let bytes = Share::new(&budget).hold(vec![7; 100].into()).expect("there is room");
         let part = bytes.slice(10..20);
         drop(bytes);
         assert_eq!((budget.held(), &part[..]), (100, &[7; 10][..]));

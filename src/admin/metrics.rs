@@ -13,6 +13,7 @@ use http::StatusCode;
 use super::{Answer, Control, logged, text};
 use crate::live::pacing::{ServiceView, StationView};
 use crate::live::{Counts, Live};
+use crate::memory::Budget;
 use crate::pace::audit::Snapshot;
 
 pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer {
@@ -25,6 +26,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
     timelines(&mut page, &control.lives);
     reloads(&mut page, &control);
     connections(&mut page, &control);
+    memory(&mut page, &control.vitals.memory);
     page.text.push_str(&Snapshot::of(&control.vitals.audits).prometheus());
     text(StatusCode::OK, page.text)
 }
@@ -72,6 +74,7 @@ fn limits(page: &mut Page, control: &Control) {
     metric.value(&[("limit", "body")], total(lives, |counts| &counts.body_too_large));
     metric.value(&[("limit", "head")], total(lives, |counts| &counts.head_too_large));
     metric.value(&[("limit", "connections")], control.vitals.connections.refused());
+    metric.value(&[("limit", "memory")], control.vitals.memory.refused());
     metric.value(&[("limit", "near_misses")], total(lives, |counts| &counts.near_misses_skipped));
     metric.value(&[("limit", "read_timeout")], total(lives, |counts| &counts.read_timeout));
     metric.value(&[("limit", "regex_backtracking")], total(lives, |counts| &counts.regex_gave_up));
@@ -150,6 +153,13 @@ fn connections(page: &mut Page, control: &Control) {
     page.metric("connections_total", "counter", "Connections accepted.")
         .value(&[], control.vitals.connections.accepted());
     page.metric("uptime_seconds", "gauge", "Since the start.").value(&[], control.started.elapsed().as_secs());
+}
+
+fn memory(page: &mut Page, budget: &Budget) {
+    page.metric("memory_held_bytes", "gauge", "Bytes of bodies that are being read, decoded or sent.")
+        .value(&[], budget.held() as u64);
+    page.metric("memory_limit_bytes", "gauge", "Bytes that these may take, all together: --max-memory.")
+        .value(&[], budget.limit() as u64);
 }
 
 fn total(lives: &[Arc<Live>], count: impl Fn(&Counts) -> &AtomicU64) -> u64 {

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Control, json_answer, text};
 use crate::listen::Connections;
+use crate::memory::Budget;
 use crate::pace::audit::{Audit, Snapshot};
 
 /// What tells how the server fares.
@@ -18,6 +19,8 @@ pub struct Vitals {
     pub audits: Vec<Arc<Audit>>,
     /// The connections by worker.
     pub connections: Arc<Connections>,
+    /// The memory of all calls.
+    pub memory: Arc<Budget>,
 }
 
 pub(super) async fn health(Extension(control): Extension<Arc<Control>>) -> Response<Body> {

@@ -27,6 +27,8 @@ use crate::listen::{self, Connections, tls};
 use crate::live::Live;
 use crate::live::handover;
 use crate::live::misses;
+use crate::memory::Budget;
+use crate::offload::Offload;
 use crate::pace::audit::{Audit, Snapshot};
 use crate::reload::{self, Reload, Set, Status, Tell};
 use crate::shutdown::Drain;
@@ -190,6 +192,8 @@ impl Server {
         let connections = Arc::new(Connections::new(self.config.workers, self.config.max_connections));
         let serving = Arc::new(Drain::default());
         let accepting = Drain::default();
+        let memory = Budget::new(self.config.max_memory);
+        let offload = Offload::start().map_err(StartError::Thread)?;
         let (quit, _) = watch::channel(false);
         let (control, calls) = mpsc::channel(handover::WAITING);
         let audits: Vec<_> = (0..self.config.workers).map(|_| Arc::new(Audit::default())).collect();
@@ -211,6 +215,8 @@ impl Server {
                 seed: self.config.seed,
                 number,
                 precision: self.config.precision,
+                memory: Arc::clone(&memory),
+                offload: Arc::clone(&offload),
                 misses: misses.clone(),
                 control: control.clone(),
                 forward: self.config.forward.clone(),
@@ -219,7 +225,7 @@ impl Server {
             threads.push(spawn(format!("standin-worker-{number}"), move || worker.run(accepted, quit))?);
         }
 
-        drop(misses);
+        drop((misses, offload));
 
         let sockets: Vec<TcpListener> = self.bound.into_iter().map(|bound| bound.socket).collect();
         let (accept_work, accept_connections) = (accepting.work(), Arc::clone(&connections));
@@ -244,14 +250,16 @@ impl Server {
             reload: reload.clone(),
             access: self.config.access,
             lives: lives.clone(),
-            vitals: Vitals { audits: audits.clone(), connections },
+            vitals: Vitals { audits: audits.clone(), connections, memory: Arc::clone(&memory) },
             started: Instant::now(),
             allows_disk_delete: self.config.allows_disk_delete,
             max_body: self.config.max_admin_body,
+            read_timeout: self.config.limits.read,
             end,
         });
         let apart = self.admin.map(|socket| {
-            worker::serve_admin(socket, Arc::clone(&lives[0]), self.config.limits, control.clone(), accepting.work())
+            let (live, work) = (Arc::clone(&lives[0]), accepting.work());
+            worker::serve_admin(socket, live, self.config.limits, memory, control.clone(), work)
         });
         drop(control);
         let (stop, stopped) = oneshot::channel();

@@ -16,6 +16,8 @@ use crate::listen::{self, Accepted, Connections};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
 use crate::live::misses::Misses;
+use crate::memory::{Budget, Share};
+use crate::offload::Offload;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
 use crate::pace::timer::{Precision, Timer};
@@ -42,6 +44,8 @@ pub(super) struct Worker {
     pub(super) serving: Arc<Drain>,
     pub(super) seed: u64,
     pub(super) precision: Precision,
+    pub(super) memory: Arc<Budget>,
+    pub(super) offload: Arc<Offload>,
     pub(super) misses: Misses,
     pub(super) control: mpsc::Sender<Handover>,
     pub(super) forward: Option<Forward>,
@@ -85,6 +89,7 @@ impl Worker {
             audit: Arc::clone(&self.audit),
             draws: Draws::new(self.seed),
             limits: self.limits,
+            offload: Arc::clone(&self.offload),
             misses: self.misses.clone(),
             control: self.control.clone(),
             forward: self.forward.clone(),
@@ -95,6 +100,7 @@ impl Worker {
     fn take(&self, accepted: Accepted, answerer: Arc<Answerer>, clock: Arc<Clock>, tasks: Tasks) {
         let tls = self.listeners[accepted.listener].0.tls.then(|| self.tls.clone()).flatten();
         let (limits, work) = (self.limits, self.serving.work());
+        let memory = Share::new(&self.memory);
         let spawner = tasks.clone();
         spawner.spawn(async move {
             let Accepted { stream, remote, held, .. } = accepted;
@@ -108,13 +114,13 @@ impl Worker {
                         http2 = connection::speaks_http2(&stream, limits.idle) => http2,
                         () = ending.ending() => return,
                     };
-                    serve(stream, Connection::new(peers, clock, http2), limits, answerer, work, tasks).await;
+                    serve(stream, Connection::new(peers, clock, http2, memory), limits, answerer, work, tasks).await;
                 }
                 Some(tls) => {
                     // a handshake that does not come to an end is closed, as TLS has no words for it
                     let Ok(Ok(stream)) = tokio::time::timeout(limits.read, tls.accept(stream)).await else { return };
                     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                    serve(stream, Connection::new(peers, clock, http2), limits, answerer, work, tasks).await;
+                    serve(stream, Connection::new(peers, clock, http2, memory), limits, answerer, work, tasks).await;
                 }
             }
             drop(held);
@@ -139,6 +145,7 @@ pub(super) async fn serve_admin(
     socket: TcpListener,
     live: Arc<Live>,
     limits: Limits,
+    memory: Arc<Budget>,
     control: mpsc::Sender<Handover>,
     work: Work,
 ) {
@@ -149,6 +156,7 @@ pub(super) async fn serve_admin(
     tokio::spawn(listen::accept(socket, 0, connections, vec![sender], work.clone()));
     while let Some(Accepted { stream, remote, held, .. }) = accepted.recv().await {
         let (live, control, work, calls) = (Arc::clone(&live), control.clone(), work.clone(), tasks.clone());
+        let memory = Share::new(&memory);
         tasks.spawn(async move {
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             let Ok(local) = stream.local_addr() else { return };
@@ -156,9 +164,9 @@ pub(super) async fn serve_admin(
             let clock = Arc::new(Clock::new(Arc::new(|_, _| {}), None));
             let service = move |request, connection: Arc<Connection>| {
                 let (live, control) = (Arc::clone(&live), control.clone());
-                async move { Ok(handover::hand_over(&control, request, connection.peers, live).await) }
+                async move { Ok(handover::hand_over(&control, request, &connection, live).await) }
             };
-            let connection = Arc::new(Connection::new(peers, clock, false));
+            let connection = Arc::new(Connection::new(peers, clock, false, memory));
             connection::serve(stream, connection, limits, service, work, calls).await;
             drop(held);
         });
