@@ -4,10 +4,10 @@
 //! and parts are kept beside the bytes they come from.
 
 mod bounds;
+mod decode;
 mod multipart;
 
 use std::borrow::Cow;
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -15,10 +15,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use self::bounds::{Bounds, LARGE};
+use self::decode::url_encoded;
 pub use self::multipart::Part;
 use crate::memory::{Exhausted, Permit, Share};
 
@@ -272,33 +272,16 @@ impl Call {
             return &self.raw_body;
         }
         // what is no gzip, or unpacks to more than a body may have, is matched as it came
-        let unpack = || self.unpacked().unwrap_or_else(|| self.raw_body.clone());
+        let unpack = || {
+            let unpacked = decode::unpacked(&self.raw_body, self.body_limit, |bytes| self.allows(|| bytes));
+            unpacked.unwrap_or_else(|| self.raw_body.clone())
+        };
         self.once(&self.decoded.body, unpack).unwrap_or(&self.raw_body)
     }
 
     fn is_zipped(&self) -> bool {
         self.raw_body.starts_with(&[0x1f, 0x8b])
             || (!self.raw_body.is_empty() && self.header(&CONTENT_ENCODING).any(|value| value.contains("gzip")))
-    }
-
-    fn unpacked(&self) -> Option<Bytes> {
-        let mut unpacked = Vec::new();
-        let mut reader = flate2::read::MultiGzDecoder::new(&self.raw_body[..]).take(self.body_limit as u64 + 1);
-        loop {
-            // as much again as there is, so that the buffer grows by doubling
-            let room = unpacked.len().max(UNPACKED_AT_FIRST);
-            if !self.allows(|| room) {
-                return None;
-            }
-            unpacked.reserve_exact(room);
-            let read = reader.by_ref().take(room as u64).read_to_end(&mut unpacked).ok()?;
-            if unpacked.len() > self.body_limit {
-                return None;
-            }
-            if read < room {
-                return Some(Bytes::from(unpacked));
-            }
-        }
     }
 
     /// The body as text in the charset of its Content-Type, else UTF-8; `None` if it is empty.
@@ -382,9 +365,6 @@ pub fn latin_or_utf8(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Bytes that a gzip body is taken to unpack to at first.
-const UNPACKED_AT_FIRST: usize = 16 << 10;
-
 static NO_PAIRS: Pairs = Vec::new();
 
 fn has_bom(body: &[u8]) -> bool {
@@ -401,36 +381,4 @@ fn split_port(authority: &str) -> (&str, Option<u16>) {
         Some((host, port)) => (host, port.parse().ok()),
         None => (authority, None),
     }
-}
-
-/// `a=1&b=2` in its decoded parts.
-fn url_encoded(text: &str) -> Pairs {
-    text.split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (url_decode(name), if is_offset_date_time(value) { percent_decode(value) } else { url_decode(value) })
-        })
-        .collect()
-}
-
-fn url_decode(text: &str) -> String {
-    percent_decode(&text.replace('+', " "))
-}
-
-fn percent_decode(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-/// `2026-01-02T03:04:05+02:00`: the `+` of an offset is no space.
-fn is_offset_date_time(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() >= 22
-        && bytes[4] == b'-'
-        && bytes[7] == b'-'
-        && bytes[10] == b'T'
-        && bytes[13] == b':'
-        && bytes[bytes.len() - 6] == b'+'
-        && bytes[bytes.len() - 3] == b':'
-        && bytes[..4].iter().all(u8::is_ascii_digit)
 }

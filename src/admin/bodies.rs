@@ -27,7 +27,10 @@ pub(super) async fn count(State(control): State<Arc<Control>>, request: Request,
         },
     };
     let (parts, body) = next.run(Request::from_parts(parts, body)).await.into_parts();
-    // an answer is made whole, so that nothing is waited for here
+    if body.size_hint().exact().is_none() {
+        // it counts its pieces itself
+        return Answer::from_parts(parts, body);
+    }
     let bytes = match body.collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, format!("the answer broke off: {error}\n")),

@@ -179,7 +179,7 @@ mod tests {
     type Read = (Option<String>, Option<String>, String);
 
     fn read(content_type: &str, body: &str) -> Option<Vec<Read>> {
-        let parts = parts(content_type, &Bytes::from(body.to_owned()))?;
+        let parts = parts(content_type, &Bytes::from(body.to_owned()), None)?;
         Some(
             parts
                 .into_iter()
@@ -230,8 +230,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn reading_never_panics(header in "\\PC{0,40}", body in "(--B|-|B|\r|\n|:|\"|;|=|name|[a-z]|\u{e9}){0,60}") {
-            parts(&format!("multipart/x;{header}"), &Bytes::from(body.clone()));
-            parts("multipart/form-data; boundary=B", &Bytes::from(body));
+            parts(&format!("multipart/x;{header}"), &Bytes::from(body.clone()), None);
+            parts("multipart/form-data; boundary=B", &Bytes::from(body), None);
         }
     }
 }
