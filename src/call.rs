@@ -5,6 +5,7 @@
 
 mod bounds;
 mod decode;
+mod large;
 mod multipart;
 
 use std::borrow::Cow;
@@ -19,8 +20,10 @@ use serde_json::Value;
 
 use self::bounds::{Bounds, LARGE};
 use self::decode::url_encoded;
+pub use self::large::Picked;
 pub use self::multipart::Part;
-use crate::memory::{Exhausted, Permit, Share};
+use crate::dialect::json::TextDigest;
+use crate::memory::{Permit, Share};
 
 use crate::xml::{Document, XmlError};
 
@@ -97,6 +100,7 @@ struct Decoded {
     text: OnceLock<Option<String>>,
     json: OnceLock<Option<Value>>,
     json_digest: OnceLock<Option<u64>>,
+    text_digest: OnceLock<TextDigest>,
     parts: OnceLock<Option<Vec<Part>>>,
     xml: OnceLock<Box<Result<Document, XmlError>>>,
 }
@@ -143,33 +147,6 @@ impl Call {
     #[must_use]
     pub fn holding(self, held: Option<Permit>) -> Self {
         Self { _held: held, ..self }
-    }
-
-    /// Whether decoding the body may take longer than a worker should be held.
-    pub fn is_large(&self) -> bool {
-        self.bounds.as_ref().is_some_and(|bounds| bounds.is_large)
-    }
-
-    /// Does `work` unless it has to decode a large body for it; then it returns `None`.
-    pub fn without_decoding<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
-        match &self.bounds {
-            Some(bounds) if bounds.is_large => bounds.without_decoding(work),
-            _ => Some(work()),
-        }
-    }
-
-    /// Decodes the body as what it looks like, so that later looks at it take no time to speak of.
-    pub fn decode(&self) {
-        match self.text() {
-            Some(text) if text.trim_start().starts_with('<') => drop(self.xml()),
-            Some(_) => drop(self.json()),
-            None => {}
-        }
-    }
-
-    /// Why a part of the body could not be decoded: whatever was concluded from that does not hold.
-    pub fn exhausted(&self) -> Option<Exhausted> {
-        self.bounds.as_ref()?.exhausted()
     }
 
     /// Path and query as sent, undecoded. A bare `?` at the end is not part of it.
@@ -312,11 +289,6 @@ impl Call {
             self.allows(|| bounds::json_size(text.as_bytes())).then(|| serde_json::from_str(text).ok())?
         };
         self.once(&self.decoded.json, read)?.as_ref()
-    }
-
-    /// `digest` of the body's JSON, computed once a call.
-    pub(crate) fn json_digest(&self, digest: impl FnOnce(&Value) -> u64) -> Option<u64> {
-        *self.once(&self.decoded.json_digest, || self.json().map(digest))?
     }
 
     /// The body as XML, or why it is none.

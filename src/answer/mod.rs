@@ -144,7 +144,7 @@ impl Answerer {
             let found = answerer.find(&call);
             if found.is_none() && answerer.forward.is_none() {
                 // the thread that looks for near misses serves all workers
-                call.decode();
+                call.decode_for_near_misses();
             }
             (call, found)
         };

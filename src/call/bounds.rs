@@ -1,6 +1,6 @@
 //! Bounds of what is decoded of a body: nothing large on a worker, and nothing beyond the memory of all calls.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
@@ -10,6 +10,9 @@ use crate::xml::{Document, XmlError};
 
 /// Bytes beyond which a body is decoded beside the workers: parsing as many takes up to some milliseconds.
 pub(super) const LARGE: usize = 16 << 10;
+
+/// Paths of one call that are looked for without a tree; for more of them a tree is made.
+const PICKS: usize = 8;
 
 /// What bounds the decoding of one call's body.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(super) struct Bounds {
     /// Whether decoding is put off for now, and whether any was.
     puts_off: AtomicBool,
     has_put_off: AtomicBool,
+    /// Paths that were looked for without a tree.
+    picks: AtomicUsize,
 }
 
 impl Bounds {
@@ -33,6 +38,7 @@ impl Bounds {
             is_large,
             puts_off: AtomicBool::new(false),
             has_put_off: AtomicBool::new(false),
+            picks: AtomicUsize::new(0),
         }
     }
 
@@ -53,6 +59,11 @@ impl Bounds {
     /// Why something could not be decoded.
     pub(super) fn exhausted(&self) -> Option<Exhausted> {
         self.exhausted.get().copied()
+    }
+
+    /// Whether one more path may be looked for without a tree: each look goes through the text.
+    pub(super) fn may_pick(&self) -> bool {
+        self.picks.fetch_add(1, Relaxed) < PICKS
     }
 
     /// Does `work` with all decoding put off; `None` if it asked for any.

@@ -150,7 +150,7 @@ impl Split {
                 });
             }
             Feature::JsonBody => {
-                if let Some(digest) = call.json_digest(json::digest) {
+                if let Some(digest) = call.json_digest() {
                     look_up(digest);
                 }
             }
