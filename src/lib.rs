@@ -57,6 +57,7 @@ pub mod matcher;
 pub mod mock;
 pub mod pace;
 mod page;
+mod panics;
 pub mod ramp;
 pub mod record;
 pub mod reload;

@@ -256,10 +256,14 @@ impl Serve {
         }
         // told by a signal, or ended through the admin API
         while told.recv_timeout(ENDED_LOOK) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
-        let doubts = doubts(&handle);
+        let (doubts, failure) = (doubts(&handle), handle.failure());
         let all_ended = handle.shut_down();
         for doubt in doubts {
             note(&doubt);
+        }
+        if let Some(failure) = failure {
+            note(&format!("standin ends: {failure}; please report the panic above"));
+            return Ok(BROKE);
         }
         if all_ended {
             return Ok(FINE);
