@@ -1,14 +1,16 @@
-//! Panic containment of calls: the call whose answering panics gets a 500, and its connection goes on.
+//! The front of answering: requests that are no proper HTTP get a 400, and calls whose answering panics a 500.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response, StatusCode};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use super::{Answer, Answerer, Answering};
 use crate::listen::connection::Connection;
+use crate::listen::host::host_problem;
 use crate::panics::{Panic, Part};
 use crate::reply::failed_text;
 use crate::send::Outgoing;
@@ -26,6 +28,9 @@ pub(crate) fn contained(
     request: Request<Incoming>,
     connection: Arc<Connection>,
 ) -> Contained {
+    if let Some(why) = host_problem(&request) {
+        return Contained { answering: Answering::Now(Some(answerer.refused(why))), answerer: None };
+    }
     let answer = || Arc::clone(answerer).answer(request, connection);
     match answerer.panics.catch(Part::Call, answer) {
         Ok(answering) => {
@@ -52,9 +57,20 @@ impl Future for Contained {
 impl Answerer {
     /// Returns the 500 of a call whose answering panicked.
     fn failed(&self, panic: &Panic) -> Answer {
-        self.live.statuses().count(self.desk.worker, Some(StatusCode::INTERNAL_SERVER_ERROR));
-        let mut response = Response::new(Outgoing::whole(failed_text(panic).into()));
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        self.plain(StatusCode::INTERNAL_SERVER_ERROR, failed_text(panic).into())
+    }
+
+    /// Returns the 400 of a request that is no proper HTTP.
+    fn refused(&self, why: &'static str) -> Answer {
+        self.plain(StatusCode::BAD_REQUEST, Bytes::from_static(why.as_bytes()))
+    }
+
+    fn plain(&self, status: StatusCode, text: Bytes) -> Answer {
+        self.live.statuses().count(self.desk.worker, Some(status));
+        let mut response = Response::new(Outgoing::whole(text));
+        *response.status_mut() = status;
+        let plain = HeaderValue::from_static("text/plain;charset=UTF-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, plain);
         Ok(response)
     }
 }

@@ -25,8 +25,8 @@ use crate::stub::files::Templating;
 
 /// Answer from a stub folder, with delays that are true
 ///
-/// Prints one line a listener on stdout once it is bound. SIGTERM or SIGINT finishes the calls in flight; a second one
-/// ends at once.
+/// Prints one line a listener on stdout once it is bound. SIGTERM, SIGINT or SIGHUP finishes the calls in flight; a
+/// second one ends at once.
 #[derive(Args, Debug)]
 #[allow(clippy::struct_excessive_bools)] // flags as they are typed
 pub(super) struct Serve {

@@ -6,6 +6,7 @@
 
 pub mod connection;
 mod frames;
+pub mod host;
 pub mod tls;
 
 use std::io::{self, Write as _};

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
+use http::StatusCode;
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
@@ -14,6 +15,7 @@ use crate::answer::{self, Answerer};
 use crate::call::{Peers, Scheme};
 use crate::config::Listener;
 use crate::listen::connection::{self, Connection, Limits, TimedOut};
+use crate::listen::host::host_problem;
 use crate::listen::{self, Accepted, Connections};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
@@ -226,7 +228,12 @@ impl Admin {
             let clock = Arc::new(Clock::new(Arc::new(|_, _| {}), None));
             let service = move |request, connection: Arc<Connection>| {
                 let (live, control) = (Arc::clone(&live), control.clone());
-                Box::pin(async move { Ok(handover::hand_over(&control, request, connection.peers, live).await) })
+                Box::pin(async move {
+                    Ok(match host_problem(&request) {
+                        Some(why) => handover::refused(StatusCode::BAD_REQUEST, why),
+                        None => handover::hand_over(&control, request, connection.peers, live).await,
+                    })
+                })
             };
             let wire = Wire::new(stream, Arc::clone(&clock));
             let connection = Arc::new(Connection::new(peers, clock, false));
