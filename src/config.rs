@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::live::Access;
+use crate::memory;
 use crate::pace::timer::Precision;
 use crate::record::Forward;
 use crate::stub::files::Templating;
@@ -27,6 +28,8 @@ pub struct Config {
     pub limits: Limits,
     /// Connections at once.
     pub max_connections: usize,
+    /// Bytes that all calls together may hold: of bodies that are being read, decoded or sent.
+    pub max_memory: usize,
     /// Threads that answer calls.
     pub workers: usize,
     /// Where random delays begin; the same seed draws the same delays.
@@ -83,6 +86,7 @@ impl Default for Config {
             certificate: Certificate::SelfSigned,
             limits: Limits::default(),
             max_connections: 60_000,
+            max_memory: memory::default_limit(),
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             seed: rand::random(),
             precision: Precision::Normal,

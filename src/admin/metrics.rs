@@ -14,6 +14,7 @@ use super::{Answer, Control, logged, text};
 use crate::listen::connection::TimedOut;
 use crate::live::pacing::{ServiceView, StationView};
 use crate::live::{Counts, Live};
+use crate::memory::Budget;
 use crate::pace::audit::Snapshot;
 use crate::panics::Part;
 
@@ -28,6 +29,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
     reloads(&mut page, &control);
     connections(&mut page, &control);
     panics(&mut page, &control);
+    memory(&mut page, &control.vitals.memory);
     page.text.push_str(&Snapshot::of(&control.vitals.audits).prometheus());
     text(StatusCode::OK, page.text)
 }
@@ -75,6 +77,7 @@ fn limits(page: &mut Page, control: &Control) {
     metric.value(&[("limit", "body")], total(lives, |counts| &counts.body_too_large));
     metric.value(&[("limit", "head")], total(lives, |counts| &counts.head_too_large));
     metric.value(&[("limit", "connections")], control.vitals.connections.refused());
+    metric.value(&[("limit", "memory")], control.vitals.memory.refused());
     metric.value(&[("limit", "near_misses")], total(lives, |counts| &counts.near_misses_skipped));
     let connections = &control.vitals.connections;
     metric.value(&[("limit", "idle_timeout")], connections.timed_out(TimedOut::Idle));
@@ -164,6 +167,13 @@ fn panics(page: &mut Page, control: &Control) {
     for part in Part::ALL {
         metric.value(&[("part", part.name())], control.panics.count(part));
     }
+}
+
+fn memory(page: &mut Page, budget: &Budget) {
+    page.metric("memory_held_bytes", "gauge", "Bytes of bodies that are being read, decoded or sent.")
+        .value(&[], budget.held() as u64);
+    page.metric("memory_limit_bytes", "gauge", "Bytes that these may take, all together: --max-memory.")
+        .value(&[], budget.limit() as u64);
 }
 
 fn total(lives: &[Arc<Live>], count: impl Fn(&Counts) -> &AtomicU64) -> u64 {

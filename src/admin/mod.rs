@@ -4,6 +4,7 @@
 //! nothing done here delays a call.
 
 mod access;
+mod bodies;
 mod docs;
 mod files;
 mod logged;
@@ -22,11 +23,11 @@ mod store;
 mod system;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::extract::{DefaultBodyLimit, Extension};
 use axum::routing::get;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -66,6 +67,8 @@ pub struct Control {
     pub allows_disk_delete: bool,
     /// Bytes of a body at most.
     pub max_body: usize,
+    /// Time for a body to come whole.
+    pub read_timeout: Duration,
     /// Told when a client asks for the end.
     pub end: mpsc::Sender<()>,
 }
@@ -74,10 +77,11 @@ pub struct Control {
 pub async fn serve(calls: &Mutex<mpsc::Receiver<Handover>>, control: &Arc<Control>) {
     let router = router(Arc::clone(control));
     let mut calls = calls.lock().await;
-    while let Some(Handover { request, peers, live, answer }) = calls.recv().await {
+    while let Some(Handover { request, peers, memory, live, answer }) = calls.recv().await {
         panics::planted("control-thread");
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peers);
+        request.extensions_mut().insert(memory);
         request.extensions_mut().insert(live);
         let (router, panics) = (router.clone(), Arc::clone(&control.panics));
         tokio::spawn(async move {
@@ -105,8 +109,8 @@ fn router(control: Arc<Control>) -> Router {
         .route("/__admin", get(docs::to_index))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
-        .layer(DefaultBodyLimit::max(control.max_body))
-        .layer(axum::middleware::map_response_with_state(Arc::clone(&control), too_large))
+        .layer(DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), bodies::count))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), access::check))
         .layer(Extension(control))
 }
@@ -114,15 +118,6 @@ fn router(control: Arc<Control>) -> Router {
 /// WireMock answers an unknown path and a wrong method alike.
 async fn unknown() -> Answer {
     empty(StatusCode::NOT_FOUND)
-}
-
-/// Says how a body that is too long can be sent.
-async fn too_large(State(control): State<Arc<Control>>, answer: Answer) -> Answer {
-    if answer.status() != StatusCode::PAYLOAD_TOO_LARGE {
-        return answer;
-    }
-    let why = format!("the body is longer than {} bytes; raise --max-admin-body\n", control.max_body);
-    text(StatusCode::PAYLOAD_TOO_LARGE, why)
 }
 
 /// What `work` answers, done where it may take its time.

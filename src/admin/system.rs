@@ -10,6 +10,7 @@ use serde_json::{Map, json};
 
 use super::{Control, json_answer, text};
 use crate::listen::Connections;
+use crate::memory::Budget;
 use crate::pace::audit::{Audit, Snapshot};
 use crate::panics::Part;
 
@@ -20,6 +21,8 @@ pub struct Vitals {
     pub audits: Vec<Arc<Audit>>,
     /// The connections by worker.
     pub connections: Arc<Connections>,
+    /// The memory of all calls.
+    pub memory: Arc<Budget>,
 }
 
 pub(super) async fn health(Extension(control): Extension<Arc<Control>>) -> Response<Body> {

@@ -114,6 +114,11 @@ pub(super) struct Serve {
     #[arg(long, value_name = "N", default_value_t = 60_000, help_heading = "Limits")]
     max_connections: usize,
 
+    /// The most bytes that all calls together may hold, of bodies that are read, decoded or sent; beyond it: 503
+    /// [default: a quarter of the memory that standin may use]
+    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
+    max_memory: Option<usize>,
+
     /// The most calls at once on one HTTP/2 connection; a client keeps the others back
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams, help_heading = "Limits")]
     max_streams: u32,
@@ -327,6 +332,7 @@ impl Serve {
             certificate,
             limits,
             max_connections: self.max_connections,
+            max_memory: self.max_memory.unwrap_or(defaults.max_memory),
             workers: self.workers.map_or(defaults.workers, usize::from),
             seed: self.seed.unwrap_or(defaults.seed),
             precision: match self.precision {

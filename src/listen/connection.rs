@@ -20,6 +20,8 @@ use hyper_util::rt::TokioIo;
 
 use super::frames::{Framed, PREFACE};
 use crate::call::Peers;
+use crate::memory::{self, Share};
+use crate::offload::Turns;
 use crate::reply::Ending;
 use crate::shutdown::Work;
 use crate::tasks::Tasks;
@@ -66,6 +68,10 @@ pub struct Connection {
     pub clock: Arc<Clock>,
     /// Whether several calls share it at a time.
     pub http2: bool,
+    /// The part of the memory of all calls that its calls hold.
+    pub memory: Arc<Share>,
+    /// Its turns at work beside the workers.
+    pub turns: Turns,
     broken: Mutex<Option<Ending>>,
 }
 
@@ -83,8 +89,13 @@ impl std::error::Error for Broken {}
 
 impl Connection {
     /// A connection that has read nothing yet.
-    pub fn new(peers: Peers, clock: Arc<Clock>, http2: bool) -> Self {
-        Self { peers, clock, http2, broken: Mutex::new(None) }
+    pub fn new(peers: Peers, clock: Arc<Clock>, http2: bool, memory: Arc<Share>) -> Self {
+        Self { peers, clock, http2, memory, turns: Turns::default(), broken: Mutex::new(None) }
+    }
+
+    /// Bytes of a body that are not counted: those of a small one, as long as no other call is here at the same time.
+    pub fn uncounted(&self) -> usize {
+        if self.http2 { 0 } else { memory::SMALL }
     }
 
     /// When the call came that is read now: the later of its last byte, and on HTTP/1.1 of the answer before it.

@@ -4,6 +4,7 @@
 //! worker with far more than its share. Accepting outlives its errors: the client's are passed over, ours are logged
 //! and waited out.
 
+pub mod body;
 pub mod connection;
 mod frames;
 pub mod host;

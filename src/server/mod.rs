@@ -27,6 +27,8 @@ use crate::listen::{self, Connections, tls};
 use crate::live::Live;
 use crate::live::handover;
 use crate::live::misses;
+use crate::memory::Budget;
+use crate::offload::Offload;
 use crate::pace::audit::{Audit, Snapshot};
 use crate::panics::{Panics, Part};
 use crate::reload::{self, Reload, Set, Status, Tell};
@@ -193,6 +195,8 @@ impl Server {
         let serving = Arc::new(Drain::default());
         let panics = Arc::new(Panics::default());
         let accepting = Drain::default();
+        let memory = Budget::new(self.config.max_memory);
+        let offload = Offload::start().map_err(StartError::Thread)?;
         let (quit, _) = watch::channel(false);
         let (control, calls) = mpsc::channel(handover::WAITING);
         let audits: Vec<_> = (0..self.config.workers).map(|_| Arc::new(Audit::default())).collect();
@@ -219,6 +223,8 @@ impl Server {
                 seed: self.config.seed,
                 number,
                 precision: self.config.precision,
+                memory: Arc::clone(&memory),
+                offload: Arc::clone(&offload),
                 misses: misses.clone(),
                 control: control.clone(),
                 forward: self.config.forward.clone(),
@@ -230,7 +236,7 @@ impl Server {
             threads.push(spawn(format!("standin-worker-{number}"), work)?);
         }
 
-        drop(misses);
+        drop((misses, offload));
 
         let sockets: Vec<TcpListener> = self.bound.into_iter().map(|bound| bound.socket).collect();
         let (accept_work, accept_connections) = (accepting.work(), Arc::clone(&connections));
@@ -265,17 +271,19 @@ impl Server {
             reload: reload.clone(),
             access: self.config.access,
             lives: lives.clone(),
-            vitals: Vitals { audits: audits.clone(), connections },
+            vitals: Vitals { audits: audits.clone(), connections, memory: Arc::clone(&memory) },
             panics: Arc::clone(&panics),
             started: Instant::now(),
             allows_disk_delete: self.config.allows_disk_delete,
             max_body: self.config.max_admin_body,
+            read_timeout: self.config.limits.read,
             end,
         });
         let apart = self.admin.map(|socket| {
             let admin = worker::Admin {
                 live: Arc::clone(&lives[0]),
                 limits: self.config.limits,
+                memory,
                 control: control.clone(),
                 panics: Arc::clone(&panics),
             };

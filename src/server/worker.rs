@@ -20,6 +20,8 @@ use crate::listen::{self, Accepted, Connections};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
 use crate::live::misses::Misses;
+use crate::memory::{Budget, Share};
+use crate::offload::Offload;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
 use crate::pace::timer::{Precision, Timer};
@@ -48,6 +50,8 @@ pub(super) struct Worker {
     pub(super) serving: Arc<Drain>,
     pub(super) seed: u64,
     pub(super) precision: Precision,
+    pub(super) memory: Arc<Budget>,
+    pub(super) offload: Arc<Offload>,
     pub(super) misses: Misses,
     pub(super) control: mpsc::Sender<Handover>,
     pub(super) forward: Option<Forward>,
@@ -105,6 +109,7 @@ impl Worker {
             panics: Arc::clone(&self.panics),
             draws: Draws::new(self.seed),
             limits: self.limits,
+            offload: Arc::clone(&self.offload),
             misses: self.misses.clone(),
             control: self.control.clone(),
             forward: self.forward.clone(),
@@ -115,13 +120,15 @@ impl Worker {
     fn take(&self, accepted: Accepted, answerer: Arc<Answerer>, clock: Arc<Clock>, tasks: Tasks) {
         let tls = self.listeners[accepted.listener].0.tls.then(|| self.tls.clone()).flatten();
         let (limits, work) = (self.limits, self.serving.work());
+        let memory = Share::new(&self.memory);
         let spawner = tasks.clone();
         spawner.spawn(async move {
             let Accepted { stream, remote, held, .. } = accepted;
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             let Ok(local) = stream.local_addr() else { return };
             let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
-            let opened = Opened { peers: Peers { scheme, remote, local }, clock, limits, answerer, work, tasks };
+            let peers = Peers { scheme, remote, local };
+            let opened = Opened { peers, clock, limits, memory, answerer, work, tasks };
             let timed_out = match tls {
                 None => opened.serve_plain(stream).await,
                 Some(tls) => opened.serve_tls(stream, &tls).await,
@@ -138,6 +145,7 @@ struct Opened {
     peers: Peers,
     clock: Arc<Clock>,
     limits: Limits,
+    memory: Arc<Share>,
     answerer: Arc<Answerer>,
     work: Work,
     tasks: Tasks,
@@ -175,9 +183,9 @@ impl Opened {
     }
 
     async fn serve<S: Transport>(self, wire: Wire<S>, http2: bool) -> Option<TimedOut> {
-        let Self { peers, clock, limits, answerer, work, tasks } = self;
+        let Self { peers, clock, limits, memory, answerer, work, tasks } = self;
         let service = move |request, connection| answer::contained(&answerer, request, connection);
-        let connection = Arc::new(Connection::new(peers, clock, http2));
+        let connection = Arc::new(Connection::new(peers, clock, http2, memory));
         connection::serve(wire, connection, limits, service, work, tasks).await
     }
 }
@@ -186,6 +194,7 @@ impl Opened {
 pub(super) struct Admin {
     pub(super) live: Arc<Live>,
     pub(super) limits: Limits,
+    pub(super) memory: Arc<Budget>,
     pub(super) control: mpsc::Sender<Handover>,
     pub(super) panics: Arc<Panics>,
 }
@@ -219,7 +228,7 @@ impl Admin {
     /// Begins to serve a connection.
     fn take(&self, accepted: Accepted, work: &Work, tasks: &Tasks) {
         let (live, control, work) = (Arc::clone(&self.live), self.control.clone(), work.clone());
-        let (limits, calls) = (self.limits, tasks.clone());
+        let (limits, memory, calls) = (self.limits, Share::new(&self.memory), tasks.clone());
         tasks.spawn(async move {
             let Accepted { stream, remote, held, .. } = accepted;
             let Ok(stream) = TcpStream::from_std(stream) else { return };
@@ -231,12 +240,12 @@ impl Admin {
                 Box::pin(async move {
                     Ok(match host_problem(&request) {
                         Some(why) => handover::refused(StatusCode::BAD_REQUEST, why),
-                        None => handover::hand_over(&control, request, connection.peers, live).await,
+                        None => handover::hand_over(&control, request, &connection, live).await,
                     })
                 })
             };
             let wire = Wire::new(stream, Arc::clone(&clock));
-            let connection = Arc::new(Connection::new(peers, clock, false));
+            let connection = Arc::new(Connection::new(peers, clock, false, memory));
             if let Some(timed_out) = connection::serve(wire, connection, limits, service, work, calls).await {
                 held.timed_out(timed_out);
             }
