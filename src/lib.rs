@@ -59,6 +59,7 @@ pub mod mock;
 pub mod offload;
 pub mod pace;
 mod page;
+mod panics;
 pub mod ramp;
 pub mod record;
 pub mod reload;

@@ -11,10 +11,12 @@ use axum::extract::Extension;
 use http::StatusCode;
 
 use super::{Answer, Control, logged, text};
+use crate::listen::connection::TimedOut;
 use crate::live::pacing::{ServiceView, StationView};
 use crate::live::{Counts, Live};
 use crate::memory::Budget;
 use crate::pace::audit::Snapshot;
+use crate::panics::Part;
 
 pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer {
     let mut page = Page::default();
@@ -26,6 +28,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
     timelines(&mut page, &control.lives);
     reloads(&mut page, &control);
     connections(&mut page, &control);
+    panics(&mut page, &control);
     memory(&mut page, &control.vitals.memory);
     page.text.push_str(&Snapshot::of(&control.vitals.audits).prometheus());
     text(StatusCode::OK, page.text)
@@ -76,7 +79,10 @@ fn limits(page: &mut Page, control: &Control) {
     metric.value(&[("limit", "connections")], control.vitals.connections.refused());
     metric.value(&[("limit", "memory")], control.vitals.memory.refused());
     metric.value(&[("limit", "near_misses")], total(lives, |counts| &counts.near_misses_skipped));
-    metric.value(&[("limit", "read_timeout")], total(lives, |counts| &counts.read_timeout));
+    let connections = &control.vitals.connections;
+    metric.value(&[("limit", "idle_timeout")], connections.timed_out(TimedOut::Idle));
+    let late = total(lives, |counts| &counts.read_timeout) + connections.timed_out(TimedOut::Head);
+    metric.value(&[("limit", "read_timeout")], late);
     metric.value(&[("limit", "regex_backtracking")], total(lives, |counts| &counts.regex_gave_up));
 }
 
@@ -153,6 +159,14 @@ fn connections(page: &mut Page, control: &Control) {
     page.metric("connections_total", "counter", "Connections accepted.")
         .value(&[], control.vitals.connections.accepted());
     page.metric("uptime_seconds", "gauge", "Since the start.").value(&[], control.started.elapsed().as_secs());
+}
+
+fn panics(page: &mut Page, control: &Control) {
+    let metric =
+        page.metric("panics_total", "counter", "Panics that were contained, by the part that they interrupted.");
+    for part in Part::ALL {
+        metric.value(&[("part", part.name())], control.panics.count(part));
+    }
 }
 
 fn memory(page: &mut Page, budget: &Budget) {

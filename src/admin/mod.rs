@@ -31,14 +31,16 @@ use axum::extract::{DefaultBodyLimit, Extension};
 use axum::routing::get;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tower::ServiceExt as _;
 
 pub use self::system::Vitals;
 use crate::defect::Defect;
 use crate::live::handover::Handover;
 use crate::live::{Access, Live};
+use crate::panics::{self, Panics, Part};
 use crate::reload::Reload;
+use crate::reply::failed_text;
 use crate::send::Outgoing;
 
 type Answer = Response<Body>;
@@ -57,6 +59,8 @@ pub struct Control {
     pub vitals: Vitals,
     /// What reads the stub files again.
     pub reload: Reload,
+    /// The panics of the server.
+    pub panics: Arc<Panics>,
     /// When the server started.
     pub started: Instant,
     /// Whether files that standin did not write may be deleted.
@@ -69,17 +73,26 @@ pub struct Control {
     pub end: mpsc::Sender<()>,
 }
 
-/// Answers what is handed over, until no worker is left.
-pub async fn serve(mut calls: mpsc::Receiver<Handover>, control: Arc<Control>) {
-    let router = router(control);
+/// Answers what is handed over, until no worker is left. A panic costs one admin call.
+pub async fn serve(calls: &Mutex<mpsc::Receiver<Handover>>, control: &Arc<Control>) {
+    let router = router(Arc::clone(control));
+    let mut calls = calls.lock().await;
     while let Some(Handover { request, peers, memory, live, answer }) = calls.recv().await {
+        panics::planted("control-thread");
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peers);
         request.extensions_mut().insert(memory);
         request.extensions_mut().insert(live);
-        let router = router.clone();
+        let (router, panics) = (router.clone(), Arc::clone(&control.panics));
         tokio::spawn(async move {
-            let Ok(response) = router.oneshot(request).await;
+            let answering = async {
+                panics::planted("control");
+                router.oneshot(request).await
+            };
+            let response = match panics.contain(Part::Control, answering).await {
+                Ok(Ok(response)) => response,
+                Err(panic) => text(StatusCode::INTERNAL_SERVER_ERROR, failed_text(&panic)),
+            };
             // a client that has gone waits for nothing
             let _ = answer.send(response.map(Outgoing::stream));
         });
@@ -109,8 +122,10 @@ async fn unknown() -> Answer {
 
 /// What `work` answers, done where it may take its time.
 async fn off_thread(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        text(StatusCode::INTERNAL_SERVER_ERROR, format!("standin failed at this call: {error}\n"))
+    // a panic goes on in the task that waits, where it is contained
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "standin is shutting down\n"),
     })
 }
 

@@ -1,6 +1,7 @@
 //! From a request to its answer, in one sentence: read the call, find its stub, render the reply, wait until it is due,
 //! send it. What becomes of a miss is found out elsewhere.
 
+mod contained;
 mod elsewhere;
 mod paced;
 mod refusal;
@@ -15,6 +16,7 @@ use http::{Method, Request, Response};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::mpsc;
 
+pub(crate) use self::contained::contained;
 use self::paced::Matched;
 use crate::call::Call;
 use crate::listen::body::{self, Bounds};
@@ -29,6 +31,7 @@ use crate::offload::Offload;
 use crate::pace;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
+use crate::panics::{self, Panics};
 use crate::record::{Desk, Forward};
 use crate::reply::{Body, Reply};
 use crate::send::{self, Outgoing, Transfer, Wait};
@@ -70,6 +73,8 @@ pub(crate) struct Answerer {
     pub(crate) live: Arc<Live>,
     /// The worker's audit.
     pub(crate) audit: Arc<Audit>,
+    /// The panics of the server.
+    pub(crate) panics: Arc<Panics>,
     /// Where random delays come from.
     pub(crate) draws: Draws,
     /// What a client may send.
@@ -88,7 +93,10 @@ impl Answerer {
     /// Answers a request, or says how its connection breaks.
     ///
     /// A call without a body whose answer is at hand is answered on the spot; what waits for anything is a future.
-    pub(crate) fn answer(self: Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Answering {
+    ///
+    /// A panic here, or in the future, is the caller's to contain: see [`contained`].
+    fn answer(self: Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Answering {
+        panics::planted("call");
         if handover::is_admin(request.uri().path()) {
             return Answering::Later(Box::pin(async move {
                 Ok(handover::hand_over(&self.control, request, &connection, Arc::clone(&self.live)).await)

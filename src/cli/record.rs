@@ -29,7 +29,8 @@ use crate::upstream::Origin;
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
 ///
 /// Forwards every call, within bounds that protect the service, and writes DIR/tapes/TIME.jsonl as it goes; what is
-/// secret is redacted before. SIGINT or SIGTERM ends it, and drafts stubs from the tape; a second one ends at once.
+/// secret is redacted before. SIGINT, SIGTERM or SIGHUP ends it, and drafts stubs from the tape; a
+/// second one ends at once.
 #[derive(Args, Debug)]
 pub(super) struct Record {
     /// The stub folder of the service; it is made if it is not there

@@ -25,8 +25,8 @@ use crate::stub::files::Templating;
 
 /// Answer from a stub folder, with delays that are true
 ///
-/// Prints one line a listener on stdout once it is bound. SIGTERM or SIGINT finishes the calls in flight; a second one
-/// ends at once.
+/// Prints one line a listener on stdout once it is bound. SIGTERM, SIGINT or SIGHUP finishes the calls in flight; a
+/// second one ends at once.
 #[derive(Args, Debug)]
 #[allow(clippy::struct_excessive_bools)] // flags as they are typed
 pub(super) struct Serve {
@@ -261,10 +261,14 @@ impl Serve {
         }
         // told by a signal, or ended through the admin API
         while told.recv_timeout(ENDED_LOOK) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
-        let doubts = doubts(&handle);
+        let (doubts, failure) = (doubts(&handle), handle.failure());
         let all_ended = handle.shut_down();
         for doubt in doubts {
             note(&doubt);
+        }
+        if let Some(failure) = failure {
+            note(&format!("standin ends: {failure}; please report the panic above"));
+            return Ok(BROKE);
         }
         if all_ended {
             return Ok(FINE);

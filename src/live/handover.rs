@@ -55,7 +55,12 @@ pub async fn hand_over(
 }
 
 fn unavailable(why: &'static str) -> Response<Outgoing> {
+    refused(StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
+/// Returns the answer to an admin call that is not handed over.
+pub fn refused(status: StatusCode, why: &'static str) -> Response<Outgoing> {
     let mut response = Response::new(Outgoing::whole(Bytes::from_static(why.as_bytes())));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    *response.status_mut() = status;
     response
 }

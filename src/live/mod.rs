@@ -18,7 +18,7 @@ use arc_swap::{ArcSwap, Guard};
 use hashbrown::HashSet;
 use uuid::Uuid;
 
-pub use self::access::Access;
+pub use self::access::{Access, Refusal};
 use self::journal::Journal;
 use self::pacing::Pacing;
 pub use self::scenarios::{STARTED, Scenarios};

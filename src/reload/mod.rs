@@ -22,6 +22,7 @@ pub use self::status::{Status, Watching};
 use self::thread::Reloader;
 use crate::defect::Defect;
 use crate::live::Live;
+use crate::panics::{Panics, Part};
 
 /// Asks for reloads, and tells how they fare.
 #[derive(Clone, Debug)]
@@ -53,6 +54,7 @@ impl Reload {
         defects: Vec<Defect>,
         watches: bool,
         tell: Tell,
+        panics: Arc<Panics>,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let status = Status {
             watch: if watches { Watching::Polling } else { Watching::Off },
@@ -69,9 +71,11 @@ impl Reload {
         };
         let (sender, receiver) = mpsc::channel();
         let status = Arc::new(ArcSwap::from_pointee(status));
-        let reloader = Reloader::new(sets, sender.clone(), receiver, Arc::clone(&status), tell);
-        let thread =
-            std::thread::Builder::new().name("standin-reload".to_owned()).spawn(move || reloader.run(watches))?;
+        let mut reloader =
+            Reloader::new(sets, sender.clone(), receiver, Arc::clone(&status), tell, Arc::clone(&panics));
+        let thread = std::thread::Builder::new().name("standin-reload".to_owned()).spawn(move || {
+            panics.keep_running(Part::Reload, || reloader.run(watches));
+        })?;
         Ok((Self { sender, status }, thread))
     }
 

@@ -10,6 +10,7 @@ use super::watch::{Bell, Watch};
 use super::{Message, Set, Status, Tell, Watching};
 use crate::defect::Defect;
 use crate::live::Live;
+use crate::panics::{self, Panic, Panics, Part};
 use crate::stub::catalog::Catalog;
 use crate::stub::walk::Tree;
 
@@ -27,6 +28,9 @@ pub(super) struct Reloader {
     cost: Duration,
     /// What came in while the folder settled.
     deferred: Option<Message>,
+    panics: Arc<Panics>,
+    /// Whether a reload was interrupted by a panic, so that the next one reads again.
+    is_interrupted: bool,
 }
 
 /// How the files of each set stand.
@@ -39,6 +43,7 @@ impl Reloader {
         receiver: Receiver<Message>,
         status: Arc<ArcSwap<Status>>,
         tell: Tell,
+        panics: Arc<Panics>,
     ) -> Self {
         Self {
             sets,
@@ -50,20 +55,23 @@ impl Reloader {
             graves: Vec::new(),
             cost: Duration::ZERO,
             deferred: None,
+            panics,
+            is_interrupted: false,
         }
     }
 
     /// Reloads until it is told to stop; on changes of files if `watches`.
-    pub(super) fn run(mut self, watches: bool) {
+    pub(super) fn run(&mut self, watches: bool) {
         // parsing gives way to answering; where that is not allowed, it does not
         let _ = rustix::process::nice(NICENESS);
         if watches {
             self.begin_watch();
             // what has changed since the start
-            self.look(false);
+            self.contained(|reloader| reloader.look(false));
         }
         let mut next = Instant::now() + self.pause();
         loop {
+            panics::planted("reload-thread");
             let wait = if watches { next.saturating_duration_since(Instant::now()) } else { LONG };
             let wait = if self.graves.is_empty() { wait } else { wait.min(GRAVE_CARE) };
             let message = match self.deferred.take() {
@@ -73,15 +81,17 @@ impl Reloader {
             match message {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Message::Ask { reset, answer }) => {
-                    let status = self.obey(reset.as_ref());
+                    self.contained(|reloader| reloader.obey(reset.as_ref()));
                     // whoever asked may have gone
-                    let _ = answer.send(status);
+                    let _ = answer.send(self.status.load_full());
                 }
                 Ok(Message::Touched) => {
                     self.bell.heard();
-                    self.look(true);
+                    self.contained(|reloader| reloader.look(true));
                 }
-                Err(RecvTimeoutError::Timeout) if watches && Instant::now() >= next => self.look(false),
+                Err(RecvTimeoutError::Timeout) if watches && Instant::now() >= next => {
+                    self.contained(|reloader| reloader.look(false));
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     self.bury();
                     continue;
@@ -90,6 +100,26 @@ impl Reloader {
             self.bury();
             next = Instant::now() + self.pause();
         }
+    }
+
+    /// Does one reload; a panic fails that reload alone, and the status says so.
+    fn contained(&mut self, work: impl FnOnce(&mut Self)) {
+        let panics = Arc::clone(&self.panics);
+        if let Err(panic) = panics.catch(Part::Reload, || work(self)) {
+            self.interrupted(&panic);
+        }
+    }
+
+    /// Keeps what is in force after a panic, and has the next look read everything again.
+    fn interrupted(&mut self, panic: &Panic) {
+        self.is_interrupted = true;
+        self.sets.iter_mut().for_each(Set::interrupted);
+        let last = self.status.load_full();
+        let what = format!("standin failed while it read the stub files: {panic}");
+        let defect = Defect::error(what).mend("the last good set stays; please report this");
+        let status =
+            Status { failed: true, failures: last.failures + 1, defects: vec![defect], ..Status::clone(&last) };
+        self.status.store(Arc::new(status));
     }
 
     /// Drops the catalogs that nobody reads any more.
@@ -161,7 +191,7 @@ impl Reloader {
         self.cover();
         let mut trees = self.walk();
         let (current, fresh) = (self.is_current(&trees), self.sets.iter().any(Set::is_fresh));
-        if current && !fresh {
+        if current && !fresh && !self.is_interrupted {
             self.sets.iter_mut().for_each(Set::give_up);
             if told {
                 // something beside our files is written all the time
@@ -198,7 +228,7 @@ impl Reloader {
     }
 
     /// Does at once what someone asks for.
-    fn obey(&mut self, reset: Option<&Arc<Live>>) -> Arc<Status> {
+    fn obey(&mut self, reset: Option<&Arc<Live>>) {
         let begun = Instant::now();
         self.sets.iter_mut().for_each(Set::begin);
         if self.watch.is_some() {
@@ -213,10 +243,10 @@ impl Reloader {
             }
         }
         self.conclude(begun, true, reset);
-        self.status.load_full()
     }
 
     fn read(&mut self, trees: Trees) {
+        panics::planted("reload");
         for (set, trees) in self.sets.iter_mut().zip(trees) {
             set.read(trees);
         }
@@ -262,6 +292,7 @@ impl Reloader {
     /// Puts in force what was read, or says why not.
     fn conclude(&mut self, begun: Instant, asked: bool, reset: Option<&Arc<Live>>) {
         let last = self.status.load_full();
+        self.is_interrupted = false;
         let mut changed = false;
         let mut reread = 0;
         for set in &mut self.sets {

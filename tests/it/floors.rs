@@ -7,8 +7,8 @@ const FLOORS: &[(u8, &[&str])] = &[
     (
         0,
         &[
-            "defect", "delay", "dialect", "memory", "offload", "page", "reply", "shutdown", "source", "tasks",
-            "terminal", "wire", "xml",
+            "defect", "delay", "dialect", "memory", "offload", "page", "panics", "reply", "shutdown", "source",
+            "tasks", "terminal", "wire", "xml",
         ],
     ),
     (1, &["call"]),
