@@ -31,7 +31,7 @@ use crate::offload::Offload;
 use crate::pace;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
-use crate::panics::{self, Panics};
+use crate::panics::{self, Panics, Part};
 use crate::record::{Desk, Forward};
 use crate::reply::{Body, Reply};
 use crate::send::{self, Outgoing, Transfer, Wait};
@@ -156,9 +156,9 @@ impl Answerer {
             }
             (call, found)
         };
-        match self.offload.run(&connection.turns, find).await {
+        match self.beside(&connection, find).await {
             Ok((call, found)) => self.answer_found(call, found, connection).await,
-            Err(failed) => self.send(refusal::failed(&failed), &Method::GET, &connection.memory).await,
+            Err(failed) => self.send(failed, &Method::GET, &connection.memory).await,
         }
     }
 
@@ -311,10 +311,23 @@ impl Answerer {
             let is_shared = stub.recipe.shares_body_of(&reply);
             (reply, is_shared, call.exhausted())
         };
-        match self.offload.run(&connection.turns, render).await {
+        match self.beside(connection, render).await {
             Ok((reply, true, None)) => reply,
             Ok((reply, _, exhausted)) => made(reply, exhausted, connection),
-            Err(failed) => refusal::failed(&failed),
+            Err(failed) => failed,
+        }
+    }
+
+    /// Does `work` beside the workers; what is answered instead if it panics.
+    async fn beside<T: Send + 'static>(
+        &self,
+        connection: &Connection,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Reply> {
+        let panics = Arc::clone(&self.panics);
+        match self.offload.run(&connection.turns, move || panics.catch(Part::Call, work)).await {
+            Ok(done) => done.map_err(|panic| Reply::failed(&panic)),
+            Err(failed) => Err(refusal::failed(&failed)),
         }
     }
 

@@ -135,9 +135,13 @@ impl Investigation {
             live.counts().near_misses_skipped.fetch_add(1, Relaxed);
             return not_found(SKIPPED);
         }
-        let reply = explain(call, live, Budget::until(begin + LONGEST));
+        // what is not decoded by now would hold up the misses of all others
+        let explained = call.without_decoding(|| explain(call, live, Budget::until(begin + LONGEST)));
         allowance.spend(begin.elapsed());
-        reply
+        explained.unwrap_or_else(|| {
+            live.counts().near_misses_skipped.fetch_add(1, Relaxed);
+            not_found(LARGE)
+        })
     }
 }
 
@@ -261,6 +265,8 @@ const SAVED: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_millis(50);
 
 const SKIPPED: &str = "Request was not matched; there are too many misses to look for the nearest stubs of each\n";
+
+const LARGE: &str = "Request was not matched; its body is too large to look for the nearest stubs\n";
 
 #[cfg(test)]
 mod tests {
