@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::Body;
@@ -111,9 +111,13 @@ impl Stamps {
         }
     }
 
-    /// Nanoseconds since the base at which the first and the last byte of the call were written.
+    /// Nanoseconds since the base at which the first and the last byte of the call were handed to the socket: read
+    /// before the write, and never later than the first byte of the answer. A write over loopback wakes the service,
+    /// which may have answered on the same core before the write returns.
     pub fn written(&self) -> (Option<u64>, Option<u64>) {
-        (read(&self.first_written), read(&self.last_written))
+        let answered = read(&self.first_read);
+        let bounded = |stamp: &AtomicU64| read(stamp).map(|at| answered.map_or(at, |answered| at.min(answered)));
+        (bounded(&self.first_written), bounded(&self.last_written))
     }
 
     /// When the first and the last byte of the answer came, or could have been read.
@@ -130,12 +134,15 @@ impl Stamps {
         last.store(at, Ordering::Relaxed);
     }
 
-    fn wrote(&self) {
-        self.stamp(Instant::now(), &self.first_written, &self.last_written);
+    /// Stamps a write that began at `at`.
+    fn wrote(&self, at: Instant) {
+        self.stamp(at, &self.first_written, &self.last_written);
     }
 
+    /// Stamps a read: by when the connection was ready, unless that was before the call itself went out.
     fn read_now(&self) {
-        let at = self.readiness.take().unwrap_or_else(Instant::now);
+        let sent = self.base + Duration::from_nanos(read(&self.last_written).unwrap_or(0));
+        let at = self.readiness.take().filter(|ready| *ready > sent).unwrap_or_else(Instant::now);
         self.stamp(at, &self.first_read, &self.last_read);
     }
 }
@@ -163,9 +170,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stamped<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Stamped<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let at = Instant::now();
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if matches!(written, Poll::Ready(Ok(1..))) {
-            self.stamps.wrote();
+            self.stamps.wrote(at);
         }
         written
     }
@@ -175,9 +183,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stamped<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let at = Instant::now();
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         if matches!(written, Poll::Ready(Ok(1..))) {
-            self.stamps.wrote();
+            self.stamps.wrote(at);
         }
         written
     }
