@@ -14,6 +14,7 @@ use super::{Answer, Control, logged, text};
 use crate::live::pacing::{ServiceView, StationView};
 use crate::live::{Counts, Live};
 use crate::pace::audit::Snapshot;
+use crate::stdio;
 
 pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer {
     let mut page = Page::default();
@@ -24,6 +25,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
     stations(&mut page, &control.lives);
     timelines(&mut page, &control.lives);
     reloads(&mut page, &control);
+    tape(&mut page, &control);
     connections(&mut page, &control);
     page.text.push_str(&Snapshot::of(&control.vitals.audits).prometheus());
     text(StatusCode::OK, page.text)
@@ -72,9 +74,22 @@ fn limits(page: &mut Page, control: &Control) {
     metric.value(&[("limit", "body")], total(lives, |counts| &counts.body_too_large));
     metric.value(&[("limit", "head")], total(lives, |counts| &counts.head_too_large));
     metric.value(&[("limit", "connections")], control.vitals.connections.refused());
+    metric.value(&[("limit", "log")], stdio::dropped());
     metric.value(&[("limit", "near_misses")], total(lives, |counts| &counts.near_misses_skipped));
     metric.value(&[("limit", "read_timeout")], total(lives, |counts| &counts.read_timeout));
     metric.value(&[("limit", "regex_backtracking")], total(lives, |counts| &counts.regex_gave_up));
+}
+
+/// The tape that is being written; nothing where none is.
+fn tape(page: &mut Page, control: &Control) {
+    let Some(written) = control.recorder.as_ref().and_then(|recorder| recorder.taped()) else { return };
+    page.metric("tape_calls_total", "counter", "Recorded calls that the system has.").value(&[], written.exchanges);
+    page.metric("tape_dropped_total", "counter", "Calls that are not on the tape: the disk was full or too slow.")
+        .value(&[], written.dropped);
+    page.metric("tape_behind_ms", "gauge", "Age of the oldest recorded call that the system does not have yet.")
+        .value(&[], written.behind.as_millis() as u64);
+    page.metric("tape_stopped", "gauge", "1 while the disk takes nothing.")
+        .value(&[], u64::from(written.broke.is_some()));
 }
 
 fn journal(page: &mut Page, lives: &[Arc<Live>]) {

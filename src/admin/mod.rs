@@ -37,6 +37,7 @@ pub use self::system::Vitals;
 use crate::defect::Defect;
 use crate::live::handover::Handover;
 use crate::live::{Access, Live};
+use crate::record::Recorder;
 use crate::reload::Reload;
 use crate::send::Outgoing;
 
@@ -56,6 +57,8 @@ pub struct Control {
     pub vitals: Vitals,
     /// What reads the stub files again.
     pub reload: Reload,
+    /// What records calls, if anything does.
+    pub recorder: Option<Arc<Recorder>>,
     /// When the server started.
     pub started: Instant,
     /// Whether files that standin did not write may be deleted.

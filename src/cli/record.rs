@@ -1,7 +1,7 @@
 //! `standin record`: a reverse proxy that protects the service behind it, and puts what it sees on a tape.
 
 use std::fs;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::ramp::{End, Report};
 use crate::record::{Forward, Progress, Recorder, Settings};
 use crate::replay::Refusal;
 use crate::server::{Handle, Server, StartError};
+use crate::stdio;
 use crate::upstream::Origin;
 
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
@@ -266,25 +267,17 @@ fn give_up(tape: &Path, refusal: &Refusal) -> u8 {
 
 /// Waits for the end, and tells meanwhile how it goes where somebody looks on.
 fn watch(told: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Option<&Running>) {
-    let mut err = io::stderr();
-    let shows = err.is_terminal();
-    let mut broke = None;
+    let shows = io::stderr().is_terminal();
     let is_over = || handle.has_ended() || ramp.is_some_and(Running::has_ended);
     while told.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) && !is_over() {
         let progress = recorder.progress();
-        if broke.is_none()
-            && let Some(why) = &progress.written.broke
-        {
-            note(&format!("the tape cannot be written any more ({why}); calls still pass"));
-            broke = Some(why.clone());
-        }
         if shows {
             let step = ramp.map(Running::step).unwrap_or_default();
-            let _ = write!(err, "\r\x1b[K{step}{}", line(&progress)).and_then(|()| err.flush());
+            stdio::show(&format!("\r\x1b[K{step}{}", line(&progress)));
         }
     }
     if shows {
-        let _ = write!(err, "\r\x1b[K");
+        stdio::show("\r\x1b[K");
     }
 }
 

@@ -90,6 +90,10 @@ pub(super) struct Serve {
     #[arg(long)]
     no_watch: bool,
 
+    /// The longest mapping file or profile; beyond it the folder is refused
+    #[arg(long, value_name = "BYTES", default_value_t = Config::new("").max_file_bytes, help_heading = "Limits")]
+    max_file_bytes: u64,
+
     /// Take every stub's answer for a template, not only those that name the transformer `response-template`
     #[arg(long)]
     global_response_templating: bool,
@@ -342,6 +346,7 @@ impl Serve {
                 (false, true) => Templating::Off,
                 (false, false) => Templating::Named,
             },
+            max_file_bytes: self.max_file_bytes,
             forward: recorder.map(|recorder| Forward { recorder, everything: false }),
             ..defaults
         }

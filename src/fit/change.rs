@@ -149,3 +149,42 @@ const NOTICEABLE: f64 = 0.05;
 const SURELY: f64 = 4.0;
 /// A change of so much makes latencies near the capacity those of another service.
 const TOO_MUCH: f64 = 0.15;
+
+#[cfg(test)]
+mod tests {
+    use super::super::trace::Observation;
+    use super::*;
+
+    /// A recording in stretches of 10 s, each of so many calls a second that take so many milliseconds.
+    fn change(stretches: &[(u64, f64)]) -> Option<Change> {
+        let mut calls = Vec::new();
+        for (place, (per_second, ms)) in stretches.iter().enumerate() {
+            for call in 0..per_second * 10 {
+                let arrival = place as u64 * 10_000_000_000 + call * 1_000_000_000 / per_second;
+                let varied = 0.9 + 0.2 * ((call * 7_919 % 101) as f64 / 100.0);
+                let finish = arrival + (ms * varied * 1e6) as u64;
+                calls.push(Observation { operation: 0, arrival, finish, status: 200, bytes: None, in_flight: 0 });
+            }
+        }
+        let trace = Trace { operations: vec!["GET /".to_owned()], calls, ..Trace::default() };
+        let work = Workload::new(&[trace], |_, operation| operation).0;
+        let demands: Vec<f64> = work.arrivals.iter().zip(&work.finishes).map(|(from, to)| to - from).collect();
+        Change::find(&work, &demands)
+    }
+
+    #[test]
+    fn a_rise_of_load_is_no_change() {
+        // an inexact model: recovered demands grow with the load
+        assert_eq!(change(&[(50, 5.0), (90, 6.0), (90, 6.0), (130, 8.0)]), None);
+        assert_eq!(change(&[(50, 5.0), (150, 9.0)]), None);
+    }
+
+    #[test]
+    fn a_change_at_one_load_is_found_whatever_the_load_does() {
+        for stretches in [[(90, 5.0), (90, 5.0), (90, 6.5), (90, 6.5)], [(50, 5.0), (90, 6.0), (90, 7.8), (130, 10.4)]]
+        {
+            let found = change(&stretches).expect("it changed");
+            assert!((found.demand - 0.3).abs() < 0.03, "{found:?}");
+        }
+    }
+}

@@ -139,8 +139,7 @@ impl Trace {
     /// Counts what the tape lacks, once it has been read.
     #[must_use]
     pub fn lacking(self, condition: &Condition) -> Self {
-        let dropped = condition.foot.map_or(0, |foot| foot.dropped);
-        Self { lost: self.lost + condition.broken + u64::from(condition.torn) + dropped, ..self }
+        Self { lost: self.lost + condition.lost(), ..self }
     }
 }
 

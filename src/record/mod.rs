@@ -5,7 +5,7 @@
 //!                                                └ when it ends: scribe → redact → tape
 //! ```
 //!
-//! Arrival at the service is the last byte of the call written to it. Waiting for a permit and connecting are fields of their
+//! Arrival at the service is when the last bytes of the call are handed to the socket. Waiting for a permit and connecting are fields of their
 //! own, and never part of what is measured.
 
 mod body;
@@ -59,7 +59,7 @@ pub struct Settings {
 /// What goes on a tape, and where it is.
 #[derive(Clone, Debug)]
 pub struct Tape {
-    /// The file, which must not exist; bodies stand beside it in `bodies/`.
+    /// The file, which must not exist; bodies stand beside it, in a file of the same name that ends in `.bodies`.
     pub path: PathBuf,
     /// Whether bodies are kept.
     pub bodies: bool,
@@ -162,6 +162,11 @@ impl Recorder {
             lost_bodies: self.room.lost(),
             written: self.scribe.as_ref().map(Scribe::written).unwrap_or_default(),
         }
+    }
+
+    /// What is on the tape; none if there is no tape.
+    pub fn taped(&self) -> Option<Written> {
+        self.scribe.as_ref().map(Scribe::written)
     }
 
     /// Ends the tape well. Calls that end later are not on it.

@@ -1,11 +1,13 @@
 //! The thread that reloads: it waits for changes and questions, lets changes settle, reads, and swaps.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 
+use super::status::{Health, Running};
 use super::watch::{Bell, Watch};
 use super::{Message, Set, Status, Tell, Watching};
 use crate::defect::Defect;
@@ -20,6 +22,7 @@ pub(super) struct Reloader {
     watch: Option<Watch>,
     receiver: Receiver<Message>,
     status: Arc<ArcSwap<Status>>,
+    health: Arc<Health>,
     tell: Tell,
     /// Catalogs that calls may still read.
     graves: Vec<Arc<Catalog>>,
@@ -38,6 +41,7 @@ impl Reloader {
         sender: Sender<Message>,
         receiver: Receiver<Message>,
         status: Arc<ArcSwap<Status>>,
+        health: Arc<Health>,
         tell: Tell,
     ) -> Self {
         Self {
@@ -46,6 +50,7 @@ impl Reloader {
             watch: None,
             receiver,
             status,
+            health,
             tell,
             graves: Vec::new(),
             cost: Duration::ZERO,
@@ -57,10 +62,13 @@ impl Reloader {
     pub(super) fn run(mut self, watches: bool) {
         // parsing gives way to answering; where that is not allowed, it does not
         let _ = rustix::process::nice(NICENESS);
+        let _running = Running(Arc::clone(&self.health));
         if watches {
-            self.begin_watch();
-            // what has changed since the start
-            self.look(false);
+            self.work(|reloader| {
+                reloader.begin_watch();
+                // what has changed since the start
+                reloader.look(false);
+            });
         }
         let mut next = Instant::now() + self.pause();
         loop {
@@ -73,15 +81,18 @@ impl Reloader {
             match message {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Message::Ask { reset, answer }) => {
-                    let status = self.obey(reset.as_ref());
+                    self.work(|reloader| reloader.obey(reset.as_ref()));
+                    let status = self.status.load_full();
                     // whoever asked may have gone
                     let _ = answer.send(status);
                 }
                 Ok(Message::Touched) => {
                     self.bell.heard();
-                    self.look(true);
+                    self.work(|reloader| reloader.look(true));
                 }
-                Err(RecvTimeoutError::Timeout) if watches && Instant::now() >= next => self.look(false),
+                Err(RecvTimeoutError::Timeout) if watches && Instant::now() >= next => {
+                    self.work(|reloader| reloader.look(false));
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     self.bury();
                     continue;
@@ -89,6 +100,26 @@ impl Reloader {
             }
             self.bury();
             next = Instant::now() + self.pause();
+        }
+    }
+
+    /// Does a piece of work. One that panics is a failed attempt, and says so; the last good set stays in force.
+    fn work(&mut self, work: impl FnOnce(&mut Self)) {
+        self.health.set_working(true);
+        let done = panic::catch_unwind(AssertUnwindSafe(|| work(self)));
+        self.health.set_working(false);
+        if done.is_ok() {
+            return;
+        }
+        self.sets.iter_mut().for_each(Set::give_up);
+        let last = self.status.load_full();
+        let what = "standin failed while it read the stub folder; the last good set of stubs stays";
+        let defects = vec![Defect::error(what).mend("report this with the files that were changed last")];
+        let failures = last.failures + 1;
+        let status = Arc::new(Status { failed: true, failures, defects, ..Status::clone(&last) });
+        self.status.store(Arc::clone(&status));
+        if !last.failed {
+            (self.tell)(&status);
         }
     }
 
@@ -198,7 +229,7 @@ impl Reloader {
     }
 
     /// Does at once what someone asks for.
-    fn obey(&mut self, reset: Option<&Arc<Live>>) -> Arc<Status> {
+    fn obey(&mut self, reset: Option<&Arc<Live>>) {
         let begun = Instant::now();
         self.sets.iter_mut().for_each(Set::begin);
         if self.watch.is_some() {
@@ -213,7 +244,6 @@ impl Reloader {
             }
         }
         self.conclude(begun, true, reset);
-        self.status.load_full()
     }
 
     fn read(&mut self, trees: Trees) {
@@ -298,6 +328,7 @@ impl Reloader {
             successes: last.successes + u64::from(!failed),
             failures: last.failures + u64::from(failed),
             defects,
+            busy: Duration::ZERO,
         });
         self.status.store(Arc::clone(&status));
         if !failed {

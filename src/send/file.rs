@@ -10,6 +10,7 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::{Outgoing, SendError};
+use crate::regular_file;
 
 /// Files up to this many bytes are read in one go; larger ones are streamed.
 pub const BLOCKING_READ_LIMIT: u64 = 1 << 20;
@@ -26,7 +27,7 @@ struct Pieces {
 pub(super) async fn open(path: &Path) -> io::Result<Outgoing> {
     let path = path.to_owned();
     tokio::task::spawn_blocking(move || {
-        let mut file = std::fs::File::open(path)?;
+        let mut file = regular_file::open(&path)?;
         let length = file.metadata()?.len();
         if length <= BLOCKING_READ_LIMIT {
             let mut bytes = Vec::with_capacity(length as usize);

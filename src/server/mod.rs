@@ -245,6 +245,7 @@ impl Server {
             access: self.config.access,
             lives: lives.clone(),
             vitals: Vitals { audits: audits.clone(), connections },
+            recorder: self.config.forward.as_ref().map(|forward| Arc::clone(&forward.recorder)),
             started: Instant::now(),
             allows_disk_delete: self.config.allows_disk_delete,
             max_body: self.config.max_admin_body,

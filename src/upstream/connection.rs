@@ -206,3 +206,56 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stamped<S> {
 
 /// Headers that an answer may have.
 const MOST_HEADERS: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket whose write takes long, as when it wakes a service that then has the core.
+    struct Slow {
+        began: Arc<Mutex<Option<Instant>>>,
+    }
+
+    impl AsyncWrite for Slow {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            *self.began.lock().expect("not poisoned") = Some(Instant::now());
+            std::thread::sleep(Duration::from_millis(20));
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn stamps(base: Instant) -> Arc<Stamps> {
+        Arc::new(Stamps::new(base, Tasks::new().readiness()))
+    }
+
+    #[test]
+    fn a_write_is_stamped_when_it_begins() {
+        let base = Instant::now();
+        let (stamps, began) = (stamps(base), Arc::default());
+        let mut stream = Stamped { stream: Slow { began: Arc::clone(&began) }, stamps: Arc::clone(&stamps) };
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(Pin::new(&mut stream).poll_write(&mut cx, b"GET / HTTP/1.1").is_ready());
+        let began = began.lock().expect("not poisoned").expect("it was written") - base;
+        let (first, last) = stamps.written();
+        assert!(first == last && last.is_some_and(|sent| u128::from(sent) <= began.as_nanos()), "{last:?} {began:?}");
+    }
+
+    #[test]
+    fn a_call_is_never_sent_after_its_answer_began() {
+        let base = Instant::now();
+        let stamps = stamps(base);
+        let at = |ms| base + Duration::from_millis(ms);
+        stamps.wrote(at(1));
+        stamps.stamp(at(5), &stamps.first_read, &stamps.last_read);
+        stamps.wrote(at(7));
+        assert_eq!(stamps.written(), (Some(1_000_000), Some(5_000_000)));
+    }
+}
