@@ -5,3 +5,4 @@ mod memory; // clients that send without end or never read
 mod panics; // a panic in each kind of thread
 mod process; // the binary, in a process of its own
 mod requests; // who may change anything, and what is no HTTP
+mod stamps; // recorders that are slower than what they record

@@ -93,6 +93,6 @@ fn a_part_that_panics_again_and_again_ends_the_process() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let (code, said) = process.end();
-    assert_eq!(code, 3, "{said}");
+    assert_eq!(code, 2, "{said}");
     assert!(said.contains("standin ends: the worker thread panicked"), "{said}");
 }
