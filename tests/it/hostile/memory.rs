@@ -1,4 +1,5 @@
-//! Clients that send without end or never read: all calls share one budget of memory, and none holds a thread.
+//! Clients that send without end or never read: all calls share one budget of memory, and none
+//! holds a thread.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
