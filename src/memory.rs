@@ -1,9 +1,11 @@
-//! Memory that calls may hold, all together: one budget for bodies that are being read, decoded or sent.
+//! Memory that calls may hold, all together: one budget for bodies that are being read, decoded or
+//! sent.
 //!
-//! Each connection has a [`Share`] of the [`Budget`], and what a call holds is a [`Permit`] of that share, given back when it
-//! is dropped. A share may hold as much as is left free after it: the dynamic thresholds of Choudhury and Hahne ("Dynamic
-//! queue length thresholds for shared-memory packet switches", IEEE/ACM ToN 6(2), 1998), with factor 1. One connection
-//! alone gets half of the budget, and with `n` greedy ones a further one finds a part in `n + 1` free.
+//! Each connection has a [`Share`] of the [`Budget`], and what a call holds is a [`Permit`] of that
+//! share, given back when it is dropped. A share may hold as much as is left free after it: the
+//! dynamic thresholds of Choudhury and Hahne ("Dynamic queue length thresholds for shared-memory
+//! packet switches", IEEE/ACM ToN 6(2), 1998), with factor 1. One connection alone gets half of the
+//! budget, and with `n` greedy ones a further one finds a part in `n + 1` free.
 
 use std::fmt;
 use std::path::Path;
@@ -12,7 +14,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use bytes::Bytes;
 
-/// Bodies of up to so many bytes are not counted on HTTP/1.1, where a connection has one call at a time.
+/// Bodies of up to so many bytes are not counted on HTTP/1.1, where a connection has one call at a
+/// time.
 pub const SMALL: usize = 4 << 10;
 
 /// Bytes that all calls together may hold.
@@ -139,7 +142,8 @@ impl fmt::Display for Exhausted {
 
 impl std::error::Error for Exhausted {}
 
-/// Returns a quarter of the memory that this process may use: of the machine's, or of its control group's if that is less.
+/// Returns a quarter of the memory that this process may use: of the machine's, or of its control
+/// group's if that is less.
 pub fn default_limit() -> usize {
     let system = rustix::system::sysinfo();
     let machine = (system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
@@ -148,8 +152,9 @@ pub fn default_limit() -> usize {
     usize::try_from(group.map_or(machine, |group| group.min(machine)) / 4).unwrap_or(usize::MAX)
 }
 
-/// Returns the least limit of the control groups that `groups` lists (the text of `/proc/self/cgroup`) and of those around
-/// them. `mount` is where their files are: `memory.max` in version 2, `memory/…/memory.limit_in_bytes` in version 1.
+/// Returns the least limit of the control groups that `groups` lists (the text of
+/// `/proc/self/cgroup`) and of those around them. `mount` is where their files are: `memory.max` in
+/// version 2, `memory/…/memory.limit_in_bytes` in version 1.
 fn group_limit(groups: &str, mount: &Path) -> Option<u64> {
     let limits = groups.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);

@@ -1,7 +1,9 @@
-//! Threads beside the workers, for what would hold up a worker: large bodies that are decoded, long templates.
+//! Threads beside the workers, for what would hold up a worker: large bodies that are decoded, long
+//! templates.
 //!
-//! They are half as many as the cores, so that the workers keep the rest. Work waits in one queue, into which a connection
-//! puts no more than [`TURNS`] pieces at a time: one client's work delays that of another by that much, however much it has.
+//! They are half as many as the cores, so that the workers keep the rest. Work waits in one queue,
+//! into which a connection puts no more than [`TURNS`] pieces at a time: one client's work delays
+//! that of another by that much, however much it has.
 
 use std::fmt;
 use std::io;
@@ -43,8 +45,8 @@ impl Offload {
         Ok(Arc::new(Self { queue }))
     }
 
-    /// Does `work` on one of the threads, once it is the turn of its connection. Work that nobody waits for any more when
-    /// its turn comes is left undone.
+    /// Does `work` on one of the threads, once it is the turn of its connection. Work that nobody
+    /// waits for any more when its turn comes is left undone.
     pub async fn run<T: Send + 'static>(
         &self,
         turns: &Turns,

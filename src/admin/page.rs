@@ -1,7 +1,8 @@
 //! Long JSON answers, written piece by piece as their clients read them.
 //!
-//! A writer that is ahead of its client waits for it, but not for long: a client that does not read would hold its thread.
-//! What is left is then written at once, and counted like all bodies that are not sent yet.
+//! A writer that is ahead of its client waits for it, but not for long: a client that does not read
+//! would hold its thread. What is left is then written at once, and counted like all bodies that
+//! are not sent yet.
 
 use std::cell::RefCell;
 use std::io;

@@ -17,7 +17,8 @@ use crate::send::Unsendable;
 const WAITING: usize = 4 << 10;
 
 impl Answerer {
-    /// Lets a call in unless its head is too long, with what the head holds: a connection of HTTP/1.1 has but one.
+    /// Lets a call in unless its head is too long, with what the head holds: a connection of
+    /// HTTP/1.1 has but one.
     pub(super) fn let_in(&self, parts: &Parts, connection: &Connection) -> Result<Option<Permit>, Box<Reply>> {
         let size = self.check_head(parts)?;
         if !connection.http2 {

@@ -11,7 +11,8 @@ use super::Pairs;
 /// Bytes that a gzip body is taken to unpack to at first.
 const UNPACKED_AT_FIRST: usize = 16 << 10;
 
-/// What a gzip body unpacks to; none if it is no gzip, is longer than `limit`, or `allows` no more bytes to be held.
+/// What a gzip body unpacks to; none if it is no gzip, is longer than `limit`, or `allows` no more
+/// bytes to be held.
 pub(super) fn unpacked(zipped: &[u8], limit: usize, allows: impl Fn(usize) -> bool) -> Option<Bytes> {
     let mut unpacked = Vec::new();
     let mut reader = MultiGzDecoder::new(zipped).take(limit as u64 + 1);

@@ -1,4 +1,5 @@
-//! Large bodies: decoded beside the workers, within the memory of all calls, and into no tree where none is needed.
+//! Large bodies: decoded beside the workers, within the memory of all calls, and into no tree where
+//! none is needed.
 
 use serde_json::Value;
 
@@ -65,7 +66,8 @@ impl Call {
         *self.once(&self.decoded.json_digest, compute)?
     }
 
-    /// What a path leads to in a large body, found without a tree; `None` if a tree is needed, or is there already.
+    /// What a path leads to in a large body, found without a tree; `None` if a tree is needed, or
+    /// is there already.
     pub(crate) fn json_at(&self, path: &JsonPath) -> Option<Picked> {
         let bounds = self.bounds.as_ref().filter(|bounds| bounds.is_large)?;
         if !path.is_plain() || self.decoded.json.get().is_some() || bounds.puts_off() || !bounds.may_pick() {

@@ -1,4 +1,5 @@
-//! A request body, read whole within its limits: of length, of time, and of the memory of all calls.
+//! A request body, read whole within its limits: of length, of time, and of the memory of all
+//! calls.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! A file as a body: read off the worker, whole when it is small, else a piece at a time as the client takes it.
+//! A file as a body: read off the worker, whole when it is small, else a piece at a time as the
+//! client takes it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -25,8 +26,8 @@ const PIECE: usize = 64 << 10;
 /// Buffers of a file that is being sent: one is filled while the other waits for the client.
 const BUFFERS: usize = 2;
 
-/// A file on its way out. Its buffers come back once the client has taken what is in them; only then more is read, so that
-/// a client that does not read holds two buffers and no thread.
+/// A file on its way out. Its buffers come back once the client has taken what is in them; only
+/// then more is read, so that a client that does not read holds two buffers and no thread.
 struct Pieces {
     left: u64,
     file: Option<File>,
@@ -34,7 +35,8 @@ struct Pieces {
     free: mpsc::UnboundedReceiver<Buffer>,
 }
 
-/// Bytes of a file, counted by their permit. They go back to where they were read when hyper drops them.
+/// Bytes of a file, counted by their permit. They go back to where they were read when hyper drops
+/// them.
 struct Buffer {
     bytes: Vec<u8>,
     _permit: Permit,

@@ -1,4 +1,5 @@
-//! The digest of a document from its text, without a tree: a large body costs no more memory than its widest object.
+//! The digest of a document from its text, without a tree: a large body costs no more memory than
+//! its widest object.
 
 use std::cell::Cell;
 use std::fmt;
@@ -17,7 +18,8 @@ pub enum TextDigest {
     Of(u64),
     /// No JSON.
     NotJson,
-    /// JSON in which an object has a name twice, or so it seems: only a tree tells which of its values counts.
+    /// JSON in which an object has a name twice, or so it seems: only a tree tells which of its
+    /// values counts.
     NameTwice,
 }
 
@@ -45,7 +47,8 @@ struct Digest<'f> {
 /// Reads the name of a member.
 struct Name;
 
-/// The hasher of a member that has seen its name; `is_number` if the member is serde_json's way to say a number.
+/// The hasher of a member that has seen its name; `is_number` if the member is serde_json's way to
+/// say a number.
 struct Member {
     hasher: FoldHasher<'static>,
     is_number: bool,
@@ -72,6 +75,15 @@ impl<'de> Visitor<'de> for Digest<'_> {
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<u64, E> {
         Ok(digest::of_bool(value))
+    }
+
+    // integers of up to 64 bits come as such, all other numbers with their spelling as a map
+    fn visit_i64<E: Error>(self, number: i64) -> Result<u64, E> {
+        Ok(digest::of_number(&number.to_string()))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
+        Ok(digest::of_number(&number.to_string()))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {

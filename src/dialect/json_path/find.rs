@@ -75,6 +75,14 @@ impl<'de> Visitor<'de> for Find<'_> {
         Ok(None)
     }
 
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
     fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
         Ok(None)
     }
