@@ -18,9 +18,9 @@ use crate::exchange::{BodyRef, Exchange};
 /// Dropping it without [`Writer::finish`] leaves a tape without a foot, which says that the recording was cut off. A
 /// write that fails loses nothing that was taken: the next [`Writer::flush`] goes on where it stopped.
 pub struct Writer {
-    lines: Appender,
-    /// Created with the first body.
+    /// Created with the first body; dropped, and so written, before the lines that name them.
     bodies: Option<Appender>,
+    lines: Appender,
     pack: PathBuf,
     /// SHA-256 needs no second hash to be spread.
     known: HashSet<[u8; 32], foldhash::fast::RandomState>,
