@@ -13,6 +13,7 @@ use http::StatusCode;
 use super::{Answer, Control, logged, text};
 use crate::live::pacing::{ServiceView, StationView};
 use crate::live::{Counts, Live};
+use crate::matcher::MatchLimit;
 use crate::pace::audit::Snapshot;
 
 pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer {
@@ -74,7 +75,9 @@ fn limits(page: &mut Page, control: &Control) {
     metric.value(&[("limit", "connections")], control.vitals.connections.refused());
     metric.value(&[("limit", "near_misses")], total(lives, |counts| &counts.near_misses_skipped));
     metric.value(&[("limit", "read_timeout")], total(lives, |counts| &counts.read_timeout));
-    metric.value(&[("limit", "regex_backtracking")], total(lives, |counts| &counts.regex_gave_up));
+    for limit in MatchLimit::ALL {
+        metric.value(&[("limit", limit.name())], total(lives, |counts| &counts.gave_up[limit as usize]));
+    }
 }
 
 fn journal(page: &mut Page, lives: &[Arc<Live>]) {

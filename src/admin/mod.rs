@@ -5,6 +5,7 @@
 
 mod access;
 mod docs;
+mod effort;
 mod files;
 mod logged;
 mod mappings;

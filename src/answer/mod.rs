@@ -28,6 +28,7 @@ use crate::pace;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
 use crate::record::{Desk, Forward};
+use crate::render::Cancellation;
 use crate::reply::Reply;
 use crate::send::{self, Outgoing, Transfer, Wait};
 use crate::stub::Stub;
@@ -240,7 +241,10 @@ impl Answerer {
         if let Some(reply) = stub.recipe.at_once(&call, || values.clone()) {
             return reply;
         }
-        let render = move || stub.recipe.render(&call, || values);
+        let cancellation = Cancellation::default();
+        // this future is dropped when the client goes away
+        let _cancel = cancellation.on_drop();
+        let render = move || stub.recipe.render(&call, || values, cancellation);
         match tokio::task::spawn_blocking(render).await {
             Ok(reply) => reply,
             Err(error) => {
