@@ -4,9 +4,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::StatusCode;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::{Answer, problem};
 use crate::dialect::cpu_time::thread_cpu_time;
 
 /// CPU time that a thread may still spend on a question. Waiting for a slow client costs nothing.
@@ -85,6 +87,13 @@ impl Serialize for Meta {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value().serialize(serializer)
     }
+}
+
+/// Refuses what must be done to all that match or to none.
+pub(super) fn refusal(what: &str) -> Answer {
+    let title = format!("the {what} could not be looked through in {MATCHING:?} of CPU time; nothing was done");
+    let cure = "ask with a rule that takes less time, such as an equality";
+    problem(StatusCode::SERVICE_UNAVAILABLE, 50, &title, None, Some(cure))
 }
 
 /// CPU time of a question that asks whether calls match.

@@ -184,9 +184,7 @@ fn forget(live: &Live, find: impl FnOnce(&Arc<Snapshot>, &Effort) -> Vec<Record>
     let effort = Effort::new(effort::MATCHING, snapshot.len());
     let going = find(&snapshot, &effort);
     if !effort.progress().is_complete() {
-        let title = format!("the calls could not be looked through in {:?}; none were removed", effort::MATCHING);
-        let cure = "ask for less at a time: by a url, or without patterns, paths and schemas that take long";
-        return problem(StatusCode::SERVICE_UNAVAILABLE, 50, &title, None, Some(cure));
+        return effort::refusal("calls");
     }
     live.journal().remove(going.iter().map(|record| record.ordinal));
     let events: Vec<Value> = going.iter().map(logged::event).collect();

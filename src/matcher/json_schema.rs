@@ -39,7 +39,7 @@ pub struct SchemaVersion(Draft);
 
 /// An evaluation took more steps than it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(self) struct Exceeded;
+struct Exceeded;
 
 impl JsonSchema {
     /// Compiles a schema of this version, unless the schema names another. Why it cannot be used, if so, is the second.

@@ -84,7 +84,7 @@ impl Reader<'_> {
         self.values += 1;
         if self.values > self.limits.values {
             let what = format!("the document has more than {} values", self.limits.values);
-            return Err(self.beyond(what, "split it, for instance into several imports"));
+            return Err(self.beyond(&what, "split it, for instance into several imports"));
         }
         let value = match self.scanner.peek() {
             Some(b'"' | b'\'') => Value::String(self.scanner.string()?),
@@ -104,7 +104,7 @@ impl Reader<'_> {
         if self.open.len() == self.limits.depth {
             let what = format!("more than {} lists and objects stand in each other", self.limits.depth);
             self.scanner.step_back();
-            return Err(self.beyond(what, "make the document flatter"));
+            return Err(self.beyond(&what, "make the document flatter"));
         }
         let open = Open { start, content };
         let close = open.close() as u8;
@@ -207,7 +207,7 @@ impl Reader<'_> {
 /// What went wrong between values.
 impl Reader<'_> {
     /// A limit that is passed here. Its pointer may be long, and so the place is said in words too.
-    fn beyond(&self, what: String, mend: &str) -> SyntaxError {
+    fn beyond(&self, what: &str, mend: &str) -> SyntaxError {
         let (line, column) = self.scanner.line_and_column();
         SyntaxError::new(self.scanner.next_span(), format!("{what} (line {line}, column {column})"), mend)
     }

@@ -8,11 +8,12 @@ use jsonschema::Draft;
 use referencing::{Registry, Resolver};
 use serde_json::{Map, Value};
 
-use super::leaf::Leaf;
+use super::leaf::{Leaf, check_numbers};
 use super::program::{Dependency, Node, NodeId, Program, Properties, ResourceId, Rule};
 
 /// Compiles a schema; the error says why it cannot be used.
 pub(super) fn compile(schema: &Value, version: Draft) -> Result<Program, String> {
+    check_numbers(schema)?;
     let draft = version.detect(schema);
     check(schema, draft).map_err(|error| error.to_string())?;
     let resource = draft.create_resource_ref(schema);

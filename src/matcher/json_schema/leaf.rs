@@ -18,18 +18,14 @@ pub(super) struct Leaf {
     /// Steps that one evaluation costs beside the length of the value.
     steps: usize,
     reads_numbers: bool,
-    has_backtracking: bool,
+    /// Whether its work is counted by its time: it backtracks, or checks a format, which may be that of a pattern.
+    is_timed: bool,
 }
 
 impl Leaf {
     /// Compiles the assertions among the members of a subschema; `None` if there are none.
     pub(super) fn compile(assertions: &Map<String, Value>, draft: Draft) -> Result<Self, String> {
         let schema = Value::Object(assertions.clone());
-        let mut size = Size::default();
-        size.measure(&schema);
-        if size.has_extreme_number {
-            return Err(format!("a number has more than {MOST_DIGITS} digits or a larger exponent"));
-        }
         let validator = jsonschema::options()
             .with_draft(draft)
             .should_ignore_unknown_formats(true)
@@ -39,7 +35,8 @@ impl Leaf {
             .map_err(|error| error.to_string())?;
         let reads_numbers = assertions.iter().any(|(key, value)| key != "type" || mentions_integer(value));
         let has_backtracking = assertions.get("pattern").and_then(Value::as_str).is_some_and(backtracks);
-        Ok(Self { validator, steps: 1 + size.values / VALUES_PER_STEP, reads_numbers, has_backtracking })
+        let is_timed = has_backtracking || assertions.keys().any(|key| key == "format" || key.starts_with("content"));
+        Ok(Self { validator, steps: 1 + size(&schema) / VALUES_PER_STEP, reads_numbers, is_timed })
     }
 
     /// Returns the members of a subschema that are assertions.
@@ -53,12 +50,12 @@ impl Leaf {
         self.steps + value.as_str().map_or(0, |text| text.len() / BYTES_PER_STEP)
     }
 
-    /// Evaluates the assertions; the second part is the number of further steps that backtracking took.
+    /// Evaluates the assertions; the second part is the number of further steps that their time counts as.
     pub(super) fn holds(&self, value: &Value) -> Result<(bool, usize), Exceeded> {
         if self.reads_numbers && matches!(value, Value::Number(number) if is_extreme(number)) {
             return Err(Exceeded);
         }
-        if !self.has_backtracking {
+        if !self.is_timed || !value.is_string() {
             return Ok((self.validator.is_valid(value), 0));
         }
         let begin = thread_cpu_time();
@@ -83,21 +80,24 @@ impl fmt::Debug for Leaf {
     }
 }
 
-#[derive(Default)]
-struct Size {
-    values: usize,
-    has_extreme_number: bool,
+/// Refuses a schema with a number that would take long to compare.
+pub(super) fn check_numbers(schema: &Value) -> Result<(), String> {
+    match schema {
+        Value::Array(items) => items.iter().try_for_each(check_numbers),
+        Value::Object(members) => members.values().try_for_each(check_numbers),
+        Value::Number(number) if is_extreme(number) => {
+            Err(format!("a number has more than {MOST_DIGITS} digits, or a larger exponent"))
+        }
+        _ => Ok(()),
+    }
 }
 
-impl Size {
-    fn measure(&mut self, value: &Value) {
-        self.values += 1;
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| self.measure(item)),
-            Value::Object(members) => members.values().for_each(|member| self.measure(member)),
-            Value::Number(number) => self.has_extreme_number |= is_extreme(number),
-            _ => {}
-        }
+/// Returns how many values there are inside a value.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Value::Object(members) => 1 + members.values().map(size).sum::<usize>(),
+        _ => 1,
     }
 }
 
@@ -155,5 +155,5 @@ const VALUES_PER_STEP: usize = 8;
 /// Bytes of a text that are read in one step.
 const BYTES_PER_STEP: usize = 64;
 
-/// Nanoseconds of backtracking that count as one step.
+/// Nanoseconds of CPU time that count as one step.
 const NANOSECONDS_PER_STEP: usize = 20;

@@ -92,8 +92,10 @@ fn what_compiles_slowly_is_refused() {
     let (_, problem) = JsonSchema::new(json!({"allOf": vec![json!({"not": {}}); 20_000]}), SchemaVersion::default());
     assert!(problem.is_some_and(|problem| problem.contains("subschemas")));
     let number: Value = serde_json::from_str("1e999999999").expect("JSON");
-    let (_, problem) = JsonSchema::new(json!({ "multipleOf": number }), SchemaVersion::default());
-    assert!(problem.is_some_and(|problem| problem.contains("digits")));
+    for key in ["multipleOf", "maximum", "const", "minLength", "maxItems", "minContains"] {
+        let (_, problem) = JsonSchema::new(json!({ key: number }), SchemaVersion::default());
+        assert!(problem.is_some_and(|problem| problem.contains("digits")), "{key}");
+    }
 }
 
 /// Evaluates with the crate.

@@ -85,10 +85,10 @@ pub(super) fn regex_extract<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t,
 /// A pattern, compiled once where a template gives it as text; `None` if it is none.
 fn regex(evaluator: &mut Evaluator<'_>, given: &Given<'_, '_>, pattern: &str) -> Result<Option<JavaRegex>, Stop> {
     let mut compiled = false;
-    let memo = given.memo(pattern, || {
+    let memo = given.memo(pattern, evaluator.budget, || {
         compiled = true;
         Memo::Regex(JavaRegex::with_flags(pattern, Flags::NONE).ok())
-    });
+    })?;
     if compiled {
         evaluator.budget.spend(COMPILING)?;
     }
