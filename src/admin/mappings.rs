@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::{Answer, Control, Refused, empty, json_answer, refusal, store};
+use super::effort::{self, Effort};
+use super::{Answer, Control, Refused, empty, json_answer, off_thread, refusal, store};
 use crate::live::{Edit, Live};
 use crate::matcher::{Rank, Subject, Tally, TextMatcher};
 use crate::source::{Node, Value};
@@ -240,10 +241,11 @@ pub(super) async fn save(Extension(live): Extension<Arc<Live>>) -> Answer {
 }
 
 pub(super) async fn find_by_metadata(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
-    match by_metadata(&live, &body) {
+    off_thread(move || match by_metadata(&live, &body) {
         Ok(found) => listing(&found.iter().map(|stub| stub.json()).collect::<Vec<_>>(), found.len()),
         Err(refused) => *refused,
-    }
+    })
+    .await
 }
 
 pub(super) async fn remove_by_metadata(
@@ -251,23 +253,30 @@ pub(super) async fn remove_by_metadata(
     Extension(control): Extension<Arc<Control>>,
     body: String,
 ) -> Answer {
-    match by_metadata(&live, &body) {
+    off_thread(move || match by_metadata(&live, &body) {
         Ok(found) => {
             discard(&live.edit(), &control, &found);
             json_answer(StatusCode::OK, &json!({}))
         }
         Err(refused) => *refused,
-    }
+    })
+    .await
 }
 
+/// Returns the stubs whose metadata match, unless that cannot be told in time.
 fn by_metadata(live: &Live, body: &str) -> Result<Vec<Arc<Stub>>, Refused> {
     let rule = rule_of_metadata(body)?;
+    let catalog = live.catalog();
+    let stubs = catalog.stubs();
+    let effort = Effort::new(effort::MATCHING, stubs.len());
     let matches = |stub: &Stub| {
         let document = stub.json();
         let metadata = document.get("metadata").filter(|metadata| metadata.as_object().is_none_or(|m| !m.is_empty()));
         metadata.is_some_and(|metadata| rule.matches(Subject::Json(metadata), &Tally::default()))
     };
-    Ok(live.catalog().stubs().into_iter().filter(|stub| matches(stub)).cloned().collect())
+    let examined = stubs.into_iter().take_while(|_| effort.goes_on());
+    let found = examined.filter(|stub| matches(stub)).cloned().collect();
+    if effort.progress().is_complete() { Ok(found) } else { Err(Box::new(effort::refusal("stubs"))) }
 }
 
 /// Reads the matcher that is the whole body.

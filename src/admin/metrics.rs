@@ -14,6 +14,7 @@ use super::{Answer, Control, logged, text};
 use crate::listen::connection::TimedOut;
 use crate::live::pacing::{ServiceView, StationView};
 use crate::live::{Counts, Live};
+use crate::matcher::MatchLimit;
 use crate::memory::Budget;
 use crate::pace::audit::Snapshot;
 use crate::panics::Part;
@@ -86,7 +87,9 @@ fn limits(page: &mut Page, control: &Control) {
     metric.value(&[("limit", "idle_timeout")], connections.timed_out(TimedOut::Idle));
     let late = total(lives, |counts| &counts.read_timeout) + connections.timed_out(TimedOut::Head);
     metric.value(&[("limit", "read_timeout")], late);
-    metric.value(&[("limit", "regex_backtracking")], total(lives, |counts| &counts.regex_gave_up));
+    for limit in MatchLimit::ALL {
+        metric.value(&[("limit", limit.name())], total(lives, |counts| &counts.gave_up[limit as usize]));
+    }
 }
 
 /// The tape that is being written; nothing where none is.

@@ -6,6 +6,7 @@
 mod access;
 mod bodies;
 mod docs;
+mod effort;
 mod files;
 mod logged;
 mod mappings;

@@ -3,28 +3,56 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::Extension;
+use axum::extract::{Extension, Query};
 use http::StatusCode;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::effort::{self, Effort, Meta};
+use super::page::{Lazily, streamed};
 use super::{Answer, json_answer, logged, off_thread, refusal, requests};
 use crate::call::Call;
 use crate::live::Live;
-use crate::matcher::near_miss::{self, Budget, LIMIT, Subject, near_misses_json};
+use crate::matcher::near_miss::{self, Budget, LIMIT, Near, Nearest, Subject, near_miss_json, near_misses_json};
+use crate::memory::Share;
+use crate::stub::Stub;
 use crate::stub::format::Reader;
 
-/// The nearest stubs of every call that no stub answered, the newest call first.
-pub(super) async fn unmatched(Extension(live): Extension<Arc<Live>>) -> Answer {
-    off_thread(move || {
-        let end = Instant::now() + LONGEST;
+/// How many calls are asked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct Newest {
+    limit: Option<usize>,
+}
+
+/// Near misses as WireMock answers them.
+#[derive(Serialize)]
+#[serde(bound = "I: Iterator<Item = Value>")]
+struct NearMisses<I: Iterator<Item = Value>> {
+    #[serde(rename = "nearMisses")]
+    near_misses: Lazily<I>,
+    #[serde(skip_serializing_if = "Meta::is_none")]
+    meta: Meta,
+}
+
+/// The nearest stubs of the newest calls that no stub answered, the newest call first.
+pub(super) async fn unmatched(
+    Extension(live): Extension<Arc<Live>>,
+    Extension(memory): Extension<Arc<Share>>,
+    Query(newest): Query<Newest>,
+) -> Answer {
+    let limit = newest.limit.unwrap_or(MOST_CALLS);
+    streamed(memory, move || {
         let snapshot = live.journal().snapshot();
-        let missed = snapshot.records().rev().filter(|record| !record.was_matched());
-        let misses = missed
-            .take_while(|_| Instant::now() < end)
-            .flat_map(|record| nearest_stubs(&live, &record.call, &logged::request(&record), end));
-        json_answer(StatusCode::OK, &near_misses_json(misses))
+        let of = snapshot.records().filter(|record| !record.was_matched()).count();
+        let effort = Effort::new(effort::NEAREST, of);
+        let meta = Meta::new(None, effort.progress());
+        let missed = snapshot.records().rev().filter(|record| !record.was_matched()).take(limit);
+        let near_misses = missed.take_while(move |_| effort.goes_on()).flat_map(move |record| {
+            let nearest = nearest_stubs(&live, &record.call, &logged::request(&record), Instant::now() + A_CALL);
+            nearest.into_iter().map(|(request, subject, distance)| near_miss_json(request, subject, distance))
+        });
+        NearMisses { near_misses: Lazily::new(near_misses), meta }
     })
-    .await
 }
 
 /// The nearest stubs of a call that is given as the journal shows one.
@@ -44,8 +72,10 @@ pub(super) async fn to_request(Extension(live): Extension<Arc<Live>>, body: Stri
         };
         match call {
             Ok(call) => {
-                let misses = nearest_stubs(&live, &call, &request, Instant::now() + LONGEST);
-                json_answer(StatusCode::OK, &near_misses_json(misses))
+                let catalog = live.catalog();
+                let nearest = nearest(catalog.stubs(), &call, Instant::now() + LONGEST);
+                let misses = nearest.found.iter().map(|near| near_miss(&live, near, &request));
+                told(near_misses_json(misses), nearest.examined, nearest.of)
             }
             Err(wrong) => {
                 reader.error(&tree, wrong.what, wrong.mend);
@@ -66,31 +96,48 @@ pub(super) async fn to_pattern(Extension(live): Extension<Arc<Live>>, body: Stri
         let mut reader = Reader::of_api(&body);
         let echo = reader.parse(&body).map_or(Value::Null, |tree| tree.to_json());
         let snapshot = live.journal().snapshot();
-        let records: Vec<_> = snapshot.records().collect();
-        let candidates = records.iter().map(|record| (record, &record.call));
-        let nearest = near_miss::nearest_calls(candidates, &pattern, LIMIT, Budget::until(Instant::now() + LONGEST));
+        let budget = Budget::until(Instant::now() + LONGEST);
+        let nearest = near_miss::nearest_of(snapshot.records(), |record| &record.call, &pattern, LIMIT, budget);
         let misses = nearest
             .found
-            .into_iter()
-            .map(|near| (logged::request(near.item), Subject::Pattern(echo.clone()), near.distance));
-        json_answer(StatusCode::OK, &near_misses_json(misses))
+            .iter()
+            .map(|near| (logged::request(&near.item), Subject::Pattern(echo.clone()), near.distance));
+        told(near_misses_json(misses), nearest.examined, nearest.of)
     })
     .await
 }
 
 fn nearest_stubs(live: &Live, call: &Call, request: &Value, end: Instant) -> Vec<(Value, Subject, f64)> {
     let catalog = live.catalog();
-    let candidates = catalog.stubs().into_iter().map(|stub| (stub, &*stub.pattern));
-    near_miss::nearest(candidates, call, LIMIT, Budget::until(end))
-        .found
-        .into_iter()
-        .map(|near| {
-            let scenario = near.item.scenario.as_ref().filter(|part| part.required.is_some());
-            let state = scenario.map(|part| live.scenarios().state(&part.name));
-            (request.clone(), Subject::Stub(near.item.json(), state), near.distance)
-        })
-        .collect()
+    nearest(catalog.stubs(), call, end).found.iter().map(|near| near_miss(live, near, request)).collect()
 }
 
-/// No answer takes longer; what was found until then is told.
-const LONGEST: Duration = Duration::from_secs(5);
+fn nearest<'s>(stubs: Vec<&'s Arc<Stub>>, call: &Call, end: Instant) -> Nearest<&'s Arc<Stub>> {
+    let candidates = stubs.into_iter().map(|stub| (stub, &*stub.pattern));
+    near_miss::nearest(candidates, call, LIMIT, Budget::until(end))
+}
+
+fn near_miss(live: &Live, near: &Near<&Arc<Stub>>, request: &Value) -> (Value, Subject, f64) {
+    let scenario = near.item.scenario.as_ref().filter(|part| part.required.is_some());
+    let state = scenario.map(|part| live.scenarios().state(&part.name));
+    (request.clone(), Subject::Stub(near.item.json(), state), near.distance)
+}
+
+/// The answer, which says how many candidates were examined if not all were.
+fn told(mut answer: Value, examined: usize, of: usize) -> Answer {
+    if examined < of
+        && let Value::Object(members) = &mut answer
+    {
+        members.insert("meta".to_owned(), json!({"examined": examined, "of": of}));
+    }
+    json_answer(StatusCode::OK, &answer)
+}
+
+/// Candidates of one question are examined no longer.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Stubs are examined no longer for each of many calls.
+const A_CALL: Duration = Duration::from_millis(50);
+
+/// Calls that are looked at, unless the question says how many.
+const MOST_CALLS: usize = 1_000;

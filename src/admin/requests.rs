@@ -2,6 +2,7 @@
 //!
 //! Whatever looks through the journal does so off the control plane's thread, on a snapshot.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,6 +13,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::effort::{self, Effort, Meta};
 use super::mappings::{parse_id, rule_of_metadata};
 use super::page::{Lazily, streamed};
 use super::{Answer, Refused, empty, json_answer, logged, off_thread, problem, refusal};
@@ -36,8 +38,8 @@ pub(super) struct Selection {
 #[serde(bound = "I: Iterator<Item = Value>")]
 struct Listing<I: Iterator<Item = Value>> {
     requests: Lazily<I>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    meta: Option<Value>,
+    #[serde(skip_serializing_if = "Meta::is_none")]
+    meta: Meta,
     #[serde(rename = "requestJournalDisabled")]
     off: bool,
 }
@@ -70,7 +72,7 @@ pub(super) async fn list(
             .filter(move |record| since.is_none_or(|since| record.at >= since))
             .take(selection.limit.unwrap_or(usize::MAX))
             .map(|record| logged::event(&record));
-        let meta = Some(meta(&snapshot, json!({ "total": total })));
+        let meta = Meta::new(Some(meta(&snapshot, json!({ "total": total }))), Rc::default());
         Listing { requests: Lazily::new(shown), meta, off: !live.journal().is_on() }
     })
 }
@@ -83,7 +85,8 @@ pub(super) async fn unmatched(
         let snapshot = live.journal().snapshot();
         let missed = snapshot.records().rev().filter(|record| !record.was_matched());
         let requests = Lazily::new(missed.map(|record| logged::request(&record)));
-        Listing { requests, meta: evicted_meta(&snapshot), off: !live.journal().is_on() }
+        let meta = Meta::new(evicted_meta(&snapshot), Rc::default());
+        Listing { requests, meta, off: !live.journal().is_on() }
     })
 }
 
@@ -109,11 +112,15 @@ pub(super) async fn count(Extension(live): Extension<Arc<Live>>, body: String) -
             return json_answer(StatusCode::OK, &json!({"count": -1, "requestJournalDisabled": true}));
         }
         let snapshot = live.journal().snapshot();
-        let count = snapshot.count(&pattern);
+        let effort = Effort::new(effort::MATCHING, snapshot.len());
+        let count = snapshot.count(&pattern, || effort.goes_on());
         let mut answer = json!({"count": count, "requestJournalDisabled": false});
-        if let (Some(meta), Value::Object(members)) = (evicted_meta(&snapshot), &mut answer) {
+        let meta = Meta::new(evicted_meta(&snapshot), effort.progress());
+        if !meta.is_none()
+            && let Value::Object(members) = &mut answer
+        {
             members.insert("truncated".to_owned(), true.into());
-            members.insert("meta".to_owned(), meta);
+            members.insert("meta".to_owned(), meta.value());
         }
         json_answer(StatusCode::OK, &answer)
     })
@@ -132,8 +139,11 @@ pub(super) async fn find(
     };
     streamed(memory, move || {
         let snapshot = live.journal().snapshot();
-        let requests = Lazily::new(snapshot.matching(pattern).map(|record| logged::request(&record)));
-        Listing { requests, meta: evicted_meta(&snapshot), off: !live.journal().is_on() }
+        let effort = Effort::new(effort::MATCHING, snapshot.len());
+        let meta = Meta::new(evicted_meta(&snapshot), effort.progress());
+        let found = snapshot.matching(pattern, move || effort.goes_on());
+        let requests = Lazily::new(found.map(|record| logged::request(&record)));
+        Listing { requests, meta, off: !live.journal().is_on() }
     })
 }
 
@@ -157,7 +167,11 @@ pub(super) async fn delete(Extension(live): Extension<Arc<Live>>, Path(id): Path
 
 pub(super) async fn remove(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
     match pattern(&body) {
-        Ok(pattern) => off_thread(move || forget(&live, |snapshot| snapshot.matching(pattern).collect())).await,
+        Ok(pattern) => {
+            let find =
+                |snapshot: &Arc<Snapshot>, effort: &Effort| snapshot.matching(pattern, || effort.goes_on()).collect();
+            off_thread(move || forget(&live, find)).await
+        }
         Err(refused) => *refused,
     }
 }
@@ -166,8 +180,9 @@ pub(super) async fn remove(Extension(live): Extension<Arc<Live>>, body: String) 
 pub(super) async fn remove_by_metadata(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
     match rule_of_metadata(&body) {
         Ok(rule) => {
-            let find = move |snapshot: &Arc<Snapshot>| {
-                snapshot.records().filter(|record| has_metadata(&rule, record)).collect()
+            let find = move |snapshot: &Arc<Snapshot>, effort: &Effort| {
+                let examined = snapshot.records().take_while(|_| effort.goes_on());
+                examined.filter(|record| has_metadata(&rule, record)).collect()
             };
             off_thread(move || forget(&live, find)).await
         }
@@ -175,9 +190,14 @@ pub(super) async fn remove_by_metadata(Extension(live): Extension<Arc<Live>>, bo
     }
 }
 
-/// Forgets the calls that `find` picks, and answers which they were.
-fn forget(live: &Live, find: impl FnOnce(&Arc<Snapshot>) -> Vec<Record>) -> Answer {
-    let going = find(&live.journal().snapshot());
+/// Forgets the calls that `find` picks, and answers which they were. None are forgotten if finding them takes too long.
+fn forget(live: &Live, find: impl FnOnce(&Arc<Snapshot>, &Effort) -> Vec<Record>) -> Answer {
+    let snapshot = live.journal().snapshot();
+    let effort = Effort::new(effort::MATCHING, snapshot.len());
+    let going = find(&snapshot, &effort);
+    if !effort.progress().is_complete() {
+        return effort::refusal("calls");
+    }
     live.journal().remove(going.iter().map(|record| record.ordinal));
     let events: Vec<Value> = going.iter().map(logged::event).collect();
     json_answer(StatusCode::OK, &json!({ "serveEvents": events }))

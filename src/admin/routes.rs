@@ -172,7 +172,7 @@ pub(super) fn all() -> Vec<Route> {
         Route::post("/requests/remove-by-metadata", Requests, "Forget the calls that stubs with matching metadata answered", requests::remove_by_metadata).takes(Json),
         Route::get("/requests/unmatched", Requests, "List the calls that no stub answered, newest first", requests::unmatched),
 
-        Route::get("/requests/unmatched/near-misses", NearMisses, "The nearest stubs of each call that no stub answered", near_misses::unmatched),
+        Route::get("/requests/unmatched/near-misses", NearMisses, "The nearest stubs of each call that no stub answered, newest first", near_misses::unmatched).query(&[("limit", "how many calls at most; 1000 if it is not given")]),
         Route::post("/near-misses/request", NearMisses, "The stubs nearest to a call", near_misses::to_request).takes(Json),
         Route::post("/near-misses/request-pattern", NearMisses, "The calls nearest to a request pattern", near_misses::to_pattern).takes(Json),
 

@@ -33,6 +33,7 @@ use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
 use crate::panics::{self, Panics, Part};
 use crate::record::{Desk, Forward};
+use crate::render::Cancellation;
 use crate::reply::{Body, Reply};
 use crate::send::{self, Outgoing, Transfer, Wait};
 use crate::stub::Stub;
@@ -306,8 +307,11 @@ impl Answerer {
             return reply;
         }
         let values = pace::stub_values(stub.id, self.draws, ordinal);
+        let cancellation = Cancellation::default();
+        // this future is dropped when the client goes away
+        let _cancel = cancellation.on_drop();
         let render = move || {
-            let reply = stub.recipe.render(&call, || values);
+            let reply = stub.recipe.render(&call, || values, cancellation);
             let is_shared = stub.recipe.shares_body_of(&reply);
             (reply, is_shared, call.exhausted())
         };

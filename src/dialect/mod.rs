@@ -3,6 +3,7 @@
 //!
 //! Matchers ask calls in them and templates answer in them, so that they stand below both.
 
+pub(crate) mod cpu_time;
 pub mod dates;
 pub mod java_regex;
 pub mod json;

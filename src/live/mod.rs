@@ -24,7 +24,7 @@ use self::pacing::Pacing;
 pub use self::scenarios::{STARTED, Scenarios};
 pub use self::statuses::Statuses;
 use crate::call::Call;
-use crate::matcher::{Rank, Tally};
+use crate::matcher::{MatchLimit, Rank, Tally};
 use crate::render::Delays;
 use crate::stub::Stub;
 use crate::stub::catalog::Catalog;
@@ -69,8 +69,8 @@ pub struct Counts {
     pub missed: AtomicU64,
     /// Misses that were answered without their near misses, as there were too many.
     pub near_misses_skipped: AtomicU64,
-    /// Regular expressions that reached their backtrack limit, and so did not match.
-    pub regex_gave_up: AtomicU64,
+    /// Evaluations that reached each of [`MatchLimit::ALL`], and so did not match.
+    pub gave_up: [AtomicU64; MatchLimit::ALL.len()],
     /// Heads that were longer than the limit.
     pub head_too_large: AtomicU64,
     /// Bodies that were longer than the limit.
@@ -190,7 +190,9 @@ impl Live {
             }
         };
         if tally.gave_up() > 0 {
-            self.counts.regex_gave_up.fetch_add(tally.gave_up().into(), Relaxed);
+            for (count, more) in self.counts.gave_up.iter().zip(tally.by_limit()) {
+                count.fetch_add(more.into(), Relaxed);
+            }
         }
         match found {
             Some(stub) => {

@@ -4,13 +4,23 @@
 //! as its text, and a schema that cannot be used is taken and never holds. Nothing is fetched: a schema refers to itself
 //! and to the standard ones only.
 
+mod compile;
+mod evaluate;
+mod leaf;
+mod program;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod unevaluated;
+
 use std::fmt;
 use std::sync::Arc;
 
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{Draft, PatternOptions, Validator};
+use jsonschema::Draft;
 use serde_json::{Map, Value};
 
+use self::evaluate::Evaluation;
+use self::program::Program;
 use crate::dialect::java_regex::Outcome;
 
 /// A schema, compiled.
@@ -18,10 +28,8 @@ use crate::dialect::java_regex::Outcome;
 pub struct JsonSchema {
     schema: Value,
     /// `None` if it cannot be used.
-    validator: Option<Arc<Validator>>,
-    /// Whether it has patterns, which may reach their limit.
-    has_patterns: bool,
-    /// Whether parts of it stand for others: to list all that is wrong may then take for ever, where to say whether anything is does not.
+    program: Option<Arc<Program>>,
+    /// Whether parts of it stand for others, so that the number of its errors says little.
     refers: bool,
 }
 
@@ -29,17 +37,21 @@ pub struct JsonSchema {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SchemaVersion(Draft);
 
+/// An evaluation took more steps than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Exceeded;
+
 impl JsonSchema {
     /// Compiles a schema of this version, unless the schema names another. Why it cannot be used, if so, is the second.
     pub fn new(schema: Value, version: SchemaVersion) -> (Self, Option<String>) {
-        let compiled = compile(&schema, version);
-        let (validator, problem) = match compiled {
-            Ok(validator) => (Some(Arc::new(validator)), None),
+        let mut nullable = schema.clone();
+        allow_nulls(&mut nullable, true);
+        let (program, problem) = match compile::compile(&nullable, version.0) {
+            Ok(program) => (Some(Arc::new(program)), None),
             Err(problem) => (None, Some(problem)),
         };
-        let has_patterns = mentions(&schema, &["pattern", "patternProperties"]);
         let refers = mentions(&schema, &["$ref", "$dynamicRef", "$recursiveRef"]);
-        (Self { schema, validator, has_patterns, refers }, problem)
+        (Self { schema, program, refers }, problem)
     }
 
     /// The schema as written.
@@ -49,40 +61,33 @@ impl JsonSchema {
 
     /// Whether the schema holds for a value, which is this JSON if it is some, and this text.
     pub fn matches(&self, json: Option<&Value>, text: &str) -> Outcome {
-        let Some(validator) = &self.validator else { return Outcome::NoMatch };
-        let spelt = || Value::String(text.to_owned());
-        let outcome = match json {
-            Some(json) => self.outcome(validator, json),
-            None => return self.outcome(validator, &spelt()),
+        let Some(program) = &self.program else { return Outcome::NoMatch };
+        let outcome = |value: &Value| match Evaluation::new(program, MOST_STEPS).run(value) {
+            Ok(holds) => Outcome::from(holds),
+            Err(Exceeded) => Outcome::GaveUp,
         };
-        let is_simple = matches!(json, Some(Value::Null | Value::Bool(_) | Value::Number(_)));
-        if outcome == Outcome::NoMatch && is_simple { self.outcome(validator, &spelt()) } else { outcome }
+        let spelt = || Value::String(text.to_owned());
+        let Some(json) = json else { return outcome(&spelt()) };
+        let is_simple = matches!(json, Value::Null | Value::Bool(_) | Value::Number(_));
+        match outcome(json) {
+            Outcome::NoMatch if is_simple => outcome(&spelt()),
+            outcome => outcome,
+        }
     }
 
     /// How far a value is from what the schema asks: what is wrong with it, by the number of properties that are named.
     pub fn distance(&self, json: Option<&Value>, text: &str) -> f64 {
-        let Some(validator) = &self.validator else { return 1.0 };
+        let Some(program) = &self.program else { return 1.0 };
         let properties = properties(&self.schema);
         if properties == 0 || self.refers {
             return 1.0;
         }
-        let wrong = match json {
-            Some(json @ (Value::Array(_) | Value::Object(_) | Value::String(_))) => validator.iter_errors(json).count(),
-            _ => validator.iter_errors(&Value::String(text.to_owned())).count(),
+        let mut evaluation = Evaluation::new(program, MOST_STEPS);
+        let errors = match json {
+            Some(json @ (Value::Array(_) | Value::Object(_) | Value::String(_))) => evaluation.errors(json),
+            _ => evaluation.errors(&Value::String(text.to_owned())),
         };
-        (wrong as f64 / properties as f64).min(1.0)
-    }
-
-    fn outcome(&self, validator: &Validator, value: &Value) -> Outcome {
-        if validator.is_valid(value) {
-            return Outcome::Match;
-        }
-        let gave_up = self.has_patterns
-            && !self.refers
-            && validator
-                .iter_errors(value)
-                .any(|error| matches!(error.kind(), ValidationErrorKind::BacktrackLimitExceeded { .. }));
-        if gave_up { Outcome::GaveUp } else { Outcome::NoMatch }
+        errors.map_or(1.0, |errors| (errors as f64 / properties as f64).min(1.0))
     }
 }
 
@@ -108,17 +113,6 @@ impl Default for SchemaVersion {
     fn default() -> Self {
         Self(Draft::Draft202012)
     }
-}
-
-fn compile(schema: &Value, version: SchemaVersion) -> Result<Validator, String> {
-    let mut schema = schema.clone();
-    allow_nulls(&mut schema, true);
-    let options = jsonschema::options()
-        .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(MOST_STEPS))
-        .should_ignore_unknown_formats(true)
-        .offline();
-    let options = if schema.get("$schema").is_some() { options } else { options.with_draft(version.0) };
-    options.build(&schema).map_err(|error| error.to_string())
 }
 
 /// OpenAPI's `nullable: true`, which WireMock honours, in words of JSON Schema.
@@ -175,11 +169,11 @@ fn mentions(value: &Value, keys: &[&str]) -> bool {
     }
 }
 
-/// Steps back of a pattern.
-const MOST_STEPS: usize = 100_000;
+/// Steps of one evaluation: a subschema, a property or 64 bytes of text each. They take some milliseconds.
+const MOST_STEPS: usize = 500_000;
 
 #[cfg(test)]
-mod tests {
+mod values {
     use serde_json::json;
 
     use super::*;

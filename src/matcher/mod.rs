@@ -21,7 +21,7 @@ use base64::Engine as _;
 pub use fields::{Field, FieldName, FieldRule};
 pub use index::{Entry, Index};
 pub use multipart::MultipartRule;
-pub use text::{Subject, Tally, TextMatcher};
+pub use text::{MatchLimit, Subject, Tally, TextMatcher};
 pub use url::UrlRule;
 
 use crate::call::Call;

@@ -88,18 +88,53 @@ pub enum Subject<'a> {
 /// What happened while matching that the caller should count.
 #[derive(Debug, Default)]
 pub struct Tally {
-    gave_up: Cell<u32>,
+    gave_up: [Cell<u32>; MatchLimit::ALL.len()],
+}
+
+/// A limit of matching. What meets it does not match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MatchLimit {
+    /// Steps back of a regular expression.
+    Pattern,
+    /// Steps of a JSONPath.
+    JsonPath,
+    /// Steps of a JSON Schema.
+    Schema,
+    /// Steps of an XPath, and the size of an XML document.
+    XPath,
+}
+
+impl MatchLimit {
+    /// All limits.
+    pub const ALL: [Self; 4] = [Self::Pattern, Self::JsonPath, Self::Schema, Self::XPath];
+
+    /// The limit's name in the metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pattern => "regex_backtracking",
+            Self::JsonPath => "json_path",
+            Self::Schema => "schema",
+            Self::XPath => "xpath",
+        }
+    }
 }
 
 impl Tally {
-    /// How many patterns, paths and documents reached their limit (and so did not match).
+    /// How many evaluations reached their limit (and so did not match).
     pub fn gave_up(&self) -> u32 {
-        self.gave_up.get()
+        self.gave_up.iter().map(Cell::get).sum()
     }
 
-    pub(super) fn outcome(&self, outcome: Outcome) -> bool {
+    /// Returns how many evaluations reached each of [`MatchLimit::ALL`].
+    pub fn by_limit(&self) -> [u32; MatchLimit::ALL.len()] {
+        self.gave_up.each_ref().map(Cell::get)
+    }
+
+    /// Counts an evaluation that reached its limit; returns whether it matched.
+    pub(super) fn outcome(&self, limit: MatchLimit, outcome: Outcome) -> bool {
         if outcome == Outcome::GaveUp {
-            self.gave_up.set(self.gave_up.get() + 1);
+            let count = &self.gave_up[limit as usize];
+            count.set(count.get().saturating_add(1));
         }
         outcome == Outcome::Match
     }
@@ -116,18 +151,22 @@ impl TextMatcher {
             Self::Contains(part) => subject.text().is_some_and(|text| text.contains(part)),
             Self::DateTime(rule) => subject.text().is_some_and(|text| rule.matches(&text)),
             Self::DoesNotContain(part) => subject.text().is_none_or(|text| !text.contains(part)),
-            Self::DoesNotMatch(regex) => subject.text().is_none_or(|text| !tally.outcome(regex.matches(&text))),
+            Self::DoesNotMatch(regex) => {
+                subject.text().is_none_or(|text| !tally.outcome(MatchLimit::Pattern, regex.matches(&text)))
+            }
             Self::EqualTo { value, case_insensitive: false } => subject.text().is_some_and(|text| text == *value),
             Self::EqualTo { value, case_insensitive: true } => {
                 subject.text().is_some_and(|text| equal_ignoring_case(&text, value))
             }
             Self::EqualToJson(expected) => subject.equals_json(expected),
-            Self::EqualToXml(expected) => tally.outcome(subject.equals_xml(expected)),
-            Self::Matches(regex) => subject.text().is_some_and(|text| tally.outcome(regex.matches(&text))),
+            Self::EqualToXml(expected) => tally.outcome(MatchLimit::XPath, subject.equals_xml(expected)),
+            Self::Matches(regex) => {
+                subject.text().is_some_and(|text| tally.outcome(MatchLimit::Pattern, regex.matches(&text)))
+            }
             Self::MatchesJsonPath { path, rule } => matches_json_path(path, rule.as_deref(), subject, tally),
             Self::MatchesJsonSchema(schema) => subject.text().is_some_and(|text| {
                 let json = subject.json();
-                tally.outcome(schema.matches(json.as_deref(), &text))
+                tally.outcome(MatchLimit::Schema, schema.matches(json.as_deref(), &text))
             }),
             Self::MatchesPathTemplate(template) => subject.text().is_some_and(|text| template.matches(&text)),
             Self::MatchesXPath(rule) => rule.matches(subject, tally),
@@ -254,7 +293,7 @@ fn matches_json_path(path: &JsonPath, rule: Option<&TextMatcher>, subject: Subje
     let Some(document) = subject.json() else { return false };
     match path.try_select(&document) {
         Ok(selection) => fits_selection(selection, rule, tally),
-        Err(Failure::GaveUp) => tally.outcome(Outcome::GaveUp),
+        Err(Failure::GaveUp) => tally.outcome(MatchLimit::JsonPath, Outcome::GaveUp),
         Err(Failure::NotApplicable) => false,
     }
 }

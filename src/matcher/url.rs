@@ -1,6 +1,6 @@
 //! The url clauses: exact url or path, Java patterns over either, and path templates.
 
-use super::text::Tally;
+use super::text::{MatchLimit, Tally};
 use crate::call::Call;
 use crate::dialect::PathTemplate;
 use crate::dialect::java_regex::JavaRegex;
@@ -33,10 +33,10 @@ impl UrlRule {
         match self {
             Self::Any => true,
             Self::Path(wanted) => path == wanted,
-            Self::PathPattern(pattern) => tally.outcome(pattern.matches(path)),
+            Self::PathPattern(pattern) => tally.outcome(MatchLimit::Pattern, pattern.matches(path)),
             Self::PathTemplate(template) => template.matches(path),
             Self::Url(wanted) => url == wanted,
-            Self::UrlPattern(pattern) => tally.outcome(pattern.matches(url)),
+            Self::UrlPattern(pattern) => tally.outcome(MatchLimit::Pattern, pattern.matches(url)),
         }
     }
 }

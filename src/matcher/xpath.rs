@@ -3,7 +3,7 @@
 //! As in WireMock: what is not XML by its first character is not tried; a number, text or boolean counts as found
 //! whatever it is; a rule sees the value of an attribute or text, and the XML of an element.
 
-use super::text::{Subject, Tally, TextMatcher};
+use super::text::{MatchLimit, Subject, Tally, TextMatcher};
 use crate::dialect::java_regex::Outcome;
 use crate::xml::xpath::{Value, XPath};
 use crate::xml::{Document, XmlError};
@@ -38,7 +38,7 @@ impl XPathRule {
                 Outcome::NoMatch
             }
         });
-        tally.outcome(found.unwrap_or_else(|outcome| outcome))
+        tally.outcome(MatchLimit::XPath, found.unwrap_or_else(|outcome| outcome))
     }
 
     /// What the path finds, as a rule sees it, as far as near misses look at it; `None` if nothing can be looked at.

@@ -272,7 +272,7 @@ impl Set {
             .filter(|stub| !of_file(stub) && named_body(stub, &files).is_some_and(|path| bodies.contains(&path)));
         stale
             .filter_map(|stub| {
-                let mut reader = Reader::of_api(&stub.document);
+                let mut reader = Reader::of_own(&stub.document);
                 let tree = reader.parse(&stub.document)?;
                 let mapping = format::mapping(&tree, &files, &mut reader).filter(|_| !reader.failed())?;
                 let mut made = mapping.into_stub(stub.id, stub.rank, stub.origin.clone());

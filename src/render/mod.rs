@@ -19,6 +19,7 @@ use http::{HeaderValue, Method, StatusCode};
 use rand::Rng;
 
 pub use helpers::names as helper_names;
+pub use template::budget::{CancelOnDrop, Cancellation};
 pub use templated::{BodyTemplate, HeaderTemplate, Templates};
 
 use crate::call::Call;
@@ -139,10 +140,10 @@ impl Recipe {
         }
     }
 
-    /// The reply to a call, however long it takes to make.
-    pub fn render<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R) -> Reply {
+    /// The reply to a call, however long it takes to make. What it is when the rendering is cancelled says nothing.
+    pub fn render<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R, cancellation: Cancellation) -> Reply {
         match self.rendered() {
-            Some(templates) => zipped(templates.render(&self.reply, call, &mut values()), call),
+            Some(templates) => zipped(templates.render(&self.reply, call, &mut values(), cancellation), call),
             None => self.fixed(call),
         }
     }

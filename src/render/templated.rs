@@ -12,7 +12,7 @@ use rand::RngExt as _;
 
 use super::files::Files;
 use super::template::Template;
-use super::template::budget::{ALL_STEPS, Budget, MAX_OUTPUT, QUICK_STEPS, Stop};
+use super::template::budget::{ALL_STEPS, Budget, Cancellation, MAX_OUTPUT, QUICK_STEPS, Stop};
 use super::template::model::Model;
 use super::template::value::Value;
 use crate::call::Call;
@@ -121,7 +121,7 @@ impl Templates {
 
     /// The reply to a call, if it is made before a worker would notice.
     pub(super) fn at_once(&self, reply: &Reply, call: &Call, chance: &mut dyn Rng) -> Option<Reply> {
-        match self.make(reply, call, chance, QUICK_STEPS) {
+        match self.make(reply, call, chance, Budget::new(QUICK_STEPS)) {
             Ok(made) => Some(made),
             Err(Failure::TooLong) => {
                 self.is_long();
@@ -132,8 +132,8 @@ impl Templates {
     }
 
     /// The reply to a call, however long it takes within its bounds.
-    pub(super) fn render(&self, reply: &Reply, call: &Call, chance: &mut dyn Rng) -> Reply {
-        match self.make(reply, call, chance, ALL_STEPS) {
+    pub(super) fn render(&self, reply: &Reply, call: &Call, chance: &mut dyn Rng, cancellation: Cancellation) -> Reply {
+        match self.make(reply, call, chance, Budget::cancelled_by(cancellation)) {
             Ok(made) => made,
             Err(Failure::TooLong) => {
                 failed(reply, format!("the template takes more than {ALL_STEPS} steps; shorten its loops"))
@@ -142,9 +142,8 @@ impl Templates {
         }
     }
 
-    fn make(&self, reply: &Reply, call: &Call, chance: &mut dyn Rng, steps: usize) -> Result<Reply, Failure> {
+    fn make(&self, reply: &Reply, call: &Call, chance: &mut dyn Rng, mut budget: Budget) -> Result<Reply, Failure> {
         let mut made = reply.clone();
-        let mut budget = Budget::new(steps);
         let model = Model::new(call, self.parameters.clone(), self.path.as_ref());
         let mut id = [0; 16];
         chance.fill(&mut id);

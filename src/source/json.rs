@@ -7,13 +7,19 @@ mod scanner;
 
 use std::ops::Range;
 
-use super::{MAX_DEPTH, Member, Node, SyntaxError, Value, last_wins};
+use super::{DocumentLimits, Member, Node, SyntaxError, Value, last_wins};
 pub(super) use scanner::is_number;
 use scanner::{Scanner, clipped};
 
 /// Reads one value.
 pub fn read_json(text: &str) -> Result<Node, SyntaxError> {
-    let mut reader = Reader { scanner: Scanner::new(text), open: Vec::new(), in_value: true };
+    read_json_within(text, DocumentLimits::FILE)
+}
+
+/// Reads one value of a limited size.
+pub(super) fn read_json_within(text: &str, limits: DocumentLimits) -> Result<Node, SyntaxError> {
+    let scanner = Scanner::new(text);
+    let mut reader = Reader { scanner, open: Vec::new(), in_value: true, values: 0, limits };
     reader.document().map_err(|error| error.under(reader.steps()))
 }
 
@@ -23,6 +29,9 @@ struct Reader<'t> {
     open: Vec<Open>,
     /// Whether a value of the innermost of them is being read.
     in_value: bool,
+    /// Values that have begun so far.
+    values: usize,
+    limits: DocumentLimits,
 }
 
 struct Open {
@@ -72,6 +81,11 @@ impl Reader<'_> {
     /// A value that is whole; `None` if a list or object began, whose first value comes next.
     fn value(&mut self) -> Result<Option<Node>, SyntaxError> {
         let start = self.scanner.at();
+        self.values += 1;
+        if self.values > self.limits.values {
+            let what = format!("the document has more than {} values", self.limits.values);
+            return Err(self.beyond(&what, "split it, for instance into several imports"));
+        }
         let value = match self.scanner.peek() {
             Some(b'"' | b'\'') => Value::String(self.scanner.string()?),
             Some(b'-' | b'+' | b'.' | b'0'..=b'9') => Value::Number(self.scanner.number()?),
@@ -87,9 +101,10 @@ impl Reader<'_> {
     fn begin(&mut self, bracket: u8, content: Content) -> Result<Option<Node>, SyntaxError> {
         let start = self.scanner.at();
         self.scanner.take(bracket);
-        if self.open.len() == MAX_DEPTH {
-            let what = format!("more than {MAX_DEPTH} lists and objects stand in each other");
-            return Err(SyntaxError::new(start..start + 1, what, "make the document flatter"));
+        if self.open.len() == self.limits.depth {
+            let what = format!("more than {} lists and objects stand in each other", self.limits.depth);
+            self.scanner.step_back();
+            return Err(self.beyond(&what, "make the document flatter"));
         }
         let open = Open { start, content };
         let close = open.close() as u8;
@@ -191,6 +206,12 @@ impl Reader<'_> {
 
 /// What went wrong between values.
 impl Reader<'_> {
+    /// A limit that is passed here. Its pointer may be long, and so the place is said in words too.
+    fn beyond(&self, what: &str, mend: &str) -> SyntaxError {
+        let (line, column) = self.scanner.line_and_column();
+        SyntaxError::new(self.scanner.next_span(), format!("{what} (line {line}, column {column})"), mend)
+    }
+
     fn not_closed(&self) -> SyntaxError {
         let Some(open) = self.open.last() else { return self.unexpected("a value") };
         let (kind, close) = match open.content {

@@ -15,6 +15,7 @@ use hashbrown::HashMap;
 use serde_json::{Map, Value as Json};
 
 pub use json::read_json;
+use json::read_json_within;
 pub use object::{Object, Reader, Strictness};
 pub use yaml::read_yaml;
 
@@ -171,8 +172,27 @@ fn last_wins(members: Vec<Member>) -> Vec<Member> {
     kept
 }
 
-/// How many lists and objects may stand in each other.
+/// How many lists and objects may stand in each other. What is made of a document is read again with serde_json, which
+/// takes 127; a mapping is written with one more at most.
 pub const MAX_DEPTH: usize = 120;
+
+/// How large a JSON document may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DocumentLimits {
+    /// Values, items and members of all levels counted. Each takes some hundred bytes of memory while it is read.
+    pub(crate) values: usize,
+    /// Lists and objects in each other.
+    pub(crate) depth: usize,
+}
+
+impl DocumentLimits {
+    /// Limits of what comes over the admin API.
+    pub(crate) const API: Self = Self { values: 1_000_000, depth: MAX_DEPTH };
+    /// Limits of a file.
+    pub(crate) const FILE: Self = Self { values: usize::MAX, depth: MAX_DEPTH };
+    /// Limits of what was read before: a map of listeners is written as a list of objects.
+    pub(crate) const OWN: Self = Self { values: usize::MAX, depth: MAX_DEPTH + 1 };
+}
 
 /// So many members are compared faster one by one than by hashing.
 const FEW: usize = 12;

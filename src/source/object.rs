@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::defect::{Defect, Place, nearest};
-use super::{Member, Node, SyntaxError, Value, read_json, read_yaml};
+use super::{DocumentLimits, Member, Node, SyntaxError, Value, read_json_within, read_yaml};
 
 /// Collects what is wrong while a document is read.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ pub struct Reader {
     text: Arc<str>,
     pointer: Vec<String>,
     lenient: bool,
+    limits: DocumentLimits,
     defects: Vec<Defect>,
     /// A byte and its line, up to where lines have been counted.
     counted: (usize, usize),
@@ -37,14 +38,29 @@ impl Reader {
             text: text.into(),
             pointer: Vec::new(),
             lenient: false,
+            limits: DocumentLimits::API,
             defects: Vec::new(),
             counted: (0, 1),
         }
     }
 
+    /// A reader of the document of a stub, which was read before.
+    pub(crate) fn of_own(text: &str) -> Self {
+        Self { limits: DocumentLimits::OWN, ..Self::of_api(text) }
+    }
+
     /// A reader of a file, named as it should stand in messages.
     pub fn of_file(file: &str, text: Arc<str>) -> Self {
-        Self { file: file.into(), text, pointer: Vec::new(), lenient: true, defects: Vec::new(), counted: (0, 1) }
+        let limits = DocumentLimits::FILE;
+        Self {
+            file: file.into(),
+            text,
+            pointer: Vec::new(),
+            lenient: true,
+            limits,
+            defects: Vec::new(),
+            counted: (0, 1),
+        }
     }
 
     /// What was found wrong.
@@ -113,7 +129,7 @@ impl Reader {
 
     /// The tree of a JSON document; `None` if it does not parse, and then why is among the defects.
     pub fn parse(&mut self, text: &str) -> Option<Node> {
-        self.parsed(read_json(text))
+        self.parsed(read_json_within(text, self.limits))
     }
 
     /// The tree of a YAML document, likewise.

@@ -112,7 +112,7 @@ impl Hits {
 impl Stub {
     /// The stub as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.document).expect("a stub's document is JSON that we wrote")
+        serde_json::from_str(&self.document).expect("a document is written as JSON, and as deep as serde_json reads")
     }
 
     /// The file of `__files` that its body is in.
@@ -126,7 +126,7 @@ impl Stub {
 
     /// The same stub, its body file read again.
     pub fn reread(&self, files: &Files) -> Option<Self> {
-        let mut reader = Reader::of_api(&self.document);
+        let mut reader = Reader::of_own(&self.document);
         let tree = reader.parse(&self.document)?;
         let mapping = format::mapping(&tree, files, &mut reader)?;
         let stub = mapping.into_stub(self.id, self.rank, self.origin.clone());

@@ -106,7 +106,9 @@ impl Document {
             new_line(depth + 1, out);
             self.write(child, depth + 1, room, out);
         }
-        new_line(depth, out);
+        if out.len() <= room {
+            new_line(depth, out);
+        }
     }
 }
 

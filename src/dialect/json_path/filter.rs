@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::walk::{self, Budget, Stop};
 use super::{Origin, Path, Selection, text_of};
+use crate::dialect::cpu_time::thread_cpu_time;
 use crate::dialect::java_regex::{JavaRegex, Outcome};
 use crate::dialect::json;
 
@@ -223,24 +224,36 @@ fn matches(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, S
         _ => return Ok(false),
     };
     let Some(items) = term.items() else {
-        return text_matches(pattern, term.value());
+        return text_matches(pattern, term.value(), budget);
     };
     for item in items {
         budget.spend(1)?;
-        if text_matches(pattern, Some(item))? {
+        if text_matches(pattern, Some(item), budget)? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-fn text_matches(pattern: &JavaRegex, value: Option<&Value>) -> Result<bool, Stop> {
+/// Whether a pattern matches the text of a value. The work is paid for by the length of the text, and by its time where
+/// the pattern backtracks.
+fn text_matches(pattern: &JavaRegex, value: Option<&Value>, budget: &Budget) -> Result<bool, Stop> {
     let text = match value {
         Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
         Some(value @ (Value::Bool(_) | Value::Number(_))) => Cow::Owned(text_of(value)),
         _ => Cow::Borrowed(""),
     };
-    match pattern.matches(&text) {
+    budget.spend(text.len() / 64)?;
+    let outcome = if pattern.backtracks() {
+        let begin = thread_cpu_time();
+        let outcome = pattern.matches(&text);
+        let spent = thread_cpu_time().saturating_sub(begin);
+        budget.spend(spent.as_nanos() as usize / NANOSECONDS_A_STEP)?;
+        outcome
+    } else {
+        pattern.matches(&text)
+    };
+    match outcome {
         Outcome::Match => Ok(true),
         Outcome::NoMatch => Ok(false),
         Outcome::GaveUp => Err(Stop::GaveUp),
@@ -306,6 +319,9 @@ fn compare_lists(operator: Operator, left: &Term<'_>, right: &Term<'_>, budget: 
         _ => left.iter().all(in_right),
     })
 }
+
+/// CPU time of a pattern that counts as one step of the walk.
+const NANOSECONDS_A_STEP: usize = 25;
 
 /// What comparing a term costs, in steps of the walk.
 fn weight(term: &Term<'_>) -> usize {

@@ -241,23 +241,33 @@ impl Snapshot {
         places.into_iter().map(move |(_, chunk, at)| snapshot.record(chunk, at))
     }
 
-    /// The calls that a pattern matches, oldest first. Most others are passed over for their method or url.
-    pub fn matching(self: &Arc<Self>, pattern: RequestPattern) -> impl Iterator<Item = Record> + use<> {
-        let mut places: Vec<_> =
-            self.places().filter(|(_, chunk, at)| self.tell(&pattern, *chunk, *at) != Some(false)).collect();
+    /// Returns the calls that a pattern matches, oldest first, as long as `goes_on`, which is asked before each call.
+    pub fn matching<G: FnMut() -> bool>(
+        self: &Arc<Self>,
+        pattern: RequestPattern,
+        mut goes_on: G,
+    ) -> impl Iterator<Item = Record> + use<G> {
+        let mut places: Vec<_> = self.places().collect();
         places.sort_unstable();
         let snapshot = Arc::clone(self);
-        let records = places.into_iter().map(move |(_, chunk, at)| snapshot.record(chunk, at));
-        records.filter(move |record| pattern.matches(&record.call, &Tally::default()))
+        let examined = places.into_iter().take_while(move |_| goes_on());
+        examined.filter_map(move |(_, chunk, at)| {
+            // most are passed over for their method or url, which is cheap to read
+            if snapshot.tell(&pattern, chunk, at) == Some(false) {
+                return None;
+            }
+            let record = snapshot.record(chunk, at);
+            pattern.matches(&record.call, &Tally::default()).then_some(record)
+        })
     }
 
-    /// How many calls a pattern matches.
-    pub fn count(&self, pattern: &RequestPattern) -> usize {
+    /// Counts the calls that a pattern matches, as long as `goes_on`, which is asked before each call.
+    pub fn count(&self, pattern: &RequestPattern, mut goes_on: impl FnMut() -> bool) -> usize {
         let matches = |chunk, at| {
             let told = self.tell(pattern, chunk, at);
             told.unwrap_or_else(|| pattern.matches(&self.record(chunk, at).call, &Tally::default()))
         };
-        self.places().filter(|(_, chunk, at)| matches(*chunk, *at)).count()
+        self.places().take_while(|_| goes_on()).filter(|(_, chunk, at)| matches(*chunk, *at)).count()
     }
 
     fn tell(&self, pattern: &RequestPattern, chunk: u32, at: u32) -> Option<bool> {

@@ -196,8 +196,8 @@ fn a_pattern_finds_and_counts_the_same_calls() {
         let tree = reader.parse(text).expect("JSON");
         let pattern = format::request_pattern(&tree, &mut reader);
         let snapshot = journal.snapshot();
-        assert_eq!(snapshot.count(&pattern), expected, "{text}");
-        let found: Vec<u64> = snapshot.matching(pattern.clone()).map(|record| record.ordinal).collect();
+        assert_eq!(snapshot.count(&pattern, || true), expected, "{text}");
+        let found: Vec<u64> = snapshot.matching(pattern.clone(), || true).map(|record| record.ordinal).collect();
         let scanned = snapshot.records().filter(|record| pattern.matches(&record.call, &Tally::default()));
         assert_eq!(found, scanned.map(|record| record.ordinal).collect::<Vec<_>>(), "{text}");
     }

@@ -62,6 +62,7 @@ impl Examiner<'_> {
             expected: if is_path { expected.clone() } else { operand },
             actual: came,
             matches: false,
+            is_limited: false,
             row: Row { section: Section::Body, subject: "Body", expected, actual },
         }
     }

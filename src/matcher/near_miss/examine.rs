@@ -64,7 +64,9 @@ impl Examiner<'_> {
             Clause::Scheme(scheme) => plain("scheme", "Scheme", scheme.clone(), call.peers.scheme.as_str().to_owned()),
             Clause::Url(rule) => self.url(rule),
         };
-        Some(Finding { matches: clause.holds(call, &self.tally), ..finding })
+        let before = self.tally.gave_up();
+        let matches = clause.holds(call, &self.tally);
+        Some(Finding { matches, is_limited: self.tally.gave_up() > before, ..finding })
     }
 
     fn method(&self, rule: &MethodRule) -> Finding {
@@ -119,7 +121,16 @@ impl Examiner<'_> {
             actual: lines("Authorization", &actual),
         };
         let name = Some("Authorization".to_owned());
-        Finding { clause: "basicAuth", name, operator: "prefix", expected, actual, matches: false, row }
+        Finding {
+            clause: "basicAuth",
+            name,
+            operator: "prefix",
+            expected,
+            actual,
+            matches: false,
+            is_limited: false,
+            row,
+        }
     }
 
     fn field(&self, field: &Field) -> Finding {
@@ -156,7 +167,7 @@ impl Examiner<'_> {
                 _ => lines(&name, &actual),
             },
         };
-        Finding { clause, name: Some(name), operator, expected, actual, matches: false, row }
+        Finding { clause, name: Some(name), operator, expected, actual, matches: false, is_limited: false, row }
     }
 
     fn path_parameter(name: &str, rule: &TextMatcher, value: &str) -> Finding {
@@ -171,7 +182,16 @@ impl Examiner<'_> {
         };
         let expected = wording::operand(rule, CELL);
         let name = Some(name.to_owned());
-        Finding { clause: "pathParameter", name, operator, expected, actual: vec![actual], matches: false, row }
+        Finding {
+            clause: "pathParameter",
+            name,
+            operator,
+            expected,
+            actual: vec![actual],
+            matches: false,
+            is_limited: false,
+            row,
+        }
     }
 
     fn never(&self) -> Finding {
@@ -193,6 +213,7 @@ impl Examiner<'_> {
                 expected,
                 actual: Vec::new(),
                 matches: false,
+                is_limited: false,
                 row,
             };
         };
@@ -200,7 +221,16 @@ impl Examiner<'_> {
         let row = Row { section: Section::Custom, subject: "", expected: shown.clone(), actual: shown };
         let expected = Cut::of(name, CELL);
         let operator = "customMatcher";
-        Finding { clause: "customMatcher", name: None, operator, expected, actual: Vec::new(), matches: false, row }
+        Finding {
+            clause: "customMatcher",
+            name: None,
+            operator,
+            expected,
+            actual: Vec::new(),
+            matches: false,
+            is_limited: false,
+            row,
+        }
     }
 
     /// A header is compiled in lower case; people know it as they wrote it.
@@ -224,7 +254,16 @@ impl Examiner<'_> {
 
 fn plain(clause: &'static str, subject: &'static str, expected: String, actual: String) -> Finding {
     let row = Row { section: Section::Target, subject, expected: expected.clone(), actual: actual.clone() };
-    Finding { clause, name: None, operator: "equalTo", expected, actual: vec![actual], matches: false, row }
+    Finding {
+        clause,
+        name: None,
+        operator: "equalTo",
+        expected,
+        actual: vec![actual],
+        matches: false,
+        is_limited: false,
+        row,
+    }
 }
 
 fn scenario(scenario: Scenario<'_>) -> Finding {
@@ -235,6 +274,7 @@ fn scenario(scenario: Scenario<'_>) -> Finding {
         name: Some(Cut::of(scenario.name, CELL)),
         operator: "equalTo",
         matches: scenario.required == scenario.state,
+        is_limited: false,
         row: Row {
             section: Section::Scenario,
             subject: "Scenario",

@@ -43,6 +43,8 @@ pub struct Finding {
     pub actual: Vec<String>,
     /// Whether the clause holds.
     pub matches: bool,
+    /// Whether it was given up at a limit of matching, and so does not hold.
+    pub is_limited: bool,
     /// How the page shows it.
     pub(super) row: Row,
 }

@@ -21,6 +21,6 @@ pub use distance::distance;
 pub use examine::findings;
 pub use finding::{Finding, Scenario, Target};
 pub use logged::{LoggedError, call_of};
-pub use nearest::{Budget, LIMIT, Near, Nearest, nearest, nearest_calls};
+pub use nearest::{Budget, LIMIT, Near, Nearest, nearest, nearest_calls, nearest_of};
 pub use page::{WIDTH, page, page_width};
-pub use report::{Subject, breakdown, hints, near_misses_json};
+pub use report::{Subject, breakdown, hints, near_miss_json, near_misses_json};

@@ -23,6 +23,7 @@ pub(super) fn finding(rule: &MultipartRule, call: &Call) -> Finding {
         expected,
         actual: parts,
         matches: false,
+        is_limited: false,
         row,
     }
 }

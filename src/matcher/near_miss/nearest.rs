@@ -66,7 +66,8 @@ pub fn nearest<'p, T>(
     limit: usize,
     budget: Budget,
 ) -> Nearest<T> {
-    search(candidates, limit, budget, |pattern, limit| distance_below(limit, pattern, call))
+    let distance = |(_, pattern): &(T, &RequestPattern), limit| distance_below(limit, pattern, call);
+    without_second(search(candidates, limit, budget, distance))
 }
 
 /// The calls that came nearest to a pattern, those that match among them.
@@ -76,23 +77,40 @@ pub fn nearest_calls<'c, T>(
     limit: usize,
     budget: Budget,
 ) -> Nearest<T> {
-    search(calls, limit, budget, |call, limit| distance_below(limit, pattern, call))
+    let distance = |(_, call): &(T, &Call), limit| distance_below(limit, pattern, call);
+    without_second(search(calls, limit, budget, distance))
 }
 
-fn search<T, C>(
-    candidates: impl Iterator<Item = (T, C)>,
+/// Returns the items whose calls came nearest to a pattern. Only the nearest are held while the others are examined.
+pub fn nearest_of<T>(
+    items: impl Iterator<Item = T>,
+    call_of: impl Fn(&T) -> &Call,
+    pattern: &RequestPattern,
     limit: usize,
     budget: Budget,
-    distance_below: impl Fn(C, f64) -> Option<f64>,
+) -> Nearest<T> {
+    search(items, limit, budget, |item, limit| distance_below(limit, pattern, call_of(item)))
+}
+
+fn without_second<T, C>(nearest: Nearest<(T, C)>) -> Nearest<T> {
+    let found = nearest.found.into_iter().map(|Near { item: (item, _), distance }| Near { item, distance });
+    Nearest { found: found.collect(), examined: nearest.examined, of: nearest.of }
+}
+
+fn search<T>(
+    candidates: impl Iterator<Item = T>,
+    limit: usize,
+    budget: Budget,
+    distance_below: impl Fn(&T, f64) -> Option<f64>,
 ) -> Nearest<T> {
     let mut candidates = candidates.peekable();
     let mut found: Vec<Near<T>> = Vec::with_capacity(limit.saturating_add(1).min(64));
     let mut examined = 0;
     while candidates.peek().is_some() && limit > 0 && !budget.is_used_up(examined) {
-        let Some((item, candidate)) = candidates.next() else { break };
+        let Some(item) = candidates.next() else { break };
         examined += 1;
         let worst = if found.len() < limit { f64::INFINITY } else { found[limit - 1].distance };
-        let Some(distance) = distance_below(candidate, worst) else { continue };
+        let Some(distance) = distance_below(&item, worst) else { continue };
         let place = found.partition_point(|near| near.distance <= distance);
         found.insert(place, Near { item, distance });
         found.truncate(limit);

@@ -45,7 +45,11 @@ fn remark(finding: &Finding) -> Option<String> {
     if finding.matches || row.section == Section::Custom {
         return None;
     }
-    let what = if row.actual.is_empty() { "is not present" } else { "does not match" };
+    let what = match row.actual.is_empty() {
+        _ if finding.is_limited => "met a limit of matching",
+        true => "is not present",
+        false => "does not match",
+    };
     Some(format!("{} {what}", row.subject))
 }
 

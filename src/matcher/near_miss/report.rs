@@ -17,7 +17,7 @@ pub enum Subject {
 /// `{"nearMisses": […]}`: of each the logged request, what it came near to, and the distance.
 pub fn near_misses_json(misses: impl IntoIterator<Item = (Value, Subject, f64)>) -> Value {
     let misses: Vec<Value> =
-        misses.into_iter().map(|(request, subject, distance)| miss(request, subject, distance)).collect();
+        misses.into_iter().map(|(request, subject, distance)| near_miss_json(request, subject, distance)).collect();
     json!({ "nearMisses": misses })
 }
 
@@ -44,7 +44,8 @@ pub fn hints<T>(nearest: &Nearest<T>, label: impl Fn(&T) -> String) -> Vec<Strin
     hints
 }
 
-fn miss(request: Value, subject: Subject, distance: f64) -> Value {
+/// Returns one item of [`near_misses_json`].
+pub fn near_miss_json(request: Value, subject: Subject, distance: f64) -> Value {
     let mut miss = Map::new();
     miss.insert("request".to_owned(), request);
     let state = match subject {
@@ -79,5 +80,8 @@ fn clause(finding: &Finding) -> Value {
     clause.insert("expected".to_owned(), finding.expected.as_str().into());
     clause.insert("actual".to_owned(), actual);
     clause.insert("matches".to_owned(), finding.matches.into());
+    if finding.is_limited {
+        clause.insert("limited".to_owned(), true.into());
+    }
     Value::Object(clause)
 }

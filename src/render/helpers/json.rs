@@ -29,7 +29,7 @@ pub(super) fn json_path<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>
         return Ok(complaint("The JSONPath cannot be empty"));
     }
     let expression = evaluator.text_of(given.param(0))?;
-    let Some(path) = path(given, &expression) else {
+    let Some(path) = path(evaluator, given, &expression)? else {
         return Ok(complaint(format!("{expression} is not a valid JSONPath expression")));
     };
     let default = || given.named("default").cloned().unwrap_or_else(|| Value::text(""));
@@ -131,11 +131,15 @@ pub(super) fn format_json<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '
 }
 
 /// A path, compiled once where a template gives it as text.
-pub(super) fn path(given: &Given<'_, '_>, expression: &str) -> Option<Arc<JsonPath>> {
-    let compile = || Memo::JsonPath(JsonPath::parse(expression).ok().map(Arc::new));
-    match given.memo(expression, compile) {
-        Memo::JsonPath(path) => path,
-        Memo::Regex(_) => JsonPath::parse(expression).ok().map(Arc::new),
+pub(super) fn path(
+    evaluator: &mut Evaluator<'_>,
+    given: &Given<'_, '_>,
+    expression: &str,
+) -> Result<Option<Arc<JsonPath>>, Stop> {
+    let parse = || JsonPath::parse(expression).ok().map(Arc::new);
+    match given.memo(expression, evaluator.budget, || Memo::JsonPath(parse()))? {
+        Memo::JsonPath(path) => Ok(path),
+        Memo::Regex(_) => evaluator.budget.spend_time(parse),
     }
 }
 

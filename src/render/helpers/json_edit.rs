@@ -49,7 +49,7 @@ pub(super) fn json_remove<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '
     let Some(document) = evaluator.document(input)? else {
         return Ok(complaint(format!("Input JSON string is not valid JSON ('{input}')")));
     };
-    let Some(path) = json::path(given, expression).filter(|_| !expression.is_empty()) else {
+    let Some(path) = json::path(evaluator, given, expression)?.filter(|_| !expression.is_empty()) else {
         let what = format!("JSONPath parameter is not a valid JSONPath expression ('{expression}')");
         return Ok(complaint(what));
     };
@@ -83,7 +83,7 @@ pub(super) fn json_array_add<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t
     };
     let target = match &expression {
         None => Some(&*document),
-        Some(expression) => match JsonPath::parse(expression) {
+        Some(expression) => match evaluator.budget.spend_time(|| JsonPath::parse(expression))? {
             Ok(path) if !expression.is_empty() => match json::selected(evaluator, &path, &document)? {
                 Selection::One(std::borrow::Cow::Borrowed(found)) => Some(found),
                 _ => None,

@@ -1,6 +1,7 @@
 //! Java's patterns: what matches, what contains, and what is extracted.
 
 use super::complaint;
+use crate::dialect::cpu_time::thread_cpu_time;
 use crate::dialect::java_regex::{Captures, Flags, JavaRegex, Outcome};
 use crate::render::template::budget::Stop;
 use crate::render::template::eval::Evaluator;
@@ -38,8 +39,7 @@ pub(super) fn matches<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) 
     let Some(regex) = regex(evaluator, given, &pattern)? else {
         return Err(Stop::failed(format!("`{pattern}` is no regular expression of Java")));
     };
-    evaluator.budget.spend(cost(&regex, &text))?;
-    match regex.matches(&text) {
+    match worked(evaluator, &regex, &text, || regex.matches(&text))? {
         Outcome::GaveUp => Err(gave_up(&pattern)),
         outcome => told(evaluator, given, outcome == Outcome::Match),
     }
@@ -51,15 +51,19 @@ pub(super) fn regex_extract<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t,
     let Some(regex) = regex(evaluator, given, &pattern)? else {
         return Ok(complaint(format!("Invalid regex string {pattern}")));
     };
-    evaluator.budget.spend(cost(&regex, &text))?;
     let nothing = || given.named("default").cloned().unwrap_or_else(|| complaint(format!("Nothing matched {pattern}")));
     if given.params.len() < 2 {
-        let first = regex.captures(&text).map_err(|_| gave_up(&pattern))?;
+        let first = worked(evaluator, &regex, &text, || regex.captures(&text))?.map_err(|_| gave_up(&pattern))?;
         return Ok(first.map_or_else(nothing, |found| Value::text(&text[found.range()])));
     }
-    let (each, mut paid) = (if regex.backtracks() { BACKTRACKING } else { 1 }, Ok(()));
+    // the time that a match took is paid for before the next
+    let (mut paid, mut begin) = (Ok(()), thread_cpu_time());
+    evaluator.budget.spend(cost(&text))?;
+    refuse_on_worker(evaluator, &regex)?;
     let all = regex.captures_all(&text, || {
-        paid = evaluator.budget.spend(each);
+        let now = thread_cpu_time();
+        let spent = now.saturating_sub(std::mem::replace(&mut begin, now));
+        paid = evaluator.budget.spend(1).and_then(|()| evaluator.budget.spend_cpu_time(spent));
         paid.is_ok()
     });
     paid?;
@@ -81,10 +85,10 @@ pub(super) fn regex_extract<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t,
 /// A pattern, compiled once where a template gives it as text; `None` if it is none.
 fn regex(evaluator: &mut Evaluator<'_>, given: &Given<'_, '_>, pattern: &str) -> Result<Option<JavaRegex>, Stop> {
     let mut compiled = false;
-    let memo = given.memo(pattern, || {
+    let memo = given.memo(pattern, evaluator.budget, || {
         compiled = true;
         Memo::Regex(JavaRegex::with_flags(pattern, Flags::NONE).ok())
-    });
+    })?;
     if compiled {
         evaluator.budget.spend(COMPILING)?;
     }
@@ -109,13 +113,30 @@ fn gave_up(pattern: &str) -> Stop {
     Stop::failed(format!("matching `{pattern}` takes more steps than it may"))
 }
 
-/// What one match counts for.
-fn cost(regex: &JavaRegex, text: &str) -> usize {
-    1 + text.len() / BYTES_A_STEP + if regex.backtracks() { BACKTRACKING } else { 0 }
+/// Matches, and pays for it. Matching in linear time is paid for by the length of the text, backtracking by its time.
+fn worked<T>(
+    evaluator: &mut Evaluator<'_>,
+    regex: &JavaRegex,
+    text: &str,
+    work: impl FnOnce() -> T,
+) -> Result<T, Stop> {
+    evaluator.budget.spend(cost(text))?;
+    if !regex.backtracks() {
+        return Ok(work());
+    }
+    refuse_on_worker(evaluator, regex)?;
+    evaluator.budget.spend_time(work)
 }
 
-/// Steps that a match by going back counts for, which may take long whatever the text.
-const BACKTRACKING: usize = 100;
+/// Moves the rendering off the worker before it backtracks, which may take long whatever the text.
+fn refuse_on_worker(evaluator: &Evaluator<'_>, regex: &JavaRegex) -> Result<(), Stop> {
+    if regex.backtracks() && evaluator.budget.is_quick() { Err(Stop::Exhausted) } else { Ok(()) }
+}
+
+/// What one match counts for.
+fn cost(text: &str) -> usize {
+    1 + text.len() / BYTES_A_STEP
+}
 
 /// Matching is dearer than copying.
 const BYTES_A_STEP: usize = 8;

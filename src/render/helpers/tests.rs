@@ -341,3 +341,43 @@ fn the_system_says_little() {
         ],
     );
 }
+
+/// Numbers, widths and texts at their ends: whatever a helper makes of them, it does not panic. Arithmetic is checked here.
+#[test]
+fn helpers_take_whatever_they_are_given() {
+    let odd = [
+        "0",
+        "-1",
+        "70000",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "1e308",
+        "0.00000000000000000000001",
+        "''",
+        "'é😀'",
+        "'%070000d'",
+        "'%1$9999.300f'",
+        "'0.#%;('",
+        "'-9223372036854775808 years'",
+        "'9999-12-31T23:59:59Z'",
+        "'$..[-9223372036854775808:9223372036854775807]'",
+        "'[[1, {\"a\": 1e999}]]'",
+        "(array 1 'b' -3)",
+        "null",
+        "request.body",
+        "request",
+    ];
+    let names =
+        ["size", "pad", "length", "lower", "upper", "count", "offset", "format", "maximumFractionDigits", "start"];
+    let call = body(&"0".repeat(70_000));
+    for helper in super::names() {
+        for one in odd {
+            for other in ["", "9223372036854775807", "-9223372036854775808", "'%.300e'", "'[(]'", "request.body"] {
+                let named = format!("{}={one}", names[(one.len() + other.len()) % names.len()]);
+                rendered(&format!("{{{{{helper} {one} {other}}}}}"), &call);
+                rendered(&format!("{{{{{helper} {other} {one} {named}}}}}"), &call);
+                rendered(&format!("{{{{#{helper} {one} {other} {named}}}}}x{{{{/{helper}}}}}"), &call);
+            }
+        }
+    }
+}

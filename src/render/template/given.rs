@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::budget::{Budget, Stop};
 use super::eval::Frame;
 use super::tree::{Block, Call, Memo};
 use super::value::Value;
@@ -39,14 +40,18 @@ impl Given<'_, '_> {
         self.block.is_some()
     }
 
-    /// What is compiled from a text, kept for the next call if it is the first text that is asked for here.
-    pub(crate) fn memo(&self, text: &str, compile: impl FnOnce() -> Memo) -> Memo {
-        let Some((known, memo)) = self.call.memo.get() else {
-            let memo = compile();
-            // another worker may have been first, perhaps with another text
-            let _ = self.call.memo.set((text.into(), memo.clone()));
-            return memo;
-        };
-        if **known == *text { memo.clone() } else { compile() }
+    /// What is compiled from a text, kept for the next call if it is the first text that is asked for here. Texts that
+    /// differ from call to call are compiled for each, and paid for.
+    pub(crate) fn memo(&self, text: &str, budget: &mut Budget, compile: impl FnOnce() -> Memo) -> Result<Memo, Stop> {
+        match self.call.memo.get() {
+            Some((known, memo)) if **known == *text => Ok(memo.clone()),
+            Some(_) => budget.spend_time(compile),
+            None => {
+                let memo = compile();
+                // another worker may have been first, perhaps with another text
+                let _ = self.call.memo.set((text.into(), memo.clone()));
+                Ok(memo)
+            }
+        }
     }
 }

@@ -1,13 +1,14 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use super::budget::{ALL_STEPS, MAX_OUTPUT, QUICK_STEPS};
+use super::budget::{ALL_STEPS, Cancellation, MAX_OUTPUT, QUICK_STEPS};
 use super::*;
 use crate::call::{Call, Peers, Scheme};
+use crate::dialect::cpu_time::thread_cpu_time;
 use crate::render::template::value::{ListKind, MapKind, Value};
 
 /// A call with a body, headers and a query.
@@ -234,4 +235,26 @@ proptest! {
         let text = with_steps(&format!("{{{{#each (range 1 {count})}}}}x{{{{/each}}}}"), &plain(), steps);
         prop_assert!(text == "exhausted" || text.len() <= steps);
     }
+}
+
+#[test]
+fn a_rendering_that_is_cancelled_ends() {
+    let cancellation = Cancellation::default();
+    let mut budget = Budget::cancelled_by(cancellation.clone());
+    let guard = cancellation.on_drop();
+    assert_eq!(budget.spend(5_000), Ok(()));
+    drop(guard);
+    assert_eq!(budget.spend(5_000), Err(Stop::Exhausted));
+    assert!(budget.left() > 900_000);
+}
+
+#[test]
+fn cpu_time_is_paid_for_in_steps() {
+    let mut budget = Budget::new(ALL_STEPS);
+    let spent = budget.spend_time(|| {
+        let begin = thread_cpu_time();
+        while thread_cpu_time() < begin + Duration::from_millis(5) {}
+    });
+    assert_eq!(spent, Ok(()));
+    assert!(budget.left() <= ALL_STEPS - 50_000, "{}", budget.left());
 }

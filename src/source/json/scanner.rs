@@ -24,6 +24,18 @@ impl<'t> Scanner<'t> {
         self.at
     }
 
+    /// Goes back by one byte, which was an ASCII character.
+    pub(super) fn step_back(&mut self) {
+        self.at -= 1;
+    }
+
+    /// The line and the column in characters, both from 1.
+    pub(super) fn line_and_column(&self) -> (usize, usize) {
+        let before = &self.text[..self.at];
+        let line = before.rfind('\n').map_or(before, |end| &before[end + 1..]);
+        (before.matches('\n').count() + 1, line.chars().count() + 1)
+    }
+
     /// The next byte; `None` at the end.
     pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()

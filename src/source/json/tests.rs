@@ -114,8 +114,8 @@ fn what_is_wrong_is_told_where_it_is() {
 #[test]
 fn depth_is_bounded() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    assert!(read_json(&nested(MAX_DEPTH)).is_ok());
-    assert!(error(&nested(MAX_DEPTH + 1)).what.contains("more than 120"));
+    assert!(read_json(&nested(super::super::MAX_DEPTH)).is_ok());
+    assert!(error(&nested(super::super::MAX_DEPTH + 1)).what.contains("more than 120"));
     assert!(error(&"{\"a\":".repeat(1_000_000)).what.contains("more than 120"));
 }
 
@@ -125,4 +125,12 @@ fn a_long_word_does_not_make_a_long_message() {
     for text in [word.clone(), format!("1{word}"), format!("{{{word}: 1}}")] {
         assert!(error(&text).what.len() < 100);
     }
+}
+
+#[test]
+fn values_of_all_levels_are_counted() {
+    let limits = DocumentLimits { values: 6, depth: 120 };
+    assert!(read_json_within("[1, {\"a\": [2]}, 3]", limits).is_ok());
+    let error = read_json_within("[1, {\"a\": [2]}, 3,\n 4]", limits).expect_err("seven");
+    assert_eq!(error.what, "the document has more than 6 values (line 2, column 2)");
 }

@@ -13,7 +13,8 @@ const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 fn planted(place: &str, test: impl FnOnce(&ServerProcess)) {
     let root = folder(&[("mappings/a.json", STUBS)]);
-    let process = ServerProcess::serve(root.path(), &["--workers", "1", "--no-watch"], &[("STANDIN_PLANT_PANIC", place)]);
+    let process =
+        ServerProcess::serve(root.path(), &["--workers", "1", "--no-watch"], &[("STANDIN_PLANT_PANIC", place)]);
     test(&process);
     // whatever it was, calls, misses, admin calls and reloads are answered again
     assert_eq!(process.get("/a").status, 200, "{place}");

@@ -1,0 +1,185 @@
+//! `unevaluatedItems` and `unevaluatedProperties`: what no other keyword of the subschema has looked at.
+
+use hashbrown::HashSet;
+use serde_json::Value;
+
+use super::Exceeded;
+use super::evaluate::Evaluation;
+use super::program::{Dependency, NodeId, Rule};
+use super::scope::ScopeId;
+
+/// What the keywords of a subschema have looked at.
+#[derive(Default)]
+struct Evaluated<'v> {
+    has_all_items: bool,
+    has_all_properties: bool,
+    /// The first items, so many.
+    prefix: usize,
+    items: HashSet<usize>,
+    properties: HashSet<&'v str>,
+    /// Nodes that were asked already.
+    asked: HashSet<(NodeId, ScopeId)>,
+}
+
+impl Evaluation<'_> {
+    /// Evaluates `unevaluatedItems`. It is evaluated after its siblings, all of which hold then.
+    pub(super) fn unevaluated_items(
+        &mut self,
+        node: NodeId,
+        siblings: &[Rule],
+        value: &Value,
+        scope: ScopeId,
+    ) -> Result<bool, Exceeded> {
+        let Value::Array(items) = value else { return Ok(true) };
+        let siblings = siblings.iter().filter(|sibling| !matches!(sibling, Rule::UnevaluatedItems(_)));
+        let evaluated = self.evaluated(siblings, value, scope)?;
+        if evaluated.has_all_items {
+            return Ok(true);
+        }
+        for (place, item) in items.iter().enumerate().skip(evaluated.prefix) {
+            self.spend(1)?;
+            if !evaluated.items.contains(&place) && !self.holds(node, item, scope)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Evaluates `unevaluatedProperties`, likewise after its siblings.
+    pub(super) fn unevaluated_properties(
+        &mut self,
+        node: NodeId,
+        siblings: &[Rule],
+        value: &Value,
+        scope: ScopeId,
+    ) -> Result<bool, Exceeded> {
+        let Value::Object(members) = value else { return Ok(true) };
+        let siblings = siblings.iter().filter(|sibling| !matches!(sibling, Rule::UnevaluatedProperties(_)));
+        let evaluated = self.evaluated(siblings, value, scope)?;
+        if evaluated.has_all_properties {
+            return Ok(true);
+        }
+        for (name, member) in members {
+            self.spend(1)?;
+            if !evaluated.properties.contains(name.as_str()) && !self.holds(node, member, scope)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn evaluated<'v, 'r>(
+        &mut self,
+        rules: impl Iterator<Item = &'r Rule>,
+        value: &'v Value,
+        scope: ScopeId,
+    ) -> Result<Evaluated<'v>, Exceeded> {
+        let mut evaluated = Evaluated::default();
+        for rule in rules {
+            self.note(rule, value, scope, &mut evaluated)?;
+        }
+        Ok(evaluated)
+    }
+
+    /// Notes what a node that holds has looked at.
+    fn note_node<'v>(
+        &mut self,
+        id: NodeId,
+        value: &'v Value,
+        outer: ScopeId,
+        evaluated: &mut Evaluated<'v>,
+    ) -> Result<(), Exceeded> {
+        let program = self.program;
+        let node = &program.nodes[id];
+        let scope = self.entered(outer, node.resource)?;
+        self.spend(1)?;
+        if !evaluated.asked.insert((id, scope)) {
+            return Ok(());
+        }
+        self.descend()?;
+        for rule in &node.rules {
+            self.note(rule, value, scope, evaluated)?;
+        }
+        self.ascend();
+        Ok(())
+    }
+
+    /// Notes what a node has looked at, if it holds.
+    fn note_if<'v>(
+        &mut self,
+        id: NodeId,
+        value: &'v Value,
+        scope: ScopeId,
+        evaluated: &mut Evaluated<'v>,
+    ) -> Result<bool, Exceeded> {
+        let holds = self.holds(id, value, scope)?;
+        if holds {
+            self.note_node(id, value, scope, evaluated)?;
+        }
+        Ok(holds)
+    }
+
+    fn note<'v>(
+        &mut self,
+        rule: &Rule,
+        value: &'v Value,
+        scope: ScopeId,
+        evaluated: &mut Evaluated<'v>,
+    ) -> Result<(), Exceeded> {
+        match rule {
+            Rule::Items { prefix, rest } => {
+                evaluated.prefix = evaluated.prefix.max(prefix.len());
+                evaluated.has_all_items |= rest.is_some();
+            }
+            Rule::UnevaluatedItems(_) => evaluated.has_all_items = true,
+            Rule::UnevaluatedProperties(_) => evaluated.has_all_properties = true,
+            Rule::Contains { node, evaluates: true, .. } => {
+                for (place, item) in value.as_array().into_iter().flatten().enumerate() {
+                    if self.holds(*node, item, scope)? {
+                        evaluated.items.insert(place);
+                    }
+                }
+            }
+            Rule::Properties(properties) => {
+                evaluated.has_all_properties |= properties.additional.is_some();
+                for name in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
+                    if self.has_node_for(properties, name)? {
+                        evaluated.properties.insert(name);
+                    }
+                }
+            }
+            Rule::AllOf(nodes) => {
+                for node in nodes {
+                    self.note_node(*node, value, scope, evaluated)?;
+                }
+            }
+            Rule::AnyOf(nodes) | Rule::OneOf(nodes) => {
+                for node in nodes {
+                    self.note_if(*node, value, scope, evaluated)?;
+                }
+            }
+            Rule::If { condition, then, otherwise } => {
+                let branch = if self.note_if(*condition, value, scope, evaluated)? { then } else { otherwise };
+                if let Some(node) = branch {
+                    self.note_node(*node, value, scope, evaluated)?;
+                }
+            }
+            Rule::Dependent(dependent) => {
+                for (name, dependency) in dependent {
+                    if let Dependency::Schema(node) = dependency
+                        && value.get(name).is_some()
+                    {
+                        self.note_node(*node, value, scope, evaluated)?;
+                    }
+                }
+            }
+            Rule::Reference(node) => self.note_node(*node, value, scope, evaluated)?,
+            Rule::DynamicReference { anchor, fallback } => {
+                let node = self.target(anchor, *fallback, scope);
+                self.note_node(node, value, scope, evaluated)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
