@@ -11,6 +11,7 @@ use crate::live::Access;
 use crate::memory;
 use crate::pace::timer::Precision;
 use crate::record::Forward;
+use crate::regular_file::MAX_BYTES;
 use crate::stub::files::Templating;
 
 /// How a server is to be.
@@ -54,6 +55,8 @@ pub struct Config {
     pub watches: bool,
     /// Which replies are templates.
     pub templating: Templating,
+    /// Bytes of a mapping file or a profile at most.
+    pub max_file_bytes: u64,
     /// What becomes of calls that no stub answers; a 404 if nothing is said.
     pub forward: Option<Forward>,
 }
@@ -99,6 +102,7 @@ impl Default for Config {
             allows_disk_delete: false,
             watches: true,
             templating: Templating::default(),
+            max_file_bytes: MAX_BYTES,
             forward: None,
         }
     }

@@ -33,12 +33,22 @@ pub enum Part {
     Misses,
     /// The thread that reads stub files.
     Reload,
+    /// The thread that writes the tape.
+    Tape,
 }
 
 impl Part {
     /// All parts, in the order of their counts.
-    pub const ALL: [Self; 7] =
-        [Self::Call, Self::Connection, Self::Worker, Self::Accept, Self::Control, Self::Misses, Self::Reload];
+    pub const ALL: [Self; 8] = [
+        Self::Call,
+        Self::Connection,
+        Self::Worker,
+        Self::Accept,
+        Self::Control,
+        Self::Misses,
+        Self::Reload,
+        Self::Tape,
+    ];
 
     /// Returns the value of the metric's label.
     pub fn name(self) -> &'static str {
@@ -50,6 +60,7 @@ impl Part {
             Self::Control => "control",
             Self::Misses => "misses",
             Self::Reload => "reload",
+            Self::Tape => "tape",
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::live::{Counts, Live};
 use crate::memory::Budget;
 use crate::pace::audit::Snapshot;
 use crate::panics::Part;
+use crate::stdio;
 
 pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer {
     let mut page = Page::default();
@@ -27,6 +28,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
     stations(&mut page, &control.lives);
     timelines(&mut page, &control.lives);
     reloads(&mut page, &control);
+    tape(&mut page, &control);
     connections(&mut page, &control);
     panics(&mut page, &control);
     memory(&mut page, &control.vitals.memory);
@@ -77,6 +79,7 @@ fn limits(page: &mut Page, control: &Control) {
     metric.value(&[("limit", "body")], total(lives, |counts| &counts.body_too_large));
     metric.value(&[("limit", "head")], total(lives, |counts| &counts.head_too_large));
     metric.value(&[("limit", "connections")], control.vitals.connections.refused());
+    metric.value(&[("limit", "log")], stdio::dropped());
     metric.value(&[("limit", "memory")], control.vitals.memory.refused());
     metric.value(&[("limit", "near_misses")], total(lives, |counts| &counts.near_misses_skipped));
     let connections = &control.vitals.connections;
@@ -84,6 +87,18 @@ fn limits(page: &mut Page, control: &Control) {
     let late = total(lives, |counts| &counts.read_timeout) + connections.timed_out(TimedOut::Head);
     metric.value(&[("limit", "read_timeout")], late);
     metric.value(&[("limit", "regex_backtracking")], total(lives, |counts| &counts.regex_gave_up));
+}
+
+/// The tape that is being written; nothing where none is.
+fn tape(page: &mut Page, control: &Control) {
+    let Some(written) = control.recorder.as_ref().and_then(|recorder| recorder.taped()) else { return };
+    page.metric("tape_calls_total", "counter", "Recorded calls that the system has.").value(&[], written.exchanges);
+    page.metric("tape_dropped_total", "counter", "Calls that are not on the tape: the disk was full or too slow.")
+        .value(&[], written.dropped);
+    page.metric("tape_behind_ms", "gauge", "Age of the oldest recorded call that the system does not have yet.")
+        .value(&[], written.behind.as_millis() as u64);
+    page.metric("tape_stopped", "gauge", "1 while the disk takes nothing.")
+        .value(&[], u64::from(written.broke.is_some()));
 }
 
 fn journal(page: &mut Page, lives: &[Arc<Live>]) {

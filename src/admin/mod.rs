@@ -39,6 +39,7 @@ use crate::defect::Defect;
 use crate::live::handover::Handover;
 use crate::live::{Access, Live};
 use crate::panics::{self, Panics, Part};
+use crate::record::Recorder;
 use crate::reload::Reload;
 use crate::reply::failed_text;
 use crate::send::Outgoing;
@@ -61,6 +62,8 @@ pub struct Control {
     pub reload: Reload,
     /// The panics of the server.
     pub panics: Arc<Panics>,
+    /// What records calls, if anything does.
+    pub recorder: Option<Arc<Recorder>>,
     /// When the server started.
     pub started: Instant,
     /// Whether files that standin did not write may be deleted.

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::forwarding::{Forwarding, new_tape, reach};
 use super::log::Log;
-use super::serving::{doubts, refuse, tell};
+use super::serving::{doubts, failure_text, refuse, tell};
 use super::signals::signals;
 use super::taped::{self, Taped};
 use super::{BROKE, FINE, USAGE, complain, count, draw, note, say, time};
@@ -89,6 +89,10 @@ pub(super) struct Serve {
     /// Do not read stub files again when they change
     #[arg(long)]
     no_watch: bool,
+
+    /// The longest mapping file or profile; beyond it the folder is refused
+    #[arg(long, value_name = "BYTES", default_value_t = Config::new("").max_file_bytes, help_heading = "Limits")]
+    max_file_bytes: u64,
 
     /// Take every stub's answer for a template, not only those that name the transformer `response-template`
     #[arg(long)]
@@ -267,7 +271,7 @@ impl Serve {
             note(&doubt);
         }
         if let Some(failure) = failure {
-            note(&format!("standin ends: {failure}; please report the panic above"));
+            note(&failure_text(&failure));
             return Ok(BROKE);
         }
         if all_ended {
@@ -352,6 +356,7 @@ impl Serve {
                 (false, true) => Templating::Off,
                 (false, false) => Templating::Named,
             },
+            max_file_bytes: self.max_file_bytes,
             forward: recorder.map(|recorder| Forward { recorder, everything: false }),
             ..defaults
         }

@@ -18,6 +18,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 pub use self::set::Set;
+use self::status::{Health, Running};
 pub use self::status::{Status, Watching};
 use self::thread::Reloader;
 use crate::defect::Defect;
@@ -29,6 +30,7 @@ use crate::panics::{Panics, Part};
 pub struct Reload {
     sender: Sender<Message>,
     status: Arc<ArcSwap<Status>>,
+    health: Arc<Health>,
 }
 
 /// Hears of each attempt that failed or changed something.
@@ -68,20 +70,31 @@ impl Reload {
             successes: 0,
             failures: 0,
             defects,
+            busy: Duration::ZERO,
         };
         let (sender, receiver) = mpsc::channel();
         let status = Arc::new(ArcSwap::from_pointee(status));
-        let mut reloader =
-            Reloader::new(sets, sender.clone(), receiver, Arc::clone(&status), tell, Arc::clone(&panics));
+        let health = Arc::new(Health::default());
+        let mut reloader = Reloader::new(
+            sets,
+            sender.clone(),
+            receiver,
+            Arc::clone(&status),
+            Arc::clone(&health),
+            tell,
+            Arc::clone(&panics),
+        );
+        let running = Running(Arc::clone(&health));
         let thread = std::thread::Builder::new().name("standin-reload".to_owned()).spawn(move || {
+            let _running = running;
             panics.keep_running(Part::Reload, || reloader.run(watches));
         })?;
-        Ok((Self { sender, status }, thread))
+        Ok((Self { sender, status, health }, thread))
     }
 
     /// How reloading fares.
     pub fn status(&self) -> Arc<Status> {
-        self.status.load_full()
+        self.health.correct(self.status.load_full())
     }
 
     /// Reads what has changed now, whether or not anyone watches; `None` if the server goes down.

@@ -296,7 +296,7 @@ impl Profiles {
     fn read(services: &[Service]) -> Self {
         let mut profiles = Self::default();
         for service in services {
-            let loaded = profile::load(&service.root);
+            let loaded = profile::load_up_to(&service.root, service.max_file_bytes);
             profiles.folders.push(loaded.profiles.into_iter().map(Arc::new).collect());
             profiles.defects.extend(loaded.defects);
             profiles.texts.extend(loaded.texts);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 
+use super::status::Health;
 use super::watch::{Bell, Watch};
 use super::{Message, Set, Status, Tell, Watching};
 use crate::defect::Defect;
@@ -21,6 +22,7 @@ pub(super) struct Reloader {
     watch: Option<Watch>,
     receiver: Receiver<Message>,
     status: Arc<ArcSwap<Status>>,
+    health: Arc<Health>,
     tell: Tell,
     /// Catalogs that calls may still read.
     graves: Vec<Arc<Catalog>>,
@@ -42,6 +44,7 @@ impl Reloader {
         sender: Sender<Message>,
         receiver: Receiver<Message>,
         status: Arc<ArcSwap<Status>>,
+        health: Arc<Health>,
         tell: Tell,
         panics: Arc<Panics>,
     ) -> Self {
@@ -51,6 +54,7 @@ impl Reloader {
             watch: None,
             receiver,
             status,
+            health,
             tell,
             graves: Vec::new(),
             cost: Duration::ZERO,
@@ -65,9 +69,11 @@ impl Reloader {
         // parsing gives way to answering; where that is not allowed, it does not
         let _ = rustix::process::nice(NICENESS);
         if watches {
-            self.begin_watch();
-            // what has changed since the start
-            self.contained(|reloader| reloader.look(false));
+            self.work(|reloader| {
+                reloader.begin_watch();
+                // what has changed since the start
+                reloader.look(false);
+            });
         }
         let mut next = Instant::now() + self.pause();
         loop {
@@ -81,16 +87,16 @@ impl Reloader {
             match message {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Message::Ask { reset, answer }) => {
-                    self.contained(|reloader| reloader.obey(reset.as_ref()));
+                    self.work(|reloader| reloader.obey(reset.as_ref()));
                     // whoever asked may have gone
                     let _ = answer.send(self.status.load_full());
                 }
                 Ok(Message::Touched) => {
                     self.bell.heard();
-                    self.contained(|reloader| reloader.look(true));
+                    self.work(|reloader| reloader.look(true));
                 }
                 Err(RecvTimeoutError::Timeout) if watches && Instant::now() >= next => {
-                    self.contained(|reloader| reloader.look(false));
+                    self.work(|reloader| reloader.look(false));
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.bury();
@@ -102,10 +108,13 @@ impl Reloader {
         }
     }
 
-    /// Does one reload; a panic fails that reload alone, and the status says so.
-    fn contained(&mut self, work: impl FnOnce(&mut Self)) {
+    /// Does a piece of work. A panic fails that work alone, and the status says so; the last good set stays in force.
+    fn work(&mut self, work: impl FnOnce(&mut Self)) {
         let panics = Arc::clone(&self.panics);
-        if let Err(panic) = panics.catch(Part::Reload, || work(self)) {
+        self.health.set_working(true);
+        let done = panics.catch(Part::Reload, || work(self));
+        self.health.set_working(false);
+        if let Err(panic) = done {
             self.interrupted(&panic);
         }
     }
@@ -115,11 +124,14 @@ impl Reloader {
         self.is_interrupted = true;
         self.sets.iter_mut().for_each(Set::interrupted);
         let last = self.status.load_full();
-        let what = format!("standin failed while it read the stub files: {panic}");
-        let defect = Defect::error(what).mend("the last good set stays; please report this");
-        let status =
-            Status { failed: true, failures: last.failures + 1, defects: vec![defect], ..Status::clone(&last) };
-        self.status.store(Arc::new(status));
+        let what = format!("standin failed while it read the stub folder: {panic}");
+        let defect = Defect::error(what).mend("the last good set stays; report this with the files that changed last");
+        let failures = last.failures + 1;
+        let status = Arc::new(Status { failed: true, failures, defects: vec![defect], ..Status::clone(&last) });
+        self.status.store(Arc::clone(&status));
+        if !last.failed {
+            (self.tell)(&status);
+        }
     }
 
     /// Drops the catalogs that nobody reads any more.
@@ -329,6 +341,7 @@ impl Reloader {
             successes: last.successes + u64::from(!failed),
             failures: last.failures + u64::from(failed),
             defects,
+            busy: Duration::ZERO,
         });
         self.status.store(Arc::clone(&status));
         if !failed {

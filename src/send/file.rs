@@ -15,6 +15,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{Outgoing, SendError, Unsendable};
 use crate::memory::{Permit, Share};
+use crate::regular_file;
 
 /// Files of up to this many bytes are loaded with their stub; larger ones are read for each call.
 pub const BLOCKING_READ_LIMIT: u64 = 1 << 20;
@@ -68,7 +69,7 @@ async fn off_worker<T: Send + 'static>(
 ) -> Result<T, Unsendable> {
     let (path, memory) = (path.to_owned(), Arc::clone(memory));
     let opened = spawn_blocking(move || {
-        let file = File::open(path)?;
+        let file = regular_file::open(&path)?;
         let length = file.metadata()?.len();
         work(file, length, &memory)
     });

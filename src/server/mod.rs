@@ -193,7 +193,8 @@ impl Server {
         let addresses = self.addresses();
         let connections = Arc::new(Connections::new(self.config.workers, self.config.max_connections));
         let serving = Arc::new(Drain::default());
-        let panics = Arc::new(Panics::default());
+        // the tape's thread is already at work
+        let panics = self.config.forward.as_ref().map_or_else(Arc::default, |forward| forward.recorder.panics());
         let accepting = Drain::default();
         let memory = Budget::new(self.config.max_memory);
         let offload = Offload::start().map_err(StartError::Thread)?;
@@ -272,6 +273,7 @@ impl Server {
             access: self.config.access,
             lives: lives.clone(),
             vitals: Vitals { audits: audits.clone(), connections, memory: Arc::clone(&memory) },
+            recorder: self.config.forward.as_ref().map(|forward| Arc::clone(&forward.recorder)),
             panics: Arc::clone(&panics),
             started: Instant::now(),
             allows_disk_delete: self.config.allows_disk_delete,

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::process::Process;
+use super::server::ServerProcess;
 use crate::support::{Client, Mock, folder};
 
 const STUBS: &str = r#"{"mappings": [{"request": {"url": "/a"}, "response": {"body": "a"}}]}"#;
@@ -99,7 +99,7 @@ fn a_request_in_pieces_is_answered_whatever_it_begins_with() {
 #[test]
 fn connections_that_begin_and_wait_cost_no_cpu() {
     let root = folder(&[("mappings/a.json", STUBS)]);
-    let process = Process::serve(root.path(), &[], &[]);
+    let process = ServerProcess::serve(root.path(), &[], &[]);
     let held: Vec<TcpStream> = (0..800)
         .map(|_| {
             let mut stream = TcpStream::connect(process.address).expect("it listens");
@@ -118,7 +118,7 @@ fn connections_that_begin_and_wait_cost_no_cpu() {
 #[test]
 fn hangup_ends_in_order() {
     let root = folder(&[("mappings/a.json", STUBS)]);
-    let process = Process::serve(root.path(), &[], &[]);
+    let process = ServerProcess::serve(root.path(), &[], &[]);
     assert_eq!(process.get("/a").text(), "a");
     process.signal("-HUP");
     let (code, said) = process.end();

@@ -1,7 +1,12 @@
 //! Hostile input, silent clients and broken disks: one call, one file or one client never harms the others.
 
 mod connections; // clients that are silent, slow or never finish
+mod files; // pipes, devices, circles and planted links in stub folders
 mod memory; // clients that send without end or never read
 mod panics; // a panic in each kind of thread
-mod process; // the binary, in a process of its own
+mod process; // the binary, and a service behind it
+mod readers; // nobody reads stdout and stderr
 mod requests; // who may change anything, and what is no HTTP
+mod server; // the server in a process of its own
+mod stamps; // time stamps that cannot be true
+mod tapes; // recordings that are killed, and disks that fill up

@@ -5,15 +5,15 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::process::Process;
+use super::server::ServerProcess;
 use crate::support::{Client, folder};
 
 const STUBS: &str = r#"{"mappings": [{"request": {"url": "/a"}, "response": {"body": "a"}}]}"#;
 const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-fn planted(place: &str, test: impl FnOnce(&Process)) {
+fn planted(place: &str, test: impl FnOnce(&ServerProcess)) {
     let root = folder(&[("mappings/a.json", STUBS)]);
-    let process = Process::serve(root.path(), &["--workers", "1", "--no-watch"], &[("STANDIN_PLANT_PANIC", place)]);
+    let process = ServerProcess::serve(root.path(), &["--workers", "1", "--no-watch"], &[("STANDIN_PLANT_PANIC", place)]);
     test(&process);
     // whatever it was, calls, misses, admin calls and reloads are answered again
     assert_eq!(process.get("/a").status, 200, "{place}");
@@ -86,13 +86,13 @@ fn a_worker_or_acceptor_that_panics_loses_a_connection_and_is_started_again() {
 fn a_part_that_panics_again_and_again_ends_the_process() {
     let root = folder(&[("mappings/a.json", STUBS)]);
     let variables = [("STANDIN_PLANT_PANIC", "worker=1000")];
-    let process = Process::serve(root.path(), &["--workers", "1"], &variables);
+    let process = ServerProcess::serve(root.path(), &["--workers", "1"], &variables);
     let deadline = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect(process.address).is_ok() {
         assert!(Instant::now() < deadline, "it goes on");
         std::thread::sleep(Duration::from_millis(20));
     }
     let (code, said) = process.end();
-    assert_eq!(code, 3, "{said}");
+    assert_eq!(code, 2, "{said}");
     assert!(said.contains("standin ends: the worker thread panicked"), "{said}");
 }
