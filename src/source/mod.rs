@@ -181,14 +181,15 @@ fn last_wins(members: Vec<Member>) -> Vec<Member> {
     kept
 }
 
-/// How many lists and objects may stand in each other. What is read is written again, no deeper, and read with serde_json,
-/// which takes 127.
+/// How many lists and objects may stand in each other. What is read is written again, no deeper,
+/// and read with serde_json, which takes 127.
 pub const MAX_DEPTH: usize = 120;
 
 /// How large a JSON document may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DocumentLimits {
-    /// Values, items and members of all levels counted. Each takes some hundred bytes of memory while it is read.
+    /// Values, items and members of all levels counted. Each takes some hundred bytes of memory
+    /// while it is read.
     pub(crate) values: usize,
     /// Lists and objects in each other.
     pub(crate) depth: usize,

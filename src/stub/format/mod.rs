@@ -209,7 +209,8 @@ fn listeners(object: &mut Object<'_>, reader: &mut Reader) {
     }
 }
 
-/// Depth of a map of listeners. As a list of objects, it stands one level deeper, and has to be read again.
+/// Depth of a map of listeners. As a list of objects, it stands one level deeper, and has to be
+/// read again.
 const DEEPEST_LISTENERS: usize = MAX_DEPTH - 2;
 
 /// WireMock drops members that are null when it echoes metadata.

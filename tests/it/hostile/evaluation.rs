@@ -1,4 +1,5 @@
-//! Schemas, patterns, templates and documents that would take for ever: each is bounded, counted and reported.
+//! Schemas, patterns, templates and documents that would take for ever: each is bounded, counted
+//! and reported.
 
 use std::io::Write as _;
 use std::thread;
