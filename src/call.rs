@@ -3,21 +3,27 @@
 //! Nothing is decoded until a candidate stub asks for it, and then once: query, cookies, form, text, JSON, XML
 //! and parts are kept beside the bytes they come from.
 
+mod bounds;
+mod decode;
+mod large;
 mod multipart;
 
 use std::borrow::Cow;
-use std::io::Read as _;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-pub use multipart::Part;
+use self::bounds::{Bounds, LARGE};
+use self::decode::url_encoded;
+pub use self::large::Picked;
+pub use self::multipart::Part;
+use crate::dialect::json::TextDigest;
+use crate::memory::{Permit, Share};
 
 use crate::xml::{Document, XmlError};
 
@@ -77,6 +83,10 @@ pub struct Call {
     /// The later of the last request byte read and the last byte of the previous answer written.
     pub arrival: Instant,
     body_limit: usize,
+    /// What its head holds.
+    _held: Option<Permit>,
+    /// What bounds decoding, unless nobody can mean harm: the call is short, or was kept from before.
+    bounds: Option<Arc<Bounds>>,
     decoded: Decoded,
 }
 
@@ -90,6 +100,7 @@ struct Decoded {
     text: OnceLock<Option<String>>,
     json: OnceLock<Option<Value>>,
     json_digest: OnceLock<Option<u64>>,
+    text_digest: OnceLock<TextDigest>,
     parts: OnceLock<Option<Vec<Part>>>,
     xml: OnceLock<Box<Result<Document, XmlError>>>,
 }
@@ -115,8 +126,27 @@ impl Call {
             peers,
             arrival,
             body_limit,
+            _held: None,
+            bounds: None,
             decoded: Decoded::default(),
         }
+    }
+
+    /// Counts what is decoded of the body, but for the forms of `uncounted` bytes.
+    #[must_use]
+    pub fn counted(self, memory: &Arc<Share>, uncounted: usize) -> Self {
+        let length = self.raw_body.len();
+        if length == 0 || length <= uncounted && !self.is_zipped() {
+            return self;
+        }
+        let is_large = length > LARGE || self.is_zipped();
+        Self { bounds: Some(Arc::new(Bounds::new(Arc::clone(memory), is_large))), ..self }
+    }
+
+    /// Holds on to what was taken for the head.
+    #[must_use]
+    pub fn holding(self, held: Option<Permit>) -> Self {
+        Self { _held: held, ..self }
     }
 
     /// Path and query as sent, undecoded. A bare `?` at the end is not part of it.
@@ -184,15 +214,16 @@ impl Call {
 
     /// Form parameters, decoded; none unless the Content-Type says that the body is a form.
     pub fn form(&self) -> &Pairs {
-        self.decoded.form.get_or_init(|| {
+        let read = || {
             let is_form = self
                 .header(&CONTENT_TYPE)
                 .any(|value| value.to_ascii_lowercase().contains("application/x-www-form-urlencoded"));
             match self.text() {
-                Some(text) if is_form => url_encoded(text),
+                Some(text) if is_form && self.allows(|| bounds::form_size(text.as_bytes())) => url_encoded(text),
                 _ => Vec::new(),
             }
-        })
+        };
+        self.once(&self.decoded.form, read).unwrap_or(&NO_PAIRS)
     }
 
     /// Cookies of all Cookie headers.
@@ -214,20 +245,20 @@ impl Call {
 
     /// The body's bytes, unzipped if it came as gzip (by its Content-Encoding or by its first two bytes).
     pub fn body(&self) -> &Bytes {
-        let zipped = self.raw_body.starts_with(&[0x1f, 0x8b])
-            || (!self.raw_body.is_empty() && self.header(&CONTENT_ENCODING).any(|value| value.contains("gzip")));
-        if !zipped {
+        if !self.is_zipped() {
             return &self.raw_body;
         }
-        self.decoded.body.get_or_init(|| {
-            let mut unpacked = Vec::new();
-            let mut reader = flate2::read::MultiGzDecoder::new(&self.raw_body[..]).take(self.body_limit as u64 + 1);
-            match reader.read_to_end(&mut unpacked) {
-                Ok(length) if length <= self.body_limit => Bytes::from(unpacked),
-                // what is no gzip, or unpacks to more than a body may have, is matched as it came
-                _ => self.raw_body.clone(),
-            }
-        })
+        // what is no gzip, or unpacks to more than a body may have, is matched as it came
+        let unpack = || {
+            let unpacked = decode::unpacked(&self.raw_body, self.body_limit, |bytes| self.allows(|| bytes));
+            unpacked.unwrap_or_else(|| self.raw_body.clone())
+        };
+        self.once(&self.decoded.body, unpack).unwrap_or(&self.raw_body)
+    }
+
+    fn is_zipped(&self) -> bool {
+        self.raw_body.starts_with(&[0x1f, 0x8b])
+            || (!self.raw_body.is_empty() && self.header(&CONTENT_ENCODING).any(|value| value.contains("gzip")))
     }
 
     /// The body as text in the charset of its Content-Type, else UTF-8; `None` if it is empty.
@@ -236,12 +267,16 @@ impl Call {
         if body.is_empty() {
             return None;
         }
-        let text = self.decoded.text.get_or_init(|| match self.charset().decode(body) {
+        let decode = || {
+            let charset = self.charset();
             // already UTF-8: read it from the body's own bytes
-            (Cow::Borrowed(_), encoding, false) if encoding == encoding_rs::UTF_8 && !has_bom(body) => None,
-            (text, _, _) => Some(text.into_owned()),
-        });
-        match text {
+            if charset == encoding_rs::UTF_8 && !has_bom(body) && std::str::from_utf8(body).is_ok() {
+                return None;
+            }
+            // no charset makes more than three bytes of one
+            self.allows(|| 3 * body.len()).then(|| charset.decode(body).0.into_owned())
+        };
+        match self.once(&self.decoded.text, decode)? {
             Some(text) => Some(text),
             None => std::str::from_utf8(body).ok(),
         }
@@ -249,27 +284,34 @@ impl Call {
 
     /// The body as JSON; `None` if it is empty or is not JSON.
     pub fn json(&self) -> Option<&Value> {
-        self.decoded.json.get_or_init(|| serde_json::from_str(self.text()?).ok()).as_ref()
-    }
-
-    /// `digest` of the body's JSON, computed once a call.
-    pub(crate) fn json_digest(&self, digest: impl FnOnce(&Value) -> u64) -> Option<u64> {
-        *self.decoded.json_digest.get_or_init(|| self.json().map(digest))
+        let read = || {
+            let text = self.text()?;
+            self.allows(|| bounds::json_size(text.as_bytes())).then(|| serde_json::from_str(text).ok())?
+        };
+        self.once(&self.decoded.json, read)?.as_ref()
     }
 
     /// The body as XML, or why it is none.
     pub fn xml(&self) -> Result<&Document, &XmlError> {
-        let read = || Box::new(Document::parse(self.text().unwrap_or_default()));
-        (**self.decoded.xml.get_or_init(read)).as_ref()
+        let read = || Box::new(bounds::read_xml(self.bounds.as_ref(), self.text().unwrap_or_default()));
+        self.once(&self.decoded.xml, read).map_or(Err(&*bounds::NOT_READ), |xml| (**xml).as_ref())
     }
 
     /// The parts of a multipart body; `None` if it is none.
     pub fn parts(&self) -> Option<&[Part]> {
-        let parts = self.decoded.parts.get_or_init(|| {
+        let read = || {
             let content_type = header_text(self.headers.get(CONTENT_TYPE)?);
-            multipart::parts(&content_type, self.body())
-        });
-        parts.as_deref()
+            multipart::parts(&content_type, self.body(), self.bounds.as_ref())
+        };
+        self.once(&self.decoded.parts, read)?.as_deref()
+    }
+
+    fn once<'c, T>(&self, cell: &'c OnceLock<T>, make: impl FnOnce() -> T) -> Option<&'c T> {
+        bounds::once(self.bounds.as_ref(), cell, make)
+    }
+
+    fn allows(&self, bytes: impl FnOnce() -> usize) -> bool {
+        bounds::allow(self.bounds.as_ref(), bytes)
     }
 
     fn charset(&self) -> &'static encoding_rs::Encoding {
@@ -295,6 +337,8 @@ pub fn latin_or_utf8(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+static NO_PAIRS: Pairs = Vec::new();
+
 fn has_bom(body: &[u8]) -> bool {
     body.starts_with(&[0xef, 0xbb, 0xbf])
 }
@@ -309,36 +353,4 @@ fn split_port(authority: &str) -> (&str, Option<u16>) {
         Some((host, port)) => (host, port.parse().ok()),
         None => (authority, None),
     }
-}
-
-/// `a=1&b=2` in its decoded parts.
-fn url_encoded(text: &str) -> Pairs {
-    text.split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (url_decode(name), if is_offset_date_time(value) { percent_decode(value) } else { url_decode(value) })
-        })
-        .collect()
-}
-
-fn url_decode(text: &str) -> String {
-    percent_decode(&text.replace('+', " "))
-}
-
-fn percent_decode(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-/// `2026-01-02T03:04:05+02:00`: the `+` of an offset is no space.
-fn is_offset_date_time(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() >= 22
-        && bytes[4] == b'-'
-        && bytes[7] == b'-'
-        && bytes[10] == b'T'
-        && bytes[13] == b':'
-        && bytes[bytes.len() - 6] == b'+'
-        && bytes[bytes.len() - 3] == b':'
-        && bytes[..4].iter().all(u8::is_ascii_digit)
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::live::Access;
+use crate::memory;
 use crate::pace::timer::Precision;
 use crate::record::Forward;
+use crate::regular_file::MAX_BYTES;
 use crate::stub::files::Templating;
 
 /// How a server is to be.
@@ -27,6 +29,8 @@ pub struct Config {
     pub limits: Limits,
     /// Connections at once.
     pub max_connections: usize,
+    /// Bytes that all calls together may hold: of bodies that are being read, decoded or sent.
+    pub max_memory: usize,
     /// Threads that answer calls.
     pub workers: usize,
     /// Where random delays begin; the same seed draws the same delays.
@@ -51,6 +55,8 @@ pub struct Config {
     pub watches: bool,
     /// Which replies are templates.
     pub templating: Templating,
+    /// Bytes of a mapping file or a profile at most.
+    pub max_file_bytes: u64,
     /// What becomes of calls that no stub answers; a 404 if nothing is said.
     pub forward: Option<Forward>,
 }
@@ -83,6 +89,7 @@ impl Default for Config {
             certificate: Certificate::SelfSigned,
             limits: Limits::default(),
             max_connections: 60_000,
+            max_memory: memory::default_limit(),
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             seed: rand::random(),
             precision: Precision::Normal,
@@ -95,6 +102,7 @@ impl Default for Config {
             allows_disk_delete: false,
             watches: true,
             templating: Templating::default(),
+            max_file_bytes: MAX_BYTES,
             forward: None,
         }
     }

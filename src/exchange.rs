@@ -123,7 +123,8 @@ pub struct Times {
     /// How long TLS took to agree.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tls: u64,
-    /// The last byte of the call was written to the service: this is the arrival at the backend.
+    /// The last bytes of the call were handed to the socket: the arrival at the service. Read before the write, and
+    /// never later than `first_byte`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<u64>,
     /// The first byte of the answer came.

@@ -52,11 +52,21 @@ pub struct Dribble {
     pub total: std::time::Duration,
 }
 
+/// The text by which a client learns that standin itself failed at its call.
+pub fn failed_text(panic: &impl std::fmt::Display) -> String {
+    format!("standin failed at this call: {panic}; the server goes on, please report this\n")
+}
+
 impl Reply {
     /// A text of our own, such as a miss.
     pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::with_capacity(1);
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain;charset=UTF-8"));
         Self { status, reason: None, headers, body: Body::Bytes(text.into()), dribble: None, ending: None }
+    }
+
+    /// The 500 of a call at which standin itself failed, by a panic with this message.
+    pub fn failed(panic: &impl std::fmt::Display) -> Self {
+        Self::text(StatusCode::INTERNAL_SERVER_ERROR, failed_text(panic))
     }
 }

@@ -4,13 +4,16 @@
 //! a deadline wakes goes first, and deadlines are looked at after every poll. Each task is also told since when it was
 //! ready, so that a call's arrival is not counted from the moment at which a busy worker came to read it.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
@@ -71,20 +74,30 @@ impl Tasks {
 
     /// Polls the tasks until it is dropped. `fire_due` wakes those whose deadline has passed; it is called after every poll.
     ///
+    /// A task that panics is dropped, `panicked` is called with the payload, and the other tasks go on.
+    ///
     /// It is a task of tokio's, and gives way to it after some polls, so that sockets and clocks are looked at.
-    pub async fn run(self, fire_due: impl Fn()) {
+    pub async fn run(self, fire_due: impl Fn(), panicked: impl Fn(&(dyn Any + Send))) {
         let mut polled = Polled::default();
-        poll_fn(|cx| self.turn(&mut polled, &fire_due, cx)).await;
+        poll_fn(|cx| self.turn(&mut polled, &fire_due, &panicked, cx)).await;
     }
 
-    fn turn(&self, polled: &mut Polled, fire_due: &impl Fn(), cx: &mut Context<'_>) -> Poll<()> {
+    fn turn(
+        &self,
+        polled: &mut Polled,
+        fire_due: &impl Fn(),
+        panicked: &impl Fn(&(dyn Any + Send)),
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         self.shared.lanes().stamp(Instant::now());
         self.fire(fire_due);
         for _ in 0..POLLS {
             polled.adopt_all(&self.shared);
             let Some((key, since)) = self.shared.lanes().next() else { break };
             self.shared.readiness.set(since);
-            polled.poll(key);
+            if let Err(payload) = polled.poll(key) {
+                panicked(&*payload);
+            }
             self.shared.readiness.set(None);
             self.fire(fire_due);
             if !tokio::task::coop::has_budget_remaining() {
@@ -210,13 +223,26 @@ impl Polled {
         waker.wake();
     }
 
-    fn poll(&mut self, key: usize) {
+    /// Polls a task, and drops it once it has ended or panicked.
+    fn poll(&mut self, key: usize) -> thread::Result<()> {
         // a bell may ring after its task has ended
-        let Some(known) = self.tasks.get_mut(key) else { return };
+        let Some(known) = self.tasks.get_mut(key) else { return Ok(()) };
         known.bell.rung.store(false, Ordering::Release);
-        if known.task.as_mut().poll(&mut Context::from_waker(&known.waker)).is_ready() {
-            self.tasks.remove(key);
+        let mut context = Context::from_waker(&known.waker);
+        match catch_unwind(AssertUnwindSafe(|| known.task.as_mut().poll(&mut context))) {
+            Ok(Poll::Pending) => Ok(()),
+            Ok(Poll::Ready(())) => self.remove(key),
+            Err(payload) => {
+                // what the drop of a broken task says adds nothing
+                let _ = self.remove(key);
+                Err(payload)
+            }
         }
+    }
+
+    fn remove(&mut self, key: usize) -> thread::Result<()> {
+        let known = self.tasks.remove(key);
+        catch_unwind(AssertUnwindSafe(|| drop(known)))
     }
 }
 
@@ -290,15 +316,18 @@ mod tests {
         let calls = AtomicUsize::new(0);
         let take = |place: usize| wakers[place].lock().expect("not poisoned").take();
         runtime().block_on(async {
-            let run = tasks.clone().run(|| {
-                // once all have been polled once, everybody is woken: the last by a deadline
-                if calls.fetch_add(1, Ordering::Relaxed) == 4 {
-                    tasks.shared.firing.store(false, Ordering::Relaxed);
-                    (0..3).filter_map(take).for_each(Waker::wake);
-                    tasks.shared.firing.store(true, Ordering::Relaxed);
-                    take(3).expect("it waits").wake();
-                }
-            });
+            let run = tasks.clone().run(
+                || {
+                    // once all have been polled once, everybody is woken: the last by a deadline
+                    if calls.fetch_add(1, Ordering::Relaxed) == 4 {
+                        tasks.shared.firing.store(false, Ordering::Relaxed);
+                        (0..3).filter_map(take).for_each(Waker::wake);
+                        tasks.shared.firing.store(true, Ordering::Relaxed);
+                        take(3).expect("it waits").wake();
+                    }
+                },
+                |_| {},
+            );
             tokio::select! {
                 () = run => {}
                 () = tokio::time::sleep(Duration::from_millis(50)) => {}
@@ -324,7 +353,7 @@ mod tests {
             });
         }
         runtime().block_on(async {
-            let _ = tokio::time::timeout(Duration::from_millis(50), tasks.run(|| {})).await;
+            let _ = tokio::time::timeout(Duration::from_millis(50), tasks.run(|| {}, |_| {})).await;
         });
         let since = told.lock().expect("not poisoned").expect("it was known");
         assert!(
@@ -347,7 +376,7 @@ mod tests {
             });
         }
         runtime().block_on(async {
-            let _ = tokio::time::timeout(Duration::from_millis(20), tasks.clone().run(|| {})).await;
+            let _ = tokio::time::timeout(Duration::from_millis(20), tasks.clone().run(|| {}, |_| {})).await;
         });
         assert_eq!(Arc::strong_count(&held), 1);
     }
@@ -368,7 +397,7 @@ mod tests {
             });
         }
         runtime().block_on(async {
-            let run = tokio::spawn(tasks.run(|| {}));
+            let run = tokio::spawn(tasks.run(|| {}, |_| {}));
             let deadline = Instant::now() + Duration::from_secs(20);
             while done.load(Ordering::Relaxed) < 100 {
                 assert!(Instant::now() < deadline, "{} of 100 ended", done.load(Ordering::Relaxed));
@@ -376,5 +405,38 @@ mod tests {
             }
             run.abort();
         });
+    }
+
+    #[test]
+    fn a_task_that_panics_ends_alone() {
+        struct PanicsWhenDropped;
+        impl Drop for PanicsWhenDropped {
+            fn drop(&mut self) {
+                panic!("in a drop");
+            }
+        }
+        let tasks = Tasks::new();
+        let (done, panics) = (Arc::new(AtomicUsize::new(0)), AtomicUsize::new(0));
+        for number in 0..30 {
+            let done = Arc::clone(&done);
+            tasks.spawn(async move {
+                tokio::task::yield_now().await;
+                match number % 3 {
+                    0 => panic!("task {number}"),
+                    1 => drop(PanicsWhenDropped),
+                    _ => {
+                        done.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        runtime().block_on(async {
+            let count = |_: &(dyn Any + Send)| {
+                panics.fetch_add(1, Ordering::Relaxed);
+            };
+            let run = tasks.run(|| {}, count);
+            let _ = tokio::time::timeout(Duration::from_millis(200), run).await;
+        });
+        assert_eq!((done.load(Ordering::Relaxed), panics.load(Ordering::Relaxed)), (10, 20));
     }
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -36,6 +37,10 @@ pub struct Clock {
     head_since: AtomicU64,
     /// How many calls are being answered.
     answering: AtomicU64,
+    /// When the first byte of an HTTP/2 head or control frame that is not whole yet came.
+    frame_since: AtomicU64,
+    /// Whether a call came or part of an answer went since this was last asked; told on HTTP/2.
+    progressed: AtomicBool,
     /// Whether anybody wants to know that the client has gone.
     watched: AtomicBool,
     gone: Notify,
@@ -56,6 +61,8 @@ impl Clock {
             intended: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
             answering: AtomicU64::new(0),
+            frame_since: AtomicU64::new(0),
+            progressed: AtomicBool::new(false),
             watched: AtomicBool::new(false),
             gone: Notify::new(),
             readiness,
@@ -91,6 +98,36 @@ impl Clock {
     pub fn answered(&self) {
         self.answering.fetch_sub(1, Relaxed);
         self.head_since.store(0, Relaxed);
+    }
+
+    /// Returns whether a call is being answered.
+    pub fn is_answering(&self) -> bool {
+        self.answering.load(Relaxed) > 0
+    }
+
+    /// Notes that a call came or part of an answer went, as opposed to bytes that only keep a connection open.
+    pub fn progress(&self) {
+        self.progressed.store(true, Relaxed);
+    }
+
+    /// Returns whether there was progress since the last time that this was asked.
+    pub fn take_progress(&self) -> bool {
+        self.progressed.swap(false, Relaxed)
+    }
+
+    /// Notes after a read whether an HTTP/2 head or control frame is unfinished.
+    pub fn frame_unfinished(&self, is_unfinished: bool) {
+        match (is_unfinished, self.frame_since.load(Relaxed)) {
+            (true, 0) => self.frame_since.store(self.read.load(Relaxed).max(1), Relaxed),
+            (false, 1..) => self.frame_since.store(0, Relaxed),
+            _ => {}
+        }
+    }
+
+    /// Returns for how long an HTTP/2 head or control frame has been unfinished.
+    pub fn frame_pending(&self) -> Option<Duration> {
+        let since = self.frame_since.load(Relaxed);
+        (since != 0).then(|| Instant::now().saturating_duration_since(self.instant(since)))
     }
 
     /// Resolves when the client has gone, or has closed its side; for a call that is being answered on HTTP/1.1. It is looked for
@@ -159,16 +196,33 @@ impl fmt::Debug for Clock {
 pub struct Wire<S> {
     stream: S,
     clock: Arc<Clock>,
+    /// Bytes that were read to find out the protocol, and are still to be handed on.
+    ahead: BytesMut,
 }
 
 impl<S> Wire<S> {
     /// `stream`, stamped by `clock`.
     pub fn new(stream: S, clock: Arc<Clock>) -> Self {
-        Self { stream, clock }
+        Self { stream, clock, ahead: BytesMut::new() }
+    }
+
+    /// Returns the bytes that were read ahead.
+    pub fn ahead(&self) -> &[u8] {
+        &self.ahead
     }
 }
 
 impl<S: Transport> Wire<S> {
+    /// Reads some bytes that later reads will return again; returns how many, 0 at the end of the stream.
+    pub async fn read_ahead(&mut self) -> io::Result<usize> {
+        self.ahead.reserve(READ_AHEAD);
+        let count = self.stream.read_buf(&mut self.ahead).await?;
+        if count > 0 {
+            self.clock.read_now();
+        }
+        Ok(count)
+    }
+
     /// Resets the connection (RST).
     pub fn reset(self) {
         // a close with a linger time of zero throws away what is unsent and sends RST; a client that has gone needs neither
@@ -211,6 +265,11 @@ impl Transport for tokio_rustls::server::TlsStream<TcpStream> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if polled.is_ready() && buffer.filled().len() > before {
@@ -257,6 +316,9 @@ impl<S: Transport> AsyncWrite for Wire<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+/// Bytes that are read at a time to find out the protocol: nearly every head is whole then.
+const READ_AHEAD: usize = 4096;
 
 /// Whether a client that waits for an answer has closed the connection or its side of it; wakes the task when it does.
 ///

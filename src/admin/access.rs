@@ -17,11 +17,11 @@ pub(super) async fn check(State(control): State<Arc<Control>>, request: Request,
     let refused = match request.extensions().get::<Peers>() {
         // a browser asks without the token that it will send then
         Some(_) if asks.is_some() && control.access.token.is_some() => None,
-        Some(peers) => control.access.refuses(peers, request.headers()),
+        Some(peers) => control.access.refuses(peers, &request),
         None => None,
     };
-    if let Some(why) = refused {
-        return text(StatusCode::FORBIDDEN, why);
+    if let Some(refusal) = refused {
+        return text(refusal.status, refusal.text);
     }
     let mut response = match asks {
         Some((method, headers)) => allowing(method, headers),

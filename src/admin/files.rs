@@ -3,7 +3,7 @@
 //! When an answer leaves, stubs that name the file answer with what it is now.
 
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, empty, json_answer, off_thread, text};
 use crate::live::Live;
+use crate::regular_file::{self, MAX_BYTES};
 use crate::stub::files::Files;
 
 /// The names of all files.
@@ -34,8 +35,16 @@ pub(super) async fn list(Extension(live): Extension<Arc<Live>>) -> Answer {
 
 pub(super) async fn read(Extension(live): Extension<Arc<Live>>, Path(name): Path<String>) -> Answer {
     off_thread(move || {
-        let found = files(&live).and_then(|files| files.find(&name)).and_then(|path| fs::read(path).ok());
-        found.map_or_else(|| empty(StatusCode::NOT_FOUND), |bytes| Response::new(Body::from(bytes)))
+        let Some(path) = files(&live).and_then(|files| files.find(&name)) else { return empty(StatusCode::NOT_FOUND) };
+        match regular_file::read(&path, MAX_BYTES) {
+            Ok(bytes) => Response::new(Body::from(bytes)),
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                let why =
+                    format!("`{name}` is too long for this: more than {MAX_BYTES} bytes; get it by its path instead\n");
+                text(StatusCode::PAYLOAD_TOO_LARGE, why)
+            }
+            Err(_) => empty(StatusCode::NOT_FOUND),
+        }
     })
     .await
 }
@@ -48,7 +57,7 @@ pub(super) async fn write(Extension(live): Extension<Arc<Live>>, Path(name): Pat
         };
         if let Err(error) = put(&path, &body) {
             let why = format!("`{name}` cannot be written to `__files`: {error}\n");
-            return text(StatusCode::INTERNAL_SERVER_ERROR, why);
+            return text(status(&error), why);
         }
         if let Some(first) = name.trim_start_matches('/').split('/').next() {
             let mut names = HashSet::clone(&live.file_names());
@@ -77,14 +86,22 @@ fn files(live: &Live) -> Option<Files> {
     live.home().map(super::super::stub::load::Service::files)
 }
 
-/// Written beside and moved there, so that no call is answered with half of it.
 fn put(path: &FilePath, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    fs::create_dir_all(folder)?;
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let draft = folder.join(format!(".{name}.part"));
-    fs::write(&draft, bytes)?;
-    fs::rename(&draft, path)
+    fs::create_dir_all(path.parent().ok_or(ErrorKind::InvalidInput)?)?;
+    regular_file::replace(path, bytes)
+}
+
+/// The status of a write that failed: whether the name, the disk or something else is to blame.
+fn status(error: &io::Error) -> StatusCode {
+    match error.kind() {
+        ErrorKind::InvalidFilename
+        | ErrorKind::InvalidInput
+        | ErrorKind::IsADirectory
+        | ErrorKind::NotADirectory
+        | ErrorKind::AlreadyExists => StatusCode::BAD_REQUEST,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StatusCode::INSUFFICIENT_STORAGE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
 }
 
 fn collect(folder: &FilePath, prefix: &str, names: &mut Vec<String>) {

@@ -11,10 +11,14 @@ use axum::extract::Extension;
 use http::StatusCode;
 
 use super::{Answer, Control, logged, text};
+use crate::listen::connection::TimedOut;
 use crate::live::pacing::{ServiceView, StationView};
 use crate::live::{Counts, Live};
 use crate::matcher::MatchLimit;
+use crate::memory::Budget;
 use crate::pace::audit::Snapshot;
+use crate::panics::Part;
+use crate::stdio;
 
 pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer {
     let mut page = Page::default();
@@ -25,7 +29,10 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
     stations(&mut page, &control.lives);
     timelines(&mut page, &control.lives);
     reloads(&mut page, &control);
+    tape(&mut page, &control);
     connections(&mut page, &control);
+    panics(&mut page, &control);
+    memory(&mut page, &control.vitals.memory);
     page.text.push_str(&Snapshot::of(&control.vitals.audits).prometheus());
     text(StatusCode::OK, page.text)
 }
@@ -73,11 +80,28 @@ fn limits(page: &mut Page, control: &Control) {
     metric.value(&[("limit", "body")], total(lives, |counts| &counts.body_too_large));
     metric.value(&[("limit", "head")], total(lives, |counts| &counts.head_too_large));
     metric.value(&[("limit", "connections")], control.vitals.connections.refused());
+    metric.value(&[("limit", "log")], stdio::dropped());
+    metric.value(&[("limit", "memory")], control.vitals.memory.refused());
     metric.value(&[("limit", "near_misses")], total(lives, |counts| &counts.near_misses_skipped));
-    metric.value(&[("limit", "read_timeout")], total(lives, |counts| &counts.read_timeout));
+    let connections = &control.vitals.connections;
+    metric.value(&[("limit", "idle_timeout")], connections.timed_out(TimedOut::Idle));
+    let late = total(lives, |counts| &counts.read_timeout) + connections.timed_out(TimedOut::Head);
+    metric.value(&[("limit", "read_timeout")], late);
     for limit in MatchLimit::ALL {
         metric.value(&[("limit", limit.name())], total(lives, |counts| &counts.gave_up[limit as usize]));
     }
+}
+
+/// The tape that is being written; nothing where none is.
+fn tape(page: &mut Page, control: &Control) {
+    let Some(written) = control.recorder.as_ref().and_then(|recorder| recorder.taped()) else { return };
+    page.metric("tape_calls_total", "counter", "Recorded calls that the system has.").value(&[], written.exchanges);
+    page.metric("tape_dropped_total", "counter", "Calls that are not on the tape: the disk was full or too slow.")
+        .value(&[], written.dropped);
+    page.metric("tape_behind_ms", "gauge", "Age of the oldest recorded call that the system does not have yet.")
+        .value(&[], written.behind.as_millis() as u64);
+    page.metric("tape_stopped", "gauge", "1 while the disk takes nothing.")
+        .value(&[], u64::from(written.broke.is_some()));
 }
 
 fn journal(page: &mut Page, lives: &[Arc<Live>]) {
@@ -153,6 +177,21 @@ fn connections(page: &mut Page, control: &Control) {
     page.metric("connections_total", "counter", "Connections accepted.")
         .value(&[], control.vitals.connections.accepted());
     page.metric("uptime_seconds", "gauge", "Since the start.").value(&[], control.started.elapsed().as_secs());
+}
+
+fn panics(page: &mut Page, control: &Control) {
+    let metric =
+        page.metric("panics_total", "counter", "Panics that were contained, by the part that they interrupted.");
+    for part in Part::ALL {
+        metric.value(&[("part", part.name())], control.panics.count(part));
+    }
+}
+
+fn memory(page: &mut Page, budget: &Budget) {
+    page.metric("memory_held_bytes", "gauge", "Bytes of bodies that are being read, decoded or sent.")
+        .value(&[], budget.held() as u64);
+    page.metric("memory_limit_bytes", "gauge", "Bytes that these may take, all together: --max-memory.")
+        .value(&[], budget.limit() as u64);
 }
 
 fn total(lives: &[Arc<Live>], count: impl Fn(&Counts) -> &AtomicU64) -> u64 {

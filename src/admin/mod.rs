@@ -4,6 +4,7 @@
 //! nothing done here delays a call.
 
 mod access;
+mod bodies;
 mod docs;
 mod effort;
 mod files;
@@ -23,22 +24,25 @@ mod store;
 mod system;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::extract::{DefaultBodyLimit, Extension};
 use axum::routing::get;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tower::ServiceExt as _;
 
 pub use self::system::Vitals;
 use crate::defect::Defect;
 use crate::live::handover::Handover;
 use crate::live::{Access, Live};
+use crate::panics::{self, Panics, Part};
+use crate::record::Recorder;
 use crate::reload::Reload;
+use crate::reply::failed_text;
 use crate::send::Outgoing;
 
 type Answer = Response<Body>;
@@ -57,26 +61,42 @@ pub struct Control {
     pub vitals: Vitals,
     /// What reads the stub files again.
     pub reload: Reload,
+    /// The panics of the server.
+    pub panics: Arc<Panics>,
+    /// What records calls, if anything does.
+    pub recorder: Option<Arc<Recorder>>,
     /// When the server started.
     pub started: Instant,
     /// Whether files that standin did not write may be deleted.
     pub allows_disk_delete: bool,
     /// Bytes of a body at most.
     pub max_body: usize,
+    /// Time for a body to come whole.
+    pub read_timeout: Duration,
     /// Told when a client asks for the end.
     pub end: mpsc::Sender<()>,
 }
 
-/// Answers what is handed over, until no worker is left.
-pub async fn serve(mut calls: mpsc::Receiver<Handover>, control: Arc<Control>) {
-    let router = router(control);
-    while let Some(Handover { request, peers, live, answer }) = calls.recv().await {
+/// Answers what is handed over, until no worker is left. A panic costs one admin call.
+pub async fn serve(calls: &Mutex<mpsc::Receiver<Handover>>, control: &Arc<Control>) {
+    let router = router(Arc::clone(control));
+    let mut calls = calls.lock().await;
+    while let Some(Handover { request, peers, memory, live, answer }) = calls.recv().await {
+        panics::planted("control-thread");
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peers);
+        request.extensions_mut().insert(memory);
         request.extensions_mut().insert(live);
-        let router = router.clone();
+        let (router, panics) = (router.clone(), Arc::clone(&control.panics));
         tokio::spawn(async move {
-            let Ok(response) = router.oneshot(request).await;
+            let answering = async {
+                panics::planted("control");
+                router.oneshot(request).await
+            };
+            let response = match panics.contain(Part::Control, answering).await {
+                Ok(Ok(response)) => response,
+                Err(panic) => text(StatusCode::INTERNAL_SERVER_ERROR, failed_text(&panic)),
+            };
             // a client that has gone waits for nothing
             let _ = answer.send(response.map(Outgoing::stream));
         });
@@ -93,8 +113,8 @@ fn router(control: Arc<Control>) -> Router {
         .route("/__admin", get(docs::to_index))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
-        .layer(DefaultBodyLimit::max(control.max_body))
-        .layer(axum::middleware::map_response_with_state(Arc::clone(&control), too_large))
+        .layer(DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), bodies::count))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), access::check))
         .layer(Extension(control))
 }
@@ -104,19 +124,12 @@ async fn unknown() -> Answer {
     empty(StatusCode::NOT_FOUND)
 }
 
-/// Says how a body that is too long can be sent.
-async fn too_large(State(control): State<Arc<Control>>, answer: Answer) -> Answer {
-    if answer.status() != StatusCode::PAYLOAD_TOO_LARGE {
-        return answer;
-    }
-    let why = format!("the body is longer than {} bytes; raise --max-admin-body\n", control.max_body);
-    text(StatusCode::PAYLOAD_TOO_LARGE, why)
-}
-
 /// What `work` answers, done where it may take its time.
 async fn off_thread(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        text(StatusCode::INTERNAL_SERVER_ERROR, format!("standin failed at this call: {error}\n"))
+    // a panic goes on in the task that waits, where it is contained
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "standin is shutting down\n"),
     })
 }
 

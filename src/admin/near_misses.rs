@@ -14,6 +14,7 @@ use super::{Answer, json_answer, logged, off_thread, refusal, requests};
 use crate::call::Call;
 use crate::live::Live;
 use crate::matcher::near_miss::{self, Budget, LIMIT, Near, Nearest, Subject, near_miss_json, near_misses_json};
+use crate::memory::Share;
 use crate::stub::Stub;
 use crate::stub::format::Reader;
 
@@ -34,9 +35,13 @@ struct NearMisses<I: Iterator<Item = Value>> {
 }
 
 /// The nearest stubs of the newest calls that no stub answered, the newest call first.
-pub(super) async fn unmatched(Extension(live): Extension<Arc<Live>>, Query(newest): Query<Newest>) -> Answer {
+pub(super) async fn unmatched(
+    Extension(live): Extension<Arc<Live>>,
+    Extension(memory): Extension<Arc<Share>>,
+    Query(newest): Query<Newest>,
+) -> Answer {
     let limit = newest.limit.unwrap_or(MOST_CALLS);
-    streamed(move || {
+    streamed(memory, move || {
         let snapshot = live.journal().snapshot();
         let of = snapshot.records().filter(|record| !record.was_matched()).count();
         let effort = Effort::new(effort::NEAREST, of);

@@ -1,31 +1,47 @@
-//! Long JSON answers, written piece by piece: an answer takes no more memory than what its client has not read yet.
+//! Long JSON answers, written piece by piece as their clients read them.
+//!
+//! A writer that is ahead of its client waits for it, but not for long: a client that does not read
+//! would hold its thread. What is left is then written at once, and counted like all bodies that
+//! are not sent yet.
 
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use serde::{Serialize, Serializer};
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc};
 
-/// Pieces that wait for the client.
-const WAITING: usize = 4;
+use crate::memory::{Exhausted, Share};
+
+/// Pieces that the writer may be ahead of the client.
+const AHEAD: usize = 4;
+
+/// Time that the writer of one answer waits for its client, all in all.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Bytes of a piece.
 const PIECE: usize = 64 << 10;
 
 /// An answer that `make` gives off the control plane's thread, in pretty JSON.
-pub(super) fn streamed<T: Serialize>(make: impl FnOnce() -> T + Send + 'static) -> Response<Body> {
-    let (pieces, body) = mpsc::channel(WAITING);
+///
+/// It breaks off where there is no memory left for what the client has not read.
+pub(super) fn streamed<T: Serialize>(memory: Arc<Share>, make: impl FnOnce() -> T + Send + 'static) -> Response<Body> {
+    let (pieces, body) = mpsc::unbounded_channel();
+    let room = Arc::new(Semaphore::new(AHEAD));
+    let pieces_of = Pieces { pieces: body, room: Arc::clone(&room) };
     tokio::task::spawn_blocking(move || {
-        let mut page = Page { pieces, piece: Vec::with_capacity(PIECE) };
-        // an error means that the client has gone
+        let mut page = Page { pieces, piece: Vec::with_capacity(PIECE), room, patience: PATIENCE, memory };
+        // an error means that the client has gone, or is told
         let _ = serde_json::to_writer_pretty(&mut page, &make()).map_err(io::Error::from).and_then(|()| page.turn());
     });
-    let mut response = Response::new(Body::new(Pieces(body)));
+    let mut response = Response::new(Body::new(pieces_of));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
@@ -46,14 +62,37 @@ impl<I: Iterator<Item: Serialize>> Serialize for Lazily<I> {
 }
 
 struct Page {
-    pieces: mpsc::Sender<Bytes>,
+    pieces: mpsc::UnboundedSender<Result<Bytes, Exhausted>>,
     piece: Vec<u8>,
+    /// A permit for each piece that may be written ahead.
+    room: Arc<Semaphore>,
+    /// What is left of it.
+    patience: Duration,
+    memory: Arc<Share>,
 }
 
 impl Page {
     fn turn(&mut self) -> io::Result<()> {
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
-        self.pieces.blocking_send(piece.into()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.wait();
+        let piece = self.memory.hold(piece.into());
+        let failed = piece.as_ref().err().copied().map(io::Error::other);
+        self.pieces.send(piece).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Waits for the client, as long as there is patience left.
+    fn wait(&mut self) {
+        if let Ok(permit) = self.room.try_acquire() {
+            permit.forget();
+        } else if !self.patience.is_zero() {
+            let begin = Instant::now();
+            let wait = tokio::time::timeout(self.patience, self.room.acquire());
+            if let Ok(Ok(permit)) = Handle::current().block_on(wait) {
+                permit.forget();
+            }
+            self.patience = self.patience.saturating_sub(begin.elapsed());
+        }
     }
 }
 
@@ -71,13 +110,26 @@ impl io::Write for Page {
     }
 }
 
-struct Pieces(mpsc::Receiver<Bytes>);
+struct Pieces {
+    pieces: mpsc::UnboundedReceiver<Result<Bytes, Exhausted>>,
+    room: Arc<Semaphore>,
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        // nobody is to wait for a client that has gone
+        self.room.close();
+    }
+}
 
 impl http_body::Body for Pieces {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = Exhausted;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.0.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        self.pieces.poll_recv(cx).map(|piece| {
+            self.room.add_permits(1);
+            piece.map(|piece| piece.map(Frame::data))
+        })
     }
 }

@@ -20,6 +20,7 @@ use super::{Answer, Refused, empty, json_answer, logged, off_thread, problem, re
 use crate::live::Live;
 use crate::live::journal::{Outcome, Record, Snapshot};
 use crate::matcher::{RequestPattern, Subject, Tally, TextMatcher};
+use crate::memory::Share;
 use crate::stub::format::{self, Reader};
 
 /// What of the journal is asked for.
@@ -43,7 +44,11 @@ struct Listing<I: Iterator<Item = Value>> {
     off: bool,
 }
 
-pub(super) async fn list(Extension(live): Extension<Arc<Live>>, Query(selection): Query<Selection>) -> Answer {
+pub(super) async fn list(
+    Extension(live): Extension<Arc<Live>>,
+    Extension(memory): Extension<Arc<Share>>,
+    Query(selection): Query<Selection>,
+) -> Answer {
     let since = match selection.since.as_deref().map(moment).transpose() {
         Ok(since) => since,
         Err(refused) => return *refused,
@@ -56,7 +61,7 @@ pub(super) async fn list(Extension(live): Extension<Arc<Live>>, Query(selection)
     let selected = move |record: &Record| {
         !(unmatched && record.was_matched()) && stub.is_none_or(|stub| record.stub_id() == Some(stub))
     };
-    streamed(move || {
+    streamed(memory, move || {
         let snapshot = live.journal().snapshot();
         let total = match (unmatched, stub) {
             (false, None) => snapshot.len(),
@@ -72,8 +77,11 @@ pub(super) async fn list(Extension(live): Extension<Arc<Live>>, Query(selection)
     })
 }
 
-pub(super) async fn unmatched(Extension(live): Extension<Arc<Live>>) -> Answer {
-    streamed(move || {
+pub(super) async fn unmatched(
+    Extension(live): Extension<Arc<Live>>,
+    Extension(memory): Extension<Arc<Share>>,
+) -> Answer {
+    streamed(memory, move || {
         let snapshot = live.journal().snapshot();
         let missed = snapshot.records().rev().filter(|record| !record.was_matched());
         let requests = Lazily::new(missed.map(|record| logged::request(&record)));
@@ -120,12 +128,16 @@ pub(super) async fn count(Extension(live): Extension<Arc<Live>>, body: String) -
 }
 
 /// The calls that a pattern matches, oldest first.
-pub(super) async fn find(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn find(
+    Extension(live): Extension<Arc<Live>>,
+    Extension(memory): Extension<Arc<Share>>,
+    body: String,
+) -> Answer {
     let pattern = match pattern(&body) {
         Ok(pattern) => pattern,
         Err(refused) => return *refused,
     };
-    streamed(move || {
+    streamed(memory, move || {
         let snapshot = live.journal().snapshot();
         let effort = Effort::new(effort::MATCHING, snapshot.len());
         let meta = Meta::new(evicted_meta(&snapshot), effort.progress());

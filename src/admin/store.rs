@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::text;
 use crate::live::Live;
+use crate::regular_file;
 use crate::stub::{Origin, Stub};
 
 /// Writes the stub if it is persistent.
@@ -74,10 +75,7 @@ fn write(live: &Live, mut stub: Stub) -> io::Result<Arc<Stub>> {
         }
     };
     let pretty = serde_json::to_string_pretty(&stub.json()).map_err(io::Error::other)?;
-    // written beside and moved there, so that a reader never sees half a file
-    let draft = path.with_extension("json.part");
-    fs::write(&draft, pretty)?;
-    fs::rename(&draft, &path)?;
+    regular_file::replace(&path, pretty.as_bytes())?;
     stub.origin = Origin::File { path: Arc::new(path), line: 1, shared: false };
     Ok(Arc::new(stub))
 }

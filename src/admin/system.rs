@@ -1,15 +1,18 @@
 //! How the server fares: health, version, metrics, audit.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Extension;
 use http::{HeaderMap, Response, StatusCode, header};
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::{Control, json_answer, text};
 use crate::listen::Connections;
+use crate::memory::Budget;
 use crate::pace::audit::{Audit, Snapshot};
+use crate::panics::Part;
 
 /// What tells how the server fares.
 #[derive(Debug)]
@@ -18,17 +21,31 @@ pub struct Vitals {
     pub audits: Vec<Arc<Audit>>,
     /// The connections by worker.
     pub connections: Arc<Connections>,
+    /// The memory of all calls.
+    pub memory: Arc<Budget>,
 }
 
 pub(super) async fn health(Extension(control): Extension<Arc<Control>>) -> Response<Body> {
+    let mut message = "standin is up".to_owned();
+    let mut panics = Map::new();
+    for part in Part::ALL {
+        let count = control.panics.count(part);
+        if count > 0 {
+            panics.insert(part.name().to_owned(), count.into());
+        }
+    }
+    if let Some((part, panic)) = control.panics.last() {
+        let _ = write!(message, "; it went on after a panic, the last in `{}`: {panic}", part.name());
+    }
     json_answer(
         StatusCode::OK,
         &json!({
             "status": "healthy",
-            "message": "standin is up",
+            "message": message,
             "version": env!("CARGO_PKG_VERSION"),
             "uptimeInSeconds": control.started.elapsed().as_secs(),
             "timestamp": jiff::Timestamp::now().to_string(),
+            "panics": panics,
         }),
     )
 }

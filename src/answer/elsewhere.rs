@@ -10,6 +10,7 @@ use hyper::body::{Body as _, Incoming};
 use super::{Answer, Answerer};
 use crate::call::Call;
 use crate::listen::connection::Connection;
+use crate::memory::Share;
 use crate::record::{Recorder, Source};
 use crate::send::Outgoing;
 
@@ -23,7 +24,7 @@ impl Answerer {
     ) -> Answer {
         let (parts, body) = request.into_parts();
         if let Err(refusal) = self.check_head(&parts) {
-            return self.send(*refusal, &parts.method).await;
+            return self.send(*refusal, &parts.method, &connection.memory).await;
         }
         let arrival = connection.arrival();
         let body = if body.is_end_stream() {
@@ -35,9 +36,14 @@ impl Answerer {
     }
 
     /// Answers a call that no stub did: by a file of `__files` if there is one, else by the real service.
-    pub(super) async fn answer_elsewhere(self: Arc<Self>, recorder: Arc<Recorder>, call: Call) -> Answer {
+    pub(super) async fn answer_elsewhere(
+        self: Arc<Self>,
+        recorder: Arc<Recorder>,
+        call: Call,
+        memory: Arc<Share>,
+    ) -> Answer {
         if let Some(file) = self.misses.file_for(&call, &self.live).await {
-            return self.send(file, &call.method).await;
+            return self.send(file, &call.method, &memory).await;
         }
         let (mut parts, ()) = Request::new(()).into_parts();
         (parts.method, parts.uri, parts.version, parts.headers) = (call.method, call.uri, call.version, call.headers);

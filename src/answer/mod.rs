@@ -1,35 +1,40 @@
 //! From a request to its answer, in one sentence: read the call, find its stub, render the reply, wait until it is due,
 //! send it. What becomes of a miss is found out elsewhere.
 
+mod contained;
 mod elsewhere;
 mod paced;
+mod refusal;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http::{Method, Request, Response};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::mpsc;
 
+pub(crate) use self::contained::contained;
 use self::paced::Matched;
 use crate::call::Call;
+use crate::listen::body::{self, Bounds};
 use crate::listen::connection::{Broken, Connection, Limits};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
 use crate::live::journal::Answered;
 use crate::live::misses::Misses;
 use crate::live::pacing::Passage;
+use crate::memory::{Exhausted, Permit, Share};
+use crate::offload::Offload;
 use crate::pace;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
+use crate::panics::{self, Panics, Part};
 use crate::record::{Desk, Forward};
 use crate::render::Cancellation;
-use crate::reply::Reply;
+use crate::reply::{Body, Reply};
 use crate::send::{self, Outgoing, Transfer, Wait};
 use crate::stub::Stub;
 
@@ -38,6 +43,13 @@ pub(crate) enum Answering {
     Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
     /// Taken by the first poll.
     Now(Option<Answer>),
+}
+
+/// The stub of a call, how many calls it answered before, and the way through a station, if there is one.
+struct Found {
+    stub: Arc<Stub>,
+    ordinal: u64,
+    passage: Option<Passage>,
 }
 
 type Answer = Result<Response<Outgoing>, Broken>;
@@ -62,10 +74,14 @@ pub(crate) struct Answerer {
     pub(crate) live: Arc<Live>,
     /// The worker's audit.
     pub(crate) audit: Arc<Audit>,
+    /// The panics of the server.
+    pub(crate) panics: Arc<Panics>,
     /// Where random delays come from.
     pub(crate) draws: Draws,
     /// What a client may send.
     pub(crate) limits: Limits,
+    /// The threads for what would hold up the worker.
+    pub(crate) offload: Arc<Offload>,
     /// The way to whatever becomes of a miss.
     pub(crate) misses: Misses,
     /// The way to the control plane.
@@ -78,10 +94,13 @@ impl Answerer {
     /// Answers a request, or says how its connection breaks.
     ///
     /// A call without a body whose answer is at hand is answered on the spot; what waits for anything is a future.
-    pub(crate) fn answer(self: Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Answering {
+    ///
+    /// A panic here, or in the future, is the caller's to contain: see [`contained`].
+    fn answer(self: Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Answering {
+        panics::planted("call");
         if handover::is_admin(request.uri().path()) {
             return Answering::Later(Box::pin(async move {
-                Ok(handover::hand_over(&self.control, request, connection.peers, Arc::clone(&self.live)).await)
+                Ok(handover::hand_over(&self.control, request, &connection, Arc::clone(&self.live)).await)
             }));
         }
         if let Some(Forward { recorder, everything: true }) = &self.forward {
@@ -92,43 +111,97 @@ impl Answerer {
             return Answering::Later(Box::pin(self.answer_with_body(request, connection)));
         }
         let (parts, _) = request.into_parts();
-        match self.call(parts, Bytes::new(), &connection) {
-            Ok(call) => self.answer_call(call, connection),
-            Err(refusal) => self.answer_at_once(*refusal, Method::GET),
+        match self.let_in(&parts, &connection) {
+            Ok(held) => {
+                let call = self.call(parts, Bytes::new(), held, &connection);
+                self.answer_call(call, connection)
+            }
+            Err(refusal) => self.answer_at_once(*refusal, Method::GET, &connection.memory),
         }
     }
 
     async fn answer_with_body(self: Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Answer {
         let (parts, body) = request.into_parts();
-        let read = self.read_body(body).await.and_then(|body| self.call(parts, body, &connection));
-        match read {
-            Ok(call) => self.answer_call(call, connection).await,
-            Err(refusal) => self.answer_at_once(*refusal, Method::GET).await,
+        let bounds = Bounds {
+            length: self.limits.body,
+            time: self.limits.read,
+            memory: &connection.memory,
+            uncounted: connection.uncounted(),
+        };
+        let read = match self.let_in(&parts, &connection) {
+            Ok(held) => body::read(body, bounds).await.map(|body| (body, held)).map_err(|unread| self.unread(unread)),
+            Err(refusal) => Err(refusal),
+        };
+        let call = match read {
+            Ok((body, held)) => self.call(parts, body, held, &connection),
+            Err(refusal) => return self.answer_at_once(*refusal, Method::GET, &connection.memory).await,
+        };
+        if call.is_large() {
+            return self.answer_large(call, connection).await;
+        }
+        self.answer_call(call, connection).await
+    }
+
+    /// Answers a call with a large body: what has to decode it is done beside the worker.
+    async fn answer_large(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answer {
+        let paces = self.live.pacing().active().is_some();
+        if !paces && call.without_decoding(|| self.live.would_answer(&call)) == Some(true) {
+            return self.answer_call(call, connection).await;
+        }
+        let answerer = Arc::clone(&self);
+        let find = move || {
+            let found = answerer.find(&call);
+            if found.is_none() && answerer.forward.is_none() {
+                // the thread that looks for near misses serves all workers
+                call.decode_for_near_misses();
+            }
+            (call, found)
+        };
+        match self.beside(&connection, find).await {
+            Ok((call, found)) => self.answer_found(call, found, connection).await,
+            Err(failed) => self.send(failed, &Method::GET, &connection.memory).await,
         }
     }
 
     /// Finds the stub of a call, and answers as it says.
     fn answer_call(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answering {
-        let Some((stub, ordinal)) = self.live.take(&call) else {
+        let found = self.find(&call);
+        self.answer_found(call, found, connection)
+    }
+
+    fn find(&self, call: &Call) -> Option<Found> {
+        let (stub, ordinal) = self.live.take(call)?;
+        let passage = self.passage(&stub, call);
+        Some(Found { stub, ordinal, passage })
+    }
+
+    fn answer_found(self: Arc<Self>, call: Call, found: Option<Found>, connection: Arc<Connection>) -> Answering {
+        if let Some(exhausted) = call.exhausted() {
+            return self.answer_at_once(*refusal::exhausted(exhausted), call.method, &connection.memory);
+        }
+        let Some(Found { stub, ordinal, passage }) = found else {
             self.live.journal().note(self.desk.worker, &call, Answered::by_none());
             if let Some(forward) = &self.forward {
                 let recorder = Arc::clone(&forward.recorder);
-                return Answering::Later(Box::pin(self.answer_elsewhere(recorder, call)));
+                return Answering::Later(Box::pin(self.answer_elsewhere(
+                    recorder,
+                    call,
+                    Arc::clone(&connection.memory),
+                )));
             }
             if let Some(reply) = self.misses.reply_at_once(&call, &self.live) {
-                return self.answer_at_once(reply, call.method);
+                return self.answer_at_once(reply, call.method, &connection.memory);
             }
             return Answering::Later(Box::pin(async move {
                 let method = call.method.clone();
-                let reply = self.misses.reply_to(call, Arc::clone(&self.live)).await;
-                self.send(reply, &method).await
+                let reply = held(self.misses.reply_to(call, Arc::clone(&self.live)).await, &connection);
+                self.send(reply, &method, &connection.memory).await
             }));
         };
         let delay = {
             let settings = self.live.settings();
             pace::stub_delay(stub.id, stub.recipe.delays(), &settings.delays, &self.draws, ordinal)
         };
-        let passage = self.passage(&stub, &call);
         let explains = call.headers.contains_key(paced::DEBUG);
         if passage.is_some() || explains {
             // on HTTP/2, whoever goes away takes the answer along
@@ -142,43 +215,58 @@ impl Answerer {
         }
         self.live.journal().note(self.desk.worker, &call, Answered::by(&stub).after(delay));
         if delay.is_none()
-            && let Some(reply) = stub.recipe.at_once(&call, || pace::stub_values(stub.id, self.draws, ordinal))
+            && let Some(reply) = self.render_at_once(&stub, ordinal, &call, &connection)
         {
-            return self.answer_at_once(reply, call.method);
+            return self.answer_at_once(reply, call.method, &connection.memory);
         }
         Answering::Later(Box::pin(async move {
             let (arrival, method) = (call.arrival, call.method.clone());
-            let reply = self.render(stub, ordinal, call).await;
+            let reply = self.render(stub, ordinal, call, &connection).await;
             if let Some(delay) = delay {
                 self.wait(arrival, delay, &connection).await;
             }
-            self.send(reply, &method).await
+            self.send(reply, &method, &connection.memory).await
         }))
     }
 
     /// Sends a reply that is due: now, unless its body has to be fetched or spread over time.
-    fn answer_at_once(self: Arc<Self>, reply: Reply, method: Method) -> Answering {
+    fn answer_at_once(self: Arc<Self>, reply: Reply, method: Method, memory: &Arc<Share>) -> Answering {
         self.desk.timer.fire_due();
         self.count(&reply);
         match send::respond_at_once(reply, &method) {
             Ok(Ok(response)) => Answering::Now(Some(Ok(response))),
             Ok(Err(ending)) => Answering::Now(Some(Err(Broken(ending)))),
-            Err(reply) => Answering::Later(Box::pin(async move { self.send_counted(*reply, &method, None).await })),
+            Err(reply) => {
+                let memory = Arc::clone(memory);
+                Answering::Later(Box::pin(async move { self.send_counted(*reply, &method, None, &memory).await }))
+            }
         }
     }
 
-    async fn send(&self, reply: Reply, method: &Method) -> Answer {
-        self.send_at_rate(reply, method, None).await
+    async fn send(&self, reply: Reply, method: &Method, memory: &Arc<Share>) -> Answer {
+        self.send_at_rate(reply, method, None, memory).await
     }
 
     /// Sends a reply whose body leaves at the rate of `transfer`, if there is one.
-    async fn send_at_rate(&self, reply: Reply, method: &Method, transfer: Option<Transfer>) -> Answer {
+    async fn send_at_rate(
+        &self,
+        reply: Reply,
+        method: &Method,
+        transfer: Option<Transfer>,
+        memory: &Arc<Share>,
+    ) -> Answer {
         self.desk.timer.fire_due();
         self.count(&reply);
-        self.send_counted(reply, method, transfer).await
+        self.send_counted(reply, method, transfer, memory).await
     }
 
-    async fn send_counted(&self, reply: Reply, method: &Method, transfer: Option<Transfer>) -> Answer {
+    async fn send_counted(
+        &self,
+        reply: Reply,
+        method: &Method,
+        transfer: Option<Transfer>,
+        memory: &Arc<Share>,
+    ) -> Answer {
         if let Some(ending) = reply.ending {
             return Err(Broken(ending));
         }
@@ -186,9 +274,11 @@ impl Answerer {
             let timer = Arc::clone(&self.desk.timer);
             Box::new(move |due| Box::pin(Arc::clone(&timer).until(due)))
         };
-        match send::respond(reply, method, transfer, wait).await {
+        match send::respond(reply, method, transfer, memory, wait).await {
             Ok(response) => Ok(response),
-            Err(error) => Ok(unreadable(&error)),
+            Err(why) => send::respond_at_once(*refusal::unsendable(&why), method)
+                .unwrap_or_else(|_| unreachable!("a refusal is a text"))
+                .map_err(Broken),
         }
     }
 
@@ -197,59 +287,51 @@ impl Answerer {
         self.live.statuses().count(self.desk.worker, status);
     }
 
-    /// A call from the parts of its request; the refusal of one whose head is too long.
-    fn call(&self, parts: http::request::Parts, body: Bytes, connection: &Connection) -> Result<Call, Box<Reply>> {
-        self.check_head(&parts)?;
-        Ok(Call::new(parts, body, connection.peers, connection.arrival(), self.limits.body))
+    /// A call from the parts of its request, with what its head holds.
+    fn call(&self, parts: http::request::Parts, body: Bytes, held: Option<Permit>, connection: &Connection) -> Call {
+        Call::new(parts, body, connection.peers, connection.arrival(), self.limits.body)
+            .counted(&connection.memory, connection.uncounted())
+            .holding(held)
     }
 
-    fn check_head(&self, parts: &http::request::Parts) -> Result<(), Box<Reply>> {
-        if head_size(parts) <= self.limits.head {
-            return Ok(());
-        }
-        self.live.counts().head_too_large.fetch_add(1, Relaxed);
-        let text = format!("the head is longer than {} bytes; raise --max-head\n", self.limits.head);
-        Err(closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text))
-    }
-
-    async fn read_body(&self, body: Incoming) -> Result<Bytes, Box<Reply>> {
-        let limit = self.limits.body;
-        if body.size_hint().lower() > limit as u64 {
-            return Err(self.too_large());
-        }
-        match tokio::time::timeout(self.limits.read, Limited::new(body, limit).collect()).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.too_large()),
-            Ok(Err(error)) => Err(closing(StatusCode::BAD_REQUEST, format!("the body broke off: {error}\n"))),
-            Err(_) => {
-                self.live.counts().read_timeout.fetch_add(1, Relaxed);
-                let text = format!("the body did not come within {:?}; raise --read-timeout\n", self.limits.read);
-                Err(closing(StatusCode::REQUEST_TIMEOUT, text))
-            }
-        }
-    }
-
-    fn too_large(&self) -> Box<Reply> {
-        self.live.counts().body_too_large.fetch_add(1, Relaxed);
-        let text = format!("the body is longer than {} bytes; raise --max-body\n", self.limits.body);
-        closing(StatusCode::PAYLOAD_TOO_LARGE, text)
+    /// Renders at once, unless that takes long or has to decode a large body.
+    fn render_at_once(&self, stub: &Stub, ordinal: u64, call: &Call, connection: &Connection) -> Option<Reply> {
+        let values = || pace::stub_values(stub.id, self.draws, ordinal);
+        let reply = call.without_decoding(|| stub.recipe.at_once(call, values))??;
+        Some(if stub.recipe.shares_body_of(&reply) { reply } else { made(reply, call.exhausted(), connection) })
     }
 
     /// Renders on the worker, or off it where that takes long.
-    async fn render(&self, stub: Arc<Stub>, ordinal: u64, call: Call) -> Reply {
-        let values = pace::stub_values(stub.id, self.draws, ordinal);
-        if let Some(reply) = stub.recipe.at_once(&call, || values.clone()) {
+    async fn render(&self, stub: Arc<Stub>, ordinal: u64, call: Call, connection: &Connection) -> Reply {
+        if let Some(reply) = self.render_at_once(&stub, ordinal, &call, connection) {
             return reply;
         }
+        let values = pace::stub_values(stub.id, self.draws, ordinal);
         let cancellation = Cancellation::default();
-        // this future is dropped when the client goes away
+        // this future is dropped when the call is cancelled
         let _cancel = cancellation.on_drop();
-        let render = move || stub.recipe.render(&call, || values, cancellation);
-        match tokio::task::spawn_blocking(render).await {
-            Ok(reply) => reply,
-            Err(error) => {
-                Reply::text(StatusCode::INTERNAL_SERVER_ERROR, format!("the reply could not be made: {error}\n"))
-            }
+        let render = move || {
+            let reply = stub.recipe.render(&call, || values, cancellation);
+            let is_shared = stub.recipe.shares_body_of(&reply);
+            (reply, is_shared, call.exhausted())
+        };
+        match self.beside(connection, render).await {
+            Ok((reply, true, None)) => reply,
+            Ok((reply, _, exhausted)) => made(reply, exhausted, connection),
+            Err(failed) => failed,
+        }
+    }
+
+    /// Does `work` beside the workers; what is answered instead if it panics.
+    async fn beside<T: Send + 'static>(
+        &self,
+        connection: &Connection,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Reply> {
+        let panics = Arc::clone(&self.panics);
+        match self.offload.run(&connection.turns, move || panics.catch(Part::Call, work)).await {
+            Ok(done) => done.map_err(|panic| Reply::failed(&panic)),
+            Err(failed) => Err(refusal::failed(&failed)),
         }
     }
 
@@ -272,22 +354,24 @@ impl Answerer {
     }
 }
 
-/// The bytes of a head as HTTP/1.1 sends it.
-fn head_size(parts: &http::request::Parts) -> usize {
-    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    parts.headers.iter().fold(target + 16, |size, (name, value)| size + name.as_str().len() + value.len() + 4)
+/// A reply that was made for one call: its body is counted until it is sent. There is none if what it was made of was not
+/// whole.
+fn made(reply: Reply, exhausted: Option<Exhausted>, connection: &Connection) -> Reply {
+    match exhausted {
+        Some(exhausted) => *refusal::exhausted(exhausted),
+        None => held(reply, connection),
+    }
 }
 
-/// A refusal after which the rest of the request is not read.
-fn closing(status: StatusCode, text: String) -> Box<Reply> {
-    let mut reply = Reply::text(status, text);
-    reply.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    Box::new(reply)
-}
-
-fn unreadable(error: &std::io::Error) -> Response<Outgoing> {
-    let text = format!("the stub's body file cannot be read: {error}\n");
-    let mut response = Response::new(Outgoing::whole(text.into()));
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
+/// A reply whose body is counted until it is sent; a refusal if there is no memory for it.
+fn held(mut reply: Reply, connection: &Connection) -> Reply {
+    if let Body::Bytes(bytes) = &mut reply.body
+        && bytes.len() > connection.uncounted()
+    {
+        match connection.memory.hold(std::mem::take(bytes)) {
+            Ok(held) => *bytes = held,
+            Err(exhausted) => return *refusal::exhausted(exhausted),
+        }
+    }
+    reply
 }

@@ -92,7 +92,7 @@ impl Answerer {
         let mut reply = match (refused, passage.as_ref().and_then(|passage| passage.status)) {
             (Some((_, reply)), _) => reply,
             (None, Some(status)) => bare(status),
-            (None, None) => self.render(Arc::clone(&stub), ordinal, call).await,
+            (None, None) => self.render(Arc::clone(&stub), ordinal, call, &connection).await,
         };
         if let (Some(passage), Some(ticket)) = (&passage, way.ticket) {
             way.served = self.finished(passage, Stage::Main, ticket, way.served).await;
@@ -119,7 +119,8 @@ impl Answerer {
             }
         }
         let rate = passage.as_ref().and_then(|passage| passage.transfer).filter(|_| why.is_none());
-        self.send_at_rate(reply, &method, rate.map(|rate| Transfer { start: due, rate })).await
+        let transfer = rate.map(|rate| Transfer { start: due, rate });
+        self.send_at_rate(reply, &method, transfer, &connection.memory).await
     }
 
     /// From a call's arrival into the main station of its service, or as far as it gets.

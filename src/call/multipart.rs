@@ -4,13 +4,14 @@
 //! `multipart/…` is taken. A part that nothing ends is none. Bodies share the call's bytes.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
 use serde_json::Value;
 
+use super::bounds::{self, Bounds};
 use super::{header_text, latin_or_utf8};
 use crate::xml::{Document, XmlError};
 
@@ -25,6 +26,7 @@ pub struct Part {
     pub headers: HeaderMap,
     /// Its bytes.
     pub body: Bytes,
+    bounds: Option<Arc<Bounds>>,
     json: OnceLock<Option<Value>>,
     xml: OnceLock<Box<Result<Document, XmlError>>>,
 }
@@ -37,12 +39,19 @@ impl Part {
 
     /// The body as JSON, if it is.
     pub fn json(&self) -> Option<&Value> {
-        self.json.get_or_init(|| serde_json::from_slice(&self.body).ok()).as_ref()
+        let bounds = self.bounds.as_ref();
+        let read = || {
+            let may = bounds::allow(bounds, || bounds::json_size(&self.body));
+            may.then(|| serde_json::from_slice(&self.body).ok())?
+        };
+        bounds::once(bounds, &self.json, read)?.as_ref()
     }
 
     /// The body as XML, or why it is none.
     pub fn xml(&self) -> Result<&Document, &XmlError> {
-        (**self.xml.get_or_init(|| Box::new(Document::parse(&self.text())))).as_ref()
+        let bounds = self.bounds.as_ref();
+        let read = || Box::new(bounds::read_xml(bounds, &self.text()));
+        bounds::once(bounds, &self.xml, read).map_or(Err(&*bounds::NOT_READ), |xml| (**xml).as_ref())
     }
 
     /// The values of a header, a line each.
@@ -52,7 +61,7 @@ impl Part {
 }
 
 /// The parts of a body of this Content-Type; `None` if that is not multipart.
-pub(super) fn parts(content_type: &str, body: &Bytes) -> Option<Vec<Part>> {
+pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<Bounds>>) -> Option<Vec<Part>> {
     let starts = content_type.trim_start();
     if !starts.get(.."multipart/".len()).is_some_and(|start| start.eq_ignore_ascii_case("multipart/")) {
         return None;
@@ -81,7 +90,7 @@ pub(super) fn parts(content_type: &str, body: &Bytes) -> Option<Vec<Part>> {
             _ => 0,
         };
         if let Some(begin) = begin {
-            parts.extend(part(body, begin, line.max(begin)));
+            parts.extend(part(body, begin, line.max(begin)).map(|part| Part { bounds: bounds.cloned(), ..part }));
         }
         if is_last || parts.len() == MOST_PARTS {
             break;
@@ -170,7 +179,7 @@ mod tests {
     type Read = (Option<String>, Option<String>, String);
 
     fn read(content_type: &str, body: &str) -> Option<Vec<Read>> {
-        let parts = parts(content_type, &Bytes::from(body.to_owned()))?;
+        let parts = parts(content_type, &Bytes::from(body.to_owned()), None)?;
         Some(
             parts
                 .into_iter()
@@ -221,8 +230,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn reading_never_panics(header in "\\PC{0,40}", body in "(--B|-|B|\r|\n|:|\"|;|=|name|[a-z]|\u{e9}){0,60}") {
-            parts(&format!("multipart/x;{header}"), &Bytes::from(body.clone()));
-            parts("multipart/form-data; boundary=B", &Bytes::from(body));
+            parts(&format!("multipart/x;{header}"), &Bytes::from(body.clone()), None);
+            parts("multipart/form-data; boundary=B", &Bytes::from(body), None);
         }
     }
 }

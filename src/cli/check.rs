@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, count, draw, note, say};
 use crate::pace::profile;
+use crate::regular_file::MAX_BYTES;
 use crate::stub::load::{self, Service};
 use crate::stub::overlap;
 
@@ -15,6 +16,10 @@ pub(super) struct Check {
     /// The stub folder (it has `mappings/`), or a folder of such folders
     #[arg(default_value = "stubs")]
     dir: PathBuf,
+
+    /// The longest mapping file or profile, as for `serve`
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_BYTES)]
+    max_file_bytes: u64,
 }
 
 impl Check {
@@ -41,11 +46,12 @@ impl Check {
             ));
             return USAGE;
         }
+        services.iter_mut().for_each(|service| service.max_file_bytes = self.max_file_bytes);
         let mut loaded = load::load(if has_stubs { &services } else { &[] });
         loaded.defects.extend(overlap::overlaps(&loaded.stubs));
         let mut profiles = 0_u64;
         for service in &services {
-            let found = profile::load(&service.root);
+            let found = profile::load_up_to(&service.root, service.max_file_bytes);
             profiles += found.profiles.len() as u64;
             loaded.defects.extend(found.defects);
         }

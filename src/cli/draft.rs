@@ -11,7 +11,7 @@ use super::{BROKE, CHECK_FAILED, FINE, USAGE, count, draw, note, say};
 use crate::draft::write::{self, Written};
 use crate::draft::{Draft as Drafted, Drafter, MOST, proof};
 use crate::stub::load::{self, Service};
-use crate::tape::{self, Condition, Reader};
+use crate::tape::{self, Bodies, Condition, Reader};
 
 /// Draft stubs from tapes; files that you edited are left alone
 #[derive(Args, Debug)]
@@ -67,7 +67,14 @@ pub(super) fn draft(folder: &Path, most: usize, prune: bool) -> u8 {
         }
         return USAGE;
     }
-    let bodies = |hash: &str| body(folder, hash);
+    let found = match Bodies::of(kept.iter().map(|(path, _)| path.as_path())) {
+        Ok(found) => found,
+        Err(error) => {
+            note(&format!("cannot read the bodies of the tapes of `{}`: {error}", folder.display()));
+            return BROKE;
+        }
+    };
+    let bodies = |hash: &str| found.get(hash).map(Bytes::from);
     let mut drafter = Drafter::new(bodies, most);
     for (path, mut reader) in kept {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -125,12 +132,6 @@ fn tapes(folder: &Path) -> Result<Vec<Tape>, String> {
     Ok(tapes)
 }
 
-/// A body by its hash, which is its name: nothing else is read.
-fn body(folder: &Path, hash: &str) -> Option<Bytes> {
-    let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hash.then(|| fs::read(folder.join("tapes/bodies").join(hash)).ok())?.map(Bytes::from)
-}
-
 /// How whole a tape was.
 fn tell(path: &Path, condition: &Condition) {
     let path = path.display();
@@ -147,7 +148,15 @@ fn tell(path: &Path, condition: &Condition) {
         note(&format!("`{path}`: the recording was cut off; all that is whole was used"));
     }
     if let Some(foot) = condition.foot.filter(|foot| foot.dropped > 0) {
-        note(&format!("`{path}`: the recorder dropped {}: the disk could not keep up", count(foot.dropped, "call")));
+        note(&format!(
+            "`{path}`: the recorder dropped {}: the disk was full or could not keep up",
+            count(foot.dropped, "call")
+        ));
+    } else if condition.gaps > 0 {
+        note(&format!(
+            "`{path}`: {} are missing, as the disk took nothing for a while",
+            count(condition.lost_in_gaps, "call")
+        ));
     }
 }
 

@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+use crate::stdio::{self, LogLine};
+
 #[derive(Args, Debug)]
 pub(super) struct Log {
     /// What to log: error, warn, info, debug, trace, or a filter such as `standin::listen=debug`
@@ -23,9 +25,10 @@ enum Format {
 impl Log {
     /// Begins to log; the error says which part of the filter is wrong.
     pub(super) fn begin(&self) -> Result<(), String> {
+        stdio::begin_to_serve();
         let filter = EnvFilter::try_new(&self.log)
             .map_err(|error| format!("--log `{}`: {error}; use a level such as `info`", self.log))?;
-        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLine);
         let begun = match self.log_format {
             Format::Text => builder.try_init(),
             Format::Json => builder.json().try_init(),

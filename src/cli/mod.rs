@@ -21,7 +21,7 @@ mod taped;
 mod trust;
 
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ use clap::{Parser, Subcommand};
 
 use crate::defect::Defect;
 use crate::delay::units::parse_duration;
+use crate::stdio::{self, Stream};
 
 /// Exit codes; they are part of the interface.
 const FINE: u8 = 0;
@@ -90,6 +91,7 @@ impl From<String> for Ended {
 
 /// Runs the command that was typed.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    stdio::tell_panics();
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -123,8 +125,7 @@ fn takes_its_value_apart(args: &[OsString], option: &str) -> bool {
 
 /// Writes a line to stdout, for programs that wait for it.
 fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    stdio::line(Stream::Out, line);
 }
 
 /// Writes a message to stderr, with its causes.
@@ -136,12 +137,12 @@ fn complain(error: &dyn std::error::Error) {
         message.push_str(&error.to_string());
         cause = error.source();
     }
-    let _ = writeln!(std::io::stderr(), "{message}");
+    stdio::line(Stream::Err, &message);
 }
 
 /// Writes a message of our own to stderr.
 fn note(message: &str) {
-    let _ = writeln!(std::io::stderr(), "standin: {message}");
+    stdio::line(Stream::Err, &format!("standin: {message}"));
 }
 
 /// `1 call`, `2 calls`.
@@ -156,9 +157,8 @@ fn time(text: &str) -> Result<Duration, String> {
 
 /// Draws defects on stderr.
 fn draw(defects: &[Defect]) {
-    let mut err = std::io::stderr().lock();
-    let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     for defect in defects {
-        let _ = writeln!(err, "{}\n", defect.draw(colour));
+        stdio::line(Stream::Err, &format!("{}\n", defect.draw(colour)));
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ring::digest::{SHA256, digest};
 
 use super::{BROKE, CHECK_FAILED, USAGE, note};
+use crate::regular_file;
 
 /// Who writes a profile.
 #[derive(Clone, Copy, Debug)]
@@ -65,9 +66,7 @@ pub(super) fn write(path: &Path, author: Author, text: &str) -> Result<(), u8> {
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     fs::create_dir_all(folder)?;
-    let draft = path.with_extension("yaml.part");
-    fs::write(&draft, text)?;
-    fs::rename(&draft, path)
+    regular_file::replace(path, text.as_bytes())
 }
 
 impl Author {
@@ -96,7 +95,7 @@ fn sum(text: &str) -> String {
 
 /// Whether there is a file that is not just as `fit` or `import` wrote it.
 fn is_edited(path: &Path) -> io::Result<bool> {
-    let text = match fs::read(path) {
+    let text = match regular_file::read(path, regular_file::MAX_BYTES) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),

@@ -1,7 +1,7 @@
 //! `standin record`: a reverse proxy that protects the service behind it, and puts what it sees on a tape.
 
 use std::fs;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use super::draft;
 use super::forwarding::{Forwarding, new_tape, reach};
 use super::log::Log;
 use super::ramp::{self, RampArgs, Ready, Running};
+use super::serving::failure_text;
 use super::signals::two_signals;
 use super::taped::{self, Taped, ms};
 use super::{BROKE, Ended, FINE, USAGE, complain, count, note, say, time};
@@ -24,12 +25,14 @@ use crate::ramp::{End, Report};
 use crate::record::{Forward, Progress, Recorder, Settings};
 use crate::replay::Refusal;
 use crate::server::{Handle, Server, StartError};
+use crate::stdio;
 use crate::upstream::Origin;
 
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
 ///
 /// Forwards every call, within bounds that protect the service, and writes DIR/tapes/TIME.jsonl as it goes; what is
-/// secret is redacted before. SIGINT or SIGTERM ends it, and drafts stubs from the tape; a second one ends at once.
+/// secret is redacted before. SIGINT, SIGTERM or SIGHUP ends it, and drafts stubs from the tape; a
+/// second one ends at once.
 #[derive(Args, Debug)]
 pub(super) struct Record {
     /// The stub folder of the service; it is made if it is not there
@@ -120,6 +123,7 @@ impl Record {
         if let Ok(ramp) = &ramp {
             watch(&told, &handle, &recorder, ramp.as_ref());
         }
+        let failure = handle.failure();
         let ramp = ramp.map(|running| running.inspect(Running::halt));
         let ending = self.shut_down(handle, &told, &recorder);
         let ramp = match ramp {
@@ -142,6 +146,10 @@ impl Record {
         };
         if ending == Ending::CutOff {
             note("calls were still in flight after the grace period, and were cut off; see --grace");
+        }
+        if let Some(failure) = failure {
+            note(&failure_text(&failure));
+            return self.go_on(taped, ending).max(BROKE);
         }
         match &ramp {
             Ok(Some(Report { end: End::Differs(refusal), .. })) if taped != Taped::Nothing => give_up(&tape, refusal),
@@ -266,25 +274,17 @@ fn give_up(tape: &Path, refusal: &Refusal) -> u8 {
 
 /// Waits for the end, and tells meanwhile how it goes where somebody looks on.
 fn watch(told: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Option<&Running>) {
-    let mut err = io::stderr();
-    let shows = err.is_terminal();
-    let mut broke = None;
+    let shows = io::stderr().is_terminal();
     let is_over = || handle.has_ended() || ramp.is_some_and(Running::has_ended);
     while told.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) && !is_over() {
         let progress = recorder.progress();
-        if broke.is_none()
-            && let Some(why) = &progress.written.broke
-        {
-            note(&format!("the tape cannot be written any more ({why}); calls still pass"));
-            broke = Some(why.clone());
-        }
         if shows {
             let step = ramp.map(Running::step).unwrap_or_default();
-            let _ = write!(err, "\r\x1b[K{step}{}", line(&progress)).and_then(|()| err.flush());
+            stdio::show(&format!("\r\x1b[K{step}{}", line(&progress)));
         }
     }
     if shows {
-        let _ = write!(err, "\r\x1b[K");
+        stdio::show("\r\x1b[K");
     }
 }
 

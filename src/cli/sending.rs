@@ -214,8 +214,7 @@ impl Rules {
         let mut replacements = Replacements::default();
         self.header.iter().try_for_each(|header| replacements.header(header))?;
         self.query.iter().try_for_each(|query| replacements.query(query))?;
-        let bodies = tape.with_file_name("bodies");
-        let prepared = Prepared::new(recording, &bodies, plan, target, &replacements, to_mock)
+        let prepared = Prepared::new(recording, tape, plan, target, &replacements, to_mock)
             .map_err(|missing| missing.to_string())?;
         if prepared.redacted_bodies > 0 && !to_mock {
             let calls = count(prepared.redacted_bodies, "call");

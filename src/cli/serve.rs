@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::forwarding::{Forwarding, new_tape, reach};
 use super::log::Log;
-use super::serving::{doubts, refuse, tell};
+use super::serving::{doubts, failure_text, refuse, tell};
 use super::signals::signals;
 use super::taped::{self, Taped};
 use super::{BROKE, FINE, USAGE, complain, count, draw, note, say, time};
@@ -25,8 +25,8 @@ use crate::stub::files::Templating;
 
 /// Answer from a stub folder, with delays that are true
 ///
-/// Prints one line a listener on stdout once it is bound. SIGTERM or SIGINT finishes the calls in flight; a second one
-/// ends at once.
+/// Prints one line a listener on stdout once it is bound. SIGTERM, SIGINT or SIGHUP finishes the calls in flight; a
+/// second one ends at once.
 #[derive(Args, Debug)]
 #[allow(clippy::struct_excessive_bools)] // flags as they are typed
 pub(super) struct Serve {
@@ -90,6 +90,10 @@ pub(super) struct Serve {
     #[arg(long)]
     no_watch: bool,
 
+    /// The longest mapping file or profile; beyond it the folder is refused
+    #[arg(long, value_name = "BYTES", default_value_t = Config::new("").max_file_bytes, help_heading = "Limits")]
+    max_file_bytes: u64,
+
     /// Take every stub's answer for a template, not only those that name the transformer `response-template`
     #[arg(long)]
     global_response_templating: bool,
@@ -113,6 +117,11 @@ pub(super) struct Serve {
     /// The most connections at once; beyond it: 503
     #[arg(long, value_name = "N", default_value_t = 60_000, help_heading = "Limits")]
     max_connections: usize,
+
+    /// The most bytes that all calls together may hold, of bodies that are read, decoded or sent; beyond it: 503
+    /// [default: a quarter of the memory that standin may use]
+    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
+    max_memory: Option<usize>,
 
     /// The most calls at once on one HTTP/2 connection; a client keeps the others back
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams, help_heading = "Limits")]
@@ -256,10 +265,14 @@ impl Serve {
         }
         // told by a signal, or ended through the admin API
         while told.recv_timeout(ENDED_LOOK) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
-        let doubts = doubts(&handle);
+        let (doubts, failure) = (doubts(&handle), handle.failure());
         let all_ended = handle.shut_down();
         for doubt in doubts {
             note(&doubt);
+        }
+        if let Some(failure) = failure {
+            note(&failure_text(&failure));
+            return Ok(BROKE);
         }
         if all_ended {
             return Ok(FINE);
@@ -323,6 +336,7 @@ impl Serve {
             certificate,
             limits,
             max_connections: self.max_connections,
+            max_memory: self.max_memory.unwrap_or(defaults.max_memory),
             workers: self.workers.map_or(defaults.workers, usize::from),
             seed: self.seed.unwrap_or(defaults.seed),
             precision: match self.precision {
@@ -342,6 +356,7 @@ impl Serve {
                 (false, true) => Templating::Off,
                 (false, false) => Templating::Named,
             },
+            max_file_bytes: self.max_file_bytes,
             forward: recorder.map(|recorder| Forward { recorder, everything: false }),
             ..defaults
         }

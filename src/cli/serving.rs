@@ -38,6 +38,11 @@ pub(super) fn doubts(handle: &Handle) -> Vec<String> {
     slow.into_iter().chain(beyond).collect()
 }
 
+/// Returns what is said when a server ends because a part of it panicked again and again.
+pub(super) fn failure_text(failure: &str) -> String {
+    format!("standin ends: {failure}; please report the panic above")
+}
+
 /// Why a server does not begin, and how the command exits then.
 pub(super) fn refuse(error: &StartError) -> u8 {
     if let StartError::Stubs(defects) = error {

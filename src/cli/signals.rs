@@ -1,4 +1,4 @@
-//! The two signals that end a command.
+//! The signals that end a command: SIGTERM, SIGINT and, unless it is ignored as by `nohup`, SIGHUP.
 
 use std::io;
 use std::process;
@@ -8,7 +8,7 @@ use std::thread;
 use super::{BROKE, note};
 use crate::replay::Halt;
 
-/// Hears of SIGTERM and SIGINT from now on: the first is received, the second ends the process at once.
+/// Hears of the signals that end a command from now on: the first is received, the second ends the process at once.
 pub(super) fn signals() -> io::Result<Receiver<()>> {
     hear(1)
 }
@@ -35,9 +35,10 @@ fn hear(received: u32) -> io::Result<Receiver<()>> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut terminate, mut interrupt) = {
+    let (mut terminate, mut interrupt, mut hangup) = {
         let _inside = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, hangup)
     };
     let (sender, receiver) = mpsc::channel();
     thread::Builder::new().name("standin-signals".to_owned()).spawn(move || {
@@ -46,6 +47,7 @@ fn hear(received: u32) -> io::Result<Receiver<()>> {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
+                    Some(_) = async { hangup.as_mut()?.recv().await } => {}
                 }
                 if number >= received {
                     process::exit(BROKE.into());
@@ -56,4 +58,13 @@ fn hear(received: u32) -> io::Result<Receiver<()>> {
         });
     })?;
     Ok(receiver)
+}
+
+/// Whether the process was started with SIGHUP ignored, so that it outlives its terminal. Where that cannot be read, it
+/// is not.
+fn ignores_hangup() -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // the mask is in hexadecimal; SIGHUP is signal 1 and so its lowest bit
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{count, say};
 use crate::record::{Progress, Recorder};
+use crate::tape::pack_of;
 
 /// What a recording came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(super) fn end(recorder: &Recorder, tape: &Path) -> io::Result<Taped> {
     let progress = recorder.progress();
     if finished.is_ok() && progress.written.exchanges == 0 {
         fs::remove_file(tape)?;
+        // there are no bodies without calls, but for those of calls that were lost
+        let _ = fs::remove_file(pack_of(tape));
         say(&format!("standin: no call came, so that no tape is left{}", notes(&progress)));
         return Ok(Taped::Nothing);
     }
@@ -70,8 +73,8 @@ fn notes(progress: &Progress) -> String {
         ),
         (
             written.dropped,
-            "call is not on the tape: the disk could not keep up",
-            "calls are not on the tape: the disk could not keep up",
+            "call is not on the tape: the disk was full or could not keep up",
+            "calls are not on the tape: the disk was full or could not keep up",
         ),
         (
             progress.lost_bodies,

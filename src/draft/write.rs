@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::{Draft, digest8, sha256};
+use crate::regular_file;
 use crate::stub::load::Service;
 use crate::stub::walk::Tree;
 
@@ -50,7 +51,7 @@ pub fn write(draft: &Draft, root: &Path, prune: bool) -> io::Result<Written> {
                 Some(_) => written.edited.push(path),
                 None => {
                     fs::create_dir_all(&files)?;
-                    put(&path, &body.bytes)?;
+                    regular_file::replace(&path, &body.bytes)?;
                     written.changed += 1;
                 }
             }
@@ -59,7 +60,7 @@ pub fn write(draft: &Draft, root: &Path, prune: bool) -> io::Result<Written> {
         if before.as_deref() == Some(text.as_bytes()) {
             written.unchanged += 1;
         } else {
-            put(&path, text.as_bytes())?;
+            regular_file::replace(&path, text.as_bytes())?;
             written.changed += 1;
         }
     }
@@ -78,7 +79,7 @@ fn forget_mappings(draft: &Draft, mappings: &Path, prune: bool, written: &mut Wr
         if wanted.contains(name.as_str()) || name.starts_with('.') {
             continue;
         }
-        let text = fs::read(&path)?;
+        let text = regular_file::read(&path, u64::MAX)?;
         if prune && is_untouched(&text) {
             fs::remove_file(&path)?;
             written.removed.push(path);
@@ -102,14 +103,14 @@ fn forget_bodies(root: &Path, prune: bool, written: &mut Written) -> io::Result<
     }
     for path in tree.mappings.keys() {
         // what cannot be read may name any of them
-        let Ok(text) = fs::read(path) else { return Ok(()) };
+        let Ok(text) = regular_file::read(path, u64::MAX) else { return Ok(()) };
         for word in String::from_utf8_lossy(&text).split(|c| !is_of_a_name(c)) {
             unnamed.remove(word);
         }
     }
     for (name, path) in unnamed {
         // one whose content is not what its name tells was changed by hand
-        if !name.contains(&format!("-{}.", digest8(&fs::read(&path)?))) {
+        if !name.contains(&format!("-{}.", digest8(&regular_file::read(&path, u64::MAX)?))) {
             continue;
         }
         if prune {
@@ -134,19 +135,11 @@ fn is_of_a_name(c: char) -> bool {
 }
 
 fn existing(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    match regular_file::read(path, u64::MAX) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// A file under its final name is whole. Hidden files are no mappings.
-fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let part = path.with_file_name(format!(".{name}.part"));
-    fs::write(&part, bytes)?;
-    fs::rename(part, path)
 }
 
 /// A mapping file as text.

@@ -165,7 +165,9 @@ impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Bench<'w, F> {
         let strata = self.strata.entry(model.outside.to_bits());
         let strata = strata.or_insert_with(|| Strata::new(work, model.outside, |call| included(work, call)));
         model.demands(work, &mut self.demands);
-        Scored { model, effect: strata.effect(&self.demands, model.outside) }
+        let is_queue = model.discipline != Discipline::Unlimited;
+        let effect = if is_queue { Strata::effect } else { Strata::size };
+        Scored { model, effect: effect(strata, &self.demands, model.outside) }
     }
 
     fn best(&mut self, models: impl IntoIterator<Item = Model>) -> Scored {
@@ -223,6 +225,7 @@ impl<F: Fn(&Workload, usize) -> bool + Copy> Bench<'_, F> {
     /// The same station with the part outside the queue that surely is one, so that no station looks better by what may be chance.
     fn settled(&mut self, scored: Scored, smallest: f64, least_gain: f64) -> Scored {
         let none = self.score(Model { outside: self.floor(smallest), ..scored.model });
+        let none = if none.effect.is_finite() { none } else { scored };
         let Some(outside) = self.outside(scored.model, smallest).filter(|outside| outside.beyond >= BEYOND_CHANCE)
         else {
             return none;

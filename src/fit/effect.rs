@@ -53,15 +53,14 @@ impl Strata {
 
     /// The effect size; infinite if more than 0.5 % of demands are not positive, for then the model is not feasible.
     pub(super) fn effect(&self, demands: &[f64], outside: f64) -> f64 {
-        let (mut distance, mut scale, mut impossible, mut calls) = (0.0, 0.0, 0, 0);
-        for operation in &self.operations {
-            let of = |call: &u32| demands[*call as usize];
-            impossible += operation.calls.iter().filter(|call| of(call) <= 0.0).count();
-            calls += operation.calls.len();
-        }
-        if impossible * 200 > calls || calls == 0 {
-            return f64::INFINITY;
-        }
+        let calls = || self.operations.iter().flat_map(|operation| &operation.calls);
+        let impossible = calls().filter(|call| demands[**call as usize] <= 0.0).count();
+        if impossible * 200 > calls().count() { f64::INFINITY } else { self.size(demands, outside) }
+    }
+
+    /// The effect size, whether the model is feasible or not; 0 where nothing can be compared.
+    pub(super) fn size(&self, demands: &[f64], outside: f64) -> f64 {
+        let (mut distance, mut scale) = (0.0, 0.0);
         let (mut low, mut high) = (Vec::new(), Vec::new());
         for operation in &self.operations {
             let third = operation.calls.len() / 3;
@@ -77,7 +76,7 @@ impl Strata {
             distance += low.iter().zip(&high).map(|(one, other)| (one - other).abs() as f64).sum::<f64>();
             scale += third as f64 * (outside + mean);
         }
-        distance / scale
+        if scale > 0.0 { distance / scale } else { 0.0 }
     }
 
     /// By how much the mean demand of the lowest third exceeds that of the highest, and the variance of that: over operations,
@@ -123,7 +122,7 @@ pub(super) fn chance(
     outside: f64,
     included: impl Fn(usize) -> bool + Copy,
 ) -> (f64, f64) {
-    let effect = |seed| Strata::random(work, seed, included).effect(demands, outside);
+    let effect = |seed| Strata::random(work, seed, included).size(demands, outside);
     let effects: Vec<f64> = (1..=SPLITS).map(effect).collect();
     let mean = effects.iter().sum::<f64>() / effects.len() as f64;
     let variance = effects.iter().map(|effect| (effect - mean).powi(2)).sum::<f64>() / (effects.len() - 1) as f64;

@@ -112,6 +112,8 @@ pub struct Fitted {
     pub operations: Vec<OperationFit>,
     /// All operations together, for calls of none of them.
     pub default: OperationFit,
+    /// Calls left out because their time stamps cannot be true.
+    pub mistimed: u64,
     /// The observed range, beyond which the model is a guess.
     pub valid: Valid,
     /// What must be said beside the numbers.
@@ -240,6 +242,7 @@ impl Fitted {
             limits: limits.found,
             operations,
             default,
+            mistimed: traces.iter().map(|trace| trace.mistimed.len() as u64).sum(),
             valid,
             statements,
         })

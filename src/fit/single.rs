@@ -35,7 +35,7 @@ impl Single {
         let mut demands = Vec::new();
         model.demands(work, &mut demands);
         if crowd.is_some() {
-            let effect = Strata::new(work, model.outside, |_| true).effect(&demands, model.outside);
+            let effect = Strata::new(work, model.outside, |_| true).size(&demands, model.outside);
             (scored, close) = (Scored { model, effect }, Vec::new());
         }
         let strata = split.map(|split| split.predict(model, work)).unwrap_or_default();

@@ -96,6 +96,22 @@ pub enum Statement {
         /// How many.
         calls: u64,
     },
+    /// Calls left out because they are shorter than any call over this recorder can be.
+    Mistimed {
+        /// How many.
+        calls: u64,
+        /// Their share of all answered calls.
+        share: f64,
+        /// The shortest time that the recorder can measure.
+        round_trip: Duration,
+    },
+    /// Calls shorter than the recorder's round trip are so many that the service itself is that fast.
+    TooFast {
+        /// How many.
+        calls: u64,
+        /// The recorder's round trip.
+        round_trip: Duration,
+    },
     /// Calls that the tape lacks.
     Lost {
         /// How many.

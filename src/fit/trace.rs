@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::exchange::{Exchange, Reason};
+use crate::exchange::{Exchange, Reason, Times};
 use crate::tape::operations::Operations;
 use crate::tape::{Condition, Head, Limits};
 
@@ -13,7 +13,7 @@ use crate::tape::{Condition, Head, Limits};
 pub struct Observation {
     /// Which of [`Trace::operations`].
     pub operation: u32,
-    /// The last byte of the call was written to the backend.
+    /// The last bytes of the call were handed to the socket.
     pub arrival: u64,
     /// The last byte of the answer came; the first, where the operation has a [transfer](Trace::transfer) of its own.
     pub finish: u64,
@@ -32,6 +32,9 @@ pub struct Trace {
     pub operations: Vec<String>,
     /// Answered calls, in any order.
     pub calls: Vec<Observation>,
+    /// Answered calls whose recorded time is shorter than any call over this recorder can be: their `sent` was stamped
+    /// too late. They arrive when the recorder had them ready to send, occupy the service, and count in no statistic.
+    pub mistimed: Vec<Observation>,
     /// Calls that reached the backend and got no whole answer.
     pub failed: u64,
     /// Calls that the tape lacks: dropped by the recorder, or on lines that could not be read.
@@ -42,9 +45,17 @@ pub struct Trace {
     pub limits: Limits,
     /// What the recorder measures of a service that answers at once, in nanoseconds; 0 if it did not say.
     pub round_trip: u64,
+    /// Calls shorter than that where they are so many that they are the service's own speed.
+    pub too_fast: u64,
     /// Median rate at which long answers came, in bytes a second, by operation; none where answers are short, or mostly there at
     /// once.
     pub transfer: Vec<Option<f64>>,
+}
+
+/// What of a call is needed only while its tape is read, in nanoseconds since the tape's start.
+struct Detail {
+    first_byte: u64,
+    ready: u64,
 }
 
 impl Trace {
@@ -59,7 +70,7 @@ impl Trace {
         let mut trace = Self { exclusive: head.exclusive, limits: head.limits.clone(), round_trip, ..Self::default() };
         let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut transfers: Vec<Vec<(u64, u64)>> = Vec::new();
-        let mut first_bytes = Vec::new();
+        let mut details = Vec::new();
         for exchange in exchanges {
             let exchange = exchange.borrow();
             let Some(arrival) = exchange.times.sent else { continue };
@@ -87,23 +98,48 @@ impl Trace {
             let bytes = (!is_coded).then_some(size);
             let (status, in_flight) = (response.status, exchange.in_flight);
             trace.calls.push(Observation { operation, arrival, finish: last, status, bytes, in_flight });
-            first_bytes.push(first);
+            details.push(Detail { first_byte: first, ready: ready_to_send(&exchange.times) });
         }
         trace.transfer = transfers.into_iter().map(typical).collect();
         // all answers of an operation are served at its rate: what they took to travel must not be in their demand as well
-        for (call, first) in trace.calls.iter_mut().zip(first_bytes) {
+        for (call, detail) in trace.calls.iter_mut().zip(&details) {
             if trace.transfer[call.operation as usize].is_some() {
-                call.finish = first;
+                call.finish = detail.first_byte;
             }
         }
+        trace.set_mistimed_aside(&details);
         trace
+    }
+
+    /// The shortest time that the recorder can measure, in nanoseconds.
+    pub(super) fn shortest(&self) -> u64 {
+        if self.round_trip > 0 { self.round_trip } else { SHORTEST_ROUND_TRIP }
+    }
+
+    /// Moves calls that are shorter than the recorder's round trip to `mistimed`, unless they are so many that the
+    /// service itself must be that fast.
+    fn set_mistimed_aside(&mut self, details: &[Detail]) {
+        let shortest = self.shortest();
+        let is_mistimed = |call: &Observation| call.finish < call.arrival + shortest;
+        let count = self.calls.iter().filter(|call| is_mistimed(call)).count();
+        if count as f64 > self.calls.len() as f64 * MOST_MISTIMED {
+            self.too_fast = count as u64;
+            return;
+        }
+        let calls = std::mem::take(&mut self.calls);
+        for (call, detail) in calls.into_iter().zip(details) {
+            if is_mistimed(&call) {
+                self.mistimed.push(Observation { arrival: detail.ready.min(call.arrival), ..call });
+            } else {
+                self.calls.push(call);
+            }
+        }
     }
 
     /// Counts what the tape lacks, once it has been read.
     #[must_use]
     pub fn lacking(self, condition: &Condition) -> Self {
-        let dropped = condition.foot.map_or(0, |foot| foot.dropped);
-        Self { lost: self.lost + condition.broken + u64::from(condition.torn) + dropped, ..self }
+        Self { lost: self.lost + condition.lost(), ..self }
     }
 }
 
@@ -111,9 +147,10 @@ impl Trace {
     /// By how much the mean population that the recorder counted exceeds the one that the calls themselves make, as a share;
     /// none if it did not count. Little's law is an identity on what was recorded: this is where missing calls show.
     pub(super) fn population_difference(&self) -> Option<f64> {
-        let mut arrivals: Vec<(u64, u32)> = self.calls.iter().map(|call| (call.arrival, call.in_flight)).collect();
+        let calls = || self.calls.iter().chain(&self.mistimed);
+        let mut arrivals: Vec<(u64, u32)> = calls().map(|call| (call.arrival, call.in_flight)).collect();
         arrivals.sort_unstable();
-        let mut finishes: Vec<u64> = self.calls.iter().map(|call| call.finish.max(call.arrival)).collect();
+        let mut finishes: Vec<u64> = calls().map(|call| call.finish.max(call.arrival)).collect();
         finishes.sort_unstable();
         let (mut finished, mut counted, mut made) = (0, 0.0, 0.0);
         for (rank, (arrival, in_flight)) in arrivals.into_iter().enumerate() {
@@ -142,6 +179,15 @@ fn typical(transfers: Vec<(u64, u64)>) -> Option<f64> {
     Some(rates[rates.len() / 2])
 }
 
+/// When the recorder had a call ready to send: received, let through by its limits, and connected.
+fn ready_to_send(times: &Times) -> u64 {
+    times.received + times.permit_wait + times.connect + times.tls
+}
+
+/// The round trip in nanoseconds that is assumed where a tape states none: less than HTTP over loopback takes anywhere.
+const SHORTEST_ROUND_TRIP: u64 = 10_000;
+/// The largest share of a tape's calls that is taken for wrong time stamps.
+const MOST_MISTIMED: f64 = 0.1;
 /// Shorter answers say nothing of a transfer rate.
 const LONG_ANSWER: u64 = 32 * 1024;
 const LONG_TRANSFER: Duration = Duration::from_millis(1);
@@ -150,7 +196,7 @@ const ENOUGH_TRANSFERS: usize = 30;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{BodyRef, Failure, Request, Response, Times};
+    use crate::exchange::{BodyRef, Failure, Request, Response};
     use crate::tape::Foot;
 
     fn exchange(url: &str, sent: u64, first: u64) -> Exchange {

@@ -1,5 +1,7 @@
 //! What a fit has to say beside its numbers: where the model is a guess, an approximation or wrong, and what the tapes lack.
 
+use std::time::Duration;
+
 use super::check::{self, Stratum};
 use super::choice::{Ranking, Scored};
 use super::crowd::{self, Crowd};
@@ -159,6 +161,7 @@ pub(super) fn recount(traces: &[Trace], valid: &Valid, left_out: LeftOut) -> Vec
     {
         statements.push(Statement::Population { difference });
     }
+    statements.extend(impossible(traces));
     let lost = traces.iter().map(|trace| trace.lost).sum();
     let failed = traces.iter().map(|trace| trace.failed).sum();
     let counts = [
@@ -168,6 +171,19 @@ pub(super) fn recount(traces: &[Trace], valid: &Valid, left_out: LeftOut) -> Vec
     ];
     statements.extend(counts.into_iter().filter(|(calls, _)| *calls > 0).map(|(_, statement)| statement));
     statements
+}
+
+/// What is said of calls that are shorter than the recorder can measure.
+fn impossible(traces: &[Trace]) -> Vec<Statement> {
+    let round_trip = traces.iter().map(Trace::shortest).max().unwrap_or(0);
+    let round_trip = Duration::from_nanos(round_trip);
+    let mistimed: usize = traces.iter().map(|trace| trace.mistimed.len()).sum();
+    let all = traces.iter().map(|trace| trace.calls.len()).sum::<usize>() + mistimed;
+    let too_fast: u64 = traces.iter().map(|trace| trace.too_fast).sum();
+    let (calls, share) = (mistimed as u64, mistimed as f64 / all.max(1) as f64);
+    let mistimed = (calls > 0).then_some(Statement::Mistimed { calls, share, round_trip });
+    let too_fast = (too_fast > 0).then_some(Statement::TooFast { calls: too_fast, round_trip });
+    mistimed.into_iter().chain(too_fast).collect()
 }
 
 /// A larger effect size is not explained by one queue, unless chance makes as much. In simulations of true models effect sizes

@@ -64,9 +64,11 @@ impl Workload {
         };
         let total: f64 = traces.iter().map(|trace| span(&trace.calls).1).sum();
         for (number, trace) in traces.iter().enumerate() {
-            let mut calls: Vec<_> = trace.calls.iter().filter(|call| !is_rejection(call.status)).collect();
-            left_out.rejected += (trace.calls.len() - calls.len()) as u64;
-            calls.sort_by_key(|call| (call.arrival, call.finish));
+            let counted = trace.calls.iter().map(|call| (call, true));
+            let all = counted.chain(trace.mistimed.iter().map(|call| (call, false)));
+            let mut calls: Vec<_> = all.filter(|(call, _)| !is_rejection(call.status)).collect();
+            left_out.rejected += trace.calls.iter().filter(|call| is_rejection(call.status)).count() as u64;
+            calls.sort_by_key(|(call, _)| (call.arrival, call.finish));
             let (first, length) = span(&trace.calls);
             let warm_up = warm_up(&calls);
             left_out.warm_up += warm_up as u64;
@@ -79,17 +81,17 @@ impl Workload {
                 work.windows[before + window.min(windows - 1)].refused += 1;
             }
             let mut end = start;
-            for (rank, call) in calls.iter().enumerate() {
-                let arrival = call.arrival as f64 - first;
+            for (rank, (call, is_counted)) in calls.iter().enumerate() {
+                let arrival = (call.arrival as f64 - first).clamp(0.0, length);
                 let window = before + ((arrival / window_length) as usize).min(windows - 1);
-                let finish = start + (call.finish.max(call.arrival) as f64 - first);
+                let finish = start + (call.finish as f64 - first).max(arrival);
                 work.windows[window].calls += 1;
                 work.push(
                     start + arrival,
                     finish,
                     operation_of(number, call.operation),
                     call.status,
-                    rank >= warm_up,
+                    rank >= warm_up && *is_counted,
                     window,
                 );
                 work.bytes.push(call.bytes);
@@ -187,13 +189,13 @@ pub(super) fn is_rejection(status: u16) -> bool {
 
 /// How many of the first calls belong to a warm-up: up to a twentieth, in hundredths, while their mean log latency lies beyond
 /// three standard deviations of what the following fifteen hundredths show.
-fn warm_up(calls: &[&Observation]) -> usize {
+fn warm_up(calls: &[(&Observation, bool)]) -> usize {
     let size = calls.len() / 100;
     if size < 20 {
         return 0;
     }
-    let mean = |chunk: &[&Observation]| {
-        chunk.iter().map(|call| ((call.finish.saturating_sub(call.arrival)) as f64).max(1.0).ln()).sum::<f64>()
+    let mean = |chunk: &[(&Observation, bool)]| {
+        chunk.iter().map(|(call, _)| ((call.finish.saturating_sub(call.arrival)) as f64).max(1.0).ln()).sum::<f64>()
             / chunk.len() as f64
     };
     let means: Vec<f64> = calls.chunks(size).take(20).map(mean).collect();

@@ -1,22 +1,27 @@
 //! One connection: its protocol, its limits and its end. It knows a service, not stubs.
 //!
 //! HTTP/2 is spoken when ALPN says so or when the first bytes are its preface. Idle connections and heads that do not
-//! come to an end are timed out by a watchdog that looks now and then, so that a call costs it nothing.
+//! come to an end are timed out by a watchdog that looks now and then, so that a call costs it nothing. On HTTP/2 only
+//! calls and answers keep a connection: a client that sends PINGs, or does not read its answers, is idle.
 
 use std::fmt;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
+use super::frames::{Framed, PREFACE};
 use crate::call::Peers;
+use crate::memory::{self, Share};
+use crate::offload::Turns;
 use crate::reply::Ending;
 use crate::shutdown::Work;
 use crate::tasks::Tasks;
@@ -63,6 +68,10 @@ pub struct Connection {
     pub clock: Arc<Clock>,
     /// Whether several calls share it at a time.
     pub http2: bool,
+    /// The part of the memory of all calls that its calls hold.
+    pub memory: Arc<Share>,
+    /// Its turns at work beside the workers.
+    pub turns: Turns,
     broken: Mutex<Option<Ending>>,
 }
 
@@ -80,8 +89,13 @@ impl std::error::Error for Broken {}
 
 impl Connection {
     /// A connection that has read nothing yet.
-    pub fn new(peers: Peers, clock: Arc<Clock>, http2: bool) -> Self {
-        Self { peers, clock, http2, broken: Mutex::new(None) }
+    pub fn new(peers: Peers, clock: Arc<Clock>, http2: bool, memory: Arc<Share>) -> Self {
+        Self { peers, clock, http2, memory, turns: Turns::default(), broken: Mutex::new(None) }
+    }
+
+    /// Bytes of a body that are not counted: those of a small one, as long as no other call is here at the same time.
+    pub fn uncounted(&self) -> usize {
+        if self.http2 { 0 } else { memory::SMALL }
     }
 
     /// When the call came that is read now: the later of its last byte, and on HTTP/1.1 of the answer before it.
@@ -90,56 +104,91 @@ impl Connection {
     }
 }
 
-/// Whether the client's first bytes are those of HTTP/2; waits for them.
-pub async fn speaks_http2(stream: &TcpStream, patience: Duration) -> bool {
-    // no method but HTTP/2's own pretended one begins so
-    const PREFACE: &[u8] = b"PRI";
-    let look = async {
-        let mut first = [0; PREFACE.len()];
+/// A time-out that ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimedOut {
+    /// There was no call for [`Limits::idle`].
+    Idle,
+    /// A head did not come whole within [`Limits::read`].
+    Head,
+}
+
+/// Reads the first bytes of a connection without TLS, and returns whether they are those of HTTP/2.
+///
+/// What is read stays in `wire` for whoever serves it. An unfinished preface gets a 408.
+pub async fn speaks_http2<S: Transport>(wire: &mut Wire<S>, limits: Limits) -> Result<bool, TimedOut> {
+    match tokio::time::timeout(limits.idle, wire.read_ahead()).await {
+        Err(_) => return Err(TimedOut::Idle),
+        // what has failed or ended is found out by whoever serves it
+        Ok(Err(_) | Ok(0)) => return Ok(false),
+        Ok(Ok(_)) => {}
+    }
+    // nearly always the first read decides: no other time-out is needed then
+    if let Some(http2) = is_http2(wire.ahead()) {
+        return Ok(http2);
+    }
+    let decide = async {
         loop {
-            match stream.peek(&mut first).await {
-                Ok(count) if count > 0 && PREFACE.starts_with(&first[..count]) => {
-                    if count == PREFACE.len() {
-                        return true;
-                    }
-                    // `P` may become POST: the rest is on its way
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                _ => return false,
+            match wire.read_ahead().await {
+                Err(_) | Ok(0) => return false,
+                Ok(_) => {}
+            }
+            if let Some(http2) = is_http2(wire.ahead()) {
+                return http2;
             }
         }
     };
-    tokio::time::timeout(patience, look).await.unwrap_or(false)
+    tokio::time::timeout(limits.read, decide).await.map_err(|_| TimedOut::Head)
 }
 
-/// Serves a connection to its end; the calls of one that many share are `tasks`.
+/// Whether bytes begin with HTTP/2's preface; `None` while they are a part of it.
+fn is_http2(bytes: &[u8]) -> Option<bool> {
+    if bytes.len() < PREFACE.len() {
+        return (!PREFACE.starts_with(bytes)).then_some(false);
+    }
+    Some(bytes.starts_with(PREFACE))
+}
+
+/// Serves a connection to its end, and returns the time-out that ended it, if one did. The calls of a connection that
+/// many share are `tasks`.
 pub async fn serve<S, F, A, B>(
-    stream: S,
+    wire: Wire<S>,
     connection: Arc<Connection>,
     limits: Limits,
     service: F,
     work: Work,
     tasks: Tasks,
-) where
+) -> Option<TimedOut>
+where
     S: Transport,
     F: Fn(Request<Incoming>, Arc<Connection>) -> A + Clone + Send + 'static,
     A: Future<Output = Result<Response<B>, Broken>> + Send + 'static,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    let wire = Wire::new(stream, Arc::clone(&connection.clock));
     if connection.http2 {
-        serve_http2(wire, connection, limits, service, work, tasks).await;
+        serve_http2(wire, connection, limits, service, work, tasks).await
     } else {
-        serve_http1(wire, connection, limits, service, work).await;
+        serve_http1(wire, connection, limits, service, work).await
     }
 }
 
-async fn serve_http1<S, F, A, B>(wire: Wire<S>, connection: Arc<Connection>, limits: Limits, service: F, mut work: Work)
+/// Ends a connection whose head did not come in time with a 408.
+pub async fn time_out<S: Transport>(wire: Wire<S>) {
+    wire.send_raw(REQUEST_TIMEOUT).await;
+}
+
+async fn serve_http1<S, F, A, B>(
+    wire: Wire<S>,
+    connection: Arc<Connection>,
+    limits: Limits,
+    service: F,
+    mut work: Work,
+) -> Option<TimedOut>
 where
     S: Transport,
     F: Fn(Request<Incoming>, Arc<Connection>) -> A,
     A: Future<Output = Result<Response<B>, Broken>>,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     let clock = Arc::clone(&connection.clock);
     let answer = service_fn(|request| {
@@ -165,28 +214,36 @@ where
     let mut watchdog = pin!(watch(&clock, limits));
     let mut ending = pin!(work.ending());
     let mut told = false;
-    let verdict = loop {
+    let served = loop {
         tokio::select! {
             biased;
-            served = &mut http => break served.err().map(|_| None),
-            verdict = &mut watchdog => break Some(Some(verdict)),
+            served = &mut http => break Ok(served),
+            timed_out = &mut watchdog => break Err(timed_out),
             () = &mut ending, if !told => {
                 told = true;
-                std::pin::Pin::new(&mut http).graceful_shutdown();
+                Pin::new(&mut http).graceful_shutdown();
             }
         }
     };
-    let ending = match verdict {
-        None => return,
-        Some(Some(verdict)) => verdict,
-        Some(None) => connection.broken.lock().unwrap_or_else(PoisonError::into_inner).take(),
-    };
-    if let Some(ending) = ending {
-        let wire = http.into_parts().io.into_inner();
-        match ending {
-            Ending::Close => wire.close().await,
-            Ending::Raw(bytes) => wire.send_raw(&bytes).await,
-            Ending::Reset => wire.reset(),
+    match served {
+        Ok(Ok(())) => None,
+        Ok(Err(_)) => {
+            let ending = connection.broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(ending) = ending {
+                let wire = http.into_parts().io.into_inner();
+                match ending {
+                    Ending::Close => wire.close().await,
+                    Ending::Raw(bytes) => wire.send_raw(&bytes).await,
+                    Ending::Reset => wire.reset(),
+                }
+            }
+            None
+        }
+        Err(timed_out) => {
+            if timed_out == TimedOut::Head {
+                time_out(http.into_parts().io.into_inner()).await;
+            }
+            Some(timed_out)
         }
     }
 }
@@ -198,21 +255,25 @@ async fn serve_http2<S, F, A, B>(
     service: F,
     mut work: Work,
     tasks: Tasks,
-) where
+) -> Option<TimedOut>
+where
     S: Transport,
     F: Fn(Request<Incoming>, Arc<Connection>) -> A + Clone + Send + 'static,
     A: Future<Output = Result<Response<B>, Broken>> + Send + 'static,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     let clock = Arc::clone(&connection.clock);
     let answer = service_fn(move |request| {
-        connection.clock.answering();
+        let clock = Arc::clone(&connection.clock);
+        clock.progress();
+        // a call that the client gives up is dropped unanswered
+        let counted = Counted::new(Arc::clone(&clock));
         let answer = service(request, Arc::clone(&connection));
-        let connection = Arc::clone(&connection);
         async move {
             let answer = answer.await;
-            connection.clock.answered();
-            answer
+            drop(counted);
+            clock.progress();
+            answer.map(|response| response.map(|body| Progressing { body, clock }))
         }
     });
     let mut http = pin!(
@@ -222,46 +283,121 @@ async fn serve_http2<S, F, A, B>(
             .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(4 << 20)
-            .serve_connection(TokioIo::new(wire), answer)
+            .serve_connection(TokioIo::new(Framed::new(wire, Arc::clone(&clock))), answer)
     );
-    let mut idle = pin!(watch_idle(&clock, limits));
+    let mut watchdog = pin!(watch_http2(&clock, limits));
     let mut ending = pin!(work.ending());
     let mut told = false;
+    let mut timed_out = None;
+    let mut quiet = pin!(quiet(&clock));
     loop {
         tokio::select! {
             biased;
-            _ = &mut http => return,
-            () = &mut idle, if !told => {
-                told = true;
+            _ = &mut http => return timed_out,
+            verdict = &mut watchdog, if !told => {
+                (told, timed_out) = (true, Some(verdict));
                 http.as_mut().graceful_shutdown();
             }
             () = &mut ending, if !told => {
                 told = true;
                 http.as_mut().graceful_shutdown();
             }
+            // a client that does not answer GOAWAY is not waited for once its calls have ended
+            () = &mut quiet, if told => return timed_out,
         }
     }
 }
 
-/// Resolves when the connection has been idle, or a head unfinished, for too long: with the answer to give, if any.
-async fn watch(clock: &Clock, limits: Limits) -> Option<Ending> {
-    let step = limits.read.min(limits.idle) / 4;
+/// A call that is being answered on HTTP/2, until this is dropped.
+struct Counted(Arc<Clock>);
+
+impl Counted {
+    fn new(clock: Arc<Clock>) -> Self {
+        clock.answering();
+        Self(clock)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
+}
+
+/// A body on HTTP/2; each of its frames is progress.
+struct Progressing<B> {
+    body: B,
+    clock: Arc<Clock>,
+}
+
+impl<B: Body + Unpin> Body for Progressing<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if polled.is_ready() {
+            self.clock.progress();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Resolves when an HTTP/1.1 connection has been idle, or a head unfinished, for too long.
+async fn watch(clock: &Clock, limits: Limits) -> TimedOut {
     loop {
-        tokio::time::sleep(step.max(Duration::from_millis(1))).await;
-        if clock.head_pending().is_some_and(|pending| pending >= limits.read) {
-            return Some(Ending::Raw(Bytes::from_static(
-                b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-            )));
-        }
-        if clock.head_pending().is_none() && clock.idle_for() >= limits.idle {
-            return None;
+        tokio::time::sleep(look_interval(limits)).await;
+        match clock.head_pending() {
+            Some(pending) if pending >= limits.read => return TimedOut::Head,
+            None if clock.idle_for() >= limits.idle => return TimedOut::Idle,
+            _ => {}
         }
     }
 }
 
-/// Resolves when nothing has been read or written for too long.
-async fn watch_idle(clock: &Clock, limits: Limits) {
-    while clock.idle_for() < limits.idle {
-        tokio::time::sleep(limits.idle.saturating_sub(clock.idle_for()).max(Duration::from_millis(1))).await;
+/// Resolves when an HTTP/2 connection has had no call and no answer, or an unfinished head, for too long.
+async fn watch_http2(clock: &Clock, limits: Limits) -> TimedOut {
+    let mut progressed = Instant::now();
+    loop {
+        tokio::time::sleep(look_interval(limits)).await;
+        if clock.frame_pending().is_some_and(|pending| pending >= limits.read) {
+            return TimedOut::Head;
+        }
+        if clock.take_progress() || clock.is_answering() {
+            progressed = Instant::now();
+        }
+        if progressed.elapsed() >= limits.idle {
+            return TimedOut::Idle;
+        }
     }
 }
+
+/// Resolves once no call has been answered and no answer has made progress for a while.
+async fn quiet(clock: &Clock) {
+    clock.take_progress();
+    loop {
+        tokio::time::sleep(FAREWELL).await;
+        if !clock.is_answering() && !clock.take_progress() {
+            return;
+        }
+    }
+}
+
+/// The time between two looks of a watchdog, so that time-outs are exceeded by a quarter at most.
+fn look_interval(limits: Limits) -> Duration {
+    (limits.read.min(limits.idle) / 4).max(Duration::from_millis(1))
+}
+
+/// The time without progress after which an HTTP/2 connection that was told to end is closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The answer to a head that did not come in time.
+const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";

@@ -4,7 +4,10 @@
 //! worker with far more than its share. Accepting outlives its errors: the client's are passed over, ours are logged
 //! and waited out.
 
+pub mod body;
 pub mod connection;
+mod frames;
+pub mod host;
 pub mod tls;
 
 use std::io::{self, Write as _};
@@ -13,13 +16,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use self::connection::TimedOut;
+use crate::panics;
 use crate::shutdown::Work;
 
 /// Connections that the kernel holds for us until they are accepted.
 const BACKLOG: i32 = 4096;
+
+/// TCP keep-alive of client connections: a peer that is gone is noticed within 120 s.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
 
 /// How long accepting rests after an error of ours, such as no file descriptors left.
 const REST: Duration = Duration::from_millis(100);
@@ -34,6 +44,8 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
+    // connections inherit it: a peer that vanished without a word is noticed even where nothing else times out
+    socket.set_tcp_keepalive(&KEEPALIVE)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
@@ -59,6 +71,8 @@ pub struct Connections {
     limit: usize,
     accepted: AtomicU64,
     refused: AtomicU64,
+    idle: AtomicU64,
+    unfinished: AtomicU64,
 }
 
 /// A place taken by a live connection.
@@ -76,6 +90,8 @@ impl Connections {
             limit,
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            idle: AtomicU64::new(0),
+            unfinished: AtomicU64::new(0),
         }
     }
 
@@ -94,6 +110,14 @@ impl Connections {
         self.refused.load(Relaxed)
     }
 
+    /// Returns how many were ended by a time-out.
+    pub fn timed_out(&self, why: TimedOut) -> u64 {
+        match why {
+            TimedOut::Idle => self.idle.load(Relaxed),
+            TimedOut::Head => self.unfinished.load(Relaxed),
+        }
+    }
+
     /// A place at the worker that has the fewest, unless the limit is reached.
     fn hold(self: &Arc<Self>) -> Option<Held> {
         let open = self.open();
@@ -109,62 +133,73 @@ impl Connections {
     }
 }
 
+impl Held {
+    /// Counts the time-out that ended the connection.
+    pub fn timed_out(&self, why: TimedOut) {
+        let count = match why {
+            TimedOut::Idle => &self.connections.idle,
+            TimedOut::Head => &self.connections.unfinished,
+        };
+        count.fetch_add(1, Relaxed);
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.connections.by_worker[self.worker].fetch_sub(1, Relaxed);
     }
 }
 
-/// Accepts from one listener until the end begins, dealing to `workers`.
-pub async fn accept(
-    listener: StdListener,
-    number: usize,
-    connections: Arc<Connections>,
-    workers: Vec<mpsc::UnboundedSender<Accepted>>,
-    mut work: Work,
-) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "cannot watch a listening socket");
-            return;
-        }
-    };
-    let ending = work.ending();
-    tokio::pin!(ending);
-    loop {
-        let accepted = tokio::select! {
-            () = &mut ending => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted.and_then(|(stream, remote)| Ok((stream.into_std()?, remote))) {
-            Ok((stream, remote)) => deal(stream, remote, number, &connections, &workers),
-            Err(error) if is_theirs(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept connections; trying again");
-                tokio::time::sleep(REST).await;
+/// Registers a listening socket with the runtime of this thread; `None`, logged, if that fails.
+pub fn watched(socket: StdListener) -> Option<TcpListener> {
+    TcpListener::from_std(socket).inspect_err(|error| tracing::error!(%error, "cannot watch a listening socket")).ok()
+}
+
+/// Deals the connections of one listener to the workers.
+#[derive(Debug)]
+pub struct Acceptor {
+    /// The listener's place among all.
+    pub listener: usize,
+    /// The places that connections take.
+    pub connections: Arc<Connections>,
+    /// The way to each worker.
+    pub workers: Vec<mpsc::UnboundedSender<Accepted>>,
+}
+
+impl Acceptor {
+    /// Accepts until the end begins.
+    pub async fn accept(&self, socket: &TcpListener, mut work: Work) {
+        let ending = work.ending();
+        tokio::pin!(ending);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut ending => return,
+                accepted = socket.accept() => accepted,
+            };
+            panics::planted("accept");
+            match accepted.and_then(|(stream, remote)| Ok((stream.into_std()?, remote))) {
+                Ok((stream, remote)) => self.deal(stream, remote),
+                Err(error) if is_theirs(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections; trying again");
+                    tokio::time::sleep(REST).await;
+                }
             }
         }
     }
-}
 
-fn deal(
-    mut stream: StdStream,
-    remote: SocketAddr,
-    listener: usize,
-    connections: &Arc<Connections>,
-    workers: &[mpsc::UnboundedSender<Accepted>],
-) {
-    // an answer must not wait for the acknowledgement of the one before it
-    let _ = stream.set_nodelay(true);
-    match connections.hold() {
-        Some(held) => {
-            let worker = held.worker;
-            // a worker that has ended has dropped its receiver: the connection is closed with it
-            let _ = workers[worker].send(Accepted { stream, remote, listener, held });
-        }
-        None => {
-            let _ = stream.write(TOO_MANY);
+    fn deal(&self, mut stream: StdStream, remote: SocketAddr) {
+        // an answer must not wait for the acknowledgement of the one before it
+        let _ = stream.set_nodelay(true);
+        match self.connections.hold() {
+            Some(held) => {
+                let worker = held.worker;
+                // a worker that has ended has dropped its receiver: the connection is closed with it
+                let _ = self.workers[worker].send(Accepted { stream, remote, listener: self.listener, held });
+            }
+            None => {
+                let _ = stream.write(TOO_MANY);
+            }
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Who may call the control plane: loopback peers on loopback listeners, or whoever has the token.
 //!
-//! A browser is not a loopback peer even when it runs there: a page of another site could send a request for its user.
-//! So a foreign Origin, or a Host that is a name we do not know, needs the token as well.
+//! A browser is not a loopback peer even when it runs there: a page of another site could send a request for its user
+//! (cross-site request forgery), or reach this host under a name of its own (DNS rebinding). So a foreign Origin, a host
+//! name that is not known, a request that a browser calls cross-site and a body of a type that any page may send need
+//! the token as well.
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 
 use crate::call::Peers;
+use crate::listen::host::{authorities, split_authority};
 
 /// Who may call.
 #[derive(Clone, Debug, Default)]
@@ -20,26 +23,63 @@ pub struct Access {
     pub hosts: Vec<String>,
 }
 
+/// A refusal: its status, and why and how the call may be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// 403, or 415 for a body of a type that is not taken.
+    pub status: StatusCode,
+    /// The body of the answer.
+    pub text: String,
+}
+
 impl Access {
-    /// Why a call may not be made, if it may not.
-    pub fn refuses(&self, peers: &Peers, headers: &HeaderMap) -> Option<String> {
+    /// Returns the refusal of a call that may not be made.
+    pub fn refuses<B: http_body::Body>(&self, peers: &Peers, request: &Request<B>) -> Option<Refusal> {
+        let (method, headers) = (request.method(), request.headers());
         if self.open || self.has_token(headers) {
             return None;
         }
-        let cure = "send `Authorization: Bearer …` with the token of --admin-token, or start standin with --admin-open";
-        if !is_loopback(peers.local.ip()) || !is_loopback(peers.remote.ip()) {
-            return Some(format!("the admin API answers on loopback only; {cure}\n"));
+        let forbidden = self.stranger(peers).or_else(|| self.foreign_name(request.uri(), headers));
+        let forbidden = forbidden.or_else(|| self.foreign_page(method, headers));
+        if let Some(why) = forbidden {
+            return Some(Refusal { status: StatusCode::FORBIDDEN, text: format!("{why}; {CURE}\n") });
         }
-        let foreign = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("?")).filter(|origin| {
+        if *method != Method::POST || request.body().is_end_stream() {
+            return None;
+        }
+        simple_body(headers)
+            .map(|why| Refusal { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, text: format!("{why}, or {CURE}\n") })
+    }
+
+    /// Why a peer may not call, as it is not on this host.
+    fn stranger(&self, peers: &Peers) -> Option<String> {
+        let is_near = is_loopback(peers.local.ip()) && is_loopback(peers.remote.ip());
+        (!is_near).then(|| "the admin API answers on loopback only".to_owned())
+    }
+
+    /// Why a request may not be for this host: every name that it gives has to be an address or a known name.
+    fn foreign_name(&self, target: &Uri, headers: &HeaderMap) -> Option<String> {
+        let is_known = |host: &str| {
+            split_authority(host).is_some_and(|(name, _)| name.parse::<IpAddr>().is_ok() || self.is_ours(host))
+        };
+        let host = authorities(target, headers).find(|host| !is_known(host))?;
+        Some(format!("`{host}` is not a known name of this host; add --admin-host {host}"))
+    }
+
+    /// Why a page of a browser may not call.
+    fn foreign_page(&self, method: &Method, headers: &HeaderMap) -> Option<String> {
+        let mut origins = headers.get_all(header::ORIGIN).iter().map(|value| value.to_str().unwrap_or("?")).peekable();
+        let is_from_page = origins.peek().is_some();
+        let foreign = origins.find(|origin| {
             let host = origin.split_once("://").map_or(*origin, |(_, host)| host);
             !self.is_ours(host)
         });
         if let Some(origin) = foreign {
-            return Some(format!("the admin API does not answer pages of `{origin}`; {cure}\n"));
+            return Some(format!("the admin API does not answer pages of `{origin}`"));
         }
-        let host = headers.get(header::HOST).map(|value| value.to_str().unwrap_or("?"));
-        host.filter(|host| name(host).parse::<IpAddr>().is_err() && !self.is_ours(host))
-            .map(|host| format!("`{host}` is not a known name of this host; add --admin-host {host}, or {cure}\n"))
+        let site = headers.get("sec-fetch-site").filter(|_| !is_from_page && !method.is_safe())?;
+        let is_foreign = !matches!(site.as_bytes(), b"same-origin" | b"none");
+        is_foreign.then(|| "the admin API does not let pages of other sites change anything".to_owned())
     }
 
     fn has_token(&self, headers: &HeaderMap) -> bool {
@@ -52,20 +92,28 @@ impl Access {
 
     /// Whether a host, with or without a port, is this one.
     fn is_ours(&self, host: &str) -> bool {
-        let name = name(host);
-        name == "localhost"
+        let Some((name, _)) = split_authority(host) else { return false };
+        name.eq_ignore_ascii_case("localhost")
             || name.parse().is_ok_and(is_loopback)
             || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
 }
 
-/// A host without its port.
-fn name(host: &str) -> &str {
-    match host.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
-        Some((address, _)) => address,
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    }
+/// Why a POST with a body may come from a page of any site: a browser asks beforehand (a CORS preflight) unless the body
+/// is of one of three types, or of none.
+fn simple_body(headers: &HeaderMap) -> Option<String> {
+    let content_type = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_simple =
+        matches!(essence.as_str(), "" | "text/plain" | "application/x-www-form-urlencoded" | "multipart/form-data");
+    is_simple.then(|| {
+        let sent = content_type.map_or("no Content-Type".to_owned(), |sent| format!("the Content-Type `{sent}`"));
+        format!("a body with {sent} may come from any web page; send `Content-Type: application/json`")
+    })
 }
+
+/// How a call that was refused may be made.
+const CURE: &str = "send `Authorization: Bearer …` with the token of --admin-token, or start standin with --admin-open";
 
 fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
@@ -78,7 +126,8 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use bytes::Bytes;
+    use http_body_util::Full;
 
     use super::*;
     use crate::call::Scheme;
@@ -87,8 +136,10 @@ mod tests {
         Peers { scheme: Scheme::Http, remote: remote.parse().expect("address"), local: local.parse().expect("address") }
     }
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().expect("name"), HeaderValue::from_static(value))).collect()
+    fn request(method: &Method, target: &str, headers: &[(&str, &str)], body: &'static str) -> Request<Full<Bytes>> {
+        let request = Request::builder().method(method).uri(target);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.body(Full::from(body)).expect("a request")
     }
 
     #[test]
@@ -103,6 +154,13 @@ mod tests {
             (&near, &[("host", "localhost")], true),
             (&near, &[("host", "standin.test:8080")], true),
             (&near, &[("host", "rebound.example")], false),
+            (&near, &[("host", "[::1].rebound.example")], false),
+            (&near, &[("host", "localhost"), ("host", "rebound.example")], false),
+            (&near, &[("host", "rebound.example"), ("host", "localhost")], false),
+            (&near, &[("host", "localhost@rebound.example")], false),
+            (&near, &[("host", "LOCALHOST")], true),
+            (&near, &[("origin", "http://[::1].rebound.example")], false),
+            (&near, &[("origin", "http://localhost"), ("origin", "http://rebound.example")], false),
             (&near, &[("origin", "http://localhost:3000")], true),
             (&near, &[("origin", "http://203.0.113.5")], false),
             (&near, &[("origin", "null")], false),
@@ -111,8 +169,59 @@ mod tests {
             (&far, &[("authorization", "Bearer t0keN")], false),
             (&near, &[("origin", "https://evil.example"), ("authorization", "Bearer t0ken")], true),
         ] {
-            assert_eq!(access.refuses(peers, &headers(sent)).is_none(), allowed, "{peers:?} {sent:?}");
+            let refusal = access.refuses(peers, &request(&Method::GET, "/__admin", sent, ""));
+            assert_eq!(refusal.is_none(), allowed, "{peers:?} {sent:?}");
         }
-        assert!(Access { open: true, ..Access::default() }.refuses(&far, &HeaderMap::new()).is_none());
+        let open = Access { open: true, ..Access::default() };
+        assert!(open.refuses(&far, &request(&Method::POST, "/__admin", &[], "{}")).is_none());
+    }
+
+    #[test]
+    fn a_page_of_another_site_changes_nothing() {
+        let near = peers("127.0.0.1:5000", "127.0.0.1:8080");
+        let access = Access { token: Some("t0ken".to_owned()), open: false, hosts: Vec::new() };
+        let json = ("content-type", "application/json; charset=utf-8");
+        let forbidden = Some(StatusCode::FORBIDDEN);
+        let unsupported = Some(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        for (method, target, sent, body, expected) in [
+            (Method::POST, "/__admin/mappings", &[json][..], "{}", None),
+            (Method::POST, "/__admin/reset", &[], "", None),
+            (Method::POST, "/__admin/reset", &[("content-type", "text/plain")], "", None),
+            (Method::POST, "/__admin/mappings", &[("content-type", "text/plain")], "{}", unsupported),
+            (Method::POST, "/__admin/mappings", &[("content-type", "TEXT/PLAIN; a=b")], "{}", unsupported),
+            (Method::POST, "/__admin/mappings", &[("content-type", "multipart/form-data")], "{}", unsupported),
+            (
+                Method::POST,
+                "/__admin/mappings",
+                &[("content-type", "application/x-www-form-urlencoded")],
+                "{}",
+                unsupported,
+            ),
+            (Method::POST, "/__admin/mappings", &[], "{}", unsupported),
+            (Method::PUT, "/__admin/files/a", &[("content-type", "text/plain")], "{}", None),
+            (Method::POST, "/__admin/reset", &[("sec-fetch-site", "cross-site")], "", forbidden),
+            (Method::POST, "/__admin/reset", &[("sec-fetch-site", "same-site")], "", forbidden),
+            (Method::POST, "/__admin/reset", &[("sec-fetch-site", "same-origin")], "", None),
+            (
+                Method::POST,
+                "/__admin/reset",
+                &[("sec-fetch-site", "cross-site"), ("origin", "http://127.0.0.1:3000")],
+                "",
+                None,
+            ),
+            (Method::GET, "/__admin/mappings", &[("sec-fetch-site", "cross-site")], "", None),
+            (Method::GET, "http://rebound.example/__admin/mappings", &[("host", "localhost")], "", forbidden),
+            (Method::GET, "http://localhost:80/__admin/mappings", &[("host", "localhost")], "", None),
+            (
+                Method::POST,
+                "http://rebound.example/__admin/mappings",
+                &[("content-type", "text/plain"), ("authorization", "Bearer t0ken")],
+                "{}",
+                None,
+            ),
+        ] {
+            let refusal = access.refuses(&near, &request(&method, target, sent, body));
+            assert_eq!(refusal.map(|refusal| refusal.status), expected, "{method} {target} {sent:?}");
+        }
     }
 }

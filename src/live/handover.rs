@@ -9,6 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Live;
 use crate::call::Peers;
+use crate::listen::connection::Connection;
+use crate::memory::Share;
 use crate::send::Outgoing;
 
 /// Admin calls that may wait for the control plane at a time.
@@ -21,6 +23,8 @@ pub struct Handover {
     pub request: Request<Incoming>,
     /// Both ends of its connection.
     pub peers: Peers,
+    /// Where what it holds is counted.
+    pub memory: Arc<Share>,
     /// The stubs of the listener that it came by.
     pub live: Arc<Live>,
     /// Where its answer goes.
@@ -36,11 +40,12 @@ pub fn is_admin(path: &str) -> bool {
 pub async fn hand_over(
     control: &mpsc::Sender<Handover>,
     request: Request<Incoming>,
-    peers: Peers,
+    connection: &Connection,
     live: Arc<Live>,
 ) -> Response<Outgoing> {
     let (answer, answered) = oneshot::channel();
-    match control.try_send(Handover { request, peers, live, answer }) {
+    let (peers, memory) = (connection.peers, Arc::clone(&connection.memory));
+    match control.try_send(Handover { request, peers, memory, live, answer }) {
         Ok(()) => answered.await.unwrap_or_else(|_| unavailable("standin is shutting down\n")),
         Err(mpsc::error::TrySendError::Full(_)) => {
             unavailable("too many admin calls wait; use --admin-listen under load\n")
@@ -50,7 +55,12 @@ pub async fn hand_over(
 }
 
 fn unavailable(why: &'static str) -> Response<Outgoing> {
+    refused(StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
+/// Returns the answer to an admin call that is not handed over.
+pub fn refused(status: StatusCode, why: &'static str) -> Response<Outgoing> {
     let mut response = Response::new(Outgoing::whole(Bytes::from_static(why.as_bytes())));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    *response.status_mut() = status;
     response
 }

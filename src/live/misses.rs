@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Live;
 use crate::call::Call;
 use crate::matcher::near_miss::{self, Budget, LIMIT, Nearest, Scenario, Target};
+use crate::panics::{self, Panics, Part};
 use crate::reply::Reply;
 use crate::stub::files;
 use crate::stub::{Origin, Stub};
@@ -95,19 +96,25 @@ impl Misses {
     /// The reply to a call that no stub answered.
     pub async fn reply_to(&self, call: Call, live: Arc<Live>) -> Reply {
         let (reply, replied) = oneshot::channel();
-        // an error either way means that the server ends
+        // an error either way means that the thread ended: the server ends, or the thread is started again
         let _ = self.sender.send(Miss { call, live, reply }).await;
-        replied.await.unwrap_or_else(|_| Reply::text(StatusCode::SERVICE_UNAVAILABLE, "standin is shutting down\n"))
+        let gone = "this miss was not looked into: standin is shutting down, or failed\n";
+        replied.await.unwrap_or_else(|_| Reply::text(StatusCode::SERVICE_UNAVAILABLE, gone))
     }
 }
 
 impl Investigation {
-    /// Looks into misses until nobody can send one.
-    pub fn run(mut self) {
+    /// Looks into misses until nobody can send one. A panic costs one miss its explanation: it is answered with a 500.
+    pub fn run(&mut self, panics: &Panics) {
         let mut allowance = Allowance::new(Instant::now());
         while let Some(Miss { call, live, reply }) = self.misses.blocking_recv() {
+            panics::planted("misses-thread");
+            let answer = panics.catch(Part::Misses, || {
+                panics::planted("misses");
+                self.reply(&call, &live, &mut allowance)
+            });
             // a client that has gone waits for nothing
-            let _ = reply.send(self.reply(&call, &live, &mut allowance));
+            let _ = reply.send(answer.unwrap_or_else(|panic| Reply::failed(&panic)));
         }
     }
 
@@ -128,9 +135,13 @@ impl Investigation {
             live.counts().near_misses_skipped.fetch_add(1, Relaxed);
             return not_found(SKIPPED);
         }
-        let reply = explain(call, live, Budget::until(begin + LONGEST));
+        // what is not decoded by now would hold up the misses of all others
+        let explained = call.without_decoding(|| explain(call, live, Budget::until(begin + LONGEST)));
         allowance.spend(begin.elapsed());
-        reply
+        explained.unwrap_or_else(|| {
+            live.counts().near_misses_skipped.fetch_add(1, Relaxed);
+            not_found(LARGE)
+        })
     }
 }
 
@@ -254,6 +265,8 @@ const SAVED: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_millis(50);
 
 const SKIPPED: &str = "Request was not matched; there are too many misses to look for the nearest stubs of each\n";
+
+const LARGE: &str = "Request was not matched; its body is too large to look for the nearest stubs\n";
 
 #[cfg(test)]
 mod tests {

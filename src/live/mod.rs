@@ -18,7 +18,7 @@ use arc_swap::{ArcSwap, Guard};
 use hashbrown::HashSet;
 use uuid::Uuid;
 
-pub use self::access::Access;
+pub use self::access::{Access, Refusal};
 use self::journal::Journal;
 use self::pacing::Pacing;
 pub use self::scenarios::{STARTED, Scenarios};
@@ -167,12 +167,22 @@ impl Live {
         &self.statuses
     }
 
-    /// The stub that answers a call, its scenario moved on and the call counted; with how often it answered before.
+    /// Whether a stub would answer a call; nothing is moved on or counted.
+    pub fn would_answer(&self, call: &Call) -> bool {
+        let allow = |stub: &Stub| self.scenarios.allow(stub.scenario.as_ref());
+        self.catalog.load().find(call, &Tally::default(), allow).is_some()
+    }
+
+    /// The stub that answers a call, its scenario moved on and the call counted; with how often it answered before. None is
+    /// found, and nothing counted, if parts of the call could not be decoded.
     pub fn take(&self, call: &Call) -> Option<(Arc<Stub>, u64)> {
         let catalog = self.catalog.load();
         let tally = Tally::default();
         let found = loop {
             let found = catalog.find(call, &tally, |stub| self.scenarios.allow(stub.scenario.as_ref()));
+            if call.exhausted().is_some() {
+                return None;
+            }
             match found {
                 // another call moved the scenario on between matching and now: look again
                 Some(stub) if !self.scenarios.advance(stub.scenario.as_ref()) => {}

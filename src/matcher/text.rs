@@ -12,10 +12,10 @@ use super::date_time::DateTimeRule;
 use super::json_schema::JsonSchema;
 use super::xml::XmlEquality;
 use super::xpath::XPathRule;
-use crate::call::{Call, Part};
+use crate::call::{Call, Part, Picked};
 use crate::dialect::PathTemplate;
 use crate::dialect::java_regex::{JavaRegex, Outcome};
-use crate::dialect::json::{self, JsonEquality};
+use crate::dialect::json::JsonEquality;
 use crate::dialect::json_path::{self, Failure, JsonPath, Selection};
 use crate::xml::{Document, XmlError};
 
@@ -268,7 +268,7 @@ impl<'a> Subject<'a> {
     fn equals_json(self, expected: &JsonEquality) -> bool {
         // a body is hashed once a call: a stub with another hash is dismissed without a walk
         if let (Self::Body(call), Some(digest)) = (self, expected.digest())
-            && call.json_digest(json::digest) != Some(digest)
+            && call.json_digest() != Some(digest)
         {
             return false;
         }
@@ -281,12 +281,24 @@ fn matches_json_path(path: &JsonPath, rule: Option<&TextMatcher>, subject: Subje
     if subject.text().is_none_or(|text| text.trim_start().starts_with('<')) {
         return false;
     }
+    if let Subject::Body(call) = subject
+        && let Some(picked) = call.json_at(path)
+    {
+        return match picked {
+            Picked::NotJson => false,
+            Picked::Missing => fits_selection(Selection::Missing, rule, tally),
+            Picked::One(value) => fits_selection(Selection::One(Cow::Owned(value)), rule, tally),
+        };
+    }
     let Some(document) = subject.json() else { return false };
-    let selection = match path.try_select(&document) {
-        Ok(selection) => selection,
-        Err(Failure::GaveUp) => return tally.outcome(MatchLimit::JsonPath, Outcome::GaveUp),
-        Err(Failure::NotApplicable) => return false,
-    };
+    match path.try_select(&document) {
+        Ok(selection) => fits_selection(selection, rule, tally),
+        Err(Failure::GaveUp) => tally.outcome(MatchLimit::JsonPath, Outcome::GaveUp),
+        Err(Failure::NotApplicable) => false,
+    }
+}
+
+fn fits_selection(selection: Selection<'_>, rule: Option<&TextMatcher>, tally: &Tally) -> bool {
     let Some(rule) = rule else { return selection.is_found() };
     if !selection.is_found() && matches!(rule, TextMatcher::Absent) {
         return true;

@@ -5,7 +5,7 @@
 //!                                                └ when it ends: scribe → redact → tape
 //! ```
 //!
-//! Arrival at the service is the last byte of the call written to it. Waiting for a permit and connecting are fields of their
+//! Arrival at the service is when the last bytes of the call are handed to the socket. Waiting for a permit and connecting are fields of their
 //! own, and never part of what is measured.
 
 mod body;
@@ -36,6 +36,7 @@ use self::body::Upload;
 use self::capture::Room;
 use self::redact::Redactor;
 use self::scribe::Scribe;
+use crate::panics::Panics;
 use crate::tape::{Head, Limits, Overhead, VERSION, Writer};
 use crate::upstream::{Bounds, Connector, Origin, Upstream};
 
@@ -59,7 +60,7 @@ pub struct Settings {
 /// What goes on a tape, and where it is.
 #[derive(Clone, Debug)]
 pub struct Tape {
-    /// The file, which must not exist; bodies stand beside it in `bodies/`.
+    /// The file, which must not exist; bodies stand beside it, in a file of the same name that ends in `.bodies`.
     pub path: PathBuf,
     /// Whether bodies are kept.
     pub bodies: bool,
@@ -85,6 +86,7 @@ pub struct Recorder {
     /// Whether bodies are to be looked into, so that no coding may be asked for that cannot be.
     reads_bodies: bool,
     scribe: Option<Scribe>,
+    panics: Arc<Panics>,
     witness: Option<Witness>,
     counts: Counts,
 }
@@ -128,10 +130,11 @@ impl Recorder {
         let base = Instant::now();
         let origin = settings.connector.origin().clone();
         let (keeps, longest) = settings.tape.as_ref().map_or((false, 0), |tape| (tape.bodies, tape.longest_body));
+        let panics = Arc::new(Panics::default());
         let scribe = match settings.tape {
             Some(tape) => {
                 let writer = Writer::create(&tape.path, &head(&origin, &settings.bounds, &tape))?;
-                Some(Scribe::start(writer, Redactor::new(tape.redaction))?)
+                Some(Scribe::start(writer, Redactor::new(tape.redaction), Arc::clone(&panics))?)
             }
             None => None,
         };
@@ -142,6 +145,7 @@ impl Recorder {
             room: Arc::new(Room::new(keeps, longest)),
             reads_bodies: keeps,
             scribe,
+            panics,
             witness: settings.witness,
             counts: Counts::default(),
         }))
@@ -150,6 +154,11 @@ impl Recorder {
     /// Where calls go.
     pub fn origin(&self) -> &Origin {
         self.upstream.origin()
+    }
+
+    /// Returns the panics of the tape's thread, which are those of the server that records.
+    pub fn panics(&self) -> Arc<Panics> {
+        Arc::clone(&self.panics)
     }
 
     /// What happened so far.
@@ -162,6 +171,11 @@ impl Recorder {
             lost_bodies: self.room.lost(),
             written: self.scribe.as_ref().map(Scribe::written).unwrap_or_default(),
         }
+    }
+
+    /// What is on the tape; none if there is no tape.
+    pub fn taped(&self) -> Option<Written> {
+        self.scribe.as_ref().map(Scribe::written)
     }
 
     /// Ends the tape well. Calls that end later are not on it.

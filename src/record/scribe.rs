@@ -1,7 +1,8 @@
 //! The thread that writes the tape: takes exchanges off the workers' hands, redacts them and appends them.
 //!
-//! Workers put exchanges into a bounded list and never wait; nobody is woken for one. Where the disk cannot keep up, exchanges
-//! are dropped and counted. What was taken is with the system within a second.
+//! Workers put exchanges into a bounded list and never wait; nobody is woken for one. Where the disk cannot keep up or is full,
+//! exchanges are dropped and counted, and the tape goes on, with the gap marked, once there is room. What was taken is with the
+//! system within a second; where it is not, that is said.
 
 use std::collections::HashSet;
 use std::hash::BuildHasher as _;
@@ -20,8 +21,9 @@ use super::capture::Capture;
 use super::heads::Headers;
 use super::redact::{Message, Redacted, Redactor};
 use crate::exchange::{BodyRef, Exchange, Failure, Request, Response, Times};
-use crate::tape::Writer;
+use crate::panics::{self, Panics, Part};
 use crate::tape::operations::Operations;
+use crate::tape::{Gap, Writer};
 
 /// An exchange as a worker saw it, with its secrets.
 #[derive(Debug)]
@@ -50,26 +52,30 @@ pub(super) struct Scribe {
 /// What is on the tape, so far.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
-    /// Exchanges.
+    /// Exchanges that the system has.
     pub exchanges: u64,
     /// Kinds of calls, as `standin fit` will tell them apart.
     pub operations: usize,
     /// How long the service took for half of the calls, and for all but one in a hundred.
     pub took: Option<(Duration, Duration)>,
-    /// Exchanges that the disk could not keep up with.
+    /// Exchanges that are lost: the disk was full, or could not keep up.
     pub dropped: u64,
     /// Bodies whose coding cannot be looked into, so that they were not kept.
     pub unreadable: u64,
     /// Secrets that had to be forgotten, so that later exchanges may repeat them.
     pub forgotten: u64,
-    /// What the disk said when it refused.
+    /// What the disk says while it takes nothing.
     pub broke: Option<String>,
+    /// The age of the oldest exchange that the system does not have yet: what a `kill -9` would lose.
+    pub behind: Duration,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
     #[expect(clippy::vec_box, reason = "a worker hands over a pointer, under a short lock")]
-    waiting: Mutex<Vec<Box<Entry>>>,
+    waiting: Mutex<Vec<(Instant, Box<Entry>)>>,
+    /// When the oldest exchange was taken that was handed on and that the system does not have yet.
+    unwritten: Mutex<Option<Instant>>,
     dropped: AtomicU64,
     ending: AtomicBool,
     /// Counted when the tape ends.
@@ -79,12 +85,15 @@ struct Shared {
 
 impl Scribe {
     /// Begins to write.
-    pub(super) fn start(writer: Writer, redactor: Redactor) -> io::Result<Self> {
+    pub(super) fn start(writer: Writer, redactor: Redactor, panics: Arc<Panics>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let work = Work {
+        let mut work = Work {
+            panics: Arc::clone(&panics),
             shared: Arc::clone(&shared),
             writer,
             redactor,
+            stuck: None,
+            is_behind: false,
             unreadable: 0,
             took: Histogram::new_with_max(LONGEST, 3).expect("three digits are fine"),
             kinds: Vec::new(),
@@ -93,15 +102,19 @@ impl Scribe {
             operations: 0,
             counted: 0,
         };
-        let thread = thread::Builder::new().name("standin-tape".to_owned()).spawn(move || work.run())?;
+        let thread = thread::Builder::new().name("standin-tape".to_owned()).spawn(move || {
+            let mut ended = Ok(());
+            if panics.keep_running(Part::Tape, || ended = work.run()) { ended } else { Err(work.failed()) }
+        })?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// Hands over an exchange.
     pub(super) fn take(&self, entry: Box<Entry>) {
+        let now = Instant::now();
         let mut waiting = lock(&self.shared.waiting);
         if waiting.len() < WAITING {
-            waiting.push(entry);
+            waiting.push((now, entry));
         } else {
             self.shared.dropped.fetch_add(1, Relaxed);
         }
@@ -109,8 +122,8 @@ impl Scribe {
 
     /// What is on the tape.
     pub(super) fn written(&self) -> Written {
-        let dropped = self.shared.dropped.load(Relaxed);
-        Written { dropped, ..lock(&self.shared.written).clone() }
+        let (dropped, behind) = (self.shared.dropped.load(Relaxed), self.shared.behind());
+        Written { dropped, behind, ..lock(&self.shared.written).clone() }
     }
 
     /// Ends the tape well, once; `refused` is the count of calls that never reached the service.
@@ -130,10 +143,23 @@ impl Drop for Scribe {
     }
 }
 
+impl Shared {
+    fn behind(&self) -> Duration {
+        let waiting = lock(&self.waiting).first().map(|(taken, _)| *taken);
+        let oldest = lock(&self.unwritten).iter().copied().chain(waiting).min();
+        oldest.map_or(Duration::ZERO, |taken| taken.elapsed())
+    }
+}
+
 struct Work {
+    panics: Arc<Panics>,
     shared: Arc<Shared>,
     writer: Writer,
     redactor: Redactor,
+    /// Since when the disk takes nothing, and what was lost by it.
+    stuck: Option<(Instant, Gap)>,
+    /// Whether it is said already that the tape is behind.
+    is_behind: bool,
     unreadable: u64,
     /// In microseconds.
     took: Histogram<u64>,
@@ -147,47 +173,123 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self) -> io::Result<()> {
-        let mut flushed = Instant::now();
+    fn run(&mut self) -> io::Result<()> {
+        let mut next = Instant::now() + FLUSH;
         loop {
+            panics::planted("tape-thread");
             let ending = self.shared.ending.load(Relaxed);
             let entries = mem::take(&mut *lock(&self.shared.waiting));
-            for entry in entries {
-                if let Err(error) = self.write(&entry) {
-                    return self.broke(error);
+            for (taken, entry) in entries {
+                self.put(taken, &entry);
+                // a long list must not hold up what was taken first
+                if Instant::now() >= next || self.stuck.is_none() && self.writer.is_full() {
+                    self.flush();
+                    next = Instant::now() + FLUSH;
                 }
             }
-            if ending || flushed.elapsed() >= FLUSH {
-                if let Err(error) = self.writer.flush() {
-                    return self.broke(error);
-                }
-                flushed = Instant::now();
+            if ending || Instant::now() >= next {
+                self.flush();
+                next = Instant::now() + FLUSH;
                 if self.kinds.len() > self.counted {
                     (self.operations, self.counted) = (self.count_operations(), self.kinds.len());
                 }
                 self.tell();
             }
             if ending {
-                let (dropped, refused) = (self.shared.dropped.load(Relaxed), self.shared.refused.load(Relaxed));
-                return self.writer.finish(dropped, refused);
+                return self.end();
             }
             thread::park_timeout(REST);
         }
     }
 
-    /// Keeps counting what can no longer be written, and says why.
-    fn broke(self, error: io::Error) -> io::Result<()> {
-        lock(&self.shared.written).broke = Some(error.to_string());
-        while !self.shared.ending.load(Relaxed) {
-            let lost = mem::take(&mut *lock(&self.shared.waiting)).len();
-            self.shared.dropped.fetch_add(lost as u64, Relaxed);
-            thread::park_timeout(REST);
+    /// Writes an exchange, or counts it as lost where the disk takes nothing.
+    fn put(&mut self, taken: Instant, entry: &Entry) {
+        if self.stuck.is_none() {
+            let panics = Arc::clone(&self.panics);
+            match panics.catch(Part::Tape, || self.write(entry)) {
+                Ok(Ok(())) => {
+                    lock(&self.shared.unwritten).get_or_insert(taken);
+                    return;
+                }
+                Ok(Err(error)) => self.stop_writing(&error),
+                // this exchange alone is lost
+                Err(_) => {}
+            }
         }
-        Err(error)
+        if let Some((_, gap)) = &mut self.stuck {
+            gap.exchanges += 1;
+        }
+        self.shared.dropped.fetch_add(1, Relaxed);
+    }
+
+    /// Hands what is buffered to the system. Where the disk takes nothing it is tried again with the next flush.
+    fn flush(&mut self) {
+        self.warn_if_behind();
+        let flushed = self.writer.flush().and_then(|()| self.close_gap());
+        match flushed {
+            Ok(()) => *lock(&self.shared.unwritten) = None,
+            Err(error) => self.stop_writing(&error),
+        }
+        lock(&self.shared.written).exchanges = self.writer.written();
+    }
+
+    /// The disk takes nothing from now on.
+    fn stop_writing(&mut self, error: &io::Error) {
+        let why = error.to_string();
+        lock(&self.shared.written).broke = Some(why.clone());
+        if self.stuck.is_none() {
+            tracing::warn!(
+                %error,
+                "the tape cannot be written: calls pass and are not recorded until the disk has room again"
+            );
+            self.stuck = Some((Instant::now(), Gap { why, ..Gap::default() }));
+        }
+    }
+
+    /// The disk takes what it is given: what was lost meanwhile is marked on the tape.
+    fn close_gap(&mut self) -> io::Result<()> {
+        let Some((since, mut gap)) = self.stuck.take() else { return Ok(()) };
+        lock(&self.shared.written).broke = None;
+        gap.seconds = since.elapsed().as_secs_f64();
+        tracing::warn!(lost = gap.exchanges, seconds = gap.seconds, "the tape goes on, with a gap");
+        if gap.exchanges == 0 {
+            return Ok(());
+        }
+        self.writer.gap(&gap)?;
+        self.writer.flush()
+    }
+
+    fn warn_if_behind(&mut self) {
+        let behind = self.shared.behind();
+        if behind > LATE && !self.is_behind && self.stuck.is_none() {
+            tracing::warn!(
+                seconds = behind.as_secs_f64(),
+                "the tape is behind: a kill would lose what came since; record to a faster disk, or with --no-bodies"
+            );
+        }
+        self.is_behind = behind > LATE;
+    }
+
+    /// Ends the tape; what never reached the disk is counted as lost.
+    fn end(&mut self) -> io::Result<()> {
+        let (dropped, refused) = (self.shared.dropped.load(Relaxed), self.shared.refused.load(Relaxed));
+        let ended = self.writer.end(dropped, refused);
+        let mut written = lock(&self.shared.written);
+        let lost = self.writer.taken() - self.writer.written();
+        written.exchanges = self.writer.written();
+        self.shared.dropped.fetch_add(lost, Relaxed);
+        ended
+    }
+
+    /// The error of a tape whose thread panicked again and again; what was buffered is lost.
+    fn failed(&self) -> io::Error {
+        let error = io::Error::other("the thread that writes the tape panicked again and again");
+        lock(&self.shared.written).broke = Some(error.to_string());
+        error
     }
 
     fn write(&mut self, entry: &Entry) -> io::Result<()> {
-        self.account(entry);
+        panics::planted("tape");
         let none = Headers::default();
         let call_body = entry.body.as_ref().and_then(Capture::bytes).unwrap_or_default();
         let answer_body = entry.received.bytes().unwrap_or_default();
@@ -211,7 +313,7 @@ impl Work {
             }
             None => None,
         };
-        self.writer.write(&Exchange {
+        self.writer.take(&Exchange {
             number: entry.number,
             operation: None,
             request,
@@ -220,7 +322,9 @@ impl Work {
             times: entry.times.clone(),
             in_flight: entry.in_flight,
             reused: entry.reused,
-        })
+        })?;
+        self.account(entry);
+        Ok(())
     }
 
     fn keep(&mut self, capture: Option<&Capture>, redacted: &Redacted<'_>) -> io::Result<Option<BodyRef>> {
@@ -244,8 +348,6 @@ impl Work {
         if self.kinds.len() < MOST_KINDS && self.seen.insert(self.hasher.hash_one((method, path))) {
             self.kinds.push((method.to_owned(), path.to_owned()));
         }
-        let mut written = lock(&self.shared.written);
-        written.exchanges += 1;
     }
 
     fn count_operations(&self) -> usize {
@@ -274,8 +376,11 @@ const WAITING: usize = 50_000;
 /// Between two looks for exchanges.
 const REST: Duration = Duration::from_millis(20);
 
-/// What was written is with the system after this time.
-const FLUSH: Duration = Duration::from_millis(500);
+/// Between two times at which what was taken is handed to the system.
+const FLUSH: Duration = Duration::from_millis(250);
+
+/// An exchange that the system does not have after this time is late: a second is promised.
+const LATE: Duration = Duration::from_secs(1);
 
 /// A day, in microseconds: what takes longer counts as a day.
 const LONGEST: u64 = 86_400_000_000;

@@ -18,16 +18,19 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 pub use self::set::Set;
+use self::status::{Health, Running};
 pub use self::status::{Status, Watching};
 use self::thread::Reloader;
 use crate::defect::Defect;
 use crate::live::Live;
+use crate::panics::{Panics, Part};
 
 /// Asks for reloads, and tells how they fare.
 #[derive(Clone, Debug)]
 pub struct Reload {
     sender: Sender<Message>,
     status: Arc<ArcSwap<Status>>,
+    health: Arc<Health>,
 }
 
 /// Hears of each attempt that failed or changed something.
@@ -53,6 +56,7 @@ impl Reload {
         defects: Vec<Defect>,
         watches: bool,
         tell: Tell,
+        panics: Arc<Panics>,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let status = Status {
             watch: if watches { Watching::Polling } else { Watching::Off },
@@ -66,18 +70,31 @@ impl Reload {
             successes: 0,
             failures: 0,
             defects,
+            busy: Duration::ZERO,
         };
         let (sender, receiver) = mpsc::channel();
         let status = Arc::new(ArcSwap::from_pointee(status));
-        let reloader = Reloader::new(sets, sender.clone(), receiver, Arc::clone(&status), tell);
-        let thread =
-            std::thread::Builder::new().name("standin-reload".to_owned()).spawn(move || reloader.run(watches))?;
-        Ok((Self { sender, status }, thread))
+        let health = Arc::new(Health::default());
+        let mut reloader = Reloader::new(
+            sets,
+            sender.clone(),
+            receiver,
+            Arc::clone(&status),
+            Arc::clone(&health),
+            tell,
+            Arc::clone(&panics),
+        );
+        let running = Running(Arc::clone(&health));
+        let thread = std::thread::Builder::new().name("standin-reload".to_owned()).spawn(move || {
+            let _running = running;
+            panics.keep_running(Part::Reload, || reloader.run(watches));
+        })?;
+        Ok((Self { sender, status, health }, thread))
     }
 
     /// How reloading fares.
     pub fn status(&self) -> Arc<Status> {
-        self.status.load_full()
+        self.health.correct(self.status.load_full())
     }
 
     /// Reads what has changed now, whether or not anyone watches; `None` if the server goes down.

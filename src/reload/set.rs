@@ -161,6 +161,14 @@ impl Set {
         self.pending.then = None;
     }
 
+    /// Forgets what a reload that a panic interrupted has found out, so that the next one merges all again.
+    pub(super) fn interrupted(&mut self) {
+        self.give_up();
+        self.pending.changed = true;
+        self.pending.unmerged = true;
+        self.pending.reprofiled = true;
+    }
+
     /// Puts the last reading in force, and leaves what came through the API.
     pub(super) fn merge(&mut self) -> Swapped {
         let reprofiled = self.reprofile();
@@ -288,7 +296,7 @@ impl Profiles {
     fn read(services: &[Service]) -> Self {
         let mut profiles = Self::default();
         for service in services {
-            let loaded = profile::load(&service.root);
+            let loaded = profile::load_up_to(&service.root, service.max_file_bytes);
             profiles.folders.push(loaded.profiles.into_iter().map(Arc::new).collect());
             profiles.defects.extend(loaded.defects);
             profiles.texts.extend(loaded.texts);

@@ -1,6 +1,8 @@
 //! How reloading fares: what is served, and what is wrong with what stands on disk.
 
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -31,6 +33,8 @@ pub struct Status {
     pub failures: u64,
     /// What was wrong or odd at the last attempt.
     pub defects: Vec<Defect>,
+    /// How long an attempt has been under way that is not concluded; zero without one.
+    pub busy: Duration,
 }
 
 /// How changes of the stub folder are noticed.
@@ -49,6 +53,7 @@ impl Status {
     pub fn json(&self) -> Value {
         let status = match (self.failed, self.watch) {
             (true, _) => "failed",
+            (false, _) if self.busy > LONG => "busy",
             (false, Watching::Off) => "off",
             (false, _) => "ok",
         };
@@ -63,6 +68,7 @@ impl Status {
             "generation": self.generation,
             "loadedAt": jiff::Timestamp::try_from(self.loaded_at).map(|at| at.to_string()).ok(),
             "durationMs": self.took.as_secs_f64() * 1e3,
+            "busyMs": self.busy.as_secs_f64() * 1e3,
             "files": self.files,
             "reread": self.reread,
             "stubs": self.stubs,
@@ -71,6 +77,46 @@ impl Status {
         })
     }
 }
+
+/// Whether the reloading thread is there, and since when it has been at work.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    working_since: Mutex<Option<Instant>>,
+    has_ended: AtomicBool,
+}
+
+/// Marks the thread as ended when it is dropped, however that comes about.
+pub(super) struct Running(pub(super) Arc<Health>);
+
+impl Health {
+    pub(super) fn set_working(&self, is_working: bool) {
+        *self.since() = is_working.then(Instant::now);
+    }
+
+    /// The status as the thread left it, corrected by what has become of the thread.
+    pub(super) fn correct(&self, status: Arc<Status>) -> Arc<Status> {
+        let busy = self.since().map_or(Duration::ZERO, |since| since.elapsed());
+        if self.has_ended.load(Ordering::Acquire) {
+            let what = "the thread that reads the stub folder has ended: changes are not seen any more";
+            let defects = vec![Defect::error(what).mend("restart standin, and report this")];
+            return Arc::new(Status { failed: true, busy, defects, ..Status::clone(&status) });
+        }
+        if busy.is_zero() { status } else { Arc::new(Status { busy, ..Status::clone(&status) }) }
+    }
+
+    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.working_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.has_ended.store(true, Ordering::Release);
+    }
+}
+
+/// An attempt that takes longer is said to be busy: it may hang.
+const LONG: Duration = Duration::from_secs(10);
 
 /// A defect of no single line has no file, line and column.
 fn defect(defect: &Defect) -> Value {

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 
+use super::status::Health;
 use super::watch::{Bell, Watch};
 use super::{Message, Set, Status, Tell, Watching};
 use crate::defect::Defect;
 use crate::live::Live;
+use crate::panics::{self, Panic, Panics, Part};
 use crate::stub::catalog::Catalog;
 use crate::stub::walk::Tree;
 
@@ -20,6 +22,7 @@ pub(super) struct Reloader {
     watch: Option<Watch>,
     receiver: Receiver<Message>,
     status: Arc<ArcSwap<Status>>,
+    health: Arc<Health>,
     tell: Tell,
     /// Catalogs that calls may still read.
     graves: Vec<Arc<Catalog>>,
@@ -27,6 +30,9 @@ pub(super) struct Reloader {
     cost: Duration,
     /// What came in while the folder settled.
     deferred: Option<Message>,
+    panics: Arc<Panics>,
+    /// Whether a reload was interrupted by a panic, so that the next one reads again.
+    is_interrupted: bool,
 }
 
 /// How the files of each set stand.
@@ -38,7 +44,9 @@ impl Reloader {
         sender: Sender<Message>,
         receiver: Receiver<Message>,
         status: Arc<ArcSwap<Status>>,
+        health: Arc<Health>,
         tell: Tell,
+        panics: Arc<Panics>,
     ) -> Self {
         Self {
             sets,
@@ -46,24 +54,30 @@ impl Reloader {
             watch: None,
             receiver,
             status,
+            health,
             tell,
             graves: Vec::new(),
             cost: Duration::ZERO,
             deferred: None,
+            panics,
+            is_interrupted: false,
         }
     }
 
     /// Reloads until it is told to stop; on changes of files if `watches`.
-    pub(super) fn run(mut self, watches: bool) {
+    pub(super) fn run(&mut self, watches: bool) {
         // parsing gives way to answering; where that is not allowed, it does not
         let _ = rustix::process::nice(NICENESS);
         if watches {
-            self.begin_watch();
-            // what has changed since the start
-            self.look(false);
+            self.work(|reloader| {
+                reloader.begin_watch();
+                // what has changed since the start
+                reloader.look(false);
+            });
         }
         let mut next = Instant::now() + self.pause();
         loop {
+            panics::planted("reload-thread");
             let wait = if watches { next.saturating_duration_since(Instant::now()) } else { LONG };
             let wait = if self.graves.is_empty() { wait } else { wait.min(GRAVE_CARE) };
             let message = match self.deferred.take() {
@@ -73,15 +87,17 @@ impl Reloader {
             match message {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Message::Ask { reset, answer }) => {
-                    let status = self.obey(reset.as_ref());
+                    self.work(|reloader| reloader.obey(reset.as_ref()));
                     // whoever asked may have gone
-                    let _ = answer.send(status);
+                    let _ = answer.send(self.status.load_full());
                 }
                 Ok(Message::Touched) => {
                     self.bell.heard();
-                    self.look(true);
+                    self.work(|reloader| reloader.look(true));
                 }
-                Err(RecvTimeoutError::Timeout) if watches && Instant::now() >= next => self.look(false),
+                Err(RecvTimeoutError::Timeout) if watches && Instant::now() >= next => {
+                    self.work(|reloader| reloader.look(false));
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     self.bury();
                     continue;
@@ -89,6 +105,32 @@ impl Reloader {
             }
             self.bury();
             next = Instant::now() + self.pause();
+        }
+    }
+
+    /// Does a piece of work. A panic fails that work alone, and the status says so; the last good set stays in force.
+    fn work(&mut self, work: impl FnOnce(&mut Self)) {
+        let panics = Arc::clone(&self.panics);
+        self.health.set_working(true);
+        let done = panics.catch(Part::Reload, || work(self));
+        self.health.set_working(false);
+        if let Err(panic) = done {
+            self.interrupted(&panic);
+        }
+    }
+
+    /// Keeps what is in force after a panic, and has the next look read everything again.
+    fn interrupted(&mut self, panic: &Panic) {
+        self.is_interrupted = true;
+        self.sets.iter_mut().for_each(Set::interrupted);
+        let last = self.status.load_full();
+        let what = format!("standin failed while it read the stub folder: {panic}");
+        let defect = Defect::error(what).mend("the last good set stays; report this with the files that changed last");
+        let failures = last.failures + 1;
+        let status = Arc::new(Status { failed: true, failures, defects: vec![defect], ..Status::clone(&last) });
+        self.status.store(Arc::clone(&status));
+        if !last.failed {
+            (self.tell)(&status);
         }
     }
 
@@ -161,7 +203,7 @@ impl Reloader {
         self.cover();
         let mut trees = self.walk();
         let (current, fresh) = (self.is_current(&trees), self.sets.iter().any(Set::is_fresh));
-        if current && !fresh {
+        if current && !fresh && !self.is_interrupted {
             self.sets.iter_mut().for_each(Set::give_up);
             if told {
                 // something beside our files is written all the time
@@ -198,7 +240,7 @@ impl Reloader {
     }
 
     /// Does at once what someone asks for.
-    fn obey(&mut self, reset: Option<&Arc<Live>>) -> Arc<Status> {
+    fn obey(&mut self, reset: Option<&Arc<Live>>) {
         let begun = Instant::now();
         self.sets.iter_mut().for_each(Set::begin);
         if self.watch.is_some() {
@@ -213,10 +255,10 @@ impl Reloader {
             }
         }
         self.conclude(begun, true, reset);
-        self.status.load_full()
     }
 
     fn read(&mut self, trees: Trees) {
+        panics::planted("reload");
         for (set, trees) in self.sets.iter_mut().zip(trees) {
             set.read(trees);
         }
@@ -262,6 +304,7 @@ impl Reloader {
     /// Puts in force what was read, or says why not.
     fn conclude(&mut self, begun: Instant, asked: bool, reset: Option<&Arc<Live>>) {
         let last = self.status.load_full();
+        self.is_interrupted = false;
         let mut changed = false;
         let mut reread = 0;
         for set in &mut self.sets {
@@ -298,6 +341,7 @@ impl Reloader {
             successes: last.successes + u64::from(!failed),
             failures: last.failures + u64::from(failed),
             defects,
+            busy: Duration::ZERO,
         });
         self.status.store(Arc::clone(&status));
         if !failed {

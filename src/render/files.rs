@@ -47,6 +47,13 @@ impl Files {
         }
     }
 
+    /// The file of this name as [`Files::find`] does, unless a part of the name is hidden (`.env`, `.git/config`): for
+    /// names that callers choose.
+    pub fn find_shown(&self, name: &str) -> Option<PathBuf> {
+        let is_hidden = |part: &str| part.starts_with('.') && part != ".";
+        if name.split('/').any(is_hidden) { None } else { self.find(name) }
+    }
+
     /// Where a file of this name may be written, if that is below the folder: no link on the way leads out of it.
     pub fn find_new(&self, name: &str) -> Option<PathBuf> {
         let path = self.find(name)?;

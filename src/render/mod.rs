@@ -94,6 +94,13 @@ impl Recipe {
         }
     }
 
+    /// Whether the body of this reply is shared by all calls, rather than made for one.
+    pub fn shares_body_of(&self, reply: &Reply) -> bool {
+        let Body::Bytes(made) = &reply.body else { return true };
+        let is_same = |shared: &Bytes| shared.as_ptr() == made.as_ptr() && shared.len() == made.len();
+        self.templates.is_none() || self.whole_body().is_some_and(is_same)
+    }
+
     /// The stub's own delays.
     pub fn delays(&self) -> &Delays {
         &self.delays

@@ -1,6 +1,5 @@
 //! A reply that is made anew for each call: which of its parts are templates, and what they are rendered with.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -18,6 +17,7 @@ use super::template::model::Model;
 use super::template::value::Value;
 use crate::call::Call;
 use crate::dialect::PathTemplate;
+use crate::regular_file;
 use crate::reply::{Body, Reply};
 
 /// The parts of a reply that are templates.
@@ -161,7 +161,8 @@ impl Templates {
                         "`{name}` names no file below `__files`; see what its template made of this call"
                     ))
                 };
-                let path = files.find(&name).ok_or_else(told)?;
+                // what a call asks for is never a hidden file
+                let path = files.find_shown(&name).ok_or_else(told)?;
                 made.body =
                     if *is_template { from_file(&path, &model, &mut budget, chance)? } else { Body::File(path) };
             }
@@ -207,7 +208,7 @@ fn from_file(path: &Path, model: &Model<'_>, budget: &mut Budget, chance: &mut d
         _ => {}
     }
     // what cannot be read is told where it is sent
-    let Ok(bytes) = std::fs::read(path) else { return Ok(Body::File(path.to_owned())) };
+    let Ok(bytes) = regular_file::read(path, MAX_OUTPUT as u64) else { return Ok(Body::File(path.to_owned())) };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => return Ok(Body::Bytes(error.into_bytes().into())),
@@ -222,7 +223,7 @@ fn from_file(path: &Path, model: &Model<'_>, budget: &mut Budget, chance: &mut d
 /// Whether the first bytes of a file are text, up to a letter that may be cut.
 fn begins_as_text(path: &Path) -> bool {
     let mut first = Vec::with_capacity(FIRST_BYTES);
-    let read = File::open(path).and_then(|file| file.take(FIRST_BYTES as u64).read_to_end(&mut first));
+    let read = regular_file::open(path).and_then(|file| file.take(FIRST_BYTES as u64).read_to_end(&mut first));
     read.is_ok() && std::str::from_utf8(&first).err().is_none_or(|error| error.error_len().is_none())
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -13,7 +12,7 @@ use http_body_util::Full;
 use super::{Plan, Target};
 use crate::call::header_text;
 use crate::exchange::{BodyRef, Exchange};
-use crate::tape::{Recording, is_redacted};
+use crate::tape::{Bodies, Recording, is_redacted};
 
 /// The calls of a plan, ready to be sent to one target.
 #[derive(Clone, Debug, Default)]
@@ -78,18 +77,22 @@ impl Replacements {
 }
 
 impl Prepared {
-    /// Makes the calls of a plan ready. `bodies` is the folder of the tape's bodies. What is redacted and not replaced is
+    /// Makes the calls of a plan ready. `tape` is where the recording was read from, and its bodies are beside it. What is redacted and not replaced is
     /// missing, unless `as_is`: then it is sent as it stands on the tape.
     pub fn new(
         recording: &Recording,
-        bodies: &Path,
+        tape: &Path,
         plan: &Plan,
         target: &Target,
         replacements: &Replacements,
         as_is: bool,
     ) -> Result<Self, Missing> {
         let mut missing = Missing::default();
-        let mut kept = Bodies { folder: bodies, known: HashMap::new() };
+        let bodies = Bodies::of([tape]).unwrap_or_else(|error| {
+            missing.add(format!("the bodies of `{}` cannot be read: {error}", tape.display()));
+            Bodies::default()
+        });
+        let mut kept = Kept { tape, bodies, known: HashMap::new() };
         let mut prepared = Self::default();
         let mut replaced = BTreeSet::new();
         for due in &plan.calls {
@@ -195,12 +198,13 @@ impl fmt::Display for Missing {
 impl std::error::Error for Missing {}
 
 /// Bodies of a tape, each read once.
-struct Bodies<'f> {
-    folder: &'f Path,
+struct Kept<'f> {
+    tape: &'f Path,
+    bodies: Bodies,
     known: HashMap<String, Bytes>,
 }
 
-impl Bodies<'_> {
+impl Kept<'_> {
     fn body(&mut self, exchange: &Exchange, missing: &mut Missing) -> Bytes {
         let Some(BodyRef { sha256, size }) = &exchange.request.body else { return Bytes::new() };
         let Some(name) = sha256 else {
@@ -213,10 +217,8 @@ impl Bodies<'_> {
         if let Some(body) = self.known.get(name) {
             return body.clone();
         }
-        let is_hash = name.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let read = if is_hash { fs::read(self.folder.join(name)).ok() } else { None };
-        let Some(body) = read.map(Bytes::from) else {
-            missing.add(format!("the body `{name}` is not in `{}`; put it there", self.folder.display()));
+        let Some(body) = self.bodies.get(name).map(Bytes::from) else {
+            missing.add(format!("the body `{name}` is not beside `{}`; put it there", self.tape.display()));
             return Bytes::new();
         };
         self.known.insert(name.clone(), body.clone());

@@ -40,7 +40,7 @@ pub(super) fn send(
     let watch = target.stop.map(|rule| Watch::new(rule, Normal::of(recording, plan)));
     runtime.block_on(async {
         let tasks = Tasks::new();
-        tokio::spawn(tasks.clone().run(move || firing.fire_due()));
+        tokio::spawn(tasks.clone().run(move || firing.fire_due(), |_| panic!("a task of the sender panicked")));
         tasks.spawn(Arc::clone(&timer).run());
         let pool = Pool::default();
         // connected before the first call is due, so that hardly any has to wait for it

@@ -1,58 +1,105 @@
-//! A file as a body: read by the blocking pool, whole when it is small and in pieces when it is not.
+//! A file as a body: read off the worker, whole when it is small, else a piece at a time as the
+//! client takes it.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{Outgoing, SendError};
+use super::{Outgoing, SendError, Unsendable};
+use crate::memory::{Permit, Share};
+use crate::regular_file;
 
-/// Files up to this many bytes are read in one go; larger ones are streamed.
+/// Files of up to this many bytes are loaded with their stub; larger ones are read for each call.
 pub const BLOCKING_READ_LIMIT: u64 = 1 << 20;
 
-/// Read at a time from a larger file.
-const PIECE: usize = 128 << 10;
+/// Bytes read at a time.
+const PIECE: usize = 64 << 10;
 
+/// Buffers of a file that is being sent: one is filled while the other waits for the client.
+const BUFFERS: usize = 2;
+
+/// A file on its way out. Its buffers come back once the client has taken what is in them; only
+/// then more is read, so that a client that does not read holds two buffers and no thread.
 struct Pieces {
     left: u64,
-    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    file: Option<File>,
+    reading: Option<JoinHandle<(File, io::Result<Buffer>)>>,
+    free: mpsc::UnboundedReceiver<Buffer>,
 }
 
-/// Opens the file off the worker.
-pub(super) async fn open(path: &Path) -> io::Result<Outgoing> {
-    let path = path.to_owned();
-    tokio::task::spawn_blocking(move || {
-        let mut file = std::fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        if length <= BLOCKING_READ_LIMIT {
-            let mut bytes = Vec::with_capacity(length as usize);
-            file.read_to_end(&mut bytes)?;
-            return Ok(Outgoing::whole(bytes.into()));
+/// Bytes of a file, counted by their permit. They go back to where they were read when hyper drops
+/// them.
+struct Buffer {
+    bytes: Vec<u8>,
+    _permit: Permit,
+    home: mpsc::UnboundedSender<Buffer>,
+}
+
+/// A buffer in use.
+struct Lent(Option<Buffer>);
+
+/// Opens a file off the worker, to be sent as it is.
+pub(super) async fn open(path: &Path, memory: &Arc<Share>) -> Result<Outgoing, Unsendable> {
+    off_worker(path, memory, |file, length, memory| {
+        if length <= (BUFFERS * PIECE) as u64 {
+            return Ok(Outgoing::whole(read_whole(file, length, memory)?));
         }
-        let (sender, pieces) = mpsc::channel(2);
-        tokio::task::spawn_blocking(move || feed(file, length, &sender));
-        Ok(Outgoing::stream(Pieces { left: length, pieces }))
+        Ok(Outgoing::stream(Pieces::new(file, length, memory)?))
     })
     .await
-    .map_err(io::Error::other)?
 }
 
-/// Reads ahead by two pieces; ends when the file does, or the client has gone.
-fn feed(mut file: std::fs::File, length: u64, sender: &mpsc::Sender<io::Result<Bytes>>) {
-    let mut left = length;
-    while left > 0 {
-        let mut piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
-        let read = file.read_exact(&mut piece);
-        left -= piece.len() as u64;
-        let failed = read.is_err();
-        if sender.blocking_send(read.map(|()| piece.into())).is_err() || failed {
-            return;
+/// Reads a file off the worker.
+pub(super) async fn read(path: &Path, memory: &Arc<Share>) -> Result<Bytes, Unsendable> {
+    off_worker(path, memory, read_whole).await
+}
+
+async fn off_worker<T: Send + 'static>(
+    path: &Path,
+    memory: &Arc<Share>,
+    work: impl FnOnce(File, u64, &Arc<Share>) -> Result<T, Unsendable> + Send + 'static,
+) -> Result<T, Unsendable> {
+    let (path, memory) = (path.to_owned(), Arc::clone(memory));
+    let opened = spawn_blocking(move || {
+        let file = regular_file::open(&path)?;
+        let length = file.metadata()?.len();
+        work(file, length, &memory)
+    });
+    opened.await.map_err(io::Error::other)?
+}
+
+fn read_whole(file: File, length: u64, memory: &Arc<Share>) -> Result<Bytes, Unsendable> {
+    let permit = memory.take(usize::try_from(length).unwrap_or(usize::MAX))?;
+    let mut bytes = Vec::with_capacity(length as usize);
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(permit.hold(bytes))
+}
+
+impl Pieces {
+    fn new(file: File, length: u64, memory: &Arc<Share>) -> Result<Self, Unsendable> {
+        let (home, free) = mpsc::unbounded_channel();
+        for _ in 0..BUFFERS {
+            let buffer = Buffer { bytes: Vec::new(), _permit: memory.take(PIECE)?, home: home.clone() };
+            // this very function has the receiver
+            let _ = home.send(buffer);
         }
+        Ok(Self { left: length, file: Some(file), reading: None, free })
     }
+}
+
+/// Fills a buffer with the next bytes of a file.
+fn fill(mut file: File, mut buffer: Buffer, length: usize) -> (File, io::Result<Buffer>) {
+    buffer.bytes.resize(length, 0);
+    let read = file.read_exact(&mut buffer.bytes);
+    (file, read.map(|()| buffer))
 }
 
 impl http_body::Body for Pieces {
@@ -60,18 +107,48 @@ impl http_body::Body for Pieces {
     type Error = SendError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
-        self.pieces.poll_recv(cx).map(|piece| {
-            piece.map(|piece| match piece {
-                Ok(bytes) => {
-                    self.left = self.left.saturating_sub(bytes.len() as u64);
-                    Ok(Frame::data(bytes))
-                }
-                Err(error) => Err(error.into()),
-            })
-        })
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let read = ready!(Pin::new(reading).poll(cx));
+                self.reading = None;
+                let (file, buffer) = read?;
+                let buffer = buffer?;
+                self.file = Some(file);
+                self.left -= buffer.bytes.len() as u64;
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(Lent(Some(buffer)))))));
+            }
+            if self.left == 0 {
+                return Poll::Ready(None);
+            }
+            let length = PIECE.min(usize::try_from(self.left).unwrap_or(PIECE));
+            // without a file a read has failed before
+            let Some(buffer) = ready!(self.free.poll_recv(cx)) else { return Poll::Ready(None) };
+            let Some(file) = self.file.take() else { return Poll::Ready(None) };
+            self.reading = Some(spawn_blocking(move || fill(file, buffer, length)));
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
     }
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |buffer| &buffer.bytes)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(buffer) = self.0.take() {
+            let home = buffer.home.clone();
+            // an error means that the file has been sent
+            let _ = home.send(buffer);
+        }
     }
 }

@@ -4,7 +4,10 @@ mod dribble;
 mod file;
 mod transfer;
 
+use std::fmt;
+use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -18,10 +21,20 @@ pub use dribble::Wait;
 pub use file::BLOCKING_READ_LIMIT;
 pub use transfer::Transfer;
 
+use crate::memory::{Exhausted, Share};
 use crate::reply::{Body, Dribble, Ending, Reply};
 
 /// What may go wrong while a body is sent: a file that ends early, an upstream that breaks.
 pub type SendError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the body of a reply cannot be sent.
+#[derive(Debug)]
+pub enum Unsendable {
+    /// There is no memory left for it.
+    Memory(Exhausted),
+    /// Its file cannot be read.
+    Unreadable(io::Error),
+}
 
 /// A body in the form that hyper polls.
 #[derive(Debug)]
@@ -49,19 +62,17 @@ pub fn respond_at_once(reply: Reply, method: &Method) -> Result<Result<Response<
 /// Turns a reply into a response to a call of `method`, whose body leaves at the rate of `transfer` unless its stub dribbles it.
 /// `wait` sleeps for a body in pieces.
 ///
-/// A file is opened here; the error says why it can't be.
+/// A file is opened here, and what is read of it counts as `memory`; the error says why it cannot be.
 pub async fn respond(
     reply: Reply,
     method: &Method,
     transfer: Option<Transfer>,
+    memory: &Arc<Share>,
     wait: impl FnOnce() -> Wait,
-) -> Result<Response<Outgoing>, std::io::Error> {
+) -> Result<Response<Outgoing>, Unsendable> {
     let body = match &reply.body {
-        Body::File(path) if reply.dribble.is_none() && transfer.is_none() => file::open(path).await?,
-        Body::File(path) => {
-            let bytes = file::open(path).await?.collect().await.map_err(std::io::Error::other)?.to_bytes();
-            in_pieces(bytes, reply.dribble, transfer, wait)
-        }
+        Body::File(path) if reply.dribble.is_none() && transfer.is_none() => file::open(path, memory).await?,
+        Body::File(path) => in_pieces(file::read(path, memory).await?, reply.dribble, transfer, wait),
         Body::Bytes(bytes) => in_pieces(bytes.clone(), reply.dribble, transfer, wait),
     };
     Ok(response(body, reply, method))
@@ -157,5 +168,28 @@ impl http_body::Body for Outgoing {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Stream(body) => body.size_hint(),
         }
+    }
+}
+
+impl fmt::Display for Unsendable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory(exhausted) => exhausted.fmt(out),
+            Self::Unreadable(error) => write!(out, "the stub's body file cannot be read: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Unsendable {}
+
+impl From<Exhausted> for Unsendable {
+    fn from(exhausted: Exhausted) -> Self {
+        Self::Memory(exhausted)
+    }
+}
+
+impl From<io::Error> for Unsendable {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error)
     }
 }

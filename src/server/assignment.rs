@@ -24,6 +24,7 @@ impl Assignment {
         let mut services = config.root.as_deref().map(services).transpose()?.unwrap_or_default();
         for service in &mut services {
             service.templating = config.templating;
+            service.max_file_bytes = config.max_file_bytes;
         }
         let names = || services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
         let mut groups: Vec<(Option<&str>, Vec<Service>)> = Vec::new();

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -27,7 +27,10 @@ use crate::listen::{self, Connections, tls};
 use crate::live::Live;
 use crate::live::handover;
 use crate::live::misses;
+use crate::memory::Budget;
+use crate::offload::Offload;
 use crate::pace::audit::{Audit, Snapshot};
+use crate::panics::{Panics, Part};
 use crate::reload::{self, Reload, Set, Status, Tell};
 use crate::shutdown::Drain;
 
@@ -71,6 +74,7 @@ pub struct Handle {
     audits: Vec<Arc<Audit>>,
     lives: Vec<Arc<Live>>,
     reload: Reload,
+    panics: Arc<Panics>,
     grace: Duration,
     stop: Option<oneshot::Sender<Duration>>,
     threads: Vec<JoinHandle<()>>,
@@ -189,45 +193,68 @@ impl Server {
         let addresses = self.addresses();
         let connections = Arc::new(Connections::new(self.config.workers, self.config.max_connections));
         let serving = Arc::new(Drain::default());
+        // the tape's thread is already at work
+        let panics = self.config.forward.as_ref().map_or_else(Arc::default, |forward| forward.recorder.panics());
         let accepting = Drain::default();
+        let memory = Budget::new(self.config.max_memory);
+        let offload = Offload::start().map_err(StartError::Thread)?;
         let (quit, _) = watch::channel(false);
         let (control, calls) = mpsc::channel(handover::WAITING);
         let audits: Vec<_> = (0..self.config.workers).map(|_| Arc::new(Audit::default())).collect();
         let listeners: Arc<[(Listener, Arc<Live>)]> =
             self.bound.iter().map(|bound| (bound.listener.clone(), Arc::clone(self.live(bound)))).collect();
 
-        let (misses, investigation) = misses::misses(self.config.serves_files, self.config.watches);
-        let mut threads = vec![spawn("standin-misses".to_owned(), || investigation.run())?];
+        let (misses, mut investigation) = misses::misses(self.config.serves_files, self.config.watches);
+        let looks = Arc::clone(&panics);
+        let investigate = move || {
+            looks.keep_running(Part::Misses, || investigation.run(&looks));
+        };
+        let mut threads = vec![spawn("standin-misses".to_owned(), investigate)?];
         let mut workers = Vec::new();
         for (number, audit) in audits.iter().enumerate() {
-            let (sender, accepted) = mpsc::unbounded_channel();
+            let (sender, mut accepted) = mpsc::unbounded_channel();
             workers.push(sender);
             let worker = Worker {
                 listeners: Arc::clone(&listeners),
                 tls: self.tls.clone(),
                 limits: self.config.limits,
                 audit: Arc::clone(audit),
+                panics: Arc::clone(&panics),
                 serving: Arc::clone(&serving),
                 seed: self.config.seed,
                 number,
                 precision: self.config.precision,
+                memory: Arc::clone(&memory),
+                offload: Arc::clone(&offload),
                 misses: misses.clone(),
                 control: control.clone(),
                 forward: self.config.forward.clone(),
             };
-            let quit = quit.subscribe();
-            threads.push(spawn(format!("standin-worker-{number}"), move || worker.run(accepted, quit))?);
+            let mut quit = quit.subscribe();
+            let work = move || {
+                worker.panics.keep_running(Part::Worker, || worker.run(&mut accepted, &mut quit));
+            };
+            threads.push(spawn(format!("standin-worker-{number}"), work)?);
         }
 
-        drop(misses);
+        drop((misses, offload));
 
         let sockets: Vec<TcpListener> = self.bound.into_iter().map(|bound| bound.socket).collect();
         let (accept_work, accept_connections) = (accepting.work(), Arc::clone(&connections));
+        let accept_panics = Arc::clone(&panics);
         let accept = async move {
             let mut accepts = JoinSet::new();
             for (number, socket) in sockets.into_iter().enumerate() {
-                let connections = Arc::clone(&accept_connections);
-                accepts.spawn(listen::accept(socket, number, connections, workers.clone(), accept_work.clone()));
+                let acceptor = listen::Acceptor {
+                    listener: number,
+                    connections: Arc::clone(&accept_connections),
+                    workers: workers.clone(),
+                };
+                let (work, panics) = (accept_work.clone(), Arc::clone(&accept_panics));
+                accepts.spawn(async move {
+                    let Some(socket) = listen::watched(socket) else { return };
+                    panics.keep_polling(Part::Accept, || acceptor.accept(&socket, work.clone())).await;
+                });
             }
             drop((workers, accept_work));
             accepts.join_all().await;
@@ -238,33 +265,49 @@ impl Server {
         let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
         let served = lives.clone();
         let (reload, reloading) =
-            Reload::start(self.sets, self.warnings, self.config.watches, self.tell).map_err(StartError::Thread)?;
+            Reload::start(self.sets, self.warnings, self.config.watches, self.tell, Arc::clone(&panics))
+                .map_err(StartError::Thread)?;
         threads.push(reloading);
         let context = Arc::new(Control {
             reload: reload.clone(),
             access: self.config.access,
             lives: lives.clone(),
-            vitals: Vitals { audits: audits.clone(), connections },
+            vitals: Vitals { audits: audits.clone(), connections, memory: Arc::clone(&memory) },
+            recorder: self.config.forward.as_ref().map(|forward| Arc::clone(&forward.recorder)),
+            panics: Arc::clone(&panics),
             started: Instant::now(),
             allows_disk_delete: self.config.allows_disk_delete,
             max_body: self.config.max_admin_body,
+            read_timeout: self.config.limits.read,
             end,
         });
         let apart = self.admin.map(|socket| {
-            worker::serve_admin(socket, Arc::clone(&lives[0]), self.config.limits, control.clone(), accepting.work())
+            let admin = worker::Admin {
+                live: Arc::clone(&lives[0]),
+                limits: self.config.limits,
+                memory,
+                control: control.clone(),
+                panics: Arc::clone(&panics),
+            };
+            admin.keep_serving(socket, accepting.work())
         });
         drop(control);
+        let supervisor = Arc::clone(&panics);
         let (stop, stopped) = oneshot::channel();
         let (asked, asked_grace) = (reload.clone(), self.config.grace);
         let drained = spawn("standin-control".to_owned(), move || {
             run(Builder::new_current_thread(), async move {
-                let admin = tokio::spawn(admin::serve(calls, context));
+                let (admin_panics, calls) = (Arc::clone(&supervisor), Mutex::new(calls));
+                let admin = tokio::spawn(async move {
+                    admin_panics.keep_polling(Part::Control, || admin::serve(&calls, &context)).await
+                });
                 let apart = apart.map(tokio::spawn);
-                upkeep::keep_times(&lives);
-                let compacting = tokio::spawn(upkeep::compact(lives));
+                upkeep::keep_times(&lives, &supervisor);
+                let compacting = tokio::spawn(upkeep::keep_compact(lives, Arc::clone(&supervisor)));
                 let grace = tokio::select! {
                     grace = stopped => grace.unwrap_or_default(),
                     Some(()) = ending.recv() => asked_grace,
+                    () = supervisor.gave_up() => asked_grace,
                 };
                 accepting.begin();
                 serving.begin();
@@ -285,6 +328,7 @@ impl Server {
             audits,
             lives: served,
             reload: asked,
+            panics,
             grace: self.config.grace,
             stop: Some(stop),
             threads,
@@ -319,7 +363,12 @@ impl Handle {
         self.lives.iter().flat_map(|live| live.pacing().services()).map(|service| service.beyond).sum()
     }
 
-    /// Whether it has ended by itself, as a client of the admin API asked it to.
+    /// Returns why it had to end by itself, if a part of it failed again and again.
+    pub fn failure(&self) -> Option<String> {
+        self.panics.fatal()
+    }
+
+    /// Whether it has ended by itself: a client of the admin API asked it to, or it failed.
     pub fn has_ended(&self) -> bool {
         self.drained.as_ref().is_none_or(JoinHandle::is_finished)
     }

@@ -4,13 +4,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::live::Live;
+use crate::panics::{self, Panics, Part};
 
-/// Puts edited catalogs into one layer once edits have ceased.
-pub(super) async fn compact(lives: Vec<Arc<Live>>) {
+/// Puts edited catalogs into one layer once edits have ceased; starts again after a panic.
+pub(super) async fn keep_compact(lives: Vec<Arc<Live>>, panics: Arc<Panics>) {
+    panics.keep_polling(Part::Control, || compact(&lives)).await;
+}
+
+async fn compact(lives: &[Arc<Live>]) {
     let mut every = tokio::time::interval(Duration::from_millis(500));
     loop {
         every.tick().await;
-        for live in &lives {
+        panics::planted("upkeep");
+        for live in lives {
             live.compact_if_quiet();
             if let Some(evicted) = live.journal().first_eviction() {
                 tracing::warn!(
@@ -22,15 +28,16 @@ pub(super) async fn compact(lives: Vec<Arc<Live>>) {
     }
 }
 
-/// Goes from step to step of the timelines of each service.
-pub(super) fn keep_times(lives: &[Arc<Live>]) {
+/// Goes from step to step of the timelines of each service; starts again after a panic.
+pub(super) fn keep_times(lives: &[Arc<Live>], panics: &Arc<Panics>) {
     for live in lives {
-        tokio::spawn(keep_time(Arc::clone(live)));
+        let (live, panics) = (Arc::clone(live), Arc::clone(panics));
+        tokio::spawn(async move { panics.keep_polling(Part::Control, || keep_time(&live)).await });
     }
 }
 
 /// Goes from step to step of timelines.
-async fn keep_time(live: Arc<Live>) {
+async fn keep_time(live: &Live) {
     loop {
         let next = live.pacing().keep_time(Instant::now());
         let changed = live.pacing().changed();

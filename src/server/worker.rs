@@ -1,28 +1,35 @@
 //! A worker: one thread and one runtime that own their connections, their timer and their audit.
 
+use std::any::Any;
 use std::net::TcpListener;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
+use http::StatusCode;
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
-use crate::answer::Answerer;
+use crate::answer::{self, Answerer};
 use crate::call::{Peers, Scheme};
 use crate::config::Listener;
-use crate::listen::connection::{self, Connection, Limits};
+use crate::listen::connection::{self, Connection, Limits, TimedOut};
+use crate::listen::host::host_problem;
 use crate::listen::{self, Accepted, Connections};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
 use crate::live::misses::Misses;
+use crate::memory::{Budget, Share};
+use crate::offload::Offload;
 use crate::pace::audit::Audit;
 use crate::pace::draws::Draws;
 use crate::pace::timer::{Precision, Timer};
+use crate::panics::{self, Panics, Part};
 use crate::record::{Desk, Forward};
 use crate::shutdown::{Drain, Work};
 use crate::tasks::Tasks;
-use crate::wire::{Clock, Readiness, Transport, Witness};
+use crate::wire::{Clock, Readiness, Transport, Wire, Witness};
 
 /// How many of tokio's tasks run between two looks at the sockets. There is but one, which makes some polls at a time: one
 /// turn more than that, so that a worker with nothing left to do sleeps at once instead of looking twice.
@@ -39,24 +46,33 @@ pub(super) struct Worker {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) limits: Limits,
     pub(super) audit: Arc<Audit>,
+    pub(super) panics: Arc<Panics>,
     pub(super) serving: Arc<Drain>,
     pub(super) seed: u64,
     pub(super) precision: Precision,
+    pub(super) memory: Arc<Budget>,
+    pub(super) offload: Arc<Offload>,
     pub(super) misses: Misses,
     pub(super) control: mpsc::Sender<Handover>,
     pub(super) forward: Option<Forward>,
 }
 
 impl Worker {
-    /// Serves the connections that are dealt to it, until told to quit.
-    pub(super) fn run(self, mut accepted: mpsc::UnboundedReceiver<Accepted>, mut quit: watch::Receiver<bool>) {
+    /// Serves the connections that are dealt to it, until told to quit. A panic that is not contained below takes its
+    /// connections along; it can be run again for those that come later.
+    pub(super) fn run(&self, accepted: &mut mpsc::UnboundedReceiver<Accepted>, quit: &mut watch::Receiver<bool>) {
         let timer = Arc::new(Timer::new(self.precision));
         let (parking, firing) = (Arc::clone(&timer), Arc::clone(&timer));
         let tasks = Tasks::new();
         let mut builder = Builder::new_current_thread();
         builder.event_interval(EVENT_INTERVAL).on_thread_park(move || parking.fire_due());
         super::run(builder, async move {
-            tokio::spawn(tasks.clone().run(move || firing.fire_due()));
+            let panics = Arc::clone(&self.panics);
+            let panicked = move |payload: &(dyn Any + Send)| {
+                panics.record(Part::Connection, payload);
+            };
+            let polling = tasks.clone().run(move || firing.fire_due(), panicked);
+            let mut polling = tokio::spawn(polling);
             tasks.spawn(Arc::clone(&timer).run());
             tasks.spawn(Arc::clone(&self.audit).run(Arc::clone(&timer)));
             let answerers: Vec<_> =
@@ -70,9 +86,16 @@ impl Worker {
                     Some(accepted) = accepted.recv() => {
                         let answerer = Arc::clone(&answerers[accepted.listener]);
                         let clock = Clock::new(Arc::clone(&witness), Some(Arc::clone(&readiness)));
+                        panics::planted("worker");
                         self.take(accepted, answerer, Arc::new(clock), tasks.clone());
                     }
-                    _ = quit.changed() => return,
+                    ended = &mut polling => {
+                        if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+                            resume_unwind(panic);
+                        }
+                        return;
+                    }
+                    _ = quit.wait_for(|quit| *quit) => return,
                 }
             }
         });
@@ -83,8 +106,10 @@ impl Worker {
             desk: Desk { worker: self.number, tasks: tasks.clone(), timer: Arc::clone(timer) },
             live: Arc::clone(live),
             audit: Arc::clone(&self.audit),
+            panics: Arc::clone(&self.panics),
             draws: Draws::new(self.seed),
             limits: self.limits,
+            offload: Arc::clone(&self.offload),
             misses: self.misses.clone(),
             control: self.control.clone(),
             forward: self.forward.clone(),
@@ -95,72 +120,135 @@ impl Worker {
     fn take(&self, accepted: Accepted, answerer: Arc<Answerer>, clock: Arc<Clock>, tasks: Tasks) {
         let tls = self.listeners[accepted.listener].0.tls.then(|| self.tls.clone()).flatten();
         let (limits, work) = (self.limits, self.serving.work());
+        let memory = Share::new(&self.memory);
         let spawner = tasks.clone();
         spawner.spawn(async move {
             let Accepted { stream, remote, held, .. } = accepted;
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             let Ok(local) = stream.local_addr() else { return };
-            let peers = Peers { scheme: if tls.is_some() { Scheme::Https } else { Scheme::Http }, remote, local };
-            match tls {
-                None => {
-                    let mut ending = work.clone();
-                    let http2 = tokio::select! {
-                        http2 = connection::speaks_http2(&stream, limits.idle) => http2,
-                        () = ending.ending() => return,
-                    };
-                    serve(stream, Connection::new(peers, clock, http2), limits, answerer, work, tasks).await;
-                }
-                Some(tls) => {
-                    // a handshake that does not come to an end is closed, as TLS has no words for it
-                    let Ok(Ok(stream)) = tokio::time::timeout(limits.read, tls.accept(stream)).await else { return };
-                    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                    serve(stream, Connection::new(peers, clock, http2), limits, answerer, work, tasks).await;
-                }
+            let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
+            let peers = Peers { scheme, remote, local };
+            let opened = Opened { peers, clock, limits, memory, answerer, work, tasks };
+            let timed_out = match tls {
+                None => opened.serve_plain(stream).await,
+                Some(tls) => opened.serve_tls(stream, &tls).await,
+            };
+            if let Some(timed_out) = timed_out {
+                held.timed_out(timed_out);
             }
-            drop(held);
         });
     }
 }
 
-async fn serve<S: Transport>(
-    stream: S,
-    connection: Connection,
+/// A connection whose protocol is still to be found out.
+struct Opened {
+    peers: Peers,
+    clock: Arc<Clock>,
     limits: Limits,
+    memory: Arc<Share>,
     answerer: Arc<Answerer>,
     work: Work,
     tasks: Tasks,
-) {
-    let service = move |request, connection| Arc::clone(&answerer).answer(request, connection);
-    connection::serve(stream, Arc::new(connection), limits, service, work, tasks).await;
 }
 
-/// Serves a listener for admin calls alone, on the control plane's own thread.
-pub(super) async fn serve_admin(
-    socket: TcpListener,
-    live: Arc<Live>,
-    limits: Limits,
-    control: mpsc::Sender<Handover>,
-    work: Work,
-) {
-    let (sender, mut accepted) = mpsc::unbounded_channel::<Accepted>();
-    let connections = Arc::new(Connections::new(1, ADMIN_CONNECTIONS));
-    let tasks = Tasks::new();
-    tokio::spawn(tasks.clone().run(|| {}));
-    tokio::spawn(listen::accept(socket, 0, connections, vec![sender], work.clone()));
-    while let Some(Accepted { stream, remote, held, .. }) = accepted.recv().await {
-        let (live, control, work, calls) = (Arc::clone(&live), control.clone(), work.clone(), tasks.clone());
+impl Opened {
+    async fn serve_plain(mut self, stream: TcpStream) -> Option<TimedOut> {
+        let mut wire = Wire::new(stream, Arc::clone(&self.clock));
+        let http2 = tokio::select! {
+            http2 = connection::speaks_http2(&mut wire, self.limits) => http2,
+            () = self.work.ending() => return None,
+        };
+        match http2 {
+            Ok(http2) => self.serve(wire, http2).await,
+            Err(timed_out) => {
+                if timed_out == TimedOut::Head {
+                    connection::time_out(wire).await;
+                }
+                Some(timed_out)
+            }
+        }
+    }
+
+    async fn serve_tls(self, stream: TcpStream, tls: &TlsAcceptor) -> Option<TimedOut> {
+        match tokio::time::timeout(self.limits.read, tls.accept(stream)).await {
+            Ok(Ok(stream)) => {
+                let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                let wire = Wire::new(stream, Arc::clone(&self.clock));
+                self.serve(wire, http2).await
+            }
+            Ok(Err(_)) => None,
+            // a handshake that does not come to an end is closed, as TLS has no words for it
+            Err(_) => Some(TimedOut::Head),
+        }
+    }
+
+    async fn serve<S: Transport>(self, wire: Wire<S>, http2: bool) -> Option<TimedOut> {
+        let Self { peers, clock, limits, memory, answerer, work, tasks } = self;
+        let service = move |request, connection| answer::contained(&answerer, request, connection);
+        let connection = Arc::new(Connection::new(peers, clock, http2, memory));
+        connection::serve(wire, connection, limits, service, work, tasks).await
+    }
+}
+
+/// What answers a listener for admin calls alone, on the control plane's own thread.
+pub(super) struct Admin {
+    pub(super) live: Arc<Live>,
+    pub(super) limits: Limits,
+    pub(super) memory: Arc<Budget>,
+    pub(super) control: mpsc::Sender<Handover>,
+    pub(super) panics: Arc<Panics>,
+}
+
+impl Admin {
+    /// Serves the listener until the end begins; starts again after a panic that is not contained below.
+    pub(super) async fn keep_serving(self, socket: TcpListener, work: Work) {
+        let Some(socket) = listen::watched(socket) else { return };
+        self.panics.keep_polling(Part::Control, || self.serve(&socket, work.clone())).await;
+    }
+
+    async fn serve(&self, socket: &tokio::net::TcpListener, work: Work) {
+        let (sender, mut accepted) = mpsc::unbounded_channel::<Accepted>();
+        let connections = Arc::new(Connections::new(1, ADMIN_CONNECTIONS));
+        let acceptor = listen::Acceptor { listener: 0, connections, workers: vec![sender] };
+        let tasks = Tasks::new();
+        let polling = tasks.clone().run(
+            || {},
+            |payload| {
+                self.panics.record(Part::Connection, payload);
+            },
+        );
+        let taking = async {
+            while let Some(accepted) = accepted.recv().await {
+                self.take(accepted, &work, &tasks);
+            }
+        };
+        tokio::join!(polling, acceptor.accept(socket, work.clone()), taking);
+    }
+
+    /// Begins to serve a connection.
+    fn take(&self, accepted: Accepted, work: &Work, tasks: &Tasks) {
+        let (live, control, work) = (Arc::clone(&self.live), self.control.clone(), work.clone());
+        let (limits, memory, calls) = (self.limits, Share::new(&self.memory), tasks.clone());
         tasks.spawn(async move {
+            let Accepted { stream, remote, held, .. } = accepted;
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             let Ok(local) = stream.local_addr() else { return };
             let peers = Peers { scheme: Scheme::Http, remote, local };
             let clock = Arc::new(Clock::new(Arc::new(|_, _| {}), None));
             let service = move |request, connection: Arc<Connection>| {
                 let (live, control) = (Arc::clone(&live), control.clone());
-                async move { Ok(handover::hand_over(&control, request, connection.peers, live).await) }
+                Box::pin(async move {
+                    Ok(match host_problem(&request) {
+                        Some(why) => handover::refused(StatusCode::BAD_REQUEST, why),
+                        None => handover::hand_over(&control, request, &connection, live).await,
+                    })
+                })
             };
-            let connection = Arc::new(Connection::new(peers, clock, false));
-            connection::serve(stream, connection, limits, service, work, calls).await;
-            drop(held);
+            let wire = Wire::new(stream, Arc::clone(&clock));
+            let connection = Arc::new(Connection::new(peers, clock, false, memory));
+            if let Some(timed_out) = connection::serve(wire, connection, limits, service, work, calls).await {
+                held.timed_out(timed_out);
+            }
         });
     }
 }

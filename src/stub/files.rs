@@ -26,7 +26,7 @@ pub fn static_file(files: &Files, path: &str) -> Option<Reply> {
 
 fn find(files: &Files, name: &str) -> Option<PathBuf> {
     let inside = name.trim_matches('/');
-    let path = if inside.is_empty() { files.root.clone() } else { files.find(inside)? };
+    let path = if inside.is_empty() { files.root.clone() } else { files.find_shown(inside)? };
     if path.is_file() {
         return (!name.ends_with('/')).then_some(path);
     }

@@ -1,6 +1,7 @@
 //! Folders of stubs, read whole: every defect of every file at once, or all the stubs.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use super::shelf::{Shelf, digest};
 use super::{Origin, Stub};
 use crate::defect::Defect;
 use crate::matcher::Rank;
+use crate::regular_file::{self, MAX_BYTES};
 use crate::source::{Node, Value};
 
 /// The age of the oldest stub from the API; those from files are older: among equals, the API's come first.
@@ -31,6 +33,8 @@ pub struct Service {
     pub root: PathBuf,
     /// Which of its replies are templates.
     pub templating: Templating,
+    /// Bytes of a mapping file or a profile at most.
+    pub max_file_bytes: u64,
 }
 
 /// What was read.
@@ -45,7 +49,13 @@ pub struct Loaded {
 impl Service {
     /// The service of a folder.
     pub fn new(name: impl Into<String>, prefix: impl Into<String>, root: impl Into<PathBuf>) -> Self {
-        Self { name: name.into(), prefix: prefix.into(), root: root.into(), templating: Templating::default() }
+        Self {
+            name: name.into(),
+            prefix: prefix.into(),
+            root: root.into(),
+            templating: Templating::default(),
+            max_file_bytes: MAX_BYTES,
+        }
     }
 
     /// The services of `root`: itself if it has `mappings/`, else each of its folders that has, by name.
@@ -100,11 +110,10 @@ pub(super) struct Page {
 pub(super) fn read(path: &Path, service: &Service) -> Page {
     let mut page = Page { text: 0, stubs: Vec::new(), defects: Vec::new() };
     let name = path.display().to_string();
-    let bytes = match fs::read(path) {
+    let bytes = match regular_file::read(path, service.max_file_bytes) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let what = format!("cannot read `{name}`: {error}");
-            page.defects.push(Defect::error(what).mend("check that it exists and may be read"));
+            page.defects.push(unreadable(&name, &error));
             return page;
         }
     };
@@ -129,6 +138,16 @@ pub(super) fn read(path: &Path, service: &Service) -> Page {
     });
     page.stubs = stubs.collect();
     page
+}
+
+/// The defect of a file that cannot be read.
+pub fn unreadable(name: &str, error: &io::Error) -> Defect {
+    let mend = match error.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory => "move it out of the folder",
+        io::ErrorKind::FileTooLarge => "split it, or raise --max-file-bytes",
+        _ => "check that it exists and may be read",
+    };
+    Defect::error(format!("cannot read `{name}`: {error}")).mend(mend)
 }
 
 /// The id of a stub that states none: the same as long as it stays where it is.

@@ -4,7 +4,6 @@
 //! trusted; and it is parsed again only if the bytes differ.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::hash::BuildHasher as _;
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -21,6 +20,7 @@ use super::load::{self, Service};
 use super::walk::{Stamp, Tree};
 use crate::defect::Defect;
 use crate::matcher::Rank;
+use crate::regular_file;
 use crate::send::BLOCKING_READ_LIMIT;
 
 /// The files of some services, as they were last read.
@@ -142,7 +142,7 @@ impl Drawer {
         reading.files += tree.mappings.len();
         let mut age = u64::MAX;
         for (path, stamp) in &tree.mappings {
-            let kept = before.remove(path).and_then(|sheet| sheet.kept(path, *stamp, &tree));
+            let kept = before.remove(path).and_then(|sheet| sheet.kept(path, *stamp, service, &tree));
             let mut sheet = kept.unwrap_or_else(|| {
                 reading.reread += 1;
                 reading.changed = true;
@@ -189,13 +189,13 @@ impl Sheet {
     }
 
     /// The sheet if it still says what the file says; its bytes are looked at if the stamps do not settle it.
-    fn kept(mut self, path: &Path, stamp: Option<Stamp>, tree: &Tree) -> Option<Self> {
+    fn kept(mut self, path: &Path, stamp: Option<Stamp>, service: &Service, tree: &Tree) -> Option<Self> {
         let stands = stamp == self.stamp && self.bodies.iter().all(|body| tree.body(&body.path) == body.stamp);
         if stands && !self.fresh {
             return Some(self);
         }
         if stamp != self.stamp || self.fresh {
-            let bytes = fs::read(path).ok()?;
+            let bytes = regular_file::read(path, service.max_file_bytes).ok()?;
             if digest(&bytes) != self.text {
                 return None;
             }
@@ -246,7 +246,7 @@ fn whole_digest(path: &Path, stamp: Option<Stamp>) -> Option<u64> {
     if stamp?.size() > BLOCKING_READ_LIMIT {
         return None;
     }
-    fs::read(path).ok().map(|bytes| digest(&bytes))
+    regular_file::read(path, BLOCKING_READ_LIMIT).ok().map(|bytes| digest(&bytes))
 }
 
 /// Files that differ from how they were at a time, or may do.
@@ -268,6 +268,7 @@ type Stamps = BTreeMap<PathBuf, Option<Stamp>>;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::time::Duration;
 
     fn service(files: &[(&str, &str)]) -> (tempfile::TempDir, Shelf) {

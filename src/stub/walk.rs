@@ -1,7 +1,8 @@
 //! What files a service has, and a stamp of each, by which a later look tells what has changed without reading it.
 
-use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::fs::{self, DirEntry, Metadata};
+use std::mem;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -83,12 +84,16 @@ impl Tree {
     /// Looks at the files of a service; reads none.
     pub fn of(service: &Service) -> Self {
         let at = SystemTime::now();
-        let (mappings, defects) = Walk::below(&service.mappings(), is_mapping_file);
+        let mut mappings = Walk::below(&service.mappings(), is_mapping_file);
+        mappings.defects.extend(mappings.warning());
         // bodies that cannot be reached are told of where a stub names them
-        let (bodies, _) = Walk::below(&service.files().root, |_| true);
+        let mut bodies = Walk::below(&service.files().root, |_| true);
+        // files behind these links have names of their own all the same
+        bodies.files.extend(mem::take(&mut bodies.skipped).into_iter().map(|link| (link, None)));
         // there may be none
-        let (profiles, _) = Walk::below(&service.root.join("profiles"), |_| true);
-        Self { mappings, bodies, profiles, defects, at }
+        let profiles = Walk::below(&service.root.join("profiles"), |_| true);
+        let (defects, mappings) = (mappings.defects, mappings.files);
+        Self { mappings, bodies: bodies.files, profiles: profiles.files, defects, at }
     }
 
     /// The stamp of a body file, which may stand outside of what was walked.
@@ -97,23 +102,53 @@ impl Tree {
     }
 }
 
+/// A walk through a folder, in which each folder is visited once, however many links lead to it.
 struct Walk {
     wanted: fn(&Path) -> bool,
     files: BTreeMap<PathBuf, Option<Stamp>>,
-    /// The folders above, by device and inode: a link to one of them leads round in a circle.
-    above: Vec<(u64, u64)>,
+    /// Folders that were visited, by device and inode.
+    visited: HashSet<(u64, u64)>,
+    /// Links to folders, not yet followed: what stands in the tree itself is found there, whatever links to it.
+    links: VecDeque<PathBuf>,
+    /// Links to folders that were visited before, and do not stand above the link.
+    skipped: Vec<PathBuf>,
     defects: Vec<Defect>,
 }
 
 impl Walk {
-    fn below(folder: &Path, wanted: fn(&Path) -> bool) -> (BTreeMap<PathBuf, Option<Stamp>>, Vec<Defect>) {
-        let above = fs::metadata(folder).map(|metadata| (metadata.dev(), metadata.ino())).into_iter().collect();
-        let mut walk = Self { wanted, files: BTreeMap::new(), above, defects: Vec::new() };
-        walk.folder(folder);
-        (walk.files, walk.defects)
+    fn below(folder: &Path, wanted: fn(&Path) -> bool) -> Self {
+        let mut walk = Self {
+            wanted,
+            files: BTreeMap::new(),
+            visited: HashSet::new(),
+            links: VecDeque::new(),
+            skipped: Vec::new(),
+            defects: Vec::new(),
+        };
+        walk.visit(folder, 0);
+        while let Some(link) = walk.links.pop_front() {
+            walk.visit(&link, 0);
+        }
+        walk
     }
 
-    fn folder(&mut self, folder: &Path) {
+    fn visit(&mut self, folder: &Path, depth: usize) {
+        if let Ok(metadata) = fs::metadata(folder)
+            && !self.visited.insert((metadata.dev(), metadata.ino()))
+        {
+            let target = folder.canonicalize();
+            let parent = folder.parent().map(Path::canonicalize);
+            let is_above = matches!((target, parent), (Ok(target), Some(Ok(parent))) if parent.starts_with(&target));
+            if !is_above {
+                self.skipped.push(folder.to_owned());
+            }
+            return;
+        }
+        if depth >= DEEPEST {
+            let what = format!("`{}` is {DEEPEST} folders deep, and what is in it is not read", folder.display());
+            self.defects.push(Defect::error(what).mend("move it up"));
+            return;
+        }
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) => {
@@ -122,24 +157,26 @@ impl Walk {
                 return;
             }
         };
-        for entry in entries.filter_map(Result::ok) {
+        let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
+        // the order of a folder is not that of another one like it
+        entries.sort_by_key(DirEntry::file_name);
+        for entry in entries {
             // editors, operating systems and Kubernetes leave hidden files behind
             if !entry.file_name().to_string_lossy().starts_with('.') {
-                self.entry(entry.path());
+                self.entry(&entry, depth);
             }
         }
     }
 
-    fn entry(&mut self, path: PathBuf) {
+    fn entry(&mut self, entry: &DirEntry, depth: usize) {
+        let path = entry.path();
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => {
-                let place = (metadata.dev(), metadata.ino());
-                if self.above.contains(&place) || self.above.len() >= DEEPEST {
-                    return;
+                if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+                    self.links.push_back(path);
+                } else {
+                    self.visit(&path, depth + 1);
                 }
-                self.above.push(place);
-                self.folder(&path);
-                self.above.pop();
             }
             Ok(_) if !(self.wanted)(&path) => {}
             Ok(metadata) => {
@@ -152,12 +189,20 @@ impl Walk {
             Err(_) => {}
         }
     }
+
+    /// The defect that says which links were not followed, if any.
+    fn warning(&self) -> Option<Defect> {
+        let first = self.skipped.first()?.display();
+        let count = self.skipped.len();
+        let what = format!("{count} links to folders that are read already were not followed, such as `{first}`");
+        Some(Defect::warning(what).mend("remove them, or copy the folder"))
+    }
 }
 
 /// How long a file is fresh after a change. Ticks take some milliseconds; some file systems count in seconds.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// Folders within folders; more are a circle that inodes do not show.
+/// Folders within folders.
 const DEEPEST: usize = 64;
 
 #[cfg(test)]
@@ -178,6 +223,28 @@ mod tests {
         let expected = [("a.json", true), ("lost.json", false)].map(|(name, is)| (mappings.join(name), is));
         assert_eq!(names, expected);
         assert!(tree.defects.is_empty());
+    }
+
+    #[test]
+    fn folders_that_link_to_each_other_are_each_read_once() {
+        let root = tempfile::TempDir::new().expect("a folder");
+        let mappings = root.path().join("mappings");
+        let folders: Vec<_> = (0..14).map(|number| mappings.join(format!("folder-{number}"))).collect();
+        for folder in &folders {
+            fs::create_dir_all(folder).expect("writable");
+            fs::write(folder.join("a.json"), "{}").expect("writable");
+        }
+        for (place, folder) in folders.iter().enumerate() {
+            for (other, target) in folders.iter().enumerate().filter(|(other, _)| *other != place) {
+                std::os::unix::fs::symlink(target, folder.join(format!("link-{other}"))).expect("a link");
+            }
+        }
+        let tree = Tree::of(&Service::new("s", "", root.path()));
+        let expected: Vec<_> = folders.iter().map(|folder| folder.join("a.json")).collect();
+        let mut found: Vec<_> = tree.mappings.keys().cloned().collect();
+        found.sort_by_key(|path| expected.iter().position(|one| one == path));
+        assert_eq!(found, expected, "by their own names, not by those of links");
+        assert!(tree.defects.iter().all(|defect| !defect.is_error() && defect.what.contains("were not followed")));
     }
 
     #[test]

@@ -6,9 +6,11 @@
 //! {"end":{"exchanges":41200,"dropped":0,"refused":3}}                                                    only if it ended well
 //! ```
 //!
-//! Bodies lie beside the tape in `bodies/`, each distinct one once, named by its SHA-256. Where a secret was, a marker stands:
-//! [`is_redacted`].
+//! Bodies lie beside the tape in a file that ends in `.bodies`, each distinct one once, by its SHA-256 ([`Bodies`]). Where a secret
+//! was, a marker stands: [`is_redacted`]. Where the disk was full for a while, a line `{"gap":{…}}` stands between exchanges.
 
+mod appender;
+mod bodies;
 pub mod operations;
 mod reader;
 mod recording;
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use bodies::{Bodies, pack_of};
 pub use reader::{Broken, Condition, Reader, TapeError};
 pub use recording::{REPLAY, Recording, busiest_second, is_error};
 pub use redaction::{REDACTED_PREFIX, around_redactions, is_redacted, redaction};
@@ -104,6 +107,18 @@ pub struct Foot {
     pub refused: u64,
 }
 
+/// A stretch of a recording that is not on its tape, as the disk took nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// Exchanges that were lost.
+    pub exchanges: u64,
+    /// How long the disk took nothing.
+    pub seconds: f64,
+    /// What the system said.
+    pub why: String,
+}
+
 /// The tapes of a stub folder, by name: those that a recorder wrote are in the order of their times.
 pub fn of_folder(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir.join("tapes"))?;
@@ -117,6 +132,12 @@ pub fn of_folder(dir: &Path) -> io::Result<Vec<PathBuf>> {
 #[derive(Serialize, Deserialize)]
 struct FootLine {
     end: Foot,
+}
+
+/// A gap as it stands on its line.
+#[derive(Serialize, Deserialize)]
+struct GapLine {
+    gap: Gap,
 }
 
 /// The version of the format that this program writes, and the highest that it reads.

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use super::{Foot, FootLine, Head, VERSION};
+use super::{Foot, FootLine, GapLine, Head, VERSION};
 use crate::exchange::Exchange;
+use crate::regular_file;
 
 /// Exchanges of a tape, in the order of its lines.
 ///
@@ -32,6 +33,10 @@ pub struct Condition {
     pub examples: Vec<Broken>,
     /// The recorder's own account; none if it did not end well.
     pub foot: Option<Foot>,
+    /// Stretches in which the disk took nothing.
+    pub gaps: u64,
+    /// Exchanges that were lost in them.
+    pub lost_in_gaps: u64,
 }
 
 /// A line that is no exchange.
@@ -54,10 +59,18 @@ pub enum TapeError {
     Version(u32),
 }
 
+impl Condition {
+    /// Exchanges that the tape lacks: dropped or lost by the recorder, or on lines that cannot be read.
+    pub fn lost(&self) -> u64 {
+        let dropped = self.foot.map_or(self.lost_in_gaps, |foot| foot.dropped);
+        self.broken + u64::from(self.torn) + dropped
+    }
+}
+
 impl Reader<BufReader<File>> {
     /// Opens a tape and reads its head.
     pub fn open(path: &Path) -> Result<Self, TapeError> {
-        Self::new(BufReader::with_capacity(BUFFER, File::open(path)?))
+        Self::new(BufReader::with_capacity(BUFFER, regular_file::open(path)?))
     }
 }
 
@@ -117,6 +130,9 @@ impl<R: BufRead> Iterator for Reader<R> {
             };
             if let Ok(foot) = serde_json::from_slice::<FootLine>(&self.line) {
                 self.condition.foot = Some(foot.end);
+            } else if let Ok(GapLine { gap }) = serde_json::from_slice(&self.line) {
+                self.condition.gaps += 1;
+                self.condition.lost_in_gaps += gap.exchanges;
             } else if self.line.ends_with(b"\n") {
                 self.reject(why);
             } else {

@@ -54,9 +54,47 @@ fn what_is_written_is_read() {
     assert_eq!(reader.condition(), &Condition { exchanges: 3, foot: Some(foot), ..Condition::default() });
     let name = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
     assert_eq!(body, crate::exchange::BodyRef { sha256: Some(name.to_owned()), size: 7 });
-    let kept = folder.path().join("tapes/bodies");
-    assert_eq!(fs::read(kept.join(name)).unwrap(), b"hello");
-    assert_eq!(fs::read_dir(kept).unwrap().count(), 1);
+    assert_eq!(Bodies::of([path.as_path()]).unwrap().get(name).unwrap(), b"hello");
+    let pack = fs::read_to_string(pack_of(&path)).unwrap();
+    assert_eq!(pack, format!("standin bodies 1\n{name} 5\nhello\n"));
+}
+
+#[test]
+fn bodies_of_a_tape_that_was_cut_off_and_of_an_older_one_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one.jsonl");
+    let mut writer = Writer::create(&path, &head()).unwrap();
+    let names: Vec<String> = [&b"one"[..], b"", b"two\nlines\n", b"last"]
+        .iter()
+        .map(|body| writer.body(body, 1).unwrap().sha256.unwrap())
+        .collect();
+    writer.flush().unwrap();
+    drop(writer);
+    let pack = fs::read(pack_of(&path)).unwrap();
+    for (cut, whole) in [(0, 4), (1, 3), (4, 3), (60, 3), (80, 2), (pack.len(), 0)] {
+        fs::write(pack_of(&path), &pack[..pack.len() - cut]).unwrap();
+        let bodies = Bodies::of([path.as_path()]).unwrap();
+        let found = names.iter().filter(|name| bodies.get(name).is_some()).count();
+        assert_eq!(found, whole, "{cut} bytes short");
+    }
+    let old = names[0].replace('a', "b");
+    fs::create_dir(folder.path().join("bodies")).unwrap();
+    fs::write(folder.path().join("bodies").join(&old), "older").unwrap();
+    let bodies = Bodies::of([path.as_path()]).unwrap();
+    assert_eq!((bodies.get(&old), bodies.get("../one.jsonl")), (Some(b"older".to_vec()), None));
+}
+
+/// A disk that takes nothing for a while: what was taken before comes out whole, and the gap is marked.
+#[test]
+fn a_gap_is_told() {
+    let start = serde_json::to_string(&head()).unwrap();
+    let gap = r#"{"gap":{"exchanges":7,"seconds":1.5,"why":"No space left on device (os error 28)"}}"#;
+    let line = serde_json::to_string(&exchange(1)).unwrap();
+    let (numbers, condition) = read(&format!("{start}\n{line}\n{gap}\n"));
+    assert_eq!((numbers, condition.gaps, condition.lost(), condition.broken), (vec![1], 1, 7, 0));
+    // the foot has counted them as well
+    let foot = r#"{"end":{"exchanges":1,"dropped":9,"refused":0}}"#;
+    assert_eq!(read(&format!("{start}\n{line}\n{gap}\n{foot}\n")).1.lost(), 9);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::Body;
@@ -111,9 +111,13 @@ impl Stamps {
         }
     }
 
-    /// Nanoseconds since the base at which the first and the last byte of the call were written.
+    /// Nanoseconds since the base at which the first and the last byte of the call were handed to the socket: read
+    /// before the write, and never later than the first byte of the answer. A write over loopback wakes the service,
+    /// which may have answered on the same core before the write returns.
     pub fn written(&self) -> (Option<u64>, Option<u64>) {
-        (read(&self.first_written), read(&self.last_written))
+        let answered = read(&self.first_read);
+        let bounded = |stamp: &AtomicU64| read(stamp).map(|at| answered.map_or(at, |answered| at.min(answered)));
+        (bounded(&self.first_written), bounded(&self.last_written))
     }
 
     /// When the first and the last byte of the answer came, or could have been read.
@@ -130,12 +134,15 @@ impl Stamps {
         last.store(at, Ordering::Relaxed);
     }
 
-    fn wrote(&self) {
-        self.stamp(Instant::now(), &self.first_written, &self.last_written);
+    /// Stamps a write that began at `at`.
+    fn wrote(&self, at: Instant) {
+        self.stamp(at, &self.first_written, &self.last_written);
     }
 
+    /// Stamps a read: by when the connection was ready, unless that was before the call itself went out.
     fn read_now(&self) {
-        let at = self.readiness.take().unwrap_or_else(Instant::now);
+        let sent = self.base + Duration::from_nanos(read(&self.last_written).unwrap_or(0));
+        let at = self.readiness.take().filter(|ready| *ready > sent).unwrap_or_else(Instant::now);
         self.stamp(at, &self.first_read, &self.last_read);
     }
 }
@@ -163,9 +170,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stamped<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Stamped<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let at = Instant::now();
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if matches!(written, Poll::Ready(Ok(1..))) {
-            self.stamps.wrote();
+            self.stamps.wrote(at);
         }
         written
     }
@@ -175,9 +183,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stamped<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let at = Instant::now();
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         if matches!(written, Poll::Ready(Ok(1..))) {
-            self.stamps.wrote();
+            self.stamps.wrote(at);
         }
         written
     }
@@ -197,3 +206,56 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stamped<S> {
 
 /// Headers that an answer may have.
 const MOST_HEADERS: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket whose write takes long, as when it wakes a service that then has the core.
+    struct Slow {
+        began: Arc<Mutex<Option<Instant>>>,
+    }
+
+    impl AsyncWrite for Slow {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            *self.began.lock().expect("not poisoned") = Some(Instant::now());
+            std::thread::sleep(Duration::from_millis(20));
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn stamps(base: Instant) -> Arc<Stamps> {
+        Arc::new(Stamps::new(base, Tasks::new().readiness()))
+    }
+
+    #[test]
+    fn a_write_is_stamped_when_it_begins() {
+        let base = Instant::now();
+        let (stamps, began) = (stamps(base), Arc::default());
+        let mut stream = Stamped { stream: Slow { began: Arc::clone(&began) }, stamps: Arc::clone(&stamps) };
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(Pin::new(&mut stream).poll_write(&mut cx, b"GET / HTTP/1.1").is_ready());
+        let began = began.lock().expect("not poisoned").expect("it was written") - base;
+        let (first, last) = stamps.written();
+        assert!(first == last && last.is_some_and(|sent| u128::from(sent) <= began.as_nanos()), "{last:?} {began:?}");
+    }
+
+    #[test]
+    fn a_call_is_never_sent_after_its_answer_began() {
+        let base = Instant::now();
+        let stamps = stamps(base);
+        let at = |ms| base + Duration::from_millis(ms);
+        stamps.wrote(at(1));
+        stamps.stamp(at(5), &stamps.first_read, &stamps.last_read);
+        stamps.wrote(at(7));
+        assert_eq!(stamps.written(), (Some(1_000_000), Some(5_000_000)));
+    }
+}

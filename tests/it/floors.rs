@@ -4,7 +4,27 @@ use std::fs;
 use std::path::Path;
 
 const FLOORS: &[(u8, &[&str])] = &[
-    (0, &["defect", "delay", "dialect", "page", "reply", "shutdown", "source", "tasks", "terminal", "wire", "xml"]),
+    (
+        0,
+        &[
+            "defect",
+            "delay",
+            "dialect",
+            "memory",
+            "offload",
+            "page",
+            "panics",
+            "regular_file",
+            "reply",
+            "shutdown",
+            "source",
+            "stdio",
+            "tasks",
+            "terminal",
+            "wire",
+            "xml",
+        ],
+    ),
     (1, &["call"]),
     (2, &["exchange", "listen", "matcher", "render", "send"]),
     (3, &["pace", "stub"]),

@@ -144,7 +144,9 @@ fn https_speaks_what_the_client_offers() {
         let stream = tls(mock.address, b"http/1.1").await;
         let (mut client, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
         tokio::spawn(connection);
-        let response = client.send_request(request("/secure", "")).await.expect("an answer");
+        let mut hosted = request("/secure", "");
+        hosted.headers_mut().insert("host", http::HeaderValue::from_static("localhost"));
+        let response = client.send_request(hosted).await.expect("an answer");
         assert_eq!((response.version(), text(response).await.as_str()), (http::Version::HTTP_11, "by tls"));
     });
 }

@@ -242,8 +242,7 @@ fn calls(recording: &Recording) -> impl Iterator<Item = (&str, &str)> {
 /// What a tape lacks, if anything.
 fn condition(recording: &Recording) -> Option<String> {
     let condition = &recording.condition;
-    let dropped = condition.foot.map_or(0, |foot| foot.dropped);
-    let lost = condition.broken + u64::from(condition.torn) + dropped;
+    let lost = condition.lost();
     (lost > 0).then(|| {
         format!("{lost} calls of {} are lost: dropped, or on lines that cannot be read", recording.head.target)
     })

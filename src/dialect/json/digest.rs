@@ -20,17 +20,13 @@ pub fn digest_ignoring_order(value: &Value) -> u64 {
 }
 
 fn hash<const BAGS: bool>(value: &Value) -> u64 {
-    let mut hasher = STATE.build_hasher();
     match value {
-        Value::Null => hasher.write_u8(0),
-        Value::Bool(value) => hasher.write_u8(1 + u8::from(*value)),
-        Value::Number(number) => {
-            hasher.write_u8(3);
-            number::hash(number.as_str(), &mut hasher);
-        }
-        Value::String(text) => write_text(4, text, &mut hasher),
+        Value::Null => of_null(),
+        Value::Bool(value) => of_bool(*value),
+        Value::Number(number) => of_number(number.as_str()),
+        Value::String(text) => of_string(text),
         Value::Array(items) => {
-            hasher.write_u64((items.len() as u64) << 8 | 5);
+            let mut hasher = list();
             if BAGS {
                 // a sum does not depend on the order of its terms
                 hasher.write_u64(items.iter().fold(0, |sum: u64, item| sum.wrapping_add(hash::<BAGS>(item))));
@@ -39,17 +35,71 @@ fn hash<const BAGS: bool>(value: &Value) -> u64 {
                     hasher.write_u64(hash::<BAGS>(item));
                 }
             }
+            end_list(hasher, items.len())
         }
         Value::Object(members) => {
-            hasher.write_u64((members.len() as u64) << 8 | 6);
-            hasher.write_u64(members.iter().fold(0, |sum: u64, (key, value)| {
-                let mut member = STATE.build_hasher();
-                write_text(7, key, &mut member);
+            let sum = members.iter().fold(0, |sum: u64, (name, value)| {
+                let mut member = member(name);
                 member.write_u64(hash::<BAGS>(value));
                 sum.wrapping_add(member.finish())
-            }));
+            });
+            of_members(members.len(), sum)
         }
     }
+}
+
+pub(super) fn of_null() -> u64 {
+    of_kind(0)
+}
+
+pub(super) fn of_bool(value: bool) -> u64 {
+    of_kind(1 + u8::from(value))
+}
+
+pub(super) fn of_number(spelling: &str) -> u64 {
+    let mut hasher = STATE.build_hasher();
+    hasher.write_u8(3);
+    number::hash(spelling, &mut hasher);
+    hasher.finish()
+}
+
+pub(super) fn of_string(text: &str) -> u64 {
+    let mut hasher = STATE.build_hasher();
+    write_text(4, text, &mut hasher);
+    hasher.finish()
+}
+
+/// The hasher of a list, which then sees the digests of its items.
+pub(super) fn list() -> FoldHasher<'static> {
+    let mut hasher = STATE.build_hasher();
+    hasher.write_u8(5);
+    hasher
+}
+
+/// The digest of a list, once its items have been seen.
+pub(super) fn end_list(mut hasher: FoldHasher<'_>, length: usize) -> u64 {
+    hasher.write_u64(length as u64);
+    hasher.finish()
+}
+
+/// The hasher of a member, which then sees the digest of its value.
+pub(super) fn member(name: &str) -> FoldHasher<'static> {
+    let mut hasher = STATE.build_hasher();
+    write_text(7, name, &mut hasher);
+    hasher
+}
+
+/// The digest of an object from the sum of those of its members.
+pub(super) fn of_members(length: usize, sum: u64) -> u64 {
+    let mut hasher = STATE.build_hasher();
+    hasher.write_u64((length as u64) << 8 | 6);
+    hasher.write_u64(sum);
+    hasher.finish()
+}
+
+fn of_kind(kind: u8) -> u64 {
+    let mut hasher = STATE.build_hasher();
+    hasher.write_u8(kind);
     hasher.finish()
 }
 
@@ -59,4 +109,4 @@ fn write_text(kind: u64, text: &str, hasher: &mut FoldHasher<'_>) {
     hasher.write(text.as_bytes());
 }
 
-const STATE: FixedState = FixedState::with_seed(0x7374_616e_6469_6e21);
+static STATE: FixedState = FixedState::with_seed(0x7374_616e_6469_6e21);

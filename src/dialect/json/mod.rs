@@ -9,12 +9,14 @@ pub(crate) mod number;
 mod pairing;
 mod pattern;
 mod text;
+mod text_digest;
 
 use serde_json::Value;
 
 pub use digest::{digest, digest_ignoring_order};
 use pattern::{Comparison, Pattern};
 pub(crate) use text::push_quoted;
+pub use text_digest::{TextDigest, digest_of_text};
 
 /// What a JSON document must be equal to.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@
 mod condition;
 mod cursor;
 mod filter;
+mod find;
 mod function;
 mod literal;
 mod parse;

@@ -66,6 +66,7 @@ fn fitted(statements: Vec<Statement>) -> Fitted {
         limits: Vec::new(),
         operations: vec![operation("GET /a?<b>&\"c\""), operation(&"/long".repeat(100))],
         default: operation("all"),
+        mistimed: 0,
         valid: Valid { utilization: Some(0.9), in_flight: 20, per_second: 90.0, samples: 2_000 },
         statements,
     }

@@ -5,7 +5,6 @@ use std::hash::BuildHasher;
 
 use super::{LONG, Lists};
 use crate::call::Call;
-use crate::dialect::json;
 use crate::matcher::fields::{FieldName, FieldRule};
 use crate::matcher::{Clause, MethodRule, RequestPattern, TextMatcher};
 
@@ -150,7 +149,7 @@ impl Split {
                 });
             }
             Feature::JsonBody => {
-                if let Some(digest) = call.json_digest(json::digest) {
+                if let Some(digest) = call.json_digest() {
                     look_up(digest);
                 }
             }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Loaded, Profile, compile, extends, read, timeline};
+use crate::regular_file::{self, MAX_BYTES};
 use crate::source::defect::{Defect, Place, nearest};
 use crate::source::{Node, Reader, Value};
 
@@ -20,12 +21,17 @@ pub struct File {
     pub text: Arc<str>,
 }
 
-/// Reads the profiles in `profiles/` of a stub folder. It need not be there.
+/// Reads the profiles in `profiles/` of a stub folder, each of at most 64 MiB. The folder need not be there.
 pub fn load(folder: &Path) -> Loaded {
+    load_up_to(folder, MAX_BYTES)
+}
+
+/// Reads the profiles in `profiles/` of a stub folder, each of at most `max_bytes`. The folder need not be there.
+pub fn load_up_to(folder: &Path, max_bytes: u64) -> Loaded {
     let (mut files, mut defects) = (Vec::new(), Vec::new());
     for path in paths(&folder.join("profiles"), &mut defects) {
         let file = path.display().to_string();
-        let text = match fs::read(&path).map(String::from_utf8) {
+        let text = match regular_file::read(&path, max_bytes).map(String::from_utf8) {
             Ok(Ok(text)) => text,
             Ok(Err(_)) => {
                 defects.push(Defect::error(format!("`{file}` is not UTF-8")).mend("save it as UTF-8"));

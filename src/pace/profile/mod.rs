@@ -22,7 +22,7 @@ use std::time::Duration;
 use http::StatusCode;
 use rand::RngExt as _;
 
-pub use load::{File, load, read_all};
+pub use load::{File, load, load_up_to, read_all};
 pub use timeline::Turn;
 
 use self::order::Blocks;

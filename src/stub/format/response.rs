@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::templates;
 use crate::delay::{Distribution, Param, ParamValue};
+use crate::regular_file;
 use crate::render::format::{fault, headers, status};
 use crate::render::template::Template;
 use crate::render::{Delays, Templates};
@@ -169,7 +170,7 @@ fn body_file(name: &str, object: &Object<'_>, files: &Files, reader: &mut Reader
     let size = path.metadata().map(|metadata| metadata.len());
     match size {
         Ok(size) if size > BLOCKING_READ_LIMIT => Body::File(path),
-        _ => match std::fs::read(&path) {
+        _ => match regular_file::read(&path, BLOCKING_READ_LIMIT) {
             Ok(bytes) => Body::Bytes(bytes.into()),
             Err(error) => {
                 if reader.is_lenient() {

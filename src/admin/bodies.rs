@@ -1,0 +1,61 @@
+//! Bodies of the control plane: read whole within their limits, and counted as those of calls are.
+
+use std::sync::Arc;
+
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+
+use super::{Answer, Control, text};
+use crate::listen::body::{self, Bounds, Unread};
+use crate::memory::{Exhausted, SMALL, Share};
+
+/// Reads the body of a call, and counts that of its answer until it is sent.
+pub(super) async fn count(State(control): State<Arc<Control>>, request: Request, next: Next) -> Answer {
+    let Some(memory) = request.extensions().get::<Arc<Share>>().cloned() else {
+        return next.run(request).await;
+    };
+    let (parts, body) = request.into_parts();
+    let bounds = Bounds { length: control.max_body, time: control.read_timeout, memory: &memory, uncounted: SMALL };
+    let body = match body {
+        body if body.is_end_stream() => Body::empty(),
+        body => match body::read(body, bounds).await {
+            Ok(bytes) => Body::from(bytes),
+            Err(unread) => return refusal(unread, &control),
+        },
+    };
+    let (parts, body) = next.run(Request::from_parts(parts, body)).await.into_parts();
+    if body.size_hint().exact().is_none() {
+        // it counts its pieces itself
+        return Answer::from_parts(parts, body);
+    }
+    let bytes = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, format!("the answer broke off: {error}\n")),
+    };
+    match memory.hold(bytes) {
+        Ok(bytes) => Answer::from_parts(parts, Body::from(bytes)),
+        Err(why) => exhausted(why),
+    }
+}
+
+fn refusal(unread: Unread, control: &Control) -> Answer {
+    match unread {
+        Unread::Broken(why) => text(StatusCode::BAD_REQUEST, format!("the body broke off: {why}\n")),
+        Unread::Memory(why) => exhausted(why),
+        Unread::TooLong => {
+            let why = format!("the body is longer than {} bytes; raise --max-admin-body\n", control.max_body);
+            text(StatusCode::PAYLOAD_TOO_LARGE, why)
+        }
+        Unread::TooSlow => {
+            let why = format!("the body did not come within {:?}; raise --read-timeout\n", control.read_timeout);
+            text(StatusCode::REQUEST_TIMEOUT, why)
+        }
+    }
+}
+
+fn exhausted(why: Exhausted) -> Answer {
+    text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
+}

@@ -1,0 +1,214 @@
+//! HTTP/2 frame boundaries of what a connection reads (RFC 9113, 4.1), to find heads that do not come to an end.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::wire::Clock;
+
+/// The I/O of an HTTP/2 connection; its clock is told while a head or a control frame is unfinished.
+#[derive(Debug)]
+pub(super) struct Framed<S> {
+    stream: S,
+    clock: Arc<Clock>,
+    boundaries: Boundaries,
+}
+
+impl<S> Framed<S> {
+    pub(super) fn new(stream: S, clock: Arc<Clock>) -> Self {
+        Self { stream, clock, boundaries: Boundaries::new() }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Framed<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let fresh = &buffer.filled()[before..];
+        if polled.is_ready() && !fresh.is_empty() {
+            self.boundaries.advance(fresh);
+            self.clock.frame_unfinished(self.boundaries.is_unfinished());
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Framed<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// The position of a reader among the frames of a connection.
+#[derive(Debug)]
+struct Boundaries {
+    /// Bytes of the connection preface that are still to come.
+    preface: usize,
+    header: [u8; FRAME_HEADER],
+    /// Bytes of `header` that have come.
+    filled: usize,
+    /// Bytes of the frame's payload that are still to come.
+    payload: usize,
+    /// The type of the current frame.
+    kind: u8,
+    /// Whether the current frame ends its header block.
+    ends_block: bool,
+    /// Whether a header block has begun and not ended.
+    in_block: bool,
+}
+
+impl Boundaries {
+    fn new() -> Self {
+        Self {
+            preface: PREFACE.len(),
+            header: [0; FRAME_HEADER],
+            filled: 0,
+            payload: 0,
+            kind: DATA,
+            ends_block: false,
+            in_block: false,
+        }
+    }
+
+    fn advance(&mut self, bytes: &[u8]) {
+        let skipped = self.preface.min(bytes.len());
+        self.preface -= skipped;
+        let mut rest = &bytes[skipped..];
+        while !rest.is_empty() {
+            if self.payload > 0 {
+                let skipped = self.payload.min(rest.len());
+                self.payload -= skipped;
+                rest = &rest[skipped..];
+            } else {
+                let count = (FRAME_HEADER - self.filled).min(rest.len());
+                self.header[self.filled..self.filled + count].copy_from_slice(&rest[..count]);
+                self.filled += count;
+                rest = &rest[count..];
+                if self.filled < FRAME_HEADER {
+                    return;
+                }
+                self.begin_frame();
+            }
+            if self.payload == 0 && self.ends_block {
+                self.in_block = false;
+            }
+        }
+    }
+
+    fn begin_frame(&mut self) {
+        let [high, middle, low, kind, flags, ..] = self.header;
+        self.filled = 0;
+        self.payload = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+        self.kind = kind;
+        let is_block = matches!(kind, HEADERS | PUSH_PROMISE | CONTINUATION);
+        self.in_block |= is_block;
+        self.ends_block = is_block && flags & END_HEADERS != 0;
+    }
+
+    /// Whether a preface, a head or a control frame has begun and not ended. Data may come as slowly as a body may.
+    fn is_unfinished(&self) -> bool {
+        (1..PREFACE.len()).contains(&self.preface)
+            || self.filled > 0
+            || self.in_block
+            || (self.payload > 0 && self.kind != DATA)
+    }
+}
+
+/// The bytes with which a client begins to speak HTTP/2 (RFC 9113, 3.4).
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Bytes of a frame before its payload.
+const FRAME_HEADER: usize = 9;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const PUSH_PROMISE: u8 = 5;
+const CONTINUATION: u8 = 9;
+
+/// The flag of the last frame of a header block.
+const END_HEADERS: u8 = 4;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(kind: u8, flags: u8, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0, (length >> 8) as u8, length as u8, kind, flags, 0, 0, 0, 1];
+        bytes.resize(FRAME_HEADER + length, 7);
+        bytes
+    }
+
+    #[test]
+    fn heads_that_do_not_end_are_unfinished() {
+        let mut boundaries = Boundaries::new();
+        assert!(!boundaries.is_unfinished(), "nothing has come yet");
+        for (bytes, unfinished) in [
+            (PREFACE[..5].to_vec(), true),
+            (PREFACE[5..].to_vec(), false),
+            (frame(4, 0, 0), false),
+            (frame(HEADERS, END_HEADERS, 20)[..15].to_vec(), true),
+            (vec![7; 14], false),
+            (frame(HEADERS, 0, 20), true),
+            (frame(CONTINUATION, 0, 300), true),
+            (frame(CONTINUATION, END_HEADERS, 0), false),
+            (frame(DATA, 0, 300)[..100].to_vec(), false),
+            (vec![7; 209], false),
+            (frame(6, 0, 8)[..4].to_vec(), true),
+            (frame(6, 0, 8)[4..12].to_vec(), true),
+            (frame(6, 0, 8)[12..].to_vec(), false),
+        ] {
+            boundaries.advance(&bytes);
+            assert_eq!(boundaries.is_unfinished(), unfinished, "{boundaries:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn frames_end_wherever_reads_cut_them(
+            frames in proptest::collection::vec((0u8..12, any::<u8>(), 0usize..40), 0..12),
+            cuts in proptest::collection::vec(1usize..30, 1..60),
+        ) {
+            let mut bytes = PREFACE.to_vec();
+            let mut in_block = false;
+            for (kind, flags, length) in frames {
+                bytes.extend(frame(kind, flags, length));
+                if matches!(kind, HEADERS | PUSH_PROMISE | CONTINUATION) {
+                    in_block = flags & END_HEADERS == 0;
+                }
+            }
+            let mut boundaries = Boundaries::new();
+            let (mut rest, mut cut) = (&bytes[..], cuts.iter().cycle());
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(rest.len().min(*cut.next().expect("it goes round")));
+                boundaries.advance(now);
+                rest = later;
+            }
+            prop_assert_eq!(boundaries.is_unfinished(), in_block);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The Host of a request: one line, and an authority (RFC 9112, 3.2; RFC 3986, 3.2).
+
+use http::{HeaderMap, Request, Version, header};
+
+/// Returns why a server has to answer a request with 400 for its Host, if it has to.
+pub fn host_problem<B>(request: &Request<B>) -> Option<&'static str> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() == Version::HTTP_11 => {
+            Some("the request has no Host header; HTTP/1.1 needs one\n")
+        }
+        (Some(host), None) if !is_authority(host.as_bytes()) => {
+            Some("the Host header is no host; write a name or an address, and a port if it is not the default\n")
+        }
+        (_, Some(_)) => Some("the request has more than one Host header; send one\n"),
+        _ => None,
+    }
+}
+
+/// Returns every authority that a request names: of its target (`:authority` on HTTP/2) and of its Host headers. What
+/// is no text is returned as `?`.
+pub fn authorities<'r>(target: &'r http::Uri, headers: &'r HeaderMap) -> impl Iterator<Item = &'r str> {
+    let hosts = headers.get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or("?"));
+    target.authority().map(http::uri::Authority::as_str).into_iter().chain(hosts)
+}
+
+/// Splits `host`, `host:port` or `[address]:port`; `None` if it is no authority. An address comes without brackets.
+pub fn split_authority(text: &str) -> Option<(&str, Option<&str>)> {
+    if !is_authority(text.as_bytes()) {
+        return None;
+    }
+    let (host, rest) = match text.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        Some((address, rest)) => (address, rest),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    Some((host, rest.strip_prefix(':')))
+}
+
+/// Whether bytes are `uri-host [":" port]`; the host may be empty.
+fn is_authority(bytes: &[u8]) -> bool {
+    let (is_host, rest) = if let Some(inner) = bytes.strip_prefix(b"[") {
+        let length = inner.iter().position(|byte| *byte == b']').unwrap_or(inner.len());
+        let is_address = length > 0
+            && inner[..length].iter().all(|byte| is_name_byte(*byte) || *byte == b':')
+            && inner.get(length) == Some(&b']');
+        (is_address, inner.get(length + 1..).unwrap_or_default())
+    } else {
+        let length = bytes.iter().position(|byte| !is_name_byte(*byte)).unwrap_or(bytes.len());
+        (true, &bytes[length..])
+    };
+    is_host && (rest.is_empty() || rest[0] == b':' && rest[1..].iter().all(u8::is_ascii_digit))
+}
+
+/// Whether a byte may stand in a name (`reg-name`); a percent sign is not looked behind.
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities_are_told_from_other_text() {
+        for (text, expected) in [
+            ("localhost", Some(("localhost", None))),
+            ("localhost:8080", Some(("localhost", Some("8080")))),
+            ("127.0.0.1:", Some(("127.0.0.1", Some("")))),
+            ("[::1]:8080", Some(("::1", Some("8080")))),
+            ("[::1]", Some(("::1", None))),
+            ("", Some(("", None))),
+            ("my_service.internal", Some(("my_service.internal", None))),
+            ("[::1].evil.example", None),
+            ("[::1", None),
+            ("[]", None),
+            ("::1", None),
+            ("user@localhost", None),
+            ("localhost:80:80", None),
+            ("localhost:port", None),
+            ("local host", None),
+            ("localhost/path", None),
+        ] {
+            assert_eq!(split_authority(text), expected, "{text}");
+        }
+    }
+}

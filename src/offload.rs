@@ -1,0 +1,150 @@
+//! Threads beside the workers, for what would hold up a worker: large bodies that are decoded, long
+//! templates.
+//!
+//! They are half as many as the cores, so that the workers keep the rest. Work waits in one queue,
+//! into which a connection puts no more than [`TURNS`] pieces at a time: one client's work delays
+//! that of another by that much, however much it has.
+
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use tokio::sync::{Semaphore, oneshot};
+
+/// Pieces of work that one connection may have in the queue.
+const TURNS: usize = 2;
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// The way to the threads. They end once it is dropped.
+pub struct Offload {
+    queue: Sender<Work>,
+}
+
+/// The turns of one connection.
+#[derive(Debug)]
+pub struct Turns(Semaphore);
+
+/// The work panicked.
+#[derive(Debug)]
+pub struct Failed;
+
+impl Offload {
+    /// Starts the threads: half as many as there are cores, and at least one.
+    pub fn start() -> io::Result<Arc<Self>> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let (queue, work) = mpsc::channel();
+        let work = Arc::new(Mutex::new(work));
+        for number in 0..(cores / 2).max(1) {
+            let work = Arc::clone(&work);
+            thread::Builder::new().name(format!("standin-offload-{number}")).spawn(move || run(&work))?;
+        }
+        Ok(Arc::new(Self { queue }))
+    }
+
+    /// Does `work` on one of the threads, once it is the turn of its connection. Work that nobody
+    /// waits for any more when its turn comes is left undone.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        turns: &Turns,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failed> {
+        let _turn = turns.0.acquire().await.map_err(|_| Failed)?;
+        let (done, result) = oneshot::channel();
+        let work = move || {
+            if !done.is_closed() {
+                // an error means that nobody waits for it any more
+                let _ = done.send(work());
+            }
+        };
+        self.queue.send(Box::new(work)).map_err(|_| Failed)?;
+        result.await.map_err(|_| Failed)
+    }
+}
+
+impl fmt::Debug for Offload {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Offload").finish_non_exhaustive()
+    }
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Semaphore::new(TURNS))
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("standin failed at this call")
+    }
+}
+
+impl std::error::Error for Failed {}
+
+fn run(work: &Mutex<Receiver<Work>>) {
+    loop {
+        let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(next) = next else { return };
+        // the result is dropped unsent, by which its caller knows
+        let _ = catch_unwind(AssertUnwindSafe(next));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+    }
+
+    #[test]
+    fn work_that_panics_fails_alone() {
+        let offload = Offload::start().expect("threads");
+        let turns = Turns::default();
+        wait(async {
+            for _ in 0..10 {
+                assert!(offload.run(&turns, || panic!("on purpose")).await.is_err());
+            }
+            assert_eq!(offload.run(&turns, || 7).await.expect("the threads are still there"), 7);
+        });
+    }
+
+    #[test]
+    fn a_connection_does_not_hold_up_another() {
+        let offload = Offload::start().expect("threads");
+        let (greedy, modest) = (Turns::default(), Turns::default());
+        let done = std::sync::atomic::AtomicUsize::new(0);
+        wait(async {
+            let sleep = || std::thread::sleep(std::time::Duration::from_millis(2));
+            let mut many: Vec<_> = (0..200)
+                .map(|_| {
+                    Box::pin(async {
+                        let _ = offload.run(&greedy, sleep).await;
+                        done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    })
+                })
+                .collect();
+            let all = futures_of(&mut many);
+            tokio::select! {
+                biased;
+                () = all => panic!("the other connection had no turn"),
+                result = offload.run(&modest, || 7) => assert_eq!(result.expect("it has its turn"), 7),
+            }
+        });
+        assert!(done.load(std::sync::atomic::Ordering::Relaxed) < 100, "it waited for most of the other's work");
+    }
+
+    /// Polls all futures until each is ready.
+    async fn futures_of<F: Future<Output = ()> + Unpin>(futures: &mut Vec<F>) {
+        std::future::poll_fn(|cx| {
+            futures.retain_mut(|future| std::pin::Pin::new(future).poll(cx).is_pending());
+            if futures.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+    }
+}
