@@ -25,7 +25,8 @@ pub(super) struct Progress {
     of: Cell<usize>,
 }
 
-/// The `meta` of an answer, which is written last: what is known before, and how far the question came.
+/// The `meta` of an answer, which is written last: what is known before, and how far the question
+/// came.
 #[derive(Debug)]
 pub(super) struct Meta {
     before: Option<Value>,

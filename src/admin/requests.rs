@@ -190,7 +190,8 @@ pub(super) async fn remove_by_metadata(Extension(live): Extension<Arc<Live>>, bo
     }
 }
 
-/// Forgets the calls that `find` picks, and answers which they were. None are forgotten if finding them takes too long.
+/// Forgets the calls that `find` picks, and answers which they were. None are forgotten if finding
+/// them takes too long.
 fn forget(live: &Live, find: impl FnOnce(&Arc<Snapshot>, &Effort) -> Vec<Record>) -> Answer {
     let snapshot = live.journal().snapshot();
     let effort = Effort::new(effort::MATCHING, snapshot.len());

@@ -308,7 +308,7 @@ impl Answerer {
         }
         let values = pace::stub_values(stub.id, self.draws, ordinal);
         let cancellation = Cancellation::default();
-        // this future is dropped when the client goes away
+        // this future is dropped when the call is cancelled
         let _cancel = cancellation.on_drop();
         let render = move || {
             let reply = stub.recipe.render(&call, || values, cancellation);

@@ -5,6 +5,7 @@
 //! and to the standard ones only.
 
 mod compile;
+mod errors;
 mod evaluate;
 mod leaf;
 mod program;
@@ -169,7 +170,8 @@ fn mentions(value: &Value, keys: &[&str]) -> bool {
     }
 }
 
-/// Steps of one evaluation: a subschema, a property or 64 bytes of text each. They take some milliseconds.
+/// Steps of one evaluation: a subschema, a property or 64 bytes of text each. They take some
+/// milliseconds.
 const MOST_STEPS: usize = 500_000;
 
 #[cfg(test)]

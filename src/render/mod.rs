@@ -140,7 +140,8 @@ impl Recipe {
         }
     }
 
-    /// The reply to a call, however long it takes to make. What it is when the rendering is cancelled says nothing.
+    /// The reply to a call, however long it takes to make. What it is when the rendering is
+    /// cancelled says nothing.
     pub fn render<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R, cancellation: Cancellation) -> Reply {
         match self.rendered() {
             Some(templates) => zipped(templates.render(&self.reply, call, &mut values(), cancellation), call),

@@ -101,6 +101,15 @@ impl Node {
         }
     }
 
+    /// Returns how many lists and objects stand in each other, this one counted.
+    pub fn depth(&self) -> usize {
+        let inner = self.items().iter().chain(self.members().iter().map(|member| &member.value)).map(Self::depth).max();
+        match self.value {
+            Value::Array(_) | Value::Object(_) => 1 + inner.unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// What kind of value it is, as it is said in a message.
     pub fn kind_name(&self) -> &'static str {
         match self.value {
@@ -172,14 +181,15 @@ fn last_wins(members: Vec<Member>) -> Vec<Member> {
     kept
 }
 
-/// How many lists and objects may stand in each other. What is made of a document is read again with serde_json, which
-/// takes 127; a mapping is written with one more at most.
+/// How many lists and objects may stand in each other. What is read is written again, no deeper,
+/// and read with serde_json, which takes 127.
 pub const MAX_DEPTH: usize = 120;
 
 /// How large a JSON document may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DocumentLimits {
-    /// Values, items and members of all levels counted. Each takes some hundred bytes of memory while it is read.
+    /// Values, items and members of all levels counted. Each takes some hundred bytes of memory
+    /// while it is read.
     pub(crate) values: usize,
     /// Lists and objects in each other.
     pub(crate) depth: usize,
@@ -190,8 +200,6 @@ impl DocumentLimits {
     pub(crate) const API: Self = Self { values: 1_000_000, depth: MAX_DEPTH };
     /// Limits of a file.
     pub(crate) const FILE: Self = Self { values: usize::MAX, depth: MAX_DEPTH };
-    /// Limits of what was read before: a map of listeners is written as a list of objects.
-    pub(crate) const OWN: Self = Self { values: usize::MAX, depth: MAX_DEPTH + 1 };
 }
 
 /// So many members are compared faster one by one than by hashing.

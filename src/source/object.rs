@@ -46,7 +46,7 @@ impl Reader {
 
     /// A reader of the document of a stub, which was read before.
     pub(crate) fn of_own(text: &str) -> Self {
-        Self { limits: DocumentLimits::OWN, ..Self::of_api(text) }
+        Self { limits: DocumentLimits::FILE, ..Self::of_api(text) }
     }
 
     /// A reader of a file, named as it should stand in messages.

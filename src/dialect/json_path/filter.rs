@@ -235,8 +235,8 @@ fn matches(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, S
     Ok(false)
 }
 
-/// Whether a pattern matches the text of a value. The work is paid for by the length of the text, and by its time where
-/// the pattern backtracks.
+/// Whether a pattern matches the text of a value. The work is paid for by the length of the text,
+/// and by its time where the pattern backtracks.
 fn text_matches(pattern: &JavaRegex, value: Option<&Value>, budget: &Budget) -> Result<bool, Stop> {
     let text = match value {
         Some(Value::String(text)) => Cow::Borrowed(text.as_str()),

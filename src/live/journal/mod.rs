@@ -241,7 +241,8 @@ impl Snapshot {
         places.into_iter().map(move |(_, chunk, at)| snapshot.record(chunk, at))
     }
 
-    /// Returns the calls that a pattern matches, oldest first, as long as `goes_on`, which is asked before each call.
+    /// Returns the calls that a pattern matches, oldest first, as long as `goes_on`, which is asked
+    /// before each call.
     pub fn matching<G: FnMut() -> bool>(
         self: &Arc<Self>,
         pattern: RequestPattern,
@@ -261,7 +262,8 @@ impl Snapshot {
         })
     }
 
-    /// Counts the calls that a pattern matches, as long as `goes_on`, which is asked before each call.
+    /// Counts the calls that a pattern matches, as long as `goes_on`, which is asked before each
+    /// call.
     pub fn count(&self, pattern: &RequestPattern, mut goes_on: impl FnMut() -> bool) -> usize {
         let matches = |chunk, at| {
             let told = self.tell(pattern, chunk, at);

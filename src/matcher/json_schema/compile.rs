@@ -1,5 +1,5 @@
-//! Compiles a JSON Schema into a program. Work and memory are linear in the size of the schema: a subschema is compiled
-//! once, however many references lead to it, and nothing recurses.
+//! Compiles a JSON Schema into a program. Work and memory are linear in the size of the schema: a
+//! subschema is compiled once, however many references lead to it, and nothing recurses.
 
 use std::sync::Arc;
 
@@ -102,7 +102,8 @@ impl<'r> Compiler<'r> {
         Ok(id)
     }
 
-    /// Returns the number of the resource that a resolver stands in. Of a new one, the dynamic anchors are noted.
+    /// Returns the number of the resource that a resolver stands in. Of a new one, the dynamic
+    /// anchors are noted.
     fn resource(&mut self, resolver: &Resolver<'r>, draft: Draft) -> Result<ResourceId, String> {
         let uri = resolver.base_uri();
         if let Some(id) = self.resources.get(uri.as_str()) {

@@ -1,7 +1,8 @@
 //! Evaluates a compiled schema within a budget of steps.
 //!
-//! The result of a node for a value is kept where a reference may lead to it again, so that a schema that branches
-//! through references takes time polynomial in its size and the value's, and the budget ends whatever takes longer.
+//! The result of a node for a value is kept where a reference may lead to it again, so that a
+//! schema that branches through references takes time polynomial in its size and the value's, and
+//! the budget ends whatever takes longer.
 
 use hashbrown::hash_map::{Entry, HashMap};
 use serde_json::{Map, Value};
@@ -25,11 +26,12 @@ pub(super) struct Evaluation<'p> {
 }
 
 /// The nodes that one property has to meet.
-type Nodes = SmallVec<[NodeId; 2]>;
+pub(super) type Nodes = SmallVec<[NodeId; 2]>;
 
 #[derive(Clone, Copy)]
 enum State {
-    /// The evaluation of the node has begun and not ended: the schema refers to itself without descending.
+    /// The evaluation of the node has begun and not ended: the schema refers to itself without
+    /// descending.
     Begun,
     Ended(bool),
 }
@@ -43,11 +45,6 @@ impl<'p> Evaluation<'p> {
     /// Returns whether the whole schema holds for a value.
     pub(super) fn run(&mut self, value: &Value) -> Result<bool, Exceeded> {
         self.holds(ROOT, value, Scopes::EMPTY)
-    }
-
-    /// Returns how many assertions do not hold. Branches of `anyOf` and its like count as one.
-    pub(super) fn errors(&mut self, value: &Value) -> Result<usize, Exceeded> {
-        self.count(ROOT, value, Scopes::EMPTY)
     }
 
     pub(super) fn spend(&mut self, steps: usize) -> Result<(), Exceeded> {
@@ -114,7 +111,13 @@ impl<'p> Evaluation<'p> {
         self.scopes.outermost(scope, find).unwrap_or(fallback)
     }
 
-    fn rule(&mut self, rule: &Rule, siblings: &[Rule], value: &Value, scope: ScopeId) -> Result<bool, Exceeded> {
+    pub(super) fn rule(
+        &mut self,
+        rule: &Rule,
+        siblings: &[Rule],
+        value: &Value,
+        scope: ScopeId,
+    ) -> Result<bool, Exceeded> {
         match rule {
             Rule::Never => Ok(false),
             Rule::Leaf(leaf) => {
@@ -231,7 +234,7 @@ impl<'p> Evaluation<'p> {
     }
 
     /// Returns the nodes that a property has to meet.
-    fn nodes_of(&mut self, properties: &Properties, name: &str) -> Result<Nodes, Exceeded> {
+    pub(super) fn nodes_of(&mut self, properties: &Properties, name: &str) -> Result<Nodes, Exceeded> {
         self.spend(1 + name.len() / NAME_BYTES_PER_STEP)?;
         let mut nodes: Nodes = properties.named.get(name).copied().into_iter().collect();
         if !properties.patterns.is_empty() {
@@ -257,7 +260,13 @@ impl<'p> Evaluation<'p> {
     }
 
     /// Counts the names of properties that do not meet a node, up to `enough`.
-    fn bad_names(&mut self, node: NodeId, value: &Value, scope: ScopeId, enough: usize) -> Result<usize, Exceeded> {
+    pub(super) fn bad_names(
+        &mut self,
+        node: NodeId,
+        value: &Value,
+        scope: ScopeId,
+        enough: usize,
+    ) -> Result<usize, Exceeded> {
         let Value::Object(members) = value else { return Ok(0) };
         let mut count = 0;
         for name in members.keys() {
@@ -305,7 +314,8 @@ impl<'p> Evaluation<'p> {
         }
     }
 
-    /// Returns whether no two items are equal. Items are sorted by their digests, and only equal digests are compared.
+    /// Returns whether no two items are equal. Items are sorted by their digests, and only equal
+    /// digests are compared.
     fn unique(&mut self, value: &Value) -> Result<bool, Exceeded> {
         let Value::Array(items) = value else { return Ok(true) };
         for item in items {
@@ -343,66 +353,12 @@ impl<'p> Evaluation<'p> {
         }
         self.spend(2)
     }
-
-    fn count(&mut self, id: NodeId, value: &Value, outer: ScopeId) -> Result<usize, Exceeded> {
-        let program = self.program;
-        let node = &program.nodes[id];
-        let scope = self.entered(outer, node.resource)?;
-        self.spend(1)?;
-        self.descend()?;
-        let mut count = 0;
-        for rule in &node.rules {
-            count += self.count_rule(rule, &node.rules, value, scope)?;
-        }
-        self.depth -= 1;
-        Ok(count)
-    }
-
-    fn count_rule(&mut self, rule: &Rule, siblings: &[Rule], value: &Value, scope: ScopeId) -> Result<usize, Exceeded> {
-        match rule {
-            Rule::Leaf(leaf) => {
-                self.spend(leaf.cost(value))?;
-                leaf.errors(value)
-            }
-            Rule::Items { prefix, rest } => {
-                let mut count = 0;
-                for (place, item) in value.as_array().into_iter().flatten().enumerate() {
-                    let Some(node) = prefix.get(place).copied().or(*rest) else { break };
-                    count += self.count(node, item, scope)?;
-                }
-                Ok(count)
-            }
-            Rule::Properties(properties) => self.count_properties(properties, value, scope),
-            Rule::PropertyNames(node) => self.bad_names(*node, value, scope, usize::MAX),
-            Rule::AllOf(nodes) => nodes.iter().try_fold(0, |sum, node| Ok(sum + self.count(*node, value, scope)?)),
-            Rule::If { condition, then, otherwise } => {
-                let branch = if self.holds(*condition, value, scope)? { then } else { otherwise };
-                branch.map_or(Ok(0), |node| self.count(node, value, scope))
-            }
-            rule => Ok(usize::from(!self.rule(rule, siblings, value, scope)?)),
-        }
-    }
-
-    fn count_properties(&mut self, properties: &Properties, value: &Value, scope: ScopeId) -> Result<usize, Exceeded> {
-        let (mut count, mut has_refused) = (0, false);
-        for (name, member) in value.as_object().into_iter().flatten() {
-            for node in self.nodes_of(properties, name)? {
-                // all properties that none may stand beside are one error
-                let refuses = matches!(self.program.nodes[node].rules.as_slice(), [Rule::Never]);
-                if refuses && properties.additional == Some(node) {
-                    has_refused = true;
-                } else {
-                    count += self.count(node, member, scope)?;
-                }
-            }
-        }
-        Ok(count + usize::from(has_refused))
-    }
 }
 
-const ROOT: NodeId = 0;
+pub(super) const ROOT: NodeId = 0;
 
-/// Nodes that are evaluated inside each other, each of which takes a part of the stack. A body has up to 127 levels.
+/// Nodes that are evaluated inside each other, each of which takes a part of the stack. A body has
+/// up to 127 levels.
 const MOST_DEPTH: usize = 640;
 
 /// Steps that looking up and keeping a result costs.

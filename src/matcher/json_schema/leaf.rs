@@ -1,7 +1,8 @@
 //! The assertions of one subschema: the keywords that look at one value and have no subschemas.
 //!
-//! The `jsonschema` crate evaluates them, as one validator for all assertions of a subschema. Such a validator has no
-//! references and does not descend, so that its work is bounded by the sizes of the subschema and of the value.
+//! The `jsonschema` crate evaluates them, as one validator for all assertions of a subschema. Such
+//! a validator has no references and does not descend, so that its work is bounded by the sizes of
+//! the subschema and of the value.
 
 use std::fmt;
 
@@ -18,7 +19,8 @@ pub(super) struct Leaf {
     /// Steps that one evaluation costs beside the length of the value.
     steps: usize,
     reads_numbers: bool,
-    /// Whether its work is counted by its time: it backtracks, or checks a format, which may be that of a pattern.
+    /// Whether its work is counted by its time: it backtracks, or checks a format, which may be
+    /// that of a pattern.
     is_timed: bool,
 }
 
@@ -50,7 +52,8 @@ impl Leaf {
         self.steps + value.as_str().map_or(0, |text| text.len() / BYTES_PER_STEP)
     }
 
-    /// Evaluates the assertions; the second part is the number of further steps that their time counts as.
+    /// Evaluates the assertions; the second part is the number of further steps that their time
+    /// counts as.
     pub(super) fn holds(&self, value: &Value) -> Result<(bool, usize), Exceeded> {
         if self.reads_numbers && matches!(value, Value::Number(number) if is_extreme(number)) {
             return Err(Exceeded);
@@ -101,7 +104,8 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// Returns whether arithmetic with the number would take long: numbers are exact, so that an exponent is digits.
+/// Returns whether arithmetic with the number would take long: numbers are exact, so that an
+/// exponent is digits.
 fn is_extreme(number: &Number) -> bool {
     let text = number.as_str();
     let exponent = text.find(['e', 'E']).map_or("", |at| text[at + 1..].trim_start_matches(['+', '-']));
@@ -112,7 +116,8 @@ fn mentions_integer(kind: &Value) -> bool {
     kind == "integer" || kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "integer"))
 }
 
-/// Returns whether a pattern has look-around, a back-reference or an atomic group; all others take linear time.
+/// Returns whether a pattern has look-around, a back-reference or an atomic group; all others take
+/// linear time.
 fn backtracks(pattern: &str) -> bool {
     let bytes = pattern.as_bytes();
     bytes.windows(3).any(|three| three[..2] == *b"(?" && matches!(three[2], b'=' | b'!' | b'<' | b'>'))

@@ -1,4 +1,5 @@
-//! `unevaluatedItems` and `unevaluatedProperties`: what no other keyword of the subschema has looked at.
+//! `unevaluatedItems` and `unevaluatedProperties`: what no other keyword of the subschema has
+//! looked at.
 
 use hashbrown::HashSet;
 use serde_json::Value;

@@ -81,7 +81,8 @@ pub fn nearest_calls<'c, T>(
     without_second(search(calls, limit, budget, distance))
 }
 
-/// Returns the items whose calls came nearest to a pattern. Only the nearest are held while the others are examined.
+/// Returns the items whose calls came nearest to a pattern. Only the nearest are held while the
+/// others are examined.
 pub fn nearest_of<T>(
     items: impl Iterator<Item = T>,
     call_of: impl Fn(&T) -> &Call,

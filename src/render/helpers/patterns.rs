@@ -113,7 +113,8 @@ fn gave_up(pattern: &str) -> Stop {
     Stop::failed(format!("matching `{pattern}` takes more steps than it may"))
 }
 
-/// Matches, and pays for it. Matching in linear time is paid for by the length of the text, backtracking by its time.
+/// Matches, and pays for it. Matching in linear time is paid for by the length of the text,
+/// backtracking by its time.
 fn worked<T>(
     evaluator: &mut Evaluator<'_>,
     regex: &JavaRegex,

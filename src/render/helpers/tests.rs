@@ -342,7 +342,8 @@ fn the_system_says_little() {
     );
 }
 
-/// Numbers, widths and texts at their ends: whatever a helper makes of them, it does not panic. Arithmetic is checked here.
+/// Numbers, widths and texts at their ends: whatever a helper makes of them, it does not panic.
+/// Arithmetic is checked here.
 #[test]
 fn helpers_take_whatever_they_are_given() {
     let odd = [

@@ -40,8 +40,8 @@ impl Given<'_, '_> {
         self.block.is_some()
     }
 
-    /// What is compiled from a text, kept for the next call if it is the first text that is asked for here. Texts that
-    /// differ from call to call are compiled for each, and paid for.
+    /// What is compiled from a text, kept for the next call if it is the first text that is asked
+    /// for here. Texts that differ from call to call are compiled for each, and paid for.
     pub(crate) fn memo(&self, text: &str, budget: &mut Budget, compile: impl FnOnce() -> Memo) -> Result<Memo, Stop> {
         match self.call.memo.get() {
             Some((known, memo)) if **known == *text => Ok(memo.clone()),

@@ -19,7 +19,7 @@ use crate::matcher::format::request;
 use crate::matcher::{Rank, RequestPattern, UrlRule};
 use crate::render::{Delays, Recipe, Templates};
 use crate::reply::Reply;
-use crate::source::{Node, Object, Value};
+use crate::source::{MAX_DEPTH, Node, Object, Value};
 use crate::stub::files::Files;
 
 pub use crate::matcher::format::{request_pattern, text_matcher};
@@ -188,6 +188,12 @@ fn listeners(object: &mut Object<'_>, reader: &mut Reader) {
         let Some(node) = object.node(key) else { continue };
         let list = match &node.value {
             Value::Array(_) => node.to_json(),
+            Value::Object(_) if key == "postServeActions" && node.depth() > DEEPEST_LISTENERS => {
+                let what =
+                    format!("more than {MAX_DEPTH} lists and objects stand in each other in the list of `{key}`");
+                reader.error_at(node, key, what, "make its parameters flatter");
+                continue;
+            }
             Value::Object(members) if key == "postServeActions" => members
                 .iter()
                 .map(|member| serde_json::json!({"name": member.key, "parameters": member.value.to_json()}))
@@ -202,6 +208,10 @@ fn listeners(object: &mut Object<'_>, reader: &mut Reader) {
         object.echo(key, list);
     }
 }
+
+/// Depth of a map of listeners. As a list of objects, it stands one level deeper, and has to be
+/// read again.
+const DEEPEST_LISTENERS: usize = MAX_DEPTH - 2;
 
 /// WireMock drops members that are null when it echoes metadata.
 fn without_nulls(value: Json) -> Json {

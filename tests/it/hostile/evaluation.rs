@@ -1,4 +1,5 @@
-//! Schemas, patterns, templates and documents that would take for ever: each is bounded, counted and reported.
+//! Schemas, patterns, templates and documents that would take for ever: each is bounded, counted
+//! and reported.
 
 use std::io::Write as _;
 use std::thread;
@@ -118,9 +119,13 @@ fn a_mapping_is_refused_or_read_again_whatever_its_depth() {
         let import = format!("{{\"mappings\": [{}]}}", mapping(depth));
         assert_eq!(mock.post("/__admin/mappings/import", &import).status, 422, "{depth}");
     }
-    let listeners = format!("{}1{}", "{\"a\":".repeat(118), "}".repeat(118));
-    let deepest = format!("{{\"request\": {{\"url\": \"/l\"}}, \"postServeActions\": {{\"x\": {listeners}}}}}");
-    for mapping in [mapping(118), deepest] {
+    let listeners = |depth: usize| {
+        let parameters = format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        format!("{{\"request\": {{\"url\": \"/l\"}}, \"postServeActions\": {{\"x\": {parameters}}}}}")
+    };
+    // a list of listeners is one level deeper than the map that it may be given as
+    assert_eq!(mock.post("/__admin/mappings", &listeners(118)).status, 422);
+    for mapping in [mapping(118), listeners(117)] {
         assert_eq!(mock.post("/__admin/mappings", &mapping).status, 201, "{mapping}");
     }
     assert_eq!(mock.get("/deep").status, 200);

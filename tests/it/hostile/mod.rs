@@ -1,7 +1,7 @@
 //! Hostile input, silent clients and broken disks: one call, one file or one client never harms the others.
 
 mod connections; // clients that are silent, slow or never finish
-mod evaluation; // patterns, schemas, templates and documents that run away
+mod evaluation; // schemas, patterns, templates and documents that take for ever
 mod files; // pipes, devices, circles and planted links in stub folders
 mod memory; // clients that send without end or never read
 mod panics; // a panic in each kind of thread

@@ -1,0 +1,70 @@
+//! Counts what is wrong with a value: how near misses are ranked.
+
+use serde_json::Value;
+
+use super::Exceeded;
+use super::evaluate::{Evaluation, ROOT};
+use super::program::{NodeId, Properties, Rule};
+use super::scope::{ScopeId, Scopes};
+
+impl Evaluation<'_> {
+    /// Returns how many assertions do not hold. Branches of `anyOf` and its like count as one.
+    pub(super) fn errors(&mut self, value: &Value) -> Result<usize, Exceeded> {
+        self.count(ROOT, value, Scopes::EMPTY)
+    }
+
+    fn count(&mut self, id: NodeId, value: &Value, outer: ScopeId) -> Result<usize, Exceeded> {
+        let program = self.program;
+        let node = &program.nodes[id];
+        let scope = self.entered(outer, node.resource)?;
+        self.spend(1)?;
+        self.descend()?;
+        let mut count = 0;
+        for rule in &node.rules {
+            count += self.count_rule(rule, &node.rules, value, scope)?;
+        }
+        self.ascend();
+        Ok(count)
+    }
+
+    fn count_rule(&mut self, rule: &Rule, siblings: &[Rule], value: &Value, scope: ScopeId) -> Result<usize, Exceeded> {
+        match rule {
+            Rule::Leaf(leaf) => {
+                self.spend(leaf.cost(value))?;
+                leaf.errors(value)
+            }
+            Rule::Items { prefix, rest } => {
+                let mut count = 0;
+                for (place, item) in value.as_array().into_iter().flatten().enumerate() {
+                    let Some(node) = prefix.get(place).copied().or(*rest) else { break };
+                    count += self.count(node, item, scope)?;
+                }
+                Ok(count)
+            }
+            Rule::Properties(properties) => self.count_properties(properties, value, scope),
+            Rule::PropertyNames(node) => self.bad_names(*node, value, scope, usize::MAX),
+            Rule::AllOf(nodes) => nodes.iter().try_fold(0, |sum, node| Ok(sum + self.count(*node, value, scope)?)),
+            Rule::If { condition, then, otherwise } => {
+                let branch = if self.holds(*condition, value, scope)? { then } else { otherwise };
+                branch.map_or(Ok(0), |node| self.count(node, value, scope))
+            }
+            rule => Ok(usize::from(!self.rule(rule, siblings, value, scope)?)),
+        }
+    }
+
+    fn count_properties(&mut self, properties: &Properties, value: &Value, scope: ScopeId) -> Result<usize, Exceeded> {
+        let (mut count, mut has_refused) = (0, false);
+        for (name, member) in value.as_object().into_iter().flatten() {
+            for node in self.nodes_of(properties, name)? {
+                // all properties that none may stand beside are one error
+                let refuses = matches!(self.program.nodes[node].rules.as_slice(), [Rule::Never]);
+                if refuses && properties.additional == Some(node) {
+                    has_refused = true;
+                } else {
+                    count += self.count(node, member, scope)?;
+                }
+            }
+        }
+        Ok(count + usize::from(has_refused))
+    }
+}
