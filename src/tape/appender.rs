@@ -60,12 +60,5 @@ impl Appender {
     }
 }
 
-impl Drop for Appender {
-    fn drop(&mut self) {
-        // whoever wants to know of an error flushes before
-        let _ = self.flush();
-    }
-}
-
 /// Bytes that are written at once.
 const ENOUGH: usize = 1 << 18;

@@ -18,7 +18,7 @@ use crate::exchange::{BodyRef, Exchange};
 /// Dropping it without [`Writer::finish`] leaves a tape without a foot, which says that the recording was cut off. A
 /// write that fails loses nothing that was taken: the next [`Writer::flush`] goes on where it stopped.
 pub struct Writer {
-    /// Created with the first body; dropped, and so written, before the lines that name them.
+    /// Created with the first body.
     bodies: Option<Appender>,
     lines: Appender,
     pack: PathBuf,
@@ -145,6 +145,13 @@ impl Writer {
     /// Whether so much waits that it is time to flush.
     pub(crate) fn is_full(&self) -> bool {
         self.lines.is_full() || self.bodies.as_ref().is_some_and(Appender::is_full)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // whoever wants to know of an error flushes before
+        let _ = self.flush();
     }
 }
 
