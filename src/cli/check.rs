@@ -46,7 +46,9 @@ impl Check {
             ));
             return USAGE;
         }
-        services.iter_mut().for_each(|service| service.max_file_bytes = self.max_file_bytes);
+        for service in &mut services {
+            service.max_file_bytes = self.max_file_bytes;
+        }
         let mut loaded = load::load(if has_stubs { &services } else { &[] });
         loaded.defects.extend(overlap::overlaps(&loaded.stubs));
         let mut profiles = 0_u64;

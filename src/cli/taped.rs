@@ -25,7 +25,7 @@ pub(super) enum Taped {
 pub(super) fn end(recorder: &Recorder, tape: &Path) -> io::Result<Taped> {
     let finished = recorder.finish();
     let progress = recorder.progress();
-    if finished.is_ok() && progress.written.exchanges == 0 {
+    if finished.is_ok() && progress.written.exchanges + progress.written.dropped == 0 {
         fs::remove_file(tape)?;
         // there are no bodies without calls, but for those of calls that were lost
         let _ = fs::remove_file(pack_of(tape));

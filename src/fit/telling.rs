@@ -64,24 +64,13 @@ impl fmt::Display for Statement {
                 out,
                 "only {third} calls in a third of the rarest operation; below 300 the comparison is weak, record longer"
             ),
-            Self::InFlightLimit { .. } | Self::RateLimit { .. } | Self::NotExclusive | Self::Population { .. } => {
-                self.recorder(out)
-            }
+            Self::InFlightLimit { .. }
+            | Self::RateLimit { .. }
+            | Self::NotExclusive
+            | Self::Population { .. }
+            | Self::Mistimed { .. }
+            | Self::TooFast { .. } => self.recorder(out),
             Self::Failures { calls } => write!(out, "left out {calls} calls without a whole answer"),
-            Self::Mistimed { calls, share, round_trip } => write!(
-                out,
-                "left out {calls} calls ({}) that the tape shows as shorter than the recorder's own round trip ({}): their time \
-                 stamps cannot be true. The recorder had to wait for a core; give it one of its own, or record with the current \
-                 version",
-                percent(*share),
-                short(*round_trip)
-            ),
-            Self::TooFast { calls, round_trip } => write!(
-                out,
-                "{calls} calls are shorter than the recorder's own round trip ({}): the service is as fast as the recorder can \
-                 measure, so their demands are mostly the recorder's",
-                short(*round_trip)
-            ),
             Self::Lost { calls } => {
                 write!(out, "the tape lacks {calls} calls, so populations are too low; record to a faster disk")
             }
@@ -138,6 +127,20 @@ impl Statement {
                  counted twice, record again",
                 percent(difference.abs()),
                 if *difference > 0.0 { "higher" } else { "lower" }
+            ),
+            Self::Mistimed { calls, share, round_trip } => write!(
+                out,
+                "left out {calls} calls ({}) that the tape shows as shorter than the recorder's own round trip ({}): their time \
+                 stamps cannot be true. The recorder had to wait for a core; give it one of its own, or record with the current \
+                 version",
+                percent(*share),
+                short(*round_trip)
+            ),
+            Self::TooFast { calls, round_trip } => write!(
+                out,
+                "{calls} calls are shorter than the recorder's own round trip ({}): the service is as fast as the recorder can \
+                 measure, so their demands are mostly the recorder's",
+                short(*round_trip)
             ),
             _ => Ok(()),
         }

@@ -72,7 +72,7 @@ pub struct Written {
 
 #[derive(Debug, Default)]
 struct Shared {
-    #[expect(clippy::vec_box, reason = "a worker hands over a pointer, under a short lock")]
+    /// Boxed, so that a worker hands over a pointer under a short lock.
     waiting: Mutex<Vec<(Instant, Box<Entry>)>>,
     /// When the oldest exchange was taken that was handed on and that the system does not have yet.
     unwritten: Mutex<Option<Instant>>,

@@ -133,3 +133,38 @@ fn defect(defect: &Defect) -> Value {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> Arc<Status> {
+        Arc::new(Status {
+            watch: Watching::Events,
+            failed: false,
+            generation: 1,
+            loaded_at: SystemTime::now(),
+            took: Duration::ZERO,
+            files: 0,
+            reread: 0,
+            stubs: 0,
+            successes: 0,
+            failures: 0,
+            defects: Vec::new(),
+            busy: Duration::ZERO,
+        })
+    }
+
+    #[test]
+    fn a_thread_that_hangs_or_has_ended_is_not_said_to_be_well() {
+        let health = Arc::new(Health::default());
+        let said = || health.correct(status()).json()["status"].as_str().map(str::to_owned);
+        assert_eq!(said().as_deref(), Some("ok"));
+        *health.since() = Instant::now().checked_sub(LONG * 2);
+        assert_eq!(said().as_deref(), Some("busy"));
+        health.set_working(false);
+        assert_eq!(said().as_deref(), Some("ok"));
+        drop(Running(Arc::clone(&health)));
+        assert_eq!(said().as_deref(), Some("failed"));
+    }
+}

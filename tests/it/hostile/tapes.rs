@@ -102,6 +102,7 @@ fn a_tape_goes_on_once_the_disk_has_room() {
     disk.fill(160 << 10);
     sent += call_until(&recorder, sent, |calls| calls % 50 == 49 && recorder.metric("standin_tape_stopped") == 1).len();
     sent += call_until(&recorder, sent, |calls| calls == 30).len();
+    until("it says how far it is behind", || recorder.metric("standin_tape_behind_ms") > 500);
     until("lost calls are counted", || recorder.metric("standin_tape_dropped_total") >= 30);
     disk.make_room();
     until("it goes on", || recorder.metric("standin_tape_stopped") == 0);
