@@ -112,11 +112,11 @@ fn a_mapping_is_refused_or_read_again_whatever_its_depth() {
         let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         format!("{{\"request\": {{\"url\": \"/deep\"}},\n \"response\": {{\"jsonBody\": {deep}}}}}")
     };
-    for depth in [119, 126, 127, 130, 500, 513, 100_000] {
+    for depth in [124, 126, 127, 130, 500, 513, 100_000] {
         let refused = mock.post("/__admin/mappings", &mapping(depth));
         assert_eq!(refused.status, 422, "{depth}");
         assert!(
-            refused.text().contains("more than 120") && refused.text().contains("(line 2, column "),
+            refused.text().contains("more than 125") && refused.text().contains("(line 2, column "),
             "{}",
             refused.text()
         );
@@ -128,8 +128,8 @@ fn a_mapping_is_refused_or_read_again_whatever_its_depth() {
         format!("{{\"request\": {{\"url\": \"/l\"}}, \"postServeActions\": {{\"x\": {parameters}}}}}")
     };
     // a list of listeners is one level deeper than the map that it may be given as
-    assert_eq!(mock.post("/__admin/mappings", &listeners(118)).status, 422);
-    for mapping in [mapping(118), listeners(117)] {
+    assert_eq!(mock.post("/__admin/mappings", &listeners(123)).status, 422);
+    for mapping in [mapping(123), listeners(122)] {
         assert_eq!(mock.post("/__admin/mappings", &mapping).status, 201, "{mapping}");
     }
     assert_eq!(mock.get("/deep").status, 200);
