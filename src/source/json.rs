@@ -11,9 +11,9 @@ use super::{DocumentLimits, Member, Node, SyntaxError, Value, last_wins};
 pub(super) use scanner::is_number;
 use scanner::{Scanner, clipped};
 
-/// Reads one value.
+/// Reads one value, which may be deeper than a stub.
 pub fn read_json(text: &str) -> Result<Node, SyntaxError> {
-    read_json_within(text, DocumentLimits::FILE)
+    read_json_within(text, DocumentLimits::OTHER)
 }
 
 /// Reads one value of a limited size.

@@ -183,7 +183,7 @@ fn last_wins(members: Vec<Member>) -> Vec<Member> {
 
 /// How many lists and objects may stand in each other. What is read is written again, no deeper,
 /// and read with serde_json, which takes 127.
-pub const MAX_DEPTH: usize = 120;
+pub const MAX_DEPTH: usize = 125;
 
 /// How large a JSON document may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,6 +198,8 @@ pub(crate) struct DocumentLimits {
 impl DocumentLimits {
     /// Limits of what comes over the admin API.
     pub(crate) const API: Self = Self { values: 1_000_000, depth: MAX_DEPTH };
+    /// Limits of a document that is no stub, such as a recorded answer.
+    pub(crate) const OTHER: Self = Self { values: usize::MAX, depth: 512 };
     /// Limits of a file.
     pub(crate) const FILE: Self = Self { values: usize::MAX, depth: MAX_DEPTH };
 }

@@ -114,9 +114,11 @@ fn what_is_wrong_is_told_where_it_is() {
 #[test]
 fn depth_is_bounded() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    assert!(read_json(&nested(super::super::MAX_DEPTH)).is_ok());
-    assert!(error(&nested(super::super::MAX_DEPTH + 1)).what.contains("more than 120"));
-    assert!(error(&"{\"a\":".repeat(1_000_000)).what.contains("more than 120"));
+    let read = |text: &str| read_json_within(text, DocumentLimits::FILE);
+    assert!(read(&nested(125)).is_ok());
+    for deep in [nested(126), "{\"a\":".repeat(1_000_000)] {
+        assert!(read(&deep).is_err_and(|error| error.what.contains("more than 125")));
+    }
 }
 
 #[test]
