@@ -29,7 +29,7 @@ pub(crate) fn contained(
     connection: Arc<Connection>,
 ) -> Contained {
     if let Some(why) = host_problem(&request) {
-        return Contained { answering: Answering::Now(Some(answerer.refused(why))), answerer: None };
+        return Contained { answering: Answering::Now(Some(Ok(answerer.refused(why)))), answerer: None };
     }
     let answer = || Arc::clone(answerer).answer(request, connection);
     match answerer.panics.catch(Part::Call, answer) {
@@ -37,7 +37,7 @@ pub(crate) fn contained(
             let answerer = matches!(answering, Answering::Later(_)).then(|| Arc::clone(answerer));
             Contained { answering, answerer }
         }
-        Err(panic) => Contained { answering: Answering::Now(Some(answerer.failed(&panic))), answerer: None },
+        Err(panic) => Contained { answering: Answering::Now(Some(Ok(answerer.failed(&panic)))), answerer: None },
     }
 }
 
@@ -50,27 +50,27 @@ impl Future for Contained {
         answerer
             .panics
             .poll(Part::Call, Pin::new(answering), context)
-            .map(|answer| answer.unwrap_or_else(|panic| answerer.failed(&panic)))
+            .map(|answer| answer.unwrap_or_else(|panic| Ok(answerer.failed(&panic))))
     }
 }
 
 impl Answerer {
     /// Returns the 500 of a call whose answering panicked.
-    fn failed(&self, panic: &Panic) -> Answer {
+    fn failed(&self, panic: &Panic) -> Response<Outgoing> {
         self.plain(StatusCode::INTERNAL_SERVER_ERROR, failed_text(panic).into())
     }
 
     /// Returns the 400 of a request that is no proper HTTP.
-    fn refused(&self, why: &'static str) -> Answer {
+    fn refused(&self, why: &'static str) -> Response<Outgoing> {
         self.plain(StatusCode::BAD_REQUEST, Bytes::from_static(why.as_bytes()))
     }
 
-    fn plain(&self, status: StatusCode, text: Bytes) -> Answer {
+    fn plain(&self, status: StatusCode, text: Bytes) -> Response<Outgoing> {
         self.live.statuses().count(self.desk.worker, Some(status));
         let mut response = Response::new(Outgoing::whole(text));
         *response.status_mut() = status;
         let plain = HeaderValue::from_static("text/plain;charset=UTF-8");
         response.headers_mut().insert(header::CONTENT_TYPE, plain);
-        Ok(response)
+        response
     }
 }

@@ -47,7 +47,7 @@ fn hear(received: u32) -> io::Result<Receiver<()>> {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
-                    Some(_) = async { hangup.as_mut()?.recv().await } => {}
+                    Some(()) = async { hangup.as_mut()?.recv().await } => {}
                 }
                 if number >= received {
                     process::exit(BROKE.into());

@@ -39,7 +39,7 @@ impl Access {
         if self.open || self.has_token(headers) {
             return None;
         }
-        let forbidden = self.stranger(peers).or_else(|| self.foreign_name(request.uri(), headers));
+        let forbidden = stranger(peers).or_else(|| self.foreign_name(request.uri(), headers));
         let forbidden = forbidden.or_else(|| self.foreign_page(method, headers));
         if let Some(why) = forbidden {
             return Some(Refusal { status: StatusCode::FORBIDDEN, text: format!("{why}; {CURE}\n") });
@@ -49,12 +49,6 @@ impl Access {
         }
         simple_body(headers)
             .map(|why| Refusal { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, text: format!("{why}, or {CURE}\n") })
-    }
-
-    /// Why a peer may not call, as it is not on this host.
-    fn stranger(&self, peers: &Peers) -> Option<String> {
-        let is_near = is_loopback(peers.local.ip()) && is_loopback(peers.remote.ip());
-        (!is_near).then(|| "the admin API answers on loopback only".to_owned())
     }
 
     /// Why a request may not be for this host: every name that it gives has to be an address or a known name.
@@ -97,6 +91,12 @@ impl Access {
             || name.parse().is_ok_and(is_loopback)
             || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
+}
+
+/// Why a peer may not call, as it is not on this host.
+fn stranger(peers: &Peers) -> Option<String> {
+    let is_near = is_loopback(peers.local.ip()) && is_loopback(peers.remote.ip());
+    (!is_near).then(|| "the admin API answers on loopback only".to_owned())
 }
 
 /// Why a POST with a body may come from a page of any site: a browser asks beforehand (a CORS preflight) unless the body

@@ -104,8 +104,13 @@ impl Misses {
 }
 
 impl Investigation {
-    /// Looks into misses until nobody can send one. A panic costs one miss its explanation: it is answered with a 500.
-    pub fn run(&mut self, panics: &Panics) {
+    /// Looks into misses until nobody can send one; starts again after a panic.
+    pub fn keep_running(mut self, panics: &Panics) {
+        panics.keep_running(Part::Misses, || self.run(panics));
+    }
+
+    /// A panic costs one miss its explanation: it is answered with a 500.
+    fn run(&mut self, panics: &Panics) {
         let mut allowance = Allowance::new(Instant::now());
         while let Some(Miss { call, live, reply }) = self.misses.blocking_recv() {
             panics::planted("misses-thread");

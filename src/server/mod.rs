@@ -2,7 +2,9 @@
 //!
 //! One thread accepts, one answers the admin API, and each worker thread owns its connections from accept to close.
 
+mod accept;
 mod assignment;
+mod control;
 mod upkeep;
 mod worker;
 
@@ -14,13 +16,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 
+use self::accept::AcceptThread;
 use self::assignment::Assignment;
+use self::control::ControlThread;
 use self::worker::Worker;
-use crate::admin::{self, Control, Vitals};
+use crate::admin::{Control, Vitals};
 use crate::config::{Config, Listener};
 use crate::defect::Defect;
 use crate::listen::{self, Connections, tls};
@@ -30,12 +33,9 @@ use crate::live::misses;
 use crate::memory::Budget;
 use crate::offload::Offload;
 use crate::pace::audit::{Audit, Snapshot};
-use crate::panics::{Panics, Part};
+use crate::panics::Panics;
 use crate::reload::{self, Reload, Set, Status, Tell};
 use crate::shutdown::Drain;
-
-/// How long the admin API may take to finish once no worker is left.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A server whose sockets are bound and whose stubs are loaded, before its first call.
 pub struct Server {
@@ -204,15 +204,12 @@ impl Server {
         let listeners: Arc<[(Listener, Arc<Live>)]> =
             self.bound.iter().map(|bound| (bound.listener.clone(), Arc::clone(self.live(bound)))).collect();
 
-        let (misses, mut investigation) = misses::misses(self.config.serves_files, self.config.watches);
+        let (misses, investigation) = misses::misses(self.config.serves_files, self.config.watches);
         let looks = Arc::clone(&panics);
-        let investigate = move || {
-            looks.keep_running(Part::Misses, || investigation.run(&looks));
-        };
-        let mut threads = vec![spawn("standin-misses".to_owned(), investigate)?];
+        let mut threads = vec![spawn("standin-misses".to_owned(), move || investigation.keep_running(&looks))?];
         let mut workers = Vec::new();
         for (number, audit) in audits.iter().enumerate() {
-            let (sender, mut accepted) = mpsc::unbounded_channel();
+            let (sender, accepted) = mpsc::unbounded_channel();
             workers.push(sender);
             let worker = Worker {
                 listeners: Arc::clone(&listeners),
@@ -230,40 +227,23 @@ impl Server {
                 control: control.clone(),
                 forward: self.config.forward.clone(),
             };
-            let mut quit = quit.subscribe();
-            let work = move || {
-                worker.panics.keep_running(Part::Worker, || worker.run(&mut accepted, &mut quit));
-            };
-            threads.push(spawn(format!("standin-worker-{number}"), work)?);
+            let quit = quit.subscribe();
+            threads.push(spawn(format!("standin-worker-{number}"), move || worker.keep_running(accepted, quit))?);
         }
 
         drop((misses, offload));
 
-        let sockets: Vec<TcpListener> = self.bound.into_iter().map(|bound| bound.socket).collect();
-        let (accept_work, accept_connections) = (accepting.work(), Arc::clone(&connections));
-        let accept_panics = Arc::clone(&panics);
-        let accept = async move {
-            let mut accepts = JoinSet::new();
-            for (number, socket) in sockets.into_iter().enumerate() {
-                let acceptor = listen::Acceptor {
-                    listener: number,
-                    connections: Arc::clone(&accept_connections),
-                    workers: workers.clone(),
-                };
-                let (work, panics) = (accept_work.clone(), Arc::clone(&accept_panics));
-                accepts.spawn(async move {
-                    let Some(socket) = listen::watched(socket) else { return };
-                    panics.keep_polling(Part::Accept, || acceptor.accept(&socket, work.clone())).await;
-                });
-            }
-            drop((workers, accept_work));
-            accepts.join_all().await;
+        let accept = AcceptThread {
+            sockets: self.bound.into_iter().map(|bound| bound.socket).collect(),
+            connections: Arc::clone(&connections),
+            workers,
+            panics: Arc::clone(&panics),
+            work: accepting.work(),
         };
-        threads.push(spawn("standin-accept".to_owned(), || run(Builder::new_current_thread(), accept))?);
+        threads.push(spawn("standin-accept".to_owned(), || run(Builder::new_current_thread(), accept.run()))?);
 
-        let (end, mut ending) = mpsc::channel(1);
+        let (end, ending) = mpsc::channel(1);
         let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
-        let served = lives.clone();
         let (reload, reloading) =
             Reload::start(self.sets, self.warnings, self.config.watches, self.tell, Arc::clone(&panics))
                 .map_err(StartError::Thread)?;
@@ -281,53 +261,33 @@ impl Server {
             read_timeout: self.config.limits.read,
             end,
         });
-        let apart = self.admin.map(|socket| {
-            let admin = worker::Admin {
-                live: Arc::clone(&lives[0]),
-                limits: self.config.limits,
-                memory,
-                control: control.clone(),
-                panics: Arc::clone(&panics),
-            };
-            admin.keep_serving(socket, accepting.work())
+        let admin = self.admin.map(|socket| {
+            let live = Arc::clone(&lives[0]);
+            let (control, panics) = (control.clone(), Arc::clone(&panics));
+            (worker::Admin { live, limits: self.config.limits, memory, control, panics }, socket)
         });
         drop(control);
-        let supervisor = Arc::clone(&panics);
         let (stop, stopped) = oneshot::channel();
-        let (asked, asked_grace) = (reload.clone(), self.config.grace);
-        let drained = spawn("standin-control".to_owned(), move || {
-            run(Builder::new_current_thread(), async move {
-                let (admin_panics, calls) = (Arc::clone(&supervisor), Mutex::new(calls));
-                let admin = tokio::spawn(async move {
-                    admin_panics.keep_polling(Part::Control, || admin::serve(&calls, &context)).await
-                });
-                let apart = apart.map(tokio::spawn);
-                upkeep::keep_times(&lives, &supervisor);
-                let compacting = tokio::spawn(upkeep::keep_compact(lives, Arc::clone(&supervisor)));
-                let grace = tokio::select! {
-                    grace = stopped => grace.unwrap_or_default(),
-                    Some(()) = ending.recv() => asked_grace,
-                    () = supervisor.gave_up() => asked_grace,
-                };
-                accepting.begin();
-                serving.begin();
-                let drained = serving.finished(grace).await;
-                quit.send_replace(true);
-                compacting.abort();
-                reload.stop();
-                // the admin API goes last, so that it can tell of the end; the workers hold the ways to it
-                if let Some(apart) = apart {
-                    apart.abort();
-                }
-                let _ = tokio::time::timeout(LAST_WORDS, admin).await;
-                drained
-            })
-        })?;
+        let control = ControlThread {
+            calls,
+            context,
+            admin,
+            lives: lives.clone(),
+            panics: Arc::clone(&panics),
+            reload: reload.clone(),
+            accepting,
+            serving,
+            quit,
+            stopped,
+            ending,
+            grace: self.config.grace,
+        };
+        let drained = spawn("standin-control".to_owned(), move || run(Builder::new_current_thread(), control.run()))?;
         Ok(Handle {
             addresses,
             audits,
-            lives: served,
-            reload: asked,
+            lives,
+            reload,
             panics,
             grace: self.config.grace,
             stop: Some(stop),

@@ -58,9 +58,17 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Serves the connections that are dealt to it, until told to quit. A panic that is not contained below takes its
-    /// connections along; it can be run again for those that come later.
-    pub(super) fn run(&self, accepted: &mut mpsc::UnboundedReceiver<Accepted>, quit: &mut watch::Receiver<bool>) {
+    /// Serves the connections that are dealt to it, until told to quit. A panic that is not contained below takes the
+    /// connections along that it has then; those that come later are served again.
+    pub(super) fn keep_running(
+        &self,
+        mut accepted: mpsc::UnboundedReceiver<Accepted>,
+        mut quit: watch::Receiver<bool>,
+    ) {
+        self.panics.keep_running(Part::Worker, || self.run(&mut accepted, &mut quit));
+    }
+
+    fn run(&self, accepted: &mut mpsc::UnboundedReceiver<Accepted>, quit: &mut watch::Receiver<bool>) {
         let timer = Arc::new(Timer::new(self.precision));
         let (parking, firing) = (Arc::clone(&timer), Arc::clone(&timer));
         let tasks = Tasks::new();
@@ -174,7 +182,7 @@ impl Opened {
             Ok(Ok(stream)) => {
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let wire = Wire::new(stream, Arc::clone(&self.clock));
-                self.serve(wire, http2).await
+                Box::pin(self.serve(wire, http2)).await
             }
             Ok(Err(_)) => None,
             // a handshake that does not come to an end is closed, as TLS has no words for it
