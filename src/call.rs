@@ -84,7 +84,7 @@ pub struct Call {
     pub arrival: Instant,
     body_limit: usize,
     /// What its head holds.
-    _held: Option<Permit>,
+    pub held: Option<Permit>,
     /// What bounds decoding, unless nobody can mean harm: the call is short, or was kept from before.
     bounds: Option<Arc<Bounds>>,
     decoded: Decoded,
@@ -126,27 +126,20 @@ impl Call {
             peers,
             arrival,
             body_limit,
-            _held: None,
+            held: None,
             bounds: None,
             decoded: Decoded::default(),
         }
     }
 
     /// Counts what is decoded of the body, but for the forms of `uncounted` bytes.
-    #[must_use]
-    pub fn counted(self, memory: &Arc<Share>, uncounted: usize) -> Self {
+    pub fn count(&mut self, memory: &Arc<Share>, uncounted: usize) {
         let length = self.raw_body.len();
         if length == 0 || length <= uncounted && !self.is_zipped() {
-            return self;
+            return;
         }
         let is_large = length > LARGE || self.is_zipped();
-        Self { bounds: Some(Arc::new(Bounds::new(Arc::clone(memory), is_large))), ..self }
-    }
-
-    /// Holds on to what was taken for the head.
-    #[must_use]
-    pub fn holding(self, held: Option<Permit>) -> Self {
-        Self { _held: held, ..self }
+        self.bounds = Some(Arc::new(Bounds::new(Arc::clone(memory), is_large)));
     }
 
     /// Path and query as sent, undecoded. A bare `?` at the end is not part of it.

@@ -1,23 +1,22 @@
-//! The front of answering: requests that are no proper HTTP get a 400, and calls whose answering panics a 500.
+//! Panic containment of calls: the call whose answering panics gets a 500, and its connection goes on.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use super::{Answer, Answerer, Answering};
 use crate::listen::connection::Connection;
-use crate::listen::host::host_problem;
 use crate::panics::{Panic, Part};
 use crate::reply::failed_text;
 use crate::send::Outgoing;
 
 /// An answer whose panics become a 500.
 pub(crate) struct Contained {
-    answering: Answering,
+    /// None before it was asked for.
+    answering: Option<Answering>,
     /// The worker's answerer, while there is something to poll that may panic.
     answerer: Option<Arc<Answerer>>,
 }
@@ -28,24 +27,26 @@ pub(crate) fn contained(
     request: Request<Incoming>,
     connection: Arc<Connection>,
 ) -> Contained {
-    if let Some(why) = host_problem(&request) {
-        return Contained { answering: Answering::Now(Some(Ok(answerer.refused(why)))), answerer: None };
-    }
-    let answer = || Arc::clone(answerer).answer(request, connection);
+    let mut contained = Contained { answering: None, answerer: None };
+    // written in place, as a call is answered here whose answer is at hand
+    let place = &mut contained.answering;
+    let answer = || *place = Some(Arc::clone(answerer).answer(request, connection));
     match answerer.panics.catch(Part::Call, answer) {
-        Ok(answering) => {
-            let answerer = matches!(answering, Answering::Later(_)).then(|| Arc::clone(answerer));
-            Contained { answering, answerer }
+        Ok(()) => {
+            if matches!(contained.answering, Some(Answering::Later(_))) {
+                contained.answerer = Some(Arc::clone(answerer));
+            }
         }
-        Err(panic) => Contained { answering: Answering::Now(Some(Ok(answerer.failed(&panic)))), answerer: None },
+        Err(panic) => contained.answering = Some(Answering::Now(Some(Ok(answerer.failed(&panic))))),
     }
+    contained
 }
 
 impl Future for Contained {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        let Self { answering, answerer } = &mut *self;
+        let Self { answering: Some(answering), answerer } = &mut *self else { return Poll::Pending };
         let Some(answerer) = answerer else { return Pin::new(answering).poll(context) };
         answerer
             .panics
@@ -57,17 +58,9 @@ impl Future for Contained {
 impl Answerer {
     /// Returns the 500 of a call whose answering panicked.
     fn failed(&self, panic: &Panic) -> Response<Outgoing> {
-        self.plain(StatusCode::INTERNAL_SERVER_ERROR, failed_text(panic).into())
-    }
-
-    /// Returns the 400 of a request that is no proper HTTP.
-    fn refused(&self, why: &'static str) -> Response<Outgoing> {
-        self.plain(StatusCode::BAD_REQUEST, Bytes::from_static(why.as_bytes()))
-    }
-
-    fn plain(&self, status: StatusCode, text: Bytes) -> Response<Outgoing> {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
         self.live.statuses().count(self.desk.worker, Some(status));
-        let mut response = Response::new(Outgoing::whole(text));
+        let mut response = Response::new(Outgoing::whole(failed_text(panic).into()));
         *response.status_mut() = status;
         let plain = HeaderValue::from_static("text/plain;charset=UTF-8");
         response.headers_mut().insert(header::CONTENT_TYPE, plain);

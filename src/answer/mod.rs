@@ -21,6 +21,7 @@ use self::paced::Matched;
 use crate::call::Call;
 use crate::listen::body::{self, Bounds};
 use crate::listen::connection::{Broken, Connection, Limits};
+use crate::listen::host::host_problem;
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
 use crate::live::journal::Answered;
@@ -49,7 +50,7 @@ pub(crate) enum Answering {
 struct Found {
     stub: Arc<Stub>,
     ordinal: u64,
-    passage: Option<Passage>,
+    passage: Option<Box<Passage>>,
 }
 
 type Answer = Result<Response<Outgoing>, Broken>;
@@ -99,11 +100,17 @@ impl Answerer {
     fn answer(self: Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Answering {
         panics::planted("call");
         if handover::is_admin(request.uri().path()) {
+            if let Some(why) = host_problem(&request) {
+                return self.answer_at_once(refusal::no_host(why), Method::GET, &connection.memory);
+            }
             return Answering::Later(Box::pin(async move {
                 Ok(handover::hand_over(&self.control, request, &connection, Arc::clone(&self.live)).await)
             }));
         }
         if let Some(Forward { recorder, everything: true }) = &self.forward {
+            if let Some(why) = host_problem(&request) {
+                return self.answer_at_once(refusal::no_host(why), Method::GET, &connection.memory);
+            }
             let recorder = Arc::clone(recorder);
             return Answering::Later(Box::pin(self.pass_on(recorder, request, connection)));
         }
@@ -171,7 +178,7 @@ impl Answerer {
 
     fn find(&self, call: &Call) -> Option<Found> {
         let (stub, ordinal) = self.live.take(call)?;
-        let passage = self.passage(&stub, call);
+        let passage = self.passage(&stub, call).map(Box::new);
         Some(Found { stub, ordinal, passage })
     }
 
@@ -205,7 +212,7 @@ impl Answerer {
         let explains = call.headers.contains_key(paced::DEBUG);
         if passage.is_some() || explains {
             // on HTTP/2, whoever goes away takes the answer along
-            let is_freed = !connection.http2 && passage.as_ref().is_some_and(Passage::is_freed);
+            let is_freed = !connection.http2 && passage.as_ref().is_some_and(|passage| passage.is_freed());
             let matched = Matched { stub, ordinal, call, connection, passage, own_delay: delay, explains };
             return Answering::Later(if is_freed {
                 Box::pin(self.answer_unless_gone(matched))
@@ -289,14 +296,20 @@ impl Answerer {
 
     /// A call from the parts of its request, with what its head holds.
     fn call(&self, parts: http::request::Parts, body: Bytes, held: Option<Permit>, connection: &Connection) -> Call {
-        Call::new(parts, body, connection.peers, connection.arrival(), self.limits.body)
-            .counted(&connection.memory, connection.uncounted())
-            .holding(held)
+        let mut call = Call::new(parts, body, connection.peers, connection.arrival(), self.limits.body);
+        call.count(&connection.memory, connection.uncounted());
+        if held.is_some() {
+            call.held = held;
+        }
+        call
     }
 
     /// Renders at once, unless that takes long or has to decode a large body.
     fn render_at_once(&self, stub: &Stub, ordinal: u64, call: &Call, connection: &Connection) -> Option<Reply> {
         let values = || pace::stub_values(stub.id, self.draws, ordinal);
+        if stub.recipe.is_fixed() {
+            return stub.recipe.at_once(call, values);
+        }
         let reply = call.without_decoding(|| stub.recipe.at_once(call, values))??;
         Some(if stub.recipe.shares_body_of(&reply) { reply } else { made(reply, call.exhausted(), connection) })
     }

@@ -32,7 +32,7 @@ pub(super) struct Matched {
     pub(super) call: Call,
     pub(super) connection: Arc<Connection>,
     /// Its way through a station, if the profile in force has one for it.
-    pub(super) passage: Option<Passage>,
+    pub(super) passage: Option<Box<Passage>>,
     /// The stub's own delay.
     pub(super) own_delay: Option<Duration>,
     /// Whether the client asked why its answer came when it did.

@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use super::Answerer;
 use crate::listen::body::Unread;
 use crate::listen::connection::Connection;
+use crate::listen::host::Hosts;
 use crate::memory::{Exhausted, Permit};
 use crate::offload::Failed;
 use crate::reply::Reply;
@@ -27,11 +28,14 @@ impl Answerer {
         connection.memory.take(size + WAITING).map(Some).map_err(exhausted)
     }
 
-    /// The size of a head, unless it is too long.
+    /// The size of a head, unless it is too long or names no host.
     pub(super) fn check_head(&self, parts: &Parts) -> Result<usize, Box<Reply>> {
-        let size = head_size(parts);
+        let (size, hosts) = measure(parts);
         if size <= self.limits.head {
-            return Ok(size);
+            return match hosts.problem(parts.version) {
+                None => Ok(size),
+                Some(why) => Err(Box::new(no_host(why))),
+            };
         }
         self.live.counts().head_too_large.fetch_add(1, Relaxed);
         let text = format!("the head is longer than {} bytes; raise --max-head\n", self.limits.head);
@@ -75,10 +79,22 @@ pub(super) fn unsendable(why: &Unsendable) -> Box<Reply> {
     }
 }
 
-/// The bytes of a head as HTTP/1.1 sends it.
-fn head_size(parts: &Parts) -> usize {
+/// The bytes of a head as HTTP/1.1 sends it, and its Host headers.
+fn measure(parts: &Parts) -> (usize, Hosts<'_>) {
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    parts.headers.iter().fold(target + 16, |size, (name, value)| size + name.as_str().len() + value.len() + 4)
+    let (mut size, mut hosts) = (target + 16, Hosts::default());
+    for (name, value) in &parts.headers {
+        size += name.as_str().len() + value.len() + 4;
+        if *name == header::HOST {
+            hosts.add(value);
+        }
+    }
+    (size, hosts)
+}
+
+/// The answer to a request whose Host is not as it must be.
+pub(super) fn no_host(why: &'static str) -> Reply {
+    Reply::text(StatusCode::BAD_REQUEST, why)
 }
 
 /// A refusal after which the rest of the request is not read.

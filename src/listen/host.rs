@@ -1,20 +1,39 @@
 //! The Host of a request: one line, and an authority (RFC 9112, 3.2; RFC 3986, 3.2).
 
-use http::{HeaderMap, Request, Version, header};
+use http::{HeaderMap, HeaderValue, Request, Version, header};
+
+/// The Host headers of a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hosts<'r> {
+    first: Option<&'r HeaderValue>,
+    has_more: bool,
+}
+
+impl<'r> Hosts<'r> {
+    /// Takes in one more.
+    pub fn add(&mut self, value: &'r HeaderValue) {
+        self.has_more = self.first.is_some();
+        self.first.get_or_insert(value);
+    }
+
+    /// Returns why a server has to answer a request of this version with 400, if it has to.
+    pub fn problem(self, version: Version) -> Option<&'static str> {
+        match self.first {
+            None if version == Version::HTTP_11 => Some("the request has no Host header; HTTP/1.1 needs one\n"),
+            Some(_) if self.has_more => Some("the request has more than one Host header; send one\n"),
+            Some(host) if !is_authority(host.as_bytes()) => {
+                Some("the Host header is no host; write a name or an address, and a port if it is not the default\n")
+            }
+            _ => None,
+        }
+    }
+}
 
 /// Returns why a server has to answer a request with 400 for its Host, if it has to.
 pub fn host_problem<B>(request: &Request<B>) -> Option<&'static str> {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (None, _) if request.version() == Version::HTTP_11 => {
-            Some("the request has no Host header; HTTP/1.1 needs one\n")
-        }
-        (Some(host), None) if !is_authority(host.as_bytes()) => {
-            Some("the Host header is no host; write a name or an address, and a port if it is not the default\n")
-        }
-        (_, Some(_)) => Some("the request has more than one Host header; send one\n"),
-        _ => None,
-    }
+    let mut hosts = Hosts::default();
+    request.headers().get_all(header::HOST).iter().for_each(|value| hosts.add(value));
+    hosts.problem(request.version())
 }
 
 /// Returns every authority that a request names: of its target (`:authority` on HTTP/2) and of its Host headers. What
@@ -53,8 +72,24 @@ fn is_authority(bytes: &[u8]) -> bool {
 
 /// Whether a byte may stand in a name (`reg-name`); a percent sign is not looked behind.
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)
+    NAME_BYTES[usize::from(byte)]
 }
+
+const NAME_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"-._~%!$&'()*+,;=";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

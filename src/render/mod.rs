@@ -94,6 +94,11 @@ impl Recipe {
         }
     }
 
+    /// Whether all calls get the same reply, but for its coding.
+    pub fn is_fixed(&self) -> bool {
+        self.rendered().is_none()
+    }
+
     /// Whether the body of this reply is shared by all calls, rather than made for one.
     pub fn shares_body_of(&self, reply: &Reply) -> bool {
         let Body::Bytes(made) = &reply.body else { return true };
