@@ -87,7 +87,8 @@ pub struct Call {
     pub held: Option<Permit>,
     /// What bounds decoding, unless nobody can mean harm: the call is short, or was kept from before.
     bounds: Option<Arc<Bounds>>,
-    decoded: Decoded,
+    /// Made when something is decoded: most calls are answered by their head alone, and move less so.
+    decoded: OnceLock<Box<Decoded>>,
 }
 
 /// What has been decoded so far.
@@ -110,6 +111,7 @@ pub type Pairs = Vec<(String, String)>;
 
 impl Call {
     /// A call from the parts that the HTTP library read. `body_limit` also bounds what a gzip body unpacks to.
+    #[inline]
     pub fn new(
         parts: http::request::Parts,
         raw_body: Bytes,
@@ -128,7 +130,7 @@ impl Call {
             body_limit,
             held: None,
             bounds: None,
-            decoded: Decoded::default(),
+            decoded: OnceLock::new(),
         }
     }
 
@@ -200,9 +202,13 @@ impl Call {
         scheme.eq_ignore_ascii_case("basic").then(|| credentials.trim())
     }
 
+    fn decoded(&self) -> &Decoded {
+        self.decoded.get_or_init(Box::default)
+    }
+
     /// Query parameters, decoded. `a` without `=` has the value "".
     pub fn query(&self) -> &Pairs {
-        self.decoded.query.get_or_init(|| url_encoded(self.uri.query().unwrap_or_default()))
+        self.decoded().query.get_or_init(|| url_encoded(self.uri.query().unwrap_or_default()))
     }
 
     /// Form parameters, decoded; none unless the Content-Type says that the body is a form.
@@ -216,12 +222,12 @@ impl Call {
                 _ => Vec::new(),
             }
         };
-        self.once(&self.decoded.form, read).unwrap_or(&NO_PAIRS)
+        self.once(&self.decoded().form, read).unwrap_or(&NO_PAIRS)
     }
 
     /// Cookies of all Cookie headers.
     pub fn cookies(&self) -> &Pairs {
-        self.decoded.cookies.get_or_init(|| {
+        self.decoded().cookies.get_or_init(|| {
             let mut pairs = Vec::new();
             for line in self.header(&COOKIE) {
                 for pair in line.split(';') {
@@ -246,7 +252,7 @@ impl Call {
             let unpacked = decode::unpacked(&self.raw_body, self.body_limit, |bytes| self.allows(|| bytes));
             unpacked.unwrap_or_else(|| self.raw_body.clone())
         };
-        self.once(&self.decoded.body, unpack).unwrap_or(&self.raw_body)
+        self.once(&self.decoded().body, unpack).unwrap_or(&self.raw_body)
     }
 
     fn is_zipped(&self) -> bool {
@@ -269,7 +275,7 @@ impl Call {
             // no charset makes more than three bytes of one
             self.allows(|| 3 * body.len()).then(|| charset.decode(body).0.into_owned())
         };
-        match self.once(&self.decoded.text, decode)? {
+        match self.once(&self.decoded().text, decode)? {
             Some(text) => Some(text),
             None => std::str::from_utf8(body).ok(),
         }
@@ -281,13 +287,13 @@ impl Call {
             let text = self.text()?;
             self.allows(|| bounds::json_size(text.as_bytes())).then(|| serde_json::from_str(text).ok())?
         };
-        self.once(&self.decoded.json, read)?.as_ref()
+        self.once(&self.decoded().json, read)?.as_ref()
     }
 
     /// The body as XML, or why it is none.
     pub fn xml(&self) -> Result<&Document, &XmlError> {
         let read = || Box::new(bounds::read_xml(self.bounds.as_ref(), self.text().unwrap_or_default()));
-        self.once(&self.decoded.xml, read).map_or(Err(&*bounds::NOT_READ), |xml| (**xml).as_ref())
+        self.once(&self.decoded().xml, read).map_or(Err(&*bounds::NOT_READ), |xml| (**xml).as_ref())
     }
 
     /// The parts of a multipart body; `None` if it is none.
@@ -296,7 +302,7 @@ impl Call {
             let content_type = header_text(self.headers.get(CONTENT_TYPE)?);
             multipart::parts(&content_type, self.body(), self.bounds.as_ref())
         };
-        self.once(&self.decoded.parts, read)?.as_deref()
+        self.once(&self.decoded().parts, read)?.as_deref()
     }
 
     fn once<'c, T>(&self, cell: &'c OnceLock<T>, make: impl FnOnce() -> T) -> Option<&'c T> {

@@ -97,6 +97,7 @@ impl Answerer {
     /// A call without a body whose answer is at hand is answered on the spot; what waits for anything is a future.
     ///
     /// A panic here, or in the future, is the caller's to contain: see [`contained`].
+    #[inline]
     fn answer(self: Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Answering {
         panics::planted("call");
         if handover::is_admin(request.uri().path()) {
@@ -176,12 +177,15 @@ impl Answerer {
         self.answer_found(call, found, connection)
     }
 
+    #[inline]
     fn find(&self, call: &Call) -> Option<Found> {
         let (stub, ordinal) = self.live.take(call)?;
         let passage = self.passage(&stub, call).map(Box::new);
         Some(Found { stub, ordinal, passage })
     }
 
+    #[expect(clippy::inline_always, reason = "a call is large, and would be moved")]
+    #[inline(always)]
     fn answer_found(self: Arc<Self>, call: Call, found: Option<Found>, connection: Arc<Connection>) -> Answering {
         if let Some(exhausted) = call.exhausted() {
             return self.answer_at_once(*refusal::exhausted(exhausted), call.method, &connection.memory);
@@ -295,6 +299,8 @@ impl Answerer {
     }
 
     /// A call from the parts of its request, with what its head holds.
+    #[expect(clippy::inline_always, reason = "a call is large, and would be moved")]
+    #[inline(always)]
     fn call(&self, parts: http::request::Parts, body: Bytes, held: Option<Permit>, connection: &Connection) -> Call {
         let mut call = Call::new(parts, body, connection.peers, connection.arrival(), self.limits.body);
         call.count(&connection.memory, connection.uncounted());
@@ -305,6 +311,7 @@ impl Answerer {
     }
 
     /// Renders at once, unless that takes long or has to decode a large body.
+    #[inline]
     fn render_at_once(&self, stub: &Stub, ordinal: u64, call: &Call, connection: &Connection) -> Option<Reply> {
         let values = || pace::stub_values(stub.id, self.draws, ordinal);
         if stub.recipe.is_fixed() {

@@ -63,14 +63,14 @@ impl Call {
             Some(TextDigest::NotJson) => None,
             Some(TextDigest::NameTwice) | None => self.json().map(digest),
         };
-        *self.once(&self.decoded.json_digest, compute)?
+        *self.once(&self.decoded().json_digest, compute)?
     }
 
     /// What a path leads to in a large body, found without a tree; `None` if a tree is needed, or
     /// is there already.
     pub(crate) fn json_at(&self, path: &JsonPath) -> Option<Picked> {
         let bounds = self.bounds.as_ref().filter(|bounds| bounds.is_large)?;
-        if !path.is_plain() || self.decoded.json.get().is_some() || bounds.puts_off() || !bounds.may_pick() {
+        if !path.is_plain() || self.decoded().json.get().is_some() || bounds.puts_off() || !bounds.may_pick() {
             return None;
         }
         if self.text_digest() == Some(TextDigest::NotJson) {
@@ -86,9 +86,9 @@ impl Call {
 
     /// The digest of a large body from its text; `None` if it is small, or a tree is there already.
     fn text_digest(&self) -> Option<TextDigest> {
-        if !self.is_large() || self.decoded.json.get().is_some() {
+        if !self.is_large() || self.decoded().json.get().is_some() {
             return None;
         }
-        self.once(&self.decoded.text_digest, || self.text().map_or(TextDigest::NotJson, digest_of_text)).copied()
+        self.once(&self.decoded().text_digest, || self.text().map_or(TextDigest::NotJson, digest_of_text)).copied()
     }
 }
