@@ -5,6 +5,7 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use super::process::{Process, Service, until};
 use super::server::ServerProcess;
 use crate::support::{Client, folder};
 
@@ -80,6 +81,24 @@ fn a_worker_or_acceptor_that_panics_loses_a_connection_and_is_started_again() {
             let lost = Client::connect(process.address).read_to_end();
             assert!(lost.0.is_empty(), "{place}: {lost:?}");
         });
+    }
+}
+
+#[test]
+fn a_recorded_call_whose_taping_panics_is_lost_alone() {
+    for place in ["tape", "tape-thread"] {
+        let service = Service::of_bodies(20);
+        let root = folder(&[]);
+        let dir = root.path().to_str().expect("UTF-8");
+        let variables = [("STANDIN_PLANT_PANIC", place)];
+        let recorder = Process::start_with(&["record", "--target", &service.url, dir], &variables);
+        for _ in 0..4 {
+            assert_eq!(recorder.get("/a").status, 200, "{place}");
+        }
+        let lost = u64::from(place == "tape");
+        until("the others are on the tape", || recorder.metric("standin_tape_calls_total") == 4 - lost);
+        assert_eq!(recorder.metric("standin_tape_dropped_total"), lost, "{place}");
+        assert_eq!(recorder.metric("standin_panics_total{part=\"tape\"}"), 1, "{place}");
     }
 }
 

@@ -18,9 +18,15 @@ pub(super) struct Process {
 impl Process {
     /// Starts a server on a free port; the test reads its stderr, or does not.
     pub(super) fn start(args: &[&str]) -> Self {
+        Self::start_with(args, &[])
+    }
+
+    /// As [`Process::start`], with these environment variables.
+    pub(super) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_standin"))
             .args(args)
             .args(["--listen", "127.0.0.1:0"])
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
