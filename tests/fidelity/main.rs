@@ -26,6 +26,10 @@ use self::reference::{KINDS, Queue, capacity};
 const PEAK: f64 = 25.0;
 /// How often a run is tried, and the rest between.
 const ATTEMPTS: usize = 5;
+/// The share of its seconds that the audit of a target may flag, and the runs of which the calmest is taken where it
+/// flags more: on both sides alike.
+const CALM: f64 = 0.1;
+const DOUBTED: usize = 3;
 const REST: Duration = Duration::from_secs(20);
 
 #[test]
@@ -144,18 +148,26 @@ fn call(number: u64, at: f64, url: &str) -> Exchange {
 }
 
 /// Sends a schedule to a target that is started for it. Where others had the machine the sender was late, and says that nobody is to
-/// believe what it measured: then again, after a rest.
+/// believe what it measured: then again, after a rest. Where the target was late by its own audit, the calmest of some runs is taken.
 fn measure(schedule: &Path, folder: &Path, start: impl Fn() -> Standin) -> Vec<(String, Point)> {
+    let mut runs = Vec::new();
     for _ in 0..ATTEMPTS {
         let target = start();
         let points = replay(schedule, target.address, folder);
+        let flagged = target.flagged();
         target.end();
-        if let Some(points) = points {
-            return points;
+        runs.extend(points.map(|points| (flagged, points)));
+        if runs.len() >= DOUBTED || runs.last().is_some_and(|(flagged, _)| *flagged <= CALM) {
+            break;
         }
         std::thread::sleep(REST);
     }
-    panic!("the sender was late in {ATTEMPTS} runs: run this on a machine that has time for it")
+    let calmest = runs.into_iter().min_by(|(one, _), (other, _)| one.total_cmp(other));
+    let (flagged, points) = calmest.unwrap_or_else(|| {
+        panic!("the sender was late in {ATTEMPTS} runs: run this on a machine that has time for it")
+    });
+    println!("taken: the run of which the target's audit flags {:.0} %", flagged * 100.0);
+    points
 }
 
 /// Sends a schedule; the kind of each call, when it was due, and its latency from then on. None if the sender was late.
@@ -214,6 +226,15 @@ impl Standin {
         let address = url.split_whitespace().next().and_then(|address| address.parse().ok()).expect("an address");
         std::thread::sleep(Duration::from_millis(200));
         Self { address, child }
+    }
+
+    /// The share of the seconds of its workers in which it was too slow itself.
+    fn flagged(&self) -> f64 {
+        let mut answer = ureq::get(format!("http://{}/__admin/standin/audit", self.address)).call().expect("an answer");
+        let audit = answer.body_mut().read_to_string().expect("a body");
+        let audit: serde_json::Value = serde_json::from_str(&audit).expect("JSON");
+        let number = |pointer: &str| audit.pointer(pointer).and_then(serde_json::Value::as_f64).expect("a number");
+        number("/flagged/count") / number("/windows").max(1.0)
     }
 
     fn end(mut self) {
