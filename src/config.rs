@@ -8,11 +8,11 @@ use std::time::Duration;
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::live::Access;
-use crate::memory;
-use crate::pace::timer::Precision;
 use crate::record::Forward;
-use crate::regular_file::MAX_BYTES;
-use crate::stub::files::Templating;
+use crate::timer::Precision;
+use standin_files::regular_file::MAX_BYTES;
+use standin_stub::files::Templating;
+use standin_stub::memory;
 
 /// How a server is to be.
 #[derive(Clone, Debug)]

@@ -32,8 +32,8 @@
 //!             live (catalog, scenarios, stats) · admin      the control plane, beside it
 //! ```
 //!
-//! A [`call::Call`] arrives, a [`reply::Reply`] goes back, and all [`stub::Stub`]s together, compiled, are the
-//! [`stub::catalog::Catalog`]. What is wrong in a file is a [`defect::Defect`].
+//! A [`Call`](standin_stub::call::Call) arrives, a [`Reply`](standin_stub::reply::Reply) goes back, and all [`Stub`](standin_stub::Stub)s together, compiled, are the
+//! [`Catalog`](standin_stub::catalog::Catalog). What is wrong in a file is a [`Defect`](standin_stub::defect::Defect).
 //!
 //! # Cancel safety
 //!
@@ -41,46 +41,27 @@
 
 pub mod admin;
 mod answer;
-pub mod call;
+pub mod audit;
 pub mod cli;
 pub mod config;
-pub mod delay;
-pub mod dialect;
-pub mod draft;
-pub mod exchange;
-pub mod fit;
-pub mod gap;
-pub mod import;
 pub mod listen;
 pub mod live;
-pub mod matcher;
-pub mod memory;
 pub mod mock;
 pub mod offload;
-pub mod pace;
-mod page;
 mod panics;
 pub mod ramp;
 pub mod record;
-mod regular_file;
 pub mod reload;
-pub mod render;
 pub mod replay;
-pub mod reply;
 pub mod send;
 mod server;
 pub mod shutdown;
-pub mod source;
 mod stdio;
-pub mod stub;
-pub mod tape;
 pub mod tasks;
-mod terminal;
+pub mod timer;
 pub mod upstream;
 pub mod wire;
-pub mod xml;
 
 pub use config::Config;
 pub use mock::Mock;
 pub use server::{Address, Handle, Server, StartError};
-pub use source::defect;

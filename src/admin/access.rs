@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use super::{Control, empty, text};
-use crate::call::Peers;
+use standin_stub::call::Peers;
 
 /// Lets a call through, or says how it may be made. A page that may call is told so (CORS).
 pub(super) async fn check(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response<Body> {

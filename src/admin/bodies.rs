@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 
 use super::{Answer, Control, text};
 use crate::listen::body::{self, Bounds, Unread};
-use crate::memory::{Exhausted, SMALL, Share};
+use standin_stub::memory::{Exhausted, SMALL, Share};
 
 /// Reads the body of a call, and counts that of its answer until it is sent.
 pub(super) async fn count(State(control): State<Arc<Control>>, request: Request, next: Next) -> Answer {

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{Answer, problem};
-use crate::dialect::cpu_time::thread_cpu_time;
+use standin_dialect::cpu_time::thread_cpu_time;
 
 /// CPU time that a thread may still spend on a question. Waiting for a slow client costs nothing.
 #[derive(Debug)]

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 
 use super::{Answer, empty, json_answer, off_thread, text};
 use crate::live::Live;
-use crate::regular_file::{self, MAX_BYTES};
-use crate::stub::files::Files;
+use standin_files::regular_file::{self, MAX_BYTES};
+use standin_stub::files::Files;
 
 /// The names of all files.
 pub(super) async fn list(Extension(live): Extension<Arc<Live>>) -> Answer {
@@ -83,7 +83,7 @@ pub(super) async fn delete(Extension(live): Extension<Arc<Live>>, Path(name): Pa
 }
 
 fn files(live: &Live) -> Option<Files> {
-    live.home().map(super::super::stub::load::Service::files)
+    live.home().map(standin_stub::load::Service::files)
 }
 
 fn put(path: &FilePath, bytes: &[u8]) -> io::Result<()> {

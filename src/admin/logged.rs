@@ -9,10 +9,10 @@ use http::{HeaderMap, Version};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::call::{Call, Pairs, header_text};
 use crate::live::journal::{Outcome, Record};
-use crate::reply::{Body, Ending, Reply};
-use crate::stub::Stub;
+use standin_stub::Stub;
+use standin_stub::call::{Call, Pairs, header_text};
+use standin_stub::reply::{Body, Ending, Reply};
 
 /// The entry whole, with its answer.
 pub(super) fn event(record: &Record) -> Value {

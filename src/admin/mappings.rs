@@ -12,12 +12,12 @@ use uuid::Uuid;
 use super::effort::{self, Effort};
 use super::{Answer, Control, Refused, empty, json_answer, off_thread, refusal, store};
 use crate::live::{Edit, Live};
-use crate::matcher::{Rank, Subject, Tally, TextMatcher};
-use crate::source::{Node, Value};
-use crate::stub::files::Files;
-use crate::stub::format::{self, Mapping, Reader};
-use crate::stub::load::Service;
-use crate::stub::{Origin, Stub};
+use standin_stub::files::Files;
+use standin_stub::format::{self, Mapping, Reader};
+use standin_stub::load::Service;
+use standin_stub::matcher::{Rank, Subject, Tally, TextMatcher};
+use standin_stub::source::{Node, Value};
+use standin_stub::{Origin, Stub};
 
 /// Which part of a list is asked for.
 #[derive(Debug, Deserialize)]

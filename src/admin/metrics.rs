@@ -11,14 +11,14 @@ use axum::extract::Extension;
 use http::StatusCode;
 
 use super::{Answer, Control, logged, text};
+use crate::audit::Snapshot;
 use crate::listen::connection::TimedOut;
 use crate::live::pacing::{ServiceView, StationView};
 use crate::live::{Counts, Live};
-use crate::matcher::MatchLimit;
-use crate::memory::Budget;
-use crate::pace::audit::Snapshot;
 use crate::panics::Part;
 use crate::stdio;
+use standin_stub::matcher::MatchLimit;
+use standin_stub::memory::Budget;
 
 pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer {
     let mut page = Page::default();

@@ -36,14 +36,14 @@ use tokio::sync::{Mutex, mpsc};
 use tower::ServiceExt as _;
 
 pub use self::system::Vitals;
-use crate::defect::Defect;
 use crate::live::handover::Handover;
 use crate::live::{Access, Live};
 use crate::panics::{self, Panics, Part};
 use crate::record::Recorder;
 use crate::reload::Reload;
-use crate::reply::failed_text;
 use crate::send::Outgoing;
+use standin_stub::defect::Defect;
+use standin_stub::reply::failed_text;
 
 type Answer = Response<Body>;
 

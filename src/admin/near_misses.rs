@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use super::effort::{self, Effort, Meta};
 use super::page::{Lazily, streamed};
 use super::{Answer, json_answer, logged, off_thread, refusal, requests};
-use crate::call::Call;
 use crate::live::Live;
-use crate::matcher::near_miss::{self, Budget, LIMIT, Near, Nearest, Subject, near_miss_json, near_misses_json};
-use crate::memory::Share;
-use crate::stub::Stub;
-use crate::stub::format::Reader;
+use standin_stub::Stub;
+use standin_stub::call::Call;
+use standin_stub::format::Reader;
+use standin_stub::matcher::near_miss::{self, Budget, LIMIT, Near, Nearest, Subject, near_miss_json, near_misses_json};
+use standin_stub::memory::Share;
 
 /// How many calls are asked for.
 #[derive(Debug, Deserialize)]

@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::memory::{Exhausted, Share};
+use standin_stub::memory::{Exhausted, Share};
 
 /// Pieces that the writer may be ahead of the client.
 const AHEAD: usize = 4;

@@ -7,11 +7,11 @@ use http::StatusCode;
 use serde_json::{Value as Json, json};
 
 use super::{Answer, json_answer, problem, refusal};
-use crate::defect::nearest;
-use crate::delay::units;
 use crate::live::Live;
 use crate::live::pacing::{ServiceView, StationView, TimelineView};
-use crate::source::{Reader, Value};
+use standin_stub::defect::nearest;
+use standin_stub::delay::units;
+use standin_stub::source::{Reader, Value};
 
 pub(super) async fn show(Extension(live): Extension<Arc<Live>>) -> Answer {
     json_answer(StatusCode::OK, &json(&live))

@@ -19,9 +19,9 @@ use super::page::{Lazily, streamed};
 use super::{Answer, Refused, empty, json_answer, logged, off_thread, problem, refusal};
 use crate::live::Live;
 use crate::live::journal::{Outcome, Record, Snapshot};
-use crate::matcher::{RequestPattern, Subject, Tally, TextMatcher};
-use crate::memory::Share;
-use crate::stub::format::{self, Reader};
+use standin_stub::format::{self, Reader};
+use standin_stub::matcher::{RequestPattern, Subject, Tally, TextMatcher};
+use standin_stub::memory::Share;
 
 /// What of the journal is asked for.
 #[derive(Debug, Default, Deserialize)]

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::{Answer, empty, json_answer, problem, refusal};
 use crate::live::{Live, STARTED};
-use crate::stub::Stub;
-use crate::stub::format::Reader;
+use standin_stub::Stub;
+use standin_stub::format::Reader;
 
 /// A scenario exists as long as some stub names it.
 #[derive(Default)]
@@ -54,7 +54,7 @@ pub(super) async fn set(Extension(live): Extension<Arc<Live>>, Path(name): Path<
     let mut reader = Reader::of_api(&body);
     let tree = reader.parse(&body);
     let state = tree.as_ref().and_then(|tree| tree.get("state")).and_then(|node| match &node.value {
-        crate::source::Value::String(state) => Some(state.clone()),
+        standin_stub::source::Value::String(state) => Some(state.clone()),
         _ => None,
     });
     let Some(state) = state else {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, empty, json_answer, refusal};
 use crate::live::{Live, Settings};
-use crate::stub::format::{self, Reader};
+use standin_stub::format::{self, Reader};
 
 pub(super) async fn show(Extension(live): Extension<Arc<Live>>) -> Answer {
     json_answer(StatusCode::OK, &json!({ "settings": live.settings().document }))

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::text;
 use crate::live::Live;
-use crate::regular_file;
-use crate::stub::{Origin, Stub};
+use standin_files::regular_file;
+use standin_stub::{Origin, Stub};
 
 /// Writes the stub if it is persistent.
 pub(super) fn settle(live: &Live, stub: Stub) -> io::Result<Arc<Stub>> {

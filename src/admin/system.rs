@@ -9,10 +9,10 @@ use http::{HeaderMap, Response, StatusCode, header};
 use serde_json::{Map, json};
 
 use super::{Control, json_answer, text};
+use crate::audit::{Audit, Snapshot};
 use crate::listen::Connections;
-use crate::memory::Budget;
-use crate::pace::audit::{Audit, Snapshot};
 use crate::panics::Part;
+use standin_stub::memory::Budget;
 
 /// What tells how the server fares.
 #[derive(Debug)]

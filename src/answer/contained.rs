@@ -10,8 +10,8 @@ use hyper::body::Incoming;
 use super::{Answer, Answerer, Answering};
 use crate::listen::connection::Connection;
 use crate::panics::{Panic, Part};
-use crate::reply::failed_text;
 use crate::send::Outgoing;
+use standin_stub::reply::failed_text;
 
 /// An answer whose panics become a 500.
 pub(crate) struct Contained {

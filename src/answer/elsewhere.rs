@@ -8,11 +8,11 @@ use http::{Request, Response};
 use hyper::body::{Body as _, Incoming};
 
 use super::{Answer, Answerer};
-use crate::call::Call;
 use crate::listen::connection::Connection;
-use crate::memory::Share;
 use crate::record::{Recorder, Source};
 use crate::send::Outgoing;
+use standin_stub::call::Call;
+use standin_stub::memory::Share;
 
 impl Answerer {
     /// Passes a call on as it comes, without a look at stubs.

@@ -18,7 +18,6 @@ use tokio::sync::mpsc;
 
 pub(crate) use self::contained::contained;
 use self::paced::Matched;
-use crate::call::Call;
 use crate::listen::body::{self, Bounds};
 use crate::listen::connection::{Broken, Connection, Limits};
 use crate::listen::host::host_problem;
@@ -27,17 +26,18 @@ use crate::live::handover::{self, Handover};
 use crate::live::journal::Answered;
 use crate::live::misses::Misses;
 use crate::live::pacing::Passage;
-use crate::memory::{Exhausted, Permit, Share};
 use crate::offload::Offload;
-use crate::pace;
-use crate::pace::audit::Audit;
-use crate::pace::draws::Draws;
+use standin_stub::call::Call;
+use standin_stub::memory::{Exhausted, Permit, Share};
+
+use crate::audit::Audit;
 use crate::panics::{self, Panics, Part};
 use crate::record::{Desk, Forward};
-use crate::render::Cancellation;
-use crate::reply::{Body, Reply};
 use crate::send::{self, Outgoing, Transfer, Wait};
-use crate::stub::Stub;
+use standin_model::draws::Draws;
+use standin_stub::Stub;
+use standin_stub::render::Cancellation;
+use standin_stub::reply::{Body, Reply};
 
 /// An answer that is there, or on its way.
 pub(crate) enum Answering {
@@ -211,7 +211,7 @@ impl Answerer {
         };
         let delay = {
             let settings = self.live.settings();
-            pace::stub_delay(stub.id, stub.recipe.delays(), &settings.delays, &self.draws, ordinal)
+            standin_model::stub_delay(stub.id, stub.recipe.delays(), &settings.delays, &self.draws, ordinal)
         };
         let explains = call.headers.contains_key(paced::DEBUG);
         if passage.is_some() || explains {
@@ -313,7 +313,7 @@ impl Answerer {
     /// Renders at once, unless that takes long or has to decode a large body.
     #[inline]
     fn render_at_once(&self, stub: &Stub, ordinal: u64, call: &Call, connection: &Connection) -> Option<Reply> {
-        let values = || pace::stub_values(stub.id, self.draws, ordinal);
+        let values = || standin_model::stub_values(stub.id, self.draws, ordinal);
         if stub.recipe.is_fixed() {
             return stub.recipe.at_once(call, values);
         }
@@ -326,7 +326,7 @@ impl Answerer {
         if let Some(reply) = self.render_at_once(&stub, ordinal, &call, connection) {
             return reply;
         }
-        let values = pace::stub_values(stub.id, self.draws, ordinal);
+        let values = standin_model::stub_values(stub.id, self.draws, ordinal);
         let cancellation = Cancellation::default();
         // this future is dropped when the call is cancelled
         let _cancel = cancellation.on_drop();

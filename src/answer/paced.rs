@@ -10,16 +10,16 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::{Answer, Answerer};
-use crate::call::Call;
-use crate::delay::units;
 use crate::listen::connection::{Broken, Connection};
 use crate::live::journal::Answered;
 use crate::live::pacing::{Door, Hold, Passage, Stage, folder_of};
-use crate::matcher::Tally;
-use crate::pace::station::Ticket;
-use crate::reply::{Body, Ending, Reply};
 use crate::send::Transfer;
-use crate::stub::Stub;
+use standin_model::station::Ticket;
+use standin_stub::Stub;
+use standin_stub::call::Call;
+use standin_stub::delay::units;
+use standin_stub::matcher::Tally;
+use standin_stub::reply::{Body, Ending, Reply};
 
 /// The header by which a client asks why, and is told.
 pub(super) const DEBUG: HeaderName = HeaderName::from_static("x-standin-debug");

@@ -9,10 +9,10 @@ use super::Answerer;
 use crate::listen::body::Unread;
 use crate::listen::connection::Connection;
 use crate::listen::host::Hosts;
-use crate::memory::{Exhausted, Permit};
 use crate::offload::Failed;
-use crate::reply::Reply;
 use crate::send::Unsendable;
+use standin_stub::memory::{Exhausted, Permit};
+use standin_stub::reply::Reply;
 
 /// Bytes that a call takes beside its head and its body while it waits for its answer, or nearly.
 const WAITING: usize = 4 << 10;

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, count, draw, note, say};
-use crate::pace::profile;
-use crate::regular_file::MAX_BYTES;
-use crate::stub::load::{self, Service};
-use crate::stub::overlap;
+use standin_files::regular_file::MAX_BYTES;
+use standin_model::profile;
+use standin_stub::load::{self, Service};
+use standin_stub::overlap;
 
 /// Lint stubs and profiles: every defect at once, hidden and duplicate stubs; exits 1 if there are any
 #[derive(Args, Debug)]

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use clap::Args;
 
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, count, draw, note, say};
-use crate::draft::write::{self, Written};
-use crate::draft::{Draft as Drafted, Drafter, MOST, proof};
-use crate::stub::load::{self, Service};
-use crate::tape::{self, Bodies, Condition, Reader};
+use standin_learn::draft::write::{self, Written};
+use standin_learn::draft::{Draft as Drafted, Drafter, MOST, proof};
+use standin_stub::load::{self, Service};
+use standin_tape::{self, Bodies, Condition, Reader};
 
 /// Draft stubs from tapes; files that you edited are left alone
 #[derive(Args, Debug)]
@@ -119,8 +119,8 @@ type Tape = (PathBuf, Reader<std::io::BufReader<fs::File>>);
 
 /// The tapes of a folder, the oldest first.
 fn tapes(folder: &Path) -> Result<Vec<Tape>, String> {
-    let paths =
-        tape::of_folder(folder).map_err(|error| format!("cannot read the tapes of `{}`: {error}", folder.display()))?;
+    let paths = standin_tape::of_folder(folder)
+        .map_err(|error| format!("cannot read the tapes of `{}`: {error}", folder.display()))?;
     let mut tapes = Vec::new();
     for path in paths {
         let reader = Reader::open(&path).map_err(|error| format!("`{}`: {error}", path.display()))?;
@@ -183,7 +183,7 @@ fn list(what: &str, paths: &[PathBuf]) {
 fn prove(draft: &Drafted, folder: &Path, bodies: impl Fn(&str) -> Option<Bytes>) -> u8 {
     let service = Service::new("", "", folder);
     let loaded = load::load(&[service]);
-    if loaded.defects.iter().any(crate::defect::Defect::is_error) {
+    if loaded.defects.iter().any(standin_stub::defect::Defect::is_error) {
         draw(&loaded.defects);
         note(
             "the stubs have defects, so that it was not tried whether they answer the recorded calls; mend them and draft again",

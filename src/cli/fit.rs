@@ -9,11 +9,11 @@ use clap::Args;
 
 use super::profile_file::{self, Author};
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, note, say};
-use crate::delay::units::duration;
-use crate::exchange::Exchange;
-use crate::fit::{Fitted, Html, Trace};
-use crate::tape::operations::Operations;
-use crate::tape::{self, Head, Reader, TapeError};
+use standin_learn::fit::{Fitted, Html, Trace};
+use standin_stub::delay::units::duration;
+use standin_tape::exchange::Exchange;
+use standin_tape::operations::Operations;
+use standin_tape::{self, Head, Reader, TapeError};
 
 /// Learn a performance model from tapes, and write it to `profiles/recorded.yaml`
 ///
@@ -63,7 +63,7 @@ impl Fit {
             note("`--to` is not later than `--from`; both count from a tape's first call");
             return USAGE;
         }
-        let tapes = match tape::of_folder(&self.dir) {
+        let tapes = match standin_tape::of_folder(&self.dir) {
             Ok(tapes) if tapes.is_empty() => {
                 let folder = self.dir.join("tapes");
                 note(&format!("`{}` has no tapes (*.jsonl); record some first", folder.display()));

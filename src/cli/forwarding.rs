@@ -11,8 +11,8 @@ use serde_json::Map;
 use super::trust::TrustArgs;
 use super::{note, sending, time};
 use crate::record::{Redaction, Settings, Tape};
-use crate::tape::Overhead;
 use crate::upstream::{Bounds, Connector, Origin};
+use standin_tape::Overhead;
 
 /// How a service is protected, and what is kept of what it says.
 #[derive(Args, Debug)]

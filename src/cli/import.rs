@@ -11,8 +11,8 @@ use clap::{Args, ValueEnum};
 
 use super::profile_file::{self, Author};
 use super::{BROKE, FINE, USAGE, note, say};
-use crate::import::{self, Collected, Format, Imported, Options, Problem, Problems, Target, Unit};
-use crate::pace::station::{Capacity, Queue};
+use standin_learn::import::{self, Collected, Format, Imported, Options, Problem, Problems, Target, Unit};
+use standin_model::station::{Capacity, Queue};
 
 /// Make a performance profile of what you have: JMeter, k6, Locust, HAR, Prometheus, OpenTelemetry, CSV
 ///

@@ -28,9 +28,9 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::defect::Defect;
-use crate::delay::units::parse_duration;
 use crate::stdio::{self, Stream};
+use standin_stub::defect::Defect;
+use standin_stub::delay::units::parse_duration;
 
 /// Exit codes; they are part of the interface.
 const FINE: u8 = 0;

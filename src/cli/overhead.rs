@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::record::{Forward, Recorder, Settings};
 use crate::server::{Handle, Server};
-use crate::tape::Overhead;
 use crate::upstream::{Bounds, Connector, Origin, Trust};
+use standin_tape::Overhead;
 
 /// The differences at the median, the 90th and the 99th percentile; none if a server cannot be started.
 pub(super) fn measure() -> Option<Overhead> {

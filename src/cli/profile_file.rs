@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ring::digest::{SHA256, digest};
 
 use super::{BROKE, CHECK_FAILED, USAGE, note};
-use crate::regular_file;
+use standin_files::regular_file;
 
 /// Who writes a profile.
 #[derive(Clone, Copy, Debug)]

@@ -20,13 +20,13 @@ use super::signals::two_signals;
 use super::taped::{self, Taped, ms};
 use super::{BROKE, Ended, FINE, USAGE, complain, count, note, say, time};
 use crate::config::{Config, Listener};
-use crate::draft::MOST;
 use crate::ramp::{End, Report};
 use crate::record::{Forward, Progress, Recorder, Settings};
 use crate::replay::Refusal;
 use crate::server::{Handle, Server, StartError};
 use crate::stdio;
 use crate::upstream::Origin;
+use standin_learn::draft::MOST;
 
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
 ///

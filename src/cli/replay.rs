@@ -11,7 +11,7 @@ use super::sending::{Sending, open, progress, rate};
 use super::signals::halt_on_signals;
 use super::{BROKE, FINE, USAGE, count, note, say};
 use crate::replay::{self, Mix, Normal, Outcome, Pace, Plan, Refusal};
-use crate::tape::{Head, REPLAY, Recording, VERSION, Writer};
+use standin_tape::{Head, REPLAY, Recording, VERSION, Writer};
 
 /// Send a tape's calls again at their times, and write a new tape
 ///

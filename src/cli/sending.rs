@@ -10,9 +10,9 @@ use clap::Args;
 
 use super::trust::TrustArgs;
 use super::{Ended, count, note};
-use crate::exchange::{Exchange, Reason};
 use crate::replay::{Normal, Outcome, Plan, Prepared, Replacements, StopRule, Target};
-use crate::tape::{self, REPLAY, Reader, Recording, TapeError};
+use standin_tape::exchange::{Exchange, Reason};
+use standin_tape::{self, REPLAY, Reader, Recording, TapeError};
 
 /// What protects a target, and what it is told.
 #[derive(Args, Debug)]
@@ -254,7 +254,7 @@ pub(super) fn open(path: &Path) -> Result<Recording, Ended> {
 /// The newest tape of a stub folder that a service was recorded on, if it has any. What is newer and of no use is told: one that
 /// cannot be read, or on which no call came to the service.
 pub(super) fn newest(dir: &Path) -> Result<Option<PathBuf>, Ended> {
-    let paths = match tape::of_folder(dir) {
+    let paths = match standin_tape::of_folder(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         paths => {
             paths.map_err(|error| Ended::broke(format!("cannot read `{}`: {error}", dir.join("tapes").display())))?

@@ -18,10 +18,10 @@ use crate::config::{Config, Listener};
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::live::Access;
-use crate::pace::timer::Precision;
 use crate::record::{Forward, Recorder};
 use crate::server::Server;
-use crate::stub::files::Templating;
+use crate::timer::Precision;
+use standin_stub::files::Templating;
 
 /// Answer from a stub folder, with delays that are true
 ///

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{count, say};
 use crate::record::{Progress, Recorder};
-use crate::tape::pack_of;
+use standin_tape::pack_of;
 
 /// What a recording came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

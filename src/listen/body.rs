@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 
-use crate::memory::{Exhausted, Permit, Share};
+use standin_stub::memory::{Exhausted, Permit, Share};
 
 /// Bounds of one body.
 #[derive(Clone, Copy, Debug)]

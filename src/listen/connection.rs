@@ -19,13 +19,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
 use super::frames::{Framed, PREFACE};
-use crate::call::Peers;
-use crate::memory::{self, Share};
 use crate::offload::Turns;
-use crate::reply::Ending;
 use crate::shutdown::Work;
 use crate::tasks::Tasks;
 use crate::wire::{Clock, Transport, Wire};
+use standin_stub::call::Peers;
+use standin_stub::memory::{self, Share};
+use standin_stub::reply::Ending;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -9,8 +9,8 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 
-use crate::call::Peers;
 use crate::listen::host::{authorities, split_authority};
+use standin_stub::call::Peers;
 
 /// Who may call.
 #[derive(Clone, Debug, Default)]
@@ -131,7 +131,7 @@ mod tests {
     use http_body_util::Full;
 
     use super::*;
-    use crate::call::Scheme;
+    use standin_stub::call::Scheme;
 
     fn peers(remote: &str, local: &str) -> Peers {
         Peers { scheme: Scheme::Http, remote: remote.parse().expect("address"), local: local.parse().expect("address") }

@@ -8,10 +8,10 @@ use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Live;
-use crate::call::Peers;
 use crate::listen::connection::Connection;
-use crate::memory::Share;
 use crate::send::Outgoing;
+use standin_stub::call::Peers;
+use standin_stub::memory::Share;
 
 /// Admin calls that may wait for the control plane at a time.
 pub const WAITING: usize = 1024;

@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Live;
-use crate::call::Call;
-use crate::matcher::near_miss::{self, Budget, LIMIT, Nearest, Scenario, Target};
 use crate::panics::{self, Panics, Part};
-use crate::reply::Reply;
-use crate::stub::files;
-use crate::stub::{Origin, Stub};
+use standin_stub::call::Call;
+use standin_stub::files;
+use standin_stub::matcher::near_miss::{self, Budget, LIMIT, Nearest, Scenario, Target};
+use standin_stub::reply::Reply;
+use standin_stub::{Origin, Stub};
 
 /// A call that no stub answered, and where its reply goes.
 #[derive(Debug)]

@@ -23,12 +23,12 @@ use self::journal::Journal;
 use self::pacing::Pacing;
 pub use self::scenarios::{STARTED, Scenarios};
 pub use self::statuses::Statuses;
-use crate::call::Call;
-use crate::matcher::{MatchLimit, Rank, Tally};
-use crate::render::Delays;
-use crate::stub::Stub;
-use crate::stub::catalog::Catalog;
-use crate::stub::load::{self, Service};
+use standin_stub::Stub;
+use standin_stub::call::Call;
+use standin_stub::catalog::Catalog;
+use standin_stub::load::{self, Service};
+use standin_stub::matcher::{MatchLimit, Rank, Tally};
+use standin_stub::render::Delays;
 
 /// One set of stubs, as one or several listeners serve it.
 #[derive(Debug)]

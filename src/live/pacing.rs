@@ -19,9 +19,9 @@ pub use self::passage::{Door, Hold, Passage};
 use self::state::State;
 pub use self::state::{ServiceView, Stage, StationView};
 pub use self::timeline::TimelineView;
-use crate::pace::draws::Draws;
-use crate::pace::profile::{Profile, Turn};
-use crate::stub::Stub;
+use standin_model::draws::Draws;
+use standin_model::profile::{Profile, Turn};
+use standin_stub::Stub;
 
 /// The profiles that there are, and the one in force.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::stub::Scenario;
+use standin_stub::Scenario;
 
 /// The state in which every scenario begins.
 pub const STARTED: &str = "Started";

@@ -37,8 +37,8 @@ use self::state::{State, patiently, pattern};
 pub use self::stubbed::Stubbed;
 pub use self::times::Times;
 use crate::config::Config;
-use crate::matcher::Tally;
 use crate::server::{Handle, Server, StartError};
+use standin_stub::matcher::Tally;
 
 #[doc = include_str!("../../docs/LIBRARY.md")]
 pub mod guide {}

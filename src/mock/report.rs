@@ -13,9 +13,9 @@ use super::difference::differences;
 use super::times::Times;
 use crate::live::Live;
 use crate::live::journal::{Outcome, Record, Snapshot};
-use crate::matcher::RequestPattern;
-use crate::matcher::near_miss::{Budget, Finding, LIMIT, Scenario, Target, findings, nearest, nearest_calls};
-use crate::stub::Stub;
+use standin_stub::Stub;
+use standin_stub::matcher::RequestPattern;
+use standin_stub::matcher::near_miss::{Budget, Finding, LIMIT, Scenario, Target, findings, nearest, nearest_calls};
 
 /// Lines of a test at which stubs were made.
 pub(super) type Lines = HashMap<Uuid, &'static Location<'static>>;
@@ -54,7 +54,7 @@ impl Scene<'_> {
             let _ = write!(text, "\n  stub made at {line}");
         }
         let is_wanted = |record: &Record| match wanted.stubs {
-            [] => wanted.pattern.matches(&record.call, &crate::matcher::Tally::default()),
+            [] => wanted.pattern.matches(&record.call, &standin_stub::matcher::Tally::default()),
             stubs => record.stub_id().is_some_and(|id| stubs.contains(&id)),
         };
         let (counted, others): (Vec<_>, Vec<_>) = snapshot.records().partition(is_wanted);

@@ -12,15 +12,15 @@ use super::received::Received;
 use super::report::{Lines, Scene, Wanted};
 use super::stubbed::Parts;
 use super::times::Times;
-use crate::defect::Defect;
 use crate::live::Live;
 use crate::live::journal::Record;
-use crate::matcher::{RequestPattern, Tally};
-use crate::render::Templates;
-use crate::stub::files::Files;
-use crate::stub::format::{self, Mapping, Reader};
-use crate::stub::load::Service;
-use crate::stub::{Origin, Stub};
+use standin_stub::defect::Defect;
+use standin_stub::files::Files;
+use standin_stub::format::{self, Mapping, Reader};
+use standin_stub::load::Service;
+use standin_stub::matcher::{RequestPattern, Tally};
+use standin_stub::render::Templates;
+use standin_stub::{Origin, Stub};
 
 /// What a mock and its stubs share.
 #[derive(Debug)]

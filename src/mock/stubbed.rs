@@ -10,8 +10,8 @@ use super::received::Received;
 use super::report::Wanted;
 use super::state::{State, patiently};
 use super::times::Times;
-use crate::matcher::RequestPattern;
-use crate::stub::{Hits, Stub};
+use standin_stub::matcher::RequestPattern;
+use standin_stub::{Hits, Stub};
 
 /// A stub that a mock has. It may outlive the mock, and dropping it does nothing: the stub stays until it is removed
 /// or the mock ends, so that `server.stub(…);` is a whole sentence.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::record::{Left, Sighting};
 use crate::replay::{Halt, Normal, Share, StopRule, Watch};
-use crate::tape::is_error;
+use standin_tape::is_error;
 
 /// A stop rule over the calls at the service.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::replay::{self, Halt, Outcome, Plan, Prepared, Refusal, StopRule, Target};
-use crate::tape::Recording;
+use standin_tape::Recording;
 
 pub use guard::{Guard, Passed};
 

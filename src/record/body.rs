@@ -13,11 +13,11 @@ use tokio::time::Sleep;
 
 use super::capture::{Capture, Room};
 use super::forward::Open;
-use crate::exchange::{Failure, Reason};
 use crate::send::SendError;
 use crate::tasks::Tasks;
 use crate::upstream;
 use crate::wire::Clock;
+use standin_tape::exchange::{Failure, Reason};
 
 /// The body of a call.
 #[derive(Debug)]

@@ -18,12 +18,12 @@ use super::capture::Capture;
 use super::heads::Headers;
 use super::scribe::Entry;
 use super::{Left, Recorder, Sighting};
-use crate::exchange::{Failure, Reason, Times};
-use crate::pace::timer::Timer;
-use crate::reply::Reply;
 use crate::send::Outgoing;
 use crate::tasks::Tasks;
+use crate::timer::Timer;
 use crate::upstream::{self, Connection, Origin, Permit, Refused, Taken};
+use standin_stub::reply::Reply;
+use standin_tape::exchange::{Failure, Reason, Times};
 
 /// What a worker lends to a call.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::HeaderMap;
 
-use crate::call::latin_or_utf8;
+use standin_stub::call::latin_or_utf8;
 
 /// Names and values in their order. Neither can hold the marks between them.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +61,7 @@ mod tests {
             let headers = Headers::of(&map);
             let out: Vec<(String, String)> = headers.iter().map(|(name, value)| (name.to_owned(), value.into_owned())).collect();
             let expected: Vec<(String, String)> =
-                map.iter().map(|(name, value)| (name.to_string(), crate::call::header_text(value).into_owned())).collect();
+                map.iter().map(|(name, value)| (name.to_string(), standin_stub::call::header_text(value).into_owned())).collect();
             prop_assert_eq!(&out, &expected);
             for (name, _) in &pairs {
                 prop_assert!(headers.get(name).is_some());

@@ -37,8 +37,8 @@ use self::capture::Room;
 use self::redact::Redactor;
 use self::scribe::Scribe;
 use crate::panics::Panics;
-use crate::tape::{Head, Limits, Overhead, VERSION, Writer};
 use crate::upstream::{Bounds, Connector, Origin, Upstream};
+use standin_tape::{Head, Limits, Overhead, VERSION, Writer};
 
 /// What a recorder is to do.
 #[derive(Clone, Debug)]

@@ -20,10 +20,10 @@ use http::{Method, StatusCode};
 use super::capture::Capture;
 use super::heads::Headers;
 use super::redact::{Message, Redacted, Redactor};
-use crate::exchange::{BodyRef, Exchange, Failure, Request, Response, Times};
 use crate::panics::{self, Panics, Part};
-use crate::tape::operations::Operations;
-use crate::tape::{Gap, Writer};
+use standin_tape::exchange::{BodyRef, Exchange, Failure, Request, Response, Times};
+use standin_tape::operations::Operations;
+use standin_tape::{Gap, Writer};
 
 /// An exchange as a worker saw it, with its secrets.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::scribe::Entry;
-use crate::exchange::{Failure, Reason};
+use standin_tape::exchange::{Failure, Reason};
 
 /// Looks on. It is told on the way of calls, and must not take long.
 #[derive(Clone)]

@@ -21,9 +21,9 @@ pub use self::set::Set;
 use self::status::{Health, Running};
 pub use self::status::{Status, Watching};
 use self::thread::Reloader;
-use crate::defect::Defect;
 use crate::live::Live;
 use crate::panics::{Panics, Part};
+use standin_stub::defect::Defect;
 
 /// Asks for reloads, and tells how they fare.
 #[derive(Clone, Debug)]

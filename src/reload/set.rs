@@ -9,17 +9,17 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use uuid::Uuid;
 
-use crate::defect::Defect;
 use crate::live::journal::Journal;
 use crate::live::{Edit, Live};
-use crate::matcher::Rank;
-use crate::pace::profile::{self, Profile};
-use crate::stub::catalog::Catalog;
-use crate::stub::format::{self, Reader};
-use crate::stub::load::{API_BEGINS, Service};
-use crate::stub::shelf::{Entry, Reading, Shelf, named_body};
-use crate::stub::walk::Tree;
-use crate::stub::{Origin, Stub};
+use standin_model::profile::{self, Profile};
+use standin_stub::catalog::Catalog;
+use standin_stub::defect::Defect;
+use standin_stub::format::{self, Reader};
+use standin_stub::load::{API_BEGINS, Service};
+use standin_stub::matcher::Rank;
+use standin_stub::shelf::{Entry, Reading, Shelf, named_body};
+use standin_stub::walk::Tree;
+use standin_stub::{Origin, Stub};
 
 /// One set of stubs with the files that it comes from.
 #[derive(Debug)]

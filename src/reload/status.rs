@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::defect::{Defect, Severity};
+use standin_stub::defect::{Defect, Severity};
 
 /// What the last attempt to read the stub folder came to.
 #[derive(Clone, Debug)]
@@ -123,8 +123,8 @@ fn defect(defect: &Defect) -> Value {
     let place = defect.place.as_ref();
     json!({
         "file": place.map(|place| &*place.file),
-        "line": place.map(crate::defect::Place::line),
-        "column": place.map(crate::defect::Place::column),
+        "line": place.map(standin_stub::defect::Place::line),
+        "column": place.map(standin_stub::defect::Place::column),
         "message": defect.what,
         "help": defect.mend,
         "severity": match defect.severity {

@@ -9,11 +9,11 @@ use arc_swap::ArcSwap;
 use super::status::Health;
 use super::watch::{Bell, Watch};
 use super::{Message, Set, Status, Tell, Watching};
-use crate::defect::Defect;
 use crate::live::Live;
 use crate::panics::{self, Panic, Panics, Part};
-use crate::stub::catalog::Catalog;
-use crate::stub::walk::Tree;
+use standin_stub::catalog::Catalog;
+use standin_stub::defect::Defect;
+use standin_stub::walk::Tree;
 
 /// What reloads.
 pub(super) struct Reloader {

@@ -15,7 +15,7 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::Message;
-use crate::stub::load::Service;
+use standin_stub::load::Service;
 
 /// The folders of a service that are watched to any depth; of the service's own folder only the first level is.
 const WATCHED: [&str; 3] = ["mappings", "__files", "profiles"];

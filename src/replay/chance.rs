@@ -3,7 +3,7 @@
 //! The tape's own share is known from its calls, so that what is to be expected of some calls more is the beta-binomial of
 //! these counts. What a tape never shows is not expected at all: where it has no errors, no error is put down to chance.
 
-use crate::delay::gamma::ln_gamma;
+use standin_stub::delay::gamma::ln_gamma;
 
 /// How many of some calls were of a kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -20,9 +20,9 @@ use std::io;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use crate::exchange::Exchange;
-use crate::tape::Recording;
 use crate::upstream::{Connector, Origin, Trust};
+use standin_tape::Recording;
+use standin_tape::exchange::Exchange;
 
 pub use chance::Share;
 pub use halt::Halt;

@@ -8,8 +8,8 @@ use hdrhistogram::Histogram;
 
 use super::Due;
 use super::mix::{MOST_OFF, Mix, named};
-use crate::exchange::{BodyRef, Exchange, Failure, Response, Times};
 use crate::upstream::Stamps;
+use standin_tape::exchange::{BodyRef, Exchange, Failure, Response, Times};
 
 /// A run's account of itself.
 #[derive(Clone, Debug)]

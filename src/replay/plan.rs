@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use crate::exchange::Exchange;
-use crate::pace::draws::Draws;
-use crate::tape::{Recording, busiest_second};
+use standin_model::draws::Draws;
+use standin_tape::exchange::Exchange;
+use standin_tape::{Recording, busiest_second};
 
 /// When each call is due, in that order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -123,7 +123,7 @@ const GAPS: u64 = 0x7265_706c_6179;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{Failure, Reason, Request, Times};
+    use standin_tape::exchange::{Failure, Reason, Request, Times};
 
     fn exchange(method: &str, sent: u64) -> Exchange {
         Exchange {

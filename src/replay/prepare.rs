@@ -10,9 +10,9 @@ use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
 
 use super::{Plan, Target};
-use crate::call::header_text;
-use crate::exchange::{BodyRef, Exchange};
-use crate::tape::{Bodies, Recording, is_redacted};
+use standin_stub::call::header_text;
+use standin_tape::exchange::{BodyRef, Exchange};
+use standin_tape::{Bodies, Recording, is_redacted};
 
 /// The calls of a plan, ready to be sent to one target.
 #[derive(Clone, Debug, Default)]
@@ -296,9 +296,9 @@ const OF_THE_CONNECTION: [&str; 12] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{Request, Times};
     use crate::replay::Pace;
     use crate::upstream::Trust;
+    use standin_tape::exchange::{Request, Times};
 
     fn recording(url: &str, headers: &[(&str, &str)], body: Option<BodyRef>) -> Recording {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -15,11 +15,11 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use super::outcome::{Answered, Ended};
 use super::stop::{Normal, Watch};
 use super::{Due, Plan, Prepared, Target};
-use crate::exchange::{Failure, Reason};
-use crate::pace::timer::{Precision, Timer};
-use crate::tape::{Recording, is_error};
 use crate::tasks::Tasks;
+use crate::timer::{Precision, Timer};
 use crate::upstream::{self, Connection, Pool};
+use standin_tape::exchange::{Failure, Reason};
+use standin_tape::{Recording, is_error};
 
 /// Sends all calls of a plan, and each result as soon as it is known. Returns when no call is open any more.
 pub(super) fn send(

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{Plan, Share};
-use crate::delay::units::{parse_share, share};
-use crate::tape::{Recording, is_error};
+use standin_stub::delay::units::{parse_share, share};
+use standin_tape::{Recording, is_error};
 
 /// The limits beyond which a target is left alone.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::{Outgoing, SendError};
-use crate::reply::Dribble;
+use standin_stub::reply::Dribble;
 
 /// Sleeps until an instant: the worker's precise timer.
 pub type Wait = Box<dyn Fn(Instant) -> Sleeping + Send>;

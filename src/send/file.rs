@@ -14,11 +14,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{Outgoing, SendError, Unsendable};
-use crate::memory::{Permit, Share};
-use crate::regular_file;
-
-/// Files of up to this many bytes are loaded with their stub; larger ones are read for each call.
-pub const BLOCKING_READ_LIMIT: u64 = 1 << 20;
+use standin_files::regular_file;
+use standin_stub::memory::{Permit, Share};
 
 /// Bytes read at a time.
 const PIECE: usize = 64 << 10;

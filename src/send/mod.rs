@@ -18,11 +18,10 @@ use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 
 pub use dribble::Wait;
-pub use file::BLOCKING_READ_LIMIT;
 pub use transfer::Transfer;
 
-use crate::memory::{Exhausted, Share};
-use crate::reply::{Body, Dribble, Ending, Reply};
+use standin_stub::memory::{Exhausted, Share};
+use standin_stub::reply::{Body, Dribble, Ending, Reply};
 
 /// What may go wrong while a body is sent: a file that ends early, an upstream that breaks.
 pub type SendError = Box<dyn std::error::Error + Send + Sync>;

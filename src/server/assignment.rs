@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::StartError;
 use crate::config::Config;
-use crate::defect::{self, Defect};
 use crate::live::journal::Journal;
-use crate::pace::draws::Draws;
 use crate::reload::Set;
-use crate::stub::load::Service;
+use standin_model::draws::Draws;
+use standin_stub::defect::{self, Defect};
+use standin_stub::load::Service;
 
 /// Sets of stubs, and who serves them.
 pub(super) struct Assignment {

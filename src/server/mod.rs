@@ -24,18 +24,18 @@ use self::assignment::Assignment;
 use self::control::ControlThread;
 use self::worker::Worker;
 use crate::admin::{Control, Vitals};
+use crate::audit::{Audit, Snapshot};
 use crate::config::{Config, Listener};
-use crate::defect::Defect;
 use crate::listen::{self, Connections, tls};
 use crate::live::Live;
 use crate::live::handover;
 use crate::live::misses;
-use crate::memory::Budget;
 use crate::offload::Offload;
-use crate::pace::audit::{Audit, Snapshot};
 use crate::panics::Panics;
 use crate::reload::{self, Reload, Set, Status, Tell};
 use crate::shutdown::Drain;
+use standin_stub::defect::Defect;
+use standin_stub::memory::Budget;
 
 /// A server whose sockets are bound and whose stubs are loaded, before its first call.
 pub struct Server {

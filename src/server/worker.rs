@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::answer::{self, Answerer};
-use crate::call::{Peers, Scheme};
+use crate::audit::Audit;
 use crate::config::Listener;
 use crate::listen::connection::{self, Connection, Limits, TimedOut};
 use crate::listen::host::host_problem;
@@ -20,16 +20,16 @@ use crate::listen::{self, Accepted, Connections};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
 use crate::live::misses::Misses;
-use crate::memory::{Budget, Share};
 use crate::offload::Offload;
-use crate::pace::audit::Audit;
-use crate::pace::draws::Draws;
-use crate::pace::timer::{Precision, Timer};
 use crate::panics::{self, Panics, Part};
 use crate::record::{Desk, Forward};
 use crate::shutdown::{Drain, Work};
 use crate::tasks::Tasks;
+use crate::timer::{Precision, Timer};
 use crate::wire::{Clock, Readiness, Transport, Wire, Witness};
+use standin_model::draws::Draws;
+use standin_stub::call::{Peers, Scheme};
+use standin_stub::memory::{Budget, Share};
 
 /// How many of tokio's tasks run between two looks at the sockets. There is but one, which makes some polls at a time: one
 /// turn more than that, so that a worker with nothing left to do sleeps at once instead of looking twice.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::pace::timer::Timer;
+use crate::timer::Timer;
 
 /// What a service may be asked to bear. Without any it is called as its callers please.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,8 +16,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::Origin;
-use crate::call::Scheme;
-use crate::exchange::{Failure, Reason};
+use standin_stub::call::Scheme;
+use standin_tape::exchange::{Failure, Reason};
 
 /// Whose certificates an https service may show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -22,9 +22,9 @@ pub use headers::{end_to_end, keep_codings};
 pub use origin::Origin;
 
 use self::bounds::Gate;
-use crate::exchange::{Failure, Reason};
-use crate::pace::timer::Timer;
 use crate::tasks::Tasks;
+use crate::timer::Timer;
+use standin_tape::exchange::{Failure, Reason};
 
 /// A service, as all workers together call it.
 #[derive(Debug)]

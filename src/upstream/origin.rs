@@ -5,7 +5,7 @@ use std::fmt;
 use http::uri::Authority;
 use http::{HeaderValue, Uri};
 
-use crate::call::Scheme;
+use standin_stub::call::Scheme;
 
 /// Where a service is.
 #[derive(Clone, Debug, PartialEq, Eq)]

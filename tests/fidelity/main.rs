@@ -15,8 +15,8 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_distr::{Distribution as _, Exp};
-use standin::exchange::{Exchange, Request, Response, Times};
-use standin::tape::{Head, Recording, VERSION, Writer};
+use standin_tape::exchange::{Exchange, Request, Response, Times};
+use standin_tape::{Head, Recording, VERSION, Writer};
 use tempfile::TempDir;
 
 use self::judge::{Finding, Point, compare, quantile};

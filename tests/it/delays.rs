@@ -96,7 +96,7 @@ fn the_same_seed_draws_the_same_delays() {
                 let why = answer.header("x-standin-debug").expect("it is told").to_owned();
                 let delay =
                     why.split("; ").find_map(|part| part.strip_prefix("stub-delay=")).expect("a delay").to_owned();
-                let least = standin::delay::units::parse_duration(&delay).expect("a duration");
+                let least = standin_stub::delay::units::parse_duration(&delay).expect("a duration");
                 // what is told is rounded to some digits
                 assert!(start.elapsed() >= least.mul_f64(0.99), "{why}");
                 delay

@@ -6,9 +6,9 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use standin::config::Config;
-use standin::exchange::{BodyRef, Exchange, Response};
-use standin::tape::{Head, VERSION, Writer, redaction};
 use standin::{Handle, Server};
+use standin_tape::exchange::{BodyRef, Exchange, Response};
+use standin_tape::{Head, VERSION, Writer, redaction};
 use tempfile::TempDir;
 
 use crate::replay::exchange;

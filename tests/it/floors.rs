@@ -4,36 +4,14 @@ use std::fs;
 use std::path::Path;
 
 const FLOORS: &[(u8, &[&str])] = &[
-    (
-        0,
-        &[
-            "defect",
-            "delay",
-            "dialect",
-            "memory",
-            "offload",
-            "page",
-            "panics",
-            "regular_file",
-            "reply",
-            "shutdown",
-            "source",
-            "stdio",
-            "tasks",
-            "terminal",
-            "wire",
-            "xml",
-        ],
-    ),
-    (1, &["call"]),
-    (2, &["exchange", "listen", "matcher", "render", "send"]),
-    (3, &["pace", "stub"]),
-    (4, &["live", "tape", "upstream"]),
-    (5, &["draft", "fit", "gap", "import", "reload", "replay"]),
-    (6, &["record"]),
-    (7, &["admin", "answer", "config", "ramp"]),
-    (8, &["server"]),
-    (9, &["cli", "mock"]),
+    (0, &["offload", "panics", "shutdown", "stdio", "tasks", "timer", "wire"]),
+    (1, &["audit", "listen", "send"]),
+    (2, &["live", "upstream"]),
+    (3, &["reload", "replay"]),
+    (4, &["record"]),
+    (5, &["admin", "answer", "config", "ramp"]),
+    (6, &["server"]),
+    (7, &["cli", "mock"]),
 ];
 
 fn floor(module: &str) -> u8 {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use standin::exchange::Exchange;
+use standin_tape::exchange::Exchange;
 use tempfile::TempDir;
 
 use crate::replay::{Backend, exchange, tape};

@@ -13,7 +13,7 @@ use crate::support::{Client, folder};
 const STUBS: &str = r#"{"mappings": [{"request": {"urlPathPattern": "/items/.*"}, "response": {"body": "item"}}]}"#;
 
 fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/learn/tests/import").join(name)
 }
 
 fn standin(command: &str, args: &[&str]) -> Output {

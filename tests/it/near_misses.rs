@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use standin::call::{Call, Peers};
-use standin::matcher::RequestPattern;
-use standin::matcher::near_miss::{
+use standin_stub::call::{Call, Peers};
+use standin_stub::format::{Reader, request_pattern};
+use standin_stub::matcher::RequestPattern;
+use standin_stub::matcher::near_miss::{
     Budget, LIMIT, Scenario, Subject, Target, WIDTH, breakdown, call_of, distance, findings, hints, near_misses_json,
     nearest, nearest_calls, page, page_width,
 };
-use standin::stub::format::{Reader, request_pattern};
 
 const RECORDED: &str = include_str!("../near_misses/recorded.json");
 
@@ -34,7 +34,7 @@ fn call(request: &Value) -> Call {
     let body = Bytes::from(request["body"].as_str().unwrap_or_default().to_owned());
     let local = "127.0.0.1:18100".parse().expect("an address");
     let peers =
-        Peers { scheme: standin::call::Scheme::Http, remote: "127.0.0.1:9".parse().expect("an address"), local };
+        Peers { scheme: standin_stub::call::Scheme::Http, remote: "127.0.0.1:9".parse().expect("an address"), local };
     Call::new(parts, body, peers, Instant::now(), 1 << 20)
 }
 
@@ -119,7 +119,7 @@ const OTHER_DISTANCES: &[&str] = &["body json", "body json obj", "h ci wrong nea
 fn a_match_has_distance_zero() {
     let cases: Vec<Value> = serde_json::from_str(RECORDED).expect("JSON");
     let stubs: Vec<Stub> = cases.iter().map(|case| Stub::new(&case["stubs"][0])).collect();
-    let tally = standin::matcher::Tally::default();
+    let tally = standin_stub::matcher::Tally::default();
     let mut matches = 0;
     for call in cases.iter().map(|case| call(&case["request"])) {
         for stub in &stubs {

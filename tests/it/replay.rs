@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use standin::exchange::{BodyRef, Exchange, Request, Response, Times};
 use standin::replay::{self, Outcome, Pace, Plan, Prepared, Replacements, Target};
-use standin::tape::{Head, Recording, VERSION, Writer};
 use standin::upstream::Trust;
+use standin_tape::exchange::{BodyRef, Exchange, Request, Response, Times};
+use standin_tape::{Head, Recording, VERSION, Writer};
 use tempfile::TempDir;
 
 /// A call as the backend saw it.
@@ -240,7 +240,7 @@ fn a_target_that_closes_or_hangs_gives_failures() {
     let (answered, _) = sent(&recording, RECORDED, &target);
     let failures: Vec<_> = answered.iter().filter_map(|answer| answer.failure.as_ref()).collect();
     assert_eq!((answered.len(), failures.len()), (20, 1), "{failures:?}");
-    assert_eq!(failures[0].reason, standin::exchange::Reason::Timeout);
+    assert_eq!(failures[0].reason, standin_tape::exchange::Reason::Timeout);
 }
 
 fn standin(args: &[&str], folder: &Path) -> Output {

@@ -7,8 +7,8 @@ use std::io::Read as _;
 use flate2::read::GzDecoder;
 use serde_json::json;
 use standin::config::Config;
-use standin::stub::files::Templating;
 use standin::{Server, StartError};
+use standin_stub::files::Templating;
 
 use crate::support::{Mock, folder};
 

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::fit::{Fitted, Statement, Trace};
-use crate::gap::{Known, Model, Served};
-use crate::pace::profile::{self, Profile};
-use crate::tape::Recording;
-use crate::tape::operations::Operations;
+use standin_learn::fit::{Fitted, Statement, Trace};
+use standin_learn::gap::{Known, Model, Served};
+use standin_model::profile::{self, Profile};
+use standin_tape::Recording;
+use standin_tape::operations::Operations;
 
 /// Of a mock that was served with a profile, or without one.
 pub(super) fn of_mock(dir: &Path, profile: Option<&str>, recording: &Recording) -> Known {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::cli::Ended;
-use crate::exchange::Exchange;
 use crate::replay::{self, Outcome, Plan, Prepared, Target};
-use crate::tape::{Head, REPLAY, Recording};
+use standin_tape::exchange::Exchange;
+use standin_tape::{Head, REPLAY, Recording};
 
 /// Where a plan is sent.
 pub(super) struct Lane<'r> {

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::GapCommand;
+use crate::audit::{FlaggedWindow, Flags};
 use crate::cli::{BROKE, Ended, USAGE, complain, draw};
 use crate::config::Config;
-use crate::pace::audit::{FlaggedWindow, Flags};
 use crate::replay::{Halt, Outcome, Target};
 use crate::server::{Handle, Server, StartError};
 use crate::upstream::Trust;

@@ -14,7 +14,7 @@ use clap::Args;
 
 use super::sending::Sending;
 use super::{BROKE, CHECK_FAILED, Ended, FINE, note, say};
-use crate::gap::{Budget, Gap, Html, JUnit, Refused, Verdict};
+use standin_learn::gap::{Budget, Gap, Html, JUnit, Refused, Verdict};
 
 /// Tell how far the mock is from the service: the same calls at the same times, compared
 ///

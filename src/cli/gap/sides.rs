@@ -9,10 +9,10 @@ use super::mock::Mock;
 use crate::cli::sending::{self, account, open, progress};
 use crate::cli::signals::halt_on_signals;
 use crate::cli::{Ended, count};
-use crate::gap::{Gap, Known, Run, Served, Side};
 use crate::replay::{self, Halt, Outcome, Pace, Plan, Target};
-use crate::tape::Recording;
-use crate::tape::operations::Operations;
+use standin_learn::gap::{Gap, Known, Run, Served, Side};
+use standin_tape::Recording;
+use standin_tape::operations::Operations;
 
 impl GapCommand {
     /// Tapes against tapes.

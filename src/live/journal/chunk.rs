@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use uuid::Uuid;
 
 use super::record::{self, Entry, Outcome, Record};
-use crate::stub::Stub;
+use standin_stub::Stub;
 
 /// Entries one after the other: each its length, its ordinal, its stub and the call.
 #[derive(Clone, Debug, Default)]

@@ -20,9 +20,9 @@ use uuid::Uuid;
 use self::chunk::Chunk;
 use self::record::Entry;
 pub use self::record::{Outcome, Record};
-use crate::call::Call;
-use crate::matcher::{RequestPattern, Tally};
-use crate::stub::Stub;
+use standin_stub::Stub;
+use standin_stub::call::Call;
+use standin_stub::matcher::{RequestPattern, Tally};
 
 /// The calls that came, newest kept longest.
 #[derive(Debug)]

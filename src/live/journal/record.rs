@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use uuid::Uuid;
 
 use super::Answered;
-use crate::call::{Call, Peers, Scheme};
-use crate::stub::Stub;
+use standin_stub::Stub;
+use standin_stub::call::{Call, Peers, Scheme};
 
 /// A call that came.
 #[derive(Debug)]

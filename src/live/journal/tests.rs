@@ -6,10 +6,10 @@ use http::{HeaderValue, Request, Version};
 use proptest::prelude::*;
 
 use super::*;
-use crate::call::{Peers, Scheme};
-use crate::matcher::Rank;
-use crate::stub::format::{self, Reader};
-use crate::stub::{Origin, Stub};
+use standin_stub::call::{Peers, Scheme};
+use standin_stub::format::{self, Reader};
+use standin_stub::matcher::Rank;
+use standin_stub::{Origin, Stub};
 
 fn call(method: &str, url: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> Call {
     let mut request = Request::builder().method(method).uri(url).version(Version::HTTP_11).body(()).expect("a request");
@@ -32,7 +32,7 @@ fn get(url: &str) -> Call {
 fn stub(body: &str) -> Arc<Stub> {
     let text = format!("{{\"request\": {{\"url\": \"/\"}}, \"response\": {{\"body\": \"{body}\"}}}}");
     let mut reader = Reader::of_api(&text);
-    let files = crate::stub::files::Files::new("__files");
+    let files = standin_stub::files::Files::new("__files");
     let mapping = reader.parse(&text).and_then(|tree| format::mapping(&tree, &files, &mut reader)).expect("a stub");
     let rank = Rank { service: 0, priority: 5, age: 1 };
     Arc::new(mapping.into_stub(Uuid::new_v4(), rank, Origin::Api))

@@ -8,13 +8,13 @@ use http::StatusCode;
 
 use super::state::{Stage, State};
 use super::{Active, Running};
-use crate::call::Call;
-use crate::matcher::Tally;
-use crate::pace::draws::Draws;
-use crate::pace::profile::Service;
-use crate::pace::profile::spec::Abandon;
-use crate::pace::station::{Admission, Capacity, Outlook, Place, Ticket};
-use crate::reply::Reply;
+use standin_model::draws::Draws;
+use standin_model::profile::Service;
+use standin_model::profile::spec::Abandon;
+use standin_model::station::{Admission, Capacity, Outlook, Place, Ticket};
+use standin_stub::call::Call;
+use standin_stub::matcher::Tally;
+use standin_stub::reply::Reply;
 
 /// One call on its way through the stations of a service.
 #[derive(Debug)]

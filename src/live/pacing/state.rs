@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::pace::draws::Draws;
-use crate::pace::profile::Service;
-use crate::pace::station::{Bucket, Capacity, Moment, Rate, Station};
+use standin_model::draws::Draws;
+use standin_model::profile::Service;
+use standin_model::station::{Bucket, Capacity, Moment, Rate, Station};
 
 /// A service at work.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Active, Pacing, Running};
-use crate::pace::profile::spec::Scale;
+use standin_model::profile::spec::Scale;
 
 /// A timeline as metrics show it.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl Running {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pace::profile::{File, Profile, read_all};
+    use standin_model::profile::{File, Profile, read_all};
 
     const SERVICE: &str =
         "services: [{name: s, capacity: {discipline: fifo, workers: 4, queue: 9}, default: {demand: {fixed: 8ms}}}]";

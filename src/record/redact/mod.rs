@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use self::keyed::Value;
 use self::secrets::Secrets;
 use super::heads::Headers;
-use crate::tape::redaction;
+use standin_tape::redaction;
 
 /// What is redacted of a recording.
 #[derive(Clone, Debug)]

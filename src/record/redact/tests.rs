@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::heads::Headers;
 use super::*;
-use crate::tape::{around_redactions, is_redacted};
+use standin_tape::{around_redactions, is_redacted};
 
 fn percent(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()

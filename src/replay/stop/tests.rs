@@ -1,7 +1,7 @@
 use rand::RngExt as _;
 
 use super::*;
-use crate::pace::draws::Draws;
+use standin_model::draws::Draws;
 
 fn watch(rule: &str) -> Watch {
     // one in a thousand takes longer than three times the p95

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use standin::source::{read_json, read_yaml};
+use standin_stub::source::{read_json, read_yaml};
 
 /// Stubs, files and the requests to send; the fields are explained in `tests/conformance/README.md`.
 #[derive(Deserialize)]

@@ -2,9 +2,9 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use standin::fit::{Discipline, Fitted, LimitKind, Observation, Statement, Trace};
-use standin::pace::profile::{File, read_all};
-use standin::pace::station::Queue;
+use standin_learn::fit::{Discipline, Fitted, LimitKind, Observation, Statement, Trace};
+use standin_model::profile::{File, read_all};
+use standin_model::station::Queue;
 
 use super::around::{REFUSAL, bounded, limited, stalled, stalls};
 use super::truth::{Kind, Station, Truth, serve, steps};
@@ -29,7 +29,7 @@ fn trace(truth: &Truth, arrivals: &[f64], door: impl FnOnce(&[f64], &[f64]) -> V
     }
 }
 
-fn written_and_read(fitted: &Fitted) -> standin::pace::profile::spec::Service {
+fn written_and_read(fitted: &Fitted) -> standin_model::profile::spec::Service {
     let text = fitted.profile().to_yaml(&fitted.to_string());
     let file = File { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: text.as_str().into() };
     let read = read_all(&[file]);
@@ -47,7 +47,7 @@ fn a_full_queue_is_learned_from_its_refusals() {
     assert_eq!(fitted.limits[0].kind, LimitKind::Inside { calls: 14 }, "{fitted}");
     let service = written_and_read(&fitted);
     assert!(
-        matches!(service.capacity, standin::pace::station::Capacity::Fifo { queue: Queue::AtMost(10), .. }),
+        matches!(service.capacity, standin_model::station::Capacity::Fifo { queue: Queue::AtMost(10), .. }),
         "{fitted}"
     );
     assert!(service.operations.iter().all(|operation| operation.work.classes.is_empty()), "the limit makes the 503s");

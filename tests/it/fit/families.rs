@@ -2,8 +2,8 @@
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use standin::fit::{Discipline, Fitted, Statement, Trace};
-use standin::pace::profile::{File, read_all};
+use standin_learn::fit::{Discipline, Fitted, Statement, Trace};
+use standin_model::profile::{File, read_all};
 
 use super::truth::{Kind, Station, Truth, serve, steps, together};
 use super::{CALLS, RUNS, predict, quantiles};

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution as _, StandardNormal};
-use standin::delay::Distribution;
-use standin::fit::{Demand, Discipline, Fitted, Observation, Statement, Trace};
-use standin::pace::profile::{File, read_all};
-use standin::pace::station::{Moment, finishes_in, finishes_in_series};
+use standin_learn::fit::{Demand, Discipline, Fitted, Observation, Statement, Trace};
+use standin_model::profile::{File, read_all};
+use standin_model::station::{Moment, finishes_in, finishes_in_series};
+use standin_stub::delay::Distribution;
 
 use self::truth::{Kind, Station, Truth, poisson, ramp, serve, steps};
 
@@ -46,10 +46,10 @@ fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng:
         calls.push((Moment::from(Duration::from_secs_f64(*arrival) + outside), demand.sample(rng), call));
     }
     calls.sort_by_key(|(enters, ..)| *enters);
-    let mut pool = standin::pace::station::Station::new(fitted.capacity());
+    let mut pool = standin_model::station::Station::new(fitted.capacity());
     let front = fitted.default.front.as_ref().map(Demand::distribution);
     let finished = if let (Some(front), Some(capacity)) = (front, fitted.front()) {
-        let mut first = standin::pace::station::Station::new(capacity);
+        let mut first = standin_model::station::Station::new(capacity);
         let calls = calls.iter().map(|(enters, demand, _)| (*enters, Some(front.sample(rng)), *demand));
         finishes_in_series(&mut first, &mut pool, &calls.collect::<Vec<_>>())
     } else {

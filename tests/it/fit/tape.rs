@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use standin::exchange::{Exchange, Request, Response, Times};
-use standin::fit::{Observation, Trace};
-use standin::tape::operations::Operations;
-use standin::tape::{Head, Reader, VERSION, Writer};
+use standin_learn::fit::{Observation, Trace};
+use standin_tape::exchange::{Exchange, Request, Response, Times};
+use standin_tape::operations::Operations;
+use standin_tape::{Head, Reader, VERSION, Writer};
 
 /// Writes calls of operations that are named by method and path; `dropped` of them the recorder had no time for.
 pub(super) fn write(path: &Path, target: &str, names: &[&str], calls: &[Observation], dropped: u64) {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_distr::{Distribution as _, Exp1, LogNormal};
-use standin::fit::{Observation, Trace};
+use standin_learn::fit::{Observation, Trace};
 
 /// How one station serves.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use standin::fit::{Fitted, Observation};
-use standin::gap::{Call, Gap, Known, Run, Side, Verdict};
-use standin::pace::draws::Draws;
-use standin::pace::profile::spec::Service;
-use standin::pace::profile::{File, Profile, read_all};
-use standin::pace::station::{Bucket, Capacity, Moment, Station as Served, finishes_in, finishes_in_series};
+use standin_learn::fit::{Fitted, Observation};
+use standin_learn::gap::{Call, Gap, Known, Run, Side, Verdict};
+use standin_model::draws::Draws;
+use standin_model::profile::spec::Service;
+use standin_model::profile::{File, Profile, read_all};
+use standin_model::station::{Bucket, Capacity, Moment, Station as Served, finishes_in, finishes_in_series};
 
 use super::around::{bounded, limited, stalled, stalls};
 use super::truth::{Kind, Station, Truth, steps};
@@ -205,7 +205,7 @@ fn written(fitted: &Fitted) -> Profile {
 fn tell(name: &str, load: f64, gap: &Gap) {
     for cell in &gap.cells {
         let each =
-            |of: standin::gap::Percentiles<f64>| [of.p50, of.p90, of.p95, of.p99].map(|log| log.exp_m1() * 100.0);
+            |of: standin_learn::gap::Percentiles<f64>| [of.p50, of.p90, of.p95, of.p99].map(|log| log.exp_m1() * 100.0);
         let off = cell.deviation.map_or([f64::NAN; 4], |deviation| each(deviation.log_ratio));
         let told: Vec<String> =
             off.into_iter().zip(each(cell.noise)).map(|(off, noise)| format!("{off:+6.1} ({noise:4.1})")).collect();

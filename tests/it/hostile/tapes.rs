@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use standin::exchange::Exchange;
-use standin::tape::{Bodies, Condition, Reader, of_folder};
+use standin_tape::exchange::Exchange;
+use standin_tape::{Bodies, Condition, Reader, of_folder};
 
 use super::process::{Process, Service, read_for_a_while, until};
 use crate::support::Client;

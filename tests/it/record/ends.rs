@@ -10,7 +10,7 @@ use super::service::{Recording, Service, answer, until};
 use crate::support::Client;
 
 fn tapes(folder: &Path) -> usize {
-    standin::tape::of_folder(folder).map_or(0, |tapes| tapes.len())
+    standin_tape::of_folder(folder).map_or(0, |tapes| tapes.len())
 }
 
 #[test]

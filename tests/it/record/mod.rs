@@ -12,7 +12,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
-use standin::exchange::Reason;
+use standin_tape::exchange::Reason;
 
 use self::service::{Recording, Service, answer, everything, until};
 use crate::support::Client;
@@ -65,8 +65,8 @@ fn calls_pass_and_go_on_the_tape() {
     assert_eq!(response.status, 200);
     assert!(!response.headers.iter().any(|(name, _)| name == "x-hop"));
     assert!(tape.exchanges[1].reused);
-    let bodies = standin::tape::Bodies::of([tape.path.as_path()]).expect("readable");
-    let body = |reference: &Option<standin::exchange::BodyRef>| {
+    let bodies = standin_tape::Bodies::of([tape.path.as_path()]).expect("readable");
+    let body = |reference: &Option<standin_tape::exchange::BodyRef>| {
         let reference = reference.as_ref().expect("a body");
         let name = reference.sha256.as_ref().expect("it is kept");
         (bodies.get(name).expect("it is there"), reference.size)

@@ -6,9 +6,8 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use standin::exchange::Exchange;
 use standin::replay::Plan;
-use standin::tape;
+use standin_tape::exchange::Exchange;
 use tempfile::TempDir;
 
 use super::service::{Heard, Recording, Service, answer, everything, until};
@@ -56,10 +55,10 @@ impl Source {
         (status.code().unwrap_or(-1), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
     }
 
-    fn recorded(&self) -> tape::Recording {
-        let tapes = tape::of_folder(&self.dir()).expect("readable");
+    fn recorded(&self) -> standin_tape::Recording {
+        let tapes = standin_tape::of_folder(&self.dir()).expect("readable");
         assert_eq!(tapes.len(), 1, "{tapes:?}");
-        tape::Recording::open(&tapes[0]).expect("a tape")
+        standin_tape::Recording::open(&tapes[0]).expect("a tape")
     }
 }
 
@@ -228,7 +227,7 @@ fn a_service_that_answers_differently_gives_no_tape() {
     let (code, told) = source.record(&service, &["--max-per-second", "200", "--step", "3s"]);
     assert_eq!(code, 2, "{told}");
     assert!(told.contains("answers differently") && told.contains("given up after step 1"), "{told}");
-    assert!(tape::of_folder(&source.dir()).expect("readable").is_empty());
+    assert!(standin_tape::of_folder(&source.dir()).expect("readable").is_empty());
     assert!(fs::read_dir(source.dir().join("tapes")).expect("it is there").count() >= 1, "it is set aside");
     assert!(!source.dir().join("mappings/recorded").exists());
 }

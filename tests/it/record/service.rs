@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use standin::exchange::Exchange;
-use standin::tape::{Condition, Head, Reader};
+use standin_tape::exchange::Exchange;
+use standin_tape::{Condition, Head, Reader};
 use tempfile::TempDir;
 
 /// What reached the service.

@@ -1,0 +1,334 @@
+//! What stands in `[?(…)]`: conditions on a value, with Jayway's idea of which values are equal or less.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::walk::{self, Budget, Stop};
+use super::{Origin, Path, Selection, text_of};
+use crate::cpu_time::thread_cpu_time;
+use crate::java_regex::{JavaRegex, Outcome};
+use crate::json;
+
+#[derive(Clone, Debug)]
+pub(super) enum Condition {
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Compare { left: Operand, operator: Operator, right: Operand },
+    Exists { path: Path, wanted: bool },
+    Not(Box<Condition>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Operand {
+    Literal(Value),
+    Path(Path),
+    Pattern(JavaRegex),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operator {
+    All,
+    AnyOf,
+    Contains,
+    Empty,
+    Equal,
+    Greater,
+    GreaterOrEqual,
+    In,
+    Less,
+    LessOrEqual,
+    Matches,
+    NoneOf,
+    NotEqual,
+    NotIn,
+    NotSameTypeAndValue,
+    SameTypeAndValue,
+    Size,
+    SubsetOf,
+}
+
+/// An operand with its path followed.
+enum Term<'a> {
+    Pattern(&'a JavaRegex),
+    /// A path that leads nowhere: equal to nothing, not even to itself.
+    Undefined,
+    Value(Cow<'a, Value>),
+}
+
+impl Condition {
+    /// Whether the filter lets the value pass. What cannot be compared does not pass, whatever `!` or `||` stand around it.
+    pub(super) fn accepts(&self, root: &Value, item: &Value, budget: &Budget) -> Result<bool, Stop> {
+        budget.spend(1)?;
+        match self.holds(root, item, budget) {
+            Err(Stop::Unfit) => Ok(false),
+            result => result,
+        }
+    }
+
+    fn holds(&self, root: &Value, item: &Value, budget: &Budget) -> Result<bool, Stop> {
+        match self {
+            Self::All(conditions) => {
+                for condition in conditions {
+                    if !condition.holds(root, item, budget)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Self::Any(conditions) => {
+                for condition in conditions {
+                    if condition.holds(root, item, budget)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Compare { left, operator, right } => {
+                let left = left.term(root, item, budget)?;
+                let right = right.term(root, item, budget)?;
+                compare(*operator, &left, &right, budget)
+            }
+            Self::Exists { path, wanted } => Ok(exists(path, root, item, budget)? == *wanted),
+            Self::Not(condition) => Ok(!condition.holds(root, item, budget)?),
+        }
+    }
+}
+
+impl Operand {
+    fn term<'a>(&'a self, root: &'a Value, item: &'a Value, budget: &Budget) -> Result<Term<'a>, Stop> {
+        let path = match self {
+            Self::Literal(value) => return Ok(Term::Value(Cow::Borrowed(value))),
+            Self::Pattern(pattern) => return Ok(Term::Pattern(pattern)),
+            Self::Path(path) => path,
+        };
+        match walk::select(path, root, path.start(root, item), budget, false) {
+            Ok(Selection::One(value)) => Ok(Term::Value(value)),
+            Ok(Selection::Many(values)) => {
+                Ok(Term::Value(Cow::Owned(values.into_iter().map(Cow::into_owned).collect())))
+            }
+            Ok(Selection::Missing) | Err(Stop::Absent) => Ok(Term::Undefined),
+            Err(stop) => Err(stop),
+        }
+    }
+}
+
+impl Path {
+    fn start<'a>(&self, root: &'a Value, item: &'a Value) -> &'a Value {
+        match self.origin {
+            Origin::Root => root,
+            Origin::Item => item,
+        }
+    }
+}
+
+impl<'a> Term<'a> {
+    fn value(&'a self) -> Option<&'a Value> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Pattern(_) | Self::Undefined => None,
+        }
+    }
+
+    fn items(&'a self) -> Option<&'a [Value]> {
+        self.value()?.as_array().map(Vec::as_slice)
+    }
+}
+
+/// An indefinite path exists even if it selects nothing, as in Jayway: `[?(@.list[?(@.x == 1)])]` passes every value with
+/// a `list`. Names under `..` and `*` have to be in every object there.
+fn exists(path: &Path, root: &Value, item: &Value, budget: &Budget) -> Result<bool, Stop> {
+    match walk::select(path, root, path.start(root, item), budget, true) {
+        Ok(selection) => Ok(selection != Selection::Missing),
+        Err(Stop::Absent) => Ok(false),
+        Err(stop) => Err(stop),
+    }
+}
+
+fn compare(operator: Operator, left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+    budget.spend(weight(left).min(weight(right)))?;
+    Ok(match operator {
+        Operator::Equal => equal_terms(left, right),
+        Operator::NotEqual => !equal_terms(left, right),
+        Operator::SameTypeAndValue => same_type(left, right) && equal_terms(left, right),
+        Operator::NotSameTypeAndValue => !(same_type(left, right) && equal_terms(left, right)),
+        Operator::Less => order(left, right).is_some_and(Ordering::is_lt),
+        Operator::LessOrEqual => order(left, right).is_some_and(Ordering::is_le),
+        Operator::Greater => order(left, right).is_some_and(Ordering::is_gt),
+        Operator::GreaterOrEqual => order(left, right).is_some_and(Ordering::is_ge),
+        Operator::Matches => return matches(left, right, budget),
+        Operator::In => is_in(left, right, budget)?,
+        Operator::NotIn => !is_in(left, right, budget)?,
+        Operator::Contains => contains(left, right, budget)?,
+        Operator::Size => size_is(left, right),
+        Operator::Empty => return emptiness_is(left, right),
+        Operator::All | Operator::AnyOf | Operator::NoneOf | Operator::SubsetOf => {
+            return compare_lists(operator, left, right, budget);
+        }
+    })
+}
+
+fn equal_terms(left: &Term<'_>, right: &Term<'_>) -> bool {
+    match (left, right) {
+        (Term::Value(left), Term::Value(right)) => equal(left, right),
+        _ => false,
+    }
+}
+
+/// Numbers and texts are compared with one another, as the one on the left is: `5 == '5.0'`, but not `'5.0' == 5`.
+fn equal(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::String(left), Value::Number(_)) => *left == text_of(right),
+        (Value::Number(left), Value::String(right)) => {
+            is_number(right) && json::number::equal(left.as_str(), right.trim_start_matches('+'))
+        }
+        (left, right) => json::equal(left, right),
+    }
+}
+
+/// Whether the text is a number as `BigDecimal` reads it.
+fn is_number(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    digits(whole) && digits(fraction) && whole.len() + fraction.len() > 0 && !exponent.is_empty() && digits(exponent)
+}
+
+fn same_type(left: &Term<'_>, right: &Term<'_>) -> bool {
+    match (left.value(), right.value()) {
+        (Some(left), Some(right)) => std::mem::discriminant(left) == std::mem::discriminant(right),
+        _ => false,
+    }
+}
+
+/// Numbers by value, texts by UTF-16 units, a number and a text as texts; the rest has no order.
+fn order(left: &Term<'_>, right: &Term<'_>) -> Option<Ordering> {
+    let by_units = |left: &str, right: &str| left.encode_utf16().cmp(right.encode_utf16());
+    match (left.value()?, right.value()?) {
+        (Value::Number(left), Value::Number(right)) => Some(json::number::compare(left.as_str(), right.as_str())),
+        (Value::String(left), Value::String(right)) => Some(by_units(left, right)),
+        (Value::String(left), number @ Value::Number(_)) => Some(by_units(left, &text_of(number))),
+        (number @ Value::Number(_), Value::String(right)) => Some(by_units(&text_of(number), right)),
+        _ => None,
+    }
+}
+
+/// `=~`, with the pattern on either side. Of a list some item must match; what has no text counts as the empty one.
+fn matches(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+    let (pattern, term) = match (left, right) {
+        (Term::Pattern(_), Term::Pattern(_)) => return Ok(false),
+        (Term::Pattern(pattern), term) | (term, Term::Pattern(pattern)) => (pattern, term),
+        _ => return Ok(false),
+    };
+    let Some(items) = term.items() else {
+        return text_matches(pattern, term.value(), budget);
+    };
+    for item in items {
+        budget.spend(1)?;
+        if text_matches(pattern, Some(item), budget)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a pattern matches the text of a value. The work is paid for by the length of the text,
+/// and by its time where the pattern backtracks.
+fn text_matches(pattern: &JavaRegex, value: Option<&Value>, budget: &Budget) -> Result<bool, Stop> {
+    let text = match value {
+        Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
+        Some(value @ (Value::Bool(_) | Value::Number(_))) => Cow::Owned(text_of(value)),
+        _ => Cow::Borrowed(""),
+    };
+    budget.spend(text.len() / 64)?;
+    let outcome = if pattern.backtracks() {
+        let begin = thread_cpu_time();
+        let outcome = pattern.matches(&text);
+        let spent = thread_cpu_time().saturating_sub(begin);
+        budget.spend(spent.as_nanos() as usize / NANOSECONDS_A_STEP)?;
+        outcome
+    } else {
+        pattern.matches(&text)
+    };
+    match outcome {
+        Outcome::Match => Ok(true),
+        Outcome::NoMatch => Ok(false),
+        Outcome::GaveUp => Err(Stop::GaveUp),
+    }
+}
+
+/// Another value is no list to look in: false for those that can be turned into JSON, and no comparison for the rest.
+fn is_in(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+    match right.value() {
+        Some(Value::Array(items)) => among(left.value(), items, budget),
+        Some(Value::Object(_)) => Ok(false),
+        _ => Err(Stop::Unfit),
+    }
+}
+
+fn contains(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+    match (left.value(), right.value()) {
+        (Some(Value::String(left)), Some(Value::String(right))) => Ok(left.contains(right.as_str())),
+        (Some(Value::Array(items)), right) => among(right, items, budget),
+        _ => Ok(false),
+    }
+}
+
+fn among(value: Option<&Value>, items: &[Value], budget: &Budget) -> Result<bool, Stop> {
+    budget.spend(items.len())?;
+    Ok(value.is_some_and(|value| items.iter().any(|item| equal(value, item))))
+}
+
+/// The length of a text, in UTF-16 units, or a list.
+fn size_is(left: &Term<'_>, right: &Term<'_>) -> bool {
+    let size = match left.value() {
+        Some(Value::String(text)) => text.encode_utf16().count(),
+        Some(Value::Array(items)) => items.len(),
+        _ => return false,
+    };
+    right
+        .value()
+        .and_then(Value::as_number)
+        .is_some_and(|number| json::number::equal(number.as_str(), &size.to_string()))
+}
+
+fn emptiness_is(left: &Term<'_>, right: &Term<'_>) -> Result<bool, Stop> {
+    let empty = match left.value() {
+        Some(Value::String(text)) => text.is_empty(),
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(Value::Object(members)) => members.is_empty(),
+        _ => return Ok(false),
+    };
+    right.value().and_then(Value::as_bool).map(|wanted| wanted == empty).ok_or(Stop::Unfit)
+}
+
+fn compare_lists(operator: Operator, left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+    let (Some(left), Some(right)) = (left.items(), right.items()) else {
+        let comparable = |term: &Term<'_>| term.value().is_some_and(|value| value.is_array() || value.is_object());
+        return if comparable(left) && comparable(right) { Ok(false) } else { Err(Stop::Unfit) };
+    };
+    budget.spend(left.len().saturating_mul(right.len()))?;
+    let in_right = |item: &Value| right.iter().any(|other| equal(item, other));
+    Ok(match operator {
+        Operator::All => right.iter().all(|item| left.iter().any(|other| equal(item, other))),
+        Operator::AnyOf => left.iter().any(in_right),
+        Operator::NoneOf => !left.iter().any(in_right),
+        _ => left.iter().all(in_right),
+    })
+}
+
+/// CPU time of a pattern that counts as one step of the walk.
+const NANOSECONDS_A_STEP: usize = 25;
+
+/// What comparing a term costs, in steps of the walk.
+fn weight(term: &Term<'_>) -> usize {
+    match term.value() {
+        Some(Value::Array(items)) => items.len(),
+        Some(Value::Object(members)) => members.len(),
+        Some(Value::String(text)) => text.len() / 64,
+        _ => 0,
+    }
+}

@@ -1,0 +1,288 @@
+//! A recorded answer as a stub gives it: headers that belong to the answer and not to the connection, and the body decoded.
+
+use std::io::Read as _;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+use super::numbers::are_plain;
+use super::{DraftFile, digest8};
+use standin_tape::exchange::Response;
+use standin_tape::is_redacted;
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// Names as first spelt, each with its values.
+    headers: Vec<(String, Vec<String>)>,
+    pub(super) body: Bytes,
+    /// Whether headers are missing because they held a secret.
+    pub(super) lacks_secrets: bool,
+}
+
+impl Answer {
+    /// The answer of an exchange and its body as it stands on the tape. One to HEAD has the length and the coding of a body that
+    /// is not there.
+    pub(super) fn of(response: &Response, raw: Bytes, to_head: bool) -> Self {
+        let coding = header(response, "content-encoding").unwrap_or_default();
+        let decoded = decode(&raw, coding);
+        let named: Vec<String> = response
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("connection"))
+            .flat_map(|(_, value)| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
+            .collect();
+        let mut answer = Self { status: response.status, headers: Vec::new(), body: raw, lacks_secrets: false };
+        for (name, value) in &response.headers {
+            let lower = name.to_ascii_lowercase();
+            let is_coding = lower == "content-encoding" && decoded.is_some();
+            let is_of_head = to_head && matches!(lower.as_str(), "content-encoding" | "content-length");
+            let is_left_out = is_coding || NOT_OURS.contains(&lower.as_str()) || named.contains(&lower);
+            if is_left_out && !is_of_head {
+                continue;
+            }
+            if is_redacted(value) {
+                answer.lacks_secrets = true;
+            } else if HeaderName::try_from(name).is_ok() && HeaderValue::try_from(value).is_ok() {
+                answer.add(name, value);
+            }
+        }
+        if let Some(decoded) = decoded {
+            answer.body = decoded;
+        }
+        answer
+    }
+
+    /// Whether the text is in a header or the body.
+    pub(super) fn names(&self, text: &str) -> bool {
+        let in_body = || self.body.windows(text.len()).any(|window| window == text.as_bytes());
+        !text.is_empty()
+            && (self.headers.iter().any(|(_, values)| values.iter().any(|value| value.contains(text))) || in_body())
+    }
+
+    /// The response definition, and the file that its body is in if it is large or no text.
+    pub(super) fn json(&self, slug: &str) -> (Value, Option<DraftFile>) {
+        let mut response = Map::new();
+        response.insert("status".to_owned(), self.status.into());
+        let headers: Map<String, Value> = self
+            .headers
+            .iter()
+            .map(|(name, values)| {
+                let value = if values.len() == 1 { values[0].clone().into() } else { values.clone().into() };
+                (name.clone(), value)
+            })
+            .collect();
+        if !headers.is_empty() {
+            response.insert("headers".to_owned(), headers.into());
+        }
+        let file = match self.inline() {
+            _ if self.body.is_empty() => None,
+            Some((key, body)) => {
+                response.insert(key.to_owned(), body);
+                None
+            }
+            None => {
+                let name = format!("{slug}-{}.{}", digest8(&self.body), self.extension());
+                response.insert("bodyFileName".to_owned(), name.clone().into());
+                Some(DraftFile { name, bytes: self.body.clone() })
+            }
+        };
+        (response.into(), file)
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        match self.headers.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            Some((_, values)) => values.push(value.to_owned()),
+            None => self.headers.push((name.to_owned(), vec![value.to_owned()])),
+        }
+    }
+
+    fn content_type(&self) -> String {
+        let found = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        found.and_then(|(_, values)| values.first()).map_or_else(String::new, |value| value.to_ascii_lowercase())
+    }
+
+    /// A body that can be read in the mapping: JSON as such if it is written again as it was, white space aside.
+    fn inline(&self) -> Option<(&'static str, Value)> {
+        let text = std::str::from_utf8(&self.body).ok().filter(|text| text.len() <= INLINE)?;
+        let shows = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+        if !text.chars().all(shows) || text.starts_with('\u{feff}') {
+            return None;
+        }
+        let document = serde_json::from_str::<Value>(text).ok().filter(|document| {
+            (document.is_object() || document.is_array())
+                && are_plain(document)
+                && without_space(text) == serde_json::to_string(document).unwrap_or_default()
+        });
+        Some(document.map_or_else(|| ("body", text.into()), |document| ("jsonBody", document)))
+    }
+
+    fn extension(&self) -> &'static str {
+        let kind = self.content_type();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let known = EXTENSIONS.iter().find(|(part, _)| kind.ends_with(part));
+        known.map_or(if kind.starts_with("text/") { "txt" } else { "bin" }, |(_, extension)| extension)
+    }
+}
+
+/// The first value of a header.
+pub(super) fn header<'r>(response: &'r Response, name: &str) -> Option<&'r str> {
+    response.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+/// The body without its coding; `None` if it cannot be undone, and then the header stays. A recorder may have undone it
+/// already, to look for secrets.
+pub(super) fn decode(raw: &Bytes, coding: &str) -> Option<Bytes> {
+    let unpacked = |reader: &mut dyn std::io::Read| {
+        let mut unpacked = Vec::new();
+        let length = reader.take(LARGEST + 1).read_to_end(&mut unpacked).ok()?;
+        (length as u64 <= LARGEST).then(|| Bytes::from(unpacked))
+    };
+    match coding.trim().to_ascii_lowercase().as_str() {
+        _ if raw.is_empty() => Some(raw.clone()),
+        "" | "identity" => Some(raw.clone()),
+        "gzip" | "x-gzip" if !raw.starts_with(&[0x1f, 0x8b]) => Some(raw.clone()),
+        "gzip" | "x-gzip" => unpacked(&mut flate2::read::MultiGzDecoder::new(&raw[..])),
+        // some servers leave out the wrapper that the name stands for
+        "deflate" => unpacked(&mut flate2::read::ZlibDecoder::new(&raw[..]))
+            .or_else(|| unpacked(&mut flate2::read::DeflateDecoder::new(&raw[..])))
+            .or_else(|| std::str::from_utf8(raw).is_ok().then(|| raw.clone())),
+        _ => None,
+    }
+}
+
+/// A JSON text without the white space between its parts.
+fn without_space(text: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let keep = |c: &char| {
+        if in_string {
+            in_string = escaped || *c != '"';
+            escaped = *c == '\\' && !escaped;
+            return true;
+        }
+        in_string = *c == '"';
+        !matches!(c, ' ' | '\n' | '\r' | '\t')
+    };
+    text.chars().filter(keep).collect()
+}
+
+/// Headers of a connection, of one moment, or of another mock: an answer that is given again has its own. What sends a client
+/// to another port of the recorded service goes too.
+const NOT_OURS: &[&str] = &[
+    "alt-svc",
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "matched-stub-id",
+    "matched-stub-name",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Bodies up to this many bytes stand in the mapping.
+const INLINE: usize = 4 << 10;
+
+/// What an answer may unpack to.
+const LARGEST: u64 = 64 << 20;
+
+/// Endings of media types, and of the files that hold them.
+const EXTENSIONS: &[(&str, &str)] = &[
+    ("json", "json"),
+    ("xml", "xml"),
+    ("/html", "html"),
+    ("/csv", "csv"),
+    ("/css", "css"),
+    ("javascript", "js"),
+    ("/png", "png"),
+    ("/jpeg", "jpg"),
+    ("/gif", "gif"),
+    ("/webp", "webp"),
+    ("/pdf", "pdf"),
+    ("/zip", "zip"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer(headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Answer::of(&Response { status: 200, headers, body: None }, body.to_vec().into(), false)
+    }
+
+    #[test]
+    fn what_belongs_to_the_connection_or_the_moment_goes() {
+        let secret = standin_tape::redaction(3);
+        let answer = answer(
+            &[
+                ("date", "Mon, 02 Nov 2026 09:00:00 GMT"),
+                ("Connection", "close, X-Hop"),
+                ("x-hop", "1"),
+                ("Content-Length", "2"),
+                ("Vary", "Accept"),
+                ("vary", "Origin"),
+                ("Set-Cookie", &secret),
+                ("Bad", "a\u{0}b"),
+                ("ETag", "\"1\""),
+            ],
+            b"ok",
+        );
+        assert!(answer.lacks_secrets);
+        let expected = json!({"status": 200, "headers": {"Vary": ["Accept", "Origin"], "ETag": "\"1\""}, "body": "ok"});
+        assert_eq!(answer.json("x").0, expected);
+    }
+
+    #[test]
+    fn an_answer_to_head_keeps_the_length_of_what_is_not_there() {
+        let headers = [("Content-Length", "12345"), ("Content-Encoding", "gzip"), ("Date", "now")];
+        let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let response = Response { status: 200, headers, body: None };
+        let kept = json!({"Content-Length": "12345", "Content-Encoding": "gzip"});
+        assert_eq!(Answer::of(&response, Bytes::new(), true).json("x").0, json!({"status": 200, "headers": kept}));
+        assert_eq!(Answer::of(&response, Bytes::new(), false).json("x").0, json!({"status": 200}));
+    }
+
+    #[test]
+    fn codings_are_undone_or_kept_whole() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(b"hello").unwrap();
+        let gzip = gzip.finish().unwrap();
+        let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), Compression::default());
+        deflate.write_all(b"hello").unwrap();
+        for (coding, body) in [("gzip", gzip), ("GZIP", b"hello".to_vec()), ("deflate", deflate.finish().unwrap())] {
+            let (response, file) = answer(&[("Content-Encoding", coding)], &body).json("x");
+            assert_eq!((response, file), (json!({"status": 200, "body": "hello"}), None), "{coding}");
+        }
+        let (response, file) = answer(&[("Content-Encoding", "br")], &[0x8b, 2, 0x80]).json("get-x");
+        assert_eq!(response["headers"], json!({"Content-Encoding": "br"}));
+        let file = file.unwrap();
+        assert_eq!(response["bodyFileName"], file.name);
+        assert!(file.name.starts_with("get-x-") && file.name.contains(".bin") && file.bytes.len() == 3);
+    }
+
+    #[test]
+    fn json_is_written_as_such_only_if_it_comes_out_the_same() {
+        let inline = |body: &str| answer(&[], body.as_bytes()).json("x").0;
+        assert_eq!(inline("{ \"a\" : [1, \"b c\\\"\"] }\n")["jsonBody"], json!({"a": [1, "b c\""]}));
+        for body in ["{\"a\":1.10}", "null", "5", "{\"a\":1,\"a\":2}", "[\"\\u00e9\"]", "{\"a\":}"] {
+            assert_eq!(inline(body)["body"], *body);
+        }
+        let long = format!("\"{}\"", "x".repeat(INLINE));
+        let (response, file) =
+            answer(&[("Content-Type", "application/hal+json; charset=utf-8")], long.as_bytes()).json("x");
+        assert!(response["bodyFileName"].as_str().unwrap().contains(".json"));
+        assert_eq!(file.unwrap().bytes, long);
+    }
+}

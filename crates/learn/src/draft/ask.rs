@@ -1,0 +1,205 @@
+//! What a stub asks of a call so that the recorded one meets it: method, url, query and body, but no headers.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method};
+use serde_json::{Map, Value, json};
+
+use super::body::BodyRule;
+use super::fields::Fields;
+use super::report::LeftOut;
+use standin_stub::call::{Call, Peers, Scheme};
+use standin_tape::exchange::Request;
+use standin_tape::is_redacted;
+
+/// What is asked of a call.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) method: String,
+    /// The path, `{redacted}` for each segment that held a secret.
+    pub(super) path: String,
+    /// Whether it held one.
+    pub(super) has_secret_path: bool,
+    /// Path and query where they are asked for as they stand.
+    exact: Option<String>,
+    pub(super) query: Fields,
+    pub(super) body: BodyRule,
+    /// Whether the call's body said more.
+    pub(super) is_loose: bool,
+    /// Whether lists of a JSON body count in any order.
+    pub(super) in_any_order: bool,
+}
+
+impl Ask {
+    /// What to ask for a recorded call.
+    pub(super) fn of(request: &Request, body: Bytes) -> Result<Self, LeftOut> {
+        let call = call(request, body).ok_or(LeftOut::Strange)?;
+        // WireMock knows methods in upper case only
+        if call.method == Method::CONNECT || request.method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return Err(LeftOut::Strange);
+        }
+        let has_secret_path = is_redacted(call.path());
+        let says_nothing = call.path().split('/').all(|segment| segment.is_empty() || is_redacted(segment));
+        if has_secret_path && (says_nothing || call.path().contains(['{', '}', '*'])) {
+            return Err(LeftOut::Strange);
+        }
+        let path = if has_secret_path { without_secrets(call.path()) } else { call.path().to_owned() };
+        let is_secret = is_redacted(call.url());
+        let torn =
+            call.query().iter().any(|(name, value)| name.is_empty() || (name.clone() + value).contains('\u{fffd}'));
+        // a query that cannot be taken apart is compared as it stands
+        let as_it_stands = !is_secret && (call.query().is_empty() || torn || Fields::have_twins(call.query()));
+        let (body, is_loose) = BodyRule::of(&call);
+        Ok(Self {
+            method: request.method.clone(),
+            path,
+            has_secret_path,
+            exact: as_it_stands.then(|| call.url().to_owned()),
+            query: if as_it_stands { Fields::default() } else { Fields::of(call.query()) },
+            body,
+            is_loose,
+            in_any_order: true,
+        })
+    }
+
+    /// A text that all calls share that the stub cannot tell apart.
+    pub(super) fn key(&self, in_any_order: bool) -> String {
+        format!("{}\n{}", Value::Object(self.request(None)), self.body.key(in_any_order))
+    }
+
+    /// A text to make an id from: the same in every run and on every machine.
+    pub(super) fn identity(&self) -> String {
+        let mut body = self.body.json(true);
+        body.sort_all_objects();
+        format!("{}\n{body}", Value::Object(self.request(None)))
+    }
+
+    /// How much it asks. A call that meets a heavier one may also meet this, never the other way round.
+    pub(super) fn weight(&self) -> (u64, usize) {
+        let query = if self.exact.as_ref().is_some_and(|url| url.contains('?')) { EXACT } else { self.query.weight() };
+        (query + self.body.weight(), self.body.text_around())
+    }
+
+    /// The call in short, for people.
+    pub(super) fn label(&self) -> String {
+        let url = self.exact.as_deref().unwrap_or(&self.path);
+        format!("{} {url}", self.method)
+    }
+
+    /// The request pattern.
+    pub(super) fn json(&self) -> Value {
+        let mut request = self.request(None);
+        let body = self.body.json(self.in_any_order);
+        if !body.is_null() {
+            request.insert("bodyPatterns".to_owned(), json!([body]));
+        }
+        request.into()
+    }
+
+    /// The request pattern for any path of a template.
+    pub(super) fn templated(&self, template: &str) -> Map<String, Value> {
+        self.request(Some(template))
+    }
+
+    /// The request pattern without a body pattern.
+    fn request(&self, template: Option<&str>) -> Map<String, Value> {
+        let (key, url) = match (template, &self.exact) {
+            (Some(template), _) => ("urlPathTemplate", template),
+            (None, Some(url)) => ("url", url.as_str()),
+            (None, None) if self.has_secret_path => ("urlPathTemplate", self.path.as_str()),
+            (None, None) => ("urlPath", self.path.as_str()),
+        };
+        let mut request = Map::new();
+        request.insert("method".to_owned(), self.method.clone().into());
+        request.insert(key.to_owned(), url.into());
+        if !self.query.is_empty() {
+            request.insert("queryParameters".to_owned(), self.query.json());
+        }
+        if let BodyRule::Form(fields) = &self.body
+            && !fields.is_empty()
+        {
+            request.insert("formParameters".to_owned(), fields.json());
+        }
+        request
+    }
+}
+
+/// A recorded call as it would arrive again; `None` if no server would take it.
+pub(super) fn call(request: &Request, body: Bytes) -> Option<Call> {
+    let method = Method::from_bytes(request.method.as_bytes()).ok()?;
+    let mut parts = http::Request::builder().method(method).uri(request.url.as_str()).body(()).ok()?.into_parts().0;
+    // `*` of OPTIONS is no path
+    parts.uri.path_and_query().filter(|url| url.as_str().starts_with('/'))?;
+    for (name, value) in &request.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            parts.headers.append(name, value);
+        }
+    }
+    let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let peers = Peers { scheme: Scheme::Http, remote: nobody, local: nobody };
+    Some(Call::new(parts, body, peers, Instant::now(), BODY_LIMIT))
+}
+
+/// The path with a variable for each segment that held a secret.
+fn without_secrets(path: &str) -> String {
+    let mut secrets = 0;
+    let segments = path.split('/').map(|segment| {
+        if !is_redacted(segment) {
+            return segment.to_owned();
+        }
+        secrets += 1;
+        if secrets == 1 { format!("{SECRET}}}") } else { format!("{SECRET}{secrets}}}") }
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// How the variable of a segment begins that held a secret.
+const SECRET: &str = "{redacted";
+
+/// What a query that is asked for as it stands weighs.
+const EXACT: u64 = 1 << 32;
+
+/// What a gzip body may unpack to.
+const BODY_LIMIT: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use standin_tape::redaction;
+
+    fn ask(method: &str, url: &str) -> Result<Value, LeftOut> {
+        let request = Request { method: method.to_owned(), url: url.to_owned(), headers: Vec::new(), body: None };
+        Ask::of(&request, Bytes::new()).map(|ask| ask.json())
+    }
+
+    #[test]
+    fn urls_are_asked_for_as_they_were_and_queries_in_any_order() {
+        assert_eq!(ask("GET", "/a%20b?"), Ok(json!({"method": "GET", "url": "/a%20b"})));
+        assert_eq!(ask("GET", "http://host:1/a"), Ok(json!({"method": "GET", "url": "/a"})));
+        assert_eq!(
+            ask("GET", "/a?y=2%203&wsdl"),
+            Ok(json!({"method": "GET", "urlPath": "/a",
+                "queryParameters": {"wsdl": {"equalTo": ""}, "y": {"equalTo": "2 3"}}}))
+        );
+        assert_eq!(ask("GET", "/a?x=%ff"), Ok(json!({"method": "GET", "url": "/a?x=%ff"})));
+        // a value that comes twice could be taken for another
+        assert_eq!(ask("GET", "/a?x=1&x=1"), Ok(json!({"method": "GET", "url": "/a?x=1&x=1"})));
+        for (method, url) in [("OPTIONS", "*"), ("CONNECT", "host:443"), ("get", "/"), ("GET", "/a b"), ("G T", "/")] {
+            assert_eq!(ask(method, url), Err(LeftOut::Strange), "{method} {url}");
+        }
+    }
+
+    #[test]
+    fn secrets_in_urls_are_asked_for_by_their_presence() {
+        let secret = redaction(1);
+        assert_eq!(
+            ask("GET", &format!("/reset/{secret}/x-{secret}?key={secret}")),
+            Ok(json!({"method": "GET", "urlPathTemplate": "/reset/{redacted}/{redacted2}",
+                "queryParameters": {"key": {"matches": ".*"}}}))
+        );
+        // any path of that depth would do
+        assert_eq!(ask("GET", &format!("/{secret}/{secret}")), Err(LeftOut::Strange));
+    }
+}

@@ -1,0 +1,268 @@
+//! Tapes to stubs: exchanges and bodies in, mapping files and body files out, as data; only [`write`] touches the disk.
+//!
+//! Calls that a stub cannot tell apart are one stub, which gives the answer that they were given most often. The same tapes
+//! give the same files, byte for byte. What is left out is told in the [`Report`].
+
+mod answer;
+mod ask;
+mod body;
+mod fields;
+mod names;
+mod numbers;
+mod operation;
+pub mod proof;
+mod report;
+mod template;
+pub mod write;
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use ring::digest::{SHA256, digest};
+use serde_json::Value;
+use uuid::Uuid;
+
+pub use report::{LeftOut, Report, Tally};
+
+use self::ask::Ask;
+use self::operation::File;
+use standin_tape::exchange::{BodyRef, Exchange, Request, Response};
+use standin_tape::operations::Operations;
+
+/// Gives a body by its SHA-256, if it is there.
+type Bodies<'b> = dyn Fn(&str) -> Option<Bytes> + 'b;
+
+/// Takes in the exchanges of tapes, then drafts.
+pub struct Drafter<'b> {
+    bodies: Box<Bodies<'b>>,
+    most: usize,
+    tapes: Vec<Tape>,
+    groups: Vec<Group>,
+    /// The groups by what their stubs ask.
+    by_key: HashMap<String, usize>,
+    /// Calls that were seen already, as they stand on the tape.
+    known: HashMap<String, Result<usize, LeftOut>>,
+    /// Hashes of bodies without their coding.
+    decoded: HashMap<(String, String), String>,
+    report: Report,
+}
+
+/// The files of a draft.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Draft {
+    /// Below `mappings/recorded/`.
+    pub mappings: Vec<MappingFile>,
+    /// Which stub must answer which recorded call, for [`proof`].
+    pub calls: Vec<(Request, Uuid)>,
+    /// What was left out.
+    pub report: Report,
+}
+
+/// The stubs of an operation and their bodies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MappingFile {
+    /// Its name, without a folder.
+    pub name: String,
+    /// `{"mappings": […]}`.
+    pub content: Value,
+    /// What its stubs name, below `__files/`.
+    pub bodies: Vec<DraftFile>,
+}
+
+/// A body file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DraftFile {
+    /// Its name, without a folder.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Bytes,
+}
+
+/// Calls that a stub cannot tell apart.
+struct Group {
+    ask: Ask,
+    sample: Request,
+    calls: u64,
+    answers: HashMap<Kind, Seen>,
+}
+
+/// An answer that a group was given.
+struct Seen {
+    calls: u64,
+    /// When it was given last, counted in calls.
+    last: u64,
+    response: Response,
+    /// The tape that it was last seen on.
+    tape: usize,
+}
+
+/// What makes two answers the same: ids and times in other headers differ from call to call.
+#[derive(PartialEq, Eq, Hash)]
+struct Kind {
+    status: u16,
+    body: String,
+    content_type: Option<String>,
+    location: Option<String>,
+}
+
+struct Tape {
+    name: String,
+    target: String,
+}
+
+impl<'b> Drafter<'b> {
+    /// A drafter that reads bodies by their SHA-256 and gives an operation at most this many stubs for recorded calls.
+    pub fn new(bodies: impl Fn(&str) -> Option<Bytes> + 'b, most: usize) -> Self {
+        Self {
+            bodies: Box::new(bodies),
+            most,
+            tapes: Vec::new(),
+            groups: Vec::new(),
+            by_key: HashMap::new(),
+            known: HashMap::new(),
+            decoded: HashMap::new(),
+            report: Report::default(),
+        }
+    }
+
+    /// Begins a tape: the exchanges that follow are from it. Of answers given as often, those of later tapes win.
+    pub fn begin(&mut self, name: &str, target: &str) {
+        self.tapes.push(Tape { name: name.to_owned(), target: target.to_owned() });
+    }
+
+    /// Takes in an exchange.
+    pub fn add(&mut self, exchange: &Exchange) {
+        self.report.calls += 1;
+        if let Err(why) = self.take(exchange) {
+            let url = exchange.request.url.split('?').next().unwrap_or_default();
+            let name = format!("{} {url}", exchange.request.method);
+            self.report.note(why, 1, if why == LeftOut::NoAnswer { "" } else { &name });
+        }
+    }
+
+    /// The stubs.
+    pub fn finish(mut self) -> Draft {
+        self.tell_orders_apart();
+        let calls = self.groups.iter().flat_map(|group| {
+            let call = (group.ask.method.as_str(), group.ask.path.as_str());
+            std::iter::repeat_n(call, usize::try_from(group.calls).unwrap_or(usize::MAX))
+        });
+        let operations = Operations::learn(calls);
+        let mut by_operation: BTreeMap<String, Vec<&Group>> = BTreeMap::new();
+        for group in &self.groups {
+            by_operation.entry(operations.name(&group.ask.method, &group.ask.path)).or_default().push(group);
+        }
+        let mut draft = Draft { report: std::mem::take(&mut self.report), ..Draft::default() };
+        for (name, groups) in by_operation {
+            let file = File { name: &name, most: self.most, bodies: &*self.bodies, tapes: &self.tapes };
+            draft.mappings.extend(file.of(&groups, &mut draft.calls, &mut draft.report));
+        }
+        draft.report.operations = draft.mappings.len();
+        draft
+    }
+
+    fn take(&mut self, exchange: &Exchange) -> Result<(), LeftOut> {
+        let response = exchange.response.as_ref().filter(|_| exchange.failure.is_none()).ok_or(LeftOut::NoAnswer)?;
+        if !(200..=999).contains(&response.status) {
+            return Err(LeftOut::Strange);
+        }
+        let place = self.group(&exchange.request)?;
+        let kind = self.kind(response)?;
+        let (last, tape) = (self.report.calls, self.tapes.len().saturating_sub(1));
+        let group = &mut self.groups[place];
+        group.calls += 1;
+        let calls = 1 + group.answers.get(&kind).map_or(0, |seen| seen.calls);
+        group.answers.insert(kind, Seen { calls, last, response: response.clone(), tape });
+        Ok(())
+    }
+
+    fn group(&mut self, request: &Request) -> Result<usize, LeftOut> {
+        let mut asked = format!("{} {}", request.method, request.url);
+        if let Some(body) = request.body.as_ref().filter(|body| body.size > 0) {
+            asked.push(' ');
+            asked.push_str(body.sha256.as_deref().unwrap_or_default());
+            for (name, value) in &request.headers {
+                if name.eq_ignore_ascii_case("content-type") || name.eq_ignore_ascii_case("content-encoding") {
+                    asked.push('\n');
+                    asked.push_str(value);
+                }
+            }
+        }
+        if let Some(known) = self.known.get(&asked) {
+            return *known;
+        }
+        let found = self.new_group(request);
+        self.known.insert(asked, found);
+        found
+    }
+
+    fn new_group(&mut self, request: &Request) -> Result<usize, LeftOut> {
+        let body = body(request.body.as_ref(), &*self.bodies).ok_or(LeftOut::NoBody)?;
+        let ask = Ask::of(request, body)?;
+        let next = self.groups.len();
+        let place = *self.by_key.entry(ask.key(false)).or_insert(next);
+        if place == next {
+            self.groups.push(Group { ask, sample: request.clone(), calls: 0, answers: HashMap::new() });
+        }
+        Ok(place)
+    }
+
+    fn kind(&mut self, response: &Response) -> Result<Kind, LeftOut> {
+        let coding = answer::header(response, "content-encoding").unwrap_or_default().to_owned();
+        let body = match response.body.as_ref().filter(|body| body.size > 0) {
+            None => String::new(),
+            Some(BodyRef { sha256: None, .. }) => return Err(LeftOut::NoBody),
+            Some(BodyRef { sha256: Some(hash), .. }) if coding.is_empty() => hash.clone(),
+            Some(BodyRef { sha256: Some(hash), .. }) => {
+                let key = (hash.clone(), coding);
+                match self.decoded.get(&key) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let raw = (self.bodies)(hash).ok_or(LeftOut::NoBody)?;
+                        let plain = answer::decode(&raw, &key.1).map_or_else(|| hash.clone(), |body| sha256(&body));
+                        self.decoded.insert(key, plain.clone());
+                        plain
+                    }
+                }
+            }
+        };
+        let header = |name| answer::header(response, name).map(str::to_owned);
+        let (content_type, location) = (header("content-type"), header("location"));
+        Ok(Kind { status: response.status, body, content_type, location })
+    }
+
+    /// Lists count in order where recorded bodies differ in nothing else.
+    fn tell_orders_apart(&mut self) {
+        let mut alike: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, group) in self.groups.iter().enumerate() {
+            alike.entry(group.ask.key(true)).or_default().push(place);
+        }
+        for place in alike.into_values().filter(|places| places.len() > 1).flatten() {
+            self.groups[place].ask.in_any_order = false;
+        }
+    }
+}
+
+/// A body that a tape refers to; `None` if it is not there.
+fn body(reference: Option<&BodyRef>, bodies: &dyn Fn(&str) -> Option<Bytes>) -> Option<Bytes> {
+    match reference.filter(|body| body.size > 0) {
+        None => Some(Bytes::new()),
+        Some(body) => bodies(body.sha256.as_deref()?),
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let hash = digest(&SHA256, bytes);
+    standin_tape::hex(hash.as_ref())
+}
+
+/// Eight hex digits of a SHA-256.
+fn digest8(bytes: &[u8]) -> String {
+    sha256(bytes)[..8].to_owned()
+}
+
+/// Stubs for recorded calls that an operation has unless another number is asked for.
+pub const MOST: usize = 1_000;
+
+#[cfg(test)]
+mod tests;

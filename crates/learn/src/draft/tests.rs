@@ -1,0 +1,292 @@
+//! The algebra of drafting: what the order, the number and the kind of recorded calls may and may not change.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use standin_stub::load::{self, Service};
+use standin_tape::exchange::{Failure, Reason, Times};
+use standin_tape::redaction;
+
+/// A call on a tape.
+#[derive(Clone, Debug)]
+struct Said {
+    method: &'static str,
+    url: String,
+    kind: &'static str,
+    body: Vec<u8>,
+    status: u16,
+    answer: String,
+}
+
+impl Said {
+    fn get(url: &str, answer: &str) -> Self {
+        Self { method: "GET", url: url.to_owned(), kind: "", body: Vec::new(), status: 200, answer: answer.to_owned() }
+    }
+}
+
+/// Bodies by their hash.
+#[derive(Default)]
+struct Bodies(RefCell<HashMap<String, Bytes>>);
+
+impl Bodies {
+    fn keep(&self, body: &[u8]) -> Option<BodyRef> {
+        let hash = sha256(body);
+        self.0.borrow_mut().insert(hash.clone(), body.to_vec().into());
+        (!body.is_empty()).then_some(BodyRef { sha256: Some(hash), size: body.len() as u64 })
+    }
+
+    fn find(&self, hash: &str) -> Option<Bytes> {
+        self.0.borrow().get(hash).cloned()
+    }
+
+    fn exchange(&self, said: &Said) -> Exchange {
+        let headers = vec![("Content-Type".to_owned(), said.kind.to_owned())];
+        let request = Request {
+            method: said.method.to_owned(),
+            url: said.url.clone(),
+            headers: if said.kind.is_empty() { Vec::new() } else { headers },
+            body: self.keep(&said.body),
+        };
+        let response = Response { status: said.status, headers: Vec::new(), body: self.keep(said.answer.as_bytes()) };
+        Exchange {
+            number: 1,
+            operation: None,
+            request,
+            response: Some(response),
+            failure: None,
+            times: Times::default(),
+            in_flight: 1,
+            reused: false,
+        }
+    }
+
+    /// What tapes of one name give.
+    fn draft(&self, tapes: &[&[Said]]) -> Draft {
+        let mut drafter = Drafter::new(|hash| self.find(hash), MOST);
+        for tape in tapes {
+            drafter.begin("tapes/one.jsonl", "");
+            tape.iter().for_each(|said| drafter.add(&self.exchange(said)));
+        }
+        drafter.finish()
+    }
+}
+
+fn draft(said: &[Said]) -> Draft {
+    Bodies::default().draft(&[said])
+}
+
+/// What is asked and answered, without how often it was.
+fn stubs(draft: &Draft) -> Vec<(String, String)> {
+    let mappings = draft.mappings.iter().flat_map(|file| file.content["mappings"].as_array().expect("a list"));
+    mappings.map(|mapping| (mapping["request"].to_string(), mapping["response"].to_string())).collect()
+}
+
+fn left_out(draft: &Draft, why: LeftOut) -> u64 {
+    draft.report.remarks.get(&why).map_or(0, |tally| tally.calls)
+}
+
+fn path() -> impl Strategy<Value = String> {
+    let segment = prop_oneof![
+        4 => prop::sample::select(vec!["items", "search", "a%20b", "", "A"]).prop_map(str::to_owned),
+        4 => (0..40u32).prop_map(|id| id.to_string()),
+        1 => (0..3u32).prop_map(redaction),
+    ];
+    prop_oneof![3 => Just("/items".to_owned()), 1 => vec(segment, 1..4).prop_map(|segments| format!("/{}", segments.join("/")))]
+}
+
+fn pairs() -> impl Strategy<Value = String> {
+    let value = prop_oneof![
+        4 => prop::sample::select(vec!["1", "2", "x+y", "x%20y", "%C3%A9", "", "a.b*"]).prop_map(str::to_owned),
+        1 => (0..3u32).prop_map(redaction),
+    ];
+    let pair = (prop::sample::select(vec!["a", "b", "c[]"]), value).prop_map(|(name, value)| format!("{name}={value}"));
+    vec(pair, 0..4).prop_map(|pairs| pairs.join("&"))
+}
+
+fn json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        prop::sample::select(vec!["1", "1.0", "1.50", "-0", "1e3", "true", "null", "\"x\"", "\"\"", "\"\\u00e9\""])
+            .prop_map(str::to_owned),
+        (0..3u32).prop_map(|hash| format!("\"{}\"", redaction(hash))),
+    ];
+    let value = leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::btree_map("[ab]", inner, 0..3).prop_map(|members| {
+                let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                format!("{{{}}}", members.join(", "))
+            }),
+        ]
+    });
+    value.prop_map(|value| format!("[{value}]"))
+}
+
+fn body() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
+    prop_oneof![
+        3 => Just(("", Vec::new())),
+        2 => json().prop_map(|text| ("application/json", text.into_bytes())),
+        2 => pairs().prop_map(|text| ("application/x-www-form-urlencoded", text.into_bytes())),
+        1 => "[<a>&\\\\.*\n é$]{0,12}".prop_map(|text| ("text/xml", text.into_bytes())),
+        1 => ("[<a>\\\\.*\n]{0,6}", "[<a>\\\\.*\n]{0,6}")
+            .prop_map(|(before, after)| ("text/plain", format!("{before}{}{after}", redaction(1)).into_bytes())),
+        1 => vec(any::<u8>(), 1..6).prop_map(|bytes| ("application/octet-stream", bytes)),
+    ]
+}
+
+/// A call; the same one always gets the same answer.
+fn said() -> impl Strategy<Value = Said> {
+    let method = prop::sample::select(vec!["GET", "POST", "DELETE"]);
+    (method, path(), pairs(), body()).prop_map(|(method, path, query, (kind, body))| {
+        let url = if query.is_empty() { path } else { format!("{path}?{query}") };
+        Said { method, url, kind, body, status: 200, answer: "ok".to_owned() }
+    })
+}
+
+/// The stubs of a draft as they are served.
+fn served(draft: &Draft, root: &Path) -> Vec<std::sync::Arc<standin_stub::Stub>> {
+    write::write(draft, root, false).expect("writable");
+    let loaded = load::load(&[Service::new("", "", root)]);
+    let defects: Vec<String> = loaded.defects.iter().map(ToString::to_string).collect();
+    assert!(!loaded.defects.iter().any(standin_stub::defect::Defect::is_error), "{defects:#?}\n{:#?}", draft.mappings);
+    loaded.stubs
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn each_recorded_call_is_answered_by_its_own_stub(said in vec(said(), 1..12)) {
+        let (bodies, root) = (Bodies::default(), TempDir::new().expect("a folder"));
+        let draft = bodies.draft(&[&said]);
+        let strays = proof::strays(&draft, served(&draft, root.path()), |hash| bodies.find(hash));
+        prop_assert!(strays.is_empty(), "{strays:#?}\n{:#?}", stubs(&draft));
+        let left_out = left_out(&draft, LeftOut::Strange);
+        let recorded: u64 = draft.mappings.iter().flat_map(|file| file.content["mappings"].as_array().expect("a list"))
+            .filter(|mapping| mapping["priority"].as_u64().is_none_or(|priority| priority < 10))
+            .map(|mapping| mapping.pointer("/metadata/standin/draft/recorded").and_then(Value::as_u64).expect("a count"))
+            .sum();
+        prop_assert_eq!(recorded + left_out, said.len() as u64, "every call is in a stub or told of");
+    }
+
+    #[test]
+    fn neither_the_order_of_calls_nor_the_parting_into_tapes_matters(
+        (said, shuffled) in vec(said(), 1..12).prop_flat_map(|said| (Just(said.clone()), Just(said).prop_shuffle())),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let (one, other) = shuffled.split_at(cut.index(shuffled.len()));
+        let (whole, parted) = (draft(&said), Bodies::default().draft(&[one, other]));
+        prop_assert_eq!(whole.mappings, parted.mappings);
+        prop_assert_eq!(whole.report, parted.report);
+    }
+
+    #[test]
+    fn a_call_more_that_was_seen_before_changes_no_stub(said in vec(said(), 1..8), again in any::<prop::sample::Index>()) {
+        let mut more = said.clone();
+        more.push(said[again.index(said.len())].clone());
+        prop_assert_eq!(stubs(&draft(&said)), stubs(&draft(&more)));
+    }
+
+    #[test]
+    fn no_draft_names_a_secret(said in vec(said(), 1..8)) {
+        let text = draft(&said).mappings.iter().map(|file| file.content.to_string()).collect::<String>();
+        prop_assert!(!standin_tape::is_redacted(&text), "{text}");
+    }
+
+    #[test]
+    fn templates_need_two_recordings(ids in prop::collection::btree_set(0..1_000u32, 1..5)) {
+        let said: Vec<Said> = ids.iter().map(|id| Said::get(&format!("/items/{id}/parts"), &id.to_string())).collect();
+        prop_assert_eq!(draft(&said).report.templates, usize::from(ids.len() > 1));
+        let one: Vec<Said> = vec![said[0].clone(); 5];
+        prop_assert_eq!(draft(&one).report.templates, 0, "the same id again proves nothing");
+    }
+}
+
+#[test]
+fn no_template_takes_everything() {
+    let words: Vec<Said> = (b'a'..=b'z')
+        .flat_map(|a| [b'x', b'y'].map(|b| Said::get(&format!("/{}{}", a as char, b as char), "")))
+        .collect();
+    let all = draft(&words);
+    assert_eq!((all.report.stubs, all.report.templates), (52, 0));
+    let below: Vec<Said> = words.iter().map(|said| Said::get(&format!("/users{}", said.url), "")).collect();
+    assert_eq!(draft(&below).report.templates, 1);
+    // clients that forgot to fill in their own template
+    let raw = ["/a/{id}/1", "/a/{id}/2"].map(|url| Said::get(url, ""));
+    assert_eq!(draft(&raw).report.templates, 0);
+}
+
+#[test]
+fn templates_answer_as_a_recorded_call_of_median_size_if_most_went_well() {
+    let mut said: Vec<Said> =
+        ["x", "xxx", "xx"].iter().zip(1..).map(|(answer, id)| Said::get(&format!("/items/{id}"), answer)).collect();
+    let stub = stubs(&draft(&said)).pop().expect("a template");
+    let asked =
+        "{\"method\":\"GET\",\"urlPathTemplate\":\"/items/{id}\",\"pathParameters\":{\"id\":{\"matches\":\"[0-9]+\"}}}";
+    assert_eq!(stub, (asked.to_owned(), "{\"status\":200,\"body\":\"xx\"}".to_owned()));
+    said.extend((10..14).map(|id| Said { status: 404, ..Said::get(&format!("/items/{id}"), "") }));
+    assert_eq!(draft(&said).report.templates, 0, "where most are not there, others are not likely to be");
+}
+
+#[test]
+fn the_answer_given_most_often_is_the_stubs_and_of_equals_the_last() {
+    let answers = |said: &[(u16, &str)]| {
+        let said: Vec<Said> =
+            said.iter().map(|(status, answer)| Said { status: *status, ..Said::get("/a", answer) }).collect();
+        let draft = draft(&said);
+        let answers: BTreeSet<String> = stubs(&draft).into_iter().map(|(_, answer)| answer).collect();
+        (answers.into_iter().collect::<Vec<_>>().join(" "), draft.report)
+    };
+    let body = |text: &str| format!("{{\"status\":200,\"body\":\"{text}\"}}");
+    assert_eq!(answers(&[(200, "x"), (200, "y"), (200, "x")]).0, body("x"));
+    assert_eq!(answers(&[(200, "x"), (200, "y")]).0, body("y"));
+    let (answer, report) = answers(&[(503, "busy"), (503, "busy"), (429, ""), (304, ""), (200, "x")]);
+    assert_eq!(answer, body("x"));
+    assert_eq!((report.remarks[&LeftOut::Overload].calls, report.remarks[&LeftOut::NotModified].calls), (3, 1));
+    assert_eq!(answers(&[(503, "down")]).0, "{\"status\":503,\"body\":\"down\"}", "it did nothing else");
+    assert_eq!(answers(&[(304, "")]).0, "");
+}
+
+#[test]
+fn calls_whose_bodies_are_not_on_the_tape_are_left_out_and_told() {
+    let bodies = Bodies::default();
+    let mut drafter = Drafter::new(|hash| bodies.find(hash), MOST);
+    let whole = bodies.exchange(&Said { method: "POST", body: b"asked".to_vec(), ..Said::get("/a", "answered") });
+    let unkept = |hash: Option<&str>| Some(BodyRef { sha256: hash.map(str::to_owned), size: 9 });
+    for hash in [None, Some("0000")] {
+        let mut asked = whole.clone();
+        asked.request.body = unkept(hash);
+        drafter.add(&asked);
+        let mut answered = whole.clone();
+        answered.request.url = "/b".to_owned();
+        answered.response.as_mut().expect("it has one").body = unkept(hash);
+        drafter.add(&answered);
+    }
+    let mut failed = whole.clone();
+    failed.failure = Some(Failure { reason: Reason::Closed, detail: String::new() });
+    drafter.add(&failed);
+    drafter.add(&whole);
+    let draft = drafter.finish();
+    assert_eq!((draft.report.calls, draft.report.stubs), (6, 1));
+    assert_eq!((left_out(&draft, LeftOut::NoBody), left_out(&draft, LeftOut::NoAnswer)), (4, 1));
+}
+
+/// A tape that lost its bodies: an operation's calls are left out for one reason each.
+#[test]
+fn no_call_is_left_out_twice() {
+    let bodies = Bodies::default();
+    let mut drafter = Drafter::new(|_| None, MOST);
+    for id in 1..=3 {
+        for (status, text) in [(200, "kept"), (200, "kept"), (200, "other"), (503, "busy")] {
+            drafter.add(&bodies.exchange(&Said { status, ..Said::get(&format!("/items/{id}"), text) }));
+        }
+    }
+    let draft = drafter.finish();
+    let left_out: u64 = draft.report.remarks.values().map(|tally| tally.calls).sum();
+    assert_eq!((draft.report.calls, draft.report.stubs, left_out), (12, 0, 12), "{}", draft.report);
+}

@@ -1,0 +1,65 @@
+//! Runs a model on a workload's own arrivals, through the station that would serve it: what the service would have answered,
+//! were the model true.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::model::{Discipline, Model};
+use super::workload::Workload;
+use rand::Rng as _;
+use standin_model::draws::Draws;
+use standin_model::station::{Capacity, Moment, Queue, finishes};
+
+/// Recovered demands to draw from, by operation.
+pub(super) struct Pools {
+    by_operation: Vec<Vec<f64>>,
+    /// For operations that have none.
+    everything: Vec<f64>,
+}
+
+impl Pools {
+    /// Those of the calls that are `included`.
+    pub(super) fn new(work: &Workload, demands: &[f64], included: impl Fn(usize) -> bool) -> Self {
+        let (mut by_operation, mut everything) = (vec![Vec::new(); work.kinds], Vec::new());
+        for call in (0..work.len()).filter(|call| included(*call)) {
+            let demand = demands[call].max(1.0);
+            by_operation[work.operations[call] as usize].push(demand);
+            everything.push(demand);
+        }
+        Self { by_operation, everything }
+    }
+
+    /// What a call demands in a run, in nanoseconds.
+    pub(super) fn draw(&self, work: &Workload, call: usize, draws: Draws) -> f64 {
+        let pool = &self.by_operation[work.operations[call] as usize];
+        let pool = if pool.is_empty() { &self.everything } else { pool };
+        let drawn = draws.at(0, call as u64).next_u64();
+        pool[((u128::from(drawn) * pool.len() as u128) >> 64) as usize]
+    }
+
+    /// The latencies of all calls in a run, in nanoseconds.
+    pub(super) fn run(&self, model: Model, work: &Workload, seed: u64) -> Vec<f64> {
+        self.serve(capacity(model.discipline, model.workers, Queue::Unbounded), model.outside, work, seed)
+    }
+
+    /// The same in a station of this capacity, `outside` nanoseconds after each arrival.
+    pub(super) fn serve(&self, capacity: Capacity, outside: f64, work: &Workload, seed: u64) -> Vec<f64> {
+        let draws = Draws::new(seed);
+        let at = |call: usize| Moment::from_nanos((work.arrivals[call] + outside) as u64);
+        let demand = |call: usize| Duration::from_nanos(self.draw(work, call, draws) as u64);
+        let finished = finishes(capacity, (0..work.len()).map(|call| (at(call), demand(call))));
+        let latency =
+            |(finish, arrival): (Option<Moment>, &f64)| finish.map_or(0.0, |finish| finish.nanos() as f64 - arrival);
+        finished.into_iter().zip(&work.arrivals).map(latency).collect()
+    }
+}
+
+/// The station of a discipline. `unlimited` has neither workers nor a queue.
+pub(super) fn capacity(discipline: Discipline, workers: u32, queue: Queue) -> Capacity {
+    let workers = NonZeroU32::new(workers).unwrap_or(NonZeroU32::MIN);
+    match discipline {
+        Discipline::Unlimited => Capacity::Unlimited,
+        Discipline::Fifo => Capacity::Fifo { workers, queue },
+        Discipline::Sharing => Capacity::Sharing { workers, queue },
+    }
+}

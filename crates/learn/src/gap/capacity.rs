@@ -1,0 +1,204 @@
+//! What the service can do, as far as a profile or a fit tells: how much of its capacity each load used, so that a limit can
+//! depend on it, and what the model has of queues, limits and stalls, so that a difference can be explained.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use standin_model::profile::spec::Valid;
+use standin_model::profile::{Operation, Profile, Service};
+use standin_model::station::{Capacity, Queue};
+
+/// What is known beside the calls.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// What the reference can do; none if that is unknown.
+    pub model: Option<Model>,
+    /// How the other side was served.
+    pub served: Served,
+}
+
+/// How what is compared was served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Served {
+    /// Nothing is known of that: it is on a tape.
+    #[default]
+    Elsewhere,
+    /// As fast as standin can.
+    Bare,
+    /// By the profile that the model is of.
+    Profile,
+}
+
+/// A model of a service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    from: String,
+    services: Vec<Station>,
+}
+
+/// One shared resource of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Station {
+    /// Calls that are worked on at full speed at a time; none where calls do not disturb each other.
+    pub(super) workers: Option<f64>,
+    /// Whether calls are turned away when too many wait.
+    pub(super) is_bounded: bool,
+    /// The most calls a second that are let in.
+    pub(super) rate_limit: Option<f64>,
+    /// Whether everything stands still at times.
+    pub(super) stalls: bool,
+    /// The range that the model was learned from.
+    pub(super) valid: Valid,
+    /// The workers of what lies before it.
+    front: Option<f64>,
+    operations: BTreeMap<String, Demand>,
+    default: Option<Demand>,
+}
+
+/// The mean time that a call holds a worker, and one of the front.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Demand {
+    own: Duration,
+    front: Duration,
+}
+
+impl Model {
+    /// Of a profile; `from` says where it is from, as in `profile recorded`. None if it has no services of its own, or demands
+    /// without a mean.
+    pub fn of(profile: &Profile, from: impl Into<String>) -> Option<Self> {
+        let services: Vec<Station> = profile.services.iter().map(Station::of).collect::<Option<_>>()?;
+        (!services.is_empty()).then(|| Self { from: from.into(), services })
+    }
+
+    /// Where it is from.
+    pub fn from(&self) -> &str {
+        &self.from
+    }
+
+    /// The share of its capacity that calls of these operations use which come so often a second, 1 and more in overload; 0
+    /// where calls do not disturb each other, none if the model does not know an operation.
+    pub(super) fn utilization(&self, rates: &[(&str, f64)]) -> Option<f64> {
+        let mut used = vec![(0.0, 0.0, 0.0); self.services.len()];
+        for (operation, rate) in rates {
+            let (place, demand) = self.demand(operation)?;
+            let (came, own, front) = &mut used[place];
+            *came += rate;
+            *own += rate * demand.own.as_secs_f64();
+            *front += rate * demand.front.as_secs_f64();
+        }
+        let shares = self.services.iter().zip(used).map(|(service, (came, own, front))| {
+            // what is turned away at the door demands nothing
+            let let_in = service.rate_limit.filter(|limit| *limit < came).map_or(1.0, |limit| limit / came);
+            let share = |used: f64, workers: Option<f64>| workers.map_or(0.0, |workers| used * let_in / workers);
+            share(own, service.workers).max(share(front, service.front))
+        });
+        shares.max_by(f64::total_cmp)
+    }
+
+    /// The resource that most of these calls share.
+    pub(super) fn station(&self, operation: &str) -> Option<&Station> {
+        self.demand(operation).map(|(place, _)| &self.services[place])
+    }
+
+    fn demand(&self, operation: &str) -> Option<(usize, Demand)> {
+        let places = || self.services.iter().enumerate();
+        let named = places().find_map(|(place, service)| Some((place, *service.operations.get(operation)?)));
+        named.or_else(|| places().find_map(|(place, service)| Some((place, service.default?))))
+    }
+}
+
+impl Station {
+    fn of(service: &Service) -> Option<Self> {
+        let mut operations = BTreeMap::new();
+        for operation in &service.operations {
+            operations.insert(operation.name.clone(), Demand::of(operation)?);
+        }
+        Some(Self {
+            workers: workers(&service.capacity),
+            is_bounded: is_bounded(&service.capacity),
+            rate_limit: service.rate_limit.as_ref().map(|(rate, _)| rate.per_second),
+            stalls: service.stalls.is_some(),
+            valid: service.valid,
+            front: service.front.as_ref().and_then(|front| workers(&front.capacity)),
+            default: operations.get("default").copied(),
+            operations,
+        })
+    }
+}
+
+impl Demand {
+    fn of(operation: &Operation) -> Option<Self> {
+        Some(Self { own: operation.mean_demand()?, front: operation.mean_front_demand()? })
+    }
+}
+
+/// How many calls are worked on at full speed; of a curve, its best rate by that of one call.
+fn workers(capacity: &Capacity) -> Option<f64> {
+    match capacity {
+        Capacity::Unlimited => None,
+        Capacity::Fifo { workers, .. } | Capacity::Sharing { workers, .. } => Some(f64::from(workers.get())),
+        Capacity::Curve { curve, .. } => {
+            let rates = curve.rates();
+            let best = rates.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
+            rates.first().map(|(_, alone)| best / alone)
+        }
+    }
+}
+
+fn is_bounded(capacity: &Capacity) -> bool {
+    match capacity {
+        Capacity::Unlimited => false,
+        Capacity::Fifo { queue, .. } | Capacity::Sharing { queue, .. } | Capacity::Curve { queue, .. } => {
+            matches!(queue, Queue::AtMost(_))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use standin_model::profile::{File, read_all};
+
+    fn model(text: &str) -> Option<Model> {
+        let file = File { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: text.into() };
+        let loaded = read_all(&[file]);
+        assert!(!loaded.failed(), "{:?}", loaded.defects);
+        Model::of(&loaded.profiles[0], "profile recorded")
+    }
+
+    fn service(capacity: &str, more: &str) -> String {
+        format!(
+            "services:\n  - name: items\n    capacity: {capacity}\n    operations:\n      - name: GET /a\n        match: {{url: /a}}\n        \
+             demand: {{fixed: 10ms}}\n{more}"
+        )
+    }
+
+    /// 200 calls of 10 ms a second keep two workers busy.
+    #[test]
+    fn load_is_what_workers_are_kept_busy_by() {
+        let fifo = model(&service("{discipline: fifo, workers: 4, queue: unbounded}", "")).unwrap();
+        assert_eq!(fifo.utilization(&[("GET /a", 200.0)]), Some(0.5));
+        assert_eq!(fifo.utilization(&[("GET /other", 200.0)]), None);
+        let sharing = service(
+            "{discipline: sharing, workers: 2, queue: 9}",
+            "    default:\n      demand: {fixed: 5ms}\n    rateLimit: {perSecond: 200}\n",
+        );
+        let sharing = model(&sharing).unwrap();
+        assert_eq!(sharing.utilization(&[("GET /a", 50.0), ("GET /other", 100.0)]), Some(0.5));
+        // half of the calls are turned away at the door
+        assert_eq!(sharing.utilization(&[("GET /a", 400.0)]), Some(1.0));
+        assert!(sharing.station("GET /a").unwrap().is_bounded);
+        let curve = "{discipline: curve, rates: {1: 40/s, 2: 70/s, 4: 100/s, 8: 90/s}, queue: unbounded}";
+        assert_eq!(model(&service(curve, "")).unwrap().utilization(&[("GET /a", 125.0)]), Some(0.5));
+        assert_eq!(model(&service("{discipline: unlimited}", "")).unwrap().utilization(&[("GET /a", 1e6)]), Some(0.0));
+    }
+
+    #[test]
+    fn a_front_can_be_what_is_busiest() {
+        let text = service(
+            "{discipline: fifo, workers: 8, queue: unbounded}",
+            "        front: {fixed: 5ms}\n    front: {discipline: fifo, workers: 1, queue: unbounded}\n",
+        );
+        assert_eq!(model(&text).unwrap().utilization(&[("GET /a", 100.0)]), Some(0.5));
+    }
+}

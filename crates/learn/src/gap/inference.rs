@@ -1,0 +1,197 @@
+//! How sure a comparison is. Calls of one run are not independent, so runs are the unit: what two runs of the same service differ
+//! by is the noise, and a difference between the sides is judged by it.
+//!
+//! All runs had the same schedule, so that if the mock were the service, any of them could have been a run of either. One test
+//! for everything: the largest difference of all cells, each by its own noise, against the same under every other division of
+//! the runs into sides (a permutation test of a maximum, which allows for the number of cells; Westfall and Young,
+//! *Resampling-based multiple testing*, 1993). The figures of single cells are descriptive.
+
+use rand::Rng as _;
+use serde::Serialize;
+
+use super::cell::Cell;
+use super::noise::{log, squared_error};
+use super::sample::RunSample;
+use standin_model::draws::Draws;
+
+/// How sure a comparison is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inference {
+    /// Runs of the reference and of the mock.
+    pub runs: (usize, usize),
+    /// The chance of a largest difference like this one if the mock were the service; none where so few runs could not show less
+    /// than 5 %.
+    pub chance: Option<f64>,
+    /// The largest difference, by its noise.
+    pub largest: Option<Largest>,
+    /// Where this test begins to see differences, from calm to busy; empty where it cannot see any.
+    pub power: Vec<Power>,
+}
+
+/// The largest difference of all cells.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Largest {
+    /// The operation.
+    pub operation: String,
+    /// The load.
+    pub level: String,
+    /// The percentile.
+    pub percent: u32,
+    /// The logarithm of mock by reference, as the mean over runs.
+    pub log_ratio: f64,
+    /// The same by its standard error.
+    pub standardised: f64,
+}
+
+/// Where the test begins to see differences at a load.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Power {
+    /// The load.
+    pub level: String,
+    /// The percentile.
+    pub percent: u32,
+    /// A difference of this share, in the median operation, would be seen in half of the comparisons like this one or more: it is
+    /// as large as what chance makes of the largest of all in one of twenty.
+    pub seen: f64,
+}
+
+impl Inference {
+    /// Of cells whose runs had one schedule; none if a side has only one run.
+    pub(super) fn new(cells: &[Cell], runs: (usize, usize)) -> Option<Self> {
+        if runs.0 < 2 || runs.1 < 2 {
+            return None;
+        }
+        let series: Vec<Series<'_>> = cells.iter().flat_map(|cell| Series::of(cell, runs)).collect();
+        let as_it_was: Vec<bool> = (0..runs.0 + runs.1).map(|run| run < runs.0).collect();
+        let largest = series
+            .iter()
+            .map(|series| (series, series.standardised(&as_it_was)))
+            .max_by(|one, other| one.1.abs().total_cmp(&other.1.abs()))
+            .map(|(series, standardised)| Largest {
+                operation: series.cell.operation.clone(),
+                level: series.cell.level.clone(),
+                percent: series.percent,
+                log_ratio: series.difference(&as_it_was),
+                standardised,
+            });
+        let divisions = divisions(runs);
+        let can_show = 2.0 / divisions.len() as f64 <= MOST_CHANCE;
+        let most =
+            |division: &Vec<bool>| series.iter().map(|series| series.standardised(division).abs()).fold(0.0, f64::max);
+        let mut by_chance: Vec<f64> = if can_show { divisions.iter().map(most).collect() } else { Vec::new() };
+        by_chance.sort_by(f64::total_cmp);
+        let chance = largest.as_ref().filter(|_| can_show).map(|largest| {
+            let as_large = largest.standardised.abs() * (1.0 - 1e-9);
+            let smaller = by_chance.partition_point(|most| *most < as_large);
+            (by_chance.len() - smaller) as f64 / by_chance.len() as f64
+        });
+        let critical = by_chance.get((by_chance.len() as f64 * (1.0 - MOST_CHANCE)) as usize).copied();
+        let mut levels: Vec<&str> = Vec::new();
+        for cell in cells {
+            if !levels.contains(&cell.level.as_str()) {
+                levels.push(&cell.level);
+            }
+        }
+        let power = levels.iter().filter_map(|level| {
+            let critical = critical?;
+            [95, 50].iter().find_map(|percent| {
+                let of_level = series.iter().filter(|one| one.cell.level == *level && one.percent == *percent);
+                let mut errors: Vec<f64> = of_level.map(|series| series.error(&as_it_was)).collect();
+                errors.sort_by(f64::total_cmp);
+                let error = errors.get(errors.len() / 2)?;
+                Some(Power { level: (*level).to_owned(), percent: *percent, seen: (critical * error).exp_m1() })
+            })
+        });
+        Some(Self { runs, chance, largest, power: power.collect() })
+    }
+
+    /// Whether the mock differs beyond chance.
+    pub fn differs(&self) -> Option<bool> {
+        self.chance.map(|chance| chance < MOST_CHANCE)
+    }
+}
+
+/// A percentile of a cell, by run.
+struct Series<'c> {
+    cell: &'c Cell,
+    percent: u32,
+    /// The logarithms of all runs, those of the reference first; none where a run has too few calls.
+    logs: Vec<Option<f64>>,
+}
+
+impl<'c> Series<'c> {
+    /// The percentiles of a cell that can be believed.
+    fn of(cell: &'c Cell, runs: (usize, usize)) -> impl Iterator<Item = Self> + 'c {
+        let all = move |percent| {
+            let of = |runs: &[RunSample]| runs.iter().map(|run| log(run, percent)).collect::<Vec<_>>();
+            let (reference, mock) = (of(&cell.reference.runs), of(&cell.mock.runs));
+            let whole = reference.len() == runs.0 && mock.len() == runs.1;
+            whole.then(|| reference.into_iter().chain(mock).collect::<Vec<_>>())
+        };
+        cell.believable.iter().filter_map(move |percent| {
+            let logs = all(*percent).filter(|logs| logs.iter().all(Option::is_some))?;
+            Some(Self { cell, percent: *percent, logs })
+        })
+    }
+
+    fn sides(&self, is_reference: &[bool]) -> [Vec<f64>; 2] {
+        let side = |reference: bool| {
+            let of = self.logs.iter().zip(is_reference).filter(move |(_, is)| **is == reference);
+            of.filter_map(|(log, _)| *log).collect()
+        };
+        [side(true), side(false)]
+    }
+
+    fn difference(&self, is_reference: &[bool]) -> f64 {
+        let [reference, mock] = self.sides(is_reference).map(|logs| mean(&logs));
+        mock - reference
+    }
+
+    fn error(&self, is_reference: &[bool]) -> f64 {
+        let [reference, mock] = self.sides(is_reference);
+        error(&reference, &mock)
+    }
+
+    fn standardised(&self, is_reference: &[bool]) -> f64 {
+        self.difference(is_reference) / self.error(is_reference).max(LEAST_ERROR)
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// The standard error of a difference of means, each side with its own variance (Welch, 1947).
+fn error(one: &[f64], other: &[f64]) -> f64 {
+    (squared_error(one) + squared_error(other)).sqrt()
+}
+
+/// Every division of the runs into sides of the same sizes; some thousands by chance, the real one first, where there are more.
+fn divisions((reference, mock): (usize, usize)) -> Vec<Vec<bool>> {
+    let all = reference + mock;
+    if all <= MOST_EXACT {
+        let chosen = (0..1_u32 << all).filter(|set| set.count_ones() as usize == reference);
+        return chosen.map(|set| (0..all).map(|run| set >> run & 1 == 1).collect()).collect();
+    }
+    let as_it_was: Vec<bool> = (0..all).map(|run| run < reference).collect();
+    let mut random = Draws::new(0).at(0, 0);
+    let shuffled = (1..SHUFFLES).map(|_| {
+        let mut division = as_it_was.clone();
+        for place in (1..all).rev() {
+            division.swap(place, (random.next_u64() % (place as u64 + 1)) as usize);
+        }
+        division
+    });
+    std::iter::once(as_it_was.clone()).chain(shuffled).collect()
+}
+
+/// A smaller chance is a difference.
+const MOST_CHANCE: f64 = 0.05;
+/// Differences of nothing by a noise of nothing are none.
+const LEAST_ERROR: f64 = 1e-6;
+/// Up to so many runs every division is tried.
+const MOST_EXACT: usize = 14;
+const SHUFFLES: usize = 4_000;

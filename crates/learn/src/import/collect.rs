@@ -1,0 +1,238 @@
+//! What readers found, by kind of call, and how these become operations: the step that all formats share.
+
+use std::collections::BTreeMap;
+
+use super::evidence::Evidence;
+use super::load::Load;
+use super::name::{Target, host};
+use super::problem::{Problem, Skipped};
+use super::tally::Tally;
+use super::{Format, Options};
+use standin_tape::operations::Operations;
+
+/// What is known of calls before they are operations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The method, if the file names it.
+    pub method: Option<String>,
+    /// The url or path of the calls, with the values of their ids.
+    pub url: Option<String>,
+    /// What the tool calls them.
+    pub label: Option<String>,
+}
+
+/// Everything that was read.
+#[derive(Clone, Debug)]
+pub struct Collected {
+    /// In which format.
+    pub format: Format,
+    /// What is known, by kind of call and status.
+    calls: BTreeMap<Key, BTreeMap<Option<u16>, Evidence>>,
+    /// What is known of all calls together, where a file says no more or says that too.
+    pub total: Option<Evidence>,
+    /// The load.
+    pub load: Load,
+    /// What was left out.
+    pub skipped: Skipped,
+    /// What else must be said.
+    pub notes: Vec<String>,
+    /// Calls by host, where urls have hosts.
+    pub hosts: BTreeMap<String, u64>,
+    only_host: Option<String>,
+}
+
+/// Evidence of an operation by status; none where the file does not tell it.
+pub(super) type ByStatus = BTreeMap<Option<u16>, Evidence>;
+
+impl Collected {
+    /// Nothing yet.
+    pub fn new(format: Format, options: &Options) -> Self {
+        Self {
+            format,
+            calls: BTreeMap::new(),
+            total: None,
+            load: Load::default(),
+            skipped: Skipped::default(),
+            notes: Vec::new(),
+            hosts: BTreeMap::new(),
+            only_host: options.host.clone(),
+        }
+    }
+
+    /// Counts one call that took so many nanoseconds; whether it is one of those wanted. An error if there are too many kinds.
+    pub fn call(&mut self, key: Key, status: Option<u16>, nanos: f64, line: u64) -> Result<bool, Problem> {
+        if let Some(host) = key.url.as_deref().and_then(host) {
+            if let Some(only) = self.only_host.as_deref().filter(|only| *only != host) {
+                let why = format!("of another host than `{only}`");
+                self.skipped.add(&why, host);
+                return Ok(false);
+            }
+            if let Some(count) = self.hosts.get_mut(host) {
+                *count += 1;
+            } else if self.hosts.len() < MOST_HOSTS {
+                self.hosts.insert(host.to_owned(), 1);
+            }
+        }
+        // the query is no part of an operation, and would make a kind of each call
+        let key = Key { url: key.url.map(|url| url.split(['?', '#']).next().unwrap_or_default().to_owned()), ..key };
+        self.has_room(&key, line)?;
+        let evidence = self.calls.entry(key).or_default().entry(status);
+        if let Evidence::Calls(tally) = evidence.or_insert_with(|| Evidence::Calls(Tally::default())) {
+            tally.add(nanos);
+        }
+        Ok(true)
+    }
+
+    /// Adds what a file says of a kind of call as a whole.
+    pub fn summary(&mut self, key: Key, status: Option<u16>, evidence: Evidence, line: u64) -> Result<(), Problem> {
+        self.has_room(&key, line)?;
+        let name = key.label.clone().or_else(|| key.url.clone()).unwrap_or_default();
+        let known = self.calls.entry(key).or_default();
+        let fits = match known.get_mut(&status) {
+            Some(mine) => mine.merge(&evidence),
+            None => known.insert(status, evidence).is_none(),
+        };
+        if fits {
+            return Ok(());
+        }
+        let what = format!("`{name}` is there twice, and the two cannot be made one");
+        Err(Problem::new(line, what, "keep one of them, or import them as two profiles"))
+    }
+
+    /// Adds what another file has.
+    pub fn merge(&mut self, other: Self) -> Result<(), Problem> {
+        for (key, by_status) in other.calls {
+            for (status, evidence) in by_status {
+                self.summary(key.clone(), status, evidence, 0)?;
+            }
+        }
+        self.total = match (self.total.take(), other.total) {
+            (Some(mut mine), Some(others)) => mine.merge(&others).then_some(mine),
+            (mine, others) => mine.or(others),
+        };
+        self.load.merge(&other.load);
+        for (why, count, example) in other.skipped.iter() {
+            self.skipped.add_many(why, example, count);
+        }
+        for (host, count) in other.hosts {
+            *self.hosts.entry(host).or_default() += count;
+        }
+        self.notes.extend(other.notes);
+        Ok(())
+    }
+
+    /// Names that were mapped by hand and that no call has.
+    pub(super) fn mapped_in_vain(&self, options: &Options) -> Vec<String> {
+        let is_called = |name: &String| self.calls.keys().any(|key| key.label.as_ref() == Some(name));
+        options.map.keys().filter(|name| !is_called(name)).cloned().collect()
+    }
+
+    /// The operations, and labels that tell no path with what is known of them.
+    pub fn operations(&mut self, options: &Options) -> Result<(BTreeMap<Target, ByStatus>, Vec<String>), Problem> {
+        let any = |method: &Option<String>| method.clone().unwrap_or_else(|| ANY.to_owned());
+        let urls = self.calls.keys().filter_map(|key| key.url.as_ref().map(|url| (any(&key.method), url.clone())));
+        let learned = Operations::learn(urls);
+        let mut operations: BTreeMap<Target, ByStatus> = BTreeMap::new();
+        let mut unknown: BTreeMap<String, u64> = BTreeMap::new();
+        for (key, by_status) in std::mem::take(&mut self.calls) {
+            let Some(target) = target(&key, &learned, options) else {
+                let count: u64 = by_status.values().filter_map(Evidence::count).sum();
+                let name = key.label.or(key.url).unwrap_or_default();
+                let name = if name.is_empty() { "(no name)".to_owned() } else { name };
+                *unknown.entry(name).or_default() += count;
+                continue;
+            };
+            let known = operations.entry(target.clone()).or_default();
+            for (status, evidence) in by_status {
+                let fits = match known.get_mut(&status) {
+                    Some(mine) => mine.merge(&evidence),
+                    None => known.insert(status, evidence).is_none(),
+                };
+                if !fits {
+                    let why =
+                        "the same operation once more, whose percentiles or bounds cannot be added to the others'";
+                    self.skipped.add(why, &target.name());
+                }
+            }
+        }
+        if operations.len() > MOST_OPERATIONS {
+            let what = format!("{} operations are more than {MOST_OPERATIONS}", operations.len());
+            return Err(Problem::new(
+                0,
+                what,
+                "ids in paths were not recognised: have the tool write templates (`/items/{id}`), or give `--map`",
+            ));
+        }
+        let unknown = unknown.into_iter().map(|(name, count)| match count {
+            0 => name,
+            count => format!("{name} ({count} calls)"),
+        });
+        Ok((operations, unknown.collect()))
+    }
+
+    fn has_room(&self, key: &Key, line: u64) -> Result<(), Problem> {
+        if self.calls.len() < MOST_KEYS || self.calls.contains_key(key) {
+            return Ok(());
+        }
+        let what = format!("more than {MOST_KEYS} distinct urls and labels");
+        Err(Problem::new(line, what, "import a part of the file, or have the tool name its requests by operation"))
+    }
+}
+
+/// The operation of a kind of call: what was said by hand first, then a label that is a path, then the url.
+fn target(key: &Key, learned: &Operations, options: &Options) -> Option<Target> {
+    let of = |text: &str| {
+        let target = Target::of(text)?;
+        let method = target.method.or_else(|| key.method.clone());
+        Some(Target { method, ..target })
+    };
+    if let Some(by_hand) = key.label.as_deref().and_then(|label| options.map.get(label)) {
+        return of(by_hand);
+    }
+    let labelled = key.label.as_deref().and_then(of);
+    let Some(url) = &key.url else { return labelled };
+    if let Some(labelled) = labelled.filter(Target::is_template) {
+        return Some(labelled);
+    }
+    let method = key.method.clone().unwrap_or_else(|| ANY.to_owned());
+    let name = learned.name(&method, url);
+    let path = name.split_once(' ').map_or("/", |(_, path)| path);
+    let told =
+        key.method.clone().or_else(|| key.label.as_deref().and_then(Target::of).and_then(|target| target.method));
+    Target::new(told, path)
+}
+
+const ANY: &str = "ANY";
+const MOST_KEYS: usize = 100_000;
+const MOST_OPERATIONS: usize = 2_000;
+const MOST_HOSTS: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(method: Option<&str>, url: Option<&str>, label: Option<&str>) -> Key {
+        Key { method: method.map(str::to_owned), url: url.map(str::to_owned), label: label.map(str::to_owned) }
+    }
+
+    #[test]
+    fn operations_come_from_what_was_said_then_templates_then_urls() {
+        let mut options = Options::default();
+        options.map.insert("Home".to_owned(), "GET /".to_owned());
+        let mut read = Collected::new(Format::Jmeter, &options);
+        let calls = [
+            key(None, Some("http://a/items/1?x=2"), Some("Item")),
+            key(None, Some("http://a/items/2"), Some("Item")),
+            key(Some("GET"), Some("http://a/users/3"), Some("/users/:name")),
+            key(None, None, Some("Home")),
+            key(None, None, Some("Checkout")),
+        ];
+        for call in calls {
+            assert!(read.call(call, Some(200), 1e6, 1).expect("few"));
+        }
+        let (operations, unknown) = read.operations(&options).expect("few");
+        let names: Vec<_> = operations.keys().map(Target::name).collect();
+        assert_eq!(names, ["/items/{id}", "GET /", "GET /users/{name}"]);
+        assert_eq!(unknown, ["Checkout (1 calls)"]);
+    }
+}

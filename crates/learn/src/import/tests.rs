@@ -1,0 +1,221 @@
+//! Each format by a small file as its tool writes it, to the profile and back.
+
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+use standin_model::profile::{File, read_all};
+use standin_model::station::Capacity;
+use standin_stub::delay::Distribution;
+
+fn sample(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import").join(name);
+    std::fs::read(path).expect("a sample")
+}
+
+fn import_with(text: &[u8], options: &Options) -> Result<Imported, Vec<String>> {
+    let read =
+        read(text, options).map_err(|problems| problems.first.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let source = read.source("file");
+    Imported::new(read, options, "s", vec![source], Capacity::Unlimited).map_err(|problem| vec![problem.to_string()])
+}
+
+/// Imported, and read back from the file that is written.
+fn import(name: &str, options: &Options) -> Imported {
+    let imported = import_with(&sample(name), options).expect("a good sample");
+    let text = imported.profile().to_yaml(&imported.to_string());
+    let file = File { name: "imported".to_owned(), file: "imported.yaml".into(), text: text.as_str().into() };
+    let loaded = read_all(&[file]);
+    assert!(loaded.defects.is_empty(), "{text}\n{:?}", loaded.defects);
+    assert_eq!(loaded.profiles[0].spec, imported.profile(), "{text}");
+    imported
+}
+
+fn names(imported: &Imported) -> Vec<String> {
+    imported.operations.iter().map(|operation| operation.target.name()).collect()
+}
+
+fn demand(imported: &Imported, name: &str) -> Distribution {
+    let operation = imported.operations.iter().find(|operation| operation.target.name() == name).expect("it is there");
+    operation.work.demand.build().expect("a distribution")
+}
+
+fn ms(imported: &Imported, name: &str, percent: f64) -> f64 {
+    (demand(imported, name).quantile(percent / 100.0).as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[test]
+fn locust() {
+    let imported = import("locust_stats.csv", &Options::default());
+    assert_eq!(names(&imported), ["GET /items", "POST /orders", "GET /items/{id}"]);
+    let name = "GET /items/{id}";
+    assert_eq!([0.0, 50.0, 95.0, 100.0].map(|p| ms(&imported, name, p)), [11.08, 40.0, 90.0, 133.4]);
+    assert_eq!((imported.valid.samples, imported.valid.per_second), (Some(1221), Some(110.9)));
+    assert!(imported.default.is_some(), "the row of all calls");
+    let text = imported.to_string();
+    assert!(text.contains("1 rows without times (the first: chat)") && text.contains("5 calls failed"), "{text}");
+}
+
+#[test]
+fn jmeters_aggregate_report_and_names_that_tell_no_path() {
+    let imported = import("aggregate.csv", &Options::default());
+    assert_eq!(
+        (names(&imported), &*imported.unknown),
+        (vec!["GET /items/{id}".to_owned()], &["Home page (200 calls)".to_owned()][..])
+    );
+    assert_eq!([0.0, 50.0, 99.0, 100.0].map(|p| ms(&imported, "GET /items/{id}", p)), [12.0, 40.0, 95.0, 130.0]);
+    let map = [("Home page".to_owned(), "GET /".to_owned())].into();
+    let mapped = import("aggregate.csv", &Options { map, ..Options::default() });
+    assert_eq!((names(&mapped).len(), mapped.unknown.len()), (2, 0));
+    assert_eq!(ms(&mapped, "GET /", 90.0), 30.0);
+}
+
+#[test]
+fn a_table_of_ones_own_says_what_is_assumed() {
+    let imported = import("own.csv", &Options::default());
+    let name = "GET /items/{id}";
+    assert_eq!([50.0, 95.0, 99.0].map(|p| ms(&imported, name, p)), [3.2, 7.0, 31.0]);
+    assert!(ms(&imported, name, 0.0) < 3.2 && (31.0..310.1).contains(&ms(&imported, name, 100.0)));
+    let operation = imported.operations.iter().find(|operation| operation.target.name() == name).expect("there");
+    assert!(operation.doubts[0].starts_with("assumed: p0 "), "{:?}", operation.doubts);
+    assert!(imported.statements()[0].contains("nothing in such data says how calls queue"));
+}
+
+#[test]
+fn all_defects_of_a_table_are_told_at_once() {
+    let told = import_with(&sample("broken.csv"), &Options::default()).expect_err("broken");
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].contains("line 2: p99 is less than p50"), "{told:?}");
+    assert!(told[1].contains("line 3: `x` is no time") && told[2].contains("line 4: `-1` is no time"), "{told:?}");
+    let told = import_with(b"what,p50,p99\na,1,2\n", &Options::default()).expect_err("no unit, no names");
+    assert!(
+        told[0].contains("no unit is known for `p50`, `p99`") && told[1].contains("no column of operations"),
+        "{told:?}"
+    );
+    let options = Options { unit: Unit::of("ms"), ..Options::default() };
+    assert_eq!(ms(&import_with(b"url;p50;p99\n/a;1;2\n", &options).expect("good"), "/a", 50.0), 1.0);
+}
+
+#[test]
+fn jmeters_results() {
+    let imported = import("results.jtl", &Options::default());
+    assert_eq!(names(&imported), ["/orders", "/items/{id}"]);
+    let median = ms(&imported, "/items/{id}", 50.0);
+    assert!((39.0..41.0).contains(&median), "{median}");
+    assert!((ms(&imported, "/items/{id}", 100.0) - 44.0).abs() < 0.1, "without connecting");
+    let orders = &imported.operations[0].work.classes;
+    assert_eq!(orders.iter().map(|class| (class.share, class.status)).collect::<Vec<_>>(), [(0.1, Some(503))]);
+    assert_eq!(imported.valid.in_flight, Some(5));
+    assert_eq!(imported.valid.samples, Some(300));
+    let text = imported.to_string();
+    assert!(text.contains("100 transactions") && text.contains("1 samples without an answer's status"), "{text}");
+}
+
+#[test]
+fn k6_points_and_summaries() {
+    let imported = import("points.json", &Options::default());
+    assert_eq!(names(&imported), ["GET /items/{id}"]);
+    assert!((ms(&imported, "GET /items/{id}", 50.0) - 40.5).abs() < 0.05);
+    assert_eq!((imported.valid.in_flight, imported.valid.samples), (Some(9), Some(200)));
+    assert!(imported.valid.per_second.is_some_and(|rate| (15.0..25.0).contains(&rate)), "{:?}", imported.valid);
+    let options = Options { metric: Some("http_req_waiting".to_owned()), ..Options::default() };
+    assert_eq!(ms(&import("points.json", &options), "GET /items/{id}", 50.0), 38.5);
+
+    let summary = import("summary.json", &Options::default());
+    assert_eq!(names(&summary), ["GET /items/{id}"]);
+    assert_eq!([0.0, 50.0, 95.0, 100.0].map(|p| ms(&summary, "GET /items/{id}", p)), [10.2, 30.0, 60.2, 101.5]);
+    let all = summary.default.as_ref().expect("all calls").demand.build().expect("good");
+    assert_eq!(all.quantile(0.5).as_millis(), 40);
+    assert_eq!(
+        (summary.valid.per_second, summary.valid.in_flight, summary.valid.samples),
+        (Some(99.4), Some(20), Some(3000))
+    );
+}
+
+#[test]
+fn a_har() {
+    let imported = import("session.har", &Options::default());
+    assert_eq!(names(&imported), ["GET /app.js", "POST /orders", "GET /items/{id}"]);
+    let text = imported.to_string();
+    assert!(text.contains("calls of 2 hosts") && text.contains("shop.example (16)"), "{text}");
+    assert!(
+        text.contains("1 answers from the browser's cache") && text.contains("1 calls without an answer"),
+        "{text}"
+    );
+    assert!(text.contains("is the transfer of answers"), "{text}");
+    let one = import("session.har", &Options { host: Some("shop.example".to_owned()), ..Options::default() });
+    assert_eq!(names(&one), ["POST /orders", "GET /items/{id}"]);
+    assert_eq!(one.operations[0].work.classes[0].status, Some(500));
+    assert_eq!(ms(&one, "GET /items/{id}", 0.0), 40.0);
+}
+
+#[test]
+fn prometheus() {
+    let imported = import("scrape.txt", &Options::default());
+    assert_eq!(names(&imported), ["POST /orders", "GET /items/{id}"]);
+    let get = "GET /items/{id}";
+    // two instances: 200 of 1,990 calls up to 25 ms, 1,600 up to 50 ms
+    let median = ms(&imported, get, 50.0);
+    assert!((25.0..50.0).contains(&median), "{median}");
+    assert_eq!([0.0, 100.0].map(|p| ms(&imported, get, p)), [5.0, 1000.0]);
+    let operation = &imported.operations[1];
+    assert_eq!((operation.samples, operation.work.classes[0].status), (Some(2010), Some(503)));
+    assert!(operation.doubts[0].contains("p50 between 25ms and 50ms"), "{:?}", operation.doubts);
+    let cut = &imported.operations[0].doubts;
+    assert!(cut.iter().any(|doubt| doubt.contains("3 of 100 calls took longer than the last bound")), "{cut:?}");
+    assert_eq!(ms(&imported, "POST /orders", 100.0), 1000.0, "no tail is invented");
+    assert_eq!(imported.unknown, ["UNKNOWN (9 calls)"]);
+    let text = imported.to_string();
+    assert!(text.contains("series of other histograms") && text.contains("1 series without calls"), "{text}");
+    let unknown = Options { metric: Some("x".to_owned()), ..Options::default() };
+    assert!(import_with(&sample("scrape.txt"), &unknown).expect_err("no such")[0].contains("jvm_gc_pause_seconds"));
+}
+
+#[test]
+fn opentelemetry() {
+    let imported = import("metrics.json", &Options::default());
+    let get = "GET /items/{id}";
+    assert_eq!(names(&imported), [get]);
+    assert_eq!([0.0, 100.0].map(|p| ms(&imported, get, p)), [26.0, 310.0], "min and max are known");
+    assert!((35.0..50.0).contains(&ms(&imported, get, 50.0)));
+    assert_eq!(imported.operations[0].work.classes[0].status, Some(500));
+    assert_eq!(imported.valid.per_second, Some(10.1));
+
+    let exponential = import("exponential.jsonl", &Options::default());
+    // of base 2^(1/2), bucket 10 begins at 32 ms, and the deltas are added
+    assert_eq!(exponential.operations[0].samples, Some(400));
+    assert_eq!([0.0, 12.5, 100.0].map(|p| ms(&exponential, get, p)), [32.0, 45.25, 128.0]);
+    assert_eq!(exponential.valid.per_second, Some(30.0));
+}
+
+#[test]
+fn what_is_not_read_is_named_with_what_to_do() {
+    for (text, told) in [
+        ("", "is empty"),
+        ("<?xml version=\"1.0\"?><testResults/>", "output_format=csv"),
+        ("{\"a\": 1}", "--format"),
+        ("metric_name,timestamp,metric_value,check\n", "--out json"),
+        ("1700000000000,12,Home,200,OK,t\n", "print_field_names=true"),
+        ("hello\n", "no format that is known"),
+        ("name,p50_ms\nHome,3\n", "--map"),
+        ("{\"resourceMetrics\": [", "broken JSON"),
+        ("# TYPE x gauge\nx 1\n", "has no histograms"),
+    ] {
+        let errors = import_with(text.as_bytes(), &Options::default()).expect_err(text);
+        assert!(errors[0].contains(told), "{text}: {errors:?}");
+    }
+}
+
+#[test]
+fn gzipped_files_are_read_and_several_files_are_one() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    std::io::Write::write_all(&mut packed, &sample("points.json")).expect("in memory");
+    let options = Options::default();
+    let mut one = read(packed.finish().expect("in memory").as_slice(), &options).expect("good");
+    one.merge(read(sample("results.jtl").as_slice(), &options).expect("good")).expect("both are of calls");
+    let both = Imported::new(one, &options, "s", Vec::new(), Capacity::Unlimited).expect("good");
+    assert_eq!(names(&both), ["/orders", "GET /items/{id}", "/items/{id}"]);
+    assert_eq!(both.valid.samples, Some(500));
+}

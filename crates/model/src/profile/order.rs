@@ -1,0 +1,162 @@
+//! `order: {blocks: 200ms, correlation: 40%}`: slow spells stay together, and every distribution stays what it is.
+//!
+//! A Gaussian copula of one factor (Embrechts, Lindskog and McNeil, *Modelling Dependence with Copulas*, 2003): time is cut into
+//! blocks, each with a standard normal factor, and a call is drawn where Φ(√ρ · block + √(1 - ρ) · own) lies in its distribution.
+//! That number is uniform whatever ρ is. All operations of a service share the factor: it is the service that has a slow spell.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+use serde::{Serialize, Serializer};
+
+use super::delays::{duration, share};
+use super::read::close;
+use crate::draws::{Draws, Stream};
+use standin_stub::delay::{normal, uniform, units};
+use standin_stub::source::{Node, Object, Reader};
+
+/// How slow spells stay together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Order {
+    /// How long a spell lasts; above 0.
+    pub blocks: Duration,
+    /// The correlation of two calls within it, from 0 to 1: of their ranks as normal scores. Spearman's of the ranks themselves
+    /// is 6/π · asin(ρ/2), less by 0.02 at most.
+    pub correlation: f64,
+}
+
+/// As the profile has it.
+impl Serialize for Order {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let parts = [("blocks", units::duration(self.blocks)), ("correlation", units::share(self.correlation))];
+        serializer.collect_map(parts)
+    }
+}
+
+/// An order, ready to be drawn by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Blocks {
+    length: Duration,
+    /// What a call has of its block's factor, and of its own.
+    parts: (f64, f64),
+    key: u64,
+}
+
+impl Blocks {
+    /// `key` tells the service from all others.
+    pub(super) fn new(order: Order, key: u64) -> Self {
+        let shared = order.correlation.clamp(0.0, 1.0);
+        Self { length: order.blocks.max(Duration::from_nanos(1)), parts: (shared.sqrt(), (1.0 - shared).sqrt()), key }
+    }
+
+    /// Where in its distribution a call is drawn that comes so long after the profile came in force; strictly between 0 and 1.
+    pub(super) fn share(&self, draws: Draws, after: Duration, own: &mut Stream) -> f64 {
+        let block = (after.as_nanos() / self.length.as_nanos()) as u64;
+        let normal = |stream: &mut Stream| normal::quantile(uniform(stream.random()));
+        let score = self.parts.0 * normal(&mut draws.at(self.key, block)) + self.parts.1 * normal(own);
+        normal::cdf(score).clamp(f64::MIN_POSITIVE, 1.0 - f64::EPSILON / 2.0)
+    }
+}
+
+/// Reads an order.
+pub(super) fn order(node: &Node, reader: &mut Reader) -> Option<Order> {
+    let whole = Object::open(node, "an order", reader)?;
+    let blocks = match whole.node("blocks") {
+        Some(node) => reader.within("blocks", |reader| duration(node, reader)),
+        None => {
+            reader.error(node, "the order has no `blocks`", "add how long a slow spell lasts, such as `blocks: 200ms`");
+            None
+        }
+    };
+    if let Some(node) = whole.node("blocks").filter(|_| blocks == Some(Duration::ZERO)) {
+        reader.error_at(
+            node,
+            "blocks",
+            "a block takes some time",
+            "write how long a slow spell lasts, such as `200ms`",
+        );
+    }
+    let correlation = match whole.node("correlation") {
+        Some(node) => reader.within("correlation", |reader| share(node, reader)),
+        None => {
+            let mend = "add the rank correlation of calls of one operation that come right after each other, such as \
+                        `correlation: 40%`; `standin fit` measures it from a tape";
+            reader.error(node, "the order has no `correlation`", mend);
+            None
+        }
+    };
+    if let Some(node) = whole.node("correlation").filter(|_| correlation == Some(0.0)) {
+        reader.error_at(node, "correlation", "a correlation of 0% keeps nothing together", "remove the `order`");
+    }
+    close(whole, &["blocks", "correlation"], reader);
+    Some(Order { blocks: blocks?, correlation: correlation? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use standin_stub::delay::{Distribution, Param, ParamValue};
+
+    const BLOCK: Duration = Duration::from_millis(200);
+
+    /// Calls of two operations, one of each every 2 ms: the shares at which they are drawn.
+    fn shares(correlation: f64, seed: u64, calls: u64) -> [Vec<f64>; 2] {
+        let blocks = Blocks::new(Order { blocks: BLOCK, correlation }, 7);
+        let draws = Draws::new(seed);
+        [1, 2].map(|operation| {
+            let share = |k| blocks.share(draws, Duration::from_millis(2 * k), &mut draws.at(operation, k));
+            (0..calls).map(share).collect()
+        })
+    }
+
+    fn scores(shares: &[f64]) -> Vec<f64> {
+        shares.iter().map(|share| normal::quantile(*share)).collect()
+    }
+
+    fn mean_product(one: &[f64], other: &[f64]) -> f64 {
+        one.iter().zip(other).map(|(one, other)| one * other).sum::<f64>() / one.len() as f64
+    }
+
+    #[test]
+    fn calls_of_a_block_are_correlated_as_said_and_others_are_not() {
+        for correlation in [0.1, 0.4, 0.9] {
+            // 2,000 blocks of 100 calls: the mean of a block's products varies by about √2 times the correlation
+            let [one, other] = shares(correlation, 3, 200_000).map(|shares| scores(&shares));
+            let error = 4.0 * 2f64.sqrt() / 2_000f64.sqrt();
+            let within = |step: usize| {
+                let pairs = (0..one.len() - step).filter(|k| k / 100 == (k + step) / 100);
+                let products: Vec<f64> = pairs.map(|k| one[k] * one[k + step]).collect();
+                products.iter().sum::<f64>() / products.len() as f64
+            };
+            for found in [within(1), within(50), mean_product(&one, &other)] {
+                assert!((found - correlation).abs() < error, "{correlation}: {found}");
+            }
+            let apart = mean_product(&one[100..], &one[..one.len() - 100]);
+            assert!(apart.abs() < error, "{correlation}: {apart}");
+        }
+    }
+
+    #[test]
+    fn the_distribution_stays_what_it_is() {
+        // by the distance of Kolmogorov and Smirnov; a block counts as one draw at the worst
+        for correlation in [0.2, 0.7, 1.0] {
+            let mut shares = shares(correlation, 11, 400_000)[0].clone();
+            shares.sort_by(f64::total_cmp);
+            let count = shares.len() as f64;
+            let distance = shares.iter().zip(0u32..).map(|(share, k)| (share - f64::from(k) / count).abs());
+            let distance = distance.fold(0.0, f64::max);
+            assert!(distance < 1.95 / 4_000f64.sqrt(), "{correlation}: {distance}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_a_distribution_are_within_reach_and_finite() {
+        let exponential = [Param { name: "mean", value: ParamValue::Time(1e6) }];
+        let exponential = Distribution::build("exponential", &exponential).unwrap();
+        let longest = shares(1.0, 5, 100_000)[0].iter().map(|share| exponential.quantile(*share)).max().unwrap();
+        assert!(longest > Duration::from_millis(5) && longest < Duration::from_millis(40), "{longest:?}");
+        let blocks = Blocks::new(Order { blocks: Duration::ZERO, correlation: 2.0 }, 0);
+        let share = blocks.share(Draws::new(1), Duration::MAX, &mut Draws::new(1).at(1, 1));
+        assert!(share > 0.0 && share < 1.0, "what a program made is survived: {share}");
+    }
+}

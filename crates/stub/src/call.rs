@@ -1,0 +1,355 @@
+//! A call, as it arrived: method, raw url, headers, whole body, and when.
+//!
+//! Nothing is decoded until a candidate stub asks for it, and then once: query, cookies, form, text, JSON, XML
+//! and parts are kept beside the bytes they come from.
+
+mod bounds;
+mod decode;
+mod large;
+mod multipart;
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use serde_json::Value;
+
+use self::bounds::{Bounds, LARGE};
+use self::decode::url_encoded;
+pub use self::large::Picked;
+pub use self::multipart::Part;
+use crate::memory::{Permit, Share};
+use standin_dialect::json::TextDigest;
+
+use standin_dialect::xml::{Document, XmlError};
+
+/// The scheme a call came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Plain TCP.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Scheme {
+    /// The scheme as it stands in a url.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The port that a url of this scheme means when it names none.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// The two ends of the connection that a call came by.
+#[derive(Clone, Copy, Debug)]
+pub struct Peers {
+    /// Whether TLS was spoken.
+    pub scheme: Scheme,
+    /// The client's address.
+    pub remote: SocketAddr,
+    /// Our own address.
+    pub local: SocketAddr,
+}
+
+/// One request, whole.
+#[derive(Debug)]
+pub struct Call {
+    /// The method, as sent.
+    pub method: Method,
+    /// The request target, undecoded.
+    pub uri: Uri,
+    /// HTTP version.
+    pub version: Version,
+    /// The headers, as sent.
+    pub headers: HeaderMap,
+    /// The body, as sent (it may be gzip: see [`Call::body`]).
+    pub raw_body: Bytes,
+    /// Both ends of the connection.
+    pub peers: Peers,
+    /// The later of the last request byte read and the last byte of the previous answer written.
+    pub arrival: Instant,
+    body_limit: usize,
+    /// What its head holds.
+    pub held: Option<Permit>,
+    /// What bounds decoding, unless nobody can mean harm: the call is short, or was kept from before.
+    bounds: Option<Arc<Bounds>>,
+    /// Made when something is decoded: most calls are answered by their head alone, and move less so.
+    decoded: OnceLock<Box<Decoded>>,
+}
+
+/// What has been decoded so far.
+#[derive(Debug, Default)]
+struct Decoded {
+    query: OnceLock<Pairs>,
+    form: OnceLock<Pairs>,
+    cookies: OnceLock<Pairs>,
+    body: OnceLock<Bytes>,
+    text: OnceLock<Option<String>>,
+    json: OnceLock<Option<Value>>,
+    json_digest: OnceLock<Option<u64>>,
+    text_digest: OnceLock<TextDigest>,
+    parts: OnceLock<Option<Vec<Part>>>,
+    xml: OnceLock<Box<Result<Document, XmlError>>>,
+}
+
+/// Names and values in the order they came, decoded.
+pub type Pairs = Vec<(String, String)>;
+
+impl Call {
+    /// A call from the parts that the HTTP library read. `body_limit` also bounds what a gzip body unpacks to.
+    #[inline]
+    pub fn new(
+        parts: http::request::Parts,
+        raw_body: Bytes,
+        peers: Peers,
+        arrival: Instant,
+        body_limit: usize,
+    ) -> Self {
+        Self {
+            method: parts.method,
+            uri: parts.uri,
+            version: parts.version,
+            headers: parts.headers,
+            raw_body,
+            peers,
+            arrival,
+            body_limit,
+            held: None,
+            bounds: None,
+            decoded: OnceLock::new(),
+        }
+    }
+
+    /// Counts what is decoded of the body, but for the forms of `uncounted` bytes.
+    pub fn count(&mut self, memory: &Arc<Share>, uncounted: usize) {
+        let length = self.raw_body.len();
+        if length == 0 || length <= uncounted && !self.is_zipped() {
+            return;
+        }
+        let is_large = length > LARGE || self.is_zipped();
+        self.bounds = Some(Arc::new(Bounds::new(Arc::clone(memory), is_large)));
+    }
+
+    /// Path and query as sent, undecoded. A bare `?` at the end is not part of it.
+    pub fn url(&self) -> &str {
+        let url = self.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        url.strip_suffix('?').unwrap_or(url)
+    }
+
+    /// The path as sent, undecoded.
+    pub fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The host that the client named, without the port: the absolute url's, else the Host header's.
+    pub fn host(&self) -> Cow<'_, str> {
+        match self.authority() {
+            Some(authority) => Cow::Borrowed(split_port(authority).0),
+            None => Cow::Owned(self.peers.local.ip().to_string()),
+        }
+    }
+
+    /// The port that the client named, else its scheme's default.
+    pub fn port(&self) -> u16 {
+        match self.authority() {
+            Some(authority) => split_port(authority).1.unwrap_or(self.peers.scheme.default_port()),
+            None => self.peers.local.port(),
+        }
+    }
+
+    /// Host and port as the client named them.
+    pub fn authority(&self) -> Option<&str> {
+        self.uri
+            .authority()
+            .map(http::uri::Authority::as_str)
+            .or_else(|| self.headers.get(HOST).and_then(|value| value.to_str().ok()))
+    }
+
+    /// The first X-Forwarded-For address if there is one, else the peer's.
+    pub fn client_ip(&self) -> Cow<'_, str> {
+        match self.headers.get("x-forwarded-for") {
+            Some(value) => match header_text(value) {
+                Cow::Borrowed(text) => Cow::Borrowed(text.split(',').next().unwrap_or(text).trim()),
+                Cow::Owned(text) => Cow::Owned(text.split(',').next().unwrap_or(&text).trim().to_owned()),
+            },
+            None => Cow::Owned(self.peers.remote.ip().to_string()),
+        }
+    }
+
+    /// The values of a header, a line each; comma lists are not split.
+    pub fn header(&self, name: &HeaderName) -> impl Iterator<Item = Cow<'_, str>> {
+        self.headers.get_all(name).iter().map(header_text)
+    }
+
+    /// User name and password of the Authorization header, still in base64, if its scheme is Basic.
+    pub fn basic_credentials(&self) -> Option<&str> {
+        let value = self.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, credentials) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("basic").then(|| credentials.trim())
+    }
+
+    fn decoded(&self) -> &Decoded {
+        self.decoded.get_or_init(Box::default)
+    }
+
+    /// Query parameters, decoded. `a` without `=` has the value "".
+    pub fn query(&self) -> &Pairs {
+        self.decoded().query.get_or_init(|| url_encoded(self.uri.query().unwrap_or_default()))
+    }
+
+    /// Form parameters, decoded; none unless the Content-Type says that the body is a form.
+    pub fn form(&self) -> &Pairs {
+        let read = || {
+            let is_form = self
+                .header(&CONTENT_TYPE)
+                .any(|value| value.to_ascii_lowercase().contains("application/x-www-form-urlencoded"));
+            match self.text() {
+                Some(text) if is_form && self.allows(|| bounds::form_size(text.as_bytes())) => url_encoded(text),
+                _ => Vec::new(),
+            }
+        };
+        self.once(&self.decoded().form, read).unwrap_or(&NO_PAIRS)
+    }
+
+    /// Cookies of all Cookie headers.
+    pub fn cookies(&self) -> &Pairs {
+        self.decoded().cookies.get_or_init(|| {
+            let mut pairs = Vec::new();
+            for line in self.header(&COOKIE) {
+                for pair in line.split(';') {
+                    if let Some((name, value)) = pair.split_once('=') {
+                        let value = value.trim();
+                        let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
+                        pairs.push((name.trim().to_owned(), value.to_owned()));
+                    }
+                }
+            }
+            pairs
+        })
+    }
+
+    /// The body's bytes, unzipped if it came as gzip (by its Content-Encoding or by its first two bytes).
+    pub fn body(&self) -> &Bytes {
+        if !self.is_zipped() {
+            return &self.raw_body;
+        }
+        // what is no gzip, or unpacks to more than a body may have, is matched as it came
+        let unpack = || {
+            let unpacked = decode::unpacked(&self.raw_body, self.body_limit, |bytes| self.allows(|| bytes));
+            unpacked.unwrap_or_else(|| self.raw_body.clone())
+        };
+        self.once(&self.decoded().body, unpack).unwrap_or(&self.raw_body)
+    }
+
+    fn is_zipped(&self) -> bool {
+        self.raw_body.starts_with(&[0x1f, 0x8b])
+            || (!self.raw_body.is_empty() && self.header(&CONTENT_ENCODING).any(|value| value.contains("gzip")))
+    }
+
+    /// The body as text in the charset of its Content-Type, else UTF-8; `None` if it is empty.
+    pub fn text(&self) -> Option<&str> {
+        let body = self.body();
+        if body.is_empty() {
+            return None;
+        }
+        let decode = || {
+            let charset = self.charset();
+            // already UTF-8: read it from the body's own bytes
+            if charset == encoding_rs::UTF_8 && !has_bom(body) && std::str::from_utf8(body).is_ok() {
+                return None;
+            }
+            // no charset makes more than three bytes of one
+            self.allows(|| 3 * body.len()).then(|| charset.decode(body).0.into_owned())
+        };
+        match self.once(&self.decoded().text, decode)? {
+            Some(text) => Some(text),
+            None => std::str::from_utf8(body).ok(),
+        }
+    }
+
+    /// The body as JSON; `None` if it is empty or is not JSON.
+    pub fn json(&self) -> Option<&Value> {
+        let read = || {
+            let text = self.text()?;
+            self.allows(|| bounds::json_size(text.as_bytes())).then(|| serde_json::from_str(text).ok())?
+        };
+        self.once(&self.decoded().json, read)?.as_ref()
+    }
+
+    /// The body as XML, or why it is none.
+    pub fn xml(&self) -> Result<&Document, &XmlError> {
+        let read = || Box::new(bounds::read_xml(self.bounds.as_ref(), self.text().unwrap_or_default()));
+        self.once(&self.decoded().xml, read).map_or(Err(&*bounds::NOT_READ), |xml| (**xml).as_ref())
+    }
+
+    /// The parts of a multipart body; `None` if it is none.
+    pub fn parts(&self) -> Option<&[Part]> {
+        let read = || {
+            let content_type = header_text(self.headers.get(CONTENT_TYPE)?);
+            multipart::parts(&content_type, self.body(), self.bounds.as_ref())
+        };
+        self.once(&self.decoded().parts, read)?.as_deref()
+    }
+
+    fn once<'c, T>(&self, cell: &'c OnceLock<T>, make: impl FnOnce() -> T) -> Option<&'c T> {
+        bounds::once(self.bounds.as_ref(), cell, make)
+    }
+
+    fn allows(&self, bytes: impl FnOnce() -> usize) -> bool {
+        bounds::allow(self.bounds.as_ref(), bytes)
+    }
+
+    fn charset(&self) -> &'static encoding_rs::Encoding {
+        self.headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').skip(1).find_map(|p| p.trim().strip_prefix("charset=")))
+            .and_then(|label| encoding_rs::Encoding::for_label(label.trim_matches('"').as_bytes()))
+            .unwrap_or(encoding_rs::UTF_8)
+    }
+}
+
+/// A header's value as text: UTF-8 where it is, else one character a byte (ISO 8859-1).
+pub fn header_text(value: &HeaderValue) -> Cow<'_, str> {
+    latin_or_utf8(value.as_bytes())
+}
+
+/// Bytes as text: UTF-8 where they are, else one character a byte (ISO 8859-1).
+pub fn latin_or_utf8(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.iter().map(|&byte| char::from(byte)).collect()),
+    }
+}
+
+static NO_PAIRS: Pairs = Vec::new();
+
+fn has_bom(body: &[u8]) -> bool {
+    body.starts_with(&[0xef, 0xbb, 0xbf])
+}
+
+/// `name:port` in its parts; an IPv6 address keeps its brackets out.
+fn split_port(authority: &str) -> (&str, Option<u16>) {
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if let Some((host, rest)) = authority.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        return (host, rest.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
+    match authority.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()),
+        None => (authority, None),
+    }
+}

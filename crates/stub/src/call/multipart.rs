@@ -1,0 +1,237 @@
+//! The parts of a multipart body, each with its own headers.
+//!
+//! Lenient, as what is sent to a mock should be matched rather than refused: bare line feeds end lines, and any kind of
+//! `multipart/…` is taken. A part that nothing ends is none. Bodies share the call's bytes.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use memchr::memmem;
+use serde_json::Value;
+
+use super::bounds::{self, Bounds};
+use super::{header_text, latin_or_utf8};
+use standin_dialect::xml::{Document, XmlError};
+
+/// A part of a multipart body.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// What its Content-Disposition calls it.
+    pub name: Option<String>,
+    /// The name of the file that it is said to be.
+    pub file_name: Option<String>,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its bytes.
+    pub body: Bytes,
+    bounds: Option<Arc<Bounds>>,
+    json: OnceLock<Option<Value>>,
+    xml: OnceLock<Box<Result<Document, XmlError>>>,
+}
+
+impl Part {
+    /// The body as text; what is no UTF-8 is replaced.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// The body as JSON, if it is.
+    pub fn json(&self) -> Option<&Value> {
+        let bounds = self.bounds.as_ref();
+        let read = || {
+            let may = bounds::allow(bounds, || bounds::json_size(&self.body));
+            may.then(|| serde_json::from_slice(&self.body).ok())?
+        };
+        bounds::once(bounds, &self.json, read)?.as_ref()
+    }
+
+    /// The body as XML, or why it is none.
+    pub fn xml(&self) -> Result<&Document, &XmlError> {
+        let bounds = self.bounds.as_ref();
+        let read = || Box::new(bounds::read_xml(bounds, &self.text()));
+        bounds::once(bounds, &self.xml, read).map_or(Err(&*bounds::NOT_READ), |xml| (**xml).as_ref())
+    }
+
+    /// The values of a header, a line each.
+    pub fn header(&self, name: &HeaderName) -> impl Iterator<Item = Cow<'_, str>> {
+        self.headers.get_all(name).iter().map(header_text)
+    }
+}
+
+/// The parts of a body of this Content-Type; `None` if that is not multipart.
+pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<Bounds>>) -> Option<Vec<Part>> {
+    let starts = content_type.trim_start();
+    if !starts.get(.."multipart/".len()).is_some_and(|start| start.eq_ignore_ascii_case("multipart/")) {
+        return None;
+    }
+    let boundary = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty());
+    let Some(boundary) = boundary else { return Some(Vec::new()) };
+    let delimiter = format!("--{boundary}");
+    let mut parts = Vec::new();
+    let mut begin = None;
+    for at in memmem::find_iter(&body[..], delimiter.as_bytes()) {
+        // it stands at the beginning of a line
+        let line = match &body[..at] {
+            [.., b'\r', b'\n'] => at - 2,
+            [.., b'\n'] => at - 1,
+            [] => at,
+            _ => continue,
+        };
+        let after = &body[at + delimiter.len()..];
+        let is_last = after.starts_with(b"--");
+        let blanks = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let end_of_line = match &after[blanks..] {
+            [b'\r', b'\n', ..] => blanks + 2,
+            [b'\n', ..] => blanks + 1,
+            // a longer boundary that begins as this one does
+            _ if !is_last => continue,
+            _ => 0,
+        };
+        if let Some(begin) = begin {
+            parts.extend(part(body, begin, line.max(begin)).map(|part| Part { bounds: bounds.cloned(), ..part }));
+        }
+        if is_last || parts.len() == MOST_PARTS {
+            break;
+        }
+        begin = Some(at + delimiter.len() + end_of_line);
+    }
+    Some(parts)
+}
+
+/// The part between two places: headers, an empty line, a body.
+fn part(body: &Bytes, begin: usize, end: usize) -> Option<Part> {
+    let mut part = Part::default();
+    let mut at = begin;
+    loop {
+        let length = memchr::memchr(b'\n', &body[at..end])?;
+        let line = body[at..at + length].strip_suffix(b"\r").unwrap_or(&body[at..at + length]);
+        at += length + 1;
+        if line.is_empty() {
+            break;
+        }
+        let line = latin_or_utf8(line);
+        let Some((name, value)) = line.split_once(':') else { continue };
+        let name = HeaderName::from_bytes(name.trim().as_bytes());
+        let value = HeaderValue::from_bytes(value.trim().as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value)
+            && part.headers.len() < MOST_HEADERS
+        {
+            part.headers.append(name, value);
+        }
+    }
+    if let Some(disposition) = part.headers.get(http::header::CONTENT_DISPOSITION) {
+        let disposition = header_text(disposition);
+        (part.name, part.file_name) = (parameter(&disposition, "name"), parameter(&disposition, "filename"));
+    }
+    part.body = body.slice(at..end);
+    Some(part)
+}
+
+/// A parameter of a header, such as `boundary` of `multipart/form-data; boundary="x"`.
+fn parameter(header: &str, name: &str) -> Option<String> {
+    let mut rest = &header[header.find(';')?..];
+    while let Some(parameter) = rest.strip_prefix(';') {
+        let equals = parameter.find(['=', ';']).unwrap_or(parameter.len());
+        let (key, after) = parameter.split_at(equals);
+        let after = after.strip_prefix('=').unwrap_or(after).trim_start();
+        let (value, left) = match after.strip_prefix('"') {
+            Some(quoted) => unquoted(quoted),
+            None => {
+                let end = after.find(';').unwrap_or(after.len());
+                (after[..end].trim().to_owned(), &after[end..])
+            }
+        };
+        if key.trim().eq_ignore_ascii_case(name) {
+            return Some(value);
+        }
+        rest = left.find(';').map_or("", |next| &left[next..]);
+    }
+    None
+}
+
+/// What stands up to the next quote, and what is left. Only quotes are escaped: browsers write bare backslashes.
+fn unquoted(quoted: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut chars = quoted.char_indices().peekable();
+    while let Some((at, next)) = chars.next() {
+        match next {
+            '"' => return (value, &quoted[at + 1..]),
+            '\\' if chars.next_if(|(_, next)| *next == '"').is_some() => value.push('"'),
+            next => value.push(next),
+        }
+    }
+    (value, "")
+}
+
+/// Parts of a body that are looked at.
+const MOST_PARTS: usize = 1000;
+
+/// Headers of a part that are kept.
+const MOST_HEADERS: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Name, file name and text.
+    type Read = (Option<String>, Option<String>, String);
+
+    fn read(content_type: &str, body: &str) -> Option<Vec<Read>> {
+        let parts = parts(content_type, &Bytes::from(body.to_owned()), None)?;
+        Some(
+            parts
+                .into_iter()
+                .map(|part| (part.name.clone(), part.file_name.clone(), part.text().into_owned()))
+                .collect(),
+        )
+    }
+
+    fn part(name: &str, file_name: Option<&str>, body: &str) -> Read {
+        (Some(name.to_owned()), file_name.map(str::to_owned), body.to_owned())
+    }
+
+    #[test]
+    fn parts_with_their_names() {
+        let body = "preamble\r\n--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n2\r\n--B  \r\n\
+                    content-disposition: form-data; filename=\"x\\\"y;z.png\"; name=b\r\nContent-Type: image/png\r\n\r\n\
+                    \r\n--B--\r\nepilogue";
+        let expected = vec![part("a", None, "1\r\n2"), part("b", Some("x\"y;z.png"), "")];
+        assert_eq!(read("multipart/form-data; boundary=B", body), Some(expected));
+    }
+
+    #[test]
+    fn boundaries() {
+        let body = "--q-u:o\nContent-Disposition: form-data; name=\"a\"\n\n1\n--q-u:o--";
+        for content_type in [
+            "multipart/form-data; boundary=\"q-u:o\"",
+            "Multipart/Mixed;charset=x; BOUNDARY=q-u:o ; more=1",
+            "multipart/form-data; start=\"a;boundary=c\"; boundary=q-u:o",
+        ] {
+            assert_eq!(read(content_type, body), Some(vec![part("a", None, "1")]), "{content_type}");
+        }
+        assert_eq!(read("multipart/form-data", body), Some(vec![]));
+        assert_eq!(read("multipart/form-data; boundary=", body), Some(vec![]));
+        assert_eq!(read("text/plain; boundary=q-u:o", body), None);
+    }
+
+    #[test]
+    fn what_looks_like_a_boundary_is_none() {
+        let body = "--B\r\nContent-Disposition: form-data; name=a\r\n\r\nx--B\r\n--Bx\r\ny\r\n--B--";
+        assert_eq!(read("multipart/form-data; boundary=B", body), Some(vec![part("a", None, "x--B\r\n--Bx\r\ny")]));
+        // a part that is not ended, or that has no headers' end, is none
+        for broken in ["--B\r\nA: b\r\n\r\nx", "--B\r\nA: b\r\n--B--", "--B--\r\n--B\r\n\r\nx\r\n--B--", "--B", ""] {
+            assert_eq!(read("multipart/form-data; boundary=B", broken), Some(vec![]), "{broken:?}");
+        }
+        assert_eq!(read("multipart/form-data; boundary=B", "--B\r\n\r\n\r\n--B--").map(|parts| parts.len()), Some(1));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn reading_never_panics(header in "\\PC{0,40}", body in "(--B|-|B|\r|\n|:|\"|;|=|name|[a-z]|\u{e9}){0,60}") {
+            parts(&format!("multipart/x;{header}"), &Bytes::from(body.clone()), None);
+            parts("multipart/form-data; boundary=B", &Bytes::from(body), None);
+        }
+    }
+}

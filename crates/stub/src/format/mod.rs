@@ -1,0 +1,227 @@
+//! The mapping as a file or the API spells it: WireMock's JSON, read field by field from the spanned tree.
+//!
+//! Reading collects every defect instead of stopping at the first, and writes the mapping again as WireMock echoes it.
+
+mod response;
+mod templates;
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+pub use response::delays;
+
+use self::response::Response;
+use super::{Origin, Scenario, Stub};
+use crate::files::Files;
+use crate::matcher::format::request;
+use crate::matcher::{Rank, RequestPattern, UrlRule};
+use crate::render::{Delays, Recipe, Templates};
+use crate::reply::Reply;
+use crate::source::{MAX_DEPTH, Node, Object, Value};
+
+pub use crate::matcher::format::{request_pattern, text_matcher};
+pub use crate::source::{Reader, Strictness};
+
+/// A mapping as read, without its place among others.
+#[derive(Debug)]
+pub struct Mapping {
+    /// The id that it states.
+    pub id: Option<Uuid>,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its priority, if it states one.
+    pub priority: i32,
+    /// What it asks.
+    pub pattern: Arc<RequestPattern>,
+    /// What it answers, but for the headers that name the stub.
+    pub reply: Reply,
+    /// The delays that it asks for.
+    pub delays: Delays,
+    /// What of the reply is rendered for each call.
+    pub templates: Option<Templates>,
+    /// Its scenario.
+    pub scenario: Option<Scenario>,
+    /// Whether it is kept on disk.
+    pub persistent: bool,
+    /// Itself as WireMock echoes it, without the ids.
+    pub document: Map<String, Json>,
+}
+
+const KEYS: &[&str] = &[
+    "$schema",
+    "id",
+    "insertionIndex",
+    "metadata",
+    "name",
+    "newScenarioState",
+    "persistent",
+    "postServeActions",
+    "priority",
+    "request",
+    "requiredScenarioState",
+    "response",
+    "scenarioName",
+    "serveEventListeners",
+    "uuid",
+];
+
+/// Reads one mapping. Defects go to the reader; `None` when there is nothing to build on.
+pub fn mapping(node: &Node, files: &Files, reader: &mut Reader) -> Option<Mapping> {
+    let mut object = Object::open(node, "a stub mapping", reader)?;
+    let id = id(&mut object, reader);
+    let name = object.text("name", reader);
+    let priority = object.integer("priority", reader);
+    let persistent = object.boolean("persistent", reader);
+    let scenario = scenario(&mut object, reader);
+    if let Some(node) = object.node("metadata") {
+        match &node.value {
+            Value::Object(_) => object.echo("metadata", without_nulls(node.to_json())),
+            _ => reader.error_at(node, "metadata", "metadata is an object", "write `\"metadata\": {…}`"),
+        }
+    }
+    listeners(&mut object, reader);
+    let (pattern, request) = match object.node("request") {
+        Some(node) => reader.within("request", |reader| request::read(node, reader)),
+        None => request::anything(),
+    };
+    object.echo("request", Json::Object(request));
+    let Response { reply, delays, templates, echo } = match object.node("response") {
+        Some(node) => reader.within("response", |reader| response::read(node, files, reader)),
+        None => response::nothing(),
+    };
+    object.echo("response", Json::Object(echo));
+    let path = match pattern.url() {
+        UrlRule::PathTemplate(template) => Some(template.clone()),
+        _ => None,
+    };
+    let document = object.close(KEYS, Strictness::TopLevel, reader);
+    Some(Mapping {
+        id,
+        name,
+        priority: priority
+            .map_or(Rank::DEFAULT_PRIORITY, |priority| priority.clamp(i32::MIN.into(), i32::MAX.into()) as i32),
+        pattern: Arc::new(pattern),
+        reply,
+        delays,
+        templates: templates.map(|templates| templates.with_path(path)),
+        scenario,
+        persistent: persistent.unwrap_or(false),
+        document,
+    })
+}
+
+impl Mapping {
+    /// The stub at its place among all.
+    pub fn into_stub(mut self, id: Uuid, rank: Rank, origin: Origin) -> Stub {
+        let mut ids = Map::new();
+        ids.insert("id".to_owned(), id.to_string().into());
+        ids.append(&mut self.document);
+        ids.insert("uuid".to_owned(), id.to_string().into());
+        name_stub(&mut self.reply.headers, id, self.name.as_deref());
+        let recipe = Recipe::new(self.reply, self.delays);
+        let recipe = match self.templates {
+            Some(templates) => recipe.with_templates(templates),
+            None => recipe,
+        };
+        Stub {
+            id,
+            name: self.name,
+            rank,
+            pattern: self.pattern,
+            recipe: Arc::new(recipe),
+            scenario: self.scenario,
+            persistent: self.persistent,
+            origin,
+            document: Json::Object(ids).to_string().into(),
+            hits: Arc::default(),
+        }
+    }
+}
+
+/// The headers by which a client can tell which stub answered.
+fn name_stub(headers: &mut HeaderMap, id: Uuid, name: Option<&str>) {
+    let id = HeaderValue::from_str(&id.to_string()).expect("a UUID is ASCII");
+    headers.insert(HeaderName::from_static("matched-stub-id"), id);
+    if let Some(name) = name {
+        let ascii: String = name.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).collect();
+        let name = HeaderValue::from_str(&ascii).expect("printable ASCII is a header value");
+        headers.insert(HeaderName::from_static("matched-stub-name"), name);
+    }
+}
+
+/// `id` and `uuid` are two names of one thing; both are echoed.
+fn id(object: &mut Object<'_>, reader: &mut Reader) -> Option<Uuid> {
+    let mut found = None;
+    for key in ["id", "uuid"] {
+        let Some(node) = object.node(key) else { continue };
+        match &node.value {
+            Value::Null => {}
+            Value::String(text) if text.is_empty() => {}
+            Value::String(text) => match text.parse() {
+                Ok(id) => found = Some(id),
+                Err(_) => reader.error_at(
+                    node,
+                    key,
+                    format!("`{text}` is not a UUID"),
+                    "write 36 characters such as `5f2c1e0a-9d4b-4c57-8a51-0d9c6f2e7b13`, or leave it out",
+                ),
+            },
+            _ => reader.error_at(node, key, "an id is a string that holds a UUID", "put it in quotes"),
+        }
+    }
+    found
+}
+
+fn scenario(object: &mut Object<'_>, reader: &mut Reader) -> Option<Scenario> {
+    let name = object.text("scenarioName", reader);
+    let required = object.text("requiredScenarioState", reader);
+    let next = object.text("newScenarioState", reader);
+    name.map(|name| Scenario { name, required, next })
+}
+
+/// Listeners and the older post-serve actions, which may be a map. Unknown names are carried and do nothing.
+fn listeners(object: &mut Object<'_>, reader: &mut Reader) {
+    for key in ["postServeActions", "serveEventListeners"] {
+        let Some(node) = object.node(key) else { continue };
+        let list = match &node.value {
+            Value::Array(_) => node.to_json(),
+            Value::Object(_) if key == "postServeActions" && node.depth() > DEEPEST_LISTENERS => {
+                let what =
+                    format!("more than {MAX_DEPTH} lists and objects stand in each other in the list of `{key}`");
+                reader.error_at(node, key, what, "make its parameters flatter");
+                continue;
+            }
+            Value::Object(members) if key == "postServeActions" => members
+                .iter()
+                .map(|member| serde_json::json!({"name": member.key, "parameters": member.value.to_json()}))
+                .collect(),
+            Value::Null => continue,
+            _ => {
+                let mend = "write `[{\"name\": …, \"parameters\": {…}}]`";
+                reader.error_at(node, key, format!("`{key}` is a list, not {}", node.kind_name()), mend);
+                continue;
+            }
+        };
+        object.echo(key, list);
+    }
+}
+
+/// Depth of a map of listeners. As a list of objects, it stands one level deeper, and has to be
+/// read again.
+const DEEPEST_LISTENERS: usize = MAX_DEPTH - 2;
+
+/// WireMock drops members that are null when it echoes metadata.
+fn without_nulls(value: Json) -> Json {
+    match value {
+        Json::Object(members) => members
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key, without_nulls(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}

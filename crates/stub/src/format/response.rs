@@ -1,0 +1,323 @@
+//! The response definition: what goes back, how late, and how it may break.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use hyper::ext::ReasonPhrase;
+use serde_json::{Map, Value as Json};
+
+use super::templates;
+use crate::delay::{Distribution, Param, ParamValue};
+use crate::files::BLOCKING_READ_LIMIT;
+use crate::files::Files;
+use crate::render::format::{fault, headers, status};
+use crate::render::template::Template;
+use crate::render::{Delays, Templates};
+use crate::reply::{Body, Dribble, Reply};
+use crate::source::{Node, Object, Reader, Strictness, Value};
+use standin_files::regular_file;
+
+const KEYS: &[&str] = &[
+    "additionalProxyRequestHeaders",
+    "base64Body",
+    "body",
+    "bodyFileName",
+    "chunkedDribbleDelay",
+    "delayDistribution",
+    "fault",
+    "fixedDelayMilliseconds",
+    "fromConfiguredStub",
+    "headers",
+    "jsonBody",
+    "proxyBaseUrl",
+    "proxyUrlPrefixToRemove",
+    "removeProxyRequestHeaders",
+    "status",
+    "statusMessage",
+    "transformerParameters",
+    "transformers",
+];
+
+/// A response definition as read.
+pub(super) struct Response {
+    pub(super) reply: Reply,
+    pub(super) delays: Delays,
+    /// What of the reply is rendered for each call.
+    pub(super) templates: Option<Templates>,
+    /// Itself as WireMock echoes it.
+    pub(super) echo: Map<String, Json>,
+}
+
+/// What a stub without a response answers.
+pub(super) fn nothing() -> Response {
+    let mut echo = Map::new();
+    echo.insert("status".to_owned(), 200.into());
+    Response { reply: empty(), delays: Delays::default(), templates: None, echo }
+}
+
+fn empty() -> Reply {
+    Reply {
+        status: StatusCode::OK,
+        reason: None,
+        headers: HeaderMap::new(),
+        body: Body::Bytes(Bytes::new()),
+        dribble: None,
+        ending: None,
+    }
+}
+
+/// Reads a response definition.
+pub(super) fn read(node: &Node, files: &Files, reader: &mut Reader) -> Response {
+    let Some(mut object) = Object::open(node, "a response definition", reader) else { return nothing() };
+    let mut reply = empty();
+    let is_templated = templates::is_asked_for(&mut object, files, reader);
+    reply.status = status(&mut object, reader);
+    reply.reason = reason(&mut object, reply.status, reader);
+    reply.headers = headers(&mut object, reader);
+    reply.body = body(&mut object, files, is_templated, reader);
+    reply.dribble = dribble(&mut object, reader);
+    reply.ending = fault(&mut object, reader);
+    let delays = Delays {
+        fixed: object.integer("fixedDelayMilliseconds", reader).map(milliseconds),
+        distribution: distribution(&mut object, reader),
+    };
+    later(&mut object, reader);
+    let templates = is_templated.then(|| templates::read(&object, &reply, files, reader));
+    let mut echo = object.close(KEYS, Strictness::Strict, reader);
+    echo.entry("status").or_insert_with(|| 200.into());
+    Response { reply, delays, templates, echo }
+}
+
+/// Delays as the global settings spell them: `fixedDelay` and `delayDistribution`.
+pub fn delays(node: &Node, reader: &mut Reader) -> (Delays, Map<String, Json>) {
+    let Some(mut object) = Object::open(node, "settings", reader) else { return (Delays::default(), Map::new()) };
+    let delays = Delays {
+        fixed: object.integer("fixedDelay", reader).map(milliseconds),
+        distribution: distribution(&mut object, reader),
+    };
+    let pass_through = object.boolean("proxyPassThrough", reader);
+    object.echo("proxyPassThrough", pass_through.unwrap_or(false).into());
+    if let Some(node) = object.node("extended") {
+        object.echo("extended", node.to_json());
+    }
+    let known = ["delayDistribution", "extended", "fixedDelay", "proxyPassThrough"];
+    (delays, object.close(&known, Strictness::Strict, reader))
+}
+
+/// The stub's reason phrase; the number itself where HTTP has no phrase for it.
+fn reason(object: &mut Object<'_>, status: StatusCode, reader: &mut Reader) -> Option<ReasonPhrase> {
+    let phrase = match object.text("statusMessage", reader) {
+        Some(phrase) => phrase,
+        None if status.canonical_reason().is_some() => return None,
+        None => status.as_str().to_owned(),
+    };
+    let reason = ReasonPhrase::try_from(phrase.clone()).ok();
+    if reason.is_none() {
+        let node = object.node("statusMessage").unwrap_or(object.whole());
+        let what = format!("`{phrase}` cannot be a reason phrase");
+        reader.error_at(node, "statusMessage", what, "use one line without control characters");
+    }
+    reason
+}
+
+fn body(object: &mut Object<'_>, files: &Files, is_templated: bool, reader: &mut Reader) -> Body {
+    let text = object.text("body", reader);
+    let json = object.node("jsonBody");
+    if let Some(node) = json {
+        object.echo("jsonBody", node.to_json());
+    }
+    let base64 = object.text("base64Body", reader);
+    let file = object.text("bodyFileName", reader);
+    if let Some(text) = text {
+        return Body::Bytes(text.into());
+    }
+    if let Some(node) = json {
+        return Body::Bytes(plain_exponents(node.to_json()).to_string().into());
+    }
+    if let Some(encoded) = base64 {
+        let node = object.node("base64Body").unwrap_or(object.whole());
+        return match base64::engine::general_purpose::STANDARD.decode(encoded.as_bytes()) {
+            Ok(bytes) => Body::Bytes(bytes.into()),
+            Err(error) => {
+                let mend = "encode the bytes as base64, with padding";
+                reader.error_at(node, "base64Body", format!("not base64: {error}"), mend);
+                Body::Bytes(Bytes::new())
+            }
+        };
+    }
+    match file {
+        // which file it is, each call says
+        Some(name) if is_templated && Template::is_one(&name) => Body::Bytes(Bytes::new()),
+        Some(name) => body_file(&name, object, files, reader),
+        None => Body::Bytes(Bytes::new()),
+    }
+}
+
+/// A small file is read now, a large one when it is sent. One that is not there is a defect in a stub folder;
+/// a stub from the API may name it before it is put there.
+fn body_file(name: &str, object: &Object<'_>, files: &Files, reader: &mut Reader) -> Body {
+    let node = object.node("bodyFileName").unwrap_or(object.whole());
+    let Some(path) = files.find(name) else {
+        if reader.is_lenient() {
+            let what = format!("`{name}` leads out of the folder `__files`");
+            reader.error_at(node, "bodyFileName", what, "put the file below `__files` and name it from there");
+        }
+        // nothing has this name, so that a call is told that the file cannot be read
+        return Body::File(files.root.join("\u{0}"));
+    };
+    let size = path.metadata().map(|metadata| metadata.len());
+    match size {
+        Ok(size) if size > BLOCKING_READ_LIMIT => Body::File(path),
+        _ => match regular_file::read(&path, BLOCKING_READ_LIMIT) {
+            Ok(bytes) => Body::Bytes(bytes.into()),
+            Err(error) => {
+                if reader.is_lenient() {
+                    let what = format!("cannot read `{}`: {error}", path.display());
+                    reader.error_at(node, "bodyFileName", what, "put the file there, or correct its name");
+                }
+                Body::File(path)
+            }
+        },
+    }
+}
+
+fn dribble(object: &mut Object<'_>, reader: &mut Reader) -> Option<Dribble> {
+    let node = object.node("chunkedDribbleDelay")?;
+    object.echo("chunkedDribbleDelay", node.to_json());
+    reader.within("chunkedDribbleDelay", |reader| {
+        let mut dribble = Object::open(node, "`chunkedDribbleDelay`", reader)?;
+        let chunks = dribble.integer("numberOfChunks", reader);
+        let total = dribble.integer("totalDuration", reader);
+        dribble.close(&["numberOfChunks", "totalDuration"], Strictness::Strict, reader);
+        let (Some(chunks), Some(total)) = (chunks, total) else {
+            reader.error(
+                node,
+                "a dribble needs `numberOfChunks` and `totalDuration`",
+                "give both, the time in milliseconds",
+            );
+            return None;
+        };
+        Some(Dribble { chunks: usize::try_from(chunks).unwrap_or(1).max(1), total: milliseconds(total) })
+    })
+}
+
+/// A distribution in milliseconds, WireMock's own three or any that a profile knows.
+fn distribution(object: &mut Object<'_>, reader: &mut Reader) -> Option<Distribution> {
+    let node = object.node("delayDistribution")?;
+    object.echo("delayDistribution", node.to_json());
+    reader.within("delayDistribution", |reader| {
+        let whole = Object::open(node, "a distribution", reader)?;
+        let kind = match whole.node("type").map(|node| &node.value) {
+            Some(Value::String(kind)) => kind.as_str(),
+            _ => {
+                let mend = format!("add `\"type\"`: one of {}", Distribution::KINDS.join(", "));
+                reader.error(node, "a distribution needs a `type`", mend);
+                return None;
+            }
+        };
+        let params = params(&whole, reader)?;
+        match Distribution::build(kind, &params) {
+            Ok(distribution) => Some(distribution),
+            Err(error) => {
+                let at = error.param.as_deref().and_then(|key| whole.node(key)).unwrap_or(node);
+                reader.error(at, error.what, error.mend);
+                None
+            }
+        }
+    })
+}
+
+fn params<'n>(whole: &Object<'n>, reader: &mut Reader) -> Option<Vec<Param<'n>>> {
+    let mut params = Vec::new();
+    for member in whole.members().iter().filter(|member| member.key != "type") {
+        let number = match &member.value.value {
+            Value::Null => continue,
+            Value::Number(text) | Value::String(text) => text.parse::<f64>().ok(),
+            _ => None,
+        };
+        let Some(number) = number else {
+            let what = format!("`{}` is a number, not {}", member.key, member.value.kind_name());
+            reader.error_at(&member.value, &member.key, what, "give it in milliseconds");
+            return None;
+        };
+        let value = match member.key.as_str() {
+            "cv" | "shape" | "sigma" => ParamValue::Number(number),
+            _ => ParamValue::Time(number * 1e6),
+        };
+        params.push(Param { name: &member.key, value });
+    }
+    Some(params)
+}
+
+/// Fields that are carried for what is to come, and say so.
+fn later(object: &mut Object<'_>, reader: &mut Reader) {
+    for key in [
+        "additionalProxyRequestHeaders",
+        "proxyUrlPrefixToRemove",
+        "removeProxyRequestHeaders",
+        "transformerParameters",
+    ] {
+        if let Some(node) = object.node(key) {
+            object.echo(key, node.to_json());
+        }
+    }
+    if let Some(node) = object.node("proxyBaseUrl") {
+        object.echo("proxyBaseUrl", node.to_json());
+        reader.error_at(node, "proxyBaseUrl", "proxying is not supported yet", "give the answer itself");
+    }
+}
+
+/// WireMock writes `1E+3` as 1000.
+fn plain_exponents(value: Json) -> Json {
+    match value {
+        Json::Number(number) if number.as_str().contains(['e', 'E']) => {
+            plain(number.as_str()).and_then(|text| text.parse().ok()).map_or(Json::Number(number), Json::Number)
+        }
+        Json::Array(items) => items.into_iter().map(plain_exponents).collect(),
+        Json::Object(members) => {
+            members.into_iter().map(|(key, value)| (key, plain_exponents(value))).collect::<Map<_, _>>().into()
+        }
+        other => other,
+    }
+}
+
+/// A number without its exponent; `None` where that would be longer than anyone wants to read.
+fn plain(number: &str) -> Option<String> {
+    let (mantissa, exponent) = number.split_once(['e', 'E'])?;
+    let exponent: i32 = exponent.parse().ok().filter(|exponent: &i32| exponent.abs() <= 400)?;
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let point = whole.len() as i32 + exponent;
+    let text = if point <= 0 {
+        format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize))
+    } else if point as usize >= digits.len() {
+        format!("{digits}{}", "0".repeat(point as usize - digits.len()))
+    } else {
+        format!("{}.{}", &digits[..point as usize], &digits[point as usize..])
+    };
+    let trimmed = text.trim_start_matches('0');
+    let whole = if trimmed.is_empty() || trimmed.starts_with('.') { format!("0{trimmed}") } else { trimmed.to_owned() };
+    Some(format!("{sign}{whole}"))
+}
+
+/// A delay as WireMock counts it; a negative one is none.
+fn milliseconds(count: i64) -> Duration {
+    Duration::from_millis(u64::try_from(count).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn exponents_are_written_out() {
+        for (spelt, expected) in
+            [("1E+3", "1000"), ("1.5e1", "15"), ("1.25e1", "12.5"), ("-2e-2", "-0.02"), ("1e-1", "0.1"), ("0e5", "0")]
+        {
+            assert_eq!(plain(spelt).as_deref(), Some(expected), "{spelt}");
+        }
+    }
+}

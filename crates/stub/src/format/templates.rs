@@ -1,0 +1,127 @@
+//! Which parts of a response definition are templates, parsed as they are read.
+//!
+//! A template that does not parse stops a stub folder from being served. Over the API such a stub is taken, as WireMock does,
+//! and its calls are told what is wrong.
+
+use http::HeaderName;
+use serde_json::{Map, Value as Json};
+
+use crate::defect::nearest;
+use crate::files::{Files, Templating};
+use crate::render::template::Template;
+use crate::render::{BodyTemplate, HeaderTemplate, Templates, helper_names};
+use crate::reply::{Body, Reply};
+use crate::source::{Node, Object, Reader, Value};
+
+/// Whether the reply is to be rendered.
+pub(super) fn is_asked_for(object: &mut Object<'_>, files: &Files, reader: &mut Reader) -> bool {
+    let is_named = object.node("transformers").is_some_and(|node| {
+        let Value::Array(names) = &node.value else {
+            let what = format!("`transformers` is a list, not {}", node.kind_name());
+            reader.error_at(node, "transformers", what, "write `[\"response-template\"]`");
+            return false;
+        };
+        object.echo("transformers", node.to_json());
+        names.iter().any(|name| name.as_str() == Some("response-template"))
+    });
+    match files.templating {
+        Templating::All => true,
+        Templating::Named => is_named,
+        Templating::Off => false,
+    }
+}
+
+/// Reads what is a template of a reply.
+pub(super) fn read(object: &Object<'_>, reply: &Reply, files: &Files, reader: &mut Reader) -> Templates {
+    let parameters = object.node("transformerParameters").map_or_else(|| Json::Object(Map::new()), Node::to_json);
+    let mut templates = Templates::new(&parameters);
+    let key = ["body", "jsonBody", "base64Body", "bodyFileName"].into_iter().find(|key| object.node(key).is_some());
+    let node = key.and_then(|key| object.node(key));
+    if let (Some(key), Some(node)) = (key, node) {
+        templates.body = match (key, &reply.body) {
+            ("bodyFileName", body) => {
+                let is_off = |value: &Json| *value == true || value.as_str() == Some("true");
+                let is_template = !parameters.get("disableBodyFileTemplating").is_some_and(is_off);
+                body_file(node, body, files, is_template, reader)
+            }
+            ("body" | "jsonBody", Body::Bytes(bytes)) => text(&String::from_utf8_lossy(bytes), node, key, reader),
+            _ => BodyTemplate::Fixed,
+        };
+    }
+    let Some(node) = object.node("headers") else { return templates };
+    for name in reply.headers.keys() {
+        let values = reply.headers.get_all(name).iter();
+        let value = |value: &http::HeaderValue| match std::str::from_utf8(value.as_bytes()) {
+            Ok(text) if Template::is_one(text) => match parse(text, node, "headers", reader) {
+                Ok(template) => HeaderTemplate::Text(template),
+                Err(what) => HeaderTemplate::Broken(what),
+            },
+            _ => HeaderTemplate::Fixed(value.clone()),
+        };
+        let values: Vec<HeaderTemplate> = values.map(value).collect();
+        if values.iter().any(|value| !matches!(value, HeaderTemplate::Fixed(_))) {
+            templates.headers.push((HeaderName::clone(name), values));
+        }
+    }
+    templates
+}
+
+/// The content of a small file is parsed now, that of any other for each call.
+fn body_file(node: &Node, body: &Body, files: &Files, is_template: bool, reader: &mut Reader) -> BodyTemplate {
+    let name = match node.as_str() {
+        Some(name) if Template::is_one(name) || (is_template && matches!(body, Body::File(_))) => name,
+        _ => {
+            return match body {
+                Body::Bytes(bytes) if is_template => match std::str::from_utf8(bytes) {
+                    Ok(content) => text(content, node, "bodyFileName", reader),
+                    Err(_) => BodyTemplate::Fixed,
+                },
+                _ => BodyTemplate::Fixed,
+            };
+        }
+    };
+    match parse(name, node, "bodyFileName", reader) {
+        Ok(name) => BodyTemplate::File { name, files: files.clone(), is_template },
+        Err(what) => BodyTemplate::Broken(what),
+    }
+}
+
+fn text(text: &str, node: &Node, key: &str, reader: &mut Reader) -> BodyTemplate {
+    if !Template::is_one(text) {
+        return BodyTemplate::Fixed;
+    }
+    match parse(text, node, key, reader) {
+        Ok(template) => BodyTemplate::Text(template),
+        Err(what) => BodyTemplate::Broken(what),
+    }
+}
+
+/// A template, or what is wrong with it. In a file, an unknown helper is odd and a template that does not parse is a defect.
+fn parse(text: &str, node: &Node, key: &str, reader: &mut Reader) -> Result<Template, String> {
+    match Template::parse(text) {
+        Ok(template) => {
+            if let Some(name) = template.unknown_helper() {
+                let mend = match nearest(name, &helper_names()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => {
+                        "use a helper that docs/TEMPLATES.md names; until then, calls are answered with 500".to_owned()
+                    }
+                };
+                reader.warn_at(
+                    node,
+                    key,
+                    format!("the template asks for the helper `{name}`, which is not known"),
+                    mend,
+                );
+            }
+            Ok(template)
+        }
+        Err(error) => {
+            if reader.is_lenient() {
+                let what = format!("the template does not parse, at its {}: {}", error.place(), error.what);
+                reader.error_at(node, key, what, error.mend.clone());
+            }
+            Err(error.to_string())
+        }
+    }
+}

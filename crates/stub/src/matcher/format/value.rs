@@ -1,0 +1,241 @@
+//! One matcher for one value, as in `{"equalTo": "x"}`.
+
+use base64::Engine as _;
+use serde_json::Value as Json;
+
+use super::date_time::date_time;
+use super::json_schema::matches_json_schema;
+use super::xml::{equal_to_xml, matches_xpath};
+use crate::defect::nearest;
+use crate::matcher::TextMatcher;
+use crate::matcher::date_time::Relation;
+use crate::source::{Member, Node, Reader, Value};
+use standin_dialect::PathTemplate;
+use standin_dialect::java_regex::JavaRegex;
+use standin_dialect::json::JsonEquality;
+use standin_dialect::json_path::JsonPath;
+
+/// Operators in the order of the documentation, for messages.
+const OPERATORS: &[&str] = &[
+    "equalTo",
+    "contains",
+    "doesNotContain",
+    "matches",
+    "doesNotMatch",
+    "absent",
+    "anything",
+    "and",
+    "or",
+    "not",
+    "equalToJson",
+    "matchesJsonPath",
+    "matchesJsonSchema",
+    "equalToXml",
+    "matchesXPath",
+    "matchesPathTemplate",
+    "before",
+    "after",
+    "equalToDateTime",
+    "binaryEqualTo",
+];
+
+/// What may stand beside an operator.
+const OPTIONS: &[&str] = &[
+    "actualFormat",
+    "applyTruncationLast",
+    "caseInsensitive",
+    "enablePlaceholders",
+    "exemptedComparisons",
+    "expectedOffset",
+    "expectedOffsetUnit",
+    "expression",
+    "ignoreArrayOrder",
+    "ignoreExtraElements",
+    "ignoreOrderOfSameNode",
+    "namespaceAwareness",
+    "placeholderClosingDelimiterRegex",
+    "placeholderOpeningDelimiterRegex",
+    "schemaVersion",
+    "truncateActual",
+    "truncateExpected",
+    "xPathNamespaces",
+];
+
+/// Reads a matcher. Binary equality is known where `binary` says so: for bodies.
+pub fn text_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<TextMatcher> {
+    let Value::Object(members) = &node.value else {
+        let what = format!("a matcher is an object, not {}", node.kind_name());
+        reader.error(node, what, "write an operator and its operand, such as `{\"equalTo\": \"…\"}`");
+        return None;
+    };
+    let known = |member: &&Member| OPERATORS.contains(&member.key.as_str());
+    let Some(operator) = members.iter().find(known) else {
+        unknown(node, members, reader);
+        return None;
+    };
+    for member in members.iter().filter(|member| member.key != operator.key) {
+        let key = &member.key;
+        if !OPTIONS.contains(&key.as_str()) && reader.is_lenient() {
+            let mend = match nearest(key, OPTIONS) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "remove it; only the first operator of a matcher counts".to_owned(),
+            };
+            let place = Node { span: member.key_span.clone(), value: Value::Null };
+            reader.warn_at(&place, key, format!("`{key}` beside `{}` is ignored", operator.key), mend);
+        }
+    }
+    read(&operator.key, &operator.value, node, binary, reader)
+}
+
+fn read(operator: &str, operand: &Node, whole: &Node, binary: bool, reader: &mut Reader) -> Option<TextMatcher> {
+    match operator {
+        "absent" => Some(TextMatcher::Absent),
+        "after" => date_time(Relation::After, operand, whole, reader),
+        "anything" => Some(TextMatcher::Anything),
+        "and" => list(operator, operand, binary, reader).map(TextMatcher::And),
+        "or" => list(operator, operand, binary, reader).map(TextMatcher::Or),
+        "not" => text_matcher(operand, binary, reader).map(|rule| TextMatcher::Not(Box::new(rule))),
+        "before" => date_time(Relation::Before, operand, whole, reader),
+        "binaryEqualTo" => binary_equal_to(operand, whole, binary, reader),
+        "contains" => text(operator, operand, reader).map(TextMatcher::Contains),
+        "doesNotContain" => text(operator, operand, reader).map(TextMatcher::DoesNotContain),
+        "doesNotMatch" => java_regex(&text(operator, operand, reader)?, operand, reader).map(TextMatcher::DoesNotMatch),
+        "equalTo" => text(operator, operand, reader)
+            .map(|value| TextMatcher::EqualTo { value, case_insensitive: flag(whole, "caseInsensitive") }),
+        "equalToDateTime" => date_time(Relation::Equal, operand, whole, reader),
+        "equalToJson" => equal_to_json(operand, whole, reader),
+        "equalToXml" => equal_to_xml(operand, whole, reader),
+        "matches" => java_regex(&text(operator, operand, reader)?, operand, reader).map(TextMatcher::Matches),
+        "matchesJsonPath" => matches_json_path(operand, reader),
+        "matchesJsonSchema" => matches_json_schema(operand, whole, reader),
+        "matchesPathTemplate" => text(operator, operand, reader)
+            .map(|template| TextMatcher::MatchesPathTemplate(PathTemplate::new(&template))),
+        "matchesXPath" => matches_xpath(operand, whole, reader),
+        _ => {
+            unknown(whole, whole.members(), reader);
+            None
+        }
+    }
+}
+
+fn unknown(node: &Node, members: &[Member], reader: &mut Reader) {
+    let Some(first) = members.first() else {
+        reader.error(node, "null is not a valid match operation", format!("use one of: {}", OPERATORS.join(", ")));
+        return;
+    };
+    let mend = match nearest(&first.key, OPERATORS) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("use one of: {}", OPERATORS.join(", ")),
+    };
+    let place = Node { span: first.key_span.clone(), value: Value::Null };
+    reader.error(&place, format!("{} is not a valid match operation", node.to_json()), mend);
+}
+
+/// An operand that must be a text.
+pub(super) fn text(operator: &str, operand: &Node, reader: &mut Reader) -> Option<String> {
+    if let Value::String(text) = &operand.value {
+        return Some(text.clone());
+    }
+    reader.error(operand, format!("{operator} operand must be a non-null string"), "put it in quotes");
+    None
+}
+
+fn list(operator: &str, operand: &Node, binary: bool, reader: &mut Reader) -> Option<Vec<TextMatcher>> {
+    let Value::Array(items) = &operand.value else {
+        let what = format!("`{operator}` takes a list of matchers, not {}", operand.kind_name());
+        reader.error(operand, what, format!("write `\"{operator}\": [{{…}}, {{…}}]`"));
+        return None;
+    };
+    if items.len() < 2 {
+        reader.error(operand, "Must be constructed with at least two matchers", "add another matcher, or use it alone");
+        return None;
+    }
+    let rules: Vec<_> = items.iter().filter_map(|item| text_matcher(item, binary, reader)).collect();
+    (rules.len() == items.len()).then_some(rules)
+}
+
+/// Compiles a Java pattern, or says where it breaks.
+pub(super) fn java_regex(pattern: &str, node: &Node, reader: &mut Reader) -> Option<JavaRegex> {
+    match JavaRegex::new(pattern) {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            reader.error(node, format!("{} at index {} of the pattern `{pattern}`", error.what, error.at), error.mend);
+            None
+        }
+    }
+}
+
+fn binary_equal_to(operand: &Node, whole: &Node, binary: bool, reader: &mut Reader) -> Option<TextMatcher> {
+    if !binary {
+        reader.error(whole, "`binaryEqualTo` is for bodies only", "use `equalTo` here");
+        return None;
+    }
+    let encoded = text("binaryEqualTo", operand, reader)?;
+    match base64::engine::general_purpose::STANDARD.decode(encoded.as_bytes()) {
+        Ok(bytes) => Some(TextMatcher::BinaryEqualTo(bytes.into())),
+        Err(error) => {
+            reader.error(operand, format!("not base64: {error}"), "encode the bytes as base64, with padding");
+            None
+        }
+    }
+}
+
+fn equal_to_json(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<TextMatcher> {
+    let expected: Json = match &operand.value {
+        Value::String(text) => match serde_json::from_str(text) {
+            Ok(expected) => expected,
+            Err(error) => {
+                reader.error(
+                    operand,
+                    format!("the expected JSON does not parse: {error}"),
+                    "mend the JSON in this string",
+                );
+                return None;
+            }
+        },
+        _ => operand.to_json(),
+    };
+    match JsonEquality::new(expected, flag(whole, "ignoreArrayOrder"), flag(whole, "ignoreExtraElements")) {
+        Ok(equality) => Some(TextMatcher::EqualToJson(Box::new(equality))),
+        Err(error) => {
+            reader.error(operand, error.what, error.mend);
+            None
+        }
+    }
+}
+
+fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<TextMatcher> {
+    let (expression, rule) = match &operand.value {
+        Value::Object(members) => {
+            let Some(expression) = operand.get("expression") else {
+                let mend = "write `{\"expression\": \"$.name\", \"equalTo\": \"…\"}`";
+                reader.error(operand, "`matchesJsonPath` needs an `expression`", mend);
+                return None;
+            };
+            let expression = text("expression", expression, reader)?;
+            let rule = if members.iter().any(|member| member.key != "expression") {
+                Some(Box::new(text_matcher(operand, false, reader)?))
+            } else {
+                None
+            };
+            (expression, rule)
+        }
+        _ => (text("matchesJsonPath", operand, reader)?, None),
+    };
+    match JsonPath::parse(&expression) {
+        Ok(path) => Some(TextMatcher::MatchesJsonPath { path, rule }),
+        Err(error) => {
+            reader.error(operand, format!("{} at index {} of `{expression}`", error.what, error.at), error.mend);
+            None
+        }
+    }
+}
+
+/// An option beside an operator; absent is false.
+pub(super) fn flag(whole: &Node, key: &str) -> bool {
+    match whole.get(key).map(|node| &node.value) {
+        Some(Value::Bool(value)) => *value,
+        Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+        _ => false,
+    }
+}

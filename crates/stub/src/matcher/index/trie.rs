@@ -1,0 +1,89 @@
+//! Path templates and the literal prefixes of patterns, as a trie of path segments.
+
+use hashbrown::HashMap;
+
+use super::{Lists, Posting};
+use crate::call::Call;
+use standin_dialect::Segment;
+
+/// A node for each segment that some template or prefix has at that place.
+#[derive(Debug, Default)]
+pub(super) struct Trie {
+    literals: HashMap<Box<str>, Trie>,
+    variable: Option<Box<Trie>>,
+    /// Templates that end here.
+    here: Posting,
+    /// Patterns that say nothing certain about the segments below.
+    below: Posting,
+}
+
+/// The same while it is filled.
+#[derive(Default)]
+pub(super) struct Builder {
+    literals: HashMap<Box<str>, Builder>,
+    variable: Option<Box<Builder>>,
+    here: Vec<u32>,
+    below: Vec<u32>,
+}
+
+impl Builder {
+    pub(super) fn add_template(&mut self, segments: &[Segment], slot: u32) {
+        match segments {
+            [] => self.here.push(slot),
+            [Segment::Literal(literal), rest @ ..] => {
+                self.literals.entry(literal.as_str().into()).or_default().add_template(rest, slot);
+            }
+            [Segment::Variable, rest @ ..] => self.variable.get_or_insert_default().add_template(rest, slot),
+            [Segment::Mixed, ..] => self.below.push(slot),
+        }
+    }
+
+    /// `prefix` is the text that every url of the pattern begins with; its whole segments are certain.
+    pub(super) fn add_prefix(&mut self, prefix: &str, slot: u32) {
+        let path = prefix.split('?').next().unwrap_or_default();
+        let mut node = self;
+        if let Some((whole, _)) = path.rsplit_once('/') {
+            for segment in whole.split('/') {
+                node = node.literals.entry(segment.into()).or_default();
+            }
+        }
+        node.below.push(slot);
+    }
+
+    pub(super) fn compile(self, posting: &impl Fn(Vec<u32>) -> Posting) -> Trie {
+        Trie {
+            literals: self.literals.into_iter().map(|(key, node)| (key, node.compile(posting))).collect(),
+            variable: self.variable.map(|node| Box::new(node.compile(posting))),
+            here: posting(self.here),
+            below: posting(self.below),
+        }
+    }
+}
+
+impl Trie {
+    /// Adds the lists of every node on a way along the call's path.
+    pub(super) fn lists<'i>(&'i self, call: &Call, lists: &mut Lists<'i>) {
+        self.walk(Some(call.path()), call, lists);
+    }
+
+    fn walk<'i>(&'i self, rest: Option<&str>, call: &Call, lists: &mut Lists<'i>) {
+        self.below.lists(call, lists);
+        let Some(rest) = rest else {
+            self.here.lists(call, lists);
+            return;
+        };
+        if self.literals.is_empty() && self.variable.is_none() {
+            return;
+        }
+        let (segment, rest) = match rest.split_once('/') {
+            Some((segment, rest)) => (segment, Some(rest)),
+            None => (rest, None),
+        };
+        if let Some(node) = self.literals.get(segment) {
+            node.walk(rest, call, lists);
+        }
+        if let Some(node) = &self.variable {
+            node.walk(rest, call, lists);
+        }
+    }
+}

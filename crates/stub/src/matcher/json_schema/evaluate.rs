@@ -1,0 +1,368 @@
+//! Evaluates a compiled schema within a budget of steps.
+//!
+//! The result of a node for a value is kept where a reference may lead to it again, so that a
+//! schema that branches through references takes time polynomial in its size and the value's, and
+//! the budget ends whatever takes longer.
+
+use hashbrown::hash_map::{Entry, HashMap};
+use serde_json::{Map, Value};
+use smallvec::SmallVec;
+
+use super::Exceeded;
+use super::program::{Dependency, NodeId, Program, Properties, ResourceId, Rule};
+use super::scope::{ScopeId, Scopes};
+use standin_dialect::json;
+
+/// One evaluation of a program.
+pub(super) struct Evaluation<'p> {
+    pub(super) program: &'p Program,
+    steps: usize,
+    depth: usize,
+    /// Results of nodes for values, by the addresses of the values.
+    results: HashMap<(NodeId, *const Value, ScopeId), State>,
+    /// Whether a value is looked at that does not stay where it is: a property's name.
+    is_passing: bool,
+    pub(super) scopes: Scopes,
+}
+
+/// The nodes that one property has to meet.
+pub(super) type Nodes = SmallVec<[NodeId; 2]>;
+
+#[derive(Clone, Copy)]
+enum State {
+    /// The evaluation of the node has begun and not ended: the schema refers to itself without
+    /// descending.
+    Begun,
+    Ended(bool),
+}
+
+impl<'p> Evaluation<'p> {
+    pub(super) fn new(program: &'p Program, steps: usize) -> Self {
+        let (results, scopes) = (HashMap::new(), Scopes::default());
+        Self { program, steps, depth: 0, results, is_passing: false, scopes }
+    }
+
+    /// Returns whether the whole schema holds for a value.
+    pub(super) fn run(&mut self, value: &Value) -> Result<bool, Exceeded> {
+        self.holds(ROOT, value, Scopes::EMPTY)
+    }
+
+    pub(super) fn spend(&mut self, steps: usize) -> Result<(), Exceeded> {
+        self.steps = self.steps.checked_sub(steps).ok_or(Exceeded)?;
+        Ok(())
+    }
+
+    /// Returns whether a node holds for a value.
+    pub(super) fn holds(&mut self, id: NodeId, value: &Value, outer: ScopeId) -> Result<bool, Exceeded> {
+        let program = self.program;
+        let node = &program.nodes[id];
+        let scope = self.entered(outer, node.resource)?;
+        self.spend(1)?;
+        let key = (id, std::ptr::from_ref(value), scope);
+        let is_kept = node.is_shared && !self.is_passing;
+        if is_kept {
+            self.spend(RESULT_COST)?;
+            match self.results.entry(key) {
+                Entry::Occupied(known) => return Ok(matches!(known.get(), State::Begun | State::Ended(true))),
+                Entry::Vacant(place) => _ = place.insert(State::Begun),
+            }
+        }
+        self.descend()?;
+        let mut holds = true;
+        for rule in &node.rules {
+            if !self.rule(rule, &node.rules, value, scope)? {
+                holds = false;
+                break;
+            }
+        }
+        self.depth -= 1;
+        if is_kept {
+            self.results.insert(key, State::Ended(holds));
+        }
+        Ok(holds)
+    }
+
+    /// Counts one more node that is being evaluated; each takes a part of the stack.
+    pub(super) fn descend(&mut self) -> Result<(), Exceeded> {
+        if self.depth == MOST_DEPTH {
+            return Err(Exceeded);
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    pub(super) fn ascend(&mut self) {
+        self.depth -= 1;
+    }
+
+    /// Returns the scope inside a resource.
+    pub(super) fn entered(&mut self, outer: ScopeId, resource: ResourceId) -> Result<ScopeId, Exceeded> {
+        if !self.program.is_dynamic {
+            return Ok(outer);
+        }
+        self.spend(1 + self.scopes.depth(outer))?;
+        Ok(self.scopes.entered(outer, resource))
+    }
+
+    /// Returns the node that a dynamic reference leads to.
+    pub(super) fn target(&mut self, anchor: &str, fallback: NodeId, scope: ScopeId) -> NodeId {
+        let anchors = &self.program.anchors;
+        let find = |resource| anchors.get(&(resource, Box::from(anchor))).copied();
+        self.scopes.outermost(scope, find).unwrap_or(fallback)
+    }
+
+    pub(super) fn rule(
+        &mut self,
+        rule: &Rule,
+        siblings: &[Rule],
+        value: &Value,
+        scope: ScopeId,
+    ) -> Result<bool, Exceeded> {
+        match rule {
+            Rule::Never => Ok(false),
+            Rule::Leaf(leaf) => {
+                self.spend(leaf.cost(value))?;
+                let (holds, backtracking) = leaf.holds(value)?;
+                self.spend(backtracking)?;
+                Ok(holds)
+            }
+            Rule::UniqueItems => self.unique(value),
+            Rule::Items { prefix, rest } => self.items(prefix, *rest, value, scope),
+            Rule::Contains { node, least, most, .. } => self.contains(*node, *least, *most, value, scope),
+            Rule::Properties(properties) => self.properties(properties, value, scope),
+            Rule::PropertyNames(node) => Ok(self.bad_names(*node, value, scope, 1)? == 0),
+            Rule::Dependent(dependent) => self.dependent(dependent, value, scope),
+            Rule::AllOf(nodes) => self.all(nodes, value, scope),
+            Rule::AnyOf(nodes) => Ok(self.matching(nodes, value, scope, 1)? == 1),
+            Rule::OneOf(nodes) => Ok(self.matching(nodes, value, scope, 2)? == 1),
+            Rule::Not(node) => Ok(!self.holds(*node, value, scope)?),
+            Rule::If { condition, then, otherwise } => {
+                let branch = if self.holds(*condition, value, scope)? { then } else { otherwise };
+                branch.map_or(Ok(true), |node| self.holds(node, value, scope))
+            }
+            Rule::Reference(node) => self.holds(*node, value, scope),
+            Rule::DynamicReference { anchor, fallback } => {
+                let node = self.target(anchor, *fallback, scope);
+                self.holds(node, value, scope)
+            }
+            Rule::UnevaluatedItems(node) => self.unevaluated_items(*node, siblings, value, scope),
+            Rule::UnevaluatedProperties(node) => self.unevaluated_properties(*node, siblings, value, scope),
+        }
+    }
+
+    fn all(&mut self, nodes: &[NodeId], value: &Value, scope: ScopeId) -> Result<bool, Exceeded> {
+        for node in nodes {
+            if !self.holds(*node, value, scope)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Counts the nodes that hold, up to `enough`.
+    fn matching(&mut self, nodes: &[NodeId], value: &Value, scope: ScopeId, enough: usize) -> Result<usize, Exceeded> {
+        let mut count = 0;
+        for node in nodes {
+            if self.holds(*node, value, scope)? {
+                count += 1;
+            }
+            if count == enough {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    fn items(
+        &mut self,
+        prefix: &[NodeId],
+        rest: Option<NodeId>,
+        value: &Value,
+        scope: ScopeId,
+    ) -> Result<bool, Exceeded> {
+        let Value::Array(items) = value else { return Ok(true) };
+        for (place, item) in items.iter().enumerate() {
+            let Some(node) = prefix.get(place).copied().or(rest) else { break };
+            if !self.holds(node, item, scope)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn contains(
+        &mut self,
+        node: NodeId,
+        least: usize,
+        most: Option<usize>,
+        value: &Value,
+        scope: ScopeId,
+    ) -> Result<bool, Exceeded> {
+        let Value::Array(items) = value else { return Ok(true) };
+        let enough = most.map_or(least, |most| least.max(most + 1));
+        let mut count = 0;
+        for item in items {
+            if count >= enough {
+                break;
+            }
+            count += usize::from(self.holds(node, item, scope)?);
+        }
+        Ok(count >= least && most.is_none_or(|most| count <= most))
+    }
+
+    fn properties(&mut self, properties: &Properties, value: &Value, scope: ScopeId) -> Result<bool, Exceeded> {
+        let Value::Object(members) = value else { return Ok(true) };
+        if properties.patterns.is_empty() && properties.additional.is_none() && properties.named.len() < members.len() {
+            for (name, node) in &properties.named {
+                self.spend(1)?;
+                if let Some(member) = members.get(name)
+                    && !self.holds(*node, member, scope)?
+                {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        for (name, member) in members {
+            for node in self.nodes_of(properties, name)? {
+                if !self.holds(node, member, scope)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the nodes that a property has to meet.
+    pub(super) fn nodes_of(&mut self, properties: &Properties, name: &str) -> Result<Nodes, Exceeded> {
+        self.spend(1 + name.len() / NAME_BYTES_PER_STEP)?;
+        let mut nodes: Nodes = properties.named.get(name).copied().into_iter().collect();
+        if !properties.patterns.is_empty() {
+            let text = Value::String(name.to_owned());
+            for (pattern, node) in &properties.patterns {
+                self.spend(pattern.cost(&text))?;
+                let (holds, backtracking) = pattern.holds(&text)?;
+                self.spend(backtracking)?;
+                if holds {
+                    nodes.push(*node);
+                }
+            }
+        }
+        if nodes.is_empty() {
+            nodes.extend(properties.additional);
+        }
+        Ok(nodes)
+    }
+
+    /// Returns whether `properties`, or one of its siblings, has a schema for a property.
+    pub(super) fn has_node_for(&mut self, properties: &Properties, name: &str) -> Result<bool, Exceeded> {
+        Ok(!self.nodes_of(properties, name)?.is_empty())
+    }
+
+    /// Counts the names of properties that do not meet a node, up to `enough`.
+    pub(super) fn bad_names(
+        &mut self,
+        node: NodeId,
+        value: &Value,
+        scope: ScopeId,
+        enough: usize,
+    ) -> Result<usize, Exceeded> {
+        let Value::Object(members) = value else { return Ok(0) };
+        let mut count = 0;
+        for name in members.keys() {
+            self.spend(1 + name.len() / NAME_BYTES_PER_STEP)?;
+            let outer = std::mem::replace(&mut self.is_passing, true);
+            let holds = self.holds(node, &Value::String(name.clone()), scope);
+            self.is_passing = outer;
+            count += usize::from(!holds?);
+            if count == enough {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    fn dependent(
+        &mut self,
+        dependent: &[(String, Dependency)],
+        value: &Value,
+        scope: ScopeId,
+    ) -> Result<bool, Exceeded> {
+        let Value::Object(members) = value else { return Ok(true) };
+        for (name, dependency) in dependent {
+            self.spend(1)?;
+            if members.contains_key(name) && !self.dependency(dependency, value, members, scope)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn dependency(
+        &mut self,
+        dependency: &Dependency,
+        value: &Value,
+        members: &Map<String, Value>,
+        scope: ScopeId,
+    ) -> Result<bool, Exceeded> {
+        match dependency {
+            Dependency::Schema(node) => self.holds(*node, value, scope),
+            Dependency::Required(names) => {
+                self.spend(names.len())?;
+                Ok(names.iter().all(|name| members.contains_key(name)))
+            }
+        }
+    }
+
+    /// Returns whether no two items are equal. Items are sorted by their digests, and only equal
+    /// digests are compared.
+    fn unique(&mut self, value: &Value) -> Result<bool, Exceeded> {
+        let Value::Array(items) = value else { return Ok(true) };
+        for item in items {
+            self.walk(item)?;
+        }
+        let mut digests: Vec<(u64, &Value)> = items.iter().map(|item| (json::digest(item), item)).collect();
+        digests.sort_unstable_by_key(|(digest, _)| *digest);
+        // equal digests are nearly always equal items, and then the first comparison decides
+        for pair in digests.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            self.spend(1)?;
+            if json::equal(pair[0].1, pair[1].1) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Spends a step for each value inside a value, and for its texts.
+    fn walk(&mut self, value: &Value) -> Result<(), Exceeded> {
+        match value {
+            Value::Array(items) => {
+                for item in items {
+                    self.walk(item)?;
+                }
+            }
+            Value::Object(members) => {
+                for (name, member) in members {
+                    self.spend(name.len() / NAME_BYTES_PER_STEP)?;
+                    self.walk(member)?;
+                }
+            }
+            Value::String(text) => self.spend(text.len() / NAME_BYTES_PER_STEP)?,
+            Value::Number(number) => self.spend(number.as_str().len() / NAME_BYTES_PER_STEP)?,
+            _ => {}
+        }
+        self.spend(2)
+    }
+}
+
+pub(super) const ROOT: NodeId = 0;
+
+/// Nodes that are evaluated inside each other, each of which takes a part of the stack. A body has
+/// up to 127 levels.
+const MOST_DEPTH: usize = 640;
+
+/// Steps that looking up and keeping a result costs.
+const RESULT_COST: usize = 4;
+
+/// Bytes of a property's name that are read in one step.
+const NAME_BYTES_PER_STEP: usize = 64;

@@ -1,0 +1,126 @@
+//! What a rule asks of a body beside the body that came: as JSON or XML over several lines where it is, or the part that
+//! a path finds.
+
+use base64::Engine as _;
+use serde_json::Value;
+
+use super::cut::{Cut, ellipsis};
+use super::distance::{nearest_item, rule_distance};
+use super::finding::{Finding, Row, Section};
+use super::{pretty, wording};
+use crate::call::Call;
+use crate::matcher::text::{Subject, Tally, TextMatcher};
+use crate::matcher::xpath::XPathRule;
+use standin_dialect::json_path::{self, JsonPath};
+use standin_dialect::xml::Place;
+
+/// What the rule asks and what came.
+pub(super) fn finding(rule: &TextMatcher, call: &Call, tally: &Tally) -> Finding {
+    Examiner { call, tally }.finding(rule)
+}
+
+struct Examiner<'a> {
+    call: &'a Call,
+    tally: &'a Tally,
+}
+
+impl Examiner<'_> {
+    fn finding(&self, rule: &TextMatcher) -> Finding {
+        let operator = wording::operator(rule);
+        let operand = wording::operand(rule, BODY);
+        let (expected, actual) = match rule {
+            TextMatcher::BinaryEqualTo(_) => (operand.clone(), encoded(self.call.body())),
+            TextMatcher::EqualToJson(_) => {
+                let actual = match self.call.json() {
+                    Some(json) => pretty_text(json),
+                    None => self.body_text(),
+                };
+                (format!("[{operator}]\n{operand}"), format!("\n{actual}"))
+            }
+            TextMatcher::MatchesJsonPath { path, rule: Some(rule) } => {
+                let expected = format!("{operand} [{}] {}", wording::operator(rule), wording::operand(rule, BODY));
+                (expected, self.selected(path, rule).unwrap_or_else(|| self.body_text()))
+            }
+            TextMatcher::MatchesXPath(path) => match &path.rule {
+                Some(rule) => {
+                    let expected = format!("{operand} [{}] {}", wording::operator(rule), wording::operand(rule, BODY));
+                    (expected, self.found(path, rule).unwrap_or_else(|| self.xml_text()))
+                }
+                None => (operand.clone(), self.xml_text()),
+            },
+            TextMatcher::EqualToXml(_) => (format!("[{operator}]\n{operand}"), format!("\n{}", self.xml_text())),
+            TextMatcher::MatchesJsonPath { .. } => (operand.clone(), self.body_text()),
+            _ => (format!("[{operator}]\n{operand}"), format!("\n{}", self.body_text())),
+        };
+        let is_path = matches!(rule, TextMatcher::MatchesJsonPath { .. } | TextMatcher::MatchesXPath(_));
+        let came =
+            if self.call.body().is_empty() { Vec::new() } else { vec![actual.trim_start_matches('\n').to_owned()] };
+        Finding {
+            clause: "body",
+            name: None,
+            operator,
+            expected: if is_path { expected.clone() } else { operand },
+            actual: came,
+            matches: false,
+            is_limited: false,
+            row: Row { section: Section::Body, subject: "Body", expected, actual },
+        }
+    }
+
+    fn body_text(&self) -> String {
+        match self.call.text() {
+            Some(text) => Cut::of(text, BODY),
+            None => encoded(self.call.body()),
+        }
+    }
+
+    /// The body over several lines if it is XML.
+    fn xml_text(&self) -> String {
+        match self.call.xml() {
+            Ok(document) => Cut::of(&document.pretty(Place::DOCUMENT, BODY), BODY),
+            Err(_) => self.body_text(),
+        }
+    }
+
+    /// What a path finds of XML, of several the nearest.
+    fn found(&self, path: &XPathRule, rule: &TextMatcher) -> Option<String> {
+        let found = path.found(Subject::Body(self.call))?;
+        let measured = found.into_iter().map(|text| {
+            let distance = rule_distance(rule, Subject::Text(&text), self.tally);
+            (text, distance)
+        });
+        let (text, _) = measured.reduce(|best, next| if next.1 < best.1 { next } else { best })?;
+        Some(Cut::of(&text, BODY))
+    }
+
+    /// What a path finds of the body, of several the nearest.
+    fn selected(&self, path: &JsonPath, rule: &TextMatcher) -> Option<String> {
+        let selection = path.try_select(self.call.json()?).ok()?;
+        let (item, _) = nearest_item(rule, &selection, self.tally)?;
+        Some(match item.value() {
+            list @ Value::Array(_) if !matches!(rule, TextMatcher::EqualToJson(_)) => {
+                Cut::of(&json_path::text_of(list), BODY)
+            }
+            container @ (Value::Array(_) | Value::Object(_)) => pretty_text(container),
+            simple => Cut::of(&json_path::text_of(simple), BODY),
+        })
+    }
+}
+
+fn pretty_text(json: &Value) -> String {
+    let mut cut = Cut::new(BODY);
+    pretty::write(json, &mut cut);
+    cut.finish()
+}
+
+fn encoded(bytes: &[u8]) -> String {
+    let shown = bytes.len().min(BODY / 4 * 3);
+    let mut text = base64::engine::general_purpose::STANDARD.encode(&bytes[..shown]);
+    if shown < bytes.len() {
+        text.push_str(&ellipsis(bytes.len() - shown));
+    }
+    text
+}
+
+/// Bytes that are shown of a body.
+const BODY: usize = 4 * 1024;

@@ -1,0 +1,253 @@
+//! How far a call is from what a stub asks, between 0 and 1, as WireMock ranks near misses.
+//!
+//! Host, port and url weigh 10, scheme, client address and method 3; headers, query, form, cookies, path parameters and body
+//! 1 each. The latter only count once all of the former hold.
+
+use super::levenshtein::{at_least, normalised};
+use crate::call::Call;
+use crate::matcher::text::{Subject, Tally, TextMatcher};
+use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule};
+use standin_dialect::json_path::Selection;
+
+/// 0 if the call matches, 1 if nothing of it does.
+pub fn distance(pattern: &RequestPattern, call: &Call) -> f64 {
+    let tally = Tally::default();
+    match target_distance(pattern, call, &tally) {
+        0.0 => content_distance(pattern, call, &tally),
+        distance => distance,
+    }
+}
+
+/// [`distance`], unless it is `limit` or more.
+pub(super) fn distance_below(limit: f64, pattern: &RequestPattern, call: &Call) -> Option<f64> {
+    if target_floor(pattern, call) >= limit {
+        return None;
+    }
+    Some(distance(pattern, call)).filter(|distance| *distance < limit)
+}
+
+/// What [`distance`] is never below: found without comparing texts.
+fn target_floor(pattern: &RequestPattern, call: &Call) -> f64 {
+    let floor = |clause: &Clause| match clause {
+        Clause::Method(rule) => method_distance(rule, call) * LIGHT,
+        Clause::Url(UrlRule::Url(url)) => at_least(url, call.url()) * HEAVY,
+        Clause::Url(UrlRule::Path(path)) => at_least(path, call.path()) * HEAVY,
+        _ => 0.0,
+    };
+    pattern.clauses().iter().map(floor).sum::<f64>() / TARGET
+}
+
+/// Scheme, host, port, client, url and method.
+fn target_distance(pattern: &RequestPattern, call: &Call, tally: &Tally) -> f64 {
+    let weighted = |clause: &Clause| match clause {
+        Clause::ClientIp(rule) => rule_distance(rule, Subject::Text(&call.client_ip()), tally) * LIGHT,
+        Clause::Host(rule) => rule_distance(rule, Subject::Text(&call.host()), tally) * HEAVY,
+        Clause::Method(rule) => method_distance(rule, call) * LIGHT,
+        Clause::Port(_) => unless(clause.holds(call, tally)) * HEAVY,
+        Clause::Scheme(_) => unless(clause.holds(call, tally)) * LIGHT,
+        Clause::Url(rule) => url_distance(rule, call, tally) * HEAVY,
+        _ => 0.0,
+    };
+    pattern.clauses().iter().map(weighted).sum::<f64>() / TARGET
+}
+
+/// Everything else, once the target is right: a mean for each kind of field.
+fn content_distance(pattern: &RequestPattern, call: &Call, tally: &Tally) -> f64 {
+    let mut kinds = [Mean::default(); 7];
+    let mut is_custom = false;
+    for clause in pattern.clauses() {
+        let (kind, distance) = match clause {
+            Clause::BasicAuth(expected) => (0, basic_distance(expected, call)),
+            Clause::Body(rule) => (1, rule_distance(rule, Subject::Body(call), tally)),
+            Clause::Field(field) => (field_kind(field), field_distance(field, call, tally)),
+            Clause::PathParameter { template, name, rule } => {
+                let value = template.variable(name, call.path()).map_or(Subject::Missing, Subject::Text);
+                (5, rule_distance(rule, value, tally))
+            }
+            Clause::Multipart(rule) => (6, unless(rule.matches(call, tally))),
+            Clause::Never => {
+                is_custom = true;
+                continue;
+            }
+            _ => continue,
+        };
+        kinds[kind].add(distance);
+    }
+    let sum: f64 = kinds.iter().map(|mean| mean.value()).sum();
+    match sum / WHOLE {
+        // a custom matcher is asked last, and its answer weighs as much as all the rest
+        0.0 if is_custom => 0.5,
+        distance => distance,
+    }
+}
+
+fn field_kind(field: &Field) -> usize {
+    match field.name {
+        FieldName::Header(_) => 0,
+        FieldName::Query(_) => 2,
+        FieldName::Form(_) => 3,
+        FieldName::Cookie(_) => 4,
+    }
+}
+
+fn basic_distance(expected: &str, call: &Call) -> f64 {
+    if call.basic_credentials() == Some(expected) {
+        return 0.0;
+    }
+    let expected = format!("Basic {expected}");
+    call.header(&http::header::AUTHORIZATION).map(|value| normalised(&expected, &value)).fold(1.0, f64::min)
+}
+
+fn method_distance(rule: &MethodRule, call: &Call) -> f64 {
+    unless(rule.matches(call.method.as_str()))
+}
+
+fn url_distance(rule: &UrlRule, call: &Call, tally: &Tally) -> f64 {
+    if rule.matches(call, tally) {
+        return 0.0;
+    }
+    match rule {
+        UrlRule::Path(path) => normalised(path, call.path()),
+        UrlRule::PathTemplate(template) => template_distance(&template.sample(), call.path()),
+        UrlRule::Url(url) => normalised(url, call.url()),
+        _ => 1.0,
+    }
+}
+
+/// A path may be equal to the sample and yet not match: `_` stands for itself then.
+fn template_distance(sample: &str, path: &str) -> f64 {
+    if sample == path { 1.0 } else { normalised(sample, path) }
+}
+
+fn field_distance(field: &Field, call: &Call, tally: &Tally) -> f64 {
+    if field.matches(call, tally) {
+        return 0.0;
+    }
+    let values = field.name.all_values(call);
+    let nearest = |rule: &TextMatcher| {
+        values.iter().map(|value| rule_distance(rule, Subject::Text(value), tally)).fold(1.0, f64::min)
+    };
+    match &field.rule {
+        FieldRule::One(rule) => nearest(rule),
+        FieldRule::Includes(rules) => mean(rules.iter().map(nearest)),
+        FieldRule::HasExactly(_) if values.is_empty() => 1.0,
+        FieldRule::HasExactly(rules) => {
+            f64::midpoint(unless(values.len() == rules.len()), mean(rules.iter().map(nearest)))
+        }
+    }
+}
+
+/// How far a value is from what the rule says.
+pub(super) fn rule_distance(rule: &TextMatcher, subject: Subject<'_>, tally: &Tally) -> f64 {
+    if rule.matches(subject, tally) {
+        return 0.0;
+    }
+    match rule {
+        TextMatcher::And(rules) => mean(rules.iter().map(|rule| rule_distance(rule, subject, tally))),
+        TextMatcher::DateTime(rule) => subject.text().map_or(1.0, |text| rule.distance(&text)),
+        TextMatcher::EqualTo { value, .. } => subject.text().map_or(1.0, |text| normalised(value, &text)),
+        TextMatcher::EqualToJson(expected) => subject.json().map_or(1.0, |actual| expected.distance(&actual)),
+        TextMatcher::MatchesJsonPath { path, rule: Some(rule) } => {
+            let Some(document) = subject.json() else { return 1.0 };
+            let Ok(selection) = path.try_select(&document) else { return 1.0 };
+            nearest_item(rule, &selection, tally).map_or(1.0, |(_, distance)| distance)
+        }
+        TextMatcher::EqualToXml(expected) => {
+            subject.with_xml(|document| document.map_or(1.0, |document| expected.distance(document)))
+        }
+        TextMatcher::MatchesJsonSchema(schema) => {
+            subject.text().map_or(1.0, |text| schema.distance(subject.json().as_deref(), &text))
+        }
+        TextMatcher::MatchesXPath(path) => {
+            let Some(rule) = &path.rule else { return 1.0 };
+            let found = path.found(subject).unwrap_or_default();
+            found.iter().map(|text| rule_distance(rule, Subject::Text(text), tally)).fold(1.0, f64::min)
+        }
+        TextMatcher::MatchesPathTemplate(template) => {
+            subject.text().map_or(1.0, |text| template_distance(&template.sample(), &text))
+        }
+        TextMatcher::Or(rules) => rules.iter().map(|rule| rule_distance(rule, subject, tally)).fold(1.0, f64::min),
+        _ => 1.0,
+    }
+}
+
+/// What of a selection comes nearest to the rule, and how near. As JSON, a list is compared whole.
+pub(super) fn nearest_item<'v>(
+    rule: &TextMatcher,
+    selection: &'v Selection<'_>,
+    tally: &Tally,
+) -> Option<(Item<'v>, f64)> {
+    let whole = matches!(rule, TextMatcher::EqualToJson(_));
+    let items: Vec<&serde_json::Value> = match selection {
+        Selection::Missing => return None,
+        Selection::Many(items) if whole => {
+            let list = serde_json::Value::Array(items.iter().map(|item| (**item).clone()).collect());
+            let distance = rule_distance(rule, Subject::Json(&list), tally);
+            return Some((Item::List(list), distance));
+        }
+        Selection::Many(items) => items.iter().map(|item| &**item).collect(),
+        Selection::One(value) => match &**value {
+            serde_json::Value::Null => return None,
+            serde_json::Value::Array(items) if !whole => items.iter().collect(),
+            value => vec![value],
+        },
+    };
+    let measured =
+        items.into_iter().take(MOST_ITEMS).map(|item| (item, rule_distance(rule, Subject::Json(item), tally)));
+    let (item, distance) = measured.reduce(|best, next| if next.1 < best.1 { next } else { best })?;
+    Some((Item::One(item), distance))
+}
+
+/// A part of a document, or a list of parts that stand apart in it.
+pub(super) enum Item<'v> {
+    One(&'v serde_json::Value),
+    List(serde_json::Value),
+}
+
+impl Item<'_> {
+    pub(super) fn value(&self) -> &serde_json::Value {
+        match self {
+            Self::One(value) => value,
+            Self::List(list) => list,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Mean {
+    sum: f64,
+    count: u32,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1;
+    }
+
+    fn value(self) -> f64 {
+        if self.count == 0 { 0.0 } else { self.sum / f64::from(self.count) }
+    }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let mut mean = Mean::default();
+    values.for_each(|value| mean.add(value));
+    mean.value()
+}
+
+fn unless(holds: bool) -> f64 {
+    if holds { 0.0 } else { 1.0 }
+}
+
+const HEAVY: f64 = 10.0;
+const LIGHT: f64 = 3.0;
+
+/// The weights of scheme, host, port, client, url and method together.
+const TARGET: f64 = 39.0;
+
+/// The weights of all: those and seven kinds of fields, multipart among them.
+const WHOLE: f64 = TARGET + 7.0;
+
+/// Items of a selection that are measured.
+const MOST_ITEMS: usize = 100;

@@ -1,0 +1,42 @@
+//! The url clauses: exact url or path, Java patterns over either, and path templates.
+
+use super::text::{MatchLimit, Tally};
+use crate::call::Call;
+use standin_dialect::PathTemplate;
+use standin_dialect::java_regex::JavaRegex;
+
+/// What a stub asks of the url. The url is never decoded: `/a%20b` is not `/a b`.
+#[derive(Clone, Debug)]
+pub enum UrlRule {
+    /// Any url.
+    Any,
+    /// The path, whatever the query.
+    Path(String),
+    /// A pattern for the path.
+    PathPattern(JavaRegex),
+    /// A template for the path.
+    PathTemplate(PathTemplate),
+    /// Path and query.
+    Url(String),
+    /// A pattern for path and query.
+    UrlPattern(JavaRegex),
+}
+
+impl UrlRule {
+    /// Whether the call's url is as the rule says.
+    pub fn matches(&self, call: &Call, tally: &Tally) -> bool {
+        self.holds(call.url(), call.path(), tally)
+    }
+
+    /// Whether a url, and the path that it begins with, are as the rule says.
+    pub(super) fn holds(&self, url: &str, path: &str, tally: &Tally) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Path(wanted) => path == wanted,
+            Self::PathPattern(pattern) => tally.outcome(MatchLimit::Pattern, pattern.matches(path)),
+            Self::PathTemplate(template) => template.matches(path),
+            Self::Url(wanted) => url == wanted,
+            Self::UrlPattern(pattern) => tally.outcome(MatchLimit::Pattern, pattern.matches(url)),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! `matchesXPath`: XML in which a path finds something, or something that a further rule holds for.
+//!
+//! As in WireMock: what is not XML by its first character is not tried; a number, text or boolean counts as found
+//! whatever it is; a rule sees the value of an attribute or text, and the XML of an element.
+
+use super::text::{MatchLimit, Subject, Tally, TextMatcher};
+use standin_dialect::java_regex::Outcome;
+use standin_dialect::xml::xpath::{Value, XPath};
+use standin_dialect::xml::{Document, XmlError};
+
+/// What a path must find.
+#[derive(Clone, Debug)]
+pub struct XPathRule {
+    /// The path as written.
+    pub expression: Box<str>,
+    /// The path; `None` if it is none, and then nothing meets it.
+    pub path: Option<XPath>,
+    /// The rule for what it finds; without one, finding is enough.
+    pub rule: Option<Box<TextMatcher>>,
+}
+
+impl XPathRule {
+    /// Whether the path finds what it must.
+    pub(super) fn matches(&self, subject: Subject<'_>, tally: &Tally) -> bool {
+        let found = self.with_found(subject, |document, found| match (&self.rule, found) {
+            (None, Value::Nodes(nodes)) if nodes.is_empty() => Outcome::NoMatch,
+            (None, _) => Outcome::Match,
+            (Some(rule), value) => {
+                let mut room = ROOM;
+                for text in shown(value, document, ROOM) {
+                    // what is found may lie in what is found
+                    let Some(left) = room.checked_sub(text.len()) else { return Outcome::GaveUp };
+                    room = left;
+                    if rule.matches(Subject::Text(&text), tally) {
+                        return Outcome::Match;
+                    }
+                }
+                Outcome::NoMatch
+            }
+        });
+        tally.outcome(MatchLimit::XPath, found.unwrap_or_else(|outcome| outcome))
+    }
+
+    /// What the path finds, as a rule sees it, as far as near misses look at it; `None` if nothing can be looked at.
+    pub(super) fn found(&self, subject: Subject<'_>) -> Option<Vec<String>> {
+        self.with_found(subject, |document, found| shown(found, document, LONGEST_SHOWN).take(MOST_SHOWN).collect())
+            .ok()
+    }
+
+    /// Looks at what the path finds; why nothing can be looked at, if so. A document that is too much is counted as a
+    /// path that takes too long is.
+    fn with_found<T>(&self, subject: Subject<'_>, look: impl FnOnce(&Document, Value) -> T) -> Result<T, Outcome> {
+        let (Some(path), Some(text)) = (&self.path, subject.text()) else { return Err(Outcome::NoMatch) };
+        if !text.trim_start_matches(|c| c <= ' ').starts_with('<') {
+            return Err(Outcome::NoMatch);
+        }
+        subject.with_xml(|document| match document {
+            Ok(document) if path.knows_namespaces() && document.unbound_prefix().is_some() => Err(Outcome::NoMatch),
+            Ok(document) => path.evaluate(document).map(|found| look(document, found)).map_err(|_| Outcome::GaveUp),
+            Err(XmlError { is_limit: true, .. }) => Err(Outcome::GaveUp),
+            Err(_) => Err(Outcome::NoMatch),
+        })
+    }
+}
+
+/// What was found, as a rule sees it, each cut behind `room` bytes.
+fn shown(value: Value, document: &Document, room: usize) -> Box<dyn Iterator<Item = String> + '_> {
+    match value {
+        Value::Nodes(nodes) => Box::new(nodes.into_iter().map(move |node| document.shown(node, room))),
+        Value::Number(number) => Box::new(std::iter::once(java_number(number))),
+        value => Box::new(std::iter::once(value.as_text(document).into_owned())),
+    }
+}
+
+/// A number as Java prints it: always with a point, and with an exponent where it is large or small.
+fn java_number(number: f64) -> String {
+    if number.is_nan() {
+        return "NaN".to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    if number == 0.0 || (1e-3..1e7).contains(&number.abs()) {
+        return format!("{number:?}");
+    }
+    let spelt = format!("{number:E}");
+    match spelt.split_once('E') {
+        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0E{exponent}"),
+        _ => spelt,
+    }
+}
+
+/// Bytes of what was found that a rule looks at.
+const ROOM: usize = 16 << 20;
+/// Nodes that near misses look at, and bytes of each.
+const LONGEST_SHOWN: usize = 64 << 10;
+const MOST_SHOWN: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use standin_dialect::java_regex::JavaRegex;
+    use standin_dialect::xml::xpath::Namespaces;
+
+    fn rule(expression: &str, rule: Option<TextMatcher>) -> XPathRule {
+        let path = XPath::parse(expression, Namespaces::Ignored).ok();
+        XPathRule { expression: expression.into(), path, rule: rule.map(Box::new) }
+    }
+
+    fn equal_to(text: &str) -> TextMatcher {
+        TextMatcher::EqualTo { value: text.to_owned(), case_insensitive: false }
+    }
+
+    #[test]
+    fn what_is_found_and_what_it_must_be() {
+        let text = " <a><b id='1'>x</b><b id='2'><c/>y</b></a>";
+        for (expression, further, holds) in [
+            ("/a/b", None, true),
+            ("/a/c", None, false),
+            ("count(//b) > 7", None, true),
+            ("//b[", None, false),
+            ("//b/@id", Some(equal_to("2")), true),
+            ("//b/@id", Some(equal_to("3")), false),
+            ("//b/text()", Some(equal_to("x")), true),
+            ("//b[1]", Some(equal_to("<b id=\"1\">x</b>\n")), true),
+            ("//b[1]", Some(TextMatcher::Contains(">x<".to_owned())), true),
+            ("count(//b)", Some(equal_to("2.0")), true),
+            ("count(//b) = 2", Some(equal_to("true")), true),
+            ("string(//b)", Some(equal_to("x")), true),
+            ("//c", Some(TextMatcher::Matches(JavaRegex::new("<c/>\\s*").expect("a pattern"))), true),
+            ("//missing", Some(TextMatcher::Absent), false),
+            ("//missing", Some(TextMatcher::Anything), false),
+        ] {
+            let rule = rule(expression, further);
+            assert_eq!(rule.matches(Subject::Text(text), &Tally::default()), holds, "{expression}");
+        }
+        for other in ["", "text", "{\"a\": 1}", "<a>", "<a/><b/>"] {
+            assert!(!rule("/*", None).matches(Subject::Text(other), &Tally::default()), "{other}");
+        }
+        assert!(!rule("/*", None).matches(Subject::Missing, &Tally::default()));
+    }
+
+    #[test]
+    fn what_takes_too_long_is_counted() {
+        let tally = Tally::default();
+        let wide = format!("<a>{}</a>", "<b/>".repeat(300_000));
+        assert!(!rule("/a", None).matches(Subject::Text(&wide), &tally));
+        let long = format!("<a>{}</a>", "<b/>".repeat(3000));
+        assert!(!rule("//b[//b[. = 'x']]", None).matches(Subject::Text(&long), &tally));
+        assert_eq!(tally.gave_up(), 2);
+    }
+
+    /// Two million steps are spent before anything is shown, and what is shown is indented.
+    #[test]
+    fn what_is_found_within_what_is_found_is_not_shown_without_end() {
+        let tally = Tally::default();
+        let text = format!("{}{}{}", "<a>".repeat(250), "<b/>".repeat(20_000), "</a>".repeat(250));
+        assert!(!rule("//a", Some(equal_to("zzz"))).matches(Subject::Text(&text), &tally));
+        assert_eq!(tally.gave_up(), 1);
+        let found = rule("//a", None).found(Subject::Text(&text)).expect("it is XML");
+        assert!(found.iter().map(String::len).sum::<usize>() < 10 << 20);
+    }
+
+    #[test]
+    fn numbers_as_java_prints_them() {
+        for (number, spelt) in [
+            (2.0, "2.0"),
+            (-0.5, "-0.5"),
+            (0.0, "0.0"),
+            (1e7, "1.0E7"),
+            (12_345_678.9, "1.23456789E7"),
+            (1e-4, "1.0E-4"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+        ] {
+            assert_eq!(java_number(number), spelt);
+        }
+    }
+}

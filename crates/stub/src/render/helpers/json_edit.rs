@@ -1,0 +1,194 @@
+//! JSON changed as text: objects merged, what a path leads to taken out, items added to a list.
+
+use std::collections::HashSet;
+use std::ptr;
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use super::json::{self, Reader};
+use super::{complaint, is_set, text_or_block, whole};
+use crate::render::template::budget::Stop;
+use crate::render::template::eval::Evaluator;
+use crate::render::template::given::Given;
+use crate::render::template::print::Layout;
+use crate::render::template::value::Value;
+use standin_dialect::json_path::{JsonPath, Selection};
+
+pub(super) fn json_merge<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    let Value::Text(base) = &given.context else { return Ok(complaint("Base JSON parameter must be a string")) };
+    let Some(document) = evaluator.document(base)? else {
+        return Ok(complaint(format!("Base JSON is not valid JSON ('{base}')")));
+    };
+    let Json::Object(members) = &*document else {
+        return Ok(complaint(format!("Base JSON is not a JSON object ('{base}')")));
+    };
+    let Some(overlay) = text_param(evaluator, given)? else {
+        return Ok(complaint("JSON to merge must be a string"));
+    };
+    let Some(document) = evaluator.document(&overlay)? else {
+        return Ok(complaint(format!("JSON to merge is not valid JSON ('{overlay}')")));
+    };
+    let Json::Object(over) = &*document else {
+        return Ok(complaint(format!("JSON to merge is not a JSON object ('{overlay}')")));
+    };
+    let mut merged = members.clone();
+    merge(&mut merged, over, is_set(given, "removeNulls"));
+    written(evaluator, &Json::Object(merged), Reader::Jackson)
+}
+
+pub(super) fn json_remove<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    let Value::Text(input) = &given.context else { return Ok(complaint("Input JSON must be a string")) };
+    if &**input == "null" {
+        return Ok(given.context.clone());
+    }
+    let [expression] = given.params.as_slice() else {
+        return Ok(complaint("A single JSONPath expression parameter must be supplied"));
+    };
+    let Value::Text(expression) = expression else { return Ok(complaint("JSONPath parameter must be a string")) };
+    let Some(document) = evaluator.document(input)? else {
+        return Ok(complaint(format!("Input JSON string is not valid JSON ('{input}')")));
+    };
+    let Some(path) = json::path(evaluator, given, expression)?.filter(|_| !expression.is_empty()) else {
+        let what = format!("JSONPath parameter is not a valid JSONPath expression ('{expression}')");
+        return Ok(complaint(what));
+    };
+    let found = match json::selected(evaluator, &path, &document)? {
+        Selection::Missing => return Ok(given.context.clone()),
+        Selection::One(found) => vec![found],
+        Selection::Many(found) => found,
+    };
+    // what a path selects of a document stands in it, and is told by where
+    let mut doomed = HashSet::with_capacity(found.len());
+    for item in &found {
+        let std::borrow::Cow::Borrowed(item) = item else { return Ok(undeletable(expression)) };
+        if ptr::eq(*item, &raw const *document) {
+            return Ok(undeletable(expression));
+        }
+        doomed.insert(ptr::from_ref::<Json>(item));
+    }
+    let kept = without(&document, &doomed);
+    written(evaluator, &kept, Reader::Smart)
+}
+
+pub(super) fn json_array_add<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
+    let Value::Text(input) = &given.context else { return Ok(complaint("Base JSON must be a string")) };
+    let Some(document) = evaluator.document(input)? else {
+        return Ok(complaint(format!("Base JSON is not valid JSON ('{input}')")));
+    };
+    let expression = match given.named("jsonPath") {
+        None => None,
+        Some(Value::Text(expression)) => Some(Arc::clone(expression)),
+        Some(_) => return Ok(complaint("jsonPath option must be a string")),
+    };
+    let target = match &expression {
+        None => Some(&*document),
+        Some(expression) => match evaluator.budget.spend_time(|| JsonPath::parse(expression))? {
+            Ok(path) if !expression.is_empty() => match json::selected(evaluator, &path, &document)? {
+                Selection::One(std::borrow::Cow::Borrowed(found)) => Some(found),
+                _ => None,
+            },
+            _ => return Ok(complaint(format!("jsonPath option is not valid JSONPath expression ('{expression}')"))),
+        },
+    };
+    let Some(target @ Json::Array(items)) = target else {
+        let detail = match expression {
+            None => format!("'{input}'"),
+            Some(expression) => format!("root: '{input}', jsonPath: '{expression}'"),
+        };
+        return Ok(complaint(format!("Target JSON is not a JSON array ({detail})")));
+    };
+    let Some(text) = text_param(evaluator, given)? else {
+        return Ok(complaint("Item-to-add JSON must be a string"));
+    };
+    let Some(added) = evaluator.document(&text)? else {
+        return Ok(complaint(format!("Item-to-add JSON is not valid JSON ('{text}')")));
+    };
+    let flattens = match given.named("flatten") {
+        None => false,
+        Some(Value::Bool(flattens)) => *flattens,
+        Some(_) => return Ok(complaint("flatten option must be a boolean")),
+    };
+    let mut items = items.clone();
+    match &*added {
+        Json::Array(added) if flattens => items.extend(added.iter().cloned()),
+        added => items.push(added.clone()),
+    }
+    if let Some(most) = given.named("maxItems") {
+        let Some(most) = whole(most).filter(|_| most.is_number()) else {
+            return Ok(complaint("maxItems option must be an integer"));
+        };
+        let Ok(most) = usize::try_from(most) else {
+            return Ok(complaint("maxItems option integer must be positive"));
+        };
+        // the newest stay
+        items.drain(..items.len().saturating_sub(most));
+    }
+    let changed = with(&document, target, &Json::Array(items));
+    written(evaluator, &changed, Reader::Smart)
+}
+
+/// The body of a block, or else the first parameter behind the JSON that is changed, if it is a text.
+fn text_param<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Option<Arc<str>>, Stop> {
+    if given.is_block() {
+        return text_or_block(evaluator, given).map(Some);
+    }
+    Ok(match given.param(0) {
+        Value::Text(text) => Some(Arc::clone(text)),
+        _ => None,
+    })
+}
+
+fn written(evaluator: &mut Evaluator<'_>, json: &Json, reader: Reader) -> Result<Value, Stop> {
+    let value = json::value(evaluator, json, reader)?;
+    evaluator.json_of(&value, Layout::Compact).map(Value::text)
+}
+
+fn undeletable(expression: &str) -> Value {
+    complaint(format!("Delete operation cannot be applied to JSONPath expression ('{expression}')"))
+}
+
+/// Objects are merged, anything else is replaced.
+fn merge(base: &mut Map<String, Json>, over: &Map<String, Json>, removes_nulls: bool) {
+    for (key, value) in over {
+        match (base.get_mut(key), value) {
+            (_, Json::Null) if removes_nulls => {
+                base.shift_remove(key);
+            }
+            (Some(Json::Object(base)), Json::Object(over)) => merge(base, over, removes_nulls),
+            (_, Json::Object(over)) => {
+                let mut fresh = Map::new();
+                merge(&mut fresh, over, removes_nulls);
+                base.insert(key.clone(), Json::Object(fresh));
+            }
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// A copy of a document without some of its values.
+fn without(json: &Json, doomed: &HashSet<*const Json>) -> Json {
+    let stays = |value: &&Json| !doomed.contains(&ptr::from_ref::<Json>(value));
+    match json {
+        Json::Array(items) => items.iter().filter(stays).map(|item| without(item, doomed)).collect(),
+        Json::Object(members) => {
+            let kept = members.iter().filter(|(_, value)| stays(value));
+            Json::Object(kept.map(|(key, value)| (key.clone(), without(value, doomed))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// A copy of a document with another value in place of one of its own.
+fn with(json: &Json, old: &Json, new: &Json) -> Json {
+    match json {
+        _ if ptr::eq(json, old) => new.clone(),
+        Json::Array(items) => items.iter().map(|item| with(item, old, new)).collect(),
+        Json::Object(members) => {
+            Json::Object(members.iter().map(|(key, value)| (key.clone(), with(value, old, new))).collect())
+        }
+        other => other.clone(),
+    }
+}

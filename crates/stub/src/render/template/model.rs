@@ -1,0 +1,250 @@
+//! The call as templates see it: `request.path`, `request.headers.X`. Nothing is decoded before it is asked for.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use percent_encoding::percent_decode_str;
+
+use super::value::{ListKind, MapKind, Value};
+use crate::call::{self, Call, header_text};
+use standin_dialect::PathTemplate;
+
+/// A part of the call that has names below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What every template starts from: `request` and `parameters`.
+    Root,
+    Request,
+    /// The older name of some of it.
+    RequestLine,
+    Headers,
+    Query,
+    Cookies,
+    /// The parts of a multipart body.
+    Pieces,
+    Piece(usize),
+    PieceHeaders(usize),
+}
+
+/// What the templates of one reply are evaluated with.
+pub(crate) struct Model<'c> {
+    pub(crate) call: &'c Call,
+    /// The stub's `transformerParameters`.
+    pub(crate) parameters: Value,
+    /// The template that the stub's url was given as.
+    pub(crate) path: Option<&'c PathTemplate>,
+    /// What `request.id` is.
+    pub(crate) id: OnceCell<Arc<str>>,
+    body: OnceCell<Arc<str>>,
+}
+
+impl<'c> Model<'c> {
+    pub(crate) fn new(call: &'c Call, parameters: Value, path: Option<&'c PathTemplate>) -> Self {
+        Self { call, parameters, path, id: OnceCell::new(), body: OnceCell::new() }
+    }
+
+    /// The value of a name below a part; `None` if there is no such name.
+    pub(crate) fn get(&self, part: Part, name: &str) -> Option<Value> {
+        let found = match part {
+            Part::Root => match name {
+                "request" => Value::Part(Part::Request),
+                "parameters" => self.parameters.clone(),
+                _ => Value::Null,
+            },
+            Part::Request => self.request(name),
+            Part::RequestLine => match name {
+                "path" => Value::text(&*self.decoded_path()),
+                "method" | "pathSegments" | "url" | "query" | "scheme" | "host" | "port" | "baseUrl" | "clientIp" => {
+                    self.request(name)
+                }
+                _ => Value::Null,
+            },
+            Part::Headers => values_of_header(&self.call.headers, name)?,
+            Part::Query => values_of(self.call.query(), name),
+            Part::Cookies => values_of(self.call.cookies(), name),
+            Part::Pieces => match self.pieces().iter().position(|piece| name_of(piece) == name) {
+                Some(place) => Value::Part(Part::Piece(place)),
+                None => Value::Null,
+            },
+            Part::Piece(place) => self.piece(place, name)?,
+            Part::PieceHeaders(place) => values_of_header(&self.pieces().get(place)?.headers, name)?,
+        };
+        (!found.is_null()).then_some(found)
+    }
+
+    /// All names below a part, with their values.
+    pub(crate) fn entries(&self, part: Part) -> Vec<(Arc<str>, Value)> {
+        let known = |names: &[&str]| {
+            let value = |name: &&str| Some((Arc::from(*name), self.get(part, name)?));
+            names.iter().filter_map(value).collect()
+        };
+        match part {
+            Part::Root => known(&["parameters", "request"]),
+            Part::Request => known(&[
+                "id",
+                "url",
+                "path",
+                "pathSegments",
+                "query",
+                "method",
+                "host",
+                "port",
+                "scheme",
+                "baseUrl",
+                "headers",
+                "cookies",
+                "body",
+                "bodyAsBase64",
+                "binary",
+                "multipart",
+                "parts",
+                "clientIp",
+            ]),
+            Part::RequestLine => known(&["method", "scheme", "host", "port", "query", "url", "path", "pathSegments"]),
+            Part::Headers => known(&header_names(&self.call.headers)),
+            Part::Query => grouped(self.call.query()),
+            Part::Cookies => grouped(self.call.cookies()),
+            Part::Pieces => {
+                let pieces = self.pieces().iter().enumerate();
+                pieces.map(|(place, piece)| (Arc::from(name_of(piece)), Value::Part(Part::Piece(place)))).collect()
+            }
+            Part::Piece(_) => known(&["name", "headers", "body", "bodyAsBase64", "binary"]),
+            Part::PieceHeaders(place) => {
+                self.pieces().get(place).map_or_else(Vec::new, |piece| known(&header_names(&piece.headers)))
+            }
+        }
+    }
+
+    /// The body as text, made once.
+    pub(crate) fn body(&self) -> &Arc<str> {
+        self.body.get_or_init(|| match self.call.text() {
+            Some(text) => text.into(),
+            None => String::from_utf8_lossy(self.call.body()).into(),
+        })
+    }
+
+    fn request(&self, name: &str) -> Value {
+        let call = self.call;
+        match name {
+            "id" => self.id.get().map_or(Value::Null, |id| Value::Text(Arc::clone(id))),
+            "url" => Value::text(call.url()),
+            "path" | "pathSegments" => self.path_value(),
+            "query" => Value::Part(Part::Query),
+            "method" => Value::Named(call.method.as_str().into()),
+            "host" => Value::text(&*call.host()),
+            "port" => Value::Int(call.port().into()),
+            "scheme" => Value::text(call.peers.scheme.as_str()),
+            "baseUrl" => Value::text(self.base_url()),
+            "headers" => Value::Part(Part::Headers),
+            "cookies" => Value::Part(Part::Cookies),
+            "body" => Value::Text(Arc::clone(self.body())),
+            "bodyAsBase64" => Value::text(STANDARD.encode(call.body())),
+            "binary" | "isBinary" => Value::Bool(!is_text(call.header(&CONTENT_TYPE).next().as_deref())),
+            "multipart" | "isMultipart" => Value::Bool(self.call.parts().is_some()),
+            "parts" => Value::Part(Part::Pieces),
+            "clientIp" => Value::text(&*call.client_ip()),
+            "requestLine" => Value::Part(Part::RequestLine),
+            _ => Value::Null,
+        }
+    }
+
+    /// The path, with its segments by number; where the stub has a template for it, with its variables too.
+    fn path_value(&self) -> Value {
+        let Some(template) = self.path else {
+            let path = self.decoded_path();
+            let segments = path.split('/').filter(|segment| !segment.is_empty()).map(Value::text).collect();
+            return Value::list(segments, ListKind::Path(path.as_ref().into())).unwrap_or(Value::Null);
+        };
+        let path = self.call.path();
+        let segments = path.split('/').filter(|segment| !segment.is_empty()).enumerate();
+        let mut entries: Vec<(Arc<str>, Value)> =
+            segments.map(|(place, segment)| (place.to_string().into(), Value::text(segment))).collect();
+        for name in template.names() {
+            let Some(value) = template.variable(name, path) else { continue };
+            match entries.iter_mut().find(|(known, _)| **known == **name) {
+                Some((_, known)) => *known = Value::text(value),
+                None => entries.push((name.as_str().into(), Value::text(value))),
+            }
+        }
+        Value::map(entries, MapKind::Path(path.into())).unwrap_or(Value::Null)
+    }
+
+    fn decoded_path(&self) -> Cow<'_, str> {
+        percent_decode_str(self.call.path()).decode_utf8_lossy()
+    }
+
+    fn base_url(&self) -> String {
+        let (scheme, host, port) = (self.call.peers.scheme, self.call.host(), self.call.port());
+        let host = if host.contains(':') { format!("[{host}]") } else { host.into_owned() };
+        if port == scheme.default_port() {
+            return format!("{}://{host}", scheme.as_str());
+        }
+        format!("{}://{host}:{port}", scheme.as_str())
+    }
+
+    fn pieces(&self) -> &[call::Part] {
+        self.call.parts().unwrap_or_default()
+    }
+
+    fn piece(&self, place: usize, name: &str) -> Option<Value> {
+        let piece = self.pieces().get(place)?;
+        Some(match name {
+            "name" => Value::text(name_of(piece)),
+            "headers" => Value::Part(Part::PieceHeaders(place)),
+            "body" => Value::text(piece.text()),
+            "bodyAsBase64" => Value::text(STANDARD.encode(&piece.body)),
+            "binary" | "isBinary" => {
+                let kind = piece.header(&CONTENT_TYPE).next();
+                Value::Bool(!is_text(kind.as_deref()))
+            }
+            _ => Value::Null,
+        })
+    }
+}
+
+fn name_of(piece: &call::Part) -> &str {
+    piece.name.as_deref().unwrap_or_default()
+}
+
+fn values_of_header(headers: &HeaderMap, name: &str) -> Option<Value> {
+    let name = http::HeaderName::from_bytes(name.as_bytes()).ok()?;
+    Some(Value::values(headers.get_all(name).iter().map(header_text).map(Arc::<str>::from)))
+}
+
+/// Names in order, whatever their case, as in WireMock's model.
+fn header_names(headers: &HeaderMap) -> Vec<&str> {
+    let mut names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+fn values_of(pairs: &[(String, String)], name: &str) -> Value {
+    Value::values(pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()))
+}
+
+/// Each name once, where it stood first.
+fn grouped(pairs: &[(String, String)]) -> Vec<(Arc<str>, Value)> {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, value) in pairs {
+        let place = *places.entry(name).or_insert_with(|| {
+            groups.push((name, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(value);
+    }
+    groups.into_iter().map(|(name, values)| (Arc::from(name), Value::values(values))).collect()
+}
+
+/// Whether a Content-Type is one of texts. Without one, WireMock takes a body for binary.
+fn is_text(kind: Option<&str>) -> bool {
+    let Some(kind) = kind else { return false };
+    let kind = kind.split(';').next().unwrap_or_default().to_ascii_lowercase();
+    ["text", "json", "xml", "html", "yaml", "csv", "x-www-form-urlencoded"].iter().any(|word| kind.contains(word))
+}

@@ -1,0 +1,177 @@
+//! How values are written: as Java's `toString` does, and as JSON the way Jackson does it.
+
+use std::sync::Arc;
+
+use super::budget::Stop;
+use super::eval::Evaluator;
+use super::value::{ListKind, MapKind, Value};
+use standin_dialect::dates;
+use standin_dialect::json::push_quoted;
+use standin_dialect::json_path::double_text;
+
+/// How JSON is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    Compact,
+    /// Members a line each, items on one, as Jackson has it.
+    Pretty,
+}
+
+impl Evaluator<'_> {
+    /// Writes a value where its tag stands; nothing where it is null.
+    pub(crate) fn write(&mut self, value: &Value) -> Result<(), Stop> {
+        match value {
+            Value::Null => Ok(()),
+            Value::Text(text) | Value::Named(text) | Value::Number(text) => self.push(text),
+            value => {
+                let mut text = String::new();
+                self.java(value, &mut text)?;
+                self.push(&text)
+            }
+        }
+    }
+
+    /// The text of a value; empty where it is null.
+    pub(crate) fn text_of(&mut self, value: &Value) -> Result<Arc<str>, Stop> {
+        match value {
+            Value::Null => Ok("".into()),
+            Value::Text(text) | Value::Named(text) | Value::Number(text) => Ok(Arc::clone(text)),
+            value => {
+                let mut text = String::new();
+                self.java(value, &mut text)?;
+                Ok(text.into())
+            }
+        }
+    }
+
+    fn java(&mut self, value: &Value, out: &mut String) -> Result<(), Stop> {
+        let before = out.len();
+        self.budget.spend(1)?;
+        match value {
+            Value::Null => out.push_str("null"),
+            Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Value::Int(number) => out.push_str(&number.to_string()),
+            Value::Double(number) => out.push_str(&double_text(*number)),
+            Value::Number(text) | Value::Text(text) | Value::Named(text) => out.push_str(text),
+            Value::Date(date) => {
+                let text = dates::write(date.at, date.format.as_deref(), date.zone.as_ref()).map_err(Stop::failed)?;
+                out.push_str(&text);
+            }
+            Value::List(list) => match &list.kind {
+                ListKind::Path(path) => out.push_str(path),
+                ListKind::Json => self.json(value, Layout::Compact, 0, out)?,
+                ListKind::Values => {
+                    if let Some(first) = list.items.first() {
+                        self.java(first, out)?;
+                    }
+                }
+                ListKind::Plain => {
+                    out.push('[');
+                    for (place, item) in list.items.iter().enumerate() {
+                        out.push_str(if place == 0 { "" } else { ", " });
+                        self.java(item, out)?;
+                    }
+                    out.push(']');
+                }
+            },
+            Value::Map(map) if map.kind == MapKind::Json => self.json(value, Layout::Pretty, 0, out)?,
+            Value::Map(map) if matches!(map.kind, MapKind::Path(_)) => {
+                if let MapKind::Path(path) = &map.kind {
+                    out.push_str(path);
+                }
+            }
+            Value::Map(_) | Value::Part(_) => {
+                out.push('{');
+                for (place, (key, value)) in self.entries(value).unwrap_or_default().into_iter().enumerate() {
+                    out.push_str(if place == 0 { "" } else { ", " });
+                    out.push_str(&key);
+                    out.push('=');
+                    self.java(&value, out)?;
+                }
+                out.push('}');
+            }
+        }
+        self.budget.spend_bytes(out.len() - before)
+    }
+
+    /// The JSON of a value.
+    pub(crate) fn json_of(&mut self, value: &Value, layout: Layout) -> Result<String, Stop> {
+        let mut out = String::new();
+        self.json(value, layout, 0, &mut out)?;
+        Ok(out)
+    }
+
+    fn json(&mut self, value: &Value, layout: Layout, depth: usize, out: &mut String) -> Result<(), Stop> {
+        let before = out.len();
+        self.budget.spend(1)?;
+        match value {
+            Value::Double(number) if !number.is_finite() => push_quoted(&double_text(*number), out),
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Double(_) => self.java(value, out)?,
+            Value::Number(text) => out.push_str(text),
+            Value::Text(text) | Value::Named(text) => push_quoted(text, out),
+            Value::Date(_) => {
+                let mut text = String::new();
+                self.java(value, &mut text)?;
+                push_quoted(&text, out);
+            }
+            Value::List(list) if list.kind == ListKind::Values && list.items.len() == 1 => {
+                self.json(&list.items[0], layout, depth, out)?;
+            }
+            Value::List(list) => self.json_list(&list.items, layout, depth, out)?,
+            Value::Map(_) | Value::Part(_) => {
+                let entries = self.entries(value).unwrap_or_default();
+                self.json_map(&entries, layout, depth, out)?;
+            }
+        }
+        self.budget.spend_bytes(out.len() - before)
+    }
+
+    fn json_list(&mut self, items: &[Value], layout: Layout, depth: usize, out: &mut String) -> Result<(), Stop> {
+        let (open, between, close) = match layout {
+            Layout::Compact => ("[", ",", "]"),
+            Layout::Pretty => ("[ ", ", ", " ]"),
+        };
+        if items.is_empty() {
+            out.push_str(if layout == Layout::Pretty { "[ ]" } else { "[]" });
+            return Ok(());
+        }
+        for (place, item) in items.iter().enumerate() {
+            out.push_str(if place == 0 { open } else { between });
+            self.json(item, layout, depth, out)?;
+        }
+        out.push_str(close);
+        Ok(())
+    }
+
+    fn json_map(
+        &mut self,
+        entries: &[(Arc<str>, Value)],
+        layout: Layout,
+        depth: usize,
+        out: &mut String,
+    ) -> Result<(), Stop> {
+        if entries.is_empty() {
+            out.push_str(if layout == Layout::Pretty { "{ }" } else { "{}" });
+            return Ok(());
+        }
+        for (place, (key, value)) in entries.iter().enumerate() {
+            out.push(if place == 0 { '{' } else { ',' });
+            if layout == Layout::Pretty {
+                new_line(depth + 1, out);
+            }
+            push_quoted(key, out);
+            out.push_str(if layout == Layout::Pretty { " : " } else { ":" });
+            self.json(value, layout, depth + 1, out)?;
+        }
+        if layout == Layout::Pretty {
+            new_line(depth, out);
+        }
+        out.push('}');
+        Ok(())
+    }
+}
+
+fn new_line(depth: usize, out: &mut String) {
+    out.push('\n');
+    out.extend(std::iter::repeat_n("  ", depth));
+}

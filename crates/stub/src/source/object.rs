@@ -1,0 +1,285 @@
+//! Reading an object field by field: what is known is taken, coerced and echoed, what is left is unknown.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use super::defect::{Defect, Place, nearest};
+use super::{DocumentLimits, Member, Node, SyntaxError, Value, read_json_within, read_yaml};
+
+/// Collects what is wrong while a document is read.
+#[derive(Debug)]
+pub struct Reader {
+    file: Arc<str>,
+    text: Arc<str>,
+    pointer: Vec<String>,
+    lenient: bool,
+    limits: DocumentLimits,
+    defects: Vec<Defect>,
+    /// A byte and its line, up to where lines have been counted.
+    counted: (usize, usize),
+}
+
+/// Which unknown fields are carried with a warning when they stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    /// An unknown field is a defect.
+    Strict,
+    /// An unknown field is a warning in a file, as people's files carry such; a defect from the API.
+    TopLevel,
+}
+
+impl Reader {
+    /// A reader of what came over the API.
+    pub fn of_api(text: &str) -> Self {
+        Self {
+            file: "request body".into(),
+            text: text.into(),
+            pointer: Vec::new(),
+            lenient: false,
+            limits: DocumentLimits::API,
+            defects: Vec::new(),
+            counted: (0, 1),
+        }
+    }
+
+    /// A reader of the document of a stub, which was read before.
+    pub fn of_own(text: &str) -> Self {
+        Self { limits: DocumentLimits::FILE, ..Self::of_api(text) }
+    }
+
+    /// A reader of a file, named as it should stand in messages.
+    pub fn of_file(file: &str, text: Arc<str>) -> Self {
+        let limits = DocumentLimits::FILE;
+        Self {
+            file: file.into(),
+            text,
+            pointer: Vec::new(),
+            lenient: true,
+            limits,
+            defects: Vec::new(),
+            counted: (0, 1),
+        }
+    }
+
+    /// What was found wrong.
+    pub fn into_defects(self) -> Vec<Defect> {
+        self.defects
+    }
+
+    /// What was found wrong so far.
+    pub fn defects(&self) -> &[Defect] {
+        &self.defects
+    }
+
+    /// Whether anything found so far stops the document from being used.
+    pub fn failed(&self) -> bool {
+        self.defects.iter().any(Defect::is_error)
+    }
+
+    /// Whether the document is a file.
+    pub fn is_lenient(&self) -> bool {
+        self.lenient
+    }
+
+    /// The line of a node, from 1. Nodes are asked for in their order, so that a long file is counted through once.
+    pub fn line(&mut self, node: &Node) -> usize {
+        let (mut at, mut line) = self.counted;
+        if node.span.start < at {
+            (at, line) = (0, 1);
+        }
+        line += self.text.get(at..node.span.start).map_or(0, |between| between.matches('\n').count());
+        self.counted = (node.span.start, line);
+        line
+    }
+
+    /// Reads what stands under `key` of the current value.
+    pub fn within<T>(&mut self, key: impl Into<String>, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.pointer.push(key.into());
+        let read = read(self);
+        self.pointer.pop();
+        read
+    }
+
+    /// A defect of the current value.
+    pub fn error(&mut self, node: &Node, what: impl Into<String>, mend: impl Into<String>) {
+        self.push(Defect::error(what).mend(mend), node.span.clone(), None);
+    }
+
+    /// A defect of the current value, with its code in WireMock's API.
+    pub fn coded_error(&mut self, node: &Node, code: u16, what: impl Into<String>, mend: impl Into<String>) {
+        self.push(Defect::error(what).mend(mend).code(code), node.span.clone(), None);
+    }
+
+    /// A defect of the value under `key` of the current one.
+    pub fn error_at(&mut self, node: &Node, key: &str, what: impl Into<String>, mend: impl Into<String>) {
+        self.push(Defect::error(what).mend(mend), node.span.clone(), Some(key));
+    }
+
+    /// Something odd under `key` that does not stop the document from being used.
+    pub fn warn_at(&mut self, node: &Node, key: &str, what: impl Into<String>, mend: impl Into<String>) {
+        self.push(Defect::warning(what).mend(mend), node.span.clone(), Some(key));
+    }
+
+    /// A defect of the whole document, with its code in WireMock's API.
+    pub fn coded(&mut self, code: u16, what: impl Into<String>, mend: impl Into<String>) {
+        self.push(Defect::error(what).mend(mend).code(code), 0..0, None);
+    }
+
+    /// The tree of a JSON document; `None` if it does not parse, and then why is among the defects.
+    pub fn parse(&mut self, text: &str) -> Option<Node> {
+        self.parsed(read_json_within(text, self.limits))
+    }
+
+    /// The tree of a YAML document, likewise.
+    pub fn parse_yaml(&mut self, text: &str) -> Option<Node> {
+        self.parsed(read_yaml(text))
+    }
+
+    fn parsed(&mut self, tree: Result<Node, SyntaxError>) -> Option<Node> {
+        let error = match tree {
+            Ok(tree) => return Some(tree),
+            Err(error) => error,
+        };
+        let mut defect =
+            Defect::error(error.what).pointer(if error.pointer.is_empty() { "/".to_owned() } else { error.pointer });
+        if let Some(mend) = error.mend {
+            defect = defect.mend(mend);
+        }
+        let place = self.place(error.span);
+        self.defects.push(defect.at(place));
+        None
+    }
+
+    fn push(&mut self, defect: Defect, span: Range<usize>, key: Option<&str>) {
+        let pointer = self.pointer.iter().map(String::as_str).chain(key).fold(String::new(), |mut pointer, step| {
+            pointer.push('/');
+            pointer.push_str(step);
+            pointer
+        });
+        let place = self.place(span);
+        self.defects.push(defect.pointer(if pointer.is_empty() { "/".to_owned() } else { pointer }).at(place));
+    }
+
+    fn place(&self, span: Range<usize>) -> Place {
+        Place { file: Arc::clone(&self.file), text: Arc::clone(&self.text), span }
+    }
+}
+
+/// An object that is being read: each field is taken once, and what is taken is echoed.
+#[derive(Debug)]
+pub struct Object<'n> {
+    node: &'n Node,
+    members: &'n [Member],
+    echo: Map<String, Json>,
+}
+
+impl<'n> Object<'n> {
+    /// Opens a node that must be an object; `what` names it in the message.
+    pub fn open(node: &'n Node, what: &str, reader: &mut Reader) -> Option<Self> {
+        match &node.value {
+            Value::Object(members) => Some(Self { node, members, echo: Map::new() }),
+            _ => {
+                reader.error(node, format!("{what} is an object, not {}", node.kind_name()), "write `{…}` here");
+                None
+            }
+        }
+    }
+
+    /// The node itself.
+    pub fn whole(&self) -> &'n Node {
+        self.node
+    }
+
+    /// The members in their order.
+    pub fn members(&self) -> &'n [Member] {
+        self.members
+    }
+
+    /// The value of a field, if it is there and is not null.
+    pub fn node(&self, key: &str) -> Option<&'n Node> {
+        let member = self.members.iter().find(|member| member.key == key)?;
+        (!matches!(member.value.value, Value::Null)).then_some(&member.value)
+    }
+
+    /// Echoes a field.
+    pub fn echo(&mut self, key: &str, value: Json) {
+        self.echo.insert(key.to_owned(), value);
+    }
+
+    /// A text; a number or a boolean is taken as its text.
+    pub fn text(&mut self, key: &str, reader: &mut Reader) -> Option<String> {
+        let node = self.node(key)?;
+        let text = match &node.value {
+            Value::String(text) | Value::Number(text) => text.clone(),
+            Value::Bool(value) => value.to_string(),
+            _ => {
+                reader.error_at(
+                    node,
+                    key,
+                    format!("`{key}` is a string, not {}", node.kind_name()),
+                    "put it in quotes",
+                );
+                return None;
+            }
+        };
+        self.echo(key, text.clone().into());
+        Some(text)
+    }
+
+    /// A whole number; its text is taken too, and decimals are cut off.
+    pub fn integer(&mut self, key: &str, reader: &mut Reader) -> Option<i64> {
+        let node = self.node(key)?;
+        let number = match &node.value {
+            Value::Number(text) => text.parse().ok().or_else(|| text.parse::<f64>().ok().map(|number| number as i64)),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let Some(number) = number else {
+            let what = match &node.value {
+                Value::String(text) => format!("`{key}` is a whole number, not `{text}`"),
+                _ => format!("`{key}` is a whole number, not {}", node.kind_name()),
+            };
+            reader.error_at(node, key, what, "write digits");
+            return None;
+        };
+        self.echo(key, number.into());
+        Some(number)
+    }
+
+    /// A boolean; its text is taken too.
+    pub fn boolean(&mut self, key: &str, reader: &mut Reader) -> Option<bool> {
+        let node = self.node(key)?;
+        let value = match &node.value {
+            Value::Bool(value) => *value,
+            Value::String(text) if text.eq_ignore_ascii_case("true") => true,
+            Value::String(text) if text.eq_ignore_ascii_case("false") => false,
+            _ => {
+                let what = format!("`{key}` is a boolean, not {}", node.kind_name());
+                reader.error_at(node, key, what, "write `true` or `false`");
+                return None;
+            }
+        };
+        self.echo(key, value.into());
+        Some(value)
+    }
+
+    /// Reports what is not among `known`; returns what is echoed.
+    pub fn close(self, known: &[&str], strictness: Strictness, reader: &mut Reader) -> Map<String, Json> {
+        for member in self.members.iter().filter(|member| !known.contains(&member.key.as_str())) {
+            let key = &member.key;
+            let mend = match nearest(key, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known here: {}", known.join(", ")),
+            };
+            let place = Node { span: member.key_span.clone(), value: Value::Null };
+            if strictness == Strictness::TopLevel && reader.is_lenient() {
+                reader.warn_at(&place, key, format!("unknown field `{key}` is ignored"), mend);
+            } else {
+                reader.error_at(&place, key, format!("unknown field `{key}`"), mend);
+            }
+        }
+        self.echo
+    }
+}

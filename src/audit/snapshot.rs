@@ -1,0 +1,254 @@
+//! The audit as it is published: all workers together, as JSON and for Prometheus.
+//!
+//! All times are in microseconds. The shape:
+//!
+//! ```json
+//! {"lateness": {"count": 0, "p50": 0.0, "p90": 0.0, "p99": 0.0, "p999": 0.0, "max": 0.0},
+//!  "loopLag": {…}, "lateWork": 0, "windows": 0,
+//!  "flagged": {"count": 0, "last": [{"at": 0, "worker": 0, "reasons": ["…"], …}]},
+//!  "precision": "normal", "workers": [{"cpuShare": 0.0, "cpuShareOverall": 0.0}]}
+//! ```
+
+use std::cmp::Reverse;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::verdict::{Finding, Reason, add};
+use super::{Audit, Flagged, KEPT, times};
+use crate::timer::Precision;
+
+/// What all workers recorded since the start.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// Bytes handed to the socket minus deadline.
+    pub lateness: Quantiles,
+    /// How long what was ready waited for its worker.
+    pub loop_lag: Quantiles,
+    /// Answers that were ready only after their deadline.
+    pub late_work: u64,
+    /// Windows judged; a window is a second of one worker.
+    pub windows: u64,
+    /// Windows that did not keep their promises.
+    pub flagged: Flags,
+    /// How true deadlines are kept: `normal`, `high`, or `coarse` where this is not Linux.
+    pub precision: &'static str,
+    /// The workers in their order.
+    pub workers: Vec<WorkerShare>,
+}
+
+/// A distribution, in microseconds, to a hundredth.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Quantiles {
+    /// Of how many values.
+    pub count: u64,
+    /// The median.
+    pub p50: f64,
+    /// 90 % are not beyond.
+    pub p90: f64,
+    /// 99 % are not beyond.
+    pub p99: f64,
+    /// 99.9 % are not beyond.
+    pub p999: f64,
+    /// The largest.
+    pub max: f64,
+    #[serde(skip)]
+    sum: f64,
+}
+
+/// The flagged windows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Flags {
+    /// How many since the start.
+    pub count: u64,
+    /// The last sixty, the newest first.
+    pub last: Vec<FlaggedWindow>,
+}
+
+/// A window that did not keep its promises. Times in microseconds.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FlaggedWindow {
+    /// When it began, in milliseconds since 1970.
+    pub at: u64,
+    /// How long it was, in milliseconds.
+    pub milliseconds: u64,
+    /// Whose.
+    pub worker: usize,
+    /// In words.
+    pub reasons: Vec<String>,
+    /// Beyond this, lateness and loop lag count.
+    pub limit: f64,
+    /// The median of what its calls were meant to take.
+    pub median_intended: f64,
+    /// Calls that had a deadline.
+    pub calls: u64,
+    /// Of these, later than the limit.
+    pub late_calls: u64,
+    /// 99 % of its calls were not later.
+    pub lateness_p99: f64,
+    /// The longest loop lag.
+    pub loop_lag_max: f64,
+    /// Heartbeats in which its thread waited long for a CPU.
+    pub cpu_waits: u64,
+    /// The share of a core that the worker used.
+    pub cpu_share: f64,
+}
+
+/// How busy a worker is.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerShare {
+    /// The share of a core that it used in its last window, 0 to 1.
+    pub cpu_share: f64,
+    /// The same since it began.
+    pub cpu_share_overall: f64,
+}
+
+impl Snapshot {
+    /// The workers' records, merged.
+    pub fn of(audits: &[Arc<Audit>]) -> Self {
+        let (mut lateness, mut loop_lag) = (times(), times());
+        let (mut late_work, mut windows, mut count) = (0, 0, 0);
+        let (mut last, mut workers) = (Vec::new(), Vec::new());
+        let mut precision = Precision::default();
+        for (worker, audit) in audits.iter().enumerate() {
+            let records = audit.records();
+            add(&mut lateness, &records.lateness);
+            add(&mut loop_lag, &records.loop_lag);
+            records.window.add_to(&mut lateness, &mut loop_lag);
+            late_work += records.late_work;
+            if records.began.is_some() {
+                precision = records.precision;
+            }
+            windows += records.windows;
+            count += records.flagged;
+            let flagged = records.last_flagged.clone();
+            let overall = records.began.zip(records.last_closed);
+            workers.push(WorkerShare {
+                cpu_share: records.cpu_share,
+                cpu_share_overall: overall.map_or(0.0, |(began, closed)| closed.share_since(began)),
+            });
+            drop(records);
+            last.extend(flagged.iter().map(|flagged| FlaggedWindow::new(worker, flagged)));
+        }
+        last.sort_by_key(|window| Reverse(window.at));
+        last.truncate(KEPT);
+        Self {
+            lateness: Quantiles::of(&lateness),
+            loop_lag: Quantiles::of(&loop_lag),
+            late_work,
+            windows,
+            flagged: Flags { count, last },
+            precision: precision.name(),
+            workers,
+        }
+    }
+
+    /// The same in Prometheus's text format, in seconds.
+    pub fn prometheus(&self) -> String {
+        let mut page = String::new();
+        summary(&mut page, "lateness_seconds", "Bytes handed to the socket minus deadline.", &self.lateness);
+        summary(&mut page, "loop_lag_seconds", "How long what was ready waited for its worker.", &self.loop_lag);
+        let late_work = [(String::new(), self.late_work as f64)];
+        metric(
+            &mut page,
+            "late_work_total",
+            "counter",
+            "Answers that were ready only after their deadline.",
+            &late_work,
+        );
+        let windows = [(String::new(), self.windows as f64)];
+        metric(&mut page, "windows_total", "counter", "Seconds of a worker that were judged.", &windows);
+        let flagged = [(String::new(), self.flagged.count as f64)];
+        metric(&mut page, "flagged_windows_total", "counter", "Seconds of a worker that were too late.", &flagged);
+        let shares: Vec<_> = self
+            .workers
+            .iter()
+            .enumerate()
+            .map(|(worker, share)| (format!("{{worker=\"{worker}\"}}"), share.cpu_share))
+            .collect();
+        let precision = [(format!("{{precision=\"{}\"}}", self.precision), 1.0)];
+        metric(&mut page, "timer_info", "gauge", "How true deadlines are kept.", &precision);
+        metric(&mut page, "worker_cpu_share", "gauge", "Share of a core used in the last second, by worker.", &shares);
+        page
+    }
+}
+
+impl Quantiles {
+    fn of(times: &Histogram<u64>) -> Self {
+        let at = |quantile| times.value_at_quantile(quantile) as f64 / 1e3;
+        Self {
+            count: times.len(),
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: times.max() as f64 / 1e3,
+            sum: times.mean() * times.len() as f64 / 1e3,
+        }
+    }
+}
+
+impl FlaggedWindow {
+    fn new(worker: usize, flagged: &Flagged) -> Self {
+        let Flagged { began, length, cpu_share, finding } = flagged;
+        let since = began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self {
+            at: since.as_millis() as u64,
+            milliseconds: length.as_millis() as u64,
+            worker,
+            reasons: finding.reasons.iter().map(|reason| reason.in_words(finding)).collect(),
+            limit: micros(finding.limit),
+            median_intended: micros(finding.median_intended),
+            calls: finding.calls,
+            late_calls: finding.late_calls,
+            lateness_p99: micros(finding.lateness_p99),
+            loop_lag_max: micros(finding.lag_max),
+            cpu_waits: finding.long_waits,
+            cpu_share: *cpu_share,
+        }
+    }
+}
+
+impl Reason {
+    fn in_words(self, finding: &Finding) -> String {
+        let limit = finding.limit;
+        match self {
+            Self::Lateness => {
+                format!("{} of {} answers left later than {limit:.1?}", finding.late_calls, finding.calls)
+            }
+            Self::LoopLag => {
+                format!("{} of {} loop lags were longer than {limit:.1?}", finding.long_lags, finding.lags)
+            }
+            Self::NoCpu => {
+                let (long, beats) = (finding.long_waits, finding.beats);
+                format!("the worker waited for a CPU longer than {limit:.1?} in {long} of {beats} heartbeats")
+            }
+            Self::StoodStill => format!("the worker stood still for {:.1?}", finding.lag_max),
+        }
+    }
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1e3
+}
+
+fn summary(page: &mut String, name: &str, help: &str, times: &Quantiles) {
+    let quantiles = [("0.5", times.p50), ("0.9", times.p90), ("0.99", times.p99), ("0.999", times.p999)];
+    let lines: Vec<_> =
+        quantiles.map(|(quantile, micros)| (format!("{{quantile=\"{quantile}\"}}"), micros / 1e6)).into();
+    metric(page, name, "summary", help, &lines);
+    let _ = writeln!(page, "standin_{name}_sum {}\nstandin_{name}_count {}", times.sum / 1e6, times.count);
+}
+
+fn metric(page: &mut String, name: &str, kind: &str, help: &str, lines: &[(String, f64)]) {
+    let _ = writeln!(page, "# HELP standin_{name} {help}\n# TYPE standin_{name} {kind}");
+    for (labels, value) in lines {
+        let _ = writeln!(page, "standin_{name}{labels} {value}");
+    }
+}
