@@ -5,24 +5,14 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Client, Mock, folder, write};
+use crate::support::{Client, Mock, eventually, folder, write};
 
 fn stub(url: &str, body: &str) -> String {
     format!(r#"{{"request": {{"url": "{url}"}}, "response": {{"body": "{body}"}}}}"#)
-}
-
-/// Waits until something holds.
-#[track_caller]
-fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(15);
-    while !holds() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// What a test asks of a server here.

@@ -4,14 +4,28 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use standin::config::Config;
 use standin::{Handle, Server};
 use tempfile::TempDir;
 
-/// No test waits longer for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Read timeout of a client.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Deadline of [`eventually`]: reached only where a test fails, so that it may be long.
+const EVENTUALLY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Waits until a condition holds; panics with `what` if it does not within 60 s. Use it in place of a fixed sleep.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + EVENTUALLY_TIMEOUT;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within {EVENTUALLY_TIMEOUT:?}: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// A server with stubs of its own.
 pub(crate) struct Mock {
@@ -118,7 +132,7 @@ pub(crate) enum End {
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        stream.set_read_timeout(Some(READ_TIMEOUT)).expect("a time-out");
         stream.set_nodelay(true).expect("no delay");
         Self { stream, unread: Vec::new() }
     }

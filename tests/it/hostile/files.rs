@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
-use super::process::{Process, run, until};
-use crate::support::{Client, Mock, folder, write};
+use super::process::{Process, run};
+use crate::support::{Client, Mock, eventually, folder, write};
 
 const STUB: &str = r#"{"request": {"url": "/a"}, "response": {"body": "fine"}}"#;
 
@@ -86,16 +86,16 @@ fn a_reload_says_what_is_wrong_and_goes_on() {
     for (what, plant) in PLANTS {
         let planted = mock.root.path().join("mappings/x.json");
         plant(&planted);
-        until("the reload fails", || status()["status"] == "failed");
+        eventually("the reload fails", || status()["status"] == "failed");
         assert!(status()["defects"].to_string().contains(what), "{}", status());
         assert_eq!(mock.get("/a").text(), "fine");
         assert!(mock.get("/__admin/metrics").text().contains("standin_reload_failed 1"));
         fs::remove_file(&planted).expect("there");
-        until("it is good again", || status()["status"] == "ok");
+        eventually("it is good again", || status()["status"] == "ok");
     }
     // and it is still at work
     write(mock.root.path(), "mappings/new.json", r#"{"request": {"url": "/new"}, "response": {"body": "new"}}"#);
-    until("a new stub is served", || mock.get("/new").text() == "new");
+    eventually("a new stub is served", || mock.get("/new").text() == "new");
 }
 
 #[test]

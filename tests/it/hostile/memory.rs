@@ -3,7 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -12,7 +12,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use socket2::{Domain, Socket, Type};
 
-use crate::support::{Answer, Client, Mock};
+use crate::support::{Answer, Client, Mock, eventually};
 
 const STUBS: &str = r#"{"mappings": [
     {"request": {"url": "/fast"}, "response": {"body": "fast"}},
@@ -57,14 +57,6 @@ fn held(mock: &Mock) -> u64 {
 
 fn refused(mock: &Mock) -> u64 {
     metric(mock, "standin_limited_total{limit=\"memory\"}")
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// A connection whose client takes next to nothing before it reads.
@@ -137,7 +129,7 @@ fn clients_that_do_not_read_a_file_hold_no_thread() {
     assert_eq!(patiently(&mock, "/made").status, 200);
     assert!(before <= clients * (128 << 10), "{before}: two pieces a client");
     drop(silent);
-    until("what silent clients held is given back", || held(&mock) == 0);
+    eventually("what silent clients held is given back", || held(&mock) == 0);
 }
 
 #[test]
@@ -154,7 +146,7 @@ fn a_file_in_pieces_is_whole() {
             assert!(body == bytes);
         }
     });
-    until("all is given back", || held(&mock) == 0);
+    eventually("all is given back", || held(&mock) == 0);
 }
 
 #[test]
@@ -172,7 +164,7 @@ fn small_files_count_until_they_are_read() {
         assert!((20..36).contains(&refused), "{refused} of 40");
         assert_eq!(mock.get("/page.html").status, 200, "half is left for others");
     });
-    until("all is given back", || held(&mock) == 0);
+    eventually("all is given back", || held(&mock) == 0);
 }
 
 #[test]
@@ -189,7 +181,7 @@ fn bodies_being_read_share_one_budget() {
             stream
         })
         .collect();
-    until("what is beyond the budget is refused", || refused(&mock) >= 20);
+    eventually("what is beyond the budget is refused", || refused(&mock) >= 20);
     let now = held(&mock);
     assert!((1 << 20..=8 << 20).contains(&now), "{now}");
     for length in [10, 1000, 5000, 50_000] {
@@ -205,7 +197,7 @@ fn bodies_being_read_share_one_budget() {
         }
     }
     drop(unfinished);
-    until("all is given back", || held(&mock) == 0);
+    eventually("all is given back", || held(&mock) == 0);
 }
 
 #[test]
@@ -234,7 +226,7 @@ fn an_http2_connection_leaves_memory_for_others() {
         let mut other = http2(mock.address, 1 << 20).await;
         assert_eq!(other.send_request(upload(100_000)).await.expect("an answer").status(), StatusCode::OK);
     });
-    until("all is given back", || held(&mock) == 0);
+    eventually("all is given back", || held(&mock) == 0);
 }
 
 #[test]
@@ -252,7 +244,7 @@ fn answers_made_for_a_client_that_does_not_read_are_bounded() {
         assert_eq!(mock.get("/made").status, 200, "half is left for others");
         assert_eq!(mock.get("/fast").text(), "fast");
     });
-    until("all is given back", || held(&mock) == 0);
+    eventually("all is given back", || held(&mock) == 0);
 }
 
 #[test]
@@ -264,7 +256,7 @@ fn admin_bodies_and_answers_count() {
     assert!(answer.text().contains("--max-memory"), "{}", answer.text());
     let stub = format!(r#"{{"request": {{"url": "/n"}}, "response": {{"body": "{}"}}}}"#, "x".repeat(100 << 10));
     assert_eq!(mock.post("/__admin/mappings", &stub).status, 201);
-    until("all is given back", || held(&mock) == 0);
+    eventually("all is given back", || held(&mock) == 0);
 }
 
 #[test]
@@ -281,10 +273,10 @@ fn clients_that_do_not_read_the_journal_hold_no_thread() {
             stream
         })
         .collect();
-    until("the answers are made without their clients", || held(&mock) > 12 * (1 << 20));
+    eventually("the answers are made without their clients", || held(&mock) > 12 * (1 << 20));
     assert_eq!(patiently(&mock, "/__admin/requests?limit=1").status, 200);
     drop(silent);
-    until("all is given back", || held(&mock) == 0);
+    eventually("all is given back", || held(&mock) == 0);
 }
 
 #[test]
@@ -320,7 +312,7 @@ fn a_large_json_body_does_not_hold_its_worker() {
         assert_eq!(waiting.join().expect("no panic"), expected, "{path}");
         assert!(neighbours >= 10, "{neighbours} calls were answered beside {path}");
     }
-    until("all is given back", || held(&mock) == 0);
+    eventually("all is given back", || held(&mock) == 0);
 }
 
 #[test]
@@ -340,7 +332,7 @@ fn large_bodies_are_answered_as_small_ones_are() {
         let zipped = post("/count", "Content-Encoding: gzip\r\n", &zipped(&body));
         assert_eq!(send(&mock, &zipped).text(), count.to_string());
     }
-    until("all is given back", || held(&mock) == 0);
+    eventually("all is given back", || held(&mock) == 0);
     assert_eq!(refused(&mock), 0);
 }
 

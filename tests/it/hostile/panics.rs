@@ -5,9 +5,9 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::process::{Process, Service, until};
+use super::process::{Process, Service};
 use super::server::ServerProcess;
-use crate::support::{Client, folder};
+use crate::support::{Client, eventually, folder};
 
 const STUBS: &str = r#"{"mappings": [{"request": {"url": "/a"}, "response": {"body": "a"}}]}"#;
 const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -96,7 +96,7 @@ fn a_recorded_call_whose_taping_panics_is_lost_alone() {
             assert_eq!(recorder.get("/a").status, 200, "{place}");
         }
         let lost = u64::from(place == "tape");
-        until("the others are on the tape", || recorder.metric("standin_tape_calls_total") == 4 - lost);
+        eventually("the others are on the tape", || recorder.metric("standin_tape_calls_total") == 4 - lost);
         assert_eq!(recorder.metric("standin_tape_dropped_total"), lost, "{place}");
         assert_eq!(recorder.metric("standin_panics_total{part=\"tape\"}"), 1, "{place}");
     }

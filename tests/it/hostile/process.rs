@@ -99,16 +99,6 @@ pub(super) fn run(args: &[&str]) -> (Option<i32>, String) {
     (status.code(), told.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// Waits until something is so.
-#[track_caller]
-pub(super) fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !so() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// A service that answers each call at once, with a body of its own.
 pub(super) struct Service {
     pub(super) url: String,

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use super::process::{Process, read_for_a_while, run, until};
-use crate::support::folder;
+use super::process::{Process, read_for_a_while, run};
+use crate::support::{eventually, folder};
 
 const STUB: &str = r#"{"request": {"url": "/a"}, "response": {"body": "fine"}}"#;
 
@@ -16,9 +16,9 @@ fn a_reader_that_has_gone_ends_no_thread() {
     // warnings of the thread that reloads, and lines of workers
     for broken in ["{", "["] {
         fs::write(root.path().join("mappings/b.json"), broken).expect("writable");
-        until("the reload fails", || server.get("/__admin/standin/reload").json()["status"] == "failed");
+        eventually("the reload fails", || server.get("/__admin/standin/reload").json()["status"] == "failed");
         fs::remove_file(root.path().join("mappings/b.json")).expect("there");
-        until("it is good again", || server.get("/__admin/standin/reload").json()["status"] == "ok");
+        eventually("it is good again", || server.get("/__admin/standin/reload").json()["status"] == "ok");
     }
     assert!((0..50).all(|_| server.get("/a").text() == "fine"));
     server.signal("-TERM");
@@ -31,7 +31,7 @@ fn a_reader_that_does_not_read_holds_up_nobody() {
     let mut server = Process::start(&["serve", root.path().to_str().expect("UTF-8"), "--log", "trace"]);
     let dropped = "standin_limited_total{limit=\"log\"}";
     // a pipe takes 64 KiB
-    until("the pipe is full", || {
+    eventually("the pipe is full", || {
         assert!((0..50).all(|_| server.get("/a").text() == "fine"));
         server.metric(dropped) > 0
     });
@@ -49,7 +49,7 @@ fn a_reader_that_does_not_read_holds_up_nobody() {
 fn what_was_dropped_is_said_once_somebody_reads() {
     let root = folder(&[("mappings/a.json", STUB)]);
     let mut server = Process::start(&["serve", root.path().to_str().expect("UTF-8"), "--log", "trace"]);
-    until("the pipe is full", || {
+    eventually("the pipe is full", || {
         let _ = server.get("/a");
         server.metric("standin_limited_total{limit=\"log\"}") > 0
     });

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use standin_tape::exchange::Exchange;
 use standin_tape::{Bodies, Condition, Reader, of_folder};
 
-use super::process::{Process, Service, read_for_a_while, until};
-use crate::support::Client;
+use super::process::{Process, Service, read_for_a_while};
+use crate::support::{Client, eventually};
 
 fn read(folder: &Path) -> (PathBuf, Vec<Exchange>, Condition) {
     let path = of_folder(folder).expect("readable").pop().expect("a tape");
@@ -98,14 +98,14 @@ fn a_tape_goes_on_once_the_disk_has_room() {
     let folder = disk.0.path().join("service");
     let mut recorder = Process::start(&["record", "--target", &service.url, folder.to_str().expect("UTF-8")]);
     let mut sent = call_until(&recorder, 0, |calls| calls == 20).len();
-    until("they are on the disk", || recorder.metric("standin_tape_calls_total") == 20);
+    eventually("they are on the disk", || recorder.metric("standin_tape_calls_total") == 20);
     disk.fill(160 << 10);
     sent += call_until(&recorder, sent, |calls| calls % 50 == 49 && recorder.metric("standin_tape_stopped") == 1).len();
     sent += call_until(&recorder, sent, |calls| calls == 30).len();
-    until("it says how far it is behind", || recorder.metric("standin_tape_behind_ms") > 500);
-    until("lost calls are counted", || recorder.metric("standin_tape_dropped_total") >= 30);
+    eventually("it says how far it is behind", || recorder.metric("standin_tape_behind_ms") > 500);
+    eventually("lost calls are counted", || recorder.metric("standin_tape_dropped_total") >= 30);
     disk.make_room();
-    until("it goes on", || recorder.metric("standin_tape_stopped") == 0);
+    eventually("it goes on", || recorder.metric("standin_tape_stopped") == 0);
     sent += call_until(&recorder, sent, |calls| calls == 20).len();
     let stderr = recorder.child.stderr.take().expect("piped");
     let stdout = recorder.child.stdout.take().expect("piped");
@@ -140,7 +140,7 @@ fn a_disk_that_stays_full_is_told_in_true_counts() {
     let folder = disk.0.path().join("service");
     let mut recorder = Process::start(&["record", "--target", &service.url, folder.to_str().expect("UTF-8")]);
     let mut sent = call_until(&recorder, 0, |calls| calls == 20).len();
-    until("they are on the disk", || recorder.metric("standin_tape_calls_total") == 20);
+    eventually("they are on the disk", || recorder.metric("standin_tape_calls_total") == 20);
     disk.fill(100 << 10);
     sent += call_until(&recorder, sent, |calls| calls % 50 == 49 && recorder.metric("standin_tape_stopped") == 1).len();
     let (stderr, stdout) = (recorder.child.stderr.take().expect("piped"), recorder.child.stdout.take().expect("piped"));

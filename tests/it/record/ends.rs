@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::service::{Recording, Service, answer, until};
-use crate::support::Client;
+use super::service::{Recording, Service, answer};
+use crate::support::{Client, eventually};
 
 fn tapes(folder: &Path) -> usize {
     standin_tape::of_folder(folder).map_or(0, |tapes| tapes.len())
@@ -82,7 +82,7 @@ fn a_call_that_hangs_is_told_of_and_a_second_signal_ends_at_once() {
     recording.get("/fine");
     let mut client = Client::connect(recording.address);
     client.write(b"GET /hangs HTTP/1.1\r\nHost: me\r\n\r\n");
-    until("the call is there", || service.heard().len() == 2);
+    eventually("the call is there", || service.heard().len() == 2);
     recording.signal("-INT");
     std::thread::sleep(Duration::from_millis(1_200));
     let (told, code, tape, folder) = recording.end("-INT");

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use standin_tape::exchange::Reason;
 
-use self::service::{Recording, Service, answer, everything, until};
-use crate::support::Client;
+use self::service::{Recording, Service, answer, everything};
+use crate::support::{Client, eventually};
 
 #[test]
 fn calls_pass_and_go_on_the_tape() {
@@ -194,7 +194,7 @@ fn a_client_that_goes_away_does_not_hide_what_the_service_did() {
     let recording = Recording::of(&service.url(), &[]);
     let mut client = Client::connect(recording.address);
     client.write(b"GET /slow HTTP/1.1\r\nHost: me\r\n\r\n");
-    until("the call is there", || service.heard().len() == 1);
+    eventually("the call is there", || service.heard().len() == 1);
     // a reset, which nobody can mistake for a half-closed connection
     socket2::SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).expect("a socket");
     drop(client);

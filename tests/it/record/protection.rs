@@ -61,7 +61,7 @@ fn who_waits_too_long_is_refused_and_counted() {
     let recording = Recording::of(&service.url(), &["--max-in-flight", "1", "--queue-timeout", "0s"]);
     let mut first = Client::connect(recording.address);
     first.write(b"GET /one HTTP/1.1\r\nHost: me\r\n\r\n");
-    super::service::until("the first is at work", || service.heard().len() == 1);
+    crate::support::eventually("the first is at work", || service.heard().len() == 1);
     let refused = recording.get("/two");
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
     assert!(refused.text().contains("--max-in-flight"), "{}", refused.text());

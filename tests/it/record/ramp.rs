@@ -10,8 +10,9 @@ use standin::replay::Plan;
 use standin_tape::exchange::Exchange;
 use tempfile::TempDir;
 
-use super::service::{Heard, Recording, Service, answer, everything, until};
+use super::service::{Heard, Recording, Service, answer, everything};
 use crate::replay::exchange;
+use crate::support::eventually;
 
 /// A folder with a tape outside of the stub folder, `source.jsonl`, whose busiest second had 500 calls.
 struct Source {
@@ -238,7 +239,7 @@ fn ctrl_c_ends_it_whole_and_other_clients_are_on_the_tape() {
     let source = Source::new(unchanged);
     let args = ["--max-per-second", "200", "--step", "30s", &source.option()];
     let recording = Recording::of(&service.url(), &args);
-    until("the ramp sends", || service.heard().len() > 10);
+    eventually("the ramp sends", || service.heard().len() > 10);
     assert_eq!(recording.get("/of-another-client").status, 200);
     let (told, code, tape, folder) = recording.end("-INT");
     assert_eq!(code, Some(0), "{told}");

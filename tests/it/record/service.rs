@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use standin_tape::exchange::Exchange;
 use standin_tape::{Condition, Head, Reader};
@@ -274,13 +273,4 @@ pub(super) fn start(args: &[&str]) -> (Child, SocketAddr) {
 pub(super) fn stop(mut child: Child) {
     child.kill().expect("a child");
     child.wait().expect("a child");
-}
-
-/// Waits until something is so.
-pub(super) fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !so() {
-        assert!(Instant::now() < deadline, "not within 10 s: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
