@@ -10,15 +10,20 @@ use http_body_util::BodyExt as _;
 
 use super::{Answer, Control, text};
 use crate::listen::body::{self, Bounds, Unread};
-use standin_stub::memory::{Exhausted, SMALL, Share};
+use standin_stub::memory::{MemoryExhausted, MemoryShare, UNCOUNTED_BODY_BYTES};
 
 /// Reads the body of a call, and counts that of its answer until it is sent.
 pub(super) async fn count(State(control): State<Arc<Control>>, request: Request, next: Next) -> Answer {
-    let Some(memory) = request.extensions().get::<Arc<Share>>().cloned() else {
+    let Some(memory) = request.extensions().get::<Arc<MemoryShare>>().cloned() else {
         return next.run(request).await;
     };
     let (parts, body) = request.into_parts();
-    let bounds = Bounds { length: control.max_body, time: control.read_timeout, memory: &memory, uncounted: SMALL };
+    let bounds = Bounds {
+        length: control.max_body,
+        time: control.read_timeout,
+        memory: &memory,
+        uncounted: UNCOUNTED_BODY_BYTES,
+    };
     let body = match body {
         body if body.is_end_stream() => Body::empty(),
         body => match body::read(body, bounds).await {
@@ -56,6 +61,6 @@ fn refusal(unread: Unread, control: &Control) -> Answer {
     }
 }
 
-fn exhausted(why: Exhausted) -> Answer {
+fn exhausted(why: MemoryExhausted) -> Answer {
     text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
 }

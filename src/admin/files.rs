@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::{Answer, empty, json_answer, off_thread, text};
 use crate::live::Live;
 use standin_files::regular_file::{self, MAX_BYTES};
-use standin_stub::files::Files;
+use standin_stub::files::FilesFolder;
 
 /// The names of all files.
 pub(super) async fn list(Extension(live): Extension<Arc<Live>>) -> Answer {
@@ -82,7 +82,7 @@ pub(super) async fn delete(Extension(live): Extension<Arc<Live>>, Path(name): Pa
     .await
 }
 
-fn files(live: &Live) -> Option<Files> {
+fn files(live: &Live) -> Option<FilesFolder> {
     live.home().map(standin_stub::load::Service::files)
 }
 

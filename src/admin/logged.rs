@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::live::journal::{Outcome, Record};
 use standin_stub::Stub;
-use standin_stub::call::{Call, Pairs, header_text};
+use standin_stub::call::{Call, NamedValues, header_text};
 use standin_stub::reply::{Body, Ending, Reply};
 
 /// The entry whole, with its answer.
@@ -85,7 +85,7 @@ pub(super) fn request(record: &Record) -> Value {
 }
 
 fn response(stub: &Arc<Stub>) -> Value {
-    let reply: &Reply = stub.recipe.reply();
+    let reply: &Reply = stub.response.reply();
     let mut response = Map::new();
     response.insert("status".to_owned(), reply.status.as_u16().into());
     if !reply.headers.is_empty() {
@@ -143,7 +143,7 @@ fn cookies(call: &Call) -> Value {
     Value::Object(members)
 }
 
-fn parameters(pairs: &Pairs) -> Value {
+fn parameters(pairs: &NamedValues) -> Value {
     let mut members: Map<String, Value> = Map::new();
     for (name, value) in pairs {
         let entry = members.entry(name.as_str()).or_insert_with(|| json!({"key": name, "values": []}));

@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::effort::{self, Effort};
 use super::{Answer, Control, Refused, empty, json_answer, off_thread, refusal, store};
 use crate::live::{Edit, Live};
-use standin_stub::files::Files;
+use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Mapping, Reader};
 use standin_stub::load::Service;
-use standin_stub::matcher::{Rank, Subject, Tally, TextMatcher};
+use standin_stub::matcher::{MatchInput, MatchStats, Rank, ValueMatcher};
 use standin_stub::source::{Node, Value};
 use standin_stub::{Origin, Stub};
 
@@ -207,7 +207,7 @@ struct Import {
     deletes_others: bool,
 }
 
-fn read_import(body: &str, files: &Files, reader: &mut Reader) -> Option<Import> {
+fn read_import(body: &str, files: &FilesFolder, reader: &mut Reader) -> Option<Import> {
     let tree = reader.parse(body)?;
     let Some(Value::Array(items)) = tree.get("mappings").map(|node| &node.value) else {
         reader.error(&tree, "an import needs a list of `mappings`", "write `{\"mappings\": [{…}]}`");
@@ -272,7 +272,7 @@ fn by_metadata(live: &Live, body: &str) -> Result<Vec<Arc<Stub>>, Refused> {
     let matches = |stub: &Stub| {
         let document = stub.json();
         let metadata = document.get("metadata").filter(|metadata| metadata.as_object().is_none_or(|m| !m.is_empty()));
-        metadata.is_some_and(|metadata| rule.matches(Subject::Json(metadata), &Tally::default()))
+        metadata.is_some_and(|metadata| rule.matches(MatchInput::Json(metadata), &MatchStats::default()))
     };
     let examined = stubs.into_iter().take_while(|_| effort.goes_on());
     let found = examined.filter(|stub| matches(stub)).cloned().collect();
@@ -280,9 +280,10 @@ fn by_metadata(live: &Live, body: &str) -> Result<Vec<Arc<Stub>>, Refused> {
 }
 
 /// Reads the matcher that is the whole body.
-pub(super) fn rule_of_metadata(body: &str) -> Result<TextMatcher, Refused> {
+pub(super) fn rule_of_metadata(body: &str) -> Result<ValueMatcher, Refused> {
     let mut reader = Reader::of_api(body);
-    let rule: Option<TextMatcher> = reader.parse(body).and_then(|tree| format::text_matcher(&tree, false, &mut reader));
+    let rule: Option<ValueMatcher> =
+        reader.parse(body).and_then(|tree| format::value_matcher(&tree, false, &mut reader));
     rule.filter(|_| !reader.failed())
         .ok_or_else(|| Box::new(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects())))
 }
@@ -338,6 +339,6 @@ fn discard(edit: &Edit<'_>, control: &Control, stubs: &[Arc<Stub>]) {
     edit.remove(&stubs.iter().map(|stub| stub.id).collect());
 }
 
-fn files(live: &Live) -> Files {
-    live.home().map_or_else(|| Files::new("__files"), Service::files)
+fn files(live: &Live) -> FilesFolder {
+    live.home().map_or_else(|| FilesFolder::new("__files"), Service::files)
 }

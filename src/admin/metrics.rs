@@ -18,7 +18,7 @@ use crate::live::{Counts, Live};
 use crate::panics::Part;
 use crate::stdio;
 use standin_stub::matcher::MatchLimit;
-use standin_stub::memory::Budget;
+use standin_stub::memory::MemoryBudget;
 
 pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer {
     let mut page = Page::default();
@@ -88,7 +88,7 @@ fn limits(page: &mut Page, control: &Control) {
     let late = total(lives, |counts| &counts.read_timeout) + connections.timed_out(TimedOut::Head);
     metric.value(&[("limit", "read_timeout")], late);
     for limit in MatchLimit::ALL {
-        metric.value(&[("limit", limit.name())], total(lives, |counts| &counts.gave_up[limit as usize]));
+        metric.value(&[("limit", limit.name())], total(lives, |counts| &counts.limit_hits[limit as usize]));
     }
 }
 
@@ -187,7 +187,7 @@ fn panics(page: &mut Page, control: &Control) {
     }
 }
 
-fn memory(page: &mut Page, budget: &Budget) {
+fn memory(page: &mut Page, budget: &MemoryBudget) {
     page.metric("memory_held_bytes", "gauge", "Bytes of bodies that are being read, decoded or sent.")
         .value(&[], budget.held() as u64);
     page.metric("memory_limit_bytes", "gauge", "Bytes that these may take, all together: --max-memory.")

@@ -15,8 +15,10 @@ use crate::live::Live;
 use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::format::Reader;
-use standin_stub::matcher::near_miss::{self, Budget, LIMIT, Near, Nearest, Subject, near_miss_json, near_misses_json};
-use standin_stub::memory::Share;
+use standin_stub::matcher::near_miss::{
+    self, MAX_NEAR_MISSES, NearMiss, NearMissSubject, NearestMatches, SearchBudget, near_miss_json, near_misses_json,
+};
+use standin_stub::memory::MemoryShare;
 
 /// How many calls are asked for.
 #[derive(Debug, Deserialize)]
@@ -37,7 +39,7 @@ struct NearMisses<I: Iterator<Item = Value>> {
 /// The nearest stubs of the newest calls that no stub answered, the newest call first.
 pub(super) async fn unmatched(
     Extension(live): Extension<Arc<Live>>,
-    Extension(memory): Extension<Arc<Share>>,
+    Extension(memory): Extension<Arc<MemoryShare>>,
     Query(newest): Query<Newest>,
 ) -> Answer {
     let limit = newest.limit.unwrap_or(MOST_CALLS);
@@ -96,31 +98,32 @@ pub(super) async fn to_pattern(Extension(live): Extension<Arc<Live>>, body: Stri
         let mut reader = Reader::of_api(&body);
         let echo = reader.parse(&body).map_or(Value::Null, |tree| tree.to_json());
         let snapshot = live.journal().snapshot();
-        let budget = Budget::until(Instant::now() + LONGEST);
-        let nearest = near_miss::nearest_of(snapshot.records(), |record| &record.call, &pattern, LIMIT, budget);
+        let budget = SearchBudget::until(Instant::now() + LONGEST);
+        let nearest =
+            near_miss::nearest_of(snapshot.records(), |record| &record.call, &pattern, MAX_NEAR_MISSES, budget);
         let misses = nearest
             .found
             .iter()
-            .map(|near| (logged::request(&near.item), Subject::Pattern(echo.clone()), near.distance));
+            .map(|near| (logged::request(&near.item), NearMissSubject::Pattern(echo.clone()), near.distance));
         told(near_misses_json(misses), nearest.examined, nearest.of)
     })
     .await
 }
 
-fn nearest_stubs(live: &Live, call: &Call, request: &Value, end: Instant) -> Vec<(Value, Subject, f64)> {
+fn nearest_stubs(live: &Live, call: &Call, request: &Value, end: Instant) -> Vec<(Value, NearMissSubject, f64)> {
     let catalog = live.catalog();
     nearest(catalog.stubs(), call, end).found.iter().map(|near| near_miss(live, near, request)).collect()
 }
 
-fn nearest<'s>(stubs: Vec<&'s Arc<Stub>>, call: &Call, end: Instant) -> Nearest<&'s Arc<Stub>> {
+fn nearest<'s>(stubs: Vec<&'s Arc<Stub>>, call: &Call, end: Instant) -> NearestMatches<&'s Arc<Stub>> {
     let candidates = stubs.into_iter().map(|stub| (stub, &*stub.pattern));
-    near_miss::nearest(candidates, call, LIMIT, Budget::until(end))
+    near_miss::nearest(candidates, call, MAX_NEAR_MISSES, SearchBudget::until(end))
 }
 
-fn near_miss(live: &Live, near: &Near<&Arc<Stub>>, request: &Value) -> (Value, Subject, f64) {
+fn near_miss(live: &Live, near: &NearMiss<&Arc<Stub>>, request: &Value) -> (Value, NearMissSubject, f64) {
     let scenario = near.item.scenario.as_ref().filter(|part| part.required.is_some());
     let state = scenario.map(|part| live.scenarios().state(&part.name));
-    (request.clone(), Subject::Stub(near.item.json(), state), near.distance)
+    (request.clone(), NearMissSubject::Stub(near.item.json(), state), near.distance)
 }
 
 /// The answer, which says how many candidates were examined if not all were.

@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
-use standin_stub::memory::{Exhausted, Share};
+use standin_stub::memory::{MemoryExhausted, MemoryShare};
 
 /// Pieces that the writer may be ahead of the client.
 const AHEAD: usize = 4;
@@ -32,7 +32,10 @@ const PIECE: usize = 64 << 10;
 /// An answer that `make` gives off the control plane's thread, in pretty JSON.
 ///
 /// It breaks off where there is no memory left for what the client has not read.
-pub(super) fn streamed<T: Serialize>(memory: Arc<Share>, make: impl FnOnce() -> T + Send + 'static) -> Response<Body> {
+pub(super) fn streamed<T: Serialize>(
+    memory: Arc<MemoryShare>,
+    make: impl FnOnce() -> T + Send + 'static,
+) -> Response<Body> {
     let (pieces, body) = mpsc::unbounded_channel();
     let room = Arc::new(Semaphore::new(AHEAD));
     let pieces_of = Pieces { pieces: body, room: Arc::clone(&room) };
@@ -62,13 +65,13 @@ impl<I: Iterator<Item: Serialize>> Serialize for Lazily<I> {
 }
 
 struct Page {
-    pieces: mpsc::UnboundedSender<Result<Bytes, Exhausted>>,
+    pieces: mpsc::UnboundedSender<Result<Bytes, MemoryExhausted>>,
     piece: Vec<u8>,
     /// A permit for each piece that may be written ahead.
     room: Arc<Semaphore>,
     /// What is left of it.
     patience: Duration,
-    memory: Arc<Share>,
+    memory: Arc<MemoryShare>,
 }
 
 impl Page {
@@ -111,7 +114,7 @@ impl io::Write for Page {
 }
 
 struct Pieces {
-    pieces: mpsc::UnboundedReceiver<Result<Bytes, Exhausted>>,
+    pieces: mpsc::UnboundedReceiver<Result<Bytes, MemoryExhausted>>,
     room: Arc<Semaphore>,
 }
 
@@ -124,7 +127,7 @@ impl Drop for Pieces {
 
 impl http_body::Body for Pieces {
     type Data = Bytes;
-    type Error = Exhausted;
+    type Error = MemoryExhausted;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         self.pieces.poll_recv(cx).map(|piece| {

@@ -20,8 +20,8 @@ use super::{Answer, Refused, empty, json_answer, logged, off_thread, problem, re
 use crate::live::Live;
 use crate::live::journal::{Outcome, Record, Snapshot};
 use standin_stub::format::{self, Reader};
-use standin_stub::matcher::{RequestPattern, Subject, Tally, TextMatcher};
-use standin_stub::memory::Share;
+use standin_stub::matcher::{MatchInput, MatchStats, RequestPattern, ValueMatcher};
+use standin_stub::memory::MemoryShare;
 
 /// What of the journal is asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -46,7 +46,7 @@ struct Listing<I: Iterator<Item = Value>> {
 
 pub(super) async fn list(
     Extension(live): Extension<Arc<Live>>,
-    Extension(memory): Extension<Arc<Share>>,
+    Extension(memory): Extension<Arc<MemoryShare>>,
     Query(selection): Query<Selection>,
 ) -> Answer {
     let since = match selection.since.as_deref().map(moment).transpose() {
@@ -79,7 +79,7 @@ pub(super) async fn list(
 
 pub(super) async fn unmatched(
     Extension(live): Extension<Arc<Live>>,
-    Extension(memory): Extension<Arc<Share>>,
+    Extension(memory): Extension<Arc<MemoryShare>>,
 ) -> Answer {
     streamed(memory, move || {
         let snapshot = live.journal().snapshot();
@@ -130,7 +130,7 @@ pub(super) async fn count(Extension(live): Extension<Arc<Live>>, body: String) -
 /// The calls that a pattern matches, oldest first.
 pub(super) async fn find(
     Extension(live): Extension<Arc<Live>>,
-    Extension(memory): Extension<Arc<Share>>,
+    Extension(memory): Extension<Arc<MemoryShare>>,
     body: String,
 ) -> Answer {
     let pattern = match pattern(&body) {
@@ -204,10 +204,10 @@ fn forget(live: &Live, find: impl FnOnce(&Arc<Snapshot>, &Effort) -> Vec<Record>
     json_answer(StatusCode::OK, &json!({ "serveEvents": events }))
 }
 
-fn has_metadata(rule: &TextMatcher, record: &Record) -> bool {
+fn has_metadata(rule: &ValueMatcher, record: &Record) -> bool {
     let Outcome::Matched(_, Some(stub)) = &record.outcome else { return false };
     let document = stub.json();
-    document.get("metadata").is_some_and(|metadata| rule.matches(Subject::Json(metadata), &Tally::default()))
+    document.get("metadata").is_some_and(|metadata| rule.matches(MatchInput::Json(metadata), &MatchStats::default()))
 }
 
 /// Reads the request pattern that is the whole body.

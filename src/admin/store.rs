@@ -30,7 +30,7 @@ pub(super) fn save(live: &Live, stub: &Stub) -> io::Result<Arc<Stub>> {
         name: stub.name.clone(),
         rank: stub.rank,
         pattern: Arc::clone(&stub.pattern),
-        recipe: Arc::clone(&stub.recipe),
+        response: Arc::clone(&stub.response),
         scenario: stub.scenario.clone(),
         persistent: true,
         origin: stub.origin.clone(),

@@ -12,7 +12,7 @@ use super::{Control, json_answer, text};
 use crate::audit::{Audit, Snapshot};
 use crate::listen::Connections;
 use crate::panics::Part;
-use standin_stub::memory::Budget;
+use standin_stub::memory::MemoryBudget;
 
 /// What tells how the server fares.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Vitals {
     /// The connections by worker.
     pub connections: Arc<Connections>,
     /// The memory of all calls.
-    pub memory: Arc<Budget>,
+    pub memory: Arc<MemoryBudget>,
 }
 
 pub(super) async fn health(Extension(control): Extension<Arc<Control>>) -> Response<Body> {

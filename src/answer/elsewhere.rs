@@ -12,7 +12,7 @@ use crate::listen::connection::Connection;
 use crate::record::{Recorder, Source};
 use crate::send::Outgoing;
 use standin_stub::call::Call;
-use standin_stub::memory::Share;
+use standin_stub::memory::MemoryShare;
 
 impl Answerer {
     /// Passes a call on as it comes, without a look at stubs.
@@ -40,7 +40,7 @@ impl Answerer {
         self: Arc<Self>,
         recorder: Arc<Recorder>,
         call: Call,
-        memory: Arc<Share>,
+        memory: Arc<MemoryShare>,
     ) -> Answer {
         if let Some(file) = self.misses.file_for(&call, &self.live).await {
             return self.send(file, &call.method, &memory).await;

@@ -28,7 +28,7 @@ use crate::live::misses::Misses;
 use crate::live::pacing::Passage;
 use crate::offload::Offload;
 use standin_stub::call::Call;
-use standin_stub::memory::{Exhausted, Permit, Share};
+use standin_stub::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 
 use crate::audit::Audit;
 use crate::panics::{self, Panics, Part};
@@ -211,7 +211,7 @@ impl Answerer {
         };
         let delay = {
             let settings = self.live.settings();
-            standin_model::stub_delay(stub.id, stub.recipe.delays(), &settings.delays, &self.draws, ordinal)
+            standin_model::stub_delay(stub.id, stub.response.delays(), &settings.delays, &self.draws, ordinal)
         };
         let explains = call.headers.contains_key(paced::DEBUG);
         if passage.is_some() || explains {
@@ -241,7 +241,7 @@ impl Answerer {
     }
 
     /// Sends a reply that is due: now, unless its body has to be fetched or spread over time.
-    fn answer_at_once(self: Arc<Self>, reply: Reply, method: Method, memory: &Arc<Share>) -> Answering {
+    fn answer_at_once(self: Arc<Self>, reply: Reply, method: Method, memory: &Arc<MemoryShare>) -> Answering {
         self.desk.timer.fire_due();
         self.count(&reply);
         match send::respond_at_once(reply, &method) {
@@ -254,7 +254,7 @@ impl Answerer {
         }
     }
 
-    async fn send(&self, reply: Reply, method: &Method, memory: &Arc<Share>) -> Answer {
+    async fn send(&self, reply: Reply, method: &Method, memory: &Arc<MemoryShare>) -> Answer {
         self.send_at_rate(reply, method, None, memory).await
     }
 
@@ -264,7 +264,7 @@ impl Answerer {
         reply: Reply,
         method: &Method,
         transfer: Option<Transfer>,
-        memory: &Arc<Share>,
+        memory: &Arc<MemoryShare>,
     ) -> Answer {
         self.desk.timer.fire_due();
         self.count(&reply);
@@ -276,7 +276,7 @@ impl Answerer {
         reply: Reply,
         method: &Method,
         transfer: Option<Transfer>,
-        memory: &Arc<Share>,
+        memory: &Arc<MemoryShare>,
     ) -> Answer {
         if let Some(ending) = reply.ending {
             return Err(Broken(ending));
@@ -301,7 +301,13 @@ impl Answerer {
     /// A call from the parts of its request, with what its head holds.
     #[expect(clippy::inline_always, reason = "a call is large, and would be moved")]
     #[inline(always)]
-    fn call(&self, parts: http::request::Parts, body: Bytes, held: Option<Permit>, connection: &Connection) -> Call {
+    fn call(
+        &self,
+        parts: http::request::Parts,
+        body: Bytes,
+        held: Option<MemoryPermit>,
+        connection: &Connection,
+    ) -> Call {
         let mut call = Call::new(parts, body, connection.peers, connection.arrival(), self.limits.body);
         call.count(&connection.memory, connection.uncounted());
         if held.is_some() {
@@ -314,11 +320,11 @@ impl Answerer {
     #[inline]
     fn render_at_once(&self, stub: &Stub, ordinal: u64, call: &Call, connection: &Connection) -> Option<Reply> {
         let values = || standin_model::stub_values(stub.id, self.draws, ordinal);
-        if stub.recipe.is_fixed() {
-            return stub.recipe.at_once(call, values);
+        if stub.response.is_fixed() {
+            return stub.response.try_render_inline(call, values);
         }
-        let reply = call.without_decoding(|| stub.recipe.at_once(call, values))??;
-        Some(if stub.recipe.shares_body_of(&reply) { reply } else { made(reply, call.exhausted(), connection) })
+        let reply = call.without_decoding(|| stub.response.try_render_inline(call, values))??;
+        Some(if stub.response.shares_body_of(&reply) { reply } else { made(reply, call.exhausted(), connection) })
     }
 
     /// Renders on the worker, or off it where that takes long.
@@ -331,8 +337,8 @@ impl Answerer {
         // this future is dropped when the call is cancelled
         let _cancel = cancellation.on_drop();
         let render = move || {
-            let reply = stub.recipe.render(&call, || values, cancellation);
-            let is_shared = stub.recipe.shares_body_of(&reply);
+            let reply = stub.response.render(&call, || values, cancellation);
+            let is_shared = stub.response.shares_body_of(&reply);
             (reply, is_shared, call.exhausted())
         };
         match self.beside(connection, render).await {
@@ -376,7 +382,7 @@ impl Answerer {
 
 /// A reply that was made for one call: its body is counted until it is sent. There is none if what it was made of was not
 /// whole.
-fn made(reply: Reply, exhausted: Option<Exhausted>, connection: &Connection) -> Reply {
+fn made(reply: Reply, exhausted: Option<MemoryExhausted>, connection: &Connection) -> Reply {
     match exhausted {
         Some(exhausted) => *refusal::exhausted(exhausted),
         None => held(reply, connection),

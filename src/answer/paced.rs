@@ -18,7 +18,7 @@ use standin_model::station::Ticket;
 use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::delay::units;
-use standin_stub::matcher::Tally;
+use standin_stub::matcher::MatchStats;
 use standin_stub::reply::{Body, Ending, Reply};
 
 /// The header by which a client asks why, and is told.
@@ -63,7 +63,7 @@ impl Answerer {
     pub(super) fn passage(&self, stub: &Stub, call: &Call) -> Option<Passage> {
         let active = self.live.pacing().active()?;
         let folder = folder_of(stub, self.live.services().len());
-        active.passage(folder, || stub.recipe.length(), call, &Tally::default(), &self.draws)
+        active.passage(folder, || stub.response.length(), call, &MatchStats::default(), &self.draws)
     }
 
     /// The same for a call that leaves its station when its client goes away. One that closes its side has gone.

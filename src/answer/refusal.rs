@@ -11,7 +11,7 @@ use crate::listen::connection::Connection;
 use crate::listen::host::Hosts;
 use crate::offload::Failed;
 use crate::send::Unsendable;
-use standin_stub::memory::{Exhausted, Permit};
+use standin_stub::memory::{MemoryExhausted, MemoryPermit};
 use standin_stub::reply::Reply;
 
 /// Bytes that a call takes beside its head and its body while it waits for its answer, or nearly.
@@ -20,7 +20,7 @@ const WAITING: usize = 4 << 10;
 impl Answerer {
     /// Lets a call in unless its head is too long, with what the head holds: a connection of
     /// HTTP/1.1 has but one.
-    pub(super) fn let_in(&self, parts: &Parts, connection: &Connection) -> Result<Option<Permit>, Box<Reply>> {
+    pub(super) fn let_in(&self, parts: &Parts, connection: &Connection) -> Result<Option<MemoryPermit>, Box<Reply>> {
         let size = self.check_head(parts)?;
         if !connection.http2 {
             return Ok(None);
@@ -62,7 +62,7 @@ impl Answerer {
 }
 
 /// The answer to a call for which there is no memory.
-pub(super) fn exhausted(why: Exhausted) -> Box<Reply> {
+pub(super) fn exhausted(why: MemoryExhausted) -> Box<Reply> {
     closing(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 
-use standin_stub::memory::{Exhausted, Permit, Share};
+use standin_stub::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 
 /// Bounds of one body.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub struct Bounds<'m> {
     /// Time until the last byte.
     pub time: Duration,
     /// Where its bytes are counted.
-    pub memory: &'m Arc<Share>,
+    pub memory: &'m Arc<MemoryShare>,
     /// Bytes that are not counted.
     pub uncounted: usize,
 }
@@ -28,7 +28,7 @@ pub enum Unread {
     /// It broke off; why.
     Broken(String),
     /// There is no memory left for it.
-    Memory(Exhausted),
+    Memory(MemoryExhausted),
     /// It is longer than it may be.
     TooLong,
     /// It did not come in time.
@@ -68,7 +68,7 @@ where
 /// The bytes so far, in one buffer that grows as they come: what was only announced takes nothing.
 struct Gathered<'m> {
     bytes: Vec<u8>,
-    permit: Option<Permit>,
+    permit: Option<MemoryPermit>,
     /// Bytes that can come at most.
     longest: usize,
     bounds: Bounds<'m>,
@@ -90,7 +90,7 @@ impl Gathered<'_> {
         Ok(())
     }
 
-    fn count(&mut self, capacity: usize) -> Result<(), Exhausted> {
+    fn count(&mut self, capacity: usize) -> Result<(), MemoryExhausted> {
         match &mut self.permit {
             Some(permit) => permit.grow(capacity - self.bytes.capacity()),
             None if capacity <= self.bounds.uncounted => Ok(()),

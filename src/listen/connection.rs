@@ -24,7 +24,7 @@ use crate::shutdown::Work;
 use crate::tasks::Tasks;
 use crate::wire::{Clock, Transport, Wire};
 use standin_stub::call::Peers;
-use standin_stub::memory::{self, Share};
+use standin_stub::memory::{self, MemoryShare};
 use standin_stub::reply::Ending;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -69,7 +69,7 @@ pub struct Connection {
     /// Whether several calls share it at a time.
     pub http2: bool,
     /// The part of the memory of all calls that its calls hold.
-    pub memory: Arc<Share>,
+    pub memory: Arc<MemoryShare>,
     /// Its turns at work beside the workers.
     pub turns: Turns,
     broken: Mutex<Option<Ending>>,
@@ -89,13 +89,13 @@ impl std::error::Error for Broken {}
 
 impl Connection {
     /// A connection that has read nothing yet.
-    pub fn new(peers: Peers, clock: Arc<Clock>, http2: bool, memory: Arc<Share>) -> Self {
+    pub fn new(peers: Peers, clock: Arc<Clock>, http2: bool, memory: Arc<MemoryShare>) -> Self {
         Self { peers, clock, http2, memory, turns: Turns::default(), broken: Mutex::new(None) }
     }
 
     /// Bytes of a body that are not counted: those of a small one, as long as no other call is here at the same time.
     pub fn uncounted(&self) -> usize {
-        if self.http2 { 0 } else { memory::SMALL }
+        if self.http2 { 0 } else { memory::UNCOUNTED_BODY_BYTES }
     }
 
     /// When the call came that is read now: the later of its last byte, and on HTTP/1.1 of the answer before it.

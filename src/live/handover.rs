@@ -11,7 +11,7 @@ use super::Live;
 use crate::listen::connection::Connection;
 use crate::send::Outgoing;
 use standin_stub::call::Peers;
-use standin_stub::memory::Share;
+use standin_stub::memory::MemoryShare;
 
 /// Admin calls that may wait for the control plane at a time.
 pub const WAITING: usize = 1024;
@@ -24,7 +24,7 @@ pub struct Handover {
     /// Both ends of its connection.
     pub peers: Peers,
     /// Where what it holds is counted.
-    pub memory: Arc<Share>,
+    pub memory: Arc<MemoryShare>,
     /// The stubs of the listener that it came by.
     pub live: Arc<Live>,
     /// Where its answer goes.

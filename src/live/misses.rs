@@ -18,7 +18,9 @@ use super::Live;
 use crate::panics::{self, Panics, Part};
 use standin_stub::call::Call;
 use standin_stub::files;
-use standin_stub::matcher::near_miss::{self, Budget, LIMIT, Nearest, Scenario, Target};
+use standin_stub::matcher::near_miss::{
+    self, ComparedStub, MAX_NEAR_MISSES, NearestMatches, ScenarioRequirement, SearchBudget,
+};
 use standin_stub::reply::Reply;
 use standin_stub::{Origin, Stub};
 
@@ -141,7 +143,7 @@ impl Investigation {
             return not_found(SKIPPED);
         }
         // what is not decoded by now would hold up the misses of all others
-        let explained = call.without_decoding(|| explain(call, live, Budget::until(begin + LONGEST)));
+        let explained = call.without_decoding(|| explain(call, live, SearchBudget::until(begin + LONGEST)));
         allowance.spend(begin.elapsed());
         explained.unwrap_or_else(|| {
             live.counts().near_misses_skipped.fetch_add(1, Relaxed);
@@ -162,10 +164,10 @@ impl Flood {
 }
 
 /// A 404 that says which stubs came nearest.
-fn explain(call: &Call, live: &Live, budget: Budget) -> Reply {
+fn explain(call: &Call, live: &Live, budget: SearchBudget) -> Reply {
     let catalog = live.catalog();
     let candidates = catalog.stubs().into_iter().map(|stub| (stub, &*stub.pattern));
-    let nearest = near_miss::nearest(candidates, call, LIMIT, budget);
+    let nearest = near_miss::nearest(candidates, call, MAX_NEAR_MISSES, budget);
     if wants_json(call) {
         let body = format!("{:#}\n", in_json(call, live, &nearest));
         let mut reply = Reply::text(StatusCode::NOT_FOUND, body);
@@ -185,12 +187,12 @@ fn explain(call: &Call, live: &Live, budget: Budget) -> Reply {
     not_found(text)
 }
 
-fn in_json(call: &Call, live: &Live, nearest: &Nearest<&Arc<Stub>>) -> Value {
+fn in_json(call: &Call, live: &Live, nearest: &NearestMatches<&Arc<Stub>>) -> Value {
     let stubs: Vec<Value> = nearest
         .found
         .iter()
         .map(|near| {
-            let clauses = with_target(near.item, live, |target| near_miss::breakdown(&near_miss::findings(target, call)));
+            let clauses = with_target(near.item, live, |target| near_miss::clauses_json(&near_miss::findings(target, call)));
             let place = match &near.item.origin {
                 Origin::File { path, line, .. } => json!({"file": path.display().to_string(), "line": line}),
                 Origin::Api => Value::Null,
@@ -207,13 +209,14 @@ fn in_json(call: &Call, live: &Live, nearest: &Nearest<&Arc<Stub>>) -> Value {
 }
 
 /// A stub as near misses look at it.
-pub fn with_target<T>(stub: &Stub, live: &Live, look: impl FnOnce(&Target<'_>) -> T) -> T {
+pub fn with_target<T>(stub: &Stub, live: &Live, look: impl FnOnce(&ComparedStub<'_>) -> T) -> T {
     let document = stub.json();
     let part = stub.scenario.as_ref().and_then(|part| Some((&part.name, part.required.as_ref()?)));
     let state = part.map(|(name, _)| live.scenarios().state(name));
-    let scenario = part.zip(state.as_ref()).map(|((name, required), state)| Scenario { name, required, state });
+    let scenario =
+        part.zip(state.as_ref()).map(|((name, required), state)| ScenarioRequirement { name, required, state });
     let request = document.get("request").and_then(Value::as_object);
-    look(&Target { name: stub.name.as_deref(), pattern: &stub.pattern, request, scenario })
+    look(&ComparedStub { name: stub.name.as_deref(), pattern: &stub.pattern, request, scenario })
 }
 
 fn wants_json(call: &Call) -> bool {

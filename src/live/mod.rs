@@ -27,7 +27,7 @@ use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::catalog::Catalog;
 use standin_stub::load::{self, Service};
-use standin_stub::matcher::{MatchLimit, Rank, Tally};
+use standin_stub::matcher::{MatchLimit, MatchStats, Rank};
 use standin_stub::render::Delays;
 
 /// One set of stubs, as one or several listeners serve it.
@@ -70,7 +70,7 @@ pub struct Counts {
     /// Misses that were answered without their near misses, as there were too many.
     pub near_misses_skipped: AtomicU64,
     /// Evaluations that reached each of [`MatchLimit::ALL`], and so did not match.
-    pub gave_up: [AtomicU64; MatchLimit::ALL.len()],
+    pub limit_hits: [AtomicU64; MatchLimit::ALL.len()],
     /// Heads that were longer than the limit.
     pub head_too_large: AtomicU64,
     /// Bodies that were longer than the limit.
@@ -170,16 +170,16 @@ impl Live {
     /// Whether a stub would answer a call; nothing is moved on or counted.
     pub fn would_answer(&self, call: &Call) -> bool {
         let allow = |stub: &Stub| self.scenarios.allow(stub.scenario.as_ref());
-        self.catalog.load().find(call, &Tally::default(), allow).is_some()
+        self.catalog.load().find(call, &MatchStats::default(), allow).is_some()
     }
 
     /// The stub that answers a call, its scenario moved on and the call counted; with how often it answered before. None is
     /// found, and nothing counted, if parts of the call could not be decoded.
     pub fn take(&self, call: &Call) -> Option<(Arc<Stub>, u64)> {
         let catalog = self.catalog.load();
-        let tally = Tally::default();
+        let stats = MatchStats::default();
         let found = loop {
-            let found = catalog.find(call, &tally, |stub| self.scenarios.allow(stub.scenario.as_ref()));
+            let found = catalog.find(call, &stats, |stub| self.scenarios.allow(stub.scenario.as_ref()));
             if call.exhausted().is_some() {
                 return None;
             }
@@ -189,8 +189,8 @@ impl Live {
                 found => break found.cloned(),
             }
         };
-        if tally.gave_up() > 0 {
-            for (count, more) in self.counts.gave_up.iter().zip(tally.by_limit()) {
+        if stats.limit_hits() > 0 {
+            for (count, more) in self.counts.limit_hits.iter().zip(stats.hits_by_limit()) {
                 count.fetch_add(more.into(), Relaxed);
             }
         }

@@ -38,7 +38,7 @@ pub use self::stubbed::Stubbed;
 pub use self::times::Times;
 use crate::config::Config;
 use crate::server::{Handle, Server, StartError};
-use standin_stub::matcher::Tally;
+use standin_stub::matcher::MatchStats;
 
 #[doc = include_str!("../../docs/LIBRARY.md")]
 pub mod guide {}
@@ -161,7 +161,7 @@ impl Mock {
     #[allow(clippy::needless_pass_by_value)] // a request is written where it is asked
     pub fn calls_of(&self, request: Request) -> Vec<Received> {
         match pattern(&request.0) {
-            Ok(pattern) => self.state.received(|record| pattern.matches(&record.call, &Tally::default())),
+            Ok(pattern) => self.state.received(|record| pattern.matches(&record.call, &MatchStats::default())),
             Err(what) => panic!("{what}"),
         }
     }

@@ -15,7 +15,9 @@ use crate::live::Live;
 use crate::live::journal::{Outcome, Record, Snapshot};
 use standin_stub::Stub;
 use standin_stub::matcher::RequestPattern;
-use standin_stub::matcher::near_miss::{Budget, Finding, LIMIT, Scenario, Target, findings, nearest, nearest_calls};
+use standin_stub::matcher::near_miss::{
+    ClauseResult, ComparedStub, MAX_NEAR_MISSES, ScenarioRequirement, SearchBudget, findings, nearest, nearest_calls,
+};
 
 /// Lines of a test at which stubs were made.
 pub(super) type Lines = HashMap<Uuid, &'static Location<'static>>;
@@ -54,7 +56,7 @@ impl Scene<'_> {
             let _ = write!(text, "\n  stub made at {line}");
         }
         let is_wanted = |record: &Record| match wanted.stubs {
-            [] => wanted.pattern.matches(&record.call, &standin_stub::matcher::Tally::default()),
+            [] => wanted.pattern.matches(&record.call, &standin_stub::matcher::MatchStats::default()),
             stubs => record.stub_id().is_some_and(|id| stubs.contains(&id)),
         };
         let (counted, others): (Vec<_>, Vec<_>) = snapshot.records().partition(is_wanted);
@@ -72,9 +74,11 @@ impl Scene<'_> {
             return text;
         }
         let calls = others.iter().map(|record| (record, &record.call));
-        let near = nearest_calls(calls, wanted.pattern, LIMIT, Budget::until(Instant::now() + PATIENCE));
+        let near =
+            nearest_calls(calls, wanted.pattern, MAX_NEAR_MISSES, SearchBudget::until(Instant::now() + PATIENCE));
         let _ = write!(text, "\n\nwhat came instead, nearest first:");
-        let target = Target { name: None, pattern: wanted.pattern, request: Some(wanted.request), scenario: None };
+        let target =
+            ComparedStub { name: None, pattern: wanted.pattern, request: Some(wanted.request), scenario: None };
         for near in &near.found {
             push(&mut text, near.item, &self.what_differs(&target, near.item));
         }
@@ -103,7 +107,7 @@ impl Scene<'_> {
         let catalog = self.live.catalog();
         let stubs = catalog.stubs();
         let candidates = stubs.iter().map(|stub| (*stub, &*stub.pattern));
-        let near = nearest(candidates, &record.call, 1, Budget::until(until));
+        let near = nearest(candidates, &record.call, 1, SearchBudget::until(until));
         let Some(near) = near.found.first() else {
             return vec!["there is no stub; add one with `server.stub(…)`".to_owned()];
         };
@@ -112,16 +116,16 @@ impl Scene<'_> {
         let request = document.get("request").and_then(Value::as_object);
         let state = stub.scenario.as_ref().map(|scenario| self.live.scenarios().state(&scenario.name));
         let scenario = stub.scenario.as_ref().zip(state.as_deref()).and_then(|(scenario, state)| {
-            Some(Scenario { name: &scenario.name, required: scenario.required.as_deref()?, state })
+            Some(ScenarioRequirement { name: &scenario.name, required: scenario.required.as_deref()?, state })
         });
-        let target = Target { name: stub.name.as_deref(), pattern: &stub.pattern, request, scenario };
+        let target = ComparedStub { name: stub.name.as_deref(), pattern: &stub.pattern, request, scenario };
         let mut lines = vec![format!("nearest stub: {}", self.stub_label(stub))];
         lines.extend(unmet(&target, record).into_iter().map(|line| format!("  {line}")));
         lines
     }
 
     /// What keeps a call from being what was wanted.
-    fn what_differs(&self, target: &Target<'_>, record: &Record) -> Vec<String> {
+    fn what_differs(&self, target: &ComparedStub<'_>, record: &Record) -> Vec<String> {
         let lines = unmet(target, record);
         if !lines.is_empty() {
             return lines;
@@ -169,12 +173,12 @@ pub(super) fn label(request: &Map<String, Value>) -> String {
 }
 
 /// A line for each clause that does not hold.
-fn unmet(target: &Target<'_>, record: &Record) -> Vec<String> {
+fn unmet(target: &ComparedStub<'_>, record: &Record) -> Vec<String> {
     let failed = findings(target, &record.call).into_iter().filter(|finding| !finding.matches);
     failed.flat_map(|finding| unmet_clause(&finding, record)).collect()
 }
 
-fn unmet_clause(finding: &Finding, record: &Record) -> Vec<String> {
+fn unmet_clause(finding: &ClauseResult, record: &Record) -> Vec<String> {
     let what = match &finding.name {
         Some(name) => format!("{} `{}`", finding.clause, one_line(name)),
         None => finding.clause.to_owned(),

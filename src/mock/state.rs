@@ -15,11 +15,11 @@ use super::times::Times;
 use crate::live::Live;
 use crate::live::journal::Record;
 use standin_stub::defect::Defect;
-use standin_stub::files::Files;
+use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Mapping, Reader};
 use standin_stub::load::Service;
-use standin_stub::matcher::{RequestPattern, Tally};
-use standin_stub::render::Templates;
+use standin_stub::matcher::{MatchStats, RequestPattern};
+use standin_stub::render::ResponseTemplates;
 use standin_stub::{Origin, Stub};
 
 /// What a mock and its stubs share.
@@ -100,14 +100,14 @@ impl State {
                 return Err(format!("there is no file `{name}` in `{}`; put it there", files.root.display()));
             }
         }
-        let files = files.unwrap_or_else(|| Files::new("__files"));
+        let files = files.unwrap_or_else(|| FilesFolder::new("__files"));
         let mut reader = Reader::of_api(&text);
         let mapping = reader.parse(&text).and_then(|tree| format::mapping(&tree, &files, &mut reader));
         match mapping {
             Some(mapping) if mapping.persistent => {
                 Err("a mock writes no stubs to disk; leave `persistent` out, or put the stub into a folder".to_owned())
             }
-            Some(mapping) if !reader.failed() => match mapping.templates.as_ref().and_then(Templates::broken) {
+            Some(mapping) if !reader.failed() => match mapping.templates.as_ref().and_then(ResponseTemplates::broken) {
                 Some(what) => Err(format!("a template does not parse: {what}")),
                 None => Ok(mapping),
             },
@@ -119,7 +119,7 @@ impl State {
     pub(super) fn check(&self, request: &Map<String, Value>, times: Times) -> Result<(), String> {
         let pattern = pattern(request)?;
         let snapshot = self.live.journal().snapshot();
-        let matches = |record: &Record| pattern.matches(&record.call, &Tally::default());
+        let matches = |record: &Record| pattern.matches(&record.call, &MatchStats::default());
         let count = snapshot.records().filter(matches).count() as u64;
         let is_whole = self.live.journal().is_on() && snapshot.evicted == 0;
         if !is_whole && !times.are_exceeded_by(count) {

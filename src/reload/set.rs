@@ -277,7 +277,7 @@ impl Set {
                 let mapping = format::mapping(&tree, &files, &mut reader).filter(|_| !reader.failed())?;
                 let mut made = mapping.into_stub(stub.id, stub.rank, stub.origin.clone());
                 made.hits = Arc::clone(&stub.hits);
-                (!made.recipe.has_body_of(&stub.recipe)).then(|| (Arc::clone(stub), Arc::new(made)))
+                (!made.response.has_body_of(&stub.response)).then(|| (Arc::clone(stub), Arc::new(made)))
             })
             .collect()
     }
@@ -337,7 +337,7 @@ fn next(before: Option<&Entry>, after: &Entry, now: Option<&Arc<Stub>>) -> Next 
         let moves = now.rank != rank && now.rank.age >= API_BEGINS;
         return if moves { Next::Move(Arc::new(Stub { rank, ..Stub::clone(now) })) } else { Next::Leave };
     }
-    if !Arc::ptr_eq(&now.recipe, &after.stub.recipe) && !now.says_the_same(&after.stub) {
+    if !Arc::ptr_eq(&now.response, &after.stub.response) && !now.says_the_same(&after.stub) {
         let hits = if now.document == after.stub.document { &now.hits } else { &after.stub.hits };
         return Next::Put(Arc::new(Stub { hits: Arc::clone(hits), ..Stub::clone(&after.stub) }));
     }
@@ -351,12 +351,12 @@ fn next(before: Option<&Entry>, after: &Entry, now: Option<&Arc<Stub>>) -> Next 
 
 /// Whether what is in the catalog is what the file says, and no edit of it.
 fn is_served(of_file: &Entry, now: &Stub) -> bool {
-    Arc::ptr_eq(&of_file.stub.recipe, &now.recipe)
+    Arc::ptr_eq(&of_file.stub.response, &now.response)
 }
 
 /// Whether a stub is another at another place of the same file, and nothing else.
 fn is_moved(one: &Stub, other: &Stub) -> bool {
-    Arc::ptr_eq(&one.recipe, &other.recipe) && path_of(one) == path_of(other)
+    Arc::ptr_eq(&one.response, &other.response) && path_of(one) == path_of(other)
 }
 
 fn path(entry: &Entry) -> Option<&PathBuf> {

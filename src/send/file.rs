@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{Outgoing, SendError, Unsendable};
 use standin_files::regular_file;
-use standin_stub::memory::{Permit, Share};
+use standin_stub::memory::{MemoryPermit, MemoryShare};
 
 /// Bytes read at a time.
 const PIECE: usize = 64 << 10;
@@ -36,7 +36,7 @@ struct Pieces {
 /// them.
 struct Buffer {
     bytes: Vec<u8>,
-    _permit: Permit,
+    _permit: MemoryPermit,
     home: mpsc::UnboundedSender<Buffer>,
 }
 
@@ -44,7 +44,7 @@ struct Buffer {
 struct Lent(Option<Buffer>);
 
 /// Opens a file off the worker, to be sent as it is.
-pub(super) async fn open(path: &Path, memory: &Arc<Share>) -> Result<Outgoing, Unsendable> {
+pub(super) async fn open(path: &Path, memory: &Arc<MemoryShare>) -> Result<Outgoing, Unsendable> {
     off_worker(path, memory, |file, length, memory| {
         if length <= (BUFFERS * PIECE) as u64 {
             return Ok(Outgoing::whole(read_whole(file, length, memory)?));
@@ -55,14 +55,14 @@ pub(super) async fn open(path: &Path, memory: &Arc<Share>) -> Result<Outgoing, U
 }
 
 /// Reads a file off the worker.
-pub(super) async fn read(path: &Path, memory: &Arc<Share>) -> Result<Bytes, Unsendable> {
+pub(super) async fn read(path: &Path, memory: &Arc<MemoryShare>) -> Result<Bytes, Unsendable> {
     off_worker(path, memory, read_whole).await
 }
 
 async fn off_worker<T: Send + 'static>(
     path: &Path,
-    memory: &Arc<Share>,
-    work: impl FnOnce(File, u64, &Arc<Share>) -> Result<T, Unsendable> + Send + 'static,
+    memory: &Arc<MemoryShare>,
+    work: impl FnOnce(File, u64, &Arc<MemoryShare>) -> Result<T, Unsendable> + Send + 'static,
 ) -> Result<T, Unsendable> {
     let (path, memory) = (path.to_owned(), Arc::clone(memory));
     let opened = spawn_blocking(move || {
@@ -73,7 +73,7 @@ async fn off_worker<T: Send + 'static>(
     opened.await.map_err(io::Error::other)?
 }
 
-fn read_whole(file: File, length: u64, memory: &Arc<Share>) -> Result<Bytes, Unsendable> {
+fn read_whole(file: File, length: u64, memory: &Arc<MemoryShare>) -> Result<Bytes, Unsendable> {
     let permit = memory.take(usize::try_from(length).unwrap_or(usize::MAX))?;
     let mut bytes = Vec::with_capacity(length as usize);
     file.take(length).read_to_end(&mut bytes)?;
@@ -81,7 +81,7 @@ fn read_whole(file: File, length: u64, memory: &Arc<Share>) -> Result<Bytes, Uns
 }
 
 impl Pieces {
-    fn new(file: File, length: u64, memory: &Arc<Share>) -> Result<Self, Unsendable> {
+    fn new(file: File, length: u64, memory: &Arc<MemoryShare>) -> Result<Self, Unsendable> {
         let (home, free) = mpsc::unbounded_channel();
         for _ in 0..BUFFERS {
             let buffer = Buffer { bytes: Vec::new(), _permit: memory.take(PIECE)?, home: home.clone() };

@@ -20,7 +20,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 pub use dribble::Wait;
 pub use transfer::Transfer;
 
-use standin_stub::memory::{Exhausted, Share};
+use standin_stub::memory::{MemoryExhausted, MemoryShare};
 use standin_stub::reply::{Body, Dribble, Ending, Reply};
 
 /// What may go wrong while a body is sent: a file that ends early, an upstream that breaks.
@@ -30,7 +30,7 @@ pub type SendError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug)]
 pub enum Unsendable {
     /// There is no memory left for it.
-    Memory(Exhausted),
+    Memory(MemoryExhausted),
     /// Its file cannot be read.
     Unreadable(io::Error),
 }
@@ -66,7 +66,7 @@ pub async fn respond(
     reply: Reply,
     method: &Method,
     transfer: Option<Transfer>,
-    memory: &Arc<Share>,
+    memory: &Arc<MemoryShare>,
     wait: impl FnOnce() -> Wait,
 ) -> Result<Response<Outgoing>, Unsendable> {
     let body = match &reply.body {
@@ -181,8 +181,8 @@ impl fmt::Display for Unsendable {
 
 impl std::error::Error for Unsendable {}
 
-impl From<Exhausted> for Unsendable {
-    fn from(exhausted: Exhausted) -> Self {
+impl From<MemoryExhausted> for Unsendable {
+    fn from(exhausted: MemoryExhausted) -> Self {
         Self::Memory(exhausted)
     }
 }

@@ -35,7 +35,7 @@ use crate::panics::Panics;
 use crate::reload::{self, Reload, Set, Status, Tell};
 use crate::shutdown::Drain;
 use standin_stub::defect::Defect;
-use standin_stub::memory::Budget;
+use standin_stub::memory::MemoryBudget;
 
 /// A server whose sockets are bound and whose stubs are loaded, before its first call.
 pub struct Server {
@@ -196,7 +196,7 @@ impl Server {
         // the tape's thread is already at work
         let panics = self.config.forward.as_ref().map_or_else(Arc::default, |forward| forward.recorder.panics());
         let accepting = Drain::default();
-        let memory = Budget::new(self.config.max_memory);
+        let memory = MemoryBudget::new(self.config.max_memory);
         let offload = Offload::start().map_err(StartError::Thread)?;
         let (quit, _) = watch::channel(false);
         let (control, calls) = mpsc::channel(handover::WAITING);

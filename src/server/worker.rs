@@ -29,7 +29,7 @@ use crate::timer::{Precision, Timer};
 use crate::wire::{Clock, Readiness, Transport, Wire, Witness};
 use standin_model::draws::Draws;
 use standin_stub::call::{Peers, Scheme};
-use standin_stub::memory::{Budget, Share};
+use standin_stub::memory::{MemoryBudget, MemoryShare};
 
 /// How many of tokio's tasks run between two looks at the sockets. There is but one, which makes some polls at a time: one
 /// turn more than that, so that a worker with nothing left to do sleeps at once instead of looking twice.
@@ -50,7 +50,7 @@ pub(super) struct Worker {
     pub(super) serving: Arc<Drain>,
     pub(super) seed: u64,
     pub(super) precision: Precision,
-    pub(super) memory: Arc<Budget>,
+    pub(super) memory: Arc<MemoryBudget>,
     pub(super) offload: Arc<Offload>,
     pub(super) misses: Misses,
     pub(super) control: mpsc::Sender<Handover>,
@@ -128,7 +128,7 @@ impl Worker {
     fn take(&self, accepted: Accepted, answerer: Arc<Answerer>, clock: Arc<Clock>, tasks: Tasks) {
         let tls = self.listeners[accepted.listener].0.tls.then(|| self.tls.clone()).flatten();
         let (limits, work) = (self.limits, self.serving.work());
-        let memory = Share::new(&self.memory);
+        let memory = MemoryShare::new(&self.memory);
         let spawner = tasks.clone();
         spawner.spawn(async move {
             let Accepted { stream, remote, held, .. } = accepted;
@@ -153,7 +153,7 @@ struct Opened {
     peers: Peers,
     clock: Arc<Clock>,
     limits: Limits,
-    memory: Arc<Share>,
+    memory: Arc<MemoryShare>,
     answerer: Arc<Answerer>,
     work: Work,
     tasks: Tasks,
@@ -202,7 +202,7 @@ impl Opened {
 pub(super) struct Admin {
     pub(super) live: Arc<Live>,
     pub(super) limits: Limits,
-    pub(super) memory: Arc<Budget>,
+    pub(super) memory: Arc<MemoryBudget>,
     pub(super) control: mpsc::Sender<Handover>,
     pub(super) panics: Arc<Panics>,
 }
@@ -236,7 +236,7 @@ impl Admin {
     /// Begins to serve a connection.
     fn take(&self, accepted: Accepted, work: &Work, tasks: &Tasks) {
         let (live, control, work) = (Arc::clone(&self.live), self.control.clone(), work.clone());
-        let (limits, memory, calls) = (self.limits, Share::new(&self.memory), tasks.clone());
+        let (limits, memory, calls) = (self.limits, MemoryShare::new(&self.memory), tasks.clone());
         tasks.spawn(async move {
             let Accepted { stream, remote, held, .. } = accepted;
             let Ok(stream) = TcpStream::from_std(stream) else { return };

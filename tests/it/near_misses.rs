@@ -8,8 +8,8 @@ use standin_stub::call::{Call, Peers};
 use standin_stub::format::{Reader, request_pattern};
 use standin_stub::matcher::RequestPattern;
 use standin_stub::matcher::near_miss::{
-    Budget, LIMIT, Scenario, Subject, Target, WIDTH, breakdown, call_of, distance, findings, hints, near_misses_json,
-    nearest, nearest_calls, page, page_width,
+    ComparedStub, MAX_NEAR_MISSES, NearMissSubject, ScenarioRequirement, SearchBudget, WIDTH, call_of, clauses_json,
+    distance, findings, hints, near_misses_json, nearest, nearest_calls, page, page_width,
 };
 
 const RECORDED: &str = include_str!("../near_misses/recorded.json");
@@ -53,13 +53,13 @@ impl Stub {
         Self { document: document.as_object().expect("an object").clone(), pattern }
     }
 
-    fn target(&self) -> Target<'_> {
+    fn target(&self) -> ComparedStub<'_> {
         let text = |key: &str| self.document.get(key).and_then(Value::as_str);
-        Target {
+        ComparedStub {
             name: text("name"),
             pattern: &self.pattern,
             request: self.document["request"].as_object(),
-            scenario: text("requiredScenarioState").map(|required| Scenario {
+            scenario: text("requiredScenarioState").map(|required| ScenarioRequirement {
                 name: text("scenarioName").expect("a scenario has a name"),
                 required,
                 state: "Started",
@@ -79,7 +79,7 @@ fn distances_and_pages_are_wiremocks() {
         let call = call(&case["request"]);
         // the last that was made is tried first
         let candidates = stubs.iter().enumerate().rev().map(|(place, stub)| (place, &stub.pattern));
-        let nearest = nearest(candidates, &call, LIMIT, Budget::UNLIMITED);
+        let nearest = nearest(candidates, &call, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
         let found: Vec<(u64, f64)> = nearest.found.iter().map(|near| (near.item as u64, near.distance)).collect();
         let recorded = case["near"].as_array().expect("a list").iter();
         let recorded: Vec<(u64, f64)> =
@@ -119,16 +119,16 @@ const OTHER_DISTANCES: &[&str] = &["body json", "body json obj", "h ci wrong nea
 fn a_match_has_distance_zero() {
     let cases: Vec<Value> = serde_json::from_str(RECORDED).expect("JSON");
     let stubs: Vec<Stub> = cases.iter().map(|case| Stub::new(&case["stubs"][0])).collect();
-    let tally = standin_stub::matcher::Tally::default();
+    let stats = standin_stub::matcher::MatchStats::default();
     let mut matches = 0;
     for call in cases.iter().map(|case| call(&case["request"])) {
         for stub in &stubs {
-            let is_match = stub.pattern.matches(&call, &tally);
+            let is_match = stub.pattern.matches(&call, &stats);
             matches += usize::from(is_match);
             let distance = distance(&stub.pattern, &call);
             assert!((0.0..=1.0).contains(&distance));
             assert_eq!(is_match, distance == 0.0, "{:?} {}", stub.document, call.url());
-            let target = Target { scenario: None, ..stub.target() };
+            let target = ComparedStub { scenario: None, ..stub.target() };
             assert_eq!(is_match, findings(&target, &call).iter().all(|finding| finding.matches));
         }
     }
@@ -155,17 +155,17 @@ fn large_calls_and_many_stubs_cost_little() {
     let missed = call(&json!({"method": "GET", "path": "/items/777/y"}));
     let candidates = || stubs.iter().enumerate().map(|(place, stub)| (place, &stub.pattern));
     let start = Instant::now();
-    let found = nearest(candidates(), &missed, LIMIT, Budget::UNLIMITED);
+    let found = nearest(candidates(), &missed, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
     // some 8 ms
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     assert_eq!((found.found[0].item, found.is_complete()), (777, true));
-    let budget = Budget { candidates: 100, until: None };
-    let cut_short = nearest(candidates(), &missed, LIMIT, budget);
+    let budget = SearchBudget { candidates: 100, until: None };
+    let cut_short = nearest(candidates(), &missed, MAX_NEAR_MISSES, budget);
     assert_eq!((cut_short.examined, cut_short.of), (100, 10_000));
     let hints = hints(&cut_short, |place| format!("stub {place}"));
     assert_eq!(hints.len(), 3, "{hints:?}");
     assert!(hints[2].starts_with("only 100 of 10000 stubs"), "{hints:?}");
-    let over = nearest(candidates(), &missed, LIMIT, Budget::until(Instant::now()));
+    let over = nearest(candidates(), &missed, MAX_NEAR_MISSES, SearchBudget::until(Instant::now()));
     assert_eq!(over.examined, 0);
 }
 
@@ -177,8 +177,9 @@ fn the_nearest_calls_and_the_json_of_them() {
         .iter()
         .map(|logged| call_of(logged.as_object().expect("an object"), 1 << 20).expect("a request"))
         .collect();
-    let found = nearest_calls(calls.iter().enumerate(), &pattern, LIMIT, Budget::UNLIMITED);
-    let misses = found.found.iter().map(|near| (logged[near.item].clone(), Subject::Pattern(json!({})), near.distance));
+    let found = nearest_calls(calls.iter().enumerate(), &pattern, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
+    let misses =
+        found.found.iter().map(|near| (logged[near.item].clone(), NearMissSubject::Pattern(json!({})), near.distance));
     assert_eq!(
         near_misses_json(misses).to_string(),
         "{\"nearMisses\":[\
@@ -194,7 +195,7 @@ fn the_clauses_one_by_one() {
     let stub = Stub::new(&json!({"urlPath": "/b", "headers": {"X-One": {"contains": "1"}, "Y": {"absent": true}}}));
     let call = call(&json!({"method": "GET", "path": "/a?q=1", "headers": [["x-one", "2"], ["X-One", "3"]]}));
     assert_eq!(
-        breakdown(&findings(&stub.target(), &call)),
+        clauses_json(&findings(&stub.target(), &call)),
         json!([
             {"clause": "method", "operator": "equalTo", "expected": "ANY", "actual": "GET", "matches": true},
             {"clause": "url", "operator": "urlPath", "expected": "/b", "actual": "/a?q=1", "matches": false},
@@ -245,7 +246,7 @@ fn documents_parts_and_dates_say_what_they_ask() {
         assert!(0.0 < distance && distance <= nearest, "{asked}: {distance}");
         let page = page(&stub.target(), &call, 200);
         assert!(shown.iter().all(|text| page.contains(text)) && page.contains("does not match"), "{asked}: {page}");
-        let told = breakdown(&findings(&stub.target(), &call));
+        let told = clauses_json(&findings(&stub.target(), &call));
         let last = told.as_array().and_then(|clauses| clauses.last()).expect("a clause");
         assert_eq!(last["matches"], json!(false), "{told}");
     }

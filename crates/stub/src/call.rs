@@ -18,11 +18,11 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use serde_json::Value;
 
-use self::bounds::{Bounds, LARGE};
+use self::bounds::{DecodeBudget, LARGE};
 use self::decode::url_encoded;
-pub use self::large::Picked;
-pub use self::multipart::Part;
-use crate::memory::{Permit, Share};
+pub use self::large::JsonLookup;
+pub use self::multipart::BodyPart;
+use crate::memory::{MemoryPermit, MemoryShare};
 use standin_dialect::json::TextDigest;
 
 use standin_dialect::xml::{Document, XmlError};
@@ -84,9 +84,9 @@ pub struct Call {
     pub arrival: Instant,
     body_limit: usize,
     /// What its head holds.
-    pub held: Option<Permit>,
+    pub held: Option<MemoryPermit>,
     /// What bounds decoding, unless nobody can mean harm: the call is short, or was kept from before.
-    bounds: Option<Arc<Bounds>>,
+    bounds: Option<Arc<DecodeBudget>>,
     /// Made when something is decoded: most calls are answered by their head alone, and move less so.
     decoded: OnceLock<Box<Decoded>>,
 }
@@ -94,20 +94,20 @@ pub struct Call {
 /// What has been decoded so far.
 #[derive(Debug, Default)]
 struct Decoded {
-    query: OnceLock<Pairs>,
-    form: OnceLock<Pairs>,
-    cookies: OnceLock<Pairs>,
+    query: OnceLock<NamedValues>,
+    form: OnceLock<NamedValues>,
+    cookies: OnceLock<NamedValues>,
     body: OnceLock<Bytes>,
     text: OnceLock<Option<String>>,
     json: OnceLock<Option<Value>>,
     json_digest: OnceLock<Option<u64>>,
     text_digest: OnceLock<TextDigest>,
-    parts: OnceLock<Option<Vec<Part>>>,
+    parts: OnceLock<Option<Vec<BodyPart>>>,
     xml: OnceLock<Box<Result<Document, XmlError>>>,
 }
 
 /// Names and values in the order they came, decoded.
-pub type Pairs = Vec<(String, String)>;
+pub type NamedValues = Vec<(String, String)>;
 
 impl Call {
     /// A call from the parts that the HTTP library read. `body_limit` also bounds what a gzip body unpacks to.
@@ -135,13 +135,13 @@ impl Call {
     }
 
     /// Counts what is decoded of the body, but for the forms of `uncounted` bytes.
-    pub fn count(&mut self, memory: &Arc<Share>, uncounted: usize) {
+    pub fn count(&mut self, memory: &Arc<MemoryShare>, uncounted: usize) {
         let length = self.raw_body.len();
         if length == 0 || length <= uncounted && !self.is_zipped() {
             return;
         }
         let is_large = length > LARGE || self.is_zipped();
-        self.bounds = Some(Arc::new(Bounds::new(Arc::clone(memory), is_large)));
+        self.bounds = Some(Arc::new(DecodeBudget::new(Arc::clone(memory), is_large)));
     }
 
     /// Path and query as sent, undecoded. A bare `?` at the end is not part of it.
@@ -207,12 +207,12 @@ impl Call {
     }
 
     /// Query parameters, decoded. `a` without `=` has the value "".
-    pub fn query(&self) -> &Pairs {
+    pub fn query(&self) -> &NamedValues {
         self.decoded().query.get_or_init(|| url_encoded(self.uri.query().unwrap_or_default()))
     }
 
     /// Form parameters, decoded; none unless the Content-Type says that the body is a form.
-    pub fn form(&self) -> &Pairs {
+    pub fn form(&self) -> &NamedValues {
         let read = || {
             let is_form = self
                 .header(&CONTENT_TYPE)
@@ -222,11 +222,11 @@ impl Call {
                 _ => Vec::new(),
             }
         };
-        self.once(&self.decoded().form, read).unwrap_or(&NO_PAIRS)
+        self.once(&self.decoded().form, read).unwrap_or(&NO_VALUES)
     }
 
     /// Cookies of all Cookie headers.
-    pub fn cookies(&self) -> &Pairs {
+    pub fn cookies(&self) -> &NamedValues {
         self.decoded().cookies.get_or_init(|| {
             let mut pairs = Vec::new();
             for line in self.header(&COOKIE) {
@@ -297,7 +297,7 @@ impl Call {
     }
 
     /// The parts of a multipart body; `None` if it is none.
-    pub fn parts(&self) -> Option<&[Part]> {
+    pub fn parts(&self) -> Option<&[BodyPart]> {
         let read = || {
             let content_type = header_text(self.headers.get(CONTENT_TYPE)?);
             multipart::parts(&content_type, self.body(), self.bounds.as_ref())
@@ -336,7 +336,7 @@ pub fn latin_or_utf8(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-static NO_PAIRS: Pairs = Vec::new();
+static NO_VALUES: NamedValues = Vec::new();
 
 fn has_bom(body: &[u8]) -> bool {
     body.starts_with(&[0xef, 0xbb, 0xbf])

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Stub;
 use crate::call::Call;
-use crate::matcher::{self, Entry, Index, Tally};
+use crate::matcher::{self, Index, IndexEntry, MatchStats};
 
 /// A layer is this many times the size of the one after it.
 const FANOUT: usize = 4;
@@ -34,7 +34,7 @@ struct Layer {
 impl Layer {
     fn new(stubs: Vec<Arc<Stub>>) -> Self {
         let ids = stubs.iter().map(|stub| (stub.id, Arc::clone(stub))).collect();
-        let entries = stubs.into_iter().map(|stub| Entry { rank: stub.rank, value: stub }).collect();
+        let entries = stubs.into_iter().map(|stub| IndexEntry { rank: stub.rank, value: stub }).collect();
         Self { index: Arc::new(Index::new(entries)), ids: Arc::new(ids), hidden: Arc::default() }
     }
 
@@ -65,13 +65,13 @@ impl Catalog {
     }
 
     /// The stub that answers a call: the first by rank that matches and that `accept` takes.
-    pub fn find(&self, call: &Call, tally: &Tally, mut accept: impl FnMut(&Stub) -> bool) -> Option<&Arc<Stub>> {
+    pub fn find(&self, call: &Call, stats: &MatchStats, mut accept: impl FnMut(&Stub) -> bool) -> Option<&Arc<Stub>> {
         let mut best = None;
         for layer in &self.layers {
-            let found = layer.index.find(call, tally, |entry| {
+            let found = layer.index.find(call, stats, |entry| {
                 (layer.hidden.is_empty() || !layer.hidden.contains(&entry.value.id)) && accept(&entry.value)
             });
-            best = matcher::better(best, found);
+            best = matcher::min_by_rank(best, found);
         }
         best.map(|entry| &entry.value)
     }

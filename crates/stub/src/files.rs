@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use percent_encoding::percent_decode_str;
 
-pub use crate::render::files::{Files, Templating};
+pub use crate::render::files::{FilesFolder, Templating};
 use crate::reply::{Body, Reply};
 
 /// Size in bytes up to which a body file is loaded with its stub. Larger files are read for each request.
@@ -15,7 +15,7 @@ pub const BLOCKING_READ_LIMIT: u64 = 1 << 20;
 const WELCOME: [&str; 4] = ["index.json", "index.html", "index.xml", "index.txt"];
 
 /// The file that a path names, as WireMock serves it: its type by its ending, else JSON.
-pub fn static_file(files: &Files, path: &str) -> Option<Reply> {
+pub fn static_file(files: &FilesFolder, path: &str) -> Option<Reply> {
     let name = percent_decode_str(path).decode_utf8().ok()?.into_owned();
     let path = find(files, &name)?;
     let modified = path.metadata().and_then(|metadata| metadata.modified()).ok()?;
@@ -27,7 +27,7 @@ pub fn static_file(files: &Files, path: &str) -> Option<Reply> {
     Some(Reply { status: StatusCode::OK, reason: None, headers, body: Body::File(path), dribble: None, ending: None })
 }
 
-fn find(files: &Files, name: &str) -> Option<PathBuf> {
+fn find(files: &FilesFolder, name: &str) -> Option<PathBuf> {
     let inside = name.trim_matches('/');
     let path = if inside.is_empty() { files.root.clone() } else { files.find_shown(inside)? };
     if path.is_file() {

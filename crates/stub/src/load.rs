@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::files::{Files, Templating};
+use super::files::{FilesFolder, Templating};
 use super::format::{self, Mapping, Reader};
 use super::shelf::{Shelf, digest};
 use super::{Origin, Stub};
@@ -78,8 +78,8 @@ impl Service {
     }
 
     /// Its body files.
-    pub fn files(&self) -> Files {
-        Files { root: self.root.join("__files"), templating: self.templating }
+    pub fn files(&self) -> FilesFolder {
+        FilesFolder { root: self.root.join("__files"), templating: self.templating }
     }
 
     /// Its mappings.
@@ -161,7 +161,7 @@ pub fn is_mapping_file(path: &Path) -> bool {
 }
 
 /// The mappings of a file, each with its line.
-fn mappings(tree: &Node, files: &Files, reader: &mut Reader) -> Vec<(Mapping, usize)> {
+fn mappings(tree: &Node, files: &FilesFolder, reader: &mut Reader) -> Vec<(Mapping, usize)> {
     let Some(list) = tree.get("mappings") else {
         let line = reader.line(tree);
         return format::mapping(tree, files, reader).map(|mapping| (mapping, line)).into_iter().collect();

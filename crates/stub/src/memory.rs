@@ -1,7 +1,7 @@
 //! Memory that calls may hold, all together: one budget for bodies that are being read, decoded or
 //! sent.
 //!
-//! Each connection has a [`Share`] of the [`Budget`], and what a call holds is a [`Permit`] of that
+//! Each connection has a [`MemoryShare`] of the [`MemoryBudget`], and what a call holds is a [`MemoryPermit`] of that
 //! share, given back when it is dropped. A share may hold as much as is left free after it: the
 //! dynamic thresholds of Choudhury and Hahne ("Dynamic queue length thresholds for shared-memory
 //! packet switches", IEEE/ACM ToN 6(2), 1998), with factor 1. One connection alone gets half of the
@@ -16,11 +16,11 @@ use bytes::Bytes;
 
 /// Bodies of up to so many bytes are not counted on HTTP/1.1, where a connection has one call at a
 /// time.
-pub const SMALL: usize = 4 << 10;
+pub const UNCOUNTED_BODY_BYTES: usize = 4 << 10;
 
 /// Bytes that all calls together may hold.
 #[derive(Debug)]
-pub struct Budget {
+pub struct MemoryBudget {
     limit: usize,
     held: AtomicUsize,
     refused: AtomicU64,
@@ -28,32 +28,32 @@ pub struct Budget {
 
 /// The part of a budget that one connection holds.
 #[derive(Debug)]
-pub struct Share {
-    budget: Arc<Budget>,
+pub struct MemoryShare {
+    budget: Arc<MemoryBudget>,
     held: AtomicUsize,
 }
 
 /// Bytes of a share, held until this is dropped.
 #[derive(Debug)]
-pub struct Permit {
-    share: Arc<Share>,
+pub struct MemoryPermit {
+    share: Arc<MemoryShare>,
     bytes: usize,
 }
 
 /// The budget has no room for what was asked of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exhausted {
+pub struct MemoryExhausted {
     /// Bytes of the whole budget.
     pub limit: usize,
 }
 
 /// Bytes with the permit for them.
-struct Held<T> {
+struct HeldBytes<T> {
     bytes: T,
-    _permit: Permit,
+    _permit: MemoryPermit,
 }
 
-impl Budget {
+impl MemoryBudget {
     /// A budget of `limit` bytes.
     pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, held: AtomicUsize::new(0), refused: AtomicU64::new(0) })
@@ -75,36 +75,36 @@ impl Budget {
     }
 }
 
-impl Share {
+impl MemoryShare {
     /// A share of `budget` for one connection.
-    pub fn new(budget: &Arc<Budget>) -> Arc<Self> {
+    pub fn new(budget: &Arc<MemoryBudget>) -> Arc<Self> {
         Arc::new(Self { budget: Arc::clone(budget), held: AtomicUsize::new(0) })
     }
 
     /// Takes `bytes` of the budget, or counts that they were refused.
-    pub fn take(self: &Arc<Self>, bytes: usize) -> Result<Permit, Exhausted> {
-        let mut permit = Permit { share: Arc::clone(self), bytes: 0 };
+    pub fn take(self: &Arc<Self>, bytes: usize) -> Result<MemoryPermit, MemoryExhausted> {
+        let mut permit = MemoryPermit { share: Arc::clone(self), bytes: 0 };
         permit.grow(bytes)?;
         Ok(permit)
     }
 
     /// Counts `bytes` that were made for one call for as long as any part of them lives.
-    pub fn hold(self: &Arc<Self>, bytes: Bytes) -> Result<Bytes, Exhausted> {
+    pub fn hold(self: &Arc<Self>, bytes: Bytes) -> Result<Bytes, MemoryExhausted> {
         Ok(self.take(bytes.len())?.hold(bytes))
     }
 }
 
-impl Permit {
+impl MemoryPermit {
     /// Takes `more` bytes; those that it has stay if there is no room.
-    pub fn grow(&mut self, more: usize) -> Result<(), Exhausted> {
-        let Share { budget, held } = &*self.share;
+    pub fn grow(&mut self, more: usize) -> Result<(), MemoryExhausted> {
+        let MemoryShare { budget, held } = &*self.share;
         let all = budget.held.fetch_add(more, Relaxed).saturating_add(more);
         let own = held.fetch_add(more, Relaxed).saturating_add(more);
         if all.saturating_add(own) > budget.limit {
             budget.held.fetch_sub(more, Relaxed);
             held.fetch_sub(more, Relaxed);
             budget.refused.fetch_add(1, Relaxed);
-            return Err(Exhausted { limit: budget.limit });
+            return Err(MemoryExhausted { limit: budget.limit });
         }
         self.bytes += more;
         Ok(())
@@ -112,24 +112,24 @@ impl Permit {
 
     /// Ties the permit to `bytes`: it is given back when the last part of them is dropped.
     pub fn hold(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
-        Bytes::from_owner(Held { bytes, _permit: self })
+        Bytes::from_owner(HeldBytes { bytes, _permit: self })
     }
 }
 
-impl Drop for Permit {
+impl Drop for MemoryPermit {
     fn drop(&mut self) {
         self.share.held.fetch_sub(self.bytes, Relaxed);
         self.share.budget.held.fetch_sub(self.bytes, Relaxed);
     }
 }
 
-impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
+impl<T: AsRef<[u8]>> AsRef<[u8]> for HeldBytes<T> {
     fn as_ref(&self) -> &[u8] {
         self.bytes.as_ref()
     }
 }
 
-impl fmt::Display for Exhausted {
+impl fmt::Display for MemoryExhausted {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
@@ -140,7 +140,7 @@ impl fmt::Display for Exhausted {
     }
 }
 
-impl std::error::Error for Exhausted {}
+impl std::error::Error for MemoryExhausted {}
 
 /// Returns a quarter of the memory that this process may use: of the machine's, or of its control
 /// group's if that is less.
@@ -178,10 +178,10 @@ mod tests {
 
     #[test]
     fn a_share_holds_as_much_as_it_leaves_free() {
-        let budget = Budget::new(100);
-        let (one, other) = (Share::new(&budget), Share::new(&budget));
+        let budget = MemoryBudget::new(100);
+        let (one, other) = (MemoryShare::new(&budget), MemoryShare::new(&budget));
         let first = one.take(50).expect("half is free");
-        assert_eq!(one.take(1).unwrap_err(), Exhausted { limit: 100 });
+        assert_eq!(one.take(1).unwrap_err(), MemoryExhausted { limit: 100 });
         let second = other.take(25).expect("half of the rest is free");
         assert!(other.take(1).is_err());
         assert_eq!((budget.held(), budget.refused()), (75, 2));
@@ -193,8 +193,8 @@ mod tests {
 
     #[test]
     fn bytes_are_held_until_their_last_part_is_dropped() {
-        let budget = Budget::new(1000);
-        let bytes = Share::new(&budget).hold(vec![7; 100].into()).expect("there is room");
+        let budget = MemoryBudget::new(1000);
+        let bytes = MemoryShare::new(&budget).hold(vec![7; 100].into()).expect("there is room");
         let part = bytes.slice(10..20);
         drop(bytes);
         assert_eq!((budget.held(), &part[..]), (100, &[7; 10][..]));
@@ -204,8 +204,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_leaves_no_trace() {
-        let budget = Budget::new(100);
-        let mut permit = Share::new(&budget).take(10).expect("there is room");
+        let budget = MemoryBudget::new(100);
+        let mut permit = MemoryShare::new(&budget).take(10).expect("there is room");
         assert!(permit.grow(usize::MAX / 2).is_err());
         assert_eq!(budget.held(), 10);
     }

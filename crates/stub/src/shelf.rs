@@ -15,7 +15,7 @@ use hashbrown::HashSet;
 use serde_json::Value as Json;
 
 use super::Stub;
-use super::files::Files;
+use super::files::FilesFolder;
 use super::load::{self, Service};
 use super::walk::{Stamp, Tree};
 use crate::defect::Defect;
@@ -179,7 +179,7 @@ impl Sheet {
         for stub in &page.stubs {
             let Some(path) = named_body(stub, &files) else { continue };
             if !bodies.iter().any(|body| body.path == path) {
-                let digest = stub.recipe.whole_body().map(|bytes| digest(bytes));
+                let digest = stub.response.whole_body().map(|bytes| digest(bytes));
                 bodies.push(Named { stamp: tree.body(&path), path, digest });
             }
         }
@@ -227,7 +227,7 @@ pub(super) fn digest(bytes: &[u8]) -> u64 {
 }
 
 /// The body file that a stub's document names.
-pub fn named_body(stub: &Stub, files: &Files) -> Option<PathBuf> {
+pub fn named_body(stub: &Stub, files: &FilesFolder) -> Option<PathBuf> {
     if !stub.document.contains("\"bodyFileName\"") {
         return None;
     }
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!((third.files, third.reread, third.changed), (3, 1, true));
         assert!(Arc::ptr_eq(&first.entries[0].stub, &third.entries[0].stub));
         // what is behind it has another rank, and is the same otherwise
-        assert!(Arc::ptr_eq(&first.entries[1].stub.recipe, &third.entries[2].stub.recipe));
+        assert!(Arc::ptr_eq(&first.entries[1].stub.response, &third.entries[2].stub.response));
         assert!(third.entries.is_sorted_by(|one, other| one.stub.rank.age > other.stub.rank.age));
         fs::remove_file(root.path().join("mappings/b.json")).expect("writable");
         assert!(read(&mut shelf).changed);

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::files::Files;
+use crate::files::FilesFolder;
 use crate::format::{self, Reader};
 use crate::matcher::{Rank, RequestPattern};
-use crate::render::Recipe;
+use crate::render::ResponseDefinition;
 
 /// One stub, compiled. A copy shares all that is large, and the count of calls.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct Stub {
     /// What it asks of a call.
     pub pattern: Arc<RequestPattern>,
     /// What it answers.
-    pub recipe: Arc<Recipe>,
+    pub response: Arc<ResponseDefinition>,
     /// The scenario that it is a part of.
     pub scenario: Option<Scenario>,
     /// Whether it is kept on disk.
@@ -114,7 +114,7 @@ impl Stub {
     }
 
     /// The same stub, its body file read again.
-    pub fn reread(&self, files: &Files) -> Option<Self> {
+    pub fn reread(&self, files: &FilesFolder) -> Option<Self> {
         let mut reader = Reader::of_own(&self.document);
         let tree = reader.parse(&self.document)?;
         let mapping = format::mapping(&tree, files, &mut reader)?;
@@ -124,13 +124,13 @@ impl Stub {
 
     /// About how many bytes it holds on to.
     pub fn weight(&self) -> usize {
-        size_of::<Self>() + self.document.len() + self.recipe.weight()
+        size_of::<Self>() + self.document.len() + self.response.heap_bytes()
     }
 
     /// Whether both ask and answer the same, whatever their ranks and origins.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let same = self.document == other.document || self.json() == other.json();
-        same && self.recipe.has_body_of(&other.recipe)
+        same && self.response.has_body_of(&other.response)
     }
 
     /// A short name for messages: where it stands, or its name or id.

@@ -22,7 +22,7 @@ use self::record::Entry;
 pub use self::record::{Outcome, Record};
 use standin_stub::Stub;
 use standin_stub::call::Call;
-use standin_stub::matcher::{RequestPattern, Tally};
+use standin_stub::matcher::{MatchStats, RequestPattern};
 
 /// The calls that came, newest kept longest.
 #[derive(Debug)]
@@ -258,7 +258,7 @@ impl Snapshot {
                 return None;
             }
             let record = snapshot.record(chunk, at);
-            pattern.matches(&record.call, &Tally::default()).then_some(record)
+            pattern.matches(&record.call, &MatchStats::default()).then_some(record)
         })
     }
 
@@ -267,14 +267,14 @@ impl Snapshot {
     pub fn count(&self, pattern: &RequestPattern, mut goes_on: impl FnMut() -> bool) -> usize {
         let matches = |chunk, at| {
             let told = self.tell(pattern, chunk, at);
-            told.unwrap_or_else(|| pattern.matches(&self.record(chunk, at).call, &Tally::default()))
+            told.unwrap_or_else(|| pattern.matches(&self.record(chunk, at).call, &MatchStats::default()))
         };
         self.places().take_while(|_| goes_on()).filter(|(_, chunk, at)| matches(*chunk, *at)).count()
     }
 
     fn tell(&self, pattern: &RequestPattern, chunk: u32, at: u32) -> Option<bool> {
         let (method, url) = self.chunks[chunk as usize].target(at);
-        pattern.matches_target(method, url, &Tally::default())
+        pattern.matches_target(method, url, &MatchStats::default())
     }
 
     /// The call of this id, if it is here.

@@ -32,7 +32,7 @@ fn get(url: &str) -> Call {
 fn stub(body: &str) -> Arc<Stub> {
     let text = format!("{{\"request\": {{\"url\": \"/\"}}, \"response\": {{\"body\": \"{body}\"}}}}");
     let mut reader = Reader::of_api(&text);
-    let files = standin_stub::files::Files::new("__files");
+    let files = standin_stub::files::FilesFolder::new("__files");
     let mapping = reader.parse(&text).and_then(|tree| format::mapping(&tree, &files, &mut reader)).expect("a stub");
     let rank = Rank { service: 0, priority: 5, age: 1 };
     Arc::new(mapping.into_stub(Uuid::new_v4(), rank, Origin::Api))
@@ -198,7 +198,7 @@ fn a_pattern_finds_and_counts_the_same_calls() {
         let snapshot = journal.snapshot();
         assert_eq!(snapshot.count(&pattern, || true), expected, "{text}");
         let found: Vec<u64> = snapshot.matching(pattern.clone(), || true).map(|record| record.ordinal).collect();
-        let scanned = snapshot.records().filter(|record| pattern.matches(&record.call, &Tally::default()));
+        let scanned = snapshot.records().filter(|record| pattern.matches(&record.call, &MatchStats::default()));
         assert_eq!(found, scanned.map(|record| record.ordinal).collect::<Vec<_>>(), "{text}");
     }
 }

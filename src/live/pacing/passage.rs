@@ -13,7 +13,7 @@ use standin_model::profile::Service;
 use standin_model::profile::spec::Abandon;
 use standin_model::station::{Admission, Capacity, Outlook, Place, Ticket};
 use standin_stub::call::Call;
-use standin_stub::matcher::Tally;
+use standin_stub::matcher::MatchStats;
 use standin_stub::reply::Reply;
 
 /// One call on its way through the stations of a service.
@@ -65,11 +65,11 @@ impl Active {
         folder: usize,
         length: impl FnOnce() -> Option<u64>,
         call: &Call,
-        tally: &Tally,
+        stats: &MatchStats,
         draws: &Draws,
     ) -> Option<Passage> {
         let running = self.folders.get(folder)?.as_ref()?;
-        let placed = running.profile.place(call, tally)?;
+        let placed = running.profile.place(call, stats)?;
         let service = placed.service;
         let Some(operation) = placed.operation else {
             running.services[service].unpaced.fetch_add(1, Relaxed);

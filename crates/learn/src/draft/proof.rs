@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Draft, ask, body};
 use standin_stub::Stub;
 use standin_stub::catalog::Catalog;
-use standin_stub::matcher::Tally;
+use standin_stub::matcher::MatchStats;
 use standin_tape::exchange::Request;
 
 /// A recorded call that another stub than the drafted one answers.
@@ -25,7 +25,7 @@ pub fn strays(draft: &Draft, stubs: Vec<Arc<Stub>>, bodies: impl Fn(&str) -> Opt
     let catalog = Catalog::new(stubs);
     let stray = |(request, id): &(Request, Uuid)| {
         let call = ask::call(request, body(request.body.as_ref(), &bodies)?)?;
-        let found = catalog.find(&call, &Tally::default(), |_| true);
+        let found = catalog.find(&call, &MatchStats::default(), |_| true);
         if found.is_some_and(|stub| stub.id == *id) {
             return None;
         }

@@ -30,7 +30,7 @@ use crate::draws::{Draws, Stream};
 use crate::station::{Capacity, Rate, Stalls};
 use standin_stub::call::Call;
 use standin_stub::delay::Distribution;
-use standin_stub::matcher::{RequestPattern, Tally};
+use standin_stub::matcher::{MatchStats, RequestPattern};
 use standin_stub::reply::Reply;
 use standin_stub::source::defect::Defect;
 
@@ -165,8 +165,8 @@ impl Profile {
     }
 
     /// The first service that a call matches, and the first operation there; `None` if it matches no service.
-    pub fn place(&self, call: &Call, tally: &Tally) -> Option<Placed> {
-        let holds = |pattern: &Option<RequestPattern>| pattern.as_ref().is_none_or(|p| p.matches(call, tally));
+    pub fn place(&self, call: &Call, stats: &MatchStats) -> Option<Placed> {
+        let holds = |pattern: &Option<RequestPattern>| pattern.as_ref().is_none_or(|p| p.matches(call, stats));
         let index = self.services.iter().position(|service| holds(&service.pattern))?;
         let service = &self.services[index];
         let named = service.operations.iter().enumerate().filter(|(place, _)| Some(*place) != service.default);

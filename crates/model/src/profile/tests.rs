@@ -105,7 +105,7 @@ fn a_call_belongs_to_the_first_that_it_matches() {
         ("PUT", "/rest/7", Some((1, Some(0)))),
         ("GET", "/elsewhere", None),
     ] {
-        let placed = profile.place(&call(method, url), &Tally::default());
+        let placed = profile.place(&call(method, url), &MatchStats::default());
         assert_eq!(placed.map(|placed| (placed.service, placed.operation)), expected, "{method} {url}");
     }
 }

@@ -1,4 +1,4 @@
-//! Bounds of what is decoded of a body: nothing large on a worker, and nothing beyond the memory of
+//! DecodeBudget of what is decoded of a body: nothing large on a worker, and nothing beyond the memory of
 //! all calls.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
-use crate::memory::{Exhausted, Permit, Share};
+use crate::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 use standin_dialect::xml::{Document, XmlError};
 
 /// Bytes beyond which a body is decoded beside the workers: parsing as many takes up to some
@@ -18,11 +18,11 @@ const PICKS: usize = 8;
 
 /// What bounds the decoding of one call's body.
 #[derive(Debug)]
-pub(super) struct Bounds {
-    memory: Arc<Share>,
+pub(super) struct DecodeBudget {
+    memory: Arc<MemoryShare>,
     /// What the decoded forms hold.
-    permit: Mutex<Option<Permit>>,
-    exhausted: OnceLock<Exhausted>,
+    permit: Mutex<Option<MemoryPermit>>,
+    exhausted: OnceLock<MemoryExhausted>,
     pub(super) is_large: bool,
     /// Whether decoding is put off for now, and whether any was.
     puts_off: AtomicBool,
@@ -31,8 +31,8 @@ pub(super) struct Bounds {
     picks: AtomicUsize,
 }
 
-impl Bounds {
-    pub(super) fn new(memory: Arc<Share>, is_large: bool) -> Self {
+impl DecodeBudget {
+    pub(super) fn new(memory: Arc<MemoryShare>, is_large: bool) -> Self {
         Self {
             memory,
             permit: Mutex::default(),
@@ -59,7 +59,7 @@ impl Bounds {
     }
 
     /// Why something could not be decoded.
-    pub(super) fn exhausted(&self) -> Option<Exhausted> {
+    pub(super) fn exhausted(&self) -> Option<MemoryExhausted> {
         self.exhausted.get().copied()
     }
 
@@ -88,13 +88,13 @@ impl Bounds {
 }
 
 /// Whether `bytes` more may be held.
-pub(super) fn allow(bounds: Option<&Arc<Bounds>>, bytes: impl FnOnce() -> usize) -> bool {
+pub(super) fn allow(bounds: Option<&Arc<DecodeBudget>>, bytes: impl FnOnce() -> usize) -> bool {
     bounds.is_none_or(|bounds| bounds.allow(bytes()))
 }
 
 /// Returns what is in the cell, or makes it; `None` if that has to wait.
 pub(super) fn once<'c, T>(
-    bounds: Option<&Arc<Bounds>>,
+    bounds: Option<&Arc<DecodeBudget>>,
     cell: &'c OnceLock<T>,
     make: impl FnOnce() -> T,
 ) -> Option<&'c T> {
@@ -126,7 +126,7 @@ fn xml_size(text: &[u8]) -> usize {
 }
 
 /// Reads a document if there is memory for it.
-pub(super) fn read_xml(bounds: Option<&Arc<Bounds>>, text: &str) -> Result<Document, XmlError> {
+pub(super) fn read_xml(bounds: Option<&Arc<DecodeBudget>>, text: &str) -> Result<Document, XmlError> {
     if allow(bounds, || xml_size(text.as_bytes())) { Document::parse(text) } else { Err(NOT_READ.clone()) }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use percent_encoding::percent_decode_str;
 
-use super::Pairs;
+use super::NamedValues;
 
 /// Bytes that a gzip body is taken to unpack to at first.
 const UNPACKED_AT_FIRST: usize = 16 << 10;
@@ -34,7 +34,7 @@ pub(super) fn unpacked(zipped: &[u8], limit: usize, allows: impl Fn(usize) -> bo
 }
 
 /// `a=1&b=2` in its decoded parts.
-pub(super) fn url_encoded(text: &str) -> Pairs {
+pub(super) fn url_encoded(text: &str) -> NamedValues {
     text.split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {

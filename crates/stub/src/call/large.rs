@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Call;
 use super::bounds::json_size;
-use crate::memory::Exhausted;
+use crate::memory::MemoryExhausted;
 use standin_dialect::json::{TextDigest, digest, digest_of_text};
 use standin_dialect::json_path::JsonPath;
 
@@ -14,7 +14,7 @@ const NEAR_MISSES: usize = 1 << 20;
 
 /// What a path leads to in a body.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Picked {
+pub enum JsonLookup {
     /// The body is no JSON.
     NotJson,
     /// Nothing.
@@ -52,7 +52,7 @@ impl Call {
     }
 
     /// Why a part of the body could not be decoded: whatever was concluded from that does not hold.
-    pub fn exhausted(&self) -> Option<Exhausted> {
+    pub fn exhausted(&self) -> Option<MemoryExhausted> {
         self.bounds.as_ref()?.exhausted()
     }
 
@@ -68,20 +68,20 @@ impl Call {
 
     /// What a path leads to in a large body, found without a tree; `None` if a tree is needed, or
     /// is there already.
-    pub(crate) fn json_at(&self, path: &JsonPath) -> Option<Picked> {
+    pub(crate) fn json_at(&self, path: &JsonPath) -> Option<JsonLookup> {
         let bounds = self.bounds.as_ref().filter(|bounds| bounds.is_large)?;
         if !path.is_plain() || self.decoded().json.get().is_some() || bounds.puts_off() || !bounds.may_pick() {
             return None;
         }
         if self.text_digest() == Some(TextDigest::NotJson) {
-            return Some(Picked::NotJson);
+            return Some(JsonLookup::NotJson);
         }
-        let Some(text) = self.text() else { return Some(Picked::NotJson) };
-        let Ok(found) = path.find_in(text) else { return Some(Picked::NotJson) };
+        let Some(text) = self.text() else { return Some(JsonLookup::NotJson) };
+        let Ok(found) = path.find_in(text) else { return Some(JsonLookup::NotJson) };
         let Some(found) = found.filter(|found| bounds.allow(json_size(found.as_bytes()))) else {
-            return Some(Picked::Missing);
+            return Some(JsonLookup::Missing);
         };
-        Some(serde_json::from_str(found).map_or(Picked::NotJson, Picked::One))
+        Some(serde_json::from_str(found).map_or(JsonLookup::NotJson, JsonLookup::One))
     }
 
     /// The digest of a large body from its text; `None` if it is small, or a tree is there already.

@@ -11,13 +11,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
 use serde_json::Value;
 
-use super::bounds::{self, Bounds};
+use super::bounds::{self, DecodeBudget};
 use super::{header_text, latin_or_utf8};
 use standin_dialect::xml::{Document, XmlError};
 
 /// A part of a multipart body.
 #[derive(Debug, Default)]
-pub struct Part {
+pub struct BodyPart {
     /// What its Content-Disposition calls it.
     pub name: Option<String>,
     /// The name of the file that it is said to be.
@@ -26,12 +26,12 @@ pub struct Part {
     pub headers: HeaderMap,
     /// Its bytes.
     pub body: Bytes,
-    bounds: Option<Arc<Bounds>>,
+    bounds: Option<Arc<DecodeBudget>>,
     json: OnceLock<Option<Value>>,
     xml: OnceLock<Box<Result<Document, XmlError>>>,
 }
 
-impl Part {
+impl BodyPart {
     /// The body as text; what is no UTF-8 is replaced.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
@@ -61,7 +61,7 @@ impl Part {
 }
 
 /// The parts of a body of this Content-Type; `None` if that is not multipart.
-pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<Bounds>>) -> Option<Vec<Part>> {
+pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<DecodeBudget>>) -> Option<Vec<BodyPart>> {
     let starts = content_type.trim_start();
     if !starts.get(.."multipart/".len()).is_some_and(|start| start.eq_ignore_ascii_case("multipart/")) {
         return None;
@@ -90,7 +90,7 @@ pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<Bounds
             _ => 0,
         };
         if let Some(begin) = begin {
-            parts.extend(part(body, begin, line.max(begin)).map(|part| Part { bounds: bounds.cloned(), ..part }));
+            parts.extend(part(body, begin, line.max(begin)).map(|part| BodyPart { bounds: bounds.cloned(), ..part }));
         }
         if is_last || parts.len() == MOST_PARTS {
             break;
@@ -101,8 +101,8 @@ pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<Bounds
 }
 
 /// The part between two places: headers, an empty line, a body.
-fn part(body: &Bytes, begin: usize, end: usize) -> Option<Part> {
-    let mut part = Part::default();
+fn part(body: &Bytes, begin: usize, end: usize) -> Option<BodyPart> {
+    let mut part = BodyPart::default();
     let mut at = begin;
     loop {
         let length = memchr::memchr(b'\n', &body[at..end])?;

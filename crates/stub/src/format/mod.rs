@@ -15,14 +15,14 @@ pub use response::delays;
 
 use self::response::Response;
 use super::{Origin, Scenario, Stub};
-use crate::files::Files;
+use crate::files::FilesFolder;
 use crate::matcher::format::request;
 use crate::matcher::{Rank, RequestPattern, UrlRule};
-use crate::render::{Delays, Recipe, Templates};
+use crate::render::{Delays, ResponseDefinition, ResponseTemplates};
 use crate::reply::Reply;
 use crate::source::{MAX_DEPTH, Node, Object, Value};
 
-pub use crate::matcher::format::{request_pattern, text_matcher};
+pub use crate::matcher::format::{request_pattern, value_matcher};
 pub use crate::source::{Reader, Strictness};
 
 /// A mapping as read, without its place among others.
@@ -41,7 +41,7 @@ pub struct Mapping {
     /// The delays that it asks for.
     pub delays: Delays,
     /// What of the reply is rendered for each call.
-    pub templates: Option<Templates>,
+    pub templates: Option<ResponseTemplates>,
     /// Its scenario.
     pub scenario: Option<Scenario>,
     /// Whether it is kept on disk.
@@ -69,7 +69,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// Reads one mapping. Defects go to the reader; `None` when there is nothing to build on.
-pub fn mapping(node: &Node, files: &Files, reader: &mut Reader) -> Option<Mapping> {
+pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<Mapping> {
     let mut object = Object::open(node, "a stub mapping", reader)?;
     let id = id(&mut object, reader);
     let name = object.text("name", reader);
@@ -121,17 +121,17 @@ impl Mapping {
         ids.append(&mut self.document);
         ids.insert("uuid".to_owned(), id.to_string().into());
         name_stub(&mut self.reply.headers, id, self.name.as_deref());
-        let recipe = Recipe::new(self.reply, self.delays);
-        let recipe = match self.templates {
-            Some(templates) => recipe.with_templates(templates),
-            None => recipe,
+        let response = ResponseDefinition::new(self.reply, self.delays);
+        let response = match self.templates {
+            Some(templates) => response.with_templates(templates),
+            None => response,
         };
         Stub {
             id,
             name: self.name,
             rank,
             pattern: self.pattern,
-            recipe: Arc::new(recipe),
+            response: Arc::new(response),
             scenario: self.scenario,
             persistent: self.persistent,
             origin,

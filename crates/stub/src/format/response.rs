@@ -11,10 +11,10 @@ use serde_json::{Map, Value as Json};
 use super::templates;
 use crate::delay::{Distribution, Param, ParamValue};
 use crate::files::BLOCKING_READ_LIMIT;
-use crate::files::Files;
+use crate::files::FilesFolder;
 use crate::render::format::{fault, headers, status};
 use crate::render::template::Template;
-use crate::render::{Delays, Templates};
+use crate::render::{Delays, ResponseTemplates};
 use crate::reply::{Body, Dribble, Reply};
 use crate::source::{Node, Object, Reader, Strictness, Value};
 use standin_files::regular_file;
@@ -45,7 +45,7 @@ pub(super) struct Response {
     pub(super) reply: Reply,
     pub(super) delays: Delays,
     /// What of the reply is rendered for each call.
-    pub(super) templates: Option<Templates>,
+    pub(super) templates: Option<ResponseTemplates>,
     /// Itself as WireMock echoes it.
     pub(super) echo: Map<String, Json>,
 }
@@ -69,7 +69,7 @@ fn empty() -> Reply {
 }
 
 /// Reads a response definition.
-pub(super) fn read(node: &Node, files: &Files, reader: &mut Reader) -> Response {
+pub(super) fn read(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Response {
     let Some(mut object) = Object::open(node, "a response definition", reader) else { return nothing() };
     let mut reply = empty();
     let is_templated = templates::is_asked_for(&mut object, files, reader);
@@ -122,7 +122,7 @@ fn reason(object: &mut Object<'_>, status: StatusCode, reader: &mut Reader) -> O
     reason
 }
 
-fn body(object: &mut Object<'_>, files: &Files, is_templated: bool, reader: &mut Reader) -> Body {
+fn body(object: &mut Object<'_>, files: &FilesFolder, is_templated: bool, reader: &mut Reader) -> Body {
     let text = object.text("body", reader);
     let json = object.node("jsonBody");
     if let Some(node) = json {
@@ -157,7 +157,7 @@ fn body(object: &mut Object<'_>, files: &Files, is_templated: bool, reader: &mut
 
 /// A small file is read now, a large one when it is sent. One that is not there is a defect in a stub folder;
 /// a stub from the API may name it before it is put there.
-fn body_file(name: &str, object: &Object<'_>, files: &Files, reader: &mut Reader) -> Body {
+fn body_file(name: &str, object: &Object<'_>, files: &FilesFolder, reader: &mut Reader) -> Body {
     let node = object.node("bodyFileName").unwrap_or(object.whole());
     let Some(path) = files.find(name) else {
         if reader.is_lenient() {

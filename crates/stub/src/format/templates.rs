@@ -7,14 +7,14 @@ use http::HeaderName;
 use serde_json::{Map, Value as Json};
 
 use crate::defect::nearest;
-use crate::files::{Files, Templating};
+use crate::files::{FilesFolder, Templating};
 use crate::render::template::Template;
-use crate::render::{BodyTemplate, HeaderTemplate, Templates, helper_names};
+use crate::render::{BodyTemplate, HeaderTemplate, ResponseTemplates, helper_names};
 use crate::reply::{Body, Reply};
 use crate::source::{Node, Object, Reader, Value};
 
 /// Whether the reply is to be rendered.
-pub(super) fn is_asked_for(object: &mut Object<'_>, files: &Files, reader: &mut Reader) -> bool {
+pub(super) fn is_asked_for(object: &mut Object<'_>, files: &FilesFolder, reader: &mut Reader) -> bool {
     let is_named = object.node("transformers").is_some_and(|node| {
         let Value::Array(names) = &node.value else {
             let what = format!("`transformers` is a list, not {}", node.kind_name());
@@ -32,9 +32,9 @@ pub(super) fn is_asked_for(object: &mut Object<'_>, files: &Files, reader: &mut 
 }
 
 /// Reads what is a template of a reply.
-pub(super) fn read(object: &Object<'_>, reply: &Reply, files: &Files, reader: &mut Reader) -> Templates {
+pub(super) fn read(object: &Object<'_>, reply: &Reply, files: &FilesFolder, reader: &mut Reader) -> ResponseTemplates {
     let parameters = object.node("transformerParameters").map_or_else(|| Json::Object(Map::new()), Node::to_json);
-    let mut templates = Templates::new(&parameters);
+    let mut templates = ResponseTemplates::new(&parameters);
     let key = ["body", "jsonBody", "base64Body", "bodyFileName"].into_iter().find(|key| object.node(key).is_some());
     let node = key.and_then(|key| object.node(key));
     if let (Some(key), Some(node)) = (key, node) {
@@ -67,7 +67,7 @@ pub(super) fn read(object: &Object<'_>, reply: &Reply, files: &Files, reader: &m
 }
 
 /// The content of a small file is parsed now, that of any other for each call.
-fn body_file(node: &Node, body: &Body, files: &Files, is_template: bool, reader: &mut Reader) -> BodyTemplate {
+fn body_file(node: &Node, body: &Body, files: &FilesFolder, is_template: bool, reader: &mut Reader) -> BodyTemplate {
     let name = match node.as_str() {
         Some(name) if Template::is_one(name) || (is_template && matches!(body, Body::File(_))) => name,
         _ => {

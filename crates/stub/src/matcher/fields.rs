@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use http::HeaderName;
 
-use super::text::{Subject, Tally, TextMatcher};
-use crate::call::{Call, Pairs};
+use super::value_matcher::{MatchInput, MatchStats, ValueMatcher};
+use crate::call::{Call, NamedValues};
 
 /// A name and what its values must be.
 #[derive(Clone, Debug)]
@@ -33,11 +33,11 @@ pub enum FieldName {
 #[derive(Clone, Debug)]
 pub enum FieldRule {
     /// As many values as rules, and each rule holds for one of them.
-    HasExactly(Vec<TextMatcher>),
+    HasExactly(Vec<ValueMatcher>),
     /// Each rule holds for one of the values.
-    Includes(Vec<TextMatcher>),
+    Includes(Vec<ValueMatcher>),
     /// The rule holds for one of the values.
-    One(TextMatcher),
+    One(ValueMatcher),
 }
 
 impl FieldName {
@@ -63,29 +63,29 @@ impl FieldName {
 
 impl FieldRule {
     /// Whether these values, of which there may be none, are as the rule says.
-    pub(super) fn matches(&self, values: &[Cow<'_, str>], tally: &Tally) -> bool {
+    pub(super) fn matches(&self, values: &[Cow<'_, str>], stats: &MatchStats) -> bool {
         match self {
-            Self::One(rule) if values.is_empty() => rule.matches(Subject::Missing, tally),
-            Self::One(rule) => values.iter().any(|value| rule.matches(Subject::Text(value), tally)),
-            Self::HasExactly(rules) => values.len() == rules.len() && each_met(rules, values, tally),
-            Self::Includes(rules) => !values.is_empty() && each_met(rules, values, tally),
+            Self::One(rule) if values.is_empty() => rule.matches(MatchInput::Missing, stats),
+            Self::One(rule) => values.iter().any(|value| rule.matches(MatchInput::Text(value), stats)),
+            Self::HasExactly(rules) => values.len() == rules.len() && each_met(rules, values, stats),
+            Self::Includes(rules) => !values.is_empty() && each_met(rules, values, stats),
         }
     }
 
     pub(super) fn cost(&self) -> u32 {
         match self {
             Self::One(rule) => rule.cost(),
-            Self::HasExactly(rules) | Self::Includes(rules) => rules.iter().map(TextMatcher::cost).sum::<u32>() + 2,
+            Self::HasExactly(rules) | Self::Includes(rules) => rules.iter().map(ValueMatcher::cost).sum::<u32>() + 2,
         }
     }
 }
 
 impl Field {
     /// Whether the call's values are as the rule says.
-    pub fn matches(&self, call: &Call, tally: &Tally) -> bool {
+    pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
         match &self.rule {
-            FieldRule::One(rule) => self.matches_one(rule, call, tally),
-            rule => rule.matches(&self.name.all_values(call), tally),
+            FieldRule::One(rule) => self.matches_one(rule, call, stats),
+            rule => rule.matches(&self.name.all_values(call), stats),
         }
     }
 
@@ -98,27 +98,27 @@ impl Field {
         }
     }
 
-    fn matches_one(&self, rule: &TextMatcher, call: &Call, tally: &Tally) -> bool {
+    fn matches_one(&self, rule: &ValueMatcher, call: &Call, stats: &MatchStats) -> bool {
         let mut present = false;
         let met = self.name.any_value(call, |value| {
             present = true;
-            rule.matches(Subject::Text(value), tally)
+            rule.matches(MatchInput::Text(value), stats)
         });
         if present {
             return met;
         }
         match self.name {
             // a cookie that is not there only satisfies `absent` itself, as in WireMock
-            FieldName::Cookie(_) => matches!(rule, TextMatcher::Absent),
-            _ => rule.matches(Subject::Missing, tally),
+            FieldName::Cookie(_) => matches!(rule, ValueMatcher::Absent),
+            _ => rule.matches(MatchInput::Missing, stats),
         }
     }
 }
 
-fn values<'p>(pairs: &'p Pairs, name: &str) -> impl Iterator<Item = &'p str> {
+fn values<'p>(pairs: &'p NamedValues, name: &str) -> impl Iterator<Item = &'p str> {
     pairs.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-fn each_met(rules: &[TextMatcher], values: &[Cow<'_, str>], tally: &Tally) -> bool {
-    rules.iter().all(|rule| values.iter().any(|value| rule.matches(Subject::Text(value), tally)))
+fn each_met(rules: &[ValueMatcher], values: &[Cow<'_, str>], stats: &MatchStats) -> bool {
+    rules.iter().all(|rule| values.iter().any(|value| rule.matches(MatchInput::Text(value), stats)))
 }

@@ -9,8 +9,8 @@ mod index;
 pub mod json_schema;
 mod multipart;
 pub mod near_miss;
-mod text;
 mod url;
+mod value_matcher;
 pub mod xml;
 pub mod xpath;
 
@@ -19,10 +19,10 @@ use std::cmp::Ordering;
 use base64::Engine as _;
 
 pub use fields::{Field, FieldName, FieldRule};
-pub use index::{Entry, Index};
+pub use index::{Index, IndexEntry};
 pub use multipart::MultipartRule;
-pub use text::{MatchLimit, Subject, Tally, TextMatcher};
 pub use url::UrlRule;
+pub use value_matcher::{MatchInput, MatchLimit, MatchStats, ValueMatcher};
 
 use crate::call::Call;
 use standin_dialect::PathTemplate;
@@ -57,19 +57,19 @@ pub enum Clause {
     /// User name and password, in base64.
     BasicAuth(String),
     /// The body.
-    Body(TextMatcher),
+    Body(ValueMatcher),
     /// The client's address, or X-Forwarded-For.
-    ClientIp(TextMatcher),
+    ClientIp(ValueMatcher),
     /// A header, parameter or cookie.
     Field(Field),
     /// The host that the client named.
-    Host(TextMatcher),
+    Host(ValueMatcher),
     /// The method.
     Method(MethodRule),
     /// The parts of a multipart body.
     Multipart(MultipartRule),
     /// Never: a custom matcher that is not known here.
-    Never,
+    Unsatisfiable,
     /// A variable of the path template.
     PathParameter {
         /// The template that the variable stands in.
@@ -77,7 +77,7 @@ pub enum Clause {
         /// The variable's name.
         name: String,
         /// What its value must be.
-        rule: TextMatcher,
+        rule: ValueMatcher,
     },
     /// The port that the client named.
     Port(i64),
@@ -126,13 +126,13 @@ impl RequestPattern {
     }
 
     /// What method and url alone tell of a call: whether it matches, or `None` if the rest has to be looked at.
-    pub fn matches_target(&self, method: &str, url: &str, tally: &Tally) -> Option<bool> {
+    pub fn matches_target(&self, method: &str, url: &str, stats: &MatchStats) -> Option<bool> {
         let path = url.split('?').next().unwrap_or_default();
         let mut rest = false;
         for clause in &self.clauses {
             let holds = match clause {
                 Clause::Method(rule) => rule.matches(method),
-                Clause::Url(rule) => rule.holds(url, path, tally),
+                Clause::Url(rule) => rule.holds(url, path, stats),
                 _ => {
                     rest = true;
                     continue;
@@ -146,8 +146,8 @@ impl RequestPattern {
     }
 
     /// Whether every clause holds.
-    pub fn matches(&self, call: &Call, tally: &Tally) -> bool {
-        self.clauses.iter().all(|clause| clause.holds(call, tally))
+    pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
+        self.clauses.iter().all(|clause| clause.holds(call, stats))
     }
 
     /// What is asked of the url.
@@ -169,23 +169,23 @@ impl Clause {
     }
 
     /// Whether it holds for the call.
-    pub fn holds(&self, call: &Call, tally: &Tally) -> bool {
+    pub fn holds(&self, call: &Call, stats: &MatchStats) -> bool {
         match self {
             Self::BasicAuth(expected) => call.basic_credentials() == Some(expected),
-            Self::Body(rule) => rule.matches(Subject::Body(call), tally),
-            Self::ClientIp(rule) => rule.matches(Subject::Text(&call.client_ip()), tally),
-            Self::Field(field) => field.matches(call, tally),
-            Self::Host(rule) => rule.matches(Subject::Text(&call.host()), tally),
+            Self::Body(rule) => rule.matches(MatchInput::Body(call), stats),
+            Self::ClientIp(rule) => rule.matches(MatchInput::Text(&call.client_ip()), stats),
+            Self::Field(field) => field.matches(call, stats),
+            Self::Host(rule) => rule.matches(MatchInput::Text(&call.host()), stats),
             Self::Method(rule) => rule.matches(call.method.as_str()),
-            Self::Multipart(rule) => rule.matches(call, tally),
-            Self::Never => false,
+            Self::Multipart(rule) => rule.matches(call, stats),
+            Self::Unsatisfiable => false,
             Self::PathParameter { template, name, rule } => match template.variable(name, call.path()) {
-                Some(value) => rule.matches(Subject::Text(value), tally),
-                None => rule.matches(Subject::Missing, tally),
+                Some(value) => rule.matches(MatchInput::Text(value), stats),
+                None => rule.matches(MatchInput::Missing, stats),
             },
             Self::Port(port) => i64::from(call.port()) == *port,
             Self::Scheme(scheme) => call.peers.scheme.as_str() == scheme,
-            Self::Url(rule) => rule.matches(call, tally),
+            Self::Url(rule) => rule.matches(call, stats),
         }
     }
 
@@ -195,7 +195,7 @@ impl Clause {
 
     fn cost(&self) -> u32 {
         match self {
-            Self::Never => 0,
+            Self::Unsatisfiable => 0,
             Self::Method(_) | Self::Scheme(_) | Self::Port(_) => 1,
             Self::Url(UrlRule::Any | UrlRule::Path(_) | UrlRule::Url(_)) => 2,
             Self::BasicAuth(_) | Self::Url(UrlRule::PathTemplate(_)) => 3,
@@ -220,7 +220,10 @@ impl MethodRule {
 }
 
 /// Orders two candidates of two indexes: the lower rank first.
-pub fn better<'a, T>(left: Option<&'a Entry<T>>, right: Option<&'a Entry<T>>) -> Option<&'a Entry<T>> {
+pub fn min_by_rank<'a, T>(
+    left: Option<&'a IndexEntry<T>>,
+    right: Option<&'a IndexEntry<T>>,
+) -> Option<&'a IndexEntry<T>> {
     match (left, right) {
         (Some(left), Some(right)) => Some(match left.rank.cmp(&right.rank) {
             Ordering::Less | Ordering::Equal => left,

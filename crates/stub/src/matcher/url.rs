@@ -1,6 +1,6 @@
 //! The url clauses: exact url or path, Java patterns over either, and path templates.
 
-use super::text::{MatchLimit, Tally};
+use super::value_matcher::{MatchLimit, MatchStats};
 use crate::call::Call;
 use standin_dialect::PathTemplate;
 use standin_dialect::java_regex::JavaRegex;
@@ -24,19 +24,19 @@ pub enum UrlRule {
 
 impl UrlRule {
     /// Whether the call's url is as the rule says.
-    pub fn matches(&self, call: &Call, tally: &Tally) -> bool {
-        self.holds(call.url(), call.path(), tally)
+    pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
+        self.holds(call.url(), call.path(), stats)
     }
 
     /// Whether a url, and the path that it begins with, are as the rule says.
-    pub(super) fn holds(&self, url: &str, path: &str, tally: &Tally) -> bool {
+    pub(super) fn holds(&self, url: &str, path: &str, stats: &MatchStats) -> bool {
         match self {
             Self::Any => true,
             Self::Path(wanted) => path == wanted,
-            Self::PathPattern(pattern) => tally.outcome(MatchLimit::Pattern, pattern.matches(path)),
+            Self::PathPattern(pattern) => stats.record(MatchLimit::Pattern, pattern.matches(path)),
             Self::PathTemplate(template) => template.matches(path),
             Self::Url(wanted) => url == wanted,
-            Self::UrlPattern(pattern) => tally.outcome(MatchLimit::Pattern, pattern.matches(url)),
+            Self::UrlPattern(pattern) => stats.record(MatchLimit::Pattern, pattern.matches(url)),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! As in WireMock: what is not XML by its first character is not tried; a number, text or boolean counts as found
 //! whatever it is; a rule sees the value of an attribute or text, and the XML of an element.
 
-use super::text::{MatchLimit, Subject, Tally, TextMatcher};
+use super::value_matcher::{MatchInput, MatchLimit, MatchStats, ValueMatcher};
 use standin_dialect::java_regex::Outcome;
 use standin_dialect::xml::xpath::{Value, XPath};
 use standin_dialect::xml::{Document, XmlError};
@@ -16,13 +16,13 @@ pub struct XPathRule {
     /// The path; `None` if it is none, and then nothing meets it.
     pub path: Option<XPath>,
     /// The rule for what it finds; without one, finding is enough.
-    pub rule: Option<Box<TextMatcher>>,
+    pub rule: Option<Box<ValueMatcher>>,
 }
 
 impl XPathRule {
     /// Whether the path finds what it must.
-    pub(super) fn matches(&self, subject: Subject<'_>, tally: &Tally) -> bool {
-        let found = self.with_found(subject, |document, found| match (&self.rule, found) {
+    pub(super) fn matches(&self, input: MatchInput<'_>, stats: &MatchStats) -> bool {
+        let found = self.with_found(input, |document, found| match (&self.rule, found) {
             (None, Value::Nodes(nodes)) if nodes.is_empty() => Outcome::NoMatch,
             (None, _) => Outcome::Match,
             (Some(rule), value) => {
@@ -31,30 +31,29 @@ impl XPathRule {
                     // what is found may lie in what is found
                     let Some(left) = room.checked_sub(text.len()) else { return Outcome::GaveUp };
                     room = left;
-                    if rule.matches(Subject::Text(&text), tally) {
+                    if rule.matches(MatchInput::Text(&text), stats) {
                         return Outcome::Match;
                     }
                 }
                 Outcome::NoMatch
             }
         });
-        tally.outcome(MatchLimit::XPath, found.unwrap_or_else(|outcome| outcome))
+        stats.record(MatchLimit::XPath, found.unwrap_or_else(|outcome| outcome))
     }
 
     /// What the path finds, as a rule sees it, as far as near misses look at it; `None` if nothing can be looked at.
-    pub(super) fn found(&self, subject: Subject<'_>) -> Option<Vec<String>> {
-        self.with_found(subject, |document, found| shown(found, document, LONGEST_SHOWN).take(MOST_SHOWN).collect())
-            .ok()
+    pub(super) fn found(&self, input: MatchInput<'_>) -> Option<Vec<String>> {
+        self.with_found(input, |document, found| shown(found, document, LONGEST_SHOWN).take(MOST_SHOWN).collect()).ok()
     }
 
     /// Looks at what the path finds; why nothing can be looked at, if so. A document that is too much is counted as a
     /// path that takes too long is.
-    fn with_found<T>(&self, subject: Subject<'_>, look: impl FnOnce(&Document, Value) -> T) -> Result<T, Outcome> {
-        let (Some(path), Some(text)) = (&self.path, subject.text()) else { return Err(Outcome::NoMatch) };
+    fn with_found<T>(&self, input: MatchInput<'_>, look: impl FnOnce(&Document, Value) -> T) -> Result<T, Outcome> {
+        let (Some(path), Some(text)) = (&self.path, input.text()) else { return Err(Outcome::NoMatch) };
         if !text.trim_start_matches(|c| c <= ' ').starts_with('<') {
             return Err(Outcome::NoMatch);
         }
-        subject.with_xml(|document| match document {
+        input.with_xml(|document| match document {
             Ok(document) if path.knows_namespaces() && document.unbound_prefix().is_some() => Err(Outcome::NoMatch),
             Ok(document) => path.evaluate(document).map(|found| look(document, found)).map_err(|_| Outcome::GaveUp),
             Err(XmlError { is_limit: true, .. }) => Err(Outcome::GaveUp),
@@ -102,13 +101,13 @@ mod tests {
     use standin_dialect::java_regex::JavaRegex;
     use standin_dialect::xml::xpath::Namespaces;
 
-    fn rule(expression: &str, rule: Option<TextMatcher>) -> XPathRule {
+    fn rule(expression: &str, rule: Option<ValueMatcher>) -> XPathRule {
         let path = XPath::parse(expression, Namespaces::Ignored).ok();
         XPathRule { expression: expression.into(), path, rule: rule.map(Box::new) }
     }
 
-    fn equal_to(text: &str) -> TextMatcher {
-        TextMatcher::EqualTo { value: text.to_owned(), case_insensitive: false }
+    fn equal_to(text: &str) -> ValueMatcher {
+        ValueMatcher::EqualTo { value: text.to_owned(), case_insensitive: false }
     }
 
     #[test]
@@ -123,41 +122,41 @@ mod tests {
             ("//b/@id", Some(equal_to("3")), false),
             ("//b/text()", Some(equal_to("x")), true),
             ("//b[1]", Some(equal_to("<b id=\"1\">x</b>\n")), true),
-            ("//b[1]", Some(TextMatcher::Contains(">x<".to_owned())), true),
+            ("//b[1]", Some(ValueMatcher::Contains(">x<".to_owned())), true),
             ("count(//b)", Some(equal_to("2.0")), true),
             ("count(//b) = 2", Some(equal_to("true")), true),
             ("string(//b)", Some(equal_to("x")), true),
-            ("//c", Some(TextMatcher::Matches(JavaRegex::new("<c/>\\s*").expect("a pattern"))), true),
-            ("//missing", Some(TextMatcher::Absent), false),
-            ("//missing", Some(TextMatcher::Anything), false),
+            ("//c", Some(ValueMatcher::Matches(JavaRegex::new("<c/>\\s*").expect("a pattern"))), true),
+            ("//missing", Some(ValueMatcher::Absent), false),
+            ("//missing", Some(ValueMatcher::Anything), false),
         ] {
             let rule = rule(expression, further);
-            assert_eq!(rule.matches(Subject::Text(text), &Tally::default()), holds, "{expression}");
+            assert_eq!(rule.matches(MatchInput::Text(text), &MatchStats::default()), holds, "{expression}");
         }
         for other in ["", "text", "{\"a\": 1}", "<a>", "<a/><b/>"] {
-            assert!(!rule("/*", None).matches(Subject::Text(other), &Tally::default()), "{other}");
+            assert!(!rule("/*", None).matches(MatchInput::Text(other), &MatchStats::default()), "{other}");
         }
-        assert!(!rule("/*", None).matches(Subject::Missing, &Tally::default()));
+        assert!(!rule("/*", None).matches(MatchInput::Missing, &MatchStats::default()));
     }
 
     #[test]
     fn what_takes_too_long_is_counted() {
-        let tally = Tally::default();
+        let stats = MatchStats::default();
         let wide = format!("<a>{}</a>", "<b/>".repeat(300_000));
-        assert!(!rule("/a", None).matches(Subject::Text(&wide), &tally));
+        assert!(!rule("/a", None).matches(MatchInput::Text(&wide), &stats));
         let long = format!("<a>{}</a>", "<b/>".repeat(3000));
-        assert!(!rule("//b[//b[. = 'x']]", None).matches(Subject::Text(&long), &tally));
-        assert_eq!(tally.gave_up(), 2);
+        assert!(!rule("//b[//b[. = 'x']]", None).matches(MatchInput::Text(&long), &stats));
+        assert_eq!(stats.limit_hits(), 2);
     }
 
     /// Two million steps are spent before anything is shown, and what is shown is indented.
     #[test]
     fn what_is_found_within_what_is_found_is_not_shown_without_end() {
-        let tally = Tally::default();
+        let stats = MatchStats::default();
         let text = format!("{}{}{}", "<a>".repeat(250), "<b/>".repeat(20_000), "</a>".repeat(250));
-        assert!(!rule("//a", Some(equal_to("zzz"))).matches(Subject::Text(&text), &tally));
-        assert_eq!(tally.gave_up(), 1);
-        let found = rule("//a", None).found(Subject::Text(&text)).expect("it is XML");
+        assert!(!rule("//a", Some(equal_to("zzz"))).matches(MatchInput::Text(&text), &stats));
+        assert_eq!(stats.limit_hits(), 1);
+        let found = rule("//a", None).found(MatchInput::Text(&text)).expect("it is XML");
         assert!(found.iter().map(String::len).sum::<usize>() < 10 << 20);
     }
 

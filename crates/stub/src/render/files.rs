@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// Where body files are.
 #[derive(Clone, Debug)]
-pub struct Files {
+pub struct FilesFolder {
     /// The `__files` folder.
     pub root: PathBuf,
     /// Which replies of the folder's stubs are templates.
@@ -23,7 +23,7 @@ pub enum Templating {
     Off,
 }
 
-impl Files {
+impl FilesFolder {
     /// The files of a folder whose stubs say themselves whether they are templates.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), templating: Templating::default() }
@@ -47,7 +47,7 @@ impl Files {
         }
     }
 
-    /// The file of this name as [`Files::find`] does, unless a part of the name is hidden (`.env`, `.git/config`): for
+    /// The file of this name as [`FilesFolder::find`] does, unless a part of the name is hidden (`.env`, `.git/config`): for
     /// names that callers choose.
     pub fn find_shown(&self, name: &str) -> Option<PathBuf> {
         let is_hidden = |part: &str| part.starts_with('.') && part != ".";

@@ -20,7 +20,7 @@ use rand::Rng;
 
 pub use helpers::names as helper_names;
 pub use template::budget::{CancelOnDrop, Cancellation};
-pub use templated::{BodyTemplate, HeaderTemplate, Templates};
+pub use templated::{BodyTemplate, HeaderTemplate, ResponseTemplates};
 
 use crate::call::Call;
 use crate::delay::Distribution;
@@ -47,16 +47,16 @@ impl Delays {
 
 /// A reply that is ready but for what depends on the call.
 #[derive(Debug)]
-pub struct Recipe {
+pub struct ResponseDefinition {
     reply: Reply,
     /// The body as gzip, made when it is first asked for.
     zipped: OnceLock<Bytes>,
     delays: Delays,
     /// What is rendered for each call, if anything is.
-    templates: Option<Box<Templates>>,
+    templates: Option<Box<ResponseTemplates>>,
 }
 
-impl Recipe {
+impl ResponseDefinition {
     /// A recipe for the same reply to every call.
     pub fn new(reply: Reply, delays: Delays) -> Self {
         Self { reply, zipped: OnceLock::new(), delays, templates: None }
@@ -64,7 +64,7 @@ impl Recipe {
 
     /// The same, with parts that are rendered for each call.
     #[must_use]
-    pub fn with_templates(self, templates: Templates) -> Self {
+    pub fn with_templates(self, templates: ResponseTemplates) -> Self {
         Self { templates: Some(Box::new(templates)).filter(|templates| !templates.is_empty()), ..self }
     }
 
@@ -117,28 +117,28 @@ impl Recipe {
     }
 
     /// About how many bytes it holds on to.
-    pub fn weight(&self) -> usize {
+    pub fn heap_bytes(&self) -> usize {
         let body = match &self.reply.body {
             Body::Bytes(bytes) => bytes.len(),
             Body::File(_) => 0,
         };
-        let templates = if self.templates.is_some() { size_of::<Templates>() + 4 * body } else { 0 };
+        let templates = if self.templates.is_some() { size_of::<ResponseTemplates>() + 4 * body } else { 0 };
         size_of::<Self>() + body + templates + self.zipped.get().map_or(0, Bytes::len)
     }
 
     /// The reply to a call, if it takes no more than a moment to make; otherwise it is to be made off the worker.
     /// `values` are the random numbers of the call.
-    pub fn at_once<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R) -> Option<Reply> {
+    pub fn try_render_inline<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R) -> Option<Reply> {
         let Some(templates) = self.rendered() else {
             return if self.is_slow(call) { None } else { Some(self.fixed(call)) };
         };
-        if templates.is_slow() {
+        if templates.needs_offload() {
             return None;
         }
-        let reply = templates.at_once(&self.reply, call, &mut values())?;
+        let reply = templates.try_render_inline(&self.reply, call, &mut values())?;
         match &reply.body {
             Body::Bytes(bytes) if bytes.len() > QUICK_ZIP && zips(&reply, call) => {
-                templates.is_long();
+                templates.mark_over_inline_budget();
                 None
             }
             _ => Some(zipped(reply, call)),
@@ -155,7 +155,7 @@ impl Recipe {
     }
 
     /// What is to be rendered; a fault sends nothing of it.
-    fn rendered(&self) -> Option<&Templates> {
+    fn rendered(&self) -> Option<&ResponseTemplates> {
         self.templates.as_deref().filter(|_| self.reply.ending.is_none())
     }
 

@@ -10,11 +10,11 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use rand::Rng;
 use rand::RngExt as _;
 
-use super::files::Files;
+use super::files::FilesFolder;
 use super::template::Template;
-use super::template::budget::{ALL_STEPS, Budget, Cancellation, MAX_OUTPUT, QUICK_STEPS, Stop};
-use super::template::model::Model;
-use super::template::value::Value;
+use super::template::budget::{ALL_STEPS, Cancellation, MAX_OUTPUT, QUICK_STEPS, RenderBudget, RenderError};
+use super::template::request_model::RequestModel;
+use super::template::value::TemplateValue;
 use crate::call::Call;
 use crate::reply::{Body, Reply};
 use standin_dialect::PathTemplate;
@@ -22,17 +22,17 @@ use standin_files::regular_file;
 
 /// The parts of a reply that are templates.
 #[derive(Debug)]
-pub struct Templates {
+pub struct ResponseTemplates {
     /// The body.
     pub body: BodyTemplate,
     /// Headers with a template among their values, each with all its values in their order.
     pub headers: Vec<(HeaderName, Vec<HeaderTemplate>)>,
     /// The stub's `transformerParameters`.
-    parameters: Value,
+    parameters: TemplateValue,
     /// The template that the stub's url was given as.
     path: Option<PathTemplate>,
     /// Whether a call was seen to take longer than a worker may wait.
-    is_long: AtomicBool,
+    is_over_inline_budget: AtomicBool,
 }
 
 /// What the body of a reply is made from.
@@ -48,18 +48,18 @@ pub enum BodyTemplate {
         /// Its name.
         name: Template,
         /// Where it is.
-        files: Files,
+        files: FilesFolder,
         /// Whether what is in it is a template.
         is_template: bool,
     },
-    /// What is wrong with it; calls are told.
+    /// What is wrong with it; calls are failed_reply.
     Broken(String),
 }
 
 /// A value of a header.
 #[derive(Debug)]
 pub enum HeaderTemplate {
-    /// What is wrong with it; calls are told.
+    /// What is wrong with it; calls are failed_reply.
     Broken(String),
     /// The same for all calls.
     Fixed(HeaderValue),
@@ -68,22 +68,22 @@ pub enum HeaderTemplate {
 }
 
 /// Why there is no reply.
-enum Failure {
+enum RenderFailure {
     /// It takes longer than it may on a worker.
     TooLong,
-    /// What the client is told.
+    /// What the client is failed_reply.
     Told(String),
 }
 
-impl Templates {
-    /// Templates without a body or headers yet.
+impl ResponseTemplates {
+    /// ResponseTemplates without a body or headers yet.
     pub fn new(parameters: &serde_json::Value) -> Self {
         Self {
             body: BodyTemplate::Fixed,
             headers: Vec::new(),
             parameters: super::helpers::value_of(parameters),
             path: None,
-            is_long: AtomicBool::new(false),
+            is_over_inline_budget: AtomicBool::new(false),
         }
     }
 
@@ -110,73 +110,78 @@ impl Templates {
     }
 
     /// Whether a reply is to be made off the worker.
-    pub(super) fn is_slow(&self) -> bool {
-        matches!(self.body, BodyTemplate::File { .. }) || self.is_long.load(Relaxed)
+    pub(super) fn needs_offload(&self) -> bool {
+        matches!(self.body, BodyTemplate::File { .. }) || self.is_over_inline_budget.load(Relaxed)
     }
 
     /// From now on the reply is made off the worker.
-    pub(super) fn is_long(&self) {
-        self.is_long.store(true, Relaxed);
+    pub(super) fn mark_over_inline_budget(&self) {
+        self.is_over_inline_budget.store(true, Relaxed);
     }
 
     /// The reply to a call, if it is made before a worker would notice.
-    pub(super) fn at_once(&self, reply: &Reply, call: &Call, chance: &mut dyn Rng) -> Option<Reply> {
-        match self.make(reply, call, chance, Budget::new(QUICK_STEPS)) {
+    pub(super) fn try_render_inline(&self, reply: &Reply, call: &Call, rng: &mut dyn Rng) -> Option<Reply> {
+        match self.make(reply, call, rng, RenderBudget::new(QUICK_STEPS)) {
             Ok(made) => Some(made),
-            Err(Failure::TooLong) => {
-                self.is_long();
+            Err(RenderFailure::TooLong) => {
+                self.mark_over_inline_budget();
                 None
             }
-            Err(Failure::Told(what)) => Some(failed(reply, what)),
+            Err(RenderFailure::Told(what)) => Some(failed(reply, what)),
         }
     }
 
     /// The reply to a call, however long it takes within its bounds.
-    pub(super) fn render(&self, reply: &Reply, call: &Call, chance: &mut dyn Rng, cancellation: Cancellation) -> Reply {
-        match self.make(reply, call, chance, Budget::cancelled_by(cancellation)) {
+    pub(super) fn render(&self, reply: &Reply, call: &Call, rng: &mut dyn Rng, cancellation: Cancellation) -> Reply {
+        match self.make(reply, call, rng, RenderBudget::cancelled_by(cancellation)) {
             Ok(made) => made,
-            Err(Failure::TooLong) => {
+            Err(RenderFailure::TooLong) => {
                 failed(reply, format!("the template takes more than {ALL_STEPS} steps; shorten its loops"))
             }
-            Err(Failure::Told(what)) => failed(reply, what),
+            Err(RenderFailure::Told(what)) => failed(reply, what),
         }
     }
 
-    fn make(&self, reply: &Reply, call: &Call, chance: &mut dyn Rng, mut budget: Budget) -> Result<Reply, Failure> {
+    fn make(
+        &self,
+        reply: &Reply,
+        call: &Call,
+        rng: &mut dyn Rng,
+        mut budget: RenderBudget,
+    ) -> Result<Reply, RenderFailure> {
         let mut made = reply.clone();
-        let model = Model::new(call, self.parameters.clone(), self.path.as_ref());
+        let model = RequestModel::new(call, self.parameters.clone(), self.path.as_ref());
         let mut id = [0; 16];
-        chance.fill(&mut id);
+        rng.fill(&mut id);
         let _ = model.id.set(uuid::Builder::from_random_bytes(id).into_uuid().to_string().into());
         match &self.body {
             BodyTemplate::Fixed => {}
-            BodyTemplate::Broken(what) => return Err(Failure::Told(what.clone())),
+            BodyTemplate::Broken(what) => return Err(RenderFailure::Told(what.clone())),
             BodyTemplate::Text(template) => {
-                made.body = Body::Bytes(template.render(&model, &mut budget, chance)?.into());
+                made.body = Body::Bytes(template.render(&model, &mut budget, rng)?.into());
             }
             BodyTemplate::File { name, files, is_template } => {
-                let name = name.render(&model, &mut budget, chance)?;
-                let told = || {
-                    Failure::Told(format!(
+                let name = name.render(&model, &mut budget, rng)?;
+                let failed_reply = || {
+                    RenderFailure::Told(format!(
                         "`{name}` names no file below `__files`; see what its template made of this call"
                     ))
                 };
                 // what a call asks for is never a hidden file
-                let path = files.find_shown(&name).ok_or_else(told)?;
-                made.body =
-                    if *is_template { from_file(&path, &model, &mut budget, chance)? } else { Body::File(path) };
+                let path = files.find_shown(&name).ok_or_else(failed_reply)?;
+                made.body = if *is_template { from_file(&path, &model, &mut budget, rng)? } else { Body::File(path) };
             }
         }
         for (name, values) in &self.headers {
             made.headers.remove(name);
             for value in values {
                 let value = match value {
-                    HeaderTemplate::Broken(what) => return Err(Failure::Told(what.clone())),
+                    HeaderTemplate::Broken(what) => return Err(RenderFailure::Told(what.clone())),
                     HeaderTemplate::Fixed(value) => value.clone(),
                     HeaderTemplate::Text(template) => {
-                        let text = template.render(&model, &mut budget, chance)?;
+                        let text = template.render(&model, &mut budget, rng)?;
                         HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
-                            Failure::Told(format!("the value of header `{name}` has a control character"))
+                            RenderFailure::Told(format!("the value of header `{name}` has a control character"))
                         })?
                     }
                 };
@@ -187,27 +192,32 @@ impl Templates {
     }
 }
 
-impl From<Stop> for Failure {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Exhausted => Self::TooLong,
-            Stop::Failed { at, what } => Self::Told(format!("{}: {what}", at.unwrap_or_default())),
+impl From<RenderError> for RenderFailure {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::Exhausted => Self::TooLong,
+            RenderError::Failed { at, what } => Self::Told(format!("{}: {what}", at.unwrap_or_default())),
         }
     }
 }
 
 /// A body from a file that is a template; one that is no text is sent as it is.
-fn from_file(path: &Path, model: &Model<'_>, budget: &mut Budget, chance: &mut dyn Rng) -> Result<Body, Failure> {
+fn from_file(
+    path: &Path,
+    model: &RequestModel<'_>,
+    budget: &mut RenderBudget,
+    rng: &mut dyn Rng,
+) -> Result<Body, RenderFailure> {
     match path.metadata() {
         Ok(file) if file.len() > MAX_OUTPUT as u64 && !begins_as_text(path) => return Ok(Body::File(path.to_owned())),
         Ok(file) if file.len() > MAX_OUTPUT as u64 => {
             let cure = "set `disableBodyFileTemplating` in its `transformerParameters`";
             let what = format!("`{}` is too long for a template; {cure}", path.display());
-            return Err(Failure::Told(what));
+            return Err(RenderFailure::Told(what));
         }
         _ => {}
     }
-    // what cannot be read is told where it is sent
+    // what cannot be read is failed_reply where it is sent
     let Ok(bytes) = regular_file::read(path, MAX_OUTPUT as u64) else { return Ok(Body::File(path.to_owned())) };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
@@ -216,8 +226,8 @@ fn from_file(path: &Path, model: &Model<'_>, budget: &mut Budget, chance: &mut d
     if !Template::is_one(&text) {
         return Ok(Body::Bytes(text.into()));
     }
-    let template = Template::parse(&text).map_err(|error| Failure::Told(error.to_string()))?;
-    Ok(Body::Bytes(Bytes::from(template.render(model, budget, chance)?)))
+    let template = Template::parse(&text).map_err(|error| RenderFailure::Told(error.to_string()))?;
+    Ok(Body::Bytes(Bytes::from(template.render(model, budget, rng)?)))
 }
 
 /// Whether the first bytes of a file are text, up to a letter that may be cut.
@@ -229,14 +239,14 @@ fn begins_as_text(path: &Path) -> bool {
 
 /// What a call gets instead of a reply that cannot be made; the headers that name the stub stay.
 fn failed(reply: &Reply, what: String) -> Reply {
-    let mut told = Reply::text(StatusCode::INTERNAL_SERVER_ERROR, what);
-    told.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let mut failed_reply = Reply::text(StatusCode::INTERNAL_SERVER_ERROR, what);
+    failed_reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     for name in ["matched-stub-id", "matched-stub-name"] {
         if let Some(value) = reply.headers.get(name) {
-            told.headers.insert(HeaderName::from_static(name), value.clone());
+            failed_reply.headers.insert(HeaderName::from_static(name), value.clone());
         }
     }
-    told
+    failed_reply
 }
 
 /// Enough of a file to see whether it is text.

@@ -1,12 +1,12 @@
 //! `before`, `after` and `equalToDateTime` with what stands beside them: formats, truncations, a distance from now.
 
 use super::value::{flag, text};
-use crate::matcher::TextMatcher;
+use crate::matcher::ValueMatcher;
 use crate::matcher::date_time::{DateTimeError, DateTimeRule, Expected, Offset, Reading, Relation, Truncation, Unit};
 use crate::source::{Node, Reader, Value};
 
 /// Reads the operator of this relation.
-pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader: &mut Reader) -> Option<TextMatcher> {
+pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
     let spelt = text(relation.operator(), operand, reader)?;
     let reading = option("actualFormat", whole, Reading::parse, reader).ok()?.unwrap_or(Reading::Usual);
     let truncate_actual = option("truncateActual", whole, Truncation::parse, reader).ok()?;
@@ -31,7 +31,7 @@ pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader
         let mend = "write one such as `2026-01-31T12:00:00Z`, `2026-01-31` or `now +3 days`";
         reader.warn_at(operand, relation.operator(), format!("`{spelt}` is no date, and nothing meets it"), mend);
     }
-    Some(TextMatcher::DateTime(Box::new(DateTimeRule {
+    Some(ValueMatcher::DateTime(Box::new(DateTimeRule {
         relation,
         operand: spelt.into(),
         expected,
@@ -87,13 +87,13 @@ fn accepted<T>(read: Result<T, DateTimeError>, node: &Node, reader: &mut Reader)
 
 #[cfg(test)]
 mod tests {
-    use crate::matcher::format::text_matcher;
+    use crate::matcher::format::value_matcher;
     use crate::source::Reader;
 
     fn read(matcher: &str) -> (bool, Vec<String>) {
         let mut reader = Reader::of_file("a.json", matcher.into());
         let node = reader.parse(matcher).expect("JSON");
-        let is_read = text_matcher(&node, false, &mut reader).is_some();
+        let is_read = value_matcher(&node, false, &mut reader).is_some();
         (is_read, reader.into_defects().iter().map(ToString::to_string).collect())
     }
 

@@ -1,12 +1,12 @@
 //! `matchesJsonSchema` and its version.
 
-use crate::matcher::TextMatcher;
+use crate::matcher::ValueMatcher;
 use crate::matcher::json_schema::{JsonSchema, SchemaVersion};
 use crate::source::{Node, Reader, Value};
 
 /// Reads `matchesJsonSchema`: JSON, or a text of JSON. As in WireMock, a schema that cannot be used is taken and never
 /// holds.
-pub(super) fn matches_json_schema(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<TextMatcher> {
+pub(super) fn matches_json_schema(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
     let schema = match &operand.value {
         Value::String(text) => match serde_json::from_str(text) {
             Ok(schema) => schema,
@@ -39,20 +39,20 @@ pub(super) fn matches_json_schema(operand: &Node, whole: &Node, reader: &mut Rea
         let mend = "mend the schema; nothing is fetched, so refer to parts of it only";
         reader.warn_at(operand, "matchesJsonSchema", what, mend);
     }
-    Some(TextMatcher::MatchesJsonSchema(Box::new(schema)))
+    Some(ValueMatcher::MatchesJsonSchema(Box::new(schema)))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::matcher::format::text_matcher;
-    use crate::matcher::{Subject, Tally};
+    use crate::matcher::format::value_matcher;
+    use crate::matcher::{MatchInput, MatchStats};
     use crate::source::Reader;
 
     fn read(matcher: &str, text: &str) -> (usize, Option<bool>) {
         let mut reader = Reader::of_file("a.json", matcher.into());
         let node = reader.parse(matcher).expect("JSON");
-        let rule = text_matcher(&node, false, &mut reader);
-        let holds = rule.map(|rule| rule.matches(Subject::Text(text), &Tally::default()));
+        let rule = value_matcher(&node, false, &mut reader);
+        let holds = rule.map(|rule| rule.matches(MatchInput::Text(text), &MatchStats::default()));
         (reader.into_defects().len(), holds)
     }
 

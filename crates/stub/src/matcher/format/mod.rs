@@ -10,4 +10,4 @@ mod value;
 mod xml;
 
 pub use request::request_pattern;
-pub use value::text_matcher;
+pub use value::value_matcher;

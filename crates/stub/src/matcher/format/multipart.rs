@@ -3,8 +3,8 @@
 use http::HeaderName;
 
 use super::request::field_rule;
-use super::value::text_matcher;
-use crate::matcher::{Clause, FieldRule, MultipartRule, TextMatcher};
+use super::value::value_matcher;
+use crate::matcher::{Clause, FieldRule, MultipartRule, ValueMatcher};
 use crate::source::{Node, Object, Reader, Strictness, Value};
 
 const KEYS: &[&str] = &["bodyPatterns", "fileName", "filename", "headers", "matchingType", "name"];
@@ -83,7 +83,7 @@ fn headers(object: &Object<'_>, reader: &mut Reader) -> Vec<(HeaderName, FieldRu
     })
 }
 
-fn bodies(object: &Object<'_>, reader: &mut Reader) -> Vec<TextMatcher> {
+fn bodies(object: &Object<'_>, reader: &mut Reader) -> Vec<ValueMatcher> {
     let Some(node) = object.node("bodyPatterns") else { return Vec::new() };
     reader.within("bodyPatterns", |reader| {
         let Value::Array(items) = &node.value else {
@@ -91,8 +91,9 @@ fn bodies(object: &Object<'_>, reader: &mut Reader) -> Vec<TextMatcher> {
             reader.error(node, what, "write `\"bodyPatterns\": [{…}]`");
             return Vec::new();
         };
-        let read =
-            |(place, item): (usize, &Node)| reader.within(place.to_string(), |reader| text_matcher(item, true, reader));
+        let read = |(place, item): (usize, &Node)| {
+            reader.within(place.to_string(), |reader| value_matcher(item, true, reader))
+        };
         items.iter().enumerate().filter_map(read).collect()
     })
 }
@@ -105,7 +106,7 @@ mod tests {
 
     use crate::call::{Call, Peers, Scheme};
     use crate::matcher::format::request_pattern;
-    use crate::matcher::{RequestPattern, Tally};
+    use crate::matcher::{MatchStats, RequestPattern};
     use crate::source::Reader;
 
     fn read(patterns: &str) -> (RequestPattern, Vec<String>) {
@@ -148,11 +149,11 @@ mod tests {
             (r#"[{"bodyPatterns": [{"contains": "ex"}]}, {"bodyPatterns": [{"contains": "id"}]}]"#, true),
         ] {
             let (pattern, _) = read(patterns);
-            assert_eq!(pattern.matches(&call(FORM, TWO_PARTS), &Tally::default()), expected, "{patterns}");
-            assert!(!pattern.matches(&call("text/plain", TWO_PARTS), &Tally::default()), "{patterns}");
+            assert_eq!(pattern.matches(&call(FORM, TWO_PARTS), &MatchStats::default()), expected, "{patterns}");
+            assert!(!pattern.matches(&call("text/plain", TWO_PARTS), &MatchStats::default()), "{patterns}");
         }
         let (any, _) = read("[{}]");
-        assert!(!any.matches(&call(FORM, "no parts"), &Tally::default()));
+        assert!(!any.matches(&call(FORM, "no parts"), &MatchStats::default()));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use http::HeaderName;
 use serde_json::{Map, Value as Json};
 
 use super::multipart::multipart_patterns;
-use super::value::{java_regex, text_matcher};
-use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, RequestPattern, TextMatcher, UrlRule};
+use super::value::{java_regex, value_matcher};
+use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule, ValueMatcher};
 use crate::source::{Node, Object, Reader, Strictness, Value};
 use standin_dialect::PathTemplate;
 
@@ -67,7 +67,7 @@ pub fn read(node: &Node, reader: &mut Reader) -> (RequestPattern, Map<String, Js
     body_patterns(&mut object, &mut clauses, reader);
     if let Some(node) = object.node("customMatcher") {
         object.echo("customMatcher", node.to_json());
-        clauses.push(Clause::Never);
+        clauses.push(Clause::Unsatisfiable);
         if reader.is_lenient() {
             let mend = "remove it; standin has no custom matchers";
             reader.warn_at(node, "customMatcher", "a custom matcher never matches", mend);
@@ -139,7 +139,7 @@ fn path_parameters(object: &mut Object<'_>, url: &UrlRule, clauses: &mut Vec<Cla
     };
     for member in parameters.members() {
         let rule = reader.within("pathParameters", |reader| {
-            reader.within(&member.key, |reader| text_matcher(&member.value, false, reader))
+            reader.within(&member.key, |reader| value_matcher(&member.value, false, reader))
         });
         if let Some(rule) = rule {
             clauses.push(Clause::PathParameter { template: template.clone(), name: member.key.clone(), rule });
@@ -147,10 +147,10 @@ fn path_parameters(object: &mut Object<'_>, url: &UrlRule, clauses: &mut Vec<Cla
     }
 }
 
-fn one_value(key: &str, object: &mut Object<'_>, reader: &mut Reader) -> Option<TextMatcher> {
+fn one_value(key: &str, object: &mut Object<'_>, reader: &mut Reader) -> Option<ValueMatcher> {
     let node = object.node(key)?;
     object.echo(key, node.to_json());
-    reader.within(key, |reader| text_matcher(node, false, reader))
+    reader.within(key, |reader| value_matcher(node, false, reader))
 }
 
 fn fields(key: &str, object: &mut Object<'_>, clauses: &mut Vec<Clause>, reader: &mut Reader) {
@@ -193,10 +193,10 @@ pub(super) fn field_rule(node: &Node, reader: &mut Reader) -> Option<FieldRule> 
             reader.error(list, what, format!("write `\"{key}\": [{{…}}]`"));
             return None;
         };
-        let rules: Vec<_> = items.iter().filter_map(|item| text_matcher(item, false, reader)).collect();
+        let rules: Vec<_> = items.iter().filter_map(|item| value_matcher(item, false, reader)).collect();
         return (rules.len() == items.len()).then(|| rule(rules));
     }
-    text_matcher(node, false, reader).map(FieldRule::One)
+    value_matcher(node, false, reader).map(FieldRule::One)
 }
 
 fn basic_auth(object: &mut Object<'_>, reader: &mut Reader) -> Option<Clause> {
@@ -211,7 +211,7 @@ fn basic_auth(object: &mut Object<'_>, reader: &mut Reader) -> Option<Clause> {
         // without either, no call can have them
         Some(match (username, password) {
             (Some(username), Some(password)) => Clause::basic_auth(&username, &password),
-            _ => Clause::Never,
+            _ => Clause::Unsatisfiable,
         })
     })
 }
@@ -226,7 +226,7 @@ fn body_patterns(object: &mut Object<'_>, clauses: &mut Vec<Clause>, reader: &mu
             return;
         };
         for (place, item) in items.iter().enumerate() {
-            let rule = reader.within(place.to_string(), |reader| text_matcher(item, true, reader));
+            let rule = reader.within(place.to_string(), |reader| value_matcher(item, true, reader));
             clauses.extend(rule.map(Clause::Body));
         }
     });

@@ -7,7 +7,7 @@ use super::date_time::date_time;
 use super::json_schema::matches_json_schema;
 use super::xml::{equal_to_xml, matches_xpath};
 use crate::defect::nearest;
-use crate::matcher::TextMatcher;
+use crate::matcher::ValueMatcher;
 use crate::matcher::date_time::Relation;
 use crate::source::{Member, Node, Reader, Value};
 use standin_dialect::PathTemplate;
@@ -62,7 +62,7 @@ const OPTIONS: &[&str] = &[
 ];
 
 /// Reads a matcher. Binary equality is known where `binary` says so: for bodies.
-pub fn text_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<TextMatcher> {
+pub fn value_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<ValueMatcher> {
     let Value::Object(members) = &node.value else {
         let what = format!("a matcher is an object, not {}", node.kind_name());
         reader.error(node, what, "write an operator and its operand, such as `{\"equalTo\": \"…\"}`");
@@ -87,29 +87,31 @@ pub fn text_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<Te
     read(&operator.key, &operator.value, node, binary, reader)
 }
 
-fn read(operator: &str, operand: &Node, whole: &Node, binary: bool, reader: &mut Reader) -> Option<TextMatcher> {
+fn read(operator: &str, operand: &Node, whole: &Node, binary: bool, reader: &mut Reader) -> Option<ValueMatcher> {
     match operator {
-        "absent" => Some(TextMatcher::Absent),
+        "absent" => Some(ValueMatcher::Absent),
         "after" => date_time(Relation::After, operand, whole, reader),
-        "anything" => Some(TextMatcher::Anything),
-        "and" => list(operator, operand, binary, reader).map(TextMatcher::And),
-        "or" => list(operator, operand, binary, reader).map(TextMatcher::Or),
-        "not" => text_matcher(operand, binary, reader).map(|rule| TextMatcher::Not(Box::new(rule))),
+        "anything" => Some(ValueMatcher::Anything),
+        "and" => list(operator, operand, binary, reader).map(ValueMatcher::And),
+        "or" => list(operator, operand, binary, reader).map(ValueMatcher::Or),
+        "not" => value_matcher(operand, binary, reader).map(|rule| ValueMatcher::Not(Box::new(rule))),
         "before" => date_time(Relation::Before, operand, whole, reader),
         "binaryEqualTo" => binary_equal_to(operand, whole, binary, reader),
-        "contains" => text(operator, operand, reader).map(TextMatcher::Contains),
-        "doesNotContain" => text(operator, operand, reader).map(TextMatcher::DoesNotContain),
-        "doesNotMatch" => java_regex(&text(operator, operand, reader)?, operand, reader).map(TextMatcher::DoesNotMatch),
+        "contains" => text(operator, operand, reader).map(ValueMatcher::Contains),
+        "doesNotContain" => text(operator, operand, reader).map(ValueMatcher::DoesNotContain),
+        "doesNotMatch" => {
+            java_regex(&text(operator, operand, reader)?, operand, reader).map(ValueMatcher::DoesNotMatch)
+        }
         "equalTo" => text(operator, operand, reader)
-            .map(|value| TextMatcher::EqualTo { value, case_insensitive: flag(whole, "caseInsensitive") }),
+            .map(|value| ValueMatcher::EqualTo { value, case_insensitive: flag(whole, "caseInsensitive") }),
         "equalToDateTime" => date_time(Relation::Equal, operand, whole, reader),
         "equalToJson" => equal_to_json(operand, whole, reader),
         "equalToXml" => equal_to_xml(operand, whole, reader),
-        "matches" => java_regex(&text(operator, operand, reader)?, operand, reader).map(TextMatcher::Matches),
+        "matches" => java_regex(&text(operator, operand, reader)?, operand, reader).map(ValueMatcher::Matches),
         "matchesJsonPath" => matches_json_path(operand, reader),
         "matchesJsonSchema" => matches_json_schema(operand, whole, reader),
         "matchesPathTemplate" => text(operator, operand, reader)
-            .map(|template| TextMatcher::MatchesPathTemplate(PathTemplate::new(&template))),
+            .map(|template| ValueMatcher::MatchesPathTemplate(PathTemplate::new(&template))),
         "matchesXPath" => matches_xpath(operand, whole, reader),
         _ => {
             unknown(whole, whole.members(), reader);
@@ -140,7 +142,7 @@ pub(super) fn text(operator: &str, operand: &Node, reader: &mut Reader) -> Optio
     None
 }
 
-fn list(operator: &str, operand: &Node, binary: bool, reader: &mut Reader) -> Option<Vec<TextMatcher>> {
+fn list(operator: &str, operand: &Node, binary: bool, reader: &mut Reader) -> Option<Vec<ValueMatcher>> {
     let Value::Array(items) = &operand.value else {
         let what = format!("`{operator}` takes a list of matchers, not {}", operand.kind_name());
         reader.error(operand, what, format!("write `\"{operator}\": [{{…}}, {{…}}]`"));
@@ -150,7 +152,7 @@ fn list(operator: &str, operand: &Node, binary: bool, reader: &mut Reader) -> Op
         reader.error(operand, "Must be constructed with at least two matchers", "add another matcher, or use it alone");
         return None;
     }
-    let rules: Vec<_> = items.iter().filter_map(|item| text_matcher(item, binary, reader)).collect();
+    let rules: Vec<_> = items.iter().filter_map(|item| value_matcher(item, binary, reader)).collect();
     (rules.len() == items.len()).then_some(rules)
 }
 
@@ -165,14 +167,14 @@ pub(super) fn java_regex(pattern: &str, node: &Node, reader: &mut Reader) -> Opt
     }
 }
 
-fn binary_equal_to(operand: &Node, whole: &Node, binary: bool, reader: &mut Reader) -> Option<TextMatcher> {
+fn binary_equal_to(operand: &Node, whole: &Node, binary: bool, reader: &mut Reader) -> Option<ValueMatcher> {
     if !binary {
         reader.error(whole, "`binaryEqualTo` is for bodies only", "use `equalTo` here");
         return None;
     }
     let encoded = text("binaryEqualTo", operand, reader)?;
     match base64::engine::general_purpose::STANDARD.decode(encoded.as_bytes()) {
-        Ok(bytes) => Some(TextMatcher::BinaryEqualTo(bytes.into())),
+        Ok(bytes) => Some(ValueMatcher::BinaryEqualTo(bytes.into())),
         Err(error) => {
             reader.error(operand, format!("not base64: {error}"), "encode the bytes as base64, with padding");
             None
@@ -180,7 +182,7 @@ fn binary_equal_to(operand: &Node, whole: &Node, binary: bool, reader: &mut Read
     }
 }
 
-fn equal_to_json(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<TextMatcher> {
+fn equal_to_json(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
     let expected: Json = match &operand.value {
         Value::String(text) => match serde_json::from_str(text) {
             Ok(expected) => expected,
@@ -196,7 +198,7 @@ fn equal_to_json(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<Te
         _ => operand.to_json(),
     };
     match JsonEquality::new(expected, flag(whole, "ignoreArrayOrder"), flag(whole, "ignoreExtraElements")) {
-        Ok(equality) => Some(TextMatcher::EqualToJson(Box::new(equality))),
+        Ok(equality) => Some(ValueMatcher::EqualToJson(Box::new(equality))),
         Err(error) => {
             reader.error(operand, error.what, error.mend);
             None
@@ -204,7 +206,7 @@ fn equal_to_json(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<Te
     }
 }
 
-fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<TextMatcher> {
+fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
     let (expression, rule) = match &operand.value {
         Value::Object(members) => {
             let Some(expression) = operand.get("expression") else {
@@ -214,7 +216,7 @@ fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<TextMatcher>
             };
             let expression = text("expression", expression, reader)?;
             let rule = if members.iter().any(|member| member.key != "expression") {
-                Some(Box::new(text_matcher(operand, false, reader)?))
+                Some(Box::new(value_matcher(operand, false, reader)?))
             } else {
                 None
             };
@@ -223,7 +225,7 @@ fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<TextMatcher>
         _ => (text("matchesJsonPath", operand, reader)?, None),
     };
     match JsonPath::parse(&expression) {
-        Ok(path) => Some(TextMatcher::MatchesJsonPath { path, rule }),
+        Ok(path) => Some(ValueMatcher::MatchesJsonPath { path, rule }),
         Err(error) => {
             reader.error(operand, format!("{} at index {} of `{expression}`", error.what, error.at), error.mend);
             None

@@ -1,14 +1,14 @@
 //! `equalToXml` and `matchesXPath` with what stands beside them.
 
-use super::value::{flag, text, text_matcher};
-use crate::matcher::TextMatcher;
+use super::value::{flag, text, value_matcher};
+use crate::matcher::ValueMatcher;
 use crate::matcher::xml::{Awareness, Delimiters, Exemptions, XmlEquality, XmlOptions};
 use crate::matcher::xpath::XPathRule;
 use crate::source::{Node, Reader, Value};
 use standin_dialect::xml::xpath::{Namespaces, XPath};
 
 /// Reads `equalToXml`.
-pub(super) fn equal_to_xml(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<TextMatcher> {
+pub(super) fn equal_to_xml(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
     let expected = text("equalToXml", operand, reader)?;
     let options = XmlOptions {
         namespaces: awareness(whole, reader)?,
@@ -29,7 +29,7 @@ pub(super) fn equal_to_xml(operand: &Node, whole: &Node, reader: &mut Reader) ->
                     reader.warn_at(operand, "equalToXml", "the placeholders are taken literally", mend);
                 }
             }
-            Some(TextMatcher::EqualToXml(equality))
+            Some(ValueMatcher::EqualToXml(equality))
         }
         Err(error) => {
             let what = format!("the expected XML does not parse: {} at index {}", error.what, error.at);
@@ -88,7 +88,7 @@ fn delimiters(whole: &Node, reader: &mut Reader) -> Option<Delimiters> {
 }
 
 /// Reads `matchesXPath`. As in WireMock, an expression that is none is taken, and nothing meets it.
-pub(super) fn matches_xpath(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<TextMatcher> {
+pub(super) fn matches_xpath(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
     let (spelt, place, rule) = match &operand.value {
         Value::Object(members) => {
             let Some(expression) = operand.get("expression") else {
@@ -99,7 +99,7 @@ pub(super) fn matches_xpath(operand: &Node, whole: &Node, reader: &mut Reader) -
             let spelt = text("expression", expression, reader)?;
             let is_further = |key: &str| !matches!(key, "expression" | "xPathNamespaces");
             let rule = if members.iter().any(|member| is_further(&member.key)) {
-                Some(Box::new(text_matcher(operand, false, reader)?))
+                Some(Box::new(value_matcher(operand, false, reader)?))
             } else {
                 None
             };
@@ -119,7 +119,7 @@ pub(super) fn matches_xpath(operand: &Node, whole: &Node, reader: &mut Reader) -
             None
         }
     };
-    Some(TextMatcher::MatchesXPath(Box::new(XPathRule { expression: spelt.into(), path, rule })))
+    Some(ValueMatcher::MatchesXPath(Box::new(XPathRule { expression: spelt.into(), path, rule })))
 }
 
 fn namespaces(whole: &Node, operand: &Node, reader: &mut Reader) -> Option<Vec<(String, String)>> {
@@ -148,16 +148,16 @@ const INVALID_XML: u16 = 50;
 
 #[cfg(test)]
 mod tests {
-    use crate::matcher::format::text_matcher;
-    use crate::matcher::{Subject, Tally};
+    use crate::matcher::format::value_matcher;
+    use crate::matcher::{MatchInput, MatchStats};
     use crate::source::Reader;
 
     /// What a file's reader says, and whether the matcher holds for a text.
     fn read(matcher: &str, text: &str) -> (Vec<String>, Option<bool>) {
         let mut reader = Reader::of_file("a.json", matcher.into());
         let node = reader.parse(matcher).expect("JSON");
-        let rule = text_matcher(&node, false, &mut reader);
-        let holds = rule.map(|rule| rule.matches(Subject::Text(text), &Tally::default()));
+        let rule = value_matcher(&node, false, &mut reader);
+        let holds = rule.map(|rule| rule.matches(MatchInput::Text(text), &MatchStats::default()));
         (reader.into_defects().iter().map(ToString::to_string).collect(), holds)
     }
 

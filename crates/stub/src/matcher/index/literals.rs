@@ -6,7 +6,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::{Lists, Posting};
+use super::{Posting, PostingLists};
 use crate::call::Call;
 use standin_dialect::java_regex::JavaRegex;
 
@@ -21,11 +21,11 @@ pub(super) struct Literals {
 
 /// The same while it is filled.
 #[derive(Default)]
-pub(super) struct Builder {
+pub(super) struct LiteralsBuilder {
     slots: HashMap<Box<str>, Vec<u32>>,
 }
 
-impl Builder {
+impl LiteralsBuilder {
     /// Adds a pattern if the text that it demands tells more of a url than its beginning does.
     pub(super) fn add(&mut self, pattern: &JavaRegex, slot: u32) -> bool {
         let literal = pattern.required_literal();
@@ -54,7 +54,7 @@ impl Builder {
 
 impl Literals {
     /// Adds the lists of every text that stands in the call's url.
-    pub(super) fn lists<'i>(&'i self, call: &Call, lists: &mut Lists<'i>) {
+    pub(super) fn lists<'i>(&'i self, call: &Call, lists: &mut PostingLists<'i>) {
         let Some(automaton) = &self.automaton else { return };
         let mut found = SmallVec::<[usize; 8]>::new();
         for text in automaton.find_overlapping_iter(call.url()).map(|text| text.pattern().as_usize()) {

@@ -15,8 +15,8 @@ use smallvec::SmallVec;
 use self::literals::Literals;
 use self::posting::Posting;
 use self::trie::Trie;
-use super::text::Tally;
 use super::url::UrlRule;
+use super::value_matcher::MatchStats;
 use super::{Rank, RequestPattern};
 use crate::call::Call;
 
@@ -24,11 +24,11 @@ use crate::call::Call;
 const LONG: usize = 16;
 
 /// The lists that a call reaches, each in rank order.
-type Lists<'i> = SmallVec<[&'i [u32]; 8]>;
+type PostingLists<'i> = SmallVec<[&'i [u32]; 8]>;
 
 /// A value with its pattern, at its place among all.
 #[derive(Debug)]
-pub struct Entry<T> {
+pub struct IndexEntry<T> {
     /// Its place.
     pub rank: Rank,
     /// What it is.
@@ -39,7 +39,7 @@ pub struct Entry<T> {
 #[derive(Debug)]
 pub struct Index<T> {
     /// By rank, so that a slot's number is its place.
-    entries: Vec<Entry<T>>,
+    entries: Vec<IndexEntry<T>>,
     urls: HashMap<Box<str>, Posting>,
     paths: HashMap<Box<str>, Posting>,
     trie: Trie,
@@ -62,12 +62,12 @@ impl<T> Default for Index<T> {
 
 impl<T: AsRef<RequestPattern>> Index<T> {
     /// Compiles the entries, given in any order.
-    pub fn new(mut entries: Vec<Entry<T>>) -> Self {
+    pub fn new(mut entries: Vec<IndexEntry<T>>) -> Self {
         entries.sort_by_key(|entry| entry.rank);
         let mut urls: HashMap<Box<str>, Vec<u32>> = HashMap::new();
         let mut paths: HashMap<Box<str>, Vec<u32>> = HashMap::new();
-        let mut trie = trie::Builder::default();
-        let mut literals = literals::Builder::default();
+        let mut trie = trie::TrieBuilder::default();
+        let mut literals = literals::LiteralsBuilder::default();
         let mut rest = Vec::new();
         for (slot, entry) in entries.iter().enumerate() {
             let slot = slot as u32;
@@ -98,8 +98,13 @@ impl<T: AsRef<RequestPattern>> Index<T> {
     }
 
     /// The first by rank whose pattern matches and that `accept` takes.
-    pub fn find(&self, call: &Call, tally: &Tally, mut accept: impl FnMut(&Entry<T>) -> bool) -> Option<&Entry<T>> {
-        let mut lists = Lists::new();
+    pub fn find(
+        &self,
+        call: &Call,
+        stats: &MatchStats,
+        mut accept: impl FnMut(&IndexEntry<T>) -> bool,
+    ) -> Option<&IndexEntry<T>> {
+        let mut lists = PostingLists::new();
         if let Some(posting) = self.urls.get(call.url()) {
             posting.lists(call, &mut lists);
         }
@@ -111,7 +116,7 @@ impl<T: AsRef<RequestPattern>> Index<T> {
         self.rest.lists(call, &mut lists);
         while let Some(slot) = next_slot(&mut lists) {
             let entry = &self.entries[slot as usize];
-            if entry.value.as_ref().matches(call, tally) && accept(entry) {
+            if entry.value.as_ref().matches(call, stats) && accept(entry) {
                 return Some(entry);
             }
         }
@@ -119,13 +124,13 @@ impl<T: AsRef<RequestPattern>> Index<T> {
     }
 
     /// All entries, by rank.
-    pub fn entries(&self) -> &[Entry<T>] {
+    pub fn entries(&self) -> &[IndexEntry<T>] {
         &self.entries
     }
 }
 
 /// Takes the lowest slot of all the lists.
-fn next_slot(lists: &mut Lists<'_>) -> Option<u32> {
+fn next_slot(lists: &mut PostingLists<'_>) -> Option<u32> {
     let (place, &slot) = lists
         .iter()
         .enumerate()

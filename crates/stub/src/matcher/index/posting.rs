@@ -3,23 +3,23 @@
 use hashbrown::{DefaultHashBuilder, HashMap};
 use std::hash::BuildHasher;
 
-use super::{LONG, Lists};
+use super::{LONG, PostingLists};
 use crate::call::Call;
 use crate::matcher::fields::{FieldName, FieldRule};
-use crate::matcher::{Clause, MethodRule, RequestPattern, TextMatcher};
+use crate::matcher::{Clause, MethodRule, RequestPattern, ValueMatcher};
 
 /// Stubs that a call may match, by slot.
 #[derive(Debug)]
 pub(super) enum Posting {
     /// Short enough to try them all, in rank order.
     List(Box<[u32]>),
-    /// Split by what a part of the call is.
-    Split(Box<Split>),
+    /// SplitPosting by what a part of the call is.
+    Split(Box<SplitPosting>),
 }
 
 /// The stubs that ask for one value of a feature each, and those that do not ask.
 #[derive(Debug)]
-pub(super) struct Split {
+pub(super) struct SplitPosting {
     feature: Feature,
     hasher: DefaultHashBuilder,
     groups: HashMap<u64, Posting>,
@@ -38,21 +38,21 @@ pub(super) enum Feature {
 
 /// What a feature must be equal to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Wanted {
+pub(super) enum FeatureValue {
     Digest(u64),
     Text(String),
 }
 
 /// The equalities that a pattern asks for.
-pub(super) fn features(pattern: &RequestPattern) -> Vec<(Feature, Wanted)> {
-    let text = |text: &str| Wanted::Text(text.to_owned());
+pub(super) fn features(pattern: &RequestPattern) -> Vec<(Feature, FeatureValue)> {
+    let text = |text: &str| FeatureValue::Text(text.to_owned());
     pattern
         .clauses()
         .iter()
         .filter_map(|clause| match clause {
             Clause::BasicAuth(credentials) => Some((Feature::Credentials, text(credentials))),
-            Clause::Body(TextMatcher::EqualToJson(expected)) => {
-                expected.digest().map(|digest| (Feature::JsonBody, Wanted::Digest(digest)))
+            Clause::Body(ValueMatcher::EqualToJson(expected)) => {
+                expected.digest().map(|digest| (Feature::JsonBody, FeatureValue::Digest(digest)))
             }
             Clause::Body(rule) => rule.exact_text().map(|exact| (Feature::TextBody, text(exact))),
             Clause::Field(field) => match &field.rule {
@@ -74,7 +74,7 @@ impl Default for Posting {
 }
 
 impl Posting {
-    pub(super) fn new(slots: Vec<u32>, features: &impl Fn(u32) -> Vec<(Feature, Wanted)>) -> Self {
+    pub(super) fn new(slots: Vec<u32>, features: &impl Fn(u32) -> Vec<(Feature, FeatureValue)>) -> Self {
         if slots.len() <= LONG {
             return Self::List(slots.into());
         }
@@ -83,7 +83,7 @@ impl Posting {
     }
 
     /// Adds the lists that the call reaches.
-    pub(super) fn lists<'i>(&'i self, call: &Call, lists: &mut Lists<'i>) {
+    pub(super) fn lists<'i>(&'i self, call: &Call, lists: &mut PostingLists<'i>) {
         match self {
             Self::List(list) if list.is_empty() => {}
             Self::List(list) => lists.push(list),
@@ -95,7 +95,7 @@ impl Posting {
     }
 
     /// Splits by the feature that leaves the fewest candidates, and again what is still long.
-    fn split(mut slots: Vec<(u32, Vec<(Feature, Wanted)>)>) -> Self {
+    fn split(mut slots: Vec<(u32, Vec<(Feature, FeatureValue)>)>) -> Self {
         let feature = if slots.len() <= LONG { None } else { most_selective(&slots) };
         let Some(feature) = feature else {
             return Self::List(slots.into_iter().map(|(slot, _)| slot).collect());
@@ -114,7 +114,7 @@ impl Posting {
                 None => others.push((slot, features)),
             }
         }
-        Self::Split(Box::new(Split {
+        Self::Split(Box::new(SplitPosting {
             feature,
             hasher,
             groups: groups.into_iter().map(|(key, slots)| (key, Self::split(slots))).collect(),
@@ -123,7 +123,7 @@ impl Posting {
     }
 }
 
-impl Split {
+impl SplitPosting {
     fn groups_of<'i>(&'i self, call: &Call, mut reached: impl FnMut(&'i Posting)) {
         let mut look_up = |key: u64| {
             if let Some(group) = self.groups.get(&key) {
@@ -163,7 +163,7 @@ impl Split {
     }
 }
 
-impl Wanted {
+impl FeatureValue {
     fn key(&self, hasher: &DefaultHashBuilder) -> u64 {
         match self {
             Self::Digest(digest) => *digest,
@@ -173,14 +173,14 @@ impl Wanted {
 }
 
 /// The feature by which a call is left with the fewest candidates, if any spares it a quarter of them.
-fn most_selective(slots: &[(u32, Vec<(Feature, Wanted)>)]) -> Option<Feature> {
-    let mut asked: HashMap<&Feature, HashMap<&Wanted, usize>> = HashMap::new();
+fn most_selective(slots: &[(u32, Vec<(Feature, FeatureValue)>)]) -> Option<Feature> {
+    let mut asked: HashMap<&Feature, HashMap<&FeatureValue, usize>> = HashMap::new();
     for (_, features) in slots {
         for (feature, wanted) in features {
             *asked.entry(feature).or_default().entry(wanted).or_default() += 1;
         }
     }
-    let left = |values: &HashMap<&Wanted, usize>| {
+    let left = |values: &HashMap<&FeatureValue, usize>| {
         let asking: usize = values.values().sum();
         (slots.len() - asking.min(slots.len())) + asking.div_ceil(values.len().max(1))
     };

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::*;
 use crate::call::{Peers, Scheme};
-use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, TextMatcher};
+use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, ValueMatcher};
 use standin_dialect::PathTemplate;
 use standin_dialect::java_regex::JavaRegex;
 use standin_dialect::json::JsonEquality;
@@ -46,12 +46,12 @@ fn url_rule() -> impl Strategy<Value = UrlRule> {
     ]
 }
 
-fn text_rule() -> impl Strategy<Value = TextMatcher> {
+fn text_rule() -> impl Strategy<Value = ValueMatcher> {
     prop_oneof![
-        4 => select(&VALUES[..]).prop_map(|value| TextMatcher::EqualTo { value: value.to_owned(), case_insensitive: false }),
-        1 => Just(TextMatcher::EqualTo { value: "ONE".to_owned(), case_insensitive: true }),
-        1 => Just(TextMatcher::Absent),
-        1 => Just(TextMatcher::DoesNotContain("1".to_owned())),
+        4 => select(&VALUES[..]).prop_map(|value| ValueMatcher::EqualTo { value: value.to_owned(), case_insensitive: false }),
+        1 => Just(ValueMatcher::EqualTo { value: "ONE".to_owned(), case_insensitive: true }),
+        1 => Just(ValueMatcher::Absent),
+        1 => Just(ValueMatcher::DoesNotContain("1".to_owned())),
     ]
 }
 
@@ -65,7 +65,7 @@ fn clause() -> impl Strategy<Value = Clause> {
     let equality = |ignoring: bool| {
         (0..4i64).prop_map(move |n| {
             let expected = JsonEquality::new(json!({"n": n, "list": [1, 2]}), false, ignoring).expect("valid");
-            Clause::Body(TextMatcher::EqualToJson(Box::new(expected)))
+            Clause::Body(ValueMatcher::EqualToJson(Box::new(expected)))
         })
     };
     prop_oneof![
@@ -130,14 +130,14 @@ proptest! {
         let entries = patterns
             .into_iter()
             .enumerate()
-            .map(|(age, (value, priority))| Entry { rank: Rank { service: 0, priority, age: age as u64 }, value })
+            .map(|(age, (value, priority))| IndexEntry { rank: Rank { service: 0, priority, age: age as u64 }, value })
             .collect();
         let index = Index::new(entries);
         for call in calls {
-            let tally = Tally::default();
-            let accept = |entry: &Entry<Pattern>| !refused.contains(&entry.rank.age);
-            let scanned = index.entries().iter().find(|entry| entry.value.0.matches(&call, &tally) && accept(entry));
-            let found = index.find(&call, &tally, accept);
+            let stats = MatchStats::default();
+            let accept = |entry: &IndexEntry<Pattern>| !refused.contains(&entry.rank.age);
+            let scanned = index.entries().iter().find(|entry| entry.value.0.matches(&call, &stats) && accept(entry));
+            let found = index.find(&call, &stats, accept);
             prop_assert_eq!(found.map(|entry| entry.rank), scanned.map(|entry| entry.rank));
         }
     }
@@ -150,18 +150,18 @@ fn a_long_list_is_split_until_few_are_tried() {
             let expected = JsonEquality::new(json!({"n": n}), false, false).expect("valid");
             let clauses = vec![
                 Clause::Url(UrlRule::Url("/orders".to_owned())),
-                Clause::Body(TextMatcher::EqualToJson(Box::new(expected))),
+                Clause::Body(ValueMatcher::EqualToJson(Box::new(expected))),
             ];
-            Entry { rank: Rank { service: 0, priority: 5, age: n }, value: Pattern(RequestPattern::new(clauses)) }
+            IndexEntry { rank: Rank { service: 0, priority: 5, age: n }, value: Pattern(RequestPattern::new(clauses)) }
         })
         .collect();
     let index = Index::new(entries);
-    let mut lists = Lists::new();
+    let mut lists = PostingLists::new();
     let (parts, ()) = Request::post("/orders").body(()).expect("a request").into_parts();
     let address = "127.0.0.1:1".parse().expect("an address");
     let peers = Peers { scheme: Scheme::Http, remote: address, local: address };
     let call = Call::new(parts, Bytes::from_static(b"{\"n\": 77}"), peers, Instant::now(), 1 << 20);
     index.urls["/orders"].lists(&call, &mut lists);
     assert_eq!(lists.iter().map(|list| list.len()).sum::<usize>(), 1);
-    assert_eq!(index.find(&call, &Tally::default(), |_| true).map(|entry| entry.rank.age), Some(77));
+    assert_eq!(index.find(&call, &MatchStats::default(), |_| true).map(|entry| entry.rank.age), Some(77));
 }

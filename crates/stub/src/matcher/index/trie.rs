@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Lists, Posting};
+use super::{Posting, PostingLists};
 use crate::call::Call;
 use standin_dialect::Segment;
 
@@ -19,14 +19,14 @@ pub(super) struct Trie {
 
 /// The same while it is filled.
 #[derive(Default)]
-pub(super) struct Builder {
-    literals: HashMap<Box<str>, Builder>,
-    variable: Option<Box<Builder>>,
+pub(super) struct TrieBuilder {
+    literals: HashMap<Box<str>, TrieBuilder>,
+    variable: Option<Box<TrieBuilder>>,
     here: Vec<u32>,
     below: Vec<u32>,
 }
 
-impl Builder {
+impl TrieBuilder {
     pub(super) fn add_template(&mut self, segments: &[Segment], slot: u32) {
         match segments {
             [] => self.here.push(slot),
@@ -62,11 +62,11 @@ impl Builder {
 
 impl Trie {
     /// Adds the lists of every node on a way along the call's path.
-    pub(super) fn lists<'i>(&'i self, call: &Call, lists: &mut Lists<'i>) {
+    pub(super) fn lists<'i>(&'i self, call: &Call, lists: &mut PostingLists<'i>) {
         self.walk(Some(call.path()), call, lists);
     }
 
-    fn walk<'i>(&'i self, rest: Option<&str>, call: &Call, lists: &mut Lists<'i>) {
+    fn walk<'i>(&'i self, rest: Option<&str>, call: &Call, lists: &mut PostingLists<'i>) {
         self.below.lists(call, lists);
         let Some(rest) = rest else {
             self.here.lists(call, lists);

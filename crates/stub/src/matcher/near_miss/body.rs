@@ -4,58 +4,58 @@
 use base64::Engine as _;
 use serde_json::Value;
 
-use super::cut::{Cut, ellipsis};
+use super::cut::{TruncatedText, ellipsis};
 use super::distance::{nearest_item, rule_distance};
-use super::finding::{Finding, Row, Section};
+use super::finding::{ClauseResult, PageRow, PageSection};
 use super::{pretty, wording};
 use crate::call::Call;
-use crate::matcher::text::{Subject, Tally, TextMatcher};
+use crate::matcher::value_matcher::{MatchInput, MatchStats, ValueMatcher};
 use crate::matcher::xpath::XPathRule;
 use standin_dialect::json_path::{self, JsonPath};
 use standin_dialect::xml::Place;
 
 /// What the rule asks and what came.
-pub(super) fn finding(rule: &TextMatcher, call: &Call, tally: &Tally) -> Finding {
-    Examiner { call, tally }.finding(rule)
+pub(super) fn finding(rule: &ValueMatcher, call: &Call, stats: &MatchStats) -> ClauseResult {
+    Examiner { call, stats }.finding(rule)
 }
 
 struct Examiner<'a> {
     call: &'a Call,
-    tally: &'a Tally,
+    stats: &'a MatchStats,
 }
 
 impl Examiner<'_> {
-    fn finding(&self, rule: &TextMatcher) -> Finding {
+    fn finding(&self, rule: &ValueMatcher) -> ClauseResult {
         let operator = wording::operator(rule);
         let operand = wording::operand(rule, BODY);
         let (expected, actual) = match rule {
-            TextMatcher::BinaryEqualTo(_) => (operand.clone(), encoded(self.call.body())),
-            TextMatcher::EqualToJson(_) => {
+            ValueMatcher::BinaryEqualTo(_) => (operand.clone(), encoded(self.call.body())),
+            ValueMatcher::EqualToJson(_) => {
                 let actual = match self.call.json() {
                     Some(json) => pretty_text(json),
                     None => self.body_text(),
                 };
                 (format!("[{operator}]\n{operand}"), format!("\n{actual}"))
             }
-            TextMatcher::MatchesJsonPath { path, rule: Some(rule) } => {
+            ValueMatcher::MatchesJsonPath { path, rule: Some(rule) } => {
                 let expected = format!("{operand} [{}] {}", wording::operator(rule), wording::operand(rule, BODY));
                 (expected, self.selected(path, rule).unwrap_or_else(|| self.body_text()))
             }
-            TextMatcher::MatchesXPath(path) => match &path.rule {
+            ValueMatcher::MatchesXPath(path) => match &path.rule {
                 Some(rule) => {
                     let expected = format!("{operand} [{}] {}", wording::operator(rule), wording::operand(rule, BODY));
                     (expected, self.found(path, rule).unwrap_or_else(|| self.xml_text()))
                 }
                 None => (operand.clone(), self.xml_text()),
             },
-            TextMatcher::EqualToXml(_) => (format!("[{operator}]\n{operand}"), format!("\n{}", self.xml_text())),
-            TextMatcher::MatchesJsonPath { .. } => (operand.clone(), self.body_text()),
+            ValueMatcher::EqualToXml(_) => (format!("[{operator}]\n{operand}"), format!("\n{}", self.xml_text())),
+            ValueMatcher::MatchesJsonPath { .. } => (operand.clone(), self.body_text()),
             _ => (format!("[{operator}]\n{operand}"), format!("\n{}", self.body_text())),
         };
-        let is_path = matches!(rule, TextMatcher::MatchesJsonPath { .. } | TextMatcher::MatchesXPath(_));
+        let is_path = matches!(rule, ValueMatcher::MatchesJsonPath { .. } | ValueMatcher::MatchesXPath(_));
         let came =
             if self.call.body().is_empty() { Vec::new() } else { vec![actual.trim_start_matches('\n').to_owned()] };
-        Finding {
+        ClauseResult {
             clause: "body",
             name: None,
             operator,
@@ -63,13 +63,13 @@ impl Examiner<'_> {
             actual: came,
             matches: false,
             is_limited: false,
-            row: Row { section: Section::Body, subject: "Body", expected, actual },
+            row: PageRow { section: PageSection::Body, subject: "Body", expected, actual },
         }
     }
 
     fn body_text(&self) -> String {
         match self.call.text() {
-            Some(text) => Cut::of(text, BODY),
+            Some(text) => TruncatedText::of(text, BODY),
             None => encoded(self.call.body()),
         }
     }
@@ -77,38 +77,38 @@ impl Examiner<'_> {
     /// The body over several lines if it is XML.
     fn xml_text(&self) -> String {
         match self.call.xml() {
-            Ok(document) => Cut::of(&document.pretty(Place::DOCUMENT, BODY), BODY),
+            Ok(document) => TruncatedText::of(&document.pretty(Place::DOCUMENT, BODY), BODY),
             Err(_) => self.body_text(),
         }
     }
 
     /// What a path finds of XML, of several the nearest.
-    fn found(&self, path: &XPathRule, rule: &TextMatcher) -> Option<String> {
-        let found = path.found(Subject::Body(self.call))?;
+    fn found(&self, path: &XPathRule, rule: &ValueMatcher) -> Option<String> {
+        let found = path.found(MatchInput::Body(self.call))?;
         let measured = found.into_iter().map(|text| {
-            let distance = rule_distance(rule, Subject::Text(&text), self.tally);
+            let distance = rule_distance(rule, MatchInput::Text(&text), self.stats);
             (text, distance)
         });
         let (text, _) = measured.reduce(|best, next| if next.1 < best.1 { next } else { best })?;
-        Some(Cut::of(&text, BODY))
+        Some(TruncatedText::of(&text, BODY))
     }
 
     /// What a path finds of the body, of several the nearest.
-    fn selected(&self, path: &JsonPath, rule: &TextMatcher) -> Option<String> {
+    fn selected(&self, path: &JsonPath, rule: &ValueMatcher) -> Option<String> {
         let selection = path.try_select(self.call.json()?).ok()?;
-        let (item, _) = nearest_item(rule, &selection, self.tally)?;
+        let (item, _) = nearest_item(rule, &selection, self.stats)?;
         Some(match item.value() {
-            list @ Value::Array(_) if !matches!(rule, TextMatcher::EqualToJson(_)) => {
-                Cut::of(&json_path::text_of(list), BODY)
+            list @ Value::Array(_) if !matches!(rule, ValueMatcher::EqualToJson(_)) => {
+                TruncatedText::of(&json_path::text_of(list), BODY)
             }
             container @ (Value::Array(_) | Value::Object(_)) => pretty_text(container),
-            simple => Cut::of(&json_path::text_of(simple), BODY),
+            simple => TruncatedText::of(&json_path::text_of(simple), BODY),
         })
     }
 }
 
 fn pretty_text(json: &Value) -> String {
-    let mut cut = Cut::new(BODY);
+    let mut cut = TruncatedText::new(BODY);
     pretty::write(json, &mut cut);
     cut.finish()
 }

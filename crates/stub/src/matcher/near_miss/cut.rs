@@ -2,13 +2,13 @@
 
 /// A text with room for so many bytes.
 #[derive(Debug)]
-pub(super) struct Cut {
+pub(super) struct TruncatedText {
     text: String,
     room: usize,
     missing: usize,
 }
 
-impl Cut {
+impl TruncatedText {
     pub(super) fn new(room: usize) -> Self {
         Self { text: String::new(), room, missing: 0 }
     }
@@ -53,10 +53,10 @@ mod tests {
 
     #[test]
     fn a_long_text_says_how_much_is_missing() {
-        assert_eq!(Cut::of("short", 5), "short");
-        assert_eq!(Cut::of("longer", 4), "long… (2 more bytes)");
-        assert_eq!(Cut::of("aéb", 2), "a… (3 more bytes)");
-        let mut cut = Cut::new(3);
+        assert_eq!(TruncatedText::of("short", 5), "short");
+        assert_eq!(TruncatedText::of("longer", 4), "long… (2 more bytes)");
+        assert_eq!(TruncatedText::of("aéb", 2), "a… (3 more bytes)");
+        let mut cut = TruncatedText::new(3);
         for part in ["ab", "cd", "e"] {
             cut.push(part);
         }

@@ -5,15 +5,15 @@
 
 use super::levenshtein::{at_least, normalised};
 use crate::call::Call;
-use crate::matcher::text::{Subject, Tally, TextMatcher};
+use crate::matcher::value_matcher::{MatchInput, MatchStats, ValueMatcher};
 use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule};
 use standin_dialect::json_path::Selection;
 
 /// 0 if the call matches, 1 if nothing of it does.
 pub fn distance(pattern: &RequestPattern, call: &Call) -> f64 {
-    let tally = Tally::default();
-    match target_distance(pattern, call, &tally) {
-        0.0 => content_distance(pattern, call, &tally),
+    let stats = MatchStats::default();
+    match target_distance(pattern, call, &stats) {
+        0.0 => content_distance(pattern, call, &stats),
         distance => distance,
     }
 }
@@ -38,34 +38,34 @@ fn target_floor(pattern: &RequestPattern, call: &Call) -> f64 {
 }
 
 /// Scheme, host, port, client, url and method.
-fn target_distance(pattern: &RequestPattern, call: &Call, tally: &Tally) -> f64 {
+fn target_distance(pattern: &RequestPattern, call: &Call, stats: &MatchStats) -> f64 {
     let weighted = |clause: &Clause| match clause {
-        Clause::ClientIp(rule) => rule_distance(rule, Subject::Text(&call.client_ip()), tally) * LIGHT,
-        Clause::Host(rule) => rule_distance(rule, Subject::Text(&call.host()), tally) * HEAVY,
+        Clause::ClientIp(rule) => rule_distance(rule, MatchInput::Text(&call.client_ip()), stats) * LIGHT,
+        Clause::Host(rule) => rule_distance(rule, MatchInput::Text(&call.host()), stats) * HEAVY,
         Clause::Method(rule) => method_distance(rule, call) * LIGHT,
-        Clause::Port(_) => unless(clause.holds(call, tally)) * HEAVY,
-        Clause::Scheme(_) => unless(clause.holds(call, tally)) * LIGHT,
-        Clause::Url(rule) => url_distance(rule, call, tally) * HEAVY,
+        Clause::Port(_) => unless(clause.holds(call, stats)) * HEAVY,
+        Clause::Scheme(_) => unless(clause.holds(call, stats)) * LIGHT,
+        Clause::Url(rule) => url_distance(rule, call, stats) * HEAVY,
         _ => 0.0,
     };
     pattern.clauses().iter().map(weighted).sum::<f64>() / TARGET
 }
 
 /// Everything else, once the target is right: a mean for each kind of field.
-fn content_distance(pattern: &RequestPattern, call: &Call, tally: &Tally) -> f64 {
+fn content_distance(pattern: &RequestPattern, call: &Call, stats: &MatchStats) -> f64 {
     let mut kinds = [Mean::default(); 7];
     let mut is_custom = false;
     for clause in pattern.clauses() {
         let (kind, distance) = match clause {
             Clause::BasicAuth(expected) => (0, basic_distance(expected, call)),
-            Clause::Body(rule) => (1, rule_distance(rule, Subject::Body(call), tally)),
-            Clause::Field(field) => (field_kind(field), field_distance(field, call, tally)),
+            Clause::Body(rule) => (1, rule_distance(rule, MatchInput::Body(call), stats)),
+            Clause::Field(field) => (field_kind(field), field_distance(field, call, stats)),
             Clause::PathParameter { template, name, rule } => {
-                let value = template.variable(name, call.path()).map_or(Subject::Missing, Subject::Text);
-                (5, rule_distance(rule, value, tally))
+                let value = template.variable(name, call.path()).map_or(MatchInput::Missing, MatchInput::Text);
+                (5, rule_distance(rule, value, stats))
             }
-            Clause::Multipart(rule) => (6, unless(rule.matches(call, tally))),
-            Clause::Never => {
+            Clause::Multipart(rule) => (6, unless(rule.matches(call, stats))),
+            Clause::Unsatisfiable => {
                 is_custom = true;
                 continue;
             }
@@ -102,8 +102,8 @@ fn method_distance(rule: &MethodRule, call: &Call) -> f64 {
     unless(rule.matches(call.method.as_str()))
 }
 
-fn url_distance(rule: &UrlRule, call: &Call, tally: &Tally) -> f64 {
-    if rule.matches(call, tally) {
+fn url_distance(rule: &UrlRule, call: &Call, stats: &MatchStats) -> f64 {
+    if rule.matches(call, stats) {
         return 0.0;
     }
     match rule {
@@ -119,13 +119,13 @@ fn template_distance(sample: &str, path: &str) -> f64 {
     if sample == path { 1.0 } else { normalised(sample, path) }
 }
 
-fn field_distance(field: &Field, call: &Call, tally: &Tally) -> f64 {
-    if field.matches(call, tally) {
+fn field_distance(field: &Field, call: &Call, stats: &MatchStats) -> f64 {
+    if field.matches(call, stats) {
         return 0.0;
     }
     let values = field.name.all_values(call);
-    let nearest = |rule: &TextMatcher| {
-        values.iter().map(|value| rule_distance(rule, Subject::Text(value), tally)).fold(1.0, f64::min)
+    let nearest = |rule: &ValueMatcher| {
+        values.iter().map(|value| rule_distance(rule, MatchInput::Text(value), stats)).fold(1.0, f64::min)
     };
     match &field.rule {
         FieldRule::One(rule) => nearest(rule),
@@ -138,51 +138,51 @@ fn field_distance(field: &Field, call: &Call, tally: &Tally) -> f64 {
 }
 
 /// How far a value is from what the rule says.
-pub(super) fn rule_distance(rule: &TextMatcher, subject: Subject<'_>, tally: &Tally) -> f64 {
-    if rule.matches(subject, tally) {
+pub(super) fn rule_distance(rule: &ValueMatcher, input: MatchInput<'_>, stats: &MatchStats) -> f64 {
+    if rule.matches(input, stats) {
         return 0.0;
     }
     match rule {
-        TextMatcher::And(rules) => mean(rules.iter().map(|rule| rule_distance(rule, subject, tally))),
-        TextMatcher::DateTime(rule) => subject.text().map_or(1.0, |text| rule.distance(&text)),
-        TextMatcher::EqualTo { value, .. } => subject.text().map_or(1.0, |text| normalised(value, &text)),
-        TextMatcher::EqualToJson(expected) => subject.json().map_or(1.0, |actual| expected.distance(&actual)),
-        TextMatcher::MatchesJsonPath { path, rule: Some(rule) } => {
-            let Some(document) = subject.json() else { return 1.0 };
+        ValueMatcher::And(rules) => mean(rules.iter().map(|rule| rule_distance(rule, input, stats))),
+        ValueMatcher::DateTime(rule) => input.text().map_or(1.0, |text| rule.distance(&text)),
+        ValueMatcher::EqualTo { value, .. } => input.text().map_or(1.0, |text| normalised(value, &text)),
+        ValueMatcher::EqualToJson(expected) => input.json().map_or(1.0, |actual| expected.distance(&actual)),
+        ValueMatcher::MatchesJsonPath { path, rule: Some(rule) } => {
+            let Some(document) = input.json() else { return 1.0 };
             let Ok(selection) = path.try_select(&document) else { return 1.0 };
-            nearest_item(rule, &selection, tally).map_or(1.0, |(_, distance)| distance)
+            nearest_item(rule, &selection, stats).map_or(1.0, |(_, distance)| distance)
         }
-        TextMatcher::EqualToXml(expected) => {
-            subject.with_xml(|document| document.map_or(1.0, |document| expected.distance(document)))
+        ValueMatcher::EqualToXml(expected) => {
+            input.with_xml(|document| document.map_or(1.0, |document| expected.distance(document)))
         }
-        TextMatcher::MatchesJsonSchema(schema) => {
-            subject.text().map_or(1.0, |text| schema.distance(subject.json().as_deref(), &text))
+        ValueMatcher::MatchesJsonSchema(schema) => {
+            input.text().map_or(1.0, |text| schema.distance(input.json().as_deref(), &text))
         }
-        TextMatcher::MatchesXPath(path) => {
+        ValueMatcher::MatchesXPath(path) => {
             let Some(rule) = &path.rule else { return 1.0 };
-            let found = path.found(subject).unwrap_or_default();
-            found.iter().map(|text| rule_distance(rule, Subject::Text(text), tally)).fold(1.0, f64::min)
+            let found = path.found(input).unwrap_or_default();
+            found.iter().map(|text| rule_distance(rule, MatchInput::Text(text), stats)).fold(1.0, f64::min)
         }
-        TextMatcher::MatchesPathTemplate(template) => {
-            subject.text().map_or(1.0, |text| template_distance(&template.sample(), &text))
+        ValueMatcher::MatchesPathTemplate(template) => {
+            input.text().map_or(1.0, |text| template_distance(&template.sample(), &text))
         }
-        TextMatcher::Or(rules) => rules.iter().map(|rule| rule_distance(rule, subject, tally)).fold(1.0, f64::min),
+        ValueMatcher::Or(rules) => rules.iter().map(|rule| rule_distance(rule, input, stats)).fold(1.0, f64::min),
         _ => 1.0,
     }
 }
 
 /// What of a selection comes nearest to the rule, and how near. As JSON, a list is compared whole.
 pub(super) fn nearest_item<'v>(
-    rule: &TextMatcher,
+    rule: &ValueMatcher,
     selection: &'v Selection<'_>,
-    tally: &Tally,
+    stats: &MatchStats,
 ) -> Option<(Item<'v>, f64)> {
-    let whole = matches!(rule, TextMatcher::EqualToJson(_));
+    let whole = matches!(rule, ValueMatcher::EqualToJson(_));
     let items: Vec<&serde_json::Value> = match selection {
         Selection::Missing => return None,
         Selection::Many(items) if whole => {
             let list = serde_json::Value::Array(items.iter().map(|item| (**item).clone()).collect());
-            let distance = rule_distance(rule, Subject::Json(&list), tally);
+            let distance = rule_distance(rule, MatchInput::Json(&list), stats);
             return Some((Item::List(list), distance));
         }
         Selection::Many(items) => items.iter().map(|item| &**item).collect(),
@@ -193,7 +193,7 @@ pub(super) fn nearest_item<'v>(
         },
     };
     let measured =
-        items.into_iter().take(MOST_ITEMS).map(|item| (item, rule_distance(rule, Subject::Json(item), tally)));
+        items.into_iter().take(MOST_ITEMS).map(|item| (item, rule_distance(rule, MatchInput::Json(item), stats)));
     let (item, distance) = measured.reduce(|best, next| if next.1 < best.1 { next } else { best })?;
     Some((Item::One(item), distance))
 }

@@ -1,18 +1,18 @@
 //! Holds a call against a stub, clause by clause.
 
-use super::cut::Cut;
-use super::finding::{Finding, Row, Scenario, Section, Target};
+use super::cut::TruncatedText;
+use super::finding::{ClauseResult, ComparedStub, PageRow, PageSection, ScenarioRequirement};
 use super::{body, multipart, wording};
 use crate::call::Call;
-use crate::matcher::text::{Tally, TextMatcher};
+use crate::matcher::value_matcher::{MatchStats, ValueMatcher};
 use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, UrlRule};
 
 /// Every clause of the stub, in the order of the page. Method and url are always among them.
-pub fn findings(target: &Target<'_>, call: &Call) -> Vec<Finding> {
-    let examiner = Examiner { target, call, tally: Tally::default() };
-    let mut findings: Vec<Finding> =
+pub fn findings(target: &ComparedStub<'_>, call: &Call) -> Vec<ClauseResult> {
+    let examiner = Examiner { target, call, stats: MatchStats::default() };
+    let mut findings: Vec<ClauseResult> =
         target.pattern.as_written().into_iter().filter_map(|c| examiner.finding(c)).collect();
-    let has = |findings: &[Finding], clause: &str| findings.iter().any(|finding| finding.clause == clause);
+    let has = |findings: &[ClauseResult], clause: &str| findings.iter().any(|finding| finding.clause == clause);
     if !has(&findings, "method") {
         findings.push(examiner.method(&MethodRule::Any));
     }
@@ -22,8 +22,8 @@ pub fn findings(target: &Target<'_>, call: &Call) -> Vec<Finding> {
     findings.extend(target.scenario.map(scenario));
     findings.sort_by_key(|finding| {
         let place = match finding.row.section {
-            Section::Target => TARGET_ORDER.iter().position(|clause| *clause == finding.clause),
-            Section::PathParameter => examiner.place_in_template(finding.name.as_deref()),
+            PageSection::Target => TARGET_ORDER.iter().position(|clause| *clause == finding.clause),
+            PageSection::PathParameter => examiner.place_in_template(finding.name.as_deref()),
             _ => None,
         };
         (finding.row.section, place)
@@ -32,17 +32,17 @@ pub fn findings(target: &Target<'_>, call: &Call) -> Vec<Finding> {
 }
 
 struct Examiner<'a> {
-    target: &'a Target<'a>,
+    target: &'a ComparedStub<'a>,
     call: &'a Call,
-    tally: Tally,
+    stats: MatchStats,
 }
 
 impl Examiner<'_> {
-    fn finding(&self, clause: &Clause) -> Option<Finding> {
+    fn finding(&self, clause: &Clause) -> Option<ClauseResult> {
         let call = self.call;
         let finding = match clause {
             Clause::BasicAuth(expected) => self.basic_auth(expected),
-            Clause::Body(rule) => body::finding(rule, call, &self.tally),
+            Clause::Body(rule) => body::finding(rule, call, &self.stats),
             Clause::ClientIp(rule) => {
                 let shown = format!("{} {}", wording::operator(rule), wording::first_operand(rule, CELL));
                 Self::address("clientIp", "ClientIp", rule, &call.client_ip(), shown)
@@ -55,7 +55,7 @@ impl Examiner<'_> {
             }
             Clause::Method(rule) => self.method(rule),
             Clause::Multipart(rule) => multipart::finding(rule, self.call),
-            Clause::Never => self.never(),
+            Clause::Unsatisfiable => self.never(),
             Clause::PathParameter { template, name, rule } => {
                 let value = template.variable(name, call.path())?;
                 Self::path_parameter(name, rule, value)
@@ -64,25 +64,25 @@ impl Examiner<'_> {
             Clause::Scheme(scheme) => plain("scheme", "Scheme", scheme.clone(), call.peers.scheme.as_str().to_owned()),
             Clause::Url(rule) => self.url(rule),
         };
-        let before = self.tally.gave_up();
-        let matches = clause.holds(call, &self.tally);
-        Some(Finding { matches, is_limited: self.tally.gave_up() > before, ..finding })
+        let before = self.stats.limit_hits();
+        let matches = clause.holds(call, &self.stats);
+        Some(ClauseResult { matches, is_limited: self.stats.limit_hits() > before, ..finding })
     }
 
-    fn method(&self, rule: &MethodRule) -> Finding {
+    fn method(&self, rule: &MethodRule) -> ClauseResult {
         let expected = match rule {
             MethodRule::Any => "ANY",
             MethodRule::GetOrHead => "GET_OR_HEAD",
             MethodRule::Is(name) => name,
         };
         let actual = self.call.method.as_str();
-        Finding {
+        ClauseResult {
             matches: rule.matches(actual),
-            ..plain("method", "HTTP method", Cut::of(expected, CELL), Cut::of(actual, CELL))
+            ..plain("method", "HTTP method", TruncatedText::of(expected, CELL), TruncatedText::of(actual, CELL))
         }
     }
 
-    fn url(&self, rule: &UrlRule) -> Finding {
+    fn url(&self, rule: &UrlRule) -> ClauseResult {
         let (prefix, operator, expected) = match rule {
             UrlRule::Any => ("", "anything", "(always)"),
             UrlRule::Path(path) => ("[path] ", "urlPath", path.as_str()),
@@ -91,37 +91,37 @@ impl Examiner<'_> {
             UrlRule::Url(url) => ("", "url", url.as_str()),
             UrlRule::UrlPattern(pattern) => ("[regex] ", "urlPattern", pattern.as_str()),
         };
-        let expected = Cut::of(expected, CELL);
+        let expected = TruncatedText::of(expected, CELL);
         let shown = format!("{prefix}{expected}");
-        let finding = plain("url", "URL", expected, Cut::of(self.call.url(), CELL));
-        let row = Row { expected: shown, ..finding.row };
-        Finding { operator, row, matches: rule.matches(self.call, &self.tally), ..finding }
+        let finding = plain("url", "URL", expected, TruncatedText::of(self.call.url(), CELL));
+        let row = PageRow { expected: shown, ..finding.row };
+        ClauseResult { operator, row, matches: rule.matches(self.call, &self.stats), ..finding }
     }
 
     fn address(
         clause: &'static str,
         subject: &'static str,
-        rule: &TextMatcher,
+        rule: &ValueMatcher,
         actual: &str,
         shown: String,
-    ) -> Finding {
-        let finding = plain(clause, subject, wording::operand(rule, CELL), Cut::of(actual, CELL));
-        let row = Row { expected: shown, ..finding.row };
-        Finding { operator: wording::operator(rule), row, ..finding }
+    ) -> ClauseResult {
+        let finding = plain(clause, subject, wording::operand(rule, CELL), TruncatedText::of(actual, CELL));
+        let row = PageRow { expected: shown, ..finding.row };
+        ClauseResult { operator: wording::operator(rule), row, ..finding }
     }
 
-    fn basic_auth(&self, expected: &str) -> Finding {
-        let expected = Cut::of(&format!("Basic {expected}"), CELL);
+    fn basic_auth(&self, expected: &str) -> ClauseResult {
+        let expected = TruncatedText::of(&format!("Basic {expected}"), CELL);
         let values: Vec<_> = self.call.header(&http::header::AUTHORIZATION).collect();
-        let actual: Vec<String> = values.iter().map(|value| Cut::of(value, CELL)).collect();
-        let row = Row {
-            section: Section::Header,
+        let actual: Vec<String> = values.iter().map(|value| TruncatedText::of(value, CELL)).collect();
+        let row = PageRow {
+            section: PageSection::Header,
             subject: "Header",
             expected: format!("Authorization [prefix] : {expected}"),
             actual: lines("Authorization", &actual),
         };
         let name = Some("Authorization".to_owned());
-        Finding {
+        ClauseResult {
             clause: "basicAuth",
             name,
             operator: "prefix",
@@ -133,12 +133,12 @@ impl Examiner<'_> {
         }
     }
 
-    fn field(&self, field: &Field) -> Finding {
+    fn field(&self, field: &Field) -> ClauseResult {
         let (section, clause, subject) = match field.name {
-            FieldName::Cookie(_) => (Section::Cookie, "cookie", "Cookie"),
-            FieldName::Form(_) => (Section::Form, "formParameter", "Form data"),
-            FieldName::Header(_) => (Section::Header, "header", "Header"),
-            FieldName::Query(_) => (Section::Query, "queryParameter", "Query"),
+            FieldName::Cookie(_) => (PageSection::Cookie, "cookie", "Cookie"),
+            FieldName::Form(_) => (PageSection::Form, "formParameter", "Form data"),
+            FieldName::Header(_) => (PageSection::Header, "header", "Header"),
+            FieldName::Query(_) => (PageSection::Query, "queryParameter", "Query"),
         };
         let name = self.spelling(&field.name);
         let (operator, expected) = wording::field(&field.rule, CELL);
@@ -157,32 +157,32 @@ impl Examiner<'_> {
             _ => format!("{}{name}{}{expected}", prefix(section), wording::bracketed(operator, " = ")),
         };
         let values = field.name.all_values(self.call);
-        let actual: Vec<String> = values.iter().take(MOST_VALUES).map(|value| Cut::of(value, CELL)).collect();
-        let row = Row {
+        let actual: Vec<String> = values.iter().take(MOST_VALUES).map(|value| TruncatedText::of(value, CELL)).collect();
+        let row = PageRow {
             section,
             subject,
             expected: shown,
             actual: match section {
-                Section::Cookie => actual.first().cloned().unwrap_or_default(),
+                PageSection::Cookie => actual.first().cloned().unwrap_or_default(),
                 _ => lines(&name, &actual),
             },
         };
-        Finding { clause, name: Some(name), operator, expected, actual, matches: false, is_limited: false, row }
+        ClauseResult { clause, name: Some(name), operator, expected, actual, matches: false, is_limited: false, row }
     }
 
-    fn path_parameter(name: &str, rule: &TextMatcher, value: &str) -> Finding {
+    fn path_parameter(name: &str, rule: &ValueMatcher, value: &str) -> ClauseResult {
         let operator = wording::operator(rule);
-        let actual = Cut::of(value, CELL);
+        let actual = TruncatedText::of(value, CELL);
         let operand = wording::first_operand(rule, CELL);
-        let row = Row {
-            section: Section::PathParameter,
+        let row = PageRow {
+            section: PageSection::PathParameter,
             subject: "Path parameter",
             expected: format!("Path parameter: {name}{}{operand}", wording::bracketed(operator, " = ")),
             actual: actual.clone(),
         };
         let expected = wording::operand(rule, CELL);
         let name = Some(name.to_owned());
-        Finding {
+        ClauseResult {
             clause: "pathParameter",
             name,
             operator,
@@ -194,19 +194,19 @@ impl Examiner<'_> {
         }
     }
 
-    fn never(&self) -> Finding {
+    fn never(&self) -> ClauseResult {
         let name = self.target.request.and_then(|request| request.get("customMatcher")?.get("name")?.as_str());
         let Some(name) = name else {
             // credentials of which a half is missing
             let name = Some("Authorization".to_owned());
-            let row = Row {
-                section: Section::Header,
+            let row = PageRow {
+                section: PageSection::Header,
                 subject: "Header",
                 expected: "Authorization [prefix] : Basic".to_owned(),
                 actual: String::new(),
             };
             let expected = "user name and password".to_owned();
-            return Finding {
+            return ClauseResult {
                 clause: "basicAuth",
                 name,
                 operator: "prefix",
@@ -217,11 +217,11 @@ impl Examiner<'_> {
                 row,
             };
         };
-        let shown = Cut::of(&format!("[custom matcher: {name}]"), CELL);
-        let row = Row { section: Section::Custom, subject: "", expected: shown.clone(), actual: shown };
-        let expected = Cut::of(name, CELL);
+        let shown = TruncatedText::of(&format!("[custom matcher: {name}]"), CELL);
+        let row = PageRow { section: PageSection::Custom, subject: "", expected: shown.clone(), actual: shown };
+        let expected = TruncatedText::of(name, CELL);
         let operator = "customMatcher";
-        Finding {
+        ClauseResult {
             clause: "customMatcher",
             name: None,
             operator,
@@ -252,9 +252,9 @@ impl Examiner<'_> {
     }
 }
 
-fn plain(clause: &'static str, subject: &'static str, expected: String, actual: String) -> Finding {
-    let row = Row { section: Section::Target, subject, expected: expected.clone(), actual: actual.clone() };
-    Finding {
+fn plain(clause: &'static str, subject: &'static str, expected: String, actual: String) -> ClauseResult {
+    let row = PageRow { section: PageSection::Target, subject, expected: expected.clone(), actual: actual.clone() };
+    ClauseResult {
         clause,
         name: None,
         operator: "equalTo",
@@ -266,17 +266,17 @@ fn plain(clause: &'static str, subject: &'static str, expected: String, actual: 
     }
 }
 
-fn scenario(scenario: Scenario<'_>) -> Finding {
-    let shown = |state: &str| format!("[Scenario '{}' state: {state}]", Cut::of(scenario.name, CELL));
-    let (expected, actual) = (Cut::of(scenario.required, CELL), Cut::of(scenario.state, CELL));
-    Finding {
+fn scenario(scenario: ScenarioRequirement<'_>) -> ClauseResult {
+    let shown = |state: &str| format!("[Scenario '{}' state: {state}]", TruncatedText::of(scenario.name, CELL));
+    let (expected, actual) = (TruncatedText::of(scenario.required, CELL), TruncatedText::of(scenario.state, CELL));
+    ClauseResult {
         clause: "scenario",
-        name: Some(Cut::of(scenario.name, CELL)),
+        name: Some(TruncatedText::of(scenario.name, CELL)),
         operator: "equalTo",
         matches: scenario.required == scenario.state,
         is_limited: false,
-        row: Row {
-            section: Section::Scenario,
+        row: PageRow {
+            section: PageSection::Scenario,
             subject: "Scenario",
             expected: shown(&expected),
             actual: shown(&actual),
@@ -286,10 +286,10 @@ fn scenario(scenario: Scenario<'_>) -> Finding {
     }
 }
 
-fn prefix(section: Section) -> &'static str {
+fn prefix(section: PageSection) -> &'static str {
     match section {
-        Section::Form => "Form: ",
-        Section::Query => "Query: ",
+        PageSection::Form => "Form: ",
+        PageSection::Query => "Query: ",
         _ => "",
     }
 }

@@ -6,7 +6,7 @@ use crate::matcher::RequestPattern;
 
 /// A stub that a call is held against.
 #[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
+pub struct ComparedStub<'a> {
     /// The stub's name.
     pub name: Option<&'a str>,
     /// What it asks, compiled.
@@ -14,12 +14,12 @@ pub struct Target<'a> {
     /// What it asks, as written: the `request` of its document. Only for the spelling of names.
     pub request: Option<&'a Map<String, Value>>,
     /// The state in which it answers, if not in any.
-    pub scenario: Option<Scenario<'a>>,
+    pub scenario: Option<ScenarioRequirement<'a>>,
 }
 
 /// The state that a stub asks of its scenario.
 #[derive(Clone, Copy, Debug)]
-pub struct Scenario<'a> {
+pub struct ScenarioRequirement<'a> {
     /// The scenario's name.
     pub name: &'a str,
     /// The state in which the stub answers.
@@ -30,7 +30,7 @@ pub struct Scenario<'a> {
 
 /// What became of one clause.
 #[derive(Clone, Debug)]
-pub struct Finding {
+pub struct ClauseResult {
     /// What was looked at: `method`, `url`, `header`, `body` …
     pub clause: &'static str,
     /// The name of the header, parameter or cookie.
@@ -46,13 +46,13 @@ pub struct Finding {
     /// Whether it was given up at a limit of matching, and so does not hold.
     pub is_limited: bool,
     /// How the page shows it.
-    pub(super) row: Row,
+    pub(super) row: PageRow,
 }
 
 /// A row of the page, before it is wrapped.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Row {
-    pub(super) section: Section,
+pub(super) struct PageRow {
+    pub(super) section: PageSection,
     /// What the remark is about.
     pub(super) subject: &'static str,
     pub(super) expected: String,
@@ -61,7 +61,7 @@ pub(super) struct Row {
 
 /// Rows that stand together, in the order of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Section {
+pub(super) enum PageSection {
     #[default]
     Target,
     Header,

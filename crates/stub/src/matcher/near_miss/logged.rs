@@ -13,7 +13,7 @@ use crate::call::{Call, Peers, Scheme};
 
 /// Why a JSON document is no request, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoggedError {
+pub struct LoggedRequestError {
     /// What is wrong.
     pub what: String,
     /// How to mend it.
@@ -22,7 +22,7 @@ pub struct LoggedError {
 
 /// The call that a logged request tells of; what it does not say is GET, `/`, no headers and no body.
 /// `body_limit` bounds what a gzip body unpacks to, in bytes.
-pub fn call_of(logged: &Map<String, Value>, body_limit: usize) -> Result<Call, LoggedError> {
+pub fn call_of(logged: &Map<String, Value>, body_limit: usize) -> Result<Call, LoggedRequestError> {
     let text = |key: &str| logged.get(key).and_then(Value::as_str);
     let method = text("method").unwrap_or("GET");
     let method =
@@ -48,7 +48,7 @@ pub fn call_of(logged: &Map<String, Value>, body_limit: usize) -> Result<Call, L
     Ok(Call::new(parts, body(logged)?, peers, Instant::now(), body_limit))
 }
 
-fn headers(logged: &Map<String, Value>) -> Result<HeaderMap, LoggedError> {
+fn headers(logged: &Map<String, Value>) -> Result<HeaderMap, LoggedRequestError> {
     let mut headers = HeaderMap::new();
     for (name, values) in logged.get("headers").and_then(Value::as_object).into_iter().flatten() {
         let name = HeaderName::from_bytes(name.as_bytes())
@@ -68,7 +68,7 @@ fn headers(logged: &Map<String, Value>) -> Result<HeaderMap, LoggedError> {
     Ok(headers)
 }
 
-fn header_value(key: &str, value: &str) -> Result<HeaderValue, LoggedError> {
+fn header_value(key: &str, value: &str) -> Result<HeaderValue, LoggedRequestError> {
     HeaderValue::from_str(value).map_err(|_| error(key, value, "leave line breaks and control characters out"))
 }
 
@@ -87,7 +87,7 @@ fn authority(logged: &Map<String, Value>, absolute: Option<&Uri>) -> Option<Stri
     }
 }
 
-fn body(logged: &Map<String, Value>) -> Result<Bytes, LoggedError> {
+fn body(logged: &Map<String, Value>) -> Result<Bytes, LoggedRequestError> {
     if let Some(encoded) = logged.get("bodyAsBase64").and_then(Value::as_str).filter(|encoded| !encoded.is_empty()) {
         return match base64::engine::general_purpose::STANDARD.decode(encoded) {
             Ok(body) => Ok(body.into()),
@@ -97,8 +97,11 @@ fn body(logged: &Map<String, Value>) -> Result<Bytes, LoggedError> {
     Ok(logged.get("body").and_then(Value::as_str).map(|body| Bytes::from(body.to_owned())).unwrap_or_default())
 }
 
-fn error(key: &str, value: &str, mend: &'static str) -> LoggedError {
-    LoggedError { what: format!("`{}` is no `{key}` of a request", super::cut::Cut::of(value, 100)), mend }
+fn error(key: &str, value: &str, mend: &'static str) -> LoggedRequestError {
+    LoggedRequestError {
+        what: format!("`{}` is no `{key}` of a request", super::cut::TruncatedText::of(value, 100)),
+        mend,
+    }
 }
 
 #[cfg(test)]
@@ -107,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    fn call(logged: &Value) -> Result<Call, LoggedError> {
+    fn call(logged: &Value) -> Result<Call, LoggedRequestError> {
         call_of(logged.as_object().expect("an object"), 1 << 20)
     }
 

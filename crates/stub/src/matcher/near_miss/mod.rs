@@ -1,7 +1,7 @@
 //! After a miss: the stubs that came nearest, and clause by clause what kept them from answering.
 //!
 //! Distances and the page are WireMock's, so that its users know what they see. Everything is bounded: texts are
-//! measured and shown up to a limit, and the search ends when its [`Budget`] does.
+//! measured and shown up to a limit, and the search ends when its [`SearchBudget`] does.
 
 mod body;
 mod cut;
@@ -19,8 +19,8 @@ mod wording;
 
 pub use distance::distance;
 pub use examine::findings;
-pub use finding::{Finding, Scenario, Target};
-pub use logged::{LoggedError, call_of};
-pub use nearest::{Budget, LIMIT, Near, Nearest, nearest, nearest_calls, nearest_of};
+pub use finding::{ClauseResult, ComparedStub, ScenarioRequirement};
+pub use logged::{LoggedRequestError, call_of};
+pub use nearest::{MAX_NEAR_MISSES, NearMiss, NearestMatches, SearchBudget, nearest, nearest_calls, nearest_of};
 pub use page::{WIDTH, page, page_width};
-pub use report::{Subject, breakdown, hints, near_miss_json, near_misses_json};
+pub use report::{NearMissSubject, clauses_json, hints, near_miss_json, near_misses_json};

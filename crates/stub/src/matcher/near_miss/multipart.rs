@@ -1,24 +1,24 @@
 //! A pattern for parts beside the parts that came.
 
-use super::cut::Cut;
-use super::finding::{Finding, Row, Section};
+use super::cut::TruncatedText;
+use super::finding::{ClauseResult, PageRow, PageSection};
 use super::wording;
-use crate::call::{Call, Part};
+use crate::call::{BodyPart, Call};
 use crate::matcher::MultipartRule;
 
 /// What the pattern asks and which parts there are.
-pub(super) fn finding(rule: &MultipartRule, call: &Call) -> Finding {
+pub(super) fn finding(rule: &MultipartRule, call: &Call) -> ClauseResult {
     let expected = asked(rule);
     let parts: Vec<String> = call.parts().unwrap_or_default().iter().take(MOST_PARTS).map(came).collect();
-    let row = Row {
-        section: Section::Multipart,
+    let row = PageRow {
+        section: PageSection::Multipart,
         subject: "Multipart",
         expected: expected.clone(),
-        actual: Cut::of(&parts.join("\n"), ROOM),
+        actual: TruncatedText::of(&parts.join("\n"), ROOM),
     };
-    Finding {
+    ClauseResult {
         clause: "multipart",
-        name: rule.name.as_ref().map(|name| Cut::of(name, ROOM)),
+        name: rule.name.as_ref().map(|name| TruncatedText::of(name, ROOM)),
         operator: if rule.all { "ALL" } else { "ANY" },
         expected,
         actual: parts,
@@ -29,7 +29,7 @@ pub(super) fn finding(rule: &MultipartRule, call: &Call) -> Finding {
 }
 
 fn asked(rule: &MultipartRule) -> String {
-    let mut cut = Cut::new(ROOM);
+    let mut cut = TruncatedText::new(ROOM);
     match &rule.name {
         Some(name) => cut.push(&format!("[Multipart: {name}]")),
         None => cut.push("[Multipart]"),
@@ -49,9 +49,9 @@ fn asked(rule: &MultipartRule) -> String {
     cut.finish()
 }
 
-fn came(part: &Part) -> String {
+fn came(part: &BodyPart) -> String {
     let name = part.name.as_deref().unwrap_or_default();
-    let mut cut = Cut::new(ROOM);
+    let mut cut = TruncatedText::new(ROOM);
     cut.push(&format!("[{name}]"));
     for (name, value) in &part.headers {
         cut.push(&format!("\n{name}: {}", crate::call::header_text(value)));

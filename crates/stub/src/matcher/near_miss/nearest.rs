@@ -7,11 +7,11 @@ use crate::call::Call;
 use crate::matcher::RequestPattern;
 
 /// How many near misses WireMock names.
-pub const LIMIT: usize = 3;
+pub const MAX_NEAR_MISSES: usize = 3;
 
 /// When a search ends though candidates are left.
 #[derive(Clone, Copy, Debug)]
-pub struct Budget {
+pub struct SearchBudget {
     /// Not later than this; `None` is any time.
     pub until: Option<Instant>,
     /// Not after so many candidates.
@@ -20,9 +20,9 @@ pub struct Budget {
 
 /// The nearest of all that were examined, nearest first; of two as near, the earlier candidate.
 #[derive(Clone, Debug)]
-pub struct Nearest<T> {
+pub struct NearestMatches<T> {
     /// The nearest.
-    pub found: Vec<Near<T>>,
+    pub found: Vec<NearMiss<T>>,
     /// How many candidates were examined.
     pub examined: usize,
     /// How many there are.
@@ -31,14 +31,14 @@ pub struct Nearest<T> {
 
 /// One of the nearest.
 #[derive(Clone, Copy, Debug)]
-pub struct Near<T> {
+pub struct NearMiss<T> {
     /// The candidate.
     pub item: T,
     /// 0 for a match (that a scenario kept from answering), up to 1.
     pub distance: f64,
 }
 
-impl Budget {
+impl SearchBudget {
     /// No end but that of the candidates.
     pub const UNLIMITED: Self = Self { until: None, candidates: usize::MAX };
 
@@ -52,7 +52,7 @@ impl Budget {
     }
 }
 
-impl<T> Nearest<T> {
+impl<T> NearestMatches<T> {
     /// Whether every candidate was examined.
     pub fn is_complete(&self) -> bool {
         self.examined == self.of
@@ -64,8 +64,8 @@ pub fn nearest<'p, T>(
     candidates: impl Iterator<Item = (T, &'p RequestPattern)>,
     call: &Call,
     limit: usize,
-    budget: Budget,
-) -> Nearest<T> {
+    budget: SearchBudget,
+) -> NearestMatches<T> {
     let distance = |(_, pattern): &(T, &RequestPattern), limit| distance_below(limit, pattern, call);
     without_second(search(candidates, limit, budget, distance))
 }
@@ -75,8 +75,8 @@ pub fn nearest_calls<'c, T>(
     calls: impl Iterator<Item = (T, &'c Call)>,
     pattern: &RequestPattern,
     limit: usize,
-    budget: Budget,
-) -> Nearest<T> {
+    budget: SearchBudget,
+) -> NearestMatches<T> {
     let distance = |(_, call): &(T, &Call), limit| distance_below(limit, pattern, call);
     without_second(search(calls, limit, budget, distance))
 }
@@ -88,24 +88,24 @@ pub fn nearest_of<T>(
     call_of: impl Fn(&T) -> &Call,
     pattern: &RequestPattern,
     limit: usize,
-    budget: Budget,
-) -> Nearest<T> {
+    budget: SearchBudget,
+) -> NearestMatches<T> {
     search(items, limit, budget, |item, limit| distance_below(limit, pattern, call_of(item)))
 }
 
-fn without_second<T, C>(nearest: Nearest<(T, C)>) -> Nearest<T> {
-    let found = nearest.found.into_iter().map(|Near { item: (item, _), distance }| Near { item, distance });
-    Nearest { found: found.collect(), examined: nearest.examined, of: nearest.of }
+fn without_second<T, C>(nearest: NearestMatches<(T, C)>) -> NearestMatches<T> {
+    let found = nearest.found.into_iter().map(|NearMiss { item: (item, _), distance }| NearMiss { item, distance });
+    NearestMatches { found: found.collect(), examined: nearest.examined, of: nearest.of }
 }
 
 fn search<T>(
     candidates: impl Iterator<Item = T>,
     limit: usize,
-    budget: Budget,
+    budget: SearchBudget,
     distance_below: impl Fn(&T, f64) -> Option<f64>,
-) -> Nearest<T> {
+) -> NearestMatches<T> {
     let mut candidates = candidates.peekable();
-    let mut found: Vec<Near<T>> = Vec::with_capacity(limit.saturating_add(1).min(64));
+    let mut found: Vec<NearMiss<T>> = Vec::with_capacity(limit.saturating_add(1).min(64));
     let mut examined = 0;
     while candidates.peek().is_some() && limit > 0 && !budget.is_used_up(examined) {
         let Some(item) = candidates.next() else { break };
@@ -113,8 +113,8 @@ fn search<T>(
         let worst = if found.len() < limit { f64::INFINITY } else { found[limit - 1].distance };
         let Some(distance) = distance_below(&item, worst) else { continue };
         let place = found.partition_point(|near| near.distance <= distance);
-        found.insert(place, Near { item, distance });
+        found.insert(place, NearMiss { item, distance });
         found.truncate(limit);
     }
-    Nearest { found, examined, of: examined + candidates.count() }
+    NearestMatches { found, examined, of: examined + candidates.count() }
 }

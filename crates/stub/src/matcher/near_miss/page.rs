@@ -3,7 +3,7 @@
 use http::HeaderMap;
 
 use super::examine::findings;
-use super::finding::{Finding, Section, Target};
+use super::finding::{ClauseResult, ComparedStub, PageSection};
 use crate::call::Call;
 
 /// Columns of the page if nobody asks for another number.
@@ -17,22 +17,22 @@ pub fn page_width(headers: &HeaderMap) -> usize {
 }
 
 /// The page for the stub that came nearest, `width` columns wide. Remarks stick out on the right.
-pub fn page(target: &Target<'_>, call: &Call, width: usize) -> String {
+pub fn page(target: &ComparedStub<'_>, call: &Call, width: usize) -> String {
     let mut table = Table::new(width.clamp(NARROWEST, WIDEST));
     table.blank();
     if let Some(name) = target.name {
-        table.row(&super::cut::Cut::of(name, LONGEST_NAME), "", None);
+        table.row(&super::cut::TruncatedText::of(name, LONGEST_NAME), "", None);
         table.blank();
     }
     let findings = findings(target, call);
     for group in findings.chunk_by(|one, other| one.row.section == other.row.section) {
         let section = group[0].row.section;
         // a body that is as it should be would only hide the one that is not
-        let is_body = matches!(section, Section::Body | Section::Multipart);
+        let is_body = matches!(section, PageSection::Body | PageSection::Multipart);
         for finding in group.iter().filter(|finding| !is_body || !finding.matches) {
             table.row(&finding.row.expected, &finding.row.actual, remark(finding).as_deref());
         }
-        if section < Section::Body {
+        if section < PageSection::Body {
             table.blank();
         }
     }
@@ -40,9 +40,9 @@ pub fn page(target: &Target<'_>, call: &Call, width: usize) -> String {
     table.finish()
 }
 
-fn remark(finding: &Finding) -> Option<String> {
+fn remark(finding: &ClauseResult) -> Option<String> {
     let row = &finding.row;
-    if finding.matches || row.section == Section::Custom {
+    if finding.matches || row.section == PageSection::Custom {
         return None;
     }
     let what = match row.actual.is_empty() {

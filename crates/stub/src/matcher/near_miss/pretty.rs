@@ -4,15 +4,15 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::cut::Cut;
+use super::cut::TruncatedText;
 use standin_dialect::json::push_quoted;
 
 /// Writes a document: members a line each, items on one, numbers without exponent.
-pub(super) fn write(value: &Value, cut: &mut Cut) {
+pub(super) fn write(value: &Value, cut: &mut TruncatedText) {
     write_at(value, 0, cut);
 }
 
-fn write_at(value: &Value, depth: usize, cut: &mut Cut) {
+fn write_at(value: &Value, depth: usize, cut: &mut TruncatedText) {
     match value {
         Value::Array(items) if items.is_empty() => cut.push("[ ]"),
         Value::Array(items) => {
@@ -40,7 +40,7 @@ fn write_at(value: &Value, depth: usize, cut: &mut Cut) {
     }
 }
 
-fn new_line(depth: usize, cut: &mut Cut) {
+fn new_line(depth: usize, cut: &mut TruncatedText) {
     cut.push("\n");
     for _ in 0..depth {
         cut.push("  ");

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::finding::Finding;
-use super::nearest::Nearest;
+use super::finding::ClauseResult;
+use super::nearest::NearestMatches;
 
 /// What a request came near to.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Subject {
+pub enum NearMissSubject {
     /// A request pattern, as JSON.
     Pattern(Value),
     /// A stub, as JSON, and the state of its scenario, if it asks for one.
@@ -15,7 +15,7 @@ pub enum Subject {
 }
 
 /// `{"nearMisses": […]}`: of each the logged request, what it came near to, and the distance.
-pub fn near_misses_json(misses: impl IntoIterator<Item = (Value, Subject, f64)>) -> Value {
+pub fn near_misses_json(misses: impl IntoIterator<Item = (Value, NearMissSubject, f64)>) -> Value {
     let misses: Vec<Value> =
         misses.into_iter().map(|(request, subject, distance)| near_miss_json(request, subject, distance)).collect();
     json!({ "nearMisses": misses })
@@ -23,12 +23,12 @@ pub fn near_misses_json(misses: impl IntoIterator<Item = (Value, Subject, f64)>)
 
 /// What each clause asks, and what came: `[{"clause": "url", "expected": "/a", "actual": "/b", "matches": false}, …]`.
 /// `actual` is null if nothing came, and a list if several values did.
-pub fn breakdown(findings: &[Finding]) -> Value {
+pub fn clauses_json(findings: &[ClauseResult]) -> Value {
     findings.iter().map(clause).collect()
 }
 
 /// What else is worth knowing: the next nearest stubs by their `label`, and how many were not examined.
-pub fn hints<T>(nearest: &Nearest<T>, label: impl Fn(&T) -> String) -> Vec<String> {
+pub fn hints<T>(nearest: &NearestMatches<T>, label: impl Fn(&T) -> String) -> Vec<String> {
     let mut hints: Vec<String> = nearest
         .found
         .iter()
@@ -45,15 +45,15 @@ pub fn hints<T>(nearest: &Nearest<T>, label: impl Fn(&T) -> String) -> Vec<Strin
 }
 
 /// Returns one item of [`near_misses_json`].
-pub fn near_miss_json(request: Value, subject: Subject, distance: f64) -> Value {
+pub fn near_miss_json(request: Value, subject: NearMissSubject, distance: f64) -> Value {
     let mut miss = Map::new();
     miss.insert("request".to_owned(), request);
     let state = match subject {
-        Subject::Pattern(pattern) => {
+        NearMissSubject::Pattern(pattern) => {
             miss.insert("requestPattern".to_owned(), pattern);
             None
         }
-        Subject::Stub(stub, state) => {
+        NearMissSubject::Stub(stub, state) => {
             miss.insert("stubMapping".to_owned(), stub);
             state
         }
@@ -65,7 +65,7 @@ pub fn near_miss_json(request: Value, subject: Subject, distance: f64) -> Value 
     Value::Object(miss)
 }
 
-fn clause(finding: &Finding) -> Value {
+fn clause(finding: &ClauseResult) -> Value {
     let actual = match finding.actual.as_slice() {
         [] => Value::Null,
         [one] => one.as_str().into(),

@@ -2,37 +2,37 @@
 
 use base64::Engine as _;
 
-use super::cut::Cut;
+use super::cut::TruncatedText;
 use super::pretty;
-use crate::matcher::{FieldRule, TextMatcher};
+use crate::matcher::{FieldRule, ValueMatcher};
 
 /// The operator as a stub spells it.
-pub(super) fn operator(rule: &TextMatcher) -> &'static str {
+pub(super) fn operator(rule: &ValueMatcher) -> &'static str {
     match rule {
-        TextMatcher::Absent => "absent",
-        TextMatcher::And(_) => "and",
-        TextMatcher::Anything => "anything",
-        TextMatcher::BinaryEqualTo(_) => "binaryEqualTo",
-        TextMatcher::Contains(_) => "contains",
-        TextMatcher::DateTime(rule) => rule.relation.operator(),
-        TextMatcher::DoesNotContain(_) => "doesNotContain",
-        TextMatcher::DoesNotMatch(_) => "doesNotMatch",
-        TextMatcher::EqualTo { .. } => "equalTo",
-        TextMatcher::EqualToJson(_) => "equalToJson",
-        TextMatcher::EqualToXml(_) => "equalToXml",
-        TextMatcher::Matches(_) => "matches",
-        TextMatcher::MatchesJsonPath { .. } => "matchesJsonPath",
-        TextMatcher::MatchesJsonSchema(_) => "matchesJsonSchema",
-        TextMatcher::MatchesPathTemplate(_) => "matchesPathTemplate",
-        TextMatcher::MatchesXPath(_) => "matchesXPath",
-        TextMatcher::Not(_) => "not",
-        TextMatcher::Or(_) => "or",
+        ValueMatcher::Absent => "absent",
+        ValueMatcher::And(_) => "and",
+        ValueMatcher::Anything => "anything",
+        ValueMatcher::BinaryEqualTo(_) => "binaryEqualTo",
+        ValueMatcher::Contains(_) => "contains",
+        ValueMatcher::DateTime(rule) => rule.relation.operator(),
+        ValueMatcher::DoesNotContain(_) => "doesNotContain",
+        ValueMatcher::DoesNotMatch(_) => "doesNotMatch",
+        ValueMatcher::EqualTo { .. } => "equalTo",
+        ValueMatcher::EqualToJson(_) => "equalToJson",
+        ValueMatcher::EqualToXml(_) => "equalToXml",
+        ValueMatcher::Matches(_) => "matches",
+        ValueMatcher::MatchesJsonPath { .. } => "matchesJsonPath",
+        ValueMatcher::MatchesJsonSchema(_) => "matchesJsonSchema",
+        ValueMatcher::MatchesPathTemplate(_) => "matchesPathTemplate",
+        ValueMatcher::MatchesXPath(_) => "matchesXPath",
+        ValueMatcher::Not(_) => "not",
+        ValueMatcher::Or(_) => "or",
     }
 }
 
 /// The operand, `room` bytes of it.
-pub(super) fn operand(rule: &TextMatcher, room: usize) -> String {
-    let mut cut = Cut::new(room);
+pub(super) fn operand(rule: &ValueMatcher, room: usize) -> String {
+    let mut cut = TruncatedText::new(room);
     write_operand(rule, &mut cut);
     cut.finish()
 }
@@ -47,10 +47,10 @@ pub(super) fn field(rule: &FieldRule, room: usize) -> (&'static str, String) {
 }
 
 /// The operand of a cookie, path parameter or client address, where WireMock names only the first of several.
-pub(super) fn first_operand(rule: &TextMatcher, room: usize) -> String {
+pub(super) fn first_operand(rule: &ValueMatcher, room: usize) -> String {
     match rule {
-        TextMatcher::Absent => "null".to_owned(),
-        TextMatcher::And(rules) | TextMatcher::Or(rules) => match rules.first() {
+        ValueMatcher::Absent => "null".to_owned(),
+        ValueMatcher::And(rules) | ValueMatcher::Or(rules) => match rules.first() {
             Some(rule) => operand(rule, room),
             None => String::new(),
         },
@@ -68,13 +68,13 @@ pub(super) fn bracketed(operator: &str, equality: &str) -> String {
     }
 }
 
-fn joined(rules: &[TextMatcher], between: &str, room: usize) -> String {
-    let mut cut = Cut::new(room);
+fn joined(rules: &[ValueMatcher], between: &str, room: usize) -> String {
+    let mut cut = TruncatedText::new(room);
     write_all(rules, between, &mut cut);
     cut.finish()
 }
 
-fn write_all(rules: &[TextMatcher], between: &str, cut: &mut Cut) {
+fn write_all(rules: &[ValueMatcher], between: &str, cut: &mut TruncatedText) {
     for (place, rule) in rules.iter().enumerate() {
         if place > 0 {
             cut.push(between);
@@ -85,24 +85,26 @@ fn write_all(rules: &[TextMatcher], between: &str, cut: &mut Cut) {
     }
 }
 
-fn write_operand(rule: &TextMatcher, cut: &mut Cut) {
+fn write_operand(rule: &ValueMatcher, cut: &mut TruncatedText) {
     match rule {
-        TextMatcher::Absent => cut.push("(absent)"),
-        TextMatcher::And(rules) => write_all(rules, " AND ", cut),
-        TextMatcher::Anything => cut.push("anything"),
-        TextMatcher::BinaryEqualTo(bytes) => cut.push(&base64::engine::general_purpose::STANDARD.encode(bytes)),
-        TextMatcher::Contains(text) | TextMatcher::DoesNotContain(text) | TextMatcher::EqualTo { value: text, .. } => {
+        ValueMatcher::Absent => cut.push("(absent)"),
+        ValueMatcher::And(rules) => write_all(rules, " AND ", cut),
+        ValueMatcher::Anything => cut.push("anything"),
+        ValueMatcher::BinaryEqualTo(bytes) => cut.push(&base64::engine::general_purpose::STANDARD.encode(bytes)),
+        ValueMatcher::Contains(text)
+        | ValueMatcher::DoesNotContain(text)
+        | ValueMatcher::EqualTo { value: text, .. } => {
             cut.push(text);
         }
-        TextMatcher::DateTime(rule) => cut.push(&rule.operand),
-        TextMatcher::DoesNotMatch(regex) | TextMatcher::Matches(regex) => cut.push(regex.as_str()),
-        TextMatcher::EqualToJson(expected) => pretty::write(expected.expected(), cut),
-        TextMatcher::EqualToXml(expected) => cut.push(&expected.pretty()),
-        TextMatcher::MatchesJsonPath { path, .. } => cut.push(path.as_str()),
-        TextMatcher::MatchesJsonSchema(schema) => pretty::write(schema.schema(), cut),
-        TextMatcher::MatchesPathTemplate(template) => cut.push(template.as_str()),
-        TextMatcher::MatchesXPath(path) => cut.push(&path.expression),
-        TextMatcher::Not(rule) => write_operand(rule, cut),
-        TextMatcher::Or(rules) => write_all(rules, " OR ", cut),
+        ValueMatcher::DateTime(rule) => cut.push(&rule.operand),
+        ValueMatcher::DoesNotMatch(regex) | ValueMatcher::Matches(regex) => cut.push(regex.as_str()),
+        ValueMatcher::EqualToJson(expected) => pretty::write(expected.expected(), cut),
+        ValueMatcher::EqualToXml(expected) => cut.push(&expected.pretty()),
+        ValueMatcher::MatchesJsonPath { path, .. } => cut.push(path.as_str()),
+        ValueMatcher::MatchesJsonSchema(schema) => pretty::write(schema.schema(), cut),
+        ValueMatcher::MatchesPathTemplate(template) => cut.push(template.as_str()),
+        ValueMatcher::MatchesXPath(path) => cut.push(&path.expression),
+        ValueMatcher::Not(rule) => write_operand(rule, cut),
+        ValueMatcher::Or(rules) => write_all(rules, " OR ", cut),
     }
 }

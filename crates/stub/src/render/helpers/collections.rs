@@ -1,54 +1,63 @@
 //! Lists: making them, adding to them, joining them, and how large things are.
 
-use super::{complaint, whole};
-use crate::render::template::budget::Stop;
+use super::{as_integer, error_text};
+use crate::render::template::budget::RenderError;
 use crate::render::template::eval::{Evaluator, Locals};
-use crate::render::template::given::Given;
-use crate::render::template::value::{ListKind, Value};
+use crate::render::template::helper_args::HelperArgs;
+use crate::render::template::value::{ListKind, TemplateValue};
 
 /// Where in a list.
-enum Place {
+enum ListPosition {
     At(usize),
     End,
     /// What is given is no place.
     None,
 }
 
-pub(super) fn array<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let first = given.has_context().then_some(&given.context);
-    evaluator.list(first.into_iter().chain(&given.params).cloned().collect(), ListKind::Plain)
+pub(super) fn array<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let first = args.has_context().then_some(&args.context);
+    evaluator.list(first.into_iter().chain(&args.params).cloned().collect(), ListKind::Plain)
 }
 
-pub(super) fn array_add<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    if given.context.is_null() {
+pub(super) fn array_add<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    if args.context.is_null() {
         return evaluator.list(Vec::new(), ListKind::Plain);
     }
-    let mut items = items_of(evaluator, given)?;
-    let Some(added) = given.params.first() else {
-        return Ok(complaint("Missing required parameter: additional value to add to list"));
+    let mut items = items_of(evaluator, args)?;
+    let Some(added) = args.params.first() else {
+        return Ok(error_text("Missing required parameter: additional value to add to list"));
     };
-    match place(evaluator, given)? {
-        Place::None => return Ok(complaint("position must be 'start', 'end' or an integer")),
-        Place::End => items.push(added.clone()),
-        Place::At(place) if place <= items.len() => items.insert(place, added.clone()),
-        Place::At(place) => return Err(outside(place, items.len())),
+    match place(evaluator, args)? {
+        ListPosition::None => return Ok(error_text("position must be 'start', 'end' or an integer")),
+        ListPosition::End => items.push(added.clone()),
+        ListPosition::At(place) if place <= items.len() => items.insert(place, added.clone()),
+        ListPosition::At(place) => return Err(outside(place, items.len())),
     }
     evaluator.list(items, ListKind::Plain)
 }
 
-pub(super) fn array_remove<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    if given.context.is_null() {
+pub(super) fn array_remove<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    if args.context.is_null() {
         return evaluator.list(Vec::new(), ListKind::Plain);
     }
-    let mut items = items_of(evaluator, given)?;
-    let place = match place(evaluator, given)? {
-        Place::None => return Ok(complaint("position must be 'start', 'end' or an integer")),
-        Place::End => items.len().saturating_sub(1),
-        Place::At(place) if place > items.len() => {
+    let mut items = items_of(evaluator, args)?;
+    let place = match place(evaluator, args)? {
+        ListPosition::None => return Ok(error_text("position must be 'start', 'end' or an integer")),
+        ListPosition::End => items.len().saturating_sub(1),
+        ListPosition::At(place) if place > items.len() => {
             let what = "position must be greater than or equal to 0 and less than or equal to the size of the list";
-            return Ok(complaint(what));
+            return Ok(error_text(what));
         }
-        Place::At(place) => place,
+        ListPosition::At(place) => place,
     };
     if place >= items.len() {
         return Err(outside(place, items.len()));
@@ -57,25 +66,28 @@ pub(super) fn array_remove<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, 
     evaluator.list(items, ListKind::Plain)
 }
 
-pub(super) fn array_join<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let Value::Text(separator) = &given.context else {
-        return Ok(complaint("Separator parameter must be a String"));
+pub(super) fn array_join<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let TemplateValue::Text(separator) = &args.context else {
+        return Ok(error_text("Separator parameter must be a String"));
     };
-    let items = match given.params.as_slice() {
-        [] | [Value::Null] => return Ok(complaint("The parameter must be list")),
+    let items = match args.params.as_slice() {
+        [] | [TemplateValue::Null] => return Ok(error_text("The parameter must be list")),
         [one] => one.items().unwrap_or_else(|| vec![one.clone()]),
         several => several.to_vec(),
     };
     if items.is_empty() {
-        return Ok(Value::text(""));
+        return Ok(TemplateValue::text(""));
     }
-    let mut out = named_text(evaluator, given, "prefix")?;
+    let mut out = named_text(evaluator, args, "prefix")?;
     for (place, item) in items.into_iter().enumerate() {
         if place > 0 {
             out.push_str(separator);
         }
-        let text = if given.is_block() {
-            evaluator.capture(|evaluator| evaluator.inner_of(given, item.clone(), Locals::new(), &[&item]))?.into()
+        let text = if args.is_block() {
+            evaluator.capture(|evaluator| evaluator.inner_of(args, item.clone(), Locals::new(), &[&item]))?.into()
         } else {
             evaluator.text_of(&item)?
         };
@@ -83,58 +95,61 @@ pub(super) fn array_join<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_
         evaluator.budget.spend_bytes(separator.len() + text.len())?;
         out.push_str(&text);
     }
-    out.push_str(&named_text(evaluator, given, "suffix")?);
-    Ok(Value::text(out))
+    out.push_str(&named_text(evaluator, args, "suffix")?);
+    Ok(TemplateValue::text(out))
 }
 
-pub(super) fn range<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let (Some(low), Some(high)) = (whole(&given.context), whole(given.param(0))) else {
-        return Ok(complaint("The range helper requires both lower and upper bounds as integer parameters"));
+pub(super) fn range<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let (Some(low), Some(high)) = (as_integer(&args.context), as_integer(args.param(0))) else {
+        return Ok(error_text("The range helper requires both lower and upper bounds as integer parameters"));
     };
     let count = usize::try_from(high.saturating_sub(low).saturating_add(1)).unwrap_or(0);
     // before they are made: a template may ask for any number of them
     evaluator.budget.spend(count)?;
-    evaluator.list((low..=high).map(Value::Int).collect(), ListKind::Plain)
+    evaluator.list((low..=high).map(TemplateValue::Int).collect(), ListKind::Plain)
 }
 
-pub(super) fn size<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    Ok(match &given.context {
-        Value::Text(text) => Value::whole(text.encode_utf16().count()),
-        Value::List(list) => Value::whole(list.items.len()),
-        Value::Map(map) => Value::whole(map.entries.len()),
-        part @ Value::Part(_) => Value::whole(evaluator.entries(part).unwrap_or_default().len()),
-        _ => Value::Null,
+pub(super) fn size<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    Ok(match &args.context {
+        TemplateValue::Text(text) => TemplateValue::from_usize(text.encode_utf16().count()),
+        TemplateValue::List(list) => TemplateValue::from_usize(list.items.len()),
+        TemplateValue::Map(map) => TemplateValue::from_usize(map.entries.len()),
+        part @ TemplateValue::Part(_) => TemplateValue::from_usize(evaluator.entries(part).unwrap_or_default().len()),
+        _ => TemplateValue::Null,
     })
 }
 
-fn items_of(evaluator: &mut Evaluator<'_>, given: &Given<'_, '_>) -> Result<Vec<Value>, Stop> {
-    match given.context.items() {
+fn items_of(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>) -> Result<Vec<TemplateValue>, RenderError> {
+    match args.context.items() {
         Some(items) => {
             evaluator.budget.spend(items.len() / 4)?;
             Ok(items)
         }
-        None => Err(Stop::failed(format!("a list is needed here, not {}", given.context.kind_name()))),
+        None => Err(RenderError::failed(format!("a list is needed here, not {}", args.context.kind_name()))),
     }
 }
 
 /// The `position=` that is given.
-fn place(evaluator: &mut Evaluator<'_>, given: &Given<'_, '_>) -> Result<Place, Stop> {
-    let Some(position) = given.named("position") else { return Ok(Place::End) };
+fn place(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>) -> Result<ListPosition, RenderError> {
+    let Some(position) = args.named("position") else { return Ok(ListPosition::End) };
     let text = evaluator.text_of(position)?;
     Ok(match text.to_ascii_lowercase().as_str() {
-        "start" => Place::At(0),
-        "end" => Place::End,
+        "start" => ListPosition::At(0),
+        "end" => ListPosition::End,
         number => match number.parse::<i32>() {
-            Ok(number) => Place::At(usize::try_from(number).unwrap_or(usize::MAX)),
-            Err(_) => Place::None,
+            Ok(number) => ListPosition::At(usize::try_from(number).unwrap_or(usize::MAX)),
+            Err(_) => ListPosition::None,
         },
     })
 }
 
-fn named_text(evaluator: &mut Evaluator<'_>, given: &Given<'_, '_>, key: &str) -> Result<String, Stop> {
-    given.named(key).map_or(Ok(String::new()), |value| evaluator.text_of(value).map(|text| text.to_string()))
+fn named_text(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>, key: &str) -> Result<String, RenderError> {
+    args.named(key).map_or(Ok(String::new()), |value| evaluator.text_of(value).map(|text| text.to_string()))
 }
 
-fn outside(place: usize, length: usize) -> Stop {
-    Stop::failed(format!("position {place} is outside of a list of {length}"))
+fn outside(place: usize, length: usize) -> RenderError {
+    RenderError::failed(format!("position {place} is outside of a list of {length}"))
 }

@@ -2,72 +2,76 @@
 
 use std::cmp::Ordering;
 
-use crate::render::template::budget::Stop;
+use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
-use crate::render::template::given::Given;
-use crate::render::template::value::Value;
+use crate::render::template::helper_args::HelperArgs;
+use crate::render::template::value::TemplateValue;
 
-pub(super) fn eq<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let holds = given.context.equals(given.param(0), evaluator.budget)?;
-    tell(evaluator, given, holds)
+pub(super) fn eq<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    let holds = args.context.equals(args.param(0), evaluator.budget)?;
+    tell(evaluator, args, holds)
 }
 
-pub(super) fn neq<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let holds = !given.context.equals(given.param(0), evaluator.budget)?;
-    tell(evaluator, given, holds)
+pub(super) fn neq<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    let holds = !args.context.equals(args.param(0), evaluator.budget)?;
+    tell(evaluator, args, holds)
 }
 
-pub(super) fn gt<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let holds = order(given)?.is_gt();
-    tell(evaluator, given, holds)
+pub(super) fn gt<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    let holds = order(args)?.is_gt();
+    tell(evaluator, args, holds)
 }
 
-pub(super) fn gte<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let holds = order(given)?.is_ge();
-    tell(evaluator, given, holds)
+pub(super) fn gte<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    let holds = order(args)?.is_ge();
+    tell(evaluator, args, holds)
 }
 
-pub(super) fn lt<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let holds = order(given)?.is_lt();
-    tell(evaluator, given, holds)
+pub(super) fn lt<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    let holds = order(args)?.is_lt();
+    tell(evaluator, args, holds)
 }
 
-pub(super) fn lte<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let holds = order(given)?.is_le();
-    tell(evaluator, given, holds)
+pub(super) fn lte<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    let holds = order(args)?.is_le();
+    tell(evaluator, args, holds)
 }
 
-pub(super) fn and<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let holds = !given.context.is_empty() && given.params.iter().all(|value| !value.is_empty());
-    tell(evaluator, given, holds)
+pub(super) fn and<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    let holds = !args.context.is_empty() && args.params.iter().all(|value| !value.is_empty());
+    tell(evaluator, args, holds)
 }
 
-pub(super) fn or<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let holds = !given.context.is_empty() || given.params.iter().any(|value| !value.is_empty());
-    tell(evaluator, given, holds)
+pub(super) fn or<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    let holds = !args.context.is_empty() || args.params.iter().any(|value| !value.is_empty());
+    tell(evaluator, args, holds)
 }
 
-pub(super) fn not<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    tell(evaluator, given, given.context.is_empty())
+pub(super) fn not<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    tell(evaluator, args, args.context.is_empty())
 }
 
-fn order(given: &Given<'_, '_>) -> Result<Ordering, Stop> {
-    let other = given.param(0);
-    given.context.compare(other).ok_or_else(|| {
-        let (one, other) = (given.context.kind_name(), other.kind_name());
-        Stop::failed(format!("{one} cannot be compared with {other}"))
+fn order(args: &HelperArgs<'_, '_>) -> Result<Ordering, RenderError> {
+    let other = args.param(0);
+    args.context.compare(other).ok_or_else(|| {
+        let (one, other) = (args.context.kind_name(), other.kind_name());
+        RenderError::failed(format!("{one} cannot be compared with {other}"))
     })
 }
 
-fn tell<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>, holds: bool) -> Result<Value, Stop> {
-    if !given.is_block() {
-        let said = given.named(if holds { "yes" } else { "no" });
-        return Ok(said.cloned().unwrap_or(Value::Bool(holds)));
+fn tell<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+    holds: bool,
+) -> Result<TemplateValue, RenderError> {
+    if !args.is_block() {
+        let said = args.named(if holds { "yes" } else { "no" });
+        return Ok(said.cloned().unwrap_or(TemplateValue::Bool(holds)));
     }
     if holds {
-        evaluator.inner(given)?;
+        evaluator.inner(args)?;
     } else {
-        evaluator.otherwise(given)?;
+        evaluator.otherwise(args)?;
     }
-    Ok(Value::Null)
+    Ok(TemplateValue::Null)
 }

@@ -1,13 +1,13 @@
-//! Decimal numbers with a scale, as Java's BigDecimal has it, of up to 38 digits.
+//! ScaledDecimal numbers with a scale, as Java's BigDecimal has it, of up to 38 digits.
 
 /// `digits` times ten to the power of minus `scale`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Decimal {
+pub(super) struct ScaledDecimal {
     digits: i128,
     scale: i32,
 }
 
-impl Decimal {
+impl ScaledDecimal {
     /// Reads `-12.50`, `1e3`; `None` of anything else, and of what is longer.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -75,7 +75,7 @@ impl Decimal {
     }
 }
 
-impl From<i64> for Decimal {
+impl From<i64> for ScaledDecimal {
     fn from(number: i64) -> Self {
         Self { digits: number.into(), scale: 0 }
     }
@@ -89,8 +89,8 @@ fn power_of_ten(exponent: i32) -> Option<i128> {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Decimal {
-        Decimal::parse(text).expect("a number")
+    fn of(text: &str) -> ScaledDecimal {
+        ScaledDecimal::parse(text).expect("a number")
     }
 
     #[test]
@@ -104,10 +104,10 @@ mod tests {
             ("5.", 5, 0),
             ("3.0E9", 30, -8),
         ] {
-            assert_eq!(Decimal::parse(text), Some(Decimal { digits, scale }), "{text}");
+            assert_eq!(ScaledDecimal::parse(text), Some(ScaledDecimal { digits, scale }), "{text}");
         }
         for text in ["", "-", ".", "abc", "1 ", "1e", "0x1", "1.2.3", "--1", &"9".repeat(40)] {
-            assert_eq!(Decimal::parse(text), None, "{text}");
+            assert_eq!(ScaledDecimal::parse(text), None, "{text}");
         }
     }
 

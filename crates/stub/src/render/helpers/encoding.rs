@@ -8,29 +8,35 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use encoding_rs::{Encoding, UTF_8};
 
 use super::{is_set, text_or_block};
-use crate::render::template::budget::Stop;
+use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
-use crate::render::template::given::Given;
-use crate::render::template::value::{ListKind, MapKind, Value};
+use crate::render::template::helper_args::HelperArgs;
+use crate::render::template::value::{ListKind, MapKind, TemplateValue};
 
-pub(super) fn base64<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let text = text_or_block(evaluator, given)?;
+pub(super) fn base64<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let text = text_or_block(evaluator, args)?;
     evaluator.budget.spend_bytes(text.len())?;
-    if is_set(given, "decode") {
+    if is_set(args, "decode") {
         let bytes = LENIENT.decode(text.trim().as_bytes());
-        let bytes = bytes.map_err(|error| Stop::failed(format!("this is not base64: {error}")))?;
-        return Ok(Value::text(String::from_utf8_lossy(&bytes)));
+        let bytes = bytes.map_err(|error| RenderError::failed(format!("this is not base64: {error}")))?;
+        return Ok(TemplateValue::text(String::from_utf8_lossy(&bytes)));
     }
-    let padded = !matches!(given.named("padding"), Some(padding) if !matches!(padding, Value::Bool(true)));
-    Ok(Value::text(if padded { STANDARD.encode(&*text) } else { STANDARD_NO_PAD.encode(&*text) }))
+    let padded = !matches!(args.named("padding"), Some(padding) if !matches!(padding, TemplateValue::Bool(true)));
+    Ok(TemplateValue::text(if padded { STANDARD.encode(&*text) } else { STANDARD_NO_PAD.encode(&*text) }))
 }
 
-pub(super) fn url_encode<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let text = text_or_block(evaluator, given)?;
+pub(super) fn url_encode<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let text = text_or_block(evaluator, args)?;
     evaluator.budget.spend_bytes(text.len() * 3)?;
-    let charset = charset(evaluator, given)?;
-    if is_set(given, "decode") {
-        return decoded(&text, charset).map(Value::text);
+    let charset = charset(evaluator, args)?;
+    if is_set(args, "decode") {
+        return decoded(&text, charset).map(TemplateValue::text);
     }
     let mut out = String::with_capacity(text.len() + 8);
     for byte in &*charset.encode(&text).0 {
@@ -40,15 +46,18 @@ pub(super) fn url_encode<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_
             byte => out.extend(['%', hex(byte >> 4), hex(byte & 15)]),
         }
     }
-    Ok(Value::text(out))
+    Ok(TemplateValue::text(out))
 }
 
 /// The fields of a form, each with its values; with a name, as a variable.
-pub(super) fn form_data<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let text = evaluator.text_of(&given.context)?;
+pub(super) fn form_data<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let text = evaluator.text_of(&args.context)?;
     evaluator.budget.spend_bytes(text.len() * 2)?;
-    let charset = charset(evaluator, given)?;
-    let mut fields: Vec<(Arc<str>, Vec<Value>)> = Vec::new();
+    let charset = charset(evaluator, args)?;
+    let mut fields: Vec<(Arc<str>, Vec<TemplateValue>)> = Vec::new();
     for field in text.split('&') {
         evaluator.budget.spend(1 + fields.len() / 16)?;
         // a value ends where a further `=` stands, and a field without a value is none
@@ -57,30 +66,31 @@ pub(super) fn form_data<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>
         if value.is_empty() && parts.all(str::is_empty) {
             continue;
         }
-        let value = if is_set(given, "urlDecode") { decoded(value.trim(), charset)? } else { value.trim().to_owned() };
-        let value = Value::text(value);
+        let value = if is_set(args, "urlDecode") { decoded(value.trim(), charset)? } else { value.trim().to_owned() };
+        let value = TemplateValue::text(value);
         match fields.iter_mut().find(|(known, _)| **known == *key) {
             Some((_, values)) => values.push(value),
             None => fields.push((key.into(), vec![value])),
         }
     }
-    let entries = fields.into_iter().map(|(key, values)| Ok((key, Value::list(values, ListKind::Values)?)));
-    let form = Value::map(entries.collect::<Result<_, Stop>>()?, MapKind::Plain)?;
-    if given.param(0).is_null() {
+    let entries = fields.into_iter().map(|(key, values)| Ok((key, TemplateValue::list(values, ListKind::Values)?)));
+    let form = TemplateValue::map(entries.collect::<Result<_, RenderError>>()?, MapKind::Plain)?;
+    if args.param(0).is_null() {
         return Ok(form);
     }
-    let name = evaluator.text_of(given.param(0))?;
+    let name = evaluator.text_of(args.param(0))?;
     evaluator.assign(&name, form);
-    Ok(Value::Null)
+    Ok(TemplateValue::Null)
 }
 
-fn charset(evaluator: &mut Evaluator<'_>, given: &Given<'_, '_>) -> Result<&'static Encoding, Stop> {
-    let Some(name) = given.named("encoding") else { return Ok(UTF_8) };
+fn charset(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>) -> Result<&'static Encoding, RenderError> {
+    let Some(name) = args.named("encoding") else { return Ok(UTF_8) };
     let name = evaluator.text_of(name)?;
-    Encoding::for_label(name.as_bytes()).ok_or_else(|| Stop::failed(format!("`{name}` is no encoding that is known")))
+    Encoding::for_label(name.as_bytes())
+        .ok_or_else(|| RenderError::failed(format!("`{name}` is no encoding that is known")))
 }
 
-fn decoded(text: &str, charset: &'static Encoding) -> Result<String, Stop> {
+fn decoded(text: &str, charset: &'static Encoding) -> Result<String, RenderError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -91,7 +101,7 @@ fn decoded(text: &str, charset: &'static Encoding) -> Result<String, Stop> {
                 let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
                 let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
                 let Some(byte) = byte else {
-                    return Err(Stop::failed("a `%` is not followed by two hexadecimal digits"));
+                    return Err(RenderError::failed("a `%` is not followed by two hexadecimal digits"));
                 };
                 bytes.push(byte);
                 rest = &after[2..];

@@ -6,55 +6,65 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::json::{self, Reader};
-use super::{complaint, is_set, text_or_block, whole};
-use crate::render::template::budget::Stop;
+use super::json::{self, JsonLibrary};
+use super::{as_integer, error_text, is_set, text_or_block};
+use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
-use crate::render::template::given::Given;
+use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::print::Layout;
-use crate::render::template::value::Value;
+use crate::render::template::value::TemplateValue;
 use standin_dialect::json_path::{JsonPath, Selection};
 
-pub(super) fn json_merge<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let Value::Text(base) = &given.context else { return Ok(complaint("Base JSON parameter must be a string")) };
+pub(super) fn json_merge<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let TemplateValue::Text(base) = &args.context else {
+        return Ok(error_text("Base JSON parameter must be a string"));
+    };
     let Some(document) = evaluator.document(base)? else {
-        return Ok(complaint(format!("Base JSON is not valid JSON ('{base}')")));
+        return Ok(error_text(format!("Base JSON is not valid JSON ('{base}')")));
     };
     let Json::Object(members) = &*document else {
-        return Ok(complaint(format!("Base JSON is not a JSON object ('{base}')")));
+        return Ok(error_text(format!("Base JSON is not a JSON object ('{base}')")));
     };
-    let Some(overlay) = text_param(evaluator, given)? else {
-        return Ok(complaint("JSON to merge must be a string"));
+    let Some(overlay) = text_param(evaluator, args)? else {
+        return Ok(error_text("JSON to merge must be a string"));
     };
     let Some(document) = evaluator.document(&overlay)? else {
-        return Ok(complaint(format!("JSON to merge is not valid JSON ('{overlay}')")));
+        return Ok(error_text(format!("JSON to merge is not valid JSON ('{overlay}')")));
     };
     let Json::Object(over) = &*document else {
-        return Ok(complaint(format!("JSON to merge is not a JSON object ('{overlay}')")));
+        return Ok(error_text(format!("JSON to merge is not a JSON object ('{overlay}')")));
     };
     let mut merged = members.clone();
-    merge(&mut merged, over, is_set(given, "removeNulls"));
-    written(evaluator, &Json::Object(merged), Reader::Jackson)
+    merge(&mut merged, over, is_set(args, "removeNulls"));
+    written(evaluator, &Json::Object(merged), JsonLibrary::Jackson)
 }
 
-pub(super) fn json_remove<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let Value::Text(input) = &given.context else { return Ok(complaint("Input JSON must be a string")) };
+pub(super) fn json_remove<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let TemplateValue::Text(input) = &args.context else { return Ok(error_text("Input JSON must be a string")) };
     if &**input == "null" {
-        return Ok(given.context.clone());
+        return Ok(args.context.clone());
     }
-    let [expression] = given.params.as_slice() else {
-        return Ok(complaint("A single JSONPath expression parameter must be supplied"));
+    let [expression] = args.params.as_slice() else {
+        return Ok(error_text("A single JSONPath expression parameter must be supplied"));
     };
-    let Value::Text(expression) = expression else { return Ok(complaint("JSONPath parameter must be a string")) };
+    let TemplateValue::Text(expression) = expression else {
+        return Ok(error_text("JSONPath parameter must be a string"));
+    };
     let Some(document) = evaluator.document(input)? else {
-        return Ok(complaint(format!("Input JSON string is not valid JSON ('{input}')")));
+        return Ok(error_text(format!("Input JSON string is not valid JSON ('{input}')")));
     };
-    let Some(path) = json::path(evaluator, given, expression)?.filter(|_| !expression.is_empty()) else {
+    let Some(path) = json::path(evaluator, args, expression)?.filter(|_| !expression.is_empty()) else {
         let what = format!("JSONPath parameter is not a valid JSONPath expression ('{expression}')");
-        return Ok(complaint(what));
+        return Ok(error_text(what));
     };
     let found = match json::selected(evaluator, &path, &document)? {
-        Selection::Missing => return Ok(given.context.clone()),
+        Selection::Missing => return Ok(args.context.clone()),
         Selection::One(found) => vec![found],
         Selection::Many(found) => found,
     };
@@ -68,18 +78,21 @@ pub(super) fn json_remove<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '
         doomed.insert(ptr::from_ref::<Json>(item));
     }
     let kept = without(&document, &doomed);
-    written(evaluator, &kept, Reader::Smart)
+    written(evaluator, &kept, JsonLibrary::Smart)
 }
 
-pub(super) fn json_array_add<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let Value::Text(input) = &given.context else { return Ok(complaint("Base JSON must be a string")) };
+pub(super) fn json_array_add<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let TemplateValue::Text(input) = &args.context else { return Ok(error_text("Base JSON must be a string")) };
     let Some(document) = evaluator.document(input)? else {
-        return Ok(complaint(format!("Base JSON is not valid JSON ('{input}')")));
+        return Ok(error_text(format!("Base JSON is not valid JSON ('{input}')")));
     };
-    let expression = match given.named("jsonPath") {
+    let expression = match args.named("jsonPath") {
         None => None,
-        Some(Value::Text(expression)) => Some(Arc::clone(expression)),
-        Some(_) => return Ok(complaint("jsonPath option must be a string")),
+        Some(TemplateValue::Text(expression)) => Some(Arc::clone(expression)),
+        Some(_) => return Ok(error_text("jsonPath option must be a string")),
     };
     let target = match &expression {
         None => Some(&*document),
@@ -88,7 +101,7 @@ pub(super) fn json_array_add<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t
                 Selection::One(std::borrow::Cow::Borrowed(found)) => Some(found),
                 _ => None,
             },
-            _ => return Ok(complaint(format!("jsonPath option is not valid JSONPath expression ('{expression}')"))),
+            _ => return Ok(error_text(format!("jsonPath option is not valid JSONPath expression ('{expression}')"))),
         },
     };
     let Some(target @ Json::Array(items)) = target else {
@@ -96,56 +109,56 @@ pub(super) fn json_array_add<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t
             None => format!("'{input}'"),
             Some(expression) => format!("root: '{input}', jsonPath: '{expression}'"),
         };
-        return Ok(complaint(format!("Target JSON is not a JSON array ({detail})")));
+        return Ok(error_text(format!("Target JSON is not a JSON array ({detail})")));
     };
-    let Some(text) = text_param(evaluator, given)? else {
-        return Ok(complaint("Item-to-add JSON must be a string"));
+    let Some(text) = text_param(evaluator, args)? else {
+        return Ok(error_text("Item-to-add JSON must be a string"));
     };
     let Some(added) = evaluator.document(&text)? else {
-        return Ok(complaint(format!("Item-to-add JSON is not valid JSON ('{text}')")));
+        return Ok(error_text(format!("Item-to-add JSON is not valid JSON ('{text}')")));
     };
-    let flattens = match given.named("flatten") {
+    let flattens = match args.named("flatten") {
         None => false,
-        Some(Value::Bool(flattens)) => *flattens,
-        Some(_) => return Ok(complaint("flatten option must be a boolean")),
+        Some(TemplateValue::Bool(flattens)) => *flattens,
+        Some(_) => return Ok(error_text("flatten option must be a boolean")),
     };
     let mut items = items.clone();
     match &*added {
         Json::Array(added) if flattens => items.extend(added.iter().cloned()),
         added => items.push(added.clone()),
     }
-    if let Some(most) = given.named("maxItems") {
-        let Some(most) = whole(most).filter(|_| most.is_number()) else {
-            return Ok(complaint("maxItems option must be an integer"));
+    if let Some(most) = args.named("maxItems") {
+        let Some(most) = as_integer(most).filter(|_| most.is_number()) else {
+            return Ok(error_text("maxItems option must be an integer"));
         };
         let Ok(most) = usize::try_from(most) else {
-            return Ok(complaint("maxItems option integer must be positive"));
+            return Ok(error_text("maxItems option integer must be positive"));
         };
         // the newest stay
         items.drain(..items.len().saturating_sub(most));
     }
     let changed = with(&document, target, &Json::Array(items));
-    written(evaluator, &changed, Reader::Smart)
+    written(evaluator, &changed, JsonLibrary::Smart)
 }
 
 /// The body of a block, or else the first parameter behind the JSON that is changed, if it is a text.
-fn text_param<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Option<Arc<str>>, Stop> {
-    if given.is_block() {
-        return text_or_block(evaluator, given).map(Some);
+fn text_param<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<Option<Arc<str>>, RenderError> {
+    if args.is_block() {
+        return text_or_block(evaluator, args).map(Some);
     }
-    Ok(match given.param(0) {
-        Value::Text(text) => Some(Arc::clone(text)),
+    Ok(match args.param(0) {
+        TemplateValue::Text(text) => Some(Arc::clone(text)),
         _ => None,
     })
 }
 
-fn written(evaluator: &mut Evaluator<'_>, json: &Json, reader: Reader) -> Result<Value, Stop> {
+fn written(evaluator: &mut Evaluator<'_>, json: &Json, reader: JsonLibrary) -> Result<TemplateValue, RenderError> {
     let value = json::value(evaluator, json, reader)?;
-    evaluator.json_of(&value, Layout::Compact).map(Value::text)
+    evaluator.json_of(&value, Layout::Compact).map(TemplateValue::text)
 }
 
-fn undeletable(expression: &str) -> Value {
-    complaint(format!("Delete operation cannot be applied to JSONPath expression ('{expression}')"))
+fn undeletable(expression: &str) -> TemplateValue {
+    error_text(format!("Delete operation cannot be applied to JSONPath expression ('{expression}')"))
 }
 
 /// Objects are merged, anything else is replaced.

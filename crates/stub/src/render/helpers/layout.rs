@@ -1,41 +1,58 @@
 //! Texts of a width: padded, shortened, or wrapped. Widths are in characters.
 
+use super::as_integer;
 use super::text::of_text;
-use super::whole;
-use crate::render::template::budget::Stop;
+use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
-use crate::render::template::given::Given;
-use crate::render::template::value::Value;
+use crate::render::template::helper_args::HelperArgs;
+use crate::render::template::value::TemplateValue;
 
-pub(super) fn abbreviate<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |_, text| {
-        let width = whole(given.param(0)).ok_or_else(|| Stop::failed("`abbreviate` takes a text and a width"))?;
+pub(super) fn abbreviate<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |_, text| {
+        let width =
+            as_integer(args.param(0)).ok_or_else(|| RenderError::failed("`abbreviate` takes a text and a width"))?;
         let Some(kept) = usize::try_from(width).ok().filter(|width| *width >= 4).map(|width| width - 3) else {
-            return Err(Stop::failed(format!("the least width of `abbreviate` is 4, not {width}")));
+            return Err(RenderError::failed(format!("the least width of `abbreviate` is 4, not {width}")));
         };
         if text.chars().count() <= kept + 3 {
-            return Ok(Value::text(text));
+            return Ok(TemplateValue::text(text));
         }
-        Ok(Value::text(text.chars().take(kept).chain("...".chars()).collect::<String>()))
+        Ok(TemplateValue::text(text.chars().take(kept).chain("...".chars()).collect::<String>()))
     })
 }
 
-pub(super) fn center<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    padded(evaluator, given, |missing| (missing / 2, missing - missing / 2))
+pub(super) fn center<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    padded(evaluator, args, |missing| (missing / 2, missing - missing / 2))
 }
 
-pub(super) fn ljust<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    padded(evaluator, given, |missing| (0, missing))
+pub(super) fn ljust<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    padded(evaluator, args, |missing| (0, missing))
 }
 
-pub(super) fn rjust<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    padded(evaluator, given, |missing| (missing, 0))
+pub(super) fn rjust<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    padded(evaluator, args, |missing| (missing, 0))
 }
 
-pub(super) fn word_wrap<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |_, text| {
-        let width = whole(given.param(0)).ok_or_else(|| Stop::failed("`wordWrap` takes a text and a width"))?;
-        Ok(Value::text(wrapped(text, usize::try_from(width).unwrap_or(0).max(1))))
+pub(super) fn word_wrap<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |_, text| {
+        let width =
+            as_integer(args.param(0)).ok_or_else(|| RenderError::failed("`wordWrap` takes a text and a width"))?;
+        Ok(TemplateValue::text(wrapped(text, usize::try_from(width).unwrap_or(0).max(1))))
     })
 }
 
@@ -66,12 +83,12 @@ fn wrapped(text: &str, width: usize) -> String {
 /// Pads a text to `size=` with `pad=`; `share` says how much of what is missing goes before it and behind it.
 fn padded<'t>(
     evaluator: &mut Evaluator<'t>,
-    given: &Given<'t, '_>,
+    args: &HelperArgs<'t, '_>,
     share: impl Fn(usize) -> (usize, usize),
-) -> Result<Value, Stop> {
-    of_text(evaluator, given, |evaluator, text| {
-        let size = given.named("size").and_then(whole).ok_or_else(|| Stop::failed("`size=` is missing"))?;
-        let pad = match given.named("pad") {
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |evaluator, text| {
+        let size = args.named("size").and_then(as_integer).ok_or_else(|| RenderError::failed("`size=` is missing"))?;
+        let pad = match args.named("pad") {
             Some(pad) => evaluator.text_of(pad)?,
             None => " ".into(),
         };
@@ -80,6 +97,6 @@ fn padded<'t>(
         evaluator.budget.spend_bytes(missing.saturating_mul(4))?;
         let (before, behind) = share(missing);
         let pads = |count| pad.chars().cycle().take(count);
-        Ok(Value::text(pads(before).chain(text.chars()).chain(pads(behind)).collect::<String>()))
+        Ok(TemplateValue::text(pads(before).chain(text.chars()).chain(pads(behind)).collect::<String>()))
     })
 }

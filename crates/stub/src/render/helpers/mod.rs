@@ -24,13 +24,13 @@ mod text;
 
 use std::sync::Arc;
 
-use super::template::budget::Stop;
+use super::template::budget::RenderError;
 use super::template::eval::Evaluator;
-use super::template::given::Given;
-use super::template::value::Value;
+use super::template::helper_args::HelperArgs;
+use super::template::value::TemplateValue;
 
 /// What a helper does with what it is given; it returns a value, or writes.
-pub(crate) type Helper = for<'t, 'f> fn(&mut Evaluator<'t>, &Given<'t, 'f>) -> Result<Value, Stop>;
+pub(crate) type Helper = for<'t, 'f> fn(&mut Evaluator<'t>, &HelperArgs<'t, 'f>) -> Result<TemplateValue, RenderError>;
 
 /// The helper of a name.
 pub(crate) fn find(name: &str) -> Option<Helper> {
@@ -43,55 +43,54 @@ pub fn names() -> Vec<&'static str> {
 }
 
 /// A stub's parameters as templates see them.
-pub(super) fn value_of(parameters: &serde_json::Value) -> Value {
+pub(super) fn value_of(parameters: &serde_json::Value) -> TemplateValue {
     json::plain(parameters)
 }
 
 /// What WireMock prints where a helper is used wrongly.
-fn complaint(what: impl AsRef<str>) -> Value {
-    Value::text(format!("[ERROR: {}]", what.as_ref()))
+fn error_text(what: impl AsRef<str>) -> TemplateValue {
+    TemplateValue::text(format!("[ERROR: {}]", what.as_ref()))
 }
 
 /// What the first parameter or the body of a block says.
-fn text_or_block<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Arc<str>, Stop> {
-    if given.is_block() {
-        return evaluator.capture(|evaluator| evaluator.inner(given)).map(Arc::from);
+fn text_or_block<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<Arc<str>, RenderError> {
+    if args.is_block() {
+        return evaluator.capture(|evaluator| evaluator.inner(args)).map(Arc::from);
     }
-    evaluator.text_of(&given.context)
+    evaluator.text_of(&args.context)
 }
 
 /// A number or the text of one, as a whole number.
-fn whole(value: &Value) -> Option<i64> {
+fn as_integer(value: &TemplateValue) -> Option<i64> {
     match value {
-        Value::Int(number) => Some(*number),
-        Value::Double(number) => Some(*number as i64),
-        Value::Text(text) => text.trim().parse().ok(),
-        Value::List(_) => value_of_field(value).and_then(whole),
+        TemplateValue::Int(number) => Some(*number),
+        TemplateValue::Double(number) => Some(*number as i64),
+        TemplateValue::Text(text) => text.trim().parse().ok(),
+        TemplateValue::List(_) => value_of_field(value).and_then(as_integer),
         _ => None,
     }
 }
 
 /// The first of the values of a field.
-fn value_of_field(value: &Value) -> Option<&Value> {
+fn value_of_field(value: &TemplateValue) -> Option<&TemplateValue> {
     match value {
-        Value::List(list) => list.items.first().filter(|item| matches!(item, Value::Text(_))),
+        TemplateValue::List(list) => list.items.first().filter(|item| matches!(item, TemplateValue::Text(_))),
         _ => None,
     }
 }
 
 /// A whole number that is given by name, or a default; the error names it.
-fn whole_named(given: &Given<'_, '_>, key: &str, default: i64) -> Result<i64, Stop> {
-    match given.named(key) {
+fn integer_arg(args: &HelperArgs<'_, '_>, key: &str, default: i64) -> Result<i64, RenderError> {
+    match args.named(key) {
         None => Ok(default),
-        Some(value) => {
-            whole(value).ok_or_else(|| Stop::failed(format!("`{key}` is a whole number, not {}", value.kind_name())))
-        }
+        Some(value) => as_integer(value)
+            .ok_or_else(|| RenderError::failed(format!("`{key}` is a whole number, not {}", value.kind_name()))),
     }
 }
 
 /// Whether `key=true` is given.
-fn is_set(given: &Given<'_, '_>, key: &str) -> bool {
-    matches!(given.named(key), Some(Value::Bool(true)))
+fn is_set(args: &HelperArgs<'_, '_>, key: &str) -> bool {
+    matches!(args.named(key), Some(TemplateValue::Bool(true)))
 }
 
 const HELPERS: &[(&str, Helper)] = &[

@@ -1,15 +1,15 @@
 //! Numbers for people: `numberFormat`, by a style or by a pattern of Java's DecimalFormat.
 
-use super::whole;
-use crate::render::template::budget::Stop;
+use super::as_integer;
+use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
-use crate::render::template::given::Given;
-use crate::render::template::value::Value;
+use crate::render::template::helper_args::HelperArgs;
+use crate::render::template::value::TemplateValue;
 use standin_dialect::json_path::double_text;
 
 /// How a number is laid out.
 #[derive(Clone, Debug)]
-struct Format {
+struct NumberFormat {
     prefix: String,
     suffix: String,
     /// What replaces prefix and suffix of a negative number; else it is a minus before the prefix.
@@ -44,33 +44,41 @@ struct Symbols {
     group: &'static str,
 }
 
-pub(super) fn number_format<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let number = match &given.context {
+pub(super) fn number_format<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let number = match &args.context {
         // the exact value, so that a half is one
-        Value::Double(number) if !number.is_finite() => return Ok(Value::text(double_text(*number))),
-        Value::Double(number) => format!("{number:.MOST_DECIMALS$}"),
-        Value::Int(number) => number.to_string(),
-        Value::Number(text) if !text.contains(['e', 'E']) => text.to_string(),
-        _ => return given.params.first().map_or(Ok(Value::Null), |value| evaluator.text_of(value).map(Value::Text)),
+        TemplateValue::Double(number) if !number.is_finite() => return Ok(TemplateValue::text(double_text(*number))),
+        TemplateValue::Double(number) => format!("{number:.MOST_DECIMALS$}"),
+        TemplateValue::Int(number) => number.to_string(),
+        TemplateValue::Number(text) if !text.contains(['e', 'E']) => text.to_string(),
+        _ => {
+            return args
+                .params
+                .first()
+                .map_or(Ok(TemplateValue::Null), |value| evaluator.text_of(value).map(TemplateValue::Text));
+        }
     };
-    let style = match given.params.first() {
-        Some(Value::Text(style)) => style.trim().to_owned(),
+    let style = match args.params.first() {
+        Some(TemplateValue::Text(style)) => style.trim().to_owned(),
         None => String::new(),
-        Some(other) => return Err(Stop::failed(format!("the format is a text, not {}", other.kind_name()))),
+        Some(other) => return Err(RenderError::failed(format!("the format is a text, not {}", other.kind_name()))),
     };
-    let locale = match given.params.get(1) {
+    let locale = match args.params.get(1) {
         Some(locale) => evaluator.text_of(locale)?.to_string(),
         None => "en_US".to_owned(),
     };
-    let mut format = Format::of(&style, &locale)?;
-    format.adjust(given)?;
+    let mut format = NumberFormat::of(&style, &locale)?;
+    format.adjust(args)?;
     evaluator.budget.spend(20)?;
     evaluator.budget.spend_bytes(number.len() + format.least_whole + format.least_fraction)?;
-    Ok(Value::text(format.write(&number)))
+    Ok(TemplateValue::text(format.write(&number)))
 }
 
-impl Format {
-    fn of(style: &str, locale: &str) -> Result<Self, Stop> {
+impl NumberFormat {
+    fn of(style: &str, locale: &str) -> Result<Self, RenderError> {
         let symbols = symbols(locale);
         let plain = Self {
             prefix: String::new(),
@@ -103,7 +111,7 @@ impl Format {
     }
 
     /// `#,##0.00;(#)`
-    fn by_pattern(pattern: &str, symbols: Symbols) -> Result<Self, Stop> {
+    fn by_pattern(pattern: &str, symbols: Symbols) -> Result<Self, RenderError> {
         let (positive, negative) = match pattern.split_once(';') {
             Some((positive, negative)) => (positive, Some(negative)),
             None => (pattern, None),
@@ -138,15 +146,15 @@ impl Format {
         })
     }
 
-    fn adjust(&mut self, given: &Given<'_, '_>) -> Result<(), Stop> {
-        if let Some(Value::Bool(false)) = given.named("groupingUsed") {
+    fn adjust(&mut self, args: &HelperArgs<'_, '_>) -> Result<(), RenderError> {
+        if let Some(TemplateValue::Bool(false)) = args.named("groupingUsed") {
             self.group = 0;
         }
-        let size = |key: &str| match given.named(key) {
+        let size = |key: &str| match args.named(key) {
             None => Ok(None),
-            Some(value) => match whole(value).and_then(|size| usize::try_from(size).ok()) {
+            Some(value) => match as_integer(value).and_then(|size| usize::try_from(size).ok()) {
                 Some(size) => Ok(Some(size.min(MOST_DECIMALS))),
-                None => Err(Stop::failed(format!("`{key}` is a whole number, not {}", value.kind_name()))),
+                None => Err(RenderError::failed(format!("`{key}` is a whole number, not {}", value.kind_name()))),
             },
         };
         if let Some(most) = size("maximumFractionDigits")? {
@@ -161,7 +169,7 @@ impl Format {
         if let Some(least) = size("minimumIntegerDigits")? {
             (self.least_whole, self.most_whole) = (least, self.most_whole.max(least));
         }
-        if let Some(Value::Text(mode)) = given.named("roundingMode") {
+        if let Some(TemplateValue::Text(mode)) = args.named("roundingMode") {
             self.rounding = match mode.trim().to_ascii_uppercase().as_str() {
                 "CEILING" => Rounding::Ceiling,
                 "DOWN" => Rounding::Down,
@@ -170,7 +178,7 @@ impl Format {
                 "HALF_EVEN" => Rounding::HalfEven,
                 "HALF_UP" => Rounding::HalfUp,
                 "UP" => Rounding::Up,
-                _ => return Err(Stop::failed(format!("`{mode}` is no rounding mode"))),
+                _ => return Err(RenderError::failed(format!("`{mode}` is no rounding mode"))),
             };
         }
         Ok(())
@@ -261,7 +269,7 @@ impl Format {
 }
 
 /// What stands before the digits of a pattern, the digits, and what stands behind them.
-fn parts(pattern: &str) -> Result<(String, String, String), Stop> {
+fn parts(pattern: &str) -> Result<(String, String, String), RenderError> {
     let is_digit = |c: char| matches!(c, '0' | '#' | ',' | '.');
     let mut found = [String::new(), String::new(), String::new()];
     let mut part = 0;
@@ -273,7 +281,9 @@ fn parts(pattern: &str) -> Result<(String, String, String), Stop> {
         }
         if !quoted && is_digit(c) {
             if part == 2 {
-                return Err(Stop::failed(format!("`{pattern}` is no number format: `{c}` stands behind the digits")));
+                return Err(RenderError::failed(format!(
+                    "`{pattern}` is no number format: `{c}` stands behind the digits"
+                )));
             }
             part = 1;
         } else if part == 1 {
@@ -282,10 +292,12 @@ fn parts(pattern: &str) -> Result<(String, String, String), Stop> {
         found[part].push(c);
     }
     if found[1].is_empty() {
-        return Err(Stop::failed(format!("`{pattern}` is no number format: it has no digits such as `#,##0.00`")));
+        return Err(RenderError::failed(format!(
+            "`{pattern}` is no number format: it has no digits such as `#,##0.00`"
+        )));
     }
     if found[1].matches('.').count() > 1 || found[2].starts_with('E') {
-        return Err(Stop::failed(format!("`{pattern}` is no number format that is known")));
+        return Err(RenderError::failed(format!("`{pattern}` is no number format that is known")));
     }
     let [prefix, digits, suffix] = found;
     Ok((prefix, digits, suffix))

@@ -1,21 +1,24 @@
 //! Java's patterns: what matches, what contains, and what is extracted.
 
-use super::complaint;
-use crate::render::template::budget::Stop;
+use super::error_text;
+use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
-use crate::render::template::given::Given;
-use crate::render::template::tree::Memo;
-use crate::render::template::value::{ListKind, Value};
+use crate::render::template::helper_args::HelperArgs;
+use crate::render::template::tree::Cached;
+use crate::render::template::value::{ListKind, TemplateValue};
 use standin_dialect::cpu_time::thread_cpu_time;
 use standin_dialect::java_regex::{Captures, Flags, JavaRegex, Outcome};
 
-pub(super) fn contains<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let Some(expected) = given.params.first() else {
-        return Ok(complaint("You must specify the string or array to be matched and the regular expression"));
+pub(super) fn contains<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let Some(expected) = args.params.first() else {
+        return Ok(error_text("You must specify the string or array to be matched and the regular expression"));
     };
-    let holds = match (&given.context, expected) {
-        (Value::Null, _) | (_, Value::Null) => false,
-        (Value::List(list), expected) => {
+    let holds = match (&args.context, expected) {
+        (TemplateValue::Null, _) | (_, TemplateValue::Null) => false,
+        (TemplateValue::List(list), expected) => {
             let mut found = false;
             for item in &list.items {
                 found = found || item.equals(expected, evaluator.budget)?;
@@ -28,33 +31,39 @@ pub(super) fn contains<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>)
             text.contains(&*part)
         }
     };
-    told(evaluator, given, holds)
+    told(evaluator, args, holds)
 }
 
-pub(super) fn matches<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    if given.params.is_empty() {
-        return Ok(complaint("You must specify the string to be matched and the regular expression"));
+pub(super) fn matches<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    if args.params.is_empty() {
+        return Ok(error_text("You must specify the string to be matched and the regular expression"));
     }
-    let (text, pattern) = (evaluator.text_of(&given.context)?, evaluator.text_of(given.param(0))?);
-    let Some(regex) = regex(evaluator, given, &pattern)? else {
-        return Err(Stop::failed(format!("`{pattern}` is no regular expression of Java")));
+    let (text, pattern) = (evaluator.text_of(&args.context)?, evaluator.text_of(args.param(0))?);
+    let Some(regex) = regex(evaluator, args, &pattern)? else {
+        return Err(RenderError::failed(format!("`{pattern}` is no regular expression of Java")));
     };
     match worked(evaluator, &regex, &text, || regex.matches(&text))? {
         Outcome::GaveUp => Err(gave_up(&pattern)),
-        outcome => told(evaluator, given, outcome == Outcome::Match),
+        outcome => told(evaluator, args, outcome == Outcome::Match),
     }
 }
 
 /// Without a name the first match; with one, the groups of all matches as a variable of that name.
-pub(super) fn regex_extract<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let (text, pattern) = (evaluator.text_of(&given.context)?, evaluator.text_of(given.param(0))?);
-    let Some(regex) = regex(evaluator, given, &pattern)? else {
-        return Ok(complaint(format!("Invalid regex string {pattern}")));
+pub(super) fn regex_extract<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let (text, pattern) = (evaluator.text_of(&args.context)?, evaluator.text_of(args.param(0))?);
+    let Some(regex) = regex(evaluator, args, &pattern)? else {
+        return Ok(error_text(format!("Invalid regex string {pattern}")));
     };
-    let nothing = || given.named("default").cloned().unwrap_or_else(|| complaint(format!("Nothing matched {pattern}")));
-    if given.params.len() < 2 {
+    let nothing = || args.named("default").cloned().unwrap_or_else(|| error_text(format!("Nothing matched {pattern}")));
+    if args.params.len() < 2 {
         let first = worked(evaluator, &regex, &text, || regex.captures(&text))?.map_err(|_| gave_up(&pattern))?;
-        return Ok(first.map_or_else(nothing, |found| Value::text(&text[found.range()])));
+        return Ok(first.map_or_else(nothing, |found| TemplateValue::text(&text[found.range()])));
     }
     // the time that a match took is paid for before the next
     let (mut paid, mut begin) = (Ok(()), thread_cpu_time());
@@ -68,49 +77,57 @@ pub(super) fn regex_extract<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t,
     });
     paid?;
     let all = all.map_err(|_| gave_up(&pattern))?;
-    let groups = |found: &Captures| -> Vec<Value> {
-        let group = |number| found.group(number).map_or(Value::Null, |range| Value::text(&text[range]));
+    let groups = |found: &Captures| -> Vec<TemplateValue> {
+        let group = |number| found.group(number).map_or(TemplateValue::Null, |range| TemplateValue::text(&text[range]));
         (1..=found.group_count()).map(group).collect()
     };
-    let groups: Vec<Value> = all.iter().flat_map(groups).collect();
+    let groups: Vec<TemplateValue> = all.iter().flat_map(groups).collect();
     if groups.is_empty() {
         return Ok(nothing());
     }
-    let name = evaluator.text_of(given.param(1))?;
+    let name = evaluator.text_of(args.param(1))?;
     let groups = evaluator.list(groups, ListKind::Values)?;
     evaluator.assign(&name, groups);
-    Ok(Value::Null)
+    Ok(TemplateValue::Null)
 }
 
 /// A pattern, compiled once where a template gives it as text; `None` if it is none.
-fn regex(evaluator: &mut Evaluator<'_>, given: &Given<'_, '_>, pattern: &str) -> Result<Option<JavaRegex>, Stop> {
+fn regex(
+    evaluator: &mut Evaluator<'_>,
+    args: &HelperArgs<'_, '_>,
+    pattern: &str,
+) -> Result<Option<JavaRegex>, RenderError> {
     let mut compiled = false;
-    let memo = given.memo(pattern, evaluator.budget, || {
+    let cached = args.cached(pattern, evaluator.budget, || {
         compiled = true;
-        Memo::Regex(JavaRegex::with_flags(pattern, Flags::NONE).ok())
+        Cached::Regex(JavaRegex::with_flags(pattern, Flags::NONE).ok())
     })?;
     if compiled {
         evaluator.budget.spend(COMPILING)?;
     }
-    Ok(match memo {
-        Memo::Regex(regex) => regex,
-        Memo::JsonPath(_) => None,
+    Ok(match cached {
+        Cached::Regex(regex) => regex,
+        Cached::JsonPath(_) => None,
     })
 }
 
-fn told<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>, holds: bool) -> Result<Value, Stop> {
-    if !given.is_block() {
-        return Ok(Value::Bool(holds));
+fn told<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+    holds: bool,
+) -> Result<TemplateValue, RenderError> {
+    if !args.is_block() {
+        return Ok(TemplateValue::Bool(holds));
     }
     // there is no `else` to these two
     if holds {
-        evaluator.inner(given)?;
+        evaluator.inner(args)?;
     }
-    Ok(Value::Null)
+    Ok(TemplateValue::Null)
 }
 
-fn gave_up(pattern: &str) -> Stop {
-    Stop::failed(format!("matching `{pattern}` takes more steps than it may"))
+fn gave_up(pattern: &str) -> RenderError {
+    RenderError::failed(format!("matching `{pattern}` takes more steps than it may"))
 }
 
 /// Matches, and pays for it. Matching in linear time is paid for by the length of the text,
@@ -120,7 +137,7 @@ fn worked<T>(
     regex: &JavaRegex,
     text: &str,
     work: impl FnOnce() -> T,
-) -> Result<T, Stop> {
+) -> Result<T, RenderError> {
     evaluator.budget.spend(cost(text))?;
     if !regex.backtracks() {
         return Ok(work());
@@ -130,8 +147,8 @@ fn worked<T>(
 }
 
 /// Moves the rendering off the worker before it backtracks, which may take long whatever the text.
-fn refuse_on_worker(evaluator: &Evaluator<'_>, regex: &JavaRegex) -> Result<(), Stop> {
-    if regex.backtracks() && evaluator.budget.is_quick() { Err(Stop::Exhausted) } else { Ok(()) }
+fn refuse_on_worker(evaluator: &Evaluator<'_>, regex: &JavaRegex) -> Result<(), RenderError> {
+    if regex.backtracks() && evaluator.budget.is_quick() { Err(RenderError::Exhausted) } else { Ok(()) }
 }
 
 /// What one match counts for.

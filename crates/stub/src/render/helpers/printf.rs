@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::text::of_text;
-use crate::render::template::budget::Stop;
+use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
-use crate::render::template::given::Given;
-use crate::render::template::value::Value;
+use crate::render::template::helper_args::HelperArgs;
+use crate::render::template::value::TemplateValue;
 
 /// `%-10.2f` in its parts.
 #[derive(Debug, Default)]
-struct Spec {
+struct FormatSpec {
     /// `2$`: which value, from 1.
     place: Option<usize>,
     flags: String,
@@ -19,15 +19,18 @@ struct Spec {
     kind: char,
 }
 
-pub(super) fn string_format<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |evaluator, format| {
+pub(super) fn string_format<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |evaluator, format| {
         let mut out = String::with_capacity(format.len() + 16);
         let mut next = 0;
         let mut rest = format;
         while let Some((before, after)) = rest.split_once('%') {
             out.push_str(before);
-            let (spec, after) = Spec::parse(after).ok_or_else(|| {
-                Stop::failed(format!("`%{}` is no format", after.chars().take(6).collect::<String>()))
+            let (spec, after) = FormatSpec::parse(after).ok_or_else(|| {
+                RenderError::failed(format!("`%{}` is no format", after.chars().take(6).collect::<String>()))
             })?;
             rest = after;
             match spec.kind {
@@ -41,8 +44,8 @@ pub(super) fn string_format<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t,
                         },
                         |place| place.saturating_sub(1),
                     );
-                    let Some(value) = given.params.get(place) else {
-                        return Err(Stop::failed(format!("`stringFormat` has no value for `%{}`", spec.kind)));
+                    let Some(value) = args.params.get(place) else {
+                        return Err(RenderError::failed(format!("`stringFormat` has no value for `%{}`", spec.kind)));
                     };
                     evaluator.budget.spend(1 + spec.width / 16)?;
                     let text = spec.write(evaluator, value)?;
@@ -53,11 +56,11 @@ pub(super) fn string_format<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t,
             }
         }
         out.push_str(rest);
-        Ok(Value::text(out))
+        Ok(TemplateValue::text(out))
     })
 }
 
-impl Spec {
+impl FormatSpec {
     /// From behind the `%`, with what is left.
     fn parse(text: &str) -> Option<(Self, &str)> {
         let mut spec = Self::default();
@@ -91,31 +94,37 @@ impl Spec {
         self.flags.contains(flag)
     }
 
-    fn write(&self, evaluator: &mut Evaluator<'_>, value: &Value) -> Result<String, Stop> {
+    fn write(&self, evaluator: &mut Evaluator<'_>, value: &TemplateValue) -> Result<String, RenderError> {
         let text: Arc<str> = match (self.kind.to_ascii_lowercase(), value) {
             ('s' | 'b' | 'c' | 'h', _) => match (self.kind.to_ascii_lowercase(), value) {
-                ('b', Value::Null) => "false".into(),
-                ('b', Value::Bool(_)) => evaluator.text_of(value)?,
+                ('b', TemplateValue::Null) => "false".into(),
+                ('b', TemplateValue::Bool(_)) => evaluator.text_of(value)?,
                 ('b', _) => "true".into(),
-                (_, Value::Null) => "null".into(),
-                ('c', Value::Int(code)) => match u32::try_from(*code).ok().and_then(char::from_u32) {
+                (_, TemplateValue::Null) => "null".into(),
+                ('c', TemplateValue::Int(code)) => match u32::try_from(*code).ok().and_then(char::from_u32) {
                     Some(c) => c.to_string().into(),
                     None => return Err(self.unfit(value)),
                 },
                 ('c' | 'h', _) => return Err(self.unfit(value)),
                 _ => evaluator.text_of(value)?,
             },
-            (_, Value::Null) => "null".into(),
-            ('d', Value::Int(number)) => return Ok(self.number(&number.unsigned_abs().to_string(), *number < 0)),
-            ('d', Value::Number(text)) => return Ok(self.number(text.trim_start_matches('-'), text.starts_with('-'))),
-            ('x', Value::Int(number)) => format!("{number:x}").into(),
-            ('o', Value::Int(number)) => format!("{number:o}").into(),
-            ('f', Value::Double(number)) => {
+            (_, TemplateValue::Null) => "null".into(),
+            ('d', TemplateValue::Int(number)) => {
+                return Ok(self.number(&number.unsigned_abs().to_string(), *number < 0));
+            }
+            ('d', TemplateValue::Number(text)) => {
+                return Ok(self.number(text.trim_start_matches('-'), text.starts_with('-')));
+            }
+            ('x', TemplateValue::Int(number)) => format!("{number:x}").into(),
+            ('o', TemplateValue::Int(number)) => format!("{number:o}").into(),
+            ('f', TemplateValue::Double(number)) => {
                 let digits = format!("{:.*}", self.precision.unwrap_or(6), rounded(*number, self.precision));
                 return Ok(self.number(digits.trim_start_matches('-'), number.is_sign_negative()));
             }
-            ('e', Value::Double(number)) => scientific(*number, self.precision.unwrap_or(6)).into(),
-            ('g', Value::Double(number)) => format!("{:.*}", self.precision.unwrap_or(6).min(12), number).into(),
+            ('e', TemplateValue::Double(number)) => scientific(*number, self.precision.unwrap_or(6)).into(),
+            ('g', TemplateValue::Double(number)) => {
+                format!("{:.*}", self.precision.unwrap_or(6).min(12), number).into()
+            }
             _ => return Err(self.unfit(value)),
         };
         let is_text = matches!(self.kind.to_ascii_lowercase(), 's' | 'b');
@@ -162,8 +171,8 @@ impl Spec {
         if self.has('-') { text + &fill } else { fill + &text }
     }
 
-    fn unfit(&self, value: &Value) -> Stop {
-        Stop::failed(format!("`%{}` does not take {}", self.kind, value.kind_name()))
+    fn unfit(&self, value: &TemplateValue) -> RenderError {
+        RenderError::failed(format!("`%{}` does not take {}", self.kind, value.kind_name()))
     }
 }
 

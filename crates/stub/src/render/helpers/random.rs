@@ -2,58 +2,74 @@
 
 use rand::RngExt as _;
 
-use super::{complaint, is_set, whole, whole_named};
-use crate::render::template::budget::Stop;
+use super::{as_integer, error_text, integer_arg, is_set};
+use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
-use crate::render::template::given::Given;
-use crate::render::template::value::{ListKind, Value};
+use crate::render::template::helper_args::HelperArgs;
+use crate::render::template::value::{ListKind, TemplateValue};
 
-pub(super) fn pick_random<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    if given.context.is_null() || !given.has_context() {
-        return Ok(complaint("Must specify either a single list argument or a set of single value arguments."));
+pub(super) fn pick_random<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    if args.context.is_null() || !args.has_context() {
+        return Ok(error_text("Must specify either a single list argument or a set of single value arguments."));
     }
-    let mut items = match given.context.items() {
+    let mut items = match args.context.items() {
         Some(items) => items,
-        None => [&given.context].into_iter().chain(&given.params).cloned().collect(),
+        None => [&args.context].into_iter().chain(&args.params).cloned().collect(),
     };
     evaluator.budget.spend(items.len())?;
-    let Some(count) = given.named("count") else {
+    let Some(count) = args.named("count") else {
         if items.is_empty() {
-            return Err(Stop::failed("there is nothing to pick from in an empty list"));
+            return Err(RenderError::failed("there is nothing to pick from in an empty list"));
         }
-        let place = evaluator.chance.random_range(0..items.len());
-        return evaluator.text_of(&items[place]).map(Value::Text);
+        let place = evaluator.rng.random_range(0..items.len());
+        return evaluator.text_of(&items[place]).map(TemplateValue::Text);
     };
-    let count = whole(count).and_then(|count| usize::try_from(count).ok());
-    let count = count.ok_or_else(|| Stop::failed("`count` is a whole number"))?.min(items.len());
+    let count = as_integer(count).and_then(|count| usize::try_from(count).ok());
+    let count = count.ok_or_else(|| RenderError::failed("`count` is a whole number"))?.min(items.len());
     for place in 0..count {
-        let other = evaluator.chance.random_range(place..items.len());
+        let other = evaluator.rng.random_range(place..items.len());
         items.swap(place, other);
     }
     items.truncate(count);
     evaluator.list(items, ListKind::Plain)
 }
 
-pub(super) fn random_decimal<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let (low, high) = (bound(given, "lower", f64::MIN_POSITIVE)?, bound(given, "upper", f64::MAX)?);
+pub(super) fn random_decimal<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let (low, high) = (bound(args, "lower", f64::MIN_POSITIVE)?, bound(args, "upper", f64::MAX)?);
     if low >= high || !(high - low).is_finite() {
-        return Err(Stop::failed(format!("`upper` is more than `lower`: there is nothing from {low} to {high}")));
+        return Err(RenderError::failed(format!(
+            "`upper` is more than `lower`: there is nothing from {low} to {high}"
+        )));
     }
-    Ok(Value::Double(evaluator.chance.random_range(low..high)))
+    Ok(TemplateValue::Double(evaluator.rng.random_range(low..high)))
 }
 
-pub(super) fn random_int<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let low = whole_named(given, "lower", i32::MIN.into())?;
-    let high = whole_named(given, "upper", i32::MAX.into())?;
+pub(super) fn random_int<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let low = integer_arg(args, "lower", i32::MIN.into())?;
+    let high = integer_arg(args, "upper", i32::MAX.into())?;
     if low >= high {
-        return Err(Stop::failed(format!("`upper` is more than `lower`: there is nothing from {low} to {high}")));
+        return Err(RenderError::failed(format!(
+            "`upper` is more than `lower`: there is nothing from {low} to {high}"
+        )));
     }
-    Ok(Value::Int(evaluator.chance.random_range(low..high)))
+    Ok(TemplateValue::Int(evaluator.rng.random_range(low..high)))
 }
 
-pub(super) fn random_value<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let length = usize::try_from(whole_named(given, "length", 36)?).unwrap_or(0);
-    let kind = match given.named("type") {
+pub(super) fn random_value<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    let length = usize::try_from(integer_arg(args, "length", 36)?).unwrap_or(0);
+    let kind = match args.named("type") {
         Some(kind) => evaluator.text_of(kind)?,
         None => "ALPHANUMERIC".into(),
     };
@@ -66,27 +82,27 @@ pub(super) fn random_value<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, 
         "NUMERIC" => drawn(evaluator, length, DIGITS)?,
         _ => drawn(evaluator, length, &(b' '..=b'~').collect::<Vec<u8>>())?,
     };
-    Ok(Value::text(if is_set(given, "uppercase") { text.to_uppercase() } else { text.to_lowercase() }))
+    Ok(TemplateValue::text(if is_set(args, "uppercase") { text.to_uppercase() } else { text.to_lowercase() }))
 }
 
 fn uuid(evaluator: &mut Evaluator<'_>) -> String {
     let mut bytes = [0; 16];
-    evaluator.chance.fill(&mut bytes);
+    evaluator.rng.fill(&mut bytes);
     uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
-fn drawn(evaluator: &mut Evaluator<'_>, length: usize, from: &[u8]) -> Result<String, Stop> {
+fn drawn(evaluator: &mut Evaluator<'_>, length: usize, from: &[u8]) -> Result<String, RenderError> {
     evaluator.budget.spend(length / 8)?;
-    Ok((0..length).map(|_| char::from(from[evaluator.chance.random_range(0..from.len())])).collect())
+    Ok((0..length).map(|_| char::from(from[evaluator.rng.random_range(0..from.len())])).collect())
 }
 
-fn bound(given: &Given<'_, '_>, key: &str, default: f64) -> Result<f64, Stop> {
-    match given.named(key) {
+fn bound(args: &HelperArgs<'_, '_>, key: &str, default: f64) -> Result<f64, RenderError> {
+    match args.named(key) {
         None => Ok(default),
-        Some(Value::Double(number)) => Ok(*number),
-        Some(Value::Int(number)) => Ok(*number as f64),
-        Some(Value::Text(text)) if text.parse::<f64>().is_ok() => Ok(text.parse().unwrap_or(default)),
-        Some(other) => Err(Stop::failed(format!("`{key}` is a number, not {}", other.kind_name()))),
+        Some(TemplateValue::Double(number)) => Ok(*number),
+        Some(TemplateValue::Int(number)) => Ok(*number as f64),
+        Some(TemplateValue::Text(text)) if text.parse::<f64>().is_ok() => Ok(text.parse().unwrap_or(default)),
+        Some(other) => Err(RenderError::failed(format!("`{key}` is a number, not {}", other.kind_name()))),
     }
 }
 

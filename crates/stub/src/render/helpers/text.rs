@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{is_set, text_or_block, whole};
-use crate::render::template::budget::Stop;
+use super::{as_integer, is_set, text_or_block};
+use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
-use crate::render::template::given::Given;
-use crate::render::template::value::Value;
+use crate::render::template::helper_args::HelperArgs;
+use crate::render::template::value::TemplateValue;
 
-pub(super) fn capitalize<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |_, text| {
-        let text = if is_set(given, "fully") { text.to_lowercase() } else { text.to_owned() };
+pub(super) fn capitalize<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |_, text| {
+        let text = if is_set(args, "fully") { text.to_lowercase() } else { text.to_owned() };
         let mut out = String::with_capacity(text.len());
         let mut begins = true;
         for c in text.chars() {
@@ -21,44 +24,50 @@ pub(super) fn capitalize<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_
             }
             begins = c.is_whitespace();
         }
-        Ok(Value::text(out))
+        Ok(TemplateValue::text(out))
     })
 }
 
-pub(super) fn capitalize_first<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |_, text| {
+pub(super) fn capitalize_first<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |_, text| {
         let mut chars = text.chars();
         let first = chars.next().into_iter().flat_map(char::to_uppercase);
-        Ok(Value::text(first.chain(chars).collect::<String>()))
+        Ok(TemplateValue::text(first.chain(chars).collect::<String>()))
     })
 }
 
-pub(super) fn cut<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |evaluator, text| {
-        let what = if given.params.is_empty() { " ".into() } else { evaluator.text_of(given.param(0))? };
-        Ok(Value::text(text.replace(&*what, "")))
+pub(super) fn cut<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |evaluator, text| {
+        let what = if args.params.is_empty() { " ".into() } else { evaluator.text_of(args.param(0))? };
+        Ok(TemplateValue::text(text.replace(&*what, "")))
     })
 }
 
-pub(super) fn default_if_empty<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    if !given.context.is_empty() {
-        return evaluator.text_of(&given.context).map(Value::Text);
+pub(super) fn default_if_empty<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    if !args.context.is_empty() {
+        return evaluator.text_of(&args.context).map(TemplateValue::Text);
     }
-    Ok(given.params.iter().find(|value| !value.is_empty()).cloned().unwrap_or_else(|| Value::text("")))
+    Ok(args.params.iter().find(|value| !value.is_empty()).cloned().unwrap_or_else(|| TemplateValue::text("")))
 }
 
-pub(super) fn join<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    if given.context.is_empty() {
-        return Ok(Value::text(""));
+pub(super) fn join<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    if args.context.is_empty() {
+        return Ok(TemplateValue::text(""));
     }
-    let Some((Value::Text(separator), others)) = given.params.split_last() else {
-        return Err(Stop::failed("the last parameter of `join` is the text between the items"));
+    let Some((TemplateValue::Text(separator), others)) = args.params.split_last() else {
+        return Err(RenderError::failed("the last parameter of `join` is the text between the items"));
     };
-    let items = match given.context.items() {
+    let items = match args.context.items() {
         Some(items) => items,
-        None => [&given.context].into_iter().chain(others).cloned().collect(),
+        None => [&args.context].into_iter().chain(others).cloned().collect(),
     };
-    let mut out = match given.named("prefix") {
+    let mut out = match args.named("prefix") {
         Some(prefix) => evaluator.text_of(prefix)?.to_string(),
         None => String::new(),
     };
@@ -71,35 +80,47 @@ pub(super) fn join<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> 
         evaluator.budget.spend_bytes(text.len() + separator.len())?;
         out.push_str(&text);
     }
-    if let Some(suffix) = given.named("suffix") {
+    if let Some(suffix) = args.named("suffix") {
         out.push_str(&evaluator.text_of(suffix)?);
     }
-    Ok(Value::text(out))
+    Ok(TemplateValue::text(out))
 }
 
-pub(super) fn lower<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |_, text| Ok(Value::text(text.to_lowercase())))
+pub(super) fn lower<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |_, text| Ok(TemplateValue::text(text.to_lowercase())))
 }
 
-pub(super) fn upper<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |_, text| Ok(Value::text(text.to_uppercase())))
+pub(super) fn upper<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |_, text| Ok(TemplateValue::text(text.to_uppercase())))
 }
 
-pub(super) fn replace<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |evaluator, text| {
-        let [Value::Text(target), Value::Text(replacement), ..] = given.params.as_slice() else {
-            return Err(Stop::failed("`replace` takes a text, what to replace, and what to put in its place"));
+pub(super) fn replace<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |evaluator, text| {
+        let [TemplateValue::Text(target), TemplateValue::Text(replacement), ..] = args.params.as_slice() else {
+            return Err(RenderError::failed("`replace` takes a text, what to replace, and what to put in its place"));
         };
         // an empty target stands before every character
         let places = if target.is_empty() { text.len() + 1 } else { text.len() / target.len() };
         evaluator.budget.spend_bytes(text.len().saturating_add(places.saturating_mul(replacement.len())))?;
-        Ok(Value::text(text.replace(&**target, replacement)))
+        Ok(TemplateValue::text(text.replace(&**target, replacement)))
     })
 }
 
 /// Letters in lower case, blanks as hyphens, and nothing else: not even digits.
-pub(super) fn slugify<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |_, text| {
+pub(super) fn slugify<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |_, text| {
         let mut out = String::with_capacity(text.len());
         for c in text.trim().chars() {
             if c.is_alphabetic() {
@@ -108,12 +129,15 @@ pub(super) fn slugify<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) 
                 out.push('-');
             }
         }
-        Ok(Value::text(out))
+        Ok(TemplateValue::text(out))
     })
 }
 
-pub(super) fn strip_tags<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |_, text| {
+pub(super) fn strip_tags<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |_, text| {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(start) = rest.find('<') {
@@ -122,53 +146,56 @@ pub(super) fn strip_tags<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_
             rest = &rest[start + length + 1..];
         }
         out.push_str(rest);
-        Ok(Value::text(out))
+        Ok(TemplateValue::text(out))
     })
 }
 
 /// By places from 0, counted in UTF-16 as Java does.
-pub(super) fn substring<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    of_text(evaluator, given, |_, text| {
-        let Some(start) = whole(given.param(0)) else {
-            return Err(Stop::failed("`substring` takes a text and the place where the part begins"));
+pub(super) fn substring<'t>(
+    evaluator: &mut Evaluator<'t>,
+    args: &HelperArgs<'t, '_>,
+) -> Result<TemplateValue, RenderError> {
+    of_text(evaluator, args, |_, text| {
+        let Some(start) = as_integer(args.param(0)) else {
+            return Err(RenderError::failed("`substring` takes a text and the place where the part begins"));
         };
         let units: Vec<u16> = text.encode_utf16().collect();
-        let end = whole(given.param(1)).unwrap_or(units.len() as i64);
+        let end = as_integer(args.param(1)).unwrap_or(units.len() as i64);
         let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
         let part = range.and_then(|(start, end)| units.get(start..end)).ok_or_else(|| {
-            Stop::failed(format!("a text of {} characters has no part from {start} to {end}", units.len()))
+            RenderError::failed(format!("a text of {} characters has no part from {start} to {end}", units.len()))
         })?;
-        Ok(Value::text(String::from_utf16_lossy(part)))
+        Ok(TemplateValue::text(String::from_utf16_lossy(part)))
     })
 }
 
-pub(super) fn trim<'t>(evaluator: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let text = text_or_block(evaluator, given)?;
-    Ok(Value::text(text.trim_matches(|c| c <= ' ')))
+pub(super) fn trim<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    let text = text_or_block(evaluator, args)?;
+    Ok(TemplateValue::text(text.trim_matches(|c| c <= ' ')))
 }
 
-pub(super) fn yesno<'t>(_: &mut Evaluator<'t>, given: &Given<'t, '_>) -> Result<Value, Stop> {
-    let key = match &given.context {
-        Value::Null => "maybe",
-        Value::Bool(true) => "yes",
-        Value::Bool(false) => "no",
-        other => return Err(Stop::failed(format!("`yesno` takes a boolean, not {}", other.kind_name()))),
+pub(super) fn yesno<'t>(_: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    let key = match &args.context {
+        TemplateValue::Null => "maybe",
+        TemplateValue::Bool(true) => "yes",
+        TemplateValue::Bool(false) => "no",
+        other => return Err(RenderError::failed(format!("`yesno` takes a boolean, not {}", other.kind_name()))),
     };
-    Ok(given.named(key).cloned().unwrap_or_else(|| Value::text(key)))
+    Ok(args.named(key).cloned().unwrap_or_else(|| TemplateValue::text(key)))
 }
 
 /// What handlebars.java does first in each of its helpers for texts: of nothing, they give their first parameter.
 pub(super) fn of_text<'t>(
     evaluator: &mut Evaluator<'t>,
-    given: &Given<'t, '_>,
-    make: impl FnOnce(&mut Evaluator<'t>, &str) -> Result<Value, Stop>,
-) -> Result<Value, Stop> {
-    if given.context.is_empty() {
-        return match given.param(0) {
-            Value::Null => Ok(Value::Null),
-            value => evaluator.text_of(value).map(Value::Text),
+    args: &HelperArgs<'t, '_>,
+    make: impl FnOnce(&mut Evaluator<'t>, &str) -> Result<TemplateValue, RenderError>,
+) -> Result<TemplateValue, RenderError> {
+    if args.context.is_empty() {
+        return match args.param(0) {
+            TemplateValue::Null => Ok(TemplateValue::Null),
+            value => evaluator.text_of(value).map(TemplateValue::Text),
         };
     }
-    let text: Arc<str> = evaluator.text_of(&given.context)?;
+    let text: Arc<str> = evaluator.text_of(&args.context)?;
     make(evaluator, &text)
 }

@@ -10,7 +10,7 @@ use standin_dialect::cpu_time::thread_cpu_time;
 
 /// Steps that are left. A step is about a tenth of a microsecond: a node, a name, an item of a list, or 64 bytes of text.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub(crate) struct RenderBudget {
     left: usize,
     is_quick: bool,
     /// What ends the evaluation early, if anything does.
@@ -44,14 +44,14 @@ impl Drop for CancelOnDrop {
 
 /// Why an evaluation ends without a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum RenderError {
     /// Something cannot be done; the place is that of the tag, once it is known.
     Failed { at: Option<Position>, what: String },
     /// The steps are used up.
     Exhausted,
 }
 
-impl Budget {
+impl RenderBudget {
     pub(crate) fn new(steps: usize) -> Self {
         Self { left: steps, is_quick: steps <= QUICK_STEPS, cancellation: None }
     }
@@ -70,18 +70,18 @@ impl Budget {
         self.left
     }
 
-    pub(crate) fn spend(&mut self, steps: usize) -> Result<(), Stop> {
+    pub(crate) fn spend(&mut self, steps: usize) -> Result<(), RenderError> {
         let before = self.left;
-        self.left = before.checked_sub(steps).ok_or(Stop::Exhausted)?;
+        self.left = before.checked_sub(steps).ok_or(RenderError::Exhausted)?;
         let looks = before / STEPS_A_LOOK != self.left / STEPS_A_LOOK;
         if looks && self.cancellation.as_ref().is_some_and(Cancellation::is_set) {
-            return Err(Stop::Exhausted);
+            return Err(RenderError::Exhausted);
         }
         Ok(())
     }
 
     /// Spends the CPU time that `work` takes, for work whose steps cannot be counted.
-    pub(crate) fn spend_time<T>(&mut self, work: impl FnOnce() -> T) -> Result<T, Stop> {
+    pub(crate) fn spend_time<T>(&mut self, work: impl FnOnce() -> T) -> Result<T, RenderError> {
         let begin = thread_cpu_time();
         let done = work();
         self.spend_cpu_time(thread_cpu_time().saturating_sub(begin))?;
@@ -89,17 +89,17 @@ impl Budget {
     }
 
     /// Spends the steps that so much CPU time counts as.
-    pub(crate) fn spend_cpu_time(&mut self, time: Duration) -> Result<(), Stop> {
+    pub(crate) fn spend_cpu_time(&mut self, time: Duration) -> Result<(), RenderError> {
         self.spend((time.as_nanos() / STEP.as_nanos()) as usize)
     }
 
     /// Spends what it takes to go through so many bytes.
-    pub(crate) fn spend_bytes(&mut self, bytes: usize) -> Result<(), Stop> {
+    pub(crate) fn spend_bytes(&mut self, bytes: usize) -> Result<(), RenderError> {
         self.spend(bytes / BYTES_A_STEP)
     }
 }
 
-impl Stop {
+impl RenderError {
     pub(crate) fn failed(what: impl Into<String>) -> Self {
         Self::Failed { at: None, what: what.into() }
     }
@@ -113,7 +113,7 @@ impl Stop {
     }
 }
 
-impl From<TooDeep> for Stop {
+impl From<TooDeep> for RenderError {
     fn from(_: TooDeep) -> Self {
         Self::failed("lists and objects stand too deep in each other")
     }

@@ -3,21 +3,21 @@
 use std::sync::OnceLock;
 
 use super::TemplateError;
-use super::parse::Parser;
-use super::tree::{Call, Param, Partial, Path};
-use super::value::Value;
+use super::parse::TemplateParser;
+use super::tree::{HelperCall, HelperParam, NamePath, PartialTag};
+use super::value::TemplateValue;
 use crate::render::helpers;
 
-impl Parser<'_> {
-    pub(super) fn partial(&mut self, start: usize) -> Result<Partial, TemplateError> {
+impl TemplateParser<'_> {
+    pub(super) fn partial(&mut self, start: usize) -> Result<PartialTag, TemplateError> {
         self.cursor.skip_space();
         let name = if self.cursor.take("(") {
-            Param::Call(Box::new(self.nested_call(start)?))
+            HelperParam::Call(Box::new(self.nested_call(start)?))
         } else if let Some(literal) = self.cursor.literal()? {
-            Param::Literal(literal)
+            HelperParam::Literal(literal)
         } else {
             let name = self.cursor.name()?;
-            Param::Literal(Value::Text(name.trim_matches(['[', ']']).into()))
+            HelperParam::Literal(TemplateValue::Text(name.trim_matches(['[', ']']).into()))
         };
         let mut context = None;
         let mut hash = Vec::new();
@@ -31,24 +31,24 @@ impl Parser<'_> {
             if self.cursor.take("=") {
                 hash.push((key.into(), self.param()?));
             } else {
-                context = Some(Path::new(key));
+                context = Some(NamePath::new(key));
             }
         }
-        Ok(Partial { name, context, hash, body: None, at: self.cursor.position(start) })
+        Ok(PartialTag { name, context, hash, body: None, at: self.cursor.position(start) })
     }
 
-    pub(super) fn call(&mut self, is_block: bool) -> Result<Call, TemplateError> {
+    pub(super) fn call(&mut self, is_block: bool) -> Result<HelperCall, TemplateError> {
         self.cursor.skip_space();
         let start = self.cursor.at;
         let name = self.cursor.name()?;
-        let mut call = Call {
+        let mut call = HelperCall {
             name: name.into(),
             helper: helpers::find(name),
-            path: Path::new(name),
+            path: NamePath::new(name),
             params: Vec::new(),
             hash: Vec::new(),
             at: self.cursor.position(start),
-            memo: OnceLock::new(),
+            cached: OnceLock::new(),
         };
         loop {
             self.cursor.skip_space();
@@ -63,7 +63,7 @@ impl Parser<'_> {
                 let param = self.param()?;
                 self.push_param(&mut call, param, at)?;
             } else if let Some(literal) = self.cursor.literal()? {
-                self.push_param(&mut call, Param::Literal(literal), at)?;
+                self.push_param(&mut call, HelperParam::Literal(literal), at)?;
             } else {
                 let name = self.cursor.name()?;
                 self.cursor.skip_space();
@@ -71,7 +71,7 @@ impl Parser<'_> {
                     let value = self.param()?;
                     call.hash.push((name.into(), value));
                 } else {
-                    self.push_param(&mut call, Param::Path(Path::new(name)), at)?;
+                    self.push_param(&mut call, HelperParam::Path(NamePath::new(name)), at)?;
                 }
             }
         }
@@ -81,7 +81,7 @@ impl Parser<'_> {
         Ok(call)
     }
 
-    fn push_param(&self, call: &mut Call, param: Param, at: usize) -> Result<(), TemplateError> {
+    fn push_param(&self, call: &mut HelperCall, param: HelperParam, at: usize) -> Result<(), TemplateError> {
         if let Some((key, _)) = call.hash.last() {
             let what = format!("a parameter cannot stand behind `{key}=`");
             return Err(self.cursor.error(at, what, "put what has no name before what has one"));
@@ -90,20 +90,20 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn param(&mut self) -> Result<Param, TemplateError> {
+    fn param(&mut self) -> Result<HelperParam, TemplateError> {
         self.cursor.skip_space();
         let start = self.cursor.at;
         if self.cursor.take("(") {
-            return Ok(Param::Call(Box::new(self.nested_call(start)?)));
+            return Ok(HelperParam::Call(Box::new(self.nested_call(start)?)));
         }
         match self.cursor.literal()? {
-            Some(literal) => Ok(Param::Literal(literal)),
-            None => Ok(Param::Path(Path::new(self.cursor.name()?))),
+            Some(literal) => Ok(HelperParam::Literal(literal)),
+            None => Ok(HelperParam::Path(NamePath::new(self.cursor.name()?))),
         }
     }
 
     /// `(name params)`, from behind the parenthesis.
-    fn nested_call(&mut self, start: usize) -> Result<Call, TemplateError> {
+    fn nested_call(&mut self, start: usize) -> Result<HelperCall, TemplateError> {
         let call = self.deeper(start, |parser| parser.call(false))?;
         self.cursor.skip_space();
         if !self.cursor.take(")") {

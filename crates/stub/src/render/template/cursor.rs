@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::tree::Position;
-use super::{TemplateError, value::Value};
+use super::{TemplateError, value::TemplateValue};
 
 /// A place in the text of a template.
-pub(super) struct Cursor<'t> {
+pub(super) struct TemplateCursor<'t> {
     pub(super) text: &'t str,
     pub(super) at: usize,
     /// The last place whose line and column were asked for: the next is looked for from there.
@@ -25,7 +25,7 @@ pub(super) enum Closing {
     Raw,
 }
 
-impl<'t> Cursor<'t> {
+impl<'t> TemplateCursor<'t> {
     pub(super) fn new(text: &'t str, at: usize) -> Self {
         Self { text, at, known: Cell::new(BEGINNING) }
     }
@@ -133,7 +133,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// A text in quotes, a number, or `true` and `false`, if one is next.
-    pub(super) fn literal(&mut self) -> Result<Option<Value>, TemplateError> {
+    pub(super) fn literal(&mut self) -> Result<Option<TemplateValue>, TemplateError> {
         let start = self.at;
         let rest = self.rest();
         if let Some(quote) = rest.chars().next().filter(|c| matches!(c, '"' | '\'')) {
@@ -143,7 +143,7 @@ impl<'t> Cursor<'t> {
             let ends = |after: &str| !after.starts_with(|c: char| c.is_alphanumeric() || "_$@:./-[".contains(c));
             if rest.strip_prefix(word).is_some_and(ends) {
                 self.at += word.len();
-                return Ok(Some(Value::Bool(value)));
+                return Ok(Some(TemplateValue::Bool(value)));
             }
         }
         let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
@@ -160,20 +160,20 @@ impl<'t> Cursor<'t> {
         let spelt = &self.text[start..self.at];
         // as in WireMock, what is no Java int is a double
         Ok(Some(match spelt.parse::<i32>() {
-            Ok(number) => Value::Int(number.into()),
-            Err(_) => Value::Double(spelt.parse().unwrap_or(f64::NAN)),
+            Ok(number) => TemplateValue::Int(number.into()),
+            Err(_) => TemplateValue::Double(spelt.parse().unwrap_or(f64::NAN)),
         }))
     }
 
     /// Only the quote itself can be escaped.
-    fn quoted(&mut self, quote: char) -> Result<Value, TemplateError> {
+    fn quoted(&mut self, quote: char) -> Result<TemplateValue, TemplateError> {
         let start = self.at;
         let mut text = String::new();
         let mut inner = self.rest()[1..].char_indices().peekable();
         while let Some((at, next)) = inner.next() {
             if next == quote {
                 self.at = start + 1 + at + 1;
-                return Ok(Value::Text(Arc::from(text)));
+                return Ok(TemplateValue::Text(Arc::from(text)));
             }
             match inner.peek() {
                 Some(&(_, after)) if next == '\\' && after == quote => {

@@ -7,26 +7,26 @@ use rand::Rng;
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
-use super::budget::{Budget, MAX_CALLS, MAX_OUTPUT, Stop};
-use super::given::Given;
-use super::model::{Model, Part};
-use super::tree::{Block, Body, Call, Node, Param, Partial};
-use super::value::{ListKind, MapKind, Value};
+use super::budget::{MAX_CALLS, MAX_OUTPUT, RenderBudget, RenderError};
+use super::helper_args::HelperArgs;
+use super::request_model::{RequestModel, RequestPart};
+use super::tree::{BlockTag, HelperCall, HelperParam, PartialTag, TemplateBody, TemplateNode};
+use super::value::{ListKind, MapKind, TemplateValue};
 use crate::render::helpers::Helper;
 
 /// One evaluation of one template.
 pub(crate) struct Evaluator<'t> {
-    pub(crate) model: &'t Model<'t>,
-    pub(crate) budget: &'t mut Budget,
+    pub(crate) model: &'t RequestModel<'t>,
+    pub(crate) budget: &'t mut RenderBudget,
     /// Where random values come from.
-    pub(crate) chance: &'t mut dyn Rng,
+    pub(crate) rng: &'t mut dyn Rng,
     out: String,
     /// What `assign`, `val` and their like have named.
-    pub(super) variables: Vec<(Arc<str>, Value)>,
+    pub(super) variables: Vec<(Arc<str>, TemplateValue)>,
     /// Partials of the bodies around, the innermost last.
-    partials: Vec<(Arc<str>, &'t Body)>,
+    partials: Vec<(Arc<str>, &'t TemplateBody)>,
     /// Those that `partial` and its like have made, for the rest of the template.
-    defined: Vec<(Arc<str>, &'t Body)>,
+    defined: Vec<(Arc<str>, &'t TemplateBody)>,
     /// How many calls stand in each other just now.
     calls: usize,
     /// Texts that were read as JSON, with what they are.
@@ -35,20 +35,20 @@ pub(crate) struct Evaluator<'t> {
 
 /// A value that names are looked up in, and the one around it.
 pub(crate) struct Frame<'f> {
-    pub(crate) value: Value,
+    pub(crate) value: TemplateValue,
     pub(super) locals: Locals<'f>,
     pub(super) parent: Option<&'f Frame<'f>>,
 }
 
 /// `@index` and its like, and what a block calls its items.
-pub(crate) type Locals<'f> = Vec<(&'f str, Value)>;
+pub(crate) type Locals<'f> = Vec<(&'f str, TemplateValue)>;
 
 impl<'t> Evaluator<'t> {
-    pub(super) fn new(model: &'t Model<'t>, budget: &'t mut Budget, chance: &'t mut dyn Rng) -> Self {
+    pub(super) fn new(model: &'t RequestModel<'t>, budget: &'t mut RenderBudget, rng: &'t mut dyn Rng) -> Self {
         Self {
             model,
             budget,
-            chance,
+            rng,
             out: String::new(),
             variables: Vec::new(),
             partials: Vec::new(),
@@ -59,26 +59,26 @@ impl<'t> Evaluator<'t> {
     }
 
     /// The text of the whole template.
-    pub(super) fn run(mut self, body: &'t Body) -> Result<String, Stop> {
-        let root = Frame { value: Value::Part(Part::Root), locals: Locals::new(), parent: None };
+    pub(super) fn run(mut self, body: &'t TemplateBody) -> Result<String, RenderError> {
+        let root = Frame { value: TemplateValue::Part(RequestPart::Root), locals: Locals::new(), parent: None };
         self.body(body, &root)?;
         Ok(self.out)
     }
 
-    fn body(&mut self, body: &'t Body, frame: &Frame<'_>) -> Result<(), Stop> {
+    fn body(&mut self, body: &'t TemplateBody, frame: &Frame<'_>) -> Result<(), RenderError> {
         let known = self.partials.len();
         self.partials.extend(body.inlines.iter().map(|(name, body)| (Arc::clone(name), body)));
         for node in &body.nodes {
             self.budget.spend(1)?;
             match node {
-                Node::Text(text) => self.push(text)?,
-                Node::Tag(call) => {
+                TemplateNode::Text(text) => self.push(text)?,
+                TemplateNode::Tag(call) => {
                     let value = self.call(call, frame)?;
-                    self.write(&value).map_err(|stop| stop.at(call.at))?;
+                    self.write(&value).map_err(|error| error.at(call.at))?;
                 }
-                Node::Block(block) => self.block(block, frame).map_err(|stop| stop.at(block.call.at))?,
-                Node::Partial(partial) => {
-                    self.nested(|evaluator| evaluator.partial(partial, frame)).map_err(|stop| stop.at(partial.at))?;
+                TemplateNode::Block(block) => self.block(block, frame).map_err(|error| error.at(block.call.at))?,
+                TemplateNode::Partial(partial) => {
+                    self.nested(|evaluator| evaluator.partial(partial, frame)).map_err(|error| error.at(partial.at))?;
                 }
             }
         }
@@ -87,17 +87,20 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Writes a text.
-    pub(crate) fn push(&mut self, text: &str) -> Result<(), Stop> {
+    pub(crate) fn push(&mut self, text: &str) -> Result<(), RenderError> {
         self.budget.spend_bytes(text.len())?;
         if self.out.len() + text.len() > MAX_OUTPUT {
-            return Err(Stop::failed(format!("the text is longer than {} MiB", MAX_OUTPUT >> 20)));
+            return Err(RenderError::failed(format!("the text is longer than {} MiB", MAX_OUTPUT >> 20)));
         }
         self.out.push_str(text);
         Ok(())
     }
 
     /// What `inner` writes, instead of writing it.
-    pub(crate) fn capture(&mut self, inner: impl FnOnce(&mut Self) -> Result<(), Stop>) -> Result<String, Stop> {
+    pub(crate) fn capture(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<(), RenderError>,
+    ) -> Result<String, RenderError> {
         let outer = mem::take(&mut self.out);
         let result = inner(self);
         let inner = mem::replace(&mut self.out, outer);
@@ -105,7 +108,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Gives a value a name, for the rest of the template.
-    pub(crate) fn assign(&mut self, name: &str, value: Value) {
+    pub(crate) fn assign(&mut self, name: &str, value: TemplateValue) {
         match self.variables.iter_mut().find(|(known, _)| **known == *name) {
             Some((_, known)) => *known = value,
             None => self.variables.push((name.into(), value)),
@@ -113,8 +116,8 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Makes the body of a block a partial.
-    pub(crate) fn define(&mut self, name: &str, given: &Given<'t, '_>) {
-        let Some(block) = given.block else { return };
+    pub(crate) fn define(&mut self, name: &str, args: &HelperArgs<'t, '_>) {
+        let Some(block) = args.block else { return };
         match self.defined.iter_mut().find(|(known, _)| **known == *name) {
             Some((_, body)) => *body = &block.body,
             None => self.defined.push((name.into(), &block.body)),
@@ -122,7 +125,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Writes a partial, if there is one of this name.
-    pub(crate) fn write_partial(&mut self, name: &str, frame: &Frame<'_>) -> Result<bool, Stop> {
+    pub(crate) fn write_partial(&mut self, name: &str, frame: &Frame<'_>) -> Result<bool, RenderError> {
         let mut known = self.partials.iter().rev().chain(&self.defined);
         let Some(&(_, body)) = known.find(|(known, _)| **known == *name) else { return Ok(false) };
         self.nested(|evaluator| evaluator.body(body, frame))?;
@@ -130,33 +133,33 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Writes the body of a block.
-    pub(crate) fn inner(&mut self, given: &Given<'t, '_>) -> Result<(), Stop> {
-        given.block.map_or(Ok(()), |block| self.body(&block.body, given.frame))
+    pub(crate) fn inner(&mut self, args: &HelperArgs<'t, '_>) -> Result<(), RenderError> {
+        args.block.map_or(Ok(()), |block| self.body(&block.body, args.frame))
     }
 
     /// Writes what stands behind the `else` of a block.
-    pub(crate) fn otherwise(&mut self, given: &Given<'t, '_>) -> Result<(), Stop> {
-        given.block.map_or(Ok(()), |block| self.body(&block.otherwise, given.frame))
+    pub(crate) fn otherwise(&mut self, args: &HelperArgs<'t, '_>) -> Result<(), RenderError> {
+        args.block.map_or(Ok(()), |block| self.body(&block.otherwise, args.frame))
     }
 
     /// Writes the body of a block about another value. The first of `named` is what the block calls its first name.
     pub(crate) fn inner_of(
         &mut self,
-        given: &Given<'t, '_>,
-        value: Value,
+        args: &HelperArgs<'t, '_>,
+        value: TemplateValue,
         mut locals: Locals<'t>,
-        named: &[&Value],
-    ) -> Result<(), Stop> {
-        let Some(block) = given.block else { return Ok(()) };
+        named: &[&TemplateValue],
+    ) -> Result<(), RenderError> {
+        let Some(block) = args.block else { return Ok(()) };
         self.budget.spend(1)?;
         for (name, value) in block.names.iter().zip(named) {
             locals.push((name, (*value).clone()));
         }
-        self.body(&block.body, &Frame { value, locals, parent: Some(given.frame) })
+        self.body(&block.body, &Frame { value, locals, parent: Some(args.frame) })
     }
 
     /// The document that a text is; `None` if it is no JSON.
-    pub(crate) fn document(&mut self, text: &Arc<str>) -> Result<Option<Arc<Json>>, Stop> {
+    pub(crate) fn document(&mut self, text: &Arc<str>) -> Result<Option<Arc<Json>>, RenderError> {
         if let Some((_, document)) = self.documents.iter().find(|(known, _)| known == text) {
             return Ok(document.clone());
         }
@@ -169,33 +172,35 @@ impl<'t> Evaluator<'t> {
         Ok(document)
     }
 
-    fn call(&mut self, call: &'t Call, frame: &Frame<'_>) -> Result<Value, Stop> {
+    fn call(&mut self, call: &'t HelperCall, frame: &Frame<'_>) -> Result<TemplateValue, RenderError> {
         self.budget.spend(1)?;
         match call.helper {
             Some(helper) => {
-                let given = self.given(call, None, frame)?;
-                self.help(helper, &given).map_err(|stop| stop.at(call.at))
+                let args = self.evaluate_args(call, None, frame)?;
+                self.help(helper, &args).map_err(|error| error.at(call.at))
             }
             None => self.lookup(&call.path, frame),
         }
     }
 
     /// Calls a helper. The texts that it is given and the one that it makes are paid for here, whatever it does with them.
-    fn help(&mut self, helper: Helper, given: &Given<'t, '_>) -> Result<Value, Stop> {
-        let values = [&given.context].into_iter().chain(&given.params).chain(given.hash.iter().map(|(_, value)| value));
-        let length = |value: &Value| if let Value::Text(text) | Value::Named(text) = value { text.len() } else { 0 };
+    fn help(&mut self, helper: Helper, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+        let values = [&args.context].into_iter().chain(&args.params).chain(args.hash.iter().map(|(_, value)| value));
+        let length = |value: &TemplateValue| {
+            if let TemplateValue::Text(text) | TemplateValue::Named(text) = value { text.len() } else { 0 }
+        };
         self.budget.spend_bytes(values.map(length).sum())?;
-        let made = self.nested(|evaluator| helper(evaluator, given))?;
+        let made = self.nested(|evaluator| helper(evaluator, args))?;
         self.budget.spend_bytes(length(&made))?;
         Ok(made)
     }
 
-    fn given<'f>(
+    fn evaluate_args<'f>(
         &mut self,
-        call: &'t Call,
-        block: Option<&'t Block>,
+        call: &'t HelperCall,
+        block: Option<&'t BlockTag>,
         frame: &'f Frame<'f>,
-    ) -> Result<Given<'t, 'f>, Stop> {
+    ) -> Result<HelperArgs<'t, 'f>, RenderError> {
         let mut params = call.params.iter();
         let context = match params.next() {
             Some(first) => self.param(first, frame)?,
@@ -203,26 +208,26 @@ impl<'t> Evaluator<'t> {
         };
         let params = params.map(|param| self.param(param, frame)).collect::<Result<_, _>>()?;
         let hash = call.hash.iter().map(|(key, param)| Ok((&**key, self.param(param, frame)?)));
-        let hash = hash.collect::<Result<_, Stop>>()?;
-        Ok(Given { call, context, params, hash, block, frame })
+        let hash = hash.collect::<Result<_, RenderError>>()?;
+        Ok(HelperArgs { call, context, params, hash, block, frame })
     }
 
-    fn param(&mut self, param: &'t Param, frame: &Frame<'_>) -> Result<Value, Stop> {
+    fn param(&mut self, param: &'t HelperParam, frame: &Frame<'_>) -> Result<TemplateValue, RenderError> {
         match param {
-            Param::Call(call) => self.call(call, frame),
-            Param::Literal(value) => Ok(value.clone()),
-            Param::Path(path) => self.lookup(path, frame),
+            HelperParam::Call(call) => self.call(call, frame),
+            HelperParam::Literal(value) => Ok(value.clone()),
+            HelperParam::Path(path) => self.lookup(path, frame),
         }
     }
 
-    fn block(&mut self, block: &'t Block, frame: &Frame<'_>) -> Result<(), Stop> {
-        let given = match block.call.helper {
+    fn block(&mut self, block: &'t BlockTag, frame: &Frame<'_>) -> Result<(), RenderError> {
+        let args = match block.call.helper {
             Some(helper) if !block.inverted => {
-                let given = self.given(&block.call, Some(block), frame)?;
-                let value = self.help(helper, &given)?;
+                let args = self.evaluate_args(&block.call, Some(block), frame)?;
+                let value = self.help(helper, &args)?;
                 return self.write(&value);
             }
-            _ => Given {
+            _ => HelperArgs {
                 call: &block.call,
                 context: self.lookup(&block.call.path, frame)?,
                 params: SmallVec::new(),
@@ -232,59 +237,61 @@ impl<'t> Evaluator<'t> {
             },
         };
         self.nested(|evaluator| {
-            let value = given.context.clone();
+            let value = args.context.clone();
             let holds = value.is_empty() == block.inverted;
             match &value {
-                _ if !holds => evaluator.otherwise(&given),
-                Value::List(_) if !block.inverted => evaluator.each(&given, 0),
-                Value::Map(map) if !block.inverted && matches!(map.kind, MapKind::Path(_)) => evaluator.each(&given, 0),
-                _ if block.inverted => evaluator.inner(&given),
-                Value::Bool(_) => evaluator.inner(&given),
-                _ => evaluator.inner_of(&given, value.clone(), Locals::new(), &[&value]),
+                _ if !holds => evaluator.otherwise(&args),
+                TemplateValue::List(_) if !block.inverted => evaluator.each(&args, 0),
+                TemplateValue::Map(map) if !block.inverted && matches!(map.kind, MapKind::Path(_)) => {
+                    evaluator.each(&args, 0)
+                }
+                _ if block.inverted => evaluator.inner(&args),
+                TemplateValue::Bool(_) => evaluator.inner(&args),
+                _ => evaluator.inner_of(&args, value.clone(), Locals::new(), &[&value]),
             }
         })
     }
 
     /// Writes the body of a block for each item or entry of its value, or what stands behind its `else` if there is none.
-    pub(crate) fn each(&mut self, given: &Given<'t, '_>, base: i64) -> Result<(), Stop> {
-        if let Some(items) = given.context.items() {
+    pub(crate) fn each(&mut self, args: &HelperArgs<'t, '_>, base: i64) -> Result<(), RenderError> {
+        if let Some(items) = args.context.items() {
             if items.is_empty() {
-                return self.otherwise(given);
+                return self.otherwise(args);
             }
             let last = items.len() - 1;
             for (place, item) in items.into_iter().enumerate() {
                 let index = base + place as i64;
-                let word = |holds: bool, word: &str| Value::text(if holds { word } else { "" });
+                let word = |holds: bool, word: &str| TemplateValue::text(if holds { word } else { "" });
                 let locals = vec![
-                    ("@index", Value::Int(index)),
+                    ("@index", TemplateValue::Int(index)),
                     ("@first", word(place == 0, "first")),
                     ("@last", word(place == last, "last")),
                     ("@odd", word(index % 2 != 0, "odd")),
                     ("@even", word(index % 2 == 0, "even")),
-                    ("@index_1", Value::Int(index + 1)),
+                    ("@index_1", TemplateValue::Int(index + 1)),
                 ];
-                let index = Value::Int(index);
-                self.inner_of(given, item.clone(), locals, &[&item, &index])?;
+                let index = TemplateValue::Int(index);
+                self.inner_of(args, item.clone(), locals, &[&item, &index])?;
             }
             return Ok(());
         }
-        let entries = self.entries(&given.context).unwrap_or_default();
+        let entries = self.entries(&args.context).unwrap_or_default();
         if entries.is_empty() {
             // nothing at all is not even an empty list
-            return if given.context.is_null() { Ok(()) } else { self.otherwise(given) };
+            return if args.context.is_null() { Ok(()) } else { self.otherwise(args) };
         }
         let last = entries.len() - 1;
         for (place, (key, value)) in entries.into_iter().enumerate() {
-            let word = |holds: bool, word: &str| Value::text(if holds { word } else { "" });
-            let key = Value::Text(key);
+            let word = |holds: bool, word: &str| TemplateValue::text(if holds { word } else { "" });
+            let key = TemplateValue::Text(key);
             let (first, last) = (word(place == 0, "first"), word(place == last, "last"));
             let locals = vec![("@key", key.clone()), ("@first", first), ("@last", last)];
-            self.inner_of(given, value.clone(), locals, &[&value, &key])?;
+            self.inner_of(args, value.clone(), locals, &[&value, &key])?;
         }
         Ok(())
     }
 
-    fn partial(&mut self, partial: &'t Partial, frame: &Frame<'_>) -> Result<(), Stop> {
+    fn partial(&mut self, partial: &'t PartialTag, frame: &Frame<'_>) -> Result<(), RenderError> {
         let name = self.param(&partial.name, frame)?;
         let name = self.text_of(&name)?;
         let mut locals = Locals::new();
@@ -305,14 +312,14 @@ impl<'t> Evaluator<'t> {
         match &partial.body {
             _ if written => Ok(()),
             Some(body) => self.body(body, &inner),
-            None => Err(Stop::failed(format!("there is no partial `{name}`"))),
+            None => Err(RenderError::failed(format!("there is no partial `{name}`"))),
         }
     }
 
     /// One call deeper for as long as `inner` takes.
-    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
+    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, RenderError>) -> Result<T, RenderError> {
         if self.calls == MAX_CALLS {
-            return Err(Stop::failed(format!("blocks and partials stand more than {MAX_CALLS} deep")));
+            return Err(RenderError::failed(format!("blocks and partials stand more than {MAX_CALLS} deep")));
         }
         self.calls += 1;
         let result = inner(self);
@@ -321,9 +328,9 @@ impl<'t> Evaluator<'t> {
     }
 
     /// A list, counted into the budget.
-    pub(crate) fn list(&mut self, items: Vec<Value>, kind: ListKind) -> Result<Value, Stop> {
+    pub(crate) fn list(&mut self, items: Vec<TemplateValue>, kind: ListKind) -> Result<TemplateValue, RenderError> {
         self.budget.spend(items.len() / 4)?;
-        Ok(Value::list(items, kind)?)
+        Ok(TemplateValue::list(items, kind)?)
     }
 }
 

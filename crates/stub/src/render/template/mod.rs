@@ -7,11 +7,11 @@ pub(crate) mod budget;
 mod call;
 mod cursor;
 pub(crate) mod eval;
-pub(crate) mod given;
-pub(crate) mod model;
+pub(crate) mod helper_args;
 mod names;
 mod parse;
 pub(crate) mod print;
+pub(crate) mod request_model;
 pub(crate) mod tree;
 pub(crate) mod value;
 
@@ -19,15 +19,15 @@ use std::fmt;
 
 use rand::Rng;
 
-use self::budget::{Budget, Stop};
+use self::budget::{RenderBudget, RenderError};
 use self::eval::Evaluator;
-use self::model::Model;
-use self::tree::{Body, Position};
+use self::request_model::RequestModel;
+use self::tree::{Position, TemplateBody};
 
 /// A template, parsed.
 #[derive(Debug)]
 pub struct Template {
-    body: Body,
+    body: TemplateBody,
     unknown: Option<(Box<str>, Position)>,
 }
 
@@ -60,14 +60,14 @@ impl Template {
     /// The text for one call.
     pub(crate) fn render<'t>(
         &'t self,
-        model: &'t Model<'t>,
-        budget: &'t mut Budget,
-        chance: &'t mut dyn Rng,
-    ) -> Result<String, Stop> {
+        model: &'t RequestModel<'t>,
+        budget: &'t mut RenderBudget,
+        rng: &'t mut dyn Rng,
+    ) -> Result<String, RenderError> {
         if let Some((name, at)) = &self.unknown {
-            return Err(Stop::failed(format!("could not find helper: '{name}'")).at(*at));
+            return Err(RenderError::failed(format!("could not find helper: '{name}'")).at(*at));
         }
-        Evaluator::new(model, budget, chance).run(&self.body)
+        Evaluator::new(model, budget, rng).run(&self.body)
     }
 }
 

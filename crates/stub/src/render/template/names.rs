@@ -2,32 +2,37 @@
 
 use std::sync::Arc;
 
-use super::budget::{ENTRIES_A_STEP, Stop};
+use super::budget::{ENTRIES_A_STEP, RenderError};
 use super::eval::{Evaluator, Frame, Locals};
-use super::model::Part;
-use super::tree::{Origin, Path, Step};
-use super::value::Value;
+use super::request_model::RequestPart;
+use super::tree::{NamePath, PathOrigin, PathStep};
+use super::value::TemplateValue;
 
 impl Evaluator<'_> {
     /// What a path leads to from a value, or else from what is around it.
-    pub(crate) fn lookup_in(&mut self, value: &Value, path: &Path, frame: &Frame<'_>) -> Result<Value, Stop> {
+    pub(crate) fn lookup_in(
+        &mut self,
+        value: &TemplateValue,
+        path: &NamePath,
+        frame: &Frame<'_>,
+    ) -> Result<TemplateValue, RenderError> {
         self.lookup(path, &Frame { value: value.clone(), locals: Locals::new(), parent: Some(frame) })
     }
 
     /// What a path leads to; null if nowhere.
-    pub(super) fn lookup(&mut self, path: &Path, frame: &Frame<'_>) -> Result<Value, Stop> {
+    pub(super) fn lookup(&mut self, path: &NamePath, frame: &Frame<'_>) -> Result<TemplateValue, RenderError> {
         self.budget.spend(1 + path.steps.len())?;
         let mut frame = frame;
         for _ in 0..path.up {
-            let Some(parent) = frame.parent else { return Ok(Value::Null) };
+            let Some(parent) = frame.parent else { return Ok(TemplateValue::Null) };
             frame = parent;
         }
         match path.origin {
-            Origin::This => return self.walk(frame.value.clone(), &path.steps),
-            Origin::Root => return self.walk(Value::Part(Part::Root), &path.steps),
-            Origin::Anywhere => {}
+            PathOrigin::This => return self.walk(frame.value.clone(), &path.steps),
+            PathOrigin::Root => return self.walk(TemplateValue::Part(RequestPart::Root), &path.steps),
+            PathOrigin::Anywhere => {}
         }
-        let Some((first, rest)) = path.steps.split_first() else { return Ok(Value::Null) };
+        let Some((first, rest)) = path.steps.split_first() else { return Ok(TemplateValue::Null) };
         let mut around = Some(frame);
         let mut innermost = true;
         while let Some(frame) = around {
@@ -49,10 +54,10 @@ impl Evaluator<'_> {
             }
             (around, innermost) = (frame.parent, false);
         }
-        Ok(Value::Null)
+        Ok(TemplateValue::Null)
     }
 
-    fn walk(&mut self, value: Value, steps: &[Step]) -> Result<Value, Stop> {
+    fn walk(&mut self, value: TemplateValue, steps: &[PathStep]) -> Result<TemplateValue, RenderError> {
         let mut value = value;
         for step in steps {
             self.budget.spend(1)?;
@@ -64,49 +69,49 @@ impl Evaluator<'_> {
         Ok(value)
     }
 
-    fn property(&mut self, value: &Value, step: &Step) -> Result<Value, Stop> {
+    fn property(&mut self, value: &TemplateValue, step: &PathStep) -> Result<TemplateValue, RenderError> {
         let name = &*step.name;
         Ok(match value {
-            Value::List(list) => match (step.index, name) {
-                (Some(index), _) => list.at(index).cloned().unwrap_or(Value::Null),
-                (None, "first") => list.items.first().cloned().unwrap_or(Value::Null),
-                (None, "last") => list.items.last().cloned().unwrap_or(Value::Null),
-                (None, "size" | "length") => Value::whole(list.items.len()),
-                (None, "empty" | "isEmpty") => Value::Bool(list.items.is_empty()),
-                _ => Value::Null,
+            TemplateValue::List(list) => match (step.index, name) {
+                (Some(index), _) => list.at(index).cloned().unwrap_or(TemplateValue::Null),
+                (None, "first") => list.items.first().cloned().unwrap_or(TemplateValue::Null),
+                (None, "last") => list.items.last().cloned().unwrap_or(TemplateValue::Null),
+                (None, "size" | "length") => TemplateValue::from_usize(list.items.len()),
+                (None, "empty" | "isEmpty") => TemplateValue::Bool(list.items.is_empty()),
+                _ => TemplateValue::Null,
             },
-            Value::Map(map) => {
+            TemplateValue::Map(map) => {
                 self.budget.spend(map.entries.len() / ENTRIES_A_STEP)?;
                 match (map.get(name), name) {
                     (Some(value), _) => value.clone(),
-                    (None, "size") => Value::whole(map.entries.len()),
-                    (None, "empty" | "isEmpty") => Value::Bool(map.entries.is_empty()),
-                    _ => Value::Null,
+                    (None, "size") => TemplateValue::from_usize(map.entries.len()),
+                    (None, "empty" | "isEmpty") => TemplateValue::Bool(map.entries.is_empty()),
+                    _ => TemplateValue::Null,
                 }
             }
-            Value::Part(part) => {
-                if matches!(part, Part::Request | Part::Piece(_)) && name.starts_with("body") {
+            TemplateValue::Part(part) => {
+                if matches!(part, RequestPart::Request | RequestPart::Piece(_)) && name.starts_with("body") {
                     self.budget.spend_bytes(self.model.call.body().len())?;
                 }
                 self.budget.spend(3)?;
-                self.model.get(*part, name).unwrap_or(Value::Null)
+                self.model.get(*part, name).unwrap_or(TemplateValue::Null)
             }
-            Value::Text(text) => match name {
-                "length" => Value::whole(text.encode_utf16().count()),
-                "empty" | "isEmpty" => Value::Bool(text.is_empty()),
-                _ => Value::Null,
+            TemplateValue::Text(text) => match name {
+                "length" => TemplateValue::from_usize(text.encode_utf16().count()),
+                "empty" | "isEmpty" => TemplateValue::Bool(text.is_empty()),
+                _ => TemplateValue::Null,
             },
-            Value::Named(text) if name == "name" => Value::Text(Arc::clone(text)),
-            Value::Date(date) if name == "time" => Value::Int(date.at.as_millisecond()),
-            _ => Value::Null,
+            TemplateValue::Named(text) if name == "name" => TemplateValue::Text(Arc::clone(text)),
+            TemplateValue::Date(date) if name == "time" => TemplateValue::Int(date.at.as_millisecond()),
+            _ => TemplateValue::Null,
         })
     }
 
     /// The names and values of an object; `None` of anything else.
-    pub(crate) fn entries(&self, value: &Value) -> Option<Vec<(Arc<str>, Value)>> {
+    pub(crate) fn entries(&self, value: &TemplateValue) -> Option<Vec<(Arc<str>, TemplateValue)>> {
         match value {
-            Value::Map(map) => Some(map.entries.clone()),
-            Value::Part(part) => Some(self.model.entries(*part)),
+            TemplateValue::Map(map) => Some(map.entries.clone()),
+            TemplateValue::Part(part) => Some(self.model.entries(*part)),
             _ => None,
         }
     }

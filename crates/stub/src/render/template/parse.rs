@@ -3,13 +3,13 @@
 //! Lines that hold nothing but a block's tag keep their line break, other than in handlebars.js.
 
 use super::TemplateError;
-use super::cursor::{Closing, Cursor};
-use super::tree::{Block, Body, Call, Node, Position};
-use super::value::Value;
+use super::cursor::{Closing, TemplateCursor};
+use super::tree::{BlockTag, HelperCall, Position, TemplateBody, TemplateNode};
+use super::value::TemplateValue;
 
 /// A template's tree, and the first name that no helper has though it is given parameters.
 pub(super) struct Parsed {
-    pub(super) body: Body,
+    pub(super) body: TemplateBody,
     pub(super) unknown: Option<(Box<str>, Position)>,
 }
 
@@ -21,30 +21,30 @@ pub(super) fn parse(text: &str) -> Result<Parsed, TemplateError> {
     if end <= start {
         return Ok(Parsed { body: plain(text), unknown: None });
     }
-    let cursor = Cursor::new(&text[..end], start);
-    let mut parser = Parser { cursor, depth: 0, trims: false, unknown: None };
-    let (mut body, stop) = parser.body()?;
-    if let Stop::Close(name, at) = stop {
+    let cursor = TemplateCursor::new(&text[..end], start);
+    let mut parser = TemplateParser { cursor, depth: 0, trims: false, unknown: None };
+    let (mut body, ending) = parser.body()?;
+    if let BodyEnd::Close(name, at) = ending {
         return Err(parser.cursor.error(at, format!("`{name}` is closed, but not open"), "remove the tag"));
     }
-    if let Stop::Else(_, at) = stop {
+    if let BodyEnd::Else(_, at) = ending {
         return Err(parser.cursor.error(at, "`else` stands outside of a block", "remove the tag"));
     }
     if start > 0 {
-        body.nodes.insert(0, Node::Text(text[..start].into()));
+        body.nodes.insert(0, TemplateNode::Text(text[..start].into()));
     }
     if end < text.len() {
-        body.nodes.push(Node::Text(text[end..].into()));
+        body.nodes.push(TemplateNode::Text(text[end..].into()));
     }
     Ok(Parsed { body, unknown: parser.unknown })
 }
 
-fn plain(text: &str) -> Body {
-    Body { nodes: vec![Node::Text(text.into())], inlines: Vec::new() }
+fn plain(text: &str) -> TemplateBody {
+    TemplateBody { nodes: vec![TemplateNode::Text(text.into())], inlines: Vec::new() }
 }
 
-pub(super) struct Parser<'t> {
-    pub(super) cursor: Cursor<'t>,
+pub(super) struct TemplateParser<'t> {
+    pub(super) cursor: TemplateCursor<'t>,
     depth: usize,
     /// Whether a `~}}` trims the text that follows.
     trims: bool,
@@ -52,7 +52,7 @@ pub(super) struct Parser<'t> {
 }
 
 /// What ends a body.
-enum Stop<'t> {
+enum BodyEnd<'t> {
     /// `{{/name}}`, with where it stands.
     Close(&'t str, usize),
     /// `{{else}}`, or `{{else if …}}` with the block that it opens.
@@ -63,17 +63,17 @@ enum Stop<'t> {
 
 /// A block's first tag.
 struct Opening {
-    call: Call,
+    call: HelperCall,
     names: Vec<Box<str>>,
 }
 
-impl<'t> Parser<'t> {
-    fn body(&mut self) -> Result<(Body, Stop<'t>), TemplateError> {
-        let mut body = Body::default();
+impl<'t> TemplateParser<'t> {
+    fn body(&mut self) -> Result<(TemplateBody, BodyEnd<'t>), TemplateError> {
+        let mut body = TemplateBody::default();
         loop {
             self.text(&mut body);
             if self.cursor.rest().is_empty() {
-                return Ok((body, Stop::End));
+                return Ok((body, BodyEnd::End));
             }
             let start = self.cursor.at;
             self.cursor.at += 2;
@@ -97,18 +97,18 @@ impl<'t> Parser<'t> {
                 self.cursor.skip_space();
                 if self.cursor.is_closing() {
                     self.close(Closing::Double)?;
-                    return Ok((body, Stop::Else(None, start)));
+                    return Ok((body, BodyEnd::Else(None, start)));
                 }
                 self.block(&mut body, start, true)?;
             } else if self.cursor.take("/") {
                 self.cursor.skip_space();
                 let name = self.cursor.name()?;
                 self.close(Closing::Double)?;
-                return Ok((body, Stop::Close(name, start)));
+                return Ok((body, BodyEnd::Close(name, start)));
             } else if self.cursor.take(">") {
                 let partial = self.partial(start)?;
                 self.close(Closing::Double)?;
-                body.nodes.push(Node::Partial(Box::new(partial)));
+                body.nodes.push(TemplateNode::Partial(Box::new(partial)));
             } else if self.cursor.rest().starts_with('=') {
                 let mend = "write `{{` and `}}` throughout";
                 return Err(self.cursor.error(start, "other delimiters are not supported", mend));
@@ -116,18 +116,18 @@ impl<'t> Parser<'t> {
                 let closing = if self.cursor.take("{") { Closing::Triple } else { Closing::Double };
                 if closing == Closing::Double && self.is_else() {
                     let opening = self.else_tag()?;
-                    return Ok((body, Stop::Else(opening, start)));
+                    return Ok((body, BodyEnd::Else(opening, start)));
                 }
                 self.cursor.take("&");
                 let call = self.call(false)?;
                 self.close(closing)?;
-                body.nodes.push(Node::Tag(Box::new(call)));
+                body.nodes.push(TemplateNode::Tag(Box::new(call)));
             }
         }
     }
 
     /// The text up to the next tag. `\{{` keeps a tag from being one.
-    fn text(&mut self, body: &mut Body) {
+    fn text(&mut self, body: &mut TemplateBody) {
         let mut text = String::new();
         loop {
             let rest = self.cursor.rest();
@@ -150,7 +150,7 @@ impl<'t> Parser<'t> {
             text.drain(..text.len() - text.trim_start().len());
         }
         if !text.is_empty() {
-            body.nodes.push(Node::Text(text.into()));
+            body.nodes.push(TemplateNode::Text(text.into()));
         }
     }
 
@@ -205,12 +205,12 @@ impl<'t> Parser<'t> {
         Ok(Opening { call, names })
     }
 
-    fn block(&mut self, body: &mut Body, start: usize, inverted: bool) -> Result<(), TemplateError> {
+    fn block(&mut self, body: &mut TemplateBody, start: usize, inverted: bool) -> Result<(), TemplateError> {
         let opening = self.opening()?;
         self.close(Closing::Double)?;
         let name = opening.call.name.clone();
         let block = self.deeper(start, |parser| parser.block_body(opening, inverted, &name, start))?;
-        body.nodes.push(Node::Block(Box::new(block)));
+        body.nodes.push(TemplateNode::Block(Box::new(block)));
         Ok(())
     }
 
@@ -221,38 +221,38 @@ impl<'t> Parser<'t> {
         inverted: bool,
         name: &str,
         start: usize,
-    ) -> Result<Block, TemplateError> {
+    ) -> Result<BlockTag, TemplateError> {
         let Opening { call, names } = opening;
-        let (body, stop) = self.body()?;
-        let otherwise = match stop {
-            Stop::Else(Some(chained), at) => {
+        let (body, ending) = self.body()?;
+        let otherwise = match ending {
+            BodyEnd::Else(Some(chained), at) => {
                 let block = self.deeper(at, |parser| parser.block_body(chained, false, name, start))?;
-                Body { nodes: vec![Node::Block(Box::new(block))], inlines: Vec::new() }
+                TemplateBody { nodes: vec![TemplateNode::Block(Box::new(block))], inlines: Vec::new() }
             }
-            Stop::Else(None, _) => {
-                let (otherwise, stop) = self.body()?;
-                self.expect_close(&stop, name, start)?;
+            BodyEnd::Else(None, _) => {
+                let (otherwise, ending) = self.body()?;
+                self.expect_close(&ending, name, start)?;
                 otherwise
             }
-            stop => {
-                self.expect_close(&stop, name, start)?;
-                Body::default()
+            ending => {
+                self.expect_close(&ending, name, start)?;
+                TemplateBody::default()
             }
         };
-        Ok(Block { call, inverted, names, body, otherwise })
+        Ok(BlockTag { call, inverted, names, body, otherwise })
     }
 
-    fn expect_close(&self, stop: &Stop<'_>, name: &str, start: usize) -> Result<(), TemplateError> {
-        match stop {
-            Stop::Close(found, _) if *found == name => Ok(()),
-            Stop::Close(found, at) => {
+    fn expect_close(&self, ending: &BodyEnd<'_>, name: &str, start: usize) -> Result<(), TemplateError> {
+        match ending {
+            BodyEnd::Close(found, _) if *found == name => Ok(()),
+            BodyEnd::Close(found, at) => {
                 let what = format!("`{{{{/{found}}}}}` stands where `{{{{/{name}}}}}` is expected");
                 Err(self.cursor.error(*at, what, format!("close `{name}` first")))
             }
-            Stop::Else(_, at) => {
+            BodyEnd::Else(_, at) => {
                 Err(self.cursor.error(*at, "a block has one `else`", "use `else if`, or close the block first"))
             }
-            Stop::End => {
+            BodyEnd::End => {
                 let what = format!("the block `{name}` is not closed");
                 Err(self.cursor.error(start, what, format!("write `{{{{/{name}}}}}` at its end")))
             }
@@ -260,7 +260,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `{{{{name}}}} taken as it stands {{{{/name}}}}`
-    fn raw(&mut self, body: &mut Body, start: usize) -> Result<(), TemplateError> {
+    fn raw(&mut self, body: &mut TemplateBody, start: usize) -> Result<(), TemplateError> {
         let call = self.call(true)?;
         self.cursor.close(Closing::Raw)?;
         let end = format!("{{{{{{{{/{}}}}}}}}}", call.name);
@@ -270,39 +270,40 @@ impl<'t> Parser<'t> {
         };
         let text = plain(&self.cursor.rest()[..length]);
         self.cursor.at += length + end.len();
-        let block = Block { call, inverted: false, names: Vec::new(), body: text, otherwise: Body::default() };
-        body.nodes.push(Node::Block(Box::new(block)));
+        let block =
+            BlockTag { call, inverted: false, names: Vec::new(), body: text, otherwise: TemplateBody::default() };
+        body.nodes.push(TemplateNode::Block(Box::new(block)));
         Ok(())
     }
 
     /// `{{#*inline "name"}}…{{/inline}}`
-    fn inline(&mut self, body: &mut Body, start: usize) -> Result<(), TemplateError> {
+    fn inline(&mut self, body: &mut TemplateBody, start: usize) -> Result<(), TemplateError> {
         self.cursor.skip_space();
         if self.cursor.name()? != "inline" {
             let mend = "write `{{#*inline \"name\"}}`, or leave out the `*`";
             return Err(self.cursor.error(start, "the only decorator is `inline`", mend));
         }
         self.cursor.skip_space();
-        let Some(Value::Text(name)) = self.cursor.literal()? else {
+        let Some(TemplateValue::Text(name)) = self.cursor.literal()? else {
             return Err(self.cursor.error(start, "`inline` has a name in quotes", "write `{{#*inline \"name\"}}`"));
         };
         self.close(Closing::Double)?;
-        let (inner, stop) = self.deeper(start, Self::body)?;
-        self.expect_close(&stop, "inline", start)?;
+        let (inner, ending) = self.deeper(start, Self::body)?;
+        self.expect_close(&ending, "inline", start)?;
         body.inlines.push((name, inner));
         Ok(())
     }
 
-    fn partial_block(&mut self, body: &mut Body, start: usize) -> Result<(), TemplateError> {
+    fn partial_block(&mut self, body: &mut TemplateBody, start: usize) -> Result<(), TemplateError> {
         let from = self.cursor.at;
         let mut partial = self.partial(start)?;
         let name = self.cursor.text[from..self.cursor.at].split_whitespace().next().unwrap_or_default();
         let name = name.trim_matches(['"', '\'']).to_owned();
         self.close(Closing::Double)?;
-        let (inner, stop) = self.deeper(start, Self::body)?;
-        self.expect_close(&stop, &name, start)?;
+        let (inner, ending) = self.deeper(start, Self::body)?;
+        self.expect_close(&ending, &name, start)?;
         partial.body = Some(inner);
-        body.nodes.push(Node::Partial(Box::new(partial)));
+        body.nodes.push(TemplateNode::Partial(Box::new(partial)));
         Ok(())
     }
 
@@ -322,8 +323,8 @@ impl<'t> Parser<'t> {
     }
 }
 
-fn trim_end(body: &mut Body) {
-    if let Some(Node::Text(text)) = body.nodes.last_mut() {
+fn trim_end(body: &mut TemplateBody) {
+    if let Some(TemplateNode::Text(text)) = body.nodes.last_mut() {
         *text = text.trim_end().into();
     }
 }

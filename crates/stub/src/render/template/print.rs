@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::budget::Stop;
+use super::budget::RenderError;
 use super::eval::Evaluator;
-use super::value::{ListKind, MapKind, Value};
+use super::value::{ListKind, MapKind, TemplateValue};
 use standin_dialect::dates;
 use standin_dialect::json::push_quoted;
 use standin_dialect::json_path::double_text;
@@ -19,10 +19,10 @@ pub(crate) enum Layout {
 
 impl Evaluator<'_> {
     /// Writes a value where its tag stands; nothing where it is null.
-    pub(crate) fn write(&mut self, value: &Value) -> Result<(), Stop> {
+    pub(crate) fn write(&mut self, value: &TemplateValue) -> Result<(), RenderError> {
         match value {
-            Value::Null => Ok(()),
-            Value::Text(text) | Value::Named(text) | Value::Number(text) => self.push(text),
+            TemplateValue::Null => Ok(()),
+            TemplateValue::Text(text) | TemplateValue::Named(text) | TemplateValue::Number(text) => self.push(text),
             value => {
                 let mut text = String::new();
                 self.java(value, &mut text)?;
@@ -32,10 +32,12 @@ impl Evaluator<'_> {
     }
 
     /// The text of a value; empty where it is null.
-    pub(crate) fn text_of(&mut self, value: &Value) -> Result<Arc<str>, Stop> {
+    pub(crate) fn text_of(&mut self, value: &TemplateValue) -> Result<Arc<str>, RenderError> {
         match value {
-            Value::Null => Ok("".into()),
-            Value::Text(text) | Value::Named(text) | Value::Number(text) => Ok(Arc::clone(text)),
+            TemplateValue::Null => Ok("".into()),
+            TemplateValue::Text(text) | TemplateValue::Named(text) | TemplateValue::Number(text) => {
+                Ok(Arc::clone(text))
+            }
             value => {
                 let mut text = String::new();
                 self.java(value, &mut text)?;
@@ -44,20 +46,21 @@ impl Evaluator<'_> {
         }
     }
 
-    fn java(&mut self, value: &Value, out: &mut String) -> Result<(), Stop> {
+    fn java(&mut self, value: &TemplateValue, out: &mut String) -> Result<(), RenderError> {
         let before = out.len();
         self.budget.spend(1)?;
         match value {
-            Value::Null => out.push_str("null"),
-            Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-            Value::Int(number) => out.push_str(&number.to_string()),
-            Value::Double(number) => out.push_str(&double_text(*number)),
-            Value::Number(text) | Value::Text(text) | Value::Named(text) => out.push_str(text),
-            Value::Date(date) => {
-                let text = dates::write(date.at, date.format.as_deref(), date.zone.as_ref()).map_err(Stop::failed)?;
+            TemplateValue::Null => out.push_str("null"),
+            TemplateValue::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            TemplateValue::Int(number) => out.push_str(&number.to_string()),
+            TemplateValue::Double(number) => out.push_str(&double_text(*number)),
+            TemplateValue::Number(text) | TemplateValue::Text(text) | TemplateValue::Named(text) => out.push_str(text),
+            TemplateValue::Date(date) => {
+                let text =
+                    dates::write(date.at, date.format.as_deref(), date.zone.as_ref()).map_err(RenderError::failed)?;
                 out.push_str(&text);
             }
-            Value::List(list) => match &list.kind {
+            TemplateValue::List(list) => match &list.kind {
                 ListKind::Path(path) => out.push_str(path),
                 ListKind::Json => self.json(value, Layout::Compact, 0, out)?,
                 ListKind::Values => {
@@ -74,13 +77,13 @@ impl Evaluator<'_> {
                     out.push(']');
                 }
             },
-            Value::Map(map) if map.kind == MapKind::Json => self.json(value, Layout::Pretty, 0, out)?,
-            Value::Map(map) if matches!(map.kind, MapKind::Path(_)) => {
+            TemplateValue::Map(map) if map.kind == MapKind::Json => self.json(value, Layout::Pretty, 0, out)?,
+            TemplateValue::Map(map) if matches!(map.kind, MapKind::Path(_)) => {
                 if let MapKind::Path(path) = &map.kind {
                     out.push_str(path);
                 }
             }
-            Value::Map(_) | Value::Part(_) => {
+            TemplateValue::Map(_) | TemplateValue::Part(_) => {
                 out.push('{');
                 for (place, (key, value)) in self.entries(value).unwrap_or_default().into_iter().enumerate() {
                     out.push_str(if place == 0 { "" } else { ", " });
@@ -95,30 +98,38 @@ impl Evaluator<'_> {
     }
 
     /// The JSON of a value.
-    pub(crate) fn json_of(&mut self, value: &Value, layout: Layout) -> Result<String, Stop> {
+    pub(crate) fn json_of(&mut self, value: &TemplateValue, layout: Layout) -> Result<String, RenderError> {
         let mut out = String::new();
         self.json(value, layout, 0, &mut out)?;
         Ok(out)
     }
 
-    fn json(&mut self, value: &Value, layout: Layout, depth: usize, out: &mut String) -> Result<(), Stop> {
+    fn json(
+        &mut self,
+        value: &TemplateValue,
+        layout: Layout,
+        depth: usize,
+        out: &mut String,
+    ) -> Result<(), RenderError> {
         let before = out.len();
         self.budget.spend(1)?;
         match value {
-            Value::Double(number) if !number.is_finite() => push_quoted(&double_text(*number), out),
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Double(_) => self.java(value, out)?,
-            Value::Number(text) => out.push_str(text),
-            Value::Text(text) | Value::Named(text) => push_quoted(text, out),
-            Value::Date(_) => {
+            TemplateValue::Double(number) if !number.is_finite() => push_quoted(&double_text(*number), out),
+            TemplateValue::Null | TemplateValue::Bool(_) | TemplateValue::Int(_) | TemplateValue::Double(_) => {
+                self.java(value, out)?
+            }
+            TemplateValue::Number(text) => out.push_str(text),
+            TemplateValue::Text(text) | TemplateValue::Named(text) => push_quoted(text, out),
+            TemplateValue::Date(_) => {
                 let mut text = String::new();
                 self.java(value, &mut text)?;
                 push_quoted(&text, out);
             }
-            Value::List(list) if list.kind == ListKind::Values && list.items.len() == 1 => {
+            TemplateValue::List(list) if list.kind == ListKind::Values && list.items.len() == 1 => {
                 self.json(&list.items[0], layout, depth, out)?;
             }
-            Value::List(list) => self.json_list(&list.items, layout, depth, out)?,
-            Value::Map(_) | Value::Part(_) => {
+            TemplateValue::List(list) => self.json_list(&list.items, layout, depth, out)?,
+            TemplateValue::Map(_) | TemplateValue::Part(_) => {
                 let entries = self.entries(value).unwrap_or_default();
                 self.json_map(&entries, layout, depth, out)?;
             }
@@ -126,7 +137,13 @@ impl Evaluator<'_> {
         self.budget.spend_bytes(out.len() - before)
     }
 
-    fn json_list(&mut self, items: &[Value], layout: Layout, depth: usize, out: &mut String) -> Result<(), Stop> {
+    fn json_list(
+        &mut self,
+        items: &[TemplateValue],
+        layout: Layout,
+        depth: usize,
+        out: &mut String,
+    ) -> Result<(), RenderError> {
         let (open, between, close) = match layout {
             Layout::Compact => ("[", ",", "]"),
             Layout::Pretty => ("[ ", ", ", " ]"),
@@ -145,11 +162,11 @@ impl Evaluator<'_> {
 
     fn json_map(
         &mut self,
-        entries: &[(Arc<str>, Value)],
+        entries: &[(Arc<str>, TemplateValue)],
         layout: Layout,
         depth: usize,
         out: &mut String,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), RenderError> {
         if entries.is_empty() {
             out.push_str(if layout == Layout::Pretty { "{ }" } else { "{}" });
             return Ok(());

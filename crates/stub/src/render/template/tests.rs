@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use super::budget::{ALL_STEPS, Cancellation, MAX_OUTPUT, QUICK_STEPS};
 use super::*;
 use crate::call::{Call, Peers, Scheme};
-use crate::render::template::value::{ListKind, MapKind, Value};
+use crate::render::template::value::{ListKind, MapKind, TemplateValue};
 use standin_dialect::cpu_time::thread_cpu_time;
 
 /// A call with a body, headers and a query.
@@ -34,17 +34,20 @@ fn with_steps(text: &str, call: &Call, steps: usize) -> String {
         Err(error) => return format!("defect {error}"),
     };
     let entries = vec![
-        ("name".into(), Value::text("P")),
-        ("list".into(), Value::list(vec![Value::Int(1), Value::Int(2)], ListKind::Plain).expect("shallow")),
-        ("n".into(), Value::Double(1.5)),
+        ("name".into(), TemplateValue::text("P")),
+        (
+            "list".into(),
+            TemplateValue::list(vec![TemplateValue::Int(1), TemplateValue::Int(2)], ListKind::Plain).expect("shallow"),
+        ),
+        ("n".into(), TemplateValue::Double(1.5)),
     ];
-    let parameters = Value::map(entries, MapKind::Plain).expect("shallow");
-    let model = Model::new(call, parameters, None);
-    let mut chance = StdRng::seed_from_u64(1);
-    match template.render(&model, &mut Budget::new(steps), &mut chance) {
+    let parameters = TemplateValue::map(entries, MapKind::Plain).expect("shallow");
+    let model = RequestModel::new(call, parameters, None);
+    let mut rng = StdRng::seed_from_u64(1);
+    match template.render(&model, &mut RenderBudget::new(steps), &mut rng) {
         Ok(text) => text,
-        Err(Stop::Failed { at, what }) => format!("error {}: {what}", at.unwrap_or_default()),
-        Err(Stop::Exhausted) => "exhausted".to_owned(),
+        Err(RenderError::Failed { at, what }) => format!("error {}: {what}", at.unwrap_or_default()),
+        Err(RenderError::Exhausted) => "exhausted".to_owned(),
     }
 }
 
@@ -151,9 +154,10 @@ fn the_call_is_the_model() {
 fn a_path_template_names_its_variables() {
     let call = call("GET", "/contacts/a%20b/x", &[], "");
     let path = standin_dialect::PathTemplate::new("/contacts/{id}/{rest}");
-    let model = Model::new(&call, Value::Null, Some(&path));
+    let model = RequestModel::new(&call, TemplateValue::Null, Some(&path));
     let template = Template::parse("{{request.path}} {{request.path.id}} {{request.path.[1]}} {{request.path.rest}}");
-    let text = template.expect("a template").render(&model, &mut Budget::new(ALL_STEPS), &mut StdRng::seed_from_u64(1));
+    let text =
+        template.expect("a template").render(&model, &mut RenderBudget::new(ALL_STEPS), &mut StdRng::seed_from_u64(1));
     assert_eq!(text.as_deref(), Ok("/contacts/a%20b/x a%20b a%20b x"));
 }
 
@@ -240,17 +244,17 @@ proptest! {
 #[test]
 fn a_rendering_that_is_cancelled_ends() {
     let cancellation = Cancellation::default();
-    let mut budget = Budget::cancelled_by(cancellation.clone());
+    let mut budget = RenderBudget::cancelled_by(cancellation.clone());
     let guard = cancellation.on_drop();
     assert_eq!(budget.spend(5_000), Ok(()));
     drop(guard);
-    assert_eq!(budget.spend(5_000), Err(Stop::Exhausted));
+    assert_eq!(budget.spend(5_000), Err(RenderError::Exhausted));
     assert!(budget.left() > 900_000);
 }
 
 #[test]
 fn cpu_time_is_paid_for_in_steps() {
-    let mut budget = Budget::new(ALL_STEPS);
+    let mut budget = RenderBudget::new(ALL_STEPS);
     let spent = budget.spend_time(|| {
         let begin = thread_cpu_time();
         while thread_cpu_time() < begin + Duration::from_millis(5) {}

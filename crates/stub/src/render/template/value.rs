@@ -9,12 +9,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::budget::{Budget, ENTRIES_A_STEP, Stop};
-use super::model::Part;
+use super::budget::{ENTRIES_A_STEP, RenderBudget, RenderError};
+use super::request_model::RequestPart;
 
 /// What a name stands for, or a helper returns.
 #[derive(Clone, Debug)]
-pub(crate) enum Value {
+pub(crate) enum TemplateValue {
     Null,
     Bool(bool),
     /// A whole number.
@@ -26,17 +26,17 @@ pub(crate) enum Value {
     Text(Arc<str>),
     /// What prints as a text but is equal to none, such as the method of a call.
     Named(Arc<str>),
-    List(Arc<List>),
-    Map(Arc<Map>),
-    Date(Arc<Moment>),
+    List(Arc<TemplateList>),
+    Map(Arc<TemplateMap>),
+    Date(Arc<DateValue>),
     /// A part of the call, decoded when it is asked for something.
-    Part(Part),
+    Part(RequestPart),
 }
 
 /// Values in their order.
 #[derive(Clone, Debug)]
-pub(crate) struct List {
-    pub(crate) items: Vec<Value>,
+pub(crate) struct TemplateList {
+    pub(crate) items: Vec<TemplateValue>,
     pub(crate) kind: ListKind,
     depth: u8,
 }
@@ -56,8 +56,8 @@ pub(crate) enum ListKind {
 
 /// Names and values, in the order in which they came.
 #[derive(Clone, Debug)]
-pub(crate) struct Map {
-    pub(crate) entries: Vec<(Arc<str>, Value)>,
+pub(crate) struct TemplateMap {
+    pub(crate) entries: Vec<(Arc<str>, TemplateValue)>,
     pub(crate) kind: MapKind,
     depth: u8,
 }
@@ -75,7 +75,7 @@ pub(crate) enum MapKind {
 
 /// A time, and how it prints.
 #[derive(Clone, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct DateValue {
     pub(crate) at: Timestamp,
     /// `epoch`, `unix` or a pattern of Java's SimpleDateFormat; ISO 8601 if there is none.
     pub(crate) format: Option<Arc<str>>,
@@ -86,19 +86,19 @@ pub(crate) struct Moment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooDeep;
 
-impl Value {
+impl TemplateValue {
     pub(crate) fn text(text: impl Into<Arc<str>>) -> Self {
         Self::Text(text.into())
     }
 
     pub(crate) fn list(items: Vec<Self>, kind: ListKind) -> Result<Self, TooDeep> {
         let depth = depth_above(items.iter())?;
-        Ok(Self::List(Arc::new(List { items, kind, depth })))
+        Ok(Self::List(Arc::new(TemplateList { items, kind, depth })))
     }
 
     pub(crate) fn map(entries: Vec<(Arc<str>, Self)>, kind: MapKind) -> Result<Self, TooDeep> {
         let depth = depth_above(entries.iter().map(|(_, value)| value))?;
-        Ok(Self::Map(Arc::new(Map { entries, kind, depth })))
+        Ok(Self::Map(Arc::new(TemplateMap { entries, kind, depth })))
     }
 
     /// The values of a parameter, header or cookie; null if there is none.
@@ -107,11 +107,11 @@ impl Value {
         if items.is_empty() {
             return Self::Null;
         }
-        Self::List(Arc::new(List { items, kind: ListKind::Values, depth: 1 }))
+        Self::List(Arc::new(TemplateList { items, kind: ListKind::Values, depth: 1 }))
     }
 
     /// A whole number from one of any size.
-    pub(crate) fn whole(number: usize) -> Self {
+    pub(crate) fn from_usize(number: usize) -> Self {
         Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }
 
@@ -140,7 +140,7 @@ impl Value {
 
     /// Whether both are equal as Java's `equals` has it: `1` is neither `"1"` nor `1.0`. What lists and objects share is gone through
     /// as often as it stands in them, so that this is paid for.
-    pub(crate) fn equals(&self, other: &Self, budget: &mut Budget) -> Result<bool, Stop> {
+    pub(crate) fn equals(&self, other: &Self, budget: &mut RenderBudget) -> Result<bool, RenderError> {
         budget.spend(1)?;
         Ok(match (self, other) {
             (Self::Null, Self::Null) => true,
@@ -225,15 +225,15 @@ impl Value {
     }
 }
 
-impl Map {
-    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+impl TemplateMap {
+    pub(crate) fn get(&self, key: &str) -> Option<&TemplateValue> {
         self.entries.iter().find(|(known, _)| &**known == key).map(|(_, value)| value)
     }
 }
 
-impl List {
+impl TemplateList {
     /// The item at a place. Of the values of a field, `-1` is the last but one, as in WireMock.
-    pub(crate) fn at(&self, place: i64) -> Option<&Value> {
+    pub(crate) fn at(&self, place: i64) -> Option<&TemplateValue> {
         let place = match (place < 0, &self.kind) {
             (true, ListKind::Values) => self.items.len() as i64 - 1 + place,
             _ => place,
@@ -242,8 +242,8 @@ impl List {
     }
 }
 
-fn depth_above<'v>(values: impl Iterator<Item = &'v Value>) -> Result<u8, TooDeep> {
-    let below = values.map(Value::depth).max().unwrap_or(0);
+fn depth_above<'v>(values: impl Iterator<Item = &'v TemplateValue>) -> Result<u8, TooDeep> {
+    let below = values.map(TemplateValue::depth).max().unwrap_or(0);
     if below >= MAX_DEPTH { Err(TooDeep) } else { Ok(below + 1) }
 }
 
@@ -254,25 +254,25 @@ pub(crate) const MAX_DEPTH: u8 = 130;
 mod tests {
     use super::*;
 
-    fn list(items: &[Value], kind: ListKind) -> Value {
-        Value::list(items.to_vec(), kind).expect("shallow")
+    fn list(items: &[TemplateValue], kind: ListKind) -> TemplateValue {
+        TemplateValue::list(items.to_vec(), kind).expect("shallow")
     }
 
     #[test]
     fn what_is_false() {
         let empty = list(&[], ListKind::Plain);
-        let map = Value::map(Vec::new(), MapKind::Plain).expect("shallow");
+        let map = TemplateValue::map(Vec::new(), MapKind::Plain).expect("shallow");
         for (value, expected) in [
-            (Value::Null, true),
-            (Value::Bool(false), true),
-            (Value::Int(0), true),
-            (Value::Double(0.0), true),
-            (Value::text(""), true),
+            (TemplateValue::Null, true),
+            (TemplateValue::Bool(false), true),
+            (TemplateValue::Int(0), true),
+            (TemplateValue::Double(0.0), true),
+            (TemplateValue::text(""), true),
             (empty, true),
             (map, false),
-            (Value::text("false"), false),
-            (Value::Int(-1), false),
-            (Value::values([""]), false),
+            (TemplateValue::text("false"), false),
+            (TemplateValue::Int(-1), false),
+            (TemplateValue::values([""]), false),
         ] {
             assert_eq!(value.is_empty(), expected, "{value:?}");
         }
@@ -280,22 +280,24 @@ mod tests {
 
     #[test]
     fn types_matter() {
-        let text = Value::text("1");
-        let equal = |one: &Value, other: &Value| one.equals(other, &mut Budget::new(100)).expect("few steps");
-        assert!(!equal(&text, &Value::Int(1)));
-        assert!(!equal(&Value::Int(1), &Value::Double(1.0)));
-        assert!(!equal(&Value::values(["1"]), &text));
-        assert!(!equal(&Value::Named("GET".into()), &Value::text("GET")));
-        assert!(equal(&Value::values(["1"]), &list(std::slice::from_ref(&text), ListKind::Plain)));
-        assert_eq!(text.compare(&Value::Int(1)), None);
-        assert_eq!(text.compare(&Value::text("2")), Some(Ordering::Less));
+        let text = TemplateValue::text("1");
+        let equal = |one: &TemplateValue, other: &TemplateValue| {
+            one.equals(other, &mut RenderBudget::new(100)).expect("few steps")
+        };
+        assert!(!equal(&text, &TemplateValue::Int(1)));
+        assert!(!equal(&TemplateValue::Int(1), &TemplateValue::Double(1.0)));
+        assert!(!equal(&TemplateValue::values(["1"]), &text));
+        assert!(!equal(&TemplateValue::Named("GET".into()), &TemplateValue::text("GET")));
+        assert!(equal(&TemplateValue::values(["1"]), &list(std::slice::from_ref(&text), ListKind::Plain)));
+        assert_eq!(text.compare(&TemplateValue::Int(1)), None);
+        assert_eq!(text.compare(&TemplateValue::text("2")), Some(Ordering::Less));
     }
 
     #[test]
     fn negative_places_count_from_the_last_but_one() {
-        let Value::List(values) = Value::values(["a", "b", "c"]) else { panic!("a list") };
+        let TemplateValue::List(values) = TemplateValue::values(["a", "b", "c"]) else { panic!("a list") };
         let at = |place| match values.at(place) {
-            Some(Value::Text(text)) => text.to_string(),
+            Some(TemplateValue::Text(text)) => text.to_string(),
             _ => String::new(),
         };
         assert_eq!([at(0), at(2), at(3), at(-1), at(-2), at(-3)], ["a", "c", "", "b", "a", ""]);
@@ -303,10 +305,10 @@ mod tests {
 
     #[test]
     fn nesting_ends() {
-        let mut value = Value::Int(1);
+        let mut value = TemplateValue::Int(1);
         for _ in 0..MAX_DEPTH {
-            value = Value::list(vec![value], ListKind::Plain).expect("still shallow");
+            value = TemplateValue::list(vec![value], ListKind::Plain).expect("still shallow");
         }
-        assert!(Value::list(vec![value], ListKind::Plain).is_err());
+        assert!(TemplateValue::list(vec![value], ListKind::Plain).is_err());
     }
 }

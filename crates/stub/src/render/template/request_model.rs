@@ -11,13 +11,13 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use percent_encoding::percent_decode_str;
 
-use super::value::{ListKind, MapKind, Value};
+use super::value::{ListKind, MapKind, TemplateValue};
 use crate::call::{self, Call, header_text};
 use standin_dialect::PathTemplate;
 
 /// A part of the call that has names below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum RequestPart {
     /// What every template starts from: `request` and `parameters`.
     Root,
     Request,
@@ -33,10 +33,10 @@ pub(crate) enum Part {
 }
 
 /// What the templates of one reply are evaluated with.
-pub(crate) struct Model<'c> {
+pub(crate) struct RequestModel<'c> {
     pub(crate) call: &'c Call,
     /// The stub's `transformerParameters`.
-    pub(crate) parameters: Value,
+    pub(crate) parameters: TemplateValue,
     /// The template that the stub's url was given as.
     pub(crate) path: Option<&'c PathTemplate>,
     /// What `request.id` is.
@@ -44,49 +44,49 @@ pub(crate) struct Model<'c> {
     body: OnceCell<Arc<str>>,
 }
 
-impl<'c> Model<'c> {
-    pub(crate) fn new(call: &'c Call, parameters: Value, path: Option<&'c PathTemplate>) -> Self {
+impl<'c> RequestModel<'c> {
+    pub(crate) fn new(call: &'c Call, parameters: TemplateValue, path: Option<&'c PathTemplate>) -> Self {
         Self { call, parameters, path, id: OnceCell::new(), body: OnceCell::new() }
     }
 
     /// The value of a name below a part; `None` if there is no such name.
-    pub(crate) fn get(&self, part: Part, name: &str) -> Option<Value> {
+    pub(crate) fn get(&self, part: RequestPart, name: &str) -> Option<TemplateValue> {
         let found = match part {
-            Part::Root => match name {
-                "request" => Value::Part(Part::Request),
+            RequestPart::Root => match name {
+                "request" => TemplateValue::Part(RequestPart::Request),
                 "parameters" => self.parameters.clone(),
-                _ => Value::Null,
+                _ => TemplateValue::Null,
             },
-            Part::Request => self.request(name),
-            Part::RequestLine => match name {
-                "path" => Value::text(&*self.decoded_path()),
+            RequestPart::Request => self.request(name),
+            RequestPart::RequestLine => match name {
+                "path" => TemplateValue::text(&*self.decoded_path()),
                 "method" | "pathSegments" | "url" | "query" | "scheme" | "host" | "port" | "baseUrl" | "clientIp" => {
                     self.request(name)
                 }
-                _ => Value::Null,
+                _ => TemplateValue::Null,
             },
-            Part::Headers => values_of_header(&self.call.headers, name)?,
-            Part::Query => values_of(self.call.query(), name),
-            Part::Cookies => values_of(self.call.cookies(), name),
-            Part::Pieces => match self.pieces().iter().position(|piece| name_of(piece) == name) {
-                Some(place) => Value::Part(Part::Piece(place)),
-                None => Value::Null,
+            RequestPart::Headers => values_of_header(&self.call.headers, name)?,
+            RequestPart::Query => values_of(self.call.query(), name),
+            RequestPart::Cookies => values_of(self.call.cookies(), name),
+            RequestPart::Pieces => match self.pieces().iter().position(|piece| name_of(piece) == name) {
+                Some(place) => TemplateValue::Part(RequestPart::Piece(place)),
+                None => TemplateValue::Null,
             },
-            Part::Piece(place) => self.piece(place, name)?,
-            Part::PieceHeaders(place) => values_of_header(&self.pieces().get(place)?.headers, name)?,
+            RequestPart::Piece(place) => self.piece(place, name)?,
+            RequestPart::PieceHeaders(place) => values_of_header(&self.pieces().get(place)?.headers, name)?,
         };
         (!found.is_null()).then_some(found)
     }
 
     /// All names below a part, with their values.
-    pub(crate) fn entries(&self, part: Part) -> Vec<(Arc<str>, Value)> {
+    pub(crate) fn entries(&self, part: RequestPart) -> Vec<(Arc<str>, TemplateValue)> {
         let known = |names: &[&str]| {
             let value = |name: &&str| Some((Arc::from(*name), self.get(part, name)?));
             names.iter().filter_map(value).collect()
         };
         match part {
-            Part::Root => known(&["parameters", "request"]),
-            Part::Request => known(&[
+            RequestPart::Root => known(&["parameters", "request"]),
+            RequestPart::Request => known(&[
                 "id",
                 "url",
                 "path",
@@ -106,16 +106,20 @@ impl<'c> Model<'c> {
                 "parts",
                 "clientIp",
             ]),
-            Part::RequestLine => known(&["method", "scheme", "host", "port", "query", "url", "path", "pathSegments"]),
-            Part::Headers => known(&header_names(&self.call.headers)),
-            Part::Query => grouped(self.call.query()),
-            Part::Cookies => grouped(self.call.cookies()),
-            Part::Pieces => {
-                let pieces = self.pieces().iter().enumerate();
-                pieces.map(|(place, piece)| (Arc::from(name_of(piece)), Value::Part(Part::Piece(place)))).collect()
+            RequestPart::RequestLine => {
+                known(&["method", "scheme", "host", "port", "query", "url", "path", "pathSegments"])
             }
-            Part::Piece(_) => known(&["name", "headers", "body", "bodyAsBase64", "binary"]),
-            Part::PieceHeaders(place) => {
+            RequestPart::Headers => known(&header_names(&self.call.headers)),
+            RequestPart::Query => grouped(self.call.query()),
+            RequestPart::Cookies => grouped(self.call.cookies()),
+            RequestPart::Pieces => {
+                let pieces = self.pieces().iter().enumerate();
+                pieces
+                    .map(|(place, piece)| (Arc::from(name_of(piece)), TemplateValue::Part(RequestPart::Piece(place))))
+                    .collect()
+            }
+            RequestPart::Piece(_) => known(&["name", "headers", "body", "bodyAsBase64", "binary"]),
+            RequestPart::PieceHeaders(place) => {
                 self.pieces().get(place).map_or_else(Vec::new, |piece| known(&header_names(&piece.headers)))
             }
         }
@@ -129,50 +133,50 @@ impl<'c> Model<'c> {
         })
     }
 
-    fn request(&self, name: &str) -> Value {
+    fn request(&self, name: &str) -> TemplateValue {
         let call = self.call;
         match name {
-            "id" => self.id.get().map_or(Value::Null, |id| Value::Text(Arc::clone(id))),
-            "url" => Value::text(call.url()),
+            "id" => self.id.get().map_or(TemplateValue::Null, |id| TemplateValue::Text(Arc::clone(id))),
+            "url" => TemplateValue::text(call.url()),
             "path" | "pathSegments" => self.path_value(),
-            "query" => Value::Part(Part::Query),
-            "method" => Value::Named(call.method.as_str().into()),
-            "host" => Value::text(&*call.host()),
-            "port" => Value::Int(call.port().into()),
-            "scheme" => Value::text(call.peers.scheme.as_str()),
-            "baseUrl" => Value::text(self.base_url()),
-            "headers" => Value::Part(Part::Headers),
-            "cookies" => Value::Part(Part::Cookies),
-            "body" => Value::Text(Arc::clone(self.body())),
-            "bodyAsBase64" => Value::text(STANDARD.encode(call.body())),
-            "binary" | "isBinary" => Value::Bool(!is_text(call.header(&CONTENT_TYPE).next().as_deref())),
-            "multipart" | "isMultipart" => Value::Bool(self.call.parts().is_some()),
-            "parts" => Value::Part(Part::Pieces),
-            "clientIp" => Value::text(&*call.client_ip()),
-            "requestLine" => Value::Part(Part::RequestLine),
-            _ => Value::Null,
+            "query" => TemplateValue::Part(RequestPart::Query),
+            "method" => TemplateValue::Named(call.method.as_str().into()),
+            "host" => TemplateValue::text(&*call.host()),
+            "port" => TemplateValue::Int(call.port().into()),
+            "scheme" => TemplateValue::text(call.peers.scheme.as_str()),
+            "baseUrl" => TemplateValue::text(self.base_url()),
+            "headers" => TemplateValue::Part(RequestPart::Headers),
+            "cookies" => TemplateValue::Part(RequestPart::Cookies),
+            "body" => TemplateValue::Text(Arc::clone(self.body())),
+            "bodyAsBase64" => TemplateValue::text(STANDARD.encode(call.body())),
+            "binary" | "isBinary" => TemplateValue::Bool(!is_text(call.header(&CONTENT_TYPE).next().as_deref())),
+            "multipart" | "isMultipart" => TemplateValue::Bool(self.call.parts().is_some()),
+            "parts" => TemplateValue::Part(RequestPart::Pieces),
+            "clientIp" => TemplateValue::text(&*call.client_ip()),
+            "requestLine" => TemplateValue::Part(RequestPart::RequestLine),
+            _ => TemplateValue::Null,
         }
     }
 
     /// The path, with its segments by number; where the stub has a template for it, with its variables too.
-    fn path_value(&self) -> Value {
+    fn path_value(&self) -> TemplateValue {
         let Some(template) = self.path else {
             let path = self.decoded_path();
-            let segments = path.split('/').filter(|segment| !segment.is_empty()).map(Value::text).collect();
-            return Value::list(segments, ListKind::Path(path.as_ref().into())).unwrap_or(Value::Null);
+            let segments = path.split('/').filter(|segment| !segment.is_empty()).map(TemplateValue::text).collect();
+            return TemplateValue::list(segments, ListKind::Path(path.as_ref().into())).unwrap_or(TemplateValue::Null);
         };
         let path = self.call.path();
         let segments = path.split('/').filter(|segment| !segment.is_empty()).enumerate();
-        let mut entries: Vec<(Arc<str>, Value)> =
-            segments.map(|(place, segment)| (place.to_string().into(), Value::text(segment))).collect();
+        let mut entries: Vec<(Arc<str>, TemplateValue)> =
+            segments.map(|(place, segment)| (place.to_string().into(), TemplateValue::text(segment))).collect();
         for name in template.names() {
             let Some(value) = template.variable(name, path) else { continue };
             match entries.iter_mut().find(|(known, _)| **known == **name) {
-                Some((_, known)) => *known = Value::text(value),
-                None => entries.push((name.as_str().into(), Value::text(value))),
+                Some((_, known)) => *known = TemplateValue::text(value),
+                None => entries.push((name.as_str().into(), TemplateValue::text(value))),
             }
         }
-        Value::map(entries, MapKind::Path(path.into())).unwrap_or(Value::Null)
+        TemplateValue::map(entries, MapKind::Path(path.into())).unwrap_or(TemplateValue::Null)
     }
 
     fn decoded_path(&self) -> Cow<'_, str> {
@@ -188,33 +192,33 @@ impl<'c> Model<'c> {
         format!("{}://{host}:{port}", scheme.as_str())
     }
 
-    fn pieces(&self) -> &[call::Part] {
+    fn pieces(&self) -> &[call::BodyPart] {
         self.call.parts().unwrap_or_default()
     }
 
-    fn piece(&self, place: usize, name: &str) -> Option<Value> {
+    fn piece(&self, place: usize, name: &str) -> Option<TemplateValue> {
         let piece = self.pieces().get(place)?;
         Some(match name {
-            "name" => Value::text(name_of(piece)),
-            "headers" => Value::Part(Part::PieceHeaders(place)),
-            "body" => Value::text(piece.text()),
-            "bodyAsBase64" => Value::text(STANDARD.encode(&piece.body)),
+            "name" => TemplateValue::text(name_of(piece)),
+            "headers" => TemplateValue::Part(RequestPart::PieceHeaders(place)),
+            "body" => TemplateValue::text(piece.text()),
+            "bodyAsBase64" => TemplateValue::text(STANDARD.encode(&piece.body)),
             "binary" | "isBinary" => {
                 let kind = piece.header(&CONTENT_TYPE).next();
-                Value::Bool(!is_text(kind.as_deref()))
+                TemplateValue::Bool(!is_text(kind.as_deref()))
             }
-            _ => Value::Null,
+            _ => TemplateValue::Null,
         })
     }
 }
 
-fn name_of(piece: &call::Part) -> &str {
+fn name_of(piece: &call::BodyPart) -> &str {
     piece.name.as_deref().unwrap_or_default()
 }
 
-fn values_of_header(headers: &HeaderMap, name: &str) -> Option<Value> {
+fn values_of_header(headers: &HeaderMap, name: &str) -> Option<TemplateValue> {
     let name = http::HeaderName::from_bytes(name.as_bytes()).ok()?;
-    Some(Value::values(headers.get_all(name).iter().map(header_text).map(Arc::<str>::from)))
+    Some(TemplateValue::values(headers.get_all(name).iter().map(header_text).map(Arc::<str>::from)))
 }
 
 /// Names in order, whatever their case, as in WireMock's model.
@@ -224,12 +228,12 @@ fn header_names(headers: &HeaderMap) -> Vec<&str> {
     names
 }
 
-fn values_of(pairs: &[(String, String)], name: &str) -> Value {
-    Value::values(pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()))
+fn values_of(pairs: &[(String, String)], name: &str) -> TemplateValue {
+    TemplateValue::values(pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()))
 }
 
 /// Each name once, where it stood first.
-fn grouped(pairs: &[(String, String)]) -> Vec<(Arc<str>, Value)> {
+fn grouped(pairs: &[(String, String)]) -> Vec<(Arc<str>, TemplateValue)> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for (name, value) in pairs {
@@ -239,7 +243,7 @@ fn grouped(pairs: &[(String, String)]) -> Vec<(Arc<str>, Value)> {
         });
         groups[place].1.push(value);
     }
-    groups.into_iter().map(|(name, values)| (Arc::from(name), Value::values(values))).collect()
+    groups.into_iter().map(|(name, values)| (Arc::from(name), TemplateValue::values(values))).collect()
 }
 
 /// Whether a Content-Type is one of texts. Without one, WireMock takes a body for binary.

@@ -12,7 +12,7 @@ use super::date_time::DateTimeRule;
 use super::json_schema::JsonSchema;
 use super::xml::XmlEquality;
 use super::xpath::XPathRule;
-use crate::call::{Call, Part, Picked};
+use crate::call::{BodyPart, Call, JsonLookup};
 use standin_dialect::PathTemplate;
 use standin_dialect::java_regex::{JavaRegex, Outcome};
 use standin_dialect::json::JsonEquality;
@@ -21,11 +21,11 @@ use standin_dialect::xml::{Document, XmlError};
 
 /// A rule for one value.
 #[derive(Clone, Debug)]
-pub enum TextMatcher {
+pub enum ValueMatcher {
     /// Absent only: there is no value.
     Absent,
     /// All of them hold.
-    And(Vec<TextMatcher>),
+    And(Vec<ValueMatcher>),
     /// Whatever the value, present or not.
     Anything,
     /// The raw bytes of a body.
@@ -34,9 +34,9 @@ pub enum TextMatcher {
     Contains(String),
     /// A date on one side of another.
     DateTime(Box<DateTimeRule>),
-    /// The opposite of [`TextMatcher::Contains`]; a missing value passes.
+    /// The opposite of [`ValueMatcher::Contains`]; a missing value passes.
     DoesNotContain(String),
-    /// The opposite of [`TextMatcher::Matches`]; a missing value passes.
+    /// The opposite of [`ValueMatcher::Matches`]; a missing value passes.
     DoesNotMatch(JavaRegex),
     /// The whole text.
     EqualTo {
@@ -56,7 +56,7 @@ pub enum TextMatcher {
         /// The path.
         path: JsonPath,
         /// The rule for what it finds; without one, finding is enough.
-        rule: Option<Box<TextMatcher>>,
+        rule: Option<Box<ValueMatcher>>,
     },
     /// JSON that a schema holds for.
     MatchesJsonSchema(Box<JsonSchema>),
@@ -65,14 +65,14 @@ pub enum TextMatcher {
     /// XML in which a path finds something, or something that a further rule holds for.
     MatchesXPath(Box<XPathRule>),
     /// The rule does not hold.
-    Not(Box<TextMatcher>),
+    Not(Box<ValueMatcher>),
     /// One of them holds.
-    Or(Vec<TextMatcher>),
+    Or(Vec<ValueMatcher>),
 }
 
 /// What a rule is applied to.
 #[derive(Clone, Copy, Debug)]
-pub enum Subject<'a> {
+pub enum MatchInput<'a> {
     /// Nothing there: WireMock's null.
     Missing,
     /// A header, parameter, cookie or other text.
@@ -82,13 +82,13 @@ pub enum Subject<'a> {
     /// A part of a JSON document.
     Json(&'a Value),
     /// The body of a part of a multipart body; an empty one is there.
-    Part(&'a Part),
+    Part(&'a BodyPart),
 }
 
 /// What happened while matching that the caller should count.
 #[derive(Debug, Default)]
-pub struct Tally {
-    gave_up: [Cell<u32>; MatchLimit::ALL.len()],
+pub struct MatchStats {
+    limit_hits: [Cell<u32>; MatchLimit::ALL.len()],
 }
 
 /// A limit of matching. What meets it does not match.
@@ -119,59 +119,59 @@ impl MatchLimit {
     }
 }
 
-impl Tally {
+impl MatchStats {
     /// How many evaluations reached their limit (and so did not match).
-    pub fn gave_up(&self) -> u32 {
-        self.gave_up.iter().map(Cell::get).sum()
+    pub fn limit_hits(&self) -> u32 {
+        self.limit_hits.iter().map(Cell::get).sum()
     }
 
     /// Returns how many evaluations reached each of [`MatchLimit::ALL`].
-    pub fn by_limit(&self) -> [u32; MatchLimit::ALL.len()] {
-        self.gave_up.each_ref().map(Cell::get)
+    pub fn hits_by_limit(&self) -> [u32; MatchLimit::ALL.len()] {
+        self.limit_hits.each_ref().map(Cell::get)
     }
 
     /// Counts an evaluation that reached its limit; returns whether it matched.
-    pub(super) fn outcome(&self, limit: MatchLimit, outcome: Outcome) -> bool {
+    pub(super) fn record(&self, limit: MatchLimit, outcome: Outcome) -> bool {
         if outcome == Outcome::GaveUp {
-            let count = &self.gave_up[limit as usize];
+            let count = &self.limit_hits[limit as usize];
             count.set(count.get().saturating_add(1));
         }
         outcome == Outcome::Match
     }
 }
 
-impl TextMatcher {
+impl ValueMatcher {
     /// Whether the rule holds for the value.
-    pub fn matches(&self, subject: Subject<'_>, tally: &Tally) -> bool {
+    pub fn matches(&self, input: MatchInput<'_>, stats: &MatchStats) -> bool {
         match self {
-            Self::Absent => subject.is_missing(),
-            Self::And(rules) => rules.iter().all(|rule| rule.matches(subject, tally)),
+            Self::Absent => input.is_missing(),
+            Self::And(rules) => rules.iter().all(|rule| rule.matches(input, stats)),
             Self::Anything => true,
-            Self::BinaryEqualTo(expected) => subject.bytes().is_some_and(|bytes| bytes == &expected[..]),
-            Self::Contains(part) => subject.text().is_some_and(|text| text.contains(part)),
-            Self::DateTime(rule) => subject.text().is_some_and(|text| rule.matches(&text)),
-            Self::DoesNotContain(part) => subject.text().is_none_or(|text| !text.contains(part)),
+            Self::BinaryEqualTo(expected) => input.bytes().is_some_and(|bytes| bytes == &expected[..]),
+            Self::Contains(part) => input.text().is_some_and(|text| text.contains(part)),
+            Self::DateTime(rule) => input.text().is_some_and(|text| rule.matches(&text)),
+            Self::DoesNotContain(part) => input.text().is_none_or(|text| !text.contains(part)),
             Self::DoesNotMatch(regex) => {
-                subject.text().is_none_or(|text| !tally.outcome(MatchLimit::Pattern, regex.matches(&text)))
+                input.text().is_none_or(|text| !stats.record(MatchLimit::Pattern, regex.matches(&text)))
             }
-            Self::EqualTo { value, case_insensitive: false } => subject.text().is_some_and(|text| text == *value),
+            Self::EqualTo { value, case_insensitive: false } => input.text().is_some_and(|text| text == *value),
             Self::EqualTo { value, case_insensitive: true } => {
-                subject.text().is_some_and(|text| equal_ignoring_case(&text, value))
+                input.text().is_some_and(|text| equal_ignoring_case(&text, value))
             }
-            Self::EqualToJson(expected) => subject.equals_json(expected),
-            Self::EqualToXml(expected) => tally.outcome(MatchLimit::XPath, subject.equals_xml(expected)),
+            Self::EqualToJson(expected) => input.equals_json(expected),
+            Self::EqualToXml(expected) => stats.record(MatchLimit::XPath, input.equals_xml(expected)),
             Self::Matches(regex) => {
-                subject.text().is_some_and(|text| tally.outcome(MatchLimit::Pattern, regex.matches(&text)))
+                input.text().is_some_and(|text| stats.record(MatchLimit::Pattern, regex.matches(&text)))
             }
-            Self::MatchesJsonPath { path, rule } => matches_json_path(path, rule.as_deref(), subject, tally),
-            Self::MatchesJsonSchema(schema) => subject.text().is_some_and(|text| {
-                let json = subject.json();
-                tally.outcome(MatchLimit::Schema, schema.matches(json.as_deref(), &text))
+            Self::MatchesJsonPath { path, rule } => matches_json_path(path, rule.as_deref(), input, stats),
+            Self::MatchesJsonSchema(schema) => input.text().is_some_and(|text| {
+                let json = input.json();
+                stats.record(MatchLimit::Schema, schema.matches(json.as_deref(), &text))
             }),
-            Self::MatchesPathTemplate(template) => subject.text().is_some_and(|text| template.matches(&text)),
-            Self::MatchesXPath(rule) => rule.matches(subject, tally),
-            Self::Not(rule) => !rule.matches(subject, tally),
-            Self::Or(rules) => rules.iter().any(|rule| rule.matches(subject, tally)),
+            Self::MatchesPathTemplate(template) => input.text().is_some_and(|text| template.matches(&text)),
+            Self::MatchesXPath(rule) => rule.matches(input, stats),
+            Self::Not(rule) => !rule.matches(input, stats),
+            Self::Or(rules) => rules.iter().any(|rule| rule.matches(input, stats)),
         }
     }
 
@@ -200,7 +200,7 @@ impl TextMatcher {
     }
 }
 
-impl<'a> Subject<'a> {
+impl<'a> MatchInput<'a> {
     /// Whether there is no value.
     pub fn is_missing(self) -> bool {
         match self {
@@ -276,56 +276,61 @@ impl<'a> Subject<'a> {
     }
 }
 
-fn matches_json_path(path: &JsonPath, rule: Option<&TextMatcher>, subject: Subject<'_>, tally: &Tally) -> bool {
+fn matches_json_path(path: &JsonPath, rule: Option<&ValueMatcher>, input: MatchInput<'_>, stats: &MatchStats) -> bool {
     // a document that is plainly XML is never tried
-    if subject.text().is_none_or(|text| text.trim_start().starts_with('<')) {
+    if input.text().is_none_or(|text| text.trim_start().starts_with('<')) {
         return false;
     }
-    if let Subject::Body(call) = subject
+    if let MatchInput::Body(call) = input
         && let Some(picked) = call.json_at(path)
     {
         return match picked {
-            Picked::NotJson => false,
-            Picked::Missing => fits_selection(Selection::Missing, rule, tally),
-            Picked::One(value) => fits_selection(Selection::One(Cow::Owned(value)), rule, tally),
+            JsonLookup::NotJson => false,
+            JsonLookup::Missing => fits_selection(Selection::Missing, rule, stats),
+            JsonLookup::One(value) => fits_selection(Selection::One(Cow::Owned(value)), rule, stats),
         };
     }
-    let Some(document) = subject.json() else { return false };
+    let Some(document) = input.json() else { return false };
     match path.try_select(&document) {
-        Ok(selection) => fits_selection(selection, rule, tally),
-        Err(Failure::GaveUp) => tally.outcome(MatchLimit::JsonPath, Outcome::GaveUp),
+        Ok(selection) => fits_selection(selection, rule, stats),
+        Err(Failure::GaveUp) => stats.record(MatchLimit::JsonPath, Outcome::GaveUp),
         Err(Failure::NotApplicable) => false,
     }
 }
 
-fn fits_selection(selection: Selection<'_>, rule: Option<&TextMatcher>, tally: &Tally) -> bool {
+fn fits_selection(selection: Selection<'_>, rule: Option<&ValueMatcher>, stats: &MatchStats) -> bool {
     let Some(rule) = rule else { return selection.is_found() };
-    if !selection.is_found() && matches!(rule, TextMatcher::Absent) {
+    if !selection.is_found() && matches!(rule, ValueMatcher::Absent) {
         return true;
     }
     match selection {
         Selection::Missing => false,
         Selection::One(value) => match &*value {
-            Value::Array(items) => any_item(rule, &value, items.iter(), tally),
+            Value::Array(items) => any_item(rule, &value, items.iter(), stats),
             Value::Null => false,
-            value => rule.matches(Subject::Json(value), tally),
+            value => rule.matches(MatchInput::Json(value), stats),
         },
         Selection::Many(items) => {
-            if matches!(rule, TextMatcher::EqualToJson(_)) {
+            if matches!(rule, ValueMatcher::EqualToJson(_)) {
                 let list = Value::Array(items.into_iter().map(Cow::into_owned).collect());
-                return rule.matches(Subject::Json(&list), tally);
+                return rule.matches(MatchInput::Json(&list), stats);
             }
-            items.iter().any(|item| rule.matches(Subject::Json(item), tally))
+            items.iter().any(|item| rule.matches(MatchInput::Json(item), stats))
         }
     }
 }
 
 /// A list passes if one of its items does, but as JSON it is compared whole.
-fn any_item<'v>(rule: &TextMatcher, list: &Value, mut items: impl Iterator<Item = &'v Value>, tally: &Tally) -> bool {
-    if matches!(rule, TextMatcher::EqualToJson(_)) {
-        return rule.matches(Subject::Json(list), tally);
+fn any_item<'v>(
+    rule: &ValueMatcher,
+    list: &Value,
+    mut items: impl Iterator<Item = &'v Value>,
+    stats: &MatchStats,
+) -> bool {
+    if matches!(rule, ValueMatcher::EqualToJson(_)) {
+        return rule.matches(MatchInput::Json(list), stats);
     }
-    items.any(|item| rule.matches(Subject::Json(item), tally))
+    items.any(|item| rule.matches(MatchInput::Json(item), stats))
 }
 
 /// Java's `equalsIgnoreCase`: character by character.

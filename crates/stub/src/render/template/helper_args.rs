@@ -2,31 +2,31 @@
 
 use smallvec::SmallVec;
 
-use super::budget::{Budget, Stop};
+use super::budget::{RenderBudget, RenderError};
 use super::eval::Frame;
-use super::tree::{Block, Call, Memo};
-use super::value::Value;
+use super::tree::{BlockTag, Cached, HelperCall};
+use super::value::TemplateValue;
 
 /// What a helper is given.
-pub(crate) struct Given<'t, 'f> {
-    pub(super) call: &'t Call,
+pub(crate) struct HelperArgs<'t, 'f> {
+    pub(super) call: &'t HelperCall,
     /// The first parameter; the current value if there is none.
-    pub(crate) context: Value,
+    pub(crate) context: TemplateValue,
     /// The other parameters.
-    pub(crate) params: SmallVec<[Value; 4]>,
-    pub(super) hash: SmallVec<[(&'t str, Value); 2]>,
-    pub(super) block: Option<&'t Block>,
+    pub(crate) params: SmallVec<[TemplateValue; 4]>,
+    pub(super) hash: SmallVec<[(&'t str, TemplateValue); 2]>,
+    pub(super) block: Option<&'t BlockTag>,
     pub(crate) frame: &'f Frame<'f>,
 }
 
-impl Given<'_, '_> {
+impl HelperArgs<'_, '_> {
     /// A parameter behind the first; null if there is none.
-    pub(crate) fn param(&self, place: usize) -> &Value {
-        self.params.get(place).unwrap_or(&Value::Null)
+    pub(crate) fn param(&self, place: usize) -> &TemplateValue {
+        self.params.get(place).unwrap_or(&TemplateValue::Null)
     }
 
     /// What is given by name; `None` if that is nothing.
-    pub(crate) fn named(&self, key: &str) -> Option<&Value> {
+    pub(crate) fn named(&self, key: &str) -> Option<&TemplateValue> {
         self.hash.iter().find(|(known, _)| *known == key).map(|(_, value)| value).filter(|value| !value.is_null())
     }
 
@@ -42,15 +42,20 @@ impl Given<'_, '_> {
 
     /// What is compiled from a text, kept for the next call if it is the first text that is asked
     /// for here. Texts that differ from call to call are compiled for each, and paid for.
-    pub(crate) fn memo(&self, text: &str, budget: &mut Budget, compile: impl FnOnce() -> Memo) -> Result<Memo, Stop> {
-        match self.call.memo.get() {
-            Some((known, memo)) if **known == *text => Ok(memo.clone()),
+    pub(crate) fn cached(
+        &self,
+        text: &str,
+        budget: &mut RenderBudget,
+        compile: impl FnOnce() -> Cached,
+    ) -> Result<Cached, RenderError> {
+        match self.call.cached.get() {
+            Some((known, cached)) if **known == *text => Ok(cached.clone()),
             Some(_) => budget.spend_time(compile),
             None => {
-                let memo = compile();
+                let cached = compile();
                 // another worker may have been first, perhaps with another text
-                let _ = self.call.memo.set((text.into(), memo.clone()));
-                Ok(memo)
+                let _ = self.call.cached.set((text.into(), cached.clone()));
+                Ok(cached)
             }
         }
     }
