@@ -48,6 +48,7 @@ pub mod listen;
 pub mod live;
 pub mod mock;
 pub mod offload;
+pub mod pacing;
 mod panics;
 pub mod ramp;
 pub mod record;

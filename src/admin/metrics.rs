@@ -11,10 +11,10 @@ use axum::extract::Extension;
 use http::StatusCode;
 
 use super::{Answer, Control, logged, text};
-use crate::audit::Snapshot;
+use crate::audit::AuditSnapshot;
 use crate::listen::connection::TimedOut;
-use crate::live::pacing::{ServiceView, StationView};
 use crate::live::{Counts, Live};
+use crate::pacing::{ServiceView, StationView};
 use crate::panics::Part;
 use crate::stdio;
 use standin_stub::matcher::MatchLimit;
@@ -33,7 +33,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
     connections(&mut page, &control);
     panics(&mut page, &control);
     memory(&mut page, &control.vitals.memory);
-    page.text.push_str(&Snapshot::of(&control.vitals.audits).prometheus());
+    page.text.push_str(&AuditSnapshot::of(&control.vitals.audits).prometheus());
     text(StatusCode::OK, page.text)
 }
 

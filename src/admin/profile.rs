@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Answer, json_answer, problem, refusal};
 use crate::live::Live;
-use crate::live::pacing::{ServiceView, StationView, TimelineView};
+use crate::pacing::{ServiceView, StationView, TimelineView};
 use standin_stub::defect::nearest;
 use standin_stub::delay::units;
 use standin_stub::source::{Reader, Value};

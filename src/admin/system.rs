@@ -9,7 +9,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use serde_json::{Map, json};
 
 use super::{Control, json_answer, text};
-use crate::audit::{Audit, Snapshot};
+use crate::audit::{Audit, AuditSnapshot};
 use crate::listen::Connections;
 use crate::panics::Part;
 use standin_stub::memory::MemoryBudget;
@@ -66,6 +66,6 @@ pub(super) async fn shutdown(Extension(control): Extension<Arc<Control>>) -> Res
 }
 
 pub(super) async fn audit(Extension(control): Extension<Arc<Control>>) -> Response<Body> {
-    let snapshot = Snapshot::of(&control.vitals.audits);
+    let snapshot = AuditSnapshot::of(&control.vitals.audits);
     json_answer(StatusCode::OK, &serde_json::to_value(snapshot).expect("a snapshot is plain data"))
 }

@@ -25,8 +25,8 @@ use crate::live::Live;
 use crate::live::handover::{self, Handover};
 use crate::live::journal::Answered;
 use crate::live::misses::Misses;
-use crate::live::pacing::Passage;
 use crate::offload::Offload;
+use crate::pacing::Passage;
 use standin_stub::call::Call;
 use standin_stub::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 
@@ -373,7 +373,7 @@ impl Answerer {
             self.audit.record(Instant::now().saturating_duration_since(deadline), delay);
         } else {
             if ready >= deadline {
-                self.audit.late_work();
+                self.audit.count_late_work();
             }
             connection.clock.promise(deadline, delay);
         }

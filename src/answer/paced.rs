@@ -12,9 +12,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::{Answer, Answerer};
 use crate::listen::connection::{Broken, Connection};
 use crate::live::journal::Answered;
-use crate::live::pacing::{Door, Hold, Passage, Stage, folder_of};
+use crate::pacing::{Door, Hold, Passage, Stage, folder_of};
 use crate::send::Transfer;
-use standin_model::station::Ticket;
+use standin_model::station::JobId;
 use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::delay::units;
@@ -49,7 +49,7 @@ struct Way<'p> {
     /// When it is due, without the stub's own delay.
     served: Instant,
     /// What it shares its workers by.
-    ticket: Option<Ticket>,
+    job: Option<JobId>,
     /// Its place in the station.
     hold: Option<Hold<'p>>,
     /// Why it was turned away, and with what.
@@ -94,8 +94,8 @@ impl Answerer {
             (None, Some(status)) => bare(status),
             (None, None) => self.render(Arc::clone(&stub), ordinal, call, &connection).await,
         };
-        if let (Some(passage), Some(ticket)) = (&passage, way.ticket) {
-            way.served = self.finished(passage, Stage::Main, ticket, way.served).await;
+        if let (Some(passage), Some(job)) = (&passage, way.job) {
+            way.served = self.finished(passage, Stage::Main, job, way.served).await;
         }
         // what is turned away is not delayed by its stub
         let due = if why.is_some() { way.served } else { way.served + own_delay.unwrap_or_default() };
@@ -147,7 +147,7 @@ impl Answerer {
         match door {
             Door::Due(finish) => way.served = finish,
             Door::Shared(shared, not_before) => {
-                way.ticket = Some(shared);
+                way.job = Some(shared);
                 way.served = not_before;
             }
             Door::Full(reply) => return way.refuse("queue=full", *reply),
@@ -172,7 +172,7 @@ impl Answerer {
         let (door, hold) = passage.enter_front(at);
         let finish = match door {
             Door::Due(finish) => finish,
-            Door::Shared(ticket, not_before) => self.finished(passage, Stage::Front, ticket, not_before).await,
+            Door::Shared(job, not_before) => self.finished(passage, Stage::Front, job, not_before).await,
             Door::Full(reply) => return Err(reply),
         };
         Arc::clone(&self.desk.timer).until(finish).await;
@@ -181,13 +181,13 @@ impl Answerer {
     }
 
     /// When a call is finished that shares its workers; resolves about then.
-    async fn finished(&self, passage: &Passage, stage: Stage, ticket: Ticket, mut ask_at: Instant) -> Instant {
+    async fn finished(&self, passage: &Passage, stage: Stage, job: JobId, mut ask_at: Instant) -> Instant {
         loop {
             tokio::select! {
                 () = Arc::clone(&self.desk.timer).until(ask_at) => {}
                 () = passage.resized() => {}
             }
-            match passage.ask(stage, ticket) {
+            match passage.ask(stage, job) {
                 Ok(finish) => return finish,
                 Err(not_before) => ask_at = not_before,
             }
@@ -202,7 +202,7 @@ impl Way<'_> {
             held: Duration::ZERO,
             passed: arrival,
             served: arrival,
-            ticket: None,
+            job: None,
             hold: None,
             refusal: None,
             beyond: false,

@@ -17,33 +17,33 @@ use std::time::{Duration, SystemTime};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::verdict::{Finding, Reason, add};
-use super::{Audit, Flagged, KEPT, times};
+use super::window::{FlagReason, WindowFinding, add};
+use super::{Audit, FlaggedRecord, MAX_FLAGGED_KEPT, new_histogram};
 use crate::timer::Precision;
 
 /// What all workers recorded since the start.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Snapshot {
+pub struct AuditSnapshot {
     /// Bytes handed to the socket minus deadline.
-    pub lateness: Quantiles,
+    pub lateness: TimeQuantiles,
     /// How long what was ready waited for its worker.
-    pub loop_lag: Quantiles,
+    pub loop_lag: TimeQuantiles,
     /// Answers that were ready only after their deadline.
     pub late_work: u64,
     /// Windows judged; a window is a second of one worker.
     pub windows: u64,
     /// Windows that did not keep their promises.
-    pub flagged: Flags,
+    pub flagged: FlaggedWindows,
     /// How true deadlines are kept: `normal`, `high`, or `coarse` where this is not Linux.
     pub precision: &'static str,
     /// The workers in their order.
-    pub workers: Vec<WorkerShare>,
+    pub workers: Vec<WorkerCpuShare>,
 }
 
 /// A distribution, in microseconds, to a hundredth.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Quantiles {
+pub struct TimeQuantiles {
     /// Of how many values.
     pub count: u64,
     /// The median.
@@ -62,7 +62,7 @@ pub struct Quantiles {
 
 /// The flagged windows.
 #[derive(Clone, Debug, Serialize)]
-pub struct Flags {
+pub struct FlaggedWindows {
     /// How many since the start.
     pub count: u64,
     /// The last sixty, the newest first.
@@ -102,17 +102,17 @@ pub struct FlaggedWindow {
 /// How busy a worker is.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct WorkerShare {
+pub struct WorkerCpuShare {
     /// The share of a core that it used in its last window, 0 to 1.
     pub cpu_share: f64,
     /// The same since it began.
     pub cpu_share_overall: f64,
 }
 
-impl Snapshot {
+impl AuditSnapshot {
     /// The workers' records, merged.
     pub fn of(audits: &[Arc<Audit>]) -> Self {
-        let (mut lateness, mut loop_lag) = (times(), times());
+        let (mut lateness, mut loop_lag) = (new_histogram(), new_histogram());
         let (mut late_work, mut windows, mut count) = (0, 0, 0);
         let (mut last, mut workers) = (Vec::new(), Vec::new());
         let mut precision = Precision::default();
@@ -129,7 +129,7 @@ impl Snapshot {
             count += records.flagged;
             let flagged = records.last_flagged.clone();
             let overall = records.began.zip(records.last_closed);
-            workers.push(WorkerShare {
+            workers.push(WorkerCpuShare {
                 cpu_share: records.cpu_share,
                 cpu_share_overall: overall.map_or(0.0, |(began, closed)| closed.share_since(began)),
             });
@@ -137,13 +137,13 @@ impl Snapshot {
             last.extend(flagged.iter().map(|flagged| FlaggedWindow::new(worker, flagged)));
         }
         last.sort_by_key(|window| Reverse(window.at));
-        last.truncate(KEPT);
+        last.truncate(MAX_FLAGGED_KEPT);
         Self {
-            lateness: Quantiles::of(&lateness),
-            loop_lag: Quantiles::of(&loop_lag),
+            lateness: TimeQuantiles::of(&lateness),
+            loop_lag: TimeQuantiles::of(&loop_lag),
             late_work,
             windows,
-            flagged: Flags { count, last },
+            flagged: FlaggedWindows { count, last },
             precision: precision.name(),
             workers,
         }
@@ -179,7 +179,7 @@ impl Snapshot {
     }
 }
 
-impl Quantiles {
+impl TimeQuantiles {
     fn of(times: &Histogram<u64>) -> Self {
         let at = |quantile| times.value_at_quantile(quantile) as f64 / 1e3;
         Self {
@@ -195,14 +195,14 @@ impl Quantiles {
 }
 
 impl FlaggedWindow {
-    fn new(worker: usize, flagged: &Flagged) -> Self {
-        let Flagged { began, length, cpu_share, finding } = flagged;
+    fn new(worker: usize, flagged: &FlaggedRecord) -> Self {
+        let FlaggedRecord { began, length, cpu_share, finding } = flagged;
         let since = began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             at: since.as_millis() as u64,
             milliseconds: length.as_millis() as u64,
             worker,
-            reasons: finding.reasons.iter().map(|reason| reason.in_words(finding)).collect(),
+            reasons: finding.reasons.iter().map(|reason| reason.describe(finding)).collect(),
             limit: micros(finding.limit),
             median_intended: micros(finding.median_intended),
             calls: finding.calls,
@@ -215,8 +215,8 @@ impl FlaggedWindow {
     }
 }
 
-impl Reason {
-    fn in_words(self, finding: &Finding) -> String {
+impl FlagReason {
+    fn describe(self, finding: &WindowFinding) -> String {
         let limit = finding.limit;
         match self {
             Self::Lateness => {
@@ -238,7 +238,7 @@ fn micros(time: Duration) -> f64 {
     time.as_nanos() as f64 / 1e3
 }
 
-fn summary(page: &mut String, name: &str, help: &str, times: &Quantiles) {
+fn summary(page: &mut String, name: &str, help: &str, times: &TimeQuantiles) {
     let quantiles = [("0.5", times.p50), ("0.9", times.p90), ("0.99", times.p99), ("0.999", times.p999)];
     let lines: Vec<_> =
         quantiles.map(|(quantile, micros)| (format!("{{quantile=\"{quantile}\"}}"), micros / 1e6)).into();

@@ -3,8 +3,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::runtime::Builder;
 
-use super::verdict::Reason;
-use super::waits::Wait;
+use super::cpu_waits::CpuWait;
+use super::window::FlagReason;
 use super::*;
 use crate::timer::Precision;
 
@@ -13,8 +13,8 @@ fn micros(micros: u64) -> Duration {
 }
 
 /// A window with `calls` calls of 0.3 ms, `late` of them by 1 ms, and calm heartbeats.
-fn window(calls: u64, late: u64) -> Window {
-    let mut window = Window::new();
+fn window(calls: u64, late: u64) -> AuditWindow {
+    let mut window = AuditWindow::new();
     for call in 0..calls {
         window.record(micros(if call < late { 1_000 } else { 20 }), micros(300));
     }
@@ -24,36 +24,36 @@ fn window(calls: u64, late: u64) -> Window {
     window
 }
 
-fn reasons(window: &Window) -> Vec<Reason> {
-    window.verdict().map(|finding| finding.reasons).unwrap_or_default()
+fn reasons(window: &AuditWindow) -> Vec<FlagReason> {
+    window.evaluate().map(|finding| finding.reasons).unwrap_or_default()
 }
 
 #[test]
 fn a_calm_window_is_not_flagged() {
-    assert_eq!(Window::new().verdict(), None);
-    assert_eq!(window(700, 0).verdict(), None);
+    assert_eq!(AuditWindow::new().evaluate(), None);
+    assert_eq!(window(700, 0).evaluate(), None);
 }
 
 #[test]
 fn a_few_late_calls_are_bad_luck_and_a_hundredth_is_not() {
-    assert_eq!(window(100, 6).verdict(), None);
-    assert_eq!(reasons(&window(100, 7)), [Reason::Lateness]);
-    assert_eq!(window(10_000, 99).verdict(), None);
-    assert_eq!(reasons(&window(10_000, 100)), [Reason::Lateness]);
+    assert_eq!(window(100, 6).evaluate(), None);
+    assert_eq!(reasons(&window(100, 7)), [FlagReason::Lateness]);
+    assert_eq!(window(10_000, 99).evaluate(), None);
+    assert_eq!(reasons(&window(10_000, 100)), [FlagReason::Lateness]);
 }
 
 #[test]
 fn the_limit_follows_the_median_of_what_calls_were_meant_to_take() {
-    let mut window = Window::new();
+    let mut window = AuditWindow::new();
     for call in 0..100 {
         window.record(micros(900), Duration::from_millis(if call < 60 { 20 } else { 1 }));
     }
     // 5 % of 20 ms
-    assert_eq!(window.verdict(), None);
+    assert_eq!(window.evaluate(), None);
     for _ in 0..100 {
         window.record(micros(900), Duration::from_millis(1));
     }
-    let finding = window.verdict().unwrap();
+    let finding = window.evaluate().unwrap();
     assert_eq!(finding.limit, micros(200));
     assert_eq!((finding.calls, finding.late_calls), (200, 200));
 }
@@ -62,61 +62,61 @@ fn the_limit_follows_the_median_of_what_calls_were_meant_to_take() {
 fn a_standstill_flags_a_window_by_itself() {
     let mut calm = window(700, 0);
     calm.lag(Duration::from_millis(45));
-    assert_eq!(calm.verdict(), None);
+    assert_eq!(calm.evaluate(), None);
     calm.lag(Duration::from_millis(200));
-    assert_eq!(reasons(&calm), [Reason::StoodStill]);
+    assert_eq!(reasons(&calm), [FlagReason::StoodStill]);
 
-    let mut slow = Window::new();
+    let mut slow = AuditWindow::new();
     slow.record(Duration::ZERO, Duration::from_secs(10));
     slow.lag(Duration::from_millis(200));
-    assert_eq!(slow.verdict(), None, "5 % of ten seconds is more");
+    assert_eq!(slow.evaluate(), None, "5 % of ten seconds is more");
 }
 
 #[test]
 fn lags_again_and_again_flag_a_window_without_calls() {
-    let mut window = Window::new();
+    let mut window = AuditWindow::new();
     for beat in 0..50 {
         window.lag(micros(if beat < 6 { 1_500 } else { 30 }));
     }
-    assert_eq!(window.verdict(), None);
+    assert_eq!(window.evaluate(), None);
     window.lag(micros(1_500));
-    assert_eq!(reasons(&window), [Reason::LoopLag]);
+    assert_eq!(reasons(&window), [FlagReason::LoopLag]);
 }
 
 #[test]
 fn a_window_is_flagged_whose_thread_was_kept_from_the_cpu() {
     // as measured: 20 runs a beat of some 6 us each, and now and then a slice of another program's
     let with = |long: usize, wait: Duration, intended: Duration| {
-        let mut window = Window::new();
+        let mut window = AuditWindow::new();
         (0..350).for_each(|_| window.record(micros(20), intended));
         for beat in 0..50 {
             let time = if beat < long { wait } else { micros(120) };
-            window.wait(Wait { time, runs: 20 });
+            window.wait(CpuWait { time, runs: 20 });
         }
         window
     };
-    assert_eq!(with(4, micros(3_000), micros(300)).verdict(), None);
-    assert_eq!(reasons(&with(5, micros(3_000), micros(300))), [Reason::NoCpu]);
-    assert_eq!(with(50, micros(690), micros(300)).verdict(), None, "many short waits");
-    assert_eq!(with(10, micros(3_000), micros(50_000)).verdict(), None, "5 % of 50 ms is more");
+    assert_eq!(with(4, micros(3_000), micros(300)).evaluate(), None);
+    assert_eq!(reasons(&with(5, micros(3_000), micros(300))), [FlagReason::NoCpu]);
+    assert_eq!(with(50, micros(690), micros(300)).evaluate(), None, "many short waits");
+    assert_eq!(with(10, micros(3_000), micros(50_000)).evaluate(), None, "5 % of 50 ms is more");
 }
 
 #[test]
 fn waits_that_go_on_are_flagged_and_what_is_over_is_not() {
     let after = |before: usize, now: usize| {
-        let mut window = Window::new();
+        let mut window = AuditWindow::new();
         for (long, is_last) in [(before, false), (now, true)] {
             for beat in 0..50 {
-                window.wait(Wait { time: micros(if beat < long { 3_000 } else { 120 }), runs: 20 });
+                window.wait(CpuWait { time: micros(if beat < long { 3_000 } else { 120 }), runs: 20 });
             }
             if !is_last {
-                window.pour_into(&mut times(), &mut times());
+                window.drain_into(&mut new_histogram(), &mut new_histogram());
             }
         }
-        window.verdict().map(|finding| finding.reasons)
+        window.evaluate().map(|finding| finding.reasons)
     };
-    assert_eq!(after(3, 3), Some(vec![Reason::NoCpu]));
-    assert_eq!(after(4, 2), Some(vec![Reason::NoCpu]));
+    assert_eq!(after(3, 3), Some(vec![FlagReason::NoCpu]));
+    assert_eq!(after(4, 2), Some(vec![FlagReason::NoCpu]));
     assert_eq!(after(3, 2), None);
     assert_eq!(after(20, 1), None, "it is over");
     assert_eq!(after(0, 4), None);
@@ -124,40 +124,40 @@ fn waits_that_go_on_are_flagged_and_what_is_over_is_not() {
 
 #[test]
 fn few_long_waits_of_many_heartbeats_are_no_flag() {
-    let mut window = Window::new();
+    let mut window = AuditWindow::new();
     for beat in 0..100 {
-        window.wait(Wait { time: micros(if beat % 12 == 0 { 3_000 } else { 50 }), runs: 5 });
+        window.wait(CpuWait { time: micros(if beat % 12 == 0 { 3_000 } else { 50 }), runs: 5 });
     }
-    assert_eq!(window.verdict(), None);
+    assert_eq!(window.evaluate(), None);
 }
 
 #[test]
 fn absurd_times_do_no_harm() {
-    let mut window = Window::new();
+    let mut window = AuditWindow::new();
     for _ in 0..10 {
         window.record(Duration::MAX, Duration::MAX);
         window.lag(Duration::MAX);
-        window.wait(Wait { time: Duration::MAX, runs: u32::MAX });
+        window.wait(CpuWait { time: Duration::MAX, runs: u32::MAX });
     }
-    let finding = window.verdict().unwrap();
+    let finding = window.evaluate().unwrap();
     assert!(finding.lag_max <= Duration::from_secs(61));
 }
 
 #[test]
 fn the_heart_beats_fast_only_where_calls_came_lately() {
-    let mut records = Records::new();
-    assert_eq!(records.rest(), IDLE_BEAT);
+    let mut records = WorkerRecords::new();
+    assert_eq!(records.next_beat(), IDLE_BEAT_INTERVAL);
     records.window.record(micros(1), micros(300));
-    assert_eq!(records.rest(), BEAT);
+    assert_eq!(records.next_beat(), BEAT_INTERVAL);
     let start = Instant::now();
     records.close(reading(start, 0, 0), reading(start, 1_000, 1));
-    assert_eq!(records.rest(), BEAT);
+    assert_eq!(records.next_beat(), BEAT_INTERVAL);
     records.close(reading(start, 1_000, 1), reading(start, 2_000, 1));
-    assert_eq!(records.rest(), IDLE_BEAT);
+    assert_eq!(records.next_beat(), IDLE_BEAT_INTERVAL);
 }
 
-fn reading(start: Instant, millis: u64, cpu: u64) -> Reading {
-    Reading { at: start + Duration::from_millis(millis), cpu: Duration::from_millis(cpu) }
+fn reading(start: Instant, millis: u64, cpu: u64) -> CpuReading {
+    CpuReading { at: start + Duration::from_millis(millis), cpu: Duration::from_millis(cpu) }
 }
 
 #[test]
@@ -175,8 +175,8 @@ fn a_snapshot_merges_workers_and_keeps_the_last_flags() {
         }
     }
     audits[1].record(micros(10), micros(300));
-    audits[1].late_work();
-    let snapshot = Snapshot::of(&audits);
+    audits[1].count_late_work();
+    let snapshot = AuditSnapshot::of(&audits);
     assert_eq!((snapshot.lateness.count, snapshot.windows, snapshot.late_work), (4_001, 200, 1));
     assert!((snapshot.lateness.p50 - 10.0).abs() < 0.6);
     assert!((snapshot.lateness.p99 - 1_000.0).abs() < 10.0);
@@ -189,10 +189,10 @@ fn a_snapshot_merges_workers_and_keeps_the_last_flags() {
 #[test]
 fn the_published_members_have_their_documented_names() {
     let audit = Arc::new(Audit::default());
-    audit.loop_lag(Duration::from_millis(200));
+    audit.record_loop_lag(Duration::from_millis(200));
     let start = Instant::now();
     audit.records().close(reading(start, 0, 0), reading(start, 1_000, 100));
-    let snapshot = Snapshot::of(&[audit]);
+    let snapshot = AuditSnapshot::of(&[audit]);
     let page = serde_json::to_value(&snapshot).unwrap();
     for pointer in [
         "/lateness/count",
@@ -226,7 +226,7 @@ fn a_heartbeat_notices_that_its_worker_stood_still() {
         std::thread::sleep(Duration::from_millis(250));
         tokio::time::sleep(Duration::from_millis(900)).await;
     });
-    let snapshot = Snapshot::of(&[audit]);
+    let snapshot = AuditSnapshot::of(&[audit]);
     assert!(snapshot.flagged.count >= 1);
     assert!(snapshot.loop_lag.max > 100_000.0);
     assert!(snapshot.workers[0].cpu_share < 0.9);

@@ -6,7 +6,6 @@ mod access;
 pub mod handover;
 pub mod journal;
 pub mod misses;
-pub mod pacing;
 mod scenarios;
 mod statuses;
 
@@ -20,9 +19,9 @@ use uuid::Uuid;
 
 pub use self::access::{Access, Refusal};
 use self::journal::Journal;
-use self::pacing::Pacing;
 pub use self::scenarios::{STARTED, Scenarios};
 pub use self::statuses::Statuses;
+use crate::pacing::{self, Pacing};
 use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::catalog::Catalog;

@@ -24,7 +24,7 @@ use self::assignment::Assignment;
 use self::control::ControlThread;
 use self::worker::Worker;
 use crate::admin::{Control, Vitals};
-use crate::audit::{Audit, Snapshot};
+use crate::audit::{Audit, AuditSnapshot};
 use crate::config::{Config, Listener};
 use crate::listen::{self, Connections, tls};
 use crate::live::Live;
@@ -314,8 +314,8 @@ impl Handle {
     }
 
     /// How late its own answers were, and the seconds in which it was too slow to be believed.
-    pub fn audit(&self) -> Snapshot {
-        Snapshot::of(&self.audits)
+    pub fn audit(&self) -> AuditSnapshot {
+        AuditSnapshot::of(&self.audits)
     }
 
     /// Calls that came beyond the range in which the services of the profile in force were observed.

@@ -5,9 +5,9 @@
 //! waited out by giving way to the other tasks. A busy worker does not even need the alarm: it looks for what is due
 //! after every call and before it parks.
 
-mod alarm;
 #[cfg(test)]
 mod tests;
+mod wakeup_timer;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,10 +17,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use self::alarm::Alarm;
+use self::wakeup_timer::WakeupTimer;
 
 /// Whether deadlines are met to the millisecond only, because this is not Linux.
-pub const COARSE: bool = !cfg!(target_os = "linux");
+pub const IS_COARSE: bool = !cfg!(target_os = "linux");
 
 /// How much CPU time may be spent on being in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Precision {
     /// What is in force here, in a word.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Normal | Self::High if COARSE => "coarse",
+            Self::Normal | Self::High if IS_COARSE => "coarse",
             Self::Normal => "normal",
             Self::High => "high",
         }
@@ -50,7 +50,7 @@ impl Precision {
 #[derive(Debug)]
 pub struct Timer {
     precision: Precision,
-    queue: Mutex<Queue>,
+    queue: Mutex<DeadlineQueue>,
 }
 
 impl Timer {
@@ -68,13 +68,13 @@ impl Timer {
     ///
     /// With [`Precision::Normal`] a long wait may take longer by 1/512 of itself, at most by 0.1 ms, where others can
     /// then be woken with it: it is the wake-ups that cost, some 15 µs of CPU time each.
-    pub fn until(self: Arc<Self>, deadline: Instant) -> Until {
-        Until { timer: self, deadline, exact: false, place: None }
+    pub fn until(self: Arc<Self>, deadline: Instant) -> DeadlineWait {
+        DeadlineWait { timer: self, deadline, exact: false, place: None }
     }
 
     /// The same without that allowance, for what measures.
-    pub fn until_exactly(self: Arc<Self>, deadline: Instant) -> Until {
-        Until { timer: self, deadline, exact: true, place: None }
+    pub fn until_exactly(self: Arc<Self>, deadline: Instant) -> DeadlineWait {
+        DeadlineWait { timer: self, deadline, exact: true, place: None }
     }
 
     /// Wakes the tasks whose deadline has passed, equal ones in the order they came.
@@ -87,14 +87,14 @@ impl Timer {
 
     /// Rings for the deadlines until it is dropped. Needs a runtime with I/O and time enabled.
     pub async fn run(self: Arc<Self>) {
-        let mut alarm = Alarm::new();
-        let mut lead = Lead::new(self.precision);
-        let watch = Watch(&self);
+        let mut alarm = WakeupTimer::new();
+        let mut lead = WakeupLead::new(self.precision);
+        let watch = WatchGuard(&self);
         poll_fn(|cx| watch.0.watch(&mut alarm, &mut lead, cx)).await;
     }
 
     /// One turn of [`Timer::run`]: fires what is due and sees to it that the next deadline is not slept over.
-    fn watch(&self, alarm: &mut Alarm, lead: &mut Lead, cx: &mut Context<'_>) -> Poll<()> {
+    fn watch(&self, alarm: &mut WakeupTimer, lead: &mut WakeupLead, cx: &mut Context<'_>) -> Poll<()> {
         let rang = alarm.poll(cx);
         let now = Instant::now();
         if let Some(set_for) = rang {
@@ -102,7 +102,7 @@ impl Timer {
         }
         self.fire(now);
         let Some(first) = self.queue().watch_first(cx.waker()) else { return Poll::Pending };
-        if first.saturating_duration_since(now) <= lead.patience() {
+        if first.saturating_duration_since(now) <= lead.spin_threshold() {
             // spins through the scheduler, so that calls and sockets are served meanwhile
             cx.waker().wake_by_ref();
         } else {
@@ -125,20 +125,20 @@ impl Timer {
     /// How much longer a wait may take.
     fn slack(&self, wait: Duration) -> Duration {
         match self.precision {
-            Precision::Normal => (wait / SLACK_SHARE).min(MOST_SLACK),
+            Precision::Normal => (wait / SLACK_DIVISOR).min(MAX_SLACK),
             Precision::High => Duration::ZERO,
         }
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, DeadlineQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// [`Timer::run`] at work. Its waker holds the runtime, and the runtime's hooks hold the timer: it must not stay behind.
-struct Watch<'a>(&'a Timer);
+struct WatchGuard<'a>(&'a Timer);
 
-impl Drop for Watch<'_> {
+impl Drop for WatchGuard<'_> {
     fn drop(&mut self) {
         let watcher = self.0.queue().watcher.take();
         drop(watcher);
@@ -147,15 +147,15 @@ impl Drop for Watch<'_> {
 
 /// A wait for a deadline, made by [`Timer::until`].
 #[must_use = "nothing waits until it is polled"]
-pub struct Until {
+pub struct DeadlineWait {
     timer: Arc<Timer>,
     deadline: Instant,
     exact: bool,
     /// Where it stands in the queue, once it does.
-    place: Option<Place>,
+    place: Option<QueueKey>,
 }
 
-impl Future for Until {
+impl Future for DeadlineWait {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -164,7 +164,7 @@ impl Future for Until {
             self.leave();
             return Poll::Ready(());
         }
-        let entry = Entry { deadline: self.deadline, waker: cx.waker().clone() };
+        let entry = QueueEntry { deadline: self.deadline, waker: cx.waker().clone() };
         let slack = if self.exact { Duration::ZERO } else { self.timer.slack(wait) };
         let mut queue = self.timer.queue();
         let place = self.place.unwrap_or_else(|| queue.place(self.deadline, slack));
@@ -180,7 +180,7 @@ impl Future for Until {
     }
 }
 
-impl Until {
+impl DeadlineWait {
     fn leave(&mut self) {
         if let Some(place) = self.place.take() {
             let entry = self.timer.queue().waiting.remove(&place);
@@ -189,15 +189,15 @@ impl Until {
     }
 }
 
-impl Drop for Until {
+impl Drop for DeadlineWait {
     fn drop(&mut self) {
         self.leave();
     }
 }
 
-impl fmt::Debug for Until {
+impl fmt::Debug for DeadlineWait {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Until").field("deadline", &self.deadline).finish_non_exhaustive()
+        out.debug_struct("DeadlineWait").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }
 
@@ -205,8 +205,8 @@ impl fmt::Debug for Until {
 ///
 /// A tree rather than a heap: whoever leaves early takes its entry with it.
 #[derive(Debug, Default)]
-struct Queue {
-    waiting: BTreeMap<Place, Entry>,
+struct DeadlineQueue {
+    waiting: BTreeMap<QueueKey, QueueEntry>,
     ordinals: u64,
     watched: Option<Instant>,
     watcher: Option<Waker>,
@@ -214,21 +214,21 @@ struct Queue {
 
 /// When a wait must end at the latest, and its place among equals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct QueueKey {
     latest: Instant,
     ordinal: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct QueueEntry {
     deadline: Instant,
     waker: Waker,
 }
 
-impl Queue {
-    fn place(&mut self, deadline: Instant, slack: Duration) -> Place {
+impl DeadlineQueue {
+    fn place(&mut self, deadline: Instant, slack: Duration) -> QueueKey {
         self.ordinals += 1;
-        Place { latest: deadline.checked_add(slack).unwrap_or(deadline), ordinal: self.ordinals }
+        QueueKey { latest: deadline.checked_add(slack).unwrap_or(deadline), ordinal: self.ordinals }
     }
 
     fn take_due(&mut self, now: Instant) -> Option<Waker> {
@@ -247,7 +247,7 @@ impl Queue {
     }
 
     /// The watcher, if `place` is before what it watches. It is told only once.
-    fn overtaken(&mut self, place: Place) -> Option<Waker> {
+    fn overtaken(&mut self, place: QueueKey) -> Option<Waker> {
         if self.watched.is_some_and(|watched| watched <= place.latest) {
             return None;
         }
@@ -258,64 +258,64 @@ impl Queue {
 
 /// How long before a deadline the alarm should ring: the running median of how late it rang so far, and what is spun.
 #[derive(Debug)]
-struct Lead {
+struct WakeupLead {
     lateness: Duration,
     spin: Duration,
 }
 
-impl Lead {
+impl WakeupLead {
     fn new(precision: Precision) -> Self {
         let spin = match precision {
             Precision::Normal => Duration::ZERO,
-            Precision::High => SPIN,
+            Precision::High => SPIN_HIGH,
         };
-        Self { lateness: FIRST_GUESS, spin }
+        Self { lateness: INITIAL_LATENESS, spin }
     }
 
     /// Steps towards what was seen by an amount that does not depend on it: rare long delays weigh no more than short
     /// ones, and up and down balance at the median.
     fn learn(&mut self, late: Duration) {
-        let step = if late.abs_diff(self.lateness) > FAR { COARSE_STEP } else { FINE_STEP };
+        let step = if late.abs_diff(self.lateness) > COARSE_STEP_DISTANCE { COARSE_STEP } else { FINE_STEP };
         self.lateness = if late > self.lateness {
-            (self.lateness + step).min(MOST_LATENESS)
+            (self.lateness + step).min(MAX_LATENESS)
         } else {
             self.lateness.saturating_sub(step)
         };
     }
 
     /// How long a remaining wait may be to be spun instead of slept.
-    fn patience(&self) -> Duration {
-        if self.spin.is_zero() { PATIENCE } else { self.spin + self.lateness }
+    fn spin_threshold(&self) -> Duration {
+        if self.spin.is_zero() { MAX_SPIN_NORMAL } else { self.spin + self.lateness }
     }
 
-    /// When to ring for `deadline`, which is further away than [`Lead::patience`].
+    /// When to ring for `deadline`, which is further away than [`WakeupLead::spin_threshold`].
     fn before(&self, deadline: Instant, now: Instant) -> Instant {
         match deadline.checked_sub(self.spin + self.lateness) {
             Some(early) if early > now => early,
-            _ => deadline.checked_sub(self.patience()).unwrap_or(deadline),
+            _ => deadline.checked_sub(self.spin_threshold()).unwrap_or(deadline),
         }
     }
 }
 
 /// The share of a wait that it may take longer: one in so many.
-const SLACK_SHARE: u32 = 512;
+const SLACK_DIVISOR: u32 = 512;
 
 /// How much longer the longest wait may take.
-const MOST_SLACK: Duration = Duration::from_micros(100);
+const MAX_SLACK: Duration = Duration::from_micros(100);
 
 /// What `Precision::High` spins.
-const SPIN: Duration = Duration::from_micros(60);
+const SPIN_HIGH: Duration = Duration::from_micros(60);
 
 /// What `Precision::Normal` spins at most, after it was woken early.
-const PATIENCE: Duration = Duration::from_micros(20);
+const MAX_SPIN_NORMAL: Duration = Duration::from_micros(20);
 
 /// The lateness of an alarm before any was seen.
-const FIRST_GUESS: Duration = Duration::from_micros(20);
+const INITIAL_LATENESS: Duration = Duration::from_micros(20);
 
 /// No alarm rings earlier than this because of learned lateness.
-const MOST_LATENESS: Duration = Duration::from_micros(100);
+const MAX_LATENESS: Duration = Duration::from_micros(100);
 
 /// Beyond this distance the estimate moves by the coarse step.
-const FAR: Duration = Duration::from_micros(8);
+const COARSE_STEP_DISTANCE: Duration = Duration::from_micros(8);
 const COARSE_STEP: Duration = Duration::from_micros(1);
 const FINE_STEP: Duration = Duration::from_nanos(250);

@@ -124,12 +124,12 @@ fn many_equal_deadlines_wake_every_task_in_the_order_they_came() {
 
 #[test]
 fn equal_deadlines_leave_the_queue_in_the_order_they_came() {
-    let mut queue = Queue::default();
+    let mut queue = DeadlineQueue::default();
     let deadline = Instant::now();
     let counts: Vec<_> = (0..3).map(|_| Arc::new(Count::default())).collect();
     for count in &counts {
         let place = queue.place(deadline, Duration::ZERO);
-        queue.waiting.insert(place, Entry { deadline, waker: Waker::from(Arc::clone(count)) });
+        queue.waiting.insert(place, QueueEntry { deadline, waker: Waker::from(Arc::clone(count)) });
     }
     for woken in 1..=3 {
         queue.take_due(deadline).unwrap().wake();
@@ -210,10 +210,10 @@ proptest! {
     fn the_queue_gives_back_what_is_due_in_order(nanos in prop::collection::vec(0_u64..1_000, 0..200), due in 0_u64..1_000) {
         let start = Instant::now();
         let at = |nanos| start + Duration::from_nanos(nanos);
-        let mut queue = Queue::default();
+        let mut queue = DeadlineQueue::default();
         for &nanos in &nanos {
             let place = queue.place(at(nanos), Duration::ZERO);
-            queue.waiting.insert(place, Entry { deadline: at(nanos), waker: Waker::noop().clone() });
+            queue.waiting.insert(place, QueueEntry { deadline: at(nanos), waker: Waker::noop().clone() });
         }
         let mut before = start;
         while let Some(first) = queue.waiting.first_key_value().map(|(place, _)| place.latest) {
@@ -229,7 +229,7 @@ proptest! {
 
 #[test]
 fn the_lead_settles_at_the_median_however_long_the_tail() {
-    let mut lead = Lead::new(Precision::Normal);
+    let mut lead = WakeupLead::new(Precision::Normal);
     for turn in 0..10_000_u64 {
         let micros = if turn % 10 == 0 { 9_000 } else { 30 + turn % 20 };
         lead.learn(Duration::from_micros(micros));
@@ -239,12 +239,12 @@ fn the_lead_settles_at_the_median_however_long_the_tail() {
     for _ in 0..10_000 {
         lead.learn(Duration::from_secs(1));
     }
-    assert_eq!(lead.lateness, MOST_LATENESS);
+    assert_eq!(lead.lateness, MAX_LATENESS);
 }
 
 #[test]
 fn a_short_rest_is_rung_for_late_enough_to_be_spun() {
-    let mut lead = Lead::new(Precision::Normal);
+    let mut lead = WakeupLead::new(Precision::Normal);
     lead.lateness = Duration::from_micros(50);
     let now = Instant::now() + Duration::from_secs(1);
     let after = |micros| now + Duration::from_micros(micros);
@@ -254,12 +254,12 @@ fn a_short_rest_is_rung_for_late_enough_to_be_spun() {
 
 #[test]
 fn a_long_wait_with_slack_does_not_hold_up_a_short_one() {
-    let mut queue = Queue::default();
+    let mut queue = DeadlineQueue::default();
     let start = Instant::now();
     let after = |micros| start + Duration::from_micros(micros);
     for (deadline, slack) in [(100, 100), (150, 0)] {
         let place = queue.place(after(deadline), Duration::from_micros(slack));
-        queue.waiting.insert(place, Entry { deadline: after(deadline), waker: Waker::noop().clone() });
+        queue.waiting.insert(place, QueueEntry { deadline: after(deadline), waker: Waker::noop().clone() });
     }
     assert_eq!(queue.watch_first(Waker::noop()), Some(after(150)));
     assert!(queue.take_due(after(149)).is_none());
@@ -270,6 +270,6 @@ fn a_long_wait_with_slack_does_not_hold_up_a_short_one() {
 fn the_slack_is_a_small_share_of_the_wait() {
     let slack = |precision, wait| Timer::new(precision).slack(wait);
     assert!(slack(Precision::Normal, Duration::from_millis(1)) < Duration::from_micros(2));
-    assert_eq!(slack(Precision::Normal, Duration::from_hours(1)), MOST_SLACK);
+    assert_eq!(slack(Precision::Normal, Duration::from_hours(1)), MAX_SLACK);
     assert_eq!(slack(Precision::High, Duration::from_hours(1)), Duration::ZERO);
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 const FLOORS: &[(u8, &[&str])] = &[
     (0, &["offload", "panics", "shutdown", "stdio", "tasks", "timer", "wire"]),
-    (1, &["audit", "listen", "send"]),
+    (1, &["audit", "listen", "pacing", "send"]),
     (2, &["live", "upstream"]),
     (3, &["reload", "replay"]),
     (4, &["record"]),

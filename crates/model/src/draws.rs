@@ -16,7 +16,7 @@ pub struct Draws {
 
 /// The random numbers of one call.
 #[derive(Clone, Debug)]
-pub struct Stream {
+pub struct RandomStream {
     key: [u32; 2],
     counter: [u32; 4],
     block: [u32; 4],
@@ -31,9 +31,9 @@ impl Draws {
 
     /// The random numbers of an operation's `ordinal`-th call, the same for every caller. Of the ordinal the lower 48 bits
     /// count: at a million calls a second they last nine years.
-    pub fn at(&self, operation: u64, ordinal: u64) -> Stream {
+    pub fn at(&self, operation: u64, ordinal: u64) -> RandomStream {
         let low = |number: u64| number as u32;
-        Stream {
+        RandomStream {
             key: [low(self.seed), low(self.seed >> 32)],
             // the upper 16 bits of the ordinal share a word with the block number
             counter: [(low(ordinal >> 32) & 0xffff) << 16, low(ordinal), low(operation), low(operation >> 32)],
@@ -43,7 +43,7 @@ impl Draws {
     }
 }
 
-impl Stream {
+impl RandomStream {
     fn next(&mut self) -> u32 {
         if self.used == self.block.len() {
             self.block = philox(self.counter, self.key);
@@ -56,7 +56,7 @@ impl Stream {
     }
 }
 
-impl TryRng for Stream {
+impl TryRng for RandomStream {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use self::draws::{Draws, Stream};
+use self::draws::{Draws, RandomStream};
 use standin_stub::render::Delays;
 
 /// The random numbers of a stub's templates on its `ordinal`-th call; they are none of its delay's.
-pub fn stub_values(stub: Uuid, draws: Draws, ordinal: u64) -> Stream {
+pub fn stub_values(stub: Uuid, draws: Draws, ordinal: u64) -> RandomStream {
     draws.at(!stub.as_u64_pair().1, ordinal)
 }
 

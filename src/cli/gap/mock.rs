@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::GapCommand;
-use crate::audit::{FlaggedWindow, Flags};
+use crate::audit::{FlaggedWindow, FlaggedWindows};
 use crate::cli::{BROKE, Ended, USAGE, complain, draw};
 use crate::config::Config;
 use crate::replay::{Halt, Outcome, Target};
@@ -91,7 +91,7 @@ impl Mock {
 }
 
 /// The flagged seconds on the clock of a run. What lies before the last of them that are kept is unknown, and so doubtful as well.
-fn doubtful(flagged: &Flags, started: SystemTime, allowed: Option<Duration>) -> Vec<Range<u64>> {
+fn doubtful(flagged: &FlaggedWindows, started: SystemTime, allowed: Option<Duration>) -> Vec<Range<u64>> {
     let started = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let nanos = |ms: u64| Duration::from_millis(ms).saturating_sub(started).as_nanos() as u64;
     let forgotten = flagged.last.last().filter(|_| flagged.count > flagged.last.len() as u64);
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn flagged_seconds_stand_on_the_clock_of_the_run() {
         let started = SystemTime::UNIX_EPOCH + Duration::from_millis(10_500);
-        let flags = |count, last: &[FlaggedWindow]| Flags { count, last: last.to_vec() };
+        let flags = |count, last: &[FlaggedWindow]| FlaggedWindows { count, last: last.to_vec() };
         let ms = |from: u64, to: u64| from * 1_000_000..to * 1_000_000;
         let last = [window(13_000, 2.0), window(10_000, 9.0), window(9_000, 9.0)];
         assert_eq!(doubtful(&flags(3, &last), started, None), [ms(2_500, 3_500), ms(0, 500)]);

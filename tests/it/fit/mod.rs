@@ -16,7 +16,7 @@ use rand::rngs::StdRng;
 use rand_distr::{Distribution as _, StandardNormal};
 use standin_learn::fit::{Demand, Discipline, Fitted, Observation, Statement, Trace};
 use standin_model::profile::{File, read_all};
-use standin_model::station::{Moment, finishes_in, finishes_in_series};
+use standin_model::station::{SimTime, simulate_in, simulate_tandem};
 use standin_stub::delay::Distribution;
 
 use self::truth::{Kind, Station, Truth, poisson, ramp, serve, steps};
@@ -39,11 +39,11 @@ fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng:
         (operation.demand.distribution(), operation.outside.as_ref().map(Demand::distribution))
     });
     let operations: Vec<(Distribution, Option<Distribution>)> = operations.collect();
-    let mut calls: Vec<(Moment, Duration, usize)> = Vec::with_capacity(arrivals.len());
+    let mut calls: Vec<(SimTime, Duration, usize)> = Vec::with_capacity(arrivals.len());
     for (call, (arrival, kind)) in arrivals.iter().zip(kinds).enumerate() {
         let (demand, outside) = &operations[*kind as usize];
         let outside = outside.as_ref().map_or(fitted.outside, |outside| outside.sample(rng));
-        calls.push((Moment::from(Duration::from_secs_f64(*arrival) + outside), demand.sample(rng), call));
+        calls.push((SimTime::from(Duration::from_secs_f64(*arrival) + outside), demand.sample(rng), call));
     }
     calls.sort_by_key(|(enters, ..)| *enters);
     let mut pool = standin_model::station::Station::new(fitted.capacity());
@@ -51,9 +51,9 @@ fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng:
     let finished = if let (Some(front), Some(capacity)) = (front, fitted.front()) {
         let mut first = standin_model::station::Station::new(capacity);
         let calls = calls.iter().map(|(enters, demand, _)| (*enters, Some(front.sample(rng)), *demand));
-        finishes_in_series(&mut first, &mut pool, &calls.collect::<Vec<_>>())
+        simulate_tandem(&mut first, &mut pool, &calls.collect::<Vec<_>>())
     } else {
-        finishes_in(&mut pool, calls.iter().map(|(enters, demand, _)| (*enters, *demand)))
+        simulate_in(&mut pool, calls.iter().map(|(enters, demand, _)| (*enters, *demand)))
     };
     let mut latencies = vec![0.0; arrivals.len()];
     for ((_, _, call), finish) in calls.iter().zip(finished) {

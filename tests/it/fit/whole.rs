@@ -14,7 +14,7 @@ use standin_learn::gap::{Call, Gap, Known, Run, Side, Verdict};
 use standin_model::draws::Draws;
 use standin_model::profile::spec::Service;
 use standin_model::profile::{File, Profile, read_all};
-use standin_model::station::{Bucket, Capacity, Moment, Station as Served, finishes_in, finishes_in_series};
+use standin_model::station::{Capacity, SimTime, Station as Served, TokenBucket, simulate_in, simulate_tandem};
 
 use super::around::{bounded, limited, stalled, stalls};
 use super::truth::{Kind, Station, Truth, steps};
@@ -141,12 +141,12 @@ impl Original {
             let drawn = operations[*kind as usize].draw(&draws, *ordinal, after, None);
             *ordinal += 1;
             answers[call].1 = drawn.class.and_then(|class| class.status).map_or(200, |status| status.as_u16());
-            entering.push((Moment::from(after) + drawn.outside, call, drawn.front, drawn.demand));
+            entering.push((SimTime::from(after) + drawn.outside, call, drawn.front, drawn.demand));
         }
         entering.sort_by_key(|(enters, ..)| *enters);
-        let mut bucket = Bucket::default();
+        let mut bucket = TokenBucket::default();
         let mut inside = Vec::with_capacity(entering.len());
-        let took = |call: usize, finish: Moment| finish.since_epoch().as_secs_f64() - schedule.arrivals[call];
+        let took = |call: usize, finish: SimTime| finish.since_epoch().as_secs_f64() - schedule.arrivals[call];
         for (enters, call, front, demand) in entering {
             let Some((rate, refusal)) = &service.rate_limit else {
                 inside.push((call, (enters, front, demand)));
@@ -163,8 +163,8 @@ impl Original {
         };
         let calls: Vec<_> = inside.iter().map(|(_, call)| *call).collect();
         let finished = match &service.front {
-            Some(front) => finishes_in_series(&mut Served::new(front.capacity.clone()), &mut main, &calls),
-            None => finishes_in(&mut main, calls.iter().map(|(enters, _, demand)| (*enters, *demand))),
+            Some(front) => simulate_tandem(&mut Served::new(front.capacity.clone()), &mut main, &calls),
+            None => simulate_in(&mut main, calls.iter().map(|(enters, _, demand)| (*enters, *demand))),
         };
         for ((call, (enters, ..)), finish) in inside.into_iter().zip(finished) {
             match finish {

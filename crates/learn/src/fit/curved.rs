@@ -12,12 +12,12 @@ use super::effect::Strata;
 use super::simulation::Pools;
 use super::verdict;
 use super::workload::Workload;
-use standin_model::station::{Capacity, Curve, Queue};
+use standin_model::station::{Capacity, Queue, RateCurve};
 
 /// A curve that explains a workload.
 #[derive(Clone, Debug)]
 pub(super) struct Curved {
-    pub(super) curve: Curve,
+    pub(super) curve: RateCurve,
     /// The largest population that was seen often enough.
     pub(super) measured: u32,
     /// What each call demands by it, in nanoseconds.
@@ -93,7 +93,7 @@ impl Cost {
     }
 
     /// As rates that a profile can hold; none if calls do not hold each other up.
-    fn curve(&self) -> Option<Curve> {
+    fn curve(&self) -> Option<RateCurve> {
         let mut rates: Vec<(u32, f64)> = Vec::new();
         let mut population = 1;
         while f64::from(population) < f64::from(self.measured) * BEYOND {
@@ -106,16 +106,16 @@ impl Cost {
             population = (f64::from(population) * STEP).ceil().max(f64::from(population + 1)) as u32;
         }
         let slows = self.at(f64::from(self.measured)) > self.alone * SLOWS;
-        Curve::new(rates).ok().filter(|_| slows)
+        RateCurve::new(rates).ok().filter(|_| slows)
     }
 }
 
 /// The station of a curve; with a bound it ends at the most calls that may be inside.
-pub(super) fn bounded(curve: &Curve, inside: Option<u32>) -> Capacity {
+pub(super) fn bounded(curve: &RateCurve, inside: Option<u32>) -> Capacity {
     let Some(calls) = inside else { return Capacity::Curve { curve: curve.clone(), queue: Queue::Unbounded } };
     let within = curve.rates().iter().copied().filter(|(population, _)| *population <= calls.max(1));
-    let curve = Curve::new(within).unwrap_or_else(|_| curve.clone());
-    let queue = Queue::AtMost(calls.saturating_sub(curve.most()));
+    let curve = RateCurve::new(within).unwrap_or_else(|_| curve.clone());
+    let queue = Queue::AtMost(calls.saturating_sub(curve.max_population()));
     Capacity::Curve { curve, queue }
 }
 
@@ -196,7 +196,7 @@ fn least_squares(rows: &[(Vec<f64>, f64, f64)]) -> Vec<f64> {
 }
 
 /// What each call demanded, by the growth of virtual time while it was inside.
-fn demands(curve: &Curve, work: &Workload) -> Vec<f64> {
+fn demands(curve: &RateCurve, work: &Workload) -> Vec<f64> {
     let shares: Vec<f64> = (0..=work.most_inside() + 1).map(|population| share(curve, population)).collect();
     let mut demands = vec![0.0; work.len()];
     let (mut virtual_time, mut now, mut inside, mut arrived) = (0.0, 0.0, 0usize, 0);
@@ -219,7 +219,7 @@ fn demands(curve: &Curve, work: &Workload) -> Vec<f64> {
 }
 
 /// How fast one of so many calls runs, by how fast it runs alone.
-fn share(curve: &Curve, population: u32) -> f64 {
+fn share(curve: &RateCurve, population: u32) -> f64 {
     let (rates, inside) = (curve.rates(), f64::from(population.max(1)));
     let after = rates.partition_point(|(given, _)| *given <= population).max(1);
     let (few, slower) = rates[after - 1];
@@ -229,7 +229,7 @@ fn share(curve: &Curve, population: u32) -> f64 {
     rate / rates[0].1 / inside
 }
 
-fn most(curve: &Curve) -> f64 {
+fn most(curve: &RateCurve) -> f64 {
     curve.rates().iter().map(|(_, rate)| *rate).max_by(f64::total_cmp).unwrap_or(0.0)
 }
 
@@ -264,11 +264,11 @@ mod tests {
         let rate =
             |population: u32| curve.rates().iter().find(|(given, _)| *given == population).map(|(_, rate)| *rate);
         assert_eq!((rate(1), rate(2), rate(8)), (Some(10.0), Some(18.18), Some(47.06)));
-        assert!(curve.most() > 24 && most(&curve) < 100.0, "{curve:?}");
+        assert!(curve.max_population() > 24 && most(&curve) < 100.0, "{curve:?}");
         assert!((share(&curve, 2) - 18.18 / 20.0).abs() < 1e-9 && share(&curve, 1) == 1.0);
         let steady = Cost { hinges: vec![(1.0, 1e4)], alone: 1e8, measured: 8 };
         let Capacity::Curve { curve, queue } = bounded(&curve, Some(9)) else { panic!("a curve") };
-        assert_eq!((curve.most(), queue), (8, Queue::AtMost(1)), "nine at most may be inside");
+        assert_eq!((curve.max_population(), queue), (8, Queue::AtMost(1)), "nine at most may be inside");
         assert_eq!(steady.curve(), None, "calls that do not hold each other up make no curve");
     }
 

@@ -18,7 +18,7 @@ use super::model::{Discipline, FreeTimes, Model};
 use super::simulation::{Pools, capacity};
 use super::workload::Workload;
 use standin_model::draws::Draws;
-use standin_model::station::{Moment, Queue, finishes};
+use standin_model::station::{Queue, SimTime, simulate};
 
 /// A delay before a queue, as fitted.
 #[derive(Clone, Debug)]
@@ -140,14 +140,14 @@ impl Delayed {
             (0..work.len()).map(draw).collect::<Vec<Duration>>()
         };
         let (demands, outside) = (drawn(&self.demands, 0), drawn(&self.outside, 1));
-        let enters = |call: usize| Moment::from_nanos(work.arrivals[call] as u64) + outside[call];
+        let enters = |call: usize| SimTime::from_nanos(work.arrivals[call] as u64) + outside[call];
         let mut order: Vec<usize> = (0..work.len()).collect();
         order.sort_unstable_by_key(|call| enters(*call));
         let station = capacity(Discipline::Fifo, self.workers, Queue::Unbounded);
-        let finished = finishes(station, order.iter().map(|call| (enters(*call), demands[*call])));
+        let finished = simulate(station, order.iter().map(|call| (enters(*call), demands[*call])));
         let mut latencies = vec![0.0; work.len()];
         for (call, finish) in order.into_iter().zip(finished) {
-            latencies[call] = finish.map_or(0, Moment::nanos) as f64 - work.arrivals[call];
+            latencies[call] = finish.map_or(0, SimTime::nanos) as f64 - work.arrivals[call];
         }
         latencies
     }

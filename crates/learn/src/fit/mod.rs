@@ -57,7 +57,7 @@ use self::series::Search;
 use self::single::Single;
 use self::stalls::Pauses;
 use self::workload::Workload;
-use standin_model::station::{Capacity, Curve, Queue};
+use standin_model::station::{Capacity, Queue, RateCurve};
 
 pub use change::Change;
 pub use check::Stratum;
@@ -82,7 +82,7 @@ pub struct Fitted {
     pub workers: Option<u32>,
     /// How fast calls that share are worked on by how many there are, where that was measured in place of a number of workers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub curve: Option<Curve>,
+    pub curve: Option<RateCurve>,
     /// Numbers of workers that explain the tape about as well, the lowest and the highest.
     pub accepted: Option<(u32, u32)>,
     /// What each call waits beside the queue, before it.

@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use rand::RngExt as _;
     use standin_model::draws::Draws;
-    use standin_model::station::{Moment, Queue, finishes};
+    use standin_model::station::{Queue, SimTime, simulate};
 
     /// What the station was given comes back: the inversion is exact for the true model, whatever else it is.
     #[test]
@@ -164,12 +164,12 @@ mod tests {
                 })
                 .collect();
             let station = super::super::simulation::capacity(discipline, workers, Queue::Unbounded);
-            let entered = calls.iter().map(|(at, demand)| (Moment::from_nanos(*at) + outside, *demand));
-            let observe = |((at, _), finish): (&(u64, Duration), Option<Moment>)| {
+            let entered = calls.iter().map(|(at, demand)| (SimTime::from_nanos(*at) + outside, *demand));
+            let observe = |((at, _), finish): (&(u64, Duration), Option<SimTime>)| {
                 let finish = finish.expect("the queue has no bound").nanos();
                 Observation { operation: 0, arrival: *at, finish, status: 200, bytes: None, in_flight: 0 }
             };
-            let calls_seen = calls.iter().zip(finishes(station, entered)).map(observe).collect();
+            let calls_seen = calls.iter().zip(simulate(station, entered)).map(observe).collect();
             let trace = Trace { operations: vec!["GET /".to_owned()], calls: calls_seen, ..Trace::default() };
             let (work, _) = Workload::new(&[trace], |_, operation| operation);
             let mut demands = Vec::new();

@@ -9,7 +9,7 @@ use standin_model::profile::spec::{
     Abandon, Class, Delay, DelayParam, Front, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid,
     Work,
 };
-use standin_model::station::Rate;
+use standin_model::station::TokenRate;
 
 impl Fitted {
     /// The profile that serves as the service did. Operations that are no method and path are left to the default one.
@@ -94,7 +94,7 @@ fn overflow(limit: &Limit) -> Overflow {
 fn rate_limit(limit: &Limit) -> Option<RateLimit> {
     match limit.kind {
         LimitKind::Rate { per_second, burst, spaced } => {
-            Some(RateLimit { rate: Rate { per_second, burst, spaced }, overflow: Some(overflow(limit)) })
+            Some(RateLimit { rate: TokenRate { per_second, burst, spaced }, overflow: Some(overflow(limit)) })
         }
         LimitKind::Inside { .. } => None,
     }

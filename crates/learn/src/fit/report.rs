@@ -37,7 +37,7 @@ impl fmt::Display for Fitted {
 impl Fitted {
     fn station(&self) -> String {
         if let Some(curve) = &self.curve {
-            return format!("a curve, with rates for up to {} calls inside", curve.most());
+            return format!("a curve, with rates for up to {} calls inside", curve.max_population());
         }
         let mut text = match (self.discipline, self.workers) {
             (Discipline::Fifo, Some(1)) => "fifo, 1 worker".to_owned(),

@@ -8,7 +8,7 @@ use super::model::{Discipline, Model};
 use super::workload::Workload;
 use rand::Rng as _;
 use standin_model::draws::Draws;
-use standin_model::station::{Capacity, Moment, Queue, finishes};
+use standin_model::station::{Capacity, Queue, SimTime, simulate};
 
 /// Recovered demands to draw from, by operation.
 pub(super) struct Pools {
@@ -45,11 +45,11 @@ impl Pools {
     /// The same in a station of this capacity, `outside` nanoseconds after each arrival.
     pub(super) fn serve(&self, capacity: Capacity, outside: f64, work: &Workload, seed: u64) -> Vec<f64> {
         let draws = Draws::new(seed);
-        let at = |call: usize| Moment::from_nanos((work.arrivals[call] + outside) as u64);
+        let at = |call: usize| SimTime::from_nanos((work.arrivals[call] + outside) as u64);
         let demand = |call: usize| Duration::from_nanos(self.draw(work, call, draws) as u64);
-        let finished = finishes(capacity, (0..work.len()).map(|call| (at(call), demand(call))));
+        let finished = simulate(capacity, (0..work.len()).map(|call| (at(call), demand(call))));
         let latency =
-            |(finish, arrival): (Option<Moment>, &f64)| finish.map_or(0.0, |finish| finish.nanos() as f64 - arrival);
+            |(finish, arrival): (Option<SimTime>, &f64)| finish.map_or(0.0, |finish| finish.nanos() as f64 - arrival);
         finished.into_iter().zip(&work.arrivals).map(latency).collect()
     }
 }

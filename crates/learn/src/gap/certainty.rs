@@ -8,7 +8,7 @@ use rand::RngExt as _;
 
 use super::*;
 use standin_model::draws::Draws;
-use standin_model::station::{Capacity, Moment, Queue, finishes};
+use standin_model::station::{Capacity, Queue, SimTime, simulate};
 use standin_stub::delay::{Distribution, Param, ParamValue};
 
 /// Arrivals of one schedule at 80 % of what four workers can do, in nanoseconds.
@@ -44,13 +44,13 @@ fn run_of(capacity: Option<Capacity>, arrivals: &[u64], seed: u64, factor: f64) 
     let draws = Draws::new(seed);
     let calls = arrivals.iter().enumerate().map(|(call, at)| {
         let mut stream = draws.at(2, call as u64);
-        (Moment::from_nanos(*at), demand.sample(&mut stream))
+        (SimTime::from_nanos(*at), demand.sample(&mut stream))
     });
     let latencies: Vec<Duration> = match capacity {
         None => vec![Duration::from_nanos((DEMAND * 1.2) as u64); arrivals.len()],
         Some(capacity) => {
-            let finished = finishes(capacity, calls);
-            finished.iter().zip(arrivals).map(|(finish, at)| finish.unwrap().since(Moment::from_nanos(*at))).collect()
+            let finished = simulate(capacity, calls);
+            finished.iter().zip(arrivals).map(|(finish, at)| finish.unwrap().since(SimTime::from_nanos(*at))).collect()
         }
     };
     let call = |(at, latency): (&u64, Duration)| Call {

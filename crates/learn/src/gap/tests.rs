@@ -190,7 +190,7 @@ fn a_queue(workers: u32, mock: u32, budget: Option<&str>) -> Gap {
 
     use standin_model::draws::Draws;
     use standin_model::profile::{File, read_all};
-    use standin_model::station::{Capacity, Moment, Queue, finishes};
+    use standin_model::station::{Capacity, Queue, SimTime, simulate};
 
     let mut at = 0.0;
     let gaps = Draws::new(1);
@@ -208,11 +208,11 @@ fn a_queue(workers: u32, mock: u32, budget: Option<&str>) -> Gap {
             std::time::Duration::from_nanos((-(1.0 - draws.at(2, call as u64).random::<f64>()).ln() * 1e7) as u64)
         };
         let finished =
-            finishes(capacity, arrivals.iter().enumerate().map(|(call, at)| (Moment::from_nanos(*at), demand(call))));
+            simulate(capacity, arrivals.iter().enumerate().map(|(call, at)| (SimTime::from_nanos(*at), demand(call))));
         let calls = finished.iter().zip(&arrivals).map(|(finish, at)| Call {
             operation: 0,
             at: *at,
-            latency: Some(finish.unwrap().since(Moment::from_nanos(*at)).as_nanos() as u64),
+            latency: Some(finish.unwrap().since(SimTime::from_nanos(*at)).as_nanos() as u64),
             status: Some(200),
         });
         Run { operations: vec!["GET /items/{id}".to_owned()], calls: calls.collect(), ..Run::default() }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use super::delays::number;
 use super::read::{close, count};
 use super::spec::{Overflow, RateLimit};
-use crate::station::{Capacity, Curve, CurveError, Queue, Rate};
+use crate::station::{Capacity, Queue, RateCurve, RateCurveError, TokenRate};
 use standin_stub::render::format::{fault, headers, status};
 use standin_stub::source::defect::nearest;
 use standin_stub::source::{Node, Object, Reader, Value};
@@ -71,7 +71,7 @@ fn overflow_of(whole: &Object<'_>, queue: Option<Queue>, reader: &mut Reader) ->
 }
 
 /// Completions a second by population: `rates: {1: 40/s, 2: 78/s}`.
-fn curve(whole: &Object<'_>, reader: &mut Reader) -> Option<Curve> {
+fn curve(whole: &Object<'_>, reader: &mut Reader) -> Option<RateCurve> {
     let Some(node) = whole.node("rates") else {
         let mend =
             "add completions a second by how many calls are inside, such as `rates: {1: 40/s, 2: 78/s, 4: 130/s}`";
@@ -81,7 +81,7 @@ fn curve(whole: &Object<'_>, reader: &mut Reader) -> Option<Curve> {
     reader.within("rates", |reader| rates(node, reader))
 }
 
-fn rates(node: &Node, reader: &mut Reader) -> Option<Curve> {
+fn rates(node: &Node, reader: &mut Reader) -> Option<RateCurve> {
     let whole = Object::open(node, "a curve", reader)?;
     let (mut rates, mut is_right) = (Vec::with_capacity(whole.members().len()), true);
     for member in whole.members() {
@@ -108,18 +108,18 @@ fn rates(node: &Node, reader: &mut Reader) -> Option<Curve> {
         return None;
     }
     let place = |population: u32| whole.node(&population.to_string()).unwrap_or(node);
-    match Curve::new(rates) {
+    match RateCurve::new(rates) {
         Ok(curve) => return Some(curve),
-        Err(CurveError::NotFromOne) => {
+        Err(RateCurveError::NotFromOne) => {
             let mend = "begin with how many calls a second are done when there is one at a time, such as `1: 40/s`";
             reader.error(node, "the rates do not begin with a population of 1", mend);
         }
-        Err(CurveError::OutOfOrder(many)) => {
+        Err(RateCurveError::OutOfOrder(many)) => {
             reader.error(place(many), "the populations do not rise", "put them in order, each once");
         }
         // it was in range
-        Err(CurveError::NoRate(population)) => reader.error(place(population), "there is no rate", "write `40/s`"),
-        Err(CurveError::Faster { many, few }) => {
+        Err(RateCurveError::NoRate(population)) => reader.error(place(population), "there is no rate", "write `40/s`"),
+        Err(RateCurveError::Faster { many, few }) => {
             let what = format!("each of {many} calls would be faster than each of {few}");
             let most = f64::from(many) / f64::from(few);
             let mend = format!("lower it to at most {most} times the rate of {few}, or measure both again");
@@ -193,7 +193,7 @@ pub(super) fn rate_limit(node: &Node, reader: &mut Reader) -> Option<RateLimit> 
     let overflow = whole.node("overflow").map(|node| reader.within("overflow", |reader| overflow(node, reader)));
     let spaced = whole.boolean("spaced", reader).unwrap_or(false);
     close(whole, &["burst", "overflow", "perSecond", "spaced"], reader);
-    Some(RateLimit { rate: Rate { per_second: per_second?, burst: burst?, spaced }, overflow: overflow.flatten() })
+    Some(RateLimit { rate: TokenRate { per_second: per_second?, burst: burst?, spaced }, overflow: overflow.flatten() })
 }
 
 /// The status of an answer of a service; HTTP has none beyond 599.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::order::Blocks;
 use super::spec::{self, Delay, Overflow, Scale, Work};
 use super::{Class, Front, Operation, Profile, Service};
-use crate::station::{Capacity, Stalls};
+use crate::station::{Capacity, StallSchedule};
 use standin_stub::delay::Distribution;
 use standin_stub::matcher::RequestPattern;
 use standin_stub::matcher::format::request_pattern;
@@ -83,7 +83,7 @@ fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
             .as_ref()
             .map(|limit| (limit.rate, overflow(limit.overflow.as_ref(), StatusCode::TOO_MANY_REQUESTS, defects))),
         stalls: spec.stalls.as_ref().and_then(|stalls| {
-            Some(Stalls {
+            Some(StallSchedule {
                 every: distribution(&stalls.every, defects)?,
                 last: distribution(&stalls.last, defects)?,
                 // no operation has an empty name

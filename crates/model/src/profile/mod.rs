@@ -26,8 +26,8 @@ pub use load::{File, load, load_up_to, read_all};
 pub use timeline::Turn;
 
 use self::order::Blocks;
-use crate::draws::{Draws, Stream};
-use crate::station::{Capacity, Rate, Stalls};
+use crate::draws::{Draws, RandomStream};
+use crate::station::{Capacity, StallSchedule, TokenRate};
 use standin_stub::call::Call;
 use standin_stub::delay::Distribution;
 use standin_stub::matcher::{MatchStats, RequestPattern};
@@ -57,9 +57,9 @@ pub struct Service {
     /// What calls pass before its station, if anything.
     pub front: Option<Front>,
     /// How fast calls may come, and what those beyond that get.
-    pub rate_limit: Option<(Rate, Reply)>,
+    pub rate_limit: Option<(TokenRate, Reply)>,
     /// When it stands still, if it does.
-    pub stalls: Option<Stalls>,
+    pub stalls: Option<StallSchedule>,
     /// What becomes of a call's worker when its client goes away.
     pub abandon: spec::Abandon,
     /// The operations; the default one is the last.
@@ -227,7 +227,7 @@ impl Operation {
     }
 
     /// The class of a call. Those by length have their share only where a length is not known.
-    fn class(&self, mut stream: Stream, length: Option<u64>) -> Option<&Class> {
+    fn class(&self, mut stream: RandomStream, length: Option<u64>) -> Option<&Class> {
         if self.classes.is_empty() {
             return None;
         }

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::delays::{duration, share};
 use super::read::close;
-use crate::draws::{Draws, Stream};
+use crate::draws::{Draws, RandomStream};
 use standin_stub::delay::{normal, uniform, units};
 use standin_stub::source::{Node, Object, Reader};
 
@@ -50,9 +50,9 @@ impl Blocks {
     }
 
     /// Where in its distribution a call is drawn that comes so long after the profile came in force; strictly between 0 and 1.
-    pub(super) fn share(&self, draws: Draws, after: Duration, own: &mut Stream) -> f64 {
+    pub(super) fn share(&self, draws: Draws, after: Duration, own: &mut RandomStream) -> f64 {
         let block = (after.as_nanos() / self.length.as_nanos()) as u64;
-        let normal = |stream: &mut Stream| normal::quantile(uniform(stream.random()));
+        let normal = |stream: &mut RandomStream| normal::quantile(uniform(stream.random()));
         let score = self.parts.0 * normal(&mut draws.at(self.key, block)) + self.parts.1 * normal(own);
         normal::cdf(score).clamp(f64::MIN_POSITIVE, 1.0 - f64::EPSILON / 2.0)
     }

@@ -58,7 +58,7 @@ pub struct Service {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RateLimit {
     /// How many, and how many at once.
-    pub rate: station::Rate,
+    pub rate: station::TokenRate,
     /// What a call beyond it gets; 429 if nothing is said.
     pub overflow: Option<Overflow>,
 }

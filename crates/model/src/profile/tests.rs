@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::spec::{Delay, DelayParam, Operation as OperationSpec, Overflow, Scale, Work};
 use super::*;
-use crate::station::{Curve, Queue};
+use crate::station::{Queue, RateCurve};
 use standin_stub::call::{Peers, Scheme};
 use standin_stub::delay::units;
 
@@ -165,7 +165,7 @@ fn a_curve_is_read_and_scaled() {
                capacity: {{discipline: curve, rates: {{1: 40/s, 2: 78/s, 4: 130 /s, 8: 120.5/s}}, queue: 3}}}}]"
         )
     };
-    let curve = |rates: &[(u32, f64)]| Curve::new(rates.iter().copied()).expect("a curve");
+    let curve = |rates: &[(u32, f64)]| RateCurve::new(rates.iter().copied()).expect("a curve");
     let served = |scale: f64| {
         let profile = read(&[("one", &text(scale))]).remove(0);
         (profile.services[0].capacity.clone(), profile.services[0].operations[0].mean_demand())
@@ -403,7 +403,10 @@ fn an_overflow() -> impl Strategy<Value = Overflow> + Clone {
 
 fn a_rate_limit() -> impl Strategy<Value = spec::RateLimit> {
     (0.001..1e6f64, 1..1_000u32, any::<bool>(), prop::option::of(an_overflow())).prop_map(
-        |(per_second, burst, spaced, overflow)| spec::RateLimit { rate: Rate { per_second, burst, spaced }, overflow },
+        |(per_second, burst, spaced, overflow)| spec::RateLimit {
+            rate: TokenRate { per_second, burst, spaced },
+            overflow,
+        },
     )
 }
 
@@ -413,7 +416,7 @@ fn a_capacity() -> impl Strategy<Value = (Capacity, Option<Overflow>)> {
         Just((Capacity::Unlimited, None)),
         workers.clone().prop_map(|workers| (Capacity::Sharing { workers, queue: Queue::Unbounded }, None)),
         (1.0..1e5f64, 2..100u32, 0.01..1.0f64).prop_map(|(rate, many, part)| {
-            let curve = Curve::new([(1, rate), (many, rate * f64::from(many) * part), (many + 1, rate * part)]);
+            let curve = RateCurve::new([(1, rate), (many, rate * f64::from(many) * part), (many + 1, rate * part)]);
             (Capacity::Curve { curve: curve.expect("it falls short of a line"), queue: Queue::Unbounded }, None)
         }),
         (workers, 0..1_000_000u32, prop::option::of(an_overflow())).prop_map(|(workers, queue, overflow)| {

@@ -8,7 +8,7 @@ use super::spec::{
     Abandon, Class, Delay, DelayParam, Front, Operation, Order, Overflow, Profile, RateLimit, Scale, Service, Step,
     Timeline, Valid, Work,
 };
-use crate::station::{Capacity, Queue, Rate};
+use crate::station::{Capacity, Queue, TokenRate};
 use standin_stub::delay::units::{duration, rate, share, size};
 
 impl Profile {
@@ -67,7 +67,7 @@ impl Writer {
         if let Some(RateLimit { rate, overflow }) = &service.rate_limit {
             let overflow =
                 overflow.as_ref().map_or_else(String::new, |overflow| format!(", overflow: {}", answer(overflow)));
-            let Rate { per_second, burst, spaced } = rate;
+            let TokenRate { per_second, burst, spaced } = rate;
             let spaced = if *spaced { ", spaced: true" } else { "" };
             self.line(4, format!("rateLimit: {{perSecond: {per_second}, burst: {burst}{spaced}{overflow}}}"));
         }

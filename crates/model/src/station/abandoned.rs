@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use super::stalled::{calls, naive_shared};
 use super::*;
 
-fn ns(nanos: u64) -> Moment {
-    Moment::from_nanos(nanos)
+fn ns(nanos: u64) -> SimTime {
+    SimTime::from_nanos(nanos)
 }
 
-fn ms(millis: u64) -> Moment {
+fn ms(millis: u64) -> SimTime {
     ns(millis * 1_000_000)
 }
 
@@ -23,22 +23,22 @@ fn served(
     calls: &[(u64, u64)],
     gone: usize,
     patience: u64,
-) -> (Vec<(Admission, Option<Place>)>, u64) {
+) -> (Vec<(Admission, Option<Slot>)>, u64) {
     let leaves = calls.get(gone).map_or(u64::MAX, |(at, _)| at + patience);
-    let mut placed: Vec<(Admission, Option<Place>)> = Vec::new();
+    let mut placed: Vec<(Admission, Option<Slot>)> = Vec::new();
     let mut has_left = false;
     for (at, demand) in calls {
         if !has_left
             && *at > leaves
             && let Some(place) = placed[gone].1
         {
-            station.give_up(place, ns(leaves));
+            station.release(place, ns(leaves));
             has_left = true;
         }
-        placed.push(station.place(ns(*at), Duration::from_nanos(*demand)));
+        placed.push(station.admit_to_slot(ns(*at), Duration::from_nanos(*demand)));
     }
     if !has_left && let Some((_, Some(place))) = placed.get(gone) {
-        station.give_up(*place, ns(leaves));
+        station.release(*place, ns(leaves));
     }
     (placed, leaves)
 }
@@ -82,15 +82,15 @@ proptest! {
         let speed = |population: usize| f64::from(workers).min(population as f64);
         let expected = naive_shared(speed, &[], &calls, &leaving);
         for (index, (admission, _)) in placed.into_iter().enumerate() {
-            let Admission::Shared(ticket, bound) = admission else { panic!("there is room") };
+            let Admission::Shared(job, bound) = admission else { panic!("there is room") };
             if index == gone {
                 continue;
             }
-            let mut now = Moment::EPOCH.max(ns(bound.nanos() / 2));
+            let mut now = SimTime::EPOCH.max(ns(bound.nanos() / 2));
             let finish = loop {
-                match station.ask(ticket, now) {
-                    Outlook::Finished(finish) => break finish,
-                    Outlook::NotBefore(later) => now = later.max(now + Duration::from_nanos(1)),
+                match station.estimate_finish(job, now) {
+                    FinishEstimate::Finished(finish) => break finish,
+                    FinishEstimate::NotBefore(later) => now = later.max(now + Duration::from_nanos(1)),
                 }
             };
             let late = finish.nanos() as f64 - expected[index];
@@ -109,7 +109,7 @@ proptest! {
         let (mut now, mut inside) = (0, Vec::new());
         for (gap, demand, gone) in steps {
             now += gap;
-            let (Admission::Due(finish), place) = station.place(ns(now), Duration::from_nanos(demand)) else {
+            let (Admission::Due(finish), place) = station.admit_to_slot(ns(now), Duration::from_nanos(demand)) else {
                 panic!("there is room")
             };
             inside.push((finish, place.expect("it is in")));
@@ -118,7 +118,7 @@ proptest! {
                 && gone < inside.len()
             {
                 let (_, place) = inside.remove(gone);
-                prop_assert!(station.give_up(place, ns(now)));
+                prop_assert!(station.release(place, ns(now)));
             }
             prop_assert_eq!(station.in_flight(ns(now)), inside.len());
             prop_assert!(station.waiting(ns(now)) <= inside.len());
@@ -130,14 +130,14 @@ proptest! {
 fn what_is_promised_stays_and_a_later_call_starts_earlier() {
     let demand = Duration::from_millis(100);
     let mut station = Station::new(fifo(1, Queue::AtMost(2)));
-    let (first, place) = station.place(ms(0), demand);
+    let (first, place) = station.admit_to_slot(ms(0), demand);
     assert_eq!(first, Admission::Due(ms(100)));
-    let (second, behind) = station.place(ms(0), demand);
+    let (second, behind) = station.admit_to_slot(ms(0), demand);
     assert_eq!(second, Admission::Due(ms(200)));
     assert_eq!(station.admit(ms(0), demand), Admission::Due(ms(300)));
     assert_eq!(station.admit(ms(0), demand), Admission::Overflow);
-    assert!(station.give_up(place.expect("it is in"), ms(40)));
-    assert!(station.give_up(behind.expect("it is in"), ms(40)));
+    assert!(station.release(place.expect("it is in"), ms(40)));
+    assert!(station.release(behind.expect("it is in"), ms(40)));
     // its place in the queue is free, and of 300 ms of work 160 are not asked for any more
     assert_eq!((station.in_flight(ms(40)), station.waiting(ms(40))), (1, 1));
     assert_eq!(station.admit(ms(50), demand), Admission::Due(ms(240)));
@@ -149,15 +149,15 @@ fn what_is_promised_stays_and_a_later_call_starts_earlier() {
 fn what_is_finished_or_has_lost_its_worker_gives_nothing_back() {
     let demand = Duration::from_millis(100);
     let mut station = Station::new(fifo(2, Queue::Unbounded));
-    let (_, first) = station.place(ms(0), demand);
-    let (_, second) = station.place(ms(10), demand);
-    assert!(!station.give_up(first.expect("it is in"), ms(100)));
+    let (_, first) = station.admit_to_slot(ms(0), demand);
+    let (_, second) = station.admit_to_slot(ms(10), demand);
+    assert!(!station.release(first.expect("it is in"), ms(100)));
     // the worker that is free first is removed; then another discipline has come and gone
     station.reconfigure(fifo(1, Queue::Unbounded), ms(100));
     station.reconfigure(Capacity::Unlimited, ms(101));
     station.reconfigure(fifo(1, Queue::Unbounded), ms(102));
     assert_eq!(station.admit(ms(103), demand), Admission::Due(ms(203)));
-    assert!(station.give_up(second.expect("it is in"), ms(104)));
+    assert!(station.release(second.expect("it is in"), ms(104)));
     assert_eq!(station.admit(ms(104), demand), Admission::Due(ms(303)), "another worker keeps its call");
     assert_eq!(station.in_flight(ms(105)), 2);
 }

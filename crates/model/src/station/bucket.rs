@@ -1,10 +1,10 @@
 //! A token bucket at a service's door, in virtual time: so many calls a second, and so many at once.
 
-use super::Moment;
+use super::SimTime;
 
 /// What a bucket lets through.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rate {
+pub struct TokenRate {
     /// Calls a second.
     pub per_second: f64,
     /// Calls that may come at once after a rest; 1 or more.
@@ -17,14 +17,14 @@ pub struct Rate {
 ///
 /// Kept as the moment at which it is full again (the generic cell rate algorithm, ITU-T I.371): one number, no tokens to count.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Bucket {
+pub struct TokenBucket {
     /// Nanoseconds since the epoch.
     full_at: f64,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// When a call may go on that comes at this moment; none if it may not pass, and then it takes nothing.
-    pub fn admit(&mut self, at: Moment, rate: Rate) -> Option<Moment> {
+    pub fn admit(&mut self, at: SimTime, rate: TokenRate) -> Option<SimTime> {
         let (now, token) = (at.nanos() as f64, 1e9 / rate.per_second);
         let full_at = self.full_at.max(now) + token;
         // nanoseconds are whole, tokens are not
@@ -32,7 +32,7 @@ impl Bucket {
         if !passes {
             return None;
         }
-        let turn = Moment::from_nanos((full_at - token).ceil() as u64);
+        let turn = SimTime::from_nanos((full_at - token).ceil() as u64);
         self.full_at = full_at;
         Some(if rate.spaced { turn.max(at) } else { at })
     }
@@ -46,13 +46,13 @@ mod tests {
 
     use super::*;
 
-    fn moment(nanos: u64) -> Moment {
+    fn moment(nanos: u64) -> SimTime {
         Duration::from_nanos(nanos).into()
     }
 
     #[test]
     fn a_rest_is_saved_up_to_the_burst() {
-        let (mut bucket, rate) = (Bucket::default(), Rate { per_second: 10.0, burst: 3, spaced: false });
+        let (mut bucket, rate) = (TokenBucket::default(), TokenRate { per_second: 10.0, burst: 3, spaced: false });
         let mut passed =
             |ms: u64, calls: usize| (0..calls).filter(|_| bucket.admit(moment(ms * 1_000_000), rate).is_some()).count();
         assert_eq!(passed(1_000, 5), 3);
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_burst_that_is_spaced_goes_on_at_the_rate() {
-        let (mut bucket, rate) = (Bucket::default(), Rate { per_second: 10.0, burst: 3, spaced: true });
+        let (mut bucket, rate) = (TokenBucket::default(), TokenRate { per_second: 10.0, burst: 3, spaced: true });
         let mut turn = |ms: u64| bucket.admit(moment(ms * 1_000_000), rate).map(|at| at.nanos() / 1_000_000);
         assert_eq!([turn(1_000), turn(1_000), turn(1_010), turn(1_020)], [Some(1_000), Some(1_100), Some(1_200), None]);
         // one has gone on, and the next may wait behind the last
@@ -80,8 +80,8 @@ mod tests {
             per_second in 1_u32..1_000,
             burst in 1_u32..20,
         ) {
-            let rate = Rate { per_second: f64::from(per_second), burst, spaced: false };
-            let (mut bucket, mut tokens, mut now) = (Bucket::default(), f64::from(burst), 1_000_000_000_u64);
+            let rate = TokenRate { per_second: f64::from(per_second), burst, spaced: false };
+            let (mut bucket, mut tokens, mut now) = (TokenBucket::default(), f64::from(burst), 1_000_000_000_u64);
             for gap in gaps {
                 now += gap;
                 tokens = (tokens + gap as f64 * 1e-9 * rate.per_second).min(f64::from(burst));

@@ -8,16 +8,16 @@ use proptest::prelude::*;
 use super::stalled::{calls, naive_shared, run};
 use super::*;
 
-fn curve(rates: &[(u32, f64)]) -> Curve {
-    Curve::new(rates.iter().copied()).expect("a curve")
+fn curve(rates: &[(u32, f64)]) -> RateCurve {
+    RateCurve::new(rates.iter().copied()).expect("a curve")
 }
 
-fn unbounded(curve: Curve) -> Capacity {
+fn unbounded(curve: RateCurve) -> Capacity {
     Capacity::Curve { curve, queue: Queue::Unbounded }
 }
 
 /// Rates that each fall short of a straight line by a share, or fall.
-fn curves() -> impl Strategy<Value = Curve> {
+fn curves() -> impl Strategy<Value = RateCurve> {
     (0.01..1e4f64, proptest::collection::vec((1..30u32, 0.0..1.0f64), 0..6)).prop_map(|(first, steps)| {
         let mut rates = vec![(1, first)];
         for (gap, part) in steps {
@@ -63,17 +63,17 @@ proptest! {
         let speed = |population: usize| curve.speed(population) as f64 / curve.speed(1) as f64 / population as f64;
         let ticks = TICKS / (1..=calls.len()).map(speed).fold(1.0, f64::min);
         for (at, demand) in &calls {
-            let at = Moment::from_nanos(*at);
-            let Admission::Shared(ticket, bound) = station.admit(at, Duration::from_nanos(*demand)) else {
+            let at = SimTime::from_nanos(*at);
+            let Admission::Shared(job, bound) = station.admit(at, Duration::from_nanos(*demand)) else {
                 panic!("there is room")
             };
             let mut alone = station.clone();
             let mut asked = vec![bound];
             let finish = loop {
                 let now = asked[asked.len() - 1];
-                match alone.ask(ticket, now) {
-                    Outlook::Finished(finish) => break finish,
-                    Outlook::NotBefore(later) => asked.push(later.max(now + Duration::from_nanos(1))),
+                match alone.estimate_finish(job, now) {
+                    FinishEstimate::Finished(finish) => break finish,
+                    FinishEstimate::NotBefore(later) => asked.push(later.max(now + Duration::from_nanos(1))),
                 }
             };
             // beside the nanosecond, what the rounding of very low speeds makes of it
@@ -116,17 +116,17 @@ proptest! {
 #[test]
 fn what_is_no_curve_is_refused() {
     for (rates, expected) in [
-        (vec![], CurveError::NotFromOne),
-        (vec![(2, 1.0)], CurveError::NotFromOne),
-        (vec![(1, 0.0)], CurveError::NoRate(1)),
-        (vec![(1, 1.0), (3, f64::NAN)], CurveError::NoRate(3)),
-        (vec![(1, 1.0), (1, 1.0)], CurveError::OutOfOrder(1)),
-        (vec![(1, 1.0), (4, 4.0), (3, 3.0)], CurveError::OutOfOrder(3)),
-        (vec![(1, 1.0), (2, 1.5), (4, 3.1)], CurveError::Faster { many: 4, few: 2 }),
+        (vec![], RateCurveError::NotFromOne),
+        (vec![(2, 1.0)], RateCurveError::NotFromOne),
+        (vec![(1, 0.0)], RateCurveError::NoRate(1)),
+        (vec![(1, 1.0), (3, f64::NAN)], RateCurveError::NoRate(3)),
+        (vec![(1, 1.0), (1, 1.0)], RateCurveError::OutOfOrder(1)),
+        (vec![(1, 1.0), (4, 4.0), (3, 3.0)], RateCurveError::OutOfOrder(3)),
+        (vec![(1, 1.0), (2, 1.5), (4, 3.1)], RateCurveError::Faster { many: 4, few: 2 }),
     ] {
-        assert_eq!(Curve::new(rates), Err(expected));
+        assert_eq!(RateCurve::new(rates), Err(expected));
     }
-    assert_eq!(curve(&[(1, 40.0), (2, 78.0), (4, 130.0), (8, 120.0)]).most(), 8);
+    assert_eq!(curve(&[(1, 40.0), (2, 78.0), (4, 130.0), (8, 120.0)]).max_population(), 8);
 }
 
 /// One call arrives after another at rates that depend on how many there are (a birth and death process; Kleinrock, *Queueing
@@ -171,19 +171,19 @@ fn a_crowd_is_asked_for_a_few_times_a_call() {
     let mut tickets = Vec::new();
     let (mut asks, mut most) = (0, 0);
     for call in 0..20_000u64 {
-        let at = Moment::from_nanos(call * 100_000);
+        let at = SimTime::from_nanos(call * 100_000);
         while let Some(Reverse((due, call))) = timers.peek().copied()
             && due < at
         {
             timers.pop();
             asks += 1;
-            if let Outlook::NotBefore(later) = station.ask(tickets[call as usize], due) {
+            if let FinishEstimate::NotBefore(later) = station.estimate_finish(tickets[call as usize], due) {
                 timers.push(Reverse((later.max(due + Duration::from_nanos(1)), call)));
             }
         }
         let demand = Duration::from_nanos((-(1.0 - Draws::new(3).at(1, call).random::<f64>()).ln() * 2e6) as u64);
-        let Admission::Shared(ticket, bound) = station.admit(at, demand) else { panic!("there is room") };
-        tickets.push(ticket);
+        let Admission::Shared(job, bound) = station.admit(at, demand) else { panic!("there is room") };
+        tickets.push(job);
         timers.push(Reverse((bound, call)));
         most = most.max(station.in_flight(at));
     }
@@ -193,7 +193,7 @@ fn a_crowd_is_asked_for_a_few_times_a_call() {
 
 #[test]
 fn calls_beyond_the_largest_population_wait() {
-    let ms = |millis: u64| Moment::from_nanos(millis * 1_000_000);
+    let ms = |millis: u64| SimTime::from_nanos(millis * 1_000_000);
     let capacity = Capacity::Curve { curve: curve(&[(1, 10.0), (2, 15.0)]), queue: Queue::AtMost(1) };
     let mut station = Station::new(capacity);
     let demand = Duration::from_millis(30);
@@ -209,16 +209,16 @@ fn calls_beyond_the_largest_population_wait() {
 
 #[test]
 fn calls_keep_what_work_remains_when_the_curve_changes() {
-    let ms = |millis: u64| Moment::from_nanos(millis * 1_000_000);
+    let ms = |millis: u64| SimTime::from_nanos(millis * 1_000_000);
     let mut station = Station::new(unbounded(curve(&[(1, 10.0)])));
     let mut tickets = Vec::new();
     for _ in 0..2 {
-        let Admission::Shared(ticket, _) = station.admit(ms(0), Duration::from_millis(10)) else { panic!("room") };
-        tickets.push(ticket);
+        let Admission::Shared(job, _) = station.admit(ms(0), Duration::from_millis(10)) else { panic!("room") };
+        tickets.push(job);
     }
     // half is left of both at 10 ms
     station.reconfigure(unbounded(curve(&[(1, 10.0), (2, 20.0)])), ms(10));
-    for ticket in tickets {
-        assert_eq!(station.ask(ticket, ms(15)), Outlook::Finished(ms(15)));
+    for job in tickets {
+        assert_eq!(station.estimate_finish(job, ms(15)), FinishEstimate::Finished(ms(15)));
     }
 }

@@ -17,14 +17,14 @@ fn capacity(shares: bool, workers: u32) -> Capacity {
 }
 
 /// Poisson arrivals at a share of the capacity, with demands of a distribution with this mean.
-fn poisson(load: f64, workers: u32, demand: impl Fn(f64) -> f64, seed: u64) -> Vec<(Moment, Duration)> {
+fn poisson(load: f64, workers: u32, demand: impl Fn(f64) -> f64, seed: u64) -> Vec<(SimTime, Duration)> {
     let rate = load * f64::from(workers) / MEAN;
     let mut at = 0.0;
     (0..CALLS)
         .map(|call| {
             let mut stream = Draws::new(seed).at(1, call);
             at += -(1.0 - stream.random::<f64>()).ln() / rate;
-            (Moment::from_nanos(at as u64), Duration::from_nanos(demand(stream.random()) as u64))
+            (SimTime::from_nanos(at as u64), Duration::from_nanos(demand(stream.random()) as u64))
         })
         .collect()
 }
@@ -34,8 +34,8 @@ fn exponential(uniform: f64) -> f64 {
 }
 
 /// The mean time in the station and its standard error, by the means of 40 batches.
-fn mean_time(capacity: Capacity, calls: &[(Moment, Duration)]) -> (f64, f64) {
-    let finishes = finishes(capacity, calls.iter().copied());
+fn mean_time(capacity: Capacity, calls: &[(SimTime, Duration)]) -> (f64, f64) {
+    let finishes = simulate(capacity, calls.iter().copied());
     let times = calls.iter().zip(finishes).map(|((at, _), finish)| finish.expect("no overflow").since(*at));
     let times: Vec<_> = times.map(|time| time.as_nanos() as f64).skip(calls.len() / 20).collect();
     let batches: Vec<_> =
@@ -92,14 +92,14 @@ fn the_count_inside_follows_littles_law() {
     for shares in [false, true] {
         let capacity = capacity(shares, 4);
         let calls = poisson(0.8, 4, exponential, 13);
-        let total: f64 = finishes(capacity.clone(), calls.iter().copied())
+        let total: f64 = simulate(capacity.clone(), calls.iter().copied())
             .into_iter()
             .zip(&calls)
             .map(|(finish, (at, _))| finish.expect("no overflow").since(*at).as_secs_f64())
             .sum();
         let length = calls[calls.len() - 1].0.since_epoch().as_secs_f64();
         let mut station = Station::new(capacity);
-        let (mut samples, mut inside, mut next) = (0u64, 0, Moment::EPOCH);
+        let (mut samples, mut inside, mut next) = (0u64, 0, SimTime::EPOCH);
         for (at, demand) in calls {
             while next <= at {
                 inside += station.in_flight(next);
@@ -121,19 +121,19 @@ fn a_crowd_is_asked_for_a_few_times_a_call() {
     let mut tickets = Vec::new();
     let (mut asks, mut most) = (0, 0);
     for call in 0..20_000u64 {
-        let at = Moment::from_nanos(call * 200_000);
+        let at = SimTime::from_nanos(call * 200_000);
         while let Some(Reverse((due, call))) = timers.peek().copied()
             && due < at
         {
             timers.pop();
             asks += 1;
-            if let Outlook::NotBefore(later) = station.ask(tickets[call as usize], due) {
+            if let FinishEstimate::NotBefore(later) = station.estimate_finish(tickets[call as usize], due) {
                 timers.push(Reverse((later.max(due + Duration::from_nanos(1)), call)));
             }
         }
         let demand = Duration::from_nanos(exponential(Draws::new(3).at(1, call).random()) as u64 * 2);
-        let Admission::Shared(ticket, bound) = station.admit(at, demand) else { panic!("there is room") };
-        tickets.push(ticket);
+        let Admission::Shared(job, bound) = station.admit(at, demand) else { panic!("there is room") };
+        tickets.push(job);
         timers.push(Reverse((bound, call)));
         most = most.max(station.in_flight(at));
     }
@@ -143,7 +143,7 @@ fn a_crowd_is_asked_for_a_few_times_a_call() {
 
 #[test]
 fn removed_workers_leave_when_they_are_next_free_and_added_ones_are_free_now() {
-    let ms = |millis: u64| Moment::from_nanos(millis * 1_000_000);
+    let ms = |millis: u64| SimTime::from_nanos(millis * 1_000_000);
     let demand = Duration::from_millis(10);
     let mut station = Station::new(capacity(false, 2));
     for expected in [10, 10, 20, 20] {
@@ -160,14 +160,14 @@ fn removed_workers_leave_when_they_are_next_free_and_added_ones_are_free_now() {
 
 #[test]
 fn calls_finish_under_the_discipline_that_they_came_under() {
-    let ms = |millis: u64| Moment::from_nanos(millis * 1_000_000);
+    let ms = |millis: u64| SimTime::from_nanos(millis * 1_000_000);
     let demand = Duration::from_millis(10);
     let mut station = Station::new(capacity(true, 1));
-    let Admission::Shared(ticket, bound) = station.admit(ms(0), demand) else { panic!("there is room") };
+    let Admission::Shared(job, bound) = station.admit(ms(0), demand) else { panic!("there is room") };
     station.reconfigure(capacity(false, 1), ms(5));
     assert_eq!(station.admit(ms(5), demand), Admission::Due(ms(15)));
     assert_eq!(station.in_flight(ms(6)), 2);
-    assert_eq!(station.ask(ticket, bound), Outlook::Finished(ms(10)));
+    assert_eq!(station.estimate_finish(job, bound), FinishEstimate::Finished(ms(10)));
     station.reconfigure(Capacity::Unlimited, ms(12));
     assert_eq!(station.admit(ms(12), demand), Admission::Due(ms(22)));
     assert_eq!((station.in_flight(ms(14)), station.in_flight(ms(15)), station.in_flight(ms(22))), (2, 1, 0));

@@ -15,30 +15,30 @@
 //! A call that is to enter the station later (its `outside` part comes first) is admitted then, not ahead of time: it would
 //! keep a worker from calls that enter before it.
 //!
-//! A station with [`Stalls`] stands still at times: see there.
+//! A station with [`StallSchedule`] stands still at times: see there.
 
 mod bucket;
-mod curve;
 mod fifo;
-mod moment;
-mod order;
+mod finish_tree;
+mod rate_curve;
 mod sharing;
+mod sim_time;
 mod simulation;
 mod stalls;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-pub use bucket::{Bucket, Rate};
-pub use curve::{Curve, CurveError};
-pub use moment::Moment;
-pub use sharing::Ticket;
-pub use simulation::{finishes, finishes_in, finishes_in_series};
-pub use stalls::Stalls;
+pub use bucket::{TokenBucket, TokenRate};
+pub use rate_curve::{RateCurve, RateCurveError};
+pub use sharing::JobId;
+pub use sim_time::SimTime;
+pub use simulation::{simulate, simulate_in, simulate_tandem};
+pub use stalls::StallSchedule;
 
-use self::fifo::{Deadlines, Workers};
-use self::sharing::{Sharing, Speed};
-use self::stalls::Clock;
+use self::fifo::{FifoWorkers, ScheduledJobs};
+use self::sharing::{ProcessorSharing, Speed};
+use self::stalls::StallClock;
 use crate::draws::Draws;
 
 /// What a station is made of.
@@ -63,7 +63,7 @@ pub enum Capacity {
     /// All calls are worked on at once, at rates that were measured.
     Curve {
         /// The rates by population.
-        curve: Curve,
+        curve: RateCurve,
         /// How many calls may be in the station beyond the largest population of the curve.
         queue: Queue,
     },
@@ -82,35 +82,35 @@ pub enum Queue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// It finishes then, whatever comes after it.
-    Due(Moment),
-    /// It finishes then if nothing comes after it. [`Station::ask`] with the ticket at that moment.
-    Shared(Ticket, Moment),
+    Due(SimTime),
+    /// It finishes then if nothing comes after it. [`Station::estimate_finish`] with the job at that moment.
+    Shared(JobId, SimTime),
     /// The queue is full: it is not served.
     Overflow,
 }
 
 /// Where a call is in its station, so that it can be given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place(Held);
+pub struct Slot(SlotState);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Held {
+enum SlotState {
     /// From a start to a finish, both final, in working time; by this worker, if they are counted.
     Until {
-        start: Moment,
-        finish: Moment,
+        start: SimTime,
+        finish: SimTime,
         worker: Option<u32>,
     },
-    Shared(Ticket),
+    Shared(JobId),
 }
 
 /// What is known of a shared call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outlook {
-    /// It finished at this moment, exactly; it may be past. The ticket is used up.
-    Finished(Moment),
+pub enum FinishEstimate {
+    /// It finished at this moment, exactly; it may be past. The job is used up.
+    Finished(SimTime),
     /// It will not finish before this moment: ask again then.
-    NotBefore(Moment),
+    NotBefore(SimTime),
 }
 
 /// The workers of a service and the calls that they serve.
@@ -121,13 +121,13 @@ pub enum Outlook {
 pub struct Station {
     capacity: Capacity,
     /// The calls whose finish is final.
-    deadlines: Deadlines,
-    workers: Workers,
+    scheduled: ScheduledJobs,
+    workers: FifoWorkers,
     /// Outlives a change to another discipline until its calls are finished.
-    sharing: Sharing,
+    sharing: ProcessorSharing,
     /// Between the caller's time and that of all the above, which passes only while the service does not stand still. Once
     /// there, it stays, as it knows what was lost.
-    clock: Option<Box<Clock>>,
+    clock: Option<Box<StallClock>>,
 }
 
 impl Station {
@@ -135,17 +135,17 @@ impl Station {
     pub fn new(capacity: Capacity) -> Self {
         let workers = capacity.workers().map_or(1, NonZeroU32::get);
         Self {
-            deadlines: Deadlines::default(),
-            workers: Workers::new(workers),
-            sharing: Sharing::new(capacity.speed().unwrap_or(Speed::Workers(1))),
+            scheduled: ScheduledJobs::default(),
+            workers: FifoWorkers::new(workers),
+            sharing: ProcessorSharing::new(capacity.speed().unwrap_or(Speed::Workers(1))),
             capacity,
             clock: None,
         }
     }
 
     /// A station without calls that stands still at times, by a schedule that begins at the epoch.
-    pub fn with_stalls(capacity: Capacity, stalls: Stalls, draws: Draws) -> Self {
-        Self { clock: Some(Box::new(Clock::new(stalls, draws))), ..Self::new(capacity) }
+    pub fn with_stalls(capacity: Capacity, stalls: StallSchedule, draws: Draws) -> Self {
+        Self { clock: Some(Box::new(StallClock::new(stalls, draws))), ..Self::new(capacity) }
     }
 
     /// What it is made of.
@@ -154,18 +154,18 @@ impl Station {
     }
 
     /// A call arrives and demands so much work: the time that it would take alone.
-    pub fn admit(&mut self, at: Moment, demand: Duration) -> Admission {
-        self.place(at, demand).0
+    pub fn admit(&mut self, at: SimTime, demand: Duration) -> Admission {
+        self.admit_to_slot(at, demand).0
     }
 
     /// The same; also says where the call is, unless it is an overflow.
-    pub fn place(&mut self, at: Moment, demand: Duration) -> (Admission, Option<Place>) {
-        let at = self.working(at);
+    pub fn admit_to_slot(&mut self, at: SimTime, demand: Duration) -> (Admission, Option<Slot>) {
+        let at = self.to_working_time(at);
         let (admission, place) = self.serve(at, demand);
         let Some(clock) = &mut self.clock else { return (admission, place) };
         let admission = match admission {
-            Admission::Due(finish) => Admission::Due(clock.real(finish)),
-            Admission::Shared(ticket, not_before) => Admission::Shared(ticket, clock.real(not_before)),
+            Admission::Due(finish) => Admission::Due(clock.to_real_time(finish)),
+            Admission::Shared(job, not_before) => Admission::Shared(job, clock.to_real_time(not_before)),
             Admission::Overflow => Admission::Overflow,
         };
         (admission, place)
@@ -173,119 +173,119 @@ impl Station {
 
     /// A call leaves before it is finished: what it had still to get is for calls that come later. Whether it was still there.
     ///
-    /// Its ticket must not be asked about any more. Of those that share, all others go on faster, so what [`Station::ask`] said
+    /// Its job must not be asked about any more. Of those that share, all others go on faster, so what [`Station::estimate_finish`] said
     /// before may come too late: ask again for each of them. Where workers take one call at a time, finishes are final, also
     /// of calls behind it; the worker that had it is free for later ones as much earlier as was left of it.
-    pub fn give_up(&mut self, place: Place, now: Moment) -> bool {
-        let now = self.working(now);
+    pub fn release(&mut self, place: Slot, now: SimTime) -> bool {
+        let now = self.to_working_time(now);
         match place.0 {
-            Held::Shared(ticket) => self.sharing.leave(ticket, now),
-            Held::Until { finish, .. } if finish <= now => false,
-            Held::Until { start, finish, worker } => {
+            SlotState::Shared(job) => self.sharing.remove(job, now),
+            SlotState::Until { finish, .. } if finish <= now => false,
+            SlotState::Until { start, finish, worker } => {
                 if let Some(worker) = worker {
-                    self.workers.give_back(worker, finish.since(now.max(start)), now);
+                    self.workers.return_time(worker, finish.since(now.max(start)), now);
                 }
-                self.deadlines.give_up(start, finish, now);
+                self.scheduled.release(start, finish, now);
                 true
             }
         }
     }
 
-    fn serve(&mut self, at: Moment, demand: Duration) -> (Admission, Option<Place>) {
+    fn serve(&mut self, at: SimTime, demand: Duration) -> (Admission, Option<Slot>) {
         match self.capacity {
             Capacity::Unlimited => {
                 let finish = at + demand;
-                self.deadlines.add(at, at, finish);
-                (Admission::Due(finish), Some(Place(Held::Until { start: at, finish, worker: None })))
+                self.scheduled.add(at, at, finish);
+                (Admission::Due(finish), Some(Slot(SlotState::Until { start: at, finish, worker: None })))
             }
             Capacity::Fifo { queue, .. } => {
                 let start = self.workers.next_start(at);
-                if start > at && !queue.has_room(self.deadlines.waiting(at)) {
+                if start > at && !queue.has_room(self.scheduled.waiting(at)) {
                     return (Admission::Overflow, None);
                 }
                 let finish = start + demand;
                 let worker = Some(self.workers.occupy(finish));
-                self.deadlines.add(at, start, finish);
-                (Admission::Due(finish), Some(Place(Held::Until { start, finish, worker })))
+                self.scheduled.add(at, start, finish);
+                (Admission::Due(finish), Some(Slot(SlotState::Until { start, finish, worker })))
             }
             Capacity::Sharing { queue, .. } | Capacity::Curve { queue, .. } => {
-                if let Some(waiting) = self.sharing.beyond_places(at)
+                if let Some(waiting) = self.sharing.excess_over_capacity(at)
                     && !queue.has_room(waiting)
                 {
                     return (Admission::Overflow, None);
                 }
-                let (ticket, not_before) = self.sharing.admit(at, demand);
-                (Admission::Shared(ticket, not_before), Some(Place(Held::Shared(ticket))))
+                let (job, not_before) = self.sharing.admit(at, demand);
+                (Admission::Shared(job, not_before), Some(Slot(SlotState::Shared(job))))
             }
         }
     }
 
-    /// What is known at `now` of a call that got a ticket here. Later arrivals move a finish later, never earlier.
+    /// What is known at `now` of a call that got a job here. Later arrivals move a finish later, never earlier.
     ///
     /// The finish of a call that nobody asked for is kept for ten seconds; then the answer is the first lower bound of it, so
     /// that lateness is overstated rather than hidden.
-    pub fn ask(&mut self, ticket: Ticket, now: Moment) -> Outlook {
-        let now = self.working(now);
-        let outlook = self.sharing.ask(ticket, now);
+    pub fn estimate_finish(&mut self, job: JobId, now: SimTime) -> FinishEstimate {
+        let now = self.to_working_time(now);
+        let outlook = self.sharing.estimate_finish(job, now);
         let Some(clock) = &mut self.clock else { return outlook };
         match outlook {
-            Outlook::Finished(finish) => Outlook::Finished(clock.real(finish)),
-            Outlook::NotBefore(later) => Outlook::NotBefore(clock.real(later)),
+            FinishEstimate::Finished(finish) => FinishEstimate::Finished(clock.to_real_time(finish)),
+            FinishEstimate::NotBefore(later) => FinishEstimate::NotBefore(clock.to_real_time(later)),
         }
     }
 
     /// How many calls are in the station. A `now` before the latest seen is read as that.
-    pub fn in_flight(&mut self, now: Moment) -> usize {
-        let now = self.working(now);
-        self.deadlines.in_flight(now) + self.sharing.in_flight(now)
+    pub fn in_flight(&mut self, now: SimTime) -> usize {
+        let now = self.to_working_time(now);
+        self.scheduled.in_flight(now) + self.sharing.in_flight(now)
     }
 
     /// How many of them wait; those that share workers wait as far as they are more than the workers.
-    pub fn waiting(&mut self, now: Moment) -> usize {
-        let now = self.working(now);
-        self.deadlines.waiting(now) + self.sharing.waiting(now)
+    pub fn waiting(&mut self, now: SimTime) -> usize {
+        let now = self.to_working_time(now);
+        self.scheduled.waiting(now) + self.sharing.waiting(now)
     }
 
     /// Changes what the station is made of while calls are in it.
     ///
     /// - Calls with a final deadline keep it. Calls that share keep what work remains and go on at the new rate, so what
-    ///   [`Station::ask`] said before may come too late when workers were added: ask again for each of them.
+    ///   [`Station::estimate_finish`] said before may come too late when workers were added: ask again for each of them.
     /// - Added workers are free now; removed ones leave when they are next free.
     /// - After a change of discipline, calls finish under the old one beside the new workers, which are free now.
-    pub fn reconfigure(&mut self, capacity: Capacity, now: Moment) {
-        let now = self.working(now);
+    pub fn reconfigure(&mut self, capacity: Capacity, now: SimTime) {
+        let now = self.to_working_time(now);
         match (&self.capacity, &capacity) {
             (Capacity::Fifo { .. }, Capacity::Fifo { workers, .. }) => self.workers.resize(workers.get()),
             (_, Capacity::Fifo { workers, .. }) => self.workers = self.workers.renewed(workers.get()),
             _ => {}
         }
         if let Some(speed) = capacity.speed() {
-            self.sharing.resize(speed, now);
+            self.sharing.set_speed(speed, now);
         }
         self.capacity = capacity;
     }
 
     /// Other stalls from now on, or none; the one that there is now ends as it was to. Calls with a final deadline keep it.
-    pub fn set_stalls(&mut self, stalls: Option<(Stalls, Draws)>, now: Moment) {
+    pub fn set_stalls(&mut self, stalls: Option<(StallSchedule, Draws)>, now: SimTime) {
         match (&mut self.clock, stalls) {
             (Some(clock), stalls) => clock.change(stalls, now),
-            (None, Some((stalls, draws))) => self.clock = Some(Box::new(Clock::beginning(stalls, draws, now))),
+            (None, Some((stalls, draws))) => self.clock = Some(Box::new(StallClock::beginning(stalls, draws, now))),
             (None, None) => {}
         }
     }
 
     /// Stands still when another station does: they have all stalls in common, those that were and those to come.
-    pub fn stall_with(&mut self, other: &Self) {
+    pub fn copy_stalls_from(&mut self, other: &Self) {
         self.clock.clone_from(&other.clock);
     }
 
     /// When it goes on, if it stands still now.
-    pub fn stalled_until(&mut self, now: Moment) -> Option<Moment> {
+    pub fn stalled_until(&mut self, now: SimTime) -> Option<SimTime> {
         self.clock.as_mut()?.stalled_until(now)
     }
 
-    fn working(&mut self, at: Moment) -> Moment {
-        self.clock.as_mut().map_or(at, |clock| clock.working(at))
+    fn to_working_time(&mut self, at: SimTime) -> SimTime {
+        self.clock.as_mut().map_or(at, |clock| clock.to_working_time(at))
     }
 }
 

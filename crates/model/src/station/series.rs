@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn ns(nanos: u64) -> Moment {
-    Moment::from_nanos(nanos)
+fn ns(nanos: u64) -> SimTime {
+    SimTime::from_nanos(nanos)
 }
 
 fn capacity(discipline: u8, workers: u32) -> Capacity {
@@ -31,8 +31,8 @@ enum Step {
 }
 
 /// As a server does it: one event after the other, each call at its own pace.
-fn served(stations: &mut [Station; 2], calls: &[(Moment, Option<Duration>, Duration)]) -> Vec<Option<Moment>> {
-    let mut events: BinaryHeap<Reverse<(Moment, Step, usize)>> = calls
+fn served(stations: &mut [Station; 2], calls: &[(SimTime, Option<Duration>, Duration)]) -> Vec<Option<SimTime>> {
+    let mut events: BinaryHeap<Reverse<(SimTime, Step, usize)>> = calls
         .iter()
         .enumerate()
         .map(|(index, (at, front, _))| Reverse((*at, Step::Come(u8::from(front.is_none())), index)))
@@ -45,8 +45,8 @@ fn served(stations: &mut [Station; 2], calls: &[(Moment, Option<Duration>, Durat
                 let demand = if stage == 0 { calls[index].1.unwrap_or_default() } else { calls[index].2 };
                 match stations[usize::from(stage)].admit(at, demand) {
                     Admission::Due(finish) => (stage, finish),
-                    Admission::Shared(ticket, bound) => {
-                        tickets[index][usize::from(stage)] = Some(ticket);
+                    Admission::Shared(job, bound) => {
+                        tickets[index][usize::from(stage)] = Some(job);
                         events.push(Reverse((bound, Step::Leave(stage), index)));
                         continue;
                     }
@@ -54,10 +54,10 @@ fn served(stations: &mut [Station; 2], calls: &[(Moment, Option<Duration>, Durat
                 }
             }
             Step::Leave(stage) => {
-                let ticket = tickets[index][usize::from(stage)].expect("it has one");
-                match stations[usize::from(stage)].ask(ticket, at) {
-                    Outlook::Finished(finish) => (stage, finish),
-                    Outlook::NotBefore(later) => {
+                let job = tickets[index][usize::from(stage)].expect("it has one");
+                match stations[usize::from(stage)].estimate_finish(job, at) {
+                    FinishEstimate::Finished(finish) => (stage, finish),
+                    FinishEstimate::NotBefore(later) => {
                         let later = later.max(at + Duration::from_nanos(1));
                         events.push(Reverse((later, Step::Leave(stage), index)));
                         continue;
@@ -91,7 +91,7 @@ proptest! {
             .collect();
         let stations = || [Station::new(capacity(disciplines.0, workers.0)), Station::new(capacity(disciplines.1, workers.1))];
         let [mut first, mut second] = stations();
-        let expected = finishes_in_series(&mut first, &mut second, &calls);
+        let expected = simulate_tandem(&mut first, &mut second, &calls);
         let finishes = served(&mut stations(), &calls);
         prop_assert_eq!(finishes, expected);
     }
@@ -116,7 +116,7 @@ fn the_mean_time_in_a_tandem_is_the_sum_of_both() {
             })
             .collect();
         let [mut front, mut main] = [Station::new(capacity(1, 1)), Station::new(capacity(1, 1))];
-        let finishes = finishes_in_series(&mut front, &mut main, &calls);
+        let finishes = simulate_tandem(&mut front, &mut main, &calls);
         let times = finishes.into_iter().zip(&calls).map(|(finish, call)| finish.expect("no overflow").since(call.0));
         means.push(times.map(|time| time.as_nanos() as f64).sum::<f64>() / calls.len() as f64);
     }

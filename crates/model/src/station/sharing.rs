@@ -4,7 +4,7 @@
 //! reaches its value at arrival plus the call's demand, and an arrival changes no other call's entry (Parekh and Gallager,
 //! *A generalized processor sharing approach to flow control*, 1993, have the same device).
 //!
-//! With a [`Curve`] of measured rates in place of workers, V grows at the rate mu(n) / (n mu(1)).
+//! With a [`RateCurve`] of measured rates in place of workers, V grows at the rate mu(n) / (n mu(1)).
 //!
 //! # Error
 //!
@@ -17,17 +17,17 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use super::curve::{Curve, UNIT_BITS};
-use super::moment::nanos;
-use super::order::{Key, Order};
-use super::{Moment, Outlook};
+use super::finish_tree::{FinishKey, FinishTree};
+use super::rate_curve::{RateCurve, UNIT_BITS};
+use super::sim_time::nanos;
+use super::{FinishEstimate, SimTime};
 
 /// A call that shares workers with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    key: Key,
+pub struct JobId {
+    key: FinishKey,
     /// The first lower bound of its finish.
-    not_before: Moment,
+    not_before: SimTime,
 }
 
 /// How virtual time passes.
@@ -36,33 +36,33 @@ pub(super) enum Speed {
     /// By so many workers, shared evenly.
     Workers(u32),
     /// As it was measured.
-    Curve(Curve),
+    Curve(RateCurve),
 }
 
 /// The engine of the discipline.
 #[derive(Clone, Debug)]
-pub(super) struct Sharing {
+pub(super) struct ProcessorSharing {
     speed: Speed,
     /// The time and the virtual time of the last arrival or departure.
     time: u128,
     virtual_time: u128,
-    in_service: Order,
+    in_service: FinishTree,
     /// The number of the next call.
     next: u64,
-    last_departed: Option<Key>,
+    last_departed: Option<FinishKey>,
     /// Finishes that nobody has asked for yet, and the calls in the order of their finishes.
-    finished: HashMap<u64, Moment>,
-    departures: VecDeque<(u64, Moment)>,
+    finished: HashMap<u64, SimTime>,
+    departures: VecDeque<(u64, SimTime)>,
 }
 
-impl Sharing {
+impl ProcessorSharing {
     /// No calls.
     pub(super) fn new(speed: Speed) -> Self {
         Self {
             speed,
             time: 0,
             virtual_time: 0,
-            in_service: Order::default(),
+            in_service: FinishTree::default(),
             next: 0,
             last_departed: None,
             finished: HashMap::new(),
@@ -71,104 +71,104 @@ impl Sharing {
     }
 
     /// Lets a call in; also says when it finishes if none comes after it.
-    pub(super) fn admit(&mut self, at: Moment, demand: Duration) -> (Ticket, Moment) {
+    pub(super) fn admit(&mut self, at: SimTime, demand: Duration) -> (JobId, SimTime) {
         self.depart_until(at);
         let number = self.next;
         self.next += 1;
-        let at = fine(at.nanos());
+        let at = to_fixed_point(at.nanos());
         let late = self.time.saturating_sub(at);
-        self.go_to(at);
+        self.advance_to(at);
         // a late arrival has had its share since it arrived
         let population = self.in_service.len() + 1;
-        let demand = fine(nanos(demand).min(LONGEST));
+        let demand = to_fixed_point(nanos(demand).min(MAX_DEMAND_NANOS));
         let had = self.speed.progress(late, population);
         if had > demand {
-            return self.admit_finished(number, rounded_up(at + self.speed.duration(demand, population)));
+            return self.admit_finished(number, to_sim_time_rounded_up(at + self.speed.duration(demand, population)));
         }
         let key = (self.virtual_time + (demand - had), number);
         self.in_service.insert(key);
-        let not_before = self.finish_of(key);
-        (Ticket { key, not_before }, not_before)
+        let not_before = self.finish_time(key);
+        (JobId { key, not_before }, not_before)
     }
 
     /// What is known of a call.
-    pub(super) fn ask(&mut self, ticket: Ticket, now: Moment) -> Outlook {
+    pub(super) fn estimate_finish(&mut self, job: JobId, now: SimTime) -> FinishEstimate {
         self.depart_until(now);
-        if let Some(finish) = self.finished.remove(&ticket.key.1) {
-            return Outlook::Finished(finish);
+        if let Some(finish) = self.finished.remove(&job.key.1) {
+            return FinishEstimate::Finished(finish);
         }
-        if self.last_departed.is_none_or(|last| ticket.key > last) {
-            return Outlook::NotBefore(self.finish_of(ticket.key));
+        if self.last_departed.is_none_or(|last| job.key > last) {
+            return FinishEstimate::NotBefore(self.finish_time(job.key));
         }
-        Outlook::Finished(ticket.not_before.min(now))
+        FinishEstimate::Finished(job.not_before.min(now))
     }
 
     /// Takes a call out; whether it was there. Those that stay go on faster: ask again for each of them.
-    pub(super) fn leave(&mut self, ticket: Ticket, now: Moment) -> bool {
+    pub(super) fn remove(&mut self, job: JobId, now: SimTime) -> bool {
         self.depart_until(now);
-        if self.finished.remove(&ticket.key.1).is_some() {
+        if self.finished.remove(&job.key.1).is_some() {
             return false;
         }
-        self.go_to(fine(now.nanos()));
-        self.in_service.remove(ticket.key)
+        self.advance_to(to_fixed_point(now.nanos()));
+        self.in_service.remove(job.key)
     }
 
     /// How many calls are in service.
-    pub(super) fn in_flight(&mut self, now: Moment) -> usize {
+    pub(super) fn in_flight(&mut self, now: SimTime) -> usize {
         self.depart_until(now);
         self.in_service.len()
     }
 
     /// How many there are more than make it faster.
-    pub(super) fn waiting(&mut self, now: Moment) -> usize {
-        self.in_flight(now).saturating_sub(self.speed.places() as usize)
+    pub(super) fn waiting(&mut self, now: SimTime) -> usize {
+        self.in_flight(now).saturating_sub(self.speed.full_speed_population() as usize)
     }
 
     /// How many more there are than make it faster, once there are as many.
-    pub(super) fn beyond_places(&mut self, now: Moment) -> Option<usize> {
-        self.in_flight(now).checked_sub(self.speed.places() as usize)
+    pub(super) fn excess_over_capacity(&mut self, now: SimTime) -> Option<usize> {
+        self.in_flight(now).checked_sub(self.speed.full_speed_population() as usize)
     }
 
     /// Goes on at another speed.
-    pub(super) fn resize(&mut self, speed: Speed, now: Moment) {
+    pub(super) fn set_speed(&mut self, speed: Speed, now: SimTime) {
         self.depart_until(now);
-        self.go_to(fine(now.nanos()));
+        self.advance_to(to_fixed_point(now.nanos()));
         self.speed = speed;
     }
 
     /// Lets those go whose finish is not after `now`. Time stays at the last departure, so that a call that arrived before
     /// `now` and is admitted after it still finds the truth.
-    fn depart_until(&mut self, now: Moment) {
+    fn depart_until(&mut self, now: SimTime) {
         while let Some(key) = self.in_service.first() {
             let population = self.in_service.len();
             let time = self.time + self.speed.duration(key.0.saturating_sub(self.virtual_time), population);
-            let finish = rounded_up(time);
+            let finish = to_sim_time_rounded_up(time);
             if finish > now {
                 break;
             }
             self.in_service.pop_first();
             (self.time, self.virtual_time) = (time, self.virtual_time.max(key.0));
-            self.departed(key, finish);
+            self.record_departure(key, finish);
         }
-        self.forget_before(now);
+        self.drop_before(now);
     }
 
     /// A call so late and so short that it was finished before it came to the door.
-    fn admit_finished(&mut self, number: u64, finish: Moment) -> (Ticket, Moment) {
+    fn admit_finished(&mut self, number: u64, finish: SimTime) -> (JobId, SimTime) {
         // before all that are in service: virtual time is never 0 when somebody is late
         let key = (0, number);
-        self.departed(key, finish);
-        (Ticket { key, not_before: finish }, finish)
+        self.record_departure(key, finish);
+        (JobId { key, not_before: finish }, finish)
     }
 
-    fn departed(&mut self, key: Key, finish: Moment) {
+    fn record_departure(&mut self, key: FinishKey, finish: SimTime) {
         self.last_departed = self.last_departed.max(Some(key));
         self.finished.insert(key.1, finish);
         self.departures.push_back((key.1, finish));
     }
 
     /// Brings both times to an arrival; no departure lies between.
-    fn go_to(&mut self, time: u128) {
+    fn advance_to(&mut self, time: u128) {
         if time > self.time {
             self.virtual_time += self.speed.progress(time - self.time, self.in_service.len());
             self.time = time;
@@ -179,11 +179,13 @@ impl Sharing {
     ///
     /// Until `n - c` calls have left, V needs n(V)/c of time for each step, and all those steps add up to the work that is done
     /// meanwhile, divided by c; from then on, each call has a worker of its own.
-    fn finish_of(&self, (finish, _): Key) -> Moment {
+    fn finish_time(&self, (finish, _): FinishKey) -> SimTime {
         let workers = match &self.speed {
             Speed::Workers(workers) => *workers,
             Speed::Curve(curve) => {
-                return rounded_up(self.time + curve.time_until(finish, self.virtual_time, &self.in_service));
+                return to_sim_time_rounded_up(
+                    self.time + curve.time_until(finish, self.virtual_time, &self.in_service),
+                );
             }
         };
         let population = self.in_service.len();
@@ -196,7 +198,7 @@ impl Sharing {
         let work_of_gone = sum.saturating_sub(gone as u128 * self.virtual_time);
         let work_of_others = (population - gone) as u128 * until.saturating_sub(self.virtual_time);
         let shared = (work_of_gone + work_of_others) / u128::from(workers);
-        rounded_up(self.time + shared + (finish - until))
+        to_sim_time_rounded_up(self.time + shared + (finish - until))
     }
 
     /// Whether it remembers fewer calls than this.
@@ -206,9 +208,9 @@ impl Sharing {
     }
 
     /// Drops finishes that nobody will ask for.
-    fn forget_before(&mut self, now: Moment) {
+    fn drop_before(&mut self, now: SimTime) {
         while let Some((number, finish)) = self.departures.front() {
-            let is_old = now.since(*finish) > KEPT;
+            let is_old = now.since(*finish) > FINISH_RETENTION;
             if !is_old && self.finished.contains_key(number) {
                 break;
             }
@@ -216,7 +218,7 @@ impl Sharing {
             self.departures.pop_front();
         }
         // one call that nobody asks for must not keep those behind it
-        if self.departures.len() > 2 * self.finished.len() + SLACK {
+        if self.departures.len() > 2 * self.finished.len() + MAX_STALE_DEPARTURES {
             self.departures.retain(|(number, _)| self.finished.contains_key(number));
         }
     }
@@ -224,10 +226,10 @@ impl Sharing {
 
 impl Speed {
     /// How many calls make it faster.
-    pub(super) fn places(&self) -> u32 {
+    pub(super) fn full_speed_population(&self) -> u32 {
         match self {
             Self::Workers(workers) => *workers,
-            Self::Curve(curve) => curve.most(),
+            Self::Curve(curve) => curve.max_population(),
         }
     }
 
@@ -258,24 +260,24 @@ fn product(time: u128, by: u128, parts: u128) -> u128 {
 }
 
 /// Nanoseconds in the units of both times.
-fn fine(nanos: u64) -> u128 {
-    u128::from(nanos) << FRACTION
+fn to_fixed_point(nanos: u64) -> u128 {
+    u128::from(nanos) << FRACTION_BITS
 }
 
 /// The first whole nanosecond that is not before.
-fn rounded_up(time: u128) -> Moment {
-    let nanos = time.div_ceil(1 << FRACTION);
-    Moment::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+fn to_sim_time_rounded_up(time: u128) -> SimTime {
+    let nanos = time.div_ceil(1 << FRACTION_BITS);
+    SimTime::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 /// Bits behind the nanosecond.
-const FRACTION: u32 = 32;
+const FRACTION_BITS: u32 = 32;
 
 /// A demand of 146 years is served as this, so that the sums of a billion calls hold in 128 bits.
-const LONGEST: u64 = 1 << 62;
+const MAX_DEMAND_NANOS: u64 = 1 << 62;
 
 /// How long a finish is kept for whoever may ask: much longer than any timer is late.
-const KEPT: Duration = Duration::from_secs(10);
+const FINISH_RETENTION: Duration = Duration::from_secs(10);
 
 /// Departures that are kept without a reason before anybody looks.
-const SLACK: usize = 64;
+const MAX_STALE_DEPARTURES: usize = 64;

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use standin_stub::delay::{Distribution, Param, ParamValue};
 
-fn ns(nanos: u64) -> Moment {
-    Moment::from_nanos(nanos)
+fn ns(nanos: u64) -> SimTime {
+    SimTime::from_nanos(nanos)
 }
 
 fn uniform(min: u64, max: u64) -> Distribution {
@@ -18,12 +18,12 @@ fn exponential(mean: f64) -> Distribution {
     Distribution::build("exponential", &[Param { name: "mean", value: ParamValue::Time(mean) }]).expect("right")
 }
 
-fn stalls(every: Distribution, last: Distribution) -> Stalls {
-    Stalls { every, last, keys: [1, 2] }
+fn stalls(every: Distribution, last: Distribution) -> StallSchedule {
+    StallSchedule { every, last, keys: [1, 2] }
 }
 
 /// When each stall begins and ends.
-fn list(stalls: &Stalls, draws: Draws, until: u64) -> Vec<(u64, u64)> {
+fn list(stalls: &StallSchedule, draws: Draws, until: u64) -> Vec<(u64, u64)> {
     let (mut at, mut list) = (0, Vec::new());
     for k in 0.. {
         let begin = at + stalls.every.sample(&mut draws.at(1, k)).as_nanos() as u64;
@@ -114,7 +114,7 @@ pub(super) fn calls() -> impl Strategy<Value = Vec<(u64, u64)>> {
 
 pub(super) fn run(station: &mut Station, calls: &[(u64, u64)]) -> Vec<u64> {
     let calls = calls.iter().map(|(at, demand)| (ns(*at), Duration::from_nanos(*demand)));
-    finishes_in(station, calls).into_iter().map(|finish| finish.expect("no overflow").nanos()).collect()
+    simulate_in(station, calls).into_iter().map(|finish| finish.expect("no overflow").nanos()).collect()
 }
 
 proptest! {
@@ -222,17 +222,17 @@ fn the_mean_time_is_that_of_theory() {
 fn a_schedule_is_remembered_for_a_while_and_no_longer() {
     let second = 1_000_000_000;
     let plan = stalls(Distribution::fixed(Duration::from_millis(9)), Distribution::fixed(Duration::from_millis(1)));
-    let mut clock = Clock::new(plan, Draws::new(1));
+    let mut clock = StallClock::new(plan, Draws::new(1));
     for step in 0..300 {
-        assert_eq!(clock.working(ns(step * second)).nanos(), step * second / 10 * 9);
+        assert_eq!(clock.to_working_time(ns(step * second)).nanos(), step * second / 10 * 9);
         let early = step.saturating_sub(50) * second;
-        assert_eq!(clock.working(ns(early)).nanos(), early / 10 * 9, "late ones are mapped as before");
+        assert_eq!(clock.to_working_time(ns(early)).nanos(), early / 10 * 9, "late ones are mapped as before");
     }
     assert!(clock.remembered() < 6_100);
     // a day later there is nothing to be told apart any more, and it costs little
     let day = ns(86_400 * second);
-    let then = clock.working(day);
-    assert!(clock.real(then + Duration::from_millis(100)) > day + Duration::from_millis(109));
+    let then = clock.to_working_time(day);
+    assert!(clock.to_real_time(then + Duration::from_millis(100)) > day + Duration::from_millis(109));
     assert_eq!(plan_share(), Some(0.1));
 }
 

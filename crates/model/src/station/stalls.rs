@@ -1,4 +1,4 @@
-//! Stalls: times in which a whole service stands still, as in a collection of garbage or a locked table.
+//! StallSchedule: times in which a whole service stands still, as in a collection of garbage or a locked table.
 //!
 //! Stations know nothing of them: they run in *working time*, which passes only while nothing stands still. What they are told
 //! is brought to it, and what they say is brought back, so that every discipline has the same stalls and the same law: a
@@ -7,14 +7,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Moment;
-use super::moment::nanos;
+use super::SimTime;
+use super::sim_time::nanos;
 use crate::draws::Draws;
 use standin_stub::delay::Distribution;
 
 /// When a service stands still.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stalls {
+pub struct StallSchedule {
     /// The time from the end of one to the begin of the next; also that before the first.
     pub every: Distribution,
     /// The time that one takes.
@@ -25,8 +25,8 @@ pub struct Stalls {
 
 /// Brings moments to working time and back. The schedule is drawn as far as anybody asks, and forgotten behind.
 #[derive(Clone, Debug)]
-pub(super) struct Clock {
-    plan: Option<(Stalls, Draws)>,
+pub(super) struct StallClock {
+    plan: Option<(StallSchedule, Draws)>,
     /// Which stall is drawn next, where the time before it begins, and the working time there.
     next: u64,
     from: u64,
@@ -44,49 +44,49 @@ struct Stall {
     work: u64,
 }
 
-impl Clock {
+impl StallClock {
     /// A clock whose first stall comes after the epoch.
-    pub(super) fn new(stalls: Stalls, draws: Draws) -> Self {
+    pub(super) fn new(stalls: StallSchedule, draws: Draws) -> Self {
         Self { plan: Some((stalls, draws)), next: 0, from: 0, from_work: 0, lost: 0, kept: VecDeque::new() }
     }
 
     /// A clock whose first stall comes after `now`: until then, all time was working time.
-    pub(super) fn beginning(stalls: Stalls, draws: Draws, now: Moment) -> Self {
+    pub(super) fn beginning(stalls: StallSchedule, draws: Draws, now: SimTime) -> Self {
         Self { from: now.nanos(), from_work: now.nanos(), ..Self::new(stalls, draws) }
     }
 
     /// The working time of a moment.
-    pub(super) fn working(&mut self, at: Moment) -> Moment {
+    pub(super) fn to_working_time(&mut self, at: SimTime) -> SimTime {
         let at = at.nanos();
         self.draw_until(at);
         let begun = self.kept.partition_point(|stall| stall.begin <= at);
-        Moment::from_nanos(match begun.checked_sub(1).and_then(|last| self.kept.get(last)) {
+        SimTime::from_nanos(match begun.checked_sub(1).and_then(|last| self.kept.get(last)) {
             Some(stall) => stall.work.saturating_add(at.saturating_sub(stall.end)),
             None => at.saturating_sub(self.lost),
         })
     }
 
     /// The moment at which so much working time has passed; the end of the stall if one begins there.
-    pub(super) fn real(&mut self, work: Moment) -> Moment {
+    pub(super) fn to_real_time(&mut self, work: SimTime) -> SimTime {
         let work = work.nanos();
-        while self.from_work <= work && self.kept.len() < MOST && self.draw() {}
+        while self.from_work <= work && self.kept.len() < MAX_STALLS_DRAWN && self.draw() {}
         let begun = self.kept.partition_point(|stall| stall.work <= work);
-        Moment::from_nanos(match begun.checked_sub(1).and_then(|last| self.kept.get(last)) {
+        SimTime::from_nanos(match begun.checked_sub(1).and_then(|last| self.kept.get(last)) {
             Some(stall) => stall.end.saturating_add(work - stall.work),
             None => work.saturating_add(self.lost),
         })
     }
 
     /// When the stall ends that there is at this moment.
-    pub(super) fn stalled_until(&mut self, now: Moment) -> Option<Moment> {
+    pub(super) fn stalled_until(&mut self, now: SimTime) -> Option<SimTime> {
         let now = now.nanos();
         self.draw_until(now);
         let stall = self.kept.iter().rev().find(|stall| stall.begin <= now)?;
-        (now < stall.end).then(|| Moment::from_nanos(stall.end))
+        (now < stall.end).then(|| SimTime::from_nanos(stall.end))
     }
 
     /// Other stalls from now on; one that has begun ends as it was to.
-    pub(super) fn change(&mut self, plan: Option<(Stalls, Draws)>, now: Moment) {
+    pub(super) fn change(&mut self, plan: Option<(StallSchedule, Draws)>, now: SimTime) {
         if self.plan == plan {
             return;
         }
@@ -96,7 +96,7 @@ impl Clock {
         }
         let from = self.kept.back().map_or(0, |stall| stall.end).max(now.nanos());
         self.plan = None;
-        self.from_work = self.working(Moment::from_nanos(from)).nanos();
+        self.from_work = self.to_working_time(SimTime::from_nanos(from)).nanos();
         (self.from, self.next, self.plan) = (from, 0, plan);
     }
 
@@ -105,20 +105,20 @@ impl Clock {
         let mut drawn = 0;
         while self.from <= at && self.draw() {
             drawn += 1;
-            if drawn == MOST {
+            if drawn == MAX_STALLS_DRAWN {
                 // after so long a rest nobody can tell: the schedule goes on from here
                 self.from_work = self.from_work.saturating_add(at.saturating_sub(self.from));
                 self.from = self.from.max(at);
                 break;
             }
-            self.forget_before(at);
+            self.drop_before(at);
         }
-        self.forget_before(at);
+        self.drop_before(at);
     }
 
-    fn forget_before(&mut self, at: u64) {
+    fn drop_before(&mut self, at: u64) {
         while let Some(stall) = self.kept.front()
-            && (stall.end.saturating_add(KEPT) < at || self.kept.len() > 2 * MOST)
+            && (stall.end.saturating_add(STALL_RETENTION_NANOS) < at || self.kept.len() > 2 * MAX_STALLS_DRAWN)
         {
             self.lost = stall.end - stall.work;
             self.kept.pop_front();
@@ -148,7 +148,7 @@ impl Clock {
     }
 }
 
-impl Stalls {
+impl StallSchedule {
     /// The share of the time in which a service stands still; `None` if a mean is infinite.
     pub fn share(&self) -> Option<f64> {
         let (every, last) = (self.every.mean()?, self.last.mean()?);
@@ -157,8 +157,8 @@ impl Stalls {
     }
 }
 
-/// Stalls that are drawn ahead, or at once: beyond them, time is taken to pass without any.
-const MOST: usize = 1 << 16;
+/// StallSchedule that are drawn ahead, or at once: beyond them, time is taken to pass without any.
+const MAX_STALLS_DRAWN: usize = 1 << 16;
 
 /// How long a stall is remembered, in nanoseconds: longer than any timer is late.
-const KEPT: u64 = 60_000_000_000;
+const STALL_RETENTION_NANOS: u64 = 60_000_000_000;

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn ns(nanos: u64) -> Moment {
-    Moment::from_nanos(nanos)
+fn ns(nanos: u64) -> SimTime {
+    SimTime::from_nanos(nanos)
 }
 
 fn some(workers: u32) -> NonZeroU32 {
@@ -41,7 +41,7 @@ fn queue() -> impl Strategy<Value = Queue> {
 
 fn run(capacity: Capacity, calls: &[(u64, u64)]) -> Vec<Option<u64>> {
     let calls = calls.iter().map(|(at, demand)| (ns(*at), Duration::from_nanos(*demand)));
-    finishes(capacity, calls).into_iter().map(|finish| finish.map(Moment::nanos)).collect()
+    simulate(capacity, calls).into_iter().map(|finish| finish.map(SimTime::nanos)).collect()
 }
 
 /// Every worker and the queue spelled out, one event after the other.
@@ -121,7 +121,7 @@ fn naive_sharing(workers: u32, changes: &[(u64, u32)], calls: &[(u64, u64)]) -> 
 }
 
 /// The same through the station, asked as a server asks.
-fn shared_finishes(workers: u32, changes: &[(u64, u32)], calls: &[(u64, u64)]) -> Vec<Moment> {
+fn shared_finishes(workers: u32, changes: &[(u64, u32)], calls: &[(u64, u64)]) -> Vec<SimTime> {
     let mut station = Station::new(sharing(workers, Queue::Unbounded));
     let mut changes = changes.iter().peekable();
     let mut tickets = Vec::new();
@@ -130,10 +130,10 @@ fn shared_finishes(workers: u32, changes: &[(u64, u32)], calls: &[(u64, u64)]) -
             station.reconfigure(sharing(*workers, Queue::Unbounded), ns(*when));
         }
         match station.admit(ns(*at), Duration::from_nanos(*demand)) {
-            Admission::Shared(ticket, not_before) => {
+            Admission::Shared(job, not_before) => {
                 // alone from now on, it would not take less
                 assert!(not_before.since(ns(*at)) >= Duration::from_nanos(*demand));
-                tickets.push(ticket);
+                tickets.push(job);
             }
             other => panic!("{other:?}"),
         }
@@ -141,16 +141,16 @@ fn shared_finishes(workers: u32, changes: &[(u64, u32)], calls: &[(u64, u64)]) -
     for (when, workers) in changes {
         station.reconfigure(sharing(*workers, Queue::Unbounded), ns(*when));
     }
-    tickets.into_iter().map(|ticket| finish(&mut station, ticket)).collect()
+    tickets.into_iter().map(|job| finish(&mut station, job)).collect()
 }
 
 /// Asks until the end, and that the lower bounds never go back.
-fn finish(station: &mut Station, ticket: Ticket) -> Moment {
-    let mut now = Moment::EPOCH;
+fn finish(station: &mut Station, job: JobId) -> SimTime {
+    let mut now = SimTime::EPOCH;
     loop {
-        match station.ask(ticket, now) {
-            Outlook::Finished(finish) => return finish,
-            Outlook::NotBefore(later) => now = later.max(now + Duration::from_nanos(1)),
+        match station.estimate_finish(job, now) {
+            FinishEstimate::Finished(finish) => return finish,
+            FinishEstimate::NotBefore(later) => now = later.max(now + Duration::from_nanos(1)),
         }
     }
 }
@@ -205,15 +205,15 @@ proptest! {
         let mut station = Station::new(sharing(workers, Queue::Unbounded));
         let mut bounds = Vec::new();
         for (at, demand) in &calls {
-            let Admission::Shared(ticket, bound) = station.admit(ns(*at), Duration::from_nanos(*demand)) else {
+            let Admission::Shared(job, bound) = station.admit(ns(*at), Duration::from_nanos(*demand)) else {
                 panic!("there is room")
             };
-            let alone = finish(&mut station.clone(), ticket);
+            let alone = finish(&mut station.clone(), job);
             prop_assert!(alone.nanos().abs_diff(bound.nanos()) <= 1, "{alone:?} {bound:?}");
-            bounds.push((ticket, bound));
+            bounds.push((job, bound));
         }
-        for (ticket, bound) in bounds {
-            prop_assert!(finish(&mut station, ticket) + Duration::from_nanos(1) >= bound);
+        for (job, bound) in bounds {
+            prop_assert!(finish(&mut station, job) + Duration::from_nanos(1) >= bound);
         }
     }
 
@@ -226,11 +226,11 @@ proptest! {
         for (kind, at, demand, workers, queue) in steps {
             // large and small numbers alike
             let (at, demand) = (at >> (queue % 64), demand >> (workers % 64));
-            if let Admission::Shared(ticket, _) = station.admit(ns(at), Duration::from_nanos(demand)) {
-                tickets.push(ticket);
+            if let Admission::Shared(job, _) = station.admit(ns(at), Duration::from_nanos(demand)) {
+                tickets.push(job);
             }
-            for ticket in &tickets {
-                station.ask(*ticket, ns(at));
+            for job in &tickets {
+                station.estimate_finish(*job, ns(at));
             }
             prop_assert!(station.in_flight(ns(at)) >= station.waiting(ns(at)));
             let capacity = match kind {
@@ -276,10 +276,10 @@ fn a_late_arrival_costs_no_more_than_the_disorder() {
     let mut station = Station::new(sharing(3, Queue::Unbounded));
     station.admit(ns(1_000), alone);
     for (at, demand, expected) in [(990, 100, 1_090), (900, 100, 1_000), (900, 50, 950), (800, 0, 800)] {
-        let Admission::Shared(ticket, bound) = station.admit(ns(at), Duration::from_nanos(demand)) else {
+        let Admission::Shared(job, bound) = station.admit(ns(at), Duration::from_nanos(demand)) else {
             panic!("there is room")
         };
-        assert_eq!((bound, finish(&mut station, ticket)), (ns(expected), ns(expected)));
+        assert_eq!((bound, finish(&mut station, job)), (ns(expected), ns(expected)));
     }
 }
 
@@ -290,8 +290,8 @@ fn calls_that_nobody_asks_for_leave() {
     for second in 0..100u64 {
         for call in 0..100 {
             let at = ns(second * 1_000_000_000 + call);
-            let Admission::Shared(ticket, _) = station.admit(at, Duration::from_millis(1)) else { panic!("room") };
-            asked.push(ticket);
+            let Admission::Shared(job, _) = station.admit(at, Duration::from_millis(1)) else { panic!("room") };
+            asked.push(job);
         }
     }
     let first = asked[0];
@@ -300,5 +300,5 @@ fn calls_that_nobody_asks_for_leave() {
     assert_eq!(station.in_flight(end), 0);
     assert!(station.sharing.is_smaller_than(100));
     // what was asked too late is told too early
-    assert_eq!(station.ask(first, end), Outlook::Finished(ns(1_000_000)));
+    assert_eq!(station.estimate_finish(first, end), FinishEstimate::Finished(ns(1_000_000)));
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Active, Pacing, Running};
+use super::{ActiveSet, Pacing, ActiveProfile};
 use standin_model::profile::spec::Scale;
 
 /// A timeline as metrics show it.
@@ -33,7 +33,7 @@ impl Pacing {
     /// Puts the steps of timelines in force that have begun. Returns when the next one does; it is time to ask again then, or
     /// when [`Pacing::changed`] says so.
     pub fn keep_time(&self, now: Instant) -> Option<Instant> {
-        let mut kept = self.kept();
+        let mut persistent = self.persistent();
         let active = self.active()?;
         let available = self.available.load();
         let mut next = None;
@@ -45,11 +45,11 @@ impl Pacing {
             let at = turn.next.and_then(|next| running.since.checked_add(next));
             next = [next, at].into_iter().flatten().min();
             if running.turn.is_some_and(|before| before.step == turn.step) {
-                return Some(Running { turn: Some(turn), ..running.clone() });
+                return Some(ActiveProfile { turn: Some(turn), ..running.clone() });
             }
             switched = true;
             let profiles = available.get(folder).map_or(&[][..], Vec::as_slice);
-            let running = kept.run(folder, &running.named, profiles, running.since, now)?;
+            let running = persistent.run(folder, &running.named, profiles, running.since, now)?;
             tracing::info!(
                 timeline = active.name,
                 step = turn.step,
@@ -60,7 +60,7 @@ impl Pacing {
         });
         let folders = folders.collect();
         if switched {
-            self.active.store(Some(Arc::new(Active { name: active.name.clone(), folders })));
+            self.active.store(Some(Arc::new(ActiveSet { name: active.name.clone(), folders })));
         }
         next
     }
@@ -80,7 +80,7 @@ impl Pacing {
     }
 }
 
-impl Running {
+impl ActiveProfile {
     fn timeline(&self, folder: usize, now: Instant) -> Option<TimelineView> {
         let timeline = self.named.spec.timeline.as_ref()?;
         let turn = self.turn?;

@@ -5,19 +5,19 @@
 //! tell any call's finish at once, not only the first one's.
 
 /// When a call finishes in virtual time, and which call it is; calls with one finish leave in the order of arrival.
-pub(super) type Key = (u128, u64);
+pub(super) type FinishKey = (u128, u64);
 
 /// Keys in their order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Order {
-    nodes: Vec<Node>,
+pub(super) struct FinishTree {
+    nodes: Vec<TreeNode>,
     vacant: Vec<u32>,
     root: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
-struct Node {
-    key: Key,
+struct TreeNode {
+    key: FinishKey,
     left: Option<u32>,
     right: Option<u32>,
     /// Of the whole subtree: how many keys, and the sum of their finishes.
@@ -25,14 +25,14 @@ struct Node {
     sum: u128,
 }
 
-impl Order {
+impl FinishTree {
     /// How many keys there are.
     pub(super) fn len(&self) -> usize {
         self.root.map_or(0, |root| self.node(root).size as usize)
     }
 
     /// The first key.
-    pub(super) fn first(&self) -> Option<Key> {
+    pub(super) fn first(&self) -> Option<FinishKey> {
         let mut node = self.node(self.root?);
         while let Some(left) = node.left {
             node = self.node(left);
@@ -41,13 +41,13 @@ impl Order {
     }
 
     /// Adds a key.
-    pub(super) fn insert(&mut self, key: Key) {
+    pub(super) fn insert(&mut self, key: FinishKey) {
         let added = self.occupy(key);
         self.root = Some(self.inserted(self.root, added));
     }
 
     /// Removes the first key.
-    pub(super) fn pop_first(&mut self) -> Option<Key> {
+    pub(super) fn pop_first(&mut self) -> Option<FinishKey> {
         let key = self.first()?;
         let mut parent = None;
         let mut at = self.root?;
@@ -67,7 +67,7 @@ impl Order {
     }
 
     /// Removes a key; whether it was there.
-    pub(super) fn remove(&mut self, key: Key) -> bool {
+    pub(super) fn remove(&mut self, key: FinishKey) -> bool {
         if !self.contains(key) {
             return false;
         }
@@ -151,7 +151,7 @@ impl Order {
     }
 
     /// The subtree in two: what is before `key`, and the rest.
-    fn split(&mut self, subtree: Option<u32>, key: Key) -> (Option<u32>, Option<u32>) {
+    fn split(&mut self, subtree: Option<u32>, key: FinishKey) -> (Option<u32>, Option<u32>) {
         let Some(root) = subtree else { return (None, None) };
         let (left, right) = (self.node(root).left, self.node(root).right);
         if self.node(root).key < key {
@@ -165,7 +165,7 @@ impl Order {
         }
     }
 
-    fn contains(&self, key: Key) -> bool {
+    fn contains(&self, key: FinishKey) -> bool {
         let mut at = self.root;
         while let Some(index) = at {
             let node = self.node(index);
@@ -203,8 +203,8 @@ impl Order {
         node.sum = left_sum + right_sum + node.key.0;
     }
 
-    fn occupy(&mut self, key: Key) -> u32 {
-        let node = Node { key, left: None, right: None, size: 1, sum: key.0 };
+    fn occupy(&mut self, key: FinishKey) -> u32 {
+        let node = TreeNode { key, left: None, right: None, size: 1, sum: key.0 };
         match self.vacant.pop() {
             Some(at) => {
                 *self.node_mut(at) = node;
@@ -217,17 +217,17 @@ impl Order {
         }
     }
 
-    fn node(&self, at: u32) -> &Node {
+    fn node(&self, at: u32) -> &TreeNode {
         &self.nodes[at as usize]
     }
 
-    fn node_mut(&mut self, at: u32) -> &mut Node {
+    fn node_mut(&mut self, at: u32) -> &mut TreeNode {
         &mut self.nodes[at as usize]
     }
 }
 
 /// A number that looks random, from the number of the call (the finisher of Steele, Lea and Flood's SplitMix64, 2014).
-fn priority((_, number): Key) -> u64 {
+fn priority((_, number): FinishKey) -> u64 {
     let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
@@ -244,8 +244,8 @@ mod tests {
         fn it_is_a_sorted_list(
             steps in proptest::collection::vec((prop::option::weighted(0.6, 0u128..50), 0..60usize), 0..300),
         ) {
-            let mut order = Order::default();
-            let mut list: Vec<Key> = Vec::new();
+            let mut order = FinishTree::default();
+            let mut list: Vec<FinishKey> = Vec::new();
             for (number, (step, place)) in (0..).zip(steps) {
                 match step {
                     Some(finish) => {
@@ -276,12 +276,12 @@ mod tests {
 
     #[test]
     fn rising_and_falling_keys_leave_it_shallow() {
-        fn depth(order: &Order, at: Option<u32>) -> usize {
+        fn depth(order: &FinishTree, at: Option<u32>) -> usize {
             let Some(at) = at else { return 0 };
             1 + depth(order, order.node(at).left).max(depth(order, order.node(at).right))
         }
         for rising in [true, false] {
-            let mut order = Order::default();
+            let mut order = FinishTree::default();
             for number in 0..20_000u64 {
                 order.insert((u128::from(if rising { number } else { 20_000 - number }), number));
             }

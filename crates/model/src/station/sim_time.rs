@@ -6,9 +6,9 @@ use std::time::Duration;
 
 /// Nanoseconds since an epoch that the caller chooses, up to 584 years; arithmetic stops there instead of wrapping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Moment(u64);
+pub struct SimTime(u64);
 
-impl Moment {
+impl SimTime {
     /// The epoch.
     pub const EPOCH: Self = Self(0);
 
@@ -33,13 +33,13 @@ impl Moment {
     }
 }
 
-impl From<Duration> for Moment {
+impl From<Duration> for SimTime {
     fn from(since_epoch: Duration) -> Self {
         Self(nanos(since_epoch))
     }
 }
 
-impl Add<Duration> for Moment {
+impl Add<Duration> for SimTime {
     type Output = Self;
 
     fn add(self, time: Duration) -> Self {

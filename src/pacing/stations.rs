@@ -8,16 +8,16 @@ use tokio::sync::Notify;
 
 use standin_model::draws::Draws;
 use standin_model::profile::Service;
-use standin_model::station::{Bucket, Capacity, Moment, Rate, Station};
+use standin_model::station::{Capacity, SimTime, Station, TokenBucket, TokenRate};
 
 /// A service at work.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct ServiceStations {
     main: Mutex<Station>,
     /// Without calls where the profile has no front.
     front: Mutex<Station>,
     /// What the door lets through, where the profile limits the rate.
-    bucket: Mutex<Bucket>,
+    bucket: Mutex<TokenBucket>,
     /// What its moments count from.
     epoch: Instant,
     pub(super) paced: AtomicU64,
@@ -79,12 +79,12 @@ pub struct StationView {
     pub overflowed: u64,
 }
 
-impl State {
+impl ServiceStations {
     pub(super) fn new(service: &Service, draws: Draws) -> Self {
         let mut main = Station::new(service.capacity.clone());
-        main.set_stalls(service.stalls.clone().map(|stalls| (stalls, draws)), Moment::EPOCH);
+        main.set_stalls(service.stalls.clone().map(|stalls| (stalls, draws)), SimTime::EPOCH);
         let mut front = Station::new(front_capacity(service));
-        front.stall_with(&main);
+        front.copy_stalls_from(&main);
         Self {
             main: Mutex::new(main),
             front: Mutex::new(front),
@@ -107,7 +107,7 @@ impl State {
         let (mut front, mut main) = (self.station(Stage::Front), self.station(Stage::Main));
         let now = self.moment(Instant::now());
         main.set_stalls(service.stalls.clone().map(|stalls| (stalls, draws)), now);
-        front.stall_with(&main);
+        front.copy_stalls_from(&main);
         for (station, capacity) in [(&mut main, service.capacity.clone()), (&mut front, front_capacity(service))] {
             if *station.capacity() != capacity {
                 station.reconfigure(capacity, now);
@@ -125,21 +125,21 @@ impl State {
     }
 
     /// When the door lets a call through that comes at this moment, if it does.
-    pub(super) fn lets_through(&self, at: Moment, rate: Rate) -> Option<Moment> {
+    pub(super) fn lets_through(&self, at: SimTime, rate: TokenRate) -> Option<SimTime> {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner).admit(at, rate)
     }
 
-    pub(super) fn moment(&self, at: Instant) -> Moment {
+    pub(super) fn moment(&self, at: Instant) -> SimTime {
         at.saturating_duration_since(self.epoch).into()
     }
 
-    pub(super) fn instant(&self, moment: Moment) -> Instant {
+    pub(super) fn instant(&self, moment: SimTime) -> Instant {
         // a moment that no clock reaches is as good as the far future
         self.epoch.checked_add(moment.since_epoch()).unwrap_or_else(|| self.epoch + FAR)
     }
 
     /// Calls of this second so far, this one included.
-    pub(super) fn count_second(&self, at: Moment) -> u64 {
+    pub(super) fn count_second(&self, at: SimTime) -> u64 {
         let second = at.nanos() / 1_000_000_000;
         if self.second.swap(second, Relaxed) != second {
             self.in_second.store(0, Relaxed);

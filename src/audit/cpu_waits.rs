@@ -11,7 +11,7 @@ use std::{fs::File, os::unix::fs::FileExt as _};
 
 /// What a thread waited for a CPU in some stretch of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Wait {
+pub(super) struct CpuWait {
     /// In all.
     pub(super) time: Duration,
     /// How often it was given a CPU.
@@ -20,14 +20,14 @@ pub(super) struct Wait {
 
 /// The kernel's count of one thread's waits; silent where there is none.
 #[derive(Debug)]
-pub(super) struct Waits {
+pub(super) struct CpuWaitCounter {
     #[cfg(target_os = "linux")]
     file: Option<File>,
     /// Nanoseconds and runs since the thread began, at the last look.
     seen: Option<(u64, u64)>,
 }
 
-impl Waits {
+impl CpuWaitCounter {
     /// Of the thread that asks; any thread may look.
     pub(super) fn of_this_thread() -> Self {
         let mut waits = Self {
@@ -40,10 +40,10 @@ impl Waits {
     }
 
     /// What came since the last look.
-    pub(super) fn since_last(&mut self) -> Option<Wait> {
+    pub(super) fn read_since_last(&mut self) -> Option<CpuWait> {
         let (time, runs) = self.count()?;
         let (time_before, runs_before) = self.seen.replace((time, runs))?;
-        Some(Wait {
+        Some(CpuWait {
             time: Duration::from_nanos(time.saturating_sub(time_before)),
             runs: u32::try_from(runs.saturating_sub(runs_before)).unwrap_or(u32::MAX),
         })
@@ -84,12 +84,12 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_thread_that_slept_was_given_a_cpu_again() {
-        let mut waits = Waits::of_this_thread();
+        let mut waits = CpuWaitCounter::of_this_thread();
         for _ in 0..5 {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let wait = waits.since_last().expect("Linux counts");
+        let wait = waits.read_since_last().expect("Linux counts");
         assert!(wait.runs >= 5, "{wait:?}");
-        assert!(waits.since_last().expect("Linux counts").runs < wait.runs, "it counts from look to look");
+        assert!(waits.read_since_last().expect("Linux counts").runs < wait.runs, "it counts from look to look");
     }
 }

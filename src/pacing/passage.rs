@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-use super::state::{Stage, State};
-use super::{Active, Running};
+use super::stations::{Stage, ServiceStations};
+use super::{ActiveSet, ActiveProfile};
 use standin_model::draws::Draws;
 use standin_model::profile::Service;
 use standin_model::profile::spec::Abandon;
-use standin_model::station::{Admission, Capacity, Outlook, Place, Ticket};
+use standin_model::station::{Admission, Capacity, FinishEstimate, JobId, Slot};
 use standin_stub::call::Call;
 use standin_stub::matcher::MatchStats;
 use standin_stub::reply::Reply;
@@ -19,7 +19,7 @@ use standin_stub::reply::Reply;
 /// One call on its way through the stations of a service.
 #[derive(Debug)]
 pub struct Passage {
-    active: Arc<Active>,
+    active: Arc<ActiveSet>,
     folder: usize,
     service: usize,
     operation: usize,
@@ -43,7 +43,7 @@ pub struct Hold<'p> {
     passage: &'p Passage,
     stage: Stage,
     /// None if the call stays to the end, whatever its client does.
-    place: Option<Place>,
+    place: Option<Slot>,
 }
 
 /// What became of a call at the door of a station.
@@ -51,13 +51,13 @@ pub struct Hold<'p> {
 pub enum Door {
     /// It is finished then, whatever comes after it.
     Due(Instant),
-    /// It is finished then if nothing comes after it: ask again with the ticket.
-    Shared(Ticket, Instant),
+    /// It is finished then if nothing comes after it: ask again with the job.
+    Shared(JobId, Instant),
     /// The queue is full: this is its answer.
     Full(Box<Reply>),
 }
 
-impl Active {
+impl ActiveSet {
     /// The way of a call that a stub of `folder` answers with a body of `length`, where that can be told and matters; `None` if it is
     /// not paced.
     pub fn passage(
@@ -85,7 +85,7 @@ impl Active {
         Some(Passage { folder, service, operation, ordinal, demand, outside, front, transfer, status, active: self })
     }
 
-    fn running(&self, folder: usize) -> &Running {
+    fn running(&self, folder: usize) -> &ActiveProfile {
         self.folders[folder].as_ref().expect("a passage is made of a folder that has the profile")
     }
 }
@@ -130,7 +130,7 @@ impl Passage {
     /// Asks the front for a worker.
     pub fn enter_front(&self, at: Instant) -> (Door, Hold<'_>) {
         let state = self.state();
-        let placed = state.station(Stage::Front).place(state.moment(at), self.front.unwrap_or_default());
+        let placed = state.station(Stage::Front).admit_to_slot(state.moment(at), self.front.unwrap_or_default());
         self.door(Stage::Front, placed)
     }
 
@@ -139,7 +139,7 @@ impl Passage {
         let (service, state) = (self.service(), self.state());
         let at = state.moment(at);
         let mut station = state.station(Stage::Main);
-        let placed = station.place(at, self.demand);
+        let placed = station.admit_to_slot(at, self.demand);
         let mut in_flight = station.in_flight(at) as u64;
         drop(station);
         if service.front.is_some() {
@@ -157,13 +157,13 @@ impl Passage {
     }
 
     /// Whether a call that shares its workers is finished: `Ok` with when, or `Err` with when to ask again.
-    pub fn ask(&self, stage: Stage, ticket: Ticket) -> Result<Instant, Instant> {
+    pub fn ask(&self, stage: Stage, job: JobId) -> Result<Instant, Instant> {
         let state = self.state();
         let now = state.moment(Instant::now());
-        let outlook = state.station(stage).ask(ticket, now);
+        let outlook = state.station(stage).estimate_finish(job, now);
         match outlook {
-            Outlook::Finished(at) => Ok(state.instant(at)),
-            Outlook::NotBefore(at) => Err(state.instant(at)),
+            FinishEstimate::Finished(at) => Ok(state.instant(at)),
+            FinishEstimate::NotBefore(at) => Err(state.instant(at)),
         }
     }
 
@@ -178,7 +178,7 @@ impl Passage {
         (&service.name, &service.operations[self.operation].name)
     }
 
-    fn door(&self, stage: Stage, (admission, place): (Admission, Option<Place>)) -> (Door, Hold<'_>) {
+    fn door(&self, stage: Stage, (admission, place): (Admission, Option<Slot>)) -> (Door, Hold<'_>) {
         let (service, state) = (self.service(), self.state());
         let (count, overflow) = match (stage, &service.front) {
             (Stage::Front, Some(front)) => (&state.front_overflowed, &front.overflow),
@@ -186,7 +186,7 @@ impl Passage {
         };
         let door = match admission {
             Admission::Due(finish) => Door::Due(state.instant(finish)),
-            Admission::Shared(ticket, not_before) => Door::Shared(ticket, state.instant(not_before)),
+            Admission::Shared(job, not_before) => Door::Shared(job, state.instant(not_before)),
             Admission::Overflow => {
                 count.fetch_add(1, Relaxed);
                 Door::Full(Box::new(overflow.clone()))
@@ -199,7 +199,7 @@ impl Passage {
         &self.active.running(self.folder).profile.services[self.service]
     }
 
-    fn state(&self) -> &State {
+    fn state(&self) -> &ServiceStations {
         &self.active.running(self.folder).services[self.service]
     }
 }
@@ -216,7 +216,7 @@ impl Drop for Hold<'_> {
         let Some(place) = self.place else { return };
         let state = self.passage.state();
         let now = state.moment(Instant::now());
-        if state.station(self.stage).give_up(place, now) {
+        if state.station(self.stage).release(place, now) {
             state.abandoned.fetch_add(1, Relaxed);
             // those that share go on faster now
             state.resized.notify_waiters();

@@ -4,7 +4,7 @@
 //! it is. Without a profile a call pays one load of a pointer.
 
 mod passage;
-mod state;
+mod stations;
 mod timeline;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -16,8 +16,8 @@ use hashbrown::HashMap;
 use tokio::sync::Notify;
 
 pub use self::passage::{Door, Hold, Passage};
-use self::state::State;
-pub use self::state::{ServiceView, Stage, StationView};
+use self::stations::ServiceStations;
+pub use self::stations::{ServiceView, Stage, StationView};
 pub use self::timeline::TimelineView;
 use standin_model::draws::Draws;
 use standin_model::profile::{Profile, Turn};
@@ -26,35 +26,35 @@ use standin_stub::Stub;
 /// The profiles that there are, and the one in force.
 #[derive(Debug)]
 pub struct Pacing {
-    active: ArcSwapOption<Active>,
+    active: ArcSwapOption<ActiveSet>,
     /// Of each stub folder.
     available: ArcSwap<Vec<Vec<Arc<Profile>>>>,
     /// Held while the profile in force is changed.
-    kept: Mutex<Kept>,
+    persistent: Mutex<PersistentState>,
     /// Wakes what keeps the time of timelines when another profile is in force.
     changed: Notify,
 }
 
 /// What outlives a profile.
 #[derive(Debug, Default)]
-struct Kept {
+struct PersistentState {
     /// Where stalls are drawn from.
     draws: Option<Draws>,
-    states: HashMap<(usize, String), Arc<State>>,
+    states: HashMap<(usize, String), Arc<ServiceStations>>,
     ordinals: HashMap<(usize, String, String), Arc<AtomicU64>>,
 }
 
 /// A profile in force.
 #[derive(Debug)]
-pub struct Active {
+pub struct ActiveSet {
     /// Its name.
     pub name: String,
     /// For each stub folder; none where there is no profile of that name.
-    folders: Vec<Option<Running>>,
+    folders: Vec<Option<ActiveProfile>>,
 }
 
 #[derive(Clone, Debug)]
-struct Running {
+struct ActiveProfile {
     /// What was put in force: a timeline, or the profile itself.
     named: Arc<Profile>,
     /// When it was: what timelines and slow spells count from.
@@ -63,14 +63,14 @@ struct Running {
     turn: Option<Turn>,
     /// What is served now.
     profile: Arc<Profile>,
-    services: Vec<Arc<State>>,
+    services: Vec<Arc<ServiceStations>>,
     /// How many calls each operation of each service had.
     ordinals: Vec<Vec<Arc<AtomicU64>>>,
 }
 
 /// There is no profile of this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unknown {
+pub struct UnknownProfile {
     /// Those that there are.
     pub available: Vec<String>,
 }
@@ -81,20 +81,20 @@ impl Pacing {
         Self {
             active: ArcSwapOption::empty(),
             available: ArcSwap::from_pointee(available),
-            kept: Mutex::default(),
+            persistent: Mutex::default(),
             changed: Notify::new(),
         }
     }
 
     /// The profile in force. A call keeps the one that it started with.
-    pub fn active(&self) -> Option<Arc<Active>> {
+    pub fn active(&self) -> Option<Arc<ActiveSet>> {
         // a load of a pointer that is null in most runs, before anything is counted
         self.active.load().as_ref().map(Arc::clone)
     }
 
     /// The seed's draws, by which stalls come in the profiles that are put in force from now on.
     pub fn draw_stalls_from(&self, draws: Draws) {
-        self.kept().draws = Some(draws);
+        self.persistent().draws = Some(draws);
     }
 
     /// The names of the profiles that there are.
@@ -114,8 +114,8 @@ impl Pacing {
     }
 
     /// Puts a profile in force wherever there is one of its name, or none. Timelines begin.
-    pub fn activate(&self, name: Option<&str>) -> Result<(), Unknown> {
-        self.put(name, |_, _| None)
+    pub fn activate(&self, name: Option<&str>) -> Result<(), UnknownProfile> {
+        self.install(name, |_, _| None)
     }
 
     /// Other profiles in place of all, as their files have changed. One in force that has gone leaves its calls unpaced:
@@ -127,7 +127,7 @@ impl Pacing {
             let running = active.folders.get(folder)?.as_ref()?;
             (running.named.spec.timeline == profile.spec.timeline).then_some(running.since)
         };
-        if self.put(Some(&active.name), goes_on).is_ok() {
+        if self.install(Some(&active.name), goes_on).is_ok() {
             return None;
         }
         self.active.store(None);
@@ -136,7 +136,7 @@ impl Pacing {
 
     /// Operations begin to draw from their first call again, and time to count.
     pub fn restart(&self) {
-        for ordinal in self.kept().ordinals.values() {
+        for ordinal in self.persistent().ordinals.values() {
             ordinal.store(0, Relaxed);
         }
         if let Some(active) = self.active() {
@@ -146,26 +146,26 @@ impl Pacing {
     }
 
     /// Puts a profile in force, since now or since `since` says for a folder.
-    fn put(&self, name: Option<&str>, since: impl Fn(usize, &Profile) -> Option<Instant>) -> Result<(), Unknown> {
-        let mut kept = self.kept();
+    fn install(&self, name: Option<&str>, since: impl Fn(usize, &Profile) -> Option<Instant>) -> Result<(), UnknownProfile> {
+        let mut persistent = self.persistent();
         let Some(name) = name else {
             self.active.store(None);
             return Ok(());
         };
         let now = Instant::now();
         let available = self.available.load();
-        let folders: Vec<Option<Running>> = available
+        let folders: Vec<Option<ActiveProfile>> = available
             .iter()
             .enumerate()
             .map(|(folder, profiles)| {
                 let profile = profiles.iter().find(|profile| profile.name == name)?;
-                kept.run(folder, profile, profiles, since(folder, profile).unwrap_or(now), now)
+                persistent.run(folder, profile, profiles, since(folder, profile).unwrap_or(now), now)
             })
             .collect();
         if folders.iter().all(Option::is_none) {
-            return Err(Unknown { available: self.names() });
+            return Err(UnknownProfile { available: self.names() });
         }
-        self.active.store(Some(Arc::new(Active { name: name.to_owned(), folders })));
+        self.active.store(Some(Arc::new(ActiveSet { name: name.to_owned(), folders })));
         self.changed.notify_one();
         Ok(())
     }
@@ -182,12 +182,12 @@ impl Pacing {
             .collect()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn persistent(&self) -> MutexGuard<'_, PersistentState> {
+        self.persistent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl PersistentState {
     /// What a profile is at a moment, in force since another; `profiles` are those that a timeline may point to.
     fn run(
         &mut self,
@@ -196,7 +196,7 @@ impl Kept {
         profiles: &[Arc<Profile>],
         since: Instant,
         now: Instant,
-    ) -> Option<Running> {
+    ) -> Option<ActiveProfile> {
         let turn = named.spec.timeline.as_ref().map(|timeline| timeline.turn(now.saturating_duration_since(since)));
         let profile = match (&named.spec.timeline, turn) {
             (Some(timeline), Some(turn)) => {
@@ -215,7 +215,7 @@ impl Kept {
             let state = self
                 .states
                 .entry((folder, service.name.clone()))
-                .or_insert_with(|| Arc::new(State::new(service, draws)));
+                .or_insert_with(|| Arc::new(ServiceStations::new(service, draws)));
             state.reconfigure(service, draws);
             services.push(Arc::clone(state));
             let of_operation = service.operations.iter().map(|operation| {
@@ -224,7 +224,7 @@ impl Kept {
             });
             ordinals.push(of_operation.collect());
         }
-        Some(Running { named: Arc::clone(named), since, turn, profile, services, ordinals })
+        Some(ActiveProfile { named: Arc::clone(named), since, turn, profile, services, ordinals })
     }
 }
 

@@ -12,26 +12,26 @@ use tokio::time::Sleep;
 
 /// One alarm that rings once for each time it is set.
 #[derive(Debug)]
-pub(super) struct Alarm {
-    bell: Bell,
+pub(super) struct WakeupTimer {
+    backend: Backend,
     set_for: Option<Instant>,
 }
 
 #[derive(Debug)]
-enum Bell {
+enum Backend {
     #[cfg(target_os = "linux")]
     Fine(linux::Timerfd),
     Coarse(Pin<Box<Sleep>>),
 }
 
-impl Alarm {
+impl WakeupTimer {
     /// An alarm that is not set. Where the kernel gives no timerfd it is tokio's.
     pub(super) fn new() -> Self {
         #[cfg(target_os = "linux")]
         if let Ok(timerfd) = linux::Timerfd::new() {
-            return Self { bell: Bell::Fine(timerfd), set_for: None };
+            return Self { backend: Backend::Fine(timerfd), set_for: None };
         }
-        Self { bell: Bell::coarse(), set_for: None }
+        Self { backend: Backend::coarse(), set_for: None }
     }
 
     /// Rings at `at`, and no longer for what it was set before.
@@ -40,26 +40,26 @@ impl Alarm {
             return;
         }
         self.set_for = Some(at);
-        match &mut self.bell {
+        match &mut self.backend {
             #[cfg(target_os = "linux")]
-            Bell::Fine(timerfd) => {
+            Backend::Fine(timerfd) => {
                 if timerfd.set(at).is_err() {
-                    self.bell = Bell::coarse();
+                    self.backend = Backend::coarse();
                     self.set_for = None;
                     self.set(at);
                 }
             }
-            Bell::Coarse(sleep) => sleep.as_mut().reset(at.into()),
+            Backend::Coarse(sleep) => sleep.as_mut().reset(at.into()),
         }
     }
 
     /// The time that it was set for, once it has rung; else the task is woken when it rings.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Instant> {
-        let signalled = match &mut self.bell {
+        let signalled = match &mut self.backend {
             #[cfg(target_os = "linux")]
-            Bell::Fine(timerfd) => timerfd.drain(cx),
+            Backend::Fine(timerfd) => timerfd.drain(cx),
             // one that has rung must not be polled again before it is set
-            Bell::Coarse(sleep) => self.set_for.is_some() && sleep.as_mut().poll(cx).is_ready(),
+            Backend::Coarse(sleep) => self.set_for.is_some() && sleep.as_mut().poll(cx).is_ready(),
         };
         // the clock says whether it rang: a signal may be of a time that it is no longer set for
         let rang = self.set_for.take_if(|at| *at <= Instant::now());
@@ -70,7 +70,7 @@ impl Alarm {
     }
 }
 
-impl Bell {
+impl Backend {
     fn coarse() -> Self {
         Self::Coarse(Box::pin(tokio::time::sleep(Duration::ZERO)))
     }

@@ -8,24 +8,24 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use super::order::Order;
+use super::finish_tree::FinishTree;
 
 /// Completions a second by population: linear between those that are given, constant beyond the last.
 #[derive(Clone, PartialEq)]
-pub struct Curve {
-    inner: Arc<Inner>,
+pub struct RateCurve {
+    table: Arc<RateTable>,
 }
 
 #[derive(PartialEq)]
-struct Inner {
+struct RateTable {
     rates: Vec<(u32, f64)>,
     /// The cost of a unit of virtual time in time, by population.
-    pieces: Vec<Piece>,
+    pieces: Vec<CostPiece>,
 }
 
 /// A line that is not above the cost at the populations from above `low` to `high`, and near it.
 #[derive(Clone, Copy, PartialEq)]
-struct Piece {
+struct CostPiece {
     low: u32,
     high: u32,
     /// The cost at `high`, exactly.
@@ -35,7 +35,7 @@ struct Piece {
 
 /// Why rates are no curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum CurveError {
+pub enum RateCurveError {
     /// The first population is not 1.
     NotFromOne,
     /// This population does not come after the one before it.
@@ -51,38 +51,38 @@ pub enum CurveError {
     },
 }
 
-impl Curve {
+impl RateCurve {
     /// A curve through these populations, from 1 up, and their rates; in any unit, as only their ratios count.
-    pub fn new(rates: impl IntoIterator<Item = (u32, f64)>) -> Result<Self, CurveError> {
+    pub fn new(rates: impl IntoIterator<Item = (u32, f64)>) -> Result<Self, RateCurveError> {
         let rates: Vec<(u32, f64)> = rates.into_iter().collect();
         if rates.first().is_none_or(|(population, _)| *population != 1) {
-            return Err(CurveError::NotFromOne);
+            return Err(RateCurveError::NotFromOne);
         }
         if let Some((population, _)) = rates.iter().find(|(_, rate)| !(*rate > 0.0 && rate.is_finite())) {
-            return Err(CurveError::NoRate(*population));
+            return Err(RateCurveError::NoRate(*population));
         }
         for pair in rates.windows(2) {
             let [(few, slower), (many, faster)] = [pair[0], pair[1]];
             if many <= few {
-                return Err(CurveError::OutOfOrder(many));
+                return Err(RateCurveError::OutOfOrder(many));
             }
             // rates are written in decimals: those of a straight line need not be quite on it
-            if faster / f64::from(many) > slower / f64::from(few) * (1.0 + ROUNDING) {
-                return Err(CurveError::Faster { many, few });
+            if faster / f64::from(many) > slower / f64::from(few) * (1.0 + RATE_TOLERANCE) {
+                return Err(RateCurveError::Faster { many, few });
             }
         }
         let pieces = rates.windows(2).flat_map(|pair| pieces(rates[0].1, pair[0], pair[1])).collect();
-        Ok(Self { inner: Arc::new(Inner { rates, pieces }) })
+        Ok(Self { table: Arc::new(RateTable { rates, pieces }) })
     }
 
     /// The populations and their rates.
     pub fn rates(&self) -> &[(u32, f64)] {
-        &self.inner.rates
+        &self.table.rates
     }
 
     /// The largest population that is given: calls beyond it do not make it any faster.
-    pub fn most(&self) -> u32 {
-        self.inner.rates.last().map_or(1, |(population, _)| *population)
+    pub fn max_population(&self) -> u32 {
+        self.table.rates.last().map_or(1, |(population, _)| *population)
     }
 
     /// `factor` times the capacity: mu_k(n) = k mu(n / k), as if each k calls were one. Below a population of 1 it is linear.
@@ -90,9 +90,9 @@ impl Curve {
     ///
     /// Between populations that are given it is linear as before, so the whole numbers beside them tell all.
     pub fn scaled(&self, factor: f64) -> (Self, f64) {
-        let rate = |population: u32| factor * self.inner.rate(f64::from(population) / factor);
+        let rate = |population: u32| factor * self.table.rate(f64::from(population) / factor);
         let mut populations = vec![1];
-        for (population, _) in &self.inner.rates {
+        for (population, _) in &self.table.rates {
             let exact = f64::from(*population) * factor;
             populations.extend([exact.floor().max(1.0) as u32, exact.ceil().max(1.0) as u32]);
         }
@@ -100,23 +100,23 @@ impl Curve {
         populations.dedup();
         let scaled = Self::new(populations.into_iter().map(|population| (population, rate(population))));
         // what a rounding makes of it is at worst what it was
-        (scaled.unwrap_or_else(|_| self.clone()), self.inner.rate(1.0) / rate(1))
+        (scaled.unwrap_or_else(|_| self.clone()), self.table.rate(1.0) / rate(1))
     }
 
     /// How many times as fast as one call so many are worked on together, in units of 2^-[`UNIT_BITS`].
     pub(super) fn speed(&self, population: usize) -> u64 {
-        let speed = self.inner.rate(population.max(1) as f64) / self.inner.rate(1.0);
+        let speed = self.table.rate(population.max(1) as f64) / self.table.rate(1.0);
         ((speed * (1u64 << UNIT_BITS) as f64).round() as u64).max(1)
     }
 
     /// A time that is not more than what passes until virtual time has gone from `now` to `finish` if nobody comes, and exact where
     /// each population on the way has a piece of its own. Along a line, it takes the sum over the calls inside to add it all up.
-    pub(super) fn time_until(&self, finish: u128, now: u128, order: &Order) -> u128 {
+    pub(super) fn time_until(&self, finish: u128, now: u128, order: &FinishTree) -> u128 {
         let all = order.len();
         let (mut time, mut at, mut gone, mut sum) = (0.0, now, 0, 0);
         while at < finish {
             let population = all - gone;
-            let Some((low, slope, cost)) = self.inner.piece(population) else {
+            let Some((low, slope, cost)) = self.table.piece(population) else {
                 // alone, virtual time is time
                 time += (finish - at) as f64;
                 break;
@@ -142,20 +142,20 @@ impl Curve {
     }
 }
 
-impl fmt::Debug for Curve {
+impl fmt::Debug for RateCurve {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_map().entries(self.rates().iter().map(|(population, rate)| (population, rate))).finish()
     }
 }
 
-impl Serialize for Curve {
+impl Serialize for RateCurve {
     /// Populations and their rates.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.rates().iter().copied())
     }
 }
 
-impl Inner {
+impl RateTable {
     fn rate(&self, population: f64) -> f64 {
         let after = self.rates.partition_point(|(given, _)| f64::from(*given) <= population);
         match (after.checked_sub(1).and_then(|before| self.rates.get(before)), self.rates.get(after)) {
@@ -191,31 +191,31 @@ impl Inner {
 ///
 /// Where mu rises linearly the cost is concave: a line between two of its points lies below it. Where mu falls it is convex,
 /// and a tangent does.
-fn pieces(alone: f64, (few, slower): (u32, f64), (many, faster): (u32, f64)) -> Vec<Piece> {
+fn pieces(alone: f64, (few, slower): (u32, f64), (many, faster): (u32, f64)) -> Vec<CostPiece> {
     let slope = (faster - slower) / f64::from(many - few);
     let rate = |population: u32| slower + slope * f64::from(population - few);
     let cost = |population: u32| f64::from(population) * alone / rate(population);
     let (mut low, mut pieces) = (few, Vec::new());
     while low < many {
         let falls_in = if slope < 0.0 { -rate(low) / slope } else { f64::INFINITY };
-        let step = (f64::from(low).min(falls_in) / STEPS) as u32;
+        let step = (f64::from(low).min(falls_in) / PIECE_DIVISOR) as u32;
         let high = low.saturating_add(step.max(1)).min(many);
         let line = if slope < 0.0 {
             alone * (rate(high) - slope * f64::from(high)) / rate(high).powi(2)
         } else {
             (cost(high) - cost(low)) / f64::from(high - low)
         };
-        pieces.push(Piece { low, high, cost: cost(high), slope: line });
+        pieces.push(CostPiece { low, high, cost: cost(high), slope: line });
         low = high;
     }
     pieces
 }
 
-/// Bits behind the point of [`Curve::speed`]: enough that a service that slows down to a thousandth is still told to 10^-9.
+/// Bits behind the point of [`RateCurve::speed`]: enough that a service that slows down to a thousandth is still told to 10^-9.
 pub(super) const UNIT_BITS: u32 = 40;
 
 /// How much of a rate decimals may lose.
-const ROUNDING: f64 = 1e-6;
+const RATE_TOLERANCE: f64 = 1e-6;
 
 /// Into so many parts a population or its rate is divided for the next piece: bounds are then within 1 % of the finish.
-const STEPS: f64 = 16.0;
+const PIECE_DIVISOR: f64 = 16.0;

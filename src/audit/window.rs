@@ -22,25 +22,25 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::times;
-use super::waits::Wait;
+use super::cpu_waits::CpuWait;
+use super::new_histogram;
 
 /// What was measured in the window that is open.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(super) struct AuditWindow {
     lateness: Histogram<u64>,
     lags: Histogram<u64>,
     intended: Histogram<u64>,
     /// One a heartbeat.
-    waits: Vec<Wait>,
+    waits: Vec<CpuWait>,
     /// Long waits of the window before, and its heartbeats.
     before: (u64, u64),
 }
 
 /// Why a window is flagged.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Finding {
-    pub(super) reasons: Vec<Reason>,
+pub(super) struct WindowFinding {
+    pub(super) reasons: Vec<FlagReason>,
     pub(super) limit: Duration,
     pub(super) median_intended: Duration,
     pub(super) calls: u64,
@@ -55,16 +55,22 @@ pub(super) struct Finding {
 
 /// What was beyond the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(super) enum FlagReason {
     Lateness,
     LoopLag,
     NoCpu,
     StoodStill,
 }
 
-impl Window {
+impl AuditWindow {
     pub(super) fn new() -> Self {
-        Self { lateness: times(), lags: times(), intended: times(), waits: Vec::new(), before: (0, 0) }
+        Self {
+            lateness: new_histogram(),
+            lags: new_histogram(),
+            intended: new_histogram(),
+            waits: Vec::new(),
+            before: (0, 0),
+        }
     }
 
     pub(super) fn record(&mut self, lateness: Duration, intended: Duration) {
@@ -76,7 +82,7 @@ impl Window {
         self.lags.saturating_record(nanos(lag));
     }
 
-    pub(super) fn wait(&mut self, wait: Wait) {
+    pub(super) fn wait(&mut self, wait: CpuWait) {
         self.waits.push(wait);
     }
 
@@ -85,35 +91,35 @@ impl Window {
     }
 
     /// What is wrong with this window; `None` if it kept its promises.
-    pub(super) fn verdict(&self) -> Option<Finding> {
+    pub(super) fn evaluate(&self) -> Option<WindowFinding> {
         let limit = self.limit();
         let late_calls = beyond(&self.lateness, limit);
         let long_lags = beyond(&self.lags, limit);
         let (beats, long_waits) = (self.waits.len() as u64, self.long_waits(limit));
         let (together, beats_together) = (long_waits + self.before.0, beats + self.before.1);
         let goes_on = self.before.0 > 0
-            && long_waits >= FEWEST_WAITS_AGAIN
-            && together >= FEWEST_WAITS_TOGETHER
-            && together * FEWEST_WAITS_TOGETHER_PER >= beats_together;
+            && long_waits >= MIN_LONG_WAITS_AGAIN
+            && together >= MIN_LONG_WAITS_OF_TWO
+            && together * LONG_WAIT_SHARE_DIVISOR_OF_TWO >= beats_together;
         let lag_max = Duration::from_nanos(self.lags.max());
 
         let mut reasons = Vec::new();
         if is_many(late_calls, self.lateness.len()) {
-            reasons.push(Reason::Lateness);
+            reasons.push(FlagReason::Lateness);
         }
         if is_many(long_lags, self.lags.len()) {
-            reasons.push(Reason::LoopLag);
+            reasons.push(FlagReason::LoopLag);
         }
-        if (long_waits >= FEWEST_WAITS && long_waits * FEWEST_WAITS_PER >= beats) || goes_on {
-            reasons.push(Reason::NoCpu);
+        if (long_waits >= MIN_LONG_WAITS && long_waits * LONG_WAIT_SHARE_DIVISOR >= beats) || goes_on {
+            reasons.push(FlagReason::NoCpu);
         }
-        if lag_max > limit.max(STANDSTILL) {
-            reasons.push(Reason::StoodStill);
+        if lag_max > limit.max(STANDSTILL_LAG) {
+            reasons.push(FlagReason::StoodStill);
         }
         if reasons.is_empty() {
             return None;
         }
-        Some(Finding {
+        Some(WindowFinding {
             reasons,
             limit,
             median_intended: self.median_intended(),
@@ -134,17 +140,17 @@ impl Window {
 
     /// Beyond this, something is late.
     fn limit(&self) -> Duration {
-        LIMIT.max(self.median_intended().mul_f64(LIMIT_SHARE))
+        MIN_LIMIT.max(self.median_intended().mul_f64(LIMIT_SHARE_OF_MEDIAN))
     }
 
     /// In how many heartbeats the thread waited longer for a CPU than many short waits explain.
     fn long_waits(&self, limit: Duration) -> u64 {
-        let is_long = |wait: &&Wait| wait.time > limit + (limit / SHORT_WAIT_PART).saturating_mul(wait.runs);
+        let is_long = |wait: &&CpuWait| wait.time > limit + (limit / SHORT_WAIT_DIVISOR).saturating_mul(wait.runs);
         self.waits.iter().filter(is_long).count() as u64
     }
 
     /// Adds what was measured to the whole, and begins anew.
-    pub(super) fn pour_into(&mut self, lateness: &mut Histogram<u64>, lags: &mut Histogram<u64>) {
+    pub(super) fn drain_into(&mut self, lateness: &mut Histogram<u64>, lags: &mut Histogram<u64>) {
         self.add_to(lateness, lags);
         self.before = (self.long_waits(self.limit()), self.waits.len() as u64);
         self.lateness.reset();
@@ -172,7 +178,7 @@ fn beyond(times: &Histogram<u64>, limit: Duration) -> u64 {
 
 /// Whether so many of so many are more than bad luck.
 fn is_many(few: u64, all: u64) -> bool {
-    few >= FEWEST && few * FEWEST_PER >= all
+    few >= MIN_LATE_COUNT && few * LATE_SHARE_DIVISOR >= all
 }
 
 fn nanos(time: Duration) -> u64 {
@@ -180,30 +186,30 @@ fn nanos(time: Duration) -> u64 {
 }
 
 /// Later than this is late, however short the call.
-const LIMIT: Duration = Duration::from_micros(200);
+const MIN_LIMIT: Duration = Duration::from_micros(200);
 
 /// Later than this share of the median intended time is late.
-const LIMIT_SHARE: f64 = 0.05;
+const LIMIT_SHARE_OF_MEDIAN: f64 = 0.05;
 
 /// A loop lag that flags a window by itself.
-const STANDSTILL: Duration = Duration::from_millis(50);
+const STANDSTILL_LAG: Duration = Duration::from_millis(50);
 
 /// Fewer are not judged.
-const FEWEST: u64 = 7;
+const MIN_LATE_COUNT: u64 = 7;
 
 /// One in so many.
-const FEWEST_PER: u64 = 100;
+const LATE_SHARE_DIVISOR: u64 = 100;
 
-/// Waits for a CPU that are not judged if they are fewer.
-const FEWEST_WAITS: u64 = 5;
+/// CpuWaitCounter for a CPU that are not judged if they are fewer.
+const MIN_LONG_WAITS: u64 = 5;
 
 /// One heartbeat in so many.
-const FEWEST_WAITS_PER: u64 = 10;
+const LONG_WAIT_SHARE_DIVISOR: u64 = 10;
 
 /// The same of a window and the one before, and of the later one alone.
-const FEWEST_WAITS_TOGETHER: u64 = 6;
-const FEWEST_WAITS_TOGETHER_PER: u64 = 17;
-const FEWEST_WAITS_AGAIN: u64 = 2;
+const MIN_LONG_WAITS_OF_TWO: u64 = 6;
+const LONG_WAIT_SHARE_DIVISOR_OF_TWO: u64 = 17;
+const MIN_LONG_WAITS_AGAIN: u64 = 2;
 
 /// A wait of this part of the limit is short.
-const SHORT_WAIT_PART: u32 = 8;
+const SHORT_WAIT_DIVISOR: u32 = 8;
