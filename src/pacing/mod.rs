@@ -146,7 +146,11 @@ impl Pacing {
     }
 
     /// Puts a profile in force, since now or since `since` says for a folder.
-    fn install(&self, name: Option<&str>, since: impl Fn(usize, &Profile) -> Option<Instant>) -> Result<(), UnknownProfile> {
+    fn install(
+        &self,
+        name: Option<&str>,
+        since: impl Fn(usize, &Profile) -> Option<Instant>,
+    ) -> Result<(), UnknownProfile> {
         let mut persistent = self.persistent();
         let Some(name) = name else {
             self.active.store(None);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-use super::stations::{Stage, ServiceStations};
-use super::{ActiveSet, ActiveProfile};
+use super::stations::{ServiceStations, Stage};
+use super::{ActiveProfile, ActiveSet};
 use standin_model::draws::Draws;
 use standin_model::profile::Service;
 use standin_model::profile::spec::Abandon;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{ActiveSet, Pacing, ActiveProfile};
+use super::{ActiveProfile, ActiveSet, Pacing};
 use standin_model::profile::spec::Scale;
 
 /// A timeline as metrics show it.
