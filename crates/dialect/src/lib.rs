@@ -5,10 +5,12 @@
 
 pub mod cpu_time;
 pub mod dates;
+mod error;
 pub mod java_regex;
 pub mod json;
 pub mod json_path;
 mod path_template;
 pub mod xml;
 
+pub use error::SyntaxError;
 pub use path_template::{PathTemplate, Segment};

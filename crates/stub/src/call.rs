@@ -25,7 +25,8 @@ pub use self::multipart::BodyPart;
 use crate::memory::{MemoryPermit, MemoryShare};
 use standin_dialect::json::TextDigest;
 
-use standin_dialect::xml::{Document, XmlError};
+use standin_dialect::SyntaxError;
+use standin_dialect::xml::Document;
 
 /// The scheme a call came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,7 +104,7 @@ struct Decoded {
     json_digest: OnceLock<Option<u64>>,
     text_digest: OnceLock<TextDigest>,
     parts: OnceLock<Option<Vec<BodyPart>>>,
-    xml: OnceLock<Box<Result<Document, XmlError>>>,
+    xml: OnceLock<Box<Result<Document, SyntaxError>>>,
 }
 
 /// Names and values in the order they came, decoded.
@@ -291,7 +292,7 @@ impl Call {
     }
 
     /// The body as XML, or why it is none.
-    pub fn xml(&self) -> Result<&Document, &XmlError> {
+    pub fn xml(&self) -> Result<&Document, &SyntaxError> {
         let read = || Box::new(bounds::read_xml(self.bounds.as_ref(), self.text().unwrap_or_default()));
         self.once(&self.decoded().xml, read).map_or(Err(&*bounds::NOT_READ), |xml| (**xml).as_ref())
     }

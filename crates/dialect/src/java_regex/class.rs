@@ -7,7 +7,8 @@ use super::cursor::error;
 use super::escape::Escaped;
 use super::parse::Parser;
 use super::tree::Set;
-use super::{Flags, RegexError, fold};
+use super::{Flags, fold};
+use crate::SyntaxError;
 
 /// A class that is being read.
 #[derive(Debug, Default)]
@@ -23,12 +24,12 @@ struct Growing {
 
 impl Parser {
     /// Reads a class, the cursor being at its `[`; it ends behind the `]`.
-    pub(super) fn class(&mut self) -> Result<Set, RegexError> {
+    pub(super) fn class(&mut self) -> Result<Set, SyntaxError> {
         self.deeper(|parser| parser.class_up_to_bracket(true))
     }
 
     /// Reads a class, the cursor being before its first character. The right side of `&&` leaves the `]` to its class.
-    fn class_up_to_bracket(&mut self, takes_bracket: bool) -> Result<Set, RegexError> {
+    fn class_up_to_bracket(&mut self, takes_bracket: bool) -> Result<Set, SyntaxError> {
         let open = self.cursor.at();
         let mut class = Growing::default();
         let mut c = self.cursor.advance();
@@ -54,8 +55,8 @@ impl Parser {
                 }
                 '&' => self.cursor.unread(),
                 '\0' if self.cursor.is_over() => {
-                    let mend = "add `]`, or write `\\[` for the character";
-                    return error(open, "the character class that begins here is not closed", mend);
+                    let help = "add `]`, or write `\\[` for the character";
+                    return error(open, "the character class that begins here is not closed", help);
                 }
                 ']' if class.has_own || class.sets.is_some() => {
                     if takes_bracket {
@@ -72,7 +73,7 @@ impl Parser {
     }
 
     /// Reads what stands on the right of `&&`.
-    fn right_side(&mut self) -> Result<Option<Set>, RegexError> {
+    fn right_side(&mut self) -> Result<Option<Set>, SyntaxError> {
         let mut right: Option<Set> = None;
         loop {
             let part = match self.cursor.peek() {
@@ -91,7 +92,7 @@ impl Parser {
     }
 
     /// Reads a character, a range or an escape. A single character goes to `own`.
-    fn class_item(&mut self, own: &mut Vec<(u32, u32)>) -> Result<Option<Set>, RegexError> {
+    fn class_item(&mut self, own: &mut Vec<(u32, u32)>) -> Result<Option<Set>, SyntaxError> {
         let low = if self.cursor.peek() == '\\' {
             match self.escape(true, self.cursor.raw(2) == '-')? {
                 Escaped::Code(code) => code,
@@ -123,7 +124,7 @@ impl Parser {
         Ok(Some(Set::Spans(variants)))
     }
 
-    fn range_end(&mut self) -> Result<Option<u32>, RegexError> {
+    fn range_end(&mut self) -> Result<Option<u32>, SyntaxError> {
         if self.cursor.peek() != '\\' {
             return Ok(Some(self.cursor.read().into()));
         }

@@ -2,7 +2,8 @@
 //!
 //! The steps are those of Java's own reader, since what it does at odd places (`( ?i)`, `a+ +`) hangs on them.
 
-use super::{Flags, RegexError};
+use super::Flags;
+use crate::SyntaxError;
 
 /// A place in the pattern, and the flags in force there.
 #[derive(Debug)]
@@ -123,8 +124,8 @@ impl Cursor {
 }
 
 /// An error at a place.
-pub(super) fn error<T>(at: usize, what: impl Into<String>, mend: impl Into<String>) -> Result<T, RegexError> {
-    Err(RegexError { at, what: what.into(), mend: mend.into() })
+pub(super) fn error<T>(at: usize, message: impl Into<String>, help: impl Into<String>) -> Result<T, SyntaxError> {
+    Err(SyntaxError::new(at, message, help))
 }
 
 /// Replaces `\Q…\E` by escaped characters; without an end it goes up to the end of the pattern.

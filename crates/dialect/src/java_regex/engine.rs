@@ -5,7 +5,8 @@ use std::ops::Range;
 use fancy_regex::RegexInput;
 
 use super::write::{Extent, Written};
-use super::{GaveUp, Outcome, RegexError};
+use super::{GaveUp, Outcome};
+use crate::SyntaxError;
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl Engine {
         matches!(self, Self::Backtracking(_))
     }
 
-    pub(super) fn new(written: &Written) -> Result<Self, RegexError> {
+    pub(super) fn new(written: &Written) -> Result<Self, SyntaxError> {
         if !written.backtracks {
             let built = regex::RegexBuilder::new(&written.text).size_limit(SIZE_LIMIT).nest_limit(NEST_LIMIT).build();
             return built.map(Self::Linear).map_err(|error| too_large(&error));
@@ -75,11 +76,11 @@ impl Engine {
     }
 }
 
-fn too_large(error: &dyn std::fmt::Display) -> RegexError {
+fn too_large(error: &dyn std::fmt::Display) -> SyntaxError {
     let reason = error.to_string();
     let reason = reason.lines().last().unwrap_or_default().to_lowercase();
-    let mend = "lower its repetition counts, or take groups out of one another";
-    RegexError { at: 0, what: format!("the pattern cannot be compiled: {reason}"), mend: mend.to_owned() }
+    let help = "lower its repetition counts, or take groups out of one another";
+    SyntaxError::limit(0, format!("the pattern cannot be compiled: {reason}"), help)
 }
 
 /// Times of going back after which a match is given up.

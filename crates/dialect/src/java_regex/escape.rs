@@ -3,7 +3,8 @@
 use super::cursor::error;
 use super::parse::Parser;
 use super::tree::{Anchor, Node, Set};
-use super::{Flags, RegexError, property};
+use super::{Flags, property};
+use crate::SyntaxError;
 
 /// What an escape stands for.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(super) enum Escaped {
 
 impl Parser {
     /// Reads an escape, the cursor being at its backslash. At either end of a range `\v` is but the vertical tab.
-    pub(super) fn escape(&mut self, in_class: bool, in_range: bool) -> Result<Escaped, RegexError> {
+    pub(super) fn escape(&mut self, in_class: bool, in_range: bool) -> Result<Escaped, SyntaxError> {
         let start = self.cursor.at();
         if self.cursor.raw(1) == '\0' && self.cursor.raw(2) == '\0' {
             self.cursor.advance_raw();
@@ -42,8 +43,8 @@ impl Parser {
             'c' => self.control(start)?,
             'p' | 'P' => return self.property(c == 'P', start).map(Escaped::Set),
             'N' => {
-                let mend = "write the character itself, or `\\x{…}` with its code point";
-                return error(start, "`\\N{…}` is not supported: there is no table of character names", mend);
+                let help = "write the character itself, or `\\x{…}` with its code point";
+                return error(start, "`\\N{…}` is not supported: there is no table of character names", help);
             }
             c if c.is_ascii_alphanumeric() => {
                 if let Some(set) = property::shorthand(c, self.cursor.flags) {
@@ -61,7 +62,7 @@ impl Parser {
         Ok(Escaped::Code(code))
     }
 
-    fn escaped_node(&mut self, c: char, start: usize) -> Result<Option<Node>, RegexError> {
+    fn escaped_node(&mut self, c: char, start: usize) -> Result<Option<Node>, SyntaxError> {
         let node = match c {
             '1'..='9' => self.back_reference(c),
             'A' => Node::Anchor(Anchor::Start),
@@ -95,7 +96,7 @@ impl Parser {
         self.back(group)
     }
 
-    fn named_reference(&mut self, start: usize) -> Result<Node, RegexError> {
+    fn named_reference(&mut self, start: usize) -> Result<Node, SyntaxError> {
         if self.cursor.read() != '<' {
             return error(start, "`\\k` is not followed by `<`", "write `\\k<name>`");
         }
@@ -112,7 +113,7 @@ impl Parser {
     }
 
     /// `\0n`, `\0nn` or `\0mnn`, the last up to 377.
-    fn octal(&mut self, start: usize) -> Result<u32, RegexError> {
+    fn octal(&mut self, start: usize) -> Result<u32, SyntaxError> {
         let Some(first) = self.cursor.read().to_digit(8) else {
             return error(start, "`\\0` is followed by no octal digit", "write `\\0n`, `\\0nn` or `\\0mnn`");
         };
@@ -130,7 +131,7 @@ impl Parser {
     }
 
     /// `\xhh` or `\x{h…h}`.
-    fn hexadecimal(&mut self, start: usize) -> Result<u32, RegexError> {
+    fn hexadecimal(&mut self, start: usize) -> Result<u32, SyntaxError> {
         let first = self.cursor.read();
         if let Some(high) = first.to_digit(16) {
             if let Some(low) = self.cursor.read().to_digit(16) {
@@ -156,7 +157,7 @@ impl Parser {
     }
 
     /// `\uhhhh`, or two of them that make a surrogate pair.
-    fn utf16(&mut self, start: usize) -> Result<u32, RegexError> {
+    fn utf16(&mut self, start: usize) -> Result<u32, SyntaxError> {
         let first = self.utf16_unit(start)?;
         if !(0xd800..0xdc00).contains(&first) {
             return Ok(first);
@@ -172,7 +173,7 @@ impl Parser {
         Ok(first)
     }
 
-    fn utf16_unit(&mut self, start: usize) -> Result<u32, RegexError> {
+    fn utf16_unit(&mut self, start: usize) -> Result<u32, SyntaxError> {
         let mut unit = 0;
         for _ in 0..4 {
             let Some(digit) = self.cursor.read().to_digit(16) else {
@@ -183,7 +184,7 @@ impl Parser {
         Ok(unit)
     }
 
-    fn control(&mut self, start: usize) -> Result<u32, RegexError> {
+    fn control(&mut self, start: usize) -> Result<u32, SyntaxError> {
         if self.cursor.is_over() {
             return error(start, "`\\c` is followed by nothing", "write `\\cX`");
         }
@@ -191,7 +192,7 @@ impl Parser {
     }
 
     /// `\pL` or `\p{name}`.
-    fn property(&mut self, negated: bool, start: usize) -> Result<Set, RegexError> {
+    fn property(&mut self, negated: bool, start: usize) -> Result<Set, SyntaxError> {
         let name = if self.cursor.peek() == '{' {
             self.cursor.read();
             match self.cursor.until('}') {
@@ -204,7 +205,7 @@ impl Parser {
         if let Some(set) = property::named(&name, self.cursor.flags) {
             return Ok(set.negated_if(negated));
         }
-        let mend = "use one that Java and Unicode know, such as `\\p{L}`, `\\p{Alpha}`, `\\p{IsLatin}`, `\\p{InGreek}`";
-        error(start, format!("`{name}` is no known character property"), mend)
+        let help = "use one that Java and Unicode know, such as `\\p{L}`, `\\p{Alpha}`, `\\p{IsLatin}`, `\\p{InGreek}`";
+        error(start, format!("`{name}` is no known character property"), help)
     }
 }

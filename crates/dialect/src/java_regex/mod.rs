@@ -24,6 +24,7 @@ pub use self::flags::Flags;
 use self::engine::{Engine, Groups};
 use self::parse::Pattern;
 use self::write::Extent;
+use crate::SyntaxError;
 
 /// A compiled pattern. A clone shares it.
 #[derive(Clone)]
@@ -63,28 +64,17 @@ pub struct Captures {
     groups: Groups,
 }
 
-/// Why a pattern cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegexError {
-    /// Where in the pattern, in bytes from the start.
-    pub at: usize,
-    /// What is wrong.
-    pub what: String,
-    /// How to mend it.
-    pub mend: String,
-}
-
 impl JavaRegex {
     /// Compiles a pattern as WireMock does: with DOTALL and no other flag.
-    pub fn new(java: &str) -> Result<Self, RegexError> {
+    pub fn new(java: &str) -> Result<Self, SyntaxError> {
         Self::with_flags(java, Flags::DOTALL)
     }
 
     /// Compiles a pattern with just these flags.
-    pub fn with_flags(java: &str, flags: Flags) -> Result<Self, RegexError> {
+    pub fn with_flags(java: &str, flags: Flags) -> Result<Self, SyntaxError> {
         if java.len() > MAX_LENGTH {
-            let what = format!("the pattern is longer than {MAX_LENGTH} bytes");
-            return Err(RegexError { at: 0, what, mend: "shorten it".to_owned() });
+            let message = format!("the pattern is longer than {MAX_LENGTH} bytes");
+            return Err(SyntaxError::limit(0, message, "shorten it"));
         }
         let pattern = parse::parse(java, flags)?;
         let whole = engine(&pattern, Extent::Whole)?;
@@ -197,21 +187,13 @@ impl fmt::Debug for JavaRegex {
     }
 }
 
-impl fmt::Display for RegexError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} (byte {} of the pattern): {}", self.what, self.at, self.mend)
-    }
-}
-
-impl std::error::Error for RegexError {}
-
 impl From<bool> for Outcome {
     fn from(matches: bool) -> Self {
         if matches { Self::Match } else { Self::NoMatch }
     }
 }
 
-fn engine(pattern: &Pattern, extent: Extent) -> Result<Engine, RegexError> {
+fn engine(pattern: &Pattern, extent: Extent) -> Result<Engine, SyntaxError> {
     // anchors at either end and groups are nothing to care about only where the whole text is matched
     let is_plain = extent == Extent::Whole || pattern.groups == 0 && !pattern.root.is_anchored();
     match pattern.root.prefix() {

@@ -5,7 +5,8 @@
 use super::cursor::{Cursor, error};
 use super::escape::Escaped;
 use super::tree::{Anchor, Greed, Node, Set};
-use super::{Flags, RegexError, property};
+use super::{Flags, property};
+use crate::SyntaxError;
 
 /// Groups and classes that may stand in each other.
 const MAX_DEPTH: usize = 100;
@@ -21,7 +22,7 @@ pub(super) struct Pattern {
 }
 
 /// Reads a whole pattern.
-pub(super) fn parse(java: &str, flags: Flags) -> Result<Pattern, RegexError> {
+pub(super) fn parse(java: &str, flags: Flags) -> Result<Pattern, SyntaxError> {
     let mut parser = Parser { cursor: Cursor::new(java, flags), groups: 0, names: Vec::new(), depth: 0 };
     let root = parser.choice()?;
     if !parser.cursor.is_over() {
@@ -42,10 +43,13 @@ pub(super) struct Parser {
 
 impl Parser {
     /// Reads what stands deeper by one, unless that is too deep.
-    pub(super) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, RegexError>) -> Result<T, RegexError> {
+    pub(super) fn deeper<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, SyntaxError>,
+    ) -> Result<T, SyntaxError> {
         if self.depth >= MAX_DEPTH {
-            let what = format!("more than {MAX_DEPTH} groups or classes stand in each other");
-            return error(self.cursor.at(), what, "simplify the pattern");
+            let message = format!("more than {MAX_DEPTH} groups or classes stand in each other");
+            return Err(SyntaxError::limit(self.cursor.at(), message, "simplify the pattern"));
         }
         self.depth += 1;
         let result = read(self);
@@ -53,7 +57,7 @@ impl Parser {
         result
     }
 
-    fn choice(&mut self) -> Result<Node, RegexError> {
+    fn choice(&mut self) -> Result<Node, SyntaxError> {
         let mut branches = vec![self.sequence()?];
         while self.cursor.peek() == '|' {
             self.cursor.advance();
@@ -62,7 +66,7 @@ impl Parser {
         Ok(if branches.len() == 1 { branches.remove(0) } else { Node::Choice(branches) })
     }
 
-    fn sequence(&mut self) -> Result<Node, RegexError> {
+    fn sequence(&mut self) -> Result<Node, SyntaxError> {
         let mut nodes = Vec::new();
         loop {
             let c = self.cursor.peek();
@@ -75,8 +79,8 @@ impl Parser {
                 '\0' if self.cursor.is_over() => break,
                 '|' | ')' => break,
                 '*' | '+' | '?' => {
-                    let what = format!("`{c}` repeats nothing");
-                    return error(at, what, format!("write `\\{c}` for the character, or put something before it"));
+                    let message = format!("`{c}` repeats nothing");
+                    return error(at, message, format!("write `\\{c}` for the character, or put something before it"));
                 }
                 // what stands between two repetitions, or before the first
                 '{' => Node::Empty,
@@ -111,7 +115,7 @@ impl Parser {
         }
     }
 
-    fn escaped(&mut self) -> Result<Node, RegexError> {
+    fn escaped(&mut self) -> Result<Node, SyntaxError> {
         Ok(match self.escape(false, false)? {
             Escaped::Code(code) => self.literal(code),
             Escaped::Node(node) => node,
@@ -129,7 +133,7 @@ impl Parser {
     }
 
     /// Reads a group; `None` if it only changes flags.
-    fn group(&mut self) -> Result<Option<Node>, RegexError> {
+    fn group(&mut self) -> Result<Option<Node>, SyntaxError> {
         let open = self.cursor.at();
         let outer = self.cursor.flags;
         let node = if self.cursor.advance() == '?' {
@@ -146,9 +150,9 @@ impl Parser {
                         ')' => return Ok(None),
                         ':' => self.choice()?,
                         _ => {
-                            let mend =
+                            let help =
                                 "use `(?:`, `(?=`, `(?!`, `(?<=`, `(?<!`, `(?>`, `(?<name>` or flags of `idmsuxU`";
-                            return error(open, "`(?` is followed by neither a group type nor a flag", mend);
+                            return error(open, "`(?` is followed by neither a group type nor a flag", help);
                         }
                     }
                 }
@@ -169,18 +173,18 @@ impl Parser {
         self.repeated(node).map(Some)
     }
 
-    fn look(&mut self, behind: bool, negative: bool) -> Result<Node, RegexError> {
+    fn look(&mut self, behind: bool, negative: bool) -> Result<Node, SyntaxError> {
         Ok(Node::Look { behind, negative, inner: Box::new(self.choice()?) })
     }
 
-    fn named_or_behind(&mut self, open: usize) -> Result<Node, RegexError> {
+    fn named_or_behind(&mut self, open: usize) -> Result<Node, SyntaxError> {
         let first = self.cursor.read();
         if first == '=' || first == '!' {
             let look = self.look(true, first == '!')?;
             let Node::Look { inner, .. } = &look else { return Ok(look) };
             if !inner.has_greatest_length() {
-                let mend = "bound its repetitions, and take back-references out of it";
-                return error(open, "the look-behind has no greatest length that Java can see", mend);
+                let help = "bound its repetitions, and take back-references out of it";
+                return error(open, "the look-behind has no greatest length that Java can see", help);
             }
             return Ok(look);
         }
@@ -194,7 +198,7 @@ impl Parser {
     }
 
     /// Reads a name that `>` ends, of which the first character has been read.
-    pub(super) fn group_name(&mut self, first: char, start: usize) -> Result<String, RegexError> {
+    pub(super) fn group_name(&mut self, first: char, start: usize) -> Result<String, SyntaxError> {
         let mut name = String::new();
         let mut c = first;
         while c.is_ascii_alphanumeric() {
@@ -204,12 +208,12 @@ impl Parser {
         if c == '>' && name.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return Ok(name);
         }
-        let mend = "begin it with a letter a-z or A-Z, go on with letters and digits, end it with `>`";
-        error(start, "the name of the group is not valid", mend)
+        let help = "begin it with a letter a-z or A-Z, go on with letters and digits, end it with `>`";
+        error(start, "the name of the group is not valid", help)
     }
 
     /// Reads flags up to what is none.
-    fn change_flags(&mut self, open: usize) -> Result<(), RegexError> {
+    fn change_flags(&mut self, open: usize) -> Result<(), SyntaxError> {
         let mut on = true;
         let mut c = self.cursor.peek();
         loop {
@@ -236,7 +240,7 @@ impl Parser {
     }
 
     /// The node under the repetition that follows it, if one does.
-    fn repeated(&mut self, node: Node) -> Result<Node, RegexError> {
+    fn repeated(&mut self, node: Node) -> Result<Node, SyntaxError> {
         let (least, most) = match self.cursor.peek() {
             '?' => (0, Some(1)),
             '*' => (0, None),
@@ -260,11 +264,11 @@ impl Parser {
     }
 
     /// Reads `{n}`, `{n,}` or `{n,m}` up to the brace that ends it.
-    fn counts(&mut self) -> Result<(u32, Option<u32>), RegexError> {
+    fn counts(&mut self) -> Result<(u32, Option<u32>), SyntaxError> {
         let open = self.cursor.at();
         if !self.cursor.raw(1).is_ascii_digit() {
-            let mend = "write `\\{` for the character, or `{n}`, `{n,}`, `{n,m}` to repeat";
-            return error(open, "`{` is followed by no number", mend);
+            let help = "write `\\{` for the character, or `{n}`, `{n,}`, `{n,m}` to repeat";
+            return error(open, "`{` is followed by no number", help);
         }
         let first = self.cursor.skip();
         let (least, mut c) = self.number(first, open)?;
@@ -288,7 +292,7 @@ impl Parser {
     }
 
     /// Reads digits of which the first has been read; what follows them too.
-    fn number(&mut self, first: char, open: usize) -> Result<(u32, char), RegexError> {
+    fn number(&mut self, first: char, open: usize) -> Result<(u32, char), SyntaxError> {
         let (mut number, mut c) = (0_u32, first);
         while let Some(digit) = c.to_digit(10) {
             number = number.saturating_mul(10).saturating_add(digit);

@@ -28,7 +28,7 @@ fn stands_in(text: &str, part: &str) -> bool {
     text.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
 }
 
-fn told(regex: &Result<JavaRegex, RegexError>, text: &str) -> &'static str {
+fn told(regex: &Result<JavaRegex, SyntaxError>, text: &str) -> &'static str {
     let Ok(regex) = regex else { return "error" };
     match regex.matches(text) {
         Outcome::Match => {
@@ -75,7 +75,7 @@ fn random_patterns() {
         };
         let (regex, text) = (JavaRegex::new(&field(pattern)), field(text));
         // Java takes `[x&&]` and the like, and then fails at the first text
-        let fails = regex.as_ref().is_err_and(|error| error.what.contains("nothing on one of its sides"));
+        let fails = regex.as_ref().is_err_and(|error| error.message.contains("nothing on one of its sides"));
         if expected == "broken" || fails {
             continue;
         }
@@ -216,7 +216,7 @@ fn errors_name_the_construct_and_its_place() {
         ("\\Q*\\E**", 6, "`*` repeats nothing"),
     ] {
         let error = JavaRegex::new(java).expect_err(java);
-        assert!(error.what.contains(what), "{java}: {}", error.what);
+        assert!(error.message.contains(what), "{java}: {}", error.message);
         assert_eq!(error.at, at, "{java}");
     }
 }

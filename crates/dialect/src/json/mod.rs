@@ -18,6 +18,8 @@ use pattern::{Comparison, Pattern};
 pub use text::push_quoted;
 pub use text_digest::{TextDigest, digest_of_text};
 
+use crate::SyntaxError;
+
 /// What a JSON document must be equal to.
 #[derive(Clone, Debug)]
 pub struct JsonEquality {
@@ -25,15 +27,6 @@ pub struct JsonEquality {
     pattern: Pattern,
     leniency: Leniency,
     digest: Option<u64>,
-}
-
-/// Why a document cannot be an expectation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonPatternError {
-    /// What is wrong.
-    pub what: String,
-    /// How to mend it.
-    pub mend: String,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,11 +38,7 @@ struct Leniency {
 impl JsonEquality {
     /// Expects this document. `ignore_array_order` takes lists as bags; `ignore_extra_elements` forgives members and
     /// items that are not expected (items only at the end, unless order is ignored too).
-    pub fn new(
-        expected: Value,
-        ignore_array_order: bool,
-        ignore_extra_elements: bool,
-    ) -> Result<Self, JsonPatternError> {
+    pub fn new(expected: Value, ignore_array_order: bool, ignore_extra_elements: bool) -> Result<Self, SyntaxError> {
         let leniency = Leniency { array_order: ignore_array_order, extra_elements: ignore_extra_elements };
         let pattern = Pattern::new(&expected, leniency)?;
         let exact = !ignore_array_order && !ignore_extra_elements && pattern.is_literal();

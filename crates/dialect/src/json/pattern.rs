@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::digest::digest_ignoring_order;
-use super::{JsonPatternError, Leniency, equal, pairing};
+use super::{Leniency, equal, pairing};
+use crate::SyntaxError;
 use crate::java_regex::{JavaRegex, Outcome};
 
 /// The expected document with its placeholders compiled.
@@ -41,7 +42,7 @@ pub(super) struct Comparison {
 }
 
 impl Pattern {
-    pub(super) fn new(expected: &Value, leniency: Leniency) -> Result<Self, JsonPatternError> {
+    pub(super) fn new(expected: &Value, leniency: Leniency) -> Result<Self, SyntaxError> {
         Ok(match expected {
             Value::Array(items) => {
                 Self::List(items.iter().map(|item| Item::new(item, leniency)).collect::<Result<_, _>>()?)
@@ -72,7 +73,7 @@ impl Pattern {
 }
 
 impl Item {
-    fn new(expected: &Value, leniency: Leniency) -> Result<Self, JsonPatternError> {
+    fn new(expected: &Value, leniency: Leniency) -> Result<Self, SyntaxError> {
         let pattern = Pattern::new(expected, leniency)?;
         // with extra elements forgiven, an object or list is met by others that are not equal to it
         let one_of_a_kind = match &pattern {
@@ -135,7 +136,7 @@ impl Comparison {
 }
 
 /// What a text of the expected document stands for, if it is not itself.
-fn placeholder(text: &str) -> Result<Option<Pattern>, JsonPatternError> {
+fn placeholder(text: &str) -> Result<Option<Pattern>, SyntaxError> {
     if text == "${json-unit.ignore-element}" {
         return Ok(Some(Pattern::IgnoreElement));
     }
@@ -158,10 +159,10 @@ fn placeholder(text: &str) -> Result<Option<Pattern>, JsonPatternError> {
     })
 }
 
-fn regex(pattern: &str) -> Result<JavaRegex, JsonPatternError> {
-    JavaRegex::new(pattern).map_err(|error| JsonPatternError {
-        what: format!("{} at index {} of the pattern `{pattern}`", error.what, error.at),
-        mend: error.mend,
+fn regex(pattern: &str) -> Result<JavaRegex, SyntaxError> {
+    JavaRegex::new(pattern).map_err(|error| SyntaxError {
+        message: format!("{} at index {} of the pattern `{pattern}`", error.message, error.at),
+        ..error
     })
 }
 

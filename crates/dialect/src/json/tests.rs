@@ -201,8 +201,8 @@ fn digests_of_different_documents_differ() {
 #[test]
 fn a_bad_regex_is_an_error() {
     let error = JsonEquality::new(json!({"a": "${json-unit.regex}("}), false, false).expect_err("a bad regex");
-    assert!(error.what.ends_with("of the pattern `(`"), "{error:?}");
-    assert!(!error.mend.is_empty());
+    assert!(error.message.ends_with("of the pattern `(`"), "{error:?}");
+    assert!(!error.help.is_empty());
 }
 
 #[test]

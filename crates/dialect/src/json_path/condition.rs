@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::PathError;
 use super::cursor::Cursor;
 use super::filter::{Condition, Operand, Operator};
 use super::literal;
 use super::parse::Inside;
+use crate::SyntaxError;
 
 /// Reads conditions up to what joins no more of them.
-pub(super) fn condition(cursor: &mut Cursor<'_>) -> Result<Condition, PathError> {
+pub(super) fn condition(cursor: &mut Cursor<'_>) -> Result<Condition, SyntaxError> {
     joined(cursor, "||", Condition::Any, |cursor| joined(cursor, "&&", Condition::All, single))
 }
 
@@ -17,8 +17,8 @@ fn joined(
     cursor: &mut Cursor<'_>,
     sign: &str,
     join: fn(Vec<Condition>) -> Condition,
-    read: fn(&mut Cursor<'_>) -> Result<Condition, PathError>,
-) -> Result<Condition, PathError> {
+    read: fn(&mut Cursor<'_>) -> Result<Condition, SyntaxError>,
+) -> Result<Condition, SyntaxError> {
     let first = read(cursor)?;
     let mut conditions = vec![first];
     loop {
@@ -31,7 +31,7 @@ fn joined(
     Ok(if conditions.len() == 1 { conditions.remove(0) } else { join(conditions) })
 }
 
-fn single(cursor: &mut Cursor<'_>) -> Result<Condition, PathError> {
+fn single(cursor: &mut Cursor<'_>) -> Result<Condition, SyntaxError> {
     cursor.skip_blanks();
     if cursor.take("!") {
         cursor.skip_blanks();
@@ -49,7 +49,7 @@ fn single(cursor: &mut Cursor<'_>) -> Result<Condition, PathError> {
 }
 
 /// A comparison, or the question whether a path exists. In front of a comparison `!` means nothing to Jayway.
-fn comparison(cursor: &mut Cursor<'_>, wanted: bool) -> Result<Condition, PathError> {
+fn comparison(cursor: &mut Cursor<'_>, wanted: bool) -> Result<Condition, SyntaxError> {
     let left = operand(cursor)?;
     cursor.skip_blanks();
     if let Some(operator) = operator(cursor)? {
@@ -62,7 +62,7 @@ fn comparison(cursor: &mut Cursor<'_>, wanted: bool) -> Result<Condition, PathEr
     }
 }
 
-fn operand(cursor: &mut Cursor<'_>) -> Result<Operand, PathError> {
+fn operand(cursor: &mut Cursor<'_>) -> Result<Operand, SyntaxError> {
     cursor.skip_blanks();
     let bare = cursor.error("a text without quotes", "write it as `'text'`, or as `@.name` for a member");
     match cursor.peek() {
@@ -76,7 +76,7 @@ fn operand(cursor: &mut Cursor<'_>) -> Result<Operand, PathError> {
     }
 }
 
-fn operator(cursor: &mut Cursor<'_>) -> Result<Option<Operator>, PathError> {
+fn operator(cursor: &mut Cursor<'_>) -> Result<Option<Operator>, SyntaxError> {
     let unknown = cursor.error("no operator that is known", format!("use one of: {}", operator_names()));
     let sign = cursor.rest().starts_with(['<', '>', '=', '~', '!']);
     let spelling = if sign {
@@ -90,7 +90,7 @@ fn operator(cursor: &mut Cursor<'_>) -> Result<Option<Operator>, PathError> {
     let known = OPERATORS.iter().find(|(name, _)| name.eq_ignore_ascii_case(spelling));
     known
         .map(|(_, operator)| Some(*operator))
-        .ok_or_else(|| PathError { what: format!("`{spelling}` is no operator"), ..unknown })
+        .ok_or_else(|| SyntaxError { message: format!("`{spelling}` is no operator"), ..unknown })
 }
 
 fn operator_names() -> String {

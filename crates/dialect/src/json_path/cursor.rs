@@ -1,6 +1,6 @@
 //! A place in an expression that is being read, with the moves that all readers share.
 
-use super::PathError;
+use crate::SyntaxError;
 
 /// A place in the expression.
 pub(super) struct Cursor<'t> {
@@ -63,19 +63,23 @@ impl<'t> Cursor<'t> {
         self.take_while(|next| matches!(next, ' ' | '\t' | '\r' | '\n'));
     }
 
-    pub(super) fn expect(&mut self, text: &str, what: &str, mend: &str) -> Result<(), PathError> {
+    pub(super) fn expect(&mut self, text: &str, message: &str, help: &str) -> Result<(), SyntaxError> {
         self.skip_blanks();
-        if self.take(text) { Ok(()) } else { Err(self.error(what, mend)) }
+        if self.take(text) { Ok(()) } else { Err(self.error(message, help)) }
     }
 
-    pub(super) fn error(&self, what: impl Into<String>, mend: impl Into<String>) -> PathError {
-        error_at(self.at, what, mend)
+    pub(super) fn error(&self, message: impl Into<String>, help: impl Into<String>) -> SyntaxError {
+        error_at(self.at, message, help)
     }
 
     /// Reads what stands in brackets of any kind, one level down.
-    pub(super) fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, PathError>) -> Result<T, PathError> {
+    pub(super) fn nested<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, SyntaxError>,
+    ) -> Result<T, SyntaxError> {
         if self.nesting == MAX_NESTING {
-            return Err(self.error(format!("more than {MAX_NESTING} brackets in one another"), "split the expression"));
+            let message = format!("more than {MAX_NESTING} brackets in one another");
+            return Err(SyntaxError::limit(self.at, message, "split the expression"));
         }
         self.nesting += 1;
         let result = read(self);
@@ -85,8 +89,8 @@ impl<'t> Cursor<'t> {
 }
 
 /// What is wrong at a place.
-pub(super) fn error_at(at: usize, what: impl Into<String>, mend: impl Into<String>) -> PathError {
-    PathError { at, what: what.into(), mend: mend.into() }
+pub(super) fn error_at(at: usize, message: impl Into<String>, help: impl Into<String>) -> SyntaxError {
+    SyntaxError::new(at, message, help)
 }
 
 /// Brackets in one another, for the stack's sake.

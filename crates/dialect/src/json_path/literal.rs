@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::PathError;
 use super::cursor::Cursor;
+use crate::SyntaxError;
 use crate::java_regex::JavaRegex;
 
 /// Reads a value. Within lists and objects a bare word is a text, as in Jayway.
-pub(super) fn value(cursor: &mut Cursor<'_>) -> Result<Value, PathError> {
+pub(super) fn value(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
     cursor.skip_blanks();
     match cursor.peek() {
         Some('\'' | '"') => quoted(cursor).map(Value::String),
@@ -19,7 +19,7 @@ pub(super) fn value(cursor: &mut Cursor<'_>) -> Result<Value, PathError> {
 }
 
 /// Reads a text in single or double quotes.
-pub(super) fn quoted(cursor: &mut Cursor<'_>) -> Result<String, PathError> {
+pub(super) fn quoted(cursor: &mut Cursor<'_>) -> Result<String, SyntaxError> {
     let unclosed = cursor.error("a quote that is not closed", "write the same quote after the text");
     let quote = cursor.bump();
     let mut text = String::new();
@@ -34,7 +34,7 @@ pub(super) fn quoted(cursor: &mut Cursor<'_>) -> Result<String, PathError> {
 }
 
 /// Reads `/pattern/flags`. Letters that are no flags of Java's are passed over, as in Jayway.
-pub(super) fn regex(cursor: &mut Cursor<'_>) -> Result<JavaRegex, PathError> {
+pub(super) fn regex(cursor: &mut Cursor<'_>) -> Result<JavaRegex, SyntaxError> {
     let unclosed = cursor.error("a regex that is not closed", "write a `/` after the pattern, and `\\/` for one in it");
     cursor.bump();
     let mut escaped = false;
@@ -49,14 +49,14 @@ pub(super) fn regex(cursor: &mut Cursor<'_>) -> Result<JavaRegex, PathError> {
     let flags = cursor.take_while(char::is_ascii_alphabetic);
     let flags: String = flags.chars().filter(|flag| JAVA_FLAGS.contains(*flag)).collect();
     let pattern = if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
-    JavaRegex::new(&pattern).map_err(|error| PathError {
-        what: format!("{} at index {} of the pattern `{pattern}`", error.what, error.at),
-        mend: error.mend,
-        ..unclosed
+    JavaRegex::new(&pattern).map_err(|error| SyntaxError {
+        at: unclosed.at,
+        message: format!("{} at index {} of the pattern `{pattern}`", error.message, error.at),
+        ..error
     })
 }
 
-fn escaped(cursor: &mut Cursor<'_>) -> Result<char, PathError> {
+fn escaped(cursor: &mut Cursor<'_>) -> Result<char, SyntaxError> {
     let wrong = cursor.error("an escape that is not one", "write `\\\\` for a backslash, or `\\u` and four hex digits");
     match cursor.bump() {
         None => Err(wrong),
@@ -88,7 +88,7 @@ fn hex_unit(cursor: &mut Cursor<'_>) -> Option<u16> {
     Some(unit)
 }
 
-fn list(cursor: &mut Cursor<'_>) -> Result<Value, PathError> {
+fn list(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
     cursor.bump();
     let mut items = Vec::new();
     loop {
@@ -104,7 +104,7 @@ fn list(cursor: &mut Cursor<'_>) -> Result<Value, PathError> {
     }
 }
 
-fn object(cursor: &mut Cursor<'_>) -> Result<Value, PathError> {
+fn object(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
     cursor.bump();
     let mut members = Map::new();
     loop {
@@ -126,7 +126,7 @@ fn object(cursor: &mut Cursor<'_>) -> Result<Value, PathError> {
 }
 
 /// A number as Java's `BigDecimal` reads it, `.5` included, in the spelling of JSON.
-fn number(cursor: &mut Cursor<'_>) -> Result<Value, PathError> {
+fn number(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
     let wrong = cursor.error("no number", "write numbers as `5`, `-1.5` or `1e3`, and texts in quotes");
     let mut before = ' ';
     let spelling = cursor.take_while(|next| {
@@ -143,7 +143,7 @@ fn number(cursor: &mut Cursor<'_>) -> Result<Value, PathError> {
     number.map(Value::Number).map_err(|_| wrong)
 }
 
-fn word(cursor: &mut Cursor<'_>) -> Result<Value, PathError> {
+fn word(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
     let missing =
         cursor.error("no value where one is needed", "write a text in quotes, a number, `true`, `@.name` or `$.name`");
     match cursor.take_while(|next| is_in_word(*next)) {

@@ -15,7 +15,6 @@ mod text;
 mod walk;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde_json::Value;
 
@@ -24,22 +23,13 @@ use function::Call;
 pub use text::{double_text, text_of};
 use walk::{Budget, Stop};
 
+use crate::SyntaxError;
+
 /// A path, compiled.
 #[derive(Clone, Debug)]
 pub struct JsonPath {
     expression: Box<str>,
     path: Path,
-}
-
-/// What is wrong with an expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathError {
-    /// Where: the index of the byte in the expression as it was given.
-    pub at: usize,
-    /// What is wrong.
-    pub what: String,
-    /// How to mend it.
-    pub mend: String,
 }
 
 /// What a path selects of a document.
@@ -97,7 +87,7 @@ enum Step {
 
 impl JsonPath {
     /// Compiles an expression. One without `$` in front is taken to start at the root.
-    pub fn parse(expression: &str) -> Result<Self, PathError> {
+    pub fn parse(expression: &str) -> Result<Self, SyntaxError> {
         parse::path(expression).map(|path| Self { expression: expression.into(), path })
     }
 
@@ -146,14 +136,6 @@ impl Selection<'_> {
         }
     }
 }
-
-impl fmt::Display for PathError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at index {}: {}", self.what, self.at, self.mend)
-    }
-}
-
-impl std::error::Error for PathError {}
 
 impl Path {
     fn is_definite(&self) -> bool {

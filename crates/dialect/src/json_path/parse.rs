@@ -4,10 +4,11 @@ use super::condition;
 use super::cursor::{Cursor, error_at};
 use super::function::{Argument, Call, FUNCTIONS, Function};
 use super::literal;
-use super::{Origin, Path, PathError, Step};
+use super::{Origin, Path, Step};
+use crate::SyntaxError;
 
 /// Reads a whole expression.
-pub(super) fn path(expression: &str) -> Result<Path, PathError> {
+pub(super) fn path(expression: &str) -> Result<Path, SyntaxError> {
     let mut cursor = Cursor::new(expression.trim_end());
     cursor.skip_blanks();
     if cursor.is_at_end() {
@@ -42,17 +43,18 @@ pub(super) enum Inside {
 
 impl Cursor<'_> {
     /// Reads `$…` or `@…` within a filter or a function's arguments.
-    pub(super) fn inner_path(&mut self, inside: Inside) -> Result<Path, PathError> {
+    pub(super) fn inner_path(&mut self, inside: Inside) -> Result<Path, SyntaxError> {
         let origin = if self.bump() == Some('@') { Origin::Item } else { Origin::Root };
         let steps = self.nested(|cursor| cursor.steps(inside, Vec::new()))?;
         Ok(around_scan(Path { origin, steps }))
     }
 
     /// The steps after those that were read.
-    fn steps(&mut self, inside: Inside, mut steps: Vec<Step>) -> Result<Vec<Step>, PathError> {
+    fn steps(&mut self, inside: Inside, mut steps: Vec<Step>) -> Result<Vec<Step>, SyntaxError> {
         while !self.ends(inside) {
             if steps.len() >= MAX_STEPS {
-                return Err(self.error(format!("a path of more than {MAX_STEPS} steps"), "shorten the path"));
+                let message = format!("a path of more than {MAX_STEPS} steps");
+                return Err(SyntaxError::limit(self.place(), message, "shorten the path"));
             }
             match self.peek() {
                 Some('[') => steps.push(self.bracket()?),
@@ -82,7 +84,7 @@ impl Cursor<'_> {
     }
 
     /// `.name`, `..name` and what may follow a dot besides names.
-    fn dotted(&mut self, inside: Inside, steps: &mut Vec<Step>) -> Result<(), PathError> {
+    fn dotted(&mut self, inside: Inside, steps: &mut Vec<Step>) -> Result<(), SyntaxError> {
         let start = self.place();
         if self.take("..") {
             steps.push(Step::Scan);
@@ -99,7 +101,7 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    fn member(&mut self, inside: Inside) -> Result<Step, PathError> {
+    fn member(&mut self, inside: Inside) -> Result<Step, SyntaxError> {
         match self.peek() {
             Some('[') => self.bracket(),
             Some('*') => Ok(self.wildcard()),
@@ -112,7 +114,7 @@ impl Cursor<'_> {
         Step::Wildcard
     }
 
-    fn name_or_call(&mut self, inside: Inside) -> Result<Step, PathError> {
+    fn name_or_call(&mut self, inside: Inside) -> Result<Step, SyntaxError> {
         let start = self.place();
         while !self.ends(inside) && !matches!(self.peek(), Some('.' | '[' | '(' | ' ')) {
             self.bump();
@@ -130,11 +132,11 @@ impl Cursor<'_> {
         Ok(Step::Names(vec![name.to_owned()]))
     }
 
-    fn call(&mut self, name: &str, start: usize) -> Result<Call, PathError> {
+    fn call(&mut self, name: &str, start: usize) -> Result<Call, SyntaxError> {
         let Some(function) = Function::named(name) else {
             let known: Vec<&str> = FUNCTIONS.iter().map(|(name, _)| *name).collect();
-            let mend = format!("use one of: {}; write a name with brackets as `['{name}(']`", known.join(", "));
-            return Err(error_at(start, format!("no function `{name}`"), mend));
+            let help = format!("use one of: {}; write a name with brackets as `['{name}(']`", known.join(", "));
+            return Err(error_at(start, format!("no function `{name}`"), help));
         };
         self.bump();
         let mut arguments = Vec::new();
@@ -160,7 +162,7 @@ impl Cursor<'_> {
         Ok(Call { function, arguments })
     }
 
-    fn bracket(&mut self) -> Result<Step, PathError> {
+    fn bracket(&mut self) -> Result<Step, SyntaxError> {
         let start = self.place();
         self.bump();
         self.skip_blanks();
@@ -181,7 +183,7 @@ impl Cursor<'_> {
         }
     }
 
-    fn close(&mut self, start: usize) -> Result<(), PathError> {
+    fn close(&mut self, start: usize) -> Result<(), SyntaxError> {
         self.skip_blanks();
         if self.take("]") {
             return Ok(());
@@ -189,7 +191,7 @@ impl Cursor<'_> {
         Err(self.error(format!("the `[` at index {start} is not closed"), "write a `]`"))
     }
 
-    fn names(&mut self, start: usize) -> Result<Step, PathError> {
+    fn names(&mut self, start: usize) -> Result<Step, SyntaxError> {
         let mut names = Vec::new();
         loop {
             self.skip_blanks();
@@ -206,14 +208,16 @@ impl Cursor<'_> {
         Ok(Step::Names(names))
     }
 
-    fn indexes(&mut self, start: usize) -> Result<Step, PathError> {
+    fn indexes(&mut self, start: usize) -> Result<Step, SyntaxError> {
         let inner = self.take_while(|next| *next != ']');
         self.close(start)?;
-        let number = |text: &str| -> Result<i64, PathError> {
+        let number = |text: &str| -> Result<i64, SyntaxError> {
             // as Java's `int`: a larger one cannot be an index
             let number: Option<i32> = text.trim().parse().ok();
-            let what = format!("`{}` is no index", text.trim());
-            number.map(i64::from).ok_or_else(|| error_at(start, what, "write whole numbers: `[0]`, `[0,2]` or `[1:3]`"))
+            let message = format!("`{}` is no index", text.trim());
+            number
+                .map(i64::from)
+                .ok_or_else(|| error_at(start, message, "write whole numbers: `[0]`, `[0,2]` or `[1:3]`"))
         };
         if !inner.contains(':') {
             return inner.split(',').map(number).collect::<Result<_, _>>().map(Step::Indexes);
@@ -232,7 +236,7 @@ impl Cursor<'_> {
         Ok(Step::Slice { from, to })
     }
 
-    fn filter(&mut self, start: usize) -> Result<Step, PathError> {
+    fn filter(&mut self, start: usize) -> Result<Step, SyntaxError> {
         self.bump();
         self.expect("(", "no `(` after `[?`", "write the filter as `[?(@.name == 'x')]`")?;
         let condition = condition::condition(self)?;

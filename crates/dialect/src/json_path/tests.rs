@@ -482,12 +482,12 @@ fn defects_are_told_with_their_place() {
         ("$.a.sum(1 2)", 10, "`sum(` is not closed"),
     ] {
         let error = JsonPath::parse(path).expect_err(path);
-        assert_eq!((error.at, error.what.as_str()), (at, what), "{path}");
-        assert!(!error.mend.is_empty(), "{path}");
+        assert_eq!((error.at, error.message.as_str()), (at, what), "{path}");
+        assert!(!error.help.is_empty(), "{path}");
     }
     let error = JsonPath::parse("$.a[?(@.b =~ /(/)]").expect_err("a bad regex");
     assert_eq!(error.at, 13);
-    assert!(error.what.ends_with("of the pattern `(`"), "{}", error.what);
+    assert!(error.message.ends_with("of the pattern `(`"), "{}", error.message);
 }
 
 #[test]

@@ -14,11 +14,12 @@ mod tests;
 pub mod xpath;
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 pub use node::Place;
+
+use crate::SyntaxError;
 
 /// A document, read.
 #[derive(Clone, Debug)]
@@ -87,23 +88,10 @@ pub struct Name {
     namespace: Option<Arc<str>>,
 }
 
-/// Why a text is no document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct XmlError {
-    /// Where: the index of the byte, as near as is known.
-    pub at: usize,
-    /// What is wrong.
-    pub what: String,
-    /// How to mend it.
-    pub mend: String,
-    /// Whether only a bound of standin's stands against it.
-    pub is_limit: bool,
-}
-
 impl Document {
     /// Reads a document. White space, comments and instructions are kept; the XML declaration and a document type are
     /// passed over.
-    pub fn parse(text: &str) -> Result<Self, XmlError> {
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         parse::document(text)
     }
 
@@ -150,14 +138,6 @@ impl Name {
         self.written() == "xmlns" || self.prefix() == Some("xmlns")
     }
 }
-
-impl fmt::Display for XmlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at index {}: {}", self.what, self.at, self.mend)
-    }
-}
-
-impl std::error::Error for XmlError {}
 
 /// The text that several nodes make together; borrowed if it is one.
 fn joined<'d>(mut texts: impl Iterator<Item = &'d str>) -> Cow<'d, str> {

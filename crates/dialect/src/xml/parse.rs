@@ -7,10 +7,11 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::escape::{attribute_value, is_character, resolved};
-use super::{Attribute, Document, Element, Kind, Name, Node, XmlError};
+use super::{Attribute, Document, Element, Kind, Name, Node};
+use crate::SyntaxError;
 
 /// Reads a document.
-pub(super) fn document(text: &str) -> Result<Document, XmlError> {
+pub(super) fn document(text: &str) -> Result<Document, SyntaxError> {
     if let Some((at, _)) = text.char_indices().find(|(_, c)| !is_character(*c)) {
         return Err(error(at, "a character that XML cannot have", "leave control characters out"));
     }
@@ -22,7 +23,7 @@ pub(super) fn document(text: &str) -> Result<Document, XmlError> {
         let at = reader.buffer_position() as usize;
         let event = reader.read_event().map_err(|broken| {
             let at = reader.error_position() as usize;
-            error(at, broken.to_string(), "mend the markup")
+            error(at, broken.to_string(), "correct the markup")
         })?;
         if matches!(event, Event::Eof) {
             return builder.finish(text.len());
@@ -57,7 +58,7 @@ impl Builder {
         }
     }
 
-    fn take(&mut self, event: Event<'_>, at: usize) -> Result<(), XmlError> {
+    fn take(&mut self, event: Event<'_>, at: usize) -> Result<(), SyntaxError> {
         match event {
             Event::Text(text) => {
                 let text = text.into_inner();
@@ -122,7 +123,7 @@ impl Builder {
         }
     }
 
-    fn text(&mut self, text: &str, at: usize) -> Result<(), XmlError> {
+    fn text(&mut self, text: &str, at: usize) -> Result<(), SyntaxError> {
         if self.open.len() > 1 {
             self.pending.push_str(text);
             return Ok(());
@@ -131,21 +132,21 @@ impl Builder {
     }
 
     /// Beside the outermost element there is no text but white space.
-    fn outside_root(&self, is_blank: bool, at: usize) -> Result<(), XmlError> {
+    fn outside_root(&self, is_blank: bool, at: usize) -> Result<(), SyntaxError> {
         if self.open.len() > 1 || is_blank {
             return Ok(());
         }
         Err(error(at, "text outside of the outermost element", "put it into the element, or remove it"))
     }
 
-    fn element(&mut self, start: &BytesStart<'_>, at: usize) -> Result<u32, XmlError> {
+    fn element(&mut self, start: &BytesStart<'_>, at: usize) -> Result<u32, SyntaxError> {
         self.flush();
         if self.open.len() == 1 && std::mem::replace(&mut self.has_root, true) {
             return Err(error(at, "a second outermost element", "put both into one"));
         }
         let first = self.document.attributes.len();
         for attribute in start.attributes() {
-            let attribute = attribute.map_err(|broken| error(at, broken.to_string(), "mend the attributes"))?;
+            let attribute = attribute.map_err(|broken| error(at, broken.to_string(), "correct the attributes"))?;
             let name = attribute.key.into_inner();
             check_name(name, at)?;
             if attribute.value.contains('<') {
@@ -227,7 +228,7 @@ impl Builder {
         node
     }
 
-    fn finish(mut self, length: usize) -> Result<Document, XmlError> {
+    fn finish(mut self, length: usize) -> Result<Document, SyntaxError> {
         if self.open.len() > 1 {
             return Err(error(length, "an element that is not closed", "close it"));
         }
@@ -247,7 +248,7 @@ fn with_line_feeds(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
-fn check_name(name: &str, at: usize) -> Result<(), XmlError> {
+fn check_name(name: &str, at: usize) -> Result<(), SyntaxError> {
     let begins = |c: char| c.is_alphabetic() || c == '_' || c == ':';
     let goes_on =
         |c: char| begins(c) || c.is_alphanumeric() || matches!(c, '-' | '.' | '\u{b7}' | '\u{300}'..='\u{36f}');
@@ -262,17 +263,17 @@ fn check_name(name: &str, at: usize) -> Result<(), XmlError> {
     ))
 }
 
-fn unknown_reference(reference: &str, at: usize) -> XmlError {
-    let what = format!("`&{reference};` stands for nothing");
-    error(at, what, "write `&amp;` for `&`; entities of a document type are not read")
+fn unknown_reference(reference: &str, at: usize) -> SyntaxError {
+    let message = format!("`&{reference};` stands for nothing");
+    error(at, message, "write `&amp;` for `&`; entities of a document type are not read")
 }
 
-fn error(at: usize, what: impl Into<String>, mend: impl Into<String>) -> XmlError {
-    XmlError { at, what: what.into(), mend: mend.into(), is_limit: false }
+fn error(at: usize, message: impl Into<String>, help: impl Into<String>) -> SyntaxError {
+    SyntaxError::new(at, message, help)
 }
 
-fn limit(at: usize, what: String) -> XmlError {
-    XmlError { is_limit: true, ..error(at, what, "send a smaller document") }
+fn limit(at: usize, message: String) -> SyntaxError {
+    SyntaxError::limit(at, message, "send a smaller document")
 }
 
 /// The namespace of declarations of namespaces.

@@ -82,7 +82,7 @@ fn what_is_no_document() {
         "<![CDATA[x]]>",
     ] {
         let error = Document::parse(text).map(|_| ()).expect_err(text);
-        assert!(!error.is_limit && !error.mend.is_empty(), "{text}: {error}");
+        assert!(!error.is_limit && !error.help.is_empty(), "{text}: {error}");
     }
 }
 

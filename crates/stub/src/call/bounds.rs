@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use serde_json::Value;
 
 use crate::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
-use standin_dialect::xml::{Document, XmlError};
+use standin_dialect::SyntaxError;
+use standin_dialect::xml::Document;
 
 /// Bytes beyond which a body is decoded beside the workers: parsing as many takes up to some
 /// milliseconds.
@@ -126,7 +127,7 @@ fn xml_size(text: &[u8]) -> usize {
 }
 
 /// Reads a document if there is memory for it.
-pub(super) fn read_xml(bounds: Option<&Arc<DecodeBudget>>, text: &str) -> Result<Document, XmlError> {
+pub(super) fn read_xml(bounds: Option<&Arc<DecodeBudget>>, text: &str) -> Result<Document, SyntaxError> {
     if allow(bounds, || xml_size(text.as_bytes())) { Document::parse(text) } else { Err(NOT_READ.clone()) }
 }
 
@@ -137,9 +138,5 @@ pub(super) fn form_size(text: &[u8]) -> usize {
 }
 
 /// The error of a document that was not read.
-pub(super) static NOT_READ: LazyLock<XmlError> = LazyLock::new(|| XmlError {
-    at: 0,
-    what: "the document was not read".to_owned(),
-    mend: "raise --max-memory".to_owned(),
-    is_limit: true,
-});
+pub(super) static NOT_READ: LazyLock<SyntaxError> =
+    LazyLock::new(|| SyntaxError::limit(0, "the document was not read", "raise --max-memory"));

@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use super::bounds::{self, DecodeBudget};
 use super::{header_text, latin_or_utf8};
-use standin_dialect::xml::{Document, XmlError};
+use standin_dialect::SyntaxError;
+use standin_dialect::xml::Document;
 
 /// A part of a multipart body.
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ pub struct BodyPart {
     pub body: Bytes,
     bounds: Option<Arc<DecodeBudget>>,
     json: OnceLock<Option<Value>>,
-    xml: OnceLock<Box<Result<Document, XmlError>>>,
+    xml: OnceLock<Box<Result<Document, SyntaxError>>>,
 }
 
 impl BodyPart {
@@ -48,7 +49,7 @@ impl BodyPart {
     }
 
     /// The body as XML, or why it is none.
-    pub fn xml(&self) -> Result<&Document, &XmlError> {
+    pub fn xml(&self) -> Result<&Document, &SyntaxError> {
         let bounds = self.bounds.as_ref();
         let read = || Box::new(bounds::read_xml(bounds, &self.text()));
         bounds::once(bounds, &self.xml, read).map_or(Err(&*bounds::NOT_READ), |xml| (**xml).as_ref())

@@ -14,10 +14,11 @@ use super::xml::XmlEquality;
 use super::xpath::XPathRule;
 use crate::call::{BodyPart, Call, JsonLookup};
 use standin_dialect::PathTemplate;
+use standin_dialect::SyntaxError;
 use standin_dialect::java_regex::{JavaRegex, Outcome};
 use standin_dialect::json::JsonEquality;
 use standin_dialect::json_path::{self, Failure, JsonPath, Selection};
-use standin_dialect::xml::{Document, XmlError};
+use standin_dialect::xml::Document;
 
 /// A rule for one value.
 #[derive(Clone, Debug)]
@@ -247,7 +248,7 @@ impl<'a> MatchInput<'a> {
     }
 
     /// Looks at the value as XML, or at why it is none.
-    pub(super) fn with_xml<T>(self, look: impl FnOnce(Result<&Document, &XmlError>) -> T) -> T {
+    pub(super) fn with_xml<T>(self, look: impl FnOnce(Result<&Document, &SyntaxError>) -> T) -> T {
         match self {
             Self::Body(call) => look(call.xml()),
             Self::Part(part) => look(part.xml()),
@@ -260,7 +261,7 @@ impl<'a> MatchInput<'a> {
     fn equals_xml(self, expected: &XmlEquality) -> Outcome {
         self.with_xml(|document| match document {
             Ok(document) => expected.matches(document),
-            Err(XmlError { is_limit: true, .. }) => Outcome::GaveUp,
+            Err(SyntaxError { is_limit: true, .. }) => Outcome::GaveUp,
             Err(_) => Outcome::NoMatch,
         })
     }

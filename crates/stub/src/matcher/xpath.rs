@@ -3,10 +3,11 @@
 //! As in WireMock: what is not XML by its first character is not tried; a number, text or boolean counts as found
 //! whatever it is; a rule sees the value of an attribute or text, and the XML of an element.
 
+use standin_dialect::SyntaxError;
 use super::value_matcher::{MatchInput, MatchLimit, MatchStats, ValueMatcher};
 use standin_dialect::java_regex::Outcome;
+use standin_dialect::xml::Document;
 use standin_dialect::xml::xpath::{Value, XPath};
-use standin_dialect::xml::{Document, XmlError};
 
 /// What a path must find.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ impl XPathRule {
         input.with_xml(|document| match document {
             Ok(document) if path.knows_namespaces() && document.unbound_prefix().is_some() => Err(Outcome::NoMatch),
             Ok(document) => path.evaluate(document).map(|found| look(document, found)).map_err(|_| Outcome::GaveUp),
-            Err(XmlError { is_limit: true, .. }) => Err(Outcome::GaveUp),
+            Err(SyntaxError { is_limit: true, .. }) => Err(Outcome::GaveUp),
             Err(_) => Err(Outcome::NoMatch),
         })
     }

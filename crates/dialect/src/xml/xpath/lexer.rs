@@ -1,6 +1,6 @@
 //! The words of an expression. What `*`, `and`, `or`, `div` and `mod` are depends on the word before.
 
-use super::XPathError;
+use crate::SyntaxError;
 
 /// A word.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +16,7 @@ pub(super) enum Token {
 }
 
 /// The words with their places; the last is [`Token::End`].
-pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, XPathError> {
+pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, SyntaxError> {
     let mut tokens: Vec<(Token, usize)> = Vec::new();
     let mut at = 0;
     while let Some(next) = text[at..].chars().next() {
@@ -47,7 +47,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, XPathError> {
         tokens.push((token, at));
         at += length;
         if tokens.len() > MOST_TOKENS {
-            return Err(error(at, format!("more than {MOST_TOKENS} words"), "shorten the expression"));
+            return Err(SyntaxError::limit(at, format!("more than {MOST_TOKENS} words"), "shorten the expression"));
         }
     }
     tokens.push((Token::End, text.len()));
@@ -99,8 +99,8 @@ fn begins_name(c: char) -> bool {
     c.is_alphabetic() || c == '_'
 }
 
-pub(super) fn error(at: usize, what: impl Into<String>, mend: impl Into<String>) -> XPathError {
-    XPathError { at, what: what.into(), mend: mend.into() }
+pub(super) fn error(at: usize, message: impl Into<String>, help: impl Into<String>) -> SyntaxError {
+    SyntaxError::new(at, message, help)
 }
 
 /// Longer ones before those that they begin with.

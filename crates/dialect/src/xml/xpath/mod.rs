@@ -13,9 +13,8 @@ mod steps;
 mod tests;
 mod value;
 
-use std::fmt;
-
 use super::{Document, Name, Place};
+use crate::SyntaxError;
 use functions::Function;
 pub use value::Value;
 
@@ -25,17 +24,6 @@ pub struct XPath {
     written: Box<str>,
     expression: Expression,
     namespaces: bool,
-}
-
-/// What is wrong with an expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct XPathError {
-    /// Where: the index of the byte in the expression.
-    pub at: usize,
-    /// What is wrong.
-    pub what: String,
-    /// How to mend it.
-    pub mend: String,
 }
 
 /// The walk took more steps than it may.
@@ -144,7 +132,7 @@ enum NameTest {
 
 impl XPath {
     /// Compiles an expression.
-    pub fn parse(expression: &str, namespaces: Namespaces<'_>) -> Result<Self, XPathError> {
+    pub fn parse(expression: &str, namespaces: Namespaces<'_>) -> Result<Self, SyntaxError> {
         parse::expression(expression, namespaces).map(|compiled| Self {
             written: expression.into(),
             expression: compiled,
@@ -179,11 +167,3 @@ impl NameTest {
         }
     }
 }
-
-impl fmt::Display for XPathError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at index {}: {}", self.what, self.at, self.mend)
-    }
-}
-
-impl std::error::Error for XPathError {}

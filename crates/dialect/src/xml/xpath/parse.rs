@@ -3,10 +3,11 @@
 use super::functions::Function;
 use super::lexer::{Token, error, tokens};
 use super::steps::{everywhere, shortened};
-use super::{Arithmetic, Comparison, Expression, Namespaces, Start, XPathError};
+use super::{Arithmetic, Comparison, Expression, Namespaces, Start};
+use crate::SyntaxError;
 
 /// Compiles an expression.
-pub(super) fn expression(text: &str, namespaces: Namespaces<'_>) -> Result<Expression, XPathError> {
+pub(super) fn expression(text: &str, namespaces: Namespaces<'_>) -> Result<Expression, SyntaxError> {
     let mut parser = Parser { tokens: tokens(text)?, next: 0, nesting: 0, namespaces };
     if parser.peek() == &Token::End {
         return Err(error(0, "an empty expression", "write one such as `/order/item`"));
@@ -26,19 +27,19 @@ pub(super) struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    pub(super) fn or(&mut self) -> Result<Expression, XPathError> {
+    pub(super) fn or(&mut self) -> Result<Expression, SyntaxError> {
         self.nested(|parser| parser.list(&["or"], Self::and, Expression::Or))
     }
 
-    fn and(&mut self) -> Result<Expression, XPathError> {
+    fn and(&mut self) -> Result<Expression, SyntaxError> {
         self.list(&["and"], Self::equality, Expression::And)
     }
 
-    fn equality(&mut self) -> Result<Expression, XPathError> {
+    fn equality(&mut self) -> Result<Expression, SyntaxError> {
         self.comparison(&[("=", Comparison::Equal), ("!=", Comparison::Unequal)], Self::relation)
     }
 
-    fn relation(&mut self) -> Result<Expression, XPathError> {
+    fn relation(&mut self) -> Result<Expression, SyntaxError> {
         let signs = [
             ("<", Comparison::Less),
             ("<=", Comparison::LessOrEqual),
@@ -48,16 +49,16 @@ impl Parser<'_> {
         self.comparison(&signs, Self::sum)
     }
 
-    fn sum(&mut self) -> Result<Expression, XPathError> {
+    fn sum(&mut self) -> Result<Expression, SyntaxError> {
         self.arithmetic(&[("+", Arithmetic::Add), ("-", Arithmetic::Subtract)], Self::product)
     }
 
-    fn product(&mut self) -> Result<Expression, XPathError> {
+    fn product(&mut self) -> Result<Expression, SyntaxError> {
         let signs = [("*", Arithmetic::Multiply), ("div", Arithmetic::Divide), ("mod", Arithmetic::Remainder)];
         self.arithmetic(&signs, Self::negative)
     }
 
-    fn negative(&mut self) -> Result<Expression, XPathError> {
+    fn negative(&mut self) -> Result<Expression, SyntaxError> {
         let mut signs = 0;
         while self.take("-") {
             signs += 1;
@@ -71,7 +72,7 @@ impl Parser<'_> {
         })
     }
 
-    fn path(&mut self) -> Result<Expression, XPathError> {
+    fn path(&mut self) -> Result<Expression, SyntaxError> {
         if self.begins_primary() {
             return self.filtered();
         }
@@ -93,7 +94,7 @@ impl Parser<'_> {
     }
 
     /// What is no step by itself, such as `(…)` or `'text'`, with predicates and steps behind it.
-    fn filtered(&mut self) -> Result<Expression, XPathError> {
+    fn filtered(&mut self) -> Result<Expression, SyntaxError> {
         let primary = self.primary()?;
         let predicates = self.predicates()?;
         let mut steps = Vec::new();
@@ -112,7 +113,7 @@ impl Parser<'_> {
         Ok(Expression::Path(Start::Found(Box::new(primary), predicates), shortened(steps)))
     }
 
-    fn primary(&mut self) -> Result<Expression, XPathError> {
+    fn primary(&mut self) -> Result<Expression, SyntaxError> {
         let at = self.at();
         match self.bump() {
             Token::Literal(text) => Ok(Expression::Literal(text.into())),
@@ -137,7 +138,7 @@ impl Parser<'_> {
                 let function = Function::named(&name).ok_or_else(|| {
                     error(at, format!("`{name}` is not a function"), format!("use one of: {}", Function::names()))
                 })?;
-                function.check(&arguments).map_err(|what| error(at, what, "see XPath 1.0, section 4"))?;
+                function.check(&arguments).map_err(|message| error(at, message, "see XPath 1.0, section 4"))?;
                 Ok(Expression::Call(function, arguments.into()))
             }
             _ => Err(error(at, "an expression is missing", "write one such as `/order/item`")),
@@ -147,9 +148,9 @@ impl Parser<'_> {
     fn list(
         &mut self,
         signs: &[&str],
-        mut item: impl FnMut(&mut Self) -> Result<Expression, XPathError>,
+        mut item: impl FnMut(&mut Self) -> Result<Expression, SyntaxError>,
         make: impl FnOnce(Box<[Expression]>) -> Expression,
-    ) -> Result<Expression, XPathError> {
+    ) -> Result<Expression, SyntaxError> {
         let first = item(self)?;
         let mut items = vec![first];
         while signs.iter().any(|sign| self.take(sign)) {
@@ -167,8 +168,8 @@ impl Parser<'_> {
     fn comparison(
         &mut self,
         signs: &[(&str, Comparison)],
-        item: impl Fn(&mut Self) -> Result<Expression, XPathError>,
-    ) -> Result<Expression, XPathError> {
+        item: impl Fn(&mut Self) -> Result<Expression, SyntaxError>,
+    ) -> Result<Expression, SyntaxError> {
         let mut left = item(self)?;
         while let Some((_, comparison)) = signs.iter().find(|(sign, _)| self.take(sign)) {
             left = Expression::Compare(*comparison, Box::new((left, item(self)?)));
@@ -180,8 +181,8 @@ impl Parser<'_> {
     fn arithmetic(
         &mut self,
         signs: &[(&str, Arithmetic)],
-        item: impl Fn(&mut Self) -> Result<Expression, XPathError>,
-    ) -> Result<Expression, XPathError> {
+        item: impl Fn(&mut Self) -> Result<Expression, SyntaxError>,
+    ) -> Result<Expression, SyntaxError> {
         let mut left = item(self)?;
         let mut count = 0;
         while let Some((_, arithmetic)) = signs.iter().find(|(sign, _)| self.take(sign)) {
@@ -209,7 +210,7 @@ impl Parser<'_> {
     }
 
     /// Reads what stands one level down, for the stack's sake.
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, XPathError>) -> Result<T, XPathError> {
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, SyntaxError>) -> Result<T, SyntaxError> {
         self.deepen(self.nesting)?;
         self.nesting += 1;
         let result = read(self);
@@ -217,11 +218,12 @@ impl Parser<'_> {
         result
     }
 
-    fn deepen(&self, depth: usize) -> Result<(), XPathError> {
+    fn deepen(&self, depth: usize) -> Result<(), SyntaxError> {
         if depth < DEEPEST {
             return Ok(());
         }
-        Err(self.error(format!("more than {DEEPEST} expressions in one another"), "split the expression"))
+        let message = format!("more than {DEEPEST} expressions in one another");
+        Err(SyntaxError::limit(self.at(), message, "split the expression"))
     }
 
     pub(super) fn peek(&self) -> &Token {
@@ -247,15 +249,15 @@ impl Parser<'_> {
         comes
     }
 
-    pub(super) fn expect(&mut self, sign: &str) -> Result<(), XPathError> {
+    pub(super) fn expect(&mut self, sign: &str) -> Result<(), SyntaxError> {
         if self.take(sign) {
             return Ok(());
         }
         Err(self.error(format!("`{sign}` is missing"), format!("write `{sign}`")))
     }
 
-    pub(super) fn error(&self, what: impl Into<String>, mend: impl Into<String>) -> XPathError {
-        error(self.at(), what, mend)
+    pub(super) fn error(&self, message: impl Into<String>, help: impl Into<String>) -> SyntaxError {
+        error(self.at(), message, help)
     }
 }
 

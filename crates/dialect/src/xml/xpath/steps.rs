@@ -2,10 +2,11 @@
 
 use super::lexer::{Token, error};
 use super::parse::Parser;
-use super::{Axis, Expression, NameTest, Namespaces, Step, Test, XPathError};
+use super::{Axis, Expression, NameTest, Namespaces, Step, Test};
+use crate::SyntaxError;
 
 impl Parser<'_> {
-    pub(super) fn steps(&mut self, steps: &mut Vec<Step>) -> Result<(), XPathError> {
+    pub(super) fn steps(&mut self, steps: &mut Vec<Step>) -> Result<(), SyntaxError> {
         loop {
             steps.push(self.step()?);
             if self.take("//") {
@@ -16,7 +17,7 @@ impl Parser<'_> {
         }
     }
 
-    fn step(&mut self) -> Result<Step, XPathError> {
+    fn step(&mut self) -> Result<Step, SyntaxError> {
         for (sign, axis) in [(".", Axis::Itself), ("..", Axis::Parent)] {
             if self.take(sign) {
                 return Ok(Step { axis, test: Test::Node, predicates: Box::default() });
@@ -31,7 +32,7 @@ impl Parser<'_> {
         Ok(Step { axis, test, predicates: self.predicates()? })
     }
 
-    fn axis(&mut self) -> Result<Option<Axis>, XPathError> {
+    fn axis(&mut self) -> Result<Option<Axis>, SyntaxError> {
         let is_axis = matches!(self.tokens.get(self.next + 1), Some((Token::Sign("::"), _)));
         let Token::Name(name) = self.peek() else { return Ok(None) };
         if !is_axis {
@@ -46,7 +47,7 @@ impl Parser<'_> {
         Ok(Some(*axis))
     }
 
-    fn node_type(&mut self, name: &str, at: usize) -> Result<Test, XPathError> {
+    fn node_type(&mut self, name: &str, at: usize) -> Result<Test, SyntaxError> {
         let test = match name {
             "comment" => Test::Comment,
             "node" => Test::Node,
@@ -59,15 +60,15 @@ impl Parser<'_> {
                 _ => Test::Instruction(None),
             },
             _ => {
-                let what = format!("`{name}(…)` is no step");
-                return Err(error(at, what, "functions stand in predicates or around paths"));
+                let message = format!("`{name}(…)` is no step");
+                return Err(error(at, message, "functions stand in predicates or around paths"));
             }
         };
         self.expect(")")?;
         Ok(test)
     }
 
-    fn name_test(&self, name: &str, at: usize) -> Result<NameTest, XPathError> {
+    fn name_test(&self, name: &str, at: usize) -> Result<NameTest, SyntaxError> {
         if name == "*" {
             return Ok(NameTest::Any);
         }
@@ -83,8 +84,8 @@ impl Parser<'_> {
             (_, Some(namespace)) => namespace,
             ("xml", None) => "http://www.w3.org/XML/1998/namespace",
             _ => {
-                let mend = format!("add it: `\"xPathNamespaces\": {{\"{prefix}\": \"…\"}}`");
-                return Err(error(at, format!("the prefix `{prefix}` stands for no namespace"), mend));
+                let help = format!("add it: `\"xPathNamespaces\": {{\"{prefix}\": \"…\"}}`");
+                return Err(error(at, format!("the prefix `{prefix}` stands for no namespace"), help));
             }
         };
         Ok(match local {
@@ -93,7 +94,7 @@ impl Parser<'_> {
         })
     }
 
-    pub(super) fn predicates(&mut self) -> Result<Box<[Expression]>, XPathError> {
+    pub(super) fn predicates(&mut self) -> Result<Box<[Expression]>, SyntaxError> {
         let mut predicates = Vec::new();
         while self.take("[") {
             predicates.push(self.or()?);

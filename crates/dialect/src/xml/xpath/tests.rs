@@ -192,7 +192,7 @@ fn names_with_prefixes() {
         let value = path.evaluate(&document).expect("few steps");
         assert_eq!(value.as_text(&document), expected, "{expression} {namespaces:?}");
     }
-    assert!(XPath::parse("//p:b", bound).expect_err("unbound").mend.contains("xPathNamespaces"));
+    assert!(XPath::parse("//p:b", bound).expect_err("unbound").help.contains("xPathNamespaces"));
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn what_is_no_expression() {
         "string()/a",
     ] {
         let error = XPath::parse(expression, Namespaces::Ignored).map(|_| ()).expect_err(expression);
-        assert!(!error.mend.is_empty() && error.at <= expression.len(), "{expression}: {error}");
+        assert!(!error.help.is_empty() && error.at <= expression.len(), "{expression}: {error}");
     }
     for deep in ["(".repeat(1000), "a[".repeat(1000), "-1".repeat(3000), "1=".repeat(1000), "a/".repeat(5000)] {
         assert!(XPath::parse(&deep, Namespaces::Ignored).is_err());

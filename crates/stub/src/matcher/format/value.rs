@@ -161,7 +161,11 @@ pub(super) fn java_regex(pattern: &str, node: &Node, reader: &mut Reader) -> Opt
     match JavaRegex::new(pattern) {
         Ok(regex) => Some(regex),
         Err(error) => {
-            reader.error(node, format!("{} at index {} of the pattern `{pattern}`", error.what, error.at), error.mend);
+            reader.error(
+                node,
+                format!("{} at index {} of the pattern `{pattern}`", error.message, error.at),
+                error.help,
+            );
             None
         }
     }
@@ -200,7 +204,7 @@ fn equal_to_json(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<Va
     match JsonEquality::new(expected, flag(whole, "ignoreArrayOrder"), flag(whole, "ignoreExtraElements")) {
         Ok(equality) => Some(ValueMatcher::EqualToJson(Box::new(equality))),
         Err(error) => {
-            reader.error(operand, error.what, error.mend);
+            reader.error(operand, error.message, error.help);
             None
         }
     }
@@ -227,7 +231,7 @@ fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<ValueMatcher
     match JsonPath::parse(&expression) {
         Ok(path) => Some(ValueMatcher::MatchesJsonPath { path, rule }),
         Err(error) => {
-            reader.error(operand, format!("{} at index {} of `{expression}`", error.what, error.at), error.mend);
+            reader.error(operand, format!("{} at index {} of `{expression}`", error.message, error.at), error.help);
             None
         }
     }

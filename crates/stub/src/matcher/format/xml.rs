@@ -32,8 +32,8 @@ pub(super) fn equal_to_xml(operand: &Node, whole: &Node, reader: &mut Reader) ->
             Some(ValueMatcher::EqualToXml(equality))
         }
         Err(error) => {
-            let what = format!("the expected XML does not parse: {} at index {}", error.what, error.at);
-            reader.coded_error(operand, INVALID_XML, what, error.mend);
+            let what = format!("the expected XML does not parse: {} at index {}", error.message, error.at);
+            reader.coded_error(operand, INVALID_XML, what, error.help);
             None
         }
     }
@@ -80,8 +80,9 @@ fn delimiters(whole: &Node, reader: &mut Reader) -> Option<Delimiters> {
     match Delimiters::new(spelt[0].as_deref(), spelt[1].as_deref()) {
         Ok(delimiters) => Some(delimiters),
         Err(error) => {
-            let what = format!("the delimiters of placeholders do not compile: {} at index {}", error.what, error.at);
-            reader.error(opening.or(closing).unwrap_or(whole), what, error.mend);
+            let what =
+                format!("the delimiters of placeholders do not compile: {} at index {}", error.message, error.at);
+            reader.error(opening.or(closing).unwrap_or(whole), what, error.help);
             None
         }
     }
@@ -113,8 +114,8 @@ pub(super) fn matches_xpath(operand: &Node, whole: &Node, reader: &mut Reader) -
         Ok(path) => Some(path),
         Err(error) => {
             if reader.is_lenient() {
-                let what = format!("{} at index {} of `{spelt}`, and nothing meets it", error.what, error.at);
-                reader.warn_at(place, "matchesXPath", what, error.mend);
+                let what = format!("{} at index {} of `{spelt}`, and nothing meets it", error.message, error.at);
+                reader.warn_at(place, "matchesXPath", what, error.help);
             }
             None
         }

@@ -17,8 +17,9 @@ use hashbrown::HashMap;
 use compare::Comparer;
 pub use placeholder::Delimiters;
 use placeholder::Placeholder;
+use standin_dialect::SyntaxError;
 use standin_dialect::java_regex::Outcome;
-use standin_dialect::xml::{Document, Place, XmlError};
+use standin_dialect::xml::{Document, Place};
 
 /// What an XML document must be equal to.
 #[derive(Clone, Debug)]
@@ -96,17 +97,14 @@ pub struct Exemptions(u16);
 
 impl XmlEquality {
     /// Expects this document. What is odd about its placeholders, if anything, is the second.
-    pub fn new(expected: &str, options: XmlOptions) -> Result<(Self, Vec<String>), XmlError> {
+    pub fn new(expected: &str, options: XmlOptions) -> Result<(Self, Vec<String>), SyntaxError> {
         let expected = Document::parse(expected)?;
         if let Some(prefix) = expected.unbound_prefix().filter(|_| options.namespaces == Awareness::Strict) {
-            return Err(XmlError {
-                at: 0,
-                what: format!("the prefix `{prefix}` is bound to no namespace"),
-                mend: format!(
-                    "declare it: `xmlns:{prefix}=\"…\"`, or look away from namespaces: `\"namespaceAwareness\": \"NONE\"`"
-                ),
-                is_limit: false,
-            });
+            let message = format!("the prefix `{prefix}` is bound to no namespace");
+            let help = format!(
+                "declare it: `xmlns:{prefix}=\"…\"`, or look away from namespaces: `\"namespaceAwareness\": \"NONE\"`"
+            );
+            return Err(SyntaxError::new(0, message, help));
         }
         let (placeholders, odd) = match &options.delimiters {
             Some(delimiters) => placeholder::all(&expected, delimiters),

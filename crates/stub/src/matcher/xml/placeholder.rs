@@ -4,7 +4,8 @@ use hashbrown::HashMap;
 
 use super::{Awareness, view};
 use crate::matcher::date_time::DateFormat;
-use standin_dialect::java_regex::{Flags, JavaRegex, Outcome, RegexError};
+use standin_dialect::SyntaxError;
+use standin_dialect::java_regex::{Flags, JavaRegex, Outcome};
 use standin_dialect::xml::{Document, Kind, Place};
 
 /// What placeholders stand in.
@@ -34,7 +35,7 @@ pub(super) enum Placeholder {
 
 impl Delimiters {
     /// Placeholders between these regular expressions; those that are not given mean `${` and `}`.
-    pub fn new(opening: Option<&str>, closing: Option<&str>) -> Result<Self, RegexError> {
+    pub fn new(opening: Option<&str>, closing: Option<&str>) -> Result<Self, SyntaxError> {
         let given = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
         let opening = given(opening).unwrap_or_else(|| r"\$\{".to_owned());
         let closing = given(closing).unwrap_or_else(|| r"\}".to_owned());
@@ -67,7 +68,7 @@ impl Delimiters {
             ("matchesRegex", None) => Err("`matchesRegex` has no pattern".to_owned()),
             ("matchesRegex", Some(pattern)) => JavaRegex::with_flags(pattern, Flags::NONE)
                 .map(Placeholder::Found)
-                .map_err(|error| format!("{} at index {} of the pattern `{pattern}`", error.what, error.at)),
+                .map_err(|error| format!("{} at index {} of the pattern `{pattern}`", error.message, error.at)),
             // whatever else is there is a text like any other
             _ => return None,
         };
