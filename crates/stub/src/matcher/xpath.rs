@@ -3,8 +3,8 @@
 //! As in WireMock: what is not XML by its first character is not tried; a number, text or boolean counts as found
 //! whatever it is; a rule sees the value of an attribute or text, and the XML of an element.
 
-use standin_dialect::SyntaxError;
 use super::value_matcher::{MatchInput, MatchLimit, MatchStats, ValueMatcher};
+use standin_dialect::SyntaxError;
 use standin_dialect::java_regex::Outcome;
 use standin_dialect::xml::Document;
 use standin_dialect::xml::xpath::{Value, XPath};
