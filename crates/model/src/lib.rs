@@ -3,6 +3,7 @@
 pub mod draws;
 pub mod profile;
 pub mod station;
+pub mod stats;
 
 use std::time::Duration;
 
