@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::profile_file::{self, Author};
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, note, say};
-use standin_learn::fit::{Fitted, Html, Trace};
+use standin_learn::fit::{FitPage, Fitted, Trace};
 use standin_stub::delay::units::duration;
 use standin_tape::exchange::Exchange;
 use standin_tape::operations::Operations;
@@ -197,7 +197,7 @@ impl Fit {
     /// Writes the page if one was asked for.
     fn write_page(&self, fitted: &Fitted) -> Result<(), u8> {
         let Some(path) = &self.html else { return Ok(()) };
-        fs::write(path, Html(fitted).to_string()).map_err(|error| {
+        fs::write(path, FitPage(fitted).to_string()).map_err(|error| {
             note(&format!("cannot write `{}`: {error}", path.display()));
             BROKE
         })

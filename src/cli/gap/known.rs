@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use standin_learn::fit::{Fitted, Statement, Trace};
+use standin_learn::fit::{Finding, Fitted, Trace};
 use standin_learn::gap::{Known, Model, Served};
 use standin_model::profile::{self, Profile};
 use standin_tape::Recording;
@@ -24,7 +24,7 @@ pub(super) fn of_tapes(tapes: &[&Recording], operations: &Operations) -> Option<
     let trace = |tape: &&Recording| Trace::new(&tape.head, operations, &tape.exchanges);
     let fitted = Fitted::new("reference", &tapes.iter().map(trace).collect::<Vec<_>>()).ok()?;
     let is_doubtful = fitted.statements.iter().any(|statement| {
-        statement.is_unexplained() || matches!(statement, Statement::NotExclusive | Statement::Changed { .. })
+        statement.is_unexplained() || matches!(statement, Finding::NotExclusive | Finding::Drifted { .. })
     });
     if is_doubtful {
         return None;

@@ -2,7 +2,7 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use standin_learn::fit::{Discipline, Fitted, LimitKind, Observation, Statement, Trace};
+use standin_learn::fit::{Finding, Fitted, LimitKind, Observation, QueueDiscipline, Trace};
 use standin_model::profile::{File, read_all};
 use standin_model::station::Queue;
 
@@ -43,7 +43,7 @@ fn a_full_queue_is_learned_from_its_refusals() {
     let arrivals = steps(truth.capacity(4), &[0.3, 0.6, 0.9, 1.2], CALLS, 1);
     let door = |arrivals: &[f64], demands: &[f64]| bounded(4, 10, arrivals, demands);
     let fitted = Fitted::new("service", &[trace(&truth, &arrivals, door, 2)]).unwrap();
-    assert_eq!((fitted.discipline, fitted.workers), (Discipline::Fifo, Some(4)), "{fitted}");
+    assert_eq!((fitted.discipline, fitted.workers), (QueueDiscipline::Fifo, Some(4)), "{fitted}");
     assert_eq!(fitted.limits[0].kind, LimitKind::Inside { calls: 14 }, "{fitted}");
     let service = written_and_read(&fitted);
     assert!(
@@ -92,7 +92,7 @@ fn a_rate_whose_bursts_go_on_one_by_one_is_learned() {
     };
     let fitted = Fitted::new("service", &[trace(&truth, &arrivals, spaced, 12)]).unwrap();
     assert_eq!(fitted.limits[0].kind, LimitKind::Rate { per_second: 200.0, burst: 20, spaced: true }, "{fitted}");
-    assert!(!fitted.statements.iter().any(Statement::is_unexplained), "{fitted}");
+    assert!(!fitted.statements.iter().any(Finding::is_unexplained), "{fitted}");
     let limit = written_and_read(&fitted).rate_limit.unwrap();
     assert!(limit.rate.spaced && fitted.to_string().contains("one by one"), "{fitted}");
     for (kind, operation) in truth.kinds.iter().zip(&fitted.operations) {
@@ -149,7 +149,7 @@ fn refusals_at_random_are_no_limit() {
     };
     let fitted = Fitted::new("service", &[trace(&truth, &arrivals, at_random, 7)]).unwrap();
     assert!(fitted.limits.is_empty(), "{fitted}");
-    let is_told = |one: &Statement| matches!(one, Statement::Rejected { status: 503, .. });
+    let is_told = |one: &Finding| matches!(one, Finding::Rejected { status: 503, .. });
     assert!(fitted.statements.iter().any(is_told), "{fitted}");
 }
 
@@ -224,7 +224,7 @@ fn a_varying_delay_before_a_queue_is_recovered_as_a_whole() {
     // a class takes what the others take: the time of a single station would keep both workers busy for ever
     assert_eq!((of.classes[0].status, &of.classes[0].demand), (404, &of.demand), "{fitted}");
     assert!(of.outside.is_some(), "{fitted}");
-    assert!(fitted.statements.iter().any(|one| matches!(one, Statement::DelayBeside { .. })), "{fitted}");
+    assert!(fitted.statements.iter().any(|one| matches!(one, Finding::DelayCenter { .. })), "{fitted}");
     assert!(written_and_read(&fitted).operations[0].work.outside.is_some());
     for load in [0.5, 0.8] {
         let arrivals = steps(capacity, &[load], CALLS, 16);

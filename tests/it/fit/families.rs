@@ -2,7 +2,7 @@
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use standin_learn::fit::{Discipline, Fitted, Statement, Trace};
+use standin_learn::fit::{Finding, Fitted, QueueDiscipline, Trace};
 use standin_model::profile::{File, read_all};
 
 use super::truth::{Kind, Station, Truth, serve, steps, together};
@@ -90,13 +90,13 @@ fn rates_by_population_are_recovered() {
         let errors = known.errors(&fitted, 0.8);
         print(&format!("curve, cv {cv}"), &fitted, errors);
         let curve = fitted.curve.as_ref().unwrap_or_else(|| panic!("no curve\n{fitted}"));
-        assert_eq!((fitted.discipline, fitted.workers), (Discipline::Sharing, None));
+        assert_eq!((fitted.discipline, fitted.workers), (QueueDiscipline::Sharing, None));
         for (population, rate) in curve.rates().iter().filter(|(population, _)| *population <= 8) {
             let truth = together(RATES, *population as usize);
             assert!((rate / truth - 1.0).abs() < 0.07, "{population}: {rate}, not {truth}\n{fitted}");
         }
         assert!(errors.iter().all(|(error, _)| error.abs() < limit), "{errors:?}\n{fitted}");
-        let said = |one: &Statement| matches!(one, Statement::Curve { measured, .. } if *measured >= 8);
+        let said = |one: &Finding| matches!(one, Finding::LoadDependentRate { measured, .. } if *measured >= 8);
         assert!(fitted.statements.iter().any(said), "{fitted}");
         assert_served(&fitted, "discipline: curve");
     }
@@ -110,12 +110,12 @@ fn an_event_loop_before_a_pool_is_recovered() {
         let fitted = Fitted::new("service", &[known.tape(RAMP, seed)]).unwrap();
         let errors = known.errors(&fitted, 0.8);
         print(&format!("loop and pool, cv {cv}"), &fitted, errors);
-        assert_eq!((fitted.discipline, fitted.workers), (Discipline::Fifo, Some(4)), "{fitted}");
+        assert_eq!((fitted.discipline, fitted.workers), (QueueDiscipline::Fifo, Some(4)), "{fitted}");
         let front = fitted.default.front.as_ref().unwrap_or_else(|| panic!("no front\n{fitted}"));
         let mean = front.distribution().mean().unwrap().as_secs_f64();
         assert!((mean / 0.002 - 1.0).abs() < 0.06, "{mean}\n{fitted}");
         assert!(errors.iter().all(|(error, _)| error.abs() < 0.1), "{errors:?}\n{fitted}");
-        let unsure = |one: &Statement| matches!(one, Statement::PoolUnsure { workers: 4 });
+        let unsure = |one: &Finding| matches!(one, Finding::PoolHardlyUsed { workers: 4 });
         assert!(fitted.statements.iter().any(unsure) && fitted.is_doubtful(), "{fitted}");
         assert_served(&fitted, "front: {quantiles: ");
     }
@@ -128,8 +128,9 @@ fn a_pool_that_the_loop_hides_is_not_claimed() {
     let fitted = Fitted::new("service", &[known.tape(HIGH, 3)]).unwrap();
     print("loop and pool to 95 %", &fitted, known.errors(&fitted, 0.8));
     assert!(fitted.front().is_none(), "{fitted}");
-    let other =
-        |one: &Statement| matches!(one, Statement::SeriesHidden | Statement::NoFamily | Statement::DelayBeside { .. });
+    let other = |one: &Finding| {
+        matches!(one, Finding::TandemQueueHidden | Finding::NoFamilyExplains | Finding::DelayCenter { .. })
+    };
     assert!(fitted.statements.iter().any(other), "{fitted}");
 }
 

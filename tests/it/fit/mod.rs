@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution as _, StandardNormal};
-use standin_learn::fit::{Demand, Discipline, Fitted, Observation, Statement, Trace};
+use standin_learn::fit::{DemandTable, Finding, Fitted, Observation, QueueDiscipline, Trace};
 use standin_model::profile::{File, read_all};
 use standin_model::station::{SimTime, simulate_in, simulate_tandem};
 use standin_stub::delay::Distribution;
@@ -36,7 +36,7 @@ fn tapes(truth: &Truth, workers: usize, seed: u64) -> [Fitted; 2] {
 fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng: &mut StdRng) -> Vec<f64> {
     let operations = truth.kinds.iter().map(|kind| {
         let operation = fitted.operations.iter().find(|operation| operation.name == kind.name).expect("fitted");
-        (operation.demand.distribution(), operation.outside.as_ref().map(Demand::distribution))
+        (operation.demand.distribution(), operation.outside.as_ref().map(DemandTable::distribution))
     });
     let operations: Vec<(Distribution, Option<Distribution>)> = operations.collect();
     let mut calls: Vec<(SimTime, Duration, usize)> = Vec::with_capacity(arrivals.len());
@@ -47,7 +47,7 @@ fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng:
     }
     calls.sort_by_key(|(enters, ..)| *enters);
     let mut pool = standin_model::station::Station::new(fitted.capacity());
-    let front = fitted.default.front.as_ref().map(Demand::distribution);
+    let front = fitted.default.front.as_ref().map(DemandTable::distribution);
     let finished = if let (Some(front), Some(capacity)) = (front, fitted.front()) {
         let mut first = standin_model::station::Station::new(capacity);
         let calls = calls.iter().map(|(enters, demand, _)| (*enters, Some(front.sample(rng)), *demand));
@@ -120,9 +120,9 @@ const RUNS: usize = 6;
 
 fn assert_recovers(truth: &Truth, workers: usize, seed: u64, what: &str) {
     let expected = match truth.station {
-        Station::Fifo(_) => Discipline::Fifo,
-        Station::Sharing(_) | Station::Curve(_) => Discipline::Sharing,
-        Station::Unlimited => Discipline::Unlimited,
+        Station::Fifo(_) => QueueDiscipline::Fifo,
+        Station::Sharing(_) | Station::Curve(_) => QueueDiscipline::Sharing,
+        Station::Unlimited => QueueDiscipline::Unlimited,
     };
     let load = Load::new(truth, workers, 0.8);
     for (fitted, tape) in tapes(truth, workers, seed).iter().zip(["20-60", "ramp"]) {
@@ -142,7 +142,7 @@ fn assert_recovers(truth: &Truth, workers: usize, seed: u64, what: &str) {
 }
 
 fn unexplained(fitted: &Fitted) -> bool {
-    fitted.statements.iter().any(|one| matches!(one, Statement::NotOneQueue { .. } | Statement::Extrapolation { .. }))
+    fitted.statements.iter().any(|one| matches!(one, Finding::NotOneQueue { .. } | Finding::HoldoutMispredicted { .. }))
 }
 
 #[test]
@@ -182,7 +182,11 @@ fn sixteen_workers_with_heavy_tails_are_recovered() {
     for seed in 1..=3 {
         let load = Load::new(&truth, 16, 0.8);
         for (fitted, tape) in tapes(&truth, 16, seed).iter().zip(["20-60", "ramp"]) {
-            assert_eq!((fitted.discipline, fitted.workers), (Discipline::Fifo, Some(16)), "{tape}, {seed}\n{fitted}");
+            assert_eq!(
+                (fitted.discipline, fitted.workers),
+                (QueueDiscipline::Fifo, Some(16)),
+                "{tape}, {seed}\n{fitted}"
+            );
             load.assert_predicted(fitted, &format!("fifo(16) cv 2 {tape}"));
         }
     }
@@ -196,7 +200,7 @@ fn no_queue_is_made_up_where_there_is_none() {
         let arrivals = steps(truth.capacity(16), &[0.2, 0.4, 0.6], CALLS, seed);
         let fitted = Fitted::new("service", &[truth.trace(&arrivals, seed + 50)]).unwrap();
         assert_eq!(fitted.workers, None, "cv {cv}, seed {seed}\n{fitted}");
-        let is_unknown = |one: &Statement| matches!(one, Statement::CapacityUnknown { .. });
+        let is_unknown = |one: &Finding| matches!(one, Finding::CapacityUnknown { .. });
         assert!(fitted.statements.iter().any(is_unknown), "{fitted}");
     }
 }
@@ -205,7 +209,7 @@ fn no_queue_is_made_up_where_there_is_none() {
 fn a_service_without_a_queue_stays_unlimited() {
     let truth = Truth::new(Station::Unlimited, 1.0);
     let fitted = Fitted::new("service", &[truth.trace(&ramp(truth.capacity(16), CALLS, 1), 2)]).unwrap();
-    assert_eq!((fitted.discipline, fitted.workers), (Discipline::Unlimited, None), "{fitted}");
+    assert_eq!((fitted.discipline, fitted.workers), (QueueDiscipline::Unlimited, None), "{fitted}");
     assert!(fitted.operations.iter().all(|operation| operation.order.is_none()), "{fitted}");
     Load::new(&truth, 16, 0.8).assert_predicted(&fitted, "unlimited");
 }
@@ -216,7 +220,7 @@ fn where_no_queue_was_seen_the_capacity_is_a_floor() {
     let fitted = Fitted::new("service", &[truth.trace(&steps(truth.capacity(16), &[0.1], CALLS, 1), 2)]).unwrap();
     assert_eq!(fitted.workers, None, "{fitted}");
     let floor = fitted.statements.iter().find_map(|one| match one {
-        Statement::CapacityUnknown { at_least } => Some(*at_least),
+        Finding::CapacityUnknown { at_least } => Some(*at_least),
         _ => None,
     });
     assert!((2..=16).contains(&floor.unwrap()), "{fitted}");
@@ -353,12 +357,12 @@ fn several_tapes_with_errors_give_one_model_and_a_report() {
     }
     traces[0].exclusive = false;
     let fitted = Fitted::new("inventory", &traces).unwrap();
-    assert_eq!((fitted.discipline, fitted.workers), (Discipline::Fifo, Some(2)), "{fitted}");
+    assert_eq!((fitted.discipline, fitted.workers), (QueueDiscipline::Fifo, Some(2)), "{fitted}");
     assert_eq!(fitted.operations[0].classes[0].status, 404);
     assert!((fitted.operations[0].classes[0].share - 0.05).abs() < 0.01);
     let utilization = fitted.valid.utilization.unwrap();
     assert!((0.8..1.0).contains(&utilization), "{utilization}");
-    for expected in [Statement::NotExclusive, Statement::InFlightLimit { limit: 4 }, Statement::Failures { calls: 6 }] {
+    for expected in [Finding::NotExclusive, Finding::InFlightLimit { limit: 4 }, Finding::Failures { calls: 6 }] {
         assert!(fitted.statements.contains(&expected), "{expected:?}\n{fitted}");
     }
     let profile = fitted.profile();
@@ -386,10 +390,10 @@ fn a_tape_on_disk_is_fitted() {
     let trace = tape::read(&path);
     assert_eq!((trace.operations.len(), trace.lost), (2, 3));
     let fitted = Fitted::new("backend", &[trace]).unwrap();
-    assert_eq!((fitted.discipline, fitted.workers), (Discipline::Fifo, Some(1)), "{fitted}");
+    assert_eq!((fitted.discipline, fitted.workers), (QueueDiscipline::Fifo, Some(1)), "{fitted}");
     let names: Vec<_> = fitted.operations.iter().map(|operation| operation.name.as_str()).collect();
     assert_eq!(names, ["GET /a/{id}", "POST /a"]);
-    assert!(fitted.statements.contains(&Statement::Lost { calls: 3 }), "{fitted}");
+    assert!(fitted.statements.contains(&Finding::Lost { calls: 3 }), "{fitted}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use standin_learn::fit::{Fitted, Html, Trace};
+use standin_learn::fit::{FitPage, Fitted, Trace};
 use standin_model::profile::{File, read_all};
 
 use super::truth::{Kind, Station, Truth, ramp};
@@ -52,7 +52,7 @@ fn a_tail_beyond_the_tape_is_told_and_served() {
 
 fn assert_told(fitted: &Fitted) {
     let last = fitted.operations[0].demand.quantile(1.0).as_secs_f64();
-    let (text, page) = (fitted.to_string(), Html(fitted).to_string());
+    let (text, page) = (fitted.to_string(), FitPage(fitted).to_string());
     let json = serde_json::to_value(fitted).expect("plain");
     let profile = fitted.profile().to_yaml(&text);
     assert!(text.contains(TOLD) && page.contains(TOLD), "{text}");

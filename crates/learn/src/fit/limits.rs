@@ -1,83 +1,88 @@
-//! Limits at a service's door, learned from the calls that it turned away: a queue that was full, or a rate that was exceeded.
+//! Limits at which a service rejects calls, learned from the rejected calls: a full queue or an
+//! exceeded rate.
 //!
-//! Each is a rule that says of every call whether it is let in, given those before it: so many inside (a full queue), or no
-//! token left (a token bucket). The rule that agrees best with what was answered is taken, if it agrees well.
+//! Each limit is a rule that decides for every call whether it is admitted, given the calls before
+//! it: at most N calls inside (a bounded queue), or a token left (a token bucket). The rule that
+//! agrees best with the recorded answers is kept if it agrees well.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use super::demand::Class;
-use super::model::{Discipline, Model};
-use super::spacing;
-use super::statement::Statement;
-use super::trace::{Observation, Trace};
-use super::workload::is_rejection;
+use crate::fit::demand::ResponseClass;
+use crate::fit::prepare::leaky_bucket;
+use crate::fit::prepare::trace::{Observation, Trace};
+use crate::fit::prepare::workload::is_rejection;
+use crate::fit::report::findings::Finding;
+use crate::fit::station_model::{QueueDiscipline, StationModel};
 
-/// What turned calls away.
+/// A limit at which the service rejects calls.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Limit {
-    /// The rule.
+pub struct FittedLimit {
+    /// Rule by which calls are rejected.
     pub kind: LimitKind,
-    /// What a call is answered with that is turned away.
+    /// Status of the response to a rejected call.
     pub status: u16,
-    /// Calls that were.
+    /// Number of rejected calls.
     pub calls: u64,
-    /// Of all calls that the rule or the service turned away, the share in which both agree.
+    /// Share of agreement, 0 to 1: calls rejected by both the rule and the service, out of all
+    /// calls that either rejected.
     pub agreement: f64,
 }
 
-/// The kinds of limits.
+/// Kinds of limits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LimitKind {
-    /// So many calls may be in the service at a time, those being worked on included.
+    /// Bound on the number of calls in the service, those being served included.
     Inside {
-        /// How many.
+        /// Highest number of calls inside.
         calls: u32,
     },
-    /// A token bucket.
+    /// Token bucket.
     Rate {
-        /// Calls a second.
+        /// Rate in calls a second.
         per_second: f64,
-        /// Calls at once after a rest.
+        /// Number of calls admitted at once after a pause.
         burst: u32,
-        /// Whether those of a burst go on one by one, at the rate.
+        /// True for a leaky bucket: admitted calls of a burst proceed one by one, at the rate.
         spaced: bool,
     },
 }
 
-/// What the rejections of the tapes show, by status.
+/// Limits found on the tapes, and rejections without an explanation.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Limits {
-    /// Those that a rule explains.
-    pub(super) found: Vec<Limit>,
-    /// Statuses and calls that no rule explains.
-    pub(super) unexplained: Vec<(u16, u64)>,
+pub(crate) struct RejectionLimits {
+    /// Limits whose rule explains the rejections.
+    pub(crate) found: Vec<FittedLimit>,
+    /// Statuses without a rule, each with its number of rejected calls.
+    pub(crate) unexplained: Vec<(u16, u64)>,
 }
 
-impl Limits {
-    /// A rate whose bursts go on one by one, if there is one; and the tapes as the service behind it saw them.
-    pub(super) fn spaced(traces: &[Trace]) -> Option<(Limit, Vec<Trace>)> {
-        let limits = Self::learn(traces, Model::UNLIMITED, None).found;
+impl RejectionLimits {
+    /// Finds a rate limit that releases bursts one by one, and returns it with the tapes as the
+    /// service behind it saw them. `None` if there is no such limit.
+    pub(crate) fn spaced(traces: &[Trace]) -> Option<(FittedLimit, Vec<Trace>)> {
+        let limits = Self::learn(traces, StationModel::UNLIMITED, None).found;
         limits.into_iter().find_map(|limit| {
             let LimitKind::Rate { per_second, burst, .. } = limit.kind else { return None };
-            let behind = spacing::behind(traces, per_second)?;
-            Some((Limit { kind: LimitKind::Rate { per_second, burst, spaced: true }, ..limit }, behind))
+            let behind = leaky_bucket::behind(traces, per_second)?;
+            Some((FittedLimit { kind: LimitKind::Rate { per_second, burst, spaced: true }, ..limit }, behind))
         })
     }
 
-    /// Puts a limit in place of what else was found behind its status.
-    fn replace(&mut self, limit: Limit) {
+    /// Replaces any other result for the status of `limit`.
+    fn replace(&mut self, limit: FittedLimit) {
         self.found.retain(|other| other.status != limit.status);
         self.unexplained.retain(|(status, _)| *status != limit.status);
         self.found.push(limit);
     }
 
-    /// What is said of calls that no rule explains, given the classes of answers that the model repeats.
-    pub(super) fn told(&self, classes: &[Class]) -> Vec<Statement> {
-        let tell = |(status, calls): &(u16, u64)| Statement::Rejected {
+    /// Returns the findings about rejections that no rule explains, given the response classes that
+    /// the model repeats.
+    pub(crate) fn told(&self, classes: &[ResponseClass]) -> Vec<Finding> {
+        let tell = |(status, calls): &(u16, u64)| Finding::Rejected {
             status: *status,
             calls: *calls,
             repeated: classes.iter().find(|class| class.status == *status).map(|class| class.share),
@@ -85,11 +90,12 @@ impl Limits {
         self.unexplained.iter().map(tell).collect()
     }
 
-    /// Learns the limit behind each status that turns calls away, but for one that is known.
-    pub(super) fn learn(traces: &[Trace], model: Model, known: Option<Limit>) -> Self {
+    /// Learns the limit behind each rejecting status; a `known` limit replaces what is learned for
+    /// its status.
+    pub(crate) fn learn(traces: &[Trace], model: StationModel, known: Option<FittedLimit>) -> Self {
         let mut limits = Self::default();
         for status in REJECTIONS {
-            let doors: Vec<Door> = traces.iter().map(|trace| Door::new(trace, status, model)).collect();
+            let doors: Vec<AdmissionLog> = traces.iter().map(|trace| AdmissionLog::new(trace, status, model)).collect();
             let calls: u64 = doors.iter().map(|door| door.refused).sum();
             if calls == 0 {
                 continue;
@@ -98,10 +104,12 @@ impl Limits {
             let best = best.max_by(|one, other| one.1.total_cmp(&other.1));
             let agrees = |(kind, agreement): &(LimitKind, f64)| match *kind {
                 LimitKind::Inside { .. } => *agreement >= AGREES,
-                LimitKind::Rate { per_second, burst, .. } => Taken::new(&doors, per_second).nearly(burst) >= AGREES,
+                LimitKind::Rate { per_second, burst, .. } => {
+                    TokensInUse::new(&doors, per_second).nearly(burst) >= AGREES
+                }
             };
             match best.filter(|best| calls >= FEWEST && agrees(best)) {
-                Some((kind, agreement)) => limits.found.push(Limit { kind, status, calls, agreement }),
+                Some((kind, agreement)) => limits.found.push(FittedLimit { kind, status, calls, agreement }),
                 None => limits.unexplained.push((status, calls)),
             }
         }
@@ -112,7 +120,7 @@ impl Limits {
     }
 }
 
-impl fmt::Display for Limit {
+impl fmt::Display for FittedLimit {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             LimitKind::Inside { calls } => {
@@ -127,22 +135,22 @@ impl fmt::Display for Limit {
     }
 }
 
-/// The calls of a tape as they came to the door.
-struct Door {
-    /// Nanoseconds, ascending.
+/// Admission decisions of a service over one tape.
+struct AdmissionLog {
+    /// Arrival times in nanoseconds, ascending.
     arrivals: Vec<u64>,
     is_refused: Vec<bool>,
-    /// Calls that each one finds in the service.
+    /// Number of calls in the service at each arrival.
     inside: Vec<u32>,
     refused: u64,
 }
 
-impl Door {
-    fn new(trace: &Trace, status: u16, model: Model) -> Self {
+impl AdmissionLog {
+    fn new(trace: &Trace, status: u16, model: StationModel) -> Self {
         let mut calls: Vec<&Observation> =
             trace.calls.iter().filter(|call| call.status == status || !is_rejection(call.status)).collect();
         calls.sort_by_key(|call| (call.arrival, call.finish));
-        let outside = if model.discipline == Discipline::Unlimited { 0 } else { model.outside as u64 };
+        let outside = if model.discipline == QueueDiscipline::Unlimited { 0 } else { model.outside as u64 };
         let taken_on = calls.iter().filter(|call| call.status != status);
         let mut finishes: Vec<u64> = taken_on.map(|call| call.finish).collect();
         finishes.sort_unstable();
@@ -161,10 +169,10 @@ impl Door {
     }
 }
 
-/// The population from which on calls are turned away, and how well it agrees.
-fn inside(doors: &[Door]) -> Option<(LimitKind, f64)> {
+/// Returns the population from which calls are rejected, with its agreement.
+fn inside(doors: &[AdmissionLog]) -> Option<(LimitKind, f64)> {
     let refused_at = |calls: u32| {
-        let of_door = |door: &Door| {
+        let of_door = |door: &AdmissionLog| {
             let pairs = door.inside.iter().zip(&door.is_refused);
             pairs.fold((0_u64, 0_u64), |(both, any), (inside, refused)| {
                 let expected = *inside >= calls;
@@ -186,8 +194,8 @@ fn inside(doors: &[Door]) -> Option<(LimitKind, f64)> {
     scored.max_by(|one, other| one.1.total_cmp(&other.1))
 }
 
-/// The rate and burst beyond which calls are turned away, and how well they agree.
-fn rate(doors: &[Door]) -> Option<(LimitKind, f64)> {
+/// Returns the rate and burst beyond which calls are rejected, with their agreement.
+fn rate(doors: &[AdmissionLog]) -> Option<(LimitKind, f64)> {
     let mut per_second = admitted_while_refusing(doors)?;
     let (_, mut agreement) = burst(doors, per_second);
     for step in [0.02, 0.005, 0.001] {
@@ -199,7 +207,7 @@ fn rate(doors: &[Door]) -> Option<(LimitKind, f64)> {
             (per_second, agreement) = (rate, better);
         }
     }
-    // people set round numbers
+    // operators configure round numbers
     for digits in 1..=4 {
         let rounded = significant(per_second, digits);
         let (calls, as_good) = burst(doors, rounded);
@@ -210,19 +218,20 @@ fn rate(doors: &[Door]) -> Option<(LimitKind, f64)> {
     None
 }
 
-/// The burst that agrees best with a rate, and how well.
-fn burst(doors: &[Door], per_second: f64) -> (u32, f64) {
-    Taken::new(doors, per_second).burst()
+/// Returns the burst that agrees best with a rate, with its agreement.
+fn burst(doors: &[AdmissionLog], per_second: f64) -> (u32, f64) {
+    TokensInUse::new(doors, per_second).burst()
 }
 
-/// How many tokens would be taken, of all, were each call let in; in rising order, with whether it was refused. The bucket is
-/// filled and emptied by what the service did, so that one wrong answer does not put all that follow out of step.
-struct Taken {
+/// Number of tokens in use, the call's own included, if each call were admitted; sorted, each with
+/// whether the call was rejected. The state of the bucket follows the service's decisions, so that
+/// one deviating decision does not shift all later ones.
+struct TokensInUse {
     tokens: Vec<(f64, bool)>,
 }
 
-impl Taken {
-    fn new(doors: &[Door], per_second: f64) -> Self {
+impl TokensInUse {
+    fn new(doors: &[AdmissionLog], per_second: f64) -> Self {
         let token = 1e9 / per_second;
         let mut tokens: Vec<(f64, bool)> = Vec::new();
         for door in doors {
@@ -240,7 +249,7 @@ impl Taken {
         Self { tokens }
     }
 
-    /// The burst beyond which calls were turned away, and how well that agrees.
+    /// Returns the burst beyond which calls are rejected, with its agreement.
     fn burst(&self) -> (u32, f64) {
         let taken = &self.tokens;
         let all = taken.iter().filter(|(_, refused)| *refused).count();
@@ -261,7 +270,8 @@ impl Taken {
         best
     }
 
-    /// How well a burst agrees with calls that were not at the brim: there the way from the recorder to the service decides.
+    /// Returns the agreement of a burst over calls at least half a token from the limit; closer
+    /// ones are decided by network delay between recorder and service.
     fn nearly(&self, burst: u32) -> f64 {
         let burst = f64::from(burst);
         let refused_with = |least: f64| move |(tokens, refused): &&(f64, bool)| *refused && *tokens > least;
@@ -272,8 +282,9 @@ impl Taken {
     }
 }
 
-/// Calls a second that get in between two that are turned away: the bucket is empty at both.
-fn admitted_while_refusing(doors: &[Door]) -> Option<f64> {
+/// Returns the rate in calls a second that is admitted between two rejections: the bucket is empty
+/// at both.
+fn admitted_while_refusing(doors: &[AdmissionLog]) -> Option<f64> {
     let (mut admitted, mut nanos) = (0_u64, 0_u64);
     for door in doors {
         let mut since: Option<(u64, u64)> = None;
@@ -283,7 +294,7 @@ fn admitted_while_refusing(doors: &[Door]) -> Option<f64> {
                 count += 1;
                 continue;
             }
-            // a long time without a refusal can have filled the bucket
+            // after a long time without rejections the bucket may have filled
             if let Some((before, so_far)) = since
                 && arrival - before < LONGEST_GAP
             {
@@ -300,26 +311,26 @@ fn agreement((both, any): (u64, u64)) -> f64 {
     both as f64 / any.max(1) as f64
 }
 
-/// Rounded to so many digits.
+/// Rounds to `digits` significant digits.
 fn significant(number: f64, digits: i32) -> f64 {
     let unit = 10_f64.powi(number.abs().log10().floor() as i32 + 1 - digits);
     let rounded = (number / unit).round() * unit;
-    // decimals are not exact in binary
+    // decimal fractions are not exact in binary
     (rounded * 1e6).round() / 1e6
 }
 
-/// Statuses that turn a call away.
+/// Statuses of responses to rejected calls.
 const REJECTIONS: [u16; 2] = [429, 503];
-/// Fewer calls tell nothing.
+/// Minimum number of rejected calls for a rule.
 const FEWEST: u64 = 10;
-/// The share of refusals in which a rule must agree with the service.
+/// Minimum agreement of a rule with the service.
 const AGREES: f64 = 0.7;
-/// Populations that are tried around the median one.
+/// Distance from the median population, in calls, up to which populations are tried.
 const AROUND: u32 = 30;
 const LONGEST_GAP: u64 = 1_000_000_000;
-/// Tokens by which a service may differ at the brim.
+/// Tokens by which service and rule may differ near the limit.
 const BRIM: f64 = 0.5;
-/// A larger burst is no limit that anybody would notice.
+/// Largest burst that is tried.
 const MOST_BURST: u32 = 100_000;
-/// What a round number may cost.
+/// Loss of agreement that is accepted for a rounder number.
 const ROUNDING: f64 = 0.002;

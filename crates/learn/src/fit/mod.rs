@@ -1,45 +1,29 @@
-//! From a recording to a performance model: which queue, how many workers, and what each operation demands of them.
+//! Learns a performance model from recordings: which queue, how many workers, and what each
+//! operation demands of them.
 //!
-//! For each candidate the demands are recovered from arrivals and finishes (`model`); given the true one they do not depend on
-//! load, and how much they do is its effect size (`effect`). The smallest wins (`choice`), together with a constant part outside
-//! the queue. Candidates that this does not tell apart are judged by predicting the highest load of the tape from the rest
-//! (`check`), and that error is what to expect beyond the tape. Where hardly any call waited, those few are weighed by themselves
-//! (`crowd`). None of that assumes a distribution of demands or arrivals.
+//! For each candidate model the demands are recovered from arrivals and finishes (`station_model`).
+//! Given the true model they do not depend on load; how much they do is the candidate's effect size
+//! (`search::load_dependence`). The candidate with the smallest effect size wins
+//! (`search::model_search`), together with a fixed latency outside the queue. Candidates that the
+//! effect size does not separate are judged by predicting the highest load of the tape from the
+//! rest (`search::holdout_validation`); that error is what to expect beyond the tape. At light
+//! load, where few calls waited, those few decide by their likelihood (`search::rare_waits`). No
+//! step assumes a distribution of demands or of arrivals.
 //!
-//! What is not the queue's is taken away first: turns at a limit (`spacing`), stalls (`stalls`). Where no single station explains the
-//! tape, families of more parameters are tried: rates by population (`curved`), a front before a pool (`series`), a delay that
-//! varies beside a queue (`delayed`). What calls demand of the model is then told by operation and class (`demand`, `length`,
-//! `order`, `tail`), what turns them away by status (`limits`), and what must be said beside it in words (`verdict`, `statement`).
+//! Effects outside the queue are removed first: waits at a rate limit (`prepare::leaky_bucket`) and
+//! stalls (`prepare::stalls`). Where no single station explains the tape, models with more
+//! parameters are tried: a load-dependent service rate (`search::load_dependent_rate`), a tandem
+//! queue (`search::tandem_queue`), and a delay center beside a queue (`search::delay_center`). The
+//! demands are then described by operation and response class (`demand`), rejections by status
+//! (`limits`), and caveats in words (`report::findings`).
 
-mod answer;
-mod change;
-mod check;
-mod choice;
-mod crowd;
-mod curved;
-mod delayed;
 mod demand;
-mod effect;
-mod html;
-mod length;
 mod limits;
-mod model;
-mod order;
-mod plots;
-mod profile;
+mod prepare;
 mod report;
-mod series;
+mod search;
 mod simulation;
-mod single;
-mod spacing;
-mod stalls;
-mod statement;
-mod table;
-mod tail;
-mod telling;
-mod trace;
-mod verdict;
-mod workload;
+mod station_model;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,113 +31,117 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use self::check::Split;
-use self::choice::Ranking;
-use self::curved::Curved;
-use self::delayed::Delayed;
-use self::limits::Limits;
-use self::model::Model;
-use self::series::Search;
-use self::single::Single;
-use self::stalls::Pauses;
-use self::workload::Workload;
+use self::limits::RejectionLimits;
+use self::prepare::stalls::StallIntervals;
+use self::prepare::workload::Workload;
+use self::report::verdict;
+use self::search::delay_center::DelayCenterFit;
+use self::search::holdout_validation::HoldoutSplit;
+use self::search::load_dependent_rate::{self, LoadDependentFit};
+use self::search::model_search::ModelRanking;
+use self::search::single_station::SingleStationFit;
+use self::search::tandem_queue::TandemSearch;
+use self::station_model::StationModel;
 use standin_model::station::{Capacity, Queue, RateCurve};
 
-pub use change::Change;
-pub use check::Stratum;
-pub use demand::{Class, Demand, OperationFit, percentile};
-pub use html::Html;
-pub use limits::{Limit, LimitKind};
-pub use model::Discipline;
-pub use stalls::Stalls;
-pub use statement::Statement;
-pub use tail::Tail;
-pub use trace::{Observation, Trace};
+pub use demand::gpd_tail::Tail;
+pub use demand::{DemandTable, OperationFit, ResponseClass, percentile};
+pub use limits::{FittedLimit, LimitKind};
+pub use prepare::drift::Drift;
+pub use prepare::stalls::FittedStalls;
+pub use prepare::trace::{Observation, Trace};
+pub use report::findings::Finding;
+pub use report::html::FitPage;
+pub use search::holdout_validation::Stratum;
+pub use station_model::QueueDiscipline;
 
-/// A fitted performance model of one service, and how far it can be trusted.
+/// A fitted performance model of one service, and its range of validity.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fitted {
-    /// The name of the service.
+    /// Name of the service.
     pub service: String,
-    /// How calls share the workers.
-    pub discipline: Discipline,
-    /// The number of workers; none if calls do not disturb each other.
+    /// Queueing discipline: how calls share the workers.
+    pub discipline: QueueDiscipline,
+    /// Number of workers; `None` if calls do not delay each other.
     pub workers: Option<u32>,
-    /// How fast calls that share are worked on by how many there are, where that was measured in place of a number of workers.
+    /// Service rate by the number of calls inside, where that was measured instead of a number of
+    /// workers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub curve: Option<RateCurve>,
-    /// Numbers of workers that explain the tape about as well, the lowest and the highest.
+    /// Lowest and highest number of workers that explain the tape about as well.
     pub accepted: Option<(u32, u32)>,
-    /// What each call waits beside the queue, before it.
+    /// Fixed latency of each call before it enters the queue.
     #[serde(serialize_with = "time")]
     pub outside: Duration,
-    /// How much demands still depend on load, by their mean: about 0.05 where a model is right, 0.2 where none is.
+    /// Effect size: how much demands still depend on load, relative to their mean. About 0.05 for a
+    /// right model, 0.2 for a wrong one.
     pub effect: f64,
-    /// What the effect size would be by chance.
+    /// Effect size that chance alone produces.
     pub chance: f64,
-    /// The effect size if calls did not disturb each other.
+    /// Effect size of the model in which calls do not delay each other.
     pub unlimited_effect: f64,
-    /// The best candidates by effect size.
+    /// Best candidates, in ascending order of effect size.
     pub candidates: Vec<Candidate>,
-    /// The model's predictions of the tape, from the lowest load to the highest, whose demands it did not know; empty if the
-    /// load hardly varied.
+    /// Predicted against recorded latencies by load, in ascending order of load; empty if the load
+    /// hardly varied.
     pub strata: Vec<Stratum>,
-    /// How the service changed meanwhile, if it did.
+    /// Change of the service during the recording, if one was found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub change: Option<Change>,
-    /// Spells in which it did nothing, if it has any.
+    pub change: Option<Drift>,
+    /// Stalls (spells without any progress), if any were found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stalls: Option<Stalls>,
-    /// What turned calls away.
+    pub stalls: Option<FittedStalls>,
+    /// Limits at which the service rejects calls.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub limits: Vec<Limit>,
-    /// Operations of enough calls, by name.
+    pub limits: Vec<FittedLimit>,
+    /// Operations with enough calls, by name.
     pub operations: Vec<OperationFit>,
-    /// All operations together, for calls of none of them.
+    /// All operations together; serves calls of no listed operation.
     pub default: OperationFit,
-    /// Calls left out because their time stamps cannot be true.
+    /// Number of calls excluded because their time stamps cannot be true.
     pub mistimed: u64,
-    /// The observed range, beyond which the model is a guess.
-    pub valid: Valid,
-    /// What must be said beside the numbers.
-    pub statements: Vec<Statement>,
+    /// Observed range; beyond it the model is a guess.
+    pub valid: ValidRange,
+    /// Findings and caveats to report beside the numbers.
+    pub statements: Vec<Finding>,
 }
 
-/// A candidate and how well it does.
+/// A candidate model and its quality.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
-    /// As in `fifo(4)`.
+    /// Name with the number of workers: `fifo(4)`.
     pub model: String,
-    /// What each call waits beside the queue.
+    /// Fixed latency of each call outside the queue.
     #[serde(serialize_with = "time")]
     pub outside: Duration,
-    /// Its effect size.
+    /// Effect size: how much demands depend on load under this model.
     pub effect: f64,
-    /// The mean error of its prediction of the highest load, where that was asked for.
+    /// Mean relative error of its prediction of the held-out highest load; `None` if it was not
+    /// predicted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extrapolation: Option<f64>,
 }
 
-/// The observed range.
+/// The range of load that was observed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Valid {
-    /// The highest share of the capacity that was used, 0 to 1; none for `unlimited`.
+pub struct ValidRange {
+    /// Highest utilization, 0 to 1; `None` for `unlimited`.
     pub utilization: Option<f64>,
-    /// The most calls at the service at a time.
+    /// Highest number of calls at the service at the same time.
     pub in_flight: u32,
-    /// The highest rate of arrivals.
+    /// Highest arrival rate, in calls a second.
     pub per_second: f64,
-    /// Calls that the model was fitted to.
+    /// Number of calls that the model was fitted to.
     pub samples: u64,
 }
 
-/// Why nothing can be fitted.
+/// The error of a recording with too few calls to fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooFewCalls {
-    /// Answered calls on the tapes.
+    /// Number of answered calls on the tapes.
     pub calls: u64,
 }
 
@@ -162,26 +150,26 @@ impl Fitted {
     pub fn new(service: &str, traces: &[Trace]) -> Result<Self, TooFewCalls> {
         let names = numbered(traces);
         let operation_of = |trace: usize, operation: u32| names[traces[trace].operations[operation as usize].as_str()];
-        let (spaced, behind) = Limits::spaced(traces).unzip();
+        let (spaced, behind) = RejectionLimits::spaced(traces).unzip();
         let behind = behind.as_deref().unwrap_or(traces);
         let (mut work, left_out) = Workload::new(behind, operation_of);
         if work.len() < LEAST_CALLS {
             return Err(TooFewCalls { calls: work.len() as u64 });
         }
         let (ranking, stalls) = without_stalls(&mut work);
-        let split = Split::new(&work);
-        let single = Single::find(&ranking, split.as_ref(), &work);
+        let split = HoldoutSplit::new(&work);
+        let single = SingleStationFit::find(&ranking, split.as_ref(), &work);
         let (chosen, accepted) = (single.scored, single.accepted(&ranking, &work));
         let mut statements = single.statements(&ranking, split.as_ref(), &work);
-        let Single { candidates, crowd, mut demands, mut strata, .. } = single;
+        let SingleStationFit { candidates, crowd, mut demands, mut strata, .. } = single;
         let mut valid = valid(&work, chosen.model, &demands);
         if spaced.is_some() {
-            // those that waited for their turn need not be among the calls that are fitted
+            // calls that waited at the limit need not be among the calls that are fitted
             valid.widen(&Workload::new(traces, operation_of).0);
         }
         let mut effect = chosen.effect;
         let untold = split.as_ref().filter(|_| verdict::suggests_a_family(&statements, chosen, &ranking));
-        let curved = untold.and_then(|split| Curved::find(&work, split));
+        let curved = untold.and_then(|split| LoadDependentFit::find(&work, split));
         let curved = curved.filter(|curved| curved.is_better(chosen, &strata, ranking.chance.0));
         let curve = curved.as_ref().map(|curved| curved.curve.clone());
         if let Some(curved) = &curved {
@@ -189,42 +177,45 @@ impl Fitted {
             valid.utilization = Some(used(&work, curved.capacity()));
             verdict::explain_by_a_curve(&mut statements, curved, ranking.chance.0);
         }
-        let search = untold.filter(|_| curved.is_none()).map(|split| Search::new(&work, chosen.model, split));
-        let change = Change::find(&work, &demands);
+        let search = untold.filter(|_| curved.is_none()).map(|split| TandemSearch::new(&work, chosen.model, split));
+        let change = Drift::find(&work, &demands);
         statements.extend(change.map(|change| change.told(traces)));
         let mut station = chosen.model;
-        let limits = Limits::learn(traces, station, spaced);
+        let limits = RejectionLimits::learn(traces, station, spaced);
         let of_tapes = verdict::recount(traces, &valid, left_out);
-        let is_clear = !statements.iter().chain(&of_tapes).any(Statement::blurs_tails);
+        let is_clear = !statements.iter().chain(&of_tapes).any(Finding::blurs_tails);
         let clear = is_clear.then_some(chosen.model);
         let (mut operations, mut default) = demand::operations(&work, &demands, &names, traces, &limits.found, clear);
         statements.extend(limits.told(&default.classes));
-        // slow spells make calls that come together alike, too
+        // autocorrelated demands also make calls that arrive together alike
         let has_spells = operations.iter().any(|operation| operation.order.is_some());
-        let series = search.as_ref().filter(|_| !has_spells).and_then(Search::found);
+        let series = search.as_ref().filter(|_| !has_spells).and_then(TandemSearch::found);
         let has_another = has_spells || crowd.is_some() || curved.is_some() || series.is_some();
         let is_suspected = !has_another && verdict::suggests_a_delay(&statements, chosen, &ranking, &work);
-        let delayed = is_suspected.then(|| Delayed::find(&work, station, split.as_ref()));
+        let delayed = is_suspected.then(|| DelayCenterFit::find(&work, station, split.as_ref()));
         if let Some(delayed) = delayed.flatten() {
             strata = split.as_ref().map(|split| split.repeat(&delayed, &work)).unwrap_or_default();
             verdict::explain_by_a_delay(&mut statements, &delayed, &strata);
             valid.utilization = Some(delayed.utilization(work.most_per_second()).min(1.0));
-            station = Model { discipline: Discipline::Fifo, workers: delayed.workers, outside: 0.0 };
+            station = StationModel { discipline: QueueDiscipline::Fifo, workers: delayed.workers, outside: 0.0 };
             delayed.put_beside(&mut operations, &mut default, &names);
         } else if let Some(series) = series {
             strata.clone_from(&series.strata);
             verdict::explain_by_a_front(&mut statements, series);
             valid.utilization = Some(used(&work, series.capacity));
-            station = Model { discipline: Discipline::Fifo, workers: series.workers, outside: 0.0 };
+            station = StationModel { discipline: QueueDiscipline::Fifo, workers: series.workers, outside: 0.0 };
             series.put_before(&mut operations, &mut default, &names);
         } else if let Some(search) = search {
             statements.extend(search.shortfall(&statements));
         }
         statements.extend(of_tapes);
         verdict::tell_a_change_alone(&mut statements);
-        station =
-            curve.as_ref().map_or(station, |_| Model { discipline: Discipline::Sharing, workers: 1, outside: 0.0 });
-        let has_workers = station.discipline != Discipline::Unlimited && curve.is_none();
+        station = curve.as_ref().map_or(station, |_| StationModel {
+            discipline: QueueDiscipline::Sharing,
+            workers: 1,
+            outside: 0.0,
+        });
+        let has_workers = station.discipline != QueueDiscipline::Unlimited && curve.is_none();
         Ok(Self {
             service: service.to_owned(),
             discipline: station.discipline,
@@ -248,57 +239,59 @@ impl Fitted {
         })
     }
 
-    /// The station that serves as the service did; its queue has a bound if one was seen.
+    /// Returns the station that serves as the recorded service did, with a bounded queue if a bound
+    /// was found.
     pub fn capacity(&self) -> Capacity {
         let inside = self.limits.iter().find_map(|limit| match limit.kind {
             LimitKind::Inside { calls } => Some(calls),
             LimitKind::Rate { .. } => None,
         });
         if let Some(curve) = &self.curve {
-            return curved::bounded(curve, inside);
+            return load_dependent_rate::bounded(curve, inside);
         }
         match (self.workers, inside) {
             (Some(workers), Some(calls)) => {
                 simulation::capacity(self.discipline, workers, Queue::AtMost(calls.saturating_sub(workers)))
             }
             (Some(workers), None) => simulation::capacity(self.discipline, workers, Queue::Unbounded),
-            // so many at a time that do not disturb each other, and none waits
-            (None, Some(calls)) => simulation::capacity(Discipline::Fifo, calls, Queue::AtMost(0)),
+            // at most this many calls at a time, which do not delay each other, and no queue
+            (None, Some(calls)) => simulation::capacity(QueueDiscipline::Fifo, calls, Queue::AtMost(0)),
             (None, None) => Capacity::Unlimited,
         }
     }
 
-    /// The station that calls pass before, if there is one.
+    /// Returns the station that calls pass before the workers, if there is one.
     pub fn front(&self) -> Option<Capacity> {
-        self.default.front.as_ref().map(|_| simulation::capacity(Discipline::Fifo, 1, Queue::Unbounded))
+        self.default.front.as_ref().map(|_| simulation::capacity(QueueDiscipline::Fifo, 1, Queue::Unbounded))
     }
 
-    /// The same, of tapes of which what came earlier was left out: times within them are counted from their first calls.
+    /// Shifts reported times by `from`, the length that was cut off the beginning of the tapes, so
+    /// that they count from the tape's first call.
     #[must_use]
     pub fn since(mut self, from: Duration) -> Self {
         for statement in &mut self.statements {
-            if let Statement::Changed { middle: Some(middle), .. } = statement {
+            if let Finding::Drifted { middle: Some(middle), .. } = statement {
                 *middle += from;
             }
         }
         self
     }
 
-    /// Whether predictions beyond the recorded load must not be trusted.
+    /// Returns true if predictions beyond the recorded load must not be trusted.
     pub fn is_doubtful(&self) -> bool {
-        self.statements.iter().any(Statement::marks_predictions)
+        self.statements.iter().any(Finding::marks_predictions)
     }
 }
 
-impl Valid {
-    /// To the load of calls that are not among those that are fitted.
+impl ValidRange {
+    /// Extends the range to the load of all recorded calls, including those that were not fitted.
     fn widen(&mut self, recorded: &Workload) {
         self.in_flight = self.in_flight.max(recorded.most_inside() + 1);
         self.per_second = recorded.most_per_second();
     }
 }
 
-/// The highest share of a capacity in calls a second.
+/// Returns the highest utilization of a capacity given in calls a second, at most 1.
 fn used(work: &Workload, capacity: f64) -> f64 {
     (work.most_per_second() / capacity).min(1.0)
 }
@@ -311,7 +304,7 @@ impl fmt::Display for TooFewCalls {
 
 impl std::error::Error for TooFewCalls {}
 
-/// The operations of all tapes, numbered by their names.
+/// Numbers the operations of all tapes by name, in alphabetical order.
 fn numbered(traces: &[Trace]) -> BTreeMap<&str, u32> {
     let mut names: Vec<&str> = traces.iter().flat_map(|trace| &trace.operations).map(String::as_str).collect();
     names.sort_unstable();
@@ -319,25 +312,25 @@ fn numbered(traces: &[Trace]) -> BTreeMap<&str, u32> {
     names.into_iter().zip(0..).collect()
 }
 
-/// Searches for a model, and once more without the stalls if there are any.
-fn without_stalls(work: &mut Workload) -> (Ranking, Option<Stalls>) {
-    let ranking = Ranking::new(work, |_, _| true);
-    let pauses = if Pauses::may_be_in(work) { Pauses::find(work, ranking.best().model) } else { None };
+/// Ranks the models, and once more with the stalls removed if there are any.
+fn without_stalls(work: &mut Workload) -> (ModelRanking, Option<FittedStalls>) {
+    let ranking = ModelRanking::new(work, |_, _| true);
+    let pauses = if StallIntervals::may_be_in(work) { StallIntervals::find(work, ranking.best().model) } else { None };
     let Some(pauses) = pauses else { return (ranking, None) };
     let stalls = pauses.describe(work);
     *work = pauses.cut_out_of(work);
-    (Ranking::new(work, |_, _| true), Some(stalls))
+    (ModelRanking::new(work, |_, _| true), Some(stalls))
 }
 
-fn valid(work: &Workload, model: Model, demands: &[f64]) -> Valid {
+fn valid(work: &Workload, model: StationModel, demands: &[f64]) -> ValidRange {
     let mut offered = vec![0.0; work.windows.len()];
     for (call, demand) in demands.iter().enumerate() {
         offered[work.window[call] as usize] += demand.max(0.0);
     }
     let busiest =
         work.windows.iter().zip(&offered).map(|(window, offered)| offered / window.length).max_by(f64::total_cmp);
-    let has_queue = model.discipline != Discipline::Unlimited;
-    Valid {
+    let has_queue = model.discipline != QueueDiscipline::Unlimited;
+    ValidRange {
         utilization: busiest
             .filter(|_| has_queue) // more may come within a window than it can do
             .map(|busiest| (busiest / f64::from(model.workers)).min(1.0)),
@@ -355,5 +348,5 @@ fn time<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S
     serializer.collect_str(&standin_stub::delay::units::duration(*time))
 }
 
-/// Fewer calls are no recording.
+/// Minimum number of calls of a recording that is fitted.
 const LEAST_CALLS: usize = 200;

@@ -1,0 +1,96 @@
+//! Charts of the fit's page: recorded against predicted latencies, and the distribution of demands.
+
+use crate::fit::report::text::{off, short};
+use crate::fit::{DemandTable, OperationFit, Stratum};
+use crate::page::{Axis, Band, Chart, Figure, Line, Look, Scale};
+use crate::terminal::cut;
+
+/// Builds the chart of a percentile by load: recorded, and predicted from lower loads.
+pub(crate) fn prediction(strata: &[Stratum], place: usize, percent: u32) -> Figure {
+    let predicted = |stratum: &Stratum| stratum.recorded_ms[place] * (1.0 + stratum.errors[place]);
+    let points = |ms: &dyn Fn(&Stratum) -> f64, of: fn(&Stratum) -> bool| -> Vec<(f64, f64)> {
+        strata.iter().filter(|stratum| of(stratum)).map(|stratum| (stratum.per_second, ms(stratum))).collect()
+    };
+    let band: Vec<(f64, [f64; 2])> = strata
+        .iter()
+        .map(|stratum| {
+            let (ms, factor) = (predicted(stratum), 1.0 + stratum.noise[place]);
+            (stratum.per_second, [ms / factor, ms * factor])
+        })
+        .collect();
+    let mut lines = vec![
+        Line::new(Look::Real, "recorded", points(&|stratum| stratum.recorded_ms[place], |_| true)),
+        Line::new(Look::Mock, "predicted", points(&predicted, |_| true)),
+    ];
+    let held_out = points(&predicted, |stratum| stratum.held_out);
+    let beyond = if held_out.is_empty() {
+        ""
+    } else {
+        lines.push(Line {
+            is_joined: false,
+            ..Line::new(Look::Busy, "predicted without having seen that load", held_out)
+        });
+        " How far the last point is off is what to expect beyond the recording."
+    };
+    let edges = band.iter().flat_map(|(_, [low, high])| [*low, *high]);
+    let times: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|point| point.1)).chain(edges).collect();
+    let at = |held_out: bool| strata.iter().rev().find(|stratum| stratum.held_out || !held_out);
+    let takeaway = match (at(true), at(false)) {
+        (Some(highest), _) => {
+            format!("At the highest load, which it had not seen, the model is off by {}.", off(highest.errors[place]))
+        }
+        (None, Some(highest)) => format!("At the highest load the model is off by {}.", off(highest.errors[place])),
+        (None, None) => String::new(),
+    };
+    let chance = if band.len() > 1 { " The grey area is what one run differs from another by chance." } else { "" };
+    let what = if percent == 50 { "half of the answers".to_owned() } else { format!("{percent} of 100 answers") };
+    Figure {
+        title: format!("p{percent}: {what} took no longer"),
+        takeaway,
+        reading: format!(
+            "The tape's own calls, and their times as the model predicts them. Where the lines are close, the model explains that load.{chance}{beyond}"
+        ),
+        chart: Chart {
+            x: Axis {
+                name: "calls a second".to_owned(),
+                scale: Scale::from_zero(strata.iter().map(|stratum| stratum.per_second)),
+            },
+            y: Axis { name: format!("p{percent}, ms"), scale: Scale::times(times) },
+            band: (band.len() > 1).then(|| Band { name: "chance".to_owned(), points: band }),
+            lines,
+        },
+    }
+}
+
+/// Builds the chart of an operation's demand distribution.
+pub(crate) fn demand(operation: &OperationFit) -> Figure {
+    let curve = |look, name: &str, demand: &DemandTable| {
+        let points = demand.points().iter().map(|(share, time)| (time.as_secs_f64() * 1e3, share * 100.0));
+        Line { is_marked: false, ..Line::new(look, name, points.collect()) }
+    };
+    let mut lines = vec![curve(Look::Real, "work", &operation.demand)];
+    lines.extend(operation.outside.iter().map(|outside| curve(Look::LogNormal, "beside the queue", outside)));
+    for (look, class) in [Look::Constant, Look::Busy].into_iter().zip(&operation.classes) {
+        lines.push(curve(look, &class.which(), &class.demand));
+    }
+    let times: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).collect();
+    Figure {
+        title: cut(&operation.name, NAME),
+        takeaway: format!(
+            "Half of the calls are up to {} of work, and one in a hundred is more than {}.",
+            short(operation.demand.quantile(0.5)),
+            short(operation.demand.quantile(0.99))
+        ),
+        reading: "Pick a time below and go up: the line says how many of 100 calls are no more work than that."
+            .to_owned(),
+        chart: Chart {
+            x: Axis { name: "work of a call, ms".to_owned(), scale: Scale::times(times) },
+            y: Axis { name: "% of calls".to_owned(), scale: Scale::percent() },
+            band: None,
+            lines,
+        },
+    }
+}
+
+/// Longest name above a chart, in characters; the table shows names in full.
+const NAME: usize = 60;

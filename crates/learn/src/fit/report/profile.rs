@@ -1,0 +1,153 @@
+//! The profile that serves as the recorded service did.
+
+use http::HeaderMap;
+use serde_json::{Value as Json, json};
+
+use crate::fit::demand::{DemandTable, OperationFit, ResponseClass, is_failure};
+use crate::fit::{Fitted, FittedLimit, FittedStalls, LimitKind, QueueDiscipline};
+use standin_model::profile::spec::{
+    Abandon, Class, Delay, DelayParam, Front, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid,
+    Work,
+};
+use standin_model::station::TokenRate;
+
+impl Fitted {
+    /// Converts the model to a profile. Operations whose name is not a method and a path are left
+    /// to the default operation.
+    pub fn profile(&self) -> Profile {
+        let mut operations: Vec<&OperationFit> = self.operations.iter().collect();
+        // the first match wins, so fixed paths precede templates
+        operations.sort_by_key(|operation| (operation.name.matches('{').count(), &operation.name));
+        let operations = operations.into_iter().filter_map(|operation| {
+            let pattern = pattern(&operation.name)?;
+            Some(Operation { name: operation.name.clone(), pattern: Some(pattern), work: self.work(operation) })
+        });
+        let service = Service {
+            name: self.service.clone(),
+            pattern: None,
+            capacity: self.capacity(),
+            overflow: self.limits.iter().find(|limit| matches!(limit.kind, LimitKind::Inside { .. })).map(overflow),
+            front: self.front().map(|capacity| Front { capacity, overflow: None }),
+            rate_limit: self.limits.iter().find_map(rate_limit),
+            stalls: self.stalls.as_ref().map(stalls),
+            abandon: Abandon::Keep,
+            scale: Scale { latency: 1.0, capacity: 1.0 },
+            operations: operations.collect(),
+            default: Some(self.work(&self.default)),
+            valid: Valid {
+                utilization: self.valid.utilization.map(|used| (used * 1e3).round() / 10.0 / 100.0),
+                in_flight: Some(u64::from(self.valid.in_flight)),
+                per_second: Some((self.valid.per_second * 10.0).round() / 10.0),
+                samples: Some(self.valid.samples),
+            },
+        };
+        Profile { description: Some(self.description()), services: vec![service], ..Profile::default() }
+    }
+
+    fn description(&self) -> String {
+        let load = format!("{:.1} calls/s", self.valid.per_second);
+        match (self.discipline, self.valid.utilization) {
+            (QueueDiscipline::Unlimited, _) | (_, None) => format!("as recorded, up to {load}"),
+            (_, Some(used)) => format!("as recorded, up to {:.0}% load ({load})", used * 100.0),
+        }
+    }
+
+    fn work(&self, operation: &OperationFit) -> Work {
+        let fixed =
+            (!self.outside.is_zero()).then(|| Delay::fixed(crate::fit::report::findings::rounded(self.outside)));
+        Work {
+            demand: delay(&operation.demand),
+            outside: operation.outside.as_ref().map(delay).or(fixed),
+            front: operation.front.as_ref().map(delay),
+            order: operation.order,
+            transfer: operation.transfer.map(three_digits),
+            classes: operation.classes.iter().map(class).collect(),
+        }
+    }
+}
+
+/// Converts a response class. Failures keep their status; a missing resource (404) is left to the
+/// stubs.
+fn class(class: &ResponseClass) -> Class {
+    Class {
+        // the share that a reader computes from the written percentage
+        share: (class.share * 1e5).round() / 1e3 / 100.0,
+        from: class.from,
+        status: is_failure(class.status).then_some(class.status),
+        demand: delay(&class.demand),
+    }
+}
+
+fn stalls(stalls: &FittedStalls) -> Stalls {
+    let every = crate::fit::report::findings::rounded(stalls.every);
+    let kind = if stalls.regular { "fixed" } else { "exponential" };
+    let every = Delay { kind: kind.to_owned(), params: vec![(mean_of(kind), DelayParam::Time(every))] };
+    Stalls { every, last: delay(&stalls.last) }
+}
+
+/// Returns the name of the parameter that is the mean.
+fn mean_of(kind: &str) -> String {
+    if kind == "fixed" { "value" } else { "mean" }.to_owned()
+}
+
+fn overflow(limit: &FittedLimit) -> Overflow {
+    Overflow::Answer { status: limit.status, headers: HeaderMap::new(), body: None }
+}
+
+fn rate_limit(limit: &FittedLimit) -> Option<RateLimit> {
+    match limit.kind {
+        LimitKind::Rate { per_second, burst, spaced } => {
+            Some(RateLimit { rate: TokenRate { per_second, burst, spaced }, overflow: Some(overflow(limit)) })
+        }
+        LimitKind::Inside { .. } => None,
+    }
+}
+
+fn delay(demand: &DemandTable) -> Delay {
+    Delay::quantiles(demand.points().iter().map(|(share, time)| ((share * 1e5).round() / 1e3, *time)))
+}
+
+/// Rounds to three significant digits.
+pub(crate) fn three_digits(number: f64) -> f64 {
+    let magnitude = number.log10().floor() as i32 - 2;
+    // powers of ten below one have no exact float
+    if magnitude > 0 {
+        let unit = 10f64.powi(magnitude);
+        (number / unit).round() * unit
+    } else {
+        let unit = 10f64.powi(-magnitude);
+        (number * unit).round() / unit
+    }
+}
+
+/// Converts a name such as `GET /items/{id}` to a request pattern.
+fn pattern(name: &str) -> Option<Json> {
+    let (method, path) = name.split_once(' ').filter(|(_, path)| path.starts_with('/'))?;
+    let key = if path.contains('{') { "urlPathTemplate" } else { "urlPath" };
+    Some(json!({"method": method, key: path}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_matched_by_its_method_and_path() {
+        assert_eq!(pattern("GET /a/{id}"), Some(json!({"method": "GET", "urlPathTemplate": "/a/{id}"})));
+        assert_eq!(pattern("POST /a"), Some(json!({"method": "POST", "urlPath": "/a"})));
+        assert_eq!(pattern("nightly import"), None);
+    }
+
+    #[test]
+    fn a_rate_is_written_with_three_digits() {
+        for (rate, written) in [
+            (20_123_456.7, "20.1MB/s"),
+            (53_512_345.6, "53.5MB/s"),
+            (1_499.6, "1.5kB/s"),
+            (999.6, "1kB/s"),
+            (2.3456, "2.35B/s"),
+        ] {
+            assert_eq!(standin_stub::delay::units::rate(three_digits(rate)), written);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A fitted model as text for a terminal of 80 columns.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use crate::fit::report::profile::three_digits;
+use crate::fit::{Fitted, OperationFit, QueueDiscipline, Tail};
+use crate::page::grouped;
+use crate::terminal::{cut, wrapped};
+use standin_stub::delay::units::{duration, rate};
+
+impl fmt::Display for Fitted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{}: {}", self.service, self.station())?;
+        writeln!(
+            out,
+            "  effect size {:.3} ({:.3} by chance, {:.3} without a queue)",
+            self.effect, self.chance, self.unlimited_effect
+        )?;
+        writeln!(out, "  (how much a call's work seems to depend on the load: 0.05 or less fits)")?;
+        writeln!(out, "  seen up to {}", self.range())?;
+        if let Some(stalls) = &self.stalls {
+            wrapped(out, "  - ", &stalls.to_string())?;
+        }
+        for limit in &self.limits {
+            wrapped(out, "  - ", &limit.to_string())?;
+        }
+        for statement in &self.statements {
+            wrapped(out, "  - ", &statement.to_string())?;
+        }
+        self.candidates(out)?;
+        self.predictions(out)?;
+        self.demands(out)
+    }
+}
+
+impl Fitted {
+    fn station(&self) -> String {
+        if let Some(curve) = &self.curve {
+            return format!("a curve, with rates for up to {} calls inside", curve.max_population());
+        }
+        let mut text = match (self.discipline, self.workers) {
+            (QueueDiscipline::Fifo, Some(1)) => "fifo, 1 worker".to_owned(),
+            (QueueDiscipline::Fifo, Some(workers)) => format!("fifo, {workers} workers"),
+            (QueueDiscipline::Sharing, Some(1)) => "sharing, 1 worker".to_owned(),
+            (QueueDiscipline::Sharing, Some(workers)) => format!("sharing, {workers} workers"),
+            _ => "unlimited: no queue was seen".to_owned(),
+        };
+        if let Some(front) = &self.default.front {
+            let _ = write!(text, ", behind a front of one worker (p50 {})", short(front.quantile(0.5)));
+        }
+        if let Some((low, high)) = self.accepted.filter(|(low, high)| low < high) {
+            let _ = write!(text, " ({low} to {high} explain the tape as well)");
+        }
+        if !self.outside.is_zero() {
+            let _ = write!(text, ", {} outside", short(self.outside));
+        }
+        text
+    }
+
+    fn range(&self) -> String {
+        let valid = &self.valid;
+        let utilization =
+            valid.utilization.map(|used| format!("{:.0} % of the capacity, ", used * 100.0)).unwrap_or_default();
+        format!(
+            "{utilization}{} calls inside, {:.1} calls/s; {} calls",
+            valid.in_flight,
+            valid.per_second,
+            grouped(valid.samples)
+        )
+    }
+
+    fn candidates(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            out,
+            "\n  {:<16} {:>10} {:>12} {:>22}",
+            "candidate", "outside", "effect size", "error at highest load"
+        )?;
+        for candidate in &self.candidates {
+            let error = candidate.extrapolation.map(|error| format!("{:.0} %", error * 100.0)).unwrap_or_default();
+            let outside = short(candidate.outside);
+            let line = format!("  {:<16} {outside:>10} {:>12.3} {error:>22}", candidate.model, candidate.effect);
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    fn predictions(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.strata.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n  the tape's own arrivals with demands of its lower load: error (noise of a run)")?;
+        writeln!(out, "  {:>9} {:>5} {:>13} {:>13} {:>13} {:>13}", "calls/s", "used", "p50", "p90", "p95", "p99")?;
+        for stratum in &self.strata {
+            let used = stratum.utilization.map(|used| format!("{:.0} %", used * 100.0)).unwrap_or_default();
+            write!(out, "  {:>9.1} {used:>5}", stratum.per_second)?;
+            for (error, noise) in stratum.errors.iter().zip(&stratum.noise) {
+                write!(out, " {:>13}", format!("{} ({:.0} %)", off(*error), noise * 100.0))?;
+            }
+            writeln!(out, "{}", if stratum.held_out { " *" } else { "" })?;
+        }
+        writeln!(out, "  * held out: what to expect beyond the tape")
+    }
+
+    fn demands(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "\n  {:<34} {:>8} {:>10} {:>10} {:>10}", "demand of", "samples", "p50", "p95", "p99")?;
+        for (place, operation) in self.operations.iter().chain([&self.default]).enumerate() {
+            let name = if place == self.operations.len() { ALL_OTHERS } else { &operation.name };
+            row(out, name, operation)?;
+            beyond(out, 4, operation.tail)?;
+            for class in &operation.classes {
+                let name = format!("  {} ({:.2} %)", class.which(), class.share * 100.0);
+                let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(class.demand.quantile(share)));
+                writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", grouped(class.samples))?;
+                beyond(out, 6, class.tail)?;
+            }
+            if let Some(order) = operation.order {
+                let (blocks, shared) = (duration(order.blocks), order.correlation * 100.0);
+                writeln!(out, "    slow spells of {blocks}, correlation {shared:.0} %")?;
+            }
+            if let Some(bytes) = operation.transfer {
+                writeln!(out, "    bodies leave at {}", rate(three_digits(bytes)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn row(out: &mut fmt::Formatter<'_>, name: &str, operation: &OperationFit) -> fmt::Result {
+    let name = cut(name, 34);
+    let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(operation.demand.quantile(share)));
+    writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", grouped(operation.samples))
+}
+
+fn beyond(out: &mut fmt::Formatter<'_>, indent: usize, tail: Option<Tail>) -> fmt::Result {
+    tail.map_or(Ok(()), |tail| wrapped(out, &" ".repeat(indent), &tail.to_string()))
+}
+
+/// Formats a relative error as a signed percentage, without a minus for 0.
+pub(crate) fn off(error: f64) -> String {
+    let percent = (error * 100.0).round();
+    format!("{:+.0} %", if percent == 0.0 { 0.0 } else { percent })
+}
+
+/// Name of the row for calls of no listed operation.
+pub(crate) const ALL_OTHERS: &str = "default (all other calls)";
+
+/// Formats a time with three digits: `3.21 ms`.
+pub(crate) fn short(time: Duration) -> String {
+    let nanos = time.as_nanos() as f64;
+    let (number, unit) = match nanos {
+        0.0..1e6 => (nanos / 1e3, "µs"),
+        1e6..1e9 => (nanos / 1e6, "ms"),
+        _ => (nanos / 1e9, "s"),
+    };
+    let digits = if number < 10.0 { 2 } else { usize::from(number < 100.0) };
+    format!("{number:.digits$} {unit}")
+}

@@ -1,0 +1,250 @@
+//! Holdout validation: the highest load of the tape is predicted, on its own arrivals, with demands
+//! recovered at the lower load alone. The error is what to expect beyond the tape.
+
+use serde::Serialize;
+
+use crate::fit::prepare::workload::{LoadWindow, Workload};
+use crate::fit::report::findings::Finding;
+use crate::fit::search::delay_center::DelayCenterFit;
+use crate::fit::simulation::DemandSampler;
+use crate::fit::station_model::StationModel;
+
+/// Division of a workload's windows by load.
+#[derive(Clone, Debug)]
+pub(crate) struct HoldoutSplit {
+    /// Stratum by window: 0 is low, 1 middle, 2 high and held out, `LEFT_OUT` in none.
+    strata: Vec<u8>,
+}
+
+/// Recorded and predicted latencies at one load.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stratum {
+    /// Mean arrival rate in calls a second.
+    pub per_second: f64,
+    /// Utilization; `None` for `unlimited`.
+    pub utilization: Option<f64>,
+    /// Number of calls that arrived at this load.
+    pub calls: u64,
+    /// True if demands at this load were held out from the model.
+    pub held_out: bool,
+    /// Recorded latencies in milliseconds at p50, p90, p95 and p99.
+    pub recorded_ms: [f64; 4],
+    /// Relative errors at p50, p90, p95 and p99: 0.1 is 10 % too slow.
+    pub errors: [f64; 4],
+    /// Relative standard deviation of single runs of the model, at the same quantiles.
+    pub noise: [f64; 4],
+}
+
+impl HoldoutSplit {
+    /// Holds out the highest load: windows above three quarters of the highest rate, but at most
+    /// three fifths of the calls. `None` if the load hardly varies or the parts are too small.
+    /// Windows with rejections are left out because the accepted load depended on the responses.
+    pub(crate) fn new(work: &Workload) -> Option<Self> {
+        let mut order: Vec<usize> = (0..work.windows.len())
+            .filter(|window| work.windows[*window].calls > 0 && !work.windows[*window].is_limited())
+            .collect();
+        order.sort_by(|one, other| work.windows[*other].per_second().total_cmp(&work.windows[*one].per_second()));
+        let highest = work.windows[*order.get(order.len() / 20)?].per_second();
+        let lowest = work.windows[*order.last()?].per_second();
+        if lowest > highest * SAME_LOAD {
+            return None;
+        }
+        let all: f64 = order.iter().map(|window| f64::from(work.windows[*window].calls)).sum();
+        let (mut strata, mut held_out, mut rest) = (vec![LEFT_OUT; work.windows.len()], 0.0, 0.0);
+        for window in order {
+            let calls = f64::from(work.windows[window].calls);
+            let is_high = work.windows[window].per_second() > highest * HIGH && held_out + calls <= all * MOST_HELD_OUT;
+            if is_high {
+                held_out += calls;
+                strata[window] = 2;
+            } else {
+                // windows come in descending order: the middle stratum is half of what remains
+                strata[window] = u8::from(rest < (all - held_out) / 2.0);
+                rest += calls;
+            }
+        }
+        (held_out >= FEWEST && rest >= FEWEST).then_some(Self { strata })
+    }
+
+    pub(crate) fn is_held_out(&self, work: &Workload, call: usize) -> bool {
+        self.strata[work.window[call] as usize] == 2
+    }
+
+    /// Predicts each stratum with demands of the lower two, in ascending order of load.
+    pub(crate) fn predict(&self, model: StationModel, work: &Workload) -> Vec<Stratum> {
+        let mut demands = Vec::new();
+        model.demands(work, &mut demands);
+        let is_known = |call: usize| work.counted[call] && !self.is_held_out(work, call);
+        let pools = DemandSampler::new(work, &demands, is_known);
+        let runs: Vec<Vec<f64>> = (0..RUNS).map(|seed| pools.run(model, work, seed)).collect();
+        let utilization = |calls: &[usize], per_second: f64| {
+            let mean = calls.iter().map(|call| demands[*call]).sum::<f64>() / calls.len() as f64 / 1e9;
+            model.utilization(per_second, mean)
+        };
+        self.judge(work, utilization, &runs)
+    }
+
+    /// Compares simulated latencies with each stratum.
+    pub(crate) fn judge(
+        &self,
+        work: &Workload,
+        utilization: impl Fn(&[usize], f64) -> Option<f64>,
+        runs: &[Vec<f64>],
+    ) -> Vec<Stratum> {
+        (0..3).filter_map(|stratum| self.compare(stratum, work, &utilization, runs)).collect()
+    }
+
+    /// Compares a delay center with the strata. None is held out because its capacity shows at high
+    /// load only.
+    pub(crate) fn repeat(&self, delayed: &DelayCenterFit, work: &Workload) -> Vec<Stratum> {
+        let runs: Vec<Vec<f64>> = (0..RUNS).map(|seed| delayed.latencies(work, seed)).collect();
+        let utilization = |_: &[usize], per_second| Some(delayed.utilization(per_second));
+        let strata = (0..3).filter_map(|stratum| self.compare(stratum, work, utilization, &runs));
+        strata.map(|stratum| Stratum { held_out: false, ..stratum }).collect()
+    }
+
+    fn compare(
+        &self,
+        stratum: u8,
+        work: &Workload,
+        utilization: impl Fn(&[usize], f64) -> Option<f64>,
+        runs: &[Vec<f64>],
+    ) -> Option<Stratum> {
+        let inside = |call: &usize| self.strata[work.window[*call] as usize] == stratum && work.counted[*call];
+        let calls: Vec<usize> = (0..work.len()).filter(inside).collect();
+        if calls.len() < 50 {
+            return None;
+        }
+        let seconds: f64 = work
+            .windows
+            .iter()
+            .zip(&self.strata)
+            .filter(|(_, of)| **of == stratum)
+            .map(|(window, _)| window.length / 1e9)
+            .sum();
+        let arrived = work
+            .windows
+            .iter()
+            .zip(&self.strata)
+            .filter(|(_, of)| **of == stratum)
+            .map(|(window, _)| f64::from(window.calls));
+        let per_second = arrived.sum::<f64>() / seconds;
+        let real = quantiles(calls.iter().map(|call| work.finishes[*call] - work.arrivals[*call]).collect());
+        let each: Vec<[f64; 4]> =
+            runs.iter().map(|run| quantiles(calls.iter().map(|call| run[*call]).collect())).collect();
+        let (mut errors, mut noise) = ([0.0; 4], [0.0; 4]);
+        for quantile in 0..4 {
+            // errors are ratios, so the runs are averaged geometrically
+            let centre = each.iter().map(|run| run[quantile].max(1.0).ln()).sum::<f64>() / each.len() as f64;
+            errors[quantile] = (centre - real[quantile].max(1.0).ln()).exp() - 1.0;
+            let spread = each.iter().map(|run| (run[quantile].max(1.0).ln() - centre).powi(2)).sum::<f64>();
+            noise[quantile] = (spread / (each.len() - 1) as f64).sqrt().exp() - 1.0;
+        }
+        Some(Stratum {
+            per_second,
+            utilization: utilization(&calls, per_second),
+            calls: calls.len() as u64,
+            held_out: stratum == 2,
+            recorded_ms: real.map(|nanos| (nanos / 1e3).round() / 1e3),
+            errors,
+            noise,
+        })
+    }
+}
+
+/// Returns the finding that says why there is no split, or none whose highest load could be
+/// predicted.
+pub(crate) fn obstacle(work: &Workload) -> Finding {
+    let came = || work.windows.iter().filter(|window| window.calls + window.refused > 0);
+    let (refused, all) = came().fold((0.0, 0.0), |(refused, all), window| {
+        (refused + f64::from(window.refused), all + f64::from(window.calls + window.refused))
+    });
+    if came().filter(|window| window.is_limited()).count() * 2 > came().count() {
+        return Finding::MostlyRejected { share: refused / f64::max(all, 1.0) };
+    }
+    let mut rates: Vec<f64> = came().filter(|window| !window.is_limited()).map(LoadWindow::per_second).collect();
+    rates.sort_by(f64::total_cmp);
+    let is_one = |highest: &f64| rates[0] > highest * SAME_LOAD;
+    // windows of few calls differ by chance alone
+    match rates.len().checked_sub(1 + rates.len() / 20).and_then(|place| rates.get(place)) {
+        Some(highest) if !is_one(highest) && (work.len() as f64) < ENOUGH => {
+            Finding::TooShort { calls: work.len() as u64 }
+        }
+        _ => Finding::SingleLoad,
+    }
+}
+
+/// Returns the mean size of a stratum's errors at p50, p90 and p95, as logarithms of ratios.
+pub(crate) fn size(stratum: &Stratum) -> f64 {
+    stratum.errors[..3].iter().map(|error| (1.0 + error).max(1e-3).ln().abs()).sum::<f64>() / 3.0
+}
+
+/// Returns the mean noise of a stratum at p50, p90 and p95.
+pub(crate) fn noise(stratum: &Stratum) -> f64 {
+    stratum.noise[..3].iter().sum::<f64>() / 3.0
+}
+
+/// Returns true if one model predicts the held-out load better than another, beyond a minimum and
+/// beyond noise.
+pub(crate) fn is_clearly_better(one: &[Stratum], other: &[Stratum]) -> bool {
+    let highest = |strata: &[Stratum]| strata.iter().find(|stratum| stratum.held_out).cloned();
+    let (Some(one), Some(other)) = (highest(one), highest(other)) else { return false };
+    size(&other) - size(&one) > CLEARLY.max(noise(&other))
+}
+
+/// Returns true if a model fails to predict a part of the tape.
+pub(crate) fn is_mispredicted(stratum: &Stratum) -> bool {
+    size(stratum) > MISPREDICTED.max(BEYOND_NOISE * noise(stratum))
+}
+
+/// Returns the seeds of a model's runs.
+pub(crate) fn seeds() -> impl Iterator<Item = u64> {
+    0..RUNS
+}
+
+/// Returns p50, p90, p95 and p99.
+fn quantiles(mut values: Vec<f64>) -> [f64; 4] {
+    values.sort_unstable_by(f64::total_cmp);
+    [0.5, 0.9, 0.95, 0.99].map(|share| values[(share * (values.len() - 1) as f64).round() as usize])
+}
+
+/// Minimum difference of mean errors by which a prediction overrules the effect size.
+pub(crate) const CLEARLY: f64 = 0.02;
+/// Mean error of the held-out load above which a model fails: absolute, and as a multiple of the
+/// noise. In simulations of true models the error reached 1.9 times the noise.
+const MISPREDICTED: f64 = 0.1;
+const BEYOND_NOISE: f64 = 2.5;
+const LEFT_OUT: u8 = 3;
+/// Ratio to the highest rate above which a rate counts as the same load.
+const SAME_LOAD: f64 = 0.85;
+/// Ratio to the highest rate above which a rate counts as high load.
+const HIGH: f64 = 0.75;
+const MOST_HELD_OUT: f64 = 0.6;
+/// Minimum number of calls of each part.
+const FEWEST: f64 = 300.0;
+/// Number of calls from which a split is always possible.
+const ENOUGH: f64 = 1_000.0;
+/// Number of simulated runs of each model.
+const RUNS: u64 = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn windows(all: &[(u32, u32)]) -> Workload {
+        let window = |(calls, refused): &(u32, u32)| LoadWindow { length: 1e9, calls: *calls, refused: *refused };
+        let calls: u32 = all.iter().map(|(calls, _)| calls).sum();
+        let arrivals = (0..calls).map(f64::from).collect();
+        Workload { windows: all.iter().map(window).collect(), arrivals, ..Workload::default() }
+    }
+
+    #[test]
+    fn why_nothing_could_be_checked_is_not_always_that_there_is_one_load() {
+        let of = |all: &[(u32, u32)]| obstacle(&windows(all));
+        assert_eq!(of(&[(500, 0), (510, 0), (490, 0)]), Finding::SingleLoad);
+        assert_eq!(of(&[(50, 0), (100, 0), (200, 0)]), Finding::TooShort { calls: 350 });
+        assert_eq!(of(&[(490, 10), (980, 20), (1470, 30)]), Finding::MostlyRejected { share: 0.02 });
+        assert_eq!(of(&[]), Finding::SingleLoad);
+    }
+}

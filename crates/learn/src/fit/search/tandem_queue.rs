@@ -1,0 +1,366 @@
+//! Tandem queues: a front station that each call passes one at a time (an event loop), before a
+//! pool of workers.
+//!
+//! A single latency does not separate front from work, so there is no inversion: with a constant
+//! front a pool without any front looks better. The sum of both is known from calls that find
+//! nobody inside, and the expected wait of each call given all arrivals is the mean over a few
+//! runs. The best split is the one that leaves the least squares of the latencies, as for a delay
+//! center. It is accepted only where both stations make calls wait.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::{Rng as _, RngExt as _};
+
+use crate::fit::demand::{DemandTable, OperationFit};
+use crate::fit::nanos;
+use crate::fit::prepare::workload::Workload;
+use crate::fit::report::findings::Finding;
+use crate::fit::search::delay_center::{log_normal, shape, signed_rank_score, standard_score, total, variance};
+use crate::fit::search::holdout_validation::{self, HoldoutSplit, Stratum};
+use crate::fit::simulation::DemandSampler;
+use crate::fit::station_model::{FreeTimes, StationModel};
+use standin_model::draws::Draws;
+
+/// A fitted tandem queue: a front of one worker before a pool.
+#[derive(Clone, Debug)]
+pub(crate) struct TandemFit {
+    pub(crate) workers: u32,
+    /// Demand on the front.
+    pub(crate) front: DemandTable,
+    pub(crate) front_mean: Duration,
+    /// Demand on the pool, by operation.
+    pub(crate) demands: Vec<DemandTable>,
+    /// Demand on the pool, all calls together.
+    pub(crate) overall: DemandTable,
+    /// True if it is clear that calls wait for the pool as well.
+    pub(crate) is_sure: bool,
+    /// Maximum throughput of both stations, in calls a second.
+    pub(crate) capacity: f64,
+    /// Fitted against recorded latencies. No load is held out, since all of them are fitted.
+    pub(crate) strata: Vec<Stratum>,
+}
+
+/// Result of a search for a tandem queue.
+#[derive(Clone, Debug)]
+pub(crate) enum TandemSearch {
+    Found(Box<TandemFit>),
+    /// A front explains the tape better, but only one of the stations shows.
+    Hidden,
+    /// No front explains the tape.
+    Failed,
+}
+
+/// A division of demands between front and pool.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct TandemParameters {
+    workers: u32,
+    /// Mean demand on the front, in nanoseconds; 0 for no front.
+    front: f64,
+    /// Coefficient of variation of the demand on the front.
+    variation: f64,
+}
+
+/// Latencies of a workload, prepared for the comparison of candidates.
+struct TandemLatencyData<'w> {
+    work: &'w Workload,
+    /// Latencies of calls that found nobody inside, by operation, in nanoseconds.
+    alone: Vec<Vec<f64>>,
+    /// Mean and variance of `alone`.
+    moments: Vec<(f64, f64)>,
+    /// Draws by run and call, shared by all candidates: a latency alone, and a standard normal
+    /// value.
+    draws: Vec<Vec<(f64, f64)>>,
+    /// Variance of latencies by window; where waits are long, single latencies say little.
+    variances: Vec<f64>,
+    /// Highest arrival rate of a window, in calls a nanosecond.
+    busiest: f64,
+    /// Mean latency of all calls without waits, in nanoseconds.
+    mean: f64,
+}
+
+/// Latencies of a run, and the waits they contain, in nanoseconds.
+struct SimulatedRun {
+    latencies: Vec<f64>,
+    waits: Vec<f64>,
+}
+
+impl TandemSearch {
+    /// Searches for a front that explains latencies clearly better than `single` does.
+    pub(crate) fn new(work: &Workload, single: StationModel, split: &HoldoutSplit) -> Self {
+        let most = work.most_inside() + 1;
+        let excerpt = work.excerpt(EXCERPT, most as usize);
+        let whole = work.excerpt(MOST, most as usize);
+        let (Some(coarse), Some(scene)) = (TandemLatencyData::new(&excerpt, 2), TandemLatencyData::new(&whole, RUNS))
+        else {
+            return Self::Failed;
+        };
+        let mut found: Vec<(f64, TandemParameters)> = Vec::new();
+        for front in USED.iter().map(|used| used / coarse.busiest) {
+            for workers in coarse.pools(front, most) {
+                let candidate = TandemParameters { workers, front, variation: VARIATIONS[1] };
+                if coarse.allows(candidate) {
+                    found.push((coarse.score(candidate), candidate));
+                }
+            }
+        }
+        found.sort_by(|one, other| one.0.total_cmp(&other.0));
+        found.dedup_by_key(|(_, candidate)| (candidate.workers, candidate.front.to_bits()));
+        let starts: Vec<TandemParameters> = found.iter().take(STARTS).map(|(_, candidate)| *candidate).collect();
+        let best = starts.into_iter().map(|start| scene.refined(start, most));
+        let Some((_, best)) = best.min_by(|one, other| one.0.total_cmp(&other.0)) else { return Self::Failed };
+
+        let runs = scene.runs(best);
+        let least = scene.squares(&runs);
+        let gain = |other: &[f64]| {
+            let gains: Vec<f64> = other.iter().zip(&least).map(|(other, least)| other - least).collect();
+            if total(&gains) > 0.0 { standard_score(&gains).max(signed_rank_score(&gains)) } else { 0.0 }
+        };
+        let latencies: Vec<Vec<f64>> = runs.into_iter().map(|run| run.latencies).collect();
+        let utilization = |_: &[usize], per_second: f64| Some(per_second / scene.capacity(best));
+        let strata = split.judge(scene.work, utilization, &latencies);
+        let strata: Vec<Stratum> = strata.into_iter().map(|stratum| Stratum { held_out: false, ..stratum }).collect();
+        if gain(&scene.squares(&scene.runs_of(single))) < CLEARLY
+            || strata.iter().any(holdout_validation::is_mispredicted)
+        {
+            return Self::Failed;
+        }
+        let by_pool = gain(&scene.without_pool(best, most));
+        if gain(&scene.without_front(best, most)) < CLEARLY || by_pool < LIKELY {
+            return Self::Hidden;
+        }
+        Self::Found(Box::new(TandemFit { is_sure: by_pool >= CLEARLY, ..scene.described(best, strata) }))
+    }
+}
+
+impl TandemSearch {
+    pub(crate) fn found(&self) -> Option<&TandemFit> {
+        if let Self::Found(series) = self { Some(series) } else { None }
+    }
+
+    /// Returns a finding for a search without a result, given the findings so far.
+    pub(crate) fn shortfall(&self, said: &[Finding]) -> Option<Finding> {
+        let none = said.iter().any(Finding::is_unexplained).then_some(Finding::NoFamilyExplains);
+        if matches!(self, Self::Hidden) { Some(Finding::TandemQueueHidden) } else { none }
+    }
+}
+
+impl TandemFit {
+    /// Replaces the demands that a single station recovered.
+    pub(crate) fn put_before(
+        &self,
+        operations: &mut [OperationFit],
+        default: &mut OperationFit,
+        names: &BTreeMap<&str, u32>,
+    ) {
+        for operation in operations {
+            operation.pass_before(&self.demands[names[operation.name.as_str()] as usize], &self.front);
+        }
+        default.pass_before(&self.overall, &self.front);
+    }
+}
+
+impl<'w> TandemLatencyData<'w> {
+    /// Prepares a workload; `None` if too few calls find nobody inside.
+    fn new(work: &'w Workload, runs: u64) -> Option<Self> {
+        let busiest = work.most_per_second() / 1e9;
+        let populations = work.populations(0.0);
+        let latency = |call: usize| work.finishes[call] - work.arrivals[call];
+        let counted = || (0..work.len()).filter(|call| work.counted[*call]);
+        let mut alone = vec![Vec::new(); work.kinds];
+        for call in counted().filter(|call| populations[*call] == 0) {
+            alone[work.operations[call] as usize].push(latency(call));
+        }
+        let everything: Vec<f64> = alone.iter().flatten().copied().collect();
+        if everything.len() < FEWEST || busiest <= 0.0 {
+            return None;
+        }
+        for few in alone.iter_mut().filter(|alone| alone.len() < FEW) {
+            few.clone_from(&everything);
+        }
+        let draw = |run: u64, call: usize| {
+            let mut stream = Draws::new(run).at(2, call as u64);
+            let alone = &alone[work.operations[call] as usize];
+            let rank = ((u128::from(stream.next_u64()) * alone.len() as u128) >> 64) as usize;
+            let normal = standin_stub::delay::normal::quantile(stream.random::<f64>().clamp(1e-9, 1.0 - 1e-9));
+            (alone[rank], normal)
+        };
+        let draws = (0..runs).map(|run| (0..work.len()).map(|call| draw(run, call)).collect()).collect();
+        let moments: Vec<(f64, f64)> = alone.iter().map(|alone| variance(alone)).collect();
+        let usual = |call: usize| moments[work.operations[call] as usize].0;
+        let mut by_window = vec![Vec::new(); work.windows.len()];
+        for call in counted() {
+            by_window[work.window[call] as usize].push(latency(call) - usual(call));
+        }
+        let variances = by_window.iter().map(|latencies| variance(latencies).1.max(1.0)).collect();
+        let mean = (0..work.len()).map(usual).sum::<f64>() / work.len() as f64;
+        Some(Self { work, alone, moments, draws, variances, busiest, mean })
+    }
+
+    /// Returns numbers of workers that can serve the rest of the demand without being far too many.
+    fn pools(&self, front: f64, most: u32) -> impl Iterator<Item = u32> {
+        let used = self.busiest * (self.mean - front).max(0.0);
+        let fewest = ((used * LEAST_WORKERS).ceil() as u32).max(1);
+        let steps = (0..POOLS).map(move |step| fewest + step + step * fewest / 6);
+        steps.take_while(move |workers| *workers == fewest || *workers <= most)
+    }
+
+    /// Returns true if every operation takes longer than its front.
+    fn allows(&self, candidate: TandemParameters) -> bool {
+        self.moments.iter().all(|(mean, _)| candidate.front < *mean)
+    }
+
+    fn capacity(&self, candidate: TandemParameters) -> f64 {
+        (f64::from(candidate.workers) / (self.mean - candidate.front).max(1.0)).min(1.0 / candidate.front) * 1e9
+    }
+
+    /// Returns the demand of a call on the pool, given its latency alone: variances of independent
+    /// parts add up.
+    fn demand(&self, candidate: TandemParameters, operation: usize, alone: f64) -> f64 {
+        let (mean, width) = self.moments[operation];
+        let share = 1.0 - (candidate.front * candidate.variation).powi(2) / width.max(1.0);
+        (mean - candidate.front + (alone - mean) * share.max(0.0).sqrt()).max(1.0)
+    }
+
+    fn runs(&self, candidate: TandemParameters) -> Vec<SimulatedRun> {
+        let (sigma, centre) = log_normal(candidate.variation);
+        let run = |draws: &Vec<(f64, f64)>| {
+            let (mut free, mut passed) = (FreeTimes::new(candidate.workers), 0.0f64);
+            let mut run =
+                SimulatedRun { latencies: Vec::with_capacity(draws.len()), waits: Vec::with_capacity(draws.len()) };
+            for (call, (alone, normal)) in draws.iter().enumerate() {
+                let arrival = self.work.arrivals[call];
+                let front = candidate.front * (sigma * normal + centre).exp();
+                let demand = self.demand(candidate, self.work.operations[call] as usize, *alone);
+                passed = passed.max(arrival) + front;
+                let finish = passed.max(free.earliest()) + demand;
+                free.take(finish);
+                run.latencies.push(finish - arrival);
+                run.waits.push(finish - arrival - demand - front);
+            }
+            run
+        };
+        self.draws.iter().map(run).collect()
+    }
+
+    /// Simulates a single station with the demands that it recovers.
+    fn runs_of(&self, model: StationModel) -> Vec<SimulatedRun> {
+        let mut demands = Vec::new();
+        model.demands(self.work, &mut demands);
+        let pools = DemandSampler::new(self.work, &demands, |call| self.work.counted[call]);
+        let run = |seed| {
+            let latencies = pools.run(model, self.work, seed);
+            let demand = |call| model.outside + pools.draw(self.work, call, Draws::new(seed));
+            let waits = latencies.iter().enumerate().map(|(call, latency)| latency - demand(call)).collect();
+            SimulatedRun { latencies, waits }
+        };
+        (0..self.draws.len() as u64).map(run).collect()
+    }
+
+    /// Returns, by window, the squares that expected waits leave of the latencies, relative to the
+    /// variance in that window.
+    fn squares(&self, runs: &[SimulatedRun]) -> Vec<f64> {
+        let count = runs.len() as f64;
+        let mut squares = vec![0.0; self.work.windows.len()];
+        for call in (0..self.work.len()).filter(|call| self.work.counted[*call]) {
+            let expected = runs.iter().map(|run| run.waits[call]).sum::<f64>() / count;
+            // the mean of a few runs has a variance of its own, which is subtracted
+            let own = runs.iter().map(|run| (run.waits[call] - expected).powi(2)).sum::<f64>() / (count - 1.0) / count;
+            let usual = self.moments[self.work.operations[call] as usize].0;
+            let rest = self.work.finishes[call] - self.work.arrivals[call] - expected - usual;
+            let window = self.work.window[call] as usize;
+            squares[window] += (rest * rest - own) / self.variances[window];
+        }
+        squares
+    }
+
+    fn score(&self, candidate: TandemParameters) -> f64 {
+        total(&self.squares(&self.runs(candidate)))
+    }
+
+    /// Returns the best candidate near another, varying the front in steps of decreasing size, one
+    /// worker fewer and more, and the variation.
+    fn refined(&self, start: TandemParameters, most: u32) -> (f64, TandemParameters) {
+        let mut best = (self.score(start), start);
+        for step in STEPS {
+            let TandemParameters { workers, front, .. } = best.1;
+            let fronts = [1.0 - step, 1.0 + step].map(|by| TandemParameters { front: front * by, ..best.1 });
+            let pools = [workers.saturating_sub(1).max(1), (workers + 1).min(most)];
+            let pools = pools.map(|workers| TandemParameters { workers, ..best.1 });
+            let variations = VARIATIONS.map(|variation| TandemParameters { variation, ..best.1 });
+            let start = best.1;
+            for candidate in fronts.into_iter().chain(pools).chain(variations).filter(|candidate| *candidate != start) {
+                if self.allows(candidate) {
+                    let score = self.score(candidate);
+                    if score < best.0 {
+                        best = (score, candidate);
+                    }
+                }
+            }
+        }
+        best
+    }
+
+    /// Returns the squares of the best pool without a front.
+    fn without_front(&self, best: TandemParameters, most: u32) -> Vec<f64> {
+        let bare = TandemParameters { front: 0.0, variation: 0.0, ..best };
+        let around = best.workers.saturating_sub(2).max(1)..=(best.workers + 2).min(most);
+        let all = around.map(|workers| self.squares(&self.runs(TandemParameters { workers, ..bare })));
+        all.min_by(|one, other| total(one).total_cmp(&total(other))).unwrap_or_default()
+    }
+
+    /// Returns the squares of the best front before a pool without waits.
+    fn without_pool(&self, best: TandemParameters, most: u32) -> Vec<f64> {
+        let wide = TandemParameters { workers: most, ..best };
+        let fronts = WIDER
+            .iter()
+            .flat_map(|by| VARIATIONS.map(|variation| TandemParameters { front: best.front * by, variation, ..wide }));
+        let all = fronts.filter(|candidate| self.allows(*candidate)).map(|one| self.squares(&self.runs(one)));
+        all.min_by(|one, other| total(one).total_cmp(&total(other))).unwrap_or_default()
+    }
+
+    fn described(&self, best: TandemParameters, strata: Vec<Stratum>) -> TandemFit {
+        let shapes = (0..SHAPES).map(|rank| shape((f64::from(rank) + 0.5) / f64::from(SHAPES), best.variation));
+        let demands = |operation: usize| -> Vec<f64> {
+            self.alone[operation].iter().map(|alone| self.demand(best, operation, *alone)).collect()
+        };
+        let all = 0..self.alone.len();
+        TandemFit {
+            workers: best.workers,
+            front: DemandTable::new(shapes.map(|shape| shape * best.front).collect()),
+            front_mean: nanos(best.front),
+            demands: all.clone().map(|operation| DemandTable::new(demands(operation))).collect(),
+            overall: DemandTable::new(all.flat_map(demands).collect()),
+            is_sure: true,
+            capacity: self.capacity(best),
+            strata,
+        }
+    }
+}
+
+/// Utilizations of the front in the busiest window that are tried.
+const USED: &[f64] = &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93, 0.97, 1.0, 1.03, 1.06];
+/// Coefficients of variation of the front that are tried.
+const VARIATIONS: [f64; 3] = [0.0, 0.5, 1.0];
+/// Fewest workers that are tried, relative to the mean number busy in the busiest window, and how
+/// many numbers are tried.
+const LEAST_WORKERS: f64 = 0.9;
+const POOLS: u32 = 6;
+/// Relative steps of the front in the fine search.
+const STEPS: [f64; 5] = [0.12, 0.06, 0.03, 0.015, 0.008];
+const WIDER: &[f64] = &[1.0, 1.03, 1.06, 1.1, 1.15, 1.2, 1.3, 1.5];
+const STARTS: usize = 2;
+/// Numbers of calls in the coarse and in the fine search.
+const EXCERPT: usize = 8_000;
+const MOST: usize = 20_000;
+const RUNS: u64 = 6;
+/// Minimum number of calls that find nobody inside: in all, and of an operation with a distribution
+/// of its own.
+const FEWEST: usize = 300;
+const FEW: usize = 30;
+/// Minimum score, in standard deviations, by which the squares must be less.
+const CLEARLY: f64 = 2.5;
+/// Minimum score, in standard deviations, for a likely pool.
+const LIKELY: f64 = 1.5;
+/// Number of quantiles of the front's demand that are written.
+const SHAPES: u32 = 4_000;
