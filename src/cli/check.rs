@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, count, draw, note, say};
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, draw, note, say};
 use standin_files::regular_file::MAX_BYTES;
 use standin_model::profile;
 use standin_stub::load::{self, Service};
 use standin_stub::overlap;
+use standin_text::counted;
 
 /// Lint stubs and profiles: every defect at once, hidden and duplicate stubs; exits 1 if there are any
 #[derive(Args, Debug)]
@@ -58,12 +59,12 @@ impl Check {
             loaded.defects.extend(found.defects);
         }
         draw(&loaded.defects);
-        let stubs = count(loaded.stubs.len() as u64, "stub");
+        let stubs = counted(loaded.stubs.len() as u64, "stub");
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         let names = names.join(", ");
         let what = match profiles {
             0 => stubs,
-            _ => format!("{stubs} and {}", count(profiles, "profile")),
+            _ => format!("{stubs} and {}", counted(profiles, "profile")),
         };
         if loaded.defects.is_empty() {
             say(&format!("standin: {what} of {names}: no defects"));
@@ -71,7 +72,7 @@ impl Check {
         }
         let errors = loaded.defects.iter().filter(|defect| defect.is_error()).count();
         let warnings = loaded.defects.len() - errors;
-        let (errors, warnings) = (count(errors as u64, "error"), count(warnings as u64, "warning"));
+        let (errors, warnings) = (counted(errors as u64, "error"), counted(warnings as u64, "warning"));
         say(&format!("standin: {what} of {names}: {errors}, {warnings}"));
         CHECK_FAILED
     }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use clap::Args;
 
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, count, draw, note, say};
+use super::{BROKE, CHECK_FAILED, FINE, USAGE, draw, note, say};
 use standin_learn::draft::write::{self, Written};
 use standin_learn::draft::{Draft as Drafted, Drafter, MOST, proof};
 use standin_stub::load::{self, Service};
 use standin_tape::{self, Bodies, Condition, Reader};
+use standin_text::counted;
 
 /// Draft stubs from tapes; files that you edited are left alone
 #[derive(Args, Debug)]
@@ -139,7 +140,7 @@ fn tell(path: &Path, condition: &Condition) {
         let Condition { broken, .. } = condition;
         note(&format!(
             "`{path}`: {} cannot be read; the first is line {}: {}",
-            count(*broken, "line"),
+            counted(*broken, "line"),
             first.line,
             first.why
         ));
@@ -150,12 +151,12 @@ fn tell(path: &Path, condition: &Condition) {
     if let Some(foot) = condition.foot.filter(|foot| foot.dropped > 0) {
         note(&format!(
             "`{path}`: the recorder dropped {}: the disk was full or could not keep up",
-            count(foot.dropped, "call")
+            counted(foot.dropped, "call")
         ));
     } else if condition.gaps > 0 {
         note(&format!(
             "`{path}`: {} are missing, as the disk took nothing for a while",
-            count(condition.lost_in_gaps, "call")
+            counted(condition.lost_in_gaps, "call")
         ));
     }
 }

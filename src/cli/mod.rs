@@ -145,11 +145,6 @@ fn note(message: &str) {
     stdio::line(Stream::Err, &format!("standin: {message}"));
 }
 
-/// `1 call`, `2 calls`.
-fn count(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
 /// Reads a duration with its unit.
 fn time(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())

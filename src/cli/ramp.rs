@@ -158,11 +158,10 @@ impl Running {
 
 /// What came of a ramp, in lines.
 pub(super) fn summary(report: &Report) -> String {
-    let ms = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
     let mut told = "  ramp:".to_owned();
     for step in &report.steps {
         let passed = step.passed;
-        let p95 = passed.p95.map_or_else(String::new, |p95| format!(", p95 {}", ms(p95)));
+        let p95 = passed.p95.map_or_else(String::new, |p95| format!(", p95 {}", standin_text::short_duration(p95)));
         let failed = if passed.failed > 0 { format!(", {} failed", passed.failed) } else { String::new() };
         let others = passed.calls.saturating_sub(step.sent);
         let others = if others > 0 { format!(" and {others} of other clients") } else { String::new() };

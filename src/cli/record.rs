@@ -17,8 +17,8 @@ use super::log::Log;
 use super::ramp::{self, RampArgs, Ready, Running};
 use super::serving::failure_text;
 use super::signals::two_signals;
-use super::taped::{self, Taped, ms};
-use super::{BROKE, Ended, FINE, USAGE, complain, count, note, say, time};
+use super::taped::{self, Taped};
+use super::{BROKE, Ended, FINE, USAGE, complain, note, say, time};
 use crate::config::{Config, Listener};
 use crate::ramp::{End, Report};
 use crate::record::{Forward, Progress, Recorder, Settings};
@@ -27,6 +27,7 @@ use crate::server::{Handle, Server, StartError};
 use crate::stdio;
 use crate::upstream::Origin;
 use standin_learn::draft::MOST;
+use standin_text::{counted, short_duration};
 
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
 ///
@@ -198,7 +199,7 @@ impl Record {
             }
             let in_flight = recorder.progress().in_flight;
             if !is_said && begun.elapsed() > PATIENCE && in_flight > 0 {
-                let calls = count(u64::from(in_flight), "call");
+                let calls = counted(u64::from(in_flight), "call");
                 note(&format!(
                     "waiting up to {:?} (--grace) for {calls} in flight; once more ends at once",
                     self.grace
@@ -290,12 +291,14 @@ fn watch(told: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Option
 
 /// How it goes, in a line of a terminal.
 fn line(progress: &Progress) -> String {
-    let took =
-        progress.written.took.map_or_else(String::new, |(p50, p99)| format!(", p50 {} p99 {}", ms(p50), ms(p99)));
+    let took = progress
+        .written
+        .took
+        .map_or_else(String::new, |(p50, p99)| format!(", p50 {} p99 {}", short_duration(p50), short_duration(p99)));
     let refused = if progress.refused > 0 { format!(", {} refused", progress.refused) } else { String::new() };
     let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
     let (calls, operations, in_flight) = (progress.calls, progress.written.operations, progress.in_flight);
-    let (calls, operations) = (count(calls, "call"), count(operations as u64, "operation"));
+    let (calls, operations) = (counted(calls, "call"), counted(operations as u64, "operation"));
     format!("{calls}, {operations}, {in_flight} in flight{took}{refused}{failed}")
 }
 

@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::sending::{Sending, open, progress, rate};
 use super::signals::halt_on_signals;
-use super::{BROKE, FINE, USAGE, count, note, say};
+use super::{BROKE, FINE, USAGE, note, say};
 use crate::replay::{self, Mix, Normal, Outcome, Pace, Plan, Refusal};
 use standin_tape::{Head, REPLAY, Recording, VERSION, Writer};
+use standin_text::{counted, milliseconds};
 
 /// Send a tape's calls again at their times, and write a new tape
 ///
@@ -125,7 +126,7 @@ impl Replay {
                 0 => String::new(),
                 calls => format!(", {calls} more had no answer yet"),
             };
-            note(&format!("{why}: {} not sent any more{cut_off}", count(outcome.unsent, "call")));
+            note(&format!("{why}: {} not sent any more{cut_off}", counted(outcome.unsent, "call")));
         }
         if let Some(why) = &doubt {
             note(&format!("what was measured is not to be believed, for {why}"));
@@ -135,8 +136,7 @@ impl Replay {
             say(&format!("{:#}", self.json(account, is_shown, why.as_deref())));
         } else if is_shown {
             say(&super::sending::account(&self.target, outcome));
-            let ms = |quantile| format!("{:.2}", outcome.latency(quantile).as_secs_f64() * 1e3);
-            let [p50, p90, p95, p99] = [0.5, 0.9, 0.95, 0.99].map(ms);
+            let [p50, p90, p95, p99] = [0.5, 0.9, 0.95, 0.99].map(|quantile| milliseconds(outcome.latency(quantile)));
             let doubted = if refusal.is_some() { "; not to be believed" } else { "" };
             say(&format!(
                 "latency in ms, from when a call was due: p50 {p50}, p90 {p90}, p95 {p95}, p99 {p99}{doubted}"

@@ -9,10 +9,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::trust::TrustArgs;
-use super::{Ended, count, note};
+use super::{Ended, note};
 use crate::replay::{Normal, Outcome, Plan, Prepared, Replacements, StopRule, Target};
 use standin_tape::exchange::{Exchange, Reason};
 use standin_tape::{self, REPLAY, Reader, Recording, TapeError};
+use standin_text::{counted, short_duration};
 
 /// What protects a target, and what it is told.
 #[derive(Args, Debug)]
@@ -217,7 +218,7 @@ impl Rules {
         let prepared = Prepared::new(recording, tape, plan, target, &replacements, to_mock)
             .map_err(|missing| missing.to_string())?;
         if prepared.redacted_bodies > 0 && !to_mock {
-            let calls = count(prepared.redacted_bodies, "call");
+            let calls = counted(prepared.redacted_bodies, "call");
             note(&format!("{calls} with redacted parts in the body, sent as on the tape"));
         }
         Ok(Arc::new(prepared))
@@ -226,17 +227,16 @@ impl Rules {
 
 /// What a run came to, in a line.
 pub(super) fn account(name: &str, outcome: &Outcome) -> String {
-    let ms = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
     let waited = match outcome.waited {
         0 => String::new(),
-        calls => format!("; {} waited for a connection, see --max-connections", count(calls, "call")),
+        calls => format!("; {} waited for a connection, see --max-connections", counted(calls, "call")),
     };
     format!(
         "{name}: {} ({}), sent {} late at p50, {} at p99{waited}",
-        count(outcome.sent, "call"),
+        counted(outcome.sent, "call"),
         outcome.answered,
-        ms(outcome.lateness(0.5)),
-        ms(outcome.lateness(0.99)),
+        short_duration(outcome.lateness(0.5)),
+        short_duration(outcome.lateness(0.99)),
     )
 }
 

@@ -13,7 +13,7 @@ use super::log::Log;
 use super::serving::{doubts, failure_text, refuse, tell};
 use super::signals::signals;
 use super::taped::{self, Taped};
-use super::{BROKE, FINE, USAGE, complain, count, draw, note, say, time};
+use super::{BROKE, FINE, USAGE, complain, draw, note, say, time};
 use crate::config::{Config, Listener};
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
@@ -22,6 +22,7 @@ use crate::record::{Forward, Recorder};
 use crate::server::Server;
 use crate::timer::Precision;
 use standin_stub::files::Templating;
+use standin_text::counted;
 
 /// Answer from a stub folder, with delays that are true
 ///
@@ -256,7 +257,7 @@ impl Serve {
         let handle = server.start().map_err(|error| refuse(&error))?;
         for address in lines {
             tracing::info!(address = %address.listener, stubs = address.stubs, "listening");
-            let stubs = count(address.stubs as u64, "stub");
+            let stubs = counted(address.stubs as u64, "stub");
             let profile = address.profile.map(|name| format!(", profile {name}")).unwrap_or_default();
             say(&format!("standin: listening on {} ({stubs}{profile})", address.listener));
         }

@@ -1,8 +1,9 @@
 //! What a server says of itself on stderr: why it does not begin, what a reload came to, and at the end what not to believe.
 
-use super::{BROKE, CHECK_FAILED, USAGE, complain, count, draw, note};
+use super::{BROKE, CHECK_FAILED, USAGE, complain, draw, note};
 use crate::reload::Status;
 use crate::server::{Handle, StartError};
+use standin_text::counted;
 
 /// What a reload came to; one that went well is told only if the one before failed, or something is odd.
 pub(super) fn tell(status: &Status, failed_before: bool) {
@@ -10,7 +11,7 @@ pub(super) fn tell(status: &Status, failed_before: bool) {
     let stubs = status.stubs;
     if status.failed {
         let errors = status.defects.iter().filter(|defect| defect.is_error()).count();
-        let (defects, stubs) = (count(errors as u64, "defect"), count(stubs as u64, "stub"));
+        let (defects, stubs) = (counted(errors as u64, "defect"), counted(stubs as u64, "stub"));
         note(&format!("{defects} in the stubs or profiles; the last good set of {stubs} stays until they are mended"));
     } else if failed_before {
         note(&format!("the stubs are good again; {stubs} of files are served"));
@@ -25,14 +26,14 @@ pub(super) fn doubts(handle: &Handle) -> Vec<String> {
             "in {} of {} of its workers standin itself was too slow (lateness p99 {:.2} ms): do not trust times measured then; \
              give it a machine with less to do",
             audit.flagged.count,
-            count(audit.windows, "second"),
+            counted(audit.windows, "second"),
             audit.lateness.p99 / 1e3
         )
     });
     let beyond = (beyond > 0).then(|| {
         format!(
             "{} came beyond the load that the profile was learned from (`valid`): how long such calls take is a guess",
-            count(beyond, "call")
+            counted(beyond, "call")
         )
     });
     slow.into_iter().chain(beyond).collect()

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
-use super::{count, say};
+use super::say;
 use crate::record::{Progress, Recorder};
 use standin_tape::pack_of;
+use standin_text::{counted, short_duration};
 
 /// What a recording came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +48,11 @@ fn summary(progress: &Progress, tape: &str) -> String {
     let written = &progress.written;
     let mut told = format!(
         "standin: {} of {} on {tape}",
-        count(written.exchanges, "call"),
-        count(written.operations as u64, "operation")
+        counted(written.exchanges, "call"),
+        counted(written.operations as u64, "operation")
     );
     if let Some((p50, p99)) = written.took {
-        let _ = write!(told, "\n  the service took {} at p50, {} at p99", ms(p50), ms(p99));
+        let _ = write!(told, "\n  the service took {} at p50, {} at p99", short_duration(p50), short_duration(p99));
     }
     told + &notes(progress)
 }
@@ -97,10 +97,4 @@ fn notes(progress: &Progress) -> String {
         let _ = write!(told, "\n  {count} {}", if count == 1 { one } else { many });
     }
     told
-}
-
-/// A time of the service, as a line shows it.
-pub(super) fn ms(time: Duration) -> String {
-    let ms = time.as_secs_f64() * 1e3;
-    if ms < 10.0 { format!("{ms:.2} ms") } else { format!("{ms:.0} ms") }
 }

@@ -89,8 +89,7 @@ impl Scene<'_> {
     /// The calls that no stub answered, so many, each with the stub that came nearest.
     pub(super) fn missed(&self, count: u64, snapshot: &Arc<Snapshot>) -> String {
         let missed: Vec<_> = snapshot.records().filter(|record| !record.was_matched()).collect();
-        let calls = if count == 1 { "1 call came".to_owned() } else { format!("{count} calls came") };
-        let mut text = format!("{calls} that no stub answers");
+        let mut text = format!("{} came that no stub answers", standin_text::counted(count, "call"));
         let until = Instant::now() + PATIENCE;
         push_all(&mut text, &missed, |record| self.nearest_stub(record, until));
         let lost = count.saturating_sub(missed.len() as u64);

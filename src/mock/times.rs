@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::{Range, RangeFrom, RangeInclusive, RangeToInclusive};
 
+use standin_text::counted;
+
 /// How often something is expected: a number, or a range such as `1..`, `..=3` or `2..=3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
@@ -22,13 +24,13 @@ impl Times {
 
 impl fmt::Display for Times {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let calls = |count: u64| if count == 1 { "call" } else { "calls" };
+        let calls = |count: u64| counted(count, "call");
         match (self.least, self.most) {
             (0, 0) => out.write_str("no call"),
             (0, u64::MAX) => out.write_str("any number of calls"),
-            (0, most) => write!(out, "at most {most} {}", calls(most)),
-            (least, u64::MAX) => write!(out, "at least {least} {}", calls(least)),
-            (least, most) if least == most => write!(out, "{least} {}", calls(least)),
+            (0, most) => write!(out, "at most {}", calls(most)),
+            (least, u64::MAX) => write!(out, "at least {}", calls(least)),
+            (least, most) if least == most => write!(out, "{}", calls(least)),
             (least, most) => write!(out, "{least} to {most} calls"),
         }
     }

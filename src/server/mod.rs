@@ -114,8 +114,8 @@ impl fmt::Display for StartError {
             Self::Config(what) => out.write_str(what),
             Self::Stubs(defects) => {
                 let errors = defects.iter().filter(|defect| defect.is_error()).count();
-                let plural = if errors == 1 { "" } else { "s" };
-                write!(out, "{errors} defect{plural} in the stubs or profiles; none are served")
+                let errors = standin_text::counted(errors as u64, "defect");
+                write!(out, "{errors} in the stubs or profiles; none are served")
             }
             Self::Thread(_) => out.write_str("cannot start a thread"),
             Self::Tls(error) => error.fmt(out),

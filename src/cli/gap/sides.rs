@@ -6,13 +6,14 @@ use super::GapCommand;
 use super::known;
 use super::lane::Lane;
 use super::mock::Mock;
+use crate::cli::Ended;
 use crate::cli::sending::{self, account, open, progress};
 use crate::cli::signals::halt_on_signals;
-use crate::cli::{Ended, count};
 use crate::replay::{self, Halt, Outcome, Pace, Plan, Target};
 use standin_learn::gap::{Gap, Known, Run, Served, Side};
 use standin_tape::Recording;
 use standin_tape::operations::Operations;
+use standin_text::counted;
 
 impl GapCommand {
     /// Tapes against tapes.
@@ -227,8 +228,8 @@ fn each_once(paths: &[PathBuf]) -> Result<(), Ended> {
 
 /// What is told of a comparison that somebody ended.
 fn ended_by_signal(live: u64, mock: u64) -> Ended {
-    let live = if live > 0 { format!("{} to the live service and ", count(live, "call")) } else { String::new() };
-    Ended::broke(format!("ended by a signal, after {live}{} to the mock: nothing is compared", count(mock, "call")))
+    let live = if live > 0 { format!("{} to the live service and ", counted(live, "call")) } else { String::new() };
+    Ended::broke(format!("ended by a signal, after {live}{} to the mock: nothing is compared", counted(mock, "call")))
 }
 
 fn not_halted(halt: &Halt) -> Result<(), Ended> {

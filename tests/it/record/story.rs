@@ -48,7 +48,7 @@ fn the_five_commands_go_together() {
     traffic(recording.address, 3, 150, Duration::from_millis(4));
     let (record, code, tape, folder) = recording.end("-INT");
     assert_eq!((code, tape.exchanges.len()), (Some(0), 600), "{record}");
-    assert!(!record.contains(" 0.00 ms at p50"), "{record}");
+    assert!(!record.contains(" 0.00 "), "{record}");
     for expected in ["600 calls of 1 operation", "8 stubs", "7 of 7 distinct calls", "standin fit"] {
         assert!(record.contains(expected), "`{expected}` is not in\n{record}");
     }

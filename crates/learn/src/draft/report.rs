@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use standin_text::counted;
+
 /// What a draft was made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -69,15 +71,15 @@ impl fmt::Display for Report {
         write!(
             out,
             "{} gave {} of {}",
-            count(*calls, "call"),
-            count(*stubs as u64, "stub"),
-            count(*operations as u64, "operation")
+            counted(*calls, "call"),
+            counted(*stubs as u64, "stub"),
+            counted(*operations as u64, "operation")
         )?;
         if *templates > 0 {
             write!(out, ", {templates} of them for ids that were not recorded")?;
         }
         for (why, tally) in remarks {
-            let calls = count(tally.calls, "call");
+            let calls = counted(tally.calls, "call");
             match why {
                 LeftOut::NoAnswer => write!(out, "\n  left out: {calls} without a whole answer")?,
                 LeftOut::NoBody => write!(out, "\n  left out: {calls} with a body that is not on the tape")?,
@@ -132,11 +134,6 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
-
-/// `1 call`, `2 calls`.
-fn count(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Operations that a remark names.

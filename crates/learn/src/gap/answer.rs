@@ -4,8 +4,8 @@ use super::budget::{Budget, told};
 use super::cell::{Cell, NoiseFrom, Verdict};
 use super::levels::Level;
 use super::reason::Reason;
-use super::words::{grouped, listed, percentage, share};
 use super::{Gap, Served};
+use standin_text::{grouped, list, percent, percent_with_decimals};
 
 impl Gap {
     /// The verdict for people who have never heard of budgets.
@@ -70,10 +70,10 @@ impl Gap {
         let how = if worst.errors < 0.0 { "less" } else { "more" };
         Some(format!(
             "answers of the mock fail {how} often: {} of the calls of {}{}, and {} with the service",
-            percentage(worst.mock.errors),
+            percent_with_decimals(worst.mock.errors, 2),
             worst.operation,
             spaced(&self.when(&worst.level)),
-            percentage(worst.reference.errors)
+            percent_with_decimals(worst.reference.errors, 2)
         ))
     }
 
@@ -170,7 +170,7 @@ impl Gap {
             .map(|levels| {
                 let limits = told(budget.limits(levels[0].utilization));
                 let names: Vec<String> = levels.iter().map(|level| level.label.clone()).collect();
-                if one { limits } else { format!("{} ({})", limits, listed(&names, "and")) }
+                if one { limits } else { format!("{} ({})", limits, list(&names, "and")) }
             })
             .collect();
         if let Some(last) = all.last_mut() {
@@ -233,7 +233,7 @@ fn extent(reasons: &[&Reason]) -> String {
         .collect();
     let least = chance.iter().copied().fold(f64::INFINITY, f64::min);
     let most = chance.iter().copied().fold(0.0, f64::max);
-    if chance.is_empty() { String::new() } else { format!(": between {} and {}", share(least), share(most)) }
+    if chance.is_empty() { String::new() } else { format!(": between {} and {}", percent(least), percent(most)) }
 }
 
 /// Whether noise is known by parts of a run alone.

@@ -9,7 +9,6 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::words;
 use standin_stub::delay::units::{parse_share, share};
 
 /// What may be off by how much.
@@ -103,9 +102,9 @@ pub(super) fn told(limits: &[(Metric, f64)]) -> String {
     let limits: Vec<String> = limits
         .iter()
         .map(|(metric, limit)| match metric {
-            Metric::Errors => format!("errors {} points", words::points(limit * 100.0)),
+            Metric::Errors => format!("errors {} points", super::words::points(limit * 100.0)),
             Metric::Kolmogorov => format!("{metric} {limit:.3}"),
-            _ => format!("{metric} {}", words::share(*limit)),
+            _ => format!("{metric} {}", standin_text::percent(*limit)),
         })
         .collect();
     limits.join(", ")

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::capacity::{Served, Station};
 use super::facts::{Facts, Shift};
 use super::words::signed;
+use standin_text::percent;
 
 /// A likely cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -176,11 +177,6 @@ impl Facts {
 
 fn told(status: &str) -> String {
     if status == "none" { "no answer".to_owned() } else { format!("status {status}") }
-}
-
-fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    if percent > 0.0 && percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
 /// A part of a sentence that may be missing.

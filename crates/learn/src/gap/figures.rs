@@ -10,8 +10,9 @@ use super::distance::log_ratio;
 use super::rows::by_runs;
 use super::sample::{Latency, Percentiles};
 use super::series::{Curve, Pairs, Series, Window};
-use super::words::{listed, longer, ms, unsigned};
+use super::words::{longer, unsigned};
 use crate::page::{Axis, Band, Chart, Figure, Line, Look, Scale, sentence};
+use standin_text::{list, milliseconds};
 
 /// The figures of one operation.
 #[derive(Clone, Debug)]
@@ -195,7 +196,7 @@ fn pairs(pairs: &[Pairs]) -> Figure {
     let axis = |name: &str| Axis { name: format!("{name}, ms"), scale };
     Figure {
         title: "Answer by answer: both sides' times in order".to_owned(),
-        takeaway: format!("On average the points lie {} off the line.", listed(&apart, "and")),
+        takeaway: format!("On average the points lie {} off the line.", list(&apart, "and")),
         reading: "Each point pairs times of the same rank: the fastest are bottom left, the slowest top right. On the line both take as long; \
                   above it the mock is too slow, below it too fast. (Statisticians call it a quantile-quantile plot.)"
             .to_owned(),
@@ -218,7 +219,8 @@ fn distribution(series: &Series) -> Figure {
     let times = lines.iter().flat_map(|line| line.points.iter().map(|(ms, _)| *ms));
     let x = Axis { name: "time of the answer, ms".to_owned(), scale: Scale::times(times) };
     let y = Axis { name: "% of answers within that time".to_owned(), scale: Scale::percent() };
-    let half = |curve: &Curve| curve.get(curve.len() / 2).map(|(_, time)| ms(Duration::from_secs_f64(time / 1e3)));
+    let half =
+        |curve: &Curve| curve.get(curve.len() / 2).map(|(_, time)| milliseconds(Duration::from_secs_f64(time / 1e3)));
     let takeaway = match (half(&series.reference), half(&series.mock)) {
         (Some(one), Some(other)) => {
             format!(

@@ -6,9 +6,10 @@ use std::fmt;
 use super::baseline::{BASELINES_AT_THEIR_BEST, Kind};
 use super::cell::Verdict;
 use super::rows::Operations;
-use super::words::{grouped, quoted, rates, share, unsigned};
+use super::words::{quoted, rates, unsigned};
 use super::{Account, Gap, Standing};
 use crate::page::{self, Bars, Escaped, Prose, sentence};
+use standin_text::{grouped, percent};
 
 /// Writes a gap as a page.
 #[derive(Debug)]
@@ -119,7 +120,7 @@ impl Html<'_> {
                 rates(level.least_per_second, level.most_per_second)
             )?;
             if used {
-                write!(out, "<td>{}", level.utilization.map_or_else(|| "unknown".to_owned(), share))?;
+                write!(out, "<td>{}", level.utilization.map_or_else(|| "unknown".to_owned(), percent))?;
             }
             writeln!(out)?;
         }

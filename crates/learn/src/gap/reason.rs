@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::budget::Metric;
 use super::cell::NoiseFrom;
-use super::words::{grouped, longer, points, share, signed};
+use super::words::{longer, points, signed};
+use standin_text::{grouped, percent, percent_up_to_decimals};
 
 /// What there is to say of a limit beside its numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,18 +150,14 @@ impl Measured {
         match self.metric {
             Metric::Errors => format!("{} points", points(self.asked * 100.0)),
             Metric::Kolmogorov => self.metric.show(self.asked),
-            _ => share(self.asked),
+            _ => percent(self.asked),
         }
     }
 }
 
 /// A limit that a difference may be just beyond: with a digit more.
 fn exact(limit: f64) -> String {
-    if limit >= 1.0 {
-        return share(limit);
-    }
-    let percent = format!("{:.1}", limit * 100.0);
-    format!("{} %", percent.trim_end_matches(".0"))
+    if limit >= 1.0 { percent(limit) } else { percent_up_to_decimals(limit, 1) }
 }
 
 #[cfg(test)]

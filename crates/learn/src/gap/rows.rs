@@ -7,9 +7,10 @@ use super::budget::Metric;
 use super::cell::{Cell, Verdict};
 use super::figures::Figures;
 use super::reason::Reason;
-use super::words::{grouped, longer, ms, percentage, signed};
+use super::words::{longer, signed};
 use super::{Gap, NoiseFrom};
 use crate::page::{Escaped, Prose, sentence};
+use standin_text::{grouped, list, milliseconds, percent_with_decimals};
 
 /// All operations of a gap.
 pub(super) struct Operations<'g>(pub(super) &'g Gap);
@@ -72,8 +73,8 @@ pub(super) fn headline(gap: &Gap, cells: &[Cell]) -> (&'static str, String) {
             format!(
                 "furthest off: p{percent} is {}{when} ({} ms instead of {} ms)",
                 longer(log),
-                ms(mock),
-                ms(reference)
+                milliseconds(mock),
+                milliseconds(reference)
             ),
         );
     }
@@ -97,7 +98,7 @@ pub(super) fn headline(gap: &Gap, cells: &[Cell]) -> (&'static str, String) {
         return ("open", format!("could not be judged: {why}"));
     }
     let names: Vec<String> = lacking.map(|cell| gap.label(&cell.level).to_owned()).collect();
-    let names = super::words::listed(&names, "and");
+    let names = list(&names, "and");
     ("open", format!("{within} of {} loads are within the budget; “{names}” could not be judged ({why})", cells.len()))
 }
 
@@ -157,10 +158,10 @@ fn table(out: &mut fmt::Formatter<'_>, gap: &Gap, cells: &[&Cell]) -> fmt::Resul
                 write!(out, " (+{} left out)", grouped(sample.left_out))?;
             }
             for (_, time) in sample.latency.each() {
-                let time = if sample.answered == 0 { "–".to_owned() } else { ms(time.0) };
+                let time = if sample.answered == 0 { "–".to_owned() } else { milliseconds(time.0) };
                 write!(out, "<td>{time}")?;
             }
-            writeln!(out, "<td>{}<td>{:.1}", percentage(sample.errors), sample.per_second)?;
+            writeln!(out, "<td>{}<td>{:.1}", percent_with_decimals(sample.errors, 2), sample.per_second)?;
         }
         write!(out, "<tr class=\"{}\"><th scope=\"row\"><td>off by<td>", class(cell))?;
         for percent in [50, 90, 95, 99] {

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::baseline::Kind;
 use super::cell::{Cell, Deviation};
 use super::sample::Latency;
-use super::words::{longer, ms, unsigned};
+use super::words::{longer, unsigned};
+use standin_text::milliseconds;
 
 /// How far one mock is off.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -89,8 +90,8 @@ impl Standing {
                 self.worst_percent,
                 self.worst_operation,
                 longer(log),
-                ms(self.worst_mock.0),
-                ms(self.worst_reference.0)
+                milliseconds(self.worst_mock.0),
+                milliseconds(self.worst_reference.0)
             ),
         ]
     }

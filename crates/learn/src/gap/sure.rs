@@ -3,8 +3,9 @@
 use super::answer::is_by_parts;
 use super::cell::Verdict;
 use super::inference::{Largest, Power};
-use super::words::{grouped, listed, share, signed};
+use super::words::signed;
 use super::{Gap, Inference, Served};
+use standin_text::{grouped, list, percent};
 
 impl Gap {
     /// How sure it is, in words.
@@ -85,14 +86,14 @@ impl Gap {
         let seen: Vec<String> = power
             .iter()
             .map(|power| match self.label(&power.level) {
-                "all" => share(power.seen),
-                label => format!("{} ({label})", share(power.seen)),
+                "all" => percent(power.seen),
+                label => format!("{} ({label})", percent(power.seen)),
             })
             .collect();
         (!seen.is_empty()).then(|| {
             format!(
                 "a comparison like this would notice a difference of {} in {what} about half of the time; smaller ones would mostly go unnoticed",
-                listed(&seen, "or")
+                list(&seen, "or")
             )
         })
     }

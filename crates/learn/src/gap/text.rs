@@ -7,16 +7,17 @@ use super::baseline::{BASELINES_AT_THEIR_BEST, Kind};
 use super::cell::{Cell, Verdict};
 use super::html::LEFT_OUT;
 use super::reason::Reason;
-use super::words::{grouped, ms, percentage, quoted, rate, rates, share, signed, unsigned};
+use super::words::{quoted, rate, rates, signed, unsigned};
 use super::{Account, Gap};
 use crate::page::sentence;
-use crate::terminal::{WIDTH, cut, wrapped};
+use crate::terminal::{WIDTH, write_wrapped};
+use standin_text::{grouped, milliseconds, percent, percent_with_decimals, truncate};
 
 impl fmt::Display for Gap {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        wrapped(out, "", &format!("{} against {}", self.mock.told(), self.reference.told()))?;
+        write_wrapped(out, "", &format!("{} against {}", self.mock.told(), self.reference.told()))?;
         for note in &self.notes {
-            wrapped(out, "  note: ", note)?;
+            write_wrapped(out, "  note: ", note)?;
         }
         if self.cells.is_empty() {
             return writeln!(out, "\nthere are no calls to compare");
@@ -50,11 +51,11 @@ impl Account {
 impl Gap {
     fn loads(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let from = self.capacity_from.as_ref().map(|from| format!("of its capacity, by {}", quoted(from)));
-        let line = format!("{:<12} {:<20} {}", "load", "calls a second", cut(&from.unwrap_or_default(), 46));
+        let line = format!("{:<12} {:<20} {}", "load", "calls a second", truncate(&from.unwrap_or_default(), 46));
         writeln!(out, "\n{}", line.trim_end())?;
         for level in &self.levels {
             let rates = rates(level.least_per_second, level.most_per_second);
-            let used = level.utilization.map(share).unwrap_or_default();
+            let used = level.utilization.map(percent).unwrap_or_default();
             writeln!(out, "{}", format!("{:<12} {rates:<20} {used}", level.label).trim_end())?;
         }
         for (what, side) in [("service", &self.reference), ("mock", &self.mock)] {
@@ -63,13 +64,13 @@ impl Gap {
                 let text = format!(
                     "{left_out} of {calls} calls of the {what}, for the mock itself was too slow when they came or ended"
                 );
-                wrapped(out, "  left out: ", &text)?;
+                write_wrapped(out, "  left out: ", &text)?;
             }
             if side.beyond > 0 {
                 let calls = grouped(side.beyond);
                 let text =
                     format!("{calls} calls of the {what} came at a load that the recording of the service never had");
-                wrapped(out, "  not compared: ", &text)?;
+                write_wrapped(out, "  not compared: ", &text)?;
             }
         }
         Ok(())
@@ -77,10 +78,12 @@ impl Gap {
 
     fn cell(&self, out: &mut fmt::Formatter<'_>, cell: &Cell) -> fmt::Result {
         for (load, name, sample) in [(self.label(&cell.level), "service", &cell.reference), ("", "mock", &cell.mock)] {
-            let times =
-                sample.latency.each().map(|(_, time)| if sample.answered == 0 { "-".into() } else { ms(time.0) });
+            let times = sample
+                .latency
+                .each()
+                .map(|(_, time)| if sample.answered == 0 { "-".into() } else { milliseconds(time.0) });
             let [p50, p90, p95, p99] = times;
-            let (calls, errors) = (grouped(sample.calls), percentage(sample.errors));
+            let (calls, errors) = (grouped(sample.calls), percent_with_decimals(sample.errors, 2));
             writeln!(out, "{load:<11} {calls:>7}  {name:<9} {p50:>8} {p90:>8} {p95:>8} {p99:>8} {errors:>8}")?;
         }
         let off = |percent| match cell.deviation {
@@ -106,12 +109,12 @@ impl Gap {
                     Verdict::Over => "  over: ",
                     _ => "  within: ",
                 };
-                wrapped(out, label, reason)?;
+                write_wrapped(out, label, reason)?;
             }
         }
         if cell.reference.left_out + cell.mock.left_out > 0 {
             let [reference, mock] = [&cell.reference, &cell.mock].map(|sample| grouped(sample.left_out));
-            wrapped(out, "  left out: ", &format!("{reference} and {mock} calls"))?;
+            write_wrapped(out, "  left out: ", &format!("{reference} and {mock} calls"))?;
         }
         Ok(())
     }
@@ -122,7 +125,7 @@ impl Gap {
             0 => return Ok(()),
             1 if self.cells.iter().any(|cell| !cell.baselines.is_empty()) => {
                 out.write_str("\n")?;
-                return wrapped(out, "", LEFT_OUT);
+                return write_wrapped(out, "", LEFT_OUT);
             }
             _ => {}
         }
@@ -136,7 +139,7 @@ impl Gap {
             let (typical, worst) = (unsigned(standing.median), unsigned(standing.worst));
             writeln!(out, "  {name:<36} {typical:>10} {worst:>9}")?;
         }
-        wrapped(out, "  ", BASELINES_AT_THEIR_BEST)
+        write_wrapped(out, "  ", BASELINES_AT_THEIR_BEST)
     }
 
     /// Where each operation bends.
@@ -153,7 +156,7 @@ impl Gap {
                 None => format!("> {}", rate(knee.up_to)),
             };
             let (reference, mock) = (told(knee.reference_between), told(knee.mock_between));
-            writeln!(out, "  {:<38} {reference:>18} {mock:>18}", cut(&knee.operation, 38))?;
+            writeln!(out, "  {:<38} {reference:>18} {mock:>18}", truncate(&knee.operation, 38))?;
         }
         Ok(())
     }
@@ -163,18 +166,18 @@ impl Gap {
         let open = self.not_judged();
         if !open.is_empty() {
             writeln!(out, "\nnot judged")?;
-            open.iter().try_for_each(|text| wrapped(out, "  ", text))?;
+            open.iter().try_for_each(|text| write_wrapped(out, "  ", text))?;
         }
         for (heading, told) in [("what differs", self.what_differs()), ("how sure this is", self.how_sure())] {
             if !told.is_empty() {
                 writeln!(out, "\n{heading}")?;
-                told.iter().try_for_each(|text| wrapped(out, "  ", &sentence(text)))?;
+                told.iter().try_for_each(|text| write_wrapped(out, "  ", &sentence(text)))?;
             }
         }
         out.write_str("\n")?;
-        self.why().try_for_each(|text| wrapped(out, "why: ", text))?;
-        self.next_steps().iter().try_for_each(|text| wrapped(out, "next: ", text))?;
-        self.limits_in_words().iter().try_for_each(|limits| wrapped(out, "allowed: ", limits))?;
+        self.why().try_for_each(|text| write_wrapped(out, "why: ", text))?;
+        self.next_steps().iter().try_for_each(|text| write_wrapped(out, "next: ", text))?;
+        self.limits_in_words().iter().try_for_each(|limits| write_wrapped(out, "allowed: ", limits))?;
         let budget = self.budget_named();
         let judged = self.cells.iter().filter(|cell| cell.verdict != Verdict::NotJudged).count();
         let all = self.cells.len();
@@ -187,12 +190,12 @@ impl Gap {
                  (--budget p50=10%), or nothing (--budget none)"
             ),
         };
-        wrapped(out, "verdict: ", &verdict)
+        write_wrapped(out, "verdict: ", &verdict)
     }
 }
 
 fn heading(out: &mut fmt::Formatter<'_>, operation: &str) -> fmt::Result {
-    writeln!(out, "\n{}", cut(operation, WIDTH))?;
+    writeln!(out, "\n{}", truncate(operation, WIDTH))?;
     writeln!(
         out,
         "{:<11} {:>7}  {:<9} {:>8} {:>8} {:>8} {:>8} {:>8}",

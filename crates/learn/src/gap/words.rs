@@ -1,18 +1,6 @@
 //! Numbers as people read them: times, ratios, shares and counts, the same in the text, on the page and in JSON's sentences.
 
-use std::time::Duration;
-
-pub(super) use crate::page::grouped;
-
-/// Milliseconds with three digits that count.
-pub(super) fn ms(time: Duration) -> String {
-    let ms = time.as_secs_f64() * 1e3;
-    match ms {
-        ..10.0 => format!("{ms:.2}"),
-        ..100.0 => format!("{ms:.1}"),
-        _ => grouped(ms.round() as u64),
-    }
-}
+use standin_text::{grouped, signed_percent};
 
 /// A logarithm of a ratio as what it means: 2 is `+639 %`, `x7.4` when that grows too long.
 pub(super) fn signed(log_ratio: f64) -> String {
@@ -20,9 +8,7 @@ pub(super) fn signed(log_ratio: f64) -> String {
     if ratio >= MANY {
         return format!("x{}", grouped(ratio.round() as u64));
     }
-    let percent = (ratio - 1.0) * 100.0;
-    // nothing is neither more nor less
-    format!("{:+.1} %", if percent.abs() < 0.05 { 0.0 } else { percent })
+    signed_percent(ratio - 1.0, 1)
 }
 
 pub(super) fn unsigned(gap: f64) -> String {
@@ -39,22 +25,6 @@ pub(super) fn longer(log_ratio: f64) -> String {
         1.0.. => format!("{:.1} % longer", (ratio - 1.0) * 100.0),
         _ => format!("{:.1} % shorter", (1.0 - ratio) * 100.0),
     }
-}
-
-/// A share without needless digits: `3 %`, `0.2 %`, `28 %`, `374 %`.
-pub(super) fn share(share: f64) -> String {
-    let percent = share * 100.0;
-    if percent < 9.95 && (percent - percent.round()).abs() > 0.05 {
-        format!("{percent:.1} %")
-    } else if percent < 1e6 {
-        format!("{percent:.0} %")
-    } else {
-        format!("{} %", grouped(percent as u64))
-    }
-}
-
-pub(super) fn percentage(share: f64) -> String {
-    format!("{:.2} %", share * 100.0)
 }
 
 /// Points of a percentage, without needless digits.
@@ -86,15 +56,6 @@ pub(super) fn quoted(from: &str) -> String {
     from.strip_prefix("profile ").map_or_else(|| from.to_owned(), |name| format!("profile “{name}”"))
 }
 
-/// `a, b and c`.
-pub(super) fn listed(parts: &[String], last: &str) -> String {
-    match parts {
-        [] => String::new(),
-        [only] => only.clone(),
-        [most @ .., end] => format!("{} {last} {end}", most.join(", ")),
-    }
-}
-
 /// Ratios that are told as such, in tables and in sentences.
 const MANY: f64 = 10.0;
 const TWICE: f64 = 2.0;
@@ -115,10 +76,7 @@ mod tests {
 
     #[test]
     fn numbers_have_the_digits_that_count() {
-        assert_eq!([0.03, 0.005, 0.285, 3.737].map(share), ["3 %", "0.5 %", "28 %", "374 %"]);
         assert_eq!([1.76, 0.2, 2.0].map(points), ["1.76", "0.2", "2"]);
-        let times = [9.876, 25.94, 2169.7].map(|ms| Duration::from_secs_f64(ms / 1e3));
-        assert_eq!(times.map(ms), ["9.88", "25.9", "2,170"]);
         assert_eq!((rates(61.2, 122.4), rates(4.96, 5.04)), ("61–122".to_owned(), "5.0".to_owned()));
     }
 
@@ -126,6 +84,5 @@ mod tests {
     fn sides_have_their_part_and_their_name() {
         assert_eq!((the("mock", "mock"), the("mock", "after")), ("the mock".to_owned(), "the mock after".to_owned()));
         assert_eq!(quoted("profile recorded"), "profile “recorded”");
-        assert_eq!(listed(&["a".to_owned(), "b".to_owned(), "c".to_owned()], "or"), "a, b or c");
     }
 }

@@ -1,8 +1,11 @@
 //! What a file tells of the times of one kind of call, in whatever shape, as points of a distribution.
 
 use super::buckets::Buckets;
-use super::percentiles::{Percentiles, short};
+use std::time::Duration;
+
+use super::percentiles::Percentiles;
 use super::tally::Tally;
+use standin_text::short_duration;
 
 /// Times, as far as they are known.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +69,7 @@ impl Evidence {
                 assumed => vec![format!("assumed: {}", assumed.join(", "))],
             },
             Self::Buckets(buckets) => {
+                let short = |nanos: f64| short_duration(Duration::from_nanos(nanos as u64));
                 let mut doubts = Vec::new();
                 let between = [50.0, 95.0, 99.0].into_iter().filter_map(|percent| {
                     let (lower, upper) = buckets.around(percent)?;

@@ -36,6 +36,7 @@ pub use name::Target;
 pub use percentiles::Percentiles;
 pub use problem::{Problem, Problems, Skipped};
 pub use profile::{Imported, ImportedOperation};
+use standin_text::list_quoted;
 pub use tally::Tally;
 pub use units::Unit;
 
@@ -200,9 +201,9 @@ const PEEK: usize = 64 * 1024;
 const MOST_AT_ONCE: u64 = 256 << 20;
 const LONGEST_LINE: u64 = 16 << 20;
 
-/// The names of a set, in words.
-fn listed(names: &BTreeSet<String>) -> String {
-    names.iter().take(10).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+/// Returns the first ten names of a set as an enumeration.
+fn list_first(names: &BTreeSet<String>) -> String {
+    list_quoted(&names.iter().take(10).collect::<Vec<_>>(), "and")
 }
 
 #[cfg(test)]

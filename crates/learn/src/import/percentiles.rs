@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use standin_stub::delay::{Distribution, Param, ParamValue};
+use standin_text::short_duration;
 
 /// Known percentiles of one kind of call.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,7 +57,7 @@ impl Percentiles {
             None => {
                 let percent = if low.0 > 10.0 { 1.0 } else { low.0 / 10.0 };
                 let time = at(low, percent).clamp(low.1 / 10.0, low.1);
-                assumed.push(format!("p0 {}", short(time)));
+                assumed.push(format!("p0 {}", short_duration(Duration::from_nanos(time as u64))));
                 time
             }
         };
@@ -64,7 +65,7 @@ impl Percentiles {
             Some(time) => time.max(high.1),
             None => {
                 let time = at(high, 100.0 - (100.0 - high.0) / 10.0).clamp(high.1, high.1 * 10.0);
-                assumed.push(format!("p100 {}", short(time)));
+                assumed.push(format!("p100 {}", short_duration(Duration::from_nanos(time as u64))));
                 time
             }
         };
@@ -76,20 +77,6 @@ impl Percentiles {
         }
         (points, assumed)
     }
-}
-
-/// A time as people read it, with three digits.
-pub(super) fn short(nanos: f64) -> String {
-    let (number, unit) = match nanos {
-        ..1e3 => (nanos, "ns"),
-        1e3..1e6 => (nanos / 1e3, "us"),
-        1e6..1e9 => (nanos / 1e6, "ms"),
-        _ => (nanos / 1e9, "s"),
-    };
-    let digits = if number < 10.0 { 2 } else { usize::from(number < 100.0) };
-    let text = format!("{number:.digits$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{text}{unit}")
 }
 
 /// The standard normal's quantile of a percentage: the logarithm of the log-normal's.
@@ -134,8 +121,5 @@ mod tests {
     #[test]
     fn what_falls_is_no_percentile() {
         assert_eq!(known(&[(50.0, 2.0), (90.0, 1.0)]).fault().as_deref(), Some("p90 is less than p50"));
-        assert_eq!(short(1_234_000.0), "1.23ms");
-        assert_eq!(short(250e6), "250ms");
-        assert_eq!(short(1e9), "1s");
     }
 }

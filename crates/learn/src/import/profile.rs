@@ -195,7 +195,7 @@ fn operation(target: Target, by_status: ByStatus, skipped: &mut Skipped) -> Opti
     let classes = whole(classes.collect());
     let samples = (total > 0).then_some(total);
     if let Some(few) = samples.filter(|count| *count < ENOUGH) {
-        let calls = if few == 1 { "1 call".to_owned() } else { format!("{few} calls") };
+        let calls = standin_text::counted(few, "call");
         doubts.push(format!("known from {calls} only: its times, the slow ones above all, are a guess; measure more"));
     }
     Some(ImportedOperation { target, work: Work::of(demand, classes), samples, doubts })

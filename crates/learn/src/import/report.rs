@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde_json::{Value as Json, json};
 
-use super::percentiles::short;
 use super::profile::{Imported, ImportedOperation};
-use crate::terminal::{cut, wrapped};
+use crate::terminal::write_wrapped;
 use standin_model::profile::spec::Work;
 use standin_model::station::Capacity;
 use standin_stub::delay::Distribution;
+use standin_text::{short_duration, truncate};
 
 impl fmt::Display for Imported {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,7 +18,7 @@ impl fmt::Display for Imported {
         }
         writeln!(out, "measured {}", self.load())?;
         for statement in self.statements() {
-            wrapped(out, "  - ", &statement)?;
+            write_wrapped(out, "  - ", &statement)?;
         }
         writeln!(out, "\n  {:<38} {:>9} {:>9} {:>9} {:>9}", "operation", "calls", "p50", "p95", "p99")?;
         for operation in &self.operations {
@@ -113,11 +113,11 @@ impl Imported {
 }
 
 fn row(out: &mut fmt::Formatter<'_>, name: &str, samples: Option<u64>, work: &Work) -> fmt::Result {
-    let name = cut(name, 38);
+    let name = truncate(name, 38);
     let samples = samples.map_or_else(String::new, |count| count.to_string());
     let built = work.demand.build().ok();
     let [p50, p95, p99] = [0.5, 0.95, 0.99]
-        .map(|share| built.as_ref().map_or_else(String::new, |built| short(built.quantile(share).as_nanos() as f64)));
+        .map(|share| built.as_ref().map_or_else(String::new, |built| short_duration(built.quantile(share))));
     writeln!(out, "  {name:<38} {samples:>9} {p50:>9} {p95:>9} {p99:>9}")
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::collect::Key;
 use super::name::Target;
-use super::{Options, listed, problem::Problem};
+use super::{Options, list_first, problem::Problem};
 
 /// Labels and their values.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -36,7 +36,7 @@ pub(super) fn has_labels<'l>(series: impl Iterator<Item = &'l Labels>, options: 
         Err(Problem::new(
             0,
             format!("has no label `{name}` to tell operations apart by"),
-            format!("it has {}", listed(&names)),
+            format!("it has {}", list_first(&names)),
         ))
     })
 }
@@ -61,7 +61,7 @@ pub(super) fn chosen(families: &BTreeMap<String, bool>, options: &Options) -> Re
     let servers: Vec<&&&String> = times.iter().filter(|name| name.contains("server")).collect();
     match (names.len(), times.as_slice(), servers.as_slice()) {
         _ if options.metric.is_some() && !names.is_empty() => {
-            Err(Problem::new(0, "has no histogram of that name", format!("it has {}", listed(&names))))
+            Err(Problem::new(0, "has no histogram of that name", format!("it has {}", list_first(&names))))
         }
         (0, ..) => Err(Problem::new(
             0,
@@ -73,7 +73,7 @@ pub(super) fn chosen(families: &BTreeMap<String, bool>, options: &Options) -> Re
         (1, ..) => Ok(names.into_iter().next().unwrap_or_default()),
         _ => Err(Problem::new(
             0,
-            format!("has several histograms: {}", listed(&names)),
+            format!("has several histograms: {}", list_first(&names)),
             "choose one with `--metric NAME`, and with `--by LABEL,…` what tells operations apart",
         )),
     }

@@ -162,7 +162,7 @@ fn prometheus() {
     assert_eq!([0.0, 100.0].map(|p| ms(&imported, get, p)), [5.0, 1000.0]);
     let operation = &imported.operations[1];
     assert_eq!((operation.samples, operation.work.classes[0].status), (Some(2010), Some(503)));
-    assert!(operation.doubts[0].contains("p50 between 25ms and 50ms"), "{:?}", operation.doubts);
+    assert!(operation.doubts[0].contains("p50 between 25.0 ms and 50.0 ms"), "{:?}", operation.doubts);
     let cut = &imported.operations[0].doubts;
     assert!(cut.iter().any(|doubt| doubt.contains("3 of 100 calls took longer than the last bound")), "{cut:?}");
     assert_eq!(ms(&imported, "POST /orders", 100.0), 1000.0, "no tail is invented");

@@ -7,9 +7,11 @@ mod scale;
 
 use std::fmt;
 
+use standin_text::unbroken_units;
+
 pub(crate) use bars::Bars;
 pub(crate) use chart::{Axis, Band, Chart, Figure, Line, Look};
-pub(crate) use scale::{Scale, grouped};
+pub(crate) use scale::Scale;
 
 /// A text within XML or HTML, also in a quoted attribute.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ pub(crate) struct Prose<'t>(pub(crate) &'t str);
 
 impl fmt::Display for Prose<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = unbroken(self.0);
+        let text = unbroken_units(self.0);
         let pieces: Vec<&str> = text.split('`').collect();
         for (place, piece) in pieces.iter().enumerate() {
             match place % 2 {
@@ -49,23 +51,6 @@ impl fmt::Display for Prose<'_> {
         Ok(())
     }
 }
-
-/// With a space that does not break between a number and its unit.
-fn unbroken(text: &str) -> String {
-    let mut whole = String::with_capacity(text.len());
-    for (place, word) in text.split(' ').enumerate() {
-        let unit = word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != '%');
-        let stays = UNITS.contains(&unit) && whole.ends_with(|c: char| c.is_ascii_digit());
-        if place > 0 {
-            whole.push(if stays { '\u{a0}' } else { ' ' });
-        }
-        whole.push_str(word);
-    }
-    whole
-}
-
-/// What must not stand at the beginning of a line.
-const UNITS: [&str; 7] = ["%", "ms", "s", "µs", "pt", "points", "calls/s"];
 
 /// Writes what comes before a page's contents.
 pub(crate) fn begin(out: &mut fmt::Formatter<'_>, title: &str) -> fmt::Result {
@@ -124,6 +109,5 @@ pub(crate) mod tests {
         assert_eq!(sentence("It ends."), "It ends.");
         assert_eq!(sentence("p95 is longer"), "p95 is longer.");
         assert_eq!(sentence(""), "");
-        assert_eq!(unbroken("up to 7 %, 5 ms; all % of"), "up to 7\u{a0}%, 5\u{a0}ms; all % of");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use standin_text::group_digits;
+
 /// An axis' range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scale {
@@ -86,25 +88,9 @@ pub(crate) fn written(tick: f64) -> String {
     let text = format!("{tick:.digits$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     let (whole, rest) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
-    let mut text = thousands(whole);
+    let mut text = group_digits(whole, 3, ",");
     if let Some(rest) = rest {
         let _ = write!(text, ".{rest}");
-    }
-    text
-}
-
-/// Thousands apart: `41,200`.
-pub(crate) fn grouped(number: u64) -> String {
-    thousands(&number.to_string())
-}
-
-fn thousands(digits: &str) -> String {
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
     }
     text
 }

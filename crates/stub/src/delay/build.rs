@@ -3,9 +3,10 @@
 use super::Distribution;
 use super::families::Family;
 use super::normal;
-use super::params::{BuildError, Given, Param, listed, nearest};
+use super::params::{BuildError, Given, Param, nearest};
 use super::quantiles::{Fault, Point, Quantiles};
 use super::shape::Shape;
+use super::units;
 
 /// The shape of a kind with its parameters.
 pub(super) fn shape(kind: &str, params: &[Param<'_>]) -> Result<Shape, BuildError> {
@@ -129,11 +130,11 @@ fn mixture(given: &Given<'_>) -> Result<Shape, BuildError> {
         return Err(none());
     }
     if let Some((share, _)) = parts.iter().find(|(share, _)| !(0.0..=1.0).contains(share)) {
-        return Err(wrong(&format!("the share of a part is {}", percentage(*share)), "use shares from 0% to 100%"));
+        return Err(wrong(&format!("the share of a part is {}", units::share(*share)), "use shares from 0% to 100%"));
     }
     let sum: f64 = parts.iter().map(|(share, _)| share).sum();
     if (sum - 1.0).abs() > SHARES_MAY_MISS {
-        let what = format!("the shares of a mixture add up to {}, not 100%", percentage(sum));
+        let what = format!("the shares of a mixture add up to {}, not 100%", units::share(sum));
         return Err(wrong(&what, "change them so that they do"));
     }
     let drawn = parts.iter().filter(|(share, _)| *share > 0.0);
@@ -157,13 +158,9 @@ fn nothing_left(given: &Given<'_>) -> BuildError {
 fn unknown(kind: &str) -> BuildError {
     let mend = match nearest(kind, Distribution::KINDS) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("use one of {}", listed(Distribution::KINDS)),
+        None => format!("use one of {}", standin_text::list_quoted(Distribution::KINDS, "and")),
     };
     BuildError::new(None, format!("`{kind}` is no distribution"), mend)
-}
-
-fn percentage(share: f64) -> String {
-    format!("{}%", (share * 1e8).round() / 1e6)
 }
 
 /// What each kind takes beside `min` and `max`.

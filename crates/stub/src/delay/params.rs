@@ -66,7 +66,7 @@ impl<'a> Given<'a> {
                 let what = format!("a `{kind}` distribution has no `{}`", param.name);
                 let mend = match nearest(name, &known) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("remove it; `{kind}` takes {}", listed(&known)),
+                    None => format!("remove it; `{kind}` takes {}", standin_text::list_quoted(&known, "and")),
                 };
                 return Err(BuildError::new(Some(param.name), what, mend));
             }
@@ -181,15 +181,6 @@ pub(super) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
         .filter(|(likeness, _)| *likeness >= LIKE_ENOUGH)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, name)| name)
-}
-
-/// Names as a sentence has them: `a`, `b` and `c`.
-pub(super) fn listed(names: &[&str]) -> String {
-    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    match names.split_last() {
-        Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
-        _ => names.concat(),
-    }
 }
 
 /// Our name of a parameter that WireMock names otherwise.

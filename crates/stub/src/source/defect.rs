@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet};
+use standin_text::{LongWords, wrap};
 
 /// Something wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,23 +211,9 @@ fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The text in lines that fit behind `warning: ` or `= help: `; words that are longer than a line stay whole.
+/// Returns the text in lines that fit behind `warning: ` or `= help: `.
 fn wrapped(text: &str) -> String {
-    let mut lines = String::with_capacity(text.len());
-    let mut column = 0;
-    for word in printable(text).split(' ') {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > WIDTH - TITLE_WIDTH {
-            lines.push('\n');
-            column = 0;
-        } else if column > 0 {
-            lines.push(' ');
-            column += 1;
-        }
-        lines.push_str(word);
-        column += length;
-    }
-    lines
+    wrap(&printable(text), WIDTH - TITLE_WIDTH, LongWords::Keep).join("\n")
 }
 
 /// The code that WireMock's API gives to what it cannot read.

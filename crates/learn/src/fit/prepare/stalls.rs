@@ -140,8 +140,8 @@ impl StallIntervals {
 
 impl fmt::Display for FittedStalls {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [p50, p99] = [0.5, 0.99].map(|share| crate::fit::report::text::short(self.last.quantile(share)));
-        let every = crate::fit::report::text::short(self.every);
+        let [p50, p99] = [0.5, 0.99].map(|share| standin_text::short_duration(self.last.quantile(share)));
+        let every = standin_text::short_duration(self.every);
         let how = if self.regular { "regularly: every" } else { "at random: on average every" };
         write!(
             out,

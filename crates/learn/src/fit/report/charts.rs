@@ -1,9 +1,9 @@
 //! Charts of the fit's page: recorded against predicted latencies, and the distribution of demands.
 
-use crate::fit::report::text::{off, short};
+use crate::fit::report::text::off;
 use crate::fit::{DemandTable, OperationFit, Stratum};
 use crate::page::{Axis, Band, Chart, Figure, Line, Look, Scale};
-use crate::terminal::cut;
+use standin_text::{short_duration, truncate};
 
 /// Builds the chart of a percentile by load: recorded, and predicted from lower loads.
 pub(crate) fn prediction(strata: &[Stratum], place: usize, percent: u32) -> Figure {
@@ -75,11 +75,11 @@ pub(crate) fn demand(operation: &OperationFit) -> Figure {
     }
     let times: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).collect();
     Figure {
-        title: cut(&operation.name, NAME),
+        title: truncate(&operation.name, NAME),
         takeaway: format!(
             "Half of the calls are up to {} of work, and one in a hundred is more than {}.",
-            short(operation.demand.quantile(0.5)),
-            short(operation.demand.quantile(0.99))
+            short_duration(operation.demand.quantile(0.5)),
+            short_duration(operation.demand.quantile(0.99))
         ),
         reading: "Pick a time below and go up: the line says how many of 100 calls are no more work than that."
             .to_owned(),

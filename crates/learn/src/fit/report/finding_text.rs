@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::fit::Finding;
-use crate::fit::report::text::short;
 use standin_stub::delay::units::duration;
+use standin_text::{list, percent, short_duration};
 
 impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +38,7 @@ impl fmt::Display for Finding {
             Self::Ambiguous { others } => write!(
                 out,
                 "{} {} the tape about as well; a recording at a higher load would tell",
-                listed(others),
+                list(others, "and"),
                 if others.len() == 1 { "explains" } else { "explain" }
             ),
             Self::LowerLoadDiffers { model } => {
@@ -96,7 +96,11 @@ impl fmt::Display for Finding {
             | Self::TandemQueueHidden
             | Self::NoFamilyExplains => self.family(out),
             Self::FixedLatency { time } => {
-                write!(out, "{} of each call is spent beside the queue: network, accept, dispatch", short(*time))
+                write!(
+                    out,
+                    "{} of each call is spent beside the queue: network, accept, dispatch",
+                    short_duration(*time)
+                )
             }
         }
     }
@@ -134,13 +138,13 @@ impl Finding {
                  stamps cannot be true. The recorder had to wait for a core; give it one of its own, or record with the current \
                  version",
                 percent(*share),
-                short(*round_trip)
+                short_duration(*round_trip)
             ),
             Self::TooFast { calls, round_trip } => write!(
                 out,
                 "{calls} calls are shorter than the recorder's own round trip ({}): the service is as fast as the recorder can \
                  measure, so their demands are mostly the recorder's",
-                short(*round_trip)
+                short_duration(*round_trip)
             ),
             _ => Ok(()),
         }
@@ -158,7 +162,7 @@ impl Finding {
                 out,
                 "calls pass a front one at a time, for a mean of {}, and then {workers} workers; no single station does that. Both \
                  together can do {capacity:.0} calls/s. The tape is met with a mean error of {}",
-                short(*front),
+                short_duration(*front),
                 percent(*error)
             ),
             Self::PoolHardlyUsed { workers } => write!(
@@ -221,19 +225,6 @@ fn changed(out: &mut fmt::Formatter<'_>, demand: f64, middle: Option<Duration>, 
             out,
             " what was recorded before the change and after it by themselves (`--to`, `--from`, or a tape at a time)"
         ),
-    }
-}
-
-fn percent(of: f64) -> String {
-    let percent = of * 100.0;
-    if percent > 0.0 && percent < 0.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
-}
-
-fn listed(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [only] => only.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
 }
 

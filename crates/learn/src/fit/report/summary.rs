@@ -1,8 +1,7 @@
 //! Summary of a fit in words: results, trust, and what to record next.
 
-use crate::fit::report::text::short;
 use crate::fit::{Finding, Fitted, QueueDiscipline};
-use crate::page::grouped;
+use standin_text::{grouped, short_duration};
 
 impl Fitted {
     /// Returns the CSS class and the text of the verdict on the model.
@@ -59,11 +58,14 @@ impl Fitted {
             }
         };
         if let Some(front) = &self.default.front {
-            let typical = short(front.quantile(0.5));
+            let typical = short_duration(front.quantile(0.5));
             told.push(format!("before that, calls pass one by one through a front that takes {typical} of each"));
         }
         if !self.outside.is_zero() {
-            told.push(format!("each call takes {} more, beside the queue, whatever the load", short(self.outside)));
+            told.push(format!(
+                "each call takes {} more, beside the queue, whatever the load",
+                short_duration(self.outside)
+            ));
         }
         told.extend(self.stalls.iter().map(ToString::to_string));
         told.extend(self.limits.iter().map(ToString::to_string));

@@ -1,13 +1,12 @@
 //! A fitted model as text for a terminal of 80 columns.
 
 use std::fmt::{self, Write as _};
-use std::time::Duration;
 
 use crate::fit::report::profile::three_digits;
 use crate::fit::{Fitted, OperationFit, QueueDiscipline, Tail};
-use crate::page::grouped;
-use crate::terminal::{cut, wrapped};
+use crate::terminal::write_wrapped;
 use standin_stub::delay::units::{duration, rate};
+use standin_text::{grouped, short_duration, signed_percent, truncate};
 
 impl fmt::Display for Fitted {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,13 +19,13 @@ impl fmt::Display for Fitted {
         writeln!(out, "  (how much a call's work seems to depend on the load: 0.05 or less fits)")?;
         writeln!(out, "  seen up to {}", self.range())?;
         if let Some(stalls) = &self.stalls {
-            wrapped(out, "  - ", &stalls.to_string())?;
+            write_wrapped(out, "  - ", &stalls.to_string())?;
         }
         for limit in &self.limits {
-            wrapped(out, "  - ", &limit.to_string())?;
+            write_wrapped(out, "  - ", &limit.to_string())?;
         }
         for statement in &self.statements {
-            wrapped(out, "  - ", &statement.to_string())?;
+            write_wrapped(out, "  - ", &statement.to_string())?;
         }
         self.candidates(out)?;
         self.predictions(out)?;
@@ -47,13 +46,13 @@ impl Fitted {
             _ => "unlimited: no queue was seen".to_owned(),
         };
         if let Some(front) = &self.default.front {
-            let _ = write!(text, ", behind a front of one worker (p50 {})", short(front.quantile(0.5)));
+            let _ = write!(text, ", behind a front of one worker (p50 {})", short_duration(front.quantile(0.5)));
         }
         if let Some((low, high)) = self.accepted.filter(|(low, high)| low < high) {
             let _ = write!(text, " ({low} to {high} explain the tape as well)");
         }
         if !self.outside.is_zero() {
-            let _ = write!(text, ", {} outside", short(self.outside));
+            let _ = write!(text, ", {} outside", short_duration(self.outside));
         }
         text
     }
@@ -78,7 +77,7 @@ impl Fitted {
         )?;
         for candidate in &self.candidates {
             let error = candidate.extrapolation.map(|error| format!("{:.0} %", error * 100.0)).unwrap_or_default();
-            let outside = short(candidate.outside);
+            let outside = short_duration(candidate.outside);
             let line = format!("  {:<16} {outside:>10} {:>12.3} {error:>22}", candidate.model, candidate.effect);
             writeln!(out, "{}", line.trim_end())?;
         }
@@ -110,7 +109,7 @@ impl Fitted {
             beyond(out, 4, operation.tail)?;
             for class in &operation.classes {
                 let name = format!("  {} ({:.2} %)", class.which(), class.share * 100.0);
-                let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(class.demand.quantile(share)));
+                let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short_duration(class.demand.quantile(share)));
                 writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", grouped(class.samples))?;
                 beyond(out, 6, class.tail)?;
             }
@@ -127,32 +126,19 @@ impl Fitted {
 }
 
 fn row(out: &mut fmt::Formatter<'_>, name: &str, operation: &OperationFit) -> fmt::Result {
-    let name = cut(name, 34);
-    let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(operation.demand.quantile(share)));
+    let name = truncate(name, 34);
+    let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short_duration(operation.demand.quantile(share)));
     writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", grouped(operation.samples))
 }
 
 fn beyond(out: &mut fmt::Formatter<'_>, indent: usize, tail: Option<Tail>) -> fmt::Result {
-    tail.map_or(Ok(()), |tail| wrapped(out, &" ".repeat(indent), &tail.to_string()))
+    tail.map_or(Ok(()), |tail| write_wrapped(out, &" ".repeat(indent), &tail.to_string()))
 }
 
 /// Formats a relative error as a signed percentage, without a minus for 0.
 pub(crate) fn off(error: f64) -> String {
-    let percent = (error * 100.0).round();
-    format!("{:+.0} %", if percent == 0.0 { 0.0 } else { percent })
+    signed_percent(error, 0)
 }
 
 /// Name of the row for calls of no listed operation.
 pub(crate) const ALL_OTHERS: &str = "default (all other calls)";
-
-/// Formats a time with three digits: `3.21 ms`.
-pub(crate) fn short(time: Duration) -> String {
-    let nanos = time.as_nanos() as f64;
-    let (number, unit) = match nanos {
-        0.0..1e6 => (nanos / 1e3, "µs"),
-        1e6..1e9 => (nanos / 1e6, "ms"),
-        _ => (nanos / 1e9, "s"),
-    };
-    let digits = if number < 10.0 { 2 } else { usize::from(number < 100.0) };
-    format!("{number:.digits$} {unit}")
-}

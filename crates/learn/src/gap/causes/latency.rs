@@ -2,8 +2,9 @@
 
 use super::super::capacity::{Served, Station};
 use super::super::facts::{Constant, Facts, First, Load, Off};
-use super::super::words::{ms, signed, the};
-use super::{Cause, CauseKind, percent, spaced};
+use super::super::words::{signed, the};
+use super::{Cause, CauseKind, spaced};
+use standin_text::{milliseconds, percent};
 
 impl Facts {
     /// Of what latencies show from calm to busy.
@@ -41,7 +42,7 @@ impl Facts {
     /// Every answer takes the same time, and the service's do not.
     fn fixed(&self, Constant { least, most }: Constant) -> Cause {
         let (mock, of) = (the("mock", &self.mock), self.of());
-        let time = match (ms(least), ms(most)) {
+        let time = match (milliseconds(least), milliseconds(most)) {
             (least, most) if least == most => format!("about {least} ms"),
             (least, most) => format!("the same time by operation, {least} to {most} ms"),
         };

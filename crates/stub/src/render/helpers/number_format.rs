@@ -6,6 +6,7 @@ use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::value::TemplateValue;
 use standin_dialect::json_path::double_text;
+use standin_text::group_digits;
 
 /// How a number is laid out.
 #[derive(Clone, Debug)]
@@ -214,12 +215,7 @@ impl NumberFormat {
             }
         };
         out.push_str(prefix);
-        for (place, digit) in whole.chars().enumerate() {
-            if place > 0 && self.group > 0 && (whole.len() - place).is_multiple_of(self.group) {
-                out.push_str(self.symbols.group);
-            }
-            out.push(digit);
-        }
+        out.push_str(&group_digits(&whole, self.group, self.symbols.group));
         if !fraction.is_empty() {
             out.push(self.symbols.decimal);
             out.push_str(&fraction);

@@ -7,6 +7,7 @@ use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::value::TemplateValue;
+use standin_text::group_digits;
 
 /// `%-10.2f` in its parts.
 #[derive(Debug, Default)]
@@ -140,13 +141,7 @@ impl FormatSpec {
     /// A number from its digits, with sign, groups and zeros as the flags say.
     fn number(&self, digits: &str, is_negative: bool) -> String {
         let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
-        let mut out = String::new();
-        for (place, digit) in whole.chars().enumerate() {
-            if place > 0 && self.has(',') && (whole.len() - place).is_multiple_of(3) {
-                out.push(',');
-            }
-            out.push(digit);
-        }
+        let mut out = group_digits(whole, if self.has(',') { 3 } else { 0 }, ",");
         if let Some(fraction) = fraction {
             out.push('.');
             out.push_str(fraction);

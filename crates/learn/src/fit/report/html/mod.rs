@@ -3,9 +3,10 @@
 use std::fmt;
 
 use crate::fit::report::charts::{demand, prediction};
-use crate::fit::report::text::{ALL_OTHERS, short};
+use crate::fit::report::text::ALL_OTHERS;
 use crate::fit::{DemandTable, Fitted, QueueDiscipline, Tail};
 use crate::page::{self, Bars, Escaped, Prose, sentence};
+use standin_text::{grouped, short_duration};
 
 /// Displays a fit as an HTML page.
 #[derive(Debug)]
@@ -110,11 +111,11 @@ impl FitPage<'_> {
         )?;
         for (place, operation) in fitted.operations.iter().chain([&fitted.default]).enumerate() {
             let name = if place == fitted.operations.len() { ALL_OTHERS } else { &operation.name };
-            write!(out, "<tr><td>{}<td>{}", Escaped(name), page::grouped(operation.samples))?;
+            write!(out, "<tr><td>{}<td>{}", Escaped(name), grouped(operation.samples))?;
             quantiles(out, &operation.demand)?;
             beyond(out, operation.tail)?;
             for class in &operation.classes {
-                let samples = page::grouped(class.samples);
+                let samples = grouped(class.samples);
                 write!(out, "<tr><td>– {} ({:.2} %)<td>{samples}", class.which(), class.share * 100.0)?;
                 quantiles(out, &class.demand)?;
                 beyond(out, class.tail)?;
@@ -133,7 +134,7 @@ impl FitPage<'_> {
 }
 
 fn quantiles(out: &mut fmt::Formatter<'_>, demand: &DemandTable) -> fmt::Result {
-    let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short(demand.quantile(share)));
+    let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short_duration(demand.quantile(share)));
     writeln!(out, "<td>{p50}<td>{p95}<td>{p99}")
 }
 
