@@ -164,9 +164,9 @@ fn refusal(status: StatusCode, defects: &[Defect]) -> Answer {
                 "code": defect.code,
                 "source": {"pointer": defect.pointer},
                 "title": title(defect.code),
-                "detail": match &defect.mend {
-                    Some(mend) => format!("{}; {mend}", defect.what),
-                    None => defect.what.clone(),
+                "detail": match &defect.help {
+                    Some(help) => format!("{}; {help}", defect.message),
+                    None => defect.message.clone(),
                 },
             })
         })

@@ -80,7 +80,7 @@ pub(super) async fn to_request(Extension(live): Extension<Arc<Live>>, body: Stri
                 told(near_misses_json(misses), nearest.examined, nearest.of)
             }
             Err(wrong) => {
-                reader.error(&tree, wrong.what, wrong.mend);
+                reader.error(&tree, wrong.message, wrong.help);
                 refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects())
             }
         }

@@ -34,12 +34,12 @@ pub(super) async fn switch(Extension(live): Extension<Arc<Live>>, body: String) 
     if let Err(unknown) = live.pacing().activate(name) {
         let name = name.unwrap_or_default();
         let known: Vec<&str> = unknown.available.iter().map(String::as_str).collect();
-        let mend = match nearest(name, &known) {
+        let help = match nearest(name, &known) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => "there are none; put one into `profiles/`".to_owned(),
             None => format!("there are: {}", known.join(", ")),
         };
-        let detail = format!("there is no profile `{name}`; {mend}");
+        let detail = format!("there is no profile `{name}`; {help}");
         let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY, "No such profile");
         return problem(status, 10, title, Some("/profile"), Some(&detail));
     }

@@ -188,11 +188,11 @@ impl Rules {
             return;
         }
         let are_not = if plan.left_out == 1 { "call is not sent" } else { "calls are not sent" };
-        let (why, mend) = match self.methods_differ() {
+        let (why, help) = match self.methods_differ() {
             true => ("for --methods names others", ""),
             false => ("for they may change the target", "; --methods sends them"),
         };
-        note(&format!("{} {are_not}, {why}: {}{mend}", plan.left_out, self.others(recording)));
+        note(&format!("{} {are_not}, {why}: {}{help}", plan.left_out, self.others(recording)));
     }
 
     /// What becomes of the stop rule where the tape has no response times.

@@ -202,8 +202,8 @@ pub(super) fn patiently(patience: Duration, check: impl Fn() -> Result<(), Strin
 /// Defects of a document that stands in code: where in it, what, and how to mend it.
 fn listed(defects: &[Defect], document: &str) -> String {
     let lines = defects.iter().filter(|defect| defect.is_error()).map(|defect| {
-        let mend = defect.mend.as_ref().map(|mend| format!("; {mend}")).unwrap_or_default();
-        format!("  {}: {}{mend}", defect.pointer, defect.what)
+        let help = defect.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("  {}: {}{help}", defect.pointer, defect.message)
     });
     format!("this cannot be a stub:\n{}\n  in {document}", lines.collect::<Vec<_>>().join("\n"))
 }

@@ -345,13 +345,13 @@ fn broken(failure: &Failure, origin: &Origin) -> Response<Outgoing> {
 }
 
 fn refusal(refused: Refused, recorder: &Recorder) -> Response<Outgoing> {
-    let mend = match refused {
+    let help = match refused {
         Refused::InFlight => "raise --max-in-flight or --max-connections",
         Refused::Rate => "raise --max-per-second",
     };
     let origin = recorder.upstream.origin();
     let text =
-        format!("standin protects {origin}: {}; {mend}, or let calls wait longer by --queue-timeout\n", told(refused));
+        format!("standin protects {origin}: {}; {help}, or let calls wait longer by --queue-timeout\n", told(refused));
     let mut response = respond(StatusCode::SERVICE_UNAVAILABLE, text);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response

@@ -97,8 +97,8 @@ impl Health {
     pub(super) fn correct(&self, status: Arc<Status>) -> Arc<Status> {
         let busy = self.since().map_or(Duration::ZERO, |since| since.elapsed());
         if self.has_ended.load(Ordering::Acquire) {
-            let what = "the thread that reads the stub folder has ended: changes are not seen any more";
-            let defects = vec![Defect::error(what).mend("restart standin, and report this")];
+            let message = "the thread that reads the stub folder has ended: changes are not seen any more";
+            let defects = vec![Defect::error(message).help("restart standin, and report this")];
             return Arc::new(Status { failed: true, busy, defects, ..Status::clone(&status) });
         }
         if busy.is_zero() { status } else { Arc::new(Status { busy, ..Status::clone(&status) }) }
@@ -125,8 +125,8 @@ fn defect(defect: &Defect) -> Value {
         "file": place.map(|place| &*place.file),
         "line": place.map(standin_stub::defect::Place::line),
         "column": place.map(standin_stub::defect::Place::column),
-        "message": defect.what,
-        "help": defect.mend,
+        "message": defect.message,
+        "help": defect.help,
         "severity": match defect.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",

@@ -124,8 +124,9 @@ impl Reloader {
         self.is_interrupted = true;
         self.sets.iter_mut().for_each(Set::interrupted);
         let last = self.status.load_full();
-        let what = format!("standin failed while it read the stub folder: {panic}");
-        let defect = Defect::error(what).mend("the last good set stays; report this with the files that changed last");
+        let message = format!("standin failed while it read the stub folder: {panic}");
+        let defect =
+            Defect::error(message).help("the last good set stays; report this with the files that changed last");
         let failures = last.failures + 1;
         let status = Arc::new(Status { failed: true, failures, defects: vec![defect], ..Status::clone(&last) });
         self.status.store(Arc::clone(&status));

@@ -112,12 +112,12 @@ fn activate(name: &str, sets: &[Set]) -> Result<(), StartError> {
         lacking.extend(folders.into_iter().map(|folder| live.services()[folder].name.clone()));
     }
     if !applies {
-        let mend = match defect::nearest(name, &available.iter().map(String::as_str).collect::<Vec<_>>()) {
+        let help = match defect::nearest(name, &available.iter().map(String::as_str).collect::<Vec<_>>()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if available.is_empty() => "there are none; put one into `profiles/`".to_owned(),
             None => format!("there are: {}", available.join(", ")),
         };
-        return Err(StartError::Config(format!("--profile {name}: there is no such profile; {mend}")));
+        return Err(StartError::Config(format!("--profile {name}: there is no such profile; {help}")));
     }
     if !lacking.is_empty() {
         tracing::warn!(

@@ -119,7 +119,7 @@ pub(super) fn read(path: &Path, service: &Service) -> Page {
     };
     page.text = digest(&bytes);
     let Ok(text) = String::from_utf8(bytes) else {
-        page.defects.push(Defect::error(format!("`{name}` is not UTF-8")).mend("save it as UTF-8"));
+        page.defects.push(Defect::error(format!("`{name}` is not UTF-8")).help("save it as UTF-8"));
         return page;
     };
     let text: Arc<str> = text.into();
@@ -142,12 +142,12 @@ pub(super) fn read(path: &Path, service: &Service) -> Page {
 
 /// The defect of a file that cannot be read.
 pub fn unreadable(name: &str, error: &io::Error) -> Defect {
-    let mend = match error.kind() {
+    let help = match error.kind() {
         io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory => "move it out of the folder",
         io::ErrorKind::FileTooLarge => "split it, or raise --max-file-bytes",
         _ => "check that it exists and may be read",
     };
-    Defect::error(format!("cannot read `{name}`: {error}")).mend(mend)
+    Defect::error(format!("cannot read `{name}`: {error}")).help(help)
 }
 
 /// The id of a stub that states none: the same as long as it stays where it is.

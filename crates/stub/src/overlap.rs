@@ -55,17 +55,17 @@ fn may_hide(stub: &Stub) -> bool {
 }
 
 fn report(stub: &Stub, other: &Stub, same: bool) -> Defect {
-    let what = if same {
+    let message = if same {
         format!("{} is never reached: {} asks for the same and comes first", stub.label(), other.label())
     } else {
         format!("{} is never reached: {} asks for less and comes first", stub.label(), other.label())
     };
-    let mend = if stub.rank.priority == other.rank.priority {
+    let help = if stub.rank.priority == other.rank.priority {
         "remove one of them, or give this one a lower `priority`"
     } else {
         "remove one of them, or change their `priority`"
     };
-    Defect::warning(what).mend(mend)
+    Defect::warning(message).help(help)
 }
 
 /// The clauses of a request pattern, each as a line of text: `headers.accept {"equalTo":"x"}`; sorted.

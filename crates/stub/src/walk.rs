@@ -145,15 +145,15 @@ impl Walk {
             return;
         }
         if depth >= DEEPEST {
-            let what = format!("`{}` is {DEEPEST} folders deep, and what is in it is not read", folder.display());
-            self.defects.push(Defect::error(what).mend("move it up"));
+            let message = format!("`{}` is {DEEPEST} folders deep, and what is in it is not read", folder.display());
+            self.defects.push(Defect::error(message).help("move it up"));
             return;
         }
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) => {
-                let what = format!("cannot read the folder `{}`: {error}", folder.display());
-                self.defects.push(Defect::error(what).mend("check that it exists and may be read"));
+                let message = format!("cannot read the folder `{}`: {error}", folder.display());
+                self.defects.push(Defect::error(message).help("check that it exists and may be read"));
                 return;
             }
         };
@@ -194,8 +194,8 @@ impl Walk {
     fn warning(&self) -> Option<Defect> {
         let first = self.skipped.first()?.display();
         let count = self.skipped.len();
-        let what = format!("{count} links to folders that are read already were not followed, such as `{first}`");
-        Some(Defect::warning(what).mend("remove them, or copy the folder"))
+        let message = format!("{count} links to folders that are read already were not followed, such as `{first}`");
+        Some(Defect::warning(message).help("remove them, or copy the folder"))
     }
 }
 
@@ -244,7 +244,7 @@ mod tests {
         let mut found: Vec<_> = tree.mappings.keys().cloned().collect();
         found.sort_by_key(|path| expected.iter().position(|one| one == path));
         assert_eq!(found, expected, "by their own names, not by those of links");
-        assert!(tree.defects.iter().all(|defect| !defect.is_error() && defect.what.contains("were not followed")));
+        assert!(tree.defects.iter().all(|defect| !defect.is_error() && defect.message.contains("were not followed")));
     }
 
     #[test]

@@ -11,13 +11,13 @@ use standin_stub::source::defect::nearest;
 use standin_stub::source::{Node, Object, Reader, Value};
 
 /// Reads a capacity and its overflow; `what` has it: the capacity itself, or a front.
-pub(super) fn capacity(node: &Node, what: &str, reader: &mut Reader) -> Option<(Capacity, Option<Overflow>)> {
-    let mut whole = Object::open(node, &format!("a {what}"), reader)?;
+pub(super) fn capacity(node: &Node, subject: &str, reader: &mut Reader) -> Option<(Capacity, Option<Overflow>)> {
+    let mut whole = Object::open(node, &format!("a {subject}"), reader)?;
     let Some(discipline) = whole.text("discipline", reader) else {
         if whole.node("discipline").is_none() {
             reader.error(
                 node,
-                format!("the {what} has no `discipline`"),
+                format!("the {subject} has no `discipline`"),
                 "add `discipline: fifo`, `sharing`, `curve` or `unlimited`",
             );
         }
@@ -29,8 +29,8 @@ pub(super) fn capacity(node: &Node, what: &str, reader: &mut Reader) -> Option<(
             Some((Capacity::Unlimited, None))
         }
         "fifo" | "sharing" => {
-            let workers = workers(&whole, what, reader);
-            let queue = queue(&whole, what, reader);
+            let workers = workers(&whole, subject, reader);
+            let queue = queue(&whole, subject, reader);
             let overflow = overflow_of(&whole, queue, reader);
             close(whole, &["discipline", "overflow", "queue", "workers"], reader);
             let (workers, queue) = (workers?, queue?);
@@ -42,18 +42,18 @@ pub(super) fn capacity(node: &Node, what: &str, reader: &mut Reader) -> Option<(
         }
         "curve" => {
             let curve = curve(&whole, reader);
-            let queue = queue(&whole, what, reader);
+            let queue = queue(&whole, subject, reader);
             let overflow = overflow_of(&whole, queue, reader);
             close(whole, &["discipline", "overflow", "queue", "rates"], reader);
             Some((Capacity::Curve { curve: curve?, queue: queue? }, overflow))
         }
         other => {
             let node = whole.node("discipline").unwrap_or(node);
-            let (what, mend) = match nearest(other, DISCIPLINES) {
+            let (message, help) = match nearest(other, DISCIPLINES) {
                 Some(near) => (format!("`{other}` is no discipline"), format!("did you mean `{near}`?")),
                 None => (format!("`{other}` is no discipline"), format!("use one of {}", DISCIPLINES.join(", "))),
             };
-            reader.error_at(node, "discipline", what, mend);
+            reader.error_at(node, "discipline", message, help);
             None
         }
     }
@@ -64,8 +64,8 @@ fn overflow_of(whole: &Object<'_>, queue: Option<Queue>, reader: &mut Reader) ->
     let node = whole.node("overflow")?;
     let overflow = reader.within("overflow", |reader| overflow(node, reader));
     if queue == Some(Queue::Unbounded) {
-        let mend = "give `queue` a number, or remove `overflow`";
-        reader.warn_at(node, "overflow", "an unbounded queue never overflows", mend);
+        let help = "give `queue` a number, or remove `overflow`";
+        reader.warn_at(node, "overflow", "an unbounded queue never overflows", help);
     }
     overflow
 }
@@ -73,9 +73,9 @@ fn overflow_of(whole: &Object<'_>, queue: Option<Queue>, reader: &mut Reader) ->
 /// Completions a second by population: `rates: {1: 40/s, 2: 78/s}`.
 fn curve(whole: &Object<'_>, reader: &mut Reader) -> Option<RateCurve> {
     let Some(node) = whole.node("rates") else {
-        let mend =
+        let help =
             "add completions a second by how many calls are inside, such as `rates: {1: 40/s, 2: 78/s, 4: 130/s}`";
-        reader.error(whole.whole(), "the curve has no `rates`", mend);
+        reader.error(whole.whole(), "the curve has no `rates`", help);
         return None;
     };
     reader.within("rates", |reader| rates(node, reader))
@@ -88,8 +88,8 @@ fn rates(node: &Node, reader: &mut Reader) -> Option<RateCurve> {
         let population = member.key.parse::<u32>().ok().filter(|count| (1..=MOST_WORKERS).contains(count));
         if population.is_none() {
             let place = Node { span: member.key_span.clone(), value: Value::Null };
-            let mend = format!("write how many calls are inside, from 1 to {MOST_WORKERS}");
-            reader.error_at(&place, &member.key, format!("`{}` is no number of calls", member.key), mend);
+            let help = format!("write how many calls are inside, from 1 to {MOST_WORKERS}");
+            reader.error_at(&place, &member.key, format!("`{}` is no number of calls", member.key), help);
         }
         let rate = match &member.value.value {
             Value::String(text) => text.strip_suffix("/s").and_then(|digits| digits.trim_end().parse::<f64>().ok()),
@@ -97,9 +97,9 @@ fn rates(node: &Node, reader: &mut Reader) -> Option<RateCurve> {
         };
         let rate = rate.filter(|rate| (LOWEST_RATE..=HIGHEST_RATE).contains(rate));
         if rate.is_none() {
-            let what = format!("{} is no rate", member.value.to_json());
-            let mend = format!("write completions a second, such as `40/s`, from {LOWEST_RATE}/s to {HIGHEST_RATE}/s");
-            reader.error_at(&member.value, &member.key, what, mend);
+            let message = format!("{} is no rate", member.value.to_json());
+            let help = format!("write completions a second, such as `40/s`, from {LOWEST_RATE}/s to {HIGHEST_RATE}/s");
+            reader.error_at(&member.value, &member.key, message, help);
         }
         is_right &= population.is_some() && rate.is_some();
         rates.extend(population.zip(rate));
@@ -111,8 +111,8 @@ fn rates(node: &Node, reader: &mut Reader) -> Option<RateCurve> {
     match RateCurve::new(rates) {
         Ok(curve) => return Some(curve),
         Err(RateCurveError::NotFromOne) => {
-            let mend = "begin with how many calls a second are done when there is one at a time, such as `1: 40/s`";
-            reader.error(node, "the rates do not begin with a population of 1", mend);
+            let help = "begin with how many calls a second are done when there is one at a time, such as `1: 40/s`";
+            reader.error(node, "the rates do not begin with a population of 1", help);
         }
         Err(RateCurveError::OutOfOrder(many)) => {
             reader.error(place(many), "the populations do not rise", "put them in order, each once");
@@ -120,34 +120,34 @@ fn rates(node: &Node, reader: &mut Reader) -> Option<RateCurve> {
         // it was in range
         Err(RateCurveError::NoRate(population)) => reader.error(place(population), "there is no rate", "write `40/s`"),
         Err(RateCurveError::Faster { many, few }) => {
-            let what = format!("each of {many} calls would be faster than each of {few}");
+            let message = format!("each of {many} calls would be faster than each of {few}");
             let most = f64::from(many) / f64::from(few);
-            let mend = format!("lower it to at most {most} times the rate of {few}, or measure both again");
-            reader.error(place(many), what, mend);
+            let help = format!("lower it to at most {most} times the rate of {few}, or measure both again");
+            reader.error(place(many), message, help);
         }
     }
     None
 }
 
-fn workers(whole: &Object<'_>, what: &str, reader: &mut Reader) -> Option<NonZeroU32> {
+fn workers(whole: &Object<'_>, subject: &str, reader: &mut Reader) -> Option<NonZeroU32> {
     let Some(node) = whole.node("workers") else {
-        let what = format!("the {what} has no `workers`");
-        reader.error(whole.whole(), what, "add how many calls are worked on at once");
+        let message = format!("the {subject} has no `workers`");
+        reader.error(whole.whole(), message, "add how many calls are worked on at once");
         return None;
     };
     let count = count("workers", whole, reader)?;
     let workers = u32::try_from(count).ok().filter(|count| *count <= MOST_WORKERS).and_then(NonZeroU32::new);
     if workers.is_none() {
-        let mend = format!("use a number from 1 to {MOST_WORKERS}, or `discipline: unlimited`");
-        reader.error_at(node, "workers", format!("there cannot be {count} workers"), mend);
+        let help = format!("use a number from 1 to {MOST_WORKERS}, or `discipline: unlimited`");
+        reader.error_at(node, "workers", format!("there cannot be {count} workers"), help);
     }
     workers
 }
 
-fn queue(whole: &Object<'_>, what: &str, reader: &mut Reader) -> Option<Queue> {
-    let mend = "write how many calls may wait, or `queue: unbounded`";
+fn queue(whole: &Object<'_>, subject: &str, reader: &mut Reader) -> Option<Queue> {
+    let help = "write how many calls may wait, or `queue: unbounded`";
     let Some(node) = whole.node("queue") else {
-        reader.error(whole.whole(), format!("the {what} has no `queue`"), mend);
+        reader.error(whole.whole(), format!("the {subject} has no `queue`"), help);
         return None;
     };
     if node.as_str() == Some("unbounded") {
@@ -158,7 +158,7 @@ fn queue(whole: &Object<'_>, what: &str, reader: &mut Reader) -> Option<Queue> {
         _ => None,
     };
     if limit.is_none() {
-        reader.error_at(node, "queue", format!("{} is no length of a queue", node.to_json()), mend);
+        reader.error_at(node, "queue", format!("{} is no length of a queue", node.to_json()), help);
     }
     limit.map(Queue::AtMost)
 }
@@ -176,8 +176,8 @@ pub(super) fn rate_limit(node: &Node, reader: &mut Reader) -> Option<RateLimit> 
     if let Some(node) = whole.node("perSecond")
         && per_second.is_some_and(|rate| !(LOWEST_RATE..=HIGHEST_RATE).contains(&rate))
     {
-        let mend = format!("use a number from {LOWEST_RATE} to {HIGHEST_RATE}");
-        reader.error_at(node, "perSecond", format!("{} is no rate to limit to", node.to_json()), mend);
+        let help = format!("use a number from {LOWEST_RATE} to {HIGHEST_RATE}");
+        reader.error_at(node, "perSecond", format!("{} is no rate to limit to", node.to_json()), help);
     }
     let burst = match whole.node("burst") {
         None => Some(1),

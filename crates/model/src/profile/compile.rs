@@ -125,7 +125,7 @@ fn whole(workers: NonZeroU32, scale: Scale) -> (NonZeroU32, f64) {
 }
 
 fn distribution(delay: &Delay, defects: &mut Vec<Defect>) -> Option<Distribution> {
-    delay.build().map_err(|error| defects.push(Defect::error(error.what).mend(error.mend))).ok()
+    delay.build().map_err(|error| defects.push(Defect::error(error.message).help(error.help))).ok()
 }
 
 fn pattern(json: Option<&Json>, defects: &mut Vec<Defect>) -> Option<RequestPattern> {
@@ -157,7 +157,7 @@ fn overflow(overflow: Option<&Overflow>, usual: StatusCode, defects: &mut Vec<De
         Some(Overflow::Fault(name)) => {
             let ending = ending(name);
             if ending.is_none() {
-                defects.push(Defect::error(format!("`{name}` is no fault")).mend("use one of WireMock's"));
+                defects.push(Defect::error(format!("`{name}` is no fault")).help("use one of WireMock's"));
             }
             Reply { ending, ..empty }
         }

@@ -10,11 +10,11 @@ use standin_stub::source::{Node, Object, Reader, Value};
 /// Reads a distribution and checks that it can be built.
 pub(super) fn delay(node: &Node, reader: &mut Reader) -> Option<Delay> {
     let Value::Object(members) = &node.value else {
-        let mend = match text_of(node) {
+        let help = match text_of(node) {
             Some(text) => format!("write `{{fixed: {text}}}`"),
             None => "write `{fixed: 2ms}` or `{lognormal: {median: 80ms, p99: 200ms}}`".to_owned(),
         };
-        reader.error(node, format!("a distribution is an object, not {}", node.kind_name()), mend);
+        reader.error(node, format!("a distribution is an object, not {}", node.kind_name()), help);
         return None;
     };
     let mut kinds = members.iter().filter(|member| !BOUNDS.contains(&member.key.as_str()));
@@ -24,7 +24,7 @@ pub(super) fn delay(node: &Node, reader: &mut Reader) -> Option<Delay> {
     };
     let place = Node { span: kind.key_span.clone(), value: Value::Null };
     if !Distribution::KINDS.contains(&kind.key.as_str()) {
-        let mend = match nearest(&kind.key, Distribution::KINDS) {
+        let help = match nearest(&kind.key, Distribution::KINDS) {
             // as stubs have it
             None if kind.key == "type" => {
                 format!("write the kind as the key: `{{{}: {{…}}}}`", text_of(&kind.value).unwrap_or("lognormal"))
@@ -32,13 +32,13 @@ pub(super) fn delay(node: &Node, reader: &mut Reader) -> Option<Delay> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("use one of {}", Distribution::KINDS.join(", ")),
         };
-        reader.error(&place, format!("`{}` is no distribution", kind.key), mend);
+        reader.error(&place, format!("`{}` is no distribution", kind.key), help);
         return None;
     }
     if let Some(second) = kinds.next() {
         let place = Node { span: second.key_span.clone(), value: Value::Null };
-        let what = format!("`{}` beside `{}`: a distribution has one kind", second.key, kind.key);
-        reader.error(&place, what, "remove one of them, or make a `mixture` of both");
+        let message = format!("`{}` beside `{}`: a distribution has one kind", second.key, kind.key);
+        reader.error(&place, message, "remove one of them, or make a `mixture` of both");
         return None;
     }
     let mut params = reader.within(&kind.key, |reader| kind_params(&kind.key, &kind.value, reader))?;
@@ -50,7 +50,7 @@ pub(super) fn delay(node: &Node, reader: &mut Reader) -> Option<Delay> {
         Ok(_) => Some(delay),
         Err(error) => {
             let named = error.param.as_deref().and_then(|name| kind.value.get(name).or_else(|| node.get(name)));
-            reader.error(named.unwrap_or(&kind.value), error.what, error.mend);
+            reader.error(named.unwrap_or(&kind.value), error.message, error.help);
             None
         }
     }
@@ -62,7 +62,7 @@ pub(super) fn duration(node: &Node, reader: &mut Reader) -> Option<Duration> {
         reader.error(node, format!("a time is needed here, not {}", node.kind_name()), "write one such as `3.2ms`");
         return None;
     };
-    let read = units::parse_duration(text).map_err(|error| reader.error(node, error.what, error.mend));
+    let read = units::parse_duration(text).map_err(|error| reader.error(node, error.message, error.help));
     read.ok()
 }
 
@@ -72,7 +72,7 @@ pub(super) fn share(node: &Node, reader: &mut Reader) -> Option<f64> {
         reader.error(node, format!("a share is needed here, not {}", node.kind_name()), "write one such as `0.4%`");
         return None;
     };
-    units::parse_share(text).map_err(|error| reader.error(node, error.what, error.mend)).ok()
+    units::parse_share(text).map_err(|error| reader.error(node, error.message, error.help)).ok()
 }
 
 /// Reads a plain number.
@@ -108,8 +108,8 @@ fn kind_params(kind: &str, node: &Node, reader: &mut Reader) -> Option<Vec<(Stri
 /// `[{share: 90%, fixed: 1ms}, {share: 10%, exponential: {mean: 5ms}}]`
 fn parts(node: &Node, reader: &mut Reader) -> Option<Vec<(f64, Delay)>> {
     let Value::Array(items) = &node.value else {
-        let mend = "write `[{share: 90%, fixed: 1ms}, {share: 10%, fixed: 9ms}]`";
-        reader.error(node, format!("a mixture is a list, not {}", node.kind_name()), mend);
+        let help = "write `[{share: 90%, fixed: 1ms}, {share: 10%, fixed: 9ms}]`";
+        reader.error(node, format!("a mixture is a list, not {}", node.kind_name()), help);
         return None;
     };
     let mut parts = Vec::with_capacity(items.len());

@@ -34,12 +34,12 @@ pub fn load_up_to(folder: &Path, max_bytes: u64) -> Loaded {
         let text = match regular_file::read(&path, max_bytes).map(String::from_utf8) {
             Ok(Ok(text)) => text,
             Ok(Err(_)) => {
-                defects.push(Defect::error(format!("`{file}` is not UTF-8")).mend("save it as UTF-8"));
+                defects.push(Defect::error(format!("`{file}` is not UTF-8")).help("save it as UTF-8"));
                 continue;
             }
             Err(error) => {
-                let what = format!("cannot read `{file}`: {error}");
-                defects.push(Defect::error(what).mend("check that it exists and may be read"));
+                let message = format!("cannot read `{file}`: {error}");
+                defects.push(Defect::error(message).help("check that it exists and may be read"));
                 continue;
             }
         };
@@ -58,8 +58,8 @@ pub fn read_all(files: &[File]) -> Loaded {
     let all = All::parse(files, &mut loaded.defects);
     for (place, file) in files.iter().enumerate() {
         if let Some(same) = files[..place].iter().find(|other| other.name == file.name) {
-            let what = format!("`{}` and `{}` are profiles of one name", same.file, file.file);
-            loaded.defects.push(Defect::error(what).mend("rename one of them"));
+            let message = format!("`{}` and `{}` are profiles of one name", same.file, file.file);
+            loaded.defects.push(Defect::error(message).help("rename one of them"));
             continue;
         }
         let Some(tree) = all.whole(place, &mut Vec::new(), &mut loaded.defects) else { continue };
@@ -122,7 +122,7 @@ impl<'f> All<'f> {
         let Some(found) = self.files.iter().position(|file| file.name == name) else {
             let others = self.files.iter().map(|file| file.name.as_str());
             let names: Vec<_> = others.filter(|name| *name != self.files[place].name).collect();
-            let mend = match nearest(name, &names) {
+            let help = match nearest(name, &names) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if names.is_empty() => "remove it: there is no other profile here".to_owned(),
                 None => format!("the other profiles here are {}", names.join(", ")),
@@ -131,17 +131,17 @@ impl<'f> All<'f> {
                 base.span.clone(),
                 "/extends",
                 format!("there is no profile `{name}` to extend"),
-                &mend,
+                &help,
                 defects,
             );
             return None;
         };
         if above.contains(&found) {
             let way: Vec<_> = above.iter().map(|place| format!("`{}`", self.files[*place].name)).collect();
-            let what = format!("the profiles extend each other in a circle: {}, `{name}`", way.join(", "));
+            let message = format!("the profiles extend each other in a circle: {}, `{name}`", way.join(", "));
             // each profile of the circle comes by here once; one of them says it
             if above.first() == above.iter().min() && above[0] == found {
-                self.report_at(base.span.clone(), "/extends", what, "remove one `extends`", defects);
+                self.report_at(base.span.clone(), "/extends", message, "remove one `extends`", defects);
             }
             return None;
         }
@@ -150,20 +150,20 @@ impl<'f> All<'f> {
         for service in &unknown {
             let known = extends::services(&base);
             let own = service.as_str().unwrap_or_default();
-            let mend = match nearest(own, &known) {
+            let help = match nearest(own, &known) {
                 Some(near) => format!("did you mean `{near}`? A service of its own needs a `capacity`"),
                 None if known.is_empty() => "give it a `capacity`".to_owned(),
                 None => format!("it has `{}`; a service of its own needs a `capacity`", known.join("`, `")),
             };
-            let what = format!("`{name}` has no service `{own}` to extend");
-            self.report_at(service.span.clone(), "/services", what, &mend, defects);
+            let message = format!("`{name}` has no service `{own}` to extend");
+            self.report_at(service.span.clone(), "/services", message, &help, defects);
         }
         unknown.is_empty().then(|| extends::over(own, &base))
     }
 
-    fn report_at(&self, span: Range<usize>, pointer: &str, what: String, mend: &str, defects: &mut Vec<Defect>) {
+    fn report_at(&self, span: Range<usize>, pointer: &str, message: String, help: &str, defects: &mut Vec<Defect>) {
         let place = Place { file: "".into(), text: Arc::clone(&self.text), span };
-        self.report(Defect::error(what).mend(mend).pointer(pointer).at(place), defects);
+        self.report(Defect::error(message).help(help).pointer(pointer).at(place), defects);
     }
 
     /// Reports a defect at its place in its own file; only once, though every profile that extends it meets it again.
@@ -178,8 +178,9 @@ impl<'f> All<'f> {
                 span: within(place.span.start)..within(place.span.end),
             };
         }
-        let is_known =
-            |other: &Defect| other.place == defect.place && other.what == defect.what && other.mend == defect.mend;
+        let is_known = |other: &Defect| {
+            other.place == defect.place && other.message == defect.message && other.help == defect.help
+        };
         if !defects.iter().any(is_known) {
             defects.push(defect);
         }
@@ -193,8 +194,8 @@ fn paths(folder: &Path, defects: &mut Vec<Defect>) -> Vec<PathBuf> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
-            let what = format!("cannot read the folder `{}`: {error}", folder.display());
-            defects.push(Defect::error(what).mend("check that it may be read"));
+            let message = format!("cannot read the folder `{}`: {error}", folder.display());
+            defects.push(Defect::error(message).help("check that it may be read"));
             return Vec::new();
         }
     };

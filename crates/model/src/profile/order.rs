@@ -79,9 +79,9 @@ pub(super) fn order(node: &Node, reader: &mut Reader) -> Option<Order> {
     let correlation = match whole.node("correlation") {
         Some(node) => reader.within("correlation", |reader| share(node, reader)),
         None => {
-            let mend = "add the rank correlation of calls of one operation that come right after each other, such as \
+            let help = "add the rank correlation of calls of one operation that come right after each other, such as \
                         `correlation: 40%`; `standin fit` measures it from a tape";
-            reader.error(node, "the order has no `correlation`", mend);
+            reader.error(node, "the order has no `correlation`", help);
             None
         }
     };

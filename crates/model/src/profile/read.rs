@@ -57,8 +57,8 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
     unlike(whole.node("operations"), "operation", reader);
     let default = whole.node("default").and_then(|node| reader.within("default", |reader| default(node, reader)));
     if whole.node("operations").is_none_or(|node| node.items().is_empty()) && whole.node("default").is_none() {
-        let mend = "add `operations`, or a `default` for all its calls";
-        reader.error(node, "the service has no operation, so none of its calls would be paced", mend);
+        let help = "add `operations`, or a `default` for all its calls";
+        reader.error(node, "the service has no operation, so none of its calls would be paced", help);
     }
     front_is_used(&whole, reader);
     let valid = whole.node("valid").map(|node| reader.within("valid", |reader| valid(node, reader)));
@@ -72,16 +72,16 @@ fn service(node: &Node, reader: &mut Reader) -> Option<Service> {
         && scaled.capacity != 1.0
         && let Some(node) = whole.node("scale")
     {
-        let mend = "remove it, or give the service workers";
-        reader.warn_at(node, "scale", "`scale.capacity` changes nothing where the capacity is unlimited", mend);
+        let help = "remove it, or give the service workers";
+        reader.warn_at(node, "scale", "`scale.capacity` changes nothing where the capacity is unlimited", help);
     }
     if let Some(Abandon::Free) = abandon
         && capacity.is_some()
         && !capacity.iter().chain(&front).any(is_limited)
         && let Some(node) = whole.node("abandon")
     {
-        let mend = "remove it, or give the service workers";
-        reader.warn_at(node, "abandon", "where the capacity is unlimited, there is nothing to free", mend);
+        let help = "remove it, or give the service workers";
+        reader.warn_at(node, "abandon", "where the capacity is unlimited, there is nothing to free", help);
     }
     let known = [
         "abandon",
@@ -134,9 +134,9 @@ fn work(whole: &Object<'_>, reader: &mut Reader) -> Option<Work> {
     let demand = match whole.node("demand") {
         Some(node) => reader.within("demand", |reader| delay(node, reader)),
         None => {
-            let mend =
+            let help =
                 "add the time that a call holds a worker, such as `demand: {lognormal: {median: 3ms, p99: 30ms}}`";
-            reader.error(whole.whole(), "the operation has no `demand`", mend);
+            reader.error(whole.whole(), "the operation has no `demand`", help);
             None
         }
     };
@@ -150,8 +150,8 @@ fn work(whole: &Object<'_>, reader: &mut Reader) -> Option<Work> {
     if let Some(node) = whole.node("classes")
         && sum > 1.0 + ROUNDING
     {
-        let what = format!("the shares of the classes add up to {}", standin_stub::delay::units::share(sum));
-        reader.error_at(node, "classes", what, "lower them to 100% at most; what is left demands as `demand` says");
+        let message = format!("the shares of the classes add up to {}", standin_stub::delay::units::share(sum));
+        reader.error_at(node, "classes", message, "lower them to 100% at most; what is left demands as `demand` says");
     }
     if let Some(node) = whole.node("classes") {
         same_lengths(node, &classes, reader);
@@ -193,10 +193,10 @@ fn class(node: &Node, reader: &mut Reader) -> Option<Class> {
 /// A length: a number of bytes, or one with a unit.
 fn bytes(node: &Node, reader: &mut Reader) -> Option<u64> {
     let read = match &node.value {
-        Value::String(text) | Value::Number(text) => parse_size(text).map_err(|error| (error.what, error.mend)),
+        Value::String(text) | Value::Number(text) => parse_size(text).map_err(|error| (error.message, error.help)),
         _ => Err((format!("a length is needed here, not {}", node.kind_name()), "write one such as `32kB`".to_owned())),
     };
-    read.map_err(|(what, mend)| reader.error(node, what, mend)).ok()
+    read.map_err(|(message, help)| reader.error(node, message, help)).ok()
 }
 
 /// Two classes that begin at the same length: the calls of which would they be?
@@ -204,8 +204,8 @@ fn same_lengths(node: &Node, classes: &[Class], reader: &mut Reader) {
     let mut lengths: Vec<u64> = classes.iter().filter_map(|class| class.from).collect();
     lengths.sort_unstable();
     if let Some(pair) = lengths.windows(2).find(|pair| pair[0] == pair[1]) {
-        let what = format!("two classes are of bodies from {} on", size(pair[0]));
-        reader.error_at(node, "classes", what, "give each another `from`, or make them one");
+        let message = format!("two classes are of bodies from {} on", size(pair[0]));
+        reader.error_at(node, "classes", message, "give each another `from`, or make them one");
     }
 }
 
@@ -215,8 +215,8 @@ pub(super) fn scale(node: &Node, reader: &mut Reader) -> Option<Scale> {
         let node = whole.node(key)?;
         let factor = reader.within(key, |reader| number(node, reader))?;
         if !(SMALLEST_FACTOR..=1.0 / SMALLEST_FACTOR).contains(&factor) {
-            let mend = format!("use a number from {SMALLEST_FACTOR} to {}", 1.0 / SMALLEST_FACTOR);
-            reader.error_at(node, key, format!("nothing can be scaled by {factor}"), mend);
+            let help = format!("use a number from {SMALLEST_FACTOR} to {}", 1.0 / SMALLEST_FACTOR);
+            reader.error_at(node, key, format!("nothing can be scaled by {factor}"), help);
         }
         Some(factor)
     };
@@ -241,11 +241,11 @@ fn valid(node: &Node, reader: &mut Reader) -> Option<Valid> {
     Some(Valid { utilization, in_flight, per_second, samples })
 }
 
-fn name(whole: &mut Object<'_>, what: &str, reader: &mut Reader) -> Option<String> {
+fn name(whole: &mut Object<'_>, subject: &str, reader: &mut Reader) -> Option<String> {
     let name = whole.text("name", reader).filter(|name| !name.trim().is_empty());
     if name.is_none() {
-        let what = format!("{what} has no `name`");
-        reader.error(whole.whole(), what, "give it one: draws, metrics and `extends` go by it");
+        let message = format!("{subject} has no `name`");
+        reader.error(whole.whole(), message, "give it one: draws, metrics and `extends` go by it");
     }
     name
 }
@@ -272,12 +272,12 @@ pub(super) fn count(key: &str, whole: &Object<'_>, reader: &mut Reader) -> Optio
 
 pub(super) fn list<T>(
     node: &Node,
-    what: &str,
+    subject: &str,
     reader: &mut Reader,
     mut read: impl FnMut(&Node, &mut Reader) -> Option<T>,
 ) -> Vec<T> {
     let Value::Array(items) = &node.value else {
-        reader.error(node, format!("`{what}` is a list, not {}", node.kind_name()), "write `-` before each item");
+        reader.error(node, format!("`{subject}` is a list, not {}", node.kind_name()), "write `-` before each item");
         return Vec::new();
     };
     let mut list = Vec::with_capacity(items.len());
@@ -288,14 +288,14 @@ pub(super) fn list<T>(
 }
 
 /// Two things of one name could not be told apart, and would draw the same.
-fn unlike(list: Option<&Node>, what: &str, reader: &mut Reader) {
+fn unlike(list: Option<&Node>, subject: &str, reader: &mut Reader) {
     let items = list.map_or(&[][..], Node::items);
     let names: Vec<_> = items.iter().map(|item| item.get("name")).collect();
     for (place, name) in names.iter().enumerate() {
         let Some(name) = name else { continue };
         if names[..place].iter().flatten().any(|before| before.value == name.value) {
-            let what = format!("there is another {what} of this name");
-            reader.error(name, what, "give each a name of its own");
+            let message = format!("there is another {subject} of this name");
+            reader.error(name, message, "give each a name of its own");
         }
     }
 }

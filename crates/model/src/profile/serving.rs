@@ -16,13 +16,13 @@ pub(super) fn front_is_used(service: &Object<'_>, reader: &mut Reader) {
     match service.node("front") {
         None => {
             for work in demanding {
-                let mend = "give the service one: `front: {discipline: fifo, workers: 1, queue: unbounded}`";
-                reader.error_at(work.get("front").unwrap_or(work), "front", "the service has no `front`", mend);
+                let help = "give the service one: `front: {discipline: fifo, workers: 1, queue: unbounded}`";
+                reader.error_at(work.get("front").unwrap_or(work), "front", "the service has no `front`", help);
             }
         }
         Some(node) if demanding.is_empty() => {
-            let mend = "add `front: {fixed: 1ms}` to an operation, or remove it here";
-            reader.warn_at(node, "front", "no operation demands anything of the front", mend);
+            let help = "add `front: {fixed: 1ms}` to an operation, or remove it here";
+            reader.warn_at(node, "front", "no operation demands anything of the front", help);
         }
         Some(_) => {}
     }
@@ -35,12 +35,12 @@ pub(super) fn abandon(service: &mut Object<'_>, reader: &mut Reader) -> Option<A
         "keep" => Some(Abandon::Keep),
         "free" => Some(Abandon::Free),
         other => {
-            let mend = match nearest(other, &["free", "keep"]) {
+            let help = match nearest(other, &["free", "keep"]) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "use `keep` or `free`".to_owned(),
             };
-            let what = format!("`{other}` is nothing that becomes of an abandoned call");
-            reader.error_at(service.node("abandon")?, "abandon", what, mend);
+            let message = format!("`{other}` is nothing that becomes of an abandoned call");
+            reader.error_at(service.node("abandon")?, "abandon", message, help);
             None
         }
     }
@@ -49,10 +49,10 @@ pub(super) fn abandon(service: &mut Object<'_>, reader: &mut Reader) -> Option<A
 /// Reads when a service stands still.
 pub(super) fn stalls(node: &Node, reader: &mut Reader) -> Option<Stalls> {
     let whole = Object::open(node, "`stalls`", reader)?;
-    let mut times = |key: &str, mend: &str| match whole.node(key) {
+    let mut times = |key: &str, help: &str| match whole.node(key) {
         Some(node) => reader.within(key, |reader| delay(node, reader)),
         None => {
-            reader.error(node, format!("the stalls have no `{key}`"), mend);
+            reader.error(node, format!("the stalls have no `{key}`"), help);
             None
         }
     };
@@ -62,8 +62,8 @@ pub(super) fn stalls(node: &Node, reader: &mut Reader) -> Option<Stalls> {
         && let Ok(built) = every.build()
         && built.mean().is_some_and(|mean| mean < SHORTEST_GAP)
     {
-        let mend = "use a mean of 1ms or more; for a slower service use `scale`";
-        reader.error_at(node, "every", "there is hardly any time between these stalls", mend);
+        let help = "use a mean of 1ms or more; for a slower service use `scale`";
+        reader.error_at(node, "every", "there is hardly any time between these stalls", help);
     }
     close(whole, &["every", "last"], reader);
     Some(Stalls { every: every?, last: last? })

@@ -603,7 +603,7 @@ fn what_is_wrong_is_named_as_it_stands() {
         loaded
             .defects
             .iter()
-            .map(|defect| format!("{}; {}", defect.what, defect.mend.as_deref().unwrap_or_default()))
+            .map(|defect| format!("{}; {}", defect.message, defect.help.as_deref().unwrap_or_default()))
             .collect::<Vec<_>>()
     };
     let base = "services: [{name: s, capacity: {discipline: unlimited}, default: {demand: {fixed: 1ms}}}]";

@@ -13,10 +13,10 @@ pub(super) fn transfer(node: &Node, reader: &mut Reader) -> Option<f64> {
         return None;
     };
     let read = match &rate.value {
-        Value::String(text) | Value::Number(text) => parse_rate(text).map_err(|error| (error.what, error.mend)),
+        Value::String(text) | Value::Number(text) => parse_rate(text).map_err(|error| (error.message, error.help)),
         _ => Err((format!("a rate is needed here, not {}", rate.kind_name()), "write one such as `20MB/s`".to_owned())),
     };
-    let bytes = read.map_err(|(what, mend)| reader.error_at(rate, "rate", what, mend)).ok();
+    let bytes = read.map_err(|(message, help)| reader.error_at(rate, "rate", message, help)).ok();
     if bytes.is_some_and(|bytes| bytes < SLOWEST) {
         reader.error_at(rate, "rate", "no body leaves at less than a byte a second", "use at least `1B/s`");
     }

@@ -35,8 +35,8 @@ fn family(kind: &str, given: &Given<'_>) -> Result<Family, BuildError> {
         "lognormal" => {
             let median = given.positive_time("median")?;
             if !given.has("p99") {
-                let what = "a `lognormal` distribution needs `p99` or `sigma`";
-                return Err(BuildError::new(None, what, "add `p99`, the time that 99% of draws stay below"));
+                let message = "a `lognormal` distribution needs `p99` or `sigma`";
+                return Err(BuildError::new(None, message, "add `p99`, the time that 99% of draws stay below"));
             }
             // the 99th percentile is z(0.99) sigmas from the median, in logarithms
             Ok(Family::LogNormal { median, sigma: logarithm(given, "median", median)? / normal::quantile(0.99) })
@@ -63,8 +63,8 @@ fn family(kind: &str, given: &Given<'_>) -> Result<Family, BuildError> {
 /// A log-normal distribution as WireMock gives it, where a sigma of 0 is no spread.
 fn with_sigma(given: &Given<'_>) -> Result<Shape, BuildError> {
     if given.has("p99") {
-        let what = "`sigma` and `p99` both say how far a log-normal distribution spreads";
-        return Err(BuildError::new(Some("sigma"), what, "remove one of them"));
+        let message = "`sigma` and `p99` both say how far a log-normal distribution spreads";
+        return Err(BuildError::new(Some("sigma"), message, "remove one of them"));
     }
     let median = given.positive_time("median")?;
     let sigma = given.number("sigma", 0.0, 20.0)?;
@@ -78,8 +78,8 @@ fn with_sigma(given: &Given<'_>) -> Result<Shape, BuildError> {
 fn logarithm(given: &Given<'_>, name: &str, lesser: f64) -> Result<f64, BuildError> {
     let logarithm = (given.positive_time("p99")? / lesser).ln();
     if logarithm < NO_SPREAD {
-        let what = format!("`p99` is not above `{}`", given.typed(name));
-        return Err(BuildError::new(Some("p99"), what, "raise it, or use a `fixed` distribution"));
+        let message = format!("`p99` is not above `{}`", given.typed(name));
+        return Err(BuildError::new(Some("p99"), message, "raise it, or use a `fixed` distribution"));
     }
     Ok(logarithm)
 }
@@ -116,14 +116,14 @@ fn quantiles(given: &Given<'_>) -> Result<Family, BuildError> {
             BuildError::new(Some(name), format!("`{name}` is given twice"), "remove one of them")
         }
         Fault::Falls(lower, upper) => {
-            let what = format!("`{}` is less than `{}`", named(upper), named(lower));
-            BuildError::new(Some(named(upper)), what, "give times that rise from `p0` to `p100`")
+            let message = format!("`{}` is less than `{}`", named(upper), named(lower));
+            BuildError::new(Some(named(upper)), message, "give times that rise from `p0` to `p100`")
         }
     })
 }
 
 fn mixture(given: &Given<'_>) -> Result<Shape, BuildError> {
-    let wrong = |what: &str, mend: &str| BuildError::new(Some("parts"), what, mend);
+    let wrong = |message: &str, help: &str| BuildError::new(Some("parts"), message, help);
     let none = || wrong("a mixture has no parts", "list a share and a distribution for each part");
     let parts = given.parts()?;
     if parts.is_empty() {
@@ -134,8 +134,8 @@ fn mixture(given: &Given<'_>) -> Result<Shape, BuildError> {
     }
     let sum: f64 = parts.iter().map(|(share, _)| share).sum();
     if (sum - 1.0).abs() > SHARES_MAY_MISS {
-        let what = format!("the shares of a mixture add up to {}, not 100%", units::share(sum));
-        return Err(wrong(&what, "change them so that they do"));
+        let message = format!("the shares of a mixture add up to {}, not 100%", units::share(sum));
+        return Err(wrong(&message, "change them so that they do"));
     }
     let drawn = parts.iter().filter(|(share, _)| *share > 0.0);
     Shape::mixture(drawn.map(|(share, part)| (*share, part.shape.clone())).collect()).ok_or_else(none)
@@ -151,16 +151,16 @@ fn ordered(given: &Given<'_>, min: f64, max: f64) -> Result<(f64, f64), BuildErr
 
 fn nothing_left(given: &Given<'_>) -> BuildError {
     let bound = if given.has("max") { "max" } else { "min" };
-    let what = "the bounds leave (almost) nothing of the distribution";
-    BuildError::new(Some(given.typed(bound)), what, "widen them, or use a `fixed` or `uniform` distribution")
+    let message = "the bounds leave (almost) nothing of the distribution";
+    BuildError::new(Some(given.typed(bound)), message, "widen them, or use a `fixed` or `uniform` distribution")
 }
 
 fn unknown(kind: &str) -> BuildError {
-    let mend = match nearest(kind, Distribution::KINDS) {
+    let help = match nearest(kind, Distribution::KINDS) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("use one of {}", standin_text::list_quoted(Distribution::KINDS, "and")),
     };
-    BuildError::new(None, format!("`{kind}` is no distribution"), mend)
+    BuildError::new(None, format!("`{kind}` is no distribution"), help)
 }
 
 /// What each kind takes beside `min` and `max`.

@@ -30,20 +30,20 @@ pub struct BuildError {
     /// The parameter that is wrong, as it was typed; none if it is missing or the kind is wrong.
     pub param: Option<String>,
     /// What is wrong.
-    pub what: String,
+    pub message: String,
     /// How to mend it.
-    pub mend: String,
+    pub help: String,
 }
 
 impl BuildError {
-    pub(super) fn new(param: Option<&str>, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { param: param.map(str::to_owned), what: what.into(), mend: mend.into() }
+    pub(super) fn new(param: Option<&str>, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { param: param.map(str::to_owned), message: message.into(), help: help.into() }
     }
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}; {}", self.what, self.mend)
+        write!(out, "{}; {}", self.message, self.help)
     }
 }
 
@@ -63,16 +63,16 @@ impl<'a> Given<'a> {
             let name = canonical(param.name);
             let is_known = known.contains(&name) || kind == "quantiles" && percent(name).is_some();
             if !is_known {
-                let what = format!("a `{kind}` distribution has no `{}`", param.name);
-                let mend = match nearest(name, &known) {
+                let message = format!("a `{kind}` distribution has no `{}`", param.name);
+                let help = match nearest(name, &known) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("remove it; `{kind}` takes {}", standin_text::list_quoted(&known, "and")),
                 };
-                return Err(BuildError::new(Some(param.name), what, mend));
+                return Err(BuildError::new(Some(param.name), message, help));
             }
             if let Some(first) = params[..index].iter().find(|first| canonical(first.name) == name) {
-                let what = format!("`{}` and `{}` say the same", first.name, param.name);
-                return Err(BuildError::new(Some(param.name), what, "remove one of them"));
+                let message = format!("`{}` and `{}` say the same", first.name, param.name);
+                return Err(BuildError::new(Some(param.name), message, "remove one of them"));
             }
         }
         Ok(Self { kind, params })
@@ -102,8 +102,8 @@ impl<'a> Given<'a> {
             return Ok(time);
         }
         let name = self.typed(name);
-        let what = format!("`{name}` is zero");
-        Err(BuildError::new(Some(name), what, "use a time of a nanosecond or more, or a `fixed` distribution"))
+        let message = format!("`{name}` is zero");
+        Err(BuildError::new(Some(name), message, "use a time of a nanosecond or more, or a `fixed` distribution"))
     }
 
     /// A time that may be left out.
@@ -157,8 +157,8 @@ impl<'a> Given<'a> {
 
     /// Says that a parameter is missing.
     pub(super) fn missing(&self, name: &str) -> BuildError {
-        let what = format!("a `{}` distribution needs `{name}`", self.kind);
-        BuildError::new(None, what, format!("add `{name}`"))
+        let message = format!("a `{}` distribution needs `{name}`", self.kind);
+        BuildError::new(None, message, format!("add `{name}`"))
     }
 
     fn find(&self, name: &str) -> Option<&'a Param<'a>> {
@@ -167,8 +167,8 @@ impl<'a> Given<'a> {
 }
 
 impl Param<'_> {
-    fn wrong(&self, what: &str, mend: &str) -> BuildError {
-        BuildError::new(Some(self.name), format!("`{}` {what}", self.name), mend)
+    fn wrong(&self, message: &str, help: &str) -> BuildError {
+        BuildError::new(Some(self.name), format!("`{}` {message}", self.name), help)
     }
 }
 

@@ -307,7 +307,7 @@ fn what_is_wrong_is_told_with_how_to_mend_it() {
         assert!(error.to_string().contains(message), "{kind}: {error}");
     }
     let unlike = Distribution::build("zipf", &[]).expect_err("unknown");
-    assert!(unlike.mend.starts_with("use one of `fixed`, ") && unlike.mend.ends_with(" and `quantiles`"), "{unlike}");
+    assert!(unlike.help.starts_with("use one of `fixed`, ") && unlike.help.ends_with(" and `quantiles`"), "{unlike}");
 }
 
 /// A kind and its parameters, many of them valid.

@@ -7,14 +7,14 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitError {
     /// What is wrong.
-    pub what: String,
+    pub message: String,
     /// How to mend it.
-    pub mend: String,
+    pub help: String,
 }
 
 impl fmt::Display for UnitError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}; {}", self.what, self.mend)
+        write!(out, "{}; {}", self.message, self.help)
     }
 }
 
@@ -56,9 +56,9 @@ pub fn parse_share(text: &str) -> Result<f64, UnitError> {
 pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
     let (number, unit) = split(text, "20MB/s")?;
     let Some((_, size)) = RATES.iter().find(|(name, _)| *name == unit) else {
-        let what =
+        let message =
             if unit.is_empty() { format!("`{number}` has no unit") } else { format!("`{unit}` is no unit of rate") };
-        return Err(error(what, "use B/s, kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s"));
+        return Err(error(message, "use B/s, kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s"));
     };
     match number.parse::<f64>() {
         Ok(count) if count > 0.0 && count * size <= FASTEST => Ok(count * size),
@@ -132,8 +132,8 @@ fn split<'t>(text: &'t str, example: &str) -> Result<(&'t str, &'t str), UnitErr
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, unit) = (&text[..end], text[end..].trim());
     if number.is_empty() {
-        let what = format!("`{text}` does not begin with a number");
-        return Err(error(what, format!("write one, such as `{example}`")));
+        let message = format!("`{text}` does not begin with a number");
+        return Err(error(message, format!("write one, such as `{example}`")));
     }
     if number.parse::<f64>().is_err() {
         return Err(error(format!("`{number}` is no number"), format!("write one, such as `{example}`")));
@@ -154,8 +154,8 @@ fn nanoseconds(number: &str, size: u64) -> Option<u64> {
     i64::try_from(nanos).ok()?.try_into().ok()
 }
 
-fn error(what: String, mend: impl Into<String>) -> UnitError {
-    UnitError { what, mend: mend.into() }
+fn error(message: String, help: impl Into<String>) -> UnitError {
+    UnitError { message, help: help.into() }
 }
 
 /// Names of units and how many nanoseconds they are; the two µ are the micro sign and the Greek letter.
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn wrong_durations_say_how_to_mend_them() {
-        for (wrong, what) in [
+        for (wrong, message) in [
             ("10", "`10` has no unit; write `10ms` or `10s`"),
             ("", "`` does not begin with a number; write one, such as `3.2ms`"),
             ("ms", "`ms` does not begin with a number; write one, such as `3.2ms`"),
@@ -238,7 +238,7 @@ mod tests {
             ("99999999999h", "`99999999999h` is longer than 292 years; use a shorter time"),
             ("99999999999999999999999ns", "`99999999999999999999999ns` is longer than 292 years; use a shorter time"),
         ] {
-            assert_eq!(parse_duration(wrong).map_err(|error| error.to_string()), Err(what.to_owned()));
+            assert_eq!(parse_duration(wrong).map_err(|error| error.to_string()), Err(message.to_owned()));
         }
     }
 

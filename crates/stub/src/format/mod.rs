@@ -189,9 +189,9 @@ fn listeners(object: &mut Object<'_>, reader: &mut Reader) {
         let list = match &node.value {
             Value::Array(_) => node.to_json(),
             Value::Object(_) if key == "postServeActions" && node.depth() > DEEPEST_LISTENERS => {
-                let what =
+                let message =
                     format!("more than {MAX_DEPTH} lists and objects stand in each other in the list of `{key}`");
-                reader.error_at(node, key, what, "make its parameters flatter");
+                reader.error_at(node, key, message, "make its parameters flatter");
                 continue;
             }
             Value::Object(members) if key == "postServeActions" => members
@@ -200,8 +200,8 @@ fn listeners(object: &mut Object<'_>, reader: &mut Reader) {
                 .collect(),
             Value::Null => continue,
             _ => {
-                let mend = "write `[{\"name\": …, \"parameters\": {…}}]`";
-                reader.error_at(node, key, format!("`{key}` is a list, not {}", node.kind_name()), mend);
+                let help = "write `[{\"name\": …, \"parameters\": {…}}]`";
+                reader.error_at(node, key, format!("`{key}` is a list, not {}", node.kind_name()), help);
                 continue;
             }
         };

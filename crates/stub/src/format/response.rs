@@ -116,8 +116,8 @@ fn reason(object: &mut Object<'_>, status: StatusCode, reader: &mut Reader) -> O
     let reason = ReasonPhrase::try_from(phrase.clone()).ok();
     if reason.is_none() {
         let node = object.node("statusMessage").unwrap_or(object.whole());
-        let what = format!("`{phrase}` cannot be a reason phrase");
-        reader.error_at(node, "statusMessage", what, "use one line without control characters");
+        let message = format!("`{phrase}` cannot be a reason phrase");
+        reader.error_at(node, "statusMessage", message, "use one line without control characters");
     }
     reason
 }
@@ -141,8 +141,8 @@ fn body(object: &mut Object<'_>, files: &FilesFolder, is_templated: bool, reader
         return match base64::engine::general_purpose::STANDARD.decode(encoded.as_bytes()) {
             Ok(bytes) => Body::Bytes(bytes.into()),
             Err(error) => {
-                let mend = "encode the bytes as base64, with padding";
-                reader.error_at(node, "base64Body", format!("not base64: {error}"), mend);
+                let help = "encode the bytes as base64, with padding";
+                reader.error_at(node, "base64Body", format!("not base64: {error}"), help);
                 Body::Bytes(Bytes::new())
             }
         };
@@ -161,8 +161,8 @@ fn body_file(name: &str, object: &Object<'_>, files: &FilesFolder, reader: &mut 
     let node = object.node("bodyFileName").unwrap_or(object.whole());
     let Some(path) = files.find(name) else {
         if reader.is_lenient() {
-            let what = format!("`{name}` leads out of the folder `__files`");
-            reader.error_at(node, "bodyFileName", what, "put the file below `__files` and name it from there");
+            let message = format!("`{name}` leads out of the folder `__files`");
+            reader.error_at(node, "bodyFileName", message, "put the file below `__files` and name it from there");
         }
         // nothing has this name, so that a call is told that the file cannot be read
         return Body::File(files.root.join("\u{0}"));
@@ -174,8 +174,8 @@ fn body_file(name: &str, object: &Object<'_>, files: &FilesFolder, reader: &mut 
             Ok(bytes) => Body::Bytes(bytes.into()),
             Err(error) => {
                 if reader.is_lenient() {
-                    let what = format!("cannot read `{}`: {error}", path.display());
-                    reader.error_at(node, "bodyFileName", what, "put the file there, or correct its name");
+                    let message = format!("cannot read `{}`: {error}", path.display());
+                    reader.error_at(node, "bodyFileName", message, "put the file there, or correct its name");
                 }
                 Body::File(path)
             }
@@ -212,8 +212,8 @@ fn distribution(object: &mut Object<'_>, reader: &mut Reader) -> Option<Distribu
         let kind = match whole.node("type").map(|node| &node.value) {
             Some(Value::String(kind)) => kind.as_str(),
             _ => {
-                let mend = format!("add `\"type\"`: one of {}", Distribution::KINDS.join(", "));
-                reader.error(node, "a distribution needs a `type`", mend);
+                let help = format!("add `\"type\"`: one of {}", Distribution::KINDS.join(", "));
+                reader.error(node, "a distribution needs a `type`", help);
                 return None;
             }
         };
@@ -222,7 +222,7 @@ fn distribution(object: &mut Object<'_>, reader: &mut Reader) -> Option<Distribu
             Ok(distribution) => Some(distribution),
             Err(error) => {
                 let at = error.param.as_deref().and_then(|key| whole.node(key)).unwrap_or(node);
-                reader.error(at, error.what, error.mend);
+                reader.error(at, error.message, error.help);
                 None
             }
         }
@@ -238,8 +238,8 @@ fn params<'n>(whole: &Object<'n>, reader: &mut Reader) -> Option<Vec<Param<'n>>>
             _ => None,
         };
         let Some(number) = number else {
-            let what = format!("`{}` is a number, not {}", member.key, member.value.kind_name());
-            reader.error_at(&member.value, &member.key, what, "give it in milliseconds");
+            let message = format!("`{}` is a number, not {}", member.key, member.value.kind_name());
+            reader.error_at(&member.value, &member.key, message, "give it in milliseconds");
             return None;
         };
         let value = match member.key.as_str() {

@@ -17,8 +17,8 @@ use crate::source::{Node, Object, Reader, Value};
 pub(super) fn is_asked_for(object: &mut Object<'_>, files: &FilesFolder, reader: &mut Reader) -> bool {
     let is_named = object.node("transformers").is_some_and(|node| {
         let Value::Array(names) = &node.value else {
-            let what = format!("`transformers` is a list, not {}", node.kind_name());
-            reader.error_at(node, "transformers", what, "write `[\"response-template\"]`");
+            let message = format!("`transformers` is a list, not {}", node.kind_name());
+            reader.error_at(node, "transformers", message, "write `[\"response-template\"]`");
             return false;
         };
         object.echo("transformers", node.to_json());
@@ -54,7 +54,7 @@ pub(super) fn read(object: &Object<'_>, reply: &Reply, files: &FilesFolder, read
         let value = |value: &http::HeaderValue| match std::str::from_utf8(value.as_bytes()) {
             Ok(text) if Template::is_one(text) => match parse(text, node, "headers", reader) {
                 Ok(template) => HeaderTemplate::Text(template),
-                Err(what) => HeaderTemplate::Broken(what),
+                Err(message) => HeaderTemplate::Broken(message),
             },
             _ => HeaderTemplate::Fixed(value.clone()),
         };
@@ -82,7 +82,7 @@ fn body_file(node: &Node, body: &Body, files: &FilesFolder, is_template: bool, r
     };
     match parse(name, node, "bodyFileName", reader) {
         Ok(name) => BodyTemplate::File { name, files: files.clone(), is_template },
-        Err(what) => BodyTemplate::Broken(what),
+        Err(message) => BodyTemplate::Broken(message),
     }
 }
 
@@ -92,7 +92,7 @@ fn text(text: &str, node: &Node, key: &str, reader: &mut Reader) -> BodyTemplate
     }
     match parse(text, node, key, reader) {
         Ok(template) => BodyTemplate::Text(template),
-        Err(what) => BodyTemplate::Broken(what),
+        Err(message) => BodyTemplate::Broken(message),
     }
 }
 
@@ -101,7 +101,7 @@ fn parse(text: &str, node: &Node, key: &str, reader: &mut Reader) -> Result<Temp
     match Template::parse(text) {
         Ok(template) => {
             if let Some(name) = template.unknown_helper() {
-                let mend = match nearest(name, &helper_names()) {
+                let help = match nearest(name, &helper_names()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => {
                         "use a helper that docs/TEMPLATES.md names; until then, calls are answered with 500".to_owned()
@@ -111,15 +111,15 @@ fn parse(text: &str, node: &Node, key: &str, reader: &mut Reader) -> Result<Temp
                     node,
                     key,
                     format!("the template asks for the helper `{name}`, which is not known"),
-                    mend,
+                    help,
                 );
             }
             Ok(template)
         }
         Err(error) => {
             if reader.is_lenient() {
-                let what = format!("the template does not parse, at its {}: {}", error.place(), error.what);
-                reader.error_at(node, key, what, error.mend.clone());
+                let message = format!("the template does not parse, at its {}: {}", error.place(), error.message);
+                reader.error_at(node, key, message, error.help.clone());
             }
             Err(error.to_string())
         }

@@ -15,8 +15,8 @@ pub fn status(object: &mut Object<'_>, reader: &mut Reader) -> StatusCode {
     match u16::try_from(number).ok().and_then(|number| StatusCode::from_u16(number).ok()) {
         Some(status) if !status.is_informational() => status,
         _ => {
-            let what = format!("{number} cannot be the status of an answer");
-            reader.error_at(node, "status", what, "use a number from 200 to 999");
+            let message = format!("{number} cannot be the status of an answer");
+            reader.error_at(node, "status", message, "use a number from 200 to 999");
             StatusCode::OK
         }
     }
@@ -30,8 +30,8 @@ pub fn headers(object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
         Value::Object(members) => members,
         Value::Array(items) if items.is_empty() => return headers,
         _ => {
-            let what = format!("`headers` is an object, not {}", node.kind_name());
-            reader.error_at(node, "headers", what, "write `\"headers\": {\"Name\": \"value\"}`");
+            let message = format!("`headers` is an object, not {}", node.kind_name());
+            reader.error_at(node, "headers", message, "write `\"headers\": {\"Name\": \"value\"}`");
             return headers;
         }
     };
@@ -44,19 +44,19 @@ pub fn headers(object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
         };
         for value in values {
             let Value::String(text) = &value.value else {
-                let what = format!("the value of header `{}` is a string, not {}", member.key, value.kind_name());
-                reader.error_at(value, "headers", what, "put it in quotes");
+                let message = format!("the value of header `{}` is a string, not {}", member.key, value.kind_name());
+                reader.error_at(value, "headers", message, "put it in quotes");
                 continue;
             };
             match (HeaderName::from_bytes(member.key.as_bytes()), HeaderValue::from_bytes(text.as_bytes())) {
                 (Ok(name), Ok(value)) => drop(headers.append(name, value)),
                 (Err(_), _) => {
-                    let what = format!("`{}` cannot be the name of a header", member.key);
-                    reader.error_at(value, "headers", what, "use letters, digits and `-`");
+                    let message = format!("`{}` cannot be the name of a header", member.key);
+                    reader.error_at(value, "headers", message, "use letters, digits and `-`");
                 }
                 (_, Err(_)) => {
-                    let what = format!("the value of header `{}` has a control character", member.key);
-                    reader.error_at(value, "headers", what, "remove it");
+                    let message = format!("the value of header `{}` has a control character", member.key);
+                    reader.error_at(value, "headers", message, "remove it");
                 }
             }
         }
@@ -70,8 +70,8 @@ pub fn fault(object: &mut Object<'_>, reader: &mut Reader) -> Option<Ending> {
     let ending = ending(&fault);
     if ending.is_none() {
         let node = object.node("fault").unwrap_or(object.whole());
-        let mend = "use EMPTY_RESPONSE, CONNECTION_RESET_BY_PEER, MALFORMED_RESPONSE_CHUNK or RANDOM_DATA_THEN_CLOSE";
-        reader.error_at(node, "fault", format!("`{fault}` is no fault"), mend);
+        let help = "use EMPTY_RESPONSE, CONNECTION_RESET_BY_PEER, MALFORMED_RESPONSE_CHUNK or RANDOM_DATA_THEN_CLOSE";
+        reader.error_at(node, "fault", format!("`{fault}` is no fault"), help);
     }
     ending
 }

@@ -95,11 +95,11 @@ impl ResponseTemplates {
 
     /// What is wrong with the first part that does not parse.
     pub fn broken(&self) -> Option<&str> {
-        if let BodyTemplate::Broken(what) = &self.body {
-            return Some(what);
+        if let BodyTemplate::Broken(message) = &self.body {
+            return Some(message);
         }
         self.headers.iter().flat_map(|(_, values)| values).find_map(|value| match value {
-            HeaderTemplate::Broken(what) => Some(what.as_str()),
+            HeaderTemplate::Broken(message) => Some(message.as_str()),
             _ => None,
         })
     }
@@ -127,7 +127,7 @@ impl ResponseTemplates {
                 self.mark_over_inline_budget();
                 None
             }
-            Err(RenderFailure::Told(what)) => Some(failed(reply, what)),
+            Err(RenderFailure::Told(message)) => Some(failed(reply, message)),
         }
     }
 
@@ -138,7 +138,7 @@ impl ResponseTemplates {
             Err(RenderFailure::TooLong) => {
                 failed(reply, format!("the template takes more than {ALL_STEPS} steps; shorten its loops"))
             }
-            Err(RenderFailure::Told(what)) => failed(reply, what),
+            Err(RenderFailure::Told(message)) => failed(reply, message),
         }
     }
 
@@ -156,7 +156,7 @@ impl ResponseTemplates {
         let _ = model.id.set(uuid::Builder::from_random_bytes(id).into_uuid().to_string().into());
         match &self.body {
             BodyTemplate::Fixed => {}
-            BodyTemplate::Broken(what) => return Err(RenderFailure::Told(what.clone())),
+            BodyTemplate::Broken(message) => return Err(RenderFailure::Told(message.clone())),
             BodyTemplate::Text(template) => {
                 made.body = Body::Bytes(template.render(&model, &mut budget, rng)?.into());
             }
@@ -176,7 +176,7 @@ impl ResponseTemplates {
             made.headers.remove(name);
             for value in values {
                 let value = match value {
-                    HeaderTemplate::Broken(what) => return Err(RenderFailure::Told(what.clone())),
+                    HeaderTemplate::Broken(message) => return Err(RenderFailure::Told(message.clone())),
                     HeaderTemplate::Fixed(value) => value.clone(),
                     HeaderTemplate::Text(template) => {
                         let text = template.render(&model, &mut budget, rng)?;
@@ -196,7 +196,7 @@ impl From<RenderError> for RenderFailure {
     fn from(error: RenderError) -> Self {
         match error {
             RenderError::Exhausted => Self::TooLong,
-            RenderError::Failed { at, what } => Self::Told(format!("{}: {what}", at.unwrap_or_default())),
+            RenderError::Failed { at, message } => Self::Told(format!("{}: {message}", at.unwrap_or_default())),
         }
     }
 }
@@ -212,8 +212,8 @@ fn from_file(
         Ok(file) if file.len() > MAX_OUTPUT as u64 && !begins_as_text(path) => return Ok(Body::File(path.to_owned())),
         Ok(file) if file.len() > MAX_OUTPUT as u64 => {
             let cure = "set `disableBodyFileTemplating` in its `transformerParameters`";
-            let what = format!("`{}` is too long for a template; {cure}", path.display());
-            return Err(RenderFailure::Told(what));
+            let message = format!("`{}` is too long for a template; {cure}", path.display());
+            return Err(RenderFailure::Told(message));
         }
         _ => {}
     }
@@ -238,8 +238,8 @@ fn begins_as_text(path: &Path) -> bool {
 }
 
 /// What a call gets instead of a reply that cannot be made; the headers that name the stub stay.
-fn failed(reply: &Reply, what: String) -> Reply {
-    let mut failed_reply = Reply::text(StatusCode::INTERNAL_SERVER_ERROR, what);
+fn failed(reply: &Reply, message: String) -> Reply {
+    let mut failed_reply = Reply::text(StatusCode::INTERNAL_SERVER_ERROR, message);
     failed_reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     for name in ["matched-stub-id", "matched-stub-name"] {
         if let Some(value) = reply.headers.get(name) {

@@ -23,9 +23,9 @@ pub struct Defect {
     /// joined as they are, without the escapes of RFC 6901, because that is what WireMock's API answers.
     pub pointer: String,
     /// What is wrong: lower case, without a full stop.
-    pub what: String,
+    pub message: String,
     /// How to mend it.
-    pub mend: Option<String>,
+    pub help: Option<String>,
     /// Its error code in WireMock's API.
     pub code: u16,
 }
@@ -52,14 +52,14 @@ pub struct Place {
 
 impl Defect {
     /// A defect that stops its file from being used.
-    pub fn error(what: impl Into<String>) -> Self {
-        let what = what.into();
-        Self { severity: Severity::Error, place: None, pointer: "/".to_owned(), what, mend: None, code: CODE }
+    pub fn error(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { severity: Severity::Error, place: None, pointer: "/".to_owned(), message, help: None, code: CODE }
     }
 
     /// A defect that does not.
-    pub fn warning(what: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(what) }
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(message) }
     }
 
     /// With its place in a file.
@@ -78,8 +78,8 @@ impl Defect {
 
     /// With how to mend it.
     #[must_use]
-    pub fn mend(mut self, mend: impl Into<String>) -> Self {
-        self.mend = Some(mend.into());
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
         self
     }
 
@@ -109,8 +109,8 @@ impl Defect {
             let snippet = Snippet::source(line.text).line_start(line.number).annotation(annotation);
             Element::from(snippet.path(printable(&place.file)))
         });
-        let help = self.mend.as_ref().map(|mend| Element::from(Level::HELP.message(wrapped(mend))));
-        let group = level.primary_title(wrapped(&self.what)).elements(snippet.into_iter().chain(help));
+        let help = self.help.as_ref().map(|help| Element::from(Level::HELP.message(wrapped(help))));
+        let group = level.primary_title(wrapped(&self.message)).elements(snippet.into_iter().chain(help));
         renderer.term_width(WIDTH).render(&[group])
     }
 }
@@ -121,9 +121,9 @@ impl fmt::Display for Defect {
         if let Some(place) = &self.place {
             write!(out, "{}:{}:{}: ", printable(&place.file), place.line(), place.column())?;
         }
-        out.write_str(&printable(&self.what))?;
-        match &self.mend {
-            Some(mend) => write!(out, "; {}", printable(mend)),
+        out.write_str(&printable(&self.message))?;
+        match &self.help {
+            Some(help) => write!(out, "; {}", printable(help)),
             None => Ok(()),
         }
     }
@@ -240,7 +240,7 @@ mod tests {
     }
 
     fn unknown_matcher() -> Defect {
-        Defect::error("unknown matcher `equal`").mend("did you mean `equalTo`?")
+        Defect::error("unknown matcher `equal`").help("did you mean `equalTo`?")
     }
 
     #[test]
@@ -279,7 +279,7 @@ error: unknown matcher `equal`
         let filler = "lorem ipsum ".repeat(100);
         let text = format!("{{\"a\": \"{filler}\", \"b\": {{\"equal\": \"x\"}}, \"c\": \"{filler}\"}}");
         let known = ["equalTo", "contains", "matches", "doesNotMatch", "absent"].repeat(5).join(", ");
-        let defect = Defect::error("word ".repeat(40)).mend(format!("known here: {known}"));
+        let defect = Defect::error("word ".repeat(40)).help(format!("known here: {known}"));
         for part in ["\"equal\"", &filler, &text] {
             let drawn = defect.clone().at(place(&text, part)).draw(false);
             assert!(drawn.lines().all(|line| line.chars().count() <= WIDTH), "{drawn}");
@@ -312,7 +312,7 @@ error: unknown matcher `equal`
     #[test]
     fn typed_text_cannot_break_a_line_or_steer_a_terminal() {
         let defect =
-            Defect::error("unknown field `a\nb\u{1b}[31m\u{202e}`").mend("remove\rit").at(place("\u{1b}[31m", "["));
+            Defect::error("unknown field `a\nb\u{1b}[31m\u{202e}`").help("remove\rit").at(place("\u{1b}[31m", "["));
         assert_eq!(defect.to_string(), "stubs/pay.json:1:2: unknown field `a\\nb\\u{1b}[31m\\u{202e}`; remove\\rit");
         assert!(!defect.draw(false).contains(['\u{1b}', '\r', '\u{202e}']));
     }

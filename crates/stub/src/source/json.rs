@@ -83,8 +83,8 @@ impl Reader<'_> {
         let start = self.scanner.at();
         self.values += 1;
         if self.values > self.limits.values {
-            let what = format!("the document has more than {} values", self.limits.values);
-            return Err(self.beyond(&what, "split it, for instance into several imports"));
+            let message = format!("the document has more than {} values", self.limits.values);
+            return Err(self.beyond(&message, "split it, for instance into several imports"));
         }
         let value = match self.scanner.peek() {
             Some(b'"' | b'\'') => Value::String(self.scanner.string()?),
@@ -102,9 +102,9 @@ impl Reader<'_> {
         let start = self.scanner.at();
         self.scanner.take(bracket);
         if self.open.len() == self.limits.depth {
-            let what = format!("more than {} lists and objects stand in each other", self.limits.depth);
+            let message = format!("more than {} lists and objects stand in each other", self.limits.depth);
             self.scanner.step_back();
-            return Err(self.beyond(&what, "make the document flatter"));
+            return Err(self.beyond(&message, "make the document flatter"));
         }
         let open = Open { start, content };
         let close = open.close() as u8;
@@ -207,9 +207,9 @@ impl Reader<'_> {
 /// What went wrong between values.
 impl Reader<'_> {
     /// A limit that is passed here. Its pointer may be long, and so the place is said in words too.
-    fn beyond(&self, what: &str, mend: &str) -> SyntaxError {
+    fn beyond(&self, message: &str, help: &str) -> SyntaxError {
         let (line, column) = self.scanner.line_and_column();
-        SyntaxError::new(self.scanner.next_span(), format!("{what} (line {line}, column {column})"), mend)
+        SyntaxError::new(self.scanner.next_span(), format!("{message} (line {line}, column {column})"), help)
     }
 
     fn not_closed(&self) -> SyntaxError {
@@ -218,14 +218,14 @@ impl Reader<'_> {
             Content::List(_) => ("list", ']'),
             Content::Object(..) => ("object", '}'),
         };
-        let what = format!("this {kind} is not closed before the text ends");
-        SyntaxError::new(open.start..open.start + 1, what, format!("add the missing `{close}`"))
+        let message = format!("this {kind} is not closed before the text ends");
+        SyntaxError::new(open.start..open.start + 1, message, format!("add the missing `{close}`"))
     }
 
     fn no_value(&self) -> SyntaxError {
-        let what = format!("a value is missing before {}", self.found());
-        let mend = if self.open.is_empty() { "write an object: `{ … }`" } else { "write one, such as `null`" };
-        SyntaxError::new(self.scanner.next_span(), what, mend)
+        let message = format!("a value is missing before {}", self.found());
+        let help = if self.open.is_empty() { "write an object: `{ … }`" } else { "write one, such as `null`" };
+        SyntaxError::new(self.scanner.next_span(), message, help)
     }
 
     fn no_colon(&self, name: Range<usize>) -> SyntaxError {
@@ -244,33 +244,33 @@ impl Reader<'_> {
 
     fn no_comma(&self, value: Range<usize>, close: char) -> SyntaxError {
         let Some(next) = self.scanner.peek() else { return self.not_closed() };
-        let what = format!("expected `,` or `{close}` after this value, found {}", self.found());
+        let message = format!("expected `,` or `{close}` after this value, found {}", self.found());
         match next {
             b'}' | b']' => {
-                let what = format!("this `{}` closes nothing, a `{close}` is missing before it", char::from(next));
-                SyntaxError::new(self.scanner.next_span(), what, format!("write `{close}`"))
+                let message = format!("this `{}` closes nothing, a `{close}` is missing before it", char::from(next));
+                SyntaxError::new(self.scanner.next_span(), message, format!("write `{close}`"))
             }
             // a quote that was meant to stand in the string has ended it
             _ if next.is_ascii_alphanumeric()
                 && self.scanner.at() == value.end
                 && self.scanner.ends_string(value.end) =>
             {
-                SyntaxError::new(value, what, "write `\\\"` for a quote within a string")
+                SyntaxError::new(value, message, "write `\\\"` for a quote within a string")
             }
-            b'"' | b'\'' | b'{' | b'[' | b'-' | b'0'..=b'9' => SyntaxError::new(value, what, "add a `,`"),
-            _ => SyntaxError::new(self.scanner.next_span(), what, "remove it, or put it in quotes"),
+            b'"' | b'\'' | b'{' | b'[' | b'-' | b'0'..=b'9' => SyntaxError::new(value, message, "add a `,`"),
+            _ => SyntaxError::new(self.scanner.next_span(), message, "remove it, or put it in quotes"),
         }
     }
 
     fn unexpected(&self, expected: &str) -> SyntaxError {
-        let what = format!("expected {expected}, found {}", self.found());
-        let mend = match self.scanner.rest().chars().next() {
+        let message = format!("expected {expected}, found {}", self.found());
+        let help = match self.scanner.rest().chars().next() {
             Some('“' | '”' | '„' | '‘' | '’' | '`' | '«') => "write straight quotes: `\"`",
             Some(c) if c.is_whitespace() || c.is_control() || c == '\u{feff}' || c == '\u{200b}' => "remove it",
             None => "complete the document",
             Some(_) => "remove it, or put it in quotes",
         };
-        SyntaxError::new(self.scanner.next_span(), what, mend)
+        SyntaxError::new(self.scanner.next_span(), message, help)
     }
 
     /// The next character, as it is said in a message.

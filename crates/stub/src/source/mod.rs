@@ -63,9 +63,9 @@ pub struct SyntaxError {
     /// Where, in bytes; on character boundaries, and perhaps empty.
     pub span: Range<usize>,
     /// What is wrong.
-    pub what: String,
+    pub message: String,
     /// How to mend it.
-    pub mend: Option<String>,
+    pub help: Option<String>,
     /// The names and indices that lead to the innermost value that was open, each behind a `/` and without escapes;
     /// empty at the top.
     pub pointer: String,
@@ -139,8 +139,8 @@ impl Node {
 }
 
 impl SyntaxError {
-    fn new(span: Range<usize>, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { span, what: what.into(), mend: Some(mend.into()), pointer: String::new() }
+    fn new(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { span, message: message.into(), help: Some(help.into()), pointer: String::new() }
     }
 
     /// With the steps that lead to where it is.

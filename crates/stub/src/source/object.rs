@@ -103,28 +103,28 @@ impl Reader {
     }
 
     /// A defect of the current value.
-    pub fn error(&mut self, node: &Node, what: impl Into<String>, mend: impl Into<String>) {
-        self.push(Defect::error(what).mend(mend), node.span.clone(), None);
+    pub fn error(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Defect::error(message).help(help), node.span.clone(), None);
     }
 
     /// A defect of the current value, with its code in WireMock's API.
-    pub fn coded_error(&mut self, node: &Node, code: u16, what: impl Into<String>, mend: impl Into<String>) {
-        self.push(Defect::error(what).mend(mend).code(code), node.span.clone(), None);
+    pub fn coded_error(&mut self, node: &Node, code: u16, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Defect::error(message).help(help).code(code), node.span.clone(), None);
     }
 
     /// A defect of the value under `key` of the current one.
-    pub fn error_at(&mut self, node: &Node, key: &str, what: impl Into<String>, mend: impl Into<String>) {
-        self.push(Defect::error(what).mend(mend), node.span.clone(), Some(key));
+    pub fn error_at(&mut self, node: &Node, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Defect::error(message).help(help), node.span.clone(), Some(key));
     }
 
     /// Something odd under `key` that does not stop the document from being used.
-    pub fn warn_at(&mut self, node: &Node, key: &str, what: impl Into<String>, mend: impl Into<String>) {
-        self.push(Defect::warning(what).mend(mend), node.span.clone(), Some(key));
+    pub fn warn_at(&mut self, node: &Node, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Defect::warning(message).help(help), node.span.clone(), Some(key));
     }
 
     /// A defect of the whole document, with its code in WireMock's API.
-    pub fn coded(&mut self, code: u16, what: impl Into<String>, mend: impl Into<String>) {
-        self.push(Defect::error(what).mend(mend).code(code), 0..0, None);
+    pub fn coded(&mut self, code: u16, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Defect::error(message).help(help).code(code), 0..0, None);
     }
 
     /// The tree of a JSON document; `None` if it does not parse, and then why is among the defects.
@@ -143,9 +143,9 @@ impl Reader {
             Err(error) => error,
         };
         let mut defect =
-            Defect::error(error.what).pointer(if error.pointer.is_empty() { "/".to_owned() } else { error.pointer });
-        if let Some(mend) = error.mend {
-            defect = defect.mend(mend);
+            Defect::error(error.message).pointer(if error.pointer.is_empty() { "/".to_owned() } else { error.pointer });
+        if let Some(help) = error.help {
+            defect = defect.help(help);
         }
         let place = self.place(error.span);
         self.defects.push(defect.at(place));
@@ -177,11 +177,11 @@ pub struct Object<'n> {
 
 impl<'n> Object<'n> {
     /// Opens a node that must be an object; `what` names it in the message.
-    pub fn open(node: &'n Node, what: &str, reader: &mut Reader) -> Option<Self> {
+    pub fn open(node: &'n Node, subject: &str, reader: &mut Reader) -> Option<Self> {
         match &node.value {
             Value::Object(members) => Some(Self { node, members, echo: Map::new() }),
             _ => {
-                reader.error(node, format!("{what} is an object, not {}", node.kind_name()), "write `{…}` here");
+                reader.error(node, format!("{subject} is an object, not {}", node.kind_name()), "write `{…}` here");
                 None
             }
         }
@@ -237,11 +237,11 @@ impl<'n> Object<'n> {
             _ => None,
         };
         let Some(number) = number else {
-            let what = match &node.value {
+            let message = match &node.value {
                 Value::String(text) => format!("`{key}` is a whole number, not `{text}`"),
                 _ => format!("`{key}` is a whole number, not {}", node.kind_name()),
             };
-            reader.error_at(node, key, what, "write digits");
+            reader.error_at(node, key, message, "write digits");
             return None;
         };
         self.echo(key, number.into());
@@ -256,8 +256,8 @@ impl<'n> Object<'n> {
             Value::String(text) if text.eq_ignore_ascii_case("true") => true,
             Value::String(text) if text.eq_ignore_ascii_case("false") => false,
             _ => {
-                let what = format!("`{key}` is a boolean, not {}", node.kind_name());
-                reader.error_at(node, key, what, "write `true` or `false`");
+                let message = format!("`{key}` is a boolean, not {}", node.kind_name());
+                reader.error_at(node, key, message, "write `true` or `false`");
                 return None;
             }
         };
@@ -269,15 +269,15 @@ impl<'n> Object<'n> {
     pub fn close(self, known: &[&str], strictness: Strictness, reader: &mut Reader) -> Map<String, Json> {
         for member in self.members.iter().filter(|member| !known.contains(&member.key.as_str())) {
             let key = &member.key;
-            let mend = match nearest(key, known) {
+            let help = match nearest(key, known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known here: {}", known.join(", ")),
             };
             let place = Node { span: member.key_span.clone(), value: Value::Null };
             if strictness == Strictness::TopLevel && reader.is_lenient() {
-                reader.warn_at(&place, key, format!("unknown field `{key}` is ignored"), mend);
+                reader.warn_at(&place, key, format!("unknown field `{key}` is ignored"), help);
             } else {
-                reader.error_at(&place, key, format!("unknown field `{key}`"), mend);
+                reader.error_at(&place, key, format!("unknown field `{key}`"), help);
             }
         }
         self.echo

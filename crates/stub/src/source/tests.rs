@@ -69,7 +69,7 @@ fn check_places(text: &str, node: &Node) {
 fn check_error(text: &str, error: &SyntaxError) {
     assert!(text.get(error.span.clone()).is_some(), "{:?} of {text:?}", error.span);
     assert!(error.pointer.is_empty() || error.pointer.starts_with('/'));
-    assert!(!error.what.is_empty() && error.mend.as_ref().is_some_and(|mend| !mend.is_empty()), "{text:?}");
+    assert!(!error.message.is_empty() && error.help.as_ref().is_some_and(|help| !help.is_empty()), "{text:?}");
 }
 
 /// Every place of a tree that was read from JSON is JSON that reads as the value.

@@ -129,8 +129,8 @@ impl Reader<'_> {
     fn end(&mut self, span: &Range<usize>) -> Result<(), SyntaxError> {
         if let Some(Open { content: Content::Map(map), .. }) = self.open.last_mut() {
             if let Some(member) = first_repeated(&map.members) {
-                let what = format!("the name `{}` stands twice in this map", member.key);
-                return Err(SyntaxError::new(member.key_span.clone(), what, "remove one, or rename it"));
+                let message = format!("the name `{}` stands twice in this map", member.key);
+                return Err(SyntaxError::new(member.key_span.clone(), message, "remove one, or rename it"));
             }
             map.merge();
         }
@@ -224,8 +224,8 @@ impl Map {
         };
         for source in sources {
             let Value::Object(members) = source.value else {
-                let what = format!("`<<` merges a map or a list of maps, not {}", source.kind_name());
-                return Err(SyntaxError::new(source.span, what, "write `<<: *name` with the anchor of a map"));
+                let message = format!("`<<` merges a map or a list of maps, not {}", source.kind_name());
+                return Err(SyntaxError::new(source.span, message, "write `<<: *name` with the anchor of a map"));
             };
             self.merged.extend(members);
         }

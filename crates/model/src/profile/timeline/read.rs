@@ -13,23 +13,23 @@ pub(in crate::profile) fn timeline(whole: &Object<'_>, reader: &mut Reader) -> O
     let Some(node) = whole.node("timeline") else {
         for key in ["repeat", "speed"] {
             if let Some(node) = whole.node(key) {
-                let what = format!("`{key}` says something of a `timeline`, and there is none");
-                reader.error_at(node, key, what, "remove it, or add a `timeline`");
+                let message = format!("`{key}` says something of a `timeline`, and there is none");
+                reader.error_at(node, key, message, "remove it, or add a `timeline`");
             }
         }
         return None;
     };
     if let Some(base) = whole.node("extends") {
-        let mend = "remove it, and point to that profile with a step";
-        reader.error_at(base, "extends", "a timeline has no services of its own, so it extends nothing", mend);
+        let help = "remove it, and point to that profile with a step";
+        reader.error_at(base, "extends", "a timeline has no services of its own, so it extends nothing", help);
     } else if let Some(services) = whole.node("services") {
-        let mend = "put the services into a profile of their own, and point to it with a step";
-        reader.error_at(services, "services", "a timeline has no services of its own", mend);
+        let help = "put the services into a profile of their own, and point to it with a step";
+        reader.error_at(services, "services", "a timeline has no services of its own", help);
     }
     let steps = reader.within("timeline", |reader| list(node, "timeline", reader, step));
     if node.items().is_empty() {
-        let mend = "write `[{at: 0s, profile: recorded}, {at: 10m, profile: peak}]`";
-        reader.error_at(node, "timeline", "the timeline has no steps", mend);
+        let help = "write `[{at: 0s, profile: recorded}, {at: 10m, profile: peak}]`";
+        reader.error_at(node, "timeline", "the timeline has no steps", help);
     }
     if let (Some(first), Some(step)) = (node.items().first(), steps.first()) {
         if step.at != Duration::ZERO {
@@ -37,8 +37,8 @@ pub(in crate::profile) fn timeline(whole: &Object<'_>, reader: &mut Reader) -> O
             reader.error_at(at, "timeline", "the first step begins at 0s", "write `at: 0s`");
         }
         if step.profile.is_none() && first.get("profile").is_none_or(|node| node.value == Value::Null) {
-            let mend = "add `profile: …`; steps after it may leave it out to keep it";
-            reader.error_at(first, "timeline", "the first step has no `profile`", mend);
+            let help = "add `profile: …`; steps after it may leave it out to keep it";
+            reader.error_at(first, "timeline", "the first step has no `profile`", help);
         }
     }
     // all of them could be read, so that they stand side by side
@@ -55,15 +55,15 @@ pub(in crate::profile) fn timeline(whole: &Object<'_>, reader: &mut Reader) -> O
         (whole.node("repeat"), repeat, steps.iter().map(|step| step.at).max())
         && repeat <= last
     {
-        let mend = "use the length of a whole round, such as `24h`";
-        reader.error_at(node, "repeat", "it begins again before its last step", mend);
+        let help = "use the length of a whole round, such as `24h`";
+        reader.error_at(node, "repeat", "it begins again before its last step", help);
     }
     let speed = whole.node("speed").and_then(|node| reader.within("speed", |reader| number(node, reader)));
     if let (Some(node), Some(speed)) = (whole.node("speed"), speed)
         && !(SLOWEST..=FASTEST).contains(&speed)
     {
-        let mend = format!("use a number from {SLOWEST} to {FASTEST}");
-        reader.error_at(node, "speed", format!("time cannot run {speed} times as fast"), mend);
+        let help = format!("use a number from {SLOWEST} to {FASTEST}");
+        reader.error_at(node, "speed", format!("time cannot run {speed} times as fast"), help);
     }
     Some(Timeline { steps, repeat, speed: speed.unwrap_or(1.0) })
 }
@@ -78,25 +78,25 @@ pub(in crate::profile) fn names(whole: &Node, others: &[(&str, bool)], reader: &
             Value::Bool(name) => name.to_string(),
             _ => continue,
         };
-        let mut error = |what: String, mend: String| {
+        let mut error = |message: String, help: String| {
             reader.within("timeline", |reader| {
-                reader.within(place.to_string(), |reader| reader.error_at(node, "profile", what, mend));
+                reader.within(place.to_string(), |reader| reader.error_at(node, "profile", message, help));
             });
         };
         match others.iter().find(|(known, _)| *known == name) {
             Some((_, false)) => {}
             Some((_, true)) => {
-                let what = format!("`{name}` is a timeline, and a timeline may not point to one");
-                error(what, "point to profiles that have services".to_owned());
+                let message = format!("`{name}` is a timeline, and a timeline may not point to one");
+                error(message, "point to profiles that have services".to_owned());
             }
             None => {
                 let known: Vec<&str> = others.iter().filter(|(_, line)| !line).map(|(name, _)| *name).collect();
-                let mend = match nearest(&name, &known) {
+                let help = match nearest(&name, &known) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if known.is_empty() => "put a profile with services beside it, and point to that".to_owned(),
                     None => format!("use one of {}", known.join(", ")),
                 };
-                error(format!("there is no profile `{name}`"), mend);
+                error(format!("there is no profile `{name}`"), help);
             }
         }
     }

@@ -141,12 +141,12 @@ fn reserve(items: &mut [Item]) {
 
 fn unknown(pattern: &str, letter: char, count: usize) -> DateTimeError {
     let letters: String = std::iter::repeat_n(letter, count).collect();
-    let mend = "use y, M, d, D, E, a, H, h, k, K, m, s, S, n, X, x, Z, O, z and VV, and put texts in quotes: `'T'`";
-    wrong(pattern, &format!("has `{letters}`, which standin cannot read"), mend)
+    let help = "use y, M, d, D, E, a, H, h, k, K, m, s, S, n, X, x, Z, O, z and VV, and put texts in quotes: `'T'`";
+    wrong(pattern, &format!("has `{letters}`, which standin cannot read"), help)
 }
 
-fn wrong(pattern: &str, what: &str, mend: &str) -> DateTimeError {
-    DateTimeError { what: format!("the date format `{pattern}` {what}"), mend: mend.to_owned() }
+fn wrong(pattern: &str, message: &str, help: &str) -> DateTimeError {
+    DateTimeError { message: format!("the date format `{pattern}` {message}"), help: help.to_owned() }
 }
 
 /// Digits of a number without a fixed width. More do not fit what they are counted in.

@@ -113,8 +113,8 @@ impl Offset {
         }
         let (amount, unit) = distance(operand).unwrap_or(("", operand));
         let amount = amount.parse().map_err(|_| DateTimeError {
-            what: format!("`{operand}` is not a distance from now"),
-            mend: "write `now`, or one such as `now +3 days` or `-2 hours`".to_owned(),
+            message: format!("`{operand}` is not a distance from now"),
+            help: "write `now`, or one such as `now +3 days` or `-2 hours`".to_owned(),
         })?;
         Ok(Self { amount, unit: Unit::parse(unit)? })
     }
@@ -151,8 +151,8 @@ impl Unit {
             "years" => Self::Years,
             _ => {
                 return Err(DateTimeError {
-                    what: format!("`{name}` is not a unit of time"),
-                    mend: "use one of: seconds, minutes, hours, days, months, years".to_owned(),
+                    message: format!("`{name}` is not a unit of time"),
+                    help: "use one of: seconds, minutes, hours, days, months, years".to_owned(),
                 });
             }
         })
@@ -165,8 +165,8 @@ impl Truncation {
         let spelt = name.to_lowercase().replace('_', " ");
         let known = TRUNCATIONS.iter().find(|(known, _)| *known == spelt);
         known.map(|(_, truncation)| *truncation).ok_or_else(|| DateTimeError {
-            what: format!("`{name}` is not a truncation"),
-            mend: format!("use one of: {}", TRUNCATIONS.map(|(known, _)| known).join(", ")),
+            message: format!("`{name}` is not a truncation"),
+            help: format!("use one of: {}", TRUNCATIONS.map(|(known, _)| known).join(", ")),
         })
     }
 

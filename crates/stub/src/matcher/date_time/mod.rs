@@ -52,9 +52,9 @@ pub enum Relation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DateTimeError {
     /// What is wrong.
-    pub what: String,
+    pub message: String,
     /// How to mend it.
-    pub mend: String,
+    pub help: String,
 }
 
 impl Relation {

@@ -121,7 +121,7 @@ fn formats() {
     }
     for wrong in ["qq", "yyyy-MM-dd'T", "ddd", "]", "{", "b"] {
         let error = Reading::parse(wrong).expect_err(wrong);
-        assert!(!error.mend.is_empty(), "{error:?}");
+        assert!(!error.help.is_empty(), "{error:?}");
     }
 }
 
@@ -209,6 +209,6 @@ proptest::proptest! {
 fn optional_parts_do_not_nest_without_end() {
     assert!(DateFormat::new(&format!("{}yyyy{}", "[".repeat(8), "]".repeat(8))).is_ok());
     for pattern in ["[".repeat(9), "[".repeat(200_000)] {
-        assert!(DateFormat::new(&pattern).expect_err("too deep").what.contains("too many `[`"));
+        assert!(DateFormat::new(&pattern).expect_err("too deep").message.contains("too many `[`"));
     }
 }

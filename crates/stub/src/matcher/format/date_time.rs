@@ -21,15 +21,15 @@ pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader
     } else {
         for (key, is_given) in [("truncateExpected", truncation.is_some()), ("expectedOffset", offset.is_some())] {
             if is_given && reader.is_lenient() {
-                let mend = format!("remove it, or write `{}: now`", relation.operator());
-                reader.warn_at(whole, key, format!("`{key}` is ignored beside a date that is not `now`"), mend);
+                let help = format!("remove it, or write `{}: now`", relation.operator());
+                reader.warn_at(whole, key, format!("`{key}` is ignored beside a date that is not `now`"), help);
             }
         }
         Expected::literal(&spelt)
     };
     if expected.is_unreadable() && reader.is_lenient() {
-        let mend = "write one such as `2026-01-31T12:00:00Z`, `2026-01-31` or `now +3 days`";
-        reader.warn_at(operand, relation.operator(), format!("`{spelt}` is no date, and nothing meets it"), mend);
+        let help = "write one such as `2026-01-31T12:00:00Z`, `2026-01-31` or `now +3 days`";
+        reader.warn_at(operand, relation.operator(), format!("`{spelt}` is no date, and nothing meets it"), help);
     }
     Some(ValueMatcher::DateTime(Box::new(DateTimeRule {
         relation,
@@ -71,8 +71,8 @@ fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<Offset>, Told> {
     };
     // WireMock takes neither without the other
     if unit.is_none() && reader.is_lenient() {
-        let mend = "add one such as `\"expectedOffsetUnit\": \"days\"`";
-        reader.warn_at(whole, "expectedOffset", "`expectedOffset` counts only beside `expectedOffsetUnit`", mend);
+        let help = "add one such as `\"expectedOffsetUnit\": \"days\"`";
+        reader.warn_at(whole, "expectedOffset", "`expectedOffset` counts only beside `expectedOffsetUnit`", help);
     }
     Ok(unit.map(|unit| Offset { amount, unit }))
 }
@@ -82,7 +82,7 @@ fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<Offset>, Told> {
 struct Told;
 
 fn accepted<T>(read: Result<T, DateTimeError>, node: &Node, reader: &mut Reader) -> Option<T> {
-    read.map_err(|error| reader.error(node, error.what, error.mend)).ok()
+    read.map_err(|error| reader.error(node, error.message, error.help)).ok()
 }
 
 #[cfg(test)]

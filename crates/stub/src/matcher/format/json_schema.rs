@@ -27,17 +27,17 @@ pub(super) fn matches_json_schema(operand: &Node, whole: &Node, reader: &mut Rea
         Some(node) => {
             let named = node.as_str().and_then(SchemaVersion::named);
             if named.is_none() {
-                let mend = format!("write one of: {}", SchemaVersion::NAMES.join(", "));
-                reader.error(node, "`schemaVersion` is not a version of JSON Schema", mend);
+                let help = format!("write one of: {}", SchemaVersion::NAMES.join(", "));
+                reader.error(node, "`schemaVersion` is not a version of JSON Schema", help);
             }
             named?
         }
     };
     let (schema, problem) = JsonSchema::new(schema, version);
     if let Some(problem) = problem.filter(|_| reader.is_lenient()) {
-        let what = format!("the schema cannot be used, and nothing meets it: {problem}");
-        let mend = "mend the schema; nothing is fetched, so refer to parts of it only";
-        reader.warn_at(operand, "matchesJsonSchema", what, mend);
+        let message = format!("the schema cannot be used, and nothing meets it: {problem}");
+        let help = "mend the schema; nothing is fetched, so refer to parts of it only";
+        reader.warn_at(operand, "matchesJsonSchema", message, help);
     }
     Some(ValueMatcher::MatchesJsonSchema(Box::new(schema)))
 }

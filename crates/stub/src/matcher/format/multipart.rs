@@ -15,8 +15,8 @@ pub(super) fn multipart_patterns(object: &mut Object<'_>, clauses: &mut Vec<Clau
     object.echo("multipartPatterns", node.to_json());
     reader.within("multipartPatterns", |reader| {
         let Value::Array(items) = &node.value else {
-            let what = format!("`multipartPatterns` is a list, not {}", node.kind_name());
-            reader.error(node, what, "write `\"multipartPatterns\": [{…}]`");
+            let message = format!("`multipartPatterns` is a list, not {}", node.kind_name());
+            reader.error(node, message, "write `\"multipartPatterns\": [{…}]`");
             return;
         };
         for (place, item) in items.iter().enumerate() {
@@ -33,8 +33,8 @@ fn rule(node: &Node, reader: &mut Reader) -> Option<MultipartRule> {
         None | Some("ANY") => false,
         Some("ALL") => true,
         Some(other) => {
-            let mend = "write \"ANY\" for one of the parts, or \"ALL\"";
-            reader.error_at(node, "matchingType", format!("`{other}` is not a way to match parts"), mend);
+            let help = "write \"ANY\" for one of the parts, or \"ALL\"";
+            reader.error_at(node, "matchingType", format!("`{other}` is not a way to match parts"), help);
             false
         }
     };
@@ -51,13 +51,13 @@ fn rule(node: &Node, reader: &mut Reader) -> Option<MultipartRule> {
 /// What selects no part though it looks as if it did.
 fn warn_of_names(rule: &MultipartRule, node: &Node, reader: &mut Reader) {
     if rule.headers.is_empty() && rule.bodies.is_empty() && rule.file_name.is_some() {
-        let mend = "add `\"headers\": {\"Content-Disposition\": {\"contains\": \"filename=…\"}}`";
-        reader.warn_at(node, "fileName", "`fileName` counts only beside `headers` or `bodyPatterns`", mend);
+        let help = "add `\"headers\": {\"Content-Disposition\": {\"contains\": \"filename=…\"}}`";
+        reader.warn_at(node, "fileName", "`fileName` counts only beside `headers` or `bodyPatterns`", help);
     }
     let by_header = rule.headers.iter().any(|(name, _)| *name == http::header::CONTENT_DISPOSITION);
     if let Some(name) = rule.name.as_ref().filter(|_| !by_header) {
-        let mend = format!("add `\"headers\": {{\"Content-Disposition\": {{\"contains\": \"name=\\\"{name}\\\"\"}}}}`");
-        reader.warn_at(node, "name", "`name` selects no part: it is only a name for people", mend);
+        let help = format!("add `\"headers\": {{\"Content-Disposition\": {{\"contains\": \"name=\\\"{name}\\\"\"}}}}`");
+        reader.warn_at(node, "name", "`name` selects no part: it is only a name for people", help);
     }
 }
 
@@ -72,8 +72,8 @@ fn headers(object: &Object<'_>, reader: &mut Reader) -> Vec<(HeaderName, FieldRu
                 match HeaderName::from_bytes(member.key.as_bytes()) {
                     Ok(name) => Some((name, rule)),
                     Err(_) => {
-                        let what = format!("`{}` cannot be the name of a header", member.key);
-                        reader.error(&member.value, what, "use letters, digits and `-`");
+                        let message = format!("`{}` cannot be the name of a header", member.key);
+                        reader.error(&member.value, message, "use letters, digits and `-`");
                         None
                     }
                 }
@@ -87,8 +87,8 @@ fn bodies(object: &Object<'_>, reader: &mut Reader) -> Vec<ValueMatcher> {
     let Some(node) = object.node("bodyPatterns") else { return Vec::new() };
     reader.within("bodyPatterns", |reader| {
         let Value::Array(items) = &node.value else {
-            let what = format!("`bodyPatterns` is a list, not {}", node.kind_name());
-            reader.error(node, what, "write `\"bodyPatterns\": [{…}]`");
+            let message = format!("`bodyPatterns` is a list, not {}", node.kind_name());
+            reader.error(node, message, "write `\"bodyPatterns\": [{…}]`");
             return Vec::new();
         };
         let read = |(place, item): (usize, &Node)| {

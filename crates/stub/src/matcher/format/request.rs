@@ -69,8 +69,8 @@ pub fn read(node: &Node, reader: &mut Reader) -> (RequestPattern, Map<String, Js
         object.echo("customMatcher", node.to_json());
         clauses.push(Clause::Unsatisfiable);
         if reader.is_lenient() {
-            let mend = "remove it; standin has no custom matchers";
-            reader.warn_at(node, "customMatcher", "a custom matcher never matches", mend);
+            let help = "remove it; standin has no custom matchers";
+            reader.warn_at(node, "customMatcher", "a custom matcher never matches", help);
         }
     }
     multipart_patterns(&mut object, &mut clauses, reader);
@@ -82,14 +82,14 @@ pub fn read(node: &Node, reader: &mut Reader) -> (RequestPattern, Map<String, Js
 fn method(object: &mut Object<'_>, reader: &mut Reader) -> MethodRule {
     let Some(node) = object.node("method") else { return MethodRule::Any };
     let Value::String(method) = &node.value else {
-        let what = format!("`method` is a string, not {}", node.kind_name());
-        reader.error_at(node, "method", what, "write one such as \"GET\", or \"ANY\"");
+        let message = format!("`method` is a string, not {}", node.kind_name());
+        reader.error_at(node, "method", message, "write one such as \"GET\", or \"ANY\"");
         return MethodRule::Any;
     };
     object.echo("method", method.clone().into());
     if reader.is_lenient() && method.chars().any(|c| c.is_ascii_lowercase()) {
-        let mend = format!("write `{}`", method.to_ascii_uppercase());
-        reader.warn_at(node, "method", format!("`{method}` never matches: methods are upper case"), mend);
+        let help = format!("write `{}`", method.to_ascii_uppercase());
+        reader.warn_at(node, "method", format!("`{method}` never matches: methods are upper case"), help);
     }
     match method.as_str() {
         "ANY" => MethodRule::Any,
@@ -105,8 +105,8 @@ fn url(object: &mut Object<'_>, reader: &mut Reader) -> UrlRule {
         let node = object.node(key).unwrap_or(object.whole());
         if rule.is_some() {
             if reader.is_lenient() {
-                let mend = format!("keep one of: {}", URL_KEYS.join(", "));
-                reader.warn_at(node, key, format!("`{key}` is ignored beside another url field"), mend);
+                let help = format!("keep one of: {}", URL_KEYS.join(", "));
+                reader.warn_at(node, key, format!("`{key}` is ignored beside another url field"), help);
             }
             continue;
         }
@@ -132,8 +132,8 @@ fn path_parameters(object: &mut Object<'_>, url: &UrlRule, clauses: &mut Vec<Cla
     };
     let UrlRule::PathTemplate(template) = url else {
         if reader.is_lenient() {
-            let mend = "give the url as `urlPathTemplate`";
-            reader.warn_at(node, "pathParameters", "`pathParameters` without `urlPathTemplate` is ignored", mend);
+            let help = "give the url as `urlPathTemplate`";
+            reader.warn_at(node, "pathParameters", "`pathParameters` without `urlPathTemplate` is ignored", help);
         }
         return;
     };
@@ -176,8 +176,8 @@ fn field_name(key: &str, name: &str, node: &Node, reader: &mut Reader) -> Option
         _ => match HeaderName::from_bytes(name.as_bytes()) {
             Ok(name) => Some(FieldName::Header(name)),
             Err(_) => {
-                let mend = "use letters, digits and `-`";
-                reader.error(node, format!("`{name}` cannot be the name of a header"), mend);
+                let help = "use letters, digits and `-`";
+                reader.error(node, format!("`{name}` cannot be the name of a header"), help);
                 None
             }
         },
@@ -189,8 +189,8 @@ pub(super) fn field_rule(node: &Node, reader: &mut Reader) -> Option<FieldRule> 
     for (key, rule) in [("hasExactly", FieldRule::HasExactly as fn(_) -> _), ("includes", FieldRule::Includes)] {
         let Some(list) = node.get(key) else { continue };
         let Value::Array(items) = &list.value else {
-            let what = format!("`{key}` takes a list of matchers, not {}", list.kind_name());
-            reader.error(list, what, format!("write `\"{key}\": [{{…}}]`"));
+            let message = format!("`{key}` takes a list of matchers, not {}", list.kind_name());
+            reader.error(list, message, format!("write `\"{key}\": [{{…}}]`"));
             return None;
         };
         let rules: Vec<_> = items.iter().filter_map(|item| value_matcher(item, false, reader)).collect();
@@ -221,8 +221,8 @@ fn body_patterns(object: &mut Object<'_>, clauses: &mut Vec<Clause>, reader: &mu
     object.echo("bodyPatterns", node.to_json());
     reader.within("bodyPatterns", |reader| {
         let Value::Array(items) = &node.value else {
-            let what = format!("`bodyPatterns` is a list, not {}", node.kind_name());
-            reader.error(node, what, "write `\"bodyPatterns\": [{…}]`");
+            let message = format!("`bodyPatterns` is a list, not {}", node.kind_name());
+            reader.error(node, message, "write `\"bodyPatterns\": [{…}]`");
             return;
         };
         for (place, item) in items.iter().enumerate() {

@@ -64,8 +64,8 @@ const OPTIONS: &[&str] = &[
 /// Reads a matcher. Binary equality is known where `binary` says so: for bodies.
 pub fn value_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<ValueMatcher> {
     let Value::Object(members) = &node.value else {
-        let what = format!("a matcher is an object, not {}", node.kind_name());
-        reader.error(node, what, "write an operator and its operand, such as `{\"equalTo\": \"…\"}`");
+        let message = format!("a matcher is an object, not {}", node.kind_name());
+        reader.error(node, message, "write an operator and its operand, such as `{\"equalTo\": \"…\"}`");
         return None;
     };
     let known = |member: &&Member| OPERATORS.contains(&member.key.as_str());
@@ -76,12 +76,12 @@ pub fn value_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<V
     for member in members.iter().filter(|member| member.key != operator.key) {
         let key = &member.key;
         if !OPTIONS.contains(&key.as_str()) && reader.is_lenient() {
-            let mend = match nearest(key, OPTIONS) {
+            let help = match nearest(key, OPTIONS) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "remove it; only the first operator of a matcher counts".to_owned(),
             };
             let place = Node { span: member.key_span.clone(), value: Value::Null };
-            reader.warn_at(&place, key, format!("`{key}` beside `{}` is ignored", operator.key), mend);
+            reader.warn_at(&place, key, format!("`{key}` beside `{}` is ignored", operator.key), help);
         }
     }
     read(&operator.key, &operator.value, node, binary, reader)
@@ -125,12 +125,12 @@ fn unknown(node: &Node, members: &[Member], reader: &mut Reader) {
         reader.error(node, "null is not a valid match operation", format!("use one of: {}", OPERATORS.join(", ")));
         return;
     };
-    let mend = match nearest(&first.key, OPERATORS) {
+    let help = match nearest(&first.key, OPERATORS) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("use one of: {}", OPERATORS.join(", ")),
     };
     let place = Node { span: first.key_span.clone(), value: Value::Null };
-    reader.error(&place, format!("{} is not a valid match operation", node.to_json()), mend);
+    reader.error(&place, format!("{} is not a valid match operation", node.to_json()), help);
 }
 
 /// An operand that must be a text.
@@ -144,8 +144,8 @@ pub(super) fn text(operator: &str, operand: &Node, reader: &mut Reader) -> Optio
 
 fn list(operator: &str, operand: &Node, binary: bool, reader: &mut Reader) -> Option<Vec<ValueMatcher>> {
     let Value::Array(items) = &operand.value else {
-        let what = format!("`{operator}` takes a list of matchers, not {}", operand.kind_name());
-        reader.error(operand, what, format!("write `\"{operator}\": [{{…}}, {{…}}]`"));
+        let message = format!("`{operator}` takes a list of matchers, not {}", operand.kind_name());
+        reader.error(operand, message, format!("write `\"{operator}\": [{{…}}, {{…}}]`"));
         return None;
     };
     if items.len() < 2 {
@@ -214,8 +214,8 @@ fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<ValueMatcher
     let (expression, rule) = match &operand.value {
         Value::Object(members) => {
             let Some(expression) = operand.get("expression") else {
-                let mend = "write `{\"expression\": \"$.name\", \"equalTo\": \"…\"}`";
-                reader.error(operand, "`matchesJsonPath` needs an `expression`", mend);
+                let help = "write `{\"expression\": \"$.name\", \"equalTo\": \"…\"}`";
+                reader.error(operand, "`matchesJsonPath` needs an `expression`", help);
                 return None;
             };
             let expression = text("expression", expression, reader)?;

@@ -20,20 +20,20 @@ pub(super) fn equal_to_xml(operand: &Node, whole: &Node, reader: &mut Reader) ->
     match XmlEquality::new(&expected, options) {
         Ok((equality, odd)) => {
             if reader.is_lenient() {
-                for what in odd {
-                    let mend = "give the placeholder a text or an attribute of its own, with an argument that holds";
-                    reader.warn_at(operand, "equalToXml", format!("{what}, and nothing meets it"), mend);
+                for message in odd {
+                    let help = "give the placeholder a text or an attribute of its own, with an argument that holds";
+                    reader.warn_at(operand, "equalToXml", format!("{message}, and nothing meets it"), help);
                 }
                 if !has_delimiters && expected.contains("${xmlunit.") {
-                    let mend = "add `\"enablePlaceholders\": true`";
-                    reader.warn_at(operand, "equalToXml", "the placeholders are taken literally", mend);
+                    let help = "add `\"enablePlaceholders\": true`";
+                    reader.warn_at(operand, "equalToXml", "the placeholders are taken literally", help);
                 }
             }
             Some(ValueMatcher::EqualToXml(equality))
         }
         Err(error) => {
-            let what = format!("the expected XML does not parse: {} at index {}", error.message, error.at);
-            reader.coded_error(operand, INVALID_XML, what, error.help);
+            let message = format!("the expected XML does not parse: {} at index {}", error.message, error.at);
+            reader.coded_error(operand, INVALID_XML, message, error.help);
             None
         }
     }
@@ -43,8 +43,8 @@ fn awareness(whole: &Node, reader: &mut Reader) -> Option<Awareness> {
     let Some(node) = given(whole, "namespaceAwareness") else { return Some(Awareness::default()) };
     let named = node.as_str().and_then(Awareness::named);
     if named.is_none() {
-        let mend = format!("write one of: {}", Awareness::NAMES.join(", "));
-        reader.error(node, "`namespaceAwareness` has another value than those that there are", mend);
+        let help = format!("write one of: {}", Awareness::NAMES.join(", "));
+        reader.error(node, "`namespaceAwareness` has another value than those that there are", help);
     }
     named
 }
@@ -53,16 +53,16 @@ fn exempted(whole: &Node, reader: &mut Reader) -> Option<Exemptions> {
     let mut exempted = Exemptions::default();
     let Some(node) = given(whole, "exemptedComparisons") else { return Some(exempted) };
     let Value::Array(items) = &node.value else {
-        let mend = "write a list such as `[\"TEXT_VALUE\"]`";
-        reader.error(node, format!("`exemptedComparisons` is a list, not {}", node.to_json()), mend);
+        let help = "write a list such as `[\"TEXT_VALUE\"]`";
+        reader.error(node, format!("`exemptedComparisons` is a list, not {}", node.to_json()), help);
         return None;
     };
     let mut is_known = true;
     for item in items {
         if !item.as_str().is_some_and(|name| exempted.add(name)) {
             is_known = false;
-            let what = format!("{} is not a comparison", item.to_json());
-            reader.error(item, what, format!("use some of: {}", Exemptions::names()));
+            let message = format!("{} is not a comparison", item.to_json());
+            reader.error(item, message, format!("use some of: {}", Exemptions::names()));
         }
     }
     is_known.then_some(exempted)
@@ -80,9 +80,9 @@ fn delimiters(whole: &Node, reader: &mut Reader) -> Option<Delimiters> {
     match Delimiters::new(spelt[0].as_deref(), spelt[1].as_deref()) {
         Ok(delimiters) => Some(delimiters),
         Err(error) => {
-            let what =
+            let message =
                 format!("the delimiters of placeholders do not compile: {} at index {}", error.message, error.at);
-            reader.error(opening.or(closing).unwrap_or(whole), what, error.help);
+            reader.error(opening.or(closing).unwrap_or(whole), message, error.help);
             None
         }
     }
@@ -93,8 +93,8 @@ pub(super) fn matches_xpath(operand: &Node, whole: &Node, reader: &mut Reader) -
     let (spelt, place, rule) = match &operand.value {
         Value::Object(members) => {
             let Some(expression) = operand.get("expression") else {
-                let mend = "write `{\"expression\": \"//name/text()\", \"equalTo\": \"…\"}`";
-                reader.error(operand, "`matchesXPath` needs an `expression`", mend);
+                let help = "write `{\"expression\": \"//name/text()\", \"equalTo\": \"…\"}`";
+                reader.error(operand, "`matchesXPath` needs an `expression`", help);
                 return None;
             };
             let spelt = text("expression", expression, reader)?;
@@ -114,8 +114,8 @@ pub(super) fn matches_xpath(operand: &Node, whole: &Node, reader: &mut Reader) -
         Ok(path) => Some(path),
         Err(error) => {
             if reader.is_lenient() {
-                let what = format!("{} at index {} of `{spelt}`, and nothing meets it", error.message, error.at);
-                reader.warn_at(place, "matchesXPath", what, error.help);
+                let message = format!("{} at index {} of `{spelt}`, and nothing meets it", error.message, error.at);
+                reader.warn_at(place, "matchesXPath", message, error.help);
             }
             None
         }
@@ -132,8 +132,8 @@ fn namespaces(whole: &Node, operand: &Node, reader: &mut Reader) -> Option<Vec<(
         known.push((member.key.clone(), text(&member.key, &member.value, reader)?));
     }
     if known.is_empty() && !matches!(node.value, Value::Object(_)) {
-        let what = format!("`xPathNamespaces` is an object, not {}", node.kind_name());
-        reader.error(node, what, "write `{\"prefix\": \"namespace\"}`");
+        let message = format!("`xPathNamespaces` is an object, not {}", node.kind_name());
+        reader.error(node, message, "write `{\"prefix\": \"namespace\"}`");
         return None;
     }
     Some(known)

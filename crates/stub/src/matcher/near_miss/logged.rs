@@ -15,9 +15,9 @@ use crate::call::{Call, Peers, Scheme};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedRequestError {
     /// What is wrong.
-    pub what: String,
+    pub message: String,
     /// How to mend it.
-    pub mend: &'static str,
+    pub help: &'static str,
 }
 
 /// The call that a logged request tells of; what it does not say is GET, `/`, no headers and no body.
@@ -97,10 +97,10 @@ fn body(logged: &Map<String, Value>) -> Result<Bytes, LoggedRequestError> {
     Ok(logged.get("body").and_then(Value::as_str).map(|body| Bytes::from(body.to_owned())).unwrap_or_default())
 }
 
-fn error(key: &str, value: &str, mend: &'static str) -> LoggedRequestError {
+fn error(key: &str, value: &str, help: &'static str) -> LoggedRequestError {
     LoggedRequestError {
-        what: format!("`{}` is no `{key}` of a request", super::cut::TruncatedText::of(value, 100)),
-        mend,
+        message: format!("`{}` is no `{key}` of a request", super::cut::TruncatedText::of(value, 100)),
+        help,
     }
 }
 

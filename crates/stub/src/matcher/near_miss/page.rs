@@ -45,12 +45,12 @@ fn remark(finding: &ClauseResult) -> Option<String> {
     if finding.matches || row.section == PageSection::Custom {
         return None;
     }
-    let what = match row.actual.is_empty() {
+    let message = match row.actual.is_empty() {
         _ if finding.is_limited => "met a limit of matching",
         true => "is not present",
         false => "does not match",
     };
-    Some(format!("{} {what}", row.subject))
+    Some(format!("{} {message}", row.subject))
 }
 
 struct Table {

@@ -62,7 +62,7 @@ impl Delimiters {
             ("ignore", _) => Ok(Placeholder::Anything),
             ("isDateTime", None) => Ok(Placeholder::Date),
             ("isDateTime", Some(format)) => {
-                DateFormat::new(format).map(Placeholder::DateOf).map_err(|error| error.what)
+                DateFormat::new(format).map(Placeholder::DateOf).map_err(|error| error.message)
             }
             ("isNumber", _) => Ok(Placeholder::Number),
             ("matchesRegex", None) => Err("`matchesRegex` has no pattern".to_owned()),
@@ -104,9 +104,9 @@ pub(super) fn all(document: &Document, delimiters: &Delimiters) -> (HashMap<Plac
             Some(Ok(placeholder)) => {
                 placeholders.insert(place, placeholder);
             }
-            Some(Err(what)) => {
+            Some(Err(message)) => {
                 placeholders.insert(place, Placeholder::Never);
-                odd.push(what);
+                odd.push(message);
             }
         };
         // texts as they are compared: those on both sides of a comment are one

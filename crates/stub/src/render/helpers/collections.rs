@@ -54,8 +54,8 @@ pub(super) fn array_remove<'t>(
         ListPosition::None => return Ok(error_text("position must be 'start', 'end' or an integer")),
         ListPosition::End => items.len().saturating_sub(1),
         ListPosition::At(place) if place > items.len() => {
-            let what = "position must be greater than or equal to 0 and less than or equal to the size of the list";
-            return Ok(error_text(what));
+            let message = "position must be greater than or equal to 0 and less than or equal to the size of the list";
+            return Ok(error_text(message));
         }
         ListPosition::At(place) => place,
     };

@@ -60,8 +60,8 @@ pub(super) fn json_remove<'t>(
         return Ok(error_text(format!("Input JSON string is not valid JSON ('{input}')")));
     };
     let Some(path) = json::path(evaluator, args, expression)?.filter(|_| !expression.is_empty()) else {
-        let what = format!("JSONPath parameter is not a valid JSONPath expression ('{expression}')");
-        return Ok(error_text(what));
+        let message = format!("JSONPath parameter is not a valid JSONPath expression ('{expression}')");
+        return Ok(error_text(message));
     };
     let found = match json::selected(evaluator, &path, &document)? {
         Selection::Missing => return Ok(args.context.clone()),

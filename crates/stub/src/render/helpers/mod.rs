@@ -48,8 +48,8 @@ pub(super) fn value_of(parameters: &serde_json::Value) -> TemplateValue {
 }
 
 /// What WireMock prints where a helper is used wrongly.
-fn error_text(what: impl AsRef<str>) -> TemplateValue {
-    TemplateValue::text(format!("[ERROR: {}]", what.as_ref()))
+fn error_text(message: impl AsRef<str>) -> TemplateValue {
+    TemplateValue::text(format!("[ERROR: {}]", message.as_ref()))
 }
 
 /// What the first parameter or the body of a block says.

@@ -24,8 +24,8 @@ pub(super) fn stripes<'t>(_: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> R
 /// As with Java's BigDecimal: a quotient has the decimals of what is divided, and what is no number is 0.
 pub(super) fn math<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
     let [operator, right] = args.params.as_slice() else {
-        let what = "All maths functions require two operands and an operator as parameters e.g. 3 '+' 2";
-        return Ok(error_text(what));
+        let message = "All maths functions require two operands and an operator as parameters e.g. 3 '+' 2";
+        return Ok(error_text(message));
     };
     let operator = evaluator.text_of(operator)?;
     let (left, right) = (MathOperand::of(evaluator, &args.context)?, MathOperand::of(evaluator, right)?);

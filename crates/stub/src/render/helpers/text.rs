@@ -41,8 +41,8 @@ pub(super) fn capitalize_first<'t>(
 
 pub(super) fn cut<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
     of_text(evaluator, args, |evaluator, text| {
-        let what = if args.params.is_empty() { " ".into() } else { evaluator.text_of(args.param(0))? };
-        Ok(TemplateValue::text(text.replace(&*what, "")))
+        let message = if args.params.is_empty() { " ".into() } else { evaluator.text_of(args.param(0))? };
+        Ok(TemplateValue::text(text.replace(&*message, "")))
     })
 }
 

@@ -46,7 +46,7 @@ impl Drop for CancelOnDrop {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RenderError {
     /// Something cannot be done; the place is that of the tag, once it is known.
-    Failed { at: Option<Position>, what: String },
+    Failed { at: Option<Position>, message: String },
     /// The steps are used up.
     Exhausted,
 }
@@ -100,14 +100,14 @@ impl RenderBudget {
 }
 
 impl RenderError {
-    pub(crate) fn failed(what: impl Into<String>) -> Self {
-        Self::Failed { at: None, what: what.into() }
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::Failed { at: None, message: message.into() }
     }
 
     /// The same with its place, unless it has one.
     pub(super) fn at(self, place: Position) -> Self {
         match self {
-            Self::Failed { at: None, what } => Self::Failed { at: Some(place), what },
+            Self::Failed { at: None, message } => Self::Failed { at: Some(place), message },
             other => other,
         }
     }

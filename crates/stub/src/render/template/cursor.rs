@@ -59,8 +59,8 @@ impl<'t> TemplateCursor<'t> {
         position
     }
 
-    pub(super) fn error(&self, at: usize, what: impl Into<String>, mend: impl Into<String>) -> TemplateError {
-        TemplateError { at: self.position(at), what: what.into(), mend: mend.into() }
+    pub(super) fn error(&self, at: usize, message: impl Into<String>, help: impl Into<String>) -> TemplateError {
+        TemplateError { at: self.position(at), message: message.into(), help: help.into() }
     }
 
     /// Whether the tag ends here.
@@ -85,28 +85,28 @@ impl<'t> TemplateCursor<'t> {
         let written = "}".repeat(wanted);
         if found < 2 {
             let next: String = self.rest().chars().take(12).collect();
-            let what = if next.is_empty() {
+            let message = if next.is_empty() {
                 format!("the tag is not closed: `{written}` is missing")
             } else {
                 format!("`{next}` cannot stand here")
             };
-            return Err(self.error(start, what, format!("close the tag with `{written}`")));
+            return Err(self.error(start, message, format!("close the tag with `{written}`")));
         }
-        let what = format!("`{}` does not close a tag that `{written}` would", "}".repeat(found));
-        let mend = if found > wanted {
+        let message = format!("`{}` does not close a tag that `{written}` would", "}".repeat(found));
+        let help = if found > wanted {
             format!("put a space after `{written}`, or write `{{{{x}}}}` where the text goes on with `}}`")
         } else {
             format!("close it with `{written}`")
         };
-        Err(self.error(start, what, mend))
+        Err(self.error(start, message, help))
     }
 
     /// A name with its dots, slashes and brackets: `request.headers.[X-Y]`.
     pub(super) fn name(&mut self) -> Result<&'t str, TemplateError> {
         let start = self.at;
         if self.rest().starts_with(|c: char| c.is_ascii_digit()) {
-            let mend = "begin it with a letter, or put it in brackets: `[1]`";
-            return Err(self.error(start, "a name cannot begin with a digit", mend));
+            let help = "begin it with a letter, or put it in brackets: `[1]`";
+            return Err(self.error(start, "a name cannot begin with a digit", help));
         }
         while let Some(next) = self.rest().chars().next() {
             if next == '[' {
@@ -124,12 +124,12 @@ impl<'t> TemplateCursor<'t> {
             return Ok(&self.text[start..self.at]);
         }
         let next: String = self.rest().chars().take(12).collect();
-        let what = if next.is_empty() {
+        let message = if next.is_empty() {
             "the tag is not closed".to_owned()
         } else {
             format!("`{next}` stands where a name is expected")
         };
-        Err(self.error(start, what, "write the name of a helper or a value"))
+        Err(self.error(start, message, "write the name of a helper or a value"))
     }
 
     /// A text in quotes, a number, or `true` and `false`, if one is next.

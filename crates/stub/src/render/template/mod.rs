@@ -36,9 +36,9 @@ pub struct Template {
 pub struct TemplateError {
     at: Position,
     /// What is wrong.
-    pub what: String,
+    pub message: String,
     /// How to mend it.
-    pub mend: String,
+    pub help: String,
 }
 
 impl Template {
@@ -80,7 +80,7 @@ impl TemplateError {
 
 impl fmt::Display for TemplateError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}; {}", self.at, self.what, self.mend)
+        write!(out, "{}: {}; {}", self.at, self.message, self.help)
     }
 }
 

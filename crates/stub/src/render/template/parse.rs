@@ -110,8 +110,8 @@ impl<'t> TemplateParser<'t> {
                 self.close(Closing::Double)?;
                 body.nodes.push(TemplateNode::Partial(Box::new(partial)));
             } else if self.cursor.rest().starts_with('=') {
-                let mend = "write `{{` and `}}` throughout";
-                return Err(self.cursor.error(start, "other delimiters are not supported", mend));
+                let help = "write `{{` and `}}` throughout";
+                return Err(self.cursor.error(start, "other delimiters are not supported", help));
             } else {
                 let closing = if self.cursor.take("{") { Closing::Triple } else { Closing::Double };
                 if closing == Closing::Double && self.is_else() {
@@ -162,8 +162,8 @@ impl<'t> TemplateParser<'t> {
     fn comment(&mut self, start: usize) -> Result<(), TemplateError> {
         let end = if self.cursor.rest().starts_with("!--") { "--}}" } else { "}}" };
         let Some(length) = self.cursor.rest().find(end) else {
-            let what = format!("the comment is not closed: `{end}` is missing");
-            return Err(self.cursor.error(start, what, format!("write `{end}` at its end")));
+            let message = format!("the comment is not closed: `{end}` is missing");
+            return Err(self.cursor.error(start, message, format!("write `{end}` at its end")));
         };
         self.trims = self.cursor.rest()[..length].ends_with('~');
         self.cursor.at += length + end.len();
@@ -246,15 +246,15 @@ impl<'t> TemplateParser<'t> {
         match ending {
             BodyEnd::Close(found, _) if *found == name => Ok(()),
             BodyEnd::Close(found, at) => {
-                let what = format!("`{{{{/{found}}}}}` stands where `{{{{/{name}}}}}` is expected");
-                Err(self.cursor.error(*at, what, format!("close `{name}` first")))
+                let message = format!("`{{{{/{found}}}}}` stands where `{{{{/{name}}}}}` is expected");
+                Err(self.cursor.error(*at, message, format!("close `{name}` first")))
             }
             BodyEnd::Else(_, at) => {
                 Err(self.cursor.error(*at, "a block has one `else`", "use `else if`, or close the block first"))
             }
             BodyEnd::End => {
-                let what = format!("the block `{name}` is not closed");
-                Err(self.cursor.error(start, what, format!("write `{{{{/{name}}}}}` at its end")))
+                let message = format!("the block `{name}` is not closed");
+                Err(self.cursor.error(start, message, format!("write `{{{{/{name}}}}}` at its end")))
             }
         }
     }
@@ -265,8 +265,8 @@ impl<'t> TemplateParser<'t> {
         self.cursor.close(Closing::Raw)?;
         let end = format!("{{{{{{{{/{}}}}}}}}}", call.name);
         let Some(length) = self.cursor.rest().find(&end) else {
-            let what = format!("the block `{}` is not closed: `{end}` is missing", call.name);
-            return Err(self.cursor.error(start, what, format!("write `{end}` at its end")));
+            let message = format!("the block `{}` is not closed: `{end}` is missing", call.name);
+            return Err(self.cursor.error(start, message, format!("write `{end}` at its end")));
         };
         let text = plain(&self.cursor.rest()[..length]);
         self.cursor.at += length + end.len();
@@ -280,8 +280,8 @@ impl<'t> TemplateParser<'t> {
     fn inline(&mut self, body: &mut TemplateBody, start: usize) -> Result<(), TemplateError> {
         self.cursor.skip_space();
         if self.cursor.name()? != "inline" {
-            let mend = "write `{{#*inline \"name\"}}`, or leave out the `*`";
-            return Err(self.cursor.error(start, "the only decorator is `inline`", mend));
+            let help = "write `{{#*inline \"name\"}}`, or leave out the `*`";
+            return Err(self.cursor.error(start, "the only decorator is `inline`", help));
         }
         self.cursor.skip_space();
         let Some(TemplateValue::Text(name)) = self.cursor.literal()? else {
@@ -313,8 +313,8 @@ impl<'t> TemplateParser<'t> {
         inner: impl FnOnce(&mut Self) -> Result<T, TemplateError>,
     ) -> Result<T, TemplateError> {
         if self.depth == MAX_DEPTH {
-            let what = format!("blocks and parentheses stand more than {MAX_DEPTH} deep");
-            return Err(self.cursor.error(start, what, "nest them less"));
+            let message = format!("blocks and parentheses stand more than {MAX_DEPTH} deep");
+            return Err(self.cursor.error(start, message, "nest them less"));
         }
         self.depth += 1;
         let result = inner(self);

@@ -46,7 +46,7 @@ fn with_steps(text: &str, call: &Call, steps: usize) -> String {
     let mut rng = StdRng::seed_from_u64(1);
     match template.render(&model, &mut RenderBudget::new(steps), &mut rng) {
         Ok(text) => text,
-        Err(RenderError::Failed { at, what }) => format!("error {}: {what}", at.unwrap_or_default()),
+        Err(RenderError::Failed { at, message }) => format!("error {}: {message}", at.unwrap_or_default()),
         Err(RenderError::Exhausted) => "exhausted".to_owned(),
     }
 }

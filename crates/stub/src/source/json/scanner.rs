@@ -60,8 +60,8 @@ impl<'t> Scanner<'t> {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
                 Some(b'/') => self.skip_comment()?,
                 Some(b'#') => {
-                    let what = "`#` does not begin a comment in JSON";
-                    return Err(SyntaxError::new(self.at..self.at + 1, what, "write `//`, or remove the comment"));
+                    let message = "`#` does not begin a comment in JSON";
+                    return Err(SyntaxError::new(self.at..self.at + 1, message, "write `//`, or remove the comment"));
                 }
                 _ => return Ok(()),
             }
@@ -104,11 +104,11 @@ impl<'t> Scanner<'t> {
                     plain = self.at;
                 }
                 None | Some(b'\n' | b'\r') => {
-                    let mend = match self.peek() {
+                    let help = match self.peek() {
                         None => format!("end it with `{}`", char::from(quote)),
                         Some(_) => format!("end it with `{}`, or write a line break as `\\n`", char::from(quote)),
                     };
-                    return Err(SyntaxError::new(start..self.at, "this string is not closed", mend));
+                    return Err(SyntaxError::new(start..self.at, "this string is not closed", help));
                 }
                 Some(byte @ 0..=0x1f) => {
                     let span = self.at..self.at + 1;
@@ -139,12 +139,12 @@ impl<'t> Scanner<'t> {
             Some('t') => '\t',
             Some('u') => self.unicode(start)?,
             Some(c) if !c.is_control() => {
-                let mend = format!("write `\\\\{c}` for a backslash before `{c}`");
-                return Err(SyntaxError::new(start..self.at, format!("`\\{c}` is no escape"), mend));
+                let help = format!("write `\\\\{c}` for a backslash before `{c}`");
+                return Err(SyntaxError::new(start..self.at, format!("`\\{c}` is no escape"), help));
             }
             _ => {
-                let what = "a backslash at the end of a line is no escape";
-                return Err(SyntaxError::new(start..start + 1, what, "close the string, or write `\\n`"));
+                let message = "a backslash at the end of a line is no escape";
+                return Err(SyntaxError::new(start..start + 1, message, "close the string, or write `\\n`"));
             }
         })
     }
@@ -171,8 +171,8 @@ impl<'t> Scanner<'t> {
         let code = u32::from_str_radix(&self.rest()[..digits], 16).ok().filter(|_| digits == 4);
         self.at += digits;
         code.ok_or_else(|| {
-            let mend = "write four, such as `\\u00e9`, or `\\\\u` for a backslash before `u`";
-            SyntaxError::new(start..self.at, "`\\u` needs four hexadecimal digits", mend)
+            let help = "write four, such as `\\u00e9`, or `\\\\u` for a backslash before `u`";
+            SyntaxError::new(start..self.at, "`\\u` needs four hexadecimal digits", help)
         })
     }
 
@@ -187,18 +187,18 @@ impl<'t> Scanner<'t> {
         let spelled = clipped(spelled);
         let unsigned = spelled.trim_start_matches(['+', '-']);
         let sign = if spelled.starts_with('-') { "-" } else { "" };
-        let mended = match unsigned.trim_start_matches('0') {
+        let corrected = match unsigned.trim_start_matches('0') {
             "" if unsigned.is_empty() => String::new(),
             "" => format!("{sign}0"),
             digits if digits.starts_with(|c: char| c.is_ascii_digit()) => format!("{sign}{digits}"),
             fraction => format!("{sign}0{fraction}"),
         };
-        let mend = if is_number(&mended) {
-            format!("write `{mended}`, or `\"{spelled}\"` if it is a text")
+        let help = if is_number(&corrected) {
+            format!("write `{corrected}`, or `\"{spelled}\"` if it is a text")
         } else {
             "write digits such as `12`, `-0.5` or `1e3`, or put it in quotes".to_owned()
         };
-        Err(SyntaxError::new(start..self.at, format!("`{spelled}` is no number in JSON"), mend))
+        Err(SyntaxError::new(start..self.at, format!("`{spelled}` is no number in JSON"), help))
     }
 
     /// One of `true`, `false` and `null`.
@@ -213,13 +213,13 @@ impl<'t> Scanner<'t> {
             _ => {}
         }
         let word = clipped(word);
-        let mend = match word.to_ascii_lowercase().as_str() {
+        let help = match word.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" => format!("write `true`, or `\"{word}\"` if it is a text"),
             "false" | "no" | "off" => format!("write `false`, or `\"{word}\"` if it is a text"),
             "none" | "nil" | "null" | "undefined" => format!("write `null`, or `\"{word}\"` if it is a text"),
             _ => format!("write `\"{word}\"`"),
         };
-        Err(SyntaxError::new(start..self.at, format!("`{word}` is no value in JSON"), mend))
+        Err(SyntaxError::new(start..self.at, format!("`{word}` is no value in JSON"), help))
     }
 
     /// Where the word that comes next ends: at a space, a quote, a bracket and the like.

@@ -55,7 +55,7 @@ fn every_value_knows_its_place() {
 #[test]
 fn what_is_wrong_is_told_where_it_is() {
     // text, underlined part, pointer, what is wrong, how to mend it
-    for (text, part, pointer, what, mend) in [
+    for (text, part, pointer, message, help) in [
         ("", "", "", "there is no JSON here", "{ … }"),
         (" // c", "", "", "there is no JSON here", "{ … }"),
         ("{\"a\":1,}", ",", "", "trailing comma before `}`", "remove it"),
@@ -101,8 +101,8 @@ fn what_is_wrong_is_told_where_it_is() {
         ("<xml/>", "<", "", "expected a value, found `<`", "put it in quotes"),
     ] {
         let error = error(text);
-        assert!(error.what.contains(what), "{text}: {}", error.what);
-        assert!(error.mend.as_ref().is_some_and(|told| told.contains(mend)), "{text}: {:?}", error.mend);
+        assert!(error.message.contains(message), "{text}: {}", error.message);
+        assert!(error.help.as_ref().is_some_and(|told| told.contains(help)), "{text}: {:?}", error.help);
         assert_eq!(error.pointer, pointer, "{text}");
         let part_start =
             if part.is_empty() { text.len() } else { text.find(part).expect("the part stands in the text") };
@@ -117,7 +117,7 @@ fn depth_is_bounded() {
     let read = |text: &str| read_json_within(text, DocumentLimits::FILE);
     assert!(read(&nested(125)).is_ok());
     for deep in [nested(126), "{\"a\":".repeat(1_000_000)] {
-        assert!(read(&deep).is_err_and(|error| error.what.contains("more than 125")));
+        assert!(read(&deep).is_err_and(|error| error.message.contains("more than 125")));
     }
 }
 
@@ -125,7 +125,7 @@ fn depth_is_bounded() {
 fn a_long_word_does_not_make_a_long_message() {
     let word = "x".repeat(1 << 20);
     for text in [word.clone(), format!("1{word}"), format!("{{{word}: 1}}")] {
-        assert!(error(&text).what.len() < 100);
+        assert!(error(&text).message.len() < 100);
     }
 }
 
@@ -134,5 +134,5 @@ fn values_of_all_levels_are_counted() {
     let limits = DocumentLimits { values: 6, depth: 120 };
     assert!(read_json_within("[1, {\"a\": [2]}, 3]", limits).is_ok());
     let error = read_json_within("[1, {\"a\": [2]}, 3,\n 4]", limits).expect_err("seven");
-    assert_eq!(error.what, "the document has more than 6 values (line 2, column 2)");
+    assert_eq!(error.message, "the document has more than 6 values (line 2, column 2)");
 }

@@ -13,12 +13,12 @@ use super::super::SyntaxError;
 pub(super) fn explain(error: &ScanError, text: &str, at: usize) -> SyntaxError {
     let info = error.info();
     let known = KNOWN.iter().find(|(parts, ..)| parts.iter().any(|part| info.contains(part)));
-    let Some((parts, what, mend)) = known else {
-        let mend = "check the indentation and the quotes here and in the line above";
-        return SyntaxError::new(span(text, at), info, mend);
+    let Some((parts, message, help)) = known else {
+        let help = "check the indentation and the quotes here and in the line above";
+        return SyntaxError::new(span(text, at), info, help);
     };
     let tab = indenting_tab(text, at).filter(|_| *parts == TABS);
-    SyntaxError::new(tab.map_or_else(|| span(text, at), |tab| tab..tab + 1), *what, *mend)
+    SyntaxError::new(tab.map_or_else(|| span(text, at), |tab| tab..tab + 1), *message, *help)
 }
 
 /// The character at `at`; the last visible one before it if none is there, or a space.

@@ -78,7 +78,7 @@ fn places_are_bytes() {
 #[test]
 fn what_is_wrong_is_told_where_it_is() {
     // text, underlined part, pointer, what is wrong, how to mend it
-    for (text, part, pointer, what, mend) in [
+    for (text, part, pointer, message, help) in [
         ("", "", "", "there is no YAML here", "name: value"),
         ("# c\n", "", "", "there is no YAML here", "name: value"),
         ("é: 1\na: 2\na: 3\n", "a: 3", "", "the name `a` stands twice", "remove one"),
@@ -108,8 +108,8 @@ fn what_is_wrong_is_told_where_it_is() {
         ("]", "]", "", "closes nothing", "remove it"),
     ] {
         let error = error(text);
-        assert!(error.what.contains(what), "{text}: {}", error.what);
-        assert!(error.mend.as_ref().is_some_and(|told| told.contains(mend)), "{text}: {:?}", error.mend);
+        assert!(error.message.contains(message), "{text}: {}", error.message);
+        assert!(error.help.as_ref().is_some_and(|told| told.contains(help)), "{text}: {:?}", error.help);
         assert_eq!(error.pointer, pointer, "{text}");
         let part_start =
             if part.is_empty() { text.len() } else { text.find(part).expect("the part stands in the text") };
@@ -127,18 +127,18 @@ fn aliases_cannot_unfold_without_end() {
         laughs.extend(["a", &level.to_string(), ": &a", &level.to_string(), " [", &list, "]\n"]);
         tower.extend(["a", &level.to_string(), ": &a", &level.to_string(), " [*a", &below.to_string(), "]\n"]);
     }
-    assert!(error(&laughs).what.contains("unfold to too much"));
-    assert!(error(&tower).what.contains("more than 125 lists and maps"));
+    assert!(error(&laughs).message.contains("unfold to too much"));
+    assert!(error(&tower).message.contains("more than 125 lists and maps"));
     let long = format!("- &x {}\n{}", "x".repeat(100_000), "- *x\n".repeat(1000));
-    assert!(error(&long).what.contains("unfold to too much"));
+    assert!(error(&long).message.contains("unfold to too much"));
     let anchors: Vec<String> = (0..100).map(|depth| format!("{:depth$}&a{depth}\n{:depth$}-", "", "")).collect();
     assert!(read_yaml(&anchors.join("\n")).is_ok());
 }
 
 #[test]
 fn depth_is_bounded() {
-    assert!(error(&"- ".repeat(100_000)).what.contains("more than 125"));
-    assert!(error(&"[".repeat(100_000)).what.contains("too many"));
+    assert!(error(&"- ".repeat(100_000)).message.contains("more than 125"));
+    assert!(error(&"[".repeat(100_000)).message.contains("too many"));
     let nested = |depth: usize| format!("{}1", "- ".repeat(depth));
     assert!(read_yaml(&nested(MAX_DEPTH)).is_ok());
     assert!(read_yaml(&nested(MAX_DEPTH + 1)).is_err());
