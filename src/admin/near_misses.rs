@@ -66,7 +66,7 @@ pub(super) async fn to_request(Extension(live): Extension<Arc<Live>>, body: Stri
         };
         let request = tree.to_json();
         let call = match &request {
-            Value::Object(members) => near_miss::call_of(members, body.len().max(1 << 20)),
+            Value::Object(members) => near_miss::parse_logged_request(members, body.len().max(1 << 20)),
             _ => {
                 reader.error(&tree, "a request is an object", "write `{\"method\": \"GET\", \"url\": \"/…\"}`");
                 return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
@@ -100,7 +100,7 @@ pub(super) async fn to_pattern(Extension(live): Extension<Arc<Live>>, body: Stri
         let snapshot = live.journal().snapshot();
         let budget = SearchBudget::until(Instant::now() + LONGEST);
         let nearest =
-            near_miss::nearest_of(snapshot.records(), |record| &record.call, &pattern, MAX_NEAR_MISSES, budget);
+            near_miss::find_nearest_by(snapshot.records(), |record| &record.call, &pattern, MAX_NEAR_MISSES, budget);
         let misses = nearest
             .found
             .iter()
@@ -117,7 +117,7 @@ fn nearest_stubs(live: &Live, call: &Call, request: &Value, end: Instant) -> Vec
 
 fn nearest<'s>(stubs: Vec<&'s Arc<Stub>>, call: &Call, end: Instant) -> NearestMatches<&'s Arc<Stub>> {
     let candidates = stubs.into_iter().map(|stub| (stub, &*stub.pattern));
-    near_miss::nearest(candidates, call, MAX_NEAR_MISSES, SearchBudget::until(end))
+    near_miss::find_nearest_patterns(candidates, call, MAX_NEAR_MISSES, SearchBudget::until(end))
 }
 
 fn near_miss(live: &Live, near: &NearMiss<&Arc<Stub>>, request: &Value) -> (Value, NearMissSubject, f64) {

@@ -1,8 +1,10 @@
-//! What becomes of a call that no stub answers: a file of `__files`, or a 404 that names the nearest stubs.
+//! What becomes of a call that no stub answers: a file of `__files`, or a 404 that names the
+//! nearest stubs.
 //!
-//! It is found out on a thread of its own, as it takes a look at the disk and at every stub. That thread takes no more than
-//! a share of a core for near misses, so that a flood of misses does not slow down the hits: beyond it, the 404 says that
-//! they were left out, and that is counted. While the flood lasts, workers answer so themselves where no file can be meant.
+//! It is found out on a thread of its own, as it takes a look at the disk and at every stub. That
+//! thread takes no more than a share of a core for near misses, so that a flood of misses does not
+//! slow down the hits: beyond it, the 404 says that they were left out, and that is counted. While
+//! the flood lasts, workers answer so themselves where no file can be meant.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -37,7 +39,7 @@ pub struct Miss {
 pub struct Misses {
     sender: mpsc::Sender<Miss>,
     flood: Arc<Flood>,
-    /// Whether workers may go by what files there were when the folder was last looked at.
+    /// True if workers may go by what files there were when the folder was last looked at.
     watches: bool,
     serves_files: bool,
 }
@@ -58,7 +60,8 @@ pub struct Investigation {
     serves_files: bool,
 }
 
-/// A way for misses, and the work at its end. `watches` says whether changes of `__files` are noticed.
+/// Returns a way for misses, and the work at its end. `watches` says whether changes of `__files`
+/// are noticed.
 pub fn misses(serves_files: bool, watches: bool) -> (Misses, Investigation) {
     let (sender, misses) = mpsc::channel(WAITING);
     let flood = Arc::new(Flood { base: Instant::now(), until: AtomicU64::new(0) });
@@ -67,7 +70,7 @@ pub fn misses(serves_files: bool, watches: bool) -> (Misses, Investigation) {
 }
 
 impl Misses {
-    /// The reply in a flood of misses, if this one cannot mean a file.
+    /// Returns the reply in a flood of misses, if this one cannot mean a file.
     pub fn reply_at_once(&self, call: &Call, live: &Live) -> Option<Reply> {
         if !self.flood.lasts() || self.may_mean_file(call, live) {
             return None;
@@ -85,7 +88,7 @@ impl Misses {
         !self.watches || first.is_empty() || first.contains('%') || live.file_names().contains(first)
     }
 
-    /// The file of `__files` that a call means, if there is one.
+    /// Returns the file of `__files` that a call means, if there is one.
     pub async fn file_for(&self, call: &Call, live: &Arc<Live>) -> Option<Reply> {
         if !self.may_mean_file(call, live) {
             return None;
@@ -95,10 +98,11 @@ impl Misses {
         tokio::task::spawn_blocking(look).await.ok().flatten()
     }
 
-    /// The reply to a call that no stub answered.
+    /// Returns the reply to a call that no stub answered.
     pub async fn reply_to(&self, call: Call, live: Arc<Live>) -> Reply {
         let (reply, replied) = oneshot::channel();
-        // an error either way means that the thread ended: the server ends, or the thread is started again
+        // an error either way means that the thread ended: the server ends, or the thread is
+        // started again
         let _ = self.sender.send(Miss { call, live, reply }).await;
         let gone = "this miss was not looked into: standin is shutting down, or failed\n";
         replied.await.unwrap_or_else(|_| Reply::text(StatusCode::SERVICE_UNAVAILABLE, gone))
@@ -163,11 +167,11 @@ impl Flood {
     }
 }
 
-/// A 404 that says which stubs came nearest.
+/// Returns a 404 that says which stubs came nearest.
 fn explain(call: &Call, live: &Live, budget: SearchBudget) -> Reply {
     let catalog = live.catalog();
     let candidates = catalog.stubs().into_iter().map(|stub| (stub, &*stub.pattern));
-    let nearest = near_miss::nearest(candidates, call, MAX_NEAR_MISSES, budget);
+    let nearest = near_miss::find_nearest_patterns(candidates, call, MAX_NEAR_MISSES, budget);
     if wants_json(call) {
         let body = format!("{:#}\n", in_json(call, live, &nearest));
         let mut reply = Reply::text(StatusCode::NOT_FOUND, body);
@@ -176,8 +180,8 @@ fn explain(call: &Call, live: &Live, budget: SearchBudget) -> Reply {
     }
     let mut text = match nearest.found.first() {
         Some(near) => {
-            let width = near_miss::page_width(&call.headers);
-            with_target(near.item, live, |target| near_miss::page(target, call, width))
+            let width = near_miss::requested_page_width(&call.headers);
+            with_target(near.item, live, |target| near_miss::render_page(target, call, width))
         }
         None => "Request was not matched\n".to_owned(),
     };
@@ -192,7 +196,7 @@ fn in_json(call: &Call, live: &Live, nearest: &NearestMatches<&Arc<Stub>>) -> Va
         .found
         .iter()
         .map(|near| {
-            let clauses = with_target(near.item, live, |target| near_miss::clauses_json(&near_miss::findings(target, call)));
+            let clauses = with_target(near.item, live, |target| near_miss::clauses_json(&near_miss::diagnose(target, call)));
             let place = match &near.item.origin {
                 Origin::File { path, line, .. } => json!({"file": path.display().to_string(), "line": line}),
                 Origin::Api => Value::Null,
@@ -208,7 +212,7 @@ fn in_json(call: &Call, live: &Live, nearest: &NearestMatches<&Arc<Stub>>) -> Va
     })
 }
 
-/// A stub as near misses look at it.
+/// Returns a stub as near misses look at it.
 pub fn with_target<T>(stub: &Stub, live: &Live, look: impl FnOnce(&ComparedStub<'_>) -> T) -> T {
     let document = stub.json();
     let part = stub.scenario.as_ref().and_then(|part| Some((&part.name, part.required.as_ref()?)));
@@ -227,7 +231,8 @@ fn not_found(text: impl Into<bytes::Bytes>) -> Reply {
     Reply::text(StatusCode::NOT_FOUND, text)
 }
 
-/// The time that near misses may take: a share of what passes, saved up for a while. What was overdrawn is paid back first.
+/// The time that near misses may take: a share of what passes, saved up for a while. What was
+/// overdrawn is paid back first.
 #[derive(Debug)]
 struct Allowance {
     /// In seconds; below zero it is a debt.

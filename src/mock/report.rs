@@ -16,7 +16,8 @@ use crate::live::journal::{Outcome, Record, Snapshot};
 use standin_stub::Stub;
 use standin_stub::matcher::RequestPattern;
 use standin_stub::matcher::near_miss::{
-    ClauseResult, ComparedStub, MAX_NEAR_MISSES, ScenarioRequirement, SearchBudget, findings, nearest, nearest_calls,
+    ClauseResult, ComparedStub, MAX_NEAR_MISSES, ScenarioRequirement, SearchBudget, diagnose, find_nearest_calls,
+    find_nearest_patterns,
 };
 
 /// Lines of a test at which stubs were made.
@@ -75,7 +76,7 @@ impl Scene<'_> {
         }
         let calls = others.iter().map(|record| (record, &record.call));
         let near =
-            nearest_calls(calls, wanted.pattern, MAX_NEAR_MISSES, SearchBudget::until(Instant::now() + PATIENCE));
+            find_nearest_calls(calls, wanted.pattern, MAX_NEAR_MISSES, SearchBudget::until(Instant::now() + PATIENCE));
         let _ = write!(text, "\n\nwhat came instead, nearest first:");
         let target =
             ComparedStub { name: None, pattern: wanted.pattern, request: Some(wanted.request), scenario: None };
@@ -106,7 +107,7 @@ impl Scene<'_> {
         let catalog = self.live.catalog();
         let stubs = catalog.stubs();
         let candidates = stubs.iter().map(|stub| (*stub, &*stub.pattern));
-        let near = nearest(candidates, &record.call, 1, SearchBudget::until(until));
+        let near = find_nearest_patterns(candidates, &record.call, 1, SearchBudget::until(until));
         let Some(near) = near.found.first() else {
             return vec!["there is no stub; add one with `server.stub(…)`".to_owned()];
         };
@@ -173,7 +174,7 @@ pub(super) fn label(request: &Map<String, Value>) -> String {
 
 /// A line for each clause that does not hold.
 fn unmet(target: &ComparedStub<'_>, record: &Record) -> Vec<String> {
-    let failed = findings(target, &record.call).into_iter().filter(|finding| !finding.matches);
+    let failed = diagnose(target, &record.call).into_iter().filter(|finding| !finding.matches);
     failed.flat_map(|finding| unmet_clause(&finding, record)).collect()
 }
 

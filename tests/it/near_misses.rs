@@ -8,8 +8,9 @@ use standin_stub::call::{Call, Peers};
 use standin_stub::format::{Reader, request_pattern};
 use standin_stub::matcher::RequestPattern;
 use standin_stub::matcher::near_miss::{
-    ComparedStub, MAX_NEAR_MISSES, NearMissSubject, ScenarioRequirement, SearchBudget, WIDTH, call_of, clauses_json,
-    distance, findings, hints, near_misses_json, nearest, nearest_calls, page, page_width,
+    ComparedStub, DEFAULT_PAGE_WIDTH, MAX_NEAR_MISSES, NearMissSubject, ScenarioRequirement, SearchBudget,
+    clauses_json, diagnose, distance, find_nearest_calls, find_nearest_patterns, near_misses_json,
+    parse_logged_request, render_page, requested_page_width,
 };
 
 const RECORDED: &str = include_str!("../near_misses/recorded.json");
@@ -79,7 +80,7 @@ fn distances_and_pages_are_wiremocks() {
         let call = call(&case["request"]);
         // the last that was made is tried first
         let candidates = stubs.iter().enumerate().rev().map(|(place, stub)| (place, &stub.pattern));
-        let nearest = nearest(candidates, &call, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
+        let nearest = find_nearest_patterns(candidates, &call, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
         let found: Vec<(u64, f64)> = nearest.found.iter().map(|near| (near.item as u64, near.distance)).collect();
         let recorded = case["near"].as_array().expect("a list").iter();
         let recorded: Vec<(u64, f64)> =
@@ -88,7 +89,7 @@ fn distances_and_pages_are_wiremocks() {
         if (!same || found.len() != recorded.len()) && !OTHER_DISTANCES.contains(&name) {
             wrong.push(format!("{name}: distances {found:?} are recorded as {recorded:?}"));
         }
-        let ours = page(&stubs[found[0].0 as usize].target(), &call, page_width(&call.headers));
+        let ours = render_page(&stubs[found[0].0 as usize].target(), &call, requested_page_width(&call.headers));
         let theirs = case["page"].as_str().expect("a page");
         if ours != theirs && !OTHER_PAGES.contains(&name) {
             wrong.push(format!("{name}:\n{ours}\nis recorded as\n{theirs}"));
@@ -129,7 +130,7 @@ fn a_match_has_distance_zero() {
             assert!((0.0..=1.0).contains(&distance));
             assert_eq!(is_match, distance == 0.0, "{:?} {}", stub.document, call.url());
             let target = ComparedStub { scenario: None, ..stub.target() };
-            assert_eq!(is_match, findings(&target, &call).iter().all(|finding| finding.matches));
+            assert_eq!(is_match, diagnose(&target, &call).iter().all(|finding| finding.matches));
         }
     }
     assert!(matches > 20, "only {matches}");
@@ -145,7 +146,7 @@ fn large_calls_and_many_stubs_cost_little() {
     let posted = call(&json!({"method": "POST", "path": "/a", "body": large}));
     let start = Instant::now();
     assert!(distance(&stub.pattern, &posted) > 0.0);
-    let page = page(&stub.target(), &posted, WIDTH);
+    let page = render_page(&stub.target(), &posted, DEFAULT_PAGE_WIDTH);
     // some 9 ms where it is compiled with optimisation
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     assert!(page.len() < 64 * 1024, "{}", page.len());
@@ -155,17 +156,15 @@ fn large_calls_and_many_stubs_cost_little() {
     let missed = call(&json!({"method": "GET", "path": "/items/777/y"}));
     let candidates = || stubs.iter().enumerate().map(|(place, stub)| (place, &stub.pattern));
     let start = Instant::now();
-    let found = nearest(candidates(), &missed, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
+    let found = find_nearest_patterns(candidates(), &missed, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
     // some 8 ms
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     assert_eq!((found.found[0].item, found.is_complete()), (777, true));
     let budget = SearchBudget { candidates: 100, until: None };
-    let cut_short = nearest(candidates(), &missed, MAX_NEAR_MISSES, budget);
+    let cut_short = find_nearest_patterns(candidates(), &missed, MAX_NEAR_MISSES, budget);
     assert_eq!((cut_short.examined, cut_short.of), (100, 10_000));
-    let hints = hints(&cut_short, |place| format!("stub {place}"));
-    assert_eq!(hints.len(), 3, "{hints:?}");
-    assert!(hints[2].starts_with("only 100 of 10000 stubs"), "{hints:?}");
-    let over = nearest(candidates(), &missed, MAX_NEAR_MISSES, SearchBudget::until(Instant::now()));
+    assert!(!cut_short.is_complete());
+    let over = find_nearest_patterns(candidates(), &missed, MAX_NEAR_MISSES, SearchBudget::until(Instant::now()));
     assert_eq!(over.examined, 0);
 }
 
@@ -175,9 +174,9 @@ fn the_nearest_calls_and_the_json_of_them() {
     let logged = [json!({"url": "/path/xyz/zzz/yyy"}), json!({"url": "/path/abc"})];
     let calls: Vec<Call> = logged
         .iter()
-        .map(|logged| call_of(logged.as_object().expect("an object"), 1 << 20).expect("a request"))
+        .map(|logged| parse_logged_request(logged.as_object().expect("an object"), 1 << 20).expect("a request"))
         .collect();
-    let found = nearest_calls(calls.iter().enumerate(), &pattern, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
+    let found = find_nearest_calls(calls.iter().enumerate(), &pattern, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
     let misses =
         found.found.iter().map(|near| (logged[near.item].clone(), NearMissSubject::Pattern(json!({})), near.distance));
     assert_eq!(
@@ -195,7 +194,7 @@ fn the_clauses_one_by_one() {
     let stub = Stub::new(&json!({"urlPath": "/b", "headers": {"X-One": {"contains": "1"}, "Y": {"absent": true}}}));
     let call = call(&json!({"method": "GET", "path": "/a?q=1", "headers": [["x-one", "2"], ["X-One", "3"]]}));
     assert_eq!(
-        clauses_json(&findings(&stub.target(), &call)),
+        clauses_json(&diagnose(&stub.target(), &call)),
         json!([
             {"clause": "method", "operator": "equalTo", "expected": "ANY", "actual": "GET", "matches": true},
             {"clause": "url", "operator": "urlPath", "expected": "/b", "actual": "/a?q=1", "matches": false},
@@ -244,14 +243,14 @@ fn documents_parts_and_dates_say_what_they_ask() {
         }));
         let distance = distance(&stub.pattern, &call) * 46.0;
         assert!(0.0 < distance && distance <= nearest, "{asked}: {distance}");
-        let page = page(&stub.target(), &call, 200);
+        let page = render_page(&stub.target(), &call, 200);
         assert!(shown.iter().all(|text| page.contains(text)) && page.contains("does not match"), "{asked}: {page}");
-        let told = clauses_json(&findings(&stub.target(), &call));
+        let told = clauses_json(&diagnose(&stub.target(), &call));
         let last = told.as_array().and_then(|clauses| clauses.last()).expect("a clause");
         assert_eq!(last["matches"], json!(false), "{told}");
     }
     // without a body there is nothing to show
     let bare = call(&json!({"method": "POST", "path": "/", "body": "", "headers": []}));
     let stub = Stub::new(&json!({"multipartPatterns": [{}]}));
-    assert!(page(&stub.target(), &bare, WIDTH).contains("Multipart is not present"));
+    assert!(render_page(&stub.target(), &bare, DEFAULT_PAGE_WIDTH).contains("Multipart is not present"));
 }

@@ -1,11 +1,12 @@
 //! Memory that calls may hold, all together: one budget for bodies that are being read, decoded or
 //! sent.
 //!
-//! Each connection has a [`MemoryShare`] of the [`MemoryBudget`], and what a call holds is a [`MemoryPermit`] of that
-//! share, given back when it is dropped. A share may hold as much as is left free after it: the
-//! dynamic thresholds of Choudhury and Hahne ("Dynamic queue length thresholds for shared-memory
-//! packet switches", IEEE/ACM ToN 6(2), 1998), with factor 1. One connection alone gets half of the
-//! budget, and with `n` greedy ones a further one finds a part in `n + 1` free.
+//! Each connection has a [`MemoryShare`] of the [`MemoryBudget`], and what a call holds is a
+//! [`MemoryPermit`] of that share, given back when it is dropped. A share may hold as much as is
+//! left free after it: the dynamic thresholds of Choudhury and Hahne ("Dynamic queue length
+//! thresholds for shared-memory packet switches", IEEE/ACM ToN 6(2), 1998), with factor 1. One
+//! connection alone gets half of the budget, and with `n` greedy ones a further one finds a part in
+//! `n + 1` free.
 
 use std::fmt;
 use std::path::Path;
@@ -54,7 +55,7 @@ struct HeldBytes<T> {
 }
 
 impl MemoryBudget {
-    /// A budget of `limit` bytes.
+    /// Returns a budget of `limit` bytes.
     pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, held: AtomicUsize::new(0), refused: AtomicU64::new(0) })
     }
@@ -76,7 +77,7 @@ impl MemoryBudget {
 }
 
 impl MemoryShare {
-    /// A share of `budget` for one connection.
+    /// Returns a share of `budget` for one connection.
     pub fn new(budget: &Arc<MemoryBudget>) -> Arc<Self> {
         Arc::new(Self { budget: Arc::clone(budget), held: AtomicUsize::new(0) })
     }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::Call;
-use super::bounds::json_size;
+use super::decode_budget::json_size;
 use crate::memory::MemoryExhausted;
 use standin_dialect::json::{TextDigest, digest, digest_of_text};
 use standin_dialect::json_path::JsonPath;
@@ -24,7 +24,7 @@ pub enum JsonLookup {
 }
 
 impl Call {
-    /// Whether decoding the body may take longer than a worker should be held.
+    /// Returns whether decoding the body may take longer than a worker should be held.
     pub fn is_large(&self) -> bool {
         self.bounds.as_ref().is_some_and(|bounds| bounds.is_large)
     }
@@ -56,7 +56,7 @@ impl Call {
         self.bounds.as_ref()?.exhausted()
     }
 
-    /// The digest of the body's JSON, computed once a call; of a large body without a tree.
+    /// Returns the digest of the body's JSON, computed once a call; of a large body without a tree.
     pub(crate) fn json_digest(&self) -> Option<u64> {
         let compute = || match self.text_digest() {
             Some(TextDigest::Of(digest)) => Some(digest),
@@ -84,7 +84,8 @@ impl Call {
         Some(serde_json::from_str(found).map_or(JsonLookup::NotJson, JsonLookup::One))
     }
 
-    /// The digest of a large body from its text; `None` if it is small, or a tree is there already.
+    /// Returns the digest of a large body from its text; `None` if it is small, or a tree is there
+    /// already.
     fn text_digest(&self) -> Option<TextDigest> {
         if !self.is_large() || self.decoded().json.get().is_some() {
             return None;

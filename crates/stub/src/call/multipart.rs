@@ -1,7 +1,8 @@
 //! The parts of a multipart body, each with its own headers.
 //!
-//! Lenient, as what is sent to a mock should be matched rather than refused: bare line feeds end lines, and any kind of
-//! `multipart/…` is taken. A part that nothing ends is none. Bodies share the call's bytes.
+//! Lenient, as what is sent to a mock should be matched rather than refused: bare line feeds end
+//! lines, and any kind of `multipart/…` is taken. A part that nothing ends is none. Bodies share
+//! the call's bytes.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
 use serde_json::Value;
 
-use super::bounds::{self, DecodeBudget};
+use super::decode_budget::{self, DecodeBudget};
 use super::{header_text, latin_or_utf8};
 use standin_dialect::SyntaxError;
 use standin_dialect::xml::Document;
@@ -33,35 +34,35 @@ pub struct BodyPart {
 }
 
 impl BodyPart {
-    /// The body as text; what is no UTF-8 is replaced.
+    /// Returns the body as text; what is no UTF-8 is replaced.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// The body as JSON, if it is.
+    /// Returns the body as JSON, if it is.
     pub fn json(&self) -> Option<&Value> {
         let bounds = self.bounds.as_ref();
         let read = || {
-            let may = bounds::allow(bounds, || bounds::json_size(&self.body));
+            let may = decode_budget::allow(bounds, || decode_budget::json_size(&self.body));
             may.then(|| serde_json::from_slice(&self.body).ok())?
         };
-        bounds::once(bounds, &self.json, read)?.as_ref()
+        decode_budget::once(bounds, &self.json, read)?.as_ref()
     }
 
-    /// The body as XML, or why it is none.
+    /// Returns the body as XML, or why it is none.
     pub fn xml(&self) -> Result<&Document, &SyntaxError> {
         let bounds = self.bounds.as_ref();
-        let read = || Box::new(bounds::read_xml(bounds, &self.text()));
-        bounds::once(bounds, &self.xml, read).map_or(Err(&*bounds::NOT_READ), |xml| (**xml).as_ref())
+        let read = || Box::new(decode_budget::read_xml(bounds, &self.text()));
+        decode_budget::once(bounds, &self.xml, read).map_or(Err(&*decode_budget::NOT_READ), |xml| (**xml).as_ref())
     }
 
-    /// The values of a header, a line each.
+    /// Returns the values of a header, a line each.
     pub fn header(&self, name: &HeaderName) -> impl Iterator<Item = Cow<'_, str>> {
         self.headers.get_all(name).iter().map(header_text)
     }
 }
 
-/// The parts of a body of this Content-Type; `None` if that is not multipart.
+/// Returns the parts of a body of this Content-Type; `None` if that is not multipart.
 pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<DecodeBudget>>) -> Option<Vec<BodyPart>> {
     let starts = content_type.trim_start();
     if !starts.get(.."multipart/".len()).is_some_and(|start| start.eq_ignore_ascii_case("multipart/")) {
@@ -101,7 +102,7 @@ pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<Decode
     Some(parts)
 }
 
-/// The part between two places: headers, an empty line, a body.
+/// Returns the part between two places: headers, an empty line, a body.
 fn part(body: &Bytes, begin: usize, end: usize) -> Option<BodyPart> {
     let mut part = BodyPart::default();
     let mut at = begin;
@@ -130,7 +131,7 @@ fn part(body: &Bytes, begin: usize, end: usize) -> Option<BodyPart> {
     Some(part)
 }
 
-/// A parameter of a header, such as `boundary` of `multipart/form-data; boundary="x"`.
+/// Returns a parameter of a header, such as `boundary` of `multipart/form-data; boundary="x"`.
 fn parameter(header: &str, name: &str) -> Option<String> {
     let mut rest = &header[header.find(';')?..];
     while let Some(parameter) = rest.strip_prefix(';') {
@@ -152,7 +153,8 @@ fn parameter(header: &str, name: &str) -> Option<String> {
     None
 }
 
-/// What stands up to the next quote, and what is left. Only quotes are escaped: browsers write bare backslashes.
+/// What stands up to the next quote, and what is left. Only quotes are escaped: browsers write bare
+/// backslashes.
 fn unquoted(quoted: &str) -> (String, &str) {
     let mut value = String::new();
     let mut chars = quoted.char_indices().peekable();

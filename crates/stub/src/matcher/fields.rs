@@ -1,4 +1,5 @@
-//! Named values: headers, query and form parameters, cookies. Which name, and one rule or several for its values.
+//! Named values: headers, query and form parameters, cookies. Which name, and one rule or several
+//! for its values.
 
 use std::borrow::Cow;
 
@@ -9,7 +10,7 @@ use crate::call::{Call, NamedValues};
 
 /// A name and what its values must be.
 #[derive(Clone, Debug)]
-pub struct Field {
+pub struct FieldMatcher {
     /// Whose value it is.
     pub name: FieldName,
     /// What it must be.
@@ -62,7 +63,7 @@ impl FieldName {
 }
 
 impl FieldRule {
-    /// Whether these values, of which there may be none, are as the rule says.
+    /// Returns whether these values, of which there may be none, are as the rule says.
     pub(super) fn matches(&self, values: &[Cow<'_, str>], stats: &MatchStats) -> bool {
         match self {
             Self::One(rule) if values.is_empty() => rule.matches(MatchInput::Missing, stats),
@@ -80,8 +81,8 @@ impl FieldRule {
     }
 }
 
-impl Field {
-    /// Whether the call's values are as the rule says.
+impl FieldMatcher {
+    /// Returns whether the call's values are as the rule says.
     pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
         match &self.rule {
             FieldRule::One(rule) => self.matches_one(rule, call, stats),

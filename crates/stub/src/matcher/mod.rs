@@ -18,7 +18,7 @@ use std::cmp::Ordering;
 
 use base64::Engine as _;
 
-pub use fields::{Field, FieldName, FieldRule};
+pub use fields::{FieldMatcher, FieldName, FieldRule};
 pub use index::{Index, IndexEntry};
 pub use multipart::MultipartRule;
 pub use url::UrlRule;
@@ -61,7 +61,7 @@ pub enum Clause {
     /// The client's address, or X-Forwarded-For.
     ClientIp(ValueMatcher),
     /// A header, parameter or cookie.
-    Field(Field),
+    Field(FieldMatcher),
     /// The host that the client named.
     Host(ValueMatcher),
     /// The method.
@@ -99,7 +99,7 @@ pub enum MethodRule {
 }
 
 impl RequestPattern {
-    /// A pattern of these clauses; all must hold.
+    /// Returns a pattern of these clauses; all must hold.
     pub fn new(mut clauses: Vec<Clause>) -> Self {
         clauses.retain(|clause| !clause.always_holds());
         if clauses.is_sorted_by_key(Clause::cost) {
@@ -111,12 +111,12 @@ impl RequestPattern {
         Self { clauses, written: written.into() }
     }
 
-    /// The clauses, cheapest first.
+    /// Returns the clauses, cheapest first.
     pub fn clauses(&self) -> &[Clause] {
         &self.clauses
     }
 
-    /// The clauses in the order in which they were written: for people.
+    /// Returns the clauses in the order in which they were written: for people.
     pub fn as_written(&self) -> Vec<&Clause> {
         let mut clauses: Vec<_> = self.clauses.iter().collect();
         for (clause, place) in self.clauses.iter().zip(&self.written) {
@@ -125,7 +125,8 @@ impl RequestPattern {
         clauses
     }
 
-    /// What method and url alone tell of a call: whether it matches, or `None` if the rest has to be looked at.
+    /// What method and url alone tell of a call: whether it matches, or `None` if the rest has to
+    /// be looked at.
     pub fn matches_target(&self, method: &str, url: &str, stats: &MatchStats) -> Option<bool> {
         let path = url.split('?').next().unwrap_or_default();
         let mut rest = false;
@@ -145,7 +146,7 @@ impl RequestPattern {
         (!rest).then_some(true)
     }
 
-    /// Whether every clause holds.
+    /// Returns whether every clause holds.
     pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
         self.clauses.iter().all(|clause| clause.holds(call, stats))
     }
@@ -163,12 +164,12 @@ impl RequestPattern {
 }
 
 impl Clause {
-    /// The clause that asks for a user name and a password.
+    /// Returns the clause that asks for a user name and a password.
     pub fn basic_auth(username: &str, password: &str) -> Self {
         Self::BasicAuth(base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}")))
     }
 
-    /// Whether it holds for the call.
+    /// Returns whether it holds for the call.
     pub fn holds(&self, call: &Call, stats: &MatchStats) -> bool {
         match self {
             Self::BasicAuth(expected) => call.basic_credentials() == Some(expected),

@@ -1,7 +1,8 @@
 //! `multipartPatterns`: what one part of a multipart body must be like, or all of them.
 //!
-//! Two things are as in WireMock though they surprise: a pattern's `name` selects nothing (its Java DSL adds a rule for
-//! Content-Disposition instead), and `fileName` counts only beside headers or bodies.
+//! Two things are as in WireMock though they surprise: a pattern's `name` selects nothing (its Java
+//! DSL adds a rule for Content-Disposition instead), and `fileName` counts only beside headers or
+//! bodies.
 
 use std::borrow::Cow;
 
@@ -18,7 +19,7 @@ pub struct MultipartRule {
     pub name: Option<String>,
     /// The name of the file.
     pub file_name: Option<String>,
-    /// Whether every part must be so, and not just one.
+    /// True if every part must be so, and not just one.
     pub all: bool,
     /// What its headers must be like.
     pub headers: Vec<(HeaderName, FieldRule)>,
@@ -27,7 +28,7 @@ pub struct MultipartRule {
 }
 
 impl MultipartRule {
-    /// Whether the call's parts are so; a call without parts has none that is.
+    /// Returns whether the call's parts are so; a call without parts has none that is.
     pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
         let Some(parts) = call.parts() else { return false };
         if self.all {

@@ -23,12 +23,12 @@ pub enum UrlRule {
 }
 
 impl UrlRule {
-    /// Whether the call's url is as the rule says.
+    /// Returns whether the call's url is as the rule says.
     pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
         self.holds(call.url(), call.path(), stats)
     }
 
-    /// Whether a url, and the path that it begins with, are as the rule says.
+    /// Returns whether a url, and the path that it begins with, are as the rule says.
     pub(super) fn holds(&self, url: &str, path: &str, stats: &MatchStats) -> bool {
         match self {
             Self::Any => true,

@@ -1,6 +1,8 @@
-//! One value against one rule: equalTo, contains, matches, absent, and/or/not, equalToJson, equalToXml, paths, schemas …
+//! One value against one rule: equalTo, contains, matches, absent, and/or/not, equalToJson,
+//! equalToXml, paths, schemas …
 //!
-//! A value may be missing (no such header, an empty body); each rule says what it makes of that, as WireMock does.
+//! A value may be missing (no such header, an empty body); each rule says what it makes of that, as
+//! WireMock does.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -43,7 +45,7 @@ pub enum ValueMatcher {
     EqualTo {
         /// What it must be.
         value: String,
-        /// Whether upper and lower case are the same.
+        /// True if upper and lower case are the same.
         case_insensitive: bool,
     },
     /// JSON that is equal by value.
@@ -109,7 +111,7 @@ impl MatchLimit {
     /// All limits.
     pub const ALL: [Self; 4] = [Self::Pattern, Self::JsonPath, Self::Schema, Self::XPath];
 
-    /// The limit's name in the metrics.
+    /// Returns the limit's name in the metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pattern => "regex_backtracking",
@@ -121,7 +123,7 @@ impl MatchLimit {
 }
 
 impl MatchStats {
-    /// How many evaluations reached their limit (and so did not match).
+    /// Returns how many evaluations reached their limit (and so did not match).
     pub fn limit_hits(&self) -> u32 {
         self.limit_hits.iter().map(Cell::get).sum()
     }
@@ -142,7 +144,7 @@ impl MatchStats {
 }
 
 impl ValueMatcher {
-    /// Whether the rule holds for the value.
+    /// Returns whether the rule holds for the value.
     pub fn matches(&self, input: MatchInput<'_>, stats: &MatchStats) -> bool {
         match self {
             Self::Absent => input.is_missing(),
@@ -176,7 +178,8 @@ impl ValueMatcher {
         }
     }
 
-    /// The text that a value must be equal to for this rule to hold, if that is all there is to it.
+    /// Returns the text that a value must be equal to for this rule to hold, if that is all there
+    /// is to it.
     pub(super) fn exact_text(&self) -> Option<&str> {
         match self {
             Self::EqualTo { value, case_insensitive: false } => Some(value),
@@ -202,7 +205,7 @@ impl ValueMatcher {
 }
 
 impl<'a> MatchInput<'a> {
-    /// Whether there is no value.
+    /// Returns whether there is no value.
     pub fn is_missing(self) -> bool {
         match self {
             Self::Missing => true,
@@ -211,7 +214,7 @@ impl<'a> MatchInput<'a> {
         }
     }
 
-    /// The value as text.
+    /// Returns the value as text.
     pub fn text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Missing => None,

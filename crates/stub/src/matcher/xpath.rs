@@ -1,7 +1,8 @@
 //! `matchesXPath`: XML in which a path finds something, or something that a further rule holds for.
 //!
-//! As in WireMock: what is not XML by its first character is not tried; a number, text or boolean counts as found
-//! whatever it is; a rule sees the value of an attribute or text, and the XML of an element.
+//! As in WireMock: what is not XML by its first character is not tried; a number, text or boolean
+//! counts as found whatever it is; a rule sees the value of an attribute or text, and the XML of an
+//! element.
 
 use super::value_matcher::{MatchInput, MatchLimit, MatchStats, ValueMatcher};
 use standin_dialect::SyntaxError;
@@ -21,14 +22,14 @@ pub struct XPathRule {
 }
 
 impl XPathRule {
-    /// Whether the path finds what it must.
+    /// Returns whether the path finds what it must.
     pub(super) fn matches(&self, input: MatchInput<'_>, stats: &MatchStats) -> bool {
         let found = self.with_found(input, |document, found| match (&self.rule, found) {
             (None, Value::Nodes(nodes)) if nodes.is_empty() => Outcome::NoMatch,
             (None, _) => Outcome::Match,
             (Some(rule), value) => {
-                let mut room = ROOM;
-                for text in shown(value, document, ROOM) {
+                let mut room = MAX_FOUND_BYTES;
+                for text in shown(value, document, MAX_FOUND_BYTES) {
                     // what is found may lie in what is found
                     let Some(left) = room.checked_sub(text.len()) else { return Outcome::GaveUp };
                     room = left;
@@ -42,13 +43,17 @@ impl XPathRule {
         stats.record(MatchLimit::XPath, found.unwrap_or_else(|outcome| outcome))
     }
 
-    /// What the path finds, as a rule sees it, as far as near misses look at it; `None` if nothing can be looked at.
+    /// What the path finds, as a rule sees it, as far as near misses look at it; `None` if nothing
+    /// can be looked at.
     pub(super) fn found(&self, input: MatchInput<'_>) -> Option<Vec<String>> {
-        self.with_found(input, |document, found| shown(found, document, LONGEST_SHOWN).take(MOST_SHOWN).collect()).ok()
+        self.with_found(input, |document, found| {
+            shown(found, document, MAX_SHOWN_BYTES).take(MAX_SHOWN_NODES).collect()
+        })
+        .ok()
     }
 
-    /// Looks at what the path finds; why nothing can be looked at, if so. A document that is too much is counted as a
-    /// path that takes too long is.
+    /// Looks at what the path finds; why nothing can be looked at, if so. A document that is too
+    /// much is counted as a path that takes too long is.
     fn with_found<T>(&self, input: MatchInput<'_>, look: impl FnOnce(&Document, Value) -> T) -> Result<T, Outcome> {
         let (Some(path), Some(text)) = (&self.path, input.text()) else { return Err(Outcome::NoMatch) };
         if !text.trim_start_matches(|c| c <= ' ').starts_with('<') {
@@ -72,7 +77,8 @@ fn shown(value: Value, document: &Document, room: usize) -> Box<dyn Iterator<Ite
     }
 }
 
-/// A number as Java prints it: always with a point, and with an exponent where it is large or small.
+/// Returns a number as Java prints it: always with a point, and with an exponent where it is large
+/// or small.
 fn java_number(number: f64) -> String {
     if number.is_nan() {
         return "NaN".to_owned();
@@ -91,10 +97,10 @@ fn java_number(number: f64) -> String {
 }
 
 /// Bytes of what was found that a rule looks at.
-const ROOM: usize = 16 << 20;
+const MAX_FOUND_BYTES: usize = 16 << 20;
 /// Nodes that near misses look at, and bytes of each.
-const LONGEST_SHOWN: usize = 64 << 10;
-const MOST_SHOWN: usize = 100;
+const MAX_SHOWN_BYTES: usize = 64 << 10;
+const MAX_SHOWN_NODES: usize = 100;
 
 #[cfg(test)]
 mod tests {

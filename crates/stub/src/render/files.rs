@@ -24,12 +24,13 @@ pub enum Templating {
 }
 
 impl FilesFolder {
-    /// The files of a folder whose stubs say themselves whether they are templates.
+    /// Returns the files of a folder whose stubs say themselves whether they are templates.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), templating: Templating::default() }
     }
 
-    /// The file of this name, if it is below the folder: no way leads out of it, not even a symbolic link.
+    /// Returns the file of this name, if it is below the folder: no way leads out of it, not even a
+    /// symbolic link.
     pub fn find(&self, name: &str) -> Option<PathBuf> {
         let relative = Path::new(name.trim_start_matches('/'));
         let stays = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
@@ -47,14 +48,15 @@ impl FilesFolder {
         }
     }
 
-    /// The file of this name as [`FilesFolder::find`] does, unless a part of the name is hidden (`.env`, `.git/config`): for
-    /// names that callers choose.
+    /// Returns the file of this name as [`FilesFolder::find`] does, unless a part of the name is
+    /// hidden (`.env`, `.git/config`): for names that callers choose.
     pub fn find_shown(&self, name: &str) -> Option<PathBuf> {
         let is_hidden = |part: &str| part.starts_with('.') && part != ".";
         if name.split('/').any(is_hidden) { None } else { self.find(name) }
     }
 
-    /// Where a file of this name may be written, if that is below the folder: no link on the way leads out of it.
+    /// Where a file of this name may be written, if that is below the folder: no link on the way
+    /// leads out of it.
     pub fn find_new(&self, name: &str) -> Option<PathBuf> {
         let path = self.find(name)?;
         let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());

@@ -1,11 +1,12 @@
-//! The parts of a reply as files and the API spell them, in stubs and in profiles: status, headers, and faults.
+//! The parts of a reply as files and the API spell them, in stubs and in profiles: status, headers,
+//! and faults.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::reply::Ending;
 use crate::source::{Object, Reader, Value};
 
-/// The `status`; 200 where there is none.
+/// Returns the `status`; 200 where there is none.
 pub fn status(object: &mut Object<'_>, reader: &mut Reader) -> StatusCode {
     let Some(number) = object.integer("status", reader) else { return StatusCode::OK };
     if number <= 0 {
@@ -22,7 +23,7 @@ pub fn status(object: &mut Object<'_>, reader: &mut Reader) -> StatusCode {
     }
 }
 
-/// The `headers`, each with a value or a list of them.
+/// Returns the `headers`, each with a value or a list of them.
 pub fn headers(object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let Some(node) = object.node("headers") else { return headers };

@@ -1,11 +1,12 @@
-//! How a stub's reply is made: compiled at load into a recipe, so that a call copies no body. What is a template is rendered
-//! for each call, on the worker as long as that takes no time to speak of.
+//! How a stub's reply is made: compiled at load into a recipe, so that a call copies no body. What
+//! is a template is rendered for each call, on the worker as long as that takes no time to speak
+//! of.
 
 pub mod files;
 pub mod format;
 mod helpers;
+mod response_templates;
 pub mod template;
-mod templated;
 
 use std::io::Write as _;
 use std::sync::OnceLock;
@@ -19,14 +20,15 @@ use http::{HeaderValue, Method, StatusCode};
 use rand::Rng;
 
 pub use helpers::names as helper_names;
+pub use response_templates::{BodyTemplate, HeaderTemplate, ResponseTemplates};
 pub use template::budget::{CancelOnDrop, Cancellation};
-pub use templated::{BodyTemplate, HeaderTemplate, ResponseTemplates};
 
 use crate::call::Call;
 use crate::delay::Distribution;
 use crate::reply::{Body, Reply};
 
-/// Bodies up to this many bytes are zipped on the worker, in well under a millisecond; larger ones off it.
+/// Bodies up to this many bytes are zipped on the worker, in well under a millisecond; larger ones
+/// off it.
 const QUICK_ZIP: usize = 16 << 10;
 
 /// The delays that a stub asks for itself; they add up.
@@ -57,18 +59,18 @@ pub struct ResponseDefinition {
 }
 
 impl ResponseDefinition {
-    /// A recipe for the same reply to every call.
+    /// Returns a recipe for the same reply to every call.
     pub fn new(reply: Reply, delays: Delays) -> Self {
         Self { reply, zipped: OnceLock::new(), delays, templates: None }
     }
 
-    /// The same, with parts that are rendered for each call.
+    /// Returns the same, with parts that are rendered for each call.
     #[must_use]
     pub fn with_templates(self, templates: ResponseTemplates) -> Self {
         Self { templates: Some(Box::new(templates)).filter(|templates| !templates.is_empty()), ..self }
     }
 
-    /// The body, if it is at hand; a template as it is written.
+    /// Returns the body, if it is at hand; a template as it is written.
     pub fn whole_body(&self) -> Option<&Bytes> {
         match &self.reply.body {
             Body::Bytes(bytes) => Some(bytes),
@@ -76,7 +78,8 @@ impl ResponseDefinition {
         }
     }
 
-    /// How many bytes the body has; `None` if its file cannot be asked, or each call has another.
+    /// Returns how many bytes the body has; `None` if its file cannot be asked, or each call has
+    /// another.
     pub fn length(&self) -> Option<u64> {
         match &self.reply.body {
             _ if self.templates.is_some() => None,
@@ -85,7 +88,7 @@ impl ResponseDefinition {
         }
     }
 
-    /// Whether the body is the same, byte for byte where it is at hand.
+    /// Returns whether the body is the same, byte for byte where it is at hand.
     pub fn has_body_of(&self, other: &Self) -> bool {
         match (&self.reply.body, &other.reply.body) {
             (Body::Bytes(one), Body::Bytes(other)) => one == other,
@@ -94,24 +97,24 @@ impl ResponseDefinition {
         }
     }
 
-    /// Whether all calls get the same reply, but for its coding.
+    /// Returns whether all calls get the same reply, but for its coding.
     pub fn is_fixed(&self) -> bool {
         self.rendered().is_none()
     }
 
-    /// Whether the body of this reply is shared by all calls, rather than made for one.
+    /// Returns whether the body of this reply is shared by all calls, rather than made for one.
     pub fn shares_body_of(&self, reply: &Reply) -> bool {
         let Body::Bytes(made) = &reply.body else { return true };
         let is_same = |shared: &Bytes| shared.as_ptr() == made.as_ptr() && shared.len() == made.len();
         self.templates.is_none() || self.whole_body().is_some_and(is_same)
     }
 
-    /// The stub's own delays.
+    /// Returns the stub's own delays.
     pub fn delays(&self) -> &Delays {
         &self.delays
     }
 
-    /// The reply, before anything that depends on a call.
+    /// Returns the reply, before anything that depends on a call.
     pub fn reply(&self) -> &Reply {
         &self.reply
     }
@@ -126,8 +129,8 @@ impl ResponseDefinition {
         size_of::<Self>() + body + templates + self.zipped.get().map_or(0, Bytes::len)
     }
 
-    /// The reply to a call, if it takes no more than a moment to make; otherwise it is to be made off the worker.
-    /// `values` are the random numbers of the call.
+    /// Returns the reply to a call, if it takes no more than a moment to make; otherwise it is to
+    /// be made off the worker. `values` are the random numbers of the call.
     pub fn try_render_inline<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R) -> Option<Reply> {
         let Some(templates) = self.rendered() else {
             return if self.is_slow(call) { None } else { Some(self.fixed(call)) };
@@ -145,7 +148,7 @@ impl ResponseDefinition {
         }
     }
 
-    /// The reply to a call, however long it takes to make. What it is when the rendering is
+    /// Returns the reply to a call, however long it takes to make. What it is when the rendering is
     /// cancelled says nothing.
     pub fn render<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R, cancellation: Cancellation) -> Reply {
         match self.rendered() {
@@ -159,14 +162,14 @@ impl ResponseDefinition {
         self.templates.as_deref().filter(|_| self.reply.ending.is_none())
     }
 
-    /// Whether zipping the body takes more than a moment.
+    /// Returns whether zipping the body takes more than a moment.
     fn is_slow(&self, call: &Call) -> bool {
         matches!(&self.reply.body, Body::Bytes(bytes) if bytes.len() > QUICK_ZIP)
             && self.zipped.get().is_none()
             && zips(&self.reply, call)
     }
 
-    /// The reply that is the same for all calls, but for their coding.
+    /// Returns the reply that is the same for all calls, but for their coding.
     fn fixed(&self, call: &Call) -> Reply {
         let mut reply = self.reply.clone();
         if let Body::Bytes(bytes) = &self.reply.body
@@ -178,7 +181,7 @@ impl ResponseDefinition {
     }
 }
 
-/// A reply that is made for one call, zipped if the call asks for that.
+/// Returns a reply that is made for one call, zipped if the call asks for that.
 fn zipped(mut reply: Reply, call: &Call) -> Reply {
     if let Body::Bytes(bytes) = &reply.body
         && zips(&reply, call)
@@ -195,7 +198,7 @@ fn encode(reply: &mut Reply, bytes: Bytes) {
     reply.headers.remove(CONTENT_LENGTH);
 }
 
-/// Whether the client asked for gzip and the stub leaves it to us.
+/// Returns whether the client asked for gzip and the stub leaves it to us.
 fn zips(reply: &Reply, call: &Call) -> bool {
     accepts_gzip(call)
         && matches!(call.method, Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE)

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::multipart::multipart_patterns;
 use super::value::{java_regex, value_matcher};
-use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule, ValueMatcher};
+use crate::matcher::{Clause, FieldMatcher, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule, ValueMatcher};
 use crate::source::{Node, Object, Reader, Strictness, Value};
 use standin_dialect::PathTemplate;
 
@@ -161,7 +161,7 @@ fn fields(key: &str, object: &mut Object<'_>, clauses: &mut Vec<Clause>, reader:
         for member in named.members() {
             let read = reader.within(&member.key, |reader| {
                 let name = field_name(key, &member.key, &member.value, reader)?;
-                Some(Field { name, rule: field_rule(&member.value, reader)? })
+                Some(FieldMatcher { name, rule: field_rule(&member.value, reader)? })
             });
             clauses.extend(read.map(Clause::Field));
         }

@@ -133,7 +133,7 @@ fn unknown(node: &Node, members: &[Member], reader: &mut Reader) {
     reader.error(&place, format!("{} is not a valid match operation", node.to_json()), help);
 }
 
-/// An operand that must be a text.
+/// Returns an operand that must be a text.
 pub(super) fn text(operator: &str, operand: &Node, reader: &mut Reader) -> Option<String> {
     if let Value::String(text) = &operand.value {
         return Some(text.clone());
@@ -237,7 +237,7 @@ fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<ValueMatcher
     }
 }
 
-/// An option beside an operator; absent is false.
+/// Returns an option beside an operator; absent is false.
 pub(super) fn flag(whole: &Node, key: &str) -> bool {
     match whole.get(key).map(|node| &node.value) {
         Some(Value::Bool(value)) => *value,

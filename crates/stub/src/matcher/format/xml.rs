@@ -2,7 +2,7 @@
 
 use super::value::{flag, text, value_matcher};
 use crate::matcher::ValueMatcher;
-use crate::matcher::xml::{Awareness, Delimiters, Exemptions, XmlEquality, XmlOptions};
+use crate::matcher::xml::{Exemptions, NamespaceAwareness, PlaceholderDelimiters, XmlEquality, XmlOptions};
 use crate::matcher::xpath::XPathRule;
 use crate::source::{Node, Reader, Value};
 use standin_dialect::xml::xpath::{Namespaces, XPath};
@@ -39,11 +39,11 @@ pub(super) fn equal_to_xml(operand: &Node, whole: &Node, reader: &mut Reader) ->
     }
 }
 
-fn awareness(whole: &Node, reader: &mut Reader) -> Option<Awareness> {
-    let Some(node) = given(whole, "namespaceAwareness") else { return Some(Awareness::default()) };
-    let named = node.as_str().and_then(Awareness::named);
+fn awareness(whole: &Node, reader: &mut Reader) -> Option<NamespaceAwareness> {
+    let Some(node) = given(whole, "namespaceAwareness") else { return Some(NamespaceAwareness::default()) };
+    let named = node.as_str().and_then(NamespaceAwareness::named);
     if named.is_none() {
-        let help = format!("write one of: {}", Awareness::NAMES.join(", "));
+        let help = format!("write one of: {}", NamespaceAwareness::NAMES.join(", "));
         reader.error(node, "`namespaceAwareness` has another value than those that there are", help);
     }
     named
@@ -68,7 +68,7 @@ fn exempted(whole: &Node, reader: &mut Reader) -> Option<Exemptions> {
     is_known.then_some(exempted)
 }
 
-fn delimiters(whole: &Node, reader: &mut Reader) -> Option<Delimiters> {
+fn delimiters(whole: &Node, reader: &mut Reader) -> Option<PlaceholderDelimiters> {
     let keys = ["placeholderOpeningDelimiterRegex", "placeholderClosingDelimiterRegex"];
     let [opening, closing] = keys.map(|key| given(whole, key));
     let mut spelt = [None, None];
@@ -77,7 +77,7 @@ fn delimiters(whole: &Node, reader: &mut Reader) -> Option<Delimiters> {
             *spelt = Some(text(key, node, reader)?);
         }
     }
-    match Delimiters::new(spelt[0].as_deref(), spelt[1].as_deref()) {
+    match PlaceholderDelimiters::new(spelt[0].as_deref(), spelt[1].as_deref()) {
         Ok(delimiters) => Some(delimiters),
         Err(error) => {
             let message =

@@ -1,4 +1,5 @@
-//! Patterns that say nothing certain of a url's beginning, by a text that must stand somewhere in it.
+//! Patterns that say nothing certain of a url's beginning, by a text that must stand somewhere in
+//! it.
 
 use std::fmt;
 
@@ -29,7 +30,7 @@ impl LiteralsBuilder {
     /// Adds a pattern if the text that it demands tells more of a url than its beginning does.
     pub(super) fn add(&mut self, pattern: &JavaRegex, slot: u32) -> bool {
         let literal = pattern.required_literal();
-        let tells = literal.len() >= SHORTEST && literal.len() > pattern.literal_prefix().len();
+        let tells = literal.len() >= MIN_LITERAL_BYTES && literal.len() > pattern.literal_prefix().len();
         if tells {
             self.slots.entry(literal.into()).or_default().push(slot);
         }
@@ -73,4 +74,4 @@ impl fmt::Debug for Literals {
 }
 
 /// Shorter texts stand in too many urls.
-const SHORTEST: usize = 3;
+const MIN_LITERAL_BYTES: usize = 3;

@@ -1,9 +1,11 @@
 //! From a call to the few stubs that it could match, without looking at the others.
 //!
-//! Each stub stands in exactly one posting list: that of its exact url, of its exact path, of a node in a trie of path
-//! segments (templates, and the literal prefixes of patterns), of a text that its pattern demands, or of the rest. A list longer than [`LONG`] is split by
-//! an equality that many of its stubs ask for: method, header, query parameter, cookie, credentials, body.
-//! The lists that a call reaches are merged by rank and verified; the first that holds is the one a scan would find.
+//! Each stub stands in exactly one posting list: that of its exact url, of its exact path, of a
+//! node in a trie of path segments (templates, and the literal prefixes of patterns), of a text
+//! that its pattern demands, or of the rest. A list longer than [`MAX_UNSPLIT_CANDIDATES`] is split by an equality
+//! that many of its stubs ask for: method, header, query parameter, cookie, credentials, body. The
+//! lists that a call reaches are merged by rank and verified; the first that holds is the one a
+//! scan would find.
 
 mod literals;
 mod posting;
@@ -21,7 +23,7 @@ use super::{Rank, RequestPattern};
 use crate::call::Call;
 
 /// Beyond this many candidates, another look-up is cheaper than trying them all.
-const LONG: usize = 16;
+const MAX_UNSPLIT_CANDIDATES: usize = 16;
 
 /// The lists that a call reaches, each in rank order.
 type PostingLists<'i> = SmallVec<[&'i [u32]; 8]>;
@@ -123,7 +125,7 @@ impl<T: AsRef<RequestPattern>> Index<T> {
         None
     }
 
-    /// All entries, by rank.
+    /// Returns all entries, by rank.
     pub fn entries(&self) -> &[IndexEntry<T>] {
         &self.entries
     }

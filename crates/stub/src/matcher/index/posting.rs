@@ -3,7 +3,7 @@
 use hashbrown::{DefaultHashBuilder, HashMap};
 use std::hash::BuildHasher;
 
-use super::{LONG, PostingLists};
+use super::{MAX_UNSPLIT_CANDIDATES, PostingLists};
 use crate::call::Call;
 use crate::matcher::fields::{FieldName, FieldRule};
 use crate::matcher::{Clause, MethodRule, RequestPattern, ValueMatcher};
@@ -43,7 +43,7 @@ pub(super) enum FeatureValue {
     Text(String),
 }
 
-/// The equalities that a pattern asks for.
+/// Returns the equalities that a pattern asks for.
 pub(super) fn features(pattern: &RequestPattern) -> Vec<(Feature, FeatureValue)> {
     let text = |text: &str| FeatureValue::Text(text.to_owned());
     pattern
@@ -75,7 +75,7 @@ impl Default for Posting {
 
 impl Posting {
     pub(super) fn new(slots: Vec<u32>, features: &impl Fn(u32) -> Vec<(Feature, FeatureValue)>) -> Self {
-        if slots.len() <= LONG {
+        if slots.len() <= MAX_UNSPLIT_CANDIDATES {
             return Self::List(slots.into());
         }
         let wanted = slots.into_iter().map(|slot| (slot, features(slot))).collect();
@@ -96,7 +96,7 @@ impl Posting {
 
     /// Splits by the feature that leaves the fewest candidates, and again what is still long.
     fn split(mut slots: Vec<(u32, Vec<(Feature, FeatureValue)>)>) -> Self {
-        let feature = if slots.len() <= LONG { None } else { most_selective(&slots) };
+        let feature = if slots.len() <= MAX_UNSPLIT_CANDIDATES { None } else { most_selective(&slots) };
         let Some(feature) = feature else {
             return Self::List(slots.into_iter().map(|(slot, _)| slot).collect());
         };
@@ -172,7 +172,8 @@ impl FeatureValue {
     }
 }
 
-/// The feature by which a call is left with the fewest candidates, if any spares it a quarter of them.
+/// Returns the feature by which a call is left with the fewest candidates, if any spares it a
+/// quarter of them.
 fn most_selective(slots: &[(u32, Vec<(Feature, FeatureValue)>)]) -> Option<Feature> {
     let mut asked: HashMap<&Feature, HashMap<&FeatureValue, usize>> = HashMap::new();
     for (_, features) in slots {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::*;
 use crate::call::{Peers, Scheme};
-use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, ValueMatcher};
+use crate::matcher::{Clause, FieldMatcher, FieldName, FieldRule, MethodRule, ValueMatcher};
 use standin_dialect::PathTemplate;
 use standin_dialect::java_regex::JavaRegex;
 use standin_dialect::json::JsonEquality;
@@ -70,7 +70,7 @@ fn clause() -> impl Strategy<Value = Clause> {
     };
     prop_oneof![
         2 => select(&["GET", "POST", "PUT"][..]).prop_map(|method| Clause::Method(MethodRule::Is(method.to_owned()))),
-        4 => (name, text_rule()).prop_map(|(name, rule)| Clause::Field(Field { name, rule: FieldRule::One(rule) })),
+        4 => (name, text_rule()).prop_map(|(name, rule)| Clause::Field(FieldMatcher { name, rule: FieldRule::One(rule) })),
         2 => equality(false),
         1 => equality(true),
         1 => Just(Clause::basic_auth("u", "p")),

@@ -38,7 +38,8 @@ impl TrieBuilder {
         }
     }
 
-    /// `prefix` is the text that every url of the pattern begins with; its whole segments are certain.
+    /// `prefix` is the text that every url of the pattern begins with; its whole segments are
+    /// certain.
     pub(super) fn add_prefix(&mut self, prefix: &str, slot: u32) {
         let path = prefix.split('?').next().unwrap_or_default();
         let mut node = self;

@@ -9,7 +9,7 @@ use referencing::{Registry, Resolver};
 use serde_json::{Map, Value};
 
 use super::leaf::{Leaf, check_numbers};
-use super::program::{Dependency, Node, NodeId, Program, Properties, ResourceId, Rule};
+use super::program::{Dependency, NodeId, Program, Properties, ResourceId, SchemaNode, SchemaRule};
 
 /// Compiles a schema; the error says why it cannot be used.
 pub(super) fn compile(schema: &Value, version: Draft) -> Result<Program, String> {
@@ -28,7 +28,7 @@ pub(super) fn compile(schema: &Value, version: Draft) -> Result<Program, String>
     let mut program = compiler.program;
     for node in &mut program.nodes {
         // what leads nowhere is evaluated again as fast as its result is looked up
-        node.is_shared = (node.is_shared || program.has_unevaluated) && node.rules.iter().any(Rule::descends);
+        node.is_shared = (node.is_shared || program.has_unevaluated) && node.rules.iter().any(SchemaRule::descends);
     }
     Ok(program)
 }
@@ -50,17 +50,17 @@ struct Compiler<'r> {
     program: Program,
     /// Nodes by the addresses of their subschemas, which stay where they are while compiling.
     known: HashMap<*const Value, NodeId>,
-    queue: Vec<Task<'r>>,
+    queue: Vec<CompileTask<'r>>,
     resources: HashMap<String, ResourceId>,
     /// Subschemas with a dynamic anchor, and the name of the anchor.
-    anchors: Vec<(ResourceId, Box<str>, Task<'r>)>,
+    anchors: Vec<(ResourceId, Box<str>, CompileTask<'r>)>,
     /// Compiled assertions by their text: most subschemas assert what others do.
     leaves: HashMap<String, Arc<Leaf>>,
 }
 
 /// A subschema that is still to be compiled.
 #[derive(Clone)]
-struct Task<'r> {
+struct CompileTask<'r> {
     id: NodeId,
     contents: &'r Value,
     resolver: Resolver<'r>,
@@ -89,16 +89,16 @@ impl<'r> Compiler<'r> {
         if let Some(id) = self.known.get(&std::ptr::from_ref(contents)) {
             return Ok(*id);
         }
-        if self.program.nodes.len() == MOST_NODES {
-            return Err(format!("it has more than {MOST_NODES} subschemas"));
+        if self.program.nodes.len() == MAX_SUBSCHEMAS {
+            return Err(format!("it has more than {MAX_SUBSCHEMAS} subschemas"));
         }
         let draft = draft.detect(contents);
         let resolver = entered(contents, outer, draft)?;
         let resource = self.resource(&resolver, draft)?;
         let id = self.program.nodes.len();
-        self.program.nodes.push(Node { resource, ..Node::default() });
+        self.program.nodes.push(SchemaNode { resource, ..SchemaNode::default() });
         self.known.insert(contents, id);
-        self.queue.push(Task { id, contents, resolver, draft });
+        self.queue.push(CompileTask { id, contents, resolver, draft });
         Ok(id)
     }
 
@@ -113,7 +113,7 @@ impl<'r> Compiler<'r> {
         self.resources.insert(uri.as_str().to_owned(), id);
         let (root, resolver, _) = resolver.lookup("#").map_err(|error| error.to_string())?.into_inner();
         let mut found = |name: &str, contents| {
-            let task = Task { id: 0, contents, resolver: resolver.clone(), draft };
+            let task = CompileTask { id: 0, contents, resolver: resolver.clone(), draft };
             self.anchors.push((id, name.into(), task));
         };
         if root.get("$recursiveAnchor") == Some(&Value::Bool(true)) {
@@ -130,9 +130,9 @@ impl<'r> Compiler<'r> {
         Ok(id)
     }
 
-    fn task(&mut self, task: &Task<'r>) -> Result<(), String> {
+    fn task(&mut self, task: &CompileTask<'r>) -> Result<(), String> {
         let rules = match task.contents {
-            Value::Bool(false) => vec![Rule::Never],
+            Value::Bool(false) => vec![SchemaRule::Never],
             Value::Object(schema) => self.rules(task, schema)?,
             _ => Vec::new(),
         };
@@ -141,7 +141,7 @@ impl<'r> Compiler<'r> {
     }
 
     /// Compiles the keywords of a subschema, cheap ones first.
-    fn rules(&mut self, task: &Task<'r>, schema: &'r Map<String, Value>) -> Result<Vec<Rule>, String> {
+    fn rules(&mut self, task: &CompileTask<'r>, schema: &'r Map<String, Value>) -> Result<Vec<SchemaRule>, String> {
         let mut rules = Vec::new();
         let reference = schema.get("$ref").and_then(Value::as_str);
         if let Some(reference) = reference.filter(|_| has_lone_references(task.draft)) {
@@ -150,10 +150,10 @@ impl<'r> Compiler<'r> {
         }
         let assertions = Leaf::assertions(schema);
         if !assertions.is_empty() {
-            rules.push(Rule::Leaf(self.leaf(&assertions, task.draft)?));
+            rules.push(SchemaRule::Leaf(self.leaf(&assertions, task.draft)?));
         }
         if schema.get("uniqueItems") == Some(&Value::Bool(true)) {
-            rules.push(Rule::UniqueItems);
+            rules.push(SchemaRule::UniqueItems);
         }
         self.object_rules(task, schema, &mut rules)?;
         self.array_rules(task, schema, &mut rules)?;
@@ -171,11 +171,11 @@ impl<'r> Compiler<'r> {
         if knows_unevaluated(task.draft) {
             if let Some(inner) = schema.get("unevaluatedItems") {
                 self.program.has_unevaluated = true;
-                rules.push(Rule::UnevaluatedItems(self.child(task, inner)?));
+                rules.push(SchemaRule::UnevaluatedItems(self.child(task, inner)?));
             }
             if let Some(inner) = schema.get("unevaluatedProperties") {
                 self.program.has_unevaluated = true;
-                rules.push(Rule::UnevaluatedProperties(self.child(task, inner)?));
+                rules.push(SchemaRule::UnevaluatedProperties(self.child(task, inner)?));
             }
         }
         Ok(rules)
@@ -183,9 +183,9 @@ impl<'r> Compiler<'r> {
 
     fn object_rules(
         &mut self,
-        task: &Task<'r>,
+        task: &CompileTask<'r>,
         schema: &'r Map<String, Value>,
-        rules: &mut Vec<Rule>,
+        rules: &mut Vec<SchemaRule>,
     ) -> Result<(), String> {
         let members = |key: &str| schema.get(key).and_then(Value::as_object).into_iter().flatten();
         let mut properties = Properties::default();
@@ -198,12 +198,12 @@ impl<'r> Compiler<'r> {
         }
         properties.additional = self.member(task, schema, "additionalProperties")?;
         if !properties.named.is_empty() || !properties.patterns.is_empty() || properties.additional.is_some() {
-            rules.push(Rule::Properties(Box::new(properties)));
+            rules.push(SchemaRule::Properties(Box::new(properties)));
         }
         if task.draft != Draft::Draft4
             && let Some(node) = self.member(task, schema, "propertyNames")?
         {
-            rules.push(Rule::PropertyNames(node));
+            rules.push(SchemaRule::PropertyNames(node));
         }
         let mut dependent = Vec::new();
         for (name, inner) in members("dependencies") {
@@ -221,16 +221,16 @@ impl<'r> Compiler<'r> {
             }
         }
         if !dependent.is_empty() {
-            rules.push(Rule::Dependent(dependent));
+            rules.push(SchemaRule::Dependent(dependent));
         }
         Ok(())
     }
 
     fn array_rules(
         &mut self,
-        task: &Task<'r>,
+        task: &CompileTask<'r>,
         schema: &'r Map<String, Value>,
-        rules: &mut Vec<Rule>,
+        rules: &mut Vec<SchemaRule>,
     ) -> Result<(), String> {
         let tuple = match schema.get("items") {
             Some(Value::Array(items)) => Some((items, "additionalItems")),
@@ -244,7 +244,7 @@ impl<'r> Compiler<'r> {
             None => (Vec::new(), self.member(task, schema, "items")?),
         };
         if !prefix.is_empty() || rest.is_some() {
-            rules.push(Rule::Items { prefix, rest });
+            rules.push(SchemaRule::Items { prefix, rest });
         }
         if task.draft != Draft::Draft4
             && let Some(node) = self.member(task, schema, "contains")?
@@ -252,43 +252,50 @@ impl<'r> Compiler<'r> {
             let count = |key: &str| schema.get(key).filter(|_| knows_unevaluated(task.draft)).and_then(count);
             let least = count("minContains").unwrap_or(1);
             let evaluates = knows_unevaluated(task.draft);
-            rules.push(Rule::Contains { node, least, most: count("maxContains"), evaluates });
+            rules.push(SchemaRule::Contains { node, least, most: count("maxContains"), evaluates });
         }
         Ok(())
     }
 
     fn logic_rules(
         &mut self,
-        task: &Task<'r>,
+        task: &CompileTask<'r>,
         schema: &'r Map<String, Value>,
-        rules: &mut Vec<Rule>,
+        rules: &mut Vec<SchemaRule>,
     ) -> Result<(), String> {
-        for (key, rule) in [("allOf", Rule::AllOf as fn(_) -> _), ("anyOf", Rule::AnyOf), ("oneOf", Rule::OneOf)] {
+        for (key, rule) in
+            [("allOf", SchemaRule::AllOf as fn(_) -> _), ("anyOf", SchemaRule::AnyOf), ("oneOf", SchemaRule::OneOf)]
+        {
             if let Some(items) = schema.get(key).and_then(Value::as_array) {
                 rules.push(rule(self.children(task, items)?));
             }
         }
         if let Some(node) = self.member(task, schema, "not")? {
-            rules.push(Rule::Not(node));
+            rules.push(SchemaRule::Not(node));
         }
         if !matches!(task.draft, Draft::Draft4 | Draft::Draft6)
             && let Some(condition) = self.member(task, schema, "if")?
         {
             let (then, otherwise) = (self.member(task, schema, "then")?, self.member(task, schema, "else")?);
-            rules.push(Rule::If { condition, then, otherwise });
+            rules.push(SchemaRule::If { condition, then, otherwise });
         }
         Ok(())
     }
 
-    fn child(&mut self, task: &Task<'r>, contents: &'r Value) -> Result<NodeId, String> {
+    fn child(&mut self, task: &CompileTask<'r>, contents: &'r Value) -> Result<NodeId, String> {
         self.node(contents, &task.resolver, task.draft)
     }
 
-    fn children(&mut self, task: &Task<'r>, items: &'r [Value]) -> Result<Vec<NodeId>, String> {
+    fn children(&mut self, task: &CompileTask<'r>, items: &'r [Value]) -> Result<Vec<NodeId>, String> {
         items.iter().map(|item| self.child(task, item)).collect()
     }
 
-    fn member(&mut self, task: &Task<'r>, schema: &'r Map<String, Value>, key: &str) -> Result<Option<NodeId>, String> {
+    fn member(
+        &mut self,
+        task: &CompileTask<'r>,
+        schema: &'r Map<String, Value>,
+        key: &str,
+    ) -> Result<Option<NodeId>, String> {
         schema.get(key).map(|inner| self.child(task, inner)).transpose()
     }
 
@@ -303,34 +310,34 @@ impl<'r> Compiler<'r> {
     }
 
     /// Compiles a reference; `None` for an empty one, which adds nothing.
-    fn reference(&mut self, task: &Task<'r>, reference: &str) -> Result<Option<Rule>, String> {
+    fn reference(&mut self, task: &CompileTask<'r>, reference: &str) -> Result<Option<SchemaRule>, String> {
         if reference.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Rule::Reference(self.target(task, reference)?.0)))
+        Ok(Some(SchemaRule::Reference(self.target(task, reference)?.0)))
     }
 
-    fn recursive_reference(&mut self, task: &Task<'r>) -> Result<Rule, String> {
+    fn recursive_reference(&mut self, task: &CompileTask<'r>) -> Result<SchemaRule, String> {
         let (target, contents) = self.target(task, "#")?;
         if contents.get("$recursiveAnchor") != Some(&Value::Bool(true)) {
-            return Ok(Rule::Reference(target));
+            return Ok(SchemaRule::Reference(target));
         }
         self.program.is_dynamic = true;
-        Ok(Rule::DynamicReference { anchor: "".into(), fallback: target })
+        Ok(SchemaRule::DynamicReference { anchor: "".into(), fallback: target })
     }
 
-    fn dynamic_reference(&mut self, task: &Task<'r>, reference: &str) -> Result<Rule, String> {
+    fn dynamic_reference(&mut self, task: &CompileTask<'r>, reference: &str) -> Result<SchemaRule, String> {
         let (target, contents) = self.target(task, reference)?;
         let anchor = reference.rsplit_once('#').map_or("", |(_, fragment)| fragment);
         // one that does not lead to a dynamic anchor of its name is an ordinary reference
         if anchor.is_empty() || contents.get("$dynamicAnchor").and_then(Value::as_str) != Some(anchor) {
-            return Ok(Rule::Reference(target));
+            return Ok(SchemaRule::Reference(target));
         }
         self.program.is_dynamic = true;
-        Ok(Rule::DynamicReference { anchor: anchor.into(), fallback: target })
+        Ok(SchemaRule::DynamicReference { anchor: anchor.into(), fallback: target })
     }
 
-    fn target(&mut self, task: &Task<'r>, reference: &str) -> Result<(NodeId, &'r Value), String> {
+    fn target(&mut self, task: &CompileTask<'r>, reference: &str) -> Result<(NodeId, &'r Value), String> {
         let found = task.resolver.lookup(reference).map_err(|error| error.to_string())?;
         let (contents, resolver, draft) = found.into_inner();
         let id = self.node(contents, &resolver, draft)?;
@@ -368,4 +375,4 @@ fn count(value: &Value) -> Option<usize> {
 const DEFAULT_BASE: &str = "json-schema:///";
 
 /// Subschemas of a schema, those of the versions that it refers to included.
-const MOST_NODES: usize = 20_000;
+const MAX_SUBSCHEMAS: usize = 20_000;

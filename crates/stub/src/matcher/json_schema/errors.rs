@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Exceeded;
 use super::evaluate::{Evaluation, ROOT};
-use super::program::{NodeId, Properties, Rule};
+use super::program::{NodeId, Properties, SchemaRule};
 use super::scope::{ScopeId, Scopes};
 
 impl Evaluation<'_> {
@@ -27,13 +27,19 @@ impl Evaluation<'_> {
         Ok(count)
     }
 
-    fn count_rule(&mut self, rule: &Rule, siblings: &[Rule], value: &Value, scope: ScopeId) -> Result<usize, Exceeded> {
+    fn count_rule(
+        &mut self,
+        rule: &SchemaRule,
+        siblings: &[SchemaRule],
+        value: &Value,
+        scope: ScopeId,
+    ) -> Result<usize, Exceeded> {
         match rule {
-            Rule::Leaf(leaf) => {
+            SchemaRule::Leaf(leaf) => {
                 self.spend(leaf.cost(value))?;
                 leaf.errors(value)
             }
-            Rule::Items { prefix, rest } => {
+            SchemaRule::Items { prefix, rest } => {
                 let mut count = 0;
                 for (place, item) in value.as_array().into_iter().flatten().enumerate() {
                     let Some(node) = prefix.get(place).copied().or(*rest) else { break };
@@ -41,10 +47,12 @@ impl Evaluation<'_> {
                 }
                 Ok(count)
             }
-            Rule::Properties(properties) => self.count_properties(properties, value, scope),
-            Rule::PropertyNames(node) => self.bad_names(*node, value, scope, usize::MAX),
-            Rule::AllOf(nodes) => nodes.iter().try_fold(0, |sum, node| Ok(sum + self.count(*node, value, scope)?)),
-            Rule::If { condition, then, otherwise } => {
+            SchemaRule::Properties(properties) => self.count_properties(properties, value, scope),
+            SchemaRule::PropertyNames(node) => self.bad_names(*node, value, scope, usize::MAX),
+            SchemaRule::AllOf(nodes) => {
+                nodes.iter().try_fold(0, |sum, node| Ok(sum + self.count(*node, value, scope)?))
+            }
+            SchemaRule::If { condition, then, otherwise } => {
                 let branch = if self.holds(*condition, value, scope)? { then } else { otherwise };
                 branch.map_or(Ok(0), |node| self.count(node, value, scope))
             }
@@ -57,7 +65,7 @@ impl Evaluation<'_> {
         for (name, member) in value.as_object().into_iter().flatten() {
             for node in self.nodes_of(properties, name)? {
                 // all properties that none may stand beside are one error
-                let refuses = matches!(self.program.nodes[node].rules.as_slice(), [Rule::Never]);
+                let refuses = matches!(self.program.nodes[node].rules.as_slice(), [SchemaRule::Never]);
                 if refuses && properties.additional == Some(node) {
                     has_refused = true;
                 } else {

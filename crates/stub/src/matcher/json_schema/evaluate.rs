@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
 use super::Exceeded;
-use super::program::{Dependency, NodeId, Program, Properties, ResourceId, Rule};
+use super::program::{Dependency, NodeId, Program, Properties, ResourceId, SchemaRule};
 use super::scope::{ScopeId, Scopes};
 use standin_dialect::json;
 
@@ -19,8 +19,8 @@ pub(super) struct Evaluation<'p> {
     steps: usize,
     depth: usize,
     /// Results of nodes for values, by the addresses of the values.
-    results: HashMap<(NodeId, *const Value, ScopeId), State>,
-    /// Whether a value is looked at that does not stay where it is: a property's name.
+    results: HashMap<(NodeId, *const Value, ScopeId), NodeState>,
+    /// True if a value is looked at that does not stay where it is: a property's name.
     is_passing: bool,
     pub(super) scopes: Scopes,
 }
@@ -29,7 +29,7 @@ pub(super) struct Evaluation<'p> {
 pub(super) type Nodes = SmallVec<[NodeId; 2]>;
 
 #[derive(Clone, Copy)]
-enum State {
+enum NodeState {
     /// The evaluation of the node has begun and not ended: the schema refers to itself without
     /// descending.
     Begun,
@@ -61,10 +61,10 @@ impl<'p> Evaluation<'p> {
         let key = (id, std::ptr::from_ref(value), scope);
         let is_kept = node.is_shared && !self.is_passing;
         if is_kept {
-            self.spend(RESULT_COST)?;
+            self.spend(STEPS_PER_RESULT)?;
             match self.results.entry(key) {
-                Entry::Occupied(known) => return Ok(matches!(known.get(), State::Begun | State::Ended(true))),
-                Entry::Vacant(place) => _ = place.insert(State::Begun),
+                Entry::Occupied(known) => return Ok(matches!(known.get(), NodeState::Begun | NodeState::Ended(true))),
+                Entry::Vacant(place) => _ = place.insert(NodeState::Begun),
             }
         }
         self.descend()?;
@@ -77,14 +77,14 @@ impl<'p> Evaluation<'p> {
         }
         self.depth -= 1;
         if is_kept {
-            self.results.insert(key, State::Ended(holds));
+            self.results.insert(key, NodeState::Ended(holds));
         }
         Ok(holds)
     }
 
     /// Counts one more node that is being evaluated; each takes a part of the stack.
     pub(super) fn descend(&mut self) -> Result<(), Exceeded> {
-        if self.depth == MOST_DEPTH {
+        if self.depth == MAX_DEPTH {
             return Err(Exceeded);
         }
         self.depth += 1;
@@ -113,40 +113,40 @@ impl<'p> Evaluation<'p> {
 
     pub(super) fn rule(
         &mut self,
-        rule: &Rule,
-        siblings: &[Rule],
+        rule: &SchemaRule,
+        siblings: &[SchemaRule],
         value: &Value,
         scope: ScopeId,
     ) -> Result<bool, Exceeded> {
         match rule {
-            Rule::Never => Ok(false),
-            Rule::Leaf(leaf) => {
+            SchemaRule::Never => Ok(false),
+            SchemaRule::Leaf(leaf) => {
                 self.spend(leaf.cost(value))?;
                 let (holds, backtracking) = leaf.holds(value)?;
                 self.spend(backtracking)?;
                 Ok(holds)
             }
-            Rule::UniqueItems => self.unique(value),
-            Rule::Items { prefix, rest } => self.items(prefix, *rest, value, scope),
-            Rule::Contains { node, least, most, .. } => self.contains(*node, *least, *most, value, scope),
-            Rule::Properties(properties) => self.properties(properties, value, scope),
-            Rule::PropertyNames(node) => Ok(self.bad_names(*node, value, scope, 1)? == 0),
-            Rule::Dependent(dependent) => self.dependent(dependent, value, scope),
-            Rule::AllOf(nodes) => self.all(nodes, value, scope),
-            Rule::AnyOf(nodes) => Ok(self.matching(nodes, value, scope, 1)? == 1),
-            Rule::OneOf(nodes) => Ok(self.matching(nodes, value, scope, 2)? == 1),
-            Rule::Not(node) => Ok(!self.holds(*node, value, scope)?),
-            Rule::If { condition, then, otherwise } => {
+            SchemaRule::UniqueItems => self.unique(value),
+            SchemaRule::Items { prefix, rest } => self.items(prefix, *rest, value, scope),
+            SchemaRule::Contains { node, least, most, .. } => self.contains(*node, *least, *most, value, scope),
+            SchemaRule::Properties(properties) => self.properties(properties, value, scope),
+            SchemaRule::PropertyNames(node) => Ok(self.bad_names(*node, value, scope, 1)? == 0),
+            SchemaRule::Dependent(dependent) => self.dependent(dependent, value, scope),
+            SchemaRule::AllOf(nodes) => self.all(nodes, value, scope),
+            SchemaRule::AnyOf(nodes) => Ok(self.matching(nodes, value, scope, 1)? == 1),
+            SchemaRule::OneOf(nodes) => Ok(self.matching(nodes, value, scope, 2)? == 1),
+            SchemaRule::Not(node) => Ok(!self.holds(*node, value, scope)?),
+            SchemaRule::If { condition, then, otherwise } => {
                 let branch = if self.holds(*condition, value, scope)? { then } else { otherwise };
                 branch.map_or(Ok(true), |node| self.holds(node, value, scope))
             }
-            Rule::Reference(node) => self.holds(*node, value, scope),
-            Rule::DynamicReference { anchor, fallback } => {
+            SchemaRule::Reference(node) => self.holds(*node, value, scope),
+            SchemaRule::DynamicReference { anchor, fallback } => {
                 let node = self.target(anchor, *fallback, scope);
                 self.holds(node, value, scope)
             }
-            Rule::UnevaluatedItems(node) => self.unevaluated_items(*node, siblings, value, scope),
-            Rule::UnevaluatedProperties(node) => self.unevaluated_properties(*node, siblings, value, scope),
+            SchemaRule::UnevaluatedItems(node) => self.unevaluated_items(*node, siblings, value, scope),
+            SchemaRule::UnevaluatedProperties(node) => self.unevaluated_properties(*node, siblings, value, scope),
         }
     }
 
@@ -359,10 +359,10 @@ pub(super) const ROOT: NodeId = 0;
 
 /// Nodes that are evaluated inside each other, each of which takes a part of the stack. A body has
 /// up to 127 levels.
-const MOST_DEPTH: usize = 640;
+const MAX_DEPTH: usize = 640;
 
 /// Steps that looking up and keeping a result costs.
-const RESULT_COST: usize = 4;
+const STEPS_PER_RESULT: usize = 4;
 
 /// Bytes of a property's name that are read in one step.
 const NAME_BYTES_PER_STEP: usize = 64;

@@ -19,7 +19,7 @@ pub(super) struct Leaf {
     /// Steps that one evaluation costs beside the length of the value.
     steps: usize,
     reads_numbers: bool,
-    /// Whether its work is counted by its time: it backtracks, or checks a format, which may be
+    /// True if its work is counted by its time: it backtracks, or checks a format, which may be
     /// that of a pattern.
     is_timed: bool,
 }
@@ -89,7 +89,7 @@ pub(super) fn check_numbers(schema: &Value) -> Result<(), String> {
         Value::Array(items) => items.iter().try_for_each(check_numbers),
         Value::Object(members) => members.values().try_for_each(check_numbers),
         Value::Number(number) if is_extreme(number) => {
-            Err(format!("a number has more than {MOST_DIGITS} digits, or a larger exponent"))
+            Err(format!("a number has more than {MAX_DIGITS} digits, or a larger exponent"))
         }
         _ => Ok(()),
     }
@@ -109,7 +109,7 @@ fn size(value: &Value) -> usize {
 fn is_extreme(number: &Number) -> bool {
     let text = number.as_str();
     let exponent = text.find(['e', 'E']).map_or("", |at| text[at + 1..].trim_start_matches(['+', '-']));
-    text.len() > MOST_DIGITS || !exponent.is_empty() && exponent.parse().map_or(true, |size: usize| size > MOST_DIGITS)
+    text.len() > MAX_DIGITS || !exponent.is_empty() && exponent.parse().map_or(true, |size: usize| size > MAX_DIGITS)
 }
 
 fn mentions_integer(kind: &Value) -> bool {
@@ -152,7 +152,7 @@ const ASSERTIONS: &[&str] = &[
 const BACKTRACK_LIMIT: usize = 10_000;
 
 /// Largest number of digits, and largest exponent, of a number that is compared or divided.
-const MOST_DIGITS: usize = 1000;
+const MAX_DIGITS: usize = 1000;
 
 /// Values of an `enum`, `const` or `required` that are compared in one step.
 const VALUES_PER_STEP: usize = 8;

@@ -15,27 +15,27 @@ pub(super) type ResourceId = usize;
 /// A compiled schema. Its first node is the schema itself.
 #[derive(Debug, Default)]
 pub(super) struct Program {
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<SchemaNode>,
     /// Nodes with a dynamic anchor; the name is empty for `$recursiveAnchor`.
     pub(super) anchors: HashMap<(ResourceId, Box<str>), NodeId>,
-    /// Whether the result for a value may depend on the references that led to it.
+    /// True if the result for a value may depend on the references that led to it.
     pub(super) is_dynamic: bool,
-    /// Whether what a subschema says of the rest of a value is asked for more than once.
+    /// True if what a subschema says of the rest of a value is asked for more than once.
     pub(super) has_unevaluated: bool,
 }
 
 /// One subschema: all of its rules must hold.
 #[derive(Debug, Default)]
-pub(super) struct Node {
-    pub(super) rules: Vec<Rule>,
+pub(super) struct SchemaNode {
+    pub(super) rules: Vec<SchemaRule>,
     pub(super) resource: ResourceId,
-    /// Whether a reference leads here, so that a value may come here more than once.
+    /// True if a reference leads here, so that a value may come here more than once.
     pub(super) is_shared: bool,
 }
 
 /// A keyword, or several that belong together.
 #[derive(Debug)]
-pub(super) enum Rule {
+pub(super) enum SchemaRule {
     Never,
     Leaf(Arc<Leaf>),
     UniqueItems,
@@ -49,7 +49,7 @@ pub(super) enum Rule {
         node: NodeId,
         least: usize,
         most: Option<usize>,
-        /// Whether what it finds counts as evaluated.
+        /// True if what it finds counts as evaluated.
         evaluates: bool,
     },
     Properties(Box<Properties>),
@@ -89,7 +89,7 @@ pub(super) enum Dependency {
     Schema(NodeId),
 }
 
-impl Rule {
+impl SchemaRule {
     /// Returns whether the rule may lead to other nodes.
     pub(super) fn descends(&self) -> bool {
         !matches!(self, Self::Never | Self::Leaf(_) | Self::UniqueItems)

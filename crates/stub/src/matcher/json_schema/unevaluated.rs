@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Exceeded;
 use super::evaluate::Evaluation;
-use super::program::{Dependency, NodeId, Rule};
+use super::program::{Dependency, NodeId, SchemaRule};
 use super::scope::ScopeId;
 
 /// What the keywords of a subschema have looked at.
@@ -27,12 +27,12 @@ impl Evaluation<'_> {
     pub(super) fn unevaluated_items(
         &mut self,
         node: NodeId,
-        siblings: &[Rule],
+        siblings: &[SchemaRule],
         value: &Value,
         scope: ScopeId,
     ) -> Result<bool, Exceeded> {
         let Value::Array(items) = value else { return Ok(true) };
-        let siblings = siblings.iter().filter(|sibling| !matches!(sibling, Rule::UnevaluatedItems(_)));
+        let siblings = siblings.iter().filter(|sibling| !matches!(sibling, SchemaRule::UnevaluatedItems(_)));
         let evaluated = self.evaluated(siblings, value, scope)?;
         if evaluated.has_all_items {
             return Ok(true);
@@ -50,12 +50,12 @@ impl Evaluation<'_> {
     pub(super) fn unevaluated_properties(
         &mut self,
         node: NodeId,
-        siblings: &[Rule],
+        siblings: &[SchemaRule],
         value: &Value,
         scope: ScopeId,
     ) -> Result<bool, Exceeded> {
         let Value::Object(members) = value else { return Ok(true) };
-        let siblings = siblings.iter().filter(|sibling| !matches!(sibling, Rule::UnevaluatedProperties(_)));
+        let siblings = siblings.iter().filter(|sibling| !matches!(sibling, SchemaRule::UnevaluatedProperties(_)));
         let evaluated = self.evaluated(siblings, value, scope)?;
         if evaluated.has_all_properties {
             return Ok(true);
@@ -71,7 +71,7 @@ impl Evaluation<'_> {
 
     fn evaluated<'v, 'r>(
         &mut self,
-        rules: impl Iterator<Item = &'r Rule>,
+        rules: impl Iterator<Item = &'r SchemaRule>,
         value: &'v Value,
         scope: ScopeId,
     ) -> Result<Evaluated<'v>, Exceeded> {
@@ -122,26 +122,26 @@ impl Evaluation<'_> {
 
     fn note<'v>(
         &mut self,
-        rule: &Rule,
+        rule: &SchemaRule,
         value: &'v Value,
         scope: ScopeId,
         evaluated: &mut Evaluated<'v>,
     ) -> Result<(), Exceeded> {
         match rule {
-            Rule::Items { prefix, rest } => {
+            SchemaRule::Items { prefix, rest } => {
                 evaluated.prefix = evaluated.prefix.max(prefix.len());
                 evaluated.has_all_items |= rest.is_some();
             }
-            Rule::UnevaluatedItems(_) => evaluated.has_all_items = true,
-            Rule::UnevaluatedProperties(_) => evaluated.has_all_properties = true,
-            Rule::Contains { node, evaluates: true, .. } => {
+            SchemaRule::UnevaluatedItems(_) => evaluated.has_all_items = true,
+            SchemaRule::UnevaluatedProperties(_) => evaluated.has_all_properties = true,
+            SchemaRule::Contains { node, evaluates: true, .. } => {
                 for (place, item) in value.as_array().into_iter().flatten().enumerate() {
                     if self.holds(*node, item, scope)? {
                         evaluated.items.insert(place);
                     }
                 }
             }
-            Rule::Properties(properties) => {
+            SchemaRule::Properties(properties) => {
                 evaluated.has_all_properties |= properties.additional.is_some();
                 for name in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
                     if self.has_node_for(properties, name)? {
@@ -149,23 +149,23 @@ impl Evaluation<'_> {
                     }
                 }
             }
-            Rule::AllOf(nodes) => {
+            SchemaRule::AllOf(nodes) => {
                 for node in nodes {
                     self.note_node(*node, value, scope, evaluated)?;
                 }
             }
-            Rule::AnyOf(nodes) | Rule::OneOf(nodes) => {
+            SchemaRule::AnyOf(nodes) | SchemaRule::OneOf(nodes) => {
                 for node in nodes {
                     self.note_if(*node, value, scope, evaluated)?;
                 }
             }
-            Rule::If { condition, then, otherwise } => {
+            SchemaRule::If { condition, then, otherwise } => {
                 let branch = if self.note_if(*condition, value, scope, evaluated)? { then } else { otherwise };
                 if let Some(node) = branch {
                     self.note_node(*node, value, scope, evaluated)?;
                 }
             }
-            Rule::Dependent(dependent) => {
+            SchemaRule::Dependent(dependent) => {
                 for (name, dependency) in dependent {
                     if let Dependency::Schema(node) = dependency
                         && value.get(name).is_some()
@@ -174,8 +174,8 @@ impl Evaluation<'_> {
                     }
                 }
             }
-            Rule::Reference(node) => self.note_node(*node, value, scope, evaluated)?,
-            Rule::DynamicReference { anchor, fallback } => {
+            SchemaRule::Reference(node) => self.note_node(*node, value, scope, evaluated)?,
+            SchemaRule::DynamicReference { anchor, fallback } => {
                 let node = self.target(anchor, *fallback, scope);
                 self.note_node(node, value, scope, evaluated)?;
             }

@@ -1,26 +1,20 @@
-//! After a miss: the stubs that came nearest, and clause by clause what kept them from answering.
+//! Near misses: after a request that no stub matched, the stubs that came nearest and the clauses
+//! that did not match.
 //!
-//! Distances and the page are WireMock's, so that its users know what they see. Everything is bounded: texts are
-//! measured and shown up to a limit, and the search ends when its [`SearchBudget`] does.
+//! Distances and the page are those of WireMock. All work is bounded: texts are compared and shown
+//! up to a limit, and a search ends when its [`SearchBudget`] is spent.
 
-mod body;
-mod cut;
-mod distance;
-mod examine;
-mod finding;
-mod levenshtein;
-mod logged;
-mod multipart;
-mod nearest;
-mod page;
-mod pretty;
+mod char_boundary;
+mod logged_request;
+mod ranking;
 mod report;
-mod wording;
 
-pub use distance::distance;
-pub use examine::findings;
-pub use finding::{ClauseResult, ComparedStub, ScenarioRequirement};
-pub use logged::{LoggedRequestError, call_of};
-pub use nearest::{MAX_NEAR_MISSES, NearMiss, NearestMatches, SearchBudget, nearest, nearest_calls, nearest_of};
-pub use page::{WIDTH, page, page_width};
-pub use report::{NearMissSubject, clauses_json, hints, near_miss_json, near_misses_json};
+pub use logged_request::{LoggedRequestError, parse_logged_request};
+pub use ranking::{
+    MAX_NEAR_MISSES, NearMiss, NearestMatches, SearchBudget, distance, find_nearest_by, find_nearest_calls,
+    find_nearest_patterns,
+};
+pub use report::{
+    ClauseResult, ComparedStub, DEFAULT_PAGE_WIDTH, NearMissSubject, ScenarioRequirement, clauses_json, diagnose,
+    near_miss_json, near_misses_json, render_page, requested_page_width,
+};

@@ -1,37 +1,37 @@
-//! The walk through two documents, comparison by comparison, in XMLUnit's order: to the first difference, or counting
-//! them all.
+//! The walk through two documents, comparison by comparison, in XMLUnit's order: to the first
+//! difference, or counting them all.
 
-use super::view::{self, Child, Class, Field, Fields};
-use super::{Comparison, Inner};
+use super::view::{self, AttributeView, ComparedAttribute, ComparedNode, NodeClass};
+use super::{ExpectedXml, XmlComparison};
 use standin_dialect::java_regex::Outcome;
 use standin_dialect::xml::{Document, Element, Kind, Place};
 
 /// Two documents that are being compared.
 pub(super) struct Comparer<'d> {
-    rule: &'d Inner,
+    rule: &'d ExpectedXml,
     actual: &'d Document,
-    /// Whether the first difference ends it; children are paired in any order of their names then.
+    /// True if the first difference ends it; children are paired in any order of their names then.
     stops: bool,
     pub(super) comparisons: usize,
     pub(super) differences: usize,
-    /// Whether a pattern of a placeholder did.
+    /// True if a pattern of a placeholder did.
     pub(super) gave_up: bool,
 }
 
 impl<'d> Comparer<'d> {
-    pub(super) fn new(rule: &'d Inner, actual: &'d Document, stops: bool) -> Self {
+    pub(super) fn new(rule: &'d ExpectedXml, actual: &'d Document, stops: bool) -> Self {
         Self { rule, actual, stops, comparisons: 0, differences: 0, gave_up: false }
     }
 
-    /// Whether the documents are equal.
+    /// Returns whether the documents are equal.
     pub(super) fn compare(&mut self) -> bool {
-        let document = |place| Child { place, class: Class::Document, label: "".into() };
+        let document = |place| ComparedNode { place, class: NodeClass::Document, label: "".into() };
         self.nodes(&document(Place::DOCUMENT), &document(Place::DOCUMENT));
         self.differences == 0
     }
 
     /// Notes a comparison; false if it ends the walk.
-    fn note(&mut self, comparison: Comparison, is_equal: bool) -> bool {
+    fn note(&mut self, comparison: XmlComparison, is_equal: bool) -> bool {
         if self.rule.options.exempted.has(comparison) {
             return true;
         }
@@ -41,12 +41,12 @@ impl<'d> Comparer<'d> {
     }
 
     /// Compares two nodes and what is below them; false if that ends the walk.
-    fn nodes(&mut self, expected: &Child<'d>, actual: &Child<'d>) -> bool {
+    fn nodes(&mut self, expected: &ComparedNode<'d>, actual: &ComparedNode<'d>) -> bool {
         let awareness = self.rule.options.namespaces;
         let is_placeholder = expected.class.is_text() && actual.class.is_text();
         let same_type = expected.class == actual.class
             || is_placeholder && self.placeholder(expected.place, Some(&actual.label)) == Some(true);
-        if !self.note(Comparison::NodeType, same_type) {
+        if !self.note(XmlComparison::NodeType, same_type) {
             return false;
         }
         let elements = (element(&self.rule.expected, expected), element(self.actual, actual));
@@ -54,7 +54,7 @@ impl<'d> Comparer<'d> {
             && let Some(wanted) = view::namespace(&self.rule.expected, one, awareness)
         {
             let namespace = other.and_then(|other| view::namespace(self.actual, other, awareness));
-            if !self.note(Comparison::NamespaceUri, namespace == Some(wanted)) {
+            if !self.note(XmlComparison::NamespaceUri, namespace == Some(wanted)) {
                 return false;
             }
         }
@@ -67,7 +67,7 @@ impl<'d> Comparer<'d> {
         {
             same_count = accepts;
         }
-        self.note(Comparison::ChildCount, same_count)
+        self.note(XmlComparison::ChildCount, same_count)
             && self.own(expected, actual, elements)
             && self.children(wanted, came)
     }
@@ -75,32 +75,32 @@ impl<'d> Comparer<'d> {
     /// What is special to a kind of node.
     fn own(
         &mut self,
-        expected: &Child<'d>,
-        actual: &Child<'d>,
+        expected: &ComparedNode<'d>,
+        actual: &ComparedNode<'d>,
         elements: (Option<&'d Element>, Option<&'d Element>),
     ) -> bool {
         match (expected.class, actual.class) {
-            (Class::Text { .. }, Class::Text { .. }) => {
+            (NodeClass::Text { .. }, NodeClass::Text { .. }) => {
                 let is_equal = self
                     .placeholder(expected.place, Some(&actual.label))
                     .unwrap_or_else(|| expected.label == actual.label);
-                self.note(Comparison::TextValue, is_equal)
+                self.note(XmlComparison::TextValue, is_equal)
             }
-            (Class::Instruction, Class::Instruction) => {
+            (NodeClass::Instruction, NodeClass::Instruction) => {
                 let data = |document: &'d Document, place| match document.kind(place) {
                     Kind::Instruction { data, .. } => view::trimmed(data),
                     _ => "",
                 };
                 let is_equal = data(&self.rule.expected, expected.place) == data(self.actual, actual.place);
-                self.note(Comparison::InstructionTarget, expected.label == actual.label)
-                    && self.note(Comparison::InstructionData, is_equal)
+                self.note(XmlComparison::InstructionTarget, expected.label == actual.label)
+                    && self.note(XmlComparison::InstructionData, is_equal)
             }
             _ => match elements {
                 (Some(one), Some(other)) => {
                     let awareness = self.rule.options.namespaces;
-                    let wanted = view::fields(&self.rule.expected, expected.place, one, awareness);
-                    let came = view::fields(self.actual, actual.place, other, awareness);
-                    self.note(Comparison::ElementTagName, expected.label == actual.label)
+                    let wanted = view::attributes(&self.rule.expected, expected.place, one, awareness);
+                    let came = view::attributes(self.actual, actual.place, other, awareness);
+                    self.note(XmlComparison::ElementTagName, expected.label == actual.label)
                         && self.attributes(&wanted, &came, expected.place, actual.place)
                 }
                 _ => true,
@@ -108,8 +108,14 @@ impl<'d> Comparer<'d> {
         }
     }
 
-    fn attributes(&mut self, wanted: &Fields<'d>, came: &Fields<'d>, expected: Place, actual: Place) -> bool {
-        let find = |field: &Field<'d>| {
+    fn attributes(
+        &mut self,
+        wanted: &AttributeView<'d>,
+        came: &AttributeView<'d>,
+        expected: Place,
+        actual: Place,
+    ) -> bool {
+        let find = |field: &ComparedAttribute<'d>| {
             came.others.iter().find(|other| other.name == field.name && other.namespace == field.namespace)
         };
         // what may be missing is not counted
@@ -118,24 +124,24 @@ impl<'d> Comparer<'d> {
             .iter()
             .filter(|field| find(field).is_none() && self.placeholder(field.place, None) == Some(true))
             .count();
-        if !self.note(Comparison::AttributeCount, wanted.others.len() - missing == came.others.len()) {
+        if !self.note(XmlComparison::AttributeCount, wanted.others.len() - missing == came.others.len()) {
             return false;
         }
         if let Some(kind) = &wanted.kind {
-            if !self.note(Comparison::AttributeName, came.kind.is_some()) {
+            if !self.note(XmlComparison::AttributeName, came.kind.is_some()) {
                 return false;
             }
             if let Some(other) = &came.kind {
                 let is_equal = view::qualified(&self.rule.expected, expected, kind.value)
                     == view::qualified(self.actual, actual, other.value);
-                if !self.note(Comparison::AttributeValue, is_equal) {
+                if !self.note(XmlComparison::AttributeValue, is_equal) {
                     return false;
                 }
             }
         }
         for (comparison, wanted, came) in [
-            (Comparison::SchemaLocation, &wanted.schema, &came.schema),
-            (Comparison::NoNamespaceSchemaLocation, &wanted.bare_schema, &came.bare_schema),
+            (XmlComparison::SchemaLocation, &wanted.schema, &came.schema),
+            (XmlComparison::NoNamespaceSchemaLocation, &wanted.bare_schema, &came.bare_schema),
         ] {
             if let Some(wanted) = wanted
                 && !self.note(comparison, came.as_ref().is_some_and(|came| came.value == wanted.value))
@@ -146,18 +152,18 @@ impl<'d> Comparer<'d> {
         wanted.others.iter().all(|field| self.attribute(field, find(field)))
     }
 
-    fn attribute(&mut self, wanted: &Field<'d>, came: Option<&Field<'d>>) -> bool {
+    fn attribute(&mut self, wanted: &ComparedAttribute<'d>, came: Option<&ComparedAttribute<'d>>) -> bool {
         let is_there = came.is_some() || self.placeholder(wanted.place, None) == Some(true);
-        if !self.note(Comparison::AttributeName, is_there) {
+        if !self.note(XmlComparison::AttributeName, is_there) {
             return false;
         }
         let Some(came) = came else { return true };
         let is_equal = self.placeholder(wanted.place, Some(came.value)).unwrap_or(wanted.value == came.value);
-        self.note(Comparison::AttributeValue, is_equal)
+        self.note(XmlComparison::AttributeValue, is_equal)
     }
 
     /// Pairs the children and compares each pair.
-    fn children(&mut self, wanted: Vec<Child<'d>>, came: Vec<Child<'d>>) -> bool {
+    fn children(&mut self, wanted: Vec<ComparedNode<'d>>, came: Vec<ComparedNode<'d>>) -> bool {
         let (wanted, came) = if self.stops {
             let by_text = self.rule.options.any_order;
             (view::sorted(wanted, &self.rule.expected, by_text), view::sorted(came, self.actual, by_text))
@@ -177,7 +183,7 @@ impl<'d> Comparer<'d> {
                 }
                 None => {
                     let accepts = child.class.is_text() && self.placeholder(child.place, None) == Some(true);
-                    self.note(Comparison::Child, accepts)
+                    self.note(XmlComparison::Child, accepts)
                 }
             };
             if !goes_on {
@@ -187,7 +193,8 @@ impl<'d> Comparer<'d> {
         true
     }
 
-    /// What a placeholder at this place of the expected document says of a text; `None` if there is none.
+    /// What a placeholder at this place of the expected document says of a text; `None` if there is
+    /// none.
     fn placeholder(&mut self, place: Place, text: Option<&str>) -> Option<bool> {
         let outcome = self.rule.placeholders.get(&place)?.accepts(text);
         self.gave_up |= outcome == Outcome::GaveUp;
@@ -195,14 +202,14 @@ impl<'d> Comparer<'d> {
     }
 }
 
-fn element<'d>(document: &'d Document, child: &Child<'d>) -> Option<&'d Element> {
+fn element<'d>(document: &'d Document, child: &ComparedNode<'d>) -> Option<&'d Element> {
     document.element(child.place)
 }
 
-fn class_index(class: Class) -> usize {
+fn class_index(class: NodeClass) -> usize {
     match class {
-        Class::Document | Class::Element => 0,
-        Class::Instruction => 1,
-        Class::Text { .. } => 2,
+        NodeClass::Document | NodeClass::Element => 0,
+        NodeClass::Instruction => 1,
+        NodeClass::Text { .. } => 2,
     }
 }

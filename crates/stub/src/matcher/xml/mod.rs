@@ -1,8 +1,8 @@
 //! `equalToXml`: equality of XML as XMLUnit sees it, with WireMock's choice of what counts.
 //!
-//! White space around texts, comments, the order of attributes and that of elements of different names do not count. Where
-//! WireMock breaks and so never matches (text beside elements; several elements while namespaces are looked away from),
-//! documents are compared here as everywhere.
+//! White space around texts, comments, the order of attributes and that of elements of different
+//! names do not count. Where WireMock breaks and so never matches (text beside elements; several
+//! elements while namespaces are looked away from), documents are compared here as everywhere.
 
 mod compare;
 mod placeholder;
@@ -15,8 +15,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use compare::Comparer;
-pub use placeholder::Delimiters;
 use placeholder::Placeholder;
+pub use placeholder::PlaceholderDelimiters;
 use standin_dialect::SyntaxError;
 use standin_dialect::java_regex::Outcome;
 use standin_dialect::xml::{Document, Place};
@@ -24,11 +24,11 @@ use standin_dialect::xml::{Document, Place};
 /// What an XML document must be equal to.
 #[derive(Clone, Debug)]
 pub struct XmlEquality {
-    inner: Arc<Inner>,
+    inner: Arc<ExpectedXml>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct ExpectedXml {
     expected: Document,
     options: XmlOptions,
     /// The texts and attributes of the expected document that stand for something else.
@@ -39,18 +39,18 @@ struct Inner {
 #[derive(Clone, Debug, Default)]
 pub struct XmlOptions {
     /// How namespaces are looked at.
-    pub namespaces: Awareness,
-    /// Whether elements of one name may come in any order.
+    pub namespaces: NamespaceAwareness,
+    /// True if elements of one name may come in any order.
     pub any_order: bool,
     /// What is not compared.
     pub exempted: Exemptions,
     /// What placeholders stand in, if there are any.
-    pub delimiters: Option<Delimiters>,
+    pub delimiters: Option<PlaceholderDelimiters>,
 }
 
 /// How namespaces are looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Awareness {
+pub enum NamespaceAwareness {
     /// By what prefixes are bound to, whatever they are; unbound ones are an error.
     #[default]
     Strict,
@@ -62,7 +62,7 @@ pub enum Awareness {
 
 /// A comparison that can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
+enum XmlComparison {
     /// Names of elements.
     ElementTagName,
     /// `xsi:schemaLocation`.
@@ -85,9 +85,9 @@ enum Comparison {
     AttributeValue,
     /// How many children there are.
     ChildCount,
-    /// Whether a child is there.
+    /// True if a child is there.
     Child,
-    /// Whether an attribute is there.
+    /// True if an attribute is there.
     AttributeName,
 }
 
@@ -99,7 +99,7 @@ impl XmlEquality {
     /// Expects this document. What is odd about its placeholders, if anything, is the second.
     pub fn new(expected: &str, options: XmlOptions) -> Result<(Self, Vec<String>), SyntaxError> {
         let expected = Document::parse(expected)?;
-        if let Some(prefix) = expected.unbound_prefix().filter(|_| options.namespaces == Awareness::Strict) {
+        if let Some(prefix) = expected.unbound_prefix().filter(|_| options.namespaces == NamespaceAwareness::Strict) {
             let message = format!("the prefix `{prefix}` is bound to no namespace");
             let help = format!(
                 "declare it: `xmlns:{prefix}=\"…\"`, or look away from namespaces: `\"namespaceAwareness\": \"NONE\"`"
@@ -110,10 +110,10 @@ impl XmlEquality {
             Some(delimiters) => placeholder::all(&expected, delimiters),
             None => (HashMap::new(), Vec::new()),
         };
-        Ok((Self { inner: Arc::new(Inner { expected, options, placeholders }) }, odd))
+        Ok((Self { inner: Arc::new(ExpectedXml { expected, options, placeholders }) }, odd))
     }
 
-    /// Whether the document is equal to the expected one.
+    /// Returns whether the document is equal to the expected one.
     pub fn matches(&self, actual: &Document) -> Outcome {
         if self.is_unreadable(actual) {
             return Outcome::NoMatch;
@@ -127,7 +127,8 @@ impl XmlEquality {
         }
     }
 
-    /// How far the document is from the expected one: differences over comparisons, as WireMock ranks near misses.
+    /// How far the document is from the expected one: differences over comparisons, as WireMock
+    /// ranks near misses.
     pub fn distance(&self, actual: &Document) -> f64 {
         if self.is_unreadable(actual) {
             return 1.0;
@@ -137,21 +138,21 @@ impl XmlEquality {
         comparer.differences as f64 / comparer.comparisons.max(1) as f64
     }
 
-    /// The expected document, over several lines.
+    /// Returns the expected document, over several lines.
     pub fn pretty(&self) -> String {
-        self.inner.expected.pretty(Place::DOCUMENT, MOST_SHOWN)
+        self.inner.expected.pretty(Place::DOCUMENT, MAX_SHOWN_BYTES)
     }
 
     fn is_unreadable(&self, actual: &Document) -> bool {
-        self.inner.options.namespaces == Awareness::Strict && actual.unbound_prefix().is_some()
+        self.inner.options.namespaces == NamespaceAwareness::Strict && actual.unbound_prefix().is_some()
     }
 }
 
-impl Awareness {
+impl NamespaceAwareness {
     /// The names that a stub may give.
     pub const NAMES: [&str; 3] = ["STRICT", "LEGACY", "NONE"];
 
-    /// The one of this name.
+    /// Returns the one of this name.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "STRICT" => Some(Self::Strict),
@@ -163,7 +164,8 @@ impl Awareness {
 }
 
 impl Exemptions {
-    /// Leaves out the comparison of this name; false if XMLUnit has none. Some have names and never count.
+    /// Leaves out the comparison of this name; false if XMLUnit has none. Some have names and never
+    /// count.
     pub fn add(&mut self, name: &str) -> bool {
         if let Some((_, comparison)) = COMPARISONS.iter().find(|(known, _)| *known == name) {
             self.0 |= comparison.bit();
@@ -172,39 +174,39 @@ impl Exemptions {
         NEVER_COUNT.contains(&name)
     }
 
-    /// The names of what can be left out.
+    /// Returns the names of what can be left out.
     pub fn names() -> String {
         COMPARISONS.map(|(name, _)| name).join(", ")
     }
 
-    fn has(self, comparison: Comparison) -> bool {
+    fn has(self, comparison: XmlComparison) -> bool {
         self.0 & comparison.bit() != 0
     }
 }
 
-impl Comparison {
+impl XmlComparison {
     fn bit(self) -> u16 {
         1 << (self as u16)
     }
 }
 
 /// Bytes of a document in a message.
-const MOST_SHOWN: usize = 64 << 10;
+const MAX_SHOWN_BYTES: usize = 64 << 10;
 
-const COMPARISONS: [(&str, Comparison); 13] = [
-    ("ELEMENT_TAG_NAME", Comparison::ElementTagName),
-    ("SCHEMA_LOCATION", Comparison::SchemaLocation),
-    ("NO_NAMESPACE_SCHEMA_LOCATION", Comparison::NoNamespaceSchemaLocation),
-    ("NODE_TYPE", Comparison::NodeType),
-    ("NAMESPACE_URI", Comparison::NamespaceUri),
-    ("TEXT_VALUE", Comparison::TextValue),
-    ("PROCESSING_INSTRUCTION_TARGET", Comparison::InstructionTarget),
-    ("PROCESSING_INSTRUCTION_DATA", Comparison::InstructionData),
-    ("ELEMENT_NUM_ATTRIBUTES", Comparison::AttributeCount),
-    ("ATTR_VALUE", Comparison::AttributeValue),
-    ("CHILD_NODELIST_LENGTH", Comparison::ChildCount),
-    ("CHILD_LOOKUP", Comparison::Child),
-    ("ATTR_NAME_LOOKUP", Comparison::AttributeName),
+const COMPARISONS: [(&str, XmlComparison); 13] = [
+    ("ELEMENT_TAG_NAME", XmlComparison::ElementTagName),
+    ("SCHEMA_LOCATION", XmlComparison::SchemaLocation),
+    ("NO_NAMESPACE_SCHEMA_LOCATION", XmlComparison::NoNamespaceSchemaLocation),
+    ("NODE_TYPE", XmlComparison::NodeType),
+    ("NAMESPACE_URI", XmlComparison::NamespaceUri),
+    ("TEXT_VALUE", XmlComparison::TextValue),
+    ("PROCESSING_INSTRUCTION_TARGET", XmlComparison::InstructionTarget),
+    ("PROCESSING_INSTRUCTION_DATA", XmlComparison::InstructionData),
+    ("ELEMENT_NUM_ATTRIBUTES", XmlComparison::AttributeCount),
+    ("ATTR_VALUE", XmlComparison::AttributeValue),
+    ("CHILD_NODELIST_LENGTH", XmlComparison::ChildCount),
+    ("CHILD_LOOKUP", XmlComparison::Child),
+    ("ATTR_NAME_LOOKUP", XmlComparison::AttributeName),
 ];
 
 const NEVER_COUNT: [&str; 10] = [

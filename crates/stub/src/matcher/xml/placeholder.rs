@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Awareness, view};
+use super::{NamespaceAwareness, view};
 use crate::matcher::date_time::DateFormat;
 use standin_dialect::SyntaxError;
 use standin_dialect::java_regex::{Flags, JavaRegex, Outcome};
@@ -10,7 +10,7 @@ use standin_dialect::xml::{Document, Kind, Place};
 
 /// What placeholders stand in.
 #[derive(Clone, Debug)]
-pub struct Delimiters {
+pub struct PlaceholderDelimiters {
     /// A placeholder with the blanks around it; its words are a group.
     regex: JavaRegex,
     words: usize,
@@ -28,12 +28,12 @@ pub(super) enum Placeholder {
     /// A text in which this is found.
     Found(JavaRegex),
     /// Nothing: what was meant cannot be told.
-    Never,
+    Unsatisfiable,
     /// A number.
     Number,
 }
 
-impl Delimiters {
+impl PlaceholderDelimiters {
     /// Placeholders between these regular expressions; those that are not given mean `${` and `}`.
     pub fn new(opening: Option<&str>, closing: Option<&str>) -> Result<Self, SyntaxError> {
         let given = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
@@ -48,7 +48,7 @@ impl Delimiters {
         Ok(Self { regex, words })
     }
 
-    /// The placeholder that a text is, or what is odd about the one in it.
+    /// Returns the placeholder that a text is, or what is odd about the one in it.
     fn read(&self, text: &str) -> Option<Result<Placeholder, String>> {
         let captures = self.regex.captures(text).ok()??;
         let words = text[captures.group(self.words)?].trim();
@@ -80,11 +80,11 @@ impl Delimiters {
 }
 
 impl Placeholder {
-    /// Whether a text, or none, is as it says.
+    /// Returns whether a text, or none, is as it says.
     pub(super) fn accepts(&self, text: Option<&str>) -> Outcome {
         let holds = match (self, text) {
             (Self::Anything, _) => true,
-            (Self::Never, _) | (_, None) => false,
+            (Self::Unsatisfiable, _) | (_, None) => false,
             (Self::Date, Some(text)) => begins_as_date(text),
             (Self::DateOf(format), Some(text)) => format.begins(text),
             (Self::Found(regex), Some(text)) => return regex.finds(text.trim()),
@@ -94,8 +94,11 @@ impl Placeholder {
     }
 }
 
-/// The placeholders of a document, and what is odd about them. An odd one accepts nothing.
-pub(super) fn all(document: &Document, delimiters: &Delimiters) -> (HashMap<Place, Placeholder>, Vec<String>) {
+/// Returns the placeholders of a document, and what is odd about them. An odd one accepts nothing.
+pub(super) fn all(
+    document: &Document,
+    delimiters: &PlaceholderDelimiters,
+) -> (HashMap<Place, Placeholder>, Vec<String>) {
     let mut placeholders = HashMap::new();
     let mut odd = Vec::new();
     for node in std::iter::once(Place::DOCUMENT).chain(document.descendants(Place::DOCUMENT)) {
@@ -105,12 +108,14 @@ pub(super) fn all(document: &Document, delimiters: &Delimiters) -> (HashMap<Plac
                 placeholders.insert(place, placeholder);
             }
             Some(Err(message)) => {
-                placeholders.insert(place, Placeholder::Never);
+                placeholders.insert(place, Placeholder::Unsatisfiable);
                 odd.push(message);
             }
         };
         // texts as they are compared: those on both sides of a comment are one
-        for child in view::children(document, node, Awareness::None).iter().filter(|child| child.class.is_text()) {
+        for child in
+            view::children(document, node, NamespaceAwareness::None).iter().filter(|child| child.class.is_text())
+        {
             note(child.place, &child.label);
         }
         if let Kind::Element(element) = document.kind(node) {

@@ -63,7 +63,7 @@ fn what_counts() {
 
 #[test]
 fn regards_to_namespaces() {
-    use Awareness::{Legacy, None, Strict};
+    use NamespaceAwareness::{Legacy, None, Strict};
     for (expected, actual, holding) in [
         ("<a>1</a>", "<a>1</a>", &[Strict, Legacy, None][..]),
         ("<p:a xmlns:p='u'/>", "<q:a xmlns:q='u'/>", &[Strict, Legacy]),
@@ -147,8 +147,10 @@ fn any_order() {
 
 #[test]
 fn placeholders() {
-    let options =
-        || XmlOptions { delimiters: Some(Delimiters::new(None, None).expect("usual")), ..XmlOptions::default() };
+    let options = || XmlOptions {
+        delimiters: Some(PlaceholderDelimiters::new(None, None).expect("usual")),
+        ..XmlOptions::default()
+    };
     for (expected, actual, holds) in [
         ("<a>${xmlunit.ignore}</a>", "<a>anything</a>", true),
         ("<a>${xmlunit.ignore}</a>", "<a/>", true),
@@ -184,11 +186,11 @@ fn placeholders() {
     assert!(!matches("<a>${xmlunit.ignore}</a>", "<a>x</a>"));
     let odd = |expected: &str| XmlEquality::new(expected, options()).expect("XML").1.len();
     assert_eq!(odd("<a b='x ${xmlunit.ignore}'>${xmlunit.matchesRegex()}<c>${xmlunit.ignore}</c></a>"), 2);
-    let brackets = Delimiters::new(Some(r"\[\["), Some(r"\]\]")).expect("brackets");
+    let brackets = PlaceholderDelimiters::new(Some(r"\[\["), Some(r"\]\]")).expect("brackets");
     let options = XmlOptions { delimiters: Some(brackets), ..XmlOptions::default() };
     assert!(matches_with("<a><b>[[xmlunit.ignore]]</b></a>", options.clone(), "<a><b>x</b></a>"));
     assert!(!matches_with("<a><b>[[xmlunit.ignore]]</b></a>", options, "<a/>"));
-    assert!(Delimiters::new(Some("["), None).is_err());
+    assert!(PlaceholderDelimiters::new(Some("["), None).is_err());
 }
 
 #[test]
@@ -202,11 +204,11 @@ fn distances() {
     assert!(0.0 < near && near < far && far < 1.0, "{near} {far}");
 }
 
-fn documents() -> impl proptest::strategy::Strategy<Value = Tree> {
+fn documents() -> impl proptest::strategy::Strategy<Value = TestElement> {
     use proptest::prelude::*;
     let name = prop::sample::select(&["a", "b", "c"][..]);
     let attributes = prop::collection::btree_map(prop::sample::select(&["x", "y", "z"][..]), "[a-z]{0,2}", 0..3);
-    let leaf = (name.clone(), attributes.clone(), "[a-z]{0,3}").prop_map(|(name, attributes, text)| Tree {
+    let leaf = (name.clone(), attributes.clone(), "[a-z]{0,3}").prop_map(|(name, attributes, text)| TestElement {
         name,
         attributes: attributes.into_iter().collect(),
         text,
@@ -214,7 +216,7 @@ fn documents() -> impl proptest::strategy::Strategy<Value = Tree> {
     });
     leaf.prop_recursive(3, 16, 3, move |inner| {
         (name.clone(), attributes.clone(), prop::collection::vec(inner, 0..3)).prop_map(
-            |(name, attributes, children)| Tree {
+            |(name, attributes, children)| TestElement {
                 name,
                 attributes: attributes.into_iter().collect(),
                 text: String::new(),
@@ -225,14 +227,14 @@ fn documents() -> impl proptest::strategy::Strategy<Value = Tree> {
 }
 
 #[derive(Clone, Debug)]
-struct Tree {
+struct TestElement {
     name: &'static str,
     attributes: Vec<(&'static str, String)>,
     text: String,
-    children: Vec<Tree>,
+    children: Vec<TestElement>,
 }
 
-impl Tree {
+impl TestElement {
     fn written(&self, blank: &str, turned: bool) -> String {
         let mut attributes: Vec<String> =
             self.attributes.iter().map(|(name, value)| format!(" {name}='{value}'")).collect();
@@ -248,7 +250,7 @@ proptest::proptest! {
     #[test]
     fn equality_is_reflexive(tree in documents(), any_order: bool) {
         let (plain, other) = (tree.written("", false), tree.written("\n <!-- c --> ", true));
-        for namespaces in [Awareness::Strict, Awareness::Legacy, Awareness::None] {
+        for namespaces in [NamespaceAwareness::Strict, NamespaceAwareness::Legacy, NamespaceAwareness::None] {
             let options = XmlOptions { namespaces, any_order, ..XmlOptions::default() };
             proptest::prop_assert!(matches_with(&plain, options.clone(), &plain));
             proptest::prop_assert!(matches_with(&plain, options, &other), "{} {}", plain, other);

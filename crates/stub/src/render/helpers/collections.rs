@@ -132,7 +132,7 @@ fn items_of(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>) -> Result<
     }
 }
 
-/// The `position=` that is given.
+/// Returns the `position=` that is given.
 fn place(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>) -> Result<ListPosition, RenderError> {
     let Some(position) = args.named("position") else { return Ok(ListPosition::End) };
     let text = evaluator.text_of(position)?;

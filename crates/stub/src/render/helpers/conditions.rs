@@ -1,4 +1,5 @@
-//! Comparisons: inline they are `true` or `false`, or what `yes=` and `no=` say; as a block they choose.
+//! Comparisons: inline they are `true` or `false`, or what `yes=` and `no=` say; as a block they
+//! choose.
 
 use std::cmp::Ordering;
 

@@ -51,7 +51,8 @@ pub(super) fn truncate_date<'t>(
     Ok(moment(cut.map_err(RenderError::failed)?, None, Some(zone)))
 }
 
-/// A date by a pattern or a style, as handlebars.java brings it; names are those of en-US whatever locale is asked for.
+/// A date by a pattern or a style, as handlebars.java brings it; names are those of en-US whatever
+/// locale is asked for.
 pub(super) fn date_format<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,

@@ -58,7 +58,7 @@ impl ScaledDecimal {
         Some(Self { digits: one.checked_rem(other)?, scale })
     }
 
-    /// The number, if it has no decimals, not even zeros.
+    /// Returns the number, if it has no decimals, not even zeros.
     pub(super) fn as_whole(self) -> Option<i64> {
         if self.scale == 0 { self.digits.try_into().ok() } else { None }
     }
@@ -67,7 +67,7 @@ impl ScaledDecimal {
         format!("{}e{}", self.digits, -i64::from(self.scale)).parse().unwrap_or(f64::NAN)
     }
 
-    /// The digits of both at the larger of their scales.
+    /// Returns the digits of both at the larger of their scales.
     fn aligned(self, other: Self) -> Option<(i128, i128, i32)> {
         let scale = self.scale.max(other.scale);
         let at = |number: Self| number.digits.checked_mul(power_of_ten(scale.checked_sub(number.scale)?)?);

@@ -13,7 +13,8 @@ use crate::render::template::tree::Cached;
 use crate::render::template::value::{ListKind, MapKind, TemplateValue};
 use standin_dialect::json_path::{Failure, JsonPath, Selection};
 
-/// Whose JSON it is: WireMock reads it with two libraries, which print lists and long numbers differently.
+/// Whose JSON it is: WireMock reads it with two libraries, which print lists and long numbers
+/// differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JsonLibrary {
     Jackson,
@@ -156,7 +157,7 @@ pub(super) fn path(
     }
 }
 
-/// The document that a text or an object is; `None` of anything else.
+/// Returns the document that a text or an object is; `None` of anything else.
 fn document(evaluator: &mut Evaluator<'_>, value: &TemplateValue) -> Result<Option<Arc<Json>>, RenderError> {
     match value {
         TemplateValue::Text(text) => evaluator.document(text),
@@ -172,7 +173,8 @@ fn document(evaluator: &mut Evaluator<'_>, value: &TemplateValue) -> Result<Opti
     }
 }
 
-/// A value of a file that was read, so that it nests no deeper than values may; where it does, it is nothing.
+/// Returns a value of a file that was read, so that it nests no deeper than values may; where it
+/// does, it is nothing.
 pub(super) fn plain(json: &Json) -> TemplateValue {
     match json {
         Json::Null => TemplateValue::Null,

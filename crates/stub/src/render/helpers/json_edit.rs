@@ -141,7 +141,8 @@ pub(super) fn json_array_add<'t>(
     written(evaluator, &changed, JsonLibrary::Smart)
 }
 
-/// The body of a block, or else the first parameter behind the JSON that is changed, if it is a text.
+/// Returns the body of a block, or else the first parameter behind the JSON that is changed, if it
+/// is a text.
 fn text_param<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<Option<Arc<str>>, RenderError> {
     if args.is_block() {
         return text_or_block(evaluator, args).map(Some);
@@ -181,7 +182,7 @@ fn merge(base: &mut Map<String, Json>, over: &Map<String, Json>, removes_nulls: 
     }
 }
 
-/// A copy of a document without some of its values.
+/// Returns a copy of a document without some of its values.
 fn without(json: &Json, doomed: &HashSet<*const Json>) -> Json {
     let stays = |value: &&Json| !doomed.contains(&ptr::from_ref::<Json>(value));
     match json {
@@ -194,7 +195,7 @@ fn without(json: &Json, doomed: &HashSet<*const Json>) -> Json {
     }
 }
 
-/// A copy of a document with another value in place of one of its own.
+/// Returns a copy of a document with another value in place of one of its own.
 fn with(json: &Json, old: &Json, new: &Json) -> Json {
     match json {
         _ if ptr::eq(json, old) => new.clone(),

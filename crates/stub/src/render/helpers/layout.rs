@@ -80,7 +80,8 @@ fn wrapped(text: &str, width: usize) -> String {
     out
 }
 
-/// Pads a text to `size=` with `pad=`; `share` says how much of what is missing goes before it and behind it.
+/// Pads a text to `size=` with `pad=`; `share` says how much of what is missing goes before it and
+/// behind it.
 fn padded<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,

@@ -1,7 +1,7 @@
 //! The helpers of templates, a file a family: what handlebars.java brings, and WireMock's own.
 //!
-//! Each does what WireMock 3.13 does, its quirks included: what is used wrongly mostly prints `[ERROR: …]`, and a few things
-//! fail the whole reply.
+//! Each does what WireMock 3.13 does, its quirks included: what is used wrongly mostly prints
+//! `[ERROR: …]`, and a few things fail the whole reply.
 
 #![allow(clippy::unnecessary_wraps)] // all helpers are of one type
 
@@ -32,17 +32,17 @@ use super::template::value::TemplateValue;
 /// What a helper does with what it is given; it returns a value, or writes.
 pub(crate) type Helper = for<'t, 'f> fn(&mut Evaluator<'t>, &HelperArgs<'t, 'f>) -> Result<TemplateValue, RenderError>;
 
-/// The helper of a name.
+/// Returns the helper of a name.
 pub(crate) fn find(name: &str) -> Option<Helper> {
     HELPERS.iter().find(|(known, _)| *known == name).map(|(_, helper)| *helper)
 }
 
-/// The names of all helpers, for messages.
+/// Returns the names of all helpers, for messages.
 pub fn names() -> Vec<&'static str> {
     HELPERS.iter().map(|(name, _)| *name).collect()
 }
 
-/// A stub's parameters as templates see them.
+/// Returns a stub's parameters as templates see them.
 pub(super) fn value_of(parameters: &serde_json::Value) -> TemplateValue {
     json::plain(parameters)
 }
@@ -60,7 +60,7 @@ fn text_or_block<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -
     evaluator.text_of(&args.context)
 }
 
-/// A number or the text of one, as a whole number.
+/// Returns a number or the text of one, as a whole number.
 fn as_integer(value: &TemplateValue) -> Option<i64> {
     match value {
         TemplateValue::Int(number) => Some(*number),
@@ -71,7 +71,7 @@ fn as_integer(value: &TemplateValue) -> Option<i64> {
     }
 }
 
-/// The first of the values of a field.
+/// Returns the first of the values of a field.
 fn value_of_field(value: &TemplateValue) -> Option<&TemplateValue> {
     match value {
         TemplateValue::List(list) => list.items.first().filter(|item| matches!(item, TemplateValue::Text(_))),
@@ -79,7 +79,7 @@ fn value_of_field(value: &TemplateValue) -> Option<&TemplateValue> {
     }
 }
 
-/// A whole number that is given by name, or a default; the error names it.
+/// Returns a whole number that is given by name, or a default; the error names it.
 fn integer_arg(args: &HelperArgs<'_, '_>, key: &str, default: i64) -> Result<i64, RenderError> {
     match args.named(key) {
         None => Ok(default),
@@ -88,7 +88,7 @@ fn integer_arg(args: &HelperArgs<'_, '_>, key: &str, default: i64) -> Result<i64
     }
 }
 
-/// Whether `key=true` is given.
+/// Returns whether `key=true` is given.
 fn is_set(args: &HelperArgs<'_, '_>, key: &str) -> bool {
     matches!(args.named(key), Some(TemplateValue::Bool(true)))
 }

@@ -313,7 +313,8 @@ fn symbols(locale: &str) -> Symbols {
     Symbols { decimal, group }
 }
 
-/// The sign of a locale's money, whether it stands before the number, and how many decimals there are.
+/// Returns the sign of a locale's money, whether it stands before the number, and how many decimals
+/// there are.
 fn currency(locale: &str) -> (&'static str, bool, usize) {
     match locale.split_once('_').map_or("", |(_, country)| country) {
         "US" | "AU" | "NZ" | "MX" => ("$", true, 2),

@@ -21,7 +21,8 @@ pub(super) fn stripes<'t>(_: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> R
     Ok(told_of_even(args, "even", Some("odd")))
 }
 
-/// As with Java's BigDecimal: a quotient has the decimals of what is divided, and what is no number is 0.
+/// As with Java's BigDecimal: a quotient has the decimals of what is divided, and what is no number
+/// is 0.
 pub(super) fn math<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
     let [operator, right] = args.params.as_slice() else {
         let message = "All maths functions require two operands and an operator as parameters e.g. 3 '+' 2";

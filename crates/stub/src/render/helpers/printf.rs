@@ -1,4 +1,5 @@
-//! `stringFormat`: Java's `String.format`, as far as stubs use it: texts, whole numbers, decimals, booleans and characters.
+//! `stringFormat`: Java's `String.format`, as far as stubs use it: texts, whole numbers, decimals,
+//! booleans and characters.
 
 use std::sync::Arc;
 
@@ -138,7 +139,7 @@ impl FormatSpec {
         Ok(self.padded(text, fill))
     }
 
-    /// A number from its digits, with sign, groups and zeros as the flags say.
+    /// Returns a number from its digits, with sign, groups and zeros as the flags say.
     fn number(&self, digits: &str, is_negative: bool) -> String {
         let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
         let mut out = group_digits(whole, if self.has(',') { 3 } else { 0 }, ",");

@@ -1,4 +1,5 @@
-//! Random values. They come from the draws of the call, so that a server with the same seed gives the same ones again.
+//! Random values. They come from the draws of the call, so that a server with the same seed gives
+//! the same ones again.
 
 use rand::RngExt as _;
 

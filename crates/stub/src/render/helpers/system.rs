@@ -12,8 +12,8 @@ pub(super) fn hostname<'t>(_: &mut Evaluator<'t>, _: &HelperArgs<'t, '_>) -> Res
     Ok(TemplateValue::text(rustix::system::uname().nodename().to_string_lossy()))
 }
 
-/// A variable of the environment. Only those whose names begin with `wiremock` are given away, as is WireMock's default;
-/// there are no Java properties here.
+/// A variable of the environment. Only those whose names begin with `wiremock` are given away, as
+/// is WireMock's default; there are no Java properties here.
 pub(super) fn system_value<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,

@@ -184,7 +184,8 @@ pub(super) fn yesno<'t>(_: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Res
     Ok(args.named(key).cloned().unwrap_or_else(|| TemplateValue::text(key)))
 }
 
-/// What handlebars.java does first in each of its helpers for texts: of nothing, they give their first parameter.
+/// What handlebars.java does first in each of its helpers for texts: of nothing, they give their
+/// first parameter.
 pub(super) fn of_text<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,

@@ -1,4 +1,5 @@
-//! What an evaluation may cost: steps, and bytes of output. No template runs away, and none keeps a worker.
+//! What an evaluation may cost: steps, and bytes of output. No template runs away, and none keeps a
+//! worker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -8,7 +9,8 @@ use super::tree::Position;
 use super::value::TooDeep;
 use standin_dialect::cpu_time::thread_cpu_time;
 
-/// Steps that are left. A step is about a tenth of a microsecond: a node, a name, an item of a list, or 64 bytes of text.
+/// Steps that are left. A step is about a tenth of a microsecond: a node, a name, an item of a
+/// list, or 64 bytes of text.
 #[derive(Debug)]
 pub(crate) struct RenderBudget {
     left: usize,
@@ -56,7 +58,7 @@ impl RenderBudget {
         Self { left: steps, is_quick: steps <= QUICK_STEPS, cancellation: None }
     }
 
-    /// A budget of [`ALL_STEPS`] that is used up when the rendering is cancelled.
+    /// Returns a budget of [`ALL_STEPS`] that is used up when the rendering is cancelled.
     pub(crate) fn cancelled_by(cancellation: Cancellation) -> Self {
         Self { cancellation: Some(cancellation), ..Self::new(ALL_STEPS) }
     }
@@ -104,7 +106,7 @@ impl RenderError {
         Self::Failed { at: None, message: message.into() }
     }
 
-    /// The same with its place, unless it has one.
+    /// Returns the same with its place, unless it has one.
     pub(super) fn at(self, place: Position) -> Self {
         match self {
             Self::Failed { at: None, message } => Self::Failed { at: Some(place), message },
@@ -128,7 +130,8 @@ pub(crate) const ALL_STEPS: usize = 1_000_000;
 /// Bytes that a template may write.
 pub(crate) const MAX_OUTPUT: usize = 16 << 20;
 
-/// Calls of blocks, partials and helpers that may stand in each other; parsing bounds them but for partials.
+/// Calls of blocks, partials and helpers that may stand in each other; parsing bounds them but for
+/// partials.
 pub(crate) const MAX_CALLS: usize = 120;
 
 /// Entries of an object that are looked through for a name.

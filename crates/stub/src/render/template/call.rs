@@ -1,4 +1,5 @@
-//! Parsing what stands in a tag: a name, its parameters, and what calls another helper between parentheses.
+//! Parsing what stands in a tag: a name, its parameters, and what calls another helper between
+//! parentheses.
 
 use std::sync::OnceLock;
 

@@ -47,7 +47,7 @@ impl<'t> TemplateCursor<'t> {
         taken
     }
 
-    /// The line and column of a byte.
+    /// Returns the line and column of a byte.
     pub(super) fn position(&self, at: usize) -> Position {
         let (from, mut position) = if self.known.get().0 <= at { self.known.get() } else { BEGINNING };
         let mut lines = self.text[from..at].split('\n');
@@ -63,14 +63,15 @@ impl<'t> TemplateCursor<'t> {
         TemplateError { at: self.position(at), message: message.into(), help: help.into() }
     }
 
-    /// Whether the tag ends here.
+    /// Returns whether the tag ends here.
     pub(super) fn is_closing(&self) -> bool {
         self.rest().starts_with("}}") || self.rest().starts_with("~}}")
     }
 
-    /// The end of a tag; whether it trims the text after it.
+    /// Returns the end of a tag; whether it trims the text after it.
     ///
-    /// Handlebars takes the longest run of braces for the end, so that `{"a":{{b}}}` is an error there too.
+    /// Handlebars takes the longest run of braces for the end, so that `{"a":{{b}}}` is an error
+    /// there too.
     pub(super) fn close(&mut self, closing: Closing) -> Result<bool, TemplateError> {
         self.skip_space();
         let start = self.at;
@@ -101,7 +102,7 @@ impl<'t> TemplateCursor<'t> {
         Err(self.error(start, message, help))
     }
 
-    /// A name with its dots, slashes and brackets: `request.headers.[X-Y]`.
+    /// Returns a name with its dots, slashes and brackets: `request.headers.[X-Y]`.
     pub(super) fn name(&mut self) -> Result<&'t str, TemplateError> {
         let start = self.at;
         if self.rest().starts_with(|c: char| c.is_ascii_digit()) {
@@ -132,7 +133,7 @@ impl<'t> TemplateCursor<'t> {
         Err(self.error(start, message, "write the name of a helper or a value"))
     }
 
-    /// A text in quotes, a number, or `true` and `false`, if one is next.
+    /// Returns a text in quotes, a number, or `true` and `false`, if one is next.
     pub(super) fn literal(&mut self) -> Result<Option<TemplateValue>, TemplateError> {
         let start = self.at;
         let rest = self.rest();

@@ -1,4 +1,5 @@
-//! Evaluating a template: names are looked up from the inside out, helpers are called, and text is written.
+//! Evaluating a template: names are looked up from the inside out, helpers are called, and text is
+//! written.
 
 use std::mem;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    /// The text of the whole template.
+    /// Returns the text of the whole template.
     pub(super) fn run(mut self, body: &'t TemplateBody) -> Result<String, RenderError> {
         let root = Frame { value: TemplateValue::Part(RequestPart::Root), locals: Locals::new(), parent: None };
         self.body(body, &root)?;
@@ -142,7 +143,8 @@ impl<'t> Evaluator<'t> {
         args.block.map_or(Ok(()), |block| self.body(&block.otherwise, args.frame))
     }
 
-    /// Writes the body of a block about another value. The first of `named` is what the block calls its first name.
+    /// Writes the body of a block about another value. The first of `named` is what the block calls
+    /// its first name.
     pub(crate) fn inner_of(
         &mut self,
         args: &HelperArgs<'t, '_>,
@@ -158,12 +160,13 @@ impl<'t> Evaluator<'t> {
         self.body(&block.body, &Frame { value, locals, parent: Some(args.frame) })
     }
 
-    /// The document that a text is; `None` if it is no JSON.
+    /// Returns the document that a text is; `None` if it is no JSON.
     pub(crate) fn document(&mut self, text: &Arc<str>) -> Result<Option<Arc<Json>>, RenderError> {
         if let Some((_, document)) = self.documents.iter().find(|(known, _)| known == text) {
             return Ok(document.clone());
         }
-        // a body is read once a call, however many templates ask for it; here it is shared within one
+        // a body is read once a call, however many templates ask for it; here it is shared within
+        // one
         self.budget.spend_bytes(text.len() * JSON_WEIGHT)?;
         let document = serde_json::from_str(text).ok().map(Arc::new);
         if self.documents.len() < MAX_DOCUMENTS {
@@ -183,7 +186,8 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    /// Calls a helper. The texts that it is given and the one that it makes are paid for here, whatever it does with them.
+    /// Calls a helper. The texts that it is given and the one that it makes are paid for here,
+    /// whatever it does with them.
     fn help(&mut self, helper: Helper, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
         let values = [&args.context].into_iter().chain(&args.params).chain(args.hash.iter().map(|(_, value)| value));
         let length = |value: &TemplateValue| {
@@ -252,7 +256,8 @@ impl<'t> Evaluator<'t> {
         })
     }
 
-    /// Writes the body of a block for each item or entry of its value, or what stands behind its `else` if there is none.
+    /// Writes the body of a block for each item or entry of its value, or what stands behind its
+    /// `else` if there is none.
     pub(crate) fn each(&mut self, args: &HelperArgs<'t, '_>, base: i64) -> Result<(), RenderError> {
         if let Some(items) = args.context.items() {
             if items.is_empty() {
@@ -327,7 +332,7 @@ impl<'t> Evaluator<'t> {
         result
     }
 
-    /// A list, counted into the budget.
+    /// Returns a list, counted into the budget.
     pub(crate) fn list(&mut self, items: Vec<TemplateValue>, kind: ListKind) -> Result<TemplateValue, RenderError> {
         self.budget.spend(items.len() / 4)?;
         Ok(TemplateValue::list(items, kind)?)

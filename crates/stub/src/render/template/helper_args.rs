@@ -20,7 +20,7 @@ pub(crate) struct HelperArgs<'t, 'f> {
 }
 
 impl HelperArgs<'_, '_> {
-    /// A parameter behind the first; null if there is none.
+    /// Returns a parameter behind the first; null if there is none.
     pub(crate) fn param(&self, place: usize) -> &TemplateValue {
         self.params.get(place).unwrap_or(&TemplateValue::Null)
     }
@@ -30,12 +30,12 @@ impl HelperArgs<'_, '_> {
         self.hash.iter().find(|(known, _)| *known == key).map(|(_, value)| value).filter(|value| !value.is_null())
     }
 
-    /// Whether the first parameter is there, rather than the current value in its place.
+    /// Returns whether the first parameter is there, rather than the current value in its place.
     pub(crate) fn has_context(&self) -> bool {
         !self.call.params.is_empty()
     }
 
-    /// Whether the helper has a body.
+    /// Returns whether the helper has a body.
     pub(crate) fn is_block(&self) -> bool {
         self.block.is_some()
     }

@@ -1,7 +1,8 @@
-//! Response templates: WireMock's dialect of Handlebars, parsed at load and evaluated within bounds.
+//! Response templates: WireMock's dialect of Handlebars, parsed at load and evaluated within
+//! bounds.
 //!
-//! No crate would do: WireMock's answers depend on handlebars.java's own ways, on values that are a text and a list at once,
-//! and on the Java types of numbers.
+//! No crate would do: WireMock's answers depend on handlebars.java's own ways, on values that are a
+//! text and a list at once, and on the Java types of numbers.
 
 pub(crate) mod budget;
 mod call;
@@ -47,12 +48,13 @@ impl Template {
         parse::parse(text).map(|parsed| Self { body: parsed.body, unknown: parsed.unknown })
     }
 
-    /// Whether a text is more than it says itself.
+    /// Returns whether a text is more than it says itself.
     pub fn is_one(text: &str) -> bool {
         text.contains("{{")
     }
 
-    /// The first name that is used as a helper and is none; such a template fails whenever it is rendered.
+    /// Returns the first name that is used as a helper and is none; such a template fails whenever
+    /// it is rendered.
     pub fn unknown_helper(&self) -> Option<&str> {
         self.unknown.as_ref().map(|(name, _)| &**name)
     }

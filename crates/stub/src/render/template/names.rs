@@ -107,7 +107,7 @@ impl Evaluator<'_> {
         })
     }
 
-    /// The names and values of an object; `None` of anything else.
+    /// Returns the names and values of an object; `None` of anything else.
     pub(crate) fn entries(&self, value: &TemplateValue) -> Option<Vec<(Arc<str>, TemplateValue)>> {
         match value {
             TemplateValue::Map(map) => Some(map.entries.clone()),

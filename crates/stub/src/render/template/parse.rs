@@ -46,7 +46,7 @@ fn plain(text: &str) -> TemplateBody {
 pub(super) struct TemplateParser<'t> {
     pub(super) cursor: TemplateCursor<'t>,
     depth: usize,
-    /// Whether a `~}}` trims the text that follows.
+    /// True if a `~}}` trims the text that follows.
     trims: bool,
     pub(super) unknown: Option<(Box<str>, Position)>,
 }

@@ -31,7 +31,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// The text of a value; empty where it is null.
+    /// Returns the text of a value; empty where it is null.
     pub(crate) fn text_of(&mut self, value: &TemplateValue) -> Result<Arc<str>, RenderError> {
         match value {
             TemplateValue::Null => Ok("".into()),
@@ -97,7 +97,7 @@ impl Evaluator<'_> {
         self.budget.spend_bytes(out.len() - before)
     }
 
-    /// The JSON of a value.
+    /// Returns the JSON of a value.
     pub(crate) fn json_of(&mut self, value: &TemplateValue, layout: Layout) -> Result<String, RenderError> {
         let mut out = String::new();
         self.json(value, layout, 0, &mut out)?;

@@ -1,4 +1,5 @@
-//! The call as templates see it: `request.path`, `request.headers.X`. Nothing is decoded before it is asked for.
+//! The call as templates see it: `request.path`, `request.headers.X`. Nothing is decoded before it
+//! is asked for.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -49,7 +50,7 @@ impl<'c> RequestModel<'c> {
         Self { call, parameters, path, id: OnceCell::new(), body: OnceCell::new() }
     }
 
-    /// The value of a name below a part; `None` if there is no such name.
+    /// Returns the value of a name below a part; `None` if there is no such name.
     pub(crate) fn get(&self, part: RequestPart, name: &str) -> Option<TemplateValue> {
         let found = match part {
             RequestPart::Root => match name {
@@ -78,7 +79,7 @@ impl<'c> RequestModel<'c> {
         (!found.is_null()).then_some(found)
     }
 
-    /// All names below a part, with their values.
+    /// Returns all names below a part, with their values.
     pub(crate) fn entries(&self, part: RequestPart) -> Vec<(Arc<str>, TemplateValue)> {
         let known = |names: &[&str]| {
             let value = |name: &&str| Some((Arc::from(*name), self.get(part, name)?));
@@ -125,7 +126,7 @@ impl<'c> RequestModel<'c> {
         }
     }
 
-    /// The body as text, made once.
+    /// Returns the body as text, made once.
     pub(crate) fn body(&self) -> &Arc<str> {
         self.body.get_or_init(|| match self.call.text() {
             Some(text) => text.into(),
@@ -158,7 +159,8 @@ impl<'c> RequestModel<'c> {
         }
     }
 
-    /// The path, with its segments by number; where the stub has a template for it, with its variables too.
+    /// Returns the path, with its segments by number; where the stub has a template for it, with
+    /// its variables too.
     fn path_value(&self) -> TemplateValue {
         let Some(template) = self.path else {
             let path = self.decoded_path();
@@ -232,7 +234,7 @@ fn values_of(pairs: &[(String, String)], name: &str) -> TemplateValue {
     TemplateValue::values(pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()))
 }
 
-/// Each name once, where it stood first.
+/// Returns each name once, where it stood first.
 fn grouped(pairs: &[(String, String)]) -> Vec<(Arc<str>, TemplateValue)> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
@@ -246,7 +248,7 @@ fn grouped(pairs: &[(String, String)]) -> Vec<(Arc<str>, TemplateValue)> {
     groups.into_iter().map(|(name, values)| (Arc::from(name), TemplateValue::values(values))).collect()
 }
 
-/// Whether a Content-Type is one of texts. Without one, WireMock takes a body for binary.
+/// Returns whether a Content-Type is one of texts. Without one, WireMock takes a body for binary.
 fn is_text(kind: Option<&str>) -> bool {
     let Some(kind) = kind else { return false };
     let kind = kind.split(';').next().unwrap_or_default().to_ascii_lowercase();

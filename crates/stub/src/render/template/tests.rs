@@ -11,7 +11,7 @@ use crate::call::{Call, Peers, Scheme};
 use crate::render::template::value::{ListKind, MapKind, TemplateValue};
 use standin_dialect::cpu_time::thread_cpu_time;
 
-/// A call with a body, headers and a query.
+/// Returns a call with a body, headers and a query.
 pub(crate) fn call(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Call {
     let mut request = http::Request::builder().method(method).uri(target);
     for (name, value) in headers {

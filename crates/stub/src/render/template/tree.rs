@@ -1,4 +1,5 @@
-//! A parsed template: what it says, ready to be evaluated any number of times and by several calls at once.
+//! A parsed template: what it says, ready to be evaluated any number of times and by several calls
+//! at once.
 
 use std::sync::{Arc, OnceLock};
 
@@ -69,7 +70,8 @@ pub(super) struct PartialTag {
     pub(super) name: HelperParam,
     pub(super) context: Option<NamePath>,
     pub(super) hash: Vec<(Box<str>, HelperParam)>,
-    /// `{{#> name}}…{{/name}}`: what is written where there is no such partial, and `@partial-block` of one that there is.
+    /// `{{#> name}}…{{/name}}`: what is written where there is no such partial, and
+    /// `@partial-block` of one that there is.
     pub(super) body: Option<TemplateBody>,
     pub(super) at: Position,
 }
@@ -109,7 +111,7 @@ pub(crate) struct Position {
 }
 
 impl NamePath {
-    /// The path of a name as it is written.
+    /// Returns the path of a name as it is written.
     pub(crate) fn new(text: &str) -> Self {
         let mut rest = text;
         let mut up = 0;
@@ -142,7 +144,7 @@ impl NamePath {
     }
 }
 
-/// The names between `.` and `/`; what stands in brackets is one name.
+/// Returns the names between `.` and `/`; what stands in brackets is one name.
 fn steps(text: &str) -> Vec<PathStep> {
     let mut steps = Vec::new();
     let mut rest = text;

@@ -1,7 +1,9 @@
-//! The values that a template works with, typed as WireMock's are: what a stub compares or prints depends on whether it has
-//! a text, the list that a query parameter is, or the object that a JSONPath found.
+//! The values that a template works with, typed as WireMock's are: what a stub compares or prints
+//! depends on whether it has a text, the list that a query parameter is, or the object that a
+//! JSONPath found.
 //!
-//! Values are shared, not copied, and know how deep they nest, so that nobody who walks one runs out of stack.
+//! Values are shared, not copied, and know how deep they nest, so that nobody who walks one runs
+//! out of stack.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -101,7 +103,7 @@ impl TemplateValue {
         Ok(Self::Map(Arc::new(TemplateMap { entries, kind, depth })))
     }
 
-    /// The values of a parameter, header or cookie; null if there is none.
+    /// Returns the values of a parameter, header or cookie; null if there is none.
     pub(crate) fn values<T: Into<Arc<str>>>(values: impl IntoIterator<Item = T>) -> Self {
         let items: Vec<Self> = values.into_iter().map(Self::text).collect();
         if items.is_empty() {
@@ -110,7 +112,7 @@ impl TemplateValue {
         Self::List(Arc::new(TemplateList { items, kind: ListKind::Values, depth: 1 }))
     }
 
-    /// A whole number from one of any size.
+    /// Returns a whole number from one of any size.
     pub(crate) fn from_usize(number: usize) -> Self {
         Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }
@@ -119,7 +121,8 @@ impl TemplateValue {
         matches!(self, Self::Null)
     }
 
-    /// Whether Handlebars takes it for false: nothing, an empty text or list, zero. A map is always true.
+    /// Returns whether Handlebars takes it for false: nothing, an empty text or list, zero. A map
+    /// is always true.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Null => true,
@@ -133,13 +136,14 @@ impl TemplateValue {
         }
     }
 
-    /// Whether it is a number.
+    /// Returns whether it is a number.
     pub(crate) fn is_number(&self) -> bool {
         matches!(self, Self::Int(_) | Self::Double(_) | Self::Number(_))
     }
 
-    /// Whether both are equal as Java's `equals` has it: `1` is neither `"1"` nor `1.0`. What lists and objects share is gone through
-    /// as often as it stands in them, so that this is paid for.
+    /// Returns whether both are equal as Java's `equals` has it: `1` is neither `"1"` nor `1.0`.
+    /// What lists and objects share is gone through as often as it stands in them, so that this is
+    /// paid for.
     pub(crate) fn equals(&self, other: &Self, budget: &mut RenderBudget) -> Result<bool, RenderError> {
         budget.spend(1)?;
         Ok(match (self, other) {
@@ -177,7 +181,7 @@ impl TemplateValue {
         })
     }
 
-    /// The order of two values of one type; `None` of others.
+    /// Returns the order of two values of one type; `None` of others.
     pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Bool(one), Self::Bool(other)) => Some(one.cmp(other)),
@@ -189,7 +193,7 @@ impl TemplateValue {
         }
     }
 
-    /// The items of a value that can be gone through; `None` of any other.
+    /// Returns the items of a value that can be gone through; `None` of any other.
     pub(crate) fn items(&self) -> Option<Vec<Self>> {
         match self {
             Self::List(list) => Some(list.items.clone()),
@@ -232,7 +236,8 @@ impl TemplateMap {
 }
 
 impl TemplateList {
-    /// The item at a place. Of the values of a field, `-1` is the last but one, as in WireMock.
+    /// Returns the item at a place. Of the values of a field, `-1` is the last but one, as in
+    /// WireMock.
     pub(crate) fn at(&self, place: i64) -> Option<&TemplateValue> {
         let place = match (place < 0, &self.kind) {
             (true, ListKind::Values) => self.items.len() as i64 - 1 + place,

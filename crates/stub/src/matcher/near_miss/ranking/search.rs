@@ -1,8 +1,9 @@
-//! The few nearest of many, within a budget: most candidates are dismissed by the lengths of their urls.
+//! The few nearest of many, within a budget: most candidates are dismissed by the
+//! lengths of their urls.
 
 use std::time::Instant;
 
-use super::distance::distance_below;
+use super::distance::distance_under;
 use crate::call::Call;
 use crate::matcher::RequestPattern;
 
@@ -18,7 +19,8 @@ pub struct SearchBudget {
     pub candidates: usize,
 }
 
-/// The nearest of all that were examined, nearest first; of two as near, the earlier candidate.
+/// The nearest of all that were examined, nearest first; of two as
+/// near, the earlier candidate.
 #[derive(Clone, Debug)]
 pub struct NearestMatches<T> {
     /// The nearest.
@@ -42,7 +44,7 @@ impl SearchBudget {
     /// No end but that of the candidates.
     pub const UNLIMITED: Self = Self { until: None, candidates: usize::MAX };
 
-    /// A budget that ends at an instant.
+    /// Returns a budget that ends at an instant.
     pub fn until(end: Instant) -> Self {
         Self { until: Some(end), ..Self::UNLIMITED }
     }
@@ -53,44 +55,45 @@ impl SearchBudget {
 }
 
 impl<T> NearestMatches<T> {
-    /// Whether every candidate was examined.
+    /// Returns whether every candidate was examined.
     pub fn is_complete(&self) -> bool {
         self.examined == self.of
     }
 }
 
-/// The patterns that a call came nearest to. Candidates come in the order in which they would be tried.
-pub fn nearest<'p, T>(
+/// The patterns that a call came nearest to. Candidates come in the order in which
+/// they would be tried.
+pub fn find_nearest_patterns<'p, T>(
     candidates: impl Iterator<Item = (T, &'p RequestPattern)>,
     call: &Call,
     limit: usize,
     budget: SearchBudget,
 ) -> NearestMatches<T> {
-    let distance = |(_, pattern): &(T, &RequestPattern), limit| distance_below(limit, pattern, call);
+    let distance = |(_, pattern): &(T, &RequestPattern), limit| distance_under(limit, pattern, call);
     without_second(search(candidates, limit, budget, distance))
 }
 
 /// The calls that came nearest to a pattern, those that match among them.
-pub fn nearest_calls<'c, T>(
+pub fn find_nearest_calls<'c, T>(
     calls: impl Iterator<Item = (T, &'c Call)>,
     pattern: &RequestPattern,
     limit: usize,
     budget: SearchBudget,
 ) -> NearestMatches<T> {
-    let distance = |(_, call): &(T, &Call), limit| distance_below(limit, pattern, call);
+    let distance = |(_, call): &(T, &Call), limit| distance_under(limit, pattern, call);
     without_second(search(calls, limit, budget, distance))
 }
 
-/// Returns the items whose calls came nearest to a pattern. Only the nearest are held while the
-/// others are examined.
-pub fn nearest_of<T>(
+/// Returns the items whose calls came nearest to a pattern. Only the
+/// nearest are held while the others are examined.
+pub fn find_nearest_by<T>(
     items: impl Iterator<Item = T>,
     call_of: impl Fn(&T) -> &Call,
     pattern: &RequestPattern,
     limit: usize,
     budget: SearchBudget,
 ) -> NearestMatches<T> {
-    search(items, limit, budget, |item, limit| distance_below(limit, pattern, call_of(item)))
+    search(items, limit, budget, |item, limit| distance_under(limit, pattern, call_of(item)))
 }
 
 fn without_second<T, C>(nearest: NearestMatches<(T, C)>) -> NearestMatches<T> {
@@ -102,7 +105,7 @@ fn search<T>(
     candidates: impl Iterator<Item = T>,
     limit: usize,
     budget: SearchBudget,
-    distance_below: impl Fn(&T, f64) -> Option<f64>,
+    distance_under: impl Fn(&T, f64) -> Option<f64>,
 ) -> NearestMatches<T> {
     let mut candidates = candidates.peekable();
     let mut found: Vec<NearMiss<T>> = Vec::with_capacity(limit.saturating_add(1).min(64));
@@ -111,7 +114,7 @@ fn search<T>(
         let Some(item) = candidates.next() else { break };
         examined += 1;
         let worst = if found.len() < limit { f64::INFINITY } else { found[limit - 1].distance };
-        let Some(distance) = distance_below(&item, worst) else { continue };
+        let Some(distance) = distance_under(&item, worst) else { continue };
         let place = found.partition_point(|near| near.distance <= distance);
         found.insert(place, NearMiss { item, distance });
         found.truncate(limit);

@@ -1,72 +1,74 @@
 //! Holds a call against a stub, clause by clause.
 
-use super::cut::TruncatedText;
-use super::finding::{ClauseResult, ComparedStub, PageRow, PageSection, ScenarioRequirement};
-use super::{body, multipart, wording};
+use super::clause_result::{ClauseResult, ComparedStub, PageRow, PageSection, ScenarioRequirement};
+use super::truncate::truncate;
+use super::{body, display, multipart};
 use crate::call::Call;
 use crate::matcher::value_matcher::{MatchStats, ValueMatcher};
-use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, UrlRule};
+use crate::matcher::{Clause, FieldMatcher, FieldName, FieldRule, MethodRule, UrlRule};
 
 /// Every clause of the stub, in the order of the page. Method and url are always among them.
-pub fn findings(target: &ComparedStub<'_>, call: &Call) -> Vec<ClauseResult> {
-    let examiner = Examiner { target, call, stats: MatchStats::default() };
-    let mut findings: Vec<ClauseResult> =
-        target.pattern.as_written().into_iter().filter_map(|c| examiner.finding(c)).collect();
-    let has = |findings: &[ClauseResult], clause: &str| findings.iter().any(|finding| finding.clause == clause);
-    if !has(&findings, "method") {
-        findings.push(examiner.method(&MethodRule::Any));
+pub fn diagnose(target: &ComparedStub<'_>, call: &Call) -> Vec<ClauseResult> {
+    let diagnosis = ClauseDiagnosis { target, call, stats: MatchStats::default() };
+    let mut results: Vec<ClauseResult> =
+        target.pattern.as_written().into_iter().filter_map(|c| diagnosis.clause(c)).collect();
+    let has = |results: &[ClauseResult], clause: &str| results.iter().any(|result| result.clause == clause);
+    if !has(&results, "method") {
+        results.push(diagnosis.method(&MethodRule::Any));
     }
-    if !has(&findings, "url") {
-        findings.push(examiner.url(&UrlRule::Any));
+    if !has(&results, "url") {
+        results.push(diagnosis.url(&UrlRule::Any));
     }
-    findings.extend(target.scenario.map(scenario));
-    findings.sort_by_key(|finding| {
-        let place = match finding.row.section {
-            PageSection::Target => TARGET_ORDER.iter().position(|clause| *clause == finding.clause),
-            PageSection::PathParameter => examiner.place_in_template(finding.name.as_deref()),
+    results.extend(target.scenario.map(diagnose_scenario));
+    results.sort_by_key(|result| {
+        let place = match result.row.section {
+            PageSection::Target => TARGET_ORDER.iter().position(|clause| *clause == result.clause),
+            PageSection::PathParameter => diagnosis.place_in_template(result.name.as_deref()),
             _ => None,
         };
-        (finding.row.section, place)
+        (result.row.section, place)
     });
-    findings
+    results
 }
 
-struct Examiner<'a> {
+struct ClauseDiagnosis<'a> {
     target: &'a ComparedStub<'a>,
     call: &'a Call,
     stats: MatchStats,
 }
 
-impl Examiner<'_> {
-    fn finding(&self, clause: &Clause) -> Option<ClauseResult> {
+impl ClauseDiagnosis<'_> {
+    fn clause(&self, clause: &Clause) -> Option<ClauseResult> {
         let call = self.call;
-        let finding = match clause {
+        let result = match clause {
             Clause::BasicAuth(expected) => self.basic_auth(expected),
-            Clause::Body(rule) => body::finding(rule, call, &self.stats),
+            Clause::Body(rule) => body::diagnose_body(rule, call, &self.stats),
             Clause::ClientIp(rule) => {
-                let shown = format!("{} {}", wording::operator(rule), wording::first_operand(rule, CELL));
+                let shown = format!("{} {}", display::operator(rule), display::first_operand(rule, CELL_BYTES));
                 Self::address("clientIp", "ClientIp", rule, &call.client_ip(), shown)
             }
             Clause::Field(field) => self.field(field),
             Clause::Host(rule) => {
-                let operator = wording::bracketed(wording::operator(rule), "");
-                let shown = format!("{}{}", operator.trim_start(), wording::operand(rule, CELL));
+                let operator = display::bracketed(display::operator(rule), "");
+                let shown = format!("{}{}", operator.trim_start(), display::operand(rule, CELL_BYTES));
                 Self::address("host", "Host", rule, &call.host(), shown)
             }
             Clause::Method(rule) => self.method(rule),
-            Clause::Multipart(rule) => multipart::finding(rule, self.call),
-            Clause::Unsatisfiable => self.never(),
+            Clause::Multipart(rule) => multipart::diagnose_multipart(rule, self.call),
+            Clause::Unsatisfiable => self.unsatisfiable(),
             Clause::PathParameter { template, name, rule } => {
                 let value = template.variable(name, call.path())?;
                 Self::path_parameter(name, rule, value)
             }
-            Clause::Port(port) => plain("port", "Port", port.to_string(), call.port().to_string()),
-            Clause::Scheme(scheme) => plain("scheme", "Scheme", scheme.clone(), call.peers.scheme.as_str().to_owned()),
+            Clause::Port(port) => target_result("port", "Port", port.to_string(), call.port().to_string()),
+            Clause::Scheme(scheme) => {
+                target_result("scheme", "Scheme", scheme.clone(), call.peers.scheme.as_str().to_owned())
+            }
             Clause::Url(rule) => self.url(rule),
         };
         let before = self.stats.limit_hits();
         let matches = clause.holds(call, &self.stats);
-        Some(ClauseResult { matches, is_limited: self.stats.limit_hits() > before, ..finding })
+        Some(ClauseResult { matches, is_limited: self.stats.limit_hits() > before, ..result })
     }
 
     fn method(&self, rule: &MethodRule) -> ClauseResult {
@@ -78,7 +80,7 @@ impl Examiner<'_> {
         let actual = self.call.method.as_str();
         ClauseResult {
             matches: rule.matches(actual),
-            ..plain("method", "HTTP method", TruncatedText::of(expected, CELL), TruncatedText::of(actual, CELL))
+            ..target_result("method", "HTTP method", truncate(expected, CELL_BYTES), truncate(actual, CELL_BYTES))
         }
     }
 
@@ -91,11 +93,11 @@ impl Examiner<'_> {
             UrlRule::Url(url) => ("", "url", url.as_str()),
             UrlRule::UrlPattern(pattern) => ("[regex] ", "urlPattern", pattern.as_str()),
         };
-        let expected = TruncatedText::of(expected, CELL);
+        let expected = truncate(expected, CELL_BYTES);
         let shown = format!("{prefix}{expected}");
-        let finding = plain("url", "URL", expected, TruncatedText::of(self.call.url(), CELL));
-        let row = PageRow { expected: shown, ..finding.row };
-        ClauseResult { operator, row, matches: rule.matches(self.call, &self.stats), ..finding }
+        let result = target_result("url", "URL", expected, truncate(self.call.url(), CELL_BYTES));
+        let row = PageRow { expected: shown, ..result.row };
+        ClauseResult { operator, row, matches: rule.matches(self.call, &self.stats), ..result }
     }
 
     fn address(
@@ -105,15 +107,15 @@ impl Examiner<'_> {
         actual: &str,
         shown: String,
     ) -> ClauseResult {
-        let finding = plain(clause, subject, wording::operand(rule, CELL), TruncatedText::of(actual, CELL));
-        let row = PageRow { expected: shown, ..finding.row };
-        ClauseResult { operator: wording::operator(rule), row, ..finding }
+        let result = target_result(clause, subject, display::operand(rule, CELL_BYTES), truncate(actual, CELL_BYTES));
+        let row = PageRow { expected: shown, ..result.row };
+        ClauseResult { operator: display::operator(rule), row, ..result }
     }
 
     fn basic_auth(&self, expected: &str) -> ClauseResult {
-        let expected = TruncatedText::of(&format!("Basic {expected}"), CELL);
+        let expected = truncate(&format!("Basic {expected}"), CELL_BYTES);
         let values: Vec<_> = self.call.header(&http::header::AUTHORIZATION).collect();
-        let actual: Vec<String> = values.iter().map(|value| TruncatedText::of(value, CELL)).collect();
+        let actual: Vec<String> = values.iter().map(|value| truncate(value, CELL_BYTES)).collect();
         let row = PageRow {
             section: PageSection::Header,
             subject: "Header",
@@ -133,7 +135,7 @@ impl Examiner<'_> {
         }
     }
 
-    fn field(&self, field: &Field) -> ClauseResult {
+    fn field(&self, field: &FieldMatcher) -> ClauseResult {
         let (section, clause, subject) = match field.name {
             FieldName::Cookie(_) => (PageSection::Cookie, "cookie", "Cookie"),
             FieldName::Form(_) => (PageSection::Form, "formParameter", "Form data"),
@@ -141,23 +143,23 @@ impl Examiner<'_> {
             FieldName::Query(_) => (PageSection::Query, "queryParameter", "Query"),
         };
         let name = self.spelling(&field.name);
-        let (operator, expected) = wording::field(&field.rule, CELL);
+        let (operator, expected) = display::field(&field.rule, CELL_BYTES);
         let is_list = !matches!(field.rule, FieldRule::One(_));
         let shown = match &field.name {
             FieldName::Cookie(_) => {
                 let operand = match &field.rule {
-                    FieldRule::One(rule) => wording::first_operand(rule, CELL),
+                    FieldRule::One(rule) => display::first_operand(rule, CELL_BYTES),
                     _ => expected.clone(),
                 };
-                format!("Cookie: {name}{}{operand}", wording::bracketed(operator, "="))
+                format!("Cookie: {name}{}{operand}", display::bracketed(operator, "="))
             }
-            _ if is_list => format!("{}{name}{}[{expected}]", prefix(section), wording::bracketed(operator, "")),
-            FieldName::Header(_) if expected.is_empty() => format!("{name}{}", wording::bracketed(operator, "")),
-            FieldName::Header(_) => format!("{name}{}: {expected}", wording::bracketed(operator, "")),
-            _ => format!("{}{name}{}{expected}", prefix(section), wording::bracketed(operator, " = ")),
+            _ if is_list => format!("{}{name}{}[{expected}]", prefix(section), display::bracketed(operator, "")),
+            FieldName::Header(_) if expected.is_empty() => format!("{name}{}", display::bracketed(operator, "")),
+            FieldName::Header(_) => format!("{name}{}: {expected}", display::bracketed(operator, "")),
+            _ => format!("{}{name}{}{expected}", prefix(section), display::bracketed(operator, " = ")),
         };
         let values = field.name.all_values(self.call);
-        let actual: Vec<String> = values.iter().take(MOST_VALUES).map(|value| TruncatedText::of(value, CELL)).collect();
+        let actual: Vec<String> = values.iter().take(MAX_VALUES).map(|value| truncate(value, CELL_BYTES)).collect();
         let row = PageRow {
             section,
             subject,
@@ -171,16 +173,16 @@ impl Examiner<'_> {
     }
 
     fn path_parameter(name: &str, rule: &ValueMatcher, value: &str) -> ClauseResult {
-        let operator = wording::operator(rule);
-        let actual = TruncatedText::of(value, CELL);
-        let operand = wording::first_operand(rule, CELL);
+        let operator = display::operator(rule);
+        let actual = truncate(value, CELL_BYTES);
+        let operand = display::first_operand(rule, CELL_BYTES);
         let row = PageRow {
             section: PageSection::PathParameter,
             subject: "Path parameter",
-            expected: format!("Path parameter: {name}{}{operand}", wording::bracketed(operator, " = ")),
+            expected: format!("Path parameter: {name}{}{operand}", display::bracketed(operator, " = ")),
             actual: actual.clone(),
         };
-        let expected = wording::operand(rule, CELL);
+        let expected = display::operand(rule, CELL_BYTES);
         let name = Some(name.to_owned());
         ClauseResult {
             clause: "pathParameter",
@@ -194,7 +196,7 @@ impl Examiner<'_> {
         }
     }
 
-    fn never(&self) -> ClauseResult {
+    fn unsatisfiable(&self) -> ClauseResult {
         let name = self.target.request.and_then(|request| request.get("customMatcher")?.get("name")?.as_str());
         let Some(name) = name else {
             // credentials of which a half is missing
@@ -217,9 +219,9 @@ impl Examiner<'_> {
                 row,
             };
         };
-        let shown = TruncatedText::of(&format!("[custom matcher: {name}]"), CELL);
+        let shown = truncate(&format!("[custom matcher: {name}]"), CELL_BYTES);
         let row = PageRow { section: PageSection::Custom, subject: "", expected: shown.clone(), actual: shown };
-        let expected = TruncatedText::of(name, CELL);
+        let expected = truncate(name, CELL_BYTES);
         let operator = "customMatcher";
         ClauseResult {
             clause: "customMatcher",
@@ -233,7 +235,7 @@ impl Examiner<'_> {
         }
     }
 
-    /// A header is compiled in lower case; people know it as they wrote it.
+    /// Returns a header is compiled in lower case; people know it as they wrote it.
     fn spelling(&self, name: &FieldName) -> String {
         match name {
             FieldName::Cookie(name) | FieldName::Form(name) | FieldName::Query(name) => name.clone(),
@@ -252,7 +254,7 @@ impl Examiner<'_> {
     }
 }
 
-fn plain(clause: &'static str, subject: &'static str, expected: String, actual: String) -> ClauseResult {
+fn target_result(clause: &'static str, subject: &'static str, expected: String, actual: String) -> ClauseResult {
     let row = PageRow { section: PageSection::Target, subject, expected: expected.clone(), actual: actual.clone() };
     ClauseResult {
         clause,
@@ -266,12 +268,12 @@ fn plain(clause: &'static str, subject: &'static str, expected: String, actual: 
     }
 }
 
-fn scenario(scenario: ScenarioRequirement<'_>) -> ClauseResult {
-    let shown = |state: &str| format!("[Scenario '{}' state: {state}]", TruncatedText::of(scenario.name, CELL));
-    let (expected, actual) = (TruncatedText::of(scenario.required, CELL), TruncatedText::of(scenario.state, CELL));
+fn diagnose_scenario(scenario: ScenarioRequirement<'_>) -> ClauseResult {
+    let shown = |state: &str| format!("[Scenario '{}' state: {state}]", truncate(scenario.name, CELL_BYTES));
+    let (expected, actual) = (truncate(scenario.required, CELL_BYTES), truncate(scenario.state, CELL_BYTES));
     ClauseResult {
         clause: "scenario",
-        name: Some(TruncatedText::of(scenario.name, CELL)),
+        name: Some(truncate(scenario.name, CELL_BYTES)),
         operator: "equalTo",
         matches: scenario.required == scenario.state,
         is_limited: false,
@@ -301,7 +303,7 @@ fn lines(name: &str, values: &[String]) -> String {
 const TARGET_ORDER: &[&str] = &["host", "port", "clientIp", "scheme", "method", "url"];
 
 /// Bytes that are shown of a url, header or parameter.
-const CELL: usize = 1024;
+const CELL_BYTES: usize = 1024;
 
 /// Values that are shown of one header or parameter.
-const MOST_VALUES: usize = 16;
+const MAX_VALUES: usize = 16;

@@ -4,46 +4,46 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::cut::TruncatedText;
+use super::truncate::TruncatedText;
 use standin_dialect::json::push_quoted;
 
 /// Writes a document: members a line each, items on one, numbers without exponent.
-pub(super) fn write(value: &Value, cut: &mut TruncatedText) {
-    write_at(value, 0, cut);
+pub(super) fn write(value: &Value, out: &mut TruncatedText) {
+    write_at(value, 0, out);
 }
 
-fn write_at(value: &Value, depth: usize, cut: &mut TruncatedText) {
+fn write_at(value: &Value, depth: usize, out: &mut TruncatedText) {
     match value {
-        Value::Array(items) if items.is_empty() => cut.push("[ ]"),
+        Value::Array(items) if items.is_empty() => out.push("[ ]"),
         Value::Array(items) => {
             for (place, item) in items.iter().enumerate() {
-                cut.push(if place == 0 { "[ " } else { ", " });
-                write_at(item, depth, cut);
+                out.push(if place == 0 { "[ " } else { ", " });
+                write_at(item, depth, out);
             }
-            cut.push(" ]");
+            out.push(" ]");
         }
-        Value::Number(number) => cut.push(&plain(number.as_str())),
-        Value::Object(members) if members.is_empty() => cut.push("{ }"),
+        Value::Number(number) => out.push(&without_exponent(number.as_str())),
+        Value::Object(members) if members.is_empty() => out.push("{ }"),
         Value::Object(members) => {
             for (place, (key, value)) in members.iter().enumerate() {
-                cut.push(if place == 0 { "{" } else { "," });
-                new_line(depth + 1, cut);
-                cut.push(&quoted(key));
-                cut.push(" : ");
-                write_at(value, depth + 1, cut);
+                out.push(if place == 0 { "{" } else { "," });
+                new_line(depth + 1, out);
+                out.push(&quoted(key));
+                out.push(" : ");
+                write_at(value, depth + 1, out);
             }
-            new_line(depth, cut);
-            cut.push("}");
+            new_line(depth, out);
+            out.push("}");
         }
-        Value::String(text) => cut.push(&quoted(text)),
-        simple => cut.push(&simple.to_string()),
+        Value::String(text) => out.push(&quoted(text)),
+        simple => out.push(&simple.to_string()),
     }
 }
 
-fn new_line(depth: usize, cut: &mut TruncatedText) {
-    cut.push("\n");
+fn new_line(depth: usize, out: &mut TruncatedText) {
+    out.push("\n");
     for _ in 0..depth {
-        cut.push("  ");
+        out.push("  ");
     }
 }
 
@@ -53,8 +53,9 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// A number without exponent, if it is not longer than [`MOST_DIGITS`] then: `1e3` is `1000`.
-fn plain(spelling: &str) -> Cow<'_, str> {
+/// Returns a number without exponent, if it is not longer than [`MAX_ZEROS`] then: `1e3` is
+/// `1000`.
+fn without_exponent(spelling: &str) -> Cow<'_, str> {
     if spelling == "-0" || spelling == "-0.0" {
         return Cow::Borrowed(&spelling[1..]);
     }
@@ -65,7 +66,7 @@ fn plain(spelling: &str) -> Cow<'_, str> {
         None => ("", mantissa),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if exponent.unsigned_abs() > MOST_DIGITS || mantissa.len() > LONGEST_MANTISSA {
+    if exponent.unsigned_abs() > MAX_ZEROS || mantissa.len() > MAX_MANTISSA_DIGITS {
         return Cow::Borrowed(spelling);
     }
     let point = whole.len() as i64 + exponent;
@@ -86,10 +87,10 @@ fn plain(spelling: &str) -> Cow<'_, str> {
 }
 
 /// Zeros that an exponent may stand for.
-const MOST_DIGITS: u64 = 1000;
+const MAX_ZEROS: u64 = 1000;
 
 /// Digits that are moved about.
-const LONGEST_MANTISSA: usize = 1000;
+const MAX_MANTISSA_DIGITS: usize = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -107,7 +108,7 @@ mod tests {
             ("1.50", "1.50"),
             ("1e999999", "1e999999"),
         ] {
-            assert_eq!(plain(spelling), expected);
+            assert_eq!(without_exponent(spelling), expected);
         }
     }
 }

@@ -1,33 +1,33 @@
-//! What a rule asks of a body beside the body that came: as JSON or XML over several lines where it is, or the part that
-//! a path finds.
+//! What a rule asks of a body beside the body that came: as JSON or XML over several lines where it
+//! is, or the part that a path finds.
 
 use base64::Engine as _;
 use serde_json::Value;
 
-use super::cut::{TruncatedText, ellipsis};
-use super::distance::{nearest_item, rule_distance};
-use super::finding::{ClauseResult, PageRow, PageSection};
-use super::{pretty, wording};
+use super::clause_result::{ClauseResult, PageRow, PageSection};
+use super::truncate::{TruncatedText, ellipsis, truncate};
+use super::{display, pretty};
 use crate::call::Call;
+use crate::matcher::near_miss::ranking::{nearest_item, value_distance};
 use crate::matcher::value_matcher::{MatchInput, MatchStats, ValueMatcher};
 use crate::matcher::xpath::XPathRule;
 use standin_dialect::json_path::{self, JsonPath};
 use standin_dialect::xml::Place;
 
 /// What the rule asks and what came.
-pub(super) fn finding(rule: &ValueMatcher, call: &Call, stats: &MatchStats) -> ClauseResult {
-    Examiner { call, stats }.finding(rule)
+pub(super) fn diagnose_body(rule: &ValueMatcher, call: &Call, stats: &MatchStats) -> ClauseResult {
+    BodyDiagnosis { call, stats }.diagnose(rule)
 }
 
-struct Examiner<'a> {
+struct BodyDiagnosis<'a> {
     call: &'a Call,
     stats: &'a MatchStats,
 }
 
-impl Examiner<'_> {
-    fn finding(&self, rule: &ValueMatcher) -> ClauseResult {
-        let operator = wording::operator(rule);
-        let operand = wording::operand(rule, BODY);
+impl BodyDiagnosis<'_> {
+    fn diagnose(&self, rule: &ValueMatcher) -> ClauseResult {
+        let operator = display::operator(rule);
+        let operand = display::operand(rule, BODY_BYTES);
         let (expected, actual) = match rule {
             ValueMatcher::BinaryEqualTo(_) => (operand.clone(), encoded(self.call.body())),
             ValueMatcher::EqualToJson(_) => {
@@ -38,12 +38,14 @@ impl Examiner<'_> {
                 (format!("[{operator}]\n{operand}"), format!("\n{actual}"))
             }
             ValueMatcher::MatchesJsonPath { path, rule: Some(rule) } => {
-                let expected = format!("{operand} [{}] {}", wording::operator(rule), wording::operand(rule, BODY));
+                let expected =
+                    format!("{operand} [{}] {}", display::operator(rule), display::operand(rule, BODY_BYTES));
                 (expected, self.selected(path, rule).unwrap_or_else(|| self.body_text()))
             }
             ValueMatcher::MatchesXPath(path) => match &path.rule {
                 Some(rule) => {
-                    let expected = format!("{operand} [{}] {}", wording::operator(rule), wording::operand(rule, BODY));
+                    let expected =
+                        format!("{operand} [{}] {}", display::operator(rule), display::operand(rule, BODY_BYTES));
                     (expected, self.found(path, rule).unwrap_or_else(|| self.xml_text()))
                 }
                 None => (operand.clone(), self.xml_text()),
@@ -69,15 +71,15 @@ impl Examiner<'_> {
 
     fn body_text(&self) -> String {
         match self.call.text() {
-            Some(text) => TruncatedText::of(text, BODY),
+            Some(text) => truncate(text, BODY_BYTES),
             None => encoded(self.call.body()),
         }
     }
 
-    /// The body over several lines if it is XML.
+    /// Returns the body over several lines if it is XML.
     fn xml_text(&self) -> String {
         match self.call.xml() {
-            Ok(document) => TruncatedText::of(&document.pretty(Place::DOCUMENT, BODY), BODY),
+            Ok(document) => truncate(&document.pretty(Place::DOCUMENT, BODY_BYTES), BODY_BYTES),
             Err(_) => self.body_text(),
         }
     }
@@ -86,11 +88,11 @@ impl Examiner<'_> {
     fn found(&self, path: &XPathRule, rule: &ValueMatcher) -> Option<String> {
         let found = path.found(MatchInput::Body(self.call))?;
         let measured = found.into_iter().map(|text| {
-            let distance = rule_distance(rule, MatchInput::Text(&text), self.stats);
+            let distance = value_distance(rule, MatchInput::Text(&text), self.stats);
             (text, distance)
         });
         let (text, _) = measured.reduce(|best, next| if next.1 < best.1 { next } else { best })?;
-        Some(TruncatedText::of(&text, BODY))
+        Some(truncate(&text, BODY_BYTES))
     }
 
     /// What a path finds of the body, of several the nearest.
@@ -99,22 +101,22 @@ impl Examiner<'_> {
         let (item, _) = nearest_item(rule, &selection, self.stats)?;
         Some(match item.value() {
             list @ Value::Array(_) if !matches!(rule, ValueMatcher::EqualToJson(_)) => {
-                TruncatedText::of(&json_path::text_of(list), BODY)
+                truncate(&json_path::text_of(list), BODY_BYTES)
             }
             container @ (Value::Array(_) | Value::Object(_)) => pretty_text(container),
-            simple => TruncatedText::of(&json_path::text_of(simple), BODY),
+            simple => truncate(&json_path::text_of(simple), BODY_BYTES),
         })
     }
 }
 
 fn pretty_text(json: &Value) -> String {
-    let mut cut = TruncatedText::new(BODY);
-    pretty::write(json, &mut cut);
-    cut.finish()
+    let mut out = TruncatedText::new(BODY_BYTES);
+    pretty::write(json, &mut out);
+    out.finish()
 }
 
 fn encoded(bytes: &[u8]) -> String {
-    let shown = bytes.len().min(BODY / 4 * 3);
+    let shown = bytes.len().min(BODY_BYTES / 4 * 3);
     let mut text = base64::engine::general_purpose::STANDARD.encode(&bytes[..shown]);
     if shown < bytes.len() {
         text.push_str(&ellipsis(bytes.len() - shown));
@@ -123,4 +125,4 @@ fn encoded(bytes: &[u8]) -> String {
 }
 
 /// Bytes that are shown of a body.
-const BODY: usize = 4 * 1024;
+const BODY_BYTES: usize = 4 * 1024;

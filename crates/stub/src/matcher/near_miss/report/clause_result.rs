@@ -37,13 +37,13 @@ pub struct ClauseResult {
     pub name: Option<String>,
     /// How it is compared, as a stub spells it.
     pub operator: &'static str,
-    /// What the stub asks, cut if it is long.
+    /// What the stub asks, out if it is long.
     pub expected: String,
-    /// What came, cut if it is long; nothing if nothing did.
+    /// What came, out if it is long; nothing if nothing did.
     pub actual: Vec<String>,
-    /// Whether the clause holds.
+    /// True if the clause holds.
     pub matches: bool,
-    /// Whether it was given up at a limit of matching, and so does not hold.
+    /// True if it was given up at a limit of matching, and so does not hold.
     pub is_limited: bool,
     /// How the page shows it.
     pub(super) row: PageRow,

@@ -1,9 +1,9 @@
-//! Near misses as JSON: in WireMock's shape for its clients, and clause by clause for people and programs.
+//! Near misses as JSON: in WireMock's shape for its clients, and clause by clause for people and
+//! programs.
 
 use serde_json::{Map, Value, json};
 
-use super::finding::ClauseResult;
-use super::nearest::NearestMatches;
+use super::clause_result::ClauseResult;
 
 /// What a request came near to.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,27 +21,10 @@ pub fn near_misses_json(misses: impl IntoIterator<Item = (Value, NearMissSubject
     json!({ "nearMisses": misses })
 }
 
-/// What each clause asks, and what came: `[{"clause": "url", "expected": "/a", "actual": "/b", "matches": false}, …]`.
-/// `actual` is null if nothing came, and a list if several values did.
-pub fn clauses_json(findings: &[ClauseResult]) -> Value {
-    findings.iter().map(clause).collect()
-}
-
-/// What else is worth knowing: the next nearest stubs by their `label`, and how many were not examined.
-pub fn hints<T>(nearest: &NearestMatches<T>, label: impl Fn(&T) -> String) -> Vec<String> {
-    let mut hints: Vec<String> = nearest
-        .found
-        .iter()
-        .skip(1)
-        .map(|near| format!("also near: {} (distance {:.4})", label(&near.item), near.distance))
-        .collect();
-    if !nearest.is_complete() {
-        hints.push(format!(
-            "only {} of {} stubs were compared before the time for it was up; a nearer one may be among the others",
-            nearest.examined, nearest.of
-        ));
-    }
-    hints
+/// What each clause asks, and what came: `[{"clause": "url", "expected": "/a", "actual": "/b",
+/// "matches": false}, …]`. `actual` is null if nothing came, and a list if several values did.
+pub fn clauses_json(results: &[ClauseResult]) -> Value {
+    results.iter().map(clause).collect()
 }
 
 /// Returns one item of [`near_misses_json`].
@@ -65,22 +48,22 @@ pub fn near_miss_json(request: Value, subject: NearMissSubject, distance: f64) -
     Value::Object(miss)
 }
 
-fn clause(finding: &ClauseResult) -> Value {
-    let actual = match finding.actual.as_slice() {
+fn clause(result: &ClauseResult) -> Value {
+    let actual = match result.actual.as_slice() {
         [] => Value::Null,
         [one] => one.as_str().into(),
         several => several.into(),
     };
     let mut clause = Map::new();
-    clause.insert("clause".to_owned(), finding.clause.into());
-    if let Some(name) = &finding.name {
+    clause.insert("clause".to_owned(), result.clause.into());
+    if let Some(name) = &result.name {
         clause.insert("name".to_owned(), name.as_str().into());
     }
-    clause.insert("operator".to_owned(), finding.operator.into());
-    clause.insert("expected".to_owned(), finding.expected.as_str().into());
+    clause.insert("operator".to_owned(), result.operator.into());
+    clause.insert("expected".to_owned(), result.expected.as_str().into());
     clause.insert("actual".to_owned(), actual);
-    clause.insert("matches".to_owned(), finding.matches.into());
-    if finding.is_limited {
+    clause.insert("matches".to_owned(), result.matches.into());
+    if result.is_limited {
         clause.insert("limited".to_owned(), true.into());
     }
     Value::Object(clause)

@@ -1,4 +1,5 @@
-//! A call from its JSON: what `POST /__admin/near-misses/request` is given, a request as the journal shows it.
+//! A call from its JSON: what `POST /__admin/near-misses/request` is given, a request as the
+//! journal shows it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
@@ -20,9 +21,9 @@ pub struct LoggedRequestError {
     pub help: &'static str,
 }
 
-/// The call that a logged request tells of; what it does not say is GET, `/`, no headers and no body.
-/// `body_limit` bounds what a gzip body unpacks to, in bytes.
-pub fn call_of(logged: &Map<String, Value>, body_limit: usize) -> Result<Call, LoggedRequestError> {
+/// Returns the call that a logged request tells of; what it does not say is GET, `/`, no headers
+/// and no body. `body_limit` bounds what a gzip body unpacks to, in bytes.
+pub fn parse_logged_request(logged: &Map<String, Value>, body_limit: usize) -> Result<Call, LoggedRequestError> {
     let text = |key: &str| logged.get(key).and_then(Value::as_str);
     let method = text("method").unwrap_or("GET");
     let method =
@@ -98,10 +99,7 @@ fn body(logged: &Map<String, Value>) -> Result<Bytes, LoggedRequestError> {
 }
 
 fn error(key: &str, value: &str, help: &'static str) -> LoggedRequestError {
-    LoggedRequestError {
-        message: format!("`{}` is no `{key}` of a request", super::cut::TruncatedText::of(value, 100)),
-        help,
-    }
+    LoggedRequestError { message: format!("`{}` is no `{key}` of a request", super::report::truncate(value, 100)), help }
 }
 
 #[cfg(test)]
@@ -111,7 +109,7 @@ mod tests {
     use super::*;
 
     fn call(logged: &Value) -> Result<Call, LoggedRequestError> {
-        call_of(logged.as_object().expect("an object"), 1 << 20)
+        parse_logged_request(logged.as_object().expect("an object"), 1 << 20)
     }
 
     #[test]

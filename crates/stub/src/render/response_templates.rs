@@ -1,4 +1,5 @@
-//! A reply that is made anew for each call: which of its parts are templates, and what they are rendered with.
+//! A reply that is made anew for each call: which of its parts are templates, and what they are
+//! rendered with.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -31,7 +32,7 @@ pub struct ResponseTemplates {
     parameters: TemplateValue,
     /// The template that the stub's url was given as.
     path: Option<PathTemplate>,
-    /// Whether a call was seen to take longer than a worker may wait.
+    /// True if a call was seen to take longer than a worker may wait.
     is_over_inline_budget: AtomicBool,
 }
 
@@ -43,13 +44,14 @@ pub enum BodyTemplate {
     Fixed,
     /// A text.
     Text(Template),
-    /// A file that is read for each call, since its name is a template, or because it is large or was not there yet.
+    /// A file that is read for each call, since its name is a template, or because it is large or
+    /// was not there yet.
     File {
         /// Its name.
         name: Template,
         /// Where it is.
         files: FilesFolder,
-        /// Whether what is in it is a template.
+        /// True if what is in it is a template.
         is_template: bool,
     },
     /// What is wrong with it; calls are failed_reply.
@@ -104,12 +106,12 @@ impl ResponseTemplates {
         })
     }
 
-    /// Whether there is nothing to be rendered.
+    /// Returns whether there is nothing to be rendered.
     pub fn is_empty(&self) -> bool {
         matches!(self.body, BodyTemplate::Fixed) && self.headers.is_empty()
     }
 
-    /// Whether a reply is to be made off the worker.
+    /// Returns whether a reply is to be made off the worker.
     pub(super) fn needs_offload(&self) -> bool {
         matches!(self.body, BodyTemplate::File { .. }) || self.is_over_inline_budget.load(Relaxed)
     }
@@ -119,7 +121,7 @@ impl ResponseTemplates {
         self.is_over_inline_budget.store(true, Relaxed);
     }
 
-    /// The reply to a call, if it is made before a worker would notice.
+    /// Returns the reply to a call, if it is made before a worker would notice.
     pub(super) fn try_render_inline(&self, reply: &Reply, call: &Call, rng: &mut dyn Rng) -> Option<Reply> {
         match self.make(reply, call, rng, RenderBudget::new(QUICK_STEPS)) {
             Ok(made) => Some(made),
@@ -131,7 +133,7 @@ impl ResponseTemplates {
         }
     }
 
-    /// The reply to a call, however long it takes within its bounds.
+    /// Returns the reply to a call, however long it takes within its bounds.
     pub(super) fn render(&self, reply: &Reply, call: &Call, rng: &mut dyn Rng, cancellation: Cancellation) -> Reply {
         match self.make(reply, call, rng, RenderBudget::cancelled_by(cancellation)) {
             Ok(made) => made,
@@ -230,7 +232,7 @@ fn from_file(
     Ok(Body::Bytes(Bytes::from(template.render(model, budget, rng)?)))
 }
 
-/// Whether the first bytes of a file are text, up to a letter that may be cut.
+/// Returns whether the first bytes of a file are text, up to a letter that may be cut.
 fn begins_as_text(path: &Path) -> bool {
     let mut first = Vec::with_capacity(FIRST_BYTES);
     let read = regular_file::open(path).and_then(|file| file.take(FIRST_BYTES as u64).read_to_end(&mut first));

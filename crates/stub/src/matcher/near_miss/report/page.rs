@@ -1,36 +1,39 @@
-//! The page that answers an unmatched call: the nearest stub and the call side by side, as WireMock draws it.
+//! The page that answers an unmatched call: the nearest stub and the call side by side, as WireMock
+//! draws it.
 
 use http::HeaderMap;
 
-use super::examine::findings;
-use super::finding::{ClauseResult, ComparedStub, PageSection};
+use super::clause_result::{ClauseResult, ComparedStub, PageSection};
+use super::diagnose::diagnose;
+use super::truncate::truncate;
 use crate::call::Call;
 
 /// Columns of the page if nobody asks for another number.
-pub const WIDTH: usize = 119;
+pub const DEFAULT_PAGE_WIDTH: usize = 119;
 
-/// The columns that the client asks for with `X-WireMock-Console-Width`, within reason.
-pub fn page_width(headers: &HeaderMap) -> usize {
+/// Returns the columns that the client asks for with `X-WireMock-Console-Width`, within reason.
+pub fn requested_page_width(headers: &HeaderMap) -> usize {
     let asked =
         headers.get("x-wiremock-console-width").and_then(|value| value.to_str().ok()?.trim().parse::<usize>().ok());
-    asked.map_or(WIDTH, |width| width.clamp(NARROWEST, WIDEST))
+    asked.map_or(DEFAULT_PAGE_WIDTH, |width| width.clamp(MIN_PAGE_WIDTH, MAX_PAGE_WIDTH))
 }
 
-/// The page for the stub that came nearest, `width` columns wide. Remarks stick out on the right.
-pub fn page(target: &ComparedStub<'_>, call: &Call, width: usize) -> String {
-    let mut table = Table::new(width.clamp(NARROWEST, WIDEST));
+/// Returns the page for the stub that came nearest, `width` columns wide. Remarks stick out on the
+/// right.
+pub fn render_page(target: &ComparedStub<'_>, call: &Call, width: usize) -> String {
+    let mut table = PageTable::new(width.clamp(MIN_PAGE_WIDTH, MAX_PAGE_WIDTH));
     table.blank();
     if let Some(name) = target.name {
-        table.row(&super::cut::TruncatedText::of(name, LONGEST_NAME), "", None);
+        table.row(&truncate(name, NAME_BYTES), "", None);
         table.blank();
     }
-    let findings = findings(target, call);
-    for group in findings.chunk_by(|one, other| one.row.section == other.row.section) {
+    let results = diagnose(target, call);
+    for group in results.chunk_by(|one, other| one.row.section == other.row.section) {
         let section = group[0].row.section;
         // a body that is as it should be would only hide the one that is not
         let is_body = matches!(section, PageSection::Body | PageSection::Multipart);
-        for finding in group.iter().filter(|finding| !is_body || !finding.matches) {
-            table.row(&finding.row.expected, &finding.row.actual, remark(finding).as_deref());
+        for result in group.iter().filter(|result| !is_body || !result.matches) {
+            table.row(&result.row.expected, &result.row.actual, remark(result).as_deref());
         }
         if section < PageSection::Body {
             table.blank();
@@ -40,25 +43,25 @@ pub fn page(target: &ComparedStub<'_>, call: &Call, width: usize) -> String {
     table.finish()
 }
 
-fn remark(finding: &ClauseResult) -> Option<String> {
-    let row = &finding.row;
-    if finding.matches || row.section == PageSection::Custom {
+fn remark(result: &ClauseResult) -> Option<String> {
+    let row = &result.row;
+    if result.matches || row.section == PageSection::Custom {
         return None;
     }
     let message = match row.actual.is_empty() {
-        _ if finding.is_limited => "met a limit of matching",
+        _ if result.is_limited => "met a limit of matching",
         true => "is not present",
         false => "does not match",
     };
     Some(format!("{} {message}", row.subject))
 }
 
-struct Table {
+struct PageTable {
     width: usize,
     text: String,
 }
 
-impl Table {
+impl PageTable {
     fn new(width: usize) -> Self {
         let half = width / 2;
         let indent = " ".repeat(half - TITLE.len() / 2 - 1);
@@ -87,7 +90,7 @@ impl Table {
             match remark.filter(|_| place == 0) {
                 Some(remark) => {
                     self.text.push(' ');
-                    self.push_padded(&right, half - REMARK_INDENT);
+                    self.push_padded(&right, half - REMARK_INDENT_COLUMNS);
                     self.text.push_str("<<<<< ");
                     self.text.push_str(remark);
                 }
@@ -113,7 +116,8 @@ impl Table {
     }
 }
 
-/// The lines of a cell. If one is too long, the whole is wrapped, and empty lines are left out, as WireMock does.
+/// Returns the lines of a cell. If one is too long, the whole is wrapped, and empty lines are left
+/// out, as WireMock does.
 fn lines(text: &str, columns: usize) -> Vec<String> {
     if text.split('\n').any(|line| units(line) > columns) {
         return wrapped(text, columns).split('\n').filter(|line| !line.is_empty()).map(without_return).collect();
@@ -129,7 +133,8 @@ fn without_return(line: &str) -> String {
     line.strip_suffix('\r').unwrap_or(line).to_owned()
 }
 
-/// Breaks at the last space that lets a line fit, or else within a word. Line breaks count as characters of a word.
+/// Breaks at the last space that lets a line fit, or else within a word. Line breaks count as
+/// characters of a word.
 fn wrapped(text: &str, columns: usize) -> String {
     let mut wrapped = String::with_capacity(text.len() + text.len() / columns);
     let mut rest = text;
@@ -163,7 +168,7 @@ fn fitting(text: &str, columns: usize) -> usize {
     bytes.max(text.chars().next().map_or(0, char::len_utf8))
 }
 
-/// A column holds a UTF-16 unit, as in Java.
+/// Returns a column holds a UTF-16 unit, as in Java.
 fn units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
@@ -171,13 +176,13 @@ fn units(text: &str) -> usize {
 const TITLE: &str = "Request was not matched";
 
 /// How far before the end of its column a remark begins.
-const REMARK_INDENT: usize = 7;
+const REMARK_INDENT_COLUMNS: usize = 7;
 
 /// The title and a column of some words must fit.
-const NARROWEST: usize = 40;
+const MIN_PAGE_WIDTH: usize = 40;
 
 /// As wide as a screen may be.
-const WIDEST: usize = 400;
+const MAX_PAGE_WIDTH: usize = 400;
 
 /// Bytes that are shown of a name.
-const LONGEST_NAME: usize = 1024;
+const NAME_BYTES: usize = 1024;

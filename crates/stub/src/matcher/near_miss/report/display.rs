@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 
-use super::cut::TruncatedText;
 use super::pretty;
+use super::truncate::TruncatedText;
 use crate::matcher::{FieldRule, ValueMatcher};
 
-/// The operator as a stub spells it.
+/// Returns the operator as a stub spells it.
 pub(super) fn operator(rule: &ValueMatcher) -> &'static str {
     match rule {
         ValueMatcher::Absent => "absent",
@@ -30,14 +30,14 @@ pub(super) fn operator(rule: &ValueMatcher) -> &'static str {
     }
 }
 
-/// The operand, `room` bytes of it.
+/// Returns the operand, `room` bytes of it.
 pub(super) fn operand(rule: &ValueMatcher, room: usize) -> String {
-    let mut cut = TruncatedText::new(room);
-    write_operand(rule, &mut cut);
-    cut.finish()
+    let mut out = TruncatedText::new(room);
+    write_operand(rule, &mut out);
+    out.finish()
 }
 
-/// The operator and operand of one rule or several, as they stand behind a name.
+/// Returns the operator and operand of one rule or several, as they stand behind a name.
 pub(super) fn field(rule: &FieldRule, room: usize) -> (&'static str, String) {
     match rule {
         FieldRule::One(rule) => (operator(rule), operand(rule, room)),
@@ -46,7 +46,8 @@ pub(super) fn field(rule: &FieldRule, room: usize) -> (&'static str, String) {
     }
 }
 
-/// The operand of a cookie, path parameter or client address, where WireMock names only the first of several.
+/// Returns the operand of a cookie, path parameter or client address, where WireMock names only the
+/// first of several.
 pub(super) fn first_operand(rule: &ValueMatcher, room: usize) -> String {
     match rule {
         ValueMatcher::Absent => "null".to_owned(),
@@ -58,7 +59,7 @@ pub(super) fn first_operand(rule: &ValueMatcher, room: usize) -> String {
     }
 }
 
-/// The operator in brackets, but for equality, which goes without saying.
+/// Returns the operator in brackets, but for equality, which goes without saying.
 pub(super) fn bracketed(operator: &str, equality: &str) -> String {
     match operator {
         "equalTo" | "equalToJson" => equality.to_owned(),
@@ -69,42 +70,42 @@ pub(super) fn bracketed(operator: &str, equality: &str) -> String {
 }
 
 fn joined(rules: &[ValueMatcher], between: &str, room: usize) -> String {
-    let mut cut = TruncatedText::new(room);
-    write_all(rules, between, &mut cut);
-    cut.finish()
+    let mut out = TruncatedText::new(room);
+    write_all(rules, between, &mut out);
+    out.finish()
 }
 
-fn write_all(rules: &[ValueMatcher], between: &str, cut: &mut TruncatedText) {
+fn write_all(rules: &[ValueMatcher], between: &str, out: &mut TruncatedText) {
     for (place, rule) in rules.iter().enumerate() {
         if place > 0 {
-            cut.push(between);
+            out.push(between);
         }
-        cut.push(operator(rule));
-        cut.push(" ");
-        write_operand(rule, cut);
+        out.push(operator(rule));
+        out.push(" ");
+        write_operand(rule, out);
     }
 }
 
-fn write_operand(rule: &ValueMatcher, cut: &mut TruncatedText) {
+fn write_operand(rule: &ValueMatcher, out: &mut TruncatedText) {
     match rule {
-        ValueMatcher::Absent => cut.push("(absent)"),
-        ValueMatcher::And(rules) => write_all(rules, " AND ", cut),
-        ValueMatcher::Anything => cut.push("anything"),
-        ValueMatcher::BinaryEqualTo(bytes) => cut.push(&base64::engine::general_purpose::STANDARD.encode(bytes)),
+        ValueMatcher::Absent => out.push("(absent)"),
+        ValueMatcher::And(rules) => write_all(rules, " AND ", out),
+        ValueMatcher::Anything => out.push("anything"),
+        ValueMatcher::BinaryEqualTo(bytes) => out.push(&base64::engine::general_purpose::STANDARD.encode(bytes)),
         ValueMatcher::Contains(text)
         | ValueMatcher::DoesNotContain(text)
         | ValueMatcher::EqualTo { value: text, .. } => {
-            cut.push(text);
+            out.push(text);
         }
-        ValueMatcher::DateTime(rule) => cut.push(&rule.operand),
-        ValueMatcher::DoesNotMatch(regex) | ValueMatcher::Matches(regex) => cut.push(regex.as_str()),
-        ValueMatcher::EqualToJson(expected) => pretty::write(expected.expected(), cut),
-        ValueMatcher::EqualToXml(expected) => cut.push(&expected.pretty()),
-        ValueMatcher::MatchesJsonPath { path, .. } => cut.push(path.as_str()),
-        ValueMatcher::MatchesJsonSchema(schema) => pretty::write(schema.schema(), cut),
-        ValueMatcher::MatchesPathTemplate(template) => cut.push(template.as_str()),
-        ValueMatcher::MatchesXPath(path) => cut.push(&path.expression),
-        ValueMatcher::Not(rule) => write_operand(rule, cut),
-        ValueMatcher::Or(rules) => write_all(rules, " OR ", cut),
+        ValueMatcher::DateTime(rule) => out.push(&rule.operand),
+        ValueMatcher::DoesNotMatch(regex) | ValueMatcher::Matches(regex) => out.push(regex.as_str()),
+        ValueMatcher::EqualToJson(expected) => pretty::write(expected.expected(), out),
+        ValueMatcher::EqualToXml(expected) => out.push(&expected.pretty()),
+        ValueMatcher::MatchesJsonPath { path, .. } => out.push(path.as_str()),
+        ValueMatcher::MatchesJsonSchema(schema) => pretty::write(schema.schema(), out),
+        ValueMatcher::MatchesPathTemplate(template) => out.push(template.as_str()),
+        ValueMatcher::MatchesXPath(path) => out.push(&path.expression),
+        ValueMatcher::Not(rule) => write_operand(rule, out),
+        ValueMatcher::Or(rules) => write_all(rules, " OR ", out),
     }
 }

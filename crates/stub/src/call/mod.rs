@@ -1,10 +1,10 @@
 //! A call, as it arrived: method, raw url, headers, whole body, and when.
 //!
-//! Nothing is decoded until a candidate stub asks for it, and then once: query, cookies, form, text, JSON, XML
-//! and parts are kept beside the bytes they come from.
+//! Nothing is decoded until a candidate stub asks for it, and then once: query, cookies, form,
+//! text, JSON, XML and parts are kept beside the bytes they come from.
 
-mod bounds;
 mod decode;
+mod decode_budget;
 mod large;
 mod multipart;
 
@@ -18,8 +18,8 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use serde_json::Value;
 
-use self::bounds::{DecodeBudget, LARGE};
 use self::decode::url_encoded;
+use self::decode_budget::{DecodeBudget, LARGE};
 pub use self::large::JsonLookup;
 pub use self::multipart::BodyPart;
 use crate::memory::{MemoryPermit, MemoryShare};
@@ -38,7 +38,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The scheme as it stands in a url.
+    /// Returns the scheme as it stands in a url.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -46,7 +46,7 @@ impl Scheme {
         }
     }
 
-    /// The port that a url of this scheme means when it names none.
+    /// Returns the port that a url of this scheme means when it names none.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -58,7 +58,7 @@ impl Scheme {
 /// The two ends of the connection that a call came by.
 #[derive(Clone, Copy, Debug)]
 pub struct Peers {
-    /// Whether TLS was spoken.
+    /// True if TLS was spoken.
     pub scheme: Scheme,
     /// The client's address.
     pub remote: SocketAddr,
@@ -86,9 +86,11 @@ pub struct Call {
     body_limit: usize,
     /// What its head holds.
     pub held: Option<MemoryPermit>,
-    /// What bounds decoding, unless nobody can mean harm: the call is short, or was kept from before.
+    /// What bounds decoding, unless nobody can mean harm: the call is short, or was kept from
+    /// before.
     bounds: Option<Arc<DecodeBudget>>,
-    /// Made when something is decoded: most calls are answered by their head alone, and move less so.
+    /// Made when something is decoded: most calls are answered by their head alone, and move less
+    /// so.
     decoded: OnceLock<Box<Decoded>>,
 }
 
@@ -111,7 +113,8 @@ struct Decoded {
 pub type NamedValues = Vec<(String, String)>;
 
 impl Call {
-    /// A call from the parts that the HTTP library read. `body_limit` also bounds what a gzip body unpacks to.
+    /// A call from the parts that the HTTP library read. `body_limit` also bounds what a gzip body
+    /// unpacks to.
     #[inline]
     pub fn new(
         parts: http::request::Parts,
@@ -151,12 +154,13 @@ impl Call {
         url.strip_suffix('?').unwrap_or(url)
     }
 
-    /// The path as sent, undecoded.
+    /// Returns the path as sent, undecoded.
     pub fn path(&self) -> &str {
         self.uri.path()
     }
 
-    /// The host that the client named, without the port: the absolute url's, else the Host header's.
+    /// Returns the host that the client named, without the port: the absolute url's, else the Host
+    /// header's.
     pub fn host(&self) -> Cow<'_, str> {
         match self.authority() {
             Some(authority) => Cow::Borrowed(split_port(authority).0),
@@ -164,7 +168,7 @@ impl Call {
         }
     }
 
-    /// The port that the client named, else its scheme's default.
+    /// Returns the port that the client named, else its scheme's default.
     pub fn port(&self) -> u16 {
         match self.authority() {
             Some(authority) => split_port(authority).1.unwrap_or(self.peers.scheme.default_port()),
@@ -180,7 +184,7 @@ impl Call {
             .or_else(|| self.headers.get(HOST).and_then(|value| value.to_str().ok()))
     }
 
-    /// The first X-Forwarded-For address if there is one, else the peer's.
+    /// Returns the first X-Forwarded-For address if there is one, else the peer's.
     pub fn client_ip(&self) -> Cow<'_, str> {
         match self.headers.get("x-forwarded-for") {
             Some(value) => match header_text(value) {
@@ -191,7 +195,7 @@ impl Call {
         }
     }
 
-    /// The values of a header, a line each; comma lists are not split.
+    /// Returns the values of a header, a line each; comma lists are not split.
     pub fn header(&self, name: &HeaderName) -> impl Iterator<Item = Cow<'_, str>> {
         self.headers.get_all(name).iter().map(header_text)
     }
@@ -219,7 +223,7 @@ impl Call {
                 .header(&CONTENT_TYPE)
                 .any(|value| value.to_ascii_lowercase().contains("application/x-www-form-urlencoded"));
             match self.text() {
-                Some(text) if is_form && self.allows(|| bounds::form_size(text.as_bytes())) => url_encoded(text),
+                Some(text) if is_form && self.allows(|| decode_budget::form_size(text.as_bytes())) => url_encoded(text),
                 _ => Vec::new(),
             }
         };
@@ -243,7 +247,8 @@ impl Call {
         })
     }
 
-    /// The body's bytes, unzipped if it came as gzip (by its Content-Encoding or by its first two bytes).
+    /// Returns the body's bytes, unzipped if it came as gzip (by its Content-Encoding or by its
+    /// first two bytes).
     pub fn body(&self) -> &Bytes {
         if !self.is_zipped() {
             return &self.raw_body;
@@ -261,7 +266,8 @@ impl Call {
             || (!self.raw_body.is_empty() && self.header(&CONTENT_ENCODING).any(|value| value.contains("gzip")))
     }
 
-    /// The body as text in the charset of its Content-Type, else UTF-8; `None` if it is empty.
+    /// Returns the body as text in the charset of its Content-Type, else UTF-8; `None` if it is
+    /// empty.
     pub fn text(&self) -> Option<&str> {
         let body = self.body();
         if body.is_empty() {
@@ -282,22 +288,22 @@ impl Call {
         }
     }
 
-    /// The body as JSON; `None` if it is empty or is not JSON.
+    /// Returns the body as JSON; `None` if it is empty or is not JSON.
     pub fn json(&self) -> Option<&Value> {
         let read = || {
             let text = self.text()?;
-            self.allows(|| bounds::json_size(text.as_bytes())).then(|| serde_json::from_str(text).ok())?
+            self.allows(|| decode_budget::json_size(text.as_bytes())).then(|| serde_json::from_str(text).ok())?
         };
         self.once(&self.decoded().json, read)?.as_ref()
     }
 
-    /// The body as XML, or why it is none.
+    /// Returns the body as XML, or why it is none.
     pub fn xml(&self) -> Result<&Document, &SyntaxError> {
-        let read = || Box::new(bounds::read_xml(self.bounds.as_ref(), self.text().unwrap_or_default()));
-        self.once(&self.decoded().xml, read).map_or(Err(&*bounds::NOT_READ), |xml| (**xml).as_ref())
+        let read = || Box::new(decode_budget::read_xml(self.bounds.as_ref(), self.text().unwrap_or_default()));
+        self.once(&self.decoded().xml, read).map_or(Err(&*decode_budget::NOT_READ), |xml| (**xml).as_ref())
     }
 
-    /// The parts of a multipart body; `None` if it is none.
+    /// Returns the parts of a multipart body; `None` if it is none.
     pub fn parts(&self) -> Option<&[BodyPart]> {
         let read = || {
             let content_type = header_text(self.headers.get(CONTENT_TYPE)?);
@@ -307,11 +313,11 @@ impl Call {
     }
 
     fn once<'c, T>(&self, cell: &'c OnceLock<T>, make: impl FnOnce() -> T) -> Option<&'c T> {
-        bounds::once(self.bounds.as_ref(), cell, make)
+        decode_budget::once(self.bounds.as_ref(), cell, make)
     }
 
     fn allows(&self, bytes: impl FnOnce() -> usize) -> bool {
-        bounds::allow(self.bounds.as_ref(), bytes)
+        decode_budget::allow(self.bounds.as_ref(), bytes)
     }
 
     fn charset(&self) -> &'static encoding_rs::Encoding {
@@ -324,7 +330,7 @@ impl Call {
     }
 }
 
-/// A header's value as text: UTF-8 where it is, else one character a byte (ISO 8859-1).
+/// Returns a header's value as text: UTF-8 where it is, else one character a byte (ISO 8859-1).
 pub fn header_text(value: &HeaderValue) -> Cow<'_, str> {
     latin_or_utf8(value.as_bytes())
 }

@@ -1,36 +1,36 @@
 //! How many characters must change to turn one text into another, over the length of the longer.
 //!
-//! Myers' bit-parallel algorithm in Hyyrö's form for long patterns ("A bit-vector algorithm for computing Levenshtein
-//! and Damerau edit distances", 2003): 64 cells a step, so that two texts of [`LONGEST`] take about a millisecond and two urls
-//! far less than a microsecond.
+//! Myers' bit-parallel algorithm in Hyyrö's form for long patterns ("A bit-vector algorithm for
+//! computing Levenshtein and Damerau edit distances", 2003): 64 cells a step, so that two texts of
+//! [`MAX_COMPARED_BYTES`] take about a millisecond and two urls far less than a microsecond.
 
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::cut::floor;
+use crate::matcher::near_miss::char_boundary::floor_char_boundary;
 
-/// 0 for equal texts, 1 for texts with nothing in common. Characters are UTF-16 units, as in Java. Beyond [`LONGEST`]
-/// bytes, texts are compared place by place only.
-pub(super) fn normalised(one: &str, other: &str) -> f64 {
+/// 0 for equal texts, 1 for texts with nothing in common. Characters are UTF-16 units, as in Java.
+/// Beyond [`MAX_COMPARED_BYTES`] bytes, texts are compared place by place only.
+pub(super) fn normalized_distance(one: &str, other: &str) -> f64 {
     if one == other {
         return 0.0;
     }
-    if one.len() <= LONGEST && other.len() <= LONGEST {
+    if one.len() <= MAX_COMPARED_BYTES && other.len() <= MAX_COMPARED_BYTES {
         let (one, other) = (units(one), units(other));
-        return edits(&one, &other) as f64 / one.len().max(other.len()) as f64;
+        return edit_distance(&one, &other) as f64 / one.len().max(other.len()) as f64;
     }
-    let (one_head, one_rest) = one.split_at(floor(one, LONGEST));
-    let (other_head, other_rest) = other.split_at(floor(other, LONGEST));
-    let heads = edits(&units(one_head), &units(other_head));
+    let (one_head, one_rest) = one.split_at(floor_char_boundary(one, MAX_COMPARED_BYTES));
+    let (other_head, other_rest) = other.split_at(floor_char_boundary(other, MAX_COMPARED_BYTES));
+    let heads = edit_distance(&units(one_head), &units(other_head));
     let changed = one_rest.bytes().zip(other_rest.bytes()).filter(|(one, other)| one != other).count();
     let rests = changed + one_rest.len().abs_diff(other_rest.len());
     ((heads + rests) as f64 / one.len().max(other.len()) as f64).min(1.0)
 }
 
-/// A distance that [`normalised`] is never below, from the lengths alone.
-pub(super) fn at_least(one: &str, other: &str) -> f64 {
+/// Returns a distance that [`normalized_distance`] is never below, from the lengths alone.
+pub(super) fn lower_bound(one: &str, other: &str) -> f64 {
     // a UTF-16 unit is one to three bytes: only for ASCII do bytes tell the number of units
-    if one.len() > LONGEST || other.len() > LONGEST || !one.is_ascii() || !other.is_ascii() {
+    if one.len() > MAX_COMPARED_BYTES || other.len() > MAX_COMPARED_BYTES || !one.is_ascii() || !other.is_ascii() {
         return 0.0;
     }
     match one.len().max(other.len()) {
@@ -45,7 +45,7 @@ fn units(text: &str) -> Units {
     text.encode_utf16().collect()
 }
 
-fn edits(one: &[u16], other: &[u16]) -> usize {
+fn edit_distance(one: &[u16], other: &[u16]) -> usize {
     let front = one.iter().zip(other).take_while(|(one, other)| one == other).count();
     let (one, other) = (&one[front..], &other[front..]);
     let back = one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count();
@@ -56,7 +56,7 @@ fn edits(one: &[u16], other: &[u16]) -> usize {
 
 /// 64 rows of the matrix, as differences between neighbouring cells.
 #[derive(Clone, Copy)]
-struct Block {
+struct BlockColumn {
     up: u64,
     down: u64,
 }
@@ -73,7 +73,7 @@ fn columns(pattern: &[u16], text: &[u16]) -> usize {
         masks[place + row / BITS] |= 1 << (row % BITS);
     }
     let none = vec![0; count];
-    let mut blocks = vec![Block { up: u64::MAX, down: 0 }; count];
+    let mut blocks = vec![BlockColumn { up: u64::MAX, down: 0 }; count];
     let last = 1 << ((pattern.len() - 1) % BITS);
     let mut score = pattern.len();
     for unit in text {
@@ -102,7 +102,7 @@ fn columns(pattern: &[u16], text: &[u16]) -> usize {
 const BITS: usize = u64::BITS as usize;
 
 /// Bytes of each text that are compared character by character.
-const LONGEST: usize = 8 * 1024;
+const MAX_COMPARED_BYTES: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -112,19 +112,19 @@ mod tests {
 
     #[test]
     fn known_distances() {
-        assert_eq!(normalised("/one", "/onf"), 0.25);
-        assert_eq!(normalised("", "abc"), 1.0);
-        assert_eq!(normalised("", ""), 0.0);
+        assert_eq!(normalized_distance("/one", "/onf"), 0.25);
+        assert_eq!(normalized_distance("", "abc"), 1.0);
+        assert_eq!(normalized_distance("", ""), 0.0);
         // three units, one of them other: half of a surrogate pair
-        assert_eq!(normalised("😀a", "😁a"), 1.0 / 3.0);
+        assert_eq!(normalized_distance("😀a", "😁a"), 1.0 / 3.0);
     }
 
     #[test]
     fn long_texts_are_never_equal_unless_they_are() {
         let long = "x".repeat(1 << 20);
         let other = format!("{}y", &long[1..]);
-        assert_eq!(normalised(&long, &long.clone()), 0.0);
-        let distance = normalised(&long, &other);
+        assert_eq!(normalized_distance(&long, &long.clone()), 0.0);
+        let distance = normalized_distance(&long, &other);
         assert!(distance > 0.0 && distance < 1e-5, "{distance}");
     }
 
@@ -132,8 +132,8 @@ mod tests {
         #[test]
         fn the_same_as_the_textbook_algorithm(one in "[ab]{0,200}", other in "[abc]{0,150}") {
             let expected = strsim::levenshtein(&one, &other);
-            prop_assert_eq!(edits(&units(&one), &units(&other)), expected);
-            prop_assert!(at_least(&one, &other) <= normalised(&one, &other));
+            prop_assert_eq!(edit_distance(&units(&one), &units(&other)), expected);
+            prop_assert!(lower_bound(&one, &other) <= normalized_distance(&one, &other));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! DecodeBudget of what is decoded of a body: nothing large on a worker, and nothing beyond the memory of
-//! all calls.
+//! DecodeBudget of what is decoded of a body: nothing large on a worker, and nothing beyond the
+//! memory of all calls.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
@@ -25,7 +25,7 @@ pub(super) struct DecodeBudget {
     permit: Mutex<Option<MemoryPermit>>,
     exhausted: OnceLock<MemoryExhausted>,
     pub(super) is_large: bool,
-    /// Whether decoding is put off for now, and whether any was.
+    /// True if decoding is put off for now, and whether any was.
     puts_off: AtomicBool,
     has_put_off: AtomicBool,
     /// Paths that were looked for without a tree.
@@ -45,8 +45,8 @@ impl DecodeBudget {
         }
     }
 
-    /// Whether `bytes` more may be held. Once there is no room, none is found later either: an
-    /// answer is made of all parts of a call or not at all.
+    /// Returns whether `bytes` more may be held. Once there is no room, none is found later either:
+    /// an answer is made of all parts of a call or not at all.
     pub(super) fn allow(&self, bytes: usize) -> bool {
         if self.exhausted.get().is_some() {
             return false;
@@ -64,7 +64,8 @@ impl DecodeBudget {
         self.exhausted.get().copied()
     }
 
-    /// Whether one more path may be looked for without a tree: each look goes through the text.
+    /// Returns whether one more path may be looked for without a tree: each look goes through the
+    /// text.
     pub(super) fn may_pick(&self) -> bool {
         self.picks.fetch_add(1, Relaxed) < PICKS
     }
@@ -78,7 +79,7 @@ impl DecodeBudget {
         (!self.has_put_off.load(Relaxed)).then_some(result)
     }
 
-    /// Whether decoding has to wait; notes that it was asked for.
+    /// Returns whether decoding has to wait; notes that it was asked for.
     pub(super) fn puts_off(&self) -> bool {
         let puts_off = self.puts_off.load(Relaxed);
         if puts_off {
@@ -88,7 +89,7 @@ impl DecodeBudget {
     }
 }
 
-/// Whether `bytes` more may be held.
+/// Returns whether `bytes` more may be held.
 pub(super) fn allow(bounds: Option<&Arc<DecodeBudget>>, bytes: impl FnOnce() -> usize) -> bool {
     bounds.is_none_or(|bounds| bounds.allow(bytes()))
 }

@@ -1,12 +1,12 @@
 //! How far a call is from what a stub asks, between 0 and 1, as WireMock ranks near misses.
 //!
-//! Host, port and url weigh 10, scheme, client address and method 3; headers, query, form, cookies, path parameters and body
-//! 1 each. The latter only count once all of the former hold.
+//! Host, port and url weigh 10, scheme, client address and method 3; headers, query, form, cookies,
+//! path parameters and body 1 each. The latter only count once all of the former hold.
 
-use super::levenshtein::{at_least, normalised};
+use super::levenshtein::{lower_bound, normalized_distance};
 use crate::call::Call;
 use crate::matcher::value_matcher::{MatchInput, MatchStats, ValueMatcher};
-use crate::matcher::{Clause, Field, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule};
+use crate::matcher::{Clause, FieldMatcher, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule};
 use standin_dialect::json_path::Selection;
 
 /// 0 if the call matches, 1 if nothing of it does.
@@ -19,52 +19,52 @@ pub fn distance(pattern: &RequestPattern, call: &Call) -> f64 {
 }
 
 /// [`distance`], unless it is `limit` or more.
-pub(super) fn distance_below(limit: f64, pattern: &RequestPattern, call: &Call) -> Option<f64> {
-    if target_floor(pattern, call) >= limit {
+pub(super) fn distance_under(limit: f64, pattern: &RequestPattern, call: &Call) -> Option<f64> {
+    if target_lower_bound(pattern, call) >= limit {
         return None;
     }
     Some(distance(pattern, call)).filter(|distance| *distance < limit)
 }
 
 /// What [`distance`] is never below: found without comparing texts.
-fn target_floor(pattern: &RequestPattern, call: &Call) -> f64 {
+fn target_lower_bound(pattern: &RequestPattern, call: &Call) -> f64 {
     let floor = |clause: &Clause| match clause {
-        Clause::Method(rule) => method_distance(rule, call) * LIGHT,
-        Clause::Url(UrlRule::Url(url)) => at_least(url, call.url()) * HEAVY,
-        Clause::Url(UrlRule::Path(path)) => at_least(path, call.path()) * HEAVY,
+        Clause::Method(rule) => method_distance(rule, call) * LIGHT_WEIGHT,
+        Clause::Url(UrlRule::Url(url)) => lower_bound(url, call.url()) * HEAVY_WEIGHT,
+        Clause::Url(UrlRule::Path(path)) => lower_bound(path, call.path()) * HEAVY_WEIGHT,
         _ => 0.0,
     };
-    pattern.clauses().iter().map(floor).sum::<f64>() / TARGET
+    pattern.clauses().iter().map(floor).sum::<f64>() / TARGET_WEIGHT
 }
 
 /// Scheme, host, port, client, url and method.
 fn target_distance(pattern: &RequestPattern, call: &Call, stats: &MatchStats) -> f64 {
     let weighted = |clause: &Clause| match clause {
-        Clause::ClientIp(rule) => rule_distance(rule, MatchInput::Text(&call.client_ip()), stats) * LIGHT,
-        Clause::Host(rule) => rule_distance(rule, MatchInput::Text(&call.host()), stats) * HEAVY,
-        Clause::Method(rule) => method_distance(rule, call) * LIGHT,
-        Clause::Port(_) => unless(clause.holds(call, stats)) * HEAVY,
-        Clause::Scheme(_) => unless(clause.holds(call, stats)) * LIGHT,
-        Clause::Url(rule) => url_distance(rule, call, stats) * HEAVY,
+        Clause::ClientIp(rule) => value_distance(rule, MatchInput::Text(&call.client_ip()), stats) * LIGHT_WEIGHT,
+        Clause::Host(rule) => value_distance(rule, MatchInput::Text(&call.host()), stats) * HEAVY_WEIGHT,
+        Clause::Method(rule) => method_distance(rule, call) * LIGHT_WEIGHT,
+        Clause::Port(_) => distance_of(clause.holds(call, stats)) * HEAVY_WEIGHT,
+        Clause::Scheme(_) => distance_of(clause.holds(call, stats)) * LIGHT_WEIGHT,
+        Clause::Url(rule) => url_distance(rule, call, stats) * HEAVY_WEIGHT,
         _ => 0.0,
     };
-    pattern.clauses().iter().map(weighted).sum::<f64>() / TARGET
+    pattern.clauses().iter().map(weighted).sum::<f64>() / TARGET_WEIGHT
 }
 
 /// Everything else, once the target is right: a mean for each kind of field.
 fn content_distance(pattern: &RequestPattern, call: &Call, stats: &MatchStats) -> f64 {
-    let mut kinds = [Mean::default(); 7];
+    let mut kinds = [DistanceMean::default(); 7];
     let mut is_custom = false;
     for clause in pattern.clauses() {
         let (kind, distance) = match clause {
             Clause::BasicAuth(expected) => (0, basic_distance(expected, call)),
-            Clause::Body(rule) => (1, rule_distance(rule, MatchInput::Body(call), stats)),
+            Clause::Body(rule) => (1, value_distance(rule, MatchInput::Body(call), stats)),
             Clause::Field(field) => (field_kind(field), field_distance(field, call, stats)),
             Clause::PathParameter { template, name, rule } => {
                 let value = template.variable(name, call.path()).map_or(MatchInput::Missing, MatchInput::Text);
-                (5, rule_distance(rule, value, stats))
+                (5, value_distance(rule, value, stats))
             }
-            Clause::Multipart(rule) => (6, unless(rule.matches(call, stats))),
+            Clause::Multipart(rule) => (6, distance_of(rule.matches(call, stats))),
             Clause::Unsatisfiable => {
                 is_custom = true;
                 continue;
@@ -74,14 +74,14 @@ fn content_distance(pattern: &RequestPattern, call: &Call, stats: &MatchStats) -
         kinds[kind].add(distance);
     }
     let sum: f64 = kinds.iter().map(|mean| mean.value()).sum();
-    match sum / WHOLE {
+    match sum / TOTAL_WEIGHT {
         // a custom matcher is asked last, and its answer weighs as much as all the rest
         0.0 if is_custom => 0.5,
         distance => distance,
     }
 }
 
-fn field_kind(field: &Field) -> usize {
+fn field_kind(field: &FieldMatcher) -> usize {
     match field.name {
         FieldName::Header(_) => 0,
         FieldName::Query(_) => 2,
@@ -95,11 +95,11 @@ fn basic_distance(expected: &str, call: &Call) -> f64 {
         return 0.0;
     }
     let expected = format!("Basic {expected}");
-    call.header(&http::header::AUTHORIZATION).map(|value| normalised(&expected, &value)).fold(1.0, f64::min)
+    call.header(&http::header::AUTHORIZATION).map(|value| normalized_distance(&expected, &value)).fold(1.0, f64::min)
 }
 
 fn method_distance(rule: &MethodRule, call: &Call) -> f64 {
-    unless(rule.matches(call.method.as_str()))
+    distance_of(rule.matches(call.method.as_str()))
 }
 
 fn url_distance(rule: &UrlRule, call: &Call, stats: &MatchStats) -> f64 {
@@ -107,45 +107,49 @@ fn url_distance(rule: &UrlRule, call: &Call, stats: &MatchStats) -> f64 {
         return 0.0;
     }
     match rule {
-        UrlRule::Path(path) => normalised(path, call.path()),
+        UrlRule::Path(path) => normalized_distance(path, call.path()),
         UrlRule::PathTemplate(template) => template_distance(&template.sample(), call.path()),
-        UrlRule::Url(url) => normalised(url, call.url()),
+        UrlRule::Url(url) => normalized_distance(url, call.url()),
         _ => 1.0,
     }
 }
 
-/// A path may be equal to the sample and yet not match: `_` stands for itself then.
+/// Returns a path may be equal to the sample and yet not match: `_` stands for itself then.
 fn template_distance(sample: &str, path: &str) -> f64 {
-    if sample == path { 1.0 } else { normalised(sample, path) }
+    if sample == path { 1.0 } else { normalized_distance(sample, path) }
 }
 
-fn field_distance(field: &Field, call: &Call, stats: &MatchStats) -> f64 {
+fn field_distance(field: &FieldMatcher, call: &Call, stats: &MatchStats) -> f64 {
     if field.matches(call, stats) {
         return 0.0;
     }
     let values = field.name.all_values(call);
     let nearest = |rule: &ValueMatcher| {
-        values.iter().map(|value| rule_distance(rule, MatchInput::Text(value), stats)).fold(1.0, f64::min)
+        values.iter().map(|value| value_distance(rule, MatchInput::Text(value), stats)).fold(1.0, f64::min)
     };
     match &field.rule {
         FieldRule::One(rule) => nearest(rule),
         FieldRule::Includes(rules) => mean(rules.iter().map(nearest)),
         FieldRule::HasExactly(_) if values.is_empty() => 1.0,
         FieldRule::HasExactly(rules) => {
-            f64::midpoint(unless(values.len() == rules.len()), mean(rules.iter().map(nearest)))
+            f64::midpoint(distance_of(values.len() == rules.len()), mean(rules.iter().map(nearest)))
         }
     }
 }
 
 /// How far a value is from what the rule says.
-pub(super) fn rule_distance(rule: &ValueMatcher, input: MatchInput<'_>, stats: &MatchStats) -> f64 {
+pub(in crate::matcher::near_miss) fn value_distance(
+    rule: &ValueMatcher,
+    input: MatchInput<'_>,
+    stats: &MatchStats,
+) -> f64 {
     if rule.matches(input, stats) {
         return 0.0;
     }
     match rule {
-        ValueMatcher::And(rules) => mean(rules.iter().map(|rule| rule_distance(rule, input, stats))),
+        ValueMatcher::And(rules) => mean(rules.iter().map(|rule| value_distance(rule, input, stats))),
         ValueMatcher::DateTime(rule) => input.text().map_or(1.0, |text| rule.distance(&text)),
-        ValueMatcher::EqualTo { value, .. } => input.text().map_or(1.0, |text| normalised(value, &text)),
+        ValueMatcher::EqualTo { value, .. } => input.text().map_or(1.0, |text| normalized_distance(value, &text)),
         ValueMatcher::EqualToJson(expected) => input.json().map_or(1.0, |actual| expected.distance(&actual)),
         ValueMatcher::MatchesJsonPath { path, rule: Some(rule) } => {
             let Some(document) = input.json() else { return 1.0 };
@@ -161,29 +165,29 @@ pub(super) fn rule_distance(rule: &ValueMatcher, input: MatchInput<'_>, stats: &
         ValueMatcher::MatchesXPath(path) => {
             let Some(rule) = &path.rule else { return 1.0 };
             let found = path.found(input).unwrap_or_default();
-            found.iter().map(|text| rule_distance(rule, MatchInput::Text(text), stats)).fold(1.0, f64::min)
+            found.iter().map(|text| value_distance(rule, MatchInput::Text(text), stats)).fold(1.0, f64::min)
         }
         ValueMatcher::MatchesPathTemplate(template) => {
             input.text().map_or(1.0, |text| template_distance(&template.sample(), &text))
         }
-        ValueMatcher::Or(rules) => rules.iter().map(|rule| rule_distance(rule, input, stats)).fold(1.0, f64::min),
+        ValueMatcher::Or(rules) => rules.iter().map(|rule| value_distance(rule, input, stats)).fold(1.0, f64::min),
         _ => 1.0,
     }
 }
 
 /// What of a selection comes nearest to the rule, and how near. As JSON, a list is compared whole.
-pub(super) fn nearest_item<'v>(
+pub(in crate::matcher::near_miss) fn nearest_item<'v>(
     rule: &ValueMatcher,
     selection: &'v Selection<'_>,
     stats: &MatchStats,
-) -> Option<(Item<'v>, f64)> {
+) -> Option<(SelectedItem<'v>, f64)> {
     let whole = matches!(rule, ValueMatcher::EqualToJson(_));
     let items: Vec<&serde_json::Value> = match selection {
         Selection::Missing => return None,
         Selection::Many(items) if whole => {
             let list = serde_json::Value::Array(items.iter().map(|item| (**item).clone()).collect());
-            let distance = rule_distance(rule, MatchInput::Json(&list), stats);
-            return Some((Item::List(list), distance));
+            let distance = value_distance(rule, MatchInput::Json(&list), stats);
+            return Some((SelectedItem::List(list), distance));
         }
         Selection::Many(items) => items.iter().map(|item| &**item).collect(),
         Selection::One(value) => match &**value {
@@ -193,19 +197,19 @@ pub(super) fn nearest_item<'v>(
         },
     };
     let measured =
-        items.into_iter().take(MOST_ITEMS).map(|item| (item, rule_distance(rule, MatchInput::Json(item), stats)));
+        items.into_iter().take(MAX_ITEMS).map(|item| (item, value_distance(rule, MatchInput::Json(item), stats)));
     let (item, distance) = measured.reduce(|best, next| if next.1 < best.1 { next } else { best })?;
-    Some((Item::One(item), distance))
+    Some((SelectedItem::One(item), distance))
 }
 
 /// A part of a document, or a list of parts that stand apart in it.
-pub(super) enum Item<'v> {
+pub(in crate::matcher::near_miss) enum SelectedItem<'v> {
     One(&'v serde_json::Value),
     List(serde_json::Value),
 }
 
-impl Item<'_> {
-    pub(super) fn value(&self) -> &serde_json::Value {
+impl SelectedItem<'_> {
+    pub(in crate::matcher::near_miss) fn value(&self) -> &serde_json::Value {
         match self {
             Self::One(value) => value,
             Self::List(list) => list,
@@ -214,12 +218,12 @@ impl Item<'_> {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Mean {
+struct DistanceMean {
     sum: f64,
     count: u32,
 }
 
-impl Mean {
+impl DistanceMean {
     fn add(&mut self, value: f64) {
         self.sum += value;
         self.count += 1;
@@ -231,23 +235,23 @@ impl Mean {
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let mut mean = Mean::default();
+    let mut mean = DistanceMean::default();
     values.for_each(|value| mean.add(value));
     mean.value()
 }
 
-fn unless(holds: bool) -> f64 {
+fn distance_of(holds: bool) -> f64 {
     if holds { 0.0 } else { 1.0 }
 }
 
-const HEAVY: f64 = 10.0;
-const LIGHT: f64 = 3.0;
+const HEAVY_WEIGHT: f64 = 10.0;
+const LIGHT_WEIGHT: f64 = 3.0;
 
 /// The weights of scheme, host, port, client, url and method together.
-const TARGET: f64 = 39.0;
+const TARGET_WEIGHT: f64 = 39.0;
 
 /// The weights of all: those and seven kinds of fields, multipart among them.
-const WHOLE: f64 = TARGET + 7.0;
+const TOTAL_WEIGHT: f64 = TARGET_WEIGHT + 7.0;
 
 /// Items of a selection that are measured.
-const MOST_ITEMS: usize = 100;
+const MAX_ITEMS: usize = 100;

@@ -1,8 +1,8 @@
 //! `matchesJsonSchema`: a value that a JSON Schema holds for.
 //!
-//! As in WireMock, a text that is no JSON is looked at as a JSON string, a number or `true` that fails is looked at again
-//! as its text, and a schema that cannot be used is taken and never holds. Nothing is fetched: a schema refers to itself
-//! and to the standard ones only.
+//! As in WireMock, a text that is no JSON is looked at as a JSON string, a number or `true` that
+//! fails is looked at again as its text, and a schema that cannot be used is taken and never holds.
+//! Nothing is fetched: a schema refers to itself and to the standard ones only.
 
 mod compile;
 mod errors;
@@ -30,7 +30,7 @@ pub struct JsonSchema {
     schema: Value,
     /// `None` if it cannot be used.
     program: Option<Arc<Program>>,
-    /// Whether parts of it stand for others, so that the number of its errors says little.
+    /// True if parts of it stand for others, so that the number of its errors says little.
     refers: bool,
 }
 
@@ -43,7 +43,8 @@ pub struct SchemaVersion(Draft);
 struct Exceeded;
 
 impl JsonSchema {
-    /// Compiles a schema of this version, unless the schema names another. Why it cannot be used, if so, is the second.
+    /// Compiles a schema of this version, unless the schema names another. Why it cannot be used,
+    /// if so, is the second.
     pub fn new(schema: Value, version: SchemaVersion) -> (Self, Option<String>) {
         let mut nullable = schema.clone();
         allow_nulls(&mut nullable, true);
@@ -55,15 +56,16 @@ impl JsonSchema {
         (Self { schema, program, refers }, problem)
     }
 
-    /// The schema as written.
+    /// Returns the schema as written.
     pub fn schema(&self) -> &Value {
         &self.schema
     }
 
-    /// Whether the schema holds for a value, which is this JSON if it is some, and this text.
+    /// Returns whether the schema holds for a value, which is this JSON if it is some, and this
+    /// text.
     pub fn matches(&self, json: Option<&Value>, text: &str) -> Outcome {
         let Some(program) = &self.program else { return Outcome::NoMatch };
-        let outcome = |value: &Value| match Evaluation::new(program, MOST_STEPS).run(value) {
+        let outcome = |value: &Value| match Evaluation::new(program, MAX_STEPS).run(value) {
             Ok(holds) => Outcome::from(holds),
             Err(Exceeded) => Outcome::GaveUp,
         };
@@ -76,14 +78,15 @@ impl JsonSchema {
         }
     }
 
-    /// How far a value is from what the schema asks: what is wrong with it, by the number of properties that are named.
+    /// How far a value is from what the schema asks: what is wrong with it, by the number of
+    /// properties that are named.
     pub fn distance(&self, json: Option<&Value>, text: &str) -> f64 {
         let Some(program) = &self.program else { return 1.0 };
         let properties = properties(&self.schema);
         if properties == 0 || self.refers {
             return 1.0;
         }
-        let mut evaluation = Evaluation::new(program, MOST_STEPS);
+        let mut evaluation = Evaluation::new(program, MAX_STEPS);
         let errors = match json {
             Some(json @ (Value::Array(_) | Value::Object(_) | Value::String(_))) => evaluation.errors(json),
             _ => evaluation.errors(&Value::String(text.to_owned())),
@@ -102,7 +105,7 @@ impl SchemaVersion {
     /// The names of all versions.
     pub const NAMES: [&str; 5] = ["V4", "V6", "V7", "V201909", "V202012"];
 
-    /// The version of this name.
+    /// Returns the version of this name.
     pub fn named(name: &str) -> Option<Self> {
         let drafts = [Draft::Draft4, Draft::Draft6, Draft::Draft7, Draft::Draft201909, Draft::Draft202012];
         let place = Self::NAMES.iter().position(|known| *known == name)?;
@@ -145,7 +148,7 @@ fn allow_null(schema: &mut Map<String, Value>) {
     }
 }
 
-/// How many properties a schema names, at any depth.
+/// Returns how many properties a schema names, at any depth.
 fn properties(schema: &Value) -> usize {
     match schema {
         Value::Array(items) => items.iter().map(properties).sum(),
@@ -172,10 +175,10 @@ fn mentions(value: &Value, keys: &[&str]) -> bool {
 
 /// Steps of one evaluation: a subschema, a property or 64 bytes of text each. They take some
 /// milliseconds.
-const MOST_STEPS: usize = 500_000;
+const MAX_STEPS: usize = 500_000;
 
 #[cfg(test)]
-mod values {
+mod value_tests {
     use serde_json::json;
 
     use super::*;
@@ -277,7 +280,8 @@ mod values {
         }
     }
 
-    /// Each level of the body is asked for twice: to list what is wrong with it would double with each.
+    /// Each level of the body is asked for twice: to list what is wrong with it would double with
+    /// each.
     #[test]
     fn a_schema_that_branches_over_the_body_ends() {
         let node = json!({"properties": {
