@@ -1,12 +1,11 @@
-//! Memory that calls may hold, all together: one budget for bodies that are being read, decoded or
-//! sent.
+//! The memory budget of all requests together: bodies that are being read, decoded or sent.
 //!
-//! Each connection has a [`MemoryShare`] of the [`MemoryBudget`], and what a call holds is a
-//! [`MemoryPermit`] of that share, given back when it is dropped. A share may hold as much as is
-//! left free after it: the dynamic thresholds of Choudhury and Hahne ("Dynamic queue length
-//! thresholds for shared-memory packet switches", IEEE/ACM ToN 6(2), 1998), with factor 1. One
-//! connection alone gets half of the budget, and with `n` greedy ones a further one finds a part in
-//! `n + 1` free.
+//! Each connection has a [`MemoryShare`] of the [`MemoryBudget`]. A request holds a
+//! [`MemoryPermit`] of that share, which is returned when it is dropped. A share may hold at most
+//! as many bytes as remain free after it: the dynamic thresholds of Choudhury and Hahne ("Dynamic
+//! queue length thresholds for shared-memory packet switches", IEEE/ACM ToN 6(2), 1998), with
+//! factor 1. One connection alone gets half of the budget; beside `n` greedy connections, a further
+//! one finds one part in `n + 1` free.
 
 use std::fmt;
 use std::path::Path;
@@ -15,11 +14,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use bytes::Bytes;
 
-/// Bodies of up to so many bytes are not counted on HTTP/1.1, where a connection has one call at a
-/// time.
+/// Size of a body, in bytes, up to which it is not counted on HTTP/1.1, where a connection has one
+/// request at a time.
 pub const UNCOUNTED_BODY_BYTES: usize = 4 << 10;
 
-/// Bytes that all calls together may hold.
+/// The number of bytes that all requests together may hold.
 #[derive(Debug)]
 pub struct MemoryBudget {
     limit: usize,
@@ -27,28 +26,28 @@ pub struct MemoryBudget {
     refused: AtomicU64,
 }
 
-/// The part of a budget that one connection holds.
+/// The part of a memory budget that one connection holds.
 #[derive(Debug)]
 pub struct MemoryShare {
     budget: Arc<MemoryBudget>,
     held: AtomicUsize,
 }
 
-/// Bytes of a share, held until this is dropped.
+/// A number of bytes of a share, returned when the permit is dropped.
 #[derive(Debug)]
 pub struct MemoryPermit {
     share: Arc<MemoryShare>,
     bytes: usize,
 }
 
-/// The budget has no room for what was asked of it.
+/// Error: the budget has no room for the requested bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryExhausted {
-    /// Bytes of the whole budget.
+    /// Size of the whole budget in bytes.
     pub limit: usize,
 }
 
-/// Bytes with the permit for them.
+/// Bytes together with the permit that counts them.
 struct HeldBytes<T> {
     bytes: T,
     _permit: MemoryPermit,
@@ -60,17 +59,17 @@ impl MemoryBudget {
         Arc::new(Self { limit, held: AtomicUsize::new(0), refused: AtomicU64::new(0) })
     }
 
-    /// Bytes that may be held at most.
+    /// Returns the limit in bytes.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Bytes that are held now.
+    /// Returns the number of bytes that are held now.
     pub fn held(&self) -> usize {
         self.held.load(Relaxed)
     }
 
-    /// How often there was no room.
+    /// Returns how often a request for memory was refused.
     pub fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
     }
@@ -82,21 +81,29 @@ impl MemoryShare {
         Arc::new(Self { budget: Arc::clone(budget), held: AtomicUsize::new(0) })
     }
 
-    /// Takes `bytes` of the budget, or counts that they were refused.
+    /// Takes `bytes` of the budget.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the budget has no room for them; the refusal is counted.
     pub fn take(self: &Arc<Self>, bytes: usize) -> Result<MemoryPermit, MemoryExhausted> {
         let mut permit = MemoryPermit { share: Arc::clone(self), bytes: 0 };
         permit.grow(bytes)?;
         Ok(permit)
     }
 
-    /// Counts `bytes` that were made for one call for as long as any part of them lives.
+    /// Counts `bytes` of one request until the last slice of them is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the budget has no room for them; the refusal is counted.
     pub fn hold(self: &Arc<Self>, bytes: Bytes) -> Result<Bytes, MemoryExhausted> {
         Ok(self.take(bytes.len())?.hold(bytes))
     }
 }
 
 impl MemoryPermit {
-    /// Takes `more` bytes; those that it has stay if there is no room.
+    /// Takes `more` bytes. If there is no room, the permit keeps the bytes that it has.
     pub fn grow(&mut self, more: usize) -> Result<(), MemoryExhausted> {
         let MemoryShare { budget, held } = &*self.share;
         let all = budget.held.fetch_add(more, Relaxed).saturating_add(more);
@@ -111,7 +118,7 @@ impl MemoryPermit {
         Ok(())
     }
 
-    /// Ties the permit to `bytes`: it is given back when the last part of them is dropped.
+    /// Ties the permit to `bytes`: it is returned when the last slice of them is dropped.
     pub fn hold(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         Bytes::from_owner(HeldBytes { bytes, _permit: self })
     }
@@ -143,8 +150,8 @@ impl fmt::Display for MemoryExhausted {
 
 impl std::error::Error for MemoryExhausted {}
 
-/// Returns a quarter of the memory that this process may use: of the machine's, or of its control
-/// group's if that is less.
+/// Returns the default limit in bytes: a quarter of the machine's memory, or of the control group's
+/// if that is less.
 pub fn default_limit() -> usize {
     let system = rustix::system::sysinfo();
     let machine = (system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
@@ -153,9 +160,9 @@ pub fn default_limit() -> usize {
     usize::try_from(group.map_or(machine, |group| group.min(machine)) / 4).unwrap_or(usize::MAX)
 }
 
-/// Returns the least limit of the control groups that `groups` lists (the text of
-/// `/proc/self/cgroup`) and of those around them. `mount` is where their files are: `memory.max` in
-/// version 2, `memory/…/memory.limit_in_bytes` in version 1.
+/// Returns the least limit of the control groups listed in `groups` (the text of
+/// `/proc/self/cgroup`) and of their ancestors. `mount` is the folder with their files:
+/// `memory.max` in version 2, `memory/…/memory.limit_in_bytes` in version 1.
 fn group_limit(groups: &str, mount: &Path) -> Option<u64> {
     let limits = groups.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
@@ -165,7 +172,7 @@ fn group_limit(groups: &str, mount: &Path) -> Option<u64> {
             _ if controllers.split(',').any(|name| name == "memory") => (mount.join("memory"), "memory.limit_in_bytes"),
             _ => return None,
         };
-        // in a container the path may be the host's: then only the mount itself is there
+        // in a container the path may be that of the host: then only the mount itself exists
         let path = root.join(path.trim_start_matches('/'));
         let around = path.ancestors().take_while(|folder| folder.starts_with(&root));
         around.filter_map(|folder| std::fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok()).min()

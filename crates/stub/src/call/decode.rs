@@ -1,4 +1,4 @@
-//! Codings of a body: gzip, and names and values as browsers write them.
+//! URL-encoded names and values, as in query strings and form bodies.
 
 use std::io::Read as _;
 
@@ -33,7 +33,7 @@ pub(super) fn unpacked(zipped: &[u8], limit: usize, allows: impl Fn(usize) -> bo
     }
 }
 
-/// `a=1&b=2` in its decoded parts.
+/// Decodes names and values such as `a=1&b=2`.
 pub(super) fn url_encoded(text: &str) -> NamedValues {
     text.split('&')
         .filter(|pair| !pair.is_empty())
@@ -52,7 +52,7 @@ fn percent_decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// `2026-01-02T03:04:05+02:00`: the `+` of an offset is no space.
+/// Returns whether a text looks like `2026-01-02T03:04:05+02:00`, whose `+` is not a space.
 fn is_offset_date_time(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() >= 22

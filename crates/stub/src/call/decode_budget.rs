@@ -1,5 +1,5 @@
-//! DecodeBudget of what is decoded of a body: nothing large on a worker, and nothing beyond the
-//! memory of all calls.
+//! Limits for decoding a body: no large body is decoded on a worker, and the decoded forms count
+//! toward the memory of all requests.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
@@ -10,25 +10,26 @@ use crate::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 use standin_dialect::SyntaxError;
 use standin_dialect::xml::Document;
 
-/// Bytes beyond which a body is decoded beside the workers: parsing as many takes up to some
-/// milliseconds.
+/// Size of a body, in bytes, beyond which it is decoded off the workers: parsing so many bytes
+/// takes up to a few milliseconds.
 pub(super) const LARGE: usize = 16 << 10;
 
-/// Paths of one call that are looked for without a tree; for more of them a tree is made.
+/// Number of JSONPaths per request that are evaluated on the text. For further ones a tree is
+/// built, since each evaluation scans the text.
 const PICKS: usize = 8;
 
-/// What bounds the decoding of one call's body.
+/// The limits for decoding the body of one request.
 #[derive(Debug)]
 pub(super) struct DecodeBudget {
     memory: Arc<MemoryShare>,
-    /// What the decoded forms hold.
+    /// The memory of the decoded forms.
     permit: Mutex<Option<MemoryPermit>>,
     exhausted: OnceLock<MemoryExhausted>,
     pub(super) is_large: bool,
-    /// True if decoding is put off for now, and whether any was.
+    /// True while decoding is deferred.
     puts_off: AtomicBool,
     has_put_off: AtomicBool,
-    /// Paths that were looked for without a tree.
+    /// Number of JSONPaths that were evaluated on the text.
     picks: AtomicUsize,
 }
 
@@ -45,8 +46,9 @@ impl DecodeBudget {
         }
     }
 
-    /// Returns whether `bytes` more may be held. Once there is no room, none is found later either:
-    /// an answer is made of all parts of a call or not at all.
+    /// Takes `bytes` more for decoded forms; returns whether there was room. After the first
+    /// refusal all further ones are refused too: a response is made from all parts of a request or
+    /// not at all.
     pub(super) fn allow(&self, bytes: usize) -> bool {
         if self.exhausted.get().is_some() {
             return false;
@@ -59,18 +61,17 @@ impl DecodeBudget {
         taken.map_err(|exhausted| self.exhausted.set(exhausted)).is_ok()
     }
 
-    /// Why something could not be decoded.
+    /// Returns the refusal, if something could not be decoded for want of memory.
     pub(super) fn exhausted(&self) -> Option<MemoryExhausted> {
         self.exhausted.get().copied()
     }
 
-    /// Returns whether one more path may be looked for without a tree: each look goes through the
-    /// text.
+    /// Counts one more JSONPath on the text; returns whether it may be evaluated there.
     pub(super) fn may_pick(&self) -> bool {
         self.picks.fetch_add(1, Relaxed) < PICKS
     }
 
-    /// Does `work` with all decoding put off; `None` if it asked for any.
+    /// Runs `work` with decoding deferred; returns `None` if it asked for a decoded form.
     pub(super) fn without_decoding<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         self.has_put_off.store(false, Relaxed);
         self.puts_off.store(true, Relaxed);
@@ -79,7 +80,7 @@ impl DecodeBudget {
         (!self.has_put_off.load(Relaxed)).then_some(result)
     }
 
-    /// Returns whether decoding has to wait; notes that it was asked for.
+    /// Returns whether decoding is deferred, and records that it was asked for.
     pub(super) fn puts_off(&self) -> bool {
         let puts_off = self.puts_off.load(Relaxed);
         if puts_off {
@@ -89,12 +90,13 @@ impl DecodeBudget {
     }
 }
 
-/// Returns whether `bytes` more may be held.
+/// Takes `bytes()` more if there is a budget; returns whether there was room.
 pub(super) fn allow(bounds: Option<&Arc<DecodeBudget>>, bytes: impl FnOnce() -> usize) -> bool {
     bounds.is_none_or(|bounds| bounds.allow(bytes()))
 }
 
-/// Returns what is in the cell, or makes it; `None` if that has to wait.
+/// Returns the content of the cell, which is made first if it is empty; `None` if decoding is
+/// deferred.
 pub(super) fn once<'c, T>(
     bounds: Option<&Arc<DecodeBudget>>,
     cell: &'c OnceLock<T>,
@@ -106,12 +108,12 @@ pub(super) fn once<'c, T>(
     }
 }
 
-/// Bytes that the tree of a JSON text takes at most, or nearly: lists grow by doubling, and small
-/// ones have room for four.
+/// Returns an upper estimate of the bytes that the tree of a JSON text takes. Lists grow by
+/// doubling, and small ones have room for four items.
 pub(super) fn json_size(text: &[u8]) -> usize {
     const VALUE: usize = size_of::<Value>();
     const MEMBER: usize = VALUE + size_of::<String>() + size_of::<u64>();
-    // the shortest allocation
+    // the smallest allocation
     const TEXT: usize = 16;
     let count = |mark: u8| memchr::memchr_iter(mark, text).count();
     text.len()
@@ -121,23 +123,23 @@ pub(super) fn json_size(text: &[u8]) -> usize {
         + count(b'{') * (4 * MEMBER + 64)
 }
 
-/// Bytes that the tree of an XML text takes at most, or nearly.
+/// Returns an upper estimate of the bytes that the tree of an XML text takes.
 fn xml_size(text: &[u8]) -> usize {
     let marks = memchr::memchr2_iter(b'<', b'=', text).count();
     2 * text.len() + marks * 256
 }
 
-/// Reads a document if there is memory for it.
+/// Parses an XML document if there is memory for its tree.
 pub(super) fn read_xml(bounds: Option<&Arc<DecodeBudget>>, text: &str) -> Result<Document, SyntaxError> {
     if allow(bounds, || xml_size(text.as_bytes())) { Document::parse(text) } else { Err(NOT_READ.clone()) }
 }
 
-/// Bytes that the names and values of a form take.
+/// Returns an upper estimate of the bytes that the names and values of a form take.
 pub(super) fn form_size(text: &[u8]) -> usize {
     let pairs = 1 + memchr::memchr_iter(b'&', text).count();
     2 * text.len() + pairs * (4 * size_of::<String>() + 32)
 }
 
-/// The error of a document that was not read.
+/// The error for a document that was not parsed for want of memory.
 pub(super) static NOT_READ: LazyLock<SyntaxError> =
     LazyLock::new(|| SyntaxError::limit(0, "the document was not read", "raise --max-memory"));

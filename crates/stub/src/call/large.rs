@@ -1,5 +1,5 @@
-//! Large bodies: decoded beside the workers, within the memory of all calls, and into no tree where
-//! none is needed.
+//! Large bodies: decoded off the workers, within the memory of all requests, and without a tree
+//! where possible.
 
 use serde_json::Value;
 
@@ -9,27 +9,27 @@ use crate::memory::MemoryExhausted;
 use standin_dialect::json::{TextDigest, digest, digest_of_text};
 use standin_dialect::json_path::JsonPath;
 
-/// Bytes of a body up to which all of it is decoded for near misses.
+/// Size of a body, in bytes, up to which it is decoded for near misses.
 const NEAR_MISSES: usize = 1 << 20;
 
-/// What a path leads to in a body.
+/// The result of looking up a JSONPath in a body.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JsonLookup {
-    /// The body is no JSON.
+    /// The body is not JSON.
     NotJson,
-    /// Nothing.
+    /// The path leads to nothing.
     Missing,
-    /// This value.
+    /// The path leads to this value.
     One(Value),
 }
 
 impl Call {
-    /// Returns whether decoding the body may take longer than a worker should be held.
+    /// Returns whether decoding the body may occupy a worker for too long.
     pub fn is_large(&self) -> bool {
         self.bounds.as_ref().is_some_and(|bounds| bounds.is_large)
     }
 
-    /// Does `work` unless it has to decode a large body for it; then it returns `None`.
+    /// Runs `work`; returns `None` if it needs a decoded form of a large body.
     pub fn without_decoding<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         match &self.bounds {
             Some(bounds) if bounds.is_large => bounds.without_decoding(work),
@@ -37,7 +37,8 @@ impl Call {
         }
     }
 
-    /// Decodes the body as what near misses may look at, unless that takes too much memory.
+    /// Decodes the forms of the body that near misses look at, unless the body is larger than 1 MiB
+    /// or takes too much memory.
     pub fn decode_for_near_misses(&self) {
         if self.body().len() > NEAR_MISSES {
             return;
@@ -51,12 +52,14 @@ impl Call {
         self.parts();
     }
 
-    /// Why a part of the body could not be decoded: whatever was concluded from that does not hold.
+    /// Returns the refusal, if a part of the body could not be decoded for want of memory.
+    /// Conclusions from the missing part are then invalid.
     pub fn exhausted(&self) -> Option<MemoryExhausted> {
         self.bounds.as_ref()?.exhausted()
     }
 
-    /// Returns the digest of the body's JSON, computed once a call; of a large body without a tree.
+    /// Returns the digest of the body's JSON, computed once per request; for a large body without a
+    /// tree.
     pub(crate) fn json_digest(&self) -> Option<u64> {
         let compute = || match self.text_digest() {
             Some(TextDigest::Of(digest)) => Some(digest),
@@ -66,8 +69,8 @@ impl Call {
         *self.once(&self.decoded().json_digest, compute)?
     }
 
-    /// What a path leads to in a large body, found without a tree; `None` if a tree is needed, or
-    /// is there already.
+    /// Looks up a path in the text of a large body. Returns `None` if a tree is needed or exists
+    /// already.
     pub(crate) fn json_at(&self, path: &JsonPath) -> Option<JsonLookup> {
         let bounds = self.bounds.as_ref().filter(|bounds| bounds.is_large)?;
         if !path.is_plain() || self.decoded().json.get().is_some() || bounds.puts_off() || !bounds.may_pick() {
@@ -84,8 +87,8 @@ impl Call {
         Some(serde_json::from_str(found).map_or(JsonLookup::NotJson, JsonLookup::One))
     }
 
-    /// Returns the digest of a large body from its text; `None` if it is small, or a tree is there
-    /// already.
+    /// Returns the digest of a large body, computed from its text; `None` if the body is small or a
+    /// tree exists already.
     fn text_digest(&self) -> Option<TextDigest> {
         if !self.is_large() || self.decoded().json.get().is_some() {
             return None;

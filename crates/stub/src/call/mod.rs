@@ -1,7 +1,7 @@
-//! A call, as it arrived: method, raw url, headers, whole body, and when.
+//! An HTTP request as it arrived: method, raw URL, headers, whole body, and time of arrival.
 //!
-//! Nothing is decoded until a candidate stub asks for it, and then once: query, cookies, form,
-//! text, JSON, XML and parts are kept beside the bytes they come from.
+//! Parts are decoded when a candidate stub first asks for them, and once only: query, cookies,
+//! form, text, JSON, XML and multipart parts are kept beside the bytes that they come from.
 
 mod decode;
 mod decode_budget;
@@ -28,17 +28,17 @@ use standin_dialect::json::TextDigest;
 use standin_dialect::SyntaxError;
 use standin_dialect::xml::Document;
 
-/// The scheme a call came by.
+/// The scheme of a request's URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
-    /// Plain TCP.
+    /// HTTP over plain TCP.
     Http,
-    /// TLS.
+    /// HTTP over TLS.
     Https,
 }
 
 impl Scheme {
-    /// Returns the scheme as it stands in a url.
+    /// Returns the scheme as written in a URL.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -46,7 +46,7 @@ impl Scheme {
         }
     }
 
-    /// Returns the port that a url of this scheme means when it names none.
+    /// Returns the port of a URL of this scheme that names none.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -55,46 +55,46 @@ impl Scheme {
     }
 }
 
-/// The two ends of the connection that a call came by.
+/// The scheme and the two addresses of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peers {
-    /// True if TLS was spoken.
+    /// The scheme: `https` if the connection uses TLS.
     pub scheme: Scheme,
-    /// The client's address.
+    /// The address of the client.
     pub remote: SocketAddr,
-    /// Our own address.
+    /// The address of this server.
     pub local: SocketAddr,
 }
 
-/// One request, whole.
+/// One request with its whole body.
 #[derive(Debug)]
 pub struct Call {
-    /// The method, as sent.
+    /// The method as sent.
     pub method: Method,
-    /// The request target, undecoded.
+    /// The request target as sent, not decoded.
     pub uri: Uri,
-    /// HTTP version.
+    /// The version of HTTP.
     pub version: Version,
-    /// The headers, as sent.
+    /// The headers as sent.
     pub headers: HeaderMap,
-    /// The body, as sent (it may be gzip: see [`Call::body`]).
+    /// The body as sent, perhaps compressed: see [`Call::body`].
     pub raw_body: Bytes,
-    /// Both ends of the connection.
+    /// The scheme and addresses of the connection.
     pub peers: Peers,
-    /// The later of the last request byte read and the last byte of the previous answer written.
+    /// The time of arrival: the later of the last request byte read and the last byte of the
+    /// previous response written.
     pub arrival: Instant,
     body_limit: usize,
-    /// What its head holds.
+    /// The memory that the head of the request holds.
     pub held: Option<MemoryPermit>,
-    /// What bounds decoding, unless nobody can mean harm: the call is short, or was kept from
-    /// before.
+    /// The limits for decoding; `None` if the body is small, or was stored earlier.
     bounds: Option<Arc<DecodeBudget>>,
-    /// Made when something is decoded: most calls are answered by their head alone, and move less
-    /// so.
+    /// The decoded forms; allocated on first use, since most requests are answered by their head
+    /// alone.
     decoded: OnceLock<Box<Decoded>>,
 }
 
-/// What has been decoded so far.
+/// The forms that have been decoded so far.
 #[derive(Debug, Default)]
 struct Decoded {
     query: OnceLock<NamedValues>,
@@ -109,12 +109,12 @@ struct Decoded {
     xml: OnceLock<Box<Result<Document, SyntaxError>>>,
 }
 
-/// Names and values in the order they came, decoded.
+/// Decoded names and values in the order of the request.
 pub type NamedValues = Vec<(String, String)>;
 
 impl Call {
-    /// A call from the parts that the HTTP library read. `body_limit` also bounds what a gzip body
-    /// unpacks to.
+    /// Creates a request from the parts that the HTTP library read. `body_limit`, in bytes, also
+    /// limits the size of an unpacked gzip body.
     #[inline]
     pub fn new(
         parts: http::request::Parts,
@@ -138,7 +138,8 @@ impl Call {
         }
     }
 
-    /// Counts what is decoded of the body, but for the forms of `uncounted` bytes.
+    /// Counts the decoded forms of the body toward `memory`, unless the body has at most
+    /// `uncounted` bytes and is not compressed.
     pub fn count(&mut self, memory: &Arc<MemoryShare>, uncounted: usize) {
         let length = self.raw_body.len();
         if length == 0 || length <= uncounted && !self.is_zipped() {
@@ -148,19 +149,19 @@ impl Call {
         self.bounds = Some(Arc::new(DecodeBudget::new(Arc::clone(memory), is_large)));
     }
 
-    /// Path and query as sent, undecoded. A bare `?` at the end is not part of it.
+    /// Returns path and query as sent, not decoded. A bare `?` at the end is left out.
     pub fn url(&self) -> &str {
         let url = self.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         url.strip_suffix('?').unwrap_or(url)
     }
 
-    /// Returns the path as sent, undecoded.
+    /// Returns the path as sent, not decoded.
     pub fn path(&self) -> &str {
         self.uri.path()
     }
 
-    /// Returns the host that the client named, without the port: the absolute url's, else the Host
-    /// header's.
+    /// Returns the host that the client named, without the port: that of the absolute URL, else
+    /// that of the Host header, else the local address.
     pub fn host(&self) -> Cow<'_, str> {
         match self.authority() {
             Some(authority) => Cow::Borrowed(split_port(authority).0),
@@ -168,7 +169,7 @@ impl Call {
         }
     }
 
-    /// Returns the port that the client named, else its scheme's default.
+    /// Returns the port that the client named, else the default of its scheme.
     pub fn port(&self) -> u16 {
         match self.authority() {
             Some(authority) => split_port(authority).1.unwrap_or(self.peers.scheme.default_port()),
@@ -176,7 +177,7 @@ impl Call {
         }
     }
 
-    /// Host and port as the client named them.
+    /// Returns host and port as the client named them.
     pub fn authority(&self) -> Option<&str> {
         self.uri
             .authority()
@@ -184,7 +185,7 @@ impl Call {
             .or_else(|| self.headers.get(HOST).and_then(|value| value.to_str().ok()))
     }
 
-    /// Returns the first X-Forwarded-For address if there is one, else the peer's.
+    /// Returns the first X-Forwarded-For address if there is one, else the address of the peer.
     pub fn client_ip(&self) -> Cow<'_, str> {
         match self.headers.get("x-forwarded-for") {
             Some(value) => match header_text(value) {
@@ -195,12 +196,13 @@ impl Call {
         }
     }
 
-    /// Returns the values of a header, a line each; comma lists are not split.
+    /// Returns the values of a header, one per header line; comma-separated lists are not split.
     pub fn header(&self, name: &HeaderName) -> impl Iterator<Item = Cow<'_, str>> {
         self.headers.get_all(name).iter().map(header_text)
     }
 
-    /// User name and password of the Authorization header, still in base64, if its scheme is Basic.
+    /// Returns user name and password of the Authorization header, still in base64, if the scheme
+    /// is Basic.
     pub fn basic_credentials(&self) -> Option<&str> {
         let value = self.headers.get(AUTHORIZATION)?.to_str().ok()?;
         let (scheme, credentials) = value.split_once(' ')?;
@@ -211,12 +213,12 @@ impl Call {
         self.decoded.get_or_init(Box::default)
     }
 
-    /// Query parameters, decoded. `a` without `=` has the value "".
+    /// Returns the decoded query parameters. `a` without `=` has the value "".
     pub fn query(&self) -> &NamedValues {
         self.decoded().query.get_or_init(|| url_encoded(self.uri.query().unwrap_or_default()))
     }
 
-    /// Form parameters, decoded; none unless the Content-Type says that the body is a form.
+    /// Returns the decoded form parameters; none unless the Content-Type is that of a form.
     pub fn form(&self) -> &NamedValues {
         let read = || {
             let is_form = self
@@ -230,7 +232,7 @@ impl Call {
         self.once(&self.decoded().form, read).unwrap_or(&NO_VALUES)
     }
 
-    /// Cookies of all Cookie headers.
+    /// Returns the cookies of all Cookie headers.
     pub fn cookies(&self) -> &NamedValues {
         self.decoded().cookies.get_or_init(|| {
             let mut pairs = Vec::new();
@@ -247,13 +249,13 @@ impl Call {
         })
     }
 
-    /// Returns the body's bytes, unzipped if it came as gzip (by its Content-Encoding or by its
-    /// first two bytes).
+    /// Returns the bytes of the body, unpacked if it is gzip according to its Content-Encoding or
+    /// its first two bytes.
     pub fn body(&self) -> &Bytes {
         if !self.is_zipped() {
             return &self.raw_body;
         }
-        // what is no gzip, or unpacks to more than a body may have, is matched as it came
+        // a body that is not gzip, or unpacks to more than the limit, is matched as it was sent
         let unpack = || {
             let unpacked = decode::unpacked(&self.raw_body, self.body_limit, |bytes| self.allows(|| bytes));
             unpacked.unwrap_or_else(|| self.raw_body.clone())
@@ -266,7 +268,7 @@ impl Call {
             || (!self.raw_body.is_empty() && self.header(&CONTENT_ENCODING).any(|value| value.contains("gzip")))
     }
 
-    /// Returns the body as text in the charset of its Content-Type, else UTF-8; `None` if it is
+    /// Returns the body as text in the charset of its Content-Type, else in UTF-8; `None` if it is
     /// empty.
     pub fn text(&self) -> Option<&str> {
         let body = self.body();
@@ -275,11 +277,11 @@ impl Call {
         }
         let decode = || {
             let charset = self.charset();
-            // already UTF-8: read it from the body's own bytes
+            // UTF-8 is read from the bytes of the body, without a copy
             if charset == encoding_rs::UTF_8 && !has_bom(body) && std::str::from_utf8(body).is_ok() {
                 return None;
             }
-            // no charset makes more than three bytes of one
+            // no charset takes more than three bytes of UTF-8 per byte
             self.allows(|| 3 * body.len()).then(|| charset.decode(body).0.into_owned())
         };
         match self.once(&self.decoded().text, decode)? {
@@ -297,13 +299,13 @@ impl Call {
         self.once(&self.decoded().json, read)?.as_ref()
     }
 
-    /// Returns the body as XML, or why it is none.
+    /// Returns the body as XML, or the error of its parser.
     pub fn xml(&self) -> Result<&Document, &SyntaxError> {
         let read = || Box::new(decode_budget::read_xml(self.bounds.as_ref(), self.text().unwrap_or_default()));
         self.once(&self.decoded().xml, read).map_or(Err(&*decode_budget::NOT_READ), |xml| (**xml).as_ref())
     }
 
-    /// Returns the parts of a multipart body; `None` if it is none.
+    /// Returns the parts of a multipart body; `None` if the Content-Type is not multipart.
     pub fn parts(&self) -> Option<&[BodyPart]> {
         let read = || {
             let content_type = header_text(self.headers.get(CONTENT_TYPE)?);
@@ -330,12 +332,13 @@ impl Call {
     }
 }
 
-/// Returns a header's value as text: UTF-8 where it is, else one character a byte (ISO 8859-1).
+/// Returns the value of a header as text: UTF-8 if it is valid, else one character per byte (ISO
+/// 8859-1).
 pub fn header_text(value: &HeaderValue) -> Cow<'_, str> {
     latin_or_utf8(value.as_bytes())
 }
 
-/// Bytes as text: UTF-8 where they are, else one character a byte (ISO 8859-1).
+/// Returns bytes as text: UTF-8 if they are valid, else one character per byte (ISO 8859-1).
 pub fn latin_or_utf8(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
@@ -349,7 +352,7 @@ fn has_bom(body: &[u8]) -> bool {
     body.starts_with(&[0xef, 0xbb, 0xbf])
 }
 
-/// `name:port` in its parts; an IPv6 address keeps its brackets out.
+/// Splits `name:port`; an IPv6 address is returned without its brackets.
 fn split_port(authority: &str) -> (&str, Option<u16>) {
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if let Some((host, rest)) = authority.strip_prefix('[').and_then(|inner| inner.split_once(']')) {

@@ -1,8 +1,8 @@
 //! The parts of a multipart body, each with its own headers.
 //!
-//! Lenient, as what is sent to a mock should be matched rather than refused: bare line feeds end
-//! lines, and any kind of `multipart/…` is taken. A part that nothing ends is none. Bodies share
-//! the call's bytes.
+//! The reader is lenient, since a mock should match a request rather than refuse it: bare line
+//! feeds end lines, and any `multipart/…` type is accepted. A part without an end is ignored. Part
+//! bodies share the bytes of the request.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -17,16 +17,16 @@ use super::{header_text, latin_or_utf8};
 use standin_dialect::SyntaxError;
 use standin_dialect::xml::Document;
 
-/// A part of a multipart body.
+/// One part of a multipart body.
 #[derive(Debug, Default)]
 pub struct BodyPart {
-    /// What its Content-Disposition calls it.
+    /// The `name` of its Content-Disposition.
     pub name: Option<String>,
-    /// The name of the file that it is said to be.
+    /// The `filename` of its Content-Disposition.
     pub file_name: Option<String>,
-    /// Its headers.
+    /// The headers of the part.
     pub headers: HeaderMap,
-    /// Its bytes.
+    /// The body of the part.
     pub body: Bytes,
     bounds: Option<Arc<DecodeBudget>>,
     json: OnceLock<Option<Value>>,
@@ -34,12 +34,12 @@ pub struct BodyPart {
 }
 
 impl BodyPart {
-    /// Returns the body as text; what is no UTF-8 is replaced.
+    /// Returns the body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// Returns the body as JSON, if it is.
+    /// Returns the body as JSON; `None` if it is not JSON.
     pub fn json(&self) -> Option<&Value> {
         let bounds = self.bounds.as_ref();
         let read = || {
@@ -49,20 +49,20 @@ impl BodyPart {
         decode_budget::once(bounds, &self.json, read)?.as_ref()
     }
 
-    /// Returns the body as XML, or why it is none.
+    /// Returns the body as XML, or the error of its parser.
     pub fn xml(&self) -> Result<&Document, &SyntaxError> {
         let bounds = self.bounds.as_ref();
         let read = || Box::new(decode_budget::read_xml(bounds, &self.text()));
         decode_budget::once(bounds, &self.xml, read).map_or(Err(&*decode_budget::NOT_READ), |xml| (**xml).as_ref())
     }
 
-    /// Returns the values of a header, a line each.
+    /// Returns the values of a header, one per header line.
     pub fn header(&self, name: &HeaderName) -> impl Iterator<Item = Cow<'_, str>> {
         self.headers.get_all(name).iter().map(header_text)
     }
 }
 
-/// Returns the parts of a body of this Content-Type; `None` if that is not multipart.
+/// Returns the parts of a body with this Content-Type; `None` if that is not multipart.
 pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<DecodeBudget>>) -> Option<Vec<BodyPart>> {
     let starts = content_type.trim_start();
     if !starts.get(.."multipart/".len()).is_some_and(|start| start.eq_ignore_ascii_case("multipart/")) {
@@ -74,7 +74,7 @@ pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<Decode
     let mut parts = Vec::new();
     let mut begin = None;
     for at in memmem::find_iter(&body[..], delimiter.as_bytes()) {
-        // it stands at the beginning of a line
+        // a delimiter stands at the beginning of a line
         let line = match &body[..at] {
             [.., b'\r', b'\n'] => at - 2,
             [.., b'\n'] => at - 1,
@@ -87,7 +87,7 @@ pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<Decode
         let end_of_line = match &after[blanks..] {
             [b'\r', b'\n', ..] => blanks + 2,
             [b'\n', ..] => blanks + 1,
-            // a longer boundary that begins as this one does
+            // a longer boundary with the same beginning
             _ if !is_last => continue,
             _ => 0,
         };
@@ -102,7 +102,7 @@ pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<Decode
     Some(parts)
 }
 
-/// Returns the part between two places: headers, an empty line, a body.
+/// Parses the part between two byte offsets: headers, an empty line, and a body.
 fn part(body: &Bytes, begin: usize, end: usize) -> Option<BodyPart> {
     let mut part = BodyPart::default();
     let mut at = begin;
@@ -153,8 +153,8 @@ fn parameter(header: &str, name: &str) -> Option<String> {
     None
 }
 
-/// What stands up to the next quote, and what is left. Only quotes are escaped: browsers write bare
-/// backslashes.
+/// Returns the text up to the closing quote, and the rest. Only quotes are escaped, since browsers
+/// write bare backslashes.
 fn unquoted(quoted: &str) -> (String, &str) {
     let mut value = String::new();
     let mut chars = quoted.char_indices().peekable();
@@ -168,17 +168,17 @@ fn unquoted(quoted: &str) -> (String, &str) {
     (value, "")
 }
 
-/// Parts of a body that are looked at.
+/// Maximum number of parts that are read.
 const MOST_PARTS: usize = 1000;
 
-/// Headers of a part that are kept.
+/// Maximum number of headers that are kept per part.
 const MOST_HEADERS: usize = 100;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Name, file name and text.
+    /// Name, file name and text of a part.
     type Read = (Option<String>, Option<String>, String);
 
     fn read(content_type: &str, body: &str) -> Option<Vec<Read>> {
@@ -223,7 +223,7 @@ mod tests {
     fn what_looks_like_a_boundary_is_none() {
         let body = "--B\r\nContent-Disposition: form-data; name=a\r\n\r\nx--B\r\n--Bx\r\ny\r\n--B--";
         assert_eq!(read("multipart/form-data; boundary=B", body), Some(vec![part("a", None, "x--B\r\n--Bx\r\ny")]));
-        // a part that is not ended, or that has no headers' end, is none
+        // parts without an end of their headers or body are ignored
         for broken in ["--B\r\nA: b\r\n\r\nx", "--B\r\nA: b\r\n--B--", "--B--\r\n--B\r\n\r\nx\r\n--B--", "--B", ""] {
             assert_eq!(read("multipart/form-data; boundary=B", broken), Some(vec![]), "{broken:?}");
         }

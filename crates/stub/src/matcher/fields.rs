@@ -1,5 +1,4 @@
-//! Named values: headers, query and form parameters, cookies. Which name, and one rule or several
-//! for its values.
+//! Matchers for named values: headers, query and form parameters, and cookies.
 
 use std::borrow::Cow;
 
@@ -8,41 +7,41 @@ use http::HeaderName;
 use super::value_matcher::{MatchInput, MatchStats, ValueMatcher};
 use crate::call::{Call, NamedValues};
 
-/// A name and what its values must be.
+/// A matcher for the values of one header, parameter or cookie.
 #[derive(Clone, Debug)]
 pub struct FieldMatcher {
-    /// Whose value it is.
+    /// The kind and name of the field.
     pub name: FieldName,
-    /// What it must be.
+    /// The rule for its values.
     pub rule: FieldRule,
 }
 
-/// Where a value stands, and under which name.
+/// The kind of a field, with its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum FieldName {
-    /// A cookie.
+    /// A cookie of this name.
     Cookie(String),
-    /// A form parameter.
+    /// A form parameter of this name.
     Form(String),
-    /// A header.
+    /// A header of this name.
     Header(HeaderName),
-    /// A query parameter.
+    /// A query parameter of this name.
     Query(String),
 }
 
-/// One rule, or a list of them.
+/// The rule for the values of one field: one matcher, or a list of matchers.
 #[derive(Clone, Debug)]
 pub enum FieldRule {
-    /// As many values as rules, and each rule holds for one of them.
+    /// There are as many values as matchers, and each matcher matches a value.
     HasExactly(Vec<ValueMatcher>),
-    /// Each rule holds for one of the values.
+    /// Each matcher matches a value.
     Includes(Vec<ValueMatcher>),
-    /// The rule holds for one of the values.
+    /// The matcher matches a value.
     One(ValueMatcher),
 }
 
 impl FieldName {
-    /// Calls `each` with every value until it says true; returns whether it did.
+    /// Calls `each` with the values in order until it returns true; returns whether it did.
     pub(super) fn any_value(&self, call: &Call, mut each: impl FnMut(&str) -> bool) -> bool {
         match self {
             Self::Cookie(name) => values(call.cookies(), name).any(each),
@@ -63,7 +62,7 @@ impl FieldName {
 }
 
 impl FieldRule {
-    /// Returns whether these values, of which there may be none, are as the rule says.
+    /// Returns whether the values satisfy the rule. `values` may be empty.
     pub(super) fn matches(&self, values: &[Cow<'_, str>], stats: &MatchStats) -> bool {
         match self {
             Self::One(rule) if values.is_empty() => rule.matches(MatchInput::Missing, stats),
@@ -82,7 +81,7 @@ impl FieldRule {
 }
 
 impl FieldMatcher {
-    /// Returns whether the call's values are as the rule says.
+    /// Returns whether the values of the request satisfy the rule.
     pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
         match &self.rule {
             FieldRule::One(rule) => self.matches_one(rule, call, stats),
@@ -109,7 +108,7 @@ impl FieldMatcher {
             return met;
         }
         match self.name {
-            // a cookie that is not there only satisfies `absent` itself, as in WireMock
+            // as in WireMock, an absent cookie satisfies only `absent` itself
             FieldName::Cookie(_) => matches!(rule, ValueMatcher::Absent),
             _ => rule.matches(MatchInput::Missing, stats),
         }

@@ -1,6 +1,7 @@
-//! What a stub asks of a call: a list of clauses that must all hold, cheap ones tried first.
+//! Request matching: a stub's pattern is a list of clauses that must all hold, cheap ones tried
+//! first.
 //!
-//! Everything here is compiled at load, pure and synchronous; a call only looks up and compares.
+//! Patterns are compiled at load. Matching is pure and synchronous.
 
 pub mod date_time;
 mod fields;
@@ -27,79 +28,80 @@ pub use value_matcher::{MatchInput, MatchLimit, MatchStats, ValueMatcher};
 use crate::call::Call;
 use standin_dialect::PathTemplate;
 
-/// A stub's place among all: the lowest that matches answers.
+/// The rank of a stub: of all stubs that match, the one with the lowest rank answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rank {
-    /// The service's place by name, when several share a port; 0 before all of them.
+    /// The rank of the service by name if several share a port; else 0.
     pub service: u16,
-    /// The stub's `priority`; 5 if it says none.
+    /// The `priority` of the stub; 5 if it has none.
     pub priority: i32,
-    /// Lower is newer.
+    /// The age of the stub; a lower number is newer.
     pub age: u64,
 }
 
 impl Rank {
-    /// The priority of a stub that names none.
+    /// The priority of a stub that has none.
     pub const DEFAULT_PRIORITY: i32 = 5;
 }
 
-/// What a stub asks of a call.
+/// A compiled request pattern.
 #[derive(Clone, Debug, Default)]
 pub struct RequestPattern {
     clauses: Vec<Clause>,
-    /// Where the clauses stood before they were sorted; empty if they stand as they were written.
+    /// The position of each clause before sorting; empty if sorting moved none.
     written: Box<[u32]>,
 }
 
-/// One thing asked.
+/// One condition of a request pattern.
 #[derive(Clone, Debug)]
 pub enum Clause {
-    /// User name and password, in base64.
+    /// The credentials of Basic authentication: `user:password` in base64.
     BasicAuth(String),
-    /// The body.
+    /// A matcher for the body.
     Body(ValueMatcher),
-    /// The client's address, or X-Forwarded-For.
+    /// A matcher for the X-Forwarded-For address, else the address of the client.
     ClientIp(ValueMatcher),
-    /// A header, parameter or cookie.
+    /// A matcher for a header, parameter or cookie.
     Field(FieldMatcher),
-    /// The host that the client named.
+    /// A matcher for the host that the client named.
     Host(ValueMatcher),
-    /// The method.
+    /// The rule for the method.
     Method(MethodRule),
-    /// The parts of a multipart body.
+    /// The rule for the parts of a multipart body.
     Multipart(MultipartRule),
-    /// Never: a custom matcher that is not known here.
+    /// A condition that no request satisfies: an unknown custom matcher, or credentials without
+    /// user name or password.
     Unsatisfiable,
-    /// A variable of the path template.
+    /// A matcher for a variable of the path template.
     PathParameter {
-        /// The template that the variable stands in.
+        /// The template with the variable.
         template: PathTemplate,
-        /// The variable's name.
+        /// The name of the variable.
         name: String,
-        /// What its value must be.
+        /// The matcher for its value.
         rule: ValueMatcher,
     },
-    /// The port that the client named.
+    /// The port that the client must name.
     Port(i64),
-    /// `http` or `https`.
+    /// The scheme: `http` or `https`.
     Scheme(String),
-    /// The url.
+    /// The rule for the URL.
     Url(UrlRule),
 }
 
-/// What a stub asks of the method.
+/// The rule for the method of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MethodRule {
     /// Any method.
     Any,
-    /// GET or HEAD.
+    /// The method GET or HEAD.
     GetOrHead,
-    /// This one, as spelt: `get` is no method that a client sends.
+    /// This method, case-sensitively: `get` never matches.
     Is(String),
 }
 
 impl RequestPattern {
-    /// Returns a pattern of these clauses; all must hold.
+    /// Creates a pattern of these clauses, all of which must hold.
     pub fn new(mut clauses: Vec<Clause>) -> Self {
         clauses.retain(|clause| !clause.always_holds());
         if clauses.is_sorted_by_key(Clause::cost) {
@@ -116,7 +118,7 @@ impl RequestPattern {
         &self.clauses
     }
 
-    /// Returns the clauses in the order in which they were written: for people.
+    /// Returns the clauses in the order in which the stub lists them, for messages.
     pub fn as_written(&self) -> Vec<&Clause> {
         let mut clauses: Vec<_> = self.clauses.iter().collect();
         for (clause, place) in self.clauses.iter().zip(&self.written) {
@@ -125,8 +127,7 @@ impl RequestPattern {
         clauses
     }
 
-    /// What method and url alone tell of a call: whether it matches, or `None` if the rest has to
-    /// be looked at.
+    /// Matches by method and URL alone. Returns `None` if other clauses decide.
     pub fn matches_target(&self, method: &str, url: &str, stats: &MatchStats) -> Option<bool> {
         let path = url.split('?').next().unwrap_or_default();
         let mut rest = false;
@@ -151,7 +152,7 @@ impl RequestPattern {
         self.clauses.iter().all(|clause| clause.holds(call, stats))
     }
 
-    /// What is asked of the url.
+    /// Returns the rule for the URL.
     pub fn url(&self) -> &UrlRule {
         self.clauses
             .iter()
@@ -164,12 +165,12 @@ impl RequestPattern {
 }
 
 impl Clause {
-    /// Returns the clause that asks for a user name and a password.
+    /// Creates the clause for a user name and a password.
     pub fn basic_auth(username: &str, password: &str) -> Self {
         Self::BasicAuth(base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}")))
     }
 
-    /// Returns whether it holds for the call.
+    /// Returns whether the clause holds for the request.
     pub fn holds(&self, call: &Call, stats: &MatchStats) -> bool {
         match self {
             Self::BasicAuth(expected) => call.basic_credentials() == Some(expected),
@@ -220,7 +221,7 @@ impl MethodRule {
     }
 }
 
-/// Orders two candidates of two indexes: the lower rank first.
+/// Returns the entry with the lower rank.
 pub fn min_by_rank<'a, T>(
     left: Option<&'a IndexEntry<T>>,
     right: Option<&'a IndexEntry<T>>,

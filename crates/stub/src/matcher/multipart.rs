@@ -1,8 +1,8 @@
-//! `multipartPatterns`: what one part of a multipart body must be like, or all of them.
+//! `multipartPatterns`: a pattern for one part of a multipart body, or for all of them.
 //!
-//! Two things are as in WireMock though they surprise: a pattern's `name` selects nothing (its Java
-//! DSL adds a rule for Content-Disposition instead), and `fileName` counts only beside headers or
-//! bodies.
+//! Two properties are those of WireMock though they surprise: the `name` of a pattern selects
+//! nothing (WireMock's Java DSL adds a rule for Content-Disposition instead), and `fileName` counts
+//! only beside headers or bodies.
 
 use std::borrow::Cow;
 
@@ -12,23 +12,23 @@ use super::fields::FieldRule;
 use super::value_matcher::{MatchInput, MatchStats, ValueMatcher};
 use crate::call::{BodyPart, Call};
 
-/// What the parts of a body must be like.
+/// A pattern for the parts of a multipart body.
 #[derive(Clone, Debug, Default)]
 pub struct MultipartRule {
-    /// What the pattern calls the part: for people.
+    /// The name of the pattern, for messages only.
     pub name: Option<String>,
-    /// The name of the file.
+    /// The required name of the file.
     pub file_name: Option<String>,
-    /// True if every part must be so, and not just one.
+    /// True if all parts must match, not just one.
     pub all: bool,
-    /// What its headers must be like.
+    /// The rules for the headers of a part.
     pub headers: Vec<(HeaderName, FieldRule)>,
-    /// What its body must be like.
+    /// The matchers for the body of a part.
     pub bodies: Vec<ValueMatcher>,
 }
 
 impl MultipartRule {
-    /// Returns whether the call's parts are so; a call without parts has none that is.
+    /// Returns whether the parts of the request match. A request without parts does not match.
     pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
         let Some(parts) = call.parts() else { return false };
         if self.all {

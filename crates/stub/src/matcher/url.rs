@@ -1,34 +1,34 @@
-//! The url clauses: exact url or path, Java patterns over either, and path templates.
+//! Rules for the URL: exact URL or path, Java patterns for either, and path templates.
 
 use super::value_matcher::{MatchLimit, MatchStats};
 use crate::call::Call;
 use standin_dialect::PathTemplate;
 use standin_dialect::java_regex::JavaRegex;
 
-/// What a stub asks of the url. The url is never decoded: `/a%20b` is not `/a b`.
+/// The rule for the URL of a request. The URL is not decoded: `/a%20b` is not `/a b`.
 #[derive(Clone, Debug)]
 pub enum UrlRule {
-    /// Any url.
+    /// Every URL matches.
     Any,
-    /// The path, whatever the query.
+    /// The path must be equal; the query does not matter.
     Path(String),
-    /// A pattern for the path.
+    /// The path must match the pattern.
     PathPattern(JavaRegex),
-    /// A template for the path.
+    /// The path must have the form of the template.
     PathTemplate(PathTemplate),
-    /// Path and query.
+    /// Path and query must be equal.
     Url(String),
-    /// A pattern for path and query.
+    /// Path and query must match the pattern.
     UrlPattern(JavaRegex),
 }
 
 impl UrlRule {
-    /// Returns whether the call's url is as the rule says.
+    /// Returns whether the URL of the request matches.
     pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
         self.holds(call.url(), call.path(), stats)
     }
 
-    /// Returns whether a url, and the path that it begins with, are as the rule says.
+    /// Returns whether a URL matches. `path` is the URL without its query.
     pub(super) fn holds(&self, url: &str, path: &str, stats: &MatchStats) -> bool {
         match self {
             Self::Any => true,

@@ -1,7 +1,7 @@
-//! One value against one rule: equalTo, contains, matches, absent, and/or/not, equalToJson,
-//! equalToXml, paths, schemas …
+//! Matchers for one value: equalTo, contains, matches, absent, and/or/not, equalToJson, equalToXml,
+//! paths, schemas and dates.
 //!
-//! A value may be missing (no such header, an empty body); each rule says what it makes of that, as
+//! A value may be missing (no such header, an empty body). Each matcher treats a missing value as
 //! WireMock does.
 
 use std::borrow::Cow;
@@ -22,82 +22,82 @@ use standin_dialect::json::JsonEquality;
 use standin_dialect::json_path::{self, Failure, JsonPath, Selection};
 use standin_dialect::xml::Document;
 
-/// A rule for one value.
+/// A matcher for one value.
 #[derive(Clone, Debug)]
 pub enum ValueMatcher {
-    /// Absent only: there is no value.
+    /// Matches a missing value only.
     Absent,
-    /// All of them hold.
+    /// Matches if all matchers do.
     And(Vec<ValueMatcher>),
-    /// Whatever the value, present or not.
+    /// Matches every value, and a missing one.
     Anything,
-    /// The raw bytes of a body.
+    /// Matches a body with these bytes.
     BinaryEqualTo(Bytes),
-    /// A part of the text, case-sensitively.
+    /// Matches a text that contains this one, case-sensitively.
     Contains(String),
-    /// A date on one side of another.
+    /// Matches a date before, after or equal to another.
     DateTime(Box<DateTimeRule>),
-    /// The opposite of [`ValueMatcher::Contains`]; a missing value passes.
+    /// Matches a text that does not contain this one, and a missing value.
     DoesNotContain(String),
-    /// The opposite of [`ValueMatcher::Matches`]; a missing value passes.
+    /// Matches a text that does not match the pattern, and a missing value.
     DoesNotMatch(JavaRegex),
-    /// The whole text.
+    /// Matches a text that is equal to `value`.
     EqualTo {
-        /// What it must be.
+        /// The expected text.
         value: String,
-        /// True if upper and lower case are the same.
+        /// True if letter case does not count.
         case_insensitive: bool,
     },
-    /// JSON that is equal by value.
+    /// Matches JSON that is equal by value.
     EqualToJson(Box<JsonEquality>),
-    /// XML that is equal but for what does not count.
+    /// Matches XML that is equal, apart from the differences that do not count.
     EqualToXml(XmlEquality),
-    /// The whole text matches a Java regular expression.
+    /// Matches a text that the Java regular expression matches as a whole.
     Matches(JavaRegex),
-    /// JSON in which a path finds something, or something that a further rule holds for.
+    /// Matches JSON in which the path finds something that `rule` matches.
     MatchesJsonPath {
-        /// The path.
+        /// The JSONPath.
         path: JsonPath,
-        /// The rule for what it finds; without one, finding is enough.
+        /// The matcher for the found value. Without one, any found value matches.
         rule: Option<Box<ValueMatcher>>,
     },
-    /// JSON that a schema holds for.
+    /// Matches JSON that is valid by a JSON Schema.
     MatchesJsonSchema(Box<JsonSchema>),
-    /// The text has the form of a path template.
+    /// Matches a text that has the form of a path template.
     MatchesPathTemplate(PathTemplate),
-    /// XML in which a path finds something, or something that a further rule holds for.
+    /// Matches XML in which the path finds something that a further matcher matches.
     MatchesXPath(Box<XPathRule>),
-    /// The rule does not hold.
+    /// Matches if the inner matcher does not.
     Not(Box<ValueMatcher>),
-    /// One of them holds.
+    /// Matches if one of the matchers does.
     Or(Vec<ValueMatcher>),
 }
 
-/// What a rule is applied to.
+/// The value that a matcher is applied to.
 #[derive(Clone, Copy, Debug)]
 pub enum MatchInput<'a> {
-    /// Nothing there: WireMock's null.
+    /// A missing value: WireMock's null.
     Missing,
     /// A header, parameter, cookie or other text.
     Text(&'a str),
-    /// The body of a call; missing when it is empty.
+    /// The body of a request; an empty body is a missing value.
     Body(&'a Call),
-    /// A part of a JSON document.
+    /// A value inside a JSON document.
     Json(&'a Value),
-    /// The body of a part of a multipart body; an empty one is there.
+    /// The body of one part of a multipart body; an empty one is not missing.
     Part(&'a BodyPart),
 }
 
-/// What happened while matching that the caller should count.
+/// Counts of the evaluations that reached a limit during matching.
 #[derive(Debug, Default)]
 pub struct MatchStats {
     limit_hits: [Cell<u32>; MatchLimit::ALL.len()],
 }
 
-/// A limit of matching. What meets it does not match.
+/// A limit of an evaluation. An evaluation that reaches its limit does not match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatchLimit {
-    /// Steps back of a regular expression.
+    /// Backtracking steps of a regular expression.
     Pattern,
     /// Steps of a JSONPath.
     JsonPath,
@@ -108,10 +108,10 @@ pub enum MatchLimit {
 }
 
 impl MatchLimit {
-    /// All limits.
+    /// All limits, in the order of their counts.
     pub const ALL: [Self; 4] = [Self::Pattern, Self::JsonPath, Self::Schema, Self::XPath];
 
-    /// Returns the limit's name in the metrics.
+    /// Returns the name of the limit in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pattern => "regex_backtracking",
@@ -123,17 +123,17 @@ impl MatchLimit {
 }
 
 impl MatchStats {
-    /// Returns how many evaluations reached their limit (and so did not match).
+    /// Returns the number of evaluations that reached a limit.
     pub fn limit_hits(&self) -> u32 {
         self.limit_hits.iter().map(Cell::get).sum()
     }
 
-    /// Returns how many evaluations reached each of [`MatchLimit::ALL`].
+    /// Returns the number of evaluations that reached each of [`MatchLimit::ALL`].
     pub fn hits_by_limit(&self) -> [u32; MatchLimit::ALL.len()] {
         self.limit_hits.each_ref().map(Cell::get)
     }
 
-    /// Counts an evaluation that reached its limit; returns whether it matched.
+    /// Counts the evaluation if it reached its limit; returns whether it matched.
     pub(super) fn record(&self, limit: MatchLimit, outcome: Outcome) -> bool {
         if outcome == Outcome::GaveUp {
             let count = &self.limit_hits[limit as usize];
@@ -144,7 +144,7 @@ impl MatchStats {
 }
 
 impl ValueMatcher {
-    /// Returns whether the rule holds for the value.
+    /// Returns whether the value matches.
     pub fn matches(&self, input: MatchInput<'_>, stats: &MatchStats) -> bool {
         match self {
             Self::Absent => input.is_missing(),
@@ -178,8 +178,7 @@ impl ValueMatcher {
         }
     }
 
-    /// Returns the text that a value must be equal to for this rule to hold, if that is all there
-    /// is to it.
+    /// Returns the one text that matches, if the matcher is a case-sensitive equality.
     pub(super) fn exact_text(&self) -> Option<&str> {
         match self {
             Self::EqualTo { value, case_insensitive: false } => Some(value),
@@ -187,7 +186,7 @@ impl ValueMatcher {
         }
     }
 
-    /// How dear it is to try: the cheap clauses of a stub are tried first.
+    /// Returns the relative cost of an evaluation, by which clauses are ordered.
     pub(super) fn cost(&self) -> u32 {
         match self {
             Self::Absent | Self::Anything | Self::EqualTo { .. } | Self::BinaryEqualTo(_) => 1,
@@ -205,7 +204,7 @@ impl ValueMatcher {
 }
 
 impl<'a> MatchInput<'a> {
-    /// Returns whether there is no value.
+    /// Returns whether the value is missing.
     pub fn is_missing(self) -> bool {
         match self {
             Self::Missing => true,
@@ -214,7 +213,7 @@ impl<'a> MatchInput<'a> {
         }
     }
 
-    /// Returns the value as text.
+    /// Returns the value as text; `None` if it is missing.
     pub fn text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Missing => None,
@@ -241,7 +240,7 @@ impl<'a> MatchInput<'a> {
             Self::Missing => None,
             Self::Text(text) => serde_json::from_str(text).ok().map(Cow::Owned),
             Self::Body(call) => call.json().map(Cow::Borrowed),
-            // a text within a document may be a document itself
+            // a string inside a document may itself be a document
             Self::Json(value) => match value.as_str() {
                 Some(text) => serde_json::from_str(text).ok().map(Cow::Owned),
                 None => Some(Cow::Borrowed(value)),
@@ -250,7 +249,7 @@ impl<'a> MatchInput<'a> {
         }
     }
 
-    /// Looks at the value as XML, or at why it is none.
+    /// Calls `look` with the value as XML, or with the error of the parser.
     pub(super) fn with_xml<T>(self, look: impl FnOnce(Result<&Document, &SyntaxError>) -> T) -> T {
         match self {
             Self::Body(call) => look(call.xml()),
@@ -270,7 +269,8 @@ impl<'a> MatchInput<'a> {
     }
 
     fn equals_json(self, expected: &JsonEquality) -> bool {
-        // a body is hashed once a call: a stub with another hash is dismissed without a walk
+        // a body is hashed once per request: another digest means another value, without a
+        // comparison
         if let (Self::Body(call), Some(digest)) = (self, expected.digest())
             && call.json_digest() != Some(digest)
         {
@@ -281,7 +281,7 @@ impl<'a> MatchInput<'a> {
 }
 
 fn matches_json_path(path: &JsonPath, rule: Option<&ValueMatcher>, input: MatchInput<'_>, stats: &MatchStats) -> bool {
-    // a document that is plainly XML is never tried
+    // a document that is plainly XML is not parsed as JSON
     if input.text().is_none_or(|text| text.trim_start().starts_with('<')) {
         return false;
     }
@@ -324,7 +324,7 @@ fn fits_selection(selection: Selection<'_>, rule: Option<&ValueMatcher>, stats: 
     }
 }
 
-/// A list passes if one of its items does, but as JSON it is compared whole.
+/// Returns whether one of the items matches; `equalToJson` compares the list as a whole.
 fn any_item<'v>(
     rule: &ValueMatcher,
     list: &Value,
@@ -337,7 +337,7 @@ fn any_item<'v>(
     items.any(|item| rule.matches(MatchInput::Json(item), stats))
 }
 
-/// Java's `equalsIgnoreCase`: character by character.
+/// Compares as Java's `equalsIgnoreCase` does: character by character.
 fn equal_ignoring_case(left: &str, right: &str) -> bool {
     left.eq_ignore_ascii_case(right)
         || left.chars().flat_map(char::to_lowercase).eq(right.chars().flat_map(char::to_lowercase))

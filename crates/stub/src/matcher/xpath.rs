@@ -1,8 +1,9 @@
-//! `matchesXPath`: XML in which a path finds something, or something that a further rule holds for.
+//! `matchesXPath`: XML in which a path finds something, perhaps something that a further matcher
+//! matches.
 //!
-//! As in WireMock: what is not XML by its first character is not tried; a number, text or boolean
-//! counts as found whatever it is; a rule sees the value of an attribute or text, and the XML of an
-//! element.
+//! As in WireMock: a text that does not begin as XML is not parsed; a number, text or boolean
+//! counts as found whatever its value; a matcher sees the value of an attribute or text, and the
+//! XML of an element.
 
 use super::value_matcher::{MatchInput, MatchLimit, MatchStats, ValueMatcher};
 use standin_dialect::SyntaxError;
@@ -10,19 +11,19 @@ use standin_dialect::java_regex::Outcome;
 use standin_dialect::xml::Document;
 use standin_dialect::xml::xpath::{Value, XPath};
 
-/// What a path must find.
+/// A matcher that applies an XPath.
 #[derive(Clone, Debug)]
 pub struct XPathRule {
     /// The path as written.
     pub expression: Box<str>,
-    /// The path; `None` if it is none, and then nothing meets it.
+    /// The compiled path; `None` if the expression is invalid, which matches nothing.
     pub path: Option<XPath>,
-    /// The rule for what it finds; without one, finding is enough.
+    /// The matcher for the found values. Without one, any found value matches.
     pub rule: Option<Box<ValueMatcher>>,
 }
 
 impl XPathRule {
-    /// Returns whether the path finds what it must.
+    /// Returns whether the path finds something that the matcher matches.
     pub(super) fn matches(&self, input: MatchInput<'_>, stats: &MatchStats) -> bool {
         let found = self.with_found(input, |document, found| match (&self.rule, found) {
             (None, Value::Nodes(nodes)) if nodes.is_empty() => Outcome::NoMatch,
@@ -30,7 +31,8 @@ impl XPathRule {
             (Some(rule), value) => {
                 let mut room = MAX_FOUND_BYTES;
                 for text in shown(value, document, MAX_FOUND_BYTES) {
-                    // what is found may lie in what is found
+                    // nodes that are found may contain each other, so the sum of their texts is
+                    // limited
                     let Some(left) = room.checked_sub(text.len()) else { return Outcome::GaveUp };
                     room = left;
                     if rule.matches(MatchInput::Text(&text), stats) {
@@ -43,8 +45,8 @@ impl XPathRule {
         stats.record(MatchLimit::XPath, found.unwrap_or_else(|outcome| outcome))
     }
 
-    /// What the path finds, as a rule sees it, as far as near misses look at it; `None` if nothing
-    /// can be looked at.
+    /// Returns the texts that the path finds, limited in number and size, for near misses; `None`
+    /// if the path cannot be evaluated.
     pub(super) fn found(&self, input: MatchInput<'_>) -> Option<Vec<String>> {
         self.with_found(input, |document, found| {
             shown(found, document, MAX_SHOWN_BYTES).take(MAX_SHOWN_NODES).collect()
@@ -52,8 +54,12 @@ impl XPathRule {
         .ok()
     }
 
-    /// Looks at what the path finds; why nothing can be looked at, if so. A document that is too
-    /// much is counted as a path that takes too long is.
+    /// Calls `look` with the document and what the path finds in it.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NoMatch` if there is no XML or no valid path, and `GaveUp` if the document is too
+    /// large or the evaluation takes too many steps.
     fn with_found<T>(&self, input: MatchInput<'_>, look: impl FnOnce(&Document, Value) -> T) -> Result<T, Outcome> {
         let (Some(path), Some(text)) = (&self.path, input.text()) else { return Err(Outcome::NoMatch) };
         if !text.trim_start_matches(|c| c <= ' ').starts_with('<') {
@@ -68,7 +74,7 @@ impl XPathRule {
     }
 }
 
-/// What was found, as a rule sees it, each cut behind `room` bytes.
+/// Returns the found values as the texts that a matcher sees, each limited to `room` bytes.
 fn shown(value: Value, document: &Document, room: usize) -> Box<dyn Iterator<Item = String> + '_> {
     match value {
         Value::Nodes(nodes) => Box::new(nodes.into_iter().map(move |node| document.shown(node, room))),
@@ -77,8 +83,8 @@ fn shown(value: Value, document: &Document, room: usize) -> Box<dyn Iterator<Ite
     }
 }
 
-/// Returns a number as Java prints it: always with a point, and with an exponent where it is large
-/// or small.
+/// Returns a number as Java prints it: with a decimal point, and with an exponent if it is large or
+/// small.
 fn java_number(number: f64) -> String {
     if number.is_nan() {
         return "NaN".to_owned();
@@ -96,9 +102,9 @@ fn java_number(number: f64) -> String {
     }
 }
 
-/// Bytes of what was found that a rule looks at.
+/// Maximum number of bytes of found texts that a matcher looks at.
 const MAX_FOUND_BYTES: usize = 16 << 20;
-/// Nodes that near misses look at, and bytes of each.
+/// Maximum number of bytes per found node in near misses.
 const MAX_SHOWN_BYTES: usize = 64 << 10;
 const MAX_SHOWN_NODES: usize = 100;
 
@@ -156,7 +162,7 @@ mod tests {
         assert_eq!(stats.limit_hits(), 2);
     }
 
-    /// Two million steps are spent before anything is shown, and what is shown is indented.
+    /// The evaluation spends two million steps before it prints anything, and printing indents.
     #[test]
     fn what_is_found_within_what_is_found_is_not_shown_without_end() {
         let stats = MatchStats::default();

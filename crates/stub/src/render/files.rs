@@ -1,36 +1,36 @@
-//! Where bodies are that stubs name: below one folder, whose name a template may make too.
+//! The folder of body files. Names of files may come from templates.
 
 use std::path::{Component, Path, PathBuf};
 
-/// Where body files are.
+/// The folder of body files of a service.
 #[derive(Clone, Debug)]
 pub struct FilesFolder {
-    /// The `__files` folder.
+    /// The path of the `__files` folder.
     pub root: PathBuf,
-    /// Which replies of the folder's stubs are templates.
+    /// The setting for which responses are templates.
     pub templating: Templating,
 }
 
-/// Which replies are templates.
+/// A setting for which responses are templates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Templating {
-    /// All of them.
+    /// All responses are templates.
     All,
-    /// Those of stubs that name the transformer `response-template`.
+    /// Responses of stubs with the transformer `response-template` are templates.
     #[default]
     Named,
-    /// None.
+    /// No responses are templates.
     Off,
 }
 
 impl FilesFolder {
-    /// Returns the files of a folder whose stubs say themselves whether they are templates.
+    /// Creates a folder with the default setting for templates.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), templating: Templating::default() }
     }
 
-    /// Returns the file of this name, if it is below the folder: no way leads out of it, not even a
-    /// symbolic link.
+    /// Returns the path of a file, if it is inside the folder: neither `..` nor a symbolic link may
+    /// lead out of it.
     pub fn find(&self, name: &str) -> Option<PathBuf> {
         let relative = Path::new(name.trim_start_matches('/'));
         let stays = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
@@ -39,7 +39,7 @@ impl FilesFolder {
         }
         let path = self.root.join(relative);
         if path.symlink_metadata().is_err() {
-            // what is not there leads nowhere
+            // a missing file is no link that leads out
             return Some(path);
         }
         match (path.canonicalize(), self.root.canonicalize()) {
@@ -48,15 +48,15 @@ impl FilesFolder {
         }
     }
 
-    /// Returns the file of this name as [`FilesFolder::find`] does, unless a part of the name is
-    /// hidden (`.env`, `.git/config`): for names that callers choose.
+    /// Returns the path of a file as [`FilesFolder::find`] does, unless a part of the name is
+    /// hidden (`.env`, `.git/config`): for names that clients choose.
     pub fn find_shown(&self, name: &str) -> Option<PathBuf> {
         let is_hidden = |part: &str| part.starts_with('.') && part != ".";
         if name.split('/').any(is_hidden) { None } else { self.find(name) }
     }
 
-    /// Where a file of this name may be written, if that is below the folder: no link on the way
-    /// leads out of it.
+    /// Returns the path at which a file may be written, if it is inside the folder: no link on the
+    /// way may lead out of it.
     pub fn find_new(&self, name: &str) -> Option<PathBuf> {
         let path = self.find(name)?;
         let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());

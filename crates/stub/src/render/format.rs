@@ -1,12 +1,11 @@
-//! The parts of a reply as files and the API spell them, in stubs and in profiles: status, headers,
-//! and faults.
+//! Reads the parts of a response that stubs and profiles share: status, headers, and faults.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::reply::Ending;
 use crate::source::{Object, Reader, Value};
 
-/// Returns the `status`; 200 where there is none.
+/// Reads `status`; the default is 200.
 pub fn status(object: &mut Object<'_>, reader: &mut Reader) -> StatusCode {
     let Some(number) = object.integer("status", reader) else { return StatusCode::OK };
     if number <= 0 {
@@ -23,7 +22,7 @@ pub fn status(object: &mut Object<'_>, reader: &mut Reader) -> StatusCode {
     }
 }
 
-/// Returns the `headers`, each with a value or a list of them.
+/// Reads `headers`, each with a value or a list of values.
 pub fn headers(object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let Some(node) = object.node("headers") else { return headers };
@@ -65,7 +64,7 @@ pub fn headers(object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
     headers
 }
 
-/// How the connection ends, if there is a `fault`.
+/// Reads `fault`, which says how the connection ends.
 pub fn fault(object: &mut Object<'_>, reader: &mut Reader) -> Option<Ending> {
     let fault = object.text("fault", reader)?;
     let ending = ending(&fault);
@@ -77,7 +76,7 @@ pub fn fault(object: &mut Object<'_>, reader: &mut Reader) -> Option<Ending> {
     ending
 }
 
-/// How the connection ends with a fault, by WireMock's name for it.
+/// Returns how the connection ends with a fault of this WireMock name.
 pub fn ending(fault: &str) -> Option<Ending> {
     let raw = |bytes: String| Some(Ending::Raw(bytes.into()));
     match fault {
@@ -89,5 +88,5 @@ pub fn ending(fault: &str) -> Option<Ending> {
     }
 }
 
-/// Bytes that are no HTTP; a fault sends them.
+/// Bytes that are not HTTP, which a fault sends.
 const GARBAGE: &str = "\u{1}standin: these bytes are no HTTP\u{2}";

@@ -1,6 +1,6 @@
-//! How a stub's reply is made: compiled at load into a recipe, so that a call copies no body. What
-//! is a template is rendered for each call, on the worker as long as that takes no time to speak
-//! of.
+//! Response definitions: compiled at load, so that no request copies a body.
+//!
+//! Templates are rendered per request: on the worker if that is fast, else off it.
 
 pub mod files;
 pub mod format;
@@ -27,50 +27,50 @@ use crate::call::Call;
 use crate::delay::Distribution;
 use crate::reply::{Body, Reply};
 
-/// Bodies up to this many bytes are zipped on the worker, in well under a millisecond; larger ones
-/// off it.
+/// Size of a body, in bytes, up to which it is compressed on the worker, in well under a
+/// millisecond.
 const QUICK_ZIP: usize = 16 << 10;
 
-/// The delays that a stub asks for itself; they add up.
+/// The delays of a stub; they add up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delays {
-    /// Always the same.
+    /// A constant delay.
     pub fixed: Option<Duration>,
-    /// Drawn for each call.
+    /// A delay that is drawn per request.
     pub distribution: Option<Distribution>,
 }
 
 impl Delays {
-    /// These, with `global` in place of each that is not given.
+    /// Returns these delays, each replaced by that of `global` if it is absent.
     pub fn or<'a>(&'a self, global: &'a Self) -> (Option<Duration>, Option<&'a Distribution>) {
         (self.fixed.or(global.fixed), self.distribution.as_ref().or(global.distribution.as_ref()))
     }
 }
 
-/// A reply that is ready but for what depends on the call.
+/// A compiled response.
 #[derive(Debug)]
 pub struct ResponseDefinition {
     reply: Reply,
-    /// The body as gzip, made when it is first asked for.
+    /// The compressed body, made on first use.
     zipped: OnceLock<Bytes>,
     delays: Delays,
-    /// What is rendered for each call, if anything is.
+    /// The parts that are rendered per request, if there are any.
     templates: Option<Box<ResponseTemplates>>,
 }
 
 impl ResponseDefinition {
-    /// Returns a recipe for the same reply to every call.
+    /// Creates a definition that gives every request the same reply.
     pub fn new(reply: Reply, delays: Delays) -> Self {
         Self { reply, zipped: OnceLock::new(), delays, templates: None }
     }
 
-    /// Returns the same, with parts that are rendered for each call.
+    /// Adds the parts that are rendered per request.
     #[must_use]
     pub fn with_templates(self, templates: ResponseTemplates) -> Self {
         Self { templates: Some(Box::new(templates)).filter(|templates| !templates.is_empty()), ..self }
     }
 
-    /// Returns the body, if it is at hand; a template as it is written.
+    /// Returns the body if it is in memory; of a template, its source.
     pub fn whole_body(&self) -> Option<&Bytes> {
         match &self.reply.body {
             Body::Bytes(bytes) => Some(bytes),
@@ -78,8 +78,7 @@ impl ResponseDefinition {
         }
     }
 
-    /// Returns how many bytes the body has; `None` if its file cannot be asked, or each call has
-    /// another.
+    /// Returns the size of the body in bytes; `None` if it is unknown or differs between requests.
     pub fn length(&self) -> Option<u64> {
         match &self.reply.body {
             _ if self.templates.is_some() => None,
@@ -88,7 +87,7 @@ impl ResponseDefinition {
         }
     }
 
-    /// Returns whether the body is the same, byte for byte where it is at hand.
+    /// Returns whether both have the same body: the same bytes, or the same file.
     pub fn has_body_of(&self, other: &Self) -> bool {
         match (&self.reply.body, &other.reply.body) {
             (Body::Bytes(one), Body::Bytes(other)) => one == other,
@@ -97,29 +96,29 @@ impl ResponseDefinition {
         }
     }
 
-    /// Returns whether all calls get the same reply, but for its coding.
+    /// Returns whether all requests get the same reply, apart from its content coding.
     pub fn is_fixed(&self) -> bool {
         self.rendered().is_none()
     }
 
-    /// Returns whether the body of this reply is shared by all calls, rather than made for one.
+    /// Returns whether the body of this reply is shared by all requests.
     pub fn shares_body_of(&self, reply: &Reply) -> bool {
         let Body::Bytes(made) = &reply.body else { return true };
         let is_same = |shared: &Bytes| shared.as_ptr() == made.as_ptr() && shared.len() == made.len();
         self.templates.is_none() || self.whole_body().is_some_and(is_same)
     }
 
-    /// Returns the stub's own delays.
+    /// Returns the delays of the stub.
     pub fn delays(&self) -> &Delays {
         &self.delays
     }
 
-    /// Returns the reply, before anything that depends on a call.
+    /// Returns the reply before anything that depends on a request.
     pub fn reply(&self) -> &Reply {
         &self.reply
     }
 
-    /// About how many bytes it holds on to.
+    /// Returns the approximate number of bytes in memory.
     pub fn heap_bytes(&self) -> usize {
         let body = match &self.reply.body {
             Body::Bytes(bytes) => bytes.len(),
@@ -129,8 +128,8 @@ impl ResponseDefinition {
         size_of::<Self>() + body + templates + self.zipped.get().map_or(0, Bytes::len)
     }
 
-    /// Returns the reply to a call, if it takes no more than a moment to make; otherwise it is to
-    /// be made off the worker. `values` are the random numbers of the call.
+    /// Renders the reply on the worker. Returns `None` if that would take too long; the reply is
+    /// then rendered off the worker. `values` gives the random numbers of the request.
     pub fn try_render_inline<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R) -> Option<Reply> {
         let Some(templates) = self.rendered() else {
             return if self.is_slow(call) { None } else { Some(self.fixed(call)) };
@@ -148,8 +147,7 @@ impl ResponseDefinition {
         }
     }
 
-    /// Returns the reply to a call, however long it takes to make. What it is when the rendering is
-    /// cancelled says nothing.
+    /// Renders the reply, however long it takes. After a cancellation the reply has no meaning.
     pub fn render<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R, cancellation: Cancellation) -> Reply {
         match self.rendered() {
             Some(templates) => zipped(templates.render(&self.reply, call, &mut values(), cancellation), call),
@@ -157,19 +155,19 @@ impl ResponseDefinition {
         }
     }
 
-    /// What is to be rendered; a fault sends nothing of it.
+    /// Returns the templates; `None` with a fault, which sends none of them.
     fn rendered(&self) -> Option<&ResponseTemplates> {
         self.templates.as_deref().filter(|_| self.reply.ending.is_none())
     }
 
-    /// Returns whether zipping the body takes more than a moment.
+    /// Returns whether compressing the body would occupy the worker for too long.
     fn is_slow(&self, call: &Call) -> bool {
         matches!(&self.reply.body, Body::Bytes(bytes) if bytes.len() > QUICK_ZIP)
             && self.zipped.get().is_none()
             && zips(&self.reply, call)
     }
 
-    /// Returns the reply that is the same for all calls, but for their coding.
+    /// Returns the reply that is the same for all requests, apart from its content coding.
     fn fixed(&self, call: &Call) -> Reply {
         let mut reply = self.reply.clone();
         if let Body::Bytes(bytes) = &self.reply.body
@@ -181,7 +179,7 @@ impl ResponseDefinition {
     }
 }
 
-/// Returns a reply that is made for one call, zipped if the call asks for that.
+/// Compresses a reply for one request if the client accepts that.
 fn zipped(mut reply: Reply, call: &Call) -> Reply {
     if let Body::Bytes(bytes) = &reply.body
         && zips(&reply, call)
@@ -198,7 +196,7 @@ fn encode(reply: &mut Reply, bytes: Bytes) {
     reply.headers.remove(CONTENT_LENGTH);
 }
 
-/// Returns whether the client asked for gzip and the stub leaves it to us.
+/// Returns whether the client accepts gzip and the stub sets no coding itself.
 fn zips(reply: &Reply, call: &Call) -> bool {
     accepts_gzip(call)
         && matches!(call.method, Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE)

@@ -1,5 +1,4 @@
-//! A reply that is made anew for each call: which of its parts are templates, and what they are
-//! rendered with.
+//! Replies with templates: which parts are templates, and how they are rendered.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -24,61 +23,61 @@ use standin_files::regular_file;
 /// The parts of a reply that are templates.
 #[derive(Debug)]
 pub struct ResponseTemplates {
-    /// The body.
+    /// The template of the body.
     pub body: BodyTemplate,
-    /// Headers with a template among their values, each with all its values in their order.
+    /// Headers that have a template among their values, each with all values in order.
     pub headers: Vec<(HeaderName, Vec<HeaderTemplate>)>,
-    /// The stub's `transformerParameters`.
+    /// The `transformerParameters` of the stub.
     parameters: TemplateValue,
-    /// The template that the stub's url was given as.
+    /// The path template of the stub's URL.
     path: Option<PathTemplate>,
-    /// True if a call was seen to take longer than a worker may wait.
+    /// True if a rendering has exceeded the budget of a worker.
     is_over_inline_budget: AtomicBool,
 }
 
-/// What the body of a reply is made from.
+/// The source of the body.
 #[derive(Debug, Default)]
 pub enum BodyTemplate {
-    /// Nothing: it is the same for all calls.
+    /// The body is the same for all requests.
     #[default]
     Fixed,
-    /// A text.
+    /// The body is rendered from this template.
     Text(Template),
-    /// A file that is read for each call, since its name is a template, or because it is large or
-    /// was not there yet.
+    /// The body is a file that is read per request: its name is a template, or it is large or did
+    /// not exist at load.
     File {
-        /// Its name.
+        /// The name of the file.
         name: Template,
-        /// Where it is.
+        /// The folder of the file.
         files: FilesFolder,
-        /// True if what is in it is a template.
+        /// True if the content of the file is a template.
         is_template: bool,
     },
-    /// What is wrong with it; calls are failed_reply.
+    /// The template is invalid; requests get this message.
     Broken(String),
 }
 
-/// A value of a header.
+/// The source of a header value.
 #[derive(Debug)]
 pub enum HeaderTemplate {
-    /// What is wrong with it; calls are failed_reply.
+    /// The template is invalid; requests get this message.
     Broken(String),
-    /// The same for all calls.
+    /// The value is the same for all requests.
     Fixed(HeaderValue),
-    /// Made for each call.
+    /// The value is rendered from this template.
     Text(Template),
 }
 
-/// Why there is no reply.
+/// The reason why there is no rendered reply.
 enum RenderFailure {
-    /// It takes longer than it may on a worker.
+    /// The rendering exceeded its budget.
     TooLong,
-    /// What the client is failed_reply.
+    /// The rendering failed; the client gets this message.
     Told(String),
 }
 
 impl ResponseTemplates {
-    /// ResponseTemplates without a body or headers yet.
+    /// Creates a set without templates.
     pub fn new(parameters: &serde_json::Value) -> Self {
         Self {
             body: BodyTemplate::Fixed,
@@ -89,13 +88,13 @@ impl ResponseTemplates {
         }
     }
 
-    /// With the template that the stub's url was given as.
+    /// Sets the path template of the stub's URL.
     #[must_use]
     pub fn with_path(self, path: Option<PathTemplate>) -> Self {
         Self { path, ..self }
     }
 
-    /// What is wrong with the first part that does not parse.
+    /// Returns the message of the first invalid template.
     pub fn broken(&self) -> Option<&str> {
         if let BodyTemplate::Broken(message) = &self.body {
             return Some(message);
@@ -106,22 +105,22 @@ impl ResponseTemplates {
         })
     }
 
-    /// Returns whether there is nothing to be rendered.
+    /// Returns whether there are no templates.
     pub fn is_empty(&self) -> bool {
         matches!(self.body, BodyTemplate::Fixed) && self.headers.is_empty()
     }
 
-    /// Returns whether a reply is to be made off the worker.
+    /// Returns whether replies are rendered off the worker.
     pub(super) fn needs_offload(&self) -> bool {
         matches!(self.body, BodyTemplate::File { .. }) || self.is_over_inline_budget.load(Relaxed)
     }
 
-    /// From now on the reply is made off the worker.
+    /// Records that a rendering exceeded the budget of a worker; further ones run off it.
     pub(super) fn mark_over_inline_budget(&self) {
         self.is_over_inline_budget.store(true, Relaxed);
     }
 
-    /// Returns the reply to a call, if it is made before a worker would notice.
+    /// Renders the reply within the budget of a worker; `None` if that is exceeded.
     pub(super) fn try_render_inline(&self, reply: &Reply, call: &Call, rng: &mut dyn Rng) -> Option<Reply> {
         match self.make(reply, call, rng, RenderBudget::new(QUICK_STEPS)) {
             Ok(made) => Some(made),
@@ -133,7 +132,7 @@ impl ResponseTemplates {
         }
     }
 
-    /// Returns the reply to a call, however long it takes within its bounds.
+    /// Renders the reply within the full budget.
     pub(super) fn render(&self, reply: &Reply, call: &Call, rng: &mut dyn Rng, cancellation: Cancellation) -> Reply {
         match self.make(reply, call, rng, RenderBudget::cancelled_by(cancellation)) {
             Ok(made) => made,
@@ -169,7 +168,7 @@ impl ResponseTemplates {
                         "`{name}` names no file below `__files`; see what its template made of this call"
                     ))
                 };
-                // what a call asks for is never a hidden file
+                // a request never selects a hidden file
                 let path = files.find_shown(&name).ok_or_else(failed_reply)?;
                 made.body = if *is_template { from_file(&path, &model, &mut budget, rng)? } else { Body::File(path) };
             }
@@ -203,7 +202,7 @@ impl From<RenderError> for RenderFailure {
     }
 }
 
-/// A body from a file that is a template; one that is no text is sent as it is.
+/// Renders a body from a file. A file that is not text is sent unchanged.
 fn from_file(
     path: &Path,
     model: &RequestModel<'_>,
@@ -219,7 +218,7 @@ fn from_file(
         }
         _ => {}
     }
-    // what cannot be read is failed_reply where it is sent
+    // errors in reading are reported when the file is sent
     let Ok(bytes) = regular_file::read(path, MAX_OUTPUT as u64) else { return Ok(Body::File(path.to_owned())) };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
@@ -232,14 +231,14 @@ fn from_file(
     Ok(Body::Bytes(Bytes::from(template.render(model, budget, rng)?)))
 }
 
-/// Returns whether the first bytes of a file are text, up to a letter that may be cut.
+/// Returns whether the first bytes of a file are UTF-8; the last character may be cut.
 fn begins_as_text(path: &Path) -> bool {
     let mut first = Vec::with_capacity(FIRST_BYTES);
     let read = regular_file::open(path).and_then(|file| file.take(FIRST_BYTES as u64).read_to_end(&mut first));
     read.is_ok() && std::str::from_utf8(&first).err().is_none_or(|error| error.error_len().is_none())
 }
 
-/// What a call gets instead of a reply that cannot be made; the headers that name the stub stay.
+/// Returns the reply for a failed rendering, with the headers that name the stub.
 fn failed(reply: &Reply, message: String) -> Reply {
     let mut failed_reply = Reply::text(StatusCode::INTERNAL_SERVER_ERROR, message);
     failed_reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
@@ -251,5 +250,5 @@ fn failed(reply: &Reply, message: String) -> Reply {
     failed_reply
 }
 
-/// Enough of a file to see whether it is text.
+/// Number of bytes by which a file is recognized as text.
 const FIRST_BYTES: usize = 64 << 10;

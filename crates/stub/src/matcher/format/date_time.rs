@@ -1,11 +1,12 @@
-//! `before`, `after` and `equalToDateTime` with what stands beside them: formats, truncations, a distance from now.
+//! Reads `before`, `after` and `equalToDateTime` with their options: formats, truncations, and an
+//! offset from now.
 
 use super::value::{flag, text};
 use crate::matcher::ValueMatcher;
 use crate::matcher::date_time::{DateTimeError, DateTimeRule, Expected, Offset, Reading, Relation, Truncation, Unit};
 use crate::source::{Node, Reader, Value};
 
-/// Reads the operator of this relation.
+/// Reads the operator of a relation.
 pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
     let spelt = text(relation.operator(), operand, reader)?;
     let reading = option("actualFormat", whole, Reading::parse, reader).ok()?.unwrap_or(Reading::Usual);
@@ -40,7 +41,7 @@ pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader
     })))
 }
 
-/// What a text beside the operator says, if it is there.
+/// Reads an option beside the operator; `None` if it is absent.
 fn option<T>(
     key: &str,
     whole: &Node,
@@ -69,7 +70,7 @@ fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<Offset>, Told> {
         reader.error(node, "`expectedOffset` is a whole number", "write one such as 3 or -3");
         return Err(Told);
     };
-    // WireMock takes neither without the other
+    // WireMock ignores either option without the other
     if unit.is_none() && reader.is_lenient() {
         let help = "add one such as `\"expectedOffsetUnit\": \"days\"`";
         reader.warn_at(whole, "expectedOffset", "`expectedOffset` counts only beside `expectedOffsetUnit`", help);
@@ -77,7 +78,7 @@ fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<Offset>, Told> {
     Ok(unit.map(|unit| Offset { amount, unit }))
 }
 
-/// Something is wrong, and the reader has the defect.
+/// Error that the reader has reported.
 #[derive(Clone, Copy, Debug)]
 struct Told;
 

@@ -1,11 +1,11 @@
-//! `matchesJsonSchema` and its version.
+//! Reads `matchesJsonSchema` and `schemaVersion`.
 
 use crate::matcher::ValueMatcher;
 use crate::matcher::json_schema::{JsonSchema, SchemaVersion};
 use crate::source::{Node, Reader, Value};
 
-/// Reads `matchesJsonSchema`: JSON, or a text of JSON. As in WireMock, a schema that cannot be used
-/// is taken and never holds.
+/// Reads `matchesJsonSchema`: JSON, or a string with JSON. As in WireMock, an invalid schema is
+/// accepted and never matches.
 pub(super) fn matches_json_schema(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
     let schema = match &operand.value {
         Value::String(text) => match serde_json::from_str(text) {

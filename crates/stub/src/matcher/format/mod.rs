@@ -1,6 +1,6 @@
-//! Patterns as files and the API spell them: WireMock's JSON, read from the spanned tree.
+//! Reads request patterns: WireMock's JSON, from the tree with source positions.
 //!
-//! They stand here because stubs and profiles both ask things of calls.
+//! Stubs and profiles both use request patterns, so the readers belong to matching.
 
 mod date_time;
 mod json_schema;

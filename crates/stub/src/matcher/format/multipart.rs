@@ -1,4 +1,4 @@
-//! `multipartPatterns`, a list of what parts must be like.
+//! Reads `multipartPatterns`, a list of patterns for multipart parts.
 
 use http::HeaderName;
 
@@ -9,7 +9,7 @@ use crate::source::{Node, Object, Reader, Strictness, Value};
 
 const KEYS: &[&str] = &["bodyPatterns", "fileName", "filename", "headers", "matchingType", "name"];
 
-/// Reads the patterns of a request.
+/// Reads the multipart patterns of a request pattern.
 pub(super) fn multipart_patterns(object: &mut Object<'_>, clauses: &mut Vec<Clause>, reader: &mut Reader) {
     let Some(node) = object.node("multipartPatterns") else { return };
     object.echo("multipartPatterns", node.to_json());
@@ -48,7 +48,7 @@ fn rule(node: &Node, reader: &mut Reader) -> Option<MultipartRule> {
     Some(rule)
 }
 
-/// What selects no part though it looks as if it did.
+/// Warns of names that select no part though they look as if they did.
 fn warn_of_names(rule: &MultipartRule, node: &Node, reader: &mut Reader) {
     if rule.headers.is_empty() && rule.bodies.is_empty() && rule.file_name.is_some() {
         let help = "add `\"headers\": {\"Content-Disposition\": {\"contains\": \"filename=…\"}}`";
@@ -145,7 +145,7 @@ mod tests {
             (r#"[{"headers": {"content-type": {"contains": "json"}}, "bodyPatterns": [{"contains": "id"}]}]"#, true),
             (r#"[{"headers": {"content-type": {"contains": "json"}}, "bodyPatterns": [{"contains": "ex"}]}]"#, false),
             (r#"[{"headers": {"X-Y": {"absent": true}}, "matchingType": "ALL"}]"#, true),
-            // each pattern may be met by another part
+            // each pattern may match another part
             (r#"[{"bodyPatterns": [{"contains": "ex"}]}, {"bodyPatterns": [{"contains": "id"}]}]"#, true),
         ] {
             let (pattern, _) = read(patterns);

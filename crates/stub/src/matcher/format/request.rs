@@ -1,4 +1,4 @@
-//! The request pattern: every field that says what a call must be like.
+//! Reads request patterns.
 
 use http::HeaderName;
 use serde_json::{Map, Value as Json};
@@ -32,7 +32,7 @@ const KEYS: &[&str] = &[
     "urlPattern",
 ];
 
-/// The url fields in the order of their precedence.
+/// The URL fields in order of precedence.
 const URL_KEYS: &[&str] = &["url", "urlPattern", "urlPath", "urlPathPattern", "urlPathTemplate"];
 
 /// Reads a request pattern that stands alone, as in `requests/find`.
@@ -40,14 +40,14 @@ pub fn request_pattern(node: &Node, reader: &mut Reader) -> RequestPattern {
     read(node, reader).0
 }
 
-/// What a stub without a request asks: nothing.
+/// Returns the pattern of a stub without a request, which matches every request.
 pub fn anything() -> (RequestPattern, Map<String, Json>) {
     let mut echo = Map::new();
     echo.insert("method".to_owned(), "ANY".into());
     (RequestPattern::default(), echo)
 }
 
-/// Reads a request pattern, and itself as WireMock echoes it.
+/// Reads a request pattern. The second value is the pattern as WireMock echoes it.
 pub fn read(node: &Node, reader: &mut Reader) -> (RequestPattern, Map<String, Json>) {
     let Some(mut object) = Object::open(node, "a request pattern", reader) else { return anything() };
     let mut clauses = Vec::new();
@@ -122,7 +122,7 @@ fn url(object: &mut Object<'_>, reader: &mut Reader) -> UrlRule {
     rule.unwrap_or(UrlRule::Any)
 }
 
-/// Only a template has variables; beside another url field, WireMock ignores the rules for them.
+/// Reads the matchers for path variables. Without a path template, WireMock ignores them.
 fn path_parameters(object: &mut Object<'_>, url: &UrlRule, clauses: &mut Vec<Clause>, reader: &mut Reader) {
     let Some(node) = object.node("pathParameters") else { return };
     object.echo("pathParameters", node.to_json());
@@ -184,7 +184,7 @@ fn field_name(key: &str, name: &str, node: &Node, reader: &mut Reader) -> Option
     }
 }
 
-/// Reads one rule for a header or parameter, or a list of them.
+/// Reads the rule for a header or parameter: one matcher, or a list of matchers.
 pub(super) fn field_rule(node: &Node, reader: &mut Reader) -> Option<FieldRule> {
     for (key, rule) in [("hasExactly", FieldRule::HasExactly as fn(_) -> _), ("includes", FieldRule::Includes)] {
         let Some(list) = node.get(key) else { continue };
@@ -208,7 +208,7 @@ fn basic_auth(object: &mut Object<'_>, reader: &mut Reader) -> Option<Clause> {
         let username = credentials.text("username", reader);
         let password = credentials.text("password", reader);
         credentials.close(&["password", "username"], Strictness::Strict, reader);
-        // without either, no call can have them
+        // incomplete credentials match no request
         Some(match (username, password) {
             (Some(username), Some(password)) => Clause::basic_auth(&username, &password),
             _ => Clause::Unsatisfiable,

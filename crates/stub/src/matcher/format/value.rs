@@ -1,4 +1,4 @@
-//! One matcher for one value, as in `{"equalTo": "x"}`.
+//! Reads a matcher for one value, such as `{"equalTo": "x"}`.
 
 use base64::Engine as _;
 use serde_json::Value as Json;
@@ -39,7 +39,7 @@ const OPERATORS: &[&str] = &[
     "binaryEqualTo",
 ];
 
-/// What may stand beside an operator.
+/// Options that may accompany an operator.
 const OPTIONS: &[&str] = &[
     "actualFormat",
     "applyTruncationLast",
@@ -61,7 +61,7 @@ const OPTIONS: &[&str] = &[
     "xPathNamespaces",
 ];
 
-/// Reads a matcher. Binary equality is known where `binary` says so: for bodies.
+/// Reads a matcher. `binary` allows `binaryEqualTo`, which is for bodies.
 pub fn value_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<ValueMatcher> {
     let Value::Object(members) = &node.value else {
         let message = format!("a matcher is an object, not {}", node.kind_name());
@@ -133,7 +133,7 @@ fn unknown(node: &Node, members: &[Member], reader: &mut Reader) {
     reader.error(&place, format!("{} is not a valid match operation", node.to_json()), help);
 }
 
-/// Returns an operand that must be a text.
+/// Reads an operand that must be a string.
 pub(super) fn text(operator: &str, operand: &Node, reader: &mut Reader) -> Option<String> {
     if let Value::String(text) = &operand.value {
         return Some(text.clone());
@@ -156,7 +156,7 @@ fn list(operator: &str, operand: &Node, binary: bool, reader: &mut Reader) -> Op
     (rules.len() == items.len()).then_some(rules)
 }
 
-/// Compiles a Java pattern, or says where it breaks.
+/// Compiles a Java pattern; an error is reported with its position in the pattern.
 pub(super) fn java_regex(pattern: &str, node: &Node, reader: &mut Reader) -> Option<JavaRegex> {
     match JavaRegex::new(pattern) {
         Ok(regex) => Some(regex),
@@ -237,7 +237,7 @@ fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<ValueMatcher
     }
 }
 
-/// Returns an option beside an operator; absent is false.
+/// Reads a boolean option beside an operator; the default is false.
 pub(super) fn flag(whole: &Node, key: &str) -> bool {
     match whole.get(key).map(|node| &node.value) {
         Some(Value::Bool(value)) => *value,

@@ -1,4 +1,4 @@
-//! `equalToXml` and `matchesXPath` with what stands beside them.
+//! Reads `equalToXml` and `matchesXPath` with their options.
 
 use super::value::{flag, text, value_matcher};
 use crate::matcher::ValueMatcher;
@@ -7,7 +7,7 @@ use crate::matcher::xpath::XPathRule;
 use crate::source::{Node, Reader, Value};
 use standin_dialect::xml::xpath::{Namespaces, XPath};
 
-/// Reads `equalToXml`.
+/// Reads `equalToXml` and its options.
 pub(super) fn equal_to_xml(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
     let expected = text("equalToXml", operand, reader)?;
     let options = XmlOptions {
@@ -88,7 +88,7 @@ fn delimiters(whole: &Node, reader: &mut Reader) -> Option<PlaceholderDelimiters
     }
 }
 
-/// Reads `matchesXPath`. As in WireMock, an expression that is none is taken, and nothing meets it.
+/// Reads `matchesXPath`. As in WireMock, an invalid expression is accepted and never matches.
 pub(super) fn matches_xpath(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
     let (spelt, place, rule) = match &operand.value {
         Value::Object(members) => {
@@ -139,12 +139,12 @@ fn namespaces(whole: &Node, operand: &Node, reader: &mut Reader) -> Option<Vec<(
     Some(known)
 }
 
-/// What stands beside an operator, unless it is null.
+/// Returns an option beside an operator, unless it is null.
 fn given<'n>(whole: &'n Node, key: &str) -> Option<&'n Node> {
     whole.get(key).filter(|node| !matches!(node.value, Value::Null))
 }
 
-/// WireMock's code for XML that does not parse.
+/// WireMock's error code for invalid XML.
 const INVALID_XML: u16 = 50;
 
 #[cfg(test)]
@@ -153,7 +153,7 @@ mod tests {
     use crate::matcher::{MatchInput, MatchStats};
     use crate::source::Reader;
 
-    /// What a file's reader says, and whether the matcher holds for a text.
+    /// Returns the reported defects, and whether the matcher matches a text.
     fn read(matcher: &str, text: &str) -> (Vec<String>, Option<bool>) {
         let mut reader = Reader::of_file("a.json", matcher.into());
         let node = reader.parse(matcher).expect("JSON");

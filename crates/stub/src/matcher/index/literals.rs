@@ -1,5 +1,4 @@
-//! Patterns that say nothing certain of a url's beginning, by a text that must stand somewhere in
-//! it.
+//! An index of URL patterns without a literal prefix, by a literal text that every match contains.
 
 use std::fmt;
 
@@ -11,23 +10,24 @@ use super::{Posting, PostingLists};
 use crate::call::Call;
 use standin_dialect::java_regex::JavaRegex;
 
-/// All texts are looked for at once.
+/// A multi-pattern search for all literals at once.
 #[derive(Default)]
 pub(super) struct Literals {
-    /// None if there are no texts.
+    /// `None` if there are no literals.
     automaton: Option<AhoCorasick>,
-    /// The stubs of each text.
+    /// The stubs of each literal.
     postings: Vec<Posting>,
 }
 
-/// The same while it is filled.
+/// Collects literals and their stubs.
 #[derive(Default)]
 pub(super) struct LiteralsBuilder {
     slots: HashMap<Box<str>, Vec<u32>>,
 }
 
 impl LiteralsBuilder {
-    /// Adds a pattern if the text that it demands tells more of a url than its beginning does.
+    /// Adds a pattern if its required literal is more selective than its literal prefix; returns
+    /// whether it was added.
     pub(super) fn add(&mut self, pattern: &JavaRegex, slot: u32) -> bool {
         let literal = pattern.required_literal();
         let tells = literal.len() >= MIN_LITERAL_BYTES && literal.len() > pattern.literal_prefix().len();
@@ -42,19 +42,19 @@ impl LiteralsBuilder {
         if texts.is_empty() {
             return Ok(Literals::default());
         }
-        // a pattern may leave the case of its letters open
+        // a pattern may match letters of either case
         match AhoCorasickBuilder::new().ascii_case_insensitive(true).build(texts.iter().map(|text| text.as_bytes())) {
             Ok(automaton) => {
                 Ok(Literals { automaton: Some(automaton), postings: slots.into_iter().map(posting).collect() })
             }
-            // more text than an automaton can number: they are tried one by one
+            // there are too many literals for an automaton: their stubs are tried one by one
             Err(_) => Err(slots.concat()),
         }
     }
 }
 
 impl Literals {
-    /// Adds the lists of every text that stands in the call's url.
+    /// Appends the lists of every literal that the URL of the request contains.
     pub(super) fn lists<'i>(&'i self, call: &Call, lists: &mut PostingLists<'i>) {
         let Some(automaton) = &self.automaton else { return };
         let mut found = SmallVec::<[usize; 8]>::new();
@@ -73,5 +73,5 @@ impl fmt::Debug for Literals {
     }
 }
 
-/// Shorter texts stand in too many urls.
+/// Minimum length of a literal in bytes: shorter ones occur in too many URLs.
 const MIN_LITERAL_BYTES: usize = 3;

@@ -1,11 +1,12 @@
-//! From a call to the few stubs that it could match, without looking at the others.
+//! An index of request patterns: finds the few stubs that a request may match without trying the
+//! others.
 //!
-//! Each stub stands in exactly one posting list: that of its exact url, of its exact path, of a
-//! node in a trie of path segments (templates, and the literal prefixes of patterns), of a text
-//! that its pattern demands, or of the rest. A list longer than [`MAX_UNSPLIT_CANDIDATES`] is split by an equality
-//! that many of its stubs ask for: method, header, query parameter, cookie, credentials, body. The
-//! lists that a call reaches are merged by rank and verified; the first that holds is the one a
-//! scan would find.
+//! Each stub is in exactly one posting list: that of its exact URL, of its exact path, of a node in
+//! a trie of path segments (templates, and the literal prefixes of patterns), of a literal that its
+//! pattern requires, or of the rest. A list longer than [`MAX_UNSPLIT_CANDIDATES`] is split by an
+//! equality that many of its stubs require: method, header, query parameter, cookie, credentials or
+//! body. The lists of a request are merged by rank and verified. The first stub that matches is the
+//! one that a linear scan would find.
 
 mod literals;
 mod posting;
@@ -22,25 +23,25 @@ use super::value_matcher::MatchStats;
 use super::{Rank, RequestPattern};
 use crate::call::Call;
 
-/// Beyond this many candidates, another look-up is cheaper than trying them all.
+/// Length of a list beyond which another look-up is cheaper than trying all candidates.
 const MAX_UNSPLIT_CANDIDATES: usize = 16;
 
-/// The lists that a call reaches, each in rank order.
+/// The posting lists of one request, each in rank order.
 type PostingLists<'i> = SmallVec<[&'i [u32]; 8]>;
 
-/// A value with its pattern, at its place among all.
+/// A value with its rank.
 #[derive(Debug)]
 pub struct IndexEntry<T> {
-    /// Its place.
+    /// The rank of the entry.
     pub rank: Rank,
-    /// What it is.
+    /// The value, which has a request pattern.
     pub value: T,
 }
 
-/// Many patterns, compiled into a few look-ups.
+/// An index over the request patterns of its entries.
 #[derive(Debug)]
 pub struct Index<T> {
-    /// By rank, so that a slot's number is its place.
+    /// Sorted by rank: the slot number of an entry is its index.
     entries: Vec<IndexEntry<T>>,
     urls: HashMap<Box<str>, Posting>,
     paths: HashMap<Box<str>, Posting>,
@@ -63,7 +64,7 @@ impl<T> Default for Index<T> {
 }
 
 impl<T: AsRef<RequestPattern>> Index<T> {
-    /// Compiles the entries, given in any order.
+    /// Builds the index. The entries may be in any order.
     pub fn new(mut entries: Vec<IndexEntry<T>>) -> Self {
         entries.sort_by_key(|entry| entry.rank);
         let mut urls: HashMap<Box<str>, Vec<u32>> = HashMap::new();
@@ -99,7 +100,7 @@ impl<T: AsRef<RequestPattern>> Index<T> {
         Self { entries, urls, paths, trie, literals, rest }
     }
 
-    /// The first by rank whose pattern matches and that `accept` takes.
+    /// Returns the entry of lowest rank that matches and that `accept` accepts.
     pub fn find(
         &self,
         call: &Call,
@@ -125,13 +126,13 @@ impl<T: AsRef<RequestPattern>> Index<T> {
         None
     }
 
-    /// Returns all entries, by rank.
+    /// Returns all entries in rank order.
     pub fn entries(&self) -> &[IndexEntry<T>] {
         &self.entries
     }
 }
 
-/// Takes the lowest slot of all the lists.
+/// Removes and returns the lowest slot of all lists.
 fn next_slot(lists: &mut PostingLists<'_>) -> Option<u32> {
     let (place, &slot) = lists
         .iter()

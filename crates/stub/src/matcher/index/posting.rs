@@ -1,4 +1,4 @@
-//! A posting list, split by the equalities that its stubs ask for until what is left is short.
+//! A posting list, split by the equalities that its stubs require until the parts are short.
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 use std::hash::BuildHasher;
@@ -8,16 +8,16 @@ use crate::call::Call;
 use crate::matcher::fields::{FieldName, FieldRule};
 use crate::matcher::{Clause, MethodRule, RequestPattern, ValueMatcher};
 
-/// Stubs that a call may match, by slot.
+/// A set of stubs that a request may match, by slot.
 #[derive(Debug)]
 pub(super) enum Posting {
-    /// Short enough to try them all, in rank order.
+    /// A list in rank order, short enough to try all.
     List(Box<[u32]>),
-    /// SplitPosting by what a part of the call is.
+    /// Split by the value of a feature.
     Split(Box<SplitPosting>),
 }
 
-/// The stubs that ask for one value of a feature each, and those that do not ask.
+/// The stubs that require a value of the feature, grouped by value, and the other stubs.
 #[derive(Debug)]
 pub(super) struct SplitPosting {
     feature: Feature,
@@ -26,7 +26,7 @@ pub(super) struct SplitPosting {
     others: Posting,
 }
 
-/// A part of a call that a stub may ask to be equal to something.
+/// A property of a request that a stub may require to have a certain value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Feature {
     Credentials,
@@ -36,14 +36,14 @@ pub(super) enum Feature {
     TextBody,
 }
 
-/// What a feature must be equal to.
+/// The required value of a feature.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum FeatureValue {
     Digest(u64),
     Text(String),
 }
 
-/// Returns the equalities that a pattern asks for.
+/// Returns the equalities that a pattern requires.
 pub(super) fn features(pattern: &RequestPattern) -> Vec<(Feature, FeatureValue)> {
     let text = |text: &str| FeatureValue::Text(text.to_owned());
     pattern
@@ -82,7 +82,7 @@ impl Posting {
         Self::split(wanted)
     }
 
-    /// Adds the lists that the call reaches.
+    /// Appends the lists of the request.
     pub(super) fn lists<'i>(&'i self, call: &Call, lists: &mut PostingLists<'i>) {
         match self {
             Self::List(list) if list.is_empty() => {}
@@ -94,7 +94,8 @@ impl Posting {
         }
     }
 
-    /// Splits by the feature that leaves the fewest candidates, and again what is still long.
+    /// Splits by the feature that leaves the fewest candidates, recursively until the parts are
+    /// short.
     fn split(mut slots: Vec<(u32, Vec<(Feature, FeatureValue)>)>) -> Self {
         let feature = if slots.len() <= MAX_UNSPLIT_CANDIDATES { None } else { most_selective(&slots) };
         let Some(feature) = feature else {
@@ -107,7 +108,7 @@ impl Posting {
             match features.iter().position(|(asked, _)| *asked == feature) {
                 Some(place) => {
                     let (_, wanted) = features.swap_remove(place);
-                    // a second equality on the same feature is left to verification
+                    // a second equality on the same feature is checked during verification
                     features.retain(|(asked, _)| *asked != feature);
                     groups.entry(wanted.key(&hasher)).or_default().push((slot, features));
                 }
@@ -137,7 +138,7 @@ impl SplitPosting {
                 }
             }
             Feature::Field(name) => {
-                // a header sent twice with one value reaches its group once
+                // a repeated header with the same value selects its group once
                 let mut seen: smallvec::SmallVec<[u64; 4]> = smallvec::SmallVec::new();
                 name.any_value(call, |value| {
                     let key = self.hasher.hash_one(value);
@@ -172,8 +173,7 @@ impl FeatureValue {
     }
 }
 
-/// Returns the feature by which a call is left with the fewest candidates, if any spares it a
-/// quarter of them.
+/// Returns the feature that leaves the fewest candidates, if it removes at least a quarter of them.
 fn most_selective(slots: &[(u32, Vec<(Feature, FeatureValue)>)]) -> Option<Feature> {
     let mut asked: HashMap<&Feature, HashMap<&FeatureValue, usize>> = HashMap::new();
     for (_, features) in slots {

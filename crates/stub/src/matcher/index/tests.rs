@@ -1,4 +1,4 @@
-//! The index finds what a linear scan finds, whatever the stubs and whatever the call.
+//! Compares the index with a linear scan.
 
 use std::time::Instant;
 

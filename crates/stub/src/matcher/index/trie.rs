@@ -1,4 +1,4 @@
-//! Path templates and the literal prefixes of patterns, as a trie of path segments.
+//! A trie of path segments for path templates and the literal prefixes of patterns.
 
 use hashbrown::HashMap;
 
@@ -6,18 +6,18 @@ use super::{Posting, PostingLists};
 use crate::call::Call;
 use standin_dialect::Segment;
 
-/// A node for each segment that some template or prefix has at that place.
+/// A node of the trie, with one child per segment that follows in a template or prefix.
 #[derive(Debug, Default)]
 pub(super) struct Trie {
     literals: HashMap<Box<str>, Trie>,
     variable: Option<Box<Trie>>,
     /// Templates that end here.
     here: Posting,
-    /// Patterns that say nothing certain about the segments below.
+    /// Patterns whose literal prefix ends here.
     below: Posting,
 }
 
-/// The same while it is filled.
+/// Collects templates and prefixes.
 #[derive(Default)]
 pub(super) struct TrieBuilder {
     literals: HashMap<Box<str>, TrieBuilder>,
@@ -38,8 +38,8 @@ impl TrieBuilder {
         }
     }
 
-    /// `prefix` is the text that every url of the pattern begins with; its whole segments are
-    /// certain.
+    /// Adds a pattern. Every URL of the pattern begins with `prefix`; only its complete segments
+    /// are used.
     pub(super) fn add_prefix(&mut self, prefix: &str, slot: u32) {
         let path = prefix.split('?').next().unwrap_or_default();
         let mut node = self;
@@ -62,7 +62,7 @@ impl TrieBuilder {
 }
 
 impl Trie {
-    /// Adds the lists of every node on a way along the call's path.
+    /// Appends the lists of all nodes that the path of the request reaches.
     pub(super) fn lists<'i>(&'i self, call: &Call, lists: &mut PostingLists<'i>) {
         self.walk(Some(call.path()), call, lists);
     }

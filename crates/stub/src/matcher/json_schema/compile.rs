@@ -1,5 +1,7 @@
-//! Compiles a JSON Schema into a program. Work and memory are linear in the size of the schema: a
-//! subschema is compiled once, however many references lead to it, and nothing recurses.
+//! Compiles a JSON Schema into a program.
+//!
+//! Time and memory are linear in the size of the schema: a subschema is compiled once, whatever the
+//! number of references to it, and nothing recurses.
 
 use std::sync::Arc;
 
@@ -27,13 +29,13 @@ pub(super) fn compile(schema: &Value, version: Draft) -> Result<Program, String>
     compiler.run()?;
     let mut program = compiler.program;
     for node in &mut program.nodes {
-        // what leads nowhere is evaluated again as fast as its result is looked up
+        // a node without references to others is evaluated as fast as its result is looked up
         node.is_shared = (node.is_shared || program.has_unevaluated) && node.rules.iter().any(SchemaRule::descends);
     }
     Ok(program)
 }
 
-/// Validates the schema against the schema of schemas.
+/// Validates a schema against its meta-schema.
 fn check(schema: &Value, draft: Draft) -> Result<(), jsonschema::ValidationError<'_>> {
     match draft {
         Draft::Draft4 => jsonschema::draft4::meta::validate(schema),
@@ -48,17 +50,17 @@ fn check(schema: &Value, draft: Draft) -> Result<(), jsonschema::ValidationError
 #[derive(Default)]
 struct Compiler<'r> {
     program: Program,
-    /// Nodes by the addresses of their subschemas, which stay where they are while compiling.
+    /// Nodes by the addresses of their subschemas, which do not move during compilation.
     known: HashMap<*const Value, NodeId>,
     queue: Vec<CompileTask<'r>>,
     resources: HashMap<String, ResourceId>,
-    /// Subschemas with a dynamic anchor, and the name of the anchor.
+    /// Subschemas with a dynamic anchor, and its name.
     anchors: Vec<(ResourceId, Box<str>, CompileTask<'r>)>,
-    /// Compiled assertions by their text: most subschemas assert what others do.
+    /// Compiled assertions by their text: many subschemas have the same.
     leaves: HashMap<String, Arc<Leaf>>,
 }
 
-/// A subschema that is still to be compiled.
+/// A subschema that waits for compilation.
 #[derive(Clone)]
 struct CompileTask<'r> {
     id: NodeId,
@@ -84,7 +86,7 @@ impl<'r> Compiler<'r> {
         }
     }
 
-    /// Returns the node of a subschema; one that is new is put into the queue.
+    /// Returns the node of a subschema. A new one is added to the queue.
     fn node(&mut self, contents: &'r Value, outer: &Resolver<'r>, draft: Draft) -> Result<NodeId, String> {
         if let Some(id) = self.known.get(&std::ptr::from_ref(contents)) {
             return Ok(*id);
@@ -102,8 +104,8 @@ impl<'r> Compiler<'r> {
         Ok(id)
     }
 
-    /// Returns the number of the resource that a resolver stands in. Of a new one, the dynamic
-    /// anchors are noted.
+    /// Returns the number of the resource of a resolver. The dynamic anchors of a new resource are
+    /// recorded.
     fn resource(&mut self, resolver: &Resolver<'r>, draft: Draft) -> Result<ResourceId, String> {
         let uri = resolver.base_uri();
         if let Some(id) = self.resources.get(uri.as_str()) {
@@ -329,7 +331,7 @@ impl<'r> Compiler<'r> {
     fn dynamic_reference(&mut self, task: &CompileTask<'r>, reference: &str) -> Result<SchemaRule, String> {
         let (target, contents) = self.target(task, reference)?;
         let anchor = reference.rsplit_once('#').map_or("", |(_, fragment)| fragment);
-        // one that does not lead to a dynamic anchor of its name is an ordinary reference
+        // a reference that does not lead to a dynamic anchor of its name is an ordinary one
         if anchor.is_empty() || contents.get("$dynamicAnchor").and_then(Value::as_str) != Some(anchor) {
             return Ok(SchemaRule::Reference(target));
         }
@@ -346,7 +348,7 @@ impl<'r> Compiler<'r> {
     }
 }
 
-/// Returns the resolver inside a subschema, which may have an identifier of its own.
+/// Returns the resolver for a subschema, which may have an identifier of its own.
 fn entered<'r>(contents: &'r Value, outer: &Resolver<'r>, draft: Draft) -> Result<Resolver<'r>, String> {
     let resource = draft.create_resource_ref(contents);
     let is_root = || outer.lookup("#").is_ok_and(|root| std::ptr::eq(root.contents(), contents));
@@ -361,18 +363,18 @@ fn has_lone_references(draft: Draft) -> bool {
     matches!(draft, Draft::Draft4 | Draft::Draft6 | Draft::Draft7)
 }
 
-/// Returns whether the version has `unevaluatedItems` and the keywords that came with it.
+/// Returns whether the version has `unevaluatedItems` and the related keywords.
 fn knows_unevaluated(draft: Draft) -> bool {
     !has_lone_references(draft)
 }
 
-/// Returns a count, which may be spelt `2.0`.
+/// Parses a count, which may be written `2.0`.
 fn count(value: &Value) -> Option<usize> {
     value.as_u64().map(|count| count as usize).or_else(|| value.as_f64().map(|count| count as usize))
 }
 
-/// Identifier of a schema that names none.
+/// Identifier of a schema without one.
 const DEFAULT_BASE: &str = "json-schema:///";
 
-/// Subschemas of a schema, those of the versions that it refers to included.
+/// Maximum number of subschemas, including those of referenced schemas.
 const MAX_SUBSCHEMAS: usize = 20_000;

@@ -1,4 +1,4 @@
-//! Counts what is wrong with a value: how near misses are ranked.
+//! Counts the violated assertions of a value, by which near misses are ranked.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::program::{NodeId, Properties, SchemaRule};
 use super::scope::{ScopeId, Scopes};
 
 impl Evaluation<'_> {
-    /// Returns how many assertions do not hold. Branches of `anyOf` and its like count as one.
+    /// Returns the number of violated assertions. An `anyOf` or similar counts as one.
     pub(super) fn errors(&mut self, value: &Value) -> Result<usize, Exceeded> {
         self.count(ROOT, value, Scopes::EMPTY)
     }
@@ -64,7 +64,7 @@ impl Evaluation<'_> {
         let (mut count, mut has_refused) = (0, false);
         for (name, member) in value.as_object().into_iter().flatten() {
             for node in self.nodes_of(properties, name)? {
-                // all properties that none may stand beside are one error
+                // all additional properties that are forbidden count as one error
                 let refuses = matches!(self.program.nodes[node].rules.as_slice(), [SchemaRule::Never]);
                 if refuses && properties.additional == Some(node) {
                     has_refused = true;

@@ -1,8 +1,8 @@
 //! Evaluates a compiled schema within a budget of steps.
 //!
-//! The result of a node for a value is kept where a reference may lead to it again, so that a
-//! schema that branches through references takes time polynomial in its size and the value's, and
-//! the budget ends whatever takes longer.
+//! Results of nodes are kept per value where references may lead to them again. So a schema that
+//! branches through references takes time polynomial in its size and that of the value. The budget
+//! ends anything that takes longer.
 
 use hashbrown::hash_map::{Entry, HashMap};
 use serde_json::{Map, Value};
@@ -18,20 +18,20 @@ pub(super) struct Evaluation<'p> {
     pub(super) program: &'p Program,
     steps: usize,
     depth: usize,
-    /// Results of nodes for values, by the addresses of the values.
+    /// Results per node and value; values are identified by their addresses.
     results: HashMap<(NodeId, *const Value, ScopeId), NodeState>,
-    /// True if a value is looked at that does not stay where it is: a property's name.
+    /// True while a temporary value is evaluated: the name of a property.
     is_passing: bool,
     pub(super) scopes: Scopes,
 }
 
-/// The nodes that one property has to meet.
+/// The nodes for the value of one property.
 pub(super) type Nodes = SmallVec<[NodeId; 2]>;
 
 #[derive(Clone, Copy)]
 enum NodeState {
     /// The evaluation of the node has begun and not ended: the schema refers to itself without
-    /// descending.
+    /// descending into the value.
     Begun,
     Ended(bool),
 }
@@ -42,7 +42,7 @@ impl<'p> Evaluation<'p> {
         Self { program, steps, depth: 0, results, is_passing: false, scopes }
     }
 
-    /// Returns whether the whole schema holds for a value.
+    /// Returns whether the value is valid.
     pub(super) fn run(&mut self, value: &Value) -> Result<bool, Exceeded> {
         self.holds(ROOT, value, Scopes::EMPTY)
     }
@@ -52,7 +52,7 @@ impl<'p> Evaluation<'p> {
         Ok(())
     }
 
-    /// Returns whether a node holds for a value.
+    /// Returns whether the value is valid by a node.
     pub(super) fn holds(&mut self, id: NodeId, value: &Value, outer: ScopeId) -> Result<bool, Exceeded> {
         let program = self.program;
         let node = &program.nodes[id];
@@ -82,7 +82,11 @@ impl<'p> Evaluation<'p> {
         Ok(holds)
     }
 
-    /// Counts one more node that is being evaluated; each takes a part of the stack.
+    /// Enters a node; each nesting level takes a part of the stack.
+    ///
+    /// # Errors
+    ///
+    /// Fails if nodes nest too deep.
     pub(super) fn descend(&mut self) -> Result<(), Exceeded> {
         if self.depth == MAX_DEPTH {
             return Err(Exceeded);
@@ -159,7 +163,7 @@ impl<'p> Evaluation<'p> {
         Ok(true)
     }
 
-    /// Counts the nodes that hold, up to `enough`.
+    /// Counts the nodes by which the value is valid, up to `enough`.
     fn matching(&mut self, nodes: &[NodeId], value: &Value, scope: ScopeId, enough: usize) -> Result<usize, Exceeded> {
         let mut count = 0;
         for node in nodes {
@@ -233,7 +237,7 @@ impl<'p> Evaluation<'p> {
         Ok(true)
     }
 
-    /// Returns the nodes that a property has to meet.
+    /// Returns the nodes for the value of a property.
     pub(super) fn nodes_of(&mut self, properties: &Properties, name: &str) -> Result<Nodes, Exceeded> {
         self.spend(1 + name.len() / NAME_BYTES_PER_STEP)?;
         let mut nodes: Nodes = properties.named.get(name).copied().into_iter().collect();
@@ -254,12 +258,12 @@ impl<'p> Evaluation<'p> {
         Ok(nodes)
     }
 
-    /// Returns whether `properties`, or one of its siblings, has a schema for a property.
+    /// Returns whether `properties` has a node for a property.
     pub(super) fn has_node_for(&mut self, properties: &Properties, name: &str) -> Result<bool, Exceeded> {
         Ok(!self.nodes_of(properties, name)?.is_empty())
     }
 
-    /// Counts the names of properties that do not meet a node, up to `enough`.
+    /// Counts the property names that are invalid by a node, up to `enough`.
     pub(super) fn bad_names(
         &mut self,
         node: NodeId,
@@ -333,7 +337,7 @@ impl<'p> Evaluation<'p> {
         Ok(true)
     }
 
-    /// Spends a step for each value inside a value, and for its texts.
+    /// Spends steps for each value inside a value, and for its texts.
     fn walk(&mut self, value: &Value) -> Result<(), Exceeded> {
         match value {
             Value::Array(items) => {
@@ -357,12 +361,11 @@ impl<'p> Evaluation<'p> {
 
 pub(super) const ROOT: NodeId = 0;
 
-/// Nodes that are evaluated inside each other, each of which takes a part of the stack. A body has
-/// up to 127 levels.
+/// Maximum nesting of nodes, each of which takes a part of the stack. A body has up to 127 levels.
 const MAX_DEPTH: usize = 640;
 
 /// Steps that looking up and keeping a result costs.
 const STEPS_PER_RESULT: usize = 4;
 
-/// Bytes of a property's name that are read in one step.
+/// Number of bytes of a property name per step.
 const NAME_BYTES_PER_STEP: usize = 64;

@@ -1,8 +1,8 @@
-//! The assertions of one subschema: the keywords that look at one value and have no subschemas.
+//! The assertions of one subschema: the keywords without subschemas, which look at one value.
 //!
-//! The `jsonschema` crate evaluates them, as one validator for all assertions of a subschema. Such
-//! a validator has no references and does not descend, so that its work is bounded by the sizes of
-//! the subschema and of the value.
+//! The `jsonschema` crate evaluates them with one validator per subschema. Such a validator has no
+//! references and does not descend, so its work is bounded by the sizes of the subschema and of the
+//! value.
 
 use std::fmt;
 
@@ -13,19 +13,23 @@ use serde_json::{Map, Number, Value};
 use super::Exceeded;
 use standin_dialect::cpu_time::thread_cpu_time;
 
-/// The assertions of a subschema, compiled.
+/// The compiled assertions of a subschema.
 pub(super) struct Leaf {
     validator: Validator,
-    /// Steps that one evaluation costs beside the length of the value.
+    /// Steps per evaluation, apart from the length of the value.
     steps: usize,
     reads_numbers: bool,
-    /// True if its work is counted by its time: it backtracks, or checks a format, which may be
-    /// that of a pattern.
+    /// True if its work is measured by time: it backtracks, or checks a format, which may be
+    /// `regex`.
     is_timed: bool,
 }
 
 impl Leaf {
-    /// Compiles the assertions among the members of a subschema; `None` if there are none.
+    /// Compiles the assertions of a subschema.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the crate cannot compile them.
     pub(super) fn compile(assertions: &Map<String, Value>, draft: Draft) -> Result<Self, String> {
         let schema = Value::Object(assertions.clone());
         let validator = jsonschema::options()
@@ -47,13 +51,13 @@ impl Leaf {
         schema.iter().filter(|(key, _)| is_assertion(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
-    /// Returns how many steps an evaluation of this value costs at least.
+    /// Returns the minimum number of steps for this value.
     pub(super) fn cost(&self, value: &Value) -> usize {
         self.steps + value.as_str().map_or(0, |text| text.len() / BYTES_PER_STEP)
     }
 
-    /// Evaluates the assertions; the second part is the number of further steps that their time
-    /// counts as.
+    /// Evaluates the assertions. The second part of the result is the number of steps for the time
+    /// that it took.
     pub(super) fn holds(&self, value: &Value) -> Result<(bool, usize), Exceeded> {
         if self.reads_numbers && matches!(value, Value::Number(number) if is_extreme(number)) {
             return Err(Exceeded);
@@ -71,7 +75,7 @@ impl Leaf {
         Ok((holds, spent))
     }
 
-    /// Counts the assertions that do not hold.
+    /// Counts the violated assertions.
     pub(super) fn errors(&self, value: &Value) -> Result<usize, Exceeded> {
         if self.holds(value)?.0 { Ok(0) } else { Ok(self.validator.iter_errors(value).count()) }
     }
@@ -83,7 +87,7 @@ impl fmt::Debug for Leaf {
     }
 }
 
-/// Refuses a schema with a number that would take long to compare.
+/// Refuses a schema with a number whose comparison would take long.
 pub(super) fn check_numbers(schema: &Value) -> Result<(), String> {
     match schema {
         Value::Array(items) => items.iter().try_for_each(check_numbers),
@@ -95,7 +99,7 @@ pub(super) fn check_numbers(schema: &Value) -> Result<(), String> {
     }
 }
 
-/// Returns how many values there are inside a value.
+/// Returns the number of values inside a value, itself included.
 fn size(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(size).sum::<usize>(),
@@ -104,8 +108,8 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// Returns whether arithmetic with the number would take long: numbers are exact, so that an
-/// exponent is digits.
+/// Returns whether arithmetic with the number would take long. Numbers are exact, so an exponent
+/// becomes digits.
 fn is_extreme(number: &Number) -> bool {
     let text = number.as_str();
     let exponent = text.find(['e', 'E']).map_or("", |at| text[at + 1..].trim_start_matches(['+', '-']));
@@ -124,7 +128,7 @@ fn backtracks(pattern: &str) -> bool {
         || bytes.windows(2).any(|two| two[0] == b'\\' && matches!(two[1], b'1'..=b'9' | b'k'))
 }
 
-/// Keywords without subschemas. The crate knows which of them count in which version.
+/// Keywords without subschemas. The crate knows which of them exist in which version.
 const ASSERTIONS: &[&str] = &[
     "const",
     "contentEncoding",
@@ -148,17 +152,17 @@ const ASSERTIONS: &[&str] = &[
     "type",
 ];
 
-/// Steps back after which the evaluation of a pattern ends.
+/// Maximum number of backtracking steps of a pattern.
 const BACKTRACK_LIMIT: usize = 10_000;
 
 /// Largest number of digits, and largest exponent, of a number that is compared or divided.
 const MAX_DIGITS: usize = 1000;
 
-/// Values of an `enum`, `const` or `required` that are compared in one step.
+/// Number of values of an `enum`, `const` or `required` that are compared per step.
 const VALUES_PER_STEP: usize = 8;
 
-/// Bytes of a text that are read in one step.
+/// Number of bytes of a text per step.
 const BYTES_PER_STEP: usize = 64;
 
-/// Nanoseconds of CPU time that count as one step.
+/// Nanoseconds of CPU time per step.
 const NANOSECONDS_PER_STEP: usize = 20;

@@ -1,8 +1,8 @@
-//! `matchesJsonSchema`: a value that a JSON Schema holds for.
+//! `matchesJsonSchema`: a value that is valid by a JSON Schema.
 //!
-//! As in WireMock, a text that is no JSON is looked at as a JSON string, a number or `true` that
-//! fails is looked at again as its text, and a schema that cannot be used is taken and never holds.
-//! Nothing is fetched: a schema refers to itself and to the standard ones only.
+//! As in WireMock, a text that is not JSON is validated as a JSON string, an invalid number or
+//! boolean is validated again as its text, and an invalid schema is accepted and never matches.
+//! Nothing is fetched: a schema may refer only to itself and to the standard schemas.
 
 mod compile;
 mod errors;
@@ -24,27 +24,27 @@ use self::evaluate::Evaluation;
 use self::program::Program;
 use standin_dialect::java_regex::Outcome;
 
-/// A schema, compiled.
+/// A compiled JSON Schema.
 #[derive(Clone)]
 pub struct JsonSchema {
     schema: Value,
-    /// `None` if it cannot be used.
+    /// The compiled program; `None` if the schema is invalid.
     program: Option<Arc<Program>>,
-    /// True if parts of it stand for others, so that the number of its errors says little.
+    /// True if the schema has references, so that the number of errors says little.
     refers: bool,
 }
 
-/// A version of JSON Schema as WireMock names it.
+/// A version of JSON Schema, as named by WireMock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SchemaVersion(Draft);
 
-/// An evaluation took more steps than it may.
+/// Error: an evaluation takes more steps than allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Exceeded;
 
 impl JsonSchema {
-    /// Compiles a schema of this version, unless the schema names another. Why it cannot be used,
-    /// if so, is the second.
+    /// Compiles a schema of this version, unless the schema names another. The second value is the
+    /// error if the schema is invalid.
     pub fn new(schema: Value, version: SchemaVersion) -> (Self, Option<String>) {
         let mut nullable = schema.clone();
         allow_nulls(&mut nullable, true);
@@ -56,12 +56,12 @@ impl JsonSchema {
         (Self { schema, program, refers }, problem)
     }
 
-    /// Returns the schema as written.
+    /// Returns the schema as the stub has it.
     pub fn schema(&self) -> &Value {
         &self.schema
     }
 
-    /// Returns whether the schema holds for a value, which is this JSON if it is some, and this
+    /// Returns whether a value is valid. `json` is the value as JSON, if it is JSON; `text` is its
     /// text.
     pub fn matches(&self, json: Option<&Value>, text: &str) -> Outcome {
         let Some(program) = &self.program else { return Outcome::NoMatch };
@@ -78,8 +78,8 @@ impl JsonSchema {
         }
     }
 
-    /// How far a value is from what the schema asks: what is wrong with it, by the number of
-    /// properties that are named.
+    /// Returns the distance of a value: the number of violated assertions over the number of
+    /// properties that the schema names, at most 1.
     pub fn distance(&self, json: Option<&Value>, text: &str) -> f64 {
         let Some(program) = &self.program else { return 1.0 };
         let properties = properties(&self.schema);
@@ -119,7 +119,7 @@ impl Default for SchemaVersion {
     }
 }
 
-/// OpenAPI's `nullable: true`, which WireMock honours, in words of JSON Schema.
+/// Translates OpenAPI's `nullable: true`, which WireMock supports, into JSON Schema.
 fn allow_nulls(value: &mut Value, is_schema: bool) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| allow_nulls(item, is_schema)),
@@ -148,7 +148,7 @@ fn allow_null(schema: &mut Map<String, Value>) {
     }
 }
 
-/// Returns how many properties a schema names, at any depth.
+/// Returns the number of properties that a schema names, at any depth.
 fn properties(schema: &Value) -> usize {
     match schema {
         Value::Array(items) => items.iter().map(properties).sum(),
@@ -173,8 +173,8 @@ fn mentions(value: &Value, keys: &[&str]) -> bool {
     }
 }
 
-/// Steps of one evaluation: a subschema, a property or 64 bytes of text each. They take some
-/// milliseconds.
+/// Maximum number of steps of one evaluation: a subschema, a property or 64 bytes of text each.
+/// They take a few milliseconds.
 const MAX_STEPS: usize = 500_000;
 
 #[cfg(test)]
@@ -201,7 +201,7 @@ mod value_tests {
             (json!({"properties": {"s": {"pattern": "^a+$"}}}), r#"{"s": "aa"}"#, r#"{"s": "b"}"#),
             (json!({"properties": {"n": {"type": "string", "nullable": true}}}), r#"{"n": null}"#, r#"{"n": 1}"#),
             (json!({"properties": {"n": {"enum": ["a"], "nullable": true}}}), r#"{"n": null}"#, r#"{"n": 1}"#),
-            // a property may be called as a keyword is
+            // a property may have the name of a keyword
             (json!({"properties": {"nullable": {"type": "string"}}}), r#"{"nullable": "x"}"#, r#"{"nullable": 1}"#),
             (
                 json!({"properties": {"c": {"$ref": "#"}}, "type": "object"}),
@@ -223,7 +223,7 @@ mod value_tests {
         assert!(!matches(&json!({"type": "object"}), "no json"));
         assert!(matches(&json!({"type": "integer"}), "5"));
         assert!(matches(&json!(true), "5") && !matches(&json!(false), "5"));
-        // the default version only notes formats
+        // the default version treats formats as annotations
         assert!(matches(&json!({"format": "email"}), "\"nope\""));
     }
 
@@ -280,8 +280,7 @@ mod value_tests {
         }
     }
 
-    /// Each level of the body is asked for twice: to list what is wrong with it would double with
-    /// each.
+    /// Each level of the body is evaluated twice, so a list of errors would double with each level.
     #[test]
     fn a_schema_that_branches_over_the_body_ends() {
         let node = json!({"properties": {

@@ -1,4 +1,4 @@
-//! A compiled JSON Schema: one node for each subschema, in a list. References are numbers of nodes.
+//! A compiled JSON Schema: a list with one node per subschema. References are indexes of nodes.
 
 use std::sync::Arc;
 
@@ -12,44 +12,45 @@ pub(super) type NodeId = usize;
 /// Index of a schema resource: a document or a part of one that has an identifier of its own.
 pub(super) type ResourceId = usize;
 
-/// A compiled schema. Its first node is the schema itself.
+/// A compiled schema. The first node is the schema itself.
 #[derive(Debug, Default)]
 pub(super) struct Program {
     pub(super) nodes: Vec<SchemaNode>,
     /// Nodes with a dynamic anchor; the name is empty for `$recursiveAnchor`.
     pub(super) anchors: HashMap<(ResourceId, Box<str>), NodeId>,
-    /// True if the result for a value may depend on the references that led to it.
+    /// True if a result may depend on the references that led to the node.
     pub(super) is_dynamic: bool,
-    /// True if what a subschema says of the rest of a value is asked for more than once.
+    /// True if the schema has `unevaluatedItems` or `unevaluatedProperties`, which evaluate nodes
+    /// again.
     pub(super) has_unevaluated: bool,
 }
 
-/// One subschema: all of its rules must hold.
+/// One subschema. All of its rules must hold.
 #[derive(Debug, Default)]
 pub(super) struct SchemaNode {
     pub(super) rules: Vec<SchemaRule>,
     pub(super) resource: ResourceId,
-    /// True if a reference leads here, so that a value may come here more than once.
+    /// True if a reference leads to the node, so that a value may reach it more than once.
     pub(super) is_shared: bool,
 }
 
-/// A keyword, or several that belong together.
+/// A keyword, or several that are evaluated together.
 #[derive(Debug)]
 pub(super) enum SchemaRule {
     Never,
     Leaf(Arc<Leaf>),
     UniqueItems,
     Items {
-        /// For each of the first items.
+        /// The nodes of the first items.
         prefix: Vec<NodeId>,
-        /// For every item behind them.
+        /// The node of all further items.
         rest: Option<NodeId>,
     },
     Contains {
         node: NodeId,
         least: usize,
         most: Option<usize>,
-        /// True if what it finds counts as evaluated.
+        /// True if the matching items count as evaluated.
         evaluates: bool,
     },
     Properties(Box<Properties>),
@@ -65,7 +66,8 @@ pub(super) enum SchemaRule {
         otherwise: Option<NodeId>,
     },
     Reference(NodeId),
-    /// The outermost node in the dynamic scope that has the anchor; this node if there is none.
+    /// A reference to the outermost node in the dynamic scope with this anchor, else to the
+    /// fallback.
     DynamicReference {
         anchor: Box<str>,
         fallback: NodeId,
@@ -74,7 +76,7 @@ pub(super) enum SchemaRule {
     UnevaluatedProperties(NodeId),
 }
 
-/// `properties`, `patternProperties` and `additionalProperties`.
+/// The keywords `properties`, `patternProperties` and `additionalProperties`.
 #[derive(Debug, Default)]
 pub(super) struct Properties {
     pub(super) named: HashMap<String, NodeId>,
@@ -82,7 +84,7 @@ pub(super) struct Properties {
     pub(super) additional: Option<NodeId>,
 }
 
-/// What an object with a certain property must also meet.
+/// A condition for objects that have a certain property.
 #[derive(Debug)]
 pub(super) enum Dependency {
     Required(Vec<String>),

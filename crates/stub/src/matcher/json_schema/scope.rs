@@ -7,18 +7,18 @@ use super::program::{NodeId, ResourceId};
 /// Index of a scope.
 pub(super) type ScopeId = usize;
 
-/// All scopes of an evaluation. Two ways to the same resources in the same order are one scope.
+/// All dynamic scopes of an evaluation. Equal sequences of resources are one scope.
 ///
-/// Only the outermost occurrence of a resource counts, so that a scope holds each resource once.
+/// Only the outermost occurrence of a resource counts, so a scope has each resource once.
 #[derive(Default)]
 pub(super) struct Scopes {
-    /// The scope around, the resource that was entered from it, and the number of resources.
+    /// The enclosing scope, the resource that was entered, and the number of resources.
     entered: Vec<(ScopeId, ResourceId, usize)>,
     known: HashMap<(ScopeId, ResourceId), ScopeId>,
 }
 
 impl Scopes {
-    /// The scope outside of every resource; others are numbered from 1.
+    /// The scope outside all resources; further ones are numbered from 1.
     pub(super) const EMPTY: ScopeId = 0;
 
     /// Returns the number of resources in a scope.
@@ -42,7 +42,7 @@ impl Scopes {
         })
     }
 
-    /// Returns what is found for the outermost resource for which anything is found.
+    /// Returns the result of `find` for the outermost resource that has one.
     pub(super) fn outermost(&self, scope: ScopeId, find: impl Fn(ResourceId) -> Option<NodeId>) -> Option<NodeId> {
         let (mut scope, mut found) = (scope, None);
         while let Some((around, resource, _)) = self.get(scope) {

@@ -1,4 +1,5 @@
-//! The evaluation against the `jsonschema` crate, and what must not take long.
+//! Compares the evaluation with the `jsonschema` crate, and checks that schemas end within their
+//! budget.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,7 @@ fn references_that_double_end() {
         assert_eq!(outcome(doubled(branch, 40, json!({"type": "integer"})), &json!([])), Outcome::NoMatch);
         assert_eq!(outcome(doubled(branch, 40, json!({"type": "array"})), &json!([])), Outcome::Match);
     }
-    // of two that hold, neither counts
+    // `oneOf` fails if two branches hold
     assert_eq!(outcome(doubled("oneOf", 40, json!(true)), &json!([])), Outcome::NoMatch);
 }
 
@@ -48,7 +49,7 @@ fn a_chain_of_references_does_not_use_up_the_stack() {
     definitions.insert("a15000".to_owned(), json!(true));
     let schema = json!({"definitions": definitions, "$ref": "#/definitions/a0"});
     assert_eq!(outcome(schema, &json!(1)), Outcome::GaveUp);
-    // the deepest way that is allowed, through the largest frames
+    // the deepest nesting that is allowed, through the largest stack frames
     let node = json!({"properties": {"c": {"anyOf": [{"allOf": [{"not": {"not": {"$ref": "#"}}}]}]}}});
     let body = (0..125).fold(json!(1), |inner, _| json!({"c": inner}));
     assert_eq!(outcome(node, &body), Outcome::GaveUp);
@@ -98,7 +99,7 @@ fn what_compiles_slowly_is_refused() {
     }
 }
 
-/// Evaluates with the crate.
+/// Evaluates with the `jsonschema` crate.
 fn expected(schema: &Value, version: SchemaVersion, body: &Value) -> Option<bool> {
     let options = jsonschema::options().should_ignore_unknown_formats(true).offline();
     let options = if schema.get("$schema").is_some() { options } else { options.with_draft(version.0) };
@@ -172,7 +173,7 @@ fn schema() -> impl Strategy<Value = Value> {
             (inner.clone(), inner.clone(), inner.clone())
                 .prop_map(|(one, two, three)| json!({"if": one, "then": two, "else": three})),
         ];
-        // several rules in one subschema, as they look at each other
+        // several keywords in one subschema, since some depend on others
         prop::collection::vec(rule, 1..4).prop_map(|rules| {
             let members = rules.into_iter().filter_map(|rule| match rule {
                 Value::Object(members) => Some(members),

@@ -1,5 +1,5 @@
-//! `unevaluatedItems` and `unevaluatedProperties`: what no other keyword of the subschema has
-//! looked at.
+//! `unevaluatedItems` and `unevaluatedProperties`: conditions for items and properties that no
+//! other keyword of the subschema has evaluated.
 
 use hashbrown::HashSet;
 use serde_json::Value;
@@ -9,21 +9,21 @@ use super::evaluate::Evaluation;
 use super::program::{Dependency, NodeId, SchemaRule};
 use super::scope::ScopeId;
 
-/// What the keywords of a subschema have looked at.
+/// The items and properties that the keywords of a subschema have evaluated.
 #[derive(Default)]
 struct Evaluated<'v> {
     has_all_items: bool,
     has_all_properties: bool,
-    /// The first items, so many.
+    /// The number of leading items that were evaluated.
     prefix: usize,
     items: HashSet<usize>,
     properties: HashSet<&'v str>,
-    /// Nodes that were asked already.
+    /// Nodes that were visited already.
     asked: HashSet<(NodeId, ScopeId)>,
 }
 
 impl Evaluation<'_> {
-    /// Evaluates `unevaluatedItems`. It is evaluated after its siblings, all of which hold then.
+    /// Evaluates `unevaluatedItems`, after all siblings have been found valid.
     pub(super) fn unevaluated_items(
         &mut self,
         node: NodeId,
@@ -46,7 +46,7 @@ impl Evaluation<'_> {
         Ok(true)
     }
 
-    /// Evaluates `unevaluatedProperties`, likewise after its siblings.
+    /// Evaluates `unevaluatedProperties`, after all siblings have been found valid.
     pub(super) fn unevaluated_properties(
         &mut self,
         node: NodeId,
@@ -82,7 +82,7 @@ impl Evaluation<'_> {
         Ok(evaluated)
     }
 
-    /// Notes what a node that holds has looked at.
+    /// Adds what a valid node has evaluated.
     fn note_node<'v>(
         &mut self,
         id: NodeId,
@@ -105,7 +105,7 @@ impl Evaluation<'_> {
         Ok(())
     }
 
-    /// Notes what a node has looked at, if it holds.
+    /// Evaluates a node, and adds what it has evaluated if it is valid.
     fn note_if<'v>(
         &mut self,
         id: NodeId,

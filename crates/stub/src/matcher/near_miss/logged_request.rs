@@ -1,5 +1,5 @@
-//! A call from its JSON: what `POST /__admin/near-misses/request` is given, a request as the
-//! journal shows it.
+//! Parses a logged request: the JSON that the journal shows, and that `POST
+//! /__admin/near-misses/request` accepts.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
@@ -12,17 +12,17 @@ use serde_json::{Map, Value};
 
 use crate::call::{Call, Peers, Scheme};
 
-/// Why a JSON document is no request, and how to mend it.
+/// Error: a JSON document is not a logged request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedRequestError {
-    /// What is wrong.
+    /// Description of the error.
     pub message: String,
-    /// How to mend it.
+    /// Suggested correction.
     pub help: &'static str,
 }
 
-/// Returns the call that a logged request tells of; what it does not say is GET, `/`, no headers
-/// and no body. `body_limit` bounds what a gzip body unpacks to, in bytes.
+/// Parses a logged request. The defaults are GET, `/`, no headers and no body. `body_limit`, in
+/// bytes, limits the size of an unpacked gzip body.
 pub fn parse_logged_request(logged: &Map<String, Value>, body_limit: usize) -> Result<Call, LoggedRequestError> {
     let text = |key: &str| logged.get(key).and_then(Value::as_str);
     let method = text("method").unwrap_or("GET");
@@ -58,7 +58,7 @@ fn headers(logged: &Map<String, Value>) -> Result<HeaderMap, LoggedRequestError>
             headers.append(&name, header_value("headers", value)?);
         }
     }
-    // a journal lists cookies apart, beside the header that they came in
+    // the journal lists cookies separately, beside the Cookie header
     if !headers.contains_key(COOKIE) {
         for (name, values) in logged.get("cookies").and_then(Value::as_object).into_iter().flatten() {
             for value in texts(values) {

@@ -1,20 +1,20 @@
-//! The walk through two documents, comparison by comparison, in XMLUnit's order: to the first
-//! difference, or counting them all.
+//! Compares two documents in the order of XMLUnit, up to the first difference or counting all.
 
 use super::view::{self, AttributeView, ComparedAttribute, ComparedNode, NodeClass};
 use super::{ExpectedXml, XmlComparison};
 use standin_dialect::java_regex::Outcome;
 use standin_dialect::xml::{Document, Element, Kind, Place};
 
-/// Two documents that are being compared.
+/// The state of a comparison of two documents.
 pub(super) struct Comparer<'d> {
     rule: &'d ExpectedXml,
     actual: &'d Document,
-    /// True if the first difference ends it; children are paired in any order of their names then.
+    /// True if the first difference ends the comparison. Children are then paired by name, whatever
+    /// their order.
     stops: bool,
     pub(super) comparisons: usize,
     pub(super) differences: usize,
-    /// True if a pattern of a placeholder did.
+    /// True if the pattern of a placeholder reached its limit.
     pub(super) gave_up: bool,
 }
 
@@ -30,7 +30,7 @@ impl<'d> Comparer<'d> {
         self.differences == 0
     }
 
-    /// Notes a comparison; false if it ends the walk.
+    /// Counts a comparison; returns false if it ends the walk.
     fn note(&mut self, comparison: XmlComparison, is_equal: bool) -> bool {
         if self.rule.options.exempted.has(comparison) {
             return true;
@@ -40,7 +40,7 @@ impl<'d> Comparer<'d> {
         is_equal || !self.stops
     }
 
-    /// Compares two nodes and what is below them; false if that ends the walk.
+    /// Compares two nodes and their descendants; returns false if that ends the walk.
     fn nodes(&mut self, expected: &ComparedNode<'d>, actual: &ComparedNode<'d>) -> bool {
         let awareness = self.rule.options.namespaces;
         let is_placeholder = expected.class.is_text() && actual.class.is_text();
@@ -72,7 +72,7 @@ impl<'d> Comparer<'d> {
             && self.children(wanted, came)
     }
 
-    /// What is special to a kind of node.
+    /// Compares the properties of one kind of node; returns false if that ends the walk.
     fn own(
         &mut self,
         expected: &ComparedNode<'d>,
@@ -118,7 +118,7 @@ impl<'d> Comparer<'d> {
         let find = |field: &ComparedAttribute<'d>| {
             came.others.iter().find(|other| other.name == field.name && other.namespace == field.namespace)
         };
-        // what may be missing is not counted
+        // attributes that may be missing are not counted
         let missing = wanted
             .others
             .iter()
@@ -162,7 +162,7 @@ impl<'d> Comparer<'d> {
         self.note(XmlComparison::AttributeValue, is_equal)
     }
 
-    /// Pairs the children and compares each pair.
+    /// Pairs the children and compares each pair; returns false if that ends the walk.
     fn children(&mut self, wanted: Vec<ComparedNode<'d>>, came: Vec<ComparedNode<'d>>) -> bool {
         let (wanted, came) = if self.stops {
             let by_text = self.rule.options.any_order;
@@ -172,7 +172,7 @@ impl<'d> Comparer<'d> {
         };
         let mut next = [0; 3];
         for child in &wanted {
-            // of each class, the first is paired with the first, the second with the second
+            // the children of each class are paired in order
             let next = &mut next[class_index(child.class)];
             let pair = came[*next..].iter().position(|other| child.class.pairs_with(other.class));
             let goes_on = match pair {
@@ -193,8 +193,8 @@ impl<'d> Comparer<'d> {
         true
     }
 
-    /// What a placeholder at this place of the expected document says of a text; `None` if there is
-    /// none.
+    /// Returns whether the placeholder at this place of the expected document accepts a text;
+    /// `None` if there is no placeholder.
     fn placeholder(&mut self, place: Place, text: Option<&str>) -> Option<bool> {
         let outcome = self.rule.placeholders.get(&place)?.accepts(text);
         self.gave_up |= outcome == Outcome::GaveUp;

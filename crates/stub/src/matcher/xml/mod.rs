@@ -1,8 +1,9 @@
-//! `equalToXml`: equality of XML as XMLUnit sees it, with WireMock's choice of what counts.
+//! `equalToXml`: equality of XML by the rules of XMLUnit, with the settings of WireMock.
 //!
-//! White space around texts, comments, the order of attributes and that of elements of different
-//! names do not count. Where WireMock breaks and so never matches (text beside elements; several
-//! elements while namespaces are looked away from), documents are compared here as everywhere.
+//! White space around texts, comments, the order of attributes, and the order of elements with
+//! different names do not count. In some cases WireMock fails and so never matches: text beside
+//! elements, and several elements without namespace awareness. Here these documents are compared
+//! like all others.
 
 mod compare;
 mod placeholder;
@@ -21,7 +22,7 @@ use standin_dialect::SyntaxError;
 use standin_dialect::java_regex::Outcome;
 use standin_dialect::xml::{Document, Place};
 
-/// What an XML document must be equal to.
+/// An expected XML document with its options.
 #[derive(Clone, Debug)]
 pub struct XmlEquality {
     inner: Arc<ExpectedXml>,
@@ -31,72 +32,76 @@ pub struct XmlEquality {
 struct ExpectedXml {
     expected: Document,
     options: XmlOptions,
-    /// The texts and attributes of the expected document that stand for something else.
+    /// The texts and attributes of the expected document that are placeholders.
     placeholders: HashMap<Place, Placeholder>,
 }
 
-/// What counts.
+/// Options of the comparison.
 #[derive(Clone, Debug, Default)]
 pub struct XmlOptions {
-    /// How namespaces are looked at.
+    /// The treatment of namespaces.
     pub namespaces: NamespaceAwareness,
-    /// True if elements of one name may come in any order.
+    /// True if elements with the same name may come in any order.
     pub any_order: bool,
-    /// What is not compared.
+    /// The comparisons that are left out.
     pub exempted: Exemptions,
-    /// What placeholders stand in, if there are any.
+    /// The delimiters of placeholders; `None` if placeholders are disabled.
     pub delimiters: Option<PlaceholderDelimiters>,
 }
 
-/// How namespaces are looked at.
+/// The treatment of namespaces in a comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NamespaceAwareness {
-    /// By what prefixes are bound to, whatever they are; unbound ones are an error.
+    /// Namespaces count, prefixes do not; an unbound prefix is an error.
     #[default]
     Strict,
-    /// As WireMock did before 3.12: prefixes of elements do not count, those of attributes do.
+    /// As in WireMock before 3.12: prefixes of elements do not count, those of attributes do.
     Legacy,
-    /// Not at all: names are what is written.
+    /// No namespaces: names are compared as written.
     None,
 }
 
-/// A comparison that can be left out.
+/// A comparison of XMLUnit that can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum XmlComparison {
-    /// Names of elements.
+    /// Compares the names of elements.
     ElementTagName,
-    /// `xsi:schemaLocation`.
+    /// Compares `xsi:schemaLocation`.
     SchemaLocation,
-    /// `xsi:noNamespaceSchemaLocation`.
+    /// Compares `xsi:noNamespaceSchemaLocation`.
     NoNamespaceSchemaLocation,
-    /// Text, CDATA, element …
+    /// Compares the types of nodes: text, CDATA, element …
     NodeType,
-    /// Namespaces of elements.
+    /// Compares the namespaces of elements.
     NamespaceUri,
-    /// Texts.
+    /// Compares the contents of texts.
     TextValue,
-    /// Targets of processing instructions.
+    /// Compares the targets of processing instructions.
     InstructionTarget,
-    /// What processing instructions say.
+    /// Compares the data of processing instructions.
     InstructionData,
-    /// How many attributes there are.
+    /// Compares the numbers of attributes.
     AttributeCount,
-    /// Values of attributes.
+    /// Compares the values of attributes.
     AttributeValue,
-    /// How many children there are.
+    /// Compares the numbers of children.
     ChildCount,
-    /// True if a child is there.
+    /// Compares the presence of a child.
     Child,
-    /// True if an attribute is there.
+    /// Compares the presence of an attribute.
     AttributeName,
 }
 
-/// Comparisons that are left out.
+/// A set of comparisons that are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exemptions(u16);
 
 impl XmlEquality {
-    /// Expects this document. What is odd about its placeholders, if anything, is the second.
+    /// Parses the expected document. The second value lists the placeholders that are invalid.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the document is not XML, or has an unbound prefix while namespaces count.
     pub fn new(expected: &str, options: XmlOptions) -> Result<(Self, Vec<String>), SyntaxError> {
         let expected = Document::parse(expected)?;
         if let Some(prefix) = expected.unbound_prefix().filter(|_| options.namespaces == NamespaceAwareness::Strict) {
@@ -127,7 +132,7 @@ impl XmlEquality {
         }
     }
 
-    /// How far the document is from the expected one: differences over comparisons, as WireMock
+    /// Returns the distance to the expected document: differences over comparisons, as WireMock
     /// ranks near misses.
     pub fn distance(&self, actual: &Document) -> f64 {
         if self.is_unreadable(actual) {
@@ -138,7 +143,7 @@ impl XmlEquality {
         comparer.differences as f64 / comparer.comparisons.max(1) as f64
     }
 
-    /// Returns the expected document, over several lines.
+    /// Returns the expected document, pretty-printed.
     pub fn pretty(&self) -> String {
         self.inner.expected.pretty(Place::DOCUMENT, MAX_SHOWN_BYTES)
     }
@@ -149,10 +154,10 @@ impl XmlEquality {
 }
 
 impl NamespaceAwareness {
-    /// The names that a stub may give.
+    /// The names of the options in a stub.
     pub const NAMES: [&str; 3] = ["STRICT", "LEGACY", "NONE"];
 
-    /// Returns the one of this name.
+    /// Returns the option of this name.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "STRICT" => Some(Self::Strict),
@@ -164,8 +169,8 @@ impl NamespaceAwareness {
 }
 
 impl Exemptions {
-    /// Leaves out the comparison of this name; false if XMLUnit has none. Some have names and never
-    /// count.
+    /// Adds the comparison of this name; returns false if XMLUnit has none. Some comparisons exist
+    /// by name and never have an effect.
     pub fn add(&mut self, name: &str) -> bool {
         if let Some((_, comparison)) = COMPARISONS.iter().find(|(known, _)| *known == name) {
             self.0 |= comparison.bit();
@@ -174,7 +179,7 @@ impl Exemptions {
         NEVER_COUNT.contains(&name)
     }
 
-    /// Returns the names of what can be left out.
+    /// Returns the names of the comparisons that can be left out.
     pub fn names() -> String {
         COMPARISONS.map(|(name, _)| name).join(", ")
     }
@@ -190,7 +195,7 @@ impl XmlComparison {
     }
 }
 
-/// Bytes of a document in a message.
+/// Maximum number of bytes of a document in a message.
 const MAX_SHOWN_BYTES: usize = 64 << 10;
 
 const COMPARISONS: [(&str, XmlComparison); 13] = [

@@ -1,4 +1,4 @@
-//! `${xmlunit.ignore}` and its kin: texts of an expected document that stand for something else.
+//! Placeholders of XMLUnit such as `${xmlunit.ignore}` in an expected document.
 
 use hashbrown::HashMap;
 
@@ -8,38 +8,38 @@ use standin_dialect::SyntaxError;
 use standin_dialect::java_regex::{Flags, JavaRegex, Outcome};
 use standin_dialect::xml::{Document, Kind, Place};
 
-/// What placeholders stand in.
+/// The delimiters of placeholders, compiled.
 #[derive(Clone, Debug)]
 pub struct PlaceholderDelimiters {
-    /// A placeholder with the blanks around it; its words are a group.
+    /// Matches a placeholder with the white space around it; a group captures its words.
     regex: JavaRegex,
     words: usize,
 }
 
-/// What a text must be like instead of being equal.
+/// A condition that replaces the equality of a text.
 #[derive(Clone, Debug)]
 pub(super) enum Placeholder {
-    /// Anything, or nothing.
+    /// Any text, or none.
     Anything,
-    /// A date in one of the usual spellings.
+    /// A date in one of the default formats.
     Date,
     /// A date of this format.
     DateOf(DateFormat),
-    /// A text in which this is found.
+    /// A text that contains a match of the pattern.
     Found(JavaRegex),
-    /// Nothing: what was meant cannot be told.
+    /// An invalid placeholder, which nothing satisfies.
     Unsatisfiable,
-    /// A number.
+    /// A decimal number.
     Number,
 }
 
 impl PlaceholderDelimiters {
-    /// Placeholders between these regular expressions; those that are not given mean `${` and `}`.
+    /// Compiles the delimiters, which are regular expressions. The defaults stand for `${` and `}`.
     pub fn new(opening: Option<&str>, closing: Option<&str>) -> Result<Self, SyntaxError> {
         let given = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
         let opening = given(opening).unwrap_or_else(|| r"\$\{".to_owned());
         let closing = given(closing).unwrap_or_else(|| r"\}".to_owned());
-        // each by itself first, so that what is wrong is told of what was written
+        // each is compiled by itself first, so that an error refers to what the user wrote
         JavaRegex::with_flags(&opening, Flags::NONE)?;
         JavaRegex::with_flags(&closing, Flags::NONE)?;
         let pattern = format!(r"\s*(?:{opening})\s*xmlunit\.(?<words>.+)\s*(?:{closing})\s*");
@@ -48,7 +48,11 @@ impl PlaceholderDelimiters {
         Ok(Self { regex, words })
     }
 
-    /// Returns the placeholder that a text is, or what is odd about the one in it.
+    /// Parses the placeholder in a text; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the placeholder is invalid.
     fn read(&self, text: &str) -> Option<Result<Placeholder, String>> {
         let captures = self.regex.captures(text).ok()??;
         let words = text[captures.group(self.words)?].trim();
@@ -69,7 +73,7 @@ impl PlaceholderDelimiters {
             ("matchesRegex", Some(pattern)) => JavaRegex::with_flags(pattern, Flags::NONE)
                 .map(Placeholder::Found)
                 .map_err(|error| format!("{} at index {} of the pattern `{pattern}`", error.message, error.at)),
-            // whatever else is there is a text like any other
+            // anything else is an ordinary text
             _ => return None,
         };
         if text[captures.range()].trim() != text.trim() {
@@ -80,7 +84,7 @@ impl PlaceholderDelimiters {
 }
 
 impl Placeholder {
-    /// Returns whether a text, or none, is as it says.
+    /// Returns whether the placeholder accepts a text, or the absence of one.
     pub(super) fn accepts(&self, text: Option<&str>) -> Outcome {
         let holds = match (self, text) {
             (Self::Anything, _) => true,
@@ -94,7 +98,7 @@ impl Placeholder {
     }
 }
 
-/// Returns the placeholders of a document, and what is odd about them. An odd one accepts nothing.
+/// Returns the placeholders of a document, and the errors of invalid ones, which accept nothing.
 pub(super) fn all(
     document: &Document,
     delimiters: &PlaceholderDelimiters,
@@ -112,7 +116,7 @@ pub(super) fn all(
                 odd.push(message);
             }
         };
-        // texts as they are compared: those on both sides of a comment are one
+        // texts as they are compared: those on both sides of a comment are joined
         for child in
             view::children(document, node, NamespaceAwareness::None).iter().filter(|child| child.class.is_text())
         {
@@ -127,7 +131,7 @@ pub(super) fn all(
     (placeholders, odd)
 }
 
-/// `[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?`
+/// Returns whether a text matches `[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?`.
 fn is_number(text: &str) -> bool {
     let unsigned = |text: &str| text.strip_prefix(['-', '+']).unwrap_or(text).to_owned();
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -143,7 +147,8 @@ fn is_number(text: &str) -> bool {
     is_mantissa && exponent.is_none_or(|exponent| is_digits(&exponent))
 }
 
-/// Java looks at the beginning only, and at no calendar: `2026-1-31…`, `1/31/26…`.
+/// Returns whether a text begins as a date. Java checks the beginning only, and no calendar:
+/// `2026-1-31…`, `1/31/26…`.
 fn begins_as_date(text: &str) -> bool {
     ['-', '/'].into_iter().any(|separator| {
         let mut parts = text.splitn(3, separator);

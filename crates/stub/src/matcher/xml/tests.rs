@@ -158,7 +158,7 @@ fn placeholders() {
         ("<a>${xmlunit.ignore}<!-- id --></a>", "<a>7</a>", true),
         ("<a> ${ xmlunit.ignore } </a>", "<a>x</a>", true),
         ("<a>${xmlunit.ignore}</a>", "<a><![CDATA[x]]></a>", true),
-        // nothing is said of what stands there instead
+        // the placeholder does not restrict the node in its place
         ("<a>${xmlunit.ignore}</a>", "<a><b/></a>", true),
         ("<a><b>${xmlunit.ignore}</b><c>1</c></a>", "<a><b>x</b><c>2</c></a>", false),
         ("<a id='${xmlunit.ignore}'/>", "<a id='77'/>", true),
@@ -257,7 +257,7 @@ proptest::proptest! {
         }
     }
 
-    /// What is equal has no distance, and what is not has some.
+    /// Equal documents have distance 0.
     #[test]
     fn equality_is_symmetric(one in documents(), other in documents()) {
         let (one, other) = (one.written("", false), other.written("", false));

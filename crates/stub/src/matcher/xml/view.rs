@@ -1,21 +1,21 @@
-//! A document as it is compared: without comments and blank texts, and with names by the chosen
-//! regard to namespaces.
+//! A document as it is compared: without comments and blank texts, with names by the chosen
+//! namespace awareness.
 
 use std::borrow::Cow;
 
 use super::NamespaceAwareness;
 use standin_dialect::xml::{Attribute, Document, Element, Kind, Place};
 
-/// A child that counts.
+/// A node that takes part in the comparison.
 #[derive(Clone, Debug)]
 pub(super) struct ComparedNode<'d> {
     pub(super) place: Place,
     pub(super) class: NodeClass,
-    /// The name of an element, the trimmed text of a text.
+    /// The name of an element, or the trimmed content of a text.
     pub(super) label: Cow<'d, str>,
 }
 
-/// What can be compared with each other.
+/// The class of a node. Only nodes of one class are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NodeClass {
     Document,
@@ -29,13 +29,13 @@ impl NodeClass {
         matches!(self, Self::Text { .. })
     }
 
-    /// Returns whether two children are a pair; text and CDATA are, to be found different.
+    /// Returns whether two children form a pair. Text and CDATA do, and then differ.
     pub(super) fn pairs_with(self, other: Self) -> bool {
         self == other || self.is_text() && other.is_text()
     }
 }
 
-/// An attribute that is compared.
+/// An attribute that takes part in the comparison.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ComparedAttribute<'d> {
     pub(super) place: Place,
@@ -44,7 +44,7 @@ pub(super) struct ComparedAttribute<'d> {
     pub(super) value: &'d str,
 }
 
-/// The attributes of an element: what schemas say apart from the others.
+/// The attributes of an element; those of `xsi` are kept separately.
 #[derive(Debug, Default)]
 pub(super) struct AttributeView<'d> {
     pub(super) kind: Option<ComparedAttribute<'d>>,
@@ -53,7 +53,7 @@ pub(super) struct AttributeView<'d> {
     pub(super) others: Vec<ComparedAttribute<'d>>,
 }
 
-/// What is below a node and counts, in the order of the document.
+/// Returns the children that take part in the comparison, in document order.
 pub(super) fn children(document: &Document, place: Place, awareness: NamespaceAwareness) -> Vec<ComparedNode<'_>> {
     let mut children: Vec<ComparedNode<'_>> = Vec::new();
     let mut joins = false;
@@ -63,7 +63,7 @@ pub(super) fn children(document: &Document, place: Place, awareness: NamespaceAw
             Kind::Element(element) => (NodeClass::Element, Cow::Borrowed(element_name(element, awareness))),
             Kind::Instruction { target, .. } => (NodeClass::Instruction, Cow::Borrowed(&**target)),
             Kind::CData(text) => (NodeClass::Text { is_cdata: true }, Cow::Borrowed(&**text)),
-            // texts on both sides of a comment are one
+            // texts on both sides of a comment are joined
             Kind::Text(text) => match children.last_mut().filter(|_| joins) {
                 Some(before) => {
                     before.label.to_mut().push_str(text);
@@ -85,7 +85,8 @@ pub(super) fn children(document: &Document, place: Place, awareness: NamespaceAw
     children
 }
 
-/// Children in the order in which they are paired: by name, and by what they say if that is asked.
+/// Sorts children into the order in which they are paired: by name, and by their texts if `by_text`
+/// is set.
 pub(super) fn sorted<'d>(
     mut children: Vec<ComparedNode<'d>>,
     document: &'d Document,
@@ -102,7 +103,7 @@ pub(super) fn sorted<'d>(
     children
 }
 
-/// Returns all texts of a child, trimmed one by one.
+/// Returns the texts of a child, each trimmed, joined.
 fn text_content(document: &Document, child: &ComparedNode<'_>) -> String {
     match child.class {
         NodeClass::Element => {
@@ -112,12 +113,12 @@ fn text_content(document: &Document, child: &ComparedNode<'_>) -> String {
     }
 }
 
-/// Returns the name by which an element is known.
+/// Returns the name of an element as it is compared.
 fn element_name(element: &Element, awareness: NamespaceAwareness) -> &str {
     if awareness == NamespaceAwareness::None { element.name.written() } else { element.name.local() }
 }
 
-/// Returns the namespace by which an element is known.
+/// Returns the namespace of an element as it is compared.
 pub(super) fn namespace<'d>(
     document: &'d Document,
     element: &'d Element,
@@ -133,7 +134,7 @@ pub(super) fn namespace<'d>(
     }
 }
 
-/// The attributes of an element.
+/// Returns the attributes of an element.
 pub(super) fn attributes<'d>(
     document: &'d Document,
     place: Place,
@@ -179,7 +180,7 @@ pub(super) fn qualified<'d>(document: &'d Document, place: Place, value: &'d str
     (namespace, local)
 }
 
-/// Returns a text without blanks and control characters around it, as Java trims.
+/// Returns a text without white space and control characters at its ends, as Java's `trim` does.
 pub(super) fn trimmed(text: &str) -> &str {
     text.trim_matches(|c| c <= ' ')
 }

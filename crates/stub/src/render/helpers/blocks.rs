@@ -1,4 +1,4 @@
-//! What decides which text is written, and what gives values names.
+//! Block helpers: conditions, loops, variables and partials.
 
 use super::error_text;
 use crate::render::template::budget::RenderError;
@@ -33,7 +33,7 @@ pub(super) fn with<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>)
     Ok(TemplateValue::Null)
 }
 
-/// A value by a name that is a value itself; the whole where there is nothing of the name.
+/// `{{lookup value name}}`: the property whose name is computed; `value` itself if there is none.
 pub(super) fn lookup<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
@@ -46,7 +46,7 @@ pub(super) fn lookup<'t>(
     Ok(if found.is_null() { args.context.clone() } else { found })
 }
 
-/// Nobody would read it: the journal says what a call was answered.
+/// `{{log …}}` writes nothing: the journal records the response.
 pub(super) fn log<'t>(_: &mut Evaluator<'t>, _: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
     Ok(TemplateValue::Null)
 }
@@ -73,7 +73,7 @@ pub(super) fn val<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) 
     Ok(TemplateValue::Null)
 }
 
-/// `{{#partial "name"}}…{{/partial}}` says what a `block` of that name writes.
+/// `{{#partial "name"}}…{{/partial}}` defines what a `block` of that name writes.
 pub(super) fn partial<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
@@ -83,7 +83,7 @@ pub(super) fn partial<'t>(
     Ok(TemplateValue::Null)
 }
 
-/// `{{#block "name"}}…{{/block}}` writes the partial of that name, or else its own text.
+/// `{{#block "name"}}…{{/block}}` writes the partial of that name, else its own body.
 pub(super) fn block<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,

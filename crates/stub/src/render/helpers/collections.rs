@@ -1,4 +1,4 @@
-//! Lists: making them, adding to them, joining them, and how large things are.
+//! Helpers for lists: create, add, remove, join, and sizes.
 
 use super::{as_integer, error_text};
 use crate::render::template::budget::RenderError;
@@ -6,11 +6,11 @@ use crate::render::template::eval::{Evaluator, Locals};
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::value::{ListKind, TemplateValue};
 
-/// Where in a list.
+/// A position in a list.
 enum ListPosition {
     At(usize),
     End,
-    /// What is given is no place.
+    /// The argument is not a position.
     None,
 }
 
@@ -107,7 +107,7 @@ pub(super) fn range<'t>(
         return Ok(error_text("The range helper requires both lower and upper bounds as integer parameters"));
     };
     let count = usize::try_from(high.saturating_sub(low).saturating_add(1)).unwrap_or(0);
-    // before they are made: a template may ask for any number of them
+    // the steps are spent first, since a template may ask for any number of items
     evaluator.budget.spend(count)?;
     evaluator.list((low..=high).map(TemplateValue::Int).collect(), ListKind::Plain)
 }
@@ -132,7 +132,7 @@ fn items_of(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>) -> Result<
     }
 }
 
-/// Returns the `position=` that is given.
+/// Reads the argument `position=`.
 fn place(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>) -> Result<ListPosition, RenderError> {
     let Some(position) = args.named("position") else { return Ok(ListPosition::End) };
     let text = evaluator.text_of(position)?;

@@ -1,5 +1,5 @@
-//! Comparisons: inline they are `true` or `false`, or what `yes=` and `no=` say; as a block they
-//! choose.
+//! Comparison helpers. Inline they return `true` or `false`, or the arguments `yes=` and `no=`; as
+//! blocks they select a body.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,4 @@
-//! Dates: now, read from a text, shifted, cut down and formatted.
+//! Helpers for dates: now, parse, shift, truncate and format.
 
 use std::sync::Arc;
 
@@ -51,8 +51,8 @@ pub(super) fn truncate_date<'t>(
     Ok(moment(cut.map_err(RenderError::failed)?, None, Some(zone)))
 }
 
-/// A date by a pattern or a style, as handlebars.java brings it; names are those of en-US whatever
-/// locale is asked for.
+/// `dateFormat` of handlebars.java: a date by a pattern or a style. Names are those of en-US,
+/// whatever the locale.
 pub(super) fn date_format<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
@@ -78,7 +78,7 @@ pub(super) fn date_format<'t>(
         (Some(date), None) => Arc::from(date),
         (None, _) => format,
     };
-    // Java takes what it does not know for GMT
+    // Java treats an unknown zone as GMT
     let zone = named_text(evaluator, args, "tz")?.map(|name| dates::zone(&name).unwrap_or(TimeZone::UTC));
     dates::write(date.at, Some(&pattern), zone.as_ref()).map(TemplateValue::text).map_err(RenderError::failed)
 }
@@ -90,7 +90,7 @@ fn shown(
 ) -> Result<TemplateValue, RenderError> {
     let format = named_text(evaluator, args, "format")?;
     let (mut at, zone) = match (of, named_text(evaluator, args, "timezone")?) {
-        // a date has its zone, and takes no other
+        // a date keeps its zone, whatever `timezone=` says
         (Some(moment), _) => (moment.at, moment.zone.clone()),
         (None, None) => (Timestamp::now(), None),
         (None, Some(name)) => {
@@ -136,5 +136,5 @@ fn clock(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Steps that reading a date counts for.
+/// Steps that parsing a date costs.
 const READING: usize = 20;

@@ -1,6 +1,6 @@
-//! ScaledDecimal numbers with a scale, as Java's BigDecimal has it, of up to 38 digits.
+//! Decimal numbers with a scale, as Java's BigDecimal, of up to 38 digits.
 
-/// `digits` times ten to the power of minus `scale`.
+/// The number `digits` · 10^-`scale`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ScaledDecimal {
     digits: i128,
@@ -8,7 +8,7 @@ pub(super) struct ScaledDecimal {
 }
 
 impl ScaledDecimal {
-    /// Reads `-12.50`, `1e3`; `None` of anything else, and of what is longer.
+    /// Parses a number such as `-12.50` or `1e3`; `None` if it is invalid or has too many digits.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -16,7 +16,7 @@ impl ScaledDecimal {
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         if !fraction.bytes().all(|byte| byte.is_ascii_digit()) || !whole.ends_with(|c: char| c.is_ascii_digit()) {
-            // `.5` and `5.` are numbers too, a sign alone is none
+            // `.5` and `5.` are numbers too, but a sign alone is not
             let digits = whole.trim_start_matches(['+', '-']);
             let is_number = digits.is_empty() && !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
             if !is_number {
@@ -40,7 +40,8 @@ impl ScaledDecimal {
         Some(Self { digits: self.digits.checked_mul(other.digits)?, scale: self.scale.checked_add(other.scale)? })
     }
 
-    /// At the scale of this one, halves rounded away from zero.
+    /// Divides at the scale of this number, rounding halves away from zero; `None` if `other` is
+    /// zero or digits overflow.
     pub(super) fn divided_by(self, other: Self) -> Option<Self> {
         let (one, other) = match power_of_ten(other.scale.checked_abs()?) {
             Some(power) if other.scale >= 0 => (self.digits.checked_mul(power)?, other.digits),
@@ -58,7 +59,7 @@ impl ScaledDecimal {
         Some(Self { digits: one.checked_rem(other)?, scale })
     }
 
-    /// Returns the number, if it has no decimals, not even zeros.
+    /// Returns the number as an integer if its scale is 0.
     pub(super) fn as_whole(self) -> Option<i64> {
         if self.scale == 0 { self.digits.try_into().ok() } else { None }
     }
@@ -67,7 +68,7 @@ impl ScaledDecimal {
         format!("{}e{}", self.digits, -i64::from(self.scale)).parse().unwrap_or(f64::NAN)
     }
 
-    /// Returns the digits of both at the larger of their scales.
+    /// Returns the digits of both numbers at the larger scale, and that scale.
     fn aligned(self, other: Self) -> Option<(i128, i128, i32)> {
         let scale = self.scale.max(other.scale);
         let at = |number: Self| number.digits.checked_mul(power_of_ten(scale.checked_sub(number.scale)?)?);

@@ -1,4 +1,4 @@
-//! Base64, percent-encoding, and forms.
+//! Helpers for base64, percent-encoding, and forms.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ pub(super) fn url_encode<'t>(
     Ok(TemplateValue::text(out))
 }
 
-/// The fields of a form, each with its values; with a name, as a variable.
+/// `formData`: the fields of a form, each with its values; with a name, assigned to a variable.
 pub(super) fn form_data<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
@@ -60,7 +60,7 @@ pub(super) fn form_data<'t>(
     let mut fields: Vec<(Arc<str>, Vec<TemplateValue>)> = Vec::new();
     for field in text.split('&') {
         evaluator.budget.spend(1 + fields.len() / 16)?;
-        // a value ends where a further `=` stands, and a field without a value is none
+        // a value ends at a further `=`, and a field without a value is ignored
         let mut parts = field.split('=');
         let (key, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         if value.is_empty() && parts.all(str::is_empty) {
@@ -116,7 +116,7 @@ fn hex(digit: u8) -> char {
     char::from_digit(digit.into(), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
-/// Padding may be there or not.
+/// A base64 decoder for which padding is optional.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),

@@ -1,4 +1,4 @@
-//! JSON as values: found by a path, read from a text, written again.
+//! Helpers for JSON: look up by path, parse, and print.
 
 use std::sync::Arc;
 
@@ -13,12 +13,11 @@ use crate::render::template::tree::Cached;
 use crate::render::template::value::{ListKind, MapKind, TemplateValue};
 use standin_dialect::json_path::{Failure, JsonPath, Selection};
 
-/// Whose JSON it is: WireMock reads it with two libraries, which print lists and long numbers
-/// differently.
+/// The JSON library that WireMock uses; the two print lists and long numbers differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JsonLibrary {
     Jackson,
-    /// The one of JSONPath.
+    /// json-smart, which JSONPath uses.
     Smart,
 }
 
@@ -54,7 +53,7 @@ pub(super) fn json_path<'t>(
     }
 }
 
-/// What a path selects, paid for. What it does not apply to is not there.
+/// Evaluates a path and spends its steps. A path that does not apply selects nothing.
 pub(super) fn selected<'a>(
     evaluator: &mut Evaluator<'_>,
     path: &JsonPath,
@@ -69,7 +68,7 @@ pub(super) fn selected<'a>(
     }
 }
 
-/// Steps along a path are short.
+/// JSONPath steps per step of the budget.
 const WALKED_A_STEP: usize = 4;
 
 pub(super) fn parse_json<'t>(
@@ -144,7 +143,7 @@ pub(super) fn format_json<'t>(
     evaluator.json_of(&value, layout).map(TemplateValue::text)
 }
 
-/// A path, compiled once where a template gives it as text.
+/// Returns a compiled path, cached if the template has it as a literal; `None` if it is invalid.
 pub(super) fn path(
     evaluator: &mut Evaluator<'_>,
     args: &HelperArgs<'_, '_>,
@@ -157,7 +156,7 @@ pub(super) fn path(
     }
 }
 
-/// Returns the document that a text or an object is; `None` of anything else.
+/// Returns the document of a text or object; `None` for other values, or if it is not JSON.
 fn document(evaluator: &mut Evaluator<'_>, value: &TemplateValue) -> Result<Option<Arc<Json>>, RenderError> {
     match value {
         TemplateValue::Text(text) => evaluator.document(text),
@@ -173,8 +172,8 @@ fn document(evaluator: &mut Evaluator<'_>, value: &TemplateValue) -> Result<Opti
     }
 }
 
-/// Returns a value of a file that was read, so that it nests no deeper than values may; where it
-/// does, it is nothing.
+/// Converts a value of a stub, which nests no deeper than template values may; a deeper part
+/// becomes null.
 pub(super) fn plain(json: &Json) -> TemplateValue {
     match json {
         Json::Null => TemplateValue::Null,
@@ -191,7 +190,7 @@ pub(super) fn plain(json: &Json) -> TemplateValue {
     }
 }
 
-/// A value of JSON as one of a template.
+/// Converts a JSON value, spending steps for it.
 pub(super) fn value(
     evaluator: &mut Evaluator<'_>,
     json: &Json,
@@ -228,5 +227,5 @@ fn number_of(spelling: &str, reader: JsonLibrary) -> TemplateValue {
     spelling.parse().map_or_else(|_| TemplateValue::Number(spelling.into()), TemplateValue::Double)
 }
 
-/// Characters up to which WireMock's JSONPath reads a fraction as a double.
+/// Length of a fraction, in characters, up to which json-smart reads it as a double.
 const LONGEST_DOUBLE: usize = 18;

@@ -1,4 +1,4 @@
-//! JSON changed as text: objects merged, what a path leads to taken out, items added to a list.
+//! Helpers that edit JSON texts: merge objects, remove by path, and add to lists.
 
 use std::collections::HashSet;
 use std::ptr;
@@ -68,7 +68,7 @@ pub(super) fn json_remove<'t>(
         Selection::One(found) => vec![found],
         Selection::Many(found) => found,
     };
-    // what a path selects of a document stands in it, and is told by where
+    // selected values are parts of the document, and are identified by their addresses
     let mut doomed = HashSet::with_capacity(found.len());
     for item in &found {
         let std::borrow::Cow::Borrowed(item) = item else { return Ok(undeletable(expression)) };
@@ -134,15 +134,14 @@ pub(super) fn json_array_add<'t>(
         let Ok(most) = usize::try_from(most) else {
             return Ok(error_text("maxItems option integer must be positive"));
         };
-        // the newest stay
+        // the last items are kept
         items.drain(..items.len().saturating_sub(most));
     }
     let changed = with(&document, target, &Json::Array(items));
     written(evaluator, &changed, JsonLibrary::Smart)
 }
 
-/// Returns the body of a block, or else the first parameter behind the JSON that is changed, if it
-/// is a text.
+/// Returns the body of a block, else the first parameter after the JSON if it is a text.
 fn text_param<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<Option<Arc<str>>, RenderError> {
     if args.is_block() {
         return text_or_block(evaluator, args).map(Some);
@@ -162,7 +161,7 @@ fn undeletable(expression: &str) -> TemplateValue {
     error_text(format!("Delete operation cannot be applied to JSONPath expression ('{expression}')"))
 }
 
-/// Objects are merged, anything else is replaced.
+/// Merges `over` into `base`. Objects are merged recursively; other values are replaced.
 fn merge(base: &mut Map<String, Json>, over: &Map<String, Json>, removes_nulls: bool) {
     for (key, value) in over {
         match (base.get_mut(key), value) {
@@ -195,7 +194,7 @@ fn without(json: &Json, doomed: &HashSet<*const Json>) -> Json {
     }
 }
 
-/// Returns a copy of a document with another value in place of one of its own.
+/// Returns a copy of a document in which one value is replaced.
 fn with(json: &Json, old: &Json, new: &Json) -> Json {
     match json {
         _ if ptr::eq(json, old) => new.clone(),

@@ -1,4 +1,4 @@
-//! Texts of a width: padded, shortened, or wrapped. Widths are in characters.
+//! Helpers for the width of texts: pad, shorten and wrap. Widths are in characters.
 
 use super::as_integer;
 use super::text::of_text;
@@ -80,8 +80,8 @@ fn wrapped(text: &str, width: usize) -> String {
     out
 }
 
-/// Pads a text to `size=` with `pad=`; `share` says how much of what is missing goes before it and
-/// behind it.
+/// Pads a text to `size=` with `pad=`. `share` splits the missing characters into those before and
+/// after the text.
 fn padded<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,

@@ -1,7 +1,7 @@
-//! The helpers of templates, a file a family: what handlebars.java brings, and WireMock's own.
+//! The helpers of templates, one file per family: those of handlebars.java and those of WireMock.
 //!
-//! Each does what WireMock 3.13 does, its quirks included: what is used wrongly mostly prints
-//! `[ERROR: …]`, and a few things fail the whole reply.
+//! Each does what WireMock 3.13 does, including its quirks: most wrong uses print `[ERROR: …]`, and
+//! some fail the whole response.
 
 #![allow(clippy::unnecessary_wraps)] // all helpers are of one type
 
@@ -29,10 +29,10 @@ use super::template::eval::Evaluator;
 use super::template::helper_args::HelperArgs;
 use super::template::value::TemplateValue;
 
-/// What a helper does with what it is given; it returns a value, or writes.
+/// The function of a helper. It returns a value, or writes to the output.
 pub(crate) type Helper = for<'t, 'f> fn(&mut Evaluator<'t>, &HelperArgs<'t, 'f>) -> Result<TemplateValue, RenderError>;
 
-/// Returns the helper of a name.
+/// Returns the helper of this name.
 pub(crate) fn find(name: &str) -> Option<Helper> {
     HELPERS.iter().find(|(known, _)| *known == name).map(|(_, helper)| *helper)
 }
@@ -42,17 +42,17 @@ pub fn names() -> Vec<&'static str> {
     HELPERS.iter().map(|(name, _)| *name).collect()
 }
 
-/// Returns a stub's parameters as templates see them.
+/// Converts the parameters of a stub to a template value.
 pub(super) fn value_of(parameters: &serde_json::Value) -> TemplateValue {
     json::plain(parameters)
 }
 
-/// What WireMock prints where a helper is used wrongly.
+/// Returns the text that WireMock prints where a helper is used wrongly.
 fn error_text(message: impl AsRef<str>) -> TemplateValue {
     TemplateValue::text(format!("[ERROR: {}]", message.as_ref()))
 }
 
-/// What the first parameter or the body of a block says.
+/// Returns the text of the first parameter, or of the body of a block.
 fn text_or_block<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<Arc<str>, RenderError> {
     if args.is_block() {
         return evaluator.capture(|evaluator| evaluator.inner(args)).map(Arc::from);
@@ -60,7 +60,7 @@ fn text_or_block<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -
     evaluator.text_of(&args.context)
 }
 
-/// Returns a number or the text of one, as a whole number.
+/// Converts a number, or the text of an integer, to an integer.
 fn as_integer(value: &TemplateValue) -> Option<i64> {
     match value {
         TemplateValue::Int(number) => Some(*number),
@@ -71,7 +71,7 @@ fn as_integer(value: &TemplateValue) -> Option<i64> {
     }
 }
 
-/// Returns the first of the values of a field.
+/// Returns the first value of a parameter, header or cookie.
 fn value_of_field(value: &TemplateValue) -> Option<&TemplateValue> {
     match value {
         TemplateValue::List(list) => list.items.first().filter(|item| matches!(item, TemplateValue::Text(_))),
@@ -79,7 +79,11 @@ fn value_of_field(value: &TemplateValue) -> Option<&TemplateValue> {
     }
 }
 
-/// Returns a whole number that is given by name, or a default; the error names it.
+/// Returns an integer argument, or its default.
+///
+/// # Errors
+///
+/// Fails if the argument is not an integer.
 fn integer_arg(args: &HelperArgs<'_, '_>, key: &str, default: i64) -> Result<i64, RenderError> {
     match args.named(key) {
         None => Ok(default),
@@ -88,7 +92,7 @@ fn integer_arg(args: &HelperArgs<'_, '_>, key: &str, default: i64) -> Result<i64
     }
 }
 
-/// Returns whether `key=true` is given.
+/// Returns whether the argument `key=true` is given.
 fn is_set(args: &HelperArgs<'_, '_>, key: &str) -> bool {
     matches!(args.named(key), Some(TemplateValue::Bool(true)))
 }

@@ -1,4 +1,4 @@
-//! Numbers for people: `numberFormat`, by a style or by a pattern of Java's DecimalFormat.
+//! The helper `numberFormat`: numbers by a style or by a pattern of Java's DecimalFormat.
 
 use super::as_integer;
 use crate::render::template::budget::RenderError;
@@ -8,20 +8,20 @@ use crate::render::template::value::TemplateValue;
 use standin_dialect::json_path::double_text;
 use standin_text::group_digits;
 
-/// How a number is laid out.
+/// A number format.
 #[derive(Clone, Debug)]
 struct NumberFormat {
     prefix: String,
     suffix: String,
-    /// What replaces prefix and suffix of a negative number; else it is a minus before the prefix.
+    /// Prefix and suffix of negative numbers; by default a minus sign before the prefix.
     negative: Option<(String, String)>,
     least_whole: usize,
     most_whole: usize,
     least_fraction: usize,
     most_fraction: usize,
-    /// Digits between two separators; 0 for none.
+    /// Number of digits between two separators; 0 for no separators.
     group: usize,
-    /// The power of ten that the number is multiplied by: 2 for percent.
+    /// The power of ten by which the number is multiplied: 2 for percent.
     shift: usize,
     rounding: Rounding,
     symbols: Symbols,
@@ -38,7 +38,7 @@ enum Rounding {
     Up,
 }
 
-/// What a locale puts between digits.
+/// The separators of a locale.
 #[derive(Clone, Copy, Debug)]
 struct Symbols {
     decimal: char,
@@ -50,7 +50,7 @@ pub(super) fn number_format<'t>(
     args: &HelperArgs<'t, '_>,
 ) -> Result<TemplateValue, RenderError> {
     let number = match &args.context {
-        // the exact value, so that a half is one
+        // the exact value, so that a half is recognized
         TemplateValue::Double(number) if !number.is_finite() => return Ok(TemplateValue::text(double_text(*number))),
         TemplateValue::Double(number) => format!("{number:.MOST_DECIMALS$}"),
         TemplateValue::Int(number) => number.to_string(),
@@ -111,7 +111,7 @@ impl NumberFormat {
         })
     }
 
-    /// `#,##0.00;(#)`
+    /// Parses a pattern such as `#,##0.00;(#)`.
     fn by_pattern(pattern: &str, symbols: Symbols) -> Result<Self, RenderError> {
         let (positive, negative) = match pattern.split_once(';') {
             Some((positive, negative)) => (positive, Some(negative)),
@@ -185,7 +185,7 @@ impl NumberFormat {
         Ok(())
     }
 
-    /// Writes a number that is given without an exponent.
+    /// Formats a number that is written without an exponent.
     fn write(&self, number: &str) -> String {
         let (is_negative, digits) = number.strip_prefix('-').map_or((false, number), |digits| (true, digits));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -209,7 +209,7 @@ impl NumberFormat {
         let (prefix, suffix) = match &self.negative {
             Some((prefix, suffix)) if is_negative && !is_zero => (prefix, suffix),
             _ => {
-                // Java writes `-0` where a negative number is rounded to nothing
+                // Java prints `-0` if a negative number is rounded to zero
                 out.push_str(if is_negative { "-" } else { "" });
                 (&self.prefix, &self.suffix)
             }
@@ -224,7 +224,7 @@ impl NumberFormat {
         out
     }
 
-    /// Whole part and fraction with no more decimals than there may be.
+    /// Rounds to the maximum number of decimals; returns integer part and fraction.
     fn rounded(&self, whole: &str, fraction: &str, is_negative: bool) -> (String, String) {
         let kept = &fraction[..self.most_fraction.min(fraction.len())];
         let rest = &fraction[kept.len()..];
@@ -264,7 +264,7 @@ impl NumberFormat {
     }
 }
 
-/// What stands before the digits of a pattern, the digits, and what stands behind them.
+/// Splits a pattern into the text before the digits, the digits, and the text after them.
 fn parts(pattern: &str) -> Result<(String, String, String), RenderError> {
     let is_digit = |c: char| matches!(c, '0' | '#' | ',' | '.');
     let mut found = [String::new(), String::new(), String::new()];
@@ -313,8 +313,8 @@ fn symbols(locale: &str) -> Symbols {
     Symbols { decimal, group }
 }
 
-/// Returns the sign of a locale's money, whether it stands before the number, and how many decimals
-/// there are.
+/// Returns the currency symbol of a locale, whether it precedes the number, and the number of
+/// decimals.
 fn currency(locale: &str) -> (&'static str, bool, usize) {
     match locale.split_once('_').map_or("", |(_, country)| country) {
         "US" | "AU" | "NZ" | "MX" => ("$", true, 2),
@@ -337,5 +337,5 @@ fn currency(locale: &str) -> (&'static str, bool, usize) {
     }
 }
 
-/// Decimals that a number is looked at with.
+/// Maximum number of decimals.
 const MOST_DECIMALS: usize = 60;

@@ -1,4 +1,4 @@
-//! Arithmetic, and what is even.
+//! Helpers for arithmetic and parity.
 
 use super::decimal::ScaledDecimal;
 use super::error_text;
@@ -21,8 +21,8 @@ pub(super) fn stripes<'t>(_: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> R
     Ok(told_of_even(args, "even", Some("odd")))
 }
 
-/// As with Java's BigDecimal: a quotient has the decimals of what is divided, and what is no number
-/// is 0.
+/// `{{math left operator right}}` as with Java's BigDecimal: a quotient has the scale of the
+/// dividend. A value that is not a number counts as 0.
 pub(super) fn math<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
     let [operator, right] = args.params.as_slice() else {
         let message = "All maths functions require two operands and an operator as parameters e.g. 3 '+' 2";
@@ -44,7 +44,7 @@ pub(super) fn math<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>)
         _ => left.times(right),
     });
     let Some(result) = result else {
-        // beyond 38 digits, as good as a double can say it
+        // beyond 38 digits, with the precision of a double
         let (left, right) = (left.double, right.double);
         return Ok(TemplateValue::Double(match &*operator {
             "+" => left + right,
@@ -57,9 +57,9 @@ pub(super) fn math<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>)
     Ok(result.as_whole().map_or_else(|| TemplateValue::Double(result.as_f64()), TemplateValue::Int))
 }
 
-/// A number to calculate with.
+/// An operand of `math`.
 struct MathOperand {
-    /// None beyond 38 digits.
+    /// The exact number; `None` beyond 38 digits.
     exact: Option<ScaledDecimal>,
     double: f64,
 }

@@ -1,4 +1,4 @@
-//! Java's patterns: what matches, what contains, and what is extracted.
+//! Helpers for Java regular expressions: `contains`, `matches` and `regexExtract`.
 
 use super::error_text;
 use crate::render::template::budget::RenderError;
@@ -51,7 +51,8 @@ pub(super) fn matches<'t>(
     }
 }
 
-/// Without a name the first match; with one, the groups of all matches as a variable of that name.
+/// `regexExtract`: without a name, the first match; with one, assigns the groups of all matches to
+/// a variable.
 pub(super) fn regex_extract<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
@@ -65,7 +66,7 @@ pub(super) fn regex_extract<'t>(
         let first = worked(evaluator, &regex, &text, || regex.captures(&text))?.map_err(|_| gave_up(&pattern))?;
         return Ok(first.map_or_else(nothing, |found| TemplateValue::text(&text[found.range()])));
     }
-    // the time that a match took is paid for before the next
+    // the time of a match is spent before the next match begins
     let (mut paid, mut begin) = (Ok(()), thread_cpu_time());
     evaluator.budget.spend(cost(&text))?;
     refuse_on_worker(evaluator, &regex)?;
@@ -91,7 +92,7 @@ pub(super) fn regex_extract<'t>(
     Ok(TemplateValue::Null)
 }
 
-/// A pattern, compiled once where a template gives it as text; `None` if it is none.
+/// Returns a compiled pattern, cached if the template has it as a literal; `None` if it is invalid.
 fn regex(
     evaluator: &mut Evaluator<'_>,
     args: &HelperArgs<'_, '_>,
@@ -119,7 +120,7 @@ fn told<'t>(
     if !args.is_block() {
         return Ok(TemplateValue::Bool(holds));
     }
-    // there is no `else` to these two
+    // these two helpers have no `else`
     if holds {
         evaluator.inner(args)?;
     }
@@ -130,8 +131,8 @@ fn gave_up(pattern: &str) -> RenderError {
     RenderError::failed(format!("matching `{pattern}` takes more steps than it may"))
 }
 
-/// Matches, and pays for it. Matching in linear time is paid for by the length of the text,
-/// backtracking by its time.
+/// Runs a match and spends its steps: by the length of the text for linear matching, by CPU time
+/// for backtracking.
 fn worked<T>(
     evaluator: &mut Evaluator<'_>,
     regex: &JavaRegex,
@@ -146,18 +147,18 @@ fn worked<T>(
     evaluator.budget.spend_time(work)
 }
 
-/// Moves the rendering off the worker before it backtracks, which may take long whatever the text.
+/// Moves the rendering off the worker before it backtracks, which may take long for any text.
 fn refuse_on_worker(evaluator: &Evaluator<'_>, regex: &JavaRegex) -> Result<(), RenderError> {
     if regex.backtracks() && evaluator.budget.is_quick() { Err(RenderError::Exhausted) } else { Ok(()) }
 }
 
-/// What one match counts for.
+/// Returns the number of steps of one match.
 fn cost(text: &str) -> usize {
     1 + text.len() / BYTES_A_STEP
 }
 
-/// Matching is dearer than copying.
+/// Number of bytes that are matched per step.
 const BYTES_A_STEP: usize = 8;
 
-/// Steps that compiling a pattern counts for.
+/// Steps that compiling a pattern costs.
 const COMPILING: usize = 500;

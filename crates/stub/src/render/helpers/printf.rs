@@ -1,5 +1,5 @@
-//! `stringFormat`: Java's `String.format`, as far as stubs use it: texts, whole numbers, decimals,
-//! booleans and characters.
+//! The helper `stringFormat`: Java's `String.format` for texts, integers, decimals, booleans and
+//! characters.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::value::TemplateValue;
 use standin_text::group_digits;
 
-/// `%-10.2f` in its parts.
+/// A parsed format specifier such as `%-10.2f`.
 #[derive(Debug, Default)]
 struct FormatSpec {
-    /// `2$`: which value, from 1.
+    /// The 1-based index of the value, as in `2$`.
     place: Option<usize>,
     flags: String,
     width: usize,
@@ -51,7 +51,7 @@ pub(super) fn string_format<'t>(
                     };
                     evaluator.budget.spend(1 + spec.width / 16)?;
                     let text = spec.write(evaluator, value)?;
-                    // one format may take a value many times
+                    // a format may use a value many times
                     evaluator.budget.spend_bytes(text.len())?;
                     out.push_str(&text);
                 }
@@ -63,7 +63,7 @@ pub(super) fn string_format<'t>(
 }
 
 impl FormatSpec {
-    /// From behind the `%`, with what is left.
+    /// Parses a specifier after its `%`; returns it with the rest of the text.
     fn parse(text: &str) -> Option<(Self, &str)> {
         let mut spec = Self::default();
         let mut rest = text;
@@ -139,7 +139,7 @@ impl FormatSpec {
         Ok(self.padded(text, fill))
     }
 
-    /// Returns a number from its digits, with sign, groups and zeros as the flags say.
+    /// Formats the digits of a number with sign, separators and zeros by the flags.
     fn number(&self, digits: &str, is_negative: bool) -> String {
         let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
         let mut out = group_digits(whole, if self.has(',') { 3 } else { 0 }, ",");
@@ -172,20 +172,20 @@ impl FormatSpec {
     }
 }
 
-/// Java rounds the shortest decimal that means the number, halves up.
+/// Rounds as Java does: the shortest decimal of the number, halves up.
 fn rounded(number: f64, precision: Option<usize>) -> f64 {
     let digits = precision.unwrap_or(6);
     let text = number.to_string();
     match text.split_once('.') {
         Some((_, fraction)) if fraction.len() == digits + 1 && fraction.ends_with('5') => {
-            // a hair further from zero: the tie goes up, and nothing else changes
+            // one step further from zero: the tie rounds up, and nothing else changes
             number + number.signum() * number.abs() * f64::EPSILON
         }
         _ => number,
     }
 }
 
-/// `1.500000e+03`
+/// Formats a number such as `1.500000e+03`.
 fn scientific(number: f64, precision: usize) -> String {
     let text = format!("{number:.precision$e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
@@ -193,8 +193,8 @@ fn scientific(number: f64, precision: usize) -> String {
     format!("{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
 }
 
-/// The widest field.
+/// Maximum width of a field in characters.
 const WIDEST: usize = 10_000;
 
-/// The most decimals.
+/// Maximum number of decimals.
 const MOST_DECIMALS: usize = 300;

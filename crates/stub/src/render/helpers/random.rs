@@ -1,5 +1,5 @@
-//! Random values. They come from the draws of the call, so that a server with the same seed gives
-//! the same ones again.
+//! Helpers for random values. They come from the random numbers of the request, so a server with
+//! the same seed repeats them.
 
 use rand::RngExt as _;
 

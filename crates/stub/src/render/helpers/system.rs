@@ -1,4 +1,4 @@
-//! What the host says of itself.
+//! Helpers for the host: its name and environment.
 
 use std::env;
 
@@ -12,8 +12,8 @@ pub(super) fn hostname<'t>(_: &mut Evaluator<'t>, _: &HelperArgs<'t, '_>) -> Res
     Ok(TemplateValue::text(rustix::system::uname().nodename().to_string_lossy()))
 }
 
-/// A variable of the environment. Only those whose names begin with `wiremock` are given away, as
-/// is WireMock's default; there are no Java properties here.
+/// `systemValue`: an environment variable. As in WireMock by default, only names that begin with
+/// `wiremock` are readable. There are no Java properties.
 pub(super) fn system_value<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,

@@ -342,8 +342,7 @@ fn the_system_says_little() {
     );
 }
 
-/// Numbers, widths and texts at their ends: whatever a helper makes of them, it does not panic.
-/// Arithmetic is checked here.
+/// No helper panics on extreme numbers, widths and texts. Tests check arithmetic for overflow.
 #[test]
 fn helpers_take_whatever_they_are_given() {
     let odd = [

@@ -1,4 +1,4 @@
-//! Texts: their case, their parts, what stands in their place.
+//! Helpers for texts: letter case, parts and replacements.
 
 use std::sync::Arc;
 
@@ -108,14 +108,14 @@ pub(super) fn replace<'t>(
         let [TemplateValue::Text(target), TemplateValue::Text(replacement), ..] = args.params.as_slice() else {
             return Err(RenderError::failed("`replace` takes a text, what to replace, and what to put in its place"));
         };
-        // an empty target stands before every character
+        // an empty target occurs before every character and at the end
         let places = if target.is_empty() { text.len() + 1 } else { text.len() / target.len() };
         evaluator.budget.spend_bytes(text.len().saturating_add(places.saturating_mul(replacement.len())))?;
         Ok(TemplateValue::text(text.replace(&**target, replacement)))
     })
 }
 
-/// Letters in lower case, blanks as hyphens, and nothing else: not even digits.
+/// `slugify`: letters in lower case, white space as hyphens, and nothing else, not even digits.
 pub(super) fn slugify<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
@@ -150,7 +150,7 @@ pub(super) fn strip_tags<'t>(
     })
 }
 
-/// By places from 0, counted in UTF-16 as Java does.
+/// `substring`: by 0-based indexes of UTF-16 units, as in Java.
 pub(super) fn substring<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
@@ -184,8 +184,8 @@ pub(super) fn yesno<'t>(_: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Res
     Ok(args.named(key).cloned().unwrap_or_else(|| TemplateValue::text(key)))
 }
 
-/// What handlebars.java does first in each of its helpers for texts: of nothing, they give their
-/// first parameter.
+/// Applies `make` to the text of the context. As in handlebars.java, an empty context gives the
+/// first parameter instead.
 pub(super) fn of_text<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,

@@ -1,5 +1,5 @@
-//! What an evaluation may cost: steps, and bytes of output. No template runs away, and none keeps a
-//! worker.
+//! The budget of a rendering: steps, and bytes of output. It ends every template, and keeps long
+//! ones off the workers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,26 +9,27 @@ use super::tree::Position;
 use super::value::TooDeep;
 use standin_dialect::cpu_time::thread_cpu_time;
 
-/// Steps that are left. A step is about a tenth of a microsecond: a node, a name, an item of a
+/// The remaining steps of a rendering. A step takes about 0.1 µs: a node, a name, an item of a
 /// list, or 64 bytes of text.
 #[derive(Debug)]
 pub(crate) struct RenderBudget {
     left: usize,
     is_quick: bool,
-    /// What ends the evaluation early, if anything does.
+    /// The flag that ends the rendering early.
     cancellation: Option<Cancellation>,
 }
 
-/// A flag that ends a rendering whose result nobody waits for.
+/// A flag that ends a rendering whose result is not needed any more.
 #[derive(Clone, Debug, Default)]
 pub struct Cancellation(Arc<AtomicBool>);
 
-/// Sets its flag when it is dropped, as the future is that holds it when a client goes away.
+/// A guard that cancels the rendering when it is dropped, for example with the future of a client
+/// that disconnects.
 #[derive(Debug)]
 pub struct CancelOnDrop(Cancellation);
 
 impl Cancellation {
-    /// Returns what cancels the rendering when it is dropped.
+    /// Returns a guard that cancels the rendering when it is dropped.
     pub fn on_drop(&self) -> CancelOnDrop {
         CancelOnDrop(self.clone())
     }
@@ -44,10 +45,10 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Why an evaluation ends without a result.
+/// The reason why a rendering ends without a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RenderError {
-    /// Something cannot be done; the place is that of the tag, once it is known.
+    /// The rendering failed. `at` is the position of the tag, once it is known.
     Failed { at: Option<Position>, message: String },
     /// The steps are used up.
     Exhausted,
@@ -58,12 +59,12 @@ impl RenderBudget {
         Self { left: steps, is_quick: steps <= QUICK_STEPS, cancellation: None }
     }
 
-    /// Returns a budget of [`ALL_STEPS`] that is used up when the rendering is cancelled.
+    /// Creates a budget of [`ALL_STEPS`] that ends when the rendering is cancelled.
     pub(crate) fn cancelled_by(cancellation: Cancellation) -> Self {
         Self { cancellation: Some(cancellation), ..Self::new(ALL_STEPS) }
     }
 
-    /// Returns whether the evaluation runs on a worker, which other calls wait for.
+    /// Returns whether the rendering runs on a worker, which delays other requests.
     pub(crate) fn is_quick(&self) -> bool {
         self.is_quick
     }
@@ -82,7 +83,7 @@ impl RenderBudget {
         Ok(())
     }
 
-    /// Spends the CPU time that `work` takes, for work whose steps cannot be counted.
+    /// Runs `work` and spends its CPU time, for work whose steps cannot be counted.
     pub(crate) fn spend_time<T>(&mut self, work: impl FnOnce() -> T) -> Result<T, RenderError> {
         let begin = thread_cpu_time();
         let done = work();
@@ -90,12 +91,12 @@ impl RenderBudget {
         Ok(done)
     }
 
-    /// Spends the steps that so much CPU time counts as.
+    /// Spends the steps of an amount of CPU time.
     pub(crate) fn spend_cpu_time(&mut self, time: Duration) -> Result<(), RenderError> {
         self.spend((time.as_nanos() / STEP.as_nanos()) as usize)
     }
 
-    /// Spends what it takes to go through so many bytes.
+    /// Spends the steps of reading or copying a number of bytes.
     pub(crate) fn spend_bytes(&mut self, bytes: usize) -> Result<(), RenderError> {
         self.spend(bytes / BYTES_A_STEP)
     }
@@ -106,7 +107,7 @@ impl RenderError {
         Self::Failed { at: None, message: message.into() }
     }
 
-    /// Returns the same with its place, unless it has one.
+    /// Sets the position, unless there is one.
     pub(super) fn at(self, place: Position) -> Self {
         match self {
             Self::Failed { at: None, message } => Self::Failed { at: Some(place), message },
@@ -121,26 +122,25 @@ impl From<TooDeep> for RenderError {
     }
 }
 
-/// Steps of an evaluation that a worker waits for: well below a millisecond.
+/// Budget on a worker, in steps: well below a millisecond.
 pub(crate) const QUICK_STEPS: usize = 4_000;
 
-/// Steps of one that runs beside the workers: below a second.
+/// Budget off the workers, in steps: below a second.
 pub(crate) const ALL_STEPS: usize = 1_000_000;
 
-/// Bytes that a template may write.
+/// Maximum size of the output in bytes.
 pub(crate) const MAX_OUTPUT: usize = 16 << 20;
 
-/// Calls of blocks, partials and helpers that may stand in each other; parsing bounds them but for
-/// partials.
+/// Maximum nesting of blocks, partials and helpers. Parsing limits all but partials.
 pub(crate) const MAX_CALLS: usize = 120;
 
-/// Entries of an object that are looked through for a name.
+/// Number of entries of an object that are searched per step.
 pub(super) const ENTRIES_A_STEP: usize = 32;
 
 const BYTES_A_STEP: usize = 64;
 
-/// CPU time that counts as one step.
+/// CPU time per step.
 const STEP: Duration = Duration::from_nanos(100);
 
-/// Steps after which the evaluation looks whether it was cancelled.
+/// Number of steps between two checks for cancellation.
 const STEPS_A_LOOK: usize = 1024;

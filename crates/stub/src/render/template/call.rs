@@ -1,5 +1,4 @@
-//! Parsing what stands in a tag: a name, its parameters, and what calls another helper between
-//! parentheses.
+//! Parses the content of tags: a name, its parameters, and calls in parentheses.
 
 use std::sync::OnceLock;
 
@@ -103,7 +102,7 @@ impl TemplateParser<'_> {
         }
     }
 
-    /// `(name params)`, from behind the parenthesis.
+    /// Parses `(name params)` after the opening parenthesis.
     fn nested_call(&mut self, start: usize) -> Result<HelperCall, TemplateError> {
         let call = self.deeper(start, |parser| parser.call(false))?;
         self.cursor.skip_space();

@@ -1,4 +1,4 @@
-//! Reading a tag of a template: names, literals and what ends it.
+//! Reads the tokens of a tag: names, literals and closing braces.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::tree::Position;
 use super::{TemplateError, value::TemplateValue};
 
-/// A place in the text of a template.
+/// A position in the text of a template.
 pub(super) struct TemplateCursor<'t> {
     pub(super) text: &'t str,
     pub(super) at: usize,
-    /// The last place whose line and column were asked for: the next is looked for from there.
+    /// The last offset with its line and column, from which the next is computed.
     known: Cell<(usize, Position)>,
 }
 
-/// How a tag ends.
+/// The end of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Closing {
     /// `}}`
@@ -38,7 +38,7 @@ impl<'t> TemplateCursor<'t> {
         self.at = self.text.len() - self.rest().trim_start_matches([' ', '\t', '\r', '\n']).len();
     }
 
-    /// Passes `token` if it is next.
+    /// Skips `token` if it is next; returns whether it was.
     pub(super) fn take(&mut self, token: &str) -> bool {
         let taken = self.rest().starts_with(token);
         if taken {
@@ -47,7 +47,7 @@ impl<'t> TemplateCursor<'t> {
         taken
     }
 
-    /// Returns the line and column of a byte.
+    /// Returns the line and column of a byte offset.
     pub(super) fn position(&self, at: usize) -> Position {
         let (from, mut position) = if self.known.get().0 <= at { self.known.get() } else { BEGINNING };
         let mut lines = self.text[from..at].split('\n');
@@ -68,10 +68,10 @@ impl<'t> TemplateCursor<'t> {
         self.rest().starts_with("}}") || self.rest().starts_with("~}}")
     }
 
-    /// Returns the end of a tag; whether it trims the text after it.
+    /// Reads the end of a tag; returns whether it trims the text after it.
     ///
-    /// Handlebars takes the longest run of braces for the end, so that `{"a":{{b}}}` is an error
-    /// there too.
+    /// Handlebars takes the longest run of braces as the end, so `{"a":{{b}}}` is an error there
+    /// too.
     pub(super) fn close(&mut self, closing: Closing) -> Result<bool, TemplateError> {
         self.skip_space();
         let start = self.at;
@@ -102,7 +102,7 @@ impl<'t> TemplateCursor<'t> {
         Err(self.error(start, message, help))
     }
 
-    /// Returns a name with its dots, slashes and brackets: `request.headers.[X-Y]`.
+    /// Reads a name with dots, slashes and brackets, such as `request.headers.[X-Y]`.
     pub(super) fn name(&mut self) -> Result<&'t str, TemplateError> {
         let start = self.at;
         if self.rest().starts_with(|c: char| c.is_ascii_digit()) {
@@ -133,7 +133,7 @@ impl<'t> TemplateCursor<'t> {
         Err(self.error(start, message, "write the name of a helper or a value"))
     }
 
-    /// Returns a text in quotes, a number, or `true` and `false`, if one is next.
+    /// Reads a quoted text, a number, `true` or `false`; `None` if there is none.
     pub(super) fn literal(&mut self) -> Result<Option<TemplateValue>, TemplateError> {
         let start = self.at;
         let rest = self.rest();
@@ -159,14 +159,14 @@ impl<'t> TemplateCursor<'t> {
         }
         self.at += length;
         let spelt = &self.text[start..self.at];
-        // as in WireMock, what is no Java int is a double
+        // as in WireMock, a number that is not a Java int is a double
         Ok(Some(match spelt.parse::<i32>() {
             Ok(number) => TemplateValue::Int(number.into()),
             Err(_) => TemplateValue::Double(spelt.parse().unwrap_or(f64::NAN)),
         }))
     }
 
-    /// Only the quote itself can be escaped.
+    /// Reads a quoted text, in which only the quote can be escaped.
     fn quoted(&mut self, quote: char) -> Result<TemplateValue, TemplateError> {
         let start = self.at;
         let mut text = String::new();

@@ -1,5 +1,5 @@
-//! Evaluating a template: names are looked up from the inside out, helpers are called, and text is
-//! written.
+//! Evaluates a template: looks up names from the innermost scope outwards, calls helpers, and
+//! writes the output.
 
 use std::mem;
 use std::sync::Arc;
@@ -15,33 +15,33 @@ use super::tree::{BlockTag, HelperCall, HelperParam, PartialTag, TemplateBody, T
 use super::value::{ListKind, MapKind, TemplateValue};
 use crate::render::helpers::Helper;
 
-/// One evaluation of one template.
+/// The state of one rendering.
 pub(crate) struct Evaluator<'t> {
     pub(crate) model: &'t RequestModel<'t>,
     pub(crate) budget: &'t mut RenderBudget,
-    /// Where random values come from.
+    /// The source of random values.
     pub(crate) rng: &'t mut dyn Rng,
     out: String,
-    /// What `assign`, `val` and their like have named.
+    /// The variables that `assign`, `val` and other helpers have set.
     pub(super) variables: Vec<(Arc<str>, TemplateValue)>,
-    /// Partials of the bodies around, the innermost last.
+    /// The partials of the enclosing bodies, innermost last.
     partials: Vec<(Arc<str>, &'t TemplateBody)>,
-    /// Those that `partial` and its like have made, for the rest of the template.
+    /// The partials that `partial` has defined for the rest of the template.
     defined: Vec<(Arc<str>, &'t TemplateBody)>,
-    /// How many calls stand in each other just now.
+    /// The current nesting of calls.
     calls: usize,
-    /// Texts that were read as JSON, with what they are.
+    /// Texts that were parsed as JSON, with the results.
     documents: Vec<(Arc<str>, Option<Arc<Json>>)>,
 }
 
-/// A value that names are looked up in, and the one around it.
+/// A scope for names: a value, and the enclosing scope.
 pub(crate) struct Frame<'f> {
     pub(crate) value: TemplateValue,
     pub(super) locals: Locals<'f>,
     pub(super) parent: Option<&'f Frame<'f>>,
 }
 
-/// `@index` and its like, and what a block calls its items.
+/// The local variables of a scope: `@index` and others, and the block parameters.
 pub(crate) type Locals<'f> = Vec<(&'f str, TemplateValue)>;
 
 impl<'t> Evaluator<'t> {
@@ -59,7 +59,7 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    /// Returns the text of the whole template.
+    /// Renders the whole template.
     pub(super) fn run(mut self, body: &'t TemplateBody) -> Result<String, RenderError> {
         let root = Frame { value: TemplateValue::Part(RequestPart::Root), locals: Locals::new(), parent: None };
         self.body(body, &root)?;
@@ -87,7 +87,7 @@ impl<'t> Evaluator<'t> {
         Ok(())
     }
 
-    /// Writes a text.
+    /// Appends a text to the output.
     pub(crate) fn push(&mut self, text: &str) -> Result<(), RenderError> {
         self.budget.spend_bytes(text.len())?;
         if self.out.len() + text.len() > MAX_OUTPUT {
@@ -97,7 +97,7 @@ impl<'t> Evaluator<'t> {
         Ok(())
     }
 
-    /// What `inner` writes, instead of writing it.
+    /// Runs `inner` and returns its output instead of writing it.
     pub(crate) fn capture(
         &mut self,
         inner: impl FnOnce(&mut Self) -> Result<(), RenderError>,
@@ -108,7 +108,7 @@ impl<'t> Evaluator<'t> {
         result.map(|()| inner)
     }
 
-    /// Gives a value a name, for the rest of the template.
+    /// Sets a variable for the rest of the template.
     pub(crate) fn assign(&mut self, name: &str, value: TemplateValue) {
         match self.variables.iter_mut().find(|(known, _)| **known == *name) {
             Some((_, known)) => *known = value,
@@ -116,7 +116,7 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    /// Makes the body of a block a partial.
+    /// Defines the body of a block as a partial.
     pub(crate) fn define(&mut self, name: &str, args: &HelperArgs<'t, '_>) {
         let Some(block) = args.block else { return };
         match self.defined.iter_mut().find(|(known, _)| **known == *name) {
@@ -125,7 +125,7 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    /// Writes a partial, if there is one of this name.
+    /// Writes the partial of this name; returns false if there is none.
     pub(crate) fn write_partial(&mut self, name: &str, frame: &Frame<'_>) -> Result<bool, RenderError> {
         let mut known = self.partials.iter().rev().chain(&self.defined);
         let Some(&(_, body)) = known.find(|(known, _)| **known == *name) else { return Ok(false) };
@@ -138,13 +138,12 @@ impl<'t> Evaluator<'t> {
         args.block.map_or(Ok(()), |block| self.body(&block.body, args.frame))
     }
 
-    /// Writes what stands behind the `else` of a block.
+    /// Writes the `else` part of a block.
     pub(crate) fn otherwise(&mut self, args: &HelperArgs<'t, '_>) -> Result<(), RenderError> {
         args.block.map_or(Ok(()), |block| self.body(&block.otherwise, args.frame))
     }
 
-    /// Writes the body of a block about another value. The first of `named` is what the block calls
-    /// its first name.
+    /// Writes the body of a block in a new scope. `named` are the values of the block parameters.
     pub(crate) fn inner_of(
         &mut self,
         args: &HelperArgs<'t, '_>,
@@ -160,13 +159,12 @@ impl<'t> Evaluator<'t> {
         self.body(&block.body, &Frame { value, locals, parent: Some(args.frame) })
     }
 
-    /// Returns the document that a text is; `None` if it is no JSON.
+    /// Parses a text as JSON; `None` if it is not JSON.
     pub(crate) fn document(&mut self, text: &Arc<str>) -> Result<Option<Arc<Json>>, RenderError> {
         if let Some((_, document)) = self.documents.iter().find(|(known, _)| known == text) {
             return Ok(document.clone());
         }
-        // a body is read once a call, however many templates ask for it; here it is shared within
-        // one
+        // each text is parsed once per rendering, however many helpers use it
         self.budget.spend_bytes(text.len() * JSON_WEIGHT)?;
         let document = serde_json::from_str(text).ok().map(Arc::new);
         if self.documents.len() < MAX_DOCUMENTS {
@@ -186,8 +184,7 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    /// Calls a helper. The texts that it is given and the one that it makes are paid for here,
-    /// whatever it does with them.
+    /// Calls a helper, and spends the steps of the texts that it takes and returns.
     fn help(&mut self, helper: Helper, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
         let values = [&args.context].into_iter().chain(&args.params).chain(args.hash.iter().map(|(_, value)| value));
         let length = |value: &TemplateValue| {
@@ -256,8 +253,8 @@ impl<'t> Evaluator<'t> {
         })
     }
 
-    /// Writes the body of a block for each item or entry of its value, or what stands behind its
-    /// `else` if there is none.
+    /// Writes the body of a block for each item or entry of its value, or the `else` part if there
+    /// is none.
     pub(crate) fn each(&mut self, args: &HelperArgs<'t, '_>, base: i64) -> Result<(), RenderError> {
         if let Some(items) = args.context.items() {
             if items.is_empty() {
@@ -282,7 +279,7 @@ impl<'t> Evaluator<'t> {
         }
         let entries = self.entries(&args.context).unwrap_or_default();
         if entries.is_empty() {
-            // nothing at all is not even an empty list
+            // null is not even an empty list
             return if args.context.is_null() { Ok(()) } else { self.otherwise(args) };
         }
         let last = entries.len() - 1;
@@ -321,7 +318,7 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    /// One call deeper for as long as `inner` takes.
+    /// Runs `inner` one nesting level deeper.
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, RenderError>) -> Result<T, RenderError> {
         if self.calls == MAX_CALLS {
             return Err(RenderError::failed(format!("blocks and partials stand more than {MAX_CALLS} deep")));
@@ -332,15 +329,15 @@ impl<'t> Evaluator<'t> {
         result
     }
 
-    /// Returns a list, counted into the budget.
+    /// Creates a list and spends its steps.
     pub(crate) fn list(&mut self, items: Vec<TemplateValue>, kind: ListKind) -> Result<TemplateValue, RenderError> {
         self.budget.spend(items.len() / 4)?;
         Ok(TemplateValue::list(items, kind)?)
     }
 }
 
-/// Reading JSON is this much dearer than copying it.
+/// Cost of parsing JSON, relative to copying it.
 const JSON_WEIGHT: usize = 4;
 
-/// Documents that one evaluation keeps.
+/// Maximum number of parsed documents that are kept.
 const MAX_DOCUMENTS: usize = 8;

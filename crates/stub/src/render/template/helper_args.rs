@@ -1,4 +1,4 @@
-//! What a helper is given: values, and the body of its block.
+//! The arguments of a helper: values, and the body of its block.
 
 use smallvec::SmallVec;
 
@@ -7,12 +7,12 @@ use super::eval::Frame;
 use super::tree::{BlockTag, Cached, HelperCall};
 use super::value::TemplateValue;
 
-/// What a helper is given.
+/// The arguments of one helper call.
 pub(crate) struct HelperArgs<'t, 'f> {
     pub(super) call: &'t HelperCall,
     /// The first parameter; the current value if there is none.
     pub(crate) context: TemplateValue,
-    /// The other parameters.
+    /// The further parameters.
     pub(crate) params: SmallVec<[TemplateValue; 4]>,
     pub(super) hash: SmallVec<[(&'t str, TemplateValue); 2]>,
     pub(super) block: Option<&'t BlockTag>,
@@ -20,28 +20,28 @@ pub(crate) struct HelperArgs<'t, 'f> {
 }
 
 impl HelperArgs<'_, '_> {
-    /// Returns a parameter behind the first; null if there is none.
+    /// Returns a parameter after the first, by its 0-based index; null if there is none.
     pub(crate) fn param(&self, place: usize) -> &TemplateValue {
         self.params.get(place).unwrap_or(&TemplateValue::Null)
     }
 
-    /// What is given by name; `None` if that is nothing.
+    /// Returns a named argument; `None` if it is absent or null.
     pub(crate) fn named(&self, key: &str) -> Option<&TemplateValue> {
         self.hash.iter().find(|(known, _)| *known == key).map(|(_, value)| value).filter(|value| !value.is_null())
     }
 
-    /// Returns whether the first parameter is there, rather than the current value in its place.
+    /// Returns whether the first parameter is given.
     pub(crate) fn has_context(&self) -> bool {
         !self.call.params.is_empty()
     }
 
-    /// Returns whether the helper has a body.
+    /// Returns whether the helper is called as a block.
     pub(crate) fn is_block(&self) -> bool {
         self.block.is_some()
     }
 
-    /// What is compiled from a text, kept for the next call if it is the first text that is asked
-    /// for here. Texts that differ from call to call are compiled for each, and paid for.
+    /// Returns the compiled form of a text. The form of the first text is cached for later
+    /// renderings; other texts are compiled on each call, and their CPU time is spent.
     pub(crate) fn cached(
         &self,
         text: &str,

@@ -1,8 +1,7 @@
-//! Response templates: WireMock's dialect of Handlebars, parsed at load and evaluated within
-//! bounds.
+//! Response templates: WireMock's dialect of Handlebars, parsed at load and rendered within limits.
 //!
-//! No crate would do: WireMock's answers depend on handlebars.java's own ways, on values that are a
-//! text and a list at once, and on the Java types of numbers.
+//! No existing crate fits: WireMock's output depends on the peculiarities of handlebars.java, on
+//! values that are a text and a list at once, and on the Java types of numbers.
 
 pub(crate) mod budget;
 mod call;
@@ -25,41 +24,40 @@ use self::eval::Evaluator;
 use self::request_model::RequestModel;
 use self::tree::{Position, TemplateBody};
 
-/// A template, parsed.
+/// A parsed template.
 #[derive(Debug)]
 pub struct Template {
     body: TemplateBody,
     unknown: Option<(Box<str>, Position)>,
 }
 
-/// What is wrong with the text of a template.
+/// Error in the text of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
     at: Position,
-    /// What is wrong.
+    /// Description of the error.
     pub message: String,
-    /// How to mend it.
+    /// Suggested correction.
     pub help: String,
 }
 
 impl Template {
-    /// Parses a text.
+    /// Parses the text of a template.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         parse::parse(text).map(|parsed| Self { body: parsed.body, unknown: parsed.unknown })
     }
 
-    /// Returns whether a text is more than it says itself.
+    /// Returns whether a text contains tags.
     pub fn is_one(text: &str) -> bool {
         text.contains("{{")
     }
 
-    /// Returns the first name that is used as a helper and is none; such a template fails whenever
-    /// it is rendered.
+    /// Returns the first unknown helper; such a template fails on every rendering.
     pub fn unknown_helper(&self) -> Option<&str> {
         self.unknown.as_ref().map(|(name, _)| &**name)
     }
 
-    /// The text for one call.
+    /// Renders the template for one request.
     pub(crate) fn render<'t>(
         &'t self,
         model: &'t RequestModel<'t>,
@@ -74,7 +72,7 @@ impl Template {
 }
 
 impl TemplateError {
-    /// Where it is, in words.
+    /// Returns the position as text: line and column.
     pub fn place(&self) -> String {
         format!("line {}, column {}", self.at.line, self.at.column + 1)
     }

@@ -1,4 +1,5 @@
-//! Looking up names: from the inside out, through lists, objects and the parts of the call.
+//! Looks up names: from the innermost scope outwards, through lists, objects and the parts of the
+//! request.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::tree::{NamePath, PathOrigin, PathStep};
 use super::value::TemplateValue;
 
 impl Evaluator<'_> {
-    /// What a path leads to from a value, or else from what is around it.
+    /// Looks up a path in a value, else in the enclosing scopes.
     pub(crate) fn lookup_in(
         &mut self,
         value: &TemplateValue,
@@ -19,7 +20,7 @@ impl Evaluator<'_> {
         self.lookup(path, &Frame { value: value.clone(), locals: Locals::new(), parent: Some(frame) })
     }
 
-    /// What a path leads to; null if nowhere.
+    /// Looks up a path; null if it leads nowhere.
     pub(super) fn lookup(&mut self, path: &NamePath, frame: &Frame<'_>) -> Result<TemplateValue, RenderError> {
         self.budget.spend(1 + path.steps.len())?;
         let mut frame = frame;
@@ -107,7 +108,7 @@ impl Evaluator<'_> {
         })
     }
 
-    /// Returns the names and values of an object; `None` of anything else.
+    /// Returns the names and values of an object; `None` for other values.
     pub(crate) fn entries(&self, value: &TemplateValue) -> Option<Vec<(Arc<str>, TemplateValue)>> {
         match value {
             TemplateValue::Map(map) => Some(map.entries.clone()),

@@ -1,19 +1,20 @@
-//! From the text of a template to its tree, in the grammar of handlebars.java 4.3.
+//! Parses the text of a template, in the grammar of handlebars.java 4.3.
 //!
-//! Lines that hold nothing but a block's tag keep their line break, other than in handlebars.js.
+//! Lines that hold only the tag of a block keep their line break, unlike in handlebars.js.
 
 use super::TemplateError;
 use super::cursor::{Closing, TemplateCursor};
 use super::tree::{BlockTag, HelperCall, Position, TemplateBody, TemplateNode};
 use super::value::TemplateValue;
 
-/// A template's tree, and the first name that no helper has though it is given parameters.
+/// The tree of a template, and the first unknown helper.
 pub(super) struct Parsed {
     pub(super) body: TemplateBody,
     pub(super) unknown: Option<(Box<str>, Position)>,
 }
 
-/// Parses a text. Only what stands between the first `{{` and the last `}}` is looked at.
+/// Parses a text. Only the part from the first `{{` to the last `}}` is parsed; the rest is
+/// literal.
 pub(super) fn parse(text: &str) -> Result<Parsed, TemplateError> {
     let (Some(start), Some(end)) = (text.find("{{"), text.rfind("}}").map(|end| end + 2)) else {
         return Ok(Parsed { body: plain(text), unknown: None });
@@ -46,22 +47,22 @@ fn plain(text: &str) -> TemplateBody {
 pub(super) struct TemplateParser<'t> {
     pub(super) cursor: TemplateCursor<'t>,
     depth: usize,
-    /// True if a `~}}` trims the text that follows.
+    /// True if a `~}}` trims the following text.
     trims: bool,
     pub(super) unknown: Option<(Box<str>, Position)>,
 }
 
-/// What ends a body.
+/// The end of a body.
 enum BodyEnd<'t> {
-    /// `{{/name}}`, with where it stands.
+    /// `{{/name}}`, with its offset.
     Close(&'t str, usize),
-    /// `{{else}}`, or `{{else if …}}` with the block that it opens.
+    /// `{{else}}`, or `{{else if …}}` with the block that it opens, and its offset.
     Else(Option<Opening>, usize),
-    /// The text.
+    /// The end of the text.
     End,
 }
 
-/// A block's first tag.
+/// The opening tag of a block.
 struct Opening {
     call: HelperCall,
     names: Vec<Box<str>>,
@@ -126,7 +127,7 @@ impl<'t> TemplateParser<'t> {
         }
     }
 
-    /// The text up to the next tag. `\{{` keeps a tag from being one.
+    /// Reads the literal text up to the next tag. `\{{` escapes a tag.
     fn text(&mut self, body: &mut TemplateBody) {
         let mut text = String::new();
         loop {
@@ -184,7 +185,7 @@ impl<'t> TemplateParser<'t> {
         Ok(opening)
     }
 
-    /// `name params key=value as |names|`
+    /// Parses `name params key=value as |names|`.
     fn opening(&mut self) -> Result<Opening, TemplateError> {
         let call = self.call(true)?;
         let mut names = Vec::new();
@@ -214,7 +215,8 @@ impl<'t> TemplateParser<'t> {
         Ok(())
     }
 
-    /// From behind a block's first tag to its last one, which a chain of `else if` shares.
+    /// Parses a block after its opening tag up to its closing tag, which a chain of `else if`
+    /// shares.
     fn block_body(
         &mut self,
         opening: Opening,
@@ -259,7 +261,7 @@ impl<'t> TemplateParser<'t> {
         }
     }
 
-    /// `{{{{name}}}} taken as it stands {{{{/name}}}}`
+    /// Parses `{{{{name}}}} literal text {{{{/name}}}}`.
     fn raw(&mut self, body: &mut TemplateBody, start: usize) -> Result<(), TemplateError> {
         let call = self.call(true)?;
         self.cursor.close(Closing::Raw)?;
@@ -276,7 +278,7 @@ impl<'t> TemplateParser<'t> {
         Ok(())
     }
 
-    /// `{{#*inline "name"}}…{{/inline}}`
+    /// Parses `{{#*inline "name"}}…{{/inline}}`.
     fn inline(&mut self, body: &mut TemplateBody, start: usize) -> Result<(), TemplateError> {
         self.cursor.skip_space();
         if self.cursor.name()? != "inline" {
@@ -329,5 +331,5 @@ fn trim_end(body: &mut TemplateBody) {
     }
 }
 
-/// How deep blocks and parentheses may stand in each other, for the stack's sake.
+/// Maximum nesting of blocks and parentheses, which use the stack.
 pub(super) const MAX_DEPTH: usize = 100;

@@ -1,4 +1,4 @@
-//! How values are written: as Java's `toString` does, and as JSON the way Jackson does it.
+//! Prints values: as Java's `toString` does, and as JSON as Jackson does.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use standin_dialect::dates;
 use standin_dialect::json::push_quoted;
 use standin_dialect::json_path::double_text;
 
-/// How JSON is laid out.
+/// The layout of JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     Compact,
-    /// Members a line each, items on one, as Jackson has it.
+    /// One member per line and the items of a list on one line, as Jackson prints.
     Pretty,
 }
 
 impl Evaluator<'_> {
-    /// Writes a value where its tag stands; nothing where it is null.
+    /// Writes a value to the output; nothing for null.
     pub(crate) fn write(&mut self, value: &TemplateValue) -> Result<(), RenderError> {
         match value {
             TemplateValue::Null => Ok(()),
@@ -31,7 +31,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Returns the text of a value; empty where it is null.
+    /// Returns the text of a value; empty for null.
     pub(crate) fn text_of(&mut self, value: &TemplateValue) -> Result<Arc<str>, RenderError> {
         match value {
             TemplateValue::Null => Ok("".into()),

@@ -1,5 +1,5 @@
-//! The call as templates see it: `request.path`, `request.headers.X`. Nothing is decoded before it
-//! is asked for.
+//! The request as templates see it: `request.path`, `request.headers.X`. Parts are decoded on first
+//! use.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -16,31 +16,31 @@ use super::value::{ListKind, MapKind, TemplateValue};
 use crate::call::{self, Call, header_text};
 use standin_dialect::PathTemplate;
 
-/// A part of the call that has names below it.
+/// A part of the request with named properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestPart {
-    /// What every template starts from: `request` and `parameters`.
+    /// The root of every template: `request` and `parameters`.
     Root,
     Request,
-    /// The older name of some of it.
+    /// `request.requestLine`: the older name of some properties.
     RequestLine,
     Headers,
     Query,
     Cookies,
-    /// The parts of a multipart body.
+    /// The parts of a multipart body, by name.
     Pieces,
     Piece(usize),
     PieceHeaders(usize),
 }
 
-/// What the templates of one reply are evaluated with.
+/// The data for the templates of one reply.
 pub(crate) struct RequestModel<'c> {
     pub(crate) call: &'c Call,
-    /// The stub's `transformerParameters`.
+    /// The `transformerParameters` of the stub.
     pub(crate) parameters: TemplateValue,
-    /// The template that the stub's url was given as.
+    /// The path template of the stub's URL.
     pub(crate) path: Option<&'c PathTemplate>,
-    /// What `request.id` is.
+    /// The value of `request.id`.
     pub(crate) id: OnceCell<Arc<str>>,
     body: OnceCell<Arc<str>>,
 }
@@ -50,7 +50,7 @@ impl<'c> RequestModel<'c> {
         Self { call, parameters, path, id: OnceCell::new(), body: OnceCell::new() }
     }
 
-    /// Returns the value of a name below a part; `None` if there is no such name.
+    /// Returns the value of a property; `None` if there is none.
     pub(crate) fn get(&self, part: RequestPart, name: &str) -> Option<TemplateValue> {
         let found = match part {
             RequestPart::Root => match name {
@@ -79,7 +79,7 @@ impl<'c> RequestModel<'c> {
         (!found.is_null()).then_some(found)
     }
 
-    /// Returns all names below a part, with their values.
+    /// Returns all properties of a part with their values.
     pub(crate) fn entries(&self, part: RequestPart) -> Vec<(Arc<str>, TemplateValue)> {
         let known = |names: &[&str]| {
             let value = |name: &&str| Some((Arc::from(*name), self.get(part, name)?));
@@ -126,7 +126,7 @@ impl<'c> RequestModel<'c> {
         }
     }
 
-    /// Returns the body as text, made once.
+    /// Returns the body as text, decoded once.
     pub(crate) fn body(&self) -> &Arc<str> {
         self.body.get_or_init(|| match self.call.text() {
             Some(text) => text.into(),
@@ -159,8 +159,7 @@ impl<'c> RequestModel<'c> {
         }
     }
 
-    /// Returns the path, with its segments by number; where the stub has a template for it, with
-    /// its variables too.
+    /// Returns the path with its segments by number, and the variables of the stub's path template.
     fn path_value(&self) -> TemplateValue {
         let Some(template) = self.path else {
             let path = self.decoded_path();
@@ -223,7 +222,7 @@ fn values_of_header(headers: &HeaderMap, name: &str) -> Option<TemplateValue> {
     Some(TemplateValue::values(headers.get_all(name).iter().map(header_text).map(Arc::<str>::from)))
 }
 
-/// Names in order, whatever their case, as in WireMock's model.
+/// Returns the names in order; case does not count, as in WireMock's model.
 fn header_names(headers: &HeaderMap) -> Vec<&str> {
     let mut names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
@@ -234,7 +233,7 @@ fn values_of(pairs: &[(String, String)], name: &str) -> TemplateValue {
     TemplateValue::values(pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()))
 }
 
-/// Returns each name once, where it stood first.
+/// Returns each name once, in order of first occurrence, with all of its values.
 fn grouped(pairs: &[(String, String)]) -> Vec<(Arc<str>, TemplateValue)> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
@@ -248,7 +247,7 @@ fn grouped(pairs: &[(String, String)]) -> Vec<(Arc<str>, TemplateValue)> {
     groups.into_iter().map(|(name, values)| (Arc::from(name), TemplateValue::values(values))).collect()
 }
 
-/// Returns whether a Content-Type is one of texts. Without one, WireMock takes a body for binary.
+/// Returns whether a Content-Type is textual. WireMock treats a body without one as binary.
 fn is_text(kind: Option<&str>) -> bool {
     let Some(kind) = kind else { return false };
     let kind = kind.split(';').next().unwrap_or_default().to_ascii_lowercase();

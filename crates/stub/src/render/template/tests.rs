@@ -11,7 +11,7 @@ use crate::call::{Call, Peers, Scheme};
 use crate::render::template::value::{ListKind, MapKind, TemplateValue};
 use standin_dialect::cpu_time::thread_cpu_time;
 
-/// Returns a call with a body, headers and a query.
+/// Creates a request with a body, headers and a query.
 pub(crate) fn call(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Call {
     let mut request = http::Request::builder().method(method).uri(target);
     for (name, value) in headers {
@@ -23,7 +23,7 @@ pub(crate) fn call(method: &str, target: &str, headers: &[(&str, &str)], body: &
     Call::new(parts, Bytes::copy_from_slice(body.as_bytes()), peers, Instant::now(), 1 << 20)
 }
 
-/// What a template makes of a call; an error as it is told.
+/// Renders a template; errors become texts.
 pub(crate) fn rendered(text: &str, call: &Call) -> String {
     with_steps(text, call, ALL_STEPS)
 }
@@ -51,7 +51,7 @@ fn with_steps(text: &str, call: &Call, steps: usize) -> String {
     }
 }
 
-/// Templates and what they make of a call.
+/// Checks the output of templates for a request.
 pub(crate) fn table(call: &Call, cases: &[(&str, &str)]) {
     for (template, expected) in cases {
         assert_eq!(rendered(template, call), *expected, "{template}");
@@ -101,7 +101,7 @@ fn text_stays_as_it_is_written() {
             ("plain { text } }} {", "plain { text } }} {"),
             ("a{{! note }}b{{!-- long }} note --}}c", "abc"),
             ("{{#if true}}\nline\n{{/if}}\nend\n", "\nline\n\nend\n"),
-            // what stands before the first tag and behind the last is none of the template
+            // the text before the first tag and after the last is not part of the template
             ("a \n {{~#if true~}} \n b \n {{~/if~}} \n c", "a \n b \n c"),
             ("{{! }} \n {{~#if true~}} \n b \n {{~/if~}} \n {{! }}c", "bc"),
             ("{{request.method}} \\{{x}} {{{request.method}}} {{&request.method}}", "GET {{x}} GET GET"),
@@ -199,7 +199,7 @@ fn no_template_runs_away() {
         "{{#each (range 1 1000) as |a|}}{{#each (range 1 1000) as |b|}}{{#each (range 1 1000)}}x{{/each}}{{/each}}{{/each}}",
         "{{center 'x' size=2000000000}}",
         "{{randomValue length=2000000000}}",
-        // values that hold one and the same twice, sixty times over
+        // values that contain one value twice, sixty levels deep
         "{{val 'a' assign='x'}}{{#each (range 1 60)}}{{val (array x x) assign='x'}}{{/each}}{{eq x x}}",
         "{{val 'aaaaaaaa' assign='x'}}{{#each (range 1 60)}}{{val (stringFormat '%s%s' x x) assign='x'}}{{/each}}",
         "{{val 'aaaaaaaa' assign='x'}}{{#each (range 1 60)}}{{val (arrayJoin '' (array 1) prefix=x suffix=x) assign='x'}}{{/each}}",

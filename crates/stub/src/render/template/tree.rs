@@ -1,5 +1,4 @@
-//! A parsed template: what it says, ready to be evaluated any number of times and by several calls
-//! at once.
+//! The tree of a parsed template, which may be rendered by several requests at once.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,11 +7,11 @@ use crate::render::helpers::Helper;
 use standin_dialect::java_regex::JavaRegex;
 use standin_dialect::json_path::JsonPath;
 
-/// Nodes in their order, and the partials that they define for themselves.
+/// A sequence of nodes, and the partials that it defines.
 #[derive(Debug, Default)]
 pub(crate) struct TemplateBody {
     pub(super) nodes: Vec<TemplateNode>,
-    /// `{{#*inline "name"}}…{{/inline}}`: known in all of the body, wherever they stand in it.
+    /// Partials defined by `{{#*inline "name"}}…{{/inline}}`, known in the whole body.
     pub(super) inlines: Vec<(Arc<str>, TemplateBody)>,
 }
 
@@ -24,21 +23,21 @@ pub(super) enum TemplateNode {
     Text(Box<str>),
 }
 
-/// `name first second key=value`, as it stands in a tag or between parentheses.
+/// A call `name first second key=value`, in a tag or in parentheses.
 #[derive(Debug)]
 pub(crate) struct HelperCall {
     pub(super) name: Box<str>,
     pub(super) helper: Option<Helper>,
-    /// Where the value is found if no helper has the name.
+    /// The path of the value if no helper has the name.
     pub(super) path: NamePath,
     pub(super) params: Vec<HelperParam>,
     pub(super) hash: Vec<(Box<str>, HelperParam)>,
     pub(super) at: Position,
-    /// What was compiled from the first text that a helper was given, which is mostly the only one.
+    /// The compiled form of the first text that the helper was given, usually its only one.
     pub(crate) cached: OnceLock<(Box<str>, Cached)>,
 }
 
-/// What a helper compiles from a text.
+/// The compiled form of a text argument.
 #[derive(Clone, Debug)]
 pub(crate) enum Cached {
     JsonPath(Option<Arc<JsonPath>>),
@@ -52,58 +51,58 @@ pub(super) enum HelperParam {
     Path(NamePath),
 }
 
-/// `{{#name …}} body {{else}} otherwise {{/name}}`
+/// A block `{{#name …}} body {{else}} otherwise {{/name}}`.
 #[derive(Debug)]
 pub(crate) struct BlockTag {
     pub(super) call: HelperCall,
-    /// `{{^name}}`
+    /// True for `{{^name}}`.
     pub(super) inverted: bool,
-    /// `as |item index|`
+    /// The block parameters, as in `as |item index|`.
     pub(super) names: Vec<Box<str>>,
     pub(super) body: TemplateBody,
     pub(super) otherwise: TemplateBody,
 }
 
-/// `{{> name context key=value}}`
+/// A partial `{{> name context key=value}}`.
 #[derive(Debug)]
 pub(super) struct PartialTag {
     pub(super) name: HelperParam,
     pub(super) context: Option<NamePath>,
     pub(super) hash: Vec<(Box<str>, HelperParam)>,
-    /// `{{#> name}}…{{/name}}`: what is written where there is no such partial, and
-    /// `@partial-block` of one that there is.
+    /// The body of `{{#> name}}…{{/name}}`: written if there is no such partial, else available to
+    /// it as `@partial-block`.
     pub(super) body: Option<TemplateBody>,
     pub(super) at: Position,
 }
 
-/// `../request.query.[a.b]`
+/// A path to a value, such as `../request.query.[a.b]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamePath {
-    /// How many `../` lead it.
+    /// The number of leading `../`.
     pub(super) up: usize,
     pub(super) origin: PathOrigin,
     pub(super) steps: Vec<PathStep>,
 }
 
-/// Where a path is looked up.
+/// The origin of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PathOrigin {
-    /// From the current value outwards, until something is found.
+    /// The current scope, then the enclosing ones.
     Anywhere,
-    /// `@root`
+    /// The root of the model: `@root`.
     Root,
-    /// `this`, `./`: in the current value only.
+    /// The current value only: `this`, `./`.
     This,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathStep {
     pub(crate) name: Box<str>,
-    /// The name as a number, if it is one.
+    /// The name as a number, if it is an integer.
     pub(crate) index: Option<i64>,
 }
 
-/// A place in a template: the line from 1 and the column from 0, as WireMock counts them.
+/// A position in a template: 1-based line and 0-based column, as in WireMock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) line: u32,
@@ -111,7 +110,7 @@ pub(crate) struct Position {
 }
 
 impl NamePath {
-    /// Returns the path of a name as it is written.
+    /// Parses a path.
     pub(crate) fn new(text: &str) -> Self {
         let mut rest = text;
         let mut up = 0;
@@ -144,7 +143,7 @@ impl NamePath {
     }
 }
 
-/// Returns the names between `.` and `/`; what stands in brackets is one name.
+/// Splits a path at `.` and `/`; a part in brackets is one name.
 fn steps(text: &str) -> Vec<PathStep> {
     let mut steps = Vec::new();
     let mut rest = text;

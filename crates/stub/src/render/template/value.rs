@@ -1,9 +1,8 @@
-//! The values that a template works with, typed as WireMock's are: what a stub compares or prints
-//! depends on whether it has a text, the list that a query parameter is, or the object that a
-//! JSONPath found.
+//! The values of templates, typed as in WireMock: comparisons and output depend on whether a value
+//! is a text, the values of a query parameter, or an object found by a JSONPath.
 //!
-//! Values are shared, not copied, and know how deep they nest, so that nobody who walks one runs
-//! out of stack.
+//! Values are shared, not copied. They know how deep they nest, so that no recursion overflows the
+//! stack.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -14,28 +13,28 @@ use jiff::tz::TimeZone;
 use super::budget::{ENTRIES_A_STEP, RenderBudget, RenderError};
 use super::request_model::RequestPart;
 
-/// What a name stands for, or a helper returns.
+/// A value of a template.
 #[derive(Clone, Debug)]
 pub(crate) enum TemplateValue {
     Null,
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Int(i64),
-    /// Any other number.
+    /// A number that is not an integer.
     Double(f64),
-    /// A number of JSON that neither holds, as it is spelt.
+    /// A JSON number that fits neither type, as written.
     Number(Arc<str>),
     Text(Arc<str>),
-    /// What prints as a text but is equal to none, such as the method of a call.
+    /// A value that prints as a text but equals no text, such as the method of a request.
     Named(Arc<str>),
     List(Arc<TemplateList>),
     Map(Arc<TemplateMap>),
     Date(Arc<DateValue>),
-    /// A part of the call, decoded when it is asked for something.
+    /// A part of the request, decoded on use.
     Part(RequestPart),
 }
 
-/// Values in their order.
+/// A list of values.
 #[derive(Clone, Debug)]
 pub(crate) struct TemplateList {
     pub(crate) items: Vec<TemplateValue>,
@@ -43,20 +42,20 @@ pub(crate) struct TemplateList {
     depth: u8,
 }
 
-/// What a list came from, which is how it prints.
+/// The origin of a list, which determines how it prints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ListKind {
-    /// `[a, b]`
+    /// A list of a template, which prints as `[a, b]`.
     Plain,
-    /// Compact JSON.
+    /// A list of JSON, which prints as compact JSON.
     Json,
-    /// The path whose segments these are.
+    /// The segments of a path, which prints as the path.
     Path(Arc<str>),
-    /// The values of a parameter, header or cookie: the first.
+    /// The values of a parameter, header or cookie, which prints as the first.
     Values,
 }
 
-/// Names and values, in the order in which they came.
+/// An ordered map from names to values.
 #[derive(Clone, Debug)]
 pub(crate) struct TemplateMap {
     pub(crate) entries: Vec<(Arc<str>, TemplateValue)>,
@@ -64,27 +63,28 @@ pub(crate) struct TemplateMap {
     depth: u8,
 }
 
-/// What a map came from, which is how it prints.
+/// The origin of a map, which determines how it prints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MapKind {
-    /// `{a=1, b=2}`
+    /// A map of a template, which prints as `{a=1, b=2}`.
     Plain,
-    /// JSON over several lines.
+    /// An object of JSON, which prints as JSON over several lines.
     Json,
-    /// The path whose segments and variables these are.
+    /// The segments and variables of a path, which prints as the path.
     Path(Arc<str>),
 }
 
-/// A time, and how it prints.
+/// A date with its format and zone.
 #[derive(Clone, Debug)]
 pub(crate) struct DateValue {
     pub(crate) at: Timestamp,
-    /// `epoch`, `unix` or a pattern of Java's SimpleDateFormat; ISO 8601 if there is none.
+    /// The format: `epoch`, `unix` or a pattern of Java's SimpleDateFormat; ISO 8601 if there is
+    /// none.
     pub(crate) format: Option<Arc<str>>,
     pub(crate) zone: Option<TimeZone>,
 }
 
-/// Lists or maps that would stand too deep in each other.
+/// Error: lists or maps nest too deep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooDeep;
 
@@ -103,7 +103,7 @@ impl TemplateValue {
         Ok(Self::Map(Arc::new(TemplateMap { entries, kind, depth })))
     }
 
-    /// Returns the values of a parameter, header or cookie; null if there is none.
+    /// Creates the values of a parameter, header or cookie; null if there are none.
     pub(crate) fn values<T: Into<Arc<str>>>(values: impl IntoIterator<Item = T>) -> Self {
         let items: Vec<Self> = values.into_iter().map(Self::text).collect();
         if items.is_empty() {
@@ -112,7 +112,7 @@ impl TemplateValue {
         Self::List(Arc::new(TemplateList { items, kind: ListKind::Values, depth: 1 }))
     }
 
-    /// Returns a whole number from one of any size.
+    /// Converts a number; larger ones become the maximum.
     pub(crate) fn from_usize(number: usize) -> Self {
         Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }
@@ -121,8 +121,8 @@ impl TemplateValue {
         matches!(self, Self::Null)
     }
 
-    /// Returns whether Handlebars takes it for false: nothing, an empty text or list, zero. A map
-    /// is always true.
+    /// Returns whether the value is false for Handlebars: null, an empty text or list, or zero. A
+    /// map is always true.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Null => true,
@@ -136,14 +136,13 @@ impl TemplateValue {
         }
     }
 
-    /// Returns whether it is a number.
+    /// Returns whether the value is a number.
     pub(crate) fn is_number(&self) -> bool {
         matches!(self, Self::Int(_) | Self::Double(_) | Self::Number(_))
     }
 
-    /// Returns whether both are equal as Java's `equals` has it: `1` is neither `"1"` nor `1.0`.
-    /// What lists and objects share is gone through as often as it stands in them, so that this is
-    /// paid for.
+    /// Returns whether both values are equal by Java's `equals`: `1` equals neither `"1"` nor
+    /// `1.0`. Shared parts are compared as often as they occur, so each comparison spends a step.
     pub(crate) fn equals(&self, other: &Self, budget: &mut RenderBudget) -> Result<bool, RenderError> {
         budget.spend(1)?;
         Ok(match (self, other) {
@@ -181,7 +180,7 @@ impl TemplateValue {
         })
     }
 
-    /// Returns the order of two values of one type; `None` of others.
+    /// Compares two values of one type; `None` for different types.
     pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Bool(one), Self::Bool(other)) => Some(one.cmp(other)),
@@ -193,7 +192,7 @@ impl TemplateValue {
         }
     }
 
-    /// Returns the items of a value that can be gone through; `None` of any other.
+    /// Returns the items of a list or path; `None` for other values.
     pub(crate) fn items(&self) -> Option<Vec<Self>> {
         match self {
             Self::List(list) => Some(list.items.clone()),
@@ -205,7 +204,7 @@ impl TemplateValue {
         }
     }
 
-    /// What kind of value it is, as it is said in a message.
+    /// Returns the kind of the value, for messages.
     pub(crate) fn kind_name(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
@@ -236,7 +235,7 @@ impl TemplateMap {
 }
 
 impl TemplateList {
-    /// Returns the item at a place. Of the values of a field, `-1` is the last but one, as in
+    /// Returns the item at an index. For the values of a field, `-1` is the last but one, as in
     /// WireMock.
     pub(crate) fn at(&self, place: i64) -> Option<&TemplateValue> {
         let place = match (place < 0, &self.kind) {
@@ -252,7 +251,7 @@ fn depth_above<'v>(values: impl Iterator<Item = &'v TemplateValue>) -> Result<u8
     if below >= MAX_DEPTH { Err(TooDeep) } else { Ok(below + 1) }
 }
 
-/// How deep lists and maps may stand in each other; JSON is read to the same depth.
+/// Maximum nesting of lists and maps; JSON is parsed to the same depth.
 pub(crate) const MAX_DEPTH: u8 = 130;
 
 #[cfg(test)]

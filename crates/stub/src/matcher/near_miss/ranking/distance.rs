@@ -1,7 +1,9 @@
-//! How far a call is from what a stub asks, between 0 and 1, as WireMock ranks near misses.
+//! The distance between a request and a request pattern, from 0 to 1, as WireMock ranks near
+//! misses.
 //!
-//! Host, port and url weigh 10, scheme, client address and method 3; headers, query, form, cookies,
-//! path parameters and body 1 each. The latter only count once all of the former hold.
+//! Host, port and URL have weight 10; scheme, client address and method 3; headers, query, form,
+//! cookies, path parameters, multipart parts and body 1 each. The latter count only if all of the
+//! former match.
 
 use super::levenshtein::{lower_bound, normalized_distance};
 use crate::call::Call;
@@ -9,7 +11,7 @@ use crate::matcher::value_matcher::{MatchInput, MatchStats, ValueMatcher};
 use crate::matcher::{Clause, FieldMatcher, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule};
 use standin_dialect::json_path::Selection;
 
-/// 0 if the call matches, 1 if nothing of it does.
+/// Returns the distance: 0 if the request matches, 1 if nothing of it does.
 pub fn distance(pattern: &RequestPattern, call: &Call) -> f64 {
     let stats = MatchStats::default();
     match target_distance(pattern, call, &stats) {
@@ -18,7 +20,7 @@ pub fn distance(pattern: &RequestPattern, call: &Call) -> f64 {
     }
 }
 
-/// [`distance`], unless it is `limit` or more.
+/// Returns [`distance`] if it is less than `limit`.
 pub(super) fn distance_under(limit: f64, pattern: &RequestPattern, call: &Call) -> Option<f64> {
     if target_lower_bound(pattern, call) >= limit {
         return None;
@@ -26,7 +28,7 @@ pub(super) fn distance_under(limit: f64, pattern: &RequestPattern, call: &Call) 
     Some(distance(pattern, call)).filter(|distance| *distance < limit)
 }
 
-/// What [`distance`] is never below: found without comparing texts.
+/// Returns a lower bound of [`distance`] that needs no comparison of texts.
 fn target_lower_bound(pattern: &RequestPattern, call: &Call) -> f64 {
     let floor = |clause: &Clause| match clause {
         Clause::Method(rule) => method_distance(rule, call) * LIGHT_WEIGHT,
@@ -37,7 +39,7 @@ fn target_lower_bound(pattern: &RequestPattern, call: &Call) -> f64 {
     pattern.clauses().iter().map(floor).sum::<f64>() / TARGET_WEIGHT
 }
 
-/// Scheme, host, port, client, url and method.
+/// Returns the distance of scheme, host, port, client, URL and method.
 fn target_distance(pattern: &RequestPattern, call: &Call, stats: &MatchStats) -> f64 {
     let weighted = |clause: &Clause| match clause {
         Clause::ClientIp(rule) => value_distance(rule, MatchInput::Text(&call.client_ip()), stats) * LIGHT_WEIGHT,
@@ -51,7 +53,8 @@ fn target_distance(pattern: &RequestPattern, call: &Call, stats: &MatchStats) ->
     pattern.clauses().iter().map(weighted).sum::<f64>() / TARGET_WEIGHT
 }
 
-/// Everything else, once the target is right: a mean for each kind of field.
+/// Returns the distance of the other clauses, given that the target matches: the sum of the means
+/// per kind of field.
 fn content_distance(pattern: &RequestPattern, call: &Call, stats: &MatchStats) -> f64 {
     let mut kinds = [DistanceMean::default(); 7];
     let mut is_custom = false;
@@ -75,7 +78,7 @@ fn content_distance(pattern: &RequestPattern, call: &Call, stats: &MatchStats) -
     }
     let sum: f64 = kinds.iter().map(|mean| mean.value()).sum();
     match sum / TOTAL_WEIGHT {
-        // a custom matcher is asked last, and its answer weighs as much as all the rest
+        // WireMock asks a custom matcher last, and weighs its result as much as all the rest
         0.0 if is_custom => 0.5,
         distance => distance,
     }
@@ -114,7 +117,8 @@ fn url_distance(rule: &UrlRule, call: &Call, stats: &MatchStats) -> f64 {
     }
 }
 
-/// Returns a path may be equal to the sample and yet not match: `_` stands for itself then.
+/// Returns the distance to a sample path of a template. A path that is equal to the sample does not
+/// match, since its `_` is literal.
 fn template_distance(sample: &str, path: &str) -> f64 {
     if sample == path { 1.0 } else { normalized_distance(sample, path) }
 }
@@ -137,7 +141,7 @@ fn field_distance(field: &FieldMatcher, call: &Call, stats: &MatchStats) -> f64 
     }
 }
 
-/// How far a value is from what the rule says.
+/// Returns the distance between a value and a matcher.
 pub(in crate::matcher::near_miss) fn value_distance(
     rule: &ValueMatcher,
     input: MatchInput<'_>,
@@ -175,7 +179,8 @@ pub(in crate::matcher::near_miss) fn value_distance(
     }
 }
 
-/// What of a selection comes nearest to the rule, and how near. As JSON, a list is compared whole.
+/// Returns the item of a selection that is nearest to the matcher, and its distance. For
+/// `equalToJson`, a list is compared as a whole.
 pub(in crate::matcher::near_miss) fn nearest_item<'v>(
     rule: &ValueMatcher,
     selection: &'v Selection<'_>,
@@ -202,7 +207,7 @@ pub(in crate::matcher::near_miss) fn nearest_item<'v>(
     Some((SelectedItem::One(item), distance))
 }
 
-/// A part of a document, or a list of parts that stand apart in it.
+/// A value of a document, or a list of values that a path selects.
 pub(in crate::matcher::near_miss) enum SelectedItem<'v> {
     One(&'v serde_json::Value),
     List(serde_json::Value),
@@ -247,11 +252,11 @@ fn distance_of(holds: bool) -> f64 {
 const HEAVY_WEIGHT: f64 = 10.0;
 const LIGHT_WEIGHT: f64 = 3.0;
 
-/// The weights of scheme, host, port, client, url and method together.
+/// Sum of the weights of scheme, host, port, client, URL and method.
 const TARGET_WEIGHT: f64 = 39.0;
 
-/// The weights of all: those and seven kinds of fields, multipart among them.
+/// Sum of all weights: those of the target and seven kinds of fields.
 const TOTAL_WEIGHT: f64 = TARGET_WEIGHT + 7.0;
 
-/// Items of a selection that are measured.
+/// Maximum number of items of a selection that are measured.
 const MAX_ITEMS: usize = 100;

@@ -1,16 +1,16 @@
-//! How many characters must change to turn one text into another, over the length of the longer.
+//! Levenshtein distance, divided by the length of the longer text.
 //!
 //! Myers' bit-parallel algorithm in Hyyrö's form for long patterns ("A bit-vector algorithm for
-//! computing Levenshtein and Damerau edit distances", 2003): 64 cells a step, so that two texts of
-//! [`MAX_COMPARED_BYTES`] take about a millisecond and two urls far less than a microsecond.
+//! computing Levenshtein and Damerau edit distances", 2003): 64 cells per step, so that two texts
+//! of [`MAX_COMPARED_BYTES`] take about a millisecond and two URLs far less than a microsecond.
 
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::matcher::near_miss::char_boundary::floor_char_boundary;
 
-/// 0 for equal texts, 1 for texts with nothing in common. Characters are UTF-16 units, as in Java.
-/// Beyond [`MAX_COMPARED_BYTES`] bytes, texts are compared place by place only.
+/// Returns 0 for equal texts and 1 for texts with nothing in common. Characters are UTF-16 units,
+/// as in Java. Beyond [`MAX_COMPARED_BYTES`], texts are compared byte by byte.
 pub(super) fn normalized_distance(one: &str, other: &str) -> f64 {
     if one == other {
         return 0.0;
@@ -27,9 +27,9 @@ pub(super) fn normalized_distance(one: &str, other: &str) -> f64 {
     ((heads + rests) as f64 / one.len().max(other.len()) as f64).min(1.0)
 }
 
-/// Returns a distance that [`normalized_distance`] is never below, from the lengths alone.
+/// Returns a lower bound of [`normalized_distance`], computed from the lengths.
 pub(super) fn lower_bound(one: &str, other: &str) -> f64 {
-    // a UTF-16 unit is one to three bytes: only for ASCII do bytes tell the number of units
+    // only for ASCII is the number of bytes that of UTF-16 units
     if one.len() > MAX_COMPARED_BYTES || other.len() > MAX_COMPARED_BYTES || !one.is_ascii() || !other.is_ascii() {
         return 0.0;
     }
@@ -54,7 +54,7 @@ fn edit_distance(one: &[u16], other: &[u16]) -> usize {
     if pattern.is_empty() { text.len() } else { columns(pattern, text) }
 }
 
-/// 64 rows of the matrix, as differences between neighbouring cells.
+/// 64 rows of one column of the matrix, as differences between neighbouring cells.
 #[derive(Clone, Copy)]
 struct BlockColumn {
     up: u64,
@@ -78,7 +78,7 @@ fn columns(pattern: &[u16], text: &[u16]) -> usize {
     let mut score = pattern.len();
     for unit in text {
         let equal = places.get(unit).map_or(&none[..], |place| &masks[*place..*place + count]);
-        // the first row grows by one a column
+        // the first row of the matrix grows by one per column
         let (mut up, mut down) = (1, 0);
         for (place, (block, equal)) in blocks.iter_mut().zip(equal).enumerate() {
             let vertical = equal | block.down;
@@ -101,7 +101,7 @@ fn columns(pattern: &[u16], text: &[u16]) -> usize {
 
 const BITS: usize = u64::BITS as usize;
 
-/// Bytes of each text that are compared character by character.
+/// Length in bytes up to which texts are compared by edit distance.
 const MAX_COMPARED_BYTES: usize = 8 * 1024;
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(normalized_distance("/one", "/onf"), 0.25);
         assert_eq!(normalized_distance("", "abc"), 1.0);
         assert_eq!(normalized_distance("", ""), 0.0);
-        // three units, one of them other: half of a surrogate pair
+        // three units, one of which differs: half of a surrogate pair
         assert_eq!(normalized_distance("😀a", "😁a"), 1.0 / 3.0);
     }
 

@@ -1,5 +1,5 @@
-//! The few nearest of many, within a budget: most candidates are dismissed by the
-//! lengths of their urls.
+//! Searches for the nearest candidates within a budget. Most candidates are dismissed by the
+//! lengths of their URLs.
 
 use std::time::Instant;
 
@@ -7,41 +7,40 @@ use super::distance::distance_under;
 use crate::call::Call;
 use crate::matcher::RequestPattern;
 
-/// How many near misses WireMock names.
+/// Number of near misses that WireMock reports.
 pub const MAX_NEAR_MISSES: usize = 3;
 
-/// When a search ends though candidates are left.
+/// The limits of a search.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchBudget {
-    /// Not later than this; `None` is any time.
+    /// The end of the search; `None` for no end.
     pub until: Option<Instant>,
-    /// Not after so many candidates.
+    /// Maximum number of candidates.
     pub candidates: usize,
 }
 
-/// The nearest of all that were examined, nearest first; of two as
-/// near, the earlier candidate.
+/// The nearest of the examined candidates, nearest first; of equally near ones, the earlier first.
 #[derive(Clone, Debug)]
 pub struct NearestMatches<T> {
-    /// The nearest.
+    /// The nearest candidates.
     pub found: Vec<NearMiss<T>>,
-    /// How many candidates were examined.
+    /// Number of candidates that were examined.
     pub examined: usize,
-    /// How many there are.
+    /// Number of all candidates.
     pub of: usize,
 }
 
-/// One of the nearest.
+/// A candidate with its distance.
 #[derive(Clone, Copy, Debug)]
 pub struct NearMiss<T> {
     /// The candidate.
     pub item: T,
-    /// 0 for a match (that a scenario kept from answering), up to 1.
+    /// The distance: 0 for a match that a scenario prevented, up to 1.
     pub distance: f64,
 }
 
 impl SearchBudget {
-    /// No end but that of the candidates.
+    /// A budget without limits.
     pub const UNLIMITED: Self = Self { until: None, candidates: usize::MAX };
 
     /// Returns a budget that ends at an instant.
@@ -61,8 +60,7 @@ impl<T> NearestMatches<T> {
     }
 }
 
-/// The patterns that a call came nearest to. Candidates come in the order in which
-/// they would be tried.
+/// Returns the patterns nearest to a request. Candidates are given in the order of their ranks.
 pub fn find_nearest_patterns<'p, T>(
     candidates: impl Iterator<Item = (T, &'p RequestPattern)>,
     call: &Call,
@@ -73,7 +71,7 @@ pub fn find_nearest_patterns<'p, T>(
     without_second(search(candidates, limit, budget, distance))
 }
 
-/// The calls that came nearest to a pattern, those that match among them.
+/// Returns the requests nearest to a pattern, including those that match.
 pub fn find_nearest_calls<'c, T>(
     calls: impl Iterator<Item = (T, &'c Call)>,
     pattern: &RequestPattern,
@@ -84,8 +82,8 @@ pub fn find_nearest_calls<'c, T>(
     without_second(search(calls, limit, budget, distance))
 }
 
-/// Returns the items whose calls came nearest to a pattern. Only the
-/// nearest are held while the others are examined.
+/// Returns the items whose requests are nearest to a pattern. Only the nearest items are kept
+/// during the search.
 pub fn find_nearest_by<T>(
     items: impl Iterator<Item = T>,
     call_of: impl Fn(&T) -> &Call,

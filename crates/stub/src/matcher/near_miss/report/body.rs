@@ -1,5 +1,4 @@
-//! What a rule asks of a body beside the body that came: as JSON or XML over several lines where it
-//! is, or the part that a path finds.
+//! Compares a body with its matcher: pretty-printed JSON or XML, or the part that a path finds.
 
 use base64::Engine as _;
 use serde_json::Value;
@@ -14,7 +13,7 @@ use crate::matcher::xpath::XPathRule;
 use standin_dialect::json_path::{self, JsonPath};
 use standin_dialect::xml::Place;
 
-/// What the rule asks and what came.
+/// Returns the result for the body of a request.
 pub(super) fn diagnose_body(rule: &ValueMatcher, call: &Call, stats: &MatchStats) -> ClauseResult {
     BodyDiagnosis { call, stats }.diagnose(rule)
 }
@@ -76,7 +75,7 @@ impl BodyDiagnosis<'_> {
         }
     }
 
-    /// Returns the body over several lines if it is XML.
+    /// Returns the body, pretty-printed if it is XML.
     fn xml_text(&self) -> String {
         match self.call.xml() {
             Ok(document) => truncate(&document.pretty(Place::DOCUMENT, BODY_BYTES), BODY_BYTES),
@@ -84,7 +83,7 @@ impl BodyDiagnosis<'_> {
         }
     }
 
-    /// What a path finds of XML, of several the nearest.
+    /// Returns the text that an XPath finds; of several, the nearest to the matcher.
     fn found(&self, path: &XPathRule, rule: &ValueMatcher) -> Option<String> {
         let found = path.found(MatchInput::Body(self.call))?;
         let measured = found.into_iter().map(|text| {
@@ -95,7 +94,7 @@ impl BodyDiagnosis<'_> {
         Some(truncate(&text, BODY_BYTES))
     }
 
-    /// What a path finds of the body, of several the nearest.
+    /// Returns the value that a JSONPath finds; of several, the nearest to the matcher.
     fn selected(&self, path: &JsonPath, rule: &ValueMatcher) -> Option<String> {
         let selection = path.try_select(self.call.json()?).ok()?;
         let (item, _) = nearest_item(rule, &selection, self.stats)?;
@@ -124,5 +123,5 @@ fn encoded(bytes: &[u8]) -> String {
     text
 }
 
-/// Bytes that are shown of a body.
+/// Maximum number of bytes that are shown of a body.
 const BODY_BYTES: usize = 4 * 1024;

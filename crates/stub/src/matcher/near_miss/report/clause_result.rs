@@ -1,65 +1,65 @@
-//! One clause of a stub held against a call: what it asks, what came, whether that is enough.
+//! The result of comparing one clause of a stub with a request.
 
 use serde_json::{Map, Value};
 
 use crate::matcher::RequestPattern;
 
-/// A stub that a call is held against.
+/// A stub that a request is compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct ComparedStub<'a> {
-    /// The stub's name.
+    /// The name of the stub.
     pub name: Option<&'a str>,
-    /// What it asks, compiled.
+    /// The compiled request pattern.
     pub pattern: &'a RequestPattern,
-    /// What it asks, as written: the `request` of its document. Only for the spelling of names.
+    /// The `request` of the stub's document, for the spelling of names.
     pub request: Option<&'a Map<String, Value>>,
-    /// The state in which it answers, if not in any.
+    /// The required state of a scenario, if the stub has one.
     pub scenario: Option<ScenarioRequirement<'a>>,
 }
 
-/// The state that a stub asks of its scenario.
+/// The state of a scenario that a stub requires.
 #[derive(Clone, Copy, Debug)]
 pub struct ScenarioRequirement<'a> {
-    /// The scenario's name.
+    /// The name of the scenario.
     pub name: &'a str,
-    /// The state in which the stub answers.
+    /// The required state.
     pub required: &'a str,
-    /// The state that it is in.
+    /// The current state.
     pub state: &'a str,
 }
 
-/// What became of one clause.
+/// The result of one clause.
 #[derive(Clone, Debug)]
 pub struct ClauseResult {
-    /// What was looked at: `method`, `url`, `header`, `body` …
+    /// The kind of the clause: `method`, `url`, `header`, `body` …
     pub clause: &'static str,
     /// The name of the header, parameter or cookie.
     pub name: Option<String>,
-    /// How it is compared, as a stub spells it.
+    /// The operator, as a stub spells it.
     pub operator: &'static str,
-    /// What the stub asks, out if it is long.
+    /// The expected value, truncated.
     pub expected: String,
-    /// What came, out if it is long; nothing if nothing did.
+    /// The actual values, truncated; empty if there are none.
     pub actual: Vec<String>,
-    /// True if the clause holds.
+    /// True if the clause matches.
     pub matches: bool,
-    /// True if it was given up at a limit of matching, and so does not hold.
+    /// True if the evaluation reached a limit, and so does not match.
     pub is_limited: bool,
-    /// How the page shows it.
+    /// The row of the page.
     pub(super) row: PageRow,
 }
 
-/// A row of the page, before it is wrapped.
+/// A row of the page, before wrapping.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PageRow {
     pub(super) section: PageSection,
-    /// What the remark is about.
+    /// The subject of the remark.
     pub(super) subject: &'static str,
     pub(super) expected: String,
     pub(super) actual: String,
 }
 
-/// Rows that stand together, in the order of the page.
+/// A group of rows, in the order of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PageSection {
     #[default]

@@ -1,4 +1,4 @@
-//! Holds a call against a stub, clause by clause.
+//! Compares a request with a stub, clause by clause.
 
 use super::clause_result::{ClauseResult, ComparedStub, PageRow, PageSection, ScenarioRequirement};
 use super::truncate::truncate;
@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::matcher::value_matcher::{MatchStats, ValueMatcher};
 use crate::matcher::{Clause, FieldMatcher, FieldName, FieldRule, MethodRule, UrlRule};
 
-/// Every clause of the stub, in the order of the page. Method and url are always among them.
+/// Returns the result of every clause in the order of the page. Method and URL are always included.
 pub fn diagnose(target: &ComparedStub<'_>, call: &Call) -> Vec<ClauseResult> {
     let diagnosis = ClauseDiagnosis { target, call, stats: MatchStats::default() };
     let mut results: Vec<ClauseResult> =
@@ -199,7 +199,7 @@ impl ClauseDiagnosis<'_> {
     fn unsatisfiable(&self) -> ClauseResult {
         let name = self.target.request.and_then(|request| request.get("customMatcher")?.get("name")?.as_str());
         let Some(name) = name else {
-            // credentials of which a half is missing
+            // credentials without user name or password
             let name = Some("Authorization".to_owned());
             let row = PageRow {
                 section: PageSection::Header,
@@ -235,7 +235,7 @@ impl ClauseDiagnosis<'_> {
         }
     }
 
-    /// Returns a header is compiled in lower case; people know it as they wrote it.
+    /// Returns the name as the stub spells it: header names are compiled in lower case.
     fn spelling(&self, name: &FieldName) -> String {
         match name {
             FieldName::Cookie(name) | FieldName::Form(name) | FieldName::Query(name) => name.clone(),
@@ -302,8 +302,8 @@ fn lines(name: &str, values: &[String]) -> String {
 
 const TARGET_ORDER: &[&str] = &["host", "port", "clientIp", "scheme", "method", "url"];
 
-/// Bytes that are shown of a url, header or parameter.
+/// Maximum number of bytes that are shown of a URL, header or parameter.
 const CELL_BYTES: usize = 1024;
 
-/// Values that are shown of one header or parameter.
+/// Maximum number of values that are shown of one header or parameter.
 const MAX_VALUES: usize = 16;

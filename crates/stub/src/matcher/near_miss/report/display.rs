@@ -1,4 +1,4 @@
-//! What a rule asks, in the words in which WireMock prints it.
+//! Matchers as WireMock prints them.
 
 use base64::Engine as _;
 
@@ -30,14 +30,14 @@ pub(super) fn operator(rule: &ValueMatcher) -> &'static str {
     }
 }
 
-/// Returns the operand, `room` bytes of it.
+/// Returns the operand, limited to `room` bytes.
 pub(super) fn operand(rule: &ValueMatcher, room: usize) -> String {
     let mut out = TruncatedText::new(room);
     write_operand(rule, &mut out);
     out.finish()
 }
 
-/// Returns the operator and operand of one rule or several, as they stand behind a name.
+/// Returns the operator and operand of the rule for a field.
 pub(super) fn field(rule: &FieldRule, room: usize) -> (&'static str, String) {
     match rule {
         FieldRule::One(rule) => (operator(rule), operand(rule, room)),
@@ -46,8 +46,8 @@ pub(super) fn field(rule: &FieldRule, room: usize) -> (&'static str, String) {
     }
 }
 
-/// Returns the operand of a cookie, path parameter or client address, where WireMock names only the
-/// first of several.
+/// Returns the operand for a cookie, path parameter or client address, where WireMock prints only
+/// the first of several.
 pub(super) fn first_operand(rule: &ValueMatcher, room: usize) -> String {
     match rule {
         ValueMatcher::Absent => "null".to_owned(),
@@ -59,7 +59,7 @@ pub(super) fn first_operand(rule: &ValueMatcher, room: usize) -> String {
     }
 }
 
-/// Returns the operator in brackets, but for equality, which goes without saying.
+/// Returns the operator in brackets; for an equality, `equality`.
 pub(super) fn bracketed(operator: &str, equality: &str) -> String {
     match operator {
         "equalTo" | "equalToJson" => equality.to_owned(),

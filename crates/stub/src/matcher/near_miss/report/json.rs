@@ -1,28 +1,27 @@
-//! Near misses as JSON: in WireMock's shape for its clients, and clause by clause for people and
-//! programs.
+//! Near misses as JSON: in WireMock's format, and as a list of clauses.
 
 use serde_json::{Map, Value, json};
 
 use super::clause_result::ClauseResult;
 
-/// What a request came near to.
+/// The object that a request is a near miss of.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NearMissSubject {
-    /// A request pattern, as JSON.
+    /// The JSON of a request pattern.
     Pattern(Value),
-    /// A stub, as JSON, and the state of its scenario, if it asks for one.
+    /// The JSON of a stub, and the state of its scenario if it requires one.
     Stub(Value, Option<String>),
 }
 
-/// `{"nearMisses": […]}`: of each the logged request, what it came near to, and the distance.
+/// Returns `{"nearMisses": […]}`. Each item has a logged request, its subject and the distance.
 pub fn near_misses_json(misses: impl IntoIterator<Item = (Value, NearMissSubject, f64)>) -> Value {
     let misses: Vec<Value> =
         misses.into_iter().map(|(request, subject, distance)| near_miss_json(request, subject, distance)).collect();
     json!({ "nearMisses": misses })
 }
 
-/// What each clause asks, and what came: `[{"clause": "url", "expected": "/a", "actual": "/b",
-/// "matches": false}, …]`. `actual` is null if nothing came, and a list if several values did.
+/// Returns the clauses as `[{"clause": "url", "expected": "/a", "actual": "/b", "matches": false},
+/// …]`. `actual` is null if there is no value, and a list if there are several.
 pub fn clauses_json(results: &[ClauseResult]) -> Value {
     results.iter().map(clause).collect()
 }

@@ -1,4 +1,4 @@
-//! A pattern for parts beside the parts that came.
+//! Compares the parts of a multipart body with their pattern.
 
 use super::clause_result::{ClauseResult, PageRow, PageSection};
 use super::display;
@@ -6,7 +6,7 @@ use super::truncate::{TruncatedText, truncate};
 use crate::call::{BodyPart, Call};
 use crate::matcher::MultipartRule;
 
-/// What the pattern asks and which parts there are.
+/// Returns the result for a multipart pattern.
 pub(super) fn diagnose_multipart(rule: &MultipartRule, call: &Call) -> ClauseResult {
     let expected = asked(rule);
     let parts: Vec<String> = call.parts().unwrap_or_default().iter().take(MAX_PARTS).map(came).collect();
@@ -62,8 +62,8 @@ fn came(part: &BodyPart) -> String {
     out.finish()
 }
 
-/// Bytes that are shown of a pattern, of a part, and of all parts together.
+/// Maximum number of bytes that are shown of a pattern, of a part, and of all parts together.
 const CELL_BYTES: usize = 1024;
 
-/// Parts that are shown.
+/// Maximum number of parts that are shown.
 const MAX_PARTS: usize = 16;

@@ -1,5 +1,5 @@
-//! The page that answers an unmatched call: the nearest stub and the call side by side, as WireMock
-//! draws it.
+//! The 404 page for an unmatched request: the nearest stub beside the request, in WireMock's
+//! layout.
 
 use http::HeaderMap;
 
@@ -8,18 +8,18 @@ use super::diagnose::diagnose;
 use super::truncate::truncate;
 use crate::call::Call;
 
-/// Columns of the page if nobody asks for another number.
+/// Default width of the page in columns.
 pub const DEFAULT_PAGE_WIDTH: usize = 119;
 
-/// Returns the columns that the client asks for with `X-WireMock-Console-Width`, within reason.
+/// Returns the width that the client requests with `X-WireMock-Console-Width`, within limits.
 pub fn requested_page_width(headers: &HeaderMap) -> usize {
     let asked =
         headers.get("x-wiremock-console-width").and_then(|value| value.to_str().ok()?.trim().parse::<usize>().ok());
     asked.map_or(DEFAULT_PAGE_WIDTH, |width| width.clamp(MIN_PAGE_WIDTH, MAX_PAGE_WIDTH))
 }
 
-/// Returns the page for the stub that came nearest, `width` columns wide. Remarks stick out on the
-/// right.
+/// Returns the page for the nearest stub, `width` columns wide. Remarks extend beyond the right
+/// edge.
 pub fn render_page(target: &ComparedStub<'_>, call: &Call, width: usize) -> String {
     let mut table = PageTable::new(width.clamp(MIN_PAGE_WIDTH, MAX_PAGE_WIDTH));
     table.blank();
@@ -30,7 +30,7 @@ pub fn render_page(target: &ComparedStub<'_>, call: &Call, width: usize) -> Stri
     let results = diagnose(target, call);
     for group in results.chunk_by(|one, other| one.row.section == other.row.section) {
         let section = group[0].row.section;
-        // a body that is as it should be would only hide the one that is not
+        // a body that matches would only hide the one that does not
         let is_body = matches!(section, PageSection::Body | PageSection::Multipart);
         for result in group.iter().filter(|result| !is_body || !result.matches) {
             table.row(&result.row.expected, &result.row.actual, remark(result).as_deref());
@@ -116,8 +116,8 @@ impl PageTable {
     }
 }
 
-/// Returns the lines of a cell. If one is too long, the whole is wrapped, and empty lines are left
-/// out, as WireMock does.
+/// Returns the lines of a cell. As in WireMock, if one line is too long, the whole text is wrapped
+/// and empty lines are left out.
 fn lines(text: &str, columns: usize) -> Vec<String> {
     if text.split('\n').any(|line| units(line) > columns) {
         return wrapped(text, columns).split('\n').filter(|line| !line.is_empty()).map(without_return).collect();
@@ -157,7 +157,7 @@ fn wrapped(text: &str, columns: usize) -> String {
     }
 }
 
-/// Bytes of a text that take so many columns at most; one character at least.
+/// Returns the number of leading bytes of a text that fit into `columns`; at least one character.
 fn fitting(text: &str, columns: usize) -> usize {
     let mut taken = 0;
     let fits = |c: &char| {
@@ -168,21 +168,21 @@ fn fitting(text: &str, columns: usize) -> usize {
     bytes.max(text.chars().next().map_or(0, char::len_utf8))
 }
 
-/// Returns a column holds a UTF-16 unit, as in Java.
+/// Returns the width of a text in UTF-16 units, as in Java.
 fn units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
 const TITLE: &str = "Request was not matched";
 
-/// How far before the end of its column a remark begins.
+/// Distance between a remark and the end of its column.
 const REMARK_INDENT_COLUMNS: usize = 7;
 
-/// The title and a column of some words must fit.
+/// Minimum width: the title and a few words must fit.
 const MIN_PAGE_WIDTH: usize = 40;
 
-/// As wide as a screen may be.
+/// Maximum width in columns.
 const MAX_PAGE_WIDTH: usize = 400;
 
-/// Bytes that are shown of a name.
+/// Maximum number of bytes that are shown of a name.
 const NAME_BYTES: usize = 1024;

@@ -1,4 +1,4 @@
-//! JSON over several lines as Jackson prints it, so that a page looks as users of WireMock know it.
+//! JSON as Jackson pretty-prints it, as in WireMock's page.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::truncate::TruncatedText;
 use standin_dialect::json::push_quoted;
 
-/// Writes a document: members a line each, items on one, numbers without exponent.
+/// Writes a document: one member per line, the items of a list on one line, numbers without
+/// exponent.
 pub(super) fn write(value: &Value, out: &mut TruncatedText) {
     write_at(value, 0, out);
 }
@@ -53,8 +54,8 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Returns a number without exponent, if it is not longer than [`MAX_ZEROS`] then: `1e3` is
-/// `1000`.
+/// Returns a number without exponent, such as `1000` for `1e3`, unless that takes more than
+/// [`MAX_ZEROS`] zeros.
 fn without_exponent(spelling: &str) -> Cow<'_, str> {
     if spelling == "-0" || spelling == "-0.0" {
         return Cow::Borrowed(&spelling[1..]);
@@ -86,10 +87,10 @@ fn without_exponent(spelling: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{sign}{whole}{point}{fraction}"))
 }
 
-/// Zeros that an exponent may stand for.
+/// Maximum number of zeros that an exponent is replaced by.
 const MAX_ZEROS: u64 = 1000;
 
-/// Digits that are moved about.
+/// Maximum number of digits of a mantissa that is rewritten.
 const MAX_MANTISSA_DIGITS: usize = 1000;
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! A text that grows up to a limit and then only counts: what is shown of a long body says how much
-//! is missing.
+//! Texts up to a limit: a truncated text says how many bytes are missing.
 
 use crate::matcher::near_miss::char_boundary::floor_char_boundary;
 
