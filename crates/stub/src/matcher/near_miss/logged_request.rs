@@ -99,7 +99,10 @@ fn body(logged: &Map<String, Value>) -> Result<Bytes, LoggedRequestError> {
 }
 
 fn error(key: &str, value: &str, help: &'static str) -> LoggedRequestError {
-    LoggedRequestError { message: format!("`{}` is no `{key}` of a request", super::report::truncate(value, 100)), help }
+    LoggedRequestError {
+        message: format!("`{}` is no `{key}` of a request", super::report::truncate(value, 100)),
+        help,
+    }
 }
 
 #[cfg(test)]
