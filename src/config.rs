@@ -1,86 +1,97 @@
-//! What is meant: addresses, limits and paths, checked together so that every mistake is told at once.
+//! Configuration of a server: addresses, limits and paths, as values with their defaults.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::live::Access;
-use crate::record::Forward;
 use crate::timer::Precision;
 use standin_files::regular_file::MAX_BYTES;
 use standin_stub::files::Templating;
 use standin_stub::memory;
 
-/// How a server is to be.
+/// Configuration of a [`Server`](crate::Server).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let mut config = standin::Config::new("stubs");
+/// config.listeners = vec!["127.0.0.1:0".parse()?];
+/// config.grace = Duration::from_secs(2);
+/// # Ok::<(), standin::ParseListenerError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The stub folder, or a folder of such folders; without one there are no stubs at first, and none are kept.
+    /// Stub folder, or a folder of stub folders. Without one the server starts without stubs and keeps none on disk.
     pub root: Option<PathBuf>,
-    /// Where calls are answered.
+    /// Addresses that answer requests. At least one.
     pub listeners: Vec<Listener>,
-    /// Where the admin API is answered apart from the calls.
+    /// Address of a listener for the admin API alone, in addition to `listeners`.
     pub admin_listener: Option<SocketAddr>,
-    /// The certificate of `https` listeners.
+    /// Certificate of `https` listeners.
     pub certificate: Certificate,
-    /// What a client may ask of a connection.
+    /// Limits of one connection.
     pub limits: Limits,
-    /// Connections at once.
+    /// Maximum number of open connections.
     pub max_connections: usize,
-    /// Bytes that all calls together may hold: of bodies that are being read, decoded or sent.
+    /// Memory in bytes that all requests together may hold, for bodies that are read, decoded or sent.
     pub max_memory: usize,
-    /// Threads that answer calls.
+    /// Number of worker threads; the default is one for each core.
     pub workers: usize,
-    /// Where random delays begin; the same seed draws the same delays.
+    /// Seed of random delays: the same seed draws the same delays.
     pub seed: u64,
-    /// How precisely delays end.
+    /// Precision of the end of delays.
     pub precision: Precision,
-    /// How long calls in flight may take when the server goes down.
+    /// Time that requests in flight may take when the server shuts down.
     pub grace: Duration,
-    /// Whether an unmatched GET may be answered from `__files`.
+    /// True if an unmatched GET may be answered with a file of `__files`.
     pub serves_files: bool,
-    /// The profile to serve with; `None` is as fast as it can.
+    /// Name of the performance profile; `None` answers without added delay.
     pub profile: Option<String>,
-    /// Bytes of the journal of calls; 0 keeps none.
+    /// Size of the request journal in bytes; 0 keeps none.
     pub journal_bytes: usize,
-    /// Who may call the admin API.
+    /// Clients that may call the admin API.
     pub access: Access,
-    /// Bytes of a body of the admin API at most.
+    /// Maximum size of a request body of the admin API, in bytes.
     pub max_admin_body: usize,
-    /// Whether the admin API may delete mapping files that standin did not write.
+    /// True if the admin API may delete mapping files that standin did not write.
     pub allows_disk_delete: bool,
-    /// Whether stub files that change are read again.
+    /// True if stub files are reloaded when they change.
     pub watches: bool,
-    /// Which replies are templates.
+    /// Replies that are templates.
     pub templating: Templating,
-    /// Bytes of a mapping file or a profile at most.
+    /// Maximum size of a mapping file or a profile, in bytes.
     pub max_file_bytes: u64,
-    /// What becomes of calls that no stub answers; a 404 if nothing is said.
-    pub forward: Option<Forward>,
 }
 
-/// Where calls are answered.
+/// An address that answers requests, written `[NAME=][http://|https://]ADDRESS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// The service whose stubs answer; all that have no listener of their own if none is named.
+    /// Service whose stubs answer; without a name, all services that have no listener of their own.
     pub service: Option<String>,
-    /// The address; port 0 takes a free one.
+    /// Address to bind; port 0 takes a free one.
     pub address: SocketAddr,
-    /// Whether TLS is spoken.
+    /// True for TLS.
     pub tls: bool,
 }
 
+/// Error of parsing a [`Listener`], with an example of a correct one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseListenerError(String);
+
 impl Config {
-    /// A server for the stubs of `root`, on a free port of 127.0.0.1.
+    /// Returns the configuration of a server for the stubs of `root`, on a free port of 127.0.0.1.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: Some(root.into()), ..Self::default() }
     }
 }
 
 impl Default for Config {
-    /// A server without a folder, on a free port of 127.0.0.1.
+    /// Returns the configuration of a server without a folder, on a free port of 127.0.0.1.
     fn default() -> Self {
         Self {
             root: None,
@@ -103,14 +114,14 @@ impl Default for Config {
             watches: true,
             templating: Templating::default(),
             max_file_bytes: MAX_BYTES,
-            forward: None,
         }
     }
 }
 
-impl Listener {
-    /// Reads `[NAME=][http://|https://]ADDRESS`.
-    pub fn parse(text: &str) -> Result<Self, String> {
+impl FromStr for Listener {
+    type Err = ParseListenerError;
+
+    fn from_str(text: &str) -> Result<Self, ParseListenerError> {
         let (service, rest) = match text.split_once('=') {
             Some((name, rest)) => (Some(name.to_owned()), rest),
             None => (None, text),
@@ -118,17 +129,29 @@ impl Listener {
         let (tls, address) = match rest.split_once("://") {
             Some(("https", address)) => (true, address),
             Some(("http", address)) => (false, address),
-            Some((scheme, _)) => return Err(format!("`{scheme}` is no scheme to listen for; use http or https")),
+            Some((scheme, _)) => {
+                return Err(ParseListenerError(format!("`{scheme}` is no scheme to listen for; use http or https")));
+            }
             None => (false, rest),
         };
         let resolved =
             address.strip_prefix("localhost:").map_or_else(|| address.to_owned(), |port| format!("127.0.0.1:{port}"));
         match resolved.parse() {
             Ok(address) => Ok(Self { service, address, tls }),
-            Err(_) => Err(format!("`{address}` is no address; write one such as 127.0.0.1:8080 or [::1]:8080")),
+            Err(_) => Err(ParseListenerError(format!(
+                "`{address}` is no address; write one such as 127.0.0.1:8080 or [::1]:8080"
+            ))),
         }
     }
 }
+
+impl fmt::Display for ParseListenerError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ParseListenerError {}
 
 impl fmt::Display for Listener {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,14 +164,18 @@ impl fmt::Display for Listener {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Listener, ParseListenerError> {
+        text.parse()
+    }
+
     #[test]
-    fn listeners_are_read() {
-        let listener = Listener::parse("inventory=127.0.0.1:8081").expect("valid");
+    fn listeners_are_parsed() {
+        let listener = parse("inventory=127.0.0.1:8081").expect("valid");
         assert_eq!(listener.service.as_deref(), Some("inventory"));
         assert_eq!(listener.to_string(), "http://127.0.0.1:8081");
-        assert!(Listener::parse("https://[::1]:8443").expect("valid").tls);
-        assert_eq!(Listener::parse("localhost:0").expect("valid").address.port(), 0);
-        assert!(Listener::parse("8080").unwrap_err().contains("127.0.0.1:8080"));
-        assert!(Listener::parse("ftp://127.0.0.1:1").unwrap_err().contains("https"));
+        assert!(parse("https://[::1]:8443").expect("valid").tls);
+        assert_eq!(parse("localhost:0").expect("valid").address.port(), 0);
+        assert!(parse("8080").unwrap_err().to_string().contains("127.0.0.1:8080"));
+        assert!(parse("ftp://127.0.0.1:1").unwrap_err().to_string().contains("https"));
     }
 }

@@ -1,6 +1,12 @@
-//! A stand-in for the backends that a system under test depends on: it answers with their content and performs as they do.
+//! A stand-in for the backends that a system under test depends on: it returns their responses, and takes as long as they do.
 //!
-//! In a test, a [`Mock`] is all there is to know; [`mock::guide`] shows what it can:
+//! standin reads WireMock's stub format, and it can be used as a command, from a container, or from Rust. This crate is the
+//! Rust side: a mock server for one test, and a server for the stubs of a folder.
+//!
+//! # A mock server in a test
+//!
+//! A [`Mock`] has a free port and threads of its own, and ends when it is dropped. It works the same in a `#[test]` and in a
+//! `#[tokio::test]`:
 //!
 //! ```
 //! use standin::Mock;
@@ -16,7 +22,9 @@
 //! # Ok::<(), ureq::Error>(())
 //! ```
 //!
-//! In a program, [`Server`] serves a folder as the command line does:
+//! # A server in a program
+//!
+//! A [`Server`] serves the stubs of a folder, as `standin serve` does:
 //!
 //! ```no_run
 //! let server = standin::Server::bind(standin::Config::new("stubs"))?;
@@ -25,44 +33,56 @@
 //! # Ok::<(), standin::StartError>(())
 //! ```
 //!
-//! How a call travels:
+//! Dropping a [`Handle`] ends the server at once and cuts off the requests in flight. [`Handle::shut_down`] finishes them first.
 //!
-//! ```text
-//! listen → call → matcher → render → pace → send            `answer` joins them in one readable function
-//!             live (catalog, scenarios, stats) · admin      the control plane, beside it
-//! ```
+//! # Where to go next
 //!
-//! A [`Call`](standin_stub::call::Call) arrives, a [`Reply`](standin_stub::reply::Reply) goes back, and all [`Stub`](standin_stub::Stub)s together, compiled, are the
-//! [`Catalog`](standin_stub::catalog::Catalog). What is wrong in a file is a [`Defect`](standin_stub::defect::Defect).
-//!
-//! # Cancel safety
-//!
-//! Dropping a [`Handle`] ends the server at once: calls in flight are cut off. [`Handle::shut_down`] finishes them first.
+//! - [`mock::guide`]: requests, replies, delays, scenarios and verification in tests, with examples that are run.
+//! - [`Config`]: addresses, TLS, limits and the performance profile of a server.
+//! - `docs/` in the repository: the stub format, performance profiles, recording and fitting, the command line.
 
-pub mod admin;
+// items are `pub` within their private modules; the compiler sees what is unused all the same
+#![allow(unreachable_pub)]
+
+mod admin;
 mod answer;
-pub mod audit;
-pub mod cli;
-pub mod config;
-pub mod listen;
-pub mod live;
+mod audit;
+mod cli;
+mod config;
+mod listen;
+mod live;
 pub mod mock;
-pub mod offload;
-pub mod pacing;
+mod offload;
+mod pacing;
 mod panics;
-pub mod ramp;
-pub mod record;
-pub mod reload;
-pub mod replay;
-pub mod send;
+mod ramp;
+mod record;
+mod reload;
+mod replay;
+mod send;
 mod server;
-pub mod shutdown;
+mod shutdown;
 mod stdio;
-pub mod tasks;
-pub mod timer;
-pub mod upstream;
-pub mod wire;
+mod tasks;
+mod timer;
+mod upstream;
+mod wire;
 
-pub use config::Config;
+pub use config::{Config, Listener, ParseListenerError};
+pub use listen::connection::Limits;
+pub use listen::tls::{Certificate, TlsError};
+pub use live::Access;
 pub use mock::Mock;
 pub use server::{Address, Handle, Server, StartError};
+pub use standin_stub::defect::Defect;
+pub use standin_stub::files::Templating;
+pub use timer::Precision;
+
+/// Items for the binary and the tests of this repository; they may change at any time.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::cli::main;
+    pub use crate::ramp::{NOTE_KEY as RAMP_NOTE_KEY, STEP_SHARES as RAMP_STEP_SHARES};
+    pub use crate::replay::{Pace, Plan, PreparedCalls, Replacements, ReplayOutcome, ReplayTarget, run as replay};
+    pub use crate::upstream::Trust;
+}

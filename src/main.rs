@@ -1,4 +1,4 @@
-//! Parses, runs, and translates the result to an exit code.
+//! The command `standin`.
 
 use std::process::ExitCode;
 
@@ -6,5 +6,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    standin::cli::main(std::env::args_os())
+    standin::internal::main(std::env::args_os())
 }

@@ -1,20 +1,20 @@
-//! Going down in order: tell everyone, wait until they are done, and no longer than the grace period.
+//! Orderly shutdown: a signal to all tasks, and a wait for their end within a grace period.
 //!
-//! One [`Drain`] says when to stop and counts who is still at work; each task holds a [`Work`] for as long as it lives.
+//! A [`Drain`] signals the shutdown and waits; each task holds a [`DrainGuard`] for as long as it runs.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// The end of a server, known to whoever may bring it about.
+/// The shutdown signal of a server.
 #[derive(Debug)]
 pub struct Drain {
     stop: watch::Sender<bool>,
 }
 
-/// One task's share in a server: it hears of the end, and holds it up until dropped.
+/// Registration of a task: it receives the shutdown signal, and delays the end until it is dropped.
 #[derive(Clone, Debug)]
-pub struct Work {
+pub struct DrainGuard {
     stop: watch::Receiver<bool>,
 }
 
@@ -25,26 +25,26 @@ impl Default for Drain {
 }
 
 impl Drain {
-    /// A share for a task.
-    pub fn work(&self) -> Work {
-        Work { stop: self.stop.subscribe() }
+    /// Returns a guard for a task.
+    pub fn work(&self) -> DrainGuard {
+        DrainGuard { stop: self.stop.subscribe() }
     }
 
-    /// Tells everyone to finish.
+    /// Signals all guards to finish.
     pub fn begin(&self) {
         self.stop.send_replace(true);
     }
 
-    /// Waits until every [`Work`] is dropped, for `grace` at most; returns whether all were done.
+    /// Waits until every [`DrainGuard`] is dropped, or `grace` is over. Returns true if all were dropped.
     pub async fn finished(&self, grace: Duration) -> bool {
         tokio::time::timeout(grace, self.stop.closed()).await.is_ok()
     }
 }
 
-impl Work {
-    /// Resolves once the end has begun.
+impl DrainGuard {
+    /// Resolves once the shutdown has begun.
     pub async fn ending(&mut self) {
-        // an error means that the drain itself is gone, which is an end as well
+        // an error means that the drain was dropped, which is a shutdown as well
         let _ = self.stop.wait_for(|stop| *stop).await;
     }
 }

@@ -16,22 +16,22 @@ use rustix::io::Errno;
 
 /// One of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
+pub(crate) enum StdStream {
     Out,
     Err,
 }
 
 /// What a stream has not taken since it last took anything.
 #[derive(Debug, Default)]
-struct Missed {
+struct DroppedLines {
     lines: u64,
     /// Whether the last line that it took was cut off.
     is_torn: bool,
 }
 
-static MISSED: [Mutex<Missed>; 2] = [
-    const { Mutex::new(Missed { lines: 0, is_torn: false }) },
-    const { Mutex::new(Missed { lines: 0, is_torn: false }) },
+static MISSED: [Mutex<DroppedLines>; 2] = [
+    const { Mutex::new(DroppedLines { lines: 0, is_torn: false }) },
+    const { Mutex::new(DroppedLines { lines: 0, is_torn: false }) },
 ];
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static SERVES: AtomicBool = AtomicBool::new(false);
@@ -47,18 +47,18 @@ pub(crate) fn dropped() -> u64 {
 }
 
 /// Writes a line, and waits for a slow reader as long as the command may: a report as long as it takes, a server a second.
-pub(crate) fn line(stream: Stream, text: &str) {
-    let patience = SERVES.load(Relaxed).then_some(PATIENCE);
+pub(crate) fn write_line(stream: StdStream, text: &str) {
+    let patience = SERVES.load(Relaxed).then_some(SERVER_WRITE_TIMEOUT);
     write(stream, format!("{text}\n").as_bytes(), patience);
 }
 
 /// Writes what is shown while a command is at work; it is dropped where the reader does not take it at once.
-pub(crate) fn show(text: &str) {
-    write(Stream::Err, text.as_bytes(), Some(Duration::ZERO));
+pub(crate) fn write_progress(text: &str) {
+    write(StdStream::Err, text.as_bytes(), Some(Duration::ZERO));
 }
 
 /// Tells panics on stderr in these ways, as the standard library would.
-pub(crate) fn tell_panics() {
+pub(crate) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
         let mut text = format!("thread '{}' {panic}\n", thread.name().unwrap_or("<unnamed>"));
@@ -66,7 +66,7 @@ pub(crate) fn tell_panics() {
         if backtrace.status() == BacktraceStatus::Captured {
             text.push_str(&backtrace.to_string());
         }
-        write(Stream::Err, text.as_bytes(), Some(Duration::ZERO));
+        write(StdStream::Err, text.as_bytes(), Some(Duration::ZERO));
     }));
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct LogLine;
 
 impl io::Write for LogLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        write(Stream::Err, bytes, Some(Duration::ZERO));
+        write(StdStream::Err, bytes, Some(Duration::ZERO));
         Ok(bytes.len())
     }
 
@@ -85,7 +85,7 @@ impl io::Write for LogLine {
 }
 
 /// Writes bytes, whole lines, and waits for the reader no longer than `patience`; for ever if there is none.
-fn write(stream: Stream, bytes: &[u8], patience: Option<Duration>) {
+fn write(stream: StdStream, bytes: &[u8], patience: Option<Duration>) {
     let descriptor = stream.descriptor();
     let deadline = patience.map(|patience| Instant::now() + patience);
     let mut rest = bytes;
@@ -111,7 +111,7 @@ fn write(stream: Stream, bytes: &[u8], patience: Option<Duration>) {
 }
 
 /// Writes as much as the reader takes at once, and before it what it missed.
-fn push(stream: Stream, descriptor: BorrowedFd<'_>, rest: &mut &[u8]) -> Result<(), Errno> {
+fn push(stream: StdStream, descriptor: BorrowedFd<'_>, rest: &mut &[u8]) -> Result<(), Errno> {
     let mut missed = stream.missed();
     if missed.lines > 0 {
         let begin = if missed.is_torn { "\n" } else { "" };
@@ -120,10 +120,10 @@ fn push(stream: Stream, descriptor: BorrowedFd<'_>, rest: &mut &[u8]) -> Result<
             return Ok(());
         }
         rustix::io::write(descriptor, told.as_bytes())?;
-        *missed = Missed::default();
+        *missed = DroppedLines::default();
     }
     while !rest.is_empty() && is_writable(descriptor, Some(Instant::now())) {
-        match rustix::io::write(descriptor, &rest[..rest.len().min(AT_ONCE)]) {
+        match rustix::io::write(descriptor, &rest[..rest.len().min(ATOMIC_WRITE_BYTES)]) {
             Ok(count) => *rest = &rest[count..],
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(error) => return Err(error),
@@ -132,7 +132,7 @@ fn push(stream: Stream, descriptor: BorrowedFd<'_>, rest: &mut &[u8]) -> Result<
     Ok(())
 }
 
-/// Whether a write of [`AT_ONCE`] bytes would not wait, by a deadline at the latest.
+/// Whether a write of [`ATOMIC_WRITE_BYTES`] bytes would not wait, by a deadline at the latest.
 fn is_writable(descriptor: BorrowedFd<'_>, deadline: Option<Instant>) -> bool {
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -148,7 +148,7 @@ fn is_writable(descriptor: BorrowedFd<'_>, deadline: Option<Instant>) -> bool {
     }
 }
 
-impl Stream {
+impl StdStream {
     fn descriptor(self) -> BorrowedFd<'static> {
         match self {
             Self::Out => rustix::stdio::stdout(),
@@ -156,13 +156,13 @@ impl Stream {
         }
     }
 
-    fn missed(self) -> MutexGuard<'static, Missed> {
+    fn missed(self) -> MutexGuard<'static, DroppedLines> {
         MISSED[usize::from(self == Self::Err)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A pipe that can be written to takes as much without a wait (POSIX.1-2017, `write`: PIPE_BUF, a page on Linux).
-const AT_ONCE: usize = 4096;
+const ATOMIC_WRITE_BYTES: usize = 4096;
 
 /// How long a server waits for who reads what it says, apart from its log.
-const PATIENCE: Duration = Duration::from_millis(200);
+const SERVER_WRITE_TIMEOUT: Duration = Duration::from_millis(200);

@@ -20,7 +20,7 @@ use self::cpu_waits::CpuWaitCounter;
 use self::window::{AuditWindow, WindowFinding};
 use super::timer::{Precision, Timer};
 
-pub use self::snapshot::{AuditSnapshot, FlaggedWindow, FlaggedWindows, TimeQuantiles, WorkerCpuShare};
+pub use self::snapshot::{AuditSnapshot, FlaggedWindow, FlaggedWindows};
 
 /// The records of one worker, written by its tasks and read by the control plane.
 ///

@@ -13,7 +13,7 @@ use standin_text::counted;
 
 /// Lint stubs and profiles: every defect at once, hidden and duplicate stubs; exits 1 if there are any
 #[derive(Args, Debug)]
-pub(super) struct Check {
+pub(super) struct CheckArgs {
     /// The stub folder (it has `mappings/`), or a folder of such folders
     #[arg(default_value = "stubs")]
     dir: PathBuf,
@@ -23,7 +23,7 @@ pub(super) struct Check {
     max_file_bytes: u64,
 }
 
-impl Check {
+impl CheckArgs {
     pub(super) fn run(&self) -> u8 {
         let mut services = match Service::all(&self.dir) {
             Ok(services) => services,

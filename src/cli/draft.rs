@@ -16,7 +16,7 @@ use standin_text::counted;
 
 /// Draft stubs from tapes; files that you edited are left alone
 #[derive(Args, Debug)]
-pub(super) struct Draft {
+pub(super) struct DraftArgs {
     /// The stub folder (it has `tapes/`), or a folder of such folders
     #[arg(default_value = "stubs")]
     dir: PathBuf,
@@ -28,7 +28,7 @@ pub(super) struct Draft {
     prune: bool,
 }
 
-impl Draft {
+impl DraftArgs {
     pub(super) fn run(&self) -> u8 {
         let dir = self.dir.display();
         let folders = match folders(&self.dir) {

@@ -20,7 +20,7 @@ use standin_tape::{self, Head, Reader, TapeError};
 /// Reads every tape in DIR/tapes. The report says which queue explains them, how well it predicts a load that it was not
 /// shown, in which range it holds, and what could not be identified and how to record so that it can be.
 #[derive(Args, Debug)]
-pub(super) struct Fit {
+pub(super) struct FitArgs {
     /// The stub folder (it has `tapes/`)
     #[arg(default_value = "stubs")]
     dir: PathBuf,
@@ -54,7 +54,7 @@ pub(super) struct Fit {
     html: Option<PathBuf>,
 }
 
-impl Fit {
+impl FitArgs {
     pub(super) fn run(&self) -> u8 {
         if let Err(code) = profile_file::check_name(&self.profile) {
             return code;

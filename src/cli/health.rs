@@ -12,7 +12,7 @@ use super::{CHECK_FAILED, FINE, note, say};
 ///
 /// For container health checks: the image has no curl. Asks `/__admin/health`.
 #[derive(Args, Debug)]
-pub(super) struct Health {
+pub(super) struct HealthArgs {
     /// Where it listens, for calls or for the admin API alone; plain HTTP
     #[arg(default_value = "127.0.0.1:8080")]
     address: SocketAddr,
@@ -22,7 +22,7 @@ pub(super) struct Health {
     timeout: Duration,
 }
 
-impl Health {
+impl HealthArgs {
     pub(super) fn run(&self) -> u8 {
         match self.ask() {
             Ok(answer) if answer.starts_with("HTTP/1.1 200") => {

@@ -20,7 +20,7 @@ use standin_model::station::{Capacity, Queue};
 /// load they were measured, what was assumed and what was left out. To learn the queue, use `standin record` and `standin fit`.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Import {
+pub(super) struct ImportArgs {
     /// The files, gzipped or not; several files become one profile
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -67,7 +67,7 @@ pub(super) struct Import {
 
     /// How calls share the workers that are given by hand
     #[arg(long, value_name = "KIND", requires = "workers", default_value = "fifo")]
-    discipline: Discipline,
+    discipline: DisciplineArg,
 
     /// Overwrite a profile that was edited by hand
     #[arg(long)]
@@ -79,14 +79,14 @@ pub(super) struct Import {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Discipline {
+enum DisciplineArg {
     /// One call at a time each, first come, first served
     Fifo,
     /// All calls at once, each the slower the more there are
     Sharing,
 }
 
-impl Import {
+impl ImportArgs {
     pub(super) fn run(&self) -> u8 {
         if let Err(code) = profile_file::check_name(&self.profile) {
             return code;
@@ -186,8 +186,8 @@ impl Import {
         let queue = Queue::Unbounded;
         match (self.workers, self.discipline) {
             (None, _) => Capacity::Unlimited,
-            (Some(workers), Discipline::Fifo) => Capacity::Fifo { workers, queue },
-            (Some(workers), Discipline::Sharing) => Capacity::Sharing { workers, queue },
+            (Some(workers), DisciplineArg::Fifo) => Capacity::Fifo { workers, queue },
+            (Some(workers), DisciplineArg::Sharing) => Capacity::Sharing { workers, queue },
         }
     }
 }

@@ -6,23 +6,23 @@ use tracing_subscriber::EnvFilter;
 use crate::stdio::{self, LogLine};
 
 #[derive(Args, Debug)]
-pub(super) struct Log {
+pub(super) struct LogArgs {
     /// What to log: error, warn, info, debug, trace, or a filter such as `standin::listen=debug`
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "STANDIN_LOG", help_heading = "Logs")]
     log: String,
 
     /// How a line is written
-    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Logs")]
-    log_format: Format,
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, help_heading = "Logs")]
+    log_format: LogFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+enum LogFormat {
     Text,
     Json,
 }
 
-impl Log {
+impl LogArgs {
     /// Begins to log; the error says which part of the filter is wrong.
     pub(super) fn begin(&self) -> Result<(), String> {
         stdio::begin_to_serve();
@@ -30,8 +30,8 @@ impl Log {
             .map_err(|error| format!("--log `{}`: {error}; use a level such as `info`", self.log))?;
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLine);
         let begun = match self.log_format {
-            Format::Text => builder.try_init(),
-            Format::Json => builder.json().try_init(),
+            LogFormat::Text => builder.try_init(),
+            LogFormat::Json => builder.json().try_init(),
         };
         // a program that embeds standin may log already
         drop(begun);

@@ -3,7 +3,6 @@
 mod check;
 mod draft;
 mod fit;
-mod forwarding;
 mod gap;
 mod health;
 mod import;
@@ -12,13 +11,14 @@ mod overhead;
 mod profile_file;
 mod ramp;
 mod record;
+mod recording_end;
 mod replay;
-mod sending;
+mod sender_args;
 mod serve;
-mod serving;
+mod server_messages;
 mod signals;
-mod taped;
-mod trust;
+mod target_args;
+mod tls_args;
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -28,7 +28,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::stdio::{self, Stream};
+use crate::stdio::{self, StdStream};
 use standin_stub::defect::Defect;
 use standin_stub::delay::units::parse_duration;
 
@@ -55,15 +55,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(Box<serve::Serve>),
-    Check(check::Check),
-    Draft(draft::Draft),
-    Record(Box<record::Record>),
-    Fit(fit::Fit),
-    Import(Box<import::Import>),
-    Replay(Box<replay::Replay>),
+    Serve(Box<serve::ServeArgs>),
+    Check(check::CheckArgs),
+    Draft(draft::DraftArgs),
+    Record(Box<record::RecordArgs>),
+    Fit(fit::FitArgs),
+    Import(Box<import::ImportArgs>),
+    Replay(Box<replay::ReplayArgs>),
     Gap(Box<gap::GapCommand>),
-    Health(health::Health),
+    Health(health::HealthArgs),
 }
 
 /// Why a command has no result, and how it exits.
@@ -91,7 +91,7 @@ impl From<String> for Ended {
 
 /// Runs the command that was typed.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    stdio::tell_panics();
+    stdio::report_panics();
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -125,7 +125,7 @@ fn takes_its_value_apart(args: &[OsString], option: &str) -> bool {
 
 /// Writes a line to stdout, for programs that wait for it.
 fn say(line: &str) {
-    stdio::line(Stream::Out, line);
+    stdio::write_line(StdStream::Out, line);
 }
 
 /// Writes a message to stderr, with its causes.
@@ -137,12 +137,12 @@ fn complain(error: &dyn std::error::Error) {
         message.push_str(&error.to_string());
         cause = error.source();
     }
-    stdio::line(Stream::Err, &message);
+    stdio::write_line(StdStream::Err, &message);
 }
 
 /// Writes a message of our own to stderr.
 fn note(message: &str) {
-    stdio::line(Stream::Err, &format!("standin: {message}"));
+    stdio::write_line(StdStream::Err, &format!("standin: {message}"));
 }
 
 /// Reads a duration with its unit.
@@ -154,6 +154,6 @@ fn time(text: &str) -> Result<Duration, String> {
 fn draw(defects: &[Defect]) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     for defect in defects {
-        stdio::line(Stream::Err, &format!("{}\n", defect.draw(colour)));
+        stdio::write_line(StdStream::Err, &format!("{}\n", defect.draw(colour)));
     }
 }

@@ -50,9 +50,8 @@ pub(super) fn measure() -> Option<Overhead> {
 }
 
 fn start(forward: Option<Forward>) -> Option<Handle> {
-    let config =
-        Config { workers: 1, journal_bytes: 0, watches: false, grace: Duration::ZERO, forward, ..Config::default() };
-    Server::bind(config).ok()?.start().ok()
+    let config = Config { workers: 1, journal_bytes: 0, watches: false, grace: Duration::ZERO, ..Config::default() };
+    Server::bind(config).ok()?.forward(forward).start().ok()
 }
 
 fn address(server: &Handle) -> SocketAddr {

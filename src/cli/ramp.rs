@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::sending::{Rules, newest, open};
+use super::sender_args::{TargetRules, newest, open};
 use super::{Ended, time};
 use crate::config::Listener;
-use crate::ramp::{Calls, End, Guard, NOTE, Ramp, Report, SHARES};
+use crate::ramp::{NOTE_KEY, Ramp, RampCalls, RampEnd, RampGuard, RampReport, STEP_SHARES};
 use crate::record::{Settings, Witness};
-use crate::replay::{Halt, Normal, Pace, Plan, Target, redacted_names};
+use crate::replay::{CancelToken, Pace, Plan, ReplayTarget, StopBaseline, redacted_names};
 use crate::upstream::Trust;
 
 /// How a ramp is made.
@@ -35,23 +35,23 @@ pub(super) struct RampArgs {
     seed: u64,
 
     #[command(flatten)]
-    rules: Rules,
+    rules: TargetRules,
 }
 
 /// A ramp that can begin.
 #[derive(Debug)]
-pub(super) struct Ready {
+pub(super) struct PreparedRamp {
     ramp: Ramp,
-    calls: Calls,
-    guard: Arc<Guard>,
-    halt: Halt,
+    calls: RampCalls,
+    guard: Arc<RampGuard>,
+    cancel: CancelToken,
 }
 
 /// A ramp at work.
 #[derive(Debug)]
-pub(super) struct Running {
-    thread: JoinHandle<io::Result<Report>>,
-    halt: Halt,
+pub(super) struct RunningRamp {
+    thread: JoinHandle<io::Result<RampReport>>,
+    cancel: CancelToken,
     step: Arc<Mutex<String>>,
 }
 
@@ -65,7 +65,7 @@ impl RampArgs {
         max_per_second: Option<f64>,
         keeps: impl Fn(&str) -> bool,
         settings: &mut Settings,
-    ) -> Result<Option<Ready>, Ended> {
+    ) -> Result<Option<PreparedRamp>, Ended> {
         let Some(tape) = &self.ramp else {
             let given =
                 "--beyond-recorded, --methods, --stop, --header and --query are for --ramp; add it, or leave them out";
@@ -92,30 +92,30 @@ impl RampArgs {
         self.rules.check_rate(&recording, ramp.highest())?;
         self.rules.tell_left_out(&recording, &plan);
         // what the recorder itself changes in a call, it changes in these
-        let recorder = Target::parse("http://127.0.0.1", &Trust::System)?;
+        let recorder = ReplayTarget::parse("http://127.0.0.1", &Trust::System)?;
         let prepared = self.rules.prepare(&recording, &path, &plan, &recorder, false)?;
-        let halt = Halt::default();
-        let errors = Normal::of(&recording, &plan).errors;
-        let guard = Arc::new(Guard::new(ramp.stop, errors, halt.clone()));
+        let cancel = CancelToken::default();
+        let errors = StopBaseline::of(&recording, &plan).errors;
+        let guard = Arc::new(RampGuard::new(ramp.stop, errors, cancel.clone()));
         if let Some(tape) = &mut settings.tape {
-            let secret = |name: &String| !OF_THE_SCHEME.contains(&name.as_str()) && !keeps(name);
+            let secret = |name: &String| !CREDENTIAL_HEADERS.contains(&name.as_str()) && !keeps(name);
             redacted_names(&recording).iter().filter(|name| secret(name)).for_each(|name| tape.redaction.add(name));
-            tape.notes.insert(NOTE.to_owned(), ramp.note(&recording));
+            tape.notes.insert(NOTE_KEY.to_owned(), ramp.note(&recording));
         }
         let seeing = Arc::clone(&guard);
         settings.witness = Some(Witness::new(move |sighting| seeing.see(sighting)));
-        Ok(Some(Ready { ramp, calls: Calls { recording, plan, prepared }, guard, halt }))
+        Ok(Some(PreparedRamp { ramp, calls: RampCalls { recording, plan, prepared }, guard, cancel }))
     }
 }
 
-impl Ready {
+impl PreparedRamp {
     /// Begins to send to the recorder at this address.
-    pub(super) fn start(self, recorder: &Listener, timeout: Duration) -> io::Result<Running> {
+    pub(super) fn start(self, recorder: &Listener, timeout: Duration) -> io::Result<RunningRamp> {
         let scheme = if recorder.tls { "https" } else { "http" };
         let url = format!("{scheme}://{}", reachable(recorder.address));
         // it is this very process
-        let target = Target::parse(&url, &Trust::Anyone).map_err(io::Error::other)?;
-        let target = Target { halt: self.halt.clone(), timeout, ..target };
+        let target = ReplayTarget::parse(&url, &Trust::Anyone).map_err(io::Error::other)?;
+        let target = ReplayTarget { cancel: self.cancel.clone(), timeout, ..target };
         let step = Arc::new(Mutex::new(String::new()));
         let (shown, seconds) = (Arc::clone(&step), self.ramp.step.as_secs_f64());
         let work = move || {
@@ -123,18 +123,18 @@ impl Ready {
                 let told = format!(
                     "step {} of {}: {per_second:.1} calls a second for {seconds} s, ",
                     number + 1,
-                    SHARES.len()
+                    STEP_SHARES.len()
                 );
                 *shown.lock().unwrap_or_else(PoisonError::into_inner) = told;
             };
             self.ramp.run(&self.calls, &target, &self.guard, begins)
         };
         let thread = thread::Builder::new().name("standin-ramp".to_owned()).spawn(work)?;
-        Ok(Running { thread, halt: self.halt, step })
+        Ok(RunningRamp { thread, cancel: self.cancel, step })
     }
 }
 
-impl Running {
+impl RunningRamp {
     /// The step that it is at, in words before others.
     pub(super) fn step(&self) -> String {
         self.step.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -146,18 +146,18 @@ impl Running {
     }
 
     /// Sends no more calls.
-    pub(super) fn halt(&self) {
-        self.halt.end("ended by a signal");
+    pub(super) fn cancel(&self) {
+        self.cancel.cancel("ended by a signal");
     }
 
     /// Waits for its end.
-    pub(super) fn join(self) -> io::Result<Report> {
+    pub(super) fn join(self) -> io::Result<RampReport> {
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that sends broke")))
     }
 }
 
 /// What came of a ramp, in lines.
-pub(super) fn summary(report: &Report) -> String {
+pub(super) fn summary(report: &RampReport) -> String {
     let mut told = "  ramp:".to_owned();
     for step in &report.steps {
         let passed = step.passed;
@@ -169,10 +169,10 @@ pub(super) fn summary(report: &Report) -> String {
     }
     let at = report.steps.len();
     let _ = match &report.end {
-        End::Whole => write!(told, "\n  all {at} steps were made"),
-        End::Stopped(why) => write!(told, "\n  stopped in step {at} of {}: {why}", SHARES.len()),
-        End::Halted => write!(told, "\n  ended by a signal in step {at} of {}", SHARES.len()),
-        End::Differs(_) => write!(told, "\n  given up after step {at} of {}", SHARES.len()),
+        RampEnd::Whole => write!(told, "\n  all {at} steps were made"),
+        RampEnd::Stopped(why) => write!(told, "\n  stopped in step {at} of {}: {why}", STEP_SHARES.len()),
+        RampEnd::Halted => write!(told, "\n  ended by a signal in step {at} of {}", STEP_SHARES.len()),
+        RampEnd::Differs(_) => write!(told, "\n  given up after step {at} of {}", STEP_SHARES.len()),
     };
     told
 }
@@ -188,4 +188,4 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Headers whose credentials a recorder takes out anyway, and leaves the rest.
-const OF_THE_SCHEME: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];

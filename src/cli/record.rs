@@ -12,17 +12,17 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::draft;
-use super::forwarding::{Forwarding, new_tape, reach};
-use super::log::Log;
-use super::ramp::{self, RampArgs, Ready, Running};
-use super::serving::failure_text;
+use super::log::LogArgs;
+use super::ramp::{self, PreparedRamp, RampArgs, RunningRamp};
+use super::recording_end::{self, RecordingEnd};
+use super::server_messages::failure_text;
 use super::signals::two_signals;
-use super::taped::{self, Taped};
+use super::target_args::{TargetArgs, new_tape, reach};
 use super::{BROKE, Ended, FINE, USAGE, complain, note, say, time};
 use crate::config::{Config, Listener};
-use crate::ramp::{End, Report};
+use crate::ramp::{RampEnd, RampReport};
 use crate::record::{Forward, Progress, Recorder, Settings};
-use crate::replay::Refusal;
+use crate::replay::ReplayRefusal;
 use crate::server::{Handle, Server, StartError};
 use crate::stdio;
 use crate::upstream::Origin;
@@ -35,7 +35,7 @@ use standin_text::{counted, short_duration};
 /// secret is redacted before. SIGINT, SIGTERM or SIGHUP ends it, and drafts stubs from the tape; a
 /// second one ends at once.
 #[derive(Args, Debug)]
-pub(super) struct Record {
+pub(super) struct RecordArgs {
     /// The stub folder of the service; it is made if it is not there
     #[arg(default_value = "stubs")]
     dir: PathBuf,
@@ -45,7 +45,7 @@ pub(super) struct Record {
     target: String,
 
     /// Where clients call in its place, with https:// over TLS; port 0 takes a free one
-    #[arg(long, value_name = "[https://]ADDR", value_parser = Listener::parse, default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "[https://]ADDR", default_value = "127.0.0.1:8080")]
     listen: Listener,
 
     /// The most connections to the target [default: one a call in flight]
@@ -61,16 +61,16 @@ pub(super) struct Record {
     grace: Duration,
 
     #[command(flatten)]
-    forwarding: Forwarding,
+    forwarding: TargetArgs,
 
     #[command(flatten, next_help_heading = "Ramp")]
     ramp: RampArgs,
 
     #[command(flatten)]
-    log: Log,
+    log: LogArgs,
 }
 
-impl Record {
+impl RecordArgs {
     pub(super) fn run(self) -> u8 {
         if let Err(error) = self.log.begin() {
             note(&error);
@@ -104,7 +104,7 @@ impl Record {
         let told = match two_signals() {
             Ok(told) => told,
             Err(error) => {
-                taped::discard(&recorder, &tape);
+                recording_end::discard(&recorder, &tape);
                 complain(&error);
                 return BROKE;
             }
@@ -112,7 +112,7 @@ impl Record {
         let handle = match self.start(&recorder, workers) {
             Ok(handle) => handle,
             Err(error) => {
-                taped::discard(&recorder, &tape);
+                recording_end::discard(&recorder, &tape);
                 complain(&error);
                 return BROKE;
             }
@@ -125,14 +125,14 @@ impl Record {
             watch(&told, &handle, &recorder, ramp.as_ref());
         }
         let failure = handle.failure();
-        let ramp = ramp.map(|running| running.inspect(Running::halt));
+        let ramp = ramp.map(|running| running.inspect(RunningRamp::cancel));
         let ending = self.shut_down(handle, &told, &recorder);
         let ramp = match ramp {
             // who wants the end at once does not wait for what a ramp has still to say
-            Ok(Some(_)) if ending == Ending::AtOnce => Ok(None),
-            ramp => ramp.and_then(|running| running.map(Running::join).transpose()),
+            Ok(Some(_)) if ending == DrainResult::AtOnce => Ok(None),
+            ramp => ramp.and_then(|running| running.map(RunningRamp::join).transpose()),
         };
-        let taped = taped::end(&recorder, &tape);
+        let taped = recording_end::end(&recorder, &tape);
         match &ramp {
             Ok(Some(report)) => say(&ramp::summary(report)),
             Ok(None) => {}
@@ -145,7 +145,7 @@ impl Record {
                 return BROKE;
             }
         };
-        if ending == Ending::CutOff {
+        if ending == DrainResult::CutOff {
             note("calls were still in flight after the grace period, and were cut off; see --grace");
         }
         if let Some(failure) = failure {
@@ -153,32 +153,34 @@ impl Record {
             return self.go_on(taped, ending).max(BROKE);
         }
         match &ramp {
-            Ok(Some(Report { end: End::Differs(refusal), .. })) if taped != Taped::Nothing => give_up(&tape, refusal),
+            Ok(Some(RampReport { end: RampEnd::Differs(refusal), .. })) if taped != RecordingEnd::Nothing => {
+                give_up(&tape, refusal)
+            }
             Ok(_) => self.go_on(taped, ending),
             Err(_) => self.go_on(taped, ending).max(BROKE),
         }
     }
 
     /// Drafts, and says what comes next.
-    fn go_on(&self, taped: Taped, ending: Ending) -> u8 {
+    fn go_on(&self, taped: RecordingEnd, ending: DrainResult) -> u8 {
         let dir = self.dir.display();
         match taped {
-            Taped::Nothing => {
+            RecordingEnd::Nothing => {
                 note(
                     "next: record again, and point clients at the address that it says, or send calls of another tape with --ramp=TAPE",
                 );
-                return if ending == Ending::AtOnce { BROKE } else { FINE };
+                return if ending == DrainResult::AtOnce { BROKE } else { FINE };
             }
-            Taped::NoAnswer => {
+            RecordingEnd::NoAnswer => {
                 note(&format!(
                     "no call got a whole answer of {}, so that there is nothing to learn from; see that it is there, and record again",
                     self.target
                 ));
                 return BROKE;
             }
-            Taped::Calls => {}
+            RecordingEnd::Calls => {}
         }
-        if ending == Ending::AtOnce {
+        if ending == DrainResult::AtOnce {
             note(&format!("next: standin draft {dir}, which was not waited for, and standin fit {dir}"));
             return BROKE;
         }
@@ -190,12 +192,12 @@ impl Record {
     }
 
     /// Waits for the calls in flight, and says so where it takes a while; a second signal ends the wait.
-    fn shut_down(&self, handle: Handle, told: &Receiver<()>, recorder: &Recorder) -> Ending {
+    fn shut_down(&self, handle: Handle, told: &Receiver<()>, recorder: &Recorder) -> DrainResult {
         let (begun, mut is_said) = (Instant::now(), false);
         let ending = thread::spawn(move || handle.shut_down());
         while !ending.is_finished() {
             if told.recv_timeout(SHORT_LOOK).is_ok() {
-                return Ending::AtOnce;
+                return DrainResult::AtOnce;
             }
             let in_flight = recorder.progress().in_flight;
             if !is_said && begun.elapsed() > PATIENCE && in_flight > 0 {
@@ -207,10 +209,10 @@ impl Record {
                 is_said = true;
             }
         }
-        if ending.join().unwrap_or(false) { Ending::Whole } else { Ending::CutOff }
+        if ending.join().unwrap_or(false) { DrainResult::Whole } else { DrainResult::CutOff }
     }
 
-    fn ready(&self, settings: &mut Settings) -> Result<Option<Ready>, Ended> {
+    fn ready(&self, settings: &mut Settings) -> Result<Option<PreparedRamp>, Ended> {
         let most = self.forwarding.max_per_second();
         self.ramp.ready(&self.dir, &self.target, most, |key| self.forwarding.keeps(key), settings)
     }
@@ -244,16 +246,16 @@ impl Record {
             grace: self.grace,
             journal_bytes: 0,
             watches: false,
-            forward: Some(Forward { recorder: Arc::clone(recorder), everything: true }),
             ..Config::default()
         };
-        Server::bind(config)?.start()
+        let forward = Forward { recorder: Arc::clone(recorder), everything: true };
+        Server::bind(config)?.forward(Some(forward)).start()
     }
 }
 
 /// How the calls in flight ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
+enum DrainResult {
     /// All were answered.
     Whole,
     /// Some took longer than the grace period.
@@ -263,7 +265,7 @@ enum Ending {
 }
 
 /// A tape on which the service said something else than before is of no use: it is set aside, so that nothing learns from it.
-fn give_up(tape: &Path, refusal: &Refusal) -> u8 {
+fn give_up(tape: &Path, refusal: &ReplayRefusal) -> u8 {
     note(&refusal.to_string());
     let aside = tape.with_extension("refused");
     match fs::rename(tape, &aside) {
@@ -274,18 +276,18 @@ fn give_up(tape: &Path, refusal: &Refusal) -> u8 {
 }
 
 /// Waits for the end, and tells meanwhile how it goes where somebody looks on.
-fn watch(told: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Option<&Running>) {
+fn watch(told: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Option<&RunningRamp>) {
     let shows = io::stderr().is_terminal();
-    let is_over = || handle.has_ended() || ramp.is_some_and(Running::has_ended);
+    let is_over = || handle.has_ended() || ramp.is_some_and(RunningRamp::has_ended);
     while told.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) && !is_over() {
         let progress = recorder.progress();
         if shows {
-            let step = ramp.map(Running::step).unwrap_or_default();
-            stdio::show(&format!("\r\x1b[K{step}{}", line(&progress)));
+            let step = ramp.map(RunningRamp::step).unwrap_or_default();
+            stdio::write_progress(&format!("\r\x1b[K{step}{}", line(&progress)));
         }
     }
     if shows {
-        stdio::show("\r\x1b[K");
+        stdio::write_progress("\r\x1b[K");
     }
 }
 

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::sending::{Sending, open, progress, rate};
-use super::signals::halt_on_signals;
+use super::sender_args::{SenderArgs, open, progress, rate};
+use super::signals::cancel_on_signals;
 use super::{BROKE, FINE, USAGE, note, say};
-use crate::replay::{self, Mix, Normal, Outcome, Pace, Plan, Refusal};
+use crate::replay::{self, Pace, Plan, ReplayOutcome, ReplayRefusal, StatusCounts, StopBaseline};
 use standin_tape::{Head, REPLAY, Recording, VERSION, Writer};
 use standin_text::{counted, milliseconds};
 
@@ -19,7 +19,7 @@ use standin_text::{counted, milliseconds};
 /// Open loop: a call is sent when it is due, whatever became of those before it, and its latency counts from then. The new tape has
 /// no headers and no bodies of answers.
 #[derive(Args, Debug)]
-pub(super) struct Replay {
+pub(super) struct ReplayArgs {
     /// The tape
     tape: PathBuf,
 
@@ -48,10 +48,10 @@ pub(super) struct Replay {
     json: bool,
 
     #[command(flatten)]
-    sending: Sending,
+    sending: SenderArgs,
 }
 
-impl Replay {
+impl ReplayArgs {
     pub(super) fn run(self) -> u8 {
         let recording = match open(&self.tape) {
             Ok(recording) => recording,
@@ -78,7 +78,7 @@ impl Replay {
             }
         };
         let out = self.out.clone().unwrap_or_else(|| free_name(&self.tape));
-        let halted = halt_on_signals(&target.halt);
+        let halted = cancel_on_signals(&target.cancel);
         let writer = halted.and_then(|()| Writer::create(&out, &self.head(&recording, pace)));
         let mut writer = match writer {
             Ok(writer) => writer,
@@ -107,7 +107,8 @@ impl Replay {
             }
         };
         note(&format!("written to {}", out.display()));
-        let compares = Normal::of(&recording, &plan).p95.is_some() || !self.sending.rules().stop().compares_times();
+        let compares =
+            StopBaseline::of(&recording, &plan).p95.is_some() || !self.sending.rules().stop().compares_times();
         self.report(&Account { outcome: &outcome, out: &out, no_times: !compares })
     }
 
@@ -116,12 +117,12 @@ impl Replay {
         let outcome = account.outcome;
         let refusal = outcome.refusal(self.sending.max_lateness(), true);
         // being late spoils the numbers, but they show how much; the other reasons leave nothing to show
-        let doubt = refusal.as_ref().and_then(Refusal::lateness);
+        let doubt = refusal.as_ref().and_then(ReplayRefusal::lateness);
         let is_shown = refusal.is_none() || doubt.is_some();
         if let Some(refusal) = refusal.as_ref().filter(|_| doubt.is_none()) {
             note(&refusal.to_string());
         }
-        if let Some(why) = &outcome.halted {
+        if let Some(why) = &outcome.cancelled {
             let cut_off = match outcome.cut_off {
                 0 => String::new(),
                 calls => format!(", {calls} more had no answer yet"),
@@ -135,7 +136,7 @@ impl Replay {
             let why = doubt.or_else(|| refusal.as_ref().map(ToString::to_string));
             say(&format!("{:#}", self.json(account, is_shown, why.as_deref())));
         } else if is_shown {
-            say(&super::sending::account(&self.target, outcome));
+            say(&super::sender_args::account(&self.target, outcome));
             let [p50, p90, p95, p99] = [0.5, 0.9, 0.95, 0.99].map(|quantile| milliseconds(outcome.latency(quantile)));
             let doubted = if refusal.is_some() { "; not to be believed" } else { "" };
             say(&format!(
@@ -145,14 +146,14 @@ impl Replay {
                 say(&self.sending.rules().without_times());
             }
         }
-        if refusal.is_none() && outcome.halted.is_none() { FINE } else { BROKE }
+        if refusal.is_none() && outcome.cancelled.is_none() { FINE } else { BROKE }
     }
 
     /// The report for programs.
     fn json(&self, account: &Account<'_>, is_shown: bool, doubt: Option<&str>) -> Value {
         let outcome = account.outcome;
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        let mix = |mix: &Mix| {
+        let mix = |mix: &StatusCounts| {
             let named = |status: Option<u16>| status.map_or_else(|| "none".to_owned(), |status| status.to_string());
             mix.counts().map(|(status, count)| (named(status), Value::from(count))).collect::<Map<_, _>>()
         };
@@ -163,21 +164,21 @@ impl Replay {
             "calls": {"sent": outcome.sent, "unsent": outcome.unsent, "cutOff": outcome.cut_off, "waited": outcome.waited},
             "recorded": mix(&outcome.recorded),
             "answered": mix(&outcome.answered),
-            "halted": outcome.halted,
+            "halted": outcome.cancelled,
             "believed": doubt.is_none(),
             "why": doubt,
             "comparesTimes": !account.no_times,
         });
         if is_shown {
-            let at = |of: fn(&Outcome, f64) -> Duration| {
+            let at = |of: fn(&ReplayOutcome, f64) -> Duration| {
                 let quantiles = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
                 quantiles
                     .map(|(name, at)| (name.to_owned(), ms(of(outcome, at)).into()))
                     .into_iter()
                     .collect::<Map<_, _>>()
             };
-            report["latencyMs"] = at(Outcome::latency).into();
-            report["latenessMs"] = at(Outcome::lateness).into();
+            report["latencyMs"] = at(ReplayOutcome::latency).into();
+            report["latenessMs"] = at(ReplayOutcome::lateness).into();
         }
         report
     }
@@ -201,7 +202,7 @@ impl Replay {
 
 /// What a run came to, and where it is written.
 struct Account<'r> {
-    outcome: &'r Outcome,
+    outcome: &'r ReplayOutcome,
     out: &'r Path,
     /// Whether the tape has no response times that the stop rule could have compared with.
     no_times: bool,

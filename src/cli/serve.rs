@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::forwarding::{Forwarding, new_tape, reach};
-use super::log::Log;
-use super::serving::{doubts, failure_text, refuse, tell};
+use super::log::LogArgs;
+use super::recording_end::{self, RecordingEnd};
+use super::server_messages::{doubts, failure_text, refuse, tell};
 use super::signals::signals;
-use super::taped::{self, Taped};
+use super::target_args::{TargetArgs, new_tape, reach};
 use super::{BROKE, FINE, USAGE, complain, draw, note, say, time};
 use crate::config::{Config, Listener};
 use crate::listen::connection::Limits;
@@ -30,13 +30,13 @@ use standin_text::counted;
 /// second one ends at once.
 #[derive(Args, Debug)]
 #[allow(clippy::struct_excessive_bools)] // flags as they are typed
-pub(super) struct Serve {
+pub(super) struct ServeArgs {
     /// The stub folder (it has `mappings/`), or a folder of such folders
     #[arg(default_value = "stubs")]
     dir: PathBuf,
 
     /// Where to answer; with NAME only the stubs of that folder, with https:// over TLS; port 0 takes a free one
-    #[arg(long, value_name = "[NAME=][https://]ADDR", value_parser = Listener::parse, default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "[NAME=][https://]ADDR", default_value = "127.0.0.1:8080")]
     listen: Vec<Listener>,
 
     /// Where to answer the admin API as well, apart from the calls
@@ -161,10 +161,10 @@ pub(super) struct Serve {
     target_connections: Option<u32>,
 
     #[command(flatten)]
-    forwarding: Forwarding,
+    forwarding: TargetArgs,
 
     #[command(flatten)]
-    log: Log,
+    log: LogArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -181,7 +181,7 @@ enum PrecisionArg {
 }
 
 /// What answers calls that no stub does.
-struct Misses {
+struct MissForwarding {
     recorder: Arc<Recorder>,
     tape: Option<PathBuf>,
 }
@@ -197,7 +197,7 @@ fn head(text: &str) -> Result<usize, String> {
     }
 }
 
-impl Serve {
+impl ServeArgs {
     pub(super) fn run(self) -> u8 {
         if let Err(error) = self.log.begin() {
             note(&error);
@@ -215,14 +215,14 @@ impl Serve {
         match (served, taped) {
             (Err(code), taped) => {
                 if let Some((recorder, tape)) = taped {
-                    taped::discard(recorder, tape);
+                    recording_end::discard(recorder, tape);
                 }
                 code
             }
             (Ok(code), None) => code,
-            (Ok(code), Some((recorder, tape))) => match taped::end(recorder, tape) {
+            (Ok(code), Some((recorder, tape))) => match recording_end::end(recorder, tape) {
                 Ok(taped) => {
-                    if taped == Taped::Calls {
+                    if taped == RecordingEnd::Calls {
                         note(&format!("next: standin draft {}", self.dir.display()));
                     }
                     code
@@ -237,7 +237,8 @@ impl Serve {
 
     /// Serves until it is told to end; an error if it never did.
     fn serve(&self, recorder: Option<Arc<Recorder>>) -> Result<u8, u8> {
-        let mut server = Server::bind(self.config(recorder)).map_err(|error| refuse(&error))?;
+        let forward = recorder.map(|recorder| Forward { recorder, everything: false });
+        let mut server = Server::bind(self.config()).map_err(|error| refuse(&error))?.forward(forward);
         draw(server.warnings());
         let mut failed = false;
         server.on_reload(move |status| {
@@ -283,7 +284,7 @@ impl Serve {
     }
 
     /// The way to the real service, if calls may go there.
-    fn misses(&self) -> Result<Option<Misses>, String> {
+    fn misses(&self) -> Result<Option<MissForwarding>, String> {
         let (OnMiss::Forward | OnMiss::Record, Some(target)) = (self.on_miss, &self.target) else {
             let target = self.target.is_some().then_some("--target");
             let connections = self.target_connections.is_some().then_some("--target-connections");
@@ -314,10 +315,10 @@ impl Serve {
         let recorder = Recorder::start(settings).map_err(|error| format!("cannot write the tape: {error}"))?;
         let bounds = self.forwarding.bounds();
         note(&format!("misses are answered by {}{} ({bounds})", recorder.origin(), place.unwrap_or_default()));
-        Ok(Some(Misses { recorder, tape }))
+        Ok(Some(MissForwarding { recorder, tape }))
     }
 
-    fn config(&self, recorder: Option<Arc<Recorder>>) -> Config {
+    fn config(&self) -> Config {
         let limits = Limits {
             head: self.max_head,
             headers: self.max_headers,
@@ -358,7 +359,6 @@ impl Serve {
                 (false, false) => Templating::Named,
             },
             max_file_bytes: self.max_file_bytes,
-            forward: recorder.map(|recorder| Forward { recorder, everything: false }),
             ..defaults
         }
     }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use super::{BROKE, note};
-use crate::replay::Halt;
+use crate::replay::CancelToken;
 
 /// Hears of the signals that end a command from now on: the first is received, the second ends the process at once.
 pub(super) fn signals() -> io::Result<Receiver<()>> {
@@ -19,13 +19,13 @@ pub(super) fn two_signals() -> io::Result<Receiver<()>> {
 }
 
 /// The first signal ends a run, with all that was measured until then.
-pub(super) fn halt_on_signals(halt: &Halt) -> io::Result<()> {
-    let (told, halt) = (signals()?, halt.clone());
-    thread::Builder::new().name("standin-halt".to_owned()).spawn(move || {
+pub(super) fn cancel_on_signals(cancel: &CancelToken) -> io::Result<()> {
+    let (told, cancel) = (signals()?, cancel.clone());
+    thread::Builder::new().name("standin-cancel".to_owned()).spawn(move || {
         // an error means that the process ends by itself
         if told.recv().is_ok() {
             note("ending; once more ends at once");
-            halt.end("ended by a signal");
+            cancel.cancel("ended by a signal");
         }
     })?;
     Ok(())

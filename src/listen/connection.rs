@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 
 use super::frames::{Framed, PREFACE};
 use crate::offload::Turns;
-use crate::shutdown::Work;
+use crate::shutdown::DrainGuard;
 use crate::tasks::Tasks;
 use crate::wire::{Clock, Transport, Wire};
 use standin_stub::call::Peers;
@@ -156,7 +156,7 @@ pub async fn serve<S, F, A, B>(
     connection: Arc<Connection>,
     limits: Limits,
     service: F,
-    work: Work,
+    work: DrainGuard,
     tasks: Tasks,
 ) -> Option<TimedOut>
 where
@@ -182,7 +182,7 @@ async fn serve_http1<S, F, A, B>(
     connection: Arc<Connection>,
     limits: Limits,
     service: F,
-    mut work: Work,
+    mut work: DrainGuard,
 ) -> Option<TimedOut>
 where
     S: Transport,
@@ -253,7 +253,7 @@ async fn serve_http2<S, F, A, B>(
     connection: Arc<Connection>,
     limits: Limits,
     service: F,
-    mut work: Work,
+    mut work: DrainGuard,
     tasks: Tasks,
 ) -> Option<TimedOut>
 where

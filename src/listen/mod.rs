@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 
 use self::connection::TimedOut;
 use crate::panics;
-use crate::shutdown::Work;
+use crate::shutdown::DrainGuard;
 
 /// Connections that the kernel holds for us until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -168,7 +168,7 @@ pub struct Acceptor {
 
 impl Acceptor {
     /// Accepts until the end begins.
-    pub async fn accept(&self, socket: &TcpListener, mut work: Work) {
+    pub async fn accept(&self, socket: &TcpListener, mut work: DrainGuard) {
         let ending = work.ending();
         tokio::pin!(ending);
         loop {

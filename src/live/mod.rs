@@ -17,7 +17,7 @@ use arc_swap::{ArcSwap, Guard};
 use hashbrown::HashSet;
 use uuid::Uuid;
 
-pub use self::access::{Access, Refusal};
+pub use self::access::Access;
 use self::journal::Journal;
 pub use self::scenarios::{STARTED, Scenarios};
 pub use self::statuses::Statuses;

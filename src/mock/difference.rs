@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::report::{one_line, short};
+use super::report::{one_line, truncate};
 
 /// The first differences, each as a line; what is only in `actual` is none, and placeholders stand for anything.
 pub(super) fn differences(expected: &Value, actual: &Value, most: usize) -> Vec<String> {
@@ -45,7 +45,7 @@ fn compare(expected: &Value, actual: &Value, path: &mut String, most: usize, fou
 }
 
 fn shown(value: &Value) -> String {
-    format!("`{}`", short(&one_line(&value.to_string()), MOST_SHOWN))
+    format!("`{}`", truncate(&one_line(&value.to_string()), MOST_SHOWN))
 }
 
 /// Characters of a value that are shown.

@@ -5,14 +5,14 @@
 
 mod delay;
 mod difference;
-mod draft;
 mod matcher;
 mod received;
 mod reply;
 mod report;
 mod request;
 mod state;
-mod stubbed;
+mod stub_builder;
+mod stub_handle;
 mod times;
 
 use std::fmt;
@@ -25,7 +25,6 @@ use std::time::Duration;
 pub use serde_json::{Value, json};
 
 pub use self::delay::{Delay, exponential, lognormal, normal, percentiles, uniform};
-pub use self::draft::Draft;
 pub use self::matcher::{
     Matcher, absent, anything, contains, equal_ignoring_case, equal_to, equal_to_json, json_at, json_path, matching,
     not, partial_json,
@@ -33,8 +32,9 @@ pub use self::matcher::{
 pub use self::received::Received;
 pub use self::reply::{Fault, Reply, file, status};
 pub use self::request::{Request, Url, any, delete, get, head, options, patch, post, put, request};
-use self::state::{State, patiently, pattern};
-pub use self::stubbed::Stubbed;
+use self::state::{MockState, pattern, retry_until_ok};
+pub use self::stub_builder::StubBuilder;
+pub use self::stub_handle::StubHandle;
 pub use self::times::Times;
 use crate::config::Config;
 use crate::server::{Handle, Server, StartError};
@@ -61,13 +61,13 @@ pub mod guide {}
 ///
 /// # At the end
 ///
-/// When a mock is dropped, it panics if a stub was not called as often as its [`Draft::expect`] says; [`Mock::strict`] also
+/// When a mock is dropped, it panics if a stub was not called as often as its [`StubBuilder::expect`] says; [`Mock::strict`] also
 /// if a call came that no stub answers. While a test is panicking already, it prints the calls that no stub answered instead, as they
 /// are often the reason.
 #[derive(Debug)]
 #[must_use = "a mock ends when it is dropped; keep it with `let server = …`"]
 pub struct Mock {
-    state: Arc<State>,
+    state: Arc<MockState>,
     strict: bool,
     line: &'static Location<'static>,
     handle: Handle,
@@ -77,7 +77,7 @@ impl Mock {
     /// A mock without stubs.
     #[track_caller]
     pub fn start() -> Self {
-        Self::with(calm(Config::default()))
+        Self::with(for_one_test(Config::default()))
     }
 
     /// A mock with the stubs of a folder: one that has `mappings/`, or one of such folders, which then share the port.
@@ -85,7 +85,7 @@ impl Mock {
     /// A relative path begins where the test runs: the folder of the package. Files without a stub are not served. Panics if a stub is broken, with all that is wrong.
     #[track_caller]
     pub fn of(folder: impl Into<PathBuf>) -> Self {
-        Self::with(calm(Config::new(folder)))
+        Self::with(for_one_test(Config::new(folder)))
     }
 
     /// A mock as configured, such as with TLS. Panics if it cannot be, or if its listeners serve different stubs: each
@@ -99,7 +99,7 @@ impl Mock {
         let ([live], [address, ..]) = (handle.lives(), handle.addresses()) else {
             panic!("a mock serves one set of stubs; start one for each service, such as `Mock::of(\"stubs/payment\")`");
         };
-        let state = Arc::new(State::new(Arc::clone(live), address.listener.to_string()));
+        let state = Arc::new(MockState::new(Arc::clone(live), address.listener.to_string()));
         Self { state, strict: false, line: Location::caller(), handle }
     }
 
@@ -122,7 +122,7 @@ impl Mock {
     /// Adds a stub. Calls that come after this see it. Panics if it cannot be one, for instance as a regular expression in it is broken.
     #[track_caller]
     #[allow(clippy::must_use_candidate)] // most stubs are never looked at again
-    pub fn stub(&self, draft: Draft) -> Stubbed {
+    pub fn stub(&self, draft: StubBuilder) -> StubHandle {
         let (number, expected, line) = (self.state.next_number(), draft.expected, Location::caller());
         let documents = draft.documents(number);
         let added = documents.and_then(|documents| self.state.add(&documents, number, expected, line));
@@ -138,15 +138,15 @@ impl Mock {
     /// ```
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // so that `json!` needs no `&` before it
-    pub fn stub_json(&self, mapping: Value) -> Stubbed {
+    pub fn stub_json(&self, mapping: Value) -> StubHandle {
         let number = self.state.next_number();
         self.stubbed(self.state.add(std::slice::from_ref(&mapping), number, None, Location::caller()))
     }
 
     #[track_caller]
-    fn stubbed(&self, added: Result<Arc<stubbed::Parts>, String>) -> Stubbed {
+    fn stubbed(&self, added: Result<Arc<stub_handle::BuiltStubs>, String>) -> StubHandle {
         match added {
-            Ok(parts) => Stubbed { state: Arc::clone(&self.state), parts },
+            Ok(parts) => StubHandle { state: Arc::clone(&self.state), parts },
             Err(what) => panic!("{what}"),
         }
     }
@@ -186,12 +186,12 @@ impl Mock {
     #[allow(clippy::needless_pass_by_value)] // a request is written where it is asked
     pub fn verify_within(&self, patience: Duration, request: Request, times: impl Into<Times>) {
         let times = times.into();
-        if let Err(report) = patiently(patience, || self.state.check(&request.0, times)) {
+        if let Err(report) = retry_until_ok(patience, || self.state.check(&request.0, times)) {
             panic!("{report}\n\nwaited {patience:?}");
         }
     }
 
-    /// Panics if a stub was not called as often as its [`Draft::expect`] says. Its end does so too, but cannot name the
+    /// Panics if a stub was not called as often as its [`StubBuilder::expect`] says. Its end does so too, but cannot name the
     /// line of the test.
     #[track_caller]
     pub fn verify_expected(&self) {
@@ -218,7 +218,7 @@ impl Mock {
         self.state.live.scenarios().set(name, state);
     }
 
-    /// Puts all scenarios at their start, those of [`Draft::then`] too.
+    /// Puts all scenarios at their start, those of [`StubBuilder::then`] too.
     pub fn reset_scenarios(&self) {
         self.state.live.scenarios().reset();
     }
@@ -259,7 +259,7 @@ impl Drop for Mock {
 
 /// One test's calls need no more than one thread, its random delays are the same in each run, and a call without a stub
 /// gets a 404 whatever is in the folder.
-fn calm(config: Config) -> Config {
+fn for_one_test(config: Config) -> Config {
     Config { workers: 1, seed: 1, serves_files: false, ..config }
 }
 

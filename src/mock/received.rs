@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::report::{one_line, short};
+use super::report::{one_line, truncate};
 use crate::live::journal::Record;
 
 /// A call that came.
@@ -71,7 +71,7 @@ impl Received {
             Ok(value) => value,
             Err(error) => {
                 let body = String::from_utf8_lossy(self.body());
-                panic!("the body of {self} is no JSON: {error}; it is `{}`", short(&one_line(&body), MOST_SHOWN))
+                panic!("the body of {self} is no JSON: {error}; it is `{}`", truncate(&one_line(&body), MOST_SHOWN))
             }
         }
     }
@@ -89,7 +89,7 @@ impl Received {
 
 impl fmt::Display for Received {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {}", self.method(), short(&one_line(self.url()), MOST_SHOWN))
+        write!(out, "{} {}", self.method(), truncate(&one_line(self.url()), MOST_SHOWN))
     }
 }
 

@@ -20,21 +20,21 @@ use standin_stub::matcher::near_miss::{
     find_nearest_patterns,
 };
 
-/// Lines of a test at which stubs were made.
-pub(super) type Lines = HashMap<Uuid, &'static Location<'static>>;
+/// StubLocations of a test at which stubs were made.
+pub(super) type StubLocations = HashMap<Uuid, &'static Location<'static>>;
 
 /// What a report is made from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scene<'a> {
+pub(super) struct ReportContext<'a> {
     pub(super) live: &'a Live,
-    pub(super) lines: &'a Lines,
+    pub(super) lines: &'a StubLocations,
     /// Where the mock is called.
     pub(super) base: &'a str,
 }
 
 /// What was expected.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted<'a> {
+pub(super) struct Expectation<'a> {
     pub(super) pattern: &'a RequestPattern,
     /// The pattern as a stub spells it.
     pub(super) request: &'a Map<String, Value>,
@@ -42,11 +42,11 @@ pub(super) struct Wanted<'a> {
     pub(super) stubs: &'a [Uuid],
 }
 
-impl Scene<'_> {
+impl ReportContext<'_> {
     /// Why the count is wrong, and what else came.
     pub(super) fn miscount(
         &self,
-        wanted: &Wanted<'_>,
+        wanted: &Expectation<'_>,
         expected: Times,
         count: u64,
         snapshot: &Arc<Snapshot>,
@@ -155,7 +155,7 @@ pub(super) fn label(request: &Map<String, Value>) -> String {
     let text = |key: &str| request.get(key).and_then(Value::as_str);
     let method = text("method").unwrap_or("ANY");
     let url = URLS.iter().find_map(|key| text(key)).unwrap_or("(any url)");
-    let mut label = format!("{method} {}", short(&one_line(url), MOST_SHOWN));
+    let mut label = format!("{method} {}", truncate(&one_line(url), MOST_SHOWN));
     let mut asked = Vec::new();
     for (key, value) in request.iter().filter(|(key, _)| *key != "method" && !URLS.contains(&key.as_str())) {
         match (NAMED.iter().find(|(known, _)| known == key), value) {
@@ -199,11 +199,11 @@ fn unmet_clause(finding: &ClauseResult, record: &Record) -> Vec<String> {
         [] => "none came".to_owned(),
         values => {
             let values: Vec<_> =
-                values.iter().map(|value| format!("`{}`", short(&one_line(value), MOST_SHOWN))).collect();
+                values.iter().map(|value| format!("`{}`", truncate(&one_line(value), MOST_SHOWN))).collect();
             format!("{} came", values.join(", "))
         }
     };
-    vec![format!("{what}: {operator}`{}` expected, {came}", short(&one_line(&finding.expected), MOST_SHOWN))]
+    vec![format!("{what}: {operator}`{}` expected, {came}", truncate(&one_line(&finding.expected), MOST_SHOWN))]
 }
 
 fn push_all(text: &mut String, records: &[Record], note: impl Fn(&Record) -> Vec<String>) {
@@ -215,7 +215,7 @@ fn push_all(text: &mut String, records: &[Record], note: impl Fn(&Record) -> Vec
 
 fn push(text: &mut String, record: &Record, notes: &[String]) {
     let call = &record.call;
-    let _ = write!(text, "\n  {} {}", call.method, short(&one_line(call.url()), MOST_SHOWN));
+    let _ = write!(text, "\n  {} {}", call.method, truncate(&one_line(call.url()), MOST_SHOWN));
     for note in notes {
         let _ = write!(text, "\n    {note}");
     }
@@ -240,7 +240,7 @@ fn visible(letter: char) -> impl Iterator<Item = char> {
 }
 
 /// The text's first characters.
-pub(super) fn short(text: &str, most: usize) -> String {
+pub(super) fn truncate(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
@@ -283,6 +283,6 @@ mod tests {
     #[test]
     fn values_cannot_steer_a_terminal() {
         assert_eq!(one_line("a\r\n b\u{1b}[2J\u{202e}"), r"a b\u{1b}[2J\u{202e}");
-        assert_eq!(short("äöü", 2), "äö…");
+        assert_eq!(truncate("äöü", 2), "äö…");
     }
 }

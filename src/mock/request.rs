@@ -3,9 +3,9 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use super::draft::Draft;
 use super::matcher::{Matcher, anything};
 use super::reply::Reply;
+use super::stub_builder::StubBuilder;
 
 /// What a call must be like; begun by [`get`], [`post`] and the like.
 ///
@@ -26,10 +26,10 @@ pub struct Request(pub(super) Map<String, Value>);
 /// `/users?page=2`, or a matcher: [`matching`](super::matching) for the path, [`contains`](super::contains) and
 /// [`equal_to`](super::equal_to) for path and query, [`anything`] for any.
 #[derive(Clone, Debug)]
-pub struct Url(Kind);
+pub struct Url(UrlSpec);
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum UrlSpec {
     Text(String),
     Matcher(Matcher),
 }
@@ -112,8 +112,8 @@ impl Request {
     }
 
     /// What is answered: a status, a text, JSON, a [`Fault`](super::Fault), or a [`Reply`] with all its parts.
-    pub fn reply(self, reply: impl Into<Reply>) -> Draft {
-        Draft::new(self, reply.into())
+    pub fn reply(self, reply: impl Into<Reply>) -> StubBuilder {
+        StubBuilder::new(self, reply.into())
     }
 
     /// Two matchers of one name must both hold.
@@ -137,8 +137,8 @@ impl Url {
     /// The field of a request pattern that says it, and its value; none for any url.
     fn spelt(self) -> Result<Option<(&'static str, String)>, String> {
         match self.0 {
-            Kind::Text(text) => text_spelt(text).map(Some),
-            Kind::Matcher(matcher) => matcher_spelt(&matcher),
+            UrlSpec::Text(text) => text_spelt(text).map(Some),
+            UrlSpec::Matcher(matcher) => matcher_spelt(&matcher),
         }
     }
 }
@@ -184,25 +184,25 @@ fn quoted(text: &str) -> String {
 
 impl From<&str> for Url {
     fn from(text: &str) -> Self {
-        Self(Kind::Text(text.to_owned()))
+        Self(UrlSpec::Text(text.to_owned()))
     }
 }
 
 impl From<String> for Url {
     fn from(text: String) -> Self {
-        Self(Kind::Text(text))
+        Self(UrlSpec::Text(text))
     }
 }
 
 impl From<&String> for Url {
     fn from(text: &String) -> Self {
-        Self(Kind::Text(text.clone()))
+        Self(UrlSpec::Text(text.clone()))
     }
 }
 
 impl From<Matcher> for Url {
     fn from(matcher: Matcher) -> Self {
-        Self(Kind::Matcher(matcher))
+        Self(UrlSpec::Matcher(matcher))
     }
 }
 

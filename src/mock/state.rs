@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::received::Received;
-use super::report::{Lines, Scene, Wanted};
-use super::stubbed::Parts;
+use super::report::{Expectation, ReportContext, StubLocations};
+use super::stub_handle::BuiltStubs;
 use super::times::Times;
 use crate::live::Live;
 use crate::live::journal::Record;
@@ -24,7 +24,7 @@ use standin_stub::{Origin, Stub};
 
 /// What a mock and its stubs share.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct MockState {
     pub(super) live: Arc<Live>,
     /// Where it is called: `http://127.0.0.1:40123`.
     pub(super) base: String,
@@ -32,21 +32,21 @@ pub(super) struct State {
     made: AtomicU64,
     /// Calls without a stub that were forgotten.
     forgotten: AtomicU64,
-    notes: Mutex<Notes>,
+    notes: Mutex<TestNotes>,
 }
 
 /// What is remembered of the stubs that a test made.
 #[derive(Debug, Default)]
-struct Notes {
-    lines: Lines,
-    expectations: Vec<(Arc<Parts>, Times)>,
+struct TestNotes {
+    lines: StubLocations,
+    expectations: Vec<(Arc<BuiltStubs>, Times)>,
 }
 
 // whoever panics within leaves locks poisoned at worst, and those are taken nonetheless
-impl UnwindSafe for State {}
-impl RefUnwindSafe for State {}
+impl UnwindSafe for MockState {}
+impl RefUnwindSafe for MockState {}
 
-impl State {
+impl MockState {
     pub(super) fn new(live: Arc<Live>, base: String) -> Self {
         Self { live, base, made: AtomicU64::new(0), forgotten: AtomicU64::new(0), notes: Mutex::default() }
     }
@@ -62,7 +62,7 @@ impl State {
         number: u64,
         expected: Option<Times>,
         line: &'static Location<'static>,
-    ) -> Result<Arc<Parts>, String> {
+    ) -> Result<Arc<BuiltStubs>, String> {
         let mappings = documents.iter().map(|document| self.mapping(document)).collect::<Result<Vec<_>, _>>()?;
         let mut edit = self.live.edit();
         let catalog = edit.catalog();
@@ -79,7 +79,7 @@ impl State {
             let rank = edit.next_rank(mapping.priority);
             stubs.push(Arc::new(mapping.into_stub(id, rank, Origin::Api)));
         }
-        let parts = Arc::new(Parts::of(&stubs));
+        let parts = Arc::new(BuiltStubs::of(&stubs));
         let mut notes = self.notes();
         notes.lines.extend(stubs.iter().map(|stub: &Arc<Stub>| (stub.id, line)));
         notes.expectations.extend(expected.map(|times| (Arc::clone(&parts), times)));
@@ -123,14 +123,14 @@ impl State {
         let count = snapshot.records().filter(matches).count() as u64;
         let is_whole = self.live.journal().is_on() && snapshot.evicted == 0;
         if !is_whole && !times.are_exceeded_by(count) {
-            let cure = "raise `Config::journal_bytes`, or count with `Stubbed::verify`, which is exact";
+            let cure = "raise `Config::journal_bytes`, or count with `StubHandle::verify`, which is exact";
             return Err(format!("cannot tell: {} calls are no longer in the journal; {cure}", snapshot.evicted));
         }
         if times.allow(count) {
             return Ok(());
         }
-        let wanted = Wanted { pattern: &pattern, request, stubs: &[] };
-        Err(self.in_scene(|scene| scene.miscount(&wanted, times, count, &snapshot)))
+        let wanted = Expectation { pattern: &pattern, request, stubs: &[] };
+        Err(self.with_report_context(|scene| scene.miscount(&wanted, times, count, &snapshot)))
     }
 
     /// The calls that came and that `picks` picks, oldest first.
@@ -150,7 +150,7 @@ impl State {
     pub(super) fn missed(&self) -> Option<String> {
         // the journal may have lost some of them, the count has not
         let count = self.live.counts().missed.load(Relaxed).saturating_sub(self.forgotten.load(Relaxed));
-        (count > 0).then(|| self.in_scene(|scene| scene.missed(count, &self.live.journal().snapshot())))
+        (count > 0).then(|| self.with_report_context(|scene| scene.missed(count, &self.live.journal().snapshot())))
     }
 
     /// Forgets the calls that came, and how often each stub answered.
@@ -162,17 +162,17 @@ impl State {
         }
     }
 
-    pub(super) fn in_scene<T>(&self, tell: impl FnOnce(Scene<'_>) -> T) -> T {
+    pub(super) fn with_report_context<T>(&self, tell: impl FnOnce(ReportContext<'_>) -> T) -> T {
         let notes = self.notes();
-        tell(Scene { live: &self.live, lines: &notes.lines, base: &self.base })
+        tell(ReportContext { live: &self.live, lines: &notes.lines, base: &self.base })
     }
 
     /// Forgets what it knows of stubs.
     pub(super) fn forget(&self) {
-        *self.notes() = Notes::default();
+        *self.notes() = TestNotes::default();
     }
 
-    fn notes(&self) -> MutexGuard<'_, Notes> {
+    fn notes(&self) -> MutexGuard<'_, TestNotes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -189,7 +189,7 @@ pub(super) fn pattern(request: &Map<String, Value>) -> Result<RequestPattern, St
 }
 
 /// Tries until it is good or the time is up.
-pub(super) fn patiently(patience: Duration, check: impl Fn() -> Result<(), String>) -> Result<(), String> {
+pub(super) fn retry_until_ok(patience: Duration, check: impl Fn() -> Result<(), String>) -> Result<(), String> {
     let end = Instant::now() + patience;
     loop {
         match check() {

@@ -7,23 +7,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::record::{Left, Sighting};
-use crate::replay::{Halt, Normal, Share, StopRule, Watch};
+use crate::replay::{CancelToken, Proportion, StopBaseline, StopMonitor, StopRule};
 use standin_tape::is_error;
 
 /// A stop rule over the calls at the service.
 #[derive(Debug)]
-pub struct Guard {
+pub struct RampGuard {
     rule: StopRule,
     /// The tape's share of errors.
-    errors: Share,
+    errors: Proportion,
     /// Ends the ramp.
-    halt: Halt,
-    state: Mutex<State>,
+    cancel: CancelToken,
+    state: Mutex<GuardState>,
 }
 
 /// What the service made of the calls of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Passed {
+pub struct StepStats {
     /// Calls that came to their end, whoever made them.
     pub calls: u64,
     /// Calls with an error or without an answer.
@@ -33,9 +33,9 @@ pub struct Passed {
 }
 
 #[derive(Debug)]
-struct State {
+struct GuardState {
     /// None between steps.
-    watch: Option<Watch>,
+    watch: Option<StopMonitor>,
     /// Calls at the service, and when they came.
     open: HashMap<u64, Instant>,
     /// What the answers of this step took.
@@ -47,10 +47,10 @@ struct State {
     stopped: Option<String>,
 }
 
-impl Guard {
+impl RampGuard {
     /// A rule, the tape's share of errors, and what it ends.
-    pub fn new(rule: StopRule, errors: Share, halt: Halt) -> Self {
-        let state = State {
+    pub fn new(rule: StopRule, errors: Proportion, cancel: CancelToken) -> Self {
+        let state = GuardState {
             watch: None,
             open: HashMap::new(),
             took: Vec::new(),
@@ -59,7 +59,7 @@ impl Guard {
             first: Vec::new(),
             stopped: None,
         };
-        Self { rule, errors, halt, state: Mutex::new(state) }
+        Self { rule, errors, cancel, state: Mutex::new(state) }
     }
 
     /// Why the service is left alone, if it must be.
@@ -78,24 +78,24 @@ impl Guard {
     /// A step begins.
     pub(super) fn begin(&self) {
         let mut state = self.state();
-        let first = if state.first.len() < ENOUGH { Vec::new() } else { state.first.clone() };
-        let normal = Normal::new(self.errors, first, "the first step's");
-        state.watch = Some(Watch::new(self.rule, normal));
+        let first = if state.first.len() < MIN_BASELINE_CALLS { Vec::new() } else { state.first.clone() };
+        let normal = StopBaseline::new(self.errors, first, "the first step's");
+        state.watch = Some(StopMonitor::new(self.rule, normal));
         state.took.clear();
         (state.failed, state.calls) = (0, 0);
     }
 
     /// A step has ended: what it was like. It may end the ramp yet, as fewer calls must do for a verdict now.
-    pub(super) fn end(&self) -> Passed {
+    pub(super) fn end(&self) -> StepStats {
         let mut state = self.state();
         let state = &mut *state;
         let verdict = state.watch.take().and_then(|watch| watch.last_verdict(overdue(&state.open, &watch)));
         self.stop(state, verdict);
         let mut took = std::mem::take(&mut state.took);
-        if state.first.len() < ENOUGH {
+        if state.first.len() < MIN_BASELINE_CALLS {
             state.first.extend(took.iter().map(|took| took.as_nanos() as u64));
         }
-        Passed { calls: state.calls, failed: state.failed, p95: p95(&mut took) }
+        StepStats { calls: state.calls, failed: state.failed, p95: p95(&mut took) }
     }
 
     fn arrived(&self, number: u64) {
@@ -122,25 +122,25 @@ impl Guard {
         self.judge(state);
     }
 
-    fn stop(&self, state: &mut State, verdict: Option<String>) {
+    fn stop(&self, state: &mut GuardState, verdict: Option<String>) {
         if let Some(why) = verdict.filter(|_| state.stopped.is_none()) {
-            self.halt.end(&why);
+            self.cancel.cancel(&why);
             state.stopped = Some(why);
         }
     }
 
-    fn judge(&self, state: &mut State) {
+    fn judge(&self, state: &mut GuardState) {
         let verdict = state.watch.as_ref().and_then(|watch| watch.verdict(overdue(&state.open, watch)));
         self.stop(state, verdict);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, GuardState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Calls at the service that are slow already.
-fn overdue(open: &HashMap<u64, Instant>, watch: &Watch) -> usize {
+fn overdue(open: &HashMap<u64, Instant>, watch: &StopMonitor) -> usize {
     let patience = watch.patience();
     open.values().filter(|came| came.elapsed() > patience).count()
 }
@@ -151,7 +151,7 @@ fn p95(took: &mut [Duration]) -> Option<Duration> {
 }
 
 /// Answers from which a p95 can be told.
-const ENOUGH: usize = 20;
+const MIN_BASELINE_CALLS: usize = 20;
 
 #[cfg(test)]
 mod tests {
@@ -161,11 +161,11 @@ mod tests {
         Left { number, status: Some(status), failed: false, took: Some(Duration::from_millis(ms)) }
     }
 
-    fn guard() -> Guard {
-        Guard::new(StopRule::default(), Share::new(0, 100), Halt::default())
+    fn guard() -> RampGuard {
+        RampGuard::new(StopRule::default(), Proportion::new(0, 100), CancelToken::default())
     }
 
-    fn step(guard: &Guard, calls: u64, status: u16, ms: u64) -> Passed {
+    fn step(guard: &RampGuard, calls: u64, status: u16, ms: u64) -> StepStats {
         guard.begin();
         for number in 0..calls {
             guard.arrived(number);
@@ -177,13 +177,13 @@ mod tests {
     #[test]
     fn the_first_step_is_the_measure_of_the_others() {
         let guard = guard();
-        assert_eq!(step(&guard, 50, 200, 10), Passed { calls: 50, failed: 0, p95: Some(Duration::from_millis(10)) });
+        assert_eq!(step(&guard, 50, 200, 10), StepStats { calls: 50, failed: 0, p95: Some(Duration::from_millis(10)) });
         step(&guard, 200, 200, 29);
         assert_eq!(guard.stopped(), None);
         step(&guard, 200, 200, 31);
         let why = guard.stopped().unwrap();
         assert!(why.contains("3 times the first step's"), "{why}");
-        assert_eq!(guard.halt.why(), Some(why));
+        assert_eq!(guard.cancel.reason(), Some(why));
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         let guard = guard();
         let normal = || {
             guard.begin();
-            guard.state().watch.as_ref().map(Watch::patience)
+            guard.state().watch.as_ref().map(StopMonitor::patience)
         };
         step(&guard, 10, 200, 10);
         assert_eq!(normal(), Some(Duration::from_nanos(u64::MAX)), "there is nothing to compare with");

@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::replay::{self, Halt, Outcome, Plan, Prepared, Refusal, StopRule, Target};
+use crate::replay::{self, CancelToken, Plan, PreparedCalls, ReplayOutcome, ReplayRefusal, ReplayTarget, StopRule};
 use standin_tape::Recording;
 
-pub use guard::{Guard, Passed};
+pub use guard::{RampGuard, StepStats};
 
 /// How the load grows, and when it ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,46 +37,46 @@ pub struct Ramp {
 
 /// The calls of a tape that a ramp draws from.
 #[derive(Clone, Debug)]
-pub struct Calls {
+pub struct RampCalls {
     /// The tape.
     pub recording: Recording,
     /// What of it may be sent.
     pub plan: Plan,
     /// The same, ready to be sent.
-    pub prepared: Arc<Prepared>,
+    pub prepared: Arc<PreparedCalls>,
 }
 
 /// What became of a step.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub struct RampStep {
     /// Calls a second that were asked for.
     pub per_second: f64,
     /// Calls of the ramp that were sent.
     pub sent: u64,
     /// What the service made of them, and of everybody else's meanwhile.
-    pub passed: Passed,
+    pub passed: StepStats,
 }
 
 /// What became of a ramp.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct RampReport {
     /// The steps that were begun.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RampStep>,
     /// How it ended.
-    pub end: End,
+    pub end: RampEnd,
     /// What the sender says of itself, over all steps.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<ReplayOutcome>,
 }
 
 /// How a ramp ended.
 #[derive(Clone, Debug, PartialEq)]
-pub enum End {
+pub enum RampEnd {
     /// After its last step.
     Whole,
     /// By the stop rule.
     Stopped(String),
     /// Because the service answers differently from the tape, so that its times tell nothing.
-    Differs(Refusal),
+    Differs(ReplayRefusal),
     /// From outside.
     Halted,
 }
@@ -84,7 +84,7 @@ pub enum End {
 impl Ramp {
     /// The rates of the steps, in calls a second.
     pub fn rates(&self) -> impl Iterator<Item = f64> {
-        SHARES.iter().map(|share| share * self.top)
+        STEP_SHARES.iter().map(|share| share * self.top)
     }
 
     /// The highest of them.
@@ -92,7 +92,7 @@ impl Ramp {
         self.rates().fold(0.0, f64::max)
     }
 
-    /// What a tape's head says of it, under [`NOTE`].
+    /// What a tape's head says of it, under [`NOTE_KEY`].
     pub fn note(&self, calls: &Recording) -> Value {
         let of = json!({"target": calls.head.target, "startedUnixMs": calls.head.started_unix_ms});
         let rates: Vec<f64> = self.rates().collect();
@@ -108,13 +108,13 @@ impl Ramp {
     /// Sends the steps to the recorder, which `guard` watches, and tells when one begins. Blocks until the last answer is there.
     pub fn run(
         &self,
-        calls: &Calls,
-        recorder: &Target,
-        guard: &Guard,
+        calls: &RampCalls,
+        recorder: &ReplayTarget,
+        guard: &RampGuard,
         begins: impl Fn(usize, f64),
-    ) -> io::Result<Report> {
+    ) -> io::Result<RampReport> {
         let drawn: Vec<usize> = calls.plan.calls.iter().map(|due| due.call).collect();
-        let mut report = Report { steps: Vec::new(), end: End::Whole, outcome: None };
+        let mut report = RampReport { steps: Vec::new(), end: RampEnd::Whole, outcome: None };
         for (number, per_second) in self.rates().enumerate() {
             begins(number, per_second);
             guard.begin();
@@ -125,10 +125,10 @@ impl Ramp {
                 Some(all) => all.merge(&outcome),
                 none => *none = Some(outcome),
             }
-            report.steps.push(Step { per_second, sent, passed: guard.end() });
-            let least = if number + 1 == SHARES.len() { 1 } else { LEAST };
-            report.end = end(guard, &recorder.halt, report.outcome.as_ref().filter(|outcome| outcome.sent >= least));
-            if report.end != End::Whole {
+            report.steps.push(RampStep { per_second, sent, passed: guard.end() });
+            let least = if number + 1 == STEP_SHARES.len() { 1 } else { MIN_CALLS_FOR_STATUS_CHECK };
+            report.end = end(guard, &recorder.cancel, report.outcome.as_ref().filter(|outcome| outcome.sent >= least));
+            if report.end != RampEnd::Whole {
                 break;
             }
         }
@@ -136,26 +136,26 @@ impl Ramp {
     }
 }
 
-fn end(guard: &Guard, halt: &Halt, outcome: Option<&Outcome>) -> End {
+fn end(guard: &RampGuard, cancel: &CancelToken, outcome: Option<&ReplayOutcome>) -> RampEnd {
     if let Some(why) = guard.stopped() {
-        return End::Stopped(why);
+        return RampEnd::Stopped(why);
     }
-    if halt.why().is_some() {
-        return End::Halted;
+    if cancel.reason().is_some() {
+        return RampEnd::Halted;
     }
     // being late is nothing to a tape, which has the times at which calls came
     let differs = outcome.and_then(|outcome| outcome.refusal(Some(Duration::MAX), true));
-    differs.map_or(End::Whole, End::Differs)
+    differs.map_or(RampEnd::Whole, RampEnd::Differs)
 }
 
 /// The steps, as shares of the top rate.
-pub const SHARES: [f64; 6] = [0.1, 0.2, 0.4, 0.6, 0.8, 0.95];
+pub const STEP_SHARES: [f64; 6] = [0.1, 0.2, 0.4, 0.6, 0.8, 0.95];
 
 /// The note of a tape's head that says what ramp made its traffic.
-pub const NOTE: &str = "ramp";
+pub const NOTE_KEY: &str = "ramp";
 
 /// Calls before the statuses are compared between steps: fewer tell little.
-const LEAST: u64 = 50;
+const MIN_CALLS_FOR_STATUS_CHECK: u64 = 50;
 
 #[cfg(test)]
 mod tests {

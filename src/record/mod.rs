@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 
 pub use body::Source;
 pub use forward::Desk;
-pub use redact::{KNOWN, Redaction};
+pub use redact::Redaction;
 pub use scribe::Written;
 pub use witness::{Left, Sighting, Witness};
 

@@ -7,13 +7,13 @@
 //! Latency counts from when a call was due, so that a target that stalls cannot hide what it did to the calls behind. The
 //! run accounts for itself: how late it was, what the target answered, and whether its numbers may be reported at all.
 
-mod chance;
-mod halt;
-mod mix;
+mod beta_binomial;
+mod cancel;
 mod outcome;
 mod plan;
 mod prepare;
 mod sender;
+mod status_counts;
 mod stop;
 
 use std::io;
@@ -24,17 +24,17 @@ use crate::upstream::{Connector, Origin, Trust};
 use standin_tape::Recording;
 use standin_tape::exchange::Exchange;
 
-pub use chance::Share;
-pub use halt::Halt;
-pub use mix::Mix;
-pub use outcome::{Outcome, Refusal};
-pub use plan::{Due, Pace, Plan};
-pub use prepare::{Missing, Prepared, Replacements, redacted_names};
-pub use stop::{Normal, StopRule, Watch};
+pub use beta_binomial::Proportion;
+pub use cancel::CancelToken;
+pub use outcome::{ReplayOutcome, ReplayRefusal};
+pub use plan::{Pace, Plan, ScheduledCall};
+pub use prepare::{PreparedCalls, Replacements, redacted_names};
+pub use status_counts::StatusCounts;
+pub use stop::{StopBaseline, StopMonitor, StopRule};
 
 /// Where calls are sent, and what that may cost.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct ReplayTarget {
     /// The way there.
     pub connector: Connector,
     /// Connections at once; a call that finds none waits, and is counted.
@@ -44,10 +44,10 @@ pub struct Target {
     /// When to stop; never if there is none.
     pub stop: Option<StopRule>,
     /// Ends the run before its time; what was answered until then is handed over all the same.
-    pub halt: Halt,
+    pub cancel: CancelToken,
 }
 
-impl Target {
+impl ReplayTarget {
     /// Reads a base URL.
     pub fn parse(url: &str, trust: &Trust) -> Result<Self, String> {
         let connector = Connector::new(Origin::parse(url)?, trust)?;
@@ -56,7 +56,7 @@ impl Target {
             max_connections: 1_000,
             timeout: Duration::from_secs(30),
             stop: None,
-            halt: Halt::default(),
+            cancel: CancelToken::default(),
         })
     }
 }
@@ -67,17 +67,17 @@ impl Target {
 /// Only what the tape says of a call is handed over: what replaced redacted parts is not.
 pub fn run(
     recording: &Recording,
-    prepared: &Arc<Prepared>,
+    prepared: &Arc<PreparedCalls>,
     plan: &Plan,
-    target: &Target,
+    target: &ReplayTarget,
     mut sink: impl FnMut(Exchange) -> io::Result<()>,
-) -> io::Result<Outcome> {
+) -> io::Result<ReplayOutcome> {
     let (results, received) = mpsc::channel();
     std::thread::scope(|scope| {
         let sending = std::thread::Builder::new()
             .name("standin-replay".to_owned())
             .spawn_scoped(scope, || sender::send(recording, prepared, plan, target, results))?;
-        let mut outcome = Outcome::new();
+        let mut outcome = ReplayOutcome::new();
         let mut written = Ok(());
         for answered in received {
             let original = &recording.exchanges[answered.call];

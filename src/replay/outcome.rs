@@ -6,14 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 
-use super::Due;
-use super::mix::{MOST_OFF, Mix, named};
+use super::ScheduledCall;
+use super::status_counts::{MAX_SHARE_DIFFERENCE, StatusCounts, status_text};
 use crate::upstream::Stamps;
 use standin_tape::exchange::{BodyRef, Exchange, Failure, Response, Times};
 
 /// A run's account of itself.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct ReplayOutcome {
     /// When the first call was due: all times count from then. None if the run never began.
     pub started: Option<SystemTime>,
     /// Calls that were sent, or could not be for want of a connection.
@@ -25,13 +25,13 @@ pub struct Outcome {
     /// Why the run was stopped, if it was.
     pub stopped: Option<String>,
     /// Why it was halted from outside, if it was.
-    pub halted: Option<String>,
+    pub cancelled: Option<String>,
     /// Calls that had no answer yet some time after that; nothing is known of them.
     pub cut_off: u64,
     /// What the tape was answered to the same calls.
-    pub recorded: Mix,
+    pub recorded: StatusCounts,
     /// What the target answered.
-    pub answered: Mix,
+    pub answered: StatusCounts,
     /// The tape's calls that were sent, some perhaps more than once: what the tape says is known from so many.
     drawn: HashSet<usize>,
     /// How late calls were sent, the waits for connections aside.
@@ -42,7 +42,7 @@ pub struct Outcome {
 
 /// Why a run's numbers must not be believed.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Refusal {
+pub enum ReplayRefusal {
     /// The stop rule ended it.
     Stopped(String),
     /// It was late itself.
@@ -53,7 +53,7 @@ pub enum Refusal {
         limit: Duration,
     },
     /// The target answered differently from the tape.
-    Mix {
+    StatusMix {
         /// The status whose share differs most.
         status: Option<u16>,
         /// Its share on the tape, 0 to 1.
@@ -65,7 +65,7 @@ pub enum Refusal {
     Nothing,
 }
 
-impl Outcome {
+impl ReplayOutcome {
     pub(super) fn new() -> Self {
         let histogram = || Histogram::new(3).expect("three digits are fine");
         Self {
@@ -74,17 +74,17 @@ impl Outcome {
             unsent: 0,
             waited: 0,
             stopped: None,
-            halted: None,
+            cancelled: None,
             cut_off: 0,
-            recorded: Mix::default(),
-            answered: Mix::default(),
+            recorded: StatusCounts::default(),
+            answered: StatusCounts::default(),
             drawn: HashSet::new(),
             lateness: histogram(),
             latency: histogram(),
         }
     }
 
-    pub(super) fn count(&mut self, answered: &Answered, original: &Exchange) {
+    pub(super) fn count(&mut self, answered: &ReplayedCall, original: &Exchange) {
         self.sent += 1;
         let whole = original.response.as_ref().filter(|_| original.failure.is_none());
         // a schedule made by hand may say nothing of answers
@@ -95,7 +95,7 @@ impl Outcome {
         self.waited += u64::from(answered.times.permit_wait > 0);
         self.answered.add(answered.status.filter(|_| answered.failure.is_none()));
         let record = |times: &mut Histogram<u64>, nanos: u64| {
-            times.record(nanos.min(LONGEST)).expect("a histogram without bounds grows");
+            times.record(nanos.min(MAX_TIME_NANOS)).expect("a histogram without bounds grows");
         };
         if let Some(late) = answered.lateness() {
             record(&mut self.lateness, late);
@@ -105,10 +105,10 @@ impl Outcome {
         }
     }
 
-    pub(super) fn end(&mut self, ended: Ended) {
+    pub(super) fn end(&mut self, ended: SendingEnd) {
         self.started = ended.started;
         self.stopped = ended.stopped;
-        self.halted = ended.halted;
+        self.cancelled = ended.cancelled;
         self.unsent = ended.unsent;
         self.cut_off = ended.cut_off;
     }
@@ -119,7 +119,7 @@ impl Outcome {
         self.unsent += other.unsent;
         self.waited += other.waited;
         self.stopped = self.stopped.take().or_else(|| other.stopped.clone());
-        self.halted = self.halted.take().or_else(|| other.halted.clone());
+        self.cancelled = self.cancelled.take().or_else(|| other.cancelled.clone());
         self.cut_off += other.cut_off;
         self.recorded.merge(&other.recorded);
         self.answered.merge(&other.answered);
@@ -140,27 +140,28 @@ impl Outcome {
 
     /// How late the p99 may be: the larger of 1 ms and 5 % of the median latency.
     pub fn lateness_limit(&self) -> Duration {
-        LATE.max(self.latency(0.5).mul_f64(LATE_SHARE))
+        MIN_LATENESS_LIMIT.max(self.latency(0.5).mul_f64(LATENESS_LIMIT_SHARE))
     }
 
-    /// Why its numbers must not be reported. `limit` is how late it may be, if not [`Outcome::lateness_limit`]; the mix of
+    /// Why its numbers must not be reported. `limit` is how late it may be, if not [`ReplayOutcome::lateness_limit`]; the mix of
     /// statuses is asked only where it `must_match`.
-    pub fn refusal(&self, limit: Option<Duration>, must_match: bool) -> Option<Refusal> {
+    pub fn refusal(&self, limit: Option<Duration>, must_match: bool) -> Option<ReplayRefusal> {
         if let Some(why) = &self.stopped {
-            return Some(Refusal::Stopped(why.clone()));
+            return Some(ReplayRefusal::Stopped(why.clone()));
         }
         if self.sent == 0 {
-            return Some(Refusal::Nothing);
+            return Some(ReplayRefusal::Nothing);
         }
         if must_match
             && !self.recorded.is_empty()
-            && let Some((status, recorded, answered)) = self.answered.furthest(&self.recorded, self.drawn.len())
+            && let Some((status, recorded, answered)) =
+                self.answered.largest_difference(&self.recorded, self.drawn.len())
         {
-            return Some(Refusal::Mix { status, recorded, answered });
+            return Some(ReplayRefusal::StatusMix { status, recorded, answered });
         }
         let limit = limit.unwrap_or_else(|| self.lateness_limit());
         let p99 = self.lateness(0.99);
-        (p99 > limit).then_some(Refusal::Late { p99, limit })
+        (p99 > limit).then_some(ReplayRefusal::Late { p99, limit })
     }
 
     /// The share of calls, 0 to 1, that found nothing (404) beyond those that found nothing on the tape.
@@ -170,11 +171,11 @@ impl Outcome {
 
     /// Whether more calls than the tape's found nothing than can be accepted.
     pub fn misses_too_many(&self) -> bool {
-        self.misses() > MOST_OFF
+        self.misses() > MAX_SHARE_DIFFERENCE
     }
 }
 
-impl Refusal {
+impl ReplayRefusal {
     /// How late the sender was, and what to do, if that is all that is wrong: what was measured can then be shown beside it.
     pub fn lateness(&self) -> Option<String> {
         let Self::Late { p99, limit } = self else { return None };
@@ -188,18 +189,18 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ReplayRefusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped(why) => {
                 write!(out, "the run was stopped: {why}; ask less of the target, or give another --stop")
             }
             Self::Late { .. } => write!(out, "nothing is reported, for {}", self.lateness().unwrap_or_default()),
-            Self::Mix { status, recorded, answered } => write!(
+            Self::StatusMix { status, recorded, answered } => write!(
                 out,
                 "nothing is reported, for the target answers differently: `{}` to {:.1} % of the calls, on the tape {:.1} %; \
                  give it the data and credentials (--header) of the recording",
-                named(*status),
+                status_text(*status),
                 answered * 100.0,
                 recorded * 100.0
             ),
@@ -212,17 +213,17 @@ impl fmt::Display for Refusal {
 
 /// How sending ended.
 #[derive(Debug, Default)]
-pub(super) struct Ended {
+pub(super) struct SendingEnd {
     pub(super) started: Option<SystemTime>,
     pub(super) stopped: Option<String>,
-    pub(super) halted: Option<String>,
+    pub(super) cancelled: Option<String>,
     pub(super) unsent: u64,
     pub(super) cut_off: u64,
 }
 
 /// A call that has come to its end.
 #[derive(Debug)]
-pub(super) struct Answered {
+pub(super) struct ReplayedCall {
     /// Its place among the exchanges of the tape.
     pub(super) call: usize,
     /// Its place in the plan, from 1.
@@ -238,8 +239,8 @@ pub(super) struct Answered {
     pub(super) reused: bool,
 }
 
-impl Answered {
-    pub(super) fn new(number: u64, due: Due) -> Self {
+impl ReplayedCall {
+    pub(super) fn new(number: u64, due: ScheduledCall) -> Self {
         Self {
             call: due.call,
             number,
@@ -282,18 +283,20 @@ impl Answered {
 }
 
 /// Nanoseconds: a day.
-const LONGEST: u64 = 86_400_000_000_000;
+const MAX_TIME_NANOS: u64 = 86_400_000_000_000;
 /// The p99 of lateness that is always allowed.
-const LATE: Duration = Duration::from_millis(1);
+const MIN_LATENESS_LIMIT: Duration = Duration::from_millis(1);
 /// The share of the median latency that is.
-const LATE_SHARE: f64 = 0.05;
+const LATENESS_LIMIT_SHARE: f64 = 0.05;
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn outcome(recorded: &[(u16, u64)], answered: &[(u16, u64)], late: u64, latency: u64) -> Outcome {
-        let mut outcome = Outcome::new();
-        let mix = |counts: &[(u16, u64)]| counts.iter().map(|(status, count)| (Some(*status), *count)).collect::<Mix>();
+    fn outcome(recorded: &[(u16, u64)], answered: &[(u16, u64)], late: u64, latency: u64) -> ReplayOutcome {
+        let mut outcome = ReplayOutcome::new();
+        let mix = |counts: &[(u16, u64)]| {
+            counts.iter().map(|(status, count)| (Some(*status), *count)).collect::<StatusCounts>()
+        };
         (outcome.recorded, outcome.answered) = (mix(recorded), mix(answered));
         outcome.drawn = (0..outcome.recorded.calls() as usize).collect();
         outcome.sent = 100;
@@ -307,7 +310,7 @@ mod tests {
         let same = &[(200, 100)];
         assert_eq!(outcome(same, same, 900_000, 5_000_000).refusal(None, true), None);
         let late = outcome(same, same, 1_100_000, 5_000_000).refusal(None, true).unwrap();
-        assert!(matches!(late, Refusal::Late { .. }), "{late}");
+        assert!(matches!(late, ReplayRefusal::Late { .. }), "{late}");
         assert!(late.to_string().contains("1.10 ms late"), "{late}");
         // 5 % of 40 ms
         assert_eq!(outcome(same, same, 1_900_000, 40_000_000).refusal(None, true), None);
@@ -350,6 +353,6 @@ mod tests {
         assert!(stopped.refusal(None, true).unwrap().to_string().contains("too slow"));
         let mut nothing = outcome(&[], &[], 0, 1);
         nothing.sent = 0;
-        assert_eq!(nothing.refusal(None, true), Some(Refusal::Nothing));
+        assert_eq!(nothing.refusal(None, true), Some(ReplayRefusal::Nothing));
     }
 }

@@ -12,7 +12,7 @@ use standin_tape::{Recording, busiest_second};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// The calls.
-    pub calls: Vec<Due>,
+    pub calls: Vec<ScheduledCall>,
     /// Calls whose methods may not be sent.
     pub left_out: u64,
     /// The rate that was asked for, in calls a second; none if it is the recorded one.
@@ -21,7 +21,7 @@ pub struct Plan {
 
 /// A call that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
+pub struct ScheduledCall {
     /// Its place among the exchanges of the tape.
     pub call: usize,
     /// Nanoseconds after the first.
@@ -67,7 +67,7 @@ impl Plan {
                     at as u64
                 }
             };
-            Due { call: *call, at }
+            ScheduledCall { call: *call, at }
         });
         let calls = calls.collect();
         let rate = match pace {
@@ -88,7 +88,7 @@ impl Plan {
             if at >= length.as_nanos() as f64 || calls.is_empty() {
                 break;
             }
-            planned.push(Due { call: calls[drawn.random_range(0..calls.len())], at: at as u64 });
+            planned.push(ScheduledCall { call: calls[drawn.random_range(0..calls.len())], at: at as u64 });
         }
         Self { calls: planned, left_out: 0, rate: Some(per_second) }
     }
@@ -106,11 +106,11 @@ impl Plan {
     /// Cuts the plan into so many stretches of equal time, each counted from its first call. Empty ones are left out.
     pub fn blocks(&self, count: u64) -> Vec<Self> {
         let length = self.length() / count.max(1) + 1;
-        let block = |due: &&Due| due.at / length;
+        let block = |due: &&ScheduledCall| due.at / length;
         let stretches = self.calls.chunk_by(|one, other| block(&one) == block(&other));
-        let counted = |stretch: &[Due]| {
+        let counted = |stretch: &[ScheduledCall]| {
             let first = stretch[0].at;
-            let calls = stretch.iter().map(|due| Due { at: due.at - first, ..*due }).collect();
+            let calls = stretch.iter().map(|due| ScheduledCall { at: due.at - first, ..*due }).collect();
             Self { calls, left_out: 0, rate: self.rate }
         };
         stretches.map(counted).collect()
@@ -148,7 +148,7 @@ mod tests {
         refused.failure = Some(Failure { reason: Reason::Limit, detail: String::new() });
         let tape = recording(vec![exchange("GET", 3_000), exchange("POST", 2_000), exchange("GET", 1_000), refused]);
         let plan = Plan::new(&tape, Pace::Recorded { speed: 1.0 }, |_| true);
-        let due = |call, at| Due { call, at };
+        let due = |call, at| ScheduledCall { call, at };
         assert_eq!(plan.calls, [due(2, 0), due(1, 1_000), due(0, 2_000)]);
         let plan = Plan::new(&tape, Pace::Recorded { speed: 2.0 }, |method| method == "GET");
         assert_eq!((plan.calls.as_slice(), plan.left_out), (&[due(2, 0), due(0, 1_000)][..], 1));

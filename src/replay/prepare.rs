@@ -9,15 +9,15 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
 
-use super::{Plan, Target};
+use super::{Plan, ReplayTarget};
 use standin_stub::call::header_text;
 use standin_tape::exchange::{BodyRef, Exchange};
 use standin_tape::{Bodies, Recording, is_redacted};
 
 /// The calls of a plan, ready to be sent to one target.
 #[derive(Clone, Debug, Default)]
-pub struct Prepared {
-    calls: HashMap<usize, Call>,
+pub struct PreparedCalls {
+    calls: HashMap<usize, PreparedCall>,
     /// Calls with something redacted in their bodies: it is sent as it is on the tape.
     pub redacted_bodies: u64,
 }
@@ -31,13 +31,13 @@ pub struct Replacements {
 
 /// Why calls of a tape cannot be sent, each with how to mend it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingParts {
     /// In the order of their names.
     pub what: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
-struct Call {
+struct PreparedCall {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -76,28 +76,28 @@ impl Replacements {
     }
 }
 
-impl Prepared {
+impl PreparedCalls {
     /// Makes the calls of a plan ready. `tape` is where the recording was read from, and its bodies are beside it. What is redacted and not replaced is
     /// missing, unless `as_is`: then it is sent as it stands on the tape.
     pub fn new(
         recording: &Recording,
         tape: &Path,
         plan: &Plan,
-        target: &Target,
+        target: &ReplayTarget,
         replacements: &Replacements,
         as_is: bool,
-    ) -> Result<Self, Missing> {
-        let mut missing = Missing::default();
+    ) -> Result<Self, MissingParts> {
+        let mut missing = MissingParts::default();
         let bodies = Bodies::of([tape]).unwrap_or_else(|error| {
             missing.add(format!("the bodies of `{}` cannot be read: {error}", tape.display()));
             Bodies::default()
         });
-        let mut kept = Kept { tape, bodies, known: HashMap::new() };
+        let mut kept = TapeBodies { tape, bodies, known: HashMap::new() };
         let mut prepared = Self::default();
         let mut replaced = BTreeSet::new();
         for due in &plan.calls {
             let exchange = &recording.exchanges[due.call];
-            let Some(mut call) = Call::new(exchange, target, &mut missing) else { continue };
+            let Some(mut call) = PreparedCall::new(exchange, target, &mut missing) else { continue };
             call.replace(exchange, target, replacements, as_is, &mut replaced, &mut missing);
             call.body = kept.body(exchange, &mut missing);
             prepared.redacted_bodies += u64::from(is_redacted(&String::from_utf8_lossy(&call.body)));
@@ -122,8 +122,8 @@ impl Prepared {
     }
 }
 
-impl Call {
-    fn new(exchange: &Exchange, target: &Target, missing: &mut Missing) -> Option<Self> {
+impl PreparedCall {
+    fn new(exchange: &Exchange, target: &ReplayTarget, missing: &mut MissingParts) -> Option<Self> {
         let request = &exchange.request;
         let Ok(method) = request.method.parse() else {
             missing.add(format!("`{}` is no method that can be sent; mend the tape", request.method));
@@ -136,7 +136,7 @@ impl Call {
                 missing.add(format!("the header `{name}` of a call cannot be sent; mend the tape"));
                 continue;
             };
-            if !OF_THE_CONNECTION.contains(&name.as_str()) {
+            if !CONNECTION_HEADERS.contains(&name.as_str()) {
                 headers.append(name, value);
             }
         }
@@ -147,11 +147,11 @@ impl Call {
     fn replace(
         &mut self,
         exchange: &Exchange,
-        target: &Target,
+        target: &ReplayTarget,
         replacements: &Replacements,
         as_is: bool,
         replaced: &mut BTreeSet<String>,
-        missing: &mut Missing,
+        missing: &mut MissingParts,
     ) {
         for (name, value) in &mut self.headers {
             if !is_redacted(&header_text(value)) {
@@ -178,34 +178,34 @@ impl Call {
     }
 }
 
-impl Missing {
+impl MissingParts {
     fn add(&mut self, what: String) {
         self.what.insert(what);
     }
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for MissingParts {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what: Vec<&str> = self.what.iter().map(String::as_str).take(SHOWN).collect();
+        let what: Vec<&str> = self.what.iter().map(String::as_str).take(MAX_LISTED).collect();
         out.write_str(&what.join("\nstandin: "))?;
-        if self.what.len() > SHOWN {
-            write!(out, "\nstandin: and {} more", self.what.len() - SHOWN)?;
+        if self.what.len() > MAX_LISTED {
+            write!(out, "\nstandin: and {} more", self.what.len() - MAX_LISTED)?;
         }
         Ok(())
     }
 }
 
-impl std::error::Error for Missing {}
+impl std::error::Error for MissingParts {}
 
 /// Bodies of a tape, each read once.
-struct Kept<'f> {
+struct TapeBodies<'f> {
     tape: &'f Path,
     bodies: Bodies,
     known: HashMap<String, Bytes>,
 }
 
-impl Kept<'_> {
-    fn body(&mut self, exchange: &Exchange, missing: &mut Missing) -> Bytes {
+impl TapeBodies<'_> {
+    fn body(&mut self, exchange: &Exchange, missing: &mut MissingParts) -> Bytes {
         let Some(BodyRef { sha256, size }) = &exchange.request.body else { return Bytes::new() };
         let Some(name) = sha256 else {
             if *size > 0 {
@@ -240,7 +240,7 @@ pub fn redacted_names(recording: &Recording) -> BTreeSet<String> {
 }
 
 /// The url with its redacted query parameters replaced.
-fn query(url: &str, replacements: &Replacements, as_is: bool, missing: &mut Missing) -> String {
+fn query(url: &str, replacements: &Replacements, as_is: bool, missing: &mut MissingParts) -> String {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     if is_redacted(path) && !as_is {
         missing.add(format!("the path `{path}` is redacted, and cannot be sent; leave its calls out of the tape"));
@@ -275,10 +275,10 @@ fn environment(prefix: &str, name: &str) -> Option<String> {
 }
 
 /// How many missing things are named.
-const SHOWN: usize = 10;
+const MAX_LISTED: usize = 10;
 
 /// Headers that belong to the connection that was recorded, or that this one gets anew.
-const OF_THE_CONNECTION: [&str; 12] = [
+const CONNECTION_HEADERS: [&str; 12] = [
     "connection",
     "content-length",
     "expect",
@@ -315,10 +315,10 @@ mod tests {
         Recording { exchanges: vec![exchange], ..Recording::default() }
     }
 
-    fn prepare(recording: &Recording, replacements: &Replacements) -> Result<Prepared, Missing> {
+    fn prepare(recording: &Recording, replacements: &Replacements) -> Result<PreparedCalls, MissingParts> {
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
-        let target = Target::parse("http://host:80", &Trust::System).unwrap();
-        Prepared::new(recording, Path::new("/nowhere"), &plan, &target, replacements, false)
+        let target = ReplayTarget::parse("http://host:80", &Trust::System).unwrap();
+        PreparedCalls::new(recording, Path::new("/nowhere"), &plan, &target, replacements, false)
     }
 
     #[test]

@@ -12,9 +12,9 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::runtime::Builder;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::outcome::{Answered, Ended};
-use super::stop::{Normal, Watch};
-use super::{Due, Plan, Prepared, Target};
+use super::outcome::{ReplayedCall, SendingEnd};
+use super::stop::{StopBaseline, StopMonitor};
+use super::{Plan, PreparedCalls, ReplayTarget, ScheduledCall};
 use crate::tasks::Tasks;
 use crate::timer::{Precision, Timer};
 use crate::upstream::{self, Connection, Pool};
@@ -24,11 +24,11 @@ use standin_tape::{Recording, is_error};
 /// Sends all calls of a plan, and each result as soon as it is known. Returns when no call is open any more.
 pub(super) fn send(
     recording: &Recording,
-    prepared: &Arc<Prepared>,
+    prepared: &Arc<PreparedCalls>,
     plan: &Plan,
-    target: &Target,
-    results: mpsc::Sender<Answered>,
-) -> io::Result<Ended> {
+    target: &ReplayTarget,
+    results: mpsc::Sender<ReplayedCall>,
+) -> io::Result<SendingEnd> {
     let timer = Arc::new(Timer::new(Precision::Normal));
     let (parking, firing) = (Arc::clone(&timer), Arc::clone(&timer));
     let runtime = Builder::new_current_thread()
@@ -37,7 +37,7 @@ pub(super) fn send(
         .enable_all()
         .build()?;
     let most = plan.calls.iter().map(|due| recording.exchanges[due.call].in_flight).max().unwrap_or(1);
-    let watch = target.stop.map(|rule| Watch::new(rule, Normal::of(recording, plan)));
+    let watch = target.stop.map(|rule| StopMonitor::new(rule, StopBaseline::of(recording, plan)));
     runtime.block_on(async {
         let tasks = Tasks::new();
         tokio::spawn(tasks.clone().run(move || firing.fire_due(), |_| panic!("a task of the sender panicked")));
@@ -45,10 +45,10 @@ pub(super) fn send(
         let pool = Pool::default();
         // connected before the first call is due, so that hardly any has to wait for it
         let mut sockets = Vec::new();
-        for _ in 0..(most as usize).clamp(1, target.max_connections.min(MOST_OPENED)) {
+        for _ in 0..(most as usize).clamp(1, target.max_connections.min(MAX_PRECONNECTED)) {
             sockets.push(target.connector.connect().await.map_err(|failure| io::Error::other(failure.detail))?.0);
         }
-        let (start, started) = (Instant::now() + LEAD, SystemTime::now() + LEAD);
+        let (start, started) = (Instant::now() + START_DELAY, SystemTime::now() + START_DELAY);
         for socket in sockets {
             pool.put(Connection::over(socket, start, &tasks, ()).await?);
         }
@@ -75,21 +75,21 @@ pub(super) fn send(
             let _ = told.send(sender.dispatch(calls).await);
         });
         let ended = ended.await.map_err(|_| io::Error::other("the sender ended unexpectedly"))?;
-        Ok(Ended { started: Some(started), ..ended })
+        Ok(SendingEnd { started: Some(started), ..ended })
     })
 }
 
 struct Sender {
-    prepared: Arc<Prepared>,
-    target: Target,
+    prepared: Arc<PreparedCalls>,
+    target: ReplayTarget,
     /// When the first call is due.
     start: Instant,
     tasks: Tasks,
     timer: Arc<Timer>,
     pool: Pool<Full<Bytes>>,
     permits: Arc<Semaphore>,
-    results: mpsc::Sender<Answered>,
-    watch: Mutex<Option<Watch>>,
+    results: mpsc::Sender<ReplayedCall>,
+    watch: Mutex<Option<StopMonitor>>,
     /// When the calls without an answer were due, and their numbers.
     open: Mutex<BTreeSet<(u64, u64)>>,
     /// Tells that there is one fewer of them.
@@ -101,8 +101,8 @@ struct Sender {
 }
 
 impl Sender {
-    async fn dispatch(self: Arc<Self>, calls: Vec<Due>) -> Ended {
-        let mut ended = Ended::default();
+    async fn dispatch(self: Arc<Self>, calls: Vec<ScheduledCall>) -> SendingEnd {
+        let mut ended = SendingEnd::default();
         let all = calls.len() as u64;
         for (number, due) in (1..).zip(calls) {
             // made before it is due, for it takes time
@@ -110,11 +110,11 @@ impl Sender {
             tokio::select! {
                 biased;
                 () = Arc::clone(&self.timer).until_exactly(self.start + Duration::from_nanos(due.at)) => {}
-                () = self.target.halt.told() => {}
+                () = self.target.cancel.cancelled() => {}
             }
-            ended.halted = self.target.halt.why();
-            ended.stopped = if ended.halted.is_some() { None } else { self.verdict() };
-            if ended.halted.is_some() || ended.stopped.is_some() {
+            ended.cancelled = self.target.cancel.reason();
+            ended.stopped = if ended.cancelled.is_some() { None } else { self.verdict() };
+            if ended.cancelled.is_some() || ended.stopped.is_some() {
                 self.stopped.store(true, Ordering::Relaxed);
                 ended.unsent = all - number + 1;
                 break;
@@ -125,10 +125,10 @@ impl Sender {
         tokio::select! {
             biased;
             () = self.all_closed() => {}
-            () = self.halted_for(GRACE) => ended.cut_off = self.open().len() as u64,
+            () = self.halted_for(CANCEL_GRACE) => ended.cut_off = self.open().len() as u64,
         }
         ended.unsent += self.given_up.load(Ordering::Relaxed);
-        ended.halted = self.target.halt.why();
+        ended.cancelled = self.target.cancel.reason();
         ended
     }
 
@@ -139,14 +139,14 @@ impl Sender {
     }
 
     async fn halted_for(&self, time: Duration) {
-        self.target.halt.told().await;
+        self.target.cancel.cancelled().await;
         self.stopped.store(true, Ordering::Relaxed);
         tokio::time::sleep(time).await;
     }
 
     /// One call, from when it is due to its end.
-    async fn call(self: Arc<Self>, number: u64, due: Due, request: Request<Full<Bytes>>) {
-        let mut answered = Answered::new(number, due);
+    async fn call(self: Arc<Self>, number: u64, due: ScheduledCall, request: Request<Full<Bytes>>) {
+        let mut answered = ReplayedCall::new(number, due);
         answered.in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         let permit = self.permit(&mut answered).await;
         if self.stopped.load(Ordering::Relaxed) {
@@ -172,7 +172,7 @@ impl Sender {
         self.closed.notify_one();
     }
 
-    async fn permit(&self, answered: &mut Answered) -> Option<OwnedSemaphorePermit> {
+    async fn permit(&self, answered: &mut ReplayedCall) -> Option<OwnedSemaphorePermit> {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return Some(permit);
         }
@@ -186,7 +186,7 @@ impl Sender {
     async fn exchange(
         &self,
         mut request: Request<Full<Bytes>>,
-        answered: &mut Answered,
+        answered: &mut ReplayedCall,
     ) -> Result<Connection<Full<Bytes>>, Failure> {
         loop {
             let mut connection = match self.pool.take() {
@@ -214,7 +214,7 @@ impl Sender {
         }
     }
 
-    async fn connect(&self, answered: &mut Answered) -> Result<Connection<Full<Bytes>>, Failure> {
+    async fn connect(&self, answered: &mut ReplayedCall) -> Result<Connection<Full<Bytes>>, Failure> {
         answered.reused = false;
         let (stream, took) = self.target.connector.connect().await?;
         answered.times.connect = took.connect.as_nanos() as u64;
@@ -224,7 +224,7 @@ impl Sender {
             .map_err(|error| Failure { reason: Reason::Connect, detail: error.to_string() })
     }
 
-    fn see(&self, answered: &Answered) {
+    fn see(&self, answered: &ReplayedCall) {
         if let Some(watch) = self.watch().as_mut() {
             let failed = answered.failure.is_some() || is_error(answered.status);
             let now = self.start.elapsed().as_nanos() as u64;
@@ -241,7 +241,7 @@ impl Sender {
         watch.verdict(overdue)
     }
 
-    fn watch(&self) -> MutexGuard<'_, Option<Watch>> {
+    fn watch(&self) -> MutexGuard<'_, Option<StopMonitor>> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -250,7 +250,7 @@ impl Sender {
     }
 }
 
-async fn read(mut body: hyper::body::Incoming, answered: &mut Answered) -> Result<(), Failure> {
+async fn read(mut body: hyper::body::Incoming, answered: &mut ReplayedCall) -> Result<(), Failure> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| upstream::failure(&error))?;
         answered.size += frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -261,8 +261,8 @@ async fn read(mut body: hyper::body::Incoming, answered: &mut Answered) -> Resul
 /// As a worker's: sockets are looked at after every turn.
 const EVENT_INTERVAL: u32 = 2;
 /// Between the last preparation and the first call.
-const LEAD: Duration = Duration::from_millis(20);
+const START_DELAY: Duration = Duration::from_millis(20);
 /// How long calls that are open when a run is halted may take.
-const GRACE: Duration = Duration::from_secs(2);
+const CANCEL_GRACE: Duration = Duration::from_secs(2);
 /// Connections opened beforehand, at most.
-const MOST_OPENED: usize = 256;
+const MAX_PRECONNECTED: usize = 256;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Plan, Share};
+use super::{Plan, Proportion};
 use standin_stub::delay::units::{parse_share, share};
 use standin_tape::{Recording, is_error};
 
@@ -70,9 +70,9 @@ impl fmt::Display for StopRule {
 
 /// What a target is like when nothing is wrong with it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Normal {
+pub struct StopBaseline {
     /// The tape's share of errors.
-    pub errors: Share,
+    pub errors: Proportion,
     /// The p95 of latencies; none if there are none to compare with.
     pub p95: Option<Duration>,
     /// The latencies from it on, in nanoseconds.
@@ -80,47 +80,47 @@ pub struct Normal {
     /// How many latencies there were.
     timed: usize,
     /// Whose they are, in words: `the tape's`.
-    whose: &'static str,
+    source: &'static str,
 }
 
 /// A stop rule at work: the latest calls against what is normal.
 #[derive(Debug)]
-pub struct Watch {
+pub struct StopMonitor {
     rule: StopRule,
-    normal: Normal,
+    normal: StopBaseline,
     /// Nanoseconds; a call that takes longer is slow.
     slow: u64,
     /// How many are that normally.
-    normally_slow: Share,
-    latest: VecDeque<Seen>,
+    normally_slow: Proportion,
+    latest: VecDeque<ObservedCall>,
     failed: usize,
     slowed: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct ObservedCall {
     failed: bool,
     slow: bool,
 }
 
-impl Watch {
+impl StopMonitor {
     /// A rule against what is normal.
-    pub fn new(rule: StopRule, normal: Normal) -> Self {
+    pub fn new(rule: StopRule, normal: StopBaseline) -> Self {
         let limit = rule.p95.zip(normal.p95);
         let slow = limit.map_or(u64::MAX, |(times, p95)| (p95.as_nanos() as f64 * times) as u64);
-        let normally_slow = Share::new(normal.longest.iter().filter(|nanos| **nanos > slow).count(), normal.timed);
-        Self { rule, normal, slow, normally_slow, latest: VecDeque::with_capacity(LATEST), failed: 0, slowed: 0 }
+        let normally_slow = Proportion::new(normal.longest.iter().filter(|nanos| **nanos > slow).count(), normal.timed);
+        Self { rule, normal, slow, normally_slow, latest: VecDeque::with_capacity(WINDOW_CALLS), failed: 0, slowed: 0 }
     }
 
     /// Takes in how a call ended, and after how many nanoseconds.
     pub fn see(&mut self, failed: bool, nanos: u64) {
-        if self.latest.len() == LATEST
+        if self.latest.len() == WINDOW_CALLS
             && let Some(oldest) = self.latest.pop_front()
         {
             self.failed -= usize::from(oldest.failed);
             self.slowed -= usize::from(oldest.slow);
         }
-        let seen = Seen { failed, slow: nanos > self.slow };
+        let seen = ObservedCall { failed, slow: nanos > self.slow };
         self.failed += usize::from(failed);
         self.slowed += usize::from(seen.slow);
         self.latest.push_back(seen);
@@ -133,12 +133,12 @@ impl Watch {
 
     /// Why the run must end, if it must. `overdue` calls are still open, and slow already.
     pub fn verdict(&self, overdue: usize) -> Option<String> {
-        self.verdict_of(overdue, LEAST)
+        self.verdict_of(overdue, MIN_CALLS)
     }
 
     /// The same when no more calls come: fewer must do.
     pub fn last_verdict(&self, overdue: usize) -> Option<String> {
-        self.verdict_of(overdue, LEAST_AT_END)
+        self.verdict_of(overdue, MIN_CALLS_AT_END)
     }
 
     fn verdict_of(&self, overdue: usize, least: usize) -> Option<String> {
@@ -149,9 +149,9 @@ impl Watch {
         let failed = self.failed as f64 / self.latest.len().max(1) as f64;
         let normally = self.normal.errors.value();
         if let Some(limit) = self.rule.errors
-            && self.failed >= LEAST_ERRORS
+            && self.failed >= MIN_ERRORS
             && failed > normally + limit
-            && self.normal.errors.is_passed_by(self.failed as u64, self.latest.len() as u64)
+            && self.normal.errors.is_exceeded_by(self.failed as u64, self.latest.len() as u64)
         {
             return Some(format!(
                 "{:.1} % of the last {} calls failed, on the tape {:.1} % did (--stop errors={})",
@@ -164,25 +164,25 @@ impl Watch {
         // the p95 is beyond the limit where more than 5 % of the calls are; of a long tail, some of few calls are by chance
         let slow = self.slowed + overdue;
         let times = self.rule.p95.filter(|_| self.normal.p95.is_some() && slow as f64 > 0.05 * seen as f64)?;
-        if !self.normally_slow.is_passed_by(slow as u64, seen as u64) {
+        if !self.normally_slow.is_exceeded_by(slow as u64, seen as u64) {
             return None;
         }
         Some(format!(
             "the p95 of the last {seen} calls is more than {times} times {}: {slow} took, or take, longer than {:.1} ms (--stop p95={times}x)",
-            self.normal.whose,
+            self.normal.source,
             self.slow as f64 / 1e6,
         ))
     }
 }
 
-impl Normal {
-    /// A share of errors, and latencies in nanoseconds, none if there are none to compare with; `whose` they are, in words.
-    pub fn new(errors: Share, mut latencies: Vec<u64>, whose: &'static str) -> Self {
+impl StopBaseline {
+    /// A share of errors, and latencies in nanoseconds, none if there are none to compare with; `source` they are, in words.
+    pub fn new(errors: Proportion, mut latencies: Vec<u64>, source: &'static str) -> Self {
         latencies.sort_unstable();
         let timed = latencies.len();
         let longest = latencies.split_off(timed * 95 / 100);
         let p95 = longest.first().filter(|p95| **p95 > 0).map(|nanos| Duration::from_nanos(*nanos));
-        Self { errors, p95, longest, timed, whose }
+        Self { errors, p95, longest, timed, source }
     }
 
     /// What the tape says of a plan's calls.
@@ -194,19 +194,19 @@ impl Normal {
             let is_known = status.is_some() || one.failure.is_some();
             is_known && (one.failure.is_some() || is_error(status))
         });
-        let errors = Share::new(failed.count(), plan.calls.len());
+        let errors = Proportion::new(failed.count(), plan.calls.len());
         Self::new(errors, came().filter_map(|one| recording.latency(one)).collect(), "the tape's")
     }
 }
 
 /// Calls that are looked back on.
-const LATEST: usize = 1_000;
+const WINDOW_CALLS: usize = 1_000;
 /// Before so many calls, nothing can be said.
-const LEAST: usize = 100;
+const MIN_CALLS: usize = 100;
 /// At the end, so many must do.
-const LEAST_AT_END: usize = 20;
+const MIN_CALLS_AT_END: usize = 20;
 /// A single error may be anything.
-const LEAST_ERRORS: usize = 2;
+const MIN_ERRORS: usize = 2;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! The accepting thread: every listener, each started again after a panic.
+//! The thread that accepts connections. Each listener starts again after a panic.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use tokio::task::JoinSet;
 
 use crate::listen::{self, Accepted, Acceptor, Connections};
 use crate::panics::{Panics, Part};
-use crate::shutdown::Work;
+use crate::shutdown::DrainGuard;
 
-/// What the accepting thread needs to begin.
+/// Parts of the thread that accepts connections.
 pub(super) struct AcceptThread {
     pub(super) sockets: Vec<TcpListener>,
     pub(super) connections: Arc<Connections>,
     pub(super) workers: Vec<mpsc::UnboundedSender<Accepted>>,
     pub(super) panics: Arc<Panics>,
-    pub(super) work: Work,
+    pub(super) work: DrainGuard,
 }
 
 impl AcceptThread {
-    /// Accepts until the end begins.
+    /// Accepts connections until shutdown begins.
     pub(super) async fn run(self) {
         let Self { sockets, connections, workers, panics, work } = self;
         let mut accepts = JoinSet::new();

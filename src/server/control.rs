@@ -1,4 +1,4 @@
-//! The control thread: the admin API, what is done beside the calls, and the end in order.
+//! The control thread: admin API, maintenance and orderly shutdown.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
-use super::upkeep;
-use super::worker::Admin;
+use super::admin_listener::AdminListener;
+use super::maintenance;
 use crate::admin::{self, Control};
 use crate::live::Live;
 use crate::live::handover::Handover;
@@ -15,31 +15,31 @@ use crate::panics::{Panics, Part};
 use crate::reload::Reload;
 use crate::shutdown::Drain;
 
-/// How long the admin API may take to finish once no worker is left.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Time that the admin API has to finish once no worker is left.
+const ADMIN_GRACE: Duration = Duration::from_secs(1);
 
-/// What the control thread needs to begin.
+/// Parts of the control thread.
 pub(super) struct ControlThread {
     pub(super) calls: mpsc::Receiver<Handover>,
     pub(super) context: Arc<Control>,
-    /// The listener for admin calls alone, if there is one.
-    pub(super) admin: Option<(Admin, TcpListener)>,
+    /// Listener for the admin API alone, if there is one.
+    pub(super) admin: Option<(AdminListener, TcpListener)>,
     pub(super) lives: Vec<Arc<Live>>,
     pub(super) panics: Arc<Panics>,
     pub(super) reload: Reload,
     pub(super) accepting: Drain,
     pub(super) serving: Arc<Drain>,
     pub(super) quit: watch::Sender<bool>,
-    /// Told by the handle, with its grace period.
+    /// Shutdown by the handle, with its grace period.
     pub(super) stopped: oneshot::Receiver<Duration>,
-    /// Told by a client of the admin API.
+    /// Shutdown requested by a client of the admin API.
     pub(super) ending: mpsc::Receiver<()>,
-    /// The grace period of an end that the handle did not ask for.
+    /// Grace period of a shutdown that the handle did not start.
     pub(super) grace: Duration,
 }
 
 impl ControlThread {
-    /// Works until the server is to end, and ends it; returns whether all calls were finished.
+    /// Runs until shutdown, and ends the server. Returns true if all requests were finished.
     pub(super) async fn run(mut self) -> bool {
         let (panics, context, calls) = (Arc::clone(&self.panics), self.context, Mutex::new(self.calls));
         let serving_admin = tokio::spawn(async move {
@@ -47,8 +47,8 @@ impl ControlThread {
         });
         let work = self.accepting.work();
         let apart = self.admin.map(|(admin, socket)| tokio::spawn(admin.keep_serving(socket, work)));
-        upkeep::keep_times(&self.lives, &self.panics);
-        let compacting = tokio::spawn(upkeep::keep_compact(self.lives, Arc::clone(&self.panics)));
+        maintenance::spawn_timelines(&self.lives, &self.panics);
+        let compacting = tokio::spawn(maintenance::keep_maintaining(self.lives, Arc::clone(&self.panics)));
         let grace = tokio::select! {
             grace = self.stopped => grace.unwrap_or_default(),
             Some(()) = self.ending.recv() => self.grace,
@@ -60,11 +60,11 @@ impl ControlThread {
         self.quit.send_replace(true);
         compacting.abort();
         self.reload.stop();
-        // the admin API goes last, so that it can tell of the end; the workers hold the ways to it
+        // the admin API ends last, so that it can report the shutdown; the workers hold its senders
         if let Some(apart) = apart {
             apart.abort();
         }
-        let _ = tokio::time::timeout(LAST_WORDS, serving_admin).await;
+        let _ = tokio::time::timeout(ADMIN_GRACE, serving_admin).await;
         drained
     }
 }

@@ -1,11 +1,12 @@
-//! A server: its sockets bound, its planes started, and its end in order.
+//! Start and end of a server and its threads.
 //!
-//! One thread accepts, one answers the admin API, and each worker thread owns its connections from accept to close.
+//! One thread accepts connections, one runs the admin API, and each worker thread owns its connections from accept to close.
 
 mod accept;
-mod assignment;
+mod admin_listener;
 mod control;
-mod upkeep;
+mod listener_plan;
+mod maintenance;
 mod worker;
 
 use std::fmt;
@@ -20,54 +21,59 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 
 use self::accept::AcceptThread;
-use self::assignment::Assignment;
+use self::admin_listener::AdminListener;
 use self::control::ControlThread;
+use self::listener_plan::ListenerPlan;
 use self::worker::Worker;
 use crate::admin::{Control, Vitals};
 use crate::audit::{Audit, AuditSnapshot};
 use crate::config::{Config, Listener};
-use crate::listen::{self, Connections, tls};
+use crate::listen::{self, Accepted, Connections, tls};
 use crate::live::Live;
-use crate::live::handover;
+use crate::live::handover::{self, Handover};
 use crate::live::misses;
 use crate::offload::Offload;
 use crate::panics::Panics;
+use crate::record::{Forward, Recorder};
 use crate::reload::{self, Reload, Set, Status, Tell};
-use crate::shutdown::Drain;
+use crate::shutdown::{Drain, DrainGuard};
 use standin_stub::defect::Defect;
 use standin_stub::memory::MemoryBudget;
 
-/// A server whose sockets are bound and whose stubs are loaded, before its first call.
+/// A server whose sockets are bound and whose stubs are loaded, before its first request.
 pub struct Server {
     config: Config,
-    bound: Vec<Bound>,
+    listeners: Vec<BoundListener>,
     admin: Option<TcpListener>,
     tls: Option<TlsAcceptor>,
     sets: Vec<Set>,
     warnings: Vec<Defect>,
     tell: Tell,
+    /// Upstream that answers instead of stubs, or after them.
+    forward: Option<Forward>,
 }
 
-/// A listening socket, and whose calls it takes.
+/// A listening socket and its stubs.
 #[derive(Debug)]
-struct Bound {
+struct BoundListener {
     listener: Listener,
     socket: TcpListener,
-    live: usize,
+    /// Index of its stubs in `Server::sets`.
+    set: usize,
 }
 
-/// Where a server listens, and for what.
+/// Address of a listener, with its stubs and profile.
 #[derive(Clone, Debug)]
 pub struct Address {
-    /// With the port that it got.
+    /// Listener, with the port that it got.
     pub listener: Listener,
-    /// How many stubs answer there.
+    /// Number of stubs that answer there.
     pub stubs: usize,
-    /// The profile that they are served with.
+    /// Name of the active performance profile.
     pub profile: Option<String>,
 }
 
-/// A server that runs. It ends when this is dropped.
+/// A running server. Dropping it ends the server at once.
 #[derive(Debug)]
 pub struct Handle {
     addresses: Vec<Address>,
@@ -81,19 +87,19 @@ pub struct Handle {
     drained: Option<JoinHandle<bool>>,
 }
 
-/// Why a server cannot start.
+/// Error of starting a server.
 #[derive(Debug)]
 pub enum StartError {
     /// A socket cannot be bound.
     Bind {
-        /// Which.
+        /// URL of the listener.
         listener: String,
-        /// Why.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The configuration contradicts itself or the folder; what, and how to mend it.
+    /// The configuration contradicts itself or the folder. The text says how to correct it.
     Config(String),
-    /// The stubs are broken; none are served.
+    /// The stubs or profiles have errors; none are served.
     Stubs(Vec<Defect>),
     /// A thread cannot be started.
     Thread(io::Error),
@@ -134,15 +140,15 @@ impl std::error::Error for StartError {
 }
 
 impl Server {
-    /// Loads the stubs and binds the sockets; no call is taken yet.
+    /// Loads the stubs and binds the sockets. Requests are answered after [`Server::start`].
     pub fn bind(config: Config) -> Result<Self, StartError> {
-        let Assignment { sets, places, warnings } = Assignment::new(&config)?;
-        let mut bound = Vec::with_capacity(config.listeners.len());
-        for (listener, live) in config.listeners.iter().zip(places) {
+        let ListenerPlan { sets, set_of_listener, warnings } = ListenerPlan::new(&config)?;
+        let mut listeners = Vec::with_capacity(config.listeners.len());
+        for (listener, set) in config.listeners.iter().zip(set_of_listener) {
             let failed = |source| StartError::Bind { listener: listener.to_string(), source };
             let socket = listen::bind(listener.address).map_err(failed)?;
             let address = socket.local_addr().map_err(failed)?;
-            bound.push(Bound { listener: Listener { address, ..listener.clone() }, socket, live });
+            listeners.push(BoundListener { listener: Listener { address, ..listener.clone() }, socket, set });
         }
         let admin = config
             .admin_listener
@@ -151,14 +157,14 @@ impl Server {
                     .map_err(|source| StartError::Bind { listener: format!("http://{address}"), source })
             })
             .transpose()?;
-        let wants_tls = config.listeners.iter().any(|listener| listener.tls);
-        let tls = wants_tls.then(|| tls::acceptor(&config.certificate)).transpose().map_err(StartError::Tls)?;
-        Ok(Self { config, bound, admin, tls, sets, warnings, tell: Box::new(reload::log) })
+        let has_tls = config.listeners.iter().any(|listener| listener.tls);
+        let tls = has_tls.then(|| tls::acceptor(&config.certificate)).transpose().map_err(StartError::Tls)?;
+        Ok(Self { config, listeners, admin, tls, sets, warnings, tell: Box::new(reload::log), forward: None })
     }
 
-    /// Where calls will be answered.
+    /// Returns the addresses that will answer requests, in the order of the configuration.
     pub fn addresses(&self) -> Vec<Address> {
-        self.bound
+        self.listeners
             .iter()
             .map(|bound| {
                 let live = self.live(bound);
@@ -168,106 +174,62 @@ impl Server {
             .collect()
     }
 
-    /// Where the admin API will be answered apart from the calls.
+    /// Returns the address of the listener for the admin API alone, if there is one.
     pub fn admin_address(&self) -> Option<std::net::SocketAddr> {
         self.admin.as_ref().and_then(|socket| socket.local_addr().ok())
     }
 
-    /// What was odd in the stubs, though they can be served.
+    /// Returns the warnings about the stubs, which are served nevertheless.
     pub fn warnings(&self) -> &[Defect] {
         &self.warnings
     }
 
-    /// Hears of each reload that failed or changed something, in place of the log. It is called on the thread that
+    /// Sends requests to a real service: all of them, or those that no stub matches.
+    pub(crate) fn forward(self, forward: Option<Forward>) -> Self {
+        Self { forward, ..self }
+    }
+
+    /// Calls `tell`, in place of logging, for each reload that failed or changed something. It runs on the thread that
     /// reloads.
-    pub fn on_reload(&mut self, tell: impl FnMut(&Status) + Send + 'static) {
+    pub(crate) fn on_reload(&mut self, tell: impl FnMut(&Status) + Send + 'static) {
         self.tell = Box::new(tell);
     }
 
-    fn live(&self, bound: &Bound) -> &Arc<Live> {
-        self.sets[bound.live].live()
+    fn live(&self, bound: &BoundListener) -> &Arc<Live> {
+        self.sets[bound.set].live()
     }
 
-    /// Starts answering.
+    /// Starts the threads of the server, which answer requests from now on.
     pub fn start(self) -> Result<Handle, StartError> {
         let addresses = self.addresses();
-        let connections = Arc::new(Connections::new(self.config.workers, self.config.max_connections));
-        let serving = Arc::new(Drain::default());
-        // the tape's thread is already at work
-        let panics = self.config.forward.as_ref().map_or_else(Arc::default, |forward| forward.recorder.panics());
-        let accepting = Drain::default();
-        let memory = MemoryBudget::new(self.config.max_memory);
-        let offload = Offload::start().map_err(StartError::Thread)?;
-        let (quit, _) = watch::channel(false);
-        let (control, calls) = mpsc::channel(handover::WAITING);
-        let audits: Vec<_> = (0..self.config.workers).map(|_| Arc::new(Audit::default())).collect();
-        let listeners: Arc<[(Listener, Arc<Live>)]> =
-            self.bound.iter().map(|bound| (bound.listener.clone(), Arc::clone(self.live(bound)))).collect();
-
-        let (misses, investigation) = misses::misses(self.config.serves_files, self.config.watches);
-        let looks = Arc::clone(&panics);
-        let mut threads = vec![spawn("standin-misses".to_owned(), move || investigation.keep_running(&looks))?];
-        let mut workers = Vec::new();
-        for (number, audit) in audits.iter().enumerate() {
-            let (sender, accepted) = mpsc::unbounded_channel();
-            workers.push(sender);
-            let worker = Worker {
-                listeners: Arc::clone(&listeners),
-                tls: self.tls.clone(),
-                limits: self.config.limits,
-                audit: Arc::clone(audit),
-                panics: Arc::clone(&panics),
-                serving: Arc::clone(&serving),
-                seed: self.config.seed,
-                number,
-                precision: self.config.precision,
-                memory: Arc::clone(&memory),
-                offload: Arc::clone(&offload),
-                misses: misses.clone(),
-                control: control.clone(),
-                forward: self.config.forward.clone(),
-            };
-            let quit = quit.subscribe();
-            threads.push(spawn(format!("standin-worker-{number}"), move || worker.keep_running(accepted, quit))?);
-        }
-
-        drop((misses, offload));
-
-        let accept = AcceptThread {
-            sockets: self.bound.into_iter().map(|bound| bound.socket).collect(),
-            connections: Arc::clone(&connections),
-            workers,
-            panics: Arc::clone(&panics),
-            work: accepting.work(),
-        };
-        threads.push(spawn("standin-accept".to_owned(), || run(Builder::new_current_thread(), accept.run()))?);
-
-        let (end, ending) = mpsc::channel(1);
+        let shared = SharedParts::new(&self);
         let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
+        let (control, calls) = mpsc::channel(handover::WAITING);
+        let (quit, _) = watch::channel(false);
+        let (mut threads, workers) = self.spawn_workers(&shared, &control, &quit)?;
+
+        let accepting = Drain::default();
+        let sockets = self.listeners.into_iter().map(|bound| bound.socket).collect();
+        threads.push(shared.spawn_acceptor(sockets, workers, accepting.work())?);
+
         let (reload, reloading) =
-            Reload::start(self.sets, self.warnings, self.config.watches, self.tell, Arc::clone(&panics))
+            Reload::start(self.sets, self.warnings, self.config.watches, self.tell, Arc::clone(&shared.panics))
                 .map_err(StartError::Thread)?;
         threads.push(reloading);
-        let context = Arc::new(Control {
-            reload: reload.clone(),
-            access: self.config.access,
-            lives: lives.clone(),
-            vitals: Vitals { audits: audits.clone(), connections, memory: Arc::clone(&memory) },
-            recorder: self.config.forward.as_ref().map(|forward| Arc::clone(&forward.recorder)),
-            panics: Arc::clone(&panics),
-            started: Instant::now(),
-            allows_disk_delete: self.config.allows_disk_delete,
-            max_body: self.config.max_admin_body,
-            read_timeout: self.config.limits.read,
-            end,
-        });
+
+        let (end, ending) = mpsc::channel(1);
+        let recorder = self.forward.map(|forward| forward.recorder);
+        let context = Arc::new(shared.control_context(&self.config, recorder, &reload, &lives, end));
         let admin = self.admin.map(|socket| {
             let live = Arc::clone(&lives[0]);
-            let (control, panics) = (control.clone(), Arc::clone(&panics));
-            (worker::Admin { live, limits: self.config.limits, memory, control, panics }, socket)
+            let (memory, panics) = (Arc::clone(&shared.memory), Arc::clone(&shared.panics));
+            (AdminListener { live, limits: self.config.limits, memory, control: control.clone(), panics }, socket)
         });
+        // the admin API ends once the last worker has dropped its sender
         drop(control);
         let (stop, stopped) = oneshot::channel();
+        let SharedParts { panics, serving, audits, .. } = shared;
+        let grace = self.config.grace;
         let control = ControlThread {
             calls,
             context,
@@ -280,61 +242,157 @@ impl Server {
             quit,
             stopped,
             ending,
-            grace: self.config.grace,
+            grace,
         };
         let drained = spawn("standin-control".to_owned(), move || run(Builder::new_current_thread(), control.run()))?;
-        Ok(Handle {
-            addresses,
-            audits,
-            lives,
-            reload,
-            panics,
-            grace: self.config.grace,
-            stop: Some(stop),
-            threads,
-            drained: Some(drained),
-        })
+        let stop = Some(stop);
+        Ok(Handle { addresses, audits, lives, reload, panics, grace, stop, threads, drained: Some(drained) })
+    }
+
+    /// Starts the worker threads and the thread for unmatched requests. Returns the threads, and for each worker the channel
+    /// of its connections.
+    #[expect(clippy::type_complexity, reason = "two lists, used once")]
+    fn spawn_workers(
+        &self,
+        shared: &SharedParts,
+        control: &mpsc::Sender<Handover>,
+        quit: &watch::Sender<bool>,
+    ) -> Result<(Vec<JoinHandle<()>>, Vec<mpsc::UnboundedSender<Accepted>>), StartError> {
+        let offload = Offload::start().map_err(StartError::Thread)?;
+        let listeners: Arc<[(Listener, Arc<Live>)]> =
+            self.listeners.iter().map(|bound| (bound.listener.clone(), Arc::clone(self.live(bound)))).collect();
+        let (misses, investigation) = misses::misses(self.config.serves_files, self.config.watches);
+        let panics = Arc::clone(&shared.panics);
+        let mut threads = vec![spawn("standin-misses".to_owned(), move || investigation.keep_running(&panics))?];
+        let mut workers = Vec::with_capacity(shared.audits.len());
+        for (number, audit) in shared.audits.iter().enumerate() {
+            let (sender, accepted) = mpsc::unbounded_channel();
+            workers.push(sender);
+            let worker = Worker {
+                listeners: Arc::clone(&listeners),
+                tls: self.tls.clone(),
+                limits: self.config.limits,
+                audit: Arc::clone(audit),
+                panics: Arc::clone(&shared.panics),
+                serving: Arc::clone(&shared.serving),
+                seed: self.config.seed,
+                number,
+                precision: self.config.precision,
+                memory: Arc::clone(&shared.memory),
+                offload: Arc::clone(&offload),
+                misses: misses.clone(),
+                control: control.clone(),
+                forward: self.forward.clone(),
+            };
+            let quit = quit.subscribe();
+            threads.push(spawn(format!("standin-worker-{number}"), move || worker.keep_running(accepted, quit))?);
+        }
+        Ok((threads, workers))
+    }
+}
+
+/// Parts of a server that several of its threads share.
+struct SharedParts {
+    panics: Arc<Panics>,
+    connections: Arc<Connections>,
+    memory: Arc<MemoryBudget>,
+    serving: Arc<Drain>,
+    /// One for each worker.
+    audits: Vec<Arc<Audit>>,
+}
+
+impl SharedParts {
+    fn new(server: &Server) -> Self {
+        let config = &server.config;
+        Self {
+            // the thread that writes the tape runs already, and counts its panics there
+            panics: server.forward.as_ref().map_or_else(Arc::default, |forward| forward.recorder.panics()),
+            connections: Arc::new(Connections::new(config.workers, config.max_connections)),
+            memory: MemoryBudget::new(config.max_memory),
+            serving: Arc::new(Drain::default()),
+            audits: (0..config.workers).map(|_| Arc::new(Audit::default())).collect(),
+        }
+    }
+
+    /// Starts the thread that accepts connections and deals them to the workers.
+    fn spawn_acceptor(
+        &self,
+        sockets: Vec<TcpListener>,
+        workers: Vec<mpsc::UnboundedSender<Accepted>>,
+        work: DrainGuard,
+    ) -> Result<JoinHandle<()>, StartError> {
+        let (connections, panics) = (Arc::clone(&self.connections), Arc::clone(&self.panics));
+        let accept = AcceptThread { sockets, connections, workers, panics, work };
+        spawn("standin-accept".to_owned(), || run(Builder::new_current_thread(), accept.run()))
+    }
+
+    /// Returns the context of the admin API.
+    fn control_context(
+        &self,
+        config: &Config,
+        recorder: Option<Arc<Recorder>>,
+        reload: &Reload,
+        lives: &[Arc<Live>],
+        end: mpsc::Sender<()>,
+    ) -> Control {
+        Control {
+            reload: reload.clone(),
+            access: config.access.clone(),
+            lives: lives.to_vec(),
+            vitals: Vitals {
+                audits: self.audits.clone(),
+                connections: Arc::clone(&self.connections),
+                memory: Arc::clone(&self.memory),
+            },
+            recorder,
+            panics: Arc::clone(&self.panics),
+            started: Instant::now(),
+            allows_disk_delete: config.allows_disk_delete,
+            max_body: config.max_admin_body,
+            read_timeout: config.limits.read,
+            end,
+        }
     }
 }
 
 impl Handle {
-    /// Where calls are answered.
+    /// Returns the addresses that answer requests, in the order of the configuration.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
-    /// The stubs that it serves, and what came: one for each set of stubs.
+    /// Returns the stubs and journals, one for each set of stubs.
     pub(crate) fn lives(&self) -> &[Arc<Live>] {
         &self.lives
     }
 
-    /// Stubs, scenarios and draws as the files have them; `None` if it has ended.
+    /// Resets stubs, scenarios and random draws to the state of the files; `None` if the server has ended.
     pub(crate) fn reset(&self, live: &Arc<Live>) -> Option<Arc<Status>> {
         self.reload.reset_blocking(live)
     }
 
-    /// How late its own answers were, and the seconds in which it was too slow to be believed.
-    pub fn audit(&self) -> AuditSnapshot {
+    /// Returns the lateness of responses, and the seconds in which this server was too slow for its times to be valid.
+    pub(crate) fn audit(&self) -> AuditSnapshot {
         AuditSnapshot::of(&self.audits)
     }
 
-    /// Calls that came beyond the range in which the services of the profile in force were observed.
-    pub fn calls_beyond(&self) -> u64 {
+    /// Returns the number of requests beyond the valid range of the active profile.
+    pub(crate) fn calls_beyond(&self) -> u64 {
         self.lives.iter().flat_map(|live| live.pacing().services()).map(|service| service.beyond).sum()
     }
 
-    /// Returns why it had to end by itself, if a part of it failed again and again.
+    /// Returns the reason if the server ended because one of its parts failed repeatedly.
     pub fn failure(&self) -> Option<String> {
         self.panics.fatal()
     }
 
-    /// Whether it has ended by itself: a client of the admin API asked it to, or it failed.
+    /// Returns true if the server has ended by itself: on request of the admin API, or because it failed.
     pub fn has_ended(&self) -> bool {
         self.drained.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Stops accepting, finishes the calls in flight within the grace period, and ends; blocks until then.
-    /// Returns whether all calls were finished.
+    /// Stops accepting, finishes the requests in flight within [`Config::grace`], and ends the server. Blocks until then.
+    /// Returns true if all requests were finished.
     pub fn shut_down(mut self) -> bool {
         let grace = self.grace;
         self.end(grace)
@@ -366,7 +424,7 @@ fn spawn<T: Send + 'static>(
     std::thread::Builder::new().name(name).spawn(work).map_err(StartError::Thread)
 }
 
-/// Runs a future on a runtime of this thread.
+/// Runs a future on a new runtime of this thread.
 fn run<T>(mut builder: Builder, future: impl Future<Output = T>) -> T {
     let runtime = builder.enable_all().build().expect("a runtime needs no more than file descriptors");
     let result = runtime.block_on(future);

@@ -1,11 +1,9 @@
-//! A worker: one thread and one runtime that own their connections, their timer and their audit.
+//! A worker: a thread with a runtime, its connections, its timer and its audit.
 
 use std::any::Any;
-use std::net::TcpListener;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use http::StatusCode;
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
@@ -14,16 +12,15 @@ use tokio_rustls::TlsAcceptor;
 use crate::answer::{self, Answerer};
 use crate::audit::Audit;
 use crate::config::Listener;
+use crate::listen::Accepted;
 use crate::listen::connection::{self, Connection, Limits, TimedOut};
-use crate::listen::host::host_problem;
-use crate::listen::{self, Accepted, Connections};
 use crate::live::Live;
-use crate::live::handover::{self, Handover};
+use crate::live::handover::Handover;
 use crate::live::misses::Misses;
 use crate::offload::Offload;
 use crate::panics::{self, Panics, Part};
 use crate::record::{Desk, Forward};
-use crate::shutdown::{Drain, Work};
+use crate::shutdown::{Drain, DrainGuard};
 use crate::tasks::Tasks;
 use crate::timer::{Precision, Timer};
 use crate::wire::{Clock, Readiness, Transport, Wire, Witness};
@@ -31,16 +28,13 @@ use standin_model::draws::Draws;
 use standin_stub::call::{Peers, Scheme};
 use standin_stub::memory::{MemoryBudget, MemoryShare};
 
-/// How many of tokio's tasks run between two looks at the sockets. There is but one, which makes some polls at a time: one
-/// turn more than that, so that a worker with nothing left to do sleeps at once instead of looking twice.
+/// Number of tokio tasks that run between two polls of the sockets. There is only one task, which polls others itself; one
+/// more than that lets an idle worker sleep at once instead of polling twice.
 const EVENT_INTERVAL: u32 = 2;
 
-/// Connections of a listener for admin calls alone.
-const ADMIN_CONNECTIONS: usize = 1024;
-
-/// What a worker needs to begin.
+/// Parts of a worker thread.
 pub(super) struct Worker {
-    /// Its place among the workers.
+    /// Index among the workers, from 0.
     pub(super) number: usize,
     pub(super) listeners: Arc<[(Listener, Arc<Live>)]>,
     pub(super) tls: Option<TlsAcceptor>,
@@ -58,8 +52,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Serves the connections that are dealt to it, until told to quit. A panic that is not contained below takes the
-    /// connections along that it has then; those that come later are served again.
+    /// Serves the connections that arrive on `accepted`, until `quit`. After a panic that no connection contained, the open
+    /// connections are lost, and the worker serves new ones.
     pub(super) fn keep_running(
         &self,
         mut accepted: mpsc::UnboundedReceiver<Accepted>,
@@ -95,7 +89,7 @@ impl Worker {
                         let answerer = Arc::clone(&answerers[accepted.listener]);
                         let clock = Clock::new(Arc::clone(&witness), Some(Arc::clone(&readiness)));
                         panics::planted("worker");
-                        self.take(accepted, answerer, Arc::new(clock), tasks.clone());
+                        self.serve_connection(accepted, answerer, Arc::new(clock), tasks.clone());
                     }
                     ended = &mut polling => {
                         if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
@@ -124,8 +118,8 @@ impl Worker {
         })
     }
 
-    /// Begins to serve a connection.
-    fn take(&self, accepted: Accepted, answerer: Arc<Answerer>, clock: Arc<Clock>, tasks: Tasks) {
+    /// Spawns a task that serves the connection.
+    fn serve_connection(&self, accepted: Accepted, answerer: Arc<Answerer>, clock: Arc<Clock>, tasks: Tasks) {
         let tls = self.listeners[accepted.listener].0.tls.then(|| self.tls.clone()).flatten();
         let (limits, work) = (self.limits, self.serving.work());
         let memory = MemoryShare::new(&self.memory);
@@ -136,7 +130,7 @@ impl Worker {
             let Ok(local) = stream.local_addr() else { return };
             let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
             let peers = Peers { scheme, remote, local };
-            let opened = Opened { peers, clock, limits, memory, answerer, work, tasks };
+            let opened = NewConnection { peers, clock, limits, memory, answerer, work, tasks };
             let timed_out = match tls {
                 None => opened.serve_plain(stream).await,
                 Some(tls) => opened.serve_tls(stream, &tls).await,
@@ -148,18 +142,18 @@ impl Worker {
     }
 }
 
-/// A connection whose protocol is still to be found out.
-struct Opened {
+/// A connection whose protocol is not yet known.
+struct NewConnection {
     peers: Peers,
     clock: Arc<Clock>,
     limits: Limits,
     memory: Arc<MemoryShare>,
     answerer: Arc<Answerer>,
-    work: Work,
+    work: DrainGuard,
     tasks: Tasks,
 }
 
-impl Opened {
+impl NewConnection {
     async fn serve_plain(mut self, stream: TcpStream) -> Option<TimedOut> {
         let mut wire = Wire::new(stream, Arc::clone(&self.clock));
         let http2 = tokio::select! {
@@ -185,7 +179,7 @@ impl Opened {
                 Box::pin(self.serve(wire, http2)).await
             }
             Ok(Err(_)) => None,
-            // a handshake that does not come to an end is closed, as TLS has no words for it
+            // TLS has no message for a handshake that takes too long
             Err(_) => Some(TimedOut::Head),
         }
     }
@@ -195,68 +189,5 @@ impl Opened {
         let service = move |request, connection| answer::contained(&answerer, request, connection);
         let connection = Arc::new(Connection::new(peers, clock, http2, memory));
         connection::serve(wire, connection, limits, service, work, tasks).await
-    }
-}
-
-/// What answers a listener for admin calls alone, on the control plane's own thread.
-pub(super) struct Admin {
-    pub(super) live: Arc<Live>,
-    pub(super) limits: Limits,
-    pub(super) memory: Arc<MemoryBudget>,
-    pub(super) control: mpsc::Sender<Handover>,
-    pub(super) panics: Arc<Panics>,
-}
-
-impl Admin {
-    /// Serves the listener until the end begins; starts again after a panic that is not contained below.
-    pub(super) async fn keep_serving(self, socket: TcpListener, work: Work) {
-        let Some(socket) = listen::watched(socket) else { return };
-        self.panics.keep_polling(Part::Control, || self.serve(&socket, work.clone())).await;
-    }
-
-    async fn serve(&self, socket: &tokio::net::TcpListener, work: Work) {
-        let (sender, mut accepted) = mpsc::unbounded_channel::<Accepted>();
-        let connections = Arc::new(Connections::new(1, ADMIN_CONNECTIONS));
-        let acceptor = listen::Acceptor { listener: 0, connections, workers: vec![sender] };
-        let tasks = Tasks::new();
-        let polling = tasks.clone().run(
-            || {},
-            |payload| {
-                self.panics.record(Part::Connection, payload);
-            },
-        );
-        let taking = async {
-            while let Some(accepted) = accepted.recv().await {
-                self.take(accepted, &work, &tasks);
-            }
-        };
-        tokio::join!(polling, acceptor.accept(socket, work.clone()), taking);
-    }
-
-    /// Begins to serve a connection.
-    fn take(&self, accepted: Accepted, work: &Work, tasks: &Tasks) {
-        let (live, control, work) = (Arc::clone(&self.live), self.control.clone(), work.clone());
-        let (limits, memory, calls) = (self.limits, MemoryShare::new(&self.memory), tasks.clone());
-        tasks.spawn(async move {
-            let Accepted { stream, remote, held, .. } = accepted;
-            let Ok(stream) = TcpStream::from_std(stream) else { return };
-            let Ok(local) = stream.local_addr() else { return };
-            let peers = Peers { scheme: Scheme::Http, remote, local };
-            let clock = Arc::new(Clock::new(Arc::new(|_, _| {}), None));
-            let service = move |request, connection: Arc<Connection>| {
-                let (live, control) = (Arc::clone(&live), control.clone());
-                Box::pin(async move {
-                    Ok(match host_problem(&request) {
-                        Some(why) => handover::refused(StatusCode::BAD_REQUEST, why),
-                        None => handover::hand_over(&control, request, &connection, live).await,
-                    })
-                })
-            };
-            let wire = Wire::new(stream, Arc::clone(&clock));
-            let connection = Arc::new(Connection::new(peers, clock, false, memory));
-            if let Some(timed_out) = connection::serve(wire, connection, limits, service, work, calls).await {
-                held.timed_out(timed_out);
-            }
-        });
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use standin::config::Config;
+use standin::Config;
 use standin::{Handle, Server};
 use standin_tape::exchange::{BodyRef, Exchange, Response};
 use standin_tape::{Head, VERSION, Writer, redaction};

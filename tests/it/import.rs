@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use standin::Config;
 use standin::Server;
-use standin::config::Config;
 
 use crate::support::{Client, folder};
 

@@ -209,9 +209,7 @@ fn what_cannot_start_says_why() {
     let two = folder(&[("one/mappings/a.json", "{}"), ("two/mappings/a.json", "{}")]);
     assert_eq!(fetch(&Mock::of(two.path()), "/").status, 200);
     let mut config = Config::new(two.path());
-    config.listeners = ["one=127.0.0.1:0", "two=127.0.0.1:0"]
-        .map(|listener| standin::config::Listener::parse(listener).expect("valid"))
-        .to_vec();
+    config.listeners = ["one=127.0.0.1:0", "two=127.0.0.1:0"].map(|listener| listener.parse().expect("valid")).to_vec();
     assert!(panic_of(|| drop(Mock::with(config))).contains("one for each service"));
 }
 

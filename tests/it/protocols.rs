@@ -12,7 +12,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
-use standin::config::Listener;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -32,7 +31,7 @@ const STUBS: &str = r#"{"mappings": [
 
 fn secure() -> Mock {
     Mock::configured(&[("mappings/s.json", STUBS)], |config| {
-        config.listeners = vec![Listener::parse("https://127.0.0.1:0").expect("valid")];
+        config.listeners = vec!["https://127.0.0.1:0".parse().expect("valid")];
     })
 }
 
@@ -177,9 +176,8 @@ fn a_call_is_given_up_however_its_client_goes() {
         default: {demand: {fixed: 20s}}}]";
     let mock = Mock::configured(&[("mappings/s.json", STUBS), ("profiles/p.yaml", profile)], |config| {
         config.profile = Some("p".to_owned());
-        config.listeners = ["https://127.0.0.1:0", "http://127.0.0.1:0"]
-            .map(|listener| Listener::parse(listener).expect("valid"))
-            .into();
+        config.listeners =
+            ["https://127.0.0.1:0", "http://127.0.0.1:0"].map(|listener| listener.parse().expect("valid")).into();
     });
     let [secure, plain] = mock.addresses()[..] else { panic!("two listeners") };
     let mut view = crate::support::Client::connect(plain);
@@ -230,8 +228,8 @@ fn a_given_certificate_is_shown() {
     let files = [("mappings/s.json", STUBS), ("cert.pem", certificate.as_str()), ("key.pem", key.as_str())];
     let folder = crate::support::folder(&files);
     let mock = Mock::configured(&[("mappings/s.json", STUBS)], |config| {
-        config.listeners = vec![Listener::parse("https://127.0.0.1:0").expect("valid")];
-        config.certificate = standin::listen::tls::Certificate::Files {
+        config.listeners = vec!["https://127.0.0.1:0".parse().expect("valid")];
+        config.certificate = standin::Certificate::Files {
             certificate: folder.path().join("cert.pem"),
             key: folder.path().join("key.pem"),
         };

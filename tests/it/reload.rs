@@ -540,7 +540,7 @@ fn without_a_watch_files_are_read_when_it_is_asked_for() {
 
 #[test]
 fn services_on_ports_of_their_own_are_reloaded_together() {
-    let named = |name: &str| standin::config::Listener::parse(&format!("{name}=127.0.0.1:0")).expect("valid");
+    let named = |name: &str| format!("{name}=127.0.0.1:0").parse::<standin::Listener>().expect("valid");
     let files = [("one/mappings/a.json", stub("/a", "one")), ("two/mappings/a.json", stub("/a", "two"))];
     let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let mock = Mock::configured(&files, |config| config.listeners = vec![named("one"), named("two")]);

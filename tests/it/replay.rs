@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use standin::replay::{self, Outcome, Pace, Plan, Prepared, Replacements, Target};
-use standin::upstream::Trust;
+use standin::internal::{Pace, Plan, PreparedCalls, Replacements, ReplayOutcome, ReplayTarget, Trust, replay};
 use standin_tape::exchange::{BodyRef, Exchange, Request, Response, Times};
 use standin_tape::{Head, Recording, VERSION, Writer};
 use tempfile::TempDir;
@@ -137,11 +136,11 @@ pub(crate) fn tape(path: &Path, exchanges: &[Exchange]) {
     writer.finish(0, 0).expect("writable");
 }
 
-fn sent(recording: &Recording, pace: Pace, target: &Target) -> (Vec<Exchange>, Outcome) {
+fn sent(recording: &Recording, pace: Pace, target: &ReplayTarget) -> (Vec<Exchange>, ReplayOutcome) {
     let plan = Plan::new(recording, pace, |_| true);
-    let prepared = Prepared::new(recording, Path::new(""), &plan, target, &Replacements::default(), false);
+    let prepared = PreparedCalls::new(recording, Path::new(""), &plan, target, &Replacements::default(), false);
     let mut exchanges = Vec::new();
-    let outcome = replay::run(recording, &Arc::new(prepared.expect("complete")), &plan, target, |exchange| {
+    let outcome = replay(recording, &Arc::new(prepared.expect("complete")), &plan, target, |exchange| {
         exchanges.push(exchange);
         Ok(())
     });
@@ -168,7 +167,7 @@ fn calls_come_when_they_are_due() {
         })
         .collect();
     let recording = Recording { exchanges, ..Recording::default() };
-    let target = Target::parse(&backend.url(), &Trust::System).expect("a URL");
+    let target = ReplayTarget::parse(&backend.url(), &Trust::System).expect("a URL");
     let (answered, outcome) = sent(&recording, RECORDED, &target);
     assert_eq!((answered.len(), outcome.sent, outcome.waited), (300, 300, 0));
     let first = recording.exchanges[0].times.sent.expect("sent");
@@ -200,7 +199,7 @@ fn calls_come_when_they_are_due() {
 fn a_rate_and_a_speed_change_the_schedule() {
     let backend = Backend::new(|_, _| (200, Duration::ZERO));
     let recording = Recording { exchanges: steady(100, Duration::from_millis(10)), ..Recording::default() };
-    let target = Target::parse(&backend.url(), &Trust::System).expect("a URL");
+    let target = ReplayTarget::parse(&backend.url(), &Trust::System).expect("a URL");
     let (answered, _) = sent(&recording, Pace::Recorded { speed: 4.0 }, &target);
     assert_eq!(answered[99].times.received, 99 * 2_500_000);
     let (answered, _) = sent(&recording, Pace::Poisson { per_second: 500.0, seed: 3 }, &target);
@@ -217,7 +216,8 @@ fn a_stall_is_charged_to_every_call_that_was_due() {
     let backend = Backend::new(stalls);
     let recording = Recording { exchanges: steady(150, Duration::from_millis(10)), ..Recording::default() };
     // two connections: the sender cannot even send during the stall
-    let target = Target { max_connections: 2, ..Target::parse(&backend.url(), &Trust::System).expect("a URL") };
+    let target =
+        ReplayTarget { max_connections: 2, ..ReplayTarget::parse(&backend.url(), &Trust::System).expect("a URL") };
     let (answered, outcome) = sent(&recording, RECORDED, &target);
     assert!(outcome.waited >= 40, "{}", outcome.waited);
     let latency = |answer: &Exchange| (answer.times.last_byte.expect("answered") - answer.times.received) as f64 / 1e9;
@@ -235,8 +235,10 @@ fn a_stall_is_charged_to_every_call_that_was_due() {
 fn a_target_that_closes_or_hangs_gives_failures() {
     let backend = Backend::new(|number, _| (200, Duration::from_millis(if number == 5 { 2_000 } else { 0 })));
     let recording = Recording { exchanges: steady(20, Duration::from_millis(5)), ..Recording::default() };
-    let target =
-        Target { timeout: Duration::from_millis(200), ..Target::parse(&backend.url(), &Trust::System).expect("a URL") };
+    let target = ReplayTarget {
+        timeout: Duration::from_millis(200),
+        ..ReplayTarget::parse(&backend.url(), &Trust::System).expect("a URL")
+    };
     let (answered, _) = sent(&recording, RECORDED, &target);
     let failures: Vec<_> = answered.iter().filter_map(|answer| answer.failure.as_ref()).collect();
     assert_eq!((answered.len(), failures.len()), (20, 1), "{failures:?}");

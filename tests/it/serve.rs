@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 use standin::Server;
-use standin::config::{Config, Listener};
+use standin::{Config, Listener};
 
 use crate::support::{Client, Mock, folder};
 
@@ -54,7 +54,7 @@ fn services_have_listeners_of_their_own_or_share_one() {
     let stub = |body: &str| format!(r#"{{"request": {{"url": "/who"}}, "response": {{"body": "{body}"}}}}"#);
     let (a, b) = (stub("a"), stub("b"));
     let files = [("a/mappings/s.json", a.as_str()), ("b/mappings/s.json", b.as_str())];
-    let listener = |text: &str| Listener::parse(text).expect("valid");
+    let listener = |text: &str| text.parse::<Listener>().expect("valid");
     let apart = Mock::configured(&files, |config| {
         config.listeners = vec![listener("b=127.0.0.1:0"), listener("127.0.0.1:0")];
     });

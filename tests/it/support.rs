@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use standin::config::Config;
+use standin::Config;
 use standin::{Handle, Server};
 use tempfile::TempDir;
 

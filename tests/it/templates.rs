@@ -6,7 +6,7 @@ use std::io::Read as _;
 
 use flate2::read::GzDecoder;
 use serde_json::json;
-use standin::config::Config;
+use standin::Config;
 use standin::{Server, StartError};
 use standin_stub::files::Templating;
 

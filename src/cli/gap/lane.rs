@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use crate::cli::Ended;
-use crate::replay::{self, Outcome, Plan, Prepared, Target};
+use crate::replay::{self, Plan, PreparedCalls, ReplayOutcome, ReplayTarget};
 use standin_tape::exchange::Exchange;
 use standin_tape::{Head, REPLAY, Recording};
 
 /// Where a plan is sent.
 pub(super) struct Lane<'r> {
     pub(super) recording: &'r Recording,
-    pub(super) prepared: &'r Arc<Prepared>,
-    pub(super) target: &'r Target,
+    pub(super) prepared: &'r Arc<PreparedCalls>,
+    pub(super) target: &'r ReplayTarget,
 }
 
 impl Lane<'_> {
     /// Sends a plan, and takes the answers for a tape.
-    pub(super) fn run(&self, plan: &Plan) -> Result<(Outcome, Recording), Ended> {
+    pub(super) fn run(&self, plan: &Plan) -> Result<(ReplayOutcome, Recording), Ended> {
         let mut exchanges: Vec<Exchange> = Vec::with_capacity(plan.calls.len());
         let outcome = replay::run(self.recording, self.prepared, plan, self.target, |mut exchange| {
             // what the comparison does not need must not fill the memory

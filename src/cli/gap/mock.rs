@@ -10,13 +10,13 @@ use super::GapCommand;
 use crate::audit::{FlaggedWindow, FlaggedWindows};
 use crate::cli::{BROKE, Ended, USAGE, complain, draw};
 use crate::config::Config;
-use crate::replay::{Halt, Outcome, Target};
+use crate::replay::{CancelToken, ReplayOutcome, ReplayTarget};
 use crate::server::{Handle, Server, StartError};
 use crate::upstream::Trust;
 
 /// A mock that runs in this process, until it is dropped.
 pub(super) struct Mock {
-    pub(super) target: Target,
+    pub(super) target: ReplayTarget,
     /// The profile that it is served with.
     pub(super) profile: Option<String>,
     told: String,
@@ -25,7 +25,7 @@ pub(super) struct Mock {
 
 impl Mock {
     /// Starts the mock of a stub folder.
-    pub(super) fn start(command: &GapCommand, dir: &Path, seed: u64, halt: &Halt) -> Result<Self, Ended> {
+    pub(super) fn start(command: &GapCommand, dir: &Path, seed: u64, cancel: &CancelToken) -> Result<Self, Ended> {
         let recorded = dir.join("profiles").join(format!("{RECORDED}.yaml")).exists();
         let profile = command.profile.clone().or_else(|| recorded.then(|| RECORDED.to_owned()));
         let told = match &profile {
@@ -51,8 +51,8 @@ impl Mock {
             Ended { told: "the mock does not start".to_owned(), code }
         })?;
         let address: SocketAddr = handle.addresses()[0].listener.address;
-        let target = Target::parse(&format!("http://{address}"), &Trust::System).map_err(Ended::broke)?;
-        let target = Target { halt: halt.clone(), ..target };
+        let target = ReplayTarget::parse(&format!("http://{address}"), &Trust::System).map_err(Ended::broke)?;
+        let target = ReplayTarget { cancel: cancel.clone(), ..target };
         Ok(Self { target: command.sending.bounded(target), profile, told, handle })
     }
 
@@ -63,7 +63,7 @@ impl Mock {
 
     /// When it was too slow itself, in nanoseconds since a run's first call was due. Where `allowed` says how late it may be, that
     /// is all that counts.
-    pub(super) fn doubtful(&self, outcome: &Outcome, allowed: Option<Duration>) -> Vec<Range<u64>> {
+    pub(super) fn doubtful(&self, outcome: &ReplayOutcome, allowed: Option<Duration>) -> Vec<Range<u64>> {
         let Some(started) = outcome.started else { return Vec::new() };
         // the second in which the last call came is judged when it is over
         let (before, began) = (self.handle.audit(), Instant::now());

@@ -12,7 +12,7 @@ use std::slice;
 
 use clap::Args;
 
-use super::sending::Sending;
+use super::sender_args::SenderArgs;
 use super::{BROKE, CHECK_FAILED, Ended, FINE, note, say};
 use standin_learn::gap::{Budget, Gap, Html, JUnit, Refused, Verdict};
 
@@ -74,7 +74,7 @@ pub(super) struct GapCommand {
     junit: Option<PathBuf>,
 
     #[command(flatten)]
-    sending: Sending,
+    sending: SenderArgs,
 }
 
 /// A budget, if anything is to be judged.

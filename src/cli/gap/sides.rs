@@ -7,9 +7,9 @@ use super::known;
 use super::lane::Lane;
 use super::mock::Mock;
 use crate::cli::Ended;
-use crate::cli::sending::{self, account, open, progress};
-use crate::cli::signals::halt_on_signals;
-use crate::replay::{self, Halt, Outcome, Pace, Plan, Target};
+use crate::cli::sender_args::{self, account, open, progress};
+use crate::cli::signals::cancel_on_signals;
+use crate::replay::{self, CancelToken, Pace, Plan, ReplayOutcome, ReplayTarget};
 use standin_learn::gap::{Gap, Known, Run, Served, Side};
 use standin_tape::Recording;
 use standin_tape::operations::Operations;
@@ -59,26 +59,32 @@ impl GapCommand {
     pub(super) fn folder(&self, dir: &Path) -> Result<Gap, Ended> {
         let tape = newest(dir)?;
         let recording = open(&tape)?;
-        let halt = Halt::default();
-        halt_on_signals(&halt).map_err(|error| Ended::broke(format!("cannot listen for signals: {error}")))?;
+        let cancel = CancelToken::default();
+        cancel_on_signals(&cancel).map_err(|error| Ended::broke(format!("cannot listen for signals: {error}")))?;
         let gap = match &self.target {
-            None => self.against_recorded(dir, &tape, &recording, &halt),
-            Some(url) => self.against_live(dir, &tape, &recording, url, &halt),
+            None => self.against_recorded(dir, &tape, &recording, &cancel),
+            Some(url) => self.against_live(dir, &tape, &recording, url, &cancel),
         }?;
-        not_halted(&halt)?;
+        not_halted(&cancel)?;
         Ok(gap)
     }
 
     /// The tape against the mock.
-    fn against_recorded(&self, dir: &Path, tape: &Path, recording: &Recording, halt: &Halt) -> Result<Gap, Ended> {
+    fn against_recorded(
+        &self,
+        dir: &Path,
+        tape: &Path,
+        recording: &Recording,
+        cancel: &CancelToken,
+    ) -> Result<Gap, Ended> {
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
-        let mock = Mock::start(self, dir, self.seed(), halt)?;
+        let mock = Mock::start(self, dir, self.seed(), cancel)?;
         let prepared =
             self.sending.rules().prepare(recording, tape, &plan, &mock.target, true).map_err(Ended::usage)?;
         progress(&format!("replaying {} for {} s against the mock", tape.display(), plan.length() / 1_000_000_000));
         let lane = Lane { recording, prepared: &prepared, target: &mock.target };
         let (outcome, run) = lane.run(&plan)?;
-        if outcome.halted.is_some() {
+        if outcome.cancelled.is_some() {
             return Err(ended_by_signal(0, outcome.sent));
         }
         progress(&account("mock", &outcome));
@@ -89,7 +95,7 @@ impl GapCommand {
             let run = Run { doubtful: doubtful.clone(), ..Run::new(tape, &operations) };
             Side { name: name.to_owned(), runs: vec![run], repeats: false }
         };
-        not_halted(halt)?;
+        not_halted(cancel)?;
         let known = known::of_mock(dir, mock.profile.as_deref(), recording);
         let (reference, copy) = (side("recorded", recording), side("mock", &run));
         let mut gap = Gap::knowing(&known, &reference, &copy, self.budget.0.clone());
@@ -105,13 +111,13 @@ impl GapCommand {
         tape: &Path,
         recording: &Recording,
         url: &str,
-        halt: &Halt,
+        cancel: &CancelToken,
     ) -> Result<Gap, Ended> {
-        let target = Target { halt: halt.clone(), ..self.sending.target(url)? };
+        let target = ReplayTarget { cancel: cancel.clone(), ..self.sending.target(url)? };
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |method| self.sending.rules().allows(method));
         self.sending.check(recording, &plan).map_err(Ended::usage)?;
-        let mut mock = Mock::start(self, dir, self.seed(), halt)?;
-        let prepare = |target: &Target, to_mock| {
+        let mut mock = Mock::start(self, dir, self.seed(), cancel)?;
+        let prepare = |target: &ReplayTarget, to_mock| {
             self.sending.rules().prepare(recording, tape, &plan, target, to_mock).map_err(Ended::usage)
         };
         let (for_live, mut for_mock) = (prepare(&target, false)?, prepare(&mock.target, true)?);
@@ -119,7 +125,7 @@ impl GapCommand {
         let repeats = self.runs.is_some();
         let side = |name: &str| Side { name: name.to_owned(), runs: Vec::new(), repeats };
         let mut sides = [side("live"), side("mock")];
-        let mut outcomes: [Option<Outcome>; 2] = [None, None];
+        let mut outcomes: [Option<ReplayOutcome>; 2] = [None, None];
         let mut flagged = Vec::new();
         let blocks = match self.runs {
             Some(runs) => vec![plan.clone(); runs as usize],
@@ -131,7 +137,7 @@ impl GapCommand {
             if repeats && number > 0 {
                 // another mock: what an earlier run left in its queues and draws is gone
                 flagged.extend(mock.flagged());
-                mock = Mock::start(self, dir, self.seed() + number as u64, halt)?;
+                mock = Mock::start(self, dir, self.seed() + number as u64, cancel)?;
                 for_mock = prepare(&mock.target, true)?;
             }
             let lanes = [
@@ -142,7 +148,7 @@ impl GapCommand {
             let mut doubtful = Vec::new();
             for lane in order {
                 let (outcome, run) = lanes[lane].run(block)?;
-                if outcome.halted.is_some() {
+                if outcome.cancelled.is_some() {
                     let sent = |side: usize| {
                         let before = outcomes[side].as_ref().map_or(0, |outcome| outcome.sent);
                         before + if side == lane { outcome.sent } else { 0 }
@@ -151,7 +157,7 @@ impl GapCommand {
                 }
                 // a live service that is in trouble is left alone at once
                 if let Some(why) = &outcome.stopped {
-                    return Err(Ended::broke(replay::Refusal::Stopped(why.clone()).to_string()));
+                    return Err(Ended::broke(replay::ReplayRefusal::Stopped(why.clone()).to_string()));
                 }
                 sides[lane].runs.push(Run::new(&run, &operations));
                 if lane == MOCK {
@@ -168,11 +174,11 @@ impl GapCommand {
             }
         }
         for (outcome, is_live) in outcomes.iter().zip([true, false]) {
-            let Some(outcome) = outcome else { return Err(Ended::broke(replay::Refusal::Nothing.to_string())) };
+            let Some(outcome) = outcome else { return Err(Ended::broke(replay::ReplayRefusal::Nothing.to_string())) };
             progress(&account(if is_live { "live" } else { "mock" }, outcome));
             self.believe(outcome, is_live)?;
         }
-        not_halted(halt)?;
+        not_halted(cancel)?;
         let [live, copy] = sides;
         let known = known::of_mock(dir, mock.profile.as_deref(), recording);
         let mut gap = Gap::knowing(&known, &live, &copy, self.budget.0.clone());
@@ -192,7 +198,7 @@ impl GapCommand {
     }
 
     /// Refuses a run that must not be believed.
-    fn believe(&self, outcome: &Outcome, is_live: bool) -> Result<(), Ended> {
+    fn believe(&self, outcome: &ReplayOutcome, is_live: bool) -> Result<(), Ended> {
         if let Some(refusal) = outcome.refusal(self.sending.max_lateness(), is_live) {
             return Err(Ended::broke(refusal.to_string()));
         }
@@ -208,7 +214,7 @@ impl GapCommand {
 
 /// The tape of a stub folder that was begun last. What a replay wrote is no recording.
 fn newest(dir: &Path) -> Result<PathBuf, Ended> {
-    let found = sending::newest(dir)?;
+    let found = sender_args::newest(dir)?;
     found.ok_or_else(|| {
         Ended::usage(format!("`{}` has no tape (*.jsonl) with calls; record one first", dir.join("tapes").display()))
     })
@@ -232,8 +238,8 @@ fn ended_by_signal(live: u64, mock: u64) -> Ended {
     Ended::broke(format!("ended by a signal, after {live}{} to the mock: nothing is compared", counted(mock, "call")))
 }
 
-fn not_halted(halt: &Halt) -> Result<(), Ended> {
-    halt.why().map_or(Ok(()), |why| Err(Ended::broke(format!("{why}: nothing is compared"))))
+fn not_halted(cancel: &CancelToken) -> Result<(), Ended> {
+    cancel.reason().map_or(Ok(()), |why| Err(Ended::broke(format!("{why}: nothing is compared"))))
 }
 
 fn calls(recording: &Recording) -> impl Iterator<Item = (&str, &str)> {

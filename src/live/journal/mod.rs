@@ -228,11 +228,6 @@ impl Snapshot {
         self.places().count()
     }
 
-    /// Whether no call is here.
-    pub fn is_empty(&self) -> bool {
-        self.places().next().is_none()
-    }
-
     /// The calls, oldest first; each is read when it is asked for.
     pub fn records(self: &Arc<Self>) -> impl DoubleEndedIterator<Item = Record> + use<> {
         let mut places: Vec<_> = self.places().collect();

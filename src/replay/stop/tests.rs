@@ -3,10 +3,13 @@ use rand::RngExt as _;
 use super::*;
 use standin_model::draws::Draws;
 
-fn watch(rule: &str) -> Watch {
+fn watch(rule: &str) -> StopMonitor {
     // one in a thousand takes longer than three times the p95
     let latencies = (0..10_000).map(|k| if k % 1_000 == 0 { 40_000_000 } else { 10_000_000 });
-    Watch::new(rule.parse().unwrap(), Normal::new(Share::new(200, 10_000), latencies.collect(), "the tape's"))
+    StopMonitor::new(
+        rule.parse().unwrap(),
+        StopBaseline::new(Proportion::new(200, 10_000), latencies.collect(), "the tape's"),
+    )
 }
 
 #[test]
@@ -51,7 +54,8 @@ fn slow_and_overdue_calls_end_it() {
 
 #[test]
 fn without_times_on_the_tape_only_errors_count() {
-    let mut watch = Watch::new(StopRule::default(), Normal::new(Share::new(0, 500), Vec::new(), "the tape's"));
+    let mut watch =
+        StopMonitor::new(StopRule::default(), StopBaseline::new(Proportion::new(0, 500), Vec::new(), "the tape's"));
     (0..500).for_each(|_| watch.see(false, 9_000_000_000));
     assert_eq!(watch.verdict(400), None);
     (0..100).for_each(|_| watch.see(true, 1));
@@ -70,7 +74,8 @@ fn at_the_end_fewer_calls_must_do() {
 
 #[test]
 fn where_the_tape_has_no_errors_two_of_a_hundred_end_it() {
-    let mut watch = Watch::new(StopRule::default(), Normal::new(Share::new(0, 1_000), Vec::new(), "the tape's"));
+    let mut watch =
+        StopMonitor::new(StopRule::default(), StopBaseline::new(Proportion::new(0, 1_000), Vec::new(), "the tape's"));
     (0..99).for_each(|call| watch.see(call == 50, 1));
     assert_eq!(watch.verdict(0), None, "one may be anything");
     watch.see(true, 1);
@@ -84,8 +89,8 @@ fn ended(tape: (f64, usize), errors: f64, calls: usize) -> (usize, usize) {
             let draws = Draws::new(run);
             let fails = |of, share: f64, ordinal: usize| draws.at(of, ordinal as u64).random::<f64>() < share;
             let recorded = (0..tape.1).filter(|call| fails(1, tape.0, *call)).count();
-            let normal = Normal::new(Share::new(recorded, tape.1), Vec::new(), "the tape's");
-            let mut watch = Watch::new(StopRule::default(), normal);
+            let normal = StopBaseline::new(Proportion::new(recorded, tape.1), Vec::new(), "the tape's");
+            let mut watch = StopMonitor::new(StopRule::default(), normal);
             (0..calls).find(|call| {
                 watch.see(fails(2, errors, *call), 1);
                 watch.verdict(0).is_some()
@@ -124,7 +129,10 @@ fn a_long_tail_does_not_end_a_run_by_chance() {
         (0..100u64)
             .filter(|run| {
                 let tape = (0..1_000).map(|call| pareto(*run, 1, call)).collect();
-                let mut watch = Watch::new(StopRule::default(), Normal::new(Share::new(0, 1_000), tape, "the tape's"));
+                let mut watch = StopMonitor::new(
+                    StopRule::default(),
+                    StopBaseline::new(Proportion::new(0, 1_000), tape, "the tape's"),
+                );
                 (0..2_000).any(|call| {
                     watch.see(false, factor * pareto(*run, 2, call));
                     watch.verdict(0).is_some()

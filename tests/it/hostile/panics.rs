@@ -55,7 +55,7 @@ fn a_miss_that_panics_gets_a_500() {
 fn an_admin_call_that_panics_gets_a_500() {
     planted("control", |process| assert_eq!(process.get("/__admin/mappings").status, 500));
     planted("control-thread", |process| assert_eq!(process.get("/__admin/mappings").status, 503));
-    planted("upkeep", |process| {
+    planted("maintenance", |process| {
         let deadline = Instant::now() + Duration::from_secs(10);
         while process.metric("standin_panics_total{part=\"control\"}") == 0 {
             assert!(Instant::now() < deadline, "nothing was planted");

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use standin::replay::Plan;
+use standin::internal::Plan;
 use standin_tape::exchange::Exchange;
 use tempfile::TempDir;
 
@@ -66,7 +66,7 @@ impl Source {
 /// Calls of the steps, as they are drawn: the same seed draws the same.
 fn counts(top: f64, step: Duration) -> Vec<usize> {
     let count = |(number, share): (usize, &f64)| Plan::random(&[0], share * top, step, 1, number as u64).calls.len();
-    standin::ramp::SHARES.iter().enumerate().map(count).collect()
+    standin::internal::RAMP_STEP_SHARES.iter().enumerate().map(count).collect()
 }
 
 /// A service that says this to its calls by their numbers.
@@ -92,7 +92,7 @@ fn steps_come_at_their_rates_and_the_tape_says_so() {
     assert_eq!(code, 0, "{told}");
     assert!(told.contains("all 6 steps were made") && told.contains("standin fit"), "{told}");
     let counts = counts(300.0, Duration::from_millis(600));
-    for (count, share) in counts.iter().zip(standin::ramp::SHARES) {
+    for (count, share) in counts.iter().zip(standin::internal::RAMP_STEP_SHARES) {
         let expected = share * 300.0 * 0.6;
         assert!((*count as f64 - expected).abs() < 5.0 * expected.sqrt(), "{count} for {expected}");
         assert!(told.contains(&format!("{:.1} calls a second: {count} sent", share * 300.0)), "{told}");
@@ -103,7 +103,7 @@ fn steps_come_at_their_rates_and_the_tape_says_so() {
     assert_eq!(recording.condition.foot.map(|foot| foot.exchanges), Some(all as u64));
     assert!(recording.head.exclusive && !recording.is_replay());
     assert_eq!(recording.head.limits.per_second, Some(300.0));
-    let note = &recording.head.notes[standin::ramp::NOTE];
+    let note = &recording.head.notes[standin::internal::RAMP_NOTE_KEY];
     assert_eq!(note["perSecond"], serde_json::json!([30.0, 60.0, 120.0, 180.0, 240.0, 285.0]));
     // half of the calls come in the last two of six steps
     let mut arrivals: Vec<u64> = recording.exchanges.iter().filter_map(|one| recording.arrival(one)).collect();

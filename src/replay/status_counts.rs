@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::Share;
+use super::Proportion;
 
 /// How often each status came; none is no answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mix(BTreeMap<Option<u16>, u64>);
+pub struct StatusCounts(BTreeMap<Option<u16>, u64>);
 
-impl Mix {
+impl StatusCounts {
     pub(super) fn add(&mut self, status: Option<u16>) {
         *self.0.entry(status).or_default() += 1;
     }
@@ -40,37 +40,40 @@ impl Mix {
 
     /// Of the statuses whose share differs from that of `other` by more than may be, and more than by chance, the one that does
     /// most: it, the share of `other`, and the own. `known` is how many calls tell the other's shares.
-    pub(super) fn furthest(&self, other: &Self, known: usize) -> Option<(Option<u16>, f64, f64)> {
+    pub(super) fn largest_difference(&self, other: &Self, known: usize) -> Option<(Option<u16>, f64, f64)> {
         let (calls, known) = (self.calls(), other.calls().min(known as u64) as f64);
         let statuses = self.0.keys().chain(other.0.keys());
         let shares = statuses.map(|status| (*status, other.share(*status), self.share(*status)));
         let differing = shares.filter(|(status, theirs, own)| {
-            let expected = Share { of: theirs * known, calls: known };
+            let expected = Proportion { count: theirs * known, total: known };
             let count = self.0.get(status).copied().unwrap_or_default();
-            (theirs - own).abs() > MOST_OFF && expected.differs_from(count, calls)
+            (theirs - own).abs() > MAX_SHARE_DIFFERENCE && expected.differs_from(count, calls)
         });
         differing.max_by(|one, other| (one.1 - one.2).abs().total_cmp(&(other.1 - other.2).abs()))
     }
 }
 
-impl fmt::Display for Mix {
+impl fmt::Display for StatusCounts {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shares: Vec<String> =
-            self.0.keys().map(|status| format!("{} {:.1} %", named(*status), self.share(*status) * 100.0)).collect();
+        let shares: Vec<String> = self
+            .0
+            .keys()
+            .map(|status| format!("{} {:.1} %", status_text(*status), self.share(*status) * 100.0))
+            .collect();
         out.write_str(&shares.join(", "))
     }
 }
 
-impl FromIterator<(Option<u16>, u64)> for Mix {
+impl FromIterator<(Option<u16>, u64)> for StatusCounts {
     fn from_iter<I: IntoIterator<Item = (Option<u16>, u64)>>(counts: I) -> Self {
         Self(counts.into_iter().collect())
     }
 }
 
 /// A status in words.
-pub(super) fn named(status: Option<u16>) -> String {
+pub(super) fn status_text(status: Option<u16>) -> String {
     status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
 }
 
 /// By how much the share of a status may differ.
-pub(super) const MOST_OFF: f64 = 0.02;
+pub(super) const MAX_SHARE_DIFFERENCE: f64 = 0.02;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::received::Received;
-use super::report::Wanted;
-use super::state::{State, patiently};
+use super::report::Expectation;
+use super::state::{MockState, retry_until_ok};
 use super::times::Times;
 use standin_stub::matcher::RequestPattern;
 use standin_stub::{Hits, Stub};
@@ -16,21 +16,21 @@ use standin_stub::{Hits, Stub};
 /// A stub that a mock has. It may outlive the mock, and dropping it does nothing: the stub stays until it is removed
 /// or the mock ends, so that `server.stub(…);` is a whole sentence.
 #[derive(Clone, Debug)]
-pub struct Stubbed {
-    pub(super) state: Arc<State>,
-    pub(super) parts: Arc<Parts>,
+pub struct StubHandle {
+    pub(super) state: Arc<MockState>,
+    pub(super) parts: Arc<BuiltStubs>,
 }
 
 /// The stubs that one draft became, one for each turn.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(super) struct BuiltStubs {
     ids: Vec<Uuid>,
     hits: Vec<Arc<Hits>>,
     pattern: Arc<RequestPattern>,
     request: Map<String, Value>,
 }
 
-impl Parts {
+impl BuiltStubs {
     /// Of the stubs of a draft, at least one.
     pub(super) fn of(stubs: &[Arc<Stub>]) -> Self {
         let first = stubs.first().expect("a draft has a reply, so it is a stub");
@@ -51,17 +51,17 @@ impl Parts {
     }
 
     /// What is wrong with how often it answered, if anything is.
-    pub(super) fn check(&self, state: &State, times: Times) -> Result<(), String> {
+    pub(super) fn check(&self, state: &MockState, times: Times) -> Result<(), String> {
         let count = self.count();
         if times.allow(count) {
             return Ok(());
         }
-        let wanted = Wanted { pattern: &self.pattern, request: &self.request, stubs: &self.ids };
-        Err(state.in_scene(|scene| scene.miscount(&wanted, times, count, &state.live.journal().snapshot())))
+        let wanted = Expectation { pattern: &self.pattern, request: &self.request, stubs: &self.ids };
+        Err(state.with_report_context(|scene| scene.miscount(&wanted, times, count, &state.live.journal().snapshot())))
     }
 }
 
-impl Stubbed {
+impl StubHandle {
     /// How many calls it answered; exact, however many came.
     pub fn count(&self) -> u64 {
         self.parts.count()
@@ -84,7 +84,7 @@ impl Stubbed {
     #[track_caller]
     pub fn verify_within(&self, patience: Duration, times: impl Into<Times>) {
         let times = times.into();
-        if let Err(report) = patiently(patience, || self.parts.check(&self.state, times)) {
+        if let Err(report) = retry_until_ok(patience, || self.parts.check(&self.state, times)) {
             panic!("{report}\n\nwaited {patience:?}");
         }
     }

@@ -23,7 +23,7 @@ use crate::live::STARTED;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a stub answers nothing until a mock has it: `server.stub(…)`"]
-pub struct Draft {
+pub struct StubBuilder {
     pub(super) request: Request,
     pub(super) expected: Option<Times>,
     /// Answered in turn; the last again and again.
@@ -31,7 +31,7 @@ pub struct Draft {
     fields: Map<String, Value>,
 }
 
-impl Draft {
+impl StubBuilder {
     pub(super) fn new(request: Request, reply: Reply) -> Self {
         Self { request, expected: None, replies: vec![reply], fields: Map::new() }
     }

@@ -1,4 +1,4 @@
-//! Which stubs each listener answers with, and the profile that is in force from the start.
+//! Assignment of stubs to listeners, and activation of the first profile.
 
 use std::path::Path;
 
@@ -10,16 +10,16 @@ use standin_model::draws::Draws;
 use standin_stub::defect::{self, Defect};
 use standin_stub::load::Service;
 
-/// Sets of stubs, and who serves them.
-pub(super) struct Assignment {
+/// Sets of stubs, and the set of each listener.
+pub(super) struct ListenerPlan {
     pub(super) sets: Vec<Set>,
-    /// For each listener the set that it serves.
-    pub(super) places: Vec<usize>,
+    /// Index in `sets`, for each listener.
+    pub(super) set_of_listener: Vec<usize>,
     pub(super) warnings: Vec<Defect>,
 }
 
-impl Assignment {
-    /// Loads the stubs of all listeners: a named one has those of its service, the others all that are left.
+impl ListenerPlan {
+    /// Loads the stubs of all listeners: those of its service for a listener with a name, all others for the rest.
     pub(super) fn new(config: &Config) -> Result<Self, StartError> {
         let mut services = config.root.as_deref().map(services).transpose()?.unwrap_or_default();
         for service in &mut services {
@@ -28,7 +28,7 @@ impl Assignment {
         }
         let names = || services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
         let mut groups: Vec<(Option<&str>, Vec<Service>)> = Vec::new();
-        let mut places = Vec::new();
+        let mut set_of_listener = Vec::new();
         for listener in &config.listeners {
             let name = listener.service.as_deref();
             if let Some(name) = name
@@ -43,7 +43,7 @@ impl Assignment {
                 groups.push((name, Vec::new()));
                 groups.len() - 1
             });
-            places.push(place);
+            set_of_listener.push(place);
         }
         let named: Vec<&str> = groups.iter().filter_map(|(name, _)| *name).collect();
         for service in &services {
@@ -77,11 +77,11 @@ impl Assignment {
         if let Some(name) = &config.profile {
             activate(name, &sets)?;
         }
-        Ok(Self { sets, places, warnings: defects })
+        Ok(Self { sets, set_of_listener, warnings: defects })
     }
 }
 
-/// The services of a folder, which must have some.
+/// Returns the services of a folder, at least one.
 fn services(root: &Path) -> Result<Vec<Service>, StartError> {
     let services = Service::all(root).map_err(|error| {
         StartError::Config(format!(
@@ -98,7 +98,7 @@ fn services(root: &Path) -> Result<Vec<Service>, StartError> {
     Ok(services)
 }
 
-/// Puts a profile in force wherever there is one of its name; says where there is none.
+/// Activates the profile `name` for each service that has it, and warns of services that have none.
 fn activate(name: &str, sets: &[Set]) -> Result<(), StartError> {
     let mut available: Vec<String> = sets.iter().flat_map(|set| set.live().pacing().names()).collect();
     available.sort();

@@ -8,7 +8,7 @@ use crate::upstream::Trust;
 
 /// Whom to trust over https.
 #[derive(Args, Debug)]
-pub(super) struct TrustArgs {
+pub(super) struct TlsArgs {
     /// Trust an https target only by the certificates of this PEM file [default: those of this system]
     #[arg(long, value_name = "FILE", conflicts_with = "target_insecure", help_heading = "Target")]
     target_ca: Option<PathBuf>,
@@ -18,7 +18,7 @@ pub(super) struct TrustArgs {
     target_insecure: bool,
 }
 
-impl TrustArgs {
+impl TlsArgs {
     /// Whether anything but this system's certificates was asked for.
     pub(super) fn is_given(&self) -> bool {
         self.target_ca.is_some() || self.target_insecure

@@ -12,7 +12,7 @@ use standin_text::{counted, short_duration};
 
 /// What a recording came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taped {
+pub(super) enum RecordingEnd {
     /// No call came, and no tape is left: an empty one would stand for the service as its newest.
     Nothing,
     /// Calls, none of which got a whole answer.
@@ -22,7 +22,7 @@ pub(super) enum Taped {
 }
 
 /// Ends a tape, and says what is on it.
-pub(super) fn end(recorder: &Recorder, tape: &Path) -> io::Result<Taped> {
+pub(super) fn end(recorder: &Recorder, tape: &Path) -> io::Result<RecordingEnd> {
     let finished = recorder.finish();
     let progress = recorder.progress();
     if finished.is_ok() && progress.written.exchanges + progress.written.dropped == 0 {
@@ -30,11 +30,11 @@ pub(super) fn end(recorder: &Recorder, tape: &Path) -> io::Result<Taped> {
         // there are no bodies without calls, but for those of calls that were lost
         let _ = fs::remove_file(pack_of(tape));
         say(&format!("standin: no call came, so that no tape is left{}", notes(&progress)));
-        return Ok(Taped::Nothing);
+        return Ok(RecordingEnd::Nothing);
     }
     say(&summary(&progress, &tape.display().to_string()));
     finished?;
-    Ok(if progress.written.took.is_some() { Taped::Calls } else { Taped::NoAnswer })
+    Ok(if progress.written.took.is_some() { RecordingEnd::Calls } else { RecordingEnd::NoAnswer })
 }
 
 /// Ends a tape that was begun in vain, and removes it.

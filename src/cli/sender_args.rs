@@ -8,22 +8,22 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::trust::TrustArgs;
+use super::tls_args::TlsArgs;
 use super::{Ended, note};
-use crate::replay::{Normal, Outcome, Plan, Prepared, Replacements, StopRule, Target};
+use crate::replay::{Plan, PreparedCalls, Replacements, ReplayOutcome, ReplayTarget, StopBaseline, StopRule};
 use standin_tape::exchange::{Exchange, Reason};
 use standin_tape::{self, REPLAY, Reader, Recording, TapeError};
 use standin_text::{counted, short_duration};
 
 /// What protects a target, and what it is told.
 #[derive(Args, Debug)]
-pub(super) struct Sending {
+pub(super) struct SenderArgs {
     /// The most calls a second that the target may be sent; needed with --target
     #[arg(long, value_name = "N", value_parser = rate, help_heading = "Target")]
     max_per_second: Option<f64>,
 
     #[command(flatten, next_help_heading = "Target")]
-    rules: Rules,
+    rules: TargetRules,
 
     /// The most connections at once; calls that find none wait, and are counted
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000), default_value_t = CONNECTIONS, help_heading = "Target")]
@@ -34,7 +34,7 @@ pub(super) struct Sending {
     timeout: Duration,
 
     #[command(flatten)]
-    trust: TrustArgs,
+    trust: TlsArgs,
 
     /// How late the sender itself, and for `gap` the mock, may be at p99 [default: the larger of 1ms and 5 % of the median latency]
     #[arg(long, value_name = "TIME", value_parser = super::time)]
@@ -43,7 +43,7 @@ pub(super) struct Sending {
 
 /// What a tape's calls may do to a real service; `record --ramp` has these too.
 #[derive(Args, Debug)]
-pub(super) struct Rules {
+pub(super) struct TargetRules {
     /// Let calls come faster than in the tape's busiest second
     #[arg(long)]
     beyond_recorded: bool,
@@ -66,7 +66,7 @@ pub(super) struct Rules {
     query: Vec<String>,
 }
 
-impl Sending {
+impl SenderArgs {
     /// How late the sender may be.
     pub(super) fn max_lateness(&self) -> Option<Duration> {
         self.max_lateness
@@ -97,23 +97,23 @@ impl Sending {
     }
 
     /// What the target is spared.
-    pub(super) fn rules(&self) -> &Rules {
+    pub(super) fn rules(&self) -> &TargetRules {
         &self.rules
     }
 
     /// A real target.
-    pub(super) fn target(&self, url: &str) -> Result<Target, String> {
+    pub(super) fn target(&self, url: &str) -> Result<ReplayTarget, String> {
         if self.max_per_second.is_none() {
             return Err(format!("--target {url} needs --max-per-second: say how many calls a second it can bear"));
         }
-        let mut target = self.bounded(Target::parse(url, &self.trust.trust())?);
+        let mut target = self.bounded(ReplayTarget::parse(url, &self.trust.trust())?);
         target.stop = Some(self.rules.stop);
         Ok(target)
     }
 
     /// A target with the bounds that were given.
-    pub(super) fn bounded(&self, target: Target) -> Target {
-        Target { max_connections: self.max_connections as usize, timeout: self.timeout, ..target }
+    pub(super) fn bounded(&self, target: ReplayTarget) -> ReplayTarget {
+        ReplayTarget { max_connections: self.max_connections as usize, timeout: self.timeout, ..target }
     }
 
     /// Whether a real target may be sent this plan; if not, why.
@@ -135,14 +135,14 @@ impl Sending {
         }
         self.rules.check_rate(recording, planned)?;
         self.rules.tell_left_out(recording, plan);
-        if self.rules.stop.compares_times() && Normal::of(recording, plan).p95.is_none() {
+        if self.rules.stop.compares_times() && StopBaseline::of(recording, plan).p95.is_none() {
             note(&self.rules.without_times());
         }
         Ok(())
     }
 }
 
-impl Rules {
+impl TargetRules {
     /// Whether a real target may be sent calls of a method.
     pub(super) fn allows(&self, method: &str) -> bool {
         self.methods.iter().any(|known| known.trim().eq_ignore_ascii_case(method))
@@ -209,13 +209,13 @@ impl Rules {
         recording: &Recording,
         tape: &Path,
         plan: &Plan,
-        target: &Target,
+        target: &ReplayTarget,
         to_mock: bool,
-    ) -> Result<Arc<Prepared>, String> {
+    ) -> Result<Arc<PreparedCalls>, String> {
         let mut replacements = Replacements::default();
         self.header.iter().try_for_each(|header| replacements.header(header))?;
         self.query.iter().try_for_each(|query| replacements.query(query))?;
-        let prepared = Prepared::new(recording, tape, plan, target, &replacements, to_mock)
+        let prepared = PreparedCalls::new(recording, tape, plan, target, &replacements, to_mock)
             .map_err(|missing| missing.to_string())?;
         if prepared.redacted_bodies > 0 && !to_mock {
             let calls = counted(prepared.redacted_bodies, "call");
@@ -226,7 +226,7 @@ impl Rules {
 }
 
 /// What a run came to, in a line.
-pub(super) fn account(name: &str, outcome: &Outcome) -> String {
+pub(super) fn account(name: &str, outcome: &ReplayOutcome) -> String {
     let waited = match outcome.waited {
         0 => String::new(),
         calls => format!("; {} waited for a connection, see --max-connections", counted(calls, "call")),

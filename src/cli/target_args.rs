@@ -8,21 +8,21 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::Map;
 
-use super::trust::TrustArgs;
-use super::{note, sending, time};
+use super::tls_args::TlsArgs;
+use super::{note, sender_args, time};
 use crate::record::{Redaction, Settings, Tape};
 use crate::upstream::{Bounds, Connector, Origin};
 use standin_tape::Overhead;
 
 /// How a service is protected, and what is kept of what it says.
 #[derive(Args, Debug)]
-pub(super) struct Forwarding {
+pub(super) struct TargetArgs {
     /// The most calls at the target at once; others wait
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value_t = IN_FLIGHT, help_heading = "Target")]
     max_in_flight: u32,
 
     /// The most calls a second that the target gets; others wait [default: as they come]
-    #[arg(long, value_name = "N", value_parser = sending::rate, help_heading = "Target")]
+    #[arg(long, value_name = "N", value_parser = sender_args::rate, help_heading = "Target")]
     max_per_second: Option<f64>,
 
     /// How long a call waits to be let through; beyond it: 503, and 0s refuses at once
@@ -34,7 +34,7 @@ pub(super) struct Forwarding {
     target_timeout: Duration,
 
     #[command(flatten)]
-    trust: TrustArgs,
+    trust: TlsArgs,
 
     /// Keep no bodies: a tape for `fit` alone
     #[arg(long, help_heading = "Tape")]
@@ -57,7 +57,7 @@ pub(super) struct Forwarding {
     exclusive: bool,
 }
 
-impl Forwarding {
+impl TargetArgs {
     /// How a recorder is to be; `tape` is where the tape goes, if there is to be one.
     pub(super) fn settings(
         &self,
