@@ -15,7 +15,7 @@ use crate::server::{Handle, Server, StartError};
 use crate::upstream::Trust;
 
 /// A mock that runs in this process, until it is dropped.
-pub(super) struct Mock {
+pub(super) struct InProcessMock {
     pub(super) target: ReplayTarget,
     /// The profile that it is served with.
     pub(super) profile: Option<String>,
@@ -23,7 +23,7 @@ pub(super) struct Mock {
     handle: Handle,
 }
 
-impl Mock {
+impl InProcessMock {
     /// Starts the mock of a stub folder.
     pub(super) fn start(command: &GapCommand, dir: &Path, seed: u64, cancel: &CancelToken) -> Result<Self, Ended> {
         let recorded = dir.join("profiles").join(format!("{RECORDED}.yaml")).exists();

@@ -1,9 +1,9 @@
 //! `standin gap`: how far the mock is from the service, measured.
 
-mod known;
-mod lane;
+mod compare;
 mod mock;
-mod sides;
+mod reference_model;
+mod trial_runner;
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -14,7 +14,7 @@ use clap::Args;
 
 use super::sender_args::SenderArgs;
 use super::{BROKE, CHECK_FAILED, Ended, FINE, note, say};
-use standin_learn::gap::{Budget, Gap, Html, JUnit, Refused, Verdict};
+use standin_learn::gap::{Gap, GapBudget, GapPage, JUnitReport, RefusalReport, Verdict};
 
 /// Tell how far the mock is from the service: the same calls at the same times, compared
 ///
@@ -79,7 +79,7 @@ pub(super) struct GapCommand {
 
 /// A budget, if anything is to be judged.
 #[derive(Clone, Debug)]
-struct Asked(Option<Budget>);
+struct Asked(Option<GapBudget>);
 
 impl GapCommand {
     pub(super) fn run(self) -> u8 {
@@ -134,7 +134,7 @@ impl GapCommand {
 
     /// What programs get where there is no result.
     fn refuse(&self, why: &str) {
-        let refused = Refused(why);
+        let refused = RefusalReport(why);
         if self.json {
             say(&format!("{:#}", refused.to_json()));
         }
@@ -151,7 +151,7 @@ impl GapCommand {
         } else {
             say(gap.to_string().trim_end());
         }
-        let files = [(&self.html, Html(gap).to_string()), (&self.junit, JUnit(gap).to_string())];
+        let files = [(&self.html, GapPage(gap).to_string()), (&self.junit, JUnitReport(gap).to_string())];
         for (path, text) in files.into_iter().filter_map(|(path, text)| Some((path.as_ref()?, text))) {
             if let Err(error) = fs::write(path, text) {
                 note(&unwritable(path, &error));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use standin_learn::fit::{Fitted, Observation};
-use standin_learn::gap::{Call, Gap, Known, Run, Side, Verdict};
+use standin_learn::gap::{ComparisonContext, ComparisonSide, Gap, ServiceRun, TimedCall, Verdict};
 use standin_model::draws::Draws;
 use standin_model::profile::spec::Service;
 use standin_model::profile::{File, Profile, read_all};
@@ -112,7 +112,7 @@ impl Original {
 
     /// How profiles compare with it at a load, by runs of one schedule, one of each profile.
     fn gap(&self, profiles: &[Profile], load: f64, budget: &str) -> Gap {
-        let side = |name: &str, runs: Vec<Run>| Side { name: name.to_owned(), runs, repeats: true };
+        let side = |name: &str, runs: Vec<ServiceRun>| ComparisonSide { name: name.to_owned(), runs, repeats: true };
         let real = (0..profiles.len() as u64).map(|number| {
             let (schedule, answers) = self.run(&[load], 4711, 7_000 + number);
             self.taken(&schedule, &answers)
@@ -122,7 +122,7 @@ impl Original {
             self.taken(&schedule, &self.served(profile, &schedule, number))
         });
         let (real, mock) = (side("service", real.collect()), side("mock", mock.collect()));
-        Gap::knowing(&Known::default(), &real, &mock, Some(budget.parse().expect("a budget")))
+        Gap::with_context(&ComparisonContext::default(), &real, &mock, Some(budget.parse().expect("a budget")))
     }
 
     /// What the code that serves a profile makes of calls.
@@ -176,19 +176,19 @@ impl Original {
     }
 
     /// A run as `gap` takes it.
-    fn taken(&self, schedule: &Schedule, answers: &Answers) -> Run {
+    fn taken(&self, schedule: &Schedule, answers: &Answers) -> ServiceRun {
         let nanos = |seconds: f64| (seconds * 1e9) as u64;
         let calls = schedule.arrivals.iter().zip(&schedule.kinds).zip(answers);
-        let call = |((arrival, kind), (latency, status)): ((&f64, &u32), &(f64, u16))| Call {
+        let call = |((arrival, kind), (latency, status)): ((&f64, &u32), &(f64, u16))| TimedCall {
             operation: *kind,
             at: nanos(*arrival),
             latency: Some(nanos(*latency)),
             status: Some(*status),
         };
-        Run {
+        ServiceRun {
             operations: self.truth.kinds.iter().map(|kind| kind.name.to_owned()).collect(),
             calls: calls.map(call).collect(),
-            ..Run::default()
+            ..ServiceRun::default()
         }
     }
 }

@@ -10,63 +10,63 @@ use standin_model::station::{Capacity, Queue};
 
 /// What is known beside the calls.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct ComparisonContext {
     /// What the reference can do; none if that is unknown.
-    pub model: Option<Model>,
+    pub model: Option<CapacityModel>,
     /// How the other side was served.
-    pub served: Served,
+    pub served: MockKind,
 }
 
 /// How what is compared was served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Served {
+pub enum MockKind {
     /// Nothing is known of that: it is on a tape.
     #[default]
-    Elsewhere,
+    Tape,
     /// As fast as standin can.
-    Bare,
+    Unpaced,
     /// By the profile that the model is of.
     Profile,
 }
 
 /// A model of a service.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Model {
+pub struct CapacityModel {
     from: String,
-    services: Vec<Station>,
+    services: Vec<StationCapacity>,
 }
 
 /// One shared resource of it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Station {
+pub(crate) struct StationCapacity {
     /// Calls that are worked on at full speed at a time; none where calls do not disturb each other.
-    pub(super) workers: Option<f64>,
+    pub(crate) workers: Option<f64>,
     /// Whether calls are turned away when too many wait.
-    pub(super) is_bounded: bool,
+    pub(crate) is_bounded: bool,
     /// The most calls a second that are let in.
-    pub(super) rate_limit: Option<f64>,
+    pub(crate) rate_limit: Option<f64>,
     /// Whether everything stands still at times.
-    pub(super) stalls: bool,
+    pub(crate) stalls: bool,
     /// The range that the model was learned from.
-    pub(super) valid: Valid,
+    pub(crate) valid: Valid,
     /// The workers of what lies before it.
     front: Option<f64>,
-    operations: BTreeMap<String, Demand>,
-    default: Option<Demand>,
+    operations: BTreeMap<String, MeanDemand>,
+    default: Option<MeanDemand>,
 }
 
 /// The mean time that a call holds a worker, and one of the front.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Demand {
+struct MeanDemand {
     own: Duration,
     front: Duration,
 }
 
-impl Model {
+impl CapacityModel {
     /// Of a profile; `from` says where it is from, as in `profile recorded`. None if it has no services of its own, or demands
     /// without a mean.
     pub fn of(profile: &Profile, from: impl Into<String>) -> Option<Self> {
-        let services: Vec<Station> = profile.services.iter().map(Station::of).collect::<Option<_>>()?;
+        let services: Vec<StationCapacity> = profile.services.iter().map(StationCapacity::of).collect::<Option<_>>()?;
         (!services.is_empty()).then(|| Self { from: from.into(), services })
     }
 
@@ -77,7 +77,7 @@ impl Model {
 
     /// The share of its capacity that calls of these operations use which come so often a second, 1 and more in overload; 0
     /// where calls do not disturb each other, none if the model does not know an operation.
-    pub(super) fn utilization(&self, rates: &[(&str, f64)]) -> Option<f64> {
+    pub(crate) fn utilization(&self, rates: &[(&str, f64)]) -> Option<f64> {
         let mut used = vec![(0.0, 0.0, 0.0); self.services.len()];
         for (operation, rate) in rates {
             let (place, demand) = self.demand(operation)?;
@@ -96,22 +96,22 @@ impl Model {
     }
 
     /// The resource that most of these calls share.
-    pub(super) fn station(&self, operation: &str) -> Option<&Station> {
+    pub(crate) fn station(&self, operation: &str) -> Option<&StationCapacity> {
         self.demand(operation).map(|(place, _)| &self.services[place])
     }
 
-    fn demand(&self, operation: &str) -> Option<(usize, Demand)> {
+    fn demand(&self, operation: &str) -> Option<(usize, MeanDemand)> {
         let places = || self.services.iter().enumerate();
         let named = places().find_map(|(place, service)| Some((place, *service.operations.get(operation)?)));
         named.or_else(|| places().find_map(|(place, service)| Some((place, service.default?))))
     }
 }
 
-impl Station {
+impl StationCapacity {
     fn of(service: &Service) -> Option<Self> {
         let mut operations = BTreeMap::new();
         for operation in &service.operations {
-            operations.insert(operation.name.clone(), Demand::of(operation)?);
+            operations.insert(operation.name.clone(), MeanDemand::of(operation)?);
         }
         Some(Self {
             workers: workers(&service.capacity),
@@ -126,7 +126,7 @@ impl Station {
     }
 }
 
-impl Demand {
+impl MeanDemand {
     fn of(operation: &Operation) -> Option<Self> {
         Some(Self { own: operation.mean_demand()?, front: operation.mean_front_demand()? })
     }
@@ -159,11 +159,11 @@ mod tests {
     use super::*;
     use standin_model::profile::{File, read_all};
 
-    fn model(text: &str) -> Option<Model> {
+    fn model(text: &str) -> Option<CapacityModel> {
         let file = File { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: text.into() };
         let loaded = read_all(&[file]);
         assert!(!loaded.failed(), "{:?}", loaded.defects);
-        Model::of(&loaded.profiles[0], "profile recorded")
+        CapacityModel::of(&loaded.profiles[0], "profile recorded")
     }
 
     fn service(capacity: &str, more: &str) -> String {

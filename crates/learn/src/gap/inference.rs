@@ -9,9 +9,9 @@
 use rand::Rng as _;
 use serde::Serialize;
 
-use super::cell::Cell;
-use super::noise::{log, squared_error};
-use super::sample::RunSample;
+use crate::gap::compare::cell::Cell;
+use crate::gap::compare::sample::RunSample;
+use crate::gap::noise::{log, squared_error};
 use standin_model::draws::Draws;
 
 /// How sure a comparison is.
@@ -60,11 +60,12 @@ pub struct Power {
 
 impl Inference {
     /// Of cells whose runs had one schedule; none if a side has only one run.
-    pub(super) fn new(cells: &[Cell], runs: (usize, usize)) -> Option<Self> {
+    pub(crate) fn new(cells: &[Cell], runs: (usize, usize)) -> Option<Self> {
         if runs.0 < 2 || runs.1 < 2 {
             return None;
         }
-        let series: Vec<Series<'_>> = cells.iter().flat_map(|cell| Series::of(cell, runs)).collect();
+        let series: Vec<PercentileSeries<'_>> =
+            cells.iter().flat_map(|cell| PercentileSeries::of(cell, runs)).collect();
         let as_it_was: Vec<bool> = (0..runs.0 + runs.1).map(|run| run < runs.0).collect();
         let largest = series
             .iter()
@@ -115,14 +116,14 @@ impl Inference {
 }
 
 /// A percentile of a cell, by run.
-struct Series<'c> {
+struct PercentileSeries<'c> {
     cell: &'c Cell,
     percent: u32,
     /// The logarithms of all runs, those of the reference first; none where a run has too few calls.
     logs: Vec<Option<f64>>,
 }
 
-impl<'c> Series<'c> {
+impl<'c> PercentileSeries<'c> {
     /// The percentiles of a cell that can be believed.
     fn of(cell: &'c Cell, runs: (usize, usize)) -> impl Iterator<Item = Self> + 'c {
         let all = move |percent| {
@@ -131,7 +132,7 @@ impl<'c> Series<'c> {
             let whole = reference.len() == runs.0 && mock.len() == runs.1;
             whole.then(|| reference.into_iter().chain(mock).collect::<Vec<_>>())
         };
-        cell.believable.iter().filter_map(move |percent| {
+        cell.reliable_percentiles.iter().filter_map(move |percent| {
             let logs = all(*percent).filter(|logs| logs.iter().all(Option::is_some))?;
             Some(Self { cell, percent: *percent, logs })
         })

@@ -4,61 +4,43 @@
 //! wrong when busy. Beside each stand two simpler mocks fitted to the same recording (`baseline`). Each side may have several
 //! runs: runs, not calls, are what a difference must be judged by, as calls of one run are not independent.
 
-mod answer;
-mod baseline;
-mod budget;
 mod capacity;
-mod causes;
-mod cell;
-#[cfg(test)]
-mod certainty;
-mod distance;
-mod facts;
-mod figures;
-mod gather;
-mod html;
+mod compare;
+mod diagnose;
+mod evaluate;
+mod format;
 mod inference;
-mod judgement;
-mod junit;
-mod knee;
-mod levels;
 mod noise;
-mod reason;
-mod rows;
-mod run;
-mod sample;
-mod series;
-mod standing;
-mod sure;
-mod text;
-mod words;
+mod report;
+mod stats;
 
 #[cfg(test)]
 mod tests;
 
 use serde::Serialize;
 
-use self::cell::needed;
-use self::facts::Facts;
-use self::gather::{Cells, Place};
-use self::levels::Levels;
-use self::sample::Half;
-use self::series::Series;
+use compare::grouping::{CellKey, GroupedCalls};
+use compare::load_levels::LoadLevels;
+use compare::sample::{CellSample, calls_needed};
+use diagnose::evidence::Evidence;
+use report::html::chart_data::ChartData;
 
-pub use baseline::{Baseline, Kind};
-pub use budget::{Budget, Limits, Metric};
-pub use capacity::{Known, Model, Served};
-pub use causes::{Cause, CauseKind};
-pub use cell::{Cell, Deviation, NoiseFrom};
-pub use html::Html;
+pub use capacity::{CapacityModel, ComparisonContext, MockKind};
+pub use compare::baseline::{Baseline, BaselineKind};
+pub use compare::cell::Cell;
+pub use compare::deviation::Deviation;
+pub use compare::knee::Knee;
+pub use compare::load_levels::LoadLevel;
+pub use compare::sample::{Latency, Percentiles, RunSample, SampleSummary};
+pub use compare::service_run::{ComparisonSide, ServiceRun, TimedCall};
+pub use diagnose::rules::{Cause, CauseKind};
+pub use evaluate::budget::{BudgetLimits, GapBudget, Metric};
+pub use evaluate::limit_outcome::{LimitResult, Verdict};
 pub use inference::{Inference, Largest, Power};
-pub use judgement::{Limit, Verdict};
-pub use junit::{JUnit, Refused};
-pub use knee::Knee;
-pub use levels::Level;
-pub use run::{Call, Run, Side};
-pub use sample::{Latency, Percentiles, RunSample, Sample};
-pub use standing::Standing;
+pub use noise::NoiseFrom;
+pub use report::headline::Headline;
+pub use report::html::GapPage;
+pub use report::junit::{JUnitReport, RefusalReport};
 
 /// The result of a comparison. Serialised it is what `gap --json` prints: `docs/GAP.md` describes it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -67,24 +49,24 @@ pub struct Gap {
     /// The version of this shape.
     pub version: u32,
     /// The original.
-    pub reference: Account,
+    pub reference: SideSummary,
     /// What is compared with it.
-    pub mock: Account,
+    pub mock: SideSummary,
     /// The load levels, from calm to busy.
-    pub levels: Vec<Level>,
+    pub levels: Vec<LoadLevel>,
     /// By what the share of the capacity is known that each level used: `profile recorded`; none if it is not.
     pub capacity_from: Option<String>,
     /// Every operation at every level at which it was called, by operation.
     pub cells: Vec<Cell>,
     /// The mock and the simpler mocks beside it, each by one number.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<Headline>,
     /// Where each operation bends, those that are called most first; none of operations that were not compared at two loads.
     pub knees: Vec<Knee>,
     /// How sure this is, where both sides have several runs of one schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference: Option<Inference>,
     /// How far it may be off, if that was asked.
-    pub budget: Option<Budget>,
+    pub budget: Option<GapBudget>,
     /// The share of cells, 0 to 1, that could be judged.
     pub judged: f64,
     /// What the budget says of all.
@@ -95,16 +77,16 @@ pub struct Gap {
     pub notes: Vec<String>,
     /// What only the page shows.
     #[serde(skip)]
-    series: Vec<Series>,
+    series: Vec<ChartData>,
     /// How the mock was served: what can be done next depends on it.
     #[serde(skip)]
-    served: Served,
+    served: MockKind,
 }
 
 /// What a side consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Account {
+pub struct SideSummary {
     /// Its name.
     pub name: String,
     /// Its runs.
@@ -119,35 +101,40 @@ pub struct Account {
 
 impl Gap {
     /// Compares a mock with a reference.
-    pub fn new(reference: &Side, mock: &Side, budget: Option<Budget>) -> Self {
-        Self::knowing(&Known::default(), reference, mock, budget)
+    pub fn new(reference: &ComparisonSide, mock: &ComparisonSide, budget: Option<GapBudget>) -> Self {
+        Self::with_context(&ComparisonContext::default(), reference, mock, budget)
     }
 
     /// The same, with what is known beside the calls.
-    pub fn knowing(known: &Known, reference: &Side, mock: &Side, budget: Option<Budget>) -> Self {
-        let mut levels = Levels::new(&reference.runs, level_calls(budget.as_ref()));
-        let mut originals = Cells::new(&levels, &reference.runs);
-        let mut copies = Cells::new(&levels, &mock.runs);
+    pub fn with_context(
+        known: &ComparisonContext,
+        reference: &ComparisonSide,
+        mock: &ComparisonSide,
+        budget: Option<GapBudget>,
+    ) -> Self {
+        let mut levels = LoadLevels::new(&reference.runs, level_calls(budget.as_ref()));
+        let mut originals = GroupedCalls::new(&levels, &reference.runs);
+        let mut copies = GroupedCalls::new(&levels, &mock.runs);
         for (number, level) in levels.levels.iter_mut().enumerate() {
             level.utilization = known.model.as_ref().and_then(|model| model.utilization(&originals.rates(number)));
         }
-        levels::label(&mut levels.levels);
+        compare::load_levels::label(&mut levels.levels);
         let baselines = originals.baselines();
-        let series = Series::all((&levels, &baselines), (reference, &originals), (mock, &copies));
-        let mut places: Vec<Place> = originals.runs.keys().chain(copies.runs.keys()).cloned().collect();
+        let series = ChartData::all((&levels, &baselines), (reference, &originals), (mock, &copies));
+        let mut places: Vec<CellKey> = originals.runs.keys().chain(copies.runs.keys()).cloned().collect();
         places.sort();
         places.dedup();
         places.retain(|place| originals.came(place) || copies.came(place));
-        let accounts = (Account::new(reference, &originals), Account::new(mock, &copies));
+        let accounts = (SideSummary::new(reference, &originals), SideSummary::new(mock, &copies));
         let repeats = reference.repeats && mock.repeats;
-        let cell = |place: Place| {
-            let original = Half::new(originals.runs.entry(place.clone()).or_default());
-            let copy = Half::new(copies.runs.entry(place.clone()).or_default());
+        let cell = |place: CellKey| {
+            let original = CellSample::new(originals.runs.entry(place.clone()).or_default());
+            let copy = CellSample::new(copies.runs.entry(place.clone()).or_default());
             let level = &levels.levels[place.1];
             let baselines = baselines.compare(&place.0, &original.latencies);
             let cell = Cell::new((&place.0, &level.name), original, copy, baselines, repeats);
             match &budget {
-                Some(budget) => cell.judged(budget, level.utilization),
+                Some(budget) => cell.evaluated(budget, level.utilization),
                 None => cell,
             }
         };
@@ -158,10 +145,10 @@ impl Gap {
         Self {
             version: VERSION,
             inference: if repeats { Inference::new(&cells, runs) } else { None },
-            standings: Standing::all(&cells),
+            standings: Headline::all(&cells),
             knees: knees(&cells, &levels.levels),
             verdict: verdict(&cells, judged, budget.is_some()),
-            causes: Facts::new(known, (&accounts.0, &accounts.1), &levels.levels, &cells).causes(),
+            causes: Evidence::new(known, (&accounts.0, &accounts.1), &levels.levels, &cells).causes(),
             capacity_from: levels
                 .levels
                 .iter()
@@ -184,7 +171,7 @@ impl Gap {
 impl Gap {
     /// A load within a sentence, by its name: `when busy`; empty where there is one alone.
     fn when(&self, name: &str) -> String {
-        self.levels.iter().find(|level| level.name == name).map(Level::when).unwrap_or_default()
+        self.levels.iter().find(|level| level.name == name).map(LoadLevel::when).unwrap_or_default()
     }
 
     /// The word for a load in a table.
@@ -193,8 +180,8 @@ impl Gap {
     }
 }
 
-impl Account {
-    fn new(side: &Side, cells: &Cells) -> Self {
+impl SideSummary {
+    fn new(side: &ComparisonSide, cells: &GroupedCalls) -> Self {
         let calls = side.runs.iter().map(|run| run.calls.len() as u64).sum();
         let left_out = cells.runs.values().flatten().map(|run| run.left_out).sum();
         Self { name: side.name.clone(), runs: side.runs.len(), calls, beyond: cells.beyond, left_out }
@@ -202,12 +189,12 @@ impl Account {
 }
 
 /// Calls of the busiest operation that a level should have: enough for what is judged, or for a p95.
-fn level_calls(budget: Option<&Budget>) -> usize {
-    needed(budget.and_then(Budget::highest_percent).unwrap_or(95)) as usize
+fn level_calls(budget: Option<&GapBudget>) -> usize {
+    calls_needed(budget.and_then(GapBudget::highest_percent).unwrap_or(95)) as usize
 }
 
 /// Where each operation bends, those that are called most first.
-fn knees(cells: &[Cell], levels: &[Level]) -> Vec<Knee> {
+fn knees(cells: &[Cell], levels: &[LoadLevel]) -> Vec<Knee> {
     let mut knees: Vec<(u64, Knee)> = cells
         .chunk_by(|one, other| one.operation == other.operation)
         .filter_map(|cells| {

@@ -6,28 +6,23 @@
 //! Asmussen and Glynn, *Stochastic Simulation*, 2007, chapter IV). Each part of the one side is compared with that of the other:
 //! what both have in common, such as a burst of calls, is no noise. Parts of one run cannot show what differs from run to run.
 
-use super::cell::needed;
-use super::distance::quantile;
-use super::sample::{Gathered, Percentiles, RunSample};
+use crate::gap::stats::quantile;
+use serde::Serialize;
 
-/// One side's calls in the order in which they came.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ordered {
-    latencies: Vec<u64>,
-    failed: Vec<bool>,
-}
+use crate::gap::compare::sample::{OrderedCalls, Percentiles, RunSample, calls_needed};
 
-impl Ordered {
-    pub(super) fn new(runs: &[Gathered]) -> Self {
-        Self {
-            latencies: runs.iter().flat_map(|run| run.latencies.iter().copied()).collect(),
-            failed: runs.iter().flat_map(|run| run.failed.iter().copied()).collect(),
-        }
-    }
+/// What noise is estimated from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NoiseFrom {
+    /// Several runs of one schedule a side.
+    Runs,
+    /// Parts of the calls, in the order in which they came.
+    Parts,
 }
 
 /// The noise of the logarithms of percentiles, by runs; infinite where there are too few to say.
-pub(super) fn of_runs(reference: &[RunSample], mock: &[RunSample]) -> Percentiles<f64> {
+pub(crate) fn of_runs(reference: &[RunSample], mock: &[RunSample]) -> Percentiles<f64> {
     let side = |runs: &[RunSample], percent| {
         squared_error(&runs.iter().filter_map(|run| log(run, percent)).collect::<Vec<f64>>())
     };
@@ -35,19 +30,19 @@ pub(super) fn of_runs(reference: &[RunSample], mock: &[RunSample]) -> Percentile
 }
 
 /// The same by parts.
-pub(super) fn of_parts(reference: &Ordered, mock: &Ordered) -> Percentiles<f64> {
+pub(crate) fn of_parts(reference: &OrderedCalls, mock: &OrderedCalls) -> Percentiles<f64> {
     Percentiles::from(|percent| {
         let log = |part: &[u64]| {
             let mut part = part.to_vec();
             part.sort_unstable();
             (quantile(&part, percent).max(1) as f64).ln()
         };
-        by_parts(&reference.latencies, &mock.latencies, (needed(percent) / PARTS_AT_LEAST) as usize, log)
+        by_parts(&reference.latencies, &mock.latencies, (calls_needed(percent) / PARTS_AT_LEAST) as usize, log)
     })
 }
 
 /// The noise of the share of errors, by parts.
-pub(super) fn of_errors(reference: &Ordered, mock: &Ordered) -> f64 {
+pub(crate) fn of_errors(reference: &OrderedCalls, mock: &OrderedCalls) -> f64 {
     let share = |part: &[bool]| part.iter().filter(|failed| **failed).count() as f64 / part.len() as f64;
     by_parts(&reference.failed, &mock.failed, ERROR_CALLS, share)
 }
@@ -73,13 +68,13 @@ fn by_parts<T>(reference: &[T], mock: &[T], least: usize, measure: impl Fn(&[T])
 }
 
 /// The logarithm of a run's percentile, if it has calls enough to say something of it.
-pub(super) fn log(run: &RunSample, percent: u32) -> Option<f64> {
+pub(crate) fn log(run: &RunSample, percent: u32) -> Option<f64> {
     let nanos = run.latency.at(percent).0.as_nanos();
-    (run.answered >= LEAST.max(needed(percent) / FEWER) && nanos > 0).then(|| (nanos as f64).ln())
+    (run.answered >= LEAST.max(calls_needed(percent) / FEWER) && nanos > 0).then(|| (nanos as f64).ln())
 }
 
 /// The square of the standard error of the mean; infinite of fewer than two values.
-pub(super) fn squared_error(values: &[f64]) -> f64 {
+pub(crate) fn squared_error(values: &[f64]) -> f64 {
     if values.len() < 2 {
         return f64::INFINITY;
     }
@@ -98,7 +93,7 @@ const SHORTER: usize = 10;
 const PARTS_AT_LEAST: u64 = 5;
 /// Calls of a part whose share of errors is taken.
 const ERROR_CALLS: usize = 100;
-/// Calls of a run in a cell, and the share of the calls of a believable percentile: the mean over runs is believed, not the run.
+/// Calls of a run in a cell, and the share of the calls of a reliable_percentiles percentile: the mean over runs is believed, not the run.
 const LEAST: u64 = 100;
 const FEWER: u64 = 5;
 
@@ -115,10 +110,10 @@ mod tests {
         assert_eq!(squared_error(&[1.0, 3.0]), 1.0);
     }
 
-    fn side(calls: u64, stream: u64, latency: impl Fn(u64, f64) -> f64) -> Ordered {
+    fn side(calls: u64, stream: u64, latency: impl Fn(u64, f64) -> f64) -> OrderedCalls {
         let draws = Draws::new(7);
         let exponential = |call: u64| -(1.0 - draws.at(stream, call).random::<f64>()).ln();
-        Ordered {
+        OrderedCalls {
             latencies: (0..calls).map(|call| (latency(call, exponential(call)) * 1e7) as u64).collect(),
             failed: (0..calls).map(|call| draws.at(stream + 1, call).random::<f64>() < 0.01).collect(),
         }

@@ -1,0 +1,104 @@
+//! What is compared: calls with when they came, how long they took and what they were answered.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use standin_tape::Recording;
+use standin_tape::operations::Operations;
+
+/// Everything that is known of one of the two: as many runs as there were, under one name.
+#[derive(Clone, Debug, Default)]
+pub struct ComparisonSide {
+    /// What to call it in the report: `recorded`, `mock`.
+    pub name: String,
+    /// Its runs.
+    pub runs: Vec<ServiceRun>,
+    /// Whether each run had the same schedule, on both sides: then they are what a difference is judged by.
+    pub repeats: bool,
+}
+
+/// One run: a service under one load for a while.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceRun {
+    /// The names that calls point to.
+    pub operations: Vec<String>,
+    /// Its calls, in the order in which they came.
+    pub calls: Vec<TimedCall>,
+    /// When the mock itself was too slow to be believed, in nanoseconds since the first call: calls that came or ended then are
+    /// left out.
+    pub doubtful: Vec<Range<u64>>,
+}
+
+/// A call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedCall {
+    /// Its place among the operations of its run.
+    pub operation: u32,
+    /// When it came, in nanoseconds on any clock.
+    pub at: u64,
+    /// How long the whole answer took, in nanoseconds; none if there was none.
+    pub latency: Option<u64>,
+    /// The status of the answer; none if there was none.
+    pub status: Option<u16>,
+}
+
+impl ServiceRun {
+    /// From a tape. Calls that never came to the service are left out; those without an operation are grouped by `operations`,
+    /// which should have learned from both sides, so that both are grouped alike.
+    pub fn new(recording: &Recording, operations: &Operations) -> Self {
+        let mut run = Self::default();
+        let mut numbers: HashMap<String, u32> = HashMap::new();
+        for exchange in &recording.exchanges {
+            let Some(at) = recording.arrival(exchange) else { continue };
+            let grouped = || operations.name(&exchange.request.method, &exchange.request.url);
+            let name = exchange.operation.clone().unwrap_or_else(grouped);
+            let next = numbers.len() as u32;
+            let operation = *numbers.entry(name.clone()).or_insert(next);
+            if operation == next {
+                run.operations.push(name);
+            }
+            let latency = recording.latency(exchange);
+            let status = exchange.response.as_ref().filter(|_| latency.is_some()).map(|response| response.status);
+            run.calls.push(TimedCall { operation, at, latency, status });
+        }
+        run.calls.sort_by_key(|call| call.at);
+        run
+    }
+
+    /// Whether runs may be of one load: their calls and lengths differ by a tenth at most.
+    pub fn are_alike<'r>(runs: impl IntoIterator<Item = &'r Self>) -> bool {
+        let sizes: Vec<[f64; 2]> = runs.into_iter().map(|run| [run.calls.len() as f64, run.length() as f64]).collect();
+        let is_narrow = |of: fn(&[f64; 2]) -> f64| {
+            let (least, most) = sizes
+                .iter()
+                .map(of)
+                .fold((f64::INFINITY, 0.0_f64), |(least, most), size| (least.min(size), most.max(size)));
+            most <= least * ALIKE
+        };
+        is_narrow(|[calls, _]| *calls) && is_narrow(|[_, length]| *length)
+    }
+
+    /// The name of a call's operation.
+    pub(crate) fn operation(&self, call: TimedCall) -> &str {
+        &self.operations[call.operation as usize]
+    }
+
+    /// Whether a call came or ended while the mock itself was too slow.
+    pub(crate) fn is_doubtful(&self, call: TimedCall) -> bool {
+        let came = self.calls.first().map_or(0, |first| call.at.saturating_sub(first.at));
+        let ended = call.latency.map(|latency| came.saturating_add(latency));
+        let within = |moment: u64| self.doubtful.iter().any(|range| range.contains(&moment));
+        within(came) || ended.is_some_and(within)
+    }
+
+    /// Nanoseconds from the first call to the last.
+    pub(crate) fn length(&self) -> u64 {
+        match (self.calls.first(), self.calls.last()) {
+            (Some(first), Some(last)) => last.at - first.at,
+            _ => 0,
+        }
+    }
+}
+
+/// By how much runs of one load may differ in size.
+const ALIKE: f64 = 1.1;

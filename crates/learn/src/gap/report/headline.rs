@@ -1,0 +1,143 @@
+//! The headline: how far a mock is off in the typical row and in the worst one, by one number each.
+
+use serde::Serialize;
+
+use crate::gap::compare::baseline::BaselineKind;
+use crate::gap::compare::cell::Cell;
+use crate::gap::compare::deviation::Deviation;
+use crate::gap::compare::sample::Latency;
+use crate::gap::format::{longer, unsigned};
+use standin_text::milliseconds;
+
+/// How far one mock is off.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Headline {
+    /// Which: none is the mock itself.
+    pub baseline: Option<BaselineKind>,
+    /// The median over all cells of the gap, in logarithms.
+    pub median: f64,
+    /// The worst cell's gap.
+    pub worst: f64,
+    /// Which that is.
+    pub worst_operation: String,
+    /// At which level.
+    pub worst_level: String,
+    /// Its percentile that is furthest off.
+    pub worst_percent: u32,
+    /// That percentile of the original.
+    pub worst_reference: Latency,
+    /// And of this mock.
+    pub worst_mock: Latency,
+}
+
+impl Headline {
+    /// Of the mock itself, then of each baseline; those of which no cell has enough calls are left out. So are the baselines
+    /// where hardly more than medians can be compared: a fixed delay is the median, and would look perfect.
+    pub(crate) fn all(cells: &[Cell]) -> Vec<Self> {
+        let compared = cells.iter().filter(|cell| !cell.reliable_percentiles.is_empty());
+        let (more, all) = compared.fold((0, 0), |(more, all), cell| {
+            (more + usize::from(cell.reliable_percentiles.iter().any(|percent| *percent >= MORE)), all + 1)
+        });
+        let baselines: &[Option<BaselineKind>] = if more * 2 >= all {
+            &[None, Some(BaselineKind::ConstantMedian), Some(BaselineKind::LogNormal)]
+        } else {
+            &[None]
+        };
+        let baselines = baselines.iter().copied();
+        baselines.into_iter().filter_map(|baseline| Self::new(baseline, cells)).collect()
+    }
+
+    fn new(baseline: Option<BaselineKind>, cells: &[Cell]) -> Option<Self> {
+        let mut gaps: Vec<(f64, &Cell, Deviation)> = cells
+            .iter()
+            .filter_map(|cell| {
+                let deviation = match baseline {
+                    None => cell.deviation?,
+                    Some(kind) => cell.baselines.iter().find(|one| one.kind == kind)?.deviation,
+                };
+                Some((deviation.gap(&cell.reliable_percentiles)?, cell, deviation))
+            })
+            .collect();
+        gaps.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let (worst, cell, deviation) = gaps.last()?;
+        let middle = gaps.len() / 2;
+        let median =
+            if gaps.len() % 2 == 1 { gaps[middle].0 } else { f64::midpoint(gaps[middle - 1].0, gaps[middle].0) };
+        let off = |percent: &u32| deviation.log_ratio.at(*percent);
+        let percent =
+            *cell.reliable_percentiles.iter().max_by(|one, other| off(one).abs().total_cmp(&off(other).abs()))?;
+        let reference = cell.reference.latency.at(percent);
+        Some(Self {
+            baseline,
+            median,
+            worst: *worst,
+            worst_operation: cell.operation.clone(),
+            worst_level: cell.level.clone(),
+            worst_percent: percent,
+            worst_reference: reference,
+            worst_mock: match baseline {
+                None => cell.mock.latency.at(percent),
+                Some(_) => Latency(reference.0.mul_f64(off(&percent).exp())),
+            },
+        })
+    }
+
+    /// Both numbers in words: the mean of the typical row, and what the worst percentile of the worst row is.
+    pub(crate) fn in_words(&self, when: &str) -> [String; 2] {
+        let log =
+            (self.worst_mock.0.as_secs_f64().max(SHORTEST) / self.worst_reference.0.as_secs_f64().max(SHORTEST)).ln();
+        let when = if when.is_empty() { String::new() } else { format!(" {when}") };
+        [
+            format!("answer times are typically {} off (the average over p50 to p99)", unsigned(self.median)),
+            format!(
+                "furthest off is the p{} of {}{when}: {} ({} ms instead of {} ms)",
+                self.worst_percent,
+                self.worst_operation,
+                longer(log),
+                milliseconds(self.worst_mock.0),
+                milliseconds(self.worst_reference.0)
+            ),
+        ]
+    }
+}
+
+/// A percentile that shows more than the typical time.
+const MORE: u32 = 90;
+/// Seconds: less counts as this.
+const SHORTEST: f64 = 1e-9;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// The mean over percentiles is not told beside one of them as if it were its own.
+    #[test]
+    fn what_is_furthest_off_is_told_by_the_two_times_that_stand_there() {
+        let latency = |ms: f64| Latency(Duration::from_secs_f64(ms / 1e3));
+        let standing = |percent, reference, mock, worst| Headline {
+            baseline: None,
+            median: 0.028,
+            worst,
+            worst_operation: "GET /a".to_owned(),
+            worst_level: "46-100 %".to_owned(),
+            worst_percent: percent,
+            worst_reference: latency(reference),
+            worst_mock: latency(mock),
+        };
+        for (standing, told) in [
+            (standing(95, 31.3, 33.0, 0.028), "p95 of GET /a when busy: 5.4 % longer (33.0 ms instead of 31.3 ms)"),
+            (
+                standing(50, 21.8, 3338.0, 2.4),
+                "p50 of GET /a when busy: 153 times as long (3,338 ms instead of 21.8 ms)",
+            ),
+            (standing(99, 45.3, 11.04, 0.86), "p99 of GET /a when busy: 75.6 % shorter (11.0 ms instead of 45.3 ms)"),
+        ] {
+            let [typical, worst] = standing.in_words("when busy");
+            assert!(worst.ends_with(told), "{worst}");
+            assert_eq!(typical, "answer times are typically 2.8 % off (the average over p50 to p99)");
+        }
+    }
+}

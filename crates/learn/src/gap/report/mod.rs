@@ -1,0 +1,11 @@
+//! The reports of a comparison: text for a terminal, an HTML page and JUnit XML.
+
+pub(crate) mod confidence_text;
+pub(crate) mod headline;
+pub(crate) mod html;
+pub(crate) mod junit;
+pub(crate) mod summary;
+pub(crate) mod text;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! The answer in words, for the text and the page alike: what the verdict is, what differs, probably why, and what to do next.
+
+use crate::gap::compare::cell::Cell;
+use crate::gap::compare::load_levels::LoadLevel;
+use crate::gap::evaluate::budget::{GapBudget, told};
+use crate::gap::evaluate::limit_outcome::LimitReason;
+use crate::gap::evaluate::limit_outcome::Verdict;
+use crate::gap::noise::NoiseFrom;
+use crate::gap::{Gap, MockKind};
+use standin_text::{grouped, list, percent, percent_with_decimals};
+
+impl Gap {
+    /// The verdict for people who have never heard of budgets.
+    pub(crate) fn verdict_in_words(&self) -> String {
+        let budget = self.budget_named();
+        match self.verdict {
+            Verdict::Within => format!("The mock is close enough to the service (within {budget})."),
+            Verdict::Over => format!("The mock differs from the service by more than allowed ({budget})."),
+            Verdict::NoBudget => "No budget was given, so nothing is judged.".to_owned(),
+            Verdict::NotJudged => {
+                let why = match self.lacking() {
+                    Some(LimitReason::Hidden(..)) => "chance alone makes larger differences than the budget allows",
+                    Some(LimitReason::Overload) => "beyond the capacity of the service, answer times only grow",
+                    Some(LimitReason::Nothing(_)) => "one side has nothing to compare",
+                    _ => "there are too few calls",
+                };
+                format!("Whether the mock is close enough cannot be said: {why}.")
+            }
+        }
+    }
+
+    /// What differs: errors first, for a wrong answer is worse than a late one.
+    pub(crate) fn what_differs(&self) -> Vec<String> {
+        if self.cells.is_empty() {
+            return vec!["There are no calls to compare.".to_owned()];
+        }
+        let mut all: Vec<String> = self.errors_in_words().into_iter().collect();
+        let own = self.standings.first().filter(|standing| standing.baseline.is_none());
+        if let Some(own) = own {
+            let [typical, worst] = own.in_words(&self.when(&own.worst_level));
+            let percent = own.worst_percent;
+            all.push(format!("{typical}; {worst}"));
+            all.push(format!("p{percent} is the time within which {percent} of 100 answers came"));
+        }
+        let compared = || self.cells.iter().filter(|cell| !cell.reliable_percentiles.is_empty());
+        let differs = self.inference.as_ref().and_then(crate::gap::Inference::differs).unwrap_or(false);
+        if compared().next().is_none() {
+            all.push("of no operation there are enough calls to compare even the typical time".to_owned());
+        } else if !differs && self.verdict != Verdict::Over && compared().all(Cell::is_chance) {
+            all.push("none of this is more than chance alone makes".to_owned());
+        }
+        let knee = self.knees.iter().find(|knee| knee.reference.is_some() || knee.mock.is_some());
+        all.extend(knee.map(crate::gap::Knee::in_words));
+        all
+    }
+
+    /// Answers that fail more or less often, and calls that got none.
+    fn errors_in_words(&self) -> Option<String> {
+        let silent = self
+            .cells
+            .iter()
+            .find(|cell| cell.mock.calls > 0 && cell.mock.answered == 0 && cell.reference.answered > 0);
+        if let Some(cell) = silent {
+            return Some(format!("the mock answered no call of {}{}", cell.operation, spaced(&self.when(&cell.level))));
+        }
+        let matters = |cell: &&Cell| match cell.limits.iter().find(|limit| limit.metric == crate::gap::Metric::Errors) {
+            Some(limit) => limit.verdict == Verdict::Over,
+            None => cell.errors.abs() > LEAST_POINTS && cell.errors.abs() > cell.noise_errors,
+        };
+        let all: Vec<&Cell> = self.cells.iter().filter(matters).collect();
+        let worst = all.iter().max_by(|one, other| one.errors.abs().total_cmp(&other.errors.abs()))?;
+        let how = if worst.errors < 0.0 { "less" } else { "more" };
+        Some(format!(
+            "answers of the mock fail {how} often: {} of the calls of {}{}, and {} with the service",
+            percent_with_decimals(worst.mock.errors, 2),
+            worst.operation,
+            spaced(&self.when(&worst.level)),
+            percent_with_decimals(worst.reference.errors, 2)
+        ))
+    }
+
+    /// Probably why: the likely causes without what to do about them.
+    pub(crate) fn why(&self) -> impl Iterator<Item = &str> {
+        self.causes.iter().map(|cause| cause.why.as_str())
+    }
+
+    /// What to do next; the same advice once.
+    pub(crate) fn next_steps(&self) -> Vec<String> {
+        let mut steps: Vec<String> = Vec::new();
+        for cause in &self.causes {
+            if !steps.contains(&cause.next) {
+                steps.push(cause.next.clone());
+            }
+        }
+        match self.verdict {
+            Verdict::Within => {
+                steps.push(
+                    "use the mock up to the loads compared here; compare again when the service has changed".to_owned(),
+                );
+            }
+            Verdict::NotJudged => steps.push(self.how_to_judge()),
+            Verdict::NoBudget => steps.push("judge it with `--budget default`".to_owned()),
+            Verdict::Over if steps.is_empty() => {
+                steps
+                    .push("look at the operation that is furthest off, at the load at which the lines part".to_owned());
+            }
+            Verdict::Over => {}
+        }
+        steps
+    }
+
+    /// How to come to a verdict where there is none.
+    fn how_to_judge(&self) -> String {
+        let several = match self.served {
+            MockKind::Tape => "compare 4 recordings a side (`--reference A1 A2 A3 A4 --mock B1 B2 B3 B4`)",
+            _ => "repeat whole runs (`--target URL --max-per-second N --runs 4`)",
+        };
+        let ask = "judge what needs fewer calls (`--budget p50=10%`)";
+        match (self.lacking(), self.more_calls()) {
+            (Some(LimitReason::Hidden(..)), Some(times)) if times <= MOST_TIMES => {
+                format!("record longer, about {} times as many calls, or {several}", times.ceil())
+            }
+            (Some(LimitReason::Overload | LimitReason::Hidden(..)), _) => several.to_owned(),
+            (_, Some(times)) if times > 1.0 => {
+                format!("record longer, about {} times as many calls, or {ask}", grouped(times.ceil() as u64))
+            }
+            _ => format!("record longer, or {ask}"),
+        }
+    }
+
+    /// Why most rows that are not judged are not.
+    pub(crate) fn lacking(&self) -> Option<&LimitReason> {
+        let all = || self.cells.iter().filter_map(Cell::why_not_judged);
+        all().max_by_key(|reason| all().filter(|other| other.kind() == reason.kind()).count())
+    }
+
+    /// How many times as many calls it takes to judge enough rows.
+    fn more_calls(&self) -> Option<f64> {
+        let of = |cell: &Cell| match cell.verdict {
+            Verdict::NotJudged => cell.why_not_judged().and_then(LimitReason::more_calls).unwrap_or(f64::INFINITY),
+            _ => 1.0,
+        };
+        let mut times: Vec<f64> = self.cells.iter().map(of).collect();
+        times.sort_by(f64::total_cmp);
+        let place = (times.len() as f64 * crate::gap::LEAST_JUDGED).ceil() as usize;
+        times.get(place.saturating_sub(1)).copied().filter(|times| times.is_finite())
+    }
+
+    /// How many rows are over, within, and not judged.
+    pub(crate) fn counted(&self) -> String {
+        let count = |verdict| self.cells.iter().filter(|cell| cell.verdict == verdict).count();
+        let (over, within, open) = (count(Verdict::Over), count(Verdict::Within), count(Verdict::NotJudged));
+        let all = self.cells.len();
+        let number = |count: usize| if count == 0 { "none".to_owned() } else { count.to_string() };
+        let over = match over {
+            0 => "no row is over".to_owned(),
+            1 => "1 row is over".to_owned(),
+            over => format!("{over} rows are over"),
+        };
+        let open = if open > 0 { format!(", {open} of {all} could not be judged") } else { String::new() };
+        format!("{over}, {} within{open}", number(within))
+    }
+
+    /// What the budget allows at each load, and why; nothing if another than the default was given.
+    pub(crate) fn limits_in_words(&self) -> Vec<String> {
+        let Some(budget @ GapBudget::ByLoad) = &self.budget else { return Vec::new() };
+        let same =
+            |one: &LoadLevel, other: &LoadLevel| budget.limits(one.utilization) == budget.limits(other.utilization);
+        let groups: Vec<&[LoadLevel]> = self.levels.chunk_by(same).collect();
+        let one = groups.len() == 1;
+        let mut all: Vec<String> = groups
+            .into_iter()
+            .map(|levels| {
+                let limits = told(budget.limits(levels[0].utilization));
+                let names: Vec<String> = levels.iter().map(|level| level.label.clone()).collect();
+                if one { limits } else { format!("{} ({})", limits, list(&names, "and")) }
+            })
+            .collect();
+        if let Some(last) = all.last_mut() {
+            last.push_str("; or as much as chance makes, where that is more");
+            if self.capacity_from.is_none() {
+                last.push_str("; the capacity is unknown, so all loads are judged as calm ones");
+            }
+        }
+        all
+    }
+
+    /// What to call the budget.
+    pub(crate) fn budget_named(&self) -> String {
+        match &self.budget {
+            Some(GapBudget::ByLoad) => "the default budget".to_owned(),
+            Some(budget) => format!("the budget {budget}"),
+            None => "no budget".to_owned(),
+        }
+    }
+
+    /// Rows that are not judged, those of one reason together where there are many.
+    pub(crate) fn not_judged(&self) -> Vec<String> {
+        let open: Vec<&Cell> = self.cells.iter().filter(|cell| cell.verdict == Verdict::NotJudged).collect();
+        if open.len() <= MOST_TOLD {
+            let tell = |cell: &&Cell| {
+                format!("{}{}: {}", cell.operation, spaced(&self.when(&cell.level)), cell.reasons.join(", "))
+            };
+            return open.iter().map(tell).collect();
+        }
+        let mut kinds: Vec<&str> = Vec::new();
+        for reason in open.iter().filter_map(|cell| cell.why_not_judged()) {
+            if !kinds.contains(&reason.kind()) {
+                kinds.push(reason.kind());
+            }
+        }
+        let tell = |kind: &&str| {
+            let of = |reason: &&LimitReason| reason.kind() == *kind;
+            let reasons: Vec<&LimitReason> = open.iter().filter_map(|cell| cell.why_not_judged()).filter(of).collect();
+            format!("{kind} in {} rows{}", reasons.len(), extent(&reasons))
+        };
+        kinds.iter().map(tell).collect()
+    }
+}
+
+/// From where to where reasons of one kind reach.
+fn extent(reasons: &[&LimitReason]) -> String {
+    let few = reasons.iter().filter_map(|reason| match reason {
+        LimitReason::Few { metric, needed, calls } => Some((*calls, *metric, *needed)),
+        _ => None,
+    });
+    if let Some((calls, metric, needed)) = few.min_by_key(|(calls, ..)| *calls) {
+        return format!(": {metric} needs {} calls, and the fewest are {}", grouped(needed), grouped(calls));
+    }
+    let chance: Vec<f64> = reasons
+        .iter()
+        .filter_map(|reason| match reason {
+            LimitReason::Hidden(measured, _) => Some(measured.limit),
+            _ => None,
+        })
+        .collect();
+    let least = chance.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = chance.iter().copied().fold(0.0, f64::max);
+    if chance.is_empty() { String::new() } else { format!(": between {} and {}", percent(least), percent(most)) }
+}
+
+/// Whether noise is known by parts of a run alone.
+pub(crate) fn is_by_parts(cells: &[Cell]) -> bool {
+    cells.iter().any(|cell| cell.noise_from == NoiseFrom::Parts)
+}
+
+/// A part of a sentence that may be missing.
+pub(crate) fn spaced(part: &str) -> String {
+    if part.is_empty() { String::new() } else { format!(" {part}") }
+}
+
+/// Where there is no budget, errors that differ by so many points are told.
+const LEAST_POINTS: f64 = 0.2;
+/// More recordings than so many times as long ones are better made again.
+const MOST_TIMES: f64 = 20.0;
+/// Rows that are not judged, one by one.
+const MOST_TOLD: usize = 4;

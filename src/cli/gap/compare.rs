@@ -1,0 +1,276 @@
+//! The two sides of a comparison: tapes, the newest tape against the mock, or the live service and the mock in turns.
+
+use std::path::{Path, PathBuf};
+
+use super::GapCommand;
+use super::mock::InProcessMock;
+use super::reference_model;
+use super::trial_runner::TrialRunner;
+use crate::cli::Ended;
+use crate::cli::sender_args::{self, account, open, progress};
+use crate::cli::signals::cancel_on_signals;
+use crate::replay::{self, CancelToken, Pace, Plan, ReplayOutcome, ReplayTarget};
+use standin_learn::gap::{ComparisonContext, ComparisonSide, Gap, MockKind, ServiceRun};
+use standin_tape::Recording;
+use standin_tape::operations::Operations;
+use standin_text::counted;
+
+impl GapCommand {
+    /// Tapes against tapes.
+    pub(super) fn tapes(&self, originals: &[PathBuf], copies: &[PathBuf]) -> Result<Gap, Ended> {
+        if self.target.is_some() {
+            return Err(Ended::usage("two tapes need no --target; give a stub folder with it"));
+        }
+        let all_paths = || originals.iter().chain(copies);
+        if let Some(dir) = all_paths().find(|path| path.is_dir()) {
+            let dir = dir.display();
+            return Err(Ended::usage(format!(
+                "`{dir}` is a folder; give two tapes (of a stub folder: {dir}/tapes/*.jsonl), or one stub folder alone to compare it with its mock"
+            )));
+        }
+        [originals, copies].into_iter().try_for_each(each_once)?;
+        let read = |paths: &[PathBuf]| paths.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>();
+        let (originals_read, copies_read) = (read(originals)?, read(copies)?);
+        let all = || originals_read.iter().chain(&copies_read);
+        let operations = Operations::learn(all().flat_map(calls));
+        let side = |paths: &[PathBuf], tapes: &[Recording]| ComparisonSide {
+            name: names(paths),
+            runs: tapes.iter().map(|tape| ServiceRun::new(tape, &operations)).collect(),
+            repeats: false,
+        };
+        let (mut reference, mut mock) = (side(originals, &originals_read), side(copies, &copies_read));
+        let several = originals.len() > 1 && copies.len() > 1;
+        let alike = ServiceRun::are_alike(reference.runs.iter().chain(&mock.runs));
+        (reference.repeats, mock.repeats) = (several && alike, several && alike);
+        let model = reference_model::of_tapes(&originals_read.iter().collect::<Vec<_>>(), &operations);
+        let known = ComparisonContext { model, served: MockKind::Tape };
+        let mut gap = Gap::with_context(&known, &reference, &mock, self.budget.0.clone());
+        if several && !alike {
+            gap.notes.push(
+                "the tapes are not runs of one load (their calls or lengths differ by more than a tenth), so nothing tells a difference from chance"
+                    .to_owned(),
+            );
+        }
+        gap.notes.extend(all().filter_map(condition));
+        Ok(gap)
+    }
+
+    /// The newest tape of a stub folder against the mock; with a target, both by it in turns.
+    pub(super) fn folder(&self, dir: &Path) -> Result<Gap, Ended> {
+        let tape = newest(dir)?;
+        let recording = open(&tape)?;
+        let cancel = CancelToken::default();
+        cancel_on_signals(&cancel).map_err(|error| Ended::broke(format!("cannot listen for signals: {error}")))?;
+        let gap = match &self.target {
+            None => self.against_recorded(dir, &tape, &recording, &cancel),
+            Some(url) => self.against_live(dir, &tape, &recording, url, &cancel),
+        }?;
+        not_halted(&cancel)?;
+        Ok(gap)
+    }
+
+    /// The tape against the mock.
+    fn against_recorded(
+        &self,
+        dir: &Path,
+        tape: &Path,
+        recording: &Recording,
+        cancel: &CancelToken,
+    ) -> Result<Gap, Ended> {
+        let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
+        let mock = InProcessMock::start(self, dir, self.seed(), cancel)?;
+        let prepared =
+            self.sending.rules().prepare(recording, tape, &plan, &mock.target, true).map_err(Ended::usage)?;
+        progress(&format!("replaying {} for {} s against the mock", tape.display(), plan.length() / 1_000_000_000));
+        let runner = TrialRunner { recording, prepared: &prepared, target: &mock.target };
+        let (outcome, run) = runner.run(&plan)?;
+        if outcome.cancelled.is_some() {
+            return Err(ended_by_signal(0, outcome.sent));
+        }
+        progress(&account("mock", &outcome));
+        self.believe(&outcome, false)?;
+        let operations = recording.operations();
+        let doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
+        let side = |name: &str, tape: &Recording| {
+            let run = ServiceRun { doubtful: doubtful.clone(), ..ServiceRun::new(tape, &operations) };
+            ComparisonSide { name: name.to_owned(), runs: vec![run], repeats: false }
+        };
+        not_halted(cancel)?;
+        let known = reference_model::of_mock(dir, mock.profile.as_deref(), recording);
+        let (reference, copy) = (side("recorded", recording), side("mock", &run));
+        let mut gap = Gap::with_context(&known, &reference, &copy, self.budget.0.clone());
+        gap.notes.extend(mock.notes());
+        gap.notes.extend(condition(recording));
+        Ok(gap)
+    }
+
+    /// The live service against the mock: one schedule in blocks, A B B A.
+    fn against_live(
+        &self,
+        dir: &Path,
+        tape: &Path,
+        recording: &Recording,
+        url: &str,
+        cancel: &CancelToken,
+    ) -> Result<Gap, Ended> {
+        let target = ReplayTarget { cancel: cancel.clone(), ..self.sending.target(url)? };
+        let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |method| self.sending.rules().allows(method));
+        self.sending.check(recording, &plan).map_err(Ended::usage)?;
+        let mut mock = InProcessMock::start(self, dir, self.seed(), cancel)?;
+        let prepare = |target: &ReplayTarget, to_mock| {
+            self.sending.rules().prepare(recording, tape, &plan, target, to_mock).map_err(Ended::usage)
+        };
+        let (for_live, mut for_mock) = (prepare(&target, false)?, prepare(&mock.target, true)?);
+        let operations = recording.operations();
+        let repeats = self.runs.is_some();
+        let side = |name: &str| ComparisonSide { name: name.to_owned(), runs: Vec::new(), repeats };
+        let mut sides = [side("live"), side("mock")];
+        let mut outcomes: [Option<ReplayOutcome>; 2] = [None, None];
+        let mut flagged = Vec::new();
+        let blocks = match self.runs {
+            Some(runs) => vec![plan.clone(); runs as usize],
+            None => plan.blocks(self.blocks.unwrap_or(BLOCKS)),
+        };
+        for (number, block) in blocks.iter().enumerate() {
+            let what = if repeats { "run" } else { "block" };
+            progress(&format!("{what} {} of {}: {} calls to each", number + 1, blocks.len(), block.calls.len()));
+            if repeats && number > 0 {
+                // another mock: what an earlier run left in its queues and draws is gone
+                flagged.extend(mock.flagged());
+                mock = InProcessMock::start(self, dir, self.seed() + number as u64, cancel)?;
+                for_mock = prepare(&mock.target, true)?;
+            }
+            let runners = [
+                TrialRunner { recording, prepared: &for_live, target: &target },
+                TrialRunner { recording, prepared: &for_mock, target: &mock.target },
+            ];
+            let order = if number % 2 == 0 { [LIVE, MOCK] } else { [MOCK, LIVE] };
+            let mut doubtful = Vec::new();
+            for runner in order {
+                let (outcome, run) = runners[runner].run(block)?;
+                if outcome.cancelled.is_some() {
+                    let sent = |side: usize| {
+                        let before = outcomes[side].as_ref().map_or(0, |outcome| outcome.sent);
+                        before + if side == runner { outcome.sent } else { 0 }
+                    };
+                    return Err(ended_by_signal(sent(LIVE), sent(MOCK)));
+                }
+                // a live service that is in trouble is left alone at once
+                if let Some(why) = &outcome.stopped {
+                    return Err(Ended::broke(replay::ReplayRefusal::Stopped(why.clone()).to_string()));
+                }
+                sides[runner].runs.push(ServiceRun::new(&run, &operations));
+                if runner == MOCK {
+                    doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
+                }
+                match &mut outcomes[runner] {
+                    Some(all) => all.merge(&outcome),
+                    none => *none = Some(outcome),
+                }
+            }
+            // the same seconds of both, for what came in them may be another load than the rest
+            for run in sides.iter_mut().filter_map(|side| side.runs.last_mut()) {
+                run.doubtful.clone_from(&doubtful);
+            }
+        }
+        for (outcome, is_live) in outcomes.iter().zip([true, false]) {
+            let Some(outcome) = outcome else { return Err(Ended::broke(replay::ReplayRefusal::Nothing.to_string())) };
+            progress(&account(if is_live { "live" } else { "mock" }, outcome));
+            self.believe(outcome, is_live)?;
+        }
+        not_halted(cancel)?;
+        let [live, copy] = sides;
+        let known = reference_model::of_mock(dir, mock.profile.as_deref(), recording);
+        let mut gap = Gap::with_context(&known, &live, &copy, self.budget.0.clone());
+        gap.notes.extend(flagged);
+        gap.notes.extend(mock.notes());
+        if let Some(runs) = self.runs {
+            gap.notes.push(format!(
+                "the seeds of the mock's {runs} runs were {} to {}",
+                self.seed(),
+                self.seed() + runs - 1
+            ));
+        }
+        if plan.left_out > 0 {
+            gap.notes.push(format!("{} calls of the tape were sent to neither, see --methods", plan.left_out));
+        }
+        Ok(gap)
+    }
+
+    /// Refuses a run that must not be believed.
+    fn believe(&self, outcome: &ReplayOutcome, is_live: bool) -> Result<(), Ended> {
+        if let Some(refusal) = outcome.refusal(self.sending.max_lateness(), is_live) {
+            return Err(Ended::broke(refusal.to_string()));
+        }
+        if !is_live && outcome.misses_too_many() {
+            return Err(Ended::broke(format!(
+                "nothing is reported, for the mock has no stub for {:.1} % of the calls (404); write stubs for them",
+                outcome.misses() * 100.0
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The tape of a stub folder that was begun last. What a replay wrote is no recording.
+fn newest(dir: &Path) -> Result<PathBuf, Ended> {
+    let found = sender_args::newest(dir)?;
+    found.ok_or_else(|| {
+        Ended::usage(format!("`{}` has no tape (*.jsonl) with calls; record one first", dir.join("tapes").display()))
+    })
+}
+
+/// A tape given twice is no second run: what chance does would look smaller than it is.
+fn each_once(paths: &[PathBuf]) -> Result<(), Ended> {
+    let same = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let twice = (1..paths.len()).find(|place| paths[..*place].iter().any(|other| same(other) == same(&paths[*place])));
+    twice.map_or(Ok(()), |place| {
+        let path = paths[place].display();
+        Err(Ended::usage(format!(
+            "`{path}` is given twice on one side; each run has a tape of its own, give each once"
+        )))
+    })
+}
+
+/// What is told of a comparison that somebody ended.
+fn ended_by_signal(live: u64, mock: u64) -> Ended {
+    let live = if live > 0 { format!("{} to the live service and ", counted(live, "call")) } else { String::new() };
+    Ended::broke(format!("ended by a signal, after {live}{} to the mock: nothing is compared", counted(mock, "call")))
+}
+
+fn not_halted(cancel: &CancelToken) -> Result<(), Ended> {
+    cancel.reason().map_or(Ok(()), |why| Err(Ended::broke(format!("{why}: nothing is compared"))))
+}
+
+fn calls(recording: &Recording) -> impl Iterator<Item = (&str, &str)> {
+    recording.exchanges.iter().map(|one| (one.request.method.as_str(), one.request.url.as_str()))
+}
+
+/// What a tape lacks, if anything.
+fn condition(recording: &Recording) -> Option<String> {
+    let condition = &recording.condition;
+    let lost = condition.lost();
+    (lost > 0).then(|| {
+        format!("{lost} calls of {} are lost: dropped, or on lines that cannot be read", recording.head.target)
+    })
+}
+
+/// One tape by its name, several by the first and the last.
+fn names(paths: &[PathBuf]) -> String {
+    match paths {
+        [first, .., last] => format!("{} … {}", stem(first), stem(last)),
+        [only] => stem(only),
+        [] => String::new(),
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "tape".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The places of the sides.
+const LIVE: usize = 0;
+const MOCK: usize = 1;
+
+/// Stretches of a schedule, unless another number is asked for.
+const BLOCKS: u64 = 4;

@@ -1,0 +1,34 @@
+//! What the reference can do: as the profile says that the mock is served with, else as a fit of the reference's calls does.
+
+use std::path::Path;
+
+use standin_learn::fit::{Finding, Fitted, Trace};
+use standin_learn::gap::{CapacityModel, ComparisonContext, MockKind};
+use standin_model::profile::{self, Profile};
+use standin_tape::Recording;
+use standin_tape::operations::Operations;
+
+/// Of a mock that was served with a profile, or without one.
+pub(super) fn of_mock(dir: &Path, profile: Option<&str>, recording: &Recording) -> ComparisonContext {
+    let Some(name) = profile else {
+        return ComparisonContext { model: of_tapes(&[recording], &recording.operations()), served: MockKind::Unpaced };
+    };
+    let loaded = profile::load(dir);
+    let profile = loaded.profiles.iter().find(|profile| profile.name == name);
+    let model = profile.and_then(|profile| CapacityModel::of(profile, format!("profile {name}")));
+    ComparisonContext { model, served: MockKind::Profile }
+}
+
+/// What a fit says; none if nothing explains the calls, or if they are not all that the service got.
+pub(super) fn of_tapes(tapes: &[&Recording], operations: &Operations) -> Option<CapacityModel> {
+    let trace = |tape: &&Recording| Trace::new(&tape.head, operations, &tape.exchanges);
+    let fitted = Fitted::new("reference", &tapes.iter().map(trace).collect::<Vec<_>>()).ok()?;
+    let is_doubtful = fitted.statements.iter().any(|statement| {
+        statement.is_unexplained() || matches!(statement, Finding::NotExclusive | Finding::Drifted { .. })
+    });
+    if is_doubtful {
+        return None;
+    }
+    let profile = Profile::new("reference", fitted.profile()).ok()?;
+    CapacityModel::of(&profile, "a fit of the reference")
+}

@@ -1,0 +1,33 @@
+//! One way that a plan is sent: what the target answers is kept as a tape in memory.
+
+use std::sync::Arc;
+
+use crate::cli::Ended;
+use crate::replay::{self, Plan, PreparedCalls, ReplayOutcome, ReplayTarget};
+use standin_tape::exchange::Exchange;
+use standin_tape::{Head, REPLAY, Recording};
+
+/// Where a plan is sent.
+pub(super) struct TrialRunner<'r> {
+    pub(super) recording: &'r Recording,
+    pub(super) prepared: &'r Arc<PreparedCalls>,
+    pub(super) target: &'r ReplayTarget,
+}
+
+impl TrialRunner<'_> {
+    /// Sends a plan, and takes the answers for a tape.
+    pub(super) fn run(&self, plan: &Plan) -> Result<(ReplayOutcome, Recording), Ended> {
+        let mut exchanges: Vec<Exchange> = Vec::with_capacity(plan.calls.len());
+        let outcome = replay::run(self.recording, self.prepared, plan, self.target, |mut exchange| {
+            // what the comparison does not need must not fill the memory
+            exchange.request.headers = Vec::new();
+            exchanges.push(exchange);
+            Ok(())
+        });
+        let outcome = outcome.map_err(|error| {
+            Ended::broke(format!("cannot replay against {}: {error}", self.target.connector.origin()))
+        })?;
+        let notes = [(REPLAY.to_owned(), true.into())].into_iter().collect();
+        Ok((outcome, Recording { head: Head { notes, ..Head::default() }, exchanges, ..Recording::default() }))
+    }
+}
