@@ -12,7 +12,7 @@ mod score;
 
 pub use distance::{kolmogorov_smirnov, log_ratio, matched_distance, wasserstein};
 pub use log_normal::LogNormal;
-pub use moments::{Moments, mean};
+pub use moments::{Moments, mean, sum};
 pub use quantile::{median, quantile, quantile_of};
 pub use score::{signed_rank_score, standard_score};
 
@@ -21,6 +21,12 @@ pub use score::{signed_rank_score, standard_score};
 pub trait SampleValue: Copy + PartialOrd {
     /// Returns the value as a floating-point number.
     fn to_f64(self) -> f64;
+}
+
+impl<T: SampleValue> SampleValue for &T {
+    fn to_f64(self) -> f64 {
+        (*self).to_f64()
+    }
 }
 
 impl SampleValue for f64 {

@@ -3,8 +3,18 @@
 use super::SampleValue;
 
 /// Returns the mean of a sample; 0 if it is empty.
-pub fn mean<T: SampleValue>(values: &[T]) -> f64 {
-    values.iter().map(|value| value.to_f64()).sum::<f64>() / values.len().max(1) as f64
+pub fn mean<T: SampleValue>(values: impl IntoIterator<Item = T>) -> f64 {
+    let (mut sum, mut count) = (0.0, 0_usize);
+    for value in values {
+        sum += value.to_f64();
+        count += 1;
+    }
+    sum / count.max(1) as f64
+}
+
+/// Returns the sum of a sample.
+pub fn sum<T: SampleValue>(values: impl IntoIterator<Item = T>) -> f64 {
+    values.into_iter().map(SampleValue::to_f64).sum()
 }
 
 /// The number of values of a sample, their mean, and the sum of the squares of their deviations
@@ -63,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_sample_of_one_or_none_has_no_error() {
-        assert_eq!((mean::<f64>(&[]), mean(&[3_u64])), (0.0, 3.0));
+        assert_eq!((mean::<f64>([]), mean(&[3_u64])), (0.0, 3.0));
         let none = Moments::of(&[]);
         assert_eq!((none.mean, none.variance(), none.sample_variance()), (0.0, 0.0, 0.0));
         assert!(none.squared_error().is_infinite() && Moments::of(&[1.0]).squared_error().is_infinite());

@@ -3,6 +3,8 @@
 //! The usual percentiles are points. More are inserted where interpolation would miss the sum of
 //! the demands between two of them.
 
+use standin_model::stats::{Moments, quantile};
+
 /// Returns the points of a table of sorted demands in nanoseconds: shares and quantiles.
 pub(crate) fn table(demands: &[f64]) -> Vec<(f64, f64)> {
     let sums = PrefixSums::new(demands);
@@ -13,7 +15,7 @@ pub(crate) fn table(demands: &[f64]) -> Vec<(f64, f64)> {
     };
     shares.sort_by(f64::total_cmp);
     let mut points: Vec<(f64, f64)> =
-        shares.iter().map(|percent| (percent / 100.0, sums.quantile(percent / 100.0))).collect();
+        shares.iter().map(|percent| (percent / 100.0, quantile(demands, percent / 100.0))).collect();
     // points closer than the samples would claim precision that is not there
     let (enough, finest) = (sums.mean() * GOOD_ENOUGH.max(sums.mean_error() / 5.0), 2.0 / demands.len() as f64);
     while points.len() < MOST_POINTS {
@@ -26,7 +28,7 @@ pub(crate) fn table(demands: &[f64]) -> Vec<(f64, f64)> {
         if middle <= points[worst].0 || middle >= points[worst + 1].0 {
             break;
         }
-        points.insert(worst + 1, (middle, sums.quantile(middle)));
+        points.insert(worst + 1, (middle, quantile(demands, middle)));
     }
     points
 }
@@ -65,16 +67,8 @@ impl<'v> PrefixSums<'v> {
 
     /// Returns the standard error of the mean, relative to the mean.
     fn mean_error(&self) -> f64 {
-        let (mean, count) = (self.mean(), self.sorted.len() as f64);
-        let variance = self.sorted.iter().map(|value| (value / mean - 1.0).powi(2)).sum::<f64>() / count;
-        (variance / count).sqrt()
-    }
-
-    fn quantile(&self, share: f64) -> f64 {
-        let place = share * (self.sorted.len() - 1) as f64;
-        let (below, way) = (place.floor() as usize, place.fract());
-        let above = (below + 1).min(self.sorted.len() - 1);
-        self.sorted[below] + (self.sorted[above] - self.sorted[below]) * way
+        let moments = Moments::of(self.sorted);
+        (moments.variance() / moments.count).sqrt() / moments.mean
     }
 
     /// Returns the sum of the lowest `share` of values, divided by their number.

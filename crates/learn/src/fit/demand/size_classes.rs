@@ -5,6 +5,8 @@
 //! 1984, section 8.3), and each part again, as long as the means of both parts differ by enough to
 //! matter and by more than chance.
 
+use standin_model::stats::{Moments, mean};
+
 /// Demands of the responses from some length on.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SizeClass {
@@ -52,18 +54,12 @@ fn best_cut(calls: &[(u64, f64)]) -> Option<usize> {
     }
     let (_, cut) = best?;
     let (short, long) = calls.split_at(cut);
-    let ((one, one_error), (other, other_error)) = (mean(short), mean(long));
-    let difference = (one - other).abs();
-    let (overall, _) = mean(calls);
-    (difference > overall * MATTERS && difference > BEYOND_CHANCE * one_error.hypot(other_error)).then_some(cut)
-}
-
-/// Returns the mean demand and its standard error.
-fn mean(calls: &[(u64, f64)]) -> (f64, f64) {
-    let count = calls.len() as f64;
-    let mean = calls.iter().map(|(_, demand)| demand).sum::<f64>() / count;
-    let variance = calls.iter().map(|(_, demand)| (demand - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
-    (mean, (variance / count).sqrt())
+    let moments = |calls: &[(u64, f64)]| Moments::new(calls.iter().map(|(_, demand)| *demand));
+    let (short, long) = (moments(short), moments(long));
+    let difference = (short.mean - long.mean).abs();
+    let error = short.squared_error().sqrt().hypot(long.squared_error().sqrt());
+    let overall = mean(calls.iter().map(|(_, demand)| demand));
+    (difference > overall * MATTERS && difference > BEYOND_CHANCE * error).then_some(cut)
 }
 
 /// Returns a round number above one length and at most the other.

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::workload::Workload;
 use crate::fit::demand::DemandTable;
-use crate::fit::prepare::workload::Workload;
 use crate::fit::simulation::DemandSampler;
 use crate::fit::station_model::StationModel;
+use standin_model::stats::Moments;
 
 /// Stalls of a service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -127,12 +128,11 @@ impl StallIntervals {
         // the pause between two tapes is not an interval
         let gaps: Vec<f64> =
             self.spans.windows(2).map(|pair| pair[1].0 - pair[0].1).filter(|gap| *gap < observed).collect();
-        let mean = gaps.iter().sum::<f64>() / gaps.len().max(1) as f64;
-        let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len().max(1) as f64;
+        let gaps_between = Moments::of(&gaps);
         FittedStalls {
             count: self.spans.len() as u64,
             every: crate::fit::nanos(every),
-            regular: gaps.len() >= FEWEST && variance.sqrt() < mean * REGULAR,
+            regular: gaps.len() >= FEWEST && gaps_between.variance().sqrt() < gaps_between.mean * REGULAR,
             last: DemandTable::new(lengths),
         }
     }

@@ -1,7 +1,8 @@
 //! Workloads: the calls of one or several tapes on one axis of time, cleaned and sorted for
 //! thousands of inversions.
 
-use crate::fit::prepare::trace::{Observation, Trace};
+use super::trace::{Observation, Trace};
+use standin_model::stats::{Moments, mean};
 
 /// Calls in order of arrival. Tapes follow each other with a pause between them.
 #[derive(Clone, Debug, Default)]
@@ -197,15 +198,12 @@ fn warm_up(calls: &[(&Observation, bool)]) -> usize {
     if size < 20 {
         return 0;
     }
-    let mean = |chunk: &[(&Observation, bool)]| {
-        chunk.iter().map(|(call, _)| ((call.finish.saturating_sub(call.arrival)) as f64).max(1.0).ln()).sum::<f64>()
-            / chunk.len() as f64
-    };
-    let means: Vec<f64> = calls.chunks(size).take(20).map(mean).collect();
-    let settled = &means[5..];
-    let centre = settled.iter().sum::<f64>() / settled.len() as f64;
-    let spread = (settled.iter().map(|mean| (mean - centre).powi(2)).sum::<f64>() / (settled.len() - 1) as f64).sqrt();
-    let warm = means[..5].iter().rposition(|mean| *mean > centre + 3.0 * spread.max(0.01));
+    let log_latency =
+        |(call, _): &(&Observation, bool)| (call.finish.saturating_sub(call.arrival) as f64).max(1.0).ln();
+    let means: Vec<f64> = calls.chunks(size).take(20).map(|chunk| mean(chunk.iter().map(log_latency))).collect();
+    let settled = Moments::of(&means[5..]);
+    let spread = settled.sample_variance().sqrt();
+    let warm = means[..5].iter().rposition(|mean| *mean > settled.mean + 3.0 * spread.max(0.01));
     warm.map_or(0, |last| (last + 1) * size)
 }
 

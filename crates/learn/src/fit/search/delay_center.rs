@@ -21,6 +21,7 @@ use crate::fit::simulation::{DemandSampler, capacity};
 use crate::fit::station_model::{FreeTimes, QueueDiscipline, StationModel};
 use standin_model::draws::Draws;
 use standin_model::station::{Queue, SimTime, simulate};
+use standin_model::stats::{LogNormal, Moments, signed_rank_score, standard_score, sum};
 
 /// A fitted delay center before a queue.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ impl DelayCenterFit {
                 let mean = used * f64::from(workers) / coarse.busiest;
                 let candidate = DelayCenterParameters { workers, mean, variation: 1.0, in_proportion: *in_proportion };
                 if coarse.allows(candidate) {
-                    found.push((total(&coarse.squares(&coarse.waits(candidate, 2))), candidate));
+                    found.push((sum(&coarse.squares(&coarse.waits(candidate, 2))), candidate));
                 }
             }
         }
@@ -95,7 +96,7 @@ impl DelayCenterFit {
                 starts.iter().map(|start| scene.refined(DelayCenterParameters { variation: *variation, ..*start }))
             })
             .collect();
-        fine.sort_by(|one, other| total(&one.0).total_cmp(&total(&other.0)));
+        fine.sort_by(|one, other| sum(&one.0).total_cmp(&sum(&other.0)));
         let (least, _) = fine.first()?;
         let single = scene.squares(&scene.waits_of(single));
         let gains: Vec<f64> = single.iter().zip(least).map(|(single, delayed)| single - delayed).collect();
@@ -104,9 +105,8 @@ impl DelayCenterFit {
         }
         // expected waits determine the capacity well but the spread of demands badly, so the whole
         // distribution decides among good candidates
-        let limit = total(least) + (total(&single) - total(least)).min(scene.work.len() as f64) * AS_GOOD;
-        let as_good =
-            fine.iter().filter(|(squares, _)| total(squares) <= limit).map(|(_, best)| scene.described(*best));
+        let limit = sum(least) + (sum(&single) - sum(least)).min(scene.work.len() as f64) * AS_GOOD;
+        let as_good = fine.iter().filter(|(squares, _)| sum(squares) <= limit).map(|(_, best)| scene.described(*best));
         let error = |delayed: &Self| {
             split.map_or(0.0, |split| {
                 split.repeat(delayed, scene.work).iter().map(holdout_validation::size).sum::<f64>()
@@ -181,7 +181,7 @@ impl<'w> LatencyData<'w> {
             let usual = latency[work.operations[call] as usize];
             by_window[work.window[call] as usize].push(work.finishes[call] - work.arrivals[call] - usual);
         }
-        let variances = by_window.iter().map(|latencies| variance(latencies).1.max(1.0)).collect();
+        let variances = by_window.iter().map(|latencies| Moments::of(latencies).variance().max(1.0)).collect();
         let normal = |seed, call| {
             standin_stub::delay::normal::quantile(Draws::new(seed).at(1, call).random::<f64>().clamp(1e-9, 1.0 - 1e-9))
         };
@@ -209,13 +209,13 @@ impl<'w> LatencyData<'w> {
     fn waits(&self, candidate: DelayCenterParameters, runs: usize) -> Vec<Vec<f64>> {
         let means: Vec<f64> =
             (0..self.latency.len() as u32).map(|operation| self.demand(candidate, operation)).collect();
-        let (sigma, centre) = log_normal(candidate.variation);
+        let spread = LogNormal::of_mean_one(candidate.variation);
         let run = |normals: &Vec<f64>| {
             let mut free = FreeTimes::new(candidate.workers);
             let calls = self.work.arrivals.iter().zip(&self.work.operations).zip(normals);
             let wait = calls.map(|((arrival, operation), normal)| {
                 let start = arrival.max(free.earliest());
-                free.take(start + means[*operation as usize] * (sigma * normal + centre).exp());
+                free.take(start + means[*operation as usize] * spread.at(*normal));
                 start - arrival
             });
             wait.collect()
@@ -273,7 +273,7 @@ impl<'w> LatencyData<'w> {
                     continue;
                 }
                 let squares = self.squares(&self.waits(candidate, RUNS));
-                if total(&squares) < total(&best.0) {
+                if sum(&squares) < sum(&best.0) {
                     best = (squares, candidate);
                 }
             }
@@ -290,15 +290,17 @@ impl<'w> LatencyData<'w> {
         let mut sorted = expected.clone();
         sorted.sort_unstable_by(f64::total_cmp);
         let little = sorted[sorted.len() / 3];
+        let demand_shape = LogNormal::of_mean_one(best.variation);
         let shapes: Vec<f64> =
-            (0..SHAPES).map(|rank| shape((f64::from(rank) + 0.5) / f64::from(SHAPES), best.variation)).collect();
-        let spread = variance(&shapes).1;
+            (0..SHAPES).map(|rank| demand_shape.quantile((f64::from(rank) + 0.5) / f64::from(SHAPES))).collect();
+        let spread = Moments::of(&shapes).variance();
         let of = |mean: f64, calls: &mut dyn Iterator<Item = usize>| {
             let rest: Vec<f64> = calls
                 .filter(|call| self.work.counted[*call] && expected[*call] <= little)
                 .map(|call| self.work.finishes[call] - self.work.arrivals[call] - expected[call])
                 .collect();
-            let (centre, width) = variance(&rest);
+            let moments = Moments::of(&rest);
+            let (centre, width) = (moments.mean, moments.variance());
             // variances of independent parts add up
             let share = (1.0 - spread * mean * mean / width.max(1.0)).max(0.0).sqrt();
             let delay = |rest: &f64| (centre - mean + (rest - centre) * share).max(0.0);
@@ -318,48 +320,6 @@ impl<'w> LatencyData<'w> {
         let overall = of(best.mean, &mut all.clone());
         DelayCenterFit { workers: best.workers, demands, outside, overall, mean: best.mean }
     }
-}
-
-/// Returns the quantile of a log-normal demand of mean 1 with a given coefficient of variation.
-pub(crate) fn shape(share: f64, variation: f64) -> f64 {
-    let (sigma, centre) = log_normal(variation);
-    (sigma * standin_stub::delay::normal::quantile(share) + centre).exp()
-}
-
-/// Returns the standard deviation and the mean of the logarithm of a log-normal variable of mean 1.
-pub(crate) fn log_normal(variation: f64) -> (f64, f64) {
-    let variance = (1.0 + variation * variation).ln();
-    (variance.sqrt(), -variance / 2.0)
-}
-
-pub(crate) fn variance(values: &[f64]) -> (f64, f64) {
-    let count = values.len().max(1) as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    (mean, values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count)
-}
-
-pub(crate) fn total(squares: &[f64]) -> f64 {
-    squares.iter().sum()
-}
-
-/// Returns a mean by its standard error.
-pub(crate) fn standard_score(values: &[f64]) -> f64 {
-    let (mean, variance) = variance(values);
-    mean / (variance / values.len() as f64).sqrt().max(f64::MIN_POSITIVE)
-}
-
-/// How far the ranks of positive values exceed those of negative ones, in standard deviations: one
-/// window in which everything waited must not decide (Wilcoxon, *Individual comparisons by ranking
-/// methods*, 1945).
-pub(crate) fn signed_rank_score(values: &[f64]) -> f64 {
-    let mut sorted: Vec<f64> = values.to_vec();
-    sorted.sort_unstable_by(|one, other| one.abs().total_cmp(&other.abs()));
-    let (mut sum, mut squares) = (0.0, 0.0);
-    for (rank, value) in (1..).map(f64::from).zip(sorted) {
-        sum += rank * value.signum();
-        squares += rank * rank;
-    }
-    sum / f64::max(squares, 1.0).sqrt()
 }
 
 /// Numbers of workers that are tried. Others hardly differ, because only the capacity counts.

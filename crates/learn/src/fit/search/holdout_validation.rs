@@ -8,6 +8,7 @@ use crate::fit::report::findings::Finding;
 use crate::fit::search::delay_center::DelayCenterFit;
 use crate::fit::simulation::DemandSampler;
 use crate::fit::station_model::StationModel;
+use standin_model::stats::{Moments, mean};
 
 /// Division of a workload's windows by load.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ impl HoldoutSplit {
         let pools = DemandSampler::new(work, &demands, is_known);
         let runs: Vec<Vec<f64>> = (0..RUNS).map(|seed| pools.run(model, work, seed)).collect();
         let utilization = |calls: &[usize], per_second: f64| {
-            let mean = calls.iter().map(|call| demands[*call]).sum::<f64>() / calls.len() as f64 / 1e9;
+            let mean = mean(calls.iter().map(|call| demands[*call])) / 1e9;
             model.utilization(per_second, mean)
         };
         self.judge(work, utilization, &runs)
@@ -136,10 +137,9 @@ impl HoldoutSplit {
         let (mut errors, mut noise) = ([0.0; 4], [0.0; 4]);
         for quantile in 0..4 {
             // errors are ratios, so the runs are averaged geometrically
-            let centre = each.iter().map(|run| run[quantile].max(1.0).ln()).sum::<f64>() / each.len() as f64;
-            errors[quantile] = (centre - real[quantile].max(1.0).ln()).exp() - 1.0;
-            let spread = each.iter().map(|run| (run[quantile].max(1.0).ln() - centre).powi(2)).sum::<f64>();
-            noise[quantile] = (spread / (each.len() - 1) as f64).sqrt().exp() - 1.0;
+            let logs = Moments::new(each.iter().map(|run| run[quantile].max(1.0).ln()));
+            errors[quantile] = (logs.mean - real[quantile].max(1.0).ln()).exp() - 1.0;
+            noise[quantile] = logs.sample_variance().sqrt().exp() - 1.0;
         }
         Some(Stratum {
             per_second,

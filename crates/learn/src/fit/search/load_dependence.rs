@@ -8,6 +8,7 @@
 //! them.
 
 use crate::fit::prepare::workload::Workload;
+use standin_model::stats::{Moments, matched_distance, mean};
 
 /// Calls by operation, ordered by the population that they found.
 #[derive(Clone, Debug)]
@@ -68,15 +69,14 @@ impl PopulationThirds {
         for operation in &self.operations {
             let third = operation.calls.len() / 3;
             let nanos = |call: &u32| demands[*call as usize] as i64;
-            let mean =
-                operation.calls.iter().map(|call| demands[*call as usize]).sum::<f64>() / operation.calls.len() as f64;
+            let mean = mean(operation.calls.iter().map(|call| demands[*call as usize]));
             low.clear();
             low.extend(operation.calls[..third].iter().map(nanos));
             low.sort_unstable();
             high.clear();
             high.extend(operation.calls[operation.calls.len() - third..].iter().map(nanos));
             high.sort_unstable();
-            distance += low.iter().zip(&high).map(|(one, other)| (one - other).abs() as f64).sum::<f64>();
+            distance += matched_distance(&low, &high);
             scale += third as f64 * (outside + mean);
         }
         if scale > 0.0 { distance / scale } else { 0.0 }
@@ -89,11 +89,12 @@ impl PopulationThirds {
         let (mut sum, mut weights) = (0.0, 0.0);
         for operation in &self.operations {
             let third = operation.calls.len() / 3;
-            let (low, low_variance) = mean(operation.calls[..third].iter().map(|call| demands[*call as usize]));
-            let highest = operation.calls[operation.calls.len() - third..].iter();
-            let (high, high_variance) = mean(highest.map(|call| demands[*call as usize]));
-            let weight = 1.0 / (low_variance + high_variance).max(1.0);
-            sum += weight * (low - high);
+            let moments = |calls: &[u32]| Moments::new(calls.iter().map(|call| demands[*call as usize]));
+            let low = moments(&operation.calls[..third]);
+            let high = moments(&operation.calls[operation.calls.len() - third..]);
+            let variance = low.variance() / low.count + high.variance() / high.count;
+            let weight = 1.0 / variance.max(1.0);
+            sum += weight * (low.mean - high.mean);
             weights += weight;
         }
         (sum / weights, 1.0 / weights)
@@ -112,7 +113,7 @@ impl PopulationThirds {
             };
             let (low, high) =
                 (sorted(&operation.calls[..third]), sorted(&operation.calls[operation.calls.len() - third..]));
-            distance += low.iter().zip(&high).map(|(one, other)| (one - other).abs()).sum::<f64>();
+            distance += matched_distance(&low, &high);
             calls += third;
         }
         distance / calls as f64
@@ -129,17 +130,8 @@ pub(crate) fn chance(
 ) -> (f64, f64) {
     let effect = |seed| PopulationThirds::random(work, seed, included).size(demands, outside);
     let effects: Vec<f64> = (1..=SPLITS).map(effect).collect();
-    let mean = effects.iter().sum::<f64>() / effects.len() as f64;
-    let variance = effects.iter().map(|effect| (effect - mean).powi(2)).sum::<f64>() / (effects.len() - 1) as f64;
-    (mean, variance.sqrt())
-}
-
-/// Returns the mean and the variance of the mean.
-fn mean(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
-    let count = values.clone().count() as f64;
-    let mean = values.clone().sum::<f64>() / count;
-    let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-    (mean, variance / count)
+    let moments = Moments::of(&effects);
+    (moments.mean, moments.sample_variance().sqrt())
 }
 
 /// Scrambles a number, always in the same way.

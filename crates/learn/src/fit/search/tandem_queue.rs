@@ -16,11 +16,11 @@ use crate::fit::demand::{DemandTable, OperationFit};
 use crate::fit::nanos;
 use crate::fit::prepare::workload::Workload;
 use crate::fit::report::findings::Finding;
-use crate::fit::search::delay_center::{log_normal, shape, signed_rank_score, standard_score, total, variance};
 use crate::fit::search::holdout_validation::{self, HoldoutSplit, Stratum};
 use crate::fit::simulation::DemandSampler;
 use crate::fit::station_model::{FreeTimes, StationModel};
 use standin_model::draws::Draws;
+use standin_model::stats::{LogNormal, Moments, mean, signed_rank_score, standard_score, sum};
 
 /// A fitted tandem queue: a front of one worker before a pool.
 #[derive(Clone, Debug)]
@@ -66,8 +66,8 @@ struct TandemLatencyData<'w> {
     work: &'w Workload,
     /// Latencies of calls that found nobody inside, by operation, in nanoseconds.
     alone: Vec<Vec<f64>>,
-    /// Mean and variance of `alone`.
-    moments: Vec<(f64, f64)>,
+    /// Moments of `alone`.
+    moments: Vec<Moments>,
     /// Draws by run and call, shared by all candidates: a latency alone, and a standard normal
     /// value.
     draws: Vec<Vec<(f64, f64)>>,
@@ -114,7 +114,7 @@ impl TandemSearch {
         let least = scene.squares(&runs);
         let gain = |other: &[f64]| {
             let gains: Vec<f64> = other.iter().zip(&least).map(|(other, least)| other - least).collect();
-            if total(&gains) > 0.0 { standard_score(&gains).max(signed_rank_score(&gains)) } else { 0.0 }
+            if sum(&gains) > 0.0 { standard_score(&gains).max(signed_rank_score(&gains)) } else { 0.0 }
         };
         let latencies: Vec<Vec<f64>> = runs.into_iter().map(|run| run.latencies).collect();
         let utilization = |_: &[usize], per_second: f64| Some(per_second / scene.capacity(best));
@@ -186,14 +186,14 @@ impl<'w> TandemLatencyData<'w> {
             (alone[rank], normal)
         };
         let draws = (0..runs).map(|run| (0..work.len()).map(|call| draw(run, call)).collect()).collect();
-        let moments: Vec<(f64, f64)> = alone.iter().map(|alone| variance(alone)).collect();
-        let usual = |call: usize| moments[work.operations[call] as usize].0;
+        let moments: Vec<Moments> = alone.iter().map(|alone| Moments::of(alone)).collect();
+        let usual = |call: usize| moments[work.operations[call] as usize].mean;
         let mut by_window = vec![Vec::new(); work.windows.len()];
         for call in counted() {
             by_window[work.window[call] as usize].push(latency(call) - usual(call));
         }
-        let variances = by_window.iter().map(|latencies| variance(latencies).1.max(1.0)).collect();
-        let mean = (0..work.len()).map(usual).sum::<f64>() / work.len() as f64;
+        let variances = by_window.iter().map(|latencies| Moments::of(latencies).variance().max(1.0)).collect();
+        let mean = mean((0..work.len()).map(usual));
         Some(Self { work, alone, moments, draws, variances, busiest, mean })
     }
 
@@ -207,7 +207,7 @@ impl<'w> TandemLatencyData<'w> {
 
     /// Returns true if every operation takes longer than its front.
     fn allows(&self, candidate: TandemParameters) -> bool {
-        self.moments.iter().all(|(mean, _)| candidate.front < *mean)
+        self.moments.iter().all(|moments| candidate.front < moments.mean)
     }
 
     fn capacity(&self, candidate: TandemParameters) -> f64 {
@@ -217,20 +217,20 @@ impl<'w> TandemLatencyData<'w> {
     /// Returns the demand of a call on the pool, given its latency alone: variances of independent
     /// parts add up.
     fn demand(&self, candidate: TandemParameters, operation: usize, alone: f64) -> f64 {
-        let (mean, width) = self.moments[operation];
-        let share = 1.0 - (candidate.front * candidate.variation).powi(2) / width.max(1.0);
-        (mean - candidate.front + (alone - mean) * share.max(0.0).sqrt()).max(1.0)
+        let moments = &self.moments[operation];
+        let share = 1.0 - (candidate.front * candidate.variation).powi(2) / moments.variance().max(1.0);
+        (moments.mean - candidate.front + (alone - moments.mean) * share.max(0.0).sqrt()).max(1.0)
     }
 
     fn runs(&self, candidate: TandemParameters) -> Vec<SimulatedRun> {
-        let (sigma, centre) = log_normal(candidate.variation);
+        let spread = LogNormal::of_mean_one(candidate.variation);
         let run = |draws: &Vec<(f64, f64)>| {
             let (mut free, mut passed) = (FreeTimes::new(candidate.workers), 0.0f64);
             let mut run =
                 SimulatedRun { latencies: Vec::with_capacity(draws.len()), waits: Vec::with_capacity(draws.len()) };
             for (call, (alone, normal)) in draws.iter().enumerate() {
                 let arrival = self.work.arrivals[call];
-                let front = candidate.front * (sigma * normal + centre).exp();
+                let front = candidate.front * spread.at(*normal);
                 let demand = self.demand(candidate, self.work.operations[call] as usize, *alone);
                 passed = passed.max(arrival) + front;
                 let finish = passed.max(free.earliest()) + demand;
@@ -266,7 +266,7 @@ impl<'w> TandemLatencyData<'w> {
             let expected = runs.iter().map(|run| run.waits[call]).sum::<f64>() / count;
             // the mean of a few runs has a variance of its own, which is subtracted
             let own = runs.iter().map(|run| (run.waits[call] - expected).powi(2)).sum::<f64>() / (count - 1.0) / count;
-            let usual = self.moments[self.work.operations[call] as usize].0;
+            let usual = self.moments[self.work.operations[call] as usize].mean;
             let rest = self.work.finishes[call] - self.work.arrivals[call] - expected - usual;
             let window = self.work.window[call] as usize;
             squares[window] += (rest * rest - own) / self.variances[window];
@@ -275,7 +275,7 @@ impl<'w> TandemLatencyData<'w> {
     }
 
     fn score(&self, candidate: TandemParameters) -> f64 {
-        total(&self.squares(&self.runs(candidate)))
+        sum(&self.squares(&self.runs(candidate)))
     }
 
     /// Returns the best candidate near another, varying the front in steps of decreasing size, one
@@ -306,7 +306,7 @@ impl<'w> TandemLatencyData<'w> {
         let bare = TandemParameters { front: 0.0, variation: 0.0, ..best };
         let around = best.workers.saturating_sub(2).max(1)..=(best.workers + 2).min(most);
         let all = around.map(|workers| self.squares(&self.runs(TandemParameters { workers, ..bare })));
-        all.min_by(|one, other| total(one).total_cmp(&total(other))).unwrap_or_default()
+        all.min_by(|one, other| sum(one).total_cmp(&sum(other))).unwrap_or_default()
     }
 
     /// Returns the squares of the best front before a pool without waits.
@@ -316,11 +316,12 @@ impl<'w> TandemLatencyData<'w> {
             .iter()
             .flat_map(|by| VARIATIONS.map(|variation| TandemParameters { front: best.front * by, variation, ..wide }));
         let all = fronts.filter(|candidate| self.allows(*candidate)).map(|one| self.squares(&self.runs(one)));
-        all.min_by(|one, other| total(one).total_cmp(&total(other))).unwrap_or_default()
+        all.min_by(|one, other| sum(one).total_cmp(&sum(other))).unwrap_or_default()
     }
 
     fn described(&self, best: TandemParameters, strata: Vec<Stratum>) -> TandemFit {
-        let shapes = (0..SHAPES).map(|rank| shape((f64::from(rank) + 0.5) / f64::from(SHAPES), best.variation));
+        let shape = LogNormal::of_mean_one(best.variation);
+        let shapes = (0..SHAPES).map(|rank| shape.quantile((f64::from(rank) + 0.5) / f64::from(SHAPES)));
         let demands = |operation: usize| -> Vec<f64> {
             self.alone[operation].iter().map(|alone| self.demand(best, operation, *alone)).collect()
         };

@@ -15,6 +15,7 @@ use serde::{Serialize, Serializer};
 
 use crate::fit::demand::percentile;
 use crate::fit::demand::quantile_table::log_linear_area;
+use standin_model::stats::{mean, quantile};
 use standin_stub::delay::units::duration;
 
 /// Extrapolated part of a demand table.
@@ -43,9 +44,7 @@ impl Tail {
         let whole = log_linear_area(table);
         // percentages with three digits, as in the rest of the table
         let from = ((1.0 - DETERMINED / count as f64) * 1e5).floor() / 1e5;
-        let place = from * (count - 1) as f64;
-        let (below, way) = (sorted[place as usize], place.fract());
-        let start = (from, below + (sorted[place as usize + 1] - below) * way);
+        let start = (from, quantile(sorted, from));
         let carried_on = |by: f64| {
             let points = excesses.points(start, count, by);
             let kept = table.iter().filter(|(share, _)| *share < from);
@@ -133,7 +132,7 @@ impl Excesses {
         let threshold = *lower.last()?;
         let values: Vec<f64> = higher.iter().map(|value| value - threshold).collect();
         let count = highest as f64;
-        let mean = values.iter().sum::<f64>() / count;
+        let mean = mean(&values);
         let weighted = values.iter().zip(1..).map(|(excess, rank)| excess * (1.0 - (f64::from(rank) - 0.35) / count));
         let rest = mean - 2.0 * weighted.sum::<f64>() / count;
         if rest <= 0.0 {
