@@ -110,7 +110,7 @@ impl FitArgs {
         })?;
         let fitted = fitted.since(self.from);
         let path = profile_file::path(&self.dir, &self.profile);
-        let refused = !self.anyway && fitted.change.is_some_and(|change| change.refuses_one_model());
+        let refused = !self.anyway && fitted.drift.is_some_and(|drift| drift.refuses_one_model());
         if !refused {
             profile_file::keep_edited(&path, Author::Fit, self.force)?;
         }

@@ -23,9 +23,10 @@ pub(super) fn of_mock(dir: &Path, profile: Option<&str>, recording: &Recording) 
 pub(super) fn of_tapes(tapes: &[&Recording], operations: &Operations) -> Option<CapacityModel> {
     let trace = |tape: &&Recording| Trace::new(&tape.head, operations, &tape.exchanges);
     let fitted = Fitted::new("reference", &tapes.iter().map(trace).collect::<Vec<_>>()).ok()?;
-    let is_doubtful = fitted.statements.iter().any(|statement| {
-        statement.is_unexplained() || matches!(statement, Finding::NotExclusive | Finding::Drifted { .. })
-    });
+    let is_doubtful = fitted
+        .findings
+        .iter()
+        .any(|finding| finding.is_unexplained() || matches!(finding, Finding::NotExclusive | Finding::Drifted { .. }));
     if is_doubtful {
         return None;
     }

@@ -92,7 +92,7 @@ fn a_rate_whose_bursts_go_on_one_by_one_is_learned() {
     };
     let fitted = Fitted::new("service", &[trace(&truth, &arrivals, spaced, 12)]).unwrap();
     assert_eq!(fitted.limits[0].kind, LimitKind::Rate { per_second: 200.0, burst: 20, spaced: true }, "{fitted}");
-    assert!(!fitted.statements.iter().any(Finding::is_unexplained), "{fitted}");
+    assert!(!fitted.findings.iter().any(Finding::is_unexplained), "{fitted}");
     let limit = written_and_read(&fitted).rate_limit.unwrap();
     assert!(limit.rate.spaced && fitted.to_string().contains("one by one"), "{fitted}");
     for (kind, operation) in truth.kinds.iter().zip(&fitted.operations) {
@@ -150,7 +150,7 @@ fn refusals_at_random_are_no_limit() {
     let fitted = Fitted::new("service", &[trace(&truth, &arrivals, at_random, 7)]).unwrap();
     assert!(fitted.limits.is_empty(), "{fitted}");
     let is_told = |one: &Finding| matches!(one, Finding::Rejected { status: 503, .. });
-    assert!(fitted.statements.iter().any(is_told), "{fitted}");
+    assert!(fitted.findings.iter().any(is_told), "{fitted}");
 }
 
 /// Stalls of 80 ms, at random and every two seconds on average: the time in which work is done is what a clock without them
@@ -224,7 +224,7 @@ fn a_varying_delay_before_a_queue_is_recovered_as_a_whole() {
     // a class takes what the others take: the time of a single station would keep both workers busy for ever
     assert_eq!((of.classes[0].status, &of.classes[0].demand), (404, &of.demand), "{fitted}");
     assert!(of.outside.is_some(), "{fitted}");
-    assert!(fitted.statements.iter().any(|one| matches!(one, Finding::DelayCenter { .. })), "{fitted}");
+    assert!(fitted.findings.iter().any(|one| matches!(one, Finding::DelayCenter { .. })), "{fitted}");
     assert!(written_and_read(&fitted).operations[0].work.outside.is_some());
     for load in [0.5, 0.8] {
         let arrivals = steps(capacity, &[load], CALLS, 16);

@@ -97,7 +97,7 @@ fn rates_by_population_are_recovered() {
         }
         assert!(errors.iter().all(|(error, _)| error.abs() < limit), "{errors:?}\n{fitted}");
         let said = |one: &Finding| matches!(one, Finding::LoadDependentRate { measured, .. } if *measured >= 8);
-        assert!(fitted.statements.iter().any(said), "{fitted}");
+        assert!(fitted.findings.iter().any(said), "{fitted}");
         assert_served(&fitted, "discipline: curve");
     }
 }
@@ -116,7 +116,7 @@ fn an_event_loop_before_a_pool_is_recovered() {
         assert!((mean / 0.002 - 1.0).abs() < 0.06, "{mean}\n{fitted}");
         assert!(errors.iter().all(|(error, _)| error.abs() < 0.1), "{errors:?}\n{fitted}");
         let unsure = |one: &Finding| matches!(one, Finding::PoolHardlyUsed { workers: 4 });
-        assert!(fitted.statements.iter().any(unsure) && fitted.is_doubtful(), "{fitted}");
+        assert!(fitted.findings.iter().any(unsure) && fitted.is_doubtful(), "{fitted}");
         assert_served(&fitted, "front: {quantiles: ");
     }
 }
@@ -131,7 +131,7 @@ fn a_pool_that_the_loop_hides_is_not_claimed() {
     let other = |one: &Finding| {
         matches!(one, Finding::TandemQueueHidden | Finding::NoFamilyExplains | Finding::DelayCenter { .. })
     };
-    assert!(fitted.statements.iter().any(other), "{fitted}");
+    assert!(fitted.findings.iter().any(other), "{fitted}");
 }
 
 /// What is fitted is written, read again without a defect, and says it.

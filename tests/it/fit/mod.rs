@@ -135,14 +135,14 @@ fn assert_recovers(truth: &Truth, workers: usize, seed: u64, what: &str) {
         let off = fitted.outside.as_secs_f64() - truth.outside;
         assert!(off.abs() < 0.0004, "{name}: outside is {:?}", fitted.outside);
         assert!(!unexplained(fitted), "{name}\n{fitted}");
-        let orders: Vec<_> = fitted.operations.iter().map(|operation| operation.order).collect();
+        let orders: Vec<_> = fitted.operations.iter().map(|operation| operation.autocorrelation).collect();
         assert!(orders.iter().all(Option::is_none), "{name}: independent demands have no order: {orders:?}");
         load.assert_predicted(fitted, &name);
     }
 }
 
 fn unexplained(fitted: &Fitted) -> bool {
-    fitted.statements.iter().any(|one| matches!(one, Finding::NotOneQueue { .. } | Finding::HoldoutMispredicted { .. }))
+    fitted.findings.iter().any(|one| matches!(one, Finding::NotOneQueue { .. } | Finding::HoldoutMispredicted { .. }))
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn no_queue_is_made_up_where_there_is_none() {
         let fitted = Fitted::new("service", &[truth.trace(&arrivals, seed + 50)]).unwrap();
         assert_eq!(fitted.workers, None, "cv {cv}, seed {seed}\n{fitted}");
         let is_unknown = |one: &Finding| matches!(one, Finding::CapacityUnknown { .. });
-        assert!(fitted.statements.iter().any(is_unknown), "{fitted}");
+        assert!(fitted.findings.iter().any(is_unknown), "{fitted}");
     }
 }
 
@@ -210,7 +210,7 @@ fn a_service_without_a_queue_stays_unlimited() {
     let truth = Truth::new(Station::Unlimited, 1.0);
     let fitted = Fitted::new("service", &[truth.trace(&ramp(truth.capacity(16), CALLS, 1), 2)]).unwrap();
     assert_eq!((fitted.discipline, fitted.workers), (QueueDiscipline::Unlimited, None), "{fitted}");
-    assert!(fitted.operations.iter().all(|operation| operation.order.is_none()), "{fitted}");
+    assert!(fitted.operations.iter().all(|operation| operation.autocorrelation.is_none()), "{fitted}");
     Load::new(&truth, 16, 0.8).assert_predicted(&fitted, "unlimited");
 }
 
@@ -219,7 +219,7 @@ fn where_no_queue_was_seen_the_capacity_is_a_floor() {
     let truth = Truth::new(Station::Fifo(16), 1.0);
     let fitted = Fitted::new("service", &[truth.trace(&steps(truth.capacity(16), &[0.1], CALLS, 1), 2)]).unwrap();
     assert_eq!(fitted.workers, None, "{fitted}");
-    let floor = fitted.statements.iter().find_map(|one| match one {
+    let floor = fitted.findings.iter().find_map(|one| match one {
         Finding::CapacityUnknown { at_least } => Some(*at_least),
         _ => None,
     });
@@ -253,7 +253,7 @@ fn slow_spells_are_told_and_written() {
     let latencies = truth.latencies(&arrivals, &demands);
     let fitted = Fitted::new("service", &[truth.record(&arrivals, &kinds, &latencies, &mut rng)]).unwrap();
     for operation in &fitted.operations {
-        let order = operation.order.unwrap_or_else(|| panic!("no slow spells\n{fitted}"));
+        let order = operation.autocorrelation.unwrap_or_else(|| panic!("no slow spells\n{fitted}"));
         let blocks = order.blocks.as_secs_f64();
         assert!((0.2..0.45).contains(&blocks) && (0.15..0.5).contains(&order.correlation), "{order:?}");
     }
@@ -285,7 +285,7 @@ fn two_stations_in_series_are_not_explained_by_one() {
         let fitted = Fitted::new("service", &[first.record(&arrivals, &kinds, &latencies, &mut rng)]).unwrap();
         if unexplained(&fitted) {
             assert!(fitted.is_doubtful() && !explained, "{fitted}");
-            assert!(fitted.operations[0].order.is_none(), "what waiting leaves behind is no slow spell");
+            assert!(fitted.operations[0].autocorrelation.is_none(), "what waiting leaves behind is no slow spell");
             continue;
         }
         let arrivals = steps(first.capacity(1), &[0.8], CALLS, 7);
@@ -319,7 +319,7 @@ fn a_service_that_changes_gets_no_single_model() {
         demands.iter().zip(&arrivals).map(|(demand, at)| if *at < half { demand * 1.4 } else { *demand }).collect();
     let trace = warm.record(&arrivals, &kinds, &warm.latencies(&arrivals, &demands), &mut rng);
     let fitted = Fitted::new("service", std::slice::from_ref(&trace)).unwrap();
-    let change = fitted.change.expect("it changed");
+    let change = fitted.drift.expect("it changed");
     assert!((change.demand + 0.286).abs() < 0.06 && change.refuses_one_model() && fitted.is_doubtful(), "{fitted}");
     let time = Duration::from_secs_f64(half);
     let is_early = |call: &Observation| call.arrival - trace.calls[0].arrival < time.as_nanos() as u64;
@@ -327,7 +327,7 @@ fn a_service_that_changes_gets_no_single_model() {
         let calls = trace.calls.iter().filter(|call| is_early(call) == early).copied();
         let part = Trace { calls: calls.collect(), ..trace.clone() };
         let fitted = Fitted::new("service", &[part]).unwrap();
-        assert_eq!((fitted.change, fitted.workers), (None, Some(4)), "{fitted}");
+        assert_eq!((fitted.drift, fitted.workers), (None, Some(4)), "{fitted}");
         let median = fitted.operations[0].demand.quantile(0.5).as_secs_f64();
         let expected = truth.kinds[0].mean / 1.25_f64.sqrt();
         assert!((median / expected - 1.0).abs() < 0.03, "{median} {expected}\n{fitted}");
@@ -363,7 +363,7 @@ fn several_tapes_with_errors_give_one_model_and_a_report() {
     let utilization = fitted.valid.utilization.unwrap();
     assert!((0.8..1.0).contains(&utilization), "{utilization}");
     for expected in [Finding::NotExclusive, Finding::InFlightLimit { limit: 4 }, Finding::Failures { calls: 6 }] {
-        assert!(fitted.statements.contains(&expected), "{expected:?}\n{fitted}");
+        assert!(fitted.findings.contains(&expected), "{expected:?}\n{fitted}");
     }
     let profile = fitted.profile();
     let yaml = profile.to_yaml(&fitted.to_string());
@@ -393,7 +393,7 @@ fn a_tape_on_disk_is_fitted() {
     assert_eq!((fitted.discipline, fitted.workers), (QueueDiscipline::Fifo, Some(1)), "{fitted}");
     let names: Vec<_> = fitted.operations.iter().map(|operation| operation.name.as_str()).collect();
     assert_eq!(names, ["GET /a/{id}", "POST /a"]);
-    assert!(fitted.statements.contains(&Finding::Lost { calls: 3 }), "{fitted}");
+    assert!(fitted.findings.contains(&Finding::Lost { calls: 3 }), "{fitted}");
 }
 
 #[test]

@@ -9,11 +9,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::fit::demand::ResponseClass;
 use crate::fit::prepare::leaky_bucket;
 use crate::fit::prepare::trace::{Observation, Trace};
 use crate::fit::prepare::workload::is_rejection;
-use crate::fit::report::findings::Finding;
 use crate::fit::station_model::{QueueDiscipline, StationModel};
 
 /// A limit at which the service rejects calls.
@@ -63,7 +61,7 @@ pub(crate) struct RejectionLimits {
 impl RejectionLimits {
     /// Finds a rate limit that releases bursts one by one, and returns it with the tapes as the
     /// service behind it saw them. `None` if there is no such limit.
-    pub(crate) fn spaced(traces: &[Trace]) -> Option<(FittedLimit, Vec<Trace>)> {
+    pub(crate) fn find_leaky_bucket(traces: &[Trace]) -> Option<(FittedLimit, Vec<Trace>)> {
         let limits = Self::learn(traces, StationModel::UNLIMITED, None).found;
         limits.into_iter().find_map(|limit| {
             let LimitKind::Rate { per_second, burst, .. } = limit.kind else { return None };
@@ -79,22 +77,11 @@ impl RejectionLimits {
         self.found.push(limit);
     }
 
-    /// Returns the findings about rejections that no rule explains, given the response classes that
-    /// the model repeats.
-    pub(crate) fn told(&self, classes: &[ResponseClass]) -> Vec<Finding> {
-        let tell = |(status, calls): &(u16, u64)| Finding::Rejected {
-            status: *status,
-            calls: *calls,
-            repeated: classes.iter().find(|class| class.status == *status).map(|class| class.share),
-        };
-        self.unexplained.iter().map(tell).collect()
-    }
-
     /// Learns the limit behind each rejecting status; a `known` limit replaces what is learned for
     /// its status.
     pub(crate) fn learn(traces: &[Trace], model: StationModel, known: Option<FittedLimit>) -> Self {
         let mut limits = Self::default();
-        for status in REJECTIONS {
+        for status in REJECTING_STATUSES {
             let doors: Vec<AdmissionLog> = traces.iter().map(|trace| AdmissionLog::new(trace, status, model)).collect();
             let calls: u64 = doors.iter().map(|door| door.refused).sum();
             if calls == 0 {
@@ -103,12 +90,12 @@ impl RejectionLimits {
             let best = [inside(&doors), rate(&doors)].into_iter().flatten();
             let best = best.max_by(|one, other| one.1.total_cmp(&other.1));
             let agrees = |(kind, agreement): &(LimitKind, f64)| match *kind {
-                LimitKind::Inside { .. } => *agreement >= AGREES,
+                LimitKind::Inside { .. } => *agreement >= MIN_AGREEMENT,
                 LimitKind::Rate { per_second, burst, .. } => {
-                    TokensInUse::new(&doors, per_second).nearly(burst) >= AGREES
+                    TokensInUse::new(&doors, per_second).nearly(burst) >= MIN_AGREEMENT
                 }
             };
-            match best.filter(|best| calls >= FEWEST && agrees(best)) {
+            match best.filter(|best| calls >= MIN_REJECTED && agrees(best)) {
                 Some((kind, agreement)) => limits.found.push(FittedLimit { kind, status, calls, agreement }),
                 None => limits.unexplained.push((status, calls)),
             }
@@ -189,7 +176,7 @@ fn inside(doors: &[AdmissionLog]) -> Option<(LimitKind, f64)> {
         .collect();
     found.sort_unstable();
     let middle = *found.get(found.len() / 2)?;
-    let candidates = middle.saturating_sub(AROUND).max(1)..=middle.saturating_add(AROUND);
+    let candidates = middle.saturating_sub(TRIED_DISTANCE_CALLS).max(1)..=middle.saturating_add(TRIED_DISTANCE_CALLS);
     let scored = candidates.map(|calls| (LimitKind::Inside { calls }, agreement(refused_at(calls))));
     scored.max_by(|one, other| one.1.total_cmp(&other.1))
 }
@@ -211,7 +198,7 @@ fn rate(doors: &[AdmissionLog]) -> Option<(LimitKind, f64)> {
     for digits in 1..=4 {
         let rounded = significant(per_second, digits);
         let (calls, as_good) = burst(doors, rounded);
-        if as_good >= agreement - ROUNDING || digits == 4 {
+        if as_good >= agreement - MAX_AGREEMENT_LOSS || digits == 4 {
             return Some((LimitKind::Rate { per_second: rounded, burst: calls, spaced: false }, as_good));
         }
     }
@@ -254,7 +241,7 @@ impl TokensInUse {
         let taken = &self.tokens;
         let all = taken.iter().filter(|(_, refused)| *refused).count();
         let (mut best, mut passed, mut wrongly) = ((1, 0.0), 0, 0);
-        for burst in 1..=MOST_BURST {
+        for burst in 1..=MAX_BURST {
             while passed < taken.len() && taken[passed].0 <= f64::from(burst) + 1e-6 {
                 wrongly += usize::from(taken[passed].1);
                 passed += 1;
@@ -275,9 +262,10 @@ impl TokensInUse {
     fn nearly(&self, burst: u32) -> f64 {
         let burst = f64::from(burst);
         let refused_with = |least: f64| move |(tokens, refused): &&(f64, bool)| *refused && *tokens > least;
-        let both = self.tokens.iter().filter(refused_with(burst - BRIM)).count();
+        let both = self.tokens.iter().filter(refused_with(burst - LIMIT_TOLERANCE_TOKENS)).count();
         let refused = self.tokens.iter().filter(refused_with(0.0)).count();
-        let let_in = self.tokens.iter().filter(|(tokens, refused)| !refused && *tokens > burst + BRIM).count();
+        let let_in =
+            self.tokens.iter().filter(|(tokens, refused)| !refused && *tokens > burst + LIMIT_TOLERANCE_TOKENS).count();
         agreement((both as u64, (refused + let_in) as u64))
     }
 }
@@ -296,7 +284,7 @@ fn admitted_while_refusing(doors: &[AdmissionLog]) -> Option<f64> {
             }
             // after a long time without rejections the bucket may have filled
             if let Some((before, so_far)) = since
-                && arrival - before < LONGEST_GAP
+                && arrival - before < MAX_REFILL_NANOS
             {
                 admitted += count - so_far;
                 nanos += arrival - before;
@@ -320,17 +308,17 @@ fn significant(number: f64, digits: i32) -> f64 {
 }
 
 /// Statuses of responses to rejected calls.
-const REJECTIONS: [u16; 2] = [429, 503];
+const REJECTING_STATUSES: [u16; 2] = [429, 503];
 /// Minimum number of rejected calls for a rule.
-const FEWEST: u64 = 10;
+const MIN_REJECTED: u64 = 10;
 /// Minimum agreement of a rule with the service.
-const AGREES: f64 = 0.7;
+const MIN_AGREEMENT: f64 = 0.7;
 /// Distance from the median population, in calls, up to which populations are tried.
-const AROUND: u32 = 30;
-const LONGEST_GAP: u64 = 1_000_000_000;
+const TRIED_DISTANCE_CALLS: u32 = 30;
+const MAX_REFILL_NANOS: u64 = 1_000_000_000;
 /// Tokens by which service and rule may differ near the limit.
-const BRIM: f64 = 0.5;
+const LIMIT_TOLERANCE_TOKENS: f64 = 0.5;
 /// Largest burst that is tried.
-const MOST_BURST: u32 = 100_000;
+const MAX_BURST: u32 = 100_000;
 /// Loss of agreement that is accepted for a rounder number.
-const ROUNDING: f64 = 0.002;
+const MAX_AGREEMENT_LOSS: f64 = 0.002;

@@ -26,22 +26,22 @@ struct WindowCorrelation {
 /// Returns the autocorrelation of an operation's demands, given as arrivals (nanoseconds,
 /// ascending) and demands. `None` if they are as good as independent. The operation is one of
 /// `family` that are tested; one in a hundred families has a false positive.
-pub(crate) fn order(calls: &[(f64, f64)], family: usize) -> Option<Order> {
+pub(crate) fn find_autocorrelation(calls: &[(f64, f64)], family: usize) -> Option<Order> {
     let (first, last) = (calls.first()?.0, calls.last()?.0);
     let span = last - first;
-    if calls.len() < LEAST_CALLS || span <= 0.0 {
+    if calls.len() < MIN_CALLS || span <= 0.0 {
         return None;
     }
     let scores = scores(calls);
     let gap = span / calls.len() as f64;
     let mut rungs = Vec::new();
-    let mut window = gap * NARROWEST;
-    while window < span / LEAST_WINDOWS {
+    let mut window = gap * MIN_WINDOW_GAPS;
+    while window < span / MIN_WINDOWS {
         rungs.extend(rung(calls, &scores, window));
-        window *= STEP;
+        window *= WINDOW_RATIO;
     }
     let asked = (rungs.len() * family.max(1)) as f64;
-    if !rungs.iter().any(|rung| rung.correlation > 0.0 && rung.chance * asked < FALSE_ALARMS) {
+    if !rungs.iter().any(|rung| rung.correlation > 0.0 && rung.chance * asked < FALSE_POSITIVE_RATE) {
         return None;
     }
     let strongest = rungs.iter().map(|rung| rung.correlation).fold(0.0, f64::max);
@@ -52,7 +52,7 @@ pub(crate) fn order(calls: &[(f64, f64)], family: usize) -> Option<Order> {
     };
     let mut best: Option<(f64, f64, f64)> = None;
     let mut block = gap;
-    while block < span / LEAST_WINDOWS {
+    while block < span / MIN_WINDOWS {
         let (mut product, mut square) = (0.0, 0.0);
         for rung in &rungs {
             let shape = shape(rung.window, block);
@@ -67,15 +67,15 @@ pub(crate) fn order(calls: &[(f64, f64)], family: usize) -> Option<Order> {
         if best.is_none_or(|(least, _, _)| error < least) {
             best = Some((error, block, correlation));
         }
-        block *= FINENESS;
+        block *= BLOCK_RATIO;
     }
     let (_, block, correlation) = best?;
     let mean = calls.iter().map(|call| call.1.max(0.0)).sum::<f64>() / calls.len() as f64;
-    if block < mean * LEAST_LENGTH {
+    if block < mean * MIN_SPELL_DEMANDS {
         return None;
     }
     let correlation = (correlation * 1e3).round() / 10.0 / 100.0;
-    (correlation >= LEAST_CORRELATION).then(|| Order { blocks: readable(block), correlation })
+    (correlation >= MIN_CORRELATION).then(|| Order { blocks: readable(block), correlation })
 }
 
 /// Returns the normal scores of demands, in the order of the calls. Equal demands share their mean
@@ -106,8 +106,8 @@ fn scores(calls: &[(f64, f64)]) -> Vec<f64> {
 /// the windows. `None` if there are few pairs.
 fn rung(calls: &[(f64, f64)], scores: &[f64], window: f64) -> Option<WindowCorrelation> {
     let (mut products, mut pairs, mut chance) = (0.0, 0.0, 1.0f64);
-    for shift in 0..SHIFTS {
-        let offset = calls[0].0 - window * f64::from(shift) / f64::from(SHIFTS);
+    for shift in 0..OFFSETS {
+        let offset = calls[0].0 - window * f64::from(shift) / f64::from(OFFSETS);
         let (mut all, mut count, mut squares) = (0.0, 0.0, 0.0);
         let mut from = 0;
         while from < calls.len() {
@@ -121,19 +121,19 @@ fn rung(calls: &[(f64, f64)], scores: &[f64], window: f64) -> Option<WindowCorre
             squares += ordered * ordered;
             from += length;
         }
-        if count < LEAST_PAIRS {
+        if count < MIN_PAIRS {
             return None;
         }
         chance = chance.min(exceeding(all / (2.0 * count).sqrt(), count * count / squares));
         products += all;
         pairs += count;
     }
-    let noise = 2.0 / (pairs / f64::from(SHIFTS));
+    let noise = 2.0 / (pairs / f64::from(OFFSETS));
     Some(WindowCorrelation {
         window,
         correlation: products / pairs,
         noise,
-        chance: (chance * f64::from(SHIFTS)).min(1.0),
+        chance: (chance * f64::from(OFFSETS)).min(1.0),
     })
 }
 
@@ -162,23 +162,23 @@ fn readable(nanos: f64) -> Duration {
 }
 
 /// Minimum number of calls for a test.
-const LEAST_CALLS: usize = 500;
+const MIN_CALLS: usize = 500;
 /// Narrowest window, in mean gaps between calls.
-const NARROWEST: f64 = 1.0;
+const MIN_WINDOW_GAPS: f64 = 1.0;
 /// Ratios of successive window lengths and of successive block lengths.
-const STEP: f64 = std::f64::consts::SQRT_2;
-const FINENESS: f64 = 1.05;
+const WINDOW_RATIO: f64 = std::f64::consts::SQRT_2;
+const BLOCK_RATIO: f64 = 1.05;
 /// Minimum ratio of the tape's length to the widest window and the longest block.
-const LEAST_WINDOWS: f64 = 25.0;
+const MIN_WINDOWS: f64 = 25.0;
 /// Number of offsets of the windows, and minimum number of pairs.
-const SHIFTS: u32 = 4;
-const LEAST_PAIRS: f64 = 200.0;
+const OFFSETS: u32 = 4;
+const MIN_PAIRS: f64 = 200.0;
 /// Probability of a false positive.
-const FALSE_ALARMS: f64 = 0.01;
+const FALSE_POSITIVE_RATE: f64 = 0.01;
 /// Minimum length of a spell in mean demands; a wrong queueing model leaves shorter ones behind.
-const LEAST_LENGTH: f64 = 5.0;
+const MIN_SPELL_DEMANDS: f64 = 5.0;
 /// Smallest correlation that matters to latencies.
-const LEAST_CORRELATION: f64 = 0.05;
+const MIN_CORRELATION: f64 = 0.05;
 
 #[cfg(test)]
 mod tests {
@@ -212,16 +212,17 @@ mod tests {
     #[test]
     fn independent_demands_have_no_order() {
         for (count, gap) in [(1_000, 1e7), (3_000, 1e6)] {
-            let found = (0..100).filter(|seed| order(&calls(*seed, count, gap, 2e8, 0.0), 1).is_some()).count();
+            let found =
+                (0..100).filter(|seed| find_autocorrelation(&calls(*seed, count, gap, 2e8, 0.0), 1).is_some()).count();
             assert!(found <= 1, "{found} of 100 at {count}");
         }
         // few different values, and a single one
         let steps: Vec<_> = calls(1, 3_000, 1e6, 2e8, 0.0).into_iter().map(|(at, d)| (at, (d / 1e6).round())).collect();
-        assert_eq!(order(&steps, 1), None);
+        assert_eq!(find_autocorrelation(&steps, 1), None);
         let fixed: Vec<_> = steps.iter().map(|(at, _)| (*at, 1.0)).collect();
-        assert_eq!(order(&fixed, 1), None);
-        assert_eq!(order(&[], 1), None);
-        assert_eq!(order(&vec![(0.0, 1.0); 1_000], 1), None);
+        assert_eq!(find_autocorrelation(&fixed, 1), None);
+        assert_eq!(find_autocorrelation(&[], 1), None);
+        assert_eq!(find_autocorrelation(&vec![(0.0, 1.0); 1_000], 1), None);
     }
 
     #[test]
@@ -231,7 +232,7 @@ mod tests {
         for (seed, gap, block, correlation) in
             [(1, 2e6, 2e8, 0.4), (2, 2e6, 2e8, 0.2), (3, 1e7, 1e8, 0.6), (4, 5e6, 3e8, 0.8), (5, 1e6, 4e7, 0.3)]
         {
-            let found = order(&calls(seed, 20_000, gap, block, correlation), 10).expect("an order");
+            let found = find_autocorrelation(&calls(seed, 20_000, gap, block, correlation), 10).expect("an order");
             let ratio = found.blocks.as_nanos() as f64 / block;
             assert!((1.0 / 1.5..1.5).contains(&ratio), "{block} {correlation}: {found:?}");
             assert!((found.correlation - correlation).abs() < 0.1, "{block} {correlation}: {found:?}");

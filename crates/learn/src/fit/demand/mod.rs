@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use self::gpd_tail::Tail;
-use self::quantile_table::table;
+use self::quantile_table::{percentile_name, table};
 use self::size_classes::SizeClass;
 use crate::fit::limits::FittedLimit;
 use crate::fit::prepare::trace::Trace;
@@ -54,8 +54,17 @@ pub struct OperationFit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer: Option<f64>,
     /// Autocorrelation of demands (slow spells), if there is any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub order: Option<Order>,
+    #[serde(rename = "order", skip_serializing_if = "Option::is_none")]
+    pub autocorrelation: Option<Order>,
+}
+
+/// Tables of demands by operation.
+#[derive(Clone, Debug)]
+pub(crate) struct OperationTables {
+    /// Operations with enough calls, by name.
+    pub(crate) operations: Vec<OperationFit>,
+    /// All operations together.
+    pub(crate) default: OperationFit,
 }
 
 /// A class of responses.
@@ -121,7 +130,7 @@ impl DemandTable {
 
     /// Returns the distribution to draw demands from.
     pub fn distribution(&self) -> Distribution {
-        let names: Vec<String> = self.points.iter().map(|(share, _)| percentile(*share)).collect();
+        let names: Vec<String> = self.points.iter().map(|(share, _)| percentile_name(*share)).collect();
         let value = |time: Duration| ParamValue::Time(time.as_nanos() as f64);
         let params = names.iter().zip(&self.points).map(|(name, (_, time))| Param { name, value: value(*time) });
         let params: Vec<_> = params.collect();
@@ -132,7 +141,9 @@ impl DemandTable {
 impl Serialize for DemandTable {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(
-            self.points.iter().map(|(share, time)| (percentile(*share), standin_stub::delay::units::duration(*time))),
+            self.points
+                .iter()
+                .map(|(share, time)| (percentile_name(*share), standin_stub::delay::units::duration(*time))),
         )
     }
 }
@@ -155,7 +166,7 @@ impl OperationFit {
         let (mut classes, mut failures) = (Vec::new(), Vec::new());
         let (mut rare, mut rare_status, mut commonest) = (Vec::new(), 0, 0);
         for (status, demands) in by_status {
-            if demands.len() >= CLASS {
+            if demands.len() >= MIN_CLASS_RESPONSES {
                 classes.push(ResponseClass::new(status, demands, all, carries_on));
                 continue;
             }
@@ -168,7 +179,7 @@ impl OperationFit {
             }
             rare.extend(demands);
         }
-        if rare.len() >= CLASS {
+        if rare.len() >= MIN_CLASS_RESPONSES {
             classes.push(ResponseClass::new(rare_status, rare, all, carries_on));
         } else {
             main.extend(rare);
@@ -178,32 +189,32 @@ impl OperationFit {
         // rare failures are served as often as they occurred; where few of them show a demand, all
         // responses show it better
         classes.extend(failures.into_iter().map(|(status, demands)| {
-            let few = demands.len() < FEWEST_OF_THEIR_OWN && !is_rejection(status);
+            let few = demands.len() < MIN_FAILURES && !is_rejection(status);
             let own = ResponseClass::new(status, demands, all, false);
             if few { ResponseClass { demand: demand.clone(), ..own } } else { own }
         }));
-        Self { name, samples, demand, tail, outside: None, front: None, classes, transfer, order: None }
+        Self { name, samples, demand, tail, outside: None, front: None, classes, transfer, autocorrelation: None }
     }
 }
 
 impl OperationFit {
     /// Sets a varying delay beside the queue, and replaces the recovered demands by the demand on
     /// the queue. It also replaces those of the classes, because demands by class are unknown then.
-    pub(crate) fn wait_beside(&mut self, demand: &DemandTable, outside: &DemandTable) {
+    pub(crate) fn set_delay(&mut self, demand: &DemandTable, outside: &DemandTable) {
         self.outside = Some(outside.clone());
         self.replace(demand);
     }
 
     /// Sets a front station before the workers, and replaces the recovered demands by the demand on
     /// the workers.
-    pub(crate) fn pass_before(&mut self, demand: &DemandTable, front: &DemandTable) {
+    pub(crate) fn set_front(&mut self, demand: &DemandTable, front: &DemandTable) {
         self.front = Some(front.clone());
         self.replace(demand);
     }
 
     fn replace(&mut self, demand: &DemandTable) {
         (self.demand, self.tail) = (demand.clone(), None);
-        self.order = None;
+        self.autocorrelation = None;
         self.classes.retain(|class| class.from.is_none());
         for class in &mut self.classes {
             (class.demand, class.tail) = (demand.clone(), None);
@@ -211,7 +222,7 @@ impl OperationFit {
     }
 
     /// Adds classes by response length to those by status, if there are several parts.
-    fn part_by_length(&mut self, status: u16, parts: Vec<SizeClass>, carries_on: bool) {
+    fn add_size_classes(&mut self, status: u16, parts: Vec<SizeClass>, carries_on: bool) {
         let all = self.samples + self.classes.iter().map(|class| class.samples).sum::<u64>();
         let mut parts = parts.into_iter();
         let Some(shortest) = parts.next().filter(|_| parts.len() > 0) else { return };
@@ -257,14 +268,14 @@ fn demand(demands: Vec<f64>, carries_on: bool) -> (DemandTable, Option<Tail>) {
 
 /// Builds the tables of each operation and of all operations together. They continue beyond the
 /// sample if a `clear` model separates all waits from work.
-pub(crate) fn operations(
+pub(crate) fn operation_tables(
     work: &Workload,
     demands: &[f64],
     names: &BTreeMap<&str, u32>,
     traces: &[Trace],
     limits: &[FittedLimit],
     clear: Option<StationModel>,
-) -> (Vec<OperationFit>, OperationFit) {
+) -> OperationTables {
     let mut by_status: Vec<BTreeMap<u16, Vec<f64>>> = vec![BTreeMap::new(); names.len()];
     for call in (0..work.len()).filter(|call| work.counted[*call]) {
         let operation = &mut by_status[work.operations[call] as usize];
@@ -289,7 +300,7 @@ pub(crate) fn operations(
         everything.entry(*status).or_default().extend(demands);
     }
     let enough =
-        |by_status: &BTreeMap<u16, Vec<f64>>| by_status.values().map(Vec::len).sum::<usize>() >= LEAST_OPERATION;
+        |by_status: &BTreeMap<u16, Vec<f64>>| by_status.values().map(Vec::len).sum::<usize>() >= MIN_OPERATION_CALLS;
     let mut named: Vec<(&str, u32)> = names.iter().map(|(name, index)| (*name, *index)).collect();
     named.retain(|(_, index)| enough(&by_status[*index as usize]));
     let populations = clear.map(|model| work.populations(model.outside));
@@ -301,48 +312,43 @@ pub(crate) fn operations(
     let fitted = named.iter().map(|(name, index)| {
         let own: Vec<usize> = counted.iter().copied().filter(|call| work.operations[*call] == *index).collect();
         let calls: Vec<(f64, f64)> = own.iter().map(|call| (work.arrivals[*call], demands[*call])).collect();
-        let order = autocorrelation::order(&calls, named.len());
+        let autocorrelation = autocorrelation::find_autocorrelation(&calls, named.len());
         // the calls of a slow spell are one observation of a tail, not many
-        let carries_on = order.is_none() && is_even(&own);
+        let carries_on = autocorrelation.is_none() && is_even(&own);
         let index = *index as usize;
         let mut operation =
             OperationFit::new((*name).to_owned(), by_status[index].clone(), transfer[index], carries_on);
-        operation.order = order;
+        operation.autocorrelation = autocorrelation;
         if let Some(status) = ordinary(&by_status[index]) {
             let ordinary = own.iter().filter(|call| work.statuses[**call] == status);
             let lengths: Option<Vec<(u64, f64)>> =
                 ordinary.map(|call| Some((work.bytes[*call]?, demands[*call]))).collect();
-            operation.part_by_length(status, size_classes::parts(lengths.unwrap_or_default()), carries_on);
+            operation.add_size_classes(status, size_classes::parts(lengths.unwrap_or_default()), carries_on);
         }
         operation
     });
     let fitted: Vec<OperationFit> = fitted.collect();
-    let carries_on = fitted.iter().all(|operation| operation.order.is_none()) && is_even(&counted);
-    (fitted, OperationFit::new("default".to_owned(), everything, None, carries_on))
+    let carries_on = fitted.iter().all(|operation| operation.autocorrelation.is_none()) && is_even(&counted);
+    let default = OperationFit::new("default".to_owned(), everything, None, carries_on);
+    OperationTables { operations: fitted, default }
 }
 
 /// Raises demands to the smallest possible one; less is noise.
 fn possible(mut demands: Vec<f64>) -> Vec<f64> {
     for demand in &mut demands {
-        *demand = demand.max(LEAST);
+        *demand = demand.max(MIN_DEMAND_NANOS);
     }
     demands
 }
 
-/// Returns the name of a share as the profile writes it: `p99.9`.
-pub fn percentile(share: f64) -> String {
-    let percent = format!("{:.4}", share * 100.0);
-    format!("p{}", percent.trim_end_matches('0').trim_end_matches('.'))
-}
-
 /// Minimum number of calls of an operation with a table of its own.
-const LEAST_OPERATION: usize = 50;
+const MIN_OPERATION_CALLS: usize = 50;
 /// Smallest demand in nanoseconds; less is the clock's noise.
-const LEAST: f64 = 1_000.0;
+const MIN_DEMAND_NANOS: f64 = 1_000.0;
 /// Minimum number of responses of a class.
-const CLASS: usize = 200;
+const MIN_CLASS_RESPONSES: usize = 200;
 /// Minimum number of failures with a table of their own.
-const FEWEST_OF_THEIR_OWN: usize = 20;
+const MIN_FAILURES: usize = 20;
 
 #[cfg(test)]
 mod tests {
@@ -376,8 +382,8 @@ mod tests {
     fn few_demands_and_impossible_ones_make_a_table_too() {
         assert_eq!(table(&[-5.0, 3e6]).quantile(0.0), Duration::from_micros(1));
         assert_eq!(table(&[3e6]).quantile(0.7), Duration::from_millis(3));
-        assert_eq!(percentile(0.999), "p99.9");
-        assert_eq!(percentile(0.0), "p0");
+        assert_eq!(percentile_name(0.999), "p99.9");
+        assert_eq!(percentile_name(0.0), "p0");
     }
 
     #[test]

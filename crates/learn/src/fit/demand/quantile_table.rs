@@ -9,16 +9,16 @@ use standin_model::stats::{Moments, quantile};
 pub(crate) fn table(demands: &[f64]) -> Vec<(f64, f64)> {
     let sums = PrefixSums::new(demands);
     let mut shares: Vec<f64> = match demands.len() {
-        0..100 => FEW_SHARES.to_vec(),
-        100..2_000 => SHARES.to_vec(),
-        _ => SHARES.iter().chain(&[99.9]).copied().collect(),
+        0..100 => FEW_PERCENTAGES.to_vec(),
+        100..2_000 => PERCENTAGES.to_vec(),
+        _ => PERCENTAGES.iter().chain(&[99.9]).copied().collect(),
     };
     shares.sort_by(f64::total_cmp);
     let mut points: Vec<(f64, f64)> =
         shares.iter().map(|percent| (percent / 100.0, quantile(demands, percent / 100.0))).collect();
     // points closer than the samples would claim precision that is not there
-    let (enough, finest) = (sums.mean() * GOOD_ENOUGH.max(sums.mean_error() / 5.0), 2.0 / demands.len() as f64);
-    while points.len() < MOST_POINTS {
+    let (enough, finest) = (sums.mean() * MAX_MEAN_ERROR.max(sums.mean_error() / 5.0), 2.0 / demands.len() as f64);
+    while points.len() < MAX_POINTS {
         let errors: Vec<f64> = points.windows(2).map(|pair| sums.error(pair[0], pair[1])).collect();
         let wide = (0..errors.len()).filter(|index| points[index + 1].0 - points[*index].0 > finest);
         let worst = wide.max_by(|one, other| errors[*one].total_cmp(&errors[*other]));
@@ -43,6 +43,12 @@ pub(crate) fn log_linear_area(points: &[(f64, f64)]) -> f64 {
             (to - from) * if ratio < 1e-6 { lower } else { (upper - lower) / ratio.ln_1p() }
         })
         .sum()
+}
+
+/// Returns the name of a share as the profile writes it: `p99.9`.
+pub fn percentile_name(share: f64) -> String {
+    let percent = format!("{:.4}", share * 100.0);
+    format!("p{}", percent.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// Sorted values with their running sums.
@@ -86,9 +92,9 @@ impl<'v> PrefixSums<'v> {
 }
 
 /// Percentages that every table has.
-const SHARES: &[f64] =
+const PERCENTAGES: &[f64] =
     &[0.0, 1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 85.0, 90.0, 95.0, 98.0, 99.0, 100.0];
-const FEW_SHARES: &[f64] = &[0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 100.0];
-const MOST_POINTS: usize = 48;
+const FEW_PERCENTAGES: &[f64] = &[0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 100.0];
+const MAX_POINTS: usize = 48;
 /// Relative error of the mean that a table may have; a fifth of its standard error is accepted too.
-const GOOD_ENOUGH: f64 = 0.001;
+const MAX_MEAN_ERROR: f64 = 0.001;

@@ -20,7 +20,7 @@ pub(crate) struct SizeClass {
 pub(crate) fn parts(mut calls: Vec<(u64, f64)>) -> Vec<SizeClass> {
     calls.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
     let mut found = Vec::new();
-    part(&calls, 0, DEPTH, &mut found);
+    part(&calls, 0, MAX_SPLITS, &mut found);
     found
 }
 
@@ -42,7 +42,7 @@ fn best_cut(calls: &[(u64, f64)]) -> Option<usize> {
     let (mut before, mut best) = (0.0, None::<(f64, usize)>);
     for cut in 1..calls.len() {
         before += log(&calls[cut - 1]);
-        if calls[cut - 1].0 == calls[cut].0 || cut < LEAST || calls.len() - cut < LEAST {
+        if calls[cut - 1].0 == calls[cut].0 || cut < MIN_CALLS || calls.len() - cut < MIN_CALLS {
             continue;
         }
         let (short, long) = (cut as f64, (calls.len() - cut) as f64);
@@ -59,7 +59,7 @@ fn best_cut(calls: &[(u64, f64)]) -> Option<usize> {
     let difference = (short.mean - long.mean).abs();
     let error = short.squared_error().sqrt().hypot(long.squared_error().sqrt());
     let overall = mean(calls.iter().map(|(_, demand)| demand));
-    (difference > overall * MATTERS && difference > BEYOND_CHANCE * error).then_some(cut)
+    (difference > overall * MIN_RELATIVE_DIFFERENCE && difference > MIN_STANDARD_ERRORS * error).then_some(cut)
 }
 
 /// Returns a round number above one length and at most the other.
@@ -73,13 +73,13 @@ fn readable(shorter: u64, longer: u64) -> u64 {
 }
 
 /// Minimum number of calls of a class.
-const LEAST: usize = 200;
+const MIN_CALLS: usize = 200;
 /// Number of successive splits: four classes at most.
-const DEPTH: usize = 2;
+const MAX_SPLITS: usize = 2;
 /// Minimum difference of the means of two parts, relative to the overall mean.
-const MATTERS: f64 = 0.15;
+const MIN_RELATIVE_DIFFERENCE: f64 = 0.15;
 /// Minimum difference in standard errors; it is high because the split is the best of many.
-const BEYOND_CHANCE: f64 = 5.0;
+const MIN_STANDARD_ERRORS: f64 = 5.0;
 
 #[cfg(test)]
 mod tests {

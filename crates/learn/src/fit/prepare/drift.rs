@@ -23,48 +23,49 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// Compares the recovered demands of both halves of a workload. `None` if the difference is
-    /// small or may be chance.
-    ///
-    /// Only calls of one operation at about the same load are compared: where the load rises and
-    /// the model is not exact, demands of the second half differ without any change of the service.
-    /// `None` if the halves share no load.
-    pub(crate) fn find(work: &Workload, demands: &[f64]) -> Option<Self> {
-        let cells = DriftCells::new(work, demands);
-        let weights: Vec<f64> = cells.halves.iter().map(|[first, second]| overlap(first.calls, second.calls)).collect();
-        let weight: f64 = weights.iter().sum();
-        let mean = |half: usize| {
-            let means = cells.halves.iter().zip(&weights).filter(|(_, weight)| **weight > 0.0);
-            means.map(|(halves, weight)| weight * halves[half].mean()).sum::<f64>() / weight
-        };
-        let (first, second) = (mean(0), mean(1));
-        if weight <= 0.0 || first <= 0.0 {
-            return None;
-        }
-        // windows are the unit of the error because calls of one queue depend on each other
-        let mut windows = vec![(0.0, 0u32); work.windows.len()];
-        for (call, cell, size) in cells.calls.iter().filter(|(_, cell, _)| weights[*cell] > 0.0) {
-            let half = &cells.halves[*cell][cells.half_of(work, *call)];
-            let window = &mut windows[work.window[*call] as usize];
-            window.0 += weights[*cell] / weight * (size - half.mean()) / half.calls;
-            window.1 += 1;
-        }
-        let variance = spread(&windows[..cells.middle])? + spread(&windows[cells.middle..])?;
-        let demand = second / first - 1.0;
-        let error = variance.sqrt() / first;
-        (demand.abs() > NOTICEABLE && demand.abs() > SURELY * error).then_some(Self { demand, error })
-    }
-
     /// Returns the finding that reports the change.
-    pub(crate) fn told(self, traces: &[Trace]) -> Finding {
+    pub(crate) fn finding(self, traces: &[Trace]) -> Finding {
         let is_refused = self.refuses_one_model();
         Finding::Drifted { demand: self.demand, middle: middle(traces), is_refused }
     }
 
     /// Returns true if the change is so large that one model must not be served for both halves.
     pub fn refuses_one_model(&self) -> bool {
-        self.demand.abs() > TOO_MUCH
+        self.demand.abs() > MAX_SERVED_CHANGE
     }
+}
+
+/// Compares the recovered demands of both halves of a workload. `None` if the difference is
+/// small or may be chance.
+///
+/// Only calls of one operation at about the same load are compared: where the load rises and
+/// the model is not exact, demands of the second half differ without any change of the service.
+/// `None` if the halves share no load.
+pub(crate) fn find_drift(work: &Workload, demands: &[f64]) -> Option<Drift> {
+    let cells = DriftCells::new(work, demands);
+    let weights: Vec<f64> = cells.halves.iter().map(|[first, second]| overlap(first.calls, second.calls)).collect();
+    let weight: f64 = weights.iter().sum();
+    let mean = |half: usize| {
+        let means = cells.halves.iter().zip(&weights).filter(|(_, weight)| **weight > 0.0);
+        means.map(|(halves, weight)| weight * halves[half].mean()).sum::<f64>() / weight
+    };
+    let (first, second) = (mean(0), mean(1));
+    if weight <= 0.0 || first <= 0.0 {
+        return None;
+    }
+    // windows are the unit of the error because calls of one queue depend on each other
+    let mut windows = vec![(0.0, 0u32); work.windows.len()];
+    for (call, cell, size) in cells.calls.iter().filter(|(_, cell, _)| weights[*cell] > 0.0) {
+        let half = &cells.halves[*cell][cells.half_of(work, *call)];
+        let window = &mut windows[work.window[*call] as usize];
+        window.0 += weights[*cell] / weight * (size - half.mean()) / half.calls;
+        window.1 += 1;
+    }
+    let variance = spread(&windows[..cells.middle])? + spread(&windows[cells.middle..])?;
+    let demand = second / first - 1.0;
+    let error = variance.sqrt() / first;
+    (demand.abs() > MIN_REPORTED_CHANGE && demand.abs() > MIN_STANDARD_ERRORS * error)
+        .then_some(Drift { demand, error })
 }
 
 /// Returns the time at which the second half begins; `None` for several recordings.
@@ -129,7 +130,7 @@ impl RunningMean {
 
 /// Returns the load class of a window; each class is 20 % above the one below.
 fn level(window: &LoadWindow) -> usize {
-    (window.per_second().max(LOWEST_RATE) / LOWEST_RATE).log(SAME_LOAD) as usize
+    (window.per_second().max(LOWEST_RATE_PER_SECOND) / LOWEST_RATE_PER_SECOND).log(LOAD_CLASS_RATIO) as usize
 }
 
 /// Returns the weight of a comparison of two means over `first` and `second` calls.
@@ -146,15 +147,15 @@ fn spread(windows: &[(f64, u32)]) -> Option<f64> {
 }
 
 /// Ratio of loads that count as one load.
-const SAME_LOAD: f64 = 1.2;
+const LOAD_CLASS_RATIO: f64 = 1.2;
 /// Lowest load class, in calls a second.
-const LOWEST_RATE: f64 = 1e-3;
+const LOWEST_RATE_PER_SECOND: f64 = 1e-3;
 /// Smallest relative change that is reported.
-const NOTICEABLE: f64 = 0.05;
+const MIN_REPORTED_CHANGE: f64 = 0.05;
 /// Number of standard errors beyond which a change is not attributed to chance.
-const SURELY: f64 = 4.0;
+const MIN_STANDARD_ERRORS: f64 = 4.0;
 /// Relative change beyond which one model for both halves would be wrong near the capacity.
-const TOO_MUCH: f64 = 0.15;
+const MAX_SERVED_CHANGE: f64 = 0.15;
 
 #[cfg(test)]
 mod tests {
@@ -176,7 +177,7 @@ mod tests {
         let trace = Trace { operations: vec!["GET /".to_owned()], calls, ..Trace::default() };
         let work = Workload::new(&[trace], |_, operation| operation).0;
         let demands: Vec<f64> = work.arrivals.iter().zip(&work.finishes).map(|(from, to)| to - from).collect();
-        Drift::find(&work, &demands)
+        find_drift(&work, &demands)
     }
 
     #[test]

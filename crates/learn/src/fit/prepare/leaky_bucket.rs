@@ -19,25 +19,25 @@ pub(crate) fn behind(traces: &[Trace], per_second: f64) -> Option<Vec<Trace>> {
             let latency = call.finish.saturating_sub(call.arrival) as f64;
             if *wait <= 0.0 {
                 at_once.push(latency);
-            } else if *wait > token * CLEARLY {
+            } else if *wait > token * MIN_WAIT_TOKENS {
                 latencies.push(latency);
                 remainders.push(latency - wait);
                 held.push(*wait);
             }
         }
     }
-    if held.len() < FEWEST || at_once.len() < FEWEST {
+    if held.len() < MIN_CALLS || at_once.len() < MIN_CALLS {
         return None;
     }
     let (usual, wait) = (median(&mut at_once), median(&mut held));
     let off = |times: Vec<f64>| median(&mut times.into_iter().map(|time| (time - usual).abs()).collect::<Vec<_>>());
     let remainder = off(remainders);
-    if remainder > off(latencies).min(wait) * EXPLAINED {
+    if remainder > off(latencies).min(wait) * MAX_UNEXPLAINED_SHARE {
         return None;
     }
     // if the limit's clock is coarser than the service is fast, released calls do not show the
     // demand
-    let is_coarse = remainder > usual * COARSE;
+    let is_coarse = remainder > usual * MAX_RELATIVE_DEVIATION;
     let least = at_once.iter().copied().fold(f64::INFINITY, f64::min) as u64;
     let behind = traces.iter().zip(waits).map(|(trace, waits)| {
         let see = |(call, wait): (&Observation, f64)| {
@@ -71,15 +71,15 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 /// Minimum number of calls that waited, and of calls that did not.
-const FEWEST: usize = 50;
+const MIN_CALLS: usize = 50;
 /// Minimum wait of a call that is compared, in token intervals; a shorter wait disappears in the
 /// service's own latency.
-const CLEARLY: f64 = 1.0;
+const MIN_WAIT_TOKENS: f64 = 1.0;
 /// Largest median deviation of released calls from the latency without a wait, relative to that
 /// latency, at which they still show the demand.
-const COARSE: f64 = 0.5;
+const MAX_RELATIVE_DEVIATION: f64 = 0.5;
 /// Largest share of the waits that may remain unexplained.
-const EXPLAINED: f64 = 0.2;
+const MAX_UNEXPLAINED_SHARE: f64 = 0.2;
 
 #[cfg(test)]
 mod tests {

@@ -25,7 +25,7 @@ pub struct FittedStalls {
     /// Number of stalls that were seen.
     pub count: u64,
     /// Mean time from the end of a stall to the beginning of the next.
-    #[serde(serialize_with = "crate::fit::time")]
+    #[serde(serialize_with = "crate::fit::time::serialize")]
     pub every: Duration,
     /// True if they come at regular intervals; otherwise they come at random, as far as the tape
     /// shows.
@@ -59,18 +59,18 @@ impl StallIntervals {
     /// searched only once.
     pub(crate) fn may_be_in(work: &Workload) -> bool {
         let silences = silences(&work.arrivals, work.by_finish.iter().map(|call| work.finishes[*call as usize]));
-        let limit = usual(&silences) * MUCH_LONGER;
-        silences.iter().filter(|silence| silence.is_crowded() && silence.length() > limit).count() >= FEWEST
+        let limit = usual(&silences) * MIN_LENGTH_MEDIAN_GAPS;
+        silences.iter().filter(|silence| silence.is_crowded() && silence.length() > limit).count() >= MIN_STALLS
     }
 
     /// Finds the stalls of a workload, given a model that explains the rest of it. `None` if a run
     /// of the model has gaps as long.
     pub(crate) fn find(work: &Workload, model: StationModel) -> Option<Self> {
         let real = silences(&work.arrivals, work.by_finish.iter().map(|call| work.finishes[*call as usize]));
-        let limit = threshold(&real, &simulated(work, model))?.max(usual(&real) * MUCH_LONGER);
+        let limit = threshold(&real, &simulated(work, model))?.max(usual(&real) * MIN_LENGTH_MEDIAN_GAPS);
         let is_stall = |silence: &&CompletionGap| silence.is_crowded() && silence.length() >= limit;
         let stalls: Vec<&CompletionGap> = real.iter().filter(is_stall).collect();
-        if stalls.len() < FEWEST {
+        if stalls.len() < MIN_STALLS {
             return None;
         }
         let residuals = ResidualTimes::new(real.iter().filter(|silence| silence.length() < limit));
@@ -78,7 +78,7 @@ impl StallIntervals {
             // a stall begins and ends within an ordinary gap between two finishes
             let before = if silence.from_idle { 0.0 } else { residuals.of(silence.first) };
             let after = residuals.of(silence.last);
-            let shrink = (silence.length() * MOST_RESIDUAL / (before + after).max(1.0)).min(1.0);
+            let shrink = (silence.length() * MAX_RESIDUAL_SHARE / (before + after).max(1.0)).min(1.0);
             (silence.begin + before * shrink, silence.end - after * shrink)
         });
         Some(Self { spans: spans.collect() })
@@ -111,7 +111,7 @@ impl StallIntervals {
         let typical = DemandTable::new(lengths.clone()).quantile(0.5).as_nanos() as f64;
         // where few calls arrive, a stall can go unnoticed
         let crowded: Vec<bool> =
-            work.windows.iter().map(|window| window.per_second() * typical / 1e9 >= SURE_ARRIVALS).collect();
+            work.windows.iter().map(|window| window.per_second() * typical / 1e9 >= MIN_ARRIVALS_IN_STALL).collect();
         let any_crowded = crowded.contains(&true);
         let counts = |window: u32| !any_crowded || crowded[window as usize];
         let observed: f64 = (0..work.windows.len() as u32)
@@ -131,8 +131,9 @@ impl StallIntervals {
         let gaps_between = Moments::of(&gaps);
         FittedStalls {
             count: self.spans.len() as u64,
-            every: crate::fit::nanos(every),
-            regular: gaps.len() >= FEWEST && gaps_between.variance().sqrt() < gaps_between.mean * REGULAR,
+            every: crate::fit::time::from_nanos(every),
+            regular: gaps.len() >= MIN_STALLS
+                && gaps_between.variance().sqrt() < gaps_between.mean * MAX_REGULAR_VARIATION,
             last: DemandTable::new(lengths),
         }
     }
@@ -158,7 +159,7 @@ impl CompletionGap {
 
     /// Returns true if more calls were inside than long demands are likely to block together.
     fn is_crowded(&self) -> bool {
-        self.last >= CROWD
+        self.last >= MIN_CALLS_INSIDE
     }
 }
 
@@ -169,9 +170,9 @@ struct ResidualTimes {
 
 impl ResidualTimes {
     fn new<'s>(silences: impl Iterator<Item = &'s CompletionGap>) -> Self {
-        let mut sums = vec![(0.0, 0.0); MOST_POPULATION];
+        let mut sums = vec![(0.0, 0.0); MAX_POPULATION];
         for silence in silences {
-            let sum = &mut sums[(silence.last as usize).min(MOST_POPULATION - 1)];
+            let sum = &mut sums[(silence.last as usize).min(MAX_POPULATION - 1)];
             sum.0 += silence.length();
             sum.1 += silence.length().powi(2);
         }
@@ -179,7 +180,7 @@ impl ResidualTimes {
         // (Feller, An introduction to probability theory and its applications, vol. 2, XI.4)
         let mut by_population: Vec<f64> =
             sums.into_iter().map(|(first, second)| if first > 0.0 { second / first / 2.0 } else { f64::NAN }).collect();
-        for population in 1..MOST_POPULATION {
+        for population in 1..MAX_POPULATION {
             if by_population[population].is_nan() {
                 by_population[population] = by_population[population - 1];
             }
@@ -188,7 +189,7 @@ impl ResidualTimes {
     }
 
     fn of(&self, population: u32) -> f64 {
-        let residual = self.by_population[(population as usize).min(MOST_POPULATION - 1)];
+        let residual = self.by_population[(population as usize).min(MAX_POPULATION - 1)];
         if residual.is_nan() { 0.0 } else { residual }
     }
 }
@@ -240,9 +241,9 @@ fn threshold(real: &[CompletionGap], simulated: &[CompletionGap]) -> Option<f64>
     };
     let (real, simulated) = (lengths(real), lengths(simulated));
     let mut found = None;
-    for (rank, length) in real.iter().enumerate().skip(FEWEST - 1) {
+    for (rank, length) in real.iter().enumerate().skip(MIN_STALLS - 1) {
         let own = simulated.partition_point(|other| *other >= *length) as f64 / RUNS as f64;
-        if own <= (rank + 1) as f64 * MOST_OWN {
+        if own <= (rank + 1) as f64 * MAX_MODEL_SHARE {
             found = Some(*length);
         }
     }
@@ -260,18 +261,18 @@ fn usual(silences: &[CompletionGap]) -> f64 {
 }
 
 /// Minimum number of stalls that is reported.
-const FEWEST: usize = 5;
+const MIN_STALLS: usize = 5;
 /// Minimum number of calls inside during a stall.
-const CROWD: u32 = 3;
+const MIN_CALLS_INSIDE: u32 = 3;
 /// Minimum length of a stall, in median gaps.
-const MUCH_LONGER: f64 = 5.0;
+const MIN_LENGTH_MEDIAN_GAPS: f64 = 5.0;
 /// Largest share of presumed stalls that the model may produce by itself.
-const MOST_OWN: f64 = 0.05;
+const MAX_MODEL_SHARE: f64 = 0.05;
 const RUNS: u64 = 3;
 /// Largest share of a gap that is attributed to ordinary gaps around the stall.
-const MOST_RESIDUAL: f64 = 0.5;
-const MOST_POPULATION: usize = 256;
+const MAX_RESIDUAL_SHARE: f64 = 0.5;
+const MAX_POPULATION: usize = 256;
 /// Mean number of arrivals during a stall from which it cannot go unnoticed.
-const SURE_ARRIVALS: f64 = 3.0;
+const MIN_ARRIVALS_IN_STALL: f64 = 3.0;
 /// Largest coefficient of variation of regular intervals.
-const REGULAR: f64 = 0.3;
+const MAX_REGULAR_VARIATION: f64 = 0.3;

@@ -60,7 +60,7 @@ pub struct Trace {
 
 /// Times of a call that are needed only while its tape is read, in nanoseconds since the tape's
 /// start.
-struct Detail {
+struct RecorderTimes {
     first_byte: u64,
     ready: u64,
 }
@@ -99,14 +99,14 @@ impl Trace {
             let size = response.body.as_ref().map_or(0, |body| body.size);
             let last = exchange.times.last_byte.unwrap_or(first);
             let taken = last.saturating_sub(first);
-            if size >= LONG_ANSWER {
+            if size >= LONG_RESPONSE_BYTES {
                 transfers[operation as usize].push((taken, size));
             }
             let is_coded = response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
             let bytes = (!is_coded).then_some(size);
             let (status, in_flight) = (response.status, exchange.in_flight);
             trace.calls.push(Observation { operation, arrival, finish: last, status, bytes, in_flight });
-            details.push(Detail { first_byte: first, ready: ready_to_send(&exchange.times) });
+            details.push(RecorderTimes { first_byte: first, ready: ready_to_send(&exchange.times) });
         }
         trace.transfer = transfers.into_iter().map(typical).collect();
         // responses are served at the operation's rate, so the transfer must not be part of the
@@ -122,16 +122,16 @@ impl Trace {
 
     /// Returns the shortest time that the recorder can measure, in nanoseconds.
     pub(crate) fn shortest(&self) -> u64 {
-        if self.round_trip > 0 { self.round_trip } else { SHORTEST_ROUND_TRIP }
+        if self.round_trip > 0 { self.round_trip } else { DEFAULT_ROUND_TRIP_NANOS }
     }
 
     /// Moves calls that are shorter than the recorder's round trip to `mistimed`, unless there are
     /// so many that the service itself must be that fast.
-    fn set_mistimed_aside(&mut self, details: &[Detail]) {
+    fn set_mistimed_aside(&mut self, details: &[RecorderTimes]) {
         let shortest = self.shortest();
         let is_mistimed = |call: &Observation| call.finish < call.arrival + shortest;
         let count = self.calls.iter().filter(|call| is_mistimed(call)).count();
-        if count as f64 > self.calls.len() as f64 * MOST_MISTIMED {
+        if count as f64 > self.calls.len() as f64 * MAX_MISTIMED_SHARE {
             self.too_fast = count as u64;
             return;
         }
@@ -181,7 +181,7 @@ impl Trace {
 /// now and then, when the recorder was busy.
 fn typical(transfers: Vec<(u64, u64)>) -> Option<f64> {
     let slow = transfers.iter().filter(|(taken, _)| u128::from(*taken) >= LONG_TRANSFER.as_nanos()).count();
-    if transfers.len() < ENOUGH_TRANSFERS || slow * 2 <= transfers.len() {
+    if transfers.len() < MIN_TRANSFERS || slow * 2 <= transfers.len() {
         return None;
     }
     let mut rates: Vec<f64> =
@@ -198,13 +198,13 @@ fn ready_to_send(times: &Times) -> u64 {
 
 /// Round trip in nanoseconds that is assumed if a tape states none; HTTP over loopback takes longer
 /// everywhere.
-const SHORTEST_ROUND_TRIP: u64 = 10_000;
+const DEFAULT_ROUND_TRIP_NANOS: u64 = 10_000;
 /// Largest share of calls with presumably wrong time stamps.
-const MOST_MISTIMED: f64 = 0.1;
+const MAX_MISTIMED_SHARE: f64 = 0.1;
 /// Minimum length in bytes of a response that shows a transfer rate.
-const LONG_ANSWER: u64 = 32 * 1024;
+const LONG_RESPONSE_BYTES: u64 = 32 * 1024;
 const LONG_TRANSFER: Duration = Duration::from_millis(1);
-const ENOUGH_TRANSFERS: usize = 30;
+const MIN_TRANSFERS: usize = 30;
 
 #[cfg(test)]
 mod tests {

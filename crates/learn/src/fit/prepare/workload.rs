@@ -44,7 +44,7 @@ impl LoadWindow {
 
     /// Returns true if rejections made the accepted load differ from the offered load.
     pub(crate) fn is_limited(&self) -> bool {
-        f64::from(self.refused) > REFUSED * f64::from(self.calls)
+        f64::from(self.refused) > MAX_REJECTED_RATIO * f64::from(self.calls)
     }
 }
 
@@ -74,7 +74,7 @@ impl Workload {
             let (first, length) = span(&trace.calls);
             let warm_up = warm_up(&calls);
             left_out.warm_up += warm_up as u64;
-            let windows = ((length / total * WINDOWS).round() as usize).clamp(1, calls.len().max(1));
+            let windows = ((length / total * WINDOW_COUNT).round() as usize).clamp(1, calls.len().max(1));
             let window_length = (length / windows as f64).max(1.0);
             let before = work.windows.len();
             work.windows.resize(before + windows, LoadWindow { length: window_length, ..LoadWindow::default() });
@@ -99,7 +99,7 @@ impl Workload {
                 work.bytes.push(call.bytes);
                 end = f64::max(end, finish);
             }
-            start = end + PAUSE;
+            start = end + PAUSE_NANOS;
         }
         work.sort_finishes();
         work.kinds = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
@@ -117,13 +117,13 @@ impl Workload {
         if self.len() <= calls + calls / 2 {
             return self.clone();
         }
-        let lead = (2 * most_in_flight).clamp(50, calls / EXCERPTS);
-        let stretch = calls / EXCERPTS;
+        let lead = (2 * most_in_flight).clamp(50, calls / STRETCHES);
+        let stretch = calls / STRETCHES;
         let mut part =
             Self { windows: self.windows.clone(), kinds: self.kinds, round_trip: self.round_trip, ..Self::default() };
         let mut shift = 0.0;
-        for number in 0..EXCERPTS {
-            let from = (self.len() - stretch) * number / (EXCERPTS - 1);
+        for number in 0..STRETCHES {
+            let from = (self.len() - stretch) * number / (STRETCHES - 1);
             let begin = from.saturating_sub(lead);
             let offset = shift - self.arrivals[begin];
             for call in begin..from + stretch {
@@ -139,7 +139,7 @@ impl Workload {
                     self.window[call] as usize,
                 );
             }
-            shift += PAUSE;
+            shift += PAUSE_NANOS;
         }
         part.sort_finishes();
         part
@@ -208,13 +208,13 @@ fn warm_up(calls: &[(&Observation, bool)]) -> usize {
 }
 
 /// Largest ratio of rejected to accepted calls in a window that counts as not limited.
-const REFUSED: f64 = 0.005;
+const MAX_REJECTED_RATIO: f64 = 0.005;
 /// Number of time windows over all tapes.
-const WINDOWS: f64 = 40.0;
+const WINDOW_COUNT: f64 = 40.0;
 /// Time between two tapes in nanoseconds, long enough to empty any queue.
-const PAUSE: f64 = 1e12;
+const PAUSE_NANOS: f64 = 1e12;
 /// Number of stretches in an excerpt.
-const EXCERPTS: usize = 16;
+const STRETCHES: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -248,7 +248,7 @@ mod tests {
         let (work, left_out) = Workload::new(&[one(), one()], |_, operation| operation);
         assert_eq!((work.len(), left_out.rejected), (1_800, 200));
         assert!(work.arrivals.is_sorted());
-        assert!(work.arrivals[900] - work.finishes[899] >= PAUSE);
+        assert!(work.arrivals[900] - work.finishes[899] >= PAUSE_NANOS);
         assert_eq!(work.windows.iter().map(|window| window.calls).sum::<u32>(), 1_800);
         assert!(work.populations(0.0).iter().all(|population| *population == 0));
     }

@@ -1,7 +1,8 @@
 //! Charts of the fit's page: recorded against predicted latencies, and the distribution of demands.
 
+use crate::fit::demand::{DemandTable, OperationFit};
 use crate::fit::report::text::off;
-use crate::fit::{DemandTable, OperationFit, Stratum};
+use crate::fit::search::holdout_validation::Stratum;
 use crate::page::{Axis, Band, Chart, Figure, Line, Look, Scale};
 use standin_text::{short_duration, truncate};
 
@@ -75,7 +76,7 @@ pub(crate) fn demand(operation: &OperationFit) -> Figure {
     }
     let times: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).collect();
     Figure {
-        title: truncate(&operation.name, NAME),
+        title: truncate(&operation.name, MAX_NAME_CHARS),
         takeaway: format!(
             "Half of the calls are up to {} of work, and one in a hundred is more than {}.",
             short_duration(operation.demand.quantile(0.5)),
@@ -93,4 +94,4 @@ pub(crate) fn demand(operation: &OperationFit) -> Figure {
 }
 
 /// Longest name above a chart, in characters; the table shows names in full.
-const NAME: usize = 60;
+const MAX_NAME_CHARS: usize = 60;

@@ -2,10 +2,8 @@
 //! and the profile.
 
 mod charts;
-mod finding_text;
 pub(crate) mod findings;
 pub(crate) mod html;
-pub(crate) mod profile;
+mod profile;
 mod summary;
-pub(crate) mod text;
-pub(crate) mod verdict;
+mod text;

@@ -4,7 +4,11 @@ use http::HeaderMap;
 use serde_json::{Value as Json, json};
 
 use crate::fit::demand::{DemandTable, OperationFit, ResponseClass, is_failure};
-use crate::fit::{Fitted, FittedLimit, FittedStalls, LimitKind, QueueDiscipline};
+use crate::fit::fitted::Fitted;
+use crate::fit::limits::{FittedLimit, LimitKind};
+use crate::fit::prepare::stalls::FittedStalls;
+use crate::fit::station_model::QueueDiscipline;
+use crate::fit::time;
 use standin_model::profile::spec::{
     Abandon, Class, Delay, DelayParam, Front, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid,
     Work,
@@ -53,13 +57,12 @@ impl Fitted {
     }
 
     fn work(&self, operation: &OperationFit) -> Work {
-        let fixed =
-            (!self.outside.is_zero()).then(|| Delay::fixed(crate::fit::report::findings::rounded(self.outside)));
+        let fixed = (!self.outside.is_zero()).then(|| Delay::fixed(time::to_micros(self.outside)));
         Work {
             demand: delay(&operation.demand),
             outside: operation.outside.as_ref().map(delay).or(fixed),
             front: operation.front.as_ref().map(delay),
-            order: operation.order,
+            order: operation.autocorrelation,
             transfer: operation.transfer.map(three_digits),
             classes: operation.classes.iter().map(class).collect(),
         }
@@ -79,7 +82,7 @@ fn class(class: &ResponseClass) -> Class {
 }
 
 fn stalls(stalls: &FittedStalls) -> Stalls {
-    let every = crate::fit::report::findings::rounded(stalls.every);
+    let every = time::to_micros(stalls.every);
     let kind = if stalls.regular { "fixed" } else { "exponential" };
     let every = Delay { kind: kind.to_owned(), params: vec![(mean_of(kind), DelayParam::Time(every))] };
     Stalls { every, last: delay(&stalls.last) }

@@ -1,14 +1,16 @@
 //! Summary of a fit in words: results, trust, and what to record next.
 
-use crate::fit::{Finding, Fitted, QueueDiscipline};
+use crate::fit::fitted::Fitted;
+use crate::fit::report::findings::Finding;
+use crate::fit::station_model::QueueDiscipline;
 use standin_text::{grouped, short_duration};
 
 impl Fitted {
     /// Returns the CSS class and the text of the verdict on the model.
     pub(crate) fn verdict(&self) -> (&'static str, &'static str) {
-        let says = |is: fn(&Finding) -> bool| self.statements.iter().any(is);
-        let unchecked = self.statements.iter().find(|statement| statement.is_unchecked());
-        if self.change.is_some() {
+        let says = |is: fn(&Finding) -> bool| self.findings.iter().any(is);
+        let unchecked = self.findings.iter().find(|statement| statement.is_unchecked());
+        if self.drift.is_some() {
             return if self.is_refused() {
                 ("bad", "The service changed while it was recorded: no one model fits both halves.")
             } else {
@@ -33,10 +35,10 @@ impl Fitted {
     }
 
     pub(crate) fn found(&self) -> Vec<String> {
-        let is_open = self.statements.iter().any(Finding::leaves_workers_open);
+        let is_open = self.findings.iter().any(Finding::leaves_workers_open);
         let mut told = match (self.workers, self.accepted.filter(|(low, high)| low < high)) {
             (Some(workers), Some((low, high))) if is_open => {
-                let why = if self.valid.utilization.is_some_and(|used| used < BUSY) {
+                let why = if self.valid.utilization.is_some_and(|used| used < BUSY_UTILIZATION) {
                     "the service was never busy enough"
                 } else {
                     "this recording fits several numbers"
@@ -97,9 +99,9 @@ impl Fitted {
     pub(crate) fn trust(&self) -> Vec<String> {
         // reported with the results
         let beside = |statement: &&Finding| !matches!(statement, Finding::FixedLatency { .. });
-        let against: Vec<String> = self.statements.iter().filter(beside).map(ToString::to_string).collect();
+        let against: Vec<String> = self.findings.iter().filter(beside).map(ToString::to_string).collect();
         let mut told = Vec::new();
-        let held_out = self.strata.iter().find(|stratum| stratum.held_out).filter(|_| self.change.is_none());
+        let held_out = self.strata.iter().find(|stratum| stratum.held_out).filter(|_| self.drift.is_none());
         let is_good = self.verdict().0 == "good";
         if let Some(highest) = held_out.filter(|_| is_good) {
             let off = highest.errors[..3].iter().map(|error| error.abs()).fold(0.0, f64::max);
@@ -134,7 +136,7 @@ impl Fitted {
             "record at a higher load than {:.0} calls a second, so that more calls wait (`standin record --ramp` makes its own)",
             self.valid.per_second
         );
-        for statement in &self.statements {
+        for statement in &self.findings {
             let step = match statement {
                 Finding::CapacityUnknown { .. } | Finding::Ambiguous { .. } | Finding::PoolHardlyUsed { .. } => {
                     higher.as_str()
@@ -174,9 +176,9 @@ impl Fitted {
 
     /// Returns true if no profile is written without `--anyway`.
     fn is_refused(&self) -> bool {
-        self.change.is_some_and(|change| change.refuses_one_model())
+        self.drift.is_some_and(|drift| drift.refuses_one_model())
     }
 }
 
 /// Utilization from which on a service shows how many workers it has.
-const BUSY: f64 = 0.6;
+const BUSY_UTILIZATION: f64 = 0.6;

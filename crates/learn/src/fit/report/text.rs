@@ -2,8 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::fit::demand::OperationFit;
+use crate::fit::demand::gpd_tail::Tail;
+use crate::fit::fitted::Fitted;
 use crate::fit::report::profile::three_digits;
-use crate::fit::{Fitted, OperationFit, QueueDiscipline, Tail};
+use crate::fit::station_model::QueueDiscipline;
 use crate::terminal::write_wrapped;
 use standin_stub::delay::units::{duration, rate};
 use standin_text::{grouped, short_duration, signed_percent, truncate};
@@ -24,7 +27,7 @@ impl fmt::Display for Fitted {
         for limit in &self.limits {
             write_wrapped(out, "  - ", &limit.to_string())?;
         }
-        for statement in &self.statements {
+        for statement in &self.findings {
             write_wrapped(out, "  - ", &statement.to_string())?;
         }
         self.candidates(out)?;
@@ -113,7 +116,7 @@ impl Fitted {
                 writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", grouped(class.samples))?;
                 beyond(out, 6, class.tail)?;
             }
-            if let Some(order) = operation.order {
+            if let Some(order) = operation.autocorrelation {
                 let (blocks, shared) = (duration(order.blocks), order.correlation * 100.0);
                 writeln!(out, "    slow spells of {blocks}, correlation {shared:.0} %")?;
             }

@@ -9,14 +9,13 @@
 //! the runs' own variance). In an open loop arrivals do not depend on responses, so the choice does
 //! not depend on its own effect.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::RngExt as _;
 
-use crate::fit::demand::{DemandTable, OperationFit};
+use crate::fit::demand::DemandTable;
 use crate::fit::prepare::workload::Workload;
-use crate::fit::search::holdout_validation::{self, HoldoutSplit};
+use crate::fit::search::holdout_validation::{self, HoldoutSplit, Stratum};
 use crate::fit::simulation::{DemandSampler, capacity};
 use crate::fit::station_model::{FreeTimes, QueueDiscipline, StationModel};
 use standin_model::draws::Draws;
@@ -68,11 +67,13 @@ impl DelayCenterFit {
     /// Finds the best delay center and queue. `None` if it does not explain the latencies clearly
     /// better than `single`.
     pub(crate) fn find(work: &Workload, single: StationModel, split: Option<&HoldoutSplit>) -> Option<Self> {
-        let part = work.excerpt(EXCERPT, work.most_inside() as usize);
+        let part = work.excerpt(COARSE_CALLS, work.most_inside() as usize);
         let coarse = LatencyData::new(&part)?;
         let proportions: &[bool] = if coarse.latency.len() > 1 { &[true, false] } else { &[false] };
         let mut found: Vec<(f64, DelayCenterParameters)> = Vec::new();
-        for (workers, used) in WORKERS.iter().flat_map(|workers| USED.iter().map(|used| (*workers, *used))) {
+        for (workers, used) in
+            WORKER_COUNTS.iter().flat_map(|workers| UTILIZATIONS.iter().map(|used| (*workers, *used)))
+        {
             for in_proportion in proportions {
                 let mean = used * f64::from(workers) / coarse.busiest;
                 let candidate = DelayCenterParameters { workers, mean, variation: 1.0, in_proportion: *in_proportion };
@@ -82,7 +83,7 @@ impl DelayCenterFit {
             }
         }
         found.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let part = work.excerpt(MOST, work.most_inside() as usize);
+        let part = work.excerpt(FINE_CALLS, work.most_inside() as usize);
         let scene = LatencyData::new(&part)?;
         let mut starts: Vec<DelayCenterParameters> = Vec::new();
         for (_, candidate) in found {
@@ -100,16 +101,16 @@ impl DelayCenterFit {
         let (least, _) = fine.first()?;
         let single = scene.squares(&scene.waits_of(single));
         let gains: Vec<f64> = single.iter().zip(least).map(|(single, delayed)| single - delayed).collect();
-        if standard_score(&gains).max(signed_rank_score(&gains)) < CLEARLY {
+        if standard_score(&gains).max(signed_rank_score(&gains)) < MIN_SCORE {
             return None;
         }
         // expected waits determine the capacity well but the spread of demands badly, so the whole
         // distribution decides among good candidates
-        let limit = sum(least) + (sum(&single) - sum(least)).min(scene.work.len() as f64) * AS_GOOD;
+        let limit = sum(least) + (sum(&single) - sum(least)).min(scene.work.len() as f64) * MAX_MISSED_GAIN;
         let as_good = fine.iter().filter(|(squares, _)| sum(squares) <= limit).map(|(_, best)| scene.described(*best));
         let error = |delayed: &Self| {
             split.map_or(0.0, |split| {
-                split.repeat(delayed, scene.work).iter().map(holdout_validation::size).sum::<f64>()
+                delayed.strata(split, scene.work).iter().map(holdout_validation::size).sum::<f64>()
             })
         };
         as_good
@@ -118,19 +119,12 @@ impl DelayCenterFit {
             .map(|best| best.1)
     }
 
-    /// Replaces the demands that a single station recovered.
-    pub(crate) fn put_beside(
-        &self,
-        operations: &mut [OperationFit],
-        default: &mut OperationFit,
-        names: &BTreeMap<&str, u32>,
-    ) {
-        for operation in operations {
-            let number = names[operation.name.as_str()] as usize;
-            operation.wait_beside(&self.demands[number], &self.outside[number]);
-        }
-        let (demand, outside) = &self.overall;
-        default.wait_beside(demand, outside);
+    /// Compares the model with the strata. None is held out because its capacity shows at high load
+    /// only.
+    pub(crate) fn strata(&self, split: &HoldoutSplit, work: &Workload) -> Vec<Stratum> {
+        let runs: Vec<Vec<f64>> = holdout_validation::seeds().map(|seed| self.latencies(work, seed)).collect();
+        let strata = split.judge(work, |_, per_second| Some(self.utilization(per_second)), &runs);
+        strata.into_iter().map(|stratum| Stratum { held_out: false, ..stratum }).collect()
     }
 
     /// Returns the utilization at an arrival rate in calls a second.
@@ -292,7 +286,7 @@ impl<'w> LatencyData<'w> {
         let little = sorted[sorted.len() / 3];
         let demand_shape = LogNormal::of_mean_one(best.variation);
         let shapes: Vec<f64> =
-            (0..SHAPES).map(|rank| demand_shape.quantile((f64::from(rank) + 0.5) / f64::from(SHAPES))).collect();
+            (0..QUANTILES).map(|rank| demand_shape.quantile((f64::from(rank) + 0.5) / f64::from(QUANTILES))).collect();
         let spread = Moments::of(&shapes).variance();
         let of = |mean: f64, calls: &mut dyn Iterator<Item = usize>| {
             let rest: Vec<f64> = calls
@@ -323,18 +317,18 @@ impl<'w> LatencyData<'w> {
 }
 
 /// Numbers of workers that are tried. Others hardly differ, because only the capacity counts.
-const WORKERS: &[u32] = &[1, 2, 4, 8];
+const WORKER_COUNTS: &[u32] = &[1, 2, 4, 8];
 /// Utilizations of the busiest window that are tried.
-const USED: &[f64] = &[0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93, 0.97, 1.0, 1.05];
+const UTILIZATIONS: &[f64] = &[0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93, 0.97, 1.0, 1.05];
 const VARIATIONS: &[f64] = &[0.3, 0.6, 1.0, 1.5, 2.0];
-const EXCERPT: usize = 12_000;
+const COARSE_CALLS: usize = 12_000;
 /// Number of calls that the fine search looks at.
-const MOST: usize = 40_000;
+const FINE_CALLS: usize = 40_000;
 const RUNS: usize = 6;
 /// Minimum score, in standard deviations, by which the squares must be less than those of a single
 /// station.
-const CLEARLY: f64 = 2.5;
+const MIN_SCORE: f64 = 2.5;
 /// Share of the gain that a candidate may lack and still count as good as the best.
-const AS_GOOD: f64 = 0.15;
+const MAX_MISSED_GAIN: f64 = 0.15;
 /// Number of quantiles of the demand that are written.
-const SHAPES: u32 = 4_000;
+const QUANTILES: u32 = 4_000;

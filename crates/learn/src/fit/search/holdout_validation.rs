@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use crate::fit::prepare::workload::{LoadWindow, Workload};
 use crate::fit::report::findings::Finding;
-use crate::fit::search::delay_center::DelayCenterFit;
 use crate::fit::simulation::DemandSampler;
 use crate::fit::station_model::StationModel;
 use standin_model::stats::{Moments, mean};
@@ -48,14 +47,15 @@ impl HoldoutSplit {
         order.sort_by(|one, other| work.windows[*other].per_second().total_cmp(&work.windows[*one].per_second()));
         let highest = work.windows[*order.get(order.len() / 20)?].per_second();
         let lowest = work.windows[*order.last()?].per_second();
-        if lowest > highest * SAME_LOAD {
+        if lowest > highest * SAME_LOAD_RATIO {
             return None;
         }
         let all: f64 = order.iter().map(|window| f64::from(work.windows[*window].calls)).sum();
         let (mut strata, mut held_out, mut rest) = (vec![LEFT_OUT; work.windows.len()], 0.0, 0.0);
         for window in order {
             let calls = f64::from(work.windows[window].calls);
-            let is_high = work.windows[window].per_second() > highest * HIGH && held_out + calls <= all * MOST_HELD_OUT;
+            let is_high = work.windows[window].per_second() > highest * HIGH_LOAD_RATIO
+                && held_out + calls <= all * MAX_HELD_OUT_SHARE;
             if is_high {
                 held_out += calls;
                 strata[window] = 2;
@@ -65,7 +65,7 @@ impl HoldoutSplit {
                 rest += calls;
             }
         }
-        (held_out >= FEWEST && rest >= FEWEST).then_some(Self { strata })
+        (held_out >= MIN_PART_CALLS && rest >= MIN_PART_CALLS).then_some(Self { strata })
     }
 
     pub(crate) fn is_held_out(&self, work: &Workload, call: usize) -> bool {
@@ -94,15 +94,6 @@ impl HoldoutSplit {
         runs: &[Vec<f64>],
     ) -> Vec<Stratum> {
         (0..3).filter_map(|stratum| self.compare(stratum, work, &utilization, runs)).collect()
-    }
-
-    /// Compares a delay center with the strata. None is held out because its capacity shows at high
-    /// load only.
-    pub(crate) fn repeat(&self, delayed: &DelayCenterFit, work: &Workload) -> Vec<Stratum> {
-        let runs: Vec<Vec<f64>> = (0..RUNS).map(|seed| delayed.latencies(work, seed)).collect();
-        let utilization = |_: &[usize], per_second| Some(delayed.utilization(per_second));
-        let strata = (0..3).filter_map(|stratum| self.compare(stratum, work, utilization, &runs));
-        strata.map(|stratum| Stratum { held_out: false, ..stratum }).collect()
     }
 
     fn compare(
@@ -165,10 +156,10 @@ pub(crate) fn obstacle(work: &Workload) -> Finding {
     }
     let mut rates: Vec<f64> = came().filter(|window| !window.is_limited()).map(LoadWindow::per_second).collect();
     rates.sort_by(f64::total_cmp);
-    let is_one = |highest: &f64| rates[0] > highest * SAME_LOAD;
+    let is_one = |highest: &f64| rates[0] > highest * SAME_LOAD_RATIO;
     // windows of few calls differ by chance alone
     match rates.len().checked_sub(1 + rates.len() / 20).and_then(|place| rates.get(place)) {
-        Some(highest) if !is_one(highest) && (work.len() as f64) < ENOUGH => {
+        Some(highest) if !is_one(highest) && (work.len() as f64) < SURELY_SPLIT_CALLS => {
             Finding::TooShort { calls: work.len() as u64 }
         }
         _ => Finding::SingleLoad,
@@ -190,12 +181,12 @@ pub(crate) fn noise(stratum: &Stratum) -> f64 {
 pub(crate) fn is_clearly_better(one: &[Stratum], other: &[Stratum]) -> bool {
     let highest = |strata: &[Stratum]| strata.iter().find(|stratum| stratum.held_out).cloned();
     let (Some(one), Some(other)) = (highest(one), highest(other)) else { return false };
-    size(&other) - size(&one) > CLEARLY.max(noise(&other))
+    size(&other) - size(&one) > MIN_IMPROVEMENT.max(noise(&other))
 }
 
 /// Returns true if a model fails to predict a part of the tape.
 pub(crate) fn is_mispredicted(stratum: &Stratum) -> bool {
-    size(stratum) > MISPREDICTED.max(BEYOND_NOISE * noise(stratum))
+    size(stratum) > MAX_ERROR.max(MAX_ERROR_TO_NOISE * noise(stratum))
 }
 
 /// Returns the seeds of a model's runs.
@@ -210,21 +201,21 @@ fn quantiles(mut values: Vec<f64>) -> [f64; 4] {
 }
 
 /// Minimum difference of mean errors by which a prediction overrules the effect size.
-pub(crate) const CLEARLY: f64 = 0.02;
+pub(crate) const MIN_IMPROVEMENT: f64 = 0.02;
 /// Mean error of the held-out load above which a model fails: absolute, and as a multiple of the
 /// noise. In simulations of true models the error reached 1.9 times the noise.
-const MISPREDICTED: f64 = 0.1;
-const BEYOND_NOISE: f64 = 2.5;
+const MAX_ERROR: f64 = 0.1;
+const MAX_ERROR_TO_NOISE: f64 = 2.5;
 const LEFT_OUT: u8 = 3;
 /// Ratio to the highest rate above which a rate counts as the same load.
-const SAME_LOAD: f64 = 0.85;
+const SAME_LOAD_RATIO: f64 = 0.85;
 /// Ratio to the highest rate above which a rate counts as high load.
-const HIGH: f64 = 0.75;
-const MOST_HELD_OUT: f64 = 0.6;
+const HIGH_LOAD_RATIO: f64 = 0.75;
+const MAX_HELD_OUT_SHARE: f64 = 0.6;
 /// Minimum number of calls of each part.
-const FEWEST: f64 = 300.0;
+const MIN_PART_CALLS: f64 = 300.0;
 /// Number of calls from which a split is always possible.
-const ENOUGH: f64 = 1_000.0;
+const SURELY_SPLIT_CALLS: f64 = 1_000.0;
 /// Number of simulated runs of each model.
 const RUNS: u64 = 5;
 

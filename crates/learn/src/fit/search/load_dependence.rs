@@ -40,7 +40,7 @@ impl PopulationThirds {
         for call in (0..work.len()).filter(|call| work.counted[*call] && included(*call)) {
             keyed[work.operations[call] as usize].push((key(call), call as u32));
         }
-        let least = if keyed.iter().any(|calls| calls.len() >= FEW) { FEW } else { 3 };
+        let least = if keyed.iter().any(|calls| calls.len() >= MIN_OPERATION_CALLS) { MIN_OPERATION_CALLS } else { 3 };
         keyed.retain(|calls| calls.len() >= least);
         let operations = keyed.into_iter().map(|mut calls| {
             calls.sort_unstable();
@@ -129,9 +129,14 @@ pub(crate) fn chance(
     included: impl Fn(usize) -> bool + Copy,
 ) -> (f64, f64) {
     let effect = |seed| PopulationThirds::random(work, seed, included).size(demands, outside);
-    let effects: Vec<f64> = (1..=SPLITS).map(effect).collect();
+    let effects: Vec<f64> = (1..=RANDOM_SPLITS).map(effect).collect();
     let moments = Moments::of(&effects);
     (moments.mean, moments.sample_variance().sqrt())
+}
+
+/// Returns the largest effect size that a true model may have, given its mean by chance.
+pub(crate) fn largest_effect_by_chance(chance: f64) -> f64 {
+    SMALL_EFFECT.max(MAX_CHANCE_FACTOR * chance)
 }
 
 /// Scrambles a number, always in the same way.
@@ -144,6 +149,11 @@ fn scatter(number: u64) -> u64 {
     mixed ^ mixed >> 31
 }
 
+/// Effect size up to which a model counts as true, whatever chance makes.
+pub(crate) const SMALL_EFFECT: f64 = 0.03;
+/// Largest ratio of a true model's effect size to its mean by chance. In simulations of true models
+/// it reached 1.8, because busy periods hold long demands.
+pub(crate) const MAX_CHANCE_FACTOR: f64 = 1.8;
 /// Minimum number of calls of an operation that is compared, if any operation has as many.
-const FEW: usize = 60;
-const SPLITS: u64 = 8;
+const MIN_OPERATION_CALLS: usize = 60;
+const RANDOM_SPLITS: u64 = 8;

@@ -10,9 +10,8 @@
 //! squares; its last slope extends it beyond the measured populations.
 
 use crate::fit::prepare::workload::Workload;
-use crate::fit::report::verdict;
 use crate::fit::search::holdout_validation::{self, HoldoutSplit, Stratum};
-use crate::fit::search::load_dependence::PopulationThirds;
+use crate::fit::search::load_dependence::{PopulationThirds, largest_effect_by_chance};
 use crate::fit::search::model_search::ScoredModel;
 use crate::fit::simulation::DemandSampler;
 use standin_model::station::{Capacity, Queue, RateCurve};
@@ -62,7 +61,7 @@ impl LoadDependentFit {
     /// Returns true if the curve should replace the single station: its effect size is explained by
     /// chance, or it predicts the highest load clearly better.
     pub(crate) fn is_better(&self, single: ScoredModel, strata: &[Stratum], chance: f64) -> bool {
-        let explains = self.effect <= verdict::most_by_chance(chance)
+        let explains = self.effect <= largest_effect_by_chance(chance)
             && !holdout_validation::is_clearly_better(strata, &self.strata);
         self.effect < single.effect && (explains || holdout_validation::is_clearly_better(&self.strata, strata))
     }
@@ -72,7 +71,7 @@ impl CostCurve {
     fn measure(work: &Workload) -> Option<Self> {
         let points = points(work);
         let measured = points.last()?.population;
-        if points.len() < FEWEST || points[0].population > 1.5 {
+        if points.len() < MIN_POINTS || points[0].population > 1.5 {
             return None;
         }
         let mut starts = vec![1.0];
@@ -102,22 +101,22 @@ impl CostCurve {
     fn curve(&self) -> Option<RateCurve> {
         let mut rates: Vec<(u32, f64)> = Vec::new();
         let mut population = 1;
-        while f64::from(population) < f64::from(self.measured) * BEYOND {
+        while f64::from(population) < f64::from(self.measured) * EXTRAPOLATION_RATIO {
             let mut rate = digits(f64::from(population) / self.at(f64::from(population)) * 1e9);
             if let Some((few, slower)) = rates.last() {
                 // rounding must not make a call faster than it is alone
                 rate = rate.min(slower * f64::from(population) / f64::from(*few));
             }
             rates.push((population, rate));
-            population = (f64::from(population) * STEP).ceil().max(f64::from(population + 1)) as u32;
+            population = (f64::from(population) * POPULATION_RATIO).ceil().max(f64::from(population + 1)) as u32;
         }
-        let slows = self.at(f64::from(self.measured)) > self.alone * SLOWS;
+        let slows = self.at(f64::from(self.measured)) > self.alone * MIN_COST_RATIO;
         RateCurve::new(rates).ok().filter(|_| slows)
     }
 }
 
 /// Returns the station of a curve. A bound on the calls inside ends the curve there.
-pub(crate) fn bounded(curve: &RateCurve, inside: Option<u32>) -> Capacity {
+pub(crate) fn bounded_curve(curve: &RateCurve, inside: Option<u32>) -> Capacity {
     let Some(calls) = inside else { return Capacity::Curve { curve: curve.clone(), queue: Queue::Unbounded } };
     let within = curve.rates().iter().copied().filter(|(population, _)| *population <= calls.max(1));
     let curve = RateCurve::new(within).unwrap_or_else(|_| curve.clone());
@@ -157,7 +156,7 @@ fn points(work: &Workload) -> Vec<PopulationCost> {
         (Vec::new(), 0.0, 0.0, 0.0);
     for (inside, (spent, left)) in seen.into_iter().enumerate() {
         (population, time, departures) = (population + inside as f64 * left, time + spent, departures + left);
-        if departures >= ENOUGH {
+        if departures >= MIN_DEPARTURES {
             points.push(PopulationCost { population: population / departures, cost: time / departures, departures });
             (population, time, departures) = (0.0, 0.0, 0.0);
         }
@@ -184,7 +183,7 @@ fn least_squares(rows: &[(Vec<f64>, f64, f64)]) -> Vec<f64> {
         .map(|column| rows.iter().map(|(columns, value, weight)| columns[column] * value * weight).sum())
         .collect();
     let mut found = vec![0.0; width];
-    for _ in 0..MOST_ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         let mut moved = 0.0;
         for column in 0..width {
             let explained: f64 = (0..width).map(|other| squares[column][other] * found[other]).sum();
@@ -195,7 +194,7 @@ fn least_squares(rows: &[(Vec<f64>, f64, f64)]) -> Vec<f64> {
                 found[column] = better;
             }
         }
-        if moved < SETTLED {
+        if moved < CONVERGED {
             break;
         }
     }
@@ -248,17 +247,17 @@ fn digits(rate: f64) -> f64 {
 }
 
 /// Minimum number of departures of a point.
-const ENOUGH: f64 = 400.0;
+const MIN_DEPARTURES: f64 = 400.0;
 /// Minimum number of points of a curve.
-const FEWEST: usize = 3;
+const MIN_POINTS: usize = 3;
 /// Ratio of the largest population that is written to the largest that was measured.
-const BEYOND: f64 = 4.0;
+const EXTRAPOLATION_RATIO: f64 = 4.0;
 /// Ratio of neighboring populations that are written.
-const STEP: f64 = 1.2;
+const POPULATION_RATIO: f64 = 1.2;
 /// Minimum ratio of the cost at the largest population to the cost alone.
-const SLOWS: f64 = 1.1;
-const MOST_ROUNDS: usize = 20_000;
-const SETTLED: f64 = 1e-9;
+const MIN_COST_RATIO: f64 = 1.1;
+const MAX_ROUNDS: usize = 20_000;
+const CONVERGED: f64 = 1e-9;
 
 #[cfg(test)]
 mod tests {
@@ -275,7 +274,7 @@ mod tests {
         assert!(curve.max_population() > 24 && most(&curve) < 100.0, "{curve:?}");
         assert!((share(&curve, 2) - 18.18 / 20.0).abs() < 1e-9 && share(&curve, 1) == 1.0);
         let steady = CostCurve { hinges: vec![(1.0, 1e4)], alone: 1e8, measured: 8 };
-        let Capacity::Curve { curve, queue } = bounded(&curve, Some(9)) else { panic!("a curve") };
+        let Capacity::Curve { curve, queue } = bounded_curve(&curve, Some(9)) else { panic!("a curve") };
         assert_eq!((curve.max_population(), queue), (8, Queue::AtMost(1)), "nine at most may be inside");
         assert_eq!(steady.curve(), None, "calls that do not hold each other up make no curve");
     }

@@ -44,7 +44,7 @@ impl ModelRanking {
     pub(crate) fn new(work: &Workload, included: impl Fn(&Workload, usize) -> bool + Copy) -> Self {
         let most = work.most_inside();
         let smallest = smallest_latency(work);
-        let part = work.excerpt(EXCERPT, most as usize);
+        let part = work.excerpt(SURVEY_CALLS, most as usize);
         let mut coarse = Scorer::new(&part, included);
         let mut found: Vec<ScoredModel> = Vec::new();
         let mut fine = Scorer::new(work, included);
@@ -65,7 +65,7 @@ impl ModelRanking {
         found[0].model.demands(work, &mut demands);
         let chance = chance(work, &demands, found[0].model.outside, |call| included(work, call));
         for scored in &mut found {
-            *scored = fine.settled(*scored, smallest, LEAST_GAIN.max(chance.1 * GAIN_BEYOND_CHANCE));
+            *scored = fine.settled(*scored, smallest, MIN_GAIN.max(chance.1 * MIN_GAIN_TO_CHANCE));
         }
         found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
         Self { stations: found, chance, unlimited: unlimited.effect }
@@ -84,9 +84,9 @@ impl ModelRanking {
     /// one of the smallest effect size of logarithms.
     pub(crate) fn close(&self, work: &Workload, included: impl Fn(usize) -> bool) -> Vec<ScoredModel> {
         let best = self.best().effect;
-        let limit = best + self.tolerance().max(best * CLOSE_SHARE);
+        let limit = best + self.tolerance().max(best * CLOSE_EFFECT_SHARE);
         let close = self.stations.iter().filter(|scored| scored.effect <= limit);
-        let close = close.filter(|scored| scored.model.discipline != QueueDiscipline::Unlimited).take(MOST_CLOSE);
+        let close = close.filter(|scored| scored.model.discipline != QueueDiscipline::Unlimited).take(MAX_CLOSE);
         let mut demands = Vec::new();
         let mut close: Vec<(f64, ScoredModel)> = close
             .map(|scored| {
@@ -106,7 +106,7 @@ impl ModelRanking {
         included: impl Fn(usize) -> bool,
     ) -> (u32, u32) {
         let most = work.most_inside();
-        let part = work.excerpt(EXCERPT, most as usize);
+        let part = work.excerpt(SURVEY_CALLS, most as usize);
         let strata = PopulationThirds::new(&part, chosen.outside, included);
         let mut demands = Vec::new();
         let mut effect = |workers| {
@@ -114,9 +114,13 @@ impl ModelRanking {
             model.demands(&part, &mut demands);
             strata.effect(&demands, chosen.outside)
         };
-        let limit = effect(chosen.workers) + self.tolerance().max(self.best().effect * CLOSE_SHARE);
-        let low = (1..chosen.workers).rev().take(WIDEST).take_while(|workers| effect(*workers) <= limit).last();
-        let high = (chosen.workers + 1..=most).take(WIDEST).take_while(|workers| effect(*workers) <= limit).last();
+        let limit = effect(chosen.workers) + self.tolerance().max(self.best().effect * CLOSE_EFFECT_SHARE);
+        let low =
+            (1..chosen.workers).rev().take(MAX_WORKER_DISTANCE).take_while(|workers| effect(*workers) <= limit).last();
+        let high = (chosen.workers + 1..=most)
+            .take(MAX_WORKER_DISTANCE)
+            .take_while(|workers| effect(*workers) <= limit)
+            .last();
         (low.unwrap_or(chosen.workers), high.unwrap_or(chosen.workers))
     }
 
@@ -126,7 +130,9 @@ impl ModelRanking {
         let mut populations = work.populations(0.0);
         populations.sort_unstable();
         // a single busy moment is no evidence
-        let most = populations.get(populations.len().saturating_sub(CROWD)).map_or(1, |population| population + 1);
+        let most = populations
+            .get(populations.len().saturating_sub(MIN_CALLS_AT_POPULATION))
+            .map_or(1, |population| population + 1);
         let limit = self.best().effect + self.tolerance();
         let mut bench = Scorer::new(work, |_, _| true);
         let fewest = [QueueDiscipline::Fifo, QueueDiscipline::Sharing].map(|discipline| {
@@ -144,13 +150,13 @@ impl ModelRanking {
     /// Returns the smallest meaningful difference of effect sizes. Two models share most of their
     /// chance, hence only a part of it counts.
     fn tolerance(&self) -> f64 {
-        (self.chance.1 * CHANCE_SHARE).max(LEAST_DIFFERENCE)
+        (self.chance.1 * CLOSE_CHANCE_SHARE).max(MIN_DIFFERENCE)
     }
 }
 
 /// An estimate of the fixed latency outside the queue.
 #[derive(Clone, Copy, Debug)]
-struct Outside {
+struct OutsideLatency {
     /// Most likely latency, in nanoseconds.
     likely: f64,
     /// Excess over the recorder's own latency, in standard errors.
@@ -189,10 +195,14 @@ impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Scorer<'w, F> {
     /// Returns the most promising numbers of workers of a discipline, each with its best outside
     /// latency on a grid.
     fn survey(&mut self, discipline: QueueDiscipline, most: u32, smallest: f64) -> Vec<ScoredModel> {
-        let ladder = LADDER.iter().copied().filter(|workers| *workers <= most.max(1));
+        let ladder = WORKER_COUNTS.iter().copied().filter(|workers| *workers <= most.max(1));
         let mut found: Vec<ScoredModel> = ladder
             .map(|workers| {
-                self.best(SURVEY.iter().map(|share| StationModel { discipline, workers, outside: share * smallest }))
+                self.best(SURVEYED_OUTSIDE.iter().map(|share| StationModel {
+                    discipline,
+                    workers,
+                    outside: share * smallest,
+                }))
             })
             .collect();
         found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
@@ -200,7 +210,9 @@ impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Scorer<'w, F> {
         let mut finer: Vec<ScoredModel> = found
             .into_iter()
             .map(|scored| {
-                self.best(GRID.iter().map(|share| StationModel { outside: share * smallest, ..scored.model }))
+                self.best(
+                    REFINED_OUTSIDE.iter().map(|share| StationModel { outside: share * smallest, ..scored.model }),
+                )
             })
             .collect();
         finer.sort_by(|one, other| one.effect.total_cmp(&other.effect));
@@ -223,10 +235,10 @@ impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Scorer<'w, F> {
             }
             step /= 2;
         }
-        for share in STEPS {
+        for share in OUTSIDE_STEPS {
             let step = share * smallest;
             let around =
-                [(best.model.outside - step).max(0.0), (best.model.outside + step).min(smallest * WIDEST_OUTSIDE)];
+                [(best.model.outside - step).max(0.0), (best.model.outside + step).min(smallest * MAX_OUTSIDE)];
             let near = self.best(around.map(|outside| StationModel { outside, ..best.model }));
             if near.effect < best.effect {
                 best = near;
@@ -242,19 +254,20 @@ impl<F: Fn(&Workload, usize) -> bool + Copy> Scorer<'_, F> {
     fn settled(&mut self, scored: ScoredModel, smallest: f64, least_gain: f64) -> ScoredModel {
         let none = self.score(StationModel { outside: self.floor(smallest), ..scored.model });
         let none = if none.effect.is_finite() { none } else { scored };
-        let Some(outside) = self.outside(scored.model, smallest).filter(|outside| outside.beyond >= BEYOND_CHANCE)
+        let Some(outside) =
+            self.outside(scored.model, smallest).filter(|outside| outside.beyond >= MIN_STANDARD_ERRORS)
         else {
             return none;
         };
         let found = self.score(StationModel { outside: outside.likely, ..scored.model });
-        let is_sure = outside.beyond >= SURELY || none.effect - found.effect > least_gain;
+        let is_sure = outside.beyond >= CERTAIN_STANDARD_ERRORS || none.effect - found.effect > least_gain;
         if is_sure && found.effect.is_finite() { found } else { none }
     }
 
     /// Estimates the latency outside the queue that gives the lowest and the highest load the same
     /// mean demand. Latency mistaken for demand shows where calls find a free worker, and not where
     /// they wait. `None` if the data does not determine it.
-    fn outside(&mut self, model: StationModel, smallest: f64) -> Option<Outside> {
+    fn outside(&mut self, model: StationModel, smallest: f64) -> Option<OutsideLatency> {
         if model.discipline == QueueDiscipline::Unlimited {
             return None;
         }
@@ -268,22 +281,22 @@ impl<F: Fn(&Workload, usize) -> bool + Copy> Scorer<'_, F> {
         for _ in 0..2 {
             let (here, variance) = self.difference(&strata, at(outside));
             let slope = (self.difference(&strata, at(outside + step)).0 - here) / step;
-            if slope > -LEAST_SLOPE {
+            if slope > -MIN_SLOPE {
                 return None;
             }
             error = variance.sqrt() / -slope;
-            outside = (outside - here / slope).clamp(floor, smallest * WIDEST_OUTSIDE);
+            outside = (outside - here / slope).clamp(floor, smallest * MAX_OUTSIDE);
         }
         let beyond = (outside - floor) / error.max(1.0);
         // the positive part of a James-Stein estimator: an estimate selected because it is large
         // tends to be too large
-        let share = (1.0 - (CHANCE / beyond.max(CHANCE)).powi(2)).max(0.0);
-        Some(Outside { likely: floor + (outside - floor) * share, beyond })
+        let share = (1.0 - (SELECTION_BIAS_ERRORS / beyond.max(SELECTION_BIAS_ERRORS)).powi(2)).max(0.0);
+        Some(OutsideLatency { likely: floor + (outside - floor) * share, beyond })
     }
 
     /// Returns the latency of the recorder itself, in nanoseconds.
     fn floor(&self, smallest: f64) -> f64 {
-        self.work.round_trip.min(smallest * WIDEST_OUTSIDE)
+        self.work.round_trip.min(smallest * MAX_OUTSIDE)
     }
 
     fn difference(&mut self, strata: &PopulationThirds, model: StationModel) -> (f64, f64) {
@@ -324,49 +337,49 @@ fn smallest_latency(work: &Workload) -> f64 {
 
 /// Returns the distance from a number of workers to the next that is surveyed.
 fn gap(workers: u32) -> u32 {
-    let above = LADDER.iter().find(|step| **step > workers).copied().unwrap_or(workers * 4 / 3);
+    let above = WORKER_COUNTS.iter().find(|step| **step > workers).copied().unwrap_or(workers * 4 / 3);
     // at least 2, so that both neighbors are tried
     (above - workers).max(2)
 }
 
 /// Numbers of workers that are surveyed.
-const LADDER: &[u32] =
+const WORKER_COUNTS: &[u32] =
     &[1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512];
 /// Outside latencies that are surveyed, as shares of the smallest latency.
-const SURVEY: &[f64] = &[0.0, 0.2, 0.4, 0.7, 0.9, 0.97, 0.99];
-const GRID: &[f64] = &[
+const SURVEYED_OUTSIDE: &[f64] = &[0.0, 0.2, 0.4, 0.7, 0.9, 0.97, 0.99];
+const REFINED_OUTSIDE: &[f64] = &[
     0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98,
     0.99, 0.995,
 ];
-const STEPS: &[f64] = &[0.025, 0.0125, 0.006, 0.003];
-const WIDEST_OUTSIDE: f64 = 0.998;
+const OUTSIDE_STEPS: &[f64] = &[0.025, 0.0125, 0.006, 0.003];
+const MAX_OUTSIDE: f64 = 0.998;
 /// Numbers of candidates of a discipline that survive the first and the second round.
 const SURVIVORS: usize = 5;
 const FINALISTS: usize = 4;
 /// Number of calls that the survey looks at.
-const EXCERPT: usize = 12_000;
+const SURVEY_CALLS: usize = 12_000;
 /// Step over which the slope is taken, as a share of the smallest latency.
 const SLOPE_STEP: f64 = 0.05;
 /// Minimum slope of the difference between high and low load by the outside latency; below it the
 /// two cannot be separated.
-const LEAST_SLOPE: f64 = 0.02;
+const MIN_SLOPE: f64 = 0.02;
 /// Standard errors beyond which an outside latency is more than chance.
-const BEYOND_CHANCE: f64 = 2.0;
+const MIN_STANDARD_ERRORS: f64 = 2.0;
 /// Standard errors beyond which it is accepted without a better effect size.
-const SURELY: f64 = 3.5;
+const CERTAIN_STANDARD_ERRORS: f64 = 3.5;
 /// Minimum improvement of the effect size otherwise: absolute, and in standard deviations of
 /// chance.
-const LEAST_GAIN: f64 = 0.002;
-const GAIN_BEYOND_CHANCE: f64 = 1.5;
+const MIN_GAIN: f64 = 0.002;
+const MIN_GAIN_TO_CHANCE: f64 = 1.5;
 /// Standard errors by which a selected estimate is presumed too large.
-const CHANCE: f64 = 1.2;
-const LEAST_DIFFERENCE: f64 = 0.004;
+const SELECTION_BIAS_ERRORS: f64 = 1.2;
+const MIN_DIFFERENCE: f64 = 0.004;
 /// Largest excess of a close model's effect size over the best: as a share of the best, and of the
 /// standard deviation of chance.
-const CLOSE_SHARE: f64 = 0.15;
-const CHANCE_SHARE: f64 = 0.5;
-const MOST_CLOSE: usize = 6;
+const CLOSE_EFFECT_SHARE: f64 = 0.15;
+const CLOSE_CHANCE_SHARE: f64 = 0.5;
+const MAX_CLOSE: usize = 6;
 /// Minimum number of calls that must have found a population before it counts as seen.
-const CROWD: usize = 20;
+const MIN_CALLS_AT_POPULATION: usize = 20;
 /// Largest distance from the chosen number of workers that is tried.
-const WIDEST: usize = 48;
+const MAX_WORKER_DISTANCE: usize = 48;

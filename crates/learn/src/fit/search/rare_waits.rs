@@ -45,8 +45,9 @@ impl LightLoadFit {
             QueueDiscipline::Fifo => return None,
         };
         let enough = |found: &&LikelihoodCandidate| {
-            let least = if found.model.discipline == QueueDiscipline::Fifo { LEAST } else { LEAST_SHARING };
-            found.evidence >= least && found.waited >= FEWEST
+            let least =
+                if found.model.discipline == QueueDiscipline::Fifo { MIN_EVIDENCE } else { MIN_EVIDENCE_SHARING };
+            found.evidence >= least && found.waited >= MIN_WAITED
         };
         let peak = |all: &[LikelihoodCandidate]| {
             all.iter().max_by(|one, other| one.evidence.total_cmp(&other.evidence)).copied()
@@ -55,7 +56,7 @@ impl LightLoadFit {
         peaks.sort_by(|one, other| other.evidence.total_cmp(&one.evidence));
         let best = *peaks.first().filter(enough)?;
         if chosen.discipline == QueueDiscipline::Sharing {
-            let is_clearly_better = best.evidence > sharing[0].evidence + CLEARLY;
+            let is_clearly_better = best.evidence > sharing[0].evidence + MIN_EVIDENCE_GAIN;
             if best.model.discipline == QueueDiscipline::Sharing || !is_clearly_better || !scale.has_edge(best) {
                 return None;
             }
@@ -65,9 +66,9 @@ impl LightLoadFit {
             return None;
         }
         let of_best = if best.model.discipline == QueueDiscipline::Fifo { &fifo } else { &sharing };
-        let about_as_clear = of_best.iter().filter(|one| one.evidence >= best.evidence - ABOUT);
+        let about_as_clear = of_best.iter().filter(|one| one.evidence >= best.evidence - MAX_EVIDENCE_LOSS);
         let workers = about_as_clear.map(|one| one.model.workers);
-        let other = peaks.get(1).filter(|other| other.evidence >= best.evidence - ABOUT);
+        let other = peaks.get(1).filter(|other| other.evidence >= best.evidence - MAX_EVIDENCE_LOSS);
         Some(Self {
             model: best.model,
             accepted: (workers.clone().min()?, workers.max()?),
@@ -123,13 +124,13 @@ impl<'w> LikelihoodModel<'w> {
     /// become impossible.
     fn survey(&self, discipline: QueueDiscipline) -> Vec<LikelihoodCandidate> {
         let weigh = |workers| self.weigh(StationModel { discipline, workers, outside: self.outside });
-        let step = (self.most / CANDIDATES).max(1);
+        let step = (self.most / CANDIDATE_COUNT).max(1);
         let mut found: Vec<LikelihoodCandidate> = Vec::new();
         let mut workers = self.most;
         while workers > 1 {
             let one = weigh(workers);
             found.push(one);
-            if one.evidence < HOPELESS {
+            if one.evidence < IMPOSSIBLE_EVIDENCE {
                 break;
             }
             workers = workers.saturating_sub(step);
@@ -149,7 +150,7 @@ impl<'w> LikelihoodModel<'w> {
         let (mut evidence, mut waited) = (0.0, 0);
         for (call, demand) in demands.iter().enumerate() {
             let time = self.times[call];
-            let is_late = *demand < time * (1.0 - ROUNDING);
+            let is_late = *demand < time * (1.0 - INVERSION_ERROR);
             let Some(density) = self.densities[self.work.operations[call] as usize].as_ref().filter(|_| is_late) else {
                 continue;
             };
@@ -170,7 +171,8 @@ impl<'w> LikelihoodModel<'w> {
     /// Returns true if the candidate explains the calls and one worker less does not at all.
     fn has_edge(&self, candidate: LikelihoodCandidate) -> bool {
         let LikelihoodCandidate { model, evidence, .. } = candidate;
-        evidence > LEAST && self.weigh(StationModel { workers: model.workers - 1, ..model }).evidence < HOPELESS
+        evidence > MIN_EVIDENCE
+            && self.weigh(StationModel { workers: model.workers - 1, ..model }).evidence < IMPOSSIBLE_EVIDENCE
     }
 
     fn has_spells(&self) -> bool {
@@ -179,7 +181,7 @@ impl<'w> LikelihoodModel<'w> {
         (0..work.kinds).filter(|kind| self.densities[*kind].is_some()).any(|kind| {
             let own = (0..work.len()).filter(|call| work.counted[*call] && work.operations[*call] as usize == kind);
             let calls: Vec<(f64, f64)> = own.map(|call| (work.arrivals[call], self.times[call])).collect();
-            autocorrelation::order(&calls, operations).is_some()
+            autocorrelation::find_autocorrelation(&calls, operations).is_some()
         })
     }
 }
@@ -193,7 +195,7 @@ struct Density {
 
 impl Density {
     fn new(mut logs: Vec<f64>) -> Option<Self> {
-        if logs.len() < LEAST_CALM {
+        if logs.len() < MIN_LIGHT_LOAD_CALLS {
             return None;
         }
         logs.sort_unstable_by(f64::total_cmp);
@@ -205,12 +207,12 @@ impl Density {
     /// Returns the logarithm of the density at a demand in nanoseconds, per nanosecond.
     fn ln(&self, demand: f64) -> f64 {
         if demand <= 0.0 {
-            return NEVER;
+            return IMPOSSIBLE_LOG_DENSITY;
         }
         let log = demand.ln();
         let column = self.edges.partition_point(|edge| *edge <= log);
         let by_log = match (column.checked_sub(1).map(|before| self.edges[before]), self.edges.get(column)) {
-            (Some(low), Some(high)) => -(COLUMNS as f64 * (high - low).max(NARROWEST)).ln(),
+            (Some(low), Some(high)) => -(COLUMNS as f64 * (high - low).max(MIN_COLUMN_WIDTH)).ln(),
             // beyond the sample the density falls by a factor of e with each factor of e
             (None, _) => self.beyond - (self.edges[0] - log),
             (_, None) => self.beyond - (log - self.edges[COLUMNS]),
@@ -234,25 +236,25 @@ fn inside_at_finish(work: &Workload, outside: f64) -> Vec<u32> {
 
 /// Minimum evidence of a queue. Among simulated services without one, the strongest had 2 for
 /// `fifo` and 12 for `sharing`, which slows many more calls down.
-const LEAST: f64 = 10.0;
-const LEAST_SHARING: f64 = 20.0;
+const MIN_EVIDENCE: f64 = 10.0;
+const MIN_EVIDENCE_SHARING: f64 = 20.0;
 /// Minimum difference of evidence to processor sharing that was chosen by effect size.
-const CLEARLY: f64 = 100.0;
+const MIN_EVIDENCE_GAIN: f64 = 100.0;
 /// Largest difference of evidence between candidates that are about as likely: half of the 95 %
 /// point of chi-squared (Wilks 1938), rounded up.
-const ABOUT: f64 = 2.0;
+const MAX_EVIDENCE_LOSS: f64 = 2.0;
 /// Minimum number of calls that waited.
-const FEWEST: usize = 20;
+const MIN_WAITED: usize = 20;
 /// Evidence below which fewer workers need not be tried.
-const HOPELESS: f64 = -300.0;
+const IMPOSSIBLE_EVIDENCE: f64 = -300.0;
 /// Logarithm of the density of the impossible, which only a clock error can produce.
-const NEVER: f64 = -60.0;
+const IMPOSSIBLE_LOG_DENSITY: f64 = -60.0;
 /// Number of candidates before the best one's neighbors are tried.
-const CANDIDATES: u32 = 64;
+const CANDIDATE_COUNT: u32 = 64;
 /// Minimum number of calls at light load for a density.
-const LEAST_CALM: usize = 400;
+const MIN_LIGHT_LOAD_CALLS: usize = 400;
 const COLUMNS: usize = 40;
 /// Width of a column of equal demands.
-const NARROWEST: f64 = 1e-6;
+const MIN_COLUMN_WIDTH: f64 = 1e-6;
 /// Relative rounding error of an inversion.
-const ROUNDING: f64 = 1e-9;
+const INVERSION_ERROR: f64 = 1e-9;

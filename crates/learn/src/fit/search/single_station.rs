@@ -1,26 +1,24 @@
 //! The single station that explains a tape best: chosen by effect size, by the prediction of the
 //! highest load where effect sizes are close, and by the few waiting calls at light load.
 
-use crate::fit::Candidate;
-use crate::fit::nanos;
+use crate::fit::fitted::Candidate;
 use crate::fit::prepare::workload::Workload;
-use crate::fit::report::findings::Finding;
-use crate::fit::report::verdict;
 use crate::fit::search::holdout_validation::{self, HoldoutSplit, Stratum};
 use crate::fit::search::load_dependence::PopulationThirds;
 use crate::fit::search::model_search::{ModelRanking, ScoredModel};
 use crate::fit::search::rare_waits::LightLoadFit;
 use crate::fit::station_model::{QueueDiscipline, StationModel};
+use crate::fit::time;
 
 /// A fitted single station.
 pub(crate) struct SingleStationFit {
     pub(crate) scored: ScoredModel,
     /// Stations that the effect size does not separate from it, itself included.
-    close: Vec<ScoredModel>,
+    pub(crate) close: Vec<ScoredModel>,
     /// Best candidates by effect size.
     pub(crate) candidates: Vec<Candidate>,
     /// Evidence of the calls that waited at light load, if it decided.
-    pub(crate) crowd: Option<LightLoadFit>,
+    pub(crate) light_load: Option<LightLoadFit>,
     /// Recovered demand of each call, in nanoseconds.
     pub(crate) demands: Vec<f64>,
     /// Predicted against recorded latencies, with demands of the lower load.
@@ -31,39 +29,22 @@ impl SingleStationFit {
     pub(crate) fn find(ranking: &ModelRanking, split: Option<&HoldoutSplit>, work: &Workload) -> Self {
         let mut close = if ranking.sees_no_queue() { Vec::new() } else { ranking.close(work, |_| true) };
         let (mut scored, candidates) = choose(ranking, &close, split, work);
-        let crowd = LightLoadFit::find(work, scored.model);
-        let model = crowd.as_ref().map_or(scored.model, |crowd| crowd.model);
+        let light_load = LightLoadFit::find(work, scored.model);
+        let model = light_load.as_ref().map_or(scored.model, |light_load| light_load.model);
         let mut demands = Vec::new();
         model.demands(work, &mut demands);
-        if crowd.is_some() {
+        if light_load.is_some() {
             let effect = PopulationThirds::new(work, model.outside, |_| true).size(&demands, model.outside);
             (scored, close) = (ScoredModel { model, effect }, Vec::new());
         }
         let strata = split.map(|split| split.predict(model, work)).unwrap_or_default();
-        Self { scored, close, candidates, crowd, demands, strata }
+        Self { scored, close, candidates, light_load, demands, strata }
     }
 
     /// Returns the range of workers that explain the tape about as well; `None` without a queue.
     pub(crate) fn accepted(&self, ranking: &ModelRanking, work: &Workload) -> Option<(u32, u32)> {
-        let of_crowd = self.crowd.as_ref().map(|crowd| crowd.accepted);
+        let of_crowd = self.light_load.as_ref().map(|light_load| light_load.accepted);
         of_crowd.or_else(|| self.has_queue().then(|| ranking.accepted(work, self.scored.model, |_| true)))
-    }
-
-    /// Returns the findings about this station.
-    pub(crate) fn statements(
-        &self,
-        ranking: &ModelRanking,
-        split: Option<&HoldoutSplit>,
-        work: &Workload,
-    ) -> Vec<Finding> {
-        let mut statements = Vec::new();
-        verdict::judge(&mut statements, ranking, &self.close, self.scored, &self.strata, work);
-        if let Some(crowd) = &self.crowd {
-            verdict::tell_few(&mut statements, crowd);
-        } else if self.has_queue() {
-            statements.extend(split.and_then(|split| lower_load(work, split, self.scored.model)));
-        }
-        statements
     }
 
     fn has_queue(&self) -> bool {
@@ -93,7 +74,9 @@ fn choose(
         if let Some(Some((first, noise))) = errors.first().copied() {
             let best = (1..close.len()).filter_map(|index| errors[index].map(|(error, _)| (index, error)));
             let best = best.min_by(|one, other| one.1.total_cmp(&other.1));
-            if let Some((index, _)) = best.filter(|(_, error)| first - error > noise.max(holdout_validation::CLEARLY)) {
+            if let Some((index, _)) =
+                best.filter(|(_, error)| first - error > noise.max(holdout_validation::MIN_IMPROVEMENT))
+            {
                 chosen = close[index];
             }
         }
@@ -102,7 +85,7 @@ fn choose(
         let index = close.iter().position(|close| close.model.same_station(scored.model));
         Candidate {
             model: scored.model.to_string(),
-            outside: nanos(scored.model.outside),
+            outside: time::from_nanos(scored.model.outside),
             effect: scored.effect,
             extrapolation: index.and_then(|index| errors[index]).map(|(error, _)| error),
         }
@@ -110,11 +93,15 @@ fn choose(
     (chosen.with_what_is_outside(work), candidates.collect())
 }
 
-/// Returns a finding if the lower load alone points to another station.
-fn lower_load(work: &Workload, split: &HoldoutSplit, chosen: StationModel) -> Option<Finding> {
+/// Returns the station that the lower load alone points to, if it is another one.
+pub(crate) fn station_of_lower_load(
+    work: &Workload,
+    split: &HoldoutSplit,
+    chosen: StationModel,
+) -> Option<StationModel> {
     let lower = ModelRanking::new(work, |part, call| !split.is_held_out(part, call));
     let model = if lower.sees_no_queue() { StationModel::UNLIMITED } else { lower.best().model };
     let close = lower.close(work, |call| !split.is_held_out(work, call));
     let differs = !close.iter().any(|close| close.model.same_station(chosen)) || model == StationModel::UNLIMITED;
-    differs.then(|| Finding::LowerLoadDiffers { model: model.to_string() })
+    differs.then_some(model)
 }

@@ -7,18 +7,17 @@
 //! runs. The best split is the one that leaves the least squares of the latencies, as for a delay
 //! center. It is accepted only where both stations make calls wait.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::{Rng as _, RngExt as _};
 
-use crate::fit::demand::{DemandTable, OperationFit};
-use crate::fit::nanos;
+use crate::fit::demand::DemandTable;
 use crate::fit::prepare::workload::Workload;
 use crate::fit::report::findings::Finding;
 use crate::fit::search::holdout_validation::{self, HoldoutSplit, Stratum};
 use crate::fit::simulation::DemandSampler;
 use crate::fit::station_model::{FreeTimes, StationModel};
+use crate::fit::time;
 use standin_model::draws::Draws;
 use standin_model::stats::{LogNormal, Moments, mean, signed_rank_score, standard_score, sum};
 
@@ -89,14 +88,14 @@ impl TandemSearch {
     /// Searches for a front that explains latencies clearly better than `single` does.
     pub(crate) fn new(work: &Workload, single: StationModel, split: &HoldoutSplit) -> Self {
         let most = work.most_inside() + 1;
-        let excerpt = work.excerpt(EXCERPT, most as usize);
-        let whole = work.excerpt(MOST, most as usize);
+        let excerpt = work.excerpt(COARSE_CALLS, most as usize);
+        let whole = work.excerpt(FINE_CALLS, most as usize);
         let (Some(coarse), Some(scene)) = (TandemLatencyData::new(&excerpt, 2), TandemLatencyData::new(&whole, RUNS))
         else {
             return Self::Failed;
         };
         let mut found: Vec<(f64, TandemParameters)> = Vec::new();
-        for front in USED.iter().map(|used| used / coarse.busiest) {
+        for front in UTILIZATIONS.iter().map(|used| used / coarse.busiest) {
             for workers in coarse.pools(front, most) {
                 let candidate = TandemParameters { workers, front, variation: VARIATIONS[1] };
                 if coarse.allows(candidate) {
@@ -106,7 +105,7 @@ impl TandemSearch {
         }
         found.sort_by(|one, other| one.0.total_cmp(&other.0));
         found.dedup_by_key(|(_, candidate)| (candidate.workers, candidate.front.to_bits()));
-        let starts: Vec<TandemParameters> = found.iter().take(STARTS).map(|(_, candidate)| *candidate).collect();
+        let starts: Vec<TandemParameters> = found.iter().take(START_COUNT).map(|(_, candidate)| *candidate).collect();
         let best = starts.into_iter().map(|start| scene.refined(start, most));
         let Some((_, best)) = best.min_by(|one, other| one.0.total_cmp(&other.0)) else { return Self::Failed };
 
@@ -120,16 +119,16 @@ impl TandemSearch {
         let utilization = |_: &[usize], per_second: f64| Some(per_second / scene.capacity(best));
         let strata = split.judge(scene.work, utilization, &latencies);
         let strata: Vec<Stratum> = strata.into_iter().map(|stratum| Stratum { held_out: false, ..stratum }).collect();
-        if gain(&scene.squares(&scene.runs_of(single))) < CLEARLY
+        if gain(&scene.squares(&scene.runs_of(single))) < MIN_SCORE
             || strata.iter().any(holdout_validation::is_mispredicted)
         {
             return Self::Failed;
         }
         let by_pool = gain(&scene.without_pool(best, most));
-        if gain(&scene.without_front(best, most)) < CLEARLY || by_pool < LIKELY {
+        if gain(&scene.without_front(best, most)) < MIN_SCORE || by_pool < MIN_LIKELY_SCORE {
             return Self::Hidden;
         }
-        Self::Found(Box::new(TandemFit { is_sure: by_pool >= CLEARLY, ..scene.described(best, strata) }))
+        Self::Found(Box::new(TandemFit { is_sure: by_pool >= MIN_SCORE, ..scene.described(best, strata) }))
     }
 }
 
@@ -145,21 +144,6 @@ impl TandemSearch {
     }
 }
 
-impl TandemFit {
-    /// Replaces the demands that a single station recovered.
-    pub(crate) fn put_before(
-        &self,
-        operations: &mut [OperationFit],
-        default: &mut OperationFit,
-        names: &BTreeMap<&str, u32>,
-    ) {
-        for operation in operations {
-            operation.pass_before(&self.demands[names[operation.name.as_str()] as usize], &self.front);
-        }
-        default.pass_before(&self.overall, &self.front);
-    }
-}
-
 impl<'w> TandemLatencyData<'w> {
     /// Prepares a workload; `None` if too few calls find nobody inside.
     fn new(work: &'w Workload, runs: u64) -> Option<Self> {
@@ -172,10 +156,10 @@ impl<'w> TandemLatencyData<'w> {
             alone[work.operations[call] as usize].push(latency(call));
         }
         let everything: Vec<f64> = alone.iter().flatten().copied().collect();
-        if everything.len() < FEWEST || busiest <= 0.0 {
+        if everything.len() < MIN_ALONE || busiest <= 0.0 {
             return None;
         }
-        for few in alone.iter_mut().filter(|alone| alone.len() < FEW) {
+        for few in alone.iter_mut().filter(|alone| alone.len() < MIN_ALONE_OF_OPERATION) {
             few.clone_from(&everything);
         }
         let draw = |run: u64, call: usize| {
@@ -200,8 +184,8 @@ impl<'w> TandemLatencyData<'w> {
     /// Returns numbers of workers that can serve the rest of the demand without being far too many.
     fn pools(&self, front: f64, most: u32) -> impl Iterator<Item = u32> {
         let used = self.busiest * (self.mean - front).max(0.0);
-        let fewest = ((used * LEAST_WORKERS).ceil() as u32).max(1);
-        let steps = (0..POOLS).map(move |step| fewest + step + step * fewest / 6);
+        let fewest = ((used * MIN_POOL_RATIO).ceil() as u32).max(1);
+        let steps = (0..POOL_COUNT).map(move |step| fewest + step + step * fewest / 6);
         steps.take_while(move |workers| *workers == fewest || *workers <= most)
     }
 
@@ -312,7 +296,7 @@ impl<'w> TandemLatencyData<'w> {
     /// Returns the squares of the best front before a pool without waits.
     fn without_pool(&self, best: TandemParameters, most: u32) -> Vec<f64> {
         let wide = TandemParameters { workers: most, ..best };
-        let fronts = WIDER
+        let fronts = FRONT_FACTORS
             .iter()
             .flat_map(|by| VARIATIONS.map(|variation| TandemParameters { front: best.front * by, variation, ..wide }));
         let all = fronts.filter(|candidate| self.allows(*candidate)).map(|one| self.squares(&self.runs(one)));
@@ -321,7 +305,7 @@ impl<'w> TandemLatencyData<'w> {
 
     fn described(&self, best: TandemParameters, strata: Vec<Stratum>) -> TandemFit {
         let shape = LogNormal::of_mean_one(best.variation);
-        let shapes = (0..SHAPES).map(|rank| shape.quantile((f64::from(rank) + 0.5) / f64::from(SHAPES)));
+        let shapes = (0..QUANTILES).map(|rank| shape.quantile((f64::from(rank) + 0.5) / f64::from(QUANTILES)));
         let demands = |operation: usize| -> Vec<f64> {
             self.alone[operation].iter().map(|alone| self.demand(best, operation, *alone)).collect()
         };
@@ -329,7 +313,7 @@ impl<'w> TandemLatencyData<'w> {
         TandemFit {
             workers: best.workers,
             front: DemandTable::new(shapes.map(|shape| shape * best.front).collect()),
-            front_mean: nanos(best.front),
+            front_mean: time::from_nanos(best.front),
             demands: all.clone().map(|operation| DemandTable::new(demands(operation))).collect(),
             overall: DemandTable::new(all.flat_map(demands).collect()),
             is_sure: true,
@@ -340,28 +324,28 @@ impl<'w> TandemLatencyData<'w> {
 }
 
 /// Utilizations of the front in the busiest window that are tried.
-const USED: &[f64] = &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93, 0.97, 1.0, 1.03, 1.06];
+const UTILIZATIONS: &[f64] = &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93, 0.97, 1.0, 1.03, 1.06];
 /// Coefficients of variation of the front that are tried.
 const VARIATIONS: [f64; 3] = [0.0, 0.5, 1.0];
 /// Fewest workers that are tried, relative to the mean number busy in the busiest window, and how
 /// many numbers are tried.
-const LEAST_WORKERS: f64 = 0.9;
-const POOLS: u32 = 6;
+const MIN_POOL_RATIO: f64 = 0.9;
+const POOL_COUNT: u32 = 6;
 /// Relative steps of the front in the fine search.
 const STEPS: [f64; 5] = [0.12, 0.06, 0.03, 0.015, 0.008];
-const WIDER: &[f64] = &[1.0, 1.03, 1.06, 1.1, 1.15, 1.2, 1.3, 1.5];
-const STARTS: usize = 2;
+const FRONT_FACTORS: &[f64] = &[1.0, 1.03, 1.06, 1.1, 1.15, 1.2, 1.3, 1.5];
+const START_COUNT: usize = 2;
 /// Numbers of calls in the coarse and in the fine search.
-const EXCERPT: usize = 8_000;
-const MOST: usize = 20_000;
+const COARSE_CALLS: usize = 8_000;
+const FINE_CALLS: usize = 20_000;
 const RUNS: u64 = 6;
 /// Minimum number of calls that find nobody inside: in all, and of an operation with a distribution
 /// of its own.
-const FEWEST: usize = 300;
-const FEW: usize = 30;
+const MIN_ALONE: usize = 300;
+const MIN_ALONE_OF_OPERATION: usize = 30;
 /// Minimum score, in standard deviations, by which the squares must be less.
-const CLEARLY: f64 = 2.5;
+const MIN_SCORE: f64 = 2.5;
 /// Minimum score, in standard deviations, for a likely pool.
-const LIKELY: f64 = 1.5;
+const MIN_LIKELY_SCORE: f64 = 1.5;
 /// Number of quantiles of the front's demand that are written.
-const SHAPES: u32 = 4_000;
+const QUANTILES: u32 = 4_000;

@@ -13,20 +13,19 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::fit::demand::percentile;
-use crate::fit::demand::quantile_table::log_linear_area;
+use crate::fit::demand::quantile_table::{log_linear_area, percentile_name};
+use crate::fit::time;
 use standin_model::stats::{mean, quantile};
-use standin_stub::delay::units::duration;
 
 /// Extrapolated part of a demand table.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tail {
     /// Share (0 to 1) above which the table follows the fitted tail instead of the sample.
-    #[serde(serialize_with = "named")]
+    #[serde(serialize_with = "serialize_percentile")]
     pub from: f64,
     /// Largest demand of the sample.
-    #[serde(serialize_with = "written")]
+    #[serde(serialize_with = "time::serialize")]
     pub seen: Duration,
     /// Ratio of the largest demand of the table to the largest of the sample.
     pub factor: f64,
@@ -37,8 +36,9 @@ impl Tail {
     /// nanoseconds. `None` if the sample shows no tail that continues.
     pub(crate) fn fit(sorted: &[f64], table: &[(f64, f64)]) -> Option<(Self, Vec<(f64, f64)>)> {
         let count = sorted.len();
-        let excesses = Excesses::highest(sorted, (count as f64 * THRESHOLD) as usize)?;
-        if excesses.mean < excesses.threshold * WORTH || !excesses.goes_on() || !excesses.are_described() {
+        let excesses = Excesses::highest(sorted, (count as f64 * TAIL_SHARE) as usize)?;
+        if excesses.mean < excesses.threshold * MIN_RELATIVE_EXCESS || !excesses.goes_on() || !excesses.are_described()
+        {
             return None;
         }
         let whole = log_linear_area(table);
@@ -52,16 +52,16 @@ impl Tail {
             (points, moved)
         };
         let (mut points, moved) = carried_on(1.0);
-        if moved.abs() > MOST_MOVED {
+        if moved.abs() > MAX_MEAN_CHANGE {
             // stretch the tail towards the sample's mean, by as little as needed
-            let bound = MOST_MOVED.copysign(moved);
-            let (mut low, mut high) = (LEAST_STRETCH, 1.0 / LEAST_STRETCH);
-            for _ in 0..HALVINGS {
+            let bound = MAX_MEAN_CHANGE.copysign(moved);
+            let (mut low, mut high) = (MIN_STRETCH, 1.0 / MIN_STRETCH);
+            for _ in 0..BISECTION_STEPS {
                 let middle = low.midpoint(high);
                 if carried_on(middle).1 < bound { low = middle } else { high = middle }
             }
             let (nearer, moved) = carried_on(if bound > 0.0 { low } else { high });
-            if moved.abs() > MOST_MOVED {
+            if moved.abs() > MAX_MEAN_CHANGE {
                 return None;
             }
             points = nearer;
@@ -74,7 +74,7 @@ impl Tail {
 impl fmt::Display for Tail {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.factor < 1.005 {
-            let from = percentile(self.from);
+            let from = percentile_name(self.from);
             return write!(out, "above {from} the slowest calls follow a smooth tail, up to the slowest one recorded");
         }
         let digits = if self.factor < 1.1 { 2 } else { 1 };
@@ -87,7 +87,7 @@ impl fmt::Display for Tail {
 /// make a tail that the service does not have.
 pub(crate) fn is_even(mut calls: Vec<(u32, f64)>) -> bool {
     let count = calls.len();
-    let Some(lowest) = count.checked_sub(LEAST) else { return true };
+    let Some(lowest) = count.checked_sub(MIN_EXCESSES) else { return true };
     let middle = calls.select_nth_unstable_by_key(count / 2, |(found, _)| *found).1.0;
     let is_busy = |(found, _): &&(u32, f64)| *found > middle;
     let busy = calls.iter().filter(is_busy).count() as f64 / count as f64;
@@ -95,18 +95,18 @@ pub(crate) fn is_even(mut calls: Vec<(u32, f64)>) -> bool {
         calls.select_nth_unstable_by(lowest, |one, other| one.1.total_cmp(&other.1));
     }
     let slow = calls[lowest..].iter().filter(is_busy).count() as f64;
-    let expected = busy * LEAST as f64;
-    slow - expected <= BEYOND_CHANCE * (expected * (1.0 - busy)).sqrt()
+    let expected = busy * MIN_EXCESSES as f64;
+    slow - expected <= MAX_DEVIATIONS * (expected * (1.0 - busy)).sqrt()
 }
 
 /// Returns true if noise of the clock, or of a wait that was not fully subtracted, is as large as
 /// the tail; some recovered demands are negative then. Takes sorted recovered demands.
 pub(crate) fn is_noisy(sorted: &[f64]) -> bool {
     let count = sorted.len();
-    let highest = (count as f64 * THRESHOLD) as usize;
+    let highest = (count as f64 * TAIL_SHARE) as usize;
     let (Some(least), Some(threshold)) = (sorted.get(count / 1_000), sorted.get(count - highest)) else { return true };
     let excess = sorted[count - highest..].iter().map(|demand| demand - threshold).sum::<f64>() / highest as f64;
-    -least * LEAST_SIGNAL > excess
+    -least * MIN_SIGNAL_TO_NOISE > excess
 }
 
 /// Excesses of the highest values over the next lower one.
@@ -125,7 +125,7 @@ struct Excesses {
 impl Excesses {
     /// Takes the excesses of the `highest` values of a sorted sample.
     fn highest(sorted: &[f64], highest: usize) -> Option<Self> {
-        if highest < LEAST || highest >= sorted.len() {
+        if highest < MIN_EXCESSES || highest >= sorted.len() {
             return None;
         }
         let (lower, higher) = sorted.split_at(sorted.len() - highest);
@@ -141,21 +141,21 @@ impl Excesses {
         let shape = 2.0 - mean / rest;
         // Hosking and Wallis, table 1, whose k is the negative shape; the variance is infinite from
         // 0.5 on
-        let k = -shape.clamp(-1.0, MOST_VARIANCE);
+        let k = -shape.clamp(-1.0, MAX_SHAPE_WITH_VARIANCE);
         let variance = (1.0 + k) * (2.0 + k).powi(2) * (1.0 + k + 2.0 * k * k) / ((1.0 + 2.0 * k) * (3.0 + 2.0 * k));
         Some(Self { values, threshold, mean, shape, error: (variance / count).sqrt() })
     }
 
     /// Returns true if the tail continues beyond the sample even with the lowest plausible shape.
     fn goes_on(&self) -> bool {
-        let lowest = (self.shape - SURELY * self.error).min(MOST_VARIANCE);
+        let lowest = (self.shape - ONE_SIDED_95 * self.error).min(MAX_SHAPE_WITH_VARIANCE);
         let end = if lowest < 0.0 { self.scale(lowest) / -lowest } else { f64::INFINITY };
         let slowest = |rank: usize| self.values[self.values.len() - rank];
         // several nearly equal values are a time-out
-        let spread = self.scale(self.clamped()) + self.clamped() * slowest(SLOWEST);
-        self.shape > LOWEST_SHAPE
-            && end > slowest(1) + CLEARLY * self.mean
-            && slowest(1) - slowest(SLOWEST) > spread * LEAST_APART
+        let spread = self.scale(self.clamped()) + self.clamped() * slowest(SLOWEST_CALLS);
+        self.shape > MIN_SHAPE
+            && end > slowest(1) + MIN_DISTANCE_TO_END * self.mean
+            && slowest(1) - slowest(SLOWEST_CALLS) > spread * MIN_SPREAD
     }
 
     /// Returns true if the excesses agree with the generalized Pareto distribution, by the
@@ -165,14 +165,14 @@ impl Excesses {
         let (shape, count) = (self.clamped(), self.values.len() as f64);
         let scale = self.scale(shape);
         let exceeded = |excess: f64| match shape.abs() {
-            0.0..STRAIGHT => (-excess / scale).exp(),
+            0.0..EXPONENTIAL_SHAPE => (-excess / scale).exp(),
             _ => (1.0 + shape * excess / scale).max(0.0).powf(-1.0 / shape),
         };
         let distance = |(rank, excess): (usize, &f64)| {
             let share = 1.0 - exceeded(*excess);
             (share - rank as f64 / count).max((rank + 1) as f64 / count - share)
         };
-        self.values.iter().enumerate().map(distance).fold(0.0, f64::max) * count.sqrt() <= FARTHEST_OFF
+        self.values.iter().enumerate().map(distance).fold(0.0, f64::max) * count.sqrt() <= CRITICAL_DISTANCE
     }
 
     /// Returns the points of a table from `start`, above which the tail applies, with its excesses
@@ -185,20 +185,20 @@ impl Excesses {
         let longest = self.threshold + self.values[self.values.len() - 1];
         let value = |share: f64| {
             let rarer = ((1.0 - start.0) / (1.0 - share)).ln();
-            let excess = if shape.abs() < STRAIGHT { rarer } else { (shape * rarer).exp_m1() / shape };
-            (start.1 + by * scale * excess).min(FARTHEST * longest)
+            let excess = if shape.abs() < EXPONENTIAL_SHAPE { rarer } else { (shape * rarer).exp_m1() / shape };
+            (start.1 + by * scale * excess).min(MAX_FACTOR * longest)
         };
-        let rarer = RARER.iter().map(|part| ((1.0 - part * DETERMINED / count as f64) * 1e5).round() / 1e5);
+        let rarer = TAIL_POINTS.iter().map(|part| ((1.0 - part * DETERMINED / count as f64) * 1e5).round() / 1e5);
         let mut shares: Vec<f64> = rarer.chain([0.9999]).filter(|share| *share > start.0 && *share < 1.0).collect();
         shares.sort_unstable_by(f64::total_cmp);
         shares.dedup();
-        let last = value(1.0 - 1.0 / (SAMPLES * count as f64)).max(longest);
+        let last = value(1.0 - 1.0 / (SAMPLES_TO_EXCEED * count as f64)).max(longest);
         let within = shares.into_iter().map(|share| (share, value(share).min(last)));
         std::iter::once(start).chain(within).chain([(1.0, last)]).collect()
     }
 
     fn clamped(&self) -> f64 {
-        self.shape.clamp(LOWEST_SHAPE, HIGHEST_SHAPE)
+        self.shape.clamp(MIN_SHAPE, MAX_SHAPE)
     }
 
     /// Returns the scale with which a shape has the mean of the excesses.
@@ -208,51 +208,47 @@ impl Excesses {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn named<S: Serializer>(share: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&percentile(*share))
-}
-
-fn written<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&duration(*time))
+fn serialize_percentile<S: Serializer>(share: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&percentile_name(*share))
 }
 
 /// Share of a sample that is its tail, and minimum number of values in it.
-const THRESHOLD: f64 = 0.05;
-const LEAST: usize = 100;
+const TAIL_SHARE: f64 = 0.05;
+const MIN_EXCESSES: usize = 100;
 /// Number of calls above the part of the table that the sample itself determines.
 const DETERMINED: f64 = 20.0;
 /// Points of the tail, as shares of the `DETERMINED` calls that exceed them.
-const RARER: [f64; 5] = [0.5, 0.25, 0.1, 0.05, 0.025];
+const TAIL_POINTS: [f64; 5] = [0.5, 0.25, 0.1, 0.05, 0.025];
 /// The last point is exceeded by one call in this many samples; its maximum is a multiple of the
 /// slowest call.
-const SAMPLES: f64 = 10.0;
-const FARTHEST: f64 = 2.0;
+const SAMPLES_TO_EXCEED: f64 = 10.0;
+const MAX_FACTOR: f64 = 2.0;
 /// Minimum mean excess relative to the threshold.
-const WORTH: f64 = 0.02;
+const MIN_RELATIVE_EXCESS: f64 = 0.02;
 /// Largest relative change of the mean.
-const MOST_MOVED: f64 = 0.002;
-const LEAST_STRETCH: f64 = 0.3;
-const HALVINGS: u32 = 40;
+const MAX_MEAN_CHANGE: f64 = 0.002;
+const MIN_STRETCH: f64 = 0.3;
+const BISECTION_STEPS: u32 = 40;
 /// Bounds of the shape: lower shapes end soon, higher ones cannot be told from a few excesses.
-const LOWEST_SHAPE: f64 = -0.3;
-const HIGHEST_SHAPE: f64 = 0.5;
-const MOST_VARIANCE: f64 = 0.45;
+const MIN_SHAPE: f64 = -0.3;
+const MAX_SHAPE: f64 = 0.5;
+const MAX_SHAPE_WITH_VARIANCE: f64 = 0.45;
 /// Shapes closer to 0 count as exponential.
-const STRAIGHT: f64 = 1e-9;
+const EXPONENTIAL_SHAPE: f64 = 1e-9;
 /// Standard errors of a one-sided 95 % bound.
-const SURELY: f64 = 1.64;
+const ONE_SIDED_95: f64 = 1.64;
 /// Minimum distance of the lowest end from the slowest call, in mean excesses.
-const CLEARLY: f64 = 0.5;
+const MIN_DISTANCE_TO_END: f64 = 0.5;
 /// Number of slowest calls that must differ by a part of the scale there; those of an exponential
 /// tail do in 99.7 % of samples.
-const SLOWEST: usize = 5;
-const LEAST_APART: f64 = 0.25;
+const SLOWEST_CALLS: usize = 5;
+const MIN_SPREAD: f64 = 0.25;
 /// Critical value of the distance times the square root of the count.
-const FARTHEST_OFF: f64 = 0.9;
+const CRITICAL_DISTANCE: f64 = 0.9;
 /// Standard deviations of the number of slowest calls at high population.
-const BEYOND_CHANCE: f64 = 3.0;
+const MAX_DEVIATIONS: f64 = 3.0;
 /// Minimum ratio of the mean excess to the noise.
-const LEAST_SIGNAL: f64 = 4.0;
+const MIN_SIGNAL_TO_NOISE: f64 = 4.0;
 
 #[cfg(test)]
 mod tests;

@@ -58,7 +58,7 @@ impl Errors {
                 errors.with[place] += error(&demand) / SEEDS as f64;
                 errors.without[place] += error(&plain) / SEEDS as f64;
             }
-            assert!((mean(&demand) / mean(&plain) - 1.0).abs() <= MOST_MOVED + 1e-6, "{name}, {seed}");
+            assert!((mean(&demand) / mean(&plain) - 1.0).abs() <= MAX_MEAN_CHANGE + 1e-6, "{name}, {seed}");
             if tail.is_none() {
                 assert_eq!(demand, plain, "{name}, {seed}");
             }
@@ -188,8 +188,8 @@ proptest! {
         let plain = DemandTable::new(values);
         prop_assert!(demand.points().windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1));
         let last = demand.quantile(1.0).as_nanos() as f64;
-        prop_assert!((longest - 1.0..=FARTHEST * longest + 1.0).contains(&last), "{} {}", longest, last);
-        prop_assert!((mean(&demand) / mean(&plain) - 1.0).abs() <= MOST_MOVED + 1e-6 + 2.0 / mean(&plain));
+        prop_assert!((longest - 1.0..=MAX_FACTOR * longest + 1.0).contains(&last), "{} {}", longest, last);
+        prop_assert!((mean(&demand) / mean(&plain) - 1.0).abs() <= MAX_MEAN_CHANGE + 1e-6 + 2.0 / mean(&plain));
         if let Some(tail) = tail {
             let kept = |demand: &DemandTable| demand.points().iter().copied().filter(|(share, _)| *share < tail.from).collect::<Vec<_>>();
             prop_assert_eq!(kept(&demand), kept(&plain));

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use crate::fit::demand::DemandTable;
+use crate::fit::demand::gpd_tail::Tail;
+use crate::fit::fitted::Fitted;
 use crate::fit::report::charts::{demand, prediction};
 use crate::fit::report::text::ALL_OTHERS;
-use crate::fit::{DemandTable, Fitted, QueueDiscipline, Tail};
+use crate::fit::station_model::QueueDiscipline;
 use crate::page::{self, Bars, Escaped, Prose, sentence};
 use standin_text::{grouped, short_duration};
 
@@ -65,7 +68,7 @@ impl FitPage<'_> {
         };
         let most = bars.rows.iter().map(|row| row.value).fold(0.0, f64::max);
         let mut note = String::new();
-        if most <= FITS {
+        if most <= FITTING_EFFECT {
             note.push_str("All are below 0.05: this recording cannot tell them apart. ");
         }
         let has = |model: &str| bars.rows.iter().any(|row| row.name.starts_with(model));
@@ -124,10 +127,10 @@ impl FitPage<'_> {
         writeln!(out, "</tbody></table></div><div class=\"figures\">")?;
         let drawn =
             if fitted.operations.is_empty() { std::slice::from_ref(&fitted.default) } else { &fitted.operations };
-        drawn.iter().take(MOST_DRAWN).try_for_each(|operation| write!(out, "{}", demand(operation)))?;
+        drawn.iter().take(MAX_CHARTS).try_for_each(|operation| write!(out, "{}", demand(operation)))?;
         writeln!(out, "</div>")?;
-        if drawn.len() > MOST_DRAWN {
-            writeln!(out, "<p class=\"note\">Only the first {MOST_DRAWN} operations are drawn.</p>")?;
+        if drawn.len() > MAX_CHARTS {
+            writeln!(out, "<p class=\"note\">Only the first {MAX_CHARTS} operations are drawn.</p>")?;
         }
         Ok(())
     }
@@ -145,8 +148,8 @@ fn beyond(out: &mut fmt::Formatter<'_>, tail: Option<Tail>) -> fmt::Result {
 /// Name of the candidate without a queue.
 const NO_QUEUE: &str = "unlimited";
 /// Effect size up to which a model fits.
-const FITS: f64 = 0.05;
-const MOST_DRAWN: usize = 40;
+const FITTING_EFFECT: f64 = 0.05;
+const MAX_CHARTS: usize = 40;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,11 @@
 use std::time::Duration;
 
 use super::*;
-use crate::fit::{Candidate, Drift, Finding, OperationFit, ResponseClass, Stratum, ValidRange};
+use crate::fit::demand::{OperationFit, ResponseClass};
+use crate::fit::fitted::{Candidate, ValidRange};
+use crate::fit::prepare::drift::Drift;
+use crate::fit::report::findings::Finding;
+use crate::fit::search::holdout_validation::Stratum;
 use crate::page::tests::assert_balanced;
 
 fn operation(name: &str) -> OperationFit {
@@ -22,7 +26,7 @@ fn operation(name: &str) -> OperationFit {
         outside: None,
         front: None,
         transfer: None,
-        order: None,
+        autocorrelation: None,
     }
 }
 
@@ -40,7 +44,7 @@ fn what_is_beyond_the_sample_is_told_below_the_operation_and_the_class() {
     }
 }
 
-fn fitted(statements: Vec<Finding>) -> Fitted {
+fn fitted(findings: Vec<Finding>) -> Fitted {
     let stratum = |per_second, held_out| Stratum {
         per_second,
         utilization: Some(0.5),
@@ -68,14 +72,14 @@ fn fitted(statements: Vec<Finding>) -> Fitted {
         unlimited_effect: 0.8,
         candidates: vec![candidate("fifo(4)", 0.04), candidate("fifo(5)", 0.06)],
         strata: vec![stratum(50.0, false), stratum(90.0, true)],
-        change: None,
+        drift: None,
         stalls: None,
         limits: Vec::new(),
         operations: vec![operation("GET /a?<b>&\"c\""), operation(&"/long".repeat(100))],
         default: operation("all"),
         mistimed: 0,
         valid: ValidRange { utilization: Some(0.9), in_flight: 20, per_second: 90.0, samples: 2_000 },
-        statements,
+        findings,
     }
 }
 
@@ -163,7 +167,7 @@ fn workers_that_are_not_known_are_not_claimed() {
 fn a_change_of_the_service_is_the_verdict() {
     let statement = Finding::Drifted { demand: 0.29, middle: Some(Duration::from_secs(75)), is_refused: true };
     let mut fitted = fitted(vec![statement]);
-    fitted.change = Some(Drift { demand: 0.29, error: 0.01 });
+    fitted.drift = Some(Drift { demand: 0.29, error: 0.01 });
     let page = FitPage(&fitted).to_string();
     for expected in ["no one model fits both halves", "no profile is written", "<code>standin fit --to 75s</code>"] {
         assert!(page.contains(expected), "`{expected}` is not in\n{page}");

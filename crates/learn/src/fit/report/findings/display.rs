@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fit::Finding;
+use super::Finding;
 use standin_stub::delay::units::duration;
 use standin_text::{list, percent, short_duration};
 

@@ -1,5 +1,8 @@
 //! Findings: caveats to report beside the numbers, and what follows from them.
 
+mod display;
+pub(crate) mod rules;
+
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -186,16 +189,16 @@ impl Finding {
 
     /// Returns true if several numbers of workers explain the tape.
     pub(crate) fn leaves_workers_open(&self) -> bool {
-        matches!(self, Self::Ambiguous { .. }) || self.marks_workers()
+        matches!(self, Self::Ambiguous { .. }) || self.leaves_a_wide_range()
     }
 
-    fn marks_workers(&self) -> bool {
-        let is_wide = |(low, high): &(u32, u32)| f64::from(*high) > f64::from(*low) * WIDE;
+    fn leaves_a_wide_range(&self) -> bool {
+        let is_wide = |(low, high): &(u32, u32)| f64::from(*high) > f64::from(*low) * MAX_KNOWN_RATIO;
         matches!(self, Self::RareWaits { workers, .. } if is_wide(workers))
     }
 
     /// Returns true if a change of the service would cause this finding too.
-    pub(crate) fn follows_from_a_change(&self) -> bool {
+    pub(crate) fn follows_from_drift(&self) -> bool {
         matches!(
             self,
             Self::NotOneQueue { .. }
@@ -216,8 +219,8 @@ impl Finding {
     }
 
     /// Returns true if predictions beyond the tape must not be trusted.
-    pub fn marks_predictions(&self) -> bool {
-        self.marks_workers()
+    pub fn is_doubtful(&self) -> bool {
+        self.leaves_a_wide_range()
             || matches!(
                 self,
                 Self::CapacityUnknown { .. }
@@ -237,10 +240,5 @@ impl Serialize for Finding {
     }
 }
 
-/// Rounds to whole microseconds; more digits would claim precision that is not there.
-pub(crate) fn rounded(time: Duration) -> Duration {
-    Duration::from_micros(((time.as_nanos() + 500) / 1_000) as u64)
-}
-
 /// Ratio of the highest to the lowest number of workers above which the number counts as unknown.
-const WIDE: f64 = 1.15;
+const MAX_KNOWN_RATIO: f64 = 1.15;

@@ -1,0 +1,265 @@
+//! The model that explains a recording: a single station, replaced by a model with more parameters
+//! where that explains the recording better.
+
+use std::collections::BTreeMap;
+
+use super::demand::{self, OperationTables};
+use super::fitted::{Candidate, MIN_CALLS, TooFewCalls, ValidRange};
+use super::limits::{FittedLimit, RejectionLimits};
+use super::prepare::stalls::{FittedStalls, StallIntervals};
+use super::prepare::trace::Trace;
+use super::prepare::workload::{ExcludedCalls, Workload};
+use super::report::findings::{Finding, rules};
+use super::search::delay_center::DelayCenterFit;
+use super::search::holdout_validation::{HoldoutSplit, Stratum};
+use super::search::load_dependent_rate::LoadDependentFit;
+use super::search::model_search::{ModelRanking, ScoredModel};
+use super::search::single_station::SingleStationFit;
+use super::search::tandem_queue::{TandemFit, TandemSearch};
+use super::station_model::{QueueDiscipline, StationModel};
+use standin_model::station::RateCurve;
+
+/// A recording prepared for the search, with the ranking of single stations.
+pub(crate) struct Prepared<'t> {
+    traces: &'t [Trace],
+    /// Numbers of operations, by name.
+    operations: BTreeMap<&'t str, u32>,
+    pub(crate) work: Workload,
+    pub(crate) excluded: ExcludedCalls,
+    /// Rate limit whose waits were removed from the workload.
+    pub(crate) leaky_bucket: Option<FittedLimit>,
+    /// Stalls that were cut out of the workload.
+    pub(crate) stalls: Option<FittedStalls>,
+    pub(crate) ranking: ModelRanking,
+    split: Option<HoldoutSplit>,
+}
+
+/// The model that explains a recording, with what follows from it.
+pub(crate) struct Explanation {
+    /// Single station that explains the recording best.
+    pub(crate) chosen: ScoredModel,
+    /// Station of the model; differs from `chosen` in models with more parameters.
+    station: StationModel,
+    /// Service rate by the number of calls inside, where that replaces a number of workers.
+    pub(crate) curve: Option<RateCurve>,
+    /// Range of workers that explain the recording as well as `chosen`.
+    accepted_workers: Option<(u32, u32)>,
+    pub(crate) candidates: Vec<Candidate>,
+    /// True if the few calls that waited at light load decided.
+    is_light_load: bool,
+    /// Recovered demand of each call, in nanoseconds.
+    pub(crate) demands: Vec<f64>,
+    pub(crate) effect: f64,
+    pub(crate) strata: Vec<Stratum>,
+    pub(crate) valid: ValidRange,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl<'t> Prepared<'t> {
+    /// Removes waits at a rate limit and stalls from the tapes, and ranks the single stations.
+    pub(crate) fn new(traces: &'t [Trace]) -> Result<Self, TooFewCalls> {
+        let operations = number_operations(traces);
+        let (leaky_bucket, behind) = RejectionLimits::find_leaky_bucket(traces).unzip();
+        let (mut work, excluded) = join(behind.as_deref().unwrap_or(traces), &operations);
+        if work.len() < MIN_CALLS {
+            return Err(TooFewCalls { calls: work.len() as u64 });
+        }
+        let (ranking, stalls) = rank_without_stalls(&mut work);
+        let split = HoldoutSplit::new(&work);
+        Ok(Self { traces, operations, work, excluded, leaky_bucket, stalls, ranking, split })
+    }
+
+    /// Returns the observed range of load under a model.
+    fn valid_range(&self, model: StationModel, demands: &[f64]) -> ValidRange {
+        let mut valid = valid_range(&self.work, model, demands);
+        if self.leaky_bucket.is_some() {
+            // calls that waited at the limit need not be among the calls that are fitted
+            let recorded = join(self.traces, &self.operations).0;
+            valid.in_flight = valid.in_flight.max(recorded.most_inside() + 1);
+            valid.per_second = recorded.most_per_second();
+        }
+        valid
+    }
+}
+
+impl Explanation {
+    /// Finds the single station that explains the recording best.
+    pub(crate) fn of_single_station(prepared: &Prepared<'_>) -> Self {
+        let Prepared { work, ranking, .. } = prepared;
+        let split = prepared.split.as_ref();
+        let fit = SingleStationFit::find(ranking, split, work);
+        Self {
+            chosen: fit.scored,
+            station: fit.scored.model,
+            curve: None,
+            accepted_workers: fit.accepted(ranking, work),
+            findings: rules::for_single_station(&fit, ranking, split, work),
+            valid: prepared.valid_range(fit.scored.model, &fit.demands),
+            is_light_load: fit.light_load.is_some(),
+            candidates: fit.candidates,
+            demands: fit.demands,
+            effect: fit.scored.effect,
+            strata: fit.strata,
+        }
+    }
+
+    /// Replaces an unsatisfactory single station by a load-dependent rate, or else searches for a
+    /// tandem queue.
+    pub(crate) fn try_more_parameters(&mut self, prepared: &Prepared<'_>) -> Option<TandemSearch> {
+        let Prepared { work, ranking, .. } = prepared;
+        let is_open = rules::suggests_more_parameters(&self.findings, self.chosen, ranking);
+        let split = prepared.split.as_ref().filter(|_| is_open)?;
+        let fit = LoadDependentFit::find(work, split);
+        match fit.filter(|fit| fit.is_better(self.chosen, &self.strata, ranking.chance.0)) {
+            Some(fit) => {
+                self.replace_with_load_dependent_rate(fit, prepared);
+                None
+            }
+            None => Some(TandemSearch::new(work, self.chosen.model, split)),
+        }
+    }
+
+    fn replace_with_load_dependent_rate(&mut self, fit: LoadDependentFit, prepared: &Prepared<'_>) {
+        self.valid.utilization = Some(utilization(&prepared.work, fit.capacity()));
+        rules::replace_with_load_dependent_rate(&mut self.findings, &fit, prepared.ranking.chance.0);
+        (self.demands, self.effect, self.strata) = (fit.demands, fit.effect, fit.strata);
+        self.curve = Some(fit.curve);
+    }
+
+    /// Builds the tables of demands; they continue beyond the sample if no finding says that waits
+    /// may be mistaken for demands.
+    pub(crate) fn tables(
+        &self,
+        prepared: &Prepared<'_>,
+        limits: &RejectionLimits,
+        about_tapes: &[Finding],
+    ) -> OperationTables {
+        let is_clear = !self.findings.iter().chain(about_tapes).any(Finding::blurs_tails);
+        let clear = is_clear.then_some(self.chosen.model);
+        let Prepared { traces, operations, work, .. } = prepared;
+        demand::operation_tables(work, &self.demands, operations, traces, &limits.found, clear)
+    }
+
+    /// Replaces an unsatisfactory single station by a delay center and a queue, or by the tandem
+    /// queue that was found.
+    pub(crate) fn try_two_stations(
+        &mut self,
+        search: Option<TandemSearch>,
+        prepared: &Prepared<'_>,
+        tables: &mut OperationTables,
+    ) {
+        let Prepared { work, ranking, .. } = prepared;
+        let split = prepared.split.as_ref();
+        // autocorrelated demands also make calls that arrive together alike
+        let has_slow_spells = tables.operations.iter().any(|operation| operation.autocorrelation.is_some());
+        let tandem = search.as_ref().filter(|_| !has_slow_spells).and_then(TandemSearch::found);
+        let is_explained = has_slow_spells || self.is_light_load || self.curve.is_some() || tandem.is_some();
+        let is_suspected = !is_explained && rules::suggests_delay_center(&self.findings, self.chosen, ranking, work);
+        let delay_center = is_suspected.then(|| DelayCenterFit::find(work, self.station, split));
+        if let Some(fit) = delay_center.flatten() {
+            self.replace_with_delay_center(&fit, prepared, tables);
+        } else if let Some(fit) = tandem {
+            self.replace_with_tandem_queue(fit, prepared, tables);
+        } else if let Some(search) = search {
+            self.findings.extend(search.shortfall(&self.findings));
+        }
+    }
+
+    fn replace_with_delay_center(
+        &mut self,
+        fit: &DelayCenterFit,
+        prepared: &Prepared<'_>,
+        tables: &mut OperationTables,
+    ) {
+        let work = &prepared.work;
+        self.strata = prepared.split.as_ref().map(|split| fit.strata(split, work)).unwrap_or_default();
+        rules::replace_with_delay_center(&mut self.findings, fit, &self.strata);
+        self.valid.utilization = Some(fit.utilization(work.most_per_second()).min(1.0));
+        self.station = StationModel { discipline: QueueDiscipline::Fifo, workers: fit.workers, outside: 0.0 };
+        for operation in &mut tables.operations {
+            let number = prepared.operations[operation.name.as_str()] as usize;
+            operation.set_delay(&fit.demands[number], &fit.outside[number]);
+        }
+        let (demand, outside) = &fit.overall;
+        tables.default.set_delay(demand, outside);
+    }
+
+    fn replace_with_tandem_queue(&mut self, fit: &TandemFit, prepared: &Prepared<'_>, tables: &mut OperationTables) {
+        self.strata.clone_from(&fit.strata);
+        rules::replace_with_tandem_queue(&mut self.findings, fit);
+        self.valid.utilization = Some(utilization(&prepared.work, fit.capacity));
+        self.station = StationModel { discipline: QueueDiscipline::Fifo, workers: fit.workers, outside: 0.0 };
+        for operation in &mut tables.operations {
+            let number = prepared.operations[operation.name.as_str()] as usize;
+            operation.set_front(&fit.demands[number], &fit.front);
+        }
+        tables.default.set_front(&fit.overall, &fit.front);
+    }
+
+    /// Returns the station as reported, with its number of workers if it has one.
+    pub(crate) fn reported_station(&self) -> (StationModel, Option<u32>) {
+        if self.curve.is_some() {
+            let station = StationModel { discipline: QueueDiscipline::Sharing, workers: 1, outside: 0.0 };
+            return (station, None);
+        }
+        let has_workers = self.station.discipline != QueueDiscipline::Unlimited;
+        (self.station, has_workers.then_some(self.station.workers))
+    }
+
+    /// Returns the range of workers that explain the recording about as well, unless the model is
+    /// not the single station that the range belongs to.
+    pub(crate) fn accepted(&self, tables: &OperationTables) -> Option<(u32, u32)> {
+        let is_single = self.curve.is_none() && tables.default.front.is_none() && self.station == self.chosen.model;
+        self.accepted_workers.filter(|_| is_single)
+    }
+}
+
+/// Numbers the operations of all tapes by name, in alphabetical order.
+fn number_operations(traces: &[Trace]) -> BTreeMap<&str, u32> {
+    let mut names: Vec<&str> = traces.iter().flat_map(|trace| &trace.operations).map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().zip(0..).collect()
+}
+
+/// Joins tapes to a workload with numbered operations.
+fn join(traces: &[Trace], operations: &BTreeMap<&str, u32>) -> (Workload, ExcludedCalls) {
+    let number = |trace: usize, operation: u32| operations[traces[trace].operations[operation as usize].as_str()];
+    Workload::new(traces, number)
+}
+
+/// Ranks the models, and once more with the stalls removed if there are any.
+fn rank_without_stalls(work: &mut Workload) -> (ModelRanking, Option<FittedStalls>) {
+    let ranking = ModelRanking::new(work, |_, _| true);
+    let may_stall = StallIntervals::may_be_in(work);
+    let stalls = if may_stall { StallIntervals::find(work, ranking.best().model) } else { None };
+    let Some(stalls) = stalls else { return (ranking, None) };
+    let described = stalls.describe(work);
+    *work = stalls.cut_out_of(work);
+    (ModelRanking::new(work, |_, _| true), Some(described))
+}
+
+/// Returns the observed range of a workload under a model.
+fn valid_range(work: &Workload, model: StationModel, demands: &[f64]) -> ValidRange {
+    let mut offered = vec![0.0; work.windows.len()];
+    for (call, demand) in demands.iter().enumerate() {
+        offered[work.window[call] as usize] += demand.max(0.0);
+    }
+    let busiest =
+        work.windows.iter().zip(&offered).map(|(window, offered)| offered / window.length).max_by(f64::total_cmp);
+    let has_queue = model.discipline != QueueDiscipline::Unlimited;
+    ValidRange {
+        utilization: busiest
+            .filter(|_| has_queue)
+            // more work can arrive within a window than the service can do
+            .map(|busiest| (busiest / f64::from(model.workers)).min(1.0)),
+        in_flight: work.most_inside() + 1,
+        per_second: work.most_per_second(),
+        samples: work.counted.iter().filter(|counted| **counted).count() as u64,
+    }
+}
+
+/// Returns the highest utilization of a capacity given in calls a second, at most 1.
+fn utilization(work: &Workload, capacity: f64) -> f64 {
+    (work.most_per_second() / capacity).min(1.0)
+}

@@ -1,0 +1,245 @@
+//! Rules for the findings about a model and about its tapes: guesses, approximations, failed
+//! predictions, and what the recording lacks.
+
+use std::time::Duration;
+
+use super::Finding;
+use crate::fit::demand::ResponseClass;
+use crate::fit::fitted::ValidRange;
+use crate::fit::limits::RejectionLimits;
+use crate::fit::prepare::trace::Trace;
+use crate::fit::prepare::workload::{ExcludedCalls, Workload};
+use crate::fit::search::delay_center::DelayCenterFit;
+use crate::fit::search::holdout_validation::{self, HoldoutSplit, Stratum};
+use crate::fit::search::load_dependence::{
+    MAX_CHANCE_FACTOR, PopulationThirds, SMALL_EFFECT, largest_effect_by_chance,
+};
+use crate::fit::search::load_dependent_rate::LoadDependentFit;
+use crate::fit::search::model_search::{ModelRanking, ScoredModel};
+use crate::fit::search::rare_waits;
+use crate::fit::search::single_station::{SingleStationFit, station_of_lower_load};
+use crate::fit::search::tandem_queue::TandemFit;
+use crate::fit::station_model::QueueDiscipline;
+use crate::fit::time;
+
+/// Returns the findings about a single station and its validation.
+pub(crate) fn for_single_station(
+    fit: &SingleStationFit,
+    ranking: &ModelRanking,
+    split: Option<&HoldoutSplit>,
+    work: &Workload,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let chosen = fit.scored;
+    if chosen.effect > UNEXPLAINED_EFFECT.max(MAX_CHANCE_FACTOR * ranking.chance.0) {
+        findings.push(Finding::NotOneQueue { effect: chosen.effect });
+    } else if chosen.effect > SMALL_EFFECT && chosen.effect > REPORTED_CHANCE_FACTOR * ranking.chance.0 {
+        findings.push(Finding::Approximation { effect: chosen.effect, chance: ranking.chance.0 });
+    }
+    if chosen.model.discipline == QueueDiscipline::Unlimited {
+        findings.push(Finding::CapacityUnknown { at_least: ranking.at_least(work) });
+    } else {
+        let others = fit.close.iter().map(|scored| scored.model).filter(|model| !model.same_station(chosen.model));
+        let others: Vec<String> = others.map(|model| model.to_string()).collect();
+        if !others.is_empty() {
+            findings.push(Finding::Ambiguous { others });
+        }
+    }
+    match fit.strata.iter().find(|stratum| stratum.held_out) {
+        None => findings.push(holdout_validation::obstacle(work)),
+        Some(high) => findings.extend(for_misprediction(high)),
+    }
+    let third = PopulationThirds::new(work, chosen.model.outside, |_| true).smallest_third();
+    if third < MIN_THIRD {
+        findings.push(Finding::FewCalls { third: third as u64 });
+    }
+    if chosen.model.outside > 0.0 {
+        findings.push(Finding::FixedLatency { time: time::from_nanos(chosen.model.outside) });
+    }
+    if let Some(light_load) = &fit.light_load {
+        findings.push(Finding::RareWaits { calls: light_load.waited, workers: light_load.accepted });
+        findings.extend(light_load.other.map(|other| Finding::Ambiguous { others: vec![other.to_string()] }));
+    } else if chosen.model.discipline != QueueDiscipline::Unlimited {
+        let lower = split.and_then(|split| station_of_lower_load(work, split, chosen.model));
+        findings.extend(lower.map(|model| Finding::LowerLoadDiffers { model: model.to_string() }));
+    }
+    findings
+}
+
+/// Returns the findings about rejections that no rule explains, given the response classes that the
+/// model repeats.
+pub(crate) fn for_rejections(limits: &RejectionLimits, classes: &[ResponseClass]) -> Vec<Finding> {
+    let finding = |(status, calls): &(u16, u64)| Finding::Rejected {
+        status: *status,
+        calls: *calls,
+        repeated: classes.iter().find(|class| class.status == *status).map(|class| class.share),
+    };
+    limits.unexplained.iter().map(finding).collect()
+}
+
+/// Returns true if a delay center might explain what a single station does not, or explains only
+/// with very many workers.
+pub(crate) fn suggests_delay_center(
+    findings: &[Finding],
+    chosen: ScoredModel,
+    ranking: &ModelRanking,
+    work: &Workload,
+) -> bool {
+    let are_many = chosen.model.workers >= MANY_WORKERS;
+    chosen.model.discipline != QueueDiscipline::Unlimited
+        && ((are_many && !rare_waits::has_edge(work, chosen.model))
+            || chosen.effect > largest_effect_by_chance(ranking.chance.0)
+            || findings.iter().any(Finding::is_unexplained))
+}
+
+/// Replaces the findings about a single station by those about a delay center.
+pub(crate) fn replace_with_delay_center(findings: &mut Vec<Finding>, fit: &DelayCenterFit, strata: &[Stratum]) {
+    remove_single_station_findings(findings);
+    let worst =
+        strata.iter().max_by(|one, other| holdout_validation::size(one).total_cmp(&holdout_validation::size(other)));
+    let error = worst.map_or(0.0, holdout_validation::size);
+    findings.push(Finding::DelayCenter { capacity: 1.0 / fit.utilization(1.0), error });
+    findings.extend(worst.and_then(for_misprediction));
+}
+
+/// Returns true if no single station explains the tape, so that models with more parameters are
+/// worth a try.
+pub(crate) fn suggests_more_parameters(findings: &[Finding], chosen: ScoredModel, ranking: &ModelRanking) -> bool {
+    chosen.model.discipline != QueueDiscipline::Unlimited
+        && (chosen.effect > largest_effect_by_chance(ranking.chance.0) || findings.iter().any(Finding::is_unexplained))
+}
+
+/// Replaces the findings about a single station by those about a load-dependent rate.
+pub(crate) fn replace_with_load_dependent_rate(findings: &mut Vec<Finding>, fit: &LoadDependentFit, chance: f64) {
+    remove_single_station_findings(findings);
+    findings.push(Finding::LoadDependentRate { measured: fit.measured, capacity: fit.capacity() });
+    if fit.effect > UNEXPLAINED_EFFECT.max(MAX_CHANCE_FACTOR * chance) {
+        findings.push(Finding::NotOneQueue { effect: fit.effect });
+    }
+    let held_out = fit.strata.iter().find(|stratum| stratum.held_out);
+    findings.extend(held_out.and_then(for_misprediction));
+}
+
+/// Moves a change of the service to the front and removes the findings that follow from it.
+pub(crate) fn put_drift_first(findings: &mut Vec<Finding>) {
+    let Some(place) = findings.iter().position(|one| matches!(one, Finding::Drifted { .. })) else { return };
+    let change = findings.remove(place);
+    findings.retain(|one| !one.follows_from_drift());
+    findings.insert(0, change);
+}
+
+/// Removes the findings about a single station.
+fn remove_single_station_findings(findings: &mut Vec<Finding>) {
+    findings.retain(|one| {
+        !matches!(
+            one,
+            Finding::NotOneQueue { .. }
+                | Finding::HoldoutMispredicted { .. }
+                | Finding::Approximation { .. }
+                | Finding::Ambiguous { .. }
+                | Finding::LowerLoadDiffers { .. }
+                | Finding::RareWaits { .. }
+                | Finding::FixedLatency { .. }
+        )
+    });
+}
+
+/// Returns a finding if a part of the tape is mispredicted.
+fn for_misprediction(stratum: &Stratum) -> Option<Finding> {
+    let (error, noise) = (holdout_validation::size(stratum), holdout_validation::noise(stratum));
+    holdout_validation::is_mispredicted(stratum).then_some(Finding::HoldoutMispredicted { error, noise })
+}
+
+/// Replaces the findings about a single station by those about a tandem queue.
+pub(crate) fn replace_with_tandem_queue(findings: &mut Vec<Finding>, fit: &TandemFit) {
+    remove_single_station_findings(findings);
+    let error = fit.strata.iter().map(holdout_validation::size).max_by(f64::total_cmp).unwrap_or(0.0);
+    let (front, workers, capacity) = (fit.front_mean, fit.workers, fit.capacity);
+    findings.push(Finding::TandemQueue { front, workers, capacity, error });
+    if !fit.is_sure {
+        findings.push(Finding::PoolHardlyUsed { workers });
+    }
+}
+
+/// Returns the findings about the tapes themselves.
+pub(crate) fn for_tapes(traces: &[Trace], valid: &ValidRange, excluded: ExcludedCalls) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if traces.iter().any(|trace| !trace.exclusive) {
+        findings.push(Finding::NotExclusive);
+    }
+    let limit = traces.iter().filter_map(|trace| trace.limits.in_flight).min();
+    if let Some(limit) = limit.filter(|limit| valid.in_flight >= *limit) {
+        findings.push(Finding::InFlightLimit { limit });
+    }
+    let rates = traces.iter().filter_map(|trace| trace.limits.per_second);
+    if let Some(per_second) = rates.min_by(f64::total_cmp).filter(|limit| valid.per_second >= limit * NEAR_LIMIT_SHARE)
+    {
+        findings.push(Finding::RateLimit { per_second });
+    }
+    let differences = traces.iter().filter_map(Trace::population_difference);
+    if let Some(difference) = differences
+        .max_by(|one, other| one.abs().total_cmp(&other.abs()))
+        .filter(|difference| difference.abs() > MAX_POPULATION_DIFFERENCE)
+    {
+        findings.push(Finding::PopulationMismatch { difference });
+    }
+    findings.extend(for_impossible_times(traces));
+    let lost = traces.iter().map(|trace| trace.lost).sum();
+    let failed = traces.iter().map(|trace| trace.failed).sum();
+    let counts = [
+        (lost, Finding::Lost { calls: lost }),
+        (failed, Finding::Failures { calls: failed }),
+        (excluded.warm_up, Finding::WarmUp { calls: excluded.warm_up }),
+    ];
+    findings.extend(counts.into_iter().filter(|(calls, _)| *calls > 0).map(|(_, finding)| finding));
+    findings
+}
+
+/// Returns the findings about calls that are shorter than the recorder can measure.
+fn for_impossible_times(traces: &[Trace]) -> Vec<Finding> {
+    let round_trip = traces.iter().map(Trace::shortest).max().unwrap_or(0);
+    let round_trip = Duration::from_nanos(round_trip);
+    let mistimed: usize = traces.iter().map(|trace| trace.mistimed.len()).sum();
+    let all = traces.iter().map(|trace| trace.calls.len()).sum::<usize>() + mistimed;
+    let too_fast: u64 = traces.iter().map(|trace| trace.too_fast).sum();
+    let (calls, share) = (mistimed as u64, mistimed as f64 / all.max(1) as f64);
+    let mistimed = (calls > 0).then_some(Finding::Mistimed { calls, share, round_trip });
+    let too_fast = (too_fast > 0).then_some(Finding::TooFast { calls: too_fast, round_trip });
+    mistimed.into_iter().chain(too_fast).collect()
+}
+
+/// Effect size above which one queue does not explain the tape, unless chance makes as much.
+const UNEXPLAINED_EFFECT: f64 = 0.1;
+/// Ratio to the effect size of chance above which a larger effect size is reported.
+const REPORTED_CHANCE_FACTOR: f64 = 2.5;
+/// Number of workers from which a delay center is the likelier explanation.
+const MANY_WORKERS: u32 = 8;
+/// Size of the smallest third below which the comparison is weak.
+const MIN_THIRD: usize = 300;
+/// Share of the recorder's rate limit from which it counts as reached.
+const NEAR_LIMIT_SHARE: f64 = 0.95;
+/// Largest relative difference between the recorder's count of calls and the tape's.
+const MAX_POPULATION_DIFFERENCE: f64 = 0.05;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_first_and_alone() {
+        let changed = || Finding::Drifted { demand: 0.1, middle: None, is_refused: false };
+        let mut findings = vec![
+            Finding::NotOneQueue { effect: 0.2 },
+            Finding::HoldoutMispredicted { error: 0.17, noise: 0.02 },
+            Finding::Failures { calls: 2 },
+            changed(),
+            Finding::NoFamilyExplains,
+            Finding::Approximation { effect: 0.05, chance: 0.01 },
+        ];
+        put_drift_first(&mut findings);
+        assert_eq!(findings, [changed(), Finding::Failures { calls: 2 }]);
+        let mut findings = vec![Finding::NotOneQueue { effect: 0.2 }];
+        put_drift_first(&mut findings);
+        assert_eq!(findings.len(), 1);
+    }
+}
