@@ -1,45 +1,38 @@
 //! `before`, `after` and `equalToDateTime`: a date in a text against a date in the stub, or against now.
 //!
-//! A date with a zone is an instant, one without is a time on the wall. Two of a kind are compared as they are; an instant meets a
-//! wall time by what its own wall shows; only `now` meets one in the zone of this machine.
+//! A date with a zone is an instant, one without is a local time. Two instants are compared as instants. An instant and
+//! a local time are compared by the local time of the instant's own zone; only `now` meets a local time in the zone of
+//! this machine.
 
-mod compile;
 mod expected;
-mod fields;
-mod format;
-mod iso;
-mod names;
-mod reading;
 
-use std::cmp::Ordering;
-
-use jiff::Zoned;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use standin_dialect::dates::{DateParser, Truncation};
+use std::cmp::Ordering;
 
-pub use expected::{Expected, Offset, Truncation, Unit};
-pub use format::DateFormat;
-use reading::Moment;
-pub use reading::Reading;
+pub use expected::ExpectedDate;
+use expected::{relative_date, truncated};
 
-/// What a date must be.
+/// A rule that a date must be before, after or at another one.
 #[derive(Clone, Debug)]
 pub struct DateTimeRule {
-    /// On which side of the expected date.
-    pub relation: Relation,
+    /// Side of the expected date on which a date must be.
+    pub relation: DateRelation,
     /// The expected date as written.
     pub operand: Box<str>,
     /// The expected date.
-    pub expected: Expected,
-    /// How the text is read.
-    pub reading: Reading,
-    /// What is taken of the text's date, if it has a zone.
+    pub expected: ExpectedDate,
+    /// Reader of the dates in texts.
+    pub parser: DateParser,
+    /// Truncation of the date in a text, if it has a zone.
     pub truncate_actual: Option<Truncation>,
 }
 
-/// On which side of the expected date a date must be.
+/// A side of the expected date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relation {
+pub enum DateRelation {
     /// Later.
     After,
     /// Earlier.
@@ -48,17 +41,8 @@ pub enum Relation {
     Equal,
 }
 
-/// Why an operand or an option is no date, format or truncation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DateTimeError {
-    /// What is wrong.
-    pub message: String,
-    /// How to mend it.
-    pub help: String,
-}
-
-impl Relation {
-    /// The operator as a stub spells it.
+impl DateRelation {
+    /// Returns the operator as a stub spells it.
     pub fn operator(self) -> &'static str {
         match self {
             Self::After => "after",
@@ -67,7 +51,7 @@ impl Relation {
         }
     }
 
-    fn holds(self, order: Ordering) -> bool {
+    fn accepts(self, order: Ordering) -> bool {
         match self {
             Self::After => order.is_gt(),
             Self::Before => order.is_lt(),
@@ -77,76 +61,56 @@ impl Relation {
 }
 
 impl DateTimeRule {
-    /// Whether the text is a date on the right side.
+    /// Returns true if the text is a date on the right side of the expected one.
     pub fn matches(&self, text: &str) -> bool {
         self.matches_at(text, &Zoned::now)
     }
 
-    /// How far the date is away, in centuries and at most 1; 1 for a text that is no date.
+    /// Returns the distance of the date from the expected one, in centuries and at most 1; 1 for a text that is no date.
     ///
     /// WireMock counts whole years, so that a date that is wrong by days would be as near as a match.
     pub fn distance(&self, text: &str) -> f64 {
         let Some((expected, actual)) = self.comparable(text, &Zoned::now) else { return 1.0 };
-        let (expected, actual) = (expected.nanosecond(), actual.nanosecond());
-        ((expected - actual).unsigned_abs() as f64 / CENTURY).min(1.0)
+        ((expected - actual).unsigned_abs() as f64 / NANOSECONDS_PER_CENTURY).min(1.0)
     }
 
     fn matches_at(&self, text: &str, now: &dyn Fn() -> Zoned) -> bool {
-        self.comparable(text, now).is_some_and(|(expected, actual)| {
-            let order = actual.nanosecond().cmp(&expected.nanosecond());
-            self.relation.holds(order)
-        })
+        self.comparable(text, now).is_some_and(|(expected, actual)| self.relation.accepts(actual.cmp(&expected)))
     }
 
-    /// The expected date and the actual one as dates of one kind; `None` if either is missing.
-    fn comparable(&self, text: &str, now: &dyn Fn() -> Zoned) -> Option<(Point, Point)> {
-        let mut actual = self.reading.read(text);
-        if let (Some(truncation), Some(zoned)) = (self.truncate_actual, &actual.zoned) {
-            actual.zoned = Some(truncation.of(zoned));
-        }
-        let expected = self.expected.moment(now);
-        match (expected, actual) {
-            (Moment { zoned: Some(expected), .. }, Moment { zoned: Some(actual), .. }) => {
-                Some((Point::Instant(expected), Point::Instant(actual)))
+    /// Returns the expected date and the date of the text, in nanoseconds of one time line; `None` if either is no date.
+    fn comparable(&self, text: &str, now: &dyn Fn() -> Zoned) -> Option<(i128, i128)> {
+        let actual = self.parser.parse(text)?;
+        let instant = actual.zoned().map(|zoned| truncated(zoned.clone(), self.truncate_actual).timestamp());
+        let (expected, actual) = match &self.expected {
+            ExpectedDate::Literal(expected) => {
+                let expected = expected.as_ref()?;
+                match (expected.zoned(), instant) {
+                    (Some(expected), Some(actual)) => (expected.timestamp(), actual),
+                    _ => return Some((wall_nanosecond(expected.wall()), wall_nanosecond(actual.wall()))),
+                }
             }
-            (Moment { local: Some(expected), .. }, Moment { local: Some(actual), .. }) => {
-                Some((Point::Wall(expected), Point::Wall(actual)))
+            ExpectedDate::Now { offset, truncation, truncation_last } => {
+                let expected = relative_date(now(), *offset, *truncation, *truncation_last).timestamp();
+                let here = || actual.wall().to_zoned(TimeZone::system()).ok().map(|zoned| zoned.timestamp());
+                (expected, instant.or_else(here)?)
             }
-            (Moment { local: Some(expected), .. }, Moment { zoned: Some(actual), .. }) => {
-                Some((Point::Wall(expected), Point::Wall(actual.datetime())))
-            }
-            (Moment { zoned: Some(expected), .. }, Moment { local: Some(actual), .. }) => {
-                let here = actual.to_zoned(TimeZone::system()).ok()?;
-                Some((Point::Instant(expected), Point::Instant(here)))
-            }
-            _ => None,
-        }
+        };
+        Some((Timestamp::as_nanosecond(expected), Timestamp::as_nanosecond(actual)))
     }
 }
 
-/// A date that is compared with one of its kind.
-enum Point {
-    Instant(Zoned),
-    Wall(DateTime),
-}
-
-impl Point {
-    fn nanosecond(&self) -> i128 {
-        match self {
-            Self::Instant(zoned) => zoned.timestamp().as_nanosecond(),
-            Self::Wall(wall) => {
-                let utc = wall.to_zoned(TimeZone::UTC);
-                // the first and last hours of jiff's years have no instant
-                utc.map_or(if wall.year() < 0 { i128::MIN / 4 } else { i128::MAX / 4 }, |utc| {
-                    utc.timestamp().as_nanosecond()
-                })
-            }
-        }
+/// Returns a local time as nanoseconds, so that local times can be compared.
+fn wall_nanosecond(wall: DateTime) -> i128 {
+    match wall.to_zoned(TimeZone::UTC) {
+        Ok(utc) => utc.timestamp().as_nanosecond(),
+        // the first and last hours of jiff's calendar have no instant
+        Err(_) if wall.year() < 0 => i128::MIN / 4,
+        Err(_) => i128::MAX / 4,
     }
 }
 
-/// Nanoseconds in a hundred years.
-const CENTURY: f64 = 100.0 * 365.2425 * 86_400.0 * 1e9;
+const NANOSECONDS_PER_CENTURY: f64 = 100.0 * 365.2425 * 86_400.0 * 1e9;
 
 #[cfg(test)]
 mod tests;

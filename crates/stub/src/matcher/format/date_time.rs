@@ -3,22 +3,29 @@
 
 use super::value::{flag, text};
 use crate::matcher::ValueMatcher;
-use crate::matcher::date_time::{DateTimeError, DateTimeRule, Expected, Offset, Reading, Relation, Truncation, Unit};
+use crate::matcher::date_time::{DateRelation, DateTimeRule, ExpectedDate};
 use crate::source::{Node, Reader, Value};
+use standin_dialect::SyntaxError;
+use standin_dialect::dates::{DateOffset, DateParser, DateUnit, Truncation};
 
 /// Reads the operator of a relation.
-pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
+pub(super) fn date_time(
+    relation: DateRelation,
+    operand: &Node,
+    whole: &Node,
+    reader: &mut Reader,
+) -> Option<ValueMatcher> {
     let spelt = text(relation.operator(), operand, reader)?;
-    let reading = option("actualFormat", whole, Reading::parse, reader).ok()?.unwrap_or(Reading::Usual);
+    let parser = option("actualFormat", whole, DateParser::for_format, reader).ok()?.unwrap_or(DateParser::Usual);
     let truncate_actual = option("truncateActual", whole, Truncation::parse, reader).ok()?;
     let truncation = option("truncateExpected", whole, Truncation::parse, reader).ok()?;
     let offset = offset(whole, reader).ok()?;
-    let expected = if Expected::is_relative(&spelt) {
+    let expected = if ExpectedDate::is_relative(&spelt) {
         let offset = match offset {
             Some(offset) => offset,
-            None => accepted(Offset::parse(&spelt), operand, reader)?,
+            None => accepted(DateOffset::parse(&spelt), operand, reader)?,
         };
-        Expected::Now { offset, truncation, truncation_last: flag(whole, "applyTruncationLast") }
+        ExpectedDate::Now { offset, truncation, truncation_last: flag(whole, "applyTruncationLast") }
     } else {
         for (key, is_given) in [("truncateExpected", truncation.is_some()), ("expectedOffset", offset.is_some())] {
             if is_given && reader.is_lenient() {
@@ -26,7 +33,7 @@ pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader
                 reader.warn_at(whole, key, format!("`{key}` is ignored beside a date that is not `now`"), help);
             }
         }
-        Expected::literal(&spelt)
+        ExpectedDate::literal(&spelt)
     };
     if expected.is_unreadable() && reader.is_lenient() {
         let help = "write one such as `2026-01-31T12:00:00Z`, `2026-01-31` or `now +3 days`";
@@ -36,7 +43,7 @@ pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader
         relation,
         operand: spelt.into(),
         expected,
-        reading,
+        parser,
         truncate_actual,
     })))
 }
@@ -45,7 +52,7 @@ pub(super) fn date_time(relation: Relation, operand: &Node, whole: &Node, reader
 fn option<T>(
     key: &str,
     whole: &Node,
-    parse: impl FnOnce(&str) -> Result<T, DateTimeError>,
+    parse: impl FnOnce(&str) -> Result<T, SyntaxError>,
     reader: &mut Reader,
 ) -> Result<Option<T>, Told> {
     match whole.get(key).filter(|node| !matches!(node.value, Value::Null)) {
@@ -57,8 +64,8 @@ fn option<T>(
     }
 }
 
-fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<Offset>, Told> {
-    let unit = option("expectedOffsetUnit", whole, Unit::parse, reader)?;
+fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<DateOffset>, Told> {
+    let unit = option("expectedOffsetUnit", whole, DateUnit::parse, reader)?;
     let Some(node) = whole.get("expectedOffset").filter(|node| !matches!(node.value, Value::Null)) else {
         return Ok(None);
     };
@@ -75,14 +82,14 @@ fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<Offset>, Told> {
         let help = "add one such as `\"expectedOffsetUnit\": \"days\"`";
         reader.warn_at(whole, "expectedOffset", "`expectedOffset` counts only beside `expectedOffsetUnit`", help);
     }
-    Ok(unit.map(|unit| Offset { amount, unit }))
+    Ok(unit.map(|unit| DateOffset { amount, unit }))
 }
 
 /// Error that the reader has reported.
 #[derive(Clone, Copy, Debug)]
 struct Told;
 
-fn accepted<T>(read: Result<T, DateTimeError>, node: &Node, reader: &mut Reader) -> Option<T> {
+fn accepted<T>(read: Result<T, SyntaxError>, node: &Node, reader: &mut Reader) -> Option<T> {
     read.map_err(|error| reader.error(node, error.message, error.help)).ok()
 }
 

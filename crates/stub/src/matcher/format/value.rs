@@ -8,7 +8,7 @@ use super::json_schema::matches_json_schema;
 use super::xml::{equal_to_xml, matches_xpath};
 use crate::defect::nearest;
 use crate::matcher::ValueMatcher;
-use crate::matcher::date_time::Relation;
+use crate::matcher::date_time::DateRelation;
 use crate::source::{Member, Node, Reader, Value};
 use standin_dialect::PathTemplate;
 use standin_dialect::java_regex::JavaRegex;
@@ -90,12 +90,12 @@ pub fn value_matcher(node: &Node, binary: bool, reader: &mut Reader) -> Option<V
 fn read(operator: &str, operand: &Node, whole: &Node, binary: bool, reader: &mut Reader) -> Option<ValueMatcher> {
     match operator {
         "absent" => Some(ValueMatcher::Absent),
-        "after" => date_time(Relation::After, operand, whole, reader),
+        "after" => date_time(DateRelation::After, operand, whole, reader),
         "anything" => Some(ValueMatcher::Anything),
         "and" => list(operator, operand, binary, reader).map(ValueMatcher::And),
         "or" => list(operator, operand, binary, reader).map(ValueMatcher::Or),
         "not" => value_matcher(operand, binary, reader).map(|rule| ValueMatcher::Not(Box::new(rule))),
-        "before" => date_time(Relation::Before, operand, whole, reader),
+        "before" => date_time(DateRelation::Before, operand, whole, reader),
         "binaryEqualTo" => binary_equal_to(operand, whole, binary, reader),
         "contains" => text(operator, operand, reader).map(ValueMatcher::Contains),
         "doesNotContain" => text(operator, operand, reader).map(ValueMatcher::DoesNotContain),
@@ -104,7 +104,7 @@ fn read(operator: &str, operand: &Node, whole: &Node, binary: bool, reader: &mut
         }
         "equalTo" => text(operator, operand, reader)
             .map(|value| ValueMatcher::EqualTo { value, case_insensitive: flag(whole, "caseInsensitive") }),
-        "equalToDateTime" => date_time(Relation::Equal, operand, whole, reader),
+        "equalToDateTime" => date_time(DateRelation::Equal, operand, whole, reader),
         "equalToJson" => equal_to_json(operand, whole, reader),
         "equalToXml" => equal_to_xml(operand, whole, reader),
         "matches" => java_regex(&text(operator, operand, reader)?, operand, reader).map(ValueMatcher::Matches),

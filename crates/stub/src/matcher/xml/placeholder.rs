@@ -3,8 +3,8 @@
 use hashbrown::HashMap;
 
 use super::{NamespaceAwareness, view};
-use crate::matcher::date_time::DateFormat;
 use standin_dialect::SyntaxError;
+use standin_dialect::dates::DateFormat;
 use standin_dialect::java_regex::{Flags, JavaRegex, Outcome};
 use standin_dialect::xml::{Document, Kind, Place};
 
@@ -66,7 +66,7 @@ impl PlaceholderDelimiters {
             ("ignore", _) => Ok(Placeholder::Anything),
             ("isDateTime", None) => Ok(Placeholder::Date),
             ("isDateTime", Some(format)) => {
-                DateFormat::new(format).map(Placeholder::DateOf).map_err(|error| error.message)
+                DateFormat::parse(format).map(Placeholder::DateOf).map_err(|error| error.message)
             }
             ("isNumber", _) => Ok(Placeholder::Number),
             ("matchesRegex", None) => Err("`matchesRegex` has no pattern".to_owned()),
@@ -90,7 +90,7 @@ impl Placeholder {
             (Self::Anything, _) => true,
             (Self::Unsatisfiable, _) | (_, None) => false,
             (Self::Date, Some(text)) => begins_as_date(text),
-            (Self::DateOf(format), Some(text)) => format.begins(text),
+            (Self::DateOf(format), Some(text)) => format.matches_prefix(text),
             (Self::Found(regex), Some(text)) => return regex.finds(text.trim()),
             (Self::Number, Some(text)) => is_number(text.trim()),
         };

@@ -10,7 +10,7 @@ use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::value::{DateValue, TemplateValue};
-use standin_dialect::dates::{self, Shift, Truncation};
+use standin_dialect::dates::{DateOffset, DateParser, Truncation, print_date, zone_by_id};
 
 pub(super) fn now<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
     shown(evaluator, args, None)
@@ -31,8 +31,12 @@ pub(super) fn parse_date<'t>(
     let text = evaluator.text_of(&args.context)?;
     let format = named_text(evaluator, args, "format")?;
     evaluator.budget.spend(READING)?;
-    let read = dates::read(&text, format.as_deref()).map_err(RenderError::failed)?;
-    Ok(read.map_or(TemplateValue::Null, |read| moment(read.at, None, read.zone)))
+    let parser = match format {
+        Some(format) => DateParser::for_format(&format)?,
+        None => DateParser::Usual,
+    };
+    let read = parser.parse_incomplete(&text).and_then(|date| Some((date.instant()?, date.zone().cloned())));
+    Ok(read.map_or(TemplateValue::Null, |(at, zone)| moment(at, None, zone)))
 }
 
 pub(super) fn truncate_date<'t>(
@@ -47,8 +51,8 @@ pub(super) fn truncate_date<'t>(
     };
     let phrase = evaluator.text_of(args.param(0))?;
     let zone = date.zone.clone().unwrap_or_else(TimeZone::system);
-    let cut = Truncation::parse(&phrase).and_then(|truncation| truncation.apply(date.at, &zone));
-    Ok(moment(cut.map_err(RenderError::failed)?, None, Some(zone)))
+    let truncated = Truncation::parse(&phrase)?.apply(&date.at.to_zoned(zone.clone())).ok_or_else(out_of_range)?;
+    Ok(moment(truncated.timestamp(), None, Some(zone)))
 }
 
 /// `dateFormat` of handlebars.java: a date by a pattern or a style. Names are those of en-US,
@@ -79,8 +83,8 @@ pub(super) fn date_format<'t>(
         (None, _) => format,
     };
     // Java treats an unknown zone as GMT
-    let zone = named_text(evaluator, args, "tz")?.map(|name| dates::zone(&name).unwrap_or(TimeZone::UTC));
-    dates::write(date.at, Some(&pattern), zone.as_ref()).map(TemplateValue::text).map_err(RenderError::failed)
+    let zone = named_text(evaluator, args, "tz")?.map(|name| zone_by_id(&name).unwrap_or(TimeZone::UTC));
+    Ok(TemplateValue::text(print_date(date.at, Some(&pattern), zone.as_ref())?))
 }
 
 fn shown(
@@ -94,19 +98,23 @@ fn shown(
         (Some(moment), _) => (moment.at, moment.zone.clone()),
         (None, None) => (Timestamp::now(), None),
         (None, Some(name)) => {
-            let zone =
-                dates::zone(&name).ok_or_else(|| RenderError::failed(format!("Unknown time-zone ID: {name}")))?;
+            let zone = zone_by_id(&name).ok_or_else(|| RenderError::failed(format!("Unknown time-zone ID: {name}")))?;
             (Timestamp::now(), Some(zone))
         }
     };
     if let Some(offset) = named_text(evaluator, args, "offset")? {
-        at = Shift::parse(&offset).and_then(|shift| shift.apply(at)).map_err(RenderError::failed)?;
+        // as in WireMock, days and months are those of UTC
+        at = DateOffset::parse(&offset)?.apply(&at.to_zoned(TimeZone::UTC)).ok_or_else(out_of_range)?.timestamp();
     }
     Ok(moment(at, format, zone))
 }
 
 fn moment(at: Timestamp, format: Option<Arc<str>>, zone: Option<TimeZone>) -> TemplateValue {
     TemplateValue::Date(Arc::new(DateValue { at, format, zone }))
+}
+
+fn out_of_range() -> RenderError {
+    RenderError::failed("the date is beyond the years -9999 to 9999")
 }
 
 fn named_text(

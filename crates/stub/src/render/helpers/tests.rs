@@ -275,6 +275,10 @@ fn dates() {
         &plain(),
         &[
             (
+                "{{parseDate \"2018-05-05 1 o'clock PM\" format=\"yyyy-MM-dd h 'o''clock' a\"}} {{parseDate '31.02.2021' format='dd.MM.yyyy'}} [{{parseDate 'Sun 2018-05-05' format='EEE yyyy-MM-dd'}}]",
+                "2018-05-05T13:00:00Z 2021-02-28T00:00:00Z []",
+            ),
+            (
                 "{{parseDate '2018-05-05T10:11:12Z'}} [{{parseDate 'junk'}}] {{toJson (parseDate '2018-05-05T10:11:12Z')}}",
                 "2018-05-05T10:11:12Z [] \"2018-05-05T10:11:12Z\"",
             ),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::tree::Position;
 use super::value::TooDeep;
+use standin_dialect::SyntaxError;
 use standin_dialect::cpu_time::thread_cpu_time;
 
 /// The remaining steps of a rendering. A step takes about 0.1 µs: a node, a name, an item of a
@@ -113,6 +114,12 @@ impl RenderError {
             Self::Failed { at: None, message } => Self::Failed { at: Some(place), message },
             other => other,
         }
+    }
+}
+
+impl From<SyntaxError> for RenderError {
+    fn from(error: SyntaxError) -> Self {
+        Self::failed(format!("{}; {}", error.message, error.help))
     }
 }
 

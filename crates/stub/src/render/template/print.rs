@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::budget::RenderError;
 use super::eval::Evaluator;
 use super::value::{ListKind, MapKind, TemplateValue};
-use standin_dialect::dates;
+use standin_dialect::dates::print_date;
 use standin_dialect::json::push_quoted;
 use standin_dialect::json_path::double_text;
 
@@ -56,8 +56,7 @@ impl Evaluator<'_> {
             TemplateValue::Double(number) => out.push_str(&double_text(*number)),
             TemplateValue::Number(text) | TemplateValue::Text(text) | TemplateValue::Named(text) => out.push_str(text),
             TemplateValue::Date(date) => {
-                let text =
-                    dates::write(date.at, date.format.as_deref(), date.zone.as_ref()).map_err(RenderError::failed)?;
+                let text = print_date(date.at, date.format.as_deref(), date.zone.as_ref())?;
                 out.push_str(&text);
             }
             TemplateValue::List(list) => match &list.kind {
