@@ -299,7 +299,10 @@ fn dates() {
                 "Tuesday, June 19, 2012; 6/19/12, 10:11 AM",
             ),
             ("{{now timezone='Nowhere/Land'}}", "error 1:2: Unknown time-zone ID: Nowhere/Land"),
-            ("{{now offset='x'}}", "error 1:2: `x` is not a date offset; write `now`, or an offset such as `3 days` or `now -2 hours`"),
+            (
+                "{{now offset='x'}}",
+                "error 1:2: `x` is not a date offset; write `now`, or an offset such as `3 days` or `now -2 hours`",
+            ),
             ("{{size (now)}}{{size (dateFormat (now) 'yyyy-MM-dd')}}", "10"),
         ],
     );
