@@ -83,7 +83,7 @@ pub(super) async fn delete(Extension(live): Extension<Arc<Live>>, Path(name): Pa
 }
 
 fn files(live: &Live) -> Option<FilesFolder> {
-    live.home().map(standin_stub::load::Service::files)
+    live.home().map(standin_stub::stub_folder::StubFolder::files)
 }
 
 fn put(path: &FilePath, bytes: &[u8]) -> io::Result<()> {

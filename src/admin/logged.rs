@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::live::journal::{Outcome, Record};
 use standin_stub::Stub;
 use standin_stub::call::{Call, NamedValues, header_text};
-use standin_stub::reply::{Body, Ending, Reply};
+use standin_stub::reply::{Body, ConnectionEnding, Reply};
 
 /// The entry whole, with its answer.
 pub(super) fn event(record: &Record) -> Value {
@@ -97,9 +97,9 @@ fn response(stub: &Arc<Stub>) -> Value {
     }
     if let Some(ending) = &reply.ending {
         let fault = match ending {
-            Ending::Close => "EMPTY_RESPONSE",
-            Ending::Reset => "CONNECTION_RESET_BY_PEER",
-            Ending::Raw(_) => "MALFORMED_RESPONSE_CHUNK",
+            ConnectionEnding::Close => "EMPTY_RESPONSE",
+            ConnectionEnding::Reset => "CONNECTION_RESET_BY_PEER",
+            ConnectionEnding::Raw(_) => "MALFORMED_RESPONSE_CHUNK",
         };
         response.insert("fault".to_owned(), fault.into());
     }

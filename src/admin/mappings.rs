@@ -14,10 +14,10 @@ use super::{Answer, Control, Refused, empty, json_answer, off_thread, refusal, s
 use crate::live::{Edit, Live};
 use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Mapping, Reader};
-use standin_stub::load::Service;
 use standin_stub::matcher::{MatchInput, MatchStats, Rank, ValueMatcher};
 use standin_stub::source::{Node, Value};
-use standin_stub::{Origin, Stub};
+use standin_stub::stub_folder::StubFolder;
+use standin_stub::{Stub, StubOrigin};
 
 /// Which part of a list is asked for.
 #[derive(Debug, Deserialize)]
@@ -53,7 +53,7 @@ pub(super) async fn create(Extension(live): Extension<Arc<Live>>, body: String) 
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
     }
     let rank = edit.next_rank(mapping.priority);
-    match keep(&live, &edit, mapping.into_stub(id, rank, Origin::Api)) {
+    match keep(&live, &edit, mapping.into_stub(id, rank, StubOrigin::Api)) {
         Ok(stub) => json_answer(StatusCode::CREATED, &stub.json()),
         Err(failed) => *failed,
     }
@@ -181,7 +181,7 @@ pub(super) async fn import(
         if import.keeps_old && old.is_some() {
             continue;
         }
-        let origin = old.map_or(Origin::Api, |old| old.origin.clone());
+        let origin = old.map_or(StubOrigin::Api, |old| old.origin.clone());
         let rank = match old {
             Some(old) => Rank { priority: mapping.priority, ..old.rank },
             None => edit.next_rank(mapping.priority),
@@ -230,7 +230,7 @@ fn read_import(body: &str, files: &FilesFolder, reader: &mut Reader) -> Option<I
 pub(super) async fn save(Extension(live): Extension<Arc<Live>>) -> Answer {
     let edit = live.edit();
     let passing: Vec<_> =
-        edit.catalog().stubs().into_iter().filter(|stub| stub.origin == Origin::Api).cloned().collect();
+        edit.catalog().stubs().into_iter().filter(|stub| stub.origin == StubOrigin::Api).cloned().collect();
     for stub in passing {
         match store::save(&live, &stub) {
             Ok(saved) => edit.put(saved),
@@ -340,5 +340,5 @@ fn discard(edit: &Edit<'_>, control: &Control, stubs: &[Arc<Stub>]) {
 }
 
 fn files(live: &Live) -> FilesFolder {
-    live.home().map_or_else(|| FilesFolder::new("__files"), Service::files)
+    live.home().map_or_else(|| FilesFolder::new("__files"), StubFolder::files)
 }

@@ -166,7 +166,7 @@ fn reloads(page: &mut Page, control: &Control) {
     page.metric("reload_last_success_timestamp_seconds", "gauge", "When the stub files in force were read.")
         .value(&[], logged::millis(status.loaded_at) / 1000);
     page.metric("reload_failed", "gauge", "1 while the stub files on disk are worse than what is served.")
-        .value(&[], status.failed.into());
+        .value(&[], status.has_failed.into());
 }
 
 fn connections(page: &mut Page, control: &Control) {

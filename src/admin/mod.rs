@@ -43,7 +43,7 @@ use crate::record::Recorder;
 use crate::reload::Reload;
 use crate::send::Outgoing;
 use standin_stub::defect::Defect;
-use standin_stub::reply::failed_text;
+use standin_stub::reply::panic_text;
 
 type Answer = Response<Body>;
 
@@ -95,7 +95,7 @@ pub async fn serve(calls: &Mutex<mpsc::Receiver<Handover>>, control: &Arc<Contro
             };
             let response = match panics.contain(Part::Control, answering).await {
                 Ok(Ok(response)) => response,
-                Err(panic) => text(StatusCode::INTERNAL_SERVER_ERROR, failed_text(&panic)),
+                Err(panic) => text(StatusCode::INTERNAL_SERVER_ERROR, panic_text(&panic)),
             };
             // a client that has gone waits for nothing
             let _ = answer.send(response.map(Outgoing::stream));

@@ -14,8 +14,8 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
 
 /// Reads what has changed, and keeps what came through the API.
 pub(super) async fn again(Extension(control): Extension<Arc<Control>>) -> Answer {
-    let Some(status) = control.reload.again().await else { return going_down() };
-    let code = if status.failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let Some(status) = control.reload.reload_now().await else { return going_down() };
+    let code = if status.has_failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     json_answer(code, &status.json())
 }
 
@@ -25,7 +25,7 @@ pub(super) async fn reset(
     Extension(live): Extension<Arc<Live>>,
 ) -> Answer {
     let Some(status) = control.reload.reset(&live).await else { return going_down() };
-    if status.failed {
+    if status.has_failed {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, &status.defects);
     }
     live.journal().reset();

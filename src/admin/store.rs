@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::text;
 use crate::live::Live;
 use standin_files::regular_file;
-use standin_stub::{Origin, Stub};
+use standin_stub::{Stub, StubOrigin};
 
 /// Writes the stub if it is persistent.
 pub(super) fn settle(live: &Live, stub: Stub) -> io::Result<Arc<Stub>> {
@@ -44,7 +44,7 @@ pub(super) fn save(live: &Live, stub: &Stub) -> io::Result<Arc<Stub>> {
 ///
 /// A file of several stubs is never touched.
 pub(super) fn delete(stub: &Stub, allowed: bool) {
-    let Origin::File { path, shared: false, .. } = &stub.origin else { return };
+    let StubOrigin::File { path, shared: false, .. } = &stub.origin else { return };
     if !stub.persistent && !allowed {
         return;
     }
@@ -62,12 +62,12 @@ pub(super) fn failure(error: &io::Error) -> Response<Body> {
 
 fn write(live: &Live, mut stub: Stub) -> io::Result<Arc<Stub>> {
     let path = match &stub.origin {
-        Origin::File { shared: true, path, .. } => {
+        StubOrigin::File { shared: true, path, .. } => {
             let what = format!("`{}` holds other stubs too; edit the file itself", path.display());
             return Err(io::Error::other(what));
         }
-        Origin::File { path, .. } => PathBuf::clone(path),
-        Origin::Api => {
+        StubOrigin::File { path, .. } => PathBuf::clone(path),
+        StubOrigin::Api => {
             let home = live.home().ok_or_else(|| io::Error::other("standin serves no folder"))?;
             let folder = home.mappings();
             fs::create_dir_all(&folder)?;
@@ -76,7 +76,7 @@ fn write(live: &Live, mut stub: Stub) -> io::Result<Arc<Stub>> {
     };
     let pretty = serde_json::to_string_pretty(&stub.json()).map_err(io::Error::other)?;
     regular_file::replace(&path, pretty.as_bytes())?;
-    stub.origin = Origin::File { path: Arc::new(path), line: 1, shared: false };
+    stub.origin = StubOrigin::File { path: Arc::new(path), line: 1, shared: false };
     Ok(Arc::new(stub))
 }
 

@@ -11,7 +11,7 @@ use super::{Answer, Answerer, Answering};
 use crate::listen::connection::Connection;
 use crate::panics::{Panic, Part};
 use crate::send::Outgoing;
-use standin_stub::reply::failed_text;
+use standin_stub::reply::panic_text;
 
 /// An answer whose panics become a 500.
 pub(crate) struct Contained {
@@ -60,7 +60,7 @@ impl Answerer {
     fn failed(&self, panic: &Panic) -> Response<Outgoing> {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         self.live.statuses().count(self.desk.worker, Some(status));
-        let mut response = Response::new(Outgoing::whole(failed_text(panic).into()));
+        let mut response = Response::new(Outgoing::whole(panic_text(panic).into()));
         *response.status_mut() = status;
         let plain = HeaderValue::from_static("text/plain;charset=UTF-8");
         response.headers_mut().insert(header::CONTENT_TYPE, plain);

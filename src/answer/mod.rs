@@ -356,7 +356,7 @@ impl Answerer {
     ) -> Result<T, Reply> {
         let panics = Arc::clone(&self.panics);
         match self.offload.run(&connection.turns, move || panics.catch(Part::Call, work)).await {
-            Ok(done) => done.map_err(|panic| Reply::failed(&panic)),
+            Ok(done) => done.map_err(|panic| Reply::panicked(&panic)),
             Err(failed) => Err(refusal::failed(&failed)),
         }
     }

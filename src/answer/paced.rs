@@ -19,7 +19,7 @@ use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::delay::units;
 use standin_stub::matcher::MatchStats;
-use standin_stub::reply::{Body, Ending, Reply};
+use standin_stub::reply::{Body, ConnectionEnding, Reply};
 
 /// The header by which a client asks why, and is told.
 pub(super) const DEBUG: HeaderName = HeaderName::from_static("x-standin-debug");
@@ -72,7 +72,7 @@ impl Answerer {
         tokio::select! {
             biased;
             answer = self.answer_paced(matched) => answer,
-            () = clock.client_gone() => Err(Broken(Ending::Close)),
+            () = clock.client_gone() => Err(Broken(ConnectionEnding::Close)),
         }
     }
 

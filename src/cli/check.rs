@@ -7,8 +7,9 @@ use clap::Args;
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, draw, note, say};
 use standin_files::regular_file::MAX_BYTES;
 use standin_model::profile;
-use standin_stub::load::{self, Service};
+use standin_stub::load;
 use standin_stub::overlap;
+use standin_stub::stub_folder::StubFolder;
 use standin_text::counted;
 
 /// Lint stubs and profiles: every defect at once, hidden and duplicate stubs; exits 1 if there are any
@@ -25,7 +26,7 @@ pub(super) struct CheckArgs {
 
 impl CheckArgs {
     pub(super) fn run(&self) -> u8 {
-        let mut services = match Service::all(&self.dir) {
+        let mut services = match StubFolder::find_all(&self.dir) {
             Ok(services) => services,
             Err(error) => {
                 note(&format!(
@@ -38,7 +39,7 @@ impl CheckArgs {
         let has_stubs = !services.is_empty();
         if !has_stubs && self.dir.join("profiles").is_dir() {
             let name = super::profile_file::service(&self.dir);
-            services.push(Service::new(name, "", self.dir.clone()));
+            services.push(StubFolder::new(name, "", self.dir.clone()));
         }
         if services.is_empty() {
             let dir = self.dir.display();

@@ -10,7 +10,8 @@ use clap::Args;
 use super::{BROKE, CHECK_FAILED, FINE, USAGE, draw, note, say};
 use standin_learn::draft::write::{self, Written};
 use standin_learn::draft::{Draft as Drafted, Drafter, MOST, proof};
-use standin_stub::load::{self, Service};
+use standin_stub::load;
+use standin_stub::stub_folder::StubFolder;
 use standin_tape::{self, Bodies, Condition, Reader};
 use standin_text::counted;
 
@@ -182,7 +183,7 @@ fn list(what: &str, paths: &[PathBuf]) {
 
 /// Loads the stubs as they would be served, and tells which recorded calls others answer.
 fn prove(draft: &Drafted, folder: &Path, bodies: impl Fn(&str) -> Option<Bytes>) -> u8 {
-    let service = Service::new("", "", folder);
+    let service = StubFolder::new("", "", folder);
     let loaded = load::load(&[service]);
     if loaded.defects.iter().any(standin_stub::defect::Defect::is_error) {
         draw(&loaded.defects);

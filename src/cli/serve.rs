@@ -243,7 +243,7 @@ impl ServeArgs {
         let mut failed = false;
         server.on_reload(move |status| {
             tell(status, failed);
-            failed = status.failed;
+            failed = status.has_failed;
         });
         let https = server.addresses().iter().any(|address| address.listener.tls);
         if https && self.tls_cert.is_none() {

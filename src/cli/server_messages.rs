@@ -1,15 +1,15 @@
 //! What a server says of itself on stderr: why it does not begin, what a reload came to, and at the end what not to believe.
 
 use super::{BROKE, CHECK_FAILED, USAGE, complain, draw, note};
-use crate::reload::Status;
+use crate::reload::ReloadStatus;
 use crate::server::{Handle, StartError};
 use standin_text::counted;
 
 /// What a reload came to; one that went well is told only if the one before failed, or something is odd.
-pub(super) fn tell(status: &Status, failed_before: bool) {
+pub(super) fn tell(status: &ReloadStatus, failed_before: bool) {
     draw(&status.defects);
-    let stubs = status.stubs;
-    if status.failed {
+    let stubs = status.stub_count;
+    if status.has_failed {
         let errors = status.defects.iter().filter(|defect| defect.is_error()).count();
         let (defects, stubs) = (counted(errors as u64, "defect"), counted(stubs as u64, "stub"));
         note(&format!("{defects} in the stubs or profiles; the last good set of {stubs} stays until they are mended"));

@@ -25,7 +25,7 @@ use crate::tasks::Tasks;
 use crate::wire::{Clock, Transport, Wire};
 use standin_stub::call::Peers;
 use standin_stub::memory::{self, MemoryShare};
-use standin_stub::reply::Ending;
+use standin_stub::reply::ConnectionEnding;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -72,12 +72,12 @@ pub struct Connection {
     pub memory: Arc<MemoryShare>,
     /// Its turns at work beside the workers.
     pub turns: Turns,
-    broken: Mutex<Option<Ending>>,
+    broken: Mutex<Option<ConnectionEnding>>,
 }
 
 /// A service's word that it breaks the connection instead of answering.
 #[derive(Debug)]
-pub struct Broken(pub Ending);
+pub struct Broken(pub ConnectionEnding);
 
 impl fmt::Display for Broken {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -232,9 +232,9 @@ where
             if let Some(ending) = ending {
                 let wire = http.into_parts().io.into_inner();
                 match ending {
-                    Ending::Close => wire.close().await,
-                    Ending::Raw(bytes) => wire.send_raw(&bytes).await,
-                    Ending::Reset => wire.reset(),
+                    ConnectionEnding::Close => wire.close().await,
+                    ConnectionEnding::Raw(bytes) => wire.send_raw(&bytes).await,
+                    ConnectionEnding::Reset => wire.reset(),
                 }
             }
             None

@@ -24,7 +24,7 @@ use standin_stub::matcher::near_miss::{
     self, ComparedStub, MAX_NEAR_MISSES, NearestMatches, ScenarioRequirement, SearchBudget,
 };
 use standin_stub::reply::Reply;
-use standin_stub::{Origin, Stub};
+use standin_stub::{Stub, StubOrigin};
 
 /// A call that no stub answered, and where its reply goes.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl Investigation {
                 self.reply(&call, &live, &mut allowance)
             });
             // a client that has gone waits for nothing
-            let _ = reply.send(answer.unwrap_or_else(|panic| Reply::failed(&panic)));
+            let _ = reply.send(answer.unwrap_or_else(|panic| Reply::panicked(&panic)));
         }
     }
 
@@ -198,8 +198,8 @@ fn in_json(call: &Call, live: &Live, nearest: &NearestMatches<&Arc<Stub>>) -> Va
         .map(|near| {
             let clauses = with_target(near.item, live, |target| near_miss::clauses_json(&near_miss::diagnose(target, call)));
             let place = match &near.item.origin {
-                Origin::File { path, line, .. } => json!({"file": path.display().to_string(), "line": line}),
-                Origin::Api => Value::Null,
+                StubOrigin::File { path, line, .. } => json!({"file": path.display().to_string(), "line": line}),
+                StubOrigin::Api => Value::Null,
             };
             json!({"id": near.item.id, "name": near.item.name, "place": place, "distance": near.distance, "clauses": clauses})
         })

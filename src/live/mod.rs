@@ -22,17 +22,17 @@ use self::journal::Journal;
 pub use self::scenarios::{STARTED, Scenarios};
 pub use self::statuses::Statuses;
 use crate::pacing::{self, Pacing};
-use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::catalog::Catalog;
-use standin_stub::load::{self, Service};
 use standin_stub::matcher::{MatchLimit, MatchStats, Rank};
 use standin_stub::render::Delays;
+use standin_stub::stub_folder::StubFolder;
+use standin_stub::{FIRST_API_AGE, Stub};
 
 /// One set of stubs, as one or several listeners serve it.
 #[derive(Debug)]
 pub struct Live {
-    services: Vec<Service>,
+    services: Vec<StubFolder>,
     catalog: ArcSwap<Catalog>,
     settings: ArcSwap<Settings>,
     scenarios: Scenarios,
@@ -87,7 +87,7 @@ pub struct Edit<'l> {
 
 impl Live {
     /// Serves the stubs that were loaded from these services with so many workers, and keeps the calls in `journal`.
-    pub fn new(services: Vec<Service>, stubs: Vec<Arc<Stub>>, journal: Journal, workers: usize) -> Self {
+    pub fn new(services: Vec<StubFolder>, stubs: Vec<Arc<Stub>>, journal: Journal, workers: usize) -> Self {
         let mut document = serde_json::Map::new();
         document.insert("proxyPassThrough".to_owned(), true.into());
         Self {
@@ -107,12 +107,12 @@ impl Live {
     }
 
     /// The folders that the stubs come from.
-    pub fn services(&self) -> &[Service] {
+    pub fn services(&self) -> &[StubFolder] {
         &self.services
     }
 
     /// The folder that stubs from the API are kept in.
-    pub fn home(&self) -> Option<&Service> {
+    pub fn home(&self) -> Option<&StubFolder> {
         self.services.first()
     }
 
@@ -196,9 +196,9 @@ impl Live {
         match found {
             Some(stub) => {
                 self.counts.matched.fetch_add(1, Relaxed);
-                let before = stub.hits.count();
+                let before = stub.hits.increment();
                 if before == 0 && self.series.fetch_add(1, Relaxed) < MOST_SERIES {
-                    stub.hits.give_series();
+                    stub.hits.enable_series();
                 }
                 Some((stub, before))
             }
@@ -237,7 +237,7 @@ impl Edit<'_> {
     /// The rank of a stub that is made now: newer than all others.
     pub fn next_rank(&mut self, priority: i32) -> Rank {
         *self.made += 1;
-        Rank { service: 0, priority, age: load::API_BEGINS - *self.made }
+        Rank { service: 0, priority, age: FIRST_API_AGE - *self.made }
     }
 
     /// Adds a stub, or puts it in the place of the one with its id.
@@ -260,8 +260,8 @@ impl Edit<'_> {
         let reread = |stub: &&Arc<Stub>| {
             let service = self.live.services.get(pacing::folder_of(stub, self.live.services.len()))?;
             let files = service.files();
-            let named = stub.body_file().and_then(|name| files.find(&name));
-            if named.as_deref() == Some(path) { stub.reread(&files).map(Arc::new) } else { None }
+            let named = stub.body_file_name().and_then(|name| files.find(&name));
+            if named.as_deref() == Some(path) { stub.with_reread_body(&files).map(Arc::new) } else { None }
         };
         let changed: Vec<_> = self.catalog().stubs().iter().filter_map(reread).collect();
         if !changed.is_empty() {

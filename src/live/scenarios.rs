@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashbrown::{HashMap, HashSet};
 
-use standin_stub::Scenario;
+use standin_stub::ScenarioStep;
 
 /// The state in which every scenario begins.
 pub const STARTED: &str = "Started";
@@ -17,13 +17,13 @@ pub struct Scenarios {
 
 impl Scenarios {
     /// Whether a stub of this scenario may answer now.
-    pub fn allow(&self, scenario: Option<&Scenario>) -> bool {
-        let Some(Scenario { name, required: Some(required), .. }) = scenario else { return true };
+    pub fn allow(&self, scenario: Option<&ScenarioStep>) -> bool {
+        let Some(ScenarioStep { name, required: Some(required), .. }) = scenario else { return true };
         self.states().get(name).map_or(STARTED, String::as_str) == required
     }
 
     /// Moves a scenario on after a match; false if it has left the required state since.
-    pub fn advance(&self, scenario: Option<&Scenario>) -> bool {
+    pub fn advance(&self, scenario: Option<&ScenarioStep>) -> bool {
         let Some(scenario) = scenario else { return true };
         if scenario.required.is_none() && scenario.next.is_none() {
             return true;
@@ -62,7 +62,7 @@ impl Scenarios {
     }
 
     /// Scenarios in a state that none of these stubs' parts name go back to their start.
-    pub fn keep_named<'s>(&self, parts: impl IntoIterator<Item = &'s Scenario>) {
+    pub fn keep_named<'s>(&self, parts: impl IntoIterator<Item = &'s ScenarioStep>) {
         let mut states = self.states();
         if states.is_empty() {
             return;

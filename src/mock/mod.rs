@@ -232,7 +232,7 @@ impl Mock {
     #[track_caller]
     pub fn reset(&self) {
         let status = self.handle.reset(&self.state.live);
-        if let Some(broken) = status.filter(|status| status.failed) {
+        if let Some(broken) = status.filter(|status| status.has_failed) {
             panic!("{}", cannot_start(&StartError::Stubs(broken.defects.clone())));
         }
         self.forget_calls();

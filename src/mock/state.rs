@@ -17,10 +17,10 @@ use crate::live::journal::Record;
 use standin_stub::defect::Defect;
 use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Mapping, Reader};
-use standin_stub::load::Service;
 use standin_stub::matcher::{MatchStats, RequestPattern};
 use standin_stub::render::ResponseTemplates;
-use standin_stub::{Origin, Stub};
+use standin_stub::stub_folder::StubFolder;
+use standin_stub::{Stub, StubOrigin};
 
 /// What a mock and its stubs share.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl MockState {
                 ));
             }
             let rank = edit.next_rank(mapping.priority);
-            stubs.push(Arc::new(mapping.into_stub(id, rank, Origin::Api)));
+            stubs.push(Arc::new(mapping.into_stub(id, rank, StubOrigin::Api)));
         }
         let parts = Arc::new(BuiltStubs::of(&stubs));
         let mut notes = self.notes();
@@ -90,7 +90,7 @@ impl MockState {
 
     fn mapping(&self, document: &Value) -> Result<Mapping, String> {
         let text = document.to_string();
-        let files = self.live.home().map(Service::files);
+        let files = self.live.home().map(StubFolder::files);
         if let Some(name) = document.pointer("/response/bodyFileName").and_then(Value::as_str) {
             let Some(files) = &files else {
                 let cure = "start the mock with `Mock::of(folder)`, or give the body itself";

@@ -11,7 +11,7 @@ use super::report::Expectation;
 use super::state::{MockState, retry_until_ok};
 use super::times::Times;
 use standin_stub::matcher::RequestPattern;
-use standin_stub::{Hits, Stub};
+use standin_stub::{HitCounter, Stub};
 
 /// A stub that a mock has. It may outlive the mock, and dropping it does nothing: the stub stays until it is removed
 /// or the mock ends, so that `server.stub(…);` is a whole sentence.
@@ -25,7 +25,7 @@ pub struct StubHandle {
 #[derive(Debug)]
 pub(super) struct BuiltStubs {
     ids: Vec<Uuid>,
-    hits: Vec<Arc<Hits>>,
+    hits: Vec<Arc<HitCounter>>,
     pattern: Arc<RequestPattern>,
     request: Map<String, Value>,
 }

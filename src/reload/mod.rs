@@ -1,12 +1,13 @@
-//! Hot reload: watch, settle, load, swap. A defect keeps the whole last good set, and is told.
+//! Hot reload of stub files. With an error in any file, all stubs stay as they were, and the error is reported.
 //!
-//! It has a thread of its own, of low priority: files are read there, catalogs are compiled there, and old ones are
-//! dropped there.
+//! A thread of low priority watches the folders, reads changed files, compiles catalogs, and drops the old ones.
 
-mod set;
+mod folder_watch;
+mod merge;
 mod status;
 mod thread;
-mod watch;
+mod watched_profiles;
+mod watched_stubs;
 
 use std::io;
 use std::sync::Arc;
@@ -17,124 +18,116 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
-pub use self::set::Set;
-use self::status::{Health, Running};
-pub use self::status::{Status, Watching};
+use self::status::{EndGuard, ThreadHealth};
+pub use self::status::{ReloadStatus, WatchMode};
 use self::thread::Reloader;
+pub use self::watched_stubs::WatchedStubs;
 use crate::live::Live;
 use crate::panics::{Panics, Part};
 use standin_stub::defect::Defect;
 
-/// Asks for reloads, and tells how they fare.
+/// A handle of the reloading thread: requests reloads and returns their status.
 #[derive(Clone, Debug)]
 pub struct Reload {
-    sender: Sender<Message>,
-    status: Arc<ArcSwap<Status>>,
-    health: Arc<Health>,
+    sender: Sender<ReloadMessage>,
+    status: Arc<ArcSwap<ReloadStatus>>,
+    health: Arc<ThreadHealth>,
 }
 
-/// Hears of each attempt that failed or changed something.
-pub type Tell = Box<dyn FnMut(&Status) + Send>;
+/// A callback for each attempt that failed or changed something; called on the reloading thread.
+pub type OnStatus = Box<dyn FnMut(&ReloadStatus) + Send>;
 
-/// What the thread is told.
+/// A message to the reloading thread.
 #[derive(Debug)]
-enum Message {
-    /// Something has happened in a folder that is watched.
-    Touched,
-    /// Someone wants a reload now, of everything that `reset` names if it names a set.
-    Ask {
-        reset: Option<Arc<Live>>,
-        answer: oneshot::Sender<Arc<Status>>,
-    },
+enum ReloadMessage {
+    /// The operating system has reported an event in a watched folder.
+    FilesChanged,
+    /// Reload now. If `reset` names a server, its files replace all changes through the API.
+    Request { reset: Option<Arc<Live>>, answer: oneshot::Sender<Arc<ReloadStatus>> },
+    /// End the thread.
     Stop,
 }
 
 impl Reload {
-    /// Starts reloading these sets, on changes of their files if `watches`. `defects` are those of the first reading.
+    /// Starts the thread. It reloads on requests, and on changes of files if `watches`. `defects` are those of the first
+    /// reading.
     pub fn start(
-        sets: Vec<Set>,
+        sets: Vec<WatchedStubs>,
         defects: Vec<Defect>,
         watches: bool,
-        tell: Tell,
+        on_status: OnStatus,
         panics: Arc<Panics>,
     ) -> io::Result<(Self, JoinHandle<()>)> {
-        let status = Status {
-            watch: if watches { Watching::Polling } else { Watching::Off },
-            failed: false,
+        let status = ReloadStatus {
+            watch: if watches { WatchMode::Polling } else { WatchMode::Off },
+            has_failed: false,
             generation: 1,
             loaded_at: SystemTime::now(),
-            took: Duration::ZERO,
-            files: sets.iter().map(Set::files).sum(),
-            reread: 0,
-            stubs: sets.iter().map(Set::stubs).sum(),
+            duration: Duration::ZERO,
+            file_count: sets.iter().map(WatchedStubs::file_count).sum(),
+            parsed_count: 0,
+            stub_count: sets.iter().map(WatchedStubs::stub_count).sum(),
             successes: 0,
             failures: 0,
             defects,
-            busy: Duration::ZERO,
+            busy_for: Duration::ZERO,
         };
         let (sender, receiver) = mpsc::channel();
         let status = Arc::new(ArcSwap::from_pointee(status));
-        let health = Arc::new(Health::default());
-        let mut reloader = Reloader::new(
-            sets,
-            sender.clone(),
-            receiver,
-            Arc::clone(&status),
-            Arc::clone(&health),
-            tell,
-            Arc::clone(&panics),
-        );
-        let running = Running(Arc::clone(&health));
+        let reload = Self { sender, status, health: Arc::default() };
+        let mut reloader = Reloader::new(sets, &reload, receiver, on_status, Arc::clone(&panics));
+        let end_guard = EndGuard(Arc::clone(&reload.health));
         let thread = std::thread::Builder::new().name("standin-reload".to_owned()).spawn(move || {
-            let _running = running;
+            let _end_guard = end_guard;
             panics.keep_running(Part::Reload, || reloader.run(watches));
         })?;
-        Ok((Self { sender, status, health }, thread))
+        Ok((reload, thread))
     }
 
-    /// How reloading fares.
-    pub fn status(&self) -> Arc<Status> {
-        self.health.correct(self.status.load_full())
+    /// Returns the status of the last reload and the health of the thread.
+    pub fn status(&self) -> Arc<ReloadStatus> {
+        self.health.applied_to(self.status.load_full())
     }
 
-    /// Reads what has changed now, whether or not anyone watches; `None` if the server goes down.
-    pub async fn again(&self) -> Option<Arc<Status>> {
-        self.ask(None).await
+    /// Reloads changed files now, also without a watch, and keeps changes through the API. Returns `None` if the server
+    /// is shutting down.
+    pub async fn reload_now(&self) -> Option<Arc<ReloadStatus>> {
+        self.send_request(None).await
     }
 
-    /// Reads what has changed now, and drops what came to `live` through the API and is in no file. With defects, nothing
-    /// changes. `None` if the server goes down.
-    pub async fn reset(&self, live: &Arc<Live>) -> Option<Arc<Status>> {
-        self.ask(Some(Arc::clone(live))).await
+    /// Reloads changed files now and drops the changes of `live` through the API that are in no file. With errors, nothing
+    /// changes. Returns `None` if the server is shutting down.
+    pub async fn reset(&self, live: &Arc<Live>) -> Option<Arc<ReloadStatus>> {
+        self.send_request(Some(Arc::clone(live))).await
     }
 
-    /// As [`Reload::reset`], for who may or may not be within a runtime, and waits.
-    pub fn reset_blocking(&self, live: &Arc<Live>) -> Option<Arc<Status>> {
+    /// Does what [`Reload::reset`] does and blocks until it is done. It may be called within a runtime and outside.
+    pub fn reset_blocking(&self, live: &Arc<Live>) -> Option<Arc<ReloadStatus>> {
         let (answer, answered) = oneshot::channel();
-        self.sender.send(Message::Ask { reset: Some(Arc::clone(live)), answer }).ok()?;
-        // a runtime does not let its own threads wait
+        self.sender.send(ReloadMessage::Request { reset: Some(Arc::clone(live)), answer }).ok()?;
+        // tokio forbids blocking on the threads of a runtime, so that another thread waits
         std::thread::scope(|scope| scope.spawn(|| answered.blocking_recv().ok()).join().ok()?)
     }
 
-    /// Ends it, after what it is at.
+    /// Ends the thread after its present task.
     pub fn stop(&self) {
-        // an error means that it has ended
-        let _ = self.sender.send(Message::Stop);
+        // an error means that the thread has ended already
+        let _ = self.sender.send(ReloadMessage::Stop);
     }
 
-    async fn ask(&self, reset: Option<Arc<Live>>) -> Option<Arc<Status>> {
+    async fn send_request(&self, reset: Option<Arc<Live>>) -> Option<Arc<ReloadStatus>> {
         let (answer, answered) = oneshot::channel();
-        self.sender.send(Message::Ask { reset, answer }).ok()?;
+        self.sender.send(ReloadMessage::Request { reset, answer }).ok()?;
         answered.await.ok()
     }
 }
 
-/// Logs an attempt that failed; for who does not care to draw.
-pub fn log(status: &Status) {
-    for defect in status.defects.iter().filter(|defect| status.failed && defect.is_error()) {
+/// Logs the errors of a failed attempt.
+pub fn log(status: &ReloadStatus) {
+    for defect in status.defects.iter().filter(|defect| status.has_failed && defect.is_error()) {
         tracing::error!("{defect}");
     }
-    if status.failed {
-        tracing::error!(stubs = status.stubs, "the stubs cannot be reloaded; the last good set stays");
+    if status.has_failed {
+        tracing::error!(stubs = status.stub_count, "the stubs cannot be reloaded; the last good set stays");
     }
 }

@@ -1,4 +1,4 @@
-//! How reloading fares: what is served, and what is wrong with what stands on disk.
+//! [`ReloadStatus`], the result of the last reload, and [`ThreadHealth`], the health of the reloading thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,100 +8,100 @@ use serde_json::{Value, json};
 
 use standin_stub::defect::{Defect, Severity};
 
-/// What the last attempt to read the stub folder came to.
+/// The result of the last attempt to read the stub folders.
 #[derive(Clone, Debug)]
-pub struct Status {
-    /// How changes are noticed.
-    pub watch: Watching,
-    /// Whether the folder on disk is worse than what is served.
-    pub failed: bool,
-    /// How many sets of stubs have been in force, the first included.
+pub struct ReloadStatus {
+    /// Method by which changes are noticed.
+    pub watch: WatchMode,
+    /// True if the files on disk have errors, so that an earlier version is served.
+    pub has_failed: bool,
+    /// Number of catalogs that have been active, the first included.
     pub generation: u64,
-    /// When the set in force was read.
+    /// Time at which the active stubs were read.
     pub loaded_at: SystemTime,
-    /// How long the last attempt took.
-    pub took: Duration,
-    /// Mapping files in the folder at the last attempt.
-    pub files: usize,
-    /// How many of them were parsed in it, as they had changed.
-    pub reread: usize,
-    /// Stubs of files in the set in force.
-    pub stubs: usize,
-    /// Attempts after the start that succeeded.
+    /// Duration of the last attempt.
+    pub duration: Duration,
+    /// Number of mapping files at the last attempt.
+    pub file_count: usize,
+    /// Number of mapping files that were parsed at the last attempt, because they had changed.
+    pub parsed_count: usize,
+    /// Number of active stubs that come from files.
+    pub stub_count: usize,
+    /// Number of attempts after the start that succeeded.
     pub successes: u64,
-    /// Attempts that failed.
+    /// Number of attempts that failed.
     pub failures: u64,
-    /// What was wrong or odd at the last attempt.
+    /// Errors and warnings of the last attempt.
     pub defects: Vec<Defect>,
-    /// How long an attempt has been under way that is not concluded; zero without one.
-    pub busy: Duration,
+    /// Duration so far of the attempt in progress; zero without one.
+    pub busy_for: Duration,
 }
 
-/// How changes of the stub folder are noticed.
+/// The method by which changes of stub files are noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watching {
-    /// The operating system tells of them, and a look now and then finds what it misses.
+pub enum WatchMode {
+    /// By events of the operating system; periodic scans find what they miss.
     Events,
-    /// By looking.
+    /// By periodic scans.
     Polling,
-    /// Not at all; the admin API can ask for a reload.
+    /// None; the admin API can request a reload.
     Off,
 }
 
-impl Status {
-    /// The status in the admin API's JSON.
+impl ReloadStatus {
+    /// Returns the status in the admin API's JSON.
     pub fn json(&self) -> Value {
-        let status = match (self.failed, self.watch) {
+        let status = match (self.has_failed, self.watch) {
             (true, _) => "failed",
-            (false, _) if self.busy > LONG => "busy",
-            (false, Watching::Off) => "off",
+            (false, _) if self.busy_for > BUSY_THRESHOLD => "busy",
+            (false, WatchMode::Off) => "off",
             (false, _) => "ok",
         };
         let watch = match self.watch {
-            Watching::Events => "events",
-            Watching::Polling => "polling",
-            Watching::Off => "off",
+            WatchMode::Events => "events",
+            WatchMode::Polling => "polling",
+            WatchMode::Off => "off",
         };
         json!({
             "status": status,
             "watch": watch,
             "generation": self.generation,
             "loadedAt": jiff::Timestamp::try_from(self.loaded_at).map(|at| at.to_string()).ok(),
-            "durationMs": self.took.as_secs_f64() * 1e3,
-            "busyMs": self.busy.as_secs_f64() * 1e3,
-            "files": self.files,
-            "reread": self.reread,
-            "stubs": self.stubs,
+            "durationMs": self.duration.as_secs_f64() * 1e3,
+            "busyMs": self.busy_for.as_secs_f64() * 1e3,
+            "files": self.file_count,
+            "reread": self.parsed_count,
+            "stubs": self.stub_count,
             "failures": self.failures,
-            "defects": self.defects.iter().map(defect).collect::<Vec<_>>(),
+            "defects": self.defects.iter().map(defect_json).collect::<Vec<_>>(),
         })
     }
 }
 
-/// Whether the reloading thread is there, and since when it has been at work.
+/// The health of the reloading thread: whether it has ended, and the start of its present task.
 #[derive(Debug, Default)]
-pub(super) struct Health {
+pub(super) struct ThreadHealth {
     working_since: Mutex<Option<Instant>>,
     has_ended: AtomicBool,
 }
 
-/// Marks the thread as ended when it is dropped, however that comes about.
-pub(super) struct Running(pub(super) Arc<Health>);
+/// Marks the thread as ended when dropped, also while a panic unwinds.
+pub(super) struct EndGuard(pub(super) Arc<ThreadHealth>);
 
-impl Health {
+impl ThreadHealth {
     pub(super) fn set_working(&self, is_working: bool) {
         *self.since() = is_working.then(Instant::now);
     }
 
-    /// The status as the thread left it, corrected by what has become of the thread.
-    pub(super) fn correct(&self, status: Arc<Status>) -> Arc<Status> {
-        let busy = self.since().map_or(Duration::ZERO, |since| since.elapsed());
+    /// Returns the thread's last status, with the present health of the thread added.
+    pub(super) fn applied_to(&self, status: Arc<ReloadStatus>) -> Arc<ReloadStatus> {
+        let busy_for = self.since().map_or(Duration::ZERO, |since| since.elapsed());
         if self.has_ended.load(Ordering::Acquire) {
-            let message = "the thread that reads the stub folder has ended: changes are not seen any more";
+            let message = "the thread that reads the stub folder has ended: changes of files are no longer noticed";
             let defects = vec![Defect::error(message).help("restart standin, and report this")];
-            return Arc::new(Status { failed: true, busy, defects, ..Status::clone(&status) });
+            return Arc::new(ReloadStatus { has_failed: true, busy_for, defects, ..ReloadStatus::clone(&status) });
         }
-        if busy.is_zero() { status } else { Arc::new(Status { busy, ..Status::clone(&status) }) }
+        if busy_for.is_zero() { status } else { Arc::new(ReloadStatus { busy_for, ..ReloadStatus::clone(&status) }) }
     }
 
     fn since(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -109,17 +109,17 @@ impl Health {
     }
 }
 
-impl Drop for Running {
+impl Drop for EndGuard {
     fn drop(&mut self) {
         self.0.has_ended.store(true, Ordering::Release);
     }
 }
 
-/// An attempt that takes longer is said to be busy: it may hang.
-const LONG: Duration = Duration::from_secs(10);
+/// Duration above which an attempt is reported as busy, as it may hang.
+const BUSY_THRESHOLD: Duration = Duration::from_secs(10);
 
-/// A defect of no single line has no file, line and column.
-fn defect(defect: &Defect) -> Value {
+/// Returns a defect in the admin API's JSON. File, line and column are null for a defect without a place.
+fn defect_json(defect: &Defect) -> Value {
     let place = defect.place.as_ref();
     json!({
         "file": place.map(|place| &*place.file),
@@ -138,33 +138,33 @@ fn defect(defect: &Defect) -> Value {
 mod tests {
     use super::*;
 
-    fn status() -> Arc<Status> {
-        Arc::new(Status {
-            watch: Watching::Events,
-            failed: false,
+    fn status() -> Arc<ReloadStatus> {
+        Arc::new(ReloadStatus {
+            watch: WatchMode::Events,
+            has_failed: false,
             generation: 1,
             loaded_at: SystemTime::now(),
-            took: Duration::ZERO,
-            files: 0,
-            reread: 0,
-            stubs: 0,
+            duration: Duration::ZERO,
+            file_count: 0,
+            parsed_count: 0,
+            stub_count: 0,
             successes: 0,
             failures: 0,
             defects: Vec::new(),
-            busy: Duration::ZERO,
+            busy_for: Duration::ZERO,
         })
     }
 
     #[test]
-    fn a_thread_that_hangs_or_has_ended_is_not_said_to_be_well() {
-        let health = Arc::new(Health::default());
-        let said = || health.correct(status()).json()["status"].as_str().map(str::to_owned);
-        assert_eq!(said().as_deref(), Some("ok"));
-        *health.since() = Instant::now().checked_sub(LONG * 2);
-        assert_eq!(said().as_deref(), Some("busy"));
+    fn a_thread_that_hangs_or_has_ended_is_reported() {
+        let health = Arc::new(ThreadHealth::default());
+        let shown = || health.applied_to(status()).json()["status"].as_str().map(str::to_owned);
+        assert_eq!(shown().as_deref(), Some("ok"));
+        *health.since() = Instant::now().checked_sub(BUSY_THRESHOLD * 2);
+        assert_eq!(shown().as_deref(), Some("busy"));
         health.set_working(false);
-        assert_eq!(said().as_deref(), Some("ok"));
-        drop(Running(Arc::clone(&health)));
-        assert_eq!(said().as_deref(), Some("failed"));
+        assert_eq!(shown().as_deref(), Some("ok"));
+        drop(EndGuard(Arc::clone(&health)));
+        assert_eq!(shown().as_deref(), Some("failed"));
     }
 }

@@ -1,378 +1,391 @@
-//! The thread that reloads: it waits for changes and questions, lets changes settle, reads, and swaps.
+//! [`Reloader`], the thread that waits for changes and requests, lets changes settle, reads files and swaps catalogs.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 
-use super::status::Health;
-use super::watch::{Bell, Watch};
-use super::{Message, Set, Status, Tell, Watching};
+use super::folder_watch::{ChangeNotifier, FolderWatch};
+use super::status::ThreadHealth;
+use super::{OnStatus, Reload, ReloadMessage, ReloadStatus, WatchMode, WatchedStubs};
 use crate::live::Live;
 use crate::panics::{self, Panic, Panics, Part};
 use standin_stub::catalog::Catalog;
 use standin_stub::defect::Defect;
-use standin_stub::walk::Tree;
+use standin_stub::file_listing::FileListing;
 
-/// What reloads.
+/// The reloading thread's state.
 pub(super) struct Reloader {
-    sets: Vec<Set>,
-    bell: Bell,
-    watch: Option<Watch>,
-    receiver: Receiver<Message>,
-    status: Arc<ArcSwap<Status>>,
-    health: Arc<Health>,
-    tell: Tell,
-    /// Catalogs that calls may still read.
-    graves: Vec<Arc<Catalog>>,
-    /// How long the last look took.
-    cost: Duration,
-    /// What came in while the folder settled.
-    deferred: Option<Message>,
+    sets: Vec<WatchedStubs>,
+    notifier: ChangeNotifier,
+    watch: Option<FolderWatch>,
+    receiver: Receiver<ReloadMessage>,
+    status: Arc<ArcSwap<ReloadStatus>>,
+    health: Arc<ThreadHealth>,
+    on_status: OnStatus,
+    /// Replaced catalogs that requests may still read.
+    retired: Vec<Arc<Catalog>>,
+    /// Duration of the last scan.
+    scan_duration: Duration,
+    /// ReloadMessage that arrived while the folder wait_until_settled.
+    deferred: Option<ReloadMessage>,
     panics: Arc<Panics>,
-    /// Whether a reload was interrupted by a panic, so that the next one reads again.
+    /// True if a panic has report_panic a reload, so that the next one reads everything again.
     is_interrupted: bool,
 }
 
-/// How the files of each set stand.
-type Trees = Vec<Vec<Tree>>;
+/// The listings of all folders of each set of stubs.
+type Listings = Vec<Vec<FileListing>>;
 
 impl Reloader {
+    /// Returns a reloader that receives what is sent to `reload`, and keeps its status and health up to date.
     pub(super) fn new(
-        sets: Vec<Set>,
-        sender: Sender<Message>,
-        receiver: Receiver<Message>,
-        status: Arc<ArcSwap<Status>>,
-        health: Arc<Health>,
-        tell: Tell,
+        sets: Vec<WatchedStubs>,
+        reload: &Reload,
+        receiver: Receiver<ReloadMessage>,
+        on_status: OnStatus,
         panics: Arc<Panics>,
     ) -> Self {
         Self {
             sets,
-            bell: Bell::new(sender),
+            notifier: ChangeNotifier::new(reload.sender.clone()),
             watch: None,
             receiver,
-            status,
-            health,
-            tell,
-            graves: Vec::new(),
-            cost: Duration::ZERO,
+            status: Arc::clone(&reload.status),
+            health: Arc::clone(&reload.health),
+            on_status,
+            retired: Vec::new(),
+            scan_duration: Duration::ZERO,
             deferred: None,
             panics,
             is_interrupted: false,
         }
     }
 
-    /// Reloads until it is told to stop; on changes of files if `watches`.
+    /// Handles changes of files, if `watches`, and requests, until [`ReloadMessage::Stop`] arrives.
     pub(super) fn run(&mut self, watches: bool) {
-        // parsing gives way to answering; where that is not allowed, it does not
+        // the workers have priority; an error means that the system does not permit the change
         let _ = rustix::process::nice(NICENESS);
         if watches {
-            self.work(|reloader| {
-                reloader.begin_watch();
-                // what has changed since the start
-                reloader.look(false);
+            self.run_task(|reloader| {
+                reloader.start_watch();
+                // files may have changed since they were first read
+                reloader.scan(false);
             });
         }
-        let mut next = Instant::now() + self.pause();
+        let mut next_scan = Instant::now() + self.scan_interval();
         loop {
             panics::planted("reload-thread");
-            let wait = if watches { next.saturating_duration_since(Instant::now()) } else { LONG };
-            let wait = if self.graves.is_empty() { wait } else { wait.min(GRAVE_CARE) };
+            let wait = if watches { next_scan.saturating_duration_since(Instant::now()) } else { IDLE_WAIT };
+            let wait = if self.retired.is_empty() { wait } else { wait.min(RETIRED_POLL) };
             let message = match self.deferred.take() {
                 Some(message) => Ok(message),
                 None => self.receiver.recv_timeout(wait),
             };
             match message {
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(Message::Ask { reset, answer }) => {
-                    self.work(|reloader| reloader.obey(reset.as_ref()));
-                    // whoever asked may have gone
+                Ok(ReloadMessage::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(ReloadMessage::Request { reset, answer }) => {
+                    self.run_task(|reloader| reloader.handle_request(reset.as_ref()));
+                    // an error means that nobody waits for the answer any more
                     let _ = answer.send(self.status.load_full());
                 }
-                Ok(Message::Touched) => {
-                    self.bell.heard();
-                    self.work(|reloader| reloader.look(true));
+                Ok(ReloadMessage::FilesChanged) => {
+                    self.notifier.rearm();
+                    self.run_task(|reloader| reloader.scan(true));
                 }
-                Err(RecvTimeoutError::Timeout) if watches && Instant::now() >= next => {
-                    self.work(|reloader| reloader.look(false));
+                Err(RecvTimeoutError::Timeout) if watches && Instant::now() >= next_scan => {
+                    self.run_task(|reloader| reloader.scan(false));
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    self.bury();
+                    self.drop_retired();
                     continue;
                 }
             }
-            self.bury();
-            next = Instant::now() + self.pause();
+            self.drop_retired();
+            next_scan = Instant::now() + self.scan_interval();
         }
     }
 
-    /// Does a piece of work. A panic fails that work alone, and the status says so; the last good set stays in force.
-    fn work(&mut self, work: impl FnOnce(&mut Self)) {
+    /// Runs a task. A panic fails the task alone and is reported in the status; the last good stubs stay active.
+    fn run_task(&mut self, task: impl FnOnce(&mut Self)) {
         let panics = Arc::clone(&self.panics);
         self.health.set_working(true);
-        let done = panics.catch(Part::Reload, || work(self));
+        let result = panics.catch(Part::Reload, || task(self));
         self.health.set_working(false);
-        if let Err(panic) = done {
-            self.interrupted(&panic);
+        if let Err(panic) = result {
+            self.report_panic(&panic);
         }
     }
 
-    /// Keeps what is in force after a panic, and has the next look read everything again.
-    fn interrupted(&mut self, panic: &Panic) {
+    /// Reports a panic, keeps the active stubs, and makes the next scan read everything again.
+    fn report_panic(&mut self, panic: &Panic) {
         self.is_interrupted = true;
-        self.sets.iter_mut().for_each(Set::interrupted);
+        self.sets.iter_mut().for_each(WatchedStubs::mark_unmerged);
         let last = self.status.load_full();
         let message = format!("standin failed while it read the stub folder: {panic}");
         let defect =
             Defect::error(message).help("the last good set stays; report this with the files that changed last");
         let failures = last.failures + 1;
-        let status = Arc::new(Status { failed: true, failures, defects: vec![defect], ..Status::clone(&last) });
+        let status =
+            Arc::new(ReloadStatus { has_failed: true, failures, defects: vec![defect], ..ReloadStatus::clone(&last) });
         self.status.store(Arc::clone(&status));
-        if !last.failed {
-            (self.tell)(&status);
+        if !last.has_failed {
+            (self.on_status)(&status);
         }
     }
 
-    /// Drops the catalogs that nobody reads any more.
-    fn bury(&mut self) {
-        self.graves.retain(|catalog| Arc::strong_count(catalog) > 1);
+    /// Drops the replaced catalogs that no request reads any more.
+    fn drop_retired(&mut self) {
+        self.retired.retain(|catalog| Arc::strong_count(catalog) > 1);
     }
 
-    fn begin_watch(&mut self) {
-        match Watch::new(self.bell.clone()) {
+    fn start_watch(&mut self) {
+        match FolderWatch::new(self.notifier.clone()) {
             Ok(watch) => {
                 self.watch = Some(watch);
-                self.set_watching(Watching::Events);
-                self.cover();
+                self.set_watch_mode(WatchMode::Events);
+                self.watch_folders();
             }
-            Err(error) => self.poll_from_now_on(&error),
+            Err(error) => self.fall_back_to_polling(&error),
         }
     }
 
-    /// Sees to folders that were made anew.
-    fn cover(&mut self) {
+    /// Watches folders that were created or replaced since the last call.
+    fn watch_folders(&mut self) {
         let Some(watch) = &mut self.watch else { return };
-        let services = self.sets.iter().flat_map(Set::services);
-        if let Err(error) = watch.cover(services, &self.bell) {
+        let folders = self.sets.iter().flat_map(WatchedStubs::folders);
+        if let Err(error) = watch.watch_folders(folders, &self.notifier) {
             self.watch = None;
-            self.poll_from_now_on(&error);
+            self.fall_back_to_polling(&error);
         }
     }
 
-    fn poll_from_now_on(&mut self, error: &notify::Error) {
+    fn fall_back_to_polling(&mut self, error: &notify::Error) {
         tracing::warn!(
             %error,
-            "the stub folder cannot be watched and is looked at now and then instead; raise fs.inotify.max_user_watches and \
+            "the stub folder cannot be watched and is scanned for changes instead; raise fs.inotify.max_user_watches and \
              max_user_instances, or give --no-watch"
         );
-        self.set_watching(Watching::Polling);
+        self.set_watch_mode(WatchMode::Polling);
     }
 
-    fn set_watching(&self, watch: Watching) {
-        self.status.store(Arc::new(Status { watch, ..Status::clone(&self.status.load()) }));
+    fn set_watch_mode(&self, watch: WatchMode) {
+        self.status.store(Arc::new(ReloadStatus { watch, ..ReloadStatus::clone(&self.status.load()) }));
     }
 
-    /// Until the next look, if nothing happens before: so long that looking takes a small part of one core.
-    fn pause(&self) -> Duration {
-        let gone = self.sets.iter().any(|set| set.defects().any(|defect| defect.place.is_none()));
-        let (least, share) = match (&self.watch, gone) {
+    /// Returns the time until the next periodic scan. It is a multiple of the duration of a scan, so that scans take at
+    /// most 2 % of one core.
+    fn scan_interval(&self) -> Duration {
+        let has_folder_error = self.sets.iter().any(|set| set.defects().any(|defect| defect.place.is_none()));
+        let (least, multiple) = match (&self.watch, has_folder_error) {
             (Some(_), false) => (Duration::from_secs(2), 200),
             (None, false) => (Duration::from_millis(500), 50),
-            // a folder that cannot be read may come back any time
+            // a folder that cannot be read may come back at any time
             (_, true) => (Duration::from_millis(250), 50),
         };
-        least.max(self.cost * share)
+        least.max(self.scan_duration * multiple)
     }
 
-    fn walk(&mut self) -> Trees {
+    fn list_files(&mut self) -> Listings {
         let begun = Instant::now();
-        let trees = self.sets.iter().map(Set::walk).collect();
-        self.cost = begun.elapsed();
-        trees
+        let listings = self.sets.iter().map(WatchedStubs::list_files).collect();
+        self.scan_duration = begun.elapsed();
+        listings
     }
 
-    fn is_current(&self, trees: &Trees) -> bool {
-        self.sets.iter().zip(trees).all(|(set, trees)| set.is_current(trees))
+    fn is_current(&self, listings: &Listings) -> bool {
+        self.sets.iter().zip(listings).all(|(set, listings)| set.is_current(listings))
     }
 
-    /// Looks whether anything has changed, and if so loads it once it has settled.
-    fn look(&mut self, told: bool) {
+    /// Reloads the files that have changed, once changes have settled. `is_notified` is true after an event of the
+    /// operating system, false for a periodic scan.
+    fn scan(&mut self, is_notified: bool) {
         let begun = Instant::now();
-        self.sets.iter_mut().for_each(Set::begin);
-        self.cover();
-        let mut trees = self.walk();
-        let (current, fresh) = (self.is_current(&trees), self.sets.iter().any(Set::is_fresh));
-        if current && !fresh && !self.is_interrupted {
-            self.sets.iter_mut().for_each(Set::give_up);
-            if told {
-                // something beside our files is written all the time
-                std::thread::sleep((self.cost * 10).min(LONGEST / 4));
+        self.sets.iter_mut().for_each(WatchedStubs::keep_baseline);
+        self.watch_folders();
+        let mut listings = self.list_files();
+        let is_current = self.is_current(&listings);
+        let has_recent_files = self.sets.iter().any(WatchedStubs::has_recent_files);
+        if is_current && !has_recent_files && !self.is_interrupted {
+            self.sets.iter_mut().for_each(WatchedStubs::discard_baseline);
+            if is_notified {
+                // other files in these folders may be written all the time: bound the cost of the scans
+                std::thread::sleep((self.scan_duration * 10).min(MAX_SETTLING / 4));
             }
             return;
         }
-        if !current || told {
-            trees = self.settled(trees);
+        if !is_current || is_notified {
+            listings = self.wait_until_settled(listings);
         }
-        let mut doubts = true;
+        let mut waits_for_broken_files = true;
         loop {
-            self.read(trees);
-            if begun.elapsed() > LONGEST * 3 || self.deferred.is_some() {
+            self.read(listings);
+            if begun.elapsed() > MAX_SETTLING * 3 || self.deferred.is_some() {
                 break;
             }
-            // an editor may be half-way through a file
-            if doubts && self.failed() && self.sets.iter().any(Set::has_changed) {
-                doubts = false;
-                self.is_quiet(DOUBT);
+            // an editor may not have finished writing a file
+            if waits_for_broken_files && self.has_errors() && self.sets.iter().any(WatchedStubs::has_changed) {
+                waits_for_broken_files = false;
+                self.wait_for_quiet(BROKEN_FILE_GRACE);
             }
-            // what changed while it was read may have been read by halves
-            trees = self.walk();
-            if self.is_current(&trees) {
+            // a file that changed while it was read may have been read in part
+            listings = self.list_files();
+            if self.is_current(&listings) {
                 break;
             }
-            trees = self.settled(trees);
+            listings = self.wait_until_settled(listings);
         }
-        if current {
-            // only the bytes were looked at
-            self.cost = self.cost.max(begun.elapsed() / 4);
+        if is_current {
+            // stamps did not settle it and bytes were compared, which the interval has to account for
+            self.scan_duration = self.scan_duration.max(begun.elapsed() / 4);
         }
-        self.conclude(begun, false, None);
+        self.publish(begun, false, None);
     }
 
-    /// Does at once what someone asks for.
-    fn obey(&mut self, reset: Option<&Arc<Live>>) {
+    /// Reloads at once, without settling, as the admin API or a program asks for it.
+    fn handle_request(&mut self, reset: Option<&Arc<Live>>) {
         let begun = Instant::now();
-        self.sets.iter_mut().for_each(Set::begin);
+        self.sets.iter_mut().for_each(WatchedStubs::keep_baseline);
         if self.watch.is_some() {
-            self.cover();
+            self.watch_folders();
         }
         loop {
-            let trees = self.walk();
-            self.read(trees);
-            let now = self.walk();
-            if self.is_current(&now) || begun.elapsed() > LONGEST {
+            let listings = self.list_files();
+            self.read(listings);
+            let after = self.list_files();
+            if self.is_current(&after) || begun.elapsed() > MAX_SETTLING {
                 break;
             }
         }
-        self.conclude(begun, true, reset);
+        self.publish(begun, true, reset);
     }
 
-    fn read(&mut self, trees: Trees) {
+    fn read(&mut self, listings: Listings) {
         panics::planted("reload");
-        for (set, trees) in self.sets.iter_mut().zip(trees) {
-            set.read(trees);
+        for (set, listings) in self.sets.iter_mut().zip(listings) {
+            set.read(listings);
         }
     }
 
-    fn failed(&self) -> bool {
+    fn has_errors(&self) -> bool {
         self.sets.iter().any(|set| set.defects().any(Defect::is_error))
     }
 
-    /// How the files stand once nothing has happened for a while, or when that takes too long.
-    fn settled(&mut self, mut trees: Trees) -> Trees {
+    /// Returns the listings once nothing has changed for [`QUIET_PERIOD`], or after [`MAX_SETTLING`].
+    fn wait_until_settled(&mut self, mut listings: Listings) -> Listings {
         let begun = Instant::now();
         loop {
-            let quiet = self.is_quiet(QUIET);
-            self.cover();
-            let now = self.walk();
-            if quiet && now == trees || begun.elapsed() > LONGEST || self.deferred.is_some() {
+            let is_quiet = self.wait_for_quiet(QUIET_PERIOD);
+            self.watch_folders();
+            let now = self.list_files();
+            if is_quiet && now == listings || begun.elapsed() > MAX_SETTLING || self.deferred.is_some() {
                 return now;
             }
-            trees = now;
+            listings = now;
         }
     }
 
-    /// Waits; whether nothing happened meanwhile. What is asked for ends the wait, and is done afterwards.
-    fn is_quiet(&mut self, time: Duration) -> bool {
+    /// Waits for `time`; returns true if no event arrived meanwhile. A request ends the wait and is handled afterwards.
+    fn wait_for_quiet(&mut self, time: Duration) -> bool {
         let end = Instant::now() + time;
-        let mut quiet = true;
+        let mut is_quiet = true;
         while self.deferred.is_none() {
             match self.receiver.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(Message::Touched) => {
-                    self.bell.heard();
-                    quiet = false;
-                    // told once in a while is enough
-                    std::thread::sleep(BREATH);
+                Ok(ReloadMessage::FilesChanged) => {
+                    self.notifier.rearm();
+                    is_quiet = false;
+                    // bounds the rate of notifications in a flood of events
+                    std::thread::sleep(EVENT_PAUSE);
                 }
                 Ok(message) => self.deferred = Some(message),
                 Err(_) => break,
             }
         }
-        quiet
+        is_quiet
     }
 
-    /// Puts in force what was read, or says why not.
-    fn conclude(&mut self, begun: Instant, asked: bool, reset: Option<&Arc<Live>>) {
+    /// Activates the files that were read, or reports why they are not, and updates the status.
+    fn publish(&mut self, begun: Instant, is_requested: bool, reset: Option<&Arc<Live>>) {
         let last = self.status.load_full();
         self.is_interrupted = false;
-        let mut changed = false;
-        let mut reread = 0;
+        let mut has_changed = false;
+        let mut parsed_count = 0;
         for set in &mut self.sets {
-            changed |= set.take_changed();
-            reread += set.take_reread();
+            has_changed |= set.take_has_changed();
+            parsed_count += set.take_parsed_count();
         }
-        let failed = self.failed();
-        let mut swapped = false;
+        let has_failed = self.has_errors();
+        let mut has_swapped = false;
         for set in &mut self.sets {
-            if failed {
-                set.give_up();
+            if has_failed {
+                set.discard_baseline();
                 continue;
             }
             let is_reset = reset.is_some_and(|live| Arc::ptr_eq(live, set.live()));
             let swap = if is_reset { set.replace() } else { set.merge() };
-            swapped |= swap.changed;
-            self.graves.extend(swap.old);
+            has_swapped |= swap.has_changed;
+            self.retired.extend(swap.retired);
         }
-        let defects: Vec<_> = self.sets.iter().flat_map(Set::defects).cloned().collect();
-        let visible =
-            if failed { changed || !last.failed } else { swapped || last.failed || changed && defects != last.defects };
-        if !visible && !asked {
+        let defects: Vec<_> = self.sets.iter().flat_map(WatchedStubs::defects).cloned().collect();
+        let is_visible = if has_failed {
+            has_changed || !last.has_failed
+        } else {
+            has_swapped || last.has_failed || has_changed && defects != last.defects
+        };
+        if !is_visible && !is_requested {
             return;
         }
-        let status = Arc::new(Status {
+        let status = Arc::new(ReloadStatus {
             watch: last.watch,
-            failed,
-            generation: last.generation + u64::from(swapped),
-            loaded_at: if failed { last.loaded_at } else { SystemTime::now() },
-            took: begun.elapsed(),
-            files: self.sets.iter().map(Set::files).sum(),
-            reread,
-            stubs: self.sets.iter().map(Set::stubs).sum(),
-            successes: last.successes + u64::from(!failed),
-            failures: last.failures + u64::from(failed),
+            has_failed,
+            generation: last.generation + u64::from(has_swapped),
+            loaded_at: if has_failed { last.loaded_at } else { SystemTime::now() },
+            duration: begun.elapsed(),
+            file_count: self.sets.iter().map(WatchedStubs::file_count).sum(),
+            parsed_count,
+            stub_count: self.sets.iter().map(WatchedStubs::stub_count).sum(),
+            successes: last.successes + u64::from(!has_failed),
+            failures: last.failures + u64::from(has_failed),
             defects,
-            busy: Duration::ZERO,
+            busy_for: Duration::ZERO,
         });
         self.status.store(Arc::clone(&status));
-        if !failed {
-            let (generation, stubs, took) = (status.generation, status.stubs, status.took);
-            tracing::info!(generation, stubs, files = status.files, reread, ?took, "stubs reloaded");
+        if !has_failed {
+            let (generation, stubs, took) = (status.generation, status.stub_count, status.duration);
+            tracing::info!(
+                generation,
+                stubs,
+                files = status.file_count,
+                reread = parsed_count,
+                ?took,
+                "stubs reloaded"
+            );
         }
-        if visible || failed {
-            (self.tell)(&status);
+        if is_visible || has_failed {
+            (self.on_status)(&status);
         }
     }
 }
 
-/// Nothing has happened for so long: whatever was at work is done.
-const QUIET: Duration = Duration::from_millis(50);
+/// Time without changes after which a group of changes is complete.
+const QUIET_PERIOD: Duration = Duration::from_millis(50);
 
-/// Changes that go on and on are loaded after so long all the same.
-const LONGEST: Duration = Duration::from_secs(1);
+/// Maximum time to wait for changes to settle.
+const MAX_SETTLING: Duration = Duration::from_secs(1);
 
-/// How long a file that looks broken may take to become whole before that is told.
-const DOUBT: Duration = Duration::from_millis(200);
+/// Time for a program to finish writing a file before its errors are reported.
+const BROKEN_FILE_GRACE: Duration = Duration::from_millis(200);
 
-/// Between two messages of a flood.
-const BREATH: Duration = Duration::from_millis(5);
+/// Pause after an event, during which further events are merged into one.
+const EVENT_PAUSE: Duration = Duration::from_millis(5);
 
-/// How often it is seen whether an old catalog can be dropped.
-const GRAVE_CARE: Duration = Duration::from_millis(100);
+/// Interval at which replaced catalogs are checked for remaining readers.
+const RETIRED_POLL: Duration = Duration::from_millis(100);
 
-/// Nothing to wait for but what someone asks.
-const LONG: Duration = Duration::from_secs(3600);
+/// Maximum wait where nothing but a request can arrive.
+const IDLE_WAIT: Duration = Duration::from_secs(3600);
 
-/// The priority of the thread below that of the workers: the lowest, so that a worker that wakes takes its core at once. With 10, a
-/// reload of 10,000 stubs raised the p99 of calls beside it from 0.15 to 3 ms on two cores.
+/// Nice value of the thread: the lowest priority, so that a worker that wakes gets its core at once. With 10, a reload of
+/// 10,000 stubs raised the p99 of concurrent requests from 0.15 to 3 ms on two cores.
 const NICENESS: i32 = 19;

@@ -21,7 +21,7 @@ pub use dribble::Wait;
 pub use transfer::Transfer;
 
 use standin_stub::memory::{MemoryExhausted, MemoryShare};
-use standin_stub::reply::{Body, Dribble, Ending, Reply};
+use standin_stub::reply::{Body, ConnectionEnding, Dribble, Reply};
 
 /// What may go wrong while a body is sent: a file that ends early, an upstream that breaks.
 pub type SendError = Box<dyn std::error::Error + Send + Sync>;
@@ -45,7 +45,10 @@ pub enum Outgoing {
 }
 
 /// The response of a reply whose body is at hand, or how the connection ends instead; the reply itself if neither.
-pub fn respond_at_once(reply: Reply, method: &Method) -> Result<Result<Response<Outgoing>, Ending>, Box<Reply>> {
+pub fn respond_at_once(
+    reply: Reply,
+    method: &Method,
+) -> Result<Result<Response<Outgoing>, ConnectionEnding>, Box<Reply>> {
     if let Some(ending) = reply.ending {
         return Ok(Err(ending));
     }

@@ -5,14 +5,14 @@ use std::path::Path;
 use super::StartError;
 use crate::config::Config;
 use crate::live::journal::Journal;
-use crate::reload::Set;
+use crate::reload::WatchedStubs;
 use standin_model::draws::Draws;
 use standin_stub::defect::{self, Defect};
-use standin_stub::load::Service;
+use standin_stub::stub_folder::StubFolder;
 
 /// Sets of stubs, and the set of each listener.
 pub(super) struct ListenerPlan {
-    pub(super) sets: Vec<Set>,
+    pub(super) sets: Vec<WatchedStubs>,
     /// Index in `sets`, for each listener.
     pub(super) set_of_listener: Vec<usize>,
     pub(super) warnings: Vec<Defect>,
@@ -27,7 +27,7 @@ impl ListenerPlan {
             service.max_file_bytes = config.max_file_bytes;
         }
         let names = || services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
-        let mut groups: Vec<(Option<&str>, Vec<Service>)> = Vec::new();
+        let mut groups: Vec<(Option<&str>, Vec<StubFolder>)> = Vec::new();
         let mut set_of_listener = Vec::new();
         for listener in &config.listeners {
             let name = listener.service.as_deref();
@@ -64,7 +64,7 @@ impl ListenerPlan {
         let mut sets = Vec::new();
         for (_, services) in groups {
             let journal = Journal::new(share, config.workers);
-            let (set, found) = Set::load(services, journal, config.workers);
+            let (set, found) = WatchedStubs::load(services, journal, config.workers);
             sets.push(set);
             defects.extend(found);
         }
@@ -82,8 +82,8 @@ impl ListenerPlan {
 }
 
 /// Returns the services of a folder, at least one.
-fn services(root: &Path) -> Result<Vec<Service>, StartError> {
-    let services = Service::all(root).map_err(|error| {
+fn services(root: &Path) -> Result<Vec<StubFolder>, StartError> {
+    let services = StubFolder::find_all(root).map_err(|error| {
         StartError::Config(format!(
             "cannot read the stub folder `{}`: {error}; give a folder that has `mappings/`",
             root.display()
@@ -99,7 +99,7 @@ fn services(root: &Path) -> Result<Vec<Service>, StartError> {
 }
 
 /// Activates the profile `name` for each service that has it, and warns of services that have none.
-fn activate(name: &str, sets: &[Set]) -> Result<(), StartError> {
+fn activate(name: &str, sets: &[WatchedStubs]) -> Result<(), StartError> {
     let mut available: Vec<String> = sets.iter().flat_map(|set| set.live().pacing().names()).collect();
     available.sort();
     available.dedup();

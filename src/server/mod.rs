@@ -35,7 +35,7 @@ use crate::live::misses;
 use crate::offload::Offload;
 use crate::panics::Panics;
 use crate::record::{Forward, Recorder};
-use crate::reload::{self, Reload, Set, Status, Tell};
+use crate::reload::{self, OnStatus, Reload, ReloadStatus, WatchedStubs};
 use crate::shutdown::{Drain, DrainGuard};
 use standin_stub::defect::Defect;
 use standin_stub::memory::MemoryBudget;
@@ -46,9 +46,9 @@ pub struct Server {
     listeners: Vec<BoundListener>,
     admin: Option<TcpListener>,
     tls: Option<TlsAcceptor>,
-    sets: Vec<Set>,
+    sets: Vec<WatchedStubs>,
     warnings: Vec<Defect>,
-    tell: Tell,
+    tell: OnStatus,
     /// Upstream that answers instead of stubs, or after them.
     forward: Option<Forward>,
 }
@@ -191,7 +191,7 @@ impl Server {
 
     /// Calls `tell`, in place of logging, for each reload that failed or changed something. It runs on the thread that
     /// reloads.
-    pub(crate) fn on_reload(&mut self, tell: impl FnMut(&Status) + Send + 'static) {
+    pub(crate) fn on_reload(&mut self, tell: impl FnMut(&ReloadStatus) + Send + 'static) {
         self.tell = Box::new(tell);
     }
 
@@ -367,7 +367,7 @@ impl Handle {
     }
 
     /// Resets stubs, scenarios and random draws to the state of the files; `None` if the server has ended.
-    pub(crate) fn reset(&self, live: &Arc<Live>) -> Option<Arc<Status>> {
+    pub(crate) fn reset(&self, live: &Arc<Live>) -> Option<Arc<ReloadStatus>> {
         self.reload.reset_blocking(live)
     }
 

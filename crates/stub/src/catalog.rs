@@ -1,8 +1,8 @@
-//! All stubs together, compiled. A catalog never changes: an edit makes another, and calls in flight keep theirs.
+//! [`Catalog`], the immutable set of all stubs. An edit returns another catalog, and requests in flight keep theirs.
 //!
-//! It is kept in layers, the newest small and the oldest large, as a log-structured merge tree is: an edit compiles a
-//! small layer again and merges layers as they fill, so that ten thousand single edits cost little more each than one
-//! import. A look-up asks every layer, so [`Catalog::compacted`] makes one of them once edits have ceased.
+//! Like a log-structured merge tree (O'Neil et al., 1996), a catalog consists of layers: the newest is small, the oldest
+//! large. An edit compiles a small layer and merges layers as they fill, so that ten thousand single edits cost little
+//! more each than one import. A look-up asks every layer, so [`Catalog::compacted`] merges them once edits have ceased.
 
 use std::sync::Arc;
 
@@ -13,21 +13,22 @@ use super::Stub;
 use crate::call::Call;
 use crate::matcher::{self, Index, IndexEntry, MatchStats};
 
-/// A layer is this many times the size of the one after it.
-const FANOUT: usize = 4;
+/// Ratio of the size of a layer to the size of the next newer one.
+const LAYER_FANOUT: usize = 4;
 
 /// An immutable set of stubs.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    /// Oldest and largest first.
+    /// Layers, the oldest and largest first.
     layers: Vec<Layer>,
 }
 
+/// Stubs that were compiled together.
 #[derive(Clone, Debug)]
 struct Layer {
     index: Arc<Index<Arc<Stub>>>,
     ids: Arc<HashMap<Uuid, Arc<Stub>>>,
-    /// Removed or replaced since the layer was compiled.
+    /// Ids of stubs that were removed or replaced since the layer was compiled.
     hidden: Arc<HashSet<Uuid>>,
 }
 
@@ -38,7 +39,7 @@ impl Layer {
         Self { index: Arc::new(Index::new(entries)), ids: Arc::new(ids), hidden: Arc::default() }
     }
 
-    fn shown(&self) -> impl Iterator<Item = &Arc<Stub>> {
+    fn visible(&self) -> impl Iterator<Item = &Arc<Stub>> {
         self.index.entries().iter().map(|entry| &entry.value).filter(|stub| !self.hidden.contains(&stub.id))
     }
 
@@ -46,13 +47,13 @@ impl Layer {
         self.ids.len() - self.hidden.len()
     }
 
-    fn holds(&self, id: &Uuid) -> bool {
+    fn contains(&self, id: &Uuid) -> bool {
         self.ids.contains_key(id) && !self.hidden.contains(id)
     }
 }
 
 impl Catalog {
-    /// A catalog of these stubs; of two with one id, the later stays.
+    /// Returns a catalog of these stubs; of two with one id, the later stays.
     pub fn new(stubs: Vec<Arc<Stub>>) -> Self {
         let mut last: HashMap<Uuid, Arc<Stub>> = HashMap::with_capacity(stubs.len());
         for stub in stubs {
@@ -64,7 +65,7 @@ impl Catalog {
         Self { layers: vec![Layer::new(last.into_values().collect())] }
     }
 
-    /// The stub that answers a call: the first by rank that matches and that `accept` takes.
+    /// Returns the stub that answers a call: the first by rank that matches and for which `accept` returns true.
     pub fn find(&self, call: &Call, stats: &MatchStats, mut accept: impl FnMut(&Stub) -> bool) -> Option<&Arc<Stub>> {
         let mut best = None;
         for layer in &self.layers {
@@ -76,72 +77,72 @@ impl Catalog {
         best.map(|entry| &entry.value)
     }
 
-    /// The stub of this id.
+    /// Returns the stub of this id.
     pub fn by_id(&self, id: &Uuid) -> Option<&Arc<Stub>> {
-        self.layers.iter().find(|layer| layer.holds(id)).and_then(|layer| layer.ids.get(id))
+        self.layers.iter().find(|layer| layer.contains(id)).and_then(|layer| layer.ids.get(id))
     }
 
-    /// All stubs, the first to be tried first.
+    /// Returns all stubs in the order of their ranks.
     pub fn stubs(&self) -> Vec<&Arc<Stub>> {
-        let mut stubs: Vec<_> = self.layers.iter().flat_map(Layer::shown).collect();
+        let mut stubs: Vec<_> = self.layers.iter().flat_map(Layer::visible).collect();
         stubs.sort_by_key(|stub| stub.rank);
         stubs
     }
 
-    /// How many stubs there are.
+    /// Returns the number of stubs.
     pub fn len(&self) -> usize {
         self.layers.iter().map(Layer::len).sum()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no stubs.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The same stubs in one layer; `None` if they are in one.
+    /// Returns a catalog with the same stubs in one layer; `None` if this one has one layer.
     pub fn compacted(&self) -> Option<Self> {
-        let whole = self.layers.iter().all(|layer| layer.hidden.is_empty());
-        (self.layers.len() > 1 || !whole).then(|| Self::new(self.stubs().into_iter().cloned().collect()))
+        let has_no_hidden = self.layers.iter().all(|layer| layer.hidden.is_empty());
+        (self.layers.len() > 1 || !has_no_hidden).then(|| Self::new(self.stubs().into_iter().cloned().collect()))
     }
 
-    /// This catalog and one stub more, or another in place of the one with its id.
+    /// Returns this catalog with a stub added; it replaces the stub that has its id.
     #[must_use]
     pub fn with(&self, stub: Arc<Stub>) -> Self {
         self.with_all(vec![stub])
     }
 
-    /// This catalog and some stubs more.
+    /// Returns this catalog with stubs added; each replaces the stub that has its id.
     #[must_use]
     pub fn with_all(&self, stubs: Vec<Arc<Stub>>) -> Self {
         let ids: HashSet<Uuid> = stubs.iter().map(|stub| stub.id).collect();
         let mut layers = self.without(&ids).layers;
         let mut fresh = stubs;
-        // take in every layer that the new one has caught up with
-        while let Some(layer) = layers.pop_if(|layer| layer.len() < fresh.len() * FANOUT) {
-            fresh.extend(layer.shown().cloned());
+        // merge every layer that is less than LAYER_FANOUT times the size of the new one
+        while let Some(layer) = layers.pop_if(|layer| layer.len() < fresh.len() * LAYER_FANOUT) {
+            fresh.extend(layer.visible().cloned());
         }
         layers.extend(Self::new(fresh).layers);
         Self { layers }
     }
 
-    /// This catalog without the stubs of these ids.
+    /// Returns this catalog without the stubs of these ids.
     #[must_use]
     pub fn without(&self, ids: &HashSet<Uuid>) -> Self {
         let layers = self.layers.iter().filter_map(|layer| {
-            let gone: Vec<_> = ids.iter().filter(|id| layer.holds(id)).copied().collect();
-            if gone.is_empty() {
+            let removed: Vec<_> = ids.iter().filter(|id| layer.contains(id)).copied().collect();
+            if removed.is_empty() {
                 return Some(layer.clone());
             }
             let mut hidden = HashSet::clone(&layer.hidden);
-            hidden.extend(gone);
-            let thinned = Layer { hidden: Arc::new(hidden), ..layer.clone() };
-            // compiled again once a quarter is gone, so that what was removed is freed
-            match thinned.len() {
+            hidden.extend(removed);
+            let reduced = Layer { hidden: Arc::new(hidden), ..layer.clone() };
+            // compile again once a quarter of the stubs is hidden, to free their memory
+            match reduced.len() {
                 0 => None,
-                left if thinned.hidden.len() * 4 > left + FANOUT => {
-                    Some(Layer::new(thinned.shown().cloned().collect()))
+                remaining if reduced.hidden.len() * 4 > remaining + LAYER_FANOUT => {
+                    Some(Layer::new(reduced.visible().cloned().collect()))
                 }
-                _ => Some(thinned),
+                _ => Some(reduced),
             }
         });
         Self { layers: layers.collect() }

@@ -1,23 +1,26 @@
 //! WireMock stubs: read from JSON and YAML, matched against requests, rendered into responses.
 //!
-//! [`source`] parses files into trees that know their places, [`format`] reads a [`Stub`] from them, [`load`] reads
-//! folders, [`shelf`] reads them again, [`catalog`] holds all stubs and finds the one that matches a [`call::Call`].
+//! [`source`] parses a file into a tree in which every value has its place in the text. [`format`] reads [`Stub`]s from
+//! such trees. [`load`] reads whole [folders](stub_folder), and [`file_cache`] reads them again when files change.
+//! [`catalog`] holds all stubs and finds the one that matches a [`call::Call`].
 
 pub mod call;
 pub mod catalog;
 pub mod delay;
+pub mod file_cache;
+pub mod file_listing;
 pub mod files;
 pub mod format;
 pub mod load;
+mod mapping_file;
 pub mod matcher;
 pub mod memory;
 pub mod overlap;
 pub mod render;
 pub mod reply;
-pub mod shelf;
 pub mod source;
 mod stub;
-pub mod walk;
+pub mod stub_folder;
 
 pub use source::defect;
-pub use stub::{Hits, Origin, Scenario, Stub};
+pub use stub::{FIRST_API_AGE, HitCounter, ScenarioStep, Stub, StubOrigin};

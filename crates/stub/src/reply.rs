@@ -1,4 +1,4 @@
-//! A reply as data: status, headers, body, or the way that the connection ends instead.
+//! [`Reply`], a response as data: status, headers and body, or a fault of the connection instead.
 
 use std::path::PathBuf;
 
@@ -6,67 +6,67 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use hyper::ext::ReasonPhrase;
 
-/// What goes back to a call.
+/// The response to a [`Call`](crate::call::Call).
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// The status.
+    /// Status code.
     pub status: StatusCode,
-    /// The reason phrase, where it is not the usual one.
+    /// Reason phrase, if it is not the standard one of the status.
     pub reason: Option<ReasonPhrase>,
-    /// The headers, without a length.
+    /// Headers, without `Content-Length` and `Transfer-Encoding`.
     pub headers: HeaderMap,
-    /// The body.
+    /// Body.
     pub body: Body,
-    /// How the body is spread over time.
+    /// Chunks and duration, if the body is sent in pieces.
     pub dribble: Option<Dribble>,
-    /// How the connection ends, instead of all the above.
-    pub ending: Option<Ending>,
+    /// Fault that replaces the response: the connection ends this way.
+    pub ending: Option<ConnectionEnding>,
 }
 
-/// The bytes of a reply.
+/// The body of a reply.
 #[derive(Clone, Debug)]
 pub enum Body {
-    /// At hand, shared with the stub: a reply copies none of them.
+    /// Bytes in memory, shared with the stub without copying.
     Bytes(Bytes),
-    /// A file, read when it is sent.
+    /// A file that is read while it is sent.
     File(PathBuf),
 }
 
-/// How a connection ends where a stub says so.
+/// A connection fault that a stub asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Closed (FIN) before the first byte of an answer.
+pub enum ConnectionEnding {
+    /// Close (FIN) before the first byte of a response.
     Close,
-    /// These bytes instead of an answer, then closed.
+    /// Send these bytes instead of a response, then close.
     Raw(Bytes),
-    /// Reset (RST) before the first byte of an answer.
+    /// Reset (RST) before the first byte of a response.
     Reset,
 }
 
-/// A body sent in pieces.
+/// Sending of a body in chunks (WireMock's `chunkedDribbleDelay`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dribble {
-    /// How many pieces.
+    /// Number of chunks.
     pub chunks: usize,
-    /// How long they take together; each piece waits its share first.
+    /// Duration of all chunks together. Each chunk is sent after its equal share of it.
     pub total: std::time::Duration,
 }
 
-/// The text by which a client learns that standin itself failed at its call.
-pub fn failed_text(panic: &impl std::fmt::Display) -> String {
+/// Returns the body of the 500 response for a panic of standin itself.
+pub fn panic_text(panic: &impl std::fmt::Display) -> String {
     format!("standin failed at this call: {panic}; the server goes on, please report this\n")
 }
 
 impl Reply {
-    /// A text of our own, such as a miss.
+    /// Returns a plain-text reply of standin itself, such as a miss.
     pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::with_capacity(1);
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain;charset=UTF-8"));
         Self { status, reason: None, headers, body: Body::Bytes(text.into()), dribble: None, ending: None }
     }
 
-    /// The 500 of a call at which standin itself failed, by a panic with this message.
-    pub fn failed(panic: &impl std::fmt::Display) -> Self {
-        Self::text(StatusCode::INTERNAL_SERVER_ERROR, failed_text(panic))
+    /// Returns the 500 response for a panic of standin itself with this message.
+    pub fn panicked(panic: &impl std::fmt::Display) -> Self {
+        Self::text(StatusCode::INTERNAL_SERVER_ERROR, panic_text(panic))
     }
 }

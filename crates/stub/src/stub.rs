@@ -1,4 +1,4 @@
-//! One stub: what it asks of a request, and how it responds.
+//! [`Stub`]: a request pattern, a response definition, and its place among other stubs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,109 +12,114 @@ use crate::format::{self, Reader};
 use crate::matcher::{Rank, RequestPattern};
 use crate::render::ResponseDefinition;
 
-/// One stub, compiled. A copy shares all that is large, and the count of calls.
+/// Age of the oldest stub from the API. Stubs from files have greater ages, so that those of the API come first among
+/// equal priorities.
+pub const FIRST_API_AGE: u64 = 1 << 63;
+
+/// A compiled stub. A clone shares the pattern, the response, the document and the hit counter.
 #[derive(Clone, Debug)]
 pub struct Stub {
-    /// Its id, given or made.
+    /// Id, as stated in the document or derived.
     pub id: Uuid,
-    /// Its name, if it has one.
+    /// Name for people.
     pub name: Option<String>,
-    /// Its place among all.
+    /// Position among all stubs; the first match by rank answers.
     pub rank: Rank,
-    /// What it asks of a call.
+    /// Conditions that a request must meet.
     pub pattern: Arc<RequestPattern>,
-    /// What it answers.
+    /// Response to a matching request.
     pub response: Arc<ResponseDefinition>,
-    /// The scenario that it is a part of.
-    pub scenario: Option<Scenario>,
-    /// Whether it is kept on disk.
+    /// Scenario to which the stub belongs.
+    pub scenario: Option<ScenarioStep>,
+    /// True if the stub is saved to disk.
     pub persistent: bool,
-    /// Where it comes from.
-    pub origin: Origin,
-    /// Itself in WireMock's JSON, compact.
+    /// Source of the stub.
+    pub origin: StubOrigin,
+    /// Stub in WireMock's JSON, compact.
     pub document: Arc<str>,
-    /// How many calls it answered.
-    pub hits: Arc<Hits>,
+    /// Number of requests that it answered.
+    pub hits: Arc<HitCounter>,
 }
 
-/// A stub's part in a scenario.
+/// A stub's condition and effect on a scenario, which is a named state machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scenario {
-    /// The scenario's name.
+pub struct ScenarioStep {
+    /// Name of the scenario.
     pub name: String,
-    /// The state in which the stub answers; `None` in any.
+    /// State in which the stub answers; `None` for any state.
     pub required: Option<String>,
-    /// The state after it has answered; `None` leaves it.
+    /// State after the stub has answered; `None` keeps the state.
     pub next: Option<String>,
 }
 
-/// Where a stub comes from.
+/// The source of a stub.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The admin API or a program.
+pub enum StubOrigin {
+    /// The admin API, or a program that uses the library.
     Api,
-    /// A file.
+    /// A mapping file.
     File {
-        /// The file.
+        /// Path of the file.
         path: Arc<PathBuf>,
-        /// The line that it begins at, from 1.
+        /// First line of the stub, from 1.
         line: usize,
-        /// Whether the file holds other stubs too.
+        /// True if the file contains other stubs too.
         shared: bool,
     },
 }
 
-/// A count of calls. Exact, and never evicted.
+/// An exact counter of requests, independent of what the journal keeps.
 #[derive(Debug, Default)]
-pub struct Hits {
+pub struct HitCounter {
     count: AtomicU64,
     has_series: AtomicBool,
 }
 
-impl Hits {
-    /// Counts one; returns how many there were before.
-    pub fn count(&self) -> u64 {
+impl HitCounter {
+    /// Counts one request; returns the count before it.
+    pub fn increment(&self) -> u64 {
         self.count.fetch_add(1, Relaxed)
     }
 
-    /// How many there were.
+    /// Returns the count.
     pub fn total(&self) -> u64 {
         self.count.load(Relaxed)
     }
 
-    /// From now on they are told apart from those of other stubs in the metrics.
-    pub fn give_series(&self) {
+    /// Gives the stub a time series of its own in the metrics.
+    pub fn enable_series(&self) {
         self.has_series.store(true, Relaxed);
     }
 
-    /// Whether they are.
+    /// Returns true if the stub has a time series of its own in the metrics.
     pub fn has_series(&self) -> bool {
         self.has_series.load(Relaxed)
     }
 
-    /// Starts again at none.
+    /// Sets the count to zero.
     pub fn reset(&self) {
         self.count.store(0, Relaxed);
     }
 }
 
 impl Stub {
-    /// The stub as JSON.
+    /// Returns the stub in WireMock's JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.document).expect("a document is written as JSON, and as deep as serde_json reads")
     }
 
-    /// The file of `__files` that its body is in.
-    pub fn body_file(&self) -> Option<String> {
-        // most stubs name none: their document need not be read
+    /// Returns the name of its body file, relative to `__files`; `None` if the document has no `bodyFileName`.
+    pub fn body_file_name(&self) -> Option<String> {
+        // most stubs have none, and the text search avoids parsing their documents
         if !self.document.contains("\"bodyFileName\"") {
             return None;
         }
         self.json().get("response")?.get("bodyFileName")?.as_str().map(str::to_owned)
     }
 
-    /// The same stub, its body file read again.
-    pub fn reread(&self, files: &FilesFolder) -> Option<Self> {
+    /// Returns a copy whose body file is read again; `None` if the document cannot be read. The copy shares the hit
+    /// counter.
+    pub fn with_reread_body(&self, files: &FilesFolder) -> Option<Self> {
         let mut reader = Reader::of_own(&self.document);
         let tree = reader.parse(&self.document)?;
         let mapping = format::mapping(&tree, files, &mut reader)?;
@@ -122,23 +127,23 @@ impl Stub {
         Some(Self { hits: Arc::clone(&self.hits), ..stub })
     }
 
-    /// About how many bytes it holds on to.
-    pub fn weight(&self) -> usize {
+    /// Returns the approximate memory that it keeps allocated, in bytes.
+    pub fn heap_bytes(&self) -> usize {
         size_of::<Self>() + self.document.len() + self.response.heap_bytes()
     }
 
-    /// Whether both ask and answer the same, whatever their ranks and origins.
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        let same = self.document == other.document || self.json() == other.json();
-        same && self.response.has_body_of(&other.response)
+    /// Returns true if both stubs have the same pattern and the same response. Ranks and origins do not count.
+    pub fn is_equivalent_to(&self, other: &Self) -> bool {
+        let has_same_document = self.document == other.document || self.json() == other.json();
+        has_same_document && self.response.has_body_of(&other.response)
     }
 
-    /// A short name for messages: where it stands, or its name or id.
+    /// Returns a short name for messages: file and line, else the quoted name, else the id.
     pub fn label(&self) -> String {
         match (&self.origin, &self.name) {
-            (Origin::File { path, line, .. }, _) => format!("{}:{line}", path.display()),
-            (Origin::Api, Some(name)) => format!("`{name}`"),
-            (Origin::Api, None) => format!("stub {}", self.id),
+            (StubOrigin::File { path, line, .. }, _) => format!("{}:{line}", path.display()),
+            (StubOrigin::Api, Some(name)) => format!("`{name}`"),
+            (StubOrigin::Api, None) => format!("stub {}", self.id),
         }
     }
 }

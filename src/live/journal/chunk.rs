@@ -76,7 +76,7 @@ impl Chunk {
         {
             return place;
         }
-        let weight = stub.weight();
+        let weight = stub.heap_bytes();
         let kept = weight <= MOST_PINNED;
         self.pinned.push(if kept {
             self.pinned_bytes += weight;

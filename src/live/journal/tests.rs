@@ -9,7 +9,7 @@ use super::*;
 use standin_stub::call::{Peers, Scheme};
 use standin_stub::format::{self, Reader};
 use standin_stub::matcher::Rank;
-use standin_stub::{Origin, Stub};
+use standin_stub::{Stub, StubOrigin};
 
 fn call(method: &str, url: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> Call {
     let mut request = Request::builder().method(method).uri(url).version(Version::HTTP_11).body(()).expect("a request");
@@ -35,7 +35,7 @@ fn stub(body: &str) -> Arc<Stub> {
     let files = standin_stub::files::FilesFolder::new("__files");
     let mapping = reader.parse(&text).and_then(|tree| format::mapping(&tree, &files, &mut reader)).expect("a stub");
     let rank = Rank { service: 0, priority: 5, age: 1 };
-    Arc::new(mapping.into_stub(Uuid::new_v4(), rank, Origin::Api))
+    Arc::new(mapping.into_stub(Uuid::new_v4(), rank, StubOrigin::Api))
 }
 
 fn urls(journal: &Journal) -> Vec<String> {

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use standin_stub::load::{self, Service};
+use standin_stub::load;
+use standin_stub::stub_folder::StubFolder;
 use standin_tape::exchange::{Failure, Reason, Times};
 use standin_tape::redaction;
 
@@ -151,7 +152,7 @@ fn said() -> impl Strategy<Value = Said> {
 /// The stubs of a draft as they are served.
 fn served(draft: &Draft, root: &Path) -> Vec<std::sync::Arc<standin_stub::Stub>> {
     write::write(draft, root, false).expect("writable");
-    let loaded = load::load(&[Service::new("", "", root)]);
+    let loaded = load::load(&[StubFolder::new("", "", root)]);
     let defects: Vec<String> = loaded.defects.iter().map(ToString::to_string).collect();
     assert!(!loaded.defects.iter().any(standin_stub::defect::Defect::is_error), "{defects:#?}\n{:#?}", draft.mappings);
     loaded.stubs

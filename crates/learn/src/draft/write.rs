@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Draft, digest8, sha256};
 use standin_files::regular_file;
-use standin_stub::load::Service;
-use standin_stub::walk::Tree;
+use standin_stub::file_listing::FileListing;
+use standin_stub::stub_folder::StubFolder;
 
 /// What became of the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,8 +92,8 @@ fn forget_mappings(draft: &Draft, mappings: &Path, prune: bool, written: &mut Wr
 
 /// Finds drafted bodies that no mapping names any more, whoever wrote it.
 fn forget_bodies(root: &Path, prune: bool, written: &mut Written) -> io::Result<()> {
-    let service = Service::new("", "", root);
-    let tree = Tree::of(&service);
+    let service = StubFolder::new("", "", root);
+    let tree = FileListing::of(&service);
     let mut unnamed: BTreeMap<String, PathBuf> = BTreeMap::new();
     for path in tree.bodies.into_keys().filter(|path| path.parent() == Some(&service.files().root)) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub use response::delays;
 
 use self::response::Response;
-use super::{Origin, Scenario, Stub};
+use super::{ScenarioStep, Stub, StubOrigin};
 use crate::files::FilesFolder;
 use crate::matcher::format::request;
 use crate::matcher::{Rank, RequestPattern, UrlRule};
@@ -43,7 +43,7 @@ pub struct Mapping {
     /// What of the reply is rendered for each call.
     pub templates: Option<ResponseTemplates>,
     /// Its scenario.
-    pub scenario: Option<Scenario>,
+    pub scenario: Option<ScenarioStep>,
     /// Whether it is kept on disk.
     pub persistent: bool,
     /// Itself as WireMock echoes it, without the ids.
@@ -115,7 +115,7 @@ pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<
 
 impl Mapping {
     /// The stub at its place among all.
-    pub fn into_stub(mut self, id: Uuid, rank: Rank, origin: Origin) -> Stub {
+    pub fn into_stub(mut self, id: Uuid, rank: Rank, origin: StubOrigin) -> Stub {
         let mut ids = Map::new();
         ids.insert("id".to_owned(), id.to_string().into());
         ids.append(&mut self.document);
@@ -175,11 +175,11 @@ fn id(object: &mut Object<'_>, reader: &mut Reader) -> Option<Uuid> {
     found
 }
 
-fn scenario(object: &mut Object<'_>, reader: &mut Reader) -> Option<Scenario> {
+fn scenario(object: &mut Object<'_>, reader: &mut Reader) -> Option<ScenarioStep> {
     let name = object.text("scenarioName", reader);
     let required = object.text("requiredScenarioState", reader);
     let next = object.text("newScenarioState", reader);
-    name.map(|name| Scenario { name, required, next })
+    name.map(|name| ScenarioStep { name, required, next })
 }
 
 /// Listeners and the older post-serve actions, which may be a map. Unknown names are carried and do nothing.

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::reply::Ending;
+use crate::reply::ConnectionEnding;
 use crate::source::{Object, Reader, Value};
 
 /// Reads `status`; the default is 200.
@@ -65,7 +65,7 @@ pub fn headers(object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
 }
 
 /// Reads `fault`, which says how the connection ends.
-pub fn fault(object: &mut Object<'_>, reader: &mut Reader) -> Option<Ending> {
+pub fn fault(object: &mut Object<'_>, reader: &mut Reader) -> Option<ConnectionEnding> {
     let fault = object.text("fault", reader)?;
     let ending = ending(&fault);
     if ending.is_none() {
@@ -77,11 +77,11 @@ pub fn fault(object: &mut Object<'_>, reader: &mut Reader) -> Option<Ending> {
 }
 
 /// Returns how the connection ends with a fault of this WireMock name.
-pub fn ending(fault: &str) -> Option<Ending> {
-    let raw = |bytes: String| Some(Ending::Raw(bytes.into()));
+pub fn ending(fault: &str) -> Option<ConnectionEnding> {
+    let raw = |bytes: String| Some(ConnectionEnding::Raw(bytes.into()));
     match fault {
-        "CONNECTION_RESET_BY_PEER" => Some(Ending::Reset),
-        "EMPTY_RESPONSE" => Some(Ending::Close),
+        "CONNECTION_RESET_BY_PEER" => Some(ConnectionEnding::Reset),
+        "EMPTY_RESPONSE" => Some(ConnectionEnding::Close),
         "MALFORMED_RESPONSE_CHUNK" => raw(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{GARBAGE}")),
         "RANDOM_DATA_THEN_CLOSE" => raw(GARBAGE.to_owned()),
         _ => None,

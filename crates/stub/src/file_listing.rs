@@ -1,4 +1,4 @@
-//! What files a service has, and a stamp of each, by which a later look tells what has changed without reading it.
+//! Listings of the files of a stub folder. The stamp of each file shows later whether it has changed, without reading it.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fs::{self, DirEntry, Metadata};
@@ -7,14 +7,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::load::{Service, is_mapping_file};
+use super::stub_folder::{StubFolder, is_mapping_file};
 use crate::defect::Defect;
 
-/// What a file system says of a file; it differs once the file has been written or replaced.
+/// Metadata of a file that differs once the file has been written or replaced.
 ///
-/// The change time (ctime) is part of it, as a move or a copy may bring an old modification time along.
+/// It includes the change time (ctime), as a move or a copy may preserve an old modification time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub struct FileStamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -22,43 +22,43 @@ pub struct Stamp {
     changed: (i64, i64),
 }
 
-/// The files of a service at one time.
+/// The files of a stub folder at one time.
 #[derive(Clone, Debug)]
-pub struct Tree {
-    /// Mapping files, in the order of their paths; without a stamp those that cannot be reached.
-    pub mappings: BTreeMap<PathBuf, Option<Stamp>>,
-    /// Files below `__files`.
-    pub bodies: BTreeMap<PathBuf, Option<Stamp>>,
-    /// Files of `profiles`.
-    pub profiles: BTreeMap<PathBuf, Option<Stamp>>,
-    /// What is wrong with the folders.
+pub struct FileListing {
+    /// Mapping files by path. The stamp is `None` for a file that cannot be reached.
+    pub mappings: BTreeMap<PathBuf, Option<FileStamp>>,
+    /// Files below `__files`, by path.
+    pub bodies: BTreeMap<PathBuf, Option<FileStamp>>,
+    /// Files below `profiles`, by path.
+    pub profiles: BTreeMap<PathBuf, Option<FileStamp>>,
+    /// Errors and warnings about the folders.
     pub defects: Vec<Defect>,
-    /// When the look began.
-    pub at: SystemTime,
+    /// Time at which the listing began.
+    pub listed_at: SystemTime,
 }
 
-impl Stamp {
-    /// The stamp of what a path leads to, links followed.
+impl FileStamp {
+    /// Returns the stamp of the file at a path, links followed; `None` if it cannot be reached.
     pub fn of(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().as_ref().map(Self::from)
     }
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Whether the file was changed so shortly before `now` that it may change again and keep its stamp: clocks of file
-    /// systems tick slowly, and servers' clocks differ.
-    pub fn is_fresh(&self, now: SystemTime) -> bool {
+    /// Returns true if the file was changed so shortly before `now` that it may change again and keep its stamp: clocks
+    /// of file systems tick slowly, and the clocks of file servers differ.
+    pub fn is_recent(&self, now: SystemTime) -> bool {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let (seconds, nanos) = self.changed;
         let changed = Duration::new(seconds.max(0).unsigned_abs(), u32::try_from(nanos).unwrap_or(0));
-        changed + FRESH > now
+        changed + RECENT_CHANGE > now
     }
 }
 
-impl From<&Metadata> for Stamp {
+impl From<&Metadata> for FileStamp {
     fn from(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -70,8 +70,8 @@ impl From<&Metadata> for Stamp {
     }
 }
 
-/// When it was looked at does not count.
-impl PartialEq for Tree {
+/// Compares all but the time of the listing.
+impl PartialEq for FileListing {
     fn eq(&self, other: &Self) -> bool {
         self.mappings == other.mappings
             && self.bodies == other.bodies
@@ -80,45 +80,45 @@ impl PartialEq for Tree {
     }
 }
 
-impl Tree {
-    /// Looks at the files of a service; reads none.
-    pub fn of(service: &Service) -> Self {
-        let at = SystemTime::now();
-        let mut mappings = Walk::below(&service.mappings(), is_mapping_file);
+impl FileListing {
+    /// Lists the files of a stub folder; reads none.
+    pub fn of(folder: &StubFolder) -> Self {
+        let listed_at = SystemTime::now();
+        let mut mappings = FolderWalk::below(&folder.mappings(), is_mapping_file);
         mappings.defects.extend(mappings.warning());
-        // bodies that cannot be reached are told of where a stub names them
-        let mut bodies = Walk::below(&service.files().root, |_| true);
-        // files behind these links have names of their own all the same
+        // bodies that cannot be reached are reported where a stub names them
+        let mut bodies = FolderWalk::below(&folder.files().root, |_| true);
+        // files behind these links can be named by the path through the link
         bodies.files.extend(mem::take(&mut bodies.skipped).into_iter().map(|link| (link, None)));
-        // there may be none
-        let profiles = Walk::below(&service.root.join("profiles"), |_| true);
+        // a folder without profiles is normal, so that its defects are dropped
+        let profiles = FolderWalk::below(&folder.root.join("profiles"), |_| true);
         let (defects, mappings) = (mappings.defects, mappings.files);
-        Self { mappings, bodies: bodies.files, profiles: profiles.files, defects, at }
+        Self { mappings, bodies: bodies.files, profiles: profiles.files, defects, listed_at }
     }
 
-    /// The stamp of a body file, which may stand outside of what was walked.
-    pub fn body(&self, path: &Path) -> Option<Stamp> {
-        self.bodies.get(path).copied().unwrap_or_else(|| Stamp::of(path))
+    /// Returns the stamp of a body file. A file outside the listed folders is looked up on disk.
+    pub fn body_stamp(&self, path: &Path) -> Option<FileStamp> {
+        self.bodies.get(path).copied().unwrap_or_else(|| FileStamp::of(path))
     }
 }
 
-/// A walk through a folder, in which each folder is visited once, however many links lead to it.
-struct Walk {
-    wanted: fn(&Path) -> bool,
-    files: BTreeMap<PathBuf, Option<Stamp>>,
-    /// Folders that were visited, by device and inode.
+/// A recursive walk through a folder. Each folder is visited once, whatever number of links lead to it.
+struct FolderWalk {
+    is_wanted: fn(&Path) -> bool,
+    files: BTreeMap<PathBuf, Option<FileStamp>>,
+    /// Visited folders, by device and inode.
     visited: HashSet<(u64, u64)>,
-    /// Links to folders, not yet followed: what stands in the tree itself is found there, whatever links to it.
+    /// Links to folders, followed last, so that a file is listed by its own path rather than by one through a link.
     links: VecDeque<PathBuf>,
-    /// Links to folders that were visited before, and do not stand above the link.
+    /// Links to folders that were visited before and are no ancestors of the link.
     skipped: Vec<PathBuf>,
     defects: Vec<Defect>,
 }
 
-impl Walk {
-    fn below(folder: &Path, wanted: fn(&Path) -> bool) -> Self {
+impl FolderWalk {
+    fn below(folder: &Path, is_wanted: fn(&Path) -> bool) -> Self {
         let mut walk = Self {
-            wanted,
+            is_wanted,
             files: BTreeMap::new(),
             visited: HashSet::new(),
             links: VecDeque::new(),
@@ -144,8 +144,9 @@ impl Walk {
             }
             return;
         }
-        if depth >= DEEPEST {
-            let message = format!("`{}` is {DEEPEST} folders deep, and what is in it is not read", folder.display());
+        if depth >= MAX_FOLDER_DEPTH {
+            let message =
+                format!("`{}` is {MAX_FOLDER_DEPTH} folders deep, and what is in it is not read", folder.display());
             self.defects.push(Defect::error(message).help("move it up"));
             return;
         }
@@ -158,7 +159,7 @@ impl Walk {
             }
         };
         let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
-        // the order of a folder is not that of another one like it
+        // the order of `read_dir` is unspecified
         entries.sort_by_key(DirEntry::file_name);
         for entry in entries {
             // editors, operating systems and Kubernetes leave hidden files behind
@@ -178,19 +179,19 @@ impl Walk {
                     self.visit(&path, depth + 1);
                 }
             }
-            Ok(_) if !(self.wanted)(&path) => {}
+            Ok(_) if !(self.is_wanted)(&path) => {}
             Ok(metadata) => {
-                self.files.insert(path, Some(Stamp::from(&metadata)));
+                self.files.insert(path, Some(FileStamp::from(&metadata)));
             }
-            // a link that leads nowhere is told of when it is read; what has gone meanwhile is gone
-            Err(_) if (self.wanted)(&path) && path.symlink_metadata().is_ok() => {
+            // a dangling link is reported when it is read; a file removed meanwhile is left out
+            Err(_) if (self.is_wanted)(&path) && path.symlink_metadata().is_ok() => {
                 self.files.insert(path, None);
             }
             Err(_) => {}
         }
     }
 
-    /// The defect that says which links were not followed, if any.
+    /// Returns the defect that reports links that were not followed, if there are any.
     fn warning(&self) -> Option<Defect> {
         let first = self.skipped.first()?.display();
         let count = self.skipped.len();
@@ -199,11 +200,12 @@ impl Walk {
     }
 }
 
-/// How long a file is fresh after a change. Ticks take some milliseconds; some file systems count in seconds.
-const FRESH: Duration = Duration::from_secs(2);
+/// Time after a change during which a stamp is not trusted. Clock ticks take some milliseconds, and some file systems
+/// count in seconds.
+const RECENT_CHANGE: Duration = Duration::from_secs(2);
 
-/// Folders within folders.
-const DEEPEST: usize = 64;
+/// Maximum depth of nested folders.
+const MAX_FOLDER_DEPTH: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -217,12 +219,12 @@ mod tests {
         fs::write(mappings.join("a.json"), "{}").expect("writable");
         std::os::unix::fs::symlink(&mappings, mappings.join("round")).expect("a link");
         std::os::unix::fs::symlink("nowhere", mappings.join("lost.json")).expect("a link");
-        let service = Service::new("s", "", root.path());
-        let tree = Tree::of(&service);
-        let names: Vec<_> = tree.mappings.iter().map(|(path, stamp)| (path.clone(), stamp.is_some())).collect();
+        let folder = StubFolder::new("s", "", root.path());
+        let listing = FileListing::of(&folder);
+        let names: Vec<_> = listing.mappings.iter().map(|(path, stamp)| (path.clone(), stamp.is_some())).collect();
         let expected = [("a.json", true), ("lost.json", false)].map(|(name, is)| (mappings.join(name), is));
         assert_eq!(names, expected);
-        assert!(tree.defects.is_empty());
+        assert!(listing.defects.is_empty());
     }
 
     #[test]
@@ -239,27 +241,29 @@ mod tests {
                 std::os::unix::fs::symlink(target, folder.join(format!("link-{other}"))).expect("a link");
             }
         }
-        let tree = Tree::of(&Service::new("s", "", root.path()));
+        let listing = FileListing::of(&StubFolder::new("s", "", root.path()));
         let expected: Vec<_> = folders.iter().map(|folder| folder.join("a.json")).collect();
-        let mut found: Vec<_> = tree.mappings.keys().cloned().collect();
+        let mut found: Vec<_> = listing.mappings.keys().cloned().collect();
         found.sort_by_key(|path| expected.iter().position(|one| one == path));
         assert_eq!(found, expected, "by their own names, not by those of links");
-        assert!(tree.defects.iter().all(|defect| !defect.is_error() && defect.message.contains("were not followed")));
+        assert!(
+            listing.defects.iter().all(|defect| !defect.is_error() && defect.message.contains("were not followed"))
+        );
     }
 
     #[test]
-    fn a_stamp_tells_of_a_file_that_brings_its_times_along() {
+    fn a_stamp_differs_for_a_file_that_keeps_its_times() {
         let root = tempfile::TempDir::new().expect("a folder");
         let (one, other) = (root.path().join("one"), root.path().join("other"));
         fs::write(&one, "1").expect("writable");
         fs::write(&other, "2").expect("writable");
         let old = fs::metadata(&one).and_then(|metadata| metadata.modified()).expect("a time");
         fs::File::options().write(true).open(&other).and_then(|file| file.set_modified(old)).expect("writable");
-        let before = Stamp::of(&one);
+        let before = FileStamp::of(&one);
         fs::rename(&other, &one).expect("writable");
-        assert_ne!(before, Stamp::of(&one));
+        assert_ne!(before, FileStamp::of(&one));
         let now = SystemTime::now();
-        let stamp = Stamp::of(&one).expect("it is there");
-        assert!(stamp.is_fresh(now) && !stamp.is_fresh(now + FRESH * 2));
+        let stamp = FileStamp::of(&one).expect("it is there");
+        assert!(stamp.is_recent(now) && !stamp.is_recent(now + RECENT_CHANGE * 2));
     }
 }
