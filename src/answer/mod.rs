@@ -3,6 +3,7 @@
 
 mod contained;
 mod elsewhere;
+pub(crate) mod misses;
 mod paced;
 mod refusal;
 
@@ -17,6 +18,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::mpsc;
 
 pub(crate) use self::contained::contained;
+use self::misses::MissSender;
 use self::paced::Matched;
 use crate::listen::body::{self, Bounds};
 use crate::listen::connection::{Broken, Connection, Limits};
@@ -24,7 +26,6 @@ use crate::listen::host::host_problem;
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
 use crate::live::journal::Answered;
-use crate::live::misses::Misses;
 use crate::offload::Offload;
 use crate::pacing::Passage;
 use standin_stub::call::Call;
@@ -84,7 +85,7 @@ pub(crate) struct Answerer {
     /// The threads for what would hold up the worker.
     pub(crate) offload: Arc<Offload>,
     /// The way to whatever becomes of a miss.
-    pub(crate) misses: Misses,
+    pub(crate) misses: MissSender,
     /// The way to the control plane.
     pub(crate) control: mpsc::Sender<Handover>,
     /// The way to the real service, if calls may go there.
@@ -200,7 +201,7 @@ impl Answerer {
                     Arc::clone(&connection.memory),
                 )));
             }
-            if let Some(reply) = self.misses.reply_at_once(&call, &self.live) {
+            if let Some(reply) = self.misses.reply_if_overloaded(&call, &self.live) {
                 return self.answer_at_once(reply, call.method, &connection.memory);
             }
             return Answering::Later(Box::pin(async move {

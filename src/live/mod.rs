@@ -5,7 +5,6 @@
 mod access;
 pub mod handover;
 pub mod journal;
-pub mod misses;
 mod scenarios;
 mod statuses;
 

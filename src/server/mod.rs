@@ -26,12 +26,12 @@ use self::control::ControlThread;
 use self::listener_plan::ListenerPlan;
 use self::worker::Worker;
 use crate::admin::{Control, Vitals};
+use crate::answer::misses;
 use crate::audit::{Audit, AuditSnapshot};
 use crate::config::{Config, Listener};
 use crate::listen::{self, Accepted, Connections, tls};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
-use crate::live::misses;
 use crate::offload::Offload;
 use crate::panics::Panics;
 use crate::record::{Forward, Recorder};
@@ -261,9 +261,9 @@ impl Server {
         let offload = Offload::start().map_err(StartError::Thread)?;
         let listeners: Arc<[(Listener, Arc<Live>)]> =
             self.listeners.iter().map(|bound| (bound.listener.clone(), Arc::clone(self.live(bound)))).collect();
-        let (misses, investigation) = misses::misses(self.config.serves_files, self.config.watches);
+        let (misses, miss_worker) = misses::channel(self.config.serves_files, self.config.watches);
         let panics = Arc::clone(&shared.panics);
-        let mut threads = vec![spawn("standin-misses".to_owned(), move || investigation.keep_running(&panics))?];
+        let mut threads = vec![spawn("standin-misses".to_owned(), move || miss_worker.keep_running(&panics))?];
         let mut workers = Vec::with_capacity(shared.audits.len());
         for (number, audit) in shared.audits.iter().enumerate() {
             let (sender, accepted) = mpsc::unbounded_channel();

@@ -9,6 +9,7 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::answer::misses::MissSender;
 use crate::answer::{self, Answerer};
 use crate::audit::Audit;
 use crate::config::Listener;
@@ -16,7 +17,6 @@ use crate::listen::Accepted;
 use crate::listen::connection::{self, Connection, Limits, TimedOut};
 use crate::live::Live;
 use crate::live::handover::Handover;
-use crate::live::misses::Misses;
 use crate::offload::Offload;
 use crate::panics::{self, Panics, Part};
 use crate::record::{Desk, Forward};
@@ -46,7 +46,7 @@ pub(super) struct Worker {
     pub(super) precision: Precision,
     pub(super) memory: Arc<MemoryBudget>,
     pub(super) offload: Arc<Offload>,
-    pub(super) misses: Misses,
+    pub(super) misses: MissSender,
     pub(super) control: mpsc::Sender<Handover>,
     pub(super) forward: Option<Forward>,
 }

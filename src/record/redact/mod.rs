@@ -10,14 +10,13 @@ mod secrets;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::BuildHasher as _;
-use std::io::{Read as _, Write as _};
 
-use flate2::Compression;
 use smallvec::SmallVec;
 
 use self::keyed::Value;
 use self::secrets::Secrets;
 use super::heads::Headers;
+use standin_coding::ContentCoding;
 use standin_tape::redaction;
 
 /// What is redacted of a recording.
@@ -120,7 +119,7 @@ impl Redactor {
         let body = read.plain.and_then(|plain| match self.rewrite(&plain, &read.found) {
             // as it came, byte for byte
             Cow::Borrowed(_) => Some(Cow::Borrowed(read.raw)),
-            Cow::Owned(redacted) => encode(redacted, &read.coding).map(Cow::Owned),
+            Cow::Owned(redacted) => Some(Cow::Owned(encode(redacted, &read.coding))),
         });
         Redacted { headers, body }
     }
@@ -223,37 +222,19 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// A body without its coding; none if that is unknown, or if it unpacks to more than is looked through.
+/// Returns a body without its content coding; `None` if the coding is unknown, or if the body
+/// unpacks to more than [`MAX_UNPACKED_BYTES`].
 fn decode<'b>(body: &'b [u8], coding: &str) -> Option<Cow<'b, [u8]>> {
-    let unpack = |reader: &mut dyn std::io::Read| {
-        let mut unpacked = Vec::new();
-        let length = reader.take(MOST_UNPACKED + 1).read_to_end(&mut unpacked).ok()?;
-        (length as u64 <= MOST_UNPACKED).then_some(Cow::Owned(unpacked))
-    };
-    match coding {
-        _ if body.is_empty() => Some(Cow::Borrowed(body)),
-        "" | "identity" => Some(Cow::Borrowed(body)),
-        "gzip" | "x-gzip" => unpack(&mut flate2::read::MultiGzDecoder::new(body)),
-        // some servers leave out the wrapper that the name stands for
-        "deflate" => unpack(&mut flate2::read::ZlibDecoder::new(body))
-            .or_else(|| unpack(&mut flate2::read::DeflateDecoder::new(body))),
-        _ => None,
+    if body.is_empty() {
+        return Some(Cow::Borrowed(body));
     }
+    ContentCoding::parse(coding)?.decode(body, MAX_UNPACKED_BYTES)
 }
 
-fn encode(body: Vec<u8>, coding: &str) -> Option<Vec<u8>> {
-    match coding {
-        "gzip" | "x-gzip" => {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Compression::default());
-            encoder.write_all(&body).ok()?;
-            encoder.finish().ok()
-        }
-        "deflate" => {
-            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), Compression::default());
-            encoder.write_all(&body).ok()?;
-            encoder.finish().ok()
-        }
-        _ => Some(body),
+fn encode(body: Vec<u8>, coding: &str) -> Vec<u8> {
+    match ContentCoding::parse(coding) {
+        Some(coding @ (ContentCoding::Gzip | ContentCoding::Deflate)) => coding.encode(&body),
+        _ => body,
     }
 }
 
@@ -282,8 +263,8 @@ const SHORTEST: usize = 6;
 /// Values that cookies and flags have, and that say nothing.
 const COMMON: [&str; 4] = ["accept", "accepted", "default", "enabled"];
 
-/// What a body may unpack to and be looked through.
-const MOST_UNPACKED: u64 = 64 << 20;
+/// Maximum size, in bytes, of an unpacked body that is searched for secrets.
+const MAX_UNPACKED_BYTES: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -109,7 +109,7 @@ fn a_key_that_is_kept_stays() {
 
 #[test]
 fn codings_are_looked_into_and_come_out_as_they_were() {
-    let packed = |text: &str, coding: &str| encode(text.as_bytes().to_vec(), coding).unwrap();
+    let packed = |text: &str, coding: &str| encode(text.as_bytes().to_vec(), coding);
     for coding in ["gzip", "deflate"] {
         let mut redactor = redactor(&[]);
         let coded = headers(&[("content-encoding", coding)]);

@@ -1,13 +1,12 @@
 //! A recorded answer as a stub gives it: headers that belong to the answer and not to the connection, and the body decoded.
 
-use std::io::Read as _;
-
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use super::numbers::are_plain;
 use super::{DraftFile, digest8};
+use standin_coding::ContentCoding;
 use standin_tape::exchange::Response;
 use standin_tape::is_redacted;
 
@@ -132,24 +131,20 @@ pub(super) fn header<'r>(response: &'r Response, name: &str) -> Option<&'r str> 
     response.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
-/// The body without its coding; `None` if it cannot be undone, and then the header stays. A recorder may have undone it
-/// already, to look for secrets.
+/// Returns a body without its content coding; `None` if it cannot be decoded, and then the header
+/// stays. A recorder may have decoded the body already, to look for secrets.
 pub(super) fn decode(raw: &Bytes, coding: &str) -> Option<Bytes> {
-    let unpacked = |reader: &mut dyn std::io::Read| {
-        let mut unpacked = Vec::new();
-        let length = reader.take(LARGEST + 1).read_to_end(&mut unpacked).ok()?;
-        (length as u64 <= LARGEST).then(|| Bytes::from(unpacked))
-    };
-    match coding.trim().to_ascii_lowercase().as_str() {
-        _ if raw.is_empty() => Some(raw.clone()),
-        "" | "identity" => Some(raw.clone()),
-        "gzip" | "x-gzip" if !raw.starts_with(&[0x1f, 0x8b]) => Some(raw.clone()),
-        "gzip" | "x-gzip" => unpacked(&mut flate2::read::MultiGzDecoder::new(&raw[..])),
-        // some servers leave out the wrapper that the name stands for
-        "deflate" => unpacked(&mut flate2::read::ZlibDecoder::new(&raw[..]))
-            .or_else(|| unpacked(&mut flate2::read::DeflateDecoder::new(&raw[..])))
-            .or_else(|| std::str::from_utf8(raw).is_ok().then(|| raw.clone())),
-        _ => None,
+    if raw.is_empty() {
+        return Some(raw.clone());
+    }
+    let decoded = |coding: ContentCoding| Some(Bytes::from(coding.decode(raw, MAX_UNPACKED_BYTES)?.into_owned()));
+    match ContentCoding::parse(&coding.trim().to_ascii_lowercase())? {
+        ContentCoding::Identity => Some(raw.clone()),
+        ContentCoding::Gzip if !ContentCoding::is_gzip(raw) => Some(raw.clone()),
+        ContentCoding::Gzip => decoded(ContentCoding::Gzip),
+        ContentCoding::Deflate => {
+            decoded(ContentCoding::Deflate).or_else(|| std::str::from_utf8(raw).is_ok().then(|| raw.clone()))
+        }
     }
 }
 
@@ -189,8 +184,8 @@ const NOT_OURS: &[&str] = &[
 /// Bodies up to this many bytes stand in the mapping.
 const INLINE: usize = 4 << 10;
 
-/// What an answer may unpack to.
-const LARGEST: u64 = 64 << 20;
+/// Maximum size of an unpacked body in bytes.
+const MAX_UNPACKED_BYTES: usize = 64 << 20;
 
 /// Endings of media types, and of the files that hold them.
 const EXTENSIONS: &[(&str, &str)] = &[

@@ -3,10 +3,10 @@
 //! Parts are decoded when a candidate stub first asks for them, and once only: query, cookies,
 //! form, text, JSON, XML and multipart parts are kept beside the bytes that they come from.
 
-mod decode;
 mod decode_budget;
 mod large;
 mod multipart;
+mod url_encoding;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -18,11 +18,12 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use serde_json::Value;
 
-use self::decode::url_encoded;
 use self::decode_budget::{DecodeBudget, LARGE};
 pub use self::large::JsonLookup;
 pub use self::multipart::BodyPart;
+use self::url_encoding::url_encoded;
 use crate::memory::{MemoryPermit, MemoryShare};
+use standin_coding::ContentCoding;
 use standin_dialect::json::TextDigest;
 
 use standin_dialect::SyntaxError;
@@ -257,14 +258,15 @@ impl Call {
         }
         // a body that is not gzip, or unpacks to more than the limit, is matched as it was sent
         let unpack = || {
-            let unpacked = decode::unpacked(&self.raw_body, self.body_limit, |bytes| self.allows(|| bytes));
-            unpacked.unwrap_or_else(|| self.raw_body.clone())
+            let reserve = |bytes| self.allows(|| bytes);
+            let unpacked = ContentCoding::Gzip.decode_reserving(&self.raw_body, self.body_limit, reserve);
+            unpacked.map_or_else(|| self.raw_body.clone(), |unpacked| Bytes::from(unpacked.into_owned()))
         };
         self.once(&self.decoded().body, unpack).unwrap_or(&self.raw_body)
     }
 
     fn is_zipped(&self) -> bool {
-        self.raw_body.starts_with(&[0x1f, 0x8b])
+        ContentCoding::is_gzip(&self.raw_body)
             || (!self.raw_body.is_empty() && self.header(&CONTENT_ENCODING).any(|value| value.contains("gzip")))
     }
 

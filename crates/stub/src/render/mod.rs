@@ -8,13 +8,10 @@ mod helpers;
 mod response_templates;
 pub mod template;
 
-use std::io::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderValue, Method, StatusCode};
 use rand::Rng;
@@ -26,6 +23,7 @@ pub use template::budget::{CancelOnDrop, Cancellation};
 use crate::call::Call;
 use crate::delay::Distribution;
 use crate::reply::{Body, Reply};
+use standin_coding::ContentCoding;
 
 /// Size of a body, in bytes, up to which it is compressed on the worker, in well under a
 /// millisecond.
@@ -173,7 +171,7 @@ impl ResponseDefinition {
         if let Body::Bytes(bytes) = &self.reply.body
             && zips(&self.reply, call)
         {
-            encode(&mut reply, self.zipped.get_or_init(|| zip(bytes)).clone());
+            encode(&mut reply, self.zipped.get_or_init(|| Bytes::from(ContentCoding::Gzip.encode(bytes))).clone());
         }
         reply
     }
@@ -184,7 +182,7 @@ fn zipped(mut reply: Reply, call: &Call) -> Reply {
     if let Body::Bytes(bytes) = &reply.body
         && zips(&reply, call)
     {
-        let bytes = zip(bytes);
+        let bytes = Bytes::from(ContentCoding::Gzip.encode(bytes));
         encode(&mut reply, bytes);
     }
     reply
@@ -214,10 +212,4 @@ fn accepts_gzip(call: &Call) -> bool {
                     && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
             })
         })
-}
-
-fn zip(bytes: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::default());
-    encoder.write_all(bytes).expect("writing to memory cannot fail");
-    encoder.finish().expect("writing to memory cannot fail").into()
 }

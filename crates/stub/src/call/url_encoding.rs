@@ -1,37 +1,8 @@
 //! URL-encoded names and values, as in query strings and form bodies.
 
-use std::io::Read as _;
-
-use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
 use percent_encoding::percent_decode_str;
 
 use super::NamedValues;
-
-/// Bytes that a gzip body is taken to unpack to at first.
-const UNPACKED_AT_FIRST: usize = 16 << 10;
-
-/// What a gzip body unpacks to; none if it is no gzip, is longer than `limit`, or `allows` no more
-/// bytes to be held.
-pub(super) fn unpacked(zipped: &[u8], limit: usize, allows: impl Fn(usize) -> bool) -> Option<Bytes> {
-    let mut unpacked = Vec::new();
-    let mut reader = MultiGzDecoder::new(zipped).take(limit as u64 + 1);
-    loop {
-        // as much again as there is, so that the buffer grows by doubling
-        let room = unpacked.len().max(UNPACKED_AT_FIRST);
-        if !allows(room) {
-            return None;
-        }
-        unpacked.reserve_exact(room);
-        let read = reader.by_ref().take(room as u64).read_to_end(&mut unpacked).ok()?;
-        if unpacked.len() > limit {
-            return None;
-        }
-        if read < room {
-            return Some(Bytes::from(unpacked));
-        }
-    }
-}
 
 /// Decodes names and values such as `a=1&b=2`.
 pub(super) fn url_encoded(text: &str) -> NamedValues {

@@ -1,0 +1,310 @@
+//! Replies to requests that no stub matches: a file of `__files`, or a 404 page with the nearest
+//! stubs.
+//!
+//! A separate thread makes these replies, since it reads the disk and compares the request with
+//! every stub. The thread spends at most a share of a core on near misses, so that many unmatched
+//! requests do not slow down the matched ones. Beyond that share, the 404 says that near misses are
+//! left out, and the case is counted. Until the budget has recovered, workers send this 404
+//! themselves, unless the request may mean a file.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::live::Live;
+use crate::panics::{self, Panics, Part};
+use standin_stub::call::Call;
+use standin_stub::files;
+use standin_stub::matcher::near_miss::{
+    self, ComparedStub, MAX_NEAR_MISSES, NearestMatches, ScenarioRequirement, SearchBudget,
+};
+use standin_stub::reply::Reply;
+use standin_stub::{Stub, StubOrigin};
+
+/// A request that no stub matches, and the channel for its reply.
+#[derive(Debug)]
+struct UnmatchedRequest {
+    call: Call,
+    live: Arc<Live>,
+    reply: oneshot::Sender<Reply>,
+}
+
+/// Sends unmatched requests to the [`MissWorker`].
+#[derive(Clone, Debug)]
+pub(crate) struct MissSender {
+    sender: mpsc::Sender<UnmatchedRequest>,
+    breaker: Arc<CircuitBreaker>,
+    /// True if changes in `__files` are noticed, so that workers may rely on the known file names.
+    watches_files: bool,
+    serves_files: bool,
+}
+
+/// A flag, shared with the workers, that the time for near misses is used up.
+#[derive(Debug)]
+struct CircuitBreaker {
+    base: Instant,
+    /// The end, in nanoseconds since `base`; 0 if it was never set.
+    until: AtomicU64,
+}
+
+/// The thread that replies to unmatched requests.
+#[derive(Debug)]
+pub(crate) struct MissWorker {
+    requests: mpsc::Receiver<UnmatchedRequest>,
+    breaker: Arc<CircuitBreaker>,
+    serves_files: bool,
+}
+
+/// Creates a sender for unmatched requests and the worker that replies to them. `watches_files`
+/// says whether changes in `__files` are noticed.
+pub(crate) fn channel(serves_files: bool, watches_files: bool) -> (MissSender, MissWorker) {
+    let (sender, requests) = mpsc::channel(QUEUE_CAPACITY);
+    let breaker = Arc::new(CircuitBreaker { base: Instant::now(), until: AtomicU64::new(0) });
+    let worker = MissWorker { requests, breaker: Arc::clone(&breaker), serves_files };
+    (MissSender { sender, breaker, watches_files, serves_files }, worker)
+}
+
+impl MissSender {
+    /// Returns a 404 without near misses if their time is used up and the request cannot mean a
+    /// file.
+    pub(crate) fn reply_if_overloaded(&self, call: &Call, live: &Live) -> Option<Reply> {
+        if !self.breaker.is_open() || self.may_mean_file(call, live) {
+            return None;
+        }
+        live.counts().near_misses_skipped.fetch_add(1, Relaxed);
+        Some(not_found(SKIPPED_MESSAGE))
+    }
+
+    fn may_mean_file(&self, call: &Call, live: &Live) -> bool {
+        if !self.serves_files || call.method != Method::GET {
+            return false;
+        }
+        let path = call.path().trim_start_matches('/');
+        let first = path.split('/').next().unwrap_or_default();
+        !self.watches_files || first.is_empty() || first.contains('%') || live.file_names().contains(first)
+    }
+
+    /// Returns the file of `__files` that a request means, if there is one.
+    pub(crate) async fn file_for(&self, call: &Call, live: &Arc<Live>) -> Option<Reply> {
+        if !self.may_mean_file(call, live) {
+            return None;
+        }
+        let (live, path) = (Arc::clone(live), call.path().to_owned());
+        let look = move || files::static_file(&live.home()?.files(), &path);
+        tokio::task::spawn_blocking(look).await.ok().flatten()
+    }
+
+    /// Returns the reply to a request that no stub matches.
+    pub(crate) async fn reply_to(&self, call: Call, live: Arc<Live>) -> Reply {
+        let (reply, replied) = oneshot::channel();
+        // an error means that the thread has ended: the server shuts down, or the thread restarts
+        let _ = self.sender.send(UnmatchedRequest { call, live, reply }).await;
+        let gone = "no reply was made for this unmatched request: standin is shutting down, or failed\n";
+        replied.await.unwrap_or_else(|_| Reply::text(StatusCode::SERVICE_UNAVAILABLE, gone))
+    }
+}
+
+impl MissWorker {
+    /// Replies to unmatched requests until all senders are dropped; restarts after a panic.
+    pub(crate) fn keep_running(mut self, panics: &Panics) {
+        panics.keep_running(Part::Misses, || self.run(panics));
+    }
+
+    /// Replies to unmatched requests. After a panic, the request gets a 500.
+    fn run(&mut self, panics: &Panics) {
+        let mut time_budget = TimeBudget::new(Instant::now());
+        while let Some(UnmatchedRequest { call, live, reply }) = self.requests.blocking_recv() {
+            panics::planted("misses-thread");
+            let answer = panics.catch(Part::Misses, || {
+                panics::planted("misses");
+                self.reply(&call, &live, &mut time_budget)
+            });
+            // a client that has disconnected needs no reply
+            let _ = reply.send(answer.unwrap_or_else(|panic| Reply::panicked(&panic)));
+        }
+    }
+
+    fn reply(&self, call: &Call, live: &Live, time_budget: &mut TimeBudget) -> Reply {
+        if self.serves_files
+            && call.method == Method::GET
+            && let Some(home) = live.home()
+            && let Some(file) = files::static_file(&home.files(), call.path())
+        {
+            return file;
+        }
+        if live.catalog().is_empty() {
+            return not_found("No response could be served as there are no stub mappings in this standin.\n");
+        }
+        let begin = Instant::now();
+        if !time_budget.has_time(begin) {
+            self.breaker.open_until(begin + time_budget.recovery_time());
+            live.counts().near_misses_skipped.fetch_add(1, Relaxed);
+            return not_found(SKIPPED_MESSAGE);
+        }
+        // decoding a large body would delay the replies to all other requests
+        let explained =
+            call.without_decoding(|| not_found_with_near_misses(call, live, SearchBudget::until(begin + SEARCH_TIME)));
+        time_budget.spend(begin.elapsed());
+        explained.unwrap_or_else(|| {
+            live.counts().near_misses_skipped.fetch_add(1, Relaxed);
+            not_found(LARGE_BODY_MESSAGE)
+        })
+    }
+}
+
+impl CircuitBreaker {
+    fn is_open(&self) -> bool {
+        let until = self.until.load(Relaxed);
+        until != 0 && (self.base.elapsed().as_nanos() as u64) < until
+    }
+
+    fn open_until(&self, until: Instant) {
+        self.until.store(until.saturating_duration_since(self.base).as_nanos() as u64, Relaxed);
+    }
+}
+
+/// Returns a 404 with the nearest stubs.
+fn not_found_with_near_misses(call: &Call, live: &Live, budget: SearchBudget) -> Reply {
+    let catalog = live.catalog();
+    let candidates = catalog.stubs().into_iter().map(|stub| (stub, &*stub.pattern));
+    let nearest = near_miss::find_nearest_patterns(candidates, call, MAX_NEAR_MISSES, budget);
+    if wants_json(call) {
+        let body = format!("{:#}\n", nearest_stubs_json(call, live, &nearest));
+        let mut reply = Reply::text(StatusCode::NOT_FOUND, body);
+        reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        return reply;
+    }
+    let mut text = match nearest.found.first() {
+        Some(near) => {
+            let width = near_miss::requested_page_width(&call.headers);
+            with_compared_stub(near.item, live, |target| near_miss::render_page(target, call, width))
+        }
+        None => "Request was not matched\n".to_owned(),
+    };
+    if !nearest.is_complete() {
+        let _ = writeln!(
+            text,
+            "\n{} of {} stubs were compared; the time for more was used up",
+            nearest.examined, nearest.of
+        );
+    }
+    not_found(text)
+}
+
+fn nearest_stubs_json(call: &Call, live: &Live, nearest: &NearestMatches<&Arc<Stub>>) -> Value {
+    let stubs: Vec<Value> = nearest
+        .found
+        .iter()
+        .map(|near| {
+            let clauses = with_compared_stub(near.item, live, |target| near_miss::clauses_json(&near_miss::diagnose(target, call)));
+            let place = match &near.item.origin {
+                StubOrigin::File { path, line, .. } => json!({"file": path.display().to_string(), "line": line}),
+                StubOrigin::Api => Value::Null,
+            };
+            json!({"id": near.item.id, "name": near.item.name, "place": place, "distance": near.distance, "clauses": clauses})
+        })
+        .collect();
+    json!({
+        "error": format!("no stub answers {} {}", call.method, call.url()),
+        "examined": nearest.examined,
+        "stubs": nearest.of,
+        "nearest": stubs,
+    })
+}
+
+/// Calls `look` with a stub in the form that near misses need.
+fn with_compared_stub<T>(stub: &Stub, live: &Live, look: impl FnOnce(&ComparedStub<'_>) -> T) -> T {
+    let document = stub.json();
+    let part = stub.scenario.as_ref().and_then(|part| Some((&part.name, part.required.as_ref()?)));
+    let state = part.map(|(name, _)| live.scenarios().state(name));
+    let scenario =
+        part.zip(state.as_ref()).map(|((name, required), state)| ScenarioRequirement { name, required, state });
+    let request = document.get("request").and_then(Value::as_object);
+    look(&ComparedStub { name: stub.name.as_deref(), pattern: &stub.pattern, request, scenario })
+}
+
+fn wants_json(call: &Call) -> bool {
+    call.header(&ACCEPT).any(|accepted| accepted.to_ascii_lowercase().contains("application/json"))
+}
+
+fn not_found(text: impl Into<bytes::Bytes>) -> Reply {
+    Reply::text(StatusCode::NOT_FOUND, text)
+}
+
+/// The time that near misses may take: a share of the elapsed time, saved up to [`MAX_SAVED`].
+/// Overdrawn time is paid back first.
+#[derive(Debug)]
+struct TimeBudget {
+    /// Remaining time in seconds; negative if it is overdrawn.
+    seconds_left: f64,
+    updated: Instant,
+}
+
+impl TimeBudget {
+    fn new(now: Instant) -> Self {
+        Self { seconds_left: MAX_SAVED.as_secs_f64(), updated: now }
+    }
+
+    fn has_time(&mut self, now: Instant) -> bool {
+        let earned = now.saturating_duration_since(self.updated).as_secs_f64() * CORE_SHARE;
+        self.seconds_left = (self.seconds_left + earned).min(MAX_SAVED.as_secs_f64());
+        self.updated = now;
+        self.seconds_left > 0.0
+    }
+
+    fn spend(&mut self, time: Duration) {
+        self.seconds_left -= time.as_secs_f64();
+    }
+
+    /// Returns how long it takes until some time is available again.
+    fn recovery_time(&self) -> Duration {
+        Duration::from_secs_f64((RESUME_SECONDS - self.seconds_left).max(0.0) / CORE_SHARE)
+    }
+}
+
+/// Maximum number of waiting requests; further ones block their connections.
+const QUEUE_CAPACITY: usize = 4096;
+
+/// Share of a core that near misses may take.
+const CORE_SHARE: f64 = 0.05;
+
+/// Time in seconds that must be available again after an overdraft.
+const RESUME_SECONDS: f64 = 0.001;
+
+/// Maximum time that is saved up: a test with a hundred unmatched requests in a row gets all of its
+/// pages.
+const MAX_SAVED: Duration = Duration::from_millis(500);
+
+/// Maximum time for the near misses of one request.
+const SEARCH_TIME: Duration = Duration::from_millis(50);
+
+const SKIPPED_MESSAGE: &str =
+    "Request was not matched. The nearest stubs are left out: there are too many unmatched requests\n";
+
+const LARGE_BODY_MESSAGE: &str = "Request was not matched. The nearest stubs are left out: the body is too large\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_budget_is_used_up_and_comes_back() {
+        let start = Instant::now();
+        let mut time_budget = TimeBudget::new(start);
+        time_budget.spend(MAX_SAVED);
+        assert!(!time_budget.has_time(start));
+        assert!(time_budget.has_time(start + Duration::from_millis(20)));
+        time_budget.spend(Duration::from_millis(101));
+        assert!(!time_budget.has_time(start + Duration::from_secs(2)), "a debt is paid back first");
+        assert!(time_budget.has_time(start + Duration::from_millis(2100)));
+        assert!(time_budget.has_time(start + Duration::from_secs(600)));
+        time_budget.spend(MAX_SAVED);
+        assert!(!time_budget.has_time(start + Duration::from_secs(600)), "no more is saved than that");
+    }
+}
