@@ -1,10 +1,10 @@
-//! `standin check`: every defect in stubs and profiles at once, and stubs that are never reached. For CI.
+//! `standin check`: reports all defects of stubs and profiles, and stubs that are never reached. For CI.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, draw, note, say};
+use super::{Exit, Failure, print_diagnostics, print_line};
 use standin_files::regular_file::MAX_BYTES;
 use standin_model::profile;
 use standin_stub::load;
@@ -25,28 +25,21 @@ pub(super) struct CheckArgs {
 }
 
 impl CheckArgs {
-    pub(super) fn run(&self) -> u8 {
-        let mut services = match StubFolder::find_all(&self.dir) {
-            Ok(services) => services,
-            Err(error) => {
-                note(&format!(
-                    "cannot read `{}`: {error}; give a folder that has `mappings/` or `profiles/`",
-                    self.dir.display()
-                ));
-                return if error.kind() == std::io::ErrorKind::NotFound { USAGE } else { BROKE };
-            }
-        };
+    pub(super) fn run(&self) -> Result<Exit, Failure> {
+        let dir = self.dir.display();
+        let mut services = StubFolder::find_all(&self.dir).map_err(|error| {
+            Failure::of_reading(format!("cannot read `{dir}`: {error}"), &error)
+                .help("give a folder that has `mappings/` or `profiles/`")
+        })?;
         let has_stubs = !services.is_empty();
         if !has_stubs && self.dir.join("profiles").is_dir() {
             let name = super::profile_file::service(&self.dir);
             services.push(StubFolder::new(name, "", self.dir.clone()));
         }
         if services.is_empty() {
-            let dir = self.dir.display();
-            note(&format!(
+            return Err(Failure::usage(format!(
                 "`{dir}` has no stubs: neither it nor a folder in it has `mappings/`, and it has no `profiles/`"
-            ));
-            return USAGE;
+            )));
         }
         for service in &mut services {
             service.max_file_bytes = self.max_file_bytes;
@@ -59,22 +52,22 @@ impl CheckArgs {
             profiles += found.profiles.len() as u64;
             loaded.defects.extend(found.defects);
         }
-        draw(&loaded.defects);
+        print_diagnostics(&loaded.defects);
         let stubs = counted(loaded.stubs.len() as u64, "stub");
-        let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
-        let names = names.join(", ");
-        let what = match profiles {
+        let checked = match profiles {
             0 => stubs,
             _ => format!("{stubs} and {}", counted(profiles, "profile")),
         };
+        let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+        let names = names.join(", ");
         if loaded.defects.is_empty() {
-            say(&format!("standin: {what} of {names}: no defects"));
-            return FINE;
+            print_line(&format!("standin: {checked} of {names}: no defects"));
+            return Ok(Exit::Success);
         }
         let errors = loaded.defects.iter().filter(|defect| defect.is_error()).count();
         let warnings = loaded.defects.len() - errors;
         let (errors, warnings) = (counted(errors as u64, "error"), counted(warnings as u64, "warning"));
-        say(&format!("standin: {what} of {names}: {errors}, {warnings}"));
-        CHECK_FAILED
+        print_line(&format!("standin: {checked} of {names}: {errors}, {warnings}"));
+        Ok(Exit::CheckFailed)
     }
 }

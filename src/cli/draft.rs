@@ -1,4 +1,4 @@
-//! `standin draft`: tapes to stubs, also after the recorder was killed.
+//! `standin draft`: drafts stubs from tapes, also from those of a recorder that was killed.
 
 use std::fmt::Display;
 use std::fs;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use clap::Args;
 
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, draw, note, say};
-use standin_learn::draft::write::{self, Written};
-use standin_learn::draft::{Draft as Drafted, Drafter, MOST, proof};
+use super::{Exit, Failure, print_diagnostics, print_line, print_note};
+use standin_learn::draft::write;
+use standin_learn::draft::{Draft, Drafter, MOST, proof};
 use standin_stub::load;
 use standin_stub::stub_folder::StubFolder;
 use standin_tape::{self, Bodies, Condition, Reader};
@@ -30,83 +30,71 @@ pub(super) struct DraftArgs {
 }
 
 impl DraftArgs {
-    pub(super) fn run(&self) -> u8 {
+    pub(super) fn run(&self) -> Result<Exit, Failure> {
         let dir = self.dir.display();
-        let folders = match folders(&self.dir) {
-            Ok(folders) => folders,
-            Err(error) => {
-                note(&format!("cannot read `{dir}`: {error}; give a folder that has `tapes/`"));
-                return if error.kind() == std::io::ErrorKind::NotFound { USAGE } else { BROKE };
-            }
-        };
+        let folders = folders(&self.dir).map_err(|error| {
+            Failure::of_reading(format!("cannot read `{dir}`: {error}"), &error).help("give a folder that has `tapes/`")
+        })?;
         if folders.is_empty() {
-            note(&format!("`{dir}` has no tapes: neither it nor a folder in it has `tapes/`; record some first"));
-            return USAGE;
+            let message = format!("`{dir}` has no tapes: neither it nor a folder in it has `tapes/`");
+            return Err(Failure::usage(message).help("record some first"));
         }
-        folders.iter().map(|folder| draft(folder, self.max_stubs, self.prune)).max().unwrap_or(FINE)
+        let drafted = folders.iter().map(|folder| {
+            // the other folders are drafted nevertheless
+            draft(folder, self.max_stubs, self.prune).unwrap_or_else(|failure| failure.print())
+        });
+        Ok(drafted.max().unwrap_or(Exit::Success))
     }
 }
 
-/// Drafts the stubs of one service from its tapes.
-pub(super) fn draft(folder: &Path, most: usize, prune: bool) -> u8 {
-    let tapes = match tapes(folder) {
-        Ok(tapes) => tapes,
-        Err(why) => {
-            note(&why);
-            return BROKE;
-        }
-    };
-    let (kept, bare): (Vec<_>, Vec<_>) = tapes.into_iter().partition(|(_, reader)| reader.head().bodies);
-    for (path, _) in &bare {
-        let path = path.display();
-        note(&format!(
-            "`{path}` was recorded without bodies: it serves `fit` only; record again without `--no-bodies`"
-        ));
-    }
-    if kept.is_empty() {
-        if bare.is_empty() {
-            note(&format!("`{}` has no tape; record one first", folder.join("tapes").display()));
-        }
-        return USAGE;
-    }
-    let found = match Bodies::of(kept.iter().map(|(path, _)| path.as_path())) {
-        Ok(found) => found,
-        Err(error) => {
-            note(&format!("cannot read the bodies of the tapes of `{}`: {error}", folder.display()));
-            return BROKE;
-        }
-    };
+/// Drafts the stubs of one service from its tapes, at most `max_stubs` for an operation.
+pub(super) fn draft(folder: &Path, max_stubs: usize, prune: bool) -> Result<Exit, Failure> {
+    let tapes = tapes_with_bodies(folder)?;
+    let found = Bodies::of(tapes.iter().map(|(path, _)| path.as_path())).map_err(|error| {
+        Failure::broken(format!("cannot read the bodies of the tapes of `{}`: {error}", folder.display()))
+    })?;
     let bodies = |hash: &str| found.get(hash).map(Bytes::from);
-    let mut drafter = Drafter::new(bodies, most);
-    for (path, mut reader) in kept {
+    let mut drafter = Drafter::new(bodies, max_stubs);
+    for (path, mut reader) in tapes {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         drafter.begin(&format!("tapes/{name}"), &reader.head().target.clone());
         for exchange in reader.by_ref() {
-            match exchange {
-                Ok(exchange) => drafter.add(&exchange),
-                Err(error) => {
-                    note(&format!("cannot read `{}`: {error}", path.display()));
-                    return BROKE;
-                }
-            }
+            let unreadable = |error| Failure::broken(format!("cannot read `{}`: {error}", path.display()));
+            drafter.add(&exchange.map_err(unreadable)?);
         }
-        tell(&path, reader.condition());
+        report_condition(&path, reader.condition());
     }
     let draft = drafter.finish();
-    let written = match write::write(&draft, folder, prune) {
-        Ok(written) => written,
-        Err(error) => {
-            note(&format!("cannot write below `{}`: {error}", folder.display()));
-            return BROKE;
-        }
-    };
-    say(&format!("standin: {}: {}", folder.display(), draft.report));
-    say(&format!("  files: {} written, {} unchanged", written.changed, written.unchanged));
-    tell_files(&written);
-    prove(&draft, folder, bodies)
+    let written = write::write(&draft, folder, prune)
+        .map_err(|error| Failure::broken(format!("cannot write below `{}`: {error}", folder.display())))?;
+    print_line(&format!("standin: {}: {}", folder.display(), draft.report));
+    print_line(&format!("  files: {} written, {} unchanged", written.changed, written.unchanged));
+    list("edited by hand and left alone; move away what is to be drafted again", &written.edited);
+    list("not given by the tapes any more; `--prune` removes what was not edited", &written.stale);
+    list("removed, as the tapes do not give it any more", &written.removed);
+    verify(&draft, folder, bodies)
 }
 
-/// The folder itself if it has tapes, else each of its folders that has, by name.
+/// Opens the tapes of a folder that have bodies, the oldest first; at least one.
+fn tapes_with_bodies(folder: &Path) -> Result<Vec<OpenTape>, Failure> {
+    let (with_bodies, without): (Vec<_>, Vec<_>) =
+        open_tapes(folder)?.into_iter().partition(|(_, reader)| reader.head().bodies);
+    let note = |path: &Path| {
+        format!(
+            "`{}` was recorded without bodies: it serves `fit` only; record again without `--no-bodies`",
+            path.display()
+        )
+    };
+    if with_bodies.is_empty() {
+        let notes: Vec<String> = without.iter().map(|(path, _)| note(path)).collect();
+        let no_tape = || format!("`{}` has no tape; record one first", folder.join("tapes").display());
+        return Err(Failure::usage(if notes.is_empty() { no_tape() } else { notes.join("\n") }));
+    }
+    without.iter().for_each(|(path, _)| print_note(&note(path)));
+    Ok(with_bodies)
+}
+
+/// Returns the folder itself if it has tapes, otherwise those of its folders that have, by name.
 fn folders(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     if dir.join("tapes").is_dir() {
         return Ok(vec![dir.to_owned()]);
@@ -117,15 +105,15 @@ fn folders(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-type Tape = (PathBuf, Reader<std::io::BufReader<fs::File>>);
+type OpenTape = (PathBuf, Reader<std::io::BufReader<fs::File>>);
 
-/// The tapes of a folder, the oldest first.
-fn tapes(folder: &Path) -> Result<Vec<Tape>, String> {
+/// Opens the tapes of a folder, the oldest first.
+fn open_tapes(folder: &Path) -> Result<Vec<OpenTape>, Failure> {
     let paths = standin_tape::of_folder(folder)
-        .map_err(|error| format!("cannot read the tapes of `{}`: {error}", folder.display()))?;
+        .map_err(|error| Failure::broken(format!("cannot read the tapes of `{}`: {error}", folder.display())))?;
     let mut tapes = Vec::new();
     for path in paths {
-        let reader = Reader::open(&path).map_err(|error| format!("`{}`: {error}", path.display()))?;
+        let reader = Reader::open(&path).map_err(|error| Failure::broken(format!("`{}`: {error}", path.display())))?;
         tapes.push((path, reader));
     }
     tapes.sort_by(|(path, tape), (other_path, other)| {
@@ -134,12 +122,12 @@ fn tapes(folder: &Path) -> Result<Vec<Tape>, String> {
     Ok(tapes)
 }
 
-/// How whole a tape was.
-fn tell(path: &Path, condition: &Condition) {
+/// Reports lines of a tape that cannot be read, and calls that are not on it.
+fn report_condition(path: &Path, condition: &Condition) {
     let path = path.display();
     if let Some(first) = condition.examples.first() {
         let Condition { broken, .. } = condition;
-        note(&format!(
+        print_note(&format!(
             "`{path}`: {} cannot be read; the first is line {}: {}",
             counted(*broken, "line"),
             first.line,
@@ -147,66 +135,59 @@ fn tell(path: &Path, condition: &Condition) {
         ));
     }
     if condition.foot.is_none() {
-        note(&format!("`{path}`: the recording was cut off; all that is whole was used"));
+        print_note(&format!("`{path}`: the recording was cut off; all that is whole was used"));
     }
     if let Some(foot) = condition.foot.filter(|foot| foot.dropped > 0) {
-        note(&format!(
+        print_note(&format!(
             "`{path}`: the recorder dropped {}: the disk was full or could not keep up",
             counted(foot.dropped, "call")
         ));
     } else if condition.gaps > 0 {
-        note(&format!(
+        print_note(&format!(
             "`{path}`: {} are missing, as the disk took nothing for a while",
             counted(condition.lost_in_gaps, "call")
         ));
     }
 }
 
-fn tell_files(written: &Written) {
-    list("edited by hand and left alone; move away what is to be drafted again", &written.edited);
-    list("not given by the tapes any more; `--prune` removes what was not edited", &written.stale);
-    list("removed, as the tapes do not give it any more", &written.removed);
-}
-
-fn list(what: &str, paths: &[PathBuf]) {
+/// Prints the first paths under a heading, or nothing where there are none.
+fn list(heading: &str, paths: &[PathBuf]) {
     if paths.is_empty() {
         return;
     }
-    say(&format!("  {what}:"));
-    for path in paths.iter().take(SHOWN) {
-        say(&format!("    {}", path.display()));
+    print_line(&format!("  {heading}:"));
+    for path in paths.iter().take(MAX_LISTED) {
+        print_line(&format!("    {}", path.display()));
     }
-    if paths.len() > SHOWN {
-        say(&format!("    and {} more", paths.len() - SHOWN));
+    if paths.len() > MAX_LISTED {
+        print_line(&format!("    and {} more", paths.len() - MAX_LISTED));
     }
 }
 
-/// Loads the stubs as they would be served, and tells which recorded calls others answer.
-fn prove(draft: &Drafted, folder: &Path, bodies: impl Fn(&str) -> Option<Bytes>) -> u8 {
+/// Loads the stubs as a server would, and reports the recorded calls that other stubs answer.
+fn verify(draft: &Draft, folder: &Path, bodies: impl Fn(&str) -> Option<Bytes>) -> Result<Exit, Failure> {
     let service = StubFolder::new("", "", folder);
     let loaded = load::load(&[service]);
     if loaded.defects.iter().any(standin_stub::defect::Defect::is_error) {
-        draw(&loaded.defects);
-        note(
-            "the stubs have defects, so that it was not tried whether they answer the recorded calls; mend them and draft again",
-        );
-        return CHECK_FAILED;
+        print_diagnostics(&loaded.defects);
+        let message = "the stubs have defects, so that it was not tried whether they answer the recorded calls";
+        return Err(Failure::check_failed(message).help("mend them and draft again"));
     }
     let strays = proof::strays(draft, loaded.stubs, bodies);
     let tried = draft.calls.len();
-    say(&format!("  tried: {} of {tried} distinct calls are answered as drafted", tried - strays.len()));
-    for stray in strays.iter().take(SHOWN) {
+    print_line(&format!("  tried: {} of {tried} distinct calls are answered as drafted", tried - strays.len()));
+    for stray in strays.iter().take(MAX_LISTED) {
         let by: &dyn Display = match &stray.answered_by {
             Some(stub) => stub,
             None => &"no stub",
         };
-        say(&format!("  `{}` is answered by {by}", stray.call));
+        print_line(&format!("  `{}` is answered by {by}", stray.call));
     }
-    if strays.len() > SHOWN {
-        say(&format!("  and {} more", strays.len() - SHOWN));
+    if strays.len() > MAX_LISTED {
+        print_line(&format!("  and {} more", strays.len() - MAX_LISTED));
     }
-    FINE
+    Ok(Exit::Success)
 }
 
-/// Strays, and files of a kind, that are named.
-const SHOWN: usize = 10;
+/// Maximum number of calls, or of files of one kind, that are listed.
+const MAX_LISTED: usize = 10;

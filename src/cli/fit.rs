@@ -1,4 +1,4 @@
-//! `standin fit`: from tapes to the profile that serves as the recorded service did, with what could not be identified.
+//! `standin fit`: fits a performance profile to tapes, and reports what could not be identified.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::profile_file::{self, Author};
-use super::{BROKE, CHECK_FAILED, FINE, USAGE, complain, note, say};
+use super::{Exit, Failure, print_line, print_note};
 use standin_learn::fit::{FitPage, Fitted, Trace};
 use standin_stub::delay::units::duration;
 use standin_tape::exchange::Exchange;
@@ -30,11 +30,11 @@ pub(super) struct FitArgs {
     profile: String,
 
     /// Leave out what came earlier, counted from each tape's first call
-    #[arg(long, value_name = "TIME", value_parser = super::time, default_value = "0s")]
+    #[arg(long, value_name = "TIME", value_parser = super::parse_time, default_value = "0s")]
     from: Duration,
 
     /// Leave out what came later
-    #[arg(long, value_name = "TIME", value_parser = super::time)]
+    #[arg(long, value_name = "TIME", value_parser = super::parse_time)]
     to: Option<Duration>,
 
     /// Write one model even if the service changed while it was recorded, or tapes name different targets
@@ -55,35 +55,26 @@ pub(super) struct FitArgs {
 }
 
 impl FitArgs {
-    pub(super) fn run(&self) -> u8 {
-        if let Err(code) = profile_file::check_name(&self.profile) {
-            return code;
-        }
+    pub(super) fn run(&self) -> Result<Exit, Failure> {
+        profile_file::check_name(&self.profile)?;
         if self.to.is_some_and(|to| to <= self.from) {
-            note("`--to` is not later than `--from`; both count from a tape's first call");
-            return USAGE;
+            return Err(Failure::usage("`--to` is not later than `--from`; both count from a tape's first call"));
         }
-        let tapes = match standin_tape::of_folder(&self.dir) {
-            Ok(tapes) if tapes.is_empty() => {
-                let folder = self.dir.join("tapes");
-                note(&format!("`{}` has no tapes (*.jsonl); record some first", folder.display()));
-                return USAGE;
-            }
-            Ok(tapes) => tapes,
-            Err(error) => return self.without_tapes(&error),
-        };
-        match self.fit(&tapes) {
-            Ok(()) => FINE,
-            Err(code) => code,
+        let tapes = standin_tape::of_folder(&self.dir).map_err(|error| self.without_tapes(&error))?;
+        if tapes.is_empty() {
+            let folder = self.dir.join("tapes");
+            return Err(
+                Failure::usage(format!("`{}` has no tapes (*.jsonl)", folder.display())).help("record some first")
+            );
         }
+        self.fit(&tapes)
     }
 
-    /// Says what to give instead of a folder that has no `tapes/`.
-    fn without_tapes(&self, error: &io::Error) -> u8 {
+    /// Returns the failure for a folder without `tapes/`, which says what to give instead.
+    fn without_tapes(&self, error: &io::Error) -> Failure {
         let dir = self.dir.display();
         if self.dir.is_file() {
-            note(&format!("`{dir}` is a file; give the stub folder that has it in `tapes/`"));
-            return USAGE;
+            return Failure::usage(format!("`{dir}` is a file; give the stub folder that has it in `tapes/`"));
         }
         let mut services: Vec<String> = fs::read_dir(&self.dir)
             .into_iter()
@@ -94,20 +85,19 @@ impl FitArgs {
             .collect();
         services.sort();
         if services.is_empty() {
-            note(&format!("cannot read `{dir}/tapes`: {error}; record with `standin record --target URL {dir}`"));
+            Failure::of_reading(format!("cannot read `{dir}/tapes`: {error}"), error)
+                .help(format!("record with `standin record --target URL {dir}`"))
         } else {
-            note(&format!("`{dir}` is a folder of services; fit each by itself: {}", services.join(", ")));
+            let services = services.join(", ");
+            Failure::of_reading(format!("`{dir}` is a folder of services; fit each by itself: {services}"), error)
         }
-        if error.kind() == io::ErrorKind::NotFound { USAGE } else { BROKE }
     }
 
-    /// What is wrong is told, with the exit code.
-    fn fit(&self, tapes: &[PathBuf]) -> Result<(), u8> {
+    /// Fits the tapes, prints the report, and writes the profile.
+    fn fit(&self, tapes: &[PathBuf]) -> Result<Exit, Failure> {
         let traces = self.traces(tapes)?;
-        let fitted = Fitted::new(&profile_file::service(&self.dir), &traces).map_err(|error| {
-            complain(&error);
-            BROKE
-        })?;
+        let fitted =
+            Fitted::new(&profile_file::service(&self.dir), &traces).map_err(|error| Failure::of_error(&error))?;
         let fitted = fitted.since(self.from);
         let path = profile_file::path(&self.dir, &self.profile);
         let refused = !self.anyway && fitted.drift.is_some_and(|drift| drift.refuses_one_model());
@@ -115,27 +105,25 @@ impl FitArgs {
             profile_file::keep_edited(&path, Author::Fit, self.force)?;
         }
         self.write_page(&fitted)?;
-        self.tell(&fitted);
+        self.print_report(&fitted);
         if refused {
-            note("no profile was written: one model would be that of neither half; `--anyway` writes it all the same");
-            return Err(CHECK_FAILED);
+            return Err(Failure::check_failed("no profile was written: one model would be that of neither half")
+                .help("`--anyway` writes it all the same"));
         }
         profile_file::write(&path, Author::Fit, &fitted.profile().to_yaml(&fitted.to_string()))?;
-        note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
-        Ok(())
+        print_note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
+        Ok(Exit::Success)
     }
 
-    /// The calls of all tapes, of the part that was asked for.
-    fn traces(&self, tapes: &[PathBuf]) -> Result<Vec<Trace>, u8> {
+    /// Reads the calls of all tapes, within `--from` and `--to`.
+    fn traces(&self, tapes: &[PathBuf]) -> Result<Vec<Trace>, Failure> {
         let mut traces = Vec::with_capacity(tapes.len());
         let mut targets: Vec<(String, &Path)> = Vec::new();
         for path in tapes {
-            let (head, trace) = self.trace(path).map_err(|error| {
-                note(&format!("`{}`: {error}", path.display()));
-                BROKE
-            })?;
+            let unreadable = |error| Failure::broken(format!("`{}`: {error}", path.display()));
+            let (head, trace) = self.trace(path).map_err(unreadable)?;
             if trace.calls.is_empty() && tapes.len() > 1 {
-                note(&format!("`{}` has no answered call{}: left out", path.display(), self.of_part()));
+                print_note(&format!("`{}` has no answered call{}: left out", path.display(), self.of_part()));
                 continue;
             }
             if !targets.iter().any(|(target, _)| *target == head.target) {
@@ -144,21 +132,19 @@ impl FitArgs {
             traces.push(trace);
         }
         if let ([(one, _), .., (other, path)], false) = (&targets[..], self.anyway) {
-            note(&format!(
-                "the tapes are of different services: `{}` is of {other}, others are of {one}; keep one service's tapes in a folder, or \
-                 give `--anyway` if these are one service",
-                path.display()
-            ));
-            return Err(USAGE);
+            let path = path.display();
+            return Err(Failure::usage(format!(
+                "the tapes are of different services: `{path}` is of {other}, others are of {one}"
+            ))
+            .help("keep one service's tapes in a folder, or give `--anyway` if these are one service"));
         }
         if traces.iter().all(|trace| trace.calls.is_empty()) {
-            note(&format!("no tape has an answered call{}", self.of_part()));
-            return Err(BROKE);
+            return Err(Failure::broken(format!("no tape has an answered call{}", self.of_part())));
         }
         Ok(traces)
     }
 
-    /// Two passes, so that no exchange has to be kept: one learns the operations, one takes the times.
+    /// Reads a tape twice, so that no exchange has to be kept: the first pass learns the operations, the second the times.
     fn trace(&self, path: &Path) -> Result<(Head, Trace), TapeError> {
         let (mut broken, mut first) = (None, None);
         let mut whole = |exchange: io::Result<Exchange>| exchange.map_err(|error| broken = Some(error)).ok();
@@ -184,7 +170,7 @@ impl FitArgs {
         }
     }
 
-    /// Which part was asked for, if not all.
+    /// Returns the part of the tapes that `--from` and `--to` select, in words; empty for all.
     fn of_part(&self) -> String {
         let from = duration(self.from);
         match self.to {
@@ -194,20 +180,18 @@ impl FitArgs {
         }
     }
 
-    /// Writes the page if one was asked for.
-    fn write_page(&self, fitted: &Fitted) -> Result<(), u8> {
+    /// Writes the page of `--html`, if given.
+    fn write_page(&self, fitted: &Fitted) -> Result<(), Failure> {
         let Some(path) = &self.html else { return Ok(()) };
-        fs::write(path, FitPage(fitted).to_string()).map_err(|error| {
-            note(&format!("cannot write `{}`: {error}", path.display()));
-            BROKE
-        })
+        fs::write(path, FitPage(fitted).to_string())
+            .map_err(|error| Failure::broken(format!("cannot write `{}`: {error}", path.display())))
     }
 
-    fn tell(&self, fitted: &Fitted) {
+    fn print_report(&self, fitted: &Fitted) {
         if self.json {
-            say(&serde_json::to_string_pretty(fitted).expect("a fit is plain data"));
+            print_line(&serde_json::to_string_pretty(fitted).expect("a fit is plain data"));
         } else {
-            say(fitted.to_string().trim_end());
+            print_line(fitted.to_string().trim_end());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `standin health`: whether a standin answers, for container health checks.
+//! `standin health`: checks that a server answers, for container health checks.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{CHECK_FAILED, FINE, note, say};
+use super::{Exit, Failure, print_line};
 
 /// Ask a running standin whether it is up; exits 1 if it is not
 ///
@@ -18,30 +18,25 @@ pub(super) struct HealthArgs {
     address: SocketAddr,
 
     /// How long it may take to answer
-    #[arg(long, value_name = "TIME", value_parser = super::time, default_value = "2s")]
+    #[arg(long, value_name = "TIME", value_parser = super::parse_time, default_value = "2s")]
     timeout: Duration,
 }
 
 impl HealthArgs {
-    pub(super) fn run(&self) -> u8 {
-        match self.ask() {
-            Ok(answer) if answer.starts_with("HTTP/1.1 200") => {
-                say("standin: healthy");
-                FINE
-            }
-            Ok(answer) => {
-                let status = answer.lines().next().unwrap_or("nothing");
-                note(&format!("{} answered `{status}`; is it a standin that this host may ask?", self.address));
-                CHECK_FAILED
-            }
-            Err(error) => {
-                note(&format!("{} does not answer: {error}", self.address));
-                CHECK_FAILED
-            }
+    pub(super) fn run(&self) -> Result<Exit, Failure> {
+        let response = self
+            .request_health()
+            .map_err(|error| Failure::check_failed(format!("{} does not answer: {error}", self.address)))?;
+        if !response.starts_with("HTTP/1.1 200") {
+            let status = response.lines().next().unwrap_or("nothing");
+            return Err(Failure::check_failed(format!("{} answered `{status}`", self.address))
+                .help("is it a standin that this host may ask?"));
         }
+        print_line("standin: healthy");
+        Ok(Exit::Success)
     }
 
-    fn ask(&self) -> io::Result<String> {
+    fn request_health(&self) -> io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&self.address, self.timeout)?;
         stream.set_read_timeout(Some(self.timeout))?;
         write!(stream, "GET /__admin/health HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address)?;

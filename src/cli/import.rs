@@ -1,8 +1,7 @@
-//! `standin import`: what a team has already (load test results, percentile tables, histograms) as a profile.
+//! `standin import`: converts load test results, percentile tables and histograms to a profile.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -10,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
 use super::profile_file::{self, Author};
-use super::{BROKE, FINE, USAGE, note, say};
+use super::{Exit, Failure, print_line, print_note};
 use standin_learn::import::{self, Collected, Format, Imported, Options, Problem, Problems, Target, Unit};
 use standin_model::station::{Capacity, Queue};
 
@@ -87,48 +86,31 @@ enum DisciplineArg {
 }
 
 impl ImportArgs {
-    pub(super) fn run(&self) -> u8 {
-        if let Err(code) = profile_file::check_name(&self.profile) {
-            return code;
-        }
+    pub(super) fn run(&self) -> Result<Exit, Failure> {
+        profile_file::check_name(&self.profile)?;
         if self.to.exists() && !self.to.is_dir() {
-            note(&format!("`{}` is no folder; name the stub folder with `--to`", self.to.display()));
-            return USAGE;
+            return Err(Failure::usage(format!("`{}` is no folder", self.to.display()))
+                .help("name the stub folder with `--to`"));
         }
         if self.service.as_ref().is_some_and(|name| name.trim().is_empty()) {
-            note("`--service` is empty; name the service, or leave it out: it is called as its folder then");
-            return USAGE;
+            return Err(Failure::usage("`--service` is empty")
+                .help("name the service, or leave it out: it is called as its folder then"));
         }
-        let options = self.options();
-        let imported = match self.import(&options) {
-            Ok(imported) => imported,
-            Err((code, messages)) => {
-                for message in &messages {
-                    note(message);
-                }
-                return code;
-            }
-        };
+        let imported = self.import(&self.options())?;
         let path = profile_file::path(&self.to, &self.profile);
-        // as `record` makes it, so that what comes next finds a stub folder
+        // a stub folder as `record` makes it, so that later commands find one
         let made = if self.to.exists() { Ok(()) } else { fs::create_dir_all(self.to.join("mappings")) };
-        if let Err(error) = made {
-            note(&format!("cannot write `{}`: {error}", self.to.display()));
-            return BROKE;
-        }
+        made.map_err(|error| Failure::broken(format!("cannot write `{}`: {error}", self.to.display())))?;
         let text = imported.profile().to_yaml(&imported.to_string());
-        let written = profile_file::keep_edited(&path, Author::Import, self.force)
-            .and_then(|()| profile_file::write(&path, Author::Import, &text));
-        if let Err(code) = written {
-            return code;
-        }
+        profile_file::keep_edited(&path, Author::Import, self.force)?;
+        profile_file::write(&path, Author::Import, &text)?;
         if self.json {
-            say(&serde_json::to_string_pretty(&imported.to_json()).expect("a report is plain data"));
+            print_line(&serde_json::to_string_pretty(&imported.to_json()).expect("a report is plain data"));
         } else {
-            say(imported.to_string().trim_end());
+            print_line(imported.to_string().trim_end());
         }
-        note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
-        FINE
+        print_note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
+        Ok(Exit::Success)
     }
 
     fn options(&self) -> Options {
@@ -143,17 +125,18 @@ impl ImportArgs {
         }
     }
 
-    /// All files, or every defect of every one.
-    fn import(&self, options: &Options) -> Result<Imported, (u8, Vec<String>)> {
+    /// Reads all files. The failure has the errors of all of them.
+    fn import(&self, options: &Options) -> Result<Imported, Failure> {
         let mut all: Option<Collected> = None;
-        let (mut sources, mut messages, mut code) = (Vec::new(), Vec::new(), FINE);
+        let (mut sources, mut messages, mut exit_code) = (Vec::new(), Vec::new(), Exit::Broken);
         for path in &self.files {
             let file = path.display().to_string();
             let input = match File::open(path) {
                 Ok(input) => input,
                 Err(error) => {
-                    messages.push(format!("cannot read `{file}`: {error}"));
-                    code = code.max(if error.kind() == io::ErrorKind::NotFound { USAGE } else { BROKE });
+                    let unreadable = Failure::of_reading(format!("cannot read `{file}`: {error}"), &error);
+                    messages.push(unreadable.to_string());
+                    exit_code = exit_code.max(unreadable.exit_code());
                     continue;
                 }
             };
@@ -167,18 +150,21 @@ impl ImportArgs {
                 Ok(())
             });
             if let Err(problems) = merged {
-                messages.extend(told(&file, problems));
-                code = code.max(BROKE);
+                messages.extend(error_lines(&file, problems));
             }
         }
-        let Some(all) = all.filter(|_| messages.is_empty()) else { return Err((code, messages)) };
+        let Some(all) = all.filter(|_| messages.is_empty()) else {
+            return Err(Failure::new(exit_code, messages.join("\n")));
+        };
         let left_out = all.skipped.clone();
         let service = self.service.clone().unwrap_or_else(|| profile_file::service(&self.to));
         Imported::new(all, options, &service, sources, self.capacity()).map_err(|problem| {
             let left_out =
                 left_out.iter().map(|(why, count, first)| format!("left out: {count} {why} (the first: {first})"));
             let file = self.files[0].display().to_string();
-            (BROKE, left_out.chain([Problem { file, ..problem }.to_string()]).collect())
+            Failure::broken(
+                left_out.chain([Problem { file, ..problem }.to_string()]).collect::<Vec<String>>().join("\n"),
+            )
         })
     }
 
@@ -192,7 +178,8 @@ impl ImportArgs {
     }
 }
 
-fn told(file: &str, problems: Problems) -> Vec<String> {
+/// Returns the first errors of a file, a line each, and the number of the others.
+fn error_lines(file: &str, problems: Problems) -> Vec<String> {
     let count = problems.count;
     let mut lines: Vec<String> =
         problems.first.into_iter().map(|problem| Problem { file: file.to_owned(), ..problem }.to_string()).collect();

@@ -3,8 +3,10 @@
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+use super::Failure;
 use crate::stdio::{self, LogLine};
 
+/// Options of the log.
 #[derive(Args, Debug)]
 pub(super) struct LogArgs {
     /// What to log: error, warn, info, debug, trace, or a filter such as `standin::listen=debug`
@@ -23,18 +25,19 @@ enum LogFormat {
 }
 
 impl LogArgs {
-    /// Begins to log; the error says which part of the filter is wrong.
-    pub(super) fn begin(&self) -> Result<(), String> {
+    /// Starts the logger.
+    pub(super) fn begin(&self) -> Result<(), Failure> {
         stdio::begin_to_serve();
-        let filter = EnvFilter::try_new(&self.log)
-            .map_err(|error| format!("--log `{}`: {error}; use a level such as `info`", self.log))?;
+        let filter = EnvFilter::try_new(&self.log).map_err(|error| {
+            Failure::usage(format!("--log `{}`: {error}", self.log)).help("use a level such as `info`")
+        })?;
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLine);
-        let begun = match self.log_format {
+        let started = match self.log_format {
             LogFormat::Text => builder.try_init(),
             LogFormat::Json => builder.json().try_init(),
         };
         // a program that embeds standin may log already
-        drop(begun);
+        drop(started);
         Ok(())
     }
 }

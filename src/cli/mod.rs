@@ -1,7 +1,8 @@
-//! The command line: what was typed, and nothing more. Each subcommand has a file of its own.
+//! Command line: arguments, output and exit codes. Each subcommand has a file of its own.
 
 mod check;
 mod draft;
+mod failure;
 mod fit;
 mod gap;
 mod health;
@@ -21,22 +22,19 @@ mod target_args;
 mod tls_args;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+use self::failure::{Exit, Failure};
 use crate::stdio::{self, StdStream};
 use standin_stub::defect::Defect;
-use standin_stub::delay::units::parse_duration;
-
-/// Exit codes; they are part of the interface.
-const FINE: u8 = 0;
-const CHECK_FAILED: u8 = 1;
-const BROKE: u8 = 2;
-const USAGE: u8 = 64;
+use standin_stub::delay::units::{duration, parse_duration};
 
 /// A stand-in for the backends of a system under test.
 ///
@@ -66,94 +64,98 @@ enum Command {
     Health(health::HealthArgs),
 }
 
-/// Why a command has no result, and how it exits.
-#[derive(Debug)]
-struct Ended {
-    told: String,
-    code: u8,
-}
-
-impl Ended {
-    fn usage(told: impl Into<String>) -> Self {
-        Self { told: told.into(), code: USAGE }
-    }
-
-    fn broke(told: impl Into<String>) -> Self {
-        Self { told: told.into(), code: BROKE }
-    }
-}
-
-impl From<String> for Ended {
-    fn from(told: String) -> Self {
-        Self::usage(told)
-    }
-}
-
-/// Runs the command that was typed.
+/// Runs the command of `args`, prints its failure, and returns the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     stdio::report_panics();
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
-        Ok(cli) => cli,
-        Err(error) => {
-            let fine = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            // a closed pipe is no reason to complain
-            let _ = error.print();
-            if error.kind() == ErrorKind::UnknownArgument && takes_its_value_apart(&args, "--ramp") {
-                note("--ramp takes its tape with `=`: --ramp=TAPE");
-            }
-            return ExitCode::from(if fine { FINE } else { USAGE });
-        }
+    let exit = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli.command.run().unwrap_or_else(|failure| failure.print()),
+        Err(error) => report_parse_error(&error, &args),
     };
-    ExitCode::from(match cli.command {
-        Command::Serve(serve) => serve.run(),
-        Command::Check(check) => check.run(),
-        Command::Draft(draft) => draft.run(),
-        Command::Record(record) => record.run(),
-        Command::Fit(fit) => fit.run(),
-        Command::Import(import) => import.run(),
-        Command::Replay(replay) => replay.run(),
-        Command::Gap(gap) => gap.run(),
-        Command::Health(health) => health.run(),
-    })
+    ExitCode::from(exit as u8)
 }
 
-/// Whether an option that has its value behind a `=` is followed by something that looks like it.
-fn takes_its_value_apart(args: &[OsString], option: &str) -> bool {
+impl Command {
+    fn run(self) -> Result<Exit, Failure> {
+        match self {
+            Self::Serve(serve) => serve.run(),
+            Self::Check(check) => check.run(),
+            Self::Draft(draft) => draft.run(),
+            Self::Record(record) => record.run(),
+            Self::Fit(fit) => fit.run(),
+            Self::Import(import) => import.run(),
+            Self::Replay(replay) => replay.run(),
+            Self::Gap(gap) => gap.run(),
+            Self::Health(health) => health.run(),
+        }
+    }
+}
+
+/// Prints an error of clap, or the help text that was asked for.
+fn report_parse_error(error: &clap::Error, args: &[OsString]) -> Exit {
+    // nobody reads the output if this fails
+    let _ = error.print();
+    if error.kind() == ErrorKind::UnknownArgument && has_separate_value(args, "--ramp") {
+        print_note("--ramp takes its tape with `=`: --ramp=TAPE");
+    }
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Success,
+        _ => Exit::Usage,
+    }
+}
+
+/// Returns true if `option`, whose value belongs behind a `=`, is followed by an argument that looks like its value.
+fn has_separate_value(args: &[OsString], option: &str) -> bool {
     args.windows(2).any(|pair| pair[0] == option && !pair[1].as_encoded_bytes().starts_with(b"-"))
 }
 
-/// Writes a line to stdout, for programs that wait for it.
-fn say(line: &str) {
+/// Prints a line on stdout.
+fn print_line(line: &str) {
     stdio::write_line(StdStream::Out, line);
 }
 
-/// Writes a message to stderr, with its causes.
-fn complain(error: &dyn std::error::Error) {
-    let mut message = format!("standin: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    stdio::write_line(StdStream::Err, &message);
-}
-
-/// Writes a message of our own to stderr.
-fn note(message: &str) {
+/// Prints a message on stderr.
+fn print_note(message: &str) {
     stdio::write_line(StdStream::Err, &format!("standin: {message}"));
 }
 
-/// Reads a duration with its unit.
-fn time(text: &str) -> Result<Duration, String> {
-    parse_duration(text).map_err(|error| error.to_string())
-}
-
-/// Draws defects on stderr.
-fn draw(defects: &[Defect]) {
+/// Prints defects with their source lines on stderr.
+fn print_diagnostics(defects: &[Defect]) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     for defect in defects {
         stdio::write_line(StdStream::Err, &format!("{}\n", defect.draw(colour)));
+    }
+}
+
+/// Returns the options that were given, of pairs of a condition and an option.
+fn given_options<const N: usize>(options: [(bool, &'static str); N]) -> impl Iterator<Item = &'static str> {
+    options.into_iter().filter_map(|(is_given, option)| is_given.then_some(option))
+}
+
+/// Parses a duration with its unit, such as `250ms`.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// A duration of the command line, whose default can come from a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct DurationArg(Duration);
+
+impl FromStr for DurationArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse_time(text).map(Self)
+    }
+}
+
+impl fmt::Display for DurationArg {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs() {
+            seconds if seconds >= 120 && seconds % 60 == 0 && self.0.subsec_nanos() == 0 => {
+                write!(out, "{}m", seconds / 60)
+            }
+            _ => out.write_str(&duration(self.0)),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What the recorder itself adds to a call, measured before it begins: the same calls with and without it, in turns.
+//! Measurement of the time that the recorder adds to a call: the same calls with and without it, in turns.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use crate::server::{Handle, Server};
 use crate::upstream::{Bounds, Connector, Origin, Trust};
 use standin_tape::Overhead;
 
-/// The differences at the median, the 90th and the 99th percentile; none if a server cannot be started.
+/// Returns the differences at the median, the 90th and the 99th percentile; `None` if a server cannot be started.
 pub(super) fn measure() -> Option<Overhead> {
     // a server without stubs answers at once
     let service = start(None)?;
@@ -18,7 +18,7 @@ pub(super) fn measure() -> Option<Overhead> {
     let recorder = Recorder::start(Settings {
         connector: Connector::new(origin, &Trust::System).ok()?,
         bounds: Bounds::default(),
-        timeout: PATIENCE,
+        timeout: CALL_TIMEOUT,
         workers: 1,
         tape: None,
         witness: None,
@@ -28,9 +28,9 @@ pub(super) fn measure() -> Option<Overhead> {
     let mut direct = Caller::new(address(&service)).ok()?;
     let mut through = Caller::new(address(&proxy)).ok()?;
     let (mut without, mut with) = (Vec::new(), Vec::new());
-    for call in 0..WARM_UP + CALLS {
+    for call in 0..WARM_UP_CALLS + CALLS {
         let (one, other) = (direct.call().ok()?, through.call().ok()?);
-        if call >= WARM_UP {
+        if call >= WARM_UP_CALLS {
             without.push(one);
             with.push(other);
         }
@@ -38,7 +38,7 @@ pub(super) fn measure() -> Option<Overhead> {
     without.sort_unstable();
     with.sort_unstable();
     let place = |share: usize| (CALLS - 1) * share / 100;
-    // a difference of quantiles can fall where the quantiles rise; what the recorder adds at least cannot
+    // a difference of quantiles may fall from one quantile to the next; the reported overhead does not
     let mut added = 0;
     let mut at = |share| {
         let difference = with[place(share)].saturating_sub(without[place(share)]);
@@ -58,7 +58,7 @@ fn address(server: &Handle) -> SocketAddr {
     server.addresses()[0].listener.address
 }
 
-/// A client that waits for each answer.
+/// A client that waits for each response.
 struct Caller {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -68,11 +68,11 @@ impl Caller {
     fn new(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(CALL_TIMEOUT))?;
         Ok(Self { stream, buffer: vec![0; 4096] })
     }
 
-    /// How long a call took.
+    /// Sends a request, and returns the time until its response.
     fn call(&mut self) -> io::Result<Duration> {
         let begin = Instant::now();
         self.stream.write_all(b"HEAD / HTTP/1.1\r\nhost: standin\r\n\r\n")?;
@@ -88,6 +88,9 @@ impl Caller {
     }
 }
 
-const WARM_UP: usize = 50;
+/// Calls before the measurement.
+const WARM_UP_CALLS: usize = 50;
+/// Calls of the measurement.
 const CALLS: usize = 300;
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Time-out of one call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! Where `fit` and `import` put the profiles that they write, and whether somebody has edited one since.
+//! Profile files that `fit` and `import` write, with a checksum that shows later edits.
 
 use std::fs;
 use std::io;
@@ -6,61 +6,52 @@ use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 
-use super::{BROKE, CHECK_FAILED, USAGE, note};
+use super::Failure;
 use standin_files::regular_file;
 
-/// Who writes a profile.
+/// Command that writes a profile.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Author {
     Fit,
     Import,
 }
 
-/// Refuses what is no name of a file; told, with the exit code.
-pub(super) fn check_name(name: &str) -> Result<(), u8> {
+/// Checks that a name of a profile can be the name of a file.
+pub(super) fn check_name(name: &str) -> Result<(), Failure> {
     if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
-        note(&format!("`{name}` is no name of a profile; give one without slashes"));
-        return Err(USAGE);
+        return Err(Failure::usage(format!("`{name}` is no name of a profile")).help("give one without slashes"));
     }
     Ok(())
 }
 
-/// The file of a profile in a stub folder.
+/// Returns the path of a profile in a stub folder.
 pub(super) fn path(dir: &Path, name: &str) -> PathBuf {
     dir.join("profiles").join(format!("{name}.yaml"))
 }
 
-/// What a service is called that nobody named: as its stub folder.
+/// Returns the default name of a service: the name of its stub folder.
 pub(super) fn service(dir: &Path) -> String {
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     dir.file_name().map_or_else(|| "service".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Keeps a profile that somebody wrote or edited, unless `forced`; told, with the exit code.
-pub(super) fn keep_edited(path: &Path, author: Author, forced: bool) -> Result<(), u8> {
+/// Fails if the profile was written or edited by hand, unless `forced`.
+pub(super) fn keep_edited(path: &Path, author: Author, forced: bool) -> Result<(), Failure> {
     match is_edited(path) {
         Ok(true) if !forced => {
             let (path, author) = (path.display(), author.name());
-            note(&format!(
-                "`{path}` was not written by {author} or was edited since; `--force` overwrites it, `--profile NAME` writes another"
-            ));
-            Err(CHECK_FAILED)
+            Err(Failure::check_failed(format!("`{path}` was not written by {author} or was edited since"))
+                .help("`--force` overwrites it, `--profile NAME` writes another"))
         }
         Ok(_) => Ok(()),
-        Err(error) => {
-            note(&format!("cannot read `{}`: {error}", path.display()));
-            Err(BROKE)
-        }
+        Err(error) => Err(Failure::broken(format!("cannot read `{}`: {error}", path.display()))),
     }
 }
 
-/// Written beside and moved there, so that a server that watches never reads half of it. Edits will show; told if it fails, with
-/// the exit code.
-pub(super) fn write(path: &Path, author: Author, text: &str) -> Result<(), u8> {
-    replace(path, &author.signed(text)).map_err(|error| {
-        note(&format!("cannot write `{}`: {error}", path.display()));
-        BROKE
-    })
+/// Writes a profile with its checksum. The file is replaced as a whole, so that a server that watches never reads half of it.
+pub(super) fn write(path: &Path, author: Author, text: &str) -> Result<(), Failure> {
+    replace(path, &author.signed(text))
+        .map_err(|error| Failure::broken(format!("cannot write `{}`: {error}", path.display())))
 }
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {
@@ -81,7 +72,7 @@ impl Author {
         format!("# written by standin {}; edits are kept, as this sum tells them: ", self.name())
     }
 
-    /// A file that begins with a digest of the rest.
+    /// Returns the text of a file that begins with a checksum of the rest.
     fn signed(self, text: &str) -> String {
         format!("{}{}\n{text}", self.mark(), sum(text))
     }
@@ -93,7 +84,7 @@ fn sum(text: &str) -> String {
     format!("{eight:016x}")
 }
 
-/// Whether there is a file that is not just as `fit` or `import` wrote it.
+/// Returns true if the file exists and is not as `fit` or `import` wrote it.
 fn is_edited(path: &Path) -> io::Result<bool> {
     let text = match regular_file::read(path, regular_file::MAX_BYTES) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),

@@ -1,4 +1,4 @@
-//! `record --ramp`: the options of a recording that makes its own traffic, and how that is told.
+//! `record --ramp`: options and report of a recording that makes its own traffic.
 
 use std::fmt::Write as _;
 use std::io;
@@ -11,14 +11,14 @@ use std::time::Duration;
 use clap::Args;
 
 use super::sender_args::{TargetRules, newest, open};
-use super::{Ended, time};
+use super::{Failure, parse_time};
 use crate::config::Listener;
 use crate::ramp::{NOTE_KEY, Ramp, RampCalls, RampEnd, RampGuard, RampReport, STEP_SHARES};
 use crate::record::{Settings, Witness};
 use crate::replay::{CancelToken, Pace, Plan, ReplayTarget, StopBaseline, redacted_names};
 use crate::upstream::Trust;
 
-/// How a ramp is made.
+/// Options of a ramp.
 #[derive(Args, Debug)]
 pub(super) struct RampArgs {
     /// Send a tape's calls as well, in steps of 10, 20, 40, 60, 80 and 95 % of --max-per-second [default: DIR's newest tape]
@@ -27,7 +27,7 @@ pub(super) struct RampArgs {
     ramp: Option<Option<PathBuf>>,
 
     /// How long each step of the ramp is
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "20s", requires = "ramp")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "20s", requires = "ramp")]
     step: Duration,
 
     /// Where the random calls and times of the ramp begin
@@ -38,7 +38,7 @@ pub(super) struct RampArgs {
     rules: TargetRules,
 }
 
-/// A ramp that can begin.
+/// A ramp that is ready to start.
 #[derive(Debug)]
 pub(super) struct PreparedRamp {
     ramp: Ramp,
@@ -47,7 +47,7 @@ pub(super) struct PreparedRamp {
     cancel: CancelToken,
 }
 
-/// A ramp at work.
+/// A ramp that runs on a thread of its own.
 #[derive(Debug)]
 pub(super) struct RunningRamp {
     thread: JoinHandle<io::Result<RampReport>>,
@@ -56,20 +56,19 @@ pub(super) struct RunningRamp {
 }
 
 impl RampArgs {
-    /// The ramp that was asked for, if one was; its tape's head and redaction are put into the settings. Fails with what the
-    /// operator must mend.
-    pub(super) fn ready(
+    /// Returns the ramp of `--ramp`, if given. Adds its note and redaction to the settings of the tape.
+    pub(super) fn prepare(
         &self,
         dir: &Path,
         target: &str,
         max_per_second: Option<f64>,
         keeps: impl Fn(&str) -> bool,
         settings: &mut Settings,
-    ) -> Result<Option<PreparedRamp>, Ended> {
+    ) -> Result<Option<PreparedRamp>, Failure> {
         let Some(tape) = &self.ramp else {
             let given =
                 "--beyond-recorded, --methods, --stop, --header and --query are for --ramp; add it, or leave them out";
-            return if self.rules.are_given() { Err(Ended::usage(given)) } else { Ok(None) };
+            return if self.rules.are_given() { Err(Failure::usage(given)) } else { Ok(None) };
         };
         let top = max_per_second
             .ok_or_else(|| format!("--ramp needs --max-per-second: say how many calls a second {target} can bear"))?;
@@ -84,14 +83,14 @@ impl RampArgs {
         let ramp = Ramp { top, step: self.step, seed: self.seed, stop: self.rules.stop() };
         let plan = Plan::new(&recording, Pace::Recorded { speed: 1.0 }, |method| self.rules.allows(method));
         if plan.calls.is_empty() {
-            return Err(Ended::usage(format!(
+            return Err(Failure::usage(format!(
                 "`{}` has no call that may be sent; give another --ramp=TAPE, or --methods",
                 path.display()
             )));
         }
         self.rules.check_rate(&recording, ramp.highest())?;
-        self.rules.tell_left_out(&recording, &plan);
-        // what the recorder itself changes in a call, it changes in these
+        self.rules.print_left_out(&recording, &plan);
+        // the recorder rewrites these requests as those of any client
         let recorder = ReplayTarget::parse("http://127.0.0.1", &Trust::System)?;
         let prepared = self.rules.prepare(&recording, &path, &plan, &recorder, false)?;
         let cancel = CancelToken::default();
@@ -109,11 +108,11 @@ impl RampArgs {
 }
 
 impl PreparedRamp {
-    /// Begins to send to the recorder at this address.
+    /// Starts to send to the recorder at this address.
     pub(super) fn start(self, recorder: &Listener, timeout: Duration) -> io::Result<RunningRamp> {
         let scheme = if recorder.tls { "https" } else { "http" };
         let url = format!("{scheme}://{}", reachable(recorder.address));
-        // it is this very process
+        // the recorder is this process
         let target = ReplayTarget::parse(&url, &Trust::Anyone).map_err(io::Error::other)?;
         let target = ReplayTarget { cancel: self.cancel.clone(), timeout, ..target };
         let step = Arc::new(Mutex::new(String::new()));
@@ -135,28 +134,28 @@ impl PreparedRamp {
 }
 
 impl RunningRamp {
-    /// The step that it is at, in words before others.
+    /// Returns the current step, as the beginning of a line.
     pub(super) fn step(&self) -> String {
         self.step.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether it has come to its end.
+    /// Returns true if the ramp has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.thread.is_finished()
     }
 
-    /// Sends no more calls.
+    /// Stops the ramp.
     pub(super) fn cancel(&self) {
         self.cancel.cancel("ended by a signal");
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the ramp, and returns its report.
     pub(super) fn join(self) -> io::Result<RampReport> {
-        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that sends broke")))
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the sending thread panicked")))
     }
 }
 
-/// What came of a ramp, in lines.
+/// Returns the summary of a ramp, a line for each step.
 pub(super) fn summary(report: &RampReport) -> String {
     let mut told = "  ramp:".to_owned();
     for step in &report.steps {
@@ -177,7 +176,7 @@ pub(super) fn summary(report: &RampReport) -> String {
     told
 }
 
-/// An address of a listener as a client on this machine can call it.
+/// Returns an address by which a client on this machine can call the listener.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -187,5 +186,5 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Headers whose credentials a recorder takes out anyway, and leaves the rest.
+/// Headers of which the recorder redacts the credentials alone.
 const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];

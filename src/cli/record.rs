@@ -1,4 +1,4 @@
-//! `standin record`: a reverse proxy that protects the service behind it, and puts what it sees on a tape.
+//! `standin record`: a reverse proxy that records the calls of a service on a tape.
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
@@ -16,14 +16,14 @@ use super::log::LogArgs;
 use super::ramp::{self, PreparedRamp, RampArgs, RunningRamp};
 use super::recording_end::{self, RecordingEnd};
 use super::server_messages::failure_text;
-use super::signals::two_signals;
+use super::signals::receive_two_signals;
 use super::target_args::{TargetArgs, new_tape, reach};
-use super::{BROKE, Ended, FINE, USAGE, complain, note, say, time};
+use super::{DurationArg, Exit, Failure, print_line, print_note};
 use crate::config::{Config, Listener};
 use crate::ramp::{RampEnd, RampReport};
 use crate::record::{Forward, Progress, Recorder, Settings};
 use crate::replay::ReplayRefusal;
-use crate::server::{Handle, Server, StartError};
+use crate::server::{Handle, Server};
 use crate::stdio;
 use crate::upstream::Origin;
 use standin_learn::draft::MOST;
@@ -57,8 +57,8 @@ pub(super) struct RecordArgs {
     workers: Option<NonZeroUsize>,
 
     /// How long calls in flight may take once standin is told to end
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
-    grace: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = DurationArg(Config::default().grace))]
+    grace: DurationArg,
 
     #[command(flatten)]
     forwarding: TargetArgs,
@@ -71,140 +71,130 @@ pub(super) struct RecordArgs {
 }
 
 impl RecordArgs {
-    pub(super) fn run(self) -> u8 {
-        if let Err(error) = self.log.begin() {
-            note(&error);
-            return USAGE;
-        }
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        self.log.begin()?;
         let workers = self.workers.map_or_else(|| Config::default().workers, usize::from);
         let tape = new_tape(&self.dir);
-        let settings = self.forwarding.settings(&self.target, self.max_connections, workers, Some(tape.clone()));
-        let settings = settings.map_err(Ended::usage).and_then(|mut settings| {
-            self.check(settings.connector.origin())?;
-            Ok((self.ready(&mut settings)?, settings))
-        });
-        let (ramp, mut settings) = match settings {
-            Ok(ready) => ready,
-            Err(ended) => {
-                note(&ended.told);
-                return ended.code;
-            }
+        let (recorder, ramp) = self.start_recorder(workers, &tape)?;
+        let started = self.start_server(&recorder, workers);
+        let (handle, signals) = started.inspect_err(|_| recording_end::discard(&recorder, &tape))?;
+        let listener = handle.addresses()[0].listener.clone();
+        let bounds = self.forwarding.bounds();
+        print_line(&format!("standin: listening on {listener} (recording {}, {bounds})", recorder.origin()));
+        let ramp = ramp.map(|ramp| ramp.start(&listener, self.forwarding.patience())).transpose();
+        if let Ok(ramp) = &ramp {
+            watch(&signals, &handle, &recorder, ramp.as_ref());
+        }
+        let server_failure = handle.failure();
+        let ramp = ramp.map(|running| running.inspect(RunningRamp::cancel));
+        let drained = self.shut_down(handle, &signals, &recorder);
+        let ramp = match ramp {
+            // a user who ends at once does not wait for the report of the ramp
+            Ok(Some(_)) if drained == DrainResult::AtOnce => Ok(None),
+            ramp => ramp.and_then(|running| running.map(RunningRamp::join).transpose()),
         };
+        let end = recording_end::end(&recorder, &tape);
+        match &ramp {
+            Ok(Some(report)) => print_line(&ramp::summary(report)),
+            Ok(None) => {}
+            Err(error) => print_note(&format!("the ramp broke: {error}; the tape ends there")),
+        }
+        let end = end.map_err(|error| Failure::broken(format!("the tape could not be written to its end: {error}")))?;
+        if drained == DrainResult::CutOff {
+            print_note("calls were still in flight after the grace period, and were cut off; see --grace");
+        }
+        if let Some(failure) = server_failure {
+            print_note(&failure_text(&failure));
+            return Ok(self.conclude(end, drained)?.max(Exit::Broken));
+        }
+        match &ramp {
+            Ok(Some(RampReport { end: RampEnd::Differs(refusal), .. })) if end != RecordingEnd::Nothing => {
+                Err(set_aside(&tape, refusal))
+            }
+            Ok(_) => self.conclude(end, drained),
+            Err(_) => Ok(self.conclude(end, drained)?.max(Exit::Broken)),
+        }
+    }
+
+    /// Checks the arguments, prepares the ramp, and starts the recorder on a new tape.
+    fn start_recorder(&self, workers: usize, tape: &Path) -> Result<(Arc<Recorder>, Option<PreparedRamp>), Failure> {
+        let mut settings =
+            self.forwarding.settings(&self.target, self.max_connections, workers, Some(tape.to_owned()))?;
+        self.check(settings.connector.origin())?;
+        let ramp = self.prepare_ramp(&mut settings)?;
         if let Some(tape) = &mut settings.tape {
             tape.overhead = super::overhead::measure();
         }
-        let started = self.make_room().and_then(|()| Recorder::start(settings));
-        let recorder = match started {
-            Ok(recorder) => recorder,
-            Err(error) => {
-                note(&format!("cannot write `{}`: {error}; give another folder", tape.display()));
-                return USAGE;
-            }
-        };
-        let told = match two_signals() {
-            Ok(told) => told,
-            Err(error) => {
-                recording_end::discard(&recorder, &tape);
-                complain(&error);
-                return BROKE;
-            }
-        };
-        let handle = match self.start(&recorder, workers) {
-            Ok(handle) => handle,
-            Err(error) => {
-                recording_end::discard(&recorder, &tape);
-                complain(&error);
-                return BROKE;
-            }
-        };
-        let (address, origin, bounds) = (&handle.addresses()[0].listener, recorder.origin(), self.forwarding.bounds());
-        say(&format!("standin: listening on {address} (recording {origin}, {bounds})"));
-        let ramp =
-            ramp.map(|ready| ready.start(&handle.addresses()[0].listener, self.forwarding.patience())).transpose();
-        if let Ok(ramp) = &ramp {
-            watch(&told, &handle, &recorder, ramp.as_ref());
-        }
-        let failure = handle.failure();
-        let ramp = ramp.map(|running| running.inspect(RunningRamp::cancel));
-        let ending = self.shut_down(handle, &told, &recorder);
-        let ramp = match ramp {
-            // who wants the end at once does not wait for what a ramp has still to say
-            Ok(Some(_)) if ending == DrainResult::AtOnce => Ok(None),
-            ramp => ramp.and_then(|running| running.map(RunningRamp::join).transpose()),
-        };
-        let taped = recording_end::end(&recorder, &tape);
-        match &ramp {
-            Ok(Some(report)) => say(&ramp::summary(report)),
-            Ok(None) => {}
-            Err(error) => note(&format!("the ramp broke: {error}; the tape ends there")),
-        }
-        let taped = match taped {
-            Ok(taped) => taped,
-            Err(error) => {
-                note(&format!("the tape could not be written to its end: {error}"));
-                return BROKE;
-            }
-        };
-        if ending == DrainResult::CutOff {
-            note("calls were still in flight after the grace period, and were cut off; see --grace");
-        }
-        if let Some(failure) = failure {
-            note(&failure_text(&failure));
-            return self.go_on(taped, ending).max(BROKE);
-        }
-        match &ramp {
-            Ok(Some(RampReport { end: RampEnd::Differs(refusal), .. })) if taped != RecordingEnd::Nothing => {
-                give_up(&tape, refusal)
-            }
-            Ok(_) => self.go_on(taped, ending),
-            Err(_) => self.go_on(taped, ending).max(BROKE),
-        }
+        let started = self.create_folders().and_then(|()| Recorder::start(settings));
+        let recorder = started.map_err(|error| {
+            Failure::usage(format!("cannot write `{}`: {error}", tape.display())).help("give another folder")
+        })?;
+        Ok((recorder, ramp))
     }
 
-    /// Drafts, and says what comes next.
-    fn go_on(&self, taped: RecordingEnd, ending: DrainResult) -> u8 {
+    /// Starts the server that forwards to the recorder, and a receiver of the signals that end it.
+    fn start_server(&self, recorder: &Arc<Recorder>, workers: usize) -> Result<(Handle, Receiver<()>), Failure> {
+        let signals = receive_two_signals().map_err(|error| Failure::of_error(&error))?;
+        let config = Config {
+            listeners: vec![self.listen.clone()],
+            workers,
+            grace: self.grace.0,
+            journal_bytes: 0,
+            watches: false,
+            ..Config::default()
+        };
+        let forward = Forward { recorder: Arc::clone(recorder), everything: true };
+        let server = Server::bind(config).and_then(|server| server.forward(Some(forward)).start());
+        // whatever keeps it from starting, the arguments are in order
+        let handle = server.map_err(|error| Failure::of_error(&error))?;
+        Ok((handle, signals))
+    }
+
+    /// Drafts stubs from a tape with calls, and prints the next step.
+    fn conclude(&self, end: RecordingEnd, drained: DrainResult) -> Result<Exit, Failure> {
         let dir = self.dir.display();
-        match taped {
+        match end {
             RecordingEnd::Nothing => {
-                note(
+                print_note(
                     "next: record again, and point clients at the address that it says, or send calls of another tape with --ramp=TAPE",
                 );
-                return if ending == DrainResult::AtOnce { BROKE } else { FINE };
+                return Ok(if drained == DrainResult::AtOnce { Exit::Broken } else { Exit::Success });
             }
             RecordingEnd::NoAnswer => {
-                note(&format!(
-                    "no call got a whole answer of {}, so that there is nothing to learn from; see that it is there, and record again",
-                    self.target
-                ));
-                return BROKE;
+                let message =
+                    format!("no call got a whole answer of {}, so that there is nothing to learn from", self.target);
+                return Err(Failure::broken(message).help("see that it is there, and record again"));
             }
             RecordingEnd::Calls => {}
         }
-        if ending == DrainResult::AtOnce {
-            note(&format!("next: standin draft {dir}, which was not waited for, and standin fit {dir}"));
-            return BROKE;
+        if drained == DrainResult::AtOnce {
+            print_note(&format!("next: standin draft {dir}, which was not waited for, and standin fit {dir}"));
+            return Ok(Exit::Broken);
         }
-        if self.forwarding.keeps_bodies() && draft::draft(&self.dir, MOST, false) == BROKE {
-            return BROKE;
+        if self.forwarding.keeps_bodies() {
+            let drafted = draft::draft(&self.dir, MOST, false).unwrap_or_else(|failure| failure.print());
+            if drafted == Exit::Broken {
+                return Ok(Exit::Broken);
+            }
         }
-        note(&format!("next: standin fit {dir}"));
-        FINE
+        print_note(&format!("next: standin fit {dir}"));
+        Ok(Exit::Success)
     }
 
-    /// Waits for the calls in flight, and says so where it takes a while; a second signal ends the wait.
-    fn shut_down(&self, handle: Handle, told: &Receiver<()>, recorder: &Recorder) -> DrainResult {
+    /// Waits for the calls in flight, and prints a note if it takes a while. A second signal ends the wait.
+    fn shut_down(&self, handle: Handle, signals: &Receiver<()>, recorder: &Recorder) -> DrainResult {
         let (begun, mut is_said) = (Instant::now(), false);
         let ending = thread::spawn(move || handle.shut_down());
         while !ending.is_finished() {
-            if told.recv_timeout(SHORT_LOOK).is_ok() {
+            if signals.recv_timeout(DRAIN_POLL_INTERVAL).is_ok() {
                 return DrainResult::AtOnce;
             }
             let in_flight = recorder.progress().in_flight;
-            if !is_said && begun.elapsed() > PATIENCE && in_flight > 0 {
+            if !is_said && begun.elapsed() > NOTE_DELAY && in_flight > 0 {
                 let calls = counted(u64::from(in_flight), "call");
-                note(&format!(
+                print_note(&format!(
                     "waiting up to {:?} (--grace) for {calls} in flight; once more ends at once",
-                    self.grace
+                    self.grace.0
                 ));
                 is_said = true;
             }
@@ -212,74 +202,62 @@ impl RecordArgs {
         if ending.join().unwrap_or(false) { DrainResult::Whole } else { DrainResult::CutOff }
     }
 
-    fn ready(&self, settings: &mut Settings) -> Result<Option<PreparedRamp>, Ended> {
+    fn prepare_ramp(&self, settings: &mut Settings) -> Result<Option<PreparedRamp>, Failure> {
         let most = self.forwarding.max_per_second();
-        self.ramp.ready(&self.dir, &self.target, most, |key| self.forwarding.keeps(key), settings)
+        self.ramp.prepare(&self.dir, &self.target, most, |key| self.forwarding.keeps(key), settings)
     }
 
-    /// Whether this can go well at all.
-    fn check(&self, origin: &Origin) -> Result<(), String> {
+    /// Checks the folder and the addresses.
+    fn check(&self, origin: &Origin) -> Result<(), Failure> {
         if self.dir.is_file() {
             let dir = self.dir.display();
-            return Err(format!(
-                "`{dir}` is no folder; give the stub folder of the service, and a tape as --ramp={dir}"
-            ));
+            return Err(Failure::usage(format!("`{dir}` is no folder"))
+                .help(format!("give the stub folder of the service, and a tape as --ramp={dir}")));
         }
         if let Some(name) = &self.listen.service {
-            return Err(format!("--listen {name}=…: one service is recorded at a time; leave out `{name}=`"));
+            return Err(Failure::usage(format!("--listen {name}=…: one service is recorded at a time"))
+                .help(format!("leave out `{name}=`")));
         }
         if reach(origin).contains(&self.listen.address) {
-            return Err(format!("--target {origin} is where this listens itself; give another --listen"));
+            return Err(
+                Failure::usage(format!("--target {origin} is where this listens itself")).help("give another --listen")
+            );
         }
         Ok(())
     }
 
-    fn make_room(&self) -> io::Result<()> {
+    fn create_folders(&self) -> io::Result<()> {
         fs::create_dir_all(self.dir.join("mappings"))?;
         fs::create_dir_all(self.dir.join("tapes"))
     }
-
-    fn start(&self, recorder: &Arc<Recorder>, workers: usize) -> Result<Handle, StartError> {
-        let config = Config {
-            listeners: vec![self.listen.clone()],
-            workers,
-            grace: self.grace,
-            journal_bytes: 0,
-            watches: false,
-            ..Config::default()
-        };
-        let forward = Forward { recorder: Arc::clone(recorder), everything: true };
-        Server::bind(config)?.forward(Some(forward)).start()
-    }
 }
 
-/// How the calls in flight ended.
+/// End of the calls in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DrainResult {
-    /// All were answered.
+    /// All calls were answered.
     Whole,
-    /// Some took longer than the grace period.
+    /// Some calls took longer than the grace period.
     CutOff,
-    /// They were not waited for.
+    /// A second signal ended the wait.
     AtOnce,
 }
 
-/// A tape on which the service said something else than before is of no use: it is set aside, so that nothing learns from it.
-fn give_up(tape: &Path, refusal: &ReplayRefusal) -> u8 {
-    note(&refusal.to_string());
+/// Renames a tape on which the service answers differently from the ramp's tape, so that no later command uses it.
+fn set_aside(tape: &Path, refusal: &ReplayRefusal) -> Failure {
+    print_note(&refusal.to_string());
     let aside = tape.with_extension("refused");
     match fs::rename(tape, &aside) {
-        Ok(()) => note(&format!("the tape is set aside as {}", aside.display())),
-        Err(error) => note(&format!("remove `{}`, it could not be set aside: {error}", tape.display())),
+        Ok(()) => Failure::broken(format!("the tape is set aside as {}", aside.display())),
+        Err(error) => Failure::broken(format!("remove `{}`, it could not be set aside: {error}", tape.display())),
     }
-    BROKE
 }
 
-/// Waits for the end, and tells meanwhile how it goes where somebody looks on.
-fn watch(told: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Option<&RunningRamp>) {
+/// Waits for a signal or the end of the ramp, and shows the progress on a terminal.
+fn watch(signals: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Option<&RunningRamp>) {
     let shows = io::stderr().is_terminal();
     let is_over = || handle.has_ended() || ramp.is_some_and(RunningRamp::has_ended);
-    while told.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) && !is_over() {
+    while signals.recv_timeout(PROGRESS_INTERVAL) == Err(RecvTimeoutError::Timeout) && !is_over() {
         let progress = recorder.progress();
         if shows {
             let step = ramp.map(RunningRamp::step).unwrap_or_default();
@@ -291,7 +269,7 @@ fn watch(told: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Option
     }
 }
 
-/// How it goes, in a line of a terminal.
+/// Returns the progress as a line for a terminal.
 fn line(progress: &Progress) -> String {
     let took = progress
         .written
@@ -304,9 +282,9 @@ fn line(progress: &Progress) -> String {
     format!("{calls}, {operations}, {in_flight} in flight{took}{refused}{failed}")
 }
 
-/// Between two looks at how it goes.
-const LOOK: Duration = Duration::from_millis(500);
-/// The same while calls in flight are waited for.
-const SHORT_LOOK: Duration = Duration::from_millis(50);
-/// After this wait it is said what for.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Interval between two progress lines.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+/// Interval of polling while calls in flight are waited for.
+const DRAIN_POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Wait after which a note says that calls are in flight.
+const NOTE_DELAY: Duration = Duration::from_millis(500);

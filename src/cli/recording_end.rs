@@ -1,49 +1,49 @@
-//! How a recording ends: what is on its tape, and no tape where no call came.
+//! End of a recording: summary of its tape, and removal of an empty one.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::say;
+use super::print_line;
 use crate::record::{Progress, Recorder};
 use standin_tape::pack_of;
 use standin_text::{counted, short_duration};
 
-/// What a recording came to.
+/// Content of a finished tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordingEnd {
-    /// No call came, and no tape is left: an empty one would stand for the service as its newest.
+    /// No call; the tape was removed, as later commands use the newest tape of a service.
     Nothing,
-    /// Calls, none of which got a whole answer.
+    /// Calls, none of which got a complete response.
     NoAnswer,
-    /// Calls and answers.
+    /// Calls with responses.
     Calls,
 }
 
-/// Ends a tape, and says what is on it.
+/// Ends a tape, and prints a summary of its content.
 pub(super) fn end(recorder: &Recorder, tape: &Path) -> io::Result<RecordingEnd> {
     let finished = recorder.finish();
     let progress = recorder.progress();
     if finished.is_ok() && progress.written.exchanges + progress.written.dropped == 0 {
         fs::remove_file(tape)?;
-        // there are no bodies without calls, but for those of calls that were lost
+        // bodies without calls are those of calls that were lost
         let _ = fs::remove_file(pack_of(tape));
-        say(&format!("standin: no call came, so that no tape is left{}", notes(&progress)));
+        print_line(&format!("standin: no call came, so that no tape is left{}", notes(&progress)));
         return Ok(RecordingEnd::Nothing);
     }
-    say(&summary(&progress, &tape.display().to_string()));
+    print_line(&summary(&progress, &tape.display().to_string()));
     finished?;
     Ok(if progress.written.took.is_some() { RecordingEnd::Calls } else { RecordingEnd::NoAnswer })
 }
 
-/// Ends a tape that was begun in vain, and removes it.
+/// Ends and removes the tape of a recording that could not start.
 pub(super) fn discard(recorder: &Recorder, tape: &Path) {
-    // why it was in vain is told already
+    // the error that ended the recording is reported
     let _ = recorder.finish().and_then(|()| fs::remove_file(tape));
 }
 
-/// What came of it.
+/// Returns the summary of a tape.
 fn summary(progress: &Progress, tape: &str) -> String {
     let written = &progress.written;
     let mut told = format!(
@@ -57,7 +57,7 @@ fn summary(progress: &Progress, tape: &str) -> String {
     told + &notes(progress)
 }
 
-/// What else must be known, a line each.
+/// Returns a line for each kind of call or body that is missing or incomplete.
 fn notes(progress: &Progress) -> String {
     let written = &progress.written;
     let notes = [

@@ -1,16 +1,20 @@
-//! `standin replay`: sends a tape's calls again, and writes what comes of it to a new tape.
+//! `standin replay`: sends a tape's calls again, and writes the responses to a new tape.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::sender_args::{SenderArgs, open, progress, rate};
+use super::sender_args::{SenderArgs, open, parse_rate, progress};
 use super::signals::cancel_on_signals;
-use super::{BROKE, FINE, USAGE, note, say};
-use crate::replay::{self, Pace, Plan, ReplayOutcome, ReplayRefusal, StatusCounts, StopBaseline};
+use super::{Exit, Failure, print_line, print_note};
+use crate::replay::{
+    self, Pace, Plan, PreparedCalls, ReplayOutcome, ReplayRefusal, ReplayTarget, StatusCounts, StopBaseline,
+};
 use standin_tape::{Head, REPLAY, Recording, VERSION, Writer};
 use standin_text::{counted, milliseconds};
 
@@ -28,11 +32,11 @@ pub(super) struct ReplayArgs {
     target: String,
 
     /// How many times as fast as recorded
-    #[arg(long, value_name = "TIMES", value_parser = rate, default_value_t = 1.0)]
+    #[arg(long, value_name = "TIMES", value_parser = parse_rate, default_value_t = 1.0)]
     speed: f64,
 
     /// Calls a second, at random times (Poisson) instead of the recorded ones
-    #[arg(long, value_name = "N", value_parser = rate, conflicts_with = "speed")]
+    #[arg(long, value_name = "N", value_parser = parse_rate, conflicts_with = "speed")]
     rate: Option<f64>,
 
     /// Where the random times of --rate begin
@@ -52,105 +56,78 @@ pub(super) struct ReplayArgs {
 }
 
 impl ReplayArgs {
-    pub(super) fn run(self) -> u8 {
-        let recording = match open(&self.tape) {
-            Ok(recording) => recording,
-            Err(ended) => {
-                note(&ended.told);
-                return ended.code;
-            }
-        };
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let recording = open(&self.tape)?;
         let pace = match self.rate {
             Some(per_second) => Pace::Poisson { per_second, seed: self.seed },
             None => Pace::Recorded { speed: self.speed },
         };
         let plan = Plan::new(&recording, pace, |method| self.sending.rules().allows(method));
-        let ready = self.sending.target(&self.target).and_then(|target| {
-            self.sending.check(&recording, &plan)?;
-            let prepared = self.sending.rules().prepare(&recording, &self.tape, &plan, &target, false)?;
-            Ok((target, prepared))
-        });
-        let (target, prepared) = match ready {
-            Ok(ready) => ready,
-            Err(error) => {
-                note(&error);
-                return USAGE;
-            }
-        };
+        let target = self.sending.target(&self.target)?;
+        self.sending.check(&recording, &plan)?;
+        let prepared = self.sending.rules().prepare(&recording, &self.tape, &plan, &target, false)?;
         let out = self.out.clone().unwrap_or_else(|| free_name(&self.tape));
-        let halted = cancel_on_signals(&target.cancel);
-        let writer = halted.and_then(|()| Writer::create(&out, &self.head(&recording, pace)));
-        let mut writer = match writer {
-            Ok(writer) => writer,
-            Err(error) => {
-                note(&format!("cannot write `{}`: {error}; give another --out", out.display()));
-                return USAGE;
-            }
-        };
+        let writer =
+            cancel_on_signals(&target.cancel).and_then(|()| Writer::create(&out, &self.head(&recording, pace)));
+        let writer = writer.map_err(|error| {
+            Failure::usage(format!("cannot write `{}`: {error}", out.display())).help("give another --out")
+        })?;
         let seconds = plan.length() / 1_000_000_000;
         progress(&format!("sending {} calls in {seconds} s to {}", plan.calls.len(), self.target));
-        let mut is_empty = true;
-        let outcome = replay::run(&recording, &prepared, &plan, &target, |exchange| {
-            is_empty = false;
-            writer.write(&exchange)
-        });
-        let outcome = outcome.and_then(|outcome| writer.finish(0, outcome.unsent + outcome.cut_off).map(|()| outcome));
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                note(&format!("the replay against {} broke: {error}", self.target));
-                if is_empty {
-                    // a tape without a call is of no use
-                    let _ = fs::remove_file(&out);
-                }
-                return BROKE;
+        let mut has_calls = false;
+        let outcome = replay_to_tape(&recording, &prepared, &plan, &target, writer, &mut has_calls);
+        let outcome = outcome.map_err(|error| {
+            if !has_calls {
+                // a tape without a call is of no use
+                let _ = fs::remove_file(&out);
             }
-        };
-        note(&format!("written to {}", out.display()));
-        let compares =
-            StopBaseline::of(&recording, &plan).p95.is_some() || !self.sending.rules().stop().compares_times();
-        self.report(&Account { outcome: &outcome, out: &out, no_times: !compares })
+            Failure::broken(format!("the replay against {} broke: {error}", self.target))
+        })?;
+        print_note(&format!("written to {}", out.display()));
+        let has_times = StopBaseline::of(&recording, &plan).p95.is_some();
+        let no_times = !has_times && self.sending.rules().stop().compares_times();
+        Ok(self.report(&ReplayReport { outcome: &outcome, out: &out, no_times }))
     }
 
-    /// Tells what came of it, and how much of that may be believed.
-    fn report(&self, account: &Account<'_>) -> u8 {
+    /// Prints the result of a run, with the reasons not to trust it.
+    fn report(&self, account: &ReplayReport<'_>) -> Exit {
         let outcome = account.outcome;
         let refusal = outcome.refusal(self.sending.max_lateness(), true);
-        // being late spoils the numbers, but they show how much; the other reasons leave nothing to show
+        // numbers of a late sender show how late it was; other reasons leave nothing to show
         let doubt = refusal.as_ref().and_then(ReplayRefusal::lateness);
         let is_shown = refusal.is_none() || doubt.is_some();
         if let Some(refusal) = refusal.as_ref().filter(|_| doubt.is_none()) {
-            note(&refusal.to_string());
+            print_note(&refusal.to_string());
         }
         if let Some(why) = &outcome.cancelled {
             let cut_off = match outcome.cut_off {
                 0 => String::new(),
                 calls => format!(", {calls} more had no answer yet"),
             };
-            note(&format!("{why}: {} not sent any more{cut_off}", counted(outcome.unsent, "call")));
+            print_note(&format!("{why}: {} not sent any more{cut_off}", counted(outcome.unsent, "call")));
         }
         if let Some(why) = &doubt {
-            note(&format!("what was measured is not to be believed, for {why}"));
+            print_note(&format!("what was measured is not to be believed, for {why}"));
         }
         if self.json {
             let why = doubt.or_else(|| refusal.as_ref().map(ToString::to_string));
-            say(&format!("{:#}", self.json(account, is_shown, why.as_deref())));
+            print_line(&format!("{:#}", self.json(account, is_shown, why.as_deref())));
         } else if is_shown {
-            say(&super::sender_args::account(&self.target, outcome));
+            print_line(&super::sender_args::account(&self.target, outcome));
             let [p50, p90, p95, p99] = [0.5, 0.9, 0.95, 0.99].map(|quantile| milliseconds(outcome.latency(quantile)));
             let doubted = if refusal.is_some() { "; not to be believed" } else { "" };
-            say(&format!(
+            print_line(&format!(
                 "latency in ms, from when a call was due: p50 {p50}, p90 {p90}, p95 {p95}, p99 {p99}{doubted}"
             ));
             if account.no_times {
-                say(&self.sending.rules().without_times());
+                print_line(&self.sending.rules().note_without_times());
             }
         }
-        if refusal.is_none() && outcome.cancelled.is_none() { FINE } else { BROKE }
+        if refusal.is_none() && outcome.cancelled.is_none() { Exit::Success } else { Exit::Broken }
     }
 
-    /// The report for programs.
-    fn json(&self, account: &Account<'_>, is_shown: bool, doubt: Option<&str>) -> Value {
+    /// Returns the report of `--json`.
+    fn json(&self, account: &ReplayReport<'_>, is_shown: bool, doubt: Option<&str>) -> Value {
         let outcome = account.outcome;
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let mix = |mix: &StatusCounts| {
@@ -200,11 +177,28 @@ impl ReplayArgs {
     }
 }
 
-/// What a run came to, and where it is written.
-struct Account<'r> {
+/// Replays the calls of a plan, and writes them to a tape. Sets `has_calls` once a call is written.
+fn replay_to_tape(
+    recording: &Recording,
+    prepared: &Arc<PreparedCalls>,
+    plan: &Plan,
+    target: &ReplayTarget,
+    mut writer: Writer,
+    has_calls: &mut bool,
+) -> io::Result<ReplayOutcome> {
+    let outcome = replay::run(recording, prepared, plan, target, |exchange| {
+        *has_calls = true;
+        writer.write(&exchange)
+    })?;
+    writer.finish(0, outcome.unsent + outcome.cut_off)?;
+    Ok(outcome)
+}
+
+/// Result of a run, and the tape that it was written to.
+struct ReplayReport<'r> {
     outcome: &'r ReplayOutcome,
     out: &'r Path,
-    /// Whether the tape has no response times that the stop rule could have compared with.
+    /// True if the stop rule compares response times and the tape has none.
     no_times: bool,
 }
 
@@ -212,7 +206,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-/// A name that no file has yet. In the current folder: `fit` would learn from what stands beside the tape.
+/// Returns the name of a new file. It is in the current folder, as `fit` reads every tape beside the recorded one.
 fn free_name(tape: &Path) -> PathBuf {
     let stem = tape.file_stem().map_or_else(|| "tape".to_owned(), |stem| stem.to_string_lossy().into_owned());
     let names = (1..).map(|number| PathBuf::from(format!("{stem}-replay-{number}.jsonl")));

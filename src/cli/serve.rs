@@ -1,4 +1,4 @@
-//! `standin serve`: answers from a stub folder until it is told to end.
+//! `standin serve`: serves the stubs of a folder until a signal ends it.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use clap::{Args, ValueEnum};
 
 use super::log::LogArgs;
 use super::recording_end::{self, RecordingEnd};
-use super::server_messages::{doubts, failure_text, refuse, tell};
-use super::signals::signals;
+use super::server_messages::{failure_text, measurement_doubts, report_reload};
+use super::signals::receive_signal;
 use super::target_args::{TargetArgs, new_tape, reach};
-use super::{BROKE, FINE, USAGE, complain, draw, note, say, time};
+use super::{DurationArg, Exit, Failure, given_options, print_diagnostics, print_line, print_note};
 use crate::config::{Config, Listener};
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
@@ -76,15 +76,15 @@ pub(super) struct ServeArgs {
     precision: PrecisionArg,
 
     /// How long calls in flight may take once standin is told to end
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
-    grace: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = DurationArg(Config::default().grace))]
+    grace: DurationArg,
 
     /// Do not answer unmatched GETs from `__files`
     #[arg(long)]
     no_static: bool,
 
     /// How much the journal of calls may hold; 0 keeps none [default: 64 MiB]
-    #[arg(long, value_name = "BYTES", default_value_t = Config::new("").journal_bytes, hide_default_value = true)]
+    #[arg(long, value_name = "BYTES", default_value_t = Config::default().journal_bytes, hide_default_value = true)]
     journal_bytes: usize,
 
     /// Do not read stub files again when they change
@@ -92,7 +92,7 @@ pub(super) struct ServeArgs {
     no_watch: bool,
 
     /// The longest mapping file or profile; beyond it the folder is refused
-    #[arg(long, value_name = "BYTES", default_value_t = Config::new("").max_file_bytes, help_heading = "Limits")]
+    #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_file_bytes, help_heading = "Limits")]
     max_file_bytes: u64,
 
     /// Take every stub's answer for a template, not only those that name the transformer `response-template`
@@ -104,7 +104,7 @@ pub(super) struct ServeArgs {
     disable_response_templating: bool,
 
     /// The longest head, at least 8192; beyond it: 431
-    #[arg(long, value_name = "BYTES", value_parser = head, default_value_t = Limits::default().head, help_heading = "Limits")]
+    #[arg(long, value_name = "BYTES", value_parser = parse_head_bytes, default_value_t = Limits::default().head, help_heading = "Limits")]
     max_head: usize,
 
     /// The most headers; beyond it: 431
@@ -116,7 +116,7 @@ pub(super) struct ServeArgs {
     max_body: usize,
 
     /// The most connections at once; beyond it: 503
-    #[arg(long, value_name = "N", default_value_t = 60_000, help_heading = "Limits")]
+    #[arg(long, value_name = "N", default_value_t = Config::default().max_connections, help_heading = "Limits")]
     max_connections: usize,
 
     /// The most bytes that all calls together may hold, of bodies that are read, decoded or sent; beyond it: 503
@@ -129,12 +129,12 @@ pub(super) struct ServeArgs {
     max_streams: u32,
 
     /// How long a head or a body may take to come; beyond it: 408
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s", help_heading = "Limits")]
-    read_timeout: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = DurationArg(Limits::default().read), help_heading = "Limits")]
+    read_timeout: DurationArg,
 
     /// How long a connection may be idle; beyond it, it is closed
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "5m", help_heading = "Limits")]
-    idle_timeout: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = DurationArg(Limits::default().idle), help_heading = "Limits")]
+    idle_timeout: DurationArg,
 
     /// A token that lets others than this host call the admin API
     #[arg(long, value_name = "TOKEN", env = "STANDIN_ADMIN_TOKEN", hide_env_values = true, help_heading = "Admin API")]
@@ -149,7 +149,7 @@ pub(super) struct ServeArgs {
     admin_host: Vec<String>,
 
     /// The longest body of the admin API, such as an import; beyond it: 413
-    #[arg(long, value_name = "BYTES", default_value_t = Config::new("").max_admin_body, help_heading = "Admin API")]
+    #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_admin_body, help_heading = "Admin API")]
     max_admin_body: usize,
 
     /// Let the admin API delete mapping files that standin did not write
@@ -180,186 +180,175 @@ enum PrecisionArg {
     High,
 }
 
-/// What answers calls that no stub does.
+/// Recorder that answers requests without a stub, and its tape.
 struct MissForwarding {
     recorder: Arc<Recorder>,
     tape: Option<PathBuf>,
 }
 
-/// How often it is looked whether the server has ended by itself.
-const ENDED_LOOK: Duration = Duration::from_millis(100);
+/// Interval of checking whether the server has ended by itself.
+const END_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Less than this, the HTTP library does not read.
-fn head(text: &str) -> Result<usize, String> {
+/// Minimum that hyper accepts for its read buffer, in bytes.
+const MIN_HEAD_BYTES: usize = 8192;
+
+fn parse_head_bytes(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(bytes) if bytes >= 8192 => Ok(bytes),
-        _ => Err("give a number of bytes, 8192 or more".to_owned()),
+        Ok(bytes) if bytes >= MIN_HEAD_BYTES => Ok(bytes),
+        _ => Err(format!("give a number of bytes, {MIN_HEAD_BYTES} or more")),
     }
 }
 
 impl ServeArgs {
-    pub(super) fn run(self) -> u8 {
-        if let Err(error) = self.log.begin() {
-            note(&error);
-            return USAGE;
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        self.log.begin()?;
+        let forwarding = self.forward_misses()?;
+        let forward = forwarding
+            .as_ref()
+            .map(|forwarding| Forward { recorder: Arc::clone(&forwarding.recorder), everything: false });
+        let served = self.serve(forward);
+        let Some(MissForwarding { recorder, tape: Some(tape) }) = &forwarding else { return served };
+        let exit = served.inspect_err(|_| recording_end::discard(recorder, tape))?;
+        let end = recording_end::end(recorder, tape)
+            .map_err(|error| Failure::broken(format!("the tape could not be written to its end: {error}")))?;
+        if end == RecordingEnd::Calls {
+            print_note(&format!("next: standin draft {}", self.dir.display()));
         }
-        let misses = match self.misses() {
-            Ok(misses) => misses,
-            Err(error) => {
-                note(&error);
-                return USAGE;
-            }
-        };
-        let served = self.serve(misses.as_ref().map(|misses| Arc::clone(&misses.recorder)));
-        let taped = misses.as_ref().and_then(|misses| Some((&misses.recorder, misses.tape.as_ref()?)));
-        match (served, taped) {
-            (Err(code), taped) => {
-                if let Some((recorder, tape)) = taped {
-                    recording_end::discard(recorder, tape);
-                }
-                code
-            }
-            (Ok(code), None) => code,
-            (Ok(code), Some((recorder, tape))) => match recording_end::end(recorder, tape) {
-                Ok(taped) => {
-                    if taped == RecordingEnd::Calls {
-                        note(&format!("next: standin draft {}", self.dir.display()));
-                    }
-                    code
-                }
-                Err(error) => {
-                    note(&format!("the tape could not be written to its end: {error}"));
-                    BROKE
-                }
-            },
-        }
+        Ok(exit)
     }
 
-    /// Serves until it is told to end; an error if it never did.
-    fn serve(&self, recorder: Option<Arc<Recorder>>) -> Result<u8, u8> {
-        let forward = recorder.map(|recorder| Forward { recorder, everything: false });
-        let mut server = Server::bind(self.config()).map_err(|error| refuse(&error))?.forward(forward);
-        draw(server.warnings());
+    /// Serves until a signal or the admin API ends the server. Fails if the server cannot start.
+    fn serve(&self, forward: Option<Forward>) -> Result<Exit, Failure> {
+        let mut server = Server::bind(Config::from(self))?.forward(forward);
+        print_diagnostics(server.warnings());
         let mut failed = false;
         server.on_reload(move |status| {
-            tell(status, failed);
+            report_reload(status, failed);
             failed = status.has_failed;
         });
-        let https = server.addresses().iter().any(|address| address.listener.tls);
-        if https && self.tls_cert.is_none() {
-            note("https with a self-signed certificate made now; give --tls-cert and --tls-key for another");
+        let (addresses, admin) = (server.addresses(), server.admin_address());
+        if addresses.iter().any(|address| address.listener.tls) && self.tls_cert.is_none() {
+            print_note("https with a self-signed certificate made now; give --tls-cert and --tls-key for another");
         }
-        let lines = server.addresses();
-        let admin = server.admin_address();
-        let told = signals().map_err(|error| {
-            complain(&error);
-            BROKE
-        })?;
-        let handle = server.start().map_err(|error| refuse(&error))?;
-        for address in lines {
+        let signal = receive_signal().map_err(|error| Failure::of_error(&error))?;
+        let handle = server.start()?;
+        for address in addresses {
             tracing::info!(address = %address.listener, stubs = address.stubs, "listening");
             let stubs = counted(address.stubs as u64, "stub");
             let profile = address.profile.map(|name| format!(", profile {name}")).unwrap_or_default();
-            say(&format!("standin: listening on {} ({stubs}{profile})", address.listener));
+            print_line(&format!("standin: listening on {} ({stubs}{profile})", address.listener));
         }
         if let Some(admin) = admin {
-            say(&format!("standin: admin API on http://{admin}/__admin"));
+            print_line(&format!("standin: admin API on http://{admin}/__admin"));
         }
-        // told by a signal, or ended through the admin API
-        while told.recv_timeout(ENDED_LOOK) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
-        let (doubts, failure) = (doubts(&handle), handle.failure());
-        let all_ended = handle.shut_down();
-        for doubt in doubts {
-            note(&doubt);
-        }
+        while signal.recv_timeout(END_POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
+        let (doubts, failure) = (measurement_doubts(&handle), handle.failure());
+        let all_finished = handle.shut_down();
+        doubts.iter().for_each(|doubt| print_note(doubt));
         if let Some(failure) = failure {
-            note(&failure_text(&failure));
-            return Ok(BROKE);
+            print_note(&failure_text(&failure));
+            return Ok(Exit::Broken);
         }
-        if all_ended {
-            return Ok(FINE);
+        if !all_finished {
+            print_note("calls were still in flight after the grace period, and were cut off; see --grace");
+            return Ok(Exit::Broken);
         }
-        note("calls were still in flight after the grace period, and were cut off; see --grace");
-        Ok(BROKE)
+        Ok(Exit::Success)
     }
 
-    /// The way to the real service, if calls may go there.
-    fn misses(&self) -> Result<Option<MissForwarding>, String> {
-        let (OnMiss::Forward | OnMiss::Record, Some(target)) = (self.on_miss, &self.target) else {
-            let target = self.target.is_some().then_some("--target");
-            let connections = self.target_connections.is_some().then_some("--target-connections");
-            let forwarding = self.forwarding.given_of_target().or_else(|| self.forwarding.given_of_tape());
-            return match target.or(connections).or(forwarding) {
-                Some(option) => {
-                    Err(format!("{option} is for misses; say what becomes of them: --on-miss forward or record"))
-                }
-                None => Ok(None),
-            };
-        };
-        if self.on_miss == OnMiss::Forward
-            && let Some(option) = self.forwarding.given_of_tape()
-        {
-            return Err(format!("{option} is for a tape, and --on-miss forward writes none; say --on-miss record"));
-        }
+    /// Starts the recorder that requests without a stub go through, if `--on-miss` asks for it.
+    fn forward_misses(&self) -> Result<Option<MissForwarding>, Failure> {
+        self.check_miss_options()?;
+        let (OnMiss::Forward | OnMiss::Record, Some(target)) = (self.on_miss, &self.target) else { return Ok(None) };
         let tape = (self.on_miss == OnMiss::Record).then(|| new_tape(&self.dir));
         if tape.is_some() && !self.dir.join("mappings").is_dir() {
             let dir = self.dir.display();
-            return Err(format!(
+            return Err(Failure::usage(format!(
                 "--on-miss record needs the stub folder of one service, but `{dir}` has no `mappings/`"
-            ));
+            )));
         }
         let workers = self.workers.map_or_else(|| Config::default().workers, usize::from);
         let settings = self.forwarding.settings(target, self.target_connections, workers, tape.clone())?;
         let place = tape.as_ref().map(|tape| format!(" and recorded to {}", tape.display()));
         reach(settings.connector.origin());
-        let recorder = Recorder::start(settings).map_err(|error| format!("cannot write the tape: {error}"))?;
+        let recorder =
+            Recorder::start(settings).map_err(|error| Failure::usage(format!("cannot write the tape: {error}")))?;
         let bounds = self.forwarding.bounds();
-        note(&format!("misses are answered by {}{} ({bounds})", recorder.origin(), place.unwrap_or_default()));
+        print_note(&format!("misses are answered by {}{} ({bounds})", recorder.origin(), place.unwrap_or_default()));
         Ok(Some(MissForwarding { recorder, tape }))
     }
 
-    fn config(&self) -> Config {
-        let limits = Limits {
-            head: self.max_head,
-            headers: self.max_headers,
-            body: self.max_body,
-            read: self.read_timeout,
-            idle: self.idle_timeout,
-            streams: self.max_streams,
+    /// Checks that no option is given that has no effect with this `--on-miss`. Reports all of them.
+    fn check_miss_options(&self) -> Result<(), Failure> {
+        let tape_options = self.forwarding.given_tape_options();
+        let messages: Vec<String> = match self.on_miss {
+            OnMiss::Record => Vec::new(),
+            OnMiss::Forward => tape_options
+                .map(|option| {
+                    format!("{option} is for a tape, and --on-miss forward writes none; say --on-miss record")
+                })
+                .collect(),
+            OnMiss::NotFound => {
+                let own = given_options([
+                    (self.target.is_some(), "--target"),
+                    (self.target_connections.is_some(), "--target-connections"),
+                ]);
+                own.chain(self.forwarding.given_target_options())
+                    .chain(tape_options)
+                    .map(|option| {
+                        format!("{option} is for misses; say what becomes of them: --on-miss forward or record")
+                    })
+                    .collect()
+            }
         };
-        let certificate = match (&self.tls_cert, &self.tls_key) {
+        if messages.is_empty() { Ok(()) } else { Err(Failure::usage(messages.join("\n"))) }
+    }
+}
+
+/// The configuration of the server. clap has checked each value, so that nothing can be wrong here.
+impl From<&ServeArgs> for Config {
+    fn from(args: &ServeArgs) -> Self {
+        let limits = Limits {
+            head: args.max_head,
+            headers: args.max_headers,
+            body: args.max_body,
+            read: args.read_timeout.0,
+            idle: args.idle_timeout.0,
+            streams: args.max_streams,
+        };
+        let certificate = match (&args.tls_cert, &args.tls_key) {
             (Some(certificate), Some(key)) => Certificate::Files { certificate: certificate.clone(), key: key.clone() },
             _ => Certificate::SelfSigned,
         };
-        let defaults = Config::new(&self.dir);
-        Config {
-            listeners: self.listen.clone(),
-            admin_listener: self.admin_listen,
+        let defaults = Self::new(&args.dir);
+        Self {
+            root: defaults.root,
+            listeners: args.listen.clone(),
+            admin_listener: args.admin_listen,
             certificate,
             limits,
-            max_connections: self.max_connections,
-            max_memory: self.max_memory.unwrap_or(defaults.max_memory),
-            workers: self.workers.map_or(defaults.workers, usize::from),
-            seed: self.seed.unwrap_or(defaults.seed),
-            precision: match self.precision {
+            max_connections: args.max_connections,
+            max_memory: args.max_memory.unwrap_or(defaults.max_memory),
+            workers: args.workers.map_or(defaults.workers, usize::from),
+            seed: args.seed.unwrap_or(defaults.seed),
+            precision: match args.precision {
                 PrecisionArg::Normal => Precision::Normal,
                 PrecisionArg::High => Precision::High,
             },
-            grace: self.grace,
-            serves_files: !self.no_static,
-            profile: self.profile.clone(),
-            journal_bytes: self.journal_bytes,
-            access: Access { token: self.admin_token.clone(), open: self.admin_open, hosts: self.admin_host.clone() },
-            max_admin_body: self.max_admin_body,
-            allows_disk_delete: self.allow_disk_delete,
-            watches: !self.no_watch,
-            templating: match (self.global_response_templating, self.disable_response_templating) {
+            grace: args.grace.0,
+            serves_files: !args.no_static,
+            profile: args.profile.clone(),
+            journal_bytes: args.journal_bytes,
+            access: Access { token: args.admin_token.clone(), open: args.admin_open, hosts: args.admin_host.clone() },
+            max_admin_body: args.max_admin_body,
+            allows_disk_delete: args.allow_disk_delete,
+            watches: !args.no_watch,
+            templating: match (args.global_response_templating, args.disable_response_templating) {
                 (true, _) => Templating::All,
                 (false, true) => Templating::Off,
                 (false, false) => Templating::Named,
             },
-            max_file_bytes: self.max_file_bytes,
-            ..defaults
+            max_file_bytes: args.max_file_bytes,
         }
     }
 }

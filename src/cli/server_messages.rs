@@ -1,25 +1,27 @@
-//! What a server says of itself on stderr: why it does not begin, what a reload came to, and at the end what not to believe.
+//! Messages of a server on stderr: results of reloads, and doubts about measured times.
 
-use super::{BROKE, CHECK_FAILED, USAGE, complain, draw, note};
+use super::{print_diagnostics, print_note};
 use crate::reload::ReloadStatus;
-use crate::server::{Handle, StartError};
+use crate::server::Handle;
 use standin_text::counted;
 
-/// What a reload came to; one that went well is told only if the one before failed, or something is odd.
-pub(super) fn tell(status: &ReloadStatus, failed_before: bool) {
-    draw(&status.defects);
+/// Prints the result of a reload. A good one is printed only if the one before failed, or there are warnings.
+pub(super) fn report_reload(status: &ReloadStatus, failed_before: bool) {
+    print_diagnostics(&status.defects);
     let stubs = status.stub_count;
     if status.has_failed {
         let errors = status.defects.iter().filter(|defect| defect.is_error()).count();
         let (defects, stubs) = (counted(errors as u64, "defect"), counted(stubs as u64, "stub"));
-        note(&format!("{defects} in the stubs or profiles; the last good set of {stubs} stays until they are mended"));
+        print_note(&format!(
+            "{defects} in the stubs or profiles; the last good set of {stubs} stays until they are mended"
+        ));
     } else if failed_before {
-        note(&format!("the stubs are good again; {stubs} of files are served"));
+        print_note(&format!("the stubs are good again; {stubs} of files are served"));
     }
 }
 
-/// What of the times that clients measured is not to be believed.
-pub(super) fn doubts(handle: &Handle) -> Vec<String> {
+/// Returns the reasons not to trust times that clients measured.
+pub(super) fn measurement_doubts(handle: &Handle) -> Vec<String> {
     let (audit, beyond) = (handle.audit(), handle.calls_beyond());
     let slow = (audit.flagged.count > 0).then(|| {
         format!(
@@ -39,20 +41,7 @@ pub(super) fn doubts(handle: &Handle) -> Vec<String> {
     slow.into_iter().chain(beyond).collect()
 }
 
-/// Returns what is said when a server ends because a part of it panicked again and again.
+/// Returns the message of a server that ends because one of its parts panicked repeatedly.
 pub(super) fn failure_text(failure: &str) -> String {
     format!("standin ends: {failure}; please report the panic above")
-}
-
-/// Why a server does not begin, and how the command exits then.
-pub(super) fn refuse(error: &StartError) -> u8 {
-    if let StartError::Stubs(defects) = error {
-        draw(defects);
-    }
-    complain(error);
-    match error {
-        StartError::Stubs(_) => CHECK_FAILED,
-        StartError::Config(_) => USAGE,
-        StartError::Bind { .. } | StartError::Thread(_) | StartError::Tls(_) => BROKE,
-    }
 }

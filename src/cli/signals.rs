@@ -1,37 +1,37 @@
-//! The signals that end a command: SIGTERM, SIGINT and, unless it is ignored as by `nohup`, SIGHUP.
+//! Signals that end a command: SIGTERM, SIGINT and, unless it is ignored as by `nohup`, SIGHUP.
 
 use std::io;
 use std::process;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use super::{BROKE, note};
+use super::{Exit, print_note};
 use crate::replay::CancelToken;
 
-/// Hears of the signals that end a command from now on: the first is received, the second ends the process at once.
-pub(super) fn signals() -> io::Result<Receiver<()>> {
-    hear(1)
+/// Returns a receiver of the signals that end a command. The first signal is received, the second ends the process.
+pub(super) fn receive_signal() -> io::Result<Receiver<()>> {
+    receive_signals(1)
 }
 
-/// The same for a command that has something to say at the second: two are received, and the third ends the process at once.
-pub(super) fn two_signals() -> io::Result<Receiver<()>> {
-    hear(2)
+/// Returns a receiver of two signals that end a command. The third ends the process.
+pub(super) fn receive_two_signals() -> io::Result<Receiver<()>> {
+    receive_signals(2)
 }
 
-/// The first signal ends a run, with all that was measured until then.
+/// Cancels a run at the first signal; what was measured until then is kept.
 pub(super) fn cancel_on_signals(cancel: &CancelToken) -> io::Result<()> {
-    let (told, cancel) = (signals()?, cancel.clone());
+    let (signals, cancel) = (receive_signal()?, cancel.clone());
     thread::Builder::new().name("standin-cancel".to_owned()).spawn(move || {
         // an error means that the process ends by itself
-        if told.recv().is_ok() {
-            note("ending; once more ends at once");
+        if signals.recv().is_ok() {
+            print_note("ending; once more ends at once");
             cancel.cancel("ended by a signal");
         }
     })?;
     Ok(())
 }
 
-fn hear(received: u32) -> io::Result<Receiver<()>> {
+fn receive_signals(received: u32) -> io::Result<Receiver<()>> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -50,7 +50,7 @@ fn hear(received: u32) -> io::Result<Receiver<()>> {
                     Some(()) = async { hangup.as_mut()?.recv().await } => {}
                 }
                 if number >= received {
-                    process::exit(BROKE.into());
+                    process::exit(Exit::Broken as i32);
                 }
                 // an error means that the command has ended by itself
                 let _ = sender.send(());
@@ -60,8 +60,8 @@ fn hear(received: u32) -> io::Result<Receiver<()>> {
     Ok(receiver)
 }
 
-/// Whether the process was started with SIGHUP ignored, so that it outlives its terminal. Where that cannot be read, it
-/// is not.
+/// Returns true if the process was started with SIGHUP ignored, so that it outlives its terminal. False where this cannot
+/// be read.
 fn ignores_hangup() -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

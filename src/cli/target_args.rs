@@ -1,4 +1,4 @@
-//! What `record` and `serve --on-miss` have in common: a real service, how it is protected, and what goes on the tape.
+//! Options of the service behind a recorder, for `record` and `serve --on-miss`: protection, TLS, and content of the tape.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -9,29 +9,29 @@ use jiff::Timestamp;
 use serde_json::Map;
 
 use super::tls_args::TlsArgs;
-use super::{note, sender_args, time};
+use super::{DurationArg, Failure, given_options, print_note, sender_args};
 use crate::record::{Redaction, Settings, Tape};
 use crate::upstream::{Bounds, Connector, Origin};
 use standin_tape::Overhead;
 
-/// How a service is protected, and what is kept of what it says.
+/// Protection of a service, and what is kept of its calls.
 #[derive(Args, Debug)]
 pub(super) struct TargetArgs {
     /// The most calls at the target at once; others wait
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value_t = IN_FLIGHT, help_heading = "Target")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value_t = MAX_IN_FLIGHT, help_heading = "Target")]
     max_in_flight: u32,
 
     /// The most calls a second that the target gets; others wait [default: as they come]
-    #[arg(long, value_name = "N", value_parser = sender_args::rate, help_heading = "Target")]
+    #[arg(long, value_name = "N", value_parser = sender_args::parse_rate, help_heading = "Target")]
     max_per_second: Option<f64>,
 
     /// How long a call waits to be let through; beyond it: 503, and 0s refuses at once
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = QUEUE, help_heading = "Target")]
-    queue_timeout: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = QUEUE_TIMEOUT, help_heading = "Target")]
+    queue_timeout: DurationArg,
 
     /// How long the target may be silent; beyond it: 504
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = SILENT, help_heading = "Target")]
-    target_timeout: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = TARGET_TIMEOUT, help_heading = "Target")]
+    target_timeout: DurationArg,
 
     #[command(flatten)]
     trust: TlsArgs,
@@ -41,7 +41,7 @@ pub(super) struct TargetArgs {
     no_bodies: bool,
 
     /// The longest body that is kept; longer ones pass, and are left out of drafts
-    #[arg(long, value_name = "BYTES", default_value_t = LONGEST, help_heading = "Tape")]
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_KEPT_BODY_BYTES, help_heading = "Tape")]
     keep_body: usize,
 
     /// Redact the value of this key as well: of a header, a parameter, or a JSON member; may be given more than once
@@ -58,75 +58,72 @@ pub(super) struct TargetArgs {
 }
 
 impl TargetArgs {
-    /// How a recorder is to be; `tape` is where the tape goes, if there is to be one.
+    /// Returns the settings of a recorder that writes to `tape`, if given.
     pub(super) fn settings(
         &self,
         target: &str,
         connections: Option<u32>,
         workers: usize,
         tape: Option<PathBuf>,
-    ) -> Result<Settings, String> {
+    ) -> Result<Settings, Failure> {
         Ok(Settings {
             connector: Connector::new(Origin::parse(target)?, &self.trust.trust())?,
             bounds: Bounds {
                 in_flight: Some(self.max_in_flight),
                 per_second: self.max_per_second,
                 connections,
-                patience: self.queue_timeout,
+                patience: self.queue_timeout.0,
             },
-            timeout: self.target_timeout,
+            timeout: self.target_timeout.0,
             workers,
             tape: tape.map(|path| self.tape(path)),
             witness: None,
         })
     }
 
-    /// The most calls a second, if there is such a limit.
+    /// Returns the maximum rate in calls per second, if there is one.
     pub(super) fn max_per_second(&self) -> Option<f64> {
         self.max_per_second
     }
 
-    /// How long a call may take here: it may wait for its turn, and then for the target.
+    /// Returns the maximum time of a call: it may wait for a permit, and then for the target.
     pub(super) fn patience(&self) -> Duration {
-        self.queue_timeout + self.target_timeout
+        self.queue_timeout.0 + self.target_timeout.0
     }
 
-    /// Whether a key stays that would be redacted.
+    /// Returns true if the values of a key are not redacted.
     pub(super) fn keeps(&self, key: &str) -> bool {
         self.keep.iter().any(|kept| kept.eq_ignore_ascii_case(key))
     }
 
-    /// Whether bodies are kept, so that stubs can be drafted.
+    /// Returns true if bodies are kept, so that stubs can be drafted.
     pub(super) fn keeps_bodies(&self) -> bool {
         !self.no_bodies
     }
 
-    /// What of it was given beside the defaults that speaks of a target, if anything.
-    pub(super) fn given_of_target(&self) -> Option<&'static str> {
-        let is_default = |given: Duration, default: &str| time(default) == Ok(given);
-        let given = [
-            (self.max_in_flight != IN_FLIGHT, "--max-in-flight"),
+    /// Returns the options of the target that were given.
+    pub(super) fn given_target_options(&self) -> impl Iterator<Item = &'static str> {
+        given_options([
+            (self.max_in_flight != MAX_IN_FLIGHT, "--max-in-flight"),
             (self.max_per_second.is_some(), "--max-per-second"),
-            (!is_default(self.queue_timeout, QUEUE), "--queue-timeout"),
-            (!is_default(self.target_timeout, SILENT), "--target-timeout"),
+            (self.queue_timeout != QUEUE_TIMEOUT, "--queue-timeout"),
+            (self.target_timeout != TARGET_TIMEOUT, "--target-timeout"),
             (self.trust.is_given(), "--target-ca or --target-insecure"),
-        ];
-        first(&given)
+        ])
     }
 
-    /// The same for what speaks of a tape.
-    pub(super) fn given_of_tape(&self) -> Option<&'static str> {
-        let given = [
+    /// Returns the options of the tape that were given.
+    pub(super) fn given_tape_options(&self) -> impl Iterator<Item = &'static str> {
+        given_options([
             (self.no_bodies, "--no-bodies"),
-            (self.keep_body != LONGEST, "--keep-body"),
+            (self.keep_body != MAX_KEPT_BODY_BYTES, "--keep-body"),
             (!self.redact.is_empty(), "--redact"),
             (!self.keep.is_empty(), "--keep"),
             (self.exclusive, "--exclusive"),
-        ];
-        first(&given)
+        ])
     }
 
-    /// The bounds in words, for a start line.
+    /// Returns the limits in words, for the first line of output.
     pub(super) fn bounds(&self) -> String {
         let rate = self.max_per_second.map_or_else(String::new, |most| format!(" and {most} calls a second"));
         format!("at most {} in flight{rate}", self.max_in_flight)
@@ -148,14 +145,10 @@ impl TargetArgs {
     }
 }
 
-fn first(given: &[(bool, &'static str)]) -> Option<&'static str> {
-    given.iter().find(|(is_given, _)| *is_given).map(|(_, option)| *option)
-}
-
-/// Where a service is; says so if nobody is there yet, which is no reason not to begin.
+/// Returns the addresses of a service. Prints a note if it cannot be reached yet, which is no error.
 pub(super) fn reach(origin: &Origin) -> Vec<SocketAddr> {
     let told = |what: &str, error: std::io::Error| {
-        note(&format!("cannot {what} {origin} yet ({error}); calls get a 502 until it is there"));
+        print_note(&format!("cannot {what} {origin} yet ({error}); calls get a 502 until it is there"));
     };
     let addresses: Vec<SocketAddr> = match (origin.host(), origin.port()).to_socket_addrs() {
         Ok(addresses) => addresses.collect(),
@@ -164,13 +157,13 @@ pub(super) fn reach(origin: &Origin) -> Vec<SocketAddr> {
             return Vec::new();
         }
     };
-    if let Some(error) = addresses.first().and_then(|first| TcpStream::connect_timeout(first, REACH).err()) {
+    if let Some(error) = addresses.first().and_then(|first| TcpStream::connect_timeout(first, REACH_TIMEOUT).err()) {
         told("reach", error);
     }
     addresses
 }
 
-/// A tape in a stub folder, named after the time, that does not exist yet.
+/// Returns the path of a new tape in a stub folder, named after the time.
 pub(super) fn new_tape(dir: &Path) -> PathBuf {
     let now = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
     let names = std::iter::once(format!("{now}.jsonl")).chain((2..).map(|again| format!("{now}-{again}.jsonl")));
@@ -178,11 +171,14 @@ pub(super) fn new_tape(dir: &Path) -> PathBuf {
     paths.find(|path| !path.exists()).expect("there are names without end")
 }
 
-/// What holds unless something else is asked for.
-const IN_FLIGHT: u32 = 256;
-const QUEUE: &str = "30s";
-const SILENT: &str = "60s";
-const LONGEST: usize = 16 << 20;
+/// Default of `--max-in-flight`.
+const MAX_IN_FLIGHT: u32 = 256;
+/// Default of `--queue-timeout`.
+const QUEUE_TIMEOUT: DurationArg = DurationArg(Duration::from_secs(30));
+/// Default of `--target-timeout`.
+const TARGET_TIMEOUT: DurationArg = DurationArg(Duration::from_secs(60));
+/// Default of `--keep-body`.
+const MAX_KEPT_BODY_BYTES: usize = 16 << 20;
 
-/// How long it is tried to reach the service at the start.
-const REACH: Duration = Duration::from_secs(2);
+/// Time-out of the first connection to the service.
+const REACH_TIMEOUT: Duration = Duration::from_secs(2);

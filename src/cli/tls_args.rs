@@ -1,4 +1,4 @@
-//! Whose certificates a real service may show; every command that calls one has these options.
+//! Options of TLS to a real service, for all commands that call one.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::upstream::Trust;
 
-/// Whom to trust over https.
+/// Certificates that an https target may have.
 #[derive(Args, Debug)]
 pub(super) struct TlsArgs {
     /// Trust an https target only by the certificates of this PEM file [default: those of this system]
@@ -19,7 +19,7 @@ pub(super) struct TlsArgs {
 }
 
 impl TlsArgs {
-    /// Whether anything but this system's certificates was asked for.
+    /// Returns true if an option was given.
     pub(super) fn is_given(&self) -> bool {
         self.target_ca.is_some() || self.target_insecure
     }

@@ -6,7 +6,7 @@ use super::GapCommand;
 use super::mock::InProcessMock;
 use super::reference_model;
 use super::trial_runner::TrialRunner;
-use crate::cli::Ended;
+use crate::cli::Failure;
 use crate::cli::sender_args::{self, account, open, progress};
 use crate::cli::signals::cancel_on_signals;
 use crate::replay::{self, CancelToken, Pace, Plan, ReplayOutcome, ReplayTarget};
@@ -17,14 +17,14 @@ use standin_text::counted;
 
 impl GapCommand {
     /// Tapes against tapes.
-    pub(super) fn tapes(&self, originals: &[PathBuf], copies: &[PathBuf]) -> Result<Gap, Ended> {
+    pub(super) fn tapes(&self, originals: &[PathBuf], copies: &[PathBuf]) -> Result<Gap, Failure> {
         if self.target.is_some() {
-            return Err(Ended::usage("two tapes need no --target; give a stub folder with it"));
+            return Err(Failure::usage("two tapes need no --target; give a stub folder with it"));
         }
         let all_paths = || originals.iter().chain(copies);
         if let Some(dir) = all_paths().find(|path| path.is_dir()) {
             let dir = dir.display();
-            return Err(Ended::usage(format!(
+            return Err(Failure::usage(format!(
                 "`{dir}` is a folder; give two tapes (of a stub folder: {dir}/tapes/*.jsonl), or one stub folder alone to compare it with its mock"
             )));
         }
@@ -56,11 +56,11 @@ impl GapCommand {
     }
 
     /// The newest tape of a stub folder against the mock; with a target, both by it in turns.
-    pub(super) fn folder(&self, dir: &Path) -> Result<Gap, Ended> {
+    pub(super) fn folder(&self, dir: &Path) -> Result<Gap, Failure> {
         let tape = newest(dir)?;
         let recording = open(&tape)?;
         let cancel = CancelToken::default();
-        cancel_on_signals(&cancel).map_err(|error| Ended::broke(format!("cannot listen for signals: {error}")))?;
+        cancel_on_signals(&cancel).map_err(|error| Failure::broken(format!("cannot listen for signals: {error}")))?;
         let gap = match &self.target {
             None => self.against_recorded(dir, &tape, &recording, &cancel),
             Some(url) => self.against_live(dir, &tape, &recording, url, &cancel),
@@ -76,11 +76,10 @@ impl GapCommand {
         tape: &Path,
         recording: &Recording,
         cancel: &CancelToken,
-    ) -> Result<Gap, Ended> {
+    ) -> Result<Gap, Failure> {
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
         let mock = InProcessMock::start(self, dir, self.seed(), cancel)?;
-        let prepared =
-            self.sending.rules().prepare(recording, tape, &plan, &mock.target, true).map_err(Ended::usage)?;
+        let prepared = self.sending.rules().prepare(recording, tape, &plan, &mock.target, true)?;
         progress(&format!("replaying {} for {} s against the mock", tape.display(), plan.length() / 1_000_000_000));
         let runner = TrialRunner { recording, prepared: &prepared, target: &mock.target };
         let (outcome, run) = runner.run(&plan)?;
@@ -112,14 +111,13 @@ impl GapCommand {
         recording: &Recording,
         url: &str,
         cancel: &CancelToken,
-    ) -> Result<Gap, Ended> {
+    ) -> Result<Gap, Failure> {
         let target = ReplayTarget { cancel: cancel.clone(), ..self.sending.target(url)? };
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |method| self.sending.rules().allows(method));
-        self.sending.check(recording, &plan).map_err(Ended::usage)?;
+        self.sending.check(recording, &plan)?;
         let mut mock = InProcessMock::start(self, dir, self.seed(), cancel)?;
-        let prepare = |target: &ReplayTarget, to_mock| {
-            self.sending.rules().prepare(recording, tape, &plan, target, to_mock).map_err(Ended::usage)
-        };
+        let prepare =
+            |target: &ReplayTarget, to_mock| self.sending.rules().prepare(recording, tape, &plan, target, to_mock);
         let (for_live, mut for_mock) = (prepare(&target, false)?, prepare(&mock.target, true)?);
         let operations = recording.operations();
         let repeats = self.runs.is_some();
@@ -157,7 +155,7 @@ impl GapCommand {
                 }
                 // a live service that is in trouble is left alone at once
                 if let Some(why) = &outcome.stopped {
-                    return Err(Ended::broke(replay::ReplayRefusal::Stopped(why.clone()).to_string()));
+                    return Err(Failure::broken(replay::ReplayRefusal::Stopped(why.clone()).to_string()));
                 }
                 sides[runner].runs.push(ServiceRun::new(&run, &operations));
                 if runner == MOCK {
@@ -174,7 +172,9 @@ impl GapCommand {
             }
         }
         for (outcome, is_live) in outcomes.iter().zip([true, false]) {
-            let Some(outcome) = outcome else { return Err(Ended::broke(replay::ReplayRefusal::Nothing.to_string())) };
+            let Some(outcome) = outcome else {
+                return Err(Failure::broken(replay::ReplayRefusal::Nothing.to_string()));
+            };
             progress(&account(if is_live { "live" } else { "mock" }, outcome));
             self.believe(outcome, is_live)?;
         }
@@ -198,12 +198,12 @@ impl GapCommand {
     }
 
     /// Refuses a run that must not be believed.
-    fn believe(&self, outcome: &ReplayOutcome, is_live: bool) -> Result<(), Ended> {
+    fn believe(&self, outcome: &ReplayOutcome, is_live: bool) -> Result<(), Failure> {
         if let Some(refusal) = outcome.refusal(self.sending.max_lateness(), is_live) {
-            return Err(Ended::broke(refusal.to_string()));
+            return Err(Failure::broken(refusal.to_string()));
         }
         if !is_live && outcome.misses_too_many() {
-            return Err(Ended::broke(format!(
+            return Err(Failure::broken(format!(
                 "nothing is reported, for the mock has no stub for {:.1} % of the calls (404); write stubs for them",
                 outcome.misses() * 100.0
             )));
@@ -213,33 +213,36 @@ impl GapCommand {
 }
 
 /// The tape of a stub folder that was begun last. What a replay wrote is no recording.
-fn newest(dir: &Path) -> Result<PathBuf, Ended> {
+fn newest(dir: &Path) -> Result<PathBuf, Failure> {
     let found = sender_args::newest(dir)?;
     found.ok_or_else(|| {
-        Ended::usage(format!("`{}` has no tape (*.jsonl) with calls; record one first", dir.join("tapes").display()))
+        Failure::usage(format!("`{}` has no tape (*.jsonl) with calls; record one first", dir.join("tapes").display()))
     })
 }
 
 /// A tape given twice is no second run: what chance does would look smaller than it is.
-fn each_once(paths: &[PathBuf]) -> Result<(), Ended> {
+fn each_once(paths: &[PathBuf]) -> Result<(), Failure> {
     let same = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
     let twice = (1..paths.len()).find(|place| paths[..*place].iter().any(|other| same(other) == same(&paths[*place])));
     twice.map_or(Ok(()), |place| {
         let path = paths[place].display();
-        Err(Ended::usage(format!(
+        Err(Failure::usage(format!(
             "`{path}` is given twice on one side; each run has a tape of its own, give each once"
         )))
     })
 }
 
 /// What is told of a comparison that somebody ended.
-fn ended_by_signal(live: u64, mock: u64) -> Ended {
+fn ended_by_signal(live: u64, mock: u64) -> Failure {
     let live = if live > 0 { format!("{} to the live service and ", counted(live, "call")) } else { String::new() };
-    Ended::broke(format!("ended by a signal, after {live}{} to the mock: nothing is compared", counted(mock, "call")))
+    Failure::broken(format!(
+        "ended by a signal, after {live}{} to the mock: nothing is compared",
+        counted(mock, "call")
+    ))
 }
 
-fn not_halted(cancel: &CancelToken) -> Result<(), Ended> {
-    cancel.reason().map_or(Ok(()), |why| Err(Ended::broke(format!("{why}: nothing is compared"))))
+fn not_halted(cancel: &CancelToken) -> Result<(), Failure> {
+    cancel.reason().map_or(Ok(()), |why| Err(Failure::broken(format!("{why}: nothing is compared"))))
 }
 
 fn calls(recording: &Recording) -> impl Iterator<Item = (&str, &str)> {

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::GapCommand;
 use crate::audit::{FlaggedWindow, FlaggedWindows};
-use crate::cli::{BROKE, Ended, USAGE, complain, draw};
+use crate::cli::{Exit, Failure};
 use crate::config::Config;
 use crate::replay::{CancelToken, ReplayOutcome, ReplayTarget};
-use crate::server::{Handle, Server, StartError};
+use crate::server::{Handle, Server};
 use crate::upstream::Trust;
 
 /// A mock that runs in this process, until it is dropped.
@@ -25,7 +25,7 @@ pub(super) struct InProcessMock {
 
 impl InProcessMock {
     /// Starts the mock of a stub folder.
-    pub(super) fn start(command: &GapCommand, dir: &Path, seed: u64, cancel: &CancelToken) -> Result<Self, Ended> {
+    pub(super) fn start(command: &GapCommand, dir: &Path, seed: u64, cancel: &CancelToken) -> Result<Self, Failure> {
         let recorded = dir.join("profiles").join(format!("{RECORDED}.yaml")).exists();
         let profile = command.profile.clone().or_else(|| recorded.then(|| RECORDED.to_owned()));
         let told = match &profile {
@@ -43,15 +43,13 @@ impl InProcessMock {
             ..defaults
         };
         let handle = Server::bind(config).and_then(Server::start).map_err(|error| {
-            if let StartError::Stubs(defects) = &error {
-                draw(defects);
-            }
-            complain(&error);
-            let code = if matches!(error, StartError::Config(_)) { USAGE } else { BROKE };
-            Ended { told: "the mock does not start".to_owned(), code }
+            let failure = Failure::from(error);
+            failure.print();
+            let message = "the mock does not start";
+            if failure.exit_code() == Exit::Usage { Failure::usage(message) } else { Failure::broken(message) }
         })?;
         let address: SocketAddr = handle.addresses()[0].listener.address;
-        let target = ReplayTarget::parse(&format!("http://{address}"), &Trust::System).map_err(Ended::broke)?;
+        let target = ReplayTarget::parse(&format!("http://{address}"), &Trust::System).map_err(Failure::broken)?;
         let target = ReplayTarget { cancel: cancel.clone(), ..target };
         Ok(Self { target: command.sending.bounded(target), profile, told, handle })
     }

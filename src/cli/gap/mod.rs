@@ -13,7 +13,7 @@ use std::slice;
 use clap::Args;
 
 use super::sender_args::SenderArgs;
-use super::{BROKE, CHECK_FAILED, Ended, FINE, note, say};
+use super::{Exit, Failure, print_line, print_note};
 use standin_learn::gap::{Gap, GapBudget, GapPage, JUnitReport, RefusalReport, Verdict};
 
 /// Tell how far the mock is from the service: the same calls at the same times, compared
@@ -82,46 +82,45 @@ pub(super) struct GapCommand {
 struct Asked(Option<GapBudget>);
 
 impl GapCommand {
-    pub(super) fn run(self) -> u8 {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
         match self.compared() {
             Ok(gap) => self.report(&gap),
-            Err(ended) => {
-                note(&ended.told);
+            Err(failure) => {
                 // a script must find a file, and in it why there is no result
-                if ended.code == BROKE {
-                    self.refuse(&ended.told);
+                if failure.exit_code() == Exit::Broken {
+                    self.refuse(&failure.to_string());
                 }
-                ended.code
+                Err(failure)
             }
         }
     }
 
-    fn compared(&self) -> Result<Gap, Ended> {
+    fn compared(&self) -> Result<Gap, Failure> {
         self.check_options()?;
         self.html.iter().chain(&self.junit).try_for_each(|path| check_writable(path))?;
         match self.what.as_slice() {
             _ if !self.reference.is_empty() => self.tapes(&self.reference, &self.mock),
             [one, other] => self.tapes(slice::from_ref(one), slice::from_ref(other)),
             [dir] if dir.is_dir() => self.folder(dir),
-            [path] => Err(Ended::usage(format!(
+            [path] => Err(Failure::usage(format!(
                 "`{}` is no folder; give a stub folder, or two tapes to compare",
                 path.display()
             ))),
-            _ => Err(Ended::usage("give a stub folder, or two tapes to compare")),
+            _ => Err(Failure::usage("give a stub folder, or two tapes to compare")),
         }
     }
 
     /// Refuses what would have no effect.
-    fn check_options(&self) -> Result<(), Ended> {
+    fn check_options(&self) -> Result<(), Failure> {
         let of_tapes = !self.reference.is_empty() || self.what.len() == 2;
         let of_mock = [(self.profile.is_some(), "--profile"), (self.seed.is_some(), "--seed")];
         let of_mock = of_mock.into_iter().find_map(|(is_given, option)| is_given.then_some(option));
         if of_tapes && let Some(option) = of_mock.or_else(|| self.sending.given()) {
             let told = format!("{option} has no effect on tapes: nothing is sent; leave it out, or give a stub folder");
-            return Err(Ended::usage(told));
+            return Err(Failure::usage(told));
         }
         match self.sending.given_of_live().filter(|_| self.target.is_none()) {
-            Some(option) => Err(Ended::usage(format!(
+            Some(option) => Err(Failure::usage(format!(
                 "{option} is for a live service; add --target, or leave it out: the mock is sent the whole tape"
             ))),
             None => Ok(()),
@@ -136,33 +135,30 @@ impl GapCommand {
     fn refuse(&self, why: &str) {
         let refused = RefusalReport(why);
         if self.json {
-            say(&format!("{:#}", refused.to_json()));
+            print_line(&format!("{:#}", refused.to_json()));
         }
         if let Some(path) = &self.junit
             && let Err(error) = fs::write(path, refused.to_string())
         {
-            note(&unwritable(path, &error));
+            print_note(&unwritable(path, &error));
         }
     }
 
-    fn report(&self, gap: &Gap) -> u8 {
+    fn report(&self, gap: &Gap) -> Result<Exit, Failure> {
         if self.json {
-            say(&serde_json::to_string_pretty(gap).expect("a gap is plain data"));
+            print_line(&serde_json::to_string_pretty(gap).expect("a gap is plain data"));
         } else {
-            say(gap.to_string().trim_end());
+            print_line(gap.to_string().trim_end());
         }
         let files = [(&self.html, GapPage(gap).to_string()), (&self.junit, JUnitReport(gap).to_string())];
         for (path, text) in files.into_iter().filter_map(|(path, text)| Some((path.as_ref()?, text))) {
-            if let Err(error) = fs::write(path, text) {
-                note(&unwritable(path, &error));
-                return BROKE;
-            }
+            fs::write(path, text).map_err(|error| Failure::broken(unwritable(path, &error)))?;
         }
-        match gap.verdict {
-            Verdict::NoBudget | Verdict::Within => FINE,
-            Verdict::Over => CHECK_FAILED,
-            Verdict::NotJudged => BROKE,
-        }
+        Ok(match gap.verdict {
+            Verdict::NoBudget | Verdict::Within => Exit::Success,
+            Verdict::Over => Exit::CheckFailed,
+            Verdict::NotJudged => Exit::Broken,
+        })
     }
 }
 
@@ -171,11 +167,11 @@ fn asked(text: &str) -> Result<Asked, String> {
 }
 
 /// Whether a file can be written, which must be known before minutes are spent on what is to be in it.
-fn check_writable(path: &Path) -> Result<(), Ended> {
+fn check_writable(path: &Path) -> Result<(), Failure> {
     let is_new = !path.exists();
     let opened = OpenOptions::new().append(true).create(true).open(path);
     let checked = opened.and_then(|_| if is_new { fs::remove_file(path) } else { Ok(()) });
-    checked.map_err(|error| Ended::broke(unwritable(path, &error)))
+    checked.map_err(|error| Failure::broken(unwritable(path, &error)))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> String {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::Ended;
+use crate::cli::Failure;
 use crate::replay::{self, Plan, PreparedCalls, ReplayOutcome, ReplayTarget};
 use standin_tape::exchange::Exchange;
 use standin_tape::{Head, REPLAY, Recording};
@@ -16,7 +16,7 @@ pub(super) struct TrialRunner<'r> {
 
 impl TrialRunner<'_> {
     /// Sends a plan, and takes the answers for a tape.
-    pub(super) fn run(&self, plan: &Plan) -> Result<(ReplayOutcome, Recording), Ended> {
+    pub(super) fn run(&self, plan: &Plan) -> Result<(ReplayOutcome, Recording), Failure> {
         let mut exchanges: Vec<Exchange> = Vec::with_capacity(plan.calls.len());
         let outcome = replay::run(self.recording, self.prepared, plan, self.target, |mut exchange| {
             // what the comparison does not need must not fill the memory
@@ -25,7 +25,7 @@ impl TrialRunner<'_> {
             Ok(())
         });
         let outcome = outcome.map_err(|error| {
-            Ended::broke(format!("cannot replay against {}: {error}", self.target.connector.origin()))
+            Failure::broken(format!("cannot replay against {}: {error}", self.target.connector.origin()))
         })?;
         let notes = [(REPLAY.to_owned(), true.into())].into_iter().collect();
         Ok((outcome, Recording { head: Head { notes, ..Head::default() }, exchanges, ..Recording::default() }))
