@@ -1,6 +1,7 @@
-//! Watches the service while a ramp grows, by the recorder's clocks: a wait at the recorder's own limits is none of its doing.
+//! Stop rule of a ramp, by the clocks of the recorder: a wait at the recorder's own limits does not
+//! count.
 //!
-//! All calls count, the ramp's and those of other clients: whoever loads the service, it is left alone when it suffers.
+//! All calls count, those of other clients too, as they load the service as well.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,45 +11,45 @@ use crate::record::{Left, Sighting};
 use crate::replay::{CancelToken, Proportion, StopBaseline, StopMonitor, StopRule};
 use standin_tape::is_error;
 
-/// A stop rule over the calls at the service.
+/// A stop rule for all calls at the service.
 #[derive(Debug)]
 pub struct RampGuard {
     rule: StopRule,
-    /// The tape's share of errors.
+    /// Share of errors on the tape.
     errors: Proportion,
-    /// Ends the ramp.
+    /// Token that cancels the ramp.
     cancel: CancelToken,
     state: Mutex<GuardState>,
 }
 
-/// What the service made of the calls of a step.
+/// Statistics of the calls of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StepStats {
-    /// Calls that came to their end, whoever made them.
+    /// Finished calls, of all clients.
     pub calls: u64,
-    /// Calls with an error or without an answer.
+    /// Calls with an error status or without a response.
     pub failed: u64,
-    /// The p95 of what it took for whole answers.
+    /// 95th percentile of the latency of complete responses.
     pub p95: Option<Duration>,
 }
 
 #[derive(Debug)]
 struct GuardState {
-    /// None between steps.
+    /// `None` between steps.
     watch: Option<StopMonitor>,
-    /// Calls at the service, and when they came.
+    /// Open calls at the service, with their arrival times.
     open: HashMap<u64, Instant>,
-    /// What the answers of this step took.
+    /// Latencies of this step.
     took: Vec<Duration>,
     failed: u64,
     calls: u64,
-    /// What the answers of the first steps took, in nanoseconds, until these are enough.
+    /// Latencies of the first steps in nanoseconds, until there are enough for a baseline.
     first: Vec<u64>,
     stopped: Option<String>,
 }
 
 impl RampGuard {
-    /// A rule, the tape's share of errors, and what it ends.
+    /// Returns a guard with a rule and the tape's share of errors, which cancels `cancel`.
     pub fn new(rule: StopRule, errors: Proportion, cancel: CancelToken) -> Self {
         let state = GuardState {
             watch: None,
@@ -62,12 +63,12 @@ impl RampGuard {
         Self { rule, errors, cancel, state: Mutex::new(state) }
     }
 
-    /// Why the service is left alone, if it must be.
+    /// Returns the reason if the ramp was stopped.
     pub fn stopped(&self) -> Option<String> {
         self.state().stopped.clone()
     }
 
-    /// Takes in what a recorder sees.
+    /// Takes an event of the recorder.
     pub fn see(&self, sighting: Sighting) {
         match sighting {
             Sighting::Arrived(number) => self.arrived(number),
@@ -75,7 +76,7 @@ impl RampGuard {
         }
     }
 
-    /// A step begins.
+    /// Starts a step.
     pub(super) fn begin(&self) {
         let mut state = self.state();
         let first = if state.first.len() < MIN_BASELINE_CALLS { Vec::new() } else { state.first.clone() };
@@ -85,11 +86,12 @@ impl RampGuard {
         (state.failed, state.calls) = (0, 0);
     }
 
-    /// A step has ended: what it was like. It may end the ramp yet, as fewer calls must do for a verdict now.
+    /// Ends a step, and returns its statistics. It may stop the ramp, as fewer calls suffice at the
+    /// end.
     pub(super) fn end(&self) -> StepStats {
         let mut state = self.state();
         let state = &mut *state;
-        let verdict = state.watch.take().and_then(|watch| watch.last_verdict(overdue(&state.open, &watch)));
+        let verdict = state.watch.take().and_then(|watch| watch.final_stop_reason(overdue(&state.open, &watch)));
         self.stop(state, verdict);
         let mut took = std::mem::take(&mut state.took);
         if state.first.len() < MIN_BASELINE_CALLS {
@@ -101,7 +103,7 @@ impl RampGuard {
     fn arrived(&self, number: u64) {
         let mut state = self.state();
         state.open.insert(number, Instant::now());
-        // a service that answers nothing any more is seen by what still comes
+        // a service that does not respond any more is noticed at the next arrival
         self.judge(&mut state);
     }
 
@@ -117,8 +119,8 @@ impl RampGuard {
         state.calls += 1;
         state.failed += u64::from(failed);
         state.took.extend(left.took);
-        // a call without an answer is judged by that
-        watch.see(failed, left.took.map_or(0, |took| took.as_nanos() as u64));
+        // a call without a response counts as failed
+        watch.observe(failed, left.took.map_or(0, |took| took.as_nanos() as u64));
         self.judge(state);
     }
 
@@ -130,7 +132,7 @@ impl RampGuard {
     }
 
     fn judge(&self, state: &mut GuardState) {
-        let verdict = state.watch.as_ref().and_then(|watch| watch.verdict(overdue(&state.open, watch)));
+        let verdict = state.watch.as_ref().and_then(|watch| watch.stop_reason(overdue(&state.open, watch)));
         self.stop(state, verdict);
     }
 
@@ -139,9 +141,9 @@ impl RampGuard {
     }
 }
 
-/// Calls at the service that are slow already.
+/// Returns the number of open calls that are slow already.
 fn overdue(open: &HashMap<u64, Instant>, watch: &StopMonitor) -> usize {
-    let patience = watch.patience();
+    let patience = watch.slow_threshold();
     open.values().filter(|came| came.elapsed() > patience).count()
 }
 
@@ -150,7 +152,7 @@ fn p95(took: &mut [Duration]) -> Option<Duration> {
     took.get(took.len() * 95 / 100).copied()
 }
 
-/// Answers from which a p95 can be told.
+/// Minimum number of responses for a baseline.
 const MIN_BASELINE_CALLS: usize = 20;
 
 #[cfg(test)]
@@ -191,7 +193,7 @@ mod tests {
         let guard = guard();
         let normal = || {
             guard.begin();
-            guard.state().watch.as_ref().map(StopMonitor::patience)
+            guard.state().watch.as_ref().map(StopMonitor::slow_threshold)
         };
         step(&guard, 10, 200, 10);
         assert_eq!(normal(), Some(Duration::from_nanos(u64::MAX)), "there is nothing to compare with");

@@ -1,4 +1,5 @@
-//! A recording that makes its own traffic: a tape's calls in steps of a growing rate, so that `fit` sees how calls queue.
+//! Ramp of a recording: sends a tape's calls in steps of a growing rate, so that `fit` sees how
+//! calls queue.
 //!
 //! ```text
 //! tape → steps (Poisson, seeded) → sender → recorder → service
@@ -6,8 +7,8 @@
 //!                                     └── guard ←┘  (the stop rule, by the recorder's own clocks)
 //! ```
 //!
-//! The calls go through the recorder's own door, as those of any client. So the tape has them under the same clocks, limits and
-//! redaction, what it says of calls in flight includes everybody's, and nothing passes the recorder by.
+//! The calls go through the recorder's listener, as those of any client. So the tape has them with
+//! the same clocks, limits and redaction, and its calls in flight include those of all clients.
 
 mod guard;
 
@@ -22,77 +23,77 @@ use standin_tape::Recording;
 
 pub use guard::{RampGuard, StepStats};
 
-/// How the load grows, and when it ends.
+/// Rates, length and stop rule of a ramp.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ramp {
-    /// The rate that the steps are shares of, in calls a second.
+    /// Maximum rate in calls per second; the steps are shares of it.
     pub top: f64,
-    /// How long each step is.
+    /// Length of each step.
     pub step: Duration,
-    /// The same seed gives the same calls at the same times.
+    /// Seed of the random calls and times.
     pub seed: u64,
-    /// When the service is left alone.
+    /// Stop rule.
     pub stop: StopRule,
 }
 
-/// The calls of a tape that a ramp draws from.
+/// Calls of a tape that a ramp draws from.
 #[derive(Clone, Debug)]
 pub struct RampCalls {
-    /// The tape.
+    /// Tape.
     pub recording: Recording,
-    /// What of it may be sent.
+    /// Calls of the tape that may be sent.
     pub plan: Plan,
-    /// The same, ready to be sent.
+    /// Requests of these calls.
     pub prepared: Arc<PreparedCalls>,
 }
 
-/// What became of a step.
+/// Result of a step.
 #[derive(Clone, Debug)]
 pub struct RampStep {
-    /// Calls a second that were asked for.
+    /// Requested rate in calls per second.
     pub per_second: f64,
-    /// Calls of the ramp that were sent.
+    /// Calls that the ramp sent.
     pub sent: u64,
-    /// What the service made of them, and of everybody else's meanwhile.
+    /// Statistics of all calls at the service during the step.
     pub passed: StepStats,
 }
 
-/// What became of a ramp.
+/// Result of a ramp.
 #[derive(Clone, Debug)]
 pub struct RampReport {
-    /// The steps that were begun.
+    /// Steps that were started.
     pub steps: Vec<RampStep>,
-    /// How it ended.
+    /// End of the ramp.
     pub end: RampEnd,
-    /// What the sender says of itself, over all steps.
+    /// Result of the sender over all steps.
     pub outcome: Option<ReplayOutcome>,
 }
 
-/// How a ramp ended.
+/// End of a ramp.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RampEnd {
-    /// After its last step.
+    /// All steps were made.
     Whole,
-    /// By the stop rule.
+    /// The stop rule ended the ramp.
     Stopped(String),
-    /// Because the service answers differently from the tape, so that its times tell nothing.
+    /// The service responds differently from the tape, so that its times tell nothing.
     Differs(ReplayRefusal),
-    /// From outside.
+    /// The ramp was cancelled.
     Halted,
 }
 
 impl Ramp {
-    /// The rates of the steps, in calls a second.
+    /// Returns the rates of the steps in calls per second.
     pub fn rates(&self) -> impl Iterator<Item = f64> {
         STEP_SHARES.iter().map(|share| share * self.top)
     }
 
-    /// The highest of them.
+    /// Returns the highest rate in calls per second.
     pub fn highest(&self) -> f64 {
         self.rates().fold(0.0, f64::max)
     }
 
-    /// What a tape's head says of it, under [`NOTE_KEY`].
+    /// Returns the note of the tape's head, under [`NOTE_KEY`].
     pub fn note(&self, calls: &Recording) -> Value {
         let of = json!({"target": calls.head.target, "startedUnixMs": calls.head.started_unix_ms});
         let rates: Vec<f64> = self.rates().collect();
@@ -105,7 +106,8 @@ impl Ramp {
         })
     }
 
-    /// Sends the steps to the recorder, which `guard` watches, and tells when one begins. Blocks until the last answer is there.
+    /// Sends the steps to the recorder, which `guard` watches, and calls `begins` at the start of
+    /// each. Blocks until the last response.
     pub fn run(
         &self,
         calls: &RampCalls,
@@ -143,18 +145,18 @@ fn end(guard: &RampGuard, cancel: &CancelToken, outcome: Option<&ReplayOutcome>)
     if cancel.reason().is_some() {
         return RampEnd::Halted;
     }
-    // being late is nothing to a tape, which has the times at which calls came
+    // a late sender does not matter here, as the tape has the real arrival times
     let differs = outcome.and_then(|outcome| outcome.refusal(Some(Duration::MAX), true));
     differs.map_or(RampEnd::Whole, RampEnd::Differs)
 }
 
-/// The steps, as shares of the top rate.
+/// Rates of the steps, as shares of the maximum rate.
 pub const STEP_SHARES: [f64; 6] = [0.1, 0.2, 0.4, 0.6, 0.8, 0.95];
 
-/// The note of a tape's head that says what ramp made its traffic.
+/// Key of the note in a tape's head that describes the ramp.
 pub const NOTE_KEY: &str = "ramp";
 
-/// Calls before the statuses are compared between steps: fewer tell little.
+/// Minimum number of calls before the statuses are compared between steps.
 const MIN_CALLS_FOR_STATUS_CHECK: u64 = 50;
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Ends a run from outside, before its time: somebody pressed Ctrl-C, or somebody else watches the target.
+//! Cancellation of a run by a signal or by a monitor of the target.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-/// A way to end a run, and why it was; clones end the same.
+/// A token that cancels a run with a reason; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct CancelToken(Arc<CancelState>);
 
@@ -15,18 +15,18 @@ struct CancelState {
 }
 
 impl CancelToken {
-    /// Ends the run. The first reason counts.
+    /// Cancels the run. The first reason is kept.
     pub fn cancel(&self, why: &str) {
         self.0.reason.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| why.to_owned());
         self.0.changed.notify_one();
     }
 
-    /// Why it was ended, if it was.
+    /// Returns the reason if the run is cancelled.
     pub fn reason(&self) -> Option<String> {
         self.0.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until it is. One waits at a time.
+    /// Waits until the run is cancelled. Only one task may wait.
     pub(super) async fn cancelled(&self) {
         while self.reason().is_none() {
             self.0.changed.notified().await;

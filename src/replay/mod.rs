@@ -1,11 +1,12 @@
-//! Sends a tape's calls again, open loop: each when it is due, whatever became of those before it.
+//! Open-loop replay of a tape: each call is sent at its time, whatever the calls before it do.
 //!
 //! ```text
 //! tape → plan (what, when) → sender (timer, connections, stop rule) → exchanges → tape or gap
 //! ```
 //!
-//! Latency counts from when a call was due, so that a target that stalls cannot hide what it did to the calls behind. The
-//! run accounts for itself: how late it was, what the target answered, and whether its numbers may be reported at all.
+//! Latency counts from the scheduled time, so that a slow target cannot hide its effect on later
+//! calls. The result states the lateness of the sender, the statuses of the target, and whether the
+//! numbers may be reported.
 
 mod beta_binomial;
 mod cancel;
@@ -32,23 +33,23 @@ pub use prepare::{PreparedCalls, Replacements, redacted_names};
 pub use status_counts::StatusCounts;
 pub use stop::{StopBaseline, StopMonitor, StopRule};
 
-/// Where calls are sent, and what that may cost.
+/// Target of a replay, with its limits.
 #[derive(Clone, Debug)]
 pub struct ReplayTarget {
-    /// The way there.
+    /// Connector to the target.
     pub connector: Connector,
-    /// Connections at once; a call that finds none waits, and is counted.
+    /// Maximum number of connections; a call that finds none waits, and is counted.
     pub max_connections: usize,
-    /// How long a call may take.
+    /// Time-out of a call.
     pub timeout: Duration,
-    /// When to stop; never if there is none.
+    /// Stop rule; `None` never stops.
     pub stop: Option<StopRule>,
-    /// Ends the run before its time; what was answered until then is handed over all the same.
+    /// Token that cancels the run; finished calls are kept.
     pub cancel: CancelToken,
 }
 
 impl ReplayTarget {
-    /// Reads a base URL.
+    /// Returns a target with default limits for a base URL.
     pub fn parse(url: &str, trust: &Trust) -> Result<Self, String> {
         let connector = Connector::new(Origin::parse(url)?, trust)?;
         Ok(Self {
@@ -61,10 +62,11 @@ impl ReplayTarget {
     }
 }
 
-/// Sends a plan's calls, and hands over each with its answer once it has one, in no particular order. Times count from the
-/// start of the run; `received` is when a call was due. Blocks until the last answer is there.
+/// Sends the calls of a plan, and passes each finished call to `sink`, in no particular order.
+/// Times count from the start of the run; `received` is the scheduled time. Blocks until the last
+/// response.
 ///
-/// Only what the tape says of a call is handed over: what replaced redacted parts is not.
+/// The exchanges have the request as on the tape, without what replaced redacted parts.
 pub fn run(
     recording: &Recording,
     prepared: &Arc<PreparedCalls>,
@@ -82,7 +84,7 @@ pub fn run(
         for answered in received {
             let original = &recording.exchanges[answered.call];
             outcome.count(&answered, original);
-            // the run goes on, so that the target sees its end
+            // the run continues, so that the target gets all calls
             if written.is_ok() {
                 written = sink(answered.exchange(original));
             }

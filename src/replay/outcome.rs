@@ -1,4 +1,4 @@
-//! What a run came to, and whether its numbers may be reported.
+//! Result of a replay, and the checks that decide whether its numbers may be reported.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,54 +11,54 @@ use super::status_counts::{MAX_SHARE_DIFFERENCE, StatusCounts, status_text};
 use crate::upstream::Stamps;
 use standin_tape::exchange::{BodyRef, Exchange, Failure, Response, Times};
 
-/// A run's account of itself.
+/// Result of a replay.
 #[derive(Clone, Debug)]
 pub struct ReplayOutcome {
-    /// When the first call was due: all times count from then. None if the run never began.
+    /// Time of the first call, from which all times count; `None` if the run never began.
     pub started: Option<SystemTime>,
-    /// Calls that were sent, or could not be for want of a connection.
+    /// Calls that were sent, or that failed for want of a connection.
     pub sent: u64,
-    /// Calls that were not sent any more when the run was stopped or halted.
+    /// Calls that were not sent, as the run was stopped or cancelled.
     pub unsent: u64,
-    /// Calls that had to wait for one of `max_connections`.
+    /// Calls that waited for one of `max_connections`.
     pub waited: u64,
-    /// Why the run was stopped, if it was.
+    /// Reason of the stop rule, if it stopped the run.
     pub stopped: Option<String>,
-    /// Why it was halted from outside, if it was.
+    /// Reason of the cancellation, if the run was cancelled.
     pub cancelled: Option<String>,
-    /// Calls that had no answer yet some time after that; nothing is known of them.
+    /// Calls that were still open some time after a cancellation; their outcome is unknown.
     pub cut_off: u64,
-    /// What the tape was answered to the same calls.
+    /// Statuses of the same calls on the tape.
     pub recorded: StatusCounts,
-    /// What the target answered.
+    /// Statuses of the target.
     pub answered: StatusCounts,
-    /// The tape's calls that were sent, some perhaps more than once: what the tape says is known from so many.
+    /// Distinct calls of the tape that were sent: the sample size of the recorded statuses.
     drawn: HashSet<usize>,
-    /// How late calls were sent, the waits for connections aside.
+    /// Lateness of calls in nanoseconds, without waits for connections.
     lateness: Histogram<u64>,
-    /// How long answers took.
+    /// Latency of calls in nanoseconds.
     latency: Histogram<u64>,
 }
 
-/// Why a run's numbers must not be believed.
+/// Reason not to report the numbers of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReplayRefusal {
-    /// The stop rule ended it.
+    /// The stop rule ended the run.
     Stopped(String),
-    /// It was late itself.
+    /// The sender was late.
     Late {
-        /// One call in a hundred was later.
+        /// 99th percentile of the lateness.
         p99: Duration,
-        /// How late it may be.
+        /// Maximum of the p99.
         limit: Duration,
     },
-    /// The target answered differently from the tape.
+    /// The target returned other statuses than the tape.
     StatusMix {
-        /// The status whose share differs most.
+        /// Status whose share differs most; `None` for no response.
         status: Option<u16>,
-        /// Its share on the tape, 0 to 1.
+        /// Share of the status on the tape, 0 to 1.
         recorded: f64,
-        /// Its share now.
+        /// Share of the status in this run, 0 to 1.
         answered: f64,
     },
     /// No call was sent.
@@ -87,7 +87,7 @@ impl ReplayOutcome {
     pub(super) fn count(&mut self, answered: &ReplayedCall, original: &Exchange) {
         self.sent += 1;
         let whole = original.response.as_ref().filter(|_| original.failure.is_none());
-        // a schedule made by hand may say nothing of answers
+        // a schedule written by hand may have no responses
         if original.response.is_some() || original.failure.is_some() {
             self.drawn.insert(answered.call);
             self.recorded.add(whole.map(|response| response.status));
@@ -113,7 +113,7 @@ impl ReplayOutcome {
         self.cut_off = ended.cut_off;
     }
 
-    /// Adds what another run of the same target came to.
+    /// Adds the result of another run of the same target.
     pub fn merge(&mut self, other: &Self) {
         self.sent += other.sent;
         self.unsent += other.unsent;
@@ -128,23 +128,24 @@ impl ReplayOutcome {
         self.latency.add(&other.latency).expect("both resize");
     }
 
-    /// How late calls were sent that a share of `quantile` did not exceed.
+    /// Returns a quantile of the lateness, without waits for connections.
     pub fn lateness(&self, quantile: f64) -> Duration {
         Duration::from_nanos(self.lateness.value_at_quantile(quantile))
     }
 
-    /// How long answers took that a share of `quantile` did not exceed.
+    /// Returns a quantile of the latency.
     pub fn latency(&self, quantile: f64) -> Duration {
         Duration::from_nanos(self.latency.value_at_quantile(quantile))
     }
 
-    /// How late the p99 may be: the larger of 1 ms and 5 % of the median latency.
+    /// Returns the default limit of the p99 lateness: the larger of 1 ms and 5 % of the median
+    /// latency.
     pub fn lateness_limit(&self) -> Duration {
         MIN_LATENESS_LIMIT.max(self.latency(0.5).mul_f64(LATENESS_LIMIT_SHARE))
     }
 
-    /// Why its numbers must not be reported. `limit` is how late it may be, if not [`ReplayOutcome::lateness_limit`]; the mix of
-    /// statuses is asked only where it `must_match`.
+    /// Returns the reason not to report the numbers, if there is one. `limit` replaces
+    /// [`ReplayOutcome::lateness_limit`]; the statuses are compared if they `must_match`.
     pub fn refusal(&self, limit: Option<Duration>, must_match: bool) -> Option<ReplayRefusal> {
         if let Some(why) = &self.stopped {
             return Some(ReplayRefusal::Stopped(why.clone()));
@@ -164,19 +165,20 @@ impl ReplayOutcome {
         (p99 > limit).then_some(ReplayRefusal::Late { p99, limit })
     }
 
-    /// The share of calls, 0 to 1, that found nothing (404) beyond those that found nothing on the tape.
+    /// Returns the excess share of 404 responses over the tape's, 0 to 1.
     pub fn misses(&self) -> f64 {
         (self.answered.share(Some(404)) - self.recorded.share(Some(404))).max(0.0)
     }
 
-    /// Whether more calls than the tape's found nothing than can be accepted.
+    /// Returns true if the excess share of 404 responses is too high.
     pub fn misses_too_many(&self) -> bool {
         self.misses() > MAX_SHARE_DIFFERENCE
     }
 }
 
 impl ReplayRefusal {
-    /// How late the sender was, and what to do, if that is all that is wrong: what was measured can then be shown beside it.
+    /// Returns the lateness with advice, if lateness is the only reason: the numbers can then be
+    /// shown with this note.
     pub fn lateness(&self) -> Option<String> {
         let Self::Late { p99, limit } = self else { return None };
         let ms = |time: &Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
@@ -211,7 +213,7 @@ impl fmt::Display for ReplayRefusal {
     }
 }
 
-/// How sending ended.
+/// Result of the sending thread.
 #[derive(Debug, Default)]
 pub(super) struct SendingEnd {
     pub(super) started: Option<SystemTime>,
@@ -221,14 +223,14 @@ pub(super) struct SendingEnd {
     pub(super) cut_off: u64,
 }
 
-/// A call that has come to its end.
+/// A finished call.
 #[derive(Debug)]
 pub(super) struct ReplayedCall {
-    /// Its place among the exchanges of the tape.
+    /// Index of the exchange on the tape.
     pub(super) call: usize,
-    /// Its place in the plan, from 1.
+    /// Number within the plan, from 1.
     number: u64,
-    /// When it was due, as all times in nanoseconds since the start.
+    /// Scheduled time. All times are in nanoseconds since the start.
     pub(super) at: u64,
     pub(super) times: Times,
     first_written: Option<u64>,
@@ -260,13 +262,13 @@ impl ReplayedCall {
         (self.times.first_byte, self.times.last_byte) = stamps.read();
     }
 
-    /// How late it was sent by our own doing: neither by the cap on connections nor by the target's slowness to take one.
+    /// Returns the lateness that the sender caused, without waits for a permit or a connection.
     fn lateness(&self) -> Option<u64> {
         let waited = self.times.permit_wait + self.times.connect;
         Some(self.first_written?.saturating_sub(self.at + waited))
     }
 
-    /// As it stands on the new tape.
+    /// Returns the exchange for the new tape.
     pub(super) fn exchange(&self, original: &Exchange) -> Exchange {
         let body = (self.size > 0).then_some(BodyRef { sha256: None, size: self.size });
         Exchange {
@@ -282,11 +284,11 @@ impl ReplayedCall {
     }
 }
 
-/// Nanoseconds: a day.
+/// Maximum recorded time, in nanoseconds: a day.
 const MAX_TIME_NANOS: u64 = 86_400_000_000_000;
-/// The p99 of lateness that is always allowed.
+/// Minimum of the lateness limit.
 const MIN_LATENESS_LIMIT: Duration = Duration::from_millis(1);
-/// The share of the median latency that is.
+/// Lateness limit as a share of the median latency.
 const LATENESS_LIMIT_SHARE: f64 = 0.05;
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,5 @@
-//! What is sent when: decided before the first call, the same for every target.
+//! Schedule of a replay: the calls and their times, fixed before the first call and the same for
+//! every target.
 
 use std::time::Duration;
 
@@ -8,45 +9,45 @@ use standin_model::draws::Draws;
 use standin_tape::exchange::Exchange;
 use standin_tape::{Recording, busiest_second};
 
-/// When each call is due, in that order.
+/// Schedule of calls, ordered by their times.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// The calls.
+    /// Calls, ordered by `at`.
     pub calls: Vec<ScheduledCall>,
-    /// Calls whose methods may not be sent.
+    /// Number of calls that are left out for their methods.
     pub left_out: u64,
-    /// The rate that was asked for, in calls a second; none if it is the recorded one.
+    /// Requested rate in calls per second; `None` for the recorded times.
     rate: Option<f64>,
 }
 
-/// A call that is due.
+/// A call of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScheduledCall {
-    /// Its place among the exchanges of the tape.
+    /// Index of the exchange on the tape.
     pub call: usize,
-    /// Nanoseconds after the first.
+    /// Time in nanoseconds since the first call.
     pub at: u64,
 }
 
-/// How fast calls follow each other.
+/// Arrival times of the calls.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// As recorded, so many times as fast.
+    /// Recorded times, `speed` times as fast.
     Recorded {
-        /// 2 is twice as fast.
+        /// Factor of the speed: 2 is twice as fast.
         speed: f64,
     },
-    /// At random, with exponential gaps.
+    /// Random times of a Poisson process.
     Poisson {
-        /// Calls a second on average.
+        /// Mean rate in calls per second.
         per_second: f64,
-        /// The same seed gives the same gaps.
+        /// Seed of the random times: the same seed gives the same times.
         seed: u64,
     },
 }
 
 impl Plan {
-    /// All calls of a tape that reached the service and whose method `is_sent`.
+    /// Schedules the calls of a tape that reached the service and whose method `is_sent`.
     pub fn new(recording: &Recording, pace: Pace, is_sent: impl Fn(&str) -> bool) -> Self {
         let all = recording.exchanges.iter().enumerate();
         let came = |(call, exchange): (usize, &Exchange)| Some((recording.arrival(exchange)?, call));
@@ -77,7 +78,8 @@ impl Plan {
         Self { calls, left_out, rate }
     }
 
-    /// Calls drawn from `calls` at random, at random times (Poisson) for so long. `stream` tells plans of the same seed apart.
+    /// Schedules random calls of `calls` at random times (Poisson) for `length`. `stream`
+    /// distinguishes plans with the same seed.
     pub fn random(calls: &[usize], per_second: f64, length: Duration, seed: u64, stream: u64) -> Self {
         let draws = Draws::new(seed);
         let (mut at, mut planned) = (0.0, Vec::new());
@@ -93,17 +95,18 @@ impl Plan {
         Self { calls: planned, left_out: 0, rate: Some(per_second) }
     }
 
-    /// Calls a second: the rate that was asked for, or those of the busiest second.
+    /// Returns the rate in calls per second: the requested one, or that of the busiest second.
     pub fn per_second(&self) -> f64 {
         self.rate.unwrap_or_else(|| busiest_second(self.calls.iter().map(|due| due.at)))
     }
 
-    /// Nanoseconds until the last call is due.
+    /// Returns the time of the last call, in nanoseconds since the first.
     pub fn length(&self) -> u64 {
         self.calls.last().map_or(0, |due| due.at)
     }
 
-    /// Cuts the plan into so many stretches of equal time, each counted from its first call. Empty ones are left out.
+    /// Splits the plan into `count` blocks of equal time. Times count from the first call of a
+    /// block; empty blocks are left out.
     pub fn blocks(&self, count: u64) -> Vec<Self> {
         let length = self.length() / count.max(1) + 1;
         let block = |due: &&ScheduledCall| due.at / length;
@@ -117,7 +120,7 @@ impl Plan {
     }
 }
 
-/// The operation under which gaps are drawn: none of a stub's.
+/// Stream of the random times, distinct from the streams of stubs.
 const GAPS: u64 = 0x7265_706c_6179;
 
 #[cfg(test)]

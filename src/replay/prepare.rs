@@ -1,4 +1,5 @@
-//! Calls made ready before the first is due: bodies read, redacted parts replaced, headers of the old connection taken out.
+//! Preparation of calls before a replay: bodies, replacements of redacted parts, and headers of the
+//! new connection.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -14,26 +15,26 @@ use standin_stub::call::header_text;
 use standin_tape::exchange::{BodyRef, Exchange};
 use standin_tape::{Bodies, Recording, is_redacted};
 
-/// The calls of a plan, ready to be sent to one target.
+/// Requests of a plan for one target.
 #[derive(Clone, Debug, Default)]
 pub struct PreparedCalls {
     calls: HashMap<usize, PreparedCall>,
-    /// Calls with something redacted in their bodies: it is sent as it is on the tape.
+    /// Calls with redacted parts in the body, which are sent as on the tape.
     pub redacted_bodies: u64,
 }
 
-/// What stands in for what redaction took out.
+/// Values that replace redacted parts.
 #[derive(Clone, Debug, Default)]
 pub struct Replacements {
     headers: Vec<(HeaderName, HeaderValue)>,
     query: Vec<(String, String)>,
 }
 
-/// Why calls of a tape cannot be sent, each with how to mend it.
+/// Reasons that calls of a tape cannot be sent, each with help.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MissingParts {
-    /// In the order of their names.
-    pub what: BTreeSet<String>,
+    /// Messages, sorted.
+    pub messages: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,8 +46,8 @@ struct PreparedCall {
 }
 
 impl Replacements {
-    /// Adds a header, as `Name: value`: where the tape's is redacted it takes its place; one that is redacted nowhere is
-    /// added to every call.
+    /// Adds a header, as `Name: value`. It replaces a redacted header of that name; one that is
+    /// redacted nowhere is added to every call.
     pub fn header(&mut self, text: &str) -> Result<(), String> {
         let wrong = || format!("`{text}` is no header; write it as in 'Authorization: Bearer …'");
         let (name, value) = text.split_once(':').ok_or_else(wrong)?;
@@ -57,7 +58,7 @@ impl Replacements {
         Ok(())
     }
 
-    /// Adds a query parameter, as `name=value`: it takes the place of redacted ones.
+    /// Adds a query parameter, as `name=value`, that replaces a redacted one.
     pub fn query(&mut self, text: &str) -> Result<(), String> {
         let parameter =
             text.split_once('=').ok_or_else(|| format!("`{text}` is no query parameter; write name=value"))?;
@@ -77,41 +78,34 @@ impl Replacements {
 }
 
 impl PreparedCalls {
-    /// Makes the calls of a plan ready. `tape` is where the recording was read from, and its bodies are beside it. What is redacted and not replaced is
-    /// missing, unless `as_is`: then it is sent as it stands on the tape.
+    /// Prepares the calls of a plan. `tape` is the path of the recording, with its bodies beside
+    /// it. With `keeps_redacted`, redacted parts without a replacement are sent as on the tape;
+    /// otherwise they are missing parts.
     pub fn new(
         recording: &Recording,
         tape: &Path,
         plan: &Plan,
         target: &ReplayTarget,
         replacements: &Replacements,
-        as_is: bool,
+        keeps_redacted: bool,
     ) -> Result<Self, MissingParts> {
-        let mut missing = MissingParts::default();
-        let bodies = Bodies::of([tape]).unwrap_or_else(|error| {
-            missing.add(format!("the bodies of `{}` cannot be read: {error}", tape.display()));
-            Bodies::default()
-        });
-        let mut kept = TapeBodies { tape, bodies, known: HashMap::new() };
+        let mut preparation = Preparation::new(tape, target, replacements, keeps_redacted);
         let mut prepared = Self::default();
-        let mut replaced = BTreeSet::new();
         for due in &plan.calls {
-            let exchange = &recording.exchanges[due.call];
-            let Some(mut call) = PreparedCall::new(exchange, target, &mut missing) else { continue };
-            call.replace(exchange, target, replacements, as_is, &mut replaced, &mut missing);
-            call.body = kept.body(exchange, &mut missing);
+            let Some(call) = preparation.prepare(&recording.exchanges[due.call]) else { continue };
             prepared.redacted_bodies += u64::from(is_redacted(&String::from_utf8_lossy(&call.body)));
             prepared.calls.insert(due.call, call);
         }
+        let Preparation { replaced, missing, .. } = preparation;
         for (name, value) in replacements.headers.iter().filter(|(name, _)| !replaced.contains(name.as_str())) {
             for call in prepared.calls.values_mut() {
                 call.headers.insert(name.clone(), value.clone());
             }
         }
-        if missing.what.is_empty() { Ok(prepared) } else { Err(missing) }
+        if missing.messages.is_empty() { Ok(prepared) } else { Err(missing) }
     }
 
-    /// The request of a call; none if the plan does not have it.
+    /// Returns the request of a call; `None` if the plan does not have it.
     pub(super) fn request(&self, call: usize) -> Option<Request<Full<Bytes>>> {
         let call = self.calls.get(&call)?;
         let mut request = Request::new(Full::new(call.body.clone()));
@@ -122,74 +116,149 @@ impl PreparedCalls {
     }
 }
 
-impl PreparedCall {
-    fn new(exchange: &Exchange, target: &ReplayTarget, missing: &mut MissingParts) -> Option<Self> {
+/// State of a preparation.
+struct Preparation<'a> {
+    tape: &'a Path,
+    target: &'a ReplayTarget,
+    replacements: &'a Replacements,
+    /// True if redacted parts without a replacement are sent as on the tape.
+    keeps_redacted: bool,
+    bodies: Bodies,
+    /// Bodies that were read already, by their hashes.
+    read: HashMap<String, Bytes>,
+    /// Names of the headers that were replaced.
+    replaced: BTreeSet<String>,
+    missing: MissingParts,
+}
+
+impl<'a> Preparation<'a> {
+    fn new(tape: &'a Path, target: &'a ReplayTarget, replacements: &'a Replacements, keeps_redacted: bool) -> Self {
+        let mut missing = MissingParts::default();
+        let bodies = Bodies::of([tape]).unwrap_or_else(|error| {
+            missing.add(format!("the bodies of `{}` cannot be read: {error}", tape.display()));
+            Bodies::default()
+        });
+        let (read, replaced) = (HashMap::new(), BTreeSet::new());
+        Self { tape, target, replacements, keeps_redacted, bodies, read, replaced, missing }
+    }
+
+    /// Returns the request of an exchange; `None` if its method cannot be sent.
+    fn prepare(&mut self, exchange: &Exchange) -> Option<PreparedCall> {
         let request = &exchange.request;
         let Ok(method) = request.method.parse() else {
-            missing.add(format!("`{}` is no method that can be sent; mend the tape", request.method));
+            self.missing.add(format!("`{}` is no method that can be sent; mend the tape", request.method));
             return None;
         };
-        let host = target.connector.origin().host_header();
+        let mut headers = self.headers(exchange);
+        self.replace_headers(&mut headers);
+        let uri = self.uri(&request.url);
+        Some(PreparedCall { method, uri, headers, body: self.body(exchange) })
+    }
+
+    /// Returns the headers of an exchange that belong on the new connection.
+    fn headers(&mut self, exchange: &Exchange) -> HeaderMap {
+        let host = self.target.connector.origin().host_header();
         let mut headers = HeaderMap::from_iter([(header::HOST, host)]);
-        for (name, value) in &request.headers {
+        for (name, value) in &exchange.request.headers {
             let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes())) else {
-                missing.add(format!("the header `{name}` of a call cannot be sent; mend the tape"));
+                self.missing.add(format!("the header `{name}` of a call cannot be sent; mend the tape"));
                 continue;
             };
             if !CONNECTION_HEADERS.contains(&name.as_str()) {
                 headers.append(name, value);
             }
         }
-        // what it is comes when redacted parts are replaced
-        Some(Self { method, uri: Uri::default(), headers, body: Bytes::new() })
+        headers
     }
 
-    fn replace(
-        &mut self,
-        exchange: &Exchange,
-        target: &ReplayTarget,
-        replacements: &Replacements,
-        as_is: bool,
-        replaced: &mut BTreeSet<String>,
-        missing: &mut MissingParts,
-    ) {
-        for (name, value) in &mut self.headers {
+    fn replace_headers(&mut self, headers: &mut HeaderMap) {
+        for (name, value) in headers {
             if !is_redacted(&header_text(value)) {
                 continue;
             }
-            match replacements.header_named(name) {
+            match self.replacements.header_named(name) {
                 Some(given) => {
                     *value = given;
-                    replaced.insert(name.as_str().to_owned());
+                    self.replaced.insert(name.as_str().to_owned());
                 }
-                None if as_is => {}
-                None => missing.add(format!(
+                None if self.keeps_redacted => {}
+                None => self.missing.add(format!(
                     "the tape's `{name}` is redacted; give it by --header '{name}: …' or {}",
                     variable("STANDIN_HEADER_", name.as_str())
                 )),
             }
         }
-        let url = &exchange.request.url;
-        let url = if is_redacted(url) { query(url, replacements, as_is, missing) } else { url.clone() };
-        match target.connector.origin().path_of(&url).parse() {
-            Ok(uri) => self.uri = uri,
-            Err(error) => missing.add(format!("`{url}` is no url ({error}); mend the tape")),
+    }
+
+    fn uri(&mut self, url: &str) -> Uri {
+        let url = if is_redacted(url) { self.replace_query(url) } else { url.to_owned() };
+        self.target.connector.origin().path_of(&url).parse().unwrap_or_else(|error| {
+            self.missing.add(format!("`{url}` is no url ({error}); mend the tape"));
+            Uri::default()
+        })
+    }
+
+    /// Returns a URL with its redacted query parameters replaced.
+    fn replace_query(&mut self, url: &str) -> String {
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        if is_redacted(path) && !self.keeps_redacted {
+            self.missing
+                .add(format!("the path `{path}` is redacted, and cannot be sent; leave its calls out of the tape"));
         }
+        let mut parts = Vec::new();
+        for part in query.split('&') {
+            let name = part.split('=').next().unwrap_or_default();
+            match self.replacements.query_named(name).filter(|_| is_redacted(part)) {
+                Some(value) => parts.push(format!("{name}={value}")),
+                None => {
+                    if is_redacted(part) && !self.keeps_redacted {
+                        self.missing.add(format!(
+                            "the tape's query parameter `{name}` is redacted; give it by --query '{name}=…' or {}",
+                            variable("STANDIN_QUERY_", name)
+                        ));
+                    }
+                    parts.push(part.to_owned());
+                }
+            }
+        }
+        if query.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
+    }
+
+    /// Returns the request body of an exchange. Each body is read once.
+    fn body(&mut self, exchange: &Exchange) -> Bytes {
+        let Some(BodyRef { sha256, size }) = &exchange.request.body else { return Bytes::new() };
+        let Some(hash) = sha256 else {
+            if *size > 0 {
+                let method = &exchange.request.method;
+                self.missing
+                    .add(format!("the tape has no bodies; record with bodies, or leave {method} out by --methods"));
+            }
+            return Bytes::new();
+        };
+        if let Some(body) = self.read.get(hash) {
+            return body.clone();
+        }
+        let Some(body) = self.bodies.get(hash).map(Bytes::from) else {
+            self.missing.add(format!("the body `{hash}` is not beside `{}`; put it there", self.tape.display()));
+            return Bytes::new();
+        };
+        self.read.insert(hash.clone(), body.clone());
+        body
     }
 }
 
 impl MissingParts {
-    fn add(&mut self, what: String) {
-        self.what.insert(what);
+    fn add(&mut self, message: String) {
+        self.messages.insert(message);
     }
 }
 
 impl fmt::Display for MissingParts {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what: Vec<&str> = self.what.iter().map(String::as_str).take(MAX_LISTED).collect();
-        out.write_str(&what.join("\nstandin: "))?;
-        if self.what.len() > MAX_LISTED {
-            write!(out, "\nstandin: and {} more", self.what.len() - MAX_LISTED)?;
+        let messages: Vec<&str> = self.messages.iter().map(String::as_str).take(MAX_LISTED).collect();
+        out.write_str(&messages.join("\n"))?;
+        if self.messages.len() > MAX_LISTED {
+            write!(out, "\nand {} more", self.messages.len() - MAX_LISTED)?;
         }
         Ok(())
     }
@@ -197,36 +266,8 @@ impl fmt::Display for MissingParts {
 
 impl std::error::Error for MissingParts {}
 
-/// Bodies of a tape, each read once.
-struct TapeBodies<'f> {
-    tape: &'f Path,
-    bodies: Bodies,
-    known: HashMap<String, Bytes>,
-}
-
-impl TapeBodies<'_> {
-    fn body(&mut self, exchange: &Exchange, missing: &mut MissingParts) -> Bytes {
-        let Some(BodyRef { sha256, size }) = &exchange.request.body else { return Bytes::new() };
-        let Some(name) = sha256 else {
-            if *size > 0 {
-                let method = &exchange.request.method;
-                missing.add(format!("the tape has no bodies; record with bodies, or leave {method} out by --methods"));
-            }
-            return Bytes::new();
-        };
-        if let Some(body) = self.known.get(name) {
-            return body.clone();
-        }
-        let Some(body) = self.bodies.get(name).map(Bytes::from) else {
-            missing.add(format!("the body `{name}` is not beside `{}`; put it there", self.tape.display()));
-            return Bytes::new();
-        };
-        self.known.insert(name.clone(), body.clone());
-        body
-    }
-}
-
-/// The names of headers and query parameters whose values are redacted in calls of a tape: what replaces them is as secret.
+/// Returns the names of headers and query parameters with redacted values: their replacements are
+/// secret too.
 pub fn redacted_names(recording: &Recording) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for request in recording.exchanges.iter().map(|exchange| &exchange.request) {
@@ -239,31 +280,7 @@ pub fn redacted_names(recording: &Recording) -> BTreeSet<String> {
     names
 }
 
-/// The url with its redacted query parameters replaced.
-fn query(url: &str, replacements: &Replacements, as_is: bool, missing: &mut MissingParts) -> String {
-    let (path, query) = url.split_once('?').unwrap_or((url, ""));
-    if is_redacted(path) && !as_is {
-        missing.add(format!("the path `{path}` is redacted, and cannot be sent; leave its calls out of the tape"));
-    }
-    let mut parts = Vec::new();
-    for part in query.split('&') {
-        let name = part.split('=').next().unwrap_or_default();
-        match replacements.query_named(name).filter(|_| is_redacted(part)) {
-            Some(value) => parts.push(format!("{name}={value}")),
-            None => {
-                if is_redacted(part) && !as_is {
-                    missing.add(format!(
-                        "the tape's query parameter `{name}` is redacted; give it by --query '{name}=…' or {}",
-                        variable("STANDIN_QUERY_", name)
-                    ));
-                }
-                parts.push(part.to_owned());
-            }
-        }
-    }
-    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
-}
-
+/// Returns the name of the environment variable with a replacement.
 fn variable(prefix: &str, name: &str) -> String {
     let upper = name.to_uppercase();
     let plain = upper.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
@@ -274,10 +291,10 @@ fn environment(prefix: &str, name: &str) -> Option<String> {
     std::env::var(variable(prefix, name)).ok()
 }
 
-/// How many missing things are named.
+/// Maximum number of messages that are listed.
 const MAX_LISTED: usize = 10;
 
-/// Headers that belong to the connection that was recorded, or that this one gets anew.
+/// Headers of the recorded connection, or that the new connection sets.
 const CONNECTION_HEADERS: [&str; 12] = [
     "connection",
     "content-length",

@@ -1,4 +1,4 @@
-//! The thread that sends: a timer that says when, a task for each call, and a watch over the target.
+//! Sending thread of a replay: a timer, a task for each call, and a stop monitor.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -21,7 +21,7 @@ use crate::upstream::{self, Connection, Pool};
 use standin_tape::exchange::{Failure, Reason};
 use standin_tape::{Recording, is_error};
 
-/// Sends all calls of a plan, and each result as soon as it is known. Returns when no call is open any more.
+/// Sends all calls of a plan, and each finished call to `results`. Returns when no call is open.
 pub(super) fn send(
     recording: &Recording,
     prepared: &Arc<PreparedCalls>,
@@ -43,7 +43,7 @@ pub(super) fn send(
         tokio::spawn(tasks.clone().run(move || firing.fire_due(), |_| panic!("a task of the sender panicked")));
         tasks.spawn(Arc::clone(&timer).run());
         let pool = Pool::default();
-        // connected before the first call is due, so that hardly any has to wait for it
+        // connections are opened before the first call, so that few calls wait for one
         let mut sockets = Vec::new();
         for _ in 0..(most as usize).clamp(1, target.max_connections.min(MAX_PRECONNECTED)) {
             sockets.push(target.connector.connect().await.map_err(|failure| io::Error::other(failure.detail))?.0);
@@ -82,7 +82,7 @@ pub(super) fn send(
 struct Sender {
     prepared: Arc<PreparedCalls>,
     target: ReplayTarget,
-    /// When the first call is due.
+    /// Time of the first call.
     start: Instant,
     tasks: Tasks,
     timer: Arc<Timer>,
@@ -90,13 +90,13 @@ struct Sender {
     permits: Arc<Semaphore>,
     results: mpsc::Sender<ReplayedCall>,
     watch: Mutex<Option<StopMonitor>>,
-    /// When the calls without an answer were due, and their numbers.
+    /// Scheduled times and numbers of the open calls.
     open: Mutex<BTreeSet<(u64, u64)>>,
-    /// Tells that there is one fewer of them.
+    /// Signals that a call has ended.
     closed: Notify,
     in_flight: AtomicU32,
     stopped: AtomicBool,
-    /// Calls that were due but still waited for a connection when the run was stopped.
+    /// Calls that waited for a connection when the run was stopped.
     given_up: AtomicU64,
 }
 
@@ -105,7 +105,7 @@ impl Sender {
         let mut ended = SendingEnd::default();
         let all = calls.len() as u64;
         for (number, due) in (1..).zip(calls) {
-            // made before it is due, for it takes time
+            // the request is made early, as this takes time
             let Some(request) = self.prepared.request(due.call) else { continue };
             tokio::select! {
                 biased;
@@ -113,7 +113,7 @@ impl Sender {
                 () = self.target.cancel.cancelled() => {}
             }
             ended.cancelled = self.target.cancel.reason();
-            ended.stopped = if ended.cancelled.is_some() { None } else { self.verdict() };
+            ended.stopped = if ended.cancelled.is_some() { None } else { self.stop_reason() };
             if ended.cancelled.is_some() || ended.stopped.is_some() {
                 self.stopped.store(true, Ordering::Relaxed);
                 ended.unsent = all - number + 1;
@@ -144,7 +144,7 @@ impl Sender {
         tokio::time::sleep(time).await;
     }
 
-    /// One call, from when it is due to its end.
+    /// Sends one call at its time, and reports its end.
     async fn call(self: Arc<Self>, number: u64, due: ScheduledCall, request: Request<Full<Bytes>>) {
         let mut answered = ReplayedCall::new(number, due);
         answered.in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
@@ -157,7 +157,7 @@ impl Sender {
                 Err(Failure { reason: Reason::Timeout, detail: format!("after {:?}", self.target.timeout) })
             });
             let connection = connection.map_err(|failure| answered.failure = Some(failure)).ok();
-            self.see(&answered);
+            self.observe(&answered);
             // an error means that the run has ended
             let _ = self.results.send(answered);
             if let Some(mut connection) = connection
@@ -182,7 +182,8 @@ impl Sender {
         permit.ok()
     }
 
-    /// Sends a request and reads the whole answer. A connection that closes before it took anything is replaced.
+    /// Sends a request and reads the whole response. A connection that closed before it took
+    /// anything is replaced.
     async fn exchange(
         &self,
         mut request: Request<Full<Bytes>>,
@@ -224,21 +225,21 @@ impl Sender {
             .map_err(|error| Failure { reason: Reason::Connect, detail: error.to_string() })
     }
 
-    fn see(&self, answered: &ReplayedCall) {
+    fn observe(&self, answered: &ReplayedCall) {
         if let Some(watch) = self.watch().as_mut() {
             let failed = answered.failure.is_some() || is_error(answered.status);
             let now = self.start.elapsed().as_nanos() as u64;
-            watch.see(failed, now.saturating_sub(answered.at));
+            watch.observe(failed, now.saturating_sub(answered.at));
         }
     }
 
-    /// Why no more calls may be sent, if so.
-    fn verdict(&self) -> Option<String> {
+    /// Returns the reason to send no more calls, if there is one.
+    fn stop_reason(&self) -> Option<String> {
         let watch = self.watch();
         let watch = watch.as_ref()?;
-        let late = Instant::now().checked_duration_since(self.start)?.checked_sub(watch.patience());
+        let late = Instant::now().checked_duration_since(self.start)?.checked_sub(watch.slow_threshold());
         let overdue = late.map_or(0, |late| self.open().range(..(late.as_nanos() as u64, 0)).count());
-        watch.verdict(overdue)
+        watch.stop_reason(overdue)
     }
 
     fn watch(&self) -> MutexGuard<'_, Option<StopMonitor>> {
@@ -258,11 +259,11 @@ async fn read(mut body: hyper::body::Incoming, answered: &mut ReplayedCall) -> R
     Ok(())
 }
 
-/// As a worker's: sockets are looked at after every turn.
+/// Number of tasks between two polls of the sockets, as in a worker.
 const EVENT_INTERVAL: u32 = 2;
-/// Between the last preparation and the first call.
+/// Time between the preparation and the first call.
 const START_DELAY: Duration = Duration::from_millis(20);
-/// How long calls that are open when a run is halted may take.
+/// Time that open calls have after a cancellation.
 const CANCEL_GRACE: Duration = Duration::from_secs(2);
-/// Connections opened beforehand, at most.
+/// Maximum number of connections opened before the first call.
 const MAX_PRECONNECTED: usize = 256;

@@ -1,11 +1,11 @@
-//! What answers a run got, by their status, and whether that is what the tape got.
+//! Counts of response statuses, and their comparison with those of the tape.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::Proportion;
 
-/// How often each status came; none is no answer.
+/// Number of responses by status; `None` stands for no response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatusCounts(BTreeMap<Option<u16>, u64>);
 
@@ -20,7 +20,7 @@ impl StatusCounts {
         }
     }
 
-    /// The share of a status, 0 to 1.
+    /// Returns the share of a status, 0 to 1.
     pub fn share(&self, status: Option<u16>) -> f64 {
         self.0.get(&status).map_or(0.0, |count| *count as f64 / self.calls() as f64)
     }
@@ -33,13 +33,14 @@ impl StatusCounts {
         self.0.is_empty()
     }
 
-    /// How often each status came, in their order.
+    /// Returns the counts, ordered by status.
     pub fn counts(&self) -> impl Iterator<Item = (Option<u16>, u64)> {
         self.0.iter().map(|(status, count)| (*status, *count))
     }
 
-    /// Of the statuses whose share differs from that of `other` by more than may be, and more than by chance, the one that does
-    /// most: it, the share of `other`, and the own. `known` is how many calls tell the other's shares.
+    /// Returns the status whose share differs most, with the share of `other` and the own share.
+    /// The difference must exceed [`MAX_SHARE_DIFFERENCE`] and be significant for `known` calls of
+    /// `other`.
     pub(super) fn largest_difference(&self, other: &Self, known: usize) -> Option<(Option<u16>, f64, f64)> {
         let (calls, known) = (self.calls(), other.calls().min(known as u64) as f64);
         let statuses = self.0.keys().chain(other.0.keys());
@@ -70,10 +71,10 @@ impl FromIterator<(Option<u16>, u64)> for StatusCounts {
     }
 }
 
-/// A status in words.
+/// Returns a status in words.
 pub(super) fn status_text(status: Option<u16>) -> String {
     status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
 }
 
-/// By how much the share of a status may differ.
+/// Maximum difference of the share of a status.
 pub(super) const MAX_SHARE_DIFFERENCE: f64 = 0.02;

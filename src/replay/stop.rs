@@ -1,4 +1,4 @@
-//! When a run must end before its time, so that what is tested is not broken by the test: `errors=1%,p95=3x`.
+//! Stop rule: ends a run before the calls harm the target, as in `errors=1%,p95=3x`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,12 +9,12 @@ use super::{Plan, Proportion};
 use standin_stub::delay::units::{parse_share, share};
 use standin_tape::{Recording, is_error};
 
-/// The limits beyond which a target is left alone.
+/// Limits at which a run stops.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StopRule {
-    /// By how much the share of errors may be higher than the tape's, 0 to 1.
+    /// Maximum excess of the error share over the tape's, 0 to 1.
     errors: Option<f64>,
-    /// How many times the tape's p95 the p95 may be.
+    /// Maximum p95 as a multiple of the tape's p95.
     p95: Option<f64>,
 }
 
@@ -25,12 +25,12 @@ impl Default for StopRule {
 }
 
 impl StopRule {
-    /// Whether it looks at response times.
+    /// Returns true if the rule compares response times.
     pub fn compares_times(&self) -> bool {
         self.p95.is_some()
     }
 
-    /// What is left of it where there are no response times to compare with; none if nothing is.
+    /// Returns the rule without its limit on response times; `None` if no limit remains.
     pub fn without_times(self) -> Option<Self> {
         self.errors.is_some().then_some(Self { p95: None, ..self })
     }
@@ -68,30 +68,30 @@ impl fmt::Display for StopRule {
     }
 }
 
-/// What a target is like when nothing is wrong with it.
+/// Errors and latencies of a target in normal operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StopBaseline {
-    /// The tape's share of errors.
+    /// Share of errors on the tape.
     pub errors: Proportion,
-    /// The p95 of latencies; none if there are none to compare with.
+    /// 95th percentile of the latencies; `None` without latencies.
     pub p95: Option<Duration>,
-    /// The latencies from it on, in nanoseconds.
+    /// Latencies at and above the p95, in nanoseconds, sorted.
     longest: Vec<u64>,
-    /// How many latencies there were.
+    /// Number of all latencies.
     timed: usize,
-    /// Whose they are, in words: `the tape's`.
+    /// Source of the latencies in words: `the tape's`.
     source: &'static str,
 }
 
-/// A stop rule at work: the latest calls against what is normal.
+/// A stop rule that compares the latest calls with a baseline.
 #[derive(Debug)]
 pub struct StopMonitor {
     rule: StopRule,
-    normal: StopBaseline,
-    /// Nanoseconds; a call that takes longer is slow.
+    baseline: StopBaseline,
+    /// Time in nanoseconds above which a call is slow.
     slow: u64,
-    /// How many are that normally.
-    normally_slow: Proportion,
+    /// Share of slow calls in the baseline.
+    baseline_slow: Proportion,
     latest: VecDeque<ObservedCall>,
     failed: usize,
     slowed: usize,
@@ -104,16 +104,25 @@ struct ObservedCall {
 }
 
 impl StopMonitor {
-    /// A rule against what is normal.
-    pub fn new(rule: StopRule, normal: StopBaseline) -> Self {
-        let limit = rule.p95.zip(normal.p95);
+    /// Returns a monitor of a rule and a baseline.
+    pub fn new(rule: StopRule, baseline: StopBaseline) -> Self {
+        let limit = rule.p95.zip(baseline.p95);
         let slow = limit.map_or(u64::MAX, |(times, p95)| (p95.as_nanos() as f64 * times) as u64);
-        let normally_slow = Proportion::new(normal.longest.iter().filter(|nanos| **nanos > slow).count(), normal.timed);
-        Self { rule, normal, slow, normally_slow, latest: VecDeque::with_capacity(WINDOW_CALLS), failed: 0, slowed: 0 }
+        let baseline_slow =
+            Proportion::new(baseline.longest.iter().filter(|nanos| **nanos > slow).count(), baseline.timed);
+        Self {
+            rule,
+            baseline,
+            slow,
+            baseline_slow,
+            latest: VecDeque::with_capacity(WINDOW_CALLS),
+            failed: 0,
+            slowed: 0,
+        }
     }
 
-    /// Takes in how a call ended, and after how many nanoseconds.
-    pub fn see(&mut self, failed: bool, nanos: u64) {
+    /// Adds a call that ended after `nanos` nanoseconds.
+    pub fn observe(&mut self, failed: bool, nanos: u64) {
         if self.latest.len() == WINDOW_CALLS
             && let Some(oldest) = self.latest.pop_front()
         {
@@ -126,32 +135,33 @@ impl StopMonitor {
         self.latest.push_back(seen);
     }
 
-    /// How long a call that is not answered may take until it counts as slow.
-    pub fn patience(&self) -> Duration {
+    /// Returns the time after which an open call counts as slow.
+    pub fn slow_threshold(&self) -> Duration {
         Duration::from_nanos(self.slow)
     }
 
-    /// Why the run must end, if it must. `overdue` calls are still open, and slow already.
-    pub fn verdict(&self, overdue: usize) -> Option<String> {
-        self.verdict_of(overdue, MIN_CALLS)
+    /// Returns the reason to stop the run, if there is one. `overdue` open calls are slow already.
+    pub fn stop_reason(&self, overdue: usize) -> Option<String> {
+        self.stop_reason_from(overdue, MIN_CALLS)
     }
 
-    /// The same when no more calls come: fewer must do.
-    pub fn last_verdict(&self, overdue: usize) -> Option<String> {
-        self.verdict_of(overdue, MIN_CALLS_AT_END)
+    /// Returns the reason to stop at the end of a run, from fewer calls than [`Self::stop_reason`]
+    /// needs.
+    pub fn final_stop_reason(&self, overdue: usize) -> Option<String> {
+        self.stop_reason_from(overdue, MIN_CALLS_AT_END)
     }
 
-    fn verdict_of(&self, overdue: usize, least: usize) -> Option<String> {
+    fn stop_reason_from(&self, overdue: usize, least: usize) -> Option<String> {
         let seen = self.latest.len() + overdue;
         if seen < least {
             return None;
         }
         let failed = self.failed as f64 / self.latest.len().max(1) as f64;
-        let normally = self.normal.errors.value();
+        let normally = self.baseline.errors.value();
         if let Some(limit) = self.rule.errors
             && self.failed >= MIN_ERRORS
             && failed > normally + limit
-            && self.normal.errors.is_exceeded_by(self.failed as u64, self.latest.len() as u64)
+            && self.baseline.errors.is_exceeded_by(self.failed as u64, self.latest.len() as u64)
         {
             return Some(format!(
                 "{:.1} % of the last {} calls failed, on the tape {:.1} % did (--stop errors={})",
@@ -161,22 +171,24 @@ impl StopMonitor {
                 share(limit)
             ));
         }
-        // the p95 is beyond the limit where more than 5 % of the calls are; of a long tail, some of few calls are by chance
+        // the p95 is beyond the limit where more than 5 % of the calls are; of a long tail, some of
+        // few calls are by chance
         let slow = self.slowed + overdue;
-        let times = self.rule.p95.filter(|_| self.normal.p95.is_some() && slow as f64 > 0.05 * seen as f64)?;
-        if !self.normally_slow.is_exceeded_by(slow as u64, seen as u64) {
+        let times = self.rule.p95.filter(|_| self.baseline.p95.is_some() && slow as f64 > 0.05 * seen as f64)?;
+        if !self.baseline_slow.is_exceeded_by(slow as u64, seen as u64) {
             return None;
         }
         Some(format!(
             "the p95 of the last {seen} calls is more than {times} times {}: {slow} took, or take, longer than {:.1} ms (--stop p95={times}x)",
-            self.normal.source,
+            self.baseline.source,
             self.slow as f64 / 1e6,
         ))
     }
 }
 
 impl StopBaseline {
-    /// A share of errors, and latencies in nanoseconds, none if there are none to compare with; `source` they are, in words.
+    /// Returns a baseline of a share of errors and of latencies in nanoseconds, with their `source`
+    /// in words.
     pub fn new(errors: Proportion, mut latencies: Vec<u64>, source: &'static str) -> Self {
         latencies.sort_unstable();
         let timed = latencies.len();
@@ -185,7 +197,7 @@ impl StopBaseline {
         Self { errors, p95, longest, timed, source }
     }
 
-    /// What the tape says of a plan's calls.
+    /// Returns the baseline of the calls of a plan, from the tape.
     pub fn of(recording: &Recording, plan: &Plan) -> Self {
         let came = || plan.calls.iter().map(|due| &recording.exchanges[due.call]);
         let failed = came().filter(|one| {
@@ -199,13 +211,13 @@ impl StopBaseline {
     }
 }
 
-/// Calls that are looked back on.
+/// Number of latest calls that are compared.
 const WINDOW_CALLS: usize = 1_000;
-/// Before so many calls, nothing can be said.
+/// Minimum number of calls before the run can be stopped.
 const MIN_CALLS: usize = 100;
-/// At the end, so many must do.
+/// Minimum number of calls for a decision at the end of a run.
 const MIN_CALLS_AT_END: usize = 20;
-/// A single error may be anything.
+/// Minimum number of errors: a single one may have any reason.
 const MIN_ERRORS: usize = 2;
 
 #[cfg(test)]

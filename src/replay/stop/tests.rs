@@ -28,12 +28,12 @@ fn errors_beyond_the_tapes_own_end_it() {
     let mut watch = watch("errors=1%");
     for call in 0..1_000 {
         // 2 %, as on the tape
-        watch.see(call % 50 == 0, 99_000_000);
-        assert_eq!(watch.verdict(0), None, "{call}");
+        watch.observe(call % 50 == 0, 99_000_000);
+        assert_eq!(watch.stop_reason(0), None, "{call}");
     }
     let end = (0..200).find_map(|_| {
-        watch.see(true, 0);
-        watch.verdict(0)
+        watch.observe(true, 0);
+        watch.stop_reason(0)
     });
     assert!(end.unwrap().contains("on the tape 2.0 %"));
 }
@@ -41,25 +41,25 @@ fn errors_beyond_the_tapes_own_end_it() {
 #[test]
 fn slow_and_overdue_calls_end_it() {
     let mut watch = watch("p95=3x");
-    assert_eq!(watch.patience(), Duration::from_millis(30));
+    assert_eq!(watch.slow_threshold(), Duration::from_millis(30));
     for call in 0..400 {
-        watch.see(true, if call % 25 == 0 { 31_000_000 } else { 29_000_000 });
-        assert_eq!(watch.verdict(0), None, "{call}");
+        watch.observe(true, if call % 25 == 0 { 31_000_000 } else { 29_000_000 });
+        assert_eq!(watch.stop_reason(0), None, "{call}");
     }
-    assert!(watch.verdict(30).unwrap().contains("3 times"));
+    assert!(watch.stop_reason(30).unwrap().contains("3 times"));
     // a target that answers nothing at all
-    assert!(self::watch("p95=3x").verdict(100).is_some());
-    assert!(self::watch("errors=1%").verdict(100).is_none());
+    assert!(self::watch("p95=3x").stop_reason(100).is_some());
+    assert!(self::watch("errors=1%").stop_reason(100).is_none());
 }
 
 #[test]
 fn without_times_on_the_tape_only_errors_count() {
     let mut watch =
         StopMonitor::new(StopRule::default(), StopBaseline::new(Proportion::new(0, 500), Vec::new(), "the tape's"));
-    (0..500).for_each(|_| watch.see(false, 9_000_000_000));
-    assert_eq!(watch.verdict(400), None);
-    (0..100).for_each(|_| watch.see(true, 1));
-    assert!(watch.verdict(0).unwrap().contains("--stop errors"));
+    (0..500).for_each(|_| watch.observe(false, 9_000_000_000));
+    assert_eq!(watch.stop_reason(400), None);
+    (0..100).for_each(|_| watch.observe(true, 1));
+    assert!(watch.stop_reason(0).unwrap().contains("--stop errors"));
     assert_eq!(StopRule::default().without_times().unwrap().to_string(), "errors=1%");
     assert_eq!("p95=3x".parse::<StopRule>().unwrap().without_times(), None);
 }
@@ -67,19 +67,19 @@ fn without_times_on_the_tape_only_errors_count() {
 #[test]
 fn at_the_end_fewer_calls_must_do() {
     let mut watch = watch("p95=3x");
-    (0..40).for_each(|_| watch.see(false, 31_000_000));
-    assert_eq!(watch.verdict(0), None);
-    assert!(watch.last_verdict(0).is_some());
+    (0..40).for_each(|_| watch.observe(false, 31_000_000));
+    assert_eq!(watch.stop_reason(0), None);
+    assert!(watch.final_stop_reason(0).is_some());
 }
 
 #[test]
 fn where_the_tape_has_no_errors_two_of_a_hundred_end_it() {
     let mut watch =
         StopMonitor::new(StopRule::default(), StopBaseline::new(Proportion::new(0, 1_000), Vec::new(), "the tape's"));
-    (0..99).for_each(|call| watch.see(call == 50, 1));
-    assert_eq!(watch.verdict(0), None, "one may be anything");
-    watch.see(true, 1);
-    assert!(watch.verdict(0).unwrap().contains("2.0 % of the last 100 calls failed, on the tape 0.0 % did"));
+    (0..99).for_each(|call| watch.observe(call == 50, 1));
+    assert_eq!(watch.stop_reason(0), None, "one may be anything");
+    watch.observe(true, 1);
+    assert!(watch.stop_reason(0).unwrap().contains("2.0 % of the last 100 calls failed, on the tape 0.0 % did"));
 }
 
 /// Of a hundred tapes and runs, those that are ended, and the median call at which they are.
@@ -92,8 +92,8 @@ fn ended(tape: (f64, usize), errors: f64, calls: usize) -> (usize, usize) {
             let normal = StopBaseline::new(Proportion::new(recorded, tape.1), Vec::new(), "the tape's");
             let mut watch = StopMonitor::new(StopRule::default(), normal);
             (0..calls).find(|call| {
-                watch.see(fails(2, errors, *call), 1);
-                watch.verdict(0).is_some()
+                watch.observe(fails(2, errors, *call), 1);
+                watch.stop_reason(0).is_some()
             })
         })
         .collect();
@@ -134,8 +134,8 @@ fn a_long_tail_does_not_end_a_run_by_chance() {
                     StopBaseline::new(Proportion::new(0, 1_000), tape, "the tape's"),
                 );
                 (0..2_000).any(|call| {
-                    watch.see(false, factor * pareto(*run, 2, call));
-                    watch.verdict(0).is_some()
+                    watch.observe(false, factor * pareto(*run, 2, call));
+                    watch.stop_reason(0).is_some()
                 })
             })
             .count()
