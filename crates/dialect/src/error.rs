@@ -4,11 +4,12 @@ use std::fmt;
 
 /// An error in a text of one of the languages: its place, a message, and help.
 ///
-/// Message and help are lower-case phrases without a full stop, so that callers can put them into sentences of their
-/// own.
+/// Message and help are lower-case phrases without a full stop, so that callers can put them into
+/// sentences of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// The place of the error as a byte index into the text; 0 where the error concerns the whole text.
+    /// The place of the error as a byte index into the text; 0 where the error concerns the whole
+    /// text.
     pub at: usize,
     /// The error, such as "`[` is not closed".
     pub message: String,

@@ -1,12 +1,14 @@
-//! WireMock's path templates: `/contacts/{id}`. Most are told by their segments, without a regular expression.
+//! WireMock's path templates: `/contacts/{id}`. Most are told by their segments, without a regular
+//! expression.
 
 use regex::Regex;
 
-/// A path with variables: `/contacts/{id}`. A variable is one or more characters but `/`; `**` is anything.
+/// A path with variables: `/contacts/{id}`. A variable is one or more characters but `/`; `**` is
+/// anything.
 #[derive(Clone, Debug)]
 pub struct PathTemplate {
     text: String,
-    segments: Vec<Segment>,
+    segments: Vec<TemplateSegment>,
     /// Set when the segments alone do not tell: `**`, or text beside a variable.
     pattern: Option<Regex>,
     names: Vec<String>,
@@ -14,7 +16,7 @@ pub struct PathTemplate {
 
 /// What stands between two slashes of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Segment {
+pub enum TemplateSegment {
     /// A segment that matches itself.
     Literal(String),
     /// A segment that matches any text.
@@ -23,7 +25,7 @@ pub enum Segment {
     Mixed,
 }
 
-enum Token {
+enum TemplateToken {
     /// A segment that matches itself.
     Literal(String),
     Variable(String),
@@ -39,12 +41,12 @@ impl PathTemplate {
         let mut pattern = String::from("^(?s:");
         for token in &tokens {
             match token {
-                Token::Literal(literal) => pattern.push_str(&regex::escape(literal)),
-                Token::Variable(name) => {
+                TemplateToken::Literal(literal) => pattern.push_str(&regex::escape(literal)),
+                TemplateToken::Variable(name) => {
                     names.push(name.clone());
                     pattern.push_str("([^/]+)");
                 }
-                Token::Wildcard => {
+                TemplateToken::Wildcard => {
                     names.push(wildcards.to_string());
                     wildcards += 1;
                     pattern.push_str("(.*?)");
@@ -52,8 +54,8 @@ impl PathTemplate {
             }
         }
         pattern.push_str(")$");
-        let segments: Vec<Segment> = text.split('/').map(segment).collect();
-        let mixed = segments.contains(&Segment::Mixed);
+        let segments: Vec<TemplateSegment> = text.split('/').map(segment).collect();
+        let mixed = segments.contains(&TemplateSegment::Mixed);
         Self { text: text.to_owned(), segments, pattern: mixed.then(|| Regex::new(&pattern).ok()).flatten(), names }
     }
 
@@ -62,11 +64,12 @@ impl PathTemplate {
         &self.text
     }
 
-    /// The template with `_` for each variable: what the distance of a path is measured from, as in WireMock.
+    /// The template with `_` for each variable: what the distance of a path is measured from, as in
+    /// WireMock.
     pub fn sample(&self) -> String {
         let part = |token| match token {
-            Token::Literal(literal) => literal,
-            Token::Variable(_) | Token::Wildcard => "_".to_owned(),
+            TemplateToken::Literal(literal) => literal,
+            TemplateToken::Variable(_) | TemplateToken::Wildcard => "_".to_owned(),
         };
         tokens(&self.text).into_iter().map(part).collect()
     }
@@ -95,7 +98,7 @@ impl PathTemplate {
     }
 
     /// The segments of the template, in order.
-    pub fn segments(&self) -> &[Segment] {
+    pub fn segments(&self) -> &[TemplateSegment] {
         &self.segments
     }
 
@@ -103,8 +106,8 @@ impl PathTemplate {
         let mut parts = path.split('/');
         for segment in &self.segments {
             match (segment, parts.next()) {
-                (Segment::Literal(literal), Some(part)) if literal == part => {}
-                (Segment::Variable, Some(part)) if !part.is_empty() => found(part),
+                (TemplateSegment::Literal(literal), Some(part)) if literal == part => {}
+                (TemplateSegment::Variable, Some(part)) if !part.is_empty() => found(part),
                 _ => return false,
             }
         }
@@ -112,16 +115,16 @@ impl PathTemplate {
     }
 }
 
-fn segment(text: &str) -> Segment {
+fn segment(text: &str) -> TemplateSegment {
     match tokens(text).as_slice() {
-        [] => Segment::Literal(String::new()),
-        [Token::Literal(literal)] => Segment::Literal(literal.clone()),
-        [Token::Variable(_)] => Segment::Variable,
-        _ => Segment::Mixed,
+        [] => TemplateSegment::Literal(String::new()),
+        [TemplateToken::Literal(literal)] => TemplateSegment::Literal(literal.clone()),
+        [TemplateToken::Variable(_)] => TemplateSegment::Variable,
+        _ => TemplateSegment::Mixed,
     }
 }
 
-fn tokens(text: &str) -> Vec<Token> {
+fn tokens(text: &str) -> Vec<TemplateToken> {
     let mut tokens = Vec::new();
     let mut literal = String::new();
     let mut rest = text;
@@ -132,11 +135,11 @@ fn tokens(text: &str) -> Vec<Token> {
             .filter(|(name, _)| !name.is_empty() && !name.contains(['/', '{']));
         if let Some((name, after)) = variable {
             flush(&mut literal, &mut tokens);
-            tokens.push(Token::Variable(name.replace(['.', ';', '*'], "")));
+            tokens.push(TemplateToken::Variable(name.replace(['.', ';', '*'], "")));
             rest = after;
         } else if let Some(after) = rest.strip_prefix("**") {
             flush(&mut literal, &mut tokens);
-            tokens.push(Token::Wildcard);
+            tokens.push(TemplateToken::Wildcard);
             rest = after;
         } else {
             literal.push(first);
@@ -147,9 +150,9 @@ fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-fn flush(literal: &mut String, tokens: &mut Vec<Token>) {
+fn flush(literal: &mut String, tokens: &mut Vec<TemplateToken>) {
     if !literal.is_empty() {
-        tokens.push(Token::Literal(std::mem::take(literal)));
+        tokens.push(TemplateToken::Literal(std::mem::take(literal)));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The fields of a date that is being read, and their resolution to a date.
 //!
-//! Fields that contradict one another make no date: a weekday that is not the day's, one field with two values.
+//! Fields that contradict one another make no date: a weekday that is not the day's, one field with
+//! two values.
 
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::{Offset, TimeZone};

@@ -26,7 +26,8 @@ impl DateFormat {
         compile(pattern).map(|items| Self { items, is_standard: false, default_zone: None })
     }
 
-    /// Returns true if a text begins with the fields of such a date, whether or not they make a date.
+    /// Returns true if a text begins with the fields of such a date, whether or not they make a
+    /// date.
     pub fn matches_prefix(&self, text: &str) -> bool {
         self.read_items(&self.items, text, &mut DateFields::default()).is_some()
     }

@@ -4,7 +4,8 @@ use super::fields::{DateField, DateFields};
 use super::format::nanoseconds;
 use super::zone::{OffsetStyle, digit_count, split_offset, zone_by_name};
 
-/// Reads the fields of the date that the whole text is. A month or a year begins with its first day.
+/// Reads the fields of the date that the whole text is. A month or a year begins with its first
+/// day.
 pub(super) fn read(text: &str) -> Option<DateFields> {
     let mut reader = IsoReader { rest: text, fields: DateFields::default() };
     reader.number(DateField::Year, 4)?;

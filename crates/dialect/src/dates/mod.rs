@@ -1,13 +1,16 @@
-//! Dates in the notations of Java and WireMock: patterns, offsets from now, truncations, time zones.
+//! Dates in the notations of Java and WireMock: patterns, offsets from now, truncations, time
+//! zones.
 //!
-//! - [`DateParser`] reads dates: ISO 8601, the spellings of HTTP, seconds or milliseconds since 1970, and patterns of
-//!   Java's `DateTimeFormatter` such as `dd/MM/yyyy HH:mm`.
-//! - [`print_date`] writes them by patterns of Java's `SimpleDateFormat`, whose letters differ in places.
-//! - [`DateOffset`] is a distance such as `now +3 days`, [`Truncation`] a phrase such as `first day of month`.
+//! - [`DateParser`] reads dates: ISO 8601, the spellings of HTTP, seconds or milliseconds since
+//!   1970, and patterns of Java's `DateTimeFormatter` such as `dd/MM/yyyy HH:mm`.
+//! - [`print_date`] writes them by patterns of Java's `SimpleDateFormat`, whose letters differ in
+//!   places.
+//! - [`DateOffset`] is a distance such as `now +3 days`, [`Truncation`] a phrase such as `first day
+//!   of month`.
 //!
-//! WireMock reads dates with one class, `DateTimeParser`, in matchers and in the template helper `parseDate`. Java
-//! resolves them in its "smart" mode: the 31st of February is moved to the end of the month, and a weekday that
-//! contradicts the date is an error.
+//! WireMock reads dates with one class, `DateTimeParser`, in matchers and in the template helper
+//! `parseDate`. Java resolves them in its "smart" mode: the 31st of February is moved to the end of
+//! the month, and a weekday that contradicts the date is an error.
 //!
 //! ```
 //! use standin_dialect::dates::{DateParser, print_date, zone_by_id};

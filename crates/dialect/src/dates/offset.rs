@@ -53,13 +53,14 @@ impl DateOffset {
         Ok(Self { amount, unit: DateUnit::parse(unit)? })
     }
 
-    /// Returns the date that is this distance later, by the calendar of the date's zone; `None` beyond the years
-    /// -9999 to 9999.
+    /// Returns the date that is this distance later, by the calendar of the date's zone; `None`
+    /// beyond the years -9999 to 9999.
     pub fn apply(self, date: &Zoned) -> Option<Zoned> {
         self.span().and_then(|span| date.checked_add(span).ok())
     }
 
-    /// Returns the date that is this distance later, or the end of the calendar that lies in that direction.
+    /// Returns the date that is this distance later, or the end of the calendar that lies in that
+    /// direction.
     pub fn apply_saturating(self, date: &Zoned) -> Zoned {
         match self.span() {
             Some(span) => date.saturating_add(span),

@@ -6,7 +6,8 @@ use jiff::{Timestamp, Zoned};
 
 use super::zone::fixed_zone;
 
-/// A date as far as a text tells it: a local date and time, and an instant where the text names a zone.
+/// A date as far as a text tells it: a local date and time, and an instant where the text names a
+/// zone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParsedDate {
     wall: DateTime,
@@ -17,8 +18,8 @@ pub struct ParsedDate {
 impl ParsedDate {
     /// Builds a date from its parts. `None` if it lies beyond the years -9999 to 9999.
     ///
-    /// Where a text has an offset and a zone, as in `+02:00[Europe/Paris]`, the offset tells the instant and the zone
-    /// the calendar, as in Java since version 9.
+    /// Where a text has an offset and a zone, as in `+02:00[Europe/Paris]`, the offset tells the
+    /// instant and the zone the calendar, as in Java since version 9.
     pub(super) fn from_parts(
         date: Date,
         time: Option<Time>,
@@ -35,7 +36,8 @@ impl ParsedDate {
         Some(Self { wall, zone, zoned })
     }
 
-    /// Builds a date from an instant that was counted from 1970: it names no zone, its calendar is that of UTC.
+    /// Builds a date from an instant that was counted from 1970: it names no zone, its calendar is
+    /// that of UTC.
     pub(super) fn from_instant(instant: Timestamp) -> Self {
         let zoned = instant.to_zoned(TimeZone::UTC);
         Self { wall: zoned.datetime(), zone: None, zoned: Some(zoned) }
@@ -56,7 +58,8 @@ impl ParsedDate {
         self.zone.as_ref()
     }
 
-    /// Returns the instant, a text without a zone being taken for UTC; `None` beyond the years -9999 to 9999.
+    /// Returns the instant, a text without a zone being taken for UTC; `None` beyond the years
+    /// -9999 to 9999.
     pub fn instant(&self) -> Option<Timestamp> {
         match (&self.zoned, &self.zone) {
             (Some(zoned), _) => Some(zoned.timestamp()),

@@ -33,7 +33,8 @@ pub enum DateParser {
 }
 
 impl DateParser {
-    /// Returns the parser that a format asks for: `unix`, `epoch`, or a pattern such as `dd/MM/yyyy`.
+    /// Returns the parser that a format asks for: `unix`, `epoch`, or a pattern such as
+    /// `dd/MM/yyyy`.
     pub fn for_format(format: &str) -> Result<Self, SyntaxError> {
         if format.eq_ignore_ascii_case("unix") {
             return Ok(Self::Unix);
@@ -44,13 +45,14 @@ impl DateParser {
         DateFormat::parse(format).map(|format| Self::Format(Box::new(format)))
     }
 
-    /// Returns the date that the whole text is, if it is one. A pattern must tell year, month and day.
+    /// Returns the date that the whole text is, if it is one. A pattern must tell year, month and
+    /// day.
     pub fn parse(&self, text: &str) -> Option<ParsedDate> {
         self.read(text, false)
     }
 
-    /// Returns the date that the whole text is, if it is one. Where a pattern tells no month or no day, it is the
-    /// first, as in WireMock's `parseDate`.
+    /// Returns the date that the whole text is, if it is one. Where a pattern tells no month or no
+    /// day, it is the first, as in WireMock's `parseDate`.
     pub fn parse_incomplete(&self, text: &str) -> Option<ParsedDate> {
         self.read(text, true)
     }

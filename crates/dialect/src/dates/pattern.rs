@@ -10,7 +10,8 @@ use crate::SyntaxError;
 pub(super) enum PatternItem {
     /// Exactly this character.
     Literal(char),
-    /// `min` to `max` digits; `reserved` more are left to the numbers of fixed width that follow at once.
+    /// `min` to `max` digits; `reserved` more are left to the numbers of fixed width that follow at
+    /// once.
     Number { field: DateField, min: usize, max: usize, reserved: usize },
     /// The last two digits of a year from 2000.
     ShortYear,
@@ -93,7 +94,8 @@ fn quoted(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>, items: &mu
     }
 }
 
-/// Returns the item of `count` equal letters, by the table of Java's `DateTimeFormatterBuilder.appendPattern`.
+/// Returns the item of `count` equal letters, by the table of Java's
+/// `DateTimeFormatterBuilder.appendPattern`.
 fn item_of(letter: char, count: usize) -> Option<PatternItem> {
     use PatternItem::{Fraction, Number, Offset, ShortYear, Zone};
     let wide = |field| Number { field, min: count, max: MAX_DIGITS.max(count), reserved: 0 };
@@ -144,7 +146,8 @@ fn number(field: DateField, count: usize) -> Option<PatternItem> {
     }
 }
 
-/// Returns the item of a name, whose first value is 1: up to three letters are short, four full, five a single letter.
+/// Returns the item of a name, whose first value is 1: up to three letters are short, four full,
+/// five a single letter.
 fn name(field: DateField, names: &'static [&'static str], count: usize) -> Option<PatternItem> {
     let letters = match count {
         0..=3 => Some(3),
@@ -155,8 +158,8 @@ fn name(field: DateField, names: &'static [&'static str], count: usize) -> Optio
     Some(PatternItem::Name { field, first: 1, names, letters })
 }
 
-/// Counts, for each number without a fixed width, the digits that the numbers of fixed width right behind it need, so
-/// that `yyyyMMdd` can be read.
+/// Counts, for each number without a fixed width, the digits that the numbers of fixed width right
+/// behind it need, so that `yyyyMMdd` can be read.
 fn reserve_digits(items: &mut [PatternItem]) {
     let mut needed = 0;
     for item in items.iter_mut().rev() {

@@ -1,4 +1,5 @@
-//! Printing of dates by patterns of Java's `SimpleDateFormat`, with the names and weeks of the locale en-US.
+//! Printing of dates by patterns of Java's `SimpleDateFormat`, with the names and weeks of the
+//! locale en-US.
 
 use std::fmt::Write as _;
 
@@ -11,9 +12,9 @@ use crate::SyntaxError;
 
 /// Returns a date as text by a format, as the template helpers `now` and `date` write it.
 ///
-/// Without a format it is ISO 8601 to the second, in UTC unless a zone is given. `epoch` and `unix` are milliseconds and
-/// seconds since 1970. Any other format is a pattern of Java's `SimpleDateFormat`, in the zone of this host unless one is
-/// given.
+/// Without a format it is ISO 8601 to the second, in UTC unless a zone is given. `epoch` and `unix`
+/// are milliseconds and seconds since 1970. Any other format is a pattern of Java's
+/// `SimpleDateFormat`, in the zone of this host unless one is given.
 pub fn print_date(at: Timestamp, format: Option<&str>, zone: Option<&TimeZone>) -> Result<String, SyntaxError> {
     match format {
         None => {
@@ -68,8 +69,8 @@ fn print_by_pattern(date: &Zoned, pattern: &str) -> Result<String, SyntaxError> 
     Ok(out)
 }
 
-/// Writes text in single quotes, from behind the first; two of them are one. Returns what follows, or `None` if the
-/// text is not closed.
+/// Writes text in single quotes, from behind the first; two of them are one. Returns what follows,
+/// or `None` if the text is not closed.
 fn push_quoted<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     if let Some(after) = rest.strip_prefix('\'') {
         out.push('\'');

@@ -149,7 +149,8 @@ fn dates_are_read_by_pattern() {
     }
 }
 
-/// The four points in which matchers and templates once read dates differently, as WireMock's one parser has them.
+/// The four points in which matchers and templates once read dates differently, as WireMock's one
+/// parser has them.
 #[test]
 fn patterns_are_resolved_as_java_does() {
     for (text, pattern, expected) in [

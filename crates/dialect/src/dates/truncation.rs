@@ -39,7 +39,8 @@ impl Truncation {
         })
     }
 
-    /// Returns the date after the truncation, by the calendar of its zone; `None` beyond the years -9999 to 9999.
+    /// Returns the date after the truncation, by the calendar of its zone; `None` beyond the years
+    /// -9999 to 9999.
     pub fn apply(self, date: &Zoned) -> Option<Zoned> {
         let wall = date.datetime();
         let day = wall.date();

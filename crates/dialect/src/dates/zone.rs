@@ -19,7 +19,8 @@ pub(super) enum OffsetStyle {
     Greenwich,
 }
 
-/// Returns the time zone of an identifier that Java's `ZoneId.of` takes: `Europe/Paris`, `UTC`, `Z`, `+02:00`, `GMT+2`.
+/// Returns the time zone of an identifier that Java's `ZoneId.of` takes: `Europe/Paris`, `UTC`,
+/// `Z`, `+02:00`, `GMT+2`.
 ///
 /// Abbreviations such as `PST` are no identifiers, save those that the IANA database has.
 pub fn zone_by_id(id: &str) -> Option<TimeZone> {

@@ -1,37 +1,39 @@
 //! Character classes: ranges, unions and intersections as the JVM reads them.
 //!
-//! The right side of `&&` reaches to the next `&&` or the end. Single characters of a class form one set that keeps
-//! growing after it took part in an intersection, as in the JVM: `[abc&&[b]&x]` holds `a`.
+//! The right side of `&&` reaches to the next `&&` or the end. Single characters of a class form
+//! one set that keeps growing after it took part in an intersection, as in the JVM: `[abc&&[b]&x]`
+//! holds `a`.
 
 use super::cursor::error;
-use super::escape::Escaped;
-use super::parse::Parser;
-use super::tree::Set;
+use super::escape::EscapedItem;
+use super::parse::RegexParser;
+use super::tree::CharSet;
 use super::{Flags, fold};
 use crate::SyntaxError;
 
 /// A class that is being read.
 #[derive(Debug, Default)]
-struct Growing {
+struct ClassBuilder {
     /// Its single characters.
     own: Vec<(u32, u32)>,
     /// Whether some of them are not yet in `sets`.
     has_own: bool,
-    sets: Option<Set>,
+    sets: Option<CharSet>,
     /// What was read last, or on the right of the last `&&`.
-    last: Option<Set>,
+    last: Option<CharSet>,
 }
 
-impl Parser {
+impl RegexParser {
     /// Reads a class, the cursor being at its `[`; it ends behind the `]`.
-    pub(super) fn class(&mut self) -> Result<Set, SyntaxError> {
+    pub(super) fn class(&mut self) -> Result<CharSet, SyntaxError> {
         self.deeper(|parser| parser.class_up_to_bracket(true))
     }
 
-    /// Reads a class, the cursor being before its first character. The right side of `&&` leaves the `]` to its class.
-    fn class_up_to_bracket(&mut self, takes_bracket: bool) -> Result<Set, SyntaxError> {
+    /// Reads a class, the cursor being before its first character. The right side of `&&` leaves
+    /// the `]` to its class.
+    fn class_up_to_bracket(&mut self, takes_bracket: bool) -> Result<CharSet, SyntaxError> {
         let open = self.cursor.at();
-        let mut class = Growing::default();
+        let mut class = ClassBuilder::default();
         let mut c = self.cursor.advance();
         let negated = c == '^' && self.cursor.before() == Some('[');
         if negated {
@@ -73,8 +75,8 @@ impl Parser {
     }
 
     /// Reads what stands on the right of `&&`.
-    fn right_side(&mut self) -> Result<Option<Set>, SyntaxError> {
-        let mut right: Option<Set> = None;
+    fn right_side(&mut self) -> Result<Option<CharSet>, SyntaxError> {
+        let mut right: Option<CharSet> = None;
         loop {
             let part = match self.cursor.peek() {
                 ']' | '&' => return Ok(right),
@@ -92,12 +94,12 @@ impl Parser {
     }
 
     /// Reads a character, a range or an escape. A single character goes to `own`.
-    fn class_item(&mut self, own: &mut Vec<(u32, u32)>) -> Result<Option<Set>, SyntaxError> {
+    fn class_item(&mut self, own: &mut Vec<(u32, u32)>) -> Result<Option<CharSet>, SyntaxError> {
         let low = if self.cursor.peek() == '\\' {
             match self.escape(true, self.cursor.raw(2) == '-')? {
-                Escaped::Code(code) => code,
-                Escaped::Set(set) => return Ok(Some(set)),
-                Escaped::Node(_) => return Ok(Some(Set::none())),
+                EscapedItem::Code(code) => code,
+                EscapedItem::Set(set) => return Ok(Some(set)),
+                EscapedItem::Node(_) => return Ok(Some(CharSet::none())),
             }
         } else {
             self.cursor.read().into()
@@ -114,14 +116,14 @@ impl Parser {
                     "put the lower end first, or write `\\-` for the character",
                 );
             };
-            return Ok(Some(Set::Spans(fold::range(low, high, flags))));
+            return Ok(Some(CharSet::Spans(fold::range(low, high, flags))));
         }
         let variants = fold::variants(low, flags);
         if low < 256 && (!flags.has(Flags::UNICODE_CASE) || variants.iter().all(|&(_, high)| high < 256)) {
             own.extend(variants);
             return Ok(None);
         }
-        Ok(Some(Set::Spans(variants)))
+        Ok(Some(CharSet::Spans(variants)))
     }
 
     fn range_end(&mut self) -> Result<Option<u32>, SyntaxError> {
@@ -129,15 +131,15 @@ impl Parser {
             return Ok(Some(self.cursor.read().into()));
         }
         Ok(match self.escape(true, true)? {
-            Escaped::Code(code) => Some(code),
+            EscapedItem::Code(code) => Some(code),
             _ => None,
         })
     }
 }
 
-impl Growing {
+impl ClassBuilder {
     /// Adds what was read; `None` stands for a single character.
-    fn add(&mut self, item: Option<Set>) {
+    fn add(&mut self, item: Option<CharSet>) {
         self.last.clone_from(&item);
         match (item, self.sets.take()) {
             (None, sets) => {
@@ -149,13 +151,14 @@ impl Growing {
         }
     }
 
-    /// Keeps what is also in `right`; without one, what was read last. `None` where there is nothing to intersect.
-    fn intersect(&mut self, right: Option<Set>) -> Option<()> {
+    /// Keeps what is also in `right`; without one, what was read last. `None` where there is
+    /// nothing to intersect.
+    fn intersect(&mut self, right: Option<CharSet>) -> Option<()> {
         if std::mem::take(&mut self.has_own) {
             if self.sets.is_none() {
-                self.last = Some(Set::Own);
+                self.last = Some(CharSet::Own);
             }
-            self.sets = Some(self.sets.take().map_or(Set::Own, |sets| sets.or(Set::Own)));
+            self.sets = Some(self.sets.take().map_or(CharSet::Own, |sets| sets.or(CharSet::Own)));
         }
         if right.is_some() {
             self.last = right;
@@ -168,11 +171,11 @@ impl Growing {
         Some(())
     }
 
-    fn finish(self) -> Set {
-        let own = self.has_own.then_some(Set::Own);
+    fn finish(self) -> CharSet {
+        let own = self.has_own.then_some(CharSet::Own);
         let set = match (self.sets, own) {
             (Some(sets), Some(own)) => sets.or(own),
-            (sets, own) => sets.or(own).unwrap_or(Set::Own),
+            (sets, own) => sets.or(own).unwrap_or(CharSet::Own),
         };
         set.resolved(&self.own)
     }

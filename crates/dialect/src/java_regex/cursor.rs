@@ -1,14 +1,16 @@
-//! Reading a pattern character by character: quotations resolved, white space and comments passed over under `(?x)`.
+//! Reading a pattern character by character: quotations resolved, white space and comments passed
+//! over under `(?x)`.
 //!
-//! The steps are those of Java's own reader, since what it does at odd places (`( ?i)`, `a+ +`) hangs on them.
+//! The steps are those of Java's own reader, since what it does at odd places (`( ?i)`, `a+ +`)
+//! hangs on them.
 
 use super::Flags;
 use crate::SyntaxError;
 
 /// A place in the pattern, and the flags in force there.
 #[derive(Debug)]
-pub(super) struct Cursor {
-    chars: Vec<Piece>,
+pub(super) struct PatternCursor {
+    chars: Vec<PatternChar>,
     place: usize,
     /// Bytes of the pattern.
     length: usize,
@@ -17,12 +19,12 @@ pub(super) struct Cursor {
 
 /// A character after quotations are resolved, and where it stood before.
 #[derive(Clone, Copy, Debug)]
-struct Piece {
+struct PatternChar {
     c: char,
     at: usize,
 }
 
-impl Cursor {
+impl PatternCursor {
     pub(super) fn new(java: &str, flags: Flags) -> Self {
         Self { chars: unquoted(java), place: 0, length: java.len(), flags }
     }
@@ -83,7 +85,8 @@ impl Cursor {
         self.chars.get(self.place.checked_sub(1)?).map(|piece| piece.c)
     }
 
-    /// The text up to `end`, with nothing ignored; the cursor goes behind `end`. `None` where it does not come.
+    /// The text up to `end`, with nothing ignored; the cursor goes behind `end`. `None` where it
+    /// does not come.
     pub(super) fn until(&mut self, end: char) -> Option<String> {
         let rest = self.chars.get(self.place..)?;
         let length = rest.iter().position(|piece| piece.c == end)?;
@@ -129,7 +132,7 @@ pub(super) fn error<T>(at: usize, message: impl Into<String>, help: impl Into<St
 }
 
 /// Replaces `\Q…\E` by escaped characters; without an end it goes up to the end of the pattern.
-fn unquoted(java: &str) -> Vec<Piece> {
+fn unquoted(java: &str) -> Vec<PatternChar> {
     let mut pieces = Vec::with_capacity(java.len());
     let mut rest = java;
     while let Some(c) = rest.chars().next() {
@@ -142,13 +145,13 @@ fn unquoted(java: &str) -> Vec<Piece> {
         }
         // a backslash and what it escapes stay together, so that the second of `\\Q` opens nothing
         let length = c.len_utf8() + if c == '\\' { rest[1..].chars().next().map_or(0, char::len_utf8) } else { 0 };
-        pieces.extend(rest[..length].char_indices().map(|(offset, c)| Piece { c, at: at + offset }));
+        pieces.extend(rest[..length].char_indices().map(|(offset, c)| PatternChar { c, at: at + offset }));
         rest = &rest[length..];
     }
     pieces
 }
 
-fn quote(text: &str, start: usize, pieces: &mut Vec<Piece>) {
+fn quote(text: &str, start: usize, pieces: &mut Vec<PatternChar>) {
     for (offset, c) in text.char_indices() {
         let at = start + offset;
         // a first digit must not become part of an escape before the quotation
@@ -159,6 +162,6 @@ fn quote(text: &str, start: usize, pieces: &mut Vec<Piece>) {
         } else {
             ""
         };
-        pieces.extend(escape.chars().chain([c]).map(|c| Piece { c, at }));
+        pieces.extend(escape.chars().chain([c]).map(|c| PatternChar { c, at }));
     }
 }

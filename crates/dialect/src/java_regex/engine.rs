@@ -1,33 +1,34 @@
-//! What runs a translated pattern: a comparison, the linear-time engine, or the backtracking one with a limit.
+//! What runs a translated pattern: a comparison, the linear-time engine, or the backtracking one
+//! with a limit.
 
 use std::ops::Range;
 
 use fancy_regex::RegexInput;
 
-use super::write::{Extent, Written};
-use super::{GaveUp, Outcome};
+use super::write::{EngineSource, MatchExtent};
+use super::{BacktrackLimitExceeded, MatchOutcome};
 use crate::SyntaxError;
 
 /// A compiled pattern.
 #[derive(Debug)]
-pub(super) enum Engine {
+pub(super) enum RegexEngine {
     /// Look-around, back-references and what else needs to go back.
     Backtracking(Box<fancy_regex::Regex>),
     /// Everything else, in time linear in the text.
     Linear(regex::Regex),
     /// Nothing but characters.
-    Literal(String, Extent),
+    Literal(String, MatchExtent),
 }
 
 /// The whole match and its groups, in bytes of the text.
 pub(super) type Groups = Vec<Option<Range<usize>>>;
 
-impl Engine {
+impl RegexEngine {
     pub(super) fn backtracks(&self) -> bool {
         matches!(self, Self::Backtracking(_))
     }
 
-    pub(super) fn new(written: &Written) -> Result<Self, SyntaxError> {
+    pub(super) fn new(written: &EngineSource) -> Result<Self, SyntaxError> {
         if !written.backtracks {
             let built = regex::RegexBuilder::new(&written.text).size_limit(SIZE_LIMIT).nest_limit(NEST_LIMIT).build();
             return built.map(Self::Linear).map_err(|error| too_large(&error));
@@ -45,22 +46,28 @@ impl Engine {
     }
 
     /// Whether it matches the extent that it was written for.
-    pub(super) fn is_match(&self, text: &str) -> Outcome {
+    pub(super) fn is_match(&self, text: &str) -> MatchOutcome {
         match self {
-            Self::Backtracking(regex) => regex.is_match(text).map_or(Outcome::GaveUp, Outcome::from),
+            Self::Backtracking(regex) => regex.is_match(text).map_or(MatchOutcome::LimitExceeded, MatchOutcome::from),
             Self::Linear(regex) => regex.is_match(text).into(),
-            Self::Literal(literal, Extent::Part) => text.contains(literal).into(),
-            Self::Literal(literal, Extent::Whole) => (text == literal).into(),
+            Self::Literal(literal, MatchExtent::Part) => text.contains(literal).into(),
+            Self::Literal(literal, MatchExtent::Whole) => (text == literal).into(),
         }
     }
 
-    /// The first match at or after `start`; `follows` says whether the match before ended right there.
-    pub(super) fn groups(&self, text: &str, start: usize, follows: bool) -> Result<Option<Groups>, GaveUp> {
+    /// The first match at or after `start`; `follows` says whether the match before ended right
+    /// there.
+    pub(super) fn groups(
+        &self,
+        text: &str,
+        start: usize,
+        follows: bool,
+    ) -> Result<Option<Groups>, BacktrackLimitExceeded> {
         match self {
             Self::Backtracking(regex) => {
                 let found = {
                     let input = RegexInput::new(text).from_pos(start).continue_from_previous_match_end(follows);
-                    regex.captures_input(input).map_err(|_| GaveUp)?
+                    regex.captures_input(input).map_err(|_| BacktrackLimitExceeded)?
                 };
                 Ok(found.map(|groups| groups.iter().map(|group| group.map(|group| group.range())).collect()))
             }

@@ -1,25 +1,26 @@
 //! What a backslash begins: characters by their code, classes, places, references to groups.
 
 use super::cursor::error;
-use super::parse::Parser;
-use super::tree::{Anchor, Node, Set};
+use super::parse::RegexParser;
+use super::tree::{Anchor, CharSet, RegexNode};
 use super::{Flags, property};
 use crate::SyntaxError;
 
 /// What an escape stands for.
 #[derive(Debug)]
-pub(super) enum Escaped {
+pub(super) enum EscapedItem {
     /// A code unit or code point, half a surrogate pair included.
     Code(u32),
     /// Something that is no character.
-    Node(Node),
+    Node(RegexNode),
     /// One of several characters.
-    Set(Set),
+    Set(CharSet),
 }
 
-impl Parser {
-    /// Reads an escape, the cursor being at its backslash. At either end of a range `\v` is but the vertical tab.
-    pub(super) fn escape(&mut self, in_class: bool, in_range: bool) -> Result<Escaped, SyntaxError> {
+impl RegexParser {
+    /// Reads an escape, the cursor being at its backslash. At either end of a range `\v` is but the
+    /// vertical tab.
+    pub(super) fn escape(&mut self, in_class: bool, in_range: bool) -> Result<EscapedItem, SyntaxError> {
         let start = self.cursor.at();
         if self.cursor.raw(1) == '\0' && self.cursor.raw(2) == '\0' {
             self.cursor.advance_raw();
@@ -41,49 +42,49 @@ impl Parser {
             'x' => self.hexadecimal(start)?,
             'u' => self.utf16(start)?,
             'c' => self.control(start)?,
-            'p' | 'P' => return self.property(c == 'P', start).map(Escaped::Set),
+            'p' | 'P' => return self.property(c == 'P', start).map(EscapedItem::Set),
             'N' => {
                 let help = "write the character itself, or `\\x{…}` with its code point";
                 return error(start, "`\\N{…}` is not supported: there is no table of character names", help);
             }
             c if c.is_ascii_alphanumeric() => {
                 if let Some(set) = property::shorthand(c, self.cursor.flags) {
-                    return Ok(Escaped::Set(set));
+                    return Ok(EscapedItem::Set(set));
                 }
                 let node = if in_class { None } else { self.escaped_node(c, start)? };
                 let place = if in_class { " in a character class" } else { "" };
                 return match node {
-                    Some(node) => Ok(Escaped::Node(node)),
+                    Some(node) => Ok(EscapedItem::Node(node)),
                     None => error(start, format!("`\\{c}` means nothing{place}"), format!("write `{c}` or `\\\\{c}`")),
                 };
             }
             c => c.into(),
         };
-        Ok(Escaped::Code(code))
+        Ok(EscapedItem::Code(code))
     }
 
-    fn escaped_node(&mut self, c: char, start: usize) -> Result<Option<Node>, SyntaxError> {
+    fn escaped_node(&mut self, c: char, start: usize) -> Result<Option<RegexNode>, SyntaxError> {
         let node = match c {
             '1'..='9' => self.back_reference(c),
-            'A' => Node::Anchor(Anchor::Start),
-            'B' => Node::Anchor(Anchor::NoWordEdge),
+            'A' => RegexNode::Anchor(Anchor::Start),
+            'B' => RegexNode::Anchor(Anchor::NoWordEdge),
             'b' if self.cursor.peek() == '{' && self.cursor.raw(1) == 'g' => {
                 return error(start, "`\\b{g}` is not supported", "match the characters with `\\X`");
             }
-            'b' => Node::Anchor(Anchor::WordEdge),
-            'G' => Node::Anchor(Anchor::LastEnd),
+            'b' => RegexNode::Anchor(Anchor::WordEdge),
+            'G' => RegexNode::Anchor(Anchor::LastEnd),
             'k' => self.named_reference(start)?,
-            'R' => Node::LineBreak,
-            'X' => Node::Grapheme,
-            'Z' => Node::Anchor(Anchor::TextEnd { unix: self.cursor.flags.has(Flags::UNIX_LINES) }),
-            'z' => Node::Anchor(Anchor::VeryEnd),
+            'R' => RegexNode::LineBreak,
+            'X' => RegexNode::Grapheme,
+            'Z' => RegexNode::Anchor(Anchor::TextEnd { unix: self.cursor.flags.has(Flags::UNIX_LINES) }),
+            'z' => RegexNode::Anchor(Anchor::VeryEnd),
             _ => return Ok(None),
         };
         Ok(Some(node))
     }
 
     /// Takes as many digits as name a group that has been opened, and at least one.
-    fn back_reference(&mut self, first: char) -> Node {
+    fn back_reference(&mut self, first: char) -> RegexNode {
         let mut group = first as usize - '0' as usize;
         while let Some(digit) = self.cursor.peek().to_digit(10) {
             let longer = group * 10 + digit as usize;
@@ -96,7 +97,7 @@ impl Parser {
         self.back(group)
     }
 
-    fn named_reference(&mut self, start: usize) -> Result<Node, SyntaxError> {
+    fn named_reference(&mut self, start: usize) -> Result<RegexNode, SyntaxError> {
         if self.cursor.read() != '<' {
             return error(start, "`\\k` is not followed by `<`", "write `\\k<name>`");
         }
@@ -108,8 +109,8 @@ impl Parser {
         }
     }
 
-    fn back(&self, group: usize) -> Node {
-        Node::Back { group, folded: self.cursor.flags.has(Flags::CASE_INSENSITIVE) }
+    fn back(&self, group: usize) -> RegexNode {
+        RegexNode::Back { group, folded: self.cursor.flags.has(Flags::CASE_INSENSITIVE) }
     }
 
     /// `\0n`, `\0nn` or `\0mnn`, the last up to 377.
@@ -192,7 +193,7 @@ impl Parser {
     }
 
     /// `\pL` or `\p{name}`.
-    fn property(&mut self, negated: bool, start: usize) -> Result<Set, SyntaxError> {
+    fn property(&mut self, negated: bool, start: usize) -> Result<CharSet, SyntaxError> {
         let name = if self.cursor.peek() == '{' {
             self.cursor.read();
             match self.cursor.until('}') {

@@ -1,6 +1,7 @@
 //! The flags of a Java pattern.
 
-/// Flags that are in force from the start of a pattern; `(?i)` and the like change them from there on.
+/// Flags that are in force from the start of a pattern; `(?i)` and the like change them from there
+/// on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(u8);
 

@@ -1,6 +1,8 @@
-//! Upper and lower case as Java's flags `i` and `u` see them: only ASCII letters, or all of Unicode's simple pairs.
+//! Upper and lower case as Java's flags `i` and `u` see them: only ASCII letters, or all of
+//! Unicode's simple pairs.
 //!
-//! The engines' own case-insensitivity always follows Unicode, so cases are spelled out as characters instead.
+//! The engines' own case-insensitivity always follows Unicode, so cases are spelled out as
+//! characters instead.
 
 use std::sync::LazyLock;
 

@@ -1,8 +1,8 @@
 //! Java's regular expressions: translated once, then run by an engine that cannot run away.
 //!
-//! What the linear-time engine refuses (look-around, back-references, atomic groups, possessive quantifiers) goes to a
-//! backtracking one with a limit; a pattern that has no translation is an error that names the construct. The table in
-//! `tests/java_regex` holds what a real JVM says.
+//! What the linear-time engine refuses (look-around, back-references, atomic groups, possessive
+//! quantifiers) goes to a backtracking one with a limit; a pattern that has no translation is an
+//! error that names the construct. The table in `tests/java_regex` holds what a real JVM says.
 
 mod class;
 mod cursor;
@@ -21,42 +21,42 @@ use std::sync::{Arc, OnceLock};
 
 pub use self::flags::Flags;
 
-use self::engine::{Engine, Groups};
-use self::parse::Pattern;
-use self::write::Extent;
+use self::engine::{Groups, RegexEngine};
+use self::parse::ParsedPattern;
+use self::write::MatchExtent;
 use crate::SyntaxError;
 
 /// A compiled pattern. A clone shares it.
 #[derive(Clone)]
 pub struct JavaRegex {
-    compiled: Arc<Compiled>,
+    compiled: Arc<CompiledRegex>,
 }
 
-struct Compiled {
+struct CompiledRegex {
     java: String,
     flags: Flags,
     prefix: String,
     required: String,
     names: Vec<(String, usize)>,
-    whole: Engine,
+    whole: RegexEngine,
     /// The same for a part of a text, compiled when it is first asked for.
-    part: OnceLock<Option<Engine>>,
+    part: OnceLock<Option<RegexEngine>>,
 }
 
 /// What came of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum MatchOutcome {
     /// It matches.
     Match,
     /// It does not.
     NoMatch,
     /// The limit of backtracking was reached first: not a match, but to be counted.
-    GaveUp,
+    LimitExceeded,
 }
 
 /// The limit of backtracking was reached before an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GaveUp;
+pub struct BacktrackLimitExceeded;
 
 /// One match of a part of a text, with its groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,26 +77,27 @@ impl JavaRegex {
             return Err(SyntaxError::limit(0, message, "shorten it"));
         }
         let pattern = parse::parse(java, flags)?;
-        let whole = engine(&pattern, Extent::Whole)?;
+        let whole = engine(&pattern, MatchExtent::Whole)?;
         let (prefix, _) = pattern.root.prefix();
         let required = pattern.root.required();
         let part = OnceLock::new();
-        let compiled = Compiled { java: java.to_owned(), flags, prefix, required, names: pattern.names, whole, part };
+        let compiled =
+            CompiledRegex { java: java.to_owned(), flags, prefix, required, names: pattern.names, whole, part };
         Ok(Self { compiled: Arc::new(compiled) })
     }
 
     /// Whether it matches the whole text.
-    pub fn matches(&self, text: &str) -> Outcome {
+    pub fn matches(&self, text: &str) -> MatchOutcome {
         self.compiled.whole.is_match(text)
     }
 
     /// Whether it matches some part of the text.
-    pub fn finds(&self, text: &str) -> Outcome {
-        self.part().map_or(Outcome::GaveUp, |part| part.is_match(text))
+    pub fn finds(&self, text: &str) -> MatchOutcome {
+        self.part().map_or(MatchOutcome::LimitExceeded, |part| part.is_match(text))
     }
 
     /// The first match of a part of the text.
-    pub fn captures(&self, text: &str) -> Result<Option<Captures>, GaveUp> {
+    pub fn captures(&self, text: &str) -> Result<Option<Captures>, BacktrackLimitExceeded> {
         self.captures_from(text, 0, true)
     }
 
@@ -105,9 +106,13 @@ impl JavaRegex {
         self.compiled.whole.backtracks()
     }
 
-    /// Every match of a part of the text, from left to right, each behind the one before; an empty match may touch it. It is asked
-    /// before each whether to go on.
-    pub fn captures_all(&self, text: &str, mut goes_on: impl FnMut() -> bool) -> Result<Vec<Captures>, GaveUp> {
+    /// Every match of a part of the text, from left to right, each behind the one before; an empty
+    /// match may touch it. It is asked before each whether to go on.
+    pub fn captures_all(
+        &self,
+        text: &str,
+        mut goes_on: impl FnMut() -> bool,
+    ) -> Result<Vec<Captures>, BacktrackLimitExceeded> {
         let mut all = Vec::new();
         let (mut start, mut last_end) = (0, 0);
         while start <= text.len() && goes_on() {
@@ -135,30 +140,37 @@ impl JavaRegex {
 
     /// Whether [`JavaRegex::matches`] is true of exactly one text: [`JavaRegex::literal_prefix`].
     pub fn is_literal(&self) -> bool {
-        matches!(self.compiled.whole, Engine::Literal(..))
+        matches!(self.compiled.whole, RegexEngine::Literal(..))
     }
 
-    /// The text that whatever [`JavaRegex::matches`] is true of begins with; empty if there is none.
+    /// The text that whatever [`JavaRegex::matches`] is true of begins with; empty if there is
+    /// none.
     pub fn literal_prefix(&self) -> &str {
         &self.compiled.prefix
     }
 
-    /// The longest text that stands in whatever [`JavaRegex::matches`] is true of, in any case of its ASCII letters; empty if
-    /// there is none.
+    /// The longest text that stands in whatever [`JavaRegex::matches`] is true of, in any case of
+    /// its ASCII letters; empty if there is none.
     pub fn required_literal(&self) -> &str {
         &self.compiled.required
     }
 
-    fn captures_from(&self, text: &str, start: usize, follows: bool) -> Result<Option<Captures>, GaveUp> {
-        let groups = self.part().ok_or(GaveUp)?.groups(text, start, follows)?;
+    fn captures_from(
+        &self,
+        text: &str,
+        start: usize,
+        follows: bool,
+    ) -> Result<Option<Captures>, BacktrackLimitExceeded> {
+        let groups = self.part().ok_or(BacktrackLimitExceeded)?.groups(text, start, follows)?;
         Ok(groups.map(|groups| Captures { groups }))
     }
 
-    /// `None` only where the pattern is at the limit of its size for the whole text and beyond it for a part.
-    fn part(&self) -> Option<&Engine> {
+    /// `None` only where the pattern is at the limit of its size for the whole text and beyond it
+    /// for a part.
+    fn part(&self) -> Option<&RegexEngine> {
         let compile = || {
             let pattern = parse::parse(&self.compiled.java, self.compiled.flags).ok()?;
-            engine(&pattern, Extent::Part).ok()
+            engine(&pattern, MatchExtent::Part).ok()
         };
         self.compiled.part.get_or_init(compile).as_ref()
     }
@@ -170,7 +182,8 @@ impl Captures {
         self.group(0).unwrap_or_default()
     }
 
-    /// Where a group stands, in bytes of the text; `None` where it took no part. Group 0 is the whole match.
+    /// Where a group stands, in bytes of the text; `None` where it took no part. Group 0 is the
+    /// whole match.
     pub fn group(&self, number: usize) -> Option<Range<usize>> {
         self.groups.get(number).cloned().flatten()
     }
@@ -187,18 +200,19 @@ impl fmt::Debug for JavaRegex {
     }
 }
 
-impl From<bool> for Outcome {
+impl From<bool> for MatchOutcome {
     fn from(matches: bool) -> Self {
         if matches { Self::Match } else { Self::NoMatch }
     }
 }
 
-fn engine(pattern: &Pattern, extent: Extent) -> Result<Engine, SyntaxError> {
-    // anchors at either end and groups are nothing to care about only where the whole text is matched
-    let is_plain = extent == Extent::Whole || pattern.groups == 0 && !pattern.root.is_anchored();
+fn engine(pattern: &ParsedPattern, extent: MatchExtent) -> Result<RegexEngine, SyntaxError> {
+    // anchors at either end and groups are nothing to care about only where the whole text is
+    // matched
+    let is_plain = extent == MatchExtent::Whole || pattern.groups == 0 && !pattern.root.is_anchored();
     match pattern.root.prefix() {
-        (literal, true) if is_plain => Ok(Engine::Literal(literal, extent)),
-        _ => Engine::new(&write::write(pattern, extent)),
+        (literal, true) if is_plain => Ok(RegexEngine::Literal(literal, extent)),
+        _ => RegexEngine::new(&write::write(pattern, extent)),
     }
 }
 

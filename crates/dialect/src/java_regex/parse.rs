@@ -1,10 +1,11 @@
 //! Java's grammar of regular expressions: choices, sequences, groups and repetitions.
 //!
-//! Odd cases follow the JVM rather than the manual: `a{2}{3}` repeats nothing three times, `]` and `}` stand for themselves.
+//! Odd cases follow the JVM rather than the manual: `a{2}{3}` repeats nothing three times, `]` and
+//! `}` stand for themselves.
 
-use super::cursor::{Cursor, error};
-use super::escape::Escaped;
-use super::tree::{Anchor, Greed, Node, Set};
+use super::cursor::{PatternCursor, error};
+use super::escape::EscapedItem;
+use super::tree::{Anchor, CharSet, Greediness, RegexNode};
 use super::{Flags, property};
 use crate::SyntaxError;
 
@@ -13,8 +14,8 @@ const MAX_DEPTH: usize = 100;
 
 /// What has been read.
 #[derive(Debug)]
-pub(super) struct Pattern {
-    pub(super) root: Node,
+pub(super) struct ParsedPattern {
+    pub(super) root: RegexNode,
     /// How many groups are numbered.
     pub(super) groups: usize,
     /// Names of groups and their numbers.
@@ -22,26 +23,26 @@ pub(super) struct Pattern {
 }
 
 /// Reads a whole pattern.
-pub(super) fn parse(java: &str, flags: Flags) -> Result<Pattern, SyntaxError> {
-    let mut parser = Parser { cursor: Cursor::new(java, flags), groups: 0, names: Vec::new(), depth: 0 };
+pub(super) fn parse(java: &str, flags: Flags) -> Result<ParsedPattern, SyntaxError> {
+    let mut parser = RegexParser { cursor: PatternCursor::new(java, flags), groups: 0, names: Vec::new(), depth: 0 };
     let root = parser.choice()?;
     if !parser.cursor.is_over() {
         return error(parser.cursor.at(), "`)` closes no group", "write `\\)`, or open the group");
     }
-    Ok(Pattern { root, groups: parser.groups, names: parser.names })
+    Ok(ParsedPattern { root, groups: parser.groups, names: parser.names })
 }
 
 /// The reader of one pattern.
 #[derive(Debug)]
-pub(super) struct Parser {
-    pub(super) cursor: Cursor,
+pub(super) struct RegexParser {
+    pub(super) cursor: PatternCursor,
     /// Groups opened so far.
     pub(super) groups: usize,
     pub(super) names: Vec<(String, usize)>,
     depth: usize,
 }
 
-impl Parser {
+impl RegexParser {
     /// Reads what stands deeper by one, unless that is too deep.
     pub(super) fn deeper<T>(
         &mut self,
@@ -57,16 +58,16 @@ impl Parser {
         result
     }
 
-    fn choice(&mut self) -> Result<Node, SyntaxError> {
+    fn choice(&mut self) -> Result<RegexNode, SyntaxError> {
         let mut branches = vec![self.sequence()?];
         while self.cursor.peek() == '|' {
             self.cursor.advance();
             branches.push(self.sequence()?);
         }
-        Ok(if branches.len() == 1 { branches.remove(0) } else { Node::Choice(branches) })
+        Ok(if branches.len() == 1 { branches.remove(0) } else { RegexNode::Choice(branches) })
     }
 
-    fn sequence(&mut self) -> Result<Node, SyntaxError> {
+    fn sequence(&mut self) -> Result<RegexNode, SyntaxError> {
         let mut nodes = Vec::new();
         loop {
             let c = self.cursor.peek();
@@ -83,8 +84,8 @@ impl Parser {
                     return error(at, message, format!("write `\\{c}` for the character, or put something before it"));
                 }
                 // what stands between two repetitions, or before the first
-                '{' => Node::Empty,
-                '[' => Node::Class(self.class()?),
+                '{' => RegexNode::Empty,
+                '[' => RegexNode::Class(self.class()?),
                 '\\' => self.escaped()?,
                 _ => {
                     self.cursor.advance();
@@ -93,47 +94,47 @@ impl Parser {
             };
             nodes.push(self.repeated(atom)?);
         }
-        nodes.retain(|node| *node != Node::Empty);
+        nodes.retain(|node| *node != RegexNode::Empty);
         Ok(match nodes.len() {
-            0 => Node::Empty,
+            0 => RegexNode::Empty,
             1 => nodes.remove(0),
-            _ => Node::Sequence(nodes),
+            _ => RegexNode::Sequence(nodes),
         })
     }
 
-    fn plain(&self, c: char) -> Node {
+    fn plain(&self, c: char) -> RegexNode {
         let flags = self.cursor.flags;
         let unix = flags.has(Flags::UNIX_LINES);
         match c {
-            '^' if flags.has(Flags::MULTILINE) => Node::Anchor(Anchor::LineStart { unix }),
-            '^' => Node::Anchor(Anchor::Start),
-            '$' if flags.has(Flags::MULTILINE) => Node::Anchor(Anchor::LineEnd { unix }),
-            '$' => Node::Anchor(Anchor::TextEnd { unix }),
-            '.' if flags.has(Flags::DOTALL) => Node::Class(Set::all()),
-            '.' => Node::Class(property::line_terminators(unix).negated()),
+            '^' if flags.has(Flags::MULTILINE) => RegexNode::Anchor(Anchor::LineStart { unix }),
+            '^' => RegexNode::Anchor(Anchor::Start),
+            '$' if flags.has(Flags::MULTILINE) => RegexNode::Anchor(Anchor::LineEnd { unix }),
+            '$' => RegexNode::Anchor(Anchor::TextEnd { unix }),
+            '.' if flags.has(Flags::DOTALL) => RegexNode::Class(CharSet::all()),
+            '.' => RegexNode::Class(property::line_terminators(unix).negated()),
             c => self.literal(c.into()),
         }
     }
 
-    fn escaped(&mut self) -> Result<Node, SyntaxError> {
+    fn escaped(&mut self) -> Result<RegexNode, SyntaxError> {
         Ok(match self.escape(false, false)? {
-            Escaped::Code(code) => self.literal(code),
-            Escaped::Node(node) => node,
-            Escaped::Set(set) => Node::Class(set),
+            EscapedItem::Code(code) => self.literal(code),
+            EscapedItem::Node(node) => node,
+            EscapedItem::Set(set) => RegexNode::Class(set),
         })
     }
 
-    fn literal(&self, code: u32) -> Node {
+    fn literal(&self, code: u32) -> RegexNode {
         let variants = super::fold::variants(code, self.cursor.flags);
         match (char::from_u32(code), variants.len()) {
-            (Some(c), 1) => Node::Literal(c),
-            (Some(_), _) => Node::Class(Set::Spans(variants)),
-            (None, _) => Node::Never,
+            (Some(c), 1) => RegexNode::Literal(c),
+            (Some(_), _) => RegexNode::Class(CharSet::Spans(variants)),
+            (None, _) => RegexNode::Never,
         }
     }
 
     /// Reads a group; `None` if it only changes flags.
-    fn group(&mut self) -> Result<Option<Node>, SyntaxError> {
+    fn group(&mut self) -> Result<Option<RegexNode>, SyntaxError> {
         let open = self.cursor.at();
         let outer = self.cursor.flags;
         let node = if self.cursor.advance() == '?' {
@@ -141,7 +142,7 @@ impl Parser {
                 ':' => self.choice()?,
                 '=' => self.look(false, false)?,
                 '!' => self.look(false, true)?,
-                '>' => Node::Atomic(Box::new(self.choice()?)),
+                '>' => RegexNode::Atomic(Box::new(self.choice()?)),
                 '<' => self.named_or_behind(open)?,
                 _ => {
                     self.cursor.unread();
@@ -159,7 +160,7 @@ impl Parser {
             }
         } else {
             self.groups += 1;
-            Node::Capture(Box::new(self.choice()?))
+            RegexNode::Capture(Box::new(self.choice()?))
         };
         if self.cursor.peek() != ')' {
             return error(
@@ -173,15 +174,15 @@ impl Parser {
         self.repeated(node).map(Some)
     }
 
-    fn look(&mut self, behind: bool, negative: bool) -> Result<Node, SyntaxError> {
-        Ok(Node::Look { behind, negative, inner: Box::new(self.choice()?) })
+    fn look(&mut self, behind: bool, negative: bool) -> Result<RegexNode, SyntaxError> {
+        Ok(RegexNode::Look { behind, negative, inner: Box::new(self.choice()?) })
     }
 
-    fn named_or_behind(&mut self, open: usize) -> Result<Node, SyntaxError> {
+    fn named_or_behind(&mut self, open: usize) -> Result<RegexNode, SyntaxError> {
         let first = self.cursor.read();
         if first == '=' || first == '!' {
             let look = self.look(true, first == '!')?;
-            let Node::Look { inner, .. } = &look else { return Ok(look) };
+            let RegexNode::Look { inner, .. } = &look else { return Ok(look) };
             if !inner.has_greatest_length() {
                 let help = "bound its repetitions, and take back-references out of it";
                 return error(open, "the look-behind has no greatest length that Java can see", help);
@@ -194,7 +195,7 @@ impl Parser {
         }
         self.groups += 1;
         self.names.push((name, self.groups));
-        Ok(Node::Capture(Box::new(self.choice()?)))
+        Ok(RegexNode::Capture(Box::new(self.choice()?)))
     }
 
     /// Reads a name that `>` ends, of which the first character has been read.
@@ -240,7 +241,7 @@ impl Parser {
     }
 
     /// The node under the repetition that follows it, if one does.
-    fn repeated(&mut self, node: Node) -> Result<Node, SyntaxError> {
+    fn repeated(&mut self, node: RegexNode) -> Result<RegexNode, SyntaxError> {
         let (least, most) = match self.cursor.peek() {
             '?' => (0, Some(1)),
             '*' => (0, None),
@@ -249,18 +250,18 @@ impl Parser {
             _ => return Ok(node),
         };
         let greed = match self.cursor.advance() {
-            '?' => Greed::Lazy,
-            '+' => Greed::Possessive,
-            _ => Greed::Greedy,
+            '?' => Greediness::Lazy,
+            '+' => Greediness::Possessive,
+            _ => Greediness::Greedy,
         };
-        if greed != Greed::Greedy {
+        if greed != Greediness::Greedy {
             self.cursor.advance();
         }
         // a place is there or not, however often one asks
         if node.is_zero_width() && !node.captures() {
-            return Ok(if least == 0 { Node::Empty } else { node });
+            return Ok(if least == 0 { RegexNode::Empty } else { node });
         }
-        Ok(Node::Repeat { inner: Box::new(node), least, most, greed })
+        Ok(RegexNode::Repeat { inner: Box::new(node), least, most, greed })
     }
 
     /// Reads `{n}`, `{n,}` or `{n,m}` up to the brace that ends it.

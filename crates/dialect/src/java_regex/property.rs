@@ -1,7 +1,8 @@
-//! Classes with a name: `\d`, `\p{Alpha}`, `\p{IsLatin}`, `\p{InGreek}`. What is ASCII in Java is ASCII here.
+//! Classes with a name: `\d`, `\p{Alpha}`, `\p{IsLatin}`, `\p{InGreek}`. What is ASCII in Java is
+//! ASCII here.
 
 use super::Flags;
-use super::tree::Set;
+use super::tree::CharSet;
 
 /// First and last code point and name of every block.
 const BLOCKS: &str = include_str!("blocks.txt");
@@ -13,13 +14,13 @@ const CATEGORIES: &[&str] = &[
 ];
 
 /// The set of `\d`, `\D`, `\h` and the like; `None` for a letter that names none.
-pub(super) fn shorthand(letter: char, flags: Flags) -> Option<Set> {
+pub(super) fn shorthand(letter: char, flags: Flags) -> Option<CharSet> {
     let unicode = flags.has(Flags::UNICODE_CLASS);
     let set = match letter.to_ascii_lowercase() {
-        'd' if unicode => Set::property("Nd"),
+        'd' if unicode => CharSet::property("Nd"),
         'd' => spans(&[('0', '9')]),
         'h' => horizontal_space(),
-        's' if unicode => Set::property("White_Space"),
+        's' if unicode => CharSet::property("White_Space"),
         's' => spans(&[('\t', '\r'), (' ', ' ')]),
         'v' => vertical_space(),
         'w' if unicode => unicode_word(),
@@ -30,7 +31,7 @@ pub(super) fn shorthand(letter: char, flags: Flags) -> Option<Set> {
 }
 
 /// The set of `\p{name}`; `None` where Java or the engines know no such property.
-pub(super) fn named(name: &str, flags: Flags) -> Option<Set> {
+pub(super) fn named(name: &str, flags: Flags) -> Option<CharSet> {
     if let Some((key, value)) = name.split_once('=') {
         return match key.to_ascii_lowercase().as_str() {
             "blk" | "block" => block(value),
@@ -50,7 +51,7 @@ pub(super) fn named(name: &str, flags: Flags) -> Option<Set> {
 }
 
 /// Java's line terminators but for CR LF; only LF under the flag `d`.
-pub(super) fn line_terminators(unix: bool) -> Set {
+pub(super) fn line_terminators(unix: bool) -> CharSet {
     if unix {
         spans(&[('\n', '\n')])
     } else {
@@ -59,17 +60,17 @@ pub(super) fn line_terminators(unix: bool) -> Set {
 }
 
 /// General categories, POSIX classes in ASCII, and the predicates of Java's `Character`.
-fn category(name: &str, flags: Flags) -> Option<Set> {
+fn category(name: &str, flags: Flags) -> Option<CharSet> {
     let folded = flags.has(Flags::CASE_INSENSITIVE);
     let set = match name {
         "Lu" | "Ll" | "Lt" | "javaLowerCase" | "javaUpperCase" | "javaTitleCase" if folded => cased(name),
         "Lower" | "Upper" if folded => spans(&[('A', 'Z'), ('a', 'z')]),
         // no text holds half a surrogate pair
-        "Cs" => Set::none(),
+        "Cs" => CharSet::none(),
         "LC" => any(&["Lu", "Ll", "Lt"]),
         "LD" | "javaLetterOrDigit" => any(&["L", "Nd"]),
         "L1" => spans(&[('\0', 'ÿ')]),
-        "all" => Set::all(),
+        "all" => CharSet::all(),
         "ASCII" => spans(&[('\0', '\x7f')]),
         "Alnum" => spans(&[('0', '9'), ('A', 'Z'), ('a', 'z')]),
         "Alpha" => spans(&[('A', 'Z'), ('a', 'z')]),
@@ -83,62 +84,62 @@ fn category(name: &str, flags: Flags) -> Option<Set> {
         "Space" => spans(&[('\t', '\r'), (' ', ' ')]),
         "Upper" => spans(&[('A', 'Z')]),
         "XDigit" => spans(&[('0', '9'), ('A', 'F'), ('a', 'f')]),
-        "javaAlphabetic" => Set::property("Alphabetic"),
-        "javaDefined" => Set::property("Cn").negated(),
-        "javaDigit" => Set::property("Nd"),
-        "javaISOControl" => Set::property("Cc"),
+        "javaAlphabetic" => CharSet::property("Alphabetic"),
+        "javaDefined" => CharSet::property("Cn").negated(),
+        "javaDigit" => CharSet::property("Nd"),
+        "javaISOControl" => CharSet::property("Cc"),
         "javaIdentifierIgnorable" => ignorable(),
-        "javaIdeographic" => Set::property("Ideographic"),
+        "javaIdeographic" => CharSet::property("Ideographic"),
         "javaJavaIdentifierPart" => any(&["L", "Nl", "Sc", "Pc", "Nd", "Mc", "Mn"]).or(ignorable()),
         "javaJavaIdentifierStart" => any(&["L", "Nl", "Sc", "Pc"]),
-        "javaLetter" => Set::property("L"),
-        "javaLowerCase" => Set::property("Lowercase"),
-        "javaSpaceChar" => Set::property("Z"),
-        "javaTitleCase" => Set::property("Lt"),
-        "javaUnicodeIdentifierPart" => Set::property("ID_Continue").or(ignorable()),
-        "javaUnicodeIdentifierStart" => Set::property("ID_Start"),
-        "javaUpperCase" => Set::property("Uppercase"),
+        "javaLetter" => CharSet::property("L"),
+        "javaLowerCase" => CharSet::property("Lowercase"),
+        "javaSpaceChar" => CharSet::property("Z"),
+        "javaTitleCase" => CharSet::property("Lt"),
+        "javaUnicodeIdentifierPart" => CharSet::property("ID_Continue").or(ignorable()),
+        "javaUnicodeIdentifierStart" => CharSet::property("ID_Start"),
+        "javaUpperCase" => CharSet::property("Uppercase"),
         "javaWhitespace" => {
             let bound = spans(&[('\u{a0}', '\u{a0}'), ('\u{2007}', '\u{2007}'), ('\u{202f}', '\u{202f}')]);
-            Set::property("Z").and(bound.negated()).or(spans(&[('\t', '\r'), ('\x1c', '\x1f')]))
+            CharSet::property("Z").and(bound.negated()).or(spans(&[('\t', '\r'), ('\x1c', '\x1f')]))
         }
-        _ if CATEGORIES.contains(&name) => Set::property(name),
+        _ if CATEGORIES.contains(&name) => CharSet::property(name),
         _ => return None,
     };
     Some(set)
 }
 
 /// `\p{IsName}` for the properties of Unicode that Java knows; their names in any case.
-fn binary(name: &str, flags: Flags) -> Option<Set> {
+fn binary(name: &str, flags: Flags) -> Option<CharSet> {
     let folded = flags.has(Flags::CASE_INSENSITIVE);
     let set = match name.to_ascii_uppercase().as_str() {
         "LOWERCASE" | "UPPERCASE" | "TITLECASE" if folded => cased("javaLowerCase"),
-        "LOWERCASE" => Set::property("Lowercase"),
-        "UPPERCASE" => Set::property("Uppercase"),
-        "TITLECASE" => Set::property("Lt"),
-        "ALPHABETIC" => Set::property("Alphabetic"),
-        "LETTER" => Set::property("L"),
-        "IDEOGRAPHIC" => Set::property("Ideographic"),
-        "WHITE_SPACE" | "WHITESPACE" => Set::property("White_Space"),
-        "CONTROL" => Set::property("Cc"),
-        "PUNCTUATION" => Set::property("P"),
+        "LOWERCASE" => CharSet::property("Lowercase"),
+        "UPPERCASE" => CharSet::property("Uppercase"),
+        "TITLECASE" => CharSet::property("Lt"),
+        "ALPHABETIC" => CharSet::property("Alphabetic"),
+        "LETTER" => CharSet::property("L"),
+        "IDEOGRAPHIC" => CharSet::property("Ideographic"),
+        "WHITE_SPACE" | "WHITESPACE" => CharSet::property("White_Space"),
+        "CONTROL" => CharSet::property("Cc"),
+        "PUNCTUATION" => CharSet::property("P"),
         "HEX_DIGIT" | "HEXDIGIT" => any(&["Nd", "Hex_Digit"]),
-        "ASSIGNED" => Set::property("Cn").negated(),
-        "NONCHARACTER_CODE_POINT" | "NONCHARACTERCODEPOINT" => Set::property("Noncharacter_Code_Point"),
-        "DIGIT" => Set::property("Nd"),
+        "ASSIGNED" => CharSet::property("Cn").negated(),
+        "NONCHARACTER_CODE_POINT" | "NONCHARACTERCODEPOINT" => CharSet::property("Noncharacter_Code_Point"),
+        "DIGIT" => CharSet::property("Nd"),
         "ALNUM" => any(&["Alphabetic", "Nd"]),
         "BLANK" => blank(),
         "GRAPH" => graphic(),
-        "PRINT" => graphic().or(blank()).and(Set::property("Cc").negated()),
+        "PRINT" => graphic().or(blank()).and(CharSet::property("Cc").negated()),
         "WORD" => unicode_word(),
-        "JOIN_CONTROL" | "JOINCONTROL" => Set::property("Join_Control"),
+        "JOIN_CONTROL" | "JOINCONTROL" => CharSet::property("Join_Control"),
         _ => return None,
     };
     Some(set)
 }
 
 /// POSIX classes over Unicode, as under the flag `U`; their names in any case.
-fn posix(name: &str, flags: Flags) -> Option<Set> {
+fn posix(name: &str, flags: Flags) -> Option<CharSet> {
     match name.to_ascii_uppercase().as_str() {
         "ALPHA" => binary("ALPHABETIC", flags),
         "LOWER" => binary("LOWERCASE", flags),
@@ -153,17 +154,17 @@ fn posix(name: &str, flags: Flags) -> Option<Set> {
 }
 
 /// A script by its name or its four letters.
-fn script(name: &str) -> Option<Set> {
+fn script(name: &str) -> Option<CharSet> {
     if name.is_empty() || !name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_') {
         return None;
     }
     let property = format!("sc={name}");
     regex::Regex::new(&format!(r"\p{{{property}}}")).ok()?;
-    Some(Set::Property(property))
+    Some(CharSet::Property(property))
 }
 
 /// A block by its name, with or without spaces, in any case.
-fn block(name: &str) -> Option<Set> {
+fn block(name: &str) -> Option<CharSet> {
     let plain = |name: &str| name.replace([' ', '_', '-'], "").to_ascii_uppercase();
     let wanted = match plain(name).as_str() {
         "GREEKANDCOPTIC" => "GREEK".to_owned(),
@@ -177,31 +178,31 @@ fn block(name: &str) -> Option<Set> {
         if plain(name) != wanted {
             return None;
         }
-        Some(Set::Spans(vec![(u32::from_str_radix(first, 16).ok()?, u32::from_str_radix(last, 16).ok()?)]))
+        Some(CharSet::Spans(vec![(u32::from_str_radix(first, 16).ok()?, u32::from_str_radix(last, 16).ok()?)]))
     })
 }
 
-fn cased(name: &str) -> Set {
+fn cased(name: &str) -> CharSet {
     if name.starts_with("java") { any(&["Lowercase", "Uppercase", "Lt"]) } else { any(&["Lu", "Ll", "Lt"]) }
 }
 
-fn unicode_word() -> Set {
+fn unicode_word() -> CharSet {
     any(&["Alphabetic", "Mn", "Me", "Mc", "Nd", "Pc", "Join_Control"])
 }
 
-fn graphic() -> Set {
+fn graphic() -> CharSet {
     any(&["Z", "Cc", "Cn"]).negated()
 }
 
-fn blank() -> Set {
-    Set::property("Zs").or(spans(&[('\t', '\t')]))
+fn blank() -> CharSet {
+    CharSet::property("Zs").or(spans(&[('\t', '\t')]))
 }
 
-fn ignorable() -> Set {
-    Set::property("Cf").or(spans(&[('\0', '\x08'), ('\x0e', '\x1b'), ('\x7f', '\u{9f}')]))
+fn ignorable() -> CharSet {
+    CharSet::property("Cf").or(spans(&[('\0', '\x08'), ('\x0e', '\x1b'), ('\x7f', '\u{9f}')]))
 }
 
-fn horizontal_space() -> Set {
+fn horizontal_space() -> CharSet {
     spans(&[
         ('\t', '\t'),
         (' ', ' '),
@@ -215,14 +216,14 @@ fn horizontal_space() -> Set {
     ])
 }
 
-fn vertical_space() -> Set {
+fn vertical_space() -> CharSet {
     spans(&[('\n', '\r'), ('\u{85}', '\u{85}'), ('\u{2028}', '\u{2029}')])
 }
 
-fn any(properties: &[&str]) -> Set {
-    Set::Union(properties.iter().map(|name| Set::property(name)).collect())
+fn any(properties: &[&str]) -> CharSet {
+    CharSet::Union(properties.iter().map(|name| CharSet::property(name)).collect())
 }
 
-fn spans(spans: &[(char, char)]) -> Set {
-    Set::Spans(spans.iter().map(|&(low, high)| (low.into(), high.into())).collect())
+fn spans(spans: &[(char, char)]) -> CharSet {
+    CharSet::Spans(spans.iter().map(|&(low, high)| (low.into(), high.into())).collect())
 }

@@ -1,10 +1,12 @@
-//! Patterns against what a JVM says of them: a table that is always run, and rows made at random when asked for.
+//! Patterns against what a JVM says of them: a table that is always run, and rows made at random
+//! when asked for.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Patterns and texts with what a real JVM says of them; `tests/java_regex/Check.java` asks it again.
+/// Patterns and texts with what a real JVM says of them; `tests/java_regex/Check.java` asks it
+/// again.
 const TABLE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/java_regex/cases.tsv"));
 
 /// A field of the table: `¤uXXXX` is a UTF-16 unit.
@@ -31,15 +33,15 @@ fn stands_in(text: &str, part: &str) -> bool {
 fn told(regex: &Result<JavaRegex, SyntaxError>, text: &str) -> &'static str {
     let Ok(regex) = regex else { return "error" };
     match regex.matches(text) {
-        Outcome::Match => {
+        MatchOutcome::Match => {
             let prefix = regex.literal_prefix();
             assert!(text.starts_with(prefix), "`{prefix}` does not begin `{text}`, which {regex:?} matches");
             let required = regex.required_literal();
             assert!(stands_in(text, required), "`{required}` is not in `{text}`, which {regex:?} matches");
             "match"
         }
-        Outcome::NoMatch => "no match",
-        Outcome::GaveUp => "gave up",
+        MatchOutcome::NoMatch => "no match",
+        MatchOutcome::LimitExceeded => "gave up",
     }
 }
 
@@ -115,7 +117,7 @@ fn a_part_is_found() {
         ("x", "abc", false),
     ] {
         let regex = JavaRegex::new(java).expect("valid");
-        assert_eq!(regex.finds(text) == Outcome::Match, found, "{java} in {text:?}");
+        assert_eq!(regex.finds(text) == MatchOutcome::Match, found, "{java} in {text:?}");
     }
 }
 
@@ -147,13 +149,13 @@ fn groups_are_those_of_each_match() {
 #[test]
 fn flags_given_from_outside_hold_from_the_start() {
     for (java, flags, text, expected) in [
-        ("ABC", Flags::CASE_INSENSITIVE, "abc", Outcome::Match),
-        ("É", Flags::CASE_INSENSITIVE, "é", Outcome::NoMatch),
-        ("É", Flags::CASE_INSENSITIVE.with(Flags::UNICODE_CASE), "é", Outcome::Match),
-        ("a.b", Flags::NONE, "a\nb", Outcome::NoMatch),
-        ("a.b", Flags::DOTALL, "a\nb", Outcome::Match),
-        ("a b # c", Flags::COMMENTS, "ab", Outcome::Match),
-        ("a$\nb", Flags::MULTILINE, "a\nb", Outcome::Match),
+        ("ABC", Flags::CASE_INSENSITIVE, "abc", MatchOutcome::Match),
+        ("É", Flags::CASE_INSENSITIVE, "é", MatchOutcome::NoMatch),
+        ("É", Flags::CASE_INSENSITIVE.with(Flags::UNICODE_CASE), "é", MatchOutcome::Match),
+        ("a.b", Flags::NONE, "a\nb", MatchOutcome::NoMatch),
+        ("a.b", Flags::DOTALL, "a\nb", MatchOutcome::Match),
+        ("a b # c", Flags::COMMENTS, "ab", MatchOutcome::Match),
+        ("a$\nb", Flags::MULTILINE, "a\nb", MatchOutcome::Match),
     ] {
         assert_eq!(JavaRegex::with_flags(java, flags).expect("valid").matches(text), expected, "{java}");
     }
@@ -182,8 +184,8 @@ fn prefixes_are_what_every_match_begins_with() {
         assert_eq!(regex.literal_prefix(), prefix, "{java}");
         assert_eq!(regex.is_literal(), is_literal, "{java}");
         if is_literal {
-            assert_eq!(regex.matches(prefix), Outcome::Match);
-            assert_eq!(regex.matches(&format!("{prefix}\n")), Outcome::NoMatch);
+            assert_eq!(regex.matches(prefix), MatchOutcome::Match);
+            assert_eq!(regex.matches(&format!("{prefix}\n")), MatchOutcome::NoMatch);
         }
     }
 }
@@ -191,9 +193,9 @@ fn prefixes_are_what_every_match_begins_with() {
 #[test]
 fn a_pattern_that_would_run_away_is_given_up() {
     let regex = JavaRegex::new("(?=(a+)+$)(a|aa)+\\1b").expect("valid");
-    assert_eq!(regex.matches(&"a".repeat(5000)), Outcome::GaveUp);
+    assert_eq!(regex.matches(&"a".repeat(5000)), MatchOutcome::LimitExceeded);
     let linear = JavaRegex::new("(a+)+b").expect("valid");
-    assert_eq!(linear.matches(&"a".repeat(50_000)), Outcome::NoMatch);
+    assert_eq!(linear.matches(&"a".repeat(50_000)), MatchOutcome::NoMatch);
 }
 
 #[test]
@@ -227,7 +229,7 @@ fn sizes_are_bounded() {
         assert!(JavaRegex::new(&java.repeat(10_000)).is_err(), "{java}");
     }
     let nested = |open: &str, depth: usize| format!("{}a{}", open.repeat(depth), ")".repeat(depth));
-    assert_eq!(JavaRegex::new(&nested("(", 90)).expect("not too deep").matches("a"), Outcome::Match);
+    assert_eq!(JavaRegex::new(&nested("(", 90)).expect("not too deep").matches("a"), MatchOutcome::Match);
     assert!(JavaRegex::new(&nested("(?=", 90)).is_err());
     assert!(JavaRegex::new("((a{1000}){1000}){1000}").is_err());
     assert!(JavaRegex::new("(?=((a{1000}){1000}){1000})").is_err());
@@ -261,13 +263,13 @@ proptest! {
         text in "[a-c0é\r\n ]{0,12}",
     ) {
         if let Ok(regex) = JavaRegex::new(&java) {
-            if regex.matches(&text) == Outcome::Match {
+            if regex.matches(&text) == MatchOutcome::Match {
                 prop_assert!(text.starts_with(regex.literal_prefix()));
                 prop_assert!(stands_in(&text, regex.required_literal()));
             }
             let found = regex.finds(&text);
             let first = regex.captures(&text);
-            prop_assert_eq!(found, first.as_ref().map_or(Outcome::GaveUp, |first| first.is_some().into()));
+            prop_assert_eq!(found, first.as_ref().map_or(MatchOutcome::LimitExceeded, |first| first.is_some().into()));
             let _ = regex.captures_all(&text, || true);
         }
     }

@@ -4,19 +4,19 @@
 
 /// A part of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
+pub(super) enum RegexNode {
     /// A place, not a character.
     Anchor(Anchor),
     /// `(?>x)`: once matched, never reconsidered.
-    Atomic(Box<Node>),
+    Atomic(Box<RegexNode>),
     /// What a group matched, again; in any case of its letters where `folded`.
     Back { group: usize, folded: bool },
     /// `(x)`; numbered by the order of their opening.
-    Capture(Box<Node>),
+    Capture(Box<RegexNode>),
     /// `x|y`.
-    Choice(Vec<Node>),
+    Choice(Vec<RegexNode>),
     /// One character of a set.
-    Class(Set),
+    Class(CharSet),
     /// Nothing, anywhere.
     Empty,
     /// `\X`: what a reader takes for one character.
@@ -26,13 +26,13 @@ pub(super) enum Node {
     /// One character.
     Literal(char),
     /// Look-ahead and look-behind.
-    Look { behind: bool, negative: bool, inner: Box<Node> },
+    Look { behind: bool, negative: bool, inner: Box<RegexNode> },
     /// Matches nowhere: half a surrogate pair, a group that does not exist.
     Never,
     /// `x{least,most}`.
-    Repeat { inner: Box<Node>, least: u32, most: Option<u32>, greed: Greed },
+    Repeat { inner: Box<RegexNode>, least: u32, most: Option<u32>, greed: Greediness },
     /// One after the other.
-    Sequence(Vec<Node>),
+    Sequence(Vec<RegexNode>),
 }
 
 /// A place in the text.
@@ -58,7 +58,7 @@ pub(super) enum Anchor {
 
 /// How much a repetition takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Greed {
+pub(super) enum Greediness {
     /// As much as it can.
     Greedy,
     /// As little as it can.
@@ -69,11 +69,11 @@ pub(super) enum Greed {
 
 /// A set of characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Set {
+pub(super) enum CharSet {
     /// Characters in both.
-    Both(Box<Set>, Box<Set>),
+    Both(Box<CharSet>, Box<CharSet>),
     /// Characters not in it.
-    Not(Box<Set>),
+    Not(Box<CharSet>),
     /// The single characters of the class that is being read, those yet to come included.
     Own,
     /// A property of Unicode, as both engines spell it.
@@ -81,10 +81,11 @@ pub(super) enum Set {
     /// Code points from and to, both included.
     Spans(Vec<(u32, u32)>),
     /// Characters in any.
-    Union(Vec<Set>),
+    Union(Vec<CharSet>),
 }
 
-/// The greatest length of a part, as Java sums it up: what follows a choice is summed up on its own.
+/// The greatest length of a part, as Java sums it up: what follows a choice is summed up on its
+/// own.
 #[derive(Clone, Copy, Debug, Default)]
 struct Length {
     settled: i32,
@@ -105,11 +106,12 @@ impl Length {
     }
 }
 
-impl Node {
+impl RegexNode {
     /// Whether Java sees a greatest length, as it demands inside a look-behind.
     ///
-    /// It gives up at back-references and at repeated groups that can match in more than one way. No upper bound is as
-    /// good as the greatest integer: what counts is whether the sum overflows in the places where Java looks.
+    /// It gives up at back-references and at repeated groups that can match in more than one way.
+    /// No upper bound is as good as the greatest integer: what counts is whether the sum overflows
+    /// in the places where Java looks.
     pub(super) fn has_greatest_length(&self) -> bool {
         self.greatest_length(Length::default()).is_some()
     }
@@ -132,11 +134,11 @@ impl Node {
                 let length = inner.greatest_length(Length::default())?.total();
                 Some(before.plus(length.max(0)).settled())
             }
-            Self::Repeat { inner, most: None, greed: Greed::Greedy, .. } if inner.is_character() => {
+            Self::Repeat { inner, most: None, greed: Greediness::Greedy, .. } if inner.is_character() => {
                 Some(before.plus(i32::MAX))
             }
             Self::Repeat { inner, most, greed, .. } => {
-                let goes_back = *greed != Greed::Possessive && !matches!(**inner, Self::Atomic(_));
+                let goes_back = *greed != Greediness::Possessive && !matches!(**inner, Self::Atomic(_));
                 if goes_back && !inner.is_deterministic() {
                     return None;
                 }
@@ -165,7 +167,8 @@ impl Node {
         }
     }
 
-    /// Whether it holds a `\R` that Java, while it repeats this, never takes for a lone CR once it took CR LF.
+    /// Whether it holds a `\R` that Java, while it repeats this, never takes for a lone CR once it
+    /// took CR LF.
     pub(super) fn is_settled_line_break(&self) -> bool {
         self.is_deterministic() && self.breaks_line()
     }
@@ -223,7 +226,8 @@ impl Node {
         (text, complete)
     }
 
-    /// The longest text that stands in whatever matches the whole, in any case of its ASCII letters; empty if there is none.
+    /// The longest text that stands in whatever matches the whole, in any case of its ASCII
+    /// letters; empty if there is none.
     pub(super) fn required(&self) -> String {
         let mut runs = Runs::default();
         self.run_through(&mut runs);
@@ -298,7 +302,7 @@ impl Runs {
     }
 }
 
-impl Set {
+impl CharSet {
     /// Every character.
     pub(super) fn all() -> Self {
         Self::Spans(vec![(0, 0x10_FFFF)])
@@ -351,7 +355,7 @@ impl Set {
         letters.all(|letter| letter == Some(first)).then_some(first)
     }
 
-    /// The set with `own` for [`Set::Own`].
+    /// The set with `own` for [`CharSet::Own`].
     pub(super) fn resolved(self, own: &[(u32, u32)]) -> Self {
         match self {
             Self::Own => Self::Spans(own.to_vec()),

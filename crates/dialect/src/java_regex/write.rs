@@ -1,13 +1,14 @@
-//! A tree in the syntax of the engines, with everything spelled out so that neither engine's own rules come into play.
+//! A tree in the syntax of the engines, with everything spelled out so that neither engine's own
+//! rules come into play.
 
 use std::fmt::Write as _;
 
-use super::parse::Pattern;
-use super::tree::{Anchor, Greed, Node, Set};
+use super::parse::ParsedPattern;
+use super::tree::{Anchor, CharSet, Greediness, RegexNode};
 
 /// What a pattern is to match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(super) enum MatchExtent {
     /// Some part of a text.
     Part,
     /// The whole of it.
@@ -16,109 +17,109 @@ pub(super) enum Extent {
 
 /// A pattern for an engine.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct EngineSource {
     pub(super) text: String,
     /// Whether only the backtracking engine can run it.
     pub(super) backtracks: bool,
 }
 
 /// Writes a pattern.
-pub(super) fn write(pattern: &Pattern, extent: Extent) -> Written {
-    let mut writer = Writer { text: String::new(), backtracks: false, extent, groups: pattern.groups };
-    if extent == Extent::Part {
-        writer.node(&pattern.root, Place::ALONE);
+pub(super) fn write(pattern: &ParsedPattern, extent: MatchExtent) -> EngineSource {
+    let mut writer = RegexWriter { text: String::new(), backtracks: false, extent, groups: pattern.groups };
+    if extent == MatchExtent::Part {
+        writer.node(&pattern.root, WriteContext::ALONE);
     } else {
         writer.text.push_str(r"\A");
-        writer.node(&pattern.root, Place { tight: Tight::Sequence, last: true });
+        writer.node(&pattern.root, WriteContext { tight: Grouping::Sequence, last: true });
         writer.text.push_str(r"\z");
     }
-    Written { text: writer.text, backtracks: writer.backtracks }
+    EngineSource { text: writer.text, backtracks: writer.backtracks }
 }
 
 #[derive(Debug)]
-struct Writer {
+struct RegexWriter {
     text: String,
     backtracks: bool,
-    extent: Extent,
+    extent: MatchExtent,
     groups: usize,
 }
 
 /// Where a node stands.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    tight: Tight,
+struct WriteContext {
+    tight: Grouping,
     /// Whether nothing that takes a character comes after it.
     last: bool,
 }
 
 /// What surrounds a node, and so whether it needs a group of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Tight {
+enum Grouping {
     Group,
     Sequence,
     Repeat,
 }
 
-impl Place {
+impl WriteContext {
     /// In a group, with more after it.
-    const GROUP: Self = Self { tight: Tight::Group, last: false };
+    const GROUP: Self = Self { tight: Grouping::Group, last: false };
     /// On its own.
-    const ALONE: Self = Self { tight: Tight::Group, last: true };
+    const ALONE: Self = Self { tight: Grouping::Group, last: true };
 }
 
-impl Writer {
-    fn node(&mut self, node: &Node, place: Place) {
+impl RegexWriter {
+    fn node(&mut self, node: &RegexNode, place: WriteContext) {
         match node {
-            Node::Anchor(anchor) => self.anchor(*anchor, place.last),
-            Node::Atomic(inner) => self.enclosed("(?>", inner),
-            Node::Back { group, .. } if *group > self.groups => self.class(&Set::none()),
-            Node::Back { group, folded } => {
+            RegexNode::Anchor(anchor) => self.anchor(*anchor, place.last),
+            RegexNode::Atomic(inner) => self.enclosed("(?>", inner),
+            RegexNode::Back { group, .. } if *group > self.groups => self.class(&CharSet::none()),
+            RegexNode::Back { group, folded } => {
                 self.backtracks = true;
                 let flag = if *folded { "i" } else { "" };
                 self.push(format_args!("(?{flag}:\\{group})"));
             }
-            Node::Capture(inner) => {
+            RegexNode::Capture(inner) => {
                 self.text.push('(');
-                self.node(inner, Place { tight: Tight::Group, ..place });
+                self.node(inner, WriteContext { tight: Grouping::Group, ..place });
                 self.text.push(')');
             }
-            Node::Choice(nodes) => self.grouped(place, Tight::Sequence, |writer| {
+            RegexNode::Choice(nodes) => self.grouped(place, Grouping::Sequence, |writer| {
                 for (index, node) in nodes.iter().enumerate() {
                     if index > 0 {
                         writer.text.push('|');
                     }
-                    writer.node(node, Place { tight: Tight::Group, ..place });
+                    writer.node(node, WriteContext { tight: Grouping::Group, ..place });
                 }
             }),
-            Node::Class(set) => self.class(set),
-            Node::Empty => self.grouped(place, Tight::Repeat, |_| {}),
-            Node::Grapheme => {
+            RegexNode::Class(set) => self.class(set),
+            RegexNode::Empty => self.grouped(place, Grouping::Repeat, |_| {}),
+            RegexNode::Grapheme => {
                 self.backtracks = true;
                 self.text.push_str(GRAPHEME);
             }
-            Node::LineBreak => {
+            RegexNode::LineBreak => {
                 self.text.push_str(r"(?:\x{d}\x{a}|[\x{a}-\x{d}\x{85}\x{2028}\x{2029}])");
             }
-            Node::Literal(c) => self.literal(*c),
-            Node::Look { behind, negative, inner } => {
+            RegexNode::Literal(c) => self.literal(*c),
+            RegexNode::Look { behind, negative, inner } => {
                 let behind = if *behind { "<" } else { "" };
                 let sign = if *negative { '!' } else { '=' };
                 self.enclosed(&format!("(?{behind}{sign}"), inner);
             }
-            Node::Never => self.class(&Set::none()),
-            Node::Repeat { inner, least, most, greed } => self.repeat(inner, (*least, *most), *greed, place),
-            Node::Sequence(nodes) => self.grouped(place, Tight::Repeat, |writer| {
+            RegexNode::Never => self.class(&CharSet::none()),
+            RegexNode::Repeat { inner, least, most, greed } => self.repeat(inner, (*least, *most), *greed, place),
+            RegexNode::Sequence(nodes) => self.grouped(place, Grouping::Repeat, |writer| {
                 // all after the last node that takes a character stand at the end
                 let ends = nodes.iter().rposition(|node| !node.is_zero_width()).unwrap_or(0);
                 for (index, node) in nodes.iter().enumerate() {
-                    writer.node(node, Place { tight: Tight::Sequence, last: place.last && index >= ends });
+                    writer.node(node, WriteContext { tight: Grouping::Sequence, last: place.last && index >= ends });
                 }
             }),
         }
     }
 
     /// Writes in a group of its own where what surrounds it is as tight as `limit`.
-    fn grouped(&mut self, place: Place, limit: Tight, write: impl FnOnce(&mut Self)) {
+    fn grouped(&mut self, place: WriteContext, limit: Grouping, write: impl FnOnce(&mut Self)) {
         if place.tight < limit {
             return write(self);
         }
@@ -128,23 +129,23 @@ impl Writer {
     }
 
     /// A group that is tried on its own, so that nothing in it may rely on what comes after.
-    fn enclosed(&mut self, opening: &str, inner: &Node) {
+    fn enclosed(&mut self, opening: &str, inner: &RegexNode) {
         self.backtracks = true;
         self.text.push_str(opening);
-        self.node(inner, Place::GROUP);
+        self.node(inner, WriteContext::GROUP);
         self.text.push(')');
     }
 
-    fn repeat(&mut self, inner: &Node, counts: (u32, Option<u32>), greed: Greed, place: Place) {
+    fn repeat(&mut self, inner: &RegexNode, counts: (u32, Option<u32>), greed: Greediness, place: WriteContext) {
         if inner.is_zero_width() || counts.1 == Some(0) && inner.captures() {
             return self.repeat_once(inner, counts, greed);
         }
-        if greed == Greed::Possessive {
+        if greed == Greediness::Possessive {
             self.backtracks = true;
             self.text.push_str("(?>");
             // not even a single repetition is reconsidered
-            if matches!(inner, Node::Class(_) | Node::Literal(_)) {
-                self.node(inner, Place { tight: Tight::Repeat, last: false });
+            if matches!(inner, RegexNode::Class(_) | RegexNode::Literal(_)) {
+                self.node(inner, WriteContext { tight: Grouping::Repeat, last: false });
             } else {
                 self.enclosed("(?>", inner);
             }
@@ -152,33 +153,33 @@ impl Writer {
             self.text.push(')');
             return;
         }
-        self.grouped(place, Tight::Repeat, |writer| {
+        self.grouped(place, Grouping::Repeat, |writer| {
             let last = place.last && counts.1 == Some(1);
             if inner.is_settled_line_break() {
                 writer.enclosed("(?>", inner);
             } else {
-                writer.node(inner, Place { tight: Tight::Repeat, last });
+                writer.node(inner, WriteContext { tight: Grouping::Repeat, last });
             }
             writer.counts(counts);
-            if greed == Greed::Lazy {
+            if greed == Greediness::Lazy {
                 writer.text.push('?');
             }
         });
     }
 
     /// Looking around more than once is of no use, and neither engine can do it.
-    fn repeat_once(&mut self, inner: &Node, counts: (u32, Option<u32>), greed: Greed) {
+    fn repeat_once(&mut self, inner: &RegexNode, counts: (u32, Option<u32>), greed: Greediness) {
         let (before, after) = match (counts, greed) {
-            ((1.., _), _) => return self.node(inner, Place { tight: Tight::Repeat, last: false }),
+            ((1.., _), _) => return self.node(inner, WriteContext { tight: Grouping::Repeat, last: false }),
             // never tried, and yet its groups keep their numbers
             ((0, Some(0)), _) => (r"(?:[^\x{0}-\x{10ffff}]", "|)"),
-            (_, Greed::Lazy) => ("(?:|", ")"),
-            (_, Greed::Greedy) => ("(?:", "|)"),
-            (_, Greed::Possessive) => ("(?>", "|)"),
+            (_, Greediness::Lazy) => ("(?:|", ")"),
+            (_, Greediness::Greedy) => ("(?:", "|)"),
+            (_, Greediness::Possessive) => ("(?>", "|)"),
         };
-        self.backtracks |= greed == Greed::Possessive;
+        self.backtracks |= greed == Greediness::Possessive;
         self.text.push_str(before);
-        self.node(inner, Place { tight: Tight::Sequence, last: false });
+        self.node(inner, WriteContext { tight: Grouping::Sequence, last: false });
         self.text.push_str(after);
     }
 
@@ -194,13 +195,13 @@ impl Writer {
     }
 
     fn anchor(&mut self, anchor: Anchor, last: bool) {
-        let at_end = last && self.extent == Extent::Whole;
+        let at_end = last && self.extent == MatchExtent::Whole;
         let (text, backtracks) = match anchor {
             Anchor::Start => (r"\A", false),
             Anchor::VeryEnd => (r"\z", false),
             Anchor::WordEdge => (r"\b", false),
             Anchor::NoWordEdge => (r"\B", false),
-            Anchor::LastEnd if self.extent == Extent::Whole => (r"\A", false),
+            Anchor::LastEnd if self.extent == MatchExtent::Whole => (r"\A", false),
             Anchor::LastEnd => (r"\G", true),
             // nothing that follows takes a character, and yet the whole text is taken
             Anchor::TextEnd { .. } | Anchor::LineEnd { .. } if at_end => (r"\z", false),
@@ -223,8 +224,8 @@ impl Writer {
         }
     }
 
-    fn class(&mut self, set: &Set) {
-        if *set == Set::all() {
+    fn class(&mut self, set: &CharSet) {
+        if *set == CharSet::all() {
             self.text.push_str("(?s:.)");
             return;
         }
@@ -234,21 +235,21 @@ impl Writer {
     }
 
     /// What stands in the brackets.
-    fn set(&mut self, set: &Set) {
+    fn set(&mut self, set: &CharSet) {
         match set {
-            Set::Both(left, right) => {
+            CharSet::Both(left, right) => {
                 self.class_in_class(left);
                 self.text.push_str("&&");
                 self.class_in_class(right);
             }
-            Set::Not(inner) => {
+            CharSet::Not(inner) => {
                 self.text.push('^');
                 self.class_in_class(inner);
             }
-            Set::Own => {}
-            Set::Property(name) => self.push(format_args!("\\p{{{name}}}")),
-            Set::Spans(spans) => self.spans(spans),
-            Set::Union(sets) => {
+            CharSet::Own => {}
+            CharSet::Property(name) => self.push(format_args!("\\p{{{name}}}")),
+            CharSet::Spans(spans) => self.spans(spans),
+            CharSet::Union(sets) => {
                 for set in sets {
                     self.class_in_class(set);
                 }
@@ -256,7 +257,7 @@ impl Writer {
         }
     }
 
-    fn class_in_class(&mut self, set: &Set) {
+    fn class_in_class(&mut self, set: &CharSet) {
         self.text.push('[');
         self.set(set);
         self.text.push(']');

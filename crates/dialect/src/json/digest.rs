@@ -1,6 +1,8 @@
-//! A hash that equal documents share, whatever the order of their members and the spelling of their numbers.
+//! A hash that equal documents share, whatever the order of their members and the spelling of their
+//! numbers.
 //!
-//! It is taken of every JSON body that meets an `equalToJson`, so it walks the document once and allocates nothing.
+//! It is taken of every JSON body that meets an `equalToJson`, so it walks the document once and
+//! allocates nothing.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -9,7 +11,8 @@ use serde_json::Value;
 
 use super::number;
 
-/// A hash that equal documents share: members in any order, numbers by their value. It is the same in every run.
+/// A hash that equal documents share: members in any order, numbers by their value. It is the same
+/// in every run.
 pub fn digest(value: &Value) -> u64 {
     hash::<false>(value)
 }

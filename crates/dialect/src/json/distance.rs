@@ -1,23 +1,24 @@
-//! How much of a document differs from the expected one, counted in values as WireMock does for near misses.
+//! How much of a document differs from the expected one, counted in values as WireMock does for
+//! near misses.
 
 use serde_json::{Map, Value};
 
 use super::pairing;
-use super::pattern::{Comparison, Item, Pattern};
+use super::pattern::{JsonComparison, JsonPattern, JsonPatternItem};
 
-/// The size of all that differs: of a value that is other than expected the larger of the two, of one that is missing or
-/// too many its own.
-pub(super) fn differences(comparison: &mut Comparison, pattern: &Pattern, actual: &Value) -> usize {
+/// The size of all that differs: of a value that is other than expected the larger of the two, of
+/// one that is missing or too many its own.
+pub(super) fn differences(comparison: &mut JsonComparison, pattern: &JsonPattern, actual: &Value) -> usize {
     match (pattern, actual) {
-        (Pattern::List(expected), Value::Array(actual)) => list_differences(comparison, expected, actual),
-        (Pattern::Object(expected), Value::Object(actual)) => object_differences(comparison, expected, actual),
+        (JsonPattern::List(expected), Value::Array(actual)) => list_differences(comparison, expected, actual),
+        (JsonPattern::Object(expected), Value::Object(actual)) => object_differences(comparison, expected, actual),
         (pattern, actual) if comparison.fits(pattern, actual) => 0,
         (pattern, actual) => pattern_size(pattern).max(deep_size(actual)),
     }
 }
 
-/// One for the value, one for each member or item, and for those that are containers their own size on top: the measure
-/// that WireMock divides by.
+/// One for the value, one for each member or item, and for those that are containers their own size
+/// on top: the measure that WireMock divides by.
 pub(super) fn deep_size(value: &Value) -> usize {
     let inner = |value: &Value| if value.is_array() || value.is_object() { 1 + deep_size(value) } else { 1 };
     match value {
@@ -28,21 +29,21 @@ pub(super) fn deep_size(value: &Value) -> usize {
 }
 
 /// [`deep_size`] of the document that the pattern was made of.
-fn pattern_size(pattern: &Pattern) -> usize {
-    let inner = |pattern: &Pattern| match pattern {
-        Pattern::List(_) | Pattern::Object(_) => 1 + pattern_size(pattern),
+fn pattern_size(pattern: &JsonPattern) -> usize {
+    let inner = |pattern: &JsonPattern| match pattern {
+        JsonPattern::List(_) | JsonPattern::Object(_) => 1 + pattern_size(pattern),
         _ => 1,
     };
     match pattern {
-        Pattern::List(items) => 1 + items.iter().map(|item| inner(&item.pattern)).sum::<usize>(),
-        Pattern::Object(members) => 1 + members.iter().map(|(_, pattern)| inner(pattern)).sum::<usize>(),
+        JsonPattern::List(items) => 1 + items.iter().map(|item| inner(&item.pattern)).sum::<usize>(),
+        JsonPattern::Object(members) => 1 + members.iter().map(|(_, pattern)| inner(pattern)).sum::<usize>(),
         _ => 1,
     }
 }
 
 fn object_differences(
-    comparison: &mut Comparison,
-    expected: &[(String, Pattern)],
+    comparison: &mut JsonComparison,
+    expected: &[(String, JsonPattern)],
     actual: &Map<String, Value>,
 ) -> usize {
     let mut count = 0;
@@ -53,7 +54,7 @@ fn object_differences(
                 present += 1;
                 count += differences(comparison, pattern, value);
             }
-            None if matches!(pattern, Pattern::IgnoreElement) => {}
+            None if matches!(pattern, JsonPattern::IgnoreElement) => {}
             None => count += pattern_size(pattern),
         }
     }
@@ -64,7 +65,7 @@ fn object_differences(
     count + extra.map(|(_, value)| deep_size(value)).sum::<usize>()
 }
 
-fn list_differences(comparison: &mut Comparison, expected: &[Item], actual: &[Value]) -> usize {
+fn list_differences(comparison: &mut JsonComparison, expected: &[JsonPatternItem], actual: &[Value]) -> usize {
     if comparison.leniency.array_order {
         return bag_differences(comparison, expected, actual);
     }
@@ -75,13 +76,13 @@ fn list_differences(comparison: &mut Comparison, expected: &[Item], actual: &[Va
     changed + missing + extra_items(comparison, actual[common..].iter())
 }
 
-fn bag_differences(comparison: &mut Comparison, expected: &[Item], actual: &[Value]) -> usize {
+fn bag_differences(comparison: &mut JsonComparison, expected: &[JsonPatternItem], actual: &[Value]) -> usize {
     let taken = pairing::largest(comparison, expected, actual);
     let mut free = vec![true; actual.len()];
     for place in taken.iter().flatten() {
         free[*place] = false;
     }
-    let missing: Vec<&Pattern> =
+    let missing: Vec<&JsonPattern> =
         expected.iter().zip(&taken).filter(|(_, place)| place.is_none()).map(|(item, _)| &item.pattern).collect();
     let extra: Vec<&Value> = actual.iter().zip(&free).filter(|(_, free)| **free).map(|(value, _)| value).collect();
     // with one item left on either side, it is taken for the other, changed
@@ -93,6 +94,6 @@ fn bag_differences(comparison: &mut Comparison, expected: &[Item], actual: &[Val
     missing.into_iter().map(pattern_size).sum::<usize>() + extra_items(comparison, extra.into_iter())
 }
 
-fn extra_items<'v>(comparison: &Comparison, items: impl Iterator<Item = &'v Value>) -> usize {
+fn extra_items<'v>(comparison: &JsonComparison, items: impl Iterator<Item = &'v Value>) -> usize {
     if comparison.leniency.extra_elements { 0 } else { items.map(deep_size).sum() }
 }

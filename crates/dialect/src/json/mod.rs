@@ -1,7 +1,8 @@
-//! Equality of JSON as JsonUnit sees it: objects without order, numbers by value, and what the options forgive.
+//! Equality of JSON as JsonUnit sees it: objects without order, numbers by value, and what the
+//! options forgive.
 //!
-//! A document without options or placeholders has a digest, so that a body is compared with thousands of them in one
-//! look-up.
+//! A document without options or placeholders has a digest, so that a body is compared with
+//! thousands of them in one look-up.
 
 mod digest;
 mod distance;
@@ -14,7 +15,7 @@ mod text_digest;
 use serde_json::Value;
 
 pub use digest::{digest, digest_ignoring_order};
-use pattern::{Comparison, Pattern};
+use pattern::{JsonComparison, JsonPattern};
 pub use text::push_quoted;
 pub use text_digest::{TextDigest, digest_of_text};
 
@@ -24,23 +25,24 @@ use crate::SyntaxError;
 #[derive(Clone, Debug)]
 pub struct JsonEquality {
     expected: Value,
-    pattern: Pattern,
-    leniency: Leniency,
+    pattern: JsonPattern,
+    leniency: JsonLeniency,
     digest: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Leniency {
+struct JsonLeniency {
     array_order: bool,
     extra_elements: bool,
 }
 
 impl JsonEquality {
-    /// Expects this document. `ignore_array_order` takes lists as bags; `ignore_extra_elements` forgives members and
-    /// items that are not expected (items only at the end, unless order is ignored too).
+    /// Expects this document. `ignore_array_order` takes lists as bags; `ignore_extra_elements`
+    /// forgives members and items that are not expected (items only at the end, unless order is
+    /// ignored too).
     pub fn new(expected: Value, ignore_array_order: bool, ignore_extra_elements: bool) -> Result<Self, SyntaxError> {
-        let leniency = Leniency { array_order: ignore_array_order, extra_elements: ignore_extra_elements };
-        let pattern = Pattern::new(&expected, leniency)?;
+        let leniency = JsonLeniency { array_order: ignore_array_order, extra_elements: ignore_extra_elements };
+        let pattern = JsonPattern::new(&expected, leniency)?;
         let exact = !ignore_array_order && !ignore_extra_elements && pattern.is_literal();
         let digest = exact.then(|| digest(&expected));
         Ok(Self { expected, pattern, leniency, digest })
@@ -48,7 +50,7 @@ impl JsonEquality {
 
     /// Whether the document is equal to the expected one.
     pub fn matches(&self, actual: &Value) -> bool {
-        Comparison::new(self.leniency).fits(&self.pattern, actual)
+        JsonComparison::new(self.leniency).fits(&self.pattern, actual)
     }
 
     /// [`digest()`] of the expected document, if only documents of that digest can match.
@@ -56,10 +58,11 @@ impl JsonEquality {
         self.digest
     }
 
-    /// How far the document is from the expected one: 0 for equal, 1 for nothing in common. Differences over the size of
-    /// the larger document, both counted in values, as WireMock ranks near misses.
+    /// How far the document is from the expected one: 0 for equal, 1 for nothing in common.
+    /// Differences over the size of the larger document, both counted in values, as WireMock ranks
+    /// near misses.
     pub fn distance(&self, actual: &Value) -> f64 {
-        let differences = distance::differences(&mut Comparison::new(self.leniency), &self.pattern, actual);
+        let differences = distance::differences(&mut JsonComparison::new(self.leniency), &self.pattern, actual);
         let size = distance::deep_size(&self.expected).max(distance::deep_size(actual));
         (differences as f64 / size as f64).min(1.0)
     }

@@ -1,12 +1,13 @@
-//! Numbers of JSON by value, from their spelling: `1`, `1.0` and `10e-1` are one number, of any size and without loss.
+//! Numbers of JSON by value, from their spelling: `1`, `1.0` and `10e-1` are one number, of any
+//! size and without loss.
 //!
 //! Nothing is expanded, so that `1e999999999` costs no more than `1`.
 
 use std::cmp::Ordering;
 use std::hash::Hasher;
 
-/// A number as its significant digits, without the zeros at either end, and the power of ten of the last of them;
-/// zero has no digits. Numbers are equal exactly if these are.
+/// A number as its significant digits, without the zeros at either end, and the power of ten of the
+/// last of them; zero has no digits. Numbers are equal exactly if these are.
 struct Decimal<'t> {
     negative: bool,
     whole: &'t [u8],

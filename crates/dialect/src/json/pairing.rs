@@ -1,7 +1,8 @@
 //! Lists whose order does not matter: which item of the actual list each expected item takes.
 //!
-//! An item may fit several expected ones where placeholders stand or extra elements are forgiven, so that taking the
-//! first that fits could be wrong, and trying every order would take for ever: it is a matching in a bipartite graph.
+//! An item may fit several expected ones where placeholders stand or extra elements are forgiven,
+//! so that taking the first that fits could be wrong, and trying every order would take for ever:
+//! it is a matching in a bipartite graph.
 
 use std::collections::HashMap;
 
@@ -9,16 +10,20 @@ use foldhash::fast::FixedState;
 use serde_json::Value;
 
 use super::digest::digest_ignoring_order;
-use super::pattern::{Comparison, Item};
+use super::pattern::{JsonComparison, JsonPatternItem};
 
 /// Whether every expected item can have an item of its own.
-pub(super) fn is_complete(comparison: &mut Comparison, expected: &[Item], actual: &[Value]) -> bool {
+pub(super) fn is_complete(comparison: &mut JsonComparison, expected: &[JsonPatternItem], actual: &[Value]) -> bool {
     let mut pairing = Pairing::new(comparison, expected, actual);
     pairing.take_equals() && (0..expected.len()).all(|at| pairing.place(at))
 }
 
 /// The place of the item that each expected one takes; as many as can be take one.
-pub(super) fn largest(comparison: &mut Comparison, expected: &[Item], actual: &[Value]) -> Vec<Option<usize>> {
+pub(super) fn largest(
+    comparison: &mut JsonComparison,
+    expected: &[JsonPatternItem],
+    actual: &[Value],
+) -> Vec<Option<usize>> {
     let mut pairing = Pairing::new(comparison, expected, actual);
     pairing.take_equals();
     for at in 0..expected.len() {
@@ -28,8 +33,8 @@ pub(super) fn largest(comparison: &mut Comparison, expected: &[Item], actual: &[
 }
 
 struct Pairing<'p> {
-    comparison: &'p mut Comparison,
-    expected: &'p [Item],
+    comparison: &'p mut JsonComparison,
+    expected: &'p [JsonPatternItem],
     actual: &'p [Value],
     /// Per expected item, the place of the actual one that it has.
     taken: Vec<Option<usize>>,
@@ -50,7 +55,7 @@ enum Owner {
 }
 
 impl<'p> Pairing<'p> {
-    fn new(comparison: &'p mut Comparison, expected: &'p [Item], actual: &'p [Value]) -> Self {
+    fn new(comparison: &'p mut JsonComparison, expected: &'p [JsonPatternItem], actual: &'p [Value]) -> Self {
         Self {
             comparison,
             expected,
@@ -63,8 +68,8 @@ impl<'p> Pairing<'p> {
         }
     }
 
-    /// Gives each expected item that only its equals fit one of them. Equals are interchangeable, so that this takes
-    /// nothing away from the others. False if one finds none.
+    /// Gives each expected item that only its equals fit one of them. Equals are interchangeable,
+    /// so that this takes nothing away from the others. False if one finds none.
     fn take_equals(&mut self) -> bool {
         if self.expected.iter().all(|item| item.digest.is_none()) {
             return true;
@@ -96,14 +101,15 @@ impl<'p> Pairing<'p> {
         all
     }
 
-    /// Finds an item for an expected one, moving others on to another of theirs where that frees one: a search for an
-    /// augmenting path (Kuhn 1955).
+    /// Finds an item for an expected one, moving others on to another of theirs where that frees
+    /// one: a search for an augmenting path (Kuhn 1955).
     fn place(&mut self, at: usize) -> bool {
         if self.expected[at].digest.is_some() {
             return self.taken[at].is_some();
         }
         self.searches += 1;
-        // a stack of (expected item, how many places it has tried), so that long chains do not recurse
+        // a stack of (expected item, how many places it has tried), so that long chains do not
+        // recurse
         let mut chain: Vec<(usize, usize)> = vec![(at, 0)];
         while let Some((at, tried)) = chain.last_mut() {
             if *tried == self.actual.len() {

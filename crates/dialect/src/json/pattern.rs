@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::digest::digest_ignoring_order;
-use super::{Leniency, equal, pairing};
+use super::{JsonLeniency, equal, pairing};
 use crate::SyntaxError;
-use crate::java_regex::{JavaRegex, Outcome};
+use crate::java_regex::{JavaRegex, MatchOutcome};
 
 /// The expected document with its placeholders compiled.
 #[derive(Clone, Debug)]
-pub(super) enum Pattern {
+pub(super) enum JsonPattern {
     AnyBoolean,
     AnyNumber,
     AnyString,
@@ -17,35 +17,36 @@ pub(super) enum Pattern {
     Ignore,
     /// Anything, present or not.
     IgnoreElement,
-    List(Vec<Item>),
+    List(Vec<JsonPatternItem>),
     /// Null, a boolean, a number or a text.
     Literal(Value),
     /// `${json-unit.matches:…}`: WireMock registers no matchers, so that nothing is equal to it.
     Never,
-    Object(Vec<(String, Pattern)>),
+    Object(Vec<(String, JsonPattern)>),
     Regex(JavaRegex),
 }
 
 /// An item of an expected list.
 #[derive(Clone, Debug)]
-pub(super) struct Item {
-    pub(super) pattern: Pattern,
-    /// If all that fits the pattern is equal: the digest, without the order of lists, of all that fits.
+pub(super) struct JsonPatternItem {
+    pub(super) pattern: JsonPattern,
+    /// If all that fits the pattern is equal: the digest, without the order of lists, of all that
+    /// fits.
     pub(super) digest: Option<u64>,
 }
 
 /// One document held against an expected one.
-pub(super) struct Comparison {
-    pub(super) leniency: Leniency,
+pub(super) struct JsonComparison {
+    pub(super) leniency: JsonLeniency,
     /// Items that may still be tried for an expected one where order does not matter.
     tries: usize,
 }
 
-impl Pattern {
-    pub(super) fn new(expected: &Value, leniency: Leniency) -> Result<Self, SyntaxError> {
+impl JsonPattern {
+    pub(super) fn new(expected: &Value, leniency: JsonLeniency) -> Result<Self, SyntaxError> {
         Ok(match expected {
             Value::Array(items) => {
-                Self::List(items.iter().map(|item| Item::new(item, leniency)).collect::<Result<_, _>>()?)
+                Self::List(items.iter().map(|item| JsonPatternItem::new(item, leniency)).collect::<Result<_, _>>()?)
             }
             Value::Object(members) => Self::Object(
                 members
@@ -72,12 +73,12 @@ impl Pattern {
     }
 }
 
-impl Item {
-    fn new(expected: &Value, leniency: Leniency) -> Result<Self, SyntaxError> {
-        let pattern = Pattern::new(expected, leniency)?;
+impl JsonPatternItem {
+    fn new(expected: &Value, leniency: JsonLeniency) -> Result<Self, SyntaxError> {
+        let pattern = JsonPattern::new(expected, leniency)?;
         // with extra elements forgiven, an object or list is met by others that are not equal to it
         let one_of_a_kind = match &pattern {
-            Pattern::Literal(_) => true,
+            JsonPattern::Literal(_) => true,
             pattern => !leniency.extra_elements && pattern.is_literal(),
         };
         let digest = (leniency.array_order && one_of_a_kind).then(|| digest_ignoring_order(expected));
@@ -85,21 +86,21 @@ impl Item {
     }
 }
 
-impl Comparison {
-    pub(super) fn new(leniency: Leniency) -> Self {
+impl JsonComparison {
+    pub(super) fn new(leniency: JsonLeniency) -> Self {
         Self { leniency, tries: MAX_TRIES }
     }
 
-    pub(super) fn fits(&mut self, pattern: &Pattern, actual: &Value) -> bool {
+    pub(super) fn fits(&mut self, pattern: &JsonPattern, actual: &Value) -> bool {
         match (pattern, actual) {
-            (Pattern::AnyBoolean, actual) => actual.is_boolean(),
-            (Pattern::AnyNumber, actual) => actual.is_number(),
-            (Pattern::AnyString, actual) => actual.is_string(),
-            (Pattern::Ignore | Pattern::IgnoreElement, _) => true,
-            (Pattern::List(expected), Value::Array(actual)) => self.list_fits(expected, actual),
-            (Pattern::Literal(expected), actual) => equal(expected, actual),
-            (Pattern::Object(expected), Value::Object(actual)) => self.object_fits(expected, actual),
-            (Pattern::Regex(pattern), Value::String(text)) => pattern.matches(text) == Outcome::Match,
+            (JsonPattern::AnyBoolean, actual) => actual.is_boolean(),
+            (JsonPattern::AnyNumber, actual) => actual.is_number(),
+            (JsonPattern::AnyString, actual) => actual.is_string(),
+            (JsonPattern::Ignore | JsonPattern::IgnoreElement, _) => true,
+            (JsonPattern::List(expected), Value::Array(actual)) => self.list_fits(expected, actual),
+            (JsonPattern::Literal(expected), actual) => equal(expected, actual),
+            (JsonPattern::Object(expected), Value::Object(actual)) => self.object_fits(expected, actual),
+            (JsonPattern::Regex(pattern), Value::String(text)) => pattern.matches(text) == MatchOutcome::Match,
             _ => false,
         }
     }
@@ -110,20 +111,20 @@ impl Comparison {
         self.tries > 0
     }
 
-    fn object_fits(&mut self, expected: &[(String, Pattern)], actual: &Map<String, Value>) -> bool {
+    fn object_fits(&mut self, expected: &[(String, JsonPattern)], actual: &Map<String, Value>) -> bool {
         let mut present = 0;
         for (key, pattern) in expected {
             match actual.get(key) {
                 Some(value) if self.fits(pattern, value) => present += 1,
-                None if matches!(pattern, Pattern::IgnoreElement) => {}
+                None if matches!(pattern, JsonPattern::IgnoreElement) => {}
                 _ => return false,
             }
         }
         self.leniency.extra_elements || present == actual.len()
     }
 
-    fn list_fits(&mut self, expected: &[Item], actual: &[Value]) -> bool {
-        let Leniency { array_order, extra_elements } = self.leniency;
+    fn list_fits(&mut self, expected: &[JsonPatternItem], actual: &[Value]) -> bool {
+        let JsonLeniency { array_order, extra_elements } = self.leniency;
         let long_enough = if extra_elements { expected.len() <= actual.len() } else { expected.len() == actual.len() };
         if !long_enough {
             return false;
@@ -136,23 +137,23 @@ impl Comparison {
 }
 
 /// What a text of the expected document stands for, if it is not itself.
-fn placeholder(text: &str) -> Result<Option<Pattern>, SyntaxError> {
+fn placeholder(text: &str) -> Result<Option<JsonPattern>, SyntaxError> {
     if text == "${json-unit.ignore-element}" {
-        return Ok(Some(Pattern::IgnoreElement));
+        return Ok(Some(JsonPattern::IgnoreElement));
     }
     let Some(name) = text.strip_prefix("${json-unit.").or_else(|| text.strip_prefix("#{json-unit.")) else {
         return Ok(None);
     };
     Ok(match name {
-        "any-boolean}" => Some(Pattern::AnyBoolean),
-        "any-number}" => Some(Pattern::AnyNumber),
-        "any-string}" => Some(Pattern::AnyString),
-        "ignore}" => Some(Pattern::Ignore),
+        "any-boolean}" => Some(JsonPattern::AnyBoolean),
+        "any-number}" => Some(JsonPattern::AnyNumber),
+        "any-string}" => Some(JsonPattern::AnyString),
+        "ignore}" => Some(JsonPattern::Ignore),
         name => match name.strip_prefix("regex}") {
-            Some(pattern) => Some(Pattern::Regex(regex(pattern)?)),
+            Some(pattern) => Some(JsonPattern::Regex(regex(pattern)?)),
             // a name of at least one character
             None if name.strip_prefix("matches:").and_then(|name| name.get(1..)?.find('}')).is_some() => {
-                Some(Pattern::Never)
+                Some(JsonPattern::Never)
             }
             None => None,
         },
@@ -166,6 +167,6 @@ fn regex(pattern: &str) -> Result<JavaRegex, SyntaxError> {
     })
 }
 
-/// Items that are tried where order does not matter, before lists are said to differ: at some 100 ns each this ends
-/// within a tenth of a second, and two lists of a thousand are well within it.
+/// Items that are tried where order does not matter, before lists are said to differ: at some 100
+/// ns each this ends within a tenth of a second, and two lists of a thousand are well within it.
 const MAX_TRIES: usize = 1_000_000;

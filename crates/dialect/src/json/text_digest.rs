@@ -27,7 +27,7 @@ pub enum TextDigest {
 pub fn digest_of_text(text: &str) -> TextDigest {
     let name_twice = Cell::new(false);
     let mut reader = serde_json::Deserializer::from_str(text);
-    let digest = Digest { name_twice: &name_twice }.deserialize(&mut reader).and_then(|digest| {
+    let digest = DigestVisitor { name_twice: &name_twice }.deserialize(&mut reader).and_then(|digest| {
         reader.end()?;
         Ok(digest)
     });
@@ -40,21 +40,21 @@ pub fn digest_of_text(text: &str) -> TextDigest {
 
 /// Reads a value as its digest.
 #[derive(Clone, Copy)]
-struct Digest<'f> {
+struct DigestVisitor<'f> {
     name_twice: &'f Cell<bool>,
 }
 
 /// Reads the name of a member.
-struct Name;
+struct MemberName;
 
 /// The hasher of a member that has seen its name; `is_number` if the member is serde_json's way to
 /// say a number.
-struct Member {
+struct MemberHasher {
     hasher: FoldHasher<'static>,
     is_number: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for Digest<'_> {
+impl<'de> DeserializeSeed<'de> for DigestVisitor<'_> {
     type Value = u64;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
@@ -62,7 +62,7 @@ impl<'de> DeserializeSeed<'de> for Digest<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Digest<'_> {
+impl<'de> Visitor<'de> for DigestVisitor<'_> {
     type Value = u64;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for Digest<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<u64, A::Error> {
         let mut names: SmallVec<[u64; 8]> = SmallVec::new();
         let mut sum: u64 = 0;
-        while let Some(Member { mut hasher, is_number }) = members.next_key_seed(Name)? {
+        while let Some(MemberHasher { mut hasher, is_number }) = members.next_key_seed(MemberName)? {
             if is_number {
                 return Ok(digest::of_number(&members.next_value::<String>()?));
             }
@@ -120,23 +120,23 @@ impl<'de> Visitor<'de> for Digest<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Member;
+impl<'de> DeserializeSeed<'de> for MemberName {
+    type Value = MemberHasher;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Member, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<MemberHasher, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for Name {
-    type Value = Member;
+impl Visitor<'_> for MemberName {
+    type Value = MemberHasher;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a name")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<Member, E> {
-        Ok(Member { hasher: digest::member(name), is_number: name == NUMBER })
+    fn visit_str<E: Error>(self, name: &str) -> Result<MemberHasher, E> {
+        Ok(MemberHasher { hasher: digest::member(name), is_number: name == NUMBER })
     }
 }
 

@@ -1,24 +1,25 @@
-//! Reading what stands in `[?(…)]`: comparisons and questions of existence, joined by `&&`, `||`, `!` and brackets.
+//! Reading what stands in `[?(…)]`: comparisons and questions of existence, joined by `&&`, `||`,
+//! `!` and brackets.
 
 use serde_json::Value;
 
-use super::cursor::Cursor;
-use super::filter::{Condition, Operand, Operator};
+use super::cursor::PathCursor;
+use super::filter::{FilterCondition, FilterOperand, FilterOperator};
 use super::literal;
-use super::parse::Inside;
+use super::parse::PathContext;
 use crate::SyntaxError;
 
 /// Reads conditions up to what joins no more of them.
-pub(super) fn condition(cursor: &mut Cursor<'_>) -> Result<Condition, SyntaxError> {
-    joined(cursor, "||", Condition::Any, |cursor| joined(cursor, "&&", Condition::All, single))
+pub(super) fn condition(cursor: &mut PathCursor<'_>) -> Result<FilterCondition, SyntaxError> {
+    joined(cursor, "||", FilterCondition::Any, |cursor| joined(cursor, "&&", FilterCondition::All, single))
 }
 
 fn joined(
-    cursor: &mut Cursor<'_>,
+    cursor: &mut PathCursor<'_>,
     sign: &str,
-    join: fn(Vec<Condition>) -> Condition,
-    read: fn(&mut Cursor<'_>) -> Result<Condition, SyntaxError>,
-) -> Result<Condition, SyntaxError> {
+    join: fn(Vec<FilterCondition>) -> FilterCondition,
+    read: fn(&mut PathCursor<'_>) -> Result<FilterCondition, SyntaxError>,
+) -> Result<FilterCondition, SyntaxError> {
     let first = read(cursor)?;
     let mut conditions = vec![first];
     loop {
@@ -31,14 +32,14 @@ fn joined(
     Ok(if conditions.len() == 1 { conditions.remove(0) } else { join(conditions) })
 }
 
-fn single(cursor: &mut Cursor<'_>) -> Result<Condition, SyntaxError> {
+fn single(cursor: &mut PathCursor<'_>) -> Result<FilterCondition, SyntaxError> {
     cursor.skip_blanks();
     if cursor.take("!") {
         cursor.skip_blanks();
         if matches!(cursor.peek(), Some('$' | '@')) {
             return comparison(cursor, false);
         }
-        return cursor.nested(single).map(|condition| Condition::Not(Box::new(condition)));
+        return cursor.nested(single).map(|condition| FilterCondition::Not(Box::new(condition)));
     }
     if cursor.take("(") {
         let inner = cursor.nested(condition)?;
@@ -48,35 +49,36 @@ fn single(cursor: &mut Cursor<'_>) -> Result<Condition, SyntaxError> {
     comparison(cursor, true)
 }
 
-/// A comparison, or the question whether a path exists. In front of a comparison `!` means nothing to Jayway.
-fn comparison(cursor: &mut Cursor<'_>, wanted: bool) -> Result<Condition, SyntaxError> {
+/// A comparison, or the question whether a path exists. In front of a comparison `!` means nothing
+/// to Jayway.
+fn comparison(cursor: &mut PathCursor<'_>, wanted: bool) -> Result<FilterCondition, SyntaxError> {
     let left = operand(cursor)?;
     cursor.skip_blanks();
     if let Some(operator) = operator(cursor)? {
         let right = operand(cursor)?;
-        return Ok(Condition::Compare { left, operator, right });
+        return Ok(FilterCondition::Compare { left, operator, right });
     }
     match left {
-        Operand::Path(path) => Ok(Condition::Exists { path, wanted }),
+        FilterOperand::Path(path) => Ok(FilterCondition::Exists { path, wanted }),
         _ => Err(cursor.error("a value that is compared with nothing", "write an operator and another value after it")),
     }
 }
 
-fn operand(cursor: &mut Cursor<'_>) -> Result<Operand, SyntaxError> {
+fn operand(cursor: &mut PathCursor<'_>) -> Result<FilterOperand, SyntaxError> {
     cursor.skip_blanks();
     let bare = cursor.error("a text without quotes", "write it as `'text'`, or as `@.name` for a member");
     match cursor.peek() {
-        Some('$' | '@') => cursor.inner_path(Inside::Filter).map(Operand::Path),
-        Some('/') => literal::regex(cursor).map(Operand::Pattern),
-        Some('\'' | '"') => literal::quoted(cursor).map(|text| Operand::Literal(Value::String(text))),
+        Some('$' | '@') => cursor.inner_path(PathContext::Filter).map(FilterOperand::Path),
+        Some('/') => literal::regex(cursor).map(FilterOperand::Pattern),
+        Some('\'' | '"') => literal::quoted(cursor).map(|text| FilterOperand::Literal(Value::String(text))),
         _ => match literal::value(cursor)? {
             Value::String(_) => Err(bare),
-            value => Ok(Operand::Literal(value)),
+            value => Ok(FilterOperand::Literal(value)),
         },
     }
 }
 
-fn operator(cursor: &mut Cursor<'_>) -> Result<Option<Operator>, SyntaxError> {
+fn operator(cursor: &mut PathCursor<'_>) -> Result<Option<FilterOperator>, SyntaxError> {
     let unknown = cursor.error("no operator that is known", format!("use one of: {}", operator_names()));
     let sign = cursor.rest().starts_with(['<', '>', '=', '~', '!']);
     let spelling = if sign {
@@ -98,23 +100,23 @@ fn operator_names() -> String {
 }
 
 /// Every operator as it is written; words in any case.
-const OPERATORS: [(&str, Operator); 18] = [
-    ("==", Operator::Equal),
-    ("!=", Operator::NotEqual),
-    ("===", Operator::SameTypeAndValue),
-    ("!==", Operator::NotSameTypeAndValue),
-    ("<", Operator::Less),
-    ("<=", Operator::LessOrEqual),
-    (">", Operator::Greater),
-    (">=", Operator::GreaterOrEqual),
-    ("=~", Operator::Matches),
-    ("in", Operator::In),
-    ("nin", Operator::NotIn),
-    ("contains", Operator::Contains),
-    ("all", Operator::All),
-    ("anyof", Operator::AnyOf),
-    ("noneof", Operator::NoneOf),
-    ("subsetof", Operator::SubsetOf),
-    ("size", Operator::Size),
-    ("empty", Operator::Empty),
+const OPERATORS: [(&str, FilterOperator); 18] = [
+    ("==", FilterOperator::Equal),
+    ("!=", FilterOperator::NotEqual),
+    ("===", FilterOperator::SameTypeAndValue),
+    ("!==", FilterOperator::NotSameTypeAndValue),
+    ("<", FilterOperator::Less),
+    ("<=", FilterOperator::LessOrEqual),
+    (">", FilterOperator::Greater),
+    (">=", FilterOperator::GreaterOrEqual),
+    ("=~", FilterOperator::Matches),
+    ("in", FilterOperator::In),
+    ("nin", FilterOperator::NotIn),
+    ("contains", FilterOperator::Contains),
+    ("all", FilterOperator::All),
+    ("anyof", FilterOperator::AnyOf),
+    ("noneof", FilterOperator::NoneOf),
+    ("subsetof", FilterOperator::SubsetOf),
+    ("size", FilterOperator::Size),
+    ("empty", FilterOperator::Empty),
 ];

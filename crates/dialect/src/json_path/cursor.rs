@@ -3,13 +3,13 @@
 use crate::SyntaxError;
 
 /// A place in the expression.
-pub(super) struct Cursor<'t> {
+pub(super) struct PathCursor<'t> {
     text: &'t str,
     at: usize,
     nesting: usize,
 }
 
-impl<'t> Cursor<'t> {
+impl<'t> PathCursor<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Self { text, at: 0, nesting: 0 }
     }

@@ -1,34 +1,35 @@
-//! What stands in `[?(…)]`: conditions on a value, with Jayway's idea of which values are equal or less.
+//! What stands in `[?(…)]`: conditions on a value, with Jayway's idea of which values are equal or
+//! less.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::walk::{self, Budget, Stop};
-use super::{Origin, Path, Selection, text_of};
+use super::walk::{self, StepBudget, Stop};
+use super::{Path, PathOrigin, PathSelection, text_of};
 use crate::cpu_time::thread_cpu_time;
-use crate::java_regex::{JavaRegex, Outcome};
+use crate::java_regex::{JavaRegex, MatchOutcome};
 use crate::json;
 
 #[derive(Clone, Debug)]
-pub(super) enum Condition {
-    All(Vec<Condition>),
-    Any(Vec<Condition>),
-    Compare { left: Operand, operator: Operator, right: Operand },
+pub(super) enum FilterCondition {
+    All(Vec<FilterCondition>),
+    Any(Vec<FilterCondition>),
+    Compare { left: FilterOperand, operator: FilterOperator, right: FilterOperand },
     Exists { path: Path, wanted: bool },
-    Not(Box<Condition>),
+    Not(Box<FilterCondition>),
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Operand {
+pub(super) enum FilterOperand {
     Literal(Value),
     Path(Path),
     Pattern(JavaRegex),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(super) enum FilterOperator {
     All,
     AnyOf,
     Contains,
@@ -50,16 +51,17 @@ pub(super) enum Operator {
 }
 
 /// An operand with its path followed.
-enum Term<'a> {
+enum FilterTerm<'a> {
     Pattern(&'a JavaRegex),
     /// A path that leads nowhere: equal to nothing, not even to itself.
     Undefined,
     Value(Cow<'a, Value>),
 }
 
-impl Condition {
-    /// Whether the filter lets the value pass. What cannot be compared does not pass, whatever `!` or `||` stand around it.
-    pub(super) fn accepts(&self, root: &Value, item: &Value, budget: &Budget) -> Result<bool, Stop> {
+impl FilterCondition {
+    /// Whether the filter lets the value pass. What cannot be compared does not pass, whatever `!`
+    /// or `||` stand around it.
+    pub(super) fn accepts(&self, root: &Value, item: &Value, budget: &StepBudget) -> Result<bool, Stop> {
         budget.spend(1)?;
         match self.holds(root, item, budget) {
             Err(Stop::Unfit) => Ok(false),
@@ -67,7 +69,7 @@ impl Condition {
         }
     }
 
-    fn holds(&self, root: &Value, item: &Value, budget: &Budget) -> Result<bool, Stop> {
+    fn holds(&self, root: &Value, item: &Value, budget: &StepBudget) -> Result<bool, Stop> {
         match self {
             Self::All(conditions) => {
                 for condition in conditions {
@@ -96,19 +98,19 @@ impl Condition {
     }
 }
 
-impl Operand {
-    fn term<'a>(&'a self, root: &'a Value, item: &'a Value, budget: &Budget) -> Result<Term<'a>, Stop> {
+impl FilterOperand {
+    fn term<'a>(&'a self, root: &'a Value, item: &'a Value, budget: &StepBudget) -> Result<FilterTerm<'a>, Stop> {
         let path = match self {
-            Self::Literal(value) => return Ok(Term::Value(Cow::Borrowed(value))),
-            Self::Pattern(pattern) => return Ok(Term::Pattern(pattern)),
+            Self::Literal(value) => return Ok(FilterTerm::Value(Cow::Borrowed(value))),
+            Self::Pattern(pattern) => return Ok(FilterTerm::Pattern(pattern)),
             Self::Path(path) => path,
         };
         match walk::select(path, root, path.start(root, item), budget, false) {
-            Ok(Selection::One(value)) => Ok(Term::Value(value)),
-            Ok(Selection::Many(values)) => {
-                Ok(Term::Value(Cow::Owned(values.into_iter().map(Cow::into_owned).collect())))
+            Ok(PathSelection::One(value)) => Ok(FilterTerm::Value(value)),
+            Ok(PathSelection::Many(values)) => {
+                Ok(FilterTerm::Value(Cow::Owned(values.into_iter().map(Cow::into_owned).collect())))
             }
-            Ok(Selection::Missing) | Err(Stop::Absent) => Ok(Term::Undefined),
+            Ok(PathSelection::Missing) | Err(Stop::Absent) => Ok(FilterTerm::Undefined),
             Err(stop) => Err(stop),
         }
     }
@@ -117,13 +119,13 @@ impl Operand {
 impl Path {
     fn start<'a>(&self, root: &'a Value, item: &'a Value) -> &'a Value {
         match self.origin {
-            Origin::Root => root,
-            Origin::Item => item,
+            PathOrigin::Root => root,
+            PathOrigin::Item => item,
         }
     }
 }
 
-impl<'a> Term<'a> {
+impl<'a> FilterTerm<'a> {
     fn value(&'a self) -> Option<&'a Value> {
         match self {
             Self::Value(value) => Some(value),
@@ -136,47 +138,53 @@ impl<'a> Term<'a> {
     }
 }
 
-/// An indefinite path exists even if it selects nothing, as in Jayway: `[?(@.list[?(@.x == 1)])]` passes every value with
-/// a `list`. Names under `..` and `*` have to be in every object there.
-fn exists(path: &Path, root: &Value, item: &Value, budget: &Budget) -> Result<bool, Stop> {
+/// An indefinite path exists even if it selects nothing, as in Jayway: `[?(@.list[?(@.x == 1)])]`
+/// passes every value with a `list`. Names under `..` and `*` have to be in every object there.
+fn exists(path: &Path, root: &Value, item: &Value, budget: &StepBudget) -> Result<bool, Stop> {
     match walk::select(path, root, path.start(root, item), budget, true) {
-        Ok(selection) => Ok(selection != Selection::Missing),
+        Ok(selection) => Ok(selection != PathSelection::Missing),
         Err(Stop::Absent) => Ok(false),
         Err(stop) => Err(stop),
     }
 }
 
-fn compare(operator: Operator, left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+fn compare(
+    operator: FilterOperator,
+    left: &FilterTerm<'_>,
+    right: &FilterTerm<'_>,
+    budget: &StepBudget,
+) -> Result<bool, Stop> {
     budget.spend(weight(left).min(weight(right)))?;
     Ok(match operator {
-        Operator::Equal => equal_terms(left, right),
-        Operator::NotEqual => !equal_terms(left, right),
-        Operator::SameTypeAndValue => same_type(left, right) && equal_terms(left, right),
-        Operator::NotSameTypeAndValue => !(same_type(left, right) && equal_terms(left, right)),
-        Operator::Less => order(left, right).is_some_and(Ordering::is_lt),
-        Operator::LessOrEqual => order(left, right).is_some_and(Ordering::is_le),
-        Operator::Greater => order(left, right).is_some_and(Ordering::is_gt),
-        Operator::GreaterOrEqual => order(left, right).is_some_and(Ordering::is_ge),
-        Operator::Matches => return matches(left, right, budget),
-        Operator::In => is_in(left, right, budget)?,
-        Operator::NotIn => !is_in(left, right, budget)?,
-        Operator::Contains => contains(left, right, budget)?,
-        Operator::Size => size_is(left, right),
-        Operator::Empty => return emptiness_is(left, right),
-        Operator::All | Operator::AnyOf | Operator::NoneOf | Operator::SubsetOf => {
+        FilterOperator::Equal => equal_terms(left, right),
+        FilterOperator::NotEqual => !equal_terms(left, right),
+        FilterOperator::SameTypeAndValue => same_type(left, right) && equal_terms(left, right),
+        FilterOperator::NotSameTypeAndValue => !(same_type(left, right) && equal_terms(left, right)),
+        FilterOperator::Less => order(left, right).is_some_and(Ordering::is_lt),
+        FilterOperator::LessOrEqual => order(left, right).is_some_and(Ordering::is_le),
+        FilterOperator::Greater => order(left, right).is_some_and(Ordering::is_gt),
+        FilterOperator::GreaterOrEqual => order(left, right).is_some_and(Ordering::is_ge),
+        FilterOperator::Matches => return matches(left, right, budget),
+        FilterOperator::In => is_in(left, right, budget)?,
+        FilterOperator::NotIn => !is_in(left, right, budget)?,
+        FilterOperator::Contains => contains(left, right, budget)?,
+        FilterOperator::Size => size_is(left, right),
+        FilterOperator::Empty => return emptiness_is(left, right),
+        FilterOperator::All | FilterOperator::AnyOf | FilterOperator::NoneOf | FilterOperator::SubsetOf => {
             return compare_lists(operator, left, right, budget);
         }
     })
 }
 
-fn equal_terms(left: &Term<'_>, right: &Term<'_>) -> bool {
+fn equal_terms(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> bool {
     match (left, right) {
-        (Term::Value(left), Term::Value(right)) => equal(left, right),
+        (FilterTerm::Value(left), FilterTerm::Value(right)) => equal(left, right),
         _ => false,
     }
 }
 
-/// Numbers and texts are compared with one another, as the one on the left is: `5 == '5.0'`, but not `'5.0' == 5`.
+/// Numbers and texts are compared with one another, as the one on the left is: `5 == '5.0'`, but
+/// not `'5.0' == 5`.
 fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::String(left), Value::Number(_)) => *left == text_of(right),
@@ -197,7 +205,7 @@ fn is_number(text: &str) -> bool {
     digits(whole) && digits(fraction) && whole.len() + fraction.len() > 0 && !exponent.is_empty() && digits(exponent)
 }
 
-fn same_type(left: &Term<'_>, right: &Term<'_>) -> bool {
+fn same_type(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> bool {
     match (left.value(), right.value()) {
         (Some(left), Some(right)) => std::mem::discriminant(left) == std::mem::discriminant(right),
         _ => false,
@@ -205,7 +213,7 @@ fn same_type(left: &Term<'_>, right: &Term<'_>) -> bool {
 }
 
 /// Numbers by value, texts by UTF-16 units, a number and a text as texts; the rest has no order.
-fn order(left: &Term<'_>, right: &Term<'_>) -> Option<Ordering> {
+fn order(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> Option<Ordering> {
     let by_units = |left: &str, right: &str| left.encode_utf16().cmp(right.encode_utf16());
     match (left.value()?, right.value()?) {
         (Value::Number(left), Value::Number(right)) => Some(json::number::compare(left.as_str(), right.as_str())),
@@ -216,11 +224,12 @@ fn order(left: &Term<'_>, right: &Term<'_>) -> Option<Ordering> {
     }
 }
 
-/// `=~`, with the pattern on either side. Of a list some item must match; what has no text counts as the empty one.
-fn matches(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+/// `=~`, with the pattern on either side. Of a list some item must match; what has no text counts
+/// as the empty one.
+fn matches(left: &FilterTerm<'_>, right: &FilterTerm<'_>, budget: &StepBudget) -> Result<bool, Stop> {
     let (pattern, term) = match (left, right) {
-        (Term::Pattern(_), Term::Pattern(_)) => return Ok(false),
-        (Term::Pattern(pattern), term) | (term, Term::Pattern(pattern)) => (pattern, term),
+        (FilterTerm::Pattern(_), FilterTerm::Pattern(_)) => return Ok(false),
+        (FilterTerm::Pattern(pattern), term) | (term, FilterTerm::Pattern(pattern)) => (pattern, term),
         _ => return Ok(false),
     };
     let Some(items) = term.items() else {
@@ -237,7 +246,7 @@ fn matches(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, S
 
 /// Whether a pattern matches the text of a value. The work is paid for by the length of the text,
 /// and by its time where the pattern backtracks.
-fn text_matches(pattern: &JavaRegex, value: Option<&Value>, budget: &Budget) -> Result<bool, Stop> {
+fn text_matches(pattern: &JavaRegex, value: Option<&Value>, budget: &StepBudget) -> Result<bool, Stop> {
     let text = match value {
         Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
         Some(value @ (Value::Bool(_) | Value::Number(_))) => Cow::Owned(text_of(value)),
@@ -254,14 +263,15 @@ fn text_matches(pattern: &JavaRegex, value: Option<&Value>, budget: &Budget) -> 
         pattern.matches(&text)
     };
     match outcome {
-        Outcome::Match => Ok(true),
-        Outcome::NoMatch => Ok(false),
-        Outcome::GaveUp => Err(Stop::GaveUp),
+        MatchOutcome::Match => Ok(true),
+        MatchOutcome::NoMatch => Ok(false),
+        MatchOutcome::LimitExceeded => Err(Stop::LimitExceeded),
     }
 }
 
-/// Another value is no list to look in: false for those that can be turned into JSON, and no comparison for the rest.
-fn is_in(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+/// Another value is no list to look in: false for those that can be turned into JSON, and no
+/// comparison for the rest.
+fn is_in(left: &FilterTerm<'_>, right: &FilterTerm<'_>, budget: &StepBudget) -> Result<bool, Stop> {
     match right.value() {
         Some(Value::Array(items)) => among(left.value(), items, budget),
         Some(Value::Object(_)) => Ok(false),
@@ -269,7 +279,7 @@ fn is_in(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Sto
     }
 }
 
-fn contains(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+fn contains(left: &FilterTerm<'_>, right: &FilterTerm<'_>, budget: &StepBudget) -> Result<bool, Stop> {
     match (left.value(), right.value()) {
         (Some(Value::String(left)), Some(Value::String(right))) => Ok(left.contains(right.as_str())),
         (Some(Value::Array(items)), right) => among(right, items, budget),
@@ -277,13 +287,13 @@ fn contains(left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, 
     }
 }
 
-fn among(value: Option<&Value>, items: &[Value], budget: &Budget) -> Result<bool, Stop> {
+fn among(value: Option<&Value>, items: &[Value], budget: &StepBudget) -> Result<bool, Stop> {
     budget.spend(items.len())?;
     Ok(value.is_some_and(|value| items.iter().any(|item| equal(value, item))))
 }
 
 /// The length of a text, in UTF-16 units, or a list.
-fn size_is(left: &Term<'_>, right: &Term<'_>) -> bool {
+fn size_is(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> bool {
     let size = match left.value() {
         Some(Value::String(text)) => text.encode_utf16().count(),
         Some(Value::Array(items)) => items.len(),
@@ -295,7 +305,7 @@ fn size_is(left: &Term<'_>, right: &Term<'_>) -> bool {
         .is_some_and(|number| json::number::equal(number.as_str(), &size.to_string()))
 }
 
-fn emptiness_is(left: &Term<'_>, right: &Term<'_>) -> Result<bool, Stop> {
+fn emptiness_is(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> Result<bool, Stop> {
     let empty = match left.value() {
         Some(Value::String(text)) => text.is_empty(),
         Some(Value::Array(items)) => items.is_empty(),
@@ -305,17 +315,23 @@ fn emptiness_is(left: &Term<'_>, right: &Term<'_>) -> Result<bool, Stop> {
     right.value().and_then(Value::as_bool).map(|wanted| wanted == empty).ok_or(Stop::Unfit)
 }
 
-fn compare_lists(operator: Operator, left: &Term<'_>, right: &Term<'_>, budget: &Budget) -> Result<bool, Stop> {
+fn compare_lists(
+    operator: FilterOperator,
+    left: &FilterTerm<'_>,
+    right: &FilterTerm<'_>,
+    budget: &StepBudget,
+) -> Result<bool, Stop> {
     let (Some(left), Some(right)) = (left.items(), right.items()) else {
-        let comparable = |term: &Term<'_>| term.value().is_some_and(|value| value.is_array() || value.is_object());
+        let comparable =
+            |term: &FilterTerm<'_>| term.value().is_some_and(|value| value.is_array() || value.is_object());
         return if comparable(left) && comparable(right) { Ok(false) } else { Err(Stop::Unfit) };
     };
     budget.spend(left.len().saturating_mul(right.len()))?;
     let in_right = |item: &Value| right.iter().any(|other| equal(item, other));
     Ok(match operator {
-        Operator::All => right.iter().all(|item| left.iter().any(|other| equal(item, other))),
-        Operator::AnyOf => left.iter().any(in_right),
-        Operator::NoneOf => !left.iter().any(in_right),
+        FilterOperator::All => right.iter().all(|item| left.iter().any(|other| equal(item, other))),
+        FilterOperator::AnyOf => left.iter().any(in_right),
+        FilterOperator::NoneOf => !left.iter().any(in_right),
         _ => left.iter().all(in_right),
     })
 }
@@ -324,7 +340,7 @@ fn compare_lists(operator: Operator, left: &Term<'_>, right: &Term<'_>, budget: 
 const NANOSECONDS_A_STEP: usize = 25;
 
 /// What comparing a term costs, in steps of the walk.
-fn weight(term: &Term<'_>) -> usize {
+fn weight(term: &FilterTerm<'_>) -> usize {
     match term.value() {
         Some(Value::Array(items)) => items.len(),
         Some(Value::Object(members)) => members.len(),

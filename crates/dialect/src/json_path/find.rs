@@ -6,36 +6,36 @@ use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{JsonPath, Origin, Step};
+use super::{JsonPath, PathOrigin, PathStep};
 
 impl JsonPath {
     /// Whether the path consists of single names and of indexes from the beginning.
     pub fn is_plain(&self) -> bool {
-        self.path.origin == Origin::Root && self.path.steps.iter().all(|step| plain(step).is_some())
+        self.path.origin == PathOrigin::Root && self.path.steps.iter().all(|step| plain(step).is_some())
     }
 
     /// Returns the text of what a plain path leads to in a JSON text, if it leads anywhere.
     pub fn find_in<'t>(&self, text: &'t str) -> Result<Option<&'t str>, serde_json::Error> {
         let mut reader = serde_json::Deserializer::from_str(text);
-        let found = Find(&self.path.steps).deserialize(&mut reader)?;
+        let found = FindVisitor(&self.path.steps).deserialize(&mut reader)?;
         reader.end()?;
         Ok(found.map(RawValue::get))
     }
 }
 
-enum Plain<'p> {
+enum PlainStep<'p> {
     Name(&'p str),
     Index(usize),
 }
 
-fn plain(step: &Step) -> Option<Plain<'_>> {
+fn plain(step: &PathStep) -> Option<PlainStep<'_>> {
     match step {
-        Step::Names(names) => match names.as_slice() {
-            [name] => Some(Plain::Name(name)),
+        PathStep::Names(names) => match names.as_slice() {
+            [name] => Some(PlainStep::Name(name)),
             _ => None,
         },
-        Step::Indexes(indexes) => match indexes.as_slice() {
-            [index] => usize::try_from(*index).ok().map(Plain::Index),
+        PathStep::Indexes(indexes) => match indexes.as_slice() {
+            [index] => usize::try_from(*index).ok().map(PlainStep::Index),
             _ => None,
         },
         _ => None,
@@ -43,12 +43,12 @@ fn plain(step: &Step) -> Option<Plain<'_>> {
 }
 
 /// Follows these steps.
-struct Find<'p>(&'p [Step]);
+struct FindVisitor<'p>(&'p [PathStep]);
 
 /// Reads a name, and whether it is this one.
 struct IsName<'p>(&'p str);
 
-impl<'de> DeserializeSeed<'de> for Find<'_> {
+impl<'de> DeserializeSeed<'de> for FindVisitor<'_> {
     type Value = Option<&'de RawValue>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -60,7 +60,7 @@ impl<'de> DeserializeSeed<'de> for Find<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Find<'_> {
+impl<'de> Visitor<'de> for FindVisitor<'_> {
     type Value = Option<&'de RawValue>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,12 +90,12 @@ impl<'de> Visitor<'de> for Find<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
         let wanted = match self.0.first().and_then(plain) {
-            Some(Plain::Index(index)) => Some(index),
+            Some(PlainStep::Index(index)) => Some(index),
             _ => None,
         };
         for index in 0.. {
             if wanted == Some(index) {
-                let Some(item) = items.next_element_seed(Find(&self.0[1..]))? else { break };
+                let Some(item) = items.next_element_seed(FindVisitor(&self.0[1..]))? else { break };
                 found = item;
             } else if items.next_element::<IgnoredAny>()?.is_none() {
                 break;
@@ -107,14 +107,14 @@ impl<'de> Visitor<'de> for Find<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
         let wanted = match self.0.first().and_then(plain) {
-            Some(Plain::Name(name)) => name,
+            Some(PlainStep::Name(name)) => name,
             _ => "",
         };
-        let looks = matches!(self.0.first().and_then(plain), Some(Plain::Name(_)));
+        let looks = matches!(self.0.first().and_then(plain), Some(PlainStep::Name(_)));
         while let Some(is_wanted) = members.next_key_seed(IsName(wanted))? {
             if looks && is_wanted {
                 // of a name that is there twice, the last counts
-                found = members.next_value_seed(Find(&self.0[1..]))?;
+                found = members.next_value_seed(FindVisitor(&self.0[1..]))?;
             } else {
                 members.next_value::<IgnoredAny>()?;
             }
@@ -147,7 +147,7 @@ impl Visitor<'_> for IsName<'_> {
 mod tests {
     use serde_json::Value;
 
-    use super::super::Selection;
+    use super::super::PathSelection;
     use super::*;
 
     #[test]
@@ -178,9 +178,9 @@ mod tests {
             assert!(path.is_plain(), "{}", path.as_str());
             let found = path.find_in(text).expect("JSON").map(|raw| serde_json::from_str::<Value>(raw).expect("JSON"));
             let expected = match path.try_select(&tree).expect("it applies") {
-                Selection::Missing => None,
-                Selection::One(value) => Some(value.into_owned()),
-                Selection::Many(_) => panic!("{} is definite", path.as_str()),
+                PathSelection::Missing => None,
+                PathSelection::One(value) => Some(value.into_owned()),
+                PathSelection::Many(_) => panic!("{} is definite", path.as_str()),
             };
             assert_eq!(found, expected, "{}", path.as_str());
         }

@@ -4,25 +4,25 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::walk::{self, Budget, Stop};
-use super::{Path, Selection, text, text_of};
+use super::walk::{self, StepBudget, Stop};
+use super::{Path, PathSelection, text, text_of};
 
 /// A function and what it is given.
 #[derive(Clone, Debug)]
-pub(super) struct Call {
-    pub(super) function: Function,
-    pub(super) arguments: Vec<Argument>,
+pub(super) struct FunctionCall {
+    pub(super) function: PathFunction,
+    pub(super) arguments: Vec<FunctionArgument>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Argument {
+pub(super) enum FunctionArgument {
     /// Followed from the root, be it written with `$` or `@`.
     Path(Path),
     Value(Value),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Function {
+pub(super) enum PathFunction {
     Append,
     Average,
     Concat,
@@ -37,35 +37,44 @@ pub(super) enum Function {
     Sum,
 }
 
-impl Function {
+impl PathFunction {
     pub(super) fn named(name: &str) -> Option<Self> {
         FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
     }
 }
 
 /// What the function makes of the value that the path has led to.
-pub(super) fn call<'a>(call: &Call, root: &'a Value, at: &'a Value, budget: &Budget) -> Result<Cow<'a, Value>, Stop> {
+pub(super) fn call<'a>(
+    call: &FunctionCall,
+    root: &'a Value,
+    at: &'a Value,
+    budget: &StepBudget,
+) -> Result<Cow<'a, Value>, Stop> {
     // lengths are taken of paths from where the function stands
-    let start = if call.function == Function::Length { at } else { root };
+    let start = if call.function == PathFunction::Length { at } else { root };
     let arguments =
         call.arguments.iter().map(|argument| argument.value(start, budget)).collect::<Result<Vec<_>, _>>()?;
     let items = at.as_array().map(Vec::as_slice);
     budget.spend(items.map_or(1, <[Value]>::len))?;
     match call.function {
-        Function::First => nth(items, 0),
-        Function::Last => nth(items, -1),
-        Function::Index => {
+        PathFunction::First => nth(items, 0),
+        PathFunction::Last => nth(items, -1),
+        PathFunction::Index => {
             let index = numbers(None, &arguments).first().copied().ok_or(Stop::Failed)?;
             nth(items, index as i64)
         }
-        Function::Append => Ok(append(at, arguments)),
-        Function::Concat => Ok(Cow::Owned(Value::String(concat(items, &arguments)))),
-        Function::Keys => Ok(Cow::Owned(match at {
+        PathFunction::Append => Ok(append(at, arguments)),
+        PathFunction::Concat => Ok(Cow::Owned(Value::String(concat(items, &arguments)))),
+        PathFunction::Keys => Ok(Cow::Owned(match at {
             Value::Object(members) => members.keys().cloned().collect(),
             _ => Value::Null,
         })),
-        Function::Length => Ok(Cow::Owned(length(at, &arguments))),
-        Function::Average | Function::Deviation | Function::Maximum | Function::Minimum | Function::Sum => {
+        PathFunction::Length => Ok(Cow::Owned(length(at, &arguments))),
+        PathFunction::Average
+        | PathFunction::Deviation
+        | PathFunction::Maximum
+        | PathFunction::Minimum
+        | PathFunction::Sum => {
             let result = aggregate(call.function, &numbers(items, &arguments)).ok_or(Stop::Failed)?;
             text::number(result).map(|number| Cow::Owned(Value::Number(number))).ok_or(Stop::Failed)
         }
@@ -78,16 +87,16 @@ pub(super) fn item_at(items: &[Value], index: i64) -> Option<&Value> {
     items.get(if index < 0 { items.len().checked_sub(size)? } else { size })
 }
 
-impl Argument {
-    fn value<'a>(&'a self, start: &'a Value, budget: &Budget) -> Result<Cow<'a, Value>, Stop> {
+impl FunctionArgument {
+    fn value<'a>(&'a self, start: &'a Value, budget: &StepBudget) -> Result<Cow<'a, Value>, Stop> {
         let path = match self {
             Self::Value(value) => return Ok(Cow::Borrowed(value)),
             Self::Path(path) => path,
         };
         match walk::select(path, start, start, budget, false)? {
-            Selection::Missing => Err(Stop::Absent),
-            Selection::One(value) => Ok(value),
-            Selection::Many(values) => Ok(Cow::Owned(values.into_iter().map(Cow::into_owned).collect())),
+            PathSelection::Missing => Err(Stop::Absent),
+            PathSelection::One(value) => Ok(value),
+            PathSelection::Many(values) => Ok(Cow::Owned(values.into_iter().map(Cow::into_owned).collect())),
         }
     }
 }
@@ -144,37 +153,37 @@ fn flat(value: &Value) -> &[Value] {
 }
 
 /// None of no numbers. The standard deviation is the population's: √(Σx²/n − (Σx/n)²).
-fn aggregate(function: Function, numbers: &[f64]) -> Option<f64> {
+fn aggregate(function: PathFunction, numbers: &[f64]) -> Option<f64> {
     if numbers.is_empty() {
         return None;
     }
     let count = numbers.len() as f64;
     let sum: f64 = numbers.iter().sum();
     Some(match function {
-        Function::Average => sum / count,
-        Function::Deviation => {
+        PathFunction::Average => sum / count,
+        PathFunction::Deviation => {
             let squares: f64 = numbers.iter().map(|number| number * number).sum();
             (squares / count - sum * sum / count / count).max(0.0).sqrt()
         }
-        Function::Maximum => numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        Function::Minimum => numbers.iter().copied().fold(f64::INFINITY, f64::min),
+        PathFunction::Maximum => numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        PathFunction::Minimum => numbers.iter().copied().fold(f64::INFINITY, f64::min),
         _ => sum,
     })
 }
 
 /// Every function by its name.
-pub(super) const FUNCTIONS: [(&str, Function); 13] = [
-    ("append", Function::Append),
-    ("avg", Function::Average),
-    ("concat", Function::Concat),
-    ("first", Function::First),
-    ("index", Function::Index),
-    ("keys", Function::Keys),
-    ("last", Function::Last),
-    ("length", Function::Length),
-    ("max", Function::Maximum),
-    ("min", Function::Minimum),
-    ("size", Function::Length),
-    ("stddev", Function::Deviation),
-    ("sum", Function::Sum),
+pub(super) const FUNCTIONS: [(&str, PathFunction); 13] = [
+    ("append", PathFunction::Append),
+    ("avg", PathFunction::Average),
+    ("concat", PathFunction::Concat),
+    ("first", PathFunction::First),
+    ("index", PathFunction::Index),
+    ("keys", PathFunction::Keys),
+    ("last", PathFunction::Last),
+    ("length", PathFunction::Length),
+    ("max", PathFunction::Maximum),
+    ("min", PathFunction::Minimum),
+    ("size", PathFunction::Length),
+    ("stddev", PathFunction::Deviation),
+    ("sum", PathFunction::Sum),
 ];

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::cursor::Cursor;
+use super::cursor::PathCursor;
 use crate::SyntaxError;
 use crate::java_regex::JavaRegex;
 
 /// Reads a value. Within lists and objects a bare word is a text, as in Jayway.
-pub(super) fn value(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
+pub(super) fn value(cursor: &mut PathCursor<'_>) -> Result<Value, SyntaxError> {
     cursor.skip_blanks();
     match cursor.peek() {
         Some('\'' | '"') => quoted(cursor).map(Value::String),
@@ -19,7 +19,7 @@ pub(super) fn value(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
 }
 
 /// Reads a text in single or double quotes.
-pub(super) fn quoted(cursor: &mut Cursor<'_>) -> Result<String, SyntaxError> {
+pub(super) fn quoted(cursor: &mut PathCursor<'_>) -> Result<String, SyntaxError> {
     let unclosed = cursor.error("a quote that is not closed", "write the same quote after the text");
     let quote = cursor.bump();
     let mut text = String::new();
@@ -34,7 +34,7 @@ pub(super) fn quoted(cursor: &mut Cursor<'_>) -> Result<String, SyntaxError> {
 }
 
 /// Reads `/pattern/flags`. Letters that are no flags of Java's are passed over, as in Jayway.
-pub(super) fn regex(cursor: &mut Cursor<'_>) -> Result<JavaRegex, SyntaxError> {
+pub(super) fn regex(cursor: &mut PathCursor<'_>) -> Result<JavaRegex, SyntaxError> {
     let unclosed = cursor.error("a regex that is not closed", "write a `/` after the pattern, and `\\/` for one in it");
     cursor.bump();
     let mut escaped = false;
@@ -56,7 +56,7 @@ pub(super) fn regex(cursor: &mut Cursor<'_>) -> Result<JavaRegex, SyntaxError> {
     })
 }
 
-fn escaped(cursor: &mut Cursor<'_>) -> Result<char, SyntaxError> {
+fn escaped(cursor: &mut PathCursor<'_>) -> Result<char, SyntaxError> {
     let wrong = cursor.error("an escape that is not one", "write `\\\\` for a backslash, or `\\u` and four hex digits");
     match cursor.bump() {
         None => Err(wrong),
@@ -80,7 +80,7 @@ fn escaped(cursor: &mut Cursor<'_>) -> Result<char, SyntaxError> {
     }
 }
 
-fn hex_unit(cursor: &mut Cursor<'_>) -> Option<u16> {
+fn hex_unit(cursor: &mut PathCursor<'_>) -> Option<u16> {
     let digits = cursor.rest().get(..4)?;
     let unit =
         digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())??;
@@ -88,7 +88,7 @@ fn hex_unit(cursor: &mut Cursor<'_>) -> Option<u16> {
     Some(unit)
 }
 
-fn list(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
+fn list(cursor: &mut PathCursor<'_>) -> Result<Value, SyntaxError> {
     cursor.bump();
     let mut items = Vec::new();
     loop {
@@ -104,7 +104,7 @@ fn list(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
     }
 }
 
-fn object(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
+fn object(cursor: &mut PathCursor<'_>) -> Result<Value, SyntaxError> {
     cursor.bump();
     let mut members = Map::new();
     loop {
@@ -126,7 +126,7 @@ fn object(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
 }
 
 /// A number as Java's `BigDecimal` reads it, `.5` included, in the spelling of JSON.
-fn number(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
+fn number(cursor: &mut PathCursor<'_>) -> Result<Value, SyntaxError> {
     let wrong = cursor.error("no number", "write numbers as `5`, `-1.5` or `1e3`, and texts in quotes");
     let mut before = ' ';
     let spelling = cursor.take_while(|next| {
@@ -143,7 +143,7 @@ fn number(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
     number.map(Value::Number).map_err(|_| wrong)
 }
 
-fn word(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
+fn word(cursor: &mut PathCursor<'_>) -> Result<Value, SyntaxError> {
     let missing =
         cursor.error("no value where one is needed", "write a text in quotes, a number, `true`, `@.name` or `$.name`");
     match cursor.take_while(|next| is_in_word(*next)) {

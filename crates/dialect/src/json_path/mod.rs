@@ -1,8 +1,9 @@
-//! JSONPath in the dialect of Jayway's JsonPath 2.10, which is the one that WireMock stubs are written in.
+//! JSONPath in the dialect of Jayway's JsonPath 2.10, which is the one that WireMock stubs are
+//! written in.
 //!
-//! RFC 9535 would not do: filters compare numbers with texts, a slice from a negative index counts otherwise, `..[?()]`
-//! tests every object, and paths end in functions. What Jayway does by its own logic is done here too, so that a stub
-//! selects what it did; each such place says so.
+//! RFC 9535 would not do: filters compare numbers with texts, a slice from a negative index counts
+//! otherwise, `..[?()]` tests every object, and paths end in functions. What Jayway does by its own
+//! logic is done here too, so that a stub selects what it did; each such place says so.
 
 mod condition;
 mod cursor;
@@ -18,10 +19,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use filter::Condition;
-use function::Call;
-pub use text::{double_text, text_of};
-use walk::{Budget, Stop};
+use filter::FilterCondition;
+use function::FunctionCall;
+pub use text::text_of;
+use walk::{StepBudget, Stop};
 
 use crate::SyntaxError;
 
@@ -34,7 +35,7 @@ pub struct JsonPath {
 
 /// What a path selects of a document.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Selection<'a> {
+pub enum PathSelection<'a> {
     /// A definite path leads nowhere.
     Missing,
     /// What a definite path leads to, or the result of a function.
@@ -45,9 +46,9 @@ pub enum Selection<'a> {
 
 /// Why nothing could be selected, which is not the same as finding nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum PathFailure {
     /// The walk took more steps than it may.
-    GaveUp,
+    LimitExceeded,
     /// A filter stands on a value that is no container, or a function has nothing to work on.
     NotApplicable,
 }
@@ -55,12 +56,12 @@ pub enum Failure {
 /// Steps from where a path starts.
 #[derive(Clone, Debug)]
 struct Path {
-    origin: Origin,
-    steps: Vec<Step>,
+    origin: PathOrigin,
+    steps: Vec<PathStep>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
+enum PathOrigin {
     /// `$`
     Root,
     /// `@`: the value that a filter is trying.
@@ -68,11 +69,11 @@ enum Origin {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum PathStep {
     /// `.length()`
-    Call(Call),
+    Call(FunctionCall),
     /// `[?(…)]`
-    Filter(Condition),
+    Filter(FilterCondition),
     /// `[0]`, `[0,-1]`
     Indexes(Vec<i64>),
     /// `.name`, `['name','other']`
@@ -102,27 +103,27 @@ impl JsonPath {
     }
 
     /// What the path selects, or why that cannot be said.
-    pub fn try_select<'a>(&self, root: &'a Value) -> Result<Selection<'a>, Failure> {
+    pub fn try_select<'a>(&self, root: &'a Value) -> Result<PathSelection<'a>, PathFailure> {
         self.select_within(root, walk::MAX_STEPS).0
     }
 
     /// The same in so many steps at most; also says how many it took.
-    pub fn select_within<'a>(&self, root: &'a Value, steps: usize) -> (Result<Selection<'a>, Failure>, usize) {
-        let budget = Budget::new(steps);
+    pub fn select_within<'a>(&self, root: &'a Value, steps: usize) -> (Result<PathSelection<'a>, PathFailure>, usize) {
+        let budget = StepBudget::new(steps);
         let may = budget.left();
         let selected = match walk::select(&self.path, root, root, &budget, false) {
             Ok(selection) => Ok(selection),
-            Err(Stop::Absent) => Ok(Selection::Missing),
-            Err(Stop::GaveUp) => Err(Failure::GaveUp),
-            Err(Stop::Failed | Stop::Unfit) => Err(Failure::NotApplicable),
+            Err(Stop::Absent) => Ok(PathSelection::Missing),
+            Err(Stop::LimitExceeded) => Err(PathFailure::LimitExceeded),
+            Err(Stop::Failed | Stop::Unfit) => Err(PathFailure::NotApplicable),
         };
         (selected, may - budget.left())
     }
 }
 
-impl Selection<'_> {
-    /// Whether WireMock's `matchesJsonPath` holds without a further rule: a value that is not null, and not an empty list
-    /// or object.
+impl PathSelection<'_> {
+    /// Whether WireMock's `matchesJsonPath` holds without a further rule: a value that is not null,
+    /// and not an empty list or object.
     pub fn is_found(&self) -> bool {
         match self {
             Self::Missing => false,
@@ -143,11 +144,11 @@ impl Path {
     }
 
     fn ends_in_call(&self) -> bool {
-        matches!(self.steps.last(), Some(Step::Call(_)))
+        matches!(self.steps.last(), Some(PathStep::Call(_)))
     }
 }
 
-impl Step {
+impl PathStep {
     /// Whether the step leads to one value at most. Several names at the end make up one object.
     fn is_definite(&self, is_last: bool) -> bool {
         match self {

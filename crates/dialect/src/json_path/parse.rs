@@ -1,15 +1,16 @@
-//! Reading a path: names, indexes, slices, wildcards, filters and functions, with the place of what is wrong.
+//! Reading a path: names, indexes, slices, wildcards, filters and functions, with the place of what
+//! is wrong.
 
 use super::condition;
-use super::cursor::{Cursor, error_at};
-use super::function::{Argument, Call, FUNCTIONS, Function};
+use super::cursor::{PathCursor, error_at};
+use super::function::{FUNCTIONS, FunctionArgument, FunctionCall, PathFunction};
 use super::literal;
-use super::{Origin, Path, Step};
+use super::{Path, PathOrigin, PathStep};
 use crate::SyntaxError;
 
 /// Reads a whole expression.
 pub(super) fn path(expression: &str) -> Result<Path, SyntaxError> {
-    let mut cursor = Cursor::new(expression.trim_end());
+    let mut cursor = PathCursor::new(expression.trim_end());
     cursor.skip_blanks();
     if cursor.is_at_end() {
         return Err(cursor.error("an empty path", "write `$` for the whole document or `$.name` for a member"));
@@ -17,40 +18,40 @@ pub(super) fn path(expression: &str) -> Result<Path, SyntaxError> {
     let steps = match cursor.peek() {
         Some('$' | '@') => {
             cursor.bump();
-            cursor.steps(Inside::Nothing, Vec::new())?
+            cursor.steps(PathContext::Nothing, Vec::new())?
         }
         // Jayway puts `$.` in front, so that `.name` scans
         first => {
             let mut steps = Vec::new();
             if first == Some('.') {
                 cursor.bump();
-                steps.push(Step::Scan);
+                steps.push(PathStep::Scan);
             }
-            steps.push(cursor.member(Inside::Nothing)?);
-            cursor.steps(Inside::Nothing, steps)?
+            steps.push(cursor.member(PathContext::Nothing)?);
+            cursor.steps(PathContext::Nothing, steps)?
         }
     };
-    Ok(around_scan(Path { origin: Origin::Root, steps }))
+    Ok(around_scan(Path { origin: PathOrigin::Root, steps }))
 }
 
 /// What a path stands in, which says where it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Inside {
+pub(super) enum PathContext {
     Arguments,
     Filter,
     Nothing,
 }
 
-impl Cursor<'_> {
+impl PathCursor<'_> {
     /// Reads `$…` or `@…` within a filter or a function's arguments.
-    pub(super) fn inner_path(&mut self, inside: Inside) -> Result<Path, SyntaxError> {
-        let origin = if self.bump() == Some('@') { Origin::Item } else { Origin::Root };
+    pub(super) fn inner_path(&mut self, inside: PathContext) -> Result<Path, SyntaxError> {
+        let origin = if self.bump() == Some('@') { PathOrigin::Item } else { PathOrigin::Root };
         let steps = self.nested(|cursor| cursor.steps(inside, Vec::new()))?;
         Ok(around_scan(Path { origin, steps }))
     }
 
     /// The steps after those that were read.
-    fn steps(&mut self, inside: Inside, mut steps: Vec<Step>) -> Result<Vec<Step>, SyntaxError> {
+    fn steps(&mut self, inside: PathContext, mut steps: Vec<PathStep>) -> Result<Vec<PathStep>, SyntaxError> {
         while !self.ends(inside) {
             if steps.len() >= MAX_STEPS {
                 let message = format!("a path of more than {MAX_STEPS} steps");
@@ -69,12 +70,12 @@ impl Cursor<'_> {
     }
 
     /// Whether the path is over here.
-    fn ends(&self, inside: Inside) -> bool {
+    fn ends(&self, inside: PathContext) -> bool {
         match (inside, self.peek()) {
             (_, None) => true,
-            (Inside::Nothing, Some(_)) => false,
-            (Inside::Arguments, Some(next)) => matches!(next, ',' | ')') || next.is_whitespace(),
-            (Inside::Filter, Some(next)) => {
+            (PathContext::Nothing, Some(_)) => false,
+            (PathContext::Arguments, Some(next)) => matches!(next, ',' | ')') || next.is_whitespace(),
+            (PathContext::Filter, Some(next)) => {
                 matches!(next, ')' | ']' | ',' | '<' | '>' | '=' | '~' | '!')
                     || next.is_whitespace()
                     || self.rest().starts_with("&&")
@@ -84,10 +85,10 @@ impl Cursor<'_> {
     }
 
     /// `.name`, `..name` and what may follow a dot besides names.
-    fn dotted(&mut self, inside: Inside, steps: &mut Vec<Step>) -> Result<(), SyntaxError> {
+    fn dotted(&mut self, inside: PathContext, steps: &mut Vec<PathStep>) -> Result<(), SyntaxError> {
         let start = self.place();
         if self.take("..") {
-            steps.push(Step::Scan);
+            steps.push(PathStep::Scan);
         } else {
             self.bump();
         }
@@ -101,7 +102,7 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    fn member(&mut self, inside: Inside) -> Result<Step, SyntaxError> {
+    fn member(&mut self, inside: PathContext) -> Result<PathStep, SyntaxError> {
         match self.peek() {
             Some('[') => self.bracket(),
             Some('*') => Ok(self.wildcard()),
@@ -109,31 +110,31 @@ impl Cursor<'_> {
         }
     }
 
-    fn wildcard(&mut self) -> Step {
+    fn wildcard(&mut self) -> PathStep {
         self.bump();
-        Step::Wildcard
+        PathStep::Wildcard
     }
 
-    fn name_or_call(&mut self, inside: Inside) -> Result<Step, SyntaxError> {
+    fn name_or_call(&mut self, inside: PathContext) -> Result<PathStep, SyntaxError> {
         let start = self.place();
         while !self.ends(inside) && !matches!(self.peek(), Some('.' | '[' | '(' | ' ')) {
             self.bump();
         }
         let name = self.since(start);
         if self.peek() == Some('(') {
-            return self.nested(|cursor| cursor.call(name, start)).map(Step::Call);
+            return self.nested(|cursor| cursor.call(name, start)).map(PathStep::Call);
         }
-        if self.peek() == Some(' ') && inside == Inside::Nothing {
+        if self.peek() == Some(' ') && inside == PathContext::Nothing {
             return Err(self.error("a blank in the path", "write names with blanks as `['first name']`"));
         }
         if name.is_empty() {
             return Err(self.error("no name where one is needed", "write a name, `*` or `[…]`"));
         }
-        Ok(Step::Names(vec![name.to_owned()]))
+        Ok(PathStep::Names(vec![name.to_owned()]))
     }
 
-    fn call(&mut self, name: &str, start: usize) -> Result<Call, SyntaxError> {
-        let Some(function) = Function::named(name) else {
+    fn call(&mut self, name: &str, start: usize) -> Result<FunctionCall, SyntaxError> {
+        let Some(function) = PathFunction::named(name) else {
             let known: Vec<&str> = FUNCTIONS.iter().map(|(name, _)| *name).collect();
             let help = format!("use one of: {}; write a name with brackets as `['{name}(']`", known.join(", "));
             return Err(error_at(start, format!("no function `{name}`"), help));
@@ -145,8 +146,8 @@ impl Cursor<'_> {
             match self.peek() {
                 Some(')') => break,
                 None => return Err(error_at(start, format!("`{name}(` is not closed"), "write a `)`")),
-                Some('$' | '@') => arguments.push(Argument::Path(self.inner_path(Inside::Arguments)?)),
-                Some(_) => arguments.push(Argument::Value(literal::value(self)?)),
+                Some('$' | '@') => arguments.push(FunctionArgument::Path(self.inner_path(PathContext::Arguments)?)),
+                Some(_) => arguments.push(FunctionArgument::Value(literal::value(self)?)),
             }
             self.skip_blanks();
             if !self.take(",") && self.peek() != Some(')') {
@@ -156,13 +157,13 @@ impl Cursor<'_> {
             }
         }
         self.bump();
-        if function == Function::Length {
+        if function == PathFunction::Length {
             count_children(&mut arguments);
         }
-        Ok(Call { function, arguments })
+        Ok(FunctionCall { function, arguments })
     }
 
-    fn bracket(&mut self) -> Result<Step, SyntaxError> {
+    fn bracket(&mut self) -> Result<PathStep, SyntaxError> {
         let start = self.place();
         self.bump();
         self.skip_blanks();
@@ -172,7 +173,7 @@ impl Cursor<'_> {
             Some('*') => {
                 self.bump();
                 self.close(start)?;
-                Ok(Step::Wildcard)
+                Ok(PathStep::Wildcard)
             }
             Some('-' | ':' | '0'..='9') => self.indexes(start),
             Some('(') => Err(self.error("a computed index", "write `[-1]` for the last item")),
@@ -191,7 +192,7 @@ impl Cursor<'_> {
         Err(self.error(format!("the `[` at index {start} is not closed"), "write a `]`"))
     }
 
-    fn names(&mut self, start: usize) -> Result<Step, SyntaxError> {
+    fn names(&mut self, start: usize) -> Result<PathStep, SyntaxError> {
         let mut names = Vec::new();
         loop {
             self.skip_blanks();
@@ -205,10 +206,10 @@ impl Cursor<'_> {
             }
         }
         self.close(start)?;
-        Ok(Step::Names(names))
+        Ok(PathStep::Names(names))
     }
 
-    fn indexes(&mut self, start: usize) -> Result<Step, SyntaxError> {
+    fn indexes(&mut self, start: usize) -> Result<PathStep, SyntaxError> {
         let inner = self.take_while(|next| *next != ']');
         self.close(start)?;
         let number = |text: &str| -> Result<i64, SyntaxError> {
@@ -220,7 +221,7 @@ impl Cursor<'_> {
                 .ok_or_else(|| error_at(start, message, "write whole numbers: `[0]`, `[0,2]` or `[1:3]`"))
         };
         if !inner.contains(':') {
-            return inner.split(',').map(number).collect::<Result<_, _>>().map(Step::Indexes);
+            return inner.split(',').map(number).collect::<Result<_, _>>().map(PathStep::Indexes);
         }
         // a third number, the step of a slice elsewhere, means nothing to Jayway
         let mut ends = inner.split(':').map(|end| (!end.trim().is_empty()).then(|| number(end)).transpose());
@@ -233,40 +234,41 @@ impl Cursor<'_> {
                 "write `[*]` for all items, or `[1:]`, `[:2]`, `[1:2]`",
             ));
         }
-        Ok(Step::Slice { from, to })
+        Ok(PathStep::Slice { from, to })
     }
 
-    fn filter(&mut self, start: usize) -> Result<Step, SyntaxError> {
+    fn filter(&mut self, start: usize) -> Result<PathStep, SyntaxError> {
         self.bump();
         self.expect("(", "no `(` after `[?`", "write the filter as `[?(@.name == 'x')]`")?;
         let condition = condition::condition(self)?;
         self.expect(")", "the filter does not end here", "write `)]`, or `&&` or `||` before another condition")?;
         self.close(start)?;
-        Ok(Step::Filter(condition))
+        Ok(PathStep::Filter(condition))
     }
 }
 
-/// A function after a path that scans from its start works on all that the path selects, not on each.
+/// A function after a path that scans from its start works on all that the path selects, not on
+/// each.
 fn around_scan(mut path: Path) -> Path {
-    if !(path.ends_in_call() && matches!(path.steps.first(), Some(Step::Scan))) {
+    if !(path.ends_in_call() && matches!(path.steps.first(), Some(PathStep::Scan))) {
         return path;
     }
-    let Some(Step::Call(mut call)) = path.steps.pop() else { return path };
+    let Some(PathStep::Call(mut call)) = path.steps.pop() else { return path };
     let origin = path.origin;
-    call.arguments.insert(0, Argument::Path(path));
-    if call.function == Function::Length {
+    call.arguments.insert(0, FunctionArgument::Path(path));
+    if call.function == PathFunction::Length {
         count_children(&mut call.arguments);
     }
-    Path { origin, steps: vec![Step::Call(call)] }
+    Path { origin, steps: vec![PathStep::Call(call)] }
 }
 
 /// The length of a path is the number of items and members under all that it selects.
-fn count_children(arguments: &mut [Argument]) {
-    if let Some(Argument::Path(path)) = arguments.first_mut()
+fn count_children(arguments: &mut [FunctionArgument]) {
+    if let Some(FunctionArgument::Path(path)) = arguments.first_mut()
         && !path.ends_in_call()
         && !path.steps.is_empty()
     {
-        path.steps.push(Step::Wildcard);
+        path.steps.push(PathStep::Wildcard);
     }
 }
 

@@ -1,11 +1,12 @@
 //! The text of a JSON value as WireMock compares and prints it: numbers as Java writes them.
 
-use std::fmt::Write as _;
-
 use serde_json::{Number, Value};
 
-/// The text that a string operator sees: a string itself, `null`, `true`, a number as Java prints it once it is read (`7`
-/// stays, `1e3` is `1000.0`, `0.00001` is `1.0E-5`), containers as compact JSON.
+use crate::java_text::double_text;
+
+/// The text that a string operator sees: a string itself, `null`, `true`, a number as Java prints
+/// it once it is read (`7` stays, `1e3` is `1000.0`, `0.00001` is `1.0E-5`), containers as compact
+/// JSON.
 pub fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -14,13 +15,14 @@ pub fn text_of(value: &Value) -> String {
     }
 }
 
-/// The number of a function's result, spelt as Java prints it; none for infinities and NaN, which JSON does not have.
+/// The number of a function's result, spelt as Java prints it; none for infinities and NaN, which
+/// JSON does not have.
 pub(super) fn number(value: f64) -> Option<Number> {
     if value.is_finite() { double_text(value).parse().ok() } else { None }
 }
 
-/// Java reads whole numbers of any size exactly, fractions and exponents as `double`, and those of more than 18
-/// characters exactly again; the last keep their spelling here.
+/// Java reads whole numbers of any size exactly, fractions and exponents as `double`, and those of
+/// more than 18 characters exactly again; the last keep their spelling here.
 fn number_text(spelling: &str) -> String {
     if spelling == "-0" {
         return "0".to_owned();
@@ -33,33 +35,6 @@ fn number_text(spelling: &str) -> String {
         Ok(value) => double_text(value),
         Err(_) => spelling.to_owned(),
     }
-}
-
-/// `Double.toString`: the fewest digits that tell the number from its neighbours, with a point, and with an exponent below
-/// 10^-3 and from 10^7 on.
-pub fn double_text(value: f64) -> String {
-    if !value.is_finite() {
-        return if value.is_nan() {
-            "NaN"
-        } else if value > 0.0 {
-            "Infinity"
-        } else {
-            "-Infinity"
-        }
-        .to_owned();
-    }
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').expect("`{:e}` writes an exponent");
-    let exponent: i32 = exponent.parse().expect("`{:e}` writes a whole exponent");
-    let plain = value == 0.0 || (-3..7).contains(&exponent);
-    let mut text = if plain { value.to_string() } else { digits.to_owned() };
-    if !text.contains('.') {
-        text.push_str(".0");
-    }
-    if !plain {
-        write!(text, "E{exponent}").expect("a string takes what is written");
-    }
-    text
 }
 
 /// Characters up to which WireMock's JSON parser reads a fraction as `double`.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use serde_json::{Map, Value};
 
-use super::{Path, Selection, Step, function};
+use super::{Path, PathSelection, PathStep, function};
 
 /// Why a walk ends early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,21 +14,21 @@ pub(super) enum Stop {
     Absent,
     /// A function has nothing to work on; not even a filter survives this.
     Failed,
-    GaveUp,
+    LimitExceeded,
     /// Something of the wrong kind; a filter takes it as not met.
     Unfit,
 }
 
 /// The steps that one selection may take, its filters included.
-pub(super) struct Budget {
+pub(super) struct StepBudget {
     left: Cell<usize>,
     depth: Cell<usize>,
 }
 
 /// One path being followed.
-struct Walk<'a, 'b> {
+struct PathWalk<'a, 'b> {
     root: &'a Value,
-    budget: &'b Budget,
+    budget: &'b StepBudget,
     /// Whether every name has to be there: how Jayway asks whether something exists.
     strict: bool,
     found: Vec<Cow<'a, Value>>,
@@ -39,18 +39,18 @@ pub(super) fn select<'a>(
     path: &Path,
     root: &'a Value,
     start: &'a Value,
-    budget: &Budget,
+    budget: &StepBudget,
     strict: bool,
-) -> Result<Selection<'a>, Stop> {
-    let mut walk = Walk { root, budget, strict, found: Vec::new() };
+) -> Result<PathSelection<'a>, Stop> {
+    let mut walk = PathWalk { root, budget, strict, found: Vec::new() };
     walk.follow(&path.steps, start, true)?;
     if !path.is_definite() {
-        return Ok(Selection::Many(walk.found));
+        return Ok(PathSelection::Many(walk.found));
     }
-    Ok(walk.found.pop().map_or(Selection::Missing, Selection::One))
+    Ok(walk.found.pop().map_or(PathSelection::Missing, PathSelection::One))
 }
 
-impl Budget {
+impl StepBudget {
     /// So many steps, and never more than a path may take.
     pub(super) fn new(steps: usize) -> Self {
         Self { left: Cell::new(steps.min(MAX_STEPS)), depth: Cell::new(0) }
@@ -61,7 +61,7 @@ impl Budget {
     }
 
     pub(super) fn spend(&self, steps: usize) -> Result<(), Stop> {
-        let left = self.left.get().checked_sub(steps).ok_or(Stop::GaveUp)?;
+        let left = self.left.get().checked_sub(steps).ok_or(Stop::LimitExceeded)?;
         self.left.set(left);
         Ok(())
     }
@@ -71,7 +71,7 @@ impl Budget {
         self.spend(1)?;
         let depth = self.depth.get();
         if depth == MAX_DEPTH {
-            return Err(Stop::GaveUp);
+            return Err(Stop::LimitExceeded);
         }
         self.depth.set(depth + 1);
         let result = inner();
@@ -80,20 +80,21 @@ impl Budget {
     }
 }
 
-impl<'a> Walk<'a, '_> {
-    /// Follows the steps from a value. `firm`: all steps so far were definite, so that leading nowhere ends the walk.
-    fn follow(&mut self, steps: &[Step], at: &'a Value, firm: bool) -> Result<(), Stop> {
+impl<'a> PathWalk<'a, '_> {
+    /// Follows the steps from a value. `firm`: all steps so far were definite, so that leading
+    /// nowhere ends the walk.
+    fn follow(&mut self, steps: &[PathStep], at: &'a Value, firm: bool) -> Result<(), Stop> {
         let Some((step, rest)) = steps.split_first() else {
             self.found.push(Cow::Borrowed(at));
             return Ok(());
         };
         let budget = self.budget;
         budget.deeper(|| match step {
-            Step::Call(call) => {
+            PathStep::Call(call) => {
                 let result = function::call(call, self.root, at, budget)?;
                 self.follow_result(rest, result, firm)
             }
-            Step::Filter(condition) => match at {
+            PathStep::Filter(condition) => match at {
                 Value::Object(_) if condition.accepts(self.root, at, budget)? => self.follow(rest, at, false),
                 Value::Object(_) => Ok(()),
                 Value::Array(items) => {
@@ -107,16 +108,16 @@ impl<'a> Walk<'a, '_> {
                 _ if firm => Err(Stop::Unfit),
                 _ => Ok(()),
             },
-            Step::Indexes(indexes) => self.follow_indexes(indexes, rest, at, firm),
-            Step::Names(names) => self.follow_names(names, rest, at, firm),
-            Step::Scan => self.scan(rest, at),
-            Step::Slice { from, to } => self.follow_slice(*from, *to, rest, at, firm),
-            Step::Wildcard => self.follow_all(rest, at),
+            PathStep::Indexes(indexes) => self.follow_indexes(indexes, rest, at, firm),
+            PathStep::Names(names) => self.follow_names(names, rest, at, firm),
+            PathStep::Scan => self.scan(rest, at),
+            PathStep::Slice { from, to } => self.follow_slice(*from, *to, rest, at, firm),
+            PathStep::Wildcard => self.follow_all(rest, at),
         })
     }
 
     /// Follows the steps from what a function made, which does not live as long as the document.
-    fn follow_result(&mut self, rest: &[Step], result: Cow<'a, Value>, firm: bool) -> Result<(), Stop> {
+    fn follow_result(&mut self, rest: &[PathStep], result: Cow<'a, Value>, firm: bool) -> Result<(), Stop> {
         match result {
             Cow::Borrowed(value) => self.follow(rest, value, firm),
             Cow::Owned(value) if rest.is_empty() => {
@@ -124,7 +125,8 @@ impl<'a> Walk<'a, '_> {
                 Ok(())
             }
             Cow::Owned(value) => {
-                let mut walk = Walk { root: self.root, budget: self.budget, strict: self.strict, found: Vec::new() };
+                let mut walk =
+                    PathWalk { root: self.root, budget: self.budget, strict: self.strict, found: Vec::new() };
                 walk.follow(rest, &value, firm)?;
                 self.found.extend(walk.found.into_iter().map(|value| Cow::Owned(value.into_owned())));
                 Ok(())
@@ -132,7 +134,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn follow_names(&mut self, names: &[String], rest: &[Step], at: &'a Value, firm: bool) -> Result<(), Stop> {
+    fn follow_names(&mut self, names: &[String], rest: &[PathStep], at: &'a Value, firm: bool) -> Result<(), Stop> {
         let Value::Object(members) = at else {
             return if firm { Err(Stop::Absent) } else { Ok(()) };
         };
@@ -146,7 +148,7 @@ impl<'a> Walk<'a, '_> {
     fn follow_name(
         &mut self,
         name: &str,
-        rest: &[Step],
+        rest: &[PathStep],
         members: &'a Map<String, Value>,
         firm: bool,
     ) -> Result<(), Stop> {
@@ -173,7 +175,7 @@ impl<'a> Walk<'a, '_> {
         Ok(())
     }
 
-    fn follow_indexes(&mut self, indexes: &[i64], rest: &[Step], at: &'a Value, firm: bool) -> Result<(), Stop> {
+    fn follow_indexes(&mut self, indexes: &[i64], rest: &[PathStep], at: &'a Value, firm: bool) -> Result<(), Stop> {
         let Value::Array(items) = at else {
             return if firm { Err(Stop::Absent) } else { Ok(()) };
         };
@@ -182,7 +184,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// An index below zero counts from the end; one that is not there is passed over.
-    fn follow_index(&mut self, index: i64, rest: &[Step], items: &'a [Value], firm: bool) -> Result<(), Stop> {
+    fn follow_index(&mut self, index: i64, rest: &[PathStep], items: &'a [Value], firm: bool) -> Result<(), Stop> {
         match function::item_at(items, index) {
             Some(item) => self.follow(rest, item, firm),
             None => Ok(()),
@@ -193,7 +195,7 @@ impl<'a> Walk<'a, '_> {
         &mut self,
         from: Option<i64>,
         to: Option<i64>,
-        rest: &[Step],
+        rest: &[PathStep],
         at: &'a Value,
         firm: bool,
     ) -> Result<(), Stop> {
@@ -202,8 +204,8 @@ impl<'a> Walk<'a, '_> {
         };
         let length = i64::try_from(items.len()).expect("a list fits into memory");
         let (from, to) = match (from, to) {
-            // with both ends given, Jayway takes neither from the end of the list: `[1:-1]` is empty, and `[-2:1]` runs
-            // through -2, -1 and 0
+            // with both ends given, Jayway takes neither from the end of the list: `[1:-1]` is
+            // empty, and `[-2:1]` runs through -2, -1 and 0
             (Some(from), Some(to)) => (from.max(-length), to.min(length)),
             (Some(from), None) => (if from < 0 { (length + from).max(0) } else { from }, length),
             (None, Some(to)) => (0, if to < 0 { length + to } else { to.min(length) }),
@@ -212,7 +214,7 @@ impl<'a> Walk<'a, '_> {
         (from..to).try_for_each(|index| self.follow_index(index, rest, items, false))
     }
 
-    fn follow_all(&mut self, rest: &[Step], at: &'a Value) -> Result<(), Stop> {
+    fn follow_all(&mut self, rest: &[PathStep], at: &'a Value) -> Result<(), Stop> {
         match at {
             Value::Object(members) => members.values().try_for_each(|value| self.follow(rest, value, false)),
             Value::Array(items) => items.iter().try_for_each(|item| match self.follow(rest, item, false) {
@@ -224,12 +226,13 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Tries the next step on every container below, this one first.
-    fn scan(&mut self, rest: &[Step], at: &'a Value) -> Result<(), Stop> {
+    fn scan(&mut self, rest: &[PathStep], at: &'a Value) -> Result<(), Stop> {
         let budget = self.budget;
         budget.deeper(|| {
             if self.is_scanned(rest, at)? {
                 match (at, &rest[1..]) {
-                    // Jayway goes on from every item of a list that the step applies to, whichever the step selects
+                    // Jayway goes on from every item of a list that the step applies to, whichever
+                    // the step selects
                     (Value::Array(items), after @ [_, ..]) => {
                         items.iter().try_for_each(|item| self.follow(after, item, false))?;
                     }
@@ -245,20 +248,20 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Whether the step after `..` is tried on this value.
-    fn is_scanned(&self, rest: &[Step], at: &Value) -> Result<bool, Stop> {
+    fn is_scanned(&self, rest: &[PathStep], at: &Value) -> Result<bool, Stop> {
         if !at.is_object() && !at.is_array() {
             return Ok(false);
         }
         Ok(match rest.first() {
-            Some(Step::Filter(condition)) => condition.accepts(self.root, at, self.budget)?,
-            Some(Step::Indexes(_) | Step::Slice { .. }) => at.is_array(),
-            Some(Step::Names(names)) => at.as_object().is_some_and(|members| {
+            Some(PathStep::Filter(condition)) => condition.accepts(self.root, at, self.budget)?,
+            Some(PathStep::Indexes(_) | PathStep::Slice { .. }) => at.is_array(),
+            Some(PathStep::Names(names)) => at.as_object().is_some_and(|members| {
                 self.strict
                     || (names.len() > 1 && rest.len() > 1)
                     || names.iter().all(|name| members.contains_key(name))
             }),
-            Some(Step::Wildcard) => true,
-            Some(Step::Call(_) | Step::Scan) | None => false,
+            Some(PathStep::Wildcard) => true,
+            Some(PathStep::Call(_) | PathStep::Scan) | None => false,
         })
     }
 }

@@ -1,9 +1,10 @@
 //! XML as stubs look at it: a small tree, its text, and paths into it.
 //!
-//! What a mock reads comes from strangers, so there are no DTDs, no entities beyond the five and character references,
-//! nothing external, and bounds on depth and size. The tree is one list in document order: whatever is below a node
-//! stands right behind it. Names are kept as they were written beside the namespaces that they are bound to, since
-//! WireMock looks at some documents with namespaces and at some without.
+//! What a mock reads comes from strangers, so there are no DTDs, no entities beyond the five and
+//! character references, nothing external, and bounds on depth and size. The tree is one list in
+//! document order: whatever is below a node stands right behind it. Names are kept as they were
+//! written beside the namespaces that they are bound to, since WireMock looks at some documents
+//! with namespaces and at some without.
 
 mod escape;
 mod node;
@@ -17,7 +18,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use node::Place;
+pub use node::NodeId;
 
 use crate::SyntaxError;
 
@@ -25,7 +26,7 @@ use crate::SyntaxError;
 #[derive(Clone, Debug)]
 pub struct Document {
     /// In document order; the first is the document itself.
-    nodes: Vec<Node>,
+    nodes: Vec<XmlNode>,
     /// Of all elements, in document order.
     attributes: Vec<Attribute>,
     /// The first prefix that is bound to no namespace.
@@ -34,15 +35,15 @@ pub struct Document {
 
 /// A node: what it is, where its parent stands, and where what is below it ends.
 #[derive(Clone, Debug)]
-struct Node {
-    kind: Kind,
+struct XmlNode {
+    kind: NodeKind,
     parent: u32,
     end: u32,
 }
 
 /// What a node is.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub enum NodeKind {
     /// The document itself.
     Document,
     /// An element.
@@ -66,7 +67,7 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Element {
     /// Its name.
-    pub name: Name,
+    pub name: XmlName,
     attributes: Range<u32>,
 }
 
@@ -74,14 +75,14 @@ pub struct Element {
 #[derive(Clone, Debug)]
 pub struct Attribute {
     /// Its name.
-    pub name: Name,
+    pub name: XmlName,
     /// Its value, references resolved.
     pub value: Box<str>,
 }
 
 /// A name as it was written, and the namespace that it is bound to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
+pub struct XmlName {
     written: Box<str>,
     /// Where the part behind the colon begins; 0 if there is none.
     local: usize,
@@ -89,25 +90,25 @@ pub struct Name {
 }
 
 impl Document {
-    /// Reads a document. White space, comments and instructions are kept; the XML declaration and a document type are
-    /// passed over.
+    /// Reads a document. White space, comments and instructions are kept; the XML declaration and a
+    /// document type are passed over.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         parse::document(text)
     }
 
-    /// The first prefix that is bound to no namespace, if there is one: then the document is none to those who look at
-    /// namespaces.
+    /// The first prefix that is bound to no namespace, if there is one: then the document is none
+    /// to those who look at namespaces.
     pub fn unbound_prefix(&self) -> Option<&str> {
         self.unbound.as_deref()
     }
 
     /// The outermost element.
-    pub fn root(&self) -> Place {
-        self.children(Place::DOCUMENT).find(|child| self.element(*child).is_some()).unwrap_or(Place::DOCUMENT)
+    pub fn root(&self) -> NodeId {
+        self.children(NodeId::DOCUMENT).find(|child| self.element(*child).is_some()).unwrap_or(NodeId::DOCUMENT)
     }
 }
 
-impl Name {
+impl XmlName {
     fn new(written: &str, namespace: Option<Arc<str>>) -> Self {
         let local = written.find(':').map_or(0, |colon| colon + 1);
         Self { written: written.into(), local, namespace }

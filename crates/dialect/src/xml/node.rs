@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::{Attribute, Document, Element, Kind, joined};
+use super::{Attribute, Document, Element, NodeKind, joined};
 
 /// A place in a document: a node, or an attribute of one. Places are ordered as the document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct NodeId {
     node: u32,
     /// 0 is the node itself, n its n-th attribute.
     attribute: u32,
 }
 
-impl Place {
+impl NodeId {
     /// The document itself, above its outermost element.
     pub const DOCUMENT: Self = Self::of_node(0);
 
@@ -28,21 +28,21 @@ impl Place {
 
 impl Document {
     /// What the node is; of an attribute, its element.
-    pub fn kind(&self, place: Place) -> &Kind {
+    pub fn kind(&self, place: NodeId) -> &NodeKind {
         &self.nodes[place.node as usize].kind
     }
 
     /// The element that stands there; `None` of any other node, attributes among them.
-    pub fn element(&self, place: Place) -> Option<&Element> {
+    pub fn element(&self, place: NodeId) -> Option<&Element> {
         match self.kind(place) {
-            Kind::Element(element) if !place.is_attribute() => Some(element),
+            NodeKind::Element(element) if !place.is_attribute() => Some(element),
             _ => None,
         }
     }
 
     /// The attribute that stands there.
-    pub fn attribute(&self, place: Place) -> Option<&Attribute> {
-        let Kind::Element(element) = self.kind(place) else { return None };
+    pub fn attribute(&self, place: NodeId) -> Option<&Attribute> {
+        let NodeKind::Element(element) = self.kind(place) else { return None };
         let index = place.attribute.checked_sub(1)?;
         self.attributes.get((element.attributes.start + index) as usize)
     }
@@ -53,83 +53,87 @@ impl Document {
     }
 
     /// The places of the attributes of a node.
-    pub fn attribute_places(&self, place: Place) -> impl Iterator<Item = Place> + use<> {
+    pub fn attribute_places(&self, place: NodeId) -> impl Iterator<Item = NodeId> + use<> {
         let count = self.element(place).map_or(0, |element| element.attributes.end - element.attributes.start);
-        (1..=count).map(move |attribute| Place { node: place.node, attribute })
+        (1..=count).map(move |attribute| NodeId { node: place.node, attribute })
     }
 
     /// What is right below a node.
-    pub fn children(&self, place: Place) -> impl Iterator<Item = Place> + '_ {
+    pub fn children(&self, place: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         let end = if place.is_attribute() { 0 } else { self.end(place) };
         let inside = move |node: u32| (node < end).then_some(node);
         std::iter::successors(inside(place.node + 1), move |child| inside(self.nodes[*child as usize].end))
-            .map(Place::of_node)
+            .map(NodeId::of_node)
     }
 
     /// All that is below a node, in document order.
-    pub fn descendants(&self, place: Place) -> impl DoubleEndedIterator<Item = Place> + use<> {
+    pub fn descendants(&self, place: NodeId) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
         let end = if place.is_attribute() { 0 } else { self.end(place) };
-        (place.node + 1..end).map(Place::of_node)
+        (place.node + 1..end).map(NodeId::of_node)
     }
 
     /// The node above: of an attribute, its element.
-    pub fn parent(&self, place: Place) -> Option<Place> {
+    pub fn parent(&self, place: NodeId) -> Option<NodeId> {
         if place.is_attribute() {
-            return Some(Place::of_node(place.node));
+            return Some(NodeId::of_node(place.node));
         }
-        (place.node > 0).then(|| Place::of_node(self.nodes[place.node as usize].parent))
+        (place.node > 0).then(|| NodeId::of_node(self.nodes[place.node as usize].parent))
     }
 
     /// The node right behind it under the same parent.
-    pub fn next_sibling(&self, place: Place) -> Option<Place> {
+    pub fn next_sibling(&self, place: NodeId) -> Option<NodeId> {
         let parent = self.parent(place).filter(|_| !place.is_attribute())?;
         let next = self.end(place);
-        (next < self.end(parent)).then(|| Place::of_node(next))
+        (next < self.end(parent)).then(|| NodeId::of_node(next))
     }
 
     /// All nodes behind it, in document order, that are not below it.
-    pub fn following(&self, place: Place) -> impl Iterator<Item = Place> + use<> {
+    pub fn following(&self, place: NodeId) -> impl Iterator<Item = NodeId> + use<> {
         let begin = if place.is_attribute() { place.node + 1 } else { self.end(place) };
-        (begin..self.nodes.len() as u32).map(Place::of_node)
+        (begin..self.nodes.len() as u32).map(NodeId::of_node)
     }
 
     /// All nodes before it, in document order, those above it among them.
-    pub fn before(place: Place) -> impl DoubleEndedIterator<Item = Place> + use<> {
-        (0..place.node).map(Place::of_node)
+    pub fn before(place: NodeId) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
+        (0..place.node).map(NodeId::of_node)
     }
 
     /// The text of a text node, in either spelling.
-    pub fn text(&self, place: Place) -> Option<&str> {
+    pub fn text(&self, place: NodeId) -> Option<&str> {
         match self.kind(place) {
-            Kind::Text(text) | Kind::CData(text) if !place.is_attribute() => Some(text),
+            NodeKind::Text(text) | NodeKind::CData(text) if !place.is_attribute() => Some(text),
             _ => None,
         }
     }
 
-    /// Whether a text goes on with what stands before it: CDATA and what is beside it are one text to XPath.
-    pub fn continues_text(&self, place: Place) -> bool {
-        let Some(before) = place.node.checked_sub(1).map(Place::of_node) else { return false };
+    /// Whether a text goes on with what stands before it: CDATA and what is beside it are one text
+    /// to XPath.
+    pub fn continues_text(&self, place: NodeId) -> bool {
+        let Some(before) = place.node.checked_sub(1).map(NodeId::of_node) else { return false };
         self.text(place).is_some() && self.text(before).is_some() && self.next_sibling(before) == Some(place)
     }
 
-    /// The text of a node as XPath defines it: all text below an element, the value of an attribute.
-    pub fn string_value(&self, place: Place) -> Cow<'_, str> {
+    /// The text of a node as XPath defines it: all text below an element, the value of an
+    /// attribute.
+    pub fn string_value(&self, place: NodeId) -> Cow<'_, str> {
         if let Some(attribute) = self.attribute(place) {
             return Cow::Borrowed(&attribute.value);
         }
         match self.kind(place) {
-            Kind::Document | Kind::Element(_) => joined(self.descendants(place).filter_map(|below| self.text(below))),
+            NodeKind::Document | NodeKind::Element(_) => {
+                joined(self.descendants(place).filter_map(|below| self.text(below)))
+            }
             // what stands in CDATA continues the text beside it
-            Kind::Text(_) | Kind::CData(_) => {
+            NodeKind::Text(_) | NodeKind::CData(_) => {
                 let run = std::iter::successors(Some(place), |place| self.next_sibling(*place));
                 joined(run.map_while(|place| self.text(place)))
             }
-            Kind::Comment(text) | Kind::Instruction { data: text, .. } => Cow::Borrowed(text),
+            NodeKind::Comment(text) | NodeKind::Instruction { data: text, .. } => Cow::Borrowed(text),
         }
     }
 
     /// Where what is below a node ends.
-    fn end(&self, place: Place) -> u32 {
+    fn end(&self, place: NodeId) -> u32 {
         self.nodes[place.node as usize].end
     }
 }

@@ -1,4 +1,5 @@
-//! From text to a tree: quick-xml tells events, this checks what it leaves open and binds names to namespaces.
+//! From text to a tree: quick-xml tells events, this checks what it leaves open and binds names to
+//! namespaces.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::escape::{attribute_value, is_character, resolved};
-use super::{Attribute, Document, Element, Kind, Name, Node};
+use super::{Attribute, Document, Element, NodeKind, XmlName, XmlNode};
 use crate::SyntaxError;
 
 /// Reads a document.
@@ -39,7 +40,8 @@ struct Builder {
     document: Document,
     /// The elements that are open.
     open: Vec<u32>,
-    /// Prefixes, the namespaces that they are bound to, and how many elements were open when they were.
+    /// Prefixes, the namespaces that they are bound to, and how many elements were open when they
+    /// were.
     bindings: Vec<(Box<str>, Option<Arc<str>>, usize)>,
     /// Text that may go on: what is between tags comes in pieces.
     pending: String,
@@ -48,7 +50,7 @@ struct Builder {
 
 impl Builder {
     fn new() -> Self {
-        let document = Node { kind: Kind::Document, parent: 0, end: 0 };
+        let document = XmlNode { kind: NodeKind::Document, parent: 0, end: 0 };
         Self {
             document: Document { nodes: vec![document], attributes: Vec::new(), unbound: None },
             open: vec![0],
@@ -99,11 +101,11 @@ impl Builder {
             }
             Event::CData(text) => {
                 self.outside_root(false, at)?;
-                self.leaf(Kind::CData(text.into_inner().into()));
+                self.leaf(NodeKind::CData(text.into_inner().into()));
                 Ok(())
             }
             Event::Comment(text) => {
-                self.leaf(Kind::Comment(text.into_inner().into()));
+                self.leaf(NodeKind::Comment(text.into_inner().into()));
                 Ok(())
             }
             Event::PI(instruction) => {
@@ -112,7 +114,7 @@ impl Builder {
                     return Err(error(at, "an XML declaration that is not at the beginning", "move it, or remove it"));
                 }
                 let data = instruction.content().trim_start();
-                self.leaf(Kind::Instruction { target: target.into(), data: data.into() });
+                self.leaf(NodeKind::Instruction { target: target.into(), data: data.into() });
                 Ok(())
             }
             Event::Decl(_) if at > 0 => {
@@ -153,7 +155,7 @@ impl Builder {
                 return Err(error(at, format!("`<` in the attribute `{name}`"), "write `&lt;`"));
             }
             let value = attribute_value(&attribute.value).map_err(|reference| unknown_reference(reference, at))?;
-            let name = Name::new(name, None);
+            let name = XmlName::new(name, None);
             if name.is_declaration() {
                 let prefix = if name.prefix().is_some() { name.local() } else { "" };
                 let namespace = (!value.is_empty()).then(|| Arc::from(&*value));
@@ -173,14 +175,14 @@ impl Builder {
         }
         let written = start.name().into_inner();
         check_name(written, at)?;
-        let mut name = Name::new(written, None);
+        let mut name = XmlName::new(written, None);
         name.namespace = self.namespace(name.prefix());
         let range = first as u32..self.document.attributes.len() as u32;
-        Ok(self.push(Kind::Element(Element { name, attributes: range })))
+        Ok(self.push(NodeKind::Element(Element { name, attributes: range })))
     }
 
     /// An attribute without a prefix is in no namespace.
-    fn namespace_of_attribute(&mut self, name: &Name) -> Option<Arc<str>> {
+    fn namespace_of_attribute(&mut self, name: &XmlName) -> Option<Arc<str>> {
         if name.is_declaration() {
             return Some(XMLNS.into());
         }
@@ -207,24 +209,24 @@ impl Builder {
     fn flush(&mut self) {
         if !self.pending.is_empty() {
             let text = std::mem::take(&mut self.pending);
-            self.leaf_now(Kind::Text(text.into()));
+            self.leaf_now(NodeKind::Text(text.into()));
         }
     }
 
-    fn leaf(&mut self, kind: Kind) {
+    fn leaf(&mut self, kind: NodeKind) {
         self.flush();
         self.leaf_now(kind);
     }
 
-    fn leaf_now(&mut self, kind: Kind) {
+    fn leaf_now(&mut self, kind: NodeKind) {
         let node = self.push(kind);
         self.document.nodes[node as usize].end = node + 1;
     }
 
-    fn push(&mut self, kind: Kind) -> u32 {
+    fn push(&mut self, kind: NodeKind) -> u32 {
         let node = self.document.nodes.len() as u32;
         let parent = self.open.last().copied().unwrap_or(0);
-        self.document.nodes.push(Node { kind, parent, end: 0 });
+        self.document.nodes.push(XmlNode { kind, parent, end: 0 });
         node
     }
 

@@ -1,29 +1,31 @@
-//! A node as text again, over several lines as Java's transformer writes it: what rules and templates see of an element.
+//! A node as text again, over several lines as Java's transformer writes it: what rules and
+//! templates see of an element.
 
 use super::escape::{push_attribute_value, push_text};
-use super::{Document, Kind, Place};
+use super::{Document, NodeId, NodeKind};
 
 impl Document {
-    /// The text by which WireMock shows a node: the value of an attribute or text, the XML of an element, indented by two
-    /// blanks and ended by a line feed. Attributes are sorted by their names. One that is longer than `room` bytes is cut somewhere
-    /// behind them.
-    pub fn shown(&self, place: Place, room: usize) -> String {
+    /// The text by which WireMock shows a node: the value of an attribute or text, the XML of an
+    /// element, indented by two blanks and ended by a line feed. Attributes are sorted by their
+    /// names. One that is longer than `room` bytes is cut somewhere behind them.
+    pub fn shown(&self, place: NodeId, room: usize) -> String {
         if place.is_attribute() {
             return self.string_value(place).into_owned();
         }
         match self.kind(place) {
-            Kind::Document | Kind::Element(_) => self.pretty(place, room),
-            Kind::Text(_) | Kind::CData(_) => self.string_value(place).into_owned(),
-            Kind::Comment(text) => format!("[#comment: {text}]"),
-            Kind::Instruction { target, data } => format!("[{target}: {data}]"),
+            NodeKind::Document | NodeKind::Element(_) => self.pretty(place, room),
+            NodeKind::Text(_) | NodeKind::CData(_) => self.string_value(place).into_owned(),
+            NodeKind::Comment(text) => format!("[#comment: {text}]"),
+            NodeKind::Instruction { target, data } => format!("[{target}: {data}]"),
         }
     }
 
-    /// The XML of a node over several lines, cut somewhere behind `room` bytes: blanks make it much longer than what was read.
-    pub fn pretty(&self, place: Place, room: usize) -> String {
+    /// The XML of a node over several lines, cut somewhere behind `room` bytes: blanks make it much
+    /// longer than what was read.
+    pub fn pretty(&self, place: NodeId, room: usize) -> String {
         let mut out = String::new();
         match self.kind(place) {
-            Kind::Document => {
+            NodeKind::Document => {
                 for child in self.children(place) {
                     self.write(child, 0, room, &mut out);
                     out.push('\n');
@@ -37,13 +39,13 @@ impl Document {
         out
     }
 
-    fn write(&self, place: Place, depth: usize, room: usize, out: &mut String) {
+    fn write(&self, place: NodeId, depth: usize, room: usize, out: &mut String) {
         if out.len() > room {
             return;
         }
         match self.kind(place) {
-            Kind::Document => {}
-            Kind::Element(element) => {
+            NodeKind::Document => {}
+            NodeKind::Element(element) => {
                 out.push('<');
                 out.push_str(element.name.written());
                 let mut attributes: Vec<_> = self.attributes(element).iter().collect();
@@ -65,18 +67,18 @@ impl Document {
                 out.push_str(element.name.written());
                 out.push('>');
             }
-            Kind::Text(text) => push_text(text, out),
-            Kind::CData(text) => {
+            NodeKind::Text(text) => push_text(text, out),
+            NodeKind::CData(text) => {
                 out.push_str("<![CDATA[");
                 out.push_str(text);
                 out.push_str("]]>");
             }
-            Kind::Comment(text) => {
+            NodeKind::Comment(text) => {
                 out.push_str("<!--");
                 out.push_str(text);
                 out.push_str("-->");
             }
-            Kind::Instruction { target, data } => {
+            NodeKind::Instruction { target, data } => {
                 out.push_str("<?");
                 out.push_str(target);
                 out.push(' ');
@@ -87,7 +89,7 @@ impl Document {
     }
 
     /// Text alone stays beside its tags; everything else has lines of its own.
-    fn write_children(&self, place: Place, depth: usize, room: usize, out: &mut String) {
+    fn write_children(&self, place: NodeId, depth: usize, room: usize, out: &mut String) {
         if self.children(place).all(|child| self.text(child).is_some()) {
             for child in self.children(place) {
                 self.write(child, depth, room, out);
@@ -95,7 +97,7 @@ impl Document {
             return;
         }
         for child in self.children(place) {
-            if let Kind::Text(text) = self.kind(child)
+            if let NodeKind::Text(text) = self.kind(child)
                 && text.trim().is_empty()
             {
                 continue;

@@ -13,12 +13,12 @@ fn a_tree_and_its_text() {
     assert_eq!(tree.element(root).map(|element| element.name.written()), Some("a"));
     assert_eq!(tree.string_value(root), "t&A<x>\n");
     assert_eq!(tree.children(root).count(), 5);
-    assert_eq!(tree.children(Place::DOCUMENT).count(), 2);
+    assert_eq!(tree.children(NodeId::DOCUMENT).count(), 2);
     let values: Vec<_> = tree.attribute_places(root).map(|place| tree.string_value(place)).collect();
     assert_eq!(values, ["1<2", "A "]);
     let inner = tree.children(root).nth(1).expect("b");
     assert_eq!((tree.parent(inner), tree.children(inner).count()), (Some(root), 0));
-    assert_eq!(tree.descendants(Place::DOCUMENT).count(), 7);
+    assert_eq!(tree.descendants(NodeId::DOCUMENT).count(), 7);
     // CDATA goes on with the text before it
     let texts: Vec<_> = tree.children(root).skip(2).map(|place| tree.continues_text(place)).collect();
     assert_eq!(texts, [false, true, true]);
@@ -29,7 +29,7 @@ fn a_tree_and_its_text() {
 fn names_are_bound_where_they_stand() {
     let tree = document("<a xmlns='u' xmlns:p='v' p:x='1' y='2'><p:b xmlns:p='w'/><b xmlns=''/><p:c/></a>");
     let names: Vec<(String, Option<String>)> = tree
-        .descendants(Place::DOCUMENT)
+        .descendants(NodeId::DOCUMENT)
         .filter_map(|place| tree.element(place))
         .flat_map(|element| {
             std::iter::once(&element.name).chain(tree.attributes(element).iter().map(|attribute| &attribute.name))

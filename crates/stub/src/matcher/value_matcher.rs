@@ -17,9 +17,9 @@ use super::xpath::XPathRule;
 use crate::call::{BodyPart, Call, JsonLookup};
 use standin_dialect::PathTemplate;
 use standin_dialect::SyntaxError;
-use standin_dialect::java_regex::{JavaRegex, Outcome};
+use standin_dialect::java_regex::{JavaRegex, MatchOutcome};
 use standin_dialect::json::JsonEquality;
-use standin_dialect::json_path::{self, Failure, JsonPath, Selection};
+use standin_dialect::json_path::{self, JsonPath, PathFailure, PathSelection};
 use standin_dialect::xml::Document;
 
 /// A matcher for one value.
@@ -134,12 +134,12 @@ impl MatchStats {
     }
 
     /// Counts the evaluation if it reached its limit; returns whether it matched.
-    pub(super) fn record(&self, limit: MatchLimit, outcome: Outcome) -> bool {
-        if outcome == Outcome::GaveUp {
+    pub(super) fn record(&self, limit: MatchLimit, outcome: MatchOutcome) -> bool {
+        if outcome == MatchOutcome::LimitExceeded {
             let count = &self.limit_hits[limit as usize];
             count.set(count.get().saturating_add(1));
         }
-        outcome == Outcome::Match
+        outcome == MatchOutcome::Match
     }
 }
 
@@ -260,11 +260,11 @@ impl<'a> MatchInput<'a> {
         }
     }
 
-    fn equals_xml(self, expected: &XmlEquality) -> Outcome {
+    fn equals_xml(self, expected: &XmlEquality) -> MatchOutcome {
         self.with_xml(|document| match document {
             Ok(document) => expected.matches(document),
-            Err(SyntaxError { is_limit: true, .. }) => Outcome::GaveUp,
-            Err(_) => Outcome::NoMatch,
+            Err(SyntaxError { is_limit: true, .. }) => MatchOutcome::LimitExceeded,
+            Err(_) => MatchOutcome::NoMatch,
         })
     }
 
@@ -290,31 +290,31 @@ fn matches_json_path(path: &JsonPath, rule: Option<&ValueMatcher>, input: MatchI
     {
         return match picked {
             JsonLookup::NotJson => false,
-            JsonLookup::Missing => fits_selection(Selection::Missing, rule, stats),
-            JsonLookup::One(value) => fits_selection(Selection::One(Cow::Owned(value)), rule, stats),
+            JsonLookup::Missing => fits_selection(PathSelection::Missing, rule, stats),
+            JsonLookup::One(value) => fits_selection(PathSelection::One(Cow::Owned(value)), rule, stats),
         };
     }
     let Some(document) = input.json() else { return false };
     match path.try_select(&document) {
         Ok(selection) => fits_selection(selection, rule, stats),
-        Err(Failure::GaveUp) => stats.record(MatchLimit::JsonPath, Outcome::GaveUp),
-        Err(Failure::NotApplicable) => false,
+        Err(PathFailure::LimitExceeded) => stats.record(MatchLimit::JsonPath, MatchOutcome::LimitExceeded),
+        Err(PathFailure::NotApplicable) => false,
     }
 }
 
-fn fits_selection(selection: Selection<'_>, rule: Option<&ValueMatcher>, stats: &MatchStats) -> bool {
+fn fits_selection(selection: PathSelection<'_>, rule: Option<&ValueMatcher>, stats: &MatchStats) -> bool {
     let Some(rule) = rule else { return selection.is_found() };
     if !selection.is_found() && matches!(rule, ValueMatcher::Absent) {
         return true;
     }
     match selection {
-        Selection::Missing => false,
-        Selection::One(value) => match &*value {
+        PathSelection::Missing => false,
+        PathSelection::One(value) => match &*value {
             Value::Array(items) => any_item(rule, &value, items.iter(), stats),
             Value::Null => false,
             value => rule.matches(MatchInput::Json(value), stats),
         },
-        Selection::Many(items) => {
+        PathSelection::Many(items) => {
             if matches!(rule, ValueMatcher::EqualToJson(_)) {
                 let list = Value::Array(items.into_iter().map(Cow::into_owned).collect());
                 return rule.matches(MatchInput::Json(&list), stats);

@@ -7,9 +7,10 @@
 
 use super::value_matcher::{MatchInput, MatchLimit, MatchStats, ValueMatcher};
 use standin_dialect::SyntaxError;
-use standin_dialect::java_regex::Outcome;
+use standin_dialect::java_regex::MatchOutcome;
+use standin_dialect::java_text::double_text;
 use standin_dialect::xml::Document;
-use standin_dialect::xml::xpath::{Value, XPath};
+use standin_dialect::xml::xpath::{XPath, XPathValue};
 
 /// A matcher that applies an XPath.
 #[derive(Clone, Debug)]
@@ -26,20 +27,20 @@ impl XPathRule {
     /// Returns whether the path finds something that the matcher matches.
     pub(super) fn matches(&self, input: MatchInput<'_>, stats: &MatchStats) -> bool {
         let found = self.with_found(input, |document, found| match (&self.rule, found) {
-            (None, Value::Nodes(nodes)) if nodes.is_empty() => Outcome::NoMatch,
-            (None, _) => Outcome::Match,
+            (None, XPathValue::Nodes(nodes)) if nodes.is_empty() => MatchOutcome::NoMatch,
+            (None, _) => MatchOutcome::Match,
             (Some(rule), value) => {
                 let mut room = MAX_FOUND_BYTES;
                 for text in shown(value, document, MAX_FOUND_BYTES) {
                     // nodes that are found may contain each other, so the sum of their texts is
                     // limited
-                    let Some(left) = room.checked_sub(text.len()) else { return Outcome::GaveUp };
+                    let Some(left) = room.checked_sub(text.len()) else { return MatchOutcome::LimitExceeded };
                     room = left;
                     if rule.matches(MatchInput::Text(&text), stats) {
-                        return Outcome::Match;
+                        return MatchOutcome::Match;
                     }
                 }
-                Outcome::NoMatch
+                MatchOutcome::NoMatch
             }
         });
         stats.record(MatchLimit::XPath, found.unwrap_or_else(|outcome| outcome))
@@ -58,47 +59,36 @@ impl XPathRule {
     ///
     /// # Errors
     ///
-    /// Returns `NoMatch` if there is no XML or no valid path, and `GaveUp` if the document is too
+    /// Returns `NoMatch` if there is no XML or no valid path, and `LimitExceeded` if the document is too
     /// large or the evaluation takes too many steps.
-    fn with_found<T>(&self, input: MatchInput<'_>, look: impl FnOnce(&Document, Value) -> T) -> Result<T, Outcome> {
-        let (Some(path), Some(text)) = (&self.path, input.text()) else { return Err(Outcome::NoMatch) };
+    fn with_found<T>(
+        &self,
+        input: MatchInput<'_>,
+        look: impl FnOnce(&Document, XPathValue) -> T,
+    ) -> Result<T, MatchOutcome> {
+        let (Some(path), Some(text)) = (&self.path, input.text()) else { return Err(MatchOutcome::NoMatch) };
         if !text.trim_start_matches(|c| c <= ' ').starts_with('<') {
-            return Err(Outcome::NoMatch);
+            return Err(MatchOutcome::NoMatch);
         }
         input.with_xml(|document| match document {
-            Ok(document) if path.knows_namespaces() && document.unbound_prefix().is_some() => Err(Outcome::NoMatch),
-            Ok(document) => path.evaluate(document).map(|found| look(document, found)).map_err(|_| Outcome::GaveUp),
-            Err(SyntaxError { is_limit: true, .. }) => Err(Outcome::GaveUp),
-            Err(_) => Err(Outcome::NoMatch),
+            Ok(document) if path.knows_namespaces() && document.unbound_prefix().is_some() => {
+                Err(MatchOutcome::NoMatch)
+            }
+            Ok(document) => {
+                path.evaluate(document).map(|found| look(document, found)).map_err(|_| MatchOutcome::LimitExceeded)
+            }
+            Err(SyntaxError { is_limit: true, .. }) => Err(MatchOutcome::LimitExceeded),
+            Err(_) => Err(MatchOutcome::NoMatch),
         })
     }
 }
 
 /// Returns the found values as the texts that a matcher sees, each limited to `room` bytes.
-fn shown(value: Value, document: &Document, room: usize) -> Box<dyn Iterator<Item = String> + '_> {
+fn shown(value: XPathValue, document: &Document, room: usize) -> Box<dyn Iterator<Item = String> + '_> {
     match value {
-        Value::Nodes(nodes) => Box::new(nodes.into_iter().map(move |node| document.shown(node, room))),
-        Value::Number(number) => Box::new(std::iter::once(java_number(number))),
+        XPathValue::Nodes(nodes) => Box::new(nodes.into_iter().map(move |node| document.shown(node, room))),
+        XPathValue::Number(number) => Box::new(std::iter::once(double_text(number))),
         value => Box::new(std::iter::once(value.as_text(document).into_owned())),
-    }
-}
-
-/// Returns a number as Java prints it: with a decimal point, and with an exponent if it is large or
-/// small.
-fn java_number(number: f64) -> String {
-    if number.is_nan() {
-        return "NaN".to_owned();
-    }
-    if number.is_infinite() {
-        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
-    }
-    if number == 0.0 || (1e-3..1e7).contains(&number.abs()) {
-        return format!("{number:?}");
-    }
-    let spelt = format!("{number:E}");
-    match spelt.split_once('E') {
-        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0E{exponent}"),
-        _ => spelt,
     }
 }
 
@@ -185,7 +175,7 @@ mod tests {
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Infinity"),
         ] {
-            assert_eq!(java_number(number), spelt);
+            assert_eq!(double_text(number), spelt);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! From nodes to nodes: along an axis, by a test, through predicates.
 
-use super::evaluate::{Context, Walk};
-use super::{Axis, Document, Expression, GaveUp, Place, Step, Test, Value};
-use crate::xml::Kind;
+use super::evaluate::{Context, XPathWalk};
+use super::{Document, NodeId, NodeTest, StepLimitExceeded, XPathAxis, XPathExpression, XPathStep, XPathValue};
+use crate::xml::NodeKind;
 
 /// What a step finds from these nodes, in document order.
-pub(super) fn step(step: &Step, from: &[Place], walk: &Walk<'_>) -> Result<Vec<Place>, GaveUp> {
+pub(super) fn step(step: &XPathStep, from: &[NodeId], walk: &XPathWalk<'_>) -> Result<Vec<NodeId>, StepLimitExceeded> {
     let mut found = Vec::new();
     for node in from {
         let mut nodes = along(step, *node, walk)?;
@@ -20,10 +20,10 @@ pub(super) fn step(step: &Step, from: &[Place], walk: &Walk<'_>) -> Result<Vec<P
 
 /// Those of some nodes, in document order, that meet every predicate.
 pub(super) fn filtered(
-    mut nodes: Vec<Place>,
-    predicates: &[Expression],
-    walk: &Walk<'_>,
-) -> Result<Vec<Place>, GaveUp> {
+    mut nodes: Vec<NodeId>,
+    predicates: &[XPathExpression],
+    walk: &XPathWalk<'_>,
+) -> Result<Vec<NodeId>, StepLimitExceeded> {
     for predicate in predicates {
         nodes = kept(nodes, predicate, walk)?;
     }
@@ -31,7 +31,7 @@ pub(super) fn filtered(
 }
 
 /// Each once, in document order.
-pub(super) fn in_order(mut nodes: Vec<Place>) -> Vec<Place> {
+pub(super) fn in_order(mut nodes: Vec<NodeId>) -> Vec<NodeId> {
     if !nodes.is_sorted_by(|one, other| one < other) {
         nodes.sort_unstable();
         nodes.dedup();
@@ -40,13 +40,17 @@ pub(super) fn in_order(mut nodes: Vec<Place>) -> Vec<Place> {
 }
 
 /// Those that a predicate holds for; a number holds for the node of that place.
-fn kept(nodes: Vec<Place>, predicate: &Expression, walk: &Walk<'_>) -> Result<Vec<Place>, GaveUp> {
+fn kept(
+    nodes: Vec<NodeId>,
+    predicate: &XPathExpression,
+    walk: &XPathWalk<'_>,
+) -> Result<Vec<NodeId>, StepLimitExceeded> {
     let size = nodes.len();
     let mut kept = Vec::new();
     for (index, node) in nodes.into_iter().enumerate() {
         let context = Context { walk, node, position: index + 1, size };
         let holds = match context.value(predicate)? {
-            Value::Number(number) => number == context.position as f64,
+            XPathValue::Number(number) => number == context.position as f64,
             value => value.as_boolean(),
         };
         if holds {
@@ -57,10 +61,10 @@ fn kept(nodes: Vec<Place>, predicate: &Expression, walk: &Walk<'_>) -> Result<Ve
 }
 
 /// What stands on an axis and meets the test, nearest first.
-fn along(step: &Step, node: Place, walk: &Walk<'_>) -> Result<Vec<Place>, GaveUp> {
+fn along(step: &XPathStep, node: NodeId, walk: &XPathWalk<'_>) -> Result<Vec<NodeId>, StepLimitExceeded> {
     let document = walk.document;
     let mut found = Vec::new();
-    let mut take = |place: Place| {
+    let mut take = |place: NodeId| {
         walk.count(1)?;
         if fits(step, place, document) {
             found.push(place);
@@ -68,28 +72,30 @@ fn along(step: &Step, node: Place, walk: &Walk<'_>) -> Result<Vec<Place>, GaveUp
         Ok(())
     };
     match step.axis {
-        Axis::Ancestor => above(document, node).try_for_each(&mut take)?,
-        Axis::AncestorOrSelf => std::iter::once(node).chain(above(document, node)).try_for_each(&mut take)?,
-        Axis::Attribute => document.attribute_places(node).try_for_each(&mut take)?,
-        Axis::Child => document.children(node).try_for_each(&mut take)?,
-        Axis::Descendant => document.descendants(node).try_for_each(&mut take)?,
-        Axis::DescendantOrSelf => std::iter::once(node).chain(document.descendants(node)).try_for_each(&mut take)?,
-        Axis::Following => document.following(node).try_for_each(&mut take)?,
-        Axis::FollowingSibling => {
+        XPathAxis::Ancestor => above(document, node).try_for_each(&mut take)?,
+        XPathAxis::AncestorOrSelf => std::iter::once(node).chain(above(document, node)).try_for_each(&mut take)?,
+        XPathAxis::Attribute => document.attribute_places(node).try_for_each(&mut take)?,
+        XPathAxis::Child => document.children(node).try_for_each(&mut take)?,
+        XPathAxis::Descendant => document.descendants(node).try_for_each(&mut take)?,
+        XPathAxis::DescendantOrSelf => {
+            std::iter::once(node).chain(document.descendants(node)).try_for_each(&mut take)?
+        }
+        XPathAxis::Following => document.following(node).try_for_each(&mut take)?,
+        XPathAxis::FollowingSibling => {
             std::iter::successors(document.next_sibling(node), |place| document.next_sibling(*place))
                 .try_for_each(&mut take)?;
         }
-        Axis::Itself => take(node)?,
-        Axis::Parent => document.parent(node).into_iter().try_for_each(&mut take)?,
-        Axis::Preceding => {
-            let above: Vec<Place> = above(document, node).collect();
+        XPathAxis::Itself => take(node)?,
+        XPathAxis::Parent => document.parent(node).into_iter().try_for_each(&mut take)?,
+        XPathAxis::Preceding => {
+            let above: Vec<NodeId> = above(document, node).collect();
             let mut before =
                 Document::before(node).rev().filter(|place| above.binary_search_by(|known| place.cmp(known)).is_err());
             before.try_for_each(&mut take)?;
         }
-        Axis::PrecedingSibling => {
+        XPathAxis::PrecedingSibling => {
             if let Some(parent) = document.parent(node).filter(|_| !node.is_attribute()) {
-                let before: Vec<Place> = document.children(parent).take_while(|place| *place < node).collect();
+                let before: Vec<NodeId> = document.children(parent).take_while(|place| *place < node).collect();
                 before.into_iter().rev().try_for_each(&mut take)?;
             }
         }
@@ -98,26 +104,26 @@ fn along(step: &Step, node: Place, walk: &Walk<'_>) -> Result<Vec<Place>, GaveUp
 }
 
 /// The nodes above, from below.
-fn above(document: &Document, node: Place) -> impl Iterator<Item = Place> + '_ {
+fn above(document: &Document, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
     std::iter::successors(document.parent(node), |place| document.parent(*place))
 }
 
-fn fits(step: &Step, place: Place, document: &Document) -> bool {
+fn fits(step: &XPathStep, place: NodeId, document: &Document) -> bool {
     if let Some(attribute) = document.attribute(place) {
         // a declaration of a namespace is no attribute
         return !attribute.name.is_declaration()
             && match &step.test {
-                Test::Node => true,
+                NodeTest::Node => true,
                 // a name means an element everywhere but on this axis
-                Test::Name(test) => step.axis == Axis::Attribute && test.fits(&attribute.name),
+                NodeTest::Name(test) => step.axis == XPathAxis::Attribute && test.fits(&attribute.name),
                 _ => false,
             };
     }
     match (&step.test, document.kind(place)) {
-        (Test::Name(test), Kind::Element(element)) => test.fits(&element.name),
-        (Test::Text | Test::Node, Kind::Text(_) | Kind::CData(_)) => !document.continues_text(place),
-        (Test::Node, _) | (Test::Comment, Kind::Comment(_)) => true,
-        (Test::Instruction(wanted), Kind::Instruction { target, .. }) => {
+        (NodeTest::Name(test), NodeKind::Element(element)) => test.fits(&element.name),
+        (NodeTest::Text | NodeTest::Node, NodeKind::Text(_) | NodeKind::CData(_)) => !document.continues_text(place),
+        (NodeTest::Node, _) | (NodeTest::Comment, NodeKind::Comment(_)) => true,
+        (NodeTest::Instruction(wanted), NodeKind::Instruction { target, .. }) => {
             wanted.as_ref().is_none_or(|wanted| wanted == target)
         }
         _ => false,

@@ -5,16 +5,22 @@ use std::cell::Cell;
 use super::axes;
 use super::functions;
 use super::value::number;
-use super::{Arithmetic, Comparison, Document, Expression, GaveUp, Place, Start, Value};
+use super::{
+    ArithmeticOperator, ComparisonOperator, Document, NodeId, PathStart, StepLimitExceeded, XPathExpression, XPathValue,
+};
 
 /// What an expression says of a document.
-pub(super) fn evaluate(expression: &Expression, document: &Document, namespaces: bool) -> Result<Value, GaveUp> {
-    let walk = Walk { document, namespaces, steps: Cell::new(0) };
-    Context { walk: &walk, node: Place::DOCUMENT, position: 1, size: 1 }.value(expression)
+pub(super) fn evaluate(
+    expression: &XPathExpression,
+    document: &Document,
+    namespaces: bool,
+) -> Result<XPathValue, StepLimitExceeded> {
+    let walk = XPathWalk { document, namespaces, steps: Cell::new(0) };
+    Context { walk: &walk, node: NodeId::DOCUMENT, position: 1, size: 1 }.value(expression)
 }
 
 /// A document that is being walked, and how far.
-pub(super) struct Walk<'d> {
+pub(super) struct XPathWalk<'d> {
     pub(super) document: &'d Document,
     pub(super) namespaces: bool,
     steps: Cell<usize>,
@@ -23,22 +29,22 @@ pub(super) struct Walk<'d> {
 /// The node that is looked at, and its place among those that are.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'w> {
-    pub(super) walk: &'w Walk<'w>,
-    pub(super) node: Place,
+    pub(super) walk: &'w XPathWalk<'w>,
+    pub(super) node: NodeId,
     pub(super) position: usize,
     pub(super) size: usize,
 }
 
-impl Walk<'_> {
+impl XPathWalk<'_> {
     /// Counts steps, and ends what takes too many.
-    pub(super) fn count(&self, steps: usize) -> Result<(), GaveUp> {
+    pub(super) fn count(&self, steps: usize) -> Result<(), StepLimitExceeded> {
         let steps = self.steps.get().saturating_add(steps);
         self.steps.set(steps);
-        if steps > MOST_STEPS { Err(GaveUp) } else { Ok(()) }
+        if steps > MOST_STEPS { Err(StepLimitExceeded) } else { Ok(()) }
     }
 
     /// The text of a node, counted by its length.
-    pub(super) fn text(&self, place: Place) -> Result<std::borrow::Cow<'_, str>, GaveUp> {
+    pub(super) fn text(&self, place: NodeId) -> Result<std::borrow::Cow<'_, str>, StepLimitExceeded> {
         self.count(1)?;
         let text = self.document.string_value(place);
         // what is below was walked too, though it may have no text
@@ -47,8 +53,8 @@ impl Walk<'_> {
         Ok(text)
     }
 
-    pub(super) fn as_text(&self, value: &Value) -> Result<String, GaveUp> {
-        if let Value::Nodes(nodes) = value {
+    pub(super) fn as_text(&self, value: &XPathValue) -> Result<String, StepLimitExceeded> {
+        if let XPathValue::Nodes(nodes) = value {
             return match nodes.first() {
                 Some(first) => self.text(*first).map(std::borrow::Cow::into_owned),
                 None => Ok(String::new()),
@@ -59,36 +65,36 @@ impl Walk<'_> {
         Ok(text.into_owned())
     }
 
-    pub(super) fn as_number(&self, value: &Value) -> Result<f64, GaveUp> {
+    pub(super) fn as_number(&self, value: &XPathValue) -> Result<f64, StepLimitExceeded> {
         match value {
-            Value::Nodes(_) => Ok(number(&self.as_text(value)?)),
+            XPathValue::Nodes(_) => Ok(number(&self.as_text(value)?)),
             value => Ok(value.as_number(self.document)),
         }
     }
 }
 
 impl Context<'_> {
-    pub(super) fn value(&self, expression: &Expression) -> Result<Value, GaveUp> {
+    pub(super) fn value(&self, expression: &XPathExpression) -> Result<XPathValue, StepLimitExceeded> {
         self.walk.count(1)?;
         Ok(match expression {
-            Expression::And(items) => Value::Boolean(self.all(items, true)?),
-            Expression::Arithmetic(arithmetic, sides) => {
-                Value::Number(arithmetic.of(self.number(&sides.0)?, self.number(&sides.1)?))
+            XPathExpression::And(items) => XPathValue::Boolean(self.all(items, true)?),
+            XPathExpression::Arithmetic(arithmetic, sides) => {
+                XPathValue::Number(arithmetic.of(self.number(&sides.0)?, self.number(&sides.1)?))
             }
-            Expression::Call(function, arguments) => functions::call(*function, arguments, self)?,
-            Expression::Compare(comparison, sides) => {
+            XPathExpression::Call(function, arguments) => functions::call(*function, arguments, self)?,
+            XPathExpression::Compare(comparison, sides) => {
                 let (left, right) = (self.value(&sides.0)?, self.value(&sides.1)?);
-                Value::Boolean(self.compare(*comparison, &left, &right)?)
+                XPathValue::Boolean(self.compare(*comparison, &left, &right)?)
             }
-            Expression::Literal(text) => Value::Text(text.to_string()),
-            Expression::Negative(inner) => Value::Number(-self.number(inner)?),
-            Expression::Number(number) => Value::Number(*number),
-            Expression::Or(items) => Value::Boolean(!self.all(items, false)?),
-            Expression::Path(start, steps) => {
+            XPathExpression::Literal(text) => XPathValue::Text(text.to_string()),
+            XPathExpression::Negative(inner) => XPathValue::Number(-self.number(inner)?),
+            XPathExpression::Number(number) => XPathValue::Number(*number),
+            XPathExpression::Or(items) => XPathValue::Boolean(!self.all(items, false)?),
+            XPathExpression::Path(start, steps) => {
                 let mut nodes = match start {
-                    Start::Here => vec![self.node],
-                    Start::Top => vec![Place::DOCUMENT],
-                    Start::Found(expression, predicates) => {
+                    PathStart::Here => vec![self.node],
+                    PathStart::Top => vec![NodeId::DOCUMENT],
+                    PathStart::Found(expression, predicates) => {
                         let found = self.nodes(expression)?;
                         axes::filtered(found, predicates, self.walk)?
                     }
@@ -96,36 +102,36 @@ impl Context<'_> {
                 for step in steps {
                     nodes = axes::step(step, &nodes, self.walk)?;
                 }
-                Value::Nodes(nodes)
+                XPathValue::Nodes(nodes)
             }
-            Expression::Union(items) => {
+            XPathExpression::Union(items) => {
                 let mut nodes = Vec::new();
                 for item in items {
                     nodes.append(&mut self.nodes(item)?);
                 }
-                Value::Nodes(axes::in_order(nodes))
+                XPathValue::Nodes(axes::in_order(nodes))
             }
         })
     }
 
-    pub(super) fn text(&self, expression: &Expression) -> Result<String, GaveUp> {
+    pub(super) fn text(&self, expression: &XPathExpression) -> Result<String, StepLimitExceeded> {
         self.walk.as_text(&self.value(expression)?)
     }
 
-    pub(super) fn number(&self, expression: &Expression) -> Result<f64, GaveUp> {
+    pub(super) fn number(&self, expression: &XPathExpression) -> Result<f64, StepLimitExceeded> {
         self.walk.as_number(&self.value(expression)?)
     }
 
     /// The nodes that an expression finds; none of one that finds no nodes.
-    pub(super) fn nodes(&self, expression: &Expression) -> Result<Vec<Place>, GaveUp> {
+    pub(super) fn nodes(&self, expression: &XPathExpression) -> Result<Vec<NodeId>, StepLimitExceeded> {
         match self.value(expression)? {
-            Value::Nodes(nodes) => Ok(nodes),
+            XPathValue::Nodes(nodes) => Ok(nodes),
             _ => Ok(Vec::new()),
         }
     }
 
     /// Whether all expressions are as wanted; the first that is not decides.
-    fn all(&self, expressions: &[Expression], wanted: bool) -> Result<bool, GaveUp> {
+    fn all(&self, expressions: &[XPathExpression], wanted: bool) -> Result<bool, StepLimitExceeded> {
         for expression in expressions {
             if self.value(expression)?.as_boolean() != wanted {
                 return Ok(false);
@@ -134,34 +140,47 @@ impl Context<'_> {
         Ok(true)
     }
 
-    fn compare(&self, comparison: Comparison, left: &Value, right: &Value) -> Result<bool, GaveUp> {
+    fn compare(
+        &self,
+        comparison: ComparisonOperator,
+        left: &XPathValue,
+        right: &XPathValue,
+    ) -> Result<bool, StepLimitExceeded> {
         match (left, right) {
             // against true and false, a set of nodes is one value
-            (Value::Boolean(_), _) | (_, Value::Boolean(_)) => {
+            (XPathValue::Boolean(_), _) | (_, XPathValue::Boolean(_)) => {
                 let (left, right) = (left.as_boolean(), right.as_boolean());
                 Ok(comparison.of_numbers(f64::from(left), f64::from(right)))
             }
-            (Value::Nodes(left), Value::Nodes(right)) => {
+            (XPathValue::Nodes(left), XPathValue::Nodes(right)) => {
                 let texts: Vec<String> = self.texts(right)?;
                 self.any(left, |text| {
                     self.walk.count(texts.len())?;
                     Ok(texts.iter().any(|other| comparison.of_texts(text, other)))
                 })
             }
-            (Value::Nodes(left), Value::Number(right)) => {
+            (XPathValue::Nodes(left), XPathValue::Number(right)) => {
                 self.any(left, |text| Ok(comparison.of_numbers(number(text), *right)))
             }
-            (Value::Number(left), Value::Nodes(right)) => {
+            (XPathValue::Number(left), XPathValue::Nodes(right)) => {
                 self.any(right, |text| Ok(comparison.of_numbers(*left, number(text))))
             }
-            (Value::Nodes(left), Value::Text(right)) => self.any(left, |text| Ok(comparison.of_texts(text, right))),
-            (Value::Text(left), Value::Nodes(right)) => self.any(right, |text| Ok(comparison.of_texts(left, text))),
-            (Value::Text(left), Value::Text(right)) => Ok(comparison.of_texts(left, right)),
+            (XPathValue::Nodes(left), XPathValue::Text(right)) => {
+                self.any(left, |text| Ok(comparison.of_texts(text, right)))
+            }
+            (XPathValue::Text(left), XPathValue::Nodes(right)) => {
+                self.any(right, |text| Ok(comparison.of_texts(left, text)))
+            }
+            (XPathValue::Text(left), XPathValue::Text(right)) => Ok(comparison.of_texts(left, right)),
             (left, right) => Ok(comparison.of_numbers(self.walk.as_number(left)?, self.walk.as_number(right)?)),
         }
     }
 
-    fn any(&self, nodes: &[Place], mut holds: impl FnMut(&str) -> Result<bool, GaveUp>) -> Result<bool, GaveUp> {
+    fn any(
+        &self,
+        nodes: &[NodeId],
+        mut holds: impl FnMut(&str) -> Result<bool, StepLimitExceeded>,
+    ) -> Result<bool, StepLimitExceeded> {
         for node in nodes {
             if holds(&self.walk.text(*node)?)? {
                 return Ok(true);
@@ -170,12 +189,12 @@ impl Context<'_> {
         Ok(false)
     }
 
-    fn texts(&self, nodes: &[Place]) -> Result<Vec<String>, GaveUp> {
+    fn texts(&self, nodes: &[NodeId]) -> Result<Vec<String>, StepLimitExceeded> {
         nodes.iter().map(|node| self.walk.text(*node).map(std::borrow::Cow::into_owned)).collect()
     }
 }
 
-impl Arithmetic {
+impl ArithmeticOperator {
     fn of(self, left: f64, right: f64) -> f64 {
         match self {
             Self::Add => left + right,
@@ -187,7 +206,7 @@ impl Arithmetic {
     }
 }
 
-impl Comparison {
+impl ComparisonOperator {
     fn of_numbers(self, left: f64, right: f64) -> bool {
         match self {
             Self::Equal => left == right,

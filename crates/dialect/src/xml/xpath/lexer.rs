@@ -1,10 +1,11 @@
-//! The words of an expression. What `*`, `and`, `or`, `div` and `mod` are depends on the word before.
+//! The words of an expression. What `*`, `and`, `or`, `div` and `mod` are depends on the word
+//! before.
 
 use crate::SyntaxError;
 
 /// A word.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Token {
+pub(super) enum XPathToken {
     /// A name, perhaps with a prefix; `*` and `p:*` too.
     Name(String),
     Literal(String),
@@ -15,9 +16,9 @@ pub(super) enum Token {
     End,
 }
 
-/// The words with their places; the last is [`Token::End`].
-pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, SyntaxError> {
-    let mut tokens: Vec<(Token, usize)> = Vec::new();
+/// The words with their places; the last is [`XPathToken::End`].
+pub(super) fn tokens(text: &str) -> Result<Vec<(XPathToken, usize)>, SyntaxError> {
+    let mut tokens: Vec<(XPathToken, usize)> = Vec::new();
     let mut at = 0;
     while let Some(next) = text[at..].chars().next() {
         let rest = &text[at..];
@@ -31,17 +32,17 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, SyntaxError> {
                 let literal = rest[1..].split_once(next).map(|(literal, _)| literal);
                 let literal =
                     literal.ok_or_else(|| error(at, "a text that is not closed", format!("close it with `{next}`")))?;
-                (Token::Literal(literal.to_owned()), literal.len() + 2)
+                (XPathToken::Literal(literal.to_owned()), literal.len() + 2)
             }
             '0'..='9' => number(rest),
             '.' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) => number(rest),
-            '*' if is_operator => (Token::Sign("*"), 1),
-            '*' => (Token::Name("*".to_owned()), 1),
+            '*' if is_operator => (XPathToken::Sign("*"), 1),
+            '*' => (XPathToken::Name("*".to_owned()), 1),
             c if begins_name(c) => name(rest, is_operator),
             _ => {
                 let sign = SIGNS.iter().find(|sign| rest.starts_with(**sign));
                 let sign = sign.ok_or_else(|| error(at, format!("`{next}` means nothing here"), "remove it"))?;
-                (Token::Sign(sign), sign.len())
+                (XPathToken::Sign(sign), sign.len())
             }
         };
         tokens.push((token, at));
@@ -50,34 +51,34 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, SyntaxError> {
             return Err(SyntaxError::limit(at, format!("more than {MOST_TOKENS} words"), "shorten the expression"));
         }
     }
-    tokens.push((Token::End, text.len()));
+    tokens.push((XPathToken::End, text.len()));
     Ok(tokens)
 }
 
 /// Whether an operator may follow.
-fn ends_operand(token: &Token) -> bool {
+fn ends_operand(token: &XPathToken) -> bool {
     match token {
-        Token::Name(_) | Token::Literal(_) | Token::Number(_) => true,
-        Token::Sign(sign) => matches!(*sign, ")" | "]" | "." | ".."),
-        Token::End => false,
+        XPathToken::Name(_) | XPathToken::Literal(_) | XPathToken::Number(_) => true,
+        XPathToken::Sign(sign) => matches!(*sign, ")" | "]" | "." | ".."),
+        XPathToken::End => false,
     }
 }
 
-fn number(rest: &str) -> (Token, usize) {
+fn number(rest: &str) -> (XPathToken, usize) {
     let whole = rest.bytes().take_while(u8::is_ascii_digit).count();
     let fraction = match rest[whole..].strip_prefix('.') {
         Some(fraction) => 1 + fraction.bytes().take_while(u8::is_ascii_digit).count(),
         None => 0,
     };
     let length = whole + fraction;
-    (Token::Number(rest[..length].parse().unwrap_or(f64::NAN)), length)
+    (XPathToken::Number(rest[..length].parse().unwrap_or(f64::NAN)), length)
 }
 
-fn name(rest: &str, is_operator: bool) -> (Token, usize) {
+fn name(rest: &str, is_operator: bool) -> (XPathToken, usize) {
     let first = part(rest);
     let word = &rest[..first];
     if is_operator && let Some(operator) = ["and", "or", "div", "mod"].into_iter().find(|operator| *operator == word) {
-        return (Token::Sign(operator), first);
+        return (XPathToken::Sign(operator), first);
     }
     // a prefix, unless the colon is the first of the two behind an axis
     let length = match rest[first..].strip_prefix(':') {
@@ -85,7 +86,7 @@ fn name(rest: &str, is_operator: bool) -> (Token, usize) {
         Some(local) if local.starts_with(begins_name) => first + 1 + part(local),
         _ => first,
     };
-    (Token::Name(rest[..length].to_owned()), length)
+    (XPathToken::Name(rest[..length].to_owned()), length)
 }
 
 /// The length of a name without a prefix.

@@ -1,7 +1,9 @@
-//! XPath 1.0, the one that WireMock stubs are written in: paths, predicates, functions, four kinds of values.
+//! XPath 1.0, the one that WireMock stubs are written in: paths, predicates, functions, four kinds
+//! of values.
 //!
-//! Later versions would not do: their values are sequences, and comparisons mean something else. An expression is
-//! compiled once; names are resolved then. Walking is counted, and given up when it takes too many steps.
+//! Later versions would not do: their values are sequences, and comparisons mean something else. An
+//! expression is compiled once; names are resolved then. Walking is counted, and given up when it
+//! takes too many steps.
 
 mod axes;
 mod evaluate;
@@ -13,48 +15,49 @@ mod steps;
 mod tests;
 mod value;
 
-use super::{Document, Name, Place};
+use super::{Document, NodeId, XmlName};
 use crate::SyntaxError;
-use functions::Function;
-pub use value::Value;
+use functions::XPathFunction;
+pub use value::XPathValue;
 
 /// An expression, compiled.
 #[derive(Clone, Debug)]
 pub struct XPath {
     written: Box<str>,
-    expression: Expression,
+    expression: XPathExpression,
     namespaces: bool,
 }
 
 /// The walk took more steps than it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GaveUp;
+pub struct StepLimitExceeded;
 
 /// Prefixes of an expression and the namespaces that they stand for.
 #[derive(Clone, Copy, Debug)]
 pub enum Namespaces<'a> {
     /// Names are what is written, with their colons, as if nobody had heard of namespaces.
     Ignored,
-    /// A prefix stands for its namespace, whatever the document calls it; a name without one is in none.
+    /// A prefix stands for its namespace, whatever the document calls it; a name without one is in
+    /// none.
     Bound(&'a [(String, String)]),
 }
 
 #[derive(Clone, Debug)]
-enum Expression {
-    And(Box<[Expression]>),
-    Arithmetic(Arithmetic, Box<(Expression, Expression)>),
-    Call(Function, Box<[Expression]>),
-    Compare(Comparison, Box<(Expression, Expression)>),
+enum XPathExpression {
+    And(Box<[XPathExpression]>),
+    Arithmetic(ArithmeticOperator, Box<(XPathExpression, XPathExpression)>),
+    Call(XPathFunction, Box<[XPathExpression]>),
+    Compare(ComparisonOperator, Box<(XPathExpression, XPathExpression)>),
     Literal(Box<str>),
-    Negative(Box<Expression>),
+    Negative(Box<XPathExpression>),
     Number(f64),
-    Or(Box<[Expression]>),
-    Path(Start, Box<[Step]>),
-    Union(Box<[Expression]>),
+    Or(Box<[XPathExpression]>),
+    Path(PathStart, Box<[XPathStep]>),
+    Union(Box<[XPathExpression]>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Arithmetic {
+enum ArithmeticOperator {
     Add,
     Subtract,
     Multiply,
@@ -63,7 +66,7 @@ enum Arithmetic {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
+enum ComparisonOperator {
     Equal,
     Unequal,
     Less,
@@ -74,24 +77,24 @@ enum Comparison {
 
 /// Where a path begins.
 #[derive(Clone, Debug)]
-enum Start {
+enum PathStart {
     /// At the node that is looked at.
     Here,
     /// At the document.
     Top,
     /// At what an expression finds, as far as it meets the predicates.
-    Found(Box<Expression>, Box<[Expression]>),
+    Found(Box<XPathExpression>, Box<[XPathExpression]>),
 }
 
 #[derive(Clone, Debug)]
-struct Step {
-    axis: Axis,
-    test: Test,
-    predicates: Box<[Expression]>,
+struct XPathStep {
+    axis: XPathAxis,
+    test: NodeTest,
+    predicates: Box<[XPathExpression]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Axis {
+enum XPathAxis {
     Ancestor,
     AncestorOrSelf,
     Attribute,
@@ -108,7 +111,7 @@ enum Axis {
 
 /// What a step takes of its axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Test {
+enum NodeTest {
     Comment,
     Instruction(Option<Box<str>>),
     Name(NameTest),
@@ -151,13 +154,13 @@ impl XPath {
     }
 
     /// What the expression says of a document.
-    pub fn evaluate(&self, document: &Document) -> Result<Value, GaveUp> {
+    pub fn evaluate(&self, document: &Document) -> Result<XPathValue, StepLimitExceeded> {
         evaluate::evaluate(&self.expression, document, self.namespaces)
     }
 }
 
 impl NameTest {
-    fn fits(&self, name: &Name) -> bool {
+    fn fits(&self, name: &XmlName) -> bool {
         match self {
             Self::Any => true,
             Self::InNamespace(namespace) => name.namespace() == Some(namespace),

@@ -1,78 +1,82 @@
 //! From words to an expression, by the grammar of XPath 1.0: operators, functions, brackets.
 
-use super::functions::Function;
-use super::lexer::{Token, error, tokens};
+use super::functions::XPathFunction;
+use super::lexer::{XPathToken, error, tokens};
 use super::steps::{everywhere, shortened};
-use super::{Arithmetic, Comparison, Expression, Namespaces, Start};
+use super::{ArithmeticOperator, ComparisonOperator, Namespaces, PathStart, XPathExpression};
 use crate::SyntaxError;
 
 /// Compiles an expression.
-pub(super) fn expression(text: &str, namespaces: Namespaces<'_>) -> Result<Expression, SyntaxError> {
-    let mut parser = Parser { tokens: tokens(text)?, next: 0, nesting: 0, namespaces };
-    if parser.peek() == &Token::End {
+pub(super) fn expression(text: &str, namespaces: Namespaces<'_>) -> Result<XPathExpression, SyntaxError> {
+    let mut parser = XPathParser { tokens: tokens(text)?, next: 0, nesting: 0, namespaces };
+    if parser.peek() == &XPathToken::End {
         return Err(error(0, "an empty expression", "write one such as `/order/item`"));
     }
     let expression = parser.or()?;
     match parser.peek() {
-        Token::End => Ok(expression),
+        XPathToken::End => Ok(expression),
         _ => Err(parser.error("the expression ends before this", "join both by an operator such as `and`")),
     }
 }
 
-pub(super) struct Parser<'a> {
-    pub(super) tokens: Vec<(Token, usize)>,
+pub(super) struct XPathParser<'a> {
+    pub(super) tokens: Vec<(XPathToken, usize)>,
     pub(super) next: usize,
     nesting: usize,
     pub(super) namespaces: Namespaces<'a>,
 }
 
-impl Parser<'_> {
-    pub(super) fn or(&mut self) -> Result<Expression, SyntaxError> {
-        self.nested(|parser| parser.list(&["or"], Self::and, Expression::Or))
+impl XPathParser<'_> {
+    pub(super) fn or(&mut self) -> Result<XPathExpression, SyntaxError> {
+        self.nested(|parser| parser.list(&["or"], Self::and, XPathExpression::Or))
     }
 
-    fn and(&mut self) -> Result<Expression, SyntaxError> {
-        self.list(&["and"], Self::equality, Expression::And)
+    fn and(&mut self) -> Result<XPathExpression, SyntaxError> {
+        self.list(&["and"], Self::equality, XPathExpression::And)
     }
 
-    fn equality(&mut self) -> Result<Expression, SyntaxError> {
-        self.comparison(&[("=", Comparison::Equal), ("!=", Comparison::Unequal)], Self::relation)
+    fn equality(&mut self) -> Result<XPathExpression, SyntaxError> {
+        self.comparison(&[("=", ComparisonOperator::Equal), ("!=", ComparisonOperator::Unequal)], Self::relation)
     }
 
-    fn relation(&mut self) -> Result<Expression, SyntaxError> {
+    fn relation(&mut self) -> Result<XPathExpression, SyntaxError> {
         let signs = [
-            ("<", Comparison::Less),
-            ("<=", Comparison::LessOrEqual),
-            (">", Comparison::Greater),
-            (">=", Comparison::GreaterOrEqual),
+            ("<", ComparisonOperator::Less),
+            ("<=", ComparisonOperator::LessOrEqual),
+            (">", ComparisonOperator::Greater),
+            (">=", ComparisonOperator::GreaterOrEqual),
         ];
         self.comparison(&signs, Self::sum)
     }
 
-    fn sum(&mut self) -> Result<Expression, SyntaxError> {
-        self.arithmetic(&[("+", Arithmetic::Add), ("-", Arithmetic::Subtract)], Self::product)
+    fn sum(&mut self) -> Result<XPathExpression, SyntaxError> {
+        self.arithmetic(&[("+", ArithmeticOperator::Add), ("-", ArithmeticOperator::Subtract)], Self::product)
     }
 
-    fn product(&mut self) -> Result<Expression, SyntaxError> {
-        let signs = [("*", Arithmetic::Multiply), ("div", Arithmetic::Divide), ("mod", Arithmetic::Remainder)];
+    fn product(&mut self) -> Result<XPathExpression, SyntaxError> {
+        let signs = [
+            ("*", ArithmeticOperator::Multiply),
+            ("div", ArithmeticOperator::Divide),
+            ("mod", ArithmeticOperator::Remainder),
+        ];
         self.arithmetic(&signs, Self::negative)
     }
 
-    fn negative(&mut self) -> Result<Expression, SyntaxError> {
+    fn negative(&mut self) -> Result<XPathExpression, SyntaxError> {
         let mut signs = 0;
         while self.take("-") {
             signs += 1;
         }
-        let expression = self.list(&["|"], Self::path, Expression::Union)?;
+        let expression = self.list(&["|"], Self::path, XPathExpression::Union)?;
         // each sign makes a number of it, the second turns it round again
         Ok(match signs {
             0 => expression,
-            signs if signs % 2 == 1 => Expression::Negative(Box::new(expression)),
-            _ => Expression::Negative(Box::new(Expression::Negative(Box::new(expression)))),
+            signs if signs % 2 == 1 => XPathExpression::Negative(Box::new(expression)),
+            _ => XPathExpression::Negative(Box::new(XPathExpression::Negative(Box::new(expression)))),
         })
     }
 
-    fn path(&mut self) -> Result<Expression, SyntaxError> {
+    fn path(&mut self) -> Result<XPathExpression, SyntaxError> {
         if self.begins_primary() {
             return self.filtered();
         }
@@ -80,21 +84,21 @@ impl Parser<'_> {
         let start = if self.take("//") {
             steps.push(everywhere());
             self.steps(&mut steps)?;
-            Start::Top
+            PathStart::Top
         } else if self.take("/") {
             if self.begins_step() {
                 self.steps(&mut steps)?;
             }
-            Start::Top
+            PathStart::Top
         } else {
             self.steps(&mut steps)?;
-            Start::Here
+            PathStart::Here
         };
-        Ok(Expression::Path(start, shortened(steps)))
+        Ok(XPathExpression::Path(start, shortened(steps)))
     }
 
     /// What is no step by itself, such as `(…)` or `'text'`, with predicates and steps behind it.
-    fn filtered(&mut self) -> Result<Expression, SyntaxError> {
+    fn filtered(&mut self) -> Result<XPathExpression, SyntaxError> {
         let primary = self.primary()?;
         let predicates = self.predicates()?;
         let mut steps = Vec::new();
@@ -110,20 +114,20 @@ impl Parser<'_> {
         if !primary.finds_nodes() {
             return Err(self.error("a path or predicate behind what finds no nodes", "apply it to a path"));
         }
-        Ok(Expression::Path(Start::Found(Box::new(primary), predicates), shortened(steps)))
+        Ok(XPathExpression::Path(PathStart::Found(Box::new(primary), predicates), shortened(steps)))
     }
 
-    fn primary(&mut self) -> Result<Expression, SyntaxError> {
+    fn primary(&mut self) -> Result<XPathExpression, SyntaxError> {
         let at = self.at();
         match self.bump() {
-            Token::Literal(text) => Ok(Expression::Literal(text.into())),
-            Token::Number(number) => Ok(Expression::Number(number)),
-            Token::Sign("(") => {
+            XPathToken::Literal(text) => Ok(XPathExpression::Literal(text.into())),
+            XPathToken::Number(number) => Ok(XPathExpression::Number(number)),
+            XPathToken::Sign("(") => {
                 let inner = self.or()?;
                 self.expect(")")?;
                 Ok(inner)
             }
-            Token::Name(name) => {
+            XPathToken::Name(name) => {
                 self.expect("(")?;
                 let mut arguments = Vec::new();
                 if !self.take(")") {
@@ -135,11 +139,11 @@ impl Parser<'_> {
                     }
                     self.expect(")")?;
                 }
-                let function = Function::named(&name).ok_or_else(|| {
-                    error(at, format!("`{name}` is not a function"), format!("use one of: {}", Function::names()))
+                let function = XPathFunction::named(&name).ok_or_else(|| {
+                    error(at, format!("`{name}` is not a function"), format!("use one of: {}", XPathFunction::names()))
                 })?;
                 function.check(&arguments).map_err(|message| error(at, message, "see XPath 1.0, section 4"))?;
-                Ok(Expression::Call(function, arguments.into()))
+                Ok(XPathExpression::Call(function, arguments.into()))
             }
             _ => Err(error(at, "an expression is missing", "write one such as `/order/item`")),
         }
@@ -148,9 +152,9 @@ impl Parser<'_> {
     fn list(
         &mut self,
         signs: &[&str],
-        mut item: impl FnMut(&mut Self) -> Result<Expression, SyntaxError>,
-        make: impl FnOnce(Box<[Expression]>) -> Expression,
-    ) -> Result<Expression, SyntaxError> {
+        mut item: impl FnMut(&mut Self) -> Result<XPathExpression, SyntaxError>,
+        make: impl FnOnce(Box<[XPathExpression]>) -> XPathExpression,
+    ) -> Result<XPathExpression, SyntaxError> {
         let first = item(self)?;
         let mut items = vec![first];
         while signs.iter().any(|sign| self.take(sign)) {
@@ -159,7 +163,7 @@ impl Parser<'_> {
         if items.len() == 1 {
             return Ok(items.remove(0));
         }
-        if signs == ["|"] && !items.iter().all(Expression::finds_nodes) {
+        if signs == ["|"] && !items.iter().all(XPathExpression::finds_nodes) {
             return Err(self.error("`|` joins paths only", "join conditions by `or`"));
         }
         Ok(make(items.into()))
@@ -167,12 +171,12 @@ impl Parser<'_> {
 
     fn comparison(
         &mut self,
-        signs: &[(&str, Comparison)],
-        item: impl Fn(&mut Self) -> Result<Expression, SyntaxError>,
-    ) -> Result<Expression, SyntaxError> {
+        signs: &[(&str, ComparisonOperator)],
+        item: impl Fn(&mut Self) -> Result<XPathExpression, SyntaxError>,
+    ) -> Result<XPathExpression, SyntaxError> {
         let mut left = item(self)?;
         while let Some((_, comparison)) = signs.iter().find(|(sign, _)| self.take(sign)) {
-            left = Expression::Compare(*comparison, Box::new((left, item(self)?)));
+            left = XPathExpression::Compare(*comparison, Box::new((left, item(self)?)));
             self.deepen(left.depth())?;
         }
         Ok(left)
@@ -180,13 +184,13 @@ impl Parser<'_> {
 
     fn arithmetic(
         &mut self,
-        signs: &[(&str, Arithmetic)],
-        item: impl Fn(&mut Self) -> Result<Expression, SyntaxError>,
-    ) -> Result<Expression, SyntaxError> {
+        signs: &[(&str, ArithmeticOperator)],
+        item: impl Fn(&mut Self) -> Result<XPathExpression, SyntaxError>,
+    ) -> Result<XPathExpression, SyntaxError> {
         let mut left = item(self)?;
         let mut count = 0;
         while let Some((_, arithmetic)) = signs.iter().find(|(sign, _)| self.take(sign)) {
-            left = Expression::Arithmetic(*arithmetic, Box::new((left, item(self)?)));
+            left = XPathExpression::Arithmetic(*arithmetic, Box::new((left, item(self)?)));
             count += 1;
             self.deepen(count)?;
         }
@@ -196,9 +200,9 @@ impl Parser<'_> {
     /// Whether what comes is no step: a text, a number, brackets, or a function.
     fn begins_primary(&self) -> bool {
         match self.peek() {
-            Token::Literal(_) | Token::Number(_) | Token::Sign("(") => true,
-            Token::Name(name) => {
-                let is_call = matches!(self.tokens.get(self.next + 1), Some((Token::Sign("("), _)));
+            XPathToken::Literal(_) | XPathToken::Number(_) | XPathToken::Sign("(") => true,
+            XPathToken::Name(name) => {
+                let is_call = matches!(self.tokens.get(self.next + 1), Some((XPathToken::Sign("("), _)));
                 is_call && !matches!(name.as_str(), "comment" | "node" | "processing-instruction" | "text")
             }
             _ => false,
@@ -206,7 +210,7 @@ impl Parser<'_> {
     }
 
     fn begins_step(&self) -> bool {
-        matches!(self.peek(), Token::Name(_) | Token::Sign("." | ".." | "@"))
+        matches!(self.peek(), XPathToken::Name(_) | XPathToken::Sign("." | ".." | "@"))
     }
 
     /// Reads what stands one level down, for the stack's sake.
@@ -226,7 +230,7 @@ impl Parser<'_> {
         Err(SyntaxError::limit(self.at(), message, "split the expression"))
     }
 
-    pub(super) fn peek(&self) -> &Token {
+    pub(super) fn peek(&self) -> &XPathToken {
         &self.tokens[self.next].0
     }
 
@@ -234,7 +238,7 @@ impl Parser<'_> {
         self.tokens[self.next].1
     }
 
-    pub(super) fn bump(&mut self) -> Token {
+    pub(super) fn bump(&mut self) -> XPathToken {
         let token = self.peek().clone();
         // the end stays
         self.next = (self.next + 1).min(self.tokens.len() - 1);
@@ -242,7 +246,7 @@ impl Parser<'_> {
     }
 
     pub(super) fn take(&mut self, sign: &str) -> bool {
-        let comes = matches!(self.peek(), Token::Sign(known) if *known == sign);
+        let comes = matches!(self.peek(), XPathToken::Sign(known) if *known == sign);
         if comes {
             self.next += 1;
         }
@@ -261,10 +265,10 @@ impl Parser<'_> {
     }
 }
 
-impl Expression {
+impl XPathExpression {
     /// Whether its value is a set of nodes.
     pub(super) fn finds_nodes(&self) -> bool {
-        matches!(self, Self::Path(..) | Self::Union(_) | Self::Call(Function::Id, _))
+        matches!(self, Self::Path(..) | Self::Union(_) | Self::Call(XPathFunction::Id, _))
     }
 
     /// How many comparisons stand in one another on its left.

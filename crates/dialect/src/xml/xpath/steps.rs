@@ -1,12 +1,12 @@
 //! The steps of a path: axes, tests of names and kinds, predicates.
 
-use super::lexer::{Token, error};
-use super::parse::Parser;
-use super::{Axis, Expression, NameTest, Namespaces, Step, Test};
+use super::lexer::{XPathToken, error};
+use super::parse::XPathParser;
+use super::{NameTest, Namespaces, NodeTest, XPathAxis, XPathExpression, XPathStep};
 use crate::SyntaxError;
 
-impl Parser<'_> {
-    pub(super) fn steps(&mut self, steps: &mut Vec<Step>) -> Result<(), SyntaxError> {
+impl XPathParser<'_> {
+    pub(super) fn steps(&mut self, steps: &mut Vec<XPathStep>) -> Result<(), SyntaxError> {
         loop {
             steps.push(self.step()?);
             if self.take("//") {
@@ -17,24 +17,24 @@ impl Parser<'_> {
         }
     }
 
-    fn step(&mut self) -> Result<Step, SyntaxError> {
-        for (sign, axis) in [(".", Axis::Itself), ("..", Axis::Parent)] {
+    fn step(&mut self) -> Result<XPathStep, SyntaxError> {
+        for (sign, axis) in [(".", XPathAxis::Itself), ("..", XPathAxis::Parent)] {
             if self.take(sign) {
-                return Ok(Step { axis, test: Test::Node, predicates: Box::default() });
+                return Ok(XPathStep { axis, test: NodeTest::Node, predicates: Box::default() });
             }
         }
-        let axis = if self.take("@") { Axis::Attribute } else { self.axis()?.unwrap_or(Axis::Child) };
+        let axis = if self.take("@") { XPathAxis::Attribute } else { self.axis()?.unwrap_or(XPathAxis::Child) };
         let at = self.at();
-        let Token::Name(name) = self.bump() else {
+        let XPathToken::Name(name) = self.bump() else {
             return Err(error(at, "a step is missing", "write a name, `*`, `@name`, `text()`, `.` or `..`"));
         };
-        let test = if self.take("(") { self.node_type(&name, at)? } else { Test::Name(self.name_test(&name, at)?) };
-        Ok(Step { axis, test, predicates: self.predicates()? })
+        let test = if self.take("(") { self.node_type(&name, at)? } else { NodeTest::Name(self.name_test(&name, at)?) };
+        Ok(XPathStep { axis, test, predicates: self.predicates()? })
     }
 
-    fn axis(&mut self) -> Result<Option<Axis>, SyntaxError> {
-        let is_axis = matches!(self.tokens.get(self.next + 1), Some((Token::Sign("::"), _)));
-        let Token::Name(name) = self.peek() else { return Ok(None) };
+    fn axis(&mut self) -> Result<Option<XPathAxis>, SyntaxError> {
+        let is_axis = matches!(self.tokens.get(self.next + 1), Some((XPathToken::Sign("::"), _)));
+        let XPathToken::Name(name) = self.peek() else { return Ok(None) };
         if !is_axis {
             return Ok(None);
         }
@@ -47,17 +47,17 @@ impl Parser<'_> {
         Ok(Some(*axis))
     }
 
-    fn node_type(&mut self, name: &str, at: usize) -> Result<Test, SyntaxError> {
+    fn node_type(&mut self, name: &str, at: usize) -> Result<NodeTest, SyntaxError> {
         let test = match name {
-            "comment" => Test::Comment,
-            "node" => Test::Node,
-            "text" => Test::Text,
+            "comment" => NodeTest::Comment,
+            "node" => NodeTest::Node,
+            "text" => NodeTest::Text,
             "processing-instruction" => match self.peek().clone() {
-                Token::Literal(target) => {
+                XPathToken::Literal(target) => {
                     self.next += 1;
-                    Test::Instruction(Some(target.into()))
+                    NodeTest::Instruction(Some(target.into()))
                 }
-                _ => Test::Instruction(None),
+                _ => NodeTest::Instruction(None),
             },
             _ => {
                 let message = format!("`{name}(…)` is no step");
@@ -94,7 +94,7 @@ impl Parser<'_> {
         })
     }
 
-    pub(super) fn predicates(&mut self) -> Result<Box<[Expression]>, SyntaxError> {
+    pub(super) fn predicates(&mut self) -> Result<Box<[XPathExpression]>, SyntaxError> {
         let mut predicates = Vec::new();
         while self.take("[") {
             predicates.push(self.or()?);
@@ -104,13 +104,14 @@ impl Parser<'_> {
     }
 }
 
-/// `//name` without predicates is the same as `/descendant::name`, which need not gather every node first.
-pub(super) fn shortened(steps: Vec<Step>) -> Box<[Step]> {
-    let mut short: Vec<Step> = Vec::with_capacity(steps.len());
+/// `//name` without predicates is the same as `/descendant::name`, which need not gather every node
+/// first.
+pub(super) fn shortened(steps: Vec<XPathStep>) -> Box<[XPathStep]> {
+    let mut short: Vec<XPathStep> = Vec::with_capacity(steps.len());
     for step in steps {
         match short.last_mut() {
-            Some(last) if last.is_everywhere() && step.axis == Axis::Child && step.predicates.is_empty() => {
-                *last = Step { axis: Axis::Descendant, ..step };
+            Some(last) if last.is_everywhere() && step.axis == XPathAxis::Child && step.predicates.is_empty() => {
+                *last = XPathStep { axis: XPathAxis::Descendant, ..step };
             }
             _ => short.push(step),
         }
@@ -118,28 +119,28 @@ pub(super) fn shortened(steps: Vec<Step>) -> Box<[Step]> {
     short.into()
 }
 
-impl Step {
+impl XPathStep {
     fn is_everywhere(&self) -> bool {
-        self.axis == Axis::DescendantOrSelf && self.test == Test::Node && self.predicates.is_empty()
+        self.axis == XPathAxis::DescendantOrSelf && self.test == NodeTest::Node && self.predicates.is_empty()
     }
 }
 
 /// What `//` stands for.
-pub(super) fn everywhere() -> Step {
-    Step { axis: Axis::DescendantOrSelf, test: Test::Node, predicates: Box::default() }
+pub(super) fn everywhere() -> XPathStep {
+    XPathStep { axis: XPathAxis::DescendantOrSelf, test: NodeTest::Node, predicates: Box::default() }
 }
 
-const AXES: [(&str, Axis); 12] = [
-    ("ancestor", Axis::Ancestor),
-    ("ancestor-or-self", Axis::AncestorOrSelf),
-    ("attribute", Axis::Attribute),
-    ("child", Axis::Child),
-    ("descendant", Axis::Descendant),
-    ("descendant-or-self", Axis::DescendantOrSelf),
-    ("following", Axis::Following),
-    ("following-sibling", Axis::FollowingSibling),
-    ("parent", Axis::Parent),
-    ("preceding", Axis::Preceding),
-    ("preceding-sibling", Axis::PrecedingSibling),
-    ("self", Axis::Itself),
+const AXES: [(&str, XPathAxis); 12] = [
+    ("ancestor", XPathAxis::Ancestor),
+    ("ancestor-or-self", XPathAxis::AncestorOrSelf),
+    ("attribute", XPathAxis::Attribute),
+    ("child", XPathAxis::Child),
+    ("descendant", XPathAxis::Descendant),
+    ("descendant-or-self", XPathAxis::DescendantOrSelf),
+    ("following", XPathAxis::Following),
+    ("following-sibling", XPathAxis::FollowingSibling),
+    ("parent", XPathAxis::Parent),
+    ("preceding", XPathAxis::Preceding),
+    ("preceding-sibling", XPathAxis::PrecedingSibling),
+    ("self", XPathAxis::Itself),
 ];

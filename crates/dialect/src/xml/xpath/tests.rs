@@ -11,7 +11,7 @@ fn value(expression: &str, text: &str) -> String {
     let document = Document::parse(text).expect("a document");
     let path = XPath::parse(expression, Namespaces::Ignored).unwrap_or_else(|error| panic!("{expression}: {error}"));
     match path.evaluate(&document).expect("few steps") {
-        Value::Nodes(nodes) => {
+        XPathValue::Nodes(nodes) => {
             let texts: Vec<_> = nodes.iter().map(|node| document.string_value(*node).into_owned()).collect();
             format!("[{}]", texts.join("|"))
         }
@@ -277,11 +277,11 @@ proptest::proptest! {
     #[test]
     fn axes_are_as_defined(text in trees()) {
         let document = Document::parse(&text).expect("a document");
-        let all: Vec<Place> = std::iter::once(Place::DOCUMENT).chain(document.descendants(Place::DOCUMENT)).collect();
-        let is_above = |above: Place, below: Place| {
+        let all: Vec<NodeId> = std::iter::once(NodeId::DOCUMENT).chain(document.descendants(NodeId::DOCUMENT)).collect();
+        let is_above = |above: NodeId, below: NodeId| {
             std::iter::successors(document.parent(below), |place| document.parent(*place)).any(|place| place == above)
         };
-        let walk = |axis: &str, from: Place| {
+        let walk = |axis: &str, from: NodeId| {
             // a path to the node by the places of its ancestors among their siblings
             let mut path = String::new();
             let mut at = from;
@@ -291,18 +291,18 @@ proptest::proptest! {
                 at = parent;
             }
             let start = if path.is_empty() { "/".to_owned() } else { path + "/" };
-            let start = if from == Place::DOCUMENT { "/.".to_owned() + "/" } else { start };
+            let start = if from == NodeId::DOCUMENT { "/.".to_owned() + "/" } else { start };
             let path = XPath::parse(&format!("{start}{axis}::node()"), Namespaces::Ignored).expect("a path");
             match path.evaluate(&document).expect("few steps") {
-                Value::Nodes(nodes) => nodes,
+                XPathValue::Nodes(nodes) => nodes,
                 other => panic!("{other:?}"),
             }
         };
         for from in &all {
             let from = *from;
-            let naive = |wanted: &dyn Fn(Place) -> bool| -> Vec<Place> { all.iter().copied().filter(|place| wanted(*place)).collect() };
-            let sibling = |place: Place| place != Place::DOCUMENT && from != Place::DOCUMENT && document.parent(place) == document.parent(from);
-            proptest::prop_assert_eq!(walk("child", from), naive(&|place| place != Place::DOCUMENT && document.parent(place) == Some(from)));
+            let naive = |wanted: &dyn Fn(NodeId) -> bool| -> Vec<NodeId> { all.iter().copied().filter(|place| wanted(*place)).collect() };
+            let sibling = |place: NodeId| place != NodeId::DOCUMENT && from != NodeId::DOCUMENT && document.parent(place) == document.parent(from);
+            proptest::prop_assert_eq!(walk("child", from), naive(&|place| place != NodeId::DOCUMENT && document.parent(place) == Some(from)));
             proptest::prop_assert_eq!(walk("descendant", from), naive(&|place| is_above(from, place)));
             proptest::prop_assert_eq!(walk("descendant-or-self", from), naive(&|place| place == from || is_above(from, place)));
             proptest::prop_assert_eq!(walk("ancestor", from), naive(&|place| is_above(place, from)));

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::{Document, Place};
+use super::{Document, NodeId};
 
 /// What an expression says.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum XPathValue {
     /// Nodes and attributes in document order.
-    Nodes(Vec<Place>),
+    Nodes(Vec<NodeId>),
     /// A text.
     Text(String),
     /// A number; there is but one kind.
@@ -17,7 +17,7 @@ pub enum Value {
     Boolean(bool),
 }
 
-impl Value {
+impl XPathValue {
     /// As true or false.
     pub fn as_boolean(&self) -> bool {
         match self {

@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 use super::{Posting, PostingLists};
 use crate::call::Call;
-use standin_dialect::Segment;
+use standin_dialect::TemplateSegment;
 
 /// A node of the trie, with one child per segment that follows in a template or prefix.
 #[derive(Debug, Default)]
@@ -27,14 +27,14 @@ pub(super) struct TrieBuilder {
 }
 
 impl TrieBuilder {
-    pub(super) fn add_template(&mut self, segments: &[Segment], slot: u32) {
+    pub(super) fn add_template(&mut self, segments: &[TemplateSegment], slot: u32) {
         match segments {
             [] => self.here.push(slot),
-            [Segment::Literal(literal), rest @ ..] => {
+            [TemplateSegment::Literal(literal), rest @ ..] => {
                 self.literals.entry(literal.as_str().into()).or_default().add_template(rest, slot);
             }
-            [Segment::Variable, rest @ ..] => self.variable.get_or_insert_default().add_template(rest, slot),
-            [Segment::Mixed, ..] => self.below.push(slot),
+            [TemplateSegment::Variable, rest @ ..] => self.variable.get_or_insert_default().add_template(rest, slot),
+            [TemplateSegment::Mixed, ..] => self.below.push(slot),
         }
     }
 

@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 
 use self::evaluate::Evaluation;
 use self::program::Program;
-use standin_dialect::java_regex::Outcome;
+use standin_dialect::java_regex::MatchOutcome;
 
 /// A compiled JSON Schema.
 #[derive(Clone)]
@@ -63,17 +63,17 @@ impl JsonSchema {
 
     /// Returns whether a value is valid. `json` is the value as JSON, if it is JSON; `text` is its
     /// text.
-    pub fn matches(&self, json: Option<&Value>, text: &str) -> Outcome {
-        let Some(program) = &self.program else { return Outcome::NoMatch };
+    pub fn matches(&self, json: Option<&Value>, text: &str) -> MatchOutcome {
+        let Some(program) = &self.program else { return MatchOutcome::NoMatch };
         let outcome = |value: &Value| match Evaluation::new(program, MAX_STEPS).run(value) {
-            Ok(holds) => Outcome::from(holds),
-            Err(Exceeded) => Outcome::GaveUp,
+            Ok(holds) => MatchOutcome::from(holds),
+            Err(Exceeded) => MatchOutcome::LimitExceeded,
         };
         let spelt = || Value::String(text.to_owned());
         let Some(json) = json else { return outcome(&spelt()) };
         let is_simple = matches!(json, Value::Null | Value::Bool(_) | Value::Number(_));
         match outcome(json) {
-            Outcome::NoMatch if is_simple => outcome(&spelt()),
+            MatchOutcome::NoMatch if is_simple => outcome(&spelt()),
             outcome => outcome,
         }
     }
@@ -186,7 +186,7 @@ mod value_tests {
     fn matches(schema: &Value, text: &str) -> bool {
         let (schema, problem) = JsonSchema::new(schema.clone(), SchemaVersion::default());
         assert_eq!(problem, None);
-        schema.matches(serde_json::from_str(text).ok().as_ref(), text) == Outcome::Match
+        schema.matches(serde_json::from_str(text).ok().as_ref(), text) == MatchOutcome::Match
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod value_tests {
             let (schema, problem) = JsonSchema::new(schema.clone(), SchemaVersion::named(version).expect(version));
             assert_eq!(problem, None);
             let outcome = schema.matches(serde_json::from_str(body).ok().as_ref(), body);
-            assert_eq!(outcome == Outcome::Match, expected, "{version} {schema:?} {body}");
+            assert_eq!(outcome == MatchOutcome::Match, expected, "{version} {schema:?} {body}");
         }
         assert_eq!(SchemaVersion::named("V8"), None);
     }
@@ -260,7 +260,7 @@ mod value_tests {
         ] {
             let (compiled, problem) = JsonSchema::new(schema.clone(), SchemaVersion::default());
             assert!(problem.is_some(), "{schema}");
-            assert_eq!(compiled.matches(Some(&json!({"p": 1})), "{}"), Outcome::NoMatch, "{schema}");
+            assert_eq!(compiled.matches(Some(&json!({"p": 1})), "{}"), MatchOutcome::NoMatch, "{schema}");
         }
     }
 
@@ -291,17 +291,17 @@ mod value_tests {
             JsonSchema::new(json!({"$defs": {"n": node}, "$ref": "#/$defs/n"}), SchemaVersion::default());
         assert_eq!(problem, None);
         let body = (0..60).fold(json!({"s": "y"}), |inner, _| json!({"c": inner}));
-        assert_eq!(schema.matches(Some(&body), ""), Outcome::NoMatch);
+        assert_eq!(schema.matches(Some(&body), ""), MatchOutcome::NoMatch);
         assert_eq!(schema.distance(Some(&body), ""), 1.0);
         let body = (0..60).fold(json!({"s": "x"}), |inner, _| json!({"c": inner}));
-        assert_eq!(schema.matches(Some(&body), ""), Outcome::Match);
+        assert_eq!(schema.matches(Some(&body), ""), MatchOutcome::Match);
     }
 
     #[test]
     fn a_pattern_that_runs_away_is_given_up() {
         let (schema, _) = JsonSchema::new(json!({"pattern": "^(?=(a+)+$)(a|aa)+\\1b$"}), SchemaVersion::default());
         let text = "a".repeat(64);
-        assert_eq!(schema.matches(Some(&json!(text)), &text), Outcome::GaveUp);
+        assert_eq!(schema.matches(Some(&json!(text)), &text), MatchOutcome::LimitExceeded);
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn compiled(schema: Value) -> JsonSchema {
     schema
 }
 
-fn outcome(schema: Value, body: &Value) -> Outcome {
+fn outcome(schema: Value, body: &Value) -> MatchOutcome {
     compiled(schema).matches(Some(body), "")
 }
 
@@ -33,11 +33,11 @@ fn doubled(branch: &str, length: usize, last: Value) -> Value {
 #[test]
 fn references_that_double_end() {
     for branch in ["allOf", "anyOf"] {
-        assert_eq!(outcome(doubled(branch, 40, json!({"type": "integer"})), &json!([])), Outcome::NoMatch);
-        assert_eq!(outcome(doubled(branch, 40, json!({"type": "array"})), &json!([])), Outcome::Match);
+        assert_eq!(outcome(doubled(branch, 40, json!({"type": "integer"})), &json!([])), MatchOutcome::NoMatch);
+        assert_eq!(outcome(doubled(branch, 40, json!({"type": "array"})), &json!([])), MatchOutcome::Match);
     }
     // `oneOf` fails if two branches hold
-    assert_eq!(outcome(doubled("oneOf", 40, json!(true)), &json!([])), Outcome::NoMatch);
+    assert_eq!(outcome(doubled("oneOf", 40, json!(true)), &json!([])), MatchOutcome::NoMatch);
 }
 
 #[test]
@@ -48,11 +48,11 @@ fn a_chain_of_references_does_not_use_up_the_stack() {
     }
     definitions.insert("a15000".to_owned(), json!(true));
     let schema = json!({"definitions": definitions, "$ref": "#/definitions/a0"});
-    assert_eq!(outcome(schema, &json!(1)), Outcome::GaveUp);
+    assert_eq!(outcome(schema, &json!(1)), MatchOutcome::LimitExceeded);
     // the deepest nesting that is allowed, through the largest stack frames
     let node = json!({"properties": {"c": {"anyOf": [{"allOf": [{"not": {"not": {"$ref": "#"}}}]}]}}});
     let body = (0..125).fold(json!(1), |inner, _| json!({"c": inner}));
-    assert_eq!(outcome(node, &body), Outcome::GaveUp);
+    assert_eq!(outcome(node, &body), MatchOutcome::LimitExceeded);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_deep_body_is_within_the_depth() {
     let schema = json!({"$defs": {"n": {"properties": {"c": {"anyOf": [{"$ref": "#/$defs/n"}, {"type": "null"}]}}}},
         "$ref": "#/$defs/n"});
     let body = (0..125).fold(json!({"c": null}), |inner, _| json!({"c": inner}));
-    assert_eq!(outcome(schema, &body), Outcome::Match);
+    assert_eq!(outcome(schema, &body), MatchOutcome::Match);
 }
 
 #[test]

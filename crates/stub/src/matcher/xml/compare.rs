@@ -2,8 +2,8 @@
 
 use super::view::{self, AttributeView, ComparedAttribute, ComparedNode, NodeClass};
 use super::{ExpectedXml, XmlComparison};
-use standin_dialect::java_regex::Outcome;
-use standin_dialect::xml::{Document, Element, Kind, Place};
+use standin_dialect::java_regex::MatchOutcome;
+use standin_dialect::xml::{Document, Element, NodeId, NodeKind};
 
 /// The state of a comparison of two documents.
 pub(super) struct Comparer<'d> {
@@ -26,7 +26,7 @@ impl<'d> Comparer<'d> {
     /// Returns whether the documents are equal.
     pub(super) fn compare(&mut self) -> bool {
         let document = |place| ComparedNode { place, class: NodeClass::Document, label: "".into() };
-        self.nodes(&document(Place::DOCUMENT), &document(Place::DOCUMENT));
+        self.nodes(&document(NodeId::DOCUMENT), &document(NodeId::DOCUMENT));
         self.differences == 0
     }
 
@@ -88,7 +88,7 @@ impl<'d> Comparer<'d> {
             }
             (NodeClass::Instruction, NodeClass::Instruction) => {
                 let data = |document: &'d Document, place| match document.kind(place) {
-                    Kind::Instruction { data, .. } => view::trimmed(data),
+                    NodeKind::Instruction { data, .. } => view::trimmed(data),
                     _ => "",
                 };
                 let is_equal = data(&self.rule.expected, expected.place) == data(self.actual, actual.place);
@@ -112,8 +112,8 @@ impl<'d> Comparer<'d> {
         &mut self,
         wanted: &AttributeView<'d>,
         came: &AttributeView<'d>,
-        expected: Place,
-        actual: Place,
+        expected: NodeId,
+        actual: NodeId,
     ) -> bool {
         let find = |field: &ComparedAttribute<'d>| {
             came.others.iter().find(|other| other.name == field.name && other.namespace == field.namespace)
@@ -195,10 +195,10 @@ impl<'d> Comparer<'d> {
 
     /// Returns whether the placeholder at this place of the expected document accepts a text;
     /// `None` if there is no placeholder.
-    fn placeholder(&mut self, place: Place, text: Option<&str>) -> Option<bool> {
+    fn placeholder(&mut self, place: NodeId, text: Option<&str>) -> Option<bool> {
         let outcome = self.rule.placeholders.get(&place)?.accepts(text);
-        self.gave_up |= outcome == Outcome::GaveUp;
-        Some(outcome == Outcome::Match)
+        self.gave_up |= outcome == MatchOutcome::LimitExceeded;
+        Some(outcome == MatchOutcome::Match)
     }
 }
 

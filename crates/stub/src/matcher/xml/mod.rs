@@ -19,8 +19,8 @@ use compare::Comparer;
 use placeholder::Placeholder;
 pub use placeholder::PlaceholderDelimiters;
 use standin_dialect::SyntaxError;
-use standin_dialect::java_regex::Outcome;
-use standin_dialect::xml::{Document, Place};
+use standin_dialect::java_regex::MatchOutcome;
+use standin_dialect::xml::{Document, NodeId};
 
 /// An expected XML document with its options.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ struct ExpectedXml {
     expected: Document,
     options: XmlOptions,
     /// The texts and attributes of the expected document that are placeholders.
-    placeholders: HashMap<Place, Placeholder>,
+    placeholders: HashMap<NodeId, Placeholder>,
 }
 
 /// Options of the comparison.
@@ -119,16 +119,16 @@ impl XmlEquality {
     }
 
     /// Returns whether the document is equal to the expected one.
-    pub fn matches(&self, actual: &Document) -> Outcome {
+    pub fn matches(&self, actual: &Document) -> MatchOutcome {
         if self.is_unreadable(actual) {
-            return Outcome::NoMatch;
+            return MatchOutcome::NoMatch;
         }
         let mut comparer = Comparer::new(&self.inner, actual, true);
         let is_equal = comparer.compare();
         match (is_equal, comparer.gave_up) {
-            (true, _) => Outcome::Match,
-            (false, true) => Outcome::GaveUp,
-            (false, false) => Outcome::NoMatch,
+            (true, _) => MatchOutcome::Match,
+            (false, true) => MatchOutcome::LimitExceeded,
+            (false, false) => MatchOutcome::NoMatch,
         }
     }
 
@@ -145,7 +145,7 @@ impl XmlEquality {
 
     /// Returns the expected document, pretty-printed.
     pub fn pretty(&self) -> String {
-        self.inner.expected.pretty(Place::DOCUMENT, MAX_SHOWN_BYTES)
+        self.inner.expected.pretty(NodeId::DOCUMENT, MAX_SHOWN_BYTES)
     }
 
     fn is_unreadable(&self, actual: &Document) -> bool {

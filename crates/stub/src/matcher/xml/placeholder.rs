@@ -5,8 +5,8 @@ use hashbrown::HashMap;
 use super::{NamespaceAwareness, view};
 use standin_dialect::SyntaxError;
 use standin_dialect::dates::DateFormat;
-use standin_dialect::java_regex::{Flags, JavaRegex, Outcome};
-use standin_dialect::xml::{Document, Kind, Place};
+use standin_dialect::java_regex::{Flags, JavaRegex, MatchOutcome};
+use standin_dialect::xml::{Document, NodeId, NodeKind};
 
 /// The delimiters of placeholders, compiled.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ impl PlaceholderDelimiters {
 
 impl Placeholder {
     /// Returns whether the placeholder accepts a text, or the absence of one.
-    pub(super) fn accepts(&self, text: Option<&str>) -> Outcome {
+    pub(super) fn accepts(&self, text: Option<&str>) -> MatchOutcome {
         let holds = match (self, text) {
             (Self::Anything, _) => true,
             (Self::Unsatisfiable, _) | (_, None) => false,
@@ -94,7 +94,7 @@ impl Placeholder {
             (Self::Found(regex), Some(text)) => return regex.finds(text.trim()),
             (Self::Number, Some(text)) => is_number(text.trim()),
         };
-        if holds { Outcome::Match } else { Outcome::NoMatch }
+        if holds { MatchOutcome::Match } else { MatchOutcome::NoMatch }
     }
 }
 
@@ -102,11 +102,11 @@ impl Placeholder {
 pub(super) fn all(
     document: &Document,
     delimiters: &PlaceholderDelimiters,
-) -> (HashMap<Place, Placeholder>, Vec<String>) {
+) -> (HashMap<NodeId, Placeholder>, Vec<String>) {
     let mut placeholders = HashMap::new();
     let mut odd = Vec::new();
-    for node in std::iter::once(Place::DOCUMENT).chain(document.descendants(Place::DOCUMENT)) {
-        let mut note = |place: Place, text: &str| match delimiters.read(text) {
+    for node in std::iter::once(NodeId::DOCUMENT).chain(document.descendants(NodeId::DOCUMENT)) {
+        let mut note = |place: NodeId, text: &str| match delimiters.read(text) {
             None => {}
             Some(Ok(placeholder)) => {
                 placeholders.insert(place, placeholder);
@@ -122,7 +122,7 @@ pub(super) fn all(
         {
             note(child.place, &child.label);
         }
-        if let Kind::Element(element) = document.kind(node) {
+        if let NodeKind::Element(element) = document.kind(node) {
             for (place, attribute) in document.attribute_places(node).zip(document.attributes(element)) {
                 note(place, &attribute.value);
             }

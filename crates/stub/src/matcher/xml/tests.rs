@@ -6,7 +6,7 @@ fn rule(expected: &str, options: XmlOptions) -> XmlEquality {
 
 fn matches_with(expected: &str, options: XmlOptions, actual: &str) -> bool {
     let actual = Document::parse(actual).unwrap_or_else(|error| panic!("{actual}: {error}"));
-    rule(expected, options).matches(&actual) == Outcome::Match
+    rule(expected, options).matches(&actual) == MatchOutcome::Match
 }
 
 fn matches(expected: &str, actual: &str) -> bool {

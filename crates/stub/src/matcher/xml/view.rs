@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 
 use super::NamespaceAwareness;
-use standin_dialect::xml::{Attribute, Document, Element, Kind, Place};
+use standin_dialect::xml::{Attribute, Document, Element, NodeId, NodeKind};
 
 /// A node that takes part in the comparison.
 #[derive(Clone, Debug)]
 pub(super) struct ComparedNode<'d> {
-    pub(super) place: Place,
+    pub(super) place: NodeId,
     pub(super) class: NodeClass,
     /// The name of an element, or the trimmed content of a text.
     pub(super) label: Cow<'d, str>,
@@ -38,7 +38,7 @@ impl NodeClass {
 /// An attribute that takes part in the comparison.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ComparedAttribute<'d> {
-    pub(super) place: Place,
+    pub(super) place: NodeId,
     pub(super) namespace: Option<&'d str>,
     pub(super) name: &'d str,
     pub(super) value: &'d str,
@@ -54,17 +54,17 @@ pub(super) struct AttributeView<'d> {
 }
 
 /// Returns the children that take part in the comparison, in document order.
-pub(super) fn children(document: &Document, place: Place, awareness: NamespaceAwareness) -> Vec<ComparedNode<'_>> {
+pub(super) fn children(document: &Document, place: NodeId, awareness: NamespaceAwareness) -> Vec<ComparedNode<'_>> {
     let mut children: Vec<ComparedNode<'_>> = Vec::new();
     let mut joins = false;
     for place in document.children(place) {
         let (class, label) = match document.kind(place) {
-            Kind::Document | Kind::Comment(_) => continue,
-            Kind::Element(element) => (NodeClass::Element, Cow::Borrowed(element_name(element, awareness))),
-            Kind::Instruction { target, .. } => (NodeClass::Instruction, Cow::Borrowed(&**target)),
-            Kind::CData(text) => (NodeClass::Text { is_cdata: true }, Cow::Borrowed(&**text)),
+            NodeKind::Document | NodeKind::Comment(_) => continue,
+            NodeKind::Element(element) => (NodeClass::Element, Cow::Borrowed(element_name(element, awareness))),
+            NodeKind::Instruction { target, .. } => (NodeClass::Instruction, Cow::Borrowed(&**target)),
+            NodeKind::CData(text) => (NodeClass::Text { is_cdata: true }, Cow::Borrowed(&**text)),
             // texts on both sides of a comment are joined
-            Kind::Text(text) => match children.last_mut().filter(|_| joins) {
+            NodeKind::Text(text) => match children.last_mut().filter(|_| joins) {
                 Some(before) => {
                     before.label.to_mut().push_str(text);
                     continue;
@@ -137,7 +137,7 @@ pub(super) fn namespace<'d>(
 /// Returns the attributes of an element.
 pub(super) fn attributes<'d>(
     document: &'d Document,
-    place: Place,
+    place: NodeId,
     element: &'d Element,
     awareness: NamespaceAwareness,
 ) -> AttributeView<'d> {
@@ -165,9 +165,9 @@ pub(super) fn attributes<'d>(
 }
 
 /// Returns the namespace and the name that a value such as `xs:string` means at an element.
-pub(super) fn qualified<'d>(document: &'d Document, place: Place, value: &'d str) -> (Option<&'d str>, &'d str) {
+pub(super) fn qualified<'d>(document: &'d Document, place: NodeId, value: &'d str) -> (Option<&'d str>, &'d str) {
     let (prefix, local) = value.split_once(':').unwrap_or(("", value));
-    let declared = |place: Place| {
+    let declared = |place: NodeId| {
         let attributes = document.attributes(document.element(place)?);
         let is_meant = |attribute: &&Attribute| match attribute.name.prefix() {
             Some("xmlns") => attribute.name.local() == prefix,

@@ -11,7 +11,7 @@ use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::print::Layout;
 use crate::render::template::tree::Cached;
 use crate::render::template::value::{ListKind, MapKind, TemplateValue};
-use standin_dialect::json_path::{Failure, JsonPath, Selection};
+use standin_dialect::json_path::{JsonPath, PathFailure, PathSelection};
 
 /// The JSON library that WireMock uses; the two print lists and long numbers differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +38,9 @@ pub(super) fn json_path<'t>(
     let default = || args.named("default").cloned().unwrap_or_else(|| TemplateValue::text(""));
     let Some(document) = document(evaluator, &args.context)? else { return Ok(default()) };
     let found = match selected(evaluator, &path, &document)? {
-        Selection::Missing => TemplateValue::Null,
-        Selection::One(found) => value(evaluator, &found, JsonLibrary::Smart)?,
-        Selection::Many(items) => {
+        PathSelection::Missing => TemplateValue::Null,
+        PathSelection::One(found) => value(evaluator, &found, JsonLibrary::Smart)?,
+        PathSelection::Many(items) => {
             let items =
                 items.iter().map(|item| value(evaluator, item, JsonLibrary::Smart)).collect::<Result<_, _>>()?;
             evaluator.list(items, ListKind::Json)?
@@ -58,13 +58,13 @@ pub(super) fn selected<'a>(
     evaluator: &mut Evaluator<'_>,
     path: &JsonPath,
     root: &'a Json,
-) -> Result<Selection<'a>, RenderError> {
+) -> Result<PathSelection<'a>, RenderError> {
     let (selected, steps) = path.select_within(root, evaluator.budget.left().saturating_mul(WALKED_A_STEP));
     evaluator.budget.spend(steps / WALKED_A_STEP)?;
     match selected {
         Ok(selection) => Ok(selection),
-        Err(Failure::NotApplicable) => Ok(Selection::Missing),
-        Err(Failure::GaveUp) => Err(RenderError::Exhausted),
+        Err(PathFailure::NotApplicable) => Ok(PathSelection::Missing),
+        Err(PathFailure::LimitExceeded) => Err(RenderError::Exhausted),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::print::Layout;
 use crate::render::template::value::TemplateValue;
-use standin_dialect::json_path::{JsonPath, Selection};
+use standin_dialect::json_path::{JsonPath, PathSelection};
 
 pub(super) fn json_merge<'t>(
     evaluator: &mut Evaluator<'t>,
@@ -64,9 +64,9 @@ pub(super) fn json_remove<'t>(
         return Ok(error_text(message));
     };
     let found = match json::selected(evaluator, &path, &document)? {
-        Selection::Missing => return Ok(args.context.clone()),
-        Selection::One(found) => vec![found],
-        Selection::Many(found) => found,
+        PathSelection::Missing => return Ok(args.context.clone()),
+        PathSelection::One(found) => vec![found],
+        PathSelection::Many(found) => found,
     };
     // selected values are parts of the document, and are identified by their addresses
     let mut doomed = HashSet::with_capacity(found.len());
@@ -98,7 +98,7 @@ pub(super) fn json_array_add<'t>(
         None => Some(&*document),
         Some(expression) => match evaluator.budget.spend_time(|| JsonPath::parse(expression))? {
             Ok(path) if !expression.is_empty() => match json::selected(evaluator, &path, &document)? {
-                Selection::One(std::borrow::Cow::Borrowed(found)) => Some(found),
+                PathSelection::One(std::borrow::Cow::Borrowed(found)) => Some(found),
                 _ => None,
             },
             _ => return Ok(error_text(format!("jsonPath option is not valid JSONPath expression ('{expression}')"))),

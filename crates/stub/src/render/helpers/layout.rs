@@ -6,6 +6,7 @@ use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::value::TemplateValue;
+use standin_dialect::java_text::wrap_words;
 
 pub(super) fn abbreviate<'t>(
     evaluator: &mut Evaluator<'t>,
@@ -52,32 +53,8 @@ pub(super) fn word_wrap<'t>(
     of_text(evaluator, args, |_, text| {
         let width =
             as_integer(args.param(0)).ok_or_else(|| RenderError::failed("`wordWrap` takes a text and a width"))?;
-        Ok(TemplateValue::text(wrapped(text, usize::try_from(width).unwrap_or(0).max(1))))
+        Ok(TemplateValue::text(wrap_words(text, usize::try_from(width).unwrap_or(0), false)))
     })
-}
-
-/// Breaks at the last blank that fits; a longer word stays whole.
-fn wrapped(text: &str, width: usize) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    let blank = |from: usize, to: usize| (from..to.min(chars.len())).rev().find(|&at| chars[at] == ' ');
-    let mut out = String::with_capacity(text.len() + 8);
-    let mut at = 0;
-    while at < chars.len() {
-        if chars[at] == ' ' {
-            at += 1;
-            continue;
-        }
-        if chars.len() - at <= width {
-            break;
-        }
-        let fits = blank(at, at + width + 1);
-        let Some(end) = fits.or_else(|| (at + width..chars.len()).find(|&at| chars[at] == ' ')) else { break };
-        out.extend(&chars[at..end]);
-        out.push('\n');
-        at = end + 1;
-    }
-    out.extend(&chars[at.min(chars.len())..]);
-    out
 }
 
 /// Pads a text to `size=` with `pad=`. `share` splits the missing characters into those before and

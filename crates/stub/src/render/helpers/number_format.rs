@@ -5,7 +5,7 @@ use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::value::TemplateValue;
-use standin_dialect::json_path::double_text;
+use standin_dialect::java_text::double_text;
 use standin_text::group_digits;
 
 /// A number format.

@@ -6,7 +6,7 @@ use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::value::TemplateValue;
-use standin_dialect::json_path::double_text;
+use standin_dialect::java_text::double_text;
 
 pub(super) fn is_even<'t>(_: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
     Ok(told_of_even(args, "even", None))

@@ -7,7 +7,7 @@ use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::tree::Cached;
 use crate::render::template::value::{ListKind, TemplateValue};
 use standin_dialect::cpu_time::thread_cpu_time;
-use standin_dialect::java_regex::{Captures, Flags, JavaRegex, Outcome};
+use standin_dialect::java_regex::{Captures, Flags, JavaRegex, MatchOutcome};
 
 pub(super) fn contains<'t>(
     evaluator: &mut Evaluator<'t>,
@@ -46,8 +46,8 @@ pub(super) fn matches<'t>(
         return Err(RenderError::failed(format!("`{pattern}` is no regular expression of Java")));
     };
     match worked(evaluator, &regex, &text, || regex.matches(&text))? {
-        Outcome::GaveUp => Err(gave_up(&pattern)),
-        outcome => told(evaluator, args, outcome == Outcome::Match),
+        MatchOutcome::LimitExceeded => Err(gave_up(&pattern)),
+        outcome => told(evaluator, args, outcome == MatchOutcome::Match),
     }
 }
 

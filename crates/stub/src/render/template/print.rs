@@ -6,8 +6,8 @@ use super::budget::RenderError;
 use super::eval::Evaluator;
 use super::value::{ListKind, MapKind, TemplateValue};
 use standin_dialect::dates::print_date;
+use standin_dialect::java_text::double_text;
 use standin_dialect::json::push_quoted;
-use standin_dialect::json_path::double_text;
 
 /// The layout of JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::levenshtein::{lower_bound, normalized_distance};
 use crate::call::Call;
 use crate::matcher::value_matcher::{MatchInput, MatchStats, ValueMatcher};
 use crate::matcher::{Clause, FieldMatcher, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule};
-use standin_dialect::json_path::Selection;
+use standin_dialect::json_path::PathSelection;
 
 /// Returns the distance: 0 if the request matches, 1 if nothing of it does.
 pub fn distance(pattern: &RequestPattern, call: &Call) -> f64 {
@@ -183,19 +183,19 @@ pub(in crate::matcher::near_miss) fn value_distance(
 /// `equalToJson`, a list is compared as a whole.
 pub(in crate::matcher::near_miss) fn nearest_item<'v>(
     rule: &ValueMatcher,
-    selection: &'v Selection<'_>,
+    selection: &'v PathSelection<'_>,
     stats: &MatchStats,
 ) -> Option<(SelectedItem<'v>, f64)> {
     let whole = matches!(rule, ValueMatcher::EqualToJson(_));
     let items: Vec<&serde_json::Value> = match selection {
-        Selection::Missing => return None,
-        Selection::Many(items) if whole => {
+        PathSelection::Missing => return None,
+        PathSelection::Many(items) if whole => {
             let list = serde_json::Value::Array(items.iter().map(|item| (**item).clone()).collect());
             let distance = value_distance(rule, MatchInput::Json(&list), stats);
             return Some((SelectedItem::List(list), distance));
         }
-        Selection::Many(items) => items.iter().map(|item| &**item).collect(),
-        Selection::One(value) => match &**value {
+        PathSelection::Many(items) => items.iter().map(|item| &**item).collect(),
+        PathSelection::One(value) => match &**value {
             serde_json::Value::Null => return None,
             serde_json::Value::Array(items) if !whole => items.iter().collect(),
             value => vec![value],

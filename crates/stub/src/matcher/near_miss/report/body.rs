@@ -11,7 +11,7 @@ use crate::matcher::near_miss::ranking::{nearest_item, value_distance};
 use crate::matcher::value_matcher::{MatchInput, MatchStats, ValueMatcher};
 use crate::matcher::xpath::XPathRule;
 use standin_dialect::json_path::{self, JsonPath};
-use standin_dialect::xml::Place;
+use standin_dialect::xml::NodeId;
 
 /// Returns the result for the body of a request.
 pub(super) fn diagnose_body(rule: &ValueMatcher, call: &Call, stats: &MatchStats) -> ClauseResult {
@@ -78,7 +78,7 @@ impl BodyDiagnosis<'_> {
     /// Returns the body, pretty-printed if it is XML.
     fn xml_text(&self) -> String {
         match self.call.xml() {
-            Ok(document) => truncate(&document.pretty(Place::DOCUMENT, BODY_BYTES), BODY_BYTES),
+            Ok(document) => truncate(&document.pretty(NodeId::DOCUMENT, BODY_BYTES), BODY_BYTES),
             Err(_) => self.body_text(),
         }
     }

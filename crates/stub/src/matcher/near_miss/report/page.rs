@@ -7,6 +7,7 @@ use super::clause_result::{ClauseResult, ComparedStub, PageSection};
 use super::diagnose::diagnose;
 use super::truncate::truncate;
 use crate::call::Call;
+use standin_dialect::java_text::wrap_words;
 
 /// Default width of the page in columns.
 pub const DEFAULT_PAGE_WIDTH: usize = 119;
@@ -120,7 +121,11 @@ impl PageTable {
 /// and empty lines are left out.
 fn lines(text: &str, columns: usize) -> Vec<String> {
     if text.split('\n').any(|line| units(line) > columns) {
-        return wrapped(text, columns).split('\n').filter(|line| !line.is_empty()).map(without_return).collect();
+        return wrap_words(text, columns, true)
+            .split('\n')
+            .filter(|line| !line.is_empty())
+            .map(without_return)
+            .collect();
     }
     let mut lines: Vec<String> = text.split('\n').map(without_return).collect();
     while lines.len() > 1 && lines.last().is_some_and(String::is_empty) {
@@ -131,41 +136,6 @@ fn lines(text: &str, columns: usize) -> Vec<String> {
 
 fn without_return(line: &str) -> String {
     line.strip_suffix('\r').unwrap_or(line).to_owned()
-}
-
-/// Breaks at the last space that lets a line fit, or else within a word. Line breaks count as
-/// characters of a word.
-fn wrapped(text: &str, columns: usize) -> String {
-    let mut wrapped = String::with_capacity(text.len() + text.len() / columns);
-    let mut rest = text;
-    loop {
-        if let Some(after) = rest.strip_prefix(' ') {
-            rest = after;
-            continue;
-        }
-        if units(rest) <= columns {
-            wrapped.push_str(rest);
-            return wrapped;
-        }
-        let (line, after) = match rest[..fitting(rest, columns + 1)].rfind(' ') {
-            Some(space) => (&rest[..space], &rest[space + 1..]),
-            None => rest.split_at(fitting(rest, columns)),
-        };
-        wrapped.push_str(line);
-        wrapped.push('\n');
-        rest = after;
-    }
-}
-
-/// Returns the number of leading bytes of a text that fit into `columns`; at least one character.
-fn fitting(text: &str, columns: usize) -> usize {
-    let mut taken = 0;
-    let fits = |c: &char| {
-        taken += c.len_utf16();
-        taken <= columns
-    };
-    let bytes: usize = text.chars().take_while(fits).map(char::len_utf8).sum();
-    bytes.max(text.chars().next().map_or(0, char::len_utf8))
 }
 
 /// Returns the width of a text in UTF-16 units, as in Java.

@@ -1,0 +1,141 @@
+//! Texts as Java's libraries print them: numbers of type `double`, and wrapped lines.
+
+use std::fmt::Write as _;
+
+/// Returns a number as Java's `Double.toString` prints it.
+///
+/// It has the fewest digits that tell the number from its neighbours, a decimal point, and an
+/// exponent below 10^-3 and from 10^7 on.
+///
+/// ```
+/// use standin_dialect::java_text::double_text;
+///
+/// assert_eq!(double_text(1.0), "1.0");
+/// assert_eq!(double_text(1e7), "1.0E7");
+/// ```
+pub fn double_text(value: f64) -> String {
+    if !value.is_finite() {
+        return if value.is_nan() {
+            "NaN"
+        } else if value > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }
+        .to_owned();
+    }
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').expect("`{:e}` writes an exponent");
+    let exponent: i32 = exponent.parse().expect("`{:e}` writes a whole exponent");
+    let is_plain = value == 0.0 || (-3..7).contains(&exponent);
+    let mut text = if is_plain { value.to_string() } else { digits.to_owned() };
+    if !text.contains('.') {
+        text.push_str(".0");
+    }
+    if !is_plain {
+        write!(text, "E{exponent}").expect("writing to a string cannot fail");
+    }
+    text
+}
+
+/// Returns a text broken into lines of at most `columns` UTF-16 units, as `WordUtils.wrap` of
+/// commons-text breaks it.
+///
+/// A line ends at the last space that lets it fit. A word that is longer than a line is broken if
+/// `breaks_long_words` is true, and stays whole otherwise. Line breaks of the text count as
+/// characters of a word. Spaces at the beginning of a line are left out. Zero columns are taken for
+/// one.
+///
+/// ```
+/// use standin_dialect::java_text::wrap_words;
+///
+/// assert_eq!(wrap_words("Joel is a slug", 5, false), "Joel\nis a\nslug");
+/// assert_eq!(wrap_words("unbreakable x", 3, false), "unbreakable\nx");
+/// assert_eq!(wrap_words("unbreakable", 6, true), "unbrea\nkable");
+/// ```
+pub fn wrap_words(text: &str, columns: usize, breaks_long_words: bool) -> String {
+    let columns = columns.max(1);
+    let mut wrapped = String::with_capacity(text.len() + text.len() / columns);
+    let mut rest = text;
+    loop {
+        if let Some(after) = rest.strip_prefix(' ') {
+            rest = after;
+            continue;
+        }
+        if utf16_length(rest) <= columns {
+            wrapped.push_str(rest);
+            return wrapped;
+        }
+        let end = fitting_bytes(rest, columns);
+        let space = rest[..fitting_bytes(rest, columns + 1)].rfind(' ');
+        let next_space = || rest[end..].find(' ').map(|at| end + at);
+        let (line, after) = match space.or_else(|| if breaks_long_words { None } else { next_space() }) {
+            Some(space) => (&rest[..space], &rest[space + 1..]),
+            None if breaks_long_words => rest.split_at(end),
+            None => {
+                wrapped.push_str(rest);
+                return wrapped;
+            }
+        };
+        wrapped.push_str(line);
+        wrapped.push('\n');
+        rest = after;
+    }
+}
+
+/// Returns the number of leading bytes of a text that fit into `columns`; at least one character.
+fn fitting_bytes(text: &str, columns: usize) -> usize {
+    let mut taken = 0;
+    let fits = |c: &char| {
+        taken += c.len_utf16();
+        taken <= columns
+    };
+    let bytes: usize = text.chars().take_while(fits).map(char::len_utf8).sum();
+    bytes.max(text.chars().next().map_or(0, char::len_utf8))
+}
+
+/// Returns the length of a text in UTF-16 units, as Java counts it.
+fn utf16_length(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_are_printed_as_in_java() {
+        for (value, text) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.5, "1.5"),
+            (0.001, "0.001"),
+            (0.00099, "9.9E-4"),
+            (9_999_999.0, "9999999.0"),
+            (1e7, "1.0E7"),
+            (-2.5e-7, "-2.5E-7"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "Infinity"),
+            (f64::NEG_INFINITY, "-Infinity"),
+        ] {
+            assert_eq!(double_text(value), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn printed_numbers_are_read_again(value in prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL | prop::num::f64::ZERO) {
+            prop_assert_eq!(double_text(value).parse::<f64>().expect("a number").to_bits(), value.to_bits());
+        }
+
+        #[test]
+        fn wrapped_lines_fit_and_lose_nothing_but_spaces(text in "[ab\u{1f600} ]{0,40}", columns in 2..9_usize) {
+            let wrapped = wrap_words(&text, columns, true);
+            prop_assert!(wrapped.split('\n').all(|line| utf16_length(line) <= columns), "{:?}", wrapped);
+            prop_assert_eq!(wrapped.replace(['\n', ' '], ""), text.replace(' ', ""));
+            let whole = wrap_words(&text, columns, false);
+            prop_assert!(text.split(' ').all(|word| whole.contains(word)), "{:?}", whole);
+        }
+    }
+}
