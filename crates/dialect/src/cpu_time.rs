@@ -1,4 +1,4 @@
-//! CPU time of the current thread: what to count where a library does not say how much work it did.
+//! CPU time of the current thread, to count work that a library does not report in steps.
 
 use std::time::Duration;
 

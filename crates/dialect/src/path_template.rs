@@ -14,7 +14,7 @@ pub struct PathTemplate {
     names: Vec<String>,
 }
 
-/// What stands between two slashes of a template.
+/// A part of a template between two slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplateSegment {
     /// A segment that matches itself.
@@ -33,7 +33,7 @@ enum TemplateToken {
 }
 
 impl PathTemplate {
-    /// A template. Every text is one: an unclosed `{` stands for itself.
+    /// Compiles a template. Every text is a template: an unclosed `{` stands for itself.
     pub fn new(text: &str) -> Self {
         let tokens = tokens(text);
         let mut names = Vec::new();
@@ -59,13 +59,13 @@ impl PathTemplate {
         Self { text: text.to_owned(), segments, pattern: mixed.then(|| Regex::new(&pattern).ok()).flatten(), names }
     }
 
-    /// The template as written.
+    /// Returns the template as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The template with `_` for each variable: what the distance of a path is measured from, as in
-    /// WireMock.
+    /// Returns the template with `_` for each variable, from which WireMock measures the distance
+    /// of a path.
     pub fn sample(&self) -> String {
         let part = |token| match token {
             TemplateToken::Literal(literal) => literal,
@@ -74,12 +74,12 @@ impl PathTemplate {
         tokens(&self.text).into_iter().map(part).collect()
     }
 
-    /// The names of the variables, in the order in which they stand.
+    /// Returns the names of the variables, in the order of the template.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Whether a path has this form.
+    /// Returns true if a whole path has this form.
     pub fn matches(&self, path: &str) -> bool {
         match &self.pattern {
             Some(pattern) => pattern.is_match(path),
@@ -87,7 +87,7 @@ impl PathTemplate {
         }
     }
 
-    /// The value of a variable in a path of this form, as sent.
+    /// Returns the value of a variable in a path of this form, without decoding it.
     pub fn variable<'p>(&self, name: &str, path: &'p str) -> Option<&'p str> {
         let place = self.names.iter().position(|known| known == name)?;
         if let Some(pattern) = &self.pattern {
@@ -97,7 +97,7 @@ impl PathTemplate {
         self.variables_by_segment(path, |value| values.push(value)).then(|| values.get(place).copied())?
     }
 
-    /// The segments of the template, in order.
+    /// Returns the segments of the template, in order.
     pub fn segments(&self) -> &[TemplateSegment] {
         &self.segments
     }
@@ -188,5 +188,17 @@ mod tests {
         let mixed = PathTemplate::new("/f/{name}.{kind}/**");
         assert_eq!(mixed.variable("kind", "/f/a.json/x/y"), Some("json"));
         assert_eq!(mixed.variable("0", "/f/a.json/x/y"), Some("x/y"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_template_matches_its_sample(text in "[ab/{}*.;]{0,16}|\\PC{0,16}") {
+            let template = PathTemplate::new(&text);
+            let sample = template.sample();
+            proptest::prop_assert!(template.matches(&sample), "{}", sample);
+            for name in template.names() {
+                proptest::prop_assert!(template.variable(name, &sample).is_some(), "{}", name);
+            }
+        }
     }
 }

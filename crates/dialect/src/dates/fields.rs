@@ -29,13 +29,13 @@ pub(super) enum DateField {
     UsWeekday,
     /// 0 in the morning, 1 in the afternoon.
     HalfOfDay,
-    /// 0 to 23.
+    /// Hour of the day, 0 to 23.
     Hour,
-    /// 1 to 24.
+    /// Hour of the day, 1 to 24.
     ClockHour,
-    /// 0 to 11.
+    /// Hour of the half day, 0 to 11.
     HalfHour,
-    /// 1 to 12.
+    /// Hour of the half day, 1 to 12.
     ClockHalfHour,
     Minute,
     Second,

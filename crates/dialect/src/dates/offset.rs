@@ -17,11 +17,11 @@ pub struct DateOffset {
 /// A unit of a [`DateOffset`]; WireMock knows no weeks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DateUnit {
-    /// Seconds.
+    /// A second of elapsed time.
     Seconds,
-    /// Minutes.
+    /// A minute of elapsed time.
     Minutes,
-    /// Hours.
+    /// An hour of elapsed time.
     Hours,
     /// Days of the calendar, which may have 23 or 25 hours.
     Days,

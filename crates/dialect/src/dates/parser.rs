@@ -24,9 +24,9 @@ use crate::SyntaxError;
 pub enum DateParser {
     /// ISO 8601 down to a month or a year, RFC 1123, RFC 1036, and the output of C's `asctime`.
     Usual,
-    /// Milliseconds since 1970.
+    /// A count of milliseconds since 1970, in decimal digits.
     Epoch,
-    /// Seconds since 1970.
+    /// A count of seconds since 1970, in decimal digits.
     Unix,
     /// A pattern of Java's `DateTimeFormatter`.
     Format(Box<DateFormat>),

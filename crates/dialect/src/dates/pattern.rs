@@ -8,7 +8,7 @@ use crate::SyntaxError;
 /// A part of a compiled pattern.
 #[derive(Clone, Debug)]
 pub(super) enum PatternItem {
-    /// Exactly this character.
+    /// The character itself, with no meaning.
     Literal(char),
     /// `min` to `max` digits; `reserved` more are left to the numbers of fixed width that follow at
     /// once.

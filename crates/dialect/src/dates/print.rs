@@ -32,11 +32,11 @@ pub fn print_date(at: Timestamp, format: Option<&str>, zone: Option<&TimeZone>) 
 /// The precision and separator of an offset that is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OffsetWidth {
-    /// `+02`
+    /// `+02`: whole hours.
     Hours,
-    /// `+0200`
+    /// `+0200`: hours and minutes without a colon.
     Compact,
-    /// `+02:00`
+    /// `+02:00`: hours and minutes with a colon.
     Colon,
 }
 

@@ -7,15 +7,15 @@ use jiff::tz::{Offset, TimeZone};
 pub(super) enum OffsetStyle {
     /// `+02`, and `+0230` where there are minutes.
     Hours,
-    /// `+0200`
+    /// `+0200`: hours and minutes without a colon.
     Compact,
-    /// `+02:00`
+    /// `+02:00`: hours and minutes with a colon.
     Colon,
     /// `+02:00`, `+0200` or `+02`
     Any,
     /// `+2`, `+02`, `+0230` or `+02:30`, as the identifier of a zone has it
     ZoneId,
-    /// `GMT+2`, `GMT+02:00`
+    /// `GMT+2` or `GMT+02:00`: as Java's letter `O` has it.
     Greenwich,
 }
 

@@ -14,12 +14,12 @@ use crate::SyntaxError;
 /// A class that is being read.
 #[derive(Debug, Default)]
 struct ClassBuilder {
-    /// Its single characters.
+    /// Single characters of the class, as ranges of code points.
     own: Vec<(u32, u32)>,
-    /// Whether some of them are not yet in `sets`.
+    /// True if some of the single characters are not yet part of `sets`.
     has_own: bool,
     sets: Option<CharSet>,
-    /// What was read last, or on the right of the last `&&`.
+    /// The set that was read last, or the right side of the last `&&`.
     last: Option<CharSet>,
 }
 

@@ -29,23 +29,23 @@ impl PatternCursor {
         Self { chars: unquoted(java), place: 0, length: java.len(), flags }
     }
 
-    /// Whether everything was read.
+    /// Returns true if the whole pattern was read.
     pub(super) fn is_over(&self) -> bool {
         self.place >= self.chars.len()
     }
 
-    /// Where the cursor stands in the pattern, in bytes.
+    /// Returns the place of the cursor, in bytes of the pattern.
     pub(super) fn at(&self) -> usize {
         self.chars.get(self.place).map_or(self.length, |piece| piece.at)
     }
 
-    /// The character here, past what is ignored; NUL at the end.
+    /// Returns the character here, past ignored ones; NUL at the end.
     pub(super) fn peek(&mut self) -> char {
         self.pass_ignored();
         self.raw(0)
     }
 
-    /// The character here, past what is ignored; the cursor goes behind it.
+    /// Returns the character here, past ignored ones, and moves behind it.
     pub(super) fn read(&mut self) -> char {
         let c = self.peek();
         self.place += 1;
@@ -58,13 +58,13 @@ impl PatternCursor {
         self.peek()
     }
 
-    /// The same with nothing ignored, as after a backslash.
+    /// Leaves the character here; returns the next one, ignored or not, as after a backslash.
     pub(super) fn advance_raw(&mut self) -> char {
         self.place += 1;
         self.raw(0)
     }
 
-    /// The character after this one, with nothing ignored; the cursor goes behind it.
+    /// Returns the character after this one, ignored or not, and moves behind it.
     pub(super) fn skip(&mut self) -> char {
         let c = self.raw(1);
         self.place += 2;
@@ -75,17 +75,17 @@ impl PatternCursor {
         self.place = self.place.saturating_sub(1);
     }
 
-    /// The character so many places on, with nothing ignored; NUL past the end.
+    /// Returns the character `ahead` places on, ignored or not; NUL past the end.
     pub(super) fn raw(&self, ahead: usize) -> char {
         self.chars.get(self.place + ahead).map_or('\0', |piece| piece.c)
     }
 
-    /// The character before this one.
+    /// Returns the character before this one.
     pub(super) fn before(&self) -> Option<char> {
         self.chars.get(self.place.checked_sub(1)?).map(|piece| piece.c)
     }
 
-    /// The text up to `end`, with nothing ignored; the cursor goes behind `end`. `None` where it
+    /// Returns the text up to `end`, with nothing ignored, and moves behind `end`. `None` if `end`
     /// does not come.
     pub(super) fn until(&mut self, end: char) -> Option<String> {
         let rest = self.chars.get(self.place..)?;
@@ -126,7 +126,7 @@ impl PatternCursor {
     }
 }
 
-/// An error at a place.
+/// Returns an error at a place.
 pub(super) fn error<T>(at: usize, message: impl Into<String>, help: impl Into<String>) -> Result<T, SyntaxError> {
     Err(SyntaxError::new(at, message, help))
 }

@@ -1,5 +1,5 @@
-//! What runs a translated pattern: a comparison, the linear-time engine, or the backtracking one
-//! with a limit.
+//! Engines that run a translated pattern: a comparison, the linear-time engine, or the backtracking
+//! engine with a limit.
 
 use std::ops::Range;
 
@@ -9,14 +9,14 @@ use super::write::{EngineSource, MatchExtent};
 use super::{BacktrackLimitExceeded, MatchOutcome};
 use crate::SyntaxError;
 
-/// A compiled pattern.
+/// A translated pattern, compiled for one of three engines.
 #[derive(Debug)]
 pub(super) enum RegexEngine {
     /// Look-around, back-references and what else needs to go back.
     Backtracking(Box<fancy_regex::Regex>),
     /// Everything else, in time linear in the text.
     Linear(regex::Regex),
-    /// Nothing but characters.
+    /// A pattern that is a plain text.
     Literal(String, MatchExtent),
 }
 
@@ -45,7 +45,7 @@ impl RegexEngine {
         built.map(|regex| Self::Backtracking(Box::new(regex))).map_err(|error| too_large(&error))
     }
 
-    /// Whether it matches the extent that it was written for.
+    /// Returns the outcome of a match of the extent that the pattern was written for.
     pub(super) fn is_match(&self, text: &str) -> MatchOutcome {
         match self {
             Self::Backtracking(regex) => regex.is_match(text).map_or(MatchOutcome::LimitExceeded, MatchOutcome::from),
@@ -55,8 +55,8 @@ impl RegexEngine {
         }
     }
 
-    /// The first match at or after `start`; `follows` says whether the match before ended right
-    /// there.
+    /// Returns the groups of the first match at or after `start`. `follows` is true if the match
+    /// before ended at `start`.
     pub(super) fn groups(
         &self,
         text: &str,

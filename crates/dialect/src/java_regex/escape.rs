@@ -1,4 +1,4 @@
-//! What a backslash begins: characters by their code, classes, places, references to groups.
+//! Escapes: characters by their code, classes, anchors, references to groups.
 
 use super::cursor::error;
 use super::parse::RegexParser;
@@ -6,7 +6,7 @@ use super::tree::{Anchor, CharSet, RegexNode};
 use super::{Flags, property};
 use crate::SyntaxError;
 
-/// What an escape stands for.
+/// The meaning of an escape.
 #[derive(Debug)]
 pub(super) enum EscapedItem {
     /// A code unit or code point, half a surrogate pair included.
@@ -113,7 +113,7 @@ impl RegexParser {
         RegexNode::Back { group, folded: self.cursor.flags.has(Flags::CASE_INSENSITIVE) }
     }
 
-    /// `\0n`, `\0nn` or `\0mnn`, the last up to 377.
+    /// Reads the rest of `\0n`, `\0nn` or `\0mnn`, the last up to 377.
     fn octal(&mut self, start: usize) -> Result<u32, SyntaxError> {
         let Some(first) = self.cursor.read().to_digit(8) else {
             return error(start, "`\\0` is followed by no octal digit", "write `\\0n`, `\\0nn` or `\\0mnn`");
@@ -131,7 +131,7 @@ impl RegexParser {
         }
     }
 
-    /// `\xhh` or `\x{h…h}`.
+    /// Reads the rest of `\xhh` or `\x{h…h}`.
     fn hexadecimal(&mut self, start: usize) -> Result<u32, SyntaxError> {
         let first = self.cursor.read();
         if let Some(high) = first.to_digit(16) {
@@ -157,7 +157,7 @@ impl RegexParser {
         error(start, "`\\x` is followed by no hexadecimal number", "write `\\xhh` or `\\x{h…h}`")
     }
 
-    /// `\uhhhh`, or two of them that make a surrogate pair.
+    /// Reads the rest of `\uhhhh`, or of two of them that make a surrogate pair.
     fn utf16(&mut self, start: usize) -> Result<u32, SyntaxError> {
         let first = self.utf16_unit(start)?;
         if !(0xd800..0xdc00).contains(&first) {
@@ -192,7 +192,7 @@ impl RegexParser {
         Ok(u32::from(self.cursor.read()) ^ 64)
     }
 
-    /// `\pL` or `\p{name}`.
+    /// Reads the rest of `\pL` or `\p{name}`.
     fn property(&mut self, negated: bool, start: usize) -> Result<CharSet, SyntaxError> {
         let name = if self.cursor.peek() == '{' {
             self.cursor.read();

@@ -6,7 +6,7 @@
 pub struct Flags(u8);
 
 impl Flags {
-    /// No flag.
+    /// The empty set of flags.
     pub const NONE: Self = Self(0);
     /// `i`: letters match in any case; ASCII letters only without `u`.
     pub const CASE_INSENSITIVE: Self = Self(1);
@@ -35,7 +35,7 @@ impl Flags {
         Self(self.0 & !others.0)
     }
 
-    /// Whether all the others are among these.
+    /// Returns true if all of the other flags are among these.
     pub const fn has(self, others: Self) -> bool {
         self.0 & others.0 == others.0
     }

@@ -16,7 +16,7 @@ static CASED: LazyLock<Vec<(u32, u32, u32)>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Every character that equals `code` under the flags, itself included.
+/// Returns every character that equals `code` under the flags, itself included.
 pub(super) fn variants(code: u32, flags: Flags) -> Vec<(u32, u32)> {
     let Some(c) = char::from_u32(code) else { return Vec::new() };
     if !flags.has(Flags::CASE_INSENSITIVE) {
@@ -40,7 +40,7 @@ pub(super) fn variants(code: u32, flags: Flags) -> Vec<(u32, u32)> {
     spans
 }
 
-/// Every character that is within the range under the flags.
+/// Returns every character that is within the range under the flags.
 pub(super) fn range(low: u32, high: u32, flags: Flags) -> Vec<(u32, u32)> {
     let mut spans = vec![(low, high)];
     if !flags.has(Flags::CASE_INSENSITIVE) {
@@ -61,12 +61,13 @@ pub(super) fn range(low: u32, high: u32, flags: Flags) -> Vec<(u32, u32)> {
     spans
 }
 
-/// The simple upper case; a character whose upper case is several stays as it is.
+/// Returns the simple upper case; a character whose upper case is several characters stays as it
+/// is.
 fn upper(c: char) -> char {
     single(c.to_uppercase()).unwrap_or(c)
 }
 
-/// The simple lower case; that of the dotted capital I is the plain one.
+/// Returns the simple lower case; that of the dotted capital I is the plain `i`.
 fn lower(c: char) -> char {
     if c == '\u{130}' { 'i' } else { single(c.to_lowercase()).unwrap_or(c) }
 }

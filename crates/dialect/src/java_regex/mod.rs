@@ -39,16 +39,16 @@ struct CompiledRegex {
     required: String,
     names: Vec<(String, usize)>,
     whole: RegexEngine,
-    /// The same for a part of a text, compiled when it is first asked for.
+    /// The engine that matches a part of a text, compiled when it is first needed.
     part: OnceLock<Option<RegexEngine>>,
 }
 
-/// What came of a match.
+/// The outcome of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatchOutcome {
-    /// It matches.
+    /// The pattern matches the text.
     Match,
-    /// It does not.
+    /// The pattern does not match the text.
     NoMatch,
     /// The limit of backtracking was reached first: not a match, but to be counted.
     LimitExceeded,
@@ -86,28 +86,29 @@ impl JavaRegex {
         Ok(Self { compiled: Arc::new(compiled) })
     }
 
-    /// Whether it matches the whole text.
+    /// Matches the pattern against the whole text.
     pub fn matches(&self, text: &str) -> MatchOutcome {
         self.compiled.whole.is_match(text)
     }
 
-    /// Whether it matches some part of the text.
+    /// Searches the text for a part that the pattern matches.
     pub fn finds(&self, text: &str) -> MatchOutcome {
         self.part().map_or(MatchOutcome::LimitExceeded, |part| part.is_match(text))
     }
 
-    /// The first match of a part of the text.
+    /// Returns the first match of a part of the text.
     pub fn captures(&self, text: &str) -> Result<Option<Captures>, BacktrackLimitExceeded> {
         self.captures_from(text, 0, true)
     }
 
-    /// Whether matching goes back, and so takes longer than reading the text once.
+    /// Returns true if the pattern needs the backtracking engine, whose time may exceed linear
+    /// time.
     pub fn backtracks(&self) -> bool {
         self.compiled.whole.backtracks()
     }
 
-    /// Every match of a part of the text, from left to right, each behind the one before; an empty
-    /// match may touch it. It is asked before each whether to go on.
+    /// Returns all matches of parts of the text, from left to right. They do not overlap; an empty
+    /// match may touch the one before. `goes_on` is asked before each search whether to continue.
     pub fn captures_all(
         &self,
         text: &str,
@@ -128,29 +129,30 @@ impl JavaRegex {
         Ok(all)
     }
 
-    /// The pattern as written.
+    /// Returns the pattern as written.
     pub fn as_str(&self) -> &str {
         &self.compiled.java
     }
 
-    /// The number of the group with this name.
+    /// Returns the number of the group with a name.
     pub fn group_number(&self, name: &str) -> Option<usize> {
         self.compiled.names.iter().find(|(known, _)| known == name).map(|&(_, number)| number)
     }
 
-    /// Whether [`JavaRegex::matches`] is true of exactly one text: [`JavaRegex::literal_prefix`].
+    /// Returns true if [`JavaRegex::matches`] holds for one text only, which is
+    /// [`JavaRegex::literal_prefix`].
     pub fn is_literal(&self) -> bool {
         matches!(self.compiled.whole, RegexEngine::Literal(..))
     }
 
-    /// The text that whatever [`JavaRegex::matches`] is true of begins with; empty if there is
-    /// none.
+    /// Returns a text that begins every text for which [`JavaRegex::matches`] holds; empty if there
+    /// is none.
     pub fn literal_prefix(&self) -> &str {
         &self.compiled.prefix
     }
 
-    /// The longest text that stands in whatever [`JavaRegex::matches`] is true of, in any case of
-    /// its ASCII letters; empty if there is none.
+    /// Returns the longest text that every text for which [`JavaRegex::matches`] holds contains, in
+    /// any case of its ASCII letters; empty if there is none.
     pub fn required_literal(&self) -> &str {
         &self.compiled.required
     }
@@ -165,8 +167,8 @@ impl JavaRegex {
         Ok(groups.map(|groups| Captures { groups }))
     }
 
-    /// `None` only where the pattern is at the limit of its size for the whole text and beyond it
-    /// for a part.
+    /// Returns the engine for parts of a text. `None` if the pattern is at the limit of its size
+    /// for whole texts and beyond it for parts.
     fn part(&self) -> Option<&RegexEngine> {
         let compile = || {
             let pattern = parse::parse(&self.compiled.java, self.compiled.flags).ok()?;
@@ -177,18 +179,18 @@ impl JavaRegex {
 }
 
 impl Captures {
-    /// Where the whole match stands, in bytes of the text.
+    /// Returns the range of the whole match, in bytes of the text.
     pub fn range(&self) -> Range<usize> {
         self.group(0).unwrap_or_default()
     }
 
-    /// Where a group stands, in bytes of the text; `None` where it took no part. Group 0 is the
-    /// whole match.
+    /// Returns the range of a group, in bytes of the text; `None` if the group took no part in the
+    /// match. Group 0 is the whole match.
     pub fn group(&self, number: usize) -> Option<Range<usize>> {
         self.groups.get(number).cloned().flatten()
     }
 
-    /// How many groups the pattern has, the whole match not counted.
+    /// Returns the number of groups of the pattern; the whole match does not count.
     pub fn group_count(&self) -> usize {
         self.groups.len().saturating_sub(1)
     }

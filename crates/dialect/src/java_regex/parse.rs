@@ -12,11 +12,11 @@ use crate::SyntaxError;
 /// Groups and classes that may stand in each other.
 const MAX_DEPTH: usize = 100;
 
-/// What has been read.
+/// A pattern that was read.
 #[derive(Debug)]
 pub(super) struct ParsedPattern {
     pub(super) root: RegexNode,
-    /// How many groups are numbered.
+    /// The number of numbered groups.
     pub(super) groups: usize,
     /// Names of groups and their numbers.
     pub(super) names: Vec<(String, usize)>,
@@ -240,7 +240,7 @@ impl RegexParser {
         }
     }
 
-    /// The node under the repetition that follows it, if one does.
+    /// Reads the repetition that follows a node, if there is one, and puts the node under it.
     fn repeated(&mut self, node: RegexNode) -> Result<RegexNode, SyntaxError> {
         let (least, most) = match self.cursor.peek() {
             '?' => (0, Some(1)),

@@ -13,7 +13,7 @@ const CATEGORIES: &[&str] = &[
     "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs",
 ];
 
-/// The set of `\d`, `\D`, `\h` and the like; `None` for a letter that names none.
+/// Returns the set of `\d`, `\D`, `\h` and the like; `None` for a letter that names none.
 pub(super) fn shorthand(letter: char, flags: Flags) -> Option<CharSet> {
     let unicode = flags.has(Flags::UNICODE_CLASS);
     let set = match letter.to_ascii_lowercase() {
@@ -30,7 +30,7 @@ pub(super) fn shorthand(letter: char, flags: Flags) -> Option<CharSet> {
     Some(set.negated_if(letter.is_ascii_uppercase()))
 }
 
-/// The set of `\p{name}`; `None` where Java or the engines know no such property.
+/// Returns the set of `\p{name}`; `None` if Java or the engines know no such property.
 pub(super) fn named(name: &str, flags: Flags) -> Option<CharSet> {
     if let Some((key, value)) = name.split_once('=') {
         return match key.to_ascii_lowercase().as_str() {
@@ -50,7 +50,7 @@ pub(super) fn named(name: &str, flags: Flags) -> Option<CharSet> {
     unicode.or_else(|| category(name, flags))
 }
 
-/// Java's line terminators but for CR LF; only LF under the flag `d`.
+/// Returns Java's line terminators other than CR LF; only LF under the flag `d`.
 pub(super) fn line_terminators(unix: bool) -> CharSet {
     if unix {
         spans(&[('\n', '\n')])
@@ -59,7 +59,8 @@ pub(super) fn line_terminators(unix: bool) -> CharSet {
     }
 }
 
-/// General categories, POSIX classes in ASCII, and the predicates of Java's `Character`.
+/// Returns the set of a general category, a POSIX class in ASCII, or a predicate of Java's
+/// `Character`.
 fn category(name: &str, flags: Flags) -> Option<CharSet> {
     let folded = flags.has(Flags::CASE_INSENSITIVE);
     let set = match name {
@@ -109,7 +110,8 @@ fn category(name: &str, flags: Flags) -> Option<CharSet> {
     Some(set)
 }
 
-/// `\p{IsName}` for the properties of Unicode that Java knows; their names in any case.
+/// Returns the set of `\p{IsName}` for a property of Unicode that Java knows, with its name in any
+/// case.
 fn binary(name: &str, flags: Flags) -> Option<CharSet> {
     let folded = flags.has(Flags::CASE_INSENSITIVE);
     let set = match name.to_ascii_uppercase().as_str() {
@@ -138,7 +140,7 @@ fn binary(name: &str, flags: Flags) -> Option<CharSet> {
     Some(set)
 }
 
-/// POSIX classes over Unicode, as under the flag `U`; their names in any case.
+/// Returns the set of a POSIX class over Unicode, as under the flag `U`, with its name in any case.
 fn posix(name: &str, flags: Flags) -> Option<CharSet> {
     match name.to_ascii_uppercase().as_str() {
         "ALPHA" => binary("ALPHABETIC", flags),
@@ -153,7 +155,7 @@ fn posix(name: &str, flags: Flags) -> Option<CharSet> {
     }
 }
 
-/// A script by its name or its four letters.
+/// Returns the set of a script by its name or its four letters.
 fn script(name: &str) -> Option<CharSet> {
     if name.is_empty() || !name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_') {
         return None;
@@ -163,7 +165,7 @@ fn script(name: &str) -> Option<CharSet> {
     Some(CharSet::Property(property))
 }
 
-/// A block by its name, with or without spaces, in any case.
+/// Returns the set of a block by its name, with or without spaces, in any case.
 fn block(name: &str) -> Option<CharSet> {
     let plain = |name: &str| name.replace([' ', '_', '-'], "").to_ascii_uppercase();
     let wanted = match plain(name).as_str() {

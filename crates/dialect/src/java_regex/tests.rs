@@ -9,7 +9,7 @@ use super::*;
 /// again.
 const TABLE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/java_regex/cases.tsv"));
 
-/// A field of the table: `¤uXXXX` is a UTF-16 unit.
+/// Decodes a field of the table, in which `¤uXXXX` is a UTF-16 unit.
 fn field(text: &str) -> String {
     let mut units: Vec<u16> = Vec::new();
     let mut chars = text.chars();
@@ -25,7 +25,7 @@ fn field(text: &str) -> String {
     String::from_utf16(&units).expect("whole pairs")
 }
 
-/// Whether a text stands in another, in any case of its ASCII letters.
+/// Returns true if a text contains another, in any case of its ASCII letters.
 fn stands_in(text: &str, part: &str) -> bool {
     text.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
 }

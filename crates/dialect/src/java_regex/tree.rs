@@ -9,27 +9,27 @@ pub(super) enum RegexNode {
     Anchor(Anchor),
     /// `(?>x)`: once matched, never reconsidered.
     Atomic(Box<RegexNode>),
-    /// What a group matched, again; in any case of its letters where `folded`.
+    /// A back-reference: the text that a group matched, in any case of its letters where `folded`.
     Back { group: usize, folded: bool },
     /// `(x)`; numbered by the order of their opening.
     Capture(Box<RegexNode>),
-    /// `x|y`.
+    /// Alternatives: `x|y`.
     Choice(Vec<RegexNode>),
     /// One character of a set.
     Class(CharSet),
-    /// Nothing, anywhere.
+    /// The empty pattern, which matches anywhere.
     Empty,
     /// `\X`: what a reader takes for one character.
     Grapheme,
     /// `\R`: a line break, CR LF being one.
     LineBreak,
-    /// One character.
+    /// A single character that stands for itself.
     Literal(char),
-    /// Look-ahead and look-behind.
+    /// A look-ahead or look-behind, such as `(?=x)` or `(?<!x)`.
     Look { behind: bool, negative: bool, inner: Box<RegexNode> },
     /// Matches nowhere: half a surrogate pair, a group that does not exist.
     Never,
-    /// `x{least,most}`.
+    /// A repetition: `x{least,most}`, `x*`, `x+` or `x?`.
     Repeat { inner: Box<RegexNode>, least: u32, most: Option<u32>, greed: Greediness },
     /// One after the other.
     Sequence(Vec<RegexNode>),
@@ -40,23 +40,23 @@ pub(super) enum RegexNode {
 pub(super) enum Anchor {
     /// `\G`: where the match before ended.
     LastEnd,
-    /// `^` with `(?m)`.
+    /// Beginning of a line: `^` with `(?m)`.
     LineStart { unix: bool },
-    /// `$` with `(?m)`.
+    /// End of a line: `$` with `(?m)`.
     LineEnd { unix: bool },
     /// `$` and `\Z`: the end, or before the line terminator that ends the text.
     TextEnd { unix: bool },
-    /// `^` and `\A`.
+    /// Beginning of the text: `^` and `\A`.
     Start,
-    /// `\z`.
+    /// End of the text without a line terminator: `\z`.
     VeryEnd,
-    /// `\b`.
+    /// Edge of a word: `\b`.
     WordEdge,
-    /// `\B`.
+    /// Place that is no edge of a word: `\B`.
     NoWordEdge,
 }
 
-/// How much a repetition takes.
+/// The amount of text that a repetition takes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Greediness {
     /// As much as it can.
@@ -70,7 +70,7 @@ pub(super) enum Greediness {
 /// A set of characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CharSet {
-    /// Characters in both.
+    /// Intersection of two sets.
     Both(Box<CharSet>, Box<CharSet>),
     /// Characters not in it.
     Not(Box<CharSet>),
@@ -80,7 +80,7 @@ pub(super) enum CharSet {
     Property(String),
     /// Code points from and to, both included.
     Spans(Vec<(u32, u32)>),
-    /// Characters in any.
+    /// Union of some sets.
     Union(Vec<CharSet>),
 }
 
@@ -107,16 +107,16 @@ impl Length {
 }
 
 impl RegexNode {
-    /// Whether Java sees a greatest length, as it demands inside a look-behind.
+    /// Returns true if Java sees a greatest length, as it demands inside a look-behind.
     ///
-    /// It gives up at back-references and at repeated groups that can match in more than one way.
-    /// No upper bound is as good as the greatest integer: what counts is whether the sum overflows
-    /// in the places where Java looks.
+    /// Java sees none at back-references and at repeated groups that can match in more than one
+    /// way. No upper bound is as good as the greatest integer: what counts is whether the sum
+    /// overflows in the places where Java looks.
     pub(super) fn has_greatest_length(&self) -> bool {
         self.greatest_length(Length::default()).is_some()
     }
 
-    /// The greatest length with what comes `before`, wrapping around as Java's integers do.
+    /// Returns the greatest length with what comes `before`, wrapping around as Java's integers do.
     fn greatest_length(&self, before: Length) -> Option<Length> {
         match self {
             Self::Back { .. } => None,
@@ -156,7 +156,7 @@ impl RegexNode {
         matches!(self, Self::Class(_) | Self::Literal(_) | Self::Never)
     }
 
-    /// Whether there is but one way to match.
+    /// Returns true if there is only one way to match.
     fn is_deterministic(&self) -> bool {
         match self {
             Self::Choice(_) => false,
@@ -167,8 +167,8 @@ impl RegexNode {
         }
     }
 
-    /// Whether it holds a `\R` that Java, while it repeats this, never takes for a lone CR once it
-    /// took CR LF.
+    /// Returns true if the node holds a `\R` that Java, while it repeats the node, never takes for
+    /// a lone CR once it took CR LF.
     pub(super) fn is_settled_line_break(&self) -> bool {
         self.is_deterministic() && self.breaks_line()
     }
@@ -182,7 +182,7 @@ impl RegexNode {
         }
     }
 
-    /// Whether it takes no character, wherever it matches.
+    /// Returns true if the node takes no character, wherever it matches.
     pub(super) fn is_zero_width(&self) -> bool {
         match self {
             Self::Anchor(_) | Self::Empty | Self::Look { .. } => true,
@@ -192,7 +192,7 @@ impl RegexNode {
         }
     }
 
-    /// Whether `^` or the like stands in it.
+    /// Returns true if the node contains `^` or another anchor.
     pub(super) fn is_anchored(&self) -> bool {
         match self {
             Self::Anchor(_) => true,
@@ -202,7 +202,7 @@ impl RegexNode {
         }
     }
 
-    /// Whether a group is numbered in it.
+    /// Returns true if the node contains a numbered group.
     pub(super) fn captures(&self) -> bool {
         match self {
             Self::Capture(_) => true,
@@ -212,7 +212,7 @@ impl RegexNode {
         }
     }
 
-    /// The text that whatever matches the whole begins with, and whether that is all of it.
+    /// Returns the text that begins every match of the whole, and true if it is the only match.
     pub(super) fn prefix(&self) -> (String, bool) {
         let mut text = String::new();
         let complete = match self {
@@ -226,7 +226,7 @@ impl RegexNode {
         (text, complete)
     }
 
-    /// The longest text that stands in whatever matches the whole, in any case of its ASCII
+    /// Returns the longest text that every match of the whole contains, in any case of its ASCII
     /// letters; empty if there is none.
     pub(super) fn required(&self) -> String {
         let mut runs = Runs::default();
@@ -293,7 +293,7 @@ struct Runs {
 }
 
 impl Runs {
-    /// Whatever may come next.
+    /// Ends the current run of characters: whatever follows is unknown.
     fn end(&mut self) {
         let run = std::mem::take(&mut self.current);
         if run.len() > self.longest.len() {
@@ -303,37 +303,37 @@ impl Runs {
 }
 
 impl CharSet {
-    /// Every character.
+    /// Returns the set of all characters.
     pub(super) fn all() -> Self {
         Self::Spans(vec![(0, 0x10_FFFF)])
     }
 
-    /// No character.
+    /// Returns the empty set.
     pub(super) fn none() -> Self {
         Self::Spans(Vec::new())
     }
 
-    /// A property of Unicode by its name.
+    /// Returns the set of a property of Unicode by its name.
     pub(super) fn property(name: &str) -> Self {
         Self::Property(name.to_owned())
     }
 
-    /// Everything but it.
+    /// Returns the complement of the set.
     pub(super) fn negated(self) -> Self {
         Self::Not(Box::new(self))
     }
 
-    /// Itself, or everything but it.
+    /// Returns the complement of the set if `negated` is true, the set otherwise.
     pub(super) fn negated_if(self, negated: bool) -> Self {
         if negated { self.negated() } else { self }
     }
 
-    /// What is in both.
+    /// Returns the intersection with another set.
     pub(super) fn and(self, other: Self) -> Self {
         Self::Both(Box::new(self), Box::new(other))
     }
 
-    /// What is in either.
+    /// Returns the union with another set.
     pub(super) fn or(self, other: Self) -> Self {
         match self {
             Self::Union(mut sets) => {
@@ -344,7 +344,8 @@ impl CharSet {
         }
     }
 
-    /// The ASCII letter that it holds in one case or both, in lower case, if that is all it holds.
+    /// Returns the ASCII letter, in lower case, if the set holds one letter in one case or both and
+    /// nothing else.
     fn letter(&self) -> Option<char> {
         let Self::Spans(spans) = self else { return None };
         let mut letters = spans.iter().map(|&(low, high)| {
@@ -355,7 +356,7 @@ impl CharSet {
         letters.all(|letter| letter == Some(first)).then_some(first)
     }
 
-    /// The set with `own` for [`CharSet::Own`].
+    /// Returns the set with `own` in place of [`CharSet::Own`].
     pub(super) fn resolved(self, own: &[(u32, u32)]) -> Self {
         match self {
             Self::Own => Self::Spans(own.to_vec()),

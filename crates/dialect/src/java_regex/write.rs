@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::parse::ParsedPattern;
 use super::tree::{Anchor, CharSet, Greediness, RegexNode};
 
-/// What a pattern is to match.
+/// The extent of a text that a pattern is to match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MatchExtent {
     /// Some part of a text.
@@ -19,11 +19,11 @@ pub(super) enum MatchExtent {
 #[derive(Debug)]
 pub(super) struct EngineSource {
     pub(super) text: String,
-    /// Whether only the backtracking engine can run it.
+    /// True if only the backtracking engine can run the text.
     pub(super) backtracks: bool,
 }
 
-/// Writes a pattern.
+/// Translates a pattern into the syntax of the engines.
 pub(super) fn write(pattern: &ParsedPattern, extent: MatchExtent) -> EngineSource {
     let mut writer = RegexWriter { text: String::new(), backtracks: false, extent, groups: pattern.groups };
     if extent == MatchExtent::Part {
@@ -48,11 +48,11 @@ struct RegexWriter {
 #[derive(Clone, Copy, Debug)]
 struct WriteContext {
     tight: Grouping,
-    /// Whether nothing that takes a character comes after it.
+    /// True if nothing that takes a character follows.
     last: bool,
 }
 
-/// What surrounds a node, and so whether it needs a group of its own.
+/// The surroundings of a node, from which follows whether it needs a group of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Grouping {
     Group,
@@ -63,7 +63,7 @@ enum Grouping {
 impl WriteContext {
     /// In a group, with more after it.
     const GROUP: Self = Self { tight: Grouping::Group, last: false };
-    /// On its own.
+    /// A node that has nothing beside it.
     const ALONE: Self = Self { tight: Grouping::Group, last: true };
 }
 
@@ -128,7 +128,7 @@ impl RegexWriter {
         self.text.push(')');
     }
 
-    /// A group that is tried on its own, so that nothing in it may rely on what comes after.
+    /// Writes a group that is tried on its own, so that nothing in it relies on what follows.
     fn enclosed(&mut self, opening: &str, inner: &RegexNode) {
         self.backtracks = true;
         self.text.push_str(opening);
@@ -167,7 +167,7 @@ impl RegexWriter {
         });
     }
 
-    /// Looking around more than once is of no use, and neither engine can do it.
+    /// Writes a repeated look-around once: more is of no use, and neither engine can repeat it.
     fn repeat_once(&mut self, inner: &RegexNode, counts: (u32, Option<u32>), greed: Greediness) {
         let (before, after) = match (counts, greed) {
             ((1.., _), _) => return self.node(inner, WriteContext { tight: Grouping::Repeat, last: false }),
@@ -234,7 +234,7 @@ impl RegexWriter {
         self.text.push(']');
     }
 
-    /// What stands in the brackets.
+    /// Writes the inside of the brackets of a class.
     fn set(&mut self, set: &CharSet) {
         match set {
             CharSet::Both(left, right) => {
@@ -287,7 +287,7 @@ impl RegexWriter {
 /// `$`: never between CR and LF.
 const TEXT_END: &str = r"(?:\z|(?=(?:\x{d}\x{a}?|[\x{85}\x{2028}\x{2029}])\z)|(?<!\x{d})(?=\x{a}\z))";
 
-/// `$` under `(?m)`.
+/// End of a line, `$` under `(?m)`, in the syntax of the engines.
 const LINE_END: &str = r"(?:\z|(?=[\x{d}\x{85}\x{2028}\x{2029}])|(?<!\x{d})(?=\x{a}))";
 
 /// `^` under `(?m)`: not after a terminator that ends the text, and never between CR and LF.

@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use super::number;
 
-/// A hash that equal documents share: members in any order, numbers by their value. It is the same
-/// in every run.
+/// Returns a hash that equal documents share: members in any order, numbers by their value. It is
+/// the same in every run.
 pub fn digest(value: &Value) -> u64 {
     hash::<false>(value)
 }
 
-/// A hash that documents share that are equal but for the order of their lists.
+/// Returns a hash that documents share which are equal but for the order of their lists.
 pub fn digest_ignoring_order(value: &Value) -> u64 {
     hash::<true>(value)
 }
@@ -72,27 +72,27 @@ pub(super) fn of_string(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// The hasher of a list, which then sees the digests of its items.
+/// Returns the hasher of a list, which is then given the digests of the items.
 pub(super) fn list() -> FoldHasher<'static> {
     let mut hasher = STATE.build_hasher();
     hasher.write_u8(5);
     hasher
 }
 
-/// The digest of a list, once its items have been seen.
+/// Returns the digest of a list from the hasher that has been given the items.
 pub(super) fn end_list(mut hasher: FoldHasher<'_>, length: usize) -> u64 {
     hasher.write_u64(length as u64);
     hasher.finish()
 }
 
-/// The hasher of a member, which then sees the digest of its value.
+/// Returns the hasher of a member, which is then given the digest of the value.
 pub(super) fn member(name: &str) -> FoldHasher<'static> {
     let mut hasher = STATE.build_hasher();
     write_text(7, name, &mut hasher);
     hasher
 }
 
-/// The digest of an object from the sum of those of its members.
+/// Returns the digest of an object from the sum of the digests of its members.
 pub(super) fn of_members(length: usize, sum: u64) -> u64 {
     let mut hasher = STATE.build_hasher();
     hasher.write_u64((length as u64) << 8 | 6);

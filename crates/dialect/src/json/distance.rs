@@ -1,13 +1,13 @@
-//! How much of a document differs from the expected one, counted in values as WireMock does for
-//! near misses.
+//! Distance of a document from the expected one, counted in values as WireMock counts it for near
+//! misses.
 
 use serde_json::{Map, Value};
 
 use super::pairing;
 use super::pattern::{JsonComparison, JsonPattern, JsonPatternItem};
 
-/// The size of all that differs: of a value that is other than expected the larger of the two, of
-/// one that is missing or too many its own.
+/// Returns the size of all that differs: the larger of two different values, and each value that is
+/// missing or extra.
 pub(super) fn differences(comparison: &mut JsonComparison, pattern: &JsonPattern, actual: &Value) -> usize {
     match (pattern, actual) {
         (JsonPattern::List(expected), Value::Array(actual)) => list_differences(comparison, expected, actual),
@@ -17,8 +17,9 @@ pub(super) fn differences(comparison: &mut JsonComparison, pattern: &JsonPattern
     }
 }
 
-/// One for the value, one for each member or item, and for those that are containers their own size
-/// on top: the measure that WireMock divides by.
+/// Returns the number of values, members and items of a document, by the measure that WireMock
+/// divides by: one for the value, one for each member or item, and for each container among them
+/// its own size on top.
 pub(super) fn deep_size(value: &Value) -> usize {
     let inner = |value: &Value| if value.is_array() || value.is_object() { 1 + deep_size(value) } else { 1 };
     match value {
@@ -28,7 +29,7 @@ pub(super) fn deep_size(value: &Value) -> usize {
     }
 }
 
-/// [`deep_size`] of the document that the pattern was made of.
+/// Returns the [`deep_size`] of the document that a pattern was made of.
 fn pattern_size(pattern: &JsonPattern) -> usize {
     let inner = |pattern: &JsonPattern| match pattern {
         JsonPattern::List(_) | JsonPattern::Object(_) => 1 + pattern_size(pattern),

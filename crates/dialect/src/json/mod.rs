@@ -21,7 +21,7 @@ pub use text_digest::{TextDigest, digest_of_text};
 
 use crate::SyntaxError;
 
-/// What a JSON document must be equal to.
+/// An expected JSON document, with the options and placeholders of JsonUnit.
 #[derive(Clone, Debug)]
 pub struct JsonEquality {
     expected: Value,
@@ -48,32 +48,35 @@ impl JsonEquality {
         Ok(Self { expected, pattern, leniency, digest })
     }
 
-    /// Whether the document is equal to the expected one.
+    /// Returns true if the document is equal to the expected one.
     pub fn matches(&self, actual: &Value) -> bool {
         JsonComparison::new(self.leniency).fits(&self.pattern, actual)
     }
 
-    /// [`digest()`] of the expected document, if only documents of that digest can match.
+    /// Returns the [`digest()`] of the expected document, if only documents of that digest can
+    /// match.
     pub fn digest(&self) -> Option<u64> {
         self.digest
     }
 
-    /// How far the document is from the expected one: 0 for equal, 1 for nothing in common.
-    /// Differences over the size of the larger document, both counted in values, as WireMock ranks
-    /// near misses.
+    /// Returns the distance of the document from the expected one: 0 for equal, 1 for nothing in
+    /// common.
+    ///
+    /// It is the number of differences divided by the size of the larger document, both counted in
+    /// values, as WireMock ranks near misses.
     pub fn distance(&self, actual: &Value) -> f64 {
         let differences = distance::differences(&mut JsonComparison::new(self.leniency), &self.pattern, actual);
         let size = distance::deep_size(&self.expected).max(distance::deep_size(actual));
         (differences as f64 / size as f64).min(1.0)
     }
 
-    /// The expected document.
+    /// Returns the expected document.
     pub fn expected(&self) -> &Value {
         &self.expected
     }
 }
 
-/// Whether two documents are equal: members in any order, numbers by value.
+/// Returns true if two documents are equal: members in any order, numbers by value.
 pub fn equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => number::equal(one.as_str(), other.as_str()),

@@ -65,7 +65,7 @@ impl<'t> Decimal<'t> {
     }
 }
 
-/// Whether two spellings are of one number.
+/// Returns true if two spellings are of one number.
 pub(crate) fn equal(one: &str, other: &str) -> bool {
     if one == other {
         return true;
@@ -77,7 +77,7 @@ pub(crate) fn equal(one: &str, other: &str) -> bool {
         && one.digits().eq(other.digits())
 }
 
-/// Which of two numbers is the larger.
+/// Compares two numbers by value.
 pub(crate) fn compare(one: &str, other: &str) -> Ordering {
     let (one, other) = (Decimal::new(one), Decimal::new(other));
     match (one.is_zero(), other.is_zero()) {
@@ -111,7 +111,7 @@ pub(super) fn hash(spelling: &str, hasher: &mut impl Hasher) {
     hasher.write_u64(chunk);
 }
 
-/// An exponent beyond 64 bits is as good as the largest.
+/// Returns the value of an exponent; one beyond 64 bits is as good as the largest.
 fn exponent(spelling: &[u8]) -> i64 {
     let (negative, digits) = match spelling.split_first() {
         Some((b'-', digits)) => (true, digits),

@@ -12,13 +12,13 @@ use serde_json::Value;
 use super::digest::digest_ignoring_order;
 use super::pattern::{JsonComparison, JsonPatternItem};
 
-/// Whether every expected item can have an item of its own.
+/// Returns true if every expected item can have an actual item of its own.
 pub(super) fn is_complete(comparison: &mut JsonComparison, expected: &[JsonPatternItem], actual: &[Value]) -> bool {
     let mut pairing = Pairing::new(comparison, expected, actual);
     pairing.take_equals() && (0..expected.len()).all(|at| pairing.place(at))
 }
 
-/// The place of the item that each expected one takes; as many as can be take one.
+/// Returns the place of the item that each expected item takes in a largest matching.
 pub(super) fn largest(
     comparison: &mut JsonComparison,
     expected: &[JsonPatternItem],

@@ -62,7 +62,7 @@ impl JsonPattern {
         })
     }
 
-    /// Whether no placeholder is in it.
+    /// Returns true if the pattern has no placeholder.
     pub(super) fn is_literal(&self) -> bool {
         match self {
             Self::List(items) => items.iter().all(|item| item.pattern.is_literal()),
@@ -105,7 +105,7 @@ impl JsonComparison {
         }
     }
 
-    /// Whether one more item may be tried.
+    /// Spends one attempt; returns true if another item may be tried.
     pub(super) fn may_try(&mut self) -> bool {
         self.tries = self.tries.saturating_sub(1);
         self.tries > 0
@@ -136,7 +136,7 @@ impl JsonComparison {
     }
 }
 
-/// What a text of the expected document stands for, if it is not itself.
+/// Returns the placeholder that a text of the expected document is, if it is one.
 fn placeholder(text: &str) -> Result<Option<JsonPattern>, SyntaxError> {
     if text == "${json-unit.ignore-element}" {
         return Ok(Some(JsonPattern::IgnoreElement));

@@ -269,7 +269,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// An expected item: a number, any number, or an object that others fit too.
+/// Generates an expected item: a number, any number, or an object that others fit too.
 fn expected_item() -> impl Strategy<Value = Value> {
     prop_oneof![
         3 => (0i64..3).prop_map(|value| json!(value)),
@@ -289,7 +289,7 @@ fn actual_item() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// The same document with members in the other order and numbers spelt otherwise.
+/// Returns the document with its members in the other order and its numbers spelt otherwise.
 fn respelt(value: &Value) -> Value {
     match value {
         Value::Number(number) => {
@@ -314,7 +314,7 @@ fn respelt(value: &Value) -> Value {
     }
 }
 
-/// Whether the expected items can be given items of their own, by trying every way.
+/// Returns true if the expected items can be given items of their own, by trying every way.
 fn pair_up(expected: &[Value], actual: &[Value], extra: bool) -> bool {
     let Some((first, rest)) = expected.split_first() else {
         return extra || actual.is_empty();

@@ -11,12 +11,12 @@ use smallvec::SmallVec;
 
 use super::digest;
 
-/// What a text is to the digest of its document.
+/// The digest of a document that was read as text, or the reason why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextDigest {
-    /// The digest.
+    /// The digest of the document.
     Of(u64),
-    /// No JSON.
+    /// The text is no JSON document.
     NotJson,
     /// JSON in which an object has a name twice, or so it seems: only a tree tells which of its
     /// values counts.

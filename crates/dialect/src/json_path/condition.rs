@@ -49,8 +49,8 @@ fn single(cursor: &mut PathCursor<'_>) -> Result<FilterCondition, SyntaxError> {
     comparison(cursor, true)
 }
 
-/// A comparison, or the question whether a path exists. In front of a comparison `!` means nothing
-/// to Jayway.
+/// Reads a comparison, or the question whether a path exists. Before a comparison, `!` means
+/// nothing to Jayway.
 fn comparison(cursor: &mut PathCursor<'_>, wanted: bool) -> Result<FilterCondition, SyntaxError> {
     let left = operand(cursor)?;
     cursor.skip_blanks();

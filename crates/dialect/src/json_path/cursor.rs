@@ -14,12 +14,12 @@ impl<'t> PathCursor<'t> {
         Self { text, at: 0, nesting: 0 }
     }
 
-    /// The index of the byte that comes next.
+    /// Returns the index of the next byte.
     pub(super) fn place(&self) -> usize {
         self.at
     }
 
-    /// What was read since a place.
+    /// Returns the text that was read since a place.
     pub(super) fn since(&self, start: usize) -> &'t str {
         &self.text[start..self.at]
     }
@@ -36,7 +36,7 @@ impl<'t> PathCursor<'t> {
         self.rest().chars().next()
     }
 
-    /// Passes one character.
+    /// Moves behind one character and returns it.
     pub(super) fn bump(&mut self) -> Option<char> {
         let next = self.peek()?;
         self.at += next.len_utf8();
@@ -88,7 +88,7 @@ impl<'t> PathCursor<'t> {
     }
 }
 
-/// What is wrong at a place.
+/// Returns an error at a place.
 pub(super) fn error_at(at: usize, message: impl Into<String>, help: impl Into<String>) -> SyntaxError {
     SyntaxError::new(at, message, help)
 }

@@ -1,5 +1,4 @@
-//! What stands in `[?(…)]`: conditions on a value, with Jayway's idea of which values are equal or
-//! less.
+//! Conditions of filters, `[?(…)]`, with Jayway's rules for equality and order.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -59,8 +58,8 @@ enum FilterTerm<'a> {
 }
 
 impl FilterCondition {
-    /// Whether the filter lets the value pass. What cannot be compared does not pass, whatever `!`
-    /// or `||` stand around it.
+    /// Returns true if the filter accepts a value. Values that cannot be compared are rejected,
+    /// whatever `!` or `||` stand around the comparison.
     pub(super) fn accepts(&self, root: &Value, item: &Value, budget: &StepBudget) -> Result<bool, Stop> {
         budget.spend(1)?;
         match self.holds(root, item, budget) {
@@ -138,8 +137,10 @@ impl<'a> FilterTerm<'a> {
     }
 }
 
+/// Returns true if a path exists.
+///
 /// An indefinite path exists even if it selects nothing, as in Jayway: `[?(@.list[?(@.x == 1)])]`
-/// passes every value with a `list`. Names under `..` and `*` have to be in every object there.
+/// accepts every value with a `list`. Names under `..` and `*` have to be in every object there.
 fn exists(path: &Path, root: &Value, item: &Value, budget: &StepBudget) -> Result<bool, Stop> {
     match walk::select(path, root, path.start(root, item), budget, true) {
         Ok(selection) => Ok(selection != PathSelection::Missing),
@@ -195,7 +196,7 @@ fn equal(left: &Value, right: &Value) -> bool {
     }
 }
 
-/// Whether the text is a number as `BigDecimal` reads it.
+/// Returns true if the text is a number as `BigDecimal` reads it.
 fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
@@ -224,8 +225,8 @@ fn order(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> Option<Ordering> {
     }
 }
 
-/// `=~`, with the pattern on either side. Of a list some item must match; what has no text counts
-/// as the empty one.
+/// Evaluates `=~`, with the pattern on either side. Some item of a list must match; a value without
+/// text counts as the empty text.
 fn matches(left: &FilterTerm<'_>, right: &FilterTerm<'_>, budget: &StepBudget) -> Result<bool, Stop> {
     let (pattern, term) = match (left, right) {
         (FilterTerm::Pattern(_), FilterTerm::Pattern(_)) => return Ok(false),
@@ -244,8 +245,8 @@ fn matches(left: &FilterTerm<'_>, right: &FilterTerm<'_>, budget: &StepBudget) -
     Ok(false)
 }
 
-/// Whether a pattern matches the text of a value. The work is paid for by the length of the text,
-/// and by its time where the pattern backtracks.
+/// Returns true if a pattern matches the text of a value. It spends steps for the length of the
+/// text, and for the CPU time where the pattern backtracks.
 fn text_matches(pattern: &JavaRegex, value: Option<&Value>, budget: &StepBudget) -> Result<bool, Stop> {
     let text = match value {
         Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
@@ -269,8 +270,8 @@ fn text_matches(pattern: &JavaRegex, value: Option<&Value>, budget: &StepBudget)
     }
 }
 
-/// Another value is no list to look in: false for those that can be turned into JSON, and no
-/// comparison for the rest.
+/// Evaluates `in`. A right side that is no list is false if Jayway can turn it into JSON, and no
+/// comparison otherwise.
 fn is_in(left: &FilterTerm<'_>, right: &FilterTerm<'_>, budget: &StepBudget) -> Result<bool, Stop> {
     match right.value() {
         Some(Value::Array(items)) => among(left.value(), items, budget),
@@ -292,7 +293,7 @@ fn among(value: Option<&Value>, items: &[Value], budget: &StepBudget) -> Result<
     Ok(value.is_some_and(|value| items.iter().any(|item| equal(value, item))))
 }
 
-/// The length of a text, in UTF-16 units, or a list.
+/// Compares the length of a text, in UTF-16 units, or of a list.
 fn size_is(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> bool {
     let size = match left.value() {
         Some(Value::String(text)) => text.encode_utf16().count(),
@@ -339,7 +340,7 @@ fn compare_lists(
 /// CPU time of a pattern that counts as one step of the walk.
 const NANOSECONDS_A_STEP: usize = 25;
 
-/// What comparing a term costs, in steps of the walk.
+/// Returns the cost of comparing a term, in steps.
 fn weight(term: &FilterTerm<'_>) -> usize {
     match term.value() {
         Some(Value::Array(items)) => items.len(),

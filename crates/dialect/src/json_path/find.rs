@@ -1,4 +1,4 @@
-//! What a path of names and indexes leads to in a JSON text, found without a tree of the rest.
+//! Selection by plain paths, of names and indexes only, in a JSON text without building a tree.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{JsonPath, PathOrigin, PathStep};
 
 impl JsonPath {
-    /// Whether the path consists of single names and of indexes from the beginning.
+    /// Returns true if the path consists of single names and of indexes from the beginning.
     pub fn is_plain(&self) -> bool {
         self.path.origin == PathOrigin::Root && self.path.steps.iter().all(|step| plain(step).is_some())
     }
@@ -42,7 +42,7 @@ fn plain(step: &PathStep) -> Option<PlainStep<'_>> {
     }
 }
 
-/// Follows these steps.
+/// Deserializer seed that follows these steps.
 struct FindVisitor<'p>(&'p [PathStep]);
 
 /// Reads a name, and whether it is this one.

@@ -43,7 +43,7 @@ impl PathFunction {
     }
 }
 
-/// What the function makes of the value that the path has led to.
+/// Returns the result of a function for the value to which the path has led.
 pub(super) fn call<'a>(
     call: &FunctionCall,
     root: &'a Value,
@@ -81,7 +81,7 @@ pub(super) fn call<'a>(
     }
 }
 
-/// The item at an index; below zero counts from the end.
+/// Returns the item at an index; an index below zero counts from the end.
 pub(super) fn item_at(items: &[Value], index: i64) -> Option<&Value> {
     let size = usize::try_from(index.unsigned_abs()).ok()?;
     items.get(if index < 0 { items.len().checked_sub(size)? } else { size })
@@ -114,7 +114,7 @@ fn append<'a>(at: &'a Value, arguments: Vec<Cow<'_, Value>>) -> Cow<'a, Value> {
     }
 }
 
-/// The texts of the list, then all of the arguments.
+/// Joins the texts of the list, then all values of the arguments.
 fn concat(items: Option<&[Value]>, arguments: &[Cow<'_, Value>]) -> String {
     let own = items.unwrap_or_default().iter().filter(|item| item.is_string());
     own.chain(arguments.iter().flat_map(|argument| flat(argument)))
@@ -123,7 +123,8 @@ fn concat(items: Option<&[Value]>, arguments: &[Cow<'_, Value>]) -> String {
         .collect()
 }
 
-/// The number of items or members; of what an argument selects, if there is one. A text has none.
+/// Returns the number of items or members of the value, or of what the first argument selects. A
+/// text has no length.
 fn length(at: &Value, arguments: &[Cow<'_, Value>]) -> Value {
     let counted = match arguments.first().map(|argument| &**argument) {
         Some(list @ Value::Array(_)) => list,
@@ -136,7 +137,7 @@ fn length(at: &Value, arguments: &[Cow<'_, Value>]) -> Value {
     }
 }
 
-/// The numbers among the items and the arguments, in that order.
+/// Returns the numbers among the items and the arguments, in that order.
 fn numbers(items: Option<&[Value]>, arguments: &[Cow<'_, Value>]) -> Vec<f64> {
     let own = items.unwrap_or_default().iter();
     own.chain(arguments.iter().flat_map(|argument| flat(argument)))
@@ -144,7 +145,7 @@ fn numbers(items: Option<&[Value]>, arguments: &[Cow<'_, Value>]) -> Vec<f64> {
         .collect()
 }
 
-/// The items of a list, or the value.
+/// Returns the items of a list, or the value itself.
 fn flat(value: &Value) -> &[Value] {
     match value {
         Value::Array(items) => items,
@@ -152,7 +153,8 @@ fn flat(value: &Value) -> &[Value] {
     }
 }
 
-/// None of no numbers. The standard deviation is the population's: √(Σx²/n − (Σx/n)²).
+/// Aggregates numbers; `None` if there are none. The standard deviation is the population's:
+/// √(Σx²/n − (Σx/n)²).
 fn aggregate(function: PathFunction, numbers: &[f64]) -> Option<f64> {
     if numbers.is_empty() {
         return None;

@@ -125,7 +125,7 @@ fn object(cursor: &mut PathCursor<'_>) -> Result<Value, SyntaxError> {
     }
 }
 
-/// A number as Java's `BigDecimal` reads it, `.5` included, in the spelling of JSON.
+/// Reads a number as Java's `BigDecimal` does, `.5` included, and spells it as JSON.
 fn number(cursor: &mut PathCursor<'_>) -> Result<Value, SyntaxError> {
     let wrong = cursor.error("no number", "write numbers as `5`, `-1.5` or `1e3`, and texts in quotes");
     let mut before = ' ';

@@ -26,19 +26,19 @@ use walk::{StepBudget, Stop};
 
 use crate::SyntaxError;
 
-/// A path, compiled.
+/// A compiled JSONPath expression.
 #[derive(Clone, Debug)]
 pub struct JsonPath {
     expression: Box<str>,
     path: Path,
 }
 
-/// What a path selects of a document.
+/// The values that a path selects from a document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PathSelection<'a> {
     /// A definite path leads nowhere.
     Missing,
-    /// What a definite path leads to, or the result of a function.
+    /// The value of a definite path, or the result of a function.
     One(Cow<'a, Value>),
     /// All that an indefinite path leads to, be it nothing.
     Many(Vec<Cow<'a, Value>>),
@@ -62,7 +62,7 @@ struct Path {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PathOrigin {
-    /// `$`
+    /// `$`: the document.
     Root,
     /// `@`: the value that a filter is trying.
     Item,
@@ -70,19 +70,19 @@ enum PathOrigin {
 
 #[derive(Clone, Debug)]
 enum PathStep {
-    /// `.length()`
+    /// A function: `.length()`.
     Call(FunctionCall),
-    /// `[?(…)]`
+    /// A filter: `[?(…)]`.
     Filter(FilterCondition),
-    /// `[0]`, `[0,-1]`
+    /// Items by index: `[0]`, `[0,-1]`.
     Indexes(Vec<i64>),
-    /// `.name`, `['name','other']`
+    /// Members by name: `.name`, `['name','other']`.
     Names(Vec<String>),
     /// `..`: the next step is tried on every container below.
     Scan,
-    /// `[1:3]`
+    /// A slice of a list: `[1:3]`.
     Slice { from: Option<i64>, to: Option<i64> },
-    /// `*`
+    /// All members or items: `*`.
     Wildcard,
 }
 
@@ -92,22 +92,27 @@ impl JsonPath {
         parse::path(expression).map(|path| Self { expression: expression.into(), path })
     }
 
-    /// The expression as written.
+    /// Returns the expression as written.
     pub fn as_str(&self) -> &str {
         &self.expression
     }
 
-    /// Whether the path leads to one value at most; otherwise it selects a list.
+    /// Returns true if the path leads to one value at most; otherwise it selects a list.
     pub fn is_definite(&self) -> bool {
         self.path.is_definite()
     }
 
-    /// What the path selects, or why that cannot be said.
+    /// Returns the values that the path selects.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the path does not apply to the document, or exceeds the limit of steps.
     pub fn try_select<'a>(&self, root: &'a Value) -> Result<PathSelection<'a>, PathFailure> {
         self.select_within(root, walk::MAX_STEPS).0
     }
 
-    /// The same in so many steps at most; also says how many it took.
+    /// Returns the values that the path selects within a number of steps, and the number of steps
+    /// taken.
     pub fn select_within<'a>(&self, root: &'a Value, steps: usize) -> (Result<PathSelection<'a>, PathFailure>, usize) {
         let budget = StepBudget::new(steps);
         let may = budget.left();
@@ -122,8 +127,8 @@ impl JsonPath {
 }
 
 impl PathSelection<'_> {
-    /// Whether WireMock's `matchesJsonPath` holds without a further rule: a value that is not null,
-    /// and not an empty list or object.
+    /// Returns true if WireMock's `matchesJsonPath` holds without a further rule: for a value that
+    /// is not null, and not an empty list or object.
     pub fn is_found(&self) -> bool {
         match self {
             Self::Missing => false,
@@ -149,7 +154,8 @@ impl Path {
 }
 
 impl PathStep {
-    /// Whether the step leads to one value at most. Several names at the end make up one object.
+    /// Returns true if the step leads to one value at most. Several names at the end make up one
+    /// object.
     fn is_definite(&self, is_last: bool) -> bool {
         match self {
             Self::Call(_) => true,

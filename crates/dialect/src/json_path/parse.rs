@@ -34,7 +34,7 @@ pub(super) fn path(expression: &str) -> Result<Path, SyntaxError> {
     Ok(around_scan(Path { origin: PathOrigin::Root, steps }))
 }
 
-/// What a path stands in, which says where it ends.
+/// The context of a path, which determines where it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PathContext {
     Arguments,
@@ -50,7 +50,7 @@ impl PathCursor<'_> {
         Ok(around_scan(Path { origin, steps }))
     }
 
-    /// The steps after those that were read.
+    /// Reads the steps that follow those read so far.
     fn steps(&mut self, inside: PathContext, mut steps: Vec<PathStep>) -> Result<Vec<PathStep>, SyntaxError> {
         while !self.ends(inside) {
             if steps.len() >= MAX_STEPS {
@@ -69,7 +69,7 @@ impl PathCursor<'_> {
         Ok(steps)
     }
 
-    /// Whether the path is over here.
+    /// Returns true if the path ends here.
     fn ends(&self, inside: PathContext) -> bool {
         match (inside, self.peek()) {
             (_, None) => true,
@@ -84,7 +84,7 @@ impl PathCursor<'_> {
         }
     }
 
-    /// `.name`, `..name` and what may follow a dot besides names.
+    /// Reads `.name`, `..name` and whatever else may follow a dot.
     fn dotted(&mut self, inside: PathContext, steps: &mut Vec<PathStep>) -> Result<(), SyntaxError> {
         let start = self.place();
         if self.take("..") {
@@ -247,8 +247,8 @@ impl PathCursor<'_> {
     }
 }
 
-/// A function after a path that scans from its start works on all that the path selects, not on
-/// each.
+/// Wraps a path that scans from its start into the function behind it, which works on all that the
+/// path selects, not on each value.
 fn around_scan(mut path: Path) -> Path {
     if !(path.ends_in_call() && matches!(path.steps.first(), Some(PathStep::Scan))) {
         return path;
@@ -262,7 +262,7 @@ fn around_scan(mut path: Path) -> Path {
     Path { origin, steps: vec![PathStep::Call(call)] }
 }
 
-/// The length of a path is the number of items and members under all that it selects.
+/// Makes the length of a path the number of items and members under all that it selects.
 fn count_children(arguments: &mut [FunctionArgument]) {
     if let Some(FunctionArgument::Path(path)) = arguments.first_mut()
         && !path.ends_in_call()

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 
-/// What a path selects; nothing where it does not apply.
+/// Returns the values that a path selects; nothing where it does not apply.
 fn selected<'a>(path: &JsonPath, root: &'a Value) -> PathSelection<'a> {
     path.try_select(root).unwrap_or(PathSelection::Missing)
 }
@@ -12,7 +12,8 @@ fn parsed(path: &str) -> JsonPath {
     JsonPath::parse(path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// `-` for nothing, `!` for a failure, JSON for one value, `*` and a list for many.
+/// Shows a selection: `-` for nothing, `!` for a failure, JSON for one value, `*` and a list for
+/// many.
 fn shown(path: &str, document: &Value) -> String {
     match parsed(path).try_select(document) {
         Ok(PathSelection::Missing) => "-".to_owned(),
@@ -654,6 +655,17 @@ proptest! {
             let chosen = count(format!("$[?({condition})]"));
             let others = count(format!("$[?(!({condition}))]"));
             prop_assert_eq!(chosen + others, document.as_array().map_or(0, Vec::len));
+        }
+    }
+
+    #[test]
+    fn selections_stay_within_their_steps(text in valid_path(), document in document(), steps in 0..60_usize) {
+        let path = parsed(&text);
+        let (bounded, taken) = path.select_within(&document, steps);
+        prop_assert!(taken <= steps, "{} of {}", taken, steps);
+        // more steps never change what was found within fewer
+        if bounded != Err(PathFailure::LimitExceeded) {
+            prop_assert_eq!(bounded, path.try_select(&document));
         }
     }
 

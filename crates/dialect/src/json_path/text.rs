@@ -4,9 +4,9 @@ use serde_json::{Number, Value};
 
 use crate::java_text::double_text;
 
-/// The text that a string operator sees: a string itself, `null`, `true`, a number as Java prints
-/// it once it is read (`7` stays, `1e3` is `1000.0`, `0.00001` is `1.0E-5`), containers as compact
-/// JSON.
+/// Returns the text that a string operator sees: a string itself, `null`, `true`, a number as Java
+/// prints it after reading it (`7` stays, `1e3` is `1000.0`, `0.00001` is `1.0E-5`), containers as
+/// compact JSON.
 pub fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -15,14 +15,15 @@ pub fn text_of(value: &Value) -> String {
     }
 }
 
-/// The number of a function's result, spelt as Java prints it; none for infinities and NaN, which
-/// JSON does not have.
+/// Returns a function's result as a JSON number, spelt as Java prints it; `None` for infinities and
+/// NaN, which JSON does not have.
 pub(super) fn number(value: f64) -> Option<Number> {
     if value.is_finite() { double_text(value).parse().ok() } else { None }
 }
 
-/// Java reads whole numbers of any size exactly, fractions and exponents as `double`, and those of
-/// more than 18 characters exactly again; the last keep their spelling here.
+/// Returns a number as Java prints it. Java reads whole numbers of any size exactly, fractions and
+/// exponents as `double`, and those of more than 18 characters exactly again; the last keep their
+/// spelling here.
 fn number_text(spelling: &str) -> String {
     if spelling == "-0" {
         return "0".to_owned();

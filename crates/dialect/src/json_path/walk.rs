@@ -29,12 +29,12 @@ pub(super) struct StepBudget {
 struct PathWalk<'a, 'b> {
     root: &'a Value,
     budget: &'b StepBudget,
-    /// Whether every name has to be there: how Jayway asks whether something exists.
+    /// True if every name has to be there, which is how Jayway asks whether something exists.
     strict: bool,
     found: Vec<Cow<'a, Value>>,
 }
 
-/// What the path selects, from the root or from the value that a filter tries.
+/// Returns the values that the path selects, from the root or from the value that a filter tries.
 pub(super) fn select<'a>(
     path: &Path,
     root: &'a Value,
@@ -51,7 +51,7 @@ pub(super) fn select<'a>(
 }
 
 impl StepBudget {
-    /// So many steps, and never more than a path may take.
+    /// Returns a budget of `steps`, up to the limit of one selection.
     pub(super) fn new(steps: usize) -> Self {
         Self { left: Cell::new(steps.min(MAX_STEPS)), depth: Cell::new(0) }
     }
@@ -159,7 +159,8 @@ impl<'a> PathWalk<'a, '_> {
         }
     }
 
-    /// Several names at the end make up one object of those that are there.
+    /// Finds one object of the members with these names, as several names at the end of a path
+    /// select.
     fn merge(&mut self, names: &[String], members: &Map<String, Value>) -> Result<(), Stop> {
         let mut merged = Map::new();
         for name in names {
@@ -183,7 +184,7 @@ impl<'a> PathWalk<'a, '_> {
         indexes.iter().try_for_each(|index| self.follow_index(*index, rest, items, firm))
     }
 
-    /// An index below zero counts from the end; one that is not there is passed over.
+    /// Follows an index; one below zero counts from the end, and one that is not there is skipped.
     fn follow_index(&mut self, index: i64, rest: &[PathStep], items: &'a [Value], firm: bool) -> Result<(), Stop> {
         match function::item_at(items, index) {
             Some(item) => self.follow(rest, item, firm),
@@ -247,7 +248,7 @@ impl<'a> PathWalk<'a, '_> {
         })
     }
 
-    /// Whether the step after `..` is tried on this value.
+    /// Returns true if the step after `..` is tried on this value.
     fn is_scanned(&self, rest: &[PathStep], at: &Value) -> Result<bool, Stop> {
         if !at.is_object() && !at.is_array() {
             return Ok(false);
@@ -269,5 +270,6 @@ impl<'a> PathWalk<'a, '_> {
 /// Values that one selection may visit.
 pub(super) const MAX_STEPS: usize = 1_000_000;
 
-/// How deep steps and containers may nest, for the stack's sake; a body is at most 128 deep.
+/// Depth to which steps and containers may nest, which bounds the stack; a body is at most 128
+/// deep.
 const MAX_DEPTH: usize = 512;

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// The text that a reference stands for: what is between `&` and `;`. `None` if it is no character
-/// of XML.
+/// Returns the character that a reference stands for, given the text between `&` and `;`. `None` if
+/// it is no character of XML.
 pub(super) fn resolved(reference: &str) -> Option<char> {
     let number = match reference {
         "amp" => return Some('&'),
@@ -22,13 +22,13 @@ pub(super) fn resolved(reference: &str) -> Option<char> {
     char::from_u32(code).filter(|c| is_character(*c))
 }
 
-/// Whether a document may have it.
+/// Returns true if XML allows the character.
 pub(super) fn is_character(c: char) -> bool {
     !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// An attribute's value with its references resolved and each other white space as a blank. An
-/// error is the reference that stands for nothing.
+/// Returns an attribute's value with its references resolved and each tab or line feed as a space.
+/// The error is the reference that stands for nothing.
 pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, &str> {
     if !raw.contains(['&', '\t', '\n', '\r']) {
         return Ok(Cow::Borrowed(raw));

@@ -22,12 +22,12 @@ pub use node::NodeId;
 
 use crate::SyntaxError;
 
-/// A document, read.
+/// A parsed XML document.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// In document order; the first is the document itself.
     nodes: Vec<XmlNode>,
-    /// Of all elements, in document order.
+    /// Attributes of all elements, in document order.
     attributes: Vec<Attribute>,
     /// The first prefix that is bound to no namespace.
     unbound: Option<Box<str>>,
@@ -41,42 +41,42 @@ struct XmlNode {
     end: u32,
 }
 
-/// What a node is.
+/// The kind and content of a node.
 #[derive(Clone, Debug)]
 pub enum NodeKind {
-    /// The document itself.
+    /// The document, the parent of the outermost element.
     Document,
-    /// An element.
+    /// An element with its name and attributes.
     Element(Element),
-    /// Text between tags.
+    /// Text between tags, with references resolved.
     Text(Box<str>),
-    /// Text in `<![CDATA[…]]>`.
+    /// Text in a CDATA section, `<![CDATA[…]]>`.
     CData(Box<str>),
-    /// `<!--…-->`
+    /// A comment, `<!--…-->`.
     Comment(Box<str>),
-    /// `<?target data?>`
+    /// A processing instruction, `<?target data?>`.
     Instruction {
-        /// What it is for.
+        /// The application that the instruction is for.
         target: Box<str>,
-        /// What it says.
+        /// The text behind the target.
         data: Box<str>,
     },
 }
 
-/// What is known of an element beside what is below it.
+/// The name and attributes of an element.
 #[derive(Clone, Debug)]
 pub struct Element {
-    /// Its name.
+    /// The name of the element.
     pub name: XmlName,
     attributes: Range<u32>,
 }
 
-/// An attribute.
+/// An attribute of an element, or a declaration of a namespace.
 #[derive(Clone, Debug)]
 pub struct Attribute {
-    /// Its name.
+    /// The name of the attribute.
     pub name: XmlName,
-    /// Its value, references resolved.
+    /// The value of the attribute, with references resolved.
     pub value: Box<str>,
 }
 
@@ -96,13 +96,13 @@ impl Document {
         parse::document(text)
     }
 
-    /// The first prefix that is bound to no namespace, if there is one: then the document is none
-    /// to those who look at namespaces.
+    /// Returns the first prefix that is bound to no namespace. With one, the text is no document to
+    /// readers that know namespaces.
     pub fn unbound_prefix(&self) -> Option<&str> {
         self.unbound.as_deref()
     }
 
-    /// The outermost element.
+    /// Returns the outermost element.
     pub fn root(&self) -> NodeId {
         self.children(NodeId::DOCUMENT).find(|child| self.element(*child).is_some()).unwrap_or(NodeId::DOCUMENT)
     }
@@ -114,33 +114,33 @@ impl XmlName {
         Self { written: written.into(), local, namespace }
     }
 
-    /// With its prefix.
+    /// Returns the name with its prefix.
     pub fn written(&self) -> &str {
         &self.written
     }
 
-    /// Without its prefix.
+    /// Returns the name without its prefix.
     pub fn local(&self) -> &str {
         &self.written[self.local..]
     }
 
-    /// What stands before the colon, if there is one.
+    /// Returns the text before the colon, if there is one.
     pub fn prefix(&self) -> Option<&str> {
         (self.local > 0).then(|| &self.written[..self.local - 1])
     }
 
-    /// The namespace that it is bound to.
+    /// Returns the namespace to which the name is bound.
     pub fn namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
     }
 
-    /// Whether it declares a namespace: `xmlns`, `xmlns:p`.
+    /// Returns true if the name declares a namespace: `xmlns`, `xmlns:p`.
     pub fn is_declaration(&self) -> bool {
         self.written() == "xmlns" || self.prefix() == Some("xmlns")
     }
 }
 
-/// The text that several nodes make together; borrowed if it is one.
+/// Joins several texts; borrowed if there is only one.
 fn joined<'d>(mut texts: impl Iterator<Item = &'d str>) -> Cow<'d, str> {
     let Some(first) = texts.next() else { return Cow::Borrowed("") };
     let Some(second) = texts.next() else { return Cow::Borrowed(first) };

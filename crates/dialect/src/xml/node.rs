@@ -20,19 +20,19 @@ impl NodeId {
         Self { node, attribute: 0 }
     }
 
-    /// Whether an attribute stands there.
+    /// Returns true if the identifier is that of an attribute.
     pub fn is_attribute(self) -> bool {
         self.attribute > 0
     }
 }
 
 impl Document {
-    /// What the node is; of an attribute, its element.
+    /// Returns the kind of a node; for an attribute, that of its element.
     pub fn kind(&self, place: NodeId) -> &NodeKind {
         &self.nodes[place.node as usize].kind
     }
 
-    /// The element that stands there; `None` of any other node, attributes among them.
+    /// Returns the element of an identifier; `None` for any other node, attributes included.
     pub fn element(&self, place: NodeId) -> Option<&Element> {
         match self.kind(place) {
             NodeKind::Element(element) if !place.is_attribute() => Some(element),
@@ -40,25 +40,25 @@ impl Document {
         }
     }
 
-    /// The attribute that stands there.
+    /// Returns the attribute of an identifier.
     pub fn attribute(&self, place: NodeId) -> Option<&Attribute> {
         let NodeKind::Element(element) = self.kind(place) else { return None };
         let index = place.attribute.checked_sub(1)?;
         self.attributes.get((element.attributes.start + index) as usize)
     }
 
-    /// The attributes of an element as they were written, declarations of namespaces among them.
+    /// Returns the attributes of an element as written, declarations of namespaces included.
     pub fn attributes(&self, element: &Element) -> &[Attribute] {
         &self.attributes[element.attributes.start as usize..element.attributes.end as usize]
     }
 
-    /// The places of the attributes of a node.
+    /// Returns the identifiers of the attributes of a node.
     pub fn attribute_places(&self, place: NodeId) -> impl Iterator<Item = NodeId> + use<> {
         let count = self.element(place).map_or(0, |element| element.attributes.end - element.attributes.start);
         (1..=count).map(move |attribute| NodeId { node: place.node, attribute })
     }
 
-    /// What is right below a node.
+    /// Returns the children of a node, in document order.
     pub fn children(&self, place: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         let end = if place.is_attribute() { 0 } else { self.end(place) };
         let inside = move |node: u32| (node < end).then_some(node);
@@ -66,13 +66,13 @@ impl Document {
             .map(NodeId::of_node)
     }
 
-    /// All that is below a node, in document order.
+    /// Returns all nodes below a node, in document order.
     pub fn descendants(&self, place: NodeId) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
         let end = if place.is_attribute() { 0 } else { self.end(place) };
         (place.node + 1..end).map(NodeId::of_node)
     }
 
-    /// The node above: of an attribute, its element.
+    /// Returns the parent of a node; for an attribute, its element.
     pub fn parent(&self, place: NodeId) -> Option<NodeId> {
         if place.is_attribute() {
             return Some(NodeId::of_node(place.node));
@@ -80,25 +80,25 @@ impl Document {
         (place.node > 0).then(|| NodeId::of_node(self.nodes[place.node as usize].parent))
     }
 
-    /// The node right behind it under the same parent.
+    /// Returns the next node with the same parent.
     pub fn next_sibling(&self, place: NodeId) -> Option<NodeId> {
         let parent = self.parent(place).filter(|_| !place.is_attribute())?;
         let next = self.end(place);
         (next < self.end(parent)).then(|| NodeId::of_node(next))
     }
 
-    /// All nodes behind it, in document order, that are not below it.
+    /// Returns all nodes after a node that are not below it, in document order.
     pub fn following(&self, place: NodeId) -> impl Iterator<Item = NodeId> + use<> {
         let begin = if place.is_attribute() { place.node + 1 } else { self.end(place) };
         (begin..self.nodes.len() as u32).map(NodeId::of_node)
     }
 
-    /// All nodes before it, in document order, those above it among them.
+    /// Returns all nodes before a node, its ancestors included, in document order.
     pub fn before(place: NodeId) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
         (0..place.node).map(NodeId::of_node)
     }
 
-    /// The text of a text node, in either spelling.
+    /// Returns the text of a text node or CDATA section.
     pub fn text(&self, place: NodeId) -> Option<&str> {
         match self.kind(place) {
             NodeKind::Text(text) | NodeKind::CData(text) if !place.is_attribute() => Some(text),
@@ -106,14 +106,14 @@ impl Document {
         }
     }
 
-    /// Whether a text goes on with what stands before it: CDATA and what is beside it are one text
-    /// to XPath.
+    /// Returns true if a text continues the node before it: CDATA and the text beside it are one
+    /// text to XPath.
     pub fn continues_text(&self, place: NodeId) -> bool {
         let Some(before) = place.node.checked_sub(1).map(NodeId::of_node) else { return false };
         self.text(place).is_some() && self.text(before).is_some() && self.next_sibling(before) == Some(place)
     }
 
-    /// The text of a node as XPath defines it: all text below an element, the value of an
+    /// Returns the text of a node as XPath defines it: all text below an element, the value of an
     /// attribute.
     pub fn string_value(&self, place: NodeId) -> Cow<'_, str> {
         if let Some(attribute) = self.attribute(place) {
@@ -132,7 +132,7 @@ impl Document {
         }
     }
 
-    /// Where what is below a node ends.
+    /// Returns the index of the first node that is not below a node.
     fn end(&self, place: NodeId) -> u32 {
         self.nodes[place.node as usize].end
     }

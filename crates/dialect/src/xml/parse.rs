@@ -11,7 +11,7 @@ use super::escape::{attribute_value, is_character, resolved};
 use super::{Attribute, Document, Element, NodeKind, XmlName, XmlNode};
 use crate::SyntaxError;
 
-/// Reads a document.
+/// Parses a document.
 pub(super) fn document(text: &str) -> Result<Document, SyntaxError> {
     if let Some((at, _)) = text.char_indices().find(|(_, c)| !is_character(*c)) {
         return Err(error(at, "a character that XML cannot have", "leave control characters out"));
@@ -133,7 +133,7 @@ impl Builder {
         self.outside_root(text.chars().all(|c| matches!(c, ' ' | '\t' | '\n')), at)
     }
 
-    /// Beside the outermost element there is no text but white space.
+    /// Rejects text outside of the outermost element, unless it is blank.
     fn outside_root(&self, is_blank: bool, at: usize) -> Result<(), SyntaxError> {
         if self.open.len() > 1 || is_blank {
             return Ok(());
@@ -181,7 +181,7 @@ impl Builder {
         Ok(self.push(NodeKind::Element(Element { name, attributes: range })))
     }
 
-    /// An attribute without a prefix is in no namespace.
+    /// Returns the namespace of an attribute; one without a prefix is in none.
     fn namespace_of_attribute(&mut self, name: &XmlName) -> Option<Arc<str>> {
         if name.is_declaration() {
             return Some(XMLNS.into());
@@ -242,7 +242,7 @@ impl Builder {
     }
 }
 
-/// XML knows line feeds only; other ends of lines are read as such.
+/// Returns the text with line feeds for all line ends, as XML reads them.
 fn with_line_feeds(text: &str) -> Cow<'_, str> {
     if text.contains('\r') {
         return Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"));

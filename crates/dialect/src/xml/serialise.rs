@@ -5,9 +5,11 @@ use super::escape::{push_attribute_value, push_text};
 use super::{Document, NodeId, NodeKind};
 
 impl Document {
-    /// The text by which WireMock shows a node: the value of an attribute or text, the XML of an
-    /// element, indented by two blanks and ended by a line feed. Attributes are sorted by their
-    /// names. One that is longer than `room` bytes is cut somewhere behind them.
+    /// Returns the text by which WireMock shows a node: the value of an attribute or text, the XML
+    /// of an element, indented by two spaces and ended by a line feed.
+    ///
+    /// Attributes are sorted by their names. A text that is longer than `room` bytes is cut
+    /// somewhere after them.
     pub fn shown(&self, place: NodeId, room: usize) -> String {
         if place.is_attribute() {
             return self.string_value(place).into_owned();
@@ -20,8 +22,8 @@ impl Document {
         }
     }
 
-    /// The XML of a node over several lines, cut somewhere behind `room` bytes: blanks make it much
-    /// longer than what was read.
+    /// Returns the XML of a node over several lines. It is cut somewhere after `room` bytes, since
+    /// indentation makes it much longer than the document.
     pub fn pretty(&self, place: NodeId, room: usize) -> String {
         let mut out = String::new();
         match self.kind(place) {
@@ -88,7 +90,8 @@ impl Document {
         }
     }
 
-    /// Text alone stays beside its tags; everything else has lines of its own.
+    /// Writes the children of an element: text alone stays beside the tags, everything else has
+    /// lines of its own.
     fn write_children(&self, place: NodeId, depth: usize, room: usize, out: &mut String) {
         if self.children(place).all(|child| self.text(child).is_some()) {
             for child in self.children(place) {

@@ -4,7 +4,7 @@ use super::evaluate::{Context, XPathWalk};
 use super::{Document, NodeId, NodeTest, StepLimitExceeded, XPathAxis, XPathExpression, XPathStep, XPathValue};
 use crate::xml::NodeKind;
 
-/// What a step finds from these nodes, in document order.
+/// Returns the nodes that a step finds from some nodes, in document order.
 pub(super) fn step(step: &XPathStep, from: &[NodeId], walk: &XPathWalk<'_>) -> Result<Vec<NodeId>, StepLimitExceeded> {
     let mut found = Vec::new();
     for node in from {
@@ -18,7 +18,7 @@ pub(super) fn step(step: &XPathStep, from: &[NodeId], walk: &XPathWalk<'_>) -> R
     Ok(in_order(found))
 }
 
-/// Those of some nodes, in document order, that meet every predicate.
+/// Returns the nodes that meet every predicate, in document order.
 pub(super) fn filtered(
     mut nodes: Vec<NodeId>,
     predicates: &[XPathExpression],
@@ -30,7 +30,7 @@ pub(super) fn filtered(
     Ok(nodes)
 }
 
-/// Each once, in document order.
+/// Returns each node once, in document order.
 pub(super) fn in_order(mut nodes: Vec<NodeId>) -> Vec<NodeId> {
     if !nodes.is_sorted_by(|one, other| one < other) {
         nodes.sort_unstable();
@@ -39,7 +39,7 @@ pub(super) fn in_order(mut nodes: Vec<NodeId>) -> Vec<NodeId> {
     nodes
 }
 
-/// Those that a predicate holds for; a number holds for the node of that place.
+/// Returns the nodes for which a predicate holds; a number holds for the node at that position.
 fn kept(
     nodes: Vec<NodeId>,
     predicate: &XPathExpression,
@@ -60,7 +60,7 @@ fn kept(
     Ok(kept)
 }
 
-/// What stands on an axis and meets the test, nearest first.
+/// Returns the nodes on an axis that meet the test, nearest first.
 fn along(step: &XPathStep, node: NodeId, walk: &XPathWalk<'_>) -> Result<Vec<NodeId>, StepLimitExceeded> {
     let document = walk.document;
     let mut found = Vec::new();
@@ -103,7 +103,7 @@ fn along(step: &XPathStep, node: NodeId, walk: &XPathWalk<'_>) -> Result<Vec<Nod
     Ok(found)
 }
 
-/// The nodes above, from below.
+/// Returns the ancestors of a node, nearest first.
 fn above(document: &Document, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
     std::iter::successors(document.parent(node), |place| document.parent(*place))
 }

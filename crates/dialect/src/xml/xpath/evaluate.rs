@@ -1,4 +1,4 @@
-//! What an expression says of a node.
+//! Evaluation of expressions for a node.
 
 use std::cell::Cell;
 
@@ -9,7 +9,7 @@ use super::{
     ArithmeticOperator, ComparisonOperator, Document, NodeId, PathStart, StepLimitExceeded, XPathExpression, XPathValue,
 };
 
-/// What an expression says of a document.
+/// Evaluates an expression for a document.
 pub(super) fn evaluate(
     expression: &XPathExpression,
     document: &Document,
@@ -43,7 +43,7 @@ impl XPathWalk<'_> {
         if steps > MOST_STEPS { Err(StepLimitExceeded) } else { Ok(()) }
     }
 
-    /// The text of a node, counted by its length.
+    /// Returns the text of a node and spends steps for its length.
     pub(super) fn text(&self, place: NodeId) -> Result<std::borrow::Cow<'_, str>, StepLimitExceeded> {
         self.count(1)?;
         let text = self.document.string_value(place);
@@ -122,7 +122,7 @@ impl Context<'_> {
         self.walk.as_number(&self.value(expression)?)
     }
 
-    /// The nodes that an expression finds; none of one that finds no nodes.
+    /// Returns the nodes that an expression finds; none for an expression that finds no nodes.
     pub(super) fn nodes(&self, expression: &XPathExpression) -> Result<Vec<NodeId>, StepLimitExceeded> {
         match self.value(expression)? {
             XPathValue::Nodes(nodes) => Ok(nodes),
@@ -130,7 +130,7 @@ impl Context<'_> {
         }
     }
 
-    /// Whether all expressions are as wanted; the first that is not decides.
+    /// Returns true if all expressions have the wanted value; the first that has not decides.
     fn all(&self, expressions: &[XPathExpression], wanted: bool) -> Result<bool, StepLimitExceeded> {
         for expression in expressions {
             if self.value(expression)?.as_boolean() != wanted {

@@ -4,7 +4,7 @@ use super::evaluate::Context;
 use super::{Document, NodeId, StepLimitExceeded, XPathExpression, XPathValue};
 use crate::xml::NodeKind;
 
-/// A function.
+/// A function of XPath 1.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum XPathFunction {
     Boolean,
@@ -45,7 +45,7 @@ impl XPathFunction {
         FUNCTIONS.map(|(name, ..)| name).join(", ")
     }
 
-    /// Whether it takes these arguments; if not, what is wrong.
+    /// Checks the number and kind of the arguments; the error is a message.
     pub(super) fn check(self, arguments: &[XPathExpression]) -> Result<(), String> {
         let Some((name, _, least, most)) = FUNCTIONS.iter().find(|(_, function, ..)| *function == self) else {
             return Ok(());
@@ -62,7 +62,7 @@ impl XPathFunction {
     }
 }
 
-/// What a function says of a node.
+/// Evaluates a function for the context node.
 pub(super) fn call(
     function: XPathFunction,
     arguments: &[XPathExpression],
@@ -167,7 +167,7 @@ fn name(function: XPathFunction, place: NodeId, document: &Document, namespaces:
     .to_owned()
 }
 
-/// Whether the nearest `xml:lang` is the language, or one of its dialects.
+/// Returns true if the nearest `xml:lang` is the language, or one of its dialects.
 fn is_in_language(document: &Document, node: NodeId, language: &str) -> bool {
     let declared = std::iter::successors(Some(node), |place| document.parent(*place)).find_map(|place| {
         let attributes = document.attributes(document.element(place)?);
@@ -178,7 +178,7 @@ fn is_in_language(document: &Document, node: NodeId, language: &str) -> bool {
     declared.strip_prefix(&language).is_some_and(|dialect| dialect.is_empty() || dialect.starts_with('-'))
 }
 
-/// To the nearest whole number, halves upwards.
+/// Rounds to the nearest whole number, halves upwards.
 fn rounded(number: f64) -> f64 {
     let floor = number.floor();
     if number - floor >= 0.5 { floor + 1.0 } else { floor }

@@ -3,7 +3,7 @@
 
 use crate::SyntaxError;
 
-/// A word.
+/// A token of an expression.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum XPathToken {
     /// A name, perhaps with a prefix; `*` and `p:*` too.
@@ -16,7 +16,7 @@ pub(super) enum XPathToken {
     End,
 }
 
-/// The words with their places; the last is [`XPathToken::End`].
+/// Returns the tokens with their places; the last is [`XPathToken::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<(XPathToken, usize)>, SyntaxError> {
     let mut tokens: Vec<(XPathToken, usize)> = Vec::new();
     let mut at = 0;
@@ -55,7 +55,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(XPathToken, usize)>, SyntaxError
     Ok(tokens)
 }
 
-/// Whether an operator may follow.
+/// Returns true if an operator may follow the token.
 fn ends_operand(token: &XPathToken) -> bool {
     match token {
         XPathToken::Name(_) | XPathToken::Literal(_) | XPathToken::Number(_) => true,
@@ -89,7 +89,7 @@ fn name(rest: &str, is_operator: bool) -> (XPathToken, usize) {
     (XPathToken::Name(rest[..length].to_owned()), length)
 }
 
-/// The length of a name without a prefix.
+/// Returns the length of a name without a prefix.
 fn part(text: &str) -> usize {
     let goes_on =
         |c: char| begins_name(c) || c.is_alphanumeric() || matches!(c, '-' | '.' | '\u{b7}' | '\u{300}'..='\u{36f}');

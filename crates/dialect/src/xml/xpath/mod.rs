@@ -20,7 +20,7 @@ use crate::SyntaxError;
 use functions::XPathFunction;
 pub use value::XPathValue;
 
-/// An expression, compiled.
+/// A compiled XPath expression.
 #[derive(Clone, Debug)]
 pub struct XPath {
     written: Box<str>,
@@ -80,7 +80,7 @@ enum ComparisonOperator {
 enum PathStart {
     /// At the node that is looked at.
     Here,
-    /// At the document.
+    /// The document: `/a`.
     Top,
     /// At what an expression finds, as far as it meets the predicates.
     Found(Box<XPathExpression>, Box<[XPathExpression]>),
@@ -109,7 +109,7 @@ enum XPathAxis {
     PrecedingSibling,
 }
 
-/// What a step takes of its axis.
+/// The test that a node on an axis has to meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum NodeTest {
     Comment,
@@ -121,7 +121,7 @@ enum NodeTest {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum NameTest {
-    /// `*`
+    /// Any name: `*`.
     Any,
     /// `p:*`, where prefixes stand for namespaces.
     InNamespace(Box<str>),
@@ -134,7 +134,7 @@ enum NameTest {
 }
 
 impl XPath {
-    /// Compiles an expression.
+    /// Compiles an expression; its names are resolved with `namespaces`.
     pub fn parse(expression: &str, namespaces: Namespaces<'_>) -> Result<Self, SyntaxError> {
         parse::expression(expression, namespaces).map(|compiled| Self {
             written: expression.into(),
@@ -143,17 +143,18 @@ impl XPath {
         })
     }
 
-    /// The expression as written.
+    /// Returns the expression as written.
     pub fn as_str(&self) -> &str {
         &self.written
     }
 
-    /// Whether prefixes stand for namespaces. Then a document with an unbound prefix is none.
+    /// Returns true if prefixes stand for namespaces. A document with an unbound prefix is then no
+    /// document.
     pub fn knows_namespaces(&self) -> bool {
         self.namespaces
     }
 
-    /// What the expression says of a document.
+    /// Evaluates the expression for a document.
     pub fn evaluate(&self, document: &Document) -> Result<XPathValue, StepLimitExceeded> {
         evaluate::evaluate(&self.expression, document, self.namespaces)
     }

@@ -6,7 +6,7 @@ use super::steps::{everywhere, shortened};
 use super::{ArithmeticOperator, ComparisonOperator, Namespaces, PathStart, XPathExpression};
 use crate::SyntaxError;
 
-/// Compiles an expression.
+/// Compiles an expression from its text.
 pub(super) fn expression(text: &str, namespaces: Namespaces<'_>) -> Result<XPathExpression, SyntaxError> {
     let mut parser = XPathParser { tokens: tokens(text)?, next: 0, nesting: 0, namespaces };
     if parser.peek() == &XPathToken::End {
@@ -97,7 +97,8 @@ impl XPathParser<'_> {
         Ok(XPathExpression::Path(start, shortened(steps)))
     }
 
-    /// What is no step by itself, such as `(…)` or `'text'`, with predicates and steps behind it.
+    /// Reads an expression that is no step by itself, such as `(…)` or `'text'`, with predicates
+    /// and steps behind it.
     fn filtered(&mut self) -> Result<XPathExpression, SyntaxError> {
         let primary = self.primary()?;
         let predicates = self.predicates()?;
@@ -197,7 +198,7 @@ impl XPathParser<'_> {
         Ok(left)
     }
 
-    /// Whether what comes is no step: a text, a number, brackets, or a function.
+    /// Returns true if the next token begins no step but a text, a number, brackets, or a function.
     fn begins_primary(&self) -> bool {
         match self.peek() {
             XPathToken::Literal(_) | XPathToken::Number(_) | XPathToken::Sign("(") => true,
@@ -266,12 +267,12 @@ impl XPathParser<'_> {
 }
 
 impl XPathExpression {
-    /// Whether its value is a set of nodes.
+    /// Returns true if the value is a set of nodes.
     pub(super) fn finds_nodes(&self) -> bool {
         matches!(self, Self::Path(..) | Self::Union(_) | Self::Call(XPathFunction::Id, _))
     }
 
-    /// How many comparisons stand in one another on its left.
+    /// Returns the number of comparisons nested on the left side.
     fn depth(&self) -> usize {
         std::iter::successors(Some(self), |expression| match expression {
             Self::Compare(_, sides) => Some(&sides.0),

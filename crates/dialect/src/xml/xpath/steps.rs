@@ -104,7 +104,7 @@ impl XPathParser<'_> {
     }
 }
 
-/// `//name` without predicates is the same as `/descendant::name`, which need not gather every node
+/// Shortens `//name` without predicates to `/descendant::name`, which need not gather every node
 /// first.
 pub(super) fn shortened(steps: Vec<XPathStep>) -> Box<[XPathStep]> {
     let mut short: Vec<XPathStep> = Vec::with_capacity(steps.len());
@@ -125,7 +125,7 @@ impl XPathStep {
     }
 }
 
-/// What `//` stands for.
+/// Returns the step that `//` stands for.
 pub(super) fn everywhere() -> XPathStep {
     XPathStep { axis: XPathAxis::DescendantOrSelf, test: NodeTest::Node, predicates: Box::default() }
 }

@@ -252,7 +252,8 @@ fn walks_are_bounded() {
     }
 }
 
-/// A tree of elements `a` and `b` and texts, small enough for what is slow and plainly right.
+/// Generates a tree of elements `a` and `b` and texts, small enough for slow but plainly right
+/// checks.
 fn trees() -> impl proptest::strategy::Strategy<Value = String> {
     use proptest::prelude::*;
     let leaf = prop_oneof![Just("x".to_owned()), Just("<a/>".to_owned()), Just("<b i='1'>y</b>".to_owned())];
@@ -270,6 +271,29 @@ proptest::proptest! {
     fn parsing_never_panics(expression in "(a|b|/|//|\\[|\\]|\\(|\\)|@|\\*|::|and|or|div|-|\\+|=|<|'|\"|1|\\.|,|\\||text|count|not|p:| ){0,20}") {
         if let Ok(path) = XPath::parse(&expression, Namespaces::Ignored) {
             let _ = path.evaluate(&Document::parse(LIBRARY).expect("a document"));
+        }
+    }
+
+    #[test]
+    fn errors_have_their_place_in_the_expression(expression in "\\PC{0,24}|[ab/@*()\\[\\]=+:'0-9 -]{0,24}") {
+        if let Err(error) = XPath::parse(&expression, Namespaces::Ignored) {
+            proptest::prop_assert!(error.at <= expression.len() && expression.is_char_boundary(error.at), "{}", error);
+            proptest::prop_assert!(!error.help.is_empty(), "{}", error);
+        }
+    }
+
+    /// Steps are counted, so that nested predicates over every node end whatever the document is.
+    #[test]
+    fn evaluation_ends(
+        text in trees(),
+        paths in proptest::collection::vec(proptest::sample::select(vec!["//*", "//a", "//node()", "ancestor::*", "following::b"]), 1..4),
+        comparison in proptest::sample::select(vec!["=", "!=", "<", "and", "|"]),
+    ) {
+        let document = Document::parse(&text).expect("a document");
+        let predicates = paths.iter().fold(String::new(), |inner, path| format!("[{path}{inner} {comparison} //b]"));
+        let path = XPath::parse(&format!("//*{predicates}"), Namespaces::Ignored).expect("a path");
+        if let Ok(XPathValue::Nodes(nodes)) = path.evaluate(&document) {
+            proptest::prop_assert!(nodes.is_sorted(), "in document order");
         }
     }
 

@@ -4,21 +4,21 @@ use std::borrow::Cow;
 
 use super::{Document, NodeId};
 
-/// What an expression says.
+/// The value of an expression.
 #[derive(Clone, Debug, PartialEq)]
 pub enum XPathValue {
     /// Nodes and attributes in document order.
     Nodes(Vec<NodeId>),
-    /// A text.
+    /// A text, called string in XPath.
     Text(String),
     /// A number; there is but one kind.
     Number(f64),
-    /// True or false.
+    /// A truth value.
     Boolean(bool),
 }
 
 impl XPathValue {
-    /// As true or false.
+    /// Converts the value to a truth value.
     pub fn as_boolean(&self) -> bool {
         match self {
             Self::Nodes(nodes) => !nodes.is_empty(),
@@ -28,7 +28,7 @@ impl XPathValue {
         }
     }
 
-    /// As a text; of nodes, the first one's.
+    /// Converts the value to a text; of nodes, the first one's.
     pub fn as_text<'a>(&'a self, document: &'a Document) -> Cow<'a, str> {
         match self {
             Self::Nodes(nodes) => nodes.first().map_or(Cow::Borrowed(""), |first| document.string_value(*first)),
@@ -38,7 +38,7 @@ impl XPathValue {
         }
     }
 
-    /// As a number; not a number if it is none.
+    /// Converts the value to a number; NaN if it is none.
     pub fn as_number(&self, document: &Document) -> f64 {
         match self {
             Self::Nodes(_) | Self::Text(_) => number(&self.as_text(document)),
@@ -48,7 +48,7 @@ impl XPathValue {
     }
 }
 
-/// The number that a text is: digits with a point and a minus at most.
+/// Parses a number of XPath: digits with at most a point and a minus. NaN if the text is no number.
 pub(super) fn number(text: &str) -> f64 {
     let text = text.trim_matches([' ', '\t', '\r', '\n']);
     let unsigned = text.strip_prefix('-').unwrap_or(text);
@@ -57,7 +57,7 @@ pub(super) fn number(text: &str) -> f64 {
     if is_number { text.parse().unwrap_or(f64::NAN) } else { f64::NAN }
 }
 
-/// A number as XPath spells it: without exponent, and without point if it is whole.
+/// Prints a number as XPath does: without an exponent, and without a point if it is whole.
 pub(super) fn number_text(number: f64) -> String {
     if number == f64::INFINITY {
         return "Infinity".to_owned();
