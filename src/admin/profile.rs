@@ -50,7 +50,7 @@ fn json(live: &Live) -> Json {
     let pacing = live.pacing();
     json!({
         "profile": pacing.active().map(|active| active.name.clone()),
-        "available": pacing.names(),
+        "available": pacing.profile_names(),
         "timelines": pacing.timelines().iter().map(|view| timeline(view, live)).collect::<Vec<_>>(),
         "services": pacing.services().iter().map(service).collect::<Vec<_>>(),
     })

@@ -27,7 +27,7 @@ use crate::live::Live;
 use crate::live::handover::{self, Handover};
 use crate::live::journal::Answered;
 use crate::offload::Offload;
-use crate::pacing::Passage;
+use crate::pacing::PacedRequest;
 use standin_stub::call::Call;
 use standin_stub::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 
@@ -47,11 +47,11 @@ pub(crate) enum Answering {
     Now(Option<Answer>),
 }
 
-/// The stub of a call, how many calls it answered before, and the way through a station, if there is one.
+/// The stub of a call, how many calls it answered before, and its demands if a service paces it.
 struct Found {
     stub: Arc<Stub>,
     ordinal: u64,
-    passage: Option<Box<Passage>>,
+    paced: Option<Box<PacedRequest>>,
 }
 
 type Answer = Result<Response<Outgoing>, Broken>;
@@ -181,8 +181,8 @@ impl Answerer {
     #[inline]
     fn find(&self, call: &Call) -> Option<Found> {
         let (stub, ordinal) = self.live.take(call)?;
-        let passage = self.passage(&stub, call).map(Box::new);
-        Some(Found { stub, ordinal, passage })
+        let paced = self.pace(&stub, call).map(Box::new);
+        Some(Found { stub, ordinal, paced })
     }
 
     #[expect(clippy::inline_always, reason = "a call is large, and would be moved")]
@@ -191,7 +191,7 @@ impl Answerer {
         if let Some(exhausted) = call.exhausted() {
             return self.answer_at_once(*refusal::exhausted(exhausted), call.method, &connection.memory);
         }
-        let Some(Found { stub, ordinal, passage }) = found else {
+        let Some(Found { stub, ordinal, paced }) = found else {
             self.live.journal().note(self.desk.worker, &call, Answered::by_none());
             if let Some(forward) = &self.forward {
                 let recorder = Arc::clone(&forward.recorder);
@@ -212,14 +212,14 @@ impl Answerer {
         };
         let delay = {
             let settings = self.live.settings();
-            standin_model::stub_delay(stub.id, stub.response.delays(), &settings.delays, &self.draws, ordinal)
+            standin_model::draw_stub_delay(stub.id, stub.response.delays(), &settings.delays, &self.draws, ordinal)
         };
         let explains = call.headers.contains_key(paced::DEBUG);
-        if passage.is_some() || explains {
-            // on HTTP/2, whoever goes away takes the answer along
-            let is_freed = !connection.http2 && passage.as_ref().is_some_and(|passage| passage.is_freed());
-            let matched = Matched { stub, ordinal, call, connection, passage, own_delay: delay, explains };
-            return Answering::Later(if is_freed {
+        if paced.is_some() || explains {
+            // on HTTP/2 a client that goes away drops the answer
+            let can_renege = !connection.http2 && paced.as_ref().is_some_and(|paced| paced.can_renege());
+            let matched = Matched { stub, ordinal, call, connection, paced, own_delay: delay, explains };
+            return Answering::Later(if can_renege {
                 Box::pin(self.answer_unless_gone(matched))
             } else {
                 Box::pin(self.answer_paced(matched))
@@ -284,7 +284,7 @@ impl Answerer {
         }
         let wait = || -> Wait {
             let timer = Arc::clone(&self.desk.timer);
-            Box::new(move |due| Box::pin(Arc::clone(&timer).until(due)))
+            Box::new(move |due| Box::pin(Arc::clone(&timer).wait_until(due)))
         };
         match send::respond(reply, method, transfer, memory, wait).await {
             Ok(response) => Ok(response),
@@ -320,7 +320,7 @@ impl Answerer {
     /// Renders at once, unless that takes long or has to decode a large body.
     #[inline]
     fn render_at_once(&self, stub: &Stub, ordinal: u64, call: &Call, connection: &Connection) -> Option<Reply> {
-        let values = || standin_model::stub_values(stub.id, self.draws, ordinal);
+        let values = || standin_model::stub_random_stream(stub.id, self.draws, ordinal);
         if stub.response.is_fixed() {
             return stub.response.try_render_inline(call, values);
         }
@@ -333,7 +333,7 @@ impl Answerer {
         if let Some(reply) = self.render_at_once(&stub, ordinal, &call, connection) {
             return reply;
         }
-        let values = standin_model::stub_values(stub.id, self.draws, ordinal);
+        let values = standin_model::stub_random_stream(stub.id, self.draws, ordinal);
         let cancellation = Cancellation::default();
         // this future is dropped when the call is cancelled
         let _cancel = cancellation.on_drop();
@@ -367,7 +367,7 @@ impl Answerer {
         let deadline = arrival + delay;
         let ready = Instant::now();
         if ready < deadline {
-            Arc::clone(&self.desk.timer).until(deadline).await;
+            Arc::clone(&self.desk.timer).wait_until(deadline).await;
         }
         if connection.http2 {
             // many answers share the connection's writes: this is as near to the socket as one of them can be told

@@ -1,34 +1,37 @@
-//! How long a thread that could have run waited for a CPU, as the kernel counts it: `/proc/thread-self/schedstat`.
+//! The time that a runnable thread waited for a CPU, from the kernel:
+//! `/proc/thread-self/schedstat`.
 //!
-//! A worker that sleeps most of the time is favoured by the scheduler, so that a program that takes a whole core makes few of
-//! its answers late, and these few in spells of milliseconds. The kernel's count sees all of its waits, those before a read
-//! included, which no answer's lateness can show.
+//! The scheduler favours a worker that sleeps most of the time, so that another program that takes
+//! a whole core makes few of its answers late, and these in bursts of milliseconds. The kernel's
+//! counter includes all waits, also those before a request is read, which the lateness of answers
+//! does not show.
 
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use std::{fs::File, os::unix::fs::FileExt as _};
 
-/// What a thread waited for a CPU in some stretch of time.
+/// The waits of a thread for a CPU in a period of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct CpuWait {
-    /// In all.
+    /// Total time of the waits.
     pub(super) time: Duration,
-    /// How often it was given a CPU.
+    /// Number of times that the thread was given a CPU.
     pub(super) runs: u32,
 }
 
-/// The kernel's count of one thread's waits; silent where there is none.
+/// A reader of the kernel's counter of a thread's waits; it returns nothing where there is no
+/// counter.
 #[derive(Debug)]
 pub(super) struct CpuWaitCounter {
     #[cfg(target_os = "linux")]
     file: Option<File>,
-    /// Nanoseconds and runs since the thread began, at the last look.
+    /// Nanoseconds and runs since the start of the thread, at the last read.
     seen: Option<(u64, u64)>,
 }
 
 impl CpuWaitCounter {
-    /// Of the thread that asks; any thread may look.
+    /// Makes a counter of the calling thread; any thread may read it.
     pub(super) fn of_this_thread() -> Self {
         let mut waits = Self {
             #[cfg(target_os = "linux")]
@@ -39,7 +42,7 @@ impl CpuWaitCounter {
         waits
     }
 
-    /// What came since the last look.
+    /// Returns the waits since the last read.
     pub(super) fn read_since_last(&mut self) -> Option<CpuWait> {
         let (time, runs) = self.count()?;
         let (time_before, runs_before) = self.seen.replace((time, runs))?;
@@ -62,7 +65,7 @@ impl CpuWaitCounter {
     }
 }
 
-/// Nanoseconds waited and runs, of a line `CPU WAITED RUNS`.
+/// Parses the nanoseconds waited and the runs of a line `CPU WAITED RUNS`.
 #[cfg(any(target_os = "linux", test))]
 fn read(line: &str) -> Option<(u64, u64)> {
     let mut numbers = line.split_ascii_whitespace().skip(1).map(|number| number.parse().ok());

@@ -1,8 +1,10 @@
-//! Whether this server kept its own promises: how late answers left, and how late the worker looked at its sockets.
+//! Self-audit of the server: the lateness of its answers, and the lag of its event loops.
 //!
-//! A busy worker reads late, and a call's own lateness cannot show it. So a heartbeat on the worker's timer measures how
-//! long whatever is due has to wait for its turn (loop lag), and asks the kernel how long its thread waited for a CPU
-//! ([`cpu_waits`]). Every second of a worker is judged by what [`window`] says, and the run in which the mock itself was the bottleneck can be told from the run in which it was not.
+//! A busy worker reads requests late, which the lateness of answers cannot show. So a heartbeat on
+//! the worker's timer measures how long a due task waits for its turn (loop lag), and reads from
+//! the kernel how long the thread waited for a CPU ([`cpu_waits`]). Every second of a worker is
+//! judged by the rules in [`window`]. They tell a run in which the mock itself was the bottleneck
+//! from one in which it was not.
 
 mod cpu_waits;
 mod snapshot;
@@ -24,7 +26,8 @@ pub use self::snapshot::{AuditSnapshot, FlaggedWindow, FlaggedWindows};
 
 /// The records of one worker, written by its tasks and read by the control plane.
 ///
-/// A record costs two counters behind a lock that only a reader contends for, for some microseconds.
+/// A record costs two counters behind a lock that only a reader contends for, for some
+/// microseconds.
 #[derive(Debug)]
 pub struct Audit {
     records: Mutex<WorkerRecords>,
@@ -37,24 +40,27 @@ impl Default for Audit {
 }
 
 impl Audit {
-    /// An answer's bytes were handed to the socket `lateness` after its deadline; the call was meant to take `intended`.
+    /// Records an answer that was handed to the socket `lateness` after its deadline, for a call
+    /// meant to take `intended`.
     pub fn record(&self, lateness: Duration, intended: Duration) {
         self.records().window.record(lateness, intended);
     }
 
-    /// An answer was ready only after its deadline.
+    /// Counts an answer that was ready only after its deadline.
     pub fn count_late_work(&self) {
         self.records().late_work += 1;
     }
 
-    /// Something that was ready waited so long for the worker.
+    /// Records how long a due task waited for the worker.
     pub fn record_loop_lag(&self, lag: Duration) {
         self.records().window.lag(lag);
     }
 
-    /// The heartbeat, spawned on the worker's own runtime. It also closes the windows and reads the thread's CPU time.
+    /// Runs the heartbeat, on the runtime of the worker. It also closes the windows and reads the
+    /// CPU time of the thread.
     ///
-    /// 50 beats a second cost some 0.3 % of a core; a worker that no call with a deadline came to lately has 10, at 0.1 %.
+    /// 50 beats a second cost some 0.3 % of a core. A worker without calls that have a deadline has
+    /// 10, at 0.1 %.
     pub async fn run(self: Arc<Self>, timer: Arc<Timer>) {
         let mut opened = CpuReading::now();
         let mut waits = CpuWaitCounter::of_this_thread();
@@ -65,7 +71,7 @@ impl Audit {
         }
         loop {
             let due = Instant::now() + self.records().next_beat();
-            Arc::clone(&timer).until_exactly(due).await;
+            Arc::clone(&timer).wait_until_exactly(due).await;
             let now = Instant::now();
             self.record_loop_lag(now.saturating_duration_since(due));
             if let Some(wait) = waits.read_since_last() {
@@ -84,7 +90,7 @@ impl Audit {
     }
 }
 
-/// What was seen since the start, and the window that is open.
+/// Measurements of a worker since its start, and its open window.
 #[derive(Debug)]
 struct WorkerRecords {
     lateness: Histogram<u64>,
@@ -94,7 +100,7 @@ struct WorkerRecords {
     windows: u64,
     flagged: u64,
     last_flagged: VecDeque<FlaggedRecord>,
-    /// Of the timer that it beats by.
+    /// Precision of the worker's timer.
     precision: Precision,
     began: Option<CpuReading>,
     last_closed: Option<CpuReading>,
@@ -102,7 +108,7 @@ struct WorkerRecords {
     had_calls: bool,
 }
 
-/// A window that did not keep its promises.
+/// A window that was flagged.
 #[derive(Clone, Debug)]
 struct FlaggedRecord {
     began: SystemTime,
@@ -129,12 +135,12 @@ impl WorkerRecords {
         }
     }
 
-    /// Until the next heartbeat.
+    /// Returns the time until the next heartbeat.
     fn next_beat(&self) -> Duration {
         if self.had_calls || self.window.has_calls() { BEAT_INTERVAL } else { IDLE_BEAT_INTERVAL }
     }
 
-    /// Judges the open window and begins another.
+    /// Judges the open window and starts another.
     fn close(&mut self, opened: CpuReading, closed: CpuReading) {
         let length = closed.at.saturating_duration_since(opened.at);
         self.windows += 1;
@@ -155,7 +161,7 @@ impl WorkerRecords {
     }
 }
 
-/// A thread's CPU time at a moment.
+/// The CPU time of a thread at a point in time.
 #[derive(Clone, Copy, Debug)]
 struct CpuReading {
     at: Instant,
@@ -163,12 +169,12 @@ struct CpuReading {
 }
 
 impl CpuReading {
-    /// Of the thread that asks.
+    /// Reads the CPU time of the calling thread.
     fn now() -> Self {
         Self { at: Instant::now(), cpu: thread_cpu() }
     }
 
-    /// The share of a core used since `before`.
+    /// Returns the share of a core that was used since `before`.
     fn share_since(self, before: Self) -> f64 {
         let wall = self.at.saturating_duration_since(before.at).as_secs_f64();
         if wall > 0.0 { self.cpu.saturating_sub(before.cpu).as_secs_f64() / wall } else { 0.0 }
@@ -185,19 +191,20 @@ fn thread_cpu() -> Duration {
     Duration::ZERO
 }
 
-/// An empty histogram of times in nanoseconds: 0.5 µs to 60 s, to a hundredth. What is longer counts as 60 s.
+/// Makes an empty histogram of times in nanoseconds, from 0.5 µs to 60 s with a precision of 1 %.
+/// Longer times count as 60 s.
 fn new_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1_000, 60_000_000_000, 2).expect("the bounds are in order and two digits are few")
 }
 
-/// Between two heartbeats, while calls come.
+/// Time between two heartbeats, while calls come.
 const BEAT_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The same while none come: short enough that a standstill is seen.
+/// Time between two heartbeats while no calls come: short enough to notice a standstill.
 const IDLE_BEAT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What is judged at a time.
+/// Length of a window.
 const WINDOW_LENGTH: Duration = Duration::from_secs(1);
 
-/// How many flagged windows of a worker can be looked at.
+/// Number of flagged windows that are kept for each worker.
 const MAX_FLAGGED_KEPT: usize = 60;

@@ -1,4 +1,4 @@
-//! The audit as it is published: all workers together, as JSON and for Prometheus.
+//! The published audit of all workers together, as JSON and for Prometheus.
 //!
 //! All times are in microseconds. The shape:
 //!
@@ -21,40 +21,40 @@ use super::window::{FlagReason, WindowFinding, add};
 use super::{Audit, FlaggedRecord, MAX_FLAGGED_KEPT, new_histogram};
 use crate::timer::Precision;
 
-/// What all workers recorded since the start.
+/// Measurements of all workers since the start.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditSnapshot {
-    /// Bytes handed to the socket minus deadline.
+    /// Lateness: the time at which an answer is handed to the socket, minus its deadline.
     pub lateness: TimeQuantiles,
-    /// How long what was ready waited for its worker.
+    /// Loop lag: the time that due tasks waited for their worker.
     pub loop_lag: TimeQuantiles,
-    /// Answers that were ready only after their deadline.
+    /// Number of answers that were ready only after their deadline.
     pub late_work: u64,
-    /// Windows judged; a window is a second of one worker.
+    /// Number of windows; a window is a second of one worker.
     pub windows: u64,
-    /// Windows that did not keep their promises.
+    /// Windows that were too late.
     pub flagged: FlaggedWindows,
-    /// How true deadlines are kept: `normal`, `high`, or `coarse` where this is not Linux.
+    /// Precision of deadlines: `normal`, `high`, or `coarse` where this is not Linux.
     pub precision: &'static str,
-    /// The workers in their order.
+    /// CPU shares of the workers, in their order.
     pub workers: Vec<WorkerCpuShare>,
 }
 
-/// A distribution, in microseconds, to a hundredth.
+/// A distribution of times in microseconds, with a precision of 1 %.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct TimeQuantiles {
-    /// Of how many values.
+    /// Number of values.
     pub count: u64,
-    /// The median.
+    /// Median.
     pub p50: f64,
-    /// 90 % are not beyond.
+    /// 90th percentile.
     pub p90: f64,
-    /// 99 % are not beyond.
+    /// 99th percentile.
     pub p99: f64,
-    /// 99.9 % are not beyond.
+    /// 99.9th percentile.
     pub p999: f64,
-    /// The largest.
+    /// Maximum.
     pub max: f64,
     #[serde(skip)]
     sum: f64,
@@ -63,54 +63,54 @@ pub struct TimeQuantiles {
 /// The flagged windows.
 #[derive(Clone, Debug, Serialize)]
 pub struct FlaggedWindows {
-    /// How many since the start.
+    /// Number since the start.
     pub count: u64,
-    /// The last sixty, the newest first.
+    /// The last 60 flagged windows, newest first.
     pub last: Vec<FlaggedWindow>,
 }
 
-/// A window that did not keep its promises. Times in microseconds.
+/// A window that was flagged. Times are in microseconds.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FlaggedWindow {
-    /// When it began, in milliseconds since 1970.
+    /// Begin, in milliseconds since 1970.
     pub at: u64,
-    /// How long it was, in milliseconds.
+    /// Length in milliseconds.
     pub milliseconds: u64,
-    /// Whose.
+    /// Index of the worker.
     pub worker: usize,
-    /// In words.
+    /// Reasons why the window is flagged, as sentences.
     pub reasons: Vec<String>,
-    /// Beyond this, lateness and loop lag count.
+    /// Limit of lateness and loop lag.
     pub limit: f64,
-    /// The median of what its calls were meant to take.
+    /// Median of the times that its calls were meant to take.
     pub median_intended: f64,
-    /// Calls that had a deadline.
+    /// Number of calls that had a deadline.
     pub calls: u64,
-    /// Of these, later than the limit.
+    /// Number of calls that were later than the limit.
     pub late_calls: u64,
-    /// 99 % of its calls were not later.
+    /// 99th percentile of the lateness.
     pub lateness_p99: f64,
-    /// The longest loop lag.
+    /// Longest loop lag.
     pub loop_lag_max: f64,
-    /// Heartbeats in which its thread waited long for a CPU.
+    /// Number of heartbeats in which its thread waited long for a CPU.
     pub cpu_waits: u64,
-    /// The share of a core that the worker used.
+    /// Share of a core that the worker used, from 0 to 1.
     pub cpu_share: f64,
 }
 
-/// How busy a worker is.
+/// The CPU use of a worker.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerCpuShare {
-    /// The share of a core that it used in its last window, 0 to 1.
+    /// Share of a core that was used in the last window, from 0 to 1.
     pub cpu_share: f64,
-    /// The same since it began.
+    /// Share of a core that was used since the start, from 0 to 1.
     pub cpu_share_overall: f64,
 }
 
 impl AuditSnapshot {
-    /// The workers' records, merged.
+    /// Merges the records of all workers.
     pub fn of(audits: &[Arc<Audit>]) -> Self {
         let (mut lateness, mut loop_lag) = (new_histogram(), new_histogram());
         let (mut late_work, mut windows, mut count) = (0, 0, 0);
@@ -149,11 +149,16 @@ impl AuditSnapshot {
         }
     }
 
-    /// The same in Prometheus's text format, in seconds.
+    /// Returns the audit in Prometheus's text format, in seconds.
     pub fn prometheus(&self) -> String {
         let mut page = String::new();
-        summary(&mut page, "lateness_seconds", "Bytes handed to the socket minus deadline.", &self.lateness);
-        summary(&mut page, "loop_lag_seconds", "How long what was ready waited for its worker.", &self.loop_lag);
+        summary(
+            &mut page,
+            "lateness_seconds",
+            "Time at which an answer is handed to the socket, minus its deadline.",
+            &self.lateness,
+        );
+        summary(&mut page, "loop_lag_seconds", "Time that due tasks waited for their worker.", &self.loop_lag);
         let late_work = [(String::new(), self.late_work as f64)];
         metric(
             &mut page,
@@ -163,9 +168,9 @@ impl AuditSnapshot {
             &late_work,
         );
         let windows = [(String::new(), self.windows as f64)];
-        metric(&mut page, "windows_total", "counter", "Seconds of a worker that were judged.", &windows);
+        metric(&mut page, "windows_total", "counter", "Windows of one second of one worker.", &windows);
         let flagged = [(String::new(), self.flagged.count as f64)];
-        metric(&mut page, "flagged_windows_total", "counter", "Seconds of a worker that were too late.", &flagged);
+        metric(&mut page, "flagged_windows_total", "counter", "Windows in which a worker was too late.", &flagged);
         let shares: Vec<_> = self
             .workers
             .iter()
@@ -173,7 +178,7 @@ impl AuditSnapshot {
             .map(|(worker, share)| (format!("{{worker=\"{worker}\"}}"), share.cpu_share))
             .collect();
         let precision = [(format!("{{precision=\"{}\"}}", self.precision), 1.0)];
-        metric(&mut page, "timer_info", "gauge", "How true deadlines are kept.", &precision);
+        metric(&mut page, "timer_info", "gauge", "Precision of deadlines.", &precision);
         metric(&mut page, "worker_cpu_share", "gauge", "Share of a core used in the last second, by worker.", &shares);
         page
     }

@@ -1,9 +1,9 @@
-//! The profile in force: which station a call goes through, and what it demands there.
+//! The active profile: the stations that requests go through, and their demands there.
 //!
-//! Stations and the ordinals of operations are kept by name: another profile, or another version of one, finds the queue as
-//! it is. Without a profile a call pays one load of a pointer.
+//! Stations and the ordinals of operations are kept by name: another profile, or another version of
+//! one, finds the queue as it is. Without a profile a request costs one load of a pointer.
 
-mod passage;
+mod request;
 mod stations;
 mod timeline;
 
@@ -15,69 +15,71 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::HashMap;
 use tokio::sync::Notify;
 
-pub use self::passage::{Door, Hold, Passage};
+pub use self::request::{PacedRequest, ServiceProgress};
 use self::stations::ServiceStations;
-pub use self::stations::{ServiceView, Stage, StationView};
+pub use self::stations::{ServiceView, StationView};
 pub use self::timeline::TimelineView;
 use standin_model::draws::Draws;
-use standin_model::profile::{Profile, Turn};
+use standin_model::profile::{ActiveStep, CompiledProfile};
 use standin_stub::Stub;
 
-/// The profiles that there are, and the one in force.
+/// The profiles of a server, and the active one.
 #[derive(Debug)]
 pub struct Pacing {
     active: ArcSwapOption<ActiveSet>,
-    /// Of each stub folder.
-    available: ArcSwap<Vec<Vec<Arc<Profile>>>>,
-    /// Held while the profile in force is changed.
+    /// Profiles of each stub folder.
+    available: ArcSwap<Vec<Vec<Arc<CompiledProfile>>>>,
+    /// Locked while the active profile is changed.
     persistent: Mutex<PersistentState>,
-    /// Wakes what keeps the time of timelines when another profile is in force.
+    /// Wakes the task that advances timelines when another profile becomes active.
     changed: Notify,
 }
 
-/// What outlives a profile.
+/// State that survives a change of the active profile, by stub folder and name.
 #[derive(Debug, Default)]
 struct PersistentState {
-    /// Where stalls are drawn from.
+    /// Random numbers that stalls are drawn from.
     draws: Option<Draws>,
-    states: HashMap<(usize, String), Arc<ServiceStations>>,
+    stations: HashMap<(usize, String), Arc<ServiceStations>>,
     ordinals: HashMap<(usize, String, String), Arc<AtomicU64>>,
 }
 
-/// A profile in force.
+/// The profiles of one name that are active in the stub folders.
 #[derive(Debug)]
 pub struct ActiveSet {
-    /// Its name.
+    /// Name of the profiles.
     pub name: String,
-    /// For each stub folder; none where there is no profile of that name.
+    /// CompiledProfile of each stub folder; `None` if the folder has none of that name.
     folders: Vec<Option<ActiveProfile>>,
 }
 
+/// The active profile of a stub folder.
 #[derive(Clone, Debug)]
 struct ActiveProfile {
-    /// What was put in force: a timeline, or the profile itself.
-    named: Arc<Profile>,
-    /// When it was: what timelines and slow spells count from.
+    /// The profile that was activated: a timeline, or the profile that is served.
+    named: Arc<CompiledProfile>,
+    /// Time of the activation, which timelines and autocorrelation blocks count from.
     since: Instant,
-    /// The step of the timeline.
-    turn: Option<Turn>,
-    /// What is served now.
-    profile: Arc<Profile>,
-    services: Vec<Arc<ServiceStations>>,
-    /// How many calls each operation of each service had.
+    /// Step of the timeline.
+    active_step: Option<ActiveStep>,
+    /// CompiledProfile that is served now.
+    profile: Arc<CompiledProfile>,
+    /// Stations of each service.
+    stations: Vec<Arc<ServiceStations>>,
+    /// Number of requests so far, by service and operation.
     ordinals: Vec<Vec<Arc<AtomicU64>>>,
 }
 
-/// There is no profile of this name.
+/// An error: there is no profile of this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownProfile {
-    /// Those that there are.
+    /// Names of the profiles that there are.
     pub available: Vec<String>,
 }
 
 impl Pacing {
-    /// No profile in force.
-    pub fn new(available: Vec<Vec<Arc<Profile>>>) -> Self {
+    /// Makes the state without an active profile.
+    pub fn new(available: Vec<Vec<Arc<CompiledProfile>>>) -> Self {
         Self {
             active: ArcSwapOption::empty(),
             available: ArcSwap::from_pointee(available),
@@ -86,19 +88,20 @@ impl Pacing {
         }
     }
 
-    /// The profile in force. A call keeps the one that it started with.
+    /// Returns the active profile. A request keeps the one that it started with.
     pub fn active(&self) -> Option<Arc<ActiveSet>> {
         // a load of a pointer that is null in most runs, before anything is counted
         self.active.load().as_ref().map(Arc::clone)
     }
 
-    /// The seed's draws, by which stalls come in the profiles that are put in force from now on.
+    /// Sets the random numbers that the stalls of profiles are drawn from that are activated from
+    /// now on.
     pub fn draw_stalls_from(&self, draws: Draws) {
         self.persistent().draws = Some(draws);
     }
 
-    /// The names of the profiles that there are.
-    pub fn names(&self) -> Vec<String> {
+    /// Returns the names of the profiles that there are, sorted.
+    pub fn profile_names(&self) -> Vec<String> {
         let mut names: Vec<String> =
             self.available.load().iter().flatten().map(|profile| profile.name.clone()).collect();
         names.sort();
@@ -106,26 +109,30 @@ impl Pacing {
         names
     }
 
-    /// Which stub folders have no profile of this name.
-    pub fn lacking(&self, name: &str) -> Vec<usize> {
+    /// Returns the indices of the stub folders without a profile of this name.
+    pub fn folders_without(&self, name: &str) -> Vec<usize> {
         let available = self.available.load();
-        let lacks = |profiles: &Vec<Arc<Profile>>| !profiles.iter().any(|profile| profile.name == name);
+        let lacks = |profiles: &Vec<Arc<CompiledProfile>>| !profiles.iter().any(|profile| profile.name == name);
         available.iter().enumerate().filter(|(_, profiles)| lacks(profiles)).map(|(folder, _)| folder).collect()
     }
 
-    /// Puts a profile in force wherever there is one of its name, or none. Timelines begin.
+    /// Activates the profile of this name in every stub folder that has one, or none. Timelines
+    /// begin.
     pub fn activate(&self, name: Option<&str>) -> Result<(), UnknownProfile> {
         self.install(name, |_, _| None)
     }
 
-    /// Other profiles in place of all, as their files have changed. One in force that has gone leaves its calls unpaced:
-    /// returns its name then. A timeline goes on unless it says something else now.
-    pub fn replace(&self, available: Vec<Vec<Arc<Profile>>>) -> Option<String> {
+    /// Replaces all profiles after their files have changed. A timeline goes on unless it has
+    /// changed itself.
+    ///
+    /// Returns the name of the active profile if there is none of its name any more: requests are
+    /// not paced then.
+    pub fn replace_profiles(&self, available: Vec<Vec<Arc<CompiledProfile>>>) -> Option<String> {
         self.available.store(Arc::new(available));
         let active = self.active()?;
-        let goes_on = |folder: usize, profile: &Profile| {
-            let running = active.folders.get(folder)?.as_ref()?;
-            (running.named.spec.timeline == profile.spec.timeline).then_some(running.since)
+        let goes_on = |folder: usize, profile: &CompiledProfile| {
+            let active = active.folders.get(folder)?.as_ref()?;
+            (active.named.spec.timeline == profile.spec.timeline).then_some(active.since)
         };
         if self.install(Some(&active.name), goes_on).is_ok() {
             return None;
@@ -134,22 +141,22 @@ impl Pacing {
         Some(active.name.clone())
     }
 
-    /// Operations begin to draw from their first call again, and time to count.
+    /// Restarts the draws of all operations and the time of timelines.
     pub fn restart(&self) {
         for ordinal in self.persistent().ordinals.values() {
             ordinal.store(0, Relaxed);
         }
         if let Some(active) = self.active() {
-            // its profile may have gone meanwhile: then it stays as it is
+            // if the profile has gone in the meantime, the active one stays
             let _ = self.activate(Some(&active.name));
         }
     }
 
-    /// Puts a profile in force, since now or since `since` says for a folder.
+    /// Installs a profile, active since the time that `since` returns for a folder, or since now.
     fn install(
         &self,
         name: Option<&str>,
-        since: impl Fn(usize, &Profile) -> Option<Instant>,
+        since: impl Fn(usize, &CompiledProfile) -> Option<Instant>,
     ) -> Result<(), UnknownProfile> {
         let mut persistent = self.persistent();
         let Some(name) = name else {
@@ -163,26 +170,26 @@ impl Pacing {
             .enumerate()
             .map(|(folder, profiles)| {
                 let profile = profiles.iter().find(|profile| profile.name == name)?;
-                persistent.run(folder, profile, profiles, since(folder, profile).unwrap_or(now), now)
+                persistent.activate(folder, profile, profiles, since(folder, profile).unwrap_or(now), now)
             })
             .collect();
         if folders.iter().all(Option::is_none) {
-            return Err(UnknownProfile { available: self.names() });
+            return Err(UnknownProfile { available: self.profile_names() });
         }
         self.active.store(Some(Arc::new(ActiveSet { name: name.to_owned(), folders })));
         self.changed.notify_one();
         Ok(())
     }
 
-    /// The services of the profile in force.
+    /// Returns the state of the services of the active profile.
     pub fn services(&self) -> Vec<ServiceView> {
         let Some(active) = self.active() else { return Vec::new() };
         active
             .folders
             .iter()
             .flatten()
-            .flat_map(|running| running.profile.services.iter().zip(&running.services))
-            .map(|(service, state)| state.view(service))
+            .flat_map(|active| active.profile.services.iter().zip(&active.stations))
+            .map(|(service, stations)| stations.view(service))
             .collect()
     }
 
@@ -192,47 +199,50 @@ impl Pacing {
 }
 
 impl PersistentState {
-    /// What a profile is at a moment, in force since another; `profiles` are those that a timeline may point to.
-    fn run(
+    /// Activates a profile as it is served at `now` if it is active since `since`. `profiles` are
+    /// those that a timeline may name. Returns `None` if one of them is missing.
+    fn activate(
         &mut self,
         folder: usize,
-        named: &Arc<Profile>,
-        profiles: &[Arc<Profile>],
+        named: &Arc<CompiledProfile>,
+        profiles: &[Arc<CompiledProfile>],
         since: Instant,
         now: Instant,
     ) -> Option<ActiveProfile> {
-        let turn = named.spec.timeline.as_ref().map(|timeline| timeline.turn(now.saturating_duration_since(since)));
-        let profile = match (&named.spec.timeline, turn) {
-            (Some(timeline), Some(turn)) => {
-                let name = timeline.profile(turn.step)?;
+        let timeline = named.spec.timeline.as_ref();
+        let active_step = timeline.map(|timeline| timeline.active_step(now.saturating_duration_since(since)));
+        let profile = match (timeline, active_step) {
+            (Some(timeline), Some(active_step)) => {
+                let name = timeline.profile_at(active_step.step)?;
                 let profile = profiles.iter().find(|profile| profile.name == name)?;
-                let scale = timeline.steps.get(turn.step)?.scale;
-                // factors make no profile wrong that was right
+                let scale = timeline.steps.get(active_step.step)?.scale;
+                // factors do not make a valid profile invalid
                 profile.scaled(scale).map_or_else(|_| Arc::clone(profile), Arc::new)
             }
             _ => Arc::clone(named),
         };
-        let mut services = Vec::with_capacity(profile.services.len());
+        let mut stations = Vec::with_capacity(profile.services.len());
         let mut ordinals = Vec::with_capacity(profile.services.len());
         let draws = self.draws.unwrap_or_else(|| Draws::new(0));
         for service in &profile.services {
-            let state = self
-                .states
+            let station = self
+                .stations
                 .entry((folder, service.name.clone()))
                 .or_insert_with(|| Arc::new(ServiceStations::new(service, draws)));
-            state.reconfigure(service, draws);
-            services.push(Arc::clone(state));
+            station.reconfigure(service, draws);
+            stations.push(Arc::clone(station));
             let of_operation = service.operations.iter().map(|operation| {
                 let name = (folder, service.name.clone(), operation.name.clone());
                 Arc::clone(self.ordinals.entry(name).or_default())
             });
             ordinals.push(of_operation.collect());
         }
-        Some(ActiveProfile { named: Arc::clone(named), since, turn, profile, services, ordinals })
+        Some(ActiveProfile { named: Arc::clone(named), since, active_step, profile, stations, ordinals })
     }
 }
 
-/// The stub folder that a stub belongs to, among so many; those from the API belong to the first.
+/// Returns the index of the stub folder that a stub belongs to, out of `folders`. Stubs from the
+/// API belong to the first.
 pub fn folder_of(stub: &Stub, folders: usize) -> usize {
     // 0 stands for the API, or for the only folder
     usize::from(stub.rank.service).saturating_sub(1).min(folders.saturating_sub(1))

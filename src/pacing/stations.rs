@@ -1,5 +1,6 @@
-//! A service at work: its stations, what lets calls through at its door, and what is counted of them.
+//! The stations of a service while it is served, the rate limit before them, and their counters.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,18 +8,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use standin_model::draws::Draws;
-use standin_model::profile::Service;
+use standin_model::profile::CompiledService;
 use standin_model::station::{Capacity, SimTime, Station, TokenBucket, TokenRate};
 
-/// A service at work.
+/// The stations of a service while it is served, with their counters.
 #[derive(Debug)]
 pub(super) struct ServiceStations {
     main: Mutex<Station>,
-    /// Without calls where the profile has no front.
+    /// Empty if the profile has no front station.
     front: Mutex<Station>,
-    /// What the door lets through, where the profile limits the rate.
+    /// Used if the profile limits the rate.
     bucket: Mutex<TokenBucket>,
-    /// What its moments count from.
+    /// Epoch of the simulated time of the stations.
     epoch: Instant,
     pub(super) paced: AtomicU64,
     pub(super) unpaced: AtomicU64,
@@ -27,61 +28,62 @@ pub(super) struct ServiceStations {
     pub(super) abandoned: AtomicU64,
     pub(super) limited: AtomicU64,
     pub(super) beyond: AtomicU64,
-    /// The second that is counted, and its calls.
+    /// Second that `in_second` counts, since the epoch.
     second: AtomicU64,
     in_second: AtomicU64,
-    /// Wakes the calls that share workers when there are others: what they were told may come too late.
-    pub(super) resized: Notify,
+    /// Wakes requests that share workers when the workers or the requests change: their estimates
+    /// may be too late.
+    pub(super) capacity_changed: Notify,
 }
 
 /// One of the stations of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// What calls pass before the main one.
+pub(super) enum Stage {
+    /// Passed before the main station.
     Front,
-    /// The one that all calls go through.
+    /// Passed by all requests.
     Main,
 }
 
-/// A service as metrics show it.
+/// State of a service, for metrics and the admin API.
 #[derive(Clone, Debug)]
 pub struct ServiceView {
-    /// Its name.
+    /// Name of the service.
     pub name: String,
-    /// Its main station.
+    /// State of the main station.
     pub main: StationView,
-    /// The station in front of it, if there is one.
+    /// State of the front station, if there is one.
     pub front: Option<StationView>,
-    /// Whether it stands still.
+    /// `true` while the service stands still.
     pub stalled: bool,
-    /// Calls that went through it.
+    /// Requests that were let in.
     pub paced: u64,
-    /// Calls of the service that no operation takes.
+    /// Requests that match no operation.
     pub unpaced: u64,
-    /// Calls that freed what they had, as their clients went away.
+    /// Requests that left their station early because their client went away.
     pub abandoned: u64,
-    /// Calls that came faster than the rate limit allows.
+    /// Requests that the rate limit turned away.
     pub limited: u64,
-    /// Calls that came beyond the range in which it was observed.
+    /// Requests beyond the range in which the service was observed.
     pub beyond: u64,
 }
 
-/// A station as metrics show it.
+/// State of a station, for metrics and the admin API.
 #[derive(Clone, Debug)]
 pub struct StationView {
-    /// Its workers; none if unlimited.
+    /// Number of workers; `None` if the capacity is unlimited.
     pub workers: Option<u32>,
-    /// Calls in it.
+    /// Requests in the station.
     pub in_flight: usize,
-    /// Of these, waiting for a worker.
+    /// Requests in the station that wait for a worker.
     pub waiting: usize,
-    /// Calls that found its queue full.
+    /// Requests that found the queue full.
     pub overflowed: u64,
 }
 
 impl ServiceStations {
-    pub(super) fn new(service: &Service, draws: Draws) -> Self {
-        let mut main = Station::new(service.capacity.clone());
+    pub(super) fn new(service: &CompiledService, draws: Draws) -> Self {
+        let mut main = Station::new(service.station.capacity.clone());
         main.set_stalls(service.stalls.clone().map(|stalls| (stalls, draws)), SimTime::EPOCH);
         let mut front = Station::new(front_capacity(service));
         front.copy_stalls_from(&main);
@@ -99,24 +101,27 @@ impl ServiceStations {
             beyond: AtomicU64::new(0),
             second: AtomicU64::new(0),
             in_second: AtomicU64::new(0),
-            resized: Notify::new(),
+            capacity_changed: Notify::new(),
         }
     }
 
-    pub(super) fn reconfigure(&self, service: &Service, draws: Draws) {
-        let (mut front, mut main) = (self.station(Stage::Front), self.station(Stage::Main));
-        let now = self.moment(Instant::now());
+    /// Changes capacities and stalls to those of another version of the service. Requests in the
+    /// stations stay.
+    pub(super) fn reconfigure(&self, service: &CompiledService, draws: Draws) {
+        let (mut front, mut main) = (self.lock(Stage::Front), self.lock(Stage::Main));
+        let now = self.to_sim_time(Instant::now());
         main.set_stalls(service.stalls.clone().map(|stalls| (stalls, draws)), now);
         front.copy_stalls_from(&main);
-        for (station, capacity) in [(&mut main, service.capacity.clone()), (&mut front, front_capacity(service))] {
+        let capacities = [(&mut main, service.station.capacity.clone()), (&mut front, front_capacity(service))];
+        for (station, capacity) in capacities {
             if *station.capacity() != capacity {
                 station.reconfigure(capacity, now);
             }
         }
-        self.resized.notify_waiters();
+        self.capacity_changed.notify_waiters();
     }
 
-    pub(super) fn station(&self, stage: Stage) -> MutexGuard<'_, Station> {
+    pub(super) fn lock(&self, stage: Stage) -> MutexGuard<'_, Station> {
         let station = match stage {
             Stage::Front => &self.front,
             Stage::Main => &self.main,
@@ -124,21 +129,25 @@ impl ServiceStations {
         station.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When the door lets a call through that comes at this moment, if it does.
-    pub(super) fn lets_through(&self, at: SimTime, rate: TokenRate) -> Option<SimTime> {
-        self.bucket.lock().unwrap_or_else(PoisonError::into_inner).admit(at, rate)
+    /// Takes a token of the rate limit for a request that comes at this time. Returns when the
+    /// request may go on, never before `at`; `None` if the limit turns it away.
+    pub(super) fn take_rate_token(&self, at: Instant, rate: TokenRate) -> Option<Instant> {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = bucket.admit(self.to_sim_time(at), rate)?;
+        drop(bucket);
+        Some(at.max(self.to_instant(turn)))
     }
 
-    pub(super) fn moment(&self, at: Instant) -> SimTime {
+    pub(super) fn to_sim_time(&self, at: Instant) -> SimTime {
         at.saturating_duration_since(self.epoch).into()
     }
 
-    pub(super) fn instant(&self, moment: SimTime) -> Instant {
-        // a moment that no clock reaches is as good as the far future
-        self.epoch.checked_add(moment.since_epoch()).unwrap_or_else(|| self.epoch + FAR)
+    pub(super) fn to_instant(&self, time: SimTime) -> Instant {
+        // a time that no clock reaches is as good as the far future
+        self.epoch.checked_add(time.since_epoch()).unwrap_or_else(|| self.epoch + FAR_FUTURE)
     }
 
-    /// Calls of this second so far, this one included.
+    /// Counts a request; returns the requests of its second so far.
     pub(super) fn count_second(&self, at: SimTime) -> u64 {
         let second = at.nanos() / 1_000_000_000;
         if self.second.swap(second, Relaxed) != second {
@@ -147,12 +156,12 @@ impl ServiceStations {
         self.in_second.fetch_add(1, Relaxed) + 1
     }
 
-    pub(super) fn view(&self, service: &Service) -> ServiceView {
-        let now = self.moment(Instant::now());
+    pub(super) fn view(&self, service: &CompiledService) -> ServiceView {
+        let now = self.to_sim_time(Instant::now());
         let view = |stage, overflowed: &AtomicU64| {
-            let mut station = self.station(stage);
+            let mut station = self.lock(stage);
             StationView {
-                workers: station.capacity().workers().map(std::num::NonZeroU32::get),
+                workers: station.capacity().workers().map(NonZeroU32::get),
                 in_flight: station.in_flight(now),
                 waiting: station.waiting(now),
                 overflowed: overflowed.load(Relaxed),
@@ -161,8 +170,8 @@ impl ServiceStations {
         ServiceView {
             name: service.name.clone(),
             main: view(Stage::Main, &self.overflowed),
-            front: service.front.is_some().then(|| view(Stage::Front, &self.front_overflowed)),
-            stalled: self.station(Stage::Main).stalled_until(now).is_some(),
+            front: service.front_station.is_some().then(|| view(Stage::Front, &self.front_overflowed)),
+            stalled: self.lock(Stage::Main).stalled_until(now).is_some(),
             paced: self.paced.load(Relaxed),
             unpaced: self.unpaced.load(Relaxed),
             abandoned: self.abandoned.load(Relaxed),
@@ -172,9 +181,9 @@ impl ServiceStations {
     }
 }
 
-fn front_capacity(service: &Service) -> Capacity {
-    service.front.as_ref().map_or(Capacity::Unlimited, |front| front.capacity.clone())
+fn front_capacity(service: &CompiledService) -> Capacity {
+    service.front_station.as_ref().map_or(Capacity::Unlimited, |front| front.capacity.clone())
 }
 
-/// What no deadline reaches.
-const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+/// Later than any deadline: 30 years.
+const FAR_FUTURE: Duration = Duration::from_secs(30 * 365 * 24 * 3600);

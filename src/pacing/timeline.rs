@@ -1,38 +1,38 @@
-//! Timelines in force: from step to step, each put in force as any other profile is.
+//! Active timelines: their steps are installed one after the other.
 //!
-//! Nothing here waits: the control plane asks at the moments that it is told.
+//! Nothing here waits: the control plane calls again at the time that it is given.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{ActiveProfile, ActiveSet, Pacing};
-use standin_model::profile::spec::Scale;
+use standin_model::profile::ScaleFactors;
 
-/// A timeline as metrics show it.
+/// State of a timeline, for metrics and the admin API.
 #[derive(Clone, Debug)]
 pub struct TimelineView {
-    /// Its stub folder.
+    /// Index of its stub folder.
     pub folder: usize,
-    /// Its step, from 0.
+    /// 0-based index of the active step.
     pub step: usize,
-    /// How many there are.
+    /// Number of steps.
     pub steps: usize,
-    /// When the step begins, in the timeline's own time.
+    /// Begin of the step, in the timeline's own time.
     pub at: Duration,
-    /// The profile that is served.
+    /// Profile that is served.
     pub profile: String,
-    /// The factors on top of those of its services.
-    pub scale: Scale,
-    /// How long it has been in force.
+    /// Factors on top of those of the profile's services.
+    pub scale: ScaleFactors,
+    /// Time since the activation.
     pub after: Duration,
-    /// Until another step begins; none if it stays for good.
+    /// Time until another step begins; `None` if this one stays active.
     pub next: Option<Duration>,
 }
 
 impl Pacing {
-    /// Puts the steps of timelines in force that have begun. Returns when the next one does; it is time to ask again then, or
-    /// when [`Pacing::changed`] says so.
-    pub fn keep_time(&self, now: Instant) -> Option<Instant> {
+    /// Installs the steps of timelines that have begun. Returns when the next step begins: call
+    /// this again then, or when [`Pacing::profile_changed`] resolves.
+    pub fn advance_timelines(&self, now: Instant) -> Option<Instant> {
         let mut persistent = self.persistent();
         let active = self.active()?;
         let available = self.available.load();
@@ -41,18 +41,18 @@ impl Pacing {
         let folders = active.folders.iter().enumerate().map(|(folder, running)| {
             let running = running.as_ref()?;
             let Some(timeline) = &running.named.spec.timeline else { return Some(running.clone()) };
-            let turn = timeline.turn(now.saturating_duration_since(running.since));
-            let at = turn.next.and_then(|next| running.since.checked_add(next));
+            let active_step = timeline.active_step(now.saturating_duration_since(running.since));
+            let at = active_step.next.and_then(|next| running.since.checked_add(next));
             next = [next, at].into_iter().flatten().min();
-            if running.turn.is_some_and(|before| before.step == turn.step) {
-                return Some(ActiveProfile { turn: Some(turn), ..running.clone() });
+            if running.active_step.is_some_and(|before| before.step == active_step.step) {
+                return Some(ActiveProfile { active_step: Some(active_step), ..running.clone() });
             }
             switched = true;
             let profiles = available.get(folder).map_or(&[][..], Vec::as_slice);
-            let running = persistent.run(folder, &running.named, profiles, running.since, now)?;
+            let running = persistent.activate(folder, &running.named, profiles, running.since, now)?;
             tracing::info!(
                 timeline = active.name,
-                step = turn.step,
+                step = active_step.step,
                 profile = running.profile.name,
                 "the next step begins"
             );
@@ -65,12 +65,12 @@ impl Pacing {
         next
     }
 
-    /// Resolves when another profile has come in force.
-    pub async fn changed(&self) {
+    /// Resolves when another profile is activated.
+    pub async fn profile_changed(&self) {
         self.changed.notified().await;
     }
 
-    /// The timelines in force.
+    /// Returns the state of the active timelines.
     pub fn timelines(&self) -> Vec<TimelineView> {
         let now = Instant::now();
         let Some(active) = self.active() else { return Vec::new() };
@@ -83,18 +83,18 @@ impl Pacing {
 impl ActiveProfile {
     fn timeline(&self, folder: usize, now: Instant) -> Option<TimelineView> {
         let timeline = self.named.spec.timeline.as_ref()?;
-        let turn = self.turn?;
-        let step = timeline.steps.get(turn.step)?;
+        let active_step = self.active_step?;
+        let step = timeline.steps.get(active_step.step)?;
         let after = now.saturating_duration_since(self.since);
         Some(TimelineView {
             folder,
-            step: turn.step,
+            step: active_step.step,
             steps: timeline.steps.len(),
             at: step.at,
             profile: self.profile.name.clone(),
             scale: step.scale,
             after,
-            next: turn.next.map(|next| next.saturating_sub(after)),
+            next: active_step.next.map(|next| next.saturating_sub(after)),
         })
     }
 }
@@ -102,16 +102,19 @@ impl ActiveProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use standin_model::profile::{File, Profile, read_all};
+    use standin_model::profile::{CompiledProfile, ProfileFile, read_all};
 
     const SERVICE: &str =
         "services: [{name: s, capacity: {discipline: fifo, workers: 4, queue: 9}, default: {demand: {fixed: 8ms}}}]";
 
-    fn folder(texts: &[(&str, &str)]) -> Vec<Arc<Profile>> {
-        let file =
-            |(name, text): &(&str, &str)| File { name: (*name).into(), file: (*name).into(), text: (*text).into() };
+    fn folder(texts: &[(&str, &str)]) -> Vec<Arc<CompiledProfile>> {
+        let file = |(name, text): &(&str, &str)| ProfileFile {
+            name: (*name).into(),
+            file: (*name).into(),
+            text: (*text).into(),
+        };
         let loaded = read_all(&texts.iter().map(file).collect::<Vec<_>>());
-        assert!(!loaded.failed(), "{:?}", loaded.defects);
+        assert!(!loaded.has_errors(), "{:?}", loaded.defects);
         loaded.profiles.into_iter().map(Arc::new).collect()
     }
 
@@ -134,15 +137,15 @@ mod tests {
             plain,
         ];
         let pacing = Pacing::new(folders);
-        assert_eq!(pacing.keep_time(Instant::now()), None, "nothing is in force");
+        assert_eq!(pacing.advance_timelines(Instant::now()), None, "nothing is in force");
         pacing.activate(Some("day")).unwrap();
         let begun = Instant::now();
         let after = |minutes: u64| begun + Duration::from_secs(60 * minutes);
         let mut now = begun;
-        // two rounds, always at the moment that was said
+        // two rounds, always at the time that was returned
         let mut seen = Vec::new();
         while now < after(115) {
-            let next = pacing.keep_time(now).expect("it goes on for ever");
+            let next = pacing.advance_timelines(now).expect("it goes on for ever");
             assert!(next > now);
             seen.push((now.duration_since(begun).as_secs_f64() / 60.0, workers(&pacing)));
             // a little late, as clocks are
@@ -170,16 +173,16 @@ mod tests {
         let since = || pacing.active().unwrap().folders[0].as_ref().unwrap().since;
         let begun = since();
         let faster = SERVICE.replace("8ms", "1ms");
-        assert_eq!(pacing.replace(vec![folder(&[("day", &day("10m")), ("p", &faster)])]), None);
+        assert_eq!(pacing.replace_profiles(vec![folder(&[("day", &day("10m")), ("p", &faster)])]), None);
         assert_eq!(since(), begun);
-        assert_eq!(pacing.replace(vec![folder(&[("day", &day("11m")), ("p", &faster)])]), None);
+        assert_eq!(pacing.replace_profiles(vec![folder(&[("day", &day("11m")), ("p", &faster)])]), None);
         assert!(since() > begun);
         let again = since();
         pacing.restart();
         assert!(since() > again);
         assert_eq!(pacing.timelines()[0].profile, "p");
-        assert_eq!(pacing.replace(vec![folder(&[("p", SERVICE)])]), Some("day".to_owned()));
-        assert_eq!(pacing.keep_time(Instant::now()), None);
+        assert_eq!(pacing.replace_profiles(vec![folder(&[("p", SERVICE)])]), Some("day".to_owned()));
+        assert_eq!(pacing.advance_timelines(Instant::now()), None);
     }
 
     #[test]
@@ -187,13 +190,13 @@ mod tests {
         let pacing = Pacing::new(vec![folder(&[("day", &day("10m")), ("p", SERVICE)])]);
         pacing.activate(Some("day")).unwrap();
         let (before, now) = (pacing.active().unwrap(), Instant::now());
-        let next = pacing.keep_time(now).unwrap();
-        pacing.keep_time(next);
+        let next = pacing.advance_timelines(now).unwrap();
+        pacing.advance_timelines(next);
         let after = pacing.active().unwrap();
         let (one, other) = (before.folders[0].as_ref().unwrap(), after.folders[0].as_ref().unwrap());
         assert!(!Arc::ptr_eq(&one.profile, &other.profile));
-        assert!(Arc::ptr_eq(&one.services[0], &other.services[0]));
+        assert!(Arc::ptr_eq(&one.stations[0], &other.stations[0]));
         assert!(Arc::ptr_eq(&one.ordinals[0][0], &other.ordinals[0][0]));
-        assert_eq!(pacing.timelines()[0].scale, Scale { latency: 1.0, capacity: 0.5 });
+        assert_eq!(pacing.timelines()[0].scale, ScaleFactors { latency: 1.0, capacity: 0.5 });
     }
 }

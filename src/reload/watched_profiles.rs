@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::live::Live;
-use standin_model::profile::{self, Profile};
+use standin_model::profile::{self, CompiledProfile};
 use standin_stub::defect::Defect;
 use standin_stub::stub_folder::StubFolder;
 
 /// The profiles of some stub folders.
 #[derive(Debug, Default)]
 pub(super) struct WatchedProfiles {
-    by_folder: Vec<Vec<Arc<Profile>>>,
+    by_folder: Vec<Vec<Arc<CompiledProfile>>>,
     /// Names and texts of the files, compared to detect changes.
     texts: Vec<(String, Arc<str>)>,
     defects: Vec<Defect>,
@@ -41,6 +41,6 @@ impl WatchedProfiles {
 
     /// Replaces the profiles of a server; returns the name of its active profile if that no longer exists.
     pub(super) fn activate(&self, live: &Live) -> Option<String> {
-        live.pacing().replace(self.by_folder.clone())
+        live.pacing().replace_profiles(self.by_folder.clone())
     }
 }

@@ -109,7 +109,7 @@ impl Sender {
             let Some(request) = self.prepared.request(due.call) else { continue };
             tokio::select! {
                 biased;
-                () = Arc::clone(&self.timer).until_exactly(self.start + Duration::from_nanos(due.at)) => {}
+                () = Arc::clone(&self.timer).wait_until_exactly(self.start + Duration::from_nanos(due.at)) => {}
                 () = self.target.cancel.cancelled() => {}
             }
             ended.cancelled = self.target.cancel.reason();

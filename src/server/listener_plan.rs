@@ -100,7 +100,7 @@ fn services(root: &Path) -> Result<Vec<StubFolder>, StartError> {
 
 /// Activates the profile `name` for each service that has it, and warns of services that have none.
 fn activate(name: &str, sets: &[WatchedStubs]) -> Result<(), StartError> {
-    let mut available: Vec<String> = sets.iter().flat_map(|set| set.live().pacing().names()).collect();
+    let mut available: Vec<String> = sets.iter().flat_map(|set| set.live().pacing().profile_names()).collect();
     available.sort();
     available.dedup();
     let mut applies = false;
@@ -108,7 +108,7 @@ fn activate(name: &str, sets: &[WatchedStubs]) -> Result<(), StartError> {
     for set in sets {
         let live = set.live();
         applies |= live.pacing().activate(Some(name)).is_ok();
-        let folders = live.pacing().lacking(name);
+        let folders = live.pacing().folders_without(name);
         lacking.extend(folders.into_iter().map(|folder| live.services()[folder].name.clone()));
     }
     if !applies {

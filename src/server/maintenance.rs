@@ -41,8 +41,8 @@ pub(super) fn spawn_timelines(lives: &[Arc<Live>], panics: &Arc<Panics>) {
 /// Activates each step of the timelines when it is due.
 async fn follow_timeline(live: &Live) {
     loop {
-        let next = live.pacing().keep_time(Instant::now());
-        let changed = live.pacing().changed();
+        let next = live.pacing().advance_timelines(Instant::now());
+        let changed = live.pacing().profile_changed();
         match next {
             // shorter steps follow each other at this interval
             Some(next) => {

@@ -1,9 +1,10 @@
-//! When a call may go on: one timer a worker, for deadlines far closer than a millisecond.
+//! Timers of sub-millisecond precision: one timer for each worker.
 //!
-//! tokio's own timer ticks in milliseconds, too coarse for backends that answer in 0.3 to 5 ms. Here all deadlines of a
-//! worker stand in one queue and one alarm rings for the first of them, early by what it is usually late; the rest is
-//! waited out by giving way to the other tasks. A busy worker does not even need the alarm: it looks for what is due
-//! after every call and before it parks.
+//! tokio's own timer ticks in milliseconds, too coarse for backends that answer in 0.3 to 5 ms.
+//! Here all deadlines of a worker are in one queue, and a kernel timer wakes the worker for the
+//! first of them, earlier by its usual lateness; the worker yields to other tasks for the rest of
+//! the wait. A busy worker does not need the kernel timer: it wakes what is due after every request
+//! and before it parks.
 
 #[cfg(test)]
 mod tests;
@@ -19,21 +20,22 @@ use std::time::{Duration, Instant};
 
 use self::wakeup_timer::WakeupTimer;
 
-/// Whether deadlines are met to the millisecond only, because this is not Linux.
+/// `true` where deadlines are met to the millisecond only: on all systems but Linux.
 pub const IS_COARSE: bool = !cfg!(target_os = "linux");
 
-/// How much CPU time may be spent on being in time.
+/// The trade-off between CPU time and the precision of deadlines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Sleeps as long as it can; some ten microseconds late.
+    /// Sleeps as long as possible; typically late by some 10 µs.
     #[default]
     Normal,
-    /// Spins the last 60 µs before every deadline; a microsecond late, at the price of a busy core.
+    /// Spins in the last 60 µs before every deadline; typically late by 1 µs, at the price of a
+    /// busy core.
     High,
 }
 
 impl Precision {
-    /// What is in force here, in a word.
+    /// Returns the precision of this system: `normal`, `high` or `coarse`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Normal | Self::High if IS_COARSE => "coarse",
@@ -43,10 +45,11 @@ impl Precision {
     }
 }
 
-/// The deadlines of one worker's tasks.
+/// The deadlines of the tasks of one worker.
 ///
-/// [`Timer::run`] must be spawned once on the worker's runtime. [`Timer::fire_due`] should be called after every call
-/// and by the runtime's `on_thread_park` hook: in tokio's current-thread scheduler a wake-up there prevents the park.
+/// [`Timer::run`] must be spawned once on the worker's runtime. [`Timer::fire_due`] should be
+/// called after every call and by the runtime's `on_thread_park` hook: in tokio's current-thread
+/// scheduler a wake-up there prevents the park.
 #[derive(Debug)]
 pub struct Timer {
     precision: Precision,
@@ -54,30 +57,32 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// A timer without deadlines.
+    /// Makes a timer without deadlines.
     pub fn new(precision: Precision) -> Self {
         Self { precision, queue: Mutex::default() }
     }
 
-    /// As it was made.
+    /// Returns the precision that the timer was made with.
     pub fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// Resolves at `deadline`, never before; at once if it has passed. Cancel safe: dropping it takes it out of the queue.
+    /// Resolves at `deadline`, never before, and immediately if it has passed. Cancel safe:
+    /// dropping the future removes it from the queue.
     ///
-    /// With [`Precision::Normal`] a long wait may take longer by 1/512 of itself, at most by 0.1 ms, where others can
-    /// then be woken with it: it is the wake-ups that cost, some 15 µs of CPU time each.
-    pub fn until(self: Arc<Self>, deadline: Instant) -> DeadlineWait {
+    /// With [`Precision::Normal`] a long wait may take longer by 1/512 of itself, at most by 0.1
+    /// ms, so that one wake-up serves several waits: a wake-up costs some 15 µs of CPU time.
+    pub fn wait_until(self: Arc<Self>, deadline: Instant) -> DeadlineWait {
         DeadlineWait { timer: self, deadline, exact: false, place: None }
     }
 
-    /// The same without that allowance, for what measures.
-    pub fn until_exactly(self: Arc<Self>, deadline: Instant) -> DeadlineWait {
+    /// Resolves at `deadline` as [`Timer::wait_until`] does, without the allowance for long waits.
+    pub fn wait_until_exactly(self: Arc<Self>, deadline: Instant) -> DeadlineWait {
         DeadlineWait { timer: self, deadline, exact: true, place: None }
     }
 
-    /// Wakes the tasks whose deadline has passed, equal ones in the order they came.
+    /// Wakes the tasks whose deadline has passed, in the order of deadlines, and of arrival if
+    /// these are equal.
     pub fn fire_due(&self) {
         if self.queue().waiting.is_empty() {
             return;
@@ -85,7 +90,8 @@ impl Timer {
         self.fire(Instant::now());
     }
 
-    /// Rings for the deadlines until it is dropped. Needs a runtime with I/O and time enabled.
+    /// Wakes the worker for its deadlines until it is dropped. Needs a runtime with I/O and time
+    /// enabled.
     pub async fn run(self: Arc<Self>) {
         let mut alarm = WakeupTimer::new();
         let mut lead = WakeupLead::new(self.precision);
@@ -93,7 +99,8 @@ impl Timer {
         poll_fn(|cx| watch.0.watch(&mut alarm, &mut lead, cx)).await;
     }
 
-    /// One turn of [`Timer::run`]: fires what is due and sees to it that the next deadline is not slept over.
+    /// Does one turn of [`Timer::run`]: wakes what is due and sets the kernel timer for the next
+    /// deadline.
     fn watch(&self, alarm: &mut WakeupTimer, lead: &mut WakeupLead, cx: &mut Context<'_>) -> Poll<()> {
         let rang = alarm.poll(cx);
         let now = Instant::now();
@@ -103,7 +110,8 @@ impl Timer {
         self.fire(now);
         let Some(first) = self.queue().watch_first(cx.waker()) else { return Poll::Pending };
         if first.saturating_duration_since(now) <= lead.spin_threshold() {
-            // spins through the scheduler, so that calls and sockets are served meanwhile
+            // spins through the scheduler, so that other tasks and sockets are served in the
+            // meantime
             cx.waker().wake_by_ref();
         } else {
             alarm.set(lead.before(first, now));
@@ -112,7 +120,7 @@ impl Timer {
     }
 
     fn fire(&self, now: Instant) {
-        // one at a time: a waker is foreign code and must not meet the lock
+        // one at a time: a waker is foreign code and must not run under the lock
         while let Some(waker) = self.take_due(now) {
             waker.wake();
         }
@@ -122,7 +130,7 @@ impl Timer {
         self.queue().take_due(now)
     }
 
-    /// How much longer a wait may take.
+    /// Returns how much longer than asked for a wait may take.
     fn slack(&self, wait: Duration) -> Duration {
         match self.precision {
             Precision::Normal => (wait / SLACK_DIVISOR).min(MAX_SLACK),
@@ -135,7 +143,8 @@ impl Timer {
     }
 }
 
-/// [`Timer::run`] at work. Its waker holds the runtime, and the runtime's hooks hold the timer: it must not stay behind.
+/// Removes the waker of [`Timer::run`] when that is dropped: the waker holds the runtime, whose
+/// hooks hold the timer.
 struct WatchGuard<'a>(&'a Timer);
 
 impl Drop for WatchGuard<'_> {
@@ -145,13 +154,13 @@ impl Drop for WatchGuard<'_> {
     }
 }
 
-/// A wait for a deadline, made by [`Timer::until`].
+/// A wait for a deadline, made by [`Timer::wait_until`].
 #[must_use = "nothing waits until it is polled"]
 pub struct DeadlineWait {
     timer: Arc<Timer>,
     deadline: Instant,
     exact: bool,
-    /// Where it stands in the queue, once it does.
+    /// Key in the queue, once it is there.
     place: Option<QueueKey>,
 }
 
@@ -201,9 +210,9 @@ impl fmt::Debug for DeadlineWait {
     }
 }
 
-/// Who waits for what, in the order in which they must be woken at the latest.
+/// The waiting tasks, in the order of the latest times at which they must be woken.
 ///
-/// A tree rather than a heap: whoever leaves early takes its entry with it.
+/// A tree rather than a heap, because a wait that is dropped removes its entry.
 #[derive(Debug, Default)]
 struct DeadlineQueue {
     waiting: BTreeMap<QueueKey, QueueEntry>,
@@ -212,7 +221,7 @@ struct DeadlineQueue {
     watcher: Option<Waker>,
 }
 
-/// When a wait must end at the latest, and its place among equals.
+/// The latest time at which a wait must end, and a number that orders equal times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct QueueKey {
     latest: Instant,
@@ -236,7 +245,8 @@ impl DeadlineQueue {
         (first.get().deadline <= now).then(|| first.remove().waker)
     }
 
-    /// When the first wait must end; `watcher` is woken when one comes that must end earlier.
+    /// Returns when the first wait must end; `watcher` is woken when a wait comes that must end
+    /// earlier.
     fn watch_first(&mut self, watcher: &Waker) -> Option<Instant> {
         match &mut self.watcher {
             Some(known) => known.clone_from(watcher),
@@ -246,7 +256,8 @@ impl DeadlineQueue {
         self.watched
     }
 
-    /// The watcher, if `place` is before what it watches. It is told only once.
+    /// Returns the watcher if `place` is before the time that it watches. It is returned only once
+    /// for each time.
     fn overtaken(&mut self, place: QueueKey) -> Option<Waker> {
         if self.watched.is_some_and(|watched| watched <= place.latest) {
             return None;
@@ -256,7 +267,8 @@ impl DeadlineQueue {
     }
 }
 
-/// How long before a deadline the alarm should ring: the running median of how late it rang so far, and what is spun.
+/// The time before a deadline at which the kernel timer should fire: the running median of its
+/// lateness so far, and the time that is spun.
 #[derive(Debug)]
 struct WakeupLead {
     lateness: Duration,
@@ -272,8 +284,8 @@ impl WakeupLead {
         Self { lateness: INITIAL_LATENESS, spin }
     }
 
-    /// Steps towards what was seen by an amount that does not depend on it: rare long delays weigh no more than short
-    /// ones, and up and down balance at the median.
+    /// Moves the estimate towards an observation by a fixed step: rare long delays weigh no more
+    /// than short ones, and steps up and down balance at the median.
     fn learn(&mut self, late: Duration) {
         let step = if late.abs_diff(self.lateness) > COARSE_STEP_DISTANCE { COARSE_STEP } else { FINE_STEP };
         self.lateness = if late > self.lateness {
@@ -283,12 +295,13 @@ impl WakeupLead {
         };
     }
 
-    /// How long a remaining wait may be to be spun instead of slept.
+    /// Returns the longest remaining wait that is spun instead of slept.
     fn spin_threshold(&self) -> Duration {
         if self.spin.is_zero() { MAX_SPIN_NORMAL } else { self.spin + self.lateness }
     }
 
-    /// When to ring for `deadline`, which is further away than [`WakeupLead::spin_threshold`].
+    /// Returns when the kernel timer should fire for a deadline that is further away than
+    /// [`WakeupLead::spin_threshold`].
     fn before(&self, deadline: Instant, now: Instant) -> Instant {
         match deadline.checked_sub(self.spin + self.lateness) {
             Some(early) if early > now => early,
@@ -297,25 +310,25 @@ impl WakeupLead {
     }
 }
 
-/// The share of a wait that it may take longer: one in so many.
+/// Divisor of a wait: the quotient is the time by which it may take longer.
 const SLACK_DIVISOR: u32 = 512;
 
-/// How much longer the longest wait may take.
+/// Upper limit of the time by which a wait may take longer.
 const MAX_SLACK: Duration = Duration::from_micros(100);
 
-/// What `Precision::High` spins.
+/// Time that `Precision::High` spins before a deadline.
 const SPIN_HIGH: Duration = Duration::from_micros(60);
 
-/// What `Precision::Normal` spins at most, after it was woken early.
+/// Longest time that `Precision::Normal` spins, after an early wake-up.
 const MAX_SPIN_NORMAL: Duration = Duration::from_micros(20);
 
-/// The lateness of an alarm before any was seen.
+/// Initial estimate of the lateness of the kernel timer.
 const INITIAL_LATENESS: Duration = Duration::from_micros(20);
 
-/// No alarm rings earlier than this because of learned lateness.
+/// Upper limit of the estimated lateness.
 const MAX_LATENESS: Duration = Duration::from_micros(100);
 
-/// Beyond this distance the estimate moves by the coarse step.
+/// Distance from the estimate beyond which it moves by the coarse step.
 const COARSE_STEP_DISTANCE: Duration = Duration::from_micros(8);
 const COARSE_STEP: Duration = Duration::from_micros(1);
 const FINE_STEP: Duration = Duration::from_nanos(250);

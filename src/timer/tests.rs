@@ -41,7 +41,7 @@ fn tasks_go_on_in_the_order_of_their_deadlines_and_not_before() {
                 let (timer, order) = (Arc::clone(&timer), Arc::clone(&order));
                 let deadline = start + Duration::from_micros(tenths * 100);
                 runtime.spawn(async move {
-                    timer.until(deadline).await;
+                    timer.wait_until(deadline).await;
                     assert!(Instant::now() >= deadline);
                     order.lock().unwrap().push(tenths);
                 })
@@ -60,7 +60,7 @@ fn tasks_go_on_in_the_order_of_their_deadlines_and_not_before() {
 #[test]
 fn a_past_deadline_resolves_at_once_and_without_an_entry() {
     let timer = Arc::new(Timer::new(Precision::Normal));
-    let mut until = Arc::clone(&timer).until(Instant::now());
+    let mut until = Arc::clone(&timer).wait_until(Instant::now());
     let mut cx = Context::from_waker(Waker::noop());
     assert!(Pin::new(&mut until).poll(&mut cx).is_ready());
     assert_eq!(waiting(&timer), 0);
@@ -72,10 +72,10 @@ fn a_dropped_wait_leaves_nothing_behind() {
     runtime.block_on(async {
         let far = Instant::now() + Duration::from_hours(1);
         for _ in 0..100 {
-            let cut = tokio::time::timeout(Duration::ZERO, Arc::clone(&timer).until(far)).await;
+            let cut = tokio::time::timeout(Duration::ZERO, Arc::clone(&timer).wait_until(far)).await;
             assert!(cut.is_err());
         }
-        let task = tokio::spawn(Arc::clone(&timer).until(far));
+        let task = tokio::spawn(Arc::clone(&timer).wait_until(far));
         tokio::task::yield_now().await;
         assert_eq!(waiting(&timer), 1);
         task.abort();
@@ -91,9 +91,9 @@ fn the_wait_behind_a_dropped_first_one_is_still_woken() {
     let (runtime, timer) = worker(Precision::Normal);
     runtime.block_on(async {
         let start = Instant::now();
-        let second = tokio::spawn(Arc::clone(&timer).until(start + Duration::from_millis(10)));
+        let second = tokio::spawn(Arc::clone(&timer).wait_until(start + Duration::from_millis(10)));
         tokio::task::yield_now().await;
-        let first = tokio::spawn(Arc::clone(&timer).until(start + Duration::from_millis(2)));
+        let first = tokio::spawn(Arc::clone(&timer).wait_until(start + Duration::from_millis(2)));
         tokio::task::yield_now().await;
         first.abort();
         tokio::time::timeout(Duration::from_secs(5), second).await.unwrap().unwrap();
@@ -109,7 +109,7 @@ fn many_equal_deadlines_wake_every_task_in_the_order_they_came() {
         .map(|number| {
             let (timer, order) = (Arc::clone(&timer), Arc::clone(&order));
             runtime.spawn(async move {
-                timer.until(deadline).await;
+                timer.wait_until(deadline).await;
                 order.lock().unwrap().push(number);
             })
         })
@@ -144,7 +144,7 @@ fn equal_deadlines_leave_the_queue_in_the_order_they_came() {
 fn a_task_that_moves_is_woken_by_its_last_waker_only() {
     let timer = Arc::new(Timer::new(Precision::Normal));
     let deadline = Instant::now() + Duration::from_millis(1);
-    let mut until = Arc::clone(&timer).until(deadline);
+    let mut until = Arc::clone(&timer).wait_until(deadline);
     let counts = [Arc::new(Count::default()), Arc::new(Count::default())];
     for count in &counts {
         let waker = Waker::from(Arc::clone(count));
@@ -162,8 +162,9 @@ fn a_busy_worker_fires_without_its_alarm() {
     let runtime =
         Builder::new_current_thread().enable_all().on_thread_park(move || parking.fire_due()).build().unwrap();
     runtime.block_on(async {
-        // nobody runs the timer: the hook alone wakes the task, because something else keeps the worker turning
-        let waiting = tokio::spawn(Arc::clone(&timer).until(Instant::now() + Duration::from_millis(3)));
+        // nobody runs the timer: the hook alone wakes the task, because something else keeps the
+        // worker turning
+        let waiting = tokio::spawn(Arc::clone(&timer).wait_until(Instant::now() + Duration::from_millis(3)));
         let turning = async {
             loop {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -189,7 +190,7 @@ fn a_hundred_thousand_random_deadlines_are_all_met_and_none_early() {
             let deadline = start + Duration::from_nanos((state >> 33) % 1_000_000_000);
             let (timer, early) = (Arc::clone(&timer), Arc::clone(&early));
             runtime.spawn(async move {
-                timer.until(deadline).await;
+                timer.wait_until(deadline).await;
                 if Instant::now() < deadline {
                     early.fetch_add(1, Relaxed);
                 }

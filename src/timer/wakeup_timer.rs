@@ -1,8 +1,9 @@
-//! What rings for the earliest deadline: a timerfd on Linux, tokio's sleep elsewhere.
+//! The timer that wakes a worker for its earliest deadline: a timerfd on Linux, tokio's sleep
+//! elsewhere.
 //!
-//! The timerfd counts CLOCK_MONOTONIC to the nanosecond and is woken by the kernel's high resolution timer, which the slack
-//! of a thread's own sleeps does not touch. It is never read: tokio watches for edges, and setting it
-//! anew clears it.
+//! The timerfd counts CLOCK_MONOTONIC in nanoseconds and fires by the kernel's high resolution
+//! timer, to which the slack of a thread's own sleeps does not apply. It is never read: tokio
+//! watches for edges, and setting it again clears it.
 
 use std::pin::Pin;
 use std::task::Context;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-/// One alarm that rings once for each time it is set.
+/// A timer that fires once for each time that it is set to.
 #[derive(Debug)]
 pub(super) struct WakeupTimer {
     backend: Backend,
@@ -25,7 +26,7 @@ enum Backend {
 }
 
 impl WakeupTimer {
-    /// An alarm that is not set. Where the kernel gives no timerfd it is tokio's.
+    /// Makes a timer that is not set. If the kernel provides no timerfd, it uses tokio's sleep.
     pub(super) fn new() -> Self {
         #[cfg(target_os = "linux")]
         if let Ok(timerfd) = linux::Timerfd::new() {
@@ -34,7 +35,7 @@ impl WakeupTimer {
         Self { backend: Backend::coarse(), set_for: None }
     }
 
-    /// Rings at `at`, and no longer for what it was set before.
+    /// Sets the timer to `at`, in place of the time that it was set to before.
     pub(super) fn set(&mut self, at: Instant) {
         if self.set_for == Some(at) {
             return;
@@ -53,15 +54,17 @@ impl WakeupTimer {
         }
     }
 
-    /// The time that it was set for, once it has rung; else the task is woken when it rings.
+    /// Returns the time that the timer was set to, once it has fired; until then, the task is woken
+    /// when it fires.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Instant> {
         let signalled = match &mut self.backend {
             #[cfg(target_os = "linux")]
             Backend::Fine(timerfd) => timerfd.drain(cx),
-            // one that has rung must not be polled again before it is set
+            // a sleep that has fired must not be polled again before it is set
             Backend::Coarse(sleep) => self.set_for.is_some() && sleep.as_mut().poll(cx).is_ready(),
         };
-        // the clock says whether it rang: a signal may be of a time that it is no longer set for
+        // only the clock is reliable: a signal may belong to a time that the timer was set to
+        // before
         let rang = self.set_for.take_if(|at| *at <= Instant::now());
         if signalled && rang.is_none() {
             self.set_for = None;
@@ -90,7 +93,7 @@ mod linux {
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
-    /// A timerfd, and one moment as both clocks tell it.
+    /// A timerfd, and one point in time on both clocks.
     #[derive(Debug)]
     pub(super) struct Timerfd {
         fd: AsyncFd<OwnedFd>,
@@ -101,7 +104,7 @@ mod linux {
         pub(super) fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let fd = watched(timerfd_create(TimerfdClockId::Monotonic, flags)?)?;
-            // read in this order, the alarm errs by nanoseconds to the late side
+            // read in this order, the timer errs by nanoseconds to the late side
             let anchor = (Instant::now(), clock_gettime(ClockId::Monotonic));
             Ok(Self { fd, anchor })
         }
@@ -115,10 +118,11 @@ mod linux {
             Ok(())
         }
 
-        /// Whether it was signalled since the last time. Asks to be woken by the next signal.
+        /// Returns whether it was signalled since the last call. The task is woken by the next
+        /// signal.
         pub(super) fn drain(&self, cx: &mut Context<'_>) -> bool {
             let mut signalled = false;
-            // an error means that the runtime ends, and this task with it
+            // an error means that the runtime shuts down, and this task with it
             while let Poll::Ready(Ok(mut signal)) = self.fd.poll_read_ready(cx) {
                 signal.clear_ready();
                 signalled = true;

@@ -103,7 +103,7 @@ impl Rate {
         // whoever waits here holds the lock: those behind it are let in one by one, the first first
         let mut next = self.next.lock().await;
         let due = due(*next, Instant::now());
-        Arc::clone(timer).until_exactly(due).await;
+        Arc::clone(timer).wait_until_exactly(due).await;
         *next = Some(due.max(credited(Instant::now())) + self.interval);
     }
 }

@@ -1,4 +1,5 @@
-//! When answers come. Bounds are loose above, as the machine is shared, and tight below: nothing is ever early.
+//! When answers come. Bounds are loose above, as the machine is shared, and tight below: nothing is
+//! ever early.
 
 use std::time::{Duration, Instant};
 

@@ -22,7 +22,8 @@ fn mock(profiles: &[(&str, &str)]) -> Mock {
     Mock::configured(&files, |config| config.profile = Some(profiles[0].0.to_owned()))
 }
 
-/// How long each of some calls took that were sent at once, each on a connection of its own; sorted.
+/// How long each of some calls took that were sent at once, each on a connection of its own;
+/// sorted.
 fn at_once(mock: &Mock, calls: usize, path: &str) -> Vec<(u16, Duration)> {
     let mut clients: Vec<Client> = (0..calls).map(|_| Client::connect(mock.address)).collect();
     let begun = Instant::now();
@@ -435,7 +436,8 @@ fn a_curve_is_as_fast_as_was_measured() {
     }
 }
 
-/// One worker and calls of 600 ms: the first client goes away after 100 ms, and how long does the next one wait?
+/// One worker and calls of 600 ms: the first client goes away after 100 ms, and how long does the
+/// next one wait?
 fn time_behind_one_that_goes(capacity: &str, abandon: &str, goes: impl FnOnce(Client)) -> f64 {
     let text = profile(capacity, "default: {demand: {fixed: 600ms}}");
     let mock = mock(&[("p", &format!("{text}    abandon: {abandon}\n"))]);

@@ -1,20 +1,21 @@
-//! Random numbers that do not depend on who asks: the k-th draw of an operation is the same on any worker.
+//! Counter-based random numbers: the k-th draw of an operation is the same on any worker.
 //!
-//! Philox4x32-10 (Salmon, Moraes, Dror and Shaw, *Parallel random numbers: as easy as 1, 2, 3*, SC 2011) is a function of a key
-//! and a counter. The key is the seed; the counter is the operation (64 bits), the ordinal (48 bits) and a block number
-//! (16 bits). It is part of the interface: the same seed draws the same delays in every version.
+//! Philox4x32-10 (Salmon, Moraes, Dror and Shaw, *Parallel random numbers: as easy as 1, 2, 3*, SC
+//! 2011) is a function of a key and a counter. The key is the seed; the counter is the operation
+//! (64 bits), the ordinal (48 bits) and a block number (16 bits). It is part of the interface: the
+//! same seed draws the same delays in every version.
 
 use std::convert::Infallible;
 
 use rand::TryRng;
 
-/// Where all draws of a server begin.
+/// The source of all random numbers of a server: its seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draws {
     seed: u64,
 }
 
-/// The random numbers of one call.
+/// The random numbers of one call, one after the other.
 #[derive(Clone, Debug)]
 pub struct RandomStream {
     key: [u32; 2],
@@ -24,13 +25,14 @@ pub struct RandomStream {
 }
 
 impl Draws {
-    /// The draws of a seed.
+    /// Makes the source of a seed.
     pub fn new(seed: u64) -> Self {
         Self { seed }
     }
 
-    /// The random numbers of an operation's `ordinal`-th call, the same for every caller. Of the ordinal the lower 48 bits
-    /// count: at a million calls a second they last nine years.
+    /// Returns the random numbers of the call with this 0-based ordinal of an operation, the same
+    /// for every caller. The lower 48 bits of the ordinal count: at a million calls a second they
+    /// last nine years.
     pub fn at(&self, operation: u64, ordinal: u64) -> RandomStream {
         let low = |number: u64| number as u32;
         RandomStream {
@@ -90,8 +92,8 @@ fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
-/// The constants of the paper's section 4.3: odd multipliers that were searched for, and the fractions of the golden
-/// ratio and of √3 that the key grows by.
+/// The constants of the paper's section 4.3: odd multipliers that were searched for, and the
+/// fractions of the golden ratio and of √3 that the key grows by.
 const MULTIPLIERS: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
 const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
 const ROUNDS: usize = 10;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use standin_learn::fit::{Finding, Fitted, Trace};
 use standin_learn::gap::{CapacityModel, ComparisonContext, MockKind};
-use standin_model::profile::{self, Profile};
+use standin_model::profile::{self, CompiledProfile};
 use standin_tape::Recording;
 use standin_tape::operations::Operations;
 
@@ -30,6 +30,6 @@ pub(super) fn of_tapes(tapes: &[&Recording], operations: &Operations) -> Option<
     if is_doubtful {
         return None;
     }
-    let profile = Profile::new("reference", fitted.profile()).ok()?;
+    let profile = CompiledProfile::new("reference", fitted.profile()).ok()?;
     CapacityModel::of(&profile, "a fit of the reference")
 }

@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use standin_learn::fit::{Finding, Fitted, LimitKind, Observation, QueueDiscipline, Trace};
-use standin_model::profile::{File, read_all};
+use standin_model::profile::{ProfileFile, read_all};
 use standin_model::station::Queue;
 
 use super::around::{REFUSAL, bounded, limited, stalled, stalls};
@@ -29,9 +29,9 @@ fn trace(truth: &Truth, arrivals: &[f64], door: impl FnOnce(&[f64], &[f64]) -> V
     }
 }
 
-fn written_and_read(fitted: &Fitted) -> standin_model::profile::spec::Service {
+fn written_and_read(fitted: &Fitted) -> standin_model::profile::ProfileService {
     let text = fitted.profile().to_yaml(&fitted.to_string());
-    let file = File { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: text.as_str().into() };
+    let file = ProfileFile { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: text.as_str().into() };
     let read = read_all(&[file]);
     assert!(read.defects.is_empty(), "{:?}\n{text}", read.defects);
     read.profiles[0].spec.services[0].clone()
@@ -47,10 +47,10 @@ fn a_full_queue_is_learned_from_its_refusals() {
     assert_eq!(fitted.limits[0].kind, LimitKind::Inside { calls: 14 }, "{fitted}");
     let service = written_and_read(&fitted);
     assert!(
-        matches!(service.capacity, standin_model::station::Capacity::Fifo { queue: Queue::AtMost(10), .. }),
+        matches!(service.station.capacity, standin_model::station::Capacity::Fifo { queue: Queue::AtMost(10), .. }),
         "{fitted}"
     );
-    assert!(service.operations.iter().all(|operation| operation.work.classes.is_empty()), "the limit makes the 503s");
+    assert!(service.operations.iter().all(|operation| operation.timing.classes.is_empty()), "the limit makes the 503s");
 }
 
 #[test]
@@ -127,8 +127,8 @@ fn long_answers_that_demand_more_are_a_class() {
         let ratio = long.demand.quantile(0.5).as_secs_f64() / operation.demand.quantile(0.5).as_secs_f64();
         assert!((4.5..5.5).contains(&ratio), "{ratio}\n{fitted}");
     }
-    let classes = &written_and_read(&fitted).operations[0].work.classes;
-    assert!(classes[0].from.is_some() && classes[0].status.is_none(), "{classes:?}");
+    let classes = &written_and_read(&fitted).operations[0].timing.classes;
+    assert!(classes[0].min_body_bytes.is_some() && classes[0].status.is_none(), "{classes:?}");
     // of answers in a coding the length is another than that of the stub's body
     tape.calls.iter_mut().for_each(|call| call.bytes = None);
     assert!(Fitted::new("service", &[tape]).unwrap().operations[0].classes.is_empty());
@@ -225,7 +225,7 @@ fn a_varying_delay_before_a_queue_is_recovered_as_a_whole() {
     assert_eq!((of.classes[0].status, &of.classes[0].demand), (404, &of.demand), "{fitted}");
     assert!(of.outside.is_some(), "{fitted}");
     assert!(fitted.findings.iter().any(|one| matches!(one, Finding::DelayCenter { .. })), "{fitted}");
-    assert!(written_and_read(&fitted).operations[0].work.outside.is_some());
+    assert!(written_and_read(&fitted).operations[0].timing.outside_latency.is_some());
     for load in [0.5, 0.8] {
         let arrivals = steps(capacity, &[load], CALLS, 16);
         let mut rng = StdRng::seed_from_u64(17);

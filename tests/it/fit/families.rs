@@ -3,7 +3,7 @@
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use standin_learn::fit::{Finding, Fitted, QueueDiscipline, Trace};
-use standin_model::profile::{File, read_all};
+use standin_model::profile::{ProfileFile, read_all};
 
 use super::truth::{Kind, Station, Truth, serve, steps, together};
 use super::{CALLS, RUNS, predict, quantiles};
@@ -137,8 +137,9 @@ fn a_pool_that_the_loop_hides_is_not_claimed() {
 /// What is fitted is written, read again without a defect, and says it.
 fn assert_served(fitted: &Fitted, part: &str) {
     let text = fitted.profile().to_yaml("");
-    let file = File { name: "recorded".to_owned(), file: "profiles/recorded.yaml".into(), text: text.as_str().into() };
+    let file =
+        ProfileFile { name: "recorded".to_owned(), file: "profiles/recorded.yaml".into(), text: text.as_str().into() };
     let read = read_all(&[file]);
     assert!(read.defects.is_empty() && text.contains(part), "{:?}\n{text}", read.defects);
-    assert_eq!(read.profiles[0].services[0].front.is_some(), fitted.front().is_some());
+    assert_eq!(read.profiles[0].services[0].front_station.is_some(), fitted.front().is_some());
 }

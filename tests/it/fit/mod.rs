@@ -15,7 +15,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution as _, StandardNormal};
 use standin_learn::fit::{DemandTable, Finding, Fitted, Observation, QueueDiscipline, Trace};
-use standin_model::profile::{File, read_all};
+use standin_model::profile::{ProfileFile, read_all};
 use standin_model::station::{SimTime, simulate_in, simulate_tandem};
 use standin_stub::delay::Distribution;
 
@@ -254,7 +254,7 @@ fn slow_spells_are_told_and_written() {
     let fitted = Fitted::new("service", &[truth.record(&arrivals, &kinds, &latencies, &mut rng)]).unwrap();
     for operation in &fitted.operations {
         let order = operation.autocorrelation.unwrap_or_else(|| panic!("no slow spells\n{fitted}"));
-        let blocks = order.blocks.as_secs_f64();
+        let blocks = order.block.as_secs_f64();
         assert!((0.2..0.45).contains(&blocks) && (0.15..0.5).contains(&order.correlation), "{order:?}");
     }
     assert!(fitted.is_doubtful(), "the queue that is fitted is none: {fitted}");
@@ -367,7 +367,8 @@ fn several_tapes_with_errors_give_one_model_and_a_report() {
     }
     let profile = fitted.profile();
     let yaml = profile.to_yaml(&fitted.to_string());
-    let file = File { name: "recorded".to_owned(), file: "profiles/recorded.yaml".into(), text: yaml.as_str().into() };
+    let file =
+        ProfileFile { name: "recorded".to_owned(), file: "profiles/recorded.yaml".into(), text: yaml.as_str().into() };
     let read = read_all(&[file]);
     assert!(read.defects.is_empty(), "{:?}\n{yaml}", read.defects);
     assert_eq!(read.profiles[0].spec.to_yaml(&fitted.to_string()), yaml);

@@ -3,7 +3,7 @@
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use standin_learn::fit::{FitPage, Fitted, Trace};
-use standin_model::profile::{File, read_all};
+use standin_model::profile::{ProfileFile, read_all};
 
 use super::truth::{Kind, Station, Truth, ramp};
 use super::{CALLS, unexplained};
@@ -58,11 +58,14 @@ fn assert_told(fitted: &Fitted) {
     assert!(text.contains(TOLD) && page.contains(TOLD), "{text}");
     assert!(json["operations"][0]["tail"]["factor"].as_f64() > Some(1.05), "{json}");
     assert!(profile.lines().any(|line| line.starts_with('#') && line.contains(TOLD)), "{profile}");
-    let file =
-        File { name: "recorded".to_owned(), file: "profiles/recorded.yaml".into(), text: profile.as_str().into() };
+    let file = ProfileFile {
+        name: "recorded".to_owned(),
+        file: "profiles/recorded.yaml".into(),
+        text: profile.as_str().into(),
+    };
     let read = read_all(&[file]);
     assert!(read.defects.is_empty(), "{:?}", read.defects);
-    let served = fitted.profile().services[0].operations[0].work.demand.build().expect("a table");
+    let served = fitted.profile().services[0].operations[0].timing.demand.build().expect("a table");
     assert!((served.quantile(1.0).as_secs_f64() / last - 1.0).abs() < 0.001, "{profile}");
 }
 

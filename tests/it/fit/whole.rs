@@ -12,8 +12,7 @@ use rand::rngs::StdRng;
 use standin_learn::fit::{Fitted, Observation};
 use standin_learn::gap::{ComparisonContext, ComparisonSide, Gap, ServiceRun, TimedCall, Verdict};
 use standin_model::draws::Draws;
-use standin_model::profile::spec::Service;
-use standin_model::profile::{File, Profile, read_all};
+use standin_model::profile::{CompiledProfile, ProfileFile, ProfileService, read_all};
 use standin_model::station::{Capacity, SimTime, Station as Served, TokenBucket, simulate_in, simulate_tandem};
 
 use super::around::{bounded, limited, stalled, stalls};
@@ -111,7 +110,7 @@ impl Original {
     }
 
     /// How profiles compare with it at a load, by runs of one schedule, one of each profile.
-    fn gap(&self, profiles: &[Profile], load: f64, budget: &str) -> Gap {
+    fn gap(&self, profiles: &[CompiledProfile], load: f64, budget: &str) -> Gap {
         let side = |name: &str, runs: Vec<ServiceRun>| ComparisonSide { name: name.to_owned(), runs, repeats: true };
         let real = (0..profiles.len() as u64).map(|number| {
             let (schedule, answers) = self.run(&[load], 4711, 7_000 + number);
@@ -126,7 +125,7 @@ impl Original {
     }
 
     /// What the code that serves a profile makes of calls.
-    fn served(&self, profile: &Profile, schedule: &Schedule, seed: u64) -> Answers {
+    fn served(&self, profile: &CompiledProfile, schedule: &Schedule, seed: u64) -> Answers {
         let service = &profile.services[0];
         let operations = self.truth.kinds.iter().map(|kind| {
             service.operations.iter().find(|operation| operation.name == kind.name).expect("it was fitted")
@@ -141,35 +140,35 @@ impl Original {
             let drawn = operations[*kind as usize].draw(&draws, *ordinal, after, None);
             *ordinal += 1;
             answers[call].1 = drawn.class.and_then(|class| class.status).map_or(200, |status| status.as_u16());
-            entering.push((SimTime::from(after) + drawn.outside, call, drawn.front, drawn.demand));
+            entering.push((SimTime::from(after) + drawn.outside_latency, call, drawn.front_demand, drawn.demand));
         }
         entering.sort_by_key(|(enters, ..)| *enters);
         let mut bucket = TokenBucket::default();
         let mut inside = Vec::with_capacity(entering.len());
         let took = |call: usize, finish: SimTime| finish.since_epoch().as_secs_f64() - schedule.arrivals[call];
         for (enters, call, front, demand) in entering {
-            let Some((rate, refusal)) = &service.rate_limit else {
+            let Some(limit) = &service.rate_limit else {
                 inside.push((call, (enters, front, demand)));
                 continue;
             };
-            match bucket.admit(enters, *rate) {
+            match bucket.admit(enters, limit.rate) {
                 Some(turn) => inside.push((call, (turn, front, demand))),
-                None => answers[call] = (took(call, enters), refusal.status.as_u16()),
+                None => answers[call] = (took(call, enters), limit.overflow.status.as_u16()),
             }
         }
         let mut main = match &service.stalls {
-            Some(stalls) => Served::with_stalls(service.capacity.clone(), stalls.clone(), draws),
-            None => Served::new(service.capacity.clone()),
+            Some(stalls) => Served::with_stalls(service.station.capacity.clone(), stalls.clone(), draws),
+            None => Served::new(service.station.capacity.clone()),
         };
         let calls: Vec<_> = inside.iter().map(|(_, call)| *call).collect();
-        let finished = match &service.front {
+        let finished = match &service.front_station {
             Some(front) => simulate_tandem(&mut Served::new(front.capacity.clone()), &mut main, &calls),
             None => simulate_in(&mut main, calls.iter().map(|(enters, _, demand)| (*enters, *demand))),
         };
         for ((call, (enters, ..)), finish) in inside.into_iter().zip(finished) {
             match finish {
                 Some(finish) => answers[call].0 = took(call, finish),
-                None => answers[call] = (took(call, enters), service.overflow.status.as_u16()),
+                None => answers[call] = (took(call, enters), service.station.overflow.status.as_u16()),
             }
         }
         answers
@@ -194,9 +193,10 @@ impl Original {
 }
 
 /// The profile that a fit writes, as it is read from its file.
-fn written(fitted: &Fitted) -> Profile {
+fn written(fitted: &Fitted) -> CompiledProfile {
     let text = fitted.profile().to_yaml(&fitted.to_string());
-    let file = File { name: "recorded".to_owned(), file: "profiles/recorded.yaml".into(), text: text.as_str().into() };
+    let file =
+        ProfileFile { name: "recorded".to_owned(), file: "profiles/recorded.yaml".into(), text: text.as_str().into() };
     let mut read = read_all(&[file]);
     assert!(read.defects.is_empty(), "{:?}\n{text}", read.defects);
     read.profiles.remove(0)
@@ -229,7 +229,7 @@ fn assert_predicted(original: &Original) {
         eprintln!("{:<24} {}", original.name, fitted.to_string().lines().next().unwrap_or_default());
         assert_eq!(fitted.workers, original.workers(), "{fitted}");
     }
-    let profiles: Vec<Profile> = fits.iter().map(written).collect();
+    let profiles: Vec<CompiledProfile> = fits.iter().map(written).collect();
     for (load, budget) in LOADS {
         let gap = original.gap(&profiles, load, budget);
         tell(original.name, load, &gap);
@@ -300,19 +300,19 @@ fn four_workers_and_a_little_outside() {
 fn wrong_models_are_over_their_limits() {
     let original = fifo(4, 0.5);
     let fits: Vec<Fitted> = TAPES.map(|seed| original.fitted(seed)).collect();
-    let told = |change: &dyn Fn(&mut Service)| {
+    let told = |change: &dyn Fn(&mut ProfileService)| {
         let profiles = fits.iter().map(|fitted| {
             let mut spec = fitted.profile();
             change(&mut spec.services[0]);
-            Profile::new("wrong", spec).expect("it is right in itself")
+            CompiledProfile::new("wrong", spec).expect("it is right in itself")
         });
         let gap = original.gap(&profiles.collect::<Vec<_>>(), 0.8, UP_TO_80);
         tell("wrong", 0.8, &gap);
         gap.verdict
     };
     let workers = |count| {
-        move |service: &mut Service| {
-            let Capacity::Fifo { workers, .. } = &mut service.capacity else { unreachable!("four workers") };
+        move |service: &mut ProfileService| {
+            let Capacity::Fifo { workers, .. } = &mut service.station.capacity else { unreachable!("four workers") };
             *workers = NonZeroU32::new(count).expect("more than none");
         }
     };

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use standin_model::profile::spec::Valid;
-use standin_model::profile::{Operation, Profile, Service};
+use standin_model::profile::{CompiledOperation, CompiledProfile, CompiledService, ProfileValidRange};
 use standin_model::station::{Capacity, Queue};
 
 /// What is known beside the calls.
@@ -48,7 +47,7 @@ pub(crate) struct StationCapacity {
     /// Whether everything stands still at times.
     pub(crate) stalls: bool,
     /// The range that the model was learned from.
-    pub(crate) valid: Valid,
+    pub(crate) valid: ProfileValidRange,
     /// The workers of what lies before it.
     front: Option<f64>,
     operations: BTreeMap<String, MeanDemand>,
@@ -65,7 +64,7 @@ struct MeanDemand {
 impl CapacityModel {
     /// Of a profile; `from` says where it is from, as in `profile recorded`. None if it has no services of its own, or demands
     /// without a mean.
-    pub fn of(profile: &Profile, from: impl Into<String>) -> Option<Self> {
+    pub fn of(profile: &CompiledProfile, from: impl Into<String>) -> Option<Self> {
         let services: Vec<StationCapacity> = profile.services.iter().map(StationCapacity::of).collect::<Option<_>>()?;
         (!services.is_empty()).then(|| Self { from: from.into(), services })
     }
@@ -108,18 +107,18 @@ impl CapacityModel {
 }
 
 impl StationCapacity {
-    fn of(service: &Service) -> Option<Self> {
+    fn of(service: &CompiledService) -> Option<Self> {
         let mut operations = BTreeMap::new();
         for operation in &service.operations {
             operations.insert(operation.name.clone(), MeanDemand::of(operation)?);
         }
         Some(Self {
-            workers: workers(&service.capacity),
-            is_bounded: is_bounded(&service.capacity),
-            rate_limit: service.rate_limit.as_ref().map(|(rate, _)| rate.per_second),
+            workers: workers(&service.station.capacity),
+            is_bounded: is_bounded(&service.station.capacity),
+            rate_limit: service.rate_limit.as_ref().map(|limit| limit.rate.per_second),
             stalls: service.stalls.is_some(),
             valid: service.valid,
-            front: service.front.as_ref().and_then(|front| workers(&front.capacity)),
+            front: service.front_station.as_ref().and_then(|front| workers(&front.capacity)),
             default: operations.get("default").copied(),
             operations,
         })
@@ -127,7 +126,7 @@ impl StationCapacity {
 }
 
 impl MeanDemand {
-    fn of(operation: &Operation) -> Option<Self> {
+    fn of(operation: &CompiledOperation) -> Option<Self> {
         Some(Self { own: operation.mean_demand()?, front: operation.mean_front_demand()? })
     }
 }
@@ -157,12 +156,12 @@ fn is_bounded(capacity: &Capacity) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use standin_model::profile::{File, read_all};
+    use standin_model::profile::{ProfileFile, read_all};
 
     fn model(text: &str) -> Option<CapacityModel> {
-        let file = File { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: text.into() };
+        let file = ProfileFile { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: text.into() };
         let loaded = read_all(&[file]);
-        assert!(!loaded.failed(), "{:?}", loaded.defects);
+        assert!(!loaded.has_errors(), "{:?}", loaded.defects);
         CapacityModel::of(&loaded.profiles[0], "profile recorded")
     }
 

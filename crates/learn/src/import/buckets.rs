@@ -171,7 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use standin_model::profile::spec::Delay;
+    use standin_model::profile::DistributionSpec;
 
     fn buckets() -> impl Strategy<Value = Buckets> {
         (prop::collection::vec((1.05..4.0f64, 0..2000u64), 1..60), 0..50u64).prop_map(|(steps, beyond)| {
@@ -198,7 +198,7 @@ mod tests {
             for pair in points.windows(2) {
                 prop_assert!(pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1, "{:?}", pair);
             }
-            let delay = Delay::quantiles(points.iter().map(|(percent, time)| (*percent, Duration::from_nanos(*time as u64))));
+            let delay = DistributionSpec::quantiles(points.iter().map(|(percent, time)| (*percent, Duration::from_nanos(*time as u64))));
             let built = delay.build().expect("points that rise are a distribution");
             if points.len() < MOST_POINTS / 2 {
                 for percent in [50.0, 90.0, 99.0] {

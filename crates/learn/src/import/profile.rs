@@ -11,7 +11,10 @@ use super::name::Target;
 use super::problem::{Problem, Skipped};
 use super::tally::Tally;
 use super::{Format, Options};
-use standin_model::profile::spec::{Abandon, Class, Delay, Operation, Profile, Scale, Service, Valid, Work};
+use standin_model::profile::{
+    DemandClass, DistributionSpec, OperationTiming, Profile, ProfileOperation, ProfileService, ProfileValidRange,
+    StationSpec,
+};
 use standin_model::station::Capacity;
 
 /// A profile as it is imported, before it is written.
@@ -26,9 +29,9 @@ pub struct Imported {
     /// The operations, in the order in which they are matched.
     pub operations: Vec<ImportedOperation>,
     /// Calls of no operation, where a total is known.
-    pub default: Option<Work>,
+    pub default: Option<OperationTiming>,
     /// The range of the measurement.
-    pub valid: Valid,
+    pub valid: ProfileValidRange,
     /// Labels that tell no method and path.
     pub unknown: Vec<String>,
     /// What was left out.
@@ -43,7 +46,7 @@ pub struct ImportedOperation {
     /// Which calls.
     pub target: Target,
     /// What they demand.
-    pub work: Work,
+    pub timing: OperationTiming,
     /// How many calls it is known from.
     pub samples: Option<u64>,
     /// What is not known of it, in words.
@@ -82,7 +85,7 @@ impl Imported {
         if let Some(Evidence::Percentiles(_)) = &total {
             read.notes.extend(total.iter().flat_map(Evidence::doubts).map(|doubt| format!("all calls: {doubt}")));
         }
-        let default = total.as_ref().and_then(delay).map(|demand| Work::of(demand, Vec::new()));
+        let default = total.as_ref().and_then(delay).map(|demand| OperationTiming::new(demand, Vec::new()));
         if operations.is_empty() && default.is_none() {
             let what = match unknown.as_slice() {
                 [] => "no calls with times are left to import".to_owned(),
@@ -103,7 +106,7 @@ impl Imported {
         }
         let samples: u64 = operations.iter().filter_map(|operation| operation.samples).sum();
         let samples = if samples > 0 { Some(samples) } else { total.as_ref().and_then(Evidence::count) };
-        let valid = Valid {
+        let valid = ProfileValidRange {
             utilization: None,
             in_flight: read.load.at_once,
             per_second: read.load.highest_rate().map(|rate| (rate * 10.0).round() / 10.0).filter(|rate| *rate > 0.0),
@@ -117,24 +120,18 @@ impl Imported {
 
     /// The profile.
     pub fn profile(&self) -> Profile {
-        let operations = self.operations.iter().map(|operation| Operation {
+        let operations = self.operations.iter().map(|operation| ProfileOperation {
             name: operation.target.name(),
             pattern: Some(pattern(&operation.target)),
-            work: operation.work.clone(),
+            timing: operation.timing.clone(),
         });
-        let service = Service {
+        let service = ProfileService {
             name: self.service.clone(),
-            pattern: None,
-            capacity: self.capacity.clone(),
-            overflow: None,
-            front: None,
-            rate_limit: None,
-            stalls: None,
-            abandon: Abandon::Keep,
-            scale: Scale::default(),
+            station: StationSpec { capacity: self.capacity.clone(), overflow: None },
             operations: operations.collect(),
             default: self.default.clone(),
             valid: self.valid,
+            ..ProfileService::default()
         };
         let description = format!("imported, measured {}", self.load());
         Profile { description: Some(description), services: vec![service], ..Profile::default() }
@@ -190,7 +187,7 @@ fn operation(target: Target, by_status: ByStatus, skipped: &mut Skipped) -> Opti
         // as a reader of the percentage that is written gets it
         let share = (share * 1e5).round() / 1e3 / 100.0;
         let status = fails(*status).then_some(*status);
-        (share > 0.0).then_some(Class { share, from: None, status, demand: delay(evidence)? })
+        (share > 0.0).then_some(DemandClass { share, min_body_bytes: None, status, demand: delay(evidence)? })
     });
     let classes = whole(classes.collect());
     let samples = (total > 0).then_some(total);
@@ -198,11 +195,11 @@ fn operation(target: Target, by_status: ByStatus, skipped: &mut Skipped) -> Opti
         let calls = standin_text::counted(few, "call");
         doubts.push(format!("known from {calls} only: its times, the slow ones above all, are a guess; measure more"));
     }
-    Some(ImportedOperation { target, work: Work::of(demand, classes), samples, doubts })
+    Some(ImportedOperation { target, timing: OperationTiming::new(demand, classes), samples, doubts })
 }
 
 /// Shares that are together no more than the whole, which rounding may have made them.
-fn whole(mut classes: Vec<Class>) -> Vec<Class> {
+fn whole(mut classes: Vec<DemandClass>) -> Vec<DemandClass> {
     let sum: f64 = classes.iter().map(|class| class.share).sum();
     if sum > 1.0
         && let Some(largest) = classes.iter_mut().max_by(|one, other| one.share.total_cmp(&other.share))
@@ -217,18 +214,18 @@ fn fails(status: u16) -> bool {
 }
 
 /// Points as a distribution; what cannot be one is none.
-fn delay(evidence: &Evidence) -> Option<Delay> {
+fn delay(evidence: &Evidence) -> Option<DistributionSpec> {
     let points = evidence.points();
     if points.is_empty() {
         return None;
     }
     let rounded = points.into_iter().map(|(percent, nanos)| (percent, Duration::from_nanos(nanos.round() as u64)));
-    let delay = Delay::quantiles(rounded);
+    let delay = DistributionSpec::quantiles(rounded);
     delay.build().is_ok().then_some(delay)
 }
 
 /// What percentiles leave open between them, seen by the mean that a file names beside them.
-fn mean_doubt(evidence: &Evidence, demand: &Delay) -> Option<String> {
+fn mean_doubt(evidence: &Evidence, demand: &DistributionSpec) -> Option<String> {
     let told = evidence.mean().filter(|mean| *mean > 0.0)?;
     let made = demand.build().ok()?.mean()?.as_nanos() as f64;
     let off = made / told - 1.0;

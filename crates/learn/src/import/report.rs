@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::profile::{Imported, ImportedOperation};
 use crate::terminal::write_wrapped;
-use standin_model::profile::spec::Work;
+use standin_model::profile::OperationTiming;
 use standin_model::station::Capacity;
 use standin_stub::delay::Distribution;
 use standin_text::{short_duration, truncate};
@@ -22,8 +22,8 @@ impl fmt::Display for Imported {
         }
         writeln!(out, "\n  {:<38} {:>9} {:>9} {:>9} {:>9}", "operation", "calls", "p50", "p95", "p99")?;
         for operation in &self.operations {
-            row(out, &operation.target.name(), operation.samples, &operation.work)?;
-            for class in &operation.work.classes {
+            row(out, &operation.target.name(), operation.samples, &operation.timing)?;
+            for class in &operation.timing.classes {
                 let status = class.status.map_or("4xx, by the stub".to_owned(), |status| status.to_string());
                 writeln!(out, "    {status} ({:.2}%)", class.share * 100.0)?;
             }
@@ -76,18 +76,18 @@ impl Imported {
 
     /// The report for programs.
     pub fn to_json(&self) -> Json {
-        let quantiles = |work: &Work| {
+        let quantiles = |work: &OperationTiming| {
             let built = work.demand.build().ok();
             let at = |share: f64| built.as_ref().map(|built: &Distribution| built.quantile(share).as_secs_f64() * 1e3);
             json!({"p50": at(0.5), "p90": at(0.9), "p95": at(0.95), "p99": at(0.99)})
         };
         let operation = |operation: &ImportedOperation| {
             let classes =
-                operation.work.classes.iter().map(|class| json!({"status": class.status, "share": class.share}));
+                operation.timing.classes.iter().map(|class| json!({"status": class.status, "share": class.share}));
             json!({
                 "name": operation.target.name(),
                 "samples": operation.samples,
-                "milliseconds": quantiles(&operation.work),
+                "milliseconds": quantiles(&operation.timing),
                 "classes": classes.collect::<Vec<_>>(),
                 "doubts": operation.doubts,
             })
@@ -112,7 +112,7 @@ impl Imported {
     }
 }
 
-fn row(out: &mut fmt::Formatter<'_>, name: &str, samples: Option<u64>, work: &Work) -> fmt::Result {
+fn row(out: &mut fmt::Formatter<'_>, name: &str, samples: Option<u64>, work: &OperationTiming) -> fmt::Result {
     let name = truncate(name, 38);
     let samples = samples.map_or_else(String::new, |count| count.to_string());
     let built = work.demand.build().ok();

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use standin_model::profile::{File, read_all};
+use standin_model::profile::{ProfileFile, read_all};
 use standin_model::station::Capacity;
 use standin_stub::delay::Distribution;
 
@@ -26,7 +26,7 @@ fn import_with(text: &[u8], options: &Options) -> Result<Imported, Vec<String>> 
 fn import(name: &str, options: &Options) -> Imported {
     let imported = import_with(&sample(name), options).expect("a good sample");
     let text = imported.profile().to_yaml(&imported.to_string());
-    let file = File { name: "imported".to_owned(), file: "imported.yaml".into(), text: text.as_str().into() };
+    let file = ProfileFile { name: "imported".to_owned(), file: "imported.yaml".into(), text: text.as_str().into() };
     let loaded = read_all(&[file]);
     assert!(loaded.defects.is_empty(), "{text}\n{:?}", loaded.defects);
     assert_eq!(loaded.profiles[0].spec, imported.profile(), "{text}");
@@ -39,7 +39,7 @@ fn names(imported: &Imported) -> Vec<String> {
 
 fn demand(imported: &Imported, name: &str) -> Distribution {
     let operation = imported.operations.iter().find(|operation| operation.target.name() == name).expect("it is there");
-    operation.work.demand.build().expect("a distribution")
+    operation.timing.demand.build().expect("a distribution")
 }
 
 fn ms(imported: &Imported, name: &str, percent: f64) -> f64 {
@@ -105,7 +105,7 @@ fn jmeters_results() {
     let median = ms(&imported, "/items/{id}", 50.0);
     assert!((39.0..41.0).contains(&median), "{median}");
     assert!((ms(&imported, "/items/{id}", 100.0) - 44.0).abs() < 0.1, "without connecting");
-    let orders = &imported.operations[0].work.classes;
+    let orders = &imported.operations[0].timing.classes;
     assert_eq!(orders.iter().map(|class| (class.share, class.status)).collect::<Vec<_>>(), [(0.1, Some(503))]);
     assert_eq!(imported.valid.in_flight, Some(5));
     assert_eq!(imported.valid.samples, Some(300));
@@ -147,7 +147,7 @@ fn a_har() {
     assert!(text.contains("is the transfer of answers"), "{text}");
     let one = import("session.har", &Options { host: Some("shop.example".to_owned()), ..Options::default() });
     assert_eq!(names(&one), ["POST /orders", "GET /items/{id}"]);
-    assert_eq!(one.operations[0].work.classes[0].status, Some(500));
+    assert_eq!(one.operations[0].timing.classes[0].status, Some(500));
     assert_eq!(ms(&one, "GET /items/{id}", 0.0), 40.0);
 }
 
@@ -161,7 +161,7 @@ fn prometheus() {
     assert!((25.0..50.0).contains(&median), "{median}");
     assert_eq!([0.0, 100.0].map(|p| ms(&imported, get, p)), [5.0, 1000.0]);
     let operation = &imported.operations[1];
-    assert_eq!((operation.samples, operation.work.classes[0].status), (Some(2010), Some(503)));
+    assert_eq!((operation.samples, operation.timing.classes[0].status), (Some(2010), Some(503)));
     assert!(operation.doubts[0].contains("p50 between 25.0 ms and 50.0 ms"), "{:?}", operation.doubts);
     let cut = &imported.operations[0].doubts;
     assert!(cut.iter().any(|doubt| doubt.contains("3 of 100 calls took longer than the last bound")), "{cut:?}");
@@ -180,7 +180,7 @@ fn opentelemetry() {
     assert_eq!(names(&imported), [get]);
     assert_eq!([0.0, 100.0].map(|p| ms(&imported, get, p)), [26.0, 310.0], "min and max are known");
     assert!((35.0..50.0).contains(&ms(&imported, get, 50.0)));
-    assert_eq!(imported.operations[0].work.classes[0].status, Some(500));
+    assert_eq!(imported.operations[0].timing.classes[0].status, Some(500));
     assert_eq!(imported.valid.per_second, Some(10.1));
 
     let exponential = import("exponential.jsonl", &Options::default());

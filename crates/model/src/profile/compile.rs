@@ -1,4 +1,4 @@
-//! From what a profile file says to what is served: patterns, distributions and scales are worked out once.
+//! Compilation of profiles: patterns, distributions and scale factors are prepared once.
 
 use std::num::NonZeroU32;
 
@@ -7,9 +7,13 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::order::Blocks;
-use super::spec::{self, Delay, Overflow, Scale, Work};
-use super::{Class, Front, Operation, Profile, Service};
+use super::autocorrelation::BlockFactors;
+use super::compiled::{
+    CompiledClass, CompiledOperation, CompiledProfile, CompiledRateLimit, CompiledService, CompiledStation, TimeFactors,
+};
+use super::model::{
+    DistributionSpec, OperationTiming, Overflow, Profile, ProfileService, ScaleFactors, StallTimes, StationSpec,
+};
 use crate::station::{Capacity, StallSchedule};
 use standin_stub::delay::Distribution;
 use standin_stub::matcher::RequestPattern;
@@ -19,159 +23,208 @@ use standin_stub::reply::{Body, Reply};
 use standin_stub::source::Reader;
 use standin_stub::source::defect::Defect;
 
-/// The profile that a specification describes. What came from a file has been checked; what a program made may be wrong.
-pub(super) fn profile(name: &str, spec: spec::Profile) -> Result<Profile, Vec<Defect>> {
-    let mut defects = Vec::new();
-    let services = spec.services.iter().map(|service| service_of(service, &mut defects)).collect();
-    if defects.is_empty() { Ok(Profile { name: name.to_owned(), services, spec }) } else { Err(defects) }
+impl CompiledProfile {
+    /// Compiles a profile. A profile that was read has no defects; one that a program made may have
+    /// some.
+    pub fn new(name: &str, spec: Profile) -> Result<Self, Vec<Defect>> {
+        let mut compiler = ProfileCompiler::default();
+        let services = spec.services.iter().map(|service| compiler.service(service)).collect();
+        if compiler.defects.is_empty() {
+            Ok(Self { name: name.to_owned(), services, spec })
+        } else {
+            Err(compiler.defects)
+        }
+    }
+
+    /// Compiles the profile again, under the factors of a step of a timeline on top of those of its
+    /// services.
+    pub fn scaled(&self, scale: ScaleFactors) -> Result<Self, Vec<Defect>> {
+        let mut spec = self.spec.clone();
+        for service in &mut spec.services {
+            service.scale.latency *= scale.latency;
+            service.scale.capacity *= scale.capacity;
+        }
+        Self::new(&self.name, spec)
+    }
 }
 
-fn service_of(spec: &spec::Service, defects: &mut Vec<Defect>) -> Service {
-    let (capacity, slowing) = scaled(&spec.capacity, spec.scale);
-    let slowing = slowing * spec.scale.latency;
-    let (front_capacity, front_slowing) =
-        scaled(spec.front.as_ref().map_or(&Capacity::Unlimited, |front| &front.capacity), spec.scale);
-    let work = |name: &str, work: &Work, defects: &mut Vec<Defect>| {
-        let key = |part: &str| operation_key(&spec.name, name, part);
-        let mut classes = Vec::with_capacity(work.classes.len());
-        for class in &work.classes {
-            let status = class.status.and_then(|status| StatusCode::from_u16(status).ok());
-            let demand = distribution(&class.demand, defects)?;
-            classes.push(Class { share: class.share, from: class.from, status, demand });
+/// Compiles the parts of a profile and collects their defects.
+#[derive(Default)]
+struct ProfileCompiler {
+    defects: Vec<Defect>,
+}
+
+impl ProfileCompiler {
+    fn service(&mut self, spec: &ProfileService) -> CompiledService {
+        let (station, slowdown) = self.station(&spec.station, spec.scale);
+        let front = spec.front_station.as_ref().map(|front| self.station(front, spec.scale));
+        let factors = TimeFactors {
+            demand: slowdown * spec.scale.latency,
+            front_demand: front.as_ref().map_or(1.0, |(_, slowdown)| *slowdown) * spec.scale.latency,
+            outside_latency: spec.scale.latency,
+        };
+        let mut operations = Vec::with_capacity(spec.operations.len() + 1);
+        for operation in &spec.operations {
+            let compiled = self.operation(&spec.name, &operation.name, &operation.timing, factors);
+            let pattern = self.pattern(operation.pattern.as_ref());
+            operations.extend(compiled.map(|compiled| CompiledOperation { pattern, ..compiled }));
         }
-        Some(Operation {
+        let default = spec.default.as_ref();
+        let default = default.and_then(|timing| self.operation(&spec.name, DEFAULT_OPERATION, timing, factors));
+        let default_index = default.as_ref().map(|_| operations.len());
+        operations.extend(default);
+        let rate_limit = spec.rate_limit.as_ref().map(|limit| CompiledRateLimit {
+            rate: limit.rate,
+            overflow: self.overflow(limit.overflow.as_ref(), StatusCode::TOO_MANY_REQUESTS),
+        });
+        CompiledService {
+            name: spec.name.clone(),
+            pattern: self.pattern(spec.pattern.as_ref()),
+            station,
+            front_station: front.map(|(station, _)| station),
+            rate_limit,
+            stalls: spec.stalls.as_ref().and_then(|stalls| self.stalls(&spec.name, stalls)),
+            reneging: spec.reneging,
+            operations,
+            default: default_index,
+            valid: spec.valid,
+        }
+    }
+
+    /// Compiles a station; also returns the factor by which demands grow, because workers are
+    /// whole.
+    fn station(&mut self, spec: &StationSpec, scale: ScaleFactors) -> (CompiledStation, f64) {
+        let (capacity, slowdown) = scale_capacity(&spec.capacity, scale.capacity);
+        let overflow = self.overflow(spec.overflow.as_ref(), StatusCode::SERVICE_UNAVAILABLE);
+        (CompiledStation { capacity, overflow }, slowdown)
+    }
+
+    fn operation(
+        &mut self,
+        service: &str,
+        name: &str,
+        timing: &OperationTiming,
+        factors: TimeFactors,
+    ) -> Option<CompiledOperation> {
+        let key = |part: &str| stream_key(service, name, part);
+        let mut classes = Vec::with_capacity(timing.classes.len());
+        for class in &timing.classes {
+            classes.push(CompiledClass {
+                share: class.share,
+                min_body_bytes: class.min_body_bytes,
+                status: class.status.and_then(|status| StatusCode::from_u16(status).ok()),
+                demand: self.distribution(&class.demand)?,
+            });
+        }
+        Some(CompiledOperation {
             name: name.to_owned(),
             pattern: None,
-            demand: distribution(&work.demand, defects)?,
-            outside: match &work.outside {
-                Some(delay) => Some(distribution(delay, defects)?),
-                None => None,
-            },
-            front: match &work.front {
-                Some(delay) => Some(distribution(delay, defects)?),
-                None => None,
-            },
+            demand: self.distribution(&timing.demand)?,
+            outside_latency: self.optional_distribution(timing.outside_latency.as_ref())?,
+            front_demand: self.optional_distribution(timing.front_demand.as_ref())?,
             classes,
             keys: [key("class"), key("demand"), key("outside"), key("front")],
-            blocks: work.order.map(|order| Blocks::new(order, operation_key(&spec.name, "", "order"))),
-            transfer: work.transfer.map(|rate| rate / spec.scale.latency),
-            slowing,
-            front_slowing: front_slowing * spec.scale.latency,
-            latency: spec.scale.latency,
+            // no operation has an empty name
+            blocks: timing.autocorrelation.map(|order| BlockFactors::new(order, stream_key(service, "", "order"))),
+            transfer_rate: timing.transfer_rate.map(|rate| rate / factors.outside_latency),
+            factors,
         })
-    };
-    let mut operations = Vec::with_capacity(spec.operations.len() + 1);
-    for operation in &spec.operations {
-        let compiled = work(&operation.name, &operation.work, defects);
-        let pattern = pattern(operation.pattern.as_ref(), defects);
-        operations.extend(compiled.map(|compiled| Operation { pattern, ..compiled }));
     }
-    let default = spec.default.as_ref().and_then(|default| work(DEFAULT, default, defects));
-    let default_place = default.as_ref().map(|_| operations.len());
-    operations.extend(default);
-    Service {
-        name: spec.name.clone(),
-        pattern: pattern(spec.pattern.as_ref(), defects),
-        capacity,
-        overflow: overflow(spec.overflow.as_ref(), StatusCode::SERVICE_UNAVAILABLE, defects),
-        front: spec.front.as_ref().map(|front| Front {
-            capacity: front_capacity,
-            overflow: overflow(front.overflow.as_ref(), StatusCode::SERVICE_UNAVAILABLE, defects),
-        }),
-        rate_limit: spec
-            .rate_limit
-            .as_ref()
-            .map(|limit| (limit.rate, overflow(limit.overflow.as_ref(), StatusCode::TOO_MANY_REQUESTS, defects))),
-        stalls: spec.stalls.as_ref().and_then(|stalls| {
-            Some(StallSchedule {
-                every: distribution(&stalls.every, defects)?,
-                last: distribution(&stalls.last, defects)?,
-                // no operation has an empty name
-                keys: ["every", "last"].map(|part| operation_key(&spec.name, "", part)),
-            })
-        }),
-        abandon: spec.abandon,
-        operations,
-        default: default_place,
-        valid: spec.valid,
+
+    fn stalls(&mut self, service: &str, stalls: &StallTimes) -> Option<StallSchedule> {
+        Some(StallSchedule {
+            interval: self.distribution(&stalls.interval)?,
+            duration: self.distribution(&stalls.duration)?,
+            keys: ["every", "last"].map(|part| stream_key(service, "", part)),
+        })
+    }
+
+    fn distribution(&mut self, spec: &DistributionSpec) -> Option<Distribution> {
+        spec.build().map_err(|error| self.defects.push(Defect::error(error.message).help(error.help))).ok()
+    }
+
+    /// Builds a distribution if there is one; `None` if it is wrong.
+    #[expect(clippy::option_option, reason = "one level is the distribution's, the other is the error's")]
+    fn optional_distribution(&mut self, spec: Option<&DistributionSpec>) -> Option<Option<Distribution>> {
+        match spec {
+            Some(spec) => self.distribution(spec).map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn pattern(&mut self, json: Option<&Json>) -> Option<RequestPattern> {
+        let text = json?.to_string();
+        let mut reader = Reader::of_api(&text);
+        let tree = reader.parse(&text)?;
+        let pattern = request_pattern(&tree, &mut reader);
+        self.defects.extend(reader.into_defects().into_iter().filter(Defect::is_error));
+        Some(pattern)
+    }
+
+    fn overflow(&mut self, overflow: Option<&Overflow>, usual: StatusCode) -> Reply {
+        let empty = Reply {
+            status: usual,
+            reason: None,
+            headers: HeaderMap::new(),
+            body: Body::Bytes(Bytes::new()),
+            dribble: None,
+            ending: None,
+        };
+        match overflow {
+            None => empty,
+            Some(Overflow::Answer { status, headers, body }) => Reply {
+                status: StatusCode::from_u16(*status).unwrap_or(usual),
+                headers: headers.clone(),
+                body: Body::Bytes(body.clone().unwrap_or_default().into()),
+                ..empty
+            },
+            Some(Overflow::Fault(name)) => {
+                let ending = ending(name);
+                if ending.is_none() {
+                    self.defects.push(Defect::error(format!("`{name}` is no fault")).help("use one of WireMock's"));
+                }
+                Reply { ending, ..empty }
+            }
+        }
     }
 }
 
-/// A capacity as many times as large; also says by how much demands grow.
-fn scaled(capacity: &Capacity, scale: Scale) -> (Capacity, f64) {
+/// Returns a capacity multiplied by a factor, and the factor by which demands grow.
+fn scale_capacity(capacity: &Capacity, factor: f64) -> (Capacity, f64) {
     match capacity {
-        _ if scale.capacity == 1.0 => (capacity.clone(), 1.0),
+        _ if factor == 1.0 => (capacity.clone(), 1.0),
         Capacity::Unlimited => (Capacity::Unlimited, 1.0),
         Capacity::Fifo { workers, queue } => {
-            let (workers, slowing) = whole(*workers, scale);
-            (Capacity::Fifo { workers, queue: *queue }, slowing)
+            let (workers, slowdown) = scale_workers(*workers, factor);
+            (Capacity::Fifo { workers, queue: *queue }, slowdown)
         }
         Capacity::Sharing { workers, queue } => {
-            let (workers, slowing) = whole(*workers, scale);
-            (Capacity::Sharing { workers, queue: *queue }, slowing)
+            let (workers, slowdown) = scale_workers(*workers, factor);
+            (Capacity::Sharing { workers, queue: *queue }, slowdown)
         }
         Capacity::Curve { curve, queue } => {
-            let (curve, slowing) = curve.scaled(scale.capacity);
-            (Capacity::Curve { curve, queue: *queue }, slowing)
+            let (curve, slowdown) = curve.scaled(factor);
+            (Capacity::Curve { curve, queue: *queue }, slowdown)
         }
     }
 }
 
-/// Workers are whole: what rounding adds to them is taken from their speed, and the other way round.
-fn whole(workers: NonZeroU32, scale: Scale) -> (NonZeroU32, f64) {
-    let exact = f64::from(workers.get()) * scale.capacity;
+/// Workers are whole: what rounding adds to their number is taken from their speed, and the other
+/// way round.
+fn scale_workers(workers: NonZeroU32, factor: f64) -> (NonZeroU32, f64) {
+    let exact = f64::from(workers.get()) * factor;
     let whole = NonZeroU32::new(exact.round() as u32).unwrap_or(NonZeroU32::MIN);
     (whole, f64::from(whole.get()) / exact)
 }
 
-fn distribution(delay: &Delay, defects: &mut Vec<Defect>) -> Option<Distribution> {
-    delay.build().map_err(|error| defects.push(Defect::error(error.message).help(error.help))).ok()
+/// Returns the key of a random stream: the upper half of the version 5 UUID of service, operation
+/// and part, joined by line breaks.
+fn stream_key(service: &str, operation: &str, part: &str) -> u64 {
+    Uuid::new_v5(&STREAM_NAMESPACE, format!("{service}\n{operation}\n{part}").as_bytes()).as_u64_pair().0
 }
 
-fn pattern(json: Option<&Json>, defects: &mut Vec<Defect>) -> Option<RequestPattern> {
-    let text = json?.to_string();
-    let mut reader = Reader::of_api(&text);
-    let tree = reader.parse(&text)?;
-    let pattern = request_pattern(&tree, &mut reader);
-    defects.extend(reader.into_defects().into_iter().filter(Defect::is_error));
-    Some(pattern)
-}
+/// Namespace of the UUIDs that random streams are keyed by.
+const STREAM_NAMESPACE: Uuid = Uuid::from_u128(0x2f7d_84c6_0a1e_5b39_8c42_d6e1_73b0_95fa);
 
-fn overflow(overflow: Option<&Overflow>, usual: StatusCode, defects: &mut Vec<Defect>) -> Reply {
-    let empty = Reply {
-        status: usual,
-        reason: None,
-        headers: HeaderMap::new(),
-        body: Body::Bytes(Bytes::new()),
-        dribble: None,
-        ending: None,
-    };
-    match overflow {
-        None => empty,
-        Some(Overflow::Answer { status, headers, body }) => Reply {
-            status: StatusCode::from_u16(*status).unwrap_or(usual),
-            headers: headers.clone(),
-            body: Body::Bytes(body.clone().unwrap_or_default().into()),
-            ..empty
-        },
-        Some(Overflow::Fault(name)) => {
-            let ending = ending(name);
-            if ending.is_none() {
-                defects.push(Defect::error(format!("`{name}` is no fault")).help("use one of WireMock's"));
-            }
-            Reply { ending, ..empty }
-        }
-    }
-}
-
-/// The number by which an operation draws: the upper half of the version 5 UUID of `service`, `operation` and what is
-/// drawn, joined by line breaks.
-fn operation_key(service: &str, operation: &str, part: &str) -> u64 {
-    Uuid::new_v5(&DRAWS, format!("{service}\n{operation}\n{part}").as_bytes()).as_u64_pair().0
-}
-
-/// The name space of those UUIDs.
-const DRAWS: Uuid = Uuid::from_u128(0x2f7d_84c6_0a1e_5b39_8c42_d6e1_73b0_95fa);
-
-/// The name of what calls do that match no operation.
-const DEFAULT: &str = "default";
+/// Name of the operation of the calls that match no other.
+const DEFAULT_OPERATION: &str = "default";

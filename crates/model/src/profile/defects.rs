@@ -1,7 +1,7 @@
 //! Everything that can be wrong with a profile, where it is said to be, and how to mend it.
 
+use super::read_all;
 use super::tests::{files, shown};
-use super::*;
 
 /// The defects of a file, as far as they are told here, each behind its line and column.
 type Cases<'a> = &'a [(String, Vec<&'a str>)];
@@ -18,7 +18,7 @@ fn check(cases: Cases<'_>) {
         if shown.len() != expected.len() || !shown.iter().zip(expected).all(is_right) {
             wrong.push(format!("{text}\n{shown:#?}\n{expected:#?}"));
         }
-        assert!(!loaded.failed() || loaded.profiles.is_empty());
+        assert!(!loaded.has_errors() || loaded.profiles.is_empty());
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -48,14 +48,14 @@ fn a_profile_needs_services() {
         ("services: {}".to_owned(), vec!["1:11: `services` is a list, not an object; write `-` before each item"]),
         (
             "services: []\nrepeat: 1h".to_owned(),
-            vec!["2:9: `repeat` says something of a `timeline`, and there is none; remove it, or add a `timeline`"],
+            vec!["2:9: `repeat` needs a `timeline`, and there is none; remove it, or add a `timeline`"],
         ),
         (
             "services: [{}]".to_owned(),
             vec![
-                "1:12: a service has no `name`; give it one: draws, metrics and `extends` go by it",
+                "1:12: the service has no `name`; give it one: draws, metrics and `extends` go by it",
                 "1:12: the service has no `capacity`; add `capacity: {discipline: unlimited}`, or its workers",
-                "1:12: the service has no operation, so none of its calls would be paced; add `operations`, or a `default` for all its calls",
+                "1:12: the service has no operation, so it paces no call; add `operations`, or a `default` for all its calls",
             ],
         ),
         (
@@ -83,7 +83,7 @@ fn a_capacity_says_all_that_it_needs() {
         (
             service("{discipline: curve, workers: 2, queue: 1}", ""),
             vec![
-                "3:13: the curve has no `rates`; add completions a second by how many calls are inside, such as `rates: {1: 40/s, 2: 78/s, 4: 130/s}`",
+                "3:13: the capacity has no `rates`; add completions a second by how many calls are inside, such as `rates: {1: 40/s, 2: 78/s, 4: 130/s}`",
                 "3:33: unknown field `workers`; known here: discipline, overflow, queue, rates",
             ],
         ),
@@ -123,7 +123,7 @@ fn a_capacity_says_all_that_it_needs() {
         (
             service("{discipline: sharing, workers: 0, queue: -1}", ""),
             vec![
-                "3:44: there cannot be 0 workers; use a number from 1 to 1000000, or `discipline: unlimited`",
+                "3:44: 0 is no number of workers; use a number from 1 to 1000000, or `discipline: unlimited`",
                 "3:54: -1 is no length of a queue; write how many calls may wait, or `queue: unbounded`",
             ],
         ),
@@ -161,9 +161,9 @@ fn a_service_says_nothing_that_is_not_served() {
         (
             service(UNLIMITED, "  stalls: {}\n  abandon: freee\n"),
             vec![
-                "5:11: the stalls have no `every`; add the time between two, such as `every: {exponential: {mean: 30s}}`",
-                "5:11: the stalls have no `last`; add the time that one takes, such as `last: {lognormal: {median: 120ms, p99: 400ms}}`",
-                "6:12: `freee` is nothing that becomes of an abandoned call; did you mean `free`?",
+                "5:11: `stalls` has no `every`; add the time between two, such as `every: {exponential: {mean: 30s}}`",
+                "5:11: `stalls` has no `last`; add the time that one takes, such as `last: {lognormal: {median: 120ms, p99: 400ms}}`",
+                "6:12: `freee` is no value of `abandon`; did you mean `free`?",
             ],
         ),
         (
@@ -177,15 +177,15 @@ fn a_service_says_nothing_that_is_not_served() {
         (
             service(UNLIMITED, "  stalls: {evry: {fixed: 1s}, every: {fixed: 1us}, last: 3}\n"),
             vec![
+                "5:38: the mean time between stalls is too short; use a mean of 1ms or more; for a slower service use `scale`",
                 "5:58: a distribution is an object, not a number; write `{fixed: 3}`",
-                "5:38: there is hardly any time between these stalls; use a mean of 1ms or more; for a slower service use `scale`",
                 "5:12: unknown field `evry`; did you mean `every`?",
             ],
         ),
         (
             service(UNLIMITED, "  abandon: free\n"),
             vec![
-                "5:12: where the capacity is unlimited, there is nothing to free; remove it, or give the service workers",
+                "5:12: `abandon: free` has no effect where the capacity is unlimited; remove it, or give the service workers",
             ],
         ),
         (
@@ -198,17 +198,17 @@ fn a_service_says_nothing_that_is_not_served() {
         (
             service(UNLIMITED, "  scale: {latency: 0, capacity: 2, speed: 1}\n"),
             vec![
-                "5:20: nothing can be scaled by 0; use a number from 0.001 to 1000",
+                "5:20: 0 is no scale factor; use a number from 0.001 to 1000",
                 "5:36: unknown field `speed`; known here: capacity, latency",
-                "5:10: `scale.capacity` changes nothing where the capacity is unlimited; remove it, or give the service workers",
+                "5:10: `scale.capacity` has no effect where the capacity is unlimited; remove it, or give the service workers",
             ],
         ),
         (
             service(UNLIMITED, "  valid: {utilization: 0.6, inFlight: many, perSecond: -1, samples: 1}\n"),
             vec![
                 "5:24: `0.6` has no unit; write it as a percentage, such as `0.6%`",
-                "5:56: a rate is not negative; use a number from 0 up",
                 "5:39: `inFlight` is a whole number, not \"many\"; write digits",
+                "5:56: a rate is not negative; use a number from 0 up",
             ],
         ),
         (service(UNLIMITED, "  match: {urlPattern: '('}\n"), vec!["5:23: "]),
@@ -248,9 +248,9 @@ fn an_operation_demands_something() {
         (
             work("demand: {fixed: 3ms}\n    order: {blocks: 0s, correlation: 0%}\n    transfer: {rate: 0.5B/s}"),
             vec![
-                "7:21: a block takes some time; write how long a slow spell lasts, such as `200ms`",
-                "7:38: a correlation of 0% keeps nothing together; remove the `order`",
-                "8:22: no body leaves at less than a byte a second; use at least `1B/s`",
+                "7:21: the length of a block is zero; write how long a slow spell lasts, such as `200ms`",
+                "7:38: a correlation of 0% has no effect; remove the `order`",
+                "8:22: the rate is below one byte a second; use at least `1B/s`",
             ],
         ),
         (
@@ -325,15 +325,12 @@ fn a_timeline_rises_and_points_to_profiles() {
         (
             "timeline: []\nservices: []\nspeed: 0".to_owned(),
             vec![
-                "2:11: a timeline has no services of its own; put the services into a profile of their own, and point to it with a step",
                 "1:11: the timeline has no steps; write `[{at: 0s, profile: recorded}, {at: 10m, profile: peak}]`",
-                "3:8: time cannot run 0 times as fast; use a number from 0.001 to 1000000",
+                "3:8: 0 is no speed of a timeline; use a number from 0.001 to 1000000",
+                "2:11: a timeline has no services of its own; put the services into a profile of their own, and point to it with a step",
             ],
         ),
-        (
-            "timeline: {}".to_owned(),
-            vec!["1:11: `timeline` is a list, not an object; write `-` before each item", "1:11: "],
-        ),
+        ("timeline: {}".to_owned(), vec!["1:11: `timeline` is a list, not an object; write `-` before each item"]),
         (
             "timeline:\n- {at: 1s, scale: {latency: 2}}\n- {at: 5, profil: p}\n- {profile: 1, scale: {latency: 0}}"
                 .to_owned(),
@@ -342,7 +339,7 @@ fn a_timeline_rises_and_points_to_profiles() {
                 "3:3: the step changes nothing; add a `profile`, or a `scale` for the one before it",
                 "3:11: unknown field `profil`; did you mean `profile`?",
                 "4:3: the step has no `at`; add when it begins, such as `at: 10m`",
-                "4:33: nothing can be scaled by 0; use a number from 0.001 to 1000",
+                "4:33: 0 is no scale factor; use a number from 0.001 to 1000",
                 "2:8: the first step begins at 0s; write `at: 0s`",
                 "2:3: the first step has no `profile`; add `profile: …`; steps after it may leave it out to keep it",
                 "4:13: there is no profile `1`; put a profile with services beside it, and point to that",
@@ -353,7 +350,7 @@ fn a_timeline_rises_and_points_to_profiles() {
                 .to_owned(),
             vec![
                 "1:70: a step begins after the one before it; put the steps in order",
-                "2:9: it begins again before its last step; use the length of a whole round, such as `24h`",
+                "2:9: the timeline repeats before its last step begins; use the length of a whole round, such as `24h`",
                 "1:30: `p` is a timeline, and a timeline may not point to one; point to profiles that have services",
                 "1:83: there is no profile `q`; put a profile with services beside it, and point to that",
             ],
@@ -390,7 +387,7 @@ fn a_front_and_what_is_demanded_of_it_need_each_other() {
         (
             service(UNLIMITED, "  front: {discipline: fifo, workers: 0, queu: 1}\n"),
             vec![
-                "5:38: there cannot be 0 workers; use a number from 1 to 1000000, or `discipline: unlimited`",
+                "5:38: 0 is no number of workers; use a number from 1 to 1000000, or `discipline: unlimited`",
                 "5:10: the front has no `queue`; write how many calls may wait, or `queue: unbounded`",
                 "5:41: unknown field `queu`; did you mean `queue`?",
                 "5:10: no operation demands anything of the front; add `front: {fixed: 1ms}` to an operation, or remove it here",

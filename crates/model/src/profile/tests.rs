@@ -1,21 +1,23 @@
-//! What profiles say, what is wrong with them, and that what is written is read back.
+//! Profiles are read, matched and drawn from, and a written profile is read back unchanged.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::StatusCode;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::spec::{Delay, DelayParam, Operation as OperationSpec, Overflow, Scale, Work};
 use super::*;
-use crate::station::{Queue, RateCurve};
-use standin_stub::call::{Peers, Scheme};
-use standin_stub::delay::units;
+use crate::draws::Draws;
+use crate::station::{Capacity, Queue, RateCurve, TokenRate};
+use standin_stub::call::{Call, Peers, Scheme};
+use standin_stub::delay::{Distribution, units};
+use standin_stub::matcher::MatchStats;
 
-pub(super) fn files(texts: &[(&str, &str)]) -> Vec<File> {
-    let file = |(name, text): &(&str, &str)| File {
+pub(super) fn files(texts: &[(&str, &str)]) -> Vec<ProfileFile> {
+    let file = |(name, text): &(&str, &str)| ProfileFile {
         name: (*name).to_owned(),
         file: format!("profiles/{name}.yaml").into(),
         text: (*text).into(),
@@ -23,13 +25,13 @@ pub(super) fn files(texts: &[(&str, &str)]) -> Vec<File> {
     texts.iter().map(file).collect()
 }
 
-fn read(texts: &[(&str, &str)]) -> Vec<Profile> {
+fn read(texts: &[(&str, &str)]) -> Vec<CompiledProfile> {
     let loaded = read_all(&files(texts));
     assert_eq!(shown(&loaded), Vec::<String>::new());
     loaded.profiles
 }
 
-pub(super) fn shown(loaded: &Loaded) -> Vec<String> {
+pub(super) fn shown(loaded: &LoadedProfiles) -> Vec<String> {
     loaded.defects.iter().map(ToString::to_string).collect()
 }
 
@@ -84,14 +86,14 @@ fn the_example_of_the_design_is_read() {
     assert_eq!((profile.name.as_str(), profile.spec.priority), ("recorded", Some(1)));
     let service = &profile.services[0];
     let workers = NonZeroU32::new(4).expect("above 0");
-    assert_eq!(service.capacity, Capacity::Fifo { workers, queue: Queue::AtMost(256) });
-    assert_eq!(service.overflow.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(service.overflow.headers["retry-after"], "1");
+    assert_eq!(service.station.capacity, Capacity::Fifo { workers, queue: Queue::AtMost(256) });
+    assert_eq!(service.station.overflow.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(service.station.overflow.headers["retry-after"], "1");
     assert_eq!(service.valid.utilization, Some(0.62));
     assert_eq!((service.valid.in_flight, service.valid.samples), (Some(9), Some(41_200)));
     let operation = &service.operations[0];
     assert_eq!(operation.demand.quantile(0.5), ms(3.2));
-    assert_eq!(operation.outside, Some(Distribution::fixed(ms(1.2))));
+    assert_eq!(operation.outside_latency, Some(Distribution::fixed(ms(1.2))));
     assert_eq!(operation.classes[0].status, Some(StatusCode::SERVICE_UNAVAILABLE));
 }
 
@@ -105,7 +107,7 @@ fn a_call_belongs_to_the_first_that_it_matches() {
         ("PUT", "/rest/7", Some((1, Some(0)))),
         ("GET", "/elsewhere", None),
     ] {
-        let placed = profile.place(&call(method, url), &MatchStats::default());
+        let placed = profile.match_call(&call(method, url), &MatchStats::default());
         assert_eq!(placed.map(|placed| (placed.service, placed.operation)), expected, "{method} {url}");
     }
 }
@@ -120,7 +122,7 @@ fn draws_depend_on_seed_operation_and_ordinal_alone() {
             operation(0).draw(&draws, ordinal, Duration::ZERO, None),
             operation(1).draw(&draws, ordinal, Duration::ZERO, None),
         );
-        assert_eq!((one.demand, one.outside), (other.demand, ms(1.2)));
+        assert_eq!((one.demand, one.outside_latency), (other.demand, ms(1.2)));
         let second = profiles[0][0].services[0].operations[1].draw(&draws, ordinal, Duration::ZERO, None);
         different += u32::from(second.demand != one.demand);
         if let Some(class) = one.class {
@@ -168,7 +170,7 @@ fn a_curve_is_read_and_scaled() {
     let curve = |rates: &[(u32, f64)]| RateCurve::new(rates.iter().copied()).expect("a curve");
     let served = |scale: f64| {
         let profile = read(&[("one", &text(scale))]).remove(0);
-        (profile.services[0].capacity.clone(), profile.services[0].operations[0].mean_demand())
+        (profile.services[0].station.capacity.clone(), profile.services[0].operations[0].mean_demand())
     };
     let recorded = curve(&[(1, 40.0), (2, 78.0), (4, 130.0), (8, 120.5)]);
     assert_eq!(served(1.0), (Capacity::Curve { curve: recorded, queue: Queue::AtMost(3) }, Some(ms(10.0))));
@@ -188,21 +190,21 @@ fn the_front_is_scaled_too() {
         default: {demand: {fixed: 5ms}}}]";
     // with nothing else limited, `scale.capacity` is for the front
     let service = &read(&[("one", text)])[0].services[0];
-    let front = service.front.as_ref().expect("there is one");
+    let front = service.front_station.as_ref().expect("there is one");
     assert_eq!(front.capacity.workers(), Some(NonZeroU32::MIN));
     let drawn = |operation: usize| service.operations[operation].draw(&Draws::new(1), 0, Duration::ZERO, None);
-    assert_eq!((drawn(0).front, drawn(0).demand), (Some(ms(12.0)), ms(2.0)));
-    assert_eq!(drawn(1).front, None);
+    assert_eq!((drawn(0).front_demand, drawn(0).demand), (Some(ms(12.0)), ms(2.0)));
+    assert_eq!(drawn(1).front_demand, None);
 }
 
-fn scaled_by(workers: u32, latency: f64, capacity: f64) -> (u32, Drawn<'static>) {
+fn scaled_by(workers: u32, latency: f64, capacity: f64) -> (u32, CallDemands<'static>) {
     let text = format!(
         "services: [{{name: s, capacity: {{discipline: sharing, workers: {workers}, queue: unbounded}},
            scale: {{latency: {latency}, capacity: {capacity}}},
            default: {{demand: {{fixed: 10ms}}, outside: {{fixed: 1ms}}}}}}]"
     );
     let profile = Box::leak(Box::new(read(&[("scaled", &text)]).remove(0)));
-    let workers = profile.services[0].capacity.workers().expect("limited").get();
+    let workers = profile.services[0].station.capacity.workers().expect("limited").get();
     (workers, profile.services[0].operations[0].draw(&Draws::new(1), 0, Duration::ZERO, None))
 }
 
@@ -219,7 +221,7 @@ fn scaling_keeps_workers_whole_and_capacity_exact() {
         (4, 2.0, 0.1, 1, 50.0),
     ] {
         let (count, drawn) = scaled_by(workers, latency, capacity);
-        assert_eq!((count, drawn.outside), (expected, ms(latency)));
+        assert_eq!((count, drawn.outside_latency), (expected, ms(latency)));
         assert!(drawn.demand.abs_diff(ms(demand)) <= Duration::from_nanos(1), "{drawn:?}");
         let per_second = |workers: u32, demand: Duration| f64::from(workers) / demand.as_secs_f64();
         let expected = per_second(workers, ms(10.0)) * capacity / latency;
@@ -249,26 +251,32 @@ services:
     let (peak, worse) = (&profiles[0].spec, &profiles[2].spec);
     assert_eq!((&peak.description, peak.priority), (&None, None));
     let workers = NonZeroU32::new(8).expect("above 0");
-    assert_eq!(peak.services[0].capacity, Capacity::Fifo { workers, queue: Queue::AtMost(256) });
-    assert!(peak.services[0].overflow.is_some());
-    let front = peak.services[0].front.as_ref().expect("inherited");
+    assert_eq!(peak.services[0].station.capacity, Capacity::Fifo { workers, queue: Queue::AtMost(256) });
+    assert!(peak.services[0].station.overflow.is_some());
+    let front = peak.services[0].front_station.as_ref().expect("inherited");
     assert_eq!(front.capacity, Capacity::Fifo { workers: NonZeroU32::MIN, queue: Queue::AtMost(7) });
     let stalls = peak.services[0].stalls.as_ref().expect("inherited");
-    assert_eq!((stalls.every.kind.as_str(), &stalls.last), ("exponential", &Delay::fixed(Duration::from_secs(2))));
+    assert_eq!(
+        (stalls.interval.kind.as_str(), &stalls.duration),
+        ("exponential", &DistributionSpec::fixed(Duration::from_secs(2)))
+    );
     let names: Vec<_> = peak.services[0].operations.iter().map(|operation| operation.name.as_str()).collect();
     assert_eq!(names, ["new", "GET /inventory/{id}", "DELETE"]);
-    let work = &peak.services[0].operations[1].work;
-    assert_eq!((&work.demand, &work.outside, work.classes.len()), (&Delay::fixed(ms(9.0)), &None, 1));
-    assert!(matches!(peak.services[1].capacity, Capacity::Sharing { .. }));
+    let work = &peak.services[0].operations[1].timing;
+    assert_eq!(
+        (&work.demand, &work.outside_latency, work.classes.len()),
+        (&DistributionSpec::fixed(ms(9.0)), &None, 1)
+    );
+    assert!(matches!(peak.services[1].station.capacity, Capacity::Sharing { .. }));
     assert!(peak.services[1].default.is_some());
-    assert_eq!(worse.services[0].scale, Scale { latency: 1.4, capacity: 0.5 });
+    assert_eq!(worse.services[0].scale, ScaleFactors { latency: 1.4, capacity: 0.5 });
     assert_eq!(worse.services[0].operations, peak.services[0].operations);
 }
 
 #[test]
 fn a_folder_is_read_whole() {
     let folder = tempfile::tempdir().expect("a folder");
-    assert!(load(folder.path()).profiles.is_empty() && !load(folder.path()).failed());
+    assert!(load(folder.path()).profiles.is_empty() && !load(folder.path()).has_errors());
     let profiles = folder.path().join("profiles");
     std::fs::create_dir(&profiles).expect("created");
     for (name, text) in
@@ -317,37 +325,37 @@ fn share() -> impl Strategy<Value = f64> {
     (0..400_000u32).prop_map(|share| units::parse_share(&units::share(f64::from(share) / 1e6)).expect("a share"))
 }
 
-fn a_delay() -> impl Strategy<Value = Delay> {
-    let of = |kind: &str, params: Vec<(&str, DelayParam)>| Delay {
+fn a_delay() -> impl Strategy<Value = DistributionSpec> {
+    let of = |kind: &str, params: Vec<(&str, DistributionParam)>| DistributionSpec {
         kind: kind.to_owned(),
         params: params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
     };
     let simple = prop_oneof![
-        time().prop_map(Delay::fixed),
-        time().prop_map(move |mean| of("exponential", vec![("mean", DelayParam::Time(mean))])),
+        time().prop_map(DistributionSpec::fixed),
+        time().prop_map(move |mean| of("exponential", vec![("mean", DistributionParam::Time(mean))])),
         (time(), 0.1..5.0f64).prop_map(move |(mean, cv)| {
-            of("gamma", vec![("mean", DelayParam::Time(mean)), ("cv", DelayParam::Number(cv))])
+            of("gamma", vec![("mean", DistributionParam::Time(mean)), ("cv", DistributionParam::Number(cv))])
         }),
         (time(), time()).prop_map(move |(median, more)| {
             let far = median * 2 + more;
             of(
                 "lognormal",
                 vec![
-                    ("median", DelayParam::Time(median)),
-                    ("p99", DelayParam::Time(far)),
-                    ("max", DelayParam::Time(far * 2)),
+                    ("median", DistributionParam::Time(median)),
+                    ("p99", DistributionParam::Time(far)),
+                    ("max", DistributionParam::Time(far * 2)),
                 ],
             )
         }),
         proptest::collection::vec(time(), 4).prop_map(|mut times| {
             times.sort_unstable();
-            Delay::quantiles([0.0, 50.0, 99.9, 100.0].into_iter().zip(times))
+            DistributionSpec::quantiles([0.0, 50.0, 99.9, 100.0].into_iter().zip(times))
         }),
     ];
     simple.prop_recursive(2, 6, 2, move |inner| {
         proptest::collection::vec(inner, 2).prop_map(move |parts| {
             let parts = parts.into_iter().zip([0.25, 0.75]).map(|(part, share)| (share, part)).collect();
-            of("mixture", vec![("parts", DelayParam::Parts(parts))])
+            of("mixture", vec![("parts", DistributionParam::Parts(parts))])
         })
     })
 }
@@ -374,14 +382,21 @@ prop_compose! {
         order in prop::option::of((1..1_000_000_000_000u64, share())),
         transfer in prop::option::of(prop_oneof![1.0..1e12f64, Just(2e7), (1..1000u64).prop_map(|n| n as f64 * 1e5)]),
         classes in proptest::collection::vec((share(), a_length(), prop::option::of(200..600u16), a_delay()), 0..3),
-    ) -> Work {
+    ) -> OperationTiming {
         let classes = classes.into_iter().enumerate().map(|(place, (share, from, status, demand))| {
             // no two of one length
-            spec::Class { share, from: from.map(|bytes| bytes * 3 + place as u64 + 1), status, demand }
+            DemandClass { share, min_body_bytes: from.map(|bytes| bytes * 3 + place as u64 + 1), status, demand }
         });
         let order = order.filter(|(_, correlation)| *correlation > 0.0);
-        let order = order.map(|(nanos, correlation)| spec::Order { blocks: Duration::from_nanos(nanos), correlation });
-        Work { demand, outside, front, order, transfer, classes: classes.collect() }
+        let order = order.map(|(nanos, correlation)| Autocorrelation { block: Duration::from_nanos(nanos), correlation });
+        OperationTiming {
+            demand,
+            outside_latency: outside,
+            front_demand: front,
+            autocorrelation: order,
+            transfer_rate: transfer,
+            classes: classes.collect(),
+        }
     }
 }
 
@@ -401,12 +416,9 @@ fn an_overflow() -> impl Strategy<Value = Overflow> + Clone {
     prop_oneof![answer, Just(Overflow::Fault("EMPTY_RESPONSE".to_owned()))]
 }
 
-fn a_rate_limit() -> impl Strategy<Value = spec::RateLimit> {
+fn a_rate_limit() -> impl Strategy<Value = RateLimit> {
     (0.001..1e6f64, 1..1_000u32, any::<bool>(), prop::option::of(an_overflow())).prop_map(
-        |(per_second, burst, spaced, overflow)| spec::RateLimit {
-            rate: TokenRate { per_second, burst, spaced },
-            overflow,
-        },
+        |(per_second, burst, spaced, overflow)| RateLimit { rate: TokenRate { per_second, burst, spaced }, overflow },
     )
 }
 
@@ -437,23 +449,22 @@ prop_compose! {
         operations in proptest::collection::vec((a_text(), a_pattern(), a_work()), 0..3),
         default in a_work(),
         valid in (prop::option::of(share()), prop::option::of(any::<u64>()), prop::option::of(0.0..1e6f64)),
-    ) -> spec::Service {
+    ) -> ProfileService {
         let operations = operations.into_iter().enumerate().map(|(place, (name, pattern, work))| {
-            OperationSpec { name: format!("{name}{place}"), pattern, work }
+            ProfileOperation { name: format!("{name}{place}"), pattern, timing: work }
         });
-        spec::Service {
+        ProfileService {
             name,
             pattern,
-            capacity,
-            overflow,
-            front: Some(spec::Front { capacity: front.0, overflow: front.1 }),
+            station: StationSpec { capacity, overflow },
+            front_station: Some(StationSpec { capacity: front.0, overflow: front.1 }),
             rate_limit,
-            abandon: if latency > 1.0 { spec::Abandon::Free } else { spec::Abandon::Keep },
-            stalls: stalls.map(|(every, last)| spec::Stalls { every: Delay::fixed(Duration::from_nanos(every)), last }),
-            scale: Scale { latency, capacity: 1.0 },
+            reneging: if latency > 1.0 { Reneging::FreeWorker } else { Reneging::KeepWorker },
+            stalls: stalls.map(|(every, last)| StallTimes { interval: DistributionSpec::fixed(Duration::from_nanos(every)), duration: last }),
+            scale: ScaleFactors { latency, capacity: 1.0 },
             operations: operations.collect(),
             default: Some(default),
-            valid: spec::Valid { utilization: valid.0, in_flight: valid.1, per_second: valid.2, samples: valid.1 },
+            valid: ProfileValidRange { utilization: valid.0, in_flight: valid.1, per_second: valid.2, samples: valid.1 },
         }
     }
 }
@@ -468,12 +479,12 @@ proptest! {
         service in a_service(),
         notes in "[ -~\n\r]{0,40}",
     ) {
-        let written = spec::Profile { description, priority, extends: None, services: vec![service], timeline: None };
+        let written = Profile { description, priority, extends: None, services: vec![service], timeline: None };
         let text = written.to_yaml(&notes);
         let loaded = read_all(&files(&[("written", &text)]));
-        prop_assert!(!loaded.failed(), "{}\n{:#?}", text, shown(&loaded));
+        prop_assert!(!loaded.has_errors(), "{}\n{:#?}", text, shown(&loaded));
         prop_assert_eq!(&loaded.profiles[0].spec, &written, "{}", text);
-        prop_assert!(Profile::new("written", written).is_ok());
+        prop_assert!(CompiledProfile::new("written", written).is_ok());
     }
 
     #[test]
@@ -483,18 +494,18 @@ proptest! {
         speed in prop_oneof![Just(1.0), 0.001..1e6f64],
     ) {
         let mut at = Duration::ZERO;
-        let mut steps = vec![spec::Step { at, profile: Some("p".to_owned()), scale: Scale::default() }];
+        let mut steps = vec![TimelineStep { at, profile: Some("p".to_owned()), scale: ScaleFactors::default() }];
         for (gap, keeps, latency) in gaps {
             at += Duration::from_nanos(gap);
             let profile = (!keeps).then(|| "p".to_owned());
-            steps.push(spec::Step { at, profile, scale: Scale { latency, capacity: 1.0 } });
+            steps.push(TimelineStep { at, profile, scale: ScaleFactors { latency, capacity: 1.0 } });
         }
         let repeat = rest.map(|rest| at + Duration::from_nanos(rest));
-        let timeline = Some(spec::Timeline { steps, repeat, speed });
-        let written = spec::Profile { timeline, ..spec::Profile::default() };
+        let timeline = Some(Timeline { steps, repeat, speed });
+        let written = Profile { timeline, ..Profile::default() };
         let text = written.to_yaml("");
         let loaded = read_all(&files(&[("day", &text), ("p", RECORDED)]));
-        prop_assert!(!loaded.failed(), "{}\n{:#?}", text, shown(&loaded));
+        prop_assert!(!loaded.has_errors(), "{}\n{:#?}", text, shown(&loaded));
         prop_assert_eq!(&loaded.profiles[0].spec, &written, "{}", text);
     }
 
@@ -502,7 +513,7 @@ proptest! {
     fn no_text_panics(cut in 0..RECORDED.len(), more in "[ -~\n]{0,12}", to in 0..RECORDED.len()) {
         let text = format!("{}{more}{}", &RECORDED[..cut], &RECORDED[to..]);
         let loaded = read_all(&files(&[("odd", &text), ("over", &format!("extends: odd\n{more}"))]));
-        prop_assert!(loaded.failed() || !loaded.profiles.is_empty());
+        prop_assert!(loaded.has_errors() || !loaded.profiles.is_empty());
     }
 }
 
@@ -524,20 +535,20 @@ services:
       discipline: fifo # a worker takes one call at a time, first come, first served
       workers: 1
       queue: 100 # calls that may wait
-    stalls: {every: {exponential: {mean: 30s}}, last: {lognormal: {median: 120ms, p99: 400ms}}} # everything stands still
-    abandon: free # a client that goes away leaves its worker to others
+    stalls: {every: {exponential: {mean: 30s}}, last: {lognormal: {median: 120ms, p99: 400ms}}} # the whole service stands still
+    abandon: free # a client that goes away frees its worker
     operations:
       - name: GET /inventory/{id}
         match: {method: "GET", urlPathTemplate: "/inventory/{id}"}
         demand: {quantiles: {p0: 1.1ms, p50: 3.2ms, p90: 7ms, p99: 31ms, p99.9: 88ms, p100: 140ms}}
-        outside: {fixed: 1.2ms} # waited before a worker is asked for
-        front: {fixed: 300us} # demanded of the front, before
+        outside: {fixed: 1.2ms} # before a worker is asked for, independent of load
+        front: {fixed: 300us} # demand at the front station
         classes:
           - {share: 0.4%, status: 503, demand: {fixed: 2ms}}
       - name: DELETE
         match: {method: "DELETE"}
         demand: {mixture: [{share: 90%, fixed: 1ms}, {share: 10%, exponential: {mean: 5ms, max: 1s}}]}
-    valid: {utilization: 62%, inFlight: 9, perSecond: 180, samples: 41200} # what was observed; beyond it the model is a guess
+    valid: {utilization: 62%, inFlight: 9, perSecond: 180, samples: 41200} # observed range; beyond it the model extrapolates
   - name: rest
     match: {urlPathPattern: "/rest/.*"}
     capacity:
@@ -556,15 +567,15 @@ fn what_an_operation_extends_keeps_its_order_and_transfer() {
         "extends: base\nservices: [{name: s, scale: {latency: 2}, default: {order: {blocks: 1s, correlation: 10%}}}]";
     let profiles = read(&[("base", base), ("over", over)]);
     let works = [0, 1].map(|place: usize| profiles[place].spec.services[0].default.clone().expect("a default"));
-    let orders = works.clone().map(|work| work.order.map(|order| (order.blocks, order.correlation)));
+    let orders = works.clone().map(|work| work.autocorrelation.map(|order| (order.block, order.correlation)));
     assert_eq!(orders, [Some((ms(200.0), 0.4)), Some((ms(1000.0), 0.1))]);
-    assert_eq!(works.map(|work| work.transfer), [Some(2e7); 2]);
+    assert_eq!(works.map(|work| work.transfer_rate), [Some(2e7); 2]);
     let drawn = |place: usize| {
         let operation = &profiles[place].services[0].operations[0];
         operation.draw(&Draws::new(1), 0, Duration::ZERO, None)
     };
     // twice the time is half the rate
-    assert_eq!([drawn(0).transfer, drawn(1).transfer], [Some(2e7), Some(1e7)]);
+    assert_eq!([drawn(0).transfer_rate, drawn(1).transfer_rate], [Some(2e7), Some(1e7)]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Calls that are given up: what they had still to get is for others, and no more than that.
+//! Released slots: the rest of the demand is for other calls, and no more than that.
 
 use proptest::prelude::*;
 
@@ -17,7 +17,8 @@ fn fifo(workers: u32, queue: Queue) -> Capacity {
     Capacity::Fifo { workers: NonZeroU32::new(workers).expect("above 0"), queue }
 }
 
-/// Admits all calls; one of them is given up so long after it came. Also tells each moment at which one comes.
+/// Admits all calls, and releases one of them `patience` nanoseconds after its arrival. Also returns
+/// the time of the release.
 fn served(
     station: &mut Station,
     calls: &[(u64, u64)],
@@ -44,7 +45,7 @@ fn served(
 }
 
 proptest! {
-    /// With one worker, what is left to do is known without any station: it falls by what the call had still to get.
+    /// With one worker, the work left is known without a station: it falls by the rest of the call.
     #[test]
     fn a_worker_is_free_as_much_earlier_as_was_left(calls in calls(), gone in 0..60usize, patience in 0..20_000u64) {
         let mut station = Station::new(fifo(1, Queue::Unbounded));
@@ -54,7 +55,7 @@ proptest! {
             if leaves < *at && now <= leaves {
                 work = work.saturating_sub(leaves - now);
                 now = leaves;
-                // those before it have gone by then; those behind it came after it
+                // calls before it have left by then; calls behind it came later
                 let behind: u64 = calls[gone + 1..index].iter().map(|(_, demand)| *demand).sum();
                 let own = work.saturating_sub(behind).min(calls[gone].1);
                 work -= own;
@@ -99,7 +100,7 @@ proptest! {
         prop_assert_eq!(station.in_flight(ns(u64::MAX)), 0);
     }
 
-    /// Whatever is given up when, counts stay right and nothing panics.
+    /// Counts stay exact whichever slots are released at any time.
     #[test]
     fn counts_are_those_of_the_calls_that_stay(
         workers in 1..4u32,
@@ -138,7 +139,7 @@ fn what_is_promised_stays_and_a_later_call_starts_earlier() {
     assert_eq!(station.admit(ms(0), demand), Admission::Overflow);
     assert!(station.release(place.expect("it is in"), ms(40)));
     assert!(station.release(behind.expect("it is in"), ms(40)));
-    // its place in the queue is free, and of 300 ms of work 160 are not asked for any more
+    // its place in the queue is free, and 160 of 300 ms of work are left out
     assert_eq!((station.in_flight(ms(40)), station.waiting(ms(40))), (1, 1));
     assert_eq!(station.admit(ms(50), demand), Admission::Due(ms(240)));
     assert_eq!(station.waiting(ms(50)), 2);
@@ -152,7 +153,7 @@ fn what_is_finished_or_has_lost_its_worker_gives_nothing_back() {
     let (_, first) = station.admit_to_slot(ms(0), demand);
     let (_, second) = station.admit_to_slot(ms(10), demand);
     assert!(!station.release(first.expect("it is in"), ms(100)));
-    // the worker that is free first is removed; then another discipline has come and gone
+    // the worker that is free first is removed; then the discipline changes and changes back
     station.reconfigure(fifo(1, Queue::Unbounded), ms(100));
     station.reconfigure(Capacity::Unlimited, ms(101));
     station.reconfigure(fifo(1, Queue::Unbounded), ms(102));

@@ -1,21 +1,22 @@
-//! A token bucket at a service's door, in virtual time: so many calls a second, and so many at once.
+//! A token bucket in simulated time: a limit of the calls a second, and of the calls at once.
 
 use super::SimTime;
 
-/// What a bucket lets through.
+/// The rate and the burst of a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TokenRate {
     /// Calls a second.
     pub per_second: f64,
-    /// Calls that may come at once after a rest; 1 or more.
+    /// Calls that may come at once after a pause; 1 or more.
     pub burst: u32,
-    /// Whether those that come at once go on one by one, at the rate.
+    /// `true` if the calls of a burst go on one by one, at the rate.
     pub spaced: bool,
 }
 
-/// How full a bucket is.
+/// The state of a token bucket.
 ///
-/// Kept as the moment at which it is full again (the generic cell rate algorithm, ITU-T I.371): one number, no tokens to count.
+/// It is stored as the time at which the bucket is full again (generic cell rate algorithm, ITU-T
+/// I.371): one number, and no tokens to count.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokenBucket {
     /// Nanoseconds since the epoch.
@@ -23,11 +24,12 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// When a call may go on that comes at this moment; none if it may not pass, and then it takes nothing.
+    /// Returns when a call that comes at this time may go on; `None` if it may not pass, and then
+    /// it takes no token.
     pub fn admit(&mut self, at: SimTime, rate: TokenRate) -> Option<SimTime> {
         let (now, token) = (at.nanos() as f64, 1e9 / rate.per_second);
         let full_at = self.full_at.max(now) + token;
-        // nanoseconds are whole, tokens are not
+        // the tolerance of half a nanosecond is the rounding of `at`
         let passes = full_at - now <= f64::from(rate.burst) * token + 0.5;
         if !passes {
             return None;
@@ -73,7 +75,7 @@ mod tests {
     }
 
     proptest! {
-        /// As a bucket that counts its tokens would.
+        /// Compares with a bucket that counts its tokens.
         #[test]
         fn it_is_a_bucket_of_tokens(
             gaps in prop::collection::vec(0_u64..300_000_000, 1..300),

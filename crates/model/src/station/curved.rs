@@ -1,4 +1,4 @@
-//! Stations with a measured curve: as `sharing` where the curve is its own, as a naive simulation, and as theory has it.
+//! Stations with a measured curve, compared with `sharing`, a naive simulation and queueing theory.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,7 +16,7 @@ fn unbounded(curve: RateCurve) -> Capacity {
     Capacity::Curve { curve, queue: Queue::Unbounded }
 }
 
-/// Rates that each fall short of a straight line by a share, or fall.
+/// Rates that rise less than a straight line, or fall.
 fn curves() -> impl Strategy<Value = RateCurve> {
     (0.01..1e4f64, proptest::collection::vec((1..30u32, 0.0..1.0f64), 0..6)).prop_map(|(first, steps)| {
         let mut rates = vec![(1, first)];
@@ -29,7 +29,7 @@ fn curves() -> impl Strategy<Value = RateCurve> {
     })
 }
 
-/// Nanoseconds of virtual time that are lost in whole numbers of it.
+/// Nanoseconds of virtual time that are lost by rounding.
 const TICKS: f64 = 3.0;
 
 proptest! {
@@ -44,7 +44,7 @@ proptest! {
         }
     }
 
-    /// To the next whole nanosecond.
+    /// Finishes agree to the next whole nanosecond.
     #[test]
     fn a_curve_is_the_naive_simulation(curve in curves(), calls in calls()) {
         let rate = |population: usize| curve.speed(population) as f64 / curve.speed(1) as f64;
@@ -56,7 +56,7 @@ proptest! {
         }
     }
 
-    /// Bounds are never after the finish, also if nobody comes, and not long before it then.
+    /// Bounds are never after the finish, and close to it if no other call comes.
     #[test]
     fn bounds_are_bounds_and_close(curve in curves(), calls in calls()) {
         let mut station = Station::new(unbounded(curve.clone()));
@@ -76,11 +76,11 @@ proptest! {
                     FinishEstimate::NotBefore(later) => asked.push(later.max(now + Duration::from_nanos(1))),
                 }
             };
-            // beside the nanosecond, what the rounding of very low speeds makes of it
+            // the tolerance is a nanosecond, and the rounding of very low speeds
             let rounding = 1.0 + finish.since(at).as_nanos() as f64 * 2e-8;
             prop_assert!(bound.since(finish).as_nanos() as f64 <= rounding, "{bound:?} {finish:?} {curve:?}");
             prop_assert!(finish.since(bound).as_nanos() as f64 <= 2.0 + finish.since(at).as_nanos() as f64 * 1e-2);
-            // each time that it is asked at least a third of what was left has passed, but for the last nanoseconds of virtual time
+            // each estimate covers at least a third of the rest, except for the last nanoseconds
             for pair in asked.windows(2) {
                 let [before, after] = [pair[0], pair[1]].map(|at| finish.since(at).as_nanos() as f64);
                 prop_assert!(after <= (before * 2.0 / 3.0).max(ticks), "{before} {after} of {finish:?}, {curve:?}");
@@ -88,7 +88,8 @@ proptest! {
         }
     }
 
-    /// mu_k(n) = k mu(n / k) at every population, in calls a second: both the curve and the time alone are scaled.
+    /// mu_k(n) = k mu(n / k) at every population, in calls a second: both the curve and the time
+    /// alone are scaled.
     #[test]
     fn scaling_multiplies_the_populations(curve in curves(), factor in 0.05..20f64) {
         let (scaled, slowing) = curve.scaled(factor);
@@ -129,8 +130,9 @@ fn what_is_no_curve_is_refused() {
     assert_eq!(curve(&[(1, 40.0), (2, 78.0), (4, 130.0), (8, 120.0)]).max_population(), 8);
 }
 
-/// One call arrives after another at rates that depend on how many there are (a birth and death process; Kleinrock, *Queueing
-/// Systems I*, 1975, section 3.1): the shares of time at each population follow from the rates, and the mean time from Little.
+/// One call arrives after another at rates that depend on how many there are (a birth and death
+/// process; Kleinrock, *Queueing Systems I*, 1975, section 3.1): the shares of time at each
+/// population follow from the rates, and the mean time from Little.
 #[test]
 fn the_mean_time_is_that_of_theory() {
     let rates = [(1, 1_000.0), (2, 1_700.0), (4, 2_600.0), (8, 2_400.0)];
@@ -163,7 +165,7 @@ fn the_mean_time_is_that_of_theory() {
     assert!((mean - expected).abs() < 4.0 * error && error < 0.05 * expected, "{mean} ± {error}, not {expected}");
 }
 
-/// Ten thousand calls inside, and each is asked about a few times.
+/// With ten thousand calls inside, each is asked for a few times.
 #[test]
 fn a_crowd_is_asked_for_a_few_times_a_call() {
     let mut station = Station::new(unbounded(curve(&[(1, 1.0), (16, 6.0), (3_000, 8.0), (20_000, 7.0)])));
@@ -202,7 +204,7 @@ fn calls_beyond_the_largest_population_wait() {
         assert_eq!(station.waiting(ms(0)), expected);
     }
     assert_eq!(station.admit(ms(0), demand), Admission::Overflow);
-    // three at half the speed of one each
+    // each of three calls runs at half the speed of one
     assert_eq!(station.in_flight(ms(59)), 3);
     assert_eq!(station.in_flight(ms(61)), 0);
 }
@@ -216,7 +218,7 @@ fn calls_keep_what_work_remains_when_the_curve_changes() {
         let Admission::Shared(job, _) = station.admit(ms(0), Duration::from_millis(10)) else { panic!("room") };
         tickets.push(job);
     }
-    // half is left of both at 10 ms
+    // at 10 ms, half of each call is left
     station.reconfigure(unbounded(curve(&[(1, 10.0), (2, 20.0)])), ms(10));
     for job in tickets {
         assert_eq!(station.estimate_finish(job, ms(15)), FinishEstimate::Finished(ms(15)));

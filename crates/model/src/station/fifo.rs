@@ -1,4 +1,5 @@
-//! First come, first served: when each worker is next free, and the calls whose finish is final.
+//! First come, first served: the time at which each worker is next free, and the calls whose finish
+//! is final.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,36 +8,38 @@ use std::time::Duration;
 use super::SimTime;
 use super::sim_time::nanos;
 
-/// When each worker is next free. A worker is remembered from its first call on, so that a million idle ones cost nothing.
+/// The times at which workers are next free. A worker is stored from its first call on, so that a
+/// million idle ones cost nothing.
 #[derive(Clone, Debug)]
 pub(super) struct FifoWorkers {
     count: u32,
-    /// The number of the next worker that is remembered.
+    /// Index of the next worker to store.
     next: u32,
     free: BinaryHeap<Reverse<(SimTime, u32)>>,
 }
 
-/// The calls whose finish is final, counted until it passes.
+/// Counters of the calls whose finish is final, until it passes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ScheduledJobs {
     starts: BinaryHeap<Reverse<SimTime>>,
     finishes: BinaryHeap<Reverse<SimTime>>,
-    /// Of both, those of calls that were given up: each is among the others too, and leaves with its like.
+    /// Starts and finishes of released calls: each is in the heap above too, and leaves both at the
+    /// same time.
     released: [BinaryHeap<Reverse<SimTime>>; 2],
 }
 
 impl FifoWorkers {
-    /// FifoWorkers that are all free.
+    /// Makes workers that are all free.
     pub(super) fn new(count: u32) -> Self {
         Self { count, next: 0, free: BinaryHeap::new() }
     }
 
-    /// Others in their place, that are all free.
+    /// Makes other workers, all free, with indices that these do not use.
     pub(super) fn renewed(&self, count: u32) -> Self {
         Self { next: self.next, ..Self::new(count) }
     }
 
-    /// When a call that arrives at `at` starts.
+    /// Returns the start of a call that arrives at `at`.
     pub(super) fn next_start(&self, at: SimTime) -> SimTime {
         match self.free.peek() {
             Some(Reverse((earliest, _))) if self.free.len() >= self.count as usize => at.max(*earliest),
@@ -44,7 +47,7 @@ impl FifoWorkers {
         }
     }
 
-    /// Gives the worker that is next free a call that it works on until `finish`; says which one it is.
+    /// Occupies the worker that is next free until `finish`; returns its index.
     pub(super) fn occupy(&mut self, finish: SimTime) -> u32 {
         if self.free.len() < self.count as usize {
             let worker = self.next;
@@ -58,7 +61,7 @@ impl FifoWorkers {
         })
     }
 
-    /// A worker is free so much earlier, though not before now.
+    /// Makes a worker free earlier by `time`, but not before now.
     pub(super) fn return_time(&mut self, worker: u32, time: Duration, now: SimTime) {
         let mut all = std::mem::take(&mut self.free).into_vec();
         for Reverse((free, other)) in &mut all {
@@ -69,7 +72,7 @@ impl FifoWorkers {
         self.free = all.into();
     }
 
-    /// Adds workers that are free, or takes away those that are free first.
+    /// Adds free workers, or removes those that are free first.
     pub(super) fn resize(&mut self, count: u32) {
         self.count = count;
         while self.free.len() > count as usize {
@@ -79,9 +82,10 @@ impl FifoWorkers {
 }
 
 impl ScheduledJobs {
-    /// Counts a call that arrived at `at`.
+    /// Counts a call that arrives at `at`.
     pub(super) fn add(&mut self, at: SimTime, start: SimTime, finish: SimTime) {
-        // what is past is dropped here too, so that a station that nobody watches does not grow
+        // past entries are dropped here too, so that a station without metrics readers does not
+        // grow
         drop_past(&mut self.finishes, at);
         drop_past(&mut self.released[1], at);
         if start > at {
@@ -92,7 +96,7 @@ impl ScheduledJobs {
         self.finishes.push(Reverse(finish));
     }
 
-    /// Counts a call no more that has not finished.
+    /// Stops counting a call that has not finished.
     pub(super) fn release(&mut self, start: SimTime, finish: SimTime, now: SimTime) {
         let [starts, finishes] = &mut self.released;
         if start > now {
@@ -101,14 +105,14 @@ impl ScheduledJobs {
         finishes.push(Reverse(finish));
     }
 
-    /// How many have not finished.
+    /// Returns the number of calls that have not finished.
     pub(super) fn in_flight(&mut self, now: SimTime) -> usize {
         drop_past(&mut self.finishes, now);
         drop_past(&mut self.released[1], now);
         self.finishes.len() - self.released[1].len()
     }
 
-    /// How many have not started.
+    /// Returns the number of calls that have not started.
     pub(super) fn waiting(&mut self, now: SimTime) -> usize {
         drop_past(&mut self.starts, now);
         drop_past(&mut self.released[0], now);

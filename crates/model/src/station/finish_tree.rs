@@ -1,13 +1,16 @@
-//! The calls in service, in the order in which they will finish, with counts and sums of any first part of it.
+//! An order-statistics tree of the calls in service, by their finish in virtual time, with counts
+//! and sums of any prefix.
 //!
-//! A treap (Seidel and Aragon, *Randomized search trees*, Algorithmica 1996): a search tree by finish that is a heap by
-//! random priorities, and so about 2 log2 n deep. Each node knows the size and the sum of its subtree, which is what it takes to
-//! tell any call's finish at once, not only the first one's.
+//! A treap (Seidel and Aragon, *Randomized search trees*, Algorithmica 1996): a search tree by
+//! finish that is a heap by random priorities, and so about 2 log2 n deep. Each node has the size
+//! and the sum of its subtree: with them the finish of any call can be computed at once, not only
+//! that of the first one.
 
-/// When a call finishes in virtual time, and which call it is; calls with one finish leave in the order of arrival.
+/// Finish of a call in virtual time, and its number; calls with the same finish leave in the order
+/// of arrival.
 pub(super) type FinishKey = (u128, u64);
 
-/// Keys in their order.
+/// An ordered set of keys with counts and sums of prefixes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FinishTree {
     nodes: Vec<TreeNode>,
@@ -20,18 +23,18 @@ struct TreeNode {
     key: FinishKey,
     left: Option<u32>,
     right: Option<u32>,
-    /// Of the whole subtree: how many keys, and the sum of their finishes.
+    /// Number of keys in the subtree, and the sum of their finishes.
     size: u32,
     sum: u128,
 }
 
 impl FinishTree {
-    /// How many keys there are.
+    /// Returns the number of keys.
     pub(super) fn len(&self) -> usize {
         self.root.map_or(0, |root| self.node(root).size as usize)
     }
 
-    /// The first key.
+    /// Returns the first key.
     pub(super) fn first(&self) -> Option<FinishKey> {
         let mut node = self.node(self.root?);
         while let Some(left) = node.left {
@@ -46,7 +49,7 @@ impl FinishTree {
         self.root = Some(self.inserted(self.root, added));
     }
 
-    /// Removes the first key.
+    /// Removes and returns the first key.
     pub(super) fn pop_first(&mut self) -> Option<FinishKey> {
         let key = self.first()?;
         let mut parent = None;
@@ -66,7 +69,7 @@ impl FinishTree {
         Some(key)
     }
 
-    /// Removes a key; whether it was there.
+    /// Removes a key; returns whether it was there.
     pub(super) fn remove(&mut self, key: FinishKey) -> bool {
         if !self.contains(key) {
             return false;
@@ -92,7 +95,7 @@ impl FinishTree {
         true
     }
 
-    /// How many finishes are before `finish`, and their sum.
+    /// Returns the number of finishes before `finish`, and their sum.
     pub(super) fn before(&self, finish: u128) -> (usize, u128) {
         let (mut count, mut sum) = (0, 0);
         let mut at = self.root;
@@ -111,7 +114,7 @@ impl FinishTree {
         (count, sum)
     }
 
-    /// The finish that has `rank` others before it.
+    /// Returns the finish that has `rank` others before it.
     pub(super) fn nth(&self, mut rank: usize) -> Option<u128> {
         let mut at = self.root;
         while let Some(index) = at {
@@ -130,7 +133,7 @@ impl FinishTree {
         None
     }
 
-    /// The subtree with another node in it.
+    /// Inserts a node into a subtree; returns its new root.
     fn inserted(&mut self, subtree: Option<u32>, added: u32) -> u32 {
         let Some(root) = subtree else { return added };
         let (key, root_key) = (self.node(added).key, self.node(root).key);
@@ -150,7 +153,7 @@ impl FinishTree {
         root
     }
 
-    /// The subtree in two: what is before `key`, and the rest.
+    /// Splits a subtree into the keys before `key` and the rest.
     fn split(&mut self, subtree: Option<u32>, key: FinishKey) -> (Option<u32>, Option<u32>) {
         let Some(root) = subtree else { return (None, None) };
         let (left, right) = (self.node(root).left, self.node(root).right);
@@ -177,7 +180,7 @@ impl FinishTree {
         false
     }
 
-    /// Two subtrees in one, all of the first before all of the other.
+    /// Merges two subtrees; all keys of the first are before those of the second.
     fn merged(&mut self, before: Option<u32>, after: Option<u32>) -> Option<u32> {
         let (Some(one), Some(other)) = (before, after) else { return before.or(after) };
         if priority(self.node(one).key) > priority(self.node(other).key) {
@@ -193,7 +196,7 @@ impl FinishTree {
         }
     }
 
-    /// Gives a node its subtrees.
+    /// Sets the subtrees of a node, with its size and sum.
     fn link(&mut self, at: u32, left: Option<u32>, right: Option<u32>) {
         let below = |child: Option<u32>| child.map_or((0, 0), |child| (self.node(child).size, self.node(child).sum));
         let ((left_size, left_sum), (right_size, right_sum)) = (below(left), below(right));
@@ -226,7 +229,8 @@ impl FinishTree {
     }
 }
 
-/// A number that looks random, from the number of the call (the finisher of Steele, Lea and Flood's SplitMix64, 2014).
+/// Returns a pseudorandom priority of a call (the finalizer of SplitMix64; Steele, Lea and Flood
+/// 2014).
 fn priority((_, number): FinishKey) -> u64 {
     let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

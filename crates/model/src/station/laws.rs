@@ -1,4 +1,4 @@
-//! What queueing theory says of the stations, in virtual time, and what a change while running leaves as it is.
+//! Stations follow the laws of queueing theory, in simulated time, also after a change at run time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -61,7 +61,8 @@ fn mean_times_are_those_of_theory() {
         (false, 4, 0.5),
         (false, 4, 0.8),
         (false, 16, 0.8),
-        // with exponential demands, sharing has as many calls inside as a queue, and so the same mean time
+        // with exponential demands, sharing has as many calls inside as a queue, and so the same
+        // mean time
         (true, 1, 0.5),
         (true, 1, 0.8),
         (true, 4, 0.5),
@@ -75,8 +76,9 @@ fn mean_times_are_those_of_theory() {
     }
 }
 
-/// Shared workers make the mean time independent of how demands are distributed (Kelly, *Reversibility and stochastic
-/// networks*, 1979); in a queue, constant demands halve the wait (Pollaczek and Khinchine).
+/// Shared workers make the mean time independent of how demands are distributed (Kelly,
+/// *Reversibility and stochastic networks*, 1979); in a queue, constant demands halve the wait
+/// (Pollaczek and Khinchine).
 #[test]
 fn constant_demands_matter_in_a_queue_and_not_where_workers_are_shared() {
     let calls = poisson(0.8, 1, |_| MEAN, 11);
@@ -113,7 +115,7 @@ fn the_count_inside_follows_littles_law() {
     }
 }
 
-/// Ten thousand calls inside, and each is asked about a few times, not as often as others arrive or leave.
+/// With ten thousand calls inside, each is asked for a few times, not at each arrival or departure.
 #[test]
 fn a_crowd_is_asked_for_a_few_times_a_call() {
     let mut station = Station::new(capacity(true, 4));
@@ -173,7 +175,7 @@ fn calls_finish_under_the_discipline_that_they_came_under() {
     assert_eq!((station.in_flight(ms(14)), station.in_flight(ms(15)), station.in_flight(ms(22))), (2, 1, 0));
 }
 
-/// Saying the same again changes nothing, whenever it is said.
+/// Setting the same capacity again changes nothing.
 #[test]
 fn reconfiguring_to_the_same_is_nothing() {
     for shares in [false, true] {

@@ -1,21 +1,25 @@
-//! Stations: where calls wait for a worker, so that latency comes from load as it does in the real service.
+//! Queueing stations: calls wait for workers, so that latency depends on load as it does in the
+//! real service.
 //!
-//! A station is pure: it holds no clock, no lock and no timer. The caller says when a call arrives and what it demands,
-//! and the station says when it is finished. One station serves all the operations of a service.
+//! A station is pure: it has no clock, no lock and no timer. The caller passes the arrival and the
+//! demand of a call, and the station returns its finish. One station serves all the operations of a
+//! service.
 //!
 //! # Time
 //!
-//! Calls are served in the order in which they are admitted. Several threads that admit through one lock do so almost,
-//! but not quite, in the order of arrival; what that costs is at most the disorder itself:
+//! Calls are served in the order in which they are admitted. Several threads that admit through one
+//! lock do so almost, but not quite, in the order of arrival; what that costs is at most the
+//! disorder itself:
 //! - `unlimited`: nothing;
-//! - `fifo`: the late one queues behind those admitted before it, and starts at its own arrival if a worker is free;
-//! - `sharing`: time does not go back. The late one is taken to have had its present share since its arrival: exact
-//!   while there is a worker for everybody.
+//! - `fifo`: a late call queues behind those admitted before it, and starts at its own arrival if a
+//!   worker is free;
+//! - `sharing`: time does not go back. A late call is taken to have had its present share since its
+//!   arrival, which is exact while every call has a worker of its own.
 //!
-//! A call that is to enter the station later (its `outside` part comes first) is admitted then, not ahead of time: it would
-//! keep a worker from calls that enter before it.
+//! A call that enters the station later, because its `outside` latency comes first, is admitted at
+//! that time and not in advance: it would keep a worker from calls that enter before it.
 //!
-//! A station with [`StallSchedule`] stands still at times: see there.
+//! A station with a [`StallSchedule`] stands still at times.
 
 mod bucket;
 mod fifo;
@@ -41,61 +45,63 @@ use self::sharing::{ProcessorSharing, Speed};
 use self::stalls::StallClock;
 use crate::draws::Draws;
 
-/// What a station is made of.
+/// The workers of a station and their queue.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Capacity {
-    /// A worker for every call: latency does not depend on load.
+    /// Every call has a worker: latency does not depend on load.
     Unlimited,
-    /// Workers that take one call at a time, first come, first served.
+    /// Each worker takes one call at a time, first come, first served.
     Fifo {
-        /// How many.
+        /// Number of workers.
         workers: NonZeroU32,
-        /// How many calls may wait.
+        /// Limit of the calls that wait.
         queue: Queue,
     },
-    /// Workers that all calls share evenly: of `n` calls, each runs at the rate min(1, workers / n).
+    /// All calls share the workers evenly: of `n` calls, each runs at the rate min(1, workers / n).
     Sharing {
-        /// How many.
+        /// Number of workers.
         workers: NonZeroU32,
-        /// How many calls may be in the station beyond one for each worker.
+        /// Limit of the calls in the station beyond one for each worker.
         queue: Queue,
     },
-    /// All calls are worked on at once, at rates that were measured.
+    /// All calls are worked on at once, at measured rates.
     Curve {
-        /// The rates by population.
+        /// Completions a second by the number of calls in the station.
         curve: RateCurve,
-        /// How many calls may be in the station beyond the largest population of the curve.
+        /// Limit of the calls in the station beyond the largest population of the curve.
         queue: Queue,
     },
 }
 
-/// How many calls may wait.
+/// The limit of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queue {
-    /// Any number.
+    /// No limit.
     Unbounded,
-    /// So many; the next one is an overflow.
+    /// At most this number of calls; the next one is an overflow.
     AtMost(u32),
 }
 
-/// What became of a call at the door.
+/// The result of admitting a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// It finishes then, whatever comes after it.
+    /// The call finishes at this time, whatever comes after it.
     Due(SimTime),
-    /// It finishes then if nothing comes after it. [`Station::estimate_finish`] with the job at that moment.
+    /// The call finishes at this time if nothing comes after it; call [`Station::estimate_finish`]
+    /// at that time.
     Shared(JobId, SimTime),
-    /// The queue is full: it is not served.
+    /// The queue is full: the call is not served.
     Overflow,
 }
 
-/// Where a call is in its station, so that it can be given up.
+/// The place of a call in its station, which can be released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(SlotState);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SlotState {
-    /// From a start to a finish, both final, in working time; by this worker, if they are counted.
+    /// Final start and finish, in working time, and the index of the worker if the station has a
+    /// limit.
     Until {
         start: SimTime,
         finish: SimTime,
@@ -104,34 +110,35 @@ enum SlotState {
     Shared(JobId),
 }
 
-/// What is known of a shared call.
+/// The finish of a call that shares its workers, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishEstimate {
-    /// It finished at this moment, exactly; it may be past. The job is used up.
+    /// The exact finish, which may be in the past. The job must not be asked for again.
     Finished(SimTime),
-    /// It will not finish before this moment: ask again then.
+    /// A lower bound of the finish: ask again at this time.
     NotBefore(SimTime),
 }
 
-/// The workers of a service and the calls that they serve.
+/// The workers of a service and the calls in them.
 ///
-/// Each operation takes O(log n) for n calls in the station, and the memory is that of the calls in it. A call whose client
-/// went away just is not asked about any more: it keeps its worker until its finish, as in real servers; or it is given up.
+/// Each operation takes O(log n) time for n calls in the station, and memory is proportional to n.
+/// A call whose client goes away keeps its worker until its finish, as in real servers, unless its
+/// slot is released.
 #[derive(Clone, Debug)]
 pub struct Station {
     capacity: Capacity,
-    /// The calls whose finish is final.
+    /// Calls whose finish is final.
     scheduled: ScheduledJobs,
     workers: FifoWorkers,
-    /// Outlives a change to another discipline until its calls are finished.
+    /// Calls that share workers; they stay here until their finish if the discipline changes.
     sharing: ProcessorSharing,
-    /// Between the caller's time and that of all the above, which passes only while the service does not stand still. Once
-    /// there, it stays, as it knows what was lost.
+    /// Maps the caller's time to working time, which passes only while the service does not stand
+    /// still. A clock stays once there was a stall, as it keeps the sum of the time lost.
     clock: Option<Box<StallClock>>,
 }
 
 impl Station {
-    /// A station without calls.
+    /// Makes a station without calls.
     pub fn new(capacity: Capacity) -> Self {
         let workers = capacity.workers().map_or(1, NonZeroU32::get);
         Self {
@@ -143,22 +150,23 @@ impl Station {
         }
     }
 
-    /// A station without calls that stands still at times, by a schedule that begins at the epoch.
+    /// Makes a station without calls that stands still at times; the first stall interval begins at
+    /// the epoch.
     pub fn with_stalls(capacity: Capacity, stalls: StallSchedule, draws: Draws) -> Self {
         Self { clock: Some(Box::new(StallClock::new(stalls, draws))), ..Self::new(capacity) }
     }
 
-    /// What it is made of.
+    /// Returns the workers and the queue.
     pub fn capacity(&self) -> &Capacity {
         &self.capacity
     }
 
-    /// A call arrives and demands so much work: the time that it would take alone.
+    /// Admits a call that arrives at `at`; `demand` is the time that it would take alone.
     pub fn admit(&mut self, at: SimTime, demand: Duration) -> Admission {
         self.admit_to_slot(at, demand).0
     }
 
-    /// The same; also says where the call is, unless it is an overflow.
+    /// Admits a call as [`Station::admit`] does, and returns its slot unless it is an overflow.
     pub fn admit_to_slot(&mut self, at: SimTime, demand: Duration) -> (Admission, Option<Slot>) {
         let at = self.to_working_time(at);
         let (admission, place) = self.serve(at, demand);
@@ -171,11 +179,13 @@ impl Station {
         (admission, place)
     }
 
-    /// A call leaves before it is finished: what it had still to get is for calls that come later. Whether it was still there.
+    /// Releases the slot of a call that leaves before its finish. Returns whether the call was
+    /// still in the station.
     ///
-    /// Its job must not be asked about any more. Of those that share, all others go on faster, so what [`Station::estimate_finish`] said
-    /// before may come too late: ask again for each of them. Where workers take one call at a time, finishes are final, also
-    /// of calls behind it; the worker that had it is free for later ones as much earlier as was left of it.
+    /// Do not ask for its finish afterwards. Calls that shared the workers with it go on faster, so
+    /// their estimates may be too late: ask again for each of them. With `Fifo`, finishes are
+    /// final, also of the calls behind it; its worker is free for later calls earlier by the rest
+    /// of its demand.
     pub fn release(&mut self, place: Slot, now: SimTime) -> bool {
         let now = self.to_working_time(now);
         match place.0 {
@@ -220,10 +230,11 @@ impl Station {
         }
     }
 
-    /// What is known at `now` of a call that got a job here. Later arrivals move a finish later, never earlier.
+    /// Returns what is known at `now` of the finish of a call. Later arrivals move a finish later,
+    /// never earlier.
     ///
-    /// The finish of a call that nobody asked for is kept for ten seconds; then the answer is the first lower bound of it, so
-    /// that lateness is overstated rather than hidden.
+    /// A finish that nobody asks for is kept for ten seconds. After that, the first lower bound is
+    /// returned, so that lateness is overstated rather than hidden.
     pub fn estimate_finish(&mut self, job: JobId, now: SimTime) -> FinishEstimate {
         let now = self.to_working_time(now);
         let outlook = self.sharing.estimate_finish(job, now);
@@ -234,24 +245,27 @@ impl Station {
         }
     }
 
-    /// How many calls are in the station. A `now` before the latest seen is read as that.
+    /// Returns the number of calls in the station. A `now` before the latest time seen counts as
+    /// that time.
     pub fn in_flight(&mut self, now: SimTime) -> usize {
         let now = self.to_working_time(now);
         self.scheduled.in_flight(now) + self.sharing.in_flight(now)
     }
 
-    /// How many of them wait; those that share workers wait as far as they are more than the workers.
+    /// Returns the number of calls that wait for a worker; of calls that share workers, those
+    /// beyond the number of workers.
     pub fn waiting(&mut self, now: SimTime) -> usize {
         let now = self.to_working_time(now);
         self.scheduled.waiting(now) + self.sharing.waiting(now)
     }
 
-    /// Changes what the station is made of while calls are in it.
+    /// Changes workers and queue while calls are in the station.
     ///
-    /// - Calls with a final deadline keep it. Calls that share keep what work remains and go on at the new rate, so what
-    ///   [`Station::estimate_finish`] said before may come too late when workers were added: ask again for each of them.
+    /// - Final finishes stay. Calls that share workers keep their remaining work and go on at the
+    ///   new rate, so estimates may be too late when workers are added: ask again for each of them.
     /// - Added workers are free now; removed ones leave when they are next free.
-    /// - After a change of discipline, calls finish under the old one beside the new workers, which are free now.
+    /// - After a change of discipline, the calls in the station finish under the old one, beside
+    ///   the new workers, which are free now.
     pub fn reconfigure(&mut self, capacity: Capacity, now: SimTime) {
         let now = self.to_working_time(now);
         match (&self.capacity, &capacity) {
@@ -265,7 +279,8 @@ impl Station {
         self.capacity = capacity;
     }
 
-    /// Other stalls from now on, or none; the one that there is now ends as it was to. Calls with a final deadline keep it.
+    /// Replaces the stall schedule from now on, or removes it; a stall that has begun ends as
+    /// planned. Final finishes stay.
     pub fn set_stalls(&mut self, stalls: Option<(StallSchedule, Draws)>, now: SimTime) {
         match (&mut self.clock, stalls) {
             (Some(clock), stalls) => clock.change(stalls, now),
@@ -274,12 +289,12 @@ impl Station {
         }
     }
 
-    /// Stands still when another station does: they have all stalls in common, those that were and those to come.
+    /// Copies all past and future stalls of another station, so that both stand still together.
     pub fn copy_stalls_from(&mut self, other: &Self) {
         self.clock.clone_from(&other.clock);
     }
 
-    /// When it goes on, if it stands still now.
+    /// Returns the end of the stall if the station stands still now.
     pub fn stalled_until(&mut self, now: SimTime) -> Option<SimTime> {
         self.clock.as_mut()?.stalled_until(now)
     }
@@ -290,7 +305,7 @@ impl Station {
 }
 
 impl Capacity {
-    /// How many workers there are, if they are limited.
+    /// Returns the number of workers, if it is limited.
     pub fn workers(&self) -> Option<NonZeroU32> {
         match self {
             Self::Unlimited | Self::Curve { .. } => None,
@@ -298,7 +313,7 @@ impl Capacity {
         }
     }
 
-    /// How virtual time passes where calls share what there is.
+    /// Returns the speed of virtual time if calls share the capacity.
     fn speed(&self) -> Option<Speed> {
         match self {
             Self::Unlimited | Self::Fifo { .. } => None,
@@ -309,7 +324,7 @@ impl Capacity {
 }
 
 impl Queue {
-    /// Whether another call may wait.
+    /// Returns whether another call may wait.
     fn has_room(self, waiting: usize) -> bool {
         match self {
             Self::Unbounded => true,

@@ -1,7 +1,9 @@
-//! How fast a service works by how many calls are in it, as it was measured: completions a second at some populations.
+//! Load-dependent service rates: measured completions a second by the number of calls in the
+//! service.
 //!
-//! Of n calls, each runs at the rate mu(n) / (n mu(1)), so that a demand is the time that a call takes alone. That rate must
-//! not rise with n: else a call that arrives could make another finish earlier.
+//! With n calls, each runs at the rate mu(n) / (n mu(1)), so that a demand is the time that a call
+//! takes alone. That rate must not rise with n: otherwise an arriving call could make another one
+//! finish earlier.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +12,8 @@ use serde::{Serialize, Serializer};
 
 use super::finish_tree::FinishTree;
 
-/// Completions a second by population: linear between those that are given, constant beyond the last.
+/// Completions a second by population: linear between the given populations, constant beyond the
+/// last.
 #[derive(Clone, PartialEq)]
 pub struct RateCurve {
     table: Arc<RateTable>,
@@ -19,21 +22,21 @@ pub struct RateCurve {
 #[derive(PartialEq)]
 struct RateTable {
     rates: Vec<(u32, f64)>,
-    /// The cost of a unit of virtual time in time, by population.
+    /// Time that a unit of virtual time takes, by population.
     pieces: Vec<CostPiece>,
 }
 
-/// A line that is not above the cost at the populations from above `low` to `high`, and near it.
+/// A line close to the cost, and never above it, at the populations above `low` up to `high`.
 #[derive(Clone, Copy, PartialEq)]
 struct CostPiece {
     low: u32,
     high: u32,
-    /// The cost at `high`, exactly.
+    /// Exact cost at `high`.
     cost: f64,
     slope: f64,
 }
 
-/// Why rates are no curve.
+/// An error in the rates of a curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RateCurveError {
     /// The first population is not 1.
@@ -42,17 +45,18 @@ pub enum RateCurveError {
     OutOfOrder(u32),
     /// The rate of this population is not above 0.
     NoRate(u32),
-    /// Each of so many calls runs faster than each of so few.
+    /// Each of `many` calls would run faster than each of `few`.
     Faster {
-        /// The population.
+        /// Population whose rate is too high.
         many: u32,
-        /// The population before it.
+        /// Population before it.
         few: u32,
     },
 }
 
 impl RateCurve {
-    /// A curve through these populations, from 1 up, and their rates; in any unit, as only their ratios count.
+    /// Makes a curve from populations, from 1 up, and their rates. Only the ratios of the rates
+    /// count.
     pub fn new(rates: impl IntoIterator<Item = (u32, f64)>) -> Result<Self, RateCurveError> {
         let rates: Vec<(u32, f64)> = rates.into_iter().collect();
         if rates.first().is_none_or(|(population, _)| *population != 1) {
@@ -66,7 +70,7 @@ impl RateCurve {
             if many <= few {
                 return Err(RateCurveError::OutOfOrder(many));
             }
-            // rates are written in decimals: those of a straight line need not be quite on it
+            // rates are written in decimals: points of a straight line may miss it by a rounding
             if faster / f64::from(many) > slower / f64::from(few) * (1.0 + RATE_TOLERANCE) {
                 return Err(RateCurveError::Faster { many, few });
             }
@@ -75,20 +79,22 @@ impl RateCurve {
         Ok(Self { table: Arc::new(RateTable { rates, pieces }) })
     }
 
-    /// The populations and their rates.
+    /// Returns the populations and their rates.
     pub fn rates(&self) -> &[(u32, f64)] {
         &self.table.rates
     }
 
-    /// The largest population that is given: calls beyond it do not make it any faster.
+    /// Returns the largest given population: more calls do not raise the throughput.
     pub fn max_population(&self) -> u32 {
         self.table.rates.last().map_or(1, |(population, _)| *population)
     }
 
-    /// `factor` times the capacity: mu_k(n) = k mu(n / k), as if each k calls were one. Below a population of 1 it is linear.
-    /// Also says how many times as long a call then takes alone: more than 1 if there is less than what one call used.
+    /// Returns a curve of `factor` times the capacity: mu_k(n) = k mu(n / k), as if each k calls
+    /// were one, and linear below a population of 1. Also returns the factor by which a call takes
+    /// longer alone: above 1 if there is less capacity than one call used.
     ///
-    /// Between populations that are given it is linear as before, so the whole numbers beside them tell all.
+    /// The curve is linear between given populations, so the whole numbers next to the scaled ones
+    /// determine it.
     pub fn scaled(&self, factor: f64) -> (Self, f64) {
         let rate = |population: u32| factor * self.table.rate(f64::from(population) / factor);
         let mut populations = vec![1];
@@ -99,25 +105,27 @@ impl RateCurve {
         populations.sort_unstable();
         populations.dedup();
         let scaled = Self::new(populations.into_iter().map(|population| (population, rate(population))));
-        // what a rounding makes of it is at worst what it was
+        // if rounding makes the scaled rates invalid, the curve stays as it is
         (scaled.unwrap_or_else(|_| self.clone()), self.table.rate(1.0) / rate(1))
     }
 
-    /// How many times as fast as one call so many are worked on together, in units of 2^-[`UNIT_BITS`].
+    /// Returns the throughput of a population relative to that of one call, in units of
+    /// 2^-[`UNIT_BITS`].
     pub(super) fn speed(&self, population: usize) -> u64 {
         let speed = self.table.rate(population.max(1) as f64) / self.table.rate(1.0);
         ((speed * (1u64 << UNIT_BITS) as f64).round() as u64).max(1)
     }
 
-    /// A time that is not more than what passes until virtual time has gone from `now` to `finish` if nobody comes, and exact where
-    /// each population on the way has a piece of its own. Along a line, it takes the sum over the calls inside to add it all up.
+    /// Returns a lower bound of the time in which virtual time goes from `now` to `finish` if no
+    /// other call comes. It is exact where each population on the way has a piece of its own. Along
+    /// a line, the sum over the calls in service gives the integral.
     pub(super) fn time_until(&self, finish: u128, now: u128, order: &FinishTree) -> u128 {
         let all = order.len();
         let (mut time, mut at, mut gone, mut sum) = (0.0, now, 0, 0);
         while at < finish {
             let population = all - gone;
             let Some((low, slope, cost)) = self.table.piece(population) else {
-                // alone, virtual time is time
+                // for a single call, virtual time is time
                 time += (finish - at) as f64;
                 break;
             };
@@ -130,7 +138,7 @@ impl RateCurve {
             time += cost * (end - at) as f64 - slope * fallen as f64;
             (at, gone, sum) = (end, gone_then, sum_then);
             if end < finish {
-                // those that leave at this very moment have left
+                // calls that leave at this very time have left
                 let (beyond, beyond_sum) = order.before(end + 1);
                 (gone, sum) = (beyond, beyond_sum);
                 if gone >= all {
@@ -149,7 +157,7 @@ impl fmt::Debug for RateCurve {
 }
 
 impl Serialize for RateCurve {
-    /// Populations and their rates.
+    /// Serializes the populations and their rates.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.rates().iter().copied())
     }
@@ -168,8 +176,8 @@ impl RateTable {
         }
     }
 
-    /// The largest population below this one where the line ends that it lies on, the slope of the line, and the cost here; none
-    /// for a call that is alone.
+    /// Returns the lower end of the piece that a population lies on, the slope of the piece, and
+    /// the cost at the population; `None` for a single call.
     fn piece(&self, population: usize) -> Option<(usize, f64, f64)> {
         if population <= 1 {
             return None;
@@ -186,11 +194,12 @@ impl RateTable {
     }
 }
 
-/// The cost n alone / mu(n) between two populations, in pieces: each one for itself, then each at most a sixteenth more than the
-/// one before, or at most a sixteenth slower.
+/// Returns the cost n · alone / mu(n) between two populations in pieces: one for each population at
+/// first, then each at most a sixteenth longer than the one before, or with a rate at most a
+/// sixteenth lower.
 ///
-/// Where mu rises linearly the cost is concave: a line between two of its points lies below it. Where mu falls it is convex,
-/// and a tangent does.
+/// Where mu rises linearly the cost is concave: a line between two of its points lies below it.
+/// Where mu falls it is convex, and a tangent does.
 fn pieces(alone: f64, (few, slower): (u32, f64), (many, faster): (u32, f64)) -> Vec<CostPiece> {
     let slope = (faster - slower) / f64::from(many - few);
     let rate = |population: u32| slower + slope * f64::from(population - few);
@@ -211,11 +220,13 @@ fn pieces(alone: f64, (few, slower): (u32, f64), (many, faster): (u32, f64)) -> 
     pieces
 }
 
-/// Bits behind the point of [`RateCurve::speed`]: enough that a service that slows down to a thousandth is still told to 10^-9.
+/// Fractional bits of [`RateCurve::speed`]: a service that slows down to a thousandth is still
+/// exact to 10^-9.
 pub(super) const UNIT_BITS: u32 = 40;
 
-/// How much of a rate decimals may lose.
+/// Relative error of a rate that is written in decimals.
 const RATE_TOLERANCE: f64 = 1e-6;
 
-/// Into so many parts a population or its rate is divided for the next piece: bounds are then within 1 % of the finish.
+/// Number of parts that a population or its rate is divided into for the next piece: bounds are
+/// then within 1 % of the finish.
 const PIECE_DIVISOR: f64 = 16.0;

@@ -1,4 +1,4 @@
-//! Two stations, one behind the other: as the second after the first, and as theory has it.
+//! Two stations in tandem, compared with a simulation by events and with queueing theory.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -21,52 +21,52 @@ fn capacity(discipline: u8, workers: u32) -> Capacity {
     }
 }
 
-/// What happens next to a call.
+/// The next event of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
-    /// It may be finished in the first or the second station.
+enum TandemEvent {
+    /// A possible finish in the first or the second station.
     Leave(u8),
-    /// It comes to the first or the second station.
+    /// An arrival at the first or the second station.
     Come(u8),
 }
 
-/// As a server does it: one event after the other, each call at its own pace.
+/// Simulates as a server does: one event after the other.
 fn served(stations: &mut [Station; 2], calls: &[(SimTime, Option<Duration>, Duration)]) -> Vec<Option<SimTime>> {
-    let mut events: BinaryHeap<Reverse<(SimTime, Step, usize)>> = calls
+    let mut events: BinaryHeap<Reverse<(SimTime, TandemEvent, usize)>> = calls
         .iter()
         .enumerate()
-        .map(|(index, (at, front, _))| Reverse((*at, Step::Come(u8::from(front.is_none())), index)))
+        .map(|(index, (at, front, _))| Reverse((*at, TandemEvent::Come(u8::from(front.is_none())), index)))
         .collect();
     let mut tickets = vec![[None; 2]; calls.len()];
     let mut finishes = vec![None; calls.len()];
     while let Some(Reverse((at, step, index))) = events.pop() {
         let (stage, finish) = match step {
-            Step::Come(stage) => {
+            TandemEvent::Come(stage) => {
                 let demand = if stage == 0 { calls[index].1.unwrap_or_default() } else { calls[index].2 };
                 match stations[usize::from(stage)].admit(at, demand) {
                     Admission::Due(finish) => (stage, finish),
                     Admission::Shared(job, bound) => {
                         tickets[index][usize::from(stage)] = Some(job);
-                        events.push(Reverse((bound, Step::Leave(stage), index)));
+                        events.push(Reverse((bound, TandemEvent::Leave(stage), index)));
                         continue;
                     }
                     Admission::Overflow => continue,
                 }
             }
-            Step::Leave(stage) => {
+            TandemEvent::Leave(stage) => {
                 let job = tickets[index][usize::from(stage)].expect("it has one");
                 match stations[usize::from(stage)].estimate_finish(job, at) {
                     FinishEstimate::Finished(finish) => (stage, finish),
                     FinishEstimate::NotBefore(later) => {
                         let later = later.max(at + Duration::from_nanos(1));
-                        events.push(Reverse((later, Step::Leave(stage), index)));
+                        events.push(Reverse((later, TandemEvent::Leave(stage), index)));
                         continue;
                     }
                 }
             }
         };
         if stage == 0 {
-            events.push(Reverse((finish, Step::Come(1), index)));
+            events.push(Reverse((finish, TandemEvent::Come(1), index)));
         } else {
             finishes[index] = Some(finish);
         }
@@ -97,8 +97,8 @@ proptest! {
     }
 }
 
-/// The mean time through two queues with exponential demands is the sum of both (Jackson, *Networks of waiting lines*,
-/// Operations Research 1957).
+/// The mean time through two queues with exponential demands is the sum of both (Jackson, *Networks
+/// of waiting lines*, Operations Research 1957).
 #[test]
 fn the_mean_time_in_a_tandem_is_the_sum_of_both() {
     let (gap, first, second) = (2e6, 1e6, 1.4e6);

@@ -1,16 +1,20 @@
-//! Workers that all calls share evenly (egalitarian processor sharing with `c` servers), in virtual time.
+//! Workers that all calls share evenly (egalitarian processor sharing with `c` servers), in virtual
+//! time.
 //!
-//! Virtual time V is the work that each call in service has got: it grows at the rate min(1, c/n), so a call finishes when V
-//! reaches its value at arrival plus the call's demand, and an arrival changes no other call's entry (Parekh and Gallager,
-//! *A generalized processor sharing approach to flow control*, 1993, have the same device).
+//! Virtual time V is the work that each call in service has received: it grows at the rate min(1,
+//! c/n), so a call finishes when V reaches its value at arrival plus the call's demand, and an
+//! arrival changes no other call's entry (as in Parekh and Gallager, *A generalized processor
+//! sharing approach to flow control*, 1993).
 //!
-//! With a [`RateCurve`] of measured rates in place of workers, V grows at the rate mu(n) / (n mu(1)).
+//! With a [`RateCurve`] of measured rates in place of workers, V grows at the rate mu(n) / (n
+//! mu(1)).
 //!
 //! # Error
 //!
-//! Both times are integers, in units of 2^-32 ns. Each arrival or departure rounds once, by less than a unit, so that a
-//! finish is off by less than 0.24 ns for each 10^9 arrivals and departures while the call is in service, and then told in
-//! whole nanoseconds, rounded up. Nothing adds up over the life of a station, and no time can be negative.
+//! Both times are integers, in units of 2^-32 ns. Each arrival or departure rounds once, by less
+//! than a unit, so that a finish is off by less than 0.24 ns for each 10^9 arrivals and departures
+//! while the call is in service, and is then rounded up to whole nanoseconds. No error accumulates
+//! over the life of a station, and no time can be negative.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,41 +26,41 @@ use super::rate_curve::{RateCurve, UNIT_BITS};
 use super::sim_time::nanos;
 use super::{FinishEstimate, SimTime};
 
-/// A call that shares workers with others.
+/// A call that shares workers, for asking about its finish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobId {
     key: FinishKey,
-    /// The first lower bound of its finish.
+    /// First lower bound of the finish.
     not_before: SimTime,
 }
 
-/// How virtual time passes.
+/// The speed of virtual time.
 #[derive(Clone, Debug)]
 pub(super) enum Speed {
-    /// By so many workers, shared evenly.
+    /// A number of workers, shared evenly.
     Workers(u32),
-    /// As it was measured.
+    /// Measured rates.
     Curve(RateCurve),
 }
 
-/// The engine of the discipline.
+/// Processor sharing: the calls in service and those that have finished.
 #[derive(Clone, Debug)]
 pub(super) struct ProcessorSharing {
     speed: Speed,
-    /// The time and the virtual time of the last arrival or departure.
+    /// Time and virtual time of the last arrival or departure.
     time: u128,
     virtual_time: u128,
     in_service: FinishTree,
-    /// The number of the next call.
+    /// Number of the next call.
     next: u64,
     last_departed: Option<FinishKey>,
-    /// Finishes that nobody has asked for yet, and the calls in the order of their finishes.
+    /// Finishes that nobody has asked for yet, by call, and in their order.
     finished: HashMap<u64, SimTime>,
     departures: VecDeque<(u64, SimTime)>,
 }
 
 impl ProcessorSharing {
-    /// No calls.
+    /// Makes a state without calls.
     pub(super) fn new(speed: Speed) -> Self {
         Self {
             speed,
@@ -70,7 +74,7 @@ impl ProcessorSharing {
         }
     }
 
-    /// Lets a call in; also says when it finishes if none comes after it.
+    /// Admits a call; also returns its finish if no other call comes.
     pub(super) fn admit(&mut self, at: SimTime, demand: Duration) -> (JobId, SimTime) {
         self.depart_until(at);
         let number = self.next;
@@ -78,7 +82,7 @@ impl ProcessorSharing {
         let at = to_fixed_point(at.nanos());
         let late = self.time.saturating_sub(at);
         self.advance_to(at);
-        // a late arrival has had its share since it arrived
+        // a late arrival has had its share of the workers since it arrived
         let population = self.in_service.len() + 1;
         let demand = to_fixed_point(nanos(demand).min(MAX_DEMAND_NANOS));
         let had = self.speed.progress(late, population);
@@ -91,7 +95,7 @@ impl ProcessorSharing {
         (JobId { key, not_before }, not_before)
     }
 
-    /// What is known of a call.
+    /// Returns what is known of the finish of a call.
     pub(super) fn estimate_finish(&mut self, job: JobId, now: SimTime) -> FinishEstimate {
         self.depart_until(now);
         if let Some(finish) = self.finished.remove(&job.key.1) {
@@ -103,7 +107,8 @@ impl ProcessorSharing {
         FinishEstimate::Finished(job.not_before.min(now))
     }
 
-    /// Takes a call out; whether it was there. Those that stay go on faster: ask again for each of them.
+    /// Removes a call; returns whether it was there. The others go on faster: ask again for each of
+    /// them.
     pub(super) fn remove(&mut self, job: JobId, now: SimTime) -> bool {
         self.depart_until(now);
         if self.finished.remove(&job.key.1).is_some() {
@@ -113,31 +118,31 @@ impl ProcessorSharing {
         self.in_service.remove(job.key)
     }
 
-    /// How many calls are in service.
+    /// Returns the number of calls in service.
     pub(super) fn in_flight(&mut self, now: SimTime) -> usize {
         self.depart_until(now);
         self.in_service.len()
     }
 
-    /// How many there are more than make it faster.
+    /// Returns the number of calls beyond the population of full speed.
     pub(super) fn waiting(&mut self, now: SimTime) -> usize {
         self.in_flight(now).saturating_sub(self.speed.full_speed_population() as usize)
     }
 
-    /// How many more there are than make it faster, once there are as many.
+    /// Returns the number of calls beyond the population of full speed; `None` below it.
     pub(super) fn excess_over_capacity(&mut self, now: SimTime) -> Option<usize> {
         self.in_flight(now).checked_sub(self.speed.full_speed_population() as usize)
     }
 
-    /// Goes on at another speed.
+    /// Changes the speed from now on.
     pub(super) fn set_speed(&mut self, speed: Speed, now: SimTime) {
         self.depart_until(now);
         self.advance_to(to_fixed_point(now.nanos()));
         self.speed = speed;
     }
 
-    /// Lets those go whose finish is not after `now`. Time stays at the last departure, so that a call that arrived before
-    /// `now` and is admitted after it still finds the truth.
+    /// Removes the calls whose finish is not after `now`. Time stays at the last departure, so that
+    /// a call that arrived before `now` and is admitted after it is still served exactly.
     fn depart_until(&mut self, now: SimTime) {
         while let Some(key) = self.in_service.first() {
             let population = self.in_service.len();
@@ -153,9 +158,9 @@ impl ProcessorSharing {
         self.drop_before(now);
     }
 
-    /// A call so late and so short that it was finished before it came to the door.
+    /// Admits a call that is so late and so short that it has already finished.
     fn admit_finished(&mut self, number: u64, finish: SimTime) -> (JobId, SimTime) {
-        // before all that are in service: virtual time is never 0 when somebody is late
+        // a key before all calls in service: virtual time is never 0 when a call is late
         let key = (0, number);
         self.record_departure(key, finish);
         (JobId { key, not_before: finish }, finish)
@@ -167,7 +172,7 @@ impl ProcessorSharing {
         self.departures.push_back((key.1, finish));
     }
 
-    /// Brings both times to an arrival; no departure lies between.
+    /// Advances both times to an arrival; no departure may lie between.
     fn advance_to(&mut self, time: u128) {
         if time > self.time {
             self.virtual_time += self.speed.progress(time - self.time, self.in_service.len());
@@ -175,10 +180,12 @@ impl ProcessorSharing {
         }
     }
 
-    /// When a call in service finishes if none comes after it; with a curve, not long before that.
+    /// Returns the finish of a call in service if no other call comes; with a curve, a close lower
+    /// bound.
     ///
-    /// Until `n - c` calls have left, V needs n(V)/c of time for each step, and all those steps add up to the work that is done
-    /// meanwhile, divided by c; from then on, each call has a worker of its own.
+    /// Until `n - c` calls have left, V needs n(V)/c of time for each step, and all those steps add
+    /// up to the work that is done in the meantime, divided by c; from then on, each call has a
+    /// worker of its own.
     fn finish_time(&self, (finish, _): FinishKey) -> SimTime {
         let workers = match &self.speed {
             Speed::Workers(workers) => *workers,
@@ -201,13 +208,13 @@ impl ProcessorSharing {
         to_sim_time_rounded_up(self.time + shared + (finish - until))
     }
 
-    /// Whether it remembers fewer calls than this.
+    /// Returns whether it stores fewer calls than this.
     #[cfg(test)]
     pub(super) fn is_smaller_than(&self, calls: usize) -> bool {
         self.in_service.len().max(self.finished.len()).max(self.departures.len()) < calls
     }
 
-    /// Drops finishes that nobody will ask for.
+    /// Drops finishes that are too old to be asked for.
     fn drop_before(&mut self, now: SimTime) {
         while let Some((number, finish)) = self.departures.front() {
             let is_old = now.since(*finish) > FINISH_RETENTION;
@@ -217,7 +224,7 @@ impl ProcessorSharing {
             self.finished.remove(number);
             self.departures.pop_front();
         }
-        // one call that nobody asks for must not keep those behind it
+        // one call that nobody asks for must not keep those behind it in memory
         if self.departures.len() > 2 * self.finished.len() + MAX_STALE_DEPARTURES {
             self.departures.retain(|(number, _)| self.finished.contains_key(number));
         }
@@ -225,7 +232,7 @@ impl ProcessorSharing {
 }
 
 impl Speed {
-    /// How many calls make it faster.
+    /// Returns the population up to which more calls mean more throughput.
     pub(super) fn full_speed_population(&self) -> u32 {
         match self {
             Self::Workers(workers) => *workers,
@@ -233,7 +240,7 @@ impl Speed {
         }
     }
 
-    /// The virtual time that passes in `time`.
+    /// Returns the virtual time that passes in `time`.
     fn progress(&self, time: u128, population: usize) -> u128 {
         match self {
             Self::Workers(workers) if population as u128 <= u128::from(*workers) => time,
@@ -243,7 +250,7 @@ impl Speed {
         }
     }
 
-    /// The time in which virtual time `progress` passes.
+    /// Returns the time in which the virtual time `progress` passes.
     fn duration(&self, progress: u128, population: usize) -> u128 {
         match self {
             Self::Workers(workers) if population as u128 <= u128::from(*workers) => progress,
@@ -254,30 +261,31 @@ impl Speed {
     }
 }
 
-/// `time` by `by`, divided by `parts`, though the product might not hold in 128 bits: it is enough that that of `by` and `parts` does.
+/// Returns `time * by / parts` without an intermediate overflow, provided that `by * parts` fits
+/// into 128 bits.
 fn product(time: u128, by: u128, parts: u128) -> u128 {
     (time / parts).saturating_mul(by).saturating_add((time % parts).saturating_mul(by) / parts)
 }
 
-/// Nanoseconds in the units of both times.
+/// Converts nanoseconds to the fixed-point unit of both times.
 fn to_fixed_point(nanos: u64) -> u128 {
     u128::from(nanos) << FRACTION_BITS
 }
 
-/// The first whole nanosecond that is not before.
+/// Rounds a fixed-point time up to whole nanoseconds.
 fn to_sim_time_rounded_up(time: u128) -> SimTime {
     let nanos = time.div_ceil(1 << FRACTION_BITS);
     SimTime::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// Bits behind the nanosecond.
+/// Fractional bits of a fixed-point nanosecond.
 const FRACTION_BITS: u32 = 32;
 
-/// A demand of 146 years is served as this, so that the sums of a billion calls hold in 128 bits.
+/// Longest demand, 146 years: sums over a billion calls fit into 128 bits.
 const MAX_DEMAND_NANOS: u64 = 1 << 62;
 
-/// How long a finish is kept for whoever may ask: much longer than any timer is late.
+/// Time for which a finish is kept: much longer than any timer is late.
 const FINISH_RETENTION: Duration = Duration::from_secs(10);
 
-/// Departures that are kept without a reason before anybody looks.
+/// Number of departures that are kept without use before they are searched for.
 const MAX_STALE_DEPARTURES: usize = 64;

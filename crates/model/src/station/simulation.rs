@@ -1,4 +1,4 @@
-//! A station over a whole list of arrivals, as fast as it can be computed: what fitting and its checks ask for.
+//! Simulation of stations over a list of arrivals, without waiting: used by fitting and its checks.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use super::{Admission, Capacity, FinishEstimate, JobId, SimTime, Station};
 
-/// When each of the calls finishes, given their arrivals (in the order of time) and demands; `None` for an overflow.
+/// Returns the finish of each call, given their arrivals (in the order of time) and demands; `None`
+/// for an overflow.
 ///
-/// Calls that share are asked about at the moments that the station names, just as a server's timers do it.
+/// Calls that share workers are asked for at the times that the station returns, as a server's
+/// timers do.
 pub fn simulate(capacity: Capacity, calls: impl IntoIterator<Item = (SimTime, Duration)>) -> Vec<Option<SimTime>> {
     simulate_in(&mut Station::new(capacity), calls)
 }
 
-/// The same in a station that is given, which may stand still at times.
+/// Simulates calls as [`simulate`] does, in a given station, which may have stalls.
 pub fn simulate_in(
     station: &mut Station,
     calls: impl IntoIterator<Item = (SimTime, Duration)>,
@@ -35,8 +37,9 @@ pub fn simulate_in(
     finishes
 }
 
-/// The same in two stations, one behind the other: a call comes to the second at the moment at which it is finished in the
-/// first. Each call is its arrival, its demand of the first (none: it does not stop there) and that of the second.
+/// Simulates two stations in tandem: a call arrives at the second at its finish in the first. Each
+/// call has its arrival, its demand at the first station (`None` if it does not stop there) and its
+/// demand at the second.
 pub fn simulate_tandem(
     first: &mut Station,
     second: &mut Station,
@@ -61,7 +64,7 @@ pub fn simulate_tandem(
     finishes
 }
 
-/// What is asked next, and for which call.
+/// The times at which the finishes of calls are asked for next.
 #[derive(Default)]
 struct PendingEstimates {
     heap: BinaryHeap<Reverse<(SimTime, usize)>>,
@@ -83,7 +86,8 @@ impl PendingEstimates {
             let Some(job) = self.tickets[index] else { continue };
             match station.estimate_finish(job, due) {
                 FinishEstimate::Finished(finish) => finishes[index] = Some(finish),
-                // a lower bound may lie a rounding before the finish: asking at the same moment again would not end
+                // a lower bound may lie a rounding before the finish: asking at the same time again
+                // would not end
                 FinishEstimate::NotBefore(later) => {
                     self.heap.push(Reverse((later.max(due + Duration::from_nanos(1)), index)));
                 }

@@ -1,4 +1,4 @@
-//! Stations that stand still at times, against simulations that are too simple to be wrong, and against theory.
+//! Stations with stalls, compared with naive simulations and with queueing theory.
 
 use proptest::prelude::*;
 
@@ -18,16 +18,16 @@ fn exponential(mean: f64) -> Distribution {
     Distribution::build("exponential", &[Param { name: "mean", value: ParamValue::Time(mean) }]).expect("right")
 }
 
-fn stalls(every: Distribution, last: Distribution) -> StallSchedule {
-    StallSchedule { every, last, keys: [1, 2] }
+fn stalls(interval: Distribution, duration: Distribution) -> StallSchedule {
+    StallSchedule { interval, duration, keys: [1, 2] }
 }
 
-/// When each stall begins and ends.
+/// Returns the begin and the end of each stall.
 fn list(stalls: &StallSchedule, draws: Draws, until: u64) -> Vec<(u64, u64)> {
     let (mut at, mut list) = (0, Vec::new());
     for k in 0.. {
-        let begin = at + stalls.every.sample(&mut draws.at(1, k)).as_nanos() as u64;
-        at = begin + stalls.last.sample(&mut draws.at(2, k)).as_nanos() as u64;
+        let begin = at + stalls.interval.sample(&mut draws.at(1, k)).as_nanos() as u64;
+        at = begin + stalls.duration.sample(&mut draws.at(2, k)).as_nanos() as u64;
         list.push((begin, at));
         if at > until {
             break;
@@ -36,12 +36,12 @@ fn list(stalls: &StallSchedule, draws: Draws, until: u64) -> Vec<(u64, u64)> {
     list
 }
 
-/// The time before `at` in which nothing stood still.
+/// Returns the time before `at` without the stalls.
 fn working(list: &[(u64, u64)], at: f64) -> f64 {
     at - list.iter().map(|(begin, end)| (at.min(*end as f64) - *begin as f64).max(0.0)).sum::<f64>()
 }
 
-/// When so much work is done that begins at `at`, step by step.
+/// Returns the time at which `work` is done that begins at `at`, step by step.
 fn after(list: &[(u64, u64)], mut at: u64, mut work: u64) -> u64 {
     for (begin, end) in list.iter().filter(|(begin, end)| begin < end) {
         if *end <= at {
@@ -56,8 +56,8 @@ fn after(list: &[(u64, u64)], mut at: u64, mut work: u64) -> u64 {
     at + work
 }
 
-/// Of calls that share, the remaining work of each, worked off evenly from event to event. `speed` says how many times as fast
-/// as one so many are worked off; some leave before their work is done.
+/// Simulates calls that share workers by their remaining work, from event to event. `speed` returns
+/// the throughput of a population relative to one call; some calls leave before their work is done.
 pub(super) fn naive_shared(
     speed: impl Fn(usize) -> f64,
     list: &[(u64, u64)],
@@ -118,7 +118,7 @@ pub(super) fn run(station: &mut Station, calls: &[(u64, u64)]) -> Vec<u64> {
 }
 
 proptest! {
-    /// A finish is when `demand` has passed since the start without the stalls: exactly.
+    /// A call finishes exactly when `demand` has passed since its start, without the stalls.
     #[test]
     fn unlimited_and_fifo_are_the_naive_simulation(
         workers in 1..6u32,
@@ -145,7 +145,7 @@ proptest! {
         }
     }
 
-    /// To the next nanosecond of working time.
+    /// Finishes agree to the next nanosecond of working time.
     #[test]
     fn sharing_is_the_naive_simulation(
         workers in 1..6u32,
@@ -166,7 +166,7 @@ proptest! {
         }
     }
 
-    /// There and back, in any order, and nothing runs away.
+    /// Conversions there and back agree, in any order, and memory stays bounded.
     #[test]
     fn no_input_panics(
         steps in proptest::collection::vec((any::<u64>(), any::<u64>(), 0..64u32, 0..5u8), 1..30),
@@ -189,8 +189,8 @@ proptest! {
     }
 }
 
-/// A server that breaks down and is mended, both after exponential times (White and Christie, *Queuing with preemptive
-/// priorities or with breakdown*, Operations Research 1958).
+/// A server that breaks down and is repaired, both after exponential times (White and Christie,
+/// *Queuing with preemptive priorities or with breakdown*, Operations Research 1958).
 #[test]
 fn the_mean_time_is_that_of_theory() {
     let (demand, gap, length, load) = (1e6_f64, 2e7_f64, 4e6_f64, 0.6);
@@ -229,7 +229,7 @@ fn a_schedule_is_remembered_for_a_while_and_no_longer() {
         assert_eq!(clock.to_working_time(ns(early)).nanos(), early / 10 * 9, "late ones are mapped as before");
     }
     assert!(clock.remembered() < 6_100);
-    // a day later there is nothing to be told apart any more, and it costs little
+    // after a day the exact schedule is lost, and the conversion costs little
     let day = ns(86_400 * second);
     let then = clock.to_working_time(day);
     assert!(clock.to_real_time(then + Duration::from_millis(100)) > day + Duration::from_millis(109));

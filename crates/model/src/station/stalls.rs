@@ -1,8 +1,10 @@
-//! StallSchedule: times in which a whole service stands still, as in a collection of garbage or a locked table.
+//! Stalls: times in which a whole service stands still, as in a garbage collection or with a locked
+//! table.
 //!
-//! Stations know nothing of them: they run in *working time*, which passes only while nothing stands still. What they are told
-//! is brought to it, and what they say is brought back, so that every discipline has the same stalls and the same law: a
-//! finish is the moment at which `demand` of working time has passed since the start.
+//! Stations run in *working time*, which passes only while nothing stands still. Times are
+//! converted to it before they are passed to a station, and back afterwards, so that every
+//! discipline has the same stalls and follows the same rule: a call finishes when `demand` of
+//! working time has passed since its start.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,31 +14,32 @@ use super::sim_time::nanos;
 use crate::draws::Draws;
 use standin_stub::delay::Distribution;
 
-/// When a service stands still.
+/// The distribution of the times at which a service stands still.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StallSchedule {
-    /// The time from the end of one to the begin of the next; also that before the first.
-    pub every: Distribution,
-    /// The time that one takes.
-    pub last: Distribution,
-    /// By which both are drawn: the k-th stall is the same whatever is served.
+    /// Time from the end of one stall to the begin of the next; also the time before the first.
+    pub interval: Distribution,
+    /// Time that a stall takes.
+    pub duration: Distribution,
+    /// Random streams of interval and duration: the k-th stall is the same at any load.
     pub keys: [u64; 2],
 }
 
-/// Brings moments to working time and back. The schedule is drawn as far as anybody asks, and forgotten behind.
+/// Converts times to working time and back. Stalls are drawn as far as they are asked for, and
+/// dropped when they are old.
 #[derive(Clone, Debug)]
 pub(super) struct StallClock {
     plan: Option<(StallSchedule, Draws)>,
-    /// Which stall is drawn next, where the time before it begins, and the working time there.
+    /// Index of the next stall, the begin of the interval before it, and the working time there.
     next: u64,
     from: u64,
     from_work: u64,
-    /// What stalls took before those that are kept.
+    /// Total length of the stalls that are not kept any more.
     lost: u64,
     kept: VecDeque<Stall>,
 }
 
-/// From `begin` to before `end`; all that time it is `work` in working time.
+/// A stall from `begin` to before `end`, during which the working time is `work`.
 #[derive(Clone, Copy, Debug)]
 struct Stall {
     begin: u64,
@@ -45,17 +48,17 @@ struct Stall {
 }
 
 impl StallClock {
-    /// A clock whose first stall comes after the epoch.
+    /// Makes a clock whose first interval begins at the epoch.
     pub(super) fn new(stalls: StallSchedule, draws: Draws) -> Self {
         Self { plan: Some((stalls, draws)), next: 0, from: 0, from_work: 0, lost: 0, kept: VecDeque::new() }
     }
 
-    /// A clock whose first stall comes after `now`: until then, all time was working time.
+    /// Makes a clock whose first interval begins at `now`: until then, all time is working time.
     pub(super) fn beginning(stalls: StallSchedule, draws: Draws, now: SimTime) -> Self {
         Self { from: now.nanos(), from_work: now.nanos(), ..Self::new(stalls, draws) }
     }
 
-    /// The working time of a moment.
+    /// Converts a time to working time.
     pub(super) fn to_working_time(&mut self, at: SimTime) -> SimTime {
         let at = at.nanos();
         self.draw_until(at);
@@ -66,7 +69,7 @@ impl StallClock {
         })
     }
 
-    /// The moment at which so much working time has passed; the end of the stall if one begins there.
+    /// Converts a working time back; returns the end of the stall if one begins there.
     pub(super) fn to_real_time(&mut self, work: SimTime) -> SimTime {
         let work = work.nanos();
         while self.from_work <= work && self.kept.len() < MAX_STALLS_DRAWN && self.draw() {}
@@ -77,7 +80,7 @@ impl StallClock {
         })
     }
 
-    /// When the stall ends that there is at this moment.
+    /// Returns the end of the stall that there is at this time.
     pub(super) fn stalled_until(&mut self, now: SimTime) -> Option<SimTime> {
         let now = now.nanos();
         self.draw_until(now);
@@ -85,7 +88,7 @@ impl StallClock {
         (now < stall.end).then(|| SimTime::from_nanos(stall.end))
     }
 
-    /// Other stalls from now on; one that has begun ends as it was to.
+    /// Replaces the schedule from now on; a stall that has begun ends as planned.
     pub(super) fn change(&mut self, plan: Option<(StallSchedule, Draws)>, now: SimTime) {
         if self.plan == plan {
             return;
@@ -100,13 +103,14 @@ impl StallClock {
         (self.from, self.next, self.plan) = (from, 0, plan);
     }
 
-    /// Draws all stalls that begin until then, and drops those that nobody can ask for any more.
+    /// Draws all stalls that begin until `at`, and drops those that are too old to be asked for.
     fn draw_until(&mut self, at: u64) {
         let mut drawn = 0;
         while self.from <= at && self.draw() {
             drawn += 1;
             if drawn == MAX_STALLS_DRAWN {
-                // after so long a rest nobody can tell: the schedule goes on from here
+                // after so long a pause the exact number of stalls is lost: the schedule goes on
+                // from here
                 self.from_work = self.from_work.saturating_add(at.saturating_sub(self.from));
                 self.from = self.from.max(at);
                 break;
@@ -125,18 +129,18 @@ impl StallClock {
         }
     }
 
-    /// How many stalls it remembers.
+    /// Returns the number of stalls that are kept.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
         self.kept.len()
     }
 
-    /// Draws the next stall, if there is to be one.
+    /// Draws the next stall; returns whether there is one.
     fn draw(&mut self) -> bool {
         let Some((stalls, draws)) = &self.plan else { return false };
         let [every, last] = stalls.keys;
-        let gap = nanos(stalls.every.sample(&mut draws.at(every, self.next)));
-        let length = nanos(stalls.last.sample(&mut draws.at(last, self.next)));
+        let gap = nanos(stalls.interval.sample(&mut draws.at(every, self.next)));
+        let length = nanos(stalls.duration.sample(&mut draws.at(last, self.next)));
         let begin = self.from.saturating_add(gap);
         self.from_work = self.from_work.saturating_add(gap);
         self.from = begin.saturating_add(length);
@@ -149,16 +153,17 @@ impl StallClock {
 }
 
 impl StallSchedule {
-    /// The share of the time in which a service stands still; `None` if a mean is infinite.
+    /// Returns the share of the time in which a service stands still, from 0 to 1; `None` if a mean
+    /// is infinite.
     pub fn share(&self) -> Option<f64> {
-        let (every, last) = (self.every.mean()?, self.last.mean()?);
+        let (every, last) = (self.interval.mean()?, self.duration.mean()?);
         let whole = every.saturating_add(last);
         (whole > Duration::ZERO).then(|| last.as_secs_f64() / whole.as_secs_f64())
     }
 }
 
-/// StallSchedule that are drawn ahead, or at once: beyond them, time is taken to pass without any.
+/// Number of stalls that are drawn in advance or at once: beyond them, time passes without stalls.
 const MAX_STALLS_DRAWN: usize = 1 << 16;
 
-/// How long a stall is remembered, in nanoseconds: longer than any timer is late.
+/// Nanoseconds for which a stall is kept: longer than any timer is late.
 const STALL_RETENTION_NANOS: u64 = 60_000_000_000;

@@ -1,4 +1,4 @@
-//! Each station against a simulation that is too simple to be wrong, and what the door does.
+//! Each discipline, compared with a naive simulation, and the admission of calls.
 
 use std::collections::VecDeque;
 
@@ -44,10 +44,10 @@ fn run(capacity: Capacity, calls: &[(u64, u64)]) -> Vec<Option<u64>> {
     simulate(capacity, calls).into_iter().map(|finish| finish.map(SimTime::nanos)).collect()
 }
 
-/// Every worker and the queue spelled out, one event after the other.
+/// A naive simulation of workers and queue, one event after the other.
 #[derive(Default)]
 struct NaiveFifo {
-    /// When each worker ends the call that it has.
+    /// Time at which each worker ends its call.
     busy: Vec<Option<u64>>,
     waiting: VecDeque<usize>,
     finishes: Vec<Option<u64>>,
@@ -86,7 +86,8 @@ impl NaiveFifo {
     }
 }
 
-/// Remaining work of each call, worked off evenly from event to event. A change of workers is an event too.
+/// Simulates sharing by the remaining work of each call, from event to event. A change of workers is
+/// an event too.
 fn naive_sharing(workers: u32, changes: &[(u64, u32)], calls: &[(u64, u64)]) -> Vec<f64> {
     let (mut now, mut workers) = (0.0f64, f64::from(workers));
     let mut inside: Vec<(usize, f64)> = Vec::new();
@@ -120,7 +121,7 @@ fn naive_sharing(workers: u32, changes: &[(u64, u32)], calls: &[(u64, u64)]) -> 
     }
 }
 
-/// The same through the station, asked as a server asks.
+/// Finishes in the station, asked for as a server does.
 fn shared_finishes(workers: u32, changes: &[(u64, u32)], calls: &[(u64, u64)]) -> Vec<SimTime> {
     let mut station = Station::new(sharing(workers, Queue::Unbounded));
     let mut changes = changes.iter().peekable();
@@ -131,7 +132,7 @@ fn shared_finishes(workers: u32, changes: &[(u64, u32)], calls: &[(u64, u64)]) -
         }
         match station.admit(ns(*at), Duration::from_nanos(*demand)) {
             Admission::Shared(job, not_before) => {
-                // alone from now on, it would not take less
+                // even alone from now on, it would not take less
                 assert!(not_before.since(ns(*at)) >= Duration::from_nanos(*demand));
                 tickets.push(job);
             }
@@ -144,7 +145,7 @@ fn shared_finishes(workers: u32, changes: &[(u64, u32)], calls: &[(u64, u64)]) -
     tickets.into_iter().map(|job| finish(&mut station, job)).collect()
 }
 
-/// Asks until the end, and that the lower bounds never go back.
+/// Asks until the finish, and asserts that lower bounds never fall.
 fn finish(station: &mut Station, job: JobId) -> SimTime {
     let mut now = SimTime::EPOCH;
     loop {
@@ -168,7 +169,7 @@ proptest! {
         prop_assert_eq!(run(fifo(100, Queue::AtMost(0)), &calls), expected);
     }
 
-    /// To the next whole nanosecond.
+    /// Finishes agree to the next whole nanosecond.
     #[test]
     fn sharing_is_the_naive_simulation(
         workers in 1..16u32,
@@ -189,7 +190,7 @@ proptest! {
         }
     }
 
-    /// The door of a shared station counts those inside, whose finishes the test above has checked.
+    /// A shared station admits by the number of calls inside, whose finishes the test above checks.
     #[test]
     fn sharing_overflows_when_it_is_full(workers in 1..5u32, room in 0..5u32, calls in calls()) {
         let finishes = run(sharing(workers, Queue::AtMost(room)), &calls);
@@ -199,7 +200,7 @@ proptest! {
         }
     }
 
-    /// The first bound is the finish if nothing comes after; with what comes, it is not after the finish.
+    /// The first bound is the finish if no other call comes, and not after the finish otherwise.
     #[test]
     fn bounds_are_tight_and_only_rise(workers in 1..6u32, calls in calls()) {
         let mut station = Station::new(sharing(workers, Queue::Unbounded));
@@ -224,7 +225,7 @@ proptest! {
         let mut station = Station::new(sharing(2, Queue::Unbounded));
         let mut tickets = Vec::new();
         for (kind, at, demand, workers, queue) in steps {
-            // large and small numbers alike
+            // covers large and small numbers
             let (at, demand) = (at >> (queue % 64), demand >> (workers % 64));
             if let Admission::Shared(job, _) = station.admit(ns(at), Duration::from_nanos(demand)) {
                 tickets.push(job);
@@ -299,6 +300,6 @@ fn calls_that_nobody_asks_for_leave() {
     let end = ns(200_000_000_000);
     assert_eq!(station.in_flight(end), 0);
     assert!(station.sharing.is_smaller_than(100));
-    // what was asked too late is told too early
+    // an estimate that is asked for too late is too early
     assert_eq!(station.estimate_finish(first, end), FinishEstimate::Finished(ns(1_000_000)));
 }

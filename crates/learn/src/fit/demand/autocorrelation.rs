@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use standin_model::profile::spec::Order;
+use standin_model::profile::Autocorrelation;
 use standin_stub::delay::normal;
 
 /// Correlation of pairs within windows of one length.
@@ -26,7 +26,7 @@ struct WindowCorrelation {
 /// Returns the autocorrelation of an operation's demands, given as arrivals (nanoseconds,
 /// ascending) and demands. `None` if they are as good as independent. The operation is one of
 /// `family` that are tested; one in a hundred families has a false positive.
-pub(crate) fn find_autocorrelation(calls: &[(f64, f64)], family: usize) -> Option<Order> {
+pub(crate) fn find_autocorrelation(calls: &[(f64, f64)], family: usize) -> Option<Autocorrelation> {
     let (first, last) = (calls.first()?.0, calls.last()?.0);
     let span = last - first;
     if calls.len() < MIN_CALLS || span <= 0.0 {
@@ -75,7 +75,7 @@ pub(crate) fn find_autocorrelation(calls: &[(f64, f64)], family: usize) -> Optio
         return None;
     }
     let correlation = (correlation * 1e3).round() / 10.0 / 100.0;
-    (correlation >= MIN_CORRELATION).then(|| Order { blocks: readable(block), correlation })
+    (correlation >= MIN_CORRELATION).then(|| Autocorrelation { block: readable(block), correlation })
 }
 
 /// Returns the normal scores of demands, in the order of the calls. Equal demands share their mean
@@ -233,7 +233,7 @@ mod tests {
             [(1, 2e6, 2e8, 0.4), (2, 2e6, 2e8, 0.2), (3, 1e7, 1e8, 0.6), (4, 5e6, 3e8, 0.8), (5, 1e6, 4e7, 0.3)]
         {
             let found = find_autocorrelation(&calls(seed, 20_000, gap, block, correlation), 10).expect("an order");
-            let ratio = found.blocks.as_nanos() as f64 / block;
+            let ratio = found.block.as_nanos() as f64 / block;
             assert!((1.0 / 1.5..1.5).contains(&ratio), "{block} {correlation}: {found:?}");
             assert!((found.correlation - correlation).abs() < 0.1, "{block} {correlation}: {found:?}");
         }

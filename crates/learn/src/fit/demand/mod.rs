@@ -17,7 +17,7 @@ use crate::fit::limits::FittedLimit;
 use crate::fit::prepare::trace::Trace;
 use crate::fit::prepare::workload::{Workload, is_rejection};
 use crate::fit::station_model::StationModel;
-use standin_model::profile::spec::Order;
+use standin_model::profile::Autocorrelation;
 use standin_stub::delay::units::size;
 use standin_stub::delay::{Distribution, Param, ParamValue};
 
@@ -55,7 +55,7 @@ pub struct OperationFit {
     pub transfer: Option<f64>,
     /// Autocorrelation of demands (slow spells), if there is any.
     #[serde(rename = "order", skip_serializing_if = "Option::is_none")]
-    pub autocorrelation: Option<Order>,
+    pub autocorrelation: Option<Autocorrelation>,
 }
 
 /// Tables of demands by operation.

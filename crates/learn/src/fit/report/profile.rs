@@ -9,9 +9,9 @@ use crate::fit::limits::{FittedLimit, LimitKind};
 use crate::fit::prepare::stalls::FittedStalls;
 use crate::fit::station_model::QueueDiscipline;
 use crate::fit::time;
-use standin_model::profile::spec::{
-    Abandon, Class, Delay, DelayParam, Front, Operation, Overflow, Profile, RateLimit, Scale, Service, Stalls, Valid,
-    Work,
+use standin_model::profile::{
+    DemandClass, DistributionParam, DistributionSpec, OperationTiming, Overflow, Profile, ProfileOperation,
+    ProfileService, ProfileValidRange, RateLimit, Reneging, ScaleFactors, StallTimes, StationSpec,
 };
 use standin_model::station::TokenRate;
 
@@ -24,21 +24,27 @@ impl Fitted {
         operations.sort_by_key(|operation| (operation.name.matches('{').count(), &operation.name));
         let operations = operations.into_iter().filter_map(|operation| {
             let pattern = pattern(&operation.name)?;
-            Some(Operation { name: operation.name.clone(), pattern: Some(pattern), work: self.work(operation) })
+            Some(ProfileOperation {
+                name: operation.name.clone(),
+                pattern: Some(pattern),
+                timing: self.timing(operation),
+            })
         });
-        let service = Service {
+        let service = ProfileService {
             name: self.service.clone(),
             pattern: None,
-            capacity: self.capacity(),
-            overflow: self.limits.iter().find(|limit| matches!(limit.kind, LimitKind::Inside { .. })).map(overflow),
-            front: self.front().map(|capacity| Front { capacity, overflow: None }),
+            station: StationSpec {
+                capacity: self.capacity(),
+                overflow: self.limits.iter().find(|limit| matches!(limit.kind, LimitKind::Inside { .. })).map(overflow),
+            },
+            front_station: self.front().map(|capacity| StationSpec { capacity, overflow: None }),
             rate_limit: self.limits.iter().find_map(rate_limit),
             stalls: self.stalls.as_ref().map(stalls),
-            abandon: Abandon::Keep,
-            scale: Scale { latency: 1.0, capacity: 1.0 },
+            reneging: Reneging::KeepWorker,
+            scale: ScaleFactors { latency: 1.0, capacity: 1.0 },
             operations: operations.collect(),
-            default: Some(self.work(&self.default)),
-            valid: Valid {
+            default: Some(self.timing(&self.default)),
+            valid: ProfileValidRange {
                 utilization: self.valid.utilization.map(|used| (used * 1e3).round() / 10.0 / 100.0),
                 in_flight: Some(u64::from(self.valid.in_flight)),
                 per_second: Some((self.valid.per_second * 10.0).round() / 10.0),
@@ -56,14 +62,14 @@ impl Fitted {
         }
     }
 
-    fn work(&self, operation: &OperationFit) -> Work {
-        let fixed = (!self.outside.is_zero()).then(|| Delay::fixed(time::to_micros(self.outside)));
-        Work {
+    fn timing(&self, operation: &OperationFit) -> OperationTiming {
+        let fixed = (!self.outside.is_zero()).then(|| DistributionSpec::fixed(time::to_micros(self.outside)));
+        OperationTiming {
             demand: delay(&operation.demand),
-            outside: operation.outside.as_ref().map(delay).or(fixed),
-            front: operation.front.as_ref().map(delay),
-            order: operation.autocorrelation,
-            transfer: operation.transfer.map(three_digits),
+            outside_latency: operation.outside.as_ref().map(delay).or(fixed),
+            front_demand: operation.front.as_ref().map(delay),
+            autocorrelation: operation.autocorrelation,
+            transfer_rate: operation.transfer.map(three_digits),
             classes: operation.classes.iter().map(class).collect(),
         }
     }
@@ -71,21 +77,22 @@ impl Fitted {
 
 /// Converts a response class. Failures keep their status; a missing resource (404) is left to the
 /// stubs.
-fn class(class: &ResponseClass) -> Class {
-    Class {
+fn class(class: &ResponseClass) -> DemandClass {
+    DemandClass {
         // the share that a reader computes from the written percentage
         share: (class.share * 1e5).round() / 1e3 / 100.0,
-        from: class.from,
+        min_body_bytes: class.from,
         status: is_failure(class.status).then_some(class.status),
         demand: delay(&class.demand),
     }
 }
 
-fn stalls(stalls: &FittedStalls) -> Stalls {
+fn stalls(stalls: &FittedStalls) -> StallTimes {
     let every = time::to_micros(stalls.every);
     let kind = if stalls.regular { "fixed" } else { "exponential" };
-    let every = Delay { kind: kind.to_owned(), params: vec![(mean_of(kind), DelayParam::Time(every))] };
-    Stalls { every, last: delay(&stalls.last) }
+    let every =
+        DistributionSpec { kind: kind.to_owned(), params: vec![(mean_of(kind), DistributionParam::Time(every))] };
+    StallTimes { interval: every, duration: delay(&stalls.last) }
 }
 
 /// Returns the name of the parameter that is the mean.
@@ -106,8 +113,8 @@ fn rate_limit(limit: &FittedLimit) -> Option<RateLimit> {
     }
 }
 
-fn delay(demand: &DemandTable) -> Delay {
-    Delay::quantiles(demand.points().iter().map(|(share, time)| ((share * 1e5).round() / 1e3, *time)))
+fn delay(demand: &DemandTable) -> DistributionSpec {
+    DistributionSpec::quantiles(demand.points().iter().map(|(share, time)| ((share * 1e5).round() / 1e3, *time)))
 }
 
 /// Rounds to three significant digits.

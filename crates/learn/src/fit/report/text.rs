@@ -117,7 +117,7 @@ impl Fitted {
                 beyond(out, 6, class.tail)?;
             }
             if let Some(order) = operation.autocorrelation {
-                let (blocks, shared) = (duration(order.blocks), order.correlation * 100.0);
+                let (blocks, shared) = (duration(order.block), order.correlation * 100.0);
                 writeln!(out, "    slow spells of {blocks}, correlation {shared:.0} %")?;
             }
             if let Some(bytes) = operation.transfer {

@@ -194,7 +194,7 @@ fn a_queue(workers: u32, mock: u32, budget: Option<&str>) -> Gap {
     use rand::RngExt as _;
 
     use standin_model::draws::Draws;
-    use standin_model::profile::{File, read_all};
+    use standin_model::profile::{ProfileFile, read_all};
     use standin_model::station::{Capacity, Queue, SimTime, simulate};
 
     let mut at = 0.0;
@@ -225,7 +225,8 @@ fn a_queue(workers: u32, mock: u32, budget: Option<&str>) -> Gap {
     let profile = format!(
         "services:\n  - name: items\n    capacity: {{discipline: fifo, workers: {workers}, queue: unbounded}}\n    default:\n      demand: {{fixed: 10ms}}\n"
     );
-    let loaded = read_all(&[File { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: profile.into() }]);
+    let loaded =
+        read_all(&[ProfileFile { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: profile.into() }]);
     let known = ComparisonContext {
         model: CapacityModel::of(&loaded.profiles[0], "profile recorded"),
         served: MockKind::Profile,

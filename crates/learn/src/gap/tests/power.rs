@@ -210,7 +210,8 @@ fn noise_is_not_held_against_the_mock() {
 #[test]
 fn the_default_budget_rarely_calls_the_same_service_another() {
     let profile = "services:\n  - name: s\n    capacity: {discipline: fifo, workers: 4, queue: unbounded}\n    default:\n      demand: {fixed: 10ms}\n";
-    let file = standin_model::profile::File { name: "s".to_owned(), file: "s.yaml".into(), text: profile.into() };
+    let file =
+        standin_model::profile::ProfileFile { name: "s".to_owned(), file: "s.yaml".into(), text: profile.into() };
     let loaded = standin_model::profile::read_all(&[file]);
     let known =
         ComparisonContext { model: CapacityModel::of(&loaded.profiles[0], "profile s"), served: MockKind::Profile };

@@ -1,7 +1,7 @@
 use crate::gap::compare::sample::Percentiles;
 use crate::gap::diagnose::evidence::{ConstantTime, FirstDifference, LoadEvidence, PercentileDifference};
 use crate::gap::diagnose::rules::*;
-use standin_model::profile::{File, read_all};
+use standin_model::profile::{ProfileFile, read_all};
 
 /// What a mock was told of a service of four workers, recorded up to 60 % of its capacity.
 fn station(capacity: &str, more: &str) -> StationCapacity {
@@ -9,8 +9,9 @@ fn station(capacity: &str, more: &str) -> StationCapacity {
         "services:\n  - name: items\n    capacity: {capacity}\n    operations:\n      - name: GET /a\n        match: {{url: /a}}\n        \
          demand: {{fixed: 10ms}}\n    valid: {{utilization: 60%, perSecond: 240}}\n{more}"
     );
-    let loaded = read_all(&[File { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: text.into() }]);
-    assert!(!loaded.failed(), "{:?}", loaded.defects);
+    let loaded =
+        read_all(&[ProfileFile { name: "recorded".to_owned(), file: "recorded.yaml".into(), text: text.into() }]);
+    assert!(!loaded.has_errors(), "{:?}", loaded.defects);
     let model = crate::gap::CapacityModel::of(&loaded.profiles[0], "profile recorded").unwrap();
     model.station("GET /a").unwrap().clone()
 }

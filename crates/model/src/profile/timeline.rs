@@ -1,49 +1,24 @@
-//! A timeline: which profile is served when, counted from when it came in force.
+//! The active step of a timeline at a time since its activation.
 //!
-//! Moments are whole nanoseconds and the speed whole millionths, so that a step that is said to begin then has begun then.
-
-mod read;
+//! Times are whole nanoseconds and the speed whole millionths, so that a step is active at the
+//! exact time of its begin.
 
 use std::time::Duration;
 
-pub(super) use read::{names, timeline};
+use super::model::Timeline;
 
-use super::spec::Scale;
-
-/// Which profile is served when.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Timeline {
-    /// The steps, by rising time from 0; at least one, the first with a profile.
-    pub steps: Vec<Step>,
-    /// After how long it begins again; the last step stays for good if not given.
-    pub repeat: Option<Duration>,
-    /// How many times as fast its time runs.
-    pub speed: f64,
-}
-
-/// A step of a timeline.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// When it begins, in the timeline's own time.
-    pub at: Duration,
-    /// The profile from then on; that of the step before if not given.
-    pub profile: Option<String>,
-    /// On top of the scales of the profile's services.
-    pub scale: Scale,
-}
-
-/// The step of a moment.
+/// The active step of a timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// Its index.
+pub struct ActiveStep {
+    /// Index of the step.
     pub step: usize,
-    /// When another begins, counted from when the timeline came in force; none if it stays for good.
+    /// Time since activation at which another step begins; `None` if this one stays active.
     pub next: Option<Duration>,
 }
 
 impl Timeline {
-    /// The step so long after the timeline came in force.
-    pub fn turn(&self, after: Duration) -> Turn {
+    /// Returns the step that is active at a time since activation.
+    pub fn active_step(&self, after: Duration) -> ActiveStep {
         let speed = ((self.speed * MILLIONTHS as f64).round() as u128).clamp(1, MILLIONTHS * MILLIONTHS);
         // 2^64 ns times 2^40 are less than 2^128
         let now = u128::from(nanos(after)) * speed / MILLIONTHS;
@@ -52,27 +27,30 @@ impl Timeline {
         let within = now - round;
         let begun = self.steps.partition_point(|step| u128::from(nanos(step.at)) <= within);
         let next = self.steps.get(begun).map(|step| u128::from(nanos(step.at)));
-        // a step that begins after the end never does
+        // a step behind the end of a round never begins
         let next = match (next, repeat) {
             (Some(next), Some(repeat)) => Some(next.min(repeat)),
             (next, repeat) => next.or(repeat.filter(|_| self.steps.len() > 1)),
         };
         let at = next.map(|next| ((round + next) * MILLIONTHS).div_ceil(speed));
-        Turn { step: begun.saturating_sub(1), next: at.and_then(|at| u64::try_from(at).ok()).map(Duration::from_nanos) }
+        ActiveStep {
+            step: begun.saturating_sub(1),
+            next: at.and_then(|at| u64::try_from(at).ok()).map(Duration::from_nanos),
+        }
     }
 
-    /// The name of the profile that is served in a step.
-    pub fn profile(&self, step: usize) -> Option<&str> {
+    /// Returns the name of the profile that is active in a step.
+    pub fn profile_at(&self, step: usize) -> Option<&str> {
         self.steps.iter().take(step.saturating_add(1)).rev().find_map(|step| step.profile.as_deref())
     }
 }
 
-/// Nanoseconds, up to 584 years.
+/// Returns nanoseconds, at most 584 years.
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// How finely a speed counts.
+/// Resolution of a speed, in parts of 1.
 const MILLIONTHS: u128 = 1_000_000;
 
 #[cfg(test)]
@@ -80,19 +58,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::profile::model::{ScaleFactors, TimelineStep};
 
     fn line(at: &[u64], repeat: Option<u64>, speed: f64) -> Timeline {
-        let steps = at.iter().enumerate().map(|(place, at)| Step {
+        let steps = at.iter().enumerate().map(|(place, at)| TimelineStep {
             at: Duration::from_secs(*at),
             profile: (place % 2 == 0).then(|| format!("p{place}")),
-            scale: Scale::default(),
+            scale: ScaleFactors::default(),
         });
         Timeline { steps: steps.collect(), repeat: repeat.map(Duration::from_secs), speed }
     }
 
     fn turns(line: &Timeline, seconds: &[f64]) -> Vec<(usize, Option<f64>)> {
         let turn = |seconds: &f64| {
-            let turn = line.turn(Duration::from_secs_f64(*seconds));
+            let turn = line.active_step(Duration::from_secs_f64(*seconds));
             (turn.step, turn.next.map(|next| next.as_secs_f64()))
         };
         seconds.iter().map(turn).collect()
@@ -103,7 +82,7 @@ mod tests {
         let line = line(&[0, 600, 1200], None, 1.0);
         let expected = [(0, Some(600.0)), (0, Some(600.0)), (1, Some(1200.0)), (2, None), (2, None)];
         assert_eq!(turns(&line, &[0.0, 599.9, 600.0, 1200.0, 1e9]), expected);
-        assert_eq!([0, 1, 2, 9].map(|step| line.profile(step).unwrap()), ["p0", "p0", "p2", "p2"]);
+        assert_eq!([0, 1, 2, 9].map(|step| line.profile_at(step).unwrap()), ["p0", "p0", "p2", "p2"]);
     }
 
     #[test]
@@ -125,7 +104,7 @@ mod tests {
     }
 
     proptest! {
-        /// Second by second and round by round, as a person would count.
+        /// Counts second by second and round by round.
         #[test]
         fn it_is_what_counting_finds(
             gaps in proptest::collection::vec(1..40u64, 0..6),
@@ -143,13 +122,13 @@ mod tests {
                 left -= end * 1000;
             }
             let expected = at.iter().rposition(|at| at * 1000 <= left).unwrap();
-            let turn = line.turn(Duration::from_millis(millis));
+            let turn = line.active_step(Duration::from_millis(millis));
             prop_assert_eq!(turn.step, expected);
             if let Some(next) = turn.next {
                 prop_assert!(next > Duration::from_millis(millis));
-                let before = line.turn(next.saturating_sub(Duration::from_nanos(1)));
+                let before = line.active_step(next.saturating_sub(Duration::from_nanos(1)));
                 prop_assert_eq!((before.step, before.next), (turn.step, Some(next)), "nothing happens until then");
-                prop_assert_ne!(line.turn(next).step, turn.step, "and then it does");
+                prop_assert_ne!(line.active_step(next).step, turn.step, "and then it does");
             }
         }
 
@@ -157,8 +136,8 @@ mod tests {
         fn no_number_panics(
             at in any::<u64>(), repeat in prop::option::of(any::<u64>()), speed in any::<f64>(), after in any::<u64>(), nanos in 0..1_000_000_000u32,
         ) {
-            line(&[0, at], repeat, speed).turn(Duration::new(after, nanos));
-            Timeline { steps: Vec::new(), repeat: None, speed }.turn(Duration::new(after, nanos));
+            line(&[0, at], repeat, speed).active_step(Duration::new(after, nanos));
+            Timeline { steps: Vec::new(), repeat: None, speed }.active_step(Duration::new(after, nanos));
         }
     }
 }

@@ -1,0 +1,224 @@
+//! Keys of a service: its stations, limits, stalls, scale, operations and valid range.
+
+use std::time::Duration;
+
+use super::distribution::DISTRIBUTION;
+use super::keys::{
+    Codec, Inheritance, Schema, SchemaKey, Style, default_key, key, nested, nested_list, no_check, optional_key,
+    read_items, read_node,
+};
+use super::merge::{merge_by_name, merge_flat};
+use super::operation::{DEFAULT_OPERATION, OPERATION_KEYS};
+use super::station::{CAPACITY, FRONT, RATE_LIMIT_KEYS};
+use super::values::{COUNT, NAME, NAME_HELP, NUMBER, REQUEST_PATTERN, SHARE};
+use super::yaml::Yaml;
+use crate::profile::model::{
+    DistributionSpec, ProfileOperation, ProfileService, ProfileValidRange, Reneging, ScaleFactors, StallTimes,
+};
+use crate::station::Capacity;
+use standin_stub::source::defect::nearest;
+use standin_stub::source::{Node, Object, Reader, Value};
+
+/// An item of `services`.
+pub(super) static SERVICE_KEYS: Schema<ProfileService> = Schema {
+    name: "a service",
+    subject: "the service",
+    style: Style::Block,
+    blank: ProfileService::default,
+    keys: &[
+        key!(ProfileService, "name", name, NAME).required(NAME_HELP),
+        optional_key!(ProfileService, "match", pattern, REQUEST_PATTERN),
+        key!(ProfileService, "capacity", station, CAPACITY)
+            .required("add `capacity: {discipline: unlimited}`, or its workers")
+            .inherited(Inheritance::Merge(merge_station)),
+        optional_key!(ProfileService, "front", front_station, FRONT).inherited(Inheritance::Merge(merge_station)),
+        optional_key!(ProfileService, "rateLimit", rate_limit, nested!(RATE_LIMIT_KEYS)),
+        optional_key!(ProfileService, "stalls", stalls, nested!(STALL_KEYS))
+            .comment("the whole service stands still")
+            .inherited(Inheritance::Merge(merge_flat)),
+        default_key!(ProfileService, "abandon", reneging, RENEGING, Reneging::default())
+            .comment("a client that goes away frees its worker"),
+        default_key!(ProfileService, "scale", scale, SCALE, ScaleFactors::default())
+            .inherited(Inheritance::Merge(merge_flat)),
+        SchemaKey::<ProfileService>::new(
+            "operations",
+            |service, object, reader| {
+                let operations = OPERATIONS.read("operations", object, reader);
+                operations.map(|operations| service.operations = operations).is_some()
+            },
+            |service| (!service.operations.is_empty()).then(|| OPERATIONS.write(&service.operations)),
+        )
+        .inherited(Inheritance::Merge(|own, base| merge_by_name(own, base, merge_flat))),
+        optional_key!(ProfileService, "default", default, DEFAULT_OPERATION)
+            .comment("calls of this service that match no operation")
+            .inherited(Inheritance::Merge(merge_flat)),
+        default_key!(ProfileService, "valid", valid, nested!(VALID_KEYS), ProfileValidRange::default())
+            .comment("observed range; beyond it the model extrapolates")
+            .inherited(Inheritance::Merge(merge_flat)),
+    ],
+    check: check_service,
+};
+
+const OPERATIONS: Codec<Vec<ProfileOperation>> =
+    nested_list!(OPERATION_KEYS).checked(|_, node, reader| check_names(node, "operation", reader));
+
+/// Merges two stations; one that names its discipline replaces the inherited one.
+fn merge_station(own: &Node, base: &Node) -> Node {
+    if own.get("discipline").is_some() { own.clone() } else { merge_flat(own, base) }
+}
+
+fn check_service(service: &ProfileService, object: &Object<'_>, is_complete: bool, reader: &mut Reader) {
+    let has_operations = object.node("operations").is_some_and(|node| !node.items().is_empty());
+    if !has_operations && object.node("default").is_none() {
+        let message = "the service has no operation, so it paces no call";
+        reader.error(object.whole(), message, "add `operations`, or a `default` for all its calls");
+    }
+    check_front(object, reader);
+    let stations = std::iter::once(&service.station).chain(&service.front_station);
+    let is_unlimited = stations.into_iter().all(|station| station.capacity == Capacity::Unlimited);
+    if !(is_complete && is_unlimited) {
+        return;
+    }
+    let help = "remove it, or give the service workers";
+    if let Some(node) = object.node("scale").filter(|_| service.scale.capacity != 1.0) {
+        reader.warn_at(node, "scale", "`scale.capacity` has no effect where the capacity is unlimited", help);
+    }
+    if let Some(node) = object.node("abandon").filter(|_| service.reneging == Reneging::FreeWorker) {
+        reader.warn_at(node, "abandon", "`abandon: free` has no effect where the capacity is unlimited", help);
+    }
+}
+
+/// Checks that a front and what operations demand of it go together.
+fn check_front(service: &Object<'_>, reader: &mut Reader) {
+    let operations = service.node("operations").map_or(&[][..], Node::items);
+    let has_demand = |operation: &&Node| operation.get("front").is_some_and(|node| node.value != Value::Null);
+    let demanding: Vec<&Node> = operations.iter().chain(service.node("default")).filter(has_demand).collect();
+    match service.node("front") {
+        None => {
+            for operation in demanding {
+                let help = "give the service one: `front: {discipline: fifo, workers: 1, queue: unbounded}`";
+                let node = operation.get("front").unwrap_or(operation);
+                reader.error_at(node, "front", "the service has no `front`", help);
+            }
+        }
+        Some(node) if demanding.is_empty() => {
+            let help = "add `front: {fixed: 1ms}` to an operation, or remove it here";
+            reader.warn_at(node, "front", "no operation demands anything of the front", help);
+        }
+        Some(_) => {}
+    }
+}
+
+/// Checks that no two services or operations of a list have one name: they would draw the same
+/// random numbers.
+pub(super) fn check_names(list: &Node, kind: &str, reader: &mut Reader) {
+    let names: Vec<_> = list.items().iter().map(|item| item.get("name")).collect();
+    for (index, name) in names.iter().enumerate() {
+        let Some(name) = name else { continue };
+        if names[..index].iter().flatten().any(|before| before.value == name.value) {
+            let message = format!("there is another {kind} of this name");
+            reader.error(name, message, "give each a name of its own");
+        }
+    }
+}
+
+const RENEGING: Codec<Reneging> = Codec::new(
+    |key, object, reader| {
+        let typed = object.text(key, reader)?;
+        match typed.as_str() {
+            "keep" => Some(Reneging::KeepWorker),
+            "free" => Some(Reneging::FreeWorker),
+            other => {
+                let help = match nearest(other, &["free", "keep"]) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "use `keep` or `free`".to_owned(),
+                };
+                let message = format!("`{other}` is no value of `abandon`");
+                reader.error_at(object.node(key)?, key, message, help);
+                None
+            }
+        }
+    },
+    |reneging| {
+        let name = match reneging {
+            Reneging::KeepWorker => "keep",
+            Reneging::FreeWorker => "free",
+        };
+        Yaml::Inline(name.to_owned())
+    },
+);
+
+static STALL_KEYS: Schema<StallTimes> = Schema {
+    name: "`stalls`",
+    subject: "`stalls`",
+    style: Style::Flow,
+    blank: || {
+        let none = DistributionSpec::fixed(Duration::ZERO);
+        StallTimes { interval: none.clone(), duration: none }
+    },
+    keys: &[
+        key!(StallTimes, "every", interval, DISTRIBUTION.checked(check_interval))
+            .required("add the time between two, such as `every: {exponential: {mean: 30s}}`"),
+        key!(StallTimes, "last", duration, DISTRIBUTION)
+            .required("add the time that one takes, such as `last: {lognormal: {median: 120ms, p99: 400ms}}`"),
+    ],
+    check: no_check,
+};
+
+fn check_interval(interval: &DistributionSpec, node: &Node, reader: &mut Reader) {
+    let mean = interval.build().ok().and_then(|built| built.mean());
+    if mean.is_some_and(|mean| mean < MIN_STALL_INTERVAL) {
+        let help = "use a mean of 1ms or more; for a slower service use `scale`";
+        reader.error(node, "the mean time between stalls is too short", help);
+    }
+}
+
+/// `scale` of a service or of a step of a timeline.
+pub(super) const SCALE: Codec<ScaleFactors> = nested!(SCALE_KEYS);
+
+static SCALE_KEYS: Schema<ScaleFactors> = Schema {
+    name: "a scale",
+    subject: "the scale",
+    style: Style::Flow,
+    blank: ScaleFactors::default,
+    keys: &[
+        key!(ScaleFactors, "latency", latency, NUMBER.checked(check_factor)),
+        key!(ScaleFactors, "capacity", capacity, NUMBER.checked(check_factor)),
+    ],
+    check: no_check,
+};
+
+fn check_factor(factor: &f64, node: &Node, reader: &mut Reader) {
+    let (min, max) = (MIN_FACTOR, 1.0 / MIN_FACTOR);
+    if !(min..=max).contains(factor) {
+        let help = format!("use a number from {min} to {max}");
+        reader.error(node, format!("{factor} is no scale factor"), help);
+    }
+}
+
+static VALID_KEYS: Schema<ProfileValidRange> = Schema {
+    name: "`valid`",
+    subject: "the valid range",
+    style: Style::Flow,
+    blank: ProfileValidRange::default,
+    keys: &[
+        optional_key!(ProfileValidRange, "utilization", utilization, SHARE),
+        optional_key!(ProfileValidRange, "inFlight", in_flight, COUNT),
+        optional_key!(ProfileValidRange, "perSecond", per_second, NUMBER.checked(check_per_second)),
+        optional_key!(ProfileValidRange, "samples", samples, COUNT),
+    ],
+    check: no_check,
+};
+
+fn check_per_second(rate: &f64, node: &Node, reader: &mut Reader) {
+    if *rate < 0.0 {
+        reader.error(node, "a rate is not negative", "use a number from 0 up");
+    }
+}
+
+/// The least mean time between two stalls: schedules are drawn ahead, and more frequent stalls are
+/// a slower service.
+const MIN_STALL_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The least factor to scale by; the greatest is its inverse.
+const MIN_FACTOR: f64 = 0.001;
