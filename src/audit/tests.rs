@@ -221,13 +221,20 @@ fn a_heartbeat_notices_that_its_worker_stood_still() {
     let audit = Arc::new(Audit::default());
     runtime.spawn(Arc::clone(&timer).run());
     runtime.spawn(Arc::clone(&audit).run(Arc::clone(&timer)));
+    let snapshot = || AuditSnapshot::of(&[Arc::clone(&audit)]);
+    let deadline = Instant::now() + Duration::from_secs(60);
     runtime.block_on(async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        while snapshot().loop_lag.count == 0 {
+            assert!(Instant::now() < deadline, "there is no heartbeat");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         std::thread::sleep(Duration::from_millis(250));
-        tokio::time::sleep(Duration::from_millis(900)).await;
+        while snapshot().flagged.count == 0 {
+            assert!(Instant::now() < deadline, "the standstill is not flagged");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     });
-    let snapshot = AuditSnapshot::of(&[audit]);
-    assert!(snapshot.flagged.count >= 1);
+    let snapshot = snapshot();
     assert!(snapshot.loop_lag.max > 100_000.0);
     assert!(snapshot.workers[0].cpu_share < 0.9);
 }

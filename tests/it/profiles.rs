@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Client, Mock, write};
+use crate::support::{Answer, Client, Mock, eventually, write};
 
 const STUBS: &str = r#"{"mappings": [
     {"request": {"urlPathPattern": "/s/.*"}, "response": {"body": "served"}},
@@ -126,12 +126,21 @@ fn calls_that_come_too_fast_are_turned_away_at_the_door() {
     let refused = mock.send("GET /s/a HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert!(refused.header("x-standin-debug").expect("it is told").contains("rate=limited"));
-    std::thread::sleep(Duration::from_millis(600));
-    assert_eq!(mock.get("/s/a").status, 200, "the bucket fills again");
+    let mut limited = 4;
+    eventually("the bucket fills again", || {
+        let is_let_in = mock.get("/s/a").status == 200;
+        limited += u64::from(!is_let_in);
+        is_let_in
+    });
     let services = mock.get("/__admin/standin/profile").json()["services"].clone();
-    assert_eq!((services[0]["limited"].as_u64(), services[0]["paced"].as_u64()), (Some(4), Some(4)), "{services}");
+    assert_eq!(
+        (services[0]["limited"].as_u64(), services[0]["paced"].as_u64()),
+        (Some(limited), Some(4)),
+        "{services}"
+    );
     let page = mock.get("/__admin/metrics");
-    assert!(page.text().contains("standin_station_limited_total{service=\"s\"} 4"), "{}", page.text());
+    let total = format!("standin_station_limited_total{{service=\"s\"}} {limited}");
+    assert!(page.text().contains(&total), "{}", page.text());
 }
 
 /// As nginx's `limit_req` does without `nodelay`.
@@ -244,24 +253,17 @@ fn a_profile_file_that_changes_is_served_and_a_broken_one_is_not() {
         let answer = mock.send("GET /s/a HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
         answer.header("x-standin-debug").expect("it is told").to_owned()
     };
-    let until = |what: &dyn Fn() -> bool| {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !what() {
-            assert!(Instant::now() < deadline, "{}; {}", demand(), mock.get("/__admin/standin/reload").text());
-            thread::sleep(Duration::from_millis(20));
-        }
-    };
     assert!(demand().contains("demand=1ms; "));
     write(mock.root.path(), "profiles/p.yaml", &text("2ms"));
-    until(&|| demand().contains("demand=2ms; "));
+    eventually("the change is served", || demand().contains("demand=2ms; "));
     assert!(!demand().contains("ordinal=0"), "ordinals survive a reload");
     write(mock.root.path(), "profiles/p.yaml", &text("3"));
-    until(&|| mock.get("/__admin/standin/reload").json()["status"] == "failed");
+    eventually("the reload fails", || mock.get("/__admin/standin/reload").json()["status"] == "failed");
     let defect = mock.get("/__admin/standin/reload").json()["defects"][0].clone();
     assert!(defect["file"].as_str().expect("a file").ends_with("profiles/p.yaml") && defect["line"] == 5, "{defect}");
     assert!(demand().contains("demand=2ms; "), "the last good one stays");
     write(mock.root.path(), "profiles/p.yaml", &text("4ms"));
-    until(&|| demand().contains("demand=4ms; "));
+    eventually("the corrected file is served", || demand().contains("demand=4ms; "));
     assert_eq!(mock.post("/__admin/reset", "").status, 200);
     assert!(demand().contains("ordinal=0"), "a reset begins the draws again");
 }
@@ -365,16 +367,13 @@ fn a_timeline_goes_on_through_a_reload_and_begins_again_with_a_reset() {
     ]);
     let active =
         || mock.get("/__admin/standin/profile").json()["timelines"][0]["activeSeconds"].as_f64().expect("a number");
-    thread::sleep(Duration::from_millis(300));
+    eventually("the timeline advances", || active() > 0.05);
+    let reloaded_at = active();
     let ask = || mock.send("GET /s/a HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n");
     write(mock.root.path(), "profiles/one.yaml", &text("3ms"));
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !ask().header("x-standin-debug").expect("it is told").contains("demand=3ms") {
-        assert!(Instant::now() < deadline, "{}", mock.get("/__admin/standin/reload").text());
-        thread::sleep(Duration::from_millis(20));
-    }
+    eventually("the change is served", || ask().header("x-standin-debug").expect("it is told").contains("demand=3ms"));
     let before = active();
-    assert!(before > 0.3, "{before}");
+    assert!(before > reloaded_at, "{before} after {reloaded_at}");
     assert_eq!(mock.post("/__admin/reset", "").status, 200);
     assert!(active() < before);
 }
@@ -436,19 +435,22 @@ fn a_curve_is_as_fast_as_was_measured() {
     }
 }
 
-/// One worker and calls of 600 ms: the first client goes away after 100 ms, and how long does the
-/// next one wait?
+/// Returns the milliseconds that a call of 600 ms takes behind another one whose client goes away at
+/// its begin, with one worker.
 fn time_behind_one_that_goes(capacity: &str, abandon: &str, goes: impl FnOnce(Client)) -> f64 {
     let text = profile(capacity, "default: {demand: {fixed: 600ms}}");
     let mock = mock(&[("p", &format!("{text}    abandon: {abandon}\n"))]);
     let mut first = Client::connect(mock.address);
     first.write(b"GET /s/a HTTP/1.1\r\nHost: x\r\n\r\n");
-    thread::sleep(Duration::from_millis(100));
+    let service = || mock.get("/__admin/standin/profile").json()["services"][0].clone();
+    eventually("the first call has the worker", || service()["inFlight"] == 1);
     goes(first);
-    thread::sleep(Duration::from_millis(50));
+    if abandon == "free" {
+        eventually("the first call is abandoned", || service()["abandoned"] == 1);
+    }
     let sent = Instant::now();
     assert_eq!(mock.get("/s/a").status, 200);
-    let service = mock.get("/__admin/standin/profile").json()["services"][0].clone();
+    let service = service();
     assert_eq!(service["abandoned"].as_u64(), Some(u64::from(abandon == "free")), "{service}");
     assert_eq!(service["inFlight"].as_u64(), Some(0));
     ms(sent.elapsed())
