@@ -1,9 +1,9 @@
-//! Everything that can be wrong with a profile, where it is said to be, and how to mend it.
+//! All defects of profiles, with the place and the help text of each.
 
 use super::read_all;
 use super::tests::{files, shown};
 
-/// The defects of a file, as far as they are told here, each behind its line and column.
+/// Texts of profile files, and the begin of each of their defects, from its line and column on.
 type Cases<'a> = &'a [(String, Vec<&'a str>)];
 
 fn check(cases: Cases<'_>) {
@@ -12,7 +12,7 @@ fn check(cases: Cases<'_>) {
         let loaded = read_all(&files(&[("p", text)]));
         let shown = shown(&loaded);
         let is_right = |(defect, expected): (&String, &&str)| {
-            // each has a cure
+            // each has a help text
             defect.starts_with(&format!("profiles/p.yaml:{expected}")) && defect.contains("; ")
         };
         if shown.len() != expected.len() || !shown.iter().zip(expected).all(is_right) {
@@ -66,13 +66,19 @@ fn a_profile_needs_services() {
 }
 
 #[test]
-fn a_capacity_says_all_that_it_needs() {
+fn a_discipline_is_one_of_four() {
     check(&[
         (service("{discipline: fif, workers: 1}", ""), vec!["3:26: `fif` is no discipline; did you mean `fifo`?"]),
         (
             service("{discipline: lifo9}", ""),
             vec!["3:26: `lifo9` is no discipline; use one of curve, fifo, sharing, unlimited"],
         ),
+    ]);
+}
+
+#[test]
+fn a_curve_has_rates_that_rise_less_than_the_population() {
+    check(&[
         (
             service("{discipline: curve, rates: [1]}", ""),
             vec![
@@ -109,6 +115,12 @@ fn a_capacity_says_all_that_it_needs() {
                 "3:62: each of 2 calls would be faster than each of 1; lower it to at most 2 times the rate of 1, or measure both again",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn a_limited_station_has_workers_and_a_queue() {
+    check(&[
         (
             service("{}", ""),
             vec!["3:13: the capacity has no `discipline`; add `discipline: fifo`, `sharing`, `curve` or `unlimited`"],
@@ -261,6 +273,12 @@ fn an_operation_demands_something() {
                 "8:16: unknown field `speed`; known here: rate",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn a_distribution_has_one_kind_and_its_parameters() {
+    check(&[
         (work("demand: {fixed: 3}"), vec!["6:21: `3` has no unit; write `3ms` or `3s`"]),
         (
             work("demand: {lognormal: {median: 3ms, p9: 4ms, p99: 1ms}}"),
@@ -291,6 +309,12 @@ fn an_operation_demands_something() {
             work("demand: {mixture: [{share: 10%, fixed: 1ms}]}"),
             vec!["6:23: the shares of a mixture add up to 10%, not 100%; change them so that they do"],
         ),
+    ]);
+}
+
+#[test]
+fn classes_are_shares_with_lengths_of_their_own() {
+    check(&[
         (
             work(
                 "demand: {fixed: 1ms}\n    classes:\n    - {share: 60%, demand: {fixed: 1ms}}\n    - {share: 60%, status: 99, demand: {fixed: 1ms}}\n    - {}",
