@@ -168,12 +168,12 @@ impl Station {
 
     /// Admits a call as [`Station::admit`] does, and returns its slot unless it is an overflow.
     pub fn admit_to_slot(&mut self, at: SimTime, demand: Duration) -> (Admission, Option<Slot>) {
-        let at = self.to_working_time(at);
+        let at = self.convert_to_working_time(at);
         let (admission, place) = self.serve(at, demand);
         let Some(clock) = &mut self.clock else { return (admission, place) };
         let admission = match admission {
-            Admission::Due(finish) => Admission::Due(clock.to_real_time(finish)),
-            Admission::Shared(job, not_before) => Admission::Shared(job, clock.to_real_time(not_before)),
+            Admission::Due(finish) => Admission::Due(clock.convert_to_real_time(finish)),
+            Admission::Shared(job, not_before) => Admission::Shared(job, clock.convert_to_real_time(not_before)),
             Admission::Overflow => Admission::Overflow,
         };
         (admission, place)
@@ -187,7 +187,7 @@ impl Station {
     /// final, also of the calls behind it; its worker is free for later calls earlier by the rest
     /// of its demand.
     pub fn release(&mut self, place: Slot, now: SimTime) -> bool {
-        let now = self.to_working_time(now);
+        let now = self.convert_to_working_time(now);
         match place.0 {
             SlotState::Shared(job) => self.sharing.remove(job, now),
             SlotState::Until { finish, .. } if finish <= now => false,
@@ -236,26 +236,26 @@ impl Station {
     /// A finish that nobody asks for is kept for ten seconds. After that, the first lower bound is
     /// returned, so that lateness is overstated rather than hidden.
     pub fn estimate_finish(&mut self, job: JobId, now: SimTime) -> FinishEstimate {
-        let now = self.to_working_time(now);
+        let now = self.convert_to_working_time(now);
         let outlook = self.sharing.estimate_finish(job, now);
         let Some(clock) = &mut self.clock else { return outlook };
         match outlook {
-            FinishEstimate::Finished(finish) => FinishEstimate::Finished(clock.to_real_time(finish)),
-            FinishEstimate::NotBefore(later) => FinishEstimate::NotBefore(clock.to_real_time(later)),
+            FinishEstimate::Finished(finish) => FinishEstimate::Finished(clock.convert_to_real_time(finish)),
+            FinishEstimate::NotBefore(later) => FinishEstimate::NotBefore(clock.convert_to_real_time(later)),
         }
     }
 
     /// Returns the number of calls in the station. A `now` before the latest time seen counts as
     /// that time.
     pub fn in_flight(&mut self, now: SimTime) -> usize {
-        let now = self.to_working_time(now);
+        let now = self.convert_to_working_time(now);
         self.scheduled.in_flight(now) + self.sharing.in_flight(now)
     }
 
     /// Returns the number of calls that wait for a worker; of calls that share workers, those
     /// beyond the number of workers.
     pub fn waiting(&mut self, now: SimTime) -> usize {
-        let now = self.to_working_time(now);
+        let now = self.convert_to_working_time(now);
         self.scheduled.waiting(now) + self.sharing.waiting(now)
     }
 
@@ -267,7 +267,7 @@ impl Station {
     /// - After a change of discipline, the calls in the station finish under the old one, beside
     ///   the new workers, which are free now.
     pub fn reconfigure(&mut self, capacity: Capacity, now: SimTime) {
-        let now = self.to_working_time(now);
+        let now = self.convert_to_working_time(now);
         match (&self.capacity, &capacity) {
             (Capacity::Fifo { .. }, Capacity::Fifo { workers, .. }) => self.workers.resize(workers.get()),
             (_, Capacity::Fifo { workers, .. }) => self.workers = self.workers.renewed(workers.get()),
@@ -299,8 +299,8 @@ impl Station {
         self.clock.as_mut()?.stalled_until(now)
     }
 
-    fn to_working_time(&mut self, at: SimTime) -> SimTime {
-        self.clock.as_mut().map_or(at, |clock| clock.to_working_time(at))
+    fn convert_to_working_time(&mut self, at: SimTime) -> SimTime {
+        self.clock.as_mut().map_or(at, |clock| clock.convert_to_working_time(at))
     }
 }
 

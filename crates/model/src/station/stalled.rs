@@ -224,15 +224,15 @@ fn a_schedule_is_remembered_for_a_while_and_no_longer() {
     let plan = stalls(Distribution::fixed(Duration::from_millis(9)), Distribution::fixed(Duration::from_millis(1)));
     let mut clock = StallClock::new(plan, Draws::new(1));
     for step in 0..300 {
-        assert_eq!(clock.to_working_time(ns(step * second)).nanos(), step * second / 10 * 9);
+        assert_eq!(clock.convert_to_working_time(ns(step * second)).nanos(), step * second / 10 * 9);
         let early = step.saturating_sub(50) * second;
-        assert_eq!(clock.to_working_time(ns(early)).nanos(), early / 10 * 9, "late ones are mapped as before");
+        assert_eq!(clock.convert_to_working_time(ns(early)).nanos(), early / 10 * 9, "late ones are mapped as before");
     }
     assert!(clock.remembered() < 6_100);
     // after a day the exact schedule is lost, and the conversion costs little
     let day = ns(86_400 * second);
-    let then = clock.to_working_time(day);
-    assert!(clock.to_real_time(then + Duration::from_millis(100)) > day + Duration::from_millis(109));
+    let then = clock.convert_to_working_time(day);
+    assert!(clock.convert_to_real_time(then + Duration::from_millis(100)) > day + Duration::from_millis(109));
     assert_eq!(plan_share(), Some(0.1));
 }
 

@@ -59,7 +59,7 @@ impl StallClock {
     }
 
     /// Converts a time to working time.
-    pub(super) fn to_working_time(&mut self, at: SimTime) -> SimTime {
+    pub(super) fn convert_to_working_time(&mut self, at: SimTime) -> SimTime {
         let at = at.nanos();
         self.draw_until(at);
         let begun = self.kept.partition_point(|stall| stall.begin <= at);
@@ -70,7 +70,7 @@ impl StallClock {
     }
 
     /// Converts a working time back; returns the end of the stall if one begins there.
-    pub(super) fn to_real_time(&mut self, work: SimTime) -> SimTime {
+    pub(super) fn convert_to_real_time(&mut self, work: SimTime) -> SimTime {
         let work = work.nanos();
         while self.from_work <= work && self.kept.len() < MAX_STALLS_DRAWN && self.draw() {}
         let begun = self.kept.partition_point(|stall| stall.work <= work);
@@ -99,7 +99,7 @@ impl StallClock {
         }
         let from = self.kept.back().map_or(0, |stall| stall.end).max(now.nanos());
         self.plan = None;
-        self.from_work = self.to_working_time(SimTime::from_nanos(from)).nanos();
+        self.from_work = self.convert_to_working_time(SimTime::from_nanos(from)).nanos();
         (self.from, self.next, self.plan) = (from, 0, plan);
     }
 

@@ -111,7 +111,13 @@ static AUTOCORRELATION_KEYS: Schema<Autocorrelation> = Schema {
     keys: &[
         key!(Autocorrelation, "blocks", block, DURATION.checked(check_block))
             .required("add how long a slow spell lasts, such as `blocks: 200ms`"),
-        key!(Autocorrelation, "correlation", correlation, SHARE.checked(check_correlation)).required(
+        key!(
+            Autocorrelation,
+            "correlation",
+            correlation,
+            SHARE.checked(|value, node, reader| check_correlation(*value, node, reader))
+        )
+        .required(
             "add the rank correlation of calls of one operation that come right after each other, such as \
              `correlation: 40%`; `standin fit` measures it from a tape",
         ),
@@ -125,8 +131,8 @@ fn check_block(block: &Duration, node: &Node, reader: &mut Reader) {
     }
 }
 
-fn check_correlation(correlation: &f64, node: &Node, reader: &mut Reader) {
-    if *correlation == 0.0 {
+fn check_correlation(correlation: f64, node: &Node, reader: &mut Reader) {
+    if correlation == 0.0 {
         reader.error(node, "a correlation of 0% has no effect", "remove the `order`");
     }
 }
@@ -142,7 +148,9 @@ static TRANSFER_KEYS: Schema<f64> = Schema {
     keys: &[SchemaKey::<f64>::new(
         "rate",
         |transfer, object, reader| {
-            let rate = BYTE_RATE.checked(check_byte_rate).read("rate", object, reader);
+            let rate = BYTE_RATE
+                .checked(|value, node, reader| check_byte_rate(*value, node, reader))
+                .read("rate", object, reader);
             rate.map(|rate| *transfer = rate).is_some()
         },
         |transfer| Some(BYTE_RATE.write(transfer)),
@@ -151,8 +159,8 @@ static TRANSFER_KEYS: Schema<f64> = Schema {
     check: no_check,
 };
 
-fn check_byte_rate(rate: &f64, node: &Node, reader: &mut Reader) {
-    if *rate < MIN_BYTES_PER_SECOND {
+fn check_byte_rate(rate: f64, node: &Node, reader: &mut Reader) {
+    if rate < MIN_BYTES_PER_SECOND {
         reader.error(node, "the rate is below one byte a second", "use at least `1B/s`");
     }
 }

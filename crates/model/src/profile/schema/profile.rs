@@ -41,15 +41,18 @@ pub(super) static PROFILE_KEYS: Schema<ProfileKeys> = Schema {
                     Usage::Conflict("`repeat` needs a `timeline`, and there is none", "remove it, or add a `timeline`")
                 }
             }),
-        optional_key!(ProfileKeys, "speed", speed, NUMBER.checked(check_speed))
-            .comment("times as fast as the clock")
-            .inherited(Inheritance::Own)
-            .used(|object| match object.node("timeline") {
-                Some(_) => Usage::Read,
-                None => {
-                    Usage::Conflict("`speed` needs a `timeline`, and there is none", "remove it, or add a `timeline`")
-                }
-            }),
+        optional_key!(
+            ProfileKeys,
+            "speed",
+            speed,
+            NUMBER.checked(|value, node, reader| check_speed(*value, node, reader))
+        )
+        .comment("times as fast as the clock")
+        .inherited(Inheritance::Own)
+        .used(|object| match object.node("timeline") {
+            Some(_) => Usage::Read,
+            None => Usage::Conflict("`speed` needs a `timeline`, and there is none", "remove it, or add a `timeline`"),
+        }),
         SchemaKey::<ProfileKeys>::new(
             "services",
             |profile, object, reader| {
@@ -120,7 +123,8 @@ impl From<&Profile> for ProfileKeys {
 const SERVICES: Codec<Vec<ProfileService>> =
     nested_list!(SERVICE_KEYS).checked(|_, node, reader| check_names(node, "service", reader));
 
-const STEPS: Codec<Vec<TimelineStep>> = nested_list!(STEP_KEYS).checked(check_steps);
+const STEPS: Codec<Vec<TimelineStep>> =
+    nested_list!(STEP_KEYS).checked(|steps, node, reader| check_steps(steps, node, reader));
 
 static STEP_KEYS: Schema<TimelineStep> = Schema {
     name: "a step",
@@ -151,7 +155,7 @@ const STEP_BEGIN: Codec<Duration> = Codec::new(
     |at| if at.is_zero() { Yaml::Inline("0s".to_owned()) } else { DURATION.write(at) },
 );
 
-fn check_steps(steps: &Vec<TimelineStep>, node: &Node, reader: &mut Reader) {
+fn check_steps(steps: &[TimelineStep], node: &Node, reader: &mut Reader) {
     let items = node.items();
     if items.is_empty() {
         let help = "write `[{at: 0s, profile: recorded}, {at: 10m, profile: peak}]`";
@@ -187,8 +191,8 @@ fn check_repeat(profile: &ProfileKeys, object: &Object<'_>, _: bool, reader: &mu
     }
 }
 
-fn check_speed(speed: &f64, node: &Node, reader: &mut Reader) {
-    if !(MIN_SPEED..=MAX_SPEED).contains(speed) {
+fn check_speed(speed: f64, node: &Node, reader: &mut Reader) {
+    if !(MIN_SPEED..=MAX_SPEED).contains(&speed) {
         let help = format!("use a number from {MIN_SPEED} to {MAX_SPEED}");
         reader.error(node, format!("{speed} is no speed of a timeline"), help);
     }

@@ -182,15 +182,25 @@ static SCALE_KEYS: Schema<ScaleFactors> = Schema {
     style: Style::Flow,
     blank: ScaleFactors::default,
     keys: &[
-        key!(ScaleFactors, "latency", latency, NUMBER.checked(check_factor)),
-        key!(ScaleFactors, "capacity", capacity, NUMBER.checked(check_factor)),
+        key!(
+            ScaleFactors,
+            "latency",
+            latency,
+            NUMBER.checked(|value, node, reader| check_factor(*value, node, reader))
+        ),
+        key!(
+            ScaleFactors,
+            "capacity",
+            capacity,
+            NUMBER.checked(|value, node, reader| check_factor(*value, node, reader))
+        ),
     ],
     check: no_check,
 };
 
-fn check_factor(factor: &f64, node: &Node, reader: &mut Reader) {
+fn check_factor(factor: f64, node: &Node, reader: &mut Reader) {
     let (min, max) = (MIN_FACTOR, 1.0 / MIN_FACTOR);
-    if !(min..=max).contains(factor) {
+    if !(min..=max).contains(&factor) {
         let help = format!("use a number from {min} to {max}");
         reader.error(node, format!("{factor} is no scale factor"), help);
     }
@@ -204,14 +214,19 @@ static VALID_KEYS: Schema<ProfileValidRange> = Schema {
     keys: &[
         optional_key!(ProfileValidRange, "utilization", utilization, SHARE),
         optional_key!(ProfileValidRange, "inFlight", in_flight, COUNT),
-        optional_key!(ProfileValidRange, "perSecond", per_second, NUMBER.checked(check_per_second)),
+        optional_key!(
+            ProfileValidRange,
+            "perSecond",
+            per_second,
+            NUMBER.checked(|value, node, reader| check_per_second(*value, node, reader))
+        ),
         optional_key!(ProfileValidRange, "samples", samples, COUNT),
     ],
     check: no_check,
 };
 
-fn check_per_second(rate: &f64, node: &Node, reader: &mut Reader) {
-    if *rate < 0.0 {
+fn check_per_second(rate: f64, node: &Node, reader: &mut Reader) {
+    if rate < 0.0 {
         reader.error(node, "a rate is not negative", "use a number from 0 up");
     }
 }

@@ -303,8 +303,13 @@ pub(super) static RATE_LIMIT_KEYS: Schema<RateLimit> = Schema {
     style: Style::Flow,
     blank: || RateLimit { rate: TokenRate { per_second: MIN_RATE, burst: 1, spaced: false }, overflow: None },
     keys: &[
-        key!(RateLimit, "perSecond", rate.per_second, NUMBER.checked(check_rate))
-            .required("add how many calls may come a second"),
+        key!(
+            RateLimit,
+            "perSecond",
+            rate.per_second,
+            NUMBER.checked(|value, node, reader| check_rate(*value, node, reader))
+        )
+        .required("add how many calls may come a second"),
         key!(RateLimit, "burst", rate.burst, BURST),
         default_key!(RateLimit, "spaced", rate.spaced, BOOLEAN, false),
         optional_key!(RateLimit, "overflow", overflow, OVERFLOW),
@@ -324,8 +329,8 @@ const BURST: Codec<u32> = Codec::new(
     |burst| Yaml::Inline(burst.to_string()),
 );
 
-fn check_rate(rate: &f64, node: &Node, reader: &mut Reader) {
-    if !(MIN_RATE..=MAX_RATE).contains(rate) {
+fn check_rate(rate: f64, node: &Node, reader: &mut Reader) {
+    if !(MIN_RATE..=MAX_RATE).contains(&rate) {
         let help = format!("use a number from {MIN_RATE} to {MAX_RATE}");
         reader.error(node, format!("{} is no rate to limit to", node.to_json()), help);
     }
