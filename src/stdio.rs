@@ -1,8 +1,8 @@
-//! stdout and stderr, written so that nobody who does not read them can hold up or end a thread.
+//! Output on stdout and stderr that a slow or absent reader can neither block nor end.
 //!
-//! The standard macros panic where the reader has gone, and wait for ever where it does not read. Here a line is written
-//! as far as the reader takes it within a given time; what it does not take is dropped and counted, and that is said in
-//! its place once the reader takes something again.
+//! The standard macros panic if the reader has closed the stream, and block while it does not read.
+//! Here a line is written as far as the reader takes it within a time limit. Lines beyond it are
+//! dropped and counted; a note in their place says so once the reader takes output again.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
@@ -14,18 +14,18 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// One of the two.
+/// Standard output or standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StdStream {
     Out,
     Err,
 }
 
-/// What a stream has not taken since it last took anything.
+/// Lines dropped since the reader last took output.
 #[derive(Debug, Default)]
 struct DroppedLines {
     lines: u64,
-    /// Whether the last line that it took was cut off.
+    /// True if the last line that was written is incomplete.
     is_torn: bool,
 }
 
@@ -36,28 +36,30 @@ static MISSED: [Mutex<DroppedLines>; 2] = [
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static SERVES: AtomicBool = AtomicBool::new(false);
 
-/// From now on nothing waits long for a reader: this process answers calls.
+/// Limits the time of writing from now on, as this process answers requests.
 pub(crate) fn begin_to_serve() {
     SERVES.store(true, Relaxed);
 }
 
-/// Lines that were dropped, as nobody read them.
+/// Returns the number of lines that were dropped because nobody read them.
 pub(crate) fn dropped() -> u64 {
     DROPPED.load(Relaxed)
 }
 
-/// Writes a line, and waits for a slow reader as long as the command may: a report as long as it takes, a server a second.
+/// Writes a line. A server waits up to 200 ms for a slow reader, other commands as long as it
+/// takes.
 pub(crate) fn write_line(stream: StdStream, text: &str) {
-    let patience = SERVES.load(Relaxed).then_some(SERVER_WRITE_TIMEOUT);
-    write(stream, format!("{text}\n").as_bytes(), patience);
+    let timeout = SERVES.load(Relaxed).then_some(SERVER_WRITE_TIMEOUT);
+    write(stream, format!("{text}\n").as_bytes(), timeout);
 }
 
-/// Writes what is shown while a command is at work; it is dropped where the reader does not take it at once.
+/// Writes progress output; it is dropped if the reader does not take it at once.
 pub(crate) fn write_progress(text: &str) {
     write(StdStream::Err, text.as_bytes(), Some(Duration::ZERO));
 }
 
-/// Tells panics on stderr in these ways, as the standard library would.
+/// Installs a panic hook that writes to stderr without blocking, in the format of the standard
+/// library.
 pub(crate) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
@@ -70,7 +72,7 @@ pub(crate) fn report_panics() {
     }));
 }
 
-/// Where a log goes: each line to stderr, without a wait.
+/// Writer of the log, to stderr without blocking.
 pub(crate) struct LogLine;
 
 impl io::Write for LogLine {
@@ -84,14 +86,14 @@ impl io::Write for LogLine {
     }
 }
 
-/// Writes bytes, whole lines, and waits for the reader no longer than `patience`; for ever if there is none.
-fn write(stream: StdStream, bytes: &[u8], patience: Option<Duration>) {
+/// Writes whole lines. Waits for the reader up to `timeout`, or without limit if it is `None`.
+fn write(stream: StdStream, bytes: &[u8], timeout: Option<Duration>) {
     let descriptor = stream.descriptor();
-    let deadline = patience.map(|patience| Instant::now() + patience);
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
     let mut rest = bytes;
     loop {
         match push(stream, descriptor, &mut rest) {
-            // nobody will ever read it
+            // the reader has gone
             Err(_) => {
                 DROPPED.fetch_add(1, Relaxed);
                 return;
@@ -99,7 +101,7 @@ fn write(stream: StdStream, bytes: &[u8], patience: Option<Duration>) {
             Ok(()) if rest.is_empty() => return,
             Ok(()) => {}
         }
-        // not while others may want to write
+        // the lock is not held here, so that others can write
         if !is_writable(descriptor, deadline) {
             DROPPED.fetch_add(1, Relaxed);
             let mut missed = stream.missed();
@@ -110,7 +112,7 @@ fn write(stream: StdStream, bytes: &[u8], patience: Option<Duration>) {
     }
 }
 
-/// Writes as much as the reader takes at once, and before it what it missed.
+/// Writes as much as the reader takes at once, after a note on lines that were dropped before.
 fn push(stream: StdStream, descriptor: BorrowedFd<'_>, rest: &mut &[u8]) -> Result<(), Errno> {
     let mut missed = stream.missed();
     if missed.lines > 0 {
@@ -132,7 +134,8 @@ fn push(stream: StdStream, descriptor: BorrowedFd<'_>, rest: &mut &[u8]) -> Resu
     Ok(())
 }
 
-/// Whether a write of [`ATOMIC_WRITE_BYTES`] bytes would not wait, by a deadline at the latest.
+/// Returns true once a write of [`ATOMIC_WRITE_BYTES`] bytes would not block; false after the
+/// deadline.
 fn is_writable(descriptor: BorrowedFd<'_>, deadline: Option<Instant>) -> bool {
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -140,7 +143,7 @@ fn is_writable(descriptor: BorrowedFd<'_>, deadline: Option<Instant>) -> bool {
         let mut polled = [PollFd::new(&descriptor, PollFlags::OUT)];
         match poll(&mut polled, timeout.as_ref()) {
             Ok(0) => return false,
-            // an error shows in the write
+            // the write reports the error
             Ok(_) => return true,
             Err(Errno::INTR) => {}
             Err(_) => return false,
@@ -161,8 +164,9 @@ impl StdStream {
     }
 }
 
-/// A pipe that can be written to takes as much without a wait (POSIX.1-2017, `write`: PIPE_BUF, a page on Linux).
+/// Number of bytes that a writable pipe takes without blocking (POSIX.1-2017, `write`: PIPE_BUF, a
+/// page on Linux).
 const ATOMIC_WRITE_BYTES: usize = 4096;
 
-/// How long a server waits for who reads what it says, apart from its log.
+/// Time that a server waits for the reader of its output, apart from its log.
 const SERVER_WRITE_TIMEOUT: Duration = Duration::from_millis(200);

@@ -8,16 +8,16 @@ use clap::Args;
 
 use super::{Exit, Failure, print_line};
 
-/// Ask a running standin whether it is up; exits 1 if it is not
+/// Check that a running standin answers; exits 1 if it does not
 ///
 /// For container health checks: the image has no curl. Asks `/__admin/health`.
 #[derive(Args, Debug)]
 pub(super) struct HealthArgs {
-    /// Where it listens, for calls or for the admin API alone; plain HTTP
+    /// Address of a listener for calls, or for the admin API alone; plain HTTP
     #[arg(default_value = "127.0.0.1:8080")]
     address: SocketAddr,
 
-    /// How long it may take to answer
+    /// Time-out
     #[arg(long, value_name = "TIME", value_parser = super::parse_time, default_value = "2s")]
     timeout: Duration,
 }

@@ -13,10 +13,12 @@ use super::{Exit, Failure, print_line, print_note};
 use standin_learn::import::{self, Collected, Format, Imported, Options, Problem, Problems, Target, Unit};
 use standin_model::station::{Capacity, Queue};
 
-/// Make a performance profile of what you have: JMeter, k6, Locust, HAR, Prometheus, OpenTelemetry, CSV
+/// Make a performance profile of what you have: JMeter, k6, Locust, HAR, Prometheus, OpenTelemetry,
+/// CSV
 ///
-/// Takes latencies as demands of a service that is `unlimited`: nothing in such data says how calls queue. The report says at which
-/// load they were measured, what was assumed and what was left out. To learn the queue, use `standin record` and `standin fit`.
+/// Takes latencies as demands of a service that is `unlimited`: nothing in such data says how calls
+/// queue. The report says at which load they were measured, what was assumed and what was left out.
+/// To learn the queue, use `standin record` and `standin fit`.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ImportArgs {
@@ -60,11 +62,12 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "HOST[:PORT]")]
     host: Option<String>,
 
-    /// Give the service so many workers, by hand; times may hold waiting already, which is then served twice
+    /// Give the service so many workers, by hand; times may hold waiting already, which is then
+    /// served twice
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroU32>,
 
-    /// How calls share the workers that are given by hand
+    /// Queue discipline of the workers that are given by hand
     #[arg(long, value_name = "KIND", requires = "workers", default_value = "fifo")]
     discipline: DisciplineArg,
 
@@ -193,7 +196,7 @@ fn unit(text: &str) -> Result<Unit, String> {
     Unit::of(text).ok_or_else(|| "use ns, us, ms or s".to_owned())
 }
 
-/// `Home page=GET /`
+/// Parses a pair of a name and a target, such as `Home page=GET /`.
 fn mapping(text: &str) -> Result<(String, String), String> {
     // names may have `=` in them, paths that follow have none
     let (name, target) = text.rsplit_once('=').ok_or("write it as `NAME=GET /path`")?;

@@ -1,4 +1,4 @@
-//! Logs: quiet by default, as text or JSON, on stderr.
+//! Log on stderr, as text or JSON.
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
@@ -9,11 +9,11 @@ use crate::stdio::{self, LogLine};
 /// Options of the log.
 #[derive(Args, Debug)]
 pub(super) struct LogArgs {
-    /// What to log: error, warn, info, debug, trace, or a filter such as `standin::listen=debug`
+    /// Log level (error, warn, info, debug, trace), or a filter such as `standin::listen=debug`
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "STANDIN_LOG", help_heading = "Logs")]
     log: String,
 
-    /// How a line is written
+    /// Format of a line
     #[arg(long, value_enum, default_value_t = LogFormat::Text, help_heading = "Logs")]
     log_format: LogFormat,
 }

@@ -21,16 +21,17 @@ use crate::upstream::Trust;
 /// Options of a ramp.
 #[derive(Args, Debug)]
 pub(super) struct RampArgs {
-    /// Send a tape's calls as well, in steps of 10, 20, 40, 60, 80 and 95 % of --max-per-second [default: DIR's newest tape]
+    /// Send a tape's calls as well, in steps of 10, 20, 40, 60, 80 and 95 % of --max-per-second
+    /// [default: DIR's newest tape]
     #[arg(long, value_name = "TAPE", num_args = 0..=1, require_equals = true)]
     #[expect(clippy::option_option, reason = "not given, given, and given with a tape")]
     ramp: Option<Option<PathBuf>>,
 
-    /// How long each step of the ramp is
+    /// Length of each step of the ramp
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "20s", requires = "ramp")]
     step: Duration,
 
-    /// Where the random calls and times of the ramp begin
+    /// Seed of the random calls and times of the ramp
     #[arg(long, value_name = "N", default_value_t = 1, requires = "ramp")]
     seed: u64,
 
@@ -56,7 +57,8 @@ pub(super) struct RunningRamp {
 }
 
 impl RampArgs {
-    /// Returns the ramp of `--ramp`, if given. Adds its note and redaction to the settings of the tape.
+    /// Returns the ramp of `--ramp`, if given. Adds its note and redaction to the settings of the
+    /// tape.
     pub(super) fn prepare(
         &self,
         dir: &Path,

@@ -31,9 +31,9 @@ use standin_text::{counted, short_duration};
 
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
 ///
-/// Forwards every call, within bounds that protect the service, and writes DIR/tapes/TIME.jsonl as it goes; what is
-/// secret is redacted before. SIGINT, SIGTERM or SIGHUP ends it, and drafts stubs from the tape; a
-/// second one ends at once.
+/// Forwards every call, within bounds that protect the service, and writes DIR/tapes/TIME.jsonl as
+/// it goes; what is secret is redacted before. SIGINT, SIGTERM or SIGHUP ends it, and drafts stubs
+/// from the tape; a second one ends at once.
 #[derive(Args, Debug)]
 pub(super) struct RecordArgs {
     /// The stub folder of the service; it is made if it is not there
@@ -44,7 +44,7 @@ pub(super) struct RecordArgs {
     #[arg(long, value_name = "URL")]
     target: String,
 
-    /// Where clients call in its place, with https:// over TLS; port 0 takes a free one
+    /// Address that clients call in its place, with https:// over TLS; port 0 takes a free one
     #[arg(long, value_name = "[https://]ADDR", default_value = "127.0.0.1:8080")]
     listen: Listener,
 
@@ -56,7 +56,7 @@ pub(super) struct RecordArgs {
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
 
-    /// How long calls in flight may take once standin is told to end
+    /// Time that calls in flight may take once standin is told to end
     #[arg(long, value_name = "TIME", default_value_t = DurationArg(Config::default().grace))]
     grace: DurationArg,
 
@@ -181,7 +181,8 @@ impl RecordArgs {
         Ok(Exit::Success)
     }
 
-    /// Waits for the calls in flight, and prints a note if it takes a while. A second signal ends the wait.
+    /// Waits for the calls in flight, and prints a note if it takes a while. A second signal ends
+    /// the wait.
     fn shut_down(&self, handle: Handle, signals: &Receiver<()>, recorder: &Recorder) -> DrainResult {
         let (begun, mut is_said) = (Instant::now(), false);
         let ending = thread::spawn(move || handle.shut_down());
@@ -243,7 +244,8 @@ enum DrainResult {
     AtOnce,
 }
 
-/// Renames a tape on which the service answers differently from the ramp's tape, so that no later command uses it.
+/// Renames a tape on which the service answers differently from the ramp's tape, so that no later
+/// command uses it.
 fn set_aside(tape: &Path, refusal: &ReplayRefusal) -> Failure {
     print_note(&refusal.to_string());
     let aside = tape.with_extension("refused");

@@ -20,8 +20,8 @@ use standin_text::{counted, milliseconds};
 
 /// Send a tape's calls again at their times, and write a new tape
 ///
-/// Open loop: a call is sent when it is due, whatever became of those before it, and its latency counts from then. The new tape has
-/// no headers and no bodies of answers.
+/// Open loop: a call is sent when it is due, whatever became of those before it, and its latency
+/// counts from then. The new tape has no headers and no bodies of answers.
 #[derive(Args, Debug)]
 pub(super) struct ReplayArgs {
     /// The tape
@@ -31,7 +31,7 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "URL")]
     target: String,
 
-    /// How many times as fast as recorded
+    /// Factor of the speed, 1 as recorded
     #[arg(long, value_name = "TIMES", value_parser = parse_rate, default_value_t = 1.0)]
     speed: f64,
 
@@ -39,7 +39,7 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "N", value_parser = parse_rate, conflicts_with = "speed")]
     rate: Option<f64>,
 
-    /// Where the random times of --rate begin
+    /// Seed of the random times of --rate
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
@@ -206,7 +206,8 @@ fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-/// Returns the name of a new file. It is in the current folder, as `fit` reads every tape beside the recorded one.
+/// Returns the name of a new file. It is in the current folder, as `fit` reads every tape beside
+/// the recorded one.
 fn free_name(tape: &Path) -> PathBuf {
     let stem = tape.file_stem().map_or_else(|| "tape".to_owned(), |stem| stem.to_string_lossy().into_owned());
     let names = (1..).map(|number| PathBuf::from(format!("{stem}-replay-{number}.jsonl")));

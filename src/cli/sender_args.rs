@@ -29,14 +29,15 @@ pub(super) struct SenderArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000), default_value_t = MAX_CONNECTIONS, help_heading = "Target")]
     max_connections: u32,
 
-    /// How long a call may take
+    /// Time-out of a call
     #[arg(long, value_name = "TIME", default_value_t = TIMEOUT, help_heading = "Target")]
     timeout: DurationArg,
 
     #[command(flatten)]
     trust: TlsArgs,
 
-    /// How late the sender itself, and for `gap` the mock, may be at p99 [default: the larger of 1ms and 5 % of the median latency]
+    /// Maximum lateness at p99 of the sender itself, and for `gap` of the mock [default: the larger
+    /// of 1ms and 5 % of the median latency]
     #[arg(long, value_name = "TIME", value_parser = super::parse_time)]
     max_lateness: Option<Duration>,
 }
@@ -52,12 +53,13 @@ pub(super) struct TargetRules {
     #[arg(long, value_name = "METHOD,…", value_delimiter = ',', default_value = SAFE_METHODS)]
     methods: Vec<String>,
 
-    /// When to leave the target alone: more errors than the tape has, by so much and not by chance; a p95 so many times the
-    /// tape's (of a ramp: its first step's)
+    /// Limits beyond which the target is left alone: more errors than the tape has, by so much and
+    /// not by chance; a p95 so many times the tape's (of a ramp: its first step's)
     #[arg(long, value_name = "RULE", default_value_t = StopRule::default())]
     stop: StopRule,
 
-    /// A header in place of a redacted one, or for every call; STANDIN_HEADER_NAME does the same for redacted ones
+    /// A header in place of a redacted one, or for every call; STANDIN_HEADER_NAME does the same
+    /// for redacted ones
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
 
@@ -205,7 +207,8 @@ impl TargetRules {
         format!("the tape has no response times to compare with: {left}")
     }
 
-    /// Prepares the calls of a plan for a target. A mock is sent redacted parts as they are on the tape.
+    /// Prepares the calls of a plan for a target. A mock is sent redacted parts as they are on the
+    /// tape.
     pub(super) fn prepare(
         &self,
         recording: &Recording,
@@ -253,8 +256,8 @@ pub(super) fn open(path: &Path) -> Result<Recording, Failure> {
     })
 }
 
-/// Returns the newest tape of a stub folder that is a recording with calls. Prints a note for newer ones that cannot be read,
-/// or have no call that came to the service.
+/// Returns the newest tape of a stub folder that is a recording with calls. Prints a note for newer
+/// ones that cannot be read, or have no call that came to the service.
 pub(super) fn newest(dir: &Path) -> Result<Option<PathBuf>, Failure> {
     let paths = match standin_tape::of_folder(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -26,8 +26,8 @@ use standin_text::counted;
 
 /// Answer from a stub folder, with delays that are true
 ///
-/// Prints one line a listener on stdout once it is bound. SIGTERM, SIGINT or SIGHUP finishes the calls in flight; a
-/// second one ends at once.
+/// Prints one line a listener on stdout once it is bound. SIGTERM, SIGINT or SIGHUP finishes the
+/// calls in flight; a second one ends at once.
 #[derive(Args, Debug)]
 #[allow(clippy::struct_excessive_bools)] // flags as they are typed
 pub(super) struct ServeArgs {
@@ -35,11 +35,12 @@ pub(super) struct ServeArgs {
     #[arg(default_value = "stubs")]
     dir: PathBuf,
 
-    /// Where to answer; with NAME only the stubs of that folder, with https:// over TLS; port 0 takes a free one
+    /// Address to answer on; with NAME only the stubs of that folder, with https:// over TLS; port
+    /// 0 takes a free one
     #[arg(long, value_name = "[NAME=][https://]ADDR", default_value = "127.0.0.1:8080")]
     listen: Vec<Listener>,
 
-    /// Where to answer the admin API as well, apart from the calls
+    /// Address to answer the admin API on as well, apart from the calls
     #[arg(long, value_name = "ADDR")]
     admin_listen: Option<std::net::SocketAddr>,
 
@@ -55,7 +56,7 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
 
-    /// Where random delays begin: the same seed draws the same ones [default: random]
+    /// Seed of random delays: the same seed draws the same ones [default: random]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
@@ -63,19 +64,19 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 
-    /// What becomes of a call that no stub answers: a 404, or an answer of --target, on a tape or not
+    /// Answer to a call that no stub matches: a 404, or the answer of --target, on a tape or not
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnMiss::NotFound, requires_ifs = [("forward", "target"), ("record", "target")])]
     on_miss: OnMiss,
 
-    /// The real service that --on-miss speaks of, such as http://inventory:9000
+    /// Real service for --on-miss, such as http://inventory:9000
     #[arg(long, value_name = "URL", help_heading = "Target")]
     target: Option<String>,
 
-    /// How precisely delays end; `high` spends CPU on the last 60 µs of each
+    /// Precision of the end of delays; `high` spends CPU on the last 60 µs of each
     #[arg(long, value_enum, default_value_t = PrecisionArg::Normal)]
     precision: PrecisionArg,
 
-    /// How long calls in flight may take once standin is told to end
+    /// Time that calls in flight may take once standin is told to end
     #[arg(long, value_name = "TIME", default_value_t = DurationArg(Config::default().grace))]
     grace: DurationArg,
 
@@ -83,7 +84,7 @@ pub(super) struct ServeArgs {
     #[arg(long)]
     no_static: bool,
 
-    /// How much the journal of calls may hold; 0 keeps none [default: 64 MiB]
+    /// Size of the journal of calls; 0 keeps none [default: 64 MiB]
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().journal_bytes, hide_default_value = true)]
     journal_bytes: usize,
 
@@ -95,11 +96,12 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_file_bytes, help_heading = "Limits")]
     max_file_bytes: u64,
 
-    /// Take every stub's answer for a template, not only those that name the transformer `response-template`
+    /// Treat every stub's answer as a template, not only those that name the transformer
+    /// `response-template`
     #[arg(long)]
     global_response_templating: bool,
 
-    /// Take no stub's answer for a template
+    /// Treat no stub's answer as a template
     #[arg(long, conflicts_with = "global_response_templating")]
     disable_response_templating: bool,
 
@@ -119,8 +121,8 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = Config::default().max_connections, help_heading = "Limits")]
     max_connections: usize,
 
-    /// The most bytes that all calls together may hold, of bodies that are read, decoded or sent; beyond it: 503
-    /// [default: a quarter of the memory that standin may use]
+    /// The most bytes that all calls together may hold, of bodies that are read, decoded or sent;
+    /// beyond it: 503 [default: a quarter of the memory that standin may use]
     #[arg(long, value_name = "BYTES", help_heading = "Limits")]
     max_memory: Option<usize>,
 
@@ -128,11 +130,11 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams, help_heading = "Limits")]
     max_streams: u32,
 
-    /// How long a head or a body may take to come; beyond it: 408
+    /// Time that a head or a body may take to come; beyond it: 408
     #[arg(long, value_name = "TIME", default_value_t = DurationArg(Limits::default().read), help_heading = "Limits")]
     read_timeout: DurationArg,
 
-    /// How long a connection may be idle; beyond it, it is closed
+    /// Time that a connection may be idle; beyond it, it is closed
     #[arg(long, value_name = "TIME", default_value_t = DurationArg(Limits::default().idle), help_heading = "Limits")]
     idle_timeout: DurationArg,
 
@@ -278,7 +280,8 @@ impl ServeArgs {
         Ok(Some(MissForwarding { recorder, tape }))
     }
 
-    /// Checks that no option is given that has no effect with this `--on-miss`. Reports all of them.
+    /// Checks that no option is given that has no effect with this `--on-miss`. Reports all of
+    /// them.
     fn check_miss_options(&self) -> Result<(), Failure> {
         let tape_options = self.forwarding.given_tape_options();
         let messages: Vec<String> = match self.on_miss {
@@ -305,7 +308,8 @@ impl ServeArgs {
     }
 }
 
-/// The configuration of the server. clap has checked each value, so that nothing can be wrong here.
+/// Converts the arguments to a configuration. clap has checked each value, so that this cannot
+/// fail.
 impl From<&ServeArgs> for Config {
     fn from(args: &ServeArgs) -> Self {
         let limits = Limits {

@@ -1,4 +1,5 @@
-//! Options of the service behind a recorder, for `record` and `serve --on-miss`: protection, TLS, and content of the tape.
+//! Options of the service behind a recorder, for `record` and `serve --on-miss`: protection, TLS,
+//! and content of the tape.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -25,11 +26,11 @@ pub(super) struct TargetArgs {
     #[arg(long, value_name = "N", value_parser = sender_args::parse_rate, help_heading = "Target")]
     max_per_second: Option<f64>,
 
-    /// How long a call waits to be let through; beyond it: 503, and 0s refuses at once
+    /// Time that a call may wait to be let through; beyond it: 503, and 0s refuses at once
     #[arg(long, value_name = "TIME", default_value_t = QUEUE_TIMEOUT, help_heading = "Target")]
     queue_timeout: DurationArg,
 
-    /// How long the target may be silent; beyond it: 504
+    /// Time that the target may be silent; beyond it: 504
     #[arg(long, value_name = "TIME", default_value_t = TARGET_TIMEOUT, help_heading = "Target")]
     target_timeout: DurationArg,
 
@@ -44,7 +45,8 @@ pub(super) struct TargetArgs {
     #[arg(long, value_name = "BYTES", default_value_t = MAX_KEPT_BODY_BYTES, help_heading = "Tape")]
     keep_body: usize,
 
-    /// Redact the value of this key as well: of a header, a parameter, or a JSON member; may be given more than once
+    /// Redact the value of this key as well: of a header, a parameter, or a JSON member; may be
+    /// given more than once
     #[arg(long, value_name = "KEY", help_heading = "Tape")]
     redact: Vec<String>,
 
@@ -145,7 +147,8 @@ impl TargetArgs {
     }
 }
 
-/// Returns the addresses of a service. Prints a note if it cannot be reached yet, which is no error.
+/// Returns the addresses of a service. Prints a note if it cannot be reached yet, which is no
+/// error.
 pub(super) fn reach(origin: &Origin) -> Vec<SocketAddr> {
     let told = |what: &str, error: std::io::Error| {
         print_note(&format!("cannot {what} {origin} yet ({error}); calls get a 502 until it is there"));

@@ -1,11 +1,12 @@
-//! How late an answer comes, said in the words of a test.
+//! Delays of replies.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-/// How late an answer comes, from the last byte of the call to the first of the answer. A [`Duration`] is always the
-/// same; the others are drawn anew for each call, in the same order in each run of a test.
+/// Delay of a reply, from the last byte of the request to the first byte of the reply. A
+/// [`Duration`] is always the same; distributions are drawn for each request, in the same order in
+/// each run of a test.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -18,27 +19,29 @@ use serde_json::{Map, Value};
 #[must_use]
 pub struct Delay(pub(super) Map<String, Value>);
 
-/// Any time between these, with equal chance.
+/// Returns a uniform distribution between `min` and `max`.
 pub fn uniform(min: Duration, max: Duration) -> Delay {
     Delay::of("uniform").with("min", min).with("max", max)
 }
 
-/// A normal distribution, truncated at 0.
+/// Returns a normal distribution, truncated at 0.
 pub fn normal(mean: Duration, standard_deviation: Duration) -> Delay {
     Delay::of("normal").with("mean", mean).with("sd", standard_deviation)
 }
 
-/// A log-normal distribution, as most services have: half of the answers come by `median`, 99 of a hundred by `p99`.
+/// Returns a log-normal distribution, as most services have: half of the replies take at most
+/// `median`, 99 % at most `p99`.
 pub fn lognormal(median: Duration, p99: Duration) -> Delay {
     Delay::of("lognormal").with("median", median).with("p99", p99)
 }
 
-/// An exponential distribution.
+/// Returns an exponential distribution.
 pub fn exponential(mean: Duration) -> Delay {
     Delay::of("exponential").with("mean", mean)
 }
 
-/// A measured distribution: percentiles from 0 to 100, both included, log-linear between them.
+/// Returns a measured distribution: percentiles from 0 to 100, both included, with log-linear
+/// interpolation.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -55,18 +58,18 @@ impl Delay {
         Self(Map::from_iter([("type".to_owned(), kind.into())]))
     }
 
-    /// Truncated: what is drawn is the distribution given that it is not more.
+    /// Truncates the distribution above `max`.
     pub fn at_most(self, max: Duration) -> Self {
         self.with("max", max)
     }
 
-    /// Truncated: what is drawn is the distribution given that it is not less.
+    /// Truncates the distribution below `min`.
     pub fn at_least(self, min: Duration) -> Self {
         self.with("min", min)
     }
 
     fn with(mut self, name: &str, time: Duration) -> Self {
-        // a stub gives times in milliseconds
+        // the stub format has milliseconds
         self.0.insert(name.to_owned(), (time.as_nanos() as f64 / 1e6).into());
         self
     }

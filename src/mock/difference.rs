@@ -1,4 +1,4 @@
-//! In what two JSON values differ, each place by its path.
+//! Differences of two JSON values, by path.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::report::{one_line, truncate};
 
-/// The first differences, each as a line; what is only in `actual` is none, and placeholders stand for anything.
+/// Returns the first `most` differences, a line each. Members that only `actual` has are no
+/// differences, and placeholders of JsonUnit match anything.
 pub(super) fn differences(expected: &Value, actual: &Value, most: usize) -> Vec<String> {
     let mut found = Vec::new();
     compare(expected, actual, &mut String::from("$"), most, &mut found);
@@ -45,11 +46,11 @@ fn compare(expected: &Value, actual: &Value, path: &mut String, most: usize, fou
 }
 
 fn shown(value: &Value) -> String {
-    format!("`{}`", truncate(&one_line(&value.to_string()), MOST_SHOWN))
+    format!("`{}`", truncate(&one_line(&value.to_string()), MAX_SHOWN_CHARS))
 }
 
-/// Characters of a value that are shown.
-const MOST_SHOWN: usize = 60;
+/// Maximum number of characters of a value in a message.
+const MAX_SHOWN_CHARS: usize = 60;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
-//! What a value must be like, said in the words of a test and kept as the stub format spells it.
+//! Matchers of values, kept in the stub format.
 
 use serde_json::{Map, Value, json};
 
-/// What a header, parameter, cookie, url or body must be like. A text stands for [`equal_to`], JSON for
+/// Matcher of a header, parameter, cookie, URL or body. A text stands for [`equal_to`], JSON for
 /// [`equal_to_json`].
 ///
 /// ```
@@ -17,49 +17,50 @@ use serde_json::{Map, Value, json};
 #[must_use]
 pub struct Matcher(pub(super) Map<String, Value>);
 
-/// It is this text.
+/// Matches this text.
 pub fn equal_to(text: impl Into<String>) -> Matcher {
     Matcher::one("equalTo", text.into())
 }
 
-/// It is this text, whatever the case of its letters.
+/// Matches this text without regard to case.
 pub fn equal_ignoring_case(text: impl Into<String>) -> Matcher {
     let mut matcher = equal_to(text);
     matcher.0.insert("caseInsensitive".to_owned(), true.into());
     matcher
 }
 
-/// It has this part.
+/// Matches a text with this part.
 pub fn contains(part: impl Into<String>) -> Matcher {
     Matcher::one("contains", part.into())
 }
 
-/// The whole of it is matched by this regular expression, in Java's syntax as everywhere in a stub.
+/// Matches a text as a whole by a regular expression, in Java's syntax as everywhere in a stub.
 pub fn matching(pattern: impl Into<String>) -> Matcher {
     Matcher::one("matches", pattern.into())
 }
 
-/// It is not there.
+/// Matches an absent value.
 pub fn absent() -> Matcher {
     Matcher::one("absent", true)
 }
 
-/// It is anything, or not there.
+/// Matches any value, and an absent one.
 pub fn anything() -> Matcher {
     Matcher::one("anything", "(always)")
 }
 
-/// It is other than this matcher says.
+/// Matches what the matcher does not.
 pub fn not(matcher: impl Into<Matcher>) -> Matcher {
     Matcher::one("not", Value::Object(matcher.into().0))
 }
 
-/// It is this JSON by value: the order of names does not count.
+/// Matches equal JSON, whatever the order of members.
 pub fn equal_to_json(expected: Value) -> Matcher {
     Matcher::one("equalToJson", expected)
 }
 
-/// It is JSON that has at least this: other names and items may be there, and the order of lists does not count.
+/// Matches JSON that contains this: it may have more members and items, and lists may have another
+/// order.
 pub fn partial_json(expected: Value) -> Matcher {
     let mut matcher = equal_to_json(expected);
     for flag in ["ignoreArrayOrder", "ignoreExtraElements"] {
@@ -68,12 +69,12 @@ pub fn partial_json(expected: Value) -> Matcher {
     matcher
 }
 
-/// It is JSON that has something at this JSONPath, such as `$.items[?(@.count > 3)]`.
+/// Matches JSON with a value at this JSONPath, such as `$.items[?(@.count > 3)]`.
 pub fn json_path(expression: impl Into<String>) -> Matcher {
     Matcher::one("matchesJsonPath", expression.into())
 }
 
-/// It is JSON whose value at this JSONPath is as the matcher says.
+/// Matches JSON whose value at this JSONPath matches.
 pub fn json_at(expression: impl Into<String>, matcher: impl Into<Matcher>) -> Matcher {
     let mut operand = matcher.into().0;
     operand.insert("expression".to_owned(), expression.into().into());
@@ -85,12 +86,12 @@ impl Matcher {
         Self(Map::from_iter([(operator.to_owned(), operand.into())]))
     }
 
-    /// It is as both say.
+    /// Matches if both do.
     pub fn and(self, other: impl Into<Self>) -> Self {
         self.joined("and", other.into())
     }
 
-    /// It is as one of them says.
+    /// Matches if either does.
     pub fn or(self, other: impl Into<Self>) -> Self {
         self.joined("or", other.into())
     }

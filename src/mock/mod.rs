@@ -1,7 +1,9 @@
-//! Mocks in tests: a server of its own for each, stubs from code or a folder, and what was called told in words.
+//! Mock servers for tests: stubs from code or from a folder, and verification of the requests that
+//! came.
 //!
-//! The page [`guide`] shows it all. Nothing here is async, so that it works the same in a `#[test]` and in a `#[tokio::test]`:
-//! a [`Mock`] has threads of its own, and ends when it is dropped.
+//! The page [`guide`] shows everything with examples. Nothing here is async, so that a mock works
+//! the same in a `#[test]` and in a `#[tokio::test]`: it has threads of its own, and ends when it
+//! is dropped.
 
 mod delay;
 mod difference;
@@ -13,6 +15,7 @@ mod request;
 mod state;
 mod stub_builder;
 mod stub_handle;
+mod test_failure;
 mod times;
 
 use std::fmt;
@@ -35,6 +38,7 @@ pub use self::request::{Request, Url, any, delete, get, head, options, patch, po
 use self::state::{MockState, pattern, retry_until_ok};
 pub use self::stub_builder::StubBuilder;
 pub use self::stub_handle::StubHandle;
+use self::test_failure::TestFailure;
 pub use self::times::Times;
 use crate::config::Config;
 use crate::server::{Handle, Server, StartError};
@@ -43,7 +47,8 @@ use standin_stub::matcher::MatchStats;
 #[doc = include_str!("../../docs/LIBRARY.md")]
 pub mod guide {}
 
-/// A server for one test, on a free port of 127.0.0.1. It ends, port and threads and all, when it is dropped.
+/// A mock server for one test, on a free port of 127.0.0.1. Dropping it ends the server, and frees
+/// its port and threads.
 ///
 /// ```
 /// use standin::Mock;
@@ -61,9 +66,10 @@ pub mod guide {}
 ///
 /// # At the end
 ///
-/// When a mock is dropped, it panics if a stub was not called as often as its [`StubBuilder::expect`] says; [`Mock::strict`] also
-/// if a call came that no stub answers. While a test is panicking already, it prints the calls that no stub answered instead, as they
-/// are often the reason.
+/// When a mock is dropped, it panics if a stub was not called as often as its
+/// [`StubBuilder::expect`] says; [`Mock::strict`] also if a request came that no stub matches.
+/// While a test is panicking already, it prints the unmatched requests instead, as they are often
+/// the reason.
 #[derive(Debug)]
 #[must_use = "a mock ends when it is dropped; keep it with `let server = …`"]
 pub struct Mock {
@@ -74,22 +80,24 @@ pub struct Mock {
 }
 
 impl Mock {
-    /// A mock without stubs.
+    /// Starts a mock without stubs. Panics if it cannot start.
     #[track_caller]
     pub fn start() -> Self {
         Self::with(for_one_test(Config::default()))
     }
 
-    /// A mock with the stubs of a folder: one that has `mappings/`, or one of such folders, which then share the port.
+    /// Starts a mock with the stubs of a folder: one with `mappings/`, or a folder of such folders,
+    /// which share the port.
     ///
-    /// A relative path begins where the test runs: the folder of the package. Files without a stub are not served. Panics if a stub is broken, with all that is wrong.
+    /// A relative path begins at the folder of the package, where tests run. Files without a stub
+    /// are not served. Panics if a stub has errors, and lists them.
     #[track_caller]
     pub fn of(folder: impl Into<PathBuf>) -> Self {
         Self::with(for_one_test(Config::new(folder)))
     }
 
-    /// A mock as configured, such as with TLS. Panics if it cannot be, or if its listeners serve different stubs: each
-    /// service has a mock of its own.
+    /// Starts a mock with a configuration, such as one with TLS. Panics if it cannot start, or if
+    /// its listeners serve different stubs: start one mock for each service.
     #[track_caller]
     pub fn with(config: Config) -> Self {
         let handle = match Server::bind(config).and_then(Server::start) {
@@ -103,23 +111,25 @@ impl Mock {
         Self { state, strict: false, line: Location::caller(), handle }
     }
 
-    /// Panics, when it is dropped, if a call came that no stub answers.
+    /// Makes the mock panic when it is dropped, if a request came that no stub matches.
     pub fn strict(mut self) -> Self {
         self.strict = true;
         self
     }
 
-    /// The url of a path: `server.url("/users/7")`, or `server.url("")` for what comes before all paths.
+    /// Returns the URL of a path: `server.url("/users/7")`, or `server.url("")` for the URL without
+    /// a path.
     pub fn url(&self, path: impl fmt::Display) -> String {
         format!("{}{path}", self.state.base)
     }
 
-    /// Where it listens.
+    /// Returns the address of the server.
     pub fn address(&self) -> SocketAddr {
         self.handle.addresses()[0].listener.address
     }
 
-    /// Adds a stub. Calls that come after this see it. Panics if it cannot be one, for instance as a regular expression in it is broken.
+    /// Adds a stub, which answers requests from now on. Panics if the stub has an error, such as a
+    /// broken regular expression.
     #[track_caller]
     #[allow(clippy::must_use_candidate)] // most stubs are never looked at again
     pub fn stub(&self, draft: StubBuilder) -> StubHandle {
@@ -129,7 +139,7 @@ impl Mock {
         self.stubbed(added)
     }
 
-    /// Adds a stub in WireMock's JSON, as it would stand in a file.
+    /// Adds a stub in WireMock's JSON format. Panics if the stub has an error.
     ///
     /// ```
     /// # use standin::{Mock, mock::json};
@@ -144,19 +154,20 @@ impl Mock {
     }
 
     #[track_caller]
-    fn stubbed(&self, added: Result<Arc<stub_handle::BuiltStubs>, String>) -> StubHandle {
+    fn stubbed(&self, added: Result<Arc<stub_handle::BuiltStubs>, TestFailure>) -> StubHandle {
         match added {
             Ok(parts) => StubHandle { state: Arc::clone(&self.state), parts },
             Err(what) => panic!("{what}"),
         }
     }
 
-    /// All calls that came, oldest first.
+    /// Returns all requests that came, oldest first.
     pub fn calls(&self) -> Vec<Received> {
         self.state.received(|_| true)
     }
 
-    /// The calls that came and are as the request says, whatever answered them, oldest first.
+    /// Returns the requests that match, whether a stub answered them or not, oldest first. Panics
+    /// if `request` has an error.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // a request is written where it is asked
     pub fn calls_of(&self, request: Request) -> Vec<Received> {
@@ -166,13 +177,14 @@ impl Mock {
         }
     }
 
-    /// The calls that no stub answered, oldest first.
+    /// Returns the requests that no stub matched, oldest first.
     pub fn unmatched(&self) -> Vec<Received> {
         self.state.received(|record| !record.was_matched())
     }
 
-    /// Panics unless so many calls came that are as the request says, whatever answered them, and says what came instead:
-    /// `server.verify(get("/users/7"), 1)`, `server.verify(post("/orders"), ..=3)`.
+    /// Panics unless `times` requests came that match, whether a stub answered them or not:
+    /// `server.verify(get("/users/7"), 1)`, `server.verify(post("/orders"), ..=3)`. The message
+    /// lists the requests that came instead.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // a request is written where it is asked
     pub fn verify(&self, request: Request, times: impl Into<Times>) {
@@ -181,54 +193,56 @@ impl Mock {
         }
     }
 
-    /// [`verify`](Self::verify) once so many came, or this time is up: for what happens on another thread. It blocks.
+    /// Verifies as [`verify`](Self::verify) does, and waits up to `timeout` for requests of other
+    /// threads. Blocks the thread.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // a request is written where it is asked
-    pub fn verify_within(&self, patience: Duration, request: Request, times: impl Into<Times>) {
+    pub fn verify_within(&self, timeout: Duration, request: Request, times: impl Into<Times>) {
         let times = times.into();
-        if let Err(report) = retry_until_ok(patience, || self.state.check(&request.0, times)) {
-            panic!("{report}\n\nwaited {patience:?}");
+        if let Err(report) = retry_until_ok(timeout, || self.state.check(&request.0, times)) {
+            panic!("{report}\n\nwaited {timeout:?}");
         }
     }
 
-    /// Panics if a stub was not called as often as its [`StubBuilder::expect`] says. Its end does so too, but cannot name the
-    /// line of the test.
+    /// Panics if a stub was not called as often as its [`StubBuilder::expect`] says. Dropping the
+    /// mock does so too, but cannot name the line of the test.
     #[track_caller]
     pub fn verify_expected(&self) {
-        if let Some(report) = self.state.unmet() {
+        if let Some(report) = self.state.unmet_expectations() {
             panic!("{report}");
         }
     }
 
-    /// Panics if a call came that no stub answers, and says which stub came nearest.
+    /// Panics if a request came that no stub matched, and names the nearest stub.
     #[track_caller]
     pub fn verify_nothing_missed(&self) {
-        if let Some(report) = self.state.missed() {
+        if let Some(report) = self.state.unmatched_message() {
             panic!("{report}");
         }
     }
 
-    /// The state of a scenario.
+    /// Returns the state of a scenario.
     pub fn scenario(&self, name: &str) -> String {
         self.state.live.scenarios().state(name)
     }
 
-    /// Puts a scenario in a state.
+    /// Sets the state of a scenario.
     pub fn set_scenario(&self, name: &str, state: &str) {
         self.state.live.scenarios().set(name, state);
     }
 
-    /// Puts all scenarios at their start, those of [`StubBuilder::then`] too.
+    /// Resets all scenarios to `Started`, those of [`StubBuilder::then`] too.
     pub fn reset_scenarios(&self) {
         self.state.live.scenarios().reset();
     }
 
-    /// Forgets the calls that came, and all counts.
+    /// Forgets the requests that came, and resets all counts.
     pub fn forget_calls(&self) {
         self.state.forget_calls();
     }
 
-    /// As it was at its start: the stubs of its folder alone, no calls, no expectations, all scenarios at their start.
+    /// Resets the mock to its start: the stubs of its folder alone, no requests, no expectations,
+    /// all scenarios at `Started`. Panics if a file of the folder has an error now.
     #[track_caller]
     pub fn reset(&self) {
         let status = self.handle.reset(&self.state.live);
@@ -243,22 +257,22 @@ impl Mock {
 impl Drop for Mock {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // a second panic would end all tests
-            if let Ok(Some(missed)) = catch_unwind(AssertUnwindSafe(|| self.state.missed())) {
-                // the test that failed shows it; where nobody reads it, nothing is lost
+            // a second panic would abort all tests
+            if let Ok(Some(missed)) = catch_unwind(AssertUnwindSafe(|| self.state.unmatched_message())) {
+                // the output of a failed test is shown; an output that nobody reads is no loss
                 let told = || eprintln!("the mock that was started at {}: {missed}", self.line);
                 let _ = catch_unwind(AssertUnwindSafe(told));
             }
             return;
         }
-        let missed = if self.strict { self.state.missed() } else { None };
-        let reports: Vec<String> = self.state.unmet().into_iter().chain(missed).collect();
+        let missed = if self.strict { self.state.unmatched_message() } else { None };
+        let reports: Vec<String> = self.state.unmet_expectations().into_iter().chain(missed).collect();
         assert!(reports.is_empty(), "the mock that was started at {}: {}", self.line, reports.join("\n\n"));
     }
 }
 
-/// One test's calls need no more than one thread, its random delays are the same in each run, and a call without a stub
-/// gets a 404 whatever is in the folder.
+/// Configuration for one test: a single worker, the same random delays in each run, and a 404 for
+/// unmatched requests whatever is in the folder.
 fn for_one_test(config: Config) -> Config {
     Config { workers: 1, seed: 1, serves_files: false, ..config }
 }

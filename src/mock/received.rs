@@ -1,4 +1,4 @@
-//! A call that came, as a test looks at it.
+//! Requests that a mock received.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,43 +9,43 @@ use serde_json::Value;
 use super::report::{one_line, truncate};
 use crate::live::journal::Record;
 
-/// A call that came.
+/// A request that a mock received.
 #[derive(Debug)]
 pub struct Received(pub(super) Record);
 
 impl Received {
-    /// The method, as sent.
+    /// Returns the method as sent.
     pub fn method(&self) -> &str {
         self.0.call.method.as_str()
     }
 
-    /// Path and query, as sent.
+    /// Returns the path and query as sent.
     pub fn url(&self) -> &str {
         self.0.call.url()
     }
 
-    /// The path, as sent.
+    /// Returns the path as sent.
     pub fn path(&self) -> &str {
         self.0.call.path()
     }
 
-    /// The first query parameter of this name, decoded.
+    /// Returns the first query parameter of this name, decoded.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.0.call.query().iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The first header of this name; `None` too if it is not text.
+    /// Returns the first header of this name; `None` if it is absent or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.0.call.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// All headers, in lower case, a line each.
+    /// Returns all header lines, with names in lower case.
     pub fn headers(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
         let headers = self.0.call.headers.iter();
         headers.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
     }
 
-    /// The body; unpacked if it came as gzip.
+    /// Returns the body, decompressed if it came as gzip. Panics if the journal could not hold it.
     #[track_caller]
     pub fn body(&self) -> &[u8] {
         assert!(
@@ -55,7 +55,7 @@ impl Received {
         self.0.call.body()
     }
 
-    /// The body as text. Panics if it is none.
+    /// Returns the body as text. Panics if it is not UTF-8.
     #[track_caller]
     pub fn text(&self) -> &str {
         match std::str::from_utf8(self.body()) {
@@ -64,24 +64,27 @@ impl Received {
         }
     }
 
-    /// The body as JSON. Panics if it is none.
+    /// Returns the body as JSON. Panics if it is not JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         match serde_json::from_slice(self.body()) {
             Ok(value) => value,
             Err(error) => {
                 let body = String::from_utf8_lossy(self.body());
-                panic!("the body of {self} is no JSON: {error}; it is `{}`", truncate(&one_line(&body), MOST_SHOWN))
+                panic!(
+                    "the body of {self} is no JSON: {error}; it is `{}`",
+                    truncate(&one_line(&body), MAX_SHOWN_CHARS)
+                )
             }
         }
     }
 
-    /// When it came.
+    /// Returns the time of its arrival.
     pub fn at(&self) -> SystemTime {
         self.0.at
     }
 
-    /// Whether a stub answered it.
+    /// Returns true if a stub matched the request.
     pub fn was_matched(&self) -> bool {
         self.0.was_matched()
     }
@@ -89,9 +92,9 @@ impl Received {
 
 impl fmt::Display for Received {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {}", self.method(), truncate(&one_line(self.url()), MOST_SHOWN))
+        write!(out, "{} {}", self.method(), truncate(&one_line(self.url()), MAX_SHOWN_CHARS))
     }
 }
 
-/// Characters of a url or body in a message.
-const MOST_SHOWN: usize = 200;
+/// Maximum number of characters of a URL or body in a message.
+const MAX_SHOWN_CHARS: usize = 200;

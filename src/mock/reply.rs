@@ -1,4 +1,4 @@
-//! What is answered, said in the words of a test.
+//! Replies of stubs.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::delay::Delay;
 
-/// What is answered: 200 and nothing else, until more is said.
+/// Reply of a stub: status 200 without a body, until more is set.
 ///
 /// ```
 /// # use standin::mock::{file, get, json, post, status, Fault};
@@ -23,40 +23,40 @@ use super::delay::Delay;
 pub struct Reply {
     document: Map<String, Value>,
     headers: Map<String, Value>,
-    /// The type that its body has, unless a header says so.
+    /// Content type of the body, unless a header sets another.
     content_type: Option<&'static str>,
 }
 
-/// How a connection breaks in place of an answer.
+/// Fault of a connection in place of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is closed before the first byte.
+    /// Closes the connection before the first byte.
     Close,
-    /// It is reset.
+    /// Resets the connection.
     Reset,
-    /// Bytes that are no HTTP, then it is closed.
+    /// Sends bytes that are not HTTP, and closes the connection.
     Garbage,
-    /// A status line, then a chunk that is none.
+    /// Sends a status line and an invalid chunk.
     BadChunk,
 }
 
-/// An answer with this status.
+/// Returns a reply with this status.
 pub fn status(code: u16) -> Reply {
     Reply::default().status(code)
 }
 
-/// An answer whose body is this file of `__files` in the mock's folder.
+/// Returns a reply whose body is a file of `__files` in the mock's folder.
 pub fn file(name: impl Into<String>) -> Reply {
     Reply::default().with("bodyFileName", name.into())
 }
 
 impl Reply {
-    /// With this status.
+    /// Sets the status.
     pub fn status(self, code: u16) -> Self {
         self.with("status", code)
     }
 
-    /// With a header, beside those of the same name.
+    /// Adds a header; several of one name are kept.
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         if let Value::Array(values) = self.headers.entry(name).or_insert_with(|| json!([])) {
             values.push(value.into().into());
@@ -64,27 +64,28 @@ impl Reply {
         self
     }
 
-    /// With a JSON body.
+    /// Sets a JSON body.
     pub fn json(self, body: Value) -> Self {
         self.body("jsonBody", body, Some("application/json"))
     }
 
-    /// With a text as its body.
+    /// Sets a text body.
     pub fn text(self, body: impl Into<String>) -> Self {
         self.body("body", body.into(), Some("text/plain; charset=utf-8"))
     }
 
-    /// With these bytes as its body, of no type unless a header says one.
+    /// Sets a body of bytes, without a content type unless a header sets one.
     pub fn bytes(self, body: impl AsRef<[u8]>) -> Self {
         self.body("base64Body", base64::engine::general_purpose::STANDARD.encode(body), None)
     }
 
-    /// Late.
+    /// Delays the reply.
     pub fn delay(self, delay: impl Into<Delay>) -> Self {
         self.with("delayDistribution", delay.into().0)
     }
 
-    /// The head at once, the body in this many pieces over this time, in whole milliseconds.
+    /// Sends the head at once, and the body in `pieces` over the time `over`, in whole
+    /// milliseconds.
     pub fn dribble(self, pieces: u32, over: Duration) -> Self {
         self.with("chunkedDribbleDelay", json!({"numberOfChunks": pieces, "totalDuration": over.as_millis() as u64}))
     }
@@ -107,7 +108,7 @@ impl Reply {
         self
     }
 
-    /// The last body that is given counts.
+    /// Sets the body, in place of an earlier one.
     fn body(mut self, key: &str, body: impl Into<Value>, kind: Option<&'static str>) -> Self {
         for other in ["jsonBody", "body", "base64Body", "bodyFileName"] {
             self.document.shift_remove(other);

@@ -1,4 +1,5 @@
-//! What a failed test is told: what was expected, what came instead, and in what it differed.
+//! Messages of failed verifications: the expected requests, those that came instead, and their
+//! differences.
 
 use std::fmt::Write as _;
 use std::panic::Location;
@@ -20,31 +21,31 @@ use standin_stub::matcher::near_miss::{
     find_nearest_patterns,
 };
 
-/// StubLocations of a test at which stubs were made.
+/// Places in the test at which stubs were made.
 pub(super) type StubLocations = HashMap<Uuid, &'static Location<'static>>;
 
-/// What a report is made from.
+/// Server and stubs that a message describes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReportContext<'a> {
     pub(super) live: &'a Live,
     pub(super) lines: &'a StubLocations,
-    /// Where the mock is called.
+    /// Base URL of the mock.
     pub(super) base: &'a str,
 }
 
-/// What was expected.
+/// Request that was expected.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expectation<'a> {
     pub(super) pattern: &'a RequestPattern,
-    /// The pattern as a stub spells it.
+    /// Pattern in the stub format.
     pub(super) request: &'a Map<String, Value>,
-    /// The stubs that should have answered, if any in particular; the first made at this line.
+    /// Stubs that should have answered, if any in particular; all made at one line.
     pub(super) stubs: &'a [Uuid],
 }
 
 impl ReportContext<'_> {
-    /// Why the count is wrong, and what else came.
-    pub(super) fn miscount(
+    /// Returns the message for a wrong count, with the requests that came instead.
+    pub(super) fn miscount_message(
         &self,
         wanted: &Expectation<'_>,
         expected: Times,
@@ -75,8 +76,12 @@ impl ReportContext<'_> {
             return text;
         }
         let calls = others.iter().map(|record| (record, &record.call));
-        let near =
-            find_nearest_calls(calls, wanted.pattern, MAX_NEAR_MISSES, SearchBudget::until(Instant::now() + PATIENCE));
+        let near = find_nearest_calls(
+            calls,
+            wanted.pattern,
+            MAX_NEAR_MISSES,
+            SearchBudget::until(Instant::now() + SEARCH_TIMEOUT),
+        );
         let _ = write!(text, "\n\nwhat came instead, nearest first:");
         let target =
             ComparedStub { name: None, pattern: wanted.pattern, request: Some(wanted.request), scenario: None };
@@ -87,11 +92,11 @@ impl ReportContext<'_> {
         text
     }
 
-    /// The calls that no stub answered, so many, each with the stub that came nearest.
-    pub(super) fn missed(&self, count: u64, snapshot: &Arc<Snapshot>) -> String {
+    /// Returns the message for `count` unmatched requests, each with its nearest stub.
+    pub(super) fn unmatched_message(&self, count: u64, snapshot: &Arc<Snapshot>) -> String {
         let missed: Vec<_> = snapshot.records().filter(|record| !record.was_matched()).collect();
         let mut text = format!("{} came that no stub answers", standin_text::counted(count, "call"));
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + SEARCH_TIMEOUT;
         push_all(&mut text, &missed, |record| self.nearest_stub(record, until));
         let lost = count.saturating_sub(missed.len() as u64);
         if lost > 0 {
@@ -120,13 +125,13 @@ impl ReportContext<'_> {
         });
         let target = ComparedStub { name: stub.name.as_deref(), pattern: &stub.pattern, request, scenario };
         let mut lines = vec![format!("nearest stub: {}", self.stub_label(stub))];
-        lines.extend(unmet(&target, record).into_iter().map(|line| format!("  {line}")));
+        lines.extend(unmatched_clauses(&target, record).into_iter().map(|line| format!("  {line}")));
         lines
     }
 
-    /// What keeps a call from being what was wanted.
+    /// Returns the differences of a request from the expectation.
     fn what_differs(&self, target: &ComparedStub<'_>, record: &Record) -> Vec<String> {
-        let lines = unmet(target, record);
+        let lines = unmatched_clauses(target, record);
         if !lines.is_empty() {
             return lines;
         }
@@ -150,15 +155,15 @@ impl ReportContext<'_> {
     }
 }
 
-/// What a request pattern asks, in a line: `GET /users/7 with headers, bodyPatterns`.
+/// Returns a request pattern in a line: `GET /users/7 with headers, bodyPatterns`.
 pub(super) fn label(request: &Map<String, Value>) -> String {
     let text = |key: &str| request.get(key).and_then(Value::as_str);
     let method = text("method").unwrap_or("ANY");
-    let url = URLS.iter().find_map(|key| text(key)).unwrap_or("(any url)");
-    let mut label = format!("{method} {}", truncate(&one_line(url), MOST_SHOWN));
+    let url = URL_FIELDS.iter().find_map(|key| text(key)).unwrap_or("(any url)");
+    let mut label = format!("{method} {}", truncate(&one_line(url), MAX_SHOWN_CHARS));
     let mut asked = Vec::new();
-    for (key, value) in request.iter().filter(|(key, _)| *key != "method" && !URLS.contains(&key.as_str())) {
-        match (NAMED.iter().find(|(known, _)| known == key), value) {
+    for (key, value) in request.iter().filter(|(key, _)| *key != "method" && !URL_FIELDS.contains(&key.as_str())) {
+        match (NAMED_FIELDS.iter().find(|(known, _)| known == key), value) {
             (Some((_, word)), Value::Object(fields)) => {
                 asked.extend(fields.keys().map(|name| format!("{word} `{}`", one_line(name))));
             }
@@ -172,13 +177,13 @@ pub(super) fn label(request: &Map<String, Value>) -> String {
     label
 }
 
-/// A line for each clause that does not hold.
-fn unmet(target: &ComparedStub<'_>, record: &Record) -> Vec<String> {
+/// Returns a line for each clause that does not match.
+fn unmatched_clauses(target: &ComparedStub<'_>, record: &Record) -> Vec<String> {
     let failed = diagnose(target, &record.call).into_iter().filter(|finding| !finding.matches);
-    failed.flat_map(|finding| unmet_clause(&finding, record)).collect()
+    failed.flat_map(|finding| describe_clause(&finding, record)).collect()
 }
 
-fn unmet_clause(finding: &ClauseResult, record: &Record) -> Vec<String> {
+fn describe_clause(finding: &ClauseResult, record: &Record) -> Vec<String> {
     let what = match &finding.name {
         Some(name) => format!("{} `{}`", finding.clause, one_line(name)),
         None => finding.clause.to_owned(),
@@ -186,7 +191,7 @@ fn unmet_clause(finding: &ClauseResult, record: &Record) -> Vec<String> {
     if finding.operator == "equalToJson"
         && let (Ok(expected), Some(actual)) = (serde_json::from_str(&finding.expected), record.call.json())
     {
-        let found = differences(&expected, actual, MOST_LISTED);
+        let found = differences(&expected, actual, MAX_LISTED);
         if !found.is_empty() {
             return found.into_iter().map(|line| format!("{what} {line}")).collect();
         }
@@ -199,23 +204,23 @@ fn unmet_clause(finding: &ClauseResult, record: &Record) -> Vec<String> {
         [] => "none came".to_owned(),
         values => {
             let values: Vec<_> =
-                values.iter().map(|value| format!("`{}`", truncate(&one_line(value), MOST_SHOWN))).collect();
+                values.iter().map(|value| format!("`{}`", truncate(&one_line(value), MAX_SHOWN_CHARS))).collect();
             format!("{} came", values.join(", "))
         }
     };
-    vec![format!("{what}: {operator}`{}` expected, {came}", truncate(&one_line(&finding.expected), MOST_SHOWN))]
+    vec![format!("{what}: {operator}`{}` expected, {came}", truncate(&one_line(&finding.expected), MAX_SHOWN_CHARS))]
 }
 
 fn push_all(text: &mut String, records: &[Record], note: impl Fn(&Record) -> Vec<String>) {
-    for record in records.iter().take(MOST_LISTED) {
+    for record in records.iter().take(MAX_LISTED) {
         push(text, record, &note(record));
     }
-    push_rest(text, records.len().saturating_sub(MOST_LISTED));
+    push_rest(text, records.len().saturating_sub(MAX_LISTED));
 }
 
 fn push(text: &mut String, record: &Record, notes: &[String]) {
     let call = &record.call;
-    let _ = write!(text, "\n  {} {}", call.method, truncate(&one_line(call.url()), MOST_SHOWN));
+    let _ = write!(text, "\n  {} {}", call.method, truncate(&one_line(call.url()), MAX_SHOWN_CHARS));
     for note in notes {
         let _ = write!(text, "\n    {note}");
     }
@@ -227,7 +232,7 @@ fn push_rest(text: &mut String, rest: usize) {
     }
 }
 
-/// The text in one line, without what steers a terminal.
+/// Returns the text in one line, with control characters escaped.
 pub(super) fn one_line(text: &str) -> String {
     let words: Vec<String> = text.split_whitespace().map(|word| word.chars().flat_map(visible).collect()).collect();
     words.join(" ")
@@ -239,7 +244,7 @@ fn visible(letter: char) -> impl Iterator<Item = char> {
     escaped.into_iter().flatten().chain((!hidden).then_some(letter))
 }
 
-/// The text's first characters.
+/// Returns the first `most` characters of a text.
 pub(super) fn truncate(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", &text[..at]),
@@ -247,10 +252,10 @@ pub(super) fn truncate(text: &str, most: usize) -> String {
     }
 }
 
-const URLS: &[&str] = &["url", "urlPath", "urlPathPattern", "urlPathTemplate", "urlPattern"];
+const URL_FIELDS: &[&str] = &["url", "urlPath", "urlPathPattern", "urlPathTemplate", "urlPattern"];
 
-/// Fields by name, and what one of them is called.
-const NAMED: &[(&str, &str)] = &[
+/// Fields of named values, with their names in messages.
+const NAMED_FIELDS: &[(&str, &str)] = &[
     ("cookies", "cookie"),
     ("formParameters", "form parameter"),
     ("headers", "header"),
@@ -258,14 +263,14 @@ const NAMED: &[(&str, &str)] = &[
     ("queryParameters", "query parameter"),
 ];
 
-/// Characters of a value that are shown.
-const MOST_SHOWN: usize = 200;
+/// Maximum number of characters of a value in a message.
+const MAX_SHOWN_CHARS: usize = 200;
 
-/// Calls, or differences of a body, that are listed.
-const MOST_LISTED: usize = 5;
+/// Maximum number of requests, or of differences of a body, that are listed.
+const MAX_LISTED: usize = 5;
 
-/// How long is looked for what is near.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Time budget of the search for near misses.
+const SEARCH_TIMEOUT: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

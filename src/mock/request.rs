@@ -1,4 +1,4 @@
-//! What a call must be like, said in the words of a test.
+//! Request patterns of stubs and verifications.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value, json};
@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use super::matcher::{Matcher, anything};
 use super::reply::Reply;
 use super::stub_builder::StubBuilder;
+use super::test_failure::{TestFailure, fail};
 
-/// What a call must be like; begun by [`get`], [`post`] and the like.
+/// Pattern of a request, created by [`get`], [`post`] and the like.
 ///
 /// ```
 /// # use standin::mock::{absent, contains, get, json, partial_json, post, request};
@@ -22,9 +23,10 @@ use super::stub_builder::StubBuilder;
 #[must_use = "a request does nothing until it has a reply and is given to a mock"]
 pub struct Request(pub(super) Map<String, Value>);
 
-/// Which urls are meant: a path such as `/users/7`, a template such as `/users/{id}`, a path with its query such as
-/// `/users?page=2`, or a matcher: [`matching`](super::matching) for the path, [`contains`](super::contains) and
-/// [`equal_to`](super::equal_to) for path and query, [`anything`] for any.
+/// Pattern of a URL: a path such as `/users/7`, a template such as `/users/{id}`, a path with its
+/// query such as `/users?page=2`, or a matcher: [`matching`](super::matching) for the path,
+/// [`contains`](super::contains) and [`equal_to`](super::equal_to) for path and query, [`anything`]
+/// for any URL.
 #[derive(Clone, Debug)]
 pub struct Url(UrlSpec);
 
@@ -34,18 +36,18 @@ enum UrlSpec {
     Matcher(Matcher),
 }
 
-/// A call of any method.
+/// Returns a pattern for any method. Panics if the URL can match no request.
 #[track_caller]
 pub fn any(url: impl Into<Url>) -> Request {
     request("ANY", url)
 }
 
-/// A call of this method.
+/// Returns a pattern for a method. Panics if the URL can match no request.
 #[track_caller]
 pub fn request(method: impl AsRef<str>, url: impl Into<Url>) -> Request {
     let mut asked = Map::new();
     asked.insert("method".to_owned(), method.as_ref().to_ascii_uppercase().into());
-    match url.into().spelt() {
+    match url.into().into_field() {
         Ok(Some((key, text))) => drop(asked.insert(key.to_owned(), text.into())),
         Ok(None) => {}
         Err(what) => panic!("{what}"),
@@ -66,32 +68,32 @@ macro_rules! methods {
 methods!(get "GET", post "POST", put "PUT", patch "PATCH", delete "DELETE", head "HEAD", options "OPTIONS");
 
 impl Request {
-    /// With a header like this. A header that is sent several times needs one value like this.
+    /// Requires a header. One of several values must match.
     pub fn header(self, name: &str, value: impl Into<Matcher>) -> Self {
         self.field("headers", name, value.into())
     }
 
-    /// With a query parameter like this, decoded.
+    /// Requires a query parameter, decoded.
     pub fn query(self, name: &str, value: impl Into<Matcher>) -> Self {
         self.field("queryParameters", name, value.into())
     }
 
-    /// With a form parameter like this, decoded.
+    /// Requires a form parameter, decoded.
     pub fn form(self, name: &str, value: impl Into<Matcher>) -> Self {
         self.field("formParameters", name, value.into())
     }
 
-    /// With a cookie like this.
+    /// Requires a cookie.
     pub fn cookie(self, name: &str, value: impl Into<Matcher>) -> Self {
         self.field("cookies", name, value.into())
     }
 
-    /// With a variable of the url's template like this: `get("/users/{id}").path("id", "7")`.
+    /// Requires a variable of a URL template: `get("/users/{id}").path("id", "7")`.
     pub fn path(self, name: &str, value: impl Into<Matcher>) -> Self {
         self.field("pathParameters", name, value.into())
     }
 
-    /// With a body like this. Several must all hold.
+    /// Requires a body. Several matchers must all match.
     pub fn body(mut self, body: impl Into<Matcher>) -> Self {
         if let Value::Array(patterns) = self.0.entry("bodyPatterns").or_insert_with(|| json!([])) {
             patterns.push(Value::Object(body.into().0));
@@ -99,24 +101,25 @@ impl Request {
         self
     }
 
-    /// With these credentials.
+    /// Requires credentials of basic authentication.
     pub fn basic_auth(mut self, username: &str, password: &str) -> Self {
         self.0.insert("basicAuthCredentials".to_owned(), json!({"username": username, "password": password}));
         self
     }
 
-    /// Sent to a host like this.
+    /// Requires a host.
     pub fn host(mut self, host: impl Into<Matcher>) -> Self {
         self.0.insert("host".to_owned(), Value::Object(host.into().0));
         self
     }
 
-    /// What is answered: a status, a text, JSON, a [`Fault`](super::Fault), or a [`Reply`] with all its parts.
+    /// Returns a stub with a reply: a status, a text, JSON, a [`Fault`](super::Fault), or a
+    /// [`Reply`] with all its parts.
     pub fn reply(self, reply: impl Into<Reply>) -> StubBuilder {
         StubBuilder::new(self, reply.into())
     }
 
-    /// Two matchers of one name must both hold.
+    /// Adds a matcher; two of one name must both match.
     fn field(mut self, key: &str, name: &str, matcher: Matcher) -> Self {
         if let Value::Object(fields) = self.0.entry(key).or_insert_with(|| json!({})) {
             let both = match fields.remove(name) {
@@ -134,23 +137,23 @@ impl Request {
 }
 
 impl Url {
-    /// The field of a request pattern that says it, and its value; none for any url.
-    fn spelt(self) -> Result<Option<(&'static str, String)>, String> {
+    /// Returns the field of a request pattern and its value; `None` for any URL.
+    fn into_field(self) -> Result<Option<(&'static str, String)>, TestFailure> {
         match self.0 {
-            UrlSpec::Text(text) => text_spelt(text).map(Some),
-            UrlSpec::Matcher(matcher) => matcher_spelt(&matcher),
+            UrlSpec::Text(text) => text_field(text).map(Some),
+            UrlSpec::Matcher(matcher) => matcher_field(&matcher),
         }
     }
 }
 
-fn text_spelt(text: String) -> Result<(&'static str, String), String> {
+fn text_field(text: String) -> Result<(&'static str, String), TestFailure> {
     if !text.starts_with('/') {
         let path = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest.split_once('/').map_or("", |at| at.1));
-        return Err(format!("`{text}` matches no call, as urls come without their host; write `/{path}`"));
+        return fail(format!("`{text}` matches no call, as urls come without their host; write `/{path}`"));
     }
-    let encoded = utf8_percent_encode(&text, UNSENT).to_string();
+    let encoded = utf8_percent_encode(&text, ALWAYS_ENCODED).to_string();
     if encoded != text {
-        return Err(format!("`{text}` matches no call, as urls come encoded; write `{encoded}`"));
+        return fail(format!("`{text}` matches no call, as urls come encoded; write `{encoded}`"));
     }
     let key = match text.find(['?', '{']) {
         None => "urlPath",
@@ -160,7 +163,7 @@ fn text_spelt(text: String) -> Result<(&'static str, String), String> {
     Ok((key, text))
 }
 
-fn matcher_spelt(matcher: &Matcher) -> Result<Option<(&'static str, String)>, String> {
+fn matcher_field(matcher: &Matcher) -> Result<Option<(&'static str, String)>, TestFailure> {
     if *matcher == anything() {
         return Ok(None);
     }
@@ -174,10 +177,12 @@ fn matcher_spelt(matcher: &Matcher) -> Result<Option<(&'static str, String)>, St
         }
     }
     let matcher = Value::Object(matcher.0.clone());
-    Err(format!("a url cannot be matched by `{matcher}`; use a text, `matching`, `contains`, `equal_to` or `anything`"))
+    fail(format!(
+        "a url cannot be matched by `{matcher}`; use a text, `matching`, `contains`, `equal_to` or `anything`"
+    ))
 }
 
-/// A text that stands for itself in a Java pattern.
+/// Returns a Java pattern that matches a text literally.
 fn quoted(text: &str) -> String {
     format!(r"\Q{}\E", text.replace(r"\E", r"\E\\E\Q"))
 }
@@ -206,36 +211,36 @@ impl From<Matcher> for Url {
     }
 }
 
-/// What no client sends in a url as it is.
-const UNSENT: &AsciiSet = &CONTROLS.add(b' ');
+/// Characters that clients always encode in a URL.
+const ALWAYS_ENCODED: &AsciiSet = &CONTROLS.add(b' ');
 
 #[cfg(test)]
 mod tests {
     use super::super::matcher::{contains, equal_to, matching};
     use super::*;
 
-    fn spelt(url: impl Into<Url>) -> Value {
+    fn document(url: impl Into<Url>) -> Value {
         get(url).document()
     }
 
     #[test]
     fn urls_are_told_apart_by_their_look() {
-        assert_eq!(spelt("/a"), json!({"method": "GET", "urlPath": "/a"}));
-        assert_eq!(spelt("/a?b={c}"), json!({"method": "GET", "url": "/a?b={c}"}));
-        assert_eq!(spelt("/a/{id}"), json!({"method": "GET", "urlPathTemplate": "/a/{id}"}));
-        assert_eq!(spelt(matching("/a/[0-9]")), json!({"method": "GET", "urlPathPattern": "/a/[0-9]"}));
-        assert_eq!(spelt(contains("a.b")), json!({"method": "GET", "urlPattern": r".*\Qa.b\E.*"}));
-        assert_eq!(spelt(equal_to("/a")), json!({"method": "GET", "url": "/a"}));
-        assert_eq!(spelt(anything()), json!({"method": "GET"}));
+        assert_eq!(document("/a"), json!({"method": "GET", "urlPath": "/a"}));
+        assert_eq!(document("/a?b={c}"), json!({"method": "GET", "url": "/a?b={c}"}));
+        assert_eq!(document("/a/{id}"), json!({"method": "GET", "urlPathTemplate": "/a/{id}"}));
+        assert_eq!(document(matching("/a/[0-9]")), json!({"method": "GET", "urlPathPattern": "/a/[0-9]"}));
+        assert_eq!(document(contains("a.b")), json!({"method": "GET", "urlPattern": r".*\Qa.b\E.*"}));
+        assert_eq!(document(equal_to("/a")), json!({"method": "GET", "url": "/a"}));
+        assert_eq!(document(anything()), json!({"method": "GET"}));
     }
 
     #[test]
     fn urls_that_never_come_are_refused_with_those_that_do() {
         for (wrong, right) in [("a", "`/a`"), ("http://host/a", "`/a`"), ("/a b", "`/a%20b`"), ("/ä", "`/%C3%A4`")] {
-            let refused = text_spelt(wrong.to_owned()).unwrap_err();
+            let refused = text_field(wrong.to_owned()).unwrap_err().to_string();
             assert!(refused.contains(right), "{refused}");
         }
-        assert!(matcher_spelt(&super::super::absent()).is_err());
+        assert!(matcher_field(&super::super::absent()).is_err());
     }
 
     #[test]

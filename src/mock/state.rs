@@ -1,4 +1,5 @@
-//! What a mock and its stubs share, and how a stub comes in: as a document, like every other stub.
+//! State that a mock shares with its stubs, and the conversion of stubs from code to the stub
+//! format.
 
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use super::received::Received;
 use super::report::{Expectation, ReportContext, StubLocations};
 use super::stub_handle::BuiltStubs;
+use super::test_failure::{TestFailure, fail};
 use super::times::Times;
 use crate::live::Live;
 use crate::live::journal::Record;
@@ -22,27 +24,27 @@ use standin_stub::render::ResponseTemplates;
 use standin_stub::stub_folder::StubFolder;
 use standin_stub::{Stub, StubOrigin};
 
-/// What a mock and its stubs share.
+/// State that a mock shares with its stubs.
 #[derive(Debug)]
 pub(super) struct MockState {
     pub(super) live: Arc<Live>,
-    /// Where it is called: `http://127.0.0.1:40123`.
+    /// Base URL: `http://127.0.0.1:40123`.
     pub(super) base: String,
-    /// Stubs made so far.
+    /// Number of stubs made so far.
     made: AtomicU64,
-    /// Calls without a stub that were forgotten.
+    /// Number of unmatched requests that were forgotten.
     forgotten: AtomicU64,
     notes: Mutex<TestNotes>,
 }
 
-/// What is remembered of the stubs that a test made.
+/// Places and expectations of the stubs that a test made.
 #[derive(Debug, Default)]
 struct TestNotes {
     lines: StubLocations,
     expectations: Vec<(Arc<BuiltStubs>, Times)>,
 }
 
-// whoever panics within leaves locks poisoned at worst, and those are taken nonetheless
+// a panic leaves locks poisoned at worst, and poisoned locks are taken nevertheless
 impl UnwindSafe for MockState {}
 impl RefUnwindSafe for MockState {}
 
@@ -55,24 +57,24 @@ impl MockState {
         self.made.fetch_add(1, Relaxed)
     }
 
-    /// Serves stubs that one draft became; what is wrong with them if they cannot be served.
+    /// Adds the stubs of one builder. The error says why they cannot be served.
     pub(super) fn add(
         &self,
         documents: &[Value],
         number: u64,
         expected: Option<Times>,
         line: &'static Location<'static>,
-    ) -> Result<Arc<BuiltStubs>, String> {
+    ) -> Result<Arc<BuiltStubs>, TestFailure> {
         let mappings = documents.iter().map(|document| self.mapping(document)).collect::<Result<Vec<_>, _>>()?;
         let mut edit = self.live.edit();
         let catalog = edit.catalog();
         let mut stubs = Vec::with_capacity(mappings.len());
         for (turn, (mapping, document)) in mappings.into_iter().zip(documents).enumerate() {
-            // the same in each run, as delays are drawn by it
-            let made = || Uuid::new_v5(&IDS, format!("{number}.{turn} {document}").as_bytes());
+            // the same in each run, as delays depend on it
+            let made = || Uuid::new_v5(&ID_NAMESPACE, format!("{number}.{turn} {document}").as_bytes());
             let id = mapping.id.unwrap_or_else(made);
             if catalog.by_id(&id).is_some() {
-                return Err(format!(
+                return fail(format!(
                     "there is a stub of the id {id} already; remove that one first, or give another id"
                 ));
             }
@@ -88,16 +90,16 @@ impl MockState {
         Ok(parts)
     }
 
-    fn mapping(&self, document: &Value) -> Result<Mapping, String> {
+    fn mapping(&self, document: &Value) -> Result<Mapping, TestFailure> {
         let text = document.to_string();
         let files = self.live.home().map(StubFolder::files);
         if let Some(name) = document.pointer("/response/bodyFileName").and_then(Value::as_str) {
             let Some(files) = &files else {
                 let cure = "start the mock with `Mock::of(folder)`, or give the body itself";
-                return Err(format!("`{name}` is no body, as this mock has no folder; {cure}"));
+                return fail(format!("`{name}` is no body, as this mock has no folder; {cure}"));
             };
             if !name.contains("{{") && !files.find(name).is_some_and(|path| path.is_file()) {
-                return Err(format!("there is no file `{name}` in `{}`; put it there", files.root.display()));
+                return fail(format!("there is no file `{name}` in `{}`; put it there", files.root.display()));
             }
         }
         let files = files.unwrap_or_else(|| FilesFolder::new("__files"));
@@ -105,18 +107,18 @@ impl MockState {
         let mapping = reader.parse(&text).and_then(|tree| format::mapping(&tree, &files, &mut reader));
         match mapping {
             Some(mapping) if mapping.persistent => {
-                Err("a mock writes no stubs to disk; leave `persistent` out, or put the stub into a folder".to_owned())
+                fail("a mock writes no stubs to disk; leave `persistent` out, or put the stub into a folder")
             }
             Some(mapping) if !reader.failed() => match mapping.templates.as_ref().and_then(ResponseTemplates::broken) {
-                Some(what) => Err(format!("a template does not parse: {what}")),
+                Some(what) => fail(format!("a template does not parse: {what}")),
                 None => Ok(mapping),
             },
-            _ => Err(listed(reader.defects(), &text)),
+            _ => fail(listed(reader.defects(), &text)),
         }
     }
 
-    /// Whether so many calls came that are as a pattern says; what is wrong if not.
-    pub(super) fn check(&self, request: &Map<String, Value>, times: Times) -> Result<(), String> {
+    /// Checks the number of requests that match a pattern. The error is the message of the panic.
+    pub(super) fn check(&self, request: &Map<String, Value>, times: Times) -> Result<(), TestFailure> {
         let pattern = pattern(request)?;
         let snapshot = self.live.journal().snapshot();
         let matches = |record: &Record| pattern.matches(&record.call, &MatchStats::default());
@@ -124,36 +126,41 @@ impl MockState {
         let is_whole = self.live.journal().is_on() && snapshot.evicted == 0;
         if !is_whole && !times.are_exceeded_by(count) {
             let cure = "raise `Config::journal_bytes`, or count with `StubHandle::verify`, which is exact";
-            return Err(format!("cannot tell: {} calls are no longer in the journal; {cure}", snapshot.evicted));
+            return fail(format!("cannot tell: {} calls are no longer in the journal; {cure}", snapshot.evicted));
         }
         if times.allow(count) {
             return Ok(());
         }
         let wanted = Expectation { pattern: &pattern, request, stubs: &[] };
-        Err(self.with_report_context(|scene| scene.miscount(&wanted, times, count, &snapshot)))
+        fail(self.with_report_context(|context| context.miscount_message(&wanted, times, count, &snapshot)))
     }
 
-    /// The calls that came and that `picks` picks, oldest first.
+    /// Returns the requests that `picks` selects, oldest first.
     pub(super) fn received(&self, picks: impl Fn(&Record) -> bool) -> Vec<Received> {
         self.live.journal().snapshot().records().filter(picks).map(Received).collect()
     }
 
-    /// What is wrong with the expectations, if anything is.
-    pub(super) fn unmet(&self) -> Option<String> {
+    /// Returns the message for expectations that do not hold, if there are any.
+    pub(super) fn unmet_expectations(&self) -> Option<String> {
         let expectations = self.notes().expectations.clone();
-        let reports: Vec<_> =
-            expectations.iter().filter_map(|(parts, times)| parts.check(self, *times).err()).collect();
+        let reports: Vec<_> = expectations
+            .iter()
+            .filter_map(|(parts, times)| parts.check(self, *times).err())
+            .map(|failure| failure.to_string())
+            .collect();
         (!reports.is_empty()).then(|| reports.join("\n\n"))
     }
 
-    /// Which calls no stub answered, if any.
-    pub(super) fn missed(&self) -> Option<String> {
-        // the journal may have lost some of them, the count has not
+    /// Returns the message for unmatched requests, if there are any.
+    pub(super) fn unmatched_message(&self) -> Option<String> {
+        // the journal may have evicted some of them, the count includes all
         let count = self.live.counts().missed.load(Relaxed).saturating_sub(self.forgotten.load(Relaxed));
-        (count > 0).then(|| self.with_report_context(|scene| scene.missed(count, &self.live.journal().snapshot())))
+        (count > 0).then(|| {
+            self.with_report_context(|context| context.unmatched_message(count, &self.live.journal().snapshot()))
+        })
     }
 
-    /// Forgets the calls that came, and how often each stub answered.
+    /// Forgets the requests that came, and resets the counts of all stubs.
     pub(super) fn forget_calls(&self) {
         self.forgotten.store(self.live.counts().missed.load(Relaxed), Relaxed);
         self.live.journal().reset();
@@ -167,7 +174,7 @@ impl MockState {
         tell(ReportContext { live: &self.live, lines: &notes.lines, base: &self.base })
     }
 
-    /// Forgets what it knows of stubs.
+    /// Forgets the stubs that the test made.
     pub(super) fn forget(&self) {
         *self.notes() = TestNotes::default();
     }
@@ -177,29 +184,32 @@ impl MockState {
     }
 }
 
-/// Compiles a request pattern, or tells what is wrong with it.
-pub(super) fn pattern(request: &Map<String, Value>) -> Result<RequestPattern, String> {
+/// Compiles a request pattern. The error lists its defects.
+pub(super) fn pattern(request: &Map<String, Value>) -> Result<RequestPattern, TestFailure> {
     let text = Value::Object(request.clone()).to_string();
     let mut reader = Reader::of_api(&text);
     let pattern = reader.parse(&text).map(|tree| format::request_pattern(&tree, &mut reader));
     match pattern {
         Some(pattern) if !reader.failed() => Ok(pattern),
-        _ => Err(listed(reader.defects(), &text)),
+        _ => fail(listed(reader.defects(), &text)),
     }
 }
 
-/// Tries until it is good or the time is up.
-pub(super) fn retry_until_ok(patience: Duration, check: impl Fn() -> Result<(), String>) -> Result<(), String> {
-    let end = Instant::now() + patience;
+/// Repeats a check until it succeeds or `timeout` is over. Returns the last result.
+pub(super) fn retry_until_ok(
+    timeout: Duration,
+    check: impl Fn() -> Result<(), TestFailure>,
+) -> Result<(), TestFailure> {
+    let end = Instant::now() + timeout;
     loop {
         match check() {
-            Err(_) if Instant::now() < end => std::thread::sleep(PAUSE),
+            Err(_) if Instant::now() < end => std::thread::sleep(POLL_INTERVAL),
             checked => return checked,
         }
     }
 }
 
-/// Defects of a document that stands in code: where in it, what, and how to mend it.
+/// Returns the errors of a stub from code, with help, a line each.
 fn listed(defects: &[Defect], document: &str) -> String {
     let lines = defects.iter().filter(|defect| defect.is_error()).map(|defect| {
         let help = defect.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
@@ -208,8 +218,8 @@ fn listed(defects: &[Defect], document: &str) -> String {
     format!("this cannot be a stub:\n{}\n  in {document}", lines.collect::<Vec<_>>().join("\n"))
 }
 
-/// The name space of the ids of stubs from code.
-const IDS: Uuid = Uuid::from_u128(0x2e1f_90c4_53d8_4a7e_b6c1_77f0_1d3a_9be5);
+/// Namespace of the ids of stubs from code.
+const ID_NAMESPACE: Uuid = Uuid::from_u128(0x2e1f_90c4_53d8_4a7e_b6c1_77f0_1d3a_9be5);
 
-/// Between two looks at what has come.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Interval between two checks.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);

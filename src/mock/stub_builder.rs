@@ -1,14 +1,15 @@
-//! A stub before a mock has it.
+//! Builder of a stub.
 
 use serde_json::{Map, Value, json};
 
 use super::delay::Delay;
 use super::reply::Reply;
 use super::request::Request;
+use super::test_failure::{TestFailure, fail};
 use super::times::Times;
 use crate::live::STARTED;
 
-/// A request and what it is answered, for [`Mock::stub`](super::Mock::stub).
+/// A stub for [`Mock::stub`](super::Mock::stub): a request pattern, and its replies.
 ///
 /// ```
 /// # use standin::mock::{get, json, post, status, Mock};
@@ -26,7 +27,7 @@ use crate::live::STARTED;
 pub struct StubBuilder {
     pub(super) request: Request,
     pub(super) expected: Option<Times>,
-    /// Answered in turn; the last again and again.
+    /// Replies in turn; the last one repeats.
     replies: Vec<Reply>,
     fields: Map<String, Value>,
 }
@@ -36,7 +37,7 @@ impl StubBuilder {
         Self { request, expected: None, replies: vec![reply], fields: Map::new() }
     }
 
-    /// The reply comes late: of several, the last.
+    /// Delays the last reply.
     pub fn delay(mut self, delay: impl Into<Delay>) -> Self {
         self.replies = self.replies.split_last().map_or_else(Vec::new, |(last, before)| {
             before.iter().cloned().chain([last.clone().delay(delay)]).collect()
@@ -44,7 +45,8 @@ impl StubBuilder {
         self
     }
 
-    /// What the next call is answered, and those after it unless more is said. [`Mock::reset_scenarios`] begins again.
+    /// Adds a reply for the next request. The last reply repeats. [`Mock::reset_scenarios`] starts
+    /// again at the first.
     ///
     /// [`Mock::reset_scenarios`]: super::Mock::reset_scenarios
     pub fn then(mut self, reply: impl Into<Reply>) -> Self {
@@ -52,29 +54,33 @@ impl StubBuilder {
         self
     }
 
-    /// How often it must have been called when its mock is dropped; see [`Mock`](super::Mock#at-the-end).
+    /// Expects this number of requests by the time the mock is dropped; see
+    /// [`Mock`](super::Mock#at-the-end).
     pub fn expect(mut self, times: impl Into<Times>) -> Self {
         self.expected = Some(times.into());
         self
     }
 
-    /// Of all stubs that match a call, the one of the lowest priority answers; 5 if none is given. Of equals, the newest.
+    /// Sets the priority, 5 by default. Of all stubs that match, the one with the lowest number
+    /// answers; of equals, the newest.
     pub fn priority(self, priority: i32) -> Self {
         self.with("priority", priority)
     }
 
-    /// Its name in messages, and in the `Matched-Stub-Name` of its answers.
+    /// Names the stub in messages, and in the `Matched-Stub-Name` header of its replies.
     pub fn named(self, name: impl Into<String>) -> Self {
         self.with("name", name.into())
     }
 
-    /// It answers only when this scenario is in this state. All begin at `Started`.
+    /// Requires a state of a scenario; all scenarios begin at `Started`. Panics if the stub has
+    /// another scenario already.
     #[track_caller]
     pub fn when(self, scenario: &str, state: &str) -> Self {
         self.of_scenario(scenario).with("requiredScenarioState", state)
     }
 
-    /// Its answer moves this scenario to this state.
+    /// Moves a scenario to a state after the reply. Panics if the stub has another scenario
+    /// already.
     #[track_caller]
     pub fn moves(self, scenario: &str, state: &str) -> Self {
         self.of_scenario(scenario).with("newScenarioState", state)
@@ -95,12 +101,12 @@ impl StubBuilder {
         self
     }
 
-    /// The stubs that it takes, as the stub format spells them; what keeps it from being one.
-    pub(super) fn documents(self, number: u64) -> Result<Vec<Value>, String> {
+    /// Returns the stubs in the stub format, one for each reply. The error says why there are none.
+    pub(super) fn documents(self, number: u64) -> Result<Vec<Value>, TestFailure> {
         let turns = self.replies.len();
         if turns > 1 && self.fields.contains_key("scenarioName") {
             let cure = "spell the turns out with `when` and `moves`";
-            return Err(format!("`then` makes a scenario of its own, and this stub has one already; {cure}"));
+            return fail(format!("`then` makes a scenario of its own, and this stub has one already; {cure}"));
         }
         let state = |turn: usize| if turn == 0 { STARTED.to_owned() } else { format!("turn {}", turn + 1) };
         let documents = self.replies.into_iter().enumerate().map(|(turn, reply)| {

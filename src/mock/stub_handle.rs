@@ -1,4 +1,4 @@
-//! A stub that a mock has: how often it answered, and its end.
+//! Handle of a stub that a mock has.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +9,20 @@ use uuid::Uuid;
 use super::received::Received;
 use super::report::Expectation;
 use super::state::{MockState, retry_until_ok};
+use super::test_failure::{TestFailure, fail};
 use super::times::Times;
 use standin_stub::matcher::RequestPattern;
 use standin_stub::{HitCounter, Stub};
 
-/// A stub that a mock has. It may outlive the mock, and dropping it does nothing: the stub stays until it is removed
-/// or the mock ends, so that `server.stub(…);` is a whole sentence.
+/// Handle of a stub of a mock. It may outlive the mock, and dropping it does nothing: the stub
+/// stays until it is removed or the mock ends, so that `server.stub(…);` is a complete statement.
 #[derive(Clone, Debug)]
 pub struct StubHandle {
     pub(super) state: Arc<MockState>,
     pub(super) parts: Arc<BuiltStubs>,
 }
 
-/// The stubs that one draft became, one for each turn.
+/// Stubs of one builder, one for each reply.
 #[derive(Debug)]
 pub(super) struct BuiltStubs {
     ids: Vec<Uuid>,
@@ -31,7 +32,7 @@ pub(super) struct BuiltStubs {
 }
 
 impl BuiltStubs {
-    /// Of the stubs of a draft, at least one.
+    /// Returns the parts of stubs, at least one.
     pub(super) fn of(stubs: &[Arc<Stub>]) -> Self {
         let first = stubs.first().expect("a draft has a reply, so it is a stub");
         let request = match first.json().get_mut("request").map(Value::take) {
@@ -50,29 +51,32 @@ impl BuiltStubs {
         self.hits.iter().map(|hits| hits.total()).sum()
     }
 
-    /// What is wrong with how often it answered, if anything is.
-    pub(super) fn check(&self, state: &MockState, times: Times) -> Result<(), String> {
+    /// Checks the number of requests that the stubs answered. The error is the message of the
+    /// panic.
+    pub(super) fn check(&self, state: &MockState, times: Times) -> Result<(), TestFailure> {
         let count = self.count();
         if times.allow(count) {
             return Ok(());
         }
         let wanted = Expectation { pattern: &self.pattern, request: &self.request, stubs: &self.ids };
-        Err(state.with_report_context(|scene| scene.miscount(&wanted, times, count, &state.live.journal().snapshot())))
+        fail(state.with_report_context(|context| {
+            context.miscount_message(&wanted, times, count, &state.live.journal().snapshot())
+        }))
     }
 }
 
 impl StubHandle {
-    /// How many calls it answered; exact, however many came.
+    /// Returns the number of requests that the stub answered. It is exact, however many came.
     pub fn count(&self) -> u64 {
         self.parts.count()
     }
 
-    /// The calls that it answered, oldest first.
+    /// Returns the requests that the stub answered, oldest first.
     pub fn calls(&self) -> Vec<Received> {
         self.state.received(|record| record.stub_id().is_some_and(|id| self.parts.ids.contains(&id)))
     }
 
-    /// Panics unless it answered so many calls: `stub.verify(1)`, `stub.verify(2..)`.
+    /// Panics unless the stub answered `times` requests: `stub.verify(1)`, `stub.verify(2..)`.
     #[track_caller]
     pub fn verify(&self, times: impl Into<Times>) {
         if let Err(report) = self.parts.check(&self.state, times.into()) {
@@ -80,16 +84,17 @@ impl StubHandle {
         }
     }
 
-    /// Panics unless it has answered so many calls within this time: for what happens on another thread. It blocks.
+    /// Verifies as [`verify`](Self::verify) does, and waits up to `timeout` for requests of other
+    /// threads. Blocks the thread.
     #[track_caller]
-    pub fn verify_within(&self, patience: Duration, times: impl Into<Times>) {
+    pub fn verify_within(&self, timeout: Duration, times: impl Into<Times>) {
         let times = times.into();
-        if let Err(report) = retry_until_ok(patience, || self.parts.check(&self.state, times)) {
-            panic!("{report}\n\nwaited {patience:?}");
+        if let Err(report) = retry_until_ok(timeout, || self.parts.check(&self.state, times)) {
+            panic!("{report}\n\nwaited {timeout:?}");
         }
     }
 
-    /// Takes it from the mock. Its count stays.
+    /// Removes the stub from the mock. Its count stays.
     pub fn remove(&self) {
         self.state.live.edit().remove(&self.parts.ids.iter().copied().collect());
     }

@@ -1,11 +1,11 @@
-//! How often a call is expected.
+//! Expected number of requests.
 
 use std::fmt;
 use std::ops::{Range, RangeFrom, RangeInclusive, RangeToInclusive};
 
 use standin_text::counted;
 
-/// How often something is expected: a number, or a range such as `1..`, `..=3` or `2..=3`.
+/// Expected number of requests: a number, or a range such as `1..`, `..=3` or `2..=3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
     least: u64,
@@ -73,7 +73,7 @@ macro_rules! numbers {
 
 numbers!(i32, u32, u64, usize);
 
-/// Nothing is expected less than never.
+/// Returns the number, or 0 for a negative one.
 fn bound(count: impl TryInto<u64>) -> u64 {
     count.try_into().unwrap_or(0)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::StartError;
-use crate::config::Config;
+use crate::config::{Config, Listener};
 use crate::live::journal::Journal;
 use crate::reload::WatchedStubs;
 use standin_model::draws::Draws;
@@ -26,43 +26,11 @@ impl ListenerPlan {
             service.templating = config.templating;
             service.max_file_bytes = config.max_file_bytes;
         }
-        let names = || services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
-        let mut groups: Vec<(Option<&str>, Vec<StubFolder>)> = Vec::new();
-        let mut set_of_listener = Vec::new();
-        for listener in &config.listeners {
-            let name = listener.service.as_deref();
-            if let Some(name) = name
-                && !services.iter().any(|service| service.name == name)
-            {
-                return Err(StartError::Config(format!(
-                    "--listen {name}=…: there is no service `{name}`; there are: {}",
-                    names()
-                )));
-            }
-            let place = groups.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
-                groups.push((name, Vec::new()));
-                groups.len() - 1
-            });
-            set_of_listener.push(place);
-        }
-        let named: Vec<&str> = groups.iter().filter_map(|(name, _)| *name).collect();
-        for service in &services {
-            let own = groups.iter().position(|(name, _)| *name == Some(service.name.as_str()));
-            let place = own.or_else(|| groups.iter().position(|(name, _)| name.is_none()));
-            let Some(place) = place else {
-                return Err(StartError::Config(format!(
-                    "no --listen serves `{}`; add --listen {}=ADDRESS, or one without a name for all but {}",
-                    service.name,
-                    service.name,
-                    named.join(", ")
-                )));
-            };
-            groups[place].1.push(service.clone());
-        }
+        let (groups, set_of_listener) = group_services(&config.listeners, &services)?;
         let mut defects = Vec::new();
         let share = config.journal_bytes / groups.len().max(1);
         let mut sets = Vec::new();
-        for (_, services) in groups {
+        for services in groups {
             let journal = Journal::new(share, config.workers);
             let (set, found) = WatchedStubs::load(services, journal, config.workers);
             sets.push(set);
@@ -79,6 +47,50 @@ impl ListenerPlan {
         }
         Ok(Self { sets, set_of_listener, warnings: defects })
     }
+}
+
+/// Groups the services by the listeners that serve them. Returns the groups, and the index of its group for each listener. The
+/// error reports all listeners without a service, or all services without a listener.
+fn group_services(
+    listeners: &[Listener],
+    services: &[StubFolder],
+) -> Result<(Vec<Vec<StubFolder>>, Vec<usize>), StartError> {
+    let mut groups: Vec<(Option<&str>, Vec<StubFolder>)> = Vec::new();
+    let (mut group_of_listener, mut problems) = (Vec::with_capacity(listeners.len()), Vec::new());
+    for listener in listeners {
+        let name = listener.service.as_deref();
+        if let Some(name) = name
+            && !services.iter().any(|service| service.name == name)
+        {
+            let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+            let names = names.join(", ");
+            problems.push(format!("--listen {name}=…: there is no service `{name}`; there are: {names}"));
+            continue;
+        }
+        group_of_listener.push(groups.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+            groups.push((name, Vec::new()));
+            groups.len() - 1
+        }));
+    }
+    if !problems.is_empty() {
+        return Err(StartError::Config(problems.join("\n")));
+    }
+    let named: Vec<&str> = groups.iter().filter_map(|(name, _)| *name).collect();
+    for service in services {
+        let own = groups.iter().position(|(name, _)| *name == Some(service.name.as_str()));
+        match own.or_else(|| groups.iter().position(|(name, _)| name.is_none())) {
+            Some(group) => groups[group].1.push(service.clone()),
+            None => problems.push(format!(
+                "no --listen serves `{name}`; add --listen {name}=ADDRESS, or one without a name for all but {}",
+                named.join(", "),
+                name = service.name,
+            )),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(StartError::Config(problems.join("\n")));
+    }
+    Ok((groups.into_iter().map(|(_, services)| services).collect(), group_of_listener))
 }
 
 /// Returns the services of a folder, at least one.
