@@ -26,7 +26,8 @@ use standin_stub::memory;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Stub folder, or a folder of stub folders. Without one the server starts without stubs and keeps none on disk.
+    /// Stub folder, or a folder of stub folders. Without one the server starts without stubs and
+    /// keeps none on disk.
     pub root: Option<PathBuf>,
     /// Addresses that answer requests. At least one.
     pub listeners: Vec<Listener>,
@@ -38,7 +39,8 @@ pub struct Config {
     pub limits: Limits,
     /// Maximum number of open connections.
     pub max_connections: usize,
-    /// Memory in bytes that all requests together may hold, for bodies that are read, decoded or sent.
+    /// Memory in bytes that all requests together may hold, for bodies that are read, decoded or
+    /// sent.
     pub max_memory: usize,
     /// Number of worker threads; the default is one for each core.
     pub workers: usize,
@@ -75,7 +77,7 @@ pub struct Listener {
     pub service: Option<String>,
     /// Address to bind; port 0 takes a free one.
     pub address: SocketAddr,
-    /// True for TLS.
+    /// True if the listener speaks TLS.
     pub tls: bool,
 }
 

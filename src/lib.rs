@@ -1,12 +1,14 @@
-//! A stand-in for the backends that a system under test depends on: it returns their responses, and takes as long as they do.
+//! A stand-in for the backends that a system under test depends on: it returns their responses, and
+//! takes as long as they do.
 //!
-//! standin reads WireMock's stub format, and it can be used as a command, from a container, or from Rust. This crate is the
-//! Rust side: a mock server for one test, and a server for the stubs of a folder.
+//! standin reads WireMock's stub format, and it can be used as a command, from a container, or from
+//! Rust. This crate is the Rust side: a mock server for one test, and a server for the stubs of a
+//! folder.
 //!
 //! # A mock server in a test
 //!
-//! A [`Mock`] has a free port and threads of its own, and ends when it is dropped. It works the same in a `#[test]` and in a
-//! `#[tokio::test]`:
+//! A [`Mock`] has a free port and threads of its own, and ends when it is dropped. It works the
+//! same in a `#[test]` and in a `#[tokio::test]`:
 //!
 //! ```
 //! use standin::Mock;
@@ -33,13 +35,15 @@
 //! # Ok::<(), standin::StartError>(())
 //! ```
 //!
-//! Dropping a [`Handle`] ends the server at once and cuts off the requests in flight. [`Handle::shut_down`] finishes them first.
+//! Dropping a [`Handle`] ends the server at once and cuts off the requests in flight.
+//! [`Handle::shut_down`] finishes them first.
 //!
 //! # Where to go next
 //!
-//! - [`mock::guide`]: requests, replies, delays, scenarios and verification in tests, with examples that are run.
+//! - [`mock::guide`]: requests, replies, delays, scenarios and verification in tests, with examples.
 //! - [`Config`]: addresses, TLS, limits and the performance profile of a server.
-//! - `docs/` in the repository: the stub format, performance profiles, recording and fitting, the command line.
+//! - `docs/` in the repository: stub format, performance profiles, recording and fitting, command
+//!   line.
 
 // items are `pub` within their private modules; the compiler sees what is unused all the same
 #![allow(unreachable_pub)]

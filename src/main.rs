@@ -1,4 +1,4 @@
-//! The command `standin`.
+//! Binary of the command `standin`, with mimalloc as its allocator.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 //! Orderly shutdown: a signal to all tasks, and a wait for their end within a grace period.
 //!
-//! A [`Drain`] signals the shutdown and waits; each task holds a [`DrainGuard`] for as long as it runs.
+//! A [`Drain`] signals the shutdown and waits; each task holds a [`DrainGuard`] for as long as it
+//! runs.
 
 use std::time::Duration;
 
@@ -35,7 +36,8 @@ impl Drain {
         self.stop.send_replace(true);
     }
 
-    /// Waits until every [`DrainGuard`] is dropped, or `grace` is over. Returns true if all were dropped.
+    /// Waits until every [`DrainGuard`] is dropped, or `grace` is over. Returns true if all were
+    /// dropped.
     pub async fn finished(&self, grace: Duration) -> bool {
         tokio::time::timeout(grace, self.stop.closed()).await.is_ok()
     }

@@ -1,4 +1,5 @@
-//! `standin check`: reports all defects of stubs and profiles, and stubs that are never reached. For CI.
+//! `standin check`: reports all defects of stubs and profiles, and stubs that are never reached.
+//! For CI.
 
 use std::path::PathBuf;
 
@@ -12,7 +13,8 @@ use standin_stub::overlap;
 use standin_stub::stub_folder::StubFolder;
 use standin_text::counted;
 
-/// Lint stubs and profiles: every defect at once, hidden and duplicate stubs; exits 1 if there are any
+/// Lint stubs and profiles: every defect at once, hidden and duplicate stubs; exits 1 if there are
+/// any
 #[derive(Args, Debug)]
 pub(super) struct CheckArgs {
     /// The stub folder (it has `mappings/`), or a folder of such folders

@@ -53,7 +53,8 @@ impl Failure {
         Self::new(Exit::CheckFailed, message)
     }
 
-    /// Returns a failure of reading a path of the command line: wrong usage where it does not exist.
+    /// Returns a failure of reading a path of the command line: wrong usage where it does not
+    /// exist.
     pub(super) fn of_reading(message: impl Into<String>, error: &io::Error) -> Self {
         let exit_code = if error.kind() == io::ErrorKind::NotFound { Exit::Usage } else { Exit::Broken };
         Self::new(exit_code, message)

@@ -17,8 +17,9 @@ use standin_tape::{self, Head, Reader, TapeError};
 
 /// Learn a performance model from tapes, and write it to `profiles/recorded.yaml`
 ///
-/// Reads every tape in DIR/tapes. The report says which queue explains them, how well it predicts a load that it was not
-/// shown, in which range it holds, and what could not be identified and how to record so that it can be.
+/// Reads every tape in DIR/tapes. The report says which queue explains them, how well it predicts a
+/// load that it was not shown, in which range it holds, and what could not be identified and how to
+/// record so that it can be.
 #[derive(Args, Debug)]
 pub(super) struct FitArgs {
     /// The stub folder (it has `tapes/`)
@@ -37,7 +38,8 @@ pub(super) struct FitArgs {
     #[arg(long, value_name = "TIME", value_parser = super::parse_time)]
     to: Option<Duration>,
 
-    /// Write one model even if the service changed while it was recorded, or tapes name different targets
+    /// Write one model even if the service changed while it was recorded, or tapes name different
+    /// targets
     #[arg(long)]
     anyway: bool,
 
@@ -144,7 +146,8 @@ impl FitArgs {
         Ok(traces)
     }
 
-    /// Reads a tape twice, so that no exchange has to be kept: the first pass learns the operations, the second the times.
+    /// Reads a tape twice, so that no exchange has to be kept: the first pass learns the
+    /// operations, the second the times.
     fn trace(&self, path: &Path) -> Result<(Head, Trace), TapeError> {
         let (mut broken, mut first) = (None, None);
         let mut whole = |exchange: io::Result<Exchange>| exchange.map_err(|error| broken = Some(error)).ok();

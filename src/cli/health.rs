@@ -17,7 +17,7 @@ pub(super) struct HealthArgs {
     #[arg(default_value = "127.0.0.1:8080")]
     address: SocketAddr,
 
-    /// Time-out
+    /// Time that standin has to answer
     #[arg(long, value_name = "TIME", value_parser = super::parse_time, default_value = "2s")]
     timeout: Duration,
 }

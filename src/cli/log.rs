@@ -25,7 +25,7 @@ enum LogFormat {
 }
 
 impl LogArgs {
-    /// Starts the logger.
+    /// Starts to log on stderr. Fails if the filter is wrong.
     pub(super) fn begin(&self) -> Result<(), Failure> {
         stdio::begin_to_serve();
         let filter = EnvFilter::try_new(&self.log).map_err(|error| {

@@ -104,7 +104,8 @@ fn report_parse_error(error: &clap::Error, args: &[OsString]) -> Exit {
     }
 }
 
-/// Returns true if `option`, whose value belongs behind a `=`, is followed by an argument that looks like its value.
+/// Returns true if `option`, whose value belongs behind a `=`, is followed by an argument that
+/// looks like its value.
 fn has_separate_value(args: &[OsString], option: &str) -> bool {
     args.windows(2).any(|pair| pair[0] == option && !pair[1].as_encoded_bytes().starts_with(b"-"))
 }

@@ -1,4 +1,5 @@
-//! Measurement of the time that the recorder adds to a call: the same calls with and without it, in turns.
+//! Measurement of the time that the recorder adds to a call: the same calls with and without it, in
+//! turns.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +11,8 @@ use crate::server::{Handle, Server};
 use crate::upstream::{Bounds, Connector, Origin, Trust};
 use standin_tape::Overhead;
 
-/// Returns the differences at the median, the 90th and the 99th percentile; `None` if a server cannot be started.
+/// Returns the differences at the median, the 90th and the 99th percentile; `None` if a server
+/// cannot be started.
 pub(super) fn measure() -> Option<Overhead> {
     // a server without stubs answers at once
     let service = start(None)?;
@@ -38,7 +40,8 @@ pub(super) fn measure() -> Option<Overhead> {
     without.sort_unstable();
     with.sort_unstable();
     let place = |share: usize| (CALLS - 1) * share / 100;
-    // a difference of quantiles may fall from one quantile to the next; the reported overhead does not
+    // a difference of quantiles may fall from one quantile to the next; the reported overhead does
+    // not
     let mut added = 0;
     let mut at = |share| {
         let difference = with[place(share)].saturating_sub(without[place(share)]);

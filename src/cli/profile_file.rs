@@ -48,7 +48,8 @@ pub(super) fn keep_edited(path: &Path, author: Author, forced: bool) -> Result<(
     }
 }
 
-/// Writes a profile with its checksum. The file is replaced as a whole, so that a server that watches never reads half of it.
+/// Writes a profile with its checksum. The file is replaced as a whole, so that a server that
+/// watches never reads half of it.
 pub(super) fn write(path: &Path, author: Author, text: &str) -> Result<(), Failure> {
     replace(path, &author.signed(text))
         .map_err(|error| Failure::broken(format!("cannot write `{}`: {error}", path.display())))

@@ -146,7 +146,6 @@ impl RunningRamp {
         self.thread.is_finished()
     }
 
-    /// Stops the ramp.
     pub(super) fn cancel(&self) {
         self.cancel.cancel("ended by a signal");
     }

@@ -17,7 +17,7 @@ pub(super) enum RecordingEnd {
     Nothing,
     /// Calls, none of which got a complete response.
     NoAnswer,
-    /// Calls with responses.
+    /// At least one call with a complete response.
     Calls,
 }
 

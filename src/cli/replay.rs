@@ -24,7 +24,7 @@ use standin_text::{counted, milliseconds};
 /// counts from then. The new tape has no headers and no bodies of answers.
 #[derive(Args, Debug)]
 pub(super) struct ReplayArgs {
-    /// The tape
+    /// The tape whose calls are sent
     tape: PathBuf,
 
     /// The base URL of the service that is sent the calls

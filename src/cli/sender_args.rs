@@ -245,7 +245,7 @@ pub(super) fn account(name: &str, outcome: &ReplayOutcome) -> String {
     )
 }
 
-/// Opens a tape.
+/// Reads a tape. A path that does not exist is wrong usage.
 pub(super) fn open(path: &Path) -> Result<Recording, Failure> {
     Recording::open(path).map_err(|error| {
         let message = format!("`{}`: {error}", path.display());

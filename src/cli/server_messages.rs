@@ -5,7 +5,8 @@ use crate::reload::ReloadStatus;
 use crate::server::Handle;
 use standin_text::counted;
 
-/// Prints the result of a reload. A good one is printed only if the one before failed, or there are warnings.
+/// Prints the result of a reload. A good one is printed only if the one before failed, or there are
+/// warnings.
 pub(super) fn report_reload(status: &ReloadStatus, failed_before: bool) {
     print_diagnostics(&status.defects);
     let stubs = status.stub_count;

@@ -8,7 +8,8 @@ use std::thread;
 use super::{Exit, print_note};
 use crate::replay::CancelToken;
 
-/// Returns a receiver of the signals that end a command. The first signal is received, the second ends the process.
+/// Returns a receiver of the signals that end a command. The first signal is received, the second
+/// ends the process.
 pub(super) fn receive_signal() -> io::Result<Receiver<()>> {
     receive_signals(1)
 }
@@ -60,8 +61,8 @@ fn receive_signals(received: u32) -> io::Result<Receiver<()>> {
     Ok(receiver)
 }
 
-/// Returns true if the process was started with SIGHUP ignored, so that it outlives its terminal. False where this cannot
-/// be read.
+/// Returns true if the process was started with SIGHUP ignored, so that it outlives its terminal.
+/// False where this cannot be read.
 fn ignores_hangup() -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -9,7 +9,8 @@ use crate::upstream::Trust;
 /// Certificates that an https target may have.
 #[derive(Args, Debug)]
 pub(super) struct TlsArgs {
-    /// Trust an https target only by the certificates of this PEM file [default: those of this system]
+    /// Trust an https target only by the certificates of this PEM file [default: those of this
+    /// system]
     #[arg(long, value_name = "FILE", conflicts_with = "target_insecure", help_heading = "Target")]
     target_ca: Option<PathBuf>,
 

@@ -1,4 +1,4 @@
-//! Delays of replies.
+//! Delays of replies: fixed, or drawn from a distribution.
 
 use std::time::Duration;
 
@@ -47,7 +47,8 @@ pub fn exponential(mean: Duration) -> Delay {
 /// # use std::time::Duration;
 /// # use standin::mock::{get, percentiles};
 /// let ms = Duration::from_millis;
-/// get("/").reply(200).delay(percentiles([(0.0, ms(2)), (50.0, ms(8)), (99.9, ms(70)), (100.0, ms(400))]));
+/// let measured = percentiles([(0.0, ms(2)), (50.0, ms(8)), (99.9, ms(70)), (100.0, ms(400))]);
+/// get("/").reply(200).delay(measured);
 /// ```
 pub fn percentiles(points: impl IntoIterator<Item = (f64, Duration)>) -> Delay {
     points.into_iter().fold(Delay::of("quantiles"), |delay, (percent, time)| delay.with(&format!("p{percent}"), time))

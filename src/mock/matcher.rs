@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 #[must_use]
 pub struct Matcher(pub(super) Map<String, Value>);
 
-/// Matches this text.
+/// Matches exactly this text.
 pub fn equal_to(text: impl Into<String>) -> Matcher {
     Matcher::one("equalTo", text.into())
 }

@@ -1,4 +1,4 @@
-//! Replies of stubs.
+//! Replies of stubs: status, headers, body, delay, or a fault.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::delay::Delay;
 ///
 /// ```
 /// # use standin::mock::{file, get, json, post, status, Fault};
-/// get("/users/7").reply(json!({"id": 7}));                     // 200, Content-Type: application/json
-/// get("/motd").reply("hello");                                 // 200, Content-Type: text/plain; charset=utf-8
+/// get("/users/7").reply(json!({"id": 7}));             // 200, Content-Type: application/json
+/// get("/motd").reply("hello");                         // 200, Content-Type: text/plain
 /// get("/gone").reply(410);
 /// post("/orders").reply(status(201).header("Location", "/orders/1").json(json!({"id": 1})));
-/// get("/catalog").reply(file("catalog.json"));                 // from `__files` of the mock's folder
+/// get("/catalog").reply(file("catalog.json"));         // from `__files` of the mock's folder
 /// get("/down").reply(Fault::Reset);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,7 +32,7 @@ pub struct Reply {
 pub enum Fault {
     /// Closes the connection before the first byte.
     Close,
-    /// Resets the connection.
+    /// Resets the connection (TCP RST).
     Reset,
     /// Sends bytes that are not HTTP, and closes the connection.
     Garbage,
@@ -51,7 +51,7 @@ pub fn file(name: impl Into<String>) -> Reply {
 }
 
 impl Reply {
-    /// Sets the status.
+    /// Sets the status code.
     pub fn status(self, code: u16) -> Self {
         self.with("status", code)
     }
@@ -79,7 +79,7 @@ impl Reply {
         self.body("base64Body", base64::engine::general_purpose::STANDARD.encode(body), None)
     }
 
-    /// Delays the reply.
+    /// Delays the first byte of the reply.
     pub fn delay(self, delay: impl Into<Delay>) -> Self {
         self.with("delayDistribution", delay.into().0)
     }

@@ -12,9 +12,9 @@ use super::test_failure::{TestFailure, fail};
 ///
 /// ```
 /// # use standin::mock::{absent, contains, get, json, partial_json, post, request};
-/// get("/users/7");                                             // this path, whatever the query
-/// get("/users?page=2");                                        // this path and query, to the letter
-/// get("/users/{id}").path("id", "7");                          // a template
+/// get("/users/7");                                   // this path, whatever the query
+/// get("/users?page=2");                              // this path and query, to the letter
+/// get("/users/{id}").path("id", "7");              // a template
 /// get("/users").query("page", "2").header("Accept", contains("json")).cookie("trace", absent());
 /// post("/orders").body(partial_json(json!({"sku": "A-100"})));
 /// request("PURGE", "/cache").basic_auth("admin", "secret");
@@ -83,7 +83,7 @@ impl Request {
         self.field("formParameters", name, value.into())
     }
 
-    /// Requires a cookie.
+    /// Requires a cookie with a matching value.
     pub fn cookie(self, name: &str, value: impl Into<Matcher>) -> Self {
         self.field("cookies", name, value.into())
     }
@@ -107,7 +107,7 @@ impl Request {
         self
     }
 
-    /// Requires a host.
+    /// Requires a matching host, without the port.
     pub fn host(mut self, host: impl Into<Matcher>) -> Self {
         self.0.insert("host".to_owned(), Value::Object(host.into().0));
         self

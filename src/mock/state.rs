@@ -28,7 +28,7 @@ use standin_stub::{Stub, StubOrigin};
 #[derive(Debug)]
 pub(super) struct MockState {
     pub(super) live: Arc<Live>,
-    /// Base URL: `http://127.0.0.1:40123`.
+    /// Base URL, such as `http://127.0.0.1:40123`.
     pub(super) base: String,
     /// Number of stubs made so far.
     made: AtomicU64,

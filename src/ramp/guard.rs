@@ -35,7 +35,7 @@ pub struct StepStats {
 
 #[derive(Debug)]
 struct GuardState {
-    /// `None` between steps.
+    /// Monitor of the current step; `None` between steps.
     watch: Option<StopMonitor>,
     /// Open calls at the service, with their arrival times.
     open: HashMap<u64, Instant>,
@@ -76,7 +76,7 @@ impl RampGuard {
         }
     }
 
-    /// Starts a step.
+    /// Starts a step with the baseline of the steps before.
     pub(super) fn begin(&self) {
         let mut state = self.state();
         let first = if state.first.len() < MIN_BASELINE_CALLS { Vec::new() } else { state.first.clone() };

@@ -32,14 +32,14 @@ pub struct Ramp {
     pub step: Duration,
     /// Seed of the random calls and times.
     pub seed: u64,
-    /// Stop rule.
+    /// Rule that stops the ramp.
     pub stop: StopRule,
 }
 
 /// Calls of a tape that a ramp draws from.
 #[derive(Clone, Debug)]
 pub struct RampCalls {
-    /// Tape.
+    /// Tape with the calls.
     pub recording: Recording,
     /// Calls of the tape that may be sent.
     pub plan: Plan,

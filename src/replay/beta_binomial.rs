@@ -1,8 +1,9 @@
 //! Beta-binomial test: whether a share of calls differs from the tape's share by more than chance.
 //!
-//! Both shares come from samples, and small samples differ much. The posterior of the tape's share, with its counts as the
-//! parameters of a beta distribution, gives the beta-binomial distribution of a count in later calls. A kind of call that the
-//! tape never has is not attributed to chance: where the tape has no errors, any error is significant.
+//! Both shares come from samples, and small samples differ much. The posterior of the tape's share,
+//! with its counts as the parameters of a beta distribution, gives the beta-binomial distribution
+//! of a count in later calls. A kind of call that the tape never has is not attributed to chance:
+//! where the tape has no errors, any error is significant.
 
 use standin_stub::delay::gamma::ln_gamma;
 
@@ -11,7 +12,7 @@ use standin_stub::delay::gamma::ln_gamma;
 pub struct Proportion {
     /// Calls of the kind.
     pub count: f64,
-    /// All calls.
+    /// Calls of all kinds.
     pub total: f64,
 }
 
@@ -37,7 +38,8 @@ impl Proportion {
         self.is_exceeded_by(count, total) || others.is_exceeded_by(total - count, total)
     }
 
-    /// Returns the probability of `count` or more of `total` later calls; 1 where `count` does not exceed the expectation.
+    /// Returns the probability of `count` or more of `total` later calls; 1 where `count` does not
+    /// exceed the expectation.
     fn tail_probability(self, count: f64, total: f64) -> f64 {
         let (alpha, beta) = (self.count, self.total - self.count);
         if count <= total * self.value() {
@@ -65,8 +67,9 @@ fn ln_beta(one: f64, other: f64) -> f64 {
     ln_gamma(one) + ln_gamma(other) - ln_gamma(one + other)
 }
 
-/// Significance level of one test. The test runs at every call, so that a run of 20,000 calls is stopped by chance in a few
-/// of a hundred cases; a lower level would miss real harm to the service.
+/// Significance level of one test. The test runs at every call, so that a run of 20,000 calls is
+/// stopped by chance in a few of a hundred cases; a lower level would miss real harm to the
+/// service.
 const SIGNIFICANCE: f64 = 0.001;
 
 /// Terms below this share of the sum are left out.

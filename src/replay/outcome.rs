@@ -223,7 +223,7 @@ pub(super) struct SendingEnd {
     pub(super) cut_off: u64,
 }
 
-/// A finished call.
+/// A finished call with its times.
 #[derive(Debug)]
 pub(super) struct ReplayedCall {
     /// Index of the exchange on the tape.

@@ -33,7 +33,7 @@ pub struct Replacements {
 /// Reasons that calls of a tape cannot be sent, each with help.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MissingParts {
-    /// Messages, sorted.
+    /// Messages with help, sorted.
     pub messages: BTreeSet<String>,
 }
 

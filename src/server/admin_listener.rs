@@ -32,7 +32,8 @@ pub(super) struct AdminListener {
 }
 
 impl AdminListener {
-    /// Serves the listener until shutdown begins. Starts again after a panic that no connection contained.
+    /// Serves the listener until shutdown begins. Starts again after a panic that no connection
+    /// contained.
     pub(super) async fn keep_serving(self, socket: TcpListener, work: DrainGuard) {
         let Some(socket) = listen::watched(socket) else { return };
         self.panics.keep_polling(Part::Control, || self.serve(&socket, work.clone())).await;

@@ -19,7 +19,8 @@ pub(super) struct ListenerPlan {
 }
 
 impl ListenerPlan {
-    /// Loads the stubs of all listeners: those of its service for a listener with a name, all others for the rest.
+    /// Loads the stubs of all listeners: those of its service for a listener with a name, all
+    /// others for the rest.
     pub(super) fn new(config: &Config) -> Result<Self, StartError> {
         let mut services = config.root.as_deref().map(services).transpose()?.unwrap_or_default();
         for service in &mut services {
@@ -49,8 +50,9 @@ impl ListenerPlan {
     }
 }
 
-/// Groups the services by the listeners that serve them. Returns the groups, and the index of its group for each listener. The
-/// error reports all listeners without a service, or all services without a listener.
+/// Groups the services by the listeners that serve them. Returns the groups, and the index of its
+/// group for each listener. The error reports all listeners without a service, or all services
+/// without a listener.
 fn group_services(
     listeners: &[Listener],
     services: &[StubFolder],

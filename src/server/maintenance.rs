@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::live::Live;
 use crate::panics::{self, Panics, Part};
 
-/// Compacts edited catalogs once edits have ceased, and warns about full journals. Starts again after a panic.
+/// Compacts edited catalogs once edits have ceased, and warns about full journals. Starts again
+/// after a panic.
 pub(super) async fn keep_maintaining(lives: Vec<Arc<Live>>, panics: Arc<Panics>) {
     panics.keep_polling(Part::Control, || maintain(&lives)).await;
 }
@@ -30,7 +31,8 @@ fn warn_of_eviction(live: &Live) {
     }
 }
 
-/// Spawns a task for each service that follows its profile timelines. A task starts again after a panic.
+/// Spawns a task for each service that follows its profile timelines. A task starts again after a
+/// panic.
 pub(super) fn spawn_timelines(lives: &[Arc<Live>], panics: &Arc<Panics>) {
     for live in lives {
         let (live, panics) = (Arc::clone(live), Arc::clone(panics));

@@ -1,6 +1,7 @@
 //! Start and end of a server and its threads.
 //!
-//! One thread accepts connections, one runs the admin API, and each worker thread owns its connections from accept to close.
+//! One thread accepts connections, one runs the admin API, and each worker thread owns its
+//! connections from accept to close.
 
 mod accept;
 mod admin_listener;
@@ -189,8 +190,8 @@ impl Server {
         Self { forward, ..self }
     }
 
-    /// Calls `tell`, in place of logging, for each reload that failed or changed something. It runs on the thread that
-    /// reloads.
+    /// Calls `tell`, in place of logging, for each reload that failed or changed something. It runs
+    /// on the thread that reloads.
     pub(crate) fn on_reload(&mut self, tell: impl FnMut(&ReloadStatus) + Send + 'static) {
         self.tell = Box::new(tell);
     }
@@ -249,8 +250,8 @@ impl Server {
         Ok(Handle { addresses, audits, lives, reload, panics, grace, stop, threads, drained: Some(drained) })
     }
 
-    /// Starts the worker threads and the thread for unmatched requests. Returns the threads, and for each worker the channel
-    /// of its connections.
+    /// Starts the worker threads and the thread for unmatched requests. Returns the threads, and
+    /// for each worker the channel of its connections.
     #[expect(clippy::type_complexity, reason = "two lists, used once")]
     fn spawn_workers(
         &self,
@@ -366,12 +367,14 @@ impl Handle {
         &self.lives
     }
 
-    /// Resets stubs, scenarios and random draws to the state of the files; `None` if the server has ended.
+    /// Resets stubs, scenarios and random draws to the state of the files; `None` if the server has
+    /// ended.
     pub(crate) fn reset(&self, live: &Arc<Live>) -> Option<Arc<ReloadStatus>> {
         self.reload.reset_blocking(live)
     }
 
-    /// Returns the lateness of responses, and the seconds in which this server was too slow for its times to be valid.
+    /// Returns the lateness of responses, and the seconds in which this server was too slow for its
+    /// times to be valid.
     pub(crate) fn audit(&self) -> AuditSnapshot {
         AuditSnapshot::of(&self.audits)
     }
@@ -386,13 +389,14 @@ impl Handle {
         self.panics.fatal()
     }
 
-    /// Returns true if the server has ended by itself: on request of the admin API, or because it failed.
+    /// Returns true if the server has ended by itself: on request of the admin API, or because it
+    /// failed.
     pub fn has_ended(&self) -> bool {
         self.drained.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Stops accepting, finishes the requests in flight within [`Config::grace`], and ends the server. Blocks until then.
-    /// Returns true if all requests were finished.
+    /// Stops accepting, finishes the requests in flight within [`Config::grace`], and ends the
+    /// server. Blocks until then. Returns true if all requests were finished.
     pub fn shut_down(mut self) -> bool {
         let grace = self.grace;
         self.end(grace)

@@ -28,8 +28,9 @@ use standin_model::draws::Draws;
 use standin_stub::call::{Peers, Scheme};
 use standin_stub::memory::{MemoryBudget, MemoryShare};
 
-/// Number of tokio tasks that run between two polls of the sockets. There is only one task, which polls others itself; one
-/// more than that lets an idle worker sleep at once instead of polling twice.
+/// Number of tokio tasks that run between two polls of the sockets. There is only one task, which
+/// polls others itself; one more than that lets an idle worker sleep at once instead of polling
+/// twice.
 const EVENT_INTERVAL: u32 = 2;
 
 /// Parts of a worker thread.
@@ -52,8 +53,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Serves the connections that arrive on `accepted`, until `quit`. After a panic that no connection contained, the open
-    /// connections are lost, and the worker serves new ones.
+    /// Serves the connections that arrive on `accepted`, until `quit`. After a panic that no
+    /// connection contained, the open connections are lost, and the worker serves new ones.
     pub(super) fn keep_running(
         &self,
         mut accepted: mpsc::UnboundedReceiver<Accepted>,

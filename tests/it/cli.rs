@@ -1,10 +1,10 @@
 //! The binary: what it prints, how it exits, what signals do.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
-use crate::support::{Client, folder};
+use crate::support::{Client, eventually, folder};
 
 fn standin(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_standin")).args(args).output().expect("it runs")
@@ -31,14 +31,12 @@ impl Process {
     }
 
     fn exit(&mut self) -> i32 {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            if let Some(status) = self.0.try_wait().expect("a child") {
-                return status.code().unwrap_or(-1);
-            }
-            assert!(Instant::now() < deadline, "it does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let mut status = None;
+        eventually("the process ends", || {
+            status = self.0.try_wait().expect("a child");
+            status.is_some()
+        });
+        status.and_then(|status| status.code()).unwrap_or(-1)
     }
 }
 
@@ -114,14 +112,15 @@ fn the_precision_in_force_is_told() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let stub = r#"{"request": {"url": "/long"}, "response": {"fixedDelayMilliseconds": 60000}}"#;
+    let stub = r#"{"request": {"url": "/long"}, "response": {"body": "0123456789",
+        "chunkedDribbleDelay": {"numberOfChunks": 10, "totalDuration": 60000}}}"#;
     let root = folder(&[("mappings/s.json", stub)]);
     let (mut process, address, _) = serve(root.path().to_str().expect("UTF-8"));
     let mut client = Client::connect(address);
     client.write(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
-    std::thread::sleep(Duration::from_millis(200));
+    client.stream.read_exact(&mut [0]).expect("the head comes at once");
     process.signal("-TERM");
-    std::thread::sleep(Duration::from_millis(200));
+    eventually("it accepts no more connections", || TcpStream::connect(address).is_err());
     assert!(process.0.try_wait().expect("a child").is_none(), "the first signal waits for the call");
     process.signal("-TERM");
     assert_eq!(process.exit(), 2);

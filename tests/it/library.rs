@@ -33,7 +33,7 @@ fn statuses(server: &Mock, calls: &[(&str, &str, &str, &str)]) -> Vec<u16> {
     calls.iter().map(|(method, url, headers, body)| send(server, method, url, headers, body).status).collect()
 }
 
-/// What this panics with.
+/// Returns the message of a panic.
 fn panic_of(work: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(work)).expect_err("it panics");
     let text = panic.downcast_ref::<String>().cloned();

@@ -1,4 +1,5 @@
-//! A tape's calls again: when they come, from when their latencies count, and what a target is spared.
+//! A tape's calls again: when they come, from when their latencies count, and what a target is
+//! spared.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -14,6 +15,8 @@ use standin_tape::exchange::{BodyRef, Exchange, Request, Response, Times};
 use standin_tape::{Head, Recording, VERSION, Writer};
 use tempfile::TempDir;
 
+use crate::support::eventually;
+
 /// A call as the backend saw it.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -24,8 +27,8 @@ pub(crate) struct Seen {
     body: Vec<u8>,
 }
 
-/// A backend that keeps account, and answers with the status, and after the delay, that `answer` says for the number of the
-/// call and the time since the first one.
+/// A backend that keeps account, and answers with the status, and after the delay, that `answer`
+/// says for the number of the call and the time since the first one.
 pub(crate) struct Backend {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -126,7 +129,7 @@ fn steady(count: u32, gap: Duration) -> Vec<Exchange> {
     (0..count).map(|k| exchange("GET", &format!("/items/{k}"), gap * k, Duration::from_millis(1))).collect()
 }
 
-/// Writes a tape.
+/// Writes a tape of these exchanges.
 pub(crate) fn tape(path: &Path, exchanges: &[Exchange]) {
     let head = Head { version: VERSION, target: "http://inventory".to_owned(), started_unix_ms: 1, ..Head::default() };
     let mut writer = Writer::create(path, &head).expect("writable");
@@ -178,8 +181,8 @@ fn calls_come_when_they_are_due() {
         assert!(Some(received) <= sent && sent <= first_byte && first_byte <= last_byte, "{answer:?}");
         assert_eq!(answer.response.as_ref().and_then(|response| response.body.as_ref()).map(|body| body.size), Some(2));
     }
-    // at the backend they come as far apart as they are due, but for the way there: no more than the sender says it was late,
-    // and the backend's threads as much again
+    // at the backend they come as far apart as they are due, but for the way there: no more than
+    // the sender says it was late, and the backend's threads as much again
     let seen = backend.seen();
     let start = seen[0].at;
     let of = |url: &str| seen.iter().find(|seen| seen.url == url).expect("it came").at;
@@ -207,8 +210,8 @@ fn a_rate_and_a_speed_change_the_schedule() {
     assert!((0.1..0.4).contains(&length), "{length}");
 }
 
-/// A backend that stalls for half a second: who asks only when the one before is answered would see one slow call. All calls
-/// that were due meanwhile were slow.
+/// A backend that stalls for half a second: who asks only when the one before is answered would see
+/// one slow call. All calls that were due meanwhile were slow.
 #[test]
 fn a_stall_is_charged_to_every_call_that_was_due() {
     let (from, to) = (Duration::from_millis(500), Duration::from_secs(1));
@@ -280,7 +283,7 @@ impl Taped {
 }
 
 impl Taped {
-    /// What `standin replay --json` prints.
+    /// Runs `standin replay --json`, and returns what it prints.
     fn report(&self, backend: &Backend, more: &[&str]) -> serde_json::Value {
         let url = backend.url();
         let args = ["replay", self.tape.to_str().expect("UTF-8"), "--target", &url, "--json"];
@@ -474,11 +477,7 @@ fn ctrl_c_ends_a_tape_well() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it runs");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while backend.seen().len() < 20 {
-        assert!(Instant::now() < deadline, "nothing is sent");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    eventually("20 calls are sent", || backend.seen().len() >= 20);
     let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     assert!(sent.success());
     let output = child.wait_with_output().expect("it ends");

@@ -1,4 +1,4 @@
-//! What stubs answer: the examples of the README, and each way to write a reply.
+//! Examples of the README, and each way to write a reply.
 
 use std::io::Read as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A server on a free port that ends with the test, and a client that sees every byte.
+//! Test server on a free port, and a client that sees every byte.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -17,7 +17,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Deadline of [`eventually`]: reached only where a test fails, so that it may be long.
 const EVENTUALLY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Waits until a condition holds; panics with `what` if it does not within 60 s. Use it in place of a fixed sleep.
+/// Waits until a condition holds; panics with `what` if it does not within 60 s. Use it in place of
+/// a fixed sleep.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + EVENTUALLY_TIMEOUT;
@@ -27,7 +28,7 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A server with stubs of its own.
+/// A server with stubs of its own, which ends with the test.
 pub(crate) struct Mock {
     pub(crate) address: SocketAddr,
     pub(crate) root: TempDir,
@@ -76,7 +77,7 @@ impl Mock {
         client.answer()
     }
 
-    /// Whether it has ended by itself.
+    /// Returns true if the server has ended by itself.
     pub(crate) fn has_ended(&self) -> bool {
         self.handle.as_ref().is_none_or(Handle::has_ended)
     }
@@ -107,13 +108,13 @@ pub(crate) fn write(root: &Path, name: &str, text: &str) {
     fs::write(path, text).expect("writable");
 }
 
-/// One connection.
+/// A raw connection of a client.
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
     unread: Vec<u8>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -122,7 +123,7 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// How a connection ended that was read to its end.
+/// End of a connection that was read to its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Fin,

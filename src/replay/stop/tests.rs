@@ -82,7 +82,8 @@ fn where_the_tape_has_no_errors_two_of_a_hundred_end_it() {
     assert!(watch.stop_reason(0).unwrap().contains("2.0 % of the last 100 calls failed, on the tape 0.0 % did"));
 }
 
-/// Of a hundred tapes and runs, those that are ended, and the median call at which they are.
+/// Returns the number of runs, of a hundred tapes and runs, that are stopped, and the median call
+/// at which they are.
 fn ended(tape: (f64, usize), errors: f64, calls: usize) -> (usize, usize) {
     let mut ends: Vec<usize> = (0..100)
         .filter_map(|run| {
@@ -101,7 +102,7 @@ fn ended(tape: (f64, usize), errors: f64, calls: usize) -> (usize, usize) {
     (ends.len(), ends.get(ends.len() / 2).map_or(0, |end| end + 1))
 }
 
-/// What `docs/RECORDING.md` says of the rule, with its default of 1 %.
+/// Checks what `docs/RECORDING.md` says of the rule, with its default of 1 %.
 #[test]
 fn chance_seldom_ends_a_run_and_harm_soon_does() {
     let tape = (0.039, 1_220);
