@@ -40,7 +40,7 @@
 //!
 //! # Where to go next
 //!
-//! - [`mock::guide`]: requests, replies, delays, scenarios and verification in tests, with examples.
+//! - [`mock::guide`]: requests, replies, delays, scenarios and verification, with examples.
 //! - [`Config`]: addresses, TLS, limits and the performance profile of a server.
 //! - `docs/` in the repository: stub format, performance profiles, recording and fitting, command
 //!   line.

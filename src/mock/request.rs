@@ -107,7 +107,7 @@ impl Request {
         self
     }
 
-    /// Requires a matching host, without the port.
+    /// Requires a host that matches.
     pub fn host(mut self, host: impl Into<Matcher>) -> Self {
         self.0.insert("host".to_owned(), Value::Object(host.into().0));
         self
