@@ -90,7 +90,9 @@ fn tapes_with_bodies(folder: &Path) -> Result<Vec<OpenTape>, Failure> {
         let no_tape = || format!("`{}` has no tape; record one first", folder.join("tapes").display());
         return Err(Failure::usage(if notes.is_empty() { no_tape() } else { notes.join("\n") }));
     }
-    without.iter().for_each(|(path, _)| print_note(&note(path)));
+    for (path, _) in &without {
+        print_note(&note(path));
+    }
     Ok(with_bodies)
 }
 

@@ -246,7 +246,9 @@ impl ServeArgs {
         while signal.recv_timeout(END_POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
         let (doubts, failure) = (measurement_doubts(&handle), handle.failure());
         let all_finished = handle.shut_down();
-        doubts.iter().for_each(|doubt| print_note(doubt));
+        for doubt in &doubts {
+            print_note(doubt);
+        }
         if let Some(failure) = failure {
             print_note(&failure_text(&failure));
             return Ok(Exit::Broken);
