@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::{Exit, Failure, print_diagnostics, print_line, print_note};
 use standin_learn::draft::write;
-use standin_learn::draft::{Draft, Drafter, MOST, proof};
+use standin_learn::draft::{DEFAULT_MAX_STUBS, Drafter, StubDraft, verify};
 use standin_stub::load;
 use standin_stub::stub_folder::StubFolder;
 use standin_tape::{self, Bodies, Condition, Reader};
@@ -22,7 +22,7 @@ pub(super) struct DraftArgs {
     #[arg(default_value = "stubs")]
     dir: PathBuf,
     /// Stubs for recorded calls that an operation may have; the calls made most often stay
-    #[arg(long, value_name = "N", default_value_t = MOST)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_STUBS)]
     max_stubs: usize,
     /// Remove drafts that the tapes do not give any more, unless you edited them
     #[arg(long)]
@@ -167,7 +167,7 @@ fn list(heading: &str, paths: &[PathBuf]) {
 }
 
 /// Loads the stubs as a server would, and reports the recorded calls that other stubs answer.
-fn verify(draft: &Draft, folder: &Path, bodies: impl Fn(&str) -> Option<Bytes>) -> Result<Exit, Failure> {
+fn verify(draft: &StubDraft, folder: &Path, bodies: impl Fn(&str) -> Option<Bytes>) -> Result<Exit, Failure> {
     let service = StubFolder::new("", "", folder);
     let loaded = load::load(&[service]);
     if loaded.defects.iter().any(standin_stub::defect::Defect::is_error) {
@@ -175,18 +175,18 @@ fn verify(draft: &Draft, folder: &Path, bodies: impl Fn(&str) -> Option<Bytes>) 
         let message = "the stubs have defects, so that it was not tried whether they answer the recorded calls";
         return Err(Failure::check_failed(message).help("mend them and draft again"));
     }
-    let strays = proof::strays(draft, loaded.stubs, bodies);
+    let mismatches = verify::mismatches(draft, loaded.stubs, bodies);
     let tried = draft.calls.len();
-    print_line(&format!("  tried: {} of {tried} distinct calls are answered as drafted", tried - strays.len()));
-    for stray in strays.iter().take(MAX_LISTED) {
-        let by: &dyn Display = match &stray.answered_by {
+    print_line(&format!("  tried: {} of {tried} distinct calls are answered as drafted", tried - mismatches.len()));
+    for mismatch in mismatches.iter().take(MAX_LISTED) {
+        let by: &dyn Display = match &mismatch.answered_by {
             Some(stub) => stub,
             None => &"no stub",
         };
-        print_line(&format!("  `{}` is answered by {by}", stray.call));
+        print_line(&format!("  `{}` is answered by {by}", mismatch.call));
     }
-    if strays.len() > MAX_LISTED {
-        print_line(&format!("  and {} more", strays.len() - MAX_LISTED));
+    if mismatches.len() > MAX_LISTED {
+        print_line(&format!("  and {} more", mismatches.len() - MAX_LISTED));
     }
     Ok(Exit::Success)
 }

@@ -10,7 +10,9 @@ use clap::{Args, ValueEnum};
 
 use super::profile_file::{self, Author};
 use super::{Exit, Failure, print_line, print_note};
-use standin_learn::import::{self, Collected, Format, Imported, Options, Problem, Problems, Target, Unit};
+use standin_learn::import::{
+    self, Collected, ImportError, ImportErrors, ImportFormat, ImportOptions, ImportedProfile, OperationTarget, TimeUnit,
+};
 use standin_model::station::{Capacity, Queue};
 
 /// Make a performance profile of what you have: JMeter, k6, Locust, HAR, Prometheus, OpenTelemetry,
@@ -39,12 +41,12 @@ pub(super) struct ImportArgs {
     service: Option<String>,
 
     /// The format, if its content does not tell it
-    #[arg(long, value_parser = PossibleValuesParser::new(Format::NAMES.iter().map(|(name, _)| *name)))]
+    #[arg(long, value_parser = PossibleValuesParser::new(ImportFormat::NAMES.iter().map(|(name, _)| *name)))]
     format: Option<String>,
 
     /// The unit of times, where the file does not name it: ns, us, ms or s
     #[arg(long, value_parser = unit)]
-    unit: Option<Unit>,
+    unit: Option<TimeUnit>,
 
     /// The method and path of a name that does not tell them; any number of times
     #[arg(long, value_name = "NAME=METHOD PATH", value_parser = mapping)]
@@ -116,10 +118,10 @@ impl ImportArgs {
         Ok(Exit::Success)
     }
 
-    fn options(&self) -> Options {
+    fn options(&self) -> ImportOptions {
         let format = self.format.as_deref();
-        Options {
-            format: Format::NAMES.iter().find(|(name, _)| Some(*name) == format).map(|(_, format)| *format),
+        ImportOptions {
+            format: ImportFormat::NAMES.iter().find(|(name, _)| Some(*name) == format).map(|(_, format)| *format),
             unit: self.unit,
             map: self.map.iter().cloned().collect::<BTreeMap<_, _>>(),
             metric: self.metric.clone(),
@@ -129,7 +131,7 @@ impl ImportArgs {
     }
 
     /// Reads all files. The failure has the errors of all of them.
-    fn import(&self, options: &Options) -> Result<Imported, Failure> {
+    fn import(&self, options: &ImportOptions) -> Result<ImportedProfile, Failure> {
         let mut all: Option<Collected> = None;
         let (mut sources, mut messages, mut exit_code) = (Vec::new(), Vec::new(), Exit::Broken);
         for path in &self.files {
@@ -161,12 +163,12 @@ impl ImportArgs {
         };
         let left_out = all.skipped.clone();
         let service = self.service.clone().unwrap_or_else(|| profile_file::service(&self.to));
-        Imported::new(all, options, &service, sources, self.capacity()).map_err(|problem| {
+        ImportedProfile::new(all, options, &service, sources, self.capacity()).map_err(|problem| {
             let left_out =
                 left_out.iter().map(|(why, count, first)| format!("left out: {count} {why} (the first: {first})"));
             let file = self.files[0].display().to_string();
             Failure::broken(
-                left_out.chain([Problem { file, ..problem }.to_string()]).collect::<Vec<String>>().join("\n"),
+                left_out.chain([ImportError { file, ..problem }.to_string()]).collect::<Vec<String>>().join("\n"),
             )
         })
     }
@@ -182,25 +184,28 @@ impl ImportArgs {
 }
 
 /// Returns the first errors of a file, a line each, and the number of the others.
-fn error_lines(file: &str, problems: Problems) -> Vec<String> {
+fn error_lines(file: &str, problems: ImportErrors) -> Vec<String> {
     let count = problems.count;
-    let mut lines: Vec<String> =
-        problems.first.into_iter().map(|problem| Problem { file: file.to_owned(), ..problem }.to_string()).collect();
+    let mut lines: Vec<String> = problems
+        .first
+        .into_iter()
+        .map(|problem| ImportError { file: file.to_owned(), ..problem }.to_string())
+        .collect();
     if count > lines.len() as u64 {
         lines.push(format!("`{file}`: and {} more defects", count - lines.len() as u64));
     }
     lines
 }
 
-fn unit(text: &str) -> Result<Unit, String> {
-    Unit::of(text).ok_or_else(|| "use ns, us, ms or s".to_owned())
+fn unit(text: &str) -> Result<TimeUnit, String> {
+    TimeUnit::of(text).ok_or_else(|| "use ns, us, ms or s".to_owned())
 }
 
 /// Parses a pair of a name and a target, such as `Home page=GET /`.
 fn mapping(text: &str) -> Result<(String, String), String> {
     // names may have `=` in them, paths that follow have none
     let (name, target) = text.rsplit_once('=').ok_or("write it as `NAME=GET /path`")?;
-    Target::of(target).ok_or("write a method and a path behind the `=`, as in `Home page=GET /`")?;
+    OperationTarget::of(target).ok_or("write a method and a path behind the `=`, as in `Home page=GET /`")?;
     Ok((name.to_owned(), target.trim().to_owned()))
 }
 

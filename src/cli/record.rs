@@ -26,7 +26,7 @@ use crate::replay::ReplayRefusal;
 use crate::server::{Handle, Server};
 use crate::stdio;
 use crate::upstream::Origin;
-use standin_learn::draft::MOST;
+use standin_learn::draft::DEFAULT_MAX_STUBS;
 use standin_text::{counted, short_duration};
 
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
@@ -172,7 +172,7 @@ impl RecordArgs {
             return Ok(Exit::Broken);
         }
         if self.forwarding.keeps_bodies() {
-            let drafted = draft::draft(&self.dir, MOST, false).unwrap_or_else(|failure| failure.print());
+            let drafted = draft::draft(&self.dir, DEFAULT_MAX_STUBS, false).unwrap_or_else(|failure| failure.print());
             if drafted == Exit::Broken {
                 return Ok(Exit::Broken);
             }

@@ -1,4 +1,4 @@
-//! From a tape to stubs that answer as the service did, through the front door.
+//! `standin draft`: from a tape to stubs that answer as the service did, over HTTP.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::replay::exchange;
 use crate::support::{Answer, Client};
 
-/// A call and its answer, as a tape has them, but for their bodies.
+/// A call and its answer as a tape has them, without their bodies.
 struct Said<'s> {
     method: &'s str,
     url: &'s str,
@@ -26,7 +26,7 @@ struct Said<'s> {
 
 const OK: Said<'_> = Said { method: "GET", url: "/", asked: b"", status: 200, headers: &[], answer: b"" };
 
-/// A stub folder with a tape on which this was said.
+/// Returns a stub folder with a tape of these calls.
 fn taped(said: &[Said<'_>]) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     tape(folder.path(), "one", said, true);
@@ -63,7 +63,7 @@ fn told(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned()
 }
 
-/// Drafts, and serves what came of it.
+/// Drafts stubs and serves them.
 fn drafted(folder: &TempDir) -> Handle {
     let output = draft(folder.path(), &[]);
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
@@ -77,7 +77,7 @@ fn call(server: &Handle, method: &str, url: &str, headers: &str, body: &[u8]) ->
     client.answer_to(method)
 }
 
-/// All files below a folder with what is in them.
+/// Returns all files below a folder with their contents.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("readable").path()) {

@@ -1,4 +1,4 @@
-//! How far the mock is from the service: budgets, exit codes, and the mock replayed and compared in one go.
+//! `standin gap`: budgets, exit codes, and the mock replayed and compared in one go.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -8,7 +8,7 @@ use standin_tape::exchange::Exchange;
 use tempfile::TempDir;
 
 use crate::replay::{Backend, exchange, tape};
-use crate::support::{folder, write};
+use crate::support::{eventually, folder, write};
 
 fn gap(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_standin")).arg("gap").args(args).output().expect("it runs")
@@ -26,7 +26,7 @@ fn calls(count: u32, gap: Duration, latency: Duration) -> Vec<Exchange> {
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Two tapes: the second takes `percent` of the first.
+/// Returns two tapes, the second of which takes `percent` of the first.
 fn two(percent: u32) -> (TempDir, String, String) {
     let folder = TempDir::new().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name);
@@ -71,7 +71,7 @@ fn two_tapes_are_compared_and_judged() {
     assert!(told(&same).contains("within the default budget") && !told(&same).contains("why:"), "{}", told(&same));
 }
 
-/// A plain comparison of too few calls is no pass.
+/// A comparison of too few calls does not pass.
 #[test]
 fn what_cannot_be_judged_is_no_pass() {
     let folder = TempDir::new().expect("a temporary folder");
@@ -86,7 +86,8 @@ fn what_cannot_be_judged_is_no_pass() {
     assert_eq!(gap(&[&path, &path, "--budget", "none"]).status.code(), Some(0));
 }
 
-/// Tapes of several runs a side are runs: there is noise, a test over all rows, and a note where they are no runs of one load.
+/// Several tapes a side are runs: there is noise, a test over all rows, and a note if they are no
+/// runs of one load.
 #[test]
 fn several_tapes_a_side_are_runs() {
     let folder = TempDir::new().expect("a temporary folder");
@@ -159,7 +160,7 @@ fn what_cannot_be_compared_says_why() {
     }
 }
 
-/// A stub folder whose stub takes `milliseconds`, with a tape of a service that took 20 ms.
+/// Returns a stub folder whose stub takes `milliseconds`, with a tape of a service that took 20 ms.
 fn recorded(milliseconds: u32, url: &str) -> TempDir {
     let stub = format!(
         r#"{{"request": {{"urlPathTemplate": "{url}"}}, "response": {{"body": "ok", "fixedDelayMilliseconds": {milliseconds}}}}}"#
@@ -234,7 +235,7 @@ fn the_live_service_and_the_mock_take_turns() {
     assert!(failing.seen().len() < 250, "{}", failing.seen().len());
 }
 
-/// Whole runs of one schedule, the mock started anew for each: what they differ by says how sure the comparison is.
+/// Whole runs of one schedule, with a new mock for each, give the significance of the comparison.
 #[test]
 fn runs_of_one_schedule_tell_how_sure_it_is() {
     let backend = Backend::new(|_, _| (200, Duration::from_millis(60)));
@@ -290,7 +291,7 @@ fn a_page_and_a_file_for_ci_are_written() {
     assert_eq!(output.status.code(), Some(2), "{}", told(&output));
 }
 
-/// What would be found out after minutes is found out before them.
+/// Output files that cannot be written are reported before anything is sent.
 #[test]
 fn what_cannot_be_written_is_said_before_anything_is_sent() {
     let backend = Backend::new(|_, _| (200, Duration::ZERO));
@@ -327,7 +328,7 @@ fn options_without_effect_are_refused() {
     }
 }
 
-/// A script must find why there is no result where it looks for one.
+/// The reason for a missing result is in the JSON and in the JUnit file.
 #[test]
 fn a_refused_run_says_so_to_programs() {
     let root = recorded(20, "/items/{id}");
@@ -361,10 +362,9 @@ fn ctrl_c_ends_a_comparison_with_a_word() {
             .spawn()
             .expect("it runs");
         let begun = std::time::Instant::now();
-        while begun.elapsed() < Duration::from_millis(1_500) || (!live.is_empty() && backend.seen().len() < 5) {
-            assert!(begun.elapsed() < Duration::from_secs(20), "nothing is sent");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        // what the mock gets cannot be seen from here
+        let is_begun = || begun.elapsed() > Duration::from_millis(1_500);
+        eventually("calls are sent", || is_begun() && (live.is_empty() || backend.seen().len() >= 5));
         let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
         let output = child.wait_with_output().expect("it ends");

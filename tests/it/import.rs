@@ -1,4 +1,4 @@
-//! What other tools measured, imported by the binary and served.
+//! Measurements of other tools, imported by the binary and served.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ fn defects_are_told_with_their_lines_and_nothing_is_written() {
     assert_eq!(import(folder.path(), "metrics.json", &["--by", "nosuch"]).status.code(), Some(2));
 }
 
-/// What an import wrote.
+/// Returns the profile that an import wrote.
 fn written(name: &str, more: &[&str]) -> String {
     let folder = folder(&[("mappings/stubs.json", STUBS)]);
     let output = import(folder.path(), name, more);

@@ -1,4 +1,5 @@
-//! What a tape teaches: performance models, the gap between two services, and stubs.
+//! Learning from tapes: performance models (`fit`, `import`), comparisons of a mock with its service
+//! (`gap`), and stubs (`draft`).
 
 pub mod draft;
 pub mod fit;

@@ -1,7 +1,7 @@
 //! Lists, numbers, durations and lines of text as messages and reports write them.
 //!
-//! Every crate that writes for people uses these functions, so that one number looks the same in an error
-//! message, in a report on the terminal and on an HTML page.
+//! Every crate that writes for people uses these functions, so that one number looks the same in an
+//! error message, in a report on the terminal and on an HTML page.
 
 mod list;
 mod number;

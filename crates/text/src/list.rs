@@ -1,6 +1,7 @@
 //! Enumerations and counts within a sentence.
 
-/// Returns the items as an enumeration, with `conjunction` before the last one: `a, b and c`. Empty without items.
+/// Returns the items as an enumeration, with `conjunction` before the last one: `a, b and c`. Empty
+/// without items.
 pub fn list<T: AsRef<str>>(items: &[T], conjunction: &str) -> String {
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     match items.split_last() {
@@ -9,7 +10,8 @@ pub fn list<T: AsRef<str>>(items: &[T], conjunction: &str) -> String {
     }
 }
 
-/// Returns names between backticks as an enumeration, with `conjunction` before the last one: `` `a`, `b` and `c` ``.
+/// Returns names between backticks as an enumeration, with `conjunction` before the last one: ``
+/// `a`, `b` and `c` ``.
 pub fn list_quoted<T: AsRef<str>>(names: &[T], conjunction: &str) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
     list(&quoted, conjunction)

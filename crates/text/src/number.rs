@@ -7,7 +7,8 @@ pub fn grouped(number: u64) -> String {
     group_digits(&number.to_string(), 3, ",")
 }
 
-/// Returns ASCII digits with `separator` between groups of `group_size`, counted from the right. A size of 0 separates nothing.
+/// Returns ASCII digits with `separator` between groups of `group_size`, counted from the right. A
+/// size of 0 separates nothing.
 pub fn group_digits(digits: &str, group_size: usize, separator: &str) -> String {
     let mut text = String::with_capacity(digits.len() * 2);
     for (index, digit) in digits.chars().enumerate() {
@@ -19,8 +20,8 @@ pub fn group_digits(digits: &str, group_size: usize, separator: &str) -> String 
     text
 }
 
-/// Returns a share (1 is the whole) as a percentage for a sentence: one decimal below 10 % unless the number is whole within
-/// 0.05, whole percent from there on. `3 %`, `0.2 %`, `28 %`, `374 %`.
+/// Returns a share (1 is the whole) as a percentage for a sentence: one decimal below 10 % unless
+/// the number is whole within 0.05, whole percent from there on. `3 %`, `0.2 %`, `28 %`, `374 %`.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent < 9.95 && (percent - percent.round()).abs() > 0.05 {
@@ -33,19 +34,22 @@ pub fn percent(share: f64) -> String {
     }
 }
 
-/// Returns a share (1 is the whole) as a percentage with exactly `decimals` decimals, as a column of a table needs it.
+/// Returns a share (1 is the whole) as a percentage with exactly `decimals` decimals, as a column
+/// of a table needs it.
 pub fn percent_with_decimals(share: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", share * 100.0)
 }
 
-/// Returns a share (1 is the whole) as a percentage with up to `decimals` decimals and no zeros at the end: `0.4 %`, `28 %`.
+/// Returns a share (1 is the whole) as a percentage with up to `decimals` decimals and no zeros at
+/// the end: `0.4 %`, `28 %`.
 pub fn percent_up_to_decimals(share: f64, decimals: usize) -> String {
     let number = format!("{:.decimals$}", share * 100.0);
     let number = if decimals > 0 { number.trim_end_matches('0').trim_end_matches('.') } else { &number };
     format!("{number} %")
 }
 
-/// Returns a relative difference as a percentage with its sign and exactly `decimals` decimals. What rounds to zero is `+0 %`.
+/// Returns a relative difference as a percentage with its sign and exactly `decimals` decimals.
+/// What rounds to zero is `+0 %`.
 pub fn signed_percent(difference: f64, decimals: usize) -> String {
     let text = format!("{:+.decimals$} %", difference * 100.0);
     if text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) { text } else { text.replace('-', "+") }
@@ -62,7 +66,8 @@ pub fn short_duration(time: Duration) -> String {
     format!("{} {unit}", three_digits(number))
 }
 
-/// Returns a duration in milliseconds, without the unit, with three significant digits: `9.88`, `2,170`.
+/// Returns a duration in milliseconds, without the unit, with three significant digits: `9.88`,
+/// `2,170`.
 pub fn milliseconds(time: Duration) -> String {
     three_digits(time.as_secs_f64() * 1e3)
 }

@@ -9,8 +9,8 @@ pub enum LongWords {
     Keep,
 }
 
-/// Returns the text in lines of at most `columns` characters (1 or more), broken at spaces but never between a number and its unit.
-/// An empty text is one empty line.
+/// Returns the text in lines of at most `columns` characters (1 or more), broken at spaces but
+/// never between a number and its unit. An empty text is one empty line.
 pub fn wrap(text: &str, columns: usize, long_words: LongWords) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut width) = (String::new(), 0);
@@ -45,7 +45,8 @@ pub fn unbroken_units(text: &str) -> String {
     words(text, '\u{a0}').join(" ")
 }
 
-/// Returns the beginning of the text, with `…` at its end if it is longer than `columns` characters (1 or more).
+/// Returns the beginning of the text, with `…` at its end if it is longer than `columns` characters
+/// (1 or more).
 pub fn truncate(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
         return text.to_owned();

@@ -1,5 +1,7 @@
-//! The two sides of a comparison: tapes, the newest tape against the mock, or the live service and the mock in turns.
+//! The two sides of a comparison: tapes, the newest tape against the mock, or the live service and
+//! the mock in turns.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::GapCommand;
@@ -16,7 +18,7 @@ use standin_tape::operations::Operations;
 use standin_text::counted;
 
 impl GapCommand {
-    /// Tapes against tapes.
+    /// Compares tapes with tapes.
     pub(super) fn tapes(&self, originals: &[PathBuf], copies: &[PathBuf]) -> Result<Gap, Failure> {
         if self.target.is_some() {
             return Err(Failure::usage("two tapes need no --target; give a stub folder with it"));
@@ -55,7 +57,8 @@ impl GapCommand {
         Ok(gap)
     }
 
-    /// The newest tape of a stub folder against the mock; with a target, both by it in turns.
+    /// Compares the newest tape of a stub folder with the mock; with a target, sends it to both in
+    /// turns.
     pub(super) fn folder(&self, dir: &Path) -> Result<Gap, Failure> {
         let tape = newest(dir)?;
         let recording = open(&tape)?;
@@ -69,7 +72,7 @@ impl GapCommand {
         Ok(gap)
     }
 
-    /// The tape against the mock.
+    /// Compares the tape with the mock.
     fn against_recorded(
         &self,
         dir: &Path,
@@ -103,7 +106,7 @@ impl GapCommand {
         Ok(gap)
     }
 
-    /// The live service against the mock: one schedule in blocks, A B B A.
+    /// Compares the live service with the mock: one schedule in blocks, in the order A B B A.
     fn against_live(
         &self,
         dir: &Path,
@@ -121,9 +124,7 @@ impl GapCommand {
         let (for_live, mut for_mock) = (prepare(&target, false)?, prepare(&mock.target, true)?);
         let operations = recording.operations();
         let repeats = self.runs.is_some();
-        let side = |name: &str| ComparisonSide { name: name.to_owned(), runs: Vec::new(), repeats };
-        let mut sides = [side("live"), side("mock")];
-        let mut outcomes: [Option<ReplayOutcome>; 2] = [None, None];
+        let mut trials = LiveTrials::new(repeats);
         let mut flagged = Vec::new();
         let blocks = match self.runs {
             Some(runs) => vec![plan.clone(); runs as usize],
@@ -144,33 +145,39 @@ impl GapCommand {
             ];
             let order = if number % 2 == 0 { [LIVE, MOCK] } else { [MOCK, LIVE] };
             let mut doubtful = Vec::new();
-            for runner in order {
-                let (outcome, run) = runners[runner].run(block)?;
-                if outcome.cancelled.is_some() {
-                    let sent = |side: usize| {
-                        let before = outcomes[side].as_ref().map_or(0, |outcome| outcome.sent);
-                        before + if side == runner { outcome.sent } else { 0 }
-                    };
-                    return Err(ended_by_signal(sent(LIVE), sent(MOCK)));
-                }
-                // a live service that is in trouble is left alone at once
-                if let Some(why) = &outcome.stopped {
-                    return Err(Failure::broken(replay::ReplayRefusal::Stopped(why.clone()).to_string()));
-                }
-                sides[runner].runs.push(ServiceRun::new(&run, &operations));
-                if runner == MOCK {
+            for side in order {
+                let (outcome, run) = runners[side].run(block)?;
+                trials.check(side, &outcome)?;
+                if side == MOCK {
                     doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
                 }
-                match &mut outcomes[runner] {
-                    Some(all) => all.merge(&outcome),
-                    none => *none = Some(outcome),
-                }
+                trials.add(side, outcome, ServiceRun::new(&run, &operations));
             }
-            // the same seconds of both, for what came in them may be another load than the rest
-            for run in sides.iter_mut().filter_map(|side| side.runs.last_mut()) {
-                run.doubtful.clone_from(&doubtful);
-            }
+            trials.mark_doubtful(&doubtful);
         }
+        self.believe_all(&trials.outcomes)?;
+        not_halted(cancel)?;
+        let [live, copy] = trials.sides;
+        let known = reference_model::of_mock(dir, mock.profile.as_deref(), recording);
+        let mut gap = Gap::with_context(&known, &live, &copy, self.budget.0.clone());
+        gap.notes.extend(flagged);
+        gap.notes.extend(mock.notes());
+        gap.notes.extend(self.live_notes(&plan));
+        Ok(gap)
+    }
+
+    /// Returns notes on the seeds of the mock and on calls that were not sent.
+    fn live_notes(&self, plan: &Plan) -> impl Iterator<Item = String> {
+        let first = self.seed();
+        let seeds =
+            self.runs.map(|runs| format!("the seeds of the mock's {runs} runs were {first} to {}", first + runs - 1));
+        let left_out = (plan.left_out > 0)
+            .then(|| format!("{} calls of the tape were sent to neither, see --methods", plan.left_out));
+        seeds.into_iter().chain(left_out)
+    }
+
+    /// Reports how both sides answered, and refuses outcomes that must not be believed.
+    fn believe_all(&self, outcomes: &[Option<ReplayOutcome>; 2]) -> Result<(), Failure> {
         for (outcome, is_live) in outcomes.iter().zip([true, false]) {
             let Some(outcome) = outcome else {
                 return Err(Failure::broken(replay::ReplayRefusal::Nothing.to_string()));
@@ -178,23 +185,7 @@ impl GapCommand {
             progress(&account(if is_live { "live" } else { "mock" }, outcome));
             self.believe(outcome, is_live)?;
         }
-        not_halted(cancel)?;
-        let [live, copy] = sides;
-        let known = reference_model::of_mock(dir, mock.profile.as_deref(), recording);
-        let mut gap = Gap::with_context(&known, &live, &copy, self.budget.0.clone());
-        gap.notes.extend(flagged);
-        gap.notes.extend(mock.notes());
-        if let Some(runs) = self.runs {
-            gap.notes.push(format!(
-                "the seeds of the mock's {runs} runs were {} to {}",
-                self.seed(),
-                self.seed() + runs - 1
-            ));
-        }
-        if plan.left_out > 0 {
-            gap.notes.push(format!("{} calls of the tape were sent to neither, see --methods", plan.left_out));
-        }
-        Ok(gap)
+        Ok(())
     }
 
     /// Refuses a run that must not be believed.
@@ -212,7 +203,54 @@ impl GapCommand {
     }
 }
 
-/// The tape of a stub folder that was begun last. What a replay wrote is no recording.
+/// The answers of the live service and of the mock to the blocks that were sent so far, in the
+/// order [`LIVE`], [`MOCK`].
+struct LiveTrials {
+    sides: [ComparisonSide; 2],
+    outcomes: [Option<ReplayOutcome>; 2],
+}
+
+impl LiveTrials {
+    fn new(repeats: bool) -> Self {
+        let side = |name: &str| ComparisonSide { name: name.to_owned(), runs: Vec::new(), repeats };
+        Self { sides: [side("live"), side("mock")], outcomes: [None, None] }
+    }
+
+    /// Fails if the block was cancelled, or stopped to spare the live service.
+    fn check(&self, side: usize, outcome: &ReplayOutcome) -> Result<(), Failure> {
+        if outcome.cancelled.is_some() {
+            let sent = |other: usize| {
+                let before = self.outcomes[other].as_ref().map_or(0, |outcome| outcome.sent);
+                before + if side == other { outcome.sent } else { 0 }
+            };
+            return Err(ended_by_signal(sent(LIVE), sent(MOCK)));
+        }
+        // a live service that is in trouble is left alone at once
+        match &outcome.stopped {
+            Some(why) => Err(Failure::broken(replay::ReplayRefusal::Stopped(why.clone()).to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds the answers of one side to a block.
+    fn add(&mut self, side: usize, outcome: ReplayOutcome, run: ServiceRun) {
+        self.sides[side].runs.push(run);
+        match &mut self.outcomes[side] {
+            Some(all) => all.merge(&outcome),
+            none => *none = Some(outcome),
+        }
+    }
+
+    /// Marks seconds of the last block, in which the mock was too slow, as doubtful on both sides:
+    /// what came in them may be another load than the rest.
+    fn mark_doubtful(&mut self, doubtful: &[Range<u64>]) {
+        for run in self.sides.iter_mut().filter_map(|side| side.runs.last_mut()) {
+            run.doubtful = doubtful.to_vec();
+        }
+    }
+}
+
+/// Returns the tape of a stub folder that was begun last. A tape of a replay is no recording.
 fn newest(dir: &Path) -> Result<PathBuf, Failure> {
     let found = sender_args::newest(dir)?;
     found.ok_or_else(|| {
@@ -220,7 +258,7 @@ fn newest(dir: &Path) -> Result<PathBuf, Failure> {
     })
 }
 
-/// A tape given twice is no second run: what chance does would look smaller than it is.
+/// Fails if a tape is given twice: noise between copies would look too small.
 fn each_once(paths: &[PathBuf]) -> Result<(), Failure> {
     let same = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
     let twice = (1..paths.len()).find(|place| paths[..*place].iter().any(|other| same(other) == same(&paths[*place])));
@@ -232,7 +270,7 @@ fn each_once(paths: &[PathBuf]) -> Result<(), Failure> {
     })
 }
 
-/// What is told of a comparison that somebody ended.
+/// Returns the message for a comparison that a signal ended.
 fn ended_by_signal(live: u64, mock: u64) -> Failure {
     let live = if live > 0 { format!("{} to the live service and ", counted(live, "call")) } else { String::new() };
     Failure::broken(format!(
@@ -249,7 +287,7 @@ fn calls(recording: &Recording) -> impl Iterator<Item = (&str, &str)> {
     recording.exchanges.iter().map(|one| (one.request.method.as_str(), one.request.url.as_str()))
 }
 
-/// What a tape lacks, if anything.
+/// Returns a note on the calls that a tape lacks, if any.
 fn condition(recording: &Recording) -> Option<String> {
     let condition = &recording.condition;
     let lost = condition.lost();
@@ -258,7 +296,7 @@ fn condition(recording: &Recording) -> Option<String> {
     })
 }
 
-/// One tape by its name, several by the first and the last.
+/// Returns the name of a tape, or the names of the first and the last of several.
 fn names(paths: &[PathBuf]) -> String {
     match paths {
         [first, .., last] => format!("{} … {}", stem(first), stem(last)),

@@ -54,13 +54,13 @@ impl InProcessMock {
         Ok(Self { target: command.sending.bounded(target), profile, told, handle })
     }
 
-    /// How it was served, and whether it was too slow itself.
+    /// Returns notes on how the mock was served and on seconds in which it was too slow.
     pub(super) fn notes(&self) -> Vec<String> {
         [self.told.clone()].into_iter().chain(self.flagged()).collect()
     }
 
-    /// When it was too slow itself, in nanoseconds since a run's first call was due. Where `allowed` says how late it may be, that
-    /// is all that counts.
+    /// Returns the times at which the mock itself was too slow, in nanoseconds since the first call
+    /// of a run was due. If `allowed` is given, only that lateness counts.
     pub(super) fn doubtful(&self, outcome: &ReplayOutcome, allowed: Option<Duration>) -> Vec<Range<u64>> {
         let Some(started) = outcome.started else { return Vec::new() };
         // the second in which the last call came is judged when it is over
@@ -73,7 +73,7 @@ impl InProcessMock {
         doubtful(&audit.flagged, started, allowed)
     }
 
-    /// Whether it was too slow itself.
+    /// Returns a note if the mock itself was too slow.
     pub(super) fn flagged(&self) -> Option<String> {
         let audit = self.handle.audit();
         (audit.flagged.count > 0).then(|| {
@@ -88,7 +88,8 @@ impl InProcessMock {
     }
 }
 
-/// The flagged seconds on the clock of a run. What lies before the last of them that are kept is unknown, and so doubtful as well.
+/// Returns the flagged seconds on the clock of a run. The time before the oldest kept one is
+/// unknown, and therefore doubtful as well.
 fn doubtful(flagged: &FlaggedWindows, started: SystemTime, allowed: Option<Duration>) -> Vec<Range<u64>> {
     let started = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let nanos = |ms: u64| Duration::from_millis(ms).saturating_sub(started).as_nanos() as u64;

@@ -18,16 +18,18 @@ use standin_learn::gap::{Gap, GapBudget, GapPage, JUnitReport, RefusalReport, Ve
 
 /// Tell how far the mock is from the service: the same calls at the same times, compared
 ///
-/// With a stub folder: its newest tape, replayed against the mock. With --target too: that tape's calls against the live service and
-/// the mock, in turns. With two tapes: the second against the first; with --reference and --mock several a side. Exits 1 over the
-/// budget, 2 if too little can be judged.
+/// With a stub folder: its newest tape, replayed against the mock. With --target too: that tape's
+/// calls against the live service and the mock, in turns. With two tapes: the second against the
+/// first; with --reference and --mock several a side. Exits 1 over the budget, 2 if too little can
+/// be judged.
 #[derive(Args, Debug)]
 pub(super) struct GapCommand {
     /// A stub folder (it has `tapes/`), or two tapes: the original, and what is compared with it
     #[arg(value_name = "DIR | TAPE TAPE", num_args = 0..=2, default_value = "stubs")]
     what: Vec<PathBuf>,
 
-    /// Tapes of the original: runs of one load, which tell a difference from chance where there are 4 or more a side; needs --mock
+    /// Tapes of the original: runs of one load, which tell a difference from chance where there are
+    /// 4 or more a side; needs --mock
     #[arg(long, value_name = "TAPE", num_args = 1.., requires = "mock", conflicts_with_all = ["what", "target"])]
     reference: Vec<PathBuf>,
 
@@ -47,17 +49,20 @@ pub(super) struct GapCommand {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// How far it may be off, such as `p95=10%,p99=15%`; also p50, p90, w1, ks, errors, throughput. `default` depends on how busy
-    /// the service was: p50 3 %, p90 5 %, p95 7 %, p99 10 % up to 80 % of its capacity, more beyond. `none` judges nothing
+    /// Limits on the difference, such as `p95=10%,p99=15%`; also p50, p90, w1, ks, errors,
+    /// throughput. `default` depends on the utilization of the service: p50 3 %, p90 5 %, p95 7 %,
+    /// p99 10 % up to 80 % of its capacity, more beyond. `none` judges nothing
     #[arg(long, value_name = "LIMITS", value_parser = asked, default_value = "default")]
     budget: Asked,
 
-    /// Stretches of the schedule that are sent to the live service and the mock in turns; needs --target [default: 4]
+    /// Stretches of the schedule that are sent to the live service and the mock in turns; needs
+    /// --target [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), requires = "target")]
     blocks: Option<u64>,
 
-    /// Send the whole schedule so many times to the live service and the mock, A B B A, the mock started anew each time: runs are
-    /// what a difference is judged by, 4 or more tell it from chance; needs --target
+    /// Send the whole schedule so many times to the live service and the mock, A B B A, the mock
+    /// started anew each time: runs are what a difference is judged by, 4 or more tell it from
+    /// chance; needs --target
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=100), conflicts_with = "blocks", requires = "target")]
     runs: Option<u64>,
 
@@ -131,7 +136,7 @@ impl GapCommand {
         self.seed.unwrap_or(1)
     }
 
-    /// What programs get where there is no result.
+    /// Writes the refusal for programs, as JSON and as JUnit XML.
     fn refuse(&self, why: &str) {
         let refused = RefusalReport(why);
         if self.json {
@@ -166,7 +171,7 @@ fn asked(text: &str) -> Result<Asked, String> {
     if text == "none" { Ok(Asked(None)) } else { Ok(Asked(Some(text.parse()?))) }
 }
 
-/// Whether a file can be written, which must be known before minutes are spent on what is to be in it.
+/// Checks that a file can be written, before minutes are spent on its content.
 fn check_writable(path: &Path) -> Result<(), Failure> {
     let is_new = !path.exists();
     let opened = OpenOptions::new().append(true).create(true).open(path);

@@ -1,4 +1,5 @@
-//! What the reference can do: as the profile says that the mock is served with, else as a fit of the reference's calls does.
+//! Capacity of the reference: from the profile that the mock is served with, otherwise from a fit
+//! of the calls.
 
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use standin_model::profile::{self, CompiledProfile};
 use standin_tape::Recording;
 use standin_tape::operations::Operations;
 
-/// Of a mock that was served with a profile, or without one.
+/// Returns the context of a mock that was served with or without a profile.
 pub(super) fn of_mock(dir: &Path, profile: Option<&str>, recording: &Recording) -> ComparisonContext {
     let Some(name) = profile else {
         return ComparisonContext { model: of_tapes(&[recording], &recording.operations()), served: MockKind::Unpaced };
@@ -19,7 +20,8 @@ pub(super) fn of_mock(dir: &Path, profile: Option<&str>, recording: &Recording) 
     ComparisonContext { model, served: MockKind::Profile }
 }
 
-/// What a fit says; none if nothing explains the calls, or if they are not all that the service got.
+/// Fits the tapes. Returns `None` if no model explains the calls, or if the service got other calls
+/// too.
 pub(super) fn of_tapes(tapes: &[&Recording], operations: &Operations) -> Option<CapacityModel> {
     let trace = |tape: &&Recording| Trace::new(&tape.head, operations, &tape.exchanges);
     let fitted = Fitted::new("reference", &tapes.iter().map(trace).collect::<Vec<_>>()).ok()?;

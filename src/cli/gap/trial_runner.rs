@@ -1,4 +1,4 @@
-//! One way that a plan is sent: what the target answers is kept as a tape in memory.
+//! Sending of a plan to one target, whose answers are kept as a tape in memory.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::replay::{self, Plan, PreparedCalls, ReplayOutcome, ReplayTarget};
 use standin_tape::exchange::Exchange;
 use standin_tape::{Head, REPLAY, Recording};
 
-/// Where a plan is sent.
+/// A target of the comparison and the calls that are sent to it.
 pub(super) struct TrialRunner<'r> {
     pub(super) recording: &'r Recording,
     pub(super) prepared: &'r Arc<PreparedCalls>,

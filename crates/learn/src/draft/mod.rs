@@ -1,18 +1,21 @@
-//! Tapes to stubs: exchanges and bodies in, mapping files and body files out, as data; only [`write`] touches the disk.
+//! Tapes to stubs: exchanges and bodies in, mapping files and body files out, as data; only
+//! [`write`] touches the disk.
 //!
-//! Calls that a stub cannot tell apart are one stub, which gives the answer that they were given most often. The same tapes
-//! give the same files, byte for byte. What is left out is told in the [`Report`].
+//! Calls that a stub cannot tell apart are one stub, which gives the answer that they were given
+//! most often. The same tapes give the same files, byte for byte. What is left out is told in the
+//! [`Report`].
 
-mod answer;
-mod ask;
-mod body;
-mod fields;
+mod body_rule;
+mod chosen_answer;
+mod field_rules;
+mod java_numbers;
 mod names;
-mod numbers;
 mod operation;
-pub mod proof;
+mod recorded_answer;
 mod report;
-mod template;
+mod request_rule;
+mod unrecorded_ids;
+pub mod verify;
 pub mod write;
 
 use std::collections::{BTreeMap, HashMap};
@@ -22,72 +25,72 @@ use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use report::{LeftOut, Report, Tally};
+pub use report::{DraftReport, LeftOut, OmittedCalls};
 
-use self::ask::Ask;
-use self::operation::File;
+use self::operation::OperationDrafter;
+use self::request_rule::RequestRule;
 use standin_tape::exchange::{BodyRef, Exchange, Request, Response};
 use standin_tape::operations::Operations;
 
 /// Gives a body by its SHA-256, if it is there.
-type Bodies<'b> = dyn Fn(&str) -> Option<Bytes> + 'b;
+type BodySource<'b> = dyn Fn(&str) -> Option<Bytes> + 'b;
 
 /// Takes in the exchanges of tapes, then drafts.
 pub struct Drafter<'b> {
-    bodies: Box<Bodies<'b>>,
+    bodies: Box<BodySource<'b>>,
     most: usize,
-    tapes: Vec<Tape>,
-    groups: Vec<Group>,
+    tapes: Vec<DraftTape>,
+    groups: Vec<CallGroup>,
     /// The groups by what their stubs ask.
     by_key: HashMap<String, usize>,
     /// Calls that were seen already, as they stand on the tape.
     known: HashMap<String, Result<usize, LeftOut>>,
     /// Hashes of bodies without their coding.
     decoded: HashMap<(String, String), String>,
-    report: Report,
+    report: DraftReport,
 }
 
 /// The files of a draft.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Draft {
-    /// Below `mappings/recorded/`.
-    pub mappings: Vec<MappingFile>,
-    /// Which stub must answer which recorded call, for [`proof`].
+pub struct StubDraft {
+    /// The mapping files below `mappings/recorded/`.
+    pub mappings: Vec<DraftMappingFile>,
+    /// The recorded calls with the stubs that must answer them, for [`verify`].
     pub calls: Vec<(Request, Uuid)>,
-    /// What was left out.
-    pub report: Report,
+    /// The report on what was drafted and left out.
+    pub report: DraftReport,
 }
 
 /// The stubs of an operation and their bodies.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MappingFile {
-    /// Its name, without a folder.
+pub struct DraftMappingFile {
+    /// The file name, without a folder.
     pub name: String,
-    /// `{"mappings": […]}`.
+    /// The content: `{"mappings": […]}`.
     pub content: Value,
-    /// What its stubs name, below `__files/`.
+    /// The body files below `__files/` that its stubs name.
     pub bodies: Vec<DraftFile>,
 }
 
-/// A body file.
+/// A file with the body of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DraftFile {
-    /// Its name, without a folder.
+    /// The file name, without a folder.
     pub name: String,
-    /// What is in it.
+    /// The content of the file.
     pub bytes: Bytes,
 }
 
 /// Calls that a stub cannot tell apart.
-struct Group {
-    ask: Ask,
+struct CallGroup {
+    rule: RequestRule,
     sample: Request,
     calls: u64,
-    answers: HashMap<Kind, Seen>,
+    answers: HashMap<AnswerKey, SeenAnswer>,
 }
 
 /// An answer that a group was given.
-struct Seen {
+struct SeenAnswer {
     calls: u64,
     /// When it was given last, counted in calls.
     last: u64,
@@ -96,22 +99,24 @@ struct Seen {
     tape: usize,
 }
 
-/// What makes two answers the same: ids and times in other headers differ from call to call.
+/// The parts by which two answers are equal: ids and times in other headers differ from call to
+/// call.
 #[derive(PartialEq, Eq, Hash)]
-struct Kind {
+struct AnswerKey {
     status: u16,
     body: String,
     content_type: Option<String>,
     location: Option<String>,
 }
 
-struct Tape {
+struct DraftTape {
     name: String,
     target: String,
 }
 
 impl<'b> Drafter<'b> {
-    /// A drafter that reads bodies by their SHA-256 and gives an operation at most this many stubs for recorded calls.
+    /// Returns a drafter that reads bodies by their SHA-256 and gives an operation at most `most`
+    /// stubs for recorded calls.
     pub fn new(bodies: impl Fn(&str) -> Option<Bytes> + 'b, most: usize) -> Self {
         Self {
             bodies: Box::new(bodies),
@@ -121,13 +126,14 @@ impl<'b> Drafter<'b> {
             by_key: HashMap::new(),
             known: HashMap::new(),
             decoded: HashMap::new(),
-            report: Report::default(),
+            report: DraftReport::default(),
         }
     }
 
-    /// Begins a tape: the exchanges that follow are from it. Of answers given as often, those of later tapes win.
+    /// Begins a tape: the exchanges that follow are from it. Of answers given as often, those of
+    /// later tapes win.
     pub fn begin(&mut self, name: &str, target: &str) {
-        self.tapes.push(Tape { name: name.to_owned(), target: target.to_owned() });
+        self.tapes.push(DraftTape { name: name.to_owned(), target: target.to_owned() });
     }
 
     /// Takes in an exchange.
@@ -140,22 +146,22 @@ impl<'b> Drafter<'b> {
         }
     }
 
-    /// The stubs.
-    pub fn finish(mut self) -> Draft {
+    /// Returns the drafted stubs.
+    pub fn finish(mut self) -> StubDraft {
         self.tell_orders_apart();
         let calls = self.groups.iter().flat_map(|group| {
-            let call = (group.ask.method.as_str(), group.ask.path.as_str());
+            let call = (group.rule.method.as_str(), group.rule.path.as_str());
             std::iter::repeat_n(call, usize::try_from(group.calls).unwrap_or(usize::MAX))
         });
         let operations = Operations::learn(calls);
-        let mut by_operation: BTreeMap<String, Vec<&Group>> = BTreeMap::new();
+        let mut by_operation: BTreeMap<String, Vec<&CallGroup>> = BTreeMap::new();
         for group in &self.groups {
-            by_operation.entry(operations.name(&group.ask.method, &group.ask.path)).or_default().push(group);
+            by_operation.entry(operations.name(&group.rule.method, &group.rule.path)).or_default().push(group);
         }
-        let mut draft = Draft { report: std::mem::take(&mut self.report), ..Draft::default() };
+        let mut draft = StubDraft { report: std::mem::take(&mut self.report), ..StubDraft::default() };
         for (name, groups) in by_operation {
-            let file = File { name: &name, most: self.most, bodies: &*self.bodies, tapes: &self.tapes };
-            draft.mappings.extend(file.of(&groups, &mut draft.calls, &mut draft.report));
+            let file = OperationDrafter { name: &name, most: self.most, bodies: &*self.bodies, tapes: &self.tapes };
+            draft.mappings.extend(file.mapping_file(&groups, &mut draft.calls, &mut draft.report));
         }
         draft.report.operations = draft.mappings.len();
         draft
@@ -172,7 +178,7 @@ impl<'b> Drafter<'b> {
         let group = &mut self.groups[place];
         group.calls += 1;
         let calls = 1 + group.answers.get(&kind).map_or(0, |seen| seen.calls);
-        group.answers.insert(kind, Seen { calls, last, response: response.clone(), tape });
+        group.answers.insert(kind, SeenAnswer { calls, last, response: response.clone(), tape });
         Ok(())
     }
 
@@ -198,17 +204,17 @@ impl<'b> Drafter<'b> {
 
     fn new_group(&mut self, request: &Request) -> Result<usize, LeftOut> {
         let body = body(request.body.as_ref(), &*self.bodies).ok_or(LeftOut::NoBody)?;
-        let ask = Ask::of(request, body)?;
+        let rule = RequestRule::of(request, body)?;
         let next = self.groups.len();
-        let place = *self.by_key.entry(ask.key(false)).or_insert(next);
+        let place = *self.by_key.entry(rule.key(false)).or_insert(next);
         if place == next {
-            self.groups.push(Group { ask, sample: request.clone(), calls: 0, answers: HashMap::new() });
+            self.groups.push(CallGroup { rule, sample: request.clone(), calls: 0, answers: HashMap::new() });
         }
         Ok(place)
     }
 
-    fn kind(&mut self, response: &Response) -> Result<Kind, LeftOut> {
-        let coding = answer::header(response, "content-encoding").unwrap_or_default().to_owned();
+    fn kind(&mut self, response: &Response) -> Result<AnswerKey, LeftOut> {
+        let coding = recorded_answer::header(response, "content-encoding").unwrap_or_default().to_owned();
         let body = match response.body.as_ref().filter(|body| body.size > 0) {
             None => String::new(),
             Some(BodyRef { sha256: None, .. }) => return Err(LeftOut::NoBody),
@@ -219,31 +225,32 @@ impl<'b> Drafter<'b> {
                     Some(known) => known.clone(),
                     None => {
                         let raw = (self.bodies)(hash).ok_or(LeftOut::NoBody)?;
-                        let plain = answer::decode(&raw, &key.1).map_or_else(|| hash.clone(), |body| sha256(&body));
+                        let plain =
+                            recorded_answer::decode(&raw, &key.1).map_or_else(|| hash.clone(), |body| sha256(&body));
                         self.decoded.insert(key, plain.clone());
                         plain
                     }
                 }
             }
         };
-        let header = |name| answer::header(response, name).map(str::to_owned);
+        let header = |name| recorded_answer::header(response, name).map(str::to_owned);
         let (content_type, location) = (header("content-type"), header("location"));
-        Ok(Kind { status: response.status, body, content_type, location })
+        Ok(AnswerKey { status: response.status, body, content_type, location })
     }
 
     /// Lists count in order where recorded bodies differ in nothing else.
     fn tell_orders_apart(&mut self) {
         let mut alike: HashMap<String, Vec<usize>> = HashMap::new();
         for (place, group) in self.groups.iter().enumerate() {
-            alike.entry(group.ask.key(true)).or_default().push(place);
+            alike.entry(group.rule.key(true)).or_default().push(place);
         }
         for place in alike.into_values().filter(|places| places.len() > 1).flatten() {
-            self.groups[place].ask.in_any_order = false;
+            self.groups[place].rule.in_any_order = false;
         }
     }
 }
 
-/// A body that a tape refers to; `None` if it is not there.
+/// Returns a body that a tape refers to; `None` if it is not there.
 fn body(reference: Option<&BodyRef>, bodies: &dyn Fn(&str) -> Option<Bytes>) -> Option<Bytes> {
     match reference.filter(|body| body.size > 0) {
         None => Some(Bytes::new()),
@@ -256,13 +263,13 @@ fn sha256(bytes: &[u8]) -> String {
     standin_tape::hex(hash.as_ref())
 }
 
-/// Eight hex digits of a SHA-256.
+/// Returns eight hex digits of a SHA-256.
 fn digest8(bytes: &[u8]) -> String {
     sha256(bytes)[..8].to_owned()
 }
 
 /// Stubs for recorded calls that an operation has unless another number is asked for.
-pub const MOST: usize = 1_000;
+pub const DEFAULT_MAX_STUBS: usize = 1_000;
 
 #[cfg(test)]
 mod tests;

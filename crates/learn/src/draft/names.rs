@@ -1,11 +1,12 @@
-//! Names that stay: of an operation's files, and the ids of stubs. Each depends on the call alone, so that a tape more
-//! renames nothing.
+//! Names that stay: of an operation's files, and the ids of stubs. Each depends on the call alone,
+//! so that a tape more renames nothing.
 
 use uuid::Uuid;
 
 use super::digest8;
 
-/// `get-inventory-id` for `GET /inventory/{id}`; with a hash where another operation could have the same.
+/// Returns a file name for an operation: `get-inventory-id` for `GET /inventory/{id}`; with a hash
+/// if another operation could have the same name.
 pub(super) fn slug(operation: &str) -> String {
     let lower = operation.to_ascii_lowercase();
     let mut parts = lower.split([' ', '/']).filter(|part| !part.is_empty());
@@ -14,13 +15,13 @@ pub(super) fn slug(operation: &str) -> String {
         let is_word = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         variable.map_or_else(|| is_word(part) && !is_variable(part), is_variable)
     };
-    let is_unique = lower.len() <= LONGEST
+    let is_unique = lower.len() <= MAX_NAME_CHARS
         && parts.all(is_plain)
         && !lower.contains("//")
         && !lower.ends_with('/')
         && operation.split_once(' ').is_none_or(|(_, path)| !path.bytes().any(|byte| byte.is_ascii_uppercase()));
     let mut slug = String::new();
-    for c in lower.chars().take(LONGEST) {
+    for c in lower.chars().take(MAX_NAME_CHARS) {
         match c {
             c if c.is_ascii_alphanumeric() || c == '_' => slug.push(c),
             '{' | '}' => {}
@@ -32,12 +33,12 @@ pub(super) fn slug(operation: &str) -> String {
     if is_unique { slug.to_owned() } else { format!("{slug}-{}", digest8(operation.as_bytes())) }
 }
 
-/// The id of the stub that asks this.
+/// Returns the id of the stub that asks this.
 pub(super) fn id(identity: &str) -> Uuid {
-    Uuid::new_v5(&IDS, identity.as_bytes())
+    Uuid::new_v5(&ID_NAMESPACE, identity.as_bytes())
 }
 
-/// Whether a variable is called so.
+/// Returns true if a path variable may have this name.
 fn is_variable(part: &str) -> bool {
     ["id", "redacted"]
         .iter()
@@ -45,10 +46,10 @@ fn is_variable(part: &str) -> bool {
 }
 
 /// The name space of drafted stubs.
-const IDS: Uuid = Uuid::from_u128(0x2f0a_91c4_5be7_4d18_8c36_d1f7_09a2_6e5b);
+const ID_NAMESPACE: Uuid = Uuid::from_u128(0x2f0a_91c4_5be7_4d18_8c36_d1f7_09a2_6e5b);
 
 /// Characters of an operation that its files are named by.
-const LONGEST: usize = 80;
+const MAX_NAME_CHARS: usize = 80;
 
 #[cfg(test)]
 mod tests {

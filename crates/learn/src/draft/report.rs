@@ -1,13 +1,14 @@
-//! What became of a tape's calls: how many stubs, and what was left out and why. Silence would look like completeness.
+//! Report of a draft: the number of stubs, and what was left out and why. Silence would look like
+//! completeness.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use standin_text::counted;
 
-/// What a draft was made of.
+/// The numbers of a draft, and what was left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct DraftReport {
     /// Calls on the tapes.
     pub calls: u64,
     /// Stubs, those for other ids included.
@@ -16,14 +17,14 @@ pub struct Report {
     pub templates: usize,
     /// Operations that have stubs.
     pub operations: usize,
-    /// What was left out, and what is to be known.
-    pub remarks: BTreeMap<LeftOut, Tally>,
+    /// Omissions and remarks, by reason.
+    pub remarks: BTreeMap<LeftOut, OmittedCalls>,
 }
 
-/// How many calls, and of which operations.
+/// The calls that a remark applies to, and their operations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// The calls.
+pub struct OmittedCalls {
+    /// The number of calls.
     pub calls: u64,
     /// Their operations, where they are known.
     pub operations: BTreeSet<String>,
@@ -54,18 +55,41 @@ pub enum LeftOut {
     NamesTarget,
 }
 
-impl Report {
+impl DraftReport {
     /// Notes calls of an operation; an empty name is none.
     pub(super) fn note(&mut self, why: LeftOut, calls: u64, operation: &str) {
-        let tally = self.remarks.entry(why).or_default();
-        tally.calls += calls;
+        let omitted = self.remarks.entry(why).or_default();
+        omitted.calls += calls;
         if !operation.is_empty() {
-            tally.operations.insert(operation.to_owned());
+            omitted.operations.insert(operation.to_owned());
         }
     }
 }
 
-impl fmt::Display for Report {
+impl LeftOut {
+    /// Returns the label of the remark, and its text after the number of calls.
+    fn describe(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoAnswer => ("left out", "without a whole answer"),
+            Self::NoBody => ("left out", "with a body that is not on the tape"),
+            Self::Strange => ("left out", "that no stub can ask for or answer"),
+            Self::Differing => (
+                "left out",
+                "answered otherwise than the same call mostly is: a stub has one answer, the most frequent, and of several the latest",
+            ),
+            Self::Overload => ("left out", "answered 5xx, 429 or 408: how often is a matter of the profile"),
+            Self::NotModified => ("left out", "answered 304: stubs do not ask for the headers that it depends on"),
+            Self::Capped => ("left out", "beyond the stubs that an operation may have; see `--max-stubs`"),
+            Self::LooseBody => ("note", "whose body is not asked for: over 64 KiB, multipart, or bytes with a secret"),
+            Self::SecretHeader => ("note", "whose answer lacks a header that held a secret, such as Set-Cookie"),
+            Self::NamesTarget => {
+                ("note", "whose answer names the recorded service: clients that follow such a link reach it")
+            }
+        }
+    }
+}
+
+impl fmt::Display for DraftReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { calls, stubs, templates, operations, remarks } = self;
         write!(
@@ -78,53 +102,12 @@ impl fmt::Display for Report {
         if *templates > 0 {
             write!(out, ", {templates} of them for ids that were not recorded")?;
         }
-        for (why, tally) in remarks {
-            let calls = counted(tally.calls, "call");
-            match why {
-                LeftOut::NoAnswer => write!(out, "\n  left out: {calls} without a whole answer")?,
-                LeftOut::NoBody => write!(out, "\n  left out: {calls} with a body that is not on the tape")?,
-                LeftOut::Strange => write!(out, "\n  left out: {calls} that no stub can ask for or answer")?,
-                LeftOut::Differing => write!(
-                    out,
-                    "\n  left out: {calls} answered otherwise than the same call mostly is: a stub has one answer, the most frequent, and of several the latest"
-                )?,
-                LeftOut::Overload => {
-                    write!(
-                        out,
-                        "\n  left out: {calls} answered 5xx, 429 or 408: how often is a matter of the profile"
-                    )?;
-                }
-                LeftOut::NotModified => {
-                    write!(
-                        out,
-                        "\n  left out: {calls} answered 304: stubs do not ask for the headers that it depends on"
-                    )?;
-                }
-                LeftOut::Capped => {
-                    write!(
-                        out,
-                        "\n  left out: {calls} beyond the stubs that an operation may have; see `--max-stubs`"
-                    )?;
-                }
-                LeftOut::LooseBody => {
-                    write!(
-                        out,
-                        "\n  note: {calls} whose body is not asked for: over 64 KiB, multipart, or bytes with a secret"
-                    )?;
-                }
-                LeftOut::SecretHeader => {
-                    write!(
-                        out,
-                        "\n  note: {calls} whose answer lacks a header that held a secret, such as Set-Cookie"
-                    )?;
-                }
-                LeftOut::NamesTarget => write!(
-                    out,
-                    "\n  note: {calls} whose answer names the recorded service: clients that follow such a link reach it"
-                )?,
-            }
-            let mut names = tally.operations.iter();
-            for (place, name) in names.by_ref().take(SHOWN).enumerate() {
+        for (why, omitted) in remarks {
+            let calls = counted(omitted.calls, "call");
+            let (label, description) = why.describe();
+            write!(out, "\n  {label}: {calls} {description}")?;
+            let mut names = omitted.operations.iter();
+            for (place, name) in names.by_ref().take(MAX_NAMED_OPERATIONS).enumerate() {
                 write!(out, "{}`{name}`", if place == 0 { ": " } else { ", " })?;
             }
             match names.count() {
@@ -137,4 +120,4 @@ impl fmt::Display for Report {
 }
 
 /// Operations that a remark names.
-const SHOWN: usize = 4;
+const MAX_NAMED_OPERATIONS: usize = 4;

@@ -1,4 +1,5 @@
-//! The algebra of drafting: what the order, the number and the kind of recorded calls may and may not change.
+//! The algebra of drafting: what the order, the number and the kind of recorded calls may and may
+//! not change.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -33,9 +34,9 @@ impl Said {
 
 /// Bodies by their hash.
 #[derive(Default)]
-struct Bodies(RefCell<HashMap<String, Bytes>>);
+struct TestBodies(RefCell<HashMap<String, Bytes>>);
 
-impl Bodies {
+impl TestBodies {
     fn keep(&self, body: &[u8]) -> Option<BodyRef> {
         let hash = sha256(body);
         self.0.borrow_mut().insert(hash.clone(), body.to_vec().into());
@@ -67,9 +68,9 @@ impl Bodies {
         }
     }
 
-    /// What tapes of one name give.
-    fn draft(&self, tapes: &[&[Said]]) -> Draft {
-        let mut drafter = Drafter::new(|hash| self.find(hash), MOST);
+    /// Drafts stubs from tapes of one name.
+    fn draft(&self, tapes: &[&[Said]]) -> StubDraft {
+        let mut drafter = Drafter::new(|hash| self.find(hash), DEFAULT_MAX_STUBS);
         for tape in tapes {
             drafter.begin("tapes/one.jsonl", "");
             tape.iter().for_each(|said| drafter.add(&self.exchange(said)));
@@ -78,18 +79,18 @@ impl Bodies {
     }
 }
 
-fn draft(said: &[Said]) -> Draft {
-    Bodies::default().draft(&[said])
+fn draft(said: &[Said]) -> StubDraft {
+    TestBodies::default().draft(&[said])
 }
 
-/// What is asked and answered, without how often it was.
-fn stubs(draft: &Draft) -> Vec<(String, String)> {
+/// Returns the requests and responses of the stubs, without the numbers of calls.
+fn stubs(draft: &StubDraft) -> Vec<(String, String)> {
     let mappings = draft.mappings.iter().flat_map(|file| file.content["mappings"].as_array().expect("a list"));
     mappings.map(|mapping| (mapping["request"].to_string(), mapping["response"].to_string())).collect()
 }
 
-fn left_out(draft: &Draft, why: LeftOut) -> u64 {
-    draft.report.remarks.get(&why).map_or(0, |tally| tally.calls)
+fn left_out(draft: &StubDraft, why: LeftOut) -> u64 {
+    draft.report.remarks.get(&why).map_or(0, |omitted| omitted.calls)
 }
 
 fn path() -> impl Strategy<Value = String> {
@@ -140,7 +141,7 @@ fn body() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
     ]
 }
 
-/// A call; the same one always gets the same answer.
+/// Generates a call; the same one always gets the same answer.
 fn said() -> impl Strategy<Value = Said> {
     let method = prop::sample::select(vec!["GET", "POST", "DELETE"]);
     (method, path(), pairs(), body()).prop_map(|(method, path, query, (kind, body))| {
@@ -149,8 +150,8 @@ fn said() -> impl Strategy<Value = Said> {
     })
 }
 
-/// The stubs of a draft as they are served.
-fn served(draft: &Draft, root: &Path) -> Vec<std::sync::Arc<standin_stub::Stub>> {
+/// Returns the stubs of a draft as they are served.
+fn served(draft: &StubDraft, root: &Path) -> Vec<std::sync::Arc<standin_stub::Stub>> {
     write::write(draft, root, false).expect("writable");
     let loaded = load::load(&[StubFolder::new("", "", root)]);
     let defects: Vec<String> = loaded.defects.iter().map(ToString::to_string).collect();
@@ -163,10 +164,10 @@ proptest! {
 
     #[test]
     fn each_recorded_call_is_answered_by_its_own_stub(said in vec(said(), 1..12)) {
-        let (bodies, root) = (Bodies::default(), TempDir::new().expect("a folder"));
+        let (bodies, root) = (TestBodies::default(), TempDir::new().expect("a folder"));
         let draft = bodies.draft(&[&said]);
-        let strays = proof::strays(&draft, served(&draft, root.path()), |hash| bodies.find(hash));
-        prop_assert!(strays.is_empty(), "{strays:#?}\n{:#?}", stubs(&draft));
+        let mismatches = verify::mismatches(&draft, served(&draft, root.path()), |hash| bodies.find(hash));
+        prop_assert!(mismatches.is_empty(), "{mismatches:#?}\n{:#?}", stubs(&draft));
         let left_out = left_out(&draft, LeftOut::Strange);
         let recorded: u64 = draft.mappings.iter().flat_map(|file| file.content["mappings"].as_array().expect("a list"))
             .filter(|mapping| mapping["priority"].as_u64().is_none_or(|priority| priority < 10))
@@ -181,7 +182,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
     ) {
         let (one, other) = shuffled.split_at(cut.index(shuffled.len()));
-        let (whole, parted) = (draft(&said), Bodies::default().draft(&[one, other]));
+        let (whole, parted) = (draft(&said), TestBodies::default().draft(&[one, other]));
         prop_assert_eq!(whole.mappings, parted.mappings);
         prop_assert_eq!(whole.report, parted.report);
     }
@@ -255,8 +256,8 @@ fn the_answer_given_most_often_is_the_stubs_and_of_equals_the_last() {
 
 #[test]
 fn calls_whose_bodies_are_not_on_the_tape_are_left_out_and_told() {
-    let bodies = Bodies::default();
-    let mut drafter = Drafter::new(|hash| bodies.find(hash), MOST);
+    let bodies = TestBodies::default();
+    let mut drafter = Drafter::new(|hash| bodies.find(hash), DEFAULT_MAX_STUBS);
     let whole = bodies.exchange(&Said { method: "POST", body: b"asked".to_vec(), ..Said::get("/a", "answered") });
     let unkept = |hash: Option<&str>| Some(BodyRef { sha256: hash.map(str::to_owned), size: 9 });
     for hash in [None, Some("0000")] {
@@ -280,14 +281,14 @@ fn calls_whose_bodies_are_not_on_the_tape_are_left_out_and_told() {
 /// A tape that lost its bodies: an operation's calls are left out for one reason each.
 #[test]
 fn no_call_is_left_out_twice() {
-    let bodies = Bodies::default();
-    let mut drafter = Drafter::new(|_| None, MOST);
+    let bodies = TestBodies::default();
+    let mut drafter = Drafter::new(|_| None, DEFAULT_MAX_STUBS);
     for id in 1..=3 {
         for (status, text) in [(200, "kept"), (200, "kept"), (200, "other"), (503, "busy")] {
             drafter.add(&bodies.exchange(&Said { status, ..Said::get(&format!("/items/{id}"), text) }));
         }
     }
     let draft = drafter.finish();
-    let left_out: u64 = draft.report.remarks.values().map(|tally| tally.calls).sum();
+    let left_out: u64 = draft.report.remarks.values().map(|omitted| omitted.calls).sum();
     assert_eq!((draft.report.calls, draft.report.stubs, left_out), (12, 0, 12), "{}", draft.report);
 }

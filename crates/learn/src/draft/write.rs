@@ -1,7 +1,8 @@
 //! Puts drafted files into a stub folder, and leaves alone what a person has changed.
 //!
-//! Each drafted mapping carries a hash over its file's mappings. A file whose hash does not hold any more was edited; so was
-//! one without hashes. A file appears whole or not at all, and one that would stay the same is not written.
+//! Each drafted mapping carries a hash over its file's mappings. A file whose hash does not hold
+//! any more was edited; so was one without hashes. A file appears whole or not at all, and one that
+//! would stay the same is not written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,14 +11,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::{Draft, digest8, sha256};
+use super::{StubDraft, digest8, sha256};
 use standin_files::regular_file;
 use standin_stub::file_listing::FileListing;
 use standin_stub::stub_folder::StubFolder;
 
-/// What became of the files.
+/// The files that were written, kept and removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct WriteSummary {
     /// Files that are new or differ from before.
     pub changed: usize,
     /// Files that were as they should be.
@@ -26,15 +27,15 @@ pub struct Written {
     pub edited: Vec<PathBuf>,
     /// Drafts that the tapes do not give any more, and that are there still.
     pub stale: Vec<PathBuf>,
-    /// Those that were removed.
+    /// Files that were removed.
     pub removed: Vec<PathBuf>,
 }
 
-/// Writes a draft into the stub folder `root`. With `prune`, drafts that the tapes do not give any more and that nobody edited
-/// are removed.
-pub fn write(draft: &Draft, root: &Path, prune: bool) -> io::Result<Written> {
-    let mut written = Written::default();
-    let (mappings, files) = (root.join("mappings").join(FOLDER), root.join("__files"));
+/// Writes a draft into the stub folder `root`. With `prune`, drafts that the tapes do not give any
+/// more and that nobody edited are removed.
+pub fn write(draft: &StubDraft, root: &Path, prune: bool) -> io::Result<WriteSummary> {
+    let mut written = WriteSummary::default();
+    let (mappings, files) = (root.join("mappings").join(DRAFT_FOLDER), root.join("__files"));
     fs::create_dir_all(&mappings)?;
     for file in &draft.mappings {
         let path = mappings.join(&file.name);
@@ -70,7 +71,7 @@ pub fn write(draft: &Draft, root: &Path, prune: bool) -> io::Result<Written> {
 }
 
 /// Finds drafted mappings that this draft does not have.
-fn forget_mappings(draft: &Draft, mappings: &Path, prune: bool, written: &mut Written) -> io::Result<()> {
+fn forget_mappings(draft: &StubDraft, mappings: &Path, prune: bool, written: &mut WriteSummary) -> io::Result<()> {
     let wanted: BTreeSet<&str> = draft.mappings.iter().map(|file| file.name.as_str()).collect();
     let mut paths: Vec<PathBuf> = fs::read_dir(mappings)?.filter_map(Result::ok).map(|entry| entry.path()).collect();
     paths.sort();
@@ -91,7 +92,7 @@ fn forget_mappings(draft: &Draft, mappings: &Path, prune: bool, written: &mut Wr
 }
 
 /// Finds drafted bodies that no mapping names any more, whoever wrote it.
-fn forget_bodies(root: &Path, prune: bool, written: &mut Written) -> io::Result<()> {
+fn forget_bodies(root: &Path, prune: bool, written: &mut WriteSummary) -> io::Result<()> {
     let service = StubFolder::new("", "", root);
     let tree = FileListing::of(&service);
     let mut unnamed: BTreeMap<String, PathBuf> = BTreeMap::new();
@@ -123,13 +124,13 @@ fn forget_bodies(root: &Path, prune: bool, written: &mut Written) -> io::Result<
     Ok(())
 }
 
-/// Whether a body could have been drafted under this name: `get-logo-1f0c3a5e.png`.
+/// Returns true if a drafted body file may have this name, such as `get-logo-1f0c3a5e.png`.
 fn is_body_name(name: &str) -> bool {
     let hash = name.rsplit_once('.').and_then(|(stem, _)| stem.rsplit_once('-')).map(|(_, hash)| hash);
     name.chars().all(is_of_a_name) && hash.is_some_and(|hash| hash.len() == 8 && u32::from_str_radix(hash, 16).is_ok())
 }
 
-/// Whether a body's name may have this character.
+/// Returns true if the name of a body file may have this character.
 fn is_of_a_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
@@ -142,13 +143,13 @@ fn existing(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// A mapping file as text.
+/// Returns a mapping file as text.
 fn text(content: &Value) -> String {
     format!("{content:#}\n")
 }
 
-/// The content of a mapping file, its hash in each mapping.
-pub(super) fn seal(mut mappings: Vec<Map<String, Value>>) -> Value {
+/// Returns the content of a mapping file, with the hash of all mappings in each.
+pub(super) fn with_hashes(mut mappings: Vec<Map<String, Value>>) -> Value {
     let hash = hash(&mappings);
     for mapping in &mut mappings {
         if let Some(draft) = mapping.get_mut("metadata").and_then(|node| node.pointer_mut("/standin/draft")) {
@@ -163,7 +164,7 @@ fn hash(mappings: &[Map<String, Value>]) -> String {
     sha256(text.as_bytes())[..16].to_owned()
 }
 
-/// Whether a file is as it was drafted.
+/// Returns true if a file is unchanged since it was drafted.
 fn is_untouched(text: &[u8]) -> bool {
     let Some(mut mappings) = mappings(text) else { return false };
     let hashes: Vec<_> = mappings.iter_mut().map(take_hash).collect();
@@ -171,7 +172,7 @@ fn is_untouched(text: &[u8]) -> bool {
     !hashes.is_empty() && hashes.iter().all(|hash| hash.as_deref() == Some(&expected))
 }
 
-/// Whether something in a file was drafted.
+/// Returns true if a mapping in the file was drafted.
 fn is_draft(text: &[u8]) -> bool {
     mappings(text).is_some_and(|mut mappings| mappings.iter_mut().any(|mapping| take_hash(mapping).is_some()))
 }
@@ -188,4 +189,4 @@ fn take_hash(mapping: &mut Map<String, Value>) -> Option<String> {
 }
 
 /// Where drafts lie below `mappings/`.
-const FOLDER: &str = "recorded";
+const DRAFT_FOLDER: &str = "recorded";

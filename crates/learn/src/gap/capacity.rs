@@ -1,5 +1,6 @@
-//! What the service can do, as far as a profile or a fit tells: how much of its capacity each load used, so that a limit can
-//! depend on it, and what the model has of queues, limits and stalls, so that a difference can be explained.
+//! Capacity of the service, from a profile or a fit: the share of it that each load used, so that
+//! limits can depend on it, and its queues, limits and stalls, so that a difference can be
+//! explained.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,16 +8,16 @@ use std::time::Duration;
 use standin_model::profile::{CompiledOperation, CompiledProfile, CompiledService, ProfileValidRange};
 use standin_model::station::{Capacity, Queue};
 
-/// What is known beside the calls.
+/// Knowledge about the two sides beside their calls.
 #[derive(Clone, Debug, Default)]
 pub struct ComparisonContext {
-    /// What the reference can do; none if that is unknown.
+    /// The capacity of the reference; `None` if it is unknown.
     pub model: Option<CapacityModel>,
-    /// How the other side was served.
+    /// The kind of mock that was compared.
     pub served: MockKind,
 }
 
-/// How what is compared was served.
+/// A kind of mock, by how its responses were timed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MockKind {
     /// Nothing is known of that: it is on a tape.
@@ -24,7 +25,7 @@ pub enum MockKind {
     Tape,
     /// As fast as standin can.
     Unpaced,
-    /// By the profile that the model is of.
+    /// Served with the profile that the capacity model is from.
     Profile,
 }
 
@@ -38,13 +39,14 @@ pub struct CapacityModel {
 /// One shared resource of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StationCapacity {
-    /// Calls that are worked on at full speed at a time; none where calls do not disturb each other.
+    /// Calls that are worked on at full speed at a time; none where calls do not disturb each
+    /// other.
     pub(crate) workers: Option<f64>,
-    /// Whether calls are turned away when too many wait.
+    /// True if the queue is bounded, so that calls are rejected when it is full.
     pub(crate) is_bounded: bool,
     /// The most calls a second that are let in.
     pub(crate) rate_limit: Option<f64>,
-    /// Whether everything stands still at times.
+    /// True if the profile has stalls.
     pub(crate) stalls: bool,
     /// The range that the model was learned from.
     pub(crate) valid: ProfileValidRange,
@@ -62,20 +64,20 @@ struct MeanDemand {
 }
 
 impl CapacityModel {
-    /// Of a profile; `from` says where it is from, as in `profile recorded`. None if it has no services of its own, or demands
-    /// without a mean.
+    /// Returns the capacity model of a profile. `from` names the source, such as `profile
+    /// recorded`. Returns `None` if the profile has no services or if a demand has no mean.
     pub fn of(profile: &CompiledProfile, from: impl Into<String>) -> Option<Self> {
         let services: Vec<StationCapacity> = profile.services.iter().map(StationCapacity::of).collect::<Option<_>>()?;
         (!services.is_empty()).then(|| Self { from: from.into(), services })
     }
 
-    /// Where it is from.
+    /// Returns the source of the model, such as `profile recorded`.
     pub fn from(&self) -> &str {
         &self.from
     }
 
-    /// The share of its capacity that calls of these operations use which come so often a second, 1 and more in overload; 0
-    /// where calls do not disturb each other, none if the model does not know an operation.
+    /// Returns the utilization for these arrival rates in calls a second: 1 and more in overload, 0
+    /// if calls do not disturb each other, `None` if the model does not know an operation.
     pub(crate) fn utilization(&self, rates: &[(&str, f64)]) -> Option<f64> {
         let mut used = vec![(0.0, 0.0, 0.0); self.services.len()];
         for (operation, rate) in rates {
@@ -94,7 +96,7 @@ impl CapacityModel {
         shares.max_by(f64::total_cmp)
     }
 
-    /// The resource that most of these calls share.
+    /// Returns the station that serves an operation.
     pub(crate) fn station(&self, operation: &str) -> Option<&StationCapacity> {
         self.demand(operation).map(|(place, _)| &self.services[place])
     }
@@ -131,7 +133,8 @@ impl MeanDemand {
     }
 }
 
-/// How many calls are worked on at full speed; of a curve, its best rate by that of one call.
+/// Returns the number of workers; of a load-dependent rate, its maximum divided by the rate of one
+/// call. `None` if the capacity is unlimited.
 fn workers(capacity: &Capacity) -> Option<f64> {
     match capacity {
         Capacity::Unlimited => None,

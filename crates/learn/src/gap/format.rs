@@ -1,11 +1,13 @@
-//! Numbers as people read them: times, ratios, shares and counts, the same in the text, on the page and in JSON's sentences.
+//! Numbers as people read them: times, ratios, shares and counts, the same in the text, on the page
+//! and in JSON's sentences.
 
 use standin_text::{grouped, signed_percent};
 
-/// A logarithm of a ratio as what it means: 2 is `+639 %`, `x7.4` when that grows too long.
+/// Formats a logarithm of a ratio as a relative difference: 2 is `+639 %`, or `x7.4` from a ratio
+/// of 10 on.
 pub(crate) fn signed(log_ratio: f64) -> String {
     let ratio = log_ratio.exp();
-    if ratio >= MANY {
+    if ratio >= MIN_RATIO_AS_TIMES {
         return format!("x{}", grouped(ratio.round() as u64));
     }
     signed_percent(ratio - 1.0, 1)
@@ -15,13 +17,13 @@ pub(crate) fn unsigned(gap: f64) -> String {
     signed(gap).trim_start_matches('+').to_owned()
 }
 
-/// The same within a sentence: `5.4 % longer`, `81 times as long`.
+/// Formats a logarithm of a ratio for a sentence: `5.4 % longer`, `81 times as long`.
 pub(crate) fn longer(log_ratio: f64) -> String {
     let ratio = log_ratio.exp();
     match ratio {
         0.9995..1.0005 => "the same".to_owned(),
-        MANY.. => format!("{} times as long", grouped(ratio.round() as u64)),
-        TWICE.. => format!("{ratio:.1} times as long"),
+        MIN_RATIO_AS_TIMES.. => format!("{} times as long", grouped(ratio.round() as u64)),
+        MIN_RATIO_IN_SENTENCES.. => format!("{ratio:.1} times as long"),
         1.0.. => format!("{:.1} % longer", (ratio - 1.0) * 100.0),
         _ => format!("{:.1} % shorter", (1.0 - ratio) * 100.0),
     }
@@ -32,7 +34,7 @@ pub(crate) fn points(points: f64) -> String {
     format!("{points:.2}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Calls a second.
+/// Formats a rate in calls a second.
 pub(crate) fn rate(rate: f64) -> String {
     if rate < 10.0 { format!("{rate:.1}") } else { grouped(rate.round() as u64) }
 }
@@ -43,12 +45,13 @@ pub(crate) fn rates(least: f64, most: f64) -> String {
     if least == most { least } else { format!("{least}–{most}") }
 }
 
-/// What to call a side within a sentence: `the mock three-workers`, and `the mock` where it has no name of its own.
+/// Returns the name of a side for a sentence: `the mock three-workers`, or `the mock` if its name
+/// is only its role.
 pub(crate) fn the(role: &str, name: &str) -> String {
     if name == role { format!("the {role}") } else { format!("the {role} {name}") }
 }
 
-/// Where a capacity is known from, with the name of a profile in quotes.
+/// Formats the source of a capacity, with the name of a profile in quotes.
 pub(crate) fn quoted(from: &str) -> String {
     if from == "a fit of the reference" {
         return "a fit of the service's own calls".to_owned();
@@ -57,8 +60,8 @@ pub(crate) fn quoted(from: &str) -> String {
 }
 
 /// Ratios that are told as such, in tables and in sentences.
-const MANY: f64 = 10.0;
-const TWICE: f64 = 2.0;
+const MIN_RATIO_AS_TIMES: f64 = 10.0;
+const MIN_RATIO_IN_SENTENCES: f64 = 2.0;
 
 #[cfg(test)]
 mod tests {

@@ -1,27 +1,31 @@
-//! How sure a comparison is. Calls of one run are not independent, so runs are the unit: what two runs of the same service differ
-//! by is the noise, and a difference between the sides is judged by it.
+//! Significance of a comparison. Calls of one run are not independent, so the run is the unit: the
+//! difference between two runs of one service is the noise, and a difference between the sides is
+//! judged by it.
 //!
-//! All runs had the same schedule, so that if the mock were the service, any of them could have been a run of either. One test
-//! for everything: the largest difference of all cells, each by its own noise, against the same under every other division of
-//! the runs into sides (a permutation test of a maximum, which allows for the number of cells; Westfall and Young,
-//! *Resampling-based multiple testing*, 1993). The figures of single cells are descriptive.
+//! All runs had the same schedule, so that under the null hypothesis (the mock is the service) any
+//! of them could have been a run of either side. One test covers everything: the largest
+//! standardised difference of all cells, against its distribution under every other division of the
+//! runs into sides (a permutation test of a maximum, which allows for the number of cells; Westfall
+//! and Young, *Resampling-based multiple testing*, 1993). The figures of single cells are
+//! descriptive.
 
 use rand::Rng as _;
 use serde::Serialize;
 
 use crate::gap::compare::cell::Cell;
 use crate::gap::compare::sample::RunSample;
-use crate::gap::noise::{log, squared_error};
+use crate::gap::noise::log;
 use standin_model::draws::Draws;
+use standin_model::stats::{Moments, mean};
 
-/// How sure a comparison is.
+/// The result of the significance test.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inference {
     /// Runs of the reference and of the mock.
     pub runs: (usize, usize),
-    /// The chance of a largest difference like this one if the mock were the service; none where so few runs could not show less
-    /// than 5 %.
+    /// The chance of a largest difference like this one if the mock were the service; none where so
+    /// few runs could not show less than 5 %.
     pub chance: Option<f64>,
     /// The largest difference, by its noise.
     pub largest: Option<Largest>,
@@ -41,7 +45,7 @@ pub struct Largest {
     pub percent: u32,
     /// The logarithm of mock by reference, as the mean over runs.
     pub log_ratio: f64,
-    /// The same by its standard error.
+    /// `log_ratio` divided by its standard error.
     pub standardised: f64,
 }
 
@@ -53,13 +57,14 @@ pub struct Power {
     pub level: String,
     /// The percentile.
     pub percent: u32,
-    /// A difference of this share, in the median operation, would be seen in half of the comparisons like this one or more: it is
-    /// as large as what chance makes of the largest of all in one of twenty.
+    /// A difference of this share, in the median operation, would be seen in half of the
+    /// comparisons like this one or more: it is as large as what chance makes of the largest of all
+    /// in one of twenty.
     pub seen: f64,
 }
 
 impl Inference {
-    /// Of cells whose runs had one schedule; none if a side has only one run.
+    /// Tests cells whose runs had one schedule. Returns `None` if a side has fewer than two runs.
     pub(crate) fn new(cells: &[Cell], runs: (usize, usize)) -> Option<Self> {
         if runs.0 < 2 || runs.1 < 2 {
             return None;
@@ -79,7 +84,7 @@ impl Inference {
                 standardised,
             });
         let divisions = divisions(runs);
-        let can_show = 2.0 / divisions.len() as f64 <= MOST_CHANCE;
+        let can_show = 2.0 / divisions.len() as f64 <= SIGNIFICANCE_LEVEL;
         let most =
             |division: &Vec<bool>| series.iter().map(|series| series.standardised(division).abs()).fold(0.0, f64::max);
         let mut by_chance: Vec<f64> = if can_show { divisions.iter().map(most).collect() } else { Vec::new() };
@@ -89,7 +94,7 @@ impl Inference {
             let smaller = by_chance.partition_point(|most| *most < as_large);
             (by_chance.len() - smaller) as f64 / by_chance.len() as f64
         });
-        let critical = by_chance.get((by_chance.len() as f64 * (1.0 - MOST_CHANCE)) as usize).copied();
+        let critical = by_chance.get((by_chance.len() as f64 * (1.0 - SIGNIFICANCE_LEVEL)) as usize).copied();
         let mut levels: Vec<&str> = Vec::new();
         for cell in cells {
             if !levels.contains(&cell.level.as_str()) {
@@ -109,9 +114,10 @@ impl Inference {
         Some(Self { runs, chance, largest, power: power.collect() })
     }
 
-    /// Whether the mock differs beyond chance.
+    /// Returns true if the mock differs significantly, at a level of 5 %. `None` if there are too
+    /// few runs to show it.
     pub fn differs(&self) -> Option<bool> {
-        self.chance.map(|chance| chance < MOST_CHANCE)
+        self.chance.map(|chance| chance < SIGNIFICANCE_LEVEL)
     }
 }
 
@@ -119,12 +125,13 @@ impl Inference {
 struct PercentileSeries<'c> {
     cell: &'c Cell,
     percent: u32,
-    /// The logarithms of all runs, those of the reference first; none where a run has too few calls.
+    /// The logarithms of all runs, those of the reference first; none where a run has too few
+    /// calls.
     logs: Vec<Option<f64>>,
 }
 
 impl<'c> PercentileSeries<'c> {
-    /// The percentiles of a cell that can be believed.
+    /// Returns the percentiles of a cell that can be believed.
     fn of(cell: &'c Cell, runs: (usize, usize)) -> impl Iterator<Item = Self> + 'c {
         let all = move |percent| {
             let of = |runs: &[RunSample]| runs.iter().map(|run| log(run, percent)).collect::<Vec<_>>();
@@ -157,23 +164,21 @@ impl<'c> PercentileSeries<'c> {
     }
 
     fn standardised(&self, is_reference: &[bool]) -> f64 {
-        self.difference(is_reference) / self.error(is_reference).max(LEAST_ERROR)
+        self.difference(is_reference) / self.error(is_reference).max(MIN_ERROR)
     }
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
-/// The standard error of a difference of means, each side with its own variance (Welch, 1947).
+/// Returns the standard error of a difference of means, each side with its own variance (Welch,
+/// 1947).
 fn error(one: &[f64], other: &[f64]) -> f64 {
-    (squared_error(one) + squared_error(other)).sqrt()
+    (Moments::of(one).squared_error() + Moments::of(other).squared_error()).sqrt()
 }
 
-/// Every division of the runs into sides of the same sizes; some thousands by chance, the real one first, where there are more.
+/// Returns every division of the runs into sides of the same sizes; if there are too many, 4,000 of
+/// them: the real one first, then random ones.
 fn divisions((reference, mock): (usize, usize)) -> Vec<Vec<bool>> {
     let all = reference + mock;
-    if all <= MOST_EXACT {
+    if all <= MAX_EXACT_RUNS {
         let chosen = (0..1_u32 << all).filter(|set| set.count_ones() as usize == reference);
         return chosen.map(|set| (0..all).map(|run| set >> run & 1 == 1).collect()).collect();
     }
@@ -190,9 +195,9 @@ fn divisions((reference, mock): (usize, usize)) -> Vec<Vec<bool>> {
 }
 
 /// A smaller chance is a difference.
-const MOST_CHANCE: f64 = 0.05;
+const SIGNIFICANCE_LEVEL: f64 = 0.05;
 /// Differences of nothing by a noise of nothing are none.
-const LEAST_ERROR: f64 = 1e-6;
+const MIN_ERROR: f64 = 1e-6;
 /// Up to so many runs every division is tried.
-const MOST_EXACT: usize = 14;
+const MAX_EXACT_RUNS: usize = 14;
 const SHUFFLES: usize = 4_000;

@@ -1,8 +1,10 @@
-//! How far a mock is from the service that it stands in for: two sides under the same load, compared by operation and load.
+//! Comparison of a mock with the service that it stands in for: two sides under the same load,
+//! compared by operation and load.
 //!
-//! Everything is told by cell, an operation at a load level: an average over loads hides a mock that is right when calm and
-//! wrong when busy. Beside each stand two simpler mocks fitted to the same recording (`baseline`). Each side may have several
-//! runs: runs, not calls, are what a difference must be judged by, as calls of one run are not independent.
+//! Results are reported by cell, an operation at a load level: an average over loads hides a mock
+//! that is right when calm and wrong when busy. Two simpler mocks fitted to the same recording
+//! (`baseline`) are compared too. Each side may have several runs. Runs, not calls, are the unit by
+//! which a difference is judged, as calls of one run are not independent.
 
 mod capacity;
 mod compare;
@@ -12,7 +14,6 @@ mod format;
 mod inference;
 mod noise;
 mod report;
-mod stats;
 
 #[cfg(test)]
 mod tests;
@@ -42,56 +43,58 @@ pub use report::headline::Headline;
 pub use report::html::GapPage;
 pub use report::junit::{JUnitReport, RefusalReport};
 
-/// The result of a comparison. Serialised it is what `gap --json` prints: `docs/GAP.md` describes it.
+/// The result of a comparison. Serialised it is what `gap --json` prints: `docs/GAP.md` describes
+/// it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gap {
     /// The version of this shape.
     pub version: u32,
-    /// The original.
+    /// The service.
     pub reference: SideSummary,
-    /// What is compared with it.
+    /// The mock.
     pub mock: SideSummary,
     /// The load levels, from calm to busy.
     pub levels: Vec<LoadLevel>,
-    /// By what the share of the capacity is known that each level used: `profile recorded`; none if it is not.
+    /// The source of the capacity by which the utilization of each level is known, such as `profile
+    /// recorded`; `None` if it is unknown.
     pub capacity_from: Option<String>,
     /// Every operation at every level at which it was called, by operation.
     pub cells: Vec<Cell>,
     /// The mock and the simpler mocks beside it, each by one number.
     pub standings: Vec<Headline>,
-    /// Where each operation bends, those that are called most first; none of operations that were not compared at two loads.
+    /// Returns the knees of the operations, those called most first.
     pub knees: Vec<Knee>,
-    /// How sure this is, where both sides have several runs of one schedule.
+    /// The significance test, if both sides have several runs of one schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference: Option<Inference>,
-    /// How far it may be off, if that was asked.
+    /// The limits that were asked for, if any.
     pub budget: Option<GapBudget>,
     /// The share of cells, 0 to 1, that could be judged.
     pub judged: f64,
-    /// What the budget says of all.
+    /// The verdict on all cells.
     pub verdict: Verdict,
-    /// What differs, probably why, and what to do next; three at most, none where nothing differs.
+    /// Likely causes with the next step for each: at most three, none if nothing differs.
     pub causes: Vec<Cause>,
-    /// What else must be known to read this.
+    /// Notes on the conditions of the comparison.
     pub notes: Vec<String>,
-    /// What only the page shows.
+    /// Data of the charts, which only the HTML page shows.
     #[serde(skip)]
     series: Vec<ChartData>,
-    /// How the mock was served: what can be done next depends on it.
+    /// The kind of mock, on which the advice depends.
     #[serde(skip)]
     served: MockKind,
 }
 
-/// What a side consists of.
+/// The size of a side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SideSummary {
-    /// Its name.
+    /// The name in reports, such as `recorded` or `mock`.
     pub name: String,
-    /// Its runs.
+    /// The number of runs.
     pub runs: usize,
-    /// Its calls.
+    /// The number of calls in all runs.
     pub calls: u64,
     /// Calls at a load that the reference never saw: they are not compared.
     pub beyond: u64,
@@ -105,14 +108,14 @@ impl Gap {
         Self::with_context(&ComparisonContext::default(), reference, mock, budget)
     }
 
-    /// The same, with what is known beside the calls.
+    /// Compares a mock with a reference, given knowledge about the two beside their calls.
     pub fn with_context(
         known: &ComparisonContext,
         reference: &ComparisonSide,
         mock: &ComparisonSide,
         budget: Option<GapBudget>,
     ) -> Self {
-        let mut levels = LoadLevels::new(&reference.runs, level_calls(budget.as_ref()));
+        let mut levels = LoadLevels::new(&reference.runs, min_level_calls(budget.as_ref()));
         let mut originals = GroupedCalls::new(&levels, &reference.runs);
         let mut copies = GroupedCalls::new(&levels, &mock.runs);
         for (number, level) in levels.levels.iter_mut().enumerate() {
@@ -143,7 +146,7 @@ impl Gap {
         let judged = if cells.is_empty() { 0.0 } else { judged as f64 / cells.len() as f64 };
         let runs = (reference.runs.len(), mock.runs.len());
         Self {
-            version: VERSION,
+            version: JSON_VERSION,
             inference: if repeats { Inference::new(&cells, runs) } else { None },
             standings: Headline::all(&cells),
             knees: knees(&cells, &levels.levels),
@@ -169,12 +172,12 @@ impl Gap {
 }
 
 impl Gap {
-    /// A load within a sentence, by its name: `when busy`; empty where there is one alone.
+    /// Returns a load for a sentence, by its name: `when busy`; empty if there is only one.
     fn when(&self, name: &str) -> String {
         self.levels.iter().find(|level| level.name == name).map(LoadLevel::when).unwrap_or_default()
     }
 
-    /// The word for a load in a table.
+    /// Returns the word for a load, by its name.
     fn label<'g>(&'g self, name: &'g str) -> &'g str {
         self.levels.iter().find(|level| level.name == name).map_or(name, |level| &level.label)
     }
@@ -188,8 +191,9 @@ impl SideSummary {
     }
 }
 
-/// Calls of the busiest operation that a level should have: enough for what is judged, or for a p95.
-fn level_calls(budget: Option<&GapBudget>) -> usize {
+/// Calls of the busiest operation that a level should have: enough for what is judged, or for a
+/// p95.
+fn min_level_calls(budget: Option<&GapBudget>) -> usize {
     calls_needed(budget.and_then(GapBudget::highest_percent).unwrap_or(95)) as usize
 }
 
@@ -211,7 +215,7 @@ fn verdict(cells: &[Cell], judged: f64, has_budget: bool) -> Verdict {
         Verdict::NoBudget
     } else if cells.iter().any(|cell| cell.verdict == Verdict::Over) {
         Verdict::Over
-    } else if judged < LEAST_JUDGED {
+    } else if judged < MIN_JUDGED_SHARE {
         Verdict::NotJudged
     } else {
         Verdict::Within
@@ -219,6 +223,6 @@ fn verdict(cells: &[Cell], judged: f64, has_budget: bool) -> Verdict {
 }
 
 /// The version of the serialised shape.
-const VERSION: u32 = 1;
+const JSON_VERSION: u32 = 1;
 /// The share of cells that must be judged for a verdict on all.
-const LEAST_JUDGED: f64 = 0.8;
+const MIN_JUDGED_SHARE: f64 = 0.8;

@@ -1,7 +1,8 @@
 //! Counts of calls between bounds: what Prometheus and OpenTelemetry keep of latencies.
 //!
-//! The shares at the bounds are known and nothing between them. A `quantiles` distribution is log-linear between its points, so that
-//! the bounds themselves are the points, and no percentile is computed twice.
+//! The shares at the bounds are known and nothing between them. A `quantiles` distribution is
+//! log-linear between its points, so that the bounds themselves are the points, and no percentile
+//! is computed twice.
 
 /// Counts between bounds in nanoseconds, in rising order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,13 +18,14 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// Buckets by rising upper bounds; `beyond` calls took longer than the last of them. `ends` are the shortest and the longest
-    /// time, if known.
+    /// Buckets by rising upper bounds; `beyond` calls took longer than the last of them. `ends` are
+    /// the shortest and the longest time, if known.
     pub fn new(floor: f64, counts: Vec<(f64, u64)>, beyond: u64, ends: (Option<f64>, Option<f64>)) -> Self {
         Self { floor, counts, beyond, ends }
     }
 
-    /// Adds the counts of another, where each bound of one lies on a bound of the other or outside its calls; whether that is so.
+    /// Adds the counts of another, where each bound of one lies on a bound of the other or outside
+    /// its calls; whether that is so.
     #[must_use]
     pub fn merge(&mut self, other: &Self) -> bool {
         let mut bounds: Vec<f64> = self.counts.iter().chain(&other.counts).map(|(bound, _)| *bound).collect();
@@ -40,7 +42,8 @@ impl Buckets {
         true
     }
 
-    /// The counts between the bounds of a finer or longer row, if none of its buckets with calls would have to be split.
+    /// Returns the counts between the bounds of a finer or longer row, if none of its buckets with
+    /// calls would have to be split.
     fn onto(&self, bounds: &[f64]) -> Option<Vec<u64>> {
         let mut own = vec![0; bounds.len().saturating_sub(1)];
         let mut lower = self.floor;
@@ -57,7 +60,7 @@ impl Buckets {
         (self.beyond == 0 || bounds.last() == Some(&lower)).then_some(own)
     }
 
-    /// All calls.
+    /// Returns the number of calls, including those beyond the last bound.
     pub fn count(&self) -> u64 {
         self.counts.iter().fold(self.beyond, |sum, (_, count)| sum.saturating_add(*count))
     }
@@ -67,14 +70,15 @@ impl Buckets {
         if self.ends.1.is_some() { 0 } else { self.beyond }
     }
 
-    /// The last bound, in nanoseconds.
+    /// Returns the last bound, in nanoseconds.
     pub fn last_bound(&self) -> Option<f64> {
         self.counts.last().map(|(bound, _)| *bound)
     }
 
-    /// Percentages (0 to 100) and times in nanoseconds, both rising: the bounds, from the lower one of the first bucket that has
-    /// calls to the upper one of the last. What lies beyond the last bound stands at it, unless the longest time is known. Empty if there
-    /// are no calls or no bounds.
+    /// Percentages (0 to 100) and times in nanoseconds, both rising: the bounds, from the lower one
+    /// of the first bucket that has calls to the upper one of the last. What lies beyond the last
+    /// bound stands at it, unless the longest time is known. Empty if there are no calls or no
+    /// bounds.
     pub fn points(&self) -> Vec<(f64, f64)> {
         let total = self.count();
         let Some(last) = self.last_bound().filter(|_| total > 0) else { return Vec::new() };
@@ -87,7 +91,7 @@ impl Buckets {
                 } else if points.last().is_some_and(|point| point.1 < lower) {
                     // nothing lies in the empty buckets in between: a step
                     let at = points.last().map_or(0.0, |point| point.0);
-                    points.push(((at + STEP).min(100.0), lower));
+                    points.push(((at + STEP_PERCENT).min(100.0), lower));
                 }
                 seen = seen.saturating_add(*count);
                 points.push((seen as f64 / total as f64 * 100.0, *bound));
@@ -99,7 +103,7 @@ impl Buckets {
         }
         if let Some(end) = points.last().copied().filter(|end| self.beyond > 0 && end.1 < last) {
             // neither between the last calls and the last bound
-            points.push(((end.0 + STEP).min(100.0), last));
+            points.push(((end.0 + STEP_PERCENT).min(100.0), last));
         }
         if let Some(longest) = self.ends.1 {
             let before = points.iter().rev().nth(1).map_or(0.0, |point| point.1);
@@ -116,7 +120,7 @@ impl Buckets {
         thinned(points)
     }
 
-    /// Between which times a percentile lies, in nanoseconds; no upper one if that is not known.
+    /// Returns the bounds of a percentile in nanoseconds; the upper one is `None` if it is unknown.
     pub fn around(&self, percent: f64) -> Option<(f64, Option<f64>)> {
         let rank = (percent / 100.0 * self.count() as f64).ceil().max(1.0) as u64;
         let (mut lower, mut seen) = (self.floor, 0u64);
@@ -131,10 +135,11 @@ impl Buckets {
     }
 }
 
-/// Points that are to be told apart: percentages to a millionth, times that rise, and no more of them than one can read.
+/// Points that are to be told apart: percentages to a millionth, times that rise, and no more of
+/// them than one can read.
 fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let last = points.len().saturating_sub(1);
-    let crowded = points.len() > MOST_POINTS;
+    let crowded = points.len() > MAX_POINTS;
     let mut kept: Vec<(f64, f64)> = Vec::new();
     for (index, (percent, time)) in points.into_iter().enumerate() {
         let percent = (percent * 1e6).round() / 1e6;
@@ -142,27 +147,27 @@ fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
             kept.push((percent, time));
             continue;
         };
-        let is_step = percent - before.0 <= 2.0 * STEP;
+        let is_step = percent - before.0 <= 2.0 * STEP_PERCENT;
         if percent <= before.0 {
             // too few calls to be a point of their own
             before.1 = if before.0 > 0.0 { before.1.max(time) } else { before.1 };
-        } else if !crowded || index == last || is_step || logit(percent) - logit(before.0) > APART {
+        } else if !crowded || index == last || is_step || logit(percent) - logit(before.0) > MIN_LOGIT_DISTANCE {
             kept.push((percent, time));
         }
     }
     kept
 }
 
-/// How far out a percentage is, alike in both tails.
+/// Returns the logit of a percentage, the logarithm of its odds, which spaces both tails alike.
 fn logit(percent: f64) -> f64 {
     let share = (percent / 100.0).clamp(1e-9, 1.0 - 1e-9);
     (share / (1.0 - share)).ln()
 }
 
 /// Percent within which a step rises.
-const STEP: f64 = 1e-6;
-const MOST_POINTS: usize = 40;
-const APART: f64 = 0.3;
+const STEP_PERCENT: f64 = 1e-6;
+const MAX_POINTS: usize = 40;
+const MIN_LOGIT_DISTANCE: f64 = 0.3;
 
 #[cfg(test)]
 mod tests {
@@ -200,7 +205,7 @@ mod tests {
             }
             let delay = DistributionSpec::quantiles(points.iter().map(|(percent, time)| (*percent, Duration::from_nanos(*time as u64))));
             let built = delay.build().expect("points that rise are a distribution");
-            if points.len() < MOST_POINTS / 2 {
+            if points.len() < MAX_POINTS / 2 {
                 for percent in [50.0, 90.0, 99.0] {
                     let (lower, upper) = buckets.around(percent).expect("there are calls");
                     let time = built.quantile(percent / 100.0).as_nanos() as f64;

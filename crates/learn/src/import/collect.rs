@@ -1,40 +1,40 @@
-//! What readers found, by kind of call, and how these become operations: the step that all formats share.
+//! Measurements by kind of call, and how they become operations: the step that all formats share.
 
 use std::collections::BTreeMap;
 
-use super::evidence::Evidence;
-use super::load::Load;
-use super::name::{Target, host};
-use super::problem::{Problem, Skipped};
-use super::tally::Tally;
-use super::{Format, Options};
+use super::histogram::Histogram;
+use super::import_error::{ImportError, Skipped};
+use super::measured_load::MeasuredLoad;
+use super::measurements::Measurements;
+use super::operation_name::{OperationTarget, host};
+use super::{ImportFormat, ImportOptions};
 use standin_tape::operations::Operations;
 
-/// What is known of calls before they are operations.
+/// The identity of a kind of call before it is assigned to an operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
+pub struct CallKey {
     /// The method, if the file names it.
     pub method: Option<String>,
     /// The url or path of the calls, with the values of their ids.
     pub url: Option<String>,
-    /// What the tool calls them.
+    /// The label in the tool.
     pub label: Option<String>,
 }
 
 /// Everything that was read.
 #[derive(Clone, Debug)]
 pub struct Collected {
-    /// In which format.
-    pub format: Format,
-    /// What is known, by kind of call and status.
-    calls: BTreeMap<Key, BTreeMap<Option<u16>, Evidence>>,
-    /// What is known of all calls together, where a file says no more or says that too.
-    pub total: Option<Evidence>,
-    /// The load.
-    pub load: Load,
-    /// What was left out.
+    /// The format of the file.
+    pub format: ImportFormat,
+    /// Measurements by kind of call and status.
+    calls: BTreeMap<CallKey, BTreeMap<Option<u16>, Measurements>>,
+    /// Measurements of all calls together, if the file has them.
+    pub total: Option<Measurements>,
+    /// The load during the measurement.
+    pub load: MeasuredLoad,
+    /// Data that was left out, by reason.
     pub skipped: Skipped,
-    /// What else must be said.
+    /// Notes for the report.
     pub notes: Vec<String>,
     /// Calls by host, where urls have hosts.
     pub hosts: BTreeMap<String, u64>,
@@ -42,16 +42,16 @@ pub struct Collected {
 }
 
 /// Evidence of an operation by status; none where the file does not tell it.
-pub(super) type ByStatus = BTreeMap<Option<u16>, Evidence>;
+pub(super) type ByStatus = BTreeMap<Option<u16>, Measurements>;
 
 impl Collected {
-    /// Nothing yet.
-    pub fn new(format: Format, options: &Options) -> Self {
+    /// Returns an empty collection for a file of this format.
+    pub fn new(format: ImportFormat, options: &ImportOptions) -> Self {
         Self {
             format,
             calls: BTreeMap::new(),
             total: None,
-            load: Load::default(),
+            load: MeasuredLoad::default(),
             skipped: Skipped::default(),
             notes: Vec::new(),
             hosts: BTreeMap::new(),
@@ -59,8 +59,9 @@ impl Collected {
         }
     }
 
-    /// Counts one call that took so many nanoseconds; whether it is one of those wanted. An error if there are too many kinds.
-    pub fn call(&mut self, key: Key, status: Option<u16>, nanos: f64, line: u64) -> Result<bool, Problem> {
+    /// Counts one call that took so many nanoseconds; whether it is one of those wanted. An error
+    /// if there are too many kinds.
+    pub fn call(&mut self, key: CallKey, status: Option<u16>, nanos: f64, line: u64) -> Result<bool, ImportError> {
         if let Some(host) = key.url.as_deref().and_then(host) {
             if let Some(only) = self.only_host.as_deref().filter(|only| *only != host) {
                 let why = format!("of another host than `{only}`");
@@ -69,41 +70,50 @@ impl Collected {
             }
             if let Some(count) = self.hosts.get_mut(host) {
                 *count += 1;
-            } else if self.hosts.len() < MOST_HOSTS {
+            } else if self.hosts.len() < MAX_HOSTS {
                 self.hosts.insert(host.to_owned(), 1);
             }
         }
         // the query is no part of an operation, and would make a kind of each call
-        let key = Key { url: key.url.map(|url| url.split(['?', '#']).next().unwrap_or_default().to_owned()), ..key };
+        let key =
+            CallKey { url: key.url.map(|url| url.split(['?', '#']).next().unwrap_or_default().to_owned()), ..key };
         self.has_room(&key, line)?;
-        let evidence = self.calls.entry(key).or_default().entry(status);
-        if let Evidence::Calls(tally) = evidence.or_insert_with(|| Evidence::Calls(Tally::default())) {
-            tally.add(nanos);
+        let measurements = self.calls.entry(key).or_default().entry(status);
+        if let Measurements::Calls(histogram) =
+            measurements.or_insert_with(|| Measurements::Calls(Histogram::default()))
+        {
+            histogram.add(nanos);
         }
         Ok(true)
     }
 
     /// Adds what a file says of a kind of call as a whole.
-    pub fn summary(&mut self, key: Key, status: Option<u16>, evidence: Evidence, line: u64) -> Result<(), Problem> {
+    pub fn summary(
+        &mut self,
+        key: CallKey,
+        status: Option<u16>,
+        measurements: Measurements,
+        line: u64,
+    ) -> Result<(), ImportError> {
         self.has_room(&key, line)?;
         let name = key.label.clone().or_else(|| key.url.clone()).unwrap_or_default();
         let known = self.calls.entry(key).or_default();
         let fits = match known.get_mut(&status) {
-            Some(mine) => mine.merge(&evidence),
-            None => known.insert(status, evidence).is_none(),
+            Some(mine) => mine.merge(&measurements),
+            None => known.insert(status, measurements).is_none(),
         };
         if fits {
             return Ok(());
         }
-        let what = format!("`{name}` is there twice, and the two cannot be made one");
-        Err(Problem::new(line, what, "keep one of them, or import them as two profiles"))
+        let message = format!("`{name}` is there twice, and the two cannot be made one");
+        Err(ImportError::new(line, message, "keep one of them, or import them as two profiles"))
     }
 
     /// Adds what another file has.
-    pub fn merge(&mut self, other: Self) -> Result<(), Problem> {
+    pub fn merge(&mut self, other: Self) -> Result<(), ImportError> {
         for (key, by_status) in other.calls {
-            for (status, evidence) in by_status {
-                self.summary(key.clone(), status, evidence, 0)?;
+            for (status, measurements) in by_status {
+                self.summary(key.clone(), status, measurements, 0)?;
             }
         }
         self.total = match (self.total.take(), other.total) {
@@ -122,31 +132,34 @@ impl Collected {
     }
 
     /// Names that were mapped by hand and that no call has.
-    pub(super) fn mapped_in_vain(&self, options: &Options) -> Vec<String> {
+    pub(super) fn mapped_in_vain(&self, options: &ImportOptions) -> Vec<String> {
         let is_called = |name: &String| self.calls.keys().any(|key| key.label.as_ref() == Some(name));
         options.map.keys().filter(|name| !is_called(name)).cloned().collect()
     }
 
-    /// The operations, and labels that tell no path with what is known of them.
-    pub fn operations(&mut self, options: &Options) -> Result<(BTreeMap<Target, ByStatus>, Vec<String>), Problem> {
-        let any = |method: &Option<String>| method.clone().unwrap_or_else(|| ANY.to_owned());
+    /// Returns the operations, and the labels without a path with their numbers of calls.
+    pub fn operations(
+        &mut self,
+        options: &ImportOptions,
+    ) -> Result<(BTreeMap<OperationTarget, ByStatus>, Vec<String>), ImportError> {
+        let any = |method: &Option<String>| method.clone().unwrap_or_else(|| ANY_METHOD.to_owned());
         let urls = self.calls.keys().filter_map(|key| key.url.as_ref().map(|url| (any(&key.method), url.clone())));
         let learned = Operations::learn(urls);
-        let mut operations: BTreeMap<Target, ByStatus> = BTreeMap::new();
+        let mut operations: BTreeMap<OperationTarget, ByStatus> = BTreeMap::new();
         let mut unknown: BTreeMap<String, u64> = BTreeMap::new();
         for (key, by_status) in std::mem::take(&mut self.calls) {
             let Some(target) = target(&key, &learned, options) else {
-                let count: u64 = by_status.values().filter_map(Evidence::count).sum();
+                let count: u64 = by_status.values().filter_map(Measurements::count).sum();
                 let name = key.label.or(key.url).unwrap_or_default();
                 let name = if name.is_empty() { "(no name)".to_owned() } else { name };
                 *unknown.entry(name).or_default() += count;
                 continue;
             };
             let known = operations.entry(target.clone()).or_default();
-            for (status, evidence) in by_status {
+            for (status, measurements) in by_status {
                 let fits = match known.get_mut(&status) {
-                    Some(mine) => mine.merge(&evidence),
-                    None => known.insert(status, evidence).is_none(),
+                    Some(mine) => mine.merge(&measurements),
+                    None => known.insert(status, measurements).is_none(),
                 };
                 if !fits {
                     let why =
@@ -155,11 +168,11 @@ impl Collected {
                 }
             }
         }
-        if operations.len() > MOST_OPERATIONS {
-            let what = format!("{} operations are more than {MOST_OPERATIONS}", operations.len());
-            return Err(Problem::new(
+        if operations.len() > MAX_OPERATIONS {
+            let message = format!("{} operations are more than {MAX_OPERATIONS}", operations.len());
+            return Err(ImportError::new(
                 0,
-                what,
+                message,
                 "ids in paths were not recognised: have the tool write templates (`/items/{id}`), or give `--map`",
             ));
         }
@@ -170,56 +183,63 @@ impl Collected {
         Ok((operations, unknown.collect()))
     }
 
-    fn has_room(&self, key: &Key, line: u64) -> Result<(), Problem> {
-        if self.calls.len() < MOST_KEYS || self.calls.contains_key(key) {
+    fn has_room(&self, key: &CallKey, line: u64) -> Result<(), ImportError> {
+        if self.calls.len() < MAX_KEYS || self.calls.contains_key(key) {
             return Ok(());
         }
-        let what = format!("more than {MOST_KEYS} distinct urls and labels");
-        Err(Problem::new(line, what, "import a part of the file, or have the tool name its requests by operation"))
+        let message = format!("more than {MAX_KEYS} distinct urls and labels");
+        Err(ImportError::new(
+            line,
+            message,
+            "import a part of the file, or have the tool name its requests by operation",
+        ))
     }
 }
 
-/// The operation of a kind of call: what was said by hand first, then a label that is a path, then the url.
-fn target(key: &Key, learned: &Operations, options: &Options) -> Option<Target> {
+/// Returns the operation of a kind of call: from `--map` first, then from a label that is a path,
+/// then from the URL.
+fn target(key: &CallKey, learned: &Operations, options: &ImportOptions) -> Option<OperationTarget> {
     let of = |text: &str| {
-        let target = Target::of(text)?;
+        let target = OperationTarget::of(text)?;
         let method = target.method.or_else(|| key.method.clone());
-        Some(Target { method, ..target })
+        Some(OperationTarget { method, ..target })
     };
     if let Some(by_hand) = key.label.as_deref().and_then(|label| options.map.get(label)) {
         return of(by_hand);
     }
     let labelled = key.label.as_deref().and_then(of);
     let Some(url) = &key.url else { return labelled };
-    if let Some(labelled) = labelled.filter(Target::is_template) {
+    if let Some(labelled) = labelled.filter(OperationTarget::is_template) {
         return Some(labelled);
     }
-    let method = key.method.clone().unwrap_or_else(|| ANY.to_owned());
+    let method = key.method.clone().unwrap_or_else(|| ANY_METHOD.to_owned());
     let name = learned.name(&method, url);
     let path = name.split_once(' ').map_or("/", |(_, path)| path);
-    let told =
-        key.method.clone().or_else(|| key.label.as_deref().and_then(Target::of).and_then(|target| target.method));
-    Target::new(told, path)
+    let told = key
+        .method
+        .clone()
+        .or_else(|| key.label.as_deref().and_then(OperationTarget::of).and_then(|target| target.method));
+    OperationTarget::new(told, path)
 }
 
-const ANY: &str = "ANY";
-const MOST_KEYS: usize = 100_000;
-const MOST_OPERATIONS: usize = 2_000;
-const MOST_HOSTS: usize = 1_000;
+const ANY_METHOD: &str = "ANY";
+const MAX_KEYS: usize = 100_000;
+const MAX_OPERATIONS: usize = 2_000;
+const MAX_HOSTS: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key(method: Option<&str>, url: Option<&str>, label: Option<&str>) -> Key {
-        Key { method: method.map(str::to_owned), url: url.map(str::to_owned), label: label.map(str::to_owned) }
+    fn key(method: Option<&str>, url: Option<&str>, label: Option<&str>) -> CallKey {
+        CallKey { method: method.map(str::to_owned), url: url.map(str::to_owned), label: label.map(str::to_owned) }
     }
 
     #[test]
     fn operations_come_from_what_was_said_then_templates_then_urls() {
-        let mut options = Options::default();
+        let mut options = ImportOptions::default();
         options.map.insert("Home".to_owned(), "GET /".to_owned());
-        let mut read = Collected::new(Format::Jmeter, &options);
+        let mut read = Collected::new(ImportFormat::Jmeter, &options);
         let calls = [
             key(None, Some("http://a/items/1?x=2"), Some("Item")),
             key(None, Some("http://a/items/2"), Some("Item")),
@@ -231,7 +251,7 @@ mod tests {
             assert!(read.call(call, Some(200), 1e6, 1).expect("few"));
         }
         let (operations, unknown) = read.operations(&options).expect("few");
-        let names: Vec<_> = operations.keys().map(Target::name).collect();
+        let names: Vec<_> = operations.keys().map(OperationTarget::name).collect();
         assert_eq!(names, ["/items/{id}", "GET /", "GET /users/{name}"]);
         assert_eq!(unknown, ["Checkout (1 calls)"]);
     }

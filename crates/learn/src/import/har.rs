@@ -1,16 +1,17 @@
-//! HAR 1.2: what a browser or a proxy saw. A call's time is `wait`, from the last byte sent to the first of the answer.
+//! HAR 1.2: what a browser or a proxy saw. A call's time is `wait`, from the last byte sent to the
+//! first of the answer.
 
 use std::io::Read;
 
 use serde::Deserialize;
 
-use super::collect::{Collected, Key};
-use super::problem::Problems;
-use super::units::Unit;
+use super::collect::{CallKey, Collected};
+use super::import_error::ImportErrors;
+use super::units::TimeUnit;
 use super::{k6, whole};
 
 /// Reads entries. Bodies are passed over while reading, not kept.
-pub(super) fn read(input: impl Read, read: &mut Collected) -> Result<(), Problems> {
+pub(super) fn read(input: impl Read, read: &mut Collected) -> Result<(), ImportErrors> {
     let text = whole(input)?;
     let har: Har = serde_json::from_str(&text).map_err(|error| k6::broken(&error))?;
     let (mut waited, mut received) = (0.0, 0.0);
@@ -30,14 +31,14 @@ pub(super) fn read(input: impl Read, read: &mut Collected) -> Result<(), Problem
             read.skipped.add("entries that are not http", &url);
             continue;
         }
-        let Some(wait) = entry.timings.wait.and_then(|ms| Unit::Milliseconds.nanos(ms)) else {
+        let Some(wait) = entry.timings.wait.and_then(|ms| TimeUnit::Milliseconds.nanos(ms)) else {
             read.skipped.add("entries without `timings.wait`", &url);
             continue;
         };
-        let key = Key { method: Some(entry.request.method.to_ascii_uppercase()), url: Some(url), label: None };
+        let key = CallKey { method: Some(entry.request.method.to_ascii_uppercase()), url: Some(url), label: None };
         if read.call(key, status, wait, number)? {
             waited += wait;
-            received += entry.timings.receive.and_then(|ms| Unit::Milliseconds.nanos(ms)).unwrap_or(0.0);
+            received += entry.timings.receive.and_then(|ms| TimeUnit::Milliseconds.nanos(ms)).unwrap_or(0.0);
             let began = entry.started.and_then(|time| time.parse::<jiff::Timestamp>().ok());
             if let Some(time) = began {
                 read.load.arrival(time.as_nanosecond() as f64 / 1e9);
@@ -45,9 +46,9 @@ pub(super) fn read(input: impl Read, read: &mut Collected) -> Result<(), Problem
         }
     }
     let share = received / (waited + received).max(1.0);
-    if share > LARGE {
+    if share > MIN_TRANSFER_SHARE {
         read.notes.push(format!(
-            "{:.0}% of the time is the transfer of answers (`receive`), which is not imported: it is the network's of whoever recorded",
+            "{:.0}% of the time is the transfer of answers (`receive`), which is not imported: it depends on the network of the recording client",
             share * 100.0
         ));
     }
@@ -57,42 +58,42 @@ pub(super) fn read(input: impl Read, read: &mut Collected) -> Result<(), Problem
 
 #[derive(Deserialize)]
 struct Har {
-    log: Log,
+    log: HarLog,
 }
 
 #[derive(Deserialize)]
-struct Log {
-    entries: Vec<Entry>,
+struct HarLog {
+    entries: Vec<HarEntry>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct HarEntry {
     #[serde(rename = "startedDateTime")]
     started: Option<String>,
-    request: Request,
-    response: Response,
+    request: HarRequest,
+    response: HarResponse,
     #[serde(default)]
-    timings: Timings,
+    timings: HarTimings,
     #[serde(rename = "_fromCache")]
     from_cache: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
-struct Request {
+struct HarRequest {
     method: String,
     url: String,
 }
 
 #[derive(Deserialize)]
-struct Response {
+struct HarResponse {
     status: i64,
 }
 
 #[derive(Default, Deserialize)]
-struct Timings {
+struct HarTimings {
     wait: Option<f64>,
     receive: Option<f64>,
 }
 
 /// From this share on transfer is worth a word.
-const LARGE: f64 = 0.2;
+const MIN_TRANSFER_SHARE: f64 = 0.2;

@@ -1,32 +1,30 @@
-//! k6: the data points of `--out json`, one a line, and the summary at the end of a run. Times are in milliseconds.
+//! k6: the data points of `--out json`, one a line, and the summary at the end of a run. Times are
+//! in milliseconds.
 
 use std::io::{BufRead, Read};
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::collect::{Collected, Key};
-use super::evidence::Evidence;
-use super::percentiles::Percentiles;
-use super::problem::{Problem, Problems};
-use super::units::Unit;
-use super::{Options, lines, status, whole};
+use super::collect::{CallKey, Collected};
+use super::import_error::{ImportError, ImportErrors};
+use super::measurements::Measurements;
+use super::percentiles::KnownPercentiles;
+use super::units::TimeUnit;
+use super::{ImportOptions, lines, status, whole};
 
-/// Reads data points. A call's time is its `http_req_duration`, without the making of the connection.
-pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected) -> Result<(), Problems> {
-    let wanted = options.metric.as_deref().unwrap_or(DURATION);
-    let mut problems = Problems::default();
+/// Reads data points. A call's time is its `http_req_duration`, without the making of the
+/// connection.
+pub(super) fn read(input: impl BufRead, options: &ImportOptions, read: &mut Collected) -> Result<(), ImportErrors> {
+    let wanted = options.metric.as_deref().unwrap_or(DURATION_METRIC);
+    let mut errors = ImportErrors::default();
     let mut found = false;
     lines(input, |number, line| {
         if line.is_empty() {
             return Ok(());
         }
-        let Ok(line) = serde_json::from_str::<Line>(line) else {
-            problems.add(Problem::new(
-                number,
-                "is no JSON of k6",
-                "a file that was cut off can be mended by removing its last line",
-            ));
+        let Ok(line) = serde_json::from_str::<K6Line>(line) else {
+            errors.add(ImportError::new(number, "is no JSON of k6", "if the file was cut off, remove its last line"));
             return Ok(());
         };
         if line.kind != "Point" {
@@ -40,78 +38,69 @@ pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected)
             return Ok(());
         }
         found = true;
-        let tag = |name: &str| line.data.get("tags").and_then(|tags| tags.get(name)).and_then(Json::as_str);
-        let Some(nanos) = value.and_then(|ms| Unit::Milliseconds.nanos(ms)) else {
-            problems.add(Problem::new(number, "the point has no time", "remove the line"));
+        let Some(nanos) = value.and_then(|ms| TimeUnit::Milliseconds.nanos(ms)) else {
+            errors.add(ImportError::new(number, "the point has no time", "remove the line"));
             return Ok(());
         };
-        let code = tag("status");
-        let url = tag("url");
-        let status = code.and_then(status);
-        if status.is_none() && code.is_some() {
-            read.skipped.add("calls without an answer", url.or(tag("name")).unwrap_or_default());
-            return Ok(());
-        }
-        // k6 names a call by its url, unless the script says otherwise
-        let label = tag("name").filter(|name| Some(*name) != url);
-        let key = Key {
-            method: tag("method").map(str::to_owned),
-            url: url.map(str::to_owned),
-            label: label.map(str::to_owned),
-        };
-        if read.call(key, status, nanos, number)? {
-            let time =
-                line.data.get("time").and_then(Json::as_str).and_then(|time| time.parse::<jiff::Timestamp>().ok());
-            // a point is written when the call is over
-            let end = time.map(|time| time.as_nanosecond() as f64 / 1e9);
-            if let Some(end) = end {
-                read.load.arrival(end - nanos / 1e9);
-            }
-        }
-        Ok(())
+        read_call(&line, nanos, number, read)
     })?;
-    if !found && problems.count == 0 {
-        return Err(Problem::new(0, format!("has no points of `{wanted}`"), "name the metric with `--metric`").into());
+    if !found && errors.count == 0 {
+        return Err(
+            ImportError::new(0, format!("has no points of `{wanted}`"), "name the metric with `--metric`").into()
+        );
     }
-    problems.none()
+    errors.none()
 }
 
-/// Reads a summary, of either form. Sub-metrics by `name` or `url` are operations; the metric itself is all calls together.
-pub(super) fn read_summary(input: impl Read, options: &Options, read: &mut Collected) -> Result<(), Problems> {
+/// Adds the call of a data point that took `nanos`.
+fn read_call(line: &K6Line, nanos: f64, number: u64, read: &mut Collected) -> Result<(), ImportError> {
+    let tag = |name: &str| line.data.get("tags").and_then(|tags| tags.get(name)).and_then(Json::as_str);
+    let code = tag("status");
+    let url = tag("url");
+    let status = code.and_then(status);
+    if status.is_none() && code.is_some() {
+        read.skipped.add("calls without an answer", url.or(tag("name")).unwrap_or_default());
+        return Ok(());
+    }
+    // k6 names a call by its url, unless the script says otherwise
+    let label = tag("name").filter(|name| Some(*name) != url);
+    let key = CallKey {
+        method: tag("method").map(str::to_owned),
+        url: url.map(str::to_owned),
+        label: label.map(str::to_owned),
+    };
+    if read.call(key, status, nanos, number)? {
+        let time = line.data.get("time").and_then(Json::as_str).and_then(|time| time.parse::<jiff::Timestamp>().ok());
+        // a point is written when the call is over
+        let end = time.map(|time| time.as_nanosecond() as f64 / 1e9);
+        if let Some(end) = end {
+            read.load.arrival(end - nanos / 1e9);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a summary, of either form. Sub-metrics by `name` or `url` are operations; the metric
+/// itself is all calls together.
+pub(super) fn read_summary(
+    input: impl Read,
+    options: &ImportOptions,
+    read: &mut Collected,
+) -> Result<(), ImportErrors> {
     let text = whole(input)?;
     let document: Json = serde_json::from_str(&text).map_err(|error| broken(&error))?;
     let metrics = document.get("metrics").and_then(Json::as_object);
-    let mend = "give what `--summary-export` or `handleSummary` writes";
-    let metrics = metrics.ok_or_else(|| Problem::new(0, "has no `metrics`", mend))?;
-    let wanted = options.metric.as_deref().unwrap_or(DURATION);
-    let mut problems = Problems::default();
+    let help = "give what `--summary-export` or `handleSummary` writes";
+    let metrics = metrics.ok_or_else(|| ImportError::new(0, "has no `metrics`", help))?;
+    let wanted = options.metric.as_deref().unwrap_or(DURATION_METRIC);
+    let mut errors = ImportErrors::default();
     for (name, metric) in metrics {
         let values = metric.get("values").unwrap_or(metric);
-        let number = |key: &str| values.get(key).and_then(Json::as_f64);
-        match name.as_str() {
-            "http_reqs" => read.load.per_second = number("rate"),
-            "http_req_failed" => {
-                let share = number("rate").or_else(|| number("value")).filter(|share| *share > 0.0);
-                read.notes.extend(share.map(|share| {
-                    format!(
-                        "{:.2} % of the calls failed (`http_req_failed`); the summary tells neither their status nor their times \
-                         apart, so that none are served as failures",
-                        share * 100.0
-                    )
-                }));
-            }
-            "vus_max" => {
-                let most = number("max").or_else(|| number("value"));
-                if let Some(users) = most {
-                    read.load.users(users as u64);
-                }
-            }
-            _ => {}
-        }
+        read_run_metric(name, values, read);
         let Some(rest) = name.strip_prefix(wanted) else { continue };
         let percentiles = percentiles(values);
         if let Some(fault) = percentiles.fault() {
-            problems.add(Problem::new(0, format!("`{name}`: {fault}"), "percentiles rise: mend the file"));
+            errors.add(ImportError::new(0, format!("`{name}`: {fault}"), "percentiles must rise: correct the file"));
             continue;
         }
         if percentiles.inner.is_empty() {
@@ -121,34 +110,66 @@ pub(super) fn read_summary(input: impl Read, options: &Options, read: &mut Colle
         if rest.is_empty() {
             let count = metrics.get("http_reqs").map(|metric| metric.get("values").unwrap_or(metric));
             let count = count.and_then(|values| values.get("count")).and_then(Json::as_u64);
-            read.total = Some(Evidence::Percentiles(Percentiles { count, ..percentiles }));
+            read.total = Some(Measurements::Percentiles(KnownPercentiles { count, ..percentiles }));
             continue;
         }
         let Some(tags) = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else { continue };
         let tag = ["name:", "url:"].into_iter().find_map(|tag| tags.strip_prefix(tag));
         match tag.filter(|tag| !tag.contains(',')) {
             Some(label) => {
-                let key = Key { label: Some(label.trim().to_owned()), ..Key::default() };
-                if let Err(problem) = read.summary(key, None, Evidence::Percentiles(percentiles), 0) {
-                    problems.add(problem);
+                let key = CallKey { label: Some(label.trim().to_owned()), ..CallKey::default() };
+                if let Err(error) = read.summary(key, None, Measurements::Percentiles(percentiles), 0) {
+                    errors.add(error);
                 }
             }
             None => read.skipped.add("sub-metrics of other tags than `name` and `url`", name),
         }
     }
-    if read.total.is_none() && problems.count == 0 {
-        return Err(
-            Problem::new(0, format!("has no percentiles of `{wanted}`"), "name the metric with `--metric`").into()
-        );
+    if read.total.is_none() && errors.count == 0 {
+        return Err(ImportError::new(
+            0,
+            format!("has no percentiles of `{wanted}`"),
+            "name the metric with `--metric`",
+        )
+        .into());
     }
-    problems.none()
+    errors.none()
 }
 
-/// `med`, `p(95)`, `min`, `max`, `avg`.
-fn percentiles(values: &Json) -> Percentiles {
-    let time = |key: &str| values.get(key).and_then(Json::as_f64).and_then(|ms| Unit::Milliseconds.nanos(ms));
-    let mut found =
-        Percentiles { shortest: time("min"), longest: time("max"), mean: time("avg"), ..Percentiles::default() };
+/// Reads a metric about the whole run: rate, failures or users.
+fn read_run_metric(name: &str, values: &Json, read: &mut Collected) {
+    let number = |key: &str| values.get(key).and_then(Json::as_f64);
+    match name {
+        "http_reqs" => read.load.per_second = number("rate"),
+        "http_req_failed" => {
+            let share = number("rate").or_else(|| number("value")).filter(|share| *share > 0.0);
+            read.notes.extend(share.map(|share| {
+                format!(
+                    "{:.2} % of the calls failed (`http_req_failed`); the summary has neither their statuses nor \
+                     their times, so the profile serves no failures",
+                    share * 100.0
+                )
+            }));
+        }
+        "vus_max" => {
+            let most = number("max").or_else(|| number("value"));
+            if let Some(users) = most {
+                read.load.users(users as u64);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Reads the percentiles of a metric: `med`, `p(95)`, `min`, `max`, `avg`.
+fn percentiles(values: &Json) -> KnownPercentiles {
+    let time = |key: &str| values.get(key).and_then(Json::as_f64).and_then(|ms| TimeUnit::Milliseconds.nanos(ms));
+    let mut found = KnownPercentiles {
+        shortest: time("min"),
+        longest: time("max"),
+        mean: time("avg"),
+        ..KnownPercentiles::default()
+    };
     for key in values.as_object().into_iter().flat_map(|values| values.keys()) {
         let percent = match key.as_str() {
             "med" => Some(50.0),
@@ -164,12 +185,12 @@ fn percentiles(values: &Json) -> Percentiles {
     found
 }
 
-pub(super) fn broken(error: &serde_json::Error) -> Problem {
-    Problem::new(error.line() as u64, format!("is broken JSON: {error}"), "write the file again")
+pub(super) fn broken(error: &serde_json::Error) -> ImportError {
+    ImportError::new(error.line() as u64, format!("is broken JSON: {error}"), "write the file again")
 }
 
 #[derive(Deserialize)]
-struct Line {
+struct K6Line {
     #[serde(rename = "type")]
     kind: String,
     metric: String,
@@ -177,4 +198,4 @@ struct Line {
     data: Json,
 }
 
-const DURATION: &str = "http_req_duration";
+const DURATION_METRIC: &str = "http_req_duration";

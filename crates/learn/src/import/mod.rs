@@ -1,27 +1,29 @@
-//! What teams have already (load test results, percentile tables, histograms) as a performance profile.
+//! Import of existing measurements (load test results, percentile tables, histograms) as a
+//! performance profile.
 //!
-//! Nothing in such data says how calls queue: times are taken as demands of a service that is `unlimited`, and that is said. Each
-//! format has a reader that is pure and bounded in memory; `collect` makes operations of what they found, `profile` the file.
+//! Such data does not say how calls queue: times are taken as demands of an `unlimited` service,
+//! and the report says so. Each format has a reader that is pure and bounded in memory; `collect`
+//! makes operations of the measurements, and `profile` the profile.
 
 mod buckets;
 mod collect;
 mod detect;
-mod evidence;
 mod har;
-mod header;
+mod histogram;
+mod import_error;
 mod jmeter;
 mod k6;
-mod load;
-mod name;
+mod measured_load;
+mod measurements;
+mod operation_name;
 mod otlp;
 mod percentiles;
-mod problem;
 mod profile;
 mod prometheus;
 mod report;
 mod series;
 mod table;
-mod tally;
+mod table_header;
 mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,20 +32,21 @@ use std::io::{BufRead, BufReader, Read};
 use flate2::read::MultiGzDecoder;
 
 pub use buckets::Buckets;
-pub use collect::{Collected, Key};
-pub use evidence::Evidence;
-pub use name::Target;
-pub use percentiles::Percentiles;
-pub use problem::{Problem, Problems, Skipped};
-pub use profile::{Imported, ImportedOperation};
+pub use collect::{CallKey, Collected};
+pub use histogram::Histogram;
+pub use import_error::{ImportError, ImportErrors, Skipped};
+pub use measurements::Measurements;
+pub use operation_name::OperationTarget;
+pub use percentiles::KnownPercentiles;
+pub use profile::{ImportedOperation, ImportedProfile};
 use standin_text::list_quoted;
-pub use tally::Tally;
-pub use units::Unit;
+pub use units::TimeUnit;
 
 /// The formats that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// A CSV table of percentiles by operation: Locust's statistics, JMeter's aggregate report, or one's own.
+pub enum ImportFormat {
+    /// A CSV table of percentiles by operation: Locust's statistics, JMeter's aggregate report, or
+    /// one's own.
     Table,
     /// JMeter's results as CSV (`.jtl`).
     Jmeter,
@@ -51,7 +54,7 @@ pub enum Format {
     K6,
     /// k6's summary (`--summary-export`, `handleSummary`).
     K6Summary,
-    /// HAR 1.2.
+    /// A HAR file, version 1.2.
     Har,
     /// Prometheus' text exposition of histograms.
     Prometheus,
@@ -59,13 +62,13 @@ pub enum Format {
     Otlp,
 }
 
-/// What was asked for beside the file.
+/// Options of an import.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct ImportOptions {
     /// The format, if it is not to be told from the content.
-    pub format: Option<Format>,
+    pub format: Option<ImportFormat>,
     /// The unit of times where the file does not name it.
-    pub unit: Option<Unit>,
+    pub unit: Option<TimeUnit>,
     /// Operations by label: `Home page` is `GET /`.
     pub map: BTreeMap<String, String>,
     /// The metric, where a file has several.
@@ -76,7 +79,7 @@ pub struct Options {
     pub host: Option<String>,
 }
 
-impl Format {
+impl ImportFormat {
     /// All formats with the names that are typed.
     pub const NAMES: &'static [(&'static str, Self)] = &[
         ("csv", Self::Table),
@@ -88,12 +91,12 @@ impl Format {
         ("otlp", Self::Otlp),
     ];
 
-    /// The name that is typed.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, format)| *format == self).map_or("", |(name, _)| name)
     }
 
-    /// What it is, in words.
+    /// Returns a description of the format.
     pub fn words(self) -> &'static str {
         match self {
             Self::Table => "a table of percentiles",
@@ -107,19 +110,20 @@ impl Format {
     }
 }
 
-/// Reads one file, gzipped or not, of the format that was asked for or that its beginning shows. All defects at once where they
-/// are independent of each other; lines and calls that are left out are counted in what is returned.
-pub fn read(input: impl Read, options: &Options) -> Result<Collected, Problems> {
-    let mut input = BufReader::with_capacity(PEEK, input);
+/// Reads one file, gzipped or not, of the format that was asked for or that its beginning shows.
+/// All defects at once where they are independent of each other; lines and calls that are left out
+/// are counted in what is returned.
+pub fn read(input: impl Read, options: &ImportOptions) -> Result<Collected, ImportErrors> {
+    let mut input = BufReader::with_capacity(PEEK_BYTES, input);
     let is_gzip = head(&mut input)?.starts_with(&[0x1f, 0x8b]);
     if is_gzip {
-        read_plain(BufReader::with_capacity(PEEK, MultiGzDecoder::new(input)), options)
+        read_plain(BufReader::with_capacity(PEEK_BYTES, MultiGzDecoder::new(input)), options)
     } else {
         read_plain(input, options)
     }
 }
 
-fn read_plain(mut input: impl BufRead, options: &Options) -> Result<Collected, Problems> {
+fn read_plain(mut input: impl BufRead, options: &ImportOptions) -> Result<Collected, ImportErrors> {
     let head = head(&mut input)?;
     let format = match options.format {
         Some(format) => format,
@@ -130,13 +134,13 @@ fn read_plain(mut input: impl BufRead, options: &Options) -> Result<Collected, P
     }
     let mut read = Collected::new(format, options);
     match format {
-        Format::Table => table::read(input, options, &mut read)?,
-        Format::Jmeter => jmeter::read(input, &mut read)?,
-        Format::K6 => k6::read(input, options, &mut read)?,
-        Format::K6Summary => k6::read_summary(input, options, &mut read)?,
-        Format::Har => har::read(input, &mut read)?,
-        Format::Prometheus => prometheus::read(input, options, &mut read)?,
-        Format::Otlp => otlp::read(input, options, &mut read)?,
+        ImportFormat::Table => table::read(input, options, &mut read)?,
+        ImportFormat::Jmeter => jmeter::read(input, &mut read)?,
+        ImportFormat::K6 => k6::read(input, options, &mut read)?,
+        ImportFormat::K6Summary => k6::read_summary(input, options, &mut read)?,
+        ImportFormat::Har => har::read(input, &mut read)?,
+        ImportFormat::Prometheus => prometheus::read(input, options, &mut read)?,
+        ImportFormat::Otlp => otlp::read(input, options, &mut read)?,
     }
     if read.hosts.len() > 1 {
         let mut hosts: Vec<_> = read.hosts.iter().collect();
@@ -152,54 +156,57 @@ fn read_plain(mut input: impl BufRead, options: &Options) -> Result<Collected, P
     Ok(read)
 }
 
-/// The beginning of a file, without taking it.
-fn head(input: &mut impl BufRead) -> Result<&[u8], Problem> {
+/// Returns the beginning of a file without consuming it.
+fn head(input: &mut impl BufRead) -> Result<&[u8], ImportError> {
     input.fill_buf().map_err(|error| unreadable(&error))
 }
 
-fn unreadable(error: &std::io::Error) -> Problem {
-    Problem::new(0, format!("cannot be read: {error}"), "give a file that can")
+fn unreadable(error: &std::io::Error) -> ImportError {
+    ImportError::new(0, format!("cannot be read: {error}"), "give a file that can")
 }
 
-/// A whole document that has to be read at once, up to a limit.
-fn whole(input: impl Read) -> Result<String, Problem> {
+/// Reads a whole document, up to a limit.
+fn whole(input: impl Read) -> Result<String, ImportError> {
     let mut text = String::new();
-    let read = input.take(MOST_AT_ONCE + 1).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
-    if read as u64 > MOST_AT_ONCE {
-        let what =
-            format!("is larger than {} MiB, and a document like this has to be read at once", MOST_AT_ONCE >> 20);
-        return Err(Problem::new(0, what, "import a part of it"));
+    let read = input.take(MAX_DOCUMENT_BYTES + 1).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
+    if read as u64 > MAX_DOCUMENT_BYTES {
+        let message =
+            format!("is larger than {} MiB, and a document like this has to be read at once", MAX_DOCUMENT_BYTES >> 20);
+        return Err(ImportError::new(0, message, "import a part of it"));
     }
     Ok(text)
 }
 
 /// Lines with their numbers, each up to a limit.
-fn lines(mut input: impl BufRead, mut each: impl FnMut(u64, &str) -> Result<(), Problem>) -> Result<(), Problem> {
+fn lines(
+    mut input: impl BufRead,
+    mut each: impl FnMut(u64, &str) -> Result<(), ImportError>,
+) -> Result<(), ImportError> {
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
         let read =
-            input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(|error| unreadable(&error))?;
+            input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line).map_err(|error| unreadable(&error))?;
         if read == 0 {
             break;
         }
-        if read as u64 == LONGEST_LINE {
-            return Err(Problem::new(number, "is longer than 16 MiB", "give a file of lines"));
+        if read as u64 == MAX_LINE_BYTES {
+            return Err(ImportError::new(number, "is longer than 16 MiB", "give a file of lines"));
         }
         each(number, String::from_utf8_lossy(&line).trim())?;
     }
     Ok(())
 }
 
-/// The status of an answer; none of what is no answer.
+/// Parses an HTTP status; `None` for other texts.
 fn status(text: &str) -> Option<u16> {
     text.trim().parse().ok().filter(|status| (100..600).contains(status))
 }
 
-/// How many bytes of a file may tell its format.
-const PEEK: usize = 64 * 1024;
-const MOST_AT_ONCE: u64 = 256 << 20;
-const LONGEST_LINE: u64 = 16 << 20;
+/// Bytes at the beginning of a file by which its format is detected.
+const PEEK_BYTES: usize = 64 * 1024;
+const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
+const MAX_LINE_BYTES: u64 = 16 << 20;
 
 /// Returns the first ten names of a set as an enumeration.
 fn list_first(names: &BTreeSet<String>) -> String {

@@ -1,5 +1,5 @@
-//! OpenTelemetry's metrics as OTLP JSON: histograms with explicit bounds, and exponential ones; a document, or one a line as the
-//! collector's file exporter writes.
+//! OpenTelemetry's metrics as OTLP JSON: histograms with explicit bounds, and exponential ones; a
+//! document, or one a line as the collector's file exporter writes.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -8,26 +8,26 @@ use serde_json::Value as Json;
 
 use super::buckets::Buckets;
 use super::collect::Collected;
-use super::evidence::Evidence;
+use super::import_error::{ImportError, ImportErrors};
 use super::k6::broken;
-use super::problem::{Problem, Problems};
+use super::measurements::Measurements;
 use super::series::{self, Labels};
-use super::units::Unit;
-use super::{Options, whole};
+use super::units::TimeUnit;
+use super::{ImportOptions, whole};
 
 /// One data point, before it is known which metric is wanted.
-struct Point {
+struct OtlpPoint {
     labels: Labels,
     series: String,
     data: Json,
-    unit: Option<Unit>,
+    unit: Option<TimeUnit>,
     is_delta: bool,
 }
 
 /// Reads documents. Of a cumulative series the last point counts, of deltas all.
-pub(super) fn read(input: impl Read, options: &Options, read: &mut Collected) -> Result<(), Problems> {
+pub(super) fn read(input: impl Read, options: &ImportOptions, read: &mut Collected) -> Result<(), ImportErrors> {
     let text = whole(input)?;
-    let mut metrics: BTreeMap<String, Vec<Point>> = BTreeMap::new();
+    let mut metrics: BTreeMap<String, Vec<OtlpPoint>> = BTreeMap::new();
     for document in serde_json::Deserializer::from_str(&text).into_iter::<Json>() {
         collect(&document.map_err(|error| broken(&error))?, &mut metrics, read);
     }
@@ -39,33 +39,21 @@ pub(super) fn read(input: impl Read, options: &Options, read: &mut Collected) ->
     for (name, points) in metrics.iter().filter(|(name, _)| **name != chosen) {
         read.skipped.add_many("points of other histograms; choose with `--metric`", name, points.len() as u64);
     }
-    let mut problems = Problems::default();
-    let mut last: BTreeMap<String, Point> = BTreeMap::new();
-    let mut wanted = Vec::new();
+    let mut errors = ImportErrors::default();
     let points = metrics.remove(&chosen).unwrap_or_default();
     series::has_labels(points.iter().map(|point| &point.labels), options)?;
-    for point in points {
-        if point.is_delta {
-            wanted.push(point);
-            continue;
-        }
-        let is_older = last.get(&point.series).is_some_and(|known| nanos_of(&known.data) > nanos_of(&point.data));
-        if is_older || last.insert(point.series.clone(), point).is_some() {
-            read.skipped.add("older points of cumulative series", &chosen);
-        }
-    }
-    wanted.extend(last.into_values());
+    let wanted = newest_points(points, &chosen, read);
     let mut per_second = BTreeMap::<u64, f64>::new();
     for point in wanted {
         let Some(unit) = options.unit.or(point.unit) else {
-            let what = format!("`{chosen}` has no unit of time");
-            problems.add(Problem::new(0, what, "give it with `--unit s` or `--unit ms`"));
+            let message = format!("`{chosen}` has no unit of time");
+            errors.add(ImportError::new(0, message, "give it with `--unit s` or `--unit ms`"));
             break;
         };
         let buckets = match buckets(&point.data, unit) {
             Ok(buckets) => buckets,
-            Err(what) => {
-                problems.add(Problem::new(0, format!("a point of `{chosen}`: {what}"), "export it once more"));
+            Err(message) => {
+                errors.add(ImportError::new(0, format!("a point of `{chosen}`: {message}"), "export it once more"));
                 continue;
             }
         };
@@ -79,16 +67,34 @@ pub(super) fn read(input: impl Read, options: &Options, read: &mut Collected) ->
         if from > 0.0 && length > 0.0 {
             *per_second.entry(nanos_of(&point.data) as u64).or_default() += buckets.count() as f64 / length;
         }
-        if let Err(problem) = read.summary(key, status, Evidence::Buckets(buckets), 0) {
-            problems.add(problem);
+        if let Err(error) = read.summary(key, status, Measurements::Buckets(buckets), 0) {
+            errors.add(error);
         }
     }
     read.load.per_second = per_second.into_values().max_by(f64::total_cmp);
-    problems.none()
+    errors.none()
 }
 
-/// All histograms of a document, by name.
-fn collect(document: &Json, metrics: &mut BTreeMap<String, Vec<Point>>, read: &mut Collected) {
+/// Returns all points of delta series, and the last point of each cumulative one.
+fn newest_points(points: Vec<OtlpPoint>, metric: &str, read: &mut Collected) -> Vec<OtlpPoint> {
+    let mut last: BTreeMap<String, OtlpPoint> = BTreeMap::new();
+    let mut wanted = Vec::new();
+    for point in points {
+        if point.is_delta {
+            wanted.push(point);
+            continue;
+        }
+        let is_older = last.get(&point.series).is_some_and(|known| nanos_of(&known.data) > nanos_of(&point.data));
+        if is_older || last.insert(point.series.clone(), point).is_some() {
+            read.skipped.add("older points of cumulative series", metric);
+        }
+    }
+    wanted.extend(last.into_values());
+    wanted
+}
+
+/// Collects all histograms of a document by name.
+fn collect(document: &Json, metrics: &mut BTreeMap<String, Vec<OtlpPoint>>, read: &mut Collected) {
     let list = |of: &Json, key: &str| of.get(key).and_then(Json::as_array).cloned().unwrap_or_default();
     for (index, resource) in list(document, "resourceMetrics").iter().enumerate() {
         let whose = resource.get("resource").map_or_else(|| index.to_string(), Json::to_string);
@@ -99,21 +105,21 @@ fn collect(document: &Json, metrics: &mut BTreeMap<String, Vec<Point>>, read: &m
                     read.skipped.add("metrics that are no histograms", &name);
                     continue;
                 };
-                let unit = metric.get("unit").and_then(Json::as_str).and_then(Unit::of);
+                let unit = metric.get("unit").and_then(Json::as_str).and_then(TimeUnit::of);
                 let temporality = histogram.get("aggregationTemporality");
                 let is_delta = number(temporality) == Some(1.0)
                     || temporality.and_then(Json::as_str) == Some("AGGREGATION_TEMPORALITY_DELTA");
                 for data in list(histogram, "dataPoints") {
                     let labels = labels(&data);
                     let series = format!("{whose} {labels:?}");
-                    metrics.entry(name.clone()).or_default().push(Point { labels, series, data, unit, is_delta });
+                    metrics.entry(name.clone()).or_default().push(OtlpPoint { labels, series, data, unit, is_delta });
                 }
             }
         }
     }
 }
 
-/// Attributes as texts.
+/// Returns the attributes of a data point as texts.
 fn labels(data: &Json) -> Labels {
     let attributes = data.get("attributes").and_then(Json::as_array).into_iter().flatten();
     let pairs = attributes.filter_map(|attribute| {
@@ -126,7 +132,7 @@ fn labels(data: &Json) -> Labels {
     pairs.collect()
 }
 
-fn buckets(data: &Json, unit: Unit) -> Result<Buckets, String> {
+fn buckets(data: &Json, unit: TimeUnit) -> Result<Buckets, String> {
     let time = |key: &str| number(data.get(key)).and_then(|number| unit.nanos(number));
     let ends = (time("min"), time("max"));
     let counts = |of: Option<&Json>| -> Result<Vec<u64>, String> {
@@ -140,7 +146,8 @@ fn buckets(data: &Json, unit: Unit) -> Result<Buckets, String> {
         if counts(data.get("negative"))?.iter().any(|count| *count > 0) {
             return Err("it counts times below 0".to_owned());
         }
-        // the bucket of index i is above base^i and at most base^(i + 1), where the base is 2^(2^-scale)
+        // the bucket of index i is above base^i and at most base^(i + 1), where the base is
+        // 2^(2^-scale)
         let bound = |index: f64| unit.nanos((index * 2f64.powf(-scale)).exp2()).ok_or("a bound is no time".to_owned());
         let own = counts(positive)?;
         let zeros = number(data.get("zeroCount")).unwrap_or(0.0) as u64;
@@ -184,7 +191,7 @@ fn buckets(data: &Json, unit: Unit) -> Result<Buckets, String> {
     Ok(Buckets::new(0.0, rising(all)?, beyond, ends))
 }
 
-/// Bounds that rise.
+/// Checks that bounds are rising.
 fn rising(bounds: Vec<(f64, u64)>) -> Result<Vec<(f64, u64)>, String> {
     match bounds.windows(2).find(|pair| pair[1].0 <= pair[0].0) {
         Some(_) => Err("the bounds do not rise".to_owned()),
@@ -192,7 +199,7 @@ fn rising(bounds: Vec<(f64, u64)>) -> Result<Vec<(f64, u64)>, String> {
     }
 }
 
-/// 64-bit numbers are texts in OTLP's JSON.
+/// Reads a number; OTLP's JSON has 64-bit numbers as texts.
 fn number(value: Option<&Json>) -> Option<f64> {
     let value = value?;
     value.as_f64().or_else(|| value.as_str()?.parse().ok()).filter(|number: &f64| number.is_finite())

@@ -7,7 +7,7 @@ use standin_text::short_duration;
 
 /// Known percentiles of one kind of call.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Percentiles {
+pub struct KnownPercentiles {
     /// Percentages above 0 and below 100 with their times in nanoseconds, in rising order.
     pub inner: Vec<(f64, f64)>,
     /// The shortest time in nanoseconds.
@@ -16,27 +16,28 @@ pub struct Percentiles {
     pub longest: Option<f64>,
     /// The mean in nanoseconds.
     pub mean: Option<f64>,
-    /// How many calls.
+    /// The number of calls.
     pub count: Option<u64>,
 }
 
-impl Percentiles {
-    /// Why these are no percentiles: one of them falls.
+impl KnownPercentiles {
+    /// Returns the reason why these are no percentiles, if one of them falls.
     pub fn fault(&self) -> Option<String> {
         let falls = self.inner.windows(2).find(|pair| pair[1].1 < pair[0].1)?;
         Some(format!("p{} is less than p{}", falls[1].0, falls[0].0))
     }
 
-    /// Whether there is anything to make a distribution of.
+    /// Returns true if the data is too little for a distribution.
     pub fn is_empty(&self) -> bool {
         self.count == Some(0) || self.inner.is_empty() && (self.shortest.is_none() || self.longest.is_none())
     }
 
     /// Percentages from 0 to 100 and times in nanoseconds, and what was assumed for it.
     ///
-    /// An end that is not known is taken from the log-normal through the lowest and the highest known percentile: the
-    /// shortest time is its p1 (a tenth of the lowest percentage, if that is below p10), but no less than a tenth of the lowest known time;
-    /// the longest is where a tenth of the calls beyond the highest known percentile are left (p99.9 above p99), but at most ten
+    /// An end that is not known is taken from the log-normal through the lowest and the highest
+    /// known percentile: the shortest time is its p1 (a tenth of the lowest percentage, if that is
+    /// below p10), but no less than a tenth of the lowest known time; the longest is where a tenth
+    /// of the calls beyond the highest known percentile are left (p99.9 above p99), but at most ten
     /// times the highest known time.
     pub fn points(&self) -> (Vec<(f64, f64)>, Vec<String>) {
         let mut assumed = Vec::new();
@@ -79,7 +80,7 @@ impl Percentiles {
     }
 }
 
-/// The standard normal's quantile of a percentage: the logarithm of the log-normal's.
+/// Returns the quantile of the standard normal distribution at a percentage.
 fn z(percent: f64) -> f64 {
     let params = [
         Param { name: "median", value: ParamValue::Time(1e9) },
@@ -94,8 +95,8 @@ fn z(percent: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn known(inner: &[(f64, f64)]) -> Percentiles {
-        Percentiles { inner: inner.to_vec(), ..Percentiles::default() }
+    fn known(inner: &[(f64, f64)]) -> KnownPercentiles {
+        KnownPercentiles { inner: inner.to_vec(), ..KnownPercentiles::default() }
     }
 
     #[test]
@@ -112,9 +113,10 @@ mod tests {
     fn ends_are_bounded_and_known_ones_are_kept() {
         let (points, _) = known(&[(50.0, 1e3), (60.0, 1e9)]).points();
         assert_eq!((points[0].1, points[3].1), (1e2, 1e10));
-        let given = Percentiles { shortest: Some(3e6), longest: Some(9e6), ..known(&[(50.0, 5e6)]) };
+        let given = KnownPercentiles { shortest: Some(3e6), longest: Some(9e6), ..known(&[(50.0, 5e6)]) };
         assert_eq!(given.points(), (vec![(0.0, 3e6), (50.0, 5e6), (100.0, 9e6)], vec![]));
-        let rounded = Percentiles { shortest: Some(5.2e6), longest: Some(8.9e6), ..known(&[(50.0, 5e6), (99.0, 9e6)]) };
+        let rounded =
+            KnownPercentiles { shortest: Some(5.2e6), longest: Some(8.9e6), ..known(&[(50.0, 5e6), (99.0, 9e6)]) };
         assert_eq!(rounded.points().0, [(0.0, 5e6), (50.0, 5e6), (99.0, 9e6), (100.0, 9e6)]);
     }
 

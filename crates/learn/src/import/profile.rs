@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::collect::{ByStatus, Collected};
-use super::evidence::Evidence;
-use super::name::Target;
-use super::problem::{Problem, Skipped};
-use super::tally::Tally;
-use super::{Format, Options};
+use super::histogram::Histogram;
+use super::import_error::{ImportError, Skipped};
+use super::measurements::Measurements;
+use super::operation_name::OperationTarget;
+use super::{ImportFormat, ImportOptions};
 use standin_model::profile::{
     DemandClass, DistributionSpec, OperationTiming, Profile, ProfileOperation, ProfileService, ProfileValidRange,
     StationSpec,
@@ -19,7 +19,7 @@ use standin_model::station::Capacity;
 
 /// A profile as it is imported, before it is written.
 #[derive(Clone, Debug)]
-pub struct Imported {
+pub struct ImportedProfile {
     /// The name of the service.
     pub service: String,
     /// The files and what each is.
@@ -34,44 +34,44 @@ pub struct Imported {
     pub valid: ProfileValidRange,
     /// Labels that tell no method and path.
     pub unknown: Vec<String>,
-    /// What was left out.
+    /// Data that was left out, by reason.
     pub skipped: Skipped,
-    /// What else must be said.
+    /// Notes for the report.
     pub notes: Vec<String>,
 }
 
 /// An operation as it is imported.
 #[derive(Clone, Debug)]
 pub struct ImportedOperation {
-    /// Which calls.
-    pub target: Target,
-    /// What they demand.
+    /// The method and the path template of its calls.
+    pub target: OperationTarget,
+    /// The service time of its calls.
     pub timing: OperationTiming,
-    /// How many calls it is known from.
+    /// The number of calls that were measured.
     pub samples: Option<u64>,
-    /// What is not known of it, in words.
+    /// Remarks on the accuracy of the demand.
     pub doubts: Vec<String>,
 }
 
-impl Imported {
+impl ImportedProfile {
     /// Operations from all that was read. An error if there is nothing to serve.
     pub fn new(
         mut read: Collected,
-        options: &Options,
+        options: &ImportOptions,
         service: &str,
         sources: Vec<String>,
         capacity: Capacity,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, ImportError> {
         let in_vain = read.mapped_in_vain(options).into_iter();
         let in_vain = in_vain.map(|name| format!("`--map \"{name}=…\"` has no effect: no call is called `{name}`"));
         read.notes.extend(in_vain);
         let (by_target, unknown) = read.operations(options)?;
-        let mut all = Tally::default();
+        let mut all = Histogram::default();
         let mut operations = Vec::new();
         for (target, by_status) in by_target {
-            for evidence in by_status.values() {
-                if let Evidence::Calls(tally) = evidence {
-                    all.merge(tally);
+            for measurements in by_status.values() {
+                if let Measurements::Calls(histogram) = measurements {
+                    all.merge(histogram);
                 }
             }
             operations.extend(operation(target, by_status, &mut read.skipped));
@@ -81,21 +81,13 @@ impl Imported {
             let target = &operation.target;
             (target.path.matches('{').count(), target.method.is_none(), target.clone())
         });
-        let total = read.total.take().or((all.count() > 0).then_some(Evidence::Calls(all)));
-        if let Some(Evidence::Percentiles(_)) = &total {
-            read.notes.extend(total.iter().flat_map(Evidence::doubts).map(|doubt| format!("all calls: {doubt}")));
+        let total = read.total.take().or((all.count() > 0).then_some(Measurements::Calls(all)));
+        if let Some(Measurements::Percentiles(_)) = &total {
+            read.notes.extend(total.iter().flat_map(Measurements::doubts).map(|doubt| format!("all calls: {doubt}")));
         }
         let default = total.as_ref().and_then(delay).map(|demand| OperationTiming::new(demand, Vec::new()));
         if operations.is_empty() && default.is_none() {
-            let what = match unknown.as_slice() {
-                [] => "no calls with times are left to import".to_owned(),
-                [first, ..] => format!("no name tells a method and a path, as in {first}"),
-            };
-            let mend = match unknown.is_empty() {
-                true => "see what was left out above",
-                false => "name them by hand: `--map \"Home page=GET /\"`",
-            };
-            return Err(Problem::new(0, what, mend));
+            return Err(nothing_to_import(&unknown));
         }
         if operations.is_empty() {
             read.notes.push("no operation is known: all calls of the service are served alike".to_owned());
@@ -105,7 +97,7 @@ impl Imported {
             );
         }
         let samples: u64 = operations.iter().filter_map(|operation| operation.samples).sum();
-        let samples = if samples > 0 { Some(samples) } else { total.as_ref().and_then(Evidence::count) };
+        let samples = if samples > 0 { Some(samples) } else { total.as_ref().and_then(Measurements::count) };
         let valid = ProfileValidRange {
             utilization: None,
             in_flight: read.load.at_once,
@@ -118,7 +110,7 @@ impl Imported {
         Ok(Self { service, sources, capacity, operations, default, valid, unknown, skipped: read.skipped, notes })
     }
 
-    /// The profile.
+    /// Returns the profile that serves the operations.
     pub fn profile(&self) -> Profile {
         let operations = self.operations.iter().map(|operation| ProfileOperation {
             name: operation.target.name(),
@@ -137,7 +129,7 @@ impl Imported {
         Profile { description: Some(description), services: vec![service], ..Profile::default() }
     }
 
-    /// At which load it was measured, in words.
+    /// Returns the load of the measurement in words.
     pub fn load(&self) -> String {
         match (self.valid.per_second, self.valid.in_flight) {
             (Some(rate), Some(users)) => format!("at up to {rate} calls/s from up to {users} users or threads"),
@@ -149,27 +141,28 @@ impl Imported {
 }
 
 impl Collected {
-    /// A source in words: the file, and what it is.
+    /// Returns the description of a source: the file and its format.
     pub fn source(&self, file: &str) -> String {
-        let format: Format = self.format;
+        let format: ImportFormat = self.format;
         format!("{file}: {}", format.words())
     }
 }
 
-/// Ordinary answers draw the demand; failures of the service are classes with their status, and what the client did wrong a class
-/// of its own where there are enough: that a thing is not found is for a stub to say.
-fn operation(target: Target, by_status: ByStatus, skipped: &mut Skipped) -> Option<ImportedOperation> {
-    let total: u64 = by_status.values().filter_map(Evidence::count).sum();
-    let mut ordinary: Option<Evidence> = None;
-    let mut apart: BTreeMap<u16, Evidence> = BTreeMap::new();
-    for (status, evidence) in by_status {
-        let count = evidence.count().unwrap_or(0);
-        match status.filter(|status| fails(*status) || *status >= 400 && count >= ENOUGH) {
-            Some(status) => drop(apart.insert(status, evidence)),
+/// Builds an operation. Ordinary answers draw the demand; failures of the service are classes with
+/// their status; client errors (4xx) are a class of their own if there are enough, without a
+/// status, which is left to a stub.
+fn operation(target: OperationTarget, by_status: ByStatus, skipped: &mut Skipped) -> Option<ImportedOperation> {
+    let total: u64 = by_status.values().filter_map(Measurements::count).sum();
+    let mut ordinary: Option<Measurements> = None;
+    let mut apart: BTreeMap<u16, Measurements> = BTreeMap::new();
+    for (status, measurements) in by_status {
+        let count = measurements.count().unwrap_or(0);
+        match status.filter(|status| fails(*status) || *status >= 400 && count >= MIN_CALLS) {
+            Some(status) => drop(apart.insert(status, measurements)),
             None => {
                 let fits = match &mut ordinary {
-                    Some(mine) => mine.merge(&evidence),
-                    None => ordinary.replace(evidence).is_none(),
+                    Some(mine) => mine.merge(&measurements),
+                    None => ordinary.replace(measurements).is_none(),
                 };
                 if !fits {
                     skipped.add_many("calls of a status whose bounds do not fit the others'", &target.name(), count);
@@ -178,24 +171,38 @@ fn operation(target: Target, by_status: ByStatus, skipped: &mut Skipped) -> Opti
         }
     }
     // a service that only fails does so all the time
-    let main = ordinary.as_ref().or_else(|| apart.values().max_by_key(|evidence| evidence.count()))?;
+    let main = ordinary.as_ref().or_else(|| apart.values().max_by_key(|measurements| measurements.count()))?;
     let demand = delay(main)?;
     let mut doubts = main.doubts();
     doubts.extend(mean_doubt(main, &demand));
-    let classes = apart.iter().filter_map(|(status, evidence)| {
-        let share = evidence.count()? as f64 / total.max(1) as f64;
+    let classes = apart.iter().filter_map(|(status, measurements)| {
+        let share = measurements.count()? as f64 / total.max(1) as f64;
         // as a reader of the percentage that is written gets it
         let share = (share * 1e5).round() / 1e3 / 100.0;
         let status = fails(*status).then_some(*status);
-        (share > 0.0).then_some(DemandClass { share, min_body_bytes: None, status, demand: delay(evidence)? })
+        (share > 0.0).then_some(DemandClass { share, min_body_bytes: None, status, demand: delay(measurements)? })
     });
     let classes = whole(classes.collect());
     let samples = (total > 0).then_some(total);
-    if let Some(few) = samples.filter(|count| *count < ENOUGH) {
+    if let Some(few) = samples.filter(|count| *count < MIN_CALLS) {
         let calls = standin_text::counted(few, "call");
         doubts.push(format!("known from {calls} only: its times, the slow ones above all, are a guess; measure more"));
     }
     Some(ImportedOperation { target, timing: OperationTiming::new(demand, classes), samples, doubts })
+}
+
+/// Returns the error for files without a usable operation; `unknown` are names without a method and
+/// a path.
+fn nothing_to_import(unknown: &[String]) -> ImportError {
+    let message = match unknown {
+        [] => "no calls with times are left to import".to_owned(),
+        [first, ..] => format!("no name tells a method and a path, as in {first}"),
+    };
+    let help = match unknown.is_empty() {
+        true => "see what was left out above",
+        false => "name them by hand: `--map \"Home page=GET /\"`",
+    };
+    ImportError::new(0, message, help)
 }
 
 /// Shares that are together no more than the whole, which rounding may have made them.
@@ -214,8 +221,8 @@ fn fails(status: u16) -> bool {
 }
 
 /// Points as a distribution; what cannot be one is none.
-fn delay(evidence: &Evidence) -> Option<DistributionSpec> {
-    let points = evidence.points();
+fn delay(measurements: &Measurements) -> Option<DistributionSpec> {
+    let points = measurements.points();
     if points.is_empty() {
         return None;
     }
@@ -224,12 +231,12 @@ fn delay(evidence: &Evidence) -> Option<DistributionSpec> {
     delay.build().is_ok().then_some(delay)
 }
 
-/// What percentiles leave open between them, seen by the mean that a file names beside them.
-fn mean_doubt(evidence: &Evidence, demand: &DistributionSpec) -> Option<String> {
-    let told = evidence.mean().filter(|mean| *mean > 0.0)?;
+/// Returns a remark if the mean of the interpolated percentiles is far from the mean in the file.
+fn mean_doubt(measurements: &Measurements, demand: &DistributionSpec) -> Option<String> {
+    let told = measurements.mean().filter(|mean| *mean > 0.0)?;
     let made = demand.build().ok()?.mean()?.as_nanos() as f64;
     let off = made / told - 1.0;
-    (off.abs() > FAR_OFF).then(|| {
+    (off.abs() > MAX_MEAN_ERROR).then(|| {
         format!(
             "the mean of these percentiles is {:+.0}% off the one that the file names: their tail is not known well",
             off * 100.0
@@ -237,8 +244,8 @@ fn mean_doubt(evidence: &Evidence, demand: &DistributionSpec) -> Option<String> 
     })
 }
 
-/// As `fit` writes it.
-fn pattern(target: &Target) -> Json {
+/// Returns the request pattern of an operation, as `fit` writes it.
+fn pattern(target: &OperationTarget) -> Json {
     let key = if target.is_template() { "urlPathTemplate" } else { "urlPath" };
     match &target.method {
         Some(method) => json!({"method": method, key: target.path}),
@@ -247,6 +254,6 @@ fn pattern(target: &Target) -> Json {
 }
 
 /// So many calls are a distribution.
-const ENOUGH: u64 = 20;
+const MIN_CALLS: u64 = 20;
 /// A share of the mean.
-const FAR_OFF: f64 = 0.2;
+const MAX_MEAN_ERROR: f64 = 0.2;

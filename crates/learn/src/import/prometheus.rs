@@ -1,23 +1,65 @@
-//! Prometheus' text exposition: cumulative counts by `le`, summed over what is not of the operation (instances, exceptions).
+//! Prometheus' text exposition: cumulative counts by `le`, summed over what is not of the operation
+//! (instances, exceptions).
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use super::buckets::Buckets;
 use super::collect::Collected;
-use super::evidence::Evidence;
-use super::problem::{Problem, Problems};
+use super::import_error::{ImportError, ImportErrors};
+use super::measurements::Measurements;
 use super::series::{self, Labels};
-use super::units::Unit;
-use super::{Options, lines};
+use super::units::TimeUnit;
+use super::{ImportOptions, lines};
 
 /// Bounds and cumulative counts of one series, as they come.
 type Cumulative = Vec<(f64, f64)>;
 
+/// Cumulative buckets by histogram and labels, each series with the number of its first line.
+type Families = BTreeMap<String, BTreeMap<Labels, (u64, Cumulative)>>;
+
 /// Reads a scrape. Its counts are those since each process started.
-pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected) -> Result<(), Problems> {
-    let mut problems = Problems::default();
-    let mut families: BTreeMap<String, BTreeMap<Labels, (u64, Cumulative)>> = BTreeMap::new();
+pub(super) fn read(input: impl BufRead, options: &ImportOptions, read: &mut Collected) -> Result<(), ImportErrors> {
+    let mut families = read_families(input)?;
+    let with_paths = families.iter().map(|(name, all)| (name.clone(), all.keys().any(series::tells_path))).collect();
+    let chosen = series::chosen(&with_paths, options)?;
+    let unit = options.unit.or_else(|| chosen.rsplit('_').find_map(TimeUnit::of)).ok_or_else(|| {
+        ImportError::new(0, format!("`{chosen}` does not name its unit"), "give it with `--unit s` or `--unit ms`")
+    })?;
+    for (name, all) in families.iter().filter(|(name, _)| **name != chosen) {
+        read.skipped.add_many("series of other histograms; choose with `--metric`", name, all.len() as u64);
+    }
+    let mut errors = ImportErrors::default();
+    let family = families.remove(&chosen).unwrap_or_default();
+    series::has_labels(family.keys(), options)?;
+    for (labels, (line, cumulative)) in family {
+        let buckets = match buckets(cumulative, unit) {
+            Ok(buckets) => buckets,
+            Err(message) => {
+                errors.add(ImportError::new(line, message, "scrape once more"));
+                continue;
+            }
+        };
+        let (key, status) = series::key(&labels, options);
+        if buckets.count() == 0 {
+            read.skipped.add("series without calls", key.label.as_deref().unwrap_or_default());
+            continue;
+        }
+        if let Err(error) = read.summary(key, status, Measurements::Buckets(buckets), line) {
+            errors.add(error);
+        }
+    }
+    read.notes.push(
+        "counts are those since the processes started, quiet hours and warm-up included; nothing tells at which load"
+            .to_owned(),
+    );
+    errors.none()
+}
+
+/// Reads the buckets of all histograms.
+fn read_families(input: impl BufRead) -> Result<Families, ImportErrors> {
+    let mut errors = ImportErrors::default();
+    let mut families = Families::new();
     let mut kept = 0;
     lines(input, |number, line| {
         if line.is_empty() || line.starts_with('#') {
@@ -26,18 +68,22 @@ pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected)
         let Some((name, rest)) = line.split_once('{').filter(|(name, _)| name.trim().ends_with("_bucket")) else {
             return Ok(());
         };
-        let mend = "give the text that the service's metrics endpoint answers";
+        let help = "give the text that the service's metrics endpoint answers";
         let Some((mut labels, count)) = sample(rest) else {
-            problems.add(Problem::new(number, "is no sample of a bucket", mend));
+            errors.add(ImportError::new(number, "is no sample of a bucket", help));
             return Ok(());
         };
         let Some(bound) = labels.remove("le").and_then(|bound| bound.parse::<f64>().ok()) else {
-            problems.add(Problem::new(number, "the bucket has no bound `le`", mend));
+            errors.add(ImportError::new(number, "the bucket has no bound `le`", help));
             return Ok(());
         };
         kept += 1;
-        if kept > MOST_SAMPLES {
-            return Err(Problem::new(number, format!("has more than {MOST_SAMPLES} buckets"), "import a part of it"));
+        if kept > MAX_SAMPLES {
+            return Err(ImportError::new(
+                number,
+                format!("has more than {MAX_SAMPLES} buckets"),
+                "import a part of it",
+            ));
         }
         let family = name.trim().trim_end_matches("_bucket");
         if !families.contains_key(family) {
@@ -47,44 +93,12 @@ pub(super) fn read(input: impl BufRead, options: &Options, read: &mut Collected)
         series.1.push((bound, count));
         Ok(())
     })?;
-    problems.none()?;
-    let with_paths = families.iter().map(|(name, all)| (name.clone(), all.keys().any(series::tells_path))).collect();
-    let chosen = series::chosen(&with_paths, options)?;
-    let unit = options.unit.or_else(|| chosen.rsplit('_').find_map(Unit::of)).ok_or_else(|| {
-        Problem::new(0, format!("`{chosen}` does not name its unit"), "give it with `--unit s` or `--unit ms`")
-    })?;
-    for (name, all) in families.iter().filter(|(name, _)| **name != chosen) {
-        read.skipped.add_many("series of other histograms; choose with `--metric`", name, all.len() as u64);
-    }
-    let mut problems = Problems::default();
-    let family = families.remove(&chosen).unwrap_or_default();
-    series::has_labels(family.keys(), options)?;
-    for (labels, (line, cumulative)) in family {
-        let buckets = match buckets(cumulative, unit) {
-            Ok(buckets) => buckets,
-            Err(what) => {
-                problems.add(Problem::new(line, what, "scrape once more"));
-                continue;
-            }
-        };
-        let (key, status) = series::key(&labels, options);
-        if buckets.count() == 0 {
-            read.skipped.add("series without calls", key.label.as_deref().unwrap_or_default());
-            continue;
-        }
-        if let Err(problem) = read.summary(key, status, Evidence::Buckets(buckets), line) {
-            problems.add(problem);
-        }
-    }
-    read.notes.push(
-        "counts are those since the processes started, quiet hours and warm-up included; nothing tells at which load"
-            .to_owned(),
-    );
-    problems.none()
+    errors.none()?;
+    Ok(families)
 }
 
 /// Buckets with counts of their own, from cumulative ones.
-fn buckets(mut cumulative: Cumulative, unit: Unit) -> Result<Buckets, String> {
+fn buckets(mut cumulative: Cumulative, unit: TimeUnit) -> Result<Buckets, String> {
     cumulative.sort_by(|one, other| one.0.total_cmp(&other.0));
     if cumulative.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Err("the series has a bound twice: this is more than one scrape".to_owned());
@@ -111,7 +125,8 @@ fn buckets(mut cumulative: Cumulative, unit: Unit) -> Result<Buckets, String> {
     Ok(Buckets::new(0.0, counts, (total - seen) as u64, (None, None)))
 }
 
-/// What follows the `{` of a sample: labels, `}` and the value. The value may be followed by a time, which is passed over.
+/// Parses the text after the `{` of a sample: labels, `}` and the value. A timestamp after the
+/// value is ignored.
 fn sample(text: &str) -> Option<(Labels, f64)> {
     let mut labels = Labels::new();
     let mut rest = text;
@@ -140,7 +155,7 @@ fn sample(text: &str) -> Option<(Labels, f64)> {
     }
 }
 
-const MOST_SAMPLES: u64 = 2_000_000;
+const MAX_SAMPLES: u64 = 2_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -158,10 +173,10 @@ mod tests {
     #[test]
     fn counts_that_are_not_cumulative_are_refused() {
         let inf = f64::INFINITY;
-        assert!(buckets(vec![(0.1, 5.0), (0.2, 4.0), (inf, 5.0)], Unit::Seconds).is_err());
-        assert!(buckets(vec![(0.1, 5.0)], Unit::Seconds).is_err());
-        assert!(buckets(vec![(inf, 5.0)], Unit::Seconds).is_err());
-        let good = buckets(vec![(0.1, 5.0), (inf, 7.0), (0.2, 6.0)], Unit::Seconds).expect("good");
+        assert!(buckets(vec![(0.1, 5.0), (0.2, 4.0), (inf, 5.0)], TimeUnit::Seconds).is_err());
+        assert!(buckets(vec![(0.1, 5.0)], TimeUnit::Seconds).is_err());
+        assert!(buckets(vec![(inf, 5.0)], TimeUnit::Seconds).is_err());
+        let good = buckets(vec![(0.1, 5.0), (inf, 7.0), (0.2, 6.0)], TimeUnit::Seconds).expect("good");
         assert_eq!((good.count(), good.cut_off()), (7, 1));
     }
 }

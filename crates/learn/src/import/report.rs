@@ -1,17 +1,17 @@
-//! What was imported, in words and numbers: the comment of the profile, the terminal, and JSON.
+//! Report of an import: the comment of the profile, text for the terminal, and JSON.
 
 use std::fmt;
 
 use serde_json::{Value as Json, json};
 
-use super::profile::{Imported, ImportedOperation};
+use super::profile::{ImportedOperation, ImportedProfile};
 use crate::terminal::write_wrapped;
 use standin_model::profile::OperationTiming;
 use standin_model::station::Capacity;
 use standin_stub::delay::Distribution;
 use standin_text::{short_duration, truncate};
 
-impl fmt::Display for Imported {
+impl fmt::Display for ImportedProfile {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for source in &self.sources {
             writeln!(out, "imported from {source}")?;
@@ -39,11 +39,11 @@ impl fmt::Display for Imported {
                 out,
                 "\n  left out, for their names tell no method and path; `--map \"NAME=GET /path\"` tells them:"
             )?;
-            for name in self.unknown.iter().take(SHOWN) {
+            for name in self.unknown.iter().take(MAX_LISTED_NAMES) {
                 writeln!(out, "    {name}")?;
             }
-            if self.unknown.len() > SHOWN {
-                writeln!(out, "    and {} more", self.unknown.len() - SHOWN)?;
+            if self.unknown.len() > MAX_LISTED_NAMES {
+                writeln!(out, "    and {} more", self.unknown.len() - MAX_LISTED_NAMES)?;
             }
         }
         for (index, (why, count, example)) in self.skipped.iter().enumerate() {
@@ -56,8 +56,8 @@ impl fmt::Display for Imported {
     }
 }
 
-impl Imported {
-    /// What must be said beside the numbers.
+impl ImportedProfile {
+    /// Returns the statements on the validity of the profile.
     pub fn statements(&self) -> Vec<String> {
         let mut statements = vec![match self.capacity {
             Capacity::Unlimited => {
@@ -74,7 +74,7 @@ impl Imported {
         statements
     }
 
-    /// The report for programs.
+    /// Returns the report for programs.
     pub fn to_json(&self) -> Json {
         let quantiles = |work: &OperationTiming| {
             let built = work.demand.build().ok();
@@ -121,4 +121,4 @@ fn row(out: &mut fmt::Formatter<'_>, name: &str, samples: Option<u64>, work: &Op
     writeln!(out, "  {name:<38} {samples:>9} {p50:>9} {p95:>9} {p99:>9}")
 }
 
-const SHOWN: usize = 20;
+const MAX_LISTED_NAMES: usize = 20;

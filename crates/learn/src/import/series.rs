@@ -2,38 +2,42 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::collect::Key;
-use super::name::Target;
-use super::{Options, list_first, problem::Problem};
+use super::collect::CallKey;
+use super::operation_name::OperationTarget;
+use super::{ImportOptions, import_error::ImportError, list_first};
 
 /// Labels and their values.
 pub(super) type Labels = BTreeMap<String, String>;
 
-/// The operation and status that labels tell.
-pub(super) fn key(labels: &Labels, options: &Options) -> (Key, Option<u16>) {
+/// Returns the operation and status that labels tell.
+pub(super) fn key(labels: &Labels, options: &ImportOptions) -> (CallKey, Option<u16>) {
     let find = |names: &[&str]| names.iter().find_map(|name| labels.get(*name)).filter(|value| !value.is_empty());
-    let status = find(STATUSES).and_then(|value| status(value));
-    let method = find(METHODS).map(|method| method.to_ascii_uppercase());
+    let status = find(STATUS_LABELS).and_then(|value| status(value));
+    let method = find(METHOD_LABELS).map(|method| method.to_ascii_uppercase());
     if !options.by.is_empty() {
         let values: Vec<&str> = options.by.iter().filter_map(|name| labels.get(name)).map(String::as_str).collect();
-        let by_method = options.by.iter().any(|name| METHODS.contains(&name.as_str()));
+        let by_method = options.by.iter().any(|name| METHOD_LABELS.contains(&name.as_str()));
         let label = values.join(" ");
         let label = if by_method { label } else { with_slash(&label) };
-        return (Key { method: method.filter(|_| by_method), url: None, label: Some(label) }, status);
+        return (CallKey { method: method.filter(|_| by_method), url: None, label: Some(label) }, status);
     }
-    let label = find(PATHS).map(|path| with_slash(path));
-    (Key { method, url: None, label }, status)
+    let label = find(PATH_LABELS).map(|path| with_slash(path));
+    (CallKey { method, url: None, label }, status)
 }
 
-/// Whether all labels that were named by hand are there at all; a mistyped one would make one operation of all calls.
-pub(super) fn has_labels<'l>(series: impl Iterator<Item = &'l Labels>, options: &Options) -> Result<(), Problem> {
+/// Checks that the file has all labels of `--by`: a mistyped one would merge all calls into one
+/// operation.
+pub(super) fn has_labels<'l>(
+    series: impl Iterator<Item = &'l Labels>,
+    options: &ImportOptions,
+) -> Result<(), ImportError> {
     if options.by.is_empty() {
         return Ok(());
     }
     let names: BTreeSet<String> = series.flat_map(BTreeMap::keys).cloned().collect();
     let missing = options.by.iter().find(|name| !names.contains(*name));
     missing.map_or(Ok(()), |name| {
-        Err(Problem::new(
+        Err(ImportError::new(
             0,
             format!("has no label `{name}` to tell operations apart by"),
             format!("it has {}", list_first(&names)),
@@ -41,13 +45,13 @@ pub(super) fn has_labels<'l>(series: impl Iterator<Item = &'l Labels>, options: 
     })
 }
 
-/// Whether labels tell a path.
+/// Returns true if a label holds the path.
 pub(super) fn tells_path(labels: &Labels) -> bool {
-    PATHS.iter().any(|name| labels.contains_key(*name))
+    PATH_LABELS.iter().any(|name| labels.contains_key(*name))
 }
 
-/// The one of several families that is wanted: by hand, or the only one that is about calls by path.
-pub(super) fn chosen(families: &BTreeMap<String, bool>, options: &Options) -> Result<String, Problem> {
+/// Returns the histogram to read: the one that was asked for, or the only one about calls by path.
+pub(super) fn chosen(families: &BTreeMap<String, bool>, options: &ImportOptions) -> Result<String, ImportError> {
     if let Some(wanted) = &options.metric {
         let wanted = wanted.strip_suffix("_bucket").unwrap_or(wanted);
         if families.contains_key(wanted) {
@@ -61,9 +65,9 @@ pub(super) fn chosen(families: &BTreeMap<String, bool>, options: &Options) -> Re
     let servers: Vec<&&&String> = times.iter().filter(|name| name.contains("server")).collect();
     match (names.len(), times.as_slice(), servers.as_slice()) {
         _ if options.metric.is_some() && !names.is_empty() => {
-            Err(Problem::new(0, "has no histogram of that name", format!("it has {}", list_first(&names))))
+            Err(ImportError::new(0, "has no histogram of that name", format!("it has {}", list_first(&names))))
         }
-        (0, ..) => Err(Problem::new(
+        (0, ..) => Err(ImportError::new(
             0,
             "has no histograms",
             "classic histograms are needed (`…_bucket{le=…}`, `explicitBounds` or exponential ones), no summaries and gauges",
@@ -71,7 +75,7 @@ pub(super) fn chosen(families: &BTreeMap<String, bool>, options: &Options) -> Re
         (_, [one], _) => Ok((**one).clone()),
         (_, _, [one]) => Ok((***one).clone()),
         (1, ..) => Ok(names.into_iter().next().unwrap_or_default()),
-        _ => Err(Problem::new(
+        _ => Err(ImportError::new(
             0,
             format!("has several histograms: {}", list_first(&names)),
             "choose one with `--metric NAME`, and with `--by LABEL,…` what tells operations apart",
@@ -81,11 +85,11 @@ pub(super) fn chosen(families: &BTreeMap<String, bool>, options: &Options) -> Re
 
 /// Routes of some frameworks begin without a slash; what is no route (`UNKNOWN`) stays as it is.
 fn with_slash(path: &str) -> String {
-    let is_route = path.contains('/') && Target::of(path).is_none() && !path.contains([' ', '*']);
+    let is_route = path.contains('/') && OperationTarget::of(path).is_none() && !path.contains([' ', '*']);
     if is_route { format!("/{path}") } else { path.to_owned() }
 }
 
-/// `200`, `5xx`.
+/// Parses a status label such as `200` or `5xx`.
 fn status(value: &str) -> Option<u16> {
     let lower = value.to_ascii_lowercase();
     match lower.strip_suffix("xx") {
@@ -94,9 +98,9 @@ fn status(value: &str) -> Option<u16> {
     }
 }
 
-const METHODS: &[&str] =
+const METHOD_LABELS: &[&str] =
     &["method", "http_method", "http_request_method", "http.request.method", "http.method", "verb"];
-const PATHS: &[&str] = &[
+const PATH_LABELS: &[&str] = &[
     "http_route",
     "http.route",
     "route",
@@ -112,7 +116,7 @@ const PATHS: &[&str] = &[
     "http.target",
     "resource",
 ];
-const STATUSES: &[&str] = &[
+const STATUS_LABELS: &[&str] = &[
     "status",
     "status_code",
     "code",
@@ -133,7 +137,7 @@ mod tests {
 
     #[test]
     fn labels_of_many_frameworks_tell_the_operation() {
-        let options = Options::default();
+        let options = ImportOptions::default();
         let (spring, status) = key(&labels(&[("method", "GET"), ("uri", "/items/{id}"), ("status", "200")]), &options);
         assert_eq!(
             (spring.method.as_deref(), spring.label.as_deref(), status),
@@ -142,19 +146,22 @@ mod tests {
         let (otel, status) =
             key(&labels(&[("http.request.method", "POST"), ("http.route", "api/items"), ("code", "5xx")]), &options);
         assert_eq!((otel.label.as_deref(), status), (Some("/api/items"), Some(500)));
-        let by = Options { by: vec!["verb".to_owned(), "op".to_owned()], ..Options::default() };
+        let by = ImportOptions { by: vec!["verb".to_owned(), "op".to_owned()], ..ImportOptions::default() };
         assert_eq!(key(&labels(&[("verb", "GET"), ("op", "/x")]), &by).0.label.as_deref(), Some("GET /x"));
     }
 
     #[test]
     fn one_family_is_chosen_or_all_are_named() {
-        let options = Options::default();
+        let options = ImportOptions::default();
         let of = |names: &[(&str, bool)]| {
             chosen(&names.iter().map(|(name, path)| ((*name).to_owned(), *path)).collect(), &options)
         };
         assert_eq!(of(&[("gc_seconds", false), ("http_seconds", true)]).as_deref(), Ok("http_seconds"));
         assert!(
-            of(&[("a_seconds", true), ("b_seconds", true)]).expect_err("two").what.contains("`a_seconds`, `b_seconds`")
+            of(&[("a_seconds", true), ("b_seconds", true)])
+                .expect_err("two")
+                .message
+                .contains("`a_seconds` and `b_seconds`")
         );
         assert!(of(&[]).is_err());
     }

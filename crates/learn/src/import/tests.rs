@@ -15,15 +15,15 @@ fn sample(name: &str) -> Vec<u8> {
     std::fs::read(path).expect("a sample")
 }
 
-fn import_with(text: &[u8], options: &Options) -> Result<Imported, Vec<String>> {
+fn import_with(text: &[u8], options: &ImportOptions) -> Result<ImportedProfile, Vec<String>> {
     let read =
-        read(text, options).map_err(|problems| problems.first.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        read(text, options).map_err(|errors| errors.first.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let source = read.source("file");
-    Imported::new(read, options, "s", vec![source], Capacity::Unlimited).map_err(|problem| vec![problem.to_string()])
+    ImportedProfile::new(read, options, "s", vec![source], Capacity::Unlimited).map_err(|error| vec![error.to_string()])
 }
 
-/// Imported, and read back from the file that is written.
-fn import(name: &str, options: &Options) -> Imported {
+/// Imports a file and reads the written profile back.
+fn import(name: &str, options: &ImportOptions) -> ImportedProfile {
     let imported = import_with(&sample(name), options).expect("a good sample");
     let text = imported.profile().to_yaml(&imported.to_string());
     let file = ProfileFile { name: "imported".to_owned(), file: "imported.yaml".into(), text: text.as_str().into() };
@@ -33,22 +33,22 @@ fn import(name: &str, options: &Options) -> Imported {
     imported
 }
 
-fn names(imported: &Imported) -> Vec<String> {
+fn names(imported: &ImportedProfile) -> Vec<String> {
     imported.operations.iter().map(|operation| operation.target.name()).collect()
 }
 
-fn demand(imported: &Imported, name: &str) -> Distribution {
+fn demand(imported: &ImportedProfile, name: &str) -> Distribution {
     let operation = imported.operations.iter().find(|operation| operation.target.name() == name).expect("it is there");
     operation.timing.demand.build().expect("a distribution")
 }
 
-fn ms(imported: &Imported, name: &str, percent: f64) -> f64 {
+fn ms(imported: &ImportedProfile, name: &str, percent: f64) -> f64 {
     (demand(imported, name).quantile(percent / 100.0).as_secs_f64() * 1e6).round() / 1e3
 }
 
 #[test]
 fn locust() {
-    let imported = import("locust_stats.csv", &Options::default());
+    let imported = import("locust_stats.csv", &ImportOptions::default());
     assert_eq!(names(&imported), ["GET /items", "POST /orders", "GET /items/{id}"]);
     let name = "GET /items/{id}";
     assert_eq!([0.0, 50.0, 95.0, 100.0].map(|p| ms(&imported, name, p)), [11.08, 40.0, 90.0, 133.4]);
@@ -60,21 +60,21 @@ fn locust() {
 
 #[test]
 fn jmeters_aggregate_report_and_names_that_tell_no_path() {
-    let imported = import("aggregate.csv", &Options::default());
+    let imported = import("aggregate.csv", &ImportOptions::default());
     assert_eq!(
         (names(&imported), &*imported.unknown),
         (vec!["GET /items/{id}".to_owned()], &["Home page (200 calls)".to_owned()][..])
     );
     assert_eq!([0.0, 50.0, 99.0, 100.0].map(|p| ms(&imported, "GET /items/{id}", p)), [12.0, 40.0, 95.0, 130.0]);
     let map = [("Home page".to_owned(), "GET /".to_owned())].into();
-    let mapped = import("aggregate.csv", &Options { map, ..Options::default() });
+    let mapped = import("aggregate.csv", &ImportOptions { map, ..ImportOptions::default() });
     assert_eq!((names(&mapped).len(), mapped.unknown.len()), (2, 0));
     assert_eq!(ms(&mapped, "GET /", 90.0), 30.0);
 }
 
 #[test]
 fn a_table_of_ones_own_says_what_is_assumed() {
-    let imported = import("own.csv", &Options::default());
+    let imported = import("own.csv", &ImportOptions::default());
     let name = "GET /items/{id}";
     assert_eq!([50.0, 95.0, 99.0].map(|p| ms(&imported, name, p)), [3.2, 7.0, 31.0]);
     assert!(ms(&imported, name, 0.0) < 3.2 && (31.0..310.1).contains(&ms(&imported, name, 100.0)));
@@ -85,22 +85,22 @@ fn a_table_of_ones_own_says_what_is_assumed() {
 
 #[test]
 fn all_defects_of_a_table_are_told_at_once() {
-    let told = import_with(&sample("broken.csv"), &Options::default()).expect_err("broken");
+    let told = import_with(&sample("broken.csv"), &ImportOptions::default()).expect_err("broken");
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[0].contains("line 2: p99 is less than p50"), "{told:?}");
     assert!(told[1].contains("line 3: `x` is no time") && told[2].contains("line 4: `-1` is no time"), "{told:?}");
-    let told = import_with(b"what,p50,p99\na,1,2\n", &Options::default()).expect_err("no unit, no names");
+    let told = import_with(b"what,p50,p99\na,1,2\n", &ImportOptions::default()).expect_err("no unit, no names");
     assert!(
         told[0].contains("no unit is known for `p50`, `p99`") && told[1].contains("no column of operations"),
         "{told:?}"
     );
-    let options = Options { unit: Unit::of("ms"), ..Options::default() };
+    let options = ImportOptions { unit: TimeUnit::of("ms"), ..ImportOptions::default() };
     assert_eq!(ms(&import_with(b"url;p50;p99\n/a;1;2\n", &options).expect("good"), "/a", 50.0), 1.0);
 }
 
 #[test]
 fn jmeters_results() {
-    let imported = import("results.jtl", &Options::default());
+    let imported = import("results.jtl", &ImportOptions::default());
     assert_eq!(names(&imported), ["/orders", "/items/{id}"]);
     let median = ms(&imported, "/items/{id}", 50.0);
     assert!((39.0..41.0).contains(&median), "{median}");
@@ -115,15 +115,15 @@ fn jmeters_results() {
 
 #[test]
 fn k6_points_and_summaries() {
-    let imported = import("points.json", &Options::default());
+    let imported = import("points.json", &ImportOptions::default());
     assert_eq!(names(&imported), ["GET /items/{id}"]);
     assert!((ms(&imported, "GET /items/{id}", 50.0) - 40.5).abs() < 0.05);
     assert_eq!((imported.valid.in_flight, imported.valid.samples), (Some(9), Some(200)));
     assert!(imported.valid.per_second.is_some_and(|rate| (15.0..25.0).contains(&rate)), "{:?}", imported.valid);
-    let options = Options { metric: Some("http_req_waiting".to_owned()), ..Options::default() };
+    let options = ImportOptions { metric: Some("http_req_waiting".to_owned()), ..ImportOptions::default() };
     assert_eq!(ms(&import("points.json", &options), "GET /items/{id}", 50.0), 38.5);
 
-    let summary = import("summary.json", &Options::default());
+    let summary = import("summary.json", &ImportOptions::default());
     assert_eq!(names(&summary), ["GET /items/{id}"]);
     assert_eq!([0.0, 50.0, 95.0, 100.0].map(|p| ms(&summary, "GET /items/{id}", p)), [10.2, 30.0, 60.2, 101.5]);
     let all = summary.default.as_ref().expect("all calls").demand.build().expect("good");
@@ -136,7 +136,7 @@ fn k6_points_and_summaries() {
 
 #[test]
 fn a_har() {
-    let imported = import("session.har", &Options::default());
+    let imported = import("session.har", &ImportOptions::default());
     assert_eq!(names(&imported), ["GET /app.js", "POST /orders", "GET /items/{id}"]);
     let text = imported.to_string();
     assert!(text.contains("calls of 2 hosts") && text.contains("shop.example (16)"), "{text}");
@@ -145,7 +145,8 @@ fn a_har() {
         "{text}"
     );
     assert!(text.contains("is the transfer of answers"), "{text}");
-    let one = import("session.har", &Options { host: Some("shop.example".to_owned()), ..Options::default() });
+    let one =
+        import("session.har", &ImportOptions { host: Some("shop.example".to_owned()), ..ImportOptions::default() });
     assert_eq!(names(&one), ["POST /orders", "GET /items/{id}"]);
     assert_eq!(one.operations[0].timing.classes[0].status, Some(500));
     assert_eq!(ms(&one, "GET /items/{id}", 0.0), 40.0);
@@ -153,7 +154,7 @@ fn a_har() {
 
 #[test]
 fn prometheus() {
-    let imported = import("scrape.txt", &Options::default());
+    let imported = import("scrape.txt", &ImportOptions::default());
     assert_eq!(names(&imported), ["POST /orders", "GET /items/{id}"]);
     let get = "GET /items/{id}";
     // two instances: 200 of 1,990 calls up to 25 ms, 1,600 up to 50 ms
@@ -169,13 +170,13 @@ fn prometheus() {
     assert_eq!(imported.unknown, ["UNKNOWN (9 calls)"]);
     let text = imported.to_string();
     assert!(text.contains("series of other histograms") && text.contains("1 series without calls"), "{text}");
-    let unknown = Options { metric: Some("x".to_owned()), ..Options::default() };
+    let unknown = ImportOptions { metric: Some("x".to_owned()), ..ImportOptions::default() };
     assert!(import_with(&sample("scrape.txt"), &unknown).expect_err("no such")[0].contains("jvm_gc_pause_seconds"));
 }
 
 #[test]
 fn opentelemetry() {
-    let imported = import("metrics.json", &Options::default());
+    let imported = import("metrics.json", &ImportOptions::default());
     let get = "GET /items/{id}";
     assert_eq!(names(&imported), [get]);
     assert_eq!([0.0, 100.0].map(|p| ms(&imported, get, p)), [26.0, 310.0], "min and max are known");
@@ -183,7 +184,7 @@ fn opentelemetry() {
     assert_eq!(imported.operations[0].timing.classes[0].status, Some(500));
     assert_eq!(imported.valid.per_second, Some(10.1));
 
-    let exponential = import("exponential.jsonl", &Options::default());
+    let exponential = import("exponential.jsonl", &ImportOptions::default());
     // of base 2^(1/2), bucket 10 begins at 32 ms, and the deltas are added
     assert_eq!(exponential.operations[0].samples, Some(400));
     assert_eq!([0.0, 12.5, 100.0].map(|p| ms(&exponential, get, p)), [32.0, 45.25, 128.0]);
@@ -203,7 +204,7 @@ fn what_is_not_read_is_named_with_what_to_do() {
         ("{\"resourceMetrics\": [", "broken JSON"),
         ("# TYPE x gauge\nx 1\n", "has no histograms"),
     ] {
-        let errors = import_with(text.as_bytes(), &Options::default()).expect_err(text);
+        let errors = import_with(text.as_bytes(), &ImportOptions::default()).expect_err(text);
         assert!(errors[0].contains(told), "{text}: {errors:?}");
     }
 }
@@ -212,10 +213,10 @@ fn what_is_not_read_is_named_with_what_to_do() {
 fn gzipped_files_are_read_and_several_files_are_one() {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     std::io::Write::write_all(&mut packed, &sample("points.json")).expect("in memory");
-    let options = Options::default();
+    let options = ImportOptions::default();
     let mut one = read(packed.finish().expect("in memory").as_slice(), &options).expect("good");
     one.merge(read(sample("results.jtl").as_slice(), &options).expect("good")).expect("both are of calls");
-    let both = Imported::new(one, &options, "s", Vec::new(), Capacity::Unlimited).expect("good");
+    let both = ImportedProfile::new(one, &options, "s", Vec::new(), Capacity::Unlimited).expect("good");
     assert_eq!(names(&both), ["/orders", "GET /items/{id}", "/items/{id}"]);
     assert_eq!(both.valid.samples, Some(500));
 }

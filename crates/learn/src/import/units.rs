@@ -2,7 +2,7 @@
 
 /// A unit of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum TimeUnit {
     /// Nanoseconds.
     Nanoseconds,
     /// Microseconds.
@@ -13,8 +13,8 @@ pub enum Unit {
     Seconds,
 }
 
-impl Unit {
-    /// The units that are typed: `ns`, `us`, `ms`, `s`, and their long names.
+impl TimeUnit {
+    /// Parses a unit: `ns`, `us`, `ms`, `s`, and their long names.
     pub fn of(word: &str) -> Option<Self> {
         Some(match word.to_ascii_lowercase().as_str() {
             "ns" | "nanos" | "nanoseconds" => Self::Nanoseconds,
@@ -25,7 +25,8 @@ impl Unit {
         })
     }
 
-    /// So many of it in nanoseconds; none of what is no time or longer than a day.
+    /// Converts a number of this unit to nanoseconds; `None` if it is negative or longer than a
+    /// day.
     pub fn nanos(self, number: f64) -> Option<f64> {
         let size = match self {
             Self::Nanoseconds => 1.0,
@@ -33,9 +34,9 @@ impl Unit {
             Self::Milliseconds => 1e6,
             Self::Seconds => 1e9,
         };
-        Some(number * size).filter(|nanos| (0.0..=LONGEST).contains(nanos))
+        Some(number * size).filter(|nanos| (0.0..=MAX_NANOS).contains(nanos))
     }
 }
 
 /// A day in nanoseconds; what takes longer is no answer's time, and most likely of another unit.
-const LONGEST: f64 = 86_400e9;
+const MAX_NANOS: f64 = 86_400e9;

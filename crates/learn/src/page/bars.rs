@@ -1,31 +1,32 @@
-//! Bars beside their names: few numbers of which the size matters. HTML, so that names wrap and are read at their full size.
+//! Bars beside their names: few numbers of which the size matters. HTML, so that names wrap and are
+//! read at their full size.
 
 use std::fmt;
 
-use super::Escaped;
+use super::EscapedText;
 
 /// Rows of a name, a bar and what it stands for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bars {
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<BarRow>,
     /// A value that is marked across all rows, and what it is.
     pub(crate) mark: Option<(f64, String)>,
 }
 
-/// A bar.
+/// A bar with its label.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
+pub(crate) struct BarRow {
     pub(crate) name: String,
     pub(crate) value: f64,
     pub(crate) told: String,
-    /// Whether it is the one that the text is about.
+    /// True for the bar that the text is about.
     pub(crate) is_chosen: bool,
 }
 
 impl Bars {
-    /// With one more row.
+    /// Adds a bar.
     pub(crate) fn and(mut self, name: &str, value: f64, told: String, is_chosen: bool) -> Self {
-        self.rows.push(Row { name: name.to_owned(), value, told, is_chosen });
+        self.rows.push(BarRow { name: name.to_owned(), value, told, is_chosen });
         self
     }
 }
@@ -43,15 +44,15 @@ impl fmt::Display for Bars {
             write!(
                 out,
                 "<div class=\"{class}\"><span>{}</span><svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect width=\"{width:.1}\" height=\"10\"/>",
-                Escaped(&row.name)
+                EscapedText(&row.name)
             )?;
             if let Some(at) = marked.map(share) {
                 write!(out, "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"-2\" y2=\"12\"/>")?;
             }
-            writeln!(out, "</svg><b>{}</b></div>", Escaped(&row.told))?;
+            writeln!(out, "</svg><b>{}</b></div>", EscapedText(&row.told))?;
         }
         if let Some((_, name)) = &self.mark {
-            writeln!(out, "<p class=\"note\">The line across the bars: {}.</p>", Escaped(name))?;
+            writeln!(out, "<p class=\"note\">The line across the bars: {}.</p>", EscapedText(name))?;
         }
         writeln!(out, "</div>")
     }

@@ -1,36 +1,36 @@
-//! Lines over two axes as SVG, small enough to be read on a phone, and the figure around them: what it shows, which line is
-//! which, and how to read it.
+//! Lines over two axes as SVG, small enough to be read on a phone, and the figure around them: what
+//! it shows, which line is which, and how to read it.
 
 use std::fmt::{self, Write as _};
 
-use super::scale::{Scale, written};
-use super::{Escaped, Prose};
+use super::scale::{AxisScale, written};
+use super::{EscapedText, Prose};
 
 /// A chart with a title above, its lines named, and a sentence below.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
     pub(crate) title: String,
     pub(crate) chart: Chart,
-    /// What it shows of this case, in a sentence.
+    /// The result that the figure shows, in a sentence.
     pub(crate) takeaway: String,
-    /// How to read it, in plain words.
+    /// Instructions for reading the figure.
     pub(crate) reading: String,
 }
 
 /// Lines over two axes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chart {
-    pub(crate) x: Axis,
-    pub(crate) y: Axis,
+    pub(crate) x: ChartAxis,
+    pub(crate) y: ChartAxis,
     pub(crate) band: Option<Band>,
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<ChartLine>,
 }
 
-/// What an axis counts, with its unit, and from where to where.
+/// An axis: its quantity with the unit, and its range.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Axis {
+pub(crate) struct ChartAxis {
     pub(crate) name: String,
-    pub(crate) scale: Scale,
+    pub(crate) scale: AxisScale,
 }
 
 /// An area: at each place from where to where it reaches.
@@ -42,21 +42,21 @@ pub(crate) struct Band {
 
 /// Points, joined or not.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
+pub(crate) struct ChartLine {
     pub(crate) look: Look,
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
-    /// Whether each point has a mark.
+    /// True if each point has a mark.
     pub(crate) is_marked: bool,
     pub(crate) is_joined: bool,
 }
 
-/// What a line looks like: its colour, dashes and marks belong together on all pages.
+/// The style of a line: colour, dashes and marks are the same on all pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// The service: solid, round marks.
     Real,
-    /// What stands in for it: dashed, square marks.
+    /// The mock: dashed, square marks.
     Mock,
     /// A fixed delay: dotted, triangles.
     Constant,
@@ -64,15 +64,15 @@ pub(crate) enum Look {
     LogNormal,
     /// Round marks of a lighter colour.
     Calm,
-    /// Diamonds.
+    /// The busiest load: diamonds.
     Busy,
-    /// What would be, thin.
+    /// A guide line, thin.
     Guide,
 }
 
 impl fmt::Display for Figure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "<figure><h3>{}</h3>", Escaped(&self.title))?;
+        writeln!(out, "<figure><h3>{}</h3>", EscapedText(&self.title))?;
         if self.chart.lines.iter().all(|line| line.points.is_empty()) {
             return writeln!(out, "<p class=\"note\">There are too few calls to draw it.</p></figure>");
         }
@@ -80,18 +80,18 @@ impl fmt::Display for Figure {
         for line in self.chart.lines.iter().filter(|line| !line.points.is_empty()) {
             write!(out, "<span>")?;
             line.key(out)?;
-            write!(out, "{}</span> ", Escaped(&line.name))?;
+            write!(out, "{}</span> ", EscapedText(&line.name))?;
         }
         if let Some(band) = &self.chart.band {
             write!(
                 out,
                 "<span><svg class=\"key\" viewBox=\"0 0 32 12\" aria-hidden=\"true\"><rect class=\"band\" width=\"32\" height=\"12\"/></svg>{}</span>",
-                Escaped(&band.name)
+                EscapedText(&band.name)
             )?;
         }
         writeln!(out, "</p>")?;
         let label = format!("{}. {}", self.title, self.takeaway);
-        writeln!(out, "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">", Escaped(&label))?;
+        writeln!(out, "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">", EscapedText(&label))?;
         write!(out, "{}</svg>", self.chart)?;
         let scale = match (self.chart.x.scale.is_log(), self.chart.y.scale.is_log()) {
             (false, false) => "",
@@ -144,9 +144,13 @@ impl Chart {
             let at = x.min(WIDTH - half - 1.0);
             writeln!(out, "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{text}</text>", bottom + 18.0)?;
         }
-        writeln!(out, "<text class=\"name\" x=\"2\" y=\"14\">{}</text>", Escaped(&self.y.name))?;
+        writeln!(out, "<text class=\"name\" x=\"2\" y=\"14\">{}</text>", EscapedText(&self.y.name))?;
         let (x, y) = (right, HEIGHT - 6.0);
-        writeln!(out, "<text class=\"name\" x=\"{x}\" y=\"{y}\" text-anchor=\"end\">{}</text>", Escaped(&self.x.name))
+        writeln!(
+            out,
+            "<text class=\"name\" x=\"{x}\" y=\"{y}\" text-anchor=\"end\">{}</text>",
+            EscapedText(&self.x.name)
+        )
     }
 
     fn band(&self, out: &mut fmt::Formatter<'_>, band: &Band) -> fmt::Result {
@@ -155,7 +159,7 @@ impl Chart {
         writeln!(out, "<polygon class=\"band\" points=\"{}\"/>", self.places(upper.chain(lower)))
     }
 
-    fn line(&self, out: &mut fmt::Formatter<'_>, line: &Line) -> fmt::Result {
+    fn line(&self, out: &mut fmt::Formatter<'_>, line: &ChartLine) -> fmt::Result {
         let class = line.look.class();
         if line.is_joined && line.points.len() > 1 {
             let places = self.places(line.points.iter().copied());
@@ -181,13 +185,13 @@ impl Chart {
     }
 }
 
-impl Line {
-    /// Joined points with marks.
+impl ChartLine {
+    /// Returns a line of joined points with marks.
     pub(crate) fn new(look: Look, name: &str, points: Vec<(f64, f64)>) -> Self {
         Self { look, name: name.to_owned(), points, is_marked: true, is_joined: true }
     }
 
-    /// A piece of it beside its name.
+    /// Writes the legend entry of the line.
     fn key(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let class = self.look.class();
         write!(out, "<svg class=\"key\" viewBox=\"0 0 32 12\" aria-hidden=\"true\">")?;
@@ -216,7 +220,7 @@ impl Look {
         }
     }
 
-    /// A mark around a place, as a part of a path.
+    /// Writes a mark around a place, as a part of a path.
     fn mark(self, path: &mut String, x: f64, y: f64) -> fmt::Result {
         match self {
             Self::Real | Self::Calm | Self::Guide => {
@@ -243,10 +247,13 @@ mod tests {
     use super::super::tests::assert_balanced;
     use super::*;
 
-    fn figure(lines: Vec<Line>) -> Figure {
+    fn figure(lines: Vec<ChartLine>) -> Figure {
         let values = || lines.iter().flat_map(|line| line.points.iter().copied());
-        let x = Axis { name: "calls <a> second".to_owned(), scale: Scale::from_zero(values().map(|point| point.0)) };
-        let y = Axis { name: "p95, ms".to_owned(), scale: Scale::times(values().map(|point| point.1)) };
+        let x = ChartAxis {
+            name: "calls <a> second".to_owned(),
+            scale: AxisScale::from_zero(values().map(|point| point.0)),
+        };
+        let y = ChartAxis { name: "p95, ms".to_owned(), scale: AxisScale::times(values().map(|point| point.1)) };
         let band = Some(Band { name: "chance".to_owned(), points: vec![(1.0, [1.0, 2.0]), (2.0, [0.0, 1e9])] });
         Figure {
             title: "a & \"b\"".to_owned(),
@@ -260,7 +267,7 @@ mod tests {
     fn lines_differ_by_more_than_their_colour() {
         let points = || vec![(1.0, 2.0), (2.0, 30.0)];
         let looks = [Look::Real, Look::Mock, Look::Constant, Look::LogNormal];
-        let page = figure(looks.map(|look| Line::new(look, "name", points())).to_vec()).to_string();
+        let page = figure(looks.map(|look| ChartLine::new(look, "name", points())).to_vec()).to_string();
         assert_balanced(&page);
         for class in ["real", "mock", "constant", "log-normal"] {
             assert!(page.contains(&format!("<polyline class=\"{class}\"")), "{page}");
@@ -273,11 +280,11 @@ mod tests {
 
     #[test]
     fn one_point_is_a_mark_and_none_is_said() {
-        let mut one = Line::new(Look::Real, "one", vec![(3.0, 0.0)]);
+        let mut one = ChartLine::new(Look::Real, "one", vec![(3.0, 0.0)]);
         one.is_marked = false;
         let page = figure(vec![one]).to_string();
         assert!(page.contains("<path class=\"real mark\"") && !page.contains("<polyline"), "{page}");
-        let page = figure(vec![Line::new(Look::Real, "none", Vec::new())]).to_string();
+        let page = figure(vec![ChartLine::new(Look::Real, "none", Vec::new())]).to_string();
         assert!(page.contains("too few calls") && !page.contains("<svg"), "{page}");
         assert_balanced(&page);
     }
@@ -285,7 +292,7 @@ mod tests {
     #[test]
     fn nothing_is_drawn_outside() {
         let points = vec![(0.0, 0.0), (1e12, 1e-12), (f64::NAN, f64::INFINITY), (5.0, f64::MAX)];
-        let page = figure(vec![Line::new(Look::Mock, &"long ".repeat(100), points)]).to_string();
+        let page = figure(vec![ChartLine::new(Look::Mock, &"long ".repeat(100), points)]).to_string();
         assert_balanced(&page);
         assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
         let (_, rest) = page.split_once("<polyline class=\"mock\" points=\"").expect("a line");

@@ -1,5 +1,6 @@
-//! A report as one HTML page that needs nothing else: the frame with its looks, and figures drawn as SVG. No scripts. It reads in
-//! the dark, on a phone and on paper, and its lines are told apart without colours.
+//! A report as one HTML page that needs nothing else: the frame with its looks, and figures drawn
+//! as SVG. No scripts. It reads in the dark, on a phone and on paper, and its lines are told apart
+//! without colours.
 
 mod bars;
 mod chart;
@@ -10,14 +11,14 @@ use std::fmt;
 use standin_text::unbroken_units;
 
 pub(crate) use bars::Bars;
-pub(crate) use chart::{Axis, Band, Chart, Figure, Line, Look};
-pub(crate) use scale::Scale;
+pub(crate) use chart::{Band, Chart, ChartAxis, ChartLine, Figure, Look};
+pub(crate) use scale::AxisScale;
 
 /// A text within XML or HTML, also in a quoted attribute.
 #[derive(Debug)]
-pub(crate) struct Escaped<'t>(pub(crate) &'t str);
+pub(crate) struct EscapedText<'t>(pub(crate) &'t str);
 
-impl fmt::Display for Escaped<'_> {
+impl fmt::Display for EscapedText<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|c| match c {
             '<' => out.write_str("&lt;"),
@@ -32,7 +33,8 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// A text for people: what stands between backticks is set as it is typed, and a number stays with its unit.
+/// A text for people: what stands between backticks is set as it is typed, and a number stays with
+/// its unit.
 #[derive(Debug)]
 pub(crate) struct Prose<'t>(pub(crate) &'t str);
 
@@ -42,10 +44,10 @@ impl fmt::Display for Prose<'_> {
         let pieces: Vec<&str> = text.split('`').collect();
         for (place, piece) in pieces.iter().enumerate() {
             match place % 2 {
-                0 => write!(out, "{}", Escaped(piece))?,
+                0 => write!(out, "{}", EscapedText(piece))?,
                 // one that nothing closes is a backtick
-                _ if place + 1 == pieces.len() => write!(out, "`{}", Escaped(piece))?,
-                _ => write!(out, "<code>{}</code>", Escaped(piece))?,
+                _ if place + 1 == pieces.len() => write!(out, "`{}", EscapedText(piece))?,
+                _ => write!(out, "<code>{}</code>", EscapedText(piece))?,
             }
         }
         Ok(())
@@ -56,7 +58,7 @@ impl fmt::Display for Prose<'_> {
 pub(crate) fn begin(out: &mut fmt::Formatter<'_>, title: &str) -> fmt::Result {
     writeln!(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">")?;
     writeln!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
-    writeln!(out, "<title>{}</title>\n<style>{STYLE}</style>\n<main>", Escaped(title))
+    writeln!(out, "<title>{}</title>\n<style>{STYLE}</style>\n<main>", EscapedText(title))
 }
 
 /// Writes what comes after them.
@@ -64,7 +66,8 @@ pub(crate) fn end(out: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(out, "</main>\n</html>")
 }
 
-/// With a capital and a full stop. What is written small, as `p95`, stays so.
+/// Returns a sentence with a capital letter and a full stop. A text that begins with a name such as
+/// `p95` keeps its case.
 pub(crate) fn sentence(text: &str) -> String {
     let text = text.trim_end_matches('.');
     let name = text.split(' ').next().unwrap_or_default();
@@ -100,7 +103,10 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_said_is_no_markup() {
-        assert_eq!(Escaped("GET /a?<b>&\"c\"\n\u{1}").to_string(), "GET /a?&lt;b&gt;&amp;&quot;c&quot;&#10;\u{fffd}");
+        assert_eq!(
+            EscapedText("GET /a?<b>&\"c\"\n\u{1}").to_string(),
+            "GET /a?&lt;b&gt;&amp;&quot;c&quot;&#10;\u{fffd}"
+        );
         assert_eq!(
             Prose("use `a <b>`, or `c` and ` too").to_string(),
             "use <code>a &lt;b&gt;</code>, or <code>c</code> and ` too"

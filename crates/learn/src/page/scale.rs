@@ -1,29 +1,31 @@
-//! From values to places on paper: linear or logarithmic, from one round number to another, with few round ticks.
+//! From values to places on paper: linear or logarithmic, from one round number to another, with
+//! few round ticks.
 
 use std::fmt::Write as _;
 
 use standin_text::group_digits;
 
-/// An axis' range.
+/// The range of an axis, linear or logarithmic.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Scale {
+pub(crate) struct AxisScale {
     least: f64,
     most: f64,
     is_log: bool,
 }
 
-impl Scale {
-    /// Of times in milliseconds: logarithmic where they differ much. Less than a microsecond counts as one.
+impl AxisScale {
+    /// Returns the scale for times in milliseconds, logarithmic if they differ much. A time below a
+    /// microsecond counts as one.
     pub(crate) fn times(values: impl IntoIterator<Item = f64>) -> Self {
         let Some((least, most)) = extent(values) else { return Self::default() };
-        let (least, most) = (least.max(SHORTEST), most.max(SHORTEST));
-        if most / least < MUCH {
+        let (least, most) = (least.max(MIN_TIME_MS), most.max(MIN_TIME_MS));
+        if most / least < LOG_SCALE_RATIO {
             return Self::from_zero([most]);
         }
         Self { least: below(least), most: above(most), is_log: true }
     }
 
-    /// From zero to the largest value.
+    /// Returns the scale from zero to the largest value.
     pub(crate) fn from_zero(values: impl IntoIterator<Item = f64>) -> Self {
         let most = extent(values).map_or(0.0, |(_, most)| most);
         if most <= 0.0 {
@@ -33,17 +35,17 @@ impl Scale {
         Self { least: 0.0, most: (most / step - 1e-9).ceil() * step, is_log: false }
     }
 
-    /// Whether the same distance is the same ratio.
+    /// Returns true if the scale is logarithmic.
     pub(crate) fn is_log(&self) -> bool {
         self.is_log
     }
 
-    /// From 0 to 100 %.
+    /// Returns the scale from 0 to 100 %.
     pub(crate) fn percent() -> Self {
         Self { least: 0.0, most: 100.0, is_log: false }
     }
 
-    /// Where a value stands, from 0 to 1; what is beyond stands at the end.
+    /// Returns the position of a value, 0 to 1; a value beyond the scale is at its end.
     pub(crate) fn place(&self, value: f64) -> f64 {
         let place = if self.is_log {
             (value.max(self.least) / self.least).ln() / (self.most / self.least).ln()
@@ -53,7 +55,7 @@ impl Scale {
         if place.is_nan() { 0.0 } else { place.clamp(0.0, 1.0) }
     }
 
-    /// Round numbers from the least to the most.
+    /// Returns round numbers from the minimum to the maximum.
     pub(crate) fn ticks(&self) -> Vec<f64> {
         if !self.is_log {
             let step = step(self.most - self.least);
@@ -67,22 +69,22 @@ impl Scale {
             });
             all.filter(|tick| *tick >= self.least * 0.999 && *tick <= self.most * 1.001).collect()
         };
-        let every = (decades.clone().count() / MOST_TICKS) + 1;
+        let every = (decades.clone().count() / MAX_TICKS) + 1;
         [of(&[1.0, 2.0, 5.0], 1), of(&[1.0, 3.0], 1), of(&[1.0], 1)]
             .into_iter()
-            .find(|ticks| ticks.len() <= MOST_TICKS)
+            .find(|ticks| ticks.len() <= MAX_TICKS)
             .unwrap_or_else(|| of(&[1.0], every))
     }
 }
 
-impl Default for Scale {
-    /// Of nothing.
+impl Default for AxisScale {
+    /// Returns the scale for no values.
     fn default() -> Self {
         Self { least: 0.0, most: 1.0, is_log: false }
     }
 }
 
-/// A tick in words: `0.5`, `20`, `1,000`.
+/// Formats a tick: `0.5`, `20`, `1,000`.
 pub(crate) fn written(tick: f64) -> String {
     let digits = if tick == 0.0 || tick.abs() >= 1.0 { 1 } else { (1.0 - tick.abs().log10()).ceil() as usize };
     let text = format!("{tick:.digits$}");
@@ -95,16 +97,16 @@ pub(crate) fn written(tick: f64) -> String {
     text
 }
 
-/// The least and the most of what is finite.
+/// Returns the minimum and the maximum of the finite values.
 fn extent(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
-    let finite = values.into_iter().filter(|value| value.is_finite()).map(|value| value.clamp(-FURTHEST, FURTHEST));
+    let finite = values.into_iter().filter(|value| value.is_finite()).map(|value| value.clamp(-MAX_VALUE, MAX_VALUE));
     finite.fold(None, |known, value| match known {
         None => Some((value, value)),
         Some((least, most)) => Some((f64::min(least, value), f64::max(most, value))),
     })
 }
 
-/// A round step that makes five ticks or fewer beside the first.
+/// Returns a round step that makes five ticks or fewer beside the first.
 fn step(length: f64) -> f64 {
     let unit = 10_f64.powf((length / 5.0).log10().floor());
     let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|factor| length / (unit * factor) <= 5.0 + 1e-9);
@@ -123,13 +125,13 @@ fn above(value: f64) -> f64 {
     unit * factor.unwrap_or(10.0)
 }
 
-/// Milliseconds.
-const SHORTEST: f64 = 1e-3;
+/// The minimum of a scale of times, in milliseconds.
+const MIN_TIME_MS: f64 = 1e-3;
 /// A range of times that is wider is drawn by their logarithms.
-const MUCH: f64 = 8.0;
-const MOST_TICKS: usize = 7;
-/// What is larger is no measurement, and its tick could not be written.
-const FURTHEST: f64 = 1e15;
+const LOG_SCALE_RATIO: f64 = 8.0;
+const MAX_TICKS: usize = 7;
+/// The maximum value: a larger one is no measurement, and its tick could not be written.
+const MAX_VALUE: f64 = 1e15;
 
 #[cfg(test)]
 mod tests {
@@ -137,10 +139,10 @@ mod tests {
 
     #[test]
     fn ticks_are_few_and_round() {
-        assert_eq!(Scale::from_zero([87.0]).ticks(), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
-        assert_eq!(Scale::from_zero([3.0, 5.0]).ticks(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
-        assert_eq!(Scale::percent().ticks().len(), 6);
-        let written: Vec<String> = Scale::times([1.3, 80.0]).ticks().into_iter().map(written).collect();
+        assert_eq!(AxisScale::from_zero([87.0]).ticks(), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+        assert_eq!(AxisScale::from_zero([3.0, 5.0]).ticks(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(AxisScale::percent().ticks().len(), 6);
+        let written: Vec<String> = AxisScale::times([1.3, 80.0]).ticks().into_iter().map(written).collect();
         assert_eq!(written, ["1", "2", "5", "10", "20", "50", "100"]);
     }
 
@@ -150,7 +152,7 @@ mod tests {
         values.extend([f64::MAX, f64::MIN_POSITIVE]);
         for one in &values {
             for other in &values {
-                for scale in [Scale::times([*one, *other]), Scale::from_zero([*one, *other])] {
+                for scale in [AxisScale::times([*one, *other]), AxisScale::from_zero([*one, *other])] {
                     let ticks = scale.ticks();
                     assert!((2..=8).contains(&ticks.len()), "{one} {other} {ticks:?}");
                     assert!(ticks.windows(2).all(|pair| pair[0] < pair[1]), "{ticks:?}");
@@ -165,12 +167,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_placed_stands_at_an_end() {
-        let scale = Scale::times([0.0, 1_000.0]);
+        let scale = AxisScale::times([0.0, 1_000.0]);
         assert_eq!((scale.place(0.0), scale.place(-5.0), scale.place(1e9)), (0.0, 0.0, 1.0));
         assert_eq!(scale.place(f64::NAN), 0.0);
-        assert_eq!(Scale::times([]), Scale::default());
-        assert_eq!(Scale::from_zero([0.0, f64::INFINITY]), Scale::default());
-        assert!((Scale::times([1.0, 100.0]).place(10.0) - 0.5).abs() < 1e-9);
+        assert_eq!(AxisScale::times([]), AxisScale::default());
+        assert_eq!(AxisScale::from_zero([0.0, f64::INFINITY]), AxisScale::default());
+        assert!((AxisScale::times([1.0, 100.0]).place(10.0) - 0.5).abs() < 1e-9);
     }
 
     #[test]

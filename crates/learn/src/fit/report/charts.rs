@@ -3,7 +3,7 @@
 use crate::fit::demand::{DemandTable, OperationFit};
 use crate::fit::report::text::off;
 use crate::fit::search::holdout_validation::Stratum;
-use crate::page::{Axis, Band, Chart, Figure, Line, Look, Scale};
+use crate::page::{AxisScale, Band, Chart, ChartAxis, ChartLine, Figure, Look};
 use standin_text::{short_duration, truncate};
 
 /// Builds the chart of a percentile by load: recorded, and predicted from lower loads.
@@ -20,16 +20,16 @@ pub(crate) fn prediction(strata: &[Stratum], place: usize, percent: u32) -> Figu
         })
         .collect();
     let mut lines = vec![
-        Line::new(Look::Real, "recorded", points(&|stratum| stratum.recorded_ms[place], |_| true)),
-        Line::new(Look::Mock, "predicted", points(&predicted, |_| true)),
+        ChartLine::new(Look::Real, "recorded", points(&|stratum| stratum.recorded_ms[place], |_| true)),
+        ChartLine::new(Look::Mock, "predicted", points(&predicted, |_| true)),
     ];
     let held_out = points(&predicted, |stratum| stratum.held_out);
     let beyond = if held_out.is_empty() {
         ""
     } else {
-        lines.push(Line {
+        lines.push(ChartLine {
             is_joined: false,
-            ..Line::new(Look::Busy, "predicted without having seen that load", held_out)
+            ..ChartLine::new(Look::Busy, "predicted without having seen that load", held_out)
         });
         " How far the last point is off is what to expect beyond the recording."
     };
@@ -52,11 +52,11 @@ pub(crate) fn prediction(strata: &[Stratum], place: usize, percent: u32) -> Figu
             "The tape's own calls, and their times as the model predicts them. Where the lines are close, the model explains that load.{chance}{beyond}"
         ),
         chart: Chart {
-            x: Axis {
+            x: ChartAxis {
                 name: "calls a second".to_owned(),
-                scale: Scale::from_zero(strata.iter().map(|stratum| stratum.per_second)),
+                scale: AxisScale::from_zero(strata.iter().map(|stratum| stratum.per_second)),
             },
-            y: Axis { name: format!("p{percent}, ms"), scale: Scale::times(times) },
+            y: ChartAxis { name: format!("p{percent}, ms"), scale: AxisScale::times(times) },
             band: (band.len() > 1).then(|| Band { name: "chance".to_owned(), points: band }),
             lines,
         },
@@ -67,7 +67,7 @@ pub(crate) fn prediction(strata: &[Stratum], place: usize, percent: u32) -> Figu
 pub(crate) fn demand(operation: &OperationFit) -> Figure {
     let curve = |look, name: &str, demand: &DemandTable| {
         let points = demand.points().iter().map(|(share, time)| (time.as_secs_f64() * 1e3, share * 100.0));
-        Line { is_marked: false, ..Line::new(look, name, points.collect()) }
+        ChartLine { is_marked: false, ..ChartLine::new(look, name, points.collect()) }
     };
     let mut lines = vec![curve(Look::Real, "work", &operation.demand)];
     lines.extend(operation.outside.iter().map(|outside| curve(Look::LogNormal, "beside the queue", outside)));
@@ -85,8 +85,8 @@ pub(crate) fn demand(operation: &OperationFit) -> Figure {
         reading: "Pick a time below and go up: the line says how many of 100 calls are no more work than that."
             .to_owned(),
         chart: Chart {
-            x: Axis { name: "work of a call, ms".to_owned(), scale: Scale::times(times) },
-            y: Axis { name: "% of calls".to_owned(), scale: Scale::percent() },
+            x: ChartAxis { name: "work of a call, ms".to_owned(), scale: AxisScale::times(times) },
+            y: ChartAxis { name: "% of calls".to_owned(), scale: AxisScale::percent() },
             band: None,
             lines,
         },

@@ -1,6 +1,8 @@
-//! What other mocks would make of the same recording: a constant delay and WireMock's log-normal one, each fitted to it.
+//! Baselines: two simpler mocks fitted to the same recording, with a constant delay and with
+//! WireMock's log-normal one.
 //!
-//! Neither has a queue, so its delays are the same at every load. What they miss is what standin's model is worth.
+//! Neither has a queue, so its delays are the same at every load. The difference to them is what
+//! standin's model is worth.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,20 +10,20 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::gap::compare::deviation::Deviation;
-use crate::gap::stats::quantile;
+use standin_model::stats::quantile;
 use standin_stub::delay::{Distribution, Param, ParamValue};
 
 /// A simple mock, and how far it would be off.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Baseline {
-    /// Which.
+    /// The kind of the simpler mock.
     pub kind: BaselineKind,
-    /// Its deviation from the reference.
+    /// The deviation of the simpler mock from the reference.
     pub deviation: Deviation,
 }
 
-/// The simple mocks.
+/// A kind of simpler mock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum BaselineKind {
@@ -31,7 +33,7 @@ pub enum BaselineKind {
     LogNormal,
 }
 
-/// What must be known of them: that they saw what they are judged by.
+/// A caveat of every comparison with the baselines, for reports.
 pub(crate) const BASELINES_AT_THEIR_BEST: &str =
     "the two simple mocks were fitted to these same calls, so this comparison flatters them";
 
@@ -42,12 +44,13 @@ pub(crate) struct FittedBaselines {
 }
 
 impl FittedBaselines {
-    /// Learns an operation from its sorted latencies at all loads together, as people who set such a mock up would.
-    pub(crate) fn learn(&mut self, operation: &str, sorted: &[u64]) {
+    /// Learns an operation from its sorted latencies at all loads together, as people who set such
+    /// a mock up would.
+    pub(crate) fn fit(&mut self, operation: &str, sorted: &[u64]) {
         if sorted.is_empty() {
             return;
         }
-        let median = quantile(sorted, 50).max(1);
+        let median = (quantile(sorted, 0.5).round() as u64).max(1);
         let spread = sigma(sorted, median);
         let constant = Distribution::fixed(Duration::from_nanos(median));
         let params = [
@@ -59,7 +62,8 @@ impl FittedBaselines {
         self.by_operation.insert(operation.to_owned(), [constant, log_normal]);
     }
 
-    /// How far each would be off in a cell: its exact quantiles stand for as many calls as there are in `reference`.
+    /// Compares each baseline with the reference latencies of a cell. A baseline is represented by
+    /// as many of its exact quantiles as there are values in `reference`.
     pub(crate) fn compare(&self, operation: &str, reference: &[u64]) -> Vec<Baseline> {
         let Some(distributions) = self.by_operation.get(operation).filter(|_| !reference.is_empty()) else {
             return Vec::new();
@@ -75,7 +79,8 @@ impl FittedBaselines {
         compared.collect()
     }
 
-    /// The time in milliseconds, within which a share of an operation's answers would come; none of an unknown operation.
+    /// Returns the quantile of a baseline's latency in milliseconds; `None` for an unknown
+    /// operation.
     pub(crate) fn quantile(&self, operation: &str, kind: BaselineKind, share: f64) -> Option<f64> {
         let [constant, log_normal] = self.by_operation.get(operation)?;
         let delay = match kind {
@@ -86,8 +91,8 @@ impl FittedBaselines {
     }
 }
 
-/// The standard deviation of the logarithms around that of the median: the likeliest sigma of a log-normal distribution whose
-/// median is given.
+/// Returns the standard deviation of the logarithms around that of the median: the likeliest sigma
+/// of a log-normal distribution whose median is given.
 fn sigma(sorted: &[u64], median: u64) -> f64 {
     let logs = sorted.iter().map(|nanos| ((*nanos).max(1) as f64 / median as f64).ln());
     (logs.map(|log| log * log).sum::<f64>() / sorted.len() as f64).sqrt()
@@ -106,11 +111,11 @@ mod tests {
         let truth = Distribution::build("lognormal", &params).unwrap();
         let sample: Vec<u64> =
             (0..20_000).map(|k| truth.quantile((f64::from(k) + 0.5) / 20_000.0).as_nanos() as u64).collect();
-        let median = quantile(&sample, 50);
+        let median = quantile(&sample, 0.5).round() as u64;
         assert!((median as f64 / 80e6 - 1.0).abs() < 0.001);
         assert!((sigma(&sample, median) - 0.4).abs() < 0.001);
         let mut baselines = FittedBaselines::default();
-        baselines.learn("GET /", &sample);
+        baselines.fit("GET /", &sample);
         let compared = baselines.compare("GET /", &sample);
         assert_eq!(
             compared.iter().map(|one| one.kind).collect::<Vec<_>>(),
@@ -128,7 +133,7 @@ mod tests {
     #[test]
     fn what_never_varies_is_a_constant_to_both() {
         let mut baselines = FittedBaselines::default();
-        baselines.learn("GET /", &[5_000_000; 100]);
+        baselines.fit("GET /", &[5_000_000; 100]);
         for baseline in baselines.compare("GET /", &[5_000_000; 10]) {
             assert_eq!(baseline.deviation.wasserstein, 0.0, "{baseline:?}");
         }

@@ -16,33 +16,34 @@ pub struct Cell {
     pub operation: String,
     /// The name of the load level.
     pub level: String,
-    /// The original.
+    /// The service.
     pub reference: SampleSummary,
-    /// What is compared with it.
+    /// The mock.
     pub mock: SampleSummary,
-    /// How far answers of the mock are off; none where a side has no answers.
+    /// The distance between the latencies of both sides; `None` if a side has no answers.
     pub deviation: Option<Deviation>,
-    /// By how much the share of errors is higher, in points of a percentage.
+    /// The difference of the error shares, mock minus service, in percentage points.
     pub errors: f64,
-    /// By how much more good answers came a second, as the logarithm of the ratio; none where a side had none.
+    /// The logarithm of the ratio of good answers a second, mock by service; `None` if a side had
+    /// none.
     pub throughput: Option<f64>,
     /// The percentiles, in percent, of which there are enough calls to believe them.
     #[serde(rename = "believable")]
     pub reliable_percentiles: Vec<u32>,
-    /// What two samples of one and the same service differ by at each percentile, as logarithms: chance hardly ever makes more.
-    /// Infinite where there are too few calls to say.
+    /// The noise of each percentile, as a logarithm: two samples of one service differ by more with
+    /// a probability of about 0.01. Infinite if there are too few calls.
     pub noise: Percentiles<f64>,
-    /// The same of the share of errors, in points of a percentage.
+    /// The noise of the error share, in percentage points.
     pub noise_errors: f64,
-    /// What that is estimated from.
+    /// The repeats from which the noise is estimated.
     pub noise_from: NoiseFrom,
-    /// How far simpler mocks would be off.
+    /// The deviations of simpler mocks.
     pub baselines: Vec<Baseline>,
     /// Each limit of the budget, and what was measured.
     pub limits: Vec<LimitResult>,
-    /// What the budget says.
+    /// The verdict on the cell.
     pub verdict: Verdict,
-    /// What is over the budget or within it by chance alone, or why nothing is judged.
+    /// The reasons for the verdict, in words.
     pub reasons: Vec<String>,
 }
 
@@ -57,9 +58,9 @@ impl Cell {
         let both = !reference.latencies.is_empty() && !mock.latencies.is_empty();
         let fewer = reference.sample.answered.min(mock.sample.answered);
         let (noise, noise_from) = if repeats {
-            (noise::of_runs(&reference.sample.runs, &mock.sample.runs), NoiseFrom::Runs)
+            (noise::from_runs(&reference.sample.runs, &mock.sample.runs), NoiseFrom::Runs)
         } else {
-            (noise::of_parts(&reference.ordered, &mock.ordered), NoiseFrom::Parts)
+            (noise::from_parts(&reference.ordered, &mock.ordered), NoiseFrom::Parts)
         };
         let (one, other) = (&reference.sample, &mock.sample);
         Self {
@@ -74,7 +75,7 @@ impl Cell {
                 .filter(|percent| fewer >= calls_needed(*percent))
                 .collect(),
             noise,
-            noise_errors: noise::of_errors(&reference.ordered, &mock.ordered) * 100.0,
+            noise_errors: noise::error_noise_from_parts(&reference.ordered, &mock.ordered) * 100.0,
             noise_from,
             baselines,
             limits: Vec::new(),
@@ -85,14 +86,15 @@ impl Cell {
         }
     }
 
-    /// Why it is not judged: of a limit that needs least.
-    pub(crate) fn why_not_judged(&self) -> Option<&LimitReason> {
+    /// Returns the reason why the cell is not judged: that of the first limit, which needs the
+    /// fewest calls.
+    pub(crate) fn reason_not_judged(&self) -> Option<&LimitReason> {
         let lacking = self.limits.iter().filter(|limit| limit.verdict == Verdict::NotJudged);
         lacking.filter(|_| self.verdict == Verdict::NotJudged).find_map(|limit| limit.reason.as_ref())
     }
 
-    /// The limit that is exceeded most, by how many times it is.
-    pub(crate) fn most_over(&self) -> Option<(f64, MeasuredDifference)> {
+    /// Returns the limit that is exceeded most, with the ratio of the difference to the limit.
+    pub(crate) fn largest_excess(&self) -> Option<(f64, MeasuredDifference)> {
         let over = self.limits.iter().filter_map(|limit| match limit.reason {
             Some(LimitReason::Over(measured)) => Some((measured.off / measured.limit.max(f64::MIN_POSITIVE), measured)),
             _ => None,
@@ -100,14 +102,14 @@ impl Cell {
         over.max_by(|one, other| one.0.total_cmp(&other.0))
     }
 
-    /// The percentile that is furthest off of those that can be believed, and how far.
+    /// Returns the reliable percentile with the largest difference, and the logarithm of the ratio.
     pub(crate) fn furthest(&self) -> Option<(u32, f64)> {
         let deviation = self.deviation?;
         let off = self.reliable_percentiles.iter().map(|percent| (*percent, deviation.log_ratio.at(*percent)));
         off.max_by(|one, other| one.1.abs().total_cmp(&other.1.abs()))
     }
 
-    /// Whether all that can be compared differs by no more than chance makes.
+    /// Returns true if no difference in the cell exceeds its noise.
     pub(crate) fn is_chance(&self) -> bool {
         let within = |deviation: Deviation| {
             self.reliable_percentiles
@@ -117,7 +119,7 @@ impl Cell {
         self.deviation.is_some_and(within) && self.errors.abs() <= self.noise_errors
     }
 
-    /// The gap over the percentiles that can be believed.
+    /// Returns the gap over the reliable percentiles.
     pub fn gap(&self) -> Option<f64> {
         self.deviation.and_then(|deviation| deviation.gap(&self.reliable_percentiles))
     }

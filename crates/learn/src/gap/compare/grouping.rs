@@ -1,4 +1,5 @@
-//! The calls of a side by cell: each call belongs to the operation that it is of, at the load at which it came.
+//! The calls of a side by cell: each call belongs to the operation that it is of, at the load at
+//! which it came.
 
 use std::collections::BTreeMap;
 
@@ -62,12 +63,13 @@ impl GroupedCalls {
         all
     }
 
-    /// Whether a call came there; answers may end at a level at which none did.
+    /// Returns true if a call arrived in the cell. An answer may end at a level at which no call
+    /// arrived.
     pub(crate) fn came(&self, place: &CellKey) -> bool {
         self.runs.get(place).is_some_and(|runs| runs.iter().any(|run| run.came() > 0))
     }
 
-    /// How often calls of each operation came a second at a level.
+    /// Returns the arrival rate of each operation at a level, in calls a second.
     pub(crate) fn rates(&self, level: usize) -> Vec<(&str, f64)> {
         let seconds = self.seconds.get(level).copied().unwrap_or(0.0);
         let of_level = self.runs.iter().filter(|((_, at), _)| *at == level && seconds > 0.0);
@@ -77,7 +79,7 @@ impl GroupedCalls {
         rates.filter(|(_, rate)| *rate > 0.0).collect()
     }
 
-    /// The simpler mocks, from all that is known of each operation.
+    /// Fits the simpler mocks to all calls of each operation.
     pub(crate) fn baselines(&self) -> FittedBaselines {
         let mut by_operation: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
         for ((operation, _), runs) in &self.runs {
@@ -89,7 +91,7 @@ impl GroupedCalls {
         let mut baselines = FittedBaselines::default();
         for (operation, mut latencies) in by_operation {
             latencies.sort_unstable();
-            baselines.learn(operation, &latencies);
+            baselines.fit(operation, &latencies);
         }
         baselines
     }

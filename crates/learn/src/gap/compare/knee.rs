@@ -1,7 +1,8 @@
-//! Where an operation bends: the load at which its p95 is three times that of the calmest. A mock that is right when calm and
-//! bends elsewhere is wrong about what the service can do.
+//! Where an operation bends: the load at which its p95 is three times that of the calmest. A mock
+//! that is right when calm and bends elsewhere is wrong about what the service can do.
 //!
-//! Between two loads that were compared nothing is known but that it bends there: what is told is from where to where.
+//! Between two loads that were compared nothing is known but that it bends there: what is told is
+//! from where to where.
 
 use serde::Serialize;
 
@@ -10,37 +11,39 @@ use crate::gap::compare::cell::Cell;
 use crate::gap::compare::load_levels::LoadLevel;
 use crate::gap::format::rate;
 
-/// The loads at which an operation bends, on both sides and with simpler mocks, in calls a second of all operations; none where
-/// that was not reached.
+/// The loads at which an operation bends, on both sides and with simpler mocks, in calls a second
+/// of all operations; none where that was not reached.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Knee {
     /// The operation.
     pub operation: String,
-    /// Of the original: a guess between the two loads of `reference_between`.
+    /// The load at which the service bends, interpolated within `reference_between`.
     pub reference: Option<f64>,
-    /// Of what is compared with it, likewise.
+    /// The load at which the mock bends, interpolated within `mock_between`.
     pub mock: Option<f64>,
-    /// The last load that was compared before the original bends, and the first after it.
+    /// The last compared load before the service bends, and the first after it.
     pub reference_between: Option<[f64; 2]>,
-    /// The same of what is compared with it.
+    /// The last compared load before the mock bends, and the first after it.
     pub mock_between: Option<[f64; 2]>,
-    /// Of a fixed delay.
+    /// The load at which a fixed delay bends.
     pub constant_median: Option<f64>,
-    /// Of WireMock's log-normal delay.
+    /// The load at which WireMock's log-normal delay bends.
     pub log_normal: Option<f64>,
     /// The busiest load at which both were compared.
     pub up_to: f64,
-    /// By how much the mock's is higher, as a share; none unless both were reached, between different loads.
+    /// The relative difference of the two knees, mock by service; `None` unless both were reached,
+    /// between different loads.
     pub error: Option<f64>,
 }
 
 impl Knee {
-    /// Of an operation's cells from calm to busy; none if fewer than two have calls enough for a p95.
+    /// Finds the knees of an operation from its cells, ordered from calm to busy. Returns `None` if
+    /// fewer than two cells have enough calls for a p95.
     pub(crate) fn new(cells: &[&Cell], levels: &[LoadLevel]) -> Option<Self> {
         let loads: Vec<(f64, &Cell)> = cells
             .iter()
-            .filter(|cell| cell.reliable_percentiles.contains(&PERCENT) && cell.deviation.is_some())
+            .filter(|cell| cell.reliable_percentiles.contains(&KNEE_PERCENT) && cell.deviation.is_some())
             .filter_map(|cell| Some((levels.iter().find(|level| level.name == cell.level)?.per_second, *cell)))
             .collect();
         let [(_, first), .., (up_to, _)] = loads.as_slice() else { return None };
@@ -73,8 +76,8 @@ impl Knee {
 }
 
 impl Knee {
-    /// Both loads in words.
-    pub(crate) fn in_words(&self) -> String {
+    /// Returns both loads in words.
+    pub(crate) fn describe(&self) -> String {
         let slow = format!("slow answers (p95) of {}", self.operation);
         let between =
             |[calm, busy]: [f64; 2]| format!("somewhere between {} and {} calls a second", rate(calm), rate(busy));
@@ -107,24 +110,24 @@ impl Knee {
     }
 }
 
-/// Whether a bend may be the same in both.
+/// Returns true if the intervals overlap, so that both may bend at the same load.
 fn overlap(one: [f64; 2], other: [f64; 2]) -> bool {
     one[0] < other[1] && other[0] < one[1]
 }
 
-/// Where the second of these values, from calm to busy, reaches three times its first: between two loads, and by the logarithms of
-/// both at a guess.
+/// Finds where the values, ordered from calm to busy, reach three times the first one: between two
+/// loads, interpolated by the logarithms of both.
 fn knee(points: &[(f64, f64)]) -> Option<(f64, [f64; 2])> {
     let (_, first) = points.first()?;
-    let bent = first * TIMES;
+    let bent = first * KNEE_FACTOR;
     let pair = points.windows(2).find(|pair| pair[1].1 >= bent && bent > 0.0)?;
     let ((calm, low), (busy, high)) = (pair[0], pair[1]);
     let share = (bent / low).ln() / (high / low).ln();
     Some((calm * (busy / calm).powf(share), [calm, busy]))
 }
 
-const PERCENT: u32 = 95;
-const TIMES: f64 = 3.0;
+const KNEE_PERCENT: u32 = 95;
+const KNEE_FACTOR: f64 = 3.0;
 
 #[cfg(test)]
 mod tests {
@@ -158,7 +161,7 @@ mod tests {
                 up_to: 377.0,
                 error: None,
             };
-            knee.in_words()
+            knee.describe()
         };
         let (low, high) = ([120.0, 200.0], [200.0, 377.0]);
         for (reference, mock, expected) in [

@@ -1,19 +1,22 @@
-//! How busy the service was: the reference's time is cut into windows, and these are ordered by how many calls came in them.
+//! Load levels: the time of the reference is cut into windows, which are ordered by their arrival
+//! rate and grouped.
 //!
-//! Differences must not be averaged over loads: a mock that is right when calm and wrong when busy is wrong.
+//! Differences must not be averaged over loads: a mock that is right when calm and wrong when busy
+//! is wrong.
 
 use serde::Serialize;
 
 use crate::gap::compare::service_run::{ServiceRun, TimedCall};
 use crate::gap::evaluate::budget::{CALM, CAPACITY};
+use standin_model::stats::mean;
 
 /// Windows of about the same load.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadLevel {
-    /// Which share of the reference's calls came in it, from calm to busy: `20-40 %`, or `all`.
+    /// The range of the reference's calls in the level, from calm to busy: `20-40 %`, or `all`.
     pub name: String,
-    /// What people call it: `calm`, `medium`, `busy`, `overload`, or `all`.
+    /// The word for the level: `calm`, `medium`, `busy`, `overload`, or `all`.
     pub label: String,
     /// Calls a second in its calmest window.
     pub least_per_second: f64,
@@ -21,7 +24,8 @@ pub struct LoadLevel {
     pub most_per_second: f64,
     /// Calls a second over all its windows.
     pub per_second: f64,
-    /// The share of the reference's capacity that they used, 1 and more in overload; none if that is unknown.
+    /// The share of the reference's capacity that they used, 1 and more in overload; none if that
+    /// is unknown.
     pub utilization: Option<f64>,
 }
 
@@ -45,17 +49,18 @@ pub(crate) struct LevelAssignment {
 }
 
 impl LoadLevels {
-    /// From the runs of the reference. As many levels as leave the busiest operation `level_calls` in each.
+    /// Finds the levels in the runs of the reference: as many as leave the busiest operation
+    /// `level_calls` in each.
     pub(crate) fn new(runs: &[ServiceRun], level_calls: usize) -> Self {
         let calls: usize = runs.iter().map(|run| run.calls.len()).sum();
         let length: f64 = runs.iter().map(|run| run.length() as f64).sum();
-        let windows = (calls as f64 / WINDOW_CALLS).min(length / SHORTEST_WINDOW).floor().max(1.0);
+        let windows = (calls as f64 / WINDOW_CALLS).min(length / MIN_WINDOW_NANOS).floor().max(1.0);
         let longest = runs.iter().map(ServiceRun::length).max().unwrap_or(0) as f64;
         // the last call belongs to the last window
         let window = (length / windows).min(longest).max(1.0) * (1.0 + 1e-9);
         let mut rates: Vec<(f64, f64)> = runs.iter().flat_map(|run| by_window(run, window)).collect();
         rates.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let count = (busiest_operation(runs) / level_calls.max(1)).clamp(1, MOST_LEVELS).min(rates.len().max(1));
+        let count = (busiest_operation(runs) / level_calls.max(1)).clamp(1, MAX_LEVELS).min(rates.len().max(1));
         Self { levels: levels(&rates, count), window }
     }
 
@@ -75,7 +80,7 @@ impl LoadLevels {
 
     fn level(&self, rate: f64) -> Option<usize> {
         let (first, last) = (self.levels.first()?, self.levels.last()?);
-        if rate < first.least_per_second / BEYOND || rate > last.most_per_second * BEYOND {
+        if rate < first.least_per_second / RANGE_FACTOR || rate > last.most_per_second * RANGE_FACTOR {
             return None;
         }
         Some(self.levels.iter().rposition(|level| level.least_per_second <= rate).unwrap_or(0))
@@ -83,12 +88,12 @@ impl LoadLevels {
 }
 
 impl LevelAssignment {
-    /// The level in which a call came.
+    /// Returns the level in which a call arrived.
     pub(crate) fn of(&self, call: TimedCall) -> Option<usize> {
         self.at(call.at)
     }
 
-    /// The level at a moment of the run.
+    /// Returns the level at a time of the run.
     pub(crate) fn at(&self, nanos: u64) -> Option<usize> {
         let window = (nanos.saturating_sub(self.start) as f64 / self.window) as usize;
         self.windows.get(window).copied().flatten()
@@ -127,8 +132,8 @@ fn busiest_operation(runs: &[ServiceRun]) -> usize {
     counts.into_values().max().unwrap_or(0)
 }
 
-/// Cuts sorted rates, each with how long it held, into `count` parts of as many calls, and joins neighbours that hardly
-/// differ.
+/// Cuts sorted rates, each with how long it held, into `count` parts of as many calls, and joins
+/// neighbours that hardly differ.
 fn levels(held: &[(f64, f64)], count: usize) -> Vec<LoadLevel> {
     if held.is_empty() {
         return Vec::new();
@@ -157,7 +162,7 @@ fn levels(held: &[(f64, f64)], count: usize) -> Vec<LoadLevel> {
     let mut from = 0;
     for to in cuts {
         match parts.last_mut() {
-            Some(last) if mean(&rates[from..to]) < mean(&rates[last.0..last.1]) * ALIKE => last.1 = to,
+            Some(last) if mean(&rates[from..to]) < mean(&rates[last.0..last.1]) * MERGE_FACTOR => last.1 = to,
             _ => parts.push((from, to)),
         }
         from = to;
@@ -212,7 +217,7 @@ pub(crate) fn label(levels: &mut [LoadLevel]) {
 }
 
 impl LoadLevel {
-    /// Within a sentence: `when calm`, `at medium load`; empty where there is one load alone.
+    /// Returns the level for a sentence: `when calm`, `at medium load`; empty if there is only one.
     pub(crate) fn when(&self) -> String {
         match self.label.as_str() {
             "all" => String::new(),
@@ -224,30 +229,26 @@ impl LoadLevel {
     }
 }
 
-/// Where to cut near a place: at the nearest jump of the load, so that a level is one load where there are steps; never
-/// between equals.
+/// Returns where to cut near a place: at the nearest jump of the load, so that a step of the load
+/// is one level; never between equal rates.
 fn cut(rates: &[f64], place: usize, width: usize) -> usize {
     let near = place.saturating_sub(width / 2).max(1)..(place + width.div_ceil(2)).min(rates.len());
-    let jumps = near.filter(|place| rates[*place] >= rates[*place - 1] * JUMP);
+    let jumps = near.filter(|place| rates[*place] >= rates[*place - 1] * JUMP_FACTOR);
     let place = jumps.min_by_key(|jump| jump.abs_diff(place)).unwrap_or(place);
     rates.partition_point(|rate| *rate < rates[place])
 }
 
-fn mean(rates: &[f64]) -> f64 {
-    rates.iter().sum::<f64>() / rates.len() as f64
-}
-
 /// Calls of a window at least, on average: fewer, and chance alone would order the windows.
 const WINDOW_CALLS: f64 = 200.0;
-/// Nanoseconds.
-const SHORTEST_WINDOW: f64 = 1e8;
-const MOST_LEVELS: usize = 5;
+/// The minimum length of a window, in nanoseconds.
+const MIN_WINDOW_NANOS: f64 = 1e8;
+const MAX_LEVELS: usize = 5;
 /// Neighbours whose rates differ by more are different loads.
-const JUMP: f64 = 1.1;
+const JUMP_FACTOR: f64 = 1.1;
 /// Levels whose rates differ by less are one.
-const ALIKE: f64 = 1.2;
-/// By how much a run may be calmer or busier than the reference ever was.
-const BEYOND: f64 = 1.25;
+const MERGE_FACTOR: f64 = 1.2;
+/// The factor by which a run may be calmer or busier than the reference ever was.
+const RANGE_FACTOR: f64 = 1.25;
 
 #[cfg(test)]
 mod tests {

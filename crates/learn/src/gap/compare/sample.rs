@@ -5,43 +5,45 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::gap::stats::{mean, quantile};
+use standin_model::stats::{mean, quantile};
 use standin_tape::is_error;
 
-/// What one side did with the calls of a cell.
+/// The calls of one side in a cell, summarized.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SampleSummary {
     /// Calls that came, but for those that are left out.
     pub calls: u64,
-    /// Calls that came or ended while the mock itself was too slow: nothing is said of them but that they came.
+    /// Calls that came or ended while the mock itself was too slow: nothing is said of them but
+    /// that they came.
     pub left_out: u64,
     /// Calls that came a second, those left out among them.
     pub arrivals_per_second: f64,
-    /// Those that were answered, with whatever status.
+    /// Calls that were answered, with any status.
     pub answered: u64,
     /// The share of calls, 0 to 1, that failed or were answered with 429 or a status from 500 up.
     pub errors: f64,
-    /// Answers that were no errors, a second: those that ended while the load was at the cell's level.
+    /// Answers that were no errors, a second: those that ended while the load was at the cell's
+    /// level.
     pub per_second: f64,
     /// The share of each status among the calls; `none` is no answer.
     pub statuses: BTreeMap<String, f64>,
-    /// How long answers took on average.
+    /// The mean latency.
     #[serde(serialize_with = "milliseconds")]
     pub mean: Duration,
-    /// How long answers took.
+    /// Percentiles of the latency.
     pub latency: Percentiles<Latency>,
-    /// The same of each run.
+    /// Summaries of the single runs.
     pub runs: Vec<RunSample>,
 }
 
-/// What one run contributed to a cell.
+/// The calls of one run in a cell, summarized.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunSample {
     /// Calls that were answered.
     pub answered: u64,
-    /// How long that took.
+    /// Percentiles of their latency.
     pub latency: Percentiles<Latency>,
 }
 
@@ -52,13 +54,13 @@ pub struct Latency(#[serde(serialize_with = "milliseconds")] pub Duration);
 /// Something for each of the percentiles that are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Percentiles<T> {
-    /// Half of the answers took no longer.
+    /// The median.
     pub p50: T,
-    /// Nine in ten.
+    /// The 90th percentile.
     pub p90: T,
-    /// Nineteen in twenty.
+    /// The 95th percentile.
     pub p95: T,
-    /// Ninety-nine in a hundred.
+    /// The 99th percentile.
     pub p99: T,
 }
 
@@ -68,12 +70,12 @@ impl<T: Copy> Percentiles<T> {
         Self { p50: make(50), p90: make(90), p95: make(95), p99: make(99) }
     }
 
-    /// Each with its percent.
+    /// Returns each value with its percentage.
     pub fn each(&self) -> [(u32, T); 4] {
         [(50, self.p50), (90, self.p90), (95, self.p95), (99, self.p99)]
     }
 
-    /// That of a percent; any that is not compared is the last.
+    /// Returns the value of a percentile; that of p99 for one that is not compared.
     pub(crate) fn at(&self, percent: u32) -> T {
         let [first @ .., last] = self.each();
         first.iter().find(|(known, _)| *known == percent).map_or(last.1, |(_, value)| *value)
@@ -85,14 +87,14 @@ impl<T: Copy> Percentiles<T> {
 pub(crate) struct CellCalls {
     /// In the order in which the calls came, until they are counted.
     pub(crate) latencies: Vec<u64>,
-    /// Whether each call failed, in that order.
+    /// One flag a call, in the order of arrival: true if it failed.
     pub(crate) failed: Vec<bool>,
     /// Calls that are left out.
     pub(crate) left_out: u64,
     pub(crate) statuses: BTreeMap<Option<u16>, u64>,
     /// Good answers that ended at the cell's level.
     pub(crate) completed: u64,
-    /// How long the run was at that level.
+    /// The time that the run was at the level, in seconds.
     pub(crate) seconds: f64,
 }
 
@@ -138,7 +140,7 @@ impl CellSample {
 }
 
 impl SampleSummary {
-    /// All runs together, and the sorted latencies of all.
+    /// Summarizes all runs together; returns the sorted latencies too.
     fn new(runs: &mut [CellCalls]) -> (Self, Vec<u64>) {
         let mut statuses: BTreeMap<Option<u16>, u64> = BTreeMap::new();
         let mut each = Vec::new();
@@ -176,7 +178,7 @@ impl SampleSummary {
     }
 }
 
-/// How many calls it takes to believe a percentile: a hundred beyond it.
+/// Returns the number of calls from which a percentile is reliable: 100 calls beyond it.
 pub(crate) fn calls_needed(percent: u32) -> u64 {
     10_000 / u64::from(100 - percent.min(99))
 }
@@ -185,7 +187,9 @@ fn percentiles(sorted: &[u64]) -> Percentiles<Latency> {
     if sorted.is_empty() {
         return Percentiles::default();
     }
-    Percentiles::from(|percent| Latency(Duration::from_nanos(quantile(sorted, percent))))
+    Percentiles::from(|percent| {
+        Latency(Duration::from_nanos(quantile(sorted, f64::from(percent) / 100.0).round() as u64))
+    })
 }
 
 fn milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,4 +1,4 @@
-//! What is compared: calls with when they came, how long they took and what they were answered.
+//! Runs of a service or a mock: calls with their arrival times, latencies and statuses.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -6,14 +6,15 @@ use std::ops::Range;
 use standin_tape::Recording;
 use standin_tape::operations::Operations;
 
-/// Everything that is known of one of the two: as many runs as there were, under one name.
+/// One side of a comparison: runs of the service or of the mock, under one name.
 #[derive(Clone, Debug, Default)]
 pub struct ComparisonSide {
-    /// What to call it in the report: `recorded`, `mock`.
+    /// The name in reports, such as `recorded` or `mock`.
     pub name: String,
-    /// Its runs.
+    /// The runs of this side.
     pub runs: Vec<ServiceRun>,
-    /// Whether each run had the same schedule, on both sides: then they are what a difference is judged by.
+    /// True if all runs, of both sides, had one schedule: then runs are the unit of the
+    /// significance test.
     pub repeats: bool,
 }
 
@@ -22,29 +23,30 @@ pub struct ComparisonSide {
 pub struct ServiceRun {
     /// The names that calls point to.
     pub operations: Vec<String>,
-    /// Its calls, in the order in which they came.
+    /// The calls in the order of their arrival.
     pub calls: Vec<TimedCall>,
-    /// When the mock itself was too slow to be believed, in nanoseconds since the first call: calls that came or ended then are
-    /// left out.
+    /// When the mock itself was too slow to be believed, in nanoseconds since the first call: calls
+    /// that came or ended then are left out.
     pub doubtful: Vec<Range<u64>>,
 }
 
-/// A call.
+/// A call with its arrival time, latency and status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedCall {
-    /// Its place among the operations of its run.
+    /// Index into the operations of its run.
     pub operation: u32,
-    /// When it came, in nanoseconds on any clock.
+    /// The arrival time, in nanoseconds on any clock.
     pub at: u64,
-    /// How long the whole answer took, in nanoseconds; none if there was none.
+    /// The time until the end of the answer, in nanoseconds; `None` if there was no answer.
     pub latency: Option<u64>,
     /// The status of the answer; none if there was none.
     pub status: Option<u16>,
 }
 
 impl ServiceRun {
-    /// From a tape. Calls that never came to the service are left out; those without an operation are grouped by `operations`,
-    /// which should have learned from both sides, so that both are grouped alike.
+    /// Reads a run from a tape. Calls that never reached the service are left out. Calls without an
+    /// operation are grouped by `operations`, which should have learned from both sides so that
+    /// both are grouped alike.
     pub fn new(recording: &Recording, operations: &Operations) -> Self {
         let mut run = Self::default();
         let mut numbers: HashMap<String, u32> = HashMap::new();
@@ -65,7 +67,8 @@ impl ServiceRun {
         run
     }
 
-    /// Whether runs may be of one load: their calls and lengths differ by a tenth at most.
+    /// Returns true if runs may be of one load: the numbers of their calls, and their lengths,
+    /// differ by at most a tenth.
     pub fn are_alike<'r>(runs: impl IntoIterator<Item = &'r Self>) -> bool {
         let sizes: Vec<[f64; 2]> = runs.into_iter().map(|run| [run.calls.len() as f64, run.length() as f64]).collect();
         let is_narrow = |of: fn(&[f64; 2]) -> f64| {
@@ -73,17 +76,17 @@ impl ServiceRun {
                 .iter()
                 .map(of)
                 .fold((f64::INFINITY, 0.0_f64), |(least, most), size| (least.min(size), most.max(size)));
-            most <= least * ALIKE
+            most <= least * SIZE_FACTOR
         };
         is_narrow(|[calls, _]| *calls) && is_narrow(|[_, length]| *length)
     }
 
-    /// The name of a call's operation.
+    /// Returns the name of a call's operation.
     pub(crate) fn operation(&self, call: TimedCall) -> &str {
         &self.operations[call.operation as usize]
     }
 
-    /// Whether a call came or ended while the mock itself was too slow.
+    /// Returns true if a call arrived or ended while the mock itself was too slow.
     pub(crate) fn is_doubtful(&self, call: TimedCall) -> bool {
         let came = self.calls.first().map_or(0, |first| call.at.saturating_sub(first.at));
         let ended = call.latency.map(|latency| came.saturating_add(latency));
@@ -100,5 +103,5 @@ impl ServiceRun {
     }
 }
 
-/// By how much runs of one load may differ in size.
-const ALIKE: f64 = 1.1;
+/// The factor by which the sizes of runs of one load may differ.
+const SIZE_FACTOR: f64 = 1.1;

@@ -1,4 +1,5 @@
-//! What there is to explain: the differences that are more than the default budget allows and chance makes, from calm to busy.
+//! Evidence for the diagnosis: the differences that exceed both the default budget and the noise,
+//! ordered from calm to busy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,18 +11,18 @@ use crate::gap::compare::load_levels::LoadLevel;
 use crate::gap::compare::sample::{Percentiles, SampleSummary};
 use crate::gap::evaluate::budget::{GapBudget, Metric};
 use crate::gap::evaluate::limit_outcome::Verdict;
-use crate::gap::evaluate::verdict::Evaluation;
+use crate::gap::evaluate::verdict::CellEvaluation;
 use crate::gap::noise::NoiseFrom;
 
 /// The facts that causes are found from: of the operations that differ alone, where some do.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Evidence {
-    /// What the mock is called.
+    /// The name of the mock.
     pub(crate) mock: String,
     pub(crate) served: MockKind,
-    /// What the mock was told of the service, if it was served by a profile.
+    /// The capacity in the profile that the mock was served with, if there was one.
     pub(crate) station: Option<StationCapacity>,
-    /// Whether anything differs by more than the default budget allows and chance makes.
+    /// True if a difference exceeds both the default budget and the noise.
     pub(crate) differs: bool,
     /// The one operation of several that differs.
     pub(crate) only: Option<String>,
@@ -31,9 +32,10 @@ pub(crate) struct Evidence {
     pub(crate) errors: Vec<StatusShift>,
     /// The share of the mock's calls that are left out, for it was too slow itself.
     pub(crate) left_out: f64,
-    /// What the mock answers everything in, where its times do not vary and the service's do.
+    /// The constant latency of the mock, if its latencies do not vary and those of the service do.
     pub(crate) constant: Option<ConstantTime>,
-    /// The one operation of several that differs at the calmest load, where others do when it is busier.
+    /// The one operation of several that differs at the calmest load, where others do when it is
+    /// busier.
     pub(crate) first: Option<FirstDifference>,
     /// Runs of one schedule on the side that has fewer; one where they are none.
     pub(crate) runs: usize,
@@ -69,18 +71,18 @@ pub(crate) struct LoadEvidence {
     pub(crate) throughput: Option<f64>,
 }
 
-/// How far a percentile is off.
+/// The difference in a percentile.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct PercentileDifference {
     /// The logarithm of mock by reference, over the operations by their calls.
     pub(crate) log: f64,
-    /// Whether that is more than may be for any of them.
+    /// True if the difference exceeds the limit for any operation.
     pub(crate) matters: bool,
-    /// What chance makes of it, as a logarithm: the least of them.
+    /// The smallest noise of the operations, as a logarithm.
     pub(crate) noise: f64,
 }
 
-/// By how much more often a status came.
+/// The shares of a status on both sides.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StatusShift {
     /// `none` is no answer.
@@ -97,21 +99,21 @@ impl Evidence {
         levels: &[LoadLevel],
         cells: &[Cell],
     ) -> Self {
-        let judged: Vec<(&Cell, &LoadLevel, Evaluation)> = cells
+        let judged: Vec<(&Cell, &LoadLevel, CellEvaluation)> = cells
             .iter()
             .filter_map(|cell| {
                 let level = levels.iter().find(|level| level.name == cell.level)?;
-                Some((cell, level, Evaluation::new(cell, &GapBudget::ByLoad, level.utilization)))
+                Some((cell, level, CellEvaluation::new(cell, &GapBudget::ByLoad, level.utilization)))
             })
             .collect();
-        let is_over = |judgement: &Evaluation| judgement.verdict == Verdict::Over;
+        let is_over = |judgement: &CellEvaluation| judgement.verdict == Verdict::Over;
         let differing: BTreeSet<&str> = judged
             .iter()
             .filter(|(_, _, judgement)| is_over(judgement))
             .map(|(cell, ..)| cell.operation.as_str())
             .collect();
         let all: BTreeSet<&str> = cells.iter().map(|cell| cell.operation.as_str()).collect();
-        let scope: Vec<&(&Cell, &LoadLevel, Evaluation)> =
+        let scope: Vec<&(&Cell, &LoadLevel, CellEvaluation)> =
             judged.iter().filter(|(cell, ..)| differing.contains(cell.operation.as_str())).collect();
         let busiest = scope.iter().max_by_key(|(cell, ..)| cell.reference.calls);
         let station = known.model.as_ref().filter(|_| known.served == MockKind::Profile).and_then(|model| {
@@ -140,7 +142,7 @@ impl Evidence {
 }
 
 /// Times of the mock that do not vary, neither among the calls of a row nor from load to load.
-fn constant(scope: &[&(&Cell, &LoadLevel, Evaluation)]) -> Option<ConstantTime> {
+fn constant(scope: &[&(&Cell, &LoadLevel, CellEvaluation)]) -> Option<ConstantTime> {
     let seconds = |sample: &SampleSummary, percent: u32| sample.latency.at(percent).0.as_secs_f64();
     let mut medians: BTreeMap<&str, Duration> = BTreeMap::new();
     for (cell, ..) in scope {
@@ -149,9 +151,9 @@ fn constant(scope: &[&(&Cell, &LoadLevel, Evaluation)]) -> Option<ConstantTime> 
         let median = cell.mock.latency.p50.0;
         let usual = *medians.entry(&cell.operation).or_insert(median);
         let varies = |one: f64, other: f64, by: f64| (one / other.max(f64::MIN_POSITIVE)).ln().abs() > by;
-        let is_fixed = !varies(seconds(&cell.mock, highest), seconds(&cell.mock, 50), FIXED)
-            && !varies(median.as_secs_f64(), usual.as_secs_f64(), FIXED);
-        if !is_fixed || !varies(seconds(&cell.reference, highest), seconds(&cell.reference, 50), VARIES) {
+        let is_fixed = !varies(seconds(&cell.mock, highest), seconds(&cell.mock, 50), MAX_CONSTANT_VARIATION)
+            && !varies(median.as_secs_f64(), usual.as_secs_f64(), MAX_CONSTANT_VARIATION);
+        if !is_fixed || !varies(seconds(&cell.reference, highest), seconds(&cell.reference, 50), MIN_VARIATION) {
             return None;
         }
     }
@@ -159,22 +161,24 @@ fn constant(scope: &[&(&Cell, &LoadLevel, Evaluation)]) -> Option<ConstantTime> 
     Some(ConstantTime { least, most })
 }
 
-/// The one operation that differs at the calmest load, where others do only when it is busier.
+/// Returns the one operation that differs at the calmest load, if others differ only when it is
+/// busier.
 fn first(
     levels: &[LoadLevel],
-    judged: &[(&Cell, &LoadLevel, Evaluation)],
+    judged: &[(&Cell, &LoadLevel, CellEvaluation)],
     differing: &BTreeSet<&str>,
 ) -> Option<FirstDifference> {
     let calmest = levels.first().filter(|_| levels.len() > 1 && differing.len() > 1)?;
-    let is_of_times = |judgement: &Evaluation| {
+    let is_of_times = |judgement: &CellEvaluation| {
         let over = |metric: Metric| metric.percent().is_some();
         judgement.limits.iter().any(|limit| over(limit.metric) && limit.verdict == Verdict::Over)
     };
-    let rows: Vec<&(&Cell, &LoadLevel, Evaluation)> = judged
+    let rows: Vec<&(&Cell, &LoadLevel, CellEvaluation)> = judged
         .iter()
         .filter(|(cell, level, _)| level.name == calmest.name && !cell.reliable_percentiles.is_empty())
         .collect();
-    let over: Vec<&&(&Cell, &LoadLevel, Evaluation)> = rows.iter().filter(|(.., judged)| is_of_times(judged)).collect();
+    let over: Vec<&&(&Cell, &LoadLevel, CellEvaluation)> =
+        rows.iter().filter(|(.., judged)| is_of_times(judged)).collect();
     let [(cell, ..)] = over.as_slice() else { return None };
     let (percent, log) = match cell.deviation {
         // the typical time, unless it is the slow ones that differ
@@ -191,18 +195,19 @@ fn first(
         others += 1;
         same &= off.signum() == log.signum();
     }
-    // of those that are compared when calm, one alone: that says something only where there are others
+    // of those that are compared when calm, one alone: that says something only where there are
+    // others
     (rows.len() > 1 && others > 0 && same).then(|| FirstDifference { operation: cell.operation.clone(), percent, log })
 }
 
 impl LoadEvidence {
-    fn new(level: &LoadLevel, scope: &[&(&Cell, &LoadLevel, Evaluation)]) -> Option<Self> {
-        let rows: Vec<(&Cell, &Evaluation)> =
+    fn new(level: &LoadLevel, scope: &[&(&Cell, &LoadLevel, CellEvaluation)]) -> Option<Self> {
+        let rows: Vec<(&Cell, &CellEvaluation)> =
             scope.iter().filter(|(_, of, _)| of.name == level.name).map(|(cell, _, judged)| (*cell, judged)).collect();
         if rows.is_empty() {
             return None;
         }
-        let matters = |judgement: &Evaluation, metric: Metric| {
+        let matters = |judgement: &CellEvaluation, metric: Metric| {
             judgement.limits.iter().any(|limit| limit.metric == metric && limit.verdict == Verdict::Over)
         };
         let off = |percent: u32| {
@@ -239,9 +244,9 @@ impl LoadEvidence {
     }
 }
 
-/// The statuses of errors, where errors differ by more than may be.
-fn shifts(scope: &[&(&Cell, &LoadLevel, Evaluation)]) -> Vec<StatusShift> {
-    let differs = |judgement: &Evaluation| {
+/// Returns the error statuses whose shares differ by more than the limit.
+fn shifts(scope: &[&(&Cell, &LoadLevel, CellEvaluation)]) -> Vec<StatusShift> {
+    let differs = |judgement: &CellEvaluation| {
         let errors = judgement.limits.iter().find(|limit| limit.metric == Metric::Errors);
         // of a mock that answers nothing there are no limits
         errors.map_or(judgement.verdict, |limit| limit.verdict) == Verdict::Over
@@ -267,19 +272,19 @@ fn shifts(scope: &[&(&Cell, &LoadLevel, Evaluation)]) -> Vec<StatusShift> {
             reference: share(&reference, status),
             mock: share(&mock, status),
         })
-        .filter(|shift| (shift.mock - shift.reference).abs() >= LEAST_SHIFT)
+        .filter(|shift| (shift.mock - shift.reference).abs() >= MIN_STATUS_SHIFT)
         .collect();
     shifts.sort_by(|one, other| (other.mock - other.reference).abs().total_cmp(&(one.mock - one.reference).abs()));
     shifts
 }
 
-/// As [`standin_tape::is_error`], of a status that is written.
+/// Returns true if a status in text form is an error, as [`standin_tape::is_error`] has it.
 fn is_error(status: &str) -> bool {
     standin_tape::is_error(status.parse().ok())
 }
 
 /// A status whose share differs by less explains nothing.
-const LEAST_SHIFT: f64 = 0.001;
+const MIN_STATUS_SHIFT: f64 = 0.001;
 /// Logarithms: times that differ by less are the same, and those that differ by more vary.
-const FIXED: f64 = 0.03;
-const VARIES: f64 = 0.15;
+const MAX_CONSTANT_VARIATION: f64 = 0.03;
+const MIN_VARIATION: f64 = 0.15;

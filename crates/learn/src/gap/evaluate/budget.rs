@@ -1,8 +1,11 @@
-//! How far a mock may be off: `p95=10%,p99=15%`, or by how busy the service was, which is the default.
+//! Limits on the difference between mock and service: given (`p95=10%,p99=15%`), or by utilization,
+//! which is the default.
 //!
-//! The default limits are wider where the service is busy, for there small differences in demands grow. Above its capacity
-//! waiting never settles, and only the slow end, what got done, and errors are judged. The mean distance (`w1`) and `ks` are not
-//! among them: both are above zero by chance alone. Neither is throughput below the capacity: what came was answered, or failed.
+//! The default limits are wider where the service is busy, for small differences in demand grow
+//! there. Above the capacity waiting never settles, so that only the slow end, throughput and
+//! errors are judged. The mean distance (`w1`) and `ks` are not among the defaults: both are above
+//! zero by chance alone. Neither is throughput below the capacity, where every call is answered or
+//! fails.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +14,7 @@ use serde::{Serialize, Serializer};
 
 use standin_stub::delay::units::{parse_share, share};
 
-/// What may be off by how much.
+/// Limits on the difference between a mock and a service.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GapBudget {
     /// The default: by the share of its capacity that the service used.
@@ -24,14 +27,14 @@ pub enum GapBudget {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BudgetLimits(Vec<(Metric, f64)>);
 
-/// What is judged.
+/// A measure of the difference that a limit applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// A percentile, in percent.
     Percentile(u32),
-    /// `w1`.
+    /// `w1`: the first Wasserstein distance, by the mean of the reference.
     Wasserstein,
-    /// `ks`.
+    /// `ks`: the Kolmogorov–Smirnov distance.
     Kolmogorov,
     /// The share of errors, in points.
     Errors,
@@ -40,7 +43,7 @@ pub enum Metric {
 }
 
 impl GapBudget {
-    /// Where the service used so much of its capacity; where that is unknown, the limits of a calm one.
+    /// Returns the limits at a utilization; those of a calm service if it is unknown.
     pub(crate) fn limits(&self, utilization: Option<f64>) -> &[(Metric, f64)] {
         match (self, utilization) {
             (Self::Given(BudgetLimits(limits)), _) => limits,
@@ -50,12 +53,14 @@ impl GapBudget {
         }
     }
 
-    /// Whether what there are too few calls for is left out, so that the rest is judged all the same.
-    pub(crate) fn takes_what_there_is(&self) -> bool {
+    /// Returns true if metrics with too few calls are skipped instead of leaving the cell not
+    /// judged.
+    pub(crate) fn skips_metrics_with_few_calls(&self) -> bool {
         *self == Self::ByLoad
     }
 
-    /// The highest percentile that was asked for; none if that depends on how many calls there are.
+    /// Returns the highest percentile that is limited; `None` for the default, which depends on the
+    /// number of calls.
     pub(crate) fn highest_percent(&self) -> Option<u32> {
         match self {
             Self::ByLoad => None,
@@ -110,7 +115,7 @@ pub(crate) fn told(limits: &[(Metric, f64)]) -> String {
     limits.join(", ")
 }
 
-/// As a budget is written.
+/// Formats limits as they are given on the command line.
 pub(crate) fn written(limits: &[(Metric, f64)]) -> String {
     let limits: Vec<String> = limits.iter().map(|(metric, limit)| format!("{metric}={}", share(*limit))).collect();
     limits.join(",")
@@ -127,7 +132,7 @@ impl Metric {
         METRICS.iter().find(|(known, _)| *known == name).map(|(_, metric)| *metric)
     }
 
-    /// Which percentile it is.
+    /// Returns the percentile in percent; `None` for other metrics.
     pub(crate) fn percent(self) -> Option<u32> {
         match self {
             Self::Percentile(percent) => Some(percent),
@@ -135,12 +140,12 @@ impl Metric {
         }
     }
 
-    /// Whether it is measured on answered calls alone.
-    pub(crate) fn is_of_answers(self) -> bool {
+    /// Returns true if the metric is measured on answered calls alone.
+    pub(crate) fn needs_answers(self) -> bool {
         matches!(self, Self::Percentile(_) | Self::Wasserstein | Self::Kolmogorov)
     }
 
-    /// How it is written.
+    /// Formats a value of this metric.
     pub(crate) fn show(self, off: f64) -> String {
         match self {
             Self::Kolmogorov => format!("{off:.3}"),
@@ -163,7 +168,7 @@ impl Serialize for Metric {
     }
 }
 
-/// How the default is asked for.
+/// The name of the default budget on the command line.
 const DEFAULT: &str = "default";
 /// Up to this share of its capacity a service is calm.
 pub(crate) const CALM: f64 = 0.8;
@@ -222,7 +227,7 @@ mod tests {
     #[test]
     fn the_default_depends_on_the_load() {
         let budget: GapBudget = "default".parse().unwrap();
-        assert_eq!((budget.to_string().as_str(), budget.takes_what_there_is()), ("default", true));
+        assert_eq!((budget.to_string().as_str(), budget.skips_metrics_with_few_calls()), ("default", true));
         for (utilization, expected) in [
             (None, "p50=3%,p90=5%,p95=7%,p99=10%,errors=0.2%"),
             (Some(0.8), "p50=3%,p90=5%,p95=7%,p99=10%,errors=0.2%"),

@@ -1,4 +1,4 @@
-//! Why a limit of the budget is exceeded, why it is kept by chance alone, or why nothing is said of it.
+//! Outcomes of limits: exceeded, kept, or not judged, and the reason.
 
 use std::fmt;
 
@@ -9,15 +9,15 @@ use crate::gap::format::{longer, points, signed};
 use crate::gap::noise::NoiseFrom;
 use standin_text::{grouped, percent, percent_up_to_decimals};
 
-/// What is to be thought of a limit, of a cell, or of all.
+/// The verdict on a limit, on a cell, or on the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
     /// No budget was given.
     NoBudget,
-    /// Within the budget.
+    /// The difference is within the budget.
     Within,
-    /// Over the budget.
+    /// The difference is over the budget.
     Over,
     /// There are too few calls to say.
     NotJudged,
@@ -27,25 +27,25 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitResult {
-    /// What is judged.
+    /// The metric that is limited.
     pub metric: Metric,
-    /// What the budget allows, as a share.
+    /// The limit of the budget, as a share.
     pub asked: f64,
-    /// The larger of that and the noise.
+    /// The larger of `asked` and the noise, as a share.
     pub limit: f64,
-    /// How far it is off, either way; none if it cannot be compared.
+    /// The absolute difference, as a share; `None` if it cannot be compared.
     pub off: Option<f64>,
-    /// What follows.
+    /// The verdict on this limit.
     pub verdict: Verdict,
     /// Why it is over, within by chance alone, or not judged.
     #[serde(skip)]
     pub(crate) reason: Option<LimitReason>,
 }
 
-/// What there is to say of a limit beside its numbers.
+/// The reason for a verdict on a limit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LimitReason {
-    /// It is over.
+    /// The difference exceeds the limit.
     Over(MeasuredDifference),
     /// It is more than was asked, and may be chance.
     ByChance(MeasuredDifference),
@@ -65,9 +65,9 @@ pub(crate) struct MeasuredDifference {
     pub(crate) metric: Metric,
     /// As a logarithm of mock by reference, where it is one.
     pub(crate) log_ratio: Option<f64>,
-    /// How far it is off, as a share, either way.
+    /// The absolute difference, as a share.
     pub(crate) off: f64,
-    /// By how much more often answers fail, in points.
+    /// The difference of the error shares, mock minus service, in percentage points.
     pub(crate) errors: f64,
     pub(crate) asked: f64,
     /// The larger of what is asked and what chance makes.
@@ -75,17 +75,20 @@ pub(crate) struct MeasuredDifference {
 }
 
 impl LimitReason {
-    /// How many times as many calls it takes to judge it, if more of them help.
+    /// Returns the factor by which the number of calls must grow for a verdict; `None` if more
+    /// calls do not help.
     pub(crate) fn more_calls(&self) -> Option<f64> {
         match self {
             Self::Few { needed, calls, .. } => Some(*needed as f64 / (*calls).max(1) as f64),
             // noise falls as the root of the calls
-            Self::Hidden(measured, _) => Some((measured.limit.ln_1p() / (MOST_NOISE * measured.asked).ln_1p()).powi(2)),
+            Self::Hidden(measured, _) => {
+                Some((measured.limit.ln_1p() / (MAX_NOISE_FACTOR * measured.asked).ln_1p()).powi(2))
+            }
             _ => None,
         }
     }
 
-    /// Reasons of the same kind are told together.
+    /// Returns a label for reasons of this kind, by which reports group them.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Over(_) => "over the budget",
@@ -143,7 +146,7 @@ impl fmt::Display for LimitReason {
 }
 
 impl MeasuredDifference {
-    /// In few words, as the tables have it: `p95 +5.4 %`.
+    /// Formats the difference for a table: `p95 +5.4 %`.
     pub(crate) fn brief(&self) -> String {
         match (self.metric, self.log_ratio) {
             (Metric::Errors, _) => format!("errors {:+.2} points", self.errors),
@@ -168,7 +171,8 @@ impl MeasuredDifference {
         }
     }
 
-    /// A limit in the direction in which it is off: what is a third shorter is as far off as what is half as long again.
+    /// Formats a limit in the direction of the difference: a third shorter is as far off as half as
+    /// long again.
     pub(crate) fn allowed(&self, limit: f64) -> String {
         match (self.metric, self.log_ratio) {
             (Metric::Errors, _) => points(limit * 100.0),
@@ -178,7 +182,7 @@ impl MeasuredDifference {
         }
     }
 
-    /// What the budget itself says.
+    /// Formats the limit of the budget.
     fn asked(&self) -> String {
         match self.metric {
             Metric::Errors => format!("{} points", points(self.asked * 100.0)),
@@ -188,13 +192,14 @@ impl MeasuredDifference {
     }
 }
 
-/// A limit that a difference may be just beyond: with a digit more.
+/// Formats a limit with one more digit, as the difference may be just beyond it.
 fn exact(limit: f64) -> String {
     if limit >= 1.0 { percent(limit) } else { percent_up_to_decimals(limit, 1) }
 }
 
-/// Noise that is more than so many times what is asked hides it: then already the standard error is about what is asked.
-pub(crate) const MOST_NOISE: f64 = 3.0;
+/// Noise that is more than so many times what is asked hides it: then already the standard error is
+/// about what is asked.
+pub(crate) const MAX_NOISE_FACTOR: f64 = 3.0;
 
 #[cfg(test)]
 mod tests {

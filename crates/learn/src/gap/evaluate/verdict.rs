@@ -1,23 +1,23 @@
-//! What a budget says of a cell: each limit is the larger of what is asked and the noise.
+//! CellEvaluation of a cell: each limit is the larger of the budget's and the noise.
 
 use crate::gap::compare::cell::Cell;
 use crate::gap::compare::sample::calls_needed;
 use crate::gap::evaluate::budget::{CAPACITY, GapBudget, Metric};
-use crate::gap::evaluate::limit_outcome::{LimitReason, LimitResult, MOST_NOISE, MeasuredDifference, Verdict};
+use crate::gap::evaluate::limit_outcome::{LimitReason, LimitResult, MAX_NOISE_FACTOR, MeasuredDifference, Verdict};
 use crate::gap::noise::NoiseFrom;
 
 /// The limits of a cell, and what follows from all of them.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Evaluation {
+pub(crate) struct CellEvaluation {
     pub(crate) limits: Vec<LimitResult>,
     pub(crate) verdict: Verdict,
-    /// What is over the budget or within it by chance alone, or why nothing is judged.
+    /// The reasons for the verdict, in words.
     pub(crate) reasons: Vec<String>,
 }
 
-impl Evaluation {
+impl CellEvaluation {
     pub(crate) fn new(cell: &Cell, budget: &GapBudget, utilization: Option<f64>) -> Self {
-        if cell.mock.answered == 0 && cell.mock.calls > 0 && cell.reference.answered >= LEAST_CALLS {
+        if cell.mock.answered == 0 && cell.mock.calls > 0 && cell.reference.answered >= MIN_CALLS {
             return Self {
                 limits: Vec::new(),
                 verdict: Verdict::Over,
@@ -26,14 +26,14 @@ impl Evaluation {
         }
         // in overload waiting only grows, so that a part of a run is nothing by itself
         let settles = cell.noise_from == NoiseFrom::Runs || utilization.is_none_or(|used| used <= CAPACITY);
-        let settles = settles || !budget.takes_what_there_is();
+        let settles = settles || !budget.skips_metrics_with_few_calls();
         let limits: Vec<LimitResult> = budget
             .limits(utilization)
             .iter()
             .map(|(metric, asked)| LimitResult::new(cell, *metric, *asked, settles))
             .collect();
         let of = |verdict| limits.iter().filter(move |limit| limit.verdict == verdict);
-        let is_judged = if budget.takes_what_there_is() {
+        let is_judged = if budget.skips_metrics_with_few_calls() {
             of(Verdict::Within).any(|limit| limit.metric != Metric::Errors)
         } else {
             of(Verdict::NotJudged).next().is_none()
@@ -45,7 +45,7 @@ impl Evaluation {
         };
         let mut reasons: Vec<String> =
             of(verdict).filter_map(|limit| Some(limit.reason.as_ref()?.to_string())).collect();
-        if verdict == Verdict::NotJudged && budget.takes_what_there_is() {
+        if verdict == Verdict::NotJudged && budget.skips_metrics_with_few_calls() {
             // one would do, and the first needs least
             reasons.truncate(1);
         }
@@ -64,9 +64,10 @@ impl Evaluation {
 }
 
 impl Cell {
-    /// With what a budget says of it, where the service used so much of its capacity.
+    /// Returns the cell with its evaluation by a budget, given the utilization of the service at
+    /// its level.
     pub(crate) fn evaluated(mut self, budget: &GapBudget, utilization: Option<f64>) -> Self {
-        let Evaluation { limits, verdict, reasons } = Evaluation::new(&self, budget, utilization);
+        let CellEvaluation { limits, verdict, reasons } = CellEvaluation::new(&self, budget, utilization);
         (self.limits, self.verdict, self.reasons) = (limits, verdict, reasons);
         self
     }
@@ -75,7 +76,8 @@ impl Cell {
 impl LimitResult {
     fn new(cell: &Cell, metric: Metric, asked: f64, settles: bool) -> Self {
         let noise = noise(cell, metric).filter(|noise| noise.is_finite());
-        // what is due to chance is not held against the mock, and where chance hides what is asked, nothing is said
+        // what is due to chance is not held against the mock, and where chance hides what is asked,
+        // nothing is said
         let limit = noise.map_or(asked, |noise| asked.max(noise));
         let off = measure(cell, metric);
         let (verdict, reason) = match (lacking(cell, metric, settles), off) {
@@ -86,7 +88,7 @@ impl LimitResult {
                 let measured = MeasuredDifference { metric, log_ratio, off, errors: cell.errors, asked, limit };
                 if off > limit {
                     (Verdict::Over, Some(LimitReason::Over(measured)))
-                } else if noise.is_some_and(|noise| noise > MOST_NOISE * asked) {
+                } else if noise.is_some_and(|noise| noise > MAX_NOISE_FACTOR * asked) {
                     (Verdict::NotJudged, Some(LimitReason::Hidden(measured, cell.noise_from)))
                 } else {
                     (Verdict::Within, (off > asked).then_some(LimitReason::ByChance(measured)))
@@ -97,21 +99,21 @@ impl LimitResult {
     }
 }
 
-/// Why there are too few calls to judge a metric, if there are.
+/// Returns the reason why a metric cannot be judged, if there is one.
 fn lacking(cell: &Cell, metric: Metric, settles: bool) -> Option<LimitReason> {
-    let calls = if metric.is_of_answers() {
+    let calls = if metric.needs_answers() {
         cell.reference.answered.min(cell.mock.answered)
     } else {
         cell.reference.calls.min(cell.mock.calls)
     };
-    let needed = metric.percent().map_or(LEAST_CALLS, calls_needed);
+    let needed = metric.percent().map_or(MIN_CALLS, calls_needed);
     if calls < needed {
         return Some(LimitReason::Few { metric, needed, calls });
     }
     (!settles && metric.percent().is_some()).then_some(LimitReason::Overload)
 }
 
-/// What chance hardly ever exceeds, as a share; none if it is not known for this metric.
+/// Returns the noise of a metric as a share; `None` if it is not known for this metric.
 fn noise(cell: &Cell, metric: Metric) -> Option<f64> {
     match metric {
         Metric::Percentile(percent) => Some(cell.noise.at(percent).exp_m1()),
@@ -120,7 +122,8 @@ fn noise(cell: &Cell, metric: Metric) -> Option<f64> {
     }
 }
 
-/// How far a metric is off, as a share; of ratios it is the same up and down: half as long is as far as twice as long.
+/// Returns the absolute difference in a metric, as a share. Ratios count alike in both directions:
+/// half as long is as far off as twice as long.
 fn measure(cell: &Cell, metric: Metric) -> Option<f64> {
     match metric {
         Metric::Percentile(percent) => Some(cell.deviation?.log_ratio.at(percent).abs().exp_m1()),
@@ -131,7 +134,7 @@ fn measure(cell: &Cell, metric: Metric) -> Option<f64> {
     }
 }
 
-/// The ratio of mock by reference that stands in the table, of what is one.
+/// Returns the logarithm of the ratio mock by reference; `None` for a metric that is no ratio.
 fn log_ratio(cell: &Cell, metric: Metric) -> Option<f64> {
     match metric {
         Metric::Percentile(percent) => cell.deviation.map(|deviation| deviation.log_ratio.at(percent)),
@@ -140,5 +143,5 @@ fn log_ratio(cell: &Cell, metric: Metric) -> Option<f64> {
     }
 }
 
-/// How many calls it takes for whatever is no percentile.
-const LEAST_CALLS: u64 = 1_000;
+/// The minimum number of calls to judge a metric that is no percentile.
+const MIN_CALLS: u64 = 1_000;

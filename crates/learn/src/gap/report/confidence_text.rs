@@ -1,18 +1,19 @@
-//! How sure a comparison is, in words: what repeated runs show, what parts of one run cannot show, and what was not compared.
+//! Confidence of a comparison in words: what repeated runs show, what parts of one run cannot show,
+//! and what was not compared.
 
 use crate::gap::evaluate::limit_outcome::Verdict;
 use crate::gap::format::signed;
 use crate::gap::inference::{Largest, Power};
-use crate::gap::report::summary::is_by_parts;
+use crate::gap::report::summary::is_noise_from_parts;
 use crate::gap::{Gap, Inference, MockKind};
 use standin_text::{grouped, list, percent};
 
 impl Gap {
-    /// How sure it is, in words.
-    pub(crate) fn how_sure(&self) -> Vec<String> {
+    /// Returns sentences about the confidence of the comparison.
+    pub(crate) fn describe_confidence(&self) -> Vec<String> {
         let mut all: Vec<String> = match &self.inference {
             Some(inference) => self.by_runs(inference),
-            None if is_by_parts(&self.cells) => vec![self.by_parts()],
+            None if is_noise_from_parts(&self.cells) => vec![self.by_parts()],
             None => Vec::new(),
         };
         let rows = self.cells.len();
@@ -43,7 +44,7 @@ impl Gap {
         all
     }
 
-    /// What runs of one schedule show.
+    /// Returns sentences about the significance test on runs of one schedule.
     fn by_runs(&self, inference: &Inference) -> Vec<String> {
         let (reference, mock) = inference.runs;
         let mut all = vec![if reference == mock {
@@ -61,12 +62,12 @@ impl Gap {
             all.push(match (inference.chance, inference.differs()) {
                 (Some(chance), Some(true)) => format!(
                     "if the mock were the service, chance would make one as clear in {} of 100 comparisons, so the mock really differs",
-                    hundredths(chance)
+                    per_hundred(chance)
                 ),
                 (Some(chance), _) => format!(
                     "if the mock were the service, chance would make one as clear in {} of 100 comparisons, so no difference in answer times was \
                      shown (this test does not look at errors)",
-                    hundredths(chance)
+                    per_hundred(chance)
                 ),
                 (None, _) => "so few runs cannot tell it from chance: it takes 4 a side".to_owned(),
             });
@@ -75,7 +76,7 @@ impl Gap {
         all
     }
 
-    /// Where differences begin to show.
+    /// Returns a sentence about the smallest difference that the test would show.
     fn power(&self, power: &[Power]) -> Option<String> {
         let is_slow = |power: &Power| power.percent > 50;
         let what = match (power.iter().any(is_slow), power.iter().all(is_slow)) {
@@ -98,7 +99,7 @@ impl Gap {
         })
     }
 
-    /// Why what chance makes is estimated from parts, and what would be better.
+    /// Returns a sentence about noise that is estimated from parts, and how to improve on it.
     fn by_parts(&self) -> String {
         let (reference, mock) = (self.reference.runs, self.mock.runs);
         let parts =
@@ -128,8 +129,8 @@ impl Gap {
     }
 }
 
-/// A chance as comparisons of a hundred.
-fn hundredths(chance: f64) -> String {
+/// Formats a probability as a number out of 100 comparisons.
+fn per_hundred(chance: f64) -> String {
     let hundredths = chance * 100.0;
     if hundredths < 1.0 { "fewer than 1".to_owned() } else { format!("about {hundredths:.0}") }
 }

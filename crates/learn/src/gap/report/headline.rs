@@ -9,21 +9,22 @@ use crate::gap::compare::sample::Latency;
 use crate::gap::format::{longer, unsigned};
 use standin_text::milliseconds;
 
-/// How far one mock is off.
+/// The difference of one mock from the service in two numbers: in the typical cell and in the worst
+/// one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Headline {
-    /// Which: none is the mock itself.
+    /// The simpler mock; `None` for the mock itself.
     pub baseline: Option<BaselineKind>,
     /// The median over all cells of the gap, in logarithms.
     pub median: f64,
     /// The worst cell's gap.
     pub worst: f64,
-    /// Which that is.
+    /// The operation of the worst cell.
     pub worst_operation: String,
-    /// At which level.
+    /// The load level of the worst cell.
     pub worst_level: String,
-    /// Its percentile that is furthest off.
+    /// The percentile of the worst cell that differs most.
     pub worst_percent: u32,
     /// That percentile of the original.
     pub worst_reference: Latency,
@@ -32,12 +33,13 @@ pub struct Headline {
 }
 
 impl Headline {
-    /// Of the mock itself, then of each baseline; those of which no cell has enough calls are left out. So are the baselines
-    /// where hardly more than medians can be compared: a fixed delay is the median, and would look perfect.
+    /// Returns the headlines of the mock and of each baseline. One without a comparable cell is
+    /// left out. Baselines are left out if hardly more than medians can be compared: a fixed delay
+    /// is the median and would look perfect.
     pub(crate) fn all(cells: &[Cell]) -> Vec<Self> {
         let compared = cells.iter().filter(|cell| !cell.reliable_percentiles.is_empty());
         let (more, all) = compared.fold((0, 0), |(more, all), cell| {
-            (more + usize::from(cell.reliable_percentiles.iter().any(|percent| *percent >= MORE)), all + 1)
+            (more + usize::from(cell.reliable_percentiles.iter().any(|percent| *percent >= MIN_TAIL_PERCENT)), all + 1)
         });
         let baselines: &[Option<BaselineKind>] = if more * 2 >= all {
             &[None, Some(BaselineKind::ConstantMedian), Some(BaselineKind::LogNormal)]
@@ -83,8 +85,9 @@ impl Headline {
         })
     }
 
-    /// Both numbers in words: the mean of the typical row, and what the worst percentile of the worst row is.
-    pub(crate) fn in_words(&self, when: &str) -> [String; 2] {
+    /// Returns both numbers in words: the mean of the typical row, and the worst percentile of the
+    /// worst row.
+    pub(crate) fn describe(&self, when: &str) -> [String; 2] {
         let log =
             (self.worst_mock.0.as_secs_f64().max(SHORTEST) / self.worst_reference.0.as_secs_f64().max(SHORTEST)).ln();
         let when = if when.is_empty() { String::new() } else { format!(" {when}") };
@@ -103,7 +106,7 @@ impl Headline {
 }
 
 /// A percentile that shows more than the typical time.
-const MORE: u32 = 90;
+const MIN_TAIL_PERCENT: u32 = 90;
 /// Seconds: less counts as this.
 const SHORTEST: f64 = 1e-9;
 
@@ -135,7 +138,7 @@ mod tests {
             ),
             (standing(99, 45.3, 11.04, 0.86), "p99 of GET /a when busy: 75.6 % shorter (11.0 ms instead of 45.3 ms)"),
         ] {
-            let [typical, worst] = standing.in_words("when busy");
+            let [typical, worst] = standing.describe("when busy");
             assert!(worst.ends_with(told), "{worst}");
             assert_eq!(typical, "answer times are typically 2.8 % off (the average over p50 to p99)");
         }

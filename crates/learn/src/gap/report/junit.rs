@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::gap::compare::cell::Cell;
 use crate::gap::evaluate::limit_outcome::Verdict;
-use crate::gap::{Gap, VERSION};
-use crate::page::Escaped;
+use crate::gap::{Gap, JSON_VERSION};
+use crate::page::EscapedText;
 
 /// Writes a gap as JUnit XML.
 #[derive(Debug)]
@@ -24,14 +24,14 @@ impl fmt::Display for JUnitReport<'_> {
         writeln!(
             out,
             "  <testsuite name=\"{} against {}\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\">",
-            Escaped(&gap.mock.name),
-            Escaped(&gap.reference.name)
+            EscapedText(&gap.mock.name),
+            EscapedText(&gap.reference.name)
         )?;
         gap.cells.iter().try_for_each(|cell| case(out, gap, cell))?;
         let causes = gap.causes.iter().map(|cause| cause.sentence.clone());
-        let told: Vec<String> = causes.chain(gap.limits_in_words()).chain(gap.notes.iter().cloned()).collect();
+        let told: Vec<String> = causes.chain(gap.describe_limits()).chain(gap.notes.iter().cloned()).collect();
         if !told.is_empty() {
-            writeln!(out, "    <system-out>{}</system-out>", Escaped(&told.join("\n")))?;
+            writeln!(out, "    <system-out>{}</system-out>", EscapedText(&told.join("\n")))?;
         }
         writeln!(out, "  </testsuite>\n</testsuites>")
     }
@@ -42,9 +42,9 @@ impl fmt::Display for JUnitReport<'_> {
 pub struct RefusalReport<'w>(pub &'w str);
 
 impl RefusalReport<'_> {
-    /// The object in place of a gap's.
+    /// Returns the JSON object that replaces a comparison.
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::json!({"version": VERSION, "verdict": "refused", "why": self.0})
+        serde_json::json!({"version": JSON_VERSION, "verdict": "refused", "why": self.0})
     }
 }
 
@@ -53,7 +53,7 @@ impl fmt::Display for RefusalReport<'_> {
         writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
         writeln!(out, "<testsuites name=\"standin gap\" tests=\"1\" errors=\"1\">")?;
         writeln!(out, "  <testsuite name=\"standin gap\" tests=\"1\" errors=\"1\">")?;
-        let why = Escaped(self.0);
+        let why = EscapedText(self.0);
         writeln!(
             out,
             "    <testcase classname=\"standin gap\" name=\"comparison\"><error message=\"{why}\"/></testcase>"
@@ -67,15 +67,15 @@ fn case(out: &mut fmt::Formatter<'_>, gap: &Gap, cell: &Cell) -> fmt::Result {
         "all" => "at all loads".to_owned(),
         _ => gap.when(&cell.level),
     };
-    write!(out, "    <testcase classname=\"{}\" name=\"{}\"", Escaped(&cell.operation), Escaped(&load))?;
+    write!(out, "    <testcase classname=\"{}\" name=\"{}\"", EscapedText(&cell.operation), EscapedText(&load))?;
     let reasons = cell.reasons.join("; ");
     let left_out = cell.reference.left_out + cell.mock.left_out;
     if left_out > 0 && matches!(cell.verdict, Verdict::Within | Verdict::NoBudget) {
         return writeln!(out, "><system-out>{left_out} calls are left out</system-out></testcase>");
     }
     match cell.verdict {
-        Verdict::Over => writeln!(out, "><failure message=\"{}\"/></testcase>", Escaped(&reasons)),
-        Verdict::NotJudged => writeln!(out, "><skipped message=\"{}\"/></testcase>", Escaped(&reasons)),
+        Verdict::Over => writeln!(out, "><failure message=\"{}\"/></testcase>", EscapedText(&reasons)),
+        Verdict::NotJudged => writeln!(out, "><skipped message=\"{}\"/></testcase>", EscapedText(&reasons)),
         Verdict::Within | Verdict::NoBudget => writeln!(out, "/>"),
     }
 }

@@ -1,4 +1,5 @@
-//! The answer in words, for the text and the page alike: what the verdict is, what differs, probably why, and what to do next.
+//! The answer in words, for the text and the page alike: what the verdict is, what differs,
+//! probably why, and what to do next.
 
 use crate::gap::compare::cell::Cell;
 use crate::gap::compare::load_levels::LoadLevel;
@@ -10,9 +11,9 @@ use crate::gap::{Gap, MockKind};
 use standin_text::{grouped, list, percent, percent_with_decimals};
 
 impl Gap {
-    /// The verdict for people who have never heard of budgets.
-    pub(crate) fn verdict_in_words(&self) -> String {
-        let budget = self.budget_named();
+    /// Returns the verdict in words, for readers who do not know budgets.
+    pub(crate) fn describe_verdict(&self) -> String {
+        let budget = self.name_budget();
         match self.verdict {
             Verdict::Within => format!("The mock is close enough to the service (within {budget})."),
             Verdict::Over => format!("The mock differs from the service by more than allowed ({budget})."),
@@ -29,15 +30,16 @@ impl Gap {
         }
     }
 
-    /// What differs: errors first, for a wrong answer is worse than a late one.
-    pub(crate) fn what_differs(&self) -> Vec<String> {
+    /// Returns sentences about the differences, errors first: a wrong answer is worse than a late
+    /// one.
+    pub(crate) fn describe_differences(&self) -> Vec<String> {
         if self.cells.is_empty() {
             return vec!["There are no calls to compare.".to_owned()];
         }
-        let mut all: Vec<String> = self.errors_in_words().into_iter().collect();
+        let mut all: Vec<String> = self.describe_errors().into_iter().collect();
         let own = self.standings.first().filter(|standing| standing.baseline.is_none());
         if let Some(own) = own {
-            let [typical, worst] = own.in_words(&self.when(&own.worst_level));
+            let [typical, worst] = own.describe(&self.when(&own.worst_level));
             let percent = own.worst_percent;
             all.push(format!("{typical}; {worst}"));
             all.push(format!("p{percent} is the time within which {percent} of 100 answers came"));
@@ -50,12 +52,12 @@ impl Gap {
             all.push("none of this is more than chance alone makes".to_owned());
         }
         let knee = self.knees.iter().find(|knee| knee.reference.is_some() || knee.mock.is_some());
-        all.extend(knee.map(crate::gap::Knee::in_words));
+        all.extend(knee.map(crate::gap::Knee::describe));
         all
     }
 
     /// Answers that fail more or less often, and calls that got none.
-    fn errors_in_words(&self) -> Option<String> {
+    fn describe_errors(&self) -> Option<String> {
         let silent = self
             .cells
             .iter()
@@ -65,7 +67,7 @@ impl Gap {
         }
         let matters = |cell: &&Cell| match cell.limits.iter().find(|limit| limit.metric == crate::gap::Metric::Errors) {
             Some(limit) => limit.verdict == Verdict::Over,
-            None => cell.errors.abs() > LEAST_POINTS && cell.errors.abs() > cell.noise_errors,
+            None => cell.errors.abs() > MIN_ERROR_POINTS && cell.errors.abs() > cell.noise_errors,
         };
         let all: Vec<&Cell> = self.cells.iter().filter(matters).collect();
         let worst = all.iter().max_by(|one, other| one.errors.abs().total_cmp(&other.errors.abs()))?;
@@ -79,13 +81,13 @@ impl Gap {
         ))
     }
 
-    /// Probably why: the likely causes without what to do about them.
+    /// Returns the likely causes, without advice.
     pub(crate) fn why(&self) -> impl Iterator<Item = &str> {
         self.causes.iter().map(|cause| cause.why.as_str())
     }
 
-    /// What to do next; the same advice once.
-    pub(crate) fn next_steps(&self) -> Vec<String> {
+    /// Returns the next steps, each once.
+    pub(crate) fn list_next_steps(&self) -> Vec<String> {
         let mut steps: Vec<String> = Vec::new();
         for cause in &self.causes {
             if !steps.contains(&cause.next) {
@@ -98,7 +100,7 @@ impl Gap {
                     "use the mock up to the loads compared here; compare again when the service has changed".to_owned(),
                 );
             }
-            Verdict::NotJudged => steps.push(self.how_to_judge()),
+            Verdict::NotJudged => steps.push(self.advise_how_to_judge()),
             Verdict::NoBudget => steps.push("judge it with `--budget default`".to_owned()),
             Verdict::Over if steps.is_empty() => {
                 steps
@@ -109,15 +111,15 @@ impl Gap {
         steps
     }
 
-    /// How to come to a verdict where there is none.
-    fn how_to_judge(&self) -> String {
+    /// Returns advice on how to reach a verdict.
+    fn advise_how_to_judge(&self) -> String {
         let several = match self.served {
             MockKind::Tape => "compare 4 recordings a side (`--reference A1 A2 A3 A4 --mock B1 B2 B3 B4`)",
             _ => "repeat whole runs (`--target URL --max-per-second N --runs 4`)",
         };
         let ask = "judge what needs fewer calls (`--budget p50=10%`)";
         match (self.lacking(), self.more_calls()) {
-            (Some(LimitReason::Hidden(..)), Some(times)) if times <= MOST_TIMES => {
+            (Some(LimitReason::Hidden(..)), Some(times)) if times <= MAX_CALLS_FACTOR => {
                 format!("record longer, about {} times as many calls, or {several}", times.ceil())
             }
             (Some(LimitReason::Overload | LimitReason::Hidden(..)), _) => several.to_owned(),
@@ -128,26 +130,26 @@ impl Gap {
         }
     }
 
-    /// Why most rows that are not judged are not.
+    /// Returns the reason of most rows that are not judged.
     pub(crate) fn lacking(&self) -> Option<&LimitReason> {
-        let all = || self.cells.iter().filter_map(Cell::why_not_judged);
+        let all = || self.cells.iter().filter_map(Cell::reason_not_judged);
         all().max_by_key(|reason| all().filter(|other| other.kind() == reason.kind()).count())
     }
 
-    /// How many times as many calls it takes to judge enough rows.
+    /// Returns the factor by which the number of calls must grow to judge enough cells.
     fn more_calls(&self) -> Option<f64> {
         let of = |cell: &Cell| match cell.verdict {
-            Verdict::NotJudged => cell.why_not_judged().and_then(LimitReason::more_calls).unwrap_or(f64::INFINITY),
+            Verdict::NotJudged => cell.reason_not_judged().and_then(LimitReason::more_calls).unwrap_or(f64::INFINITY),
             _ => 1.0,
         };
         let mut times: Vec<f64> = self.cells.iter().map(of).collect();
         times.sort_by(f64::total_cmp);
-        let place = (times.len() as f64 * crate::gap::LEAST_JUDGED).ceil() as usize;
+        let place = (times.len() as f64 * crate::gap::MIN_JUDGED_SHARE).ceil() as usize;
         times.get(place.saturating_sub(1)).copied().filter(|times| times.is_finite())
     }
 
-    /// How many rows are over, within, and not judged.
-    pub(crate) fn counted(&self) -> String {
+    /// Formats the number of cells that are over, within, and not judged.
+    pub(crate) fn count_verdicts(&self) -> String {
         let count = |verdict| self.cells.iter().filter(|cell| cell.verdict == verdict).count();
         let (over, within, open) = (count(Verdict::Over), count(Verdict::Within), count(Verdict::NotJudged));
         let all = self.cells.len();
@@ -161,8 +163,9 @@ impl Gap {
         format!("{over}, {} within{open}", number(within))
     }
 
-    /// What the budget allows at each load, and why; nothing if another than the default was given.
-    pub(crate) fn limits_in_words(&self) -> Vec<String> {
+    /// Returns sentences about the limits of the default budget at each load; none for another
+    /// budget.
+    pub(crate) fn describe_limits(&self) -> Vec<String> {
         let Some(budget @ GapBudget::ByLoad) = &self.budget else { return Vec::new() };
         let same =
             |one: &LoadLevel, other: &LoadLevel| budget.limits(one.utilization) == budget.limits(other.utilization);
@@ -185,8 +188,8 @@ impl Gap {
         all
     }
 
-    /// What to call the budget.
-    pub(crate) fn budget_named(&self) -> String {
+    /// Returns the name of the budget for a sentence.
+    pub(crate) fn name_budget(&self) -> String {
         match &self.budget {
             Some(GapBudget::ByLoad) => "the default budget".to_owned(),
             Some(budget) => format!("the budget {budget}"),
@@ -195,30 +198,31 @@ impl Gap {
     }
 
     /// Rows that are not judged, those of one reason together where there are many.
-    pub(crate) fn not_judged(&self) -> Vec<String> {
+    pub(crate) fn list_not_judged(&self) -> Vec<String> {
         let open: Vec<&Cell> = self.cells.iter().filter(|cell| cell.verdict == Verdict::NotJudged).collect();
-        if open.len() <= MOST_TOLD {
+        if open.len() <= MAX_LISTED_CELLS {
             let tell = |cell: &&Cell| {
                 format!("{}{}: {}", cell.operation, spaced(&self.when(&cell.level)), cell.reasons.join(", "))
             };
             return open.iter().map(tell).collect();
         }
         let mut kinds: Vec<&str> = Vec::new();
-        for reason in open.iter().filter_map(|cell| cell.why_not_judged()) {
+        for reason in open.iter().filter_map(|cell| cell.reason_not_judged()) {
             if !kinds.contains(&reason.kind()) {
                 kinds.push(reason.kind());
             }
         }
         let tell = |kind: &&str| {
             let of = |reason: &&LimitReason| reason.kind() == *kind;
-            let reasons: Vec<&LimitReason> = open.iter().filter_map(|cell| cell.why_not_judged()).filter(of).collect();
+            let reasons: Vec<&LimitReason> =
+                open.iter().filter_map(|cell| cell.reason_not_judged()).filter(of).collect();
             format!("{kind} in {} rows{}", reasons.len(), extent(&reasons))
         };
         kinds.iter().map(tell).collect()
     }
 }
 
-/// From where to where reasons of one kind reach.
+/// Returns the range that reasons of one kind cover.
 fn extent(reasons: &[&LimitReason]) -> String {
     let few = reasons.iter().filter_map(|reason| match reason {
         LimitReason::Few { metric, needed, calls } => Some((*calls, *metric, *needed)),
@@ -239,19 +243,19 @@ fn extent(reasons: &[&LimitReason]) -> String {
     if chance.is_empty() { String::new() } else { format!(": between {} and {}", percent(least), percent(most)) }
 }
 
-/// Whether noise is known by parts of a run alone.
-pub(crate) fn is_by_parts(cells: &[Cell]) -> bool {
+/// Returns true if noise is estimated from parts of runs.
+pub(crate) fn is_noise_from_parts(cells: &[Cell]) -> bool {
     cells.iter().any(|cell| cell.noise_from == NoiseFrom::Parts)
 }
 
-/// A part of a sentence that may be missing.
+/// Returns a part of a sentence with a space before it; empty if it is empty.
 pub(crate) fn spaced(part: &str) -> String {
     if part.is_empty() { String::new() } else { format!(" {part}") }
 }
 
 /// Where there is no budget, errors that differ by so many points are told.
-const LEAST_POINTS: f64 = 0.2;
+const MIN_ERROR_POINTS: f64 = 0.2;
 /// More recordings than so many times as long ones are better made again.
-const MOST_TIMES: f64 = 20.0;
+const MAX_CALLS_FACTOR: f64 = 20.0;
 /// Rows that are not judged, one by one.
-const MOST_TOLD: usize = 4;
+const MAX_LISTED_CELLS: usize = 4;

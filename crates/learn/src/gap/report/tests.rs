@@ -3,8 +3,8 @@ use crate::gap::tests::latencies;
 use crate::gap::{CauseKind, ComparisonContext, ComparisonSide, Gap, GapPage, ServiceRun, TimedCall, Verdict};
 use crate::page::tests::assert_balanced;
 
-/// Calls of two operations at three loads, 8,000 at each; `answer` gives of operation, load and usual latency how long it takes and
-/// its status.
+/// Calls of two operations at three loads, 8,000 at each; `answer` gives of operation, load and
+/// usual latency how long it takes and its status.
 fn side(name: &str, answer: impl Fn(u32, usize, u64) -> (u64, u16)) -> ComparisonSide {
     let mut at = 0;
     let mut calls = Vec::new();
@@ -36,7 +36,7 @@ fn cells(gap: &Gap, operation: &str) -> Vec<crate::gap::Cell> {
     gap.cells.iter().filter(|cell| cell.operation == operation).cloned().collect()
 }
 
-/// 2 % of all answers fail, whatever they are of.
+/// Fails 2 % of all answers, of any operation.
 fn failing(usual: u64) -> u16 {
     if usual % 50 == 7 { 503 } else { 200 }
 }
@@ -92,7 +92,7 @@ fn a_headline_says_what_could_not_be_judged() {
 #[test]
 fn errors_come_first_and_no_test_of_times_hides_them() {
     let gap = compared(|_, _, usual| (usual, failing(usual)));
-    let differs = gap.what_differs();
+    let differs = gap.describe_differences();
     assert!(differs[0].starts_with("answers of the mock fail more often: "), "{differs:?}");
     assert!(differs[0].ends_with("and 0.00 % with the service"), "{differs:?}");
     assert!(!differs.iter().any(|told| told.contains("chance alone")), "{differs:?}");
@@ -102,22 +102,23 @@ fn errors_come_first_and_no_test_of_times_hides_them() {
     };
     let same =
         between(&runs(&|_, _, usual| (usual, 200)), &runs(&|_, _, usual| (usual, failing(usual))), Some("default"));
-    let sure = same.how_sure().join(" ");
+    let sure = same.describe_confidence().join(" ");
     assert!(sure.contains("no difference in answer times was shown (this test does not look at errors)"), "{sure}");
     assert!(sure.contains("each side ran the same calls 5 times"), "{sure}");
 }
 
-/// The same service says so.
+/// A service that is compared with itself differs by no more than chance.
 #[test]
 fn what_is_chance_is_called_chance() {
-    let differs = compared(|_, _, usual| (usual, 200)).what_differs();
+    let differs = compared(|_, _, usual| (usual, 200)).describe_differences();
     assert!(differs.iter().any(|told| told == "none of this is more than chance alone makes"), "{differs:?}");
-    let differs = compared(|_, _, usual| (usual * 2, 200)).what_differs();
+    let differs = compared(|_, _, usual| (usual * 2, 200)).describe_differences();
     assert!(!differs.iter().any(|told| told.contains("chance alone")), "{differs:?}");
     assert!(differs.iter().any(|told| told.contains("2.0 times as long")), "{differs:?}");
 }
 
-/// A verdict on few rows does not speak for those that could not be judged, and these are told together.
+/// A verdict on few rows does not speak for those that could not be judged, and these are told
+/// together.
 #[test]
 fn rows_that_are_not_judged_are_counted_and_grouped() {
     let operations = |name: &str, times: u64| {
@@ -135,7 +136,7 @@ fn rows_that_are_not_judged_are_counted_and_grouped() {
     let rows = gap.cells.len();
     let verdict = format!("3 rows are over, none within, {} of {rows} could not be judged", rows - 3);
     assert!(text.replace("\n         ", " ").contains(&verdict), "`{verdict}` is not in\n{text}");
-    assert!(text.contains("too few calls in ") && gap.not_judged().len() < 3, "{:?}", gap.not_judged());
+    assert!(text.contains("too few calls in ") && gap.list_not_judged().len() < 3, "{:?}", gap.list_not_judged());
 }
 
 /// A fixed delay is the median, and would look perfect where nothing else is compared.
@@ -167,8 +168,12 @@ fn too_little_to_judge_says_how_much_more_it_takes() {
     };
     let gap = between(&few("one"), &few("other"), Some("default"));
     assert_eq!(gap.verdict, Verdict::NotJudged);
-    assert!(gap.verdict_in_words().ends_with("there are too few calls."), "{}", gap.verdict_in_words());
-    assert!(gap.next_steps()[0].starts_with("record longer, about 4 times as many calls"), "{:?}", gap.next_steps());
+    assert!(gap.describe_verdict().ends_with("there are too few calls."), "{}", gap.describe_verdict());
+    assert!(
+        gap.list_next_steps()[0].starts_with("record longer, about 4 times as many calls"),
+        "{:?}",
+        gap.list_next_steps()
+    );
 }
 
 /// A fixed delay is no unclear case, and the operation that others wait behind stands first.
@@ -200,7 +205,7 @@ fn causes_are_found_from_whole_tapes() {
 #[test]
 fn advice_is_of_what_can_be_done() {
     let gap = compared(|_, _, usual| (usual, 200));
-    let sure = gap.how_sure().join(" ");
+    let sure = gap.describe_confidence().join(" ");
     assert!(sure.contains("--reference A1 A2 A3 A4 --mock B1 B2 B3 B4") && !sure.contains("--runs"), "{sure}");
     assert!(sure.contains("there are too few calls for the highest percentiles (marked few)"), "{sure}");
 }

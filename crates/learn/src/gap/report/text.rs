@@ -1,5 +1,5 @@
-//! The comparison in words and numbers, for a terminal of 80 columns and readers who never heard of queues: the numbers first, and
-//! at the end, where a terminal stands still, the answer.
+//! The comparison in words and numbers, for a terminal of 80 columns and readers who never heard of
+//! queues: the numbers first, and at the end, where a terminal stands still, the answer.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::gap::compare::cell::Cell;
 use crate::gap::evaluate::limit_outcome::LimitReason;
 use crate::gap::evaluate::limit_outcome::Verdict;
 use crate::gap::format::{quoted, rate, rates, signed, unsigned};
-use crate::gap::report::html::LEFT_OUT;
+use crate::gap::report::html::BASELINES_LEFT_OUT;
 use crate::gap::{Gap, SideSummary};
 use crate::page::sentence;
 use crate::terminal::{WIDTH, write_wrapped};
@@ -120,13 +120,13 @@ impl Gap {
         Ok(())
     }
 
-    /// The mock beside what simpler ones would do.
+    /// Writes the comparison with simpler mocks.
     fn compared(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.standings.len() {
             0 => return Ok(()),
             1 if self.cells.iter().any(|cell| !cell.baselines.is_empty()) => {
                 out.write_str("\n")?;
-                return write_wrapped(out, "", LEFT_OUT);
+                return write_wrapped(out, "", BASELINES_LEFT_OUT);
             }
             _ => {}
         }
@@ -143,7 +143,7 @@ impl Gap {
         write_wrapped(out, "  ", BASELINES_AT_THEIR_BEST)
     }
 
-    /// Where each operation bends.
+    /// Writes the table of the knees.
     fn bends(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bent: Vec<_> = self.knees.iter().filter(|knee| knee.reference.is_some() || knee.mock.is_some()).collect();
         if bent.is_empty() {
@@ -162,14 +162,16 @@ impl Gap {
         Ok(())
     }
 
-    /// The answer in words.
+    /// Writes the summary.
     fn answer(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let open = self.not_judged();
+        let open = self.list_not_judged();
         if !open.is_empty() {
             writeln!(out, "\nnot judged")?;
             open.iter().try_for_each(|text| write_wrapped(out, "  ", text))?;
         }
-        for (heading, told) in [("what differs", self.what_differs()), ("how sure this is", self.how_sure())] {
+        for (heading, told) in
+            [("what differs", self.describe_differences()), ("how sure this is", self.describe_confidence())]
+        {
             if !told.is_empty() {
                 writeln!(out, "\n{heading}")?;
                 told.iter().try_for_each(|text| write_wrapped(out, "  ", &sentence(text)))?;
@@ -177,15 +179,15 @@ impl Gap {
         }
         out.write_str("\n")?;
         self.why().try_for_each(|text| write_wrapped(out, "why: ", text))?;
-        self.next_steps().iter().try_for_each(|text| write_wrapped(out, "next: ", text))?;
-        self.limits_in_words().iter().try_for_each(|limits| write_wrapped(out, "allowed: ", limits))?;
-        let budget = self.budget_named();
+        self.list_next_steps().iter().try_for_each(|text| write_wrapped(out, "next: ", text))?;
+        self.describe_limits().iter().try_for_each(|limits| write_wrapped(out, "allowed: ", limits))?;
+        let budget = self.name_budget();
         let judged = self.cells.iter().filter(|cell| cell.verdict != Verdict::NotJudged).count();
         let all = self.cells.len();
         let verdict = match self.verdict {
             Verdict::NoBudget => "none, for no budget was asked for; judge with --budget default".to_owned(),
             Verdict::Within => format!("within {budget} ({judged} of {all} rows judged)"),
-            Verdict::Over => format!("OVER {budget}: {}", self.counted()),
+            Verdict::Over => format!("OVER {budget}: {}", self.count_verdicts()),
             Verdict::NotJudged => format!(
                 "none, for only {judged} of {all} rows could be judged and 80 % are needed; record longer, judge what needs fewer calls \
                  (--budget p50=10%), or nothing (--budget none)"

@@ -5,7 +5,8 @@ use std::iter;
 use crate::gap::*;
 use standin_stub::delay::{Distribution, Param, ParamValue};
 
-/// A sample of a log-normal distribution by its quantiles, in an order that has nothing to do with their size.
+/// Returns a sample of a log-normal distribution by its quantiles, in an order that has nothing to
+/// do with their size.
 pub(crate) fn latencies(calls: usize, median_ms: f64, sigma: f64) -> Vec<u64> {
     let params = [
         Param { name: "median", value: ParamValue::Time(median_ms * 1e6) },
@@ -89,7 +90,8 @@ fn the_baselines_stand_beside_it() {
     assert!(log_normal.median < 0.01, "{log_normal:?}");
 }
 
-/// Twice the load, twice the latency: a mock without a queue is right on average, and wrong at each load.
+/// Twice the load, twice the latency: a mock without a queue is right on average, and wrong at each
+/// load.
 #[test]
 fn a_mock_that_ignores_load_is_found_at_each_load() {
     let calm: Vec<u64> = latencies(20_011, 5.0, 0.1);
@@ -187,7 +189,8 @@ fn the_text_fits_a_terminal() {
     }
 }
 
-/// Ten loads from 8 % to 80 % of four workers of 10 ms each, then 110 %; `mock` workers serve the mock. Demands are exponential.
+/// Simulates ten loads from 8 % to 80 % of four workers of 10 ms each, then 110 %; `mock` workers
+/// serve the mock. Demands are exponential.
 fn a_queue(workers: u32, mock: u32, budget: Option<&str>) -> Gap {
     use std::num::NonZeroU32;
 
@@ -235,7 +238,8 @@ fn a_queue(workers: u32, mock: u32, budget: Option<&str>) -> Gap {
     Gap::with_context(&known, &sides.0, &sides.1, budget.map(|budget| budget.parse().unwrap()))
 }
 
-/// Limits by the share of the capacity that each load used, the load at which it bends, and why it differs.
+/// Limits by the share of the capacity that each load used, the load at which it bends, and why it
+/// differs.
 #[test]
 fn a_queue_is_judged_by_load_and_explained() {
     let gap = a_queue(4, 3, Some("default"));
@@ -291,7 +295,8 @@ fn the_service_itself_is_within_the_default_budget_and_needs_no_explanation() {
     assert_eq!((gap.verdict, gap.causes[0].kind), (Verdict::NoBudget, CauseKind::CapacityTooLow));
 }
 
-/// Seconds in which the mock was too slow do not count, on either side; a cell of which too little is left is not judged.
+/// Seconds in which the mock was too slow do not count, on either side; a cell of which too little
+/// is left is not judged.
 #[test]
 fn flagged_seconds_are_left_out() {
     let original = latencies(8_009, 5.0, 0.5);
@@ -369,7 +374,7 @@ fn the_json_has_its_documented_shape() {
     }
 }
 
-/// Calm and then three times as busy, of operations with names that nobody should have.
+/// Returns calm and then three times as busy calls, with odd operation names.
 fn odd(name: &str, slower: u64) -> ComparisonSide {
     let all = latencies(12_000, 5.0, 0.5);
     let call = |(k, latency): (usize, &u64)| {

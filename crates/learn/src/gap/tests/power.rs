@@ -1,5 +1,6 @@
-//! What the test says when the truth is known: of services in virtual time, served by the real stations, a hundred comparisons
-//! each. The same service must rarely be called another one, and another one must hardly ever pass.
+//! False alarms and power of the comparison, in virtual time with the real stations, a hundred
+//! comparisons each. Comparing a service with itself must rarely show a difference; comparing
+//! different services must nearly always.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -16,7 +17,7 @@ fn schedule(seed: u64) -> Vec<u64> {
     arrivals(seed, 0.8, CALLS)
 }
 
-/// A Poisson process at a share of what four workers can do.
+/// Returns a Poisson process at a share of what four workers can do.
 fn arrivals(seed: u64, load: f64, calls: u64) -> Vec<u64> {
     let mut at = 0.0;
     let draws = Draws::new(seed);
@@ -29,12 +30,12 @@ fn arrivals(seed: u64, load: f64, calls: u64) -> Vec<u64> {
         .collect()
 }
 
-/// A run of a service on a schedule, with demands of its own.
+/// Returns a run of a service on a schedule, with demands of its own.
 fn run(capacity: Option<Capacity>, arrivals: &[u64], seed: u64) -> ServiceRun {
     run_of(capacity, arrivals, seed, 1.0)
 }
 
-/// Of a service whose calls demand so many times as much.
+/// Simulates a run of a service whose demands are multiplied by `factor`.
 fn run_of(capacity: Option<Capacity>, arrivals: &[u64], seed: u64, factor: f64) -> ServiceRun {
     let params = [
         Param { name: "median", value: ParamValue::Time(DEMAND * 0.9 * factor) },
@@ -108,8 +109,8 @@ fn another_service_hardly_ever_passes() {
     }
 }
 
-/// Where hardly a call waits, and where the queue only grows: a constant delay is seen when calm, a worker less in
-/// overload.
+/// Where hardly a call waits, and where the queue only grows: a constant delay is seen when calm, a
+/// worker less in overload.
 #[test]
 fn calm_loads_and_overload_are_told_as_well() {
     let count = |load: f64, mock: Option<Capacity>, from: u64| {
@@ -126,7 +127,8 @@ fn calm_loads_and_overload_are_told_as_well() {
     }
 }
 
-/// Fewer runs cannot tell a difference from chance, and say so; what they would have seen is told all the same.
+/// Fewer runs cannot tell a difference from chance, and say so; what they would have seen is told
+/// all the same.
 #[test]
 fn few_runs_say_so() {
     let arrivals = schedule(1);
@@ -146,8 +148,8 @@ fn few_runs_say_so() {
     assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
 }
 
-/// A mock whose slowest tenth is slower by what is said to be seen in half of the comparisons is seen in about half of them, or
-/// in more, for p99 shows it as well.
+/// A mock whose slowest tenth is slower by what is said to be seen in half of the comparisons is
+/// seen in about half of them, or in more, for p99 shows it as well.
 #[test]
 fn the_power_is_what_it_says() {
     let usual = |number| compared(Some(fifo(4)), number).inference.unwrap().power[0].seen;
@@ -178,8 +180,8 @@ fn the_power_is_what_it_says() {
     assert!(caught >= 24, "{caught}");
 }
 
-/// A limit that is finer than the noise is not held against the mock, and nothing is said where the noise hides it: the noise of
-/// runs where there are several, else that of parts of one.
+/// A limit that is finer than the noise is not held against the mock, and nothing is said where the
+/// noise hides it: the noise of runs where there are several, else that of parts of one.
 #[test]
 fn noise_is_not_held_against_the_mock() {
     let arrivals = schedule(3);
@@ -205,8 +207,9 @@ fn noise_is_not_held_against_the_mock() {
     }
 }
 
-/// The default budget, of single runs: a mock that is the service must rarely be over it, and one that is too slow rarely within;
-/// it may say that it cannot judge. The noise is that of parts of one run, which is less than that of runs.
+/// The default budget, of single runs: a mock that is the service must rarely be over it, and one
+/// that is too slow rarely within; it may say that it cannot judge. The noise is that of parts of
+/// one run, which is less than that of runs.
 #[test]
 fn the_default_budget_rarely_calls_the_same_service_another() {
     let profile = "services:\n  - name: s\n    capacity: {discipline: fifo, workers: 4, queue: unbounded}\n    default:\n      demand: {fixed: 10ms}\n";

@@ -8,7 +8,7 @@ use crate::fit::fitted::Fitted;
 use crate::fit::report::charts::{demand, prediction};
 use crate::fit::report::text::ALL_OTHERS;
 use crate::fit::station_model::QueueDiscipline;
-use crate::page::{self, Bars, Escaped, Prose, sentence};
+use crate::page::{self, Bars, EscapedText, Prose, sentence};
 use standin_text::{grouped, short_duration};
 
 /// Displays a fit as an HTML page.
@@ -19,7 +19,7 @@ impl fmt::Display for FitPage<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fitted = self.0;
         page::begin(out, &format!("The fit: {}", fitted.service))?;
-        writeln!(out, "<h1>How the service “{}” works</h1>", Escaped(&fitted.service))?;
+        writeln!(out, "<h1>How the service “{}” works</h1>", EscapedText(&fitted.service))?;
         self.answer(out)?;
         self.candidates(out)?;
         self.predictions(out)?;
@@ -114,7 +114,7 @@ impl FitPage<'_> {
         )?;
         for (place, operation) in fitted.operations.iter().chain([&fitted.default]).enumerate() {
             let name = if place == fitted.operations.len() { ALL_OTHERS } else { &operation.name };
-            write!(out, "<tr><td>{}<td>{}", Escaped(name), grouped(operation.samples))?;
+            write!(out, "<tr><td>{}<td>{}", EscapedText(name), grouped(operation.samples))?;
             quantiles(out, &operation.demand)?;
             beyond(out, operation.tail)?;
             for class in &operation.classes {

@@ -1,4 +1,5 @@
-//! What latencies show from calm to busy: the calls themselves, their queue, or what is rare.
+//! Rules on latencies from calm to busy: causes in the demand of the calls, in their queue, or in
+//! rare events.
 
 use crate::gap::capacity::{MockKind, StationCapacity};
 use crate::gap::diagnose::evidence::{ConstantTime, Evidence, FirstDifference, LoadEvidence, PercentileDifference};
@@ -7,7 +8,7 @@ use crate::gap::format::{signed, the};
 use standin_text::{milliseconds, percent};
 
 impl Evidence {
-    /// Of what latencies show from calm to busy.
+    /// Returns the likely cause of the differences in latency.
     pub(crate) fn latency(&self) -> Vec<Cause> {
         let (Some(calm), Some(busy)) = (self.loads.first(), self.loads.last()) else { return Vec::new() };
         if !self.loads.iter().any(LoadEvidence::differs) {
@@ -42,7 +43,7 @@ impl Evidence {
         )
     }
 
-    /// Every answer takes the same time, and the service's do not.
+    /// Returns the cause for a mock whose latency is constant while the service's varies.
     fn fixed(&self, ConstantTime { least, most }: ConstantTime) -> Cause {
         let (mock, of) = (the("mock", &self.mock), self.of());
         let time = match (milliseconds(least), milliseconds(most)) {
@@ -62,7 +63,8 @@ impl Evidence {
         )
     }
 
-    /// One operation that differs by itself, and others that do only when it is busy.
+    /// Returns the cause for one operation that differs by itself, while others differ only when it
+    /// is busy.
     fn behind(&self, first: &FirstDifference) -> Cause {
         let FirstDifference { operation, percent, log } = first;
         let how = how(*log);
@@ -82,58 +84,62 @@ impl Evidence {
         Cause { operation: Some(operation.clone()), ..cause }
     }
 
-    /// By how much latencies differ where they do so alike at every load and percentile, as far as chance lets it be seen. What is
-    /// known best weighs most.
+    /// Returns the common difference of latencies, as a logarithm, if they differ alike at every
+    /// load and percentile within the noise. The mean is weighted by the inverse square of the
+    /// noise.
     fn alike(&self) -> Option<f64> {
         let all = || self.loads.iter().flat_map(|load| load.off.each()).filter_map(|(_, off)| off);
-        let noise = |off: &PercentileDifference| off.noise.clamp(LEAST_NOISE, MOST_NOISE);
+        let noise = |off: &PercentileDifference| off.noise.clamp(MIN_NOISE, MAX_NOISE);
         let typical = self.loads.iter().any(|load| load.off.p50.is_some_and(|off| off.matters));
         let (sum, weights) = all().fold((0.0, 0.0), |(sum, weights), off| {
             let weight = noise(&off).powi(-2);
             (sum + off.log * weight, weights + weight)
         });
         let mean = sum / if weights > 0.0 { weights } else { 1.0 };
-        let is_near =
-            |off: PercentileDifference| (off.log - mean).abs() <= (ALIKE * mean.abs()).max(noise(&off).min(off.noise));
+        let is_near = |off: PercentileDifference| {
+            (off.log - mean).abs() <= (ALIKE_TOLERANCE * mean.abs()).max(noise(&off).min(off.noise))
+        };
         (typical && all().all(is_near)).then_some(mean)
     }
 
-    /// The calmest load but the busiest at which slow answers are off by far more than typical ones. Where calls demand different
-    /// times, waiting makes typical answers longer as well; where all demand the same, it shows in slow ones alone, but not when
-    /// hardly anything waits.
+    /// Returns the calmest load, except the busiest, at which slow answers differ far more than
+    /// typical ones. If demands vary, waiting makes typical answers longer as well; if they do not,
+    /// it shows in slow answers alone, but not at a low utilization.
     fn with_a_tail(&self) -> Option<&LoadEvidence> {
         let (_, before) = self.loads.split_last()?;
         before.iter().find(|load| {
-            let waits = load.utilization.is_none_or(|used| used >= HARDLY);
-            let varies = load.spread.is_some_and(|spread| spread >= SPREAD);
+            let waits = load.utilization.is_none_or(|used| used >= MIN_WAITING_UTILIZATION);
+            let varies = load.spread.is_some_and(|spread| spread >= MIN_SPREAD);
             let typical = load.off.p50.map_or(0.0, |off| off.log.abs());
-            (varies || !waits) && load.end().is_some_and(|(_, off)| off.log.abs() >= FAR_MORE * typical)
+            (varies || !waits) && load.end().is_some_and(|(_, off)| off.log.abs() >= TAIL_FACTOR * typical)
         })
     }
 
-    /// Whether it is the busiest load that differs, or differs most by far.
+    /// Returns true if the busiest load differs, or differs most by far.
     fn grows(&self, calm: &LoadEvidence, busy: &LoadEvidence) -> bool {
         let slow = |load: &LoadEvidence| load.slow().map_or(0.0, |(_, off)| off.log.abs());
         let matters = busy.slow().is_some_and(|(_, off)| off.matters) || busy.throughput.is_some();
-        let is_busy = busy.utilization.is_some_and(|used| used >= BUSY);
-        let stands_out = self.loads.len() > 1 && slow(busy) >= TIMES * slow(calm);
+        let is_busy = busy.utilization.is_some_and(|used| used >= MIN_BUSY_UTILIZATION);
+        let stands_out = self.loads.len() > 1 && slow(busy) >= GROWTH_FACTOR * slow(calm);
         let typical_is_right = !busy.off.p50.is_some_and(|off| off.matters);
-        // where there is one load alone, waiting shows at every percentile and at a load at which calls wait
+        // where there is one load alone, waiting shows at every percentile and at a load at which
+        // calls wait
         matters && (stands_out || (self.loads.len() == 1 && is_busy && !typical_is_right) || busy.throughput.is_some())
     }
 
-    /// Where hardly anything waits it is the calls themselves that differ, and waiting makes more of it; but only if that explains
-    /// what there is when busy, and all of the calm answers show it.
+    /// Returns the cause of a difference that grows with the load: a longer demand if the calm
+    /// difference explains the busy one and all calm percentiles show it, otherwise the queue.
     fn more_when_busy(&self, calm: &LoadEvidence, busy: &LoadEvidence) -> Cause {
         let typical = calm.off.p50.filter(|off| off.matters && self.loads.len() > 1).map(|off| off.log);
         let slow: Vec<f64> = [calm.off.p90, calm.off.p95].into_iter().flatten().map(|off| off.log).collect();
         let agrees = |log: f64| {
             let slow = slow.iter().sum::<f64>() / slow.len().max(1) as f64;
-            slow.signum() == log.signum() && slow.abs() >= log.abs() * AGREES
+            slow.signum() == log.signum() && slow.abs() >= log.abs() * MIN_AGREEMENT
         };
         let explains = |log: f64| {
-            busy.slow()
-                .is_some_and(|(_, off)| off.log.signum() == log.signum() && log.abs() >= off.log.abs() * SUBSTANTIAL)
+            busy.slow().is_some_and(|(_, off)| {
+                off.log.signum() == log.signum() && log.abs() >= off.log.abs() * MIN_EXPLAINED_SHARE
+            })
         };
         match typical.filter(|log| explains(*log) && agrees(*log)) {
             Some(log) => self.demand(log, "most when busy, but also when calm"),
@@ -213,7 +219,7 @@ impl Evidence {
         Cause::new(kind, &what, &why, next)
     }
 
-    /// What is wrong with the shape of the distribution, where load does not explain it.
+    /// Returns a cause in the shape of the distribution, if load does not explain the difference.
     fn shape(&self) -> Option<Cause> {
         let load = self.loads.iter().max_by(|one, other| {
             let size = |load: &LoadEvidence| load.largest().map_or(0.0, |(_, log)| log.abs());
@@ -225,7 +231,7 @@ impl Evidence {
         (!typical.matters || typical.log.signum() != slow.log.signum()).then(|| self.tail(load)).flatten()
     }
 
-    /// Of a load at which slow answers are off otherwise than typical ones.
+    /// Returns a cause for a load at which slow answers differ otherwise than typical ones.
     fn tail(&self, load: &LoadEvidence) -> Option<Cause> {
         let typical = load.off.p50.unwrap_or_default();
         let (slow_percent, slow) = load.slowest()?;
@@ -269,13 +275,13 @@ impl Evidence {
     }
 }
 
-/// What the model was learned from, if a load is beyond it.
+/// Returns the valid range of the model, if a load is beyond it.
 fn beyond(station: &StationCapacity, load: &LoadEvidence) -> Option<String> {
-    let used = station.valid.utilization.zip(load.utilization).filter(|(most, used)| *used > most * BEYOND);
+    let used = station.valid.utilization.zip(load.utilization).filter(|(most, used)| *used > most * VALID_RANGE_FACTOR);
     if let Some((most, _)) = used {
         return Some(format!("{} of the capacity", percent(most)));
     }
-    let rate = station.valid.per_second.filter(|most| load.most_per_second > most * BEYOND);
+    let rate = station.valid.per_second.filter(|most| load.most_per_second > most * VALID_RANGE_FACTOR);
     rate.map(|most| format!("{most:.0} calls a second"))
 }
 
@@ -287,23 +293,25 @@ fn how(log: f64) -> &'static str {
     if log < 0.0 { "faster" } else { "slower" }
 }
 
-/// By how much logarithms that are alike differ from their mean, by that; and what chance makes at least and at most.
-const ALIKE: f64 = 0.35;
-const LEAST_NOISE: f64 = 0.02;
-const MOST_NOISE: f64 = 3.0;
+/// The relative deviation from their mean within which logarithms are alike, and the bounds of the
+/// noise.
+const ALIKE_TOLERANCE: f64 = 0.35;
+const MIN_NOISE: f64 = 0.02;
+const MAX_NOISE: f64 = 3.0;
 /// The share of its capacity from which on calls of a service wait for each other often.
-const BUSY: f64 = 0.5;
+const MIN_BUSY_UTILIZATION: f64 = 0.5;
 /// Up to this one they hardly do, however alike their demands are.
-const HARDLY: f64 = 0.3;
+const MIN_WAITING_UTILIZATION: f64 = 0.3;
 /// A load stands out that differs by so many times as much as the calmest.
-const TIMES: f64 = 2.0;
-/// How many times as far off the slow end is as typical answers, where it is off by itself.
-const FAR_MORE: f64 = 3.0;
+const GROWTH_FACTOR: f64 = 2.0;
+/// The factor by which the slow end must differ more than typical answers to count by itself.
+const TAIL_FACTOR: f64 = 3.0;
 /// The p95 of a service whose calls demand different times, by its p50, as a logarithm.
-const SPREAD: f64 = 0.4;
-/// What a longer demand makes of latencies at 90 % of the capacity is about ten times as much.
-const SUBSTANTIAL: f64 = 0.1;
+const MIN_SPREAD: f64 = 0.4;
+/// The share of the busy difference that a calm one must explain: a longer demand has about ten
+/// times the effect at 90 % of the capacity.
+const MIN_EXPLAINED_SHARE: f64 = 0.1;
 /// Calm answers agree whose slow ones are off by so much of what typical ones are.
-const AGREES: f64 = 0.5;
-/// By how much a load may exceed what a model was learned from.
-const BEYOND: f64 = 1.1;
+const MIN_AGREEMENT: f64 = 0.5;
+/// The factor by which a load may exceed the valid range of a model.
+const VALID_RANGE_FACTOR: f64 = 1.1;

@@ -1,4 +1,5 @@
-//! What a load shows at a glance: its waiting, its slow end, and what is furthest off.
+//! Summaries of the evidence at a load: percentiles that show waiting, the slow end, and the
+//! largest difference.
 
 use crate::gap::diagnose::evidence::{LoadEvidence, PercentileDifference};
 
@@ -7,14 +8,14 @@ impl LoadEvidence {
         self.throughput.is_some() || self.off.each().iter().any(|(_, off)| off.is_some_and(|off| off.matters))
     }
 
-    /// The percentile that shows waiting best, of those there are calls for.
+    /// Returns the percentile that shows waiting best, of those with enough calls.
     pub(crate) fn slow(&self) -> Option<(u32, PercentileDifference)> {
         [(95, self.off.p95), (90, self.off.p90), (50, self.off.p50)]
             .into_iter()
             .find_map(|(percent, off)| Some((percent, off?)))
     }
 
-    /// The highest percentile that there are calls for.
+    /// Returns the highest percentile with enough calls.
     pub(crate) fn slowest(&self) -> Option<(u32, PercentileDifference)> {
         self.off
             .each()
@@ -23,7 +24,7 @@ impl LoadEvidence {
             .find_map(|(percent, off)| Some((percent, off?)).filter(|(_, off)| off.matters && percent > 50))
     }
 
-    /// The slow end, where it matters and the highest percentile that there are calls for agrees.
+    /// Returns the slow end, if it differs and the highest percentile with enough calls agrees.
     pub(crate) fn end(&self) -> Option<(u32, PercentileDifference)> {
         let each = [(99, self.off.p99), (95, self.off.p95), (90, self.off.p90)];
         let known: Vec<(u32, PercentileDifference)> =
@@ -35,7 +36,7 @@ impl LoadEvidence {
         agrees.then_some(*most)
     }
 
-    /// The percentile that is furthest off of those that matter.
+    /// Returns the percentile with the largest relevant difference.
     pub(crate) fn largest(&self) -> Option<(u32, f64)> {
         let that_matter = self
             .off

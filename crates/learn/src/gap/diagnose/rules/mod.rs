@@ -1,7 +1,8 @@
-//! What differs, probably why, and what to do next: in words, from the facts alone.
+//! Rules that map the evidence to likely causes, each with a next step.
 //!
-//! A comparison shows effects, and one effect may have several causes: these are the likely ones, by what a queue, a limit, a
-//! demand or a stall does to latencies from calm to busy. They are told in the order in which they should be dealt with.
+//! A comparison shows effects, and one effect may have several causes. These are the likely ones,
+//! by what a queue, a limit, a demand or a stall does to latencies from calm to busy, in the order
+//! in which they should be dealt with.
 
 mod latency;
 mod loads;
@@ -13,20 +14,20 @@ use crate::gap::diagnose::evidence::{Evidence, StatusShift};
 use crate::gap::format::signed;
 use standin_text::percent;
 
-/// A likely cause.
+/// A likely cause of a difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
-    /// Which: the name stays as it is when the words change.
+    /// The kind, a stable name.
     pub kind: CauseKind,
-    /// What differs, probably why, and what to do next.
+    /// The difference, its likely cause, and the next step.
     pub sentence: String,
-    /// What to do next, alone.
+    /// The next step alone.
     pub next: String,
     /// The operation to begin with, where one stands out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// What differs, and probably why.
+    /// The difference and its likely cause.
     #[serde(skip)]
     pub(crate) why: String,
 }
@@ -65,27 +66,27 @@ pub enum CauseKind {
     Tail,
     /// Typical calls and slow ones differ in opposite ways.
     Spread,
-    /// None of these.
+    /// No rule applies.
     Unclear,
 }
 
 impl Evidence {
-    /// The likely causes, three at most; none if nothing differs.
+    /// Returns the likely causes: at most three, none if nothing differs.
     pub(crate) fn causes(&self) -> Vec<Cause> {
         let mut causes: Vec<Cause> = self.too_slow().into_iter().collect();
         if self.differs {
-            causes.extend(self.errors.iter().map(|shift| self.error(shift)).take(MOST_ERRORS));
+            causes.extend(self.errors.iter().map(|shift| self.error(shift)).take(MAX_STATUS_CAUSES));
             causes.extend(self.latency());
             if causes.is_empty() {
                 causes.push(self.unclear());
             }
         }
-        causes.truncate(MOST);
+        causes.truncate(MAX_CAUSES);
         causes
     }
 
     fn too_slow(&self) -> Option<Cause> {
-        (self.left_out >= LEFT_OUT).then(|| {
+        (self.left_out >= MIN_LEFT_OUT_SHARE).then(|| {
             let share = percent(self.left_out);
             Cause::new(
                 CauseKind::MockTooSlow,
@@ -159,7 +160,7 @@ impl Evidence {
         let most = off
             .map(|(load, (percent, log))| format!(" (most: p{percent} {}{})", signed(log), spaced(&load.when)))
             .unwrap_or_default();
-        let repeat = match (self.runs >= ENOUGH_RUNS, self.served) {
+        let repeat = match (self.runs >= MIN_RUNS, self.served) {
             (true, _) => "",
             (false, MockKind::Tape) => ", and compare five recordings a side to see whether it stays",
             (false, _) => ", and repeat with `--runs 5` to see whether it stays",
@@ -169,7 +170,7 @@ impl Evidence {
         Cause { kind: CauseKind::Unclear, sentence: format!("{why}: {next}"), next, operation: None, why }
     }
 
-    /// Of what, if only one operation of several differs.
+    /// Returns ` for OPERATION` if only one of several operations differs.
     fn of(&self) -> String {
         self.only.as_ref().map(|operation| format!(" for {operation}")).unwrap_or_default()
     }
@@ -179,7 +180,7 @@ fn told(status: &str) -> String {
     if status == "none" { "no answer".to_owned() } else { format!("status {status}") }
 }
 
-/// A part of a sentence that may be missing.
+/// Returns a part of a sentence with a space before it; empty if it is empty.
 fn spaced(part: &str) -> String {
     if part.is_empty() { String::new() } else { format!(" {part}") }
 }
@@ -191,13 +192,13 @@ impl Cause {
     }
 }
 
-/// Sentences.
-const MOST: usize = 3;
-/// Of these, statuses.
-const MOST_ERRORS: usize = 2;
+/// The maximum number of causes.
+const MAX_CAUSES: usize = 3;
+/// The maximum number of causes in statuses.
+const MAX_STATUS_CAUSES: usize = 2;
 /// A share of calls that are left out which must be told.
-const LEFT_OUT: f64 = 0.2;
+const MIN_LEFT_OUT_SHARE: f64 = 0.2;
 /// So many runs a side are not repeated once more.
-const ENOUGH_RUNS: usize = 5;
+const MIN_RUNS: usize = 5;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@ use crate::gap::diagnose::evidence::{ConstantTime, FirstDifference, LoadEvidence
 use crate::gap::diagnose::rules::*;
 use standin_model::profile::{ProfileFile, read_all};
 
-/// What a mock was told of a service of four workers, recorded up to 60 % of its capacity.
+/// Returns the capacity of a service of four workers, recorded up to 60 % of its capacity.
 fn station(capacity: &str, more: &str) -> StationCapacity {
     let text = format!(
         "services:\n  - name: items\n    capacity: {capacity}\n    operations:\n      - name: GET /a\n        match: {{url: /a}}\n        \
@@ -20,7 +20,7 @@ fn fifo() -> StationCapacity {
     station("{discipline: fifo, workers: 4, queue: unbounded}", "")
 }
 
-/// A load by the logarithms of p50, p90, p95 and p99; beyond 0.05 they matter.
+/// Returns a load with the logarithms of p50, p90, p95 and p99, which matter beyond 0.05.
 fn load(used: f64, logs: [f64; 4]) -> LoadEvidence {
     let off = |percent: u32| {
         let log = logs[[50, 90, 95, 99].iter().position(|known| *known == percent).unwrap()];
@@ -151,7 +151,7 @@ fn there_are_three_at_most() {
     assert_eq!(kinds, [CauseKind::FailuresMissing, CauseKind::FailuresMissing, CauseKind::CapacityTooLow]);
 }
 
-/// Of two tapes no profile is known, and of one operation of several it is named.
+/// Causes in tapes name no profile, and name the operation if one of several differs.
 #[test]
 fn tapes_and_single_operations_are_told_so() {
     let busy = facts(fifo(), &[load(0.2, AGREES), load(0.6, [0.1, 0.2, 0.4, 0.4])]);
@@ -172,8 +172,8 @@ fn elsewhere(loads: &[LoadEvidence]) -> Evidence {
     Evidence { served: MockKind::Tape, station: None, ..facts(fifo(), loads) }
 }
 
-/// What is a little off when calm and much when busy is no longer calls, unless all of the calm answers show it and it explains
-/// what there is when busy.
+/// A difference that is small when calm and large when busy is not a longer demand, unless all calm
+/// percentiles show it and it explains the busy difference.
 #[test]
 fn a_queue_is_not_taken_for_longer_calls() {
     let calm = |logs| load(0.2, logs);
@@ -201,7 +201,8 @@ fn a_queue_is_not_taken_for_longer_calls() {
     }
 }
 
-/// Stalls and rare slow calls are there already when nothing waits; less capacity makes typical answers longer as well.
+/// Stalls and rare slow calls are there already when nothing waits; less capacity makes typical
+/// answers longer as well.
 #[test]
 fn a_tail_is_not_taken_for_a_queue() {
     let three = |medium: LoadEvidence| {
@@ -219,7 +220,7 @@ fn a_tail_is_not_taken_for_a_queue() {
     assert!(causes[0].sentence.contains("such as stalls"), "{causes:?}");
 }
 
-/// What chance hides at busy loads does not speak against what calm ones show.
+/// Noise at busy loads does not contradict a difference at calm ones.
 #[test]
 fn differences_that_are_alike_but_for_chance_are_longer_calls() {
     let noisy = |used, logs: [f64; 4], noise: f64| {

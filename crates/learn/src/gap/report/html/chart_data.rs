@@ -1,5 +1,6 @@
-//! What the plots of the page need beside the table: an operation's whole distribution on both sides, at its calmest and its
-//! busiest load, and how it went over time. Few points each, whatever the number of calls; none of it is in the JSON.
+//! Data of the charts beside the tables: the distribution of each operation on both sides,
+//! quantiles at its calmest and at its busiest load, and percentiles over time. A few points each,
+//! whatever the number of calls; none of it is in the JSON.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,7 @@ use crate::gap::compare::grouping::GroupedCalls;
 use crate::gap::compare::load_levels::{LoadLevel, LoadLevels};
 use crate::gap::compare::sample::CellCalls;
 use crate::gap::compare::service_run::ComparisonSide;
+use standin_model::stats::quantile;
 
 /// The curves of one operation. Times are in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,12 +18,13 @@ pub(crate) struct ChartData {
     /// All answers that are compared.
     pub(crate) reference: QuantileCurve,
     pub(crate) mock: QuantileCurve,
-    /// What simpler mocks would make of them.
+    /// The distribution with each simpler mock.
     pub(crate) constant_median: QuantileCurve,
     pub(crate) log_normal: QuantileCurve,
-    /// The quantiles of both sides at the calmest load at which both have enough calls, and at the busiest if that is another.
+    /// The quantiles of both sides at the calmest load at which both have enough calls, and at the
+    /// busiest if that is another.
     pub(crate) pairs: Vec<QuantilePairs>,
-    /// How it went over time.
+    /// Percentiles over time, of the reference and of the mock.
     pub(crate) windows: [Vec<LatencyWindow>; 2],
 }
 
@@ -31,7 +34,7 @@ pub(crate) type QuantileCurve = Vec<(f64, f64)>;
 /// The quantiles of the reference and of the mock at one load.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct QuantilePairs {
-    /// Its word.
+    /// The label of the load level.
     pub(crate) level: String,
     pub(crate) points: Vec<(f64, f64)>,
 }
@@ -39,7 +42,7 @@ pub(crate) struct QuantilePairs {
 /// Some of the time, counted from the first call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LatencyWindow {
-    /// Its middle.
+    /// The middle of the window, in seconds since the first call.
     pub(crate) seconds: f64,
     pub(crate) p50: f64,
     pub(crate) p95: f64,
@@ -49,7 +52,7 @@ pub(crate) struct LatencyWindow {
 type TimedLatency = (f64, u64);
 
 impl ChartData {
-    /// Of each operation, by name.
+    /// Returns the chart data of each operation, by name.
     pub(crate) fn all(
         (levels, baselines): (&LoadLevels, &FittedBaselines),
         (reference, originals): (&ComparisonSide, &GroupedCalls),
@@ -88,7 +91,8 @@ impl ChartData {
     }
 }
 
-/// The answered calls that are compared, by operation. Runs of one schedule lie over each other, others follow one another.
+/// Returns the answered calls that are compared, by operation. Runs of one schedule are laid over
+/// each other; others follow one another.
 fn answered<'s>(side: &'s ComparisonSide, levels: &LoadLevels, repeats: bool) -> BTreeMap<&'s str, Vec<TimedLatency>> {
     let mut all: BTreeMap<&str, Vec<TimedLatency>> = BTreeMap::new();
     let mut before = 0.0;
@@ -114,16 +118,19 @@ fn sorted(runs: &[CellCalls]) -> Vec<u64> {
     latencies
 }
 
-/// The calmest and the busiest of the levels that have enough calls on both sides.
+/// Returns the quantile pairs of the calmest and of the busiest level that have enough calls on
+/// both sides.
 fn pairs(levels: &[LoadLevel], at: impl Fn(usize) -> [Vec<u64>; 2]) -> Vec<QuantilePairs> {
     let pair = |level: usize| {
         let sides = at(level);
         let fewest = sides.iter().map(Vec::len).min().unwrap_or(0);
         let points = |[one, other]: &[Vec<u64>; 2]| {
-            let percents = PAIRED.iter().filter(|percent| (100.0 - **percent) / 100.0 * fewest as f64 >= BEYOND);
-            percents.map(|percent| (quantile(one, *percent), quantile(other, *percent))).collect()
+            let percents = PAIRED_PERCENTS
+                .iter()
+                .filter(|percent| (100.0 - **percent) / 100.0 * fewest as f64 >= MIN_CALLS_BEYOND);
+            percents.map(|percent| (milliseconds(one, *percent), milliseconds(other, *percent))).collect()
         };
-        (fewest >= FEWEST).then(|| QuantilePairs { level: levels[level].label.clone(), points: points(&sides) })
+        (fewest >= MIN_CALLS).then(|| QuantilePairs { level: levels[level].label.clone(), points: points(&sides) })
     };
     let calmest = (0..levels.len()).find_map(|level| Some((level, pair(level)?)));
     let Some((first, calmest)) = calmest else { return Vec::new() };
@@ -135,26 +142,25 @@ fn curve(sorted: &[u64]) -> QuantileCurve {
     if sorted.is_empty() {
         return Vec::new();
     }
-    curve_percents().map(|percent| (percent, quantile(sorted, percent))).collect()
+    curve_percents().map(|percent| (percent, milliseconds(sorted, percent))).collect()
 }
 
-/// 200 percentages at the same distance.
+/// Returns 200 evenly spaced percentages.
 fn curve_percents() -> impl Iterator<Item = f64> {
-    (0..POINTS).map(|point| (point as f64 + 0.5) * 100.0 / POINTS as f64)
+    (0..CURVE_POINTS).map(|point| (point as f64 + 0.5) * 100.0 / CURVE_POINTS as f64)
 }
 
-/// The time, in milliseconds, within which so many percent came, by nearest rank.
-fn quantile(sorted: &[u64], percent: f64) -> f64 {
-    let rank = (sorted.len() as f64 * percent / 100.0).ceil() as usize;
-    sorted[rank.saturating_sub(1).min(sorted.len() - 1)] as f64 / 1e6
+/// Returns the percentile of a sorted sample in nanoseconds, in milliseconds; `percent` is 0 to 100.
+fn milliseconds(sorted: &[u64], percent: f64) -> f64 {
+    quantile(sorted, percent / 100.0) / 1e6
 }
 
 /// Windows of the same length on both sides, as many as leave each enough calls on average.
 fn windows(sides: [&[TimedLatency]; 2]) -> [Vec<LatencyWindow>; 2] {
     let fewer = sides.iter().map(|calls| calls.len()).min().unwrap_or(0);
     let end = sides.iter().flat_map(|calls| calls.iter().map(|(at, _)| *at)).fold(0.0_f64, f64::max);
-    let count = if fewer / WINDOW_CALLS >= FEW_WINDOWS { fewer / WINDOW_CALLS } else { fewer / FEWEST };
-    let count = count.clamp(1, MOST_WINDOWS);
+    let count = if fewer / WINDOW_CALLS >= MIN_WINDOWS { fewer / WINDOW_CALLS } else { fewer / MIN_CALLS };
+    let count = count.clamp(1, MAX_WINDOWS);
     // the last call belongs to the last window
     let length = (end / count as f64).max(1e-9) * (1.0 + 1e-9);
     sides.map(|calls| {
@@ -162,42 +168,43 @@ fn windows(sides: [&[TimedLatency]; 2]) -> [Vec<LatencyWindow>; 2] {
         for (at, latency) in calls {
             latencies[((at / length) as usize).min(count - 1)].push(*latency);
         }
-        let windows = latencies.into_iter().enumerate().filter(|(_, latencies)| latencies.len() >= FEWEST_OF_WINDOW);
+        let windows = latencies.into_iter().enumerate().filter(|(_, latencies)| latencies.len() >= MIN_WINDOW_CALLS);
         let window = |(number, mut latencies): (usize, Vec<u64>)| {
             latencies.sort_unstable();
             LatencyWindow {
                 seconds: (number as f64 + 0.5) * length,
-                p50: quantile(&latencies, 50.0),
-                p95: quantile(&latencies, 95.0),
+                p50: milliseconds(&latencies, 50.0),
+                p95: milliseconds(&latencies, 95.0),
             }
         };
         windows.map(window).collect()
     })
 }
 
-const POINTS: usize = 200;
+const CURVE_POINTS: usize = 200;
 /// Percentages whose times are compared one by one.
-const PAIRED: [f64; 26] = [
+const PAIRED_PERCENTS: [f64; 26] = [
     1.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0, 65.0, 70.0, 75.0, 80.0, 85.0, 90.0,
     92.5, 95.0, 96.5, 98.0, 99.0, 99.5, 99.9,
 ];
 /// Calls beyond a percentage that is shown.
-const BEYOND: f64 = 5.0;
+const MIN_CALLS_BEYOND: f64 = 5.0;
 /// Fewer calls are not drawn.
-const FEWEST: usize = 20;
+const MIN_CALLS: usize = 20;
 /// Calls of a window, on average: a p95 has five beyond it.
 const WINDOW_CALLS: usize = 100;
 /// Where that makes fewer windows, fewer calls must do.
-const FEW_WINDOWS: usize = 8;
-const MOST_WINDOWS: usize = 48;
-const FEWEST_OF_WINDOW: usize = 10;
+const MIN_WINDOWS: usize = 8;
+const MAX_WINDOWS: usize = 48;
+const MIN_WINDOW_CALLS: usize = 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::gap::compare::service_run::{ServiceRun, TimedCall};
 
-    /// Calls every 10 ms, those of the second half twice as close; the n-th takes n µs, as often as `times` says.
+    /// Calls every 10 ms, those of the second half twice as close; the n-th takes n µs, as often as
+    /// `times` says.
     fn side(calls: u64, times: u64) -> ComparisonSide {
         let call = |n: u64| TimedCall {
             operation: 0,
@@ -225,9 +232,11 @@ mod tests {
         let all = series(&side(10_000, 1), &side(10_000, 3));
         let [one] = all.as_slice() else { panic!("one operation: {all:?}") };
         assert_eq!((one.reference.len(), one.mock.len(), one.log_normal.len()), (200, 200, 200));
-        assert_eq!(one.reference[100], (50.25, 5.025));
-        assert_eq!(one.mock[100], (50.25, 15.075));
-        assert!(one.constant_median.iter().all(|(_, ms)| *ms == 5.0), "{:?}", one.constant_median);
+        // R: quantile(1:10000, 0.5025) is 5025.4975
+        let near = |(percent, ms): (f64, f64), expected: f64| percent == 50.25 && (ms - expected).abs() < 1e-9;
+        assert!(near(one.reference[100], 5.025_497_5), "{:?}", one.reference[100]);
+        assert!(near(one.mock[100], 15.076_492_5), "{:?}", one.mock[100]);
+        assert!(one.constant_median.iter().all(|(_, ms)| (ms - 5.0005).abs() < 1e-9), "{:?}", one.constant_median);
         // two loads, and at each the mock takes three times as long
         assert_eq!(one.pairs.len(), 2, "{:?}", one.pairs);
         for (reference, mock) in one.pairs.iter().flat_map(|pairs| &pairs.points) {

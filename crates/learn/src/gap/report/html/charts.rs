@@ -1,4 +1,5 @@
-//! An operation in figures: by load, over time, and its whole distribution; the service, the mock and two simpler mocks.
+//! An operation in figures: by load, over time, and its whole distribution; the service, the mock
+//! and two simpler mocks.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,12 +7,12 @@ use std::time::Duration;
 use crate::gap::Gap;
 use crate::gap::compare::baseline::BaselineKind;
 use crate::gap::compare::cell::Cell;
-use crate::gap::compare::sample::{Latency, Percentiles};
+use crate::gap::compare::sample::SampleSummary;
 use crate::gap::format::{longer, unsigned};
 use crate::gap::noise::NoiseFrom;
 use crate::gap::report::html::chart_data::{ChartData, LatencyWindow, QuantileCurve, QuantilePairs};
-use crate::gap::stats::log_ratio;
-use crate::page::{Axis, Band, Chart, Figure, Line, Look, Scale, sentence};
+use crate::page::{AxisScale, Band, Chart, ChartAxis, ChartLine, Figure, Look, sentence};
+use standin_model::stats::log_ratio;
 use standin_text::{list, milliseconds};
 
 /// The figures of one operation.
@@ -19,7 +20,7 @@ use standin_text::{list, milliseconds};
 pub(crate) struct OperationCharts(Vec<Figure>);
 
 impl OperationCharts {
-    /// Of an operation's cells from calm to busy.
+    /// Builds the charts of an operation from its cells, ordered from calm to busy.
     pub(crate) fn new(gap: &Gap, cells: &[&Cell], series: &ChartData) -> Self {
         let sides = RunCounts { repeats: gap.inference.is_some(), runs: gap.reference.runs.max(gap.mock.runs) };
         let mut figures = Vec::new();
@@ -42,14 +43,14 @@ impl fmt::Display for OperationCharts {
     }
 }
 
-/// How many runs each side has, and whether they are of one schedule.
+/// The number of runs a side, and whether they have one schedule.
 struct RunCounts {
     repeats: bool,
     runs: usize,
 }
 
 impl RunCounts {
-    /// A percentile by calls a second, with what simpler mocks would do and what chance makes.
+    /// Builds the chart of a percentile by arrival rate, with simpler mocks and the noise.
     fn by_load(&self, gap: &Gap, cells: &[&Cell], percent: u32) -> Figure {
         let loads: Vec<(f64, &Cell)> = cells
             .iter()
@@ -58,8 +59,7 @@ impl RunCounts {
         let points = |ms: &dyn Fn(&Cell) -> Option<f64>| -> Vec<(f64, f64)> {
             loads.iter().filter_map(|(load, cell)| Some((*load, ms(cell)?))).collect()
         };
-        let of = |latency: &Percentiles<Latency>| latency.at(percent).0.as_secs_f64() * 1e3;
-        let real = |cell: &Cell| (cell.reference.answered > 0).then(|| of(&cell.reference.latency));
+        let real = |cell: &Cell| milliseconds_of(&cell.reference, percent);
         let of_baseline = |kind: BaselineKind| {
             move |cell: &Cell| {
                 let baseline = cell.baselines.iter().find(|baseline| baseline.kind == kind)?;
@@ -67,28 +67,12 @@ impl RunCounts {
             }
         };
         let lines = vec![
-            Line::new(Look::Real, REAL, points(&real)),
-            Line::new(Look::Mock, MOCK, points(&|cell| (cell.mock.answered > 0).then(|| of(&cell.mock.latency)))),
-            Line::new(Look::Constant, CONSTANT, points(&of_baseline(BaselineKind::ConstantMedian))),
-            Line::new(Look::LogNormal, LOG_NORMAL, points(&of_baseline(BaselineKind::LogNormal))),
+            ChartLine::new(Look::Real, REAL, points(&real)),
+            ChartLine::new(Look::Mock, MOCK, points(&|cell| milliseconds_of(&cell.mock, percent))),
+            ChartLine::new(Look::Constant, CONSTANT, points(&of_baseline(BaselineKind::ConstantMedian))),
+            ChartLine::new(Look::LogNormal, LOG_NORMAL, points(&of_baseline(BaselineKind::LogNormal))),
         ];
-        let noise: Vec<(f64, [f64; 2])> = loads
-            .iter()
-            .filter(|(_, cell)| cell.noise.at(percent).is_finite())
-            .filter_map(|(load, cell)| {
-                let (ms, factor) = (real(cell)?, cell.noise.at(percent).exp());
-                Some((*load, [ms / factor, ms * factor]))
-            })
-            .collect();
-        let band = (noise.len() > 1).then(|| Band {
-            name: if cells.iter().any(|cell| cell.noise_from == NoiseFrom::Runs) {
-                "chance, by repeated runs"
-            } else {
-                "chance, by parts of the run"
-            }
-            .to_owned(),
-            points: noise,
-        });
+        let band = noise_band(&loads, percent);
         let beside = if band.is_some() {
             " Within the grey area the mock differs from the service by no more than chance makes."
         } else {
@@ -97,25 +81,12 @@ impl RunCounts {
         let mut bent = gap.knees.iter().filter(|knee| knee.reference.is_some() || knee.mock.is_some());
         let knee = bent.find(|knee| cells.first().is_some_and(|cell| cell.operation == knee.operation));
         let bend = match knee {
-            Some(knee) if percent == 95 => format!(" {}", sentence(&knee.in_words())),
+            Some(knee) if percent == 95 => format!(" {}", sentence(&knee.describe())),
             _ => String::new(),
-        };
-        let compared = |cell: &&&Cell| cell.reliable_percentiles.contains(&percent) && cell.deviation.is_some();
-        let ends = [cells.iter().find(compared), cells.iter().rev().find(compared)];
-        let told = |cell: &Cell| {
-            let log = cell.deviation.map_or(0.0, |deviation| deviation.log_ratio.at(percent));
-            format!("{} {}", longer(log), gap.when(&cell.level))
-        };
-        let takeaway = match ends {
-            [Some(calm), Some(busy)] if calm.level != busy.level => {
-                format!("The mock's p{percent} is {}, and {}.", told(calm), told(busy))
-            }
-            [Some(cell), _] => format!("The mock's p{percent} is {}.", told(cell)),
-            _ => "There are too few calls to believe this percentile.".to_owned(),
         };
         Figure {
             title: format!("By load: {}", what(percent)),
-            takeaway,
+            takeaway: takeaway_by_load(gap, cells, percent),
             reading: format!(
                 "{} Further right, more calls come a second. Where two lines are close, they answer alike at that load; a line that stays flat \
                  does not know about queues.{beside}{}{bend}",
@@ -126,15 +97,15 @@ impl RunCounts {
         }
     }
 
-    /// Whether several runs are put together.
+    /// Returns a remark if several runs are drawn together.
     fn together(&self) -> String {
         if self.runs > 1 { format!(" All {} runs are put together.", self.runs) } else { String::new() }
     }
 
-    /// A percentile by window.
+    /// Builds the chart of a percentile over time.
     fn over_time(&self, percent: u32, series: &ChartData, ms: impl Fn(&LatencyWindow) -> f64) -> Figure {
         let line = |look, name: &str, windows: &[LatencyWindow]| {
-            Line::new(look, name, windows.iter().map(|window| (window.seconds, ms(window))).collect())
+            ChartLine::new(look, name, windows.iter().map(|window| (window.seconds, ms(window))).collect())
         };
         let [reference, mock] = &series.windows;
         let lines = vec![line(Look::Real, REAL, reference), line(Look::Mock, MOCK, mock)];
@@ -174,17 +145,19 @@ fn pairs(pairs: &[QuantilePairs]) -> Figure {
     let looks = if pairs.len() == 1 { [Look::Real; 2] } else { [Look::Calm, Look::Busy] };
     let name =
         |pairs: &QuantilePairs| if pairs.level == "all" { "all answers".to_owned() } else { pairs.level.clone() };
-    let mut lines: Vec<Line> = looks
+    let mut lines: Vec<ChartLine> = looks
         .into_iter()
         .zip(pairs)
-        .map(|(look, pairs)| Line { is_joined: false, ..Line::new(look, &name(pairs), pairs.points.clone()) })
+        .map(|(look, pairs)| ChartLine { is_joined: false, ..ChartLine::new(look, &name(pairs), pairs.points.clone()) })
         .collect();
     let all = || pairs.iter().flat_map(|pairs| &pairs.points).flat_map(|(one, other)| [*one, *other]);
-    let scale = Scale::times(all());
+    let scale = AxisScale::times(all());
     let (least, most) = all().fold((f64::INFINITY, 0.0_f64), |(least, most), ms| (least.min(ms), most.max(ms)));
     if !pairs.is_empty() {
-        let guide =
-            Line { is_marked: false, ..Line::new(Look::Guide, "no difference", vec![(least, least), (most, most)]) };
+        let guide = ChartLine {
+            is_marked: false,
+            ..ChartLine::new(Look::Guide, "no difference", vec![(least, least), (most, most)])
+        };
         lines.push(guide);
     }
     let mean = |pairs: &QuantilePairs| {
@@ -199,7 +172,7 @@ fn pairs(pairs: &[QuantilePairs]) -> Figure {
         format!("{off}{load}")
     };
     let apart: Vec<String> = pairs.iter().map(apart).collect();
-    let axis = |name: &str| Axis { name: format!("{name}, ms"), scale };
+    let axis = |name: &str| ChartAxis { name: format!("{name}, ms"), scale };
     Figure {
         title: "Answer by answer: both sides' times in order".to_owned(),
         takeaway: format!("On average the points lie {} off the line.", list(&apart, "and")),
@@ -210,11 +183,11 @@ fn pairs(pairs: &[QuantilePairs]) -> Figure {
     }
 }
 
-/// Which share came within which time.
+/// Builds the chart of the cumulative distribution.
 fn distribution(series: &ChartData) -> Figure {
-    let line = |look, name: &str, curve: &QuantileCurve| Line {
+    let line = |look, name: &str, curve: &QuantileCurve| ChartLine {
         is_marked: false,
-        ..Line::new(look, name, curve.iter().map(|(percent, ms)| (*ms, *percent)).collect())
+        ..ChartLine::new(look, name, curve.iter().map(|(percent, ms)| (*ms, *percent)).collect())
     };
     let lines = vec![
         line(Look::Real, REAL, &series.reference),
@@ -223,8 +196,8 @@ fn distribution(series: &ChartData) -> Figure {
         line(Look::LogNormal, LOG_NORMAL, &series.log_normal),
     ];
     let times = lines.iter().flat_map(|line| line.points.iter().map(|(ms, _)| *ms));
-    let x = Axis { name: "time of the answer, ms".to_owned(), scale: Scale::times(times) };
-    let y = Axis { name: "% of answers within that time".to_owned(), scale: Scale::percent() };
+    let x = ChartAxis { name: "time of the answer, ms".to_owned(), scale: AxisScale::times(times) };
+    let y = ChartAxis { name: "% of answers within that time".to_owned(), scale: AxisScale::percent() };
     let half = |curve: &QuantileCurve| {
         curve.get(curve.len() / 2).map(|(_, time)| milliseconds(Duration::from_secs_f64(time / 1e3)))
     };
@@ -246,16 +219,54 @@ fn distribution(series: &ChartData) -> Figure {
     }
 }
 
+/// Returns a percentile of a sample in milliseconds; `None` if no call was answered.
+fn milliseconds_of(sample: &SampleSummary, percent: u32) -> Option<f64> {
+    (sample.answered > 0).then(|| sample.latency.at(percent).0.as_secs_f64() * 1e3)
+}
+
+/// Returns the band of the noise around the service's percentile, if it is known at two loads or
+/// more.
+fn noise_band(loads: &[(f64, &Cell)], percent: u32) -> Option<Band> {
+    let points: Vec<(f64, [f64; 2])> = loads
+        .iter()
+        .filter(|(_, cell)| cell.noise.at(percent).is_finite())
+        .filter_map(|(load, cell)| {
+            let (ms, factor) = (milliseconds_of(&cell.reference, percent)?, cell.noise.at(percent).exp());
+            Some((*load, [ms / factor, ms * factor]))
+        })
+        .collect();
+    let is_from_runs = loads.iter().any(|(_, cell)| cell.noise_from == NoiseFrom::Runs);
+    let name = if is_from_runs { "chance, by repeated runs" } else { "chance, by parts of the run" };
+    (points.len() > 1).then(|| Band { name: name.to_owned(), points })
+}
+
+/// Returns the result that the chart by load shows: the difference at the calmest and at the
+/// busiest load.
+fn takeaway_by_load(gap: &Gap, cells: &[&Cell], percent: u32) -> String {
+    let is_compared = |cell: &&&Cell| cell.reliable_percentiles.contains(&percent) && cell.deviation.is_some();
+    let describe = |cell: &Cell| {
+        let log = cell.deviation.map_or(0.0, |deviation| deviation.log_ratio.at(percent));
+        format!("{} {}", longer(log), gap.when(&cell.level))
+    };
+    match [cells.iter().find(is_compared), cells.iter().rev().find(is_compared)] {
+        [Some(calm), Some(busy)] if calm.level != busy.level => {
+            format!("The mock's p{percent} is {}, and {}.", describe(calm), describe(busy))
+        }
+        [Some(cell), _] => format!("The mock's p{percent} is {}.", describe(cell)),
+        _ => "There are too few calls to believe this percentile.".to_owned(),
+    }
+}
+
 /// Times over something that is counted from zero.
-fn chart(x: &str, y: &str, lines: Vec<Line>, band: Option<Band>) -> Chart {
+fn chart(x: &str, y: &str, lines: Vec<ChartLine>, band: Option<Band>) -> Chart {
     let values = || lines.iter().flat_map(|line| line.points.iter().copied());
     // the band may reach far beyond what was measured: it is cut off there
     let edges = band.iter().flat_map(|band| band.points.iter().flat_map(|(_, [low, high])| [*low, *high]));
     let (least, most) = values().fold((f64::INFINITY, 0.0_f64), |(least, most), (_, ms)| (least.min(ms), most.max(ms)));
     let edges: Vec<f64> = edges.map(|ms| ms.clamp(least / 2.0, most * 2.0)).collect();
     Chart {
-        x: Axis { name: x.to_owned(), scale: Scale::from_zero(values().map(|(x, _)| x)) },
-        y: Axis { name: y.to_owned(), scale: Scale::times(values().map(|(_, ms)| ms).chain(edges)) },
+        x: ChartAxis { name: x.to_owned(), scale: AxisScale::from_zero(values().map(|(x, _)| x)) },
+        y: ChartAxis { name: y.to_owned(), scale: AxisScale::times(values().map(|(_, ms)| ms).chain(edges)) },
         band,
         lines,
     }

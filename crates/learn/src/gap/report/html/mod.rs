@@ -1,5 +1,6 @@
-//! The comparison as one page: for whoever decides whether a result can be believed. It begins with the answer in words: what
-//! differs, how sure that is, and what to do next. Then each operation in figures, the worst first (`rows`).
+//! The comparison as one page: for whoever decides whether a result can be believed. It begins with
+//! the answer in words: what differs, how sure that is, and what to do next. Then each operation in
+//! figures, the worst first (`rows`).
 
 pub(crate) mod chart_data;
 mod charts;
@@ -12,7 +13,7 @@ use crate::gap::evaluate::limit_outcome::Verdict;
 use crate::gap::format::{quoted, rates, unsigned};
 use crate::gap::report::html::operations::OperationSections;
 use crate::gap::{Gap, Headline, SideSummary};
-use crate::page::{self, Bars, Escaped, Prose, sentence};
+use crate::page::{self, Bars, EscapedText, Prose, sentence};
 use standin_text::{grouped, percent};
 
 /// Writes a gap as a page.
@@ -25,7 +26,7 @@ impl fmt::Display for GapPage<'_> {
         page::begin(out, &format!("The gap: {} against {}", gap.mock.name, gap.reference.name))?;
         let told = |account: &SideSummary| {
             let runs = if account.runs == 1 { String::new() } else { format!(" in {} runs", account.runs) };
-            format!("<b>{}</b> ({} calls{runs})", Escaped(&account.name), grouped(account.calls))
+            format!("<b>{}</b> ({} calls{runs})", EscapedText(&account.name), grouped(account.calls))
         };
         writeln!(out, "<h1>How far is the mock from the service?</h1>")?;
         writeln!(out, "<p class=\"sides\">Mock: {}. Service: {}.</p>", told(&gap.mock), told(&gap.reference))?;
@@ -46,13 +47,13 @@ impl GapPage<'_> {
             Verdict::Over => "bad",
             Verdict::NotJudged | Verdict::NoBudget => "open",
         };
-        let verdict = gap.verdict_in_words();
-        writeln!(out, "<section class=\"answer {class}\"><p class=\"verdict\">{}</p>", Escaped(&verdict))?;
+        let verdict = gap.describe_verdict();
+        writeln!(out, "<section class=\"answer {class}\"><p class=\"verdict\">{}</p>", EscapedText(&verdict))?;
         for (heading, told) in [
-            ("What differs", gap.what_differs()),
-            ("How sure this is", gap.how_sure()),
+            ("What differs", gap.describe_differences()),
+            ("How sure this is", gap.describe_confidence()),
             ("Why, probably", gap.why().map(str::to_owned).collect()),
-            ("What to do next", gap.next_steps()),
+            ("What to do next", gap.list_next_steps()),
         ] {
             if told.is_empty() {
                 continue;
@@ -62,20 +63,20 @@ impl GapPage<'_> {
                 writeln!(out, "<p>{}</p>", Prose(&sentence(&told)))?;
             }
         }
-        let limits = gap.limits_in_words().into_iter().map(|limits| format!("Allowed: {limits}."));
+        let limits = gap.describe_limits().into_iter().map(|limits| format!("Allowed: {limits}."));
         for note in limits.chain(gap.notes.iter().map(|note| sentence(note))) {
             writeln!(out, "<p class=\"note\">{}</p>", Prose(&note))?;
         }
         writeln!(out, "</section>")
     }
 
-    /// The mock beside what simpler ones would do.
+    /// Writes the comparison with simpler mocks.
     fn beside(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gap = self.0;
         match gap.standings.len() {
             0 => return Ok(()),
             1 if gap.cells.iter().any(|cell| !cell.baselines.is_empty()) => {
-                return writeln!(out, "<p class=\"note\">{}</p>", Prose(&sentence(LEFT_OUT)));
+                return writeln!(out, "<p class=\"note\">{}</p>", Prose(&sentence(BASELINES_LEFT_OUT)));
             }
             _ => {}
         }
@@ -83,7 +84,7 @@ impl GapPage<'_> {
         for (heading, is_worst) in [("On average", false), ("At its worst", true)] {
             let off = |standing: &Headline| if is_worst { standing.worst } else { standing.median };
             // one notation a figure
-            let as_times = gap.standings.iter().any(|standing| off(standing) >= MANY.ln());
+            let as_times = gap.standings.iter().any(|standing| off(standing) >= MIN_RATIO_AS_TIMES.ln());
             let told = |off: f64| if as_times { format!("{:.1} times", off.exp()) } else { unsigned(off) };
             let bars = gap.standings.iter().fold(Bars::default(), |bars, standing| {
                 let name = match standing.baseline {
@@ -103,7 +104,7 @@ impl GapPage<'_> {
         )
     }
 
-    /// What the words for loads mean.
+    /// Writes the table of the load levels.
     fn loads(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gap = self.0;
         if gap.levels.is_empty() {
@@ -120,7 +121,7 @@ impl GapPage<'_> {
             write!(
                 out,
                 "<tr><th scope=\"row\">{}<td>{}",
-                Escaped(&level.label),
+                EscapedText(&level.label),
                 rates(level.least_per_second, level.most_per_second)
             )?;
             if used {
@@ -157,7 +158,7 @@ impl GapPage<'_> {
 }
 
 /// Ratios from which on all of a figure are told as times.
-const MANY: f64 = 10.0;
+const MIN_RATIO_AS_TIMES: f64 = 10.0;
 /// Why the simpler mocks are not there.
-pub(crate) const LEFT_OUT: &str = "the mock is not compared with simpler ones: there are calls enough for hardly more than the typical time (p50), and that is the very thing \
+pub(crate) const BASELINES_LEFT_OUT: &str = "the mock is not compared with simpler ones: there are calls enough for hardly more than the typical time (p50), and that is the very thing \
      that a fixed delay is set to";

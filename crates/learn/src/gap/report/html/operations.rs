@@ -1,4 +1,5 @@
-//! The operations of the page: each in a sentence, in figures and in a table of its rows, the worst first and open.
+//! The operations of the page: each in a sentence, in figures and in a table of its rows, the worst
+//! first and open.
 
 use std::fmt;
 
@@ -10,7 +11,7 @@ use crate::gap::evaluate::limit_outcome::Verdict;
 use crate::gap::format::{longer, signed};
 use crate::gap::report::html::charts::OperationCharts;
 use crate::gap::report::summary::spaced;
-use crate::page::{Escaped, Prose, sentence};
+use crate::page::{EscapedText, Prose, sentence};
 use standin_text::{grouped, list, milliseconds, percent_with_decimals};
 
 /// All operations of a gap.
@@ -30,13 +31,17 @@ impl fmt::Display for OperationSections<'_> {
             writeln!(
                 out,
                 "<details{open}><summary>{} <span class=\"{class}\">– {}</span></summary>",
-                Escaped(name),
+                EscapedText(name),
                 Prose(&told)
             )?;
             let cells: Vec<&Cell> = cells.iter().collect();
             match gap.series.iter().find(|series| series.operation == *name) {
-                Some(series) if place < MOST_DRAWN => write!(out, "{}", OperationCharts::new(gap, &cells, series))?,
-                _ => writeln!(out, "<p class=\"note\">Only the {MOST_DRAWN} worst operations are drawn.</p>")?,
+                Some(series) if place < MAX_DRAWN_OPERATIONS => {
+                    write!(out, "{}", OperationCharts::new(gap, &cells, series))?
+                }
+                _ => {
+                    writeln!(out, "<p class=\"note\">Only the {MAX_DRAWN_OPERATIONS} worst operations are drawn.</p>")?
+                }
             }
             table(out, gap, &cells)?;
             writeln!(out, "</details>")?;
@@ -45,7 +50,8 @@ impl fmt::Display for OperationSections<'_> {
     }
 }
 
-/// First the one to begin with, then those over the budget, each by how far it is off.
+/// Orders the operations: first the one to begin with, then those over the budget, each by its
+/// difference.
 fn in_order(gap: &Gap) -> Vec<&[Cell]> {
     let begin = gap.causes.iter().find_map(|cause| cause.operation.as_deref());
     let badness = |cells: &[Cell]| {
@@ -57,7 +63,8 @@ fn in_order(gap: &Gap) -> Vec<&[Cell]> {
     operations
 }
 
-/// An operation in a sentence, with the class of its verdict. Number and verdict are of the same row and limit.
+/// Returns the CSS class of the verdict on an operation and a sentence. Both are about the same row
+/// and limit.
 pub(crate) fn headline(gap: &Gap, cells: &[Cell]) -> (&'static str, String) {
     let count = |verdict| cells.iter().filter(|cell| cell.verdict == verdict).count();
     if count(Verdict::Over) > 0 {
@@ -94,7 +101,7 @@ pub(crate) fn headline(gap: &Gap, cells: &[Cell]) -> (&'static str, String) {
     }
     let lacking = cells.iter().filter(|cell| cell.verdict == Verdict::NotJudged);
     // the busiest of them
-    let why = lacking.clone().next_back().and_then(Cell::why_not_judged).map(brief).unwrap_or_default();
+    let why = lacking.clone().next_back().and_then(Cell::reason_not_judged).map(brief).unwrap_or_default();
     if within == 0 {
         return ("open", format!("could not be judged: {why}"));
     }
@@ -103,9 +110,9 @@ pub(crate) fn headline(gap: &Gap, cells: &[Cell]) -> (&'static str, String) {
     ("open", format!("{within} of {} loads are within the budget; “{names}” could not be judged ({why})", cells.len()))
 }
 
-/// The limit that is exceeded most.
+/// Returns a sentence about the limit that is exceeded most.
 fn over(gap: &Gap, cells: &[Cell]) -> String {
-    let all = cells.iter().filter_map(|cell| Some((cell, cell.most_over()?)));
+    let all = cells.iter().filter_map(|cell| Some((cell, cell.largest_excess()?)));
     let Some((cell, (_, measured))) = all.max_by(|one, other| one.1.0.total_cmp(&other.1.0)) else {
         let silent = cells.iter().find(|cell| cell.verdict == Verdict::Over);
         return format!(
@@ -126,7 +133,7 @@ fn over(gap: &Gap, cells: &[Cell]) -> String {
     format!("{difference}, which is more than the budget allows")
 }
 
-/// Why a row is not judged, in a few words.
+/// Returns the reason why a row is not judged, in a few words.
 fn brief(reason: &LimitReason) -> String {
     match reason {
         LimitReason::Hidden(measured, _) => {
@@ -137,14 +144,14 @@ fn brief(reason: &LimitReason) -> String {
     }
 }
 
-/// The percentile that is furthest off at any load.
+/// Returns the cell and percentile with the largest difference, and the difference.
 fn furthest(cells: &[Cell]) -> Option<(&Cell, u32, f64)> {
     let all = cells.iter().filter_map(|cell| cell.furthest().map(|(percent, log)| (cell, percent, log)));
     all.max_by(|one, other| one.2.abs().total_cmp(&other.2.abs()))
 }
 
 fn table(out: &mut fmt::Formatter<'_>, gap: &Gap, cells: &[&Cell]) -> fmt::Result {
-    let name = Escaped(&cells[0].operation).to_string();
+    let name = EscapedText(&cells[0].operation).to_string();
     writeln!(
         out,
         "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table: {name}\"><table><caption>By load: how long answers take, in \
@@ -154,7 +161,7 @@ fn table(out: &mut fmt::Formatter<'_>, gap: &Gap, cells: &[&Cell]) -> fmt::Resul
     for cell in cells {
         for (side, sample) in [("service", &cell.reference), ("mock", &cell.mock)] {
             let load = if side == "service" { gap.label(&cell.level) } else { "" };
-            write!(out, "<tr><th scope=\"row\">{}<td>{side}<td>{}", Escaped(load), grouped(sample.calls))?;
+            write!(out, "<tr><th scope=\"row\">{}<td>{side}<td>{}", EscapedText(load), grouped(sample.calls))?;
             if sample.left_out > 0 {
                 write!(out, " (+{} left out)", grouped(sample.left_out))?;
             }
@@ -190,7 +197,7 @@ fn table(out: &mut fmt::Formatter<'_>, gap: &Gap, cells: &[&Cell]) -> fmt::Resul
     Ok(())
 }
 
-/// What the budget says of each row.
+/// Writes the reasons for the verdict on each row.
 fn reasons(out: &mut fmt::Formatter<'_>, gap: &Gap, cells: &[&Cell]) -> fmt::Result {
     let told: Vec<&&Cell> = cells.iter().filter(|cell| !cell.reasons.is_empty()).collect();
     if told.is_empty() {
@@ -210,7 +217,13 @@ fn reasons(out: &mut fmt::Formatter<'_>, gap: &Gap, cells: &[&Cell]) -> fmt::Res
         };
         let reasons: Vec<String> = cell.reasons.iter().map(|reason| sentence(reason)).collect();
         let load = load.trim_end_matches('.');
-        writeln!(out, "<li><b class=\"{}\">{}:</b> {}</li>", class(cell), Escaped(load), Prose(&reasons.join(" ")))?;
+        writeln!(
+            out,
+            "<li><b class=\"{}\">{}:</b> {}</li>",
+            class(cell),
+            EscapedText(load),
+            Prose(&reasons.join(" "))
+        )?;
     }
     writeln!(out, "</ul>")
 }
@@ -224,4 +237,4 @@ fn class(cell: &Cell) -> &'static str {
 }
 
 /// So many operations make a page of two megabytes.
-const MOST_DRAWN: usize = 40;
+const MAX_DRAWN_OPERATIONS: usize = 40;

@@ -5,23 +5,23 @@ use std::fmt;
 
 /// A defect of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ImportError {
     /// The file; empty until it is known.
     pub file: String,
     /// The line from 1; 0 if it is the whole file.
     pub line: u64,
-    /// What is wrong.
-    pub what: String,
-    /// How to mend it.
-    pub mend: String,
+    /// The description of the error.
+    pub message: String,
+    /// Advice on how to fix it.
+    pub help: String,
 }
 
 /// The defects of a file, as far as they were counted.
 #[derive(Debug, Default)]
-pub struct Problems {
+pub struct ImportErrors {
     /// The first of them.
-    pub first: Vec<Problem>,
-    /// All of them.
+    pub first: Vec<ImportError>,
+    /// The number of all defects, including those that are not kept.
     pub count: u64,
 }
 
@@ -29,40 +29,40 @@ pub struct Problems {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Skipped(BTreeMap<String, (u64, String)>);
 
-impl Problem {
-    /// A defect at a line, or of the whole file at line 0.
-    pub fn new(line: u64, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { file: String::new(), line, what: what.into(), mend: mend.into() }
+impl ImportError {
+    /// Returns a defect at a line, or of the whole file at line 0.
+    pub fn new(line: u64, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { file: String::new(), line, message: message.into(), help: help.into() }
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ImportError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
-            0 => write!(out, "`{}`: {}; {}", self.file, self.what, self.mend),
-            line => write!(out, "`{}` line {line}: {}; {}", self.file, self.what, self.mend),
+            0 => write!(out, "`{}`: {}; {}", self.file, self.message, self.help),
+            line => write!(out, "`{}` line {line}: {}; {}", self.file, self.message, self.help),
         }
     }
 }
 
-impl Problems {
-    /// Counts a defect.
-    pub fn add(&mut self, problem: Problem) {
+impl ImportErrors {
+    /// Adds a defect, and keeps it if few are kept.
+    pub fn add(&mut self, error: ImportError) {
         self.count += 1;
-        if self.first.len() < SHOWN {
-            self.first.push(problem);
+        if self.first.len() < MAX_KEPT_ERRORS {
+            self.first.push(error);
         }
     }
 
-    /// Nothing, or what is wrong.
+    /// Fails if there are defects.
     pub fn none(self) -> Result<(), Self> {
         if self.count == 0 { Ok(()) } else { Err(self) }
     }
 }
 
-impl From<Problem> for Problems {
-    fn from(problem: Problem) -> Self {
-        Self { first: vec![problem], count: 1 }
+impl From<ImportError> for ImportErrors {
+    fn from(error: ImportError) -> Self {
+        Self { first: vec![error], count: 1 }
     }
 }
 
@@ -72,7 +72,7 @@ impl Skipped {
         self.add_many(why, example, 1);
     }
 
-    /// Counts several.
+    /// Counts several left out items of one reason, with the first example of its kind.
     pub fn add_many(&mut self, why: &str, example: &str, count: u64) {
         match self.0.get_mut(why) {
             Some((so_far, _)) => *so_far += count,
@@ -83,11 +83,11 @@ impl Skipped {
         }
     }
 
-    /// Reasons, how often each, and the first example.
+    /// Returns the reasons, the number of items of each, and the first example.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64, &str)> {
         self.0.iter().map(|(why, (count, example))| (why.as_str(), *count, example.as_str()))
     }
 }
 
 /// Defects that are told one by one.
-const SHOWN: usize = 20;
+const MAX_KEPT_ERRORS: usize = 20;

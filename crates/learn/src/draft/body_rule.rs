@@ -1,22 +1,22 @@
-//! What a stub asks of a call's body: as recorded, a secret by its presence.
+//! Body patterns of drafted stubs: as recorded, a secret by its presence.
 
 use base64::Engine as _;
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use super::fields::Fields;
-use super::numbers::are_plain;
+use super::field_rules::FieldRules;
+use super::java_numbers::survive_java;
 use standin_dialect::json::{digest, digest_ignoring_order};
 use standin_stub::call::Call;
 use standin_tape::{around_redactions, is_redacted};
 
-/// What is asked of a body.
+/// The rule that a request body must meet.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum BodyRule {
     /// Nothing: there was none, or only its presence is known.
     Nothing,
     Binary(Vec<u8>),
-    Form(Fields),
+    Form(FieldRules),
     Json(Value),
     Text(String),
     /// The text around secrets.
@@ -24,7 +24,8 @@ pub(super) enum BodyRule {
 }
 
 impl BodyRule {
-    /// The rule for a recorded call, and whether it says less than the call did: the body was too large, or multipart.
+    /// Returns the rule for a recorded call, and true if it says less than the call did: the body
+    /// was too large, or multipart.
     pub(super) fn of(call: &Call) -> (Self, bool) {
         let body = call.body();
         if body.is_empty() {
@@ -32,12 +33,12 @@ impl BodyRule {
         }
         let kind = call.header(&CONTENT_TYPE).next().unwrap_or_default().to_ascii_lowercase();
         // boundaries are drawn anew for each call
-        if body.len() > LARGEST || kind.starts_with("multipart/") {
+        if body.len() > MAX_BODY_BYTES || kind.starts_with("multipart/") {
             return (Self::Nothing, true);
         }
         let secret = is_redacted(&String::from_utf8_lossy(body));
-        if !call.form().is_empty() && (secret || !Fields::have_twins(call.form())) {
-            return (Self::Form(Fields::of(call.form())), false);
+        if !call.form().is_empty() && (secret || !FieldRules::have_twins(call.form())) {
+            return (Self::Form(FieldRules::of(call.form())), false);
         }
         if (kind.contains("json") || body.starts_with(b"{") || body.starts_with(b"["))
             && let Some(document) = call.json().and_then(without_secrets)
@@ -54,7 +55,8 @@ impl BodyRule {
         (Self::Text(text.to_owned()), false)
     }
 
-    /// How much it asks: what meets a rule also meets lighter rules, but never a heavier one that is not its own.
+    /// Returns how specific the rule is. A body that meets a rule may also meet less specific ones,
+    /// but never a more specific one that is not its own.
     pub(super) fn weight(&self) -> u64 {
         match self {
             // a JSON text or a form may meet what is around a secret, but never the other way round
@@ -66,7 +68,7 @@ impl BodyRule {
         }
     }
 
-    /// Among rules of one weight, how much text is asked for around secrets.
+    /// Returns the length of the text around secrets, which orders rules of one weight.
     pub(super) fn text_around(&self) -> usize {
         match self {
             Self::TextAround(parts) => 1 + parts.iter().map(String::len).sum::<usize>(),
@@ -74,7 +76,7 @@ impl BodyRule {
         }
     }
 
-    /// A text that equal rules share; of JSON, also when lists are taken in any order.
+    /// Returns a text that equal rules share; of JSON, also when lists are taken in any order.
     pub(super) fn key(&self, in_any_order: bool) -> String {
         match self {
             Self::Json(document) if in_any_order => format!("json {:016x}", digest_ignoring_order(document)),
@@ -83,8 +85,8 @@ impl BodyRule {
         }
     }
 
-    /// As it stands among `bodyPatterns`; null if nothing does. Of JSON, lists are taken in any order if that tells the
-    /// recorded calls apart.
+    /// Returns the entry of `bodyPatterns`; null if there is none. Lists of JSON match in any order
+    /// if that tells the recorded calls apart.
     pub(super) fn json(&self, in_any_order: bool) -> Value {
         match self {
             Self::Nothing | Self::Form(_) => Value::Null,
@@ -92,8 +94,10 @@ impl BodyRule {
                 json!({ "binaryEqualTo": base64::engine::general_purpose::STANDARD.encode(bytes) })
             }
             Self::Json(document) => {
-                // WireMock reads numbers within a mapping as doubles, but those in a text as they are
-                let expected = if are_plain(document) { document.clone() } else { Value::from(document.to_string()) };
+                // WireMock reads numbers within a mapping as doubles, but those in a text as they
+                // are
+                let expected =
+                    if survive_java(document) { document.clone() } else { Value::from(document.to_string()) };
                 json!({ "equalToJson": expected, "ignoreArrayOrder": in_any_order, "ignoreExtraElements": true })
             }
             Self::Text(text) => json!({ "equalTo": text }),
@@ -105,11 +109,11 @@ impl BodyRule {
     }
 }
 
-/// The document with a placeholder for each value that held a secret; `None` if something in it would be read as a
-/// placeholder that is none.
+/// Returns the document with a placeholder for each value that held a secret; `None` if something
+/// in it would be read as a placeholder that is none.
 fn without_secrets(document: &Value) -> Option<Value> {
     Some(match document {
-        Value::String(text) if is_redacted(text) => ANY.into(),
+        Value::String(text) if is_redacted(text) => ANY_VALUE.into(),
         Value::String(text) if text.starts_with("${json-unit.") || text.starts_with("#{json-unit.") => return None,
         Value::Array(items) => Value::Array(items.iter().map(without_secrets).collect::<Option<_>>()?),
         Value::Object(members) => {
@@ -122,12 +126,12 @@ fn without_secrets(document: &Value) -> Option<Value> {
     })
 }
 
-/// The values of a document; a placeholder asks less than a value.
+/// Returns the number of values of a document; a placeholder counts less than a value.
 fn size(document: &Value) -> u64 {
     match document {
         Value::Array(items) => 2 + items.iter().map(size).sum::<u64>(),
         Value::Object(members) => 2 + members.values().map(size).sum::<u64>(),
-        Value::String(text) if text == ANY => 1,
+        Value::String(text) if text == ANY_VALUE => 1,
         _ => 2,
     }
 }
@@ -136,7 +140,7 @@ fn is_text(body: &[u8], text: &str) -> bool {
     std::str::from_utf8(body).is_ok() && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
-/// A text as a Java pattern that only it matches.
+/// Returns a text as a Java pattern that only it matches.
 fn quote(text: &str) -> String {
     text.chars().fold(String::new(), |mut quoted, c| {
         if r"\.+*?()|[]{}^$".contains(c) {
@@ -147,16 +151,16 @@ fn quote(text: &str) -> String {
     })
 }
 
-/// Whatever is present.
-const ANY: &str = "${json-unit.ignore}";
+/// Placeholder that matches any JSON value.
+const ANY_VALUE: &str = "${json-unit.ignore}";
 
 /// Bodies that are longer are no reading for people, nor for a matcher under load.
-const LARGEST: usize = 64 << 10;
+const MAX_BODY_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draft::ask::call;
+    use crate::draft::request_rule::call;
     use standin_tape::exchange::Request;
     use standin_tape::redaction;
 
@@ -193,10 +197,10 @@ mod tests {
     fn secrets_are_asked_for_by_their_presence() {
         let secret = redaction(7);
         let json = rule("application/json", format!(r#"{{"key": "{secret}", "{secret}": 1, "b": 2}}"#).as_bytes());
-        assert_eq!(json, BodyRule::Json(json!({"key": ANY, "b": 2})));
+        assert_eq!(json, BodyRule::Json(json!({"key": ANY_VALUE, "b": 2})));
         let text = rule("text/plain", format!("key={secret}.").as_bytes());
         assert_eq!(text.json(true), json!({"matches": "key=(?s:.+)\\."}));
         let form = rule("application/x-www-form-urlencoded", format!("key={secret}").as_bytes());
-        assert_eq!(form, BodyRule::Form(Fields::of(&[("key".to_owned(), secret)])));
+        assert_eq!(form, BodyRule::Form(FieldRules::of(&[("key".to_owned(), secret)])));
     }
 }

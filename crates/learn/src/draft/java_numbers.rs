@@ -1,18 +1,20 @@
-//! Whether numbers survive a mapping file: WireMock reads them as doubles and writes them as Java does.
+//! Numbers that survive a mapping file: WireMock reads them as doubles and writes them as Java
+//! does.
 
 use serde_json::Value;
 
-/// Whether every number of a document is written the same once WireMock has read it from a mapping.
-pub(super) fn are_plain(document: &Value) -> bool {
+/// Returns true if every number of a document is written unchanged after WireMock has read it from
+/// a mapping.
+pub(super) fn survive_java(document: &Value) -> bool {
     match document {
-        Value::Array(items) => items.iter().all(are_plain),
-        Value::Object(members) => members.values().all(are_plain),
-        Value::Number(number) => is_plain(number.as_str()),
+        Value::Array(items) => items.iter().all(survive_java),
+        Value::Object(members) => members.values().all(survive_java),
+        Value::Number(number) => survives_java(number.as_str()),
         _ => true,
     }
 }
 
-fn is_plain(number: &str) -> bool {
+fn survives_java(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return digits.len() <= 18 && number != "-0";
@@ -42,7 +44,7 @@ mod tests {
             ("1234567890123456789012", false),
             ("0.12345678901234567890123", false),
         ] {
-            assert_eq!(is_plain(number), expected, "{number}");
+            assert_eq!(survives_java(number), expected, "{number}");
         }
     }
 }

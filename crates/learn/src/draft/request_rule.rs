@@ -1,4 +1,5 @@
-//! What a stub asks of a call so that the recorded one meets it: method, url, query and body, but no headers.
+//! Request patterns of drafted stubs, which the recorded calls meet: method, URL, query and body,
+//! but no headers.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
@@ -7,33 +8,33 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value, json};
 
-use super::body::BodyRule;
-use super::fields::Fields;
+use super::body_rule::BodyRule;
+use super::field_rules::FieldRules;
 use super::report::LeftOut;
 use standin_stub::call::{Call, Peers, Scheme};
 use standin_tape::exchange::Request;
 use standin_tape::is_redacted;
 
-/// What is asked of a call.
+/// The rule that a request must meet.
 #[derive(Clone, Debug)]
-pub(super) struct Ask {
+pub(super) struct RequestRule {
     pub(super) method: String,
     /// The path, `{redacted}` for each segment that held a secret.
     pub(super) path: String,
-    /// Whether it held one.
+    /// True if the path held a secret.
     pub(super) has_secret_path: bool,
     /// Path and query where they are asked for as they stand.
     exact: Option<String>,
-    pub(super) query: Fields,
+    pub(super) query: FieldRules,
     pub(super) body: BodyRule,
-    /// Whether the call's body said more.
+    /// True if the rule matches less of the body than was recorded.
     pub(super) is_loose: bool,
-    /// Whether lists of a JSON body count in any order.
+    /// True if the lists of a JSON body match in any order.
     pub(super) in_any_order: bool,
 }
 
-impl Ask {
-    /// What to ask for a recorded call.
+impl RequestRule {
+    /// Returns the rule for a recorded call.
     pub(super) fn of(request: &Request, body: Bytes) -> Result<Self, LeftOut> {
         let call = call(request, body).ok_or(LeftOut::Strange)?;
         // WireMock knows methods in upper case only
@@ -50,45 +51,50 @@ impl Ask {
         let torn =
             call.query().iter().any(|(name, value)| name.is_empty() || (name.clone() + value).contains('\u{fffd}'));
         // a query that cannot be taken apart is compared as it stands
-        let as_it_stands = !is_secret && (call.query().is_empty() || torn || Fields::have_twins(call.query()));
+        let as_it_stands = !is_secret && (call.query().is_empty() || torn || FieldRules::have_twins(call.query()));
         let (body, is_loose) = BodyRule::of(&call);
         Ok(Self {
             method: request.method.clone(),
             path,
             has_secret_path,
             exact: as_it_stands.then(|| call.url().to_owned()),
-            query: if as_it_stands { Fields::default() } else { Fields::of(call.query()) },
+            query: if as_it_stands { FieldRules::default() } else { FieldRules::of(call.query()) },
             body,
             is_loose,
             in_any_order: true,
         })
     }
 
-    /// A text that all calls share that the stub cannot tell apart.
+    /// Returns a text that is equal for all calls that the stub cannot tell apart.
     pub(super) fn key(&self, in_any_order: bool) -> String {
         format!("{}\n{}", Value::Object(self.request(None)), self.body.key(in_any_order))
     }
 
-    /// A text to make an id from: the same in every run and on every machine.
+    /// Returns a text for the id of the stub: the same in every run and on every machine.
     pub(super) fn identity(&self) -> String {
         let mut body = self.body.json(true);
         body.sort_all_objects();
         format!("{}\n{body}", Value::Object(self.request(None)))
     }
 
-    /// How much it asks. A call that meets a heavier one may also meet this, never the other way round.
+    /// Returns how specific the rule is. A call that meets a more specific rule may also meet this
+    /// one, never the other way round.
     pub(super) fn weight(&self) -> (u64, usize) {
-        let query = if self.exact.as_ref().is_some_and(|url| url.contains('?')) { EXACT } else { self.query.weight() };
+        let query = if self.exact.as_ref().is_some_and(|url| url.contains('?')) {
+            EXACT_QUERY_WEIGHT
+        } else {
+            self.query.weight()
+        };
         (query + self.body.weight(), self.body.text_around())
     }
 
-    /// The call in short, for people.
+    /// Returns the call in short, for people.
     pub(super) fn label(&self) -> String {
         let url = self.exact.as_deref().unwrap_or(&self.path);
         format!("{} {url}", self.method)
     }
 
-    /// The request pattern.
+    /// Returns the request pattern of the stub.
     pub(super) fn json(&self) -> Value {
         let mut request = self.request(None);
         let body = self.body.json(self.in_any_order);
@@ -98,12 +104,12 @@ impl Ask {
         request.into()
     }
 
-    /// The request pattern for any path of a template.
+    /// Returns the request pattern for any path of a template.
     pub(super) fn templated(&self, template: &str) -> Map<String, Value> {
         self.request(Some(template))
     }
 
-    /// The request pattern without a body pattern.
+    /// Returns the request pattern without a body pattern.
     fn request(&self, template: Option<&str>) -> Map<String, Value> {
         let (key, url) = match (template, &self.exact) {
             (Some(template), _) => ("urlPathTemplate", template),
@@ -126,7 +132,7 @@ impl Ask {
     }
 }
 
-/// A recorded call as it would arrive again; `None` if no server would take it.
+/// Returns a recorded call as it would arrive again; `None` if no server would accept it.
 pub(super) fn call(request: &Request, body: Bytes) -> Option<Call> {
     let method = Method::from_bytes(request.method.as_bytes()).ok()?;
     let mut parts = http::Request::builder().method(method).uri(request.url.as_str()).body(()).ok()?.into_parts().0;
@@ -139,10 +145,10 @@ pub(super) fn call(request: &Request, body: Bytes) -> Option<Call> {
     }
     let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let peers = Peers { scheme: Scheme::Http, remote: nobody, local: nobody };
-    Some(Call::new(parts, body, peers, Instant::now(), BODY_LIMIT))
+    Some(Call::new(parts, body, peers, Instant::now(), MAX_UNPACKED_BYTES))
 }
 
-/// The path with a variable for each segment that held a secret.
+/// Returns the path with a variable for each segment that held a secret.
 fn without_secrets(path: &str) -> String {
     let mut secrets = 0;
     let segments = path.split('/').map(|segment| {
@@ -150,44 +156,44 @@ fn without_secrets(path: &str) -> String {
             return segment.to_owned();
         }
         secrets += 1;
-        if secrets == 1 { format!("{SECRET}}}") } else { format!("{SECRET}{secrets}}}") }
+        if secrets == 1 { format!("{SECRET_VARIABLE}}}") } else { format!("{SECRET_VARIABLE}{secrets}}}") }
     });
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// How the variable of a segment begins that held a secret.
-const SECRET: &str = "{redacted";
+/// The beginning of the name of a path variable for a secret.
+const SECRET_VARIABLE: &str = "{redacted";
 
-/// What a query that is asked for as it stands weighs.
-const EXACT: u64 = 1 << 32;
+/// The weight of a query that is matched as it stands.
+const EXACT_QUERY_WEIGHT: u64 = 1 << 32;
 
-/// What a gzip body may unpack to.
-const BODY_LIMIT: usize = 16 << 20;
+/// The maximum size of an unpacked gzip body, in bytes.
+const MAX_UNPACKED_BYTES: usize = 16 << 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use standin_tape::redaction;
 
-    fn ask(method: &str, url: &str) -> Result<Value, LeftOut> {
+    fn rule(method: &str, url: &str) -> Result<Value, LeftOut> {
         let request = Request { method: method.to_owned(), url: url.to_owned(), headers: Vec::new(), body: None };
-        Ask::of(&request, Bytes::new()).map(|ask| ask.json())
+        RequestRule::of(&request, Bytes::new()).map(|rule| rule.json())
     }
 
     #[test]
     fn urls_are_asked_for_as_they_were_and_queries_in_any_order() {
-        assert_eq!(ask("GET", "/a%20b?"), Ok(json!({"method": "GET", "url": "/a%20b"})));
-        assert_eq!(ask("GET", "http://host:1/a"), Ok(json!({"method": "GET", "url": "/a"})));
+        assert_eq!(rule("GET", "/a%20b?"), Ok(json!({"method": "GET", "url": "/a%20b"})));
+        assert_eq!(rule("GET", "http://host:1/a"), Ok(json!({"method": "GET", "url": "/a"})));
         assert_eq!(
-            ask("GET", "/a?y=2%203&wsdl"),
+            rule("GET", "/a?y=2%203&wsdl"),
             Ok(json!({"method": "GET", "urlPath": "/a",
                 "queryParameters": {"wsdl": {"equalTo": ""}, "y": {"equalTo": "2 3"}}}))
         );
-        assert_eq!(ask("GET", "/a?x=%ff"), Ok(json!({"method": "GET", "url": "/a?x=%ff"})));
+        assert_eq!(rule("GET", "/a?x=%ff"), Ok(json!({"method": "GET", "url": "/a?x=%ff"})));
         // a value that comes twice could be taken for another
-        assert_eq!(ask("GET", "/a?x=1&x=1"), Ok(json!({"method": "GET", "url": "/a?x=1&x=1"})));
+        assert_eq!(rule("GET", "/a?x=1&x=1"), Ok(json!({"method": "GET", "url": "/a?x=1&x=1"})));
         for (method, url) in [("OPTIONS", "*"), ("CONNECT", "host:443"), ("get", "/"), ("GET", "/a b"), ("G T", "/")] {
-            assert_eq!(ask(method, url), Err(LeftOut::Strange), "{method} {url}");
+            assert_eq!(rule(method, url), Err(LeftOut::Strange), "{method} {url}");
         }
     }
 
@@ -195,11 +201,11 @@ mod tests {
     fn secrets_in_urls_are_asked_for_by_their_presence() {
         let secret = redaction(1);
         assert_eq!(
-            ask("GET", &format!("/reset/{secret}/x-{secret}?key={secret}")),
+            rule("GET", &format!("/reset/{secret}/x-{secret}?key={secret}")),
             Ok(json!({"method": "GET", "urlPathTemplate": "/reset/{redacted}/{redacted2}",
                 "queryParameters": {"key": {"matches": ".*"}}}))
         );
         // any path of that depth would do
-        assert_eq!(ask("GET", &format!("/{secret}/{secret}")), Err(LeftOut::Strange));
+        assert_eq!(rule("GET", &format!("/{secret}/{secret}")), Err(LeftOut::Strange));
     }
 }

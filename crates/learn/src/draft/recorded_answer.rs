@@ -1,29 +1,30 @@
-//! A recorded answer as a stub gives it: headers that belong to the answer and not to the connection, and the body decoded.
+//! A recorded answer as a stub gives it: headers that belong to the answer and not to the
+//! connection, and the body decoded.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-use super::numbers::are_plain;
+use super::java_numbers::survive_java;
 use super::{DraftFile, digest8};
 use standin_coding::ContentCoding;
 use standin_tape::exchange::Response;
 use standin_tape::is_redacted;
 
-/// An answer.
+/// A recorded answer as a stub gives it.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct RecordedAnswer {
     pub(super) status: u16,
     /// Names as first spelt, each with its values.
     headers: Vec<(String, Vec<String>)>,
     pub(super) body: Bytes,
-    /// Whether headers are missing because they held a secret.
+    /// True if headers were removed because they held a secret.
     pub(super) lacks_secrets: bool,
 }
 
-impl Answer {
-    /// The answer of an exchange and its body as it stands on the tape. One to HEAD has the length and the coding of a body that
-    /// is not there.
+impl RecordedAnswer {
+    /// Reads the answer of an exchange and its body as it stands on the tape. An answer to HEAD
+    /// keeps the length and the coding of the body that it lacks.
     pub(super) fn of(response: &Response, raw: Bytes, to_head: bool) -> Self {
         let coding = header(response, "content-encoding").unwrap_or_default();
         let decoded = decode(&raw, coding);
@@ -38,7 +39,7 @@ impl Answer {
             let lower = name.to_ascii_lowercase();
             let is_coding = lower == "content-encoding" && decoded.is_some();
             let is_of_head = to_head && matches!(lower.as_str(), "content-encoding" | "content-length");
-            let is_left_out = is_coding || NOT_OURS.contains(&lower.as_str()) || named.contains(&lower);
+            let is_left_out = is_coding || DROPPED_HEADERS.contains(&lower.as_str()) || named.contains(&lower);
             if is_left_out && !is_of_head {
                 continue;
             }
@@ -54,14 +55,14 @@ impl Answer {
         answer
     }
 
-    /// Whether the text is in a header or the body.
+    /// Returns true if the text is in a header or the body.
     pub(super) fn names(&self, text: &str) -> bool {
         let in_body = || self.body.windows(text.len()).any(|window| window == text.as_bytes());
         !text.is_empty()
             && (self.headers.iter().any(|(_, values)| values.iter().any(|value| value.contains(text))) || in_body())
     }
 
-    /// The response definition, and the file that its body is in if it is large or no text.
+    /// Returns the response definition, and the file that its body is in if it is large or no text.
     pub(super) fn json(&self, slug: &str) -> (Value, Option<DraftFile>) {
         let mut response = Map::new();
         response.insert("status".to_owned(), self.status.into());
@@ -103,16 +104,17 @@ impl Answer {
         found.and_then(|(_, values)| values.first()).map_or_else(String::new, |value| value.to_ascii_lowercase())
     }
 
-    /// A body that can be read in the mapping: JSON as such if it is written again as it was, white space aside.
+    /// Returns a body that can stand in the mapping: as JSON if it would be written unchanged,
+    /// except for white space.
     fn inline(&self) -> Option<(&'static str, Value)> {
-        let text = std::str::from_utf8(&self.body).ok().filter(|text| text.len() <= INLINE)?;
+        let text = std::str::from_utf8(&self.body).ok().filter(|text| text.len() <= MAX_INLINE_BYTES)?;
         let shows = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
         if !text.chars().all(shows) || text.starts_with('\u{feff}') {
             return None;
         }
         let document = serde_json::from_str::<Value>(text).ok().filter(|document| {
             (document.is_object() || document.is_array())
-                && are_plain(document)
+                && survive_java(document)
                 && without_space(text) == serde_json::to_string(document).unwrap_or_default()
         });
         Some(document.map_or_else(|| ("body", text.into()), |document| ("jsonBody", document)))
@@ -126,7 +128,7 @@ impl Answer {
     }
 }
 
-/// The first value of a header.
+/// Returns the first value of a header.
 pub(super) fn header<'r>(response: &'r Response, name: &str) -> Option<&'r str> {
     response.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
@@ -148,7 +150,7 @@ pub(super) fn decode(raw: &Bytes, coding: &str) -> Option<Bytes> {
     }
 }
 
-/// A JSON text without the white space between its parts.
+/// Returns a JSON text without the white space between its parts.
 fn without_space(text: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);
     let keep = |c: &char| {
@@ -163,9 +165,9 @@ fn without_space(text: &str) -> String {
     text.chars().filter(keep).collect()
 }
 
-/// Headers of a connection, of one moment, or of another mock: an answer that is given again has its own. What sends a client
-/// to another port of the recorded service goes too.
-const NOT_OURS: &[&str] = &[
+/// Headers of a connection, of one moment, or of another mock: an answer that is given again has
+/// its own. What sends a client to another port of the recorded service goes too.
+const DROPPED_HEADERS: &[&str] = &[
     "alt-svc",
     "connection",
     "content-length",
@@ -182,7 +184,7 @@ const NOT_OURS: &[&str] = &[
 ];
 
 /// Bodies up to this many bytes stand in the mapping.
-const INLINE: usize = 4 << 10;
+const MAX_INLINE_BYTES: usize = 4 << 10;
 
 /// Maximum size of an unpacked body in bytes.
 const MAX_UNPACKED_BYTES: usize = 64 << 20;
@@ -212,9 +214,9 @@ mod tests {
 
     use super::*;
 
-    fn answer(headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    fn answer(headers: &[(&str, &str)], body: &[u8]) -> RecordedAnswer {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Answer::of(&Response { status: 200, headers, body: None }, body.to_vec().into(), false)
+        RecordedAnswer::of(&Response { status: 200, headers, body: None }, body.to_vec().into(), false)
     }
 
     #[test]
@@ -245,8 +247,11 @@ mod tests {
         let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let response = Response { status: 200, headers, body: None };
         let kept = json!({"Content-Length": "12345", "Content-Encoding": "gzip"});
-        assert_eq!(Answer::of(&response, Bytes::new(), true).json("x").0, json!({"status": 200, "headers": kept}));
-        assert_eq!(Answer::of(&response, Bytes::new(), false).json("x").0, json!({"status": 200}));
+        assert_eq!(
+            RecordedAnswer::of(&response, Bytes::new(), true).json("x").0,
+            json!({"status": 200, "headers": kept})
+        );
+        assert_eq!(RecordedAnswer::of(&response, Bytes::new(), false).json("x").0, json!({"status": 200}));
     }
 
     #[test]
@@ -274,7 +279,7 @@ mod tests {
         for body in ["{\"a\":1.10}", "null", "5", "{\"a\":1,\"a\":2}", "[\"\\u00e9\"]", "{\"a\":}"] {
             assert_eq!(inline(body)["body"], *body);
         }
-        let long = format!("\"{}\"", "x".repeat(INLINE));
+        let long = format!("\"{}\"", "x".repeat(MAX_INLINE_BYTES));
         let (response, file) =
             answer(&[("Content-Type", "application/hal+json; charset=utf-8")], long.as_bytes()).json("x");
         assert!(response["bodyFileName"].as_str().unwrap().contains(".json"));

@@ -1,4 +1,5 @@
-//! Named values that a call came with, query or form, as a stub asks for them: in any order, and a secret by its presence.
+//! Named values that a call came with, query or form, as a stub asks for them: in any order, and a
+//! secret by its presence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +9,9 @@ use standin_tape::is_redacted;
 
 /// The values of each name; `None` where a secret was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fields(BTreeMap<String, Vec<Option<String>>>);
+pub(super) struct FieldRules(BTreeMap<String, Vec<Option<String>>>);
 
-impl Fields {
+impl FieldRules {
     /// Fields of decoded pairs. A name that held a secret cannot be asked for.
     pub(super) fn of(pairs: &[(String, String)]) -> Self {
         let mut fields: BTreeMap<String, Vec<Option<String>>> = BTreeMap::new();
@@ -24,7 +25,8 @@ impl Fields {
         Self(fields)
     }
 
-    /// Whether a name comes twice with one value: `hasExactly` would take another value for one of the two.
+    /// Returns true if a name occurs twice with one value: `hasExactly` would accept another value
+    /// for one of the two.
     pub(super) fn have_twins(pairs: &[(String, String)]) -> bool {
         let mut seen = BTreeSet::new();
         pairs.iter().any(|pair| !is_redacted(&pair.1) && !seen.insert(pair))
@@ -34,12 +36,13 @@ impl Fields {
         self.0.is_empty()
     }
 
-    /// How much they ask: a call that meets more of them also meets all that ask less.
+    /// Returns how specific the rules are: a call that meets more of them also meets all less
+    /// specific ones.
     pub(super) fn weight(&self) -> u64 {
         self.0.values().flatten().map(|value| if value.is_some() { 2 } else { 1 }).sum()
     }
 
-    /// As a stub spells them.
+    /// Returns the rules as a stub has them.
     pub(super) fn json(&self) -> Value {
         let rules = self.0.iter().map(|(name, values)| {
             let mut rules: Vec<Value> = values.iter().map(|value| rule(value.as_deref())).collect();

@@ -1,18 +1,19 @@
-//! What a tool calls a kind of call, as a method and a path template: `GET /items/:id`, `/items/<int:id>`, `https://host/items/${}`.
+//! Names of operations as tools write them, read as a method and a path template: `GET /items/:id`,
+//! `/items/<int:id>`, `https://host/items/${}`.
 
 use std::collections::BTreeSet;
 
-/// Which calls an operation has, as far as a name tells it.
+/// The method and the path template of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Target {
+pub struct OperationTarget {
     /// The method; any if none.
     pub method: Option<String>,
     /// The path, with `{name}` where segments vary.
     pub path: String,
 }
 
-impl Target {
-    /// What a name tells, if it tells a path: with or without a method before it, with or without a host.
+impl OperationTarget {
+    /// Reads a name. Method and host are optional; returns `None` if the name has no path.
     pub fn of(name: &str) -> Option<Self> {
         let name = name.trim();
         let (method, place) = match name.split_once([' ', '\t']) {
@@ -22,7 +23,7 @@ impl Target {
         Self::new(method, place)
     }
 
-    /// A method and a path or url. None if it is neither, or has a wildcard in it.
+    /// Reads a method and a path or URL. Returns `None` if it is neither, or has a wildcard.
     pub fn new(method: Option<String>, place: &str) -> Option<Self> {
         let path = path(place)?;
         if path.contains('*') || path.contains(char::is_whitespace) {
@@ -31,12 +32,12 @@ impl Target {
         Some(Self { method, path: template(path) })
     }
 
-    /// Whether some segment varies.
+    /// Returns true if a segment of the path varies.
     pub fn is_template(&self) -> bool {
         self.path.contains('{')
     }
 
-    /// As in `GET /items/{id}`.
+    /// Returns the name of the operation, such as `GET /items/{id}`.
     pub fn name(&self) -> String {
         match &self.method {
             Some(method) => format!("{method} {}", self.path),
@@ -45,12 +46,12 @@ impl Target {
     }
 }
 
-/// Whether it is a method as HTTP names them.
+/// Returns true if the word is an HTTP method, in any case.
 pub(super) fn is_method(word: &str) -> bool {
     METHODS.contains(&word.to_ascii_uppercase().as_str())
 }
 
-/// The host and port of a url, if it has any.
+/// Returns the host and port of a url, if it has any.
 pub(super) fn host(url: &str) -> Option<&str> {
     let (scheme, rest) = url.split_once("://")?;
     let is_scheme = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -58,7 +59,7 @@ pub(super) fn host(url: &str) -> Option<&str> {
     is_scheme.then(|| authority.rsplit('@').next().unwrap_or(authority)).filter(|host| !host.is_empty())
 }
 
-/// The path of a url or a path, without query and fragment.
+/// Returns the path of a url or a path, without query and fragment.
 fn path(place: &str) -> Option<&str> {
     let path = match (place.starts_with('/'), host(place)) {
         (true, _) => place,
@@ -82,7 +83,7 @@ fn path(place: &str) -> Option<&str> {
     Some(if path.is_empty() { "/" } else { path })
 }
 
-/// A path in which what varies is `{name}`, however its framework spells it.
+/// Returns the path with `{name}` for each variable segment, in the notation of any framework.
 fn template(path: &str) -> String {
     let mut taken = BTreeSet::new();
     let segments = path.split('/').map(|segment| {
@@ -98,7 +99,8 @@ fn template(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// The name of a segment that varies: `:id`, `<int:id>`, `{id:[0-9]+}`, `{id?}`, `[id]`, `${}`, `{}`.
+/// Returns the name of a variable segment: `:id`, `<int:id>`, `{id:[0-9]+}`, `{id?}`, `[id]`,
+/// `${}`, `{}`.
 fn variable(segment: &str) -> Option<String> {
     let within = |open: &str, close: char| segment.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     let inner = if let Some(name) = segment.strip_prefix(':') {
@@ -133,10 +135,10 @@ mod tests {
             ("GET http://host", "GET /"),
             ("/{id?}#x", "/{id}"),
         ] {
-            assert_eq!(Target::of(name).map(|target| target.name()).as_deref(), Some(expected), "{name}");
+            assert_eq!(OperationTarget::of(name).map(|target| target.name()).as_deref(), Some(expected), "{name}");
         }
         for label in ["Home page", "GET", "nightly", "/**", "", "GET items", "/a b"] {
-            assert_eq!(Target::of(label), None, "{label}");
+            assert_eq!(OperationTarget::of(label), None, "{label}");
         }
     }
 

@@ -1,11 +1,12 @@
-//! Holds the recorded calls against the stubs as they are served, those that people wrote included: who answers?
+//! Verification of a draft: finds the stub that answers each recorded call, among all stubs that
+//! are served.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Draft, ask, body};
+use super::{StubDraft, body, request_rule};
 use standin_stub::Stub;
 use standin_stub::catalog::Catalog;
 use standin_stub::matcher::MatchStats;
@@ -13,24 +14,24 @@ use standin_tape::exchange::Request;
 
 /// A recorded call that another stub than the drafted one answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stray {
+pub struct Mismatch {
     /// The call in short.
     pub call: String,
     /// The stub that answers it; none if none does.
     pub answered_by: Option<String>,
 }
 
-/// The recorded calls that their drafted stubs do not answer.
-pub fn strays(draft: &Draft, stubs: Vec<Arc<Stub>>, bodies: impl Fn(&str) -> Option<Bytes>) -> Vec<Stray> {
+/// Returns the recorded calls that their drafted stubs do not answer.
+pub fn mismatches(draft: &StubDraft, stubs: Vec<Arc<Stub>>, bodies: impl Fn(&str) -> Option<Bytes>) -> Vec<Mismatch> {
     let catalog = Catalog::new(stubs);
-    let stray = |(request, id): &(Request, Uuid)| {
-        let call = ask::call(request, body(request.body.as_ref(), &bodies)?)?;
+    let mismatch = |(request, id): &(Request, Uuid)| {
+        let call = request_rule::call(request, body(request.body.as_ref(), &bodies)?)?;
         let found = catalog.find(&call, &MatchStats::default(), |_| true);
         if found.is_some_and(|stub| stub.id == *id) {
             return None;
         }
         let call = format!("{} {}", request.method, request.url);
-        Some(Stray { call, answered_by: found.map(|stub| stub.label()) })
+        Some(Mismatch { call, answered_by: found.map(|stub| stub.label()) })
     };
-    draft.calls.iter().filter_map(stray).collect()
+    draft.calls.iter().filter_map(mismatch).collect()
 }

@@ -1,25 +1,25 @@
-//! What a file tells of the times of one kind of call, in whatever shape, as points of a distribution.
+//! Times of one kind of call, in the shape that the file has them, as points of a distribution.
 
 use super::buckets::Buckets;
 use std::time::Duration;
 
-use super::percentiles::Percentiles;
-use super::tally::Tally;
+use super::histogram::Histogram;
+use super::percentiles::KnownPercentiles;
 use standin_text::short_duration;
 
 /// Times, as far as they are known.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Evidence {
-    /// Of each call.
-    Calls(Tally),
-    /// By how many calls lie between bounds.
+pub enum Measurements {
+    /// The time of each call.
+    Calls(Histogram),
+    /// Numbers of calls between bounds.
     Buckets(Buckets),
-    /// A few percentiles.
-    Percentiles(Percentiles),
+    /// Some percentiles of the times.
+    Percentiles(KnownPercentiles),
 }
 
-impl Evidence {
-    /// Adds what else is known of the same calls; whether that can be told from the two.
+impl Measurements {
+    /// Adds other measurements of the same calls. Returns false if the two cannot be combined.
     #[must_use]
     pub fn merge(&mut self, other: &Self) -> bool {
         match (self, other) {
@@ -32,10 +32,10 @@ impl Evidence {
         }
     }
 
-    /// How many calls, if that is known.
+    /// Returns the number of calls, if it is known.
     pub fn count(&self) -> Option<u64> {
         match self {
-            Self::Calls(tally) => Some(tally.count()),
+            Self::Calls(histogram) => Some(histogram.count()),
             Self::Buckets(buckets) => Some(buckets.count()),
             Self::Percentiles(percentiles) => percentiles.count,
         }
@@ -44,23 +44,23 @@ impl Evidence {
     /// Percentages from 0 to 100 and times in nanoseconds, both rising; empty if nothing is known.
     pub fn points(&self) -> Vec<(f64, f64)> {
         match self {
-            Self::Calls(tally) => tally.points(),
+            Self::Calls(histogram) => histogram.points(),
             Self::Buckets(buckets) => buckets.points(),
             Self::Percentiles(percentiles) if percentiles.is_empty() => Vec::new(),
             Self::Percentiles(percentiles) => percentiles.points().0,
         }
     }
 
-    /// The mean that the source names beside the points, in nanoseconds.
+    /// Returns the mean that the source names beside the points, in nanoseconds.
     pub fn mean(&self) -> Option<f64> {
         match self {
-            Self::Calls(tally) => Some(tally.mean()),
+            Self::Calls(histogram) => Some(histogram.mean()),
             Self::Buckets(_) => None,
             Self::Percentiles(percentiles) => percentiles.mean,
         }
     }
 
-    /// What is not known of the points, in words: what was assumed, what is cut off, how coarse it is.
+    /// Returns remarks on the accuracy of the points: assumptions, a cut-off tail, coarse buckets.
     pub fn doubts(&self) -> Vec<String> {
         match self {
             Self::Calls(_) => Vec::new(),

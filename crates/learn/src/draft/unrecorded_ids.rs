@@ -1,8 +1,8 @@
 //! Stubs for ids that were not recorded: a load test rarely asks for the recorded ones only.
 //!
-//! Where several paths of an operation prove that a segment varies, one stub of low priority answers all other values
-//! with an answer that was recorded, as it stands: the one of median size, so that bytes on the wire stay true. Only GET and
-//! HEAD, only 2xx.
+//! Where several paths of an operation prove that a segment varies, one stub of low priority
+//! answers all other values with an answer that was recorded, as it stands: the one of median size,
+//! so that bytes on the wire stay true. Only GET and HEAD, only 2xx.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -10,20 +10,21 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
-use super::body::BodyRule;
-use super::operation::Choice;
+use super::body_rule::BodyRule;
+use super::chosen_answer::ChosenAnswer;
 
 /// A stub for other ids.
-pub(super) struct Template<'d> {
+pub(super) struct IdStub<'d> {
     pub(super) name: String,
     pub(super) request: Map<String, Value>,
     pub(super) priority: i32,
     /// Where its answer is from.
-    pub(super) choice: Choice<'d>,
+    pub(super) chosen: ChosenAnswer<'d>,
 }
 
-/// The templates of an operation, one for each query that was seen with several paths; those that ask more come last.
-pub(super) fn templates<'d>(operation: &str, choices: &[Choice<'d>]) -> Vec<Template<'d>> {
+/// Returns the stubs for other ids of an operation, one for each query that was seen with several
+/// paths, in rising order of specificity.
+pub(super) fn templates<'d>(operation: &str, all_chosen: &[ChosenAnswer<'d>]) -> Vec<IdStub<'d>> {
     let Some((method, path)) = operation.split_once(' ') else { return Vec::new() };
     let variables: Vec<usize> =
         path.split('/').enumerate().filter(|(_, part)| VARIABLE.is_match(part)).map(|(place, _)| place).collect();
@@ -32,27 +33,27 @@ pub(super) fn templates<'d>(operation: &str, choices: &[Choice<'d>]) -> Vec<Temp
     if !matches!(method, "GET" | "HEAD") || !is_template {
         return Vec::new();
     }
-    let mut by_query: BTreeMap<(u64, String), Vec<Choice<'d>>> = BTreeMap::new();
-    for choice in choices.iter().filter(|choice| choice.group.ask.body == BodyRule::Nothing) {
-        let query = &choice.group.ask.query;
-        by_query.entry((query.weight(), query.json().to_string())).or_default().push(*choice);
+    let mut by_query: BTreeMap<(u64, String), Vec<ChosenAnswer<'d>>> = BTreeMap::new();
+    for chosen in all_chosen.iter().filter(|chosen| chosen.group.rule.body == BodyRule::Nothing) {
+        let query = &chosen.group.rule.query;
+        by_query.entry((query.weight(), query.json().to_string())).or_default().push(*chosen);
     }
-    let priority = PRIORITY + i32::try_from(variables.len()).unwrap_or(1) - 1;
+    let priority = ID_STUB_PRIORITY + i32::try_from(variables.len()).unwrap_or(1) - 1;
     by_query.into_values().filter_map(|alike| template(path, &variables, priority, &alike)).collect()
 }
 
-fn template<'d>(path: &str, variables: &[usize], priority: i32, alike: &[Choice<'d>]) -> Option<Template<'d>> {
-    let is_well = |choice: &&Choice<'d>| (200..300).contains(&choice.seen.response.status);
-    let mut well: Vec<Choice<'d>> = alike.iter().filter(is_well).copied().collect();
-    let paths: BTreeSet<&str> = well.iter().map(|choice| choice.group.ask.path.as_str()).collect();
+fn template<'d>(path: &str, variables: &[usize], priority: i32, alike: &[ChosenAnswer<'d>]) -> Option<IdStub<'d>> {
+    let is_well = |chosen: &&ChosenAnswer<'d>| (200..300).contains(&chosen.seen.response.status);
+    let mut well: Vec<ChosenAnswer<'d>> = alike.iter().filter(is_well).copied().collect();
+    let paths: BTreeSet<&str> = well.iter().map(|chosen| chosen.group.rule.path.as_str()).collect();
     // where most ids are not there, others are not likely to be
     if paths.len() < 2 || well.len() * 2 < alike.len() {
         return None;
     }
-    let size = |choice: &Choice<'d>| choice.seen.response.body.as_ref().map_or(0, |body| body.size);
-    well.sort_by_cached_key(|choice| (size(choice), choice.group.ask.label()));
-    let choice = well[well.len() / 2];
-    let mut request = choice.group.ask.templated(path);
+    let size = |chosen: &ChosenAnswer<'d>| chosen.seen.response.body.as_ref().map_or(0, |body| body.size);
+    well.sort_by_cached_key(|chosen| (size(chosen), chosen.group.rule.label()));
+    let chosen = well[well.len() / 2];
+    let mut request = chosen.group.rule.templated(path);
     let mut rules = Map::new();
     for place in variables {
         let values: Vec<&str> = paths.iter().filter_map(|path| path.split('/').nth(*place)).collect();
@@ -71,12 +72,13 @@ fn template<'d>(path: &str, variables: &[usize], priority: i32, alike: &[Choice<
     if !rules.is_empty() {
         request.insert("pathParameters".to_owned(), rules.into());
     }
-    let method = &choice.group.ask.method;
-    let name = format!("{method} {path}: ids that were not recorded, answered as {}", choice.group.ask.path);
-    Some(Template { name, request, priority, choice })
+    let method = &chosen.group.rule.method;
+    let name = format!("{method} {path}: ids that were not recorded, answered as {}", chosen.group.rule.path);
+    Some(IdStub { name, request, priority, chosen })
 }
 
-/// What all recorded values look like, so that a name such as `search` is taken for no id.
+/// Returns a pattern that all recorded values match, so that a name such as `search` is not taken
+/// for an id.
 fn pattern(values: &[&str]) -> Option<&'static str> {
     let looks = |pattern: &Regex| values.iter().all(|value| pattern.is_match(value));
     SHAPES.iter().find(|(_, whole)| looks(whole)).map(|(pattern, _)| *pattern)
@@ -97,4 +99,4 @@ static VARIABLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\{id[0-9]*\}$"
 static SECRET: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\{redacted[0-9]*\}$").expect("a constant"));
 
 /// The priority of a template with one variable; with each one more it comes later.
-const PRIORITY: i32 = 10;
+const ID_STUB_PRIORITY: i32 = 10;

@@ -1,36 +1,37 @@
-//! What the columns of a percentile table are, by their names: `p95_ms`, `90% Line`, `Median Response Time`, `p(99)`, `# Samples`.
+//! Meaning of the columns of a percentile table by their names: `p95_ms`, `90% Line`, `Median
+//! Response Time`, `p(99)`, `# Samples`.
 
-use super::units::Unit;
+use super::units::TimeUnit;
 
-/// A column.
+/// The meaning of a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Column {
-    /// What calls are called.
+    /// The name of the operation.
     Name,
-    /// Their method.
+    /// The HTTP method.
     Method,
     /// A percentile, from 0 to 100.
     Percent(f64),
-    /// The mean.
+    /// The mean time.
     Mean,
-    /// How many calls.
+    /// The number of calls.
     Count,
-    /// How many of them failed.
+    /// The number of failed calls.
     Failures,
-    /// Calls a second.
+    /// The rate in calls a second.
     Rate,
-    /// Anything else.
+    /// A column that is not read.
     Other,
 }
 
-/// A column with the unit that its name tells.
-pub(super) fn column(header: &str) -> (Column, Option<Unit>) {
+/// Returns the meaning of a column, and the unit in its name.
+pub(super) fn column(header: &str) -> (Column, Option<TimeUnit>) {
     let lower = header.trim().to_ascii_lowercase();
     let lower = lower.strip_prefix("aggregate_report_").unwrap_or(&lower);
-    if NAMES.contains(&lower) {
+    if NAME_COLUMNS.contains(&lower) {
         return (Column::Name, None);
     }
-    if METHODS.contains(&lower) {
+    if METHOD_COLUMNS.contains(&lower) {
         return (Column::Method, None);
     }
     if matches!(lower, "requests/s" | "req/s" | "rps" | "rate" | "throughput") {
@@ -43,10 +44,10 @@ pub(super) fn column(header: &str) -> (Column, Option<Unit>) {
         .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '%' | '#' | '\u{b5}' | '\u{3bc}')))
         .filter(|word| !word.is_empty())
         .collect();
-    if words.iter().any(|word| OTHER.contains(word)) || lower.contains("/s") {
+    if words.iter().any(|word| IGNORED_WORDS.contains(word)) || lower.contains("/s") {
         return (Column::Other, None);
     }
-    let unit = words.iter().rev().find_map(|word| Unit::of(word)).filter(|_| words.len() > 1);
+    let unit = words.iter().rev().find_map(|word| TimeUnit::of(word)).filter(|_| words.len() > 1);
     let is = |names: &[&str]| words.iter().any(|word| names.contains(word));
     let column = if let Some(percent) = percent(&words) {
         Column::Percent(percent)
@@ -66,7 +67,7 @@ pub(super) fn column(header: &str) -> (Column, Option<Unit>) {
     (column, unit)
 }
 
-/// `p95`, `95%`, `95th`, `p 99.9`, `p99 9`, `p999`, `percentile 95`.
+/// Reads a percentage: `p95`, `95%`, `95th`, `p 99.9`, `p99 9`, `p999`, `percentile 95`.
 fn percent(words: &[&str]) -> Option<f64> {
     let spelled =
         |word: &str| word.starts_with("percentile") || matches!(word, "pct" | "p" | "q" | "quantile" | "line");
@@ -97,7 +98,7 @@ fn percent(words: &[&str]) -> Option<f64> {
     None
 }
 
-const NAMES: &[&str] = &[
+const NAME_COLUMNS: &[&str] = &[
     "operation",
     "name",
     "endpoint",
@@ -113,9 +114,9 @@ const NAMES: &[&str] = &[
     "api",
     "resource",
 ];
-const METHODS: &[&str] = &["method", "type", "verb", "http_method", "http method"];
+const METHOD_COLUMNS: &[&str] = &["method", "type", "verb", "http_method", "http method"];
 /// Words of columns that are no times.
-const OTHER: &[&str] = &[
+const IGNORED_WORDS: &[&str] = &[
     "size",
     "bytes",
     "content",
@@ -138,7 +139,7 @@ mod tests {
     #[test]
     fn columns_are_known_by_the_names_that_tools_give_them() {
         use Column::{Count, Failures, Mean, Method, Name, Other, Percent, Rate};
-        let ms = Some(Unit::Milliseconds);
+        let ms = Some(TimeUnit::Milliseconds);
         for (header, expected) in [
             ("Type", (Method, None)),
             ("Name", (Name, None)),
@@ -158,12 +159,12 @@ mod tests {
             ("aggregate_report_90%_line", (Percent(90.0), None)),
             ("aggregate_report_error%", (Other, None)),
             ("p95_ms", (Percent(95.0), ms)),
-            ("p99.9 (s)", (Percent(99.9), Some(Unit::Seconds))),
+            ("p99.9 (s)", (Percent(99.9), Some(TimeUnit::Seconds))),
             ("p99_9_ms", (Percent(99.9), ms)),
             ("p999", (Percent(99.9), None)),
             ("p(90)", (Percent(90.0), None)),
             ("latency percentile 95 [ms]", (Percent(95.0), ms)),
-            ("avg_us", (Mean, Some(Unit::Microseconds))),
+            ("avg_us", (Mean, Some(TimeUnit::Microseconds))),
             ("95th percentile", (Percent(95.0), None)),
             ("comment", (Other, None)),
         ] {

@@ -1,10 +1,11 @@
-//! Times of single calls in little memory: counts in bins of a tenth of a percent, so that a result file may be of any length.
+//! Times of single calls in little memory: counts in bins of a tenth of a percent, so that a result
+//! file may be of any length.
 
 use std::collections::BTreeMap;
 
 /// Counts of times, with the exact shortest and longest of them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tally {
+pub struct Histogram {
     bins: BTreeMap<u32, u64>,
     count: u64,
     shortest: f64,
@@ -12,7 +13,7 @@ pub struct Tally {
     sum: f64,
 }
 
-impl Tally {
+impl Histogram {
     /// Counts one time, in nanoseconds.
     pub fn add(&mut self, nanos: f64) {
         let nanos = nanos.max(0.0);
@@ -37,31 +38,31 @@ impl Tally {
         }
     }
 
-    /// How many times were counted.
+    /// Returns the number of counted times.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// The mean in nanoseconds; 0 of nothing.
+    /// Returns the mean in nanoseconds; 0 of nothing.
     pub fn mean(&self) -> f64 {
         if self.count == 0 { 0.0 } else { self.sum / self.count as f64 }
     }
 
-    /// How many bins are in use, which is what it costs.
+    /// Returns the number of bins in use, which determines the memory.
     pub fn bins(&self) -> usize {
         self.bins.len()
     }
 
-    /// The usual percentiles (0 to 100) and their times in nanoseconds, in rising order; none of nothing. Rank ceil(p·n), as
-    /// most tools have it, to a twentieth of a percent.
+    /// Returns the usual percentiles (0 to 100) and their times in nanoseconds, in rising order;
+    /// empty without times. The rank is ceil(p·n), as in most tools; times are exact to 0.05 %.
     pub fn points(&self) -> Vec<(f64, f64)> {
         if self.count == 0 {
             return Vec::new();
         }
         let percents: &[f64] = match self.count {
-            0..100 => FEW,
-            100..2_000 => &MANY[..MANY.len() - 1],
-            _ => MANY,
+            0..100 => PERCENTS_OF_FEW,
+            100..2_000 => &PERCENTS_OF_MANY[..PERCENTS_OF_MANY.len() - 1],
+            _ => PERCENTS_OF_MANY,
         };
         let mut points = vec![(0.0, self.shortest)];
         let mut bins = self.bins.iter();
@@ -80,19 +81,19 @@ impl Tally {
     }
 }
 
-/// What is below a microsecond is in the first bin.
+/// Returns the bin of a time. Times below a microsecond are in bin 0.
 fn bin(nanos: f64) -> u32 {
-    if nanos < 1e3 { 0 } else { 1 + ((nanos / 1e3).ln() / WIDTH).floor() as u32 }
+    if nanos < 1e3 { 0 } else { 1 + ((nanos / 1e3).ln() / BIN_WIDTH_LOG).floor() as u32 }
 }
 
-/// The geometric middle of a bin, in nanoseconds.
+/// Returns the geometric middle of a bin, in nanoseconds.
 fn middle(bin: u32) -> f64 {
-    if bin == 0 { 0.0 } else { 1e3 * ((f64::from(bin) - 0.5) * WIDTH).exp() }
+    if bin == 0 { 0.0 } else { 1e3 * ((f64::from(bin) - 0.5) * BIN_WIDTH_LOG).exp() }
 }
 
-const WIDTH: f64 = 0.001;
-const FEW: &[f64] = &[10.0, 25.0, 50.0, 75.0, 90.0];
-const MANY: &[f64] = &[
+const BIN_WIDTH_LOG: f64 = 0.001;
+const PERCENTS_OF_FEW: &[f64] = &[10.0, 25.0, 50.0, 75.0, 90.0];
+const PERCENTS_OF_MANY: &[f64] = &[
     1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 75.0, 80.0, 85.0, 90.0, 93.0, 95.0, 97.0, 98.0, 99.0, 99.5,
     99.9,
 ];
@@ -106,12 +107,12 @@ mod tests {
     proptest! {
         #[test]
         fn percentiles_rise_and_are_those_of_the_sorted_times(mut times in prop::collection::vec(1e3..1e11f64, 1..300)) {
-            let mut tally = Tally::default();
+            let mut histogram = Histogram::default();
             for time in &times {
-                tally.add(*time);
+                histogram.add(*time);
             }
             times.sort_by(f64::total_cmp);
-            let points = tally.points();
+            let points = histogram.points();
             for pair in points.windows(2) {
                 prop_assert!(pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1);
             }
@@ -123,7 +124,7 @@ mod tests {
 
         #[test]
         fn parts_merged_are_the_whole(one in prop::collection::vec(0.0..1e10f64, 0..50), other in prop::collection::vec(0.0..1e10f64, 0..50)) {
-            let (mut first, mut second, mut whole) = (Tally::default(), Tally::default(), Tally::default());
+            let (mut first, mut second, mut whole) = (Histogram::default(), Histogram::default(), Histogram::default());
             for time in &one { first.add(*time); whole.add(*time); }
             for time in &other { second.add(*time); whole.add(*time); }
             first.merge(&second);
