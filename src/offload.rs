@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -28,10 +28,6 @@ pub struct Offload {
 #[derive(Debug)]
 pub struct Turns(Semaphore);
 
-/// The work panicked.
-#[derive(Debug)]
-pub struct Failed;
-
 impl Offload {
     /// Starts the threads: half as many as there are cores, and at least one.
     pub fn start() -> io::Result<Arc<Self>> {
@@ -47,21 +43,22 @@ impl Offload {
 
     /// Does `work` on one of the threads, once it is the turn of its connection. Work that nobody
     /// waits for any more when its turn comes is left undone.
-    pub async fn run<T: Send + 'static>(
-        &self,
-        turns: &Turns,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Failed> {
-        let _turn = turns.0.acquire().await.map_err(|_| Failed)?;
+    ///
+    /// # Panics
+    ///
+    /// Resumes a panic of `work` in the task that waits for it.
+    pub async fn run<T: Send + 'static>(&self, turns: &Turns, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let _turn = turns.0.acquire().await.expect("a connection's turns are never closed");
         let (done, result) = oneshot::channel();
         let work = move || {
             if !done.is_closed() {
                 // an error means that nobody waits for it any more
-                let _ = done.send(work());
+                let _ = done.send(catch_unwind(AssertUnwindSafe(work)));
             }
         };
-        self.queue.send(Box::new(work)).map_err(|_| Failed)?;
-        result.await.map_err(|_| Failed)
+        self.queue.send(Box::new(work)).expect("the threads take work as long as this exists");
+        let done = result.await.expect("work is done while somebody waits for it");
+        done.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
@@ -77,20 +74,11 @@ impl Default for Turns {
     }
 }
 
-impl fmt::Display for Failed {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("standin failed at this call")
-    }
-}
-
-impl std::error::Error for Failed {}
-
 fn run(work: &Mutex<Receiver<Work>>) {
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(next) = next else { return };
-        // the result is dropped unsent, by which its caller knows
-        let _ = catch_unwind(AssertUnwindSafe(next));
+        next();
     }
 }
 
@@ -106,12 +94,11 @@ mod tests {
     fn work_that_panics_fails_alone() {
         let offload = Offload::start().expect("threads");
         let turns = Turns::default();
-        wait(async {
-            for _ in 0..10 {
-                assert!(offload.run(&turns, || panic!("on purpose")).await.is_err());
-            }
-            assert_eq!(offload.run(&turns, || 7).await.expect("the threads are still there"), 7);
-        });
+        for _ in 0..10 {
+            let work = || wait(offload.run(&turns, || panic!("on purpose")));
+            assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
+        }
+        assert_eq!(wait(offload.run(&turns, || 7)), 7, "the threads are still there");
     }
 
     #[test]
@@ -124,7 +111,7 @@ mod tests {
             let mut many: Vec<_> = (0..200)
                 .map(|_| {
                     Box::pin(async {
-                        let _ = offload.run(&greedy, sleep).await;
+                        offload.run(&greedy, sleep).await;
                         done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     })
                 })
@@ -133,7 +120,7 @@ mod tests {
             tokio::select! {
                 biased;
                 () = all => panic!("the other connection had no turn"),
-                result = offload.run(&modest, || 7) => assert_eq!(result.expect("it has its turn"), 7),
+                result = offload.run(&modest, || 7) => assert_eq!(result, 7),
             }
         });
         assert!(done.load(std::sync::atomic::Ordering::Relaxed) < 100, "it waited for most of the other's work");

@@ -27,10 +27,11 @@ pub(crate) fn contained(
     request: Request<Incoming>,
     connection: Arc<Connection>,
 ) -> Contained {
+    let mut slot = Some(request);
     let mut contained = Contained { answering: None, answerer: None };
     // written in place, as a call is answered here whose answer is at hand
     let place = &mut contained.answering;
-    let answer = || *place = Some(Arc::clone(answerer).answer(request, connection));
+    let answer = || *place = Some(Arc::clone(answerer).answer(&mut slot, connection));
     match answerer.panics.catch(Part::Call, answer) {
         Ok(()) => {
             if matches!(contained.answering, Some(Answering::Later(_))) {

@@ -22,10 +22,10 @@ impl Answerer {
         request: Request<Incoming>,
         connection: Arc<Connection>,
     ) -> Answer {
-        let (parts, body) = request.into_parts();
-        if let Err(refusal) = self.check_head(&parts) {
-            return self.send(*refusal, &parts.method, &connection.memory).await;
+        if let Err(refusal) = self.check_head(&request) {
+            return self.send(*refusal, request.method(), None, &connection.memory).await;
         }
+        let (parts, body) = request.into_parts();
         let arrival = connection.arrival();
         let body = if body.is_end_stream() {
             Source::Whole(Bytes::new())
@@ -43,7 +43,7 @@ impl Answerer {
         memory: Arc<MemoryShare>,
     ) -> Answer {
         if let Some(file) = self.misses.file_for(&call, &self.live).await {
-            return self.send(file, &call.method, &memory).await;
+            return self.send(file, &call.method, None, &memory).await;
         }
         let (mut parts, ()) = Request::new(()).into_parts();
         (parts.method, parts.uri, parts.version, parts.headers) = (call.method, call.uri, call.version, call.headers);

@@ -32,7 +32,7 @@ use standin_stub::call::Call;
 use standin_stub::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 
 use crate::audit::Audit;
-use crate::panics::{self, Panics, Part};
+use crate::panics::{self, Panics};
 use crate::record::{Desk, Forward};
 use crate::send::{self, Outgoing, Transfer, Wait};
 use standin_model::draws::Draws;
@@ -93,56 +93,58 @@ pub(crate) struct Answerer {
 }
 
 impl Answerer {
-    /// Answers a request, or says how its connection breaks.
+    /// Answers a request, or says how its connection breaks. The request is taken out of `slot`.
     ///
-    /// A call without a body whose answer is at hand is answered on the spot; what waits for anything is a future.
+    /// A request without a body whose answer is at hand is answered at once: its head moves straight into the call.
+    /// Everything else is a future.
     ///
     /// A panic here, or in the future, is the caller's to contain: see [`contained`].
     #[inline]
-    fn answer(self: Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Answering {
+    fn answer(self: Arc<Self>, slot: &mut Option<Request<Incoming>>, connection: Arc<Connection>) -> Answering {
         panics::planted("call");
-        if handover::is_admin(request.uri().path()) {
-            if let Some(why) = host_problem(&request) {
-                return self.answer_at_once(refusal::no_host(why), Method::GET, &connection.memory);
-            }
+        let request = slot.as_mut().expect("a request is answered once");
+        let is_admin = handover::is_admin(request.uri().path());
+        let recorder = self.forward.as_ref().filter(|forward| forward.everything).map(|forward| &forward.recorder);
+        if !is_admin && recorder.is_none() && request.body().is_end_stream() {
+            return match self.let_in(request, &connection) {
+                Ok(held) => {
+                    let call = self.call(request, Bytes::new(), held, &connection);
+                    self.answer_call(call, connection)
+                }
+                Err(refusal) => self.answer_at_once(*refusal, Method::GET, &connection.memory),
+            };
+        }
+        if is_admin && let Some(why) = host_problem(request) {
+            return self.answer_at_once(refusal::no_host(why), Method::GET, &connection.memory);
+        }
+        let recorder = recorder.map(Arc::clone);
+        let request = slot.take().expect("it is still there");
+        if is_admin {
             return Answering::Later(Box::pin(async move {
                 Ok(handover::hand_over(&self.control, request, &connection, Arc::clone(&self.live)).await)
             }));
         }
-        if let Some(Forward { recorder, everything: true }) = &self.forward {
-            if let Some(why) = host_problem(&request) {
-                return self.answer_at_once(refusal::no_host(why), Method::GET, &connection.memory);
-            }
-            let recorder = Arc::clone(recorder);
-            return Answering::Later(Box::pin(self.pass_on(recorder, request, connection)));
-        }
-        if !request.body().is_end_stream() {
-            return Answering::Later(Box::pin(self.answer_with_body(request, connection)));
-        }
-        let (parts, _) = request.into_parts();
-        match self.let_in(&parts, &connection) {
-            Ok(held) => {
-                let call = self.call(parts, Bytes::new(), held, &connection);
-                self.answer_call(call, connection)
-            }
-            Err(refusal) => self.answer_at_once(*refusal, Method::GET, &connection.memory),
+        match recorder {
+            Some(recorder) => Answering::Later(Box::pin(self.pass_on(recorder, request, connection))),
+            None => Answering::Later(Box::pin(self.answer_with_body(request, connection))),
         }
     }
 
     async fn answer_with_body(self: Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Answer {
         let (parts, body) = request.into_parts();
+        let mut head = Request::from_parts(parts, ());
         let bounds = Bounds {
             length: self.limits.body,
             time: self.limits.read,
             memory: &connection.memory,
             uncounted: connection.uncounted(),
         };
-        let read = match self.let_in(&parts, &connection) {
+        let read = match self.let_in(&head, &connection) {
             Ok(held) => body::read(body, bounds).await.map(|body| (body, held)).map_err(|unread| self.unread(unread)),
             Err(refusal) => Err(refusal),
         };
         let call = match read {
-            Ok((body, held)) => self.call(parts, body, held, &connection),
+            Ok((body, held)) => self.call(&mut head, body, held, &connection),
             Err(refusal) => return self.answer_at_once(*refusal, Method::GET, &connection.memory).await,
         };
         if call.is_large() {
@@ -166,13 +168,13 @@ impl Answerer {
             }
             (call, found)
         };
-        match self.beside(&connection, find).await {
-            Ok((call, found)) => self.answer_found(call, found, connection).await,
-            Err(failed) => self.send(failed, &Method::GET, &connection.memory).await,
-        }
+        let (call, found) = self.offload.run(&connection.turns, find).await;
+        self.answer_found(call, found, connection).await
     }
 
     /// Finds the stub of a call, and answers as it says.
+    #[expect(clippy::inline_always, reason = "a call is large, and would be moved")]
+    #[inline(always)]
     fn answer_call(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answering {
         let found = self.find(&call);
         self.answer_found(call, found, connection)
@@ -207,7 +209,7 @@ impl Answerer {
             return Answering::Later(Box::pin(async move {
                 let method = call.method.clone();
                 let reply = held(self.misses.reply_to(call, Arc::clone(&self.live)).await, &connection);
-                self.send(reply, &method, &connection.memory).await
+                self.send(reply, &method, None, &connection.memory).await
             }));
         };
         let delay = {
@@ -237,7 +239,7 @@ impl Answerer {
             if let Some(delay) = delay {
                 self.wait(arrival, delay, &connection).await;
             }
-            self.send(reply, &method, &connection.memory).await
+            self.send(reply, &method, None, &connection.memory).await
         }))
     }
 
@@ -250,29 +252,20 @@ impl Answerer {
             Ok(Err(ending)) => Answering::Now(Some(Err(Broken(ending)))),
             Err(reply) => {
                 let memory = Arc::clone(memory);
-                Answering::Later(Box::pin(async move { self.send_counted(*reply, &method, None, &memory).await }))
+                Answering::Later(Box::pin(async move { self.respond(*reply, &method, None, &memory).await }))
             }
         }
     }
 
-    async fn send(&self, reply: Reply, method: &Method, memory: &Arc<MemoryShare>) -> Answer {
-        self.send_at_rate(reply, method, None, memory).await
-    }
-
-    /// Sends a reply whose body leaves at the rate of `transfer`, if there is one.
-    async fn send_at_rate(
-        &self,
-        reply: Reply,
-        method: &Method,
-        transfer: Option<Transfer>,
-        memory: &Arc<MemoryShare>,
-    ) -> Answer {
+    /// Sends a reply that is due; its body leaves at the rate of `transfer`, if there is one.
+    async fn send(&self, reply: Reply, method: &Method, transfer: Option<Transfer>, memory: &Arc<MemoryShare>) -> Answer {
         self.desk.timer.fire_due();
         self.count(&reply);
-        self.send_counted(reply, method, transfer, memory).await
+        self.respond(reply, method, transfer, memory).await
     }
 
-    async fn send_counted(
+    /// Makes the response of a reply that is counted already.
+    async fn respond(
         &self,
         reply: Reply,
         method: &Method,
@@ -299,17 +292,11 @@ impl Answerer {
         self.live.statuses().count(self.desk.worker, status);
     }
 
-    /// A call from the parts of its request, with what its head holds.
+    /// Moves the head of a request into a call; `held` is the permit for that head.
     #[expect(clippy::inline_always, reason = "a call is large, and would be moved")]
     #[inline(always)]
-    fn call(
-        &self,
-        parts: http::request::Parts,
-        body: Bytes,
-        held: Option<MemoryPermit>,
-        connection: &Connection,
-    ) -> Call {
-        let mut call = Call::new(parts, body, connection.peers, connection.arrival(), self.limits.body);
+    fn call<B>(&self, head: &mut Request<B>, body: Bytes, held: Option<MemoryPermit>, connection: &Connection) -> Call {
+        let mut call = Call::taking(head, body, connection.peers, connection.arrival(), self.limits.body);
         call.count(&connection.memory, connection.uncounted());
         if held.is_some() {
             call.held = held;
@@ -342,23 +329,9 @@ impl Answerer {
             let is_shared = stub.response.shares_body_of(&reply);
             (reply, is_shared, call.exhausted())
         };
-        match self.beside(connection, render).await {
-            Ok((reply, true, None)) => reply,
-            Ok((reply, _, exhausted)) => made(reply, exhausted, connection),
-            Err(failed) => failed,
-        }
-    }
-
-    /// Does `work` beside the workers; what is answered instead if it panics.
-    async fn beside<T: Send + 'static>(
-        &self,
-        connection: &Connection,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Reply> {
-        let panics = Arc::clone(&self.panics);
-        match self.offload.run(&connection.turns, move || panics.catch(Part::Call, work)).await {
-            Ok(done) => done.map_err(|panic| Reply::panicked(&panic)),
-            Err(failed) => Err(refusal::failed(&failed)),
+        match self.offload.run(&connection.turns, render).await {
+            (reply, true, None) => reply,
+            (reply, _, exhausted) => made(reply, exhausted, connection),
         }
     }
 

@@ -95,7 +95,7 @@ impl Answerer {
         }
         let rate = paced.as_ref().and_then(|paced| paced.transfer_rate).filter(|_| !progress.is_rejected());
         let transfer = rate.map(|rate| Transfer { start: due, rate });
-        self.send_at_rate(reply, &method, transfer, &connection.memory).await
+        self.send(reply, &method, transfer, &connection.memory).await
     }
 }
 

@@ -2,14 +2,12 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Request, StatusCode, header};
 
 use super::Answerer;
 use crate::listen::body::Unread;
 use crate::listen::connection::Connection;
 use crate::listen::host::Hosts;
-use crate::offload::Failed;
 use crate::send::Unsendable;
 use standin_stub::memory::{MemoryExhausted, MemoryPermit};
 use standin_stub::reply::Reply;
@@ -20,8 +18,8 @@ const WAITING: usize = 4 << 10;
 impl Answerer {
     /// Lets a call in unless its head is too long, with what the head holds: a connection of
     /// HTTP/1.1 has but one.
-    pub(super) fn let_in(&self, parts: &Parts, connection: &Connection) -> Result<Option<MemoryPermit>, Box<Reply>> {
-        let size = self.check_head(parts)?;
+    pub(super) fn let_in<B>(&self, head: &Request<B>, connection: &Connection) -> Result<Option<MemoryPermit>, Box<Reply>> {
+        let size = self.check_head(head)?;
         if !connection.http2 {
             return Ok(None);
         }
@@ -29,10 +27,10 @@ impl Answerer {
     }
 
     /// The size of a head, unless it is too long or names no host.
-    pub(super) fn check_head(&self, parts: &Parts) -> Result<usize, Box<Reply>> {
-        let (size, hosts) = measure(parts);
+    pub(super) fn check_head<B>(&self, head: &Request<B>) -> Result<usize, Box<Reply>> {
+        let (size, hosts) = measure(head);
         if size <= self.limits.head {
-            return match hosts.problem(parts.version) {
+            return match hosts.problem(head.version()) {
                 None => Ok(size),
                 Some(why) => Err(Box::new(no_host(why))),
             };
@@ -66,11 +64,6 @@ pub(super) fn exhausted(why: MemoryExhausted) -> Box<Reply> {
     closing(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
 }
 
-/// The answer to a call whose work beside the workers panicked.
-pub(super) fn failed(why: &Failed) -> Reply {
-    Reply::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n"))
-}
-
 /// The answer to a call whose reply has a body that cannot be sent.
 pub(super) fn unsendable(why: &Unsendable) -> Box<Reply> {
     match why {
@@ -80,10 +73,10 @@ pub(super) fn unsendable(why: &Unsendable) -> Box<Reply> {
 }
 
 /// The bytes of a head as HTTP/1.1 sends it, and its Host headers.
-fn measure(parts: &Parts) -> (usize, Hosts<'_>) {
-    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+fn measure<B>(head: &Request<B>) -> (usize, Hosts<'_>) {
+    let target = head.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let (mut size, mut hosts) = (target + 16, Hosts::default());
-    for (name, value) in &parts.headers {
+    for (name, value) in head.headers() {
         size += name.as_str().len() + value.len() + 4;
         if *name == header::HOST {
             hosts.add(value);

@@ -64,8 +64,13 @@ fn is_authority(bytes: &[u8]) -> bool {
             && inner.get(length) == Some(&b']');
         (is_address, inner.get(length + 1..).unwrap_or_default())
     } else {
-        let length = bytes.iter().position(|byte| !is_name_byte(*byte)).unwrap_or(bytes.len());
-        (true, &bytes[length..])
+        let mut rest = bytes;
+        while let [byte, after @ ..] = rest
+            && is_name_byte(*byte)
+        {
+            rest = after;
+        }
+        (true, rest)
     };
     is_host && (rest.is_empty() || rest[0] == b':' && rest[1..].iter().all(u8::is_ascii_digit))
 }

@@ -9,13 +9,14 @@ mod multipart;
 mod url_encoding;
 
 use std::borrow::Cow;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use serde_json::Value;
 
 use self::decode_budget::{DecodeBudget, LARGE};
@@ -114,8 +115,8 @@ struct Decoded {
 pub type NamedValues = Vec<(String, String)>;
 
 impl Call {
-    /// Creates a request from the parts that the HTTP library read. `body_limit`, in bytes, also
-    /// limits the size of an unpacked gzip body.
+    /// Creates a call from the parts of a request. `body_limit`, in bytes, also limits the size of an
+    /// unpacked gzip body.
     #[inline]
     pub fn new(
         parts: http::request::Parts,
@@ -124,11 +125,23 @@ impl Call {
         arrival: Instant,
         body_limit: usize,
     ) -> Self {
+        Self::taking(&mut Request::from_parts(parts, ()), raw_body, peers, arrival, body_limit)
+    }
+
+    /// Creates a call from a request, whose head is moved out of it; see [`Call::new`].
+    #[inline]
+    pub fn taking<B>(
+        request: &mut Request<B>,
+        raw_body: Bytes,
+        peers: Peers,
+        arrival: Instant,
+        body_limit: usize,
+    ) -> Self {
         Self {
-            method: parts.method,
-            uri: parts.uri,
-            version: parts.version,
-            headers: parts.headers,
+            version: request.version(),
+            method: mem::take(request.method_mut()),
+            uri: mem::take(request.uri_mut()),
+            headers: mem::take(request.headers_mut()),
             raw_body,
             peers,
             arrival,
