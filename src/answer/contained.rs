@@ -13,46 +13,45 @@ use crate::panics::{Panic, Part};
 use crate::send::Outgoing;
 use standin_stub::reply::panic_text;
 
-/// An answer whose panics become a 500.
+/// The answering of one request, whose panics become a 500. It begins with the first poll.
 pub(crate) struct Contained {
-    /// None before it was asked for.
-    answering: Option<Answering>,
-    /// The worker's answerer, while there is something to poll that may panic.
-    answerer: Option<Arc<Answerer>>,
+    answerer: Arc<Answerer>,
+    state: State,
 }
 
-/// Answers a request, or says how its connection breaks. A panic costs this call alone.
-pub(crate) fn contained(
-    answerer: &Arc<Answerer>,
-    request: Request<Incoming>,
-    connection: Arc<Connection>,
-) -> Contained {
-    let mut slot = Some(request);
-    let mut contained = Contained { answering: None, answerer: None };
-    // written in place, as a call is answered here whose answer is at hand
-    let place = &mut contained.answering;
-    let answer = || *place = Some(Arc::clone(answerer).answer(&mut slot, connection));
-    match answerer.panics.catch(Part::Call, answer) {
-        Ok(()) => {
-            if matches!(contained.answering, Some(Answering::Later(_))) {
-                contained.answerer = Some(Arc::clone(answerer));
-            }
-        }
-        Err(panic) => contained.answering = Some(Answering::Now(Some(Ok(answerer.failed(&panic))))),
-    }
-    contained
+enum State {
+    /// Not polled yet.
+    Asked(Option<Request<Incoming>>, Option<Arc<Connection>>),
+    /// The answer waits for something.
+    Waiting(Pin<Box<dyn Future<Output = Answer> + Send>>),
+}
+
+/// Answers a request, or says how its connection breaks. A panic costs this request alone.
+pub(crate) fn contained(answerer: Arc<Answerer>, request: Request<Incoming>, connection: Arc<Connection>) -> Contained {
+    Contained { answerer, state: State::Asked(Some(request), Some(connection)) }
 }
 
 impl Future for Contained {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        let Self { answering: Some(answering), answerer } = &mut *self else { return Poll::Pending };
-        let Some(answerer) = answerer else { return Pin::new(answering).poll(context) };
-        answerer
-            .panics
-            .poll(Part::Call, Pin::new(answering), context)
-            .map(|answer| answer.unwrap_or_else(|panic| Ok(answerer.failed(&panic))))
+        let Self { answerer, state } = &mut *self;
+        let polled = answerer.panics.catch(Part::Call, || match state {
+            State::Waiting(answer) => answer.as_mut().poll(context),
+            // the head moves from here straight into the call
+            State::Asked(request, connection) => {
+                let connection = connection.take().expect("polled again only if it waits");
+                match Arc::clone(answerer).answer(request, connection) {
+                    Answering::Now(answer) => Poll::Ready(answer),
+                    Answering::Later(mut answer) => {
+                        let polled = answer.as_mut().poll(context);
+                        *state = State::Waiting(answer);
+                        polled
+                    }
+                }
+            }
+        });
+        polled.unwrap_or_else(|panic| Poll::Ready(Ok(answerer.failed(&panic))))
     }
 }
 

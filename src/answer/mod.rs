@@ -9,7 +9,6 @@ mod refusal;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -41,10 +40,9 @@ use standin_stub::render::Cancellation;
 use standin_stub::reply::{Body, Reply};
 
 /// An answer that is there, or on its way.
-pub(crate) enum Answering {
+enum Answering {
     Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
-    /// Taken by the first poll.
-    Now(Option<Answer>),
+    Now(Answer),
 }
 
 /// The stub of a call, how many calls it answered before, and its demands if a service paces it.
@@ -56,13 +54,12 @@ struct Found {
 
 type Answer = Result<Response<Outgoing>, Broken>;
 
-impl Future for Answering {
-    type Output = Answer;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        match &mut *self {
-            Self::Later(answer) => answer.as_mut().poll(cx),
-            Self::Now(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
+impl Answering {
+    /// Waits for the answer.
+    async fn wait(self) -> Answer {
+        match self {
+            Self::Now(answer) => answer,
+            Self::Later(answer) => answer.await,
         }
     }
 }
@@ -145,19 +142,19 @@ impl Answerer {
         };
         let call = match read {
             Ok((body, held)) => self.call(&mut head, body, held, &connection),
-            Err(refusal) => return self.answer_at_once(*refusal, Method::GET, &connection.memory).await,
+            Err(refusal) => return self.answer_at_once(*refusal, Method::GET, &connection.memory).wait().await,
         };
         if call.is_large() {
             return self.answer_large(call, connection).await;
         }
-        self.answer_call(call, connection).await
+        self.answer_call(call, connection).wait().await
     }
 
     /// Answers a call with a large body: what has to decode it is done beside the worker.
     async fn answer_large(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answer {
         let paces = self.live.pacing().active().is_some();
         if !paces && call.without_decoding(|| self.live.would_answer(&call)) == Some(true) {
-            return self.answer_call(call, connection).await;
+            return self.answer_call(call, connection).wait().await;
         }
         let answerer = Arc::clone(&self);
         let find = move || {
@@ -169,7 +166,7 @@ impl Answerer {
             (call, found)
         };
         let (call, found) = self.offload.run(&connection.turns, find).await;
-        self.answer_found(call, found, connection).await
+        self.answer_found(call, found, connection).wait().await
     }
 
     /// Finds the stub of a call, and answers as it says.
@@ -248,8 +245,8 @@ impl Answerer {
         self.desk.timer.fire_due();
         self.count(&reply);
         match send::respond_at_once(reply, &method) {
-            Ok(Ok(response)) => Answering::Now(Some(Ok(response))),
-            Ok(Err(ending)) => Answering::Now(Some(Err(Broken(ending)))),
+            Ok(Ok(response)) => Answering::Now(Ok(response)),
+            Ok(Err(ending)) => Answering::Now(Err(Broken(ending))),
             Err(reply) => {
                 let memory = Arc::clone(memory);
                 Answering::Later(Box::pin(async move { self.respond(*reply, &method, None, &memory).await }))

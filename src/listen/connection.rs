@@ -162,7 +162,7 @@ pub async fn serve<S, F, A, B>(
 where
     S: Transport,
     F: Fn(Request<Incoming>, Arc<Connection>) -> A + Clone + Send + 'static,
-    A: Future<Output = Result<Response<B>, Broken>> + Send + 'static,
+    A: Future<Output = Result<Response<B>, Broken>> + Send + Unpin + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     if connection.http2 {
@@ -187,22 +187,13 @@ async fn serve_http1<S, F, A, B>(
 where
     S: Transport,
     F: Fn(Request<Incoming>, Arc<Connection>) -> A,
-    A: Future<Output = Result<Response<B>, Broken>>,
+    A: Future<Output = Result<Response<B>, Broken>> + Unpin,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     let clock = Arc::clone(&connection.clock);
     let answer = service_fn(|request| {
         connection.clock.answering();
-        let answer = service(request, Arc::clone(&connection));
-        let connection = &connection;
-        async move {
-            let answer = answer.await;
-            connection.clock.answered();
-            if let Err(Broken(ending)) = &answer {
-                *connection.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending.clone());
-            }
-            answer
-        }
+        Answered { answer: service(request, Arc::clone(&connection)), connection: &connection }
     });
     let mut http = http1::Builder::new()
         .auto_date_header(false)
@@ -245,6 +236,32 @@ where
             }
             Some(timed_out)
         }
+    }
+}
+
+/// An answer on HTTP/1.1. Its connection knows once it is there, and whether it breaks the connection.
+///
+/// A type of its own because an `async` block would move `answer` twice.
+struct Answered<'c, A> {
+    answer: A,
+    connection: &'c Connection,
+}
+
+impl<A, B> Future for Answered<'_, A>
+where
+    A: Future<Output = Result<Response<B>, Broken>> + Unpin,
+{
+    type Output = A::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<A::Output> {
+        let polled = Pin::new(&mut self.answer).poll(context);
+        if let Poll::Ready(answer) = &polled {
+            self.connection.clock.answered();
+            if let Err(Broken(ending)) = answer {
+                *self.connection.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending.clone());
+            }
+        }
+        polled
     }
 }
 
