@@ -1,7 +1,8 @@
-//! Panic containment: a panic is caught where it happens, counted, logged, and costs one unit of work.
+//! Panic containment: a panic is caught, counted, logged, and costs one unit of work.
 //!
-//! A unit is a call on a worker, a miss on the misses thread, a reload, an admin call. What cannot be contained so is
-//! restarted as a whole ([`Panics::keep_running`]), and what breaks again and again ends the server.
+//! A unit is a request on a worker, an unmatched request on the misses thread, a reload or an admin
+//! request. A thread that panics outside such a unit is restarted ([`Panics::keep_running`]); if it
+//! panics again and again, the server ends.
 
 use std::any::Any;
 use std::fmt;
@@ -19,7 +20,7 @@ use tokio::sync::Notify;
 /// The part of the server that a panic interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The answering of one call.
+    /// One request.
     Call,
     /// One connection of a worker, or of the admin listener.
     Connection,
@@ -92,13 +93,13 @@ impl Panic {
 pub struct Panics {
     counts: [AtomicU64; Part::ALL.len()],
     last: Mutex<Option<(Part, Panic)>>,
-    /// The reason for which the server has to end, once there is one.
+    /// The reason why the server has to end, if it has to.
     fatal: Mutex<Option<String>>,
     gave_up: Notify,
 }
 
 impl Panics {
-    /// Returns how many panics interrupted a part.
+    /// Returns the number of panics of a part.
     pub fn count(&self, part: Part) -> u64 {
         self.counts[part as usize].load(Relaxed)
     }
@@ -108,23 +109,24 @@ impl Panics {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns why the server has to end, if it has to.
+    /// Returns the reason why the server has to end, if it has to.
     pub fn fatal(&self) -> Option<String> {
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Resolves once the server has to end; for one waiter.
+    /// Resolves when the server has to end. Only one caller may wait.
     pub async fn gave_up(&self) {
         self.gave_up.notified().await;
     }
 
-    /// Runs `work`; a panic is counted and returned.
+    /// Runs `work`. A panic is counted, logged and returned.
     pub fn catch<T>(&self, part: Part, work: impl FnOnce() -> T) -> Result<T, Panic> {
-        // state that a panic left half-changed is behind locks whose poison is ignored, or is dropped with the unit
+        // state that a panic leaves half-changed is behind locks whose poison is ignored, or is dropped
+        // with the unit of work
         catch_unwind(AssertUnwindSafe(work)).map_err(|payload| self.record(part, &*payload))
     }
 
-    /// Polls a future; a panic is counted and returned, and the future must not be polled again.
+    /// Polls a future. A panic is counted and returned; the future must not be polled again.
     pub fn poll<F: Future + ?Sized>(
         &self,
         part: Part,
@@ -142,10 +144,10 @@ impl Panics {
         Contained { panics: self, part, future: Box::pin(future) }
     }
 
-    /// Runs a thread's work until it returns, again after each panic.
+    /// Runs the work of a thread until it returns; after a panic, again.
     ///
-    /// After [`MOST_RESTARTS`] panics within [`RESTART_WINDOW`] the server has to end: `false` is returned and
-    /// [`Panics::fatal`] says why.
+    /// After [`MAX_RESTARTS`] panics within [`RESTART_WINDOW`] the server has to end: this returns
+    /// `false`, and [`Panics::fatal`] the reason.
     pub fn keep_running(&self, part: Part, mut work: impl FnMut()) -> bool {
         let mut restarts = Restarts::default();
         while self.catch(part, &mut work).is_err() {
@@ -157,7 +159,7 @@ impl Panics {
         true
     }
 
-    /// As [`Panics::keep_running`], for a future that `work` makes anew each time.
+    /// Polls the futures that `work` makes until one returns; see [`Panics::keep_running`].
     pub async fn keep_polling<F: Future<Output = ()>>(&self, part: Part, mut work: impl FnMut() -> F) -> bool {
         let mut restarts = Restarts::default();
         loop {
@@ -176,14 +178,14 @@ impl Panics {
     }
 
     fn give_up(&self, part: Part) -> bool {
-        let why = format!("the {} thread panicked {MOST_RESTARTS} times within {RESTART_WINDOW:?}", part.name());
+        let why = format!("the {} thread panicked {MAX_RESTARTS} times within {RESTART_WINDOW:?}", part.name());
         tracing::error!("{why}; the server ends");
         *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
         self.gave_up.notify_one();
         false
     }
 
-    /// Counts and logs a panic that was caught elsewhere.
+    /// Counts and logs a panic that the caller has caught.
     pub fn record(&self, part: Part, payload: &(dyn Any + Send)) -> Panic {
         let panic = Panic::new(payload);
         self.counts[part as usize].fetch_add(1, Relaxed);
@@ -222,21 +224,21 @@ impl Restarts {
         self.recent.retain(|at| now.saturating_duration_since(*at) < RESTART_WINDOW);
         self.recent.push(now);
         let count = self.recent.len();
-        (count < MOST_RESTARTS).then(|| FIRST_PAUSE * (1 << (count - 1)))
+        (count < MAX_RESTARTS).then(|| FIRST_PAUSE * (1 << (count - 1)))
     }
 }
 
-/// Panics of one thread within [`RESTART_WINDOW`] that end the server.
-const MOST_RESTARTS: usize = 8;
+/// Number of panics of one thread within [`RESTART_WINDOW`] that ends the server.
+const MAX_RESTARTS: usize = 8;
 
-/// The time within which panics count together.
+/// The window in which the panics of a thread are counted.
 const RESTART_WINDOW: Duration = Duration::from_secs(60);
 
-/// The pause before the first restart; it doubles with each further one.
+/// Pause before the first restart; it doubles with each restart.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
-/// Panics if a test asked for it: in debug builds, the first `count` times that a place is reached which the variable
-/// `STANDIN_PLANT_PANIC` names (`misses` or `misses=3,worker`). Release builds have no such places.
+/// Panics if a test asks for it, in debug builds only: the environment variable `STANDIN_PLANT_PANIC`
+/// names places and how often each panics (`misses` or `misses=3,worker`).
 #[inline]
 pub(crate) fn planted(place: &str) {
     #[cfg(debug_assertions)]
@@ -250,7 +252,7 @@ mod planting {
     use std::collections::HashMap;
     use std::sync::{LazyLock, Mutex, PoisonError};
 
-    /// Panics that are left to happen, by place.
+    /// The number of panics still to come, by place.
     static LEFT: LazyLock<Mutex<HashMap<String, u64>>> = LazyLock::new(|| {
         let wanted = std::env::var("STANDIN_PLANT_PANIC").unwrap_or_default();
         let place = |text: &str| match text.split_once('=') {
@@ -300,7 +302,7 @@ mod tests {
     fn work_that_always_panics_ends_the_server() {
         let panics = Panics::default();
         assert!(!panics.keep_running(Part::Reload, || panic!("again")));
-        assert_eq!(panics.count(Part::Reload), MOST_RESTARTS as u64);
+        assert_eq!(panics.count(Part::Reload), MAX_RESTARTS as u64);
         assert!(panics.fatal().expect("a reason").contains("reload"));
     }
 

@@ -1,8 +1,9 @@
-//! A worker's tasks: its connections, polled in an order of our own.
+//! The task scheduler of a worker: tasks that a deadline wakes run before all others.
 //!
-//! tokio's scheduler is a queue: a call that is due would wait for every connection that became readable before it. Here what
-//! a deadline wakes goes first, and deadlines are looked at after every poll. Each task is also told since when it was
-//! ready, so that a call's arrival is not counted from the moment at which a busy worker came to read it.
+//! tokio's scheduler is a single queue: a response that is due would wait for every connection that
+//! became readable before it. Here deadlines are checked after every poll, and what they wake runs
+//! next. Each task can also ask since when it has been ready, so that a request's arrival does not
+//! include the time until a busy worker reads it.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -20,102 +21,103 @@ use slab::Slab;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The way to give a worker something to do. Cheap to clone.
+/// A handle that spawns tasks on a worker. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Tasks {
     shared: Arc<Shared>,
 }
 
-/// Since when the task that is being polled was ready; asked at most once a poll.
+/// The instant since which the task that is being polled has been ready.
 #[derive(Debug)]
 pub struct Readiness {
     base: Instant,
-    /// Nanoseconds since the base, plus one; 0 is unknown.
+    /// Nanoseconds since `base`, plus one; 0 if unknown.
     since: AtomicU64,
 }
 
 struct Shared {
-    lanes: Mutex<Lanes>,
-    /// Whether what is woken now was woken by a deadline.
+    queues: Mutex<RunQueues>,
+    /// Set while expired deadlines wake their tasks.
     firing: AtomicBool,
     readiness: Arc<Readiness>,
 }
 
-/// What waits for a poll.
+/// The tasks that wait for a poll, by key.
 #[derive(Default)]
-struct Lanes {
-    /// Woken by a deadline.
+struct RunQueues {
+    /// Tasks woken by a deadline; polled first.
     due: VecDeque<usize>,
-    /// Woken by anything else, with since when it is known to be.
+    /// Tasks woken by anything else, each with the instant since which it is running to be ready.
     ready: VecDeque<(usize, Option<Instant>)>,
     new: Vec<Task>,
-    /// The task that polls all these, while it sleeps.
-    sleeper: Option<Waker>,
+    /// The waker of [`Tasks::run`] while it has nothing to poll.
+    parked: Option<Waker>,
 }
 
 impl Tasks {
-    /// No tasks yet.
+    /// Creates a scheduler without tasks.
     pub fn new() -> Self {
         let readiness = Arc::new(Readiness { base: Instant::now(), since: AtomicU64::new(0) });
-        Self { shared: Arc::new(Shared { lanes: Mutex::default(), firing: AtomicBool::new(false), readiness }) }
+        Self { shared: Arc::new(Shared { queues: Mutex::default(), firing: AtomicBool::new(false), readiness }) }
     }
 
-    /// Adds a task. It runs while [`Tasks::run`] does, and is dropped with it.
+    /// Adds a task. [`Tasks::run`] polls it, and drops it when it ends.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut lanes = self.shared.lanes();
-        lanes.new.push(Box::pin(task));
-        wake(lanes);
+        let mut queues = self.shared.queues();
+        queues.new.push(Box::pin(task));
+        wake(queues);
     }
 
-    /// What tells a task since when it was ready.
+    /// Returns the handle by which a task learns since when it has been ready.
     pub fn readiness(&self) -> Arc<Readiness> {
         Arc::clone(&self.shared.readiness)
     }
 
-    /// Polls the tasks until it is dropped. `fire_due` wakes those whose deadline has passed; it is called after every poll.
+    /// Polls the tasks until this future is dropped. `fire_due` is called after every poll and wakes
+    /// the tasks whose deadline has passed.
     ///
-    /// A task that panics is dropped, `panicked` is called with the payload, and the other tasks go on.
-    ///
-    /// It is a task of tokio's, and gives way to it after some polls, so that sockets and clocks are looked at.
+    /// A task that panics is dropped, `panicked` is called with the payload, and the other tasks
+    /// continue. The future yields to tokio after [`POLLS_PER_TURN`] polls, so that sockets and
+    /// timers are served.
     pub async fn run(self, fire_due: impl Fn(), panicked: impl Fn(&(dyn Any + Send))) {
-        let mut polled = Polled::default();
-        poll_fn(|cx| self.turn(&mut polled, &fire_due, &panicked, cx)).await;
+        let mut running = RunningTasks::default();
+        poll_fn(|cx| self.turn(&mut running, &fire_due, &panicked, cx)).await;
     }
 
     fn turn(
         &self,
-        polled: &mut Polled,
+        running: &mut RunningTasks,
         fire_due: &impl Fn(),
         panicked: &impl Fn(&(dyn Any + Send)),
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        self.shared.lanes().stamp(Instant::now());
-        self.fire(fire_due);
-        for _ in 0..POLLS {
-            polled.adopt_all(&self.shared);
-            let Some((key, since)) = self.shared.lanes().next() else { break };
+        self.shared.queues().stamp(Instant::now());
+        self.run_due(fire_due);
+        for _ in 0..POLLS_PER_TURN {
+            running.adopt_all(&self.shared);
+            let Some((key, since)) = self.shared.queues().next() else { break };
             self.shared.readiness.set(since);
-            if let Err(payload) = polled.poll(key) {
+            if let Err(payload) = running.poll(key) {
                 panicked(&*payload);
             }
             self.shared.readiness.set(None);
-            self.fire(fire_due);
+            self.run_due(fire_due);
             if !tokio::task::coop::has_budget_remaining() {
                 break;
             }
         }
-        let mut lanes = self.shared.lanes();
-        if lanes.is_empty() {
-            lanes.sleeper = Some(cx.waker().clone());
+        let mut queues = self.shared.queues();
+        if queues.is_empty() {
+            queues.parked = Some(cx.waker().clone());
         } else {
-            drop(lanes);
+            drop(queues);
             cx.waker().wake_by_ref();
         }
         Poll::Pending
     }
 
-    /// What is woken meanwhile goes first.
-    fn fire(&self, fire_due: &impl Fn()) {
+    /// Wakes the tasks whose deadline has passed; they are polled first.
+    fn run_due(&self, fire_due: &impl Fn()) {
         self.shared.firing.store(true, Ordering::Relaxed);
         fire_due();
         self.shared.firing.store(false, Ordering::Relaxed);
@@ -130,8 +132,8 @@ impl Default for Tasks {
 
 impl fmt::Debug for Tasks {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lanes = self.shared.lanes();
-        out.debug_struct("Tasks").field("due", &lanes.due.len()).field("ready", &lanes.ready.len()).finish()
+        let queues = self.shared.queues();
+        out.debug_struct("Tasks").field("due", &queues.due.len()).field("ready", &queues.ready.len()).finish()
     }
 }
 
@@ -147,7 +149,8 @@ where
 }
 
 impl Readiness {
-    /// Since when, if that is known and was not asked before in this poll.
+    /// Returns the instant since which the current task has been ready. `None` if it is unknown, or if
+    /// it was asked before in this poll.
     pub fn take(&self) -> Option<Instant> {
         let since = self.since.swap(0, Ordering::Relaxed);
         since.checked_sub(1).map(|nanos| self.base + Duration::from_nanos(nanos))
@@ -160,23 +163,23 @@ impl Readiness {
 }
 
 impl Shared {
-    fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queues(&self) -> MutexGuard<'_, RunQueues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Lanes {
+impl RunQueues {
     fn is_empty(&self) -> bool {
         self.due.is_empty() && self.ready.is_empty() && self.new.is_empty()
     }
 
-    /// What was woken since the last turn was woken by now: sockets are looked at between turns.
+    /// Stamps the tasks woken since the last turn with `now`: tokio polls sockets between turns.
     fn stamp(&mut self, now: Instant) {
         let unknown = self.ready.iter_mut().rev().take_while(|(_, since)| since.is_none());
         unknown.for_each(|(_, since)| *since = Some(now));
     }
 
-    /// The next to poll, and since when it was ready.
+    /// Removes and returns the next task to poll, and the instant since which it has been ready.
     fn next(&mut self) -> Option<(usize, Option<Instant>)> {
         match self.due.pop_front() {
             Some(key) => Some((key, None)),
@@ -185,31 +188,31 @@ impl Lanes {
     }
 }
 
-/// Wakes the task that polls all others, if it sleeps.
-fn wake(mut lanes: MutexGuard<'_, Lanes>) {
-    let sleeper = lanes.sleeper.take();
-    drop(lanes);
-    if let Some(sleeper) = sleeper {
-        sleeper.wake();
+/// Wakes [`Tasks::run`] if it is parked.
+fn wake(mut queues: MutexGuard<'_, RunQueues>) {
+    let parked = queues.parked.take();
+    drop(queues);
+    if let Some(parked) = parked {
+        parked.wake();
     }
 }
 
-/// The tasks themselves; they never leave their thread.
+/// The tasks of the running worker; they never leave their thread.
 #[derive(Default)]
-struct Polled {
-    tasks: Slab<Known>,
+struct RunningTasks {
+    tasks: Slab<RunningTask>,
 }
 
-struct Known {
+struct RunningTask {
     task: Task,
-    bell: Arc<Bell>,
+    wakeup: Arc<TaskWaker>,
     waker: Waker,
 }
 
-impl Polled {
-    /// Takes in what is new; it is polled in its turn.
+impl RunningTasks {
+    /// Adopts the newly spawned tasks; each is polled in its turn.
     fn adopt_all(&mut self, shared: &Arc<Shared>) {
-        let new = std::mem::take(&mut shared.lanes().new);
+        let new = std::mem::take(&mut shared.queues().new);
         for task in new {
             self.adopt(task, shared);
         }
@@ -217,23 +220,24 @@ impl Polled {
 
     fn adopt(&mut self, task: Task, shared: &Arc<Shared>) {
         let place = self.tasks.vacant_entry();
-        let bell = Arc::new(Bell { key: place.key(), rung: AtomicBool::new(false), shared: Arc::clone(shared) });
-        let waker = Waker::from(Arc::clone(&bell));
-        place.insert(Known { task, bell, waker: waker.clone() });
+        let wakeup =
+            Arc::new(TaskWaker { key: place.key(), queued: AtomicBool::new(false), shared: Arc::clone(shared) });
+        let waker = Waker::from(Arc::clone(&wakeup));
+        place.insert(RunningTask { task, wakeup, waker: waker.clone() });
         waker.wake();
     }
 
-    /// Polls a task, and drops it once it has ended or panicked.
+    /// Polls a task, and drops it when it has ended or panicked.
     fn poll(&mut self, key: usize) -> thread::Result<()> {
-        // a bell may ring after its task has ended
-        let Some(known) = self.tasks.get_mut(key) else { return Ok(()) };
-        known.bell.rung.store(false, Ordering::Release);
-        let mut context = Context::from_waker(&known.waker);
-        match catch_unwind(AssertUnwindSafe(|| known.task.as_mut().poll(&mut context))) {
+        // a waker may be used after its task has ended
+        let Some(running) = self.tasks.get_mut(key) else { return Ok(()) };
+        running.wakeup.queued.store(false, Ordering::Release);
+        let mut context = Context::from_waker(&running.waker);
+        match catch_unwind(AssertUnwindSafe(|| running.task.as_mut().poll(&mut context))) {
             Ok(Poll::Pending) => Ok(()),
             Ok(Poll::Ready(())) => self.remove(key),
             Err(payload) => {
-                // what the drop of a broken task says adds nothing
+                // a second panic, from dropping the broken task, tells nothing new
                 let _ = self.remove(key);
                 Err(payload)
             }
@@ -241,42 +245,43 @@ impl Polled {
     }
 
     fn remove(&mut self, key: usize) -> thread::Result<()> {
-        let known = self.tasks.remove(key);
-        catch_unwind(AssertUnwindSafe(|| drop(known)))
+        let running = self.tasks.remove(key);
+        catch_unwind(AssertUnwindSafe(|| drop(running)))
     }
 }
 
-/// A task's waker. A key may be another task's by the time that it rings: that one is polled once too often.
-struct Bell {
+/// The waker of a task. By the time it is used its key may belong to another task, which is then
+/// polled once more than needed.
+struct TaskWaker {
     key: usize,
-    /// Whether it stands in a lane already.
-    rung: AtomicBool,
+    /// Set while the key is in a queue.
+    queued: AtomicBool,
     shared: Arc<Shared>,
 }
 
-impl Wake for Bell {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
         let is_due = self.shared.firing.load(Ordering::Relaxed);
-        // what a deadline wakes may stand in the other lane already: it goes first all the same
-        if self.rung.swap(true, Ordering::AcqRel) && !is_due {
+        // a task in the ready queue is queued again as due, to be polled first
+        if self.queued.swap(true, Ordering::AcqRel) && !is_due {
             return;
         }
-        let mut lanes = self.shared.lanes();
+        let mut queues = self.shared.queues();
         if is_due {
-            lanes.due.push_back(self.key);
+            queues.due.push_back(self.key);
         } else {
-            lanes.ready.push_back((self.key, None));
+            queues.ready.push_back((self.key, None));
         }
-        wake(lanes);
+        wake(queues);
     }
 }
 
-/// How many polls are made between two looks at the sockets: few, so that what arrives is seen soon.
-const POLLS: usize = 16;
+/// Polls between two turns of tokio's I/O driver. Few, so that arrivals are seen soon.
+const POLLS_PER_TURN: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -355,7 +360,7 @@ mod tests {
         runtime().block_on(async {
             let _ = tokio::time::timeout(Duration::from_millis(50), tasks.run(|| {}, |_| {})).await;
         });
-        let since = told.lock().expect("not poisoned").expect("it was known");
+        let since = told.lock().expect("not poisoned").expect("it was running");
         assert!(
             since - start < Duration::from_millis(15),
             "{:?}: before the other kept the worker busy",

@@ -1,8 +1,8 @@
-//! A connection's clock and ending: what hyper tells neither of.
+//! The I/O of a connection, with time stamps and abnormal endings, which hyper does not offer.
 //!
-//! [`Wire`] wraps a connection's I/O and stamps reads and writes, so that a call's arrival is the moment its last byte
-//! came and an answer's lateness is measured where its bytes are handed to the socket. It can also end the connection
-//! as no HTTP server would: by a reset, or with bytes that are no HTTP.
+//! [`Wire`] stamps reads and writes, so that a request arrives when its last byte is read and the
+//! lateness of a response is measured when its bytes are handed to the socket. It can also end a
+//! connection as no HTTP server does: by a reset, or with bytes that are not HTTP.
 
 use std::fmt;
 use std::io;
@@ -17,42 +17,41 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-/// Called with how late an answer's first bytes were, and how long the call was meant to take.
-pub type Witness = dyn Fn(Duration, Duration) + Send + Sync;
+/// A callback that receives the lateness of a response's first bytes and the intended delay.
+pub type OnLateness = dyn Fn(Duration, Duration) + Send + Sync;
 
-/// Tells since when what is read now could have been read, where that is known.
-pub type Readiness = dyn Fn() -> Option<Instant> + Send + Sync;
+/// A callback that returns the instant since which a connection has been readable, if known.
+pub type ReadySince = dyn Fn() -> Option<Instant> + Send + Sync;
 
-/// When a connection last read and wrote.
+/// The times at which a connection last read and wrote.
 ///
-/// Times are kept as nanoseconds since the connection was accepted; 0 is never.
+/// Times are kept in nanoseconds since the connection was accepted; 0 means never.
 pub struct Clock {
     base: Instant,
     read: AtomicU64,
     written: AtomicU64,
-    /// When the next bytes are due, settled by the write that sends them.
+    /// The deadline of the next bytes; the write that sends them clears it.
     due: AtomicU64,
     intended: AtomicU64,
-    /// When the first byte of a head that is not whole yet came.
+    /// The time of the first byte of an incomplete request head.
     head_since: AtomicU64,
-    /// How many calls are being answered.
+    /// The number of requests that are being answered.
     answering: AtomicU64,
-    /// When the first byte of an HTTP/2 head or control frame that is not whole yet came.
+    /// The time of the first byte of an incomplete HTTP/2 head or control frame.
     frame_since: AtomicU64,
-    /// Whether a call came or part of an answer went since this was last asked; told on HTTP/2.
+    /// Set on HTTP/2 when a request comes or a part of a response leaves.
     progressed: AtomicBool,
-    /// Whether anybody wants to know that the client has gone.
+    /// Set while somebody waits for the client to disconnect.
     watched: AtomicBool,
     gone: Notify,
-    /// Since when what is read now could have been read.
-    readiness: Option<Arc<Readiness>>,
-    witness: Arc<Witness>,
+    ready_since: Option<Arc<ReadySince>>,
+    on_lateness: Arc<OnLateness>,
 }
 
 impl Clock {
-    /// A clock that starts now and tells `witness` how late each promised answer was. Where `readiness` knows since when
-    /// its connection was ready, what is read counts from then.
-    pub fn new(witness: Arc<Witness>, readiness: Option<Arc<Readiness>>) -> Self {
+    /// Creates a clock that starts now and reports the lateness of each promised response to
+    /// `on_lateness`. Bytes that are read count from the instant that `ready_since` returns, if any.
+    pub fn new(on_lateness: Arc<OnLateness>, ready_since: Option<Arc<ReadySince>>) -> Self {
         Self {
             base: Instant::now(),
             read: AtomicU64::new(0),
@@ -65,22 +64,22 @@ impl Clock {
             progressed: AtomicBool::new(false),
             watched: AtomicBool::new(false),
             gone: Notify::new(),
-            readiness,
-            witness,
+            ready_since,
+            on_lateness,
         }
     }
 
-    /// When the last bytes came in, or could have been read; the start, before any.
+    /// Returns the time of the last read, or since when it was possible; the start if there was none.
     pub fn last_read(&self) -> Instant {
         self.instant(self.read.load(Relaxed))
     }
 
-    /// When the last bytes went out; the start, before any.
+    /// Returns the time of the last write; the start if there was none.
     pub fn last_written(&self) -> Instant {
         self.instant(self.written.load(Relaxed))
     }
 
-    /// How long nothing has gone either way, while no call is being answered.
+    /// Returns the time since the last read or write; zero while a request is being answered.
     pub fn idle_for(&self) -> Duration {
         if self.answering.load(Relaxed) > 0 {
             return Duration::ZERO;
@@ -88,34 +87,35 @@ impl Clock {
         Instant::now().saturating_duration_since(self.last_read().max(self.last_written()))
     }
 
-    /// Says that a call is being answered, until [`Clock::answered`].
+    /// Counts a request that is being answered, until [`Clock::answered`].
     pub fn answering(&self) {
         self.answering.fetch_add(1, Relaxed);
         self.head_since.store(0, Relaxed);
     }
 
-    /// Says that a call was answered: the next byte begins another head.
+    /// Counts a request as answered: the next byte begins another head.
     pub fn answered(&self) {
         self.answering.fetch_sub(1, Relaxed);
         self.head_since.store(0, Relaxed);
     }
 
-    /// Returns whether a call is being answered.
+    /// Returns whether a request is being answered.
     pub fn is_answering(&self) -> bool {
         self.answering.load(Relaxed) > 0
     }
 
-    /// Notes that a call came or part of an answer went, as opposed to bytes that only keep a connection open.
+    /// Records that a request came or a part of a response left. Bytes that only keep a connection
+    /// open are no progress.
     pub fn progress(&self) {
         self.progressed.store(true, Relaxed);
     }
 
-    /// Returns whether there was progress since the last time that this was asked.
+    /// Returns whether there was progress since the last call of this method.
     pub fn take_progress(&self) -> bool {
         self.progressed.swap(false, Relaxed)
     }
 
-    /// Notes after a read whether an HTTP/2 head or control frame is unfinished.
+    /// Records after a read whether an HTTP/2 head or control frame is incomplete.
     pub fn frame_unfinished(&self, is_unfinished: bool) {
         match (is_unfinished, self.frame_since.load(Relaxed)) {
             (true, 0) => self.frame_since.store(self.read.load(Relaxed).max(1), Relaxed),
@@ -124,14 +124,14 @@ impl Clock {
         }
     }
 
-    /// Returns for how long an HTTP/2 head or control frame has been unfinished.
+    /// Returns how long an HTTP/2 head or control frame has been incomplete; `None` if none is.
     pub fn frame_pending(&self) -> Option<Duration> {
         let since = self.frame_since.load(Relaxed);
         (since != 0).then(|| Instant::now().saturating_duration_since(self.instant(since)))
     }
 
-    /// Resolves when the client has gone, or has closed its side; for a call that is being answered on HTTP/1.1. It is looked for
-    /// only as long as this is waited for.
+    /// Resolves when the client of an HTTP/1.1 request that is being answered has disconnected or has
+    /// closed its side. The connection is checked only while this is waited for.
     pub async fn client_gone(&self) {
         struct Watch<'c>(&'c AtomicBool);
         impl Drop for Watch<'_> {
@@ -144,20 +144,20 @@ impl Clock {
         self.gone.notified().await;
     }
 
-    /// Says when the next bytes should go out, for a call that was meant to take `intended`.
+    /// Sets the deadline of the next bytes, for a response with an intended delay.
     pub fn promise(&self, deadline: Instant, intended: Duration) {
         self.intended.store(intended.as_nanos() as u64, Relaxed);
         self.due.store(self.nanos(deadline).max(1), Relaxed);
     }
 
-    /// How long a head has been coming that is not whole yet.
+    /// Returns how long a request head has been incomplete; `None` if none is.
     pub fn head_pending(&self) -> Option<Duration> {
         let since = self.head_since.load(Relaxed);
         (since != 0).then(|| Instant::now().saturating_duration_since(self.instant(since)))
     }
 
     fn read_now(&self) {
-        let since = self.readiness.as_ref().and_then(|readiness| readiness());
+        let since = self.ready_since.as_ref().and_then(|ready_since| ready_since());
         let now = self.nanos(since.unwrap_or_else(Instant::now));
         self.read.store(now, Relaxed);
         if self.head_since.load(Relaxed) == 0 && self.answering.load(Relaxed) == 0 {
@@ -172,7 +172,7 @@ impl Clock {
         if due != 0 {
             self.due.store(0, Relaxed);
             let intended = Duration::from_nanos(self.intended.load(Relaxed));
-            (self.witness)(Duration::from_nanos(now.saturating_sub(due)), intended);
+            (self.on_lateness)(Duration::from_nanos(now.saturating_sub(due)), intended);
         }
     }
 
@@ -191,17 +191,17 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// A connection's I/O with its clock.
+/// The I/O of a connection with its clock.
 #[derive(Debug)]
 pub struct Wire<S> {
     stream: S,
     clock: Arc<Clock>,
-    /// Bytes that were read to find out the protocol, and are still to be handed on.
+    /// Bytes read to detect the protocol, to be returned by the next reads.
     ahead: BytesMut,
 }
 
 impl<S> Wire<S> {
-    /// `stream`, stamped by `clock`.
+    /// Wraps `stream`; `clock` stamps its reads and writes.
     pub fn new(stream: S, clock: Arc<Clock>) -> Self {
         Self { stream, clock, ahead: BytesMut::new() }
     }
@@ -213,7 +213,7 @@ impl<S> Wire<S> {
 }
 
 impl<S: Transport> Wire<S> {
-    /// Reads some bytes that later reads will return again; returns how many, 0 at the end of the stream.
+    /// Reads bytes that later reads return again. Returns their number; 0 at the end of the stream.
     pub async fn read_ahead(&mut self) -> io::Result<usize> {
         self.ahead.reserve(READ_AHEAD);
         let count = self.stream.read_buf(&mut self.ahead).await?;
@@ -225,18 +225,21 @@ impl<S: Transport> Wire<S> {
 
     /// Resets the connection (RST).
     pub fn reset(self) {
-        // a close with a linger time of zero throws away what is unsent and sends RST; a client that has gone needs neither
+        // closing with a linger time of zero discards unsent bytes and sends RST; errors mean that
+        // the client has disconnected already
         let _ = socket2::SockRef::from(self.stream.tcp()).set_linger(Some(Duration::ZERO));
     }
 
-    /// Sends these bytes as they are and closes. Errors are the client's: it has gone already.
+    /// Sends bytes as they are, then closes the connection. Errors are ignored: they mean that the
+    /// client has disconnected.
     pub async fn send_raw(mut self, bytes: &[u8]) {
         if self.stream.write_all(bytes).await.is_ok() && self.stream.flush().await.is_ok() {
             self.close().await;
         }
     }
 
-    /// Sends FIN, then reads what is still in the receive buffer: closing over unread bytes would send RST instead.
+    /// Sends FIN, then reads what is left in the receive buffer: closing with unread bytes would send
+    /// RST instead.
     pub async fn close(mut self) {
         let _ = self.stream.shutdown().await;
         let mut unread = [0; 4096];
@@ -245,9 +248,9 @@ impl<S: Transport> Wire<S> {
     }
 }
 
-/// A stream with a TCP connection at its bottom.
+/// A byte stream over a TCP connection.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// The TCP connection below TLS, if there is any.
+    /// Returns the TCP connection, below TLS if there is TLS.
     fn tcp(&self) -> &TcpStream;
 }
 
@@ -305,7 +308,7 @@ impl<S: Transport> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // an HTTP server that has nothing to read or to write still comes by here
+        // hyper polls the flush even if it has nothing to read or to write
         if self.clock.watched.load(Relaxed) && has_gone(self.stream.tcp(), cx) {
             self.clock.gone.notify_waiters();
         }
@@ -317,13 +320,15 @@ impl<S: Transport> AsyncWrite for Wire<S> {
     }
 }
 
-/// Bytes that are read at a time to find out the protocol: nearly every head is whole then.
+/// Size in bytes of the read that detects the protocol; nearly every head fits into it.
 const READ_AHEAD: usize = 4096;
 
-/// Whether a client that waits for an answer has closed the connection or its side of it; wakes the task when it does.
+/// Returns whether a client that waits for a response has closed the connection or its side of it.
+/// The task is woken when it does.
 ///
-/// TLS says so in a record of its own: an alert, in the open (type 21) or, in TLS 1.3, as a record of 19 bytes (RFC 8446, 5.2: an
-/// alert of 2, its type and a tag of 16), for which any call is too long. A call that comes before its turn hides what follows.
+/// TLS announces this by an alert: a plain record of type 21 or, in TLS 1.3, an encrypted record of
+/// 19 bytes (RFC 8446, 5.2: 2 bytes of alert, 1 of type, a tag of 16), which is too short for a
+/// request. A pipelined request hides whatever follows it.
 fn has_gone(stream: &TcpStream, cx: &mut Context<'_>) -> bool {
     let mut first = [0; 5];
     let mut first = ReadBuf::new(&mut first);

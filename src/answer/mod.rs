@@ -255,7 +255,13 @@ impl Answerer {
     }
 
     /// Sends a reply that is due; its body leaves at the rate of `transfer`, if there is one.
-    async fn send(&self, reply: Reply, method: &Method, transfer: Option<Transfer>, memory: &Arc<MemoryShare>) -> Answer {
+    async fn send(
+        &self,
+        reply: Reply,
+        method: &Method,
+        transfer: Option<Transfer>,
+        memory: &Arc<MemoryShare>,
+    ) -> Answer {
         self.desk.timer.fire_due();
         self.count(&reply);
         self.respond(reply, method, transfer, memory).await

@@ -18,7 +18,11 @@ const WAITING: usize = 4 << 10;
 impl Answerer {
     /// Lets a call in unless its head is too long, with what the head holds: a connection of
     /// HTTP/1.1 has but one.
-    pub(super) fn let_in<B>(&self, head: &Request<B>, connection: &Connection) -> Result<Option<MemoryPermit>, Box<Reply>> {
+    pub(super) fn let_in<B>(
+        &self,
+        head: &Request<B>,
+        connection: &Connection,
+    ) -> Result<Option<MemoryPermit>, Box<Reply>> {
         let size = self.check_head(head)?;
         if !connection.http2 {
             return Ok(None);

@@ -1,5 +1,4 @@
-//! A request body, read whole within its limits: of length, of time, and of the memory of all
-//! calls.
+//! Reading of request bodies within limits of length, time and memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,33 +8,34 @@ use http_body_util::BodyExt as _;
 
 use standin_stub::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 
-/// Bounds of one body.
+/// The limits of one body.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds<'m> {
-    /// Bytes at most.
+    /// Maximum length in bytes.
     pub length: usize,
-    /// Time until the last byte.
+    /// Maximum time until the last byte.
     pub time: Duration,
-    /// Where its bytes are counted.
+    /// The share of the memory budget that the bytes are taken from.
     pub memory: &'m Arc<MemoryShare>,
-    /// Bytes that are not counted.
+    /// Length in bytes up to which a body takes nothing from the budget.
     pub uncounted: usize,
 }
 
-/// Why a body was not read.
+/// The reason why a body was not read.
 #[derive(Debug)]
 pub enum Unread {
-    /// It broke off; why.
+    /// The connection failed, with the error.
     Broken(String),
-    /// There is no memory left for it.
+    /// The memory budget is exhausted.
     Memory(MemoryExhausted),
-    /// It is longer than it may be.
+    /// The body exceeds the maximum length.
     TooLong,
-    /// It did not come in time.
+    /// The body did not arrive in time.
     TooSlow,
 }
 
-/// Reads a body to its end. Its bytes count as held for as long as any part of them lives.
+/// Reads a body to its end. Its bytes count towards the memory budget as long as any part of them
+/// lives.
 pub async fn read<B>(body: B, bounds: Bounds<'_>) -> Result<Bytes, Unread>
 where
     B: http_body::Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
@@ -52,10 +52,10 @@ where
 {
     let announced = body.size_hint().upper().and_then(|length| usize::try_from(length).ok());
     let longest = announced.unwrap_or(bounds.length).min(bounds.length);
-    let mut gathered = Gathered { bytes: Vec::new(), permit: None, longest, bounds };
+    let mut gathered = BodyBuffer { bytes: Vec::new(), permit: None, longest, bounds };
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Unread::Broken(error.to_string()))?;
-        // trailers are not looked at
+        // trailers are ignored
         let Ok(data) = frame.into_data() else { continue };
         if gathered.bytes.is_empty() && body.is_end_stream() && data.len() <= bounds.uncounted {
             return Ok(data);
@@ -65,16 +65,17 @@ where
     Ok(gathered.whole())
 }
 
-/// The bytes so far, in one buffer that grows as they come: what was only announced takes nothing.
-struct Gathered<'m> {
+/// The bytes received so far, in one buffer that grows with them: an announced length alone takes no
+/// memory.
+struct BodyBuffer<'m> {
     bytes: Vec<u8>,
     permit: Option<MemoryPermit>,
-    /// Bytes that can come at most.
+    /// The most bytes that can still arrive, by Content-Length and the limit.
     longest: usize,
     bounds: Bounds<'m>,
 }
 
-impl Gathered<'_> {
+impl BodyBuffer<'_> {
     fn push(&mut self, data: &[u8]) -> Result<(), Unread> {
         let length = self.bytes.len() + data.len();
         if length > self.bounds.length {

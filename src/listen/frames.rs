@@ -1,4 +1,4 @@
-//! HTTP/2 frame boundaries of what a connection reads (RFC 9113, 4.1), to find heads that do not come to an end.
+//! Detection of incomplete HTTP/2 heads by the frame boundaries of the bytes read (RFC 9113, 4.1).
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::wire::Clock;
 
-/// The I/O of an HTTP/2 connection; its clock is told while a head or a control frame is unfinished.
+/// The I/O of an HTTP/2 connection, which tells the connection's clock about incomplete heads and
+/// control frames.
 #[derive(Debug)]
 pub(super) struct Framed<S> {
     stream: S,
@@ -65,18 +66,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Framed<S> {
 /// The position of a reader among the frames of a connection.
 #[derive(Debug)]
 struct Boundaries {
-    /// Bytes of the connection preface that are still to come.
+    /// The number of bytes of the connection preface still to come.
     preface: usize,
-    header: [u8; FRAME_HEADER],
-    /// Bytes of `header` that have come.
+    header: [u8; FRAME_HEADER_BYTES],
+    /// The number of bytes of `header` received.
     filled: usize,
-    /// Bytes of the frame's payload that are still to come.
+    /// The number of bytes of the frame's payload still to come.
     payload: usize,
     /// The type of the current frame.
     kind: u8,
-    /// Whether the current frame ends its header block.
+    /// Set if the current frame ends its header block.
     ends_block: bool,
-    /// Whether a header block has begun and not ended.
+    /// Set while a header block is incomplete.
     in_block: bool,
 }
 
@@ -84,7 +85,7 @@ impl Boundaries {
     fn new() -> Self {
         Self {
             preface: PREFACE.len(),
-            header: [0; FRAME_HEADER],
+            header: [0; FRAME_HEADER_BYTES],
             filled: 0,
             payload: 0,
             kind: DATA,
@@ -103,11 +104,11 @@ impl Boundaries {
                 self.payload -= skipped;
                 rest = &rest[skipped..];
             } else {
-                let count = (FRAME_HEADER - self.filled).min(rest.len());
+                let count = (FRAME_HEADER_BYTES - self.filled).min(rest.len());
                 self.header[self.filled..self.filled + count].copy_from_slice(&rest[..count]);
                 self.filled += count;
                 rest = &rest[count..];
-                if self.filled < FRAME_HEADER {
+                if self.filled < FRAME_HEADER_BYTES {
                     return;
                 }
                 self.begin_frame();
@@ -128,7 +129,8 @@ impl Boundaries {
         self.ends_block = is_block && flags & END_HEADERS != 0;
     }
 
-    /// Whether a preface, a head or a control frame has begun and not ended. Data may come as slowly as a body may.
+    /// Returns whether a preface, a head or a control frame is incomplete. Data frames do not count:
+    /// the time of a body has a limit of its own.
     fn is_unfinished(&self) -> bool {
         (1..PREFACE.len()).contains(&self.preface)
             || self.filled > 0
@@ -140,15 +142,15 @@ impl Boundaries {
 /// The bytes with which a client begins to speak HTTP/2 (RFC 9113, 3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Bytes of a frame before its payload.
-const FRAME_HEADER: usize = 9;
+/// Length of a frame header in bytes.
+const FRAME_HEADER_BYTES: usize = 9;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const PUSH_PROMISE: u8 = 5;
 const CONTINUATION: u8 = 9;
 
-/// The flag of the last frame of a header block.
+/// The flag that marks the last frame of a header block.
 const END_HEADERS: u8 = 4;
 
 #[cfg(test)]
@@ -159,7 +161,7 @@ mod tests {
 
     fn frame(kind: u8, flags: u8, length: usize) -> Vec<u8> {
         let mut bytes = vec![0, (length >> 8) as u8, length as u8, kind, flags, 0, 0, 0, 1];
-        bytes.resize(FRAME_HEADER + length, 7);
+        bytes.resize(FRAME_HEADER_BYTES + length, 7);
         bytes
     }
 

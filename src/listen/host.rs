@@ -1,4 +1,4 @@
-//! The Host of a request: one line, and an authority (RFC 9112, 3.2; RFC 3986, 3.2).
+//! Validation of the Host header: exactly one, and an authority (RFC 9112, 3.2; RFC 3986, 3.2).
 
 use http::{HeaderMap, HeaderValue, Request, Version, header};
 
@@ -10,13 +10,13 @@ pub struct Hosts<'r> {
 }
 
 impl<'r> Hosts<'r> {
-    /// Takes in one more.
+    /// Adds a Host header.
     pub fn add(&mut self, value: &'r HeaderValue) {
         self.has_more = self.first.is_some();
         self.first.get_or_insert(value);
     }
 
-    /// Returns why a server has to answer a request of this version with 400, if it has to.
+    /// Returns the problem for which a request of this HTTP version has to get a 400, if there is one.
     pub fn problem(self, version: Version) -> Option<&'static str> {
         match self.first {
             None if version == Version::HTTP_11 => Some("the request has no Host header; HTTP/1.1 needs one\n"),
@@ -29,21 +29,22 @@ impl<'r> Hosts<'r> {
     }
 }
 
-/// Returns why a server has to answer a request with 400 for its Host, if it has to.
+/// Returns the problem of a request's Host headers for which it has to get a 400, if there is one.
 pub fn host_problem<B>(request: &Request<B>) -> Option<&'static str> {
     let mut hosts = Hosts::default();
     request.headers().get_all(header::HOST).iter().for_each(|value| hosts.add(value));
     hosts.problem(request.version())
 }
 
-/// Returns every authority that a request names: of its target (`:authority` on HTTP/2) and of its Host headers. What
-/// is no text is returned as `?`.
+/// Returns every authority that a request names: that of its target (`:authority` on HTTP/2) and those
+/// of its Host headers. A header that is not text is returned as `?`.
 pub fn authorities<'r>(target: &'r http::Uri, headers: &'r HeaderMap) -> impl Iterator<Item = &'r str> {
     let hosts = headers.get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or("?"));
     target.authority().map(http::uri::Authority::as_str).into_iter().chain(hosts)
 }
 
-/// Splits `host`, `host:port` or `[address]:port`; `None` if it is no authority. An address comes without brackets.
+/// Splits `host`, `host:port` or `[address]:port` into host and port; the address without brackets.
+/// Returns `None` if the text is not an authority.
 pub fn split_authority(text: &str) -> Option<(&str, Option<&str>)> {
     if !is_authority(text.as_bytes()) {
         return None;
@@ -55,7 +56,7 @@ pub fn split_authority(text: &str) -> Option<(&str, Option<&str>)> {
     Some((host, rest.strip_prefix(':')))
 }
 
-/// Whether bytes are `uri-host [":" port]`; the host may be empty.
+/// Returns whether bytes are `uri-host [":" port]`; the host may be empty.
 fn is_authority(bytes: &[u8]) -> bool {
     let (is_host, rest) = if let Some(inner) = bytes.strip_prefix(b"[") {
         let length = inner.iter().position(|byte| *byte == b']').unwrap_or(inner.len());
@@ -75,7 +76,7 @@ fn is_authority(bytes: &[u8]) -> bool {
     is_host && (rest.is_empty() || rest[0] == b':' && rest[1..].iter().all(u8::is_ascii_digit))
 }
 
-/// Whether a byte may stand in a name (`reg-name`); a percent sign is not looked behind.
+/// Returns whether a byte is allowed in a `reg-name`. Percent escapes are not decoded.
 fn is_name_byte(byte: u8) -> bool {
     NAME_BYTES[usize::from(byte)]
 }

@@ -1,13 +1,15 @@
-//! From a socket to connections, spread evenly over the workers.
+//! Listeners: sockets whose connections are spread evenly over the workers.
 //!
-//! One acceptor deals each connection to the worker that has the fewest: hashing by the kernel was seen to leave one
-//! worker with far more than its share. Accepting outlives its errors: the client's are passed over, ours are logged
-//! and waited out.
+//! One acceptor gives each connection to the worker that has the fewest, because the kernel's hashing
+//! (SO_REUSEPORT) left one worker with far more than its share. Errors do not end accepting: errors of
+//! a single connection are skipped, others are logged and retried after a pause.
 
 pub mod body;
 pub mod connection;
 mod frames;
 pub mod host;
+mod http1;
+mod http2;
 pub mod tls;
 
 use std::io::{self, Write as _};
@@ -24,18 +26,18 @@ use self::connection::TimedOut;
 use crate::panics;
 use crate::shutdown::DrainGuard;
 
-/// Connections that the kernel holds for us until they are accepted.
+/// Length of the kernel's queue of connections that are not accepted yet.
 const BACKLOG: i32 = 4096;
 
-/// TCP keep-alive of client connections: a peer that is gone is noticed within 120 s.
+/// TCP keep-alive of client connections: a peer that has vanished is noticed within 120 s.
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
 
-/// How long accepting rests after an error of ours, such as no file descriptors left.
-const REST: Duration = Duration::from_millis(100);
+/// Pause of accepting after an error of the server, such as no file descriptors left.
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a client is told that is one too many.
-const TOO_MANY: &[u8] =
+/// The response to a connection beyond the limit.
+const TOO_MANY_CONNECTIONS: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain;charset=UTF-8\r\nconnection: close\r\n\
 content-length: 71\r\n\r\nstandin has reached --max-connections; raise it or close connections\r\n\r\n";
 
@@ -44,27 +46,27 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    // connections inherit it: a peer that vanished without a word is noticed even where nothing else times out
+    // connections inherit it: a peer that vanished is noticed even where no other time-out applies
     socket.set_tcp_keepalive(&KEEPALIVE)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
 
-/// A connection on its way from the acceptor to a worker.
+/// An accepted connection, to be served by a worker.
 #[derive(Debug)]
 pub struct Accepted {
     /// The socket, not yet registered with a runtime.
     pub stream: StdStream,
     /// The client's address.
     pub remote: SocketAddr,
-    /// Which listener it came by.
+    /// The index of its listener.
     pub listener: usize,
-    /// Counts the connection for as long as it lives.
-    pub held: Held,
+    /// The guard that counts the connection while it is open.
+    pub guard: ConnectionGuard,
 }
 
-/// Connections by worker, and those refused.
+/// Counts of connections: open by worker, accepted, refused, timed out.
 #[derive(Debug)]
 pub struct Connections {
     by_worker: Vec<AtomicUsize>,
@@ -75,15 +77,15 @@ pub struct Connections {
     unfinished: AtomicU64,
 }
 
-/// A place taken by a live connection.
+/// A guard that counts a connection as open until it is dropped.
 #[derive(Debug)]
-pub struct Held {
+pub struct ConnectionGuard {
     connections: Arc<Connections>,
     worker: usize,
 }
 
 impl Connections {
-    /// None yet, and `limit` at most over all workers.
+    /// Creates counts without connections; at most `limit` may be open over all workers.
     pub fn new(workers: usize, limit: usize) -> Self {
         Self {
             by_worker: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
@@ -95,22 +97,22 @@ impl Connections {
         }
     }
 
-    /// How many are open at each worker.
+    /// Returns the number of open connections of each worker.
     pub fn open(&self) -> Vec<usize> {
         self.by_worker.iter().map(|count| count.load(Relaxed)).collect()
     }
 
-    /// How many were accepted since the start.
+    /// Returns the number of connections accepted since the start.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Relaxed)
     }
 
-    /// How many were refused because the limit was reached.
+    /// Returns the number of connections refused because the limit was reached.
     pub fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
     }
 
-    /// Returns how many were ended by a time-out.
+    /// Returns the number of connections ended by a time-out.
     pub fn timed_out(&self, why: TimedOut) -> u64 {
         match why {
             TimedOut::Idle => self.idle.load(Relaxed),
@@ -118,22 +120,22 @@ impl Connections {
         }
     }
 
-    /// A place at the worker that has the fewest, unless the limit is reached.
-    fn hold(self: &Arc<Self>) -> Option<Held> {
+    /// Counts a connection at the worker that has the fewest; `None` if the limit is reached.
+    fn hold(self: &Arc<Self>) -> Option<ConnectionGuard> {
         let open = self.open();
         if open.iter().sum::<usize>() >= self.limit {
             self.refused.fetch_add(1, Relaxed);
             return None;
         }
-        // ties go round, so that short connections do not all meet at the first worker
+        // ties rotate, so that short connections do not all go to the first worker
         let turn = self.accepted.fetch_add(1, Relaxed) as usize;
         let worker = (0..open.len()).map(|step| (turn + step) % open.len()).min_by_key(|worker| open[*worker])?;
         self.by_worker[worker].fetch_add(1, Relaxed);
-        Some(Held { connections: Arc::clone(self), worker })
+        Some(ConnectionGuard { connections: Arc::clone(self), worker })
     }
 }
 
-impl Held {
+impl ConnectionGuard {
     /// Counts the time-out that ended the connection.
     pub fn timed_out(&self, why: TimedOut) {
         let count = match why {
@@ -144,30 +146,30 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.connections.by_worker[self.worker].fetch_sub(1, Relaxed);
     }
 }
 
-/// Registers a listening socket with the runtime of this thread; `None`, logged, if that fails.
+/// Registers a listening socket with the runtime of this thread. A failure is logged and returns `None`.
 pub fn watched(socket: StdListener) -> Option<TcpListener> {
     TcpListener::from_std(socket).inspect_err(|error| tracing::error!(%error, "cannot watch a listening socket")).ok()
 }
 
-/// Deals the connections of one listener to the workers.
+/// The acceptor of one listener, which gives its connections to the workers.
 #[derive(Debug)]
 pub struct Acceptor {
-    /// The listener's place among all.
+    /// The index of the listener.
     pub listener: usize,
-    /// The places that connections take.
+    /// The counts of connections.
     pub connections: Arc<Connections>,
-    /// The way to each worker.
+    /// The queue of each worker.
     pub workers: Vec<mpsc::UnboundedSender<Accepted>>,
 }
 
 impl Acceptor {
-    /// Accepts until the end begins.
+    /// Accepts connections until shutdown begins.
     pub async fn accept(&self, socket: &TcpListener, mut work: DrainGuard) {
         let ending = work.ending();
         tokio::pin!(ending);
@@ -179,33 +181,33 @@ impl Acceptor {
             panics::planted("accept");
             match accepted.and_then(|(stream, remote)| Ok((stream.into_std()?, remote))) {
                 Ok((stream, remote)) => self.deal(stream, remote),
-                Err(error) if is_theirs(&error) => {}
+                Err(error) if is_connection_error(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept connections; trying again");
-                    tokio::time::sleep(REST).await;
+                    tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
                 }
             }
         }
     }
 
     fn deal(&self, mut stream: StdStream, remote: SocketAddr) {
-        // an answer must not wait for the acknowledgement of the one before it
+        // a response must not wait for the acknowledgement of the one before it
         let _ = stream.set_nodelay(true);
         match self.connections.hold() {
-            Some(held) => {
-                let worker = held.worker;
-                // a worker that has ended has dropped its receiver: the connection is closed with it
-                let _ = self.workers[worker].send(Accepted { stream, remote, listener: self.listener, held });
+            Some(guard) => {
+                let worker = guard.worker;
+                // an error means that the worker has ended; the connection is closed
+                let _ = self.workers[worker].send(Accepted { stream, remote, listener: self.listener, guard });
             }
             None => {
-                let _ = stream.write(TOO_MANY);
+                let _ = stream.write(TOO_MANY_CONNECTIONS);
             }
         }
     }
 }
 
-/// Errors that tell of the connection, not of us.
-fn is_theirs(error: &io::Error) -> bool {
+/// Returns whether an error of `accept` concerns a single connection, not the server.
+fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused

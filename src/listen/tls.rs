@@ -1,4 +1,4 @@
-//! TLS for a listener: a given certificate, or one that is made at the start and says so.
+//! TLS of a listener, with a given certificate or a self-signed one made at the start.
 
 use std::fmt;
 use std::io;
@@ -10,21 +10,21 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 
-/// Where a listener's certificate comes from.
+/// The source of a listener's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Certificate {
-    /// PEM files: a chain and its private key.
+    /// PEM files with a chain and its private key.
     Files {
         /// The chain, the server's own certificate first.
         certificate: PathBuf,
         /// The private key.
         key: PathBuf,
     },
-    /// Made now, for localhost and the loopback addresses.
+    /// A new self-signed certificate for localhost and the loopback addresses.
     SelfSigned,
 }
 
-/// Why a certificate cannot be used.
+/// The reason why a certificate cannot be used.
 #[derive(Debug)]
 pub struct TlsError {
     what: String,
@@ -43,7 +43,7 @@ impl std::error::Error for TlsError {
     }
 }
 
-/// Accepts TLS with this certificate, and HTTP/2 or HTTP/1.1 by ALPN.
+/// Returns an acceptor for this certificate that offers HTTP/2 and HTTP/1.1 by ALPN.
 pub fn acceptor(certificate: &Certificate) -> Result<TlsAcceptor, TlsError> {
     let (chain, key) = match certificate {
         Certificate::Files { certificate, key } => (read_chain(certificate)?, read_key(key)?),

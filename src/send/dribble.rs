@@ -1,4 +1,4 @@
-//! A body in equal pieces, each after its share of the total time.
+//! A chunked dribble: a body in equal pieces, evenly spread over a time.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,14 +10,14 @@ use http_body::{Frame, SizeHint};
 use super::{Outgoing, SendError};
 use standin_stub::reply::Dribble;
 
-/// Sleeps until an instant: the worker's precise timer.
+/// A function that sleeps until an instant by the worker's precise timer.
 pub type Wait = Box<dyn Fn(Instant) -> Sleeping + Send>;
 
 type Sleeping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-struct Pieces {
+struct DribbleBody {
     rest: Bytes,
-    /// How many steps after the start the first piece goes.
+    /// The number of steps after the start at which the first piece leaves.
     lead: u32,
     piece: usize,
     count: usize,
@@ -28,24 +28,25 @@ struct Pieces {
     sleeping: Option<Sleeping>,
 }
 
-/// `bytes` in as many pieces as `dribble` says (no more than there are bytes), counted from `start`.
+/// Returns a body in the pieces that `dribble` asks for, at most one a byte, timed from `start`.
 pub(super) fn body(bytes: Bytes, dribble: Dribble, start: Instant, wait: Wait) -> Outgoing {
     let count = dribble.chunks.clamp(1, bytes.len().max(1));
     let step = dribble.total / u32::try_from(count).unwrap_or(u32::MAX);
     stream(bytes, count, start, (1, step), wait)
 }
 
-/// `bytes` in `count` pieces, the first at the start and each a step after the one before.
+/// Returns a body in `count` pieces: the first leaves at `start`, each other a `step` after the one
+/// before.
 pub(super) fn pieces(bytes: Bytes, count: usize, start: Instant, step: Duration, wait: Wait) -> Outgoing {
     stream(bytes, count, start, (0, step), wait)
 }
 
 fn stream(bytes: Bytes, count: usize, start: Instant, (lead, step): (u32, Duration), wait: Wait) -> Outgoing {
     let piece = bytes.len() / count;
-    Outgoing::stream(Pieces { piece, rest: bytes, lead, count, start, step, sent: 0, wait, sleeping: None })
+    Outgoing::stream(DribbleBody { piece, rest: bytes, lead, count, start, step, sent: 0, wait, sleeping: None })
 }
 
-impl http_body::Body for Pieces {
+impl http_body::Body for DribbleBody {
     type Data = Bytes;
     type Error = SendError;
 
@@ -55,7 +56,7 @@ impl http_body::Body for Pieces {
         }
         if self.sleeping.is_none() {
             let after = self.step.saturating_mul((self.sent as u32).saturating_add(self.lead));
-            // a moment that no clock reaches is never waited for: nobody would be there
+            // an instant that the clock cannot represent is not waited for
             let due = self.start.checked_add(after).unwrap_or(self.start);
             self.sleeping = Some((self.wait)(due));
         }
@@ -64,7 +65,7 @@ impl http_body::Body for Pieces {
         }
         self.sleeping = None;
         self.sent += 1;
-        // what does not divide evenly goes with the last piece
+        // the last piece takes the remainder of the division
         let length = if self.sent == self.count { self.rest.len() } else { self.piece };
         let piece = self.rest.split_to(length);
         Poll::Ready(Some(Ok(Frame::data(piece))))

@@ -1,5 +1,5 @@
-//! A file as a body: read off the worker, whole when it is small, else a piece at a time as the
-//! client takes it.
+//! Files as bodies: read off the worker, small files whole, large ones piece by piece as the client
+//! takes them.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,39 +17,38 @@ use super::{Outgoing, SendError, Unsendable};
 use standin_files::regular_file;
 use standin_stub::memory::{MemoryPermit, MemoryShare};
 
-/// Bytes read at a time.
+/// Size of a read in bytes.
 const PIECE: usize = 64 << 10;
 
-/// Buffers of a file that is being sent: one is filled while the other waits for the client.
+/// Number of buffers of a file that is being sent: one is filled while the other waits for the client.
 const BUFFERS: usize = 2;
 
-/// A file on its way out. Its buffers come back once the client has taken what is in them; only
-/// then more is read, so that a client that does not read holds two buffers and no thread.
-struct Pieces {
+/// A file that is being sent. A buffer is filled again only when the client has taken its bytes, so
+/// that a client that does not read holds two buffers and no thread.
+struct FilePieces {
     left: u64,
     file: Option<File>,
     reading: Option<JoinHandle<(File, io::Result<Buffer>)>>,
     free: mpsc::UnboundedReceiver<Buffer>,
 }
 
-/// Bytes of a file, counted by their permit. They go back to where they were read when hyper drops
-/// them.
+/// A buffer with bytes of a file, counted by its permit.
 struct Buffer {
     bytes: Vec<u8>,
     _permit: MemoryPermit,
     home: mpsc::UnboundedSender<Buffer>,
 }
 
-/// A buffer in use.
-struct Lent(Option<Buffer>);
+/// A buffer whose bytes are being sent. It returns to the reader when hyper drops it.
+struct LentBuffer(Option<Buffer>);
 
-/// Opens a file off the worker, to be sent as it is.
+/// Opens a file off the worker and returns a body that streams it.
 pub(super) async fn open(path: &Path, memory: &Arc<MemoryShare>) -> Result<Outgoing, Unsendable> {
     off_worker(path, memory, |file, length, memory| {
         if length <= (BUFFERS * PIECE) as u64 {
             return Ok(Outgoing::whole(read_whole(file, length, memory)?));
         }
-        Ok(Outgoing::stream(Pieces::new(file, length, memory)?))
+        Ok(Outgoing::stream(FilePieces::new(file, length, memory)?))
     })
     .await
 }
@@ -80,12 +79,12 @@ fn read_whole(file: File, length: u64, memory: &Arc<MemoryShare>) -> Result<Byte
     Ok(permit.hold(bytes))
 }
 
-impl Pieces {
+impl FilePieces {
     fn new(file: File, length: u64, memory: &Arc<MemoryShare>) -> Result<Self, Unsendable> {
         let (home, free) = mpsc::unbounded_channel();
         for _ in 0..BUFFERS {
             let buffer = Buffer { bytes: Vec::new(), _permit: memory.take(PIECE)?, home: home.clone() };
-            // this very function has the receiver
+            // the receiver is still in this function
             let _ = home.send(buffer);
         }
         Ok(Self { left: length, file: Some(file), reading: None, free })
@@ -99,7 +98,7 @@ fn fill(mut file: File, mut buffer: Buffer, length: usize) -> (File, io::Result<
     (file, read.map(|()| buffer))
 }
 
-impl http_body::Body for Pieces {
+impl http_body::Body for FilePieces {
     type Data = Bytes;
     type Error = SendError;
 
@@ -112,13 +111,13 @@ impl http_body::Body for Pieces {
                 let buffer = buffer?;
                 self.file = Some(file);
                 self.left -= buffer.bytes.len() as u64;
-                return Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(Lent(Some(buffer)))))));
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(LentBuffer(Some(buffer)))))));
             }
             if self.left == 0 {
                 return Poll::Ready(None);
             }
             let length = PIECE.min(usize::try_from(self.left).unwrap_or(PIECE));
-            // without a file a read has failed before
+            // the file is gone after a failed read
             let Some(buffer) = ready!(self.free.poll_recv(cx)) else { return Poll::Ready(None) };
             let Some(file) = self.file.take() else { return Poll::Ready(None) };
             self.reading = Some(spawn_blocking(move || fill(file, buffer, length)));
@@ -134,17 +133,17 @@ impl http_body::Body for Pieces {
     }
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for LentBuffer {
     fn as_ref(&self) -> &[u8] {
         self.0.as_ref().map_or(&[], |buffer| &buffer.bytes)
     }
 }
 
-impl Drop for Lent {
+impl Drop for LentBuffer {
     fn drop(&mut self) {
         if let Some(buffer) = self.0.take() {
             let home = buffer.home.clone();
-            // an error means that the file has been sent
+            // an error means that the whole file has been sent
             let _ = home.send(buffer);
         }
     }

@@ -1,4 +1,4 @@
-//! A reply on its way out: hyper's response, with a body that copies nothing, streams a file or dribbles.
+//! Conversion of a reply into hyper's response, whose body is shared bytes, a file or timed pieces.
 
 mod dribble;
 mod file;
@@ -23,32 +23,30 @@ pub use transfer::Transfer;
 use standin_stub::memory::{MemoryExhausted, MemoryShare};
 use standin_stub::reply::{Body, ConnectionEnding, Dribble, Reply};
 
-/// What may go wrong while a body is sent: a file that ends early, an upstream that breaks.
+/// An error while a body is sent, such as a file that ends early or an upstream that fails.
 pub type SendError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why the body of a reply cannot be sent.
+/// The reason why the body of a reply cannot be sent.
 #[derive(Debug)]
 pub enum Unsendable {
-    /// There is no memory left for it.
+    /// The memory budget is exhausted.
     Memory(MemoryExhausted),
-    /// Its file cannot be read.
+    /// The file of the body cannot be read.
     Unreadable(io::Error),
 }
 
 /// A body in the form that hyper polls.
 #[derive(Debug)]
 pub enum Outgoing {
-    /// All of it, in one piece.
+    /// One piece; `None` once hyper has taken it.
     Whole(Option<Bytes>),
-    /// Piece by piece.
+    /// A stream of pieces.
     Stream(UnsyncBoxBody<Bytes, SendError>),
 }
 
-/// The response of a reply whose body is at hand, or how the connection ends instead; the reply itself if neither.
-pub fn respond_at_once(
-    reply: Reply,
-    method: &Method,
-) -> Result<Result<Response<Outgoing>, ConnectionEnding>, Box<Reply>> {
+/// Converts a reply whose body is in memory into a response, or into the way its connection ends.
+/// Returns the reply as the error if its body has to be fetched or timed.
+pub fn respond_at_once(reply: Reply, method: &Method) -> Result<Result<Response<Outgoing>, Ending>, Box<Reply>> {
     if let Some(ending) = reply.ending {
         return Ok(Err(ending));
     }
@@ -61,10 +59,10 @@ pub fn respond_at_once(
     }
 }
 
-/// Turns a reply into a response to a call of `method`, whose body leaves at the rate of `transfer` unless its stub dribbles it.
-/// `wait` sleeps for a body in pieces.
+/// Converts a reply into a response to a request of `method`. The body leaves at the rate of
+/// `transfer`, unless the stub has a chunked dribble delay; `wait` creates the timer of its pieces.
 ///
-/// A file is opened here, and what is read of it counts as `memory`; the error says why it cannot be.
+/// Opens and reads the file of the body, if it has one; the bytes read count towards `memory`.
 pub async fn respond(
     reply: Reply,
     method: &Method,
@@ -104,7 +102,7 @@ fn response(body: Outgoing, reply: Reply, method: &Method) -> Response<Outgoing>
     response
 }
 
-/// Bodies that may not be are dropped, and a length that disagrees with the body gives way to the true one.
+/// Drops a body that HTTP does not allow for the status or method, and corrects a wrong Content-Length.
 fn settle_length(response: &mut Response<Outgoing>, method: &Method) {
     let status = response.status();
     if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
@@ -115,7 +113,7 @@ fn settle_length(response: &mut Response<Outgoing>, method: &Method) {
     }
     let length = response.body().size_hint().exact();
     if *method == Method::HEAD {
-        // what a GET would be told, unless the stub says otherwise
+        // the length that a GET would have, unless the stub sets another
         if let Some(length) = length
             && !response.headers().contains_key(header::CONTENT_LENGTH)
             && !response.headers().contains_key(header::TRANSFER_ENCODING)
@@ -132,12 +130,12 @@ fn settle_length(response: &mut Response<Outgoing>, method: &Method) {
 }
 
 impl Outgoing {
-    /// All of the body at once.
+    /// Creates a body of one piece.
     pub fn whole(bytes: Bytes) -> Self {
         Self::Whole((!bytes.is_empty()).then_some(bytes))
     }
 
-    /// A body that comes in pieces.
+    /// Creates a body that streams pieces.
     pub fn stream<B>(body: B) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,

@@ -1,7 +1,8 @@
-//! A body that leaves at a rate, as over a slow link or from a service that writes as it reads.
+//! Bodies that leave at a rate, as over a slow link or from a service that streams its response.
 //!
-//! It goes in equal pieces of about a millisecond each: the first with the head, the last when the rate has carried all of it.
-//! Each has a moment of its own that is counted from the first byte, so that one that was late does not hold up the rest.
+//! A body leaves in equal pieces about a millisecond apart: the first with the head, the last when
+//! the rate has carried all bytes. Each piece has a deadline counted from the first byte, so that a
+//! late piece does not delay the others.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +11,16 @@ use bytes::Bytes;
 use super::Outgoing;
 use super::dribble::{self, Wait};
 
-/// How fast a body leaves.
+/// The rate of a body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Transfer {
-    /// When its first byte is due.
+    /// The deadline of the first byte.
     pub start: Instant,
-    /// Bytes a second.
+    /// The rate in bytes per second.
     pub rate: f64,
 }
 
-/// `bytes` at a rate; at once if that takes less than a millisecond.
+/// Returns a body that leaves at a rate, or whole if that takes less than a millisecond.
 pub(super) fn body(bytes: Bytes, transfer: Transfer, wait: impl FnOnce() -> Wait) -> Outgoing {
     let (pieces, step) = pieces(bytes.len(), transfer.rate);
     if pieces < 2 {
@@ -28,25 +29,25 @@ pub(super) fn body(bytes: Bytes, transfer: Transfer, wait: impl FnOnce() -> Wait
     dribble::pieces(bytes, pieces, transfer.start, step, wait())
 }
 
-/// In how many pieces so many bytes go, and the time between two of them.
+/// Returns the number of pieces of a body of `length` bytes, and the time between two of them.
 fn pieces(length: usize, rate: f64) -> (usize, Duration) {
     let nanos = length as f64 / rate * 1e9;
-    if nanos.is_nan() || nanos < PIECE || length < 2 {
+    if nanos.is_nan() || nanos < GAP_NANOS || length < 2 {
         return (1, Duration::ZERO);
     }
-    // so many gaps of a millisecond, but no pieces that are not worth a write
-    let gaps = ((nanos / PIECE) as usize).min((length / LEAST_PIECE).max(2) - 1);
-    (gaps + 1, Duration::from_nanos((nanos / gaps as f64).min(LONGEST) as u64))
+    // gaps of a millisecond each, but no pieces too small for a write of their own
+    let gaps = ((nanos / GAP_NANOS) as usize).min((length / MIN_PIECE_BYTES).max(2) - 1);
+    (gaps + 1, Duration::from_nanos((nanos / gaps as f64).min(MAX_GAP_NANOS) as u64))
 }
 
-/// Nanoseconds between two pieces.
-const PIECE: f64 = 1e6;
+/// Time between two pieces, in nanoseconds.
+const GAP_NANOS: f64 = 1e6;
 
-/// Bytes that are worth a write of their own.
-const LEAST_PIECE: usize = 1024;
+/// Minimum size of a piece in bytes, below which a write of its own is not worth its cost.
+const MIN_PIECE_BYTES: usize = 1024;
 
-/// Nanoseconds that no client waits between two pieces: ten years.
-const LONGEST: f64 = 3e17;
+/// Upper bound of the time between two pieces, in nanoseconds: ten years.
+const MAX_GAP_NANOS: f64 = 3e17;
 
 #[cfg(test)]
 mod tests {
@@ -60,9 +61,9 @@ mod tests {
             let (pieces, step) = pieces(length, rate);
             let taken = step.as_secs_f64() * (pieces - 1) as f64;
             let expected = length as f64 / rate;
-            // but for the rounding of each step to a nanosecond
+            // each step is rounded to a nanosecond
             assert!((taken - expected).abs() < 1e-9 * pieces as f64, "{length} at {rate}: {taken} of {expected}");
-            assert!(pieces == 2 || length / pieces >= LEAST_PIECE, "{length} at {rate}: {pieces}");
+            assert!(pieces == 2 || length / pieces >= MIN_PIECE_BYTES, "{length} at {rate}: {pieces}");
             assert!(pieces == 2 || step >= Duration::from_millis(1), "{length} at {rate}: {step:?}");
         }
     }

@@ -23,7 +23,7 @@ use crate::record::{Desk, Forward};
 use crate::shutdown::{Drain, DrainGuard};
 use crate::tasks::Tasks;
 use crate::timer::{Precision, Timer};
-use crate::wire::{Clock, Readiness, Transport, Wire, Witness};
+use crate::wire::{Clock, OnLateness, ReadySince, Transport, Wire};
 use standin_model::draws::Draws;
 use standin_stub::call::{Peers, Scheme};
 use standin_stub::memory::{MemoryBudget, MemoryShare};
@@ -81,14 +81,14 @@ impl Worker {
             let answerers: Vec<_> =
                 self.listeners.iter().map(|(_, live)| self.answerer(live, &timer, &tasks)).collect();
             let audit = Arc::clone(&self.audit);
-            let witness: Arc<Witness> = Arc::new(move |lateness, intended| audit.record(lateness, intended));
-            let ready_since = tasks.readiness();
-            let readiness: Arc<Readiness> = Arc::new(move || ready_since.take());
+            let on_lateness: Arc<OnLateness> = Arc::new(move |lateness, intended| audit.record(lateness, intended));
+            let readiness = tasks.readiness();
+            let ready_since: Arc<ReadySince> = Arc::new(move || readiness.take());
             loop {
                 tokio::select! {
                     Some(accepted) = accepted.recv() => {
                         let answerer = Arc::clone(&answerers[accepted.listener]);
-                        let clock = Clock::new(Arc::clone(&witness), Some(Arc::clone(&readiness)));
+                        let clock = Clock::new(Arc::clone(&on_lateness), Some(Arc::clone(&ready_since)));
                         panics::planted("worker");
                         self.serve_connection(accepted, answerer, Arc::new(clock), tasks.clone());
                     }
@@ -126,7 +126,7 @@ impl Worker {
         let memory = MemoryShare::new(&self.memory);
         let spawner = tasks.clone();
         spawner.spawn(async move {
-            let Accepted { stream, remote, held, .. } = accepted;
+            let Accepted { stream, remote, guard, .. } = accepted;
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             let Ok(local) = stream.local_addr() else { return };
             let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
@@ -137,7 +137,7 @@ impl Worker {
                 Some(tls) => opened.serve_tls(stream, &tls).await,
             };
             if let Some(timed_out) = timed_out {
-                held.timed_out(timed_out);
+                guard.timed_out(timed_out);
             }
         });
     }
@@ -187,7 +187,7 @@ impl NewConnection {
 
     async fn serve<S: Transport>(self, wire: Wire<S>, http2: bool) -> Option<TimedOut> {
         let Self { peers, clock, limits, memory, answerer, work, tasks } = self;
-        let service = move |request, connection| answer::contained(Arc::clone(&answerer), request, connection);
+        let service = move |request, connection| answer::contained(&answerer, request, connection);
         let connection = Arc::new(Connection::new(peers, clock, http2, memory));
         connection::serve(wire, connection, limits, service, work, tasks).await
     }

@@ -204,12 +204,11 @@ fn zips(reply: &Reply, call: &Call) -> bool {
 }
 
 fn accepts_gzip(call: &Call) -> bool {
-    call.headers.contains_key(ACCEPT_ENCODING)
-        && call.header(&ACCEPT_ENCODING).any(|value| {
-            value.split(',').any(|coding| {
-                let mut parts = coding.split(';').map(str::trim);
-                parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"))
-                    && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-            })
+    let is_zero = |weight: &[u8]| matches!(weight, b"q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000");
+    call.headers.get_all(ACCEPT_ENCODING).iter().any(|value| {
+        value.as_bytes().split(|byte| *byte == b',').any(|coding| {
+            let mut parts = coding.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+            parts.next().is_some_and(|name| name.eq_ignore_ascii_case(b"gzip")) && !parts.any(is_zero)
         })
+    })
 }

@@ -1,0 +1,119 @@
+//! HTTP/1.1 on one connection.
+
+use std::pin::{Pin, pin};
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+
+use super::connection::{BoxError, Broken, Connection, Limits, TimedOut, poll_interval, time_out};
+use crate::shutdown::DrainGuard;
+use crate::wire::{Clock, Transport, Wire};
+use standin_stub::reply::Ending;
+
+/// Serves a connection to its end, and returns the time-out that ended it, if one did.
+pub(super) async fn serve<S, F, A, B>(
+    wire: Wire<S>,
+    connection: Arc<Connection>,
+    limits: Limits,
+    service: F,
+    mut work: DrainGuard,
+) -> Option<TimedOut>
+where
+    S: Transport,
+    F: Fn(Request<Incoming>, Arc<Connection>) -> A,
+    A: Future<Output = Result<Response<B>, Broken>> + Unpin,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    let clock = Arc::clone(&connection.clock);
+    let answer = service_fn(|request| {
+        connection.clock.answering();
+        Answered { answer: service(request, Arc::clone(&connection)), connection: &connection }
+    });
+    let mut http = http1::Builder::new()
+        .auto_date_header(false)
+        // a client may close its side after its request and still wait for the response
+        .half_close(true)
+        .max_buf_size(limits.head)
+        .max_headers(limits.headers)
+        .serve_connection(TokioIo::new(wire), answer);
+    let mut watchdog = pin!(watchdog(&clock, limits));
+    let mut ending = pin!(work.ending());
+    let mut closing = false;
+    let served = loop {
+        tokio::select! {
+            biased;
+            served = &mut http => break Ok(served),
+            timed_out = &mut watchdog => break Err(timed_out),
+            () = &mut ending, if !closing => {
+                closing = true;
+                Pin::new(&mut http).graceful_shutdown();
+            }
+        }
+    };
+    match served {
+        Ok(Ok(())) => None,
+        Ok(Err(_)) => {
+            let ending = connection.broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(ending) = ending {
+                let wire = http.into_parts().io.into_inner();
+                match ending {
+                    Ending::Close => wire.close().await,
+                    Ending::Raw(bytes) => wire.send_raw(&bytes).await,
+                    Ending::Reset => wire.reset(),
+                }
+            }
+            None
+        }
+        Err(timed_out) => {
+            if timed_out == TimedOut::Head {
+                time_out(http.into_parts().io.into_inner()).await;
+            }
+            Some(timed_out)
+        }
+    }
+}
+
+/// A response on HTTP/1.1 that tells its connection when it is ready or ends the connection.
+///
+/// An `async` block would do the same but move `answer` twice, several hundred bytes each time.
+struct Answered<'c, A> {
+    answer: A,
+    connection: &'c Connection,
+}
+
+impl<A, B> Future for Answered<'_, A>
+where
+    A: Future<Output = Result<Response<B>, Broken>> + Unpin,
+{
+    type Output = A::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<A::Output> {
+        let polled = Pin::new(&mut self.answer).poll(context);
+        if let Poll::Ready(answer) = &polled {
+            self.connection.clock.answered();
+            if let Err(Broken(ending)) = answer {
+                *self.connection.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending.clone());
+            }
+        }
+        polled
+    }
+}
+
+/// Resolves when an HTTP/1.1 connection has been idle, or a head incomplete, for too long.
+async fn watchdog(clock: &Clock, limits: Limits) -> TimedOut {
+    loop {
+        tokio::time::sleep(poll_interval(limits)).await;
+        match clock.head_pending() {
+            Some(pending) if pending >= limits.read => return TimedOut::Head,
+            None if clock.idle_for() >= limits.idle => return TimedOut::Idle,
+            _ => {}
+        }
+    }
+}
