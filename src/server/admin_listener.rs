@@ -63,7 +63,7 @@ impl AdminListener {
         let (live, control, work) = (Arc::clone(&self.live), self.control.clone(), work.clone());
         let (limits, memory, calls) = (self.limits, MemoryShare::new(&self.memory), tasks.clone());
         tasks.spawn(async move {
-            let Accepted { stream, remote, held, .. } = accepted;
+            let Accepted { stream, remote, guard, .. } = accepted;
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             let Ok(local) = stream.local_addr() else { return };
             let peers = Peers { scheme: Scheme::Http, remote, local };
@@ -80,7 +80,7 @@ impl AdminListener {
             let wire = Wire::new(stream, Arc::clone(&clock));
             let connection = Arc::new(Connection::new(peers, clock, false, memory));
             if let Some(timed_out) = connection::serve(wire, connection, limits, service, work, calls).await {
-                held.timed_out(timed_out);
+                guard.timed_out(timed_out);
             }
         });
     }
