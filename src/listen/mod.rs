@@ -10,6 +10,7 @@ mod frames;
 pub mod host;
 mod http1;
 mod http2;
+pub mod protocol;
 pub mod tls;
 
 use std::io::{self, Write as _};

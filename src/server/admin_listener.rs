@@ -7,9 +7,9 @@ use http::StatusCode;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::listen::connection::{self, Connection, Limits};
+use crate::listen::connection::{Connection, Limits};
 use crate::listen::host::host_problem;
-use crate::listen::{self, Accepted, Connections};
+use crate::listen::{self, Accepted, Connections, protocol};
 use crate::live::Live;
 use crate::live::handover::{self, Handover};
 use crate::panics::{Panics, Part};
@@ -79,7 +79,7 @@ impl AdminListener {
             };
             let wire = Wire::new(stream, Arc::clone(&clock));
             let connection = Arc::new(Connection::new(peers, clock, false, memory));
-            if let Some(timed_out) = connection::serve(wire, connection, limits, service, work, calls).await {
+            if let Some(timed_out) = protocol::serve(wire, connection, limits, service, work, calls).await {
                 guard.timed_out(timed_out);
             }
         });

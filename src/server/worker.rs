@@ -14,7 +14,8 @@ use crate::answer::{self, Answerer};
 use crate::audit::Audit;
 use crate::config::Listener;
 use crate::listen::Accepted;
-use crate::listen::connection::{self, Connection, Limits, TimedOut};
+use crate::listen::connection::{Connection, Limits, TimedOut, time_out};
+use crate::listen::protocol;
 use crate::live::Live;
 use crate::live::handover::Handover;
 use crate::offload::Offload;
@@ -158,14 +159,14 @@ impl NewConnection {
     async fn serve_plain(mut self, stream: TcpStream) -> Option<TimedOut> {
         let mut wire = Wire::new(stream, Arc::clone(&self.clock));
         let http2 = tokio::select! {
-            http2 = connection::speaks_http2(&mut wire, self.limits) => http2,
+            http2 = protocol::speaks_http2(&mut wire, self.limits) => http2,
             () = self.work.ending() => return None,
         };
         match http2 {
             Ok(http2) => self.serve(wire, http2).await,
             Err(timed_out) => {
                 if timed_out == TimedOut::Head {
-                    connection::time_out(wire).await;
+                    time_out(wire).await;
                 }
                 Some(timed_out)
             }
@@ -189,6 +190,6 @@ impl NewConnection {
         let Self { peers, clock, limits, memory, answerer, work, tasks } = self;
         let service = move |request, connection| answer::contained(Arc::clone(&answerer), request, connection);
         let connection = Arc::new(Connection::new(peers, clock, http2, memory));
-        connection::serve(wire, connection, limits, service, work, tasks).await
+        protocol::serve(wire, connection, limits, service, work, tasks).await
     }
 }
