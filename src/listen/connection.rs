@@ -60,7 +60,7 @@ pub struct Connection {
     pub memory: Arc<MemoryShare>,
     /// The connection's turns at the offload threads.
     pub turns: Turns,
-    pub(super) broken: Mutex<Option<Ending>>,
+    pub(super) broken: Mutex<Option<ConnectionEnding>>,
 }
 
 /// The error of a service that ends the connection instead of responding.

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use super::connection::{BoxError, Broken, Connection, Limits, TimedOut, poll_interval, time_out};
 use crate::shutdown::DrainGuard;
 use crate::wire::{Clock, Transport, Wire};
-use standin_stub::reply::Ending;
+use standin_stub::reply::ConnectionEnding;
 
 /// Serves a connection to its end, and returns the time-out that ended it, if one did.
 pub(super) async fn serve<S, F, A, B>(
@@ -64,9 +64,9 @@ where
             if let Some(ending) = ending {
                 let wire = http.into_parts().io.into_inner();
                 match ending {
-                    Ending::Close => wire.close().await,
-                    Ending::Raw(bytes) => wire.send_raw(&bytes).await,
-                    Ending::Reset => wire.reset(),
+                    ConnectionEnding::Close => wire.close().await,
+                    ConnectionEnding::Raw(bytes) => wire.send_raw(&bytes).await,
+                    ConnectionEnding::Reset => wire.reset(),
                 }
             }
             None
