@@ -46,7 +46,10 @@ pub enum Outgoing {
 
 /// Converts a reply whose body is in memory into a response, or into the way its connection ends.
 /// Returns the reply as the error if its body has to be fetched or timed.
-pub fn respond_at_once(reply: Reply, method: &Method) -> Result<Result<Response<Outgoing>, ConnectionEnding>, Box<Reply>> {
+pub fn respond_at_once(
+    reply: Reply,
+    method: &Method,
+) -> Result<Result<Response<Outgoing>, ConnectionEnding>, Box<Reply>> {
     if let Some(ending) = reply.ending {
         return Ok(Err(ending));
     }

@@ -57,7 +57,8 @@ fn sources(root: &Path) -> Vec<Source> {
 
 /// Returns every path that begins with `crate`, `super` or `self`, with the braces of `use` declarations expanded.
 fn paths(text: &str) -> Vec<Vec<String>> {
-    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join(" ");
+    let code: String =
+        text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join(" ");
     let mut found = Vec::new();
     for start in ["crate::", "super::", "self::"] {
         for (at, _) in code.match_indices(start) {
@@ -92,7 +93,9 @@ fn expand<'t>(text: &'t str, prefix: &mut Vec<String>, found: &mut Vec<Vec<Strin
             let rest = text[length..].trim_start();
             // `name as other`
             match rest.strip_prefix("as ") {
-                Some(rest) => rest.trim_start().trim_start_matches(|letter: char| letter.is_alphanumeric() || letter == '_'),
+                Some(rest) => {
+                    rest.trim_start().trim_start_matches(|letter: char| letter.is_alphanumeric() || letter == '_')
+                }
                 None => rest,
             }
         }

@@ -7,11 +7,11 @@ mod delays; // when answers come
 mod draft; // from a tape to stubs that answer as it did
 mod faults; // how connections break, to the byte
 mod fit; // known truths, from tape to model to station
-mod imports; // who may import whom
 mod gap; // how far the mock is from the service
 mod hostile; // one call, one file or one client against all others
 mod http; // framing, limits, shutdown
 mod import; // what other tools measured, as a profile
+mod imports; // who may import whom
 mod journal; // what came, scenarios, files
 mod library; // mocks in Rust tests
 mod near_misses; // the nearest stubs, as WireMock ranks and shows them
