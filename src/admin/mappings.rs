@@ -45,7 +45,7 @@ pub(super) async fn create(Extension(live): Extension<Arc<Live>>, body: String) 
     let mut edit = live.edit();
     let id = mapping.id.unwrap_or_else(Uuid::new_v4);
     if edit.catalog().by_id(&id).is_some() {
-        reader.coded(
+        reader.document_error(
             109,
             format!("ID of the provided stub mapping '{id}' is already taken by another stub mapping"),
             "PUT it to change that one",
@@ -94,7 +94,11 @@ pub(super) async fn edit(Extension(live): Extension<Arc<Live>>, body: String) ->
         Err(refused) => return *refused,
     };
     let Some(id) = mapping.id else {
-        reader.coded(10, "a stub that is edited needs its `id`", "add it, or POST the stub to /__admin/mappings");
+        reader.document_error(
+            10,
+            "a stub that is edited needs its `id`",
+            "add it, or POST the stub to /__admin/mappings",
+        );
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
     };
     match change(&live, id, mapping) {
@@ -223,7 +227,7 @@ fn read_import(body: &str, files: &FilesFolder, reader: &mut Reader) -> Option<I
     let option = |key: &str| options.and_then(|options| options.get(key)).map(|node| &node.value);
     let keeps_old = matches!(option("duplicatePolicy"), Some(Value::String(policy)) if policy == "IGNORE");
     let deletes_others = matches!(option("deleteAllNotInImport"), Some(Value::Bool(true)));
-    (!reader.failed()).then_some(Import { mappings, keeps_old, deletes_others })
+    (!reader.has_errors()).then_some(Import { mappings, keeps_old, deletes_others })
 }
 
 /// Writes every stub that is not on disk yet.
@@ -284,7 +288,7 @@ pub(super) fn rule_of_metadata(body: &str) -> Result<ValueMatcher, Refused> {
     let mut reader = Reader::of_api(body);
     let rule: Option<ValueMatcher> =
         reader.parse(body).and_then(|tree| format::value_matcher(&tree, false, &mut reader));
-    rule.filter(|_| !reader.failed())
+    rule.filter(|_| !reader.has_errors())
         .ok_or_else(|| Box::new(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects())))
 }
 
@@ -311,7 +315,7 @@ fn read(body: &str, live: &Live) -> Result<(Mapping, Reader), Refused> {
     let mut reader = Reader::of_api(body);
     let mapping = reader.parse(body).and_then(|tree| format::mapping(&tree, &files(live), &mut reader));
     match mapping {
-        Some(mapping) if !reader.failed() => Ok((mapping, reader)),
+        Some(mapping) if !reader.has_errors() => Ok((mapping, reader)),
         _ => Err(Box::new(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects()))),
     }
 }
@@ -319,7 +323,11 @@ fn read(body: &str, live: &Live) -> Result<(Mapping, Reader), Refused> {
 pub(super) fn parse_id(text: &str) -> Result<Uuid, Refused> {
     text.parse().map_err(|_| {
         let mut reader = Reader::of_api(text);
-        reader.coded(10, format!("`{text}` is not a valid UUID"), "take the `id` of a stub from GET /__admin/mappings");
+        reader.document_error(
+            10,
+            format!("`{text}` is not a valid UUID"),
+            "take the `id` of a stub from GET /__admin/mappings",
+        );
         Box::new(refusal(StatusCode::BAD_REQUEST, reader.defects()))
     })
 }

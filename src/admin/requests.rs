@@ -215,7 +215,7 @@ pub(super) fn pattern(body: &str) -> Result<RequestPattern, Refused> {
     let mut reader = Reader::of_api(body);
     let read = reader.parse(body).map(|tree| format::request_pattern(&tree, &mut reader));
     match read {
-        Some(pattern) if !reader.failed() => Ok(pattern),
+        Some(pattern) if !reader.has_errors() => Ok(pattern),
         _ => Err(Box::new(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects()))),
     }
 }

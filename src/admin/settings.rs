@@ -19,7 +19,7 @@ pub(super) async fn set(Extension(live): Extension<Arc<Live>>, body: String) -> 
     let mut reader = Reader::of_api(&body);
     let read = reader.parse(&body).map(|tree| format::delays(tree.get("settings").unwrap_or(&tree), &mut reader));
     match read {
-        Some((delays, document)) if !reader.failed() => {
+        Some((delays, document)) if !reader.has_errors() => {
             live.set_settings(Settings { delays, document });
             empty(StatusCode::OK)
         }

@@ -109,7 +109,7 @@ impl MockState {
             Some(mapping) if mapping.persistent => {
                 fail("a mock writes no stubs to disk; leave `persistent` out, or put the stub into a folder")
             }
-            Some(mapping) if !reader.failed() => match mapping.templates.as_ref().and_then(ResponseTemplates::broken) {
+            Some(mapping) if !reader.has_errors() => match mapping.templates.as_ref().and_then(ResponseTemplates::broken) {
                 Some(what) => fail(format!("a template does not parse: {what}")),
                 None => Ok(mapping),
             },
@@ -190,7 +190,7 @@ pub(super) fn pattern(request: &Map<String, Value>) -> Result<RequestPattern, Te
     let mut reader = Reader::of_api(&text);
     let pattern = reader.parse(&text).map(|tree| format::request_pattern(&tree, &mut reader));
     match pattern {
-        Some(pattern) if !reader.failed() => Ok(pattern),
+        Some(pattern) if !reader.has_errors() => Ok(pattern),
         _ => fail(listed(reader.defects(), &text)),
     }
 }

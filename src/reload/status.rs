@@ -123,8 +123,8 @@ fn defect_json(defect: &Defect) -> Value {
     let place = defect.place.as_ref();
     json!({
         "file": place.map(|place| &*place.file),
-        "line": place.map(standin_stub::defect::Place::line),
-        "column": place.map(standin_stub::defect::Place::column),
+        "line": place.map(standin_stub::defect::SourcePlace::line),
+        "column": place.map(standin_stub::defect::SourcePlace::column),
         "message": defect.message,
         "help": defect.help,
         "severity": match defect.severity {

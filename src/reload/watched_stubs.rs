@@ -285,7 +285,7 @@ impl WatchedStubs {
             .filter_map(|stub| {
                 let mut reader = Reader::of_own(&stub.document);
                 let tree = reader.parse(&stub.document)?;
-                let mapping = format::mapping(&tree, &files, &mut reader).filter(|_| !reader.failed())?;
+                let mapping = format::mapping(&tree, &files, &mut reader).filter(|_| !reader.has_errors())?;
                 let mut replacement = mapping.into_stub(stub.id, stub.rank, stub.origin.clone());
                 replacement.hits = Arc::clone(&stub.hits);
                 let is_same_body = replacement.response.has_body_of(&stub.response);

@@ -5,7 +5,7 @@
 //! of a count in later calls. A kind of call that the tape never has is not attributed to chance:
 //! where the tape has no errors, any error is significant.
 
-use standin_stub::delay::gamma::ln_gamma;
+use standin_stub::delay::special::ln_gamma;
 
 /// A share of calls, kept as counts so that its precision is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

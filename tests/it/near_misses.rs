@@ -19,7 +19,7 @@ fn pattern(request: &Value) -> RequestPattern {
     let mut reader = Reader::of_api(&request.to_string());
     let node = reader.parse(&request.to_string()).expect("JSON");
     let pattern = request_pattern(&node, &mut reader);
-    assert!(!reader.failed(), "{request}: {:?}", reader.defects());
+    assert!(!reader.has_errors(), "{request}: {:?}", reader.defects());
     pattern
 }
 

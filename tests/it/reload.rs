@@ -1,4 +1,4 @@
-//! Stub files that change while they are served: every way in which editors, deployments and people change them.
+//! Hot reload: changes of stub files as editors, deployments and people make them.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -15,24 +15,27 @@ fn stub(url: &str, body: &str) -> String {
     format!(r#"{{"request": {{"url": "{url}"}}, "response": {{"body": "{body}"}}}}"#)
 }
 
-/// What a test asks of a server here.
-trait Reloading {
+/// Operations of these tests on a server.
+trait ReloadTest {
+    /// Returns the status of the last reload.
     fn status(&self) -> Value;
-    fn says(&self, url: &str, body: &str) -> bool;
+    /// Returns true if a GET of `url` is answered with `body`.
+    fn answers(&self, url: &str, body: &str) -> bool;
     fn path(&self, name: &str) -> PathBuf;
-    /// Waits for an answer.
-    fn awaits(&self, url: &str, body: &str);
-    /// Whether the last attempt failed.
+    /// Waits until a GET of `url` is answered with `body`.
+    fn await_answer(&self, url: &str, body: &str);
+    /// Returns true if the last reload failed.
     fn has_failed(&self) -> bool;
-    fn reads_again(&self) -> Value;
+    /// Requests a reload; returns its status.
+    fn reload(&self) -> Value;
 }
 
-impl Reloading for Mock {
+impl ReloadTest for Mock {
     fn status(&self) -> Value {
         self.get("/__admin/standin/reload").json()
     }
 
-    fn says(&self, url: &str, body: &str) -> bool {
+    fn answers(&self, url: &str, body: &str) -> bool {
         self.get(url).text() == body
     }
 
@@ -41,15 +44,15 @@ impl Reloading for Mock {
     }
 
     #[track_caller]
-    fn awaits(&self, url: &str, body: &str) {
-        eventually(&format!("{url} says `{body}`; {}", self.status()), || self.says(url, body));
+    fn await_answer(&self, url: &str, body: &str) {
+        eventually(&format!("{url} says `{body}`; {}", self.status()), || self.answers(url, body));
     }
 
     fn has_failed(&self) -> bool {
         self.status()["status"] == "failed"
     }
 
-    fn reads_again(&self) -> Value {
+    fn reload(&self) -> Value {
         self.post("/__admin/standin/reload", "").json()
     }
 }
@@ -68,10 +71,10 @@ fn a_save_as_vim_makes_it_is_served() {
         fs::write(&file, text).expect("writable");
         fs::remove_file(mock.path("mappings/stubs.json~")).expect("writable");
         fs::remove_file(mock.path("mappings/.stubs.json.swp")).expect("writable");
-        mock.awaits("/a", &format!("vim {round}"));
+        mock.await_answer("/a", &format!("vim {round}"));
     }
     assert_eq!(mock.status()["failures"], 0);
-    eventually("it is told", || mock.status()["stubs"] == 1);
+    eventually("the status follows", || mock.status()["stubs"] == 1);
 }
 
 #[test]
@@ -80,8 +83,8 @@ fn a_backup_that_stays_is_no_stub() {
     fs::copy(mock.path("mappings/stubs.json"), mock.path("mappings/stubs.json~")).expect("writable");
     symlink("nobody@nowhere.1", mock.path("mappings/.#stubs.json")).expect("a link");
     write(mock.root.path(), "mappings/stubs.json", &stub("/a", "two"));
-    mock.awaits("/a", "two");
-    eventually("it is told", || mock.status()["files"] == 1);
+    mock.await_answer("/a", "two");
+    eventually("the status follows", || mock.status()["files"] == 1);
     assert_eq!(mock.status()["failures"], 0);
 }
 
@@ -94,7 +97,7 @@ fn a_save_as_vs_code_makes_it_is_served() {
         // the write comes well after the truncation
         std::thread::sleep(Duration::from_millis(20));
         std::io::Write::write_all(&mut file, text.as_bytes()).expect("writable");
-        mock.awaits("/a", &format!("code {round}"));
+        mock.await_answer("/a", &format!("code {round}"));
     }
     assert_eq!(mock.status()["failures"], 0, "an empty file in between is no defect");
 }
@@ -108,7 +111,7 @@ fn a_file_that_is_moved_over_is_served_even_with_an_old_time() {
     fs::write(&draft, stub("/a", "two")).expect("writable");
     fs::File::options().write(true).open(&draft).and_then(|file| file.set_modified(old)).expect("writable");
     fs::rename(&draft, &file).expect("writable");
-    mock.awaits("/a", "two");
+    mock.await_answer("/a", "two");
 }
 
 #[test]
@@ -118,7 +121,7 @@ fn a_file_that_is_written_twice_within_a_tick_is_served_as_it_is_last() {
         write(mock.root.path(), "mappings/stubs.json", &stub("/a", &(round % 10).to_string()));
     }
     write(mock.root.path(), "mappings/stubs.json", &stub("/a", "x"));
-    mock.awaits("/a", "x");
+    mock.await_answer("/a", "x");
 }
 
 #[test]
@@ -126,19 +129,19 @@ fn a_body_that_is_rewritten_is_served_anew() {
     let by_file = |url: &str| format!(r#"{{"request": {{"url": "{url}"}}, "response": {{"bodyFileName": "a.txt"}}}}"#);
     let mock = Mock::configured(&[("mappings/s.json", &by_file("/file")), ("__files/a.txt", "one")], |_| {});
     mock.post("/__admin/mappings", &by_file("/api"));
-    assert!(mock.says("/file", "one") && mock.says("/api", "one"));
+    assert!(mock.answers("/file", "one") && mock.answers("/api", "one"));
     write(mock.root.path(), "__files/a.txt", "two");
-    mock.awaits("/file", "two");
-    mock.awaits("/api", "two");
-    // one that is missing is a defect of the stub that names it
+    mock.await_answer("/file", "two");
+    mock.await_answer("/api", "two");
+    // a missing body file is an error of the stub that names it
     fs::rename(mock.path("__files/a.txt"), mock.path("__files/b.txt")).expect("writable");
-    eventually("it fails", || mock.has_failed());
-    assert!(mock.says("/file", "two"));
+    eventually("the reload fails", || mock.has_failed());
+    assert!(mock.answers("/file", "two"));
     assert_eq!(mock.status()["defects"][0]["line"], 1);
     write(mock.root.path(), "__files/a.txt", "three");
-    mock.awaits("/file", "three");
-    mock.awaits("/api", "three");
-    eventually("it is told", || mock.status()["status"] == "ok");
+    mock.await_answer("/file", "three");
+    mock.await_answer("/api", "three");
+    eventually("the status follows", || mock.status()["status"] == "ok");
 }
 
 #[test]
@@ -156,15 +159,15 @@ fn a_config_map_that_is_swapped_is_served() {
     }
     let path = root.path().to_owned();
     let mock = Mock::configured(&[], |config| config.root = Some(path));
-    assert!(mock.says("/a", "1"));
+    assert!(mock.answers("/a", "1"));
     for number in 2..5 {
         version(number, &stub("/a", &number.to_string()));
         symlink(format!("..{number}"), at("mappings/..data_tmp")).expect("a link");
         fs::rename(at("mappings/..data_tmp"), at("mappings/..data")).expect("writable");
         fs::remove_dir_all(at(&format!("mappings/..{}", number - 1))).expect("writable");
-        mock.awaits("/a", &number.to_string());
+        mock.await_answer("/a", &number.to_string());
         // both came together
-        assert!(mock.says("/b", &number.to_string()));
+        assert!(mock.answers("/b", &number.to_string()));
     }
     assert_eq!(mock.status()["failures"], 0);
 }
@@ -177,17 +180,17 @@ fn a_folder_behind_a_link_that_is_swapped_is_served() {
     symlink("one", root.path().join("current")).expect("a link");
     let path = root.path().join("current");
     let mock = Mock::configured(&[], |config| config.root = Some(path));
-    assert!(mock.says("/a", "one"));
+    assert!(mock.answers("/a", "one"));
     symlink("two", root.path().join("next")).expect("a link");
     fs::rename(root.path().join("next"), root.path().join("current")).expect("writable");
-    mock.awaits("/a", "two");
+    mock.await_answer("/a", "two");
     // the new folder is watched as well
     write(root.path(), "two/mappings/a.json", &stub("/a", "three"));
-    mock.awaits("/a", "three");
+    mock.await_answer("/a", "three");
 }
 
 #[test]
-fn a_file_of_which_no_folder_tells_is_seen_all_the_same() {
+fn a_change_without_events_is_noticed() {
     // as with a file that is mounted alone: it is written in place, elsewhere
     let elsewhere = folder(&[("a.json", &stub("/a", "one"))]);
     let root = folder(&[]);
@@ -196,27 +199,27 @@ fn a_file_of_which_no_folder_tells_is_seen_all_the_same() {
     let mock = Mock::configured(&[], |config| config.root = Some(path));
     for body in ["two", "six"] {
         write(elsewhere.path(), "a.json", &stub("/a", body));
-        mock.awaits("/a", body);
+        mock.await_answer("/a", body);
     }
 }
 
 #[test]
-fn deleted_new_and_renamed_files_are_seen() {
+fn deleted_new_and_renamed_files_are_noticed() {
     let mock =
         Mock::configured(&[("mappings/a.json", &stub("/x", "a")), ("mappings/b/c.json", &stub("/x", "c"))], |_| {});
-    assert!(mock.says("/x", "c"), "the later path is newer");
+    assert!(mock.answers("/x", "c"), "the later path is newer");
     fs::remove_file(mock.path("mappings/b/c.json")).expect("writable");
-    mock.awaits("/x", "a");
+    mock.await_answer("/x", "a");
     write(mock.root.path(), "mappings/new/deep/d.yaml", "request: {url: /x}\nresponse: {body: d}\n");
-    mock.awaits("/x", "d");
+    mock.await_answer("/x", "d");
     // older than all others now, whatever the history
     fs::rename(mock.path("mappings/new"), mock.path("mappings/0")).expect("writable");
-    mock.awaits("/x", "a");
+    mock.await_answer("/x", "a");
     fs::rename(mock.path("mappings/a.json"), mock.path("mappings/a.json.off")).expect("writable");
-    mock.awaits("/x", "d");
+    mock.await_answer("/x", "d");
     // a folder that was not there when the watch began is watched
     write(mock.root.path(), "mappings/0/deep/d.yaml", "request: {url: /x}\nresponse: {body: e}\n");
-    mock.awaits("/x", "e");
+    mock.await_answer("/x", "e");
 }
 
 #[test]
@@ -227,18 +230,18 @@ fn a_folder_that_goes_and_comes_back_is_read_and_watched_again() {
         });
         for round in ["two", "three"] {
             fs::rename(mock.path(gone), mock.path("aside")).expect("writable");
-            eventually("it is missed", || mock.has_failed());
+            eventually("the missing folder is reported", || mock.has_failed());
             assert!(!mock.get("/a").text().is_empty() && mock.get("/a").status == 200, "the last good set stays");
             let told = mock.status()["defects"][0]["message"].as_str().expect("a text").to_owned();
             assert!(told.contains("cannot read the folder"), "{told}");
             // made anew, not moved back
             fs::remove_dir_all(mock.path("aside")).expect("writable");
             write(mock.root.path(), "stubs/mappings/a.json", &stub("/a", round));
-            mock.awaits("/a", round);
-            eventually("it is well again", || !mock.has_failed());
+            mock.await_answer("/a", round);
+            eventually("the reload succeeds again", || !mock.has_failed());
         }
         write(mock.root.path(), "stubs/mappings/a.json", &stub("/a", "watched"));
-        mock.awaits("/a", "watched");
+        mock.await_answer("/a", "watched");
     }
 }
 
@@ -254,23 +257,23 @@ fn thousands_of_files_at_once_are_one_reload_or_a_few() {
         let changed = stub(&format!("/{number}"), "two");
         write(mock.root.path(), name, if number % 2 == 0 { &changed } else { text });
     }
-    mock.awaits("/1998", "two");
-    mock.awaits("/0", "two");
+    mock.await_answer("/1998", "two");
+    mock.await_answer("/0", "two");
     for number in (0..2000).step_by(97) {
-        assert!(mock.says(&format!("/{number}"), if number % 2 == 0 { "two" } else { "one" }), "{number}");
+        assert!(mock.answers(&format!("/{number}"), if number % 2 == 0 { "two" } else { "one" }), "{number}");
     }
-    // a status is told once what it tells of is served
-    eventually("it is told", || mock.status()["generation"] != 1);
+    // the status is updated after the stubs are served
+    eventually("the status follows", || mock.status()["generation"] != 1);
     let status = mock.status();
     assert!(status["generation"].as_u64().expect("a number") <= 6, "{status}");
     assert_eq!((status["files"].as_u64(), status["stubs"].as_u64()), (Some(2000), Some(2000)));
     // then a single one
     write(mock.root.path(), "mappings/3/3.json", &stub("/3", "three"));
-    mock.awaits("/3", "three");
-    eventually("it is told", || mock.status()["reread"] == 1);
+    mock.await_answer("/3", "three");
+    eventually("the status follows", || mock.status()["reread"] == 1);
 }
 
-/// What is broken, at which line and column, and what is said of the cure.
+/// Broken files: extension, text, line, column, and a part of the message and the help.
 const BROKEN: &[(&str, &str, u64, u64, &str)] = &[
     ("json", "", 1, 1, "no JSON here; write an object"),
     ("json", "{", 1, 1, "add the missing `}`"),
@@ -316,11 +319,11 @@ const BROKEN: &[(&str, &str, u64, u64, &str)] = &[
 ];
 
 #[test]
-fn a_broken_file_keeps_the_last_good_set_and_says_where_and_how_to_mend_it() {
+fn a_broken_file_keeps_the_last_good_stubs_and_is_reported_with_place_and_help() {
     let mock = Mock::configured(&[("mappings/good.json", &stub("/good", "good"))], |_| {});
     let mut wrong = Vec::new();
-    for (round, (ending, text, line, column, cure)) in BROKEN.iter().enumerate() {
-        let name = format!("mappings/a.{ending}");
+    for (round, (extension, text, line, column, expected)) in BROKEN.iter().enumerate() {
+        let name = format!("mappings/a.{extension}");
         write(mock.root.path(), "mappings/good.json", &stub("/good", &format!("unseen {round}")));
         write(mock.root.path(), &name, text);
         eventually(&format!("{text} fails"), || {
@@ -332,33 +335,33 @@ fn a_broken_file_keeps_the_last_good_set_and_says_where_and_how_to_mend_it() {
         let defect = &status["defects"][0];
         let help = defect["help"].as_str().unwrap_or_default();
         let message = defect["message"].as_str().unwrap_or_default();
-        if defect["line"] != *line || defect["column"] != *column || !format!("{message}; {help}").contains(cure) {
+        if defect["line"] != *line || defect["column"] != *column || !format!("{message}; {help}").contains(expected) {
             wrong.push(format!("{text:?}, {}, {}, {message:?}, {help:?}", defect["line"], defect["column"]));
         }
         assert!(!mock.get("/good").text().contains(&round.to_string()), "no call is answered from half a set");
         fs::remove_file(mock.path(&name)).expect("writable");
-        mock.awaits("/good", &format!("unseen {round}"));
-        eventually("it is told", || mock.status()["status"] == "ok");
+        mock.await_answer("/good", &format!("unseen {round}"));
+        eventually("the status follows", || mock.status()["status"] == "ok");
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn a_failure_is_in_the_metrics_until_it_is_mended() {
+fn a_failure_is_in_the_metrics_until_it_is_corrected() {
     let mock = Mock::with(&stub("/a", "one"));
     let has = |line: &str| mock.get("/__admin/metrics").text().lines().any(|known| known == line);
     assert!(has("standin_reload_failed 0") && has("standin_reloads_total{result=\"failed\"} 0"));
     write(mock.root.path(), "mappings/stubs.json", "{");
-    eventually("it fails", || has("standin_reload_failed 1"));
+    eventually("the reload fails", || has("standin_reload_failed 1"));
     assert!(has("standin_reloads_total{result=\"failed\"} 1") && has("standin_reloads_total{result=\"ok\"} 0"));
     write(mock.root.path(), "mappings/stubs.json", &stub("/a", "two"));
-    eventually("it is well", || has("standin_reload_failed 0"));
+    eventually("the reload succeeds", || has("standin_reload_failed 0"));
     assert!(has("standin_reloads_total{result=\"ok\"} 1"));
     assert!(mock.get("/__admin/metrics").text().contains("standin_reload_last_success_timestamp_seconds 1"));
 }
 
 #[test]
-fn what_came_through_the_api_survives() {
+fn changes_through_the_api_survive_a_reload() {
     let ids = ["1", "2", "3"].map(|digit| format!("00000000-0000-4000-8000-00000000000{digit}"));
     let with_id = |id: &str, url: &str, body: &str| stub(url, body).replacen('{', &format!("{{\"id\": \"{id}\", "), 1);
     let mock = Mock::configured(
@@ -375,27 +378,29 @@ fn what_came_through_the_api_survives() {
     mock.send(&format!("DELETE /__admin/mappings/{} HTTP/1.1\r\nHost: {}\r\n\r\n", ids[1], mock.address));
     write(mock.root.path(), "mappings/a.json", &stub("/a", "new"));
     write(mock.root.path(), "mappings/z.json", &with_id(&ids[2], "/z", "file again"));
-    mock.awaits("/a", "new");
-    assert!(mock.says("/api", "api"));
-    assert!(mock.says("/z", "api"), "stubs of the API come first");
-    assert!(mock.says("/edited", "edited"));
+    mock.await_answer("/a", "new");
+    assert!(mock.answers("/api", "api"));
+    assert!(mock.answers("/z", "api"), "stubs of the API come first");
+    assert!(mock.answers("/edited", "edited"));
     assert_eq!(mock.get("/removed").status, 404);
     // until their files change
     write(mock.root.path(), "mappings/edited.json", &with_id(&ids[0], "/edited", "changed"));
     write(mock.root.path(), "mappings/removed.json", &with_id(&ids[1], "/removed", "changed"));
-    mock.awaits("/edited", "changed");
-    mock.awaits("/removed", "changed");
-    assert!(mock.says("/api", "api"));
+    mock.await_answer("/edited", "changed");
+    mock.await_answer("/removed", "changed");
+    assert!(mock.answers("/api", "api"));
     // or until a reset
     mock.post("/__admin/mappings/edit", &with_id(&ids[0], "/edited", "edited"));
     mock.send(&format!("DELETE /__admin/mappings/{} HTTP/1.1\r\nHost: {}\r\n\r\n", ids[1], mock.address));
     assert_eq!(mock.post("/__admin/reset", "").status, 200);
-    assert!(mock.says("/edited", "changed") && mock.says("/removed", "changed") && mock.says("/z", "file again"));
+    assert!(
+        mock.answers("/edited", "changed") && mock.answers("/removed", "changed") && mock.answers("/z", "file again")
+    );
     assert_eq!(mock.get("/api").status, 404);
 }
 
 #[test]
-fn what_standin_writes_itself_is_no_reload() {
+fn files_that_standin_writes_cause_no_reload() {
     let mock = Mock::with(&stub("/p", "file"));
     let created = mock
         .post("/__admin/mappings", r#"{"persistent": true, "request": {"url": "/p"}, "response": {"body": "api"}}"#);
@@ -403,27 +408,27 @@ fn what_standin_writes_itself_is_no_reload() {
     mock.post("/__admin/mappings", &stub("/q", "saved"));
     assert_eq!(mock.post("/__admin/mappings/save", "").status, 200);
     let total = || mock.get("/__admin/mappings").json()["meta"]["total"].clone();
-    assert_eq!(mock.reads_again()["files"], 3);
+    assert_eq!(mock.reload()["files"], 3);
     assert_eq!(mock.status()["generation"], 1, "nothing has changed: {}", mock.status());
     assert_eq!(total(), 3);
-    assert!(mock.says("/p", "api") && mock.says("/q", "saved"));
+    assert!(mock.answers("/p", "api") && mock.answers("/q", "saved"));
     // another file does not change who comes first
     write(mock.root.path(), "mappings/a.json", &stub("/a", "a"));
-    mock.awaits("/a", "a");
-    assert!(mock.says("/p", "api"));
+    mock.await_answer("/a", "a");
+    assert!(mock.answers("/p", "api"));
     assert_eq!(total(), 4);
     mock.send(&format!("DELETE /__admin/mappings/{id} HTTP/1.1\r\nHost: {}\r\n\r\n", mock.address));
-    assert!(mock.says("/p", "file"));
+    assert!(mock.answers("/p", "file"));
     let generation = mock.status()["generation"].clone();
-    assert_eq!(mock.reads_again()["generation"], generation);
-    assert!(mock.says("/p", "file"));
+    assert_eq!(mock.reload()["generation"], generation);
+    assert!(mock.answers("/p", "file"));
     // what someone else does to such a file counts
     let written = fs::read_dir(mock.path("mappings")).expect("a folder").filter_map(Result::ok);
     let saved =
         written.map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("-q-")).expect("the saved stub");
     let text = fs::read_to_string(&saved).expect("readable").replace("saved", "by hand");
     fs::write(&saved, text).expect("writable");
-    mock.awaits("/q", "by hand");
+    mock.await_answer("/q", "by hand");
 }
 
 #[test]
@@ -442,7 +447,7 @@ fn edits_that_come_while_files_change_are_never_lost() {
                 r#"{{"persistent": {persistent}, "request": {{"url": "/api/{round}"}}, "response": {{"body": "{round}"}}}}"#
             );
             let created = mock.post("/__admin/mappings", &body).json();
-            assert!(mock.says(&format!("/api/{round}"), &round.to_string()));
+            assert!(mock.answers(&format!("/api/{round}"), &round.to_string()));
             if round % 3 == 0 {
                 let id = created["id"].as_str().expect("an id");
                 mock.send(&format!("DELETE /__admin/mappings/{id} HTTP/1.1\r\nHost: {}\r\n\r\n", mock.address));
@@ -450,8 +455,8 @@ fn edits_that_come_while_files_change_are_never_lost() {
             }
         }
     });
-    mock.awaits("/file", "199");
-    mock.reads_again();
+    mock.await_answer("/file", "199");
+    mock.reload();
     for round in 0..200 {
         let answer = mock.get(&format!("/api/{round}"));
         assert_eq!(answer.status, if round % 3 == 0 { 404 } else { 200 }, "{round}");
@@ -469,7 +474,7 @@ fn no_call_is_ever_answered_from_half_a_set() {
         let writer = scope.spawn(|| {
             for number in 1..=8 {
                 write(mock.root.path(), "mappings/stubs.json", &version(number));
-                mock.awaits("/a", &number.to_string());
+                mock.await_answer("/a", &number.to_string());
             }
         });
         let mut client = Client::connect(mock.address);
@@ -496,12 +501,12 @@ fn a_scenario_keeps_its_state_while_a_stub_names_it() {
         )
     };
     let mock = Mock::with(&states("two", "2"));
-    assert!(mock.says("/s", "1") && mock.says("/s", "2"));
+    assert!(mock.answers("/s", "1") && mock.answers("/s", "2"));
     write(mock.root.path(), "mappings/stubs.json", &states("two", "2 again"));
-    mock.awaits("/s", "2 again");
+    mock.await_answer("/s", "2 again");
     write(mock.root.path(), "mappings/stubs.json", &states("another", "3"));
-    mock.awaits("/s", "1");
-    assert!(mock.says("/s", "3"));
+    mock.await_answer("/s", "1");
+    assert!(mock.answers("/s", "3"));
 }
 
 #[test]
@@ -513,29 +518,29 @@ fn counts_of_stubs_that_stay_survive() {
     // before and behind it, so that its rank changes
     write(mock.root.path(), "mappings/a.json", &stub("/a", "a"));
     write(mock.root.path(), "mappings/c.json", &stub("/c", "c"));
-    mock.awaits("/c", "c");
-    mock.awaits("/a", "a");
+    mock.await_answer("/c", "c");
+    mock.await_answer("/a", "a");
     assert_eq!(never_hit(), 0);
     mock.post("/__admin/mappings/reset", "");
     assert_eq!(never_hit(), 3);
 }
 
 #[test]
-fn without_a_watch_files_are_read_when_it_is_asked_for() {
+fn without_a_watch_files_are_read_on_request() {
     let mock = Mock::configured(&[("mappings/a.json", &stub("/a", "one"))], |config| config.watches = false);
     assert_eq!(mock.status()["status"], "off");
     write(mock.root.path(), "mappings/a.json", &stub("/a", "two"));
-    assert!(mock.says("/a", "one"));
+    assert!(mock.answers("/a", "one"));
     let answer = mock.post("/__admin/standin/reload", "");
     assert_eq!((answer.status, &answer.json()["reread"]), (200, &Value::from(1)));
-    assert!(mock.says("/a", "two"));
+    assert!(mock.answers("/a", "two"));
     write(mock.root.path(), "mappings/a.json", "{");
     let answer = mock.post("/__admin/standin/reload", "");
     assert_eq!((answer.status, &answer.json()["status"]), (422, &Value::from("failed")));
-    assert!(mock.says("/a", "two"));
+    assert!(mock.answers("/a", "two"));
     write(mock.root.path(), "mappings/a.json", &stub("/a", "three"));
     assert_eq!(mock.post("/__admin/standin/reload", "").json()["status"], "off");
-    assert!(mock.says("/a", "three"));
+    assert!(mock.answers("/a", "three"));
 }
 
 #[test]
@@ -550,9 +555,9 @@ fn services_on_ports_of_their_own_are_reloaded_together() {
         client.answer().text().to_owned()
     };
     write(mock.root.path(), "two/mappings/a.json", "{");
-    eventually("it fails", || mock.has_failed());
+    eventually("the reload fails", || mock.has_failed());
     write(mock.root.path(), "one/mappings/a.json", &stub("/a", "one again"));
-    mock.reads_again();
+    mock.reload();
     assert_eq!((get(0).as_str(), get(1).as_str()), ("one", "two"));
     write(mock.root.path(), "two/mappings/a.json", &stub("/a", "two again"));
     eventually("both are new", || get(0) == "one again" && get(1) == "two again");
@@ -577,9 +582,9 @@ fn a_failure_is_drawn_on_stderr() {
         client.answer().json()["status"].as_str().expect("a text").to_owned()
     };
     write(root.path(), "mappings/a.json", "{\n  \"request\": {\"urll\": \"/a\"}\n}");
-    eventually("it fails", || status() == "failed");
+    eventually("the reload fails", || status() == "failed");
     write(root.path(), "mappings/a.json", &stub("/a", "two"));
-    eventually("it is well", || status() == "ok");
+    eventually("the reload succeeds", || status() == "ok");
     let _ = Command::new("kill").arg(child.id().to_string()).status();
     let mut told = String::new();
     child.stderr.take().expect("piped").read_to_string(&mut told).expect("UTF-8");
@@ -587,7 +592,7 @@ fn a_failure_is_drawn_on_stderr() {
     for expected in
         ["mappings/a.json:2:15", "^^^^", "did you mean `url`?", "the last good set of 1 stub stays", "good again"]
     {
-        assert!(told.contains(expected), "`{expected}` is not told in:\n{told}");
+        assert!(told.contains(expected), "`{expected}` is missing in:\n{told}");
     }
 }
 

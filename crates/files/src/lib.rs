@@ -1,3 +1,3 @@
-//! Access to files that anybody may have put into a folder.
+//! Safe access to files that other users and programs may have put into a folder.
 
 pub mod regular_file;

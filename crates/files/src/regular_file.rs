@@ -1,7 +1,7 @@
-//! Regular files alone: opened without waiting, read up to a limit, and replaced as a whole.
+//! Access to regular files: they are opened without blocking, read up to a limit, and replaced atomically.
 //!
-//! A named pipe waits for its other end, a device may never end, and a file may be longer than memory. None of them is
-//! opened here, so that no thread that reads a folder waits for what somebody put there.
+//! Opening a named pipe blocks until its other end is open, a device may never end, and a file may exceed the memory. These
+//! are refused, so that no file in a folder can block the thread that reads it.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -10,21 +10,21 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// Bytes of a file that is read into memory, at most: the default of `--max-file-bytes`.
+/// Default size limit of a file that is read into memory, in bytes (`--max-file-bytes`).
 pub const MAX_BYTES: u64 = 64 << 20;
 
-/// Opens a file to read it; anything but a regular file is an error that says what it is. Links are followed.
+/// Opens a file for reading. Links are followed. A file that is not regular is an error with its kind in the message.
 pub fn open(path: &Path) -> io::Result<File> {
-    // opening a device may do something, so that it is asked before
+    // opening a device may have side effects, so that the kind is checked before
     expect_regular(fs::metadata(path)?.file_type())?;
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    // it may have been replaced in between
+    // the file may have been replaced in between
     expect_regular(file.metadata()?.file_type())?;
     Ok(file)
 }
 
-/// Reads a regular file of at most `limit` bytes.
+/// Reads a regular file of at most `limit` bytes; a longer one is an error of the kind `FileTooLarge`.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let length = file.metadata()?.len();
@@ -32,29 +32,29 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(too_long(&format!("it has {length} bytes"), limit));
     }
     let mut bytes = Vec::with_capacity(length as usize);
-    // it may grow meanwhile, and files of /proc state no length
+    // the file may grow meanwhile, and files of /proc have a length of 0
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit { Err(too_long("it goes on", limit)) } else { Ok(bytes) }
+    if bytes.len() as u64 > limit { Err(too_long("it is longer than its metadata states", limit)) } else { Ok(bytes) }
 }
 
-/// Puts a whole file in the place of what `path` names, so that a reader sees all of it or nothing. A link at `path` is
-/// replaced, not followed; the folder must exist.
+/// Replaces the file at `path` atomically: a reader sees the whole old or the whole new content. A link at `path` is
+/// replaced, not followed. The folder must exist.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     path.file_name().ok_or(ErrorKind::InvalidInput)?;
-    // hidden, so that it is no mapping; random, so that nobody can have put a link there
+    // hidden, so that it is not read as a mapping; random, so that nobody can have planted a link there
     let part = path.with_file_name(format!(".{:016x}.part", rand::random::<u64>()));
     let flags = OFlags::NOFOLLOW.bits().cast_signed();
     let mut file = OpenOptions::new().write(true).create_new(true).custom_flags(flags).open(&part)?;
     let replaced = file.write_all(bytes).and_then(|()| fs::rename(&part, path));
     if replaced.is_err() {
-        // the error that matters is the first
+        // the first error is the one to report
         let _ = fs::remove_file(&part);
     }
     replaced
 }
 
 fn expect_regular(kind: FileType) -> io::Result<()> {
-    let what = match kind {
+    let kind_name = match kind {
         kind if kind.is_file() => return Ok(()),
         kind if kind.is_dir() => return Err(ErrorKind::IsADirectory.into()),
         kind if kind.is_fifo() => "a named pipe",
@@ -62,12 +62,12 @@ fn expect_regular(kind: FileType) -> io::Result<()> {
         kind if kind.is_block_device() || kind.is_char_device() => "a device",
         _ => "no file",
     };
-    Err(io::Error::new(ErrorKind::InvalidInput, format!("it is {what}, and only regular files are read")))
+    Err(io::Error::new(ErrorKind::InvalidInput, format!("it is {kind_name}, and only regular files are read")))
 }
 
-fn too_long(what: &str, limit: u64) -> io::Error {
-    let what = format!("{what}, more than the {limit} that are read at most: see --max-file-bytes");
-    io::Error::new(ErrorKind::FileTooLarge, what)
+fn too_long(length: &str, limit: u64) -> io::Error {
+    let message = format!("{length}, more than the limit of {limit}: see --max-file-bytes");
+    io::Error::new(ErrorKind::FileTooLarge, message)
 }
 
 #[cfg(test)]

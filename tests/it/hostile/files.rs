@@ -1,4 +1,4 @@
-//! Folders with what nobody should put there: pipes, devices, endless files, links in circles, planted links.
+//! Stub folders with unsuitable content: pipes, devices, endless files, circular links, planted links.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -25,9 +25,10 @@ fn path(root: &TempDir) -> &str {
     root.path().to_str().expect("UTF-8")
 }
 
-/// Puts what is no regular file, or one that is far too long, at a path.
+/// Creates a file that is not regular, or far too long, at a path.
 type Plant = fn(&Path);
 
+/// Kinds of unsuitable files: a text that the error message contains, and the function that creates one.
 const PLANTS: [(&str, Plant); 5] = [
     ("a named pipe", pipe),
     ("a socket", |path| drop(UnixListener::bind(path).expect("a socket"))),
@@ -41,8 +42,8 @@ const PLANTS: [(&str, Plant); 5] = [
 ];
 
 #[test]
-fn what_is_no_file_is_named_at_the_start() {
-    for (what, plant) in PLANTS {
+fn files_that_are_not_regular_are_reported_at_the_start() {
+    for (kind, plant) in PLANTS {
         for name in ["mappings/x.json", "mappings/deep/x.yaml", "profiles/p.yaml"] {
             let root = folder(&[("mappings/a.json", STUB)]);
             let planted = root.path().join(name);
@@ -50,27 +51,27 @@ fn what_is_no_file_is_named_at_the_start() {
             plant(&planted);
             for command in ["serve", "check"] {
                 let (code, told) = run(&[command, path(&root)]);
-                assert!(code == Some(1) && told.contains(what) && told.contains(name), "{command} {name}: {told}");
+                assert!(code == Some(1) && told.contains(kind) && told.contains(name), "{command} {name}: {told}");
             }
         }
     }
 }
 
 #[test]
-fn a_body_that_is_no_file_is_named_at_the_start() {
+fn a_body_file_that_is_not_regular_is_reported_at_the_start() {
     let stub = r#"{"request": {"url": "/b"}, "response": {"bodyFileName": "x.txt"}}"#;
-    for (what, plant) in PLANTS.into_iter().filter(|(what, _)| !what.starts_with("--")) {
+    for (kind, plant) in PLANTS.into_iter().filter(|(kind, _)| !kind.starts_with("--")) {
         let root = folder(&[("mappings/a.json", stub)]);
         plant(&root.path().join("__files/x.txt"));
         let (code, told) = run(&["serve", path(&root)]);
-        // a device outside of the folder is not even looked at
-        let is_named = told.contains(what) || told.contains("leads out of the folder");
+        // a link out of the folder is refused before its target is opened
+        let is_named = told.contains(kind) || told.contains("leads out of the folder");
         assert!(code == Some(1) && is_named && told.contains("x.txt"), "{told}");
     }
 }
 
 #[test]
-fn a_file_that_goes_on_and_on_is_streamed() {
+fn a_very_long_body_file_is_streamed() {
     let root = folder(&[("mappings/a.json", r#"{"request": {"url": "/b"}, "response": {"bodyFileName": "x.bin"}}"#)]);
     sparse(&root.path().join("__files/x.bin"));
     let server = Process::start(&["serve", path(&root)]);
@@ -80,26 +81,26 @@ fn a_file_that_goes_on_and_on_is_streamed() {
 }
 
 #[test]
-fn a_reload_says_what_is_wrong_and_goes_on() {
+fn a_reload_reports_errors_and_continues() {
     let mock = Mock::with(STUB);
     let status = || mock.get("/__admin/standin/reload").json();
-    for (what, plant) in PLANTS {
+    for (kind, plant) in PLANTS {
         let planted = mock.root.path().join("mappings/x.json");
         plant(&planted);
         eventually("the reload fails", || status()["status"] == "failed");
-        assert!(status()["defects"].to_string().contains(what), "{}", status());
+        assert!(status()["defects"].to_string().contains(kind), "{}", status());
         assert_eq!(mock.get("/a").text(), "fine");
         assert!(mock.get("/__admin/metrics").text().contains("standin_reload_failed 1"));
         fs::remove_file(&planted).expect("there");
         eventually("it is good again", || status()["status"] == "ok");
     }
-    // and it is still at work
+    // the thread is still running
     write(mock.root.path(), "mappings/new.json", r#"{"request": {"url": "/new"}, "response": {"body": "new"}}"#);
     eventually("a new stub is served", || mock.get("/new").text() == "new");
 }
 
 #[test]
-fn what_is_no_file_is_never_sent() {
+fn files_that_are_not_regular_are_never_sent() {
     let mock = Mock::with(STUB);
     pipe(&mock.root.path().join("__files/pipe.txt"));
     assert_eq!(mock.get("/pipe.txt").status, 404);
@@ -131,11 +132,11 @@ fn folders_that_link_to_each_other_are_read_once() {
     let server = Process::start(&["serve", path(&root)]);
     assert_eq!(server.metric("standin_stubs"), 14);
     assert_eq!((server.get("/13").text(), server.get("/f3/s.json").status), ("13", 200));
-    assert_eq!(server.get("/f3/l4/s.json").status, 200, "a link is a way to a file all the same");
+    assert_eq!(server.get("/f3/l4/s.json").status, 200, "a file can be named by the path through a link");
 }
 
 #[test]
-fn a_tape_that_is_no_file_is_named() {
+fn a_tape_that_is_no_regular_file_is_reported() {
     let root = tempfile::tempdir().expect("a folder");
     fs::create_dir(root.path().join("tapes")).expect("writable");
     pipe(&root.path().join("tapes/one.jsonl"));
@@ -146,7 +147,7 @@ fn a_tape_that_is_no_file_is_named() {
 }
 
 #[test]
-fn the_longest_file_is_an_option() {
+fn the_size_limit_of_files_is_an_option() {
     let long = format!(r#"{{"request": {{"url": "/a"}}, "response": {{"body": "{}"}}}}"#, "x".repeat(5_000));
     let root = folder(&[("mappings/a.json", &long)]);
     let (code, told) = run(&["serve", path(&root), "--max-file-bytes", "5000"]);
@@ -192,7 +193,7 @@ fn no_write_follows_a_planted_link() {
 }
 
 #[test]
-fn names_that_no_file_can_have_are_the_callers_mistake() {
+fn invalid_file_names_are_errors_of_the_request() {
     let mock = Mock::with(STUB);
     let longest = format!("{}.txt", "n".repeat(251));
     assert_eq!(put(&mock, &longest, "fits"), 200);
@@ -227,7 +228,7 @@ fn hidden_files_are_not_served() {
         assert!(answer.status == 404 && !answer.text().contains("SECRET"), "{name}: {}", answer.text());
     }
     assert_eq!(mock.get("/a/seen.txt").text(), "seen");
-    // whoever writes the stub decides; whoever calls does not
+    // the author of a stub may name hidden files; a request may not
     assert_eq!(mock.get("/named").text(), "SECRET");
     let answer = mock.get("/made?f=.env");
     assert!(answer.status == 500 && !answer.text().contains("SECRET"), "{}", answer.text());

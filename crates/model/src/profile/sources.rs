@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::compiled::CompiledProfile;
 use super::schema;
-use standin_stub::source::defect::{Defect, Place, nearest};
+use standin_stub::source::defect::{Defect, SourcePlace, nearest};
 use standin_stub::source::{Node, Reader, Value};
 
 /// A profile file.
@@ -51,7 +51,7 @@ pub fn read_all(files: &[ProfileFile]) -> LoadedProfiles {
         let mut reader = Reader::of_file(&file.file, Arc::clone(&sources.text));
         let spec = schema::read_profile(&tree, &mut reader);
         schema::check_step_profiles(&tree, &sources.names(), &mut reader);
-        let failed = reader.failed();
+        let failed = reader.has_errors();
         for defect in reader.into_defects() {
             sources.report(defect, &mut loaded.defects);
         }
@@ -149,7 +149,7 @@ impl<'f> ProfileSources<'f> {
     }
 
     fn report_at(&self, span: Range<usize>, pointer: &str, message: String, help: &str, defects: &mut Vec<Defect>) {
-        let place = Place { file: "".into(), text: Arc::clone(&self.text), span };
+        let place = SourcePlace { file: "".into(), text: Arc::clone(&self.text), span };
         self.report(Defect::error(message).help(help).pointer(pointer).at(place), defects);
     }
 
@@ -160,7 +160,7 @@ impl<'f> ProfileSources<'f> {
             let index = self.starts.partition_point(|start| *start <= place.span.start).saturating_sub(1);
             let (file, start) = (&self.files[index], self.starts[index]);
             let within = |at: usize| at.saturating_sub(start).min(file.text.len());
-            *place = Place {
+            *place = SourcePlace {
                 file: Arc::clone(&file.file),
                 text: Arc::clone(&file.text),
                 span: within(place.span.start)..within(place.span.end),

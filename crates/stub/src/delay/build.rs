@@ -1,27 +1,28 @@
-//! From named parameters to a shape that is valid, or to what is wrong with them.
+//! Construction of a valid distribution from named parameters.
 
 use super::Distribution;
 use super::families::Family;
 use super::normal;
-use super::params::{BuildError, Given, Param, nearest};
-use super::quantiles::{Fault, Point, Quantiles};
-use super::shape::Shape;
+use super::params::{BuildError, GivenParams, Param};
+use super::quantiles::{QuantileError, QuantilePoint, Quantiles};
+use super::shape::DistributionShape;
 use super::units;
+use crate::defect::nearest;
 
-/// The shape of a kind with its parameters.
-pub(super) fn shape(kind: &str, params: &[Param<'_>]) -> Result<Shape, BuildError> {
+/// Builds the shape of a kind with its parameters.
+pub(super) fn shape(kind: &str, params: &[Param<'_>]) -> Result<DistributionShape, BuildError> {
     let Some((_, known)) = PARAMETERS.iter().find(|(name, _)| *name == kind) else {
         return Err(unknown(kind));
     };
-    let given = Given::new(kind, known, params)?;
+    let given = GivenParams::new(kind, known, params)?;
     let whole = match kind {
-        "fixed" => Shape::Fixed(given.time("value")?),
+        "fixed" => DistributionShape::Fixed(given.time("value")?),
         "mixture" => mixture(&given)?,
         "uniform" => return uniform(&given),
         "lognormal" if given.has("sigma") => with_sigma(&given)?,
-        _ => Shape::of(family(kind, &given)?).ok_or_else(|| nothing_left(&given))?,
+        _ => DistributionShape::of(family(kind, &given)?).ok_or_else(|| nothing_left(&given))?,
     };
-    // the least value of a Pareto distribution is not a bound that cuts
+    // `min` of a Pareto distribution is a parameter of the family, not a bound
     let min = if kind == "pareto" { None } else { given.optional_time("min")? };
     let max = given.optional_time("max")?;
     let (min, max) = ordered(&given, min.unwrap_or(0.0), max.unwrap_or(f64::INFINITY))?;
@@ -29,7 +30,7 @@ pub(super) fn shape(kind: &str, params: &[Param<'_>]) -> Result<Shape, BuildErro
     Ok(shape)
 }
 
-fn family(kind: &str, given: &Given<'_>) -> Result<Family, BuildError> {
+fn family(kind: &str, given: &GivenParams<'_>) -> Result<Family, BuildError> {
     match kind {
         "normal" => Ok(Family::Normal { mean: given.time("mean")?, sd: given.positive_time("sd")? }),
         "lognormal" => {
@@ -60,69 +61,69 @@ fn family(kind: &str, given: &Given<'_>) -> Result<Family, BuildError> {
     }
 }
 
-/// A log-normal distribution as WireMock gives it, where a sigma of 0 is no spread.
-fn with_sigma(given: &Given<'_>) -> Result<Shape, BuildError> {
+/// Builds a log-normal distribution from WireMock's parameters, where a `sigma` of 0 means a constant.
+fn with_sigma(given: &GivenParams<'_>) -> Result<DistributionShape, BuildError> {
     if given.has("p99") {
         let message = "`sigma` and `p99` both say how far a log-normal distribution spreads";
         return Err(BuildError::new(Some("sigma"), message, "remove one of them"));
     }
     let median = given.positive_time("median")?;
     let sigma = given.number("sigma", 0.0, 20.0)?;
-    if sigma < NO_SPREAD {
-        return Ok(Shape::Fixed(median));
+    if sigma < MIN_LOG_SPREAD {
+        return Ok(DistributionShape::Fixed(median));
     }
-    Shape::of(Family::LogNormal { median, sigma }).ok_or_else(|| nothing_left(given))
+    DistributionShape::of(Family::LogNormal { median, sigma }).ok_or_else(|| nothing_left(given))
 }
 
-/// The logarithm of `p99` over a lesser parameter.
-fn logarithm(given: &Given<'_>, name: &str, lesser: f64) -> Result<f64, BuildError> {
+/// Returns ln(`p99` / `lesser`), where `lesser` is the value of the parameter `name`.
+fn logarithm(given: &GivenParams<'_>, name: &str, lesser: f64) -> Result<f64, BuildError> {
     let logarithm = (given.positive_time("p99")? / lesser).ln();
-    if logarithm < NO_SPREAD {
+    if logarithm < MIN_LOG_SPREAD {
         let message = format!("`p99` is not above `{}`", given.typed(name));
         return Err(BuildError::new(Some("p99"), message, "raise it, or use a `fixed` distribution"));
     }
     Ok(logarithm)
 }
 
-/// A uniform distribution's bounds are its parameters; WireMock includes both, so that they may be equal.
-fn uniform(given: &Given<'_>) -> Result<Shape, BuildError> {
+/// Builds a uniform distribution, whose parameters are its bounds. As in WireMock, both are included and may be equal.
+fn uniform(given: &GivenParams<'_>) -> Result<DistributionShape, BuildError> {
     let (min, max) = ordered(given, given.time("min")?, given.time("max")?)?;
     if min == max {
-        return Ok(Shape::Fixed(min));
+        return Ok(DistributionShape::Fixed(min));
     }
-    // its own bounds again, so that rounding cannot lead over them
-    let (_, shape) = Shape::of(Family::Uniform { min, max })
+    // truncation at its own bounds keeps rounding within them
+    let (_, shape) = DistributionShape::of(Family::Uniform { min, max })
         .and_then(|shape| shape.within(min, max))
         .ok_or_else(|| nothing_left(given))?;
     Ok(shape)
 }
 
-fn quantiles(given: &Given<'_>) -> Result<Family, BuildError> {
+fn quantiles(given: &GivenParams<'_>) -> Result<Family, BuildError> {
     let percentiles = given.percentiles()?;
     if let Some((name, ..)) = percentiles.iter().find(|(_, percent, _)| *percent > 100.0) {
         return Err(BuildError::new(Some(name), format!("`{name}` is no percentile"), "use `p0` to `p100`"));
     }
-    let named = |point: Point| {
+    let named = |point: QuantilePoint| {
         let found =
             percentiles.iter().find(|(_, percent, value)| percent / 100.0 == point.share && *value == point.value);
         found.map_or("p100", |(name, ..)| *name)
     };
     let points =
-        percentiles.iter().map(|(_, percent, value)| Point { share: percent / 100.0, value: *value }).collect();
-    Quantiles::new(points).map(Family::Quantiles).map_err(|fault| match fault {
-        Fault::NoEnd(name) => given.missing(name),
-        Fault::Twice(point) => {
+        percentiles.iter().map(|(_, percent, value)| QuantilePoint { share: percent / 100.0, value: *value }).collect();
+    Quantiles::new(points).map(Family::Quantiles).map_err(|error| match error {
+        QuantileError::MissingEnd(name) => given.missing(name),
+        QuantileError::Repeated(point) => {
             let name = named(point);
             BuildError::new(Some(name), format!("`{name}` is given twice"), "remove one of them")
         }
-        Fault::Falls(lower, upper) => {
+        QuantileError::Decreasing(lower, upper) => {
             let message = format!("`{}` is less than `{}`", named(upper), named(lower));
             BuildError::new(Some(named(upper)), message, "give times that rise from `p0` to `p100`")
         }
     })
 }
 
-fn mixture(given: &Given<'_>) -> Result<Shape, BuildError> {
+fn mixture(given: &GivenParams<'_>) -> Result<DistributionShape, BuildError> {
     let wrong = |message: &str, help: &str| BuildError::new(Some("parts"), message, help);
     let none = || wrong("a mixture has no parts", "list a share and a distribution for each part");
     let parts = given.parts()?;
@@ -133,15 +134,15 @@ fn mixture(given: &Given<'_>) -> Result<Shape, BuildError> {
         return Err(wrong(&format!("the share of a part is {}", units::share(*share)), "use shares from 0% to 100%"));
     }
     let sum: f64 = parts.iter().map(|(share, _)| share).sum();
-    if (sum - 1.0).abs() > SHARES_MAY_MISS {
+    if (sum - 1.0).abs() > SHARE_SUM_TOLERANCE {
         let message = format!("the shares of a mixture add up to {}, not 100%", units::share(sum));
         return Err(wrong(&message, "change them so that they do"));
     }
     let drawn = parts.iter().filter(|(share, _)| *share > 0.0);
-    Shape::mixture(drawn.map(|(share, part)| (*share, part.shape.clone())).collect()).ok_or_else(none)
+    DistributionShape::mixture(drawn.map(|(share, part)| (*share, part.shape.clone())).collect()).ok_or_else(none)
 }
 
-fn ordered(given: &Given<'_>, min: f64, max: f64) -> Result<(f64, f64), BuildError> {
+fn ordered(given: &GivenParams<'_>, min: f64, max: f64) -> Result<(f64, f64), BuildError> {
     if min <= max {
         return Ok((min, max));
     }
@@ -149,7 +150,7 @@ fn ordered(given: &Given<'_>, min: f64, max: f64) -> Result<(f64, f64), BuildErr
     Err(BuildError::new(Some(upper), format!("`{upper}` is less than `{lower}`"), "swap them"))
 }
 
-fn nothing_left(given: &Given<'_>) -> BuildError {
+fn nothing_left(given: &GivenParams<'_>) -> BuildError {
     let bound = if given.has("max") { "max" } else { "min" };
     let message = "the bounds leave (almost) nothing of the distribution";
     BuildError::new(Some(given.typed(bound)), message, "widen them, or use a `fixed` or `uniform` distribution")
@@ -163,7 +164,7 @@ fn unknown(kind: &str) -> BuildError {
     BuildError::new(None, format!("`{kind}` is no distribution"), help)
 }
 
-/// What each kind takes beside `min` and `max`.
+/// Names of the parameters of each kind, apart from `min` and `max`.
 const PARAMETERS: [(&str, &[&str]); 10] = [
     ("fixed", &["value"]),
     ("uniform", &[]),
@@ -177,8 +178,8 @@ const PARAMETERS: [(&str, &[&str]); 10] = [
     ("quantiles", &["p0", "p100"]),
 ];
 
-/// A spread, in logarithms, that no clock can tell from none.
-const NO_SPREAD: f64 = 1e-9;
+/// Logarithmic spread below which a distribution is a constant: less than the resolution of any clock.
+const MIN_LOG_SPREAD: f64 = 1e-9;
 
-/// Room for rounding in shares that people or a fit wrote down.
-const SHARES_MAY_MISS: f64 = 1e-6;
+/// Tolerance for the sum of shares, which may be rounded.
+const SHARE_SUM_TOLERANCE: f64 = 1e-6;

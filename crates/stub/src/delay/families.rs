@@ -1,22 +1,22 @@
-//! The families: each by its distribution function, the inverse of that, and its mean between two bounds.
+//! Families of distributions: distribution function, quantile function, and mean between two bounds.
 
 use std::f64::consts::PI;
 
 use super::quantiles::Quantiles;
-use super::{gamma, normal};
+use super::{gamma, normal, special};
 
-/// A family with its parameters, without bounds. Values are nanoseconds.
+/// A family with its parameters, without bounds. Values are in nanoseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Family {
     Exponential {
         mean: f64,
     },
-    /// Its mean is the product of the two.
+    /// Gamma distribution with mean `shape` times `scale`.
     Gamma {
         shape: f64,
         scale: f64,
     },
-    /// The logarithm is normal.
+    /// Distribution whose logarithm is normal.
     LogNormal {
         median: f64,
         sigma: f64,
@@ -41,7 +41,7 @@ pub(super) enum Family {
 }
 
 impl Family {
-    /// The probability of a value at or below `x`.
+    /// Returns the probability of a value at or below `x`.
     pub(super) fn cdf(&self, x: f64) -> f64 {
         match self {
             Self::Quantiles(table) => table.cdf(x),
@@ -58,7 +58,7 @@ impl Family {
         }
     }
 
-    /// The probability of a value below `x`: less than [`Family::cdf`] where a step is.
+    /// Returns the probability of a value below `x`, which is less than [`Family::cdf`] at an atom.
     pub(super) fn below(&self, x: f64) -> f64 {
         match self {
             Self::Quantiles(table) => table.below(x),
@@ -66,7 +66,7 @@ impl Family {
         }
     }
 
-    /// The value at or below which a share `p` lies.
+    /// Returns the quantile of probability `p`.
     pub(super) fn quantile(&self, p: f64) -> f64 {
         match self {
             Self::Exponential { mean } => -mean * (-p).ln_1p(),
@@ -80,19 +80,21 @@ impl Family {
         }
     }
 
-    /// The mean of the values between two bounds, times the probability of lying there, which is between `from` and `to`.
-    /// It may be infinite. By the antiderivative of x times the density, which for each family is its own function of other
-    /// parameters (Johnson, Kotz and Balakrishnan, *Continuous Univariate Distributions*, 1994).
-    pub(super) fn sum_within(&self, (min, max): (f64, f64), (from, to): (f64, f64)) -> f64 {
+    /// Returns the partial expectation between two bounds, the integral of x times the density, which may be infinite.
+    /// `from` and `to` are the probabilities at the bounds.
+    ///
+    /// For each family, the antiderivative is its own distribution function with other parameters (Johnson, Kotz and
+    /// Balakrishnan, *Continuous Univariate Distributions*, 1994).
+    pub(super) fn partial_expectation(&self, (min, max): (f64, f64), (from, to): (f64, f64)) -> f64 {
         match self {
-            Self::Quantiles(table) => table.sum_between(from, to),
+            Self::Quantiles(table) => table.integral(from, to),
             Self::Uniform { .. } => (to - from) * self.quantile(f64::midpoint(from, to)),
-            _ => self.sum_to(max) - self.sum_to(min),
+            _ => self.antiderivative(max) - self.antiderivative(min),
         }
     }
 
-    /// The sum from the family's least value to `x`, but for a constant that is the same for every `x`.
-    fn sum_to(&self, x: f64) -> f64 {
+    /// Returns the antiderivative of x times the density at `x`, up to a constant.
+    fn antiderivative(&self, x: f64) -> f64 {
         match self {
             Self::Quantiles(_) | Self::Uniform { .. } => 0.0,
             Self::Normal { mean, sd } => {
@@ -107,17 +109,17 @@ impl Family {
             }
             Self::Pareto { min, .. } if x <= *min => 0.0,
             Self::Pareto { min, alpha } => {
-                let (excess, way) = (alpha - 1.0, (x / min).ln());
-                if way.is_infinite() {
+                let (excess, log_ratio) = (alpha - 1.0, (x / min).ln());
+                if log_ratio.is_infinite() {
                     return if excess > 0.0 { alpha * min / excess } else { f64::INFINITY };
                 }
                 // the limit at alpha = 1 is the logarithm itself
-                let part = if excess == 0.0 { way } else { -(-excess * way).exp_m1() / excess };
+                let part = if excess == 0.0 { log_ratio } else { -(-excess * log_ratio).exp_m1() / excess };
                 alpha * min * part
             }
             Self::Weibull { scale, shape } => {
                 let order = 1.0 + 1.0 / shape;
-                scale * gamma::ln_gamma(order).exp() * gamma::cdf(order, (x / scale).powf(*shape))
+                scale * special::ln_gamma(order).exp() * gamma::cdf(order, (x / scale).powf(*shape))
             }
         }
     }

@@ -1,15 +1,16 @@
-//! Distributions of delays: built from numbers that people have, checked at the door, cheap and safe afterwards.
+//! Distributions of delays.
 //!
-//! A distribution that exists is valid: drawing from it cannot fail. Bounds truncate it properly, so that nothing piles
-//! up at them: what is drawn is the distribution given that it lies within. Values are never negative.
+//! [`Distribution::build`] checks the parameters, so that drawing from a distribution cannot fail. Bounds truncate: values
+//! are drawn from the conditional distribution within the bounds, with no mass at them. Values are never negative.
 
 mod build;
 mod families;
-pub mod gamma;
+mod gamma;
 pub mod normal;
 mod params;
 mod quantiles;
 mod shape;
+pub mod special;
 pub mod units;
 
 use std::time::Duration;
@@ -17,16 +18,16 @@ use std::time::Duration;
 use rand::Rng;
 
 pub use params::{BuildError, Param, ParamValue};
-use shape::Shape;
+use shape::DistributionShape;
 
 /// A distribution of delays, in whole nanoseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Distribution {
-    shape: Shape,
+    shape: DistributionShape,
 }
 
 impl Distribution {
-    /// The kinds that [`Distribution::build`] knows.
+    /// Names of the kinds for [`Distribution::build`].
     pub const KINDS: &'static [&'static str] = &[
         "fixed",
         "uniform",
@@ -40,8 +41,7 @@ impl Distribution {
         "quantiles",
     ];
 
-    /// Builds a distribution of a kind from its named parameters. Each kind also takes `min` and `max`, times that
-    /// truncate it:
+    /// Builds a distribution of a kind from its named parameters. Each kind also takes the bounds `min` and `max`:
     ///
     /// | kind | parameters |
     /// |---|---|
@@ -57,48 +57,48 @@ impl Distribution {
     /// | `quantiles` | `p0`, `p100`, and any between such as `p99.9`; log-linear between them |
     ///
     /// `sigma`, `cv` and `shape` are plain numbers, the rest times, which are rounded to whole nanoseconds. WireMock's
-    /// `milliseconds`, `lower`, `upper` and `maxValue` are other names of `value`, `min`, `max` and `max`; WireMock's uniform
-    /// distribution draws whole milliseconds, this one any time between.
+    /// `milliseconds`, `lower`, `upper` and `maxValue` are other names of `value`, `min`, `max` and `max`. WireMock's
+    /// uniform distribution draws whole milliseconds, this one any time between.
     pub fn build(kind: &str, params: &[Param<'_>]) -> Result<Self, BuildError> {
         build::shape(kind, params).map(|shape| Self { shape })
     }
 
-    /// Always the same delay.
+    /// Returns the distribution of a constant delay.
     pub fn fixed(delay: Duration) -> Self {
-        Self { shape: Shape::Fixed(delay.as_nanos() as f64) }
+        Self { shape: DistributionShape::Fixed(delay.as_nanos() as f64) }
     }
 
-    /// Draws a delay from one random number, and one more for each mixture on the way: the inverse of the distribution
-    /// function, on the part of it that lies within the bounds (Devroye, *Non-Uniform Random Variate Generation*, 1986, II.2).
+    /// Draws a delay by inversion of the truncated distribution function (Devroye, *Non-Uniform Random Variate
+    /// Generation*, 1986, II.2). It takes one random number, and one more for each level of mixtures.
     pub fn sample(&self, rng: &mut (impl Rng + ?Sized)) -> Duration {
         duration(self.shape.draw(&mut || uniform(rng.next_u64())))
     }
 
-    /// The delay that a share `p` (0 to 1) of draws does not exceed. For `p` = 1, a distribution without an upper end gives
-    /// the longest duration of 64 bits of nanoseconds.
+    /// Returns the quantile of probability `p` (0 to 1). For `p` = 1, an unbounded distribution returns the longest
+    /// duration, 2^64 - 1 ns.
     pub fn quantile(&self, p: f64) -> Duration {
         duration(self.shape.quantile(p.clamp(0.0, 1.0)))
     }
 
-    /// The share of draws (0 to 1) that do not exceed `delay`.
+    /// Returns the probability (0 to 1) that a draw does not exceed `delay`.
     pub fn cdf(&self, delay: Duration) -> f64 {
         self.shape.cdf(delay.as_nanos() as f64)
     }
 
-    /// The mean; `None` if it is infinite, as for a Pareto distribution with a heavy tail and no `max`.
+    /// Returns the mean; `None` if it is infinite, as for a Pareto distribution with a heavy tail and no `max`.
     pub fn mean(&self) -> Option<Duration> {
         let mean = self.shape.mean();
         mean.is_finite().then(|| duration(mean))
     }
 }
 
-/// A number strictly between 0 and 1, from the upper 52 bits: no family is asked for an infinite quantile.
+/// Returns a number strictly between 0 and 1 from the upper 52 bits, so that no quantile is infinite.
 pub fn uniform(bits: u64) -> f64 {
     ((bits >> 12) as f64 + 0.5) / (1u64 << 52) as f64
 }
 
 fn duration(nanos: f64) -> Duration {
-    // a float beyond u64 saturates: 584 years are long enough
+    // a float beyond u64 saturates at 584 years
     Duration::from_nanos(nanos.round() as u64)
 }
 

@@ -1,17 +1,17 @@
-//! The normal distribution, to about 1e-15: what normal and log-normal delays are truncated and drawn by.
+//! The standard normal distribution, to about 1e-15.
 
-use super::gamma;
+use super::special::regularized_gamma;
 
-/// The normal distribution function, exact in both tails.
+/// Returns the distribution function at `z`, with full relative precision in both tails.
 pub fn cdf(z: f64) -> f64 {
-    // the square of a normal number over 2 has a gamma distribution of shape 1/2
-    let (inside, outside) = gamma::regularised(0.5, z * z / 2.0);
-    if z < 0.0 { outside / 2.0 } else { 0.5 + inside / 2.0 }
+    // half the square of a normal variable has a gamma distribution of shape 1/2
+    let (within, beyond) = regularized_gamma(0.5, z * z / 2.0);
+    if z < 0.0 { beyond / 2.0 } else { 0.5 + within / 2.0 }
 }
 
-/// The inverse of the normal distribution function; infinite at 0 and 1.
+/// Returns the inverse of the distribution function; infinite at 0 and 1.
 ///
-/// Rational approximations to 1e-16 (Wichura, *Algorithm AS 241*, Applied Statistics 37, 1988, PPND16).
+/// It uses rational approximations to 1e-16 (Wichura, *Algorithm AS 241*, Applied Statistics 37, 1988, PPND16).
 pub fn quantile(p: f64) -> f64 {
     if p <= 0.0 {
         return f64::NEG_INFINITY;
@@ -28,21 +28,22 @@ pub fn quantile(p: f64) -> f64 {
     z.copysign(q)
 }
 
-/// A quotient of two polynomials, coefficients from the constant up.
+/// A quotient of two polynomials, with coefficients from the constant term up.
 struct Rational {
-    over: [f64; 8],
-    under: [f64; 8],
+    numerator: [f64; 8],
+    denominator: [f64; 8],
 }
 
 impl Rational {
+    /// Returns the value at `x`.
     fn at(&self, x: f64) -> f64 {
         let polynomial = |coefficients: &[f64; 8]| coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c);
-        polynomial(&self.over) / polynomial(&self.under)
+        polynomial(&self.numerator) / polynomial(&self.denominator)
     }
 }
 
 const CENTRE: Rational = Rational {
-    over: [
+    numerator: [
         3.387_132_872_796_366_5,
         1.331_416_678_917_843_8e2,
         1.971_590_950_306_551_3e3,
@@ -52,7 +53,7 @@ const CENTRE: Rational = Rational {
         3.343_057_558_358_813e4,
         2.509_080_928_730_122_7e3,
     ],
-    under: [
+    denominator: [
         1.0,
         4.231_333_070_160_091e1,
         6.871_870_074_920_579e2,
@@ -65,7 +66,7 @@ const CENTRE: Rational = Rational {
 };
 
 const TAIL: Rational = Rational {
-    over: [
+    numerator: [
         1.423_437_110_749_683_5,
         4.630_337_846_156_546,
         5.769_497_221_460_691,
@@ -75,7 +76,7 @@ const TAIL: Rational = Rational {
         2.272_384_498_926_918_4e-2,
         7.745_450_142_783_414e-4,
     ],
-    under: [
+    denominator: [
         1.0,
         2.053_191_626_637_759,
         1.676_384_830_183_803_8,
@@ -88,7 +89,7 @@ const TAIL: Rational = Rational {
 };
 
 const FAR_TAIL: Rational = Rational {
-    over: [
+    numerator: [
         6.657_904_643_501_103,
         5.463_784_911_164_114,
         1.784_826_539_917_291_3,
@@ -98,7 +99,7 @@ const FAR_TAIL: Rational = Rational {
         2.711_555_568_743_487_6e-5,
         2.010_334_399_292_288_1e-7,
     ],
-    under: [
+    denominator: [
         1.0,
         5.998_322_065_558_879e-1,
         1.369_298_809_227_358e-1,

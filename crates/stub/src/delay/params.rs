@@ -1,37 +1,38 @@
-//! Named parameters as files give them: which a kind takes, what each must be, and how to say what is wrong with one.
+//! Named parameters of distributions, and the checks of their values.
 
 use std::fmt;
 
 use super::Distribution;
+use crate::defect::nearest;
 
 /// A named parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Param<'a> {
-    /// Its name, as it was typed.
+    /// Name as it was typed.
     pub name: &'a str,
-    /// Its value.
+    /// Value.
     pub value: ParamValue,
 }
 
 /// The value of a parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ParamValue {
-    /// A plain number.
+    /// A number without a unit.
     Number(f64),
-    /// Shares (0 to 1) and distributions.
+    /// Parts of a mixture: share (0 to 1) and distribution.
     Parts(Vec<(f64, Distribution)>),
-    /// Nanoseconds.
+    /// A time in nanoseconds.
     Time(f64),
 }
 
-/// What is wrong with a distribution.
+/// An error in the parameters of a distribution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildError {
-    /// The parameter that is wrong, as it was typed; none if it is missing or the kind is wrong.
+    /// Name of the invalid parameter as it was typed; `None` if a parameter is missing or the kind is unknown.
     pub param: Option<String>,
-    /// What is wrong.
+    /// Error message.
     pub message: String,
-    /// How to mend it.
+    /// Way to correct it.
     pub help: String,
 }
 
@@ -43,20 +44,20 @@ impl BuildError {
 
 impl fmt::Display for BuildError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}; {}", self.message, self.help)
+        write!(out, "{}; help: {}", self.message, self.help)
     }
 }
 
 impl std::error::Error for BuildError {}
 
-/// The parameters that were given: all of them known, none of them twice.
-pub(super) struct Given<'a> {
+/// Parameters with known names, each given once.
+pub(super) struct GivenParams<'a> {
     kind: &'a str,
     params: &'a [Param<'a>],
 }
 
-impl<'a> Given<'a> {
-    /// Checks names; `known` are those that the kind takes beside `min` and `max`.
+impl<'a> GivenParams<'a> {
+    /// Checks the names; `known` are those of the kind, apart from `min` and `max`.
     pub(super) fn new(kind: &'a str, known: &[&str], params: &'a [Param<'a>]) -> Result<Self, BuildError> {
         let known: Vec<_> = known.iter().chain(BOUNDS).copied().collect();
         for (index, param) in params.iter().enumerate() {
@@ -82,7 +83,7 @@ impl<'a> Given<'a> {
         self.find(name).is_some()
     }
 
-    /// A parameter's name as it was typed.
+    /// Returns a parameter's name as it was typed.
     pub(super) fn typed<'n>(&self, name: &'n str) -> &'n str
     where
         'a: 'n,
@@ -90,12 +91,12 @@ impl<'a> Given<'a> {
         self.find(name).map_or(name, |param| param.name)
     }
 
-    /// Whole nanoseconds, from 0 to [`LONGEST`].
+    /// Returns a time in whole nanoseconds, from 0 to [`MAX_NANOSECONDS`].
     pub(super) fn time(&self, name: &str) -> Result<f64, BuildError> {
         self.optional_time(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// A time of a nanosecond or more.
+    /// Returns a time of 1 ns or more.
     pub(super) fn positive_time(&self, name: &str) -> Result<f64, BuildError> {
         let time = self.time(name)?;
         if time >= 1.0 {
@@ -106,7 +107,7 @@ impl<'a> Given<'a> {
         Err(BuildError::new(Some(name), message, "use a time of a nanosecond or more, or a `fixed` distribution"))
     }
 
-    /// A time that may be left out.
+    /// Returns a time that may be absent.
     pub(super) fn optional_time(&self, name: &str) -> Result<Option<f64>, BuildError> {
         let Some(param) = self.find(name) else { return Ok(None) };
         let ParamValue::Time(nanos) = param.value else {
@@ -118,14 +119,14 @@ impl<'a> Given<'a> {
         if nanos < 0.0 {
             return Err(param.wrong("is negative", "use a time from 0 up"));
         }
-        if nanos > LONGEST {
+        if nanos > MAX_NANOSECONDS {
             return Err(param.wrong("is longer than 292 years", "use a shorter time"));
         }
-        // without the sign that a zero may have
+        // `abs` removes the sign of a negative zero
         Ok(Some(nanos.round().abs()))
     }
 
-    /// A plain number between two limits.
+    /// Returns a number without a unit between two limits.
     pub(super) fn number(&self, name: &str, least: f64, most: f64) -> Result<f64, BuildError> {
         let param = self.find(name).ok_or_else(|| self.missing(name))?;
         match param.value {
@@ -137,7 +138,7 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// The parts of a mixture.
+    /// Returns the parts of a mixture.
     pub(super) fn parts(&self) -> Result<&'a [(f64, Distribution)], BuildError> {
         let param = self.find("parts").ok_or_else(|| self.missing("parts"))?;
         match &param.value {
@@ -146,7 +147,7 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// The percentages that were given, with their names and times.
+    /// Returns the percentiles that were given: name, percentage and time in nanoseconds.
     pub(super) fn percentiles(&self) -> Result<Vec<(&'a str, f64, f64)>, BuildError> {
         self.params
             .iter()
@@ -155,7 +156,7 @@ impl<'a> Given<'a> {
             .collect()
     }
 
-    /// Says that a parameter is missing.
+    /// Returns the error of a missing parameter.
     pub(super) fn missing(&self, name: &str) -> BuildError {
         let message = format!("a `{}` distribution needs `{name}`", self.kind);
         BuildError::new(None, message, format!("add `{name}`"))
@@ -172,18 +173,7 @@ impl Param<'_> {
     }
 }
 
-/// The name that is likest to an unknown one, if any is like it.
-pub(super) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
-    let unknown = unknown.to_lowercase();
-    known
-        .iter()
-        .map(|name| (strsim::jaro_winkler(&unknown, name), *name))
-        .filter(|(likeness, _)| *likeness >= LIKE_ENOUGH)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, name)| name)
-}
-
-/// Our name of a parameter that WireMock names otherwise.
+/// Returns the name of a parameter here for its name in WireMock.
 fn canonical(name: &str) -> &str {
     match name {
         "lower" => "min",
@@ -193,20 +183,18 @@ fn canonical(name: &str) -> &str {
     }
 }
 
-/// The 99.9 of `p99.9`.
+/// Parses the percentage of a percentile's name: 99.9 of `p99.9`.
 fn percent(name: &str) -> Option<f64> {
     let digits = name.strip_prefix('p')?;
-    // a float's own reading also takes signs, exponents and `inf`
+    // the float parser also accepts signs, exponents and `inf`
     if !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return None;
     }
     digits.parse().ok()
 }
 
+/// Parameters that all kinds take.
 const BOUNDS: &[&str] = &["min", "max"];
 
-/// Likeness by Jaro and Winkler from which a name is taken for a slip of another.
-const LIKE_ENOUGH: f64 = 0.84;
-
-/// 2^63 nanoseconds, 292 years: longer than anyone waits, and far from where floats overflow.
-const LONGEST: f64 = 9_223_372_036_854_775_808.0;
+/// Maximum time: 2^63 ns, which is 292 years.
+const MAX_NANOSECONDS: f64 = 9_223_372_036_854_775_808.0;

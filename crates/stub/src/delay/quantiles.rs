@@ -1,77 +1,78 @@
-//! A distribution by its quantiles, log-linear between them: what a recording gives.
+//! [`Quantiles`], an empirical distribution given by its quantiles, log-linear between them.
 //!
-//! Equal values at neighbouring points are a step: that value is drawn with the whole share between them.
+//! Two neighbouring points of equal value are an atom: the value has the probability between them.
 
-/// Points that rise from probability 0 to 1.
+/// A quantile function as points with increasing probabilities from 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Quantiles {
-    points: Vec<Point>,
+    points: Vec<QuantilePoint>,
 }
 
-/// A value and the probability of not exceeding it.
+/// A value and the probability (0 to 1) of not exceeding it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Point {
+pub(super) struct QuantilePoint {
     pub(super) share: f64,
     pub(super) value: f64,
 }
 
-/// Why points are no distribution.
+/// The reason why points are no quantile function.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Fault {
-    /// A point's value is less than that of the point before it.
-    Falls(Point, Point),
-    /// The point of probability 0 or 1 is missing.
-    NoEnd(&'static str),
-    /// Two points have one probability.
-    Twice(Point),
+pub(super) enum QuantileError {
+    /// The value of the second point is less than that of the first.
+    Decreasing(QuantilePoint, QuantilePoint),
+    /// The point of probability 0 (`p0`) or 1 (`p100`) is missing.
+    MissingEnd(&'static str),
+    /// Two points have the same probability.
+    Repeated(QuantilePoint),
 }
 
 impl Quantiles {
-    /// From points in any order.
-    pub(super) fn new(mut points: Vec<Point>) -> Result<Self, Fault> {
+    /// Checks points in any order.
+    pub(super) fn new(mut points: Vec<QuantilePoint>) -> Result<Self, QuantileError> {
         points.sort_by(|one, other| one.share.total_cmp(&other.share));
         if points.first().is_none_or(|first| first.share != 0.0) {
-            return Err(Fault::NoEnd("p0"));
+            return Err(QuantileError::MissingEnd("p0"));
         }
         if points.last().is_none_or(|last| last.share != 1.0) {
-            return Err(Fault::NoEnd("p100"));
+            return Err(QuantileError::MissingEnd("p100"));
         }
         for (lower, upper) in points.iter().zip(&points[1..]) {
             if lower.share == upper.share {
-                return Err(Fault::Twice(*upper));
+                return Err(QuantileError::Repeated(*upper));
             }
             if upper.value < lower.value {
-                return Err(Fault::Falls(*lower, *upper));
+                return Err(QuantileError::Decreasing(*lower, *upper));
             }
         }
         Ok(Self { points })
     }
 
+    /// Returns the quantile of probability `p` (0 to 1).
     pub(super) fn quantile(&self, p: f64) -> f64 {
-        let (lower, upper) = self.around(self.points.partition_point(|point| point.share < p));
-        let way = ((p - lower.share) / (upper.share - lower.share)).clamp(0.0, 1.0);
+        let (lower, upper) = self.segment(self.points.partition_point(|point| point.share < p));
+        let fraction = ((p - lower.share) / (upper.share - lower.share)).clamp(0.0, 1.0);
         if lower.value == upper.value {
             return lower.value;
         }
         if lower.value == 0.0 {
-            // there is no logarithm to go along
-            return upper.value * way;
+            // the logarithm of 0 is infinite, so that the interpolation is linear
+            return upper.value * fraction;
         }
-        lower.value * (way * (upper.value / lower.value).ln()).exp()
+        lower.value * (fraction * (upper.value / lower.value).ln()).exp()
     }
 
-    /// The probability of a value at or below `x`.
+    /// Returns the probability of a value at or below `x`.
     pub(super) fn cdf(&self, x: f64) -> f64 {
         self.probability(x, self.points.partition_point(|point| point.value <= x))
     }
 
-    /// The probability of a value below `x`.
+    /// Returns the probability of a value below `x`.
     pub(super) fn below(&self, x: f64) -> f64 {
         self.probability(x, self.points.partition_point(|point| point.value < x))
     }
 
-    /// The integral of the quantile over probabilities between two.
-    pub(super) fn sum_between(&self, from: f64, to: f64) -> f64 {
+    /// Returns the integral of the quantile function over the probabilities from `from` to `to`.
+    pub(super) fn integral(&self, from: f64, to: f64) -> f64 {
         self.points
             .iter()
             .zip(&self.points[1..])
@@ -87,7 +88,7 @@ impl Quantiles {
             .sum()
     }
 
-    /// `upper` is the first point beyond `x`.
+    /// Returns the probability of `x`; `upper` is the index of the first point beyond it.
     fn probability(&self, x: f64, upper: usize) -> f64 {
         if upper == 0 {
             return 0.0;
@@ -95,25 +96,25 @@ impl Quantiles {
         if upper == self.points.len() {
             return 1.0;
         }
-        let (lower, upper) = self.around(upper);
+        let (lower, upper) = self.segment(upper);
         if x >= upper.value {
             return upper.share;
         }
-        let way =
+        let fraction =
             if lower.value > 0.0 { (x / lower.value).ln() / (upper.value / lower.value).ln() } else { x / upper.value };
-        lower.share + (upper.share - lower.share) * way.clamp(0.0, 1.0)
+        lower.share + (upper.share - lower.share) * fraction.clamp(0.0, 1.0)
     }
 
-    /// The point of an index and the one before it, as far as there are such.
-    fn around(&self, upper: usize) -> (Point, Point) {
+    /// Returns the points at `upper - 1` and `upper`, clamped to the existing ones.
+    fn segment(&self, upper: usize) -> (QuantilePoint, QuantilePoint) {
         let upper = upper.clamp(1, self.points.len() - 1);
         (self.points[upper - 1], self.points[upper])
     }
 }
 
-/// The mean of what rises exponentially from one value above 0 to another.
+/// Returns the logarithmic mean of two positive values: the mean of a quantity that rises exponentially between them.
 fn logarithmic_mean(first: f64, last: f64) -> f64 {
     let ratio = (last - first) / first;
-    // the quotient loses its digits where the two are almost the same
+    // the quotient loses precision where the two values are almost equal
     if ratio < 1e-6 { first.midpoint(last) } else { (last - first) / ratio.ln_1p() }
 }

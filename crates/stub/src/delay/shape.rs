@@ -1,27 +1,27 @@
-//! What a distribution is made of: one value, a family between bounds, or a mixture of such, all truncated alike.
+//! [`DistributionShape`]: a constant, a truncated family, or a mixture of these.
 
 use super::families::Family;
 
-/// Probability that bounds must leave, so that what lies within is drawn from more than rounding errors.
-const LEAST_SHARE: f64 = 1e-9;
+/// Minimum probability within bounds. With less, rounding errors would decide what is drawn.
+const MIN_PROBABILITY: f64 = 1e-9;
 
-/// A distribution of nanoseconds.
+/// A distribution of times in nanoseconds.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Shape {
-    /// One value.
+pub(super) enum DistributionShape {
+    /// A constant.
     Fixed(f64),
-    /// At least one part.
-    Mixture(Vec<Part>),
+    /// A mixture of one part or more.
+    Mixture(Vec<MixturePart>),
     /// A family between two bounds.
     Truncated(Truncated),
 }
 
 /// A part of a mixture.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Part {
-    shape: Shape,
-    /// This part's share and those before it; 1 for the last.
-    upto: f64,
+pub(super) struct MixturePart {
+    shape: DistributionShape,
+    /// Sum of the shares up to this part; exactly 1 for the last.
+    cumulative_share: f64,
     share: f64,
 }
 
@@ -29,21 +29,22 @@ pub(super) struct Part {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Truncated {
     family: Family,
-    /// The probabilities of the whole family between which it is used.
+    /// Probability of the family below `min`.
     from: f64,
+    /// Probability of the family up to `max`.
     to: f64,
     min: f64,
     max: f64,
 }
 
-impl Shape {
-    /// A family without bounds, but for 0: delays are never negative. `None` if (almost) all of it is below.
+impl DistributionShape {
+    /// Returns a family truncated at 0, as delays are not negative; `None` if almost all of it lies below.
     pub(super) fn of(family: Family) -> Option<Self> {
         let whole = Truncated { family, from: 0.0, to: 1.0, min: f64::NEG_INFINITY, max: f64::INFINITY };
         whole.within(0.0, f64::INFINITY).map(|(_, shape)| shape)
     }
 
-    /// Parts with their shares, each above 0; shares are taken in proportion to their sum. `None` without parts.
+    /// Returns a mixture of parts, each with its share above 0. Shares are normalized by their sum. `None` without parts.
     pub(super) fn mixture(parts: Vec<(f64, Self)>) -> Option<Self> {
         let sum: f64 = parts.iter().map(|(share, _)| share).sum();
         let mut before = 0.0;
@@ -51,14 +52,15 @@ impl Shape {
             .into_iter()
             .map(|(share, shape)| {
                 before += share / sum;
-                Part { shape, upto: before, share: share / sum }
+                MixturePart { shape, cumulative_share: before, share: share / sum }
             })
             .collect();
-        parts.last_mut()?.upto = 1.0;
+        parts.last_mut()?.cumulative_share = 1.0;
         Some(Self::Mixture(parts))
     }
 
-    /// What lies between two bounds, both included, and the probability that it does; `None` if (almost) nothing does.
+    /// Truncates the shape at two bounds, both included. Returns the probability within them and the truncated shape; `None`
+    /// if almost nothing lies within them.
     pub(super) fn within(self, min: f64, max: f64) -> Option<(f64, Self)> {
         match self {
             Self::Fixed(value) => (min <= value && value <= max).then_some((1.0, self)),
@@ -72,7 +74,7 @@ impl Shape {
                     })
                     .collect();
                 let share: f64 = parts.iter().map(|(share, _)| share).sum();
-                if share < LEAST_SHARE {
+                if share < MIN_PROBABILITY {
                     return None;
                 }
                 Some((share.min(1.0), Self::mixture(parts)?))
@@ -87,13 +89,13 @@ impl Shape {
             Self::Truncated(truncated) => truncated.quantile(uniform()),
             Self::Mixture(parts) => {
                 let choice = uniform();
-                let index = parts.partition_point(|part| part.upto < choice).min(parts.len() - 1);
+                let index = parts.partition_point(|part| part.cumulative_share < choice).min(parts.len() - 1);
                 parts[index].shape.draw(uniform)
             }
         }
     }
 
-    /// The least value that a share `p` of draws does not exceed.
+    /// Returns the quantile of probability `p`.
     pub(super) fn quantile(&self, p: f64) -> f64 {
         match self {
             Self::Fixed(value) => *value,
@@ -109,7 +111,7 @@ impl Shape {
         }
     }
 
-    /// The share of draws that do not exceed `value`.
+    /// Returns the probability of a value at or below `value`.
     pub(super) fn cdf(&self, value: f64) -> f64 {
         match self {
             Self::Fixed(fixed) => f64::from(value >= *fixed),
@@ -118,7 +120,7 @@ impl Shape {
         }
     }
 
-    /// The mean, which may be infinite.
+    /// Returns the mean, which may be infinite.
     pub(super) fn mean(&self) -> f64 {
         match self {
             Self::Fixed(value) => *value,
@@ -129,20 +131,20 @@ impl Shape {
 }
 
 impl Truncated {
-    fn within(self, min: f64, max: f64) -> Option<(f64, Shape)> {
+    fn within(self, min: f64, max: f64) -> Option<(f64, DistributionShape)> {
         let (min, max) = (min.max(self.min), max.min(self.max));
         let (from, to) = (self.from.max(self.family.below(min)), self.to.min(self.family.cdf(max)));
-        // negated, so that a NaN leaves nothing either
-        if !(min <= max && to - from >= LEAST_SHARE) {
+        // negated, so that a NaN is rejected too
+        if !(min <= max && to - from >= MIN_PROBABILITY) {
             return None;
         }
         let share = (to - from) / (self.to - self.from);
-        Some((share, Shape::Truncated(Self { family: self.family, from, to, min, max })))
+        Some((share, DistributionShape::Truncated(Self { family: self.family, from, to, min, max })))
     }
 
     fn quantile(&self, p: f64) -> f64 {
         let whole = self.from + p * (self.to - self.from);
-        // rounding must not reach the infinite end from below it
+        // rounding must not turn a probability below 1 into an infinite quantile
         let whole = if p < 1.0 { whole.min(LARGEST_BELOW_ONE) } else { whole };
         self.family.quantile(whole).clamp(self.min, self.max)
     }
@@ -158,12 +160,13 @@ impl Truncated {
     }
 
     fn mean(&self) -> f64 {
-        let sum = self.family.sum_within((self.min, self.max), (self.from, self.to));
+        let sum = self.family.partial_expectation((self.min, self.max), (self.from, self.to));
         (sum / (self.to - self.from)).clamp(self.min, self.max)
     }
 }
 
-/// The least number between two, neither negative, from which `holds` is true; `high` if it is infinite.
+/// Returns the least number from `low` to `high`, both not negative, at which the monotone condition `holds` is true;
+/// `high` if that is infinite.
 fn least(low: f64, high: f64, holds: impl Fn(f64) -> bool) -> f64 {
     if holds(low) {
         return low;
@@ -171,7 +174,7 @@ fn least(low: f64, high: f64, holds: impl Fn(f64) -> bool) -> f64 {
     if high.is_infinite() {
         return high;
     }
-    // the bits of floats that are not negative are in the order of the floats: at most 64 halvings, and exact
+    // floats that are not negative have the order of their bits, so that at most 64 halvings find the exact number
     let (mut below, mut from) = (low.abs().to_bits(), high.abs().to_bits());
     while below + 1 < from {
         let middle = u64::midpoint(below, from);
@@ -184,4 +187,5 @@ fn least(low: f64, high: f64, holds: impl Fn(f64) -> bool) -> f64 {
     f64::from_bits(from)
 }
 
+/// The largest float below 1.
 const LARGEST_BELOW_ONE: f64 = 1.0 - f64::EPSILON / 2.0;

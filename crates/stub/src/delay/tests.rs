@@ -1,4 +1,4 @@
-//! The distributions as a whole: against theory, at their bounds, and whatever is typed.
+//! Tests of distributions: against theory, at their bounds, and with arbitrary parameters.
 
 use proptest::prelude::*;
 use rand::SeedableRng as _;
@@ -36,8 +36,8 @@ fn sorted_draws(distribution: &Distribution, count: usize) -> Vec<f64> {
 const Z90: f64 = 1.281_551_565_544_600_4;
 const Z99: f64 = 2.326_347_874_040_841;
 
-/// Each kind with its theory at p50, p90 and p99 and its mean, in milliseconds, from textbooks' formulas. Those of gamma
-/// distributions are by arithmetic of thirty digits.
+/// Returns distributions of each kind with their p50, p90, p99 and mean in milliseconds, from the formulas of textbooks.
+/// Those of gamma distributions are by arithmetic of thirty digits.
 fn theory() -> Vec<(Distribution, [f64; 3], f64)> {
     let sigma = 2.5f64.ln() / Z99;
     let table = [time("p0", 1.0), time("p50", 4.0), time("p90", 8.0), time("p100", 64.0)];
@@ -106,7 +106,7 @@ fn draws_agree_with_theory() {
     }
 }
 
-/// Kinds with bounds, in milliseconds, that cut off a good part.
+/// Returns distributions with bounds, in milliseconds, that cut off a good part.
 fn truncated() -> Vec<(Distribution, f64, f64)> {
     let bounds = |min, max| [time("min", min), time("max", max)];
     let with =
@@ -218,7 +218,7 @@ fn wiremocks_spellings_are_known() {
     assert_eq!(build("lognormal", &[time("median", 5.0), number("sigma", 0.0)]), five);
 }
 
-/// A sum of floats may round up over its bound where they are coarser than nanoseconds.
+/// Floats are coarser than a nanosecond at these values, so that a sum may round up over its bound.
 #[test]
 fn rounding_does_not_lead_over_a_bound() {
     let (min, max) = (1_534.417_516, 45_690_171_687.836_25);
@@ -239,23 +239,28 @@ fn what_has_no_end_has_no_mean_or_the_longest_duration() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_how_to_mend_it() {
+fn errors_come_with_help() {
     let five = || build("fixed", &[time("value", 5.0)]);
     for (kind, params, param, message) in [
-        ("logNormal", vec![], None, "`logNormal` is no distribution; did you mean `lognormal`?"),
-        ("lognormal", vec![time("median", 5.0)], None, "a `lognormal` distribution needs `p99` or `sigma`; add `p99`"),
-        ("lognormal", vec![time("medain", 5.0)], Some("medain"), "has no `medain`; did you mean `median`?"),
+        ("logNormal", vec![], None, "`logNormal` is no distribution; help: did you mean `lognormal`?"),
+        (
+            "lognormal",
+            vec![time("median", 5.0)],
+            None,
+            "a `lognormal` distribution needs `p99` or `sigma`; help: add `p99`",
+        ),
+        ("lognormal", vec![time("medain", 5.0)], Some("medain"), "has no `medain`; help: did you mean `median`?"),
         (
             "lognormal",
             vec![time("median", 5.0), time("p99", 4.0)],
             Some("p99"),
-            "`p99` is not above `median`; raise it",
+            "`p99` is not above `median`; help: raise it",
         ),
         (
             "lognormal",
             vec![time("median", 5.0), time("p99", 9.0), number("sigma", 1.0)],
             Some("sigma"),
-            "both say how far a log-normal distribution spreads; remove one",
+            "both say how far a log-normal distribution spreads; help: remove one",
         ),
         (
             "lognormal",
@@ -263,8 +268,13 @@ fn what_is_wrong_is_told_with_how_to_mend_it() {
             Some("maxValue"),
             "leave (almost) nothing",
         ),
-        ("uniform", vec![time("lower", 5.0), time("upper", 4.0)], Some("upper"), "`upper` is less than `lower`; swap"),
-        ("uniform", vec![time("max", 4.0)], None, "needs `min`; add `min`"),
+        (
+            "uniform",
+            vec![time("lower", 5.0), time("upper", 4.0)],
+            Some("upper"),
+            "`upper` is less than `lower`; help: swap",
+        ),
+        ("uniform", vec![time("max", 4.0)], None, "needs `min`; help: add `min`"),
         ("fixed", vec![time("value", 5.0), time("p99", 5.0)], Some("p99"), "takes `value`, `min` and `max`"),
         ("fixed", vec![time("value", 5.0), time("max", 4.0)], Some("max"), "leave (almost) nothing"),
         ("fixed", vec![time("value", 5.0), time("milliseconds", 5.0)], Some("milliseconds"), "say the same"),
@@ -276,7 +286,7 @@ fn what_is_wrong_is_told_with_how_to_mend_it() {
         ("exponential", vec![time("mean", 1e300)], Some("mean"), "longer than 292 years"),
         ("exponential", vec![time("mean", 1.0), time("min", 4.0), time("max", 3.0)], Some("max"), "less than `min`"),
         ("exponential", vec![time("mean", 1.0), time("min", 100.0)], Some("min"), "leave (almost) nothing"),
-        ("gamma", vec![time("mean", 1.0), number("cv", f64::NAN)], Some("cv"), "`cv` is NaN; use a number from"),
+        ("gamma", vec![time("mean", 1.0), number("cv", f64::NAN)], Some("cv"), "`cv` is NaN; help: use a number from"),
         ("gamma", vec![time("mean", 1.0), time("cv", 1.0)], Some("cv"), "not a plain number"),
         ("pareto", vec![time("min", 1.0), time("p99", 1.0)], Some("p99"), "not above `min`"),
         ("quantiles", vec![time("p50", 5.0), time("p100", 6.0)], None, "needs `p0`"),
@@ -310,7 +320,7 @@ fn what_is_wrong_is_told_with_how_to_mend_it() {
     assert!(unlike.help.starts_with("use one of `fixed`, ") && unlike.help.ends_with(" and `quantiles`"), "{unlike}");
 }
 
-/// A kind and its parameters, many of them valid.
+/// Generates a kind and its parameters, many of them valid.
 fn anything() -> impl Strategy<Value = (&'static str, Vec<Param<'static>>)> {
     // nanoseconds over all scales, and what must be refused
     let nanos = prop_oneof![8 => (0.0f64..44.0).prop_map(f64::exp), 1 => Just(0.0), 1 => any::<f64>()];

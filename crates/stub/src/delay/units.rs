@@ -1,26 +1,27 @@
-//! Durations, shares and rates as people write them: `3.2ms`, `0.4%`, `20MB/s`. A number without a unit is a mistake.
+//! Parsing and formatting of durations, shares, rates and sizes: `3.2ms`, `0.4%`, `20MB/s`, `32kB`. A number without a
+//! unit is an error.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Why a text is no quantity.
+/// An error in a text that should be a quantity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitError {
-    /// What is wrong.
+    /// Error message.
     pub message: String,
-    /// How to mend it.
+    /// Way to correct it.
     pub help: String,
 }
 
 impl fmt::Display for UnitError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}; {}", self.message, self.help)
+        write!(out, "{}; help: {}", self.message, self.help)
     }
 }
 
 impl std::error::Error for UnitError {}
 
-/// Reads a duration: `250us`, `3.2ms`, `1s`, `5m`, `2h`, rounded to whole nanoseconds. Zero needs no unit.
+/// Parses a duration such as `250us`, `3.2ms`, `1s`, `5m` or `2h`, rounded to whole nanoseconds. Zero needs no unit.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     let (number, unit) = split(text, "3.2ms")?;
     if unit.is_empty() {
@@ -29,7 +30,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         }
         return Err(error(format!("`{number}` has no unit"), format!("write `{number}ms` or `{number}s`")));
     }
-    let Some((_, size)) = TIMES.iter().find(|(name, _)| *name == unit) else {
+    let Some((_, size)) = TIME_UNITS.iter().find(|(name, _)| *name == unit) else {
         return Err(error(format!("`{unit}` is no unit of time"), "use ns, us, ms, s, m or h"));
     };
     nanoseconds(number, *size)
@@ -37,7 +38,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         .ok_or_else(|| error(format!("`{}` is longer than 292 years", text.trim()), "use a shorter time"))
 }
 
-/// Reads a share: `0.4%` is 0.004.
+/// Parses a percentage as a share (0 to 1): `0.4%` is 0.004.
 pub fn parse_share(text: &str) -> Result<f64, UnitError> {
     let (number, unit) = split(text, "0.4%")?;
     if unit.is_empty() {
@@ -52,37 +53,37 @@ pub fn parse_share(text: &str) -> Result<f64, UnitError> {
     }
 }
 
-/// Reads a rate, in bytes per second: `20MB/s`, `512KiB/s`. It is above 0.
+/// Parses a rate above 0, such as `20MB/s` or `512KiB/s`, in bytes per second.
 pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
     let (number, unit) = split(text, "20MB/s")?;
-    let Some((_, size)) = RATES.iter().find(|(name, _)| *name == unit) else {
+    let Some((_, size)) = RATE_UNITS.iter().find(|(name, _)| *name == unit) else {
         let message =
             if unit.is_empty() { format!("`{number}` has no unit") } else { format!("`{unit}` is no unit of rate") };
         return Err(error(message, "use B/s, kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s"));
     };
     match number.parse::<f64>() {
-        Ok(count) if count > 0.0 && count * size <= FASTEST => Ok(count * size),
+        Ok(count) if count > 0.0 && count * size <= MAX_BYTES_PER_SECOND => Ok(count * size),
         Ok(0.0) => Err(error(format!("`{}` never gets anywhere", text.trim()), "use a rate above 0")),
         _ => Err(error(format!("`{}` is faster than can be told apart", text.trim()), "leave the rate out")),
     }
 }
 
-/// Reads a length in bytes: `512`, `32kB`, `1MiB`.
+/// Parses a size such as `512`, `32kB` or `1MiB`, in bytes.
 pub fn parse_size(text: &str) -> Result<u64, UnitError> {
     let (number, unit) = split(text, "32kB")?;
-    let known = RATES.iter().find(|(name, _)| name.strip_suffix("/s") == Some(unit));
+    let known = RATE_UNITS.iter().find(|(name, _)| name.strip_suffix("/s") == Some(unit));
     let Some(size) = known.map(|(_, size)| *size).or(unit.is_empty().then_some(1.0)) else {
         return Err(error(format!("`{unit}` is no unit of length"), "use B, kB, MB, GB, KiB, MiB or GiB"));
     };
     match number.parse::<f64>().map(|count| count * size) {
-        Ok(bytes) if (1.0..=FASTEST).contains(&bytes) && bytes.fract() == 0.0 => Ok(bytes as u64),
+        Ok(bytes) if (1.0..=MAX_BYTES_PER_SECOND).contains(&bytes) && bytes.fract() == 0.0 => Ok(bytes as u64),
         _ => Err(error(format!("`{}` is no number of bytes", text.trim()), "use a whole number from 1 up")),
     }
 }
 
-/// Writes a length in the largest decimal unit that says it exactly: `32kB`, `1500B`.
+/// Formats a size in bytes in the largest decimal unit that is exact: `32kB`, `1500B`.
 pub fn size(bytes: u64) -> String {
-    let decimal = RATES.iter().rev().filter(|(name, _)| !name.contains('i'));
+    let decimal = RATE_UNITS.iter().rev().filter(|(name, _)| !name.contains('i'));
     let mut exact = decimal.filter(|(_, size)| bytes.is_multiple_of(*size as u64));
     exact.next().map_or_else(
         || format!("{bytes}B"),
@@ -90,7 +91,7 @@ pub fn size(bytes: u64) -> String {
     )
 }
 
-/// Writes a duration in the largest unit up to seconds that makes it at least 1, to the nanosecond: `250us`, `3.2ms`, `1s`.
+/// Formats a duration exactly, in the largest unit up to seconds in which it is at least 1: `250us`, `3.2ms`, `1s`.
 pub fn duration(time: Duration) -> String {
     let nanos = time.as_nanos();
     let (unit, size) = match nanos {
@@ -103,27 +104,27 @@ pub fn duration(time: Duration) -> String {
     if rest == 0 {
         return format!("{whole}{unit}");
     }
-    // as many digits as the unit has zeros
+    // as many digits as the size of the unit has zeros
     let width = size.ilog10() as usize;
     let digits = format!("{rest:0width$}");
     format!("{whole}.{}{unit}", digits.trim_end_matches('0'))
 }
 
-/// Writes a share as a percentage, to a millionth of a percent: `0.4%`.
+/// Formats a share as a percentage, rounded to a millionth of a percent: `0.4%`.
 pub fn share(share: f64) -> String {
     let number = format!("{:.6}", share * 100.0);
     format!("{}%", number.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Writes a rate in bytes per second, in the largest decimal unit that makes it at least 1 and reads back as the same number:
-/// `20MB/s`.
+/// Formats a rate in bytes per second, in the largest decimal unit in which it is at least 1 and parses as the same
+/// number: `20MB/s`.
 pub fn rate(bytes: f64) -> String {
-    let decimal = RATES.iter().rev().filter(|(name, _)| !name.contains('i'));
+    let decimal = RATE_UNITS.iter().rev().filter(|(name, _)| !name.contains('i'));
     let mut written = decimal.filter(|(_, size)| bytes >= *size).map(|(name, size)| format!("{}{name}", bytes / size));
     written.find(|text| parse_rate(text) == Ok(bytes)).unwrap_or_else(|| format!("{bytes}B/s"))
 }
 
-/// The digits of a number that is not negative, and what follows them.
+/// Splits a text into a number that is not negative and its unit.
 fn split<'t>(text: &'t str, example: &str) -> Result<(&'t str, &'t str), UnitError> {
     let text = text.trim();
     if text.starts_with('-') {
@@ -141,15 +142,16 @@ fn split<'t>(text: &'t str, example: &str) -> Result<(&'t str, &'t str), UnitErr
     Ok((number, unit))
 }
 
-/// A decimal number of a unit, in whole nanoseconds, without the rounding of floats; `None` from 2^63 on.
+/// Converts a decimal number of a unit of `size` nanoseconds to whole nanoseconds, without the rounding of floats; `None`
+/// from 2^63 on.
 fn nanoseconds(number: &str, size: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()? };
-    // beyond these digits lies less than a nanosecond of an hour
+    // further digits are less than a nanosecond of an hour
     let fraction = &fraction[..fraction.len().min(18)];
     let parts = if fraction.is_empty() { 0 } else { fraction.parse::<u64>().ok()? };
-    let of = 10u128.pow(fraction.len() as u32);
-    let rounded = (u128::from(parts) * u128::from(size) + of / 2) / of;
+    let denominator = 10u128.pow(fraction.len() as u32);
+    let rounded = (u128::from(parts) * u128::from(size) + denominator / 2) / denominator;
     let nanos = u128::from(whole) * u128::from(size) + rounded;
     i64::try_from(nanos).ok()?.try_into().ok()
 }
@@ -158,8 +160,8 @@ fn error(message: String, help: impl Into<String>) -> UnitError {
     UnitError { message, help: help.into() }
 }
 
-/// Names of units and how many nanoseconds they are; the two µ are the micro sign and the Greek letter.
-const TIMES: [(&str, u64); 8] = [
+/// Units of time and their lengths in nanoseconds; the two µ are the micro sign and the Greek letter.
+const TIME_UNITS: [(&str, u64); 8] = [
     ("ns", 1),
     ("us", 1_000),
     ("\u{b5}s", 1_000),
@@ -170,8 +172,8 @@ const TIMES: [(&str, u64); 8] = [
     ("h", 3_600_000_000_000),
 ];
 
-/// Names of units and how many bytes per second they are.
-const RATES: [(&str, f64); 7] = [
+/// Units of rates, in bytes per second.
+const RATE_UNITS: [(&str, f64); 7] = [
     ("B/s", 1.0),
     ("kB/s", 1e3),
     ("MB/s", 1e6),
@@ -181,8 +183,8 @@ const RATES: [(&str, f64); 7] = [
     ("GiB/s", 1_073_741_824.0),
 ];
 
-/// A petabyte per second takes a nanosecond for a megabyte.
-const FASTEST: f64 = 1e15;
+/// Maximum rate in bytes per second, and maximum size in bytes: a megabyte takes a nanosecond.
+const MAX_BYTES_PER_SECOND: f64 = 1e15;
 
 #[cfg(test)]
 mod tests {
@@ -225,18 +227,21 @@ mod tests {
     }
 
     #[test]
-    fn wrong_durations_say_how_to_mend_them() {
+    fn errors_of_durations_come_with_help() {
         for (wrong, message) in [
-            ("10", "`10` has no unit; write `10ms` or `10s`"),
-            ("", "`` does not begin with a number; write one, such as `3.2ms`"),
-            ("ms", "`ms` does not begin with a number; write one, such as `3.2ms`"),
-            ("-1s", "`-1s` is negative; write a number from 0 up, such as `3.2ms`"),
-            ("1.2.3s", "`1.2.3` is no number; write one, such as `3.2ms`"),
-            (".", "`.` is no number; write one, such as `3.2ms`"),
-            ("1 fortnight", "`fortnight` is no unit of time; use ns, us, ms, s, m or h"),
-            ("1e3ms", "`e3ms` is no unit of time; use ns, us, ms, s, m or h"),
-            ("99999999999h", "`99999999999h` is longer than 292 years; use a shorter time"),
-            ("99999999999999999999999ns", "`99999999999999999999999ns` is longer than 292 years; use a shorter time"),
+            ("10", "`10` has no unit; help: write `10ms` or `10s`"),
+            ("", "`` does not begin with a number; help: write one, such as `3.2ms`"),
+            ("ms", "`ms` does not begin with a number; help: write one, such as `3.2ms`"),
+            ("-1s", "`-1s` is negative; help: write a number from 0 up, such as `3.2ms`"),
+            ("1.2.3s", "`1.2.3` is no number; help: write one, such as `3.2ms`"),
+            (".", "`.` is no number; help: write one, such as `3.2ms`"),
+            ("1 fortnight", "`fortnight` is no unit of time; help: use ns, us, ms, s, m or h"),
+            ("1e3ms", "`e3ms` is no unit of time; help: use ns, us, ms, s, m or h"),
+            ("99999999999h", "`99999999999h` is longer than 292 years; help: use a shorter time"),
+            (
+                "99999999999999999999999ns",
+                "`99999999999999999999999ns` is longer than 292 years; help: use a shorter time",
+            ),
         ] {
             assert_eq!(parse_duration(wrong).map_err(|error| error.to_string()), Err(message.to_owned()));
         }

@@ -1,6 +1,6 @@
-//! The mapping as a file or the API spells it: WireMock's JSON, read field by field from the spanned tree.
+//! Reading of stub mappings in WireMock's JSON, from a tree with spans.
 //!
-//! Reading collects every defect instead of stopping at the first, and writes the mapping again as WireMock echoes it.
+//! The reader reports every defect instead of stopping at the first, and returns the mapping as WireMock echoes it.
 
 mod response;
 mod templates;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub use response::delays;
 
-use self::response::Response;
+use self::response::ParsedResponse;
 use super::{ScenarioStep, Stub, StubOrigin};
 use crate::files::FilesFolder;
 use crate::matcher::format::request;
@@ -25,31 +25,32 @@ use crate::source::{MAX_DEPTH, Node, Object, Value};
 pub use crate::matcher::format::{request_pattern, value_matcher};
 pub use crate::source::{Reader, Strictness};
 
-/// A mapping as read, without its place among others.
+/// A parsed mapping, without its rank among others.
 #[derive(Debug)]
 pub struct Mapping {
-    /// The id that it states.
+    /// Id, if the mapping states one.
     pub id: Option<Uuid>,
-    /// Its name.
+    /// Name for people.
     pub name: Option<String>,
-    /// Its priority, if it states one.
+    /// Priority; 5 is the default, and 1 comes first.
     pub priority: i32,
-    /// What it asks.
+    /// Conditions that a request must meet.
     pub pattern: Arc<RequestPattern>,
-    /// What it answers, but for the headers that name the stub.
+    /// Response, without the headers that name the stub.
     pub reply: Reply,
-    /// The delays that it asks for.
+    /// Delays of the response.
     pub delays: Delays,
-    /// What of the reply is rendered for each call.
+    /// Parts of the reply that are rendered for each request.
     pub templates: Option<ResponseTemplates>,
-    /// Its scenario.
+    /// Scenario to which the stub belongs.
     pub scenario: Option<ScenarioStep>,
-    /// Whether it is kept on disk.
+    /// True if the stub is saved to disk.
     pub persistent: bool,
-    /// Itself as WireMock echoes it, without the ids.
+    /// Mapping as WireMock echoes it, without the ids.
     pub document: Map<String, Json>,
 }
 
+/// Known fields of a mapping.
 const KEYS: &[&str] = &[
     "$schema",
     "id",
@@ -68,7 +69,7 @@ const KEYS: &[&str] = &[
     "uuid",
 ];
 
-/// Reads one mapping. Defects go to the reader; `None` when there is nothing to build on.
+/// Reads a mapping. Defects are reported to the reader; `None` if the node is no object.
 pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<Mapping> {
     let mut object = Object::open(node, "a stub mapping", reader)?;
     let id = id(&mut object, reader);
@@ -88,9 +89,9 @@ pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<
         None => request::anything(),
     };
     object.echo("request", Json::Object(request));
-    let Response { reply, delays, templates, echo } = match object.node("response") {
+    let ParsedResponse { reply, delays, templates, echo } = match object.node("response") {
         Some(node) => reader.within("response", |reader| response::read(node, files, reader)),
-        None => response::nothing(),
+        None => response::default_response(),
     };
     object.echo("response", Json::Object(echo));
     let path = match pattern.url() {
@@ -114,13 +115,13 @@ pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<
 }
 
 impl Mapping {
-    /// The stub at its place among all.
+    /// Returns the stub with this id, rank and origin.
     pub fn into_stub(mut self, id: Uuid, rank: Rank, origin: StubOrigin) -> Stub {
         let mut ids = Map::new();
         ids.insert("id".to_owned(), id.to_string().into());
         ids.append(&mut self.document);
         ids.insert("uuid".to_owned(), id.to_string().into());
-        name_stub(&mut self.reply.headers, id, self.name.as_deref());
+        add_stub_headers(&mut self.reply.headers, id, self.name.as_deref());
         let response = ResponseDefinition::new(self.reply, self.delays);
         let response = match self.templates {
             Some(templates) => response.with_templates(templates),
@@ -141,8 +142,8 @@ impl Mapping {
     }
 }
 
-/// The headers by which a client can tell which stub answered.
-fn name_stub(headers: &mut HeaderMap, id: Uuid, name: Option<&str>) {
+/// Adds the headers `Matched-Stub-Id` and `Matched-Stub-Name`.
+fn add_stub_headers(headers: &mut HeaderMap, id: Uuid, name: Option<&str>) {
     let id = HeaderValue::from_str(&id.to_string()).expect("a UUID is ASCII");
     headers.insert(HeaderName::from_static("matched-stub-id"), id);
     if let Some(name) = name {
@@ -152,7 +153,7 @@ fn name_stub(headers: &mut HeaderMap, id: Uuid, name: Option<&str>) {
     }
 }
 
-/// `id` and `uuid` are two names of one thing; both are echoed.
+/// Reads the id, which is named `id` or `uuid`; both are echoed.
 fn id(object: &mut Object<'_>, reader: &mut Reader) -> Option<Uuid> {
     let mut found = None;
     for key in ["id", "uuid"] {
@@ -182,13 +183,13 @@ fn scenario(object: &mut Object<'_>, reader: &mut Reader) -> Option<ScenarioStep
     name.map(|name| ScenarioStep { name, required, next })
 }
 
-/// Listeners and the older post-serve actions, which may be a map. Unknown names are carried and do nothing.
+/// Reads serve-event listeners and the older post-serve actions, which may be a map. They are echoed and not run.
 fn listeners(object: &mut Object<'_>, reader: &mut Reader) {
     for key in ["postServeActions", "serveEventListeners"] {
         let Some(node) = object.node(key) else { continue };
         let list = match &node.value {
             Value::Array(_) => node.to_json(),
-            Value::Object(_) if key == "postServeActions" && node.depth() > DEEPEST_LISTENERS => {
+            Value::Object(_) if key == "postServeActions" && node.depth() > MAX_LISTENER_DEPTH => {
                 let message =
                     format!("more than {MAX_DEPTH} lists and objects stand in each other in the list of `{key}`");
                 reader.error_at(node, key, message, "make its parameters flatter");
@@ -209,11 +210,11 @@ fn listeners(object: &mut Object<'_>, reader: &mut Reader) {
     }
 }
 
-/// Depth of a map of listeners. As a list of objects, it stands one level deeper, and has to be
-/// read again.
-const DEEPEST_LISTENERS: usize = MAX_DEPTH - 2;
+/// Maximum depth of a map of listeners. It is echoed as a list of objects, which is one level deeper and has to be
+/// readable again.
+const MAX_LISTENER_DEPTH: usize = MAX_DEPTH - 2;
 
-/// WireMock drops members that are null when it echoes metadata.
+/// Removes null members, as WireMock does when it echoes metadata.
 fn without_nulls(value: Json) -> Json {
     match value {
         Json::Object(members) => members

@@ -1,4 +1,4 @@
-//! The response definition: what goes back, how late, and how it may break.
+//! Reading of response definitions: reply, delays, templates and faults.
 
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::reply::{Body, Dribble, Reply};
 use crate::source::{Node, Object, Reader, Strictness, Value};
 use standin_files::regular_file;
 
+/// Known fields of a response definition.
 const KEYS: &[&str] = &[
     "additionalProxyRequestHeaders",
     "base64Body",
@@ -40,23 +41,24 @@ const KEYS: &[&str] = &[
     "transformers",
 ];
 
-/// A response definition as read.
-pub(super) struct Response {
+/// A parsed response definition.
+pub(super) struct ParsedResponse {
     pub(super) reply: Reply,
     pub(super) delays: Delays,
-    /// What of the reply is rendered for each call.
+    /// Parts of the reply that are rendered for each request.
     pub(super) templates: Option<ResponseTemplates>,
-    /// Itself as WireMock echoes it.
+    /// Definition as WireMock echoes it.
     pub(super) echo: Map<String, Json>,
 }
 
-/// What a stub without a response answers.
-pub(super) fn nothing() -> Response {
+/// Returns the response of a stub that defines none.
+pub(super) fn default_response() -> ParsedResponse {
     let mut echo = Map::new();
     echo.insert("status".to_owned(), 200.into());
-    Response { reply: empty(), delays: Delays::default(), templates: None, echo }
+    ParsedResponse { reply: empty(), delays: Delays::default(), templates: None, echo }
 }
 
+/// Returns a 200 response without a body.
 fn empty() -> Reply {
     Reply {
         status: StatusCode::OK,
@@ -69,10 +71,10 @@ fn empty() -> Reply {
 }
 
 /// Reads a response definition.
-pub(super) fn read(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Response {
-    let Some(mut object) = Object::open(node, "a response definition", reader) else { return nothing() };
+pub(super) fn read(node: &Node, files: &FilesFolder, reader: &mut Reader) -> ParsedResponse {
+    let Some(mut object) = Object::open(node, "a response definition", reader) else { return default_response() };
     let mut reply = empty();
-    let is_templated = templates::is_asked_for(&mut object, files, reader);
+    let is_templated = templates::is_templated(&mut object, files, reader);
     reply.status = status(&mut object, reader);
     reply.reason = reason(&mut object, reply.status, reader);
     reply.headers = headers(&mut object, reader);
@@ -83,14 +85,14 @@ pub(super) fn read(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Res
         fixed: object.integer("fixedDelayMilliseconds", reader).map(milliseconds),
         distribution: distribution(&mut object, reader),
     };
-    later(&mut object, reader);
+    proxy_fields(&mut object, reader);
     let templates = is_templated.then(|| templates::read(&object, &reply, files, reader));
     let mut echo = object.close(KEYS, Strictness::Strict, reader);
     echo.entry("status").or_insert_with(|| 200.into());
-    Response { reply, delays, templates, echo }
+    ParsedResponse { reply, delays, templates, echo }
 }
 
-/// Delays as the global settings spell them: `fixedDelay` and `delayDistribution`.
+/// Reads the delays of the global settings: `fixedDelay` and `delayDistribution`.
 pub fn delays(node: &Node, reader: &mut Reader) -> (Delays, Map<String, Json>) {
     let Some(mut object) = Object::open(node, "settings", reader) else { return (Delays::default(), Map::new()) };
     let delays = Delays {
@@ -106,7 +108,7 @@ pub fn delays(node: &Node, reader: &mut Reader) -> (Delays, Map<String, Json>) {
     (delays, object.close(&known, Strictness::Strict, reader))
 }
 
-/// The stub's reason phrase; the number itself where HTTP has no phrase for it.
+/// Reads the reason phrase; `None` for the standard one. A status without a standard phrase gets its number.
 fn reason(object: &mut Object<'_>, status: StatusCode, reader: &mut Reader) -> Option<ReasonPhrase> {
     let phrase = match object.text("statusMessage", reader) {
         Some(phrase) => phrase,
@@ -148,15 +150,16 @@ fn body(object: &mut Object<'_>, files: &FilesFolder, is_templated: bool, reader
         };
     }
     match file {
-        // which file it is, each call says
+        // the name is rendered for each request
         Some(name) if is_templated && Template::is_one(&name) => Body::Bytes(Bytes::new()),
         Some(name) => body_file(&name, object, files, reader),
         None => Body::Bytes(Bytes::new()),
     }
 }
 
-/// A small file is read now, a large one when it is sent. One that is not there is a defect in a stub folder;
-/// a stub from the API may name it before it is put there.
+/// Returns the body of a file: the bytes of a small file, the path of a large one, which is read when it is sent.
+///
+/// A missing file is an error in a stub folder. A stub from the API may name a file before it exists.
 fn body_file(name: &str, object: &Object<'_>, files: &FilesFolder, reader: &mut Reader) -> Body {
     let node = object.node("bodyFileName").unwrap_or(object.whole());
     let Some(path) = files.find(name) else {
@@ -164,7 +167,7 @@ fn body_file(name: &str, object: &Object<'_>, files: &FilesFolder, reader: &mut 
             let message = format!("`{name}` leads out of the folder `__files`");
             reader.error_at(node, "bodyFileName", message, "put the file below `__files` and name it from there");
         }
-        // nothing has this name, so that a call is told that the file cannot be read
+        // no file can have this name, so that requests are answered with the error of an unreadable file
         return Body::File(files.root.join("\u{0}"));
     };
     let size = path.metadata().map(|metadata| metadata.len());
@@ -203,7 +206,7 @@ fn dribble(object: &mut Object<'_>, reader: &mut Reader) -> Option<Dribble> {
     })
 }
 
-/// A distribution in milliseconds, WireMock's own three or any that a profile knows.
+/// Reads a delay distribution in milliseconds: one of WireMock's or any kind of [`Distribution::KINDS`].
 fn distribution(object: &mut Object<'_>, reader: &mut Reader) -> Option<Distribution> {
     let node = object.node("delayDistribution")?;
     object.echo("delayDistribution", node.to_json());
@@ -251,8 +254,8 @@ fn params<'n>(whole: &Object<'n>, reader: &mut Reader) -> Option<Vec<Param<'n>>>
     Some(params)
 }
 
-/// Fields that are carried for what is to come, and say so.
-fn later(object: &mut Object<'_>, reader: &mut Reader) {
+/// Echoes the fields of proxying, which is not supported, and reports `proxyBaseUrl` as an error.
+fn proxy_fields(object: &mut Object<'_>, reader: &mut Reader) {
     for key in [
         "additionalProxyRequestHeaders",
         "proxyUrlPrefixToRemove",
@@ -269,12 +272,12 @@ fn later(object: &mut Object<'_>, reader: &mut Reader) {
     }
 }
 
-/// WireMock writes `1E+3` as 1000.
+/// Writes numbers with exponents as decimals, as WireMock does: `1E+3` becomes `1000`.
 fn plain_exponents(value: Json) -> Json {
     match value {
-        Json::Number(number) if number.as_str().contains(['e', 'E']) => {
-            plain(number.as_str()).and_then(|text| text.parse().ok()).map_or(Json::Number(number), Json::Number)
-        }
+        Json::Number(number) if number.as_str().contains(['e', 'E']) => without_exponent(number.as_str())
+            .and_then(|text| text.parse().ok())
+            .map_or(Json::Number(number), Json::Number),
         Json::Array(items) => items.into_iter().map(plain_exponents).collect(),
         Json::Object(members) => {
             members.into_iter().map(|(key, value)| (key, plain_exponents(value))).collect::<Map<_, _>>().into()
@@ -283,8 +286,8 @@ fn plain_exponents(value: Json) -> Json {
     }
 }
 
-/// A number without its exponent; `None` where that would be longer than anyone wants to read.
-fn plain(number: &str) -> Option<String> {
+/// Returns a number without its exponent; `None` if the exponent is beyond ±400.
+fn without_exponent(number: &str) -> Option<String> {
     let (mantissa, exponent) = number.split_once(['e', 'E'])?;
     let exponent: i32 = exponent.parse().ok().filter(|exponent: &i32| exponent.abs() <= 400)?;
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
@@ -303,21 +306,21 @@ fn plain(number: &str) -> Option<String> {
     Some(format!("{sign}{whole}"))
 }
 
-/// A delay as WireMock counts it; a negative one is none.
+/// Returns a delay in milliseconds; a negative one is zero, as in WireMock.
 fn milliseconds(count: i64) -> Duration {
     Duration::from_millis(u64::try_from(count).unwrap_or(0))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::without_exponent;
 
     #[test]
     fn exponents_are_written_out() {
         for (spelt, expected) in
             [("1E+3", "1000"), ("1.5e1", "15"), ("1.25e1", "12.5"), ("-2e-2", "-0.02"), ("1e-1", "0.1"), ("0e5", "0")]
         {
-            assert_eq!(plain(spelt).as_deref(), Some(expected), "{spelt}");
+            assert_eq!(without_exponent(spelt).as_deref(), Some(expected), "{spelt}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Which parts of a response definition are templates, parsed as they are read.
+//! Parsing of the templates in a response definition.
 //!
-//! A template that does not parse stops a stub folder from being served. Over the API such a stub is taken, as WireMock does,
-//! and its calls are told what is wrong.
+//! A template that does not parse is an error in a stub folder. The API accepts such a stub, as WireMock does, and its
+//! requests are answered with the error.
 
 use http::HeaderName;
 use serde_json::{Map, Value as Json};
@@ -13,8 +13,8 @@ use crate::render::{BodyTemplate, HeaderTemplate, ResponseTemplates, helper_name
 use crate::reply::{Body, Reply};
 use crate::source::{Node, Object, Reader, Value};
 
-/// Whether the reply is to be rendered.
-pub(super) fn is_asked_for(object: &mut Object<'_>, files: &FilesFolder, reader: &mut Reader) -> bool {
+/// Returns true if the reply is to be rendered.
+pub(super) fn is_templated(object: &mut Object<'_>, files: &FilesFolder, reader: &mut Reader) -> bool {
     let is_named = object.node("transformers").is_some_and(|node| {
         let Value::Array(names) = &node.value else {
             let message = format!("`transformers` is a list, not {}", node.kind_name());
@@ -31,7 +31,7 @@ pub(super) fn is_asked_for(object: &mut Object<'_>, files: &FilesFolder, reader:
     }
 }
 
-/// Reads what is a template of a reply.
+/// Parses the parts of a reply that are templates.
 pub(super) fn read(object: &Object<'_>, reply: &Reply, files: &FilesFolder, reader: &mut Reader) -> ResponseTemplates {
     let parameters = object.node("transformerParameters").map_or_else(|| Json::Object(Map::new()), Node::to_json);
     let mut templates = ResponseTemplates::new(&parameters);
@@ -66,7 +66,7 @@ pub(super) fn read(object: &Object<'_>, reply: &Reply, files: &FilesFolder, read
     templates
 }
 
-/// The content of a small file is parsed now, that of any other for each call.
+/// Parses a body file. The content of a small file is parsed now, that of others for each request.
 fn body_file(node: &Node, body: &Body, files: &FilesFolder, is_template: bool, reader: &mut Reader) -> BodyTemplate {
     let name = match node.as_str() {
         Some(name) if Template::is_one(name) || (is_template && matches!(body, Body::File(_))) => name,
@@ -96,7 +96,8 @@ fn text(text: &str, node: &Node, key: &str, reader: &mut Reader) -> BodyTemplate
     }
 }
 
-/// A template, or what is wrong with it. In a file, an unknown helper is odd and a template that does not parse is a defect.
+/// Parses a template; returns its error as a text. An unknown helper is a warning, and a template that does not parse is
+/// an error in a file.
 fn parse(text: &str, node: &Node, key: &str, reader: &mut Reader) -> Result<Template, String> {
     match Template::parse(text) {
         Ok(template) => {

@@ -1,7 +1,7 @@
-//! What is wrong in a file: where it stands, what it is, and how to mend it.
+//! [`Defect`], an error or warning about a file, with its place, a message and help.
 //!
-//! A defect is said in one line (for logs and the API) or drawn under its source line (for a person at a terminal).
-//! Names and values that people typed go into both, so nothing in them may break a line or steer a terminal.
+//! A defect is printed in one line (for logs and the API) or drawn under its source line (for a terminal). Both contain
+//! names and values from files, so that control characters in them are escaped.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -12,98 +12,105 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet};
 use standin_text::{LongWords, wrap};
 
-/// Something wrong.
+/// An error or warning about a file or a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defect {
-    /// Whether it stops its file from being used.
+    /// Severity.
     pub severity: Severity,
-    /// Where it stands, if it stands in a file.
-    pub place: Option<Place>,
-    /// Where it stands in the document: the names and indices that lead to it, such as `/request/headers/A`. They are
-    /// joined as they are, without the escapes of RFC 6901, because that is what WireMock's API answers.
+    /// SourcePlace in a file, if it concerns one.
+    pub place: Option<SourcePlace>,
+    /// Path in the document, such as `/request/headers/A`. As in WireMock's API, names are joined without the escapes of
+    /// RFC 6901.
     pub pointer: String,
-    /// What is wrong: lower case, without a full stop.
+    /// Error message: lower case, without a full stop.
     pub message: String,
-    /// How to mend it.
+    /// Way to correct it: lower case, without a full stop.
     pub help: Option<String>,
-    /// Its error code in WireMock's API.
+    /// Error code in WireMock's API.
     pub code: u16,
 }
 
-/// Whether a defect stops its file from being used.
+/// The severity of a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// It does.
+    /// The file cannot be used.
     Error,
-    /// It does not, but someone should know.
+    /// The file can be used.
     Warning,
 }
 
-/// A part of a file.
+/// A span of a file's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The file, as it should stand in messages.
+pub struct SourcePlace {
+    /// Name of the file for messages.
     pub file: Arc<str>,
-    /// Its whole text.
+    /// Whole text of the file.
     pub text: Arc<str>,
-    /// The part, in bytes of the text.
+    /// Span of the text, in bytes.
     pub span: Range<usize>,
 }
 
 impl Defect {
-    /// A defect that stops its file from being used.
+    /// Returns an error with this message.
     pub fn error(message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { severity: Severity::Error, place: None, pointer: "/".to_owned(), message, help: None, code: CODE }
+        Self {
+            severity: Severity::Error,
+            place: None,
+            pointer: "/".to_owned(),
+            message,
+            help: None,
+            code: DEFAULT_CODE,
+        }
     }
 
-    /// A defect that does not.
+    /// Returns a warning with this message.
     pub fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(message) }
     }
 
-    /// With its place in a file.
+    /// Sets the place in a file.
     #[must_use]
-    pub fn at(mut self, place: Place) -> Self {
+    pub fn at(mut self, place: SourcePlace) -> Self {
         self.place = Some(place);
         self
     }
 
-    /// With its place in the document.
+    /// Sets the path in the document.
     #[must_use]
     pub fn pointer(mut self, pointer: impl Into<String>) -> Self {
         self.pointer = pointer.into();
         self
     }
 
-    /// With how to mend it.
+    /// Sets the help.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// With its error code in WireMock's API.
+    /// Sets the error code in WireMock's API.
     #[must_use]
     pub fn code(mut self, code: u16) -> Self {
         self.code = code;
         self
     }
 
-    /// Whether it stops its file from being used.
+    /// Returns true for an error, false for a warning.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 
-    /// The defect under the source line that it is about, with the offending part underlined, 80 columns wide. There is
-    /// no line break at the end.
+    /// Draws the defect, 80 columns wide, with its source line and the span underlined. The text has no line break at the
+    /// end.
     pub fn draw(&self, colour: bool) -> String {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        let line = self.place.as_ref().map(Place::source_line);
+        let line = self.place.as_ref().map(SourcePlace::source_line);
         let snippet = self.place.as_ref().zip(line).map(|(place, line)| {
             let annotation = AnnotationKind::Primary.span(line.span);
             let snippet = Snippet::source(line.text).line_start(line.number).annotation(annotation);
@@ -111,19 +118,19 @@ impl Defect {
         });
         let help = self.help.as_ref().map(|help| Element::from(Level::HELP.message(wrapped(help))));
         let group = level.primary_title(wrapped(&self.message)).elements(snippet.into_iter().chain(help));
-        renderer.term_width(WIDTH).render(&[group])
+        renderer.term_width(DRAWING_WIDTH).render(&[group])
     }
 }
 
 impl fmt::Display for Defect {
-    /// One line: the place, what is wrong, how to mend it.
+    /// Writes one line: the place, the message, the help.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
             write!(out, "{}:{}:{}: ", printable(&place.file), place.line(), place.column())?;
         }
         out.write_str(&printable(&self.message))?;
         match &self.help {
-            Some(help) => write!(out, "; {}", printable(help)),
+            Some(help) => write!(out, "; help: {}", printable(help)),
             None => Ok(()),
         }
     }
@@ -131,13 +138,13 @@ impl fmt::Display for Defect {
 
 impl Error for Defect {}
 
-impl Place {
-    /// The line, from 1.
+impl SourcePlace {
+    /// Returns the line of the start, from 1.
     pub fn line(&self) -> usize {
         self.before().matches('\n').count() + 1
     }
 
-    /// The column, in characters, from 1.
+    /// Returns the column of the start in characters, from 1.
     pub fn column(&self) -> usize {
         let line = self.before().rsplit('\n').next().unwrap_or_default();
         line.trim_start_matches(BYTE_ORDER_MARK).chars().count() + 1
@@ -147,7 +154,7 @@ impl Place {
         &self.text[..boundary(&self.text, self.span.start)]
     }
 
-    /// The line that the part begins in; what goes over several lines is shown by its first.
+    /// Returns the line in which the span begins, with the part of the span that is in it.
     fn source_line(&self) -> SourceLine<'_> {
         let start = boundary(&self.text, self.span.start);
         let end = boundary(&self.text, self.span.end).max(start);
@@ -157,20 +164,20 @@ impl Place {
         let text = line.trim_start_matches(BYTE_ORDER_MARK);
         let offset = line_start + (line.len() - text.len());
         let within = |at: usize| at.saturating_sub(offset).min(text.len());
-        let end =
-            text[within(start)..within(end)].char_indices().nth(LONGEST_UNDERLINE).map_or(end, |(at, _)| start + at);
+        let end = text[within(start)..within(end)].char_indices().nth(MAX_UNDERLINE).map_or(end, |(at, _)| start + at);
         SourceLine { number: self.line(), text, span: within(start)..within(end) }
     }
 }
 
-/// The known name that was probably meant, if one is near: at most a third of its letters differ, whatever their case.
+/// Returns the known name that was probably meant: the nearest by optimal string alignment distance, ignoring case, if
+/// at most a third of the letters differ.
 pub fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
     let typed_length = typed.chars().count();
     let lower = typed.to_lowercase();
     let near = known.iter().filter_map(|name| {
         let length = name.chars().count();
         let bound = length.max(typed_length) / 3;
-        // also keeps a name of a megabyte from being compared letter by letter
+        // this also avoids the quadratic comparison of very long names
         if length.abs_diff(typed_length) > bound {
             return None;
         }
@@ -180,21 +187,21 @@ pub fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// A line as it is drawn.
+/// A source line for a drawing.
 struct SourceLine<'t> {
     number: usize,
     text: &'t str,
-    /// What is underlined, in bytes of the line.
+    /// Underlined span, in bytes of the line.
     span: Range<usize>,
 }
 
-/// The nearest character boundary that is not after `at`.
+/// Returns the greatest character boundary that is not after `at`.
 fn boundary(text: &str, at: usize) -> usize {
     let at = at.min(text.len());
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// The text without characters that break lines, move the cursor or change the order of letters.
+/// Escapes characters that break lines, move the cursor or change the direction of text.
 fn printable(text: &str) -> Cow<'_, str> {
     let unsafe_to_print = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.contains(unsafe_to_print) {
@@ -213,19 +220,19 @@ fn printable(text: &str) -> Cow<'_, str> {
 
 /// Returns the text in lines that fit behind `warning: ` or `= help: `.
 fn wrapped(text: &str) -> String {
-    wrap(&printable(text), WIDTH - TITLE_WIDTH, LongWords::Keep).join("\n")
+    wrap(&printable(text), DRAWING_WIDTH - TITLE_WIDTH, LongWords::Keep).join("\n")
 }
 
-/// The code that WireMock's API gives to what it cannot read.
-const CODE: u16 = 10;
+/// Error code of WireMock's API for unreadable input.
+const DEFAULT_CODE: u16 = 10;
 
-/// Columns that a drawing may take.
-const WIDTH: usize = 80;
+/// Width of a drawing in columns.
+const DRAWING_WIDTH: usize = 80;
 
-/// Characters that are underlined at most: some room is left for what stands around them.
-const LONGEST_UNDERLINE: usize = 56;
+/// Maximum number of underlined characters, which leaves room for the text around them.
+const MAX_UNDERLINE: usize = 56;
 
-/// Columns that stand before a message: `      = help: ` in a file of less than 100,000 lines.
+/// Width in columns of the text before a message: `      = help: ` in a file of less than 100,000 lines.
 const TITLE_WIDTH: usize = 14;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -234,9 +241,9 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 mod tests {
     use super::*;
 
-    fn place(text: &str, part: &str) -> Place {
+    fn place(text: &str, part: &str) -> SourcePlace {
         let start = text.find(part).expect("the part stands in the text");
-        Place { file: "stubs/pay.json".into(), text: text.into(), span: start..start + part.len() }
+        SourcePlace { file: "stubs/pay.json".into(), text: text.into(), span: start..start + part.len() }
     }
 
     fn unknown_matcher() -> Defect {
@@ -244,15 +251,15 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_where_what_and_how_to_mend_it() {
+    fn a_line_has_place_message_and_help() {
         let text = "{\n  \"é\": {\"equal\": \"x\"}\n}";
         let defect = unknown_matcher().at(place(text, "\"equal\""));
-        assert_eq!(defect.to_string(), "stubs/pay.json:2:9: unknown matcher `equal`; did you mean `equalTo`?");
+        assert_eq!(defect.to_string(), "stubs/pay.json:2:9: unknown matcher `equal`; help: did you mean `equalTo`?");
         assert_eq!(Defect::error("no stubs").to_string(), "no stubs");
     }
 
     #[test]
-    fn a_drawing_shows_the_line_and_the_cure() {
+    fn a_drawing_shows_the_line_and_the_help() {
         let text = "{\n  \"é\": {\"equal\": \"x\"}\n}";
         let expected = "\
 error: unknown matcher `equal`
@@ -282,7 +289,7 @@ error: unknown matcher `equal`
         let defect = Defect::error("word ".repeat(40)).help(format!("known here: {known}"));
         for part in ["\"equal\"", &filler, &text] {
             let drawn = defect.clone().at(place(&text, part)).draw(false);
-            assert!(drawn.lines().all(|line| line.chars().count() <= WIDTH), "{drawn}");
+            assert!(drawn.lines().all(|line| line.chars().count() <= DRAWING_WIDTH), "{drawn}");
             assert!(drawn.contains("^^^"), "{drawn}");
         }
         let drawn = unknown_matcher().at(place(&text, "\"equal\"")).draw(false);
@@ -290,17 +297,17 @@ error: unknown matcher `equal`
     }
 
     #[test]
-    fn what_goes_over_several_lines_is_marked_in_the_first() {
+    fn a_span_of_several_lines_is_marked_in_the_first() {
         let drawn = unknown_matcher().at(place("{\r\n  \"a\": [\r\n  1]\r\n}", "[\r\n  1]")).draw(false);
         assert!(drawn.contains("\n2 |   \"a\": [\n  |        ^\n"), "{drawn}");
     }
 
     #[test]
-    fn no_place_is_too_odd() {
+    fn every_place_can_be_drawn() {
         let text: Arc<str> = "\u{feff}aé\n\r\n😀".into();
         for start in 0..=text.len() + 2 {
             for end in 0..=text.len() + 2 {
-                let place = Place { file: "f".into(), text: Arc::clone(&text), span: start..end };
+                let place = SourcePlace { file: "f".into(), text: Arc::clone(&text), span: start..end };
                 assert!(place.line() <= 3 && place.column() <= 3);
                 assert!(unknown_matcher().at(place).draw(true).contains("help"));
             }
@@ -313,7 +320,10 @@ error: unknown matcher `equal`
     fn typed_text_cannot_break_a_line_or_steer_a_terminal() {
         let defect =
             Defect::error("unknown field `a\nb\u{1b}[31m\u{202e}`").help("remove\rit").at(place("\u{1b}[31m", "["));
-        assert_eq!(defect.to_string(), "stubs/pay.json:1:2: unknown field `a\\nb\\u{1b}[31m\\u{202e}`; remove\\rit");
+        assert_eq!(
+            defect.to_string(),
+            "stubs/pay.json:1:2: unknown field `a\\nb\\u{1b}[31m\\u{202e}`; help: remove\\rit"
+        );
         assert!(!defect.draw(false).contains(['\u{1b}', '\r', '\u{202e}']));
     }
 

@@ -1,64 +1,66 @@
-//! JSON as WireMock takes it: comments and single quotes are allowed, and what follows the value is not looked at.
+//! A parser of JSON as WireMock accepts it: with comments, single quotes, and any text after the value.
 //!
-//! Of a name that stands twice the last value counts. All else is as strict as RFC 8259, except that half of a
-//! surrogate pair becomes U+FFFD. Nothing recurses here: what is open lies in a vector.
+//! Of a repeated name the last value counts. All else is as strict as RFC 8259, except that half of a surrogate pair
+//! becomes U+FFFD. The parser does not recurse: open containers are kept in a vector.
 
 mod scanner;
 
 use std::ops::Range;
 
-use super::{DocumentLimits, Member, Node, SyntaxError, Value, last_wins};
+use super::{DocumentError, DocumentLimits, Member, Node, Value, last_wins};
 pub(super) use scanner::is_number;
-use scanner::{Scanner, clipped};
+use scanner::{Scanner, truncated_word};
 
-/// Reads one value, which may be deeper than a stub.
-pub fn read_json(text: &str) -> Result<Node, SyntaxError> {
+/// Parses a value, which may be nested deeper than a stub.
+pub fn read_json(text: &str) -> Result<Node, DocumentError> {
     read_json_within(text, DocumentLimits::OTHER)
 }
 
-/// Reads one value of a limited size.
-pub(super) fn read_json_within(text: &str, limits: DocumentLimits) -> Result<Node, SyntaxError> {
+/// Parses a value of a limited size.
+pub(super) fn read_json_within(text: &str, limits: DocumentLimits) -> Result<Node, DocumentError> {
     let scanner = Scanner::new(text);
-    let mut reader = Reader { scanner, open: Vec::new(), in_value: true, values: 0, limits };
-    reader.document().map_err(|error| error.under(reader.steps()))
+    let mut reader = JsonReader { scanner, open: Vec::new(), is_in_value: true, values: 0, limits };
+    reader.document().map_err(|error| error.with_path(reader.steps()))
 }
 
-struct Reader<'t> {
+struct JsonReader<'t> {
     scanner: Scanner<'t>,
-    /// The lists and objects that have begun and not ended, outermost first.
-    open: Vec<Open>,
-    /// Whether a value of the innermost of them is being read.
-    in_value: bool,
-    /// Values that have begun so far.
+    /// Containers that are open, the outermost first.
+    open: Vec<JsonContainer>,
+    /// True while a value of the innermost container is read.
+    is_in_value: bool,
+    /// Number of values so far.
     values: usize,
     limits: DocumentLimits,
 }
 
-struct Open {
+/// A list or object that has begun and not ended.
+struct JsonContainer {
     start: usize,
-    content: Content,
+    content: JsonContent,
 }
 
-enum Content {
+enum JsonContent {
     List(Vec<Node>),
-    /// The members so far, and the name whose value is being read.
+    /// Members so far, and the name of the value that is read, with its span.
     Object(Vec<Member>, String, Range<usize>),
 }
 
-impl Open {
+impl JsonContainer {
+    /// Returns the bracket that closes it.
     fn close(&self) -> char {
         match self.content {
-            Content::List(_) => ']',
-            Content::Object(..) => '}',
+            JsonContent::List(_) => ']',
+            JsonContent::Object(..) => '}',
         }
     }
 }
 
-impl Reader<'_> {
-    fn document(&mut self) -> Result<Node, SyntaxError> {
+impl JsonReader<'_> {
+    fn document(&mut self) -> Result<Node, DocumentError> {
         self.scanner.skip_space()?;
         if self.scanner.peek().is_none() {
-            return Err(SyntaxError::new(
+            return Err(DocumentError::new(
                 self.scanner.next_span(),
                 "there is no JSON here",
                 "write an object: `{ … }`",
@@ -78,38 +80,38 @@ impl Reader<'_> {
         }
     }
 
-    /// A value that is whole; `None` if a list or object began, whose first value comes next.
-    fn value(&mut self) -> Result<Option<Node>, SyntaxError> {
+    /// Reads a scalar or an empty container; `None` if a container began, whose first value comes next.
+    fn value(&mut self) -> Result<Option<Node>, DocumentError> {
         let start = self.scanner.at();
         self.values += 1;
         if self.values > self.limits.values {
             let message = format!("the document has more than {} values", self.limits.values);
-            return Err(self.beyond(&message, "split it, for instance into several imports"));
+            return Err(self.limit_error(&message, "split it, for instance into several imports"));
         }
         let value = match self.scanner.peek() {
             Some(b'"' | b'\'') => Value::String(self.scanner.string()?),
             Some(b'-' | b'+' | b'.' | b'0'..=b'9') => Value::Number(self.scanner.number()?),
             Some(b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$') => self.scanner.name()?,
-            Some(b'{') => return self.begin(b'{', Content::Object(Vec::new(), String::new(), 0..0)),
-            Some(b'[') => return self.begin(b'[', Content::List(Vec::new())),
+            Some(b'{') => return self.begin(b'{', JsonContent::Object(Vec::new(), String::new(), 0..0)),
+            Some(b'[') => return self.begin(b'[', JsonContent::List(Vec::new())),
             Some(b',' | b']' | b'}') => return Err(self.no_value()),
             _ => return Err(self.unexpected("a value")),
         };
         Ok(Some(Node { span: start..self.scanner.at(), value }))
     }
 
-    fn begin(&mut self, bracket: u8, content: Content) -> Result<Option<Node>, SyntaxError> {
+    fn begin(&mut self, bracket: u8, content: JsonContent) -> Result<Option<Node>, DocumentError> {
         let start = self.scanner.at();
         self.scanner.take(bracket);
         if self.open.len() == self.limits.depth {
             let message = format!("more than {} lists and objects stand in each other", self.limits.depth);
             self.scanner.step_back();
-            return Err(self.beyond(&message, "make the document flatter"));
+            return Err(self.limit_error(&message, "make the document flatter"));
         }
-        let open = Open { start, content };
+        let open = JsonContainer { start, content };
         let close = open.close() as u8;
         self.open.push(open);
-        self.in_value = false;
+        self.is_in_value = false;
         self.scanner.skip_space()?;
         if self.scanner.take(close) {
             return Ok(self.end());
@@ -118,9 +120,9 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    /// Goes to where the next value of the innermost list or object begins, past its name.
-    fn next_value(&mut self) -> Result<(), SyntaxError> {
-        if matches!(self.open.last(), Some(Open { content: Content::Object(..), .. })) {
+    /// Advances past the name to the start of the next value of the innermost container.
+    fn next_value(&mut self) -> Result<(), DocumentError> {
+        if matches!(self.open.last(), Some(JsonContainer { content: JsonContent::Object(..), .. })) {
             let start = self.scanner.at();
             let name = self.name()?;
             let span = start..self.scanner.at();
@@ -128,46 +130,47 @@ impl Reader<'_> {
             if !self.scanner.take(b':') {
                 return Err(self.no_colon(span));
             }
-            if let Some(Open { content: Content::Object(_, key, key_span), .. }) = self.open.last_mut() {
+            if let Some(JsonContainer { content: JsonContent::Object(_, key, key_span), .. }) = self.open.last_mut() {
                 (*key, *key_span) = (name, span);
             }
         }
-        self.in_value = true;
+        self.is_in_value = true;
         self.scanner.skip_space()?;
         if self.scanner.peek().is_none() { Err(self.not_closed()) } else { Ok(()) }
     }
 
-    fn name(&mut self) -> Result<String, SyntaxError> {
+    fn name(&mut self) -> Result<String, DocumentError> {
         match self.scanner.peek() {
             Some(b'"' | b'\'') => self.scanner.string(),
             None => Err(self.not_closed()),
             Some(b'{') if self.open.last().is_some_and(|open| open.start + 1 == self.scanner.at()) => {
                 let span = self.scanner.at() - 1..self.scanner.at() + 1;
-                Err(SyntaxError::new(span, "a template is no JSON by itself", "put it in quotes: `\"{{…}}\"`"))
+                Err(DocumentError::new(span, "a template is no JSON by itself", "put it in quotes: `\"{{…}}\"`"))
             }
             _ => {
                 let span = self.scanner.at()..self.scanner.word_end();
                 if span.is_empty() {
                     return Err(self.unexpected("a name in quotes"));
                 }
-                let name = clipped(&self.scanner.rest()[..span.len()]);
-                Err(SyntaxError::new(span, format!("the name `{name}` needs quotes"), format!("write `\"{name}\"`")))
+                let name = truncated_word(&self.scanner.rest()[..span.len()]);
+                Err(DocumentError::new(span, format!("the name `{name}` needs quotes"), format!("write `\"{name}\"`")))
             }
         }
     }
 
-    /// Puts a value where it belongs. Returns what ended after it, or `None` if another value comes next.
-    fn put(&mut self, node: Node) -> Result<Option<Node>, SyntaxError> {
+    /// Adds a value to the innermost container. Returns the container if it ends after the value, `None` if another value
+    /// comes next.
+    fn put(&mut self, node: Node) -> Result<Option<Node>, DocumentError> {
         let Some(open) = self.open.last_mut() else { return Ok(Some(node)) };
         let close = open.close();
         let span = node.span.clone();
         match &mut open.content {
-            Content::List(items) => items.push(node),
-            Content::Object(members, key, key_span) => {
+            JsonContent::List(items) => items.push(node),
+            JsonContent::Object(members, key, key_span) => {
                 members.push(Member { key: std::mem::take(key), key_span: key_span.clone(), value: node });
             }
         }
-        self.in_value = false;
+        self.is_in_value = false;
         self.scanner.skip_space()?;
         if self.scanner.take(close as u8) {
             return Ok(self.end());
@@ -178,63 +181,63 @@ impl Reader<'_> {
         }
         self.scanner.skip_space()?;
         if self.scanner.peek() == Some(close as u8) {
-            return Err(SyntaxError::new(comma..comma + 1, format!("trailing comma before `{close}`"), "remove it"));
+            return Err(DocumentError::new(comma..comma + 1, format!("trailing comma before `{close}`"), "remove it"));
         }
         self.next_value()?;
         Ok(None)
     }
 
-    /// The innermost list or object, which ends here.
+    /// Ends the innermost container and returns it.
     fn end(&mut self) -> Option<Node> {
         let open = self.open.pop()?;
         let value = match open.content {
-            Content::List(items) => Value::Array(items),
-            Content::Object(members, ..) => Value::Object(last_wins(members)),
+            JsonContent::List(items) => Value::Array(items),
+            JsonContent::Object(members, ..) => Value::Object(last_wins(members)),
         };
         Some(Node { span: open.start..self.scanner.at(), value })
     }
 
-    /// The names and indices that lead to the value that is being read.
+    /// Returns the path of the value that is read, as names and indices.
     fn steps(&self) -> impl Iterator<Item = String> {
-        let outer = self.open.len().saturating_sub(usize::from(!self.in_value));
+        let outer = self.open.len().saturating_sub(usize::from(!self.is_in_value));
         self.open[..outer].iter().map(|open| match &open.content {
-            Content::List(items) => items.len().to_string(),
-            Content::Object(_, key, _) => key.clone(),
+            JsonContent::List(items) => items.len().to_string(),
+            JsonContent::Object(_, key, _) => key.clone(),
         })
     }
 }
 
-/// What went wrong between values.
-impl Reader<'_> {
-    /// A limit that is passed here. Its pointer may be long, and so the place is said in words too.
-    fn beyond(&self, message: &str, help: &str) -> SyntaxError {
+/// Errors between values.
+impl JsonReader<'_> {
+    /// Returns the error of an exceeded limit. The message states the place too, as the pointer may be too long to show.
+    fn limit_error(&self, message: &str, help: &str) -> DocumentError {
         let (line, column) = self.scanner.line_and_column();
-        SyntaxError::new(self.scanner.next_span(), format!("{message} (line {line}, column {column})"), help)
+        DocumentError::new(self.scanner.next_span(), format!("{message} (line {line}, column {column})"), help)
     }
 
-    fn not_closed(&self) -> SyntaxError {
+    fn not_closed(&self) -> DocumentError {
         let Some(open) = self.open.last() else { return self.unexpected("a value") };
         let (kind, close) = match open.content {
-            Content::List(_) => ("list", ']'),
-            Content::Object(..) => ("object", '}'),
+            JsonContent::List(_) => ("list", ']'),
+            JsonContent::Object(..) => ("object", '}'),
         };
         let message = format!("this {kind} is not closed before the text ends");
-        SyntaxError::new(open.start..open.start + 1, message, format!("add the missing `{close}`"))
+        DocumentError::new(open.start..open.start + 1, message, format!("add the missing `{close}`"))
     }
 
-    fn no_value(&self) -> SyntaxError {
+    fn no_value(&self) -> DocumentError {
         let message = format!("a value is missing before {}", self.found());
         let help = if self.open.is_empty() { "write an object: `{ … }`" } else { "write one, such as `null`" };
-        SyntaxError::new(self.scanner.next_span(), message, help)
+        DocumentError::new(self.scanner.next_span(), message, help)
     }
 
-    fn no_colon(&self, name: Range<usize>) -> SyntaxError {
+    fn no_colon(&self, name: Range<usize>) -> DocumentError {
         match self.scanner.peek() {
             None => self.not_closed(),
             Some(b'=') => {
-                SyntaxError::new(self.scanner.next_span(), "a name and its value have `:` between them", "write `:`")
+                DocumentError::new(self.scanner.next_span(), "a name and its value have `:` between them", "write `:`")
             }
-            Some(_) => SyntaxError::new(
+            Some(_) => DocumentError::new(
                 name,
                 format!("expected `:` after this name, found {}", self.found()),
                 "add `:` and a value",
@@ -242,27 +245,27 @@ impl Reader<'_> {
         }
     }
 
-    fn no_comma(&self, value: Range<usize>, close: char) -> SyntaxError {
+    fn no_comma(&self, value: Range<usize>, close: char) -> DocumentError {
         let Some(next) = self.scanner.peek() else { return self.not_closed() };
         let message = format!("expected `,` or `{close}` after this value, found {}", self.found());
         match next {
             b'}' | b']' => {
                 let message = format!("this `{}` closes nothing, a `{close}` is missing before it", char::from(next));
-                SyntaxError::new(self.scanner.next_span(), message, format!("write `{close}`"))
+                DocumentError::new(self.scanner.next_span(), message, format!("write `{close}`"))
             }
-            // a quote that was meant to stand in the string has ended it
+            // an unescaped quote within the string has ended it
             _ if next.is_ascii_alphanumeric()
                 && self.scanner.at() == value.end
                 && self.scanner.ends_string(value.end) =>
             {
-                SyntaxError::new(value, message, "write `\\\"` for a quote within a string")
+                DocumentError::new(value, message, "write `\\\"` for a quote within a string")
             }
-            b'"' | b'\'' | b'{' | b'[' | b'-' | b'0'..=b'9' => SyntaxError::new(value, message, "add a `,`"),
-            _ => SyntaxError::new(self.scanner.next_span(), message, "remove it, or put it in quotes"),
+            b'"' | b'\'' | b'{' | b'[' | b'-' | b'0'..=b'9' => DocumentError::new(value, message, "add a `,`"),
+            _ => DocumentError::new(self.scanner.next_span(), message, "remove it, or put it in quotes"),
         }
     }
 
-    fn unexpected(&self, expected: &str) -> SyntaxError {
+    fn unexpected(&self, expected: &str) -> DocumentError {
         let message = format!("expected {expected}, found {}", self.found());
         let help = match self.scanner.rest().chars().next() {
             Some('“' | '”' | '„' | '‘' | '’' | '`' | '«') => "write straight quotes: `\"`",
@@ -270,10 +273,10 @@ impl Reader<'_> {
             None => "complete the document",
             Some(_) => "remove it, or put it in quotes",
         };
-        SyntaxError::new(self.scanner.next_span(), message, help)
+        DocumentError::new(self.scanner.next_span(), message, help)
     }
 
-    /// The next character, as it is said in a message.
+    /// Returns the next character for a message.
     fn found(&self) -> String {
         match self.scanner.rest().chars().next() {
             None => "the end of the text".to_owned(),

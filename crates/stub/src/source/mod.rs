@@ -1,8 +1,8 @@
-//! One tree for JSON and YAML, in which every value knows where it stands in the text.
+//! Parsing of JSON and YAML into one kind of tree, in which every value has its span in the text.
 //!
-//! Trees of serde_json have no places, and its reader stops at what WireMock's reader takes: comments and single
-//! quotes. A tree is at most [`MAX_DEPTH`] deep, so that whoever walks it may recurse. A [`Reader`] collects what is wrong
-//! while fields are read from it.
+//! Values of `serde_json` have no spans, and its parser rejects comments and single quotes, which WireMock accepts. A tree
+//! is at most [`MAX_DEPTH`] deep, so that functions may recurse over it. A [`Reader`] collects defects while fields are
+//! read.
 
 pub mod defect;
 mod json;
@@ -19,65 +19,64 @@ use json::read_json_within;
 pub use object::{Object, Reader, Strictness};
 pub use yaml::read_yaml;
 
-/// A value and where it stands.
+/// A value and its span in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// The part of the text that it takes, in bytes. What came through a YAML alias stands where the alias stands, and
-    /// its members and items where the anchor does.
+    /// Span in bytes. The span of a YAML alias is that of the alias itself; its members and items have those of the
+    /// anchored value.
     pub span: Range<usize>,
-    /// What it is.
+    /// Value.
     pub value: Value,
 }
 
-/// What a value is.
+/// A JSON value whose parts have spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Nothing.
+    /// Null.
     Null,
-    /// True or false.
+    /// A boolean.
     Bool(bool),
-    /// A number, as it is spelled; always in JSON's spelling.
+    /// A number with its spelling, which is valid JSON.
     Number(String),
-    /// A text.
+    /// A string.
     String(String),
     /// A list.
     Array(Vec<Node>),
-    /// Names and their values, in the order of the text, each name once.
+    /// An object: members in the order of the text, each name once.
     Object(Vec<Member>),
 }
 
-/// A name and its value.
+/// A member of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The name.
+    /// Name.
     pub key: String,
-    /// Where the name stands, with its quotes, in bytes.
+    /// Span of the name with its quotes, in bytes.
     pub key_span: Range<usize>,
-    /// The value.
+    /// Value.
     pub value: Node,
 }
 
-/// Why a text is no document.
+/// A syntax error of a JSON or YAML document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    /// Where, in bytes; on character boundaries, and perhaps empty.
+pub struct DocumentError {
+    /// Span in bytes, on character boundaries; may be empty.
     pub span: Range<usize>,
-    /// What is wrong.
+    /// Error message.
     pub message: String,
-    /// How to mend it.
+    /// Way to correct it.
     pub help: Option<String>,
-    /// The names and indices that lead to the innermost value that was open, each behind a `/` and without escapes;
-    /// empty at the top.
+    /// Path of the innermost open value: names and indices, each after a `/` and without escapes; empty at the top.
     pub pointer: String,
 }
 
 impl Node {
-    /// The value of a member, if this is an object that has it.
+    /// Returns the value of a member, if this is an object that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.members().iter().find(|member| member.key == key).map(|member| &member.value)
     }
 
-    /// The members of an object; none of anything else.
+    /// Returns the members of an object; an empty slice for other values.
     pub fn members(&self) -> &[Member] {
         match &self.value {
             Value::Object(members) => members,
@@ -85,7 +84,7 @@ impl Node {
         }
     }
 
-    /// The items of a list; none of anything else.
+    /// Returns the items of a list; an empty slice for other values.
     pub fn items(&self) -> &[Node] {
         match &self.value {
             Value::Array(items) => items,
@@ -93,7 +92,7 @@ impl Node {
         }
     }
 
-    /// The text of a string; `None` of anything else.
+    /// Returns the text of a string; `None` for other values.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
             Value::String(text) => Some(text),
@@ -101,7 +100,7 @@ impl Node {
         }
     }
 
-    /// Returns how many lists and objects stand in each other, this one counted.
+    /// Returns the depth of nested lists and objects, including this one.
     pub fn depth(&self) -> usize {
         let inner = self.items().iter().chain(self.members().iter().map(|member| &member.value)).map(Self::depth).max();
         match self.value {
@@ -110,7 +109,7 @@ impl Node {
         }
     }
 
-    /// What kind of value it is, as it is said in a message.
+    /// Returns the kind of the value for a message, with its article.
     pub fn kind_name(&self) -> &'static str {
         match self.value {
             Value::Null => "null",
@@ -122,7 +121,7 @@ impl Node {
         }
     }
 
-    /// The value without its places. Numbers keep their spelling, but for serde_json's way with exponents (`1e+3`).
+    /// Returns the value without spans. Numbers keep their spelling, except that `serde_json` normalizes exponents (`1e+3`).
     pub fn to_json(&self) -> Json {
         match &self.value {
             Value::Null => Json::Null,
@@ -138,13 +137,14 @@ impl Node {
     }
 }
 
-impl SyntaxError {
+impl DocumentError {
+    /// Returns an error with the path of the top.
     fn new(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { span, message: message.into(), help: Some(help.into()), pointer: String::new() }
     }
 
-    /// With the steps that lead to where it is.
-    fn under(mut self, steps: impl Iterator<Item = String>) -> Self {
+    /// Sets the path to these names and indices.
+    fn with_path(mut self, steps: impl Iterator<Item = String>) -> Self {
         for step in steps {
             self.pointer.push('/');
             self.pointer.push_str(&step);
@@ -153,9 +153,9 @@ impl SyntaxError {
     }
 }
 
-/// The first member that has the name of one before it.
+/// Returns the first member that repeats the name of an earlier one.
 fn first_repeated(members: &[Member]) -> Option<&Member> {
-    if members.len() <= FEW {
+    if members.len() <= PAIRWISE_LIMIT {
         let repeated = |(at, member): &(usize, &Member)| members[..*at].iter().any(|before| before.key == member.key);
         return members.iter().enumerate().find(repeated).map(|(_, member)| member);
     }
@@ -163,7 +163,7 @@ fn first_repeated(members: &[Member]) -> Option<&Member> {
     members.iter().find(|member| seen.insert(member.key.as_str(), ()).is_some())
 }
 
-/// The members with each name once, where it stood first and with the value that it had last.
+/// Removes repeated names: each keeps its first position and its last value.
 fn last_wins(members: Vec<Member>) -> Vec<Member> {
     if first_repeated(&members).is_none() {
         return members;
@@ -181,31 +181,31 @@ fn last_wins(members: Vec<Member>) -> Vec<Member> {
     kept
 }
 
-/// How many lists and objects may stand in each other. What is read is written again, no deeper,
-/// and read with serde_json, which takes 127.
+/// Maximum depth of nested lists and objects. Documents are written again and parsed with `serde_json`, which accepts
+/// 127.
 pub const MAX_DEPTH: usize = 125;
 
-/// How large a JSON document may be.
+/// Limits of the size of a JSON document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DocumentLimits {
-    /// Values, items and members of all levels counted. Each takes some hundred bytes of memory
-    /// while it is read.
+    /// Maximum number of values, including items and members of all levels. Each takes some hundred bytes of memory
+    /// while the document is read.
     pub(crate) values: usize,
-    /// Lists and objects in each other.
+    /// Maximum depth of nested lists and objects.
     pub(crate) depth: usize,
 }
 
 impl DocumentLimits {
-    /// Limits of what comes over the admin API.
+    /// Limits for the admin API.
     pub(crate) const API: Self = Self { values: 1_000_000, depth: MAX_DEPTH };
-    /// Limits of a document that is no stub, such as a recorded answer.
+    /// Limits for other documents, such as recorded responses.
     pub(crate) const OTHER: Self = Self { values: usize::MAX, depth: 512 };
-    /// Limits of a file.
+    /// Limits for files.
     pub(crate) const FILE: Self = Self { values: usize::MAX, depth: MAX_DEPTH };
 }
 
-/// So many members are compared faster one by one than by hashing.
-const FEW: usize = 12;
+/// Number of members up to which pairwise comparison is faster than hashing.
+const PAIRWISE_LIMIT: usize = 12;
 
 #[cfg(test)]
 mod tests;

@@ -1,100 +1,102 @@
-//! Reading an object field by field: what is known is taken, coerced and echoed, what is left is unknown.
+//! Reading of objects field by field. Known fields are converted and echoed; others are reported as unknown.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::defect::{Defect, Place, nearest};
-use super::{DocumentLimits, Member, Node, SyntaxError, Value, read_json_within, read_yaml};
+use super::defect::{Defect, SourcePlace, nearest};
+use super::{DocumentError, DocumentLimits, Member, Node, Value, read_json_within, read_yaml};
 
-/// Collects what is wrong while a document is read.
+/// A collector of defects while a document is read.
 #[derive(Debug)]
 pub struct Reader {
     file: Arc<str>,
     text: Arc<str>,
+    /// Path of the current value.
     pointer: Vec<String>,
-    lenient: bool,
+    /// True for a file, in which some errors are only warnings.
+    is_lenient: bool,
     limits: DocumentLimits,
     defects: Vec<Defect>,
-    /// A byte and its line, up to where lines have been counted.
-    counted: (usize, usize),
+    /// Byte index up to which lines have been counted, and its line.
+    counted_lines: (usize, usize),
 }
 
-/// Which unknown fields are carried with a warning when they stand in a file.
+/// The treatment of unknown fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strictness {
-    /// An unknown field is a defect.
+    /// An unknown field is an error.
     Strict,
-    /// An unknown field is a warning in a file, as people's files carry such; a defect from the API.
+    /// An unknown field is a warning in a file, as existing files have such fields, and an error in the API.
     TopLevel,
 }
 
 impl Reader {
-    /// A reader of what came over the API.
+    /// Returns a reader of a request body of the admin API.
     pub fn of_api(text: &str) -> Self {
         Self {
             file: "request body".into(),
             text: text.into(),
             pointer: Vec::new(),
-            lenient: false,
+            is_lenient: false,
             limits: DocumentLimits::API,
             defects: Vec::new(),
-            counted: (0, 1),
+            counted_lines: (0, 1),
         }
     }
 
-    /// A reader of the document of a stub, which was read before.
+    /// Returns a reader of the document of an existing stub.
     pub fn of_own(text: &str) -> Self {
         Self { limits: DocumentLimits::FILE, ..Self::of_api(text) }
     }
 
-    /// A reader of a file, named as it should stand in messages.
+    /// Returns a reader of a file; `file` is its name for messages.
     pub fn of_file(file: &str, text: Arc<str>) -> Self {
         let limits = DocumentLimits::FILE;
         Self {
             file: file.into(),
             text,
             pointer: Vec::new(),
-            lenient: true,
+            is_lenient: true,
             limits,
             defects: Vec::new(),
-            counted: (0, 1),
+            counted_lines: (0, 1),
         }
     }
 
-    /// What was found wrong.
+    /// Returns all defects.
     pub fn into_defects(self) -> Vec<Defect> {
         self.defects
     }
 
-    /// What was found wrong so far.
+    /// Returns the defects so far.
     pub fn defects(&self) -> &[Defect] {
         &self.defects
     }
 
-    /// Whether anything found so far stops the document from being used.
-    pub fn failed(&self) -> bool {
+    /// Returns true if there is an error so far.
+    pub fn has_errors(&self) -> bool {
         self.defects.iter().any(Defect::is_error)
     }
 
-    /// Whether the document is a file.
+    /// Returns true if the document is a file, in which some errors are only warnings.
     pub fn is_lenient(&self) -> bool {
-        self.lenient
+        self.is_lenient
     }
 
-    /// The line of a node, from 1. Nodes are asked for in their order, so that a long file is counted through once.
+    /// Returns the line of a node, from 1. Calls in the order of the nodes take one pass over the text.
     pub fn line(&mut self, node: &Node) -> usize {
-        let (mut at, mut line) = self.counted;
+        let (mut at, mut line) = self.counted_lines;
         if node.span.start < at {
             (at, line) = (0, 1);
         }
         line += self.text.get(at..node.span.start).map_or(0, |between| between.matches('\n').count());
-        self.counted = (node.span.start, line);
+        self.counted_lines = (node.span.start, line);
         line
     }
 
-    /// Reads what stands under `key` of the current value.
+    /// Calls `read` with `key` appended to the path of the current value.
     pub fn within<T>(&mut self, key: impl Into<String>, read: impl FnOnce(&mut Self) -> T) -> T {
         self.pointer.push(key.into());
         let read = read(self);
@@ -102,42 +104,42 @@ impl Reader {
         read
     }
 
-    /// A defect of the current value.
+    /// Reports an error of the current value.
     pub fn error(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
         self.push(Defect::error(message).help(help), node.span.clone(), None);
     }
 
-    /// A defect of the current value, with its code in WireMock's API.
+    /// Reports an error of the current value, with its code in WireMock's API.
     pub fn coded_error(&mut self, node: &Node, code: u16, message: impl Into<String>, help: impl Into<String>) {
         self.push(Defect::error(message).help(help).code(code), node.span.clone(), None);
     }
 
-    /// A defect of the value under `key` of the current one.
+    /// Reports an error of the field `key` of the current value.
     pub fn error_at(&mut self, node: &Node, key: &str, message: impl Into<String>, help: impl Into<String>) {
         self.push(Defect::error(message).help(help), node.span.clone(), Some(key));
     }
 
-    /// Something odd under `key` that does not stop the document from being used.
+    /// Reports a warning about the field `key` of the current value.
     pub fn warn_at(&mut self, node: &Node, key: &str, message: impl Into<String>, help: impl Into<String>) {
         self.push(Defect::warning(message).help(help), node.span.clone(), Some(key));
     }
 
-    /// A defect of the whole document, with its code in WireMock's API.
-    pub fn coded(&mut self, code: u16, message: impl Into<String>, help: impl Into<String>) {
+    /// Reports an error of the whole document, with its code in WireMock's API.
+    pub fn document_error(&mut self, code: u16, message: impl Into<String>, help: impl Into<String>) {
         self.push(Defect::error(message).help(help).code(code), 0..0, None);
     }
 
-    /// The tree of a JSON document; `None` if it does not parse, and then why is among the defects.
+    /// Parses a JSON document; `None` if it does not parse, and then the error is among the defects.
     pub fn parse(&mut self, text: &str) -> Option<Node> {
         self.parsed(read_json_within(text, self.limits))
     }
 
-    /// The tree of a YAML document, likewise.
+    /// Parses a YAML document; `None` if it does not parse, and then the error is among the defects.
     pub fn parse_yaml(&mut self, text: &str) -> Option<Node> {
         self.parsed(read_yaml(text))
     }
 
-    fn parsed(&mut self, tree: Result<Node, SyntaxError>) -> Option<Node> {
+    fn parsed(&mut self, tree: Result<Node, DocumentError>) -> Option<Node> {
         let error = match tree {
             Ok(tree) => return Some(tree),
             Err(error) => error,
@@ -162,12 +164,12 @@ impl Reader {
         self.defects.push(defect.pointer(if pointer.is_empty() { "/".to_owned() } else { pointer }).at(place));
     }
 
-    fn place(&self, span: Range<usize>) -> Place {
-        Place { file: Arc::clone(&self.file), text: Arc::clone(&self.text), span }
+    fn place(&self, span: Range<usize>) -> SourcePlace {
+        SourcePlace { file: Arc::clone(&self.file), text: Arc::clone(&self.text), span }
     }
 }
 
-/// An object that is being read: each field is taken once, and what is taken is echoed.
+/// An object that is read field by field, and its echo: the fields as WireMock's API returns them.
 #[derive(Debug)]
 pub struct Object<'n> {
     node: &'n Node,
@@ -176,7 +178,7 @@ pub struct Object<'n> {
 }
 
 impl<'n> Object<'n> {
-    /// Opens a node that must be an object; `what` names it in the message.
+    /// Opens a node that must be an object; `subject` names it in the error message.
     pub fn open(node: &'n Node, subject: &str, reader: &mut Reader) -> Option<Self> {
         match &node.value {
             Value::Object(members) => Some(Self { node, members, echo: Map::new() }),
@@ -187,28 +189,28 @@ impl<'n> Object<'n> {
         }
     }
 
-    /// The node itself.
+    /// Returns the node.
     pub fn whole(&self) -> &'n Node {
         self.node
     }
 
-    /// The members in their order.
+    /// Returns the members in their order.
     pub fn members(&self) -> &'n [Member] {
         self.members
     }
 
-    /// The value of a field, if it is there and is not null.
+    /// Returns the value of a field; `None` if it is absent or null.
     pub fn node(&self, key: &str) -> Option<&'n Node> {
         let member = self.members.iter().find(|member| member.key == key)?;
         (!matches!(member.value.value, Value::Null)).then_some(&member.value)
     }
 
-    /// Echoes a field.
+    /// Adds a field to the echo.
     pub fn echo(&mut self, key: &str, value: Json) {
         self.echo.insert(key.to_owned(), value);
     }
 
-    /// A text; a number or a boolean is taken as its text.
+    /// Reads a string; a number or a boolean is converted.
     pub fn text(&mut self, key: &str, reader: &mut Reader) -> Option<String> {
         let node = self.node(key)?;
         let text = match &node.value {
@@ -228,7 +230,7 @@ impl<'n> Object<'n> {
         Some(text)
     }
 
-    /// A whole number; its text is taken too, and decimals are cut off.
+    /// Reads a whole number, or a string that contains one; decimals are truncated.
     pub fn integer(&mut self, key: &str, reader: &mut Reader) -> Option<i64> {
         let node = self.node(key)?;
         let number = match &node.value {
@@ -248,7 +250,7 @@ impl<'n> Object<'n> {
         Some(number)
     }
 
-    /// A boolean; its text is taken too.
+    /// Reads a boolean, or a string that contains one.
     pub fn boolean(&mut self, key: &str, reader: &mut Reader) -> Option<bool> {
         let node = self.node(key)?;
         let value = match &node.value {
@@ -265,7 +267,7 @@ impl<'n> Object<'n> {
         Some(value)
     }
 
-    /// Reports what is not among `known`; returns what is echoed.
+    /// Reports the fields that are not among `known`, and returns the echo.
     pub fn close(self, known: &[&str], strictness: Strictness, reader: &mut Reader) -> Map<String, Json> {
         for member in self.members.iter().filter(|member| !known.contains(&member.key.as_str())) {
             let key = &member.key;

@@ -66,7 +66,7 @@ fn check_places(text: &str, node: &Node) {
 }
 
 /// An error has a place in the text, says what is wrong and how to mend it.
-fn check_error(text: &str, error: &SyntaxError) {
+fn check_error(text: &str, error: &DocumentError) {
     assert!(text.get(error.span.clone()).is_some(), "{:?} of {text:?}", error.span);
     assert!(error.pointer.is_empty() || error.pointer.starts_with('/'));
     assert!(!error.message.is_empty() && error.help.as_ref().is_some_and(|help| !help.is_empty()), "{text:?}");

@@ -1,22 +1,20 @@
-//! Places that are counted in characters, as bytes of the text.
-//!
-//! The YAML parser counts characters; everything else here, and what draws defects, counts bytes.
+//! [`Offsets`], which converts the character indices of the YAML parser to byte indices.
 
-/// The places of a text.
+/// A table of the byte indices of a text's characters.
 pub(super) struct Offsets<'t> {
     text: &'t str,
-    /// The byte of every `STRIDE`th character; `None` if each character is a byte.
+    /// Byte index of every `STRIDE`th character; `None` if each character is a byte.
     steps: Option<Vec<usize>>,
 }
 
 impl<'t> Offsets<'t> {
-    /// Looks at the whole text once.
+    /// Builds the table in one pass over the text.
     pub(super) fn new(text: &'t str) -> Self {
         let steps = || text.char_indices().step_by(STRIDE).map(|(byte, _)| byte).collect();
         Self { text, steps: (!text.is_ascii()).then(steps) }
     }
 
-    /// The byte at which a character begins; the end of the text for any after the last.
+    /// Returns the byte index of a character; the length of the text for one after the last.
     pub(super) fn byte(&self, character: usize) -> usize {
         let Some(steps) = &self.steps else { return character.min(self.text.len()) };
         let Some(step) = steps.get(character / STRIDE) else { return self.text.len() };
@@ -25,6 +23,7 @@ impl<'t> Offsets<'t> {
     }
 }
 
+/// Number of characters from one entry of the table to the next.
 const STRIDE: usize = 64;
 
 #[cfg(test)]

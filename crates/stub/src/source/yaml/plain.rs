@@ -1,13 +1,13 @@
-//! What a scalar without quotes means: YAML's core schema (YAML 1.2.2, section 10.3), as far as JSON can say it.
+//! Values of plain scalars: YAML's core schema (YAML 1.2.2, section 10.3), as far as JSON can represent it.
 //!
-//! Numbers take JSON's spelling: `+5` is `5`, `.5` is `0.5`, `5.` is `5.0`. What JSON has no spelling for stays text:
-//! `0x1f`, `0o17`, `.inf` and `.nan`. So do digits behind a zero, such as `007`: they are codes, not counts, and the
-//! zeros would be lost.
+//! Numbers get JSON's spelling: `+5` becomes `5`, `.5` becomes `0.5`, `5.` becomes `5.0`. Scalars that JSON cannot
+//! represent stay texts: `0x1f`, `0o17`, `.inf` and `.nan`. So do digits after a zero, such as `007`, which are codes
+//! rather than counts.
 
 use super::super::Value;
 use super::super::json::is_number;
 
-/// The value of a scalar without quotes.
+/// Returns the value of a plain scalar.
 pub(super) fn value(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
@@ -15,19 +15,19 @@ pub(super) fn value(text: &str) -> Value {
         "false" | "False" | "FALSE" => return Value::Bool(false),
         _ => {}
     }
-    // most texts end here
+    // most texts are no numbers
     if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) {
         return Value::String(text.to_owned());
     }
     if is_number(text) {
         return Value::Number(text.to_owned());
     }
-    let respelled = respelled(text);
-    if is_number(&respelled) { Value::Number(respelled) } else { Value::String(text.to_owned()) }
+    let number = json_spelling(text);
+    if is_number(&number) { Value::Number(number) } else { Value::String(text.to_owned()) }
 }
 
-/// A number's text without the liberties that YAML has and JSON has not.
-fn respelled(text: &str) -> String {
+/// Returns a number's text in JSON's spelling.
+fn json_spelling(text: &str) -> String {
     let (sign, unsigned) = match text.strip_prefix('-') {
         Some(unsigned) => ("-", unsigned),
         None => ("", text.strip_prefix('+').unwrap_or(text)),

@@ -1,27 +1,27 @@
-//! What the YAML parser says, in words that help someone who writes stubs.
+//! Messages and help for errors of the YAML parser.
 //!
-//! Its own messages name the states of a scanner. The frequent mistakes are told by what was typed and what to type
-//! instead; the rest keep the parser's words.
+//! The parser's own messages name the states of its scanner. Frequent errors get a message in terms of the text and help;
+//! others keep the parser's message.
 
 use std::ops::Range;
 
 use saphyr_parser::ScanError;
 
-use super::super::SyntaxError;
+use super::super::DocumentError;
 
-/// The error at a byte of the text.
-pub(super) fn explain(error: &ScanError, text: &str, at: usize) -> SyntaxError {
+/// Returns the error for a byte index of the text.
+pub(super) fn explain(error: &ScanError, text: &str, at: usize) -> DocumentError {
     let info = error.info();
-    let known = KNOWN.iter().find(|(parts, ..)| parts.iter().any(|part| info.contains(part)));
+    let known = KNOWN_ERRORS.iter().find(|(parts, ..)| parts.iter().any(|part| info.contains(part)));
     let Some((parts, message, help)) = known else {
         let help = "check the indentation and the quotes here and in the line above";
-        return SyntaxError::new(span(text, at), info, help);
+        return DocumentError::new(span(text, at), info, help);
     };
     let tab = indenting_tab(text, at).filter(|_| *parts == TABS);
-    SyntaxError::new(tab.map_or_else(|| span(text, at), |tab| tab..tab + 1), *message, *help)
+    DocumentError::new(tab.map_or_else(|| span(text, at), |tab| tab..tab + 1), *message, *help)
 }
 
-/// The character at `at`; the last visible one before it if none is there, or a space.
+/// Returns the span of the character at `at`, or of the last visible one before it at a space or the end.
 fn span(text: &str, at: usize) -> Range<usize> {
     match text[at..].chars().next() {
         Some(c) if !c.is_whitespace() => at..at + c.len_utf8(),
@@ -33,17 +33,18 @@ fn span(text: &str, at: usize) -> Range<usize> {
     }
 }
 
-/// The first tab that indents, from the line of `at` on: the parser points to the text before or after it.
+/// Returns the first indenting tab from the line of `at` on. The parser's index is before or after it.
 fn indenting_tab(text: &str, at: usize) -> Option<usize> {
     let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
     let mut tabs = text[line..].match_indices('\t').map(|(distance, _)| line + distance);
     tabs.find(|tab| text[..*tab].trim_end_matches([' ', '\t']).ends_with('\n'))
 }
 
+/// Parts of the parser's messages about tabs.
 const TABS: &[&str] = &["tabs disallowed", "tab cannot", "a tab"];
 
-/// Parts of the parser's messages, what they mean, and what to do.
-const KNOWN: &[(&[&str], &str, &str)] = &[
+/// Parts of the parser's messages, with the message and the help for them.
+const KNOWN_ERRORS: &[(&[&str], &str, &str)] = &[
     (
         &["expected <document start>"],
         "the document has ended before this",

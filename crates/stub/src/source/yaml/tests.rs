@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-fn error(text: &str) -> SyntaxError {
+fn error(text: &str) -> DocumentError {
     read_yaml(text).expect_err(text)
 }
 
