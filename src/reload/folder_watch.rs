@@ -1,8 +1,8 @@
 //! [`FolderWatch`], which notifies the reloading thread of file events from the operating system.
 //!
-//! An event says only that something has happened; a scan finds out what. Events do not cover everything: a single file
-//! that is mounted and written in place, a network file system, changes in a new folder before it is watched. So the
-//! reloading thread also scans periodically.
+//! An event says only that something has happened; a scan finds out what. Events do not cover
+//! everything: a single file that is mounted and written in place, a network file system, changes
+//! in a new folder before it is watched. So the reloading thread also scans periodically.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,18 +17,21 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use super::ReloadMessage;
 use standin_stub::stub_folder::StubFolder;
 
-/// Folders that are watched recursively. The stub folder itself is watched without its other folders.
+/// Folders that are watched recursively. The stub folder itself is watched without its other
+/// folders.
 const WATCHED_SUBFOLDERS: [&str; 3] = ["mappings", "__files", "profiles"];
 
 /// A watch of stub folders.
 #[derive(Debug)]
 pub(super) struct FolderWatch {
     watcher: RecommendedWatcher,
-    /// Identity of each folder when its watch began. A folder that was created anew needs another watch.
+    /// Identity of each folder when its watch began. A folder that was created anew needs another
+    /// watch.
     watched: HashMap<PathBuf, FolderIdentity>,
 }
 
-/// Sends [`ReloadMessage::FilesChanged`] to the reloading thread: once, until [`ChangeNotifier::rearm`] is called.
+/// Sends [`ReloadMessage::FilesChanged`] to the reloading thread: once, until
+/// [`ChangeNotifier::rearm`] is called.
 #[derive(Clone, Debug)]
 pub(super) struct ChangeNotifier {
     sender: Sender<ReloadMessage>,
@@ -77,8 +80,8 @@ impl FolderWatch {
         Ok(Self { watcher, watched: HashMap::new() })
     }
 
-    /// Watches the existing folders of these stub folders, and renews the watch of those that were replaced. Returns an
-    /// error if events were lost since the last call.
+    /// Watches the existing folders of these stub folders, and renews the watch of those that were
+    /// replaced. Returns an error if events were lost since the last call.
     pub(super) fn watch_folders<'s>(
         &mut self,
         folders: impl Iterator<Item = &'s StubFolder>,

@@ -1,4 +1,5 @@
-//! The decision what a reload does with one stub: whether its file or an edit through the API counts.
+//! The decision what a reload does with one stub: whether its file or an edit through the API
+//! counts.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use standin_stub::{FIRST_API_AGE, Stub, StubOrigin};
 pub(super) enum MergeAction {
     /// Leave the catalog as it is, with the stub or without it.
     Keep,
-    /// Leave the catalog as it is, and take its stub for the content of the file: standin has written the file.
+    /// Leave the catalog as it is, and take its stub for the content of the file: standin has
+    /// written the file.
     Adopt,
     /// Put this stub of the file into the catalog.
     Put(Arc<Stub>),
@@ -21,8 +23,8 @@ pub(super) enum MergeAction {
 
 /// Decides what becomes of a stub.
 ///
-/// `before` is the stub as its file defined it at the last reload, `after` as the file defines it now, and `current` the
-/// stub in the catalog.
+/// `before` is the stub as its file defined it at the last reload, `after` as the file defines it
+/// now, and `current` the stub in the catalog.
 pub(super) fn merge_action(before: Option<&FileStub>, after: &FileStub, current: Option<&Arc<Stub>>) -> MergeAction {
     let is_same_file =
         before.is_some_and(|before| before.file_digest == after.file_digest && path(before) == path(after));

@@ -1,6 +1,8 @@
-//! Hot reload of stub files. With an error in any file, all stubs stay as they were, and the error is reported.
+//! Hot reload of stub files. With an error in any file, all stubs stay as they were, and the error
+//! is reported.
 //!
-//! A thread of low priority watches the folders, reads changed files, compiles catalogs, and drops the old ones.
+//! A thread of low priority watches the folders, reads changed files, compiles catalogs, and drops
+//! the old ones.
 
 mod folder_watch;
 mod merge;
@@ -49,8 +51,8 @@ enum ReloadMessage {
 }
 
 impl Reload {
-    /// Starts the thread. It reloads on requests, and on changes of files if `watches`. `defects` are those of the first
-    /// reading.
+    /// Starts the thread. It reloads on requests, and on changes of files if `watches`. `defects`
+    /// are those of the first reading.
     pub fn start(
         sets: Vec<WatchedStubs>,
         defects: Vec<Defect>,
@@ -89,19 +91,20 @@ impl Reload {
         self.health.applied_to(self.status.load_full())
     }
 
-    /// Reloads changed files now, also without a watch, and keeps changes through the API. Returns `None` if the server
-    /// is shutting down.
+    /// Reloads changed files now, also without a watch, and keeps changes through the API. Returns
+    /// `None` if the server is shutting down.
     pub async fn reload_now(&self) -> Option<Arc<ReloadStatus>> {
         self.send_request(None).await
     }
 
-    /// Reloads changed files now and drops the changes of `live` through the API that are in no file. With errors, nothing
-    /// changes. Returns `None` if the server is shutting down.
+    /// Reloads changed files now and drops the changes of `live` through the API that are in no
+    /// file. With errors, nothing changes. Returns `None` if the server is shutting down.
     pub async fn reset(&self, live: &Arc<Live>) -> Option<Arc<ReloadStatus>> {
         self.send_request(Some(Arc::clone(live))).await
     }
 
-    /// Does what [`Reload::reset`] does and blocks until it is done. It may be called within a runtime and outside.
+    /// Does what [`Reload::reset`] does and blocks until it is done. It may be called within a
+    /// runtime and outside.
     pub fn reset_blocking(&self, live: &Arc<Live>) -> Option<Arc<ReloadStatus>> {
         let (answer, answered) = oneshot::channel();
         self.sender.send(ReloadMessage::Request { reset: Some(Arc::clone(live)), answer }).ok()?;

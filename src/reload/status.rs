@@ -1,4 +1,5 @@
-//! [`ReloadStatus`], the result of the last reload, and [`ThreadHealth`], the health of the reloading thread.
+//! [`ReloadStatus`], the result of the last reload, and [`ThreadHealth`], the health of the
+//! reloading thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,11 +41,11 @@ pub struct ReloadStatus {
 /// The method by which changes of stub files are noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WatchMode {
-    /// By events of the operating system; periodic scans find what they miss.
+    /// Events of the operating system, and periodic scans that find what events miss.
     Events,
-    /// By periodic scans.
+    /// Periodic scans alone.
     Polling,
-    /// None; the admin API can request a reload.
+    /// No method; the admin API can request a reload.
     Off,
 }
 
@@ -118,7 +119,8 @@ impl Drop for EndGuard {
 /// Duration above which an attempt is reported as busy, as it may hang.
 const BUSY_THRESHOLD: Duration = Duration::from_secs(10);
 
-/// Returns a defect in the admin API's JSON. File, line and column are null for a defect without a place.
+/// Returns a defect in the admin API's JSON. File, line and column are null for a defect without a
+/// place.
 fn defect_json(defect: &Defect) -> Value {
     let place = defect.place.as_ref();
     json!({

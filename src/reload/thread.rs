@@ -1,4 +1,5 @@
-//! [`Reloader`], the thread that waits for changes and requests, lets changes settle, reads files and swaps catalogs.
+//! [`Reloader`], the thread that waits for changes and requests, lets changes settle, reads files
+//! and swaps catalogs.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -39,7 +40,8 @@ pub(super) struct Reloader {
 type Listings = Vec<Vec<FileListing>>;
 
 impl Reloader {
-    /// Returns a reloader that receives what is sent to `reload`, and keeps its status and health up to date.
+    /// Returns a reloader that receives what is sent to `reload`, and keeps its status and health
+    /// up to date.
     pub(super) fn new(
         sets: Vec<WatchedStubs>,
         reload: &Reload,
@@ -107,7 +109,8 @@ impl Reloader {
         }
     }
 
-    /// Runs a task. A panic fails the task alone and is reported in the status; the last good stubs stay active.
+    /// Runs a task. A panic fails the task alone and is reported in the status; the last good stubs
+    /// stay active.
     fn run_task(&mut self, task: impl FnOnce(&mut Self)) {
         let panics = Arc::clone(&self.panics);
         self.health.set_working(true);
@@ -174,8 +177,8 @@ impl Reloader {
         self.status.store(Arc::new(ReloadStatus { watch, ..ReloadStatus::clone(&self.status.load()) }));
     }
 
-    /// Returns the time until the next periodic scan. It is a multiple of the duration of a scan, so that scans take at
-    /// most 2 % of one core.
+    /// Returns the time until the next periodic scan. It is a multiple of the duration of a scan,
+    /// so that scans take at most 2 % of one core.
     fn scan_interval(&self) -> Duration {
         let has_folder_error = self.sets.iter().any(|set| set.defects().any(|defect| defect.place.is_none()));
         let (least, multiple) = match (&self.watch, has_folder_error) {
@@ -198,8 +201,8 @@ impl Reloader {
         self.sets.iter().zip(listings).all(|(set, listings)| set.is_current(listings))
     }
 
-    /// Reloads the files that have changed, once changes have settled. `is_notified` is true after an event of the
-    /// operating system, false for a periodic scan.
+    /// Reloads the files that have changed, once changes have settled. `is_notified` is true after
+    /// an event of the operating system, false for a periodic scan.
     fn scan(&mut self, is_notified: bool) {
         let begun = Instant::now();
         self.sets.iter_mut().for_each(WatchedStubs::keep_baseline);
@@ -210,7 +213,8 @@ impl Reloader {
         if is_current && !has_recent_files && !self.is_interrupted {
             self.sets.iter_mut().for_each(WatchedStubs::discard_baseline);
             if is_notified {
-                // other files in these folders may be written all the time: bound the cost of the scans
+                // other files in these folders may be written all the time: bound the cost of the
+                // scans
                 std::thread::sleep((self.scan_duration * 10).min(MAX_SETTLING / 4));
             }
             return;
@@ -237,7 +241,8 @@ impl Reloader {
             listings = self.wait_until_settled(listings);
         }
         if is_current {
-            // stamps did not settle it and bytes were compared, which the interval has to account for
+            // stamps did not settle it and bytes were compared, which the interval has to account
+            // for
             self.scan_duration = self.scan_duration.max(begun.elapsed() / 4);
         }
         self.publish(begun, false, None);
@@ -272,7 +277,8 @@ impl Reloader {
         self.sets.iter().any(|set| set.defects().any(Defect::is_error))
     }
 
-    /// Returns the listings once nothing has changed for [`QUIET_PERIOD`], or after [`MAX_SETTLING`].
+    /// Returns the listings once nothing has changed for [`QUIET_PERIOD`], or after
+    /// [`MAX_SETTLING`].
     fn wait_until_settled(&mut self, mut listings: Listings) -> Listings {
         let begun = Instant::now();
         loop {
@@ -286,7 +292,8 @@ impl Reloader {
         }
     }
 
-    /// Waits for `time`; returns true if no event arrived meanwhile. A request ends the wait and is handled afterwards.
+    /// Waits for `time`; returns true if no event arrived meanwhile. A request ends the wait and is
+    /// handled afterwards.
     fn wait_for_quiet(&mut self, time: Duration) -> bool {
         let end = Instant::now() + time;
         let mut is_quiet = true;
@@ -386,6 +393,7 @@ const RETIRED_POLL: Duration = Duration::from_millis(100);
 /// Maximum wait where nothing but a request can arrive.
 const IDLE_WAIT: Duration = Duration::from_secs(3600);
 
-/// Nice value of the thread: the lowest priority, so that a worker that wakes gets its core at once. With 10, a reload of
-/// 10,000 stubs raised the p99 of concurrent requests from 0.15 to 3 ms on two cores.
+/// Nice value of the thread: the lowest priority, so that a worker that wakes gets its core at
+/// once. With 10, a reload of 10,000 stubs raised the p99 of concurrent requests from 0.15 to 3 ms
+/// on two cores.
 const NICENESS: i32 = 19;

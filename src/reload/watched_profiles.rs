@@ -39,7 +39,8 @@ impl WatchedProfiles {
         self.texts != other.texts
     }
 
-    /// Replaces the profiles of a server; returns the name of its active profile if that no longer exists.
+    /// Replaces the profiles of a server; returns the name of its active profile if that no longer
+    /// exists.
     pub(super) fn activate(&self, live: &Live) -> Option<String> {
         live.pacing().replace_profiles(self.by_folder.clone())
     }

@@ -1,6 +1,8 @@
-//! [`WatchedStubs`], the stubs of some folders as they are served, and their replacement when files change.
+//! [`WatchedStubs`], the stubs of some folders as they are served, and their replacement when files
+//! change.
 //!
-//! Changes through the API survive a reload: new stubs, and edits and removals of stubs whose files have not changed.
+//! Changes through the API survive a reload: new stubs, and edits and removals of stubs whose files
+//! have not changed.
 
 use std::mem;
 use std::path::PathBuf;
@@ -58,7 +60,8 @@ pub(super) struct SwapResult {
 }
 
 impl WatchedStubs {
-    /// Reads the stubs of some folders for the first time. With errors among the defects, none may be served.
+    /// Reads the stubs of some folders for the first time. With errors among the defects, none may
+    /// be served.
     ///
     /// `workers` is the number of threads that will serve them and write to `journal`.
     pub fn load(folders: Vec<StubFolder>, journal: Journal, workers: usize) -> (Self, Vec<Defect>) {
@@ -98,12 +101,14 @@ impl WatchedStubs {
         self.cache.is_current(listings)
     }
 
-    /// Returns true if a file may have changed though its stamp has not, so that it has to be compared.
+    /// Returns true if a file may have changed though its stamp has not, so that it has to be
+    /// compared.
     pub(super) fn has_recent_files(&self) -> bool {
         self.cache.has_recent_files()
     }
 
-    /// Keeps the served catalog, before files are read, as the baseline by which later edits are recognized.
+    /// Keeps the served catalog, before files are read, as the baseline by which later edits are
+    /// recognized.
     pub(super) fn keep_baseline(&mut self) {
         self.pending.baseline.get_or_insert_with(|| self.live.catalog().clone());
     }
@@ -156,7 +161,8 @@ impl WatchedStubs {
         self.pending.has_changed
     }
 
-    /// Ends a reload without serving the files that were read. Changes of body files are kept for the next reload.
+    /// Ends a reload without serving the files that were read. Changes of body files are kept for
+    /// the next reload.
     pub(super) fn discard_baseline(&mut self) {
         self.pending.baseline = None;
     }
@@ -209,9 +215,11 @@ impl WatchedStubs {
         SwapResult { has_changed, retired: Some(retired) }
     }
 
-    /// Compares the stubs of the last reading with those of the files before, and makes them the active ones.
+    /// Compares the stubs of the last reading with those of the files before, and makes them the
+    /// active ones.
     ///
-    /// An edit through the API after `baseline` wins over the files; the next reload sees what it has written.
+    /// An edit through the API after `baseline` wins over the files; the next reload sees what it
+    /// has written.
     fn changes(&mut self, baseline: &Arc<Catalog>, current: &Arc<Catalog>) -> CatalogChanges {
         let is_without_edits = Arc::ptr_eq(baseline, current);
         let is_edited = |id: &Uuid| !is_without_edits && !is_same(baseline.by_id(id), current.by_id(id));
@@ -311,7 +319,8 @@ fn is_same(one: Option<&Arc<Stub>>, other: Option<&Arc<Stub>>) -> bool {
     }
 }
 
-/// Returns the first parts of the paths in the `__files` of the first folder, from which static files are served.
+/// Returns the first parts of the paths in the `__files` of the first folder, from which static
+/// files are served.
 fn static_file_names(folders: &[StubFolder], listings: &[FileListing]) -> HashSet<String> {
     let Some((folder, listing)) = folders.first().zip(listings.first()) else { return HashSet::new() };
     let root = folder.files().root;
@@ -324,7 +333,8 @@ fn by_id(contents: &CacheContents) -> HashMap<Uuid, FileStub> {
     contents.stubs.iter().map(|entry| (entry.stub.id, entry.clone())).collect()
 }
 
-/// Serves another catalog and returns the one before. Scenarios that no stub names any more start again.
+/// Serves another catalog and returns the one before. Scenarios that no stub names any more start
+/// again.
 fn exchange_catalog(edit: &Edit<'_>, live: &Live, catalog: Catalog) -> Arc<Catalog> {
     let retired = edit.exchange(catalog);
     let current = edit.catalog();

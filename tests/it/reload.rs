@@ -63,7 +63,8 @@ fn a_save_as_vim_makes_it_is_served() {
     for round in 0..3 {
         let text = stub("/a", &format!("vim {round}"));
         let file = mock.path("mappings/stubs.json");
-        // a probe, a swap file, the old file moved to a backup, the new one written, the backup removed
+        // a probe, a swap file, the old file moved to a backup, the new one written, the backup
+        // removed
         write(mock.root.path(), "mappings/4913", "");
         fs::remove_file(mock.path("mappings/4913")).expect("writable");
         write(mock.root.path(), "mappings/.stubs.json.swp", "b0VIM 9.1");

@@ -1,7 +1,9 @@
-//! Access to regular files: they are opened without blocking, read up to a limit, and replaced atomically.
+//! Access to regular files: they are opened without blocking, read up to a limit, and replaced
+//! atomically.
 //!
-//! Opening a named pipe blocks until its other end is open, a device may never end, and a file may exceed the memory. These
-//! are refused, so that no file in a folder can block the thread that reads it.
+//! Opening a named pipe blocks until its other end is open, a device may never end, and a file may
+//! exceed the memory. These are refused, so that no file in a folder can block the thread that
+//! reads it.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -13,7 +15,8 @@ use rustix::fs::OFlags;
 /// Default size limit of a file that is read into memory, in bytes (`--max-file-bytes`).
 pub const MAX_BYTES: u64 = 64 << 20;
 
-/// Opens a file for reading. Links are followed. A file that is not regular is an error with its kind in the message.
+/// Opens a file for reading. Links are followed. A file that is not regular is an error with its
+/// kind in the message.
 pub fn open(path: &Path) -> io::Result<File> {
     // opening a device may have side effects, so that the kind is checked before
     expect_regular(fs::metadata(path)?.file_type())?;
@@ -24,7 +27,8 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a regular file of at most `limit` bytes; a longer one is an error of the kind `FileTooLarge`.
+/// Reads a regular file of at most `limit` bytes; a longer one is an error of the kind
+/// `FileTooLarge`.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let length = file.metadata()?.len();
@@ -37,11 +41,12 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > limit { Err(too_long("it is longer than its metadata states", limit)) } else { Ok(bytes) }
 }
 
-/// Replaces the file at `path` atomically: a reader sees the whole old or the whole new content. A link at `path` is
-/// replaced, not followed. The folder must exist.
+/// Replaces the file at `path` atomically: a reader sees the whole old or the whole new content. A
+/// link at `path` is replaced, not followed. The folder must exist.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     path.file_name().ok_or(ErrorKind::InvalidInput)?;
-    // hidden, so that it is not read as a mapping; random, so that nobody can have planted a link there
+    // hidden, so that it is not read as a mapping; random, so that nobody can have planted a link
+    // there
     let part = path.with_file_name(format!(".{:016x}.part", rand::random::<u64>()));
     let flags = OFlags::NOFOLLOW.bits().cast_signed();
     let mut file = OpenOptions::new().write(true).create_new(true).custom_flags(flags).open(&part)?;

@@ -1,8 +1,10 @@
-//! [`Catalog`], the immutable set of all stubs. An edit returns another catalog, and requests in flight keep theirs.
+//! [`Catalog`], the immutable set of all stubs. An edit returns another catalog, and requests in
+//! flight keep theirs.
 //!
-//! Like a log-structured merge tree (O'Neil et al., 1996), a catalog consists of layers: the newest is small, the oldest
-//! large. An edit compiles a small layer and merges layers as they fill, so that ten thousand single edits cost little
-//! more each than one import. A look-up asks every layer, so [`Catalog::compacted`] merges them once edits have ceased.
+//! Like a log-structured merge tree (O'Neil et al., 1996), a catalog consists of layers: the newest
+//! is small, the oldest large. An edit compiles a small layer and merges layers as they fill, so
+//! that ten thousand single edits cost little more each than one import. A look-up asks every
+//! layer, so [`Catalog::compacted`] merges them once edits have ceased.
 
 use std::sync::Arc;
 
@@ -65,7 +67,8 @@ impl Catalog {
         Self { layers: vec![Layer::new(last.into_values().collect())] }
     }
 
-    /// Returns the stub that answers a call: the first by rank that matches and for which `accept` returns true.
+    /// Returns the stub that answers a call: the first by rank that matches and for which `accept`
+    /// returns true.
     pub fn find(&self, call: &Call, stats: &MatchStats, mut accept: impl FnMut(&Stub) -> bool) -> Option<&Arc<Stub>> {
         let mut best = None;
         for layer in &self.layers {

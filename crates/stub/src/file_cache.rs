@@ -1,7 +1,7 @@
 //! A cache of mapping files, so that a reload parses only the files that have changed.
 //!
-//! A file is read again when its stamp, or that of a body file that it names, has changed or is too recent to be
-//! trusted. It is parsed again only if its bytes differ.
+//! A file is read again when its stamp, or that of a body file that it names, has changed or is too
+//! recent to be trusted. It is parsed again only if its bytes differ.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -122,7 +122,8 @@ impl FileCache {
         })
     }
 
-    /// Reads the files that have changed since the last reading; `listings` are the files as they are now.
+    /// Reads the files that have changed since the last reading; `listings` are the files as they
+    /// are now.
     pub fn read(&mut self, listings: Vec<FileListing>) -> CacheContents {
         let mut contents = CacheContents::default();
         let has_several = self.folders.len() > 1;
@@ -187,8 +188,8 @@ impl CachedFile {
         file
     }
 
-    /// Returns the cached file if its content is that of the file on disk, else `None`. Compares bytes where stamps do
-    /// not settle it.
+    /// Returns the cached file if its content is that of the file on disk, else `None`. Compares
+    /// bytes where stamps do not settle it.
     fn into_unchanged(
         mut self,
         path: &Path,
@@ -228,7 +229,8 @@ impl CachedFile {
     }
 }
 
-/// Returns the path of the body file that a stub's document names; `None` if the body stands in the document.
+/// Returns the path of the body file that a stub's document names; `None` if the body stands in the
+/// document.
 pub fn body_file_path(stub: &Stub, files: &FilesFolder) -> Option<PathBuf> {
     if !stub.document.contains("\"bodyFileName\"") {
         return None;
@@ -251,7 +253,8 @@ fn small_file_digest(path: &Path, stamp: Option<FileStamp>) -> Option<u64> {
     regular_file::read(path, BLOCKING_READ_LIMIT).ok().map(|bytes| digest(&bytes))
 }
 
-/// Returns the files that differ, or may differ, between a listing made at `listed_at` and a newer one.
+/// Returns the files that differ, or may differ, between a listing made at `listed_at` and a newer
+/// one.
 fn changed_paths(old: &PathStamps, new: &PathStamps, listed_at: SystemTime) -> Vec<PathBuf> {
     let differs = |path: &PathBuf, stamp: &Option<FileStamp>| {
         old.get(path) != Some(stamp) || stamp.is_some_and(|stamp| stamp.is_recent(listed_at))

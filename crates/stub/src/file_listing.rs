@@ -1,4 +1,5 @@
-//! Listings of the files of a stub folder. The stamp of each file shows later whether it has changed, without reading it.
+//! Listings of the files of a stub folder. The stamp of each file shows later whether it has
+//! changed, without reading it.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fs::{self, DirEntry, Metadata};
@@ -48,8 +49,8 @@ impl FileStamp {
         self.size
     }
 
-    /// Returns true if the file was changed so shortly before `now` that it may change again and keep its stamp: clocks
-    /// of file systems tick slowly, and the clocks of file servers differ.
+    /// Returns true if the file was changed so shortly before `now` that it may change again and
+    /// keep its stamp: clocks of file systems tick slowly, and the clocks of file servers differ.
     pub fn is_recent(&self, now: SystemTime) -> bool {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let (seconds, nanos) = self.changed;
@@ -102,13 +103,15 @@ impl FileListing {
     }
 }
 
-/// A recursive walk through a folder. Each folder is visited once, whatever number of links lead to it.
+/// A recursive walk through a folder. Each folder is visited once, whatever number of links lead to
+/// it.
 struct FolderWalk {
     is_wanted: fn(&Path) -> bool,
     files: BTreeMap<PathBuf, Option<FileStamp>>,
     /// Visited folders, by device and inode.
     visited: HashSet<(u64, u64)>,
-    /// Links to folders, followed last, so that a file is listed by its own path rather than by one through a link.
+    /// Links to folders, followed last, so that a file is listed by its own path rather than by one
+    /// through a link.
     links: VecDeque<PathBuf>,
     /// Links to folders that were visited before and are no ancestors of the link.
     skipped: Vec<PathBuf>,
@@ -200,8 +203,8 @@ impl FolderWalk {
     }
 }
 
-/// Time after a change during which a stamp is not trusted. Clock ticks take some milliseconds, and some file systems
-/// count in seconds.
+/// Time after a change during which a stamp is not trusted. Clock ticks take some milliseconds, and
+/// some file systems count in seconds.
 const RECENT_CHANGE: Duration = Duration::from_secs(2);
 
 /// Maximum depth of nested folders.

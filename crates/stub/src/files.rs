@@ -8,14 +8,15 @@ use percent_encoding::percent_decode_str;
 pub use crate::render::files::{FilesFolder, Templating};
 use crate::reply::{Body, Reply};
 
-/// Size in bytes up to which a body file is loaded with its stub. Larger files are read for each request.
+/// Size in bytes up to which a body file is loaded with its stub. Larger files are read for each
+/// request.
 pub const BLOCKING_READ_LIMIT: u64 = 1 << 20;
 
 /// Index files of a folder, in the order in which they are tried.
 const INDEX_FILES: [&str; 4] = ["index.json", "index.html", "index.xml", "index.txt"];
 
-/// Returns the static file at a request path, if there is one. As in WireMock, the content type follows from the file
-/// extension, and is JSON if that is unknown.
+/// Returns the static file at a request path, if there is one. As in WireMock, the content type
+/// follows from the file extension, and is JSON if that is unknown.
 pub fn static_file(files: &FilesFolder, path: &str) -> Option<Reply> {
     let name = percent_decode_str(path).decode_utf8().ok()?.into_owned();
     let path = find(files, &name)?;

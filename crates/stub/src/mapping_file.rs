@@ -81,7 +81,8 @@ fn read_error(name: &str, error: &io::Error) -> Defect {
     Defect::error(format!("cannot read `{name}`: {error}")).help(help)
 }
 
-/// Returns the id of a stub that states none. It depends on the file and the index in it, and so survives a restart.
+/// Returns the id of a stub that states none. It depends on the file and the index in it, and so
+/// survives a restart.
 fn derived_id(prefix: &str, file: &str, index: usize) -> Uuid {
     Uuid::new_v5(&ID_NAMESPACE, format!("{prefix}{file}#{index}").as_bytes())
 }

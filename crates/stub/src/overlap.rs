@@ -1,7 +1,9 @@
-//! Detection of shadowed stubs: stubs that can never answer because another stub always comes first.
+//! Detection of shadowed stubs: stubs that can never answer because another stub always comes
+//! first.
 //!
-//! A stub is shadowed if the clauses of an earlier stub are a subset of its own. Clauses are compared as the texts of the
-//! request patterns. So there are no false alarms, but overlaps between different patterns are not found.
+//! A stub is shadowed if the clauses of an earlier stub are a subset of its own. Clauses are
+//! compared as the texts of the request patterns. So there are no false alarms, but overlaps
+//! between different patterns are not found.
 
 use std::sync::Arc;
 
@@ -11,8 +13,8 @@ use serde_json::Value;
 use super::{ScenarioStep, Stub};
 use crate::defect::Defect;
 
-/// Maximum number of clauses of which all subsets are looked up. With more clauses, only the whole set and the sets
-/// without one clause are.
+/// Maximum number of clauses of which all subsets are looked up. With more clauses, only the whole
+/// set and the sets without one clause are.
 const MAX_CLAUSES_FOR_ALL_SUBSETS: usize = 8;
 
 /// Returns a warning for each shadowed or duplicate stub among `stubs`.
@@ -50,8 +52,8 @@ fn subsets(clauses: &[String]) -> Box<dyn Iterator<Item = String> + '_> {
     Box::new(std::iter::once(0).chain(each).map(without))
 }
 
-/// Returns true if the stub answers in every state, so that stubs after it are never reached. A stub that requires a
-/// scenario state does not.
+/// Returns true if the stub answers in every state, so that stubs after it are never reached. A
+/// stub that requires a scenario state does not.
 fn can_shadow(stub: &Stub) -> bool {
     stub.scenario.as_ref().is_none_or(|scenario| scenario.required.is_none())
 }
@@ -70,7 +72,8 @@ fn shadowed(stub: &Stub, other: &Stub, is_duplicate: bool) -> Defect {
     Defect::warning(message).help(help)
 }
 
-/// Returns the clauses of a request pattern, sorted, each as a line such as `headers.accept {"equalTo":"x"}`.
+/// Returns the clauses of a request pattern, sorted, each as a line such as `headers.accept
+/// {"equalTo":"x"}`.
 fn clauses(stub: &Stub) -> Vec<String> {
     let mut clauses = Vec::new();
     let document = stub.json();

@@ -12,8 +12,8 @@ use crate::format::{self, Reader};
 use crate::matcher::{Rank, RequestPattern};
 use crate::render::ResponseDefinition;
 
-/// Age of the oldest stub from the API. Stubs from files have greater ages, so that those of the API come first among
-/// equal priorities.
+/// Age of the oldest stub from the API. Stubs from files have greater ages, so that those of the
+/// API come first among equal priorities.
 pub const FIRST_API_AGE: u64 = 1 << 63;
 
 /// A compiled stub. A clone shares the pattern, the response, the document and the hit counter.
@@ -108,7 +108,8 @@ impl Stub {
         serde_json::from_str(&self.document).expect("a document is written as JSON, and as deep as serde_json reads")
     }
 
-    /// Returns the name of its body file, relative to `__files`; `None` if the document has no `bodyFileName`.
+    /// Returns the name of its body file, relative to `__files`; `None` if the document has no
+    /// `bodyFileName`.
     pub fn body_file_name(&self) -> Option<String> {
         // most stubs have none, and the text search avoids parsing their documents
         if !self.document.contains("\"bodyFileName\"") {
@@ -117,8 +118,8 @@ impl Stub {
         self.json().get("response")?.get("bodyFileName")?.as_str().map(str::to_owned)
     }
 
-    /// Returns a copy whose body file is read again; `None` if the document cannot be read. The copy shares the hit
-    /// counter.
+    /// Returns a copy whose body file is read again; `None` if the document cannot be read. The
+    /// copy shares the hit counter.
     pub fn with_reread_body(&self, files: &FilesFolder) -> Option<Self> {
         let mut reader = Reader::of_own(&self.document);
         let tree = reader.parse(&self.document)?;
@@ -132,7 +133,8 @@ impl Stub {
         size_of::<Self>() + self.document.len() + self.response.heap_bytes()
     }
 
-    /// Returns true if both stubs have the same pattern and the same response. Ranks and origins do not count.
+    /// Returns true if both stubs have the same pattern and the same response. Ranks and origins do
+    /// not count.
     pub fn is_equivalent_to(&self, other: &Self) -> bool {
         let has_same_document = self.document == other.document || self.json() == other.json();
         has_same_document && self.response.has_body_of(&other.response)

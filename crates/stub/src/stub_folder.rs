@@ -12,8 +12,8 @@ use standin_files::regular_file::MAX_BYTES;
 pub struct StubFolder {
     /// Name of the service, which is the name of the folder.
     pub name: String,
-    /// Prefix of the file names from which stub ids are derived: `name/` where several services share a root, else
-    /// empty.
+    /// Prefix of the file names from which stub ids are derived: `name/` where several services
+    /// share a root, else empty.
     pub prefix: String,
     /// Path of the folder.
     pub root: PathBuf,
@@ -35,8 +35,8 @@ impl StubFolder {
         }
     }
 
-    /// Finds the stub folders of `root`: `root` itself if it has `mappings/`, else each of its folders that has, sorted
-    /// by name.
+    /// Finds the stub folders of `root`: `root` itself if it has `mappings/`, else each of its
+    /// folders that has, sorted by name.
     pub fn find_all(root: &Path) -> io::Result<Vec<Self>> {
         let name_of = |path: &Path| {
             let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());

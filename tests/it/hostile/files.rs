@@ -1,4 +1,5 @@
-//! Stub folders with unsuitable content: pipes, devices, endless files, circular links, planted links.
+//! Stub folders with unsuitable content: pipes, devices, endless files, circular links, planted
+//! links.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -28,7 +29,8 @@ fn path(root: &TempDir) -> &str {
 /// Creates a file that is not regular, or far too long, at a path.
 type Plant = fn(&Path);
 
-/// Kinds of unsuitable files: a text that the error message contains, and the function that creates one.
+/// Kinds of unsuitable files: a text that the error message contains, and the function that creates
+/// one.
 const PLANTS: [(&str, Plant); 5] = [
     ("a named pipe", pipe),
     ("a socket", |path| drop(UnixListener::bind(path).expect("a socket"))),

@@ -61,7 +61,8 @@ fn family(kind: &str, given: &GivenParams<'_>) -> Result<Family, BuildError> {
     }
 }
 
-/// Builds a log-normal distribution from WireMock's parameters, where a `sigma` of 0 means a constant.
+/// Builds a log-normal distribution from WireMock's parameters, where a `sigma` of 0 means a
+/// constant.
 fn with_sigma(given: &GivenParams<'_>) -> Result<DistributionShape, BuildError> {
     if given.has("p99") {
         let message = "`sigma` and `p99` both say how far a log-normal distribution spreads";
@@ -85,7 +86,8 @@ fn logarithm(given: &GivenParams<'_>, name: &str, lesser: f64) -> Result<f64, Bu
     Ok(logarithm)
 }
 
-/// Builds a uniform distribution, whose parameters are its bounds. As in WireMock, both are included and may be equal.
+/// Builds a uniform distribution, whose parameters are its bounds. As in WireMock, both are
+/// included and may be equal.
 fn uniform(given: &GivenParams<'_>) -> Result<DistributionShape, BuildError> {
     let (min, max) = ordered(given, given.time("min")?, given.time("max")?)?;
     if min == max {
@@ -178,7 +180,8 @@ const PARAMETERS: [(&str, &[&str]); 10] = [
     ("quantiles", &["p0", "p100"]),
 ];
 
-/// Logarithmic spread below which a distribution is a constant: less than the resolution of any clock.
+/// Logarithmic spread below which a distribution is a constant: less than the resolution of any
+/// clock.
 const MIN_LOG_SPREAD: f64 = 1e-9;
 
 /// Tolerance for the sum of shares, which may be rounded.

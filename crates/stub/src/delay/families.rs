@@ -1,4 +1,5 @@
-//! Families of distributions: distribution function, quantile function, and mean between two bounds.
+//! Families of distributions: distribution function, quantile function, and mean between two
+//! bounds.
 
 use std::f64::consts::PI;
 
@@ -80,11 +81,11 @@ impl Family {
         }
     }
 
-    /// Returns the partial expectation between two bounds, the integral of x times the density, which may be infinite.
-    /// `from` and `to` are the probabilities at the bounds.
+    /// Returns the partial expectation between two bounds, the integral of x times the density,
+    /// which may be infinite. `from` and `to` are the probabilities at the bounds.
     ///
-    /// For each family, the antiderivative is its own distribution function with other parameters (Johnson, Kotz and
-    /// Balakrishnan, *Continuous Univariate Distributions*, 1994).
+    /// For each family, the antiderivative is its own distribution function with other parameters
+    /// (Johnson, Kotz and Balakrishnan, *Continuous Univariate Distributions*, 1994).
     pub(super) fn partial_expectation(&self, (min, max): (f64, f64), (from, to): (f64, f64)) -> f64 {
         match self {
             Self::Quantiles(table) => table.integral(from, to),

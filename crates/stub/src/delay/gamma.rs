@@ -3,14 +3,16 @@
 use super::normal;
 use super::special::{gamma_kernel, ln_gamma, regularized_gamma};
 
-/// Returns P(shape, x), the distribution function of the gamma distribution of scale 1, for `shape` above 0.
+/// Returns P(shape, x), the distribution function of the gamma distribution of scale 1, for `shape`
+/// above 0.
 pub(super) fn cdf(shape: f64, x: f64) -> f64 {
     let (lower, _) = regularized_gamma(shape, x);
     lower
 }
 
-/// Returns the inverse of P(shape, x), by Halley's method from Wilson and Hilferty's approximation (1931). Steps outside
-/// the bracket of the root are replaced by bisection, so that it converges for every shape.
+/// Returns the inverse of P(shape, x), by Halley's method from Wilson and Hilferty's approximation
+/// (1931). Steps outside the bracket of the root are replaced by bisection, so that it converges
+/// for every shape.
 pub(super) fn quantile(shape: f64, p: f64) -> f64 {
     if p <= 0.0 {
         return 0.0;

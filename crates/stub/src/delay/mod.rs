@@ -1,7 +1,8 @@
 //! Distributions of delays.
 //!
-//! [`Distribution::build`] checks the parameters, so that drawing from a distribution cannot fail. Bounds truncate: values
-//! are drawn from the conditional distribution within the bounds, with no mass at them. Values are never negative.
+//! [`Distribution::build`] checks the parameters, so that drawing from a distribution cannot fail.
+//! Bounds truncate: values are drawn from the conditional distribution within the bounds, with no
+//! mass at them. Values are never negative.
 
 mod build;
 mod families;
@@ -41,7 +42,8 @@ impl Distribution {
         "quantiles",
     ];
 
-    /// Builds a distribution of a kind from its named parameters. Each kind also takes the bounds `min` and `max`:
+    /// Builds a distribution of a kind from its named parameters. Each kind also takes the bounds
+    /// `min` and `max`:
     ///
     /// | kind | parameters |
     /// |---|---|
@@ -56,9 +58,10 @@ impl Distribution {
     /// | `mixture` | `parts`, each with its share |
     /// | `quantiles` | `p0`, `p100`, and any between such as `p99.9`; log-linear between them |
     ///
-    /// `sigma`, `cv` and `shape` are plain numbers, the rest times, which are rounded to whole nanoseconds. WireMock's
-    /// `milliseconds`, `lower`, `upper` and `maxValue` are other names of `value`, `min`, `max` and `max`. WireMock's
-    /// uniform distribution draws whole milliseconds, this one any time between.
+    /// `sigma`, `cv` and `shape` are plain numbers, the rest times, which are rounded to whole
+    /// nanoseconds. WireMock's `milliseconds`, `lower`, `upper` and `maxValue` are other names of
+    /// `value`, `min`, `max` and `max`. WireMock's uniform distribution draws whole milliseconds,
+    /// this one any time between.
     pub fn build(kind: &str, params: &[Param<'_>]) -> Result<Self, BuildError> {
         build::shape(kind, params).map(|shape| Self { shape })
     }
@@ -68,14 +71,15 @@ impl Distribution {
         Self { shape: DistributionShape::Fixed(delay.as_nanos() as f64) }
     }
 
-    /// Draws a delay by inversion of the truncated distribution function (Devroye, *Non-Uniform Random Variate
-    /// Generation*, 1986, II.2). It takes one random number, and one more for each level of mixtures.
+    /// Draws a delay by inversion of the truncated distribution function (Devroye, *Non-Uniform
+    /// Random Variate Generation*, 1986, II.2). It takes one random number, and one more for each
+    /// level of mixtures.
     pub fn sample(&self, rng: &mut (impl Rng + ?Sized)) -> Duration {
         duration(self.shape.draw(&mut || uniform(rng.next_u64())))
     }
 
-    /// Returns the quantile of probability `p` (0 to 1). For `p` = 1, an unbounded distribution returns the longest
-    /// duration, 2^64 - 1 ns.
+    /// Returns the quantile of probability `p` (0 to 1). For `p` = 1, an unbounded distribution
+    /// returns the longest duration, 2^64 - 1 ns.
     pub fn quantile(&self, p: f64) -> Duration {
         duration(self.shape.quantile(p.clamp(0.0, 1.0)))
     }
@@ -85,14 +89,16 @@ impl Distribution {
         self.shape.cdf(delay.as_nanos() as f64)
     }
 
-    /// Returns the mean; `None` if it is infinite, as for a Pareto distribution with a heavy tail and no `max`.
+    /// Returns the mean; `None` if it is infinite, as for a Pareto distribution with a heavy tail
+    /// and no `max`.
     pub fn mean(&self) -> Option<Duration> {
         let mean = self.shape.mean();
         mean.is_finite().then(|| duration(mean))
     }
 }
 
-/// Returns a number strictly between 0 and 1 from the upper 52 bits, so that no quantile is infinite.
+/// Returns a number strictly between 0 and 1 from the upper 52 bits, so that no quantile is
+/// infinite.
 pub fn uniform(bits: u64) -> f64 {
     ((bits >> 12) as f64 + 0.5) / (1u64 << 52) as f64
 }

@@ -11,7 +11,8 @@ pub fn cdf(z: f64) -> f64 {
 
 /// Returns the inverse of the distribution function; infinite at 0 and 1.
 ///
-/// It uses rational approximations to 1e-16 (Wichura, *Algorithm AS 241*, Applied Statistics 37, 1988, PPND16).
+/// It uses rational approximations to 1e-16 (Wichura, *Algorithm AS 241*, Applied Statistics 37,
+/// 1988, PPND16).
 pub fn quantile(p: f64) -> f64 {
     if p <= 0.0 {
         return f64::NEG_INFINITY;

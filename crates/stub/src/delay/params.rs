@@ -28,7 +28,8 @@ pub enum ParamValue {
 /// An error in the parameters of a distribution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildError {
-    /// Name of the invalid parameter as it was typed; `None` if a parameter is missing or the kind is unknown.
+    /// Name of the invalid parameter as it was typed; `None` if a parameter is missing or the kind
+    /// is unknown.
     pub param: Option<String>,
     /// Error message.
     pub message: String,

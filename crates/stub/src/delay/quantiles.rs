@@ -112,7 +112,8 @@ impl Quantiles {
     }
 }
 
-/// Returns the logarithmic mean of two positive values: the mean of a quantity that rises exponentially between them.
+/// Returns the logarithmic mean of two positive values: the mean of a quantity that rises
+/// exponentially between them.
 fn logarithmic_mean(first: f64, last: f64) -> f64 {
     let ratio = (last - first) / first;
     // the quotient loses precision where the two values are almost equal

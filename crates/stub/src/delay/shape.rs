@@ -38,13 +38,15 @@ pub(super) struct Truncated {
 }
 
 impl DistributionShape {
-    /// Returns a family truncated at 0, as delays are not negative; `None` if almost all of it lies below.
+    /// Returns a family truncated at 0, as delays are not negative; `None` if almost all of it lies
+    /// below.
     pub(super) fn of(family: Family) -> Option<Self> {
         let whole = Truncated { family, from: 0.0, to: 1.0, min: f64::NEG_INFINITY, max: f64::INFINITY };
         whole.within(0.0, f64::INFINITY).map(|(_, shape)| shape)
     }
 
-    /// Returns a mixture of parts, each with its share above 0. Shares are normalized by their sum. `None` without parts.
+    /// Returns a mixture of parts, each with its share above 0. Shares are normalized by their sum.
+    /// `None` without parts.
     pub(super) fn mixture(parts: Vec<(f64, Self)>) -> Option<Self> {
         let sum: f64 = parts.iter().map(|(share, _)| share).sum();
         let mut before = 0.0;
@@ -59,8 +61,8 @@ impl DistributionShape {
         Some(Self::Mixture(parts))
     }
 
-    /// Truncates the shape at two bounds, both included. Returns the probability within them and the truncated shape; `None`
-    /// if almost nothing lies within them.
+    /// Truncates the shape at two bounds, both included. Returns the probability within them and
+    /// the truncated shape; `None` if almost nothing lies within them.
     pub(super) fn within(self, min: f64, max: f64) -> Option<(f64, Self)> {
         match self {
             Self::Fixed(value) => (min <= value && value <= max).then_some((1.0, self)),
@@ -165,8 +167,8 @@ impl Truncated {
     }
 }
 
-/// Returns the least number from `low` to `high`, both not negative, at which the monotone condition `holds` is true;
-/// `high` if that is infinite.
+/// Returns the least number from `low` to `high`, both not negative, at which the monotone
+/// condition `holds` is true; `high` if that is infinite.
 fn least(low: f64, high: f64, holds: impl Fn(f64) -> bool) -> f64 {
     if holds(low) {
         return low;
@@ -174,7 +176,8 @@ fn least(low: f64, high: f64, holds: impl Fn(f64) -> bool) -> f64 {
     if high.is_infinite() {
         return high;
     }
-    // floats that are not negative have the order of their bits, so that at most 64 halvings find the exact number
+    // floats that are not negative have the order of their bits, so that at most 64 halvings find
+    // the exact number
     let (mut below, mut from) = (low.abs().to_bits(), high.abs().to_bits());
     while below + 1 < from {
         let middle = u64::midpoint(below, from);

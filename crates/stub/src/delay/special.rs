@@ -12,8 +12,8 @@ pub fn ln_gamma(x: f64) -> f64 {
 
 /// Returns the regularized incomplete gamma functions P(a, x) and Q(a, x) = 1 - P(a, x).
 ///
-/// The smaller of the two is computed: P by a series, Q by a continued fraction with Lentz's method (Press et al.,
-/// *Numerical Recipes*, 3rd ed., 6.2).
+/// The smaller of the two is computed: P by a series, Q by a continued fraction with Lentz's method
+/// (Press et al., *Numerical Recipes*, 3rd ed., 6.2).
 pub(super) fn regularized_gamma(a: f64, x: f64) -> (f64, f64) {
     if x <= 0.0 {
         return (0.0, 1.0);
@@ -34,7 +34,8 @@ pub(super) fn gamma_kernel(a: f64, x: f64) -> f64 {
     if a < 10.0 {
         return (a * x.ln() - x - ln_gamma(a + 1.0)).exp();
     }
-    // Stirling's series (Abramowitz and Stegun 6.1.41): the large terms of the logarithm cancel before they are computed
+    // Stirling's series (Abramowitz and Stegun 6.1.41): the large terms of the logarithm cancel
+    // before they are computed
     let deviation = (x - a) / a;
     let inverse = 1.0 / (a * a);
     let rest = (1.0 / 12.0 - inverse * (1.0 / 360.0 - inverse * (1.0 / 1260.0 - inverse / 1680.0))) / a;
@@ -80,7 +81,8 @@ fn non_zero(x: f64) -> f64 {
     if x.abs() < 1e-300 { 1e-300 } else { x }
 }
 
-/// Maximum number of terms: twelve times the square root of the largest shape in use, 1e4. The terms vanish long before.
+/// Maximum number of terms: twelve times the square root of the largest shape in use, 1e4. The
+/// terms vanish long before.
 const MAX_TERMS: u32 = 1_200;
 
 const LANCZOS_FIRST: f64 = 0.999_999_999_999_809_9;

@@ -36,8 +36,8 @@ fn sorted_draws(distribution: &Distribution, count: usize) -> Vec<f64> {
 const Z90: f64 = 1.281_551_565_544_600_4;
 const Z99: f64 = 2.326_347_874_040_841;
 
-/// Returns distributions of each kind with their p50, p90, p99 and mean in milliseconds, from the formulas of textbooks.
-/// Those of gamma distributions are by arithmetic of thirty digits.
+/// Returns distributions of each kind with their p50, p90, p99 and mean in milliseconds, from the
+/// formulas of textbooks. Those of gamma distributions are by arithmetic of thirty digits.
 fn theory() -> Vec<(Distribution, [f64; 3], f64)> {
     let sigma = 2.5f64.ln() / Z99;
     let table = [time("p0", 1.0), time("p50", 4.0), time("p90", 8.0), time("p100", 64.0)];
@@ -182,7 +182,8 @@ fn a_mixture_draws_each_part_by_its_share() {
     assert_eq!(mixture.quantile(0.875), Duration::from_millis(15));
     assert_eq!(mixture.quantile(1.0), Duration::from_millis(20));
     assert_eq!(mixture.mean(), Some(Duration::from_micros(4_500)));
-    // half of the second part is left, an eighth of the whole, and the first part keeps its weight against it
+    // half of the second part is left, an eighth of the whole, and the first part keeps its weight
+    // against it
     let bounded = build("mixture", &[parts(both.clone()), time("max", 15.0)]);
     assert!((bounded.cdf(Duration::from_millis(1)) - 6.0 / 7.0).abs() < 1e-12);
     let upper = build("mixture", &[parts(both), time("min", 5.0)]);
@@ -385,7 +386,8 @@ proptest! {
         }
     }
 
-    /// The quantile is the least value whose cdf reaches `p`, to the nanosecond that both are rounded to.
+    /// The quantile is the least value whose cdf reaches `p`, to the nanosecond that both are
+    /// rounded to.
     #[test]
     fn the_cdf_is_the_inverse_of_the_quantile((kind, params) in anything(), p in 0.001f64..0.999) {
         let Ok(distribution) = Distribution::build(kind, &params) else { return Ok(()) };

@@ -1,5 +1,5 @@
-//! Parsing and formatting of durations, shares, rates and sizes: `3.2ms`, `0.4%`, `20MB/s`, `32kB`. A number without a
-//! unit is an error.
+//! Parsing and formatting of durations, shares, rates and sizes: `3.2ms`, `0.4%`, `20MB/s`, `32kB`.
+//! A number without a unit is an error.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,7 +21,8 @@ impl fmt::Display for UnitError {
 
 impl std::error::Error for UnitError {}
 
-/// Parses a duration such as `250us`, `3.2ms`, `1s`, `5m` or `2h`, rounded to whole nanoseconds. Zero needs no unit.
+/// Parses a duration such as `250us`, `3.2ms`, `1s`, `5m` or `2h`, rounded to whole nanoseconds.
+/// Zero needs no unit.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     let (number, unit) = split(text, "3.2ms")?;
     if unit.is_empty() {
@@ -91,7 +92,8 @@ pub fn size(bytes: u64) -> String {
     )
 }
 
-/// Formats a duration exactly, in the largest unit up to seconds in which it is at least 1: `250us`, `3.2ms`, `1s`.
+/// Formats a duration exactly, in the largest unit up to seconds in which it is at least 1:
+/// `250us`, `3.2ms`, `1s`.
 pub fn duration(time: Duration) -> String {
     let nanos = time.as_nanos();
     let (unit, size) = match nanos {
@@ -116,8 +118,8 @@ pub fn share(share: f64) -> String {
     format!("{}%", number.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Formats a rate in bytes per second, in the largest decimal unit in which it is at least 1 and parses as the same
-/// number: `20MB/s`.
+/// Formats a rate in bytes per second, in the largest decimal unit in which it is at least 1 and
+/// parses as the same number: `20MB/s`.
 pub fn rate(bytes: f64) -> String {
     let decimal = RATE_UNITS.iter().rev().filter(|(name, _)| !name.contains('i'));
     let mut written = decimal.filter(|(_, size)| bytes >= *size).map(|(name, size)| format!("{}{name}", bytes / size));
@@ -142,8 +144,8 @@ fn split<'t>(text: &'t str, example: &str) -> Result<(&'t str, &'t str), UnitErr
     Ok((number, unit))
 }
 
-/// Converts a decimal number of a unit of `size` nanoseconds to whole nanoseconds, without the rounding of floats; `None`
-/// from 2^63 on.
+/// Converts a decimal number of a unit of `size` nanoseconds to whole nanoseconds, without the
+/// rounding of floats; `None` from 2^63 on.
 fn nanoseconds(number: &str, size: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()? };
@@ -160,7 +162,8 @@ fn error(message: String, help: impl Into<String>) -> UnitError {
     UnitError { message, help: help.into() }
 }
 
-/// Units of time and their lengths in nanoseconds; the two µ are the micro sign and the Greek letter.
+/// Units of time and their lengths in nanoseconds; the two µ are the micro sign and the Greek
+/// letter.
 const TIME_UNITS: [(&str, u64); 8] = [
     ("ns", 1),
     ("us", 1_000),

@@ -1,6 +1,7 @@
 //! Reading of stub mappings in WireMock's JSON, from a tree with spans.
 //!
-//! The reader reports every defect instead of stopping at the first, and returns the mapping as WireMock echoes it.
+//! The reader reports every defect instead of stopping at the first, and returns the mapping as
+//! WireMock echoes it.
 
 mod response;
 mod templates;
@@ -183,7 +184,8 @@ fn scenario(object: &mut Object<'_>, reader: &mut Reader) -> Option<ScenarioStep
     name.map(|name| ScenarioStep { name, required, next })
 }
 
-/// Reads serve-event listeners and the older post-serve actions, which may be a map. They are echoed and not run.
+/// Reads serve-event listeners and the older post-serve actions, which may be a map. They are
+/// echoed and not run.
 fn listeners(object: &mut Object<'_>, reader: &mut Reader) {
     for key in ["postServeActions", "serveEventListeners"] {
         let Some(node) = object.node(key) else { continue };
@@ -210,8 +212,8 @@ fn listeners(object: &mut Object<'_>, reader: &mut Reader) {
     }
 }
 
-/// Maximum depth of a map of listeners. It is echoed as a list of objects, which is one level deeper and has to be
-/// readable again.
+/// Maximum depth of a map of listeners. It is echoed as a list of objects, which is one level
+/// deeper and has to be readable again.
 const MAX_LISTENER_DEPTH: usize = MAX_DEPTH - 2;
 
 /// Removes null members, as WireMock does when it echoes metadata.

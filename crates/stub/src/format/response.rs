@@ -108,7 +108,8 @@ pub fn delays(node: &Node, reader: &mut Reader) -> (Delays, Map<String, Json>) {
     (delays, object.close(&known, Strictness::Strict, reader))
 }
 
-/// Reads the reason phrase; `None` for the standard one. A status without a standard phrase gets its number.
+/// Reads the reason phrase; `None` for the standard one. A status without a standard phrase gets
+/// its number.
 fn reason(object: &mut Object<'_>, status: StatusCode, reader: &mut Reader) -> Option<ReasonPhrase> {
     let phrase = match object.text("statusMessage", reader) {
         Some(phrase) => phrase,
@@ -157,9 +158,11 @@ fn body(object: &mut Object<'_>, files: &FilesFolder, is_templated: bool, reader
     }
 }
 
-/// Returns the body of a file: the bytes of a small file, the path of a large one, which is read when it is sent.
+/// Returns the body of a file: the bytes of a small file, the path of a large one, which is read
+/// when it is sent.
 ///
-/// A missing file is an error in a stub folder. A stub from the API may name a file before it exists.
+/// A missing file is an error in a stub folder. A stub from the API may name a file before it
+/// exists.
 fn body_file(name: &str, object: &Object<'_>, files: &FilesFolder, reader: &mut Reader) -> Body {
     let node = object.node("bodyFileName").unwrap_or(object.whole());
     let Some(path) = files.find(name) else {
@@ -167,7 +170,8 @@ fn body_file(name: &str, object: &Object<'_>, files: &FilesFolder, reader: &mut 
             let message = format!("`{name}` leads out of the folder `__files`");
             reader.error_at(node, "bodyFileName", message, "put the file below `__files` and name it from there");
         }
-        // no file can have this name, so that requests are answered with the error of an unreadable file
+        // no file can have this name, so that requests are answered with the error of an unreadable
+        // file
         return Body::File(files.root.join("\u{0}"));
     };
     let size = path.metadata().map(|metadata| metadata.len());
@@ -206,7 +210,8 @@ fn dribble(object: &mut Object<'_>, reader: &mut Reader) -> Option<Dribble> {
     })
 }
 
-/// Reads a delay distribution in milliseconds: one of WireMock's or any kind of [`Distribution::KINDS`].
+/// Reads a delay distribution in milliseconds: one of WireMock's or any kind of
+/// [`Distribution::KINDS`].
 fn distribution(object: &mut Object<'_>, reader: &mut Reader) -> Option<Distribution> {
     let node = object.node("delayDistribution")?;
     object.echo("delayDistribution", node.to_json());

@@ -1,7 +1,7 @@
 //! Parsing of the templates in a response definition.
 //!
-//! A template that does not parse is an error in a stub folder. The API accepts such a stub, as WireMock does, and its
-//! requests are answered with the error.
+//! A template that does not parse is an error in a stub folder. The API accepts such a stub, as
+//! WireMock does, and its requests are answered with the error.
 
 use http::HeaderName;
 use serde_json::{Map, Value as Json};
@@ -96,8 +96,8 @@ fn text(text: &str, node: &Node, key: &str, reader: &mut Reader) -> BodyTemplate
     }
 }
 
-/// Parses a template; returns its error as a text. An unknown helper is a warning, and a template that does not parse is
-/// an error in a file.
+/// Parses a template; returns its error as a text. An unknown helper is a warning, and a template
+/// that does not parse is an error in a file.
 fn parse(text: &str, node: &Node, key: &str, reader: &mut Reader) -> Result<Template, String> {
     match Template::parse(text) {
         Ok(template) => {

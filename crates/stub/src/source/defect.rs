@@ -1,7 +1,8 @@
 //! [`Defect`], an error or warning about a file, with its place, a message and help.
 //!
-//! A defect is printed in one line (for logs and the API) or drawn under its source line (for a terminal). Both contain
-//! names and values from files, so that control characters in them are escaped.
+//! A defect is printed in one line (for logs and the API) or drawn under its source line (for a
+//! terminal). Both contain names and values from files, so that control characters in them are
+//! escaped.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -19,8 +20,8 @@ pub struct Defect {
     pub severity: Severity,
     /// SourcePlace in a file, if it concerns one.
     pub place: Option<SourcePlace>,
-    /// Path in the document, such as `/request/headers/A`. As in WireMock's API, names are joined without the escapes of
-    /// RFC 6901.
+    /// Path in the document, such as `/request/headers/A`. As in WireMock's API, names are joined
+    /// without the escapes of RFC 6901.
     pub pointer: String,
     /// Error message: lower case, without a full stop.
     pub message: String,
@@ -102,8 +103,8 @@ impl Defect {
         self.severity == Severity::Error
     }
 
-    /// Draws the defect, 80 columns wide, with its source line and the span underlined. The text has no line break at the
-    /// end.
+    /// Draws the defect, 80 columns wide, with its source line and the span underlined. The text
+    /// has no line break at the end.
     pub fn draw(&self, colour: bool) -> String {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
@@ -169,8 +170,8 @@ impl SourcePlace {
     }
 }
 
-/// Returns the known name that was probably meant: the nearest by optimal string alignment distance, ignoring case, if
-/// at most a third of the letters differ.
+/// Returns the known name that was probably meant: the nearest by optimal string alignment
+/// distance, ignoring case, if at most a third of the letters differ.
 pub fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
     let typed_length = typed.chars().count();
     let lower = typed.to_lowercase();
@@ -232,7 +233,8 @@ const DRAWING_WIDTH: usize = 80;
 /// Maximum number of underlined characters, which leaves room for the text around them.
 const MAX_UNDERLINE: usize = 56;
 
-/// Width in columns of the text before a message: `      = help: ` in a file of less than 100,000 lines.
+/// Width in columns of the text before a message: `      = help: ` in a file of less than 100,000
+/// lines.
 const TITLE_WIDTH: usize = 14;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';

@@ -1,7 +1,9 @@
-//! A parser of JSON as WireMock accepts it: with comments, single quotes, and any text after the value.
+//! A parser of JSON as WireMock accepts it: with comments, single quotes, and any text after the
+//! value.
 //!
-//! Of a repeated name the last value counts. All else is as strict as RFC 8259, except that half of a surrogate pair
-//! becomes U+FFFD. The parser does not recurse: open containers are kept in a vector.
+//! Of a repeated name the last value counts. All else is as strict as RFC 8259, except that half of
+//! a surrogate pair becomes U+FFFD. The parser does not recurse: open containers are kept in a
+//! vector.
 
 mod scanner;
 
@@ -80,7 +82,8 @@ impl JsonReader<'_> {
         }
     }
 
-    /// Reads a scalar or an empty container; `None` if a container began, whose first value comes next.
+    /// Reads a scalar or an empty container; `None` if a container began, whose first value comes
+    /// next.
     fn value(&mut self) -> Result<Option<Node>, DocumentError> {
         let start = self.scanner.at();
         self.values += 1;
@@ -158,8 +161,8 @@ impl JsonReader<'_> {
         }
     }
 
-    /// Adds a value to the innermost container. Returns the container if it ends after the value, `None` if another value
-    /// comes next.
+    /// Adds a value to the innermost container. Returns the container if it ends after the value,
+    /// `None` if another value comes next.
     fn put(&mut self, node: Node) -> Result<Option<Node>, DocumentError> {
         let Some(open) = self.open.last_mut() else { return Ok(Some(node)) };
         let close = open.close();
@@ -209,7 +212,8 @@ impl JsonReader<'_> {
 
 /// Errors between values.
 impl JsonReader<'_> {
-    /// Returns the error of an exceeded limit. The message states the place too, as the pointer may be too long to show.
+    /// Returns the error of an exceeded limit. The message states the place too, as the pointer may
+    /// be too long to show.
     fn limit_error(&self, message: &str, help: &str) -> DocumentError {
         let (line, column) = self.scanner.line_and_column();
         DocumentError::new(self.scanner.next_span(), format!("{message} (line {line}, column {column})"), help)

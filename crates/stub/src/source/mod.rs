@@ -1,8 +1,8 @@
 //! Parsing of JSON and YAML into one kind of tree, in which every value has its span in the text.
 //!
-//! Values of `serde_json` have no spans, and its parser rejects comments and single quotes, which WireMock accepts. A tree
-//! is at most [`MAX_DEPTH`] deep, so that functions may recurse over it. A [`Reader`] collects defects while fields are
-//! read.
+//! Values of `serde_json` have no spans, and its parser rejects comments and single quotes, which
+//! WireMock accepts. A tree is at most [`MAX_DEPTH`] deep, so that functions may recurse over it. A
+//! [`Reader`] collects defects while fields are read.
 
 pub mod defect;
 mod json;
@@ -22,8 +22,8 @@ pub use yaml::read_yaml;
 /// A value and its span in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Span in bytes. The span of a YAML alias is that of the alias itself; its members and items have those of the
-    /// anchored value.
+    /// Span in bytes. The span of a YAML alias is that of the alias itself; its members and items
+    /// have those of the anchored value.
     pub span: Range<usize>,
     /// Value.
     pub value: Value,
@@ -66,7 +66,8 @@ pub struct DocumentError {
     pub message: String,
     /// Way to correct it.
     pub help: Option<String>,
-    /// Path of the innermost open value: names and indices, each after a `/` and without escapes; empty at the top.
+    /// Path of the innermost open value: names and indices, each after a `/` and without escapes;
+    /// empty at the top.
     pub pointer: String,
 }
 
@@ -121,7 +122,8 @@ impl Node {
         }
     }
 
-    /// Returns the value without spans. Numbers keep their spelling, except that `serde_json` normalizes exponents (`1e+3`).
+    /// Returns the value without spans. Numbers keep their spelling, except that `serde_json`
+    /// normalizes exponents (`1e+3`).
     pub fn to_json(&self) -> Json {
         match &self.value {
             Value::Null => Json::Null,
@@ -181,15 +183,15 @@ fn last_wins(members: Vec<Member>) -> Vec<Member> {
     kept
 }
 
-/// Maximum depth of nested lists and objects. Documents are written again and parsed with `serde_json`, which accepts
-/// 127.
+/// Maximum depth of nested lists and objects. Documents are written again and parsed with
+/// `serde_json`, which accepts 127.
 pub const MAX_DEPTH: usize = 125;
 
 /// Limits of the size of a JSON document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DocumentLimits {
-    /// Maximum number of values, including items and members of all levels. Each takes some hundred bytes of memory
-    /// while the document is read.
+    /// Maximum number of values, including items and members of all levels. Each takes some hundred
+    /// bytes of memory while the document is read.
     pub(crate) values: usize,
     /// Maximum depth of nested lists and objects.
     pub(crate) depth: usize,

@@ -1,4 +1,5 @@
-//! Reading of objects field by field. Known fields are converted and echoed; others are reported as unknown.
+//! Reading of objects field by field. Known fields are converted and echoed; others are reported as
+//! unknown.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ pub struct Reader {
 pub enum Strictness {
     /// An unknown field is an error.
     Strict,
-    /// An unknown field is a warning in a file, as existing files have such fields, and an error in the API.
+    /// An unknown field is a warning in a file, as existing files have such fields, and an error in
+    /// the API.
     TopLevel,
 }
 
@@ -85,7 +87,8 @@ impl Reader {
         self.is_lenient
     }
 
-    /// Returns the line of a node, from 1. Calls in the order of the nodes take one pass over the text.
+    /// Returns the line of a node, from 1. Calls in the order of the nodes take one pass over the
+    /// text.
     pub fn line(&mut self, node: &Node) -> usize {
         let (mut at, mut line) = self.counted_lines;
         if node.span.start < at {
@@ -129,12 +132,14 @@ impl Reader {
         self.push(Defect::error(message).help(help).code(code), 0..0, None);
     }
 
-    /// Parses a JSON document; `None` if it does not parse, and then the error is among the defects.
+    /// Parses a JSON document; `None` if it does not parse, and then the error is among the
+    /// defects.
     pub fn parse(&mut self, text: &str) -> Option<Node> {
         self.parsed(read_json_within(text, self.limits))
     }
 
-    /// Parses a YAML document; `None` if it does not parse, and then the error is among the defects.
+    /// Parses a YAML document; `None` if it does not parse, and then the error is among the
+    /// defects.
     pub fn parse_yaml(&mut self, text: &str) -> Option<Node> {
         self.parsed(read_yaml(text))
     }

@@ -1,4 +1,4 @@
-//! What holds for any text: JSON and YAML say the same, places are right, nothing panics.
+//! Properties of both parsers: JSON and YAML agree, spans are right, and no text causes a panic.
 
 use proptest::prelude::*;
 use serde_json::json;

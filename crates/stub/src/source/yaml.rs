@@ -1,8 +1,8 @@
 //! A reader of YAML 1.2 into the same tree as JSON, from the events of a YAML parser.
 //!
-//! Plain scalars follow the core schema as far as JSON can represent it (see `plain.rs`). Aliases and merge keys (`<<`)
-//! are expanded within limits. Errors are: several documents, repeated names, names that are lists or maps, and tags
-//! other than `!!str`.
+//! Plain scalars follow the core schema as far as JSON can represent it (see `plain.rs`). Aliases
+//! and merge keys (`<<`) are expanded within limits. Errors are: several documents, repeated names,
+//! names that are lists or maps, and tags other than `!!str`.
 
 mod offsets;
 mod plain;
@@ -249,7 +249,8 @@ impl YamlMap {
         Ok(())
     }
 
-    /// Adds the members to merge, except for names that the map has already; of several sources the first counts.
+    /// Adds the members to merge, except for names that the map has already; of several sources the
+    /// first counts.
     fn merge(&mut self) {
         if self.merged.is_empty() {
             return;

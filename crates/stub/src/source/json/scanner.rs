@@ -1,4 +1,5 @@
-//! The scanner of JSON tokens: white space and comments, strings, numbers, `true`, `false` and `null`.
+//! The scanner of JSON tokens: white space and comments, strings, numbers, `true`, `false` and
+//! `null`.
 //!
 //! These files are written by hand, so that every error comes with help.
 
@@ -226,7 +227,8 @@ impl<'t> Scanner<'t> {
         Err(DocumentError::new(start..self.at, format!("`{word}` is no value in JSON"), help))
     }
 
-    /// Returns the end of the next word, which is a space, a quote, a bracket or another character that is not part of words.
+    /// Returns the end of the next word, which is a space, a quote, a bracket or another character
+    /// that is not part of words.
     pub(super) fn word_end(&self) -> usize {
         let rest = self.rest();
         let in_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '.' | '$');

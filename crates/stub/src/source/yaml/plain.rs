@@ -1,8 +1,9 @@
-//! Values of plain scalars: YAML's core schema (YAML 1.2.2, section 10.3), as far as JSON can represent it.
+//! Values of plain scalars: YAML's core schema (YAML 1.2.2, section 10.3), as far as JSON can
+//! represent it.
 //!
-//! Numbers get JSON's spelling: `+5` becomes `5`, `.5` becomes `0.5`, `5.` becomes `5.0`. Scalars that JSON cannot
-//! represent stay texts: `0x1f`, `0o17`, `.inf` and `.nan`. So do digits after a zero, such as `007`, which are codes
-//! rather than counts.
+//! Numbers get JSON's spelling: `+5` becomes `5`, `.5` becomes `0.5`, `5.` becomes `5.0`. Scalars
+//! that JSON cannot represent stay texts: `0x1f`, `0o17`, `.inf` and `.nan`. So do digits after a
+//! zero, such as `007`, which are codes rather than counts.
 
 use super::super::Value;
 use super::super::json::is_number;

@@ -1,7 +1,7 @@
 //! Messages and help for errors of the YAML parser.
 //!
-//! The parser's own messages name the states of its scanner. Frequent errors get a message in terms of the text and help;
-//! others keep the parser's message.
+//! The parser's own messages name the states of its scanner. Frequent errors get a message in terms
+//! of the text and help; others keep the parser's message.
 
 use std::ops::Range;
 
@@ -21,7 +21,8 @@ pub(super) fn explain(error: &ScanError, text: &str, at: usize) -> DocumentError
     DocumentError::new(tab.map_or_else(|| span(text, at), |tab| tab..tab + 1), *message, *help)
 }
 
-/// Returns the span of the character at `at`, or of the last visible one before it at a space or the end.
+/// Returns the span of the character at `at`, or of the last visible one before it at a space or
+/// the end.
 fn span(text: &str, at: usize) -> Range<usize> {
     match text[at..].chars().next() {
         Some(c) if !c.is_whitespace() => at..at + c.len_utf8(),
@@ -33,7 +34,8 @@ fn span(text: &str, at: usize) -> Range<usize> {
     }
 }
 
-/// Returns the first indenting tab from the line of `at` on. The parser's index is before or after it.
+/// Returns the first indenting tab from the line of `at` on. The parser's index is before or after
+/// it.
 fn indenting_tab(text: &str, at: usize) -> Option<usize> {
     let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
     let mut tabs = text[line..].match_indices('\t').map(|(distance, _)| line + distance);
