@@ -51,7 +51,7 @@ struct YamlContainer {
 
 enum YamlContent {
     List(Vec<Node>),
-    YamlMap(YamlMap),
+    Map(YamlMap),
 }
 
 /// A map that is read.
