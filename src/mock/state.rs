@@ -109,10 +109,12 @@ impl MockState {
             Some(mapping) if mapping.persistent => {
                 fail("a mock writes no stubs to disk; leave `persistent` out, or put the stub into a folder")
             }
-            Some(mapping) if !reader.has_errors() => match mapping.templates.as_ref().and_then(ResponseTemplates::broken) {
-                Some(what) => fail(format!("a template does not parse: {what}")),
-                None => Ok(mapping),
-            },
+            Some(mapping) if !reader.has_errors() => {
+                match mapping.templates.as_ref().and_then(ResponseTemplates::broken) {
+                    Some(what) => fail(format!("a template does not parse: {what}")),
+                    None => Ok(mapping),
+                }
+            }
             _ => fail(listed(reader.defects(), &text)),
         }
     }
