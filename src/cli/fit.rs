@@ -109,7 +109,7 @@ impl FitArgs {
         self.write_page(&fitted)?;
         self.print_report(&fitted);
         if refused {
-            return Err(Failure::check_failed("no profile was written: one model would be that of neither half")
+            return Err(Failure::check_failed("no profile was written: one model would fit neither half")
                 .help("`--anyway` writes it all the same"));
         }
         profile_file::write(&path, Author::Fit, &fitted.profile().to_yaml(&fitted.to_string()))?;
@@ -169,7 +169,7 @@ impl FitArgs {
         let trace = Trace::new(&head, &operations, reader.by_ref().map_while(&mut whole).filter(in_part));
         match broken {
             Some(error) => Err(error.into()),
-            None => Ok((head, trace.lacking(reader.condition()))),
+            None => Ok((head, trace.with_condition(reader.condition()))),
         }
     }
 

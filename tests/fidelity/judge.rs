@@ -1,28 +1,28 @@
-//! Whether two samples of latencies are the same but for their noise, percentile by percentile.
+//! Compares two samples of latencies percentile by percentile, allowing for their noise.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// A latency and when its call was due, both in milliseconds.
+/// A latency, and when its call was due, both in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Point {
     pub(crate) at: f64,
     pub(crate) latency: f64,
 }
 
-/// How far a percentile of the mock is from the reference's.
+/// Deviation of the mock from the reference at one percentile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Finding {
     pub(crate) percentile: f64,
     pub(crate) reference: f64,
     pub(crate) mock: f64,
-    /// The logarithm of their ratio.
+    /// Logarithm of the ratio of mock to reference.
     pub(crate) deviation: f64,
-    /// What is allowed: the limit, or the noise where that is more.
+    /// Allowed size of `deviation`: the limit, or the noise if that is larger.
     pub(crate) allowed: f64,
 }
 
-/// Percentiles and how much they may differ.
+/// Percentiles with the deviation that is allowed at each.
 pub(crate) const LIMITS: [(f64, f64); 4] = [(0.5, 0.03), (0.9, 0.05), (0.95, 0.07), (0.99, 0.10)];
 
 impl Finding {
@@ -31,9 +31,10 @@ impl Finding {
     }
 }
 
-/// Compares two runs of one schedule at all percentiles. The noise is that of the logarithm of their ratio, by a bootstrap over
-/// blocks of time, as calls that follow each other wait in the same queue; a block of both is drawn together, as its calls came
-/// at the same times. Three standard deviations are allowed.
+/// Compares two runs of one schedule at all percentiles. The noise is that of the logarithm of
+/// their ratio, by a bootstrap over blocks of time, since successive calls wait in the same queue.
+/// A block is drawn from both runs together, because its calls arrived at the same times. Three
+/// standard deviations are allowed.
 pub(crate) fn compare(reference: &[Point], mock: &[Point]) -> Vec<Finding> {
     let blocks = [blocks(reference), blocks(mock)];
     let count = blocks[0].len().min(blocks[1].len());
@@ -63,7 +64,7 @@ pub(crate) fn compare(reference: &[Point], mock: &[Point]) -> Vec<Finding> {
     compared.collect()
 }
 
-/// Latencies by the second in which their calls were due.
+/// Groups latencies by the second in which their calls were due.
 fn blocks(points: &[Point]) -> Vec<Vec<f64>> {
     let mut blocks: Vec<Vec<f64>> = Vec::new();
     for point in points {
@@ -92,7 +93,7 @@ fn at(sorted: &[f64], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share).round() as usize]
 }
 
-/// Milliseconds of a block: longer than a queue remembers.
+/// Length of a block in milliseconds: longer than a queue remembers.
 const BLOCK: f64 = 1_000.0;
 const DRAWS: usize = 100;
 

@@ -1,5 +1,6 @@
-//! The loop with real sockets: services whose queue is known are recorded at 20 to 60 % of their capacity, fitted, and predicted
-//! at 80 %. Takes minutes: `STANDIN=target/release/standin cargo test --test fidelity -- --ignored --nocapture`.
+//! End-to-end fidelity over real sockets: services whose queue is known are recorded at 20 to 60 %
+//! of their capacity, fitted, and predicted at 80 %. Takes minutes: `STANDIN=target/release/standin
+//! cargo test --test fidelity -- --ignored --nocapture`.
 
 #![allow(clippy::print_stdout, reason = "what was measured goes to stdout")]
 
@@ -24,10 +25,10 @@ use self::reference::{KINDS, Queue, capacity};
 
 /// Seconds of a run at 80 %.
 const PEAK: f64 = 25.0;
-/// How often a run is tried, and the rest between.
+/// Largest number of attempts of a run, and the rest between them.
 const ATTEMPTS: usize = 5;
-/// The share of its seconds that the audit of a target may flag, and the runs of which the calmest is taken where it
-/// flags more: on both sides alike.
+/// Share of its seconds that the audit of a target may flag; and the number of runs of which the
+/// calmest counts if it flags more, for both sides alike.
 const CALM: f64 = 0.1;
 const DOUBTED: usize = 3;
 const REST: Duration = Duration::from_secs(20);
@@ -44,7 +45,7 @@ fn sharing_of_four_is_found_and_predicted() {
     predict(Queue::Sharing(4), "sharing");
 }
 
-/// Records, fits, and compares what the mock does at 80 % with what the service does.
+/// Records, fits, and compares the mock's latencies at 80 % with those of the service.
 fn predict(queue: Queue, discipline: &str) {
     let scratch = TempDir::new().expect("a temporary folder");
     let folder = scratch.path().join("reference");
@@ -64,13 +65,13 @@ fn predict(queue: Queue, discipline: &str) {
         assert!(profile.contains(&expected), "`{expected}` is not in\n{profile}");
     }
 
-    // in turns, so that what the machine does to one side it does to the other
+    // the sides take turns, so that disturbances of the machine affect both
     let peak = schedule(scratch.path(), "peak", &[0.8 * most], PEAK, 12);
     let mut sides = [Vec::new(), Vec::new()];
     for (run, side) in [0, 1, 1, 0].into_iter().enumerate() {
         let begin = if sides[side].is_empty() { 0.0 } else { PEAK * 1e3 };
         let points = measure(&peak, scratch.path(), || match side {
-            // the recorder stays in the way of the real side
+            // the real side keeps the recorder in the path
             0 => Standin::record(service, &scratch.path().join(format!("again{run}"))),
             _ => Standin::serve(&folder, run),
         });
@@ -95,14 +96,14 @@ fn predict(queue: Queue, discipline: &str) {
             );
         }
         assert!(findings.iter().all(Finding::is_within), "the mock of {queue:?} is off");
-        // the same judge has to catch what mocks usually do
+        // the judge must also detect the usual errors of mocks
         let median = quantile(real.iter().map(|point| point.latency).collect(), 0.5);
         let constant: Vec<Point> = real.iter().map(|point| Point { latency: median, ..*point }).collect();
         assert!(!compare(&real, &constant).iter().all(Finding::is_within), "a constant delay passes as well");
     }
 }
 
-/// Calls by a Poisson process, at each of these rates for so many seconds.
+/// Writes a Poisson process of calls, with `seconds` at each of these rates.
 fn schedule(folder: &Path, name: &str, rates: &[f64], seconds: f64, seed: u64) -> PathBuf {
     let path = folder.join(format!("{name}.jsonl"));
     let head = Head { version: VERSION, target: "http://schedule".to_owned(), started_unix_ms: 1, ..Head::default() };
@@ -147,8 +148,9 @@ fn call(number: u64, at: f64, url: &str) -> Exchange {
     }
 }
 
-/// Sends a schedule to a target that is started for it. Where others had the machine the sender was late, and says that nobody is to
-/// believe what it measured: then again, after a rest. Where the target was late by its own audit, the calmest of some runs is taken.
+/// Sends a schedule to a target that is started for it. If the sender was late, because others used
+/// the machine, it rejects its own measurement, and the run is repeated after a rest. If the target
+/// was late by its own audit, the calmest of some runs counts.
 fn measure(schedule: &Path, folder: &Path, start: impl Fn() -> Standin) -> Vec<(String, Point)> {
     let mut runs = Vec::new();
     for _ in 0..ATTEMPTS {
@@ -170,7 +172,8 @@ fn measure(schedule: &Path, folder: &Path, start: impl Fn() -> Standin) -> Vec<(
     points
 }
 
-/// Sends a schedule; the kind of each call, when it was due, and its latency from then on. None if the sender was late.
+/// Sends a schedule, and returns the kind, due time and latency of each call. `None` if the sender
+/// was late.
 fn replay(schedule: &Path, target: SocketAddr, folder: &Path) -> Option<Vec<(String, Point)>> {
     let out = folder.join("replayed.jsonl");
     let _ = std::fs::remove_file(&out);
@@ -194,7 +197,7 @@ fn replay(schedule: &Path, target: SocketAddr, folder: &Path) -> Option<Vec<(Str
     Some(recording.exchanges.iter().map(point).collect())
 }
 
-/// A standin that listens.
+/// A running standin server.
 struct Standin {
     address: SocketAddr,
     child: Child,
@@ -220,7 +223,7 @@ impl Standin {
             .expect("the binary runs");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let line = lines.next().expect("a line").expect("UTF-8");
-        // what it says at its end must not meet a closed pipe
+        // its final messages must not meet a closed pipe
         std::thread::spawn(move || lines.for_each(drop));
         let url = line.strip_prefix("standin: listening on http://").expect("the ready line");
         let address = url.split_whitespace().next().and_then(|address| address.parse().ok()).expect("an address");
@@ -228,7 +231,7 @@ impl Standin {
         Self { address, child }
     }
 
-    /// The share of the seconds of its workers in which it was too slow itself.
+    /// Returns the share of its workers' seconds in which its own audit flags it as too slow.
     fn flagged(&self) -> f64 {
         let mut answer = ureq::get(format!("http://{}/__admin/standin/audit", self.address)).call().expect("an answer");
         let audit = answer.body_mut().read_to_string().expect("a body");
@@ -250,7 +253,7 @@ impl Drop for Standin {
     }
 }
 
-/// What a command printed; it must go well.
+/// Runs a command that must succeed, and returns its output.
 fn run(args: &[&str]) -> String {
     let output = Command::new(binary()).args(args).output().expect("the binary runs");
     let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -258,7 +261,7 @@ fn run(args: &[&str]) -> String {
     told
 }
 
-/// The binary under test: of a release build, where one is named.
+/// Returns the binary under test: of a release build if one is named.
 fn binary() -> PathBuf {
     std::env::var_os("STANDIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_standin")), PathBuf::from)
 }

@@ -1,7 +1,7 @@
-//! Services whose queue is known: nothing of standin's stations is used.
+//! Services whose queue is known; they share no code with standin's stations.
 //!
-//! When a call finishes is computed from when it came, never from when a thread woke: on a machine that others use too, an
-//! answer may go out late, but the calls behind it do not wait for that.
+//! The finish of a call is computed from its arrival, never from when a thread woke. On a shared
+//! machine a response may leave late, but the calls behind it do not wait for that.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -18,32 +18,32 @@ use rand_distr::{Distribution as _, LogNormal};
 /// How calls share the capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Queue {
-    /// So many workers take calls from one line.
+    /// Workers that take calls from one line.
     Fifo(usize),
-    /// All calls progress at once, each as fast as alone while there are no more of them than this.
+    /// Processor sharing: each call is as fast as alone while there are at most this many.
     Sharing(usize),
 }
 
-/// A kind of calls: its first path segment, its share of all, and the demand for it.
+/// A kind of calls: its first path segment, its share of all, and its demand.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) share: f64,
-    /// Milliseconds.
+    /// Mean demand in milliseconds.
     pub(crate) mean: f64,
 }
 
-/// What the references are asked.
+/// Kinds of calls that the references serve.
 pub(crate) const KINDS: [Kind; 2] =
     [Kind { name: "fast", share: 0.7, mean: 8.0 }, Kind { name: "slow", share: 0.3, mean: 20.0 }];
 
-/// Calls a second at which a service of this many workers saturates.
+/// Returns the rate, in calls a second, at which a service with this many workers saturates.
 pub(crate) fn capacity(workers: usize) -> f64 {
     let mean: f64 = KINDS.iter().map(|kind| kind.share * kind.mean).sum();
     workers as f64 * 1_000.0 / mean
 }
 
-/// A call that came, and where its answer goes.
+/// A received call, with the connection for its response.
 struct Job {
     came: Instant,
     demand: Duration,
@@ -52,7 +52,7 @@ struct Job {
 
 impl Job {
     fn answer(mut self) {
-        // a client that has gone needs none
+        // the client may be gone
         let _ = self.stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     }
 }
@@ -78,7 +78,7 @@ pub(crate) fn start(queue: Queue, seed: u64) -> SocketAddr {
     address
 }
 
-/// Demands, and those that are drawn already, by the kind of calls.
+/// Drawn demands by kind of call, and the generator.
 struct Draws {
     random: StdRng,
     drawn: HashMap<&'static str, Vec<f64>>,
@@ -98,7 +98,7 @@ impl Draws {
     }
 }
 
-/// Reads calls off a connection.
+/// Reads calls from a connection.
 fn hear(stream: &TcpStream, jobs: &Sender<Job>, draws: &Mutex<Draws>) {
     stream.set_nodelay(true).expect("no delay");
     let mut reader = BufReader::new(stream);
@@ -118,7 +118,7 @@ fn hear(stream: &TcpStream, jobs: &Sender<Job>, draws: &Mutex<Draws>) {
     }
 }
 
-/// Takes calls as they come, and answers each when it is finished.
+/// Serves calls as they come, and answers each when it is finished.
 fn serve(came: &Receiver<Job>, mut queue: impl Discipline) {
     loop {
         let Some(next) = queue.next() else {
@@ -139,7 +139,8 @@ fn serve(came: &Receiver<Job>, mut queue: impl Discipline) {
     }
 }
 
-/// A call that comes before then. Wakes in time: sleeping alone is late by more than a tenth of a millisecond.
+/// Waits for a call until a time. It spins at the end, since sleeping alone is late by more than a
+/// tenth of a millisecond.
 fn until(then: Instant, came: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
     match came.recv_timeout(then.saturating_duration_since(Instant::now()).saturating_sub(EARLY)) {
         Err(RecvTimeoutError::Timeout) => {}
@@ -154,18 +155,18 @@ fn until(then: Instant, came: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
     Err(RecvTimeoutError::Timeout)
 }
 
-/// Which of the calls inside finishes when.
+/// The order in which calls inside finish.
 trait Discipline {
     fn take(&mut self, job: Job);
 
-    /// When the next call finishes, if no other comes before.
+    /// Returns when the next call finishes if no other arrives before.
     fn next(&self) -> Option<Instant>;
 
-    /// Takes that call out.
+    /// Removes that call.
     fn finish(&mut self, at: Instant) -> Job;
 }
 
-/// A line before workers, by when each of them is free.
+/// Workers with one line, by the time at which each is free.
 struct Line {
     free: Vec<Instant>,
     busy: Vec<(Instant, Job)>,
@@ -188,11 +189,12 @@ impl Discipline for Line {
     }
 }
 
-/// Calls that get the same part of the capacity, and none more than one worker can do; with the seconds left of each.
+/// Calls that share the capacity equally, none faster than one worker; with the remaining seconds
+/// of each.
 struct Shared {
     capacity: f64,
     running: Vec<(f64, Job)>,
-    /// When so much was left.
+    /// Time at which the remaining seconds were updated.
     last: Instant,
 }
 
@@ -227,10 +229,10 @@ impl Discipline for Shared {
     }
 }
 
-/// The spread of demands: the standard deviation of their logarithms.
+/// Standard deviation of the logarithms of demands.
 const SIGMA: f64 = 0.5;
-/// So many demands together have the mean that they should: at 80 % of the capacity, one that chance makes 1 % higher makes
-/// calls 5 % slower.
+/// Number of demands that together have the exact mean: at 80 % of the capacity, demands that are 1
+/// % higher by chance make calls 5 % slower.
 const BATCH: usize = 500;
-/// How much earlier a thread wakes, to spin for the rest.
+/// Time by which a thread wakes early, to spin for the rest.
 const EARLY: Duration = Duration::from_micros(120);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::demand::{self, OperationTables};
+use super::demand::by_operation::{OperationTables, operation_tables};
 use super::fitted::{Candidate, MIN_CALLS, TooFewCalls, ValidRange};
 use super::limits::{FittedLimit, RejectionLimits};
 use super::prepare::stalls::{FittedStalls, StallIntervals};
@@ -75,8 +75,8 @@ impl<'t> Prepared<'t> {
         if self.leaky_bucket.is_some() {
             // calls that waited at the limit need not be among the calls that are fitted
             let recorded = join(self.traces, &self.operations).0;
-            valid.in_flight = valid.in_flight.max(recorded.most_inside() + 1);
-            valid.per_second = recorded.most_per_second();
+            valid.in_flight = valid.in_flight.max(recorded.max_inside() + 1);
+            valid.per_second = recorded.max_per_second();
         }
         valid
     }
@@ -92,7 +92,7 @@ impl Explanation {
             chosen: fit.scored,
             station: fit.scored.model,
             curve: None,
-            accepted_workers: fit.accepted(ranking, work),
+            accepted_workers: fit.accepted_workers(ranking, work),
             findings: rules::for_single_station(&fit, ranking, split, work),
             valid: prepared.valid_range(fit.scored.model, &fit.demands),
             is_light_load: fit.light_load.is_some(),
@@ -137,7 +137,7 @@ impl Explanation {
         let is_clear = !self.findings.iter().chain(about_tapes).any(Finding::blurs_tails);
         let clear = is_clear.then_some(self.chosen.model);
         let Prepared { traces, operations, work, .. } = prepared;
-        demand::operation_tables(work, &self.demands, operations, traces, &limits.found, clear)
+        operation_tables(work, &self.demands, operations, traces, &limits.found, clear)
     }
 
     /// Replaces an unsatisfactory single station by a delay center and a queue, or by the tandem
@@ -174,7 +174,7 @@ impl Explanation {
         let work = &prepared.work;
         self.strata = prepared.split.as_ref().map(|split| fit.strata(split, work)).unwrap_or_default();
         rules::replace_with_delay_center(&mut self.findings, fit, &self.strata);
-        self.valid.utilization = Some(fit.utilization(work.most_per_second()).min(1.0));
+        self.valid.utilization = Some(fit.utilization(work.max_per_second()).min(1.0));
         self.station = StationModel { discipline: QueueDiscipline::Fifo, workers: fit.workers, outside: 0.0 };
         for operation in &mut tables.operations {
             let number = prepared.operations[operation.name.as_str()] as usize;
@@ -253,13 +253,13 @@ fn valid_range(work: &Workload, model: StationModel, demands: &[f64]) -> ValidRa
             .filter(|_| has_queue)
             // more work can arrive within a window than the service can do
             .map(|busiest| (busiest / f64::from(model.workers)).min(1.0)),
-        in_flight: work.most_inside() + 1,
-        per_second: work.most_per_second(),
+        in_flight: work.max_inside() + 1,
+        per_second: work.max_per_second(),
         samples: work.counted.iter().filter(|counted| **counted).count() as u64,
     }
 }
 
 /// Returns the highest utilization of a capacity given in calls a second, at most 1.
 fn utilization(work: &Workload, capacity: f64) -> f64 {
-    (work.most_per_second() / capacity).min(1.0)
+    (work.max_per_second() / capacity).min(1.0)
 }

@@ -65,7 +65,7 @@ impl RejectionLimits {
         let limits = Self::learn(traces, StationModel::UNLIMITED, None).found;
         limits.into_iter().find_map(|limit| {
             let LimitKind::Rate { per_second, burst, .. } = limit.kind else { return None };
-            let behind = leaky_bucket::behind(traces, per_second)?;
+            let behind = leaky_bucket::traces_behind(traces, per_second)?;
             Some((FittedLimit { kind: LimitKind::Rate { per_second, burst, spaced: true }, ..limit }, behind))
         })
     }
@@ -82,17 +82,17 @@ impl RejectionLimits {
     pub(crate) fn learn(traces: &[Trace], model: StationModel, known: Option<FittedLimit>) -> Self {
         let mut limits = Self::default();
         for status in REJECTING_STATUSES {
-            let doors: Vec<AdmissionLog> = traces.iter().map(|trace| AdmissionLog::new(trace, status, model)).collect();
-            let calls: u64 = doors.iter().map(|door| door.refused).sum();
+            let logs: Vec<AdmissionLog> = traces.iter().map(|trace| AdmissionLog::new(trace, status, model)).collect();
+            let calls: u64 = logs.iter().map(|log| log.rejected).sum();
             if calls == 0 {
                 continue;
             }
-            let best = [inside(&doors), rate(&doors)].into_iter().flatten();
+            let best = [inside(&logs), rate(&logs)].into_iter().flatten();
             let best = best.max_by(|one, other| one.1.total_cmp(&other.1));
             let agrees = |(kind, agreement): &(LimitKind, f64)| match *kind {
                 LimitKind::Inside { .. } => *agreement >= MIN_AGREEMENT,
                 LimitKind::Rate { per_second, burst, .. } => {
-                    TokensInUse::new(&doors, per_second).nearly(burst) >= MIN_AGREEMENT
+                    TokensInUse::new(&logs, per_second).agreement_off_the_limit(burst) >= MIN_AGREEMENT
                 }
             };
             match best.filter(|best| calls >= MIN_REJECTED && agrees(best)) {
@@ -118,7 +118,7 @@ impl fmt::Display for FittedLimit {
                 write!(out, "it answers {} beyond {per_second} calls a second (burst {burst}{spaced})", self.status)?;
             }
         }
-        write!(out, ": {} calls, of which {:.0} % are as this rule says", self.calls, self.agreement * 100.0)
+        write!(out, ": {} calls; the rule agrees with {:.0} % of them", self.calls, self.agreement * 100.0)
     }
 }
 
@@ -126,10 +126,10 @@ impl fmt::Display for FittedLimit {
 struct AdmissionLog {
     /// Arrival times in nanoseconds, ascending.
     arrivals: Vec<u64>,
-    is_refused: Vec<bool>,
+    is_rejected: Vec<bool>,
     /// Number of calls in the service at each arrival.
     inside: Vec<u32>,
-    refused: u64,
+    rejected: u64,
 }
 
 impl AdmissionLog {
@@ -150,44 +150,44 @@ impl AdmissionLog {
             inside.push((entered as u32).saturating_sub(finished as u32));
             entered += usize::from(call.status != status);
         }
-        let is_refused: Vec<bool> = calls.iter().map(|call| call.status == status).collect();
-        let refused = is_refused.iter().filter(|refused| **refused).count() as u64;
-        Self { arrivals: calls.iter().map(|call| call.arrival).collect(), is_refused, inside, refused }
+        let is_rejected: Vec<bool> = calls.iter().map(|call| call.status == status).collect();
+        let rejected = is_rejected.iter().filter(|rejected| **rejected).count() as u64;
+        Self { arrivals: calls.iter().map(|call| call.arrival).collect(), is_rejected, inside, rejected }
     }
 }
 
 /// Returns the population from which calls are rejected, with its agreement.
-fn inside(doors: &[AdmissionLog]) -> Option<(LimitKind, f64)> {
-    let refused_at = |calls: u32| {
-        let of_door = |door: &AdmissionLog| {
-            let pairs = door.inside.iter().zip(&door.is_refused);
-            pairs.fold((0_u64, 0_u64), |(both, any), (inside, refused)| {
+fn inside(logs: &[AdmissionLog]) -> Option<(LimitKind, f64)> {
+    let rejected_at = |calls: u32| {
+        let of_log = |log: &AdmissionLog| {
+            let pairs = log.inside.iter().zip(&log.is_rejected);
+            pairs.fold((0_u64, 0_u64), |(both, any), (inside, rejected)| {
                 let expected = *inside >= calls;
-                (both + u64::from(expected && *refused), any + u64::from(expected || *refused))
+                (both + u64::from(expected && *rejected), any + u64::from(expected || *rejected))
             })
         };
-        doors.iter().map(of_door).fold((0, 0), |sum, door| (sum.0 + door.0, sum.1 + door.1))
+        logs.iter().map(of_log).fold((0, 0), |sum, log| (sum.0 + log.0, sum.1 + log.1))
     };
-    let mut found: Vec<u32> = doors
+    let mut found: Vec<u32> = logs
         .iter()
-        .flat_map(|door| door.inside.iter().zip(&door.is_refused))
-        .filter(|(_, refused)| **refused)
+        .flat_map(|log| log.inside.iter().zip(&log.is_rejected))
+        .filter(|(_, rejected)| **rejected)
         .map(|(inside, _)| *inside)
         .collect();
     found.sort_unstable();
     let middle = *found.get(found.len() / 2)?;
     let candidates = middle.saturating_sub(TRIED_DISTANCE_CALLS).max(1)..=middle.saturating_add(TRIED_DISTANCE_CALLS);
-    let scored = candidates.map(|calls| (LimitKind::Inside { calls }, agreement(refused_at(calls))));
+    let scored = candidates.map(|calls| (LimitKind::Inside { calls }, agreement(rejected_at(calls))));
     scored.max_by(|one, other| one.1.total_cmp(&other.1))
 }
 
 /// Returns the rate and burst beyond which calls are rejected, with their agreement.
-fn rate(doors: &[AdmissionLog]) -> Option<(LimitKind, f64)> {
-    let mut per_second = admitted_while_refusing(doors)?;
-    let (_, mut agreement) = burst(doors, per_second);
+fn rate(logs: &[AdmissionLog]) -> Option<(LimitKind, f64)> {
+    let mut per_second = admitted_rate_while_rejecting(logs)?;
+    let (_, mut agreement) = burst(logs, per_second);
     for step in [0.02, 0.005, 0.001] {
         let around = (-5..=5).map(|by| per_second * (1.0 + f64::from(by) * step));
-        let scored = around.map(|rate| (rate, burst(doors, rate)));
+        let scored = around.map(|rate| (rate, burst(logs, rate)));
         if let Some((rate, (_, better))) = scored.max_by(|one, other| one.1.1.total_cmp(&other.1.1))
             && better > agreement
         {
@@ -197,7 +197,7 @@ fn rate(doors: &[AdmissionLog]) -> Option<(LimitKind, f64)> {
     // operators configure round numbers
     for digits in 1..=4 {
         let rounded = significant(per_second, digits);
-        let (calls, as_good) = burst(doors, rounded);
+        let (calls, as_good) = burst(logs, rounded);
         if as_good >= agreement - MAX_AGREEMENT_LOSS || digits == 4 {
             return Some((LimitKind::Rate { per_second: rounded, burst: calls, spaced: false }, as_good));
         }
@@ -206,8 +206,8 @@ fn rate(doors: &[AdmissionLog]) -> Option<(LimitKind, f64)> {
 }
 
 /// Returns the burst that agrees best with a rate, with its agreement.
-fn burst(doors: &[AdmissionLog], per_second: f64) -> (u32, f64) {
-    TokensInUse::new(doors, per_second).burst()
+fn burst(logs: &[AdmissionLog], per_second: f64) -> (u32, f64) {
+    TokensInUse::new(logs, per_second).burst()
 }
 
 /// Number of tokens in use, the call's own included, if each call were admitted; sorted, each with
@@ -218,16 +218,16 @@ struct TokensInUse {
 }
 
 impl TokensInUse {
-    fn new(doors: &[AdmissionLog], per_second: f64) -> Self {
+    fn new(logs: &[AdmissionLog], per_second: f64) -> Self {
         let token = 1e9 / per_second;
         let mut tokens: Vec<(f64, bool)> = Vec::new();
-        for door in doors {
+        for log in logs {
             let mut full_at = 0.0_f64;
-            for (arrival, refused) in door.arrivals.iter().zip(&door.is_refused) {
+            for (arrival, rejected) in log.arrivals.iter().zip(&log.is_rejected) {
                 let now = *arrival as f64;
                 let next = full_at.max(now) + token;
-                tokens.push(((next - now) / token, *refused));
-                if !refused {
+                tokens.push(((next - now) / token, *rejected));
+                if !rejected {
                     full_at = next;
                 }
             }
@@ -239,7 +239,7 @@ impl TokensInUse {
     /// Returns the burst beyond which calls are rejected, with its agreement.
     fn burst(&self) -> (u32, f64) {
         let taken = &self.tokens;
-        let all = taken.iter().filter(|(_, refused)| *refused).count();
+        let all = taken.iter().filter(|(_, rejected)| *rejected).count();
         let (mut best, mut passed, mut wrongly) = ((1, 0.0), 0, 0);
         for burst in 1..=MAX_BURST {
             while passed < taken.len() && taken[passed].0 <= f64::from(burst) + 1e-6 {
@@ -259,26 +259,29 @@ impl TokensInUse {
 
     /// Returns the agreement of a burst over calls at least half a token from the limit; closer
     /// ones are decided by network delay between recorder and service.
-    fn nearly(&self, burst: u32) -> f64 {
+    fn agreement_off_the_limit(&self, burst: u32) -> f64 {
         let burst = f64::from(burst);
-        let refused_with = |least: f64| move |(tokens, refused): &&(f64, bool)| *refused && *tokens > least;
-        let both = self.tokens.iter().filter(refused_with(burst - LIMIT_TOLERANCE_TOKENS)).count();
-        let refused = self.tokens.iter().filter(refused_with(0.0)).count();
-        let let_in =
-            self.tokens.iter().filter(|(tokens, refused)| !refused && *tokens > burst + LIMIT_TOLERANCE_TOKENS).count();
-        agreement((both as u64, (refused + let_in) as u64))
+        let rejected_with = |least: f64| move |(tokens, rejected): &&(f64, bool)| *rejected && *tokens > least;
+        let both = self.tokens.iter().filter(rejected_with(burst - LIMIT_TOLERANCE_TOKENS)).count();
+        let rejected = self.tokens.iter().filter(rejected_with(0.0)).count();
+        let let_in = self
+            .tokens
+            .iter()
+            .filter(|(tokens, rejected)| !rejected && *tokens > burst + LIMIT_TOLERANCE_TOKENS)
+            .count();
+        agreement((both as u64, (rejected + let_in) as u64))
     }
 }
 
 /// Returns the rate in calls a second that is admitted between two rejections: the bucket is empty
 /// at both.
-fn admitted_while_refusing(doors: &[AdmissionLog]) -> Option<f64> {
+fn admitted_rate_while_rejecting(logs: &[AdmissionLog]) -> Option<f64> {
     let (mut admitted, mut nanos) = (0_u64, 0_u64);
-    for door in doors {
+    for log in logs {
         let mut since: Option<(u64, u64)> = None;
         let mut count = 0;
-        for (arrival, refused) in door.arrivals.iter().zip(&door.is_refused) {
-            if !refused {
+        for (arrival, rejected) in log.arrivals.iter().zip(&log.is_rejected) {
+            if !rejected {
                 count += 1;
                 continue;
             }

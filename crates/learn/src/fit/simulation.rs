@@ -20,7 +20,7 @@ pub(crate) struct DemandSampler {
 impl DemandSampler {
     /// Collects the demands of the calls that are `included`.
     pub(crate) fn new(work: &Workload, demands: &[f64], included: impl Fn(usize) -> bool) -> Self {
-        let (mut by_operation, mut everything) = (vec![Vec::new(); work.kinds], Vec::new());
+        let (mut by_operation, mut everything) = (vec![Vec::new(); work.operation_count], Vec::new());
         for call in (0..work.len()).filter(|call| included(*call)) {
             let demand = demands[call].max(1.0);
             by_operation[work.operations[call] as usize].push(demand);

@@ -34,36 +34,39 @@ pub(crate) fn find_autocorrelation(calls: &[(f64, f64)], family: usize) -> Optio
     }
     let scores = scores(calls);
     let gap = span / calls.len() as f64;
-    let mut rungs = Vec::new();
+    let mut correlations = Vec::new();
     let mut window = gap * MIN_WINDOW_GAPS;
     while window < span / MIN_WINDOWS {
-        rungs.extend(rung(calls, &scores, window));
+        correlations.extend(window_correlation(calls, &scores, window));
         window *= WINDOW_RATIO;
     }
-    let asked = (rungs.len() * family.max(1)) as f64;
-    if !rungs.iter().any(|rung| rung.correlation > 0.0 && rung.chance * asked < FALSE_POSITIVE_RATE) {
+    let asked = (correlations.len() * family.max(1)) as f64;
+    if !correlations.iter().any(|window_correlation| {
+        window_correlation.correlation > 0.0 && window_correlation.chance * asked < FALSE_POSITIVE_RATE
+    }) {
         return None;
     }
-    let strongest = rungs.iter().map(|rung| rung.correlation).fold(0.0, f64::max);
-    let weight = |rung: &WindowCorrelation| {
+    let strongest = correlations.iter().map(|window_correlation| window_correlation.correlation).fold(0.0, f64::max);
+    let weight = |window_correlation: &WindowCorrelation| {
         // windows are independent, but the calls of a block share a factor
-        let of_blocks = 2.0 * strongest * strongest * rung.window / span;
-        1.0 / (rung.noise + of_blocks)
+        let of_blocks = 2.0 * strongest * strongest * window_correlation.window / span;
+        1.0 / (window_correlation.noise + of_blocks)
     };
     let mut best: Option<(f64, f64, f64)> = None;
     let mut block = gap;
     while block < span / MIN_WINDOWS {
         let (mut product, mut square) = (0.0, 0.0);
-        for rung in &rungs {
-            let shape = shape(rung.window, block);
-            product += weight(rung) * rung.correlation * shape;
-            square += weight(rung) * shape * shape;
+        for window_correlation in &correlations {
+            let shape = shape(window_correlation.window, block);
+            product += weight(window_correlation) * window_correlation.correlation * shape;
+            square += weight(window_correlation) * shape * shape;
         }
         let correlation = (product / square).clamp(0.0, 1.0);
-        let error = |rung: &WindowCorrelation| {
-            weight(rung) * (rung.correlation - correlation * shape(rung.window, block)).powi(2)
+        let error = |window_correlation: &WindowCorrelation| {
+            weight(window_correlation)
+                * (window_correlation.correlation - correlation * shape(window_correlation.window, block)).powi(2)
         };
-        let error: f64 = rungs.iter().map(error).sum();
+        let error: f64 = correlations.iter().map(error).sum();
         if best.is_none_or(|(least, _, _)| error < least) {
             best = Some((error, block, correlation));
         }
@@ -75,7 +78,7 @@ pub(crate) fn find_autocorrelation(calls: &[(f64, f64)], family: usize) -> Optio
         return None;
     }
     let correlation = (correlation * 1e3).round() / 10.0 / 100.0;
-    (correlation >= MIN_CORRELATION).then(|| Autocorrelation { block: readable(block), correlation })
+    (correlation >= MIN_CORRELATION).then(|| Autocorrelation { block: round_to_two_digits(block), correlation })
 }
 
 /// Returns the normal scores of demands, in the order of the calls. Equal demands share their mean
@@ -104,7 +107,7 @@ fn scores(calls: &[(f64, f64)]) -> Vec<f64> {
 
 /// Returns the correlation of pairs within windows of a length, averaged over several offsets of
 /// the windows. `None` if there are few pairs.
-fn rung(calls: &[(f64, f64)], scores: &[f64], window: f64) -> Option<WindowCorrelation> {
+fn window_correlation(calls: &[(f64, f64)], scores: &[f64], window: f64) -> Option<WindowCorrelation> {
     let (mut products, mut pairs, mut chance) = (0.0, 0.0, 1.0f64);
     for shift in 0..OFFSETS {
         let offset = calls[0].0 - window * f64::from(shift) / f64::from(OFFSETS);
@@ -124,7 +127,7 @@ fn rung(calls: &[(f64, f64)], scores: &[f64], window: f64) -> Option<WindowCorre
         if count < MIN_PAIRS {
             return None;
         }
-        chance = chance.min(exceeding(all / (2.0 * count).sqrt(), count * count / squares));
+        chance = chance.min(tail_probability(all / (2.0 * count).sqrt(), count * count / squares));
         products += all;
         pairs += count;
     }
@@ -140,7 +143,7 @@ fn rung(calls: &[(f64, f64)], scores: &[f64], window: f64) -> Option<WindowCorre
 /// Returns the probability that a standardized sum of `squares` equally weighted squares exceeds
 /// `score` by chance, by the cube root approximation (Wilson and Hilferty, *The distribution of
 /// chi-square*, PNAS 17, 1931).
-fn exceeding(score: f64, squares: f64) -> f64 {
+fn tail_probability(score: f64, squares: f64) -> f64 {
     let ratio = (1.0 + score * (2.0 / squares).sqrt()).max(0.0);
     let width = 2.0 / (9.0 * squares);
     normal::cdf(-(ratio.cbrt() - (1.0 - width)) / width.sqrt())
@@ -156,7 +159,7 @@ fn shape(window: f64, block: f64) -> f64 {
 }
 
 /// Rounds a time in nanoseconds to two significant digits.
-fn readable(nanos: f64) -> Duration {
+fn round_to_two_digits(nanos: f64) -> Duration {
     let unit = 10f64.powi(nanos.log10().floor() as i32 - 1);
     Duration::from_nanos(((nanos / unit).round() * unit).round().max(1.0) as u64)
 }

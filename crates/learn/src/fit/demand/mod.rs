@@ -1,6 +1,7 @@
 //! Recovered demands as quantile tables, by operation and response class: the content of a profile.
 
 pub(crate) mod autocorrelation;
+pub(crate) mod by_operation;
 pub(crate) mod gpd_tail;
 pub(crate) mod quantile_table;
 pub(crate) mod size_classes;
@@ -13,10 +14,7 @@ use serde::{Serialize, Serializer};
 use self::gpd_tail::Tail;
 use self::quantile_table::{percentile_name, table};
 use self::size_classes::SizeClass;
-use crate::fit::limits::FittedLimit;
-use crate::fit::prepare::trace::Trace;
-use crate::fit::prepare::workload::{Workload, is_rejection};
-use crate::fit::station_model::StationModel;
+use crate::fit::prepare::workload::is_rejection;
 use standin_model::profile::Autocorrelation;
 use standin_stub::delay::units::size;
 use standin_stub::delay::{Distribution, Param, ParamValue};
@@ -58,15 +56,6 @@ pub struct OperationFit {
     pub autocorrelation: Option<Autocorrelation>,
 }
 
-/// Tables of demands by operation.
-#[derive(Clone, Debug)]
-pub(crate) struct OperationTables {
-    /// Operations with enough calls, by name.
-    pub(crate) operations: Vec<OperationFit>,
-    /// All operations together.
-    pub(crate) default: OperationFit,
-}
-
 /// A class of responses.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -95,14 +84,14 @@ impl DemandTable {
     /// utilization) in the waiting time.
     pub(crate) fn new(mut demands: Vec<f64>) -> Self {
         demands.sort_unstable_by(f64::total_cmp);
-        Self::rounded(table(&possible(demands)))
+        Self::rounded(table(&raise_to_minimum(demands)))
     }
 
     /// Builds a table that continues beyond the sample if the sample shows a tail.
-    pub(crate) fn carried_on(mut demands: Vec<f64>) -> (Self, Option<Tail>) {
+    pub(crate) fn with_tail(mut demands: Vec<f64>) -> (Self, Option<Tail>) {
         demands.sort_unstable_by(f64::total_cmp);
         let is_noisy = gpd_tail::is_noisy(&demands);
-        let demands = possible(demands);
+        let demands = raise_to_minimum(demands);
         let mut points = table(&demands);
         let Some((tail, beyond)) = Tail::fit(&demands, &points).filter(|_| !is_noisy) else {
             return (Self::rounded(points), None);
@@ -152,22 +141,22 @@ impl OperationFit {
     /// Builds tables from the demands of an operation by status; at least one demand.
     ///
     /// Statuses with too few responses are merged into one class, or into the ordinary responses if
-    /// they still are too few; but each failing status is a class. If `carries_on`, tables continue
+    /// they still are too few; but each failing status is a class. If `has_tail`, tables continue
     /// beyond their samples.
     pub(crate) fn new(
         name: String,
         mut by_status: BTreeMap<u16, Vec<f64>>,
         transfer: Option<f64>,
-        carries_on: bool,
+        has_tail: bool,
     ) -> Self {
         let all: usize = by_status.values().map(Vec::len).sum();
-        let ordinary = ordinary(&by_status);
-        let mut main = ordinary.and_then(|status| by_status.remove(&status)).unwrap_or_default();
+        let most_common_status = most_common_status(&by_status);
+        let mut main = most_common_status.and_then(|status| by_status.remove(&status)).unwrap_or_default();
         let (mut classes, mut failures) = (Vec::new(), Vec::new());
         let (mut rare, mut rare_status, mut commonest) = (Vec::new(), 0, 0);
         for (status, demands) in by_status {
             if demands.len() >= MIN_CLASS_RESPONSES {
-                classes.push(ResponseClass::new(status, demands, all, carries_on));
+                classes.push(ResponseClass::new(status, demands, all, has_tail));
                 continue;
             }
             if is_failure(status) {
@@ -180,12 +169,12 @@ impl OperationFit {
             rare.extend(demands);
         }
         if rare.len() >= MIN_CLASS_RESPONSES {
-            classes.push(ResponseClass::new(rare_status, rare, all, carries_on));
+            classes.push(ResponseClass::new(rare_status, rare, all, has_tail));
         } else {
             main.extend(rare);
         }
         let samples = main.len() as u64;
-        let (demand, tail) = demand(main, carries_on);
+        let (demand, tail) = table_of(main, has_tail);
         // rare failures are served as often as they occurred; where few of them show a demand, all
         // responses show it better
         classes.extend(failures.into_iter().map(|(status, demands)| {
@@ -222,14 +211,14 @@ impl OperationFit {
     }
 
     /// Adds classes by response length to those by status, if there are several parts.
-    fn add_size_classes(&mut self, status: u16, parts: Vec<SizeClass>, carries_on: bool) {
+    fn add_size_classes(&mut self, status: u16, parts: Vec<SizeClass>, has_tail: bool) {
         let all = self.samples + self.classes.iter().map(|class| class.samples).sum::<u64>();
         let mut parts = parts.into_iter();
         let Some(shortest) = parts.next().filter(|_| parts.len() > 0) else { return };
         self.samples = shortest.demands.len() as u64;
-        (self.demand, self.tail) = demand(shortest.demands, carries_on);
+        (self.demand, self.tail) = table_of(shortest.demands, has_tail);
         for part in parts {
-            let class = ResponseClass::new(status, part.demands, all as usize, carries_on);
+            let class = ResponseClass::new(status, part.demands, all as usize, has_tail);
             self.classes.push(ResponseClass { from: Some(part.from), ..class });
         }
     }
@@ -242,107 +231,38 @@ pub(crate) fn is_failure(status: u16) -> bool {
 }
 
 /// Returns the most common status.
-fn ordinary(by_status: &BTreeMap<u16, Vec<f64>>) -> Option<u16> {
+fn most_common_status(by_status: &BTreeMap<u16, Vec<f64>>) -> Option<u16> {
     let most = by_status.iter().max_by_key(|(status, demands)| (demands.len(), u16::MAX - **status));
     most.map(|(status, _)| *status)
 }
 
 impl ResponseClass {
     /// Names the responses of the class: `status 404`, `from 32kB`.
-    pub(crate) fn which(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         self.from.map_or_else(|| format!("status {}", self.status), |bytes| format!("from {}", size(bytes)))
     }
 
-    fn new(status: u16, demands: Vec<f64>, all: usize, carries_on: bool) -> Self {
+    fn new(status: u16, demands: Vec<f64>, all: usize, has_tail: bool) -> Self {
         let samples = demands.len();
         let (share, samples) = (samples as f64 / all as f64, samples as u64);
         // a rejected call has no demand, only a latency
-        let (demand, tail) = demand(demands, carries_on && !is_rejection(status));
+        let (demand, tail) = table_of(demands, has_tail && !is_rejection(status));
         Self { share, status, from: None, samples, demand, tail }
     }
 }
 
-fn demand(demands: Vec<f64>, carries_on: bool) -> (DemandTable, Option<Tail>) {
-    if carries_on { DemandTable::carried_on(demands) } else { (DemandTable::new(demands), None) }
-}
-
-/// Builds the tables of each operation and of all operations together. They continue beyond the
-/// sample if a `clear` model separates all waits from work.
-pub(crate) fn operation_tables(
-    work: &Workload,
-    demands: &[f64],
-    names: &BTreeMap<&str, u32>,
-    traces: &[Trace],
-    limits: &[FittedLimit],
-    clear: Option<StationModel>,
-) -> OperationTables {
-    let mut by_status: Vec<BTreeMap<u16, Vec<f64>>> = vec![BTreeMap::new(); names.len()];
-    for call in (0..work.len()).filter(|call| work.counted[*call]) {
-        let operation = &mut by_status[work.operations[call] as usize];
-        operation.entry(work.statuses[call]).or_default().push(demands[call]);
-    }
-    let mut transfer = vec![None; names.len()];
-    for trace in traces {
-        for (name, rate) in trace.operations.iter().zip(&trace.transfer) {
-            transfer[names[name.as_str()] as usize] = *rate;
-        }
-        // a rejected call has no demand, only a latency; calls rejected by a fitted limit are
-        // rejected again when served
-        let by_limit = |status| limits.iter().any(|limit| limit.status == status);
-        for call in trace.calls.iter().filter(|call| is_rejection(call.status) && !by_limit(call.status)) {
-            let operation = names[trace.operations[call.operation as usize].as_str()];
-            let latency = call.finish.saturating_sub(call.arrival) as f64;
-            by_status[operation as usize].entry(call.status).or_default().push(latency);
-        }
-    }
-    let mut everything: BTreeMap<u16, Vec<f64>> = BTreeMap::new();
-    for (status, demands) in by_status.iter().flatten() {
-        everything.entry(*status).or_default().extend(demands);
-    }
-    let enough =
-        |by_status: &BTreeMap<u16, Vec<f64>>| by_status.values().map(Vec::len).sum::<usize>() >= MIN_OPERATION_CALLS;
-    let mut named: Vec<(&str, u32)> = names.iter().map(|(name, index)| (*name, *index)).collect();
-    named.retain(|(_, index)| enough(&by_status[*index as usize]));
-    let populations = clear.map(|model| work.populations(model.outside));
-    let is_even = |calls: &[usize]| {
-        let found = populations.as_ref().map(|found| calls.iter().map(|call| (found[*call], demands[*call])).collect());
-        found.is_some_and(gpd_tail::is_even)
-    };
-    let counted: Vec<usize> = (0..work.len()).filter(|call| work.counted[*call]).collect();
-    let fitted = named.iter().map(|(name, index)| {
-        let own: Vec<usize> = counted.iter().copied().filter(|call| work.operations[*call] == *index).collect();
-        let calls: Vec<(f64, f64)> = own.iter().map(|call| (work.arrivals[*call], demands[*call])).collect();
-        let autocorrelation = autocorrelation::find_autocorrelation(&calls, named.len());
-        // the calls of a slow spell are one observation of a tail, not many
-        let carries_on = autocorrelation.is_none() && is_even(&own);
-        let index = *index as usize;
-        let mut operation =
-            OperationFit::new((*name).to_owned(), by_status[index].clone(), transfer[index], carries_on);
-        operation.autocorrelation = autocorrelation;
-        if let Some(status) = ordinary(&by_status[index]) {
-            let ordinary = own.iter().filter(|call| work.statuses[**call] == status);
-            let lengths: Option<Vec<(u64, f64)>> =
-                ordinary.map(|call| Some((work.bytes[*call]?, demands[*call]))).collect();
-            operation.add_size_classes(status, size_classes::parts(lengths.unwrap_or_default()), carries_on);
-        }
-        operation
-    });
-    let fitted: Vec<OperationFit> = fitted.collect();
-    let carries_on = fitted.iter().all(|operation| operation.autocorrelation.is_none()) && is_even(&counted);
-    let default = OperationFit::new("default".to_owned(), everything, None, carries_on);
-    OperationTables { operations: fitted, default }
+fn table_of(demands: Vec<f64>, has_tail: bool) -> (DemandTable, Option<Tail>) {
+    if has_tail { DemandTable::with_tail(demands) } else { (DemandTable::new(demands), None) }
 }
 
 /// Raises demands to the smallest possible one; less is noise.
-fn possible(mut demands: Vec<f64>) -> Vec<f64> {
+fn raise_to_minimum(mut demands: Vec<f64>) -> Vec<f64> {
     for demand in &mut demands {
         *demand = demand.max(MIN_DEMAND_NANOS);
     }
     demands
 }
 
-/// Minimum number of calls of an operation with a table of its own.
-const MIN_OPERATION_CALLS: usize = 50;
 /// Smallest demand in nanoseconds; less is the clock's noise.
 const MIN_DEMAND_NANOS: f64 = 1_000.0;
 /// Minimum number of responses of a class.

@@ -17,26 +17,26 @@ pub(crate) struct SizeClass {
 
 /// Divides calls, given as response length in bytes and demand in nanoseconds, into classes in
 /// ascending order of length; a single class if length does not matter.
-pub(crate) fn parts(mut calls: Vec<(u64, f64)>) -> Vec<SizeClass> {
+pub(crate) fn divide(mut calls: Vec<(u64, f64)>) -> Vec<SizeClass> {
     calls.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
     let mut found = Vec::new();
-    part(&calls, 0, MAX_SPLITS, &mut found);
+    split(&calls, 0, MAX_SPLITS, &mut found);
     found
 }
 
-fn part(calls: &[(u64, f64)], from: u64, depth: usize, found: &mut Vec<SizeClass>) {
-    match best_cut(calls).filter(|_| depth > 0) {
+fn split(calls: &[(u64, f64)], from: u64, depth: usize, found: &mut Vec<SizeClass>) {
+    match best_split(calls).filter(|_| depth > 0) {
         Some(cut) => {
             let (short, long) = calls.split_at(cut);
-            part(short, from, depth - 1, found);
-            part(long, readable(calls[cut - 1].0, calls[cut].0), depth - 1, found);
+            split(short, from, depth - 1, found);
+            split(long, round_between(calls[cut - 1].0, calls[cut].0), depth - 1, found);
         }
         None => found.push(SizeClass { from, demands: calls.iter().map(|(_, demand)| *demand).collect() }),
     }
 }
 
 /// Returns the index of the first call of the longer part.
-fn best_cut(calls: &[(u64, f64)]) -> Option<usize> {
+fn best_split(calls: &[(u64, f64)]) -> Option<usize> {
     let log = |call: &(u64, f64)| call.1.max(1.0).ln();
     let all: f64 = calls.iter().map(log).sum();
     let (mut before, mut best) = (0.0, None::<(f64, usize)>);
@@ -63,7 +63,7 @@ fn best_cut(calls: &[(u64, f64)]) -> Option<usize> {
 }
 
 /// Returns a round number above one length and at most the other.
-fn readable(shorter: u64, longer: u64) -> u64 {
+fn round_between(shorter: u64, longer: u64) -> u64 {
     let middle = ((shorter.max(1) as f64) * longer as f64).sqrt();
     let rounded = (0..4).map(|digits| {
         let unit = 10_f64.powi(middle.log10().floor() as i32 - digits);
@@ -102,27 +102,27 @@ mod tests {
 
     #[test]
     fn a_step_is_found_where_it_is() {
-        let found = parts(calls(5_000, 1, |bytes| if bytes < 20_000 { 2e6 } else { 1e7 }));
-        assert_eq!(found.len(), 2, "{:?}", found.iter().map(|part| part.from).collect::<Vec<_>>());
+        let found = divide(calls(5_000, 1, |bytes| if bytes < 20_000 { 2e6 } else { 1e7 }));
+        assert_eq!(found.len(), 2, "{:?}", found.iter().map(|split| split.from).collect::<Vec<_>>());
         assert!((18_000..=22_000).contains(&found[1].from), "{}", found[1].from);
-        assert_eq!(found.iter().map(|part| part.demands.len()).sum::<usize>(), 5_000);
+        assert_eq!(found.iter().map(|split| split.demands.len()).sum::<usize>(), 5_000);
     }
 
     #[test]
     fn what_grows_with_length_has_several_parts_that_rise() {
-        let found = parts(calls(10_000, 2, |bytes| 1e6 + bytes as f64 * 20.0));
+        let found = divide(calls(10_000, 2, |bytes| 1e6 + bytes as f64 * 20.0));
         assert_eq!(found.len(), 4);
-        let median = |part: &SizeClass| DemandTable::new(part.demands.clone()).quantile(0.5);
+        let median = |split: &SizeClass| DemandTable::new(split.demands.clone()).quantile(0.5);
         assert!(found.windows(2).all(|pair| pair[0].from < pair[1].from && median(&pair[0]) < median(&pair[1])));
     }
 
     #[test]
     fn where_length_does_not_matter_there_is_one_part() {
         for seed in 0..40 {
-            assert_eq!(parts(calls(3_000, seed, |_| 5e6)).len(), 1, "{seed}");
+            assert_eq!(divide(calls(3_000, seed, |_| 5e6)).len(), 1, "{seed}");
         }
-        assert_eq!(parts(vec![(100, 1e6); 5_000]).len(), 1);
-        assert_eq!(parts(Vec::new()).len(), 1);
+        assert_eq!(divide(vec![(100, 1e6); 5_000]).len(), 1);
+        assert_eq!(divide(Vec::new()).len(), 1);
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         for (shorter, longer, expected) in
             [(900, 110_000, 10_000), (0, 5, 2), (1_499, 1_500, 1_500), (1_200, 1_600, 1_400)]
         {
-            let found = readable(shorter, longer);
+            let found = round_between(shorter, longer);
             assert_eq!(found, expected, "{shorter} to {longer}");
             assert!(shorter < found && found <= longer);
         }

@@ -43,7 +43,8 @@ impl Drift {
 /// `None` if the halves share no load.
 pub(crate) fn find_drift(work: &Workload, demands: &[f64]) -> Option<Drift> {
     let cells = DriftCells::new(work, demands);
-    let weights: Vec<f64> = cells.halves.iter().map(|[first, second]| overlap(first.calls, second.calls)).collect();
+    let weights: Vec<f64> =
+        cells.halves.iter().map(|[first, second]| comparison_weight(first.calls, second.calls)).collect();
     let weight: f64 = weights.iter().sum();
     let mean = |half: usize| {
         let means = cells.halves.iter().zip(&weights).filter(|(_, weight)| **weight > 0.0);
@@ -61,7 +62,7 @@ pub(crate) fn find_drift(work: &Workload, demands: &[f64]) -> Option<Drift> {
         window.0 += weights[*cell] / weight * (size - half.mean()) / half.calls;
         window.1 += 1;
     }
-    let variance = spread(&windows[..cells.middle])? + spread(&windows[cells.middle..])?;
+    let variance = sum_variance(&windows[..cells.middle])? + sum_variance(&windows[cells.middle..])?;
     let demand = second / first - 1.0;
     let error = variance.sqrt() / first;
     (demand.abs() > MIN_REPORTED_CHANGE && demand.abs() > MIN_STANDARD_ERRORS * error)
@@ -93,18 +94,18 @@ struct RunningMean {
 
 impl DriftCells {
     fn new(work: &Workload, demands: &[f64]) -> Self {
-        let levels: Vec<usize> = work.windows.iter().map(level).collect();
+        let levels: Vec<usize> = work.windows.iter().map(load_class).collect();
         let lowest = levels.iter().copied().min().unwrap_or(0);
-        let kinds_of_load = levels.iter().copied().max().unwrap_or(0) - lowest + 1;
+        let load_classes = levels.iter().copied().max().unwrap_or(0) - lowest + 1;
         let counted = || (0..work.len()).filter(|call| work.counted[*call]);
-        let mut usual = vec![RunningMean::default(); work.kinds];
-        counted().for_each(|call| usual[work.operations[call] as usize].add(demands[call]));
-        let halves = vec![[RunningMean::default(); 2]; work.kinds * kinds_of_load];
+        let mut means = vec![RunningMean::default(); work.operation_count];
+        counted().for_each(|call| means[work.operations[call] as usize].add(demands[call]));
+        let halves = vec![[RunningMean::default(); 2]; work.operation_count * load_classes];
         let mut cells = Self { calls: Vec::new(), halves, middle: work.windows.len() / 2 };
         for call in counted() {
             let operation = work.operations[call] as usize;
-            let cell = operation * kinds_of_load + levels[work.window[call] as usize] - lowest;
-            let size = demands[call] / usual[operation].mean();
+            let cell = operation * load_classes + levels[work.window[call] as usize] - lowest;
+            let size = demands[call] / means[operation].mean();
             let half = cells.half_of(work, call);
             cells.halves[cell][half].add(size);
             cells.calls.push((call, cell, size));
@@ -129,18 +130,18 @@ impl RunningMean {
 }
 
 /// Returns the load class of a window; each class is 20 % above the one below.
-fn level(window: &LoadWindow) -> usize {
+fn load_class(window: &LoadWindow) -> usize {
     (window.per_second().max(LOWEST_RATE_PER_SECOND) / LOWEST_RATE_PER_SECOND).log(LOAD_CLASS_RATIO) as usize
 }
 
 /// Returns the weight of a comparison of two means over `first` and `second` calls.
-fn overlap(first: f64, second: f64) -> f64 {
+fn comparison_weight(first: f64, second: f64) -> f64 {
     if first > 0.0 && second > 0.0 { first * second / (first + second) } else { 0.0 }
 }
 
 /// Returns the variance of the sum over windows, each with its number of calls; `None` for fewer
 /// than three windows.
-fn spread(windows: &[(f64, u32)]) -> Option<f64> {
+fn sum_variance(windows: &[(f64, u32)]) -> Option<f64> {
     let filled = windows.iter().filter(|(_, calls)| *calls > 0);
     let count = filled.clone().count() as f64;
     (count >= 3.0).then(|| filled.map(|(sum, _)| sum * sum).sum::<f64>() * count / (count - 1.0))

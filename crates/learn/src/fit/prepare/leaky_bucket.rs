@@ -7,10 +7,11 @@
 
 use crate::fit::prepare::trace::{Observation, Trace};
 use crate::fit::prepare::workload::is_rejection;
+use standin_model::stats::median;
 
 /// Returns the tapes as the service behind a leaky bucket saw them, with each call arriving at its
 /// release. `None` if the limit is not of this kind.
-pub(crate) fn behind(traces: &[Trace], per_second: f64) -> Option<Vec<Trace>> {
+pub(crate) fn traces_behind(traces: &[Trace], per_second: f64) -> Option<Vec<Trace>> {
     let token = 1e9 / per_second;
     let waits: Vec<Vec<f64>> = traces.iter().map(|trace| waits(&trace.calls, token)).collect();
     let (mut at_once, mut latencies, mut remainders, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -29,15 +30,16 @@ pub(crate) fn behind(traces: &[Trace], per_second: f64) -> Option<Vec<Trace>> {
     if held.len() < MIN_CALLS || at_once.len() < MIN_CALLS {
         return None;
     }
-    let (usual, wait) = (median(&mut at_once), median(&mut held));
-    let off = |times: Vec<f64>| median(&mut times.into_iter().map(|time| (time - usual).abs()).collect::<Vec<_>>());
-    let remainder = off(remainders);
-    if remainder > off(latencies).min(wait) * MAX_UNEXPLAINED_SHARE {
+    let (latency_at_once, wait) = (median(&mut at_once), median(&mut held));
+    let deviation =
+        |times: Vec<f64>| median(&mut times.into_iter().map(|time| (time - latency_at_once).abs()).collect::<Vec<_>>());
+    let remainder = deviation(remainders);
+    if remainder > deviation(latencies).min(wait) * MAX_UNEXPLAINED_SHARE {
         return None;
     }
     // if the limit's clock is coarser than the service is fast, released calls do not show the
     // demand
-    let is_coarse = remainder > usual * MAX_RELATIVE_DEVIATION;
+    let is_coarse = remainder > latency_at_once * MAX_RELATIVE_DEVIATION;
     let least = at_once.iter().copied().fold(f64::INFINITY, f64::min) as u64;
     let behind = traces.iter().zip(waits).map(|(trace, waits)| {
         let see = |(call, wait): (&Observation, f64)| {
@@ -63,11 +65,6 @@ fn waits(calls: &[Observation], token: f64) -> Vec<f64> {
         full_at = full_at.max(now) + token;
     }
     waits
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 /// Minimum number of calls that waited, and of calls that did not.
@@ -103,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_service_behind_sees_calls_at_their_turn() {
-        let behind = behind(&[tape(true)], 100.0).expect("they are spaced");
+        let behind = traces_behind(&[tape(true)], 100.0).expect("they are spaced");
         for call in behind[0].calls.iter().filter(|call| call.status == 200) {
             let took = call.finish - call.arrival;
             assert!((3_000_000..=3_100_001).contains(&took), "{took}");
@@ -116,7 +113,7 @@ mod tests {
         for call in tape.calls.iter_mut().filter(|call| call.status == 200 && call.finish > call.arrival + 4_000_000) {
             call.finish += call.arrival % 5 * 1_000_000;
         }
-        let behind = behind(&[tape], 100.0).expect("they are spaced");
+        let behind = traces_behind(&[tape], 100.0).expect("they are spaced");
         let all_take_3_ms = |calls: &[Observation]| calls.iter().all(|call| call.finish - call.arrival < 4_000_000);
         assert!(
             all_take_3_ms(&behind[0].calls) && behind[0].calls.iter().filter(|call| call.status == 200).count() >= 100
@@ -125,6 +122,6 @@ mod tests {
 
     #[test]
     fn a_limit_that_lets_bursts_pass_is_of_another_kind() {
-        assert_eq!(behind(&[tape(false)], 100.0), None);
+        assert_eq!(traces_behind(&[tape(false)], 100.0), None);
     }
 }

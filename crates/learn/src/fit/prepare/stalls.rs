@@ -16,7 +16,7 @@ use super::workload::Workload;
 use crate::fit::demand::DemandTable;
 use crate::fit::simulation::DemandSampler;
 use crate::fit::station_model::StationModel;
-use standin_model::stats::Moments;
+use standin_model::stats::{Moments, median};
 
 /// Stalls of a service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -58,28 +58,29 @@ impl StallIntervals {
     /// Returns true if there may be stalls. It is a cheap test, so that a tape without stalls is
     /// searched only once.
     pub(crate) fn may_be_in(work: &Workload) -> bool {
-        let silences = silences(&work.arrivals, work.by_finish.iter().map(|call| work.finishes[*call as usize]));
-        let limit = usual(&silences) * MIN_LENGTH_MEDIAN_GAPS;
-        silences.iter().filter(|silence| silence.is_crowded() && silence.length() > limit).count() >= MIN_STALLS
+        let completion_gaps =
+            completion_gaps(&work.arrivals, work.by_finish.iter().map(|call| work.finishes[*call as usize]));
+        let limit = median_length(&completion_gaps) * MIN_LENGTH_MEDIAN_GAPS;
+        completion_gaps.iter().filter(|gap| gap.is_busy() && gap.length() > limit).count() >= MIN_STALLS
     }
 
     /// Finds the stalls of a workload, given a model that explains the rest of it. `None` if a run
     /// of the model has gaps as long.
     pub(crate) fn find(work: &Workload, model: StationModel) -> Option<Self> {
-        let real = silences(&work.arrivals, work.by_finish.iter().map(|call| work.finishes[*call as usize]));
-        let limit = threshold(&real, &simulated(work, model))?.max(usual(&real) * MIN_LENGTH_MEDIAN_GAPS);
-        let is_stall = |silence: &&CompletionGap| silence.is_crowded() && silence.length() >= limit;
+        let real = completion_gaps(&work.arrivals, work.by_finish.iter().map(|call| work.finishes[*call as usize]));
+        let limit = threshold(&real, &simulated(work, model))?.max(median_length(&real) * MIN_LENGTH_MEDIAN_GAPS);
+        let is_stall = |gap: &&CompletionGap| gap.is_busy() && gap.length() >= limit;
         let stalls: Vec<&CompletionGap> = real.iter().filter(is_stall).collect();
         if stalls.len() < MIN_STALLS {
             return None;
         }
-        let residuals = ResidualTimes::new(real.iter().filter(|silence| silence.length() < limit));
-        let spans = stalls.into_iter().map(|silence| {
+        let residuals = ResidualTimes::new(real.iter().filter(|gap| gap.length() < limit));
+        let spans = stalls.into_iter().map(|gap| {
             // a stall begins and ends within an ordinary gap between two finishes
-            let before = if silence.from_idle { 0.0 } else { residuals.of(silence.first) };
-            let after = residuals.of(silence.last);
-            let shrink = (silence.length() * MAX_RESIDUAL_SHARE / (before + after).max(1.0)).min(1.0);
-            (silence.begin + before * shrink, silence.end - after * shrink)
+            let before = if gap.from_idle { 0.0 } else { residuals.of(gap.first) };
+            let after = residuals.of(gap.last);
+            let shrink = (gap.length() * MAX_RESIDUAL_SHARE / (before + after).max(1.0)).min(1.0);
+            (gap.begin + before * shrink, gap.end - after * shrink)
         });
         Some(Self { spans: spans.collect() })
     }
@@ -110,10 +111,10 @@ impl StallIntervals {
         let lengths: Vec<f64> = self.spans.iter().map(|(begin, end)| end - begin).collect();
         let typical = DemandTable::new(lengths.clone()).quantile(0.5).as_nanos() as f64;
         // where few calls arrive, a stall can go unnoticed
-        let crowded: Vec<bool> =
+        let busy: Vec<bool> =
             work.windows.iter().map(|window| window.per_second() * typical / 1e9 >= MIN_ARRIVALS_IN_STALL).collect();
-        let any_crowded = crowded.contains(&true);
-        let counts = |window: u32| !any_crowded || crowded[window as usize];
+        let any_busy = busy.contains(&true);
+        let counts = |window: u32| !any_busy || busy[window as usize];
         let observed: f64 = (0..work.windows.len() as u32)
             .filter(|window| counts(*window))
             .map(|window| work.windows[window as usize].length)
@@ -158,7 +159,7 @@ impl CompletionGap {
     }
 
     /// Returns true if more calls were inside than long demands are likely to block together.
-    fn is_crowded(&self) -> bool {
+    fn is_busy(&self) -> bool {
         self.last >= MIN_CALLS_INSIDE
     }
 }
@@ -169,12 +170,12 @@ struct ResidualTimes {
 }
 
 impl ResidualTimes {
-    fn new<'s>(silences: impl Iterator<Item = &'s CompletionGap>) -> Self {
+    fn new<'s>(completion_gaps: impl Iterator<Item = &'s CompletionGap>) -> Self {
         let mut sums = vec![(0.0, 0.0); MAX_POPULATION];
-        for silence in silences {
-            let sum = &mut sums[(silence.last as usize).min(MAX_POPULATION - 1)];
-            sum.0 += silence.length();
-            sum.1 += silence.length().powi(2);
+        for gap in completion_gaps {
+            let sum = &mut sums[(gap.last as usize).min(MAX_POPULATION - 1)];
+            sum.0 += gap.length();
+            sum.1 += gap.length().powi(2);
         }
         // the mean residual of a renewal process is the second moment divided by twice the first
         // (Feller, An introduction to probability theory and its applications, vol. 2, XI.4)
@@ -195,8 +196,8 @@ impl ResidualTimes {
 }
 
 /// Returns the gaps between finishes; arrivals and finishes are ascending.
-fn silences(arrivals: &[f64], finishes: impl IntoIterator<Item = f64>) -> Vec<CompletionGap> {
-    let (mut arrived, mut finished, mut silences) = (0, 0, Vec::with_capacity(arrivals.len()));
+fn completion_gaps(arrivals: &[f64], finishes: impl IntoIterator<Item = f64>) -> Vec<CompletionGap> {
+    let (mut arrived, mut finished, mut completion_gaps) = (0, 0, Vec::with_capacity(arrivals.len()));
     let mut previous = f64::NEG_INFINITY;
     for finish in finishes {
         let there = (arrived - finished) as u32;
@@ -206,12 +207,12 @@ fn silences(arrivals: &[f64], finishes: impl IntoIterator<Item = f64>) -> Vec<Co
             arrived += 1;
         }
         let last = (arrived - finished) as u32;
-        silences.push(CompletionGap { begin, end: finish, first: there.max(1), last, from_idle });
+        completion_gaps.push(CompletionGap { begin, end: finish, first: there.max(1), last, from_idle });
         finished += 1;
         arrived = arrived.max(finished);
         previous = finish;
     }
-    silences
+    completion_gaps
 }
 
 /// Returns the gaps in simulated runs of a model on the same arrivals.
@@ -225,7 +226,7 @@ fn simulated(work: &Workload, model: StationModel) -> Vec<CompletionGap> {
         let mut finishes: Vec<f64> =
             latencies.iter().zip(&work.arrivals).map(|(latency, arrival)| arrival + latency).collect();
         finishes.sort_unstable_by(f64::total_cmp);
-        all.extend(silences(&work.arrivals, finishes));
+        all.extend(completion_gaps(&work.arrivals, finishes));
     }
     all
 }
@@ -233,9 +234,9 @@ fn simulated(work: &Workload, model: StationModel) -> Vec<CompletionGap> {
 /// Returns the length from which gaps with several calls inside hardly ever come from the model;
 /// `None` if there is no such length.
 fn threshold(real: &[CompletionGap], simulated: &[CompletionGap]) -> Option<f64> {
-    let lengths = |silences: &[CompletionGap]| {
-        let crowded = silences.iter().filter(|silence| silence.is_crowded());
-        let mut lengths: Vec<f64> = crowded.map(CompletionGap::length).collect();
+    let lengths = |completion_gaps: &[CompletionGap]| {
+        let busy = completion_gaps.iter().filter(|gap| gap.is_busy());
+        let mut lengths: Vec<f64> = busy.map(CompletionGap::length).collect();
         lengths.sort_unstable_by(|one, other| other.total_cmp(one));
         lengths
     };
@@ -251,13 +252,9 @@ fn threshold(real: &[CompletionGap], simulated: &[CompletionGap]) -> Option<f64>
 }
 
 /// Returns the median length of gaps, in nanoseconds; 0 if there are none.
-fn usual(silences: &[CompletionGap]) -> f64 {
-    let mut lengths: Vec<f64> = silences.iter().map(CompletionGap::length).collect();
-    if lengths.is_empty() {
-        return 0.0;
-    }
-    let middle = lengths.len() / 2;
-    *lengths.select_nth_unstable_by(middle, f64::total_cmp).1
+fn median_length(completion_gaps: &[CompletionGap]) -> f64 {
+    let mut lengths: Vec<f64> = completion_gaps.iter().map(CompletionGap::length).collect();
+    if lengths.is_empty() { 0.0 } else { median(&mut lengths) }
 }
 
 /// Minimum number of stalls that is reported.

@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use standin_model::stats::median;
 use standin_tape::exchange::{Exchange, Reason, Times};
 use standin_tape::operations::Operations;
 use standin_tape::{Condition, Head, Limits};
@@ -78,7 +79,7 @@ impl Trace {
         let mut trace = Self { exclusive: head.exclusive, limits: head.limits.clone(), round_trip, ..Self::default() };
         let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut transfers: Vec<Vec<(u64, u64)>> = Vec::new();
-        let mut details = Vec::new();
+        let mut recorder_times = Vec::new();
         for exchange in exchanges {
             let exchange = exchange.borrow();
             let Some(arrival) = exchange.times.sent else { continue };
@@ -106,17 +107,17 @@ impl Trace {
             let bytes = (!is_coded).then_some(size);
             let (status, in_flight) = (response.status, exchange.in_flight);
             trace.calls.push(Observation { operation, arrival, finish: last, status, bytes, in_flight });
-            details.push(RecorderTimes { first_byte: first, ready: ready_to_send(&exchange.times) });
+            recorder_times.push(RecorderTimes { first_byte: first, ready: ready_to_send(&exchange.times) });
         }
-        trace.transfer = transfers.into_iter().map(typical).collect();
+        trace.transfer = transfers.into_iter().map(median_rate).collect();
         // responses are served at the operation's rate, so the transfer must not be part of the
         // demand as well
-        for (call, detail) in trace.calls.iter_mut().zip(&details) {
+        for (call, recorder_time) in trace.calls.iter_mut().zip(&recorder_times) {
             if trace.transfer[call.operation as usize].is_some() {
-                call.finish = detail.first_byte;
+                call.finish = recorder_time.first_byte;
             }
         }
-        trace.set_mistimed_aside(&details);
+        trace.separate_mistimed(&recorder_times);
         trace
     }
 
@@ -127,7 +128,7 @@ impl Trace {
 
     /// Moves calls that are shorter than the recorder's round trip to `mistimed`, unless there are
     /// so many that the service itself must be that fast.
-    fn set_mistimed_aside(&mut self, details: &[RecorderTimes]) {
+    fn separate_mistimed(&mut self, recorder_times: &[RecorderTimes]) {
         let shortest = self.shortest();
         let is_mistimed = |call: &Observation| call.finish < call.arrival + shortest;
         let count = self.calls.iter().filter(|call| is_mistimed(call)).count();
@@ -136,9 +137,9 @@ impl Trace {
             return;
         }
         let calls = std::mem::take(&mut self.calls);
-        for (call, detail) in calls.into_iter().zip(details) {
+        for (call, recorder_time) in calls.into_iter().zip(recorder_times) {
             if is_mistimed(&call) {
-                self.mistimed.push(Observation { arrival: detail.ready.min(call.arrival), ..call });
+                self.mistimed.push(Observation { arrival: recorder_time.ready.min(call.arrival), ..call });
             } else {
                 self.calls.push(call);
             }
@@ -147,7 +148,7 @@ impl Trace {
 
     /// Adds the number of calls that the tape lacks, known once it has been read.
     #[must_use]
-    pub fn lacking(self, condition: &Condition) -> Self {
+    pub fn with_condition(self, condition: &Condition) -> Self {
         Self { lost: self.lost + condition.lost(), ..self }
     }
 }
@@ -179,15 +180,14 @@ impl Trace {
 /// Returns the median rate, in bytes a second, of transfers given as nanoseconds and bytes; `None`
 /// if there are few, or most arrive at once. A body that arrives at once may still come in pieces
 /// now and then, when the recorder was busy.
-fn typical(transfers: Vec<(u64, u64)>) -> Option<f64> {
+fn median_rate(transfers: Vec<(u64, u64)>) -> Option<f64> {
     let slow = transfers.iter().filter(|(taken, _)| u128::from(*taken) >= LONG_TRANSFER.as_nanos()).count();
     if transfers.len() < MIN_TRANSFERS || slow * 2 <= transfers.len() {
         return None;
     }
     let mut rates: Vec<f64> =
         transfers.into_iter().map(|(taken, size)| size as f64 / (taken.max(1) as f64 / 1e9)).collect();
-    rates.sort_by(f64::total_cmp);
-    Some(rates[rates.len() / 2])
+    Some(median(&mut rates))
 }
 
 /// Returns the time at which the recorder was ready to send a call: received, past its limits, and
@@ -248,7 +248,7 @@ mod tests {
             ..Condition::default()
         };
         let head = Head { exclusive: true, ..Head::default() };
-        let trace = Trace::new(&head, &learned(&exchanges), &exchanges).lacking(&condition);
+        let trace = Trace::new(&head, &learned(&exchanges), &exchanges).with_condition(&condition);
         assert_eq!(trace.operations, ["GET /items/{id}", "GET /health"]);
         assert_eq!((trace.calls.len(), trace.failed, trace.lost, trace.exclusive), (3, 2, 7, true));
         assert_eq!(

@@ -20,7 +20,7 @@ pub(crate) struct Workload {
     pub(crate) window: Vec<u32>,
     pub(crate) windows: Vec<LoadWindow>,
     /// Number of operations; greater than any value in `operations`.
-    pub(crate) kinds: usize,
+    pub(crate) operation_count: usize,
     /// Indices of calls in order of finish.
     pub(crate) by_finish: Vec<u32>,
     /// Latency of any call outside the service, in nanoseconds, as the recorders measured it.
@@ -34,7 +34,7 @@ pub(crate) struct LoadWindow {
     pub(crate) length: f64,
     pub(crate) calls: u32,
     /// Number of rejected calls, not included in `calls`.
-    pub(crate) refused: u32,
+    pub(crate) rejected: u32,
 }
 
 impl LoadWindow {
@@ -44,8 +44,18 @@ impl LoadWindow {
 
     /// Returns true if rejections made the accepted load differ from the offered load.
     pub(crate) fn is_limited(&self) -> bool {
-        f64::from(self.refused) > MAX_REJECTED_RATIO * f64::from(self.calls)
+        f64::from(self.rejected) > MAX_REJECTED_RATIO * f64::from(self.calls)
     }
+}
+
+/// A call to add to a workload; times are in nanoseconds.
+struct WorkloadCall {
+    arrival: f64,
+    finish: f64,
+    operation: u32,
+    status: u16,
+    is_counted: bool,
+    window: u32,
 }
 
 /// Numbers of calls that a workload leaves out, by reason.
@@ -80,7 +90,7 @@ impl Workload {
             work.windows.resize(before + windows, LoadWindow { length: window_length, ..LoadWindow::default() });
             for call in trace.calls.iter().filter(|call| is_rejection(call.status)) {
                 let window = ((call.arrival as f64 - first) / window_length) as usize;
-                work.windows[before + window.min(windows - 1)].refused += 1;
+                work.windows[before + window.min(windows - 1)].rejected += 1;
             }
             let mut end = start;
             for (rank, (call, is_counted)) in calls.iter().enumerate() {
@@ -88,21 +98,21 @@ impl Workload {
                 let window = before + ((arrival / window_length) as usize).min(windows - 1);
                 let finish = start + (call.finish as f64 - first).max(arrival);
                 work.windows[window].calls += 1;
-                work.push(
-                    start + arrival,
+                work.push(WorkloadCall {
+                    arrival: start + arrival,
                     finish,
-                    operation_of(number, call.operation),
-                    call.status,
-                    rank >= warm_up && *is_counted,
-                    window,
-                );
+                    operation: operation_of(number, call.operation),
+                    status: call.status,
+                    is_counted: rank >= warm_up && *is_counted,
+                    window: window as u32,
+                });
                 work.bytes.push(call.bytes);
                 end = f64::max(end, finish);
             }
             start = end + PAUSE_NANOS;
         }
         work.sort_finishes();
-        work.kinds = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
+        work.operation_count = work.operations.iter().max().map_or(0, |last| *last as usize + 1);
         work.round_trip = traces.iter().map(|trace| trace.round_trip).min().unwrap_or(0) as f64;
         (work, left_out)
     }
@@ -119,8 +129,12 @@ impl Workload {
         }
         let lead = (2 * most_in_flight).clamp(50, calls / STRETCHES);
         let stretch = calls / STRETCHES;
-        let mut part =
-            Self { windows: self.windows.clone(), kinds: self.kinds, round_trip: self.round_trip, ..Self::default() };
+        let mut part = Self {
+            windows: self.windows.clone(),
+            operation_count: self.operation_count,
+            round_trip: self.round_trip,
+            ..Self::default()
+        };
         let mut shift = 0.0;
         for number in 0..STRETCHES {
             let from = (self.len() - stretch) * number / (STRETCHES - 1);
@@ -130,14 +144,14 @@ impl Workload {
                 let counted = call >= from && self.counted[call];
                 let (arrival, finish) = (self.arrivals[call] + offset, self.finishes[call] + offset);
                 shift = shift.max(finish);
-                part.push(
+                part.push(WorkloadCall {
                     arrival,
                     finish,
-                    self.operations[call],
-                    self.statuses[call],
-                    counted,
-                    self.window[call] as usize,
-                );
+                    operation: self.operations[call],
+                    status: self.statuses[call],
+                    is_counted: counted,
+                    window: self.window[call],
+                });
             }
             shift += PAUSE_NANOS;
         }
@@ -146,12 +160,12 @@ impl Workload {
     }
 
     /// Returns the highest arrival rate of a window, in calls a second; 0 without windows.
-    pub(crate) fn most_per_second(&self) -> f64 {
+    pub(crate) fn max_per_second(&self) -> f64 {
         self.windows.iter().map(LoadWindow::per_second).max_by(f64::total_cmp).unwrap_or(0.0)
     }
 
     /// Returns the highest number of calls that an arriving call finds inside.
-    pub(crate) fn most_inside(&self) -> u32 {
+    pub(crate) fn max_inside(&self) -> u32 {
         self.populations(0.0).into_iter().max().unwrap_or(0)
     }
 
@@ -170,13 +184,13 @@ impl Workload {
             .collect()
     }
 
-    fn push(&mut self, arrival: f64, finish: f64, operation: u32, status: u16, counted: bool, window: usize) {
-        self.arrivals.push(arrival);
-        self.finishes.push(finish);
-        self.operations.push(operation);
-        self.statuses.push(status);
-        self.counted.push(counted);
-        self.window.push(window as u32);
+    fn push(&mut self, call: WorkloadCall) {
+        self.arrivals.push(call.arrival);
+        self.finishes.push(call.finish);
+        self.operations.push(call.operation);
+        self.statuses.push(call.status);
+        self.counted.push(call.is_counted);
+        self.window.push(call.window);
     }
 
     fn sort_finishes(&mut self) {
@@ -201,9 +215,9 @@ fn warm_up(calls: &[(&Observation, bool)]) -> usize {
     let log_latency =
         |(call, _): &(&Observation, bool)| (call.finish.saturating_sub(call.arrival) as f64).max(1.0).ln();
     let means: Vec<f64> = calls.chunks(size).take(20).map(|chunk| mean(chunk.iter().map(log_latency))).collect();
-    let settled = Moments::of(&means[5..]);
-    let spread = settled.sample_variance().sqrt();
-    let warm = means[..5].iter().rposition(|mean| *mean > settled.mean + 3.0 * spread.max(0.01));
+    let with_certain_outside = Moments::of(&means[5..]);
+    let spread = with_certain_outside.sample_variance().sqrt();
+    let warm = means[..5].iter().rposition(|mean| *mean > with_certain_outside.mean + 3.0 * spread.max(0.01));
     warm.map_or(0, |last| (last + 1) * size)
 }
 
@@ -264,8 +278,8 @@ mod tests {
         assert!(counted.iter().skip(10).all(|call| (3..=4).contains(&populations[*call])));
         // an operation that is missing from all stretches still counts
         let mut rare = whole;
-        (rare.operations[2_000], rare.kinds) = (7, 8);
+        (rare.operations[2_000], rare.operation_count) = (7, 8);
         let part = rare.excerpt(10_000, 5);
-        assert!(!part.operations.contains(&7) && part.kinds == 8, "{:?}", part.kinds);
+        assert!(!part.operations.contains(&7) && part.operation_count == 8, "{:?}", part.operation_count);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn prediction(strata: &[Stratum], place: usize, percent: u32) -> Figu
             is_joined: false,
             ..ChartLine::new(Look::Busy, "predicted without having seen that load", held_out)
         });
-        " How far the last point is off is what to expect beyond the recording."
+        " The error of the last point is what to expect beyond the recording."
     };
     let edges = band.iter().flat_map(|(_, [low, high])| [*low, *high]);
     let times: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|point| point.1)).chain(edges).collect();
@@ -43,7 +43,7 @@ pub(crate) fn prediction(strata: &[Stratum], place: usize, percent: u32) -> Figu
         (None, Some(highest)) => format!("At the highest load the model is off by {}.", off(highest.errors[place])),
         (None, None) => String::new(),
     };
-    let chance = if band.len() > 1 { " The grey area is what one run differs from another by chance." } else { "" };
+    let chance = if band.len() > 1 { " The grey area shows how much runs differ by chance." } else { "" };
     let what = if percent == 50 { "half of the answers".to_owned() } else { format!("{percent} of 100 answers") };
     Figure {
         title: format!("p{percent}: {what} took no longer"),
@@ -72,7 +72,7 @@ pub(crate) fn demand(operation: &OperationFit) -> Figure {
     let mut lines = vec![curve(Look::Real, "work", &operation.demand)];
     lines.extend(operation.outside.iter().map(|outside| curve(Look::LogNormal, "beside the queue", outside)));
     for (look, class) in [Look::Constant, Look::Busy].into_iter().zip(&operation.classes) {
-        lines.push(curve(look, &class.which(), &class.demand));
+        lines.push(curve(look, &class.label(), &class.demand));
     }
     let times: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).collect();
     Figure {

@@ -12,9 +12,9 @@ impl Fitted {
         let unchecked = self.findings.iter().find(|statement| statement.is_unchecked());
         if self.drift.is_some() {
             return if self.is_refused() {
-                ("bad", "The service changed while it was recorded: no one model fits both halves.")
+                ("bad", "The service changed during the recording: no single model fits both halves.")
             } else {
-                ("bad", "The service changed while it was recorded: fit the halves by themselves.")
+                ("bad", "The service changed during the recording: fit the halves separately.")
             };
         }
         if self.is_doubtful() {
@@ -26,7 +26,7 @@ impl Fitted {
         match unchecked {
             Some(Finding::SingleLoad) => ("open", "Plausible, but not checked: the recording holds one load."),
             Some(Finding::MostlyRejected { .. }) => {
-                ("open", "Plausible, but not checked: calls were refused throughout the recording.")
+                ("open", "Plausible, but not checked: calls were rejected throughout the recording.")
             }
             Some(Finding::TooShort { .. }) => ("open", "Plausible, but not checked: the recording is too short."),
             Some(_) => ("open", "Plausible, but hardly checked: there are few calls."),
@@ -34,9 +34,9 @@ impl Fitted {
         }
     }
 
-    pub(crate) fn found(&self) -> Vec<String> {
+    pub(crate) fn results(&self) -> Vec<String> {
         let is_open = self.findings.iter().any(Finding::leaves_workers_open);
-        let mut told = match (self.workers, self.accepted.filter(|(low, high)| low < high)) {
+        let mut sentences = match (self.workers, self.accepted.filter(|(low, high)| low < high)) {
             (Some(workers), Some((low, high))) if is_open => {
                 let why = if self.valid.utilization.is_some_and(|used| used < BUSY_UTILIZATION) {
                     "the service was never busy enough"
@@ -52,26 +52,24 @@ impl Fitted {
                 ]
             }
             (_, several) => {
-                let mut told = vec![self.station_in_words()];
-                told.extend(
+                let mut sentences = vec![self.station_in_words()];
+                sentences.extend(
                     several.map(|(low, high)| format!("{low} to {high} workers explain the recording as well")),
                 );
-                told
+                sentences
             }
         };
         if let Some(front) = &self.default.front {
             let typical = short_duration(front.quantile(0.5));
-            told.push(format!("before that, calls pass one by one through a front that takes {typical} of each"));
+            sentences.push(format!("before that, calls pass one by one through a front that takes {typical} of each"));
         }
         if !self.outside.is_zero() {
-            told.push(format!(
-                "each call takes {} more, beside the queue, whatever the load",
-                short_duration(self.outside)
-            ));
+            sentences
+                .push(format!("each call takes {} more outside the queue, at any load", short_duration(self.outside)));
         }
-        told.extend(self.stalls.iter().map(ToString::to_string));
-        told.extend(self.limits.iter().map(ToString::to_string));
-        told
+        sentences.extend(self.stalls.iter().map(ToString::to_string));
+        sentences.extend(self.limits.iter().map(ToString::to_string));
+        sentences
     }
 
     fn station_in_words(&self) -> String {
@@ -88,10 +86,10 @@ impl Fitted {
                 if workers == 1 { "worker" } else { "workers" }
             ),
             _ if self.curve.is_some() => {
-                "all calls inside hold each other up, by rates that were measured for each number of them (curve)"
+                "all calls inside delay each other, at service rates that were measured for each number of them (curve)"
                     .to_owned()
             }
-            _ => "no queue was seen: at the recorded loads no call held up another (unlimited)".to_owned(),
+            _ => "no queue was seen: at the recorded loads no call delayed another (unlimited)".to_owned(),
         }
     }
 
@@ -100,22 +98,23 @@ impl Fitted {
         // reported with the results
         let beside = |statement: &&Finding| !matches!(statement, Finding::FixedLatency { .. });
         let against: Vec<String> = self.findings.iter().filter(beside).map(ToString::to_string).collect();
-        let mut told = Vec::new();
+        let mut sentences = Vec::new();
         let held_out = self.strata.iter().find(|stratum| stratum.held_out).filter(|_| self.drift.is_none());
         let is_good = self.verdict().0 == "good";
         if let Some(highest) = held_out.filter(|_| is_good) {
             let off = highest.errors[..3].iter().map(|error| error.abs()).fold(0.0, f64::max);
-            told.push(format!(
+            sentences.push(format!(
                 "shown the lower loads alone, the model predicts p50, p90 and p95 of the highest load to within {:.0} %",
                 (off * 100.0).max(1.0).ceil()
             ));
         }
         if against.is_empty() {
-            told.push("nothing speaks against it".to_owned());
+            sentences.push("no finding contradicts it".to_owned());
         }
-        told.extend(against);
-        told.push(format!("it was seen up to {}: beyond that the model is a guess", self.range_in_words()));
-        told
+        sentences.extend(against);
+        sentences
+            .push(format!("the recording covers up to {}; beyond that the model is a guess", self.range_in_words()));
+        sentences
     }
 
     fn range_in_words(&self) -> String {
@@ -133,7 +132,7 @@ impl Fitted {
     pub(crate) fn next_steps(&self) -> Vec<String> {
         let mut steps: Vec<String> = Vec::new();
         let higher = format!(
-            "record at a higher load than {:.0} calls a second, so that more calls wait (`standin record --ramp` makes its own)",
+            "record at a higher load than {:.0} calls a second, so that more calls wait (`standin record --ramp` generates load)",
             self.valid.per_second
         );
         for statement in &self.findings {
@@ -152,13 +151,13 @@ impl Fitted {
                 Finding::Lost { .. } => "record to a faster disk",
                 Finding::PopulationMismatch { .. } => "record again: the tape does not hold what the recorder counted",
                 Finding::Drifted { .. } => {
-                    "fit what was recorded before the change and after it by themselves, as said above, or record again"
+                    "fit the parts before and after the change separately, as described above, or record again"
                 }
                 Finding::InFlightLimit { .. } | Finding::RateLimit { .. } => {
                     "raise the recorder's limit, and record again"
                 }
                 Finding::NotOneQueue { .. } | Finding::HoldoutMispredicted { .. } => {
-                    "use it at recorded loads only. Where one part of the service is slow by itself, record that part alone"
+                    "use it at recorded loads only. If one part of the service is slow on its own, record that part alone"
                 }
                 _ => continue,
             };
@@ -168,7 +167,7 @@ impl Fitted {
         }
         if !self.is_refused() {
             steps.push(
-                "compare the mock with the service: `standin gap` with this folder, best on a recording that was not fitted".to_owned(),
+                "compare the mock with the service: `standin gap` with this folder, preferably on a recording that was not fitted".to_owned(),
             );
         }
         steps

@@ -20,7 +20,7 @@ impl fmt::Display for Fitted {
             self.effect, self.chance, self.unlimited_effect
         )?;
         writeln!(out, "  (how much a call's work seems to depend on the load: 0.05 or less fits)")?;
-        writeln!(out, "  seen up to {}", self.range())?;
+        writeln!(out, "  recorded up to {}", self.range())?;
         if let Some(stalls) = &self.stalls {
             write_wrapped(out, "  - ", &stalls.to_string())?;
         }
@@ -91,7 +91,10 @@ impl Fitted {
         if self.strata.is_empty() {
             return Ok(());
         }
-        writeln!(out, "\n  the tape's own arrivals with demands of its lower load: error (noise of a run)")?;
+        writeln!(
+            out,
+            "\n  predicted with demands of the lower load, at the tape's own arrivals: error (noise of a run)"
+        )?;
         writeln!(out, "  {:>9} {:>5} {:>13} {:>13} {:>13} {:>13}", "calls/s", "used", "p50", "p90", "p95", "p99")?;
         for stratum in &self.strata {
             let used = stratum.utilization.map(|used| format!("{:.0} %", used * 100.0)).unwrap_or_default();
@@ -111,7 +114,7 @@ impl Fitted {
             row(out, name, operation)?;
             beyond(out, 4, operation.tail)?;
             for class in &operation.classes {
-                let name = format!("  {} ({:.2} %)", class.which(), class.share * 100.0);
+                let name = format!("  {} ({:.2} %)", class.label(), class.share * 100.0);
                 let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| short_duration(class.demand.quantile(share)));
                 writeln!(out, "  {name:<34} {:>8} {p50:>10} {p95:>10} {p99:>10}", grouped(class.samples))?;
                 beyond(out, 6, class.tail)?;

@@ -1,7 +1,7 @@
 //! Delay centers: a varying delay beside a queue. Such a service mostly waits for something else
-//! and needs little of its own few workers. A single latency does not separate delay from demand,
-//! so there is no inversion. What can be seen is by how much calls take longer when others arrived
-//! shortly before.
+//! and needs short_wait of its own few workers. A single latency does not separate delay from
+//! demand, so there is no inversion. What can be seen is by how much calls take longer when others
+//! arrived shortly before.
 //!
 //! For a number of workers and a mean demand, the expected wait of each call given all arrivals is
 //! the mean over a few runs of the queue on the tape's own arrivals. The best candidate is the one
@@ -59,7 +59,7 @@ struct LatencyData<'w> {
     busiest: f64,
     /// Standard normal draws by run and call, shared by all candidates.
     normals: Vec<Vec<f64>>,
-    /// Variance of latencies by window; where waits are long, single latencies say little.
+    /// Variance of latencies by window; where waits are long, single latencies say short_wait.
     variances: Vec<f64>,
 }
 
@@ -67,7 +67,7 @@ impl DelayCenterFit {
     /// Finds the best delay center and queue. `None` if it does not explain the latencies clearly
     /// better than `single`.
     pub(crate) fn find(work: &Workload, single: StationModel, split: Option<&HoldoutSplit>) -> Option<Self> {
-        let part = work.excerpt(COARSE_CALLS, work.most_inside() as usize);
+        let part = work.excerpt(COARSE_CALLS, work.max_inside() as usize);
         let coarse = LatencyData::new(&part)?;
         let proportions: &[bool] = if coarse.latency.len() > 1 { &[true, false] } else { &[false] };
         let mut found: Vec<(f64, DelayCenterParameters)> = Vec::new();
@@ -77,14 +77,14 @@ impl DelayCenterFit {
             for in_proportion in proportions {
                 let mean = used * f64::from(workers) / coarse.busiest;
                 let candidate = DelayCenterParameters { workers, mean, variation: 1.0, in_proportion: *in_proportion };
-                if coarse.allows(candidate) {
-                    found.push((sum(&coarse.squares(&coarse.waits(candidate, 2))), candidate));
+                if coarse.is_feasible(candidate) {
+                    found.push((sum(&coarse.residual_squares(&coarse.waits(candidate, 2))), candidate));
                 }
             }
         }
         found.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let part = work.excerpt(FINE_CALLS, work.most_inside() as usize);
-        let scene = LatencyData::new(&part)?;
+        let part = work.excerpt(FINE_CALLS, work.max_inside() as usize);
+        let data = LatencyData::new(&part)?;
         let mut starts: Vec<DelayCenterParameters> = Vec::new();
         for (_, candidate) in found {
             if !starts.iter().any(|start| start.workers == candidate.workers) {
@@ -94,36 +94,36 @@ impl DelayCenterFit {
         let mut fine: Vec<(Vec<f64>, DelayCenterParameters)> = VARIATIONS
             .iter()
             .flat_map(|variation| {
-                starts.iter().map(|start| scene.refined(DelayCenterParameters { variation: *variation, ..*start }))
+                starts.iter().map(|start| data.refine(DelayCenterParameters { variation: *variation, ..*start }))
             })
             .collect();
         fine.sort_by(|one, other| sum(&one.0).total_cmp(&sum(&other.0)));
         let (least, _) = fine.first()?;
-        let single = scene.squares(&scene.waits_of(single));
-        let gains: Vec<f64> = single.iter().zip(least).map(|(single, delayed)| single - delayed).collect();
+        let single = data.residual_squares(&data.waits_of(single));
+        let gains: Vec<f64> = single.iter().zip(least).map(|(single, fit)| single - fit).collect();
         if standard_score(&gains).max(signed_rank_score(&gains)) < MIN_SCORE {
             return None;
         }
         // expected waits determine the capacity well but the spread of demands badly, so the whole
         // distribution decides among good candidates
-        let limit = sum(least) + (sum(&single) - sum(least)).min(scene.work.len() as f64) * MAX_MISSED_GAIN;
-        let as_good = fine.iter().filter(|(squares, _)| sum(squares) <= limit).map(|(_, best)| scene.described(*best));
-        let error = |delayed: &Self| {
+        let limit = sum(least) + (sum(&single) - sum(least)).min(data.work.len() as f64) * MAX_MISSED_GAIN;
+        let as_good = fine
+            .iter()
+            .filter(|(residual_squares, _)| sum(residual_squares) <= limit)
+            .map(|(_, best)| data.describe(*best));
+        let error = |fit: &Self| {
             split.map_or(0.0, |split| {
-                delayed.strata(split, scene.work).iter().map(holdout_validation::size).sum::<f64>()
+                fit.strata(split, data.work).iter().map(holdout_validation::mean_error).sum::<f64>()
             })
         };
-        as_good
-            .map(|delayed| (error(&delayed), delayed))
-            .min_by(|one, other| one.0.total_cmp(&other.0))
-            .map(|best| best.1)
+        as_good.map(|fit| (error(&fit), fit)).min_by(|one, other| one.0.total_cmp(&other.0)).map(|best| best.1)
     }
 
     /// Compares the model with the strata. None is held out because its capacity shows at high load
     /// only.
     pub(crate) fn strata(&self, split: &HoldoutSplit, work: &Workload) -> Vec<Stratum> {
         let runs: Vec<Vec<f64>> = holdout_validation::seeds().map(|seed| self.latencies(work, seed)).collect();
-        let strata = split.judge(work, |_, per_second| Some(self.utilization(per_second)), &runs);
+        let strata = split.compare_runs(work, |_, per_second| Some(self.utilization(per_second)), &runs);
         strata.into_iter().map(|stratum| Stratum { held_out: false, ..stratum }).collect()
     }
 
@@ -161,7 +161,7 @@ impl<'w> LatencyData<'w> {
         let mut sorted = populations.clone();
         sorted.sort_unstable();
         let low = sorted.get(sorted.len() / 3).copied()?;
-        let mut sums = vec![(0.0, 0.0); work.kinds];
+        let mut sums = vec![(0.0, 0.0); work.operation_count];
         for call in (0..work.len()).filter(|call| work.counted[*call] && populations[*call] <= low) {
             let sum = &mut sums[work.operations[call] as usize];
             *sum = (sum.0 + work.finishes[call] - work.arrivals[call], sum.1 + 1.0);
@@ -172,8 +172,8 @@ impl<'w> LatencyData<'w> {
         let latency: Vec<f64> = latency;
         let mut by_window = vec![Vec::new(); work.windows.len()];
         for call in (0..work.len()).filter(|call| work.counted[*call]) {
-            let usual = latency[work.operations[call] as usize];
-            by_window[work.window[call] as usize].push(work.finishes[call] - work.arrivals[call] - usual);
+            let mean_latency = latency[work.operations[call] as usize];
+            by_window[work.window[call] as usize].push(work.finishes[call] - work.arrivals[call] - mean_latency);
         }
         let variances = by_window.iter().map(|latencies| Moments::of(latencies).variance().max(1.0)).collect();
         let normal = |seed, call| {
@@ -194,7 +194,7 @@ impl<'w> LatencyData<'w> {
     }
 
     /// Returns true if no operation would demand more than its latency.
-    fn allows(&self, candidate: DelayCenterParameters) -> bool {
+    fn is_feasible(&self, candidate: DelayCenterParameters) -> bool {
         (0..self.latency.len() as u32)
             .all(|operation| self.demand(candidate, operation) <= self.latency[operation as usize])
     }
@@ -234,7 +234,7 @@ impl<'w> LatencyData<'w> {
     /// Returns, by window, the squares that expected waits leave of the latencies, relative to the
     /// variance in that window. The mean latency without waits is a free parameter of each
     /// operation.
-    fn squares(&self, runs: &[Vec<f64>]) -> Vec<f64> {
+    fn residual_squares(&self, runs: &[Vec<f64>]) -> Vec<f64> {
         let count = runs.len() as f64;
         let expected: Vec<f64> =
             (0..self.work.len()).map(|call| runs.iter().map(|run| run[call]).sum::<f64>() / count).collect();
@@ -246,29 +246,29 @@ impl<'w> LatencyData<'w> {
             let weight = 1.0 / self.variances[self.work.window[call] as usize];
             *mean = (mean.0 + rest(call) * weight, mean.1 + weight);
         }
-        let mut squares = vec![0.0; self.work.windows.len()];
+        let mut residual_squares = vec![0.0; self.work.windows.len()];
         for call in counted() {
             let (sum, weights) = means[self.work.operations[call] as usize];
             // the mean of a few runs has a variance of its own, which is subtracted
             let own = runs.iter().map(|run| (run[call] - expected[call]).powi(2)).sum::<f64>() / (count - 1.0) / count;
             let window = self.work.window[call] as usize;
-            squares[window] += ((rest(call) - sum / weights).powi(2) - own) / self.variances[window];
+            residual_squares[window] += ((rest(call) - sum / weights).powi(2) - own) / self.variances[window];
         }
-        squares
+        residual_squares
     }
 
     /// Returns the best mean demand near a candidate's, found in steps of decreasing size.
-    fn refined(&self, start: DelayCenterParameters) -> (Vec<f64>, DelayCenterParameters) {
-        let mut best = (self.squares(&self.waits(start, RUNS)), start);
+    fn refine(&self, start: DelayCenterParameters) -> (Vec<f64>, DelayCenterParameters) {
+        let mut best = (self.residual_squares(&self.waits(start, RUNS)), start);
         for step in [0.1, 0.05, 0.025, 0.012] {
             for by in [1.0 - step, 1.0 + step] {
                 let candidate = DelayCenterParameters { mean: best.1.mean * by, ..best.1 };
-                if !self.allows(candidate) {
+                if !self.is_feasible(candidate) {
                     continue;
                 }
-                let squares = self.squares(&self.waits(candidate, RUNS));
-                if sum(&squares) < sum(&best.0) {
-                    best = (squares, candidate);
+                let residual_squares = self.residual_squares(&self.waits(candidate, RUNS));
+                if sum(&residual_squares) < sum(&best.0) {
+                    best = (residual_squares, candidate);
                 }
             }
         }
@@ -277,20 +277,20 @@ impl<'w> LatencyData<'w> {
 
     /// Describes a candidate: its demands, and the delays that remain of the latencies of calls
     /// that hardly wait.
-    fn described(&self, best: DelayCenterParameters) -> DelayCenterFit {
+    fn describe(&self, best: DelayCenterParameters) -> DelayCenterFit {
         let waits = self.waits(best, RUNS);
         let expected: Vec<f64> =
             (0..self.work.len()).map(|call| waits.iter().map(|run| run[call]).sum::<f64>() / RUNS as f64).collect();
         let mut sorted = expected.clone();
         sorted.sort_unstable_by(f64::total_cmp);
-        let little = sorted[sorted.len() / 3];
+        let short_wait = sorted[sorted.len() / 3];
         let demand_shape = LogNormal::of_mean_one(best.variation);
         let shapes: Vec<f64> =
             (0..QUANTILES).map(|rank| demand_shape.quantile((f64::from(rank) + 0.5) / f64::from(QUANTILES))).collect();
         let spread = Moments::of(&shapes).variance();
         let of = |mean: f64, calls: &mut dyn Iterator<Item = usize>| {
             let rest: Vec<f64> = calls
-                .filter(|call| self.work.counted[*call] && expected[*call] <= little)
+                .filter(|call| self.work.counted[*call] && expected[*call] <= short_wait)
                 .map(|call| self.work.finishes[call] - self.work.arrivals[call] - expected[call])
                 .collect();
             let moments = Moments::of(&rest);

@@ -7,7 +7,7 @@ use crate::fit::prepare::workload::{LoadWindow, Workload};
 use crate::fit::report::findings::Finding;
 use crate::fit::simulation::DemandSampler;
 use crate::fit::station_model::StationModel;
-use standin_model::stats::{Moments, mean};
+use standin_model::stats::{Moments, mean, quantile};
 
 /// Division of a workload's windows by load.
 #[derive(Clone, Debug)]
@@ -83,11 +83,11 @@ impl HoldoutSplit {
             let mean = mean(calls.iter().map(|call| demands[*call])) / 1e9;
             model.utilization(per_second, mean)
         };
-        self.judge(work, utilization, &runs)
+        self.compare_runs(work, utilization, &runs)
     }
 
     /// Compares simulated latencies with each stratum.
-    pub(crate) fn judge(
+    pub(crate) fn compare_runs(
         &self,
         work: &Workload,
         utilization: impl Fn(&[usize], f64) -> Option<f64>,
@@ -147,12 +147,12 @@ impl HoldoutSplit {
 /// Returns the finding that says why there is no split, or none whose highest load could be
 /// predicted.
 pub(crate) fn obstacle(work: &Workload) -> Finding {
-    let came = || work.windows.iter().filter(|window| window.calls + window.refused > 0);
-    let (refused, all) = came().fold((0.0, 0.0), |(refused, all), window| {
-        (refused + f64::from(window.refused), all + f64::from(window.calls + window.refused))
+    let came = || work.windows.iter().filter(|window| window.calls + window.rejected > 0);
+    let (rejected, all) = came().fold((0.0, 0.0), |(rejected, all), window| {
+        (rejected + f64::from(window.rejected), all + f64::from(window.calls + window.rejected))
     });
     if came().filter(|window| window.is_limited()).count() * 2 > came().count() {
-        return Finding::MostlyRejected { share: refused / f64::max(all, 1.0) };
+        return Finding::MostlyRejected { share: rejected / f64::max(all, 1.0) };
     }
     let mut rates: Vec<f64> = came().filter(|window| !window.is_limited()).map(LoadWindow::per_second).collect();
     rates.sort_by(f64::total_cmp);
@@ -167,12 +167,12 @@ pub(crate) fn obstacle(work: &Workload) -> Finding {
 }
 
 /// Returns the mean size of a stratum's errors at p50, p90 and p95, as logarithms of ratios.
-pub(crate) fn size(stratum: &Stratum) -> f64 {
+pub(crate) fn mean_error(stratum: &Stratum) -> f64 {
     stratum.errors[..3].iter().map(|error| (1.0 + error).max(1e-3).ln().abs()).sum::<f64>() / 3.0
 }
 
 /// Returns the mean noise of a stratum at p50, p90 and p95.
-pub(crate) fn noise(stratum: &Stratum) -> f64 {
+pub(crate) fn mean_noise(stratum: &Stratum) -> f64 {
     stratum.noise[..3].iter().sum::<f64>() / 3.0
 }
 
@@ -181,12 +181,12 @@ pub(crate) fn noise(stratum: &Stratum) -> f64 {
 pub(crate) fn is_clearly_better(one: &[Stratum], other: &[Stratum]) -> bool {
     let highest = |strata: &[Stratum]| strata.iter().find(|stratum| stratum.held_out).cloned();
     let (Some(one), Some(other)) = (highest(one), highest(other)) else { return false };
-    size(&other) - size(&one) > MIN_IMPROVEMENT.max(noise(&other))
+    mean_error(&other) - mean_error(&one) > MIN_IMPROVEMENT.max(mean_noise(&other))
 }
 
 /// Returns true if a model fails to predict a part of the tape.
 pub(crate) fn is_mispredicted(stratum: &Stratum) -> bool {
-    size(stratum) > MAX_ERROR.max(MAX_ERROR_TO_NOISE * noise(stratum))
+    mean_error(stratum) > MAX_ERROR.max(MAX_ERROR_TO_NOISE * mean_noise(stratum))
 }
 
 /// Returns the seeds of a model's runs.
@@ -197,7 +197,7 @@ pub(crate) fn seeds() -> impl Iterator<Item = u64> {
 /// Returns p50, p90, p95 and p99.
 fn quantiles(mut values: Vec<f64>) -> [f64; 4] {
     values.sort_unstable_by(f64::total_cmp);
-    [0.5, 0.9, 0.95, 0.99].map(|share| values[(share * (values.len() - 1) as f64).round() as usize])
+    [0.5, 0.9, 0.95, 0.99].map(|share| quantile(&values, share))
 }
 
 /// Minimum difference of mean errors by which a prediction overrules the effect size.
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     fn windows(all: &[(u32, u32)]) -> Workload {
-        let window = |(calls, refused): &(u32, u32)| LoadWindow { length: 1e9, calls: *calls, refused: *refused };
+        let window = |(calls, rejected): &(u32, u32)| LoadWindow { length: 1e9, calls: *calls, rejected: *rejected };
         let calls: u32 = all.iter().map(|(calls, _)| calls).sum();
         let arrivals = (0..calls).map(f64::from).collect();
         Workload { windows: all.iter().map(window).collect(), arrivals, ..Workload::default() }

@@ -27,16 +27,16 @@ impl PopulationThirds {
     /// an order independent of time and latency.
     pub(crate) fn new(work: &Workload, outside: f64, included: impl Fn(usize) -> bool) -> Self {
         let populations = work.populations(outside);
-        Self::by(work, |call| u64::from(populations[call]) << 32 | u64::from(scatter(call as u64) as u32), included)
+        Self::by(work, |call| u64::from(populations[call]) << 32 | u64::from(scramble(call as u64) as u32), included)
     }
 
     /// Orders calls at random, independent of load, to measure the effect size of chance.
     pub(crate) fn random(work: &Workload, seed: u64, included: impl Fn(usize) -> bool) -> Self {
-        Self::by(work, |call| scatter(call as u64 ^ seed << 40), included)
+        Self::by(work, |call| scramble(call as u64 ^ seed << 40), included)
     }
 
     fn by(work: &Workload, key: impl Fn(usize) -> u64, included: impl Fn(usize) -> bool) -> Self {
-        let mut keyed: Vec<Vec<(u64, u32)>> = vec![Vec::new(); work.kinds];
+        let mut keyed: Vec<Vec<(u64, u32)>> = vec![Vec::new(); work.operation_count];
         for call in (0..work.len()).filter(|call| work.counted[*call] && included(*call)) {
             keyed[work.operations[call] as usize].push((key(call), call as u32));
         }
@@ -59,11 +59,11 @@ impl PopulationThirds {
     pub(crate) fn effect(&self, demands: &[f64], outside: f64) -> f64 {
         let calls = || self.operations.iter().flat_map(|operation| &operation.calls);
         let impossible = calls().filter(|call| demands[**call as usize] <= 0.0).count();
-        if impossible * 200 > calls().count() { f64::INFINITY } else { self.size(demands, outside) }
+        if impossible * 200 > calls().count() { f64::INFINITY } else { self.unchecked_effect(demands, outside) }
     }
 
     /// Returns the effect size of a feasible or infeasible model; 0 if nothing can be compared.
-    pub(crate) fn size(&self, demands: &[f64], outside: f64) -> f64 {
+    pub(crate) fn unchecked_effect(&self, demands: &[f64], outside: f64) -> f64 {
         let (mut distance, mut scale) = (0.0, 0.0);
         let (mut low, mut high) = (Vec::new(), Vec::new());
         for operation in &self.operations {
@@ -85,7 +85,7 @@ impl PopulationThirds {
     /// Returns by how much the mean demand of the lowest third exceeds that of the highest, and its
     /// variance. Operations are weighted by the inverse of their variance. The sign shows whether
     /// latency outside the queue was taken for demand, which a distance does not.
-    pub(crate) fn difference(&self, demands: &[f64]) -> (f64, f64) {
+    pub(crate) fn mean_difference(&self, demands: &[f64]) -> (f64, f64) {
         let (mut sum, mut weights) = (0.0, 0.0);
         for operation in &self.operations {
             let third = operation.calls.len() / 3;
@@ -102,7 +102,7 @@ impl PopulationThirds {
 
     /// Returns the effect size of the logarithms of demands. Waits add to short and long demands
     /// alike and so change short ones most; a sum dominated by long demands does not show that.
-    pub(crate) fn log_effect(&self, demands: &[f64]) -> f64 {
+    pub(crate) fn effect_of_logs(&self, demands: &[f64]) -> f64 {
         let (mut distance, mut calls) = (0.0, 0);
         for operation in &self.operations {
             let third = operation.calls.len() / 3;
@@ -122,13 +122,13 @@ impl PopulationThirds {
 
 /// Returns the effect size that a true model has by chance: its mean and standard deviation over
 /// random splits.
-pub(crate) fn chance(
+pub(crate) fn effect_by_chance(
     work: &Workload,
     demands: &[f64],
     outside: f64,
     included: impl Fn(usize) -> bool + Copy,
 ) -> (f64, f64) {
-    let effect = |seed| PopulationThirds::random(work, seed, included).size(demands, outside);
+    let effect = |seed| PopulationThirds::random(work, seed, included).unchecked_effect(demands, outside);
     let effects: Vec<f64> = (1..=RANDOM_SPLITS).map(effect).collect();
     let moments = Moments::of(&effects);
     (moments.mean, moments.sample_variance().sqrt())
@@ -140,7 +140,7 @@ pub(crate) fn largest_effect_by_chance(chance: f64) -> f64 {
 }
 
 /// Scrambles a number, always in the same way.
-fn scatter(number: u64) -> u64 {
+fn scramble(number: u64) -> u64 {
     // Steele, Lea and Flood, Fast splittable pseudorandom number generators (OOPSLA 2014): the
     // finaliser of SplitMix64
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);

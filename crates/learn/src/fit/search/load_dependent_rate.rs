@@ -49,13 +49,13 @@ impl LoadDependentFit {
         let capacity = || Capacity::Curve { curve: curve.clone(), queue: Queue::Unbounded };
         let runs: Vec<Vec<f64>> =
             holdout_validation::seeds().map(|seed| pools.serve(capacity(), 0.0, work, seed)).collect();
-        let strata = split.judge(work, |_, per_second| Some(per_second / most(&curve)), &runs);
+        let strata = split.compare_runs(work, |_, per_second| Some(per_second / max_rate(&curve)), &runs);
         Some(Self { curve, measured: cost.measured, demands, effect, strata })
     }
 
     /// Returns the maximum throughput in calls a second.
     pub(crate) fn capacity(&self) -> f64 {
-        most(&self.curve)
+        max_rate(&self.curve)
     }
 
     /// Returns true if the curve should replace the single station: its effect size is explained by
@@ -102,7 +102,7 @@ impl CostCurve {
         let mut rates: Vec<(u32, f64)> = Vec::new();
         let mut population = 1;
         while f64::from(population) < f64::from(self.measured) * EXTRAPOLATION_RATIO {
-            let mut rate = digits(f64::from(population) / self.at(f64::from(population)) * 1e9);
+            let mut rate = round_to_four_digits(f64::from(population) / self.at(f64::from(population)) * 1e9);
             if let Some((few, slower)) = rates.last() {
                 // rounding must not make a call faster than it is alone
                 rate = rate.min(slower * f64::from(population) / f64::from(*few));
@@ -204,7 +204,7 @@ fn least_squares(rows: &[(Vec<f64>, f64, f64)]) -> Vec<f64> {
 /// Returns the recovered demand of each call in nanoseconds: the growth of virtual time while it
 /// was inside.
 fn demands(curve: &RateCurve, work: &Workload) -> Vec<f64> {
-    let shares: Vec<f64> = (0..=work.most_inside() + 1).map(|population| share(curve, population)).collect();
+    let shares: Vec<f64> = (0..=work.max_inside() + 1).map(|population| relative_speed(curve, population)).collect();
     let mut demands = vec![0.0; work.len()];
     let (mut virtual_time, mut now, mut inside, mut arrived) = (0.0, 0.0, 0usize, 0);
     for call in work.by_finish.iter().map(|call| *call as usize) {
@@ -226,7 +226,7 @@ fn demands(curve: &RateCurve, work: &Workload) -> Vec<f64> {
 }
 
 /// Returns the speed of one of `population` calls, relative to its speed alone.
-fn share(curve: &RateCurve, population: u32) -> f64 {
+fn relative_speed(curve: &RateCurve, population: u32) -> f64 {
     let (rates, inside) = (curve.rates(), f64::from(population.max(1)));
     let after = rates.partition_point(|(given, _)| *given <= population).max(1);
     let (few, slower) = rates[after - 1];
@@ -236,12 +236,12 @@ fn share(curve: &RateCurve, population: u32) -> f64 {
     rate / rates[0].1 / inside
 }
 
-fn most(curve: &RateCurve) -> f64 {
+fn max_rate(curve: &RateCurve) -> f64 {
     curve.rates().iter().map(|(_, rate)| *rate).max_by(f64::total_cmp).unwrap_or(0.0)
 }
 
 /// Rounds to four significant digits.
-fn digits(rate: f64) -> f64 {
+fn round_to_four_digits(rate: f64) -> f64 {
     let unit = 10f64.powi(3 - rate.log10().floor() as i32);
     (rate * unit).round() / unit
 }
@@ -271,8 +271,8 @@ mod tests {
         let rate =
             |population: u32| curve.rates().iter().find(|(given, _)| *given == population).map(|(_, rate)| *rate);
         assert_eq!((rate(1), rate(2), rate(8)), (Some(10.0), Some(18.18), Some(47.06)));
-        assert!(curve.max_population() > 24 && most(&curve) < 100.0, "{curve:?}");
-        assert!((share(&curve, 2) - 18.18 / 20.0).abs() < 1e-9 && share(&curve, 1) == 1.0);
+        assert!(curve.max_population() > 24 && max_rate(&curve) < 100.0, "{curve:?}");
+        assert!((relative_speed(&curve, 2) - 18.18 / 20.0).abs() < 1e-9 && relative_speed(&curve, 1) == 1.0);
         let steady = CostCurve { hinges: vec![(1.0, 1e4)], alone: 1e8, measured: 8 };
         let Capacity::Curve { curve, queue } = bounded_curve(&curve, Some(9)) else { panic!("a curve") };
         assert_eq!((curve.max_population(), queue), (8, Queue::AtMost(1)), "nine at most may be inside");

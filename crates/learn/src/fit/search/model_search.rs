@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::fit::prepare::workload::Workload;
-use crate::fit::search::load_dependence::{PopulationThirds, chance};
+use crate::fit::search::load_dependence::{PopulationThirds, effect_by_chance};
 use crate::fit::station_model::{QueueDiscipline, StationModel};
 
 /// A model with its effect size.
@@ -18,11 +18,11 @@ impl ScoredModel {
     /// Returns the station with the most likely fixed latency outside its queue. Leaving out all
     /// latency that is not proven would always take it for demand, and make the service too slow
     /// when it is busy.
-    pub(crate) fn with_what_is_outside(self, work: &Workload) -> Self {
-        let mut bench = Scorer::new(work, |_, _| true);
-        let outside = bench.outside(self.model, smallest_latency(work));
+    pub(crate) fn with_likely_outside(self, work: &Workload) -> Self {
+        let mut scorer = Scorer::new(work, |_, _| true);
+        let outside = scorer.estimate_outside(self.model, smallest_latency(work));
         let Some(outside) = outside.filter(|outside| outside.likely > self.model.outside) else { return self };
-        let found = bench.score(StationModel { outside: outside.likely, ..self.model });
+        let found = scorer.score(StationModel { outside: outside.likely, ..self.model });
         if found.effect.is_finite() { found } else { self }
     }
 }
@@ -42,7 +42,7 @@ impl ModelRanking {
     /// Searches all models. Only calls that are `included` are compared; all calls occupy the
     /// station.
     pub(crate) fn new(work: &Workload, included: impl Fn(&Workload, usize) -> bool + Copy) -> Self {
-        let most = work.most_inside();
+        let most = work.max_inside();
         let smallest = smallest_latency(work);
         let part = work.excerpt(SURVEY_CALLS, most as usize);
         let mut coarse = Scorer::new(&part, included);
@@ -50,12 +50,12 @@ impl ModelRanking {
         let mut fine = Scorer::new(work, included);
         for discipline in [QueueDiscipline::Fifo, QueueDiscipline::Sharing] {
             for scored in coarse.survey(discipline, most, smallest) {
-                keep(&mut found, fine.refine(scored.model, most, smallest));
+                keep_best(&mut found, fine.refine(scored.model, most, smallest));
             }
             let of_discipline = found.iter().filter(|scored| scored.model.discipline == discipline);
             let best = of_discipline.min_by(|one, other| one.effect.total_cmp(&other.effect)).copied();
-            for step in best.iter().flat_map(|best| neighbours(best.model, most)) {
-                keep(&mut found, fine.score(step));
+            for step in best.iter().flat_map(|best| neighbors(best.model, most)) {
+                keep_best(&mut found, fine.score(step));
             }
         }
         let unlimited = fine.score(StationModel::UNLIMITED);
@@ -63,9 +63,9 @@ impl ModelRanking {
         found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
         let mut demands = Vec::new();
         found[0].model.demands(work, &mut demands);
-        let chance = chance(work, &demands, found[0].model.outside, |call| included(work, call));
+        let chance = effect_by_chance(work, &demands, found[0].model.outside, |call| included(work, call));
         for scored in &mut found {
-            *scored = fine.settled(*scored, smallest, MIN_GAIN.max(chance.1 * MIN_GAIN_TO_CHANCE));
+            *scored = fine.with_certain_outside(*scored, smallest, MIN_GAIN.max(chance.1 * MIN_GAIN_TO_CHANCE));
         }
         found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
         Self { stations: found, chance, unlimited: unlimited.effect }
@@ -76,7 +76,7 @@ impl ModelRanking {
     }
 
     /// Returns true if there is no evidence of a queue.
-    pub(crate) fn sees_no_queue(&self) -> bool {
+    pub(crate) fn has_no_queue(&self) -> bool {
         self.unlimited <= self.best().effect + self.tolerance()
     }
 
@@ -91,7 +91,7 @@ impl ModelRanking {
         let mut close: Vec<(f64, ScoredModel)> = close
             .map(|scored| {
                 scored.model.demands(work, &mut demands);
-                (PopulationThirds::new(work, scored.model.outside, &included).log_effect(&demands), *scored)
+                (PopulationThirds::new(work, scored.model.outside, &included).effect_of_logs(&demands), *scored)
             })
             .collect();
         close.sort_by(|one, other| one.0.total_cmp(&other.0));
@@ -99,13 +99,13 @@ impl ModelRanking {
     }
 
     /// Returns the range of workers around a model's own that the effect size accepts as well.
-    pub(crate) fn accepted(
+    pub(crate) fn accepted_workers(
         &self,
         work: &Workload,
         chosen: StationModel,
         included: impl Fn(usize) -> bool,
     ) -> (u32, u32) {
-        let most = work.most_inside();
+        let most = work.max_inside();
         let part = work.excerpt(SURVEY_CALLS, most as usize);
         let strata = PopulationThirds::new(&part, chosen.outside, included);
         let mut demands = Vec::new();
@@ -126,7 +126,7 @@ impl ModelRanking {
 
     /// Returns the fewest workers that explain the workload as well as any number, for a workload
     /// without a visible queue.
-    pub(crate) fn at_least(&self, work: &Workload) -> u32 {
+    pub(crate) fn min_workers(&self, work: &Workload) -> u32 {
         let mut populations = work.populations(0.0);
         populations.sort_unstable();
         // a single busy moment is no evidence
@@ -134,12 +134,12 @@ impl ModelRanking {
             .get(populations.len().saturating_sub(MIN_CALLS_AT_POPULATION))
             .map_or(1, |population| population + 1);
         let limit = self.best().effect + self.tolerance();
-        let mut bench = Scorer::new(work, |_, _| true);
+        let mut scorer = Scorer::new(work, |_, _| true);
         let fewest = [QueueDiscipline::Fifo, QueueDiscipline::Sharing].map(|discipline| {
             let (mut refused, mut accepted) = (0, most);
             while accepted - refused > 1 {
                 let workers = refused.midpoint(accepted);
-                let scored = bench.score(StationModel { discipline, workers, outside: 0.0 });
+                let scored = scorer.score(StationModel { discipline, workers, outside: 0.0 });
                 if scored.effect <= limit { accepted = workers } else { refused = workers }
             }
             accepted
@@ -183,7 +183,7 @@ impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Scorer<'w, F> {
         let strata = strata.or_insert_with(|| PopulationThirds::new(work, model.outside, |call| included(work, call)));
         model.demands(work, &mut self.demands);
         let is_queue = model.discipline != QueueDiscipline::Unlimited;
-        let effect = if is_queue { PopulationThirds::effect } else { PopulationThirds::size };
+        let effect = if is_queue { PopulationThirds::effect } else { PopulationThirds::unchecked_effect };
         ScoredModel { model, effect: effect(strata, &self.demands, model.outside) }
     }
 
@@ -224,7 +224,7 @@ impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Scorer<'w, F> {
     /// latency.
     fn refine(&mut self, start: StationModel, most: u32, smallest: f64) -> ScoredModel {
         let mut best = self.score(start);
-        let mut step = gap(start.workers) / 2;
+        let mut step = distance_to_next(start.workers) / 2;
         while step > 0 {
             let fewer = best.model.workers.saturating_sub(step).max(1);
             let more = (best.model.workers + step).min(most.max(1));
@@ -251,11 +251,11 @@ impl<'w, F: Fn(&Workload, usize) -> bool + Copy> Scorer<'w, F> {
 impl<F: Fn(&Workload, usize) -> bool + Copy> Scorer<'_, F> {
     /// Returns the station with the part of its outside latency that is certain, so that no station
     /// gains from what may be chance.
-    fn settled(&mut self, scored: ScoredModel, smallest: f64, least_gain: f64) -> ScoredModel {
-        let none = self.score(StationModel { outside: self.floor(smallest), ..scored.model });
+    fn with_certain_outside(&mut self, scored: ScoredModel, smallest: f64, least_gain: f64) -> ScoredModel {
+        let none = self.score(StationModel { outside: self.recorder_latency(smallest), ..scored.model });
         let none = if none.effect.is_finite() { none } else { scored };
         let Some(outside) =
-            self.outside(scored.model, smallest).filter(|outside| outside.beyond >= MIN_STANDARD_ERRORS)
+            self.estimate_outside(scored.model, smallest).filter(|outside| outside.beyond >= MIN_STANDARD_ERRORS)
         else {
             return none;
         };
@@ -267,14 +267,14 @@ impl<F: Fn(&Workload, usize) -> bool + Copy> Scorer<'_, F> {
     /// Estimates the latency outside the queue that gives the lowest and the highest load the same
     /// mean demand. Latency mistaken for demand shows where calls find a free worker, and not where
     /// they wait. `None` if the data does not determine it.
-    fn outside(&mut self, model: StationModel, smallest: f64) -> Option<OutsideLatency> {
+    fn estimate_outside(&mut self, model: StationModel, smallest: f64) -> Option<OutsideLatency> {
         if model.discipline == QueueDiscipline::Unlimited {
             return None;
         }
-        let floor = self.floor(smallest);
+        let recorder_latency = self.recorder_latency(smallest);
         let at = |outside: f64| StationModel { outside, ..model };
         let step = smallest * SLOPE_STEP;
-        let (mut outside, mut error) = (model.outside.max(floor), 0.0);
+        let (mut outside, mut error) = (model.outside.max(recorder_latency), 0.0);
         // the same thirds throughout, since a change of members would add noise
         let (work, included) = (self.work, self.included);
         let strata = PopulationThirds::new(work, outside, |call| included(work, call));
@@ -285,28 +285,28 @@ impl<F: Fn(&Workload, usize) -> bool + Copy> Scorer<'_, F> {
                 return None;
             }
             error = variance.sqrt() / -slope;
-            outside = (outside - here / slope).clamp(floor, smallest * MAX_OUTSIDE);
+            outside = (outside - here / slope).clamp(recorder_latency, smallest * MAX_OUTSIDE);
         }
-        let beyond = (outside - floor) / error.max(1.0);
+        let beyond = (outside - recorder_latency) / error.max(1.0);
         // the positive part of a James-Stein estimator: an estimate selected because it is large
         // tends to be too large
         let share = (1.0 - (SELECTION_BIAS_ERRORS / beyond.max(SELECTION_BIAS_ERRORS)).powi(2)).max(0.0);
-        Some(OutsideLatency { likely: floor + (outside - floor) * share, beyond })
+        Some(OutsideLatency { likely: recorder_latency + (outside - recorder_latency) * share, beyond })
     }
 
     /// Returns the latency of the recorder itself, in nanoseconds.
-    fn floor(&self, smallest: f64) -> f64 {
+    fn recorder_latency(&self, smallest: f64) -> f64 {
         self.work.round_trip.min(smallest * MAX_OUTSIDE)
     }
 
     fn difference(&mut self, strata: &PopulationThirds, model: StationModel) -> (f64, f64) {
         model.demands(self.work, &mut self.demands);
-        strata.difference(&self.demands)
+        strata.mean_difference(&self.demands)
     }
 }
 
 /// Keeps the best feasible model of each station.
-fn keep(found: &mut Vec<ScoredModel>, scored: ScoredModel) {
+fn keep_best(found: &mut Vec<ScoredModel>, scored: ScoredModel) {
     found.retain(|other| !other.model.same_station(scored.model) || other.effect <= scored.effect);
     if scored.effect.is_finite() && !found.iter().any(|other| other.model.same_station(scored.model)) {
         found.push(scored);
@@ -314,7 +314,7 @@ fn keep(found: &mut Vec<ScoredModel>, scored: ScoredModel) {
 }
 
 /// Returns the models with one and two workers fewer and more.
-fn neighbours(model: StationModel, most: u32) -> impl Iterator<Item = StationModel> {
+fn neighbors(model: StationModel, most: u32) -> impl Iterator<Item = StationModel> {
     let around = model.workers.saturating_sub(2).max(1)..=(model.workers + 2).min(most.max(1));
     around.filter(move |workers| *workers != model.workers).map(move |workers| StationModel { workers, ..model })
 }
@@ -322,7 +322,7 @@ fn neighbours(model: StationModel, most: u32) -> impl Iterator<Item = StationMod
 /// Returns the first percentile of latencies, in nanoseconds, of the operation where it is
 /// smallest.
 fn smallest_latency(work: &Workload) -> f64 {
-    let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); work.kinds];
+    let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); work.operation_count];
     for call in (0..work.len()).filter(|call| work.counted[*call]) {
         latencies[work.operations[call] as usize].push(work.finishes[call] - work.arrivals[call]);
     }
@@ -336,7 +336,7 @@ fn smallest_latency(work: &Workload) -> f64 {
 }
 
 /// Returns the distance from a number of workers to the next that is surveyed.
-fn gap(workers: u32) -> u32 {
+fn distance_to_next(workers: u32) -> u32 {
     let above = WORKER_COUNTS.iter().find(|step| **step > workers).copied().unwrap_or(workers * 4 / 3);
     // at least 2, so that both neighbors are tried
     (above - workers).max(2)

@@ -37,11 +37,11 @@ impl LightLoadFit {
     /// Searches for a queue that should replace the chosen model: no queue, or processor sharing if
     /// waiting in order explains much more.
     pub(crate) fn find(work: &Workload, chosen: StationModel) -> Option<Self> {
-        let scale = LikelihoodModel::new(work, chosen.outside)?;
-        let fifo = scale.survey(QueueDiscipline::Fifo);
+        let likelihood = LikelihoodModel::new(work, chosen.outside)?;
+        let fifo = likelihood.survey(QueueDiscipline::Fifo);
         let sharing = match chosen.discipline {
-            QueueDiscipline::Unlimited => scale.survey(QueueDiscipline::Sharing),
-            QueueDiscipline::Sharing => vec![scale.weigh(chosen)],
+            QueueDiscipline::Unlimited => likelihood.survey(QueueDiscipline::Sharing),
+            QueueDiscipline::Sharing => vec![likelihood.evaluate(chosen)],
             QueueDiscipline::Fifo => return None,
         };
         let enough = |found: &&LikelihoodCandidate| {
@@ -49,26 +49,29 @@ impl LightLoadFit {
                 if found.model.discipline == QueueDiscipline::Fifo { MIN_EVIDENCE } else { MIN_EVIDENCE_SHARING };
             found.evidence >= least && found.waited >= MIN_WAITED
         };
-        let peak = |all: &[LikelihoodCandidate]| {
+        let best_of = |all: &[LikelihoodCandidate]| {
             all.iter().max_by(|one, other| one.evidence.total_cmp(&other.evidence)).copied()
         };
-        let mut peaks: Vec<LikelihoodCandidate> = [peak(&fifo), peak(&sharing)].into_iter().flatten().collect();
-        peaks.sort_by(|one, other| other.evidence.total_cmp(&one.evidence));
-        let best = *peaks.first().filter(enough)?;
+        let mut bests: Vec<LikelihoodCandidate> = [best_of(&fifo), best_of(&sharing)].into_iter().flatten().collect();
+        bests.sort_by(|one, other| other.evidence.total_cmp(&one.evidence));
+        let best = *bests.first().filter(enough)?;
         if chosen.discipline == QueueDiscipline::Sharing {
             let is_clearly_better = best.evidence > sharing[0].evidence + MIN_EVIDENCE_GAIN;
-            if best.model.discipline == QueueDiscipline::Sharing || !is_clearly_better || !scale.has_edge(best) {
+            if best.model.discipline == QueueDiscipline::Sharing
+                || !is_clearly_better
+                || !likelihood.has_sharp_edge(best)
+            {
                 return None;
             }
         }
         // autocorrelated demands make calls that arrive together slow together, as a queue does
-        if scale.has_spells() {
+        if likelihood.has_slow_spells() {
             return None;
         }
         let of_best = if best.model.discipline == QueueDiscipline::Fifo { &fifo } else { &sharing };
         let about_as_clear = of_best.iter().filter(|one| one.evidence >= best.evidence - MAX_EVIDENCE_LOSS);
         let workers = about_as_clear.map(|one| one.model.workers);
-        let other = peaks.get(1).filter(|other| other.evidence >= best.evidence - MAX_EVIDENCE_LOSS);
+        let other = bests.get(1).filter(|other| other.evidence >= best.evidence - MAX_EVIDENCE_LOSS);
         Some(Self {
             model: best.model,
             accepted: (workers.clone().min()?, workers.max()?),
@@ -81,11 +84,12 @@ impl LightLoadFit {
 /// Returns true if the calls show this number of workers, rather than another kind of delay that
 /// many calls share: the model explains them, and with one worker less some would finish before
 /// they could start.
-pub(crate) fn has_edge(work: &Workload, model: StationModel) -> bool {
+pub(crate) fn has_sharp_edge(work: &Workload, model: StationModel) -> bool {
     if model.discipline != QueueDiscipline::Fifo || model.workers < 2 {
         return false;
     }
-    LikelihoodModel::new(work, model.outside).is_some_and(|scale| scale.has_edge(scale.weigh(model)))
+    LikelihoodModel::new(work, model.outside)
+        .is_some_and(|likelihood| likelihood.has_sharp_edge(likelihood.evaluate(model)))
 }
 
 /// Data for the likelihood of candidate models.
@@ -110,25 +114,25 @@ impl<'w> LikelihoodModel<'w> {
         let mut sorted = populations.clone();
         sorted.sort_unstable();
         let median = sorted[sorted.len() / 2];
-        let mut calm: Vec<Vec<f64>> = vec![Vec::new(); work.kinds];
+        let mut light_load: Vec<Vec<f64>> = vec![Vec::new(); work.operation_count];
         for call in (0..work.len()).filter(|call| work.counted[*call] && populations[*call] <= median) {
             if times[call] > 0.0 {
-                calm[work.operations[call] as usize].push(times[call].ln());
+                light_load[work.operations[call] as usize].push(times[call].ln());
             }
         }
-        let densities = calm.into_iter().map(Density::new).collect();
+        let densities = light_load.into_iter().map(Density::new).collect();
         Some(Self { work, outside, inside: inside_at_finish(work, outside), times, densities, most })
     }
 
     /// Returns the candidates of a discipline, from the highest population downwards until they
     /// become impossible.
     fn survey(&self, discipline: QueueDiscipline) -> Vec<LikelihoodCandidate> {
-        let weigh = |workers| self.weigh(StationModel { discipline, workers, outside: self.outside });
+        let evaluate = |workers| self.evaluate(StationModel { discipline, workers, outside: self.outside });
         let step = (self.most / CANDIDATE_COUNT).max(1);
         let mut found: Vec<LikelihoodCandidate> = Vec::new();
         let mut workers = self.most;
         while workers > 1 {
-            let one = weigh(workers);
+            let one = evaluate(workers);
             found.push(one);
             if one.evidence < IMPOSSIBLE_EVIDENCE {
                 break;
@@ -139,12 +143,12 @@ impl<'w> LikelihoodModel<'w> {
             && step > 1
         {
             let around = best.model.workers.saturating_sub(step - 1).max(2)..best.model.workers + step;
-            found.extend(around.filter(|workers| *workers != best.model.workers).map(weigh));
+            found.extend(around.filter(|workers| *workers != best.model.workers).map(evaluate));
         }
         found
     }
 
-    fn weigh(&self, model: StationModel) -> LikelihoodCandidate {
+    fn evaluate(&self, model: StationModel) -> LikelihoodCandidate {
         let mut demands = Vec::new();
         model.demands(self.work, &mut demands);
         let (mut evidence, mut waited) = (0.0, 0);
@@ -169,16 +173,16 @@ impl<'w> LikelihoodModel<'w> {
     }
 
     /// Returns true if the candidate explains the calls and one worker less does not at all.
-    fn has_edge(&self, candidate: LikelihoodCandidate) -> bool {
+    fn has_sharp_edge(&self, candidate: LikelihoodCandidate) -> bool {
         let LikelihoodCandidate { model, evidence, .. } = candidate;
         evidence > MIN_EVIDENCE
-            && self.weigh(StationModel { workers: model.workers - 1, ..model }).evidence < IMPOSSIBLE_EVIDENCE
+            && self.evaluate(StationModel { workers: model.workers - 1, ..model }).evidence < IMPOSSIBLE_EVIDENCE
     }
 
-    fn has_spells(&self) -> bool {
+    fn has_slow_spells(&self) -> bool {
         let work = self.work;
         let operations = self.densities.iter().flatten().count();
-        (0..work.kinds).filter(|kind| self.densities[*kind].is_some()).any(|kind| {
+        (0..work.operation_count).filter(|kind| self.densities[*kind].is_some()).any(|kind| {
             let own = (0..work.len()).filter(|call| work.counted[*call] && work.operations[*call] as usize == kind);
             let calls: Vec<(f64, f64)> = own.map(|call| (work.arrivals[call], self.times[call])).collect();
             autocorrelation::find_autocorrelation(&calls, operations).is_some()

@@ -27,14 +27,14 @@ pub(crate) struct SingleStationFit {
 
 impl SingleStationFit {
     pub(crate) fn find(ranking: &ModelRanking, split: Option<&HoldoutSplit>, work: &Workload) -> Self {
-        let mut close = if ranking.sees_no_queue() { Vec::new() } else { ranking.close(work, |_| true) };
+        let mut close = if ranking.has_no_queue() { Vec::new() } else { ranking.close(work, |_| true) };
         let (mut scored, candidates) = choose(ranking, &close, split, work);
         let light_load = LightLoadFit::find(work, scored.model);
         let model = light_load.as_ref().map_or(scored.model, |light_load| light_load.model);
         let mut demands = Vec::new();
         model.demands(work, &mut demands);
         if light_load.is_some() {
-            let effect = PopulationThirds::new(work, model.outside, |_| true).size(&demands, model.outside);
+            let effect = PopulationThirds::new(work, model.outside, |_| true).unchecked_effect(&demands, model.outside);
             (scored, close) = (ScoredModel { model, effect }, Vec::new());
         }
         let strata = split.map(|split| split.predict(model, work)).unwrap_or_default();
@@ -42,9 +42,9 @@ impl SingleStationFit {
     }
 
     /// Returns the range of workers that explain the tape about as well; `None` without a queue.
-    pub(crate) fn accepted(&self, ranking: &ModelRanking, work: &Workload) -> Option<(u32, u32)> {
+    pub(crate) fn accepted_workers(&self, ranking: &ModelRanking, work: &Workload) -> Option<(u32, u32)> {
         let of_crowd = self.light_load.as_ref().map(|light_load| light_load.accepted);
-        of_crowd.or_else(|| self.has_queue().then(|| ranking.accepted(work, self.scored.model, |_| true)))
+        of_crowd.or_else(|| self.has_queue().then(|| ranking.accepted_workers(work, self.scored.model, |_| true)))
     }
 
     fn has_queue(&self) -> bool {
@@ -69,7 +69,7 @@ fn choose(
             *error = strata
                 .iter()
                 .find(|stratum| stratum.held_out)
-                .map(|stratum| (holdout_validation::size(stratum), holdout_validation::noise(stratum)));
+                .map(|stratum| (holdout_validation::mean_error(stratum), holdout_validation::mean_noise(stratum)));
         }
         if let Some(Some((first, noise))) = errors.first().copied() {
             let best = (1..close.len()).filter_map(|index| errors[index].map(|(error, _)| (index, error)));
@@ -90,7 +90,7 @@ fn choose(
             extrapolation: index.and_then(|index| errors[index]).map(|(error, _)| error),
         }
     });
-    (chosen.with_what_is_outside(work), candidates.collect())
+    (chosen.with_likely_outside(work), candidates.collect())
 }
 
 /// Returns the station that the lower load alone points to, if it is another one.
@@ -100,7 +100,7 @@ pub(crate) fn station_of_lower_load(
     chosen: StationModel,
 ) -> Option<StationModel> {
     let lower = ModelRanking::new(work, |part, call| !split.is_held_out(part, call));
-    let model = if lower.sees_no_queue() { StationModel::UNLIMITED } else { lower.best().model };
+    let model = if lower.has_no_queue() { StationModel::UNLIMITED } else { lower.best().model };
     let close = lower.close(work, |call| !split.is_held_out(work, call));
     let differs = !close.iter().any(|close| close.model.same_station(chosen)) || model == StationModel::UNLIMITED;
     differs.then_some(model)

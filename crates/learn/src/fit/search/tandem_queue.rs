@@ -87,10 +87,10 @@ struct SimulatedRun {
 impl TandemSearch {
     /// Searches for a front that explains latencies clearly better than `single` does.
     pub(crate) fn new(work: &Workload, single: StationModel, split: &HoldoutSplit) -> Self {
-        let most = work.most_inside() + 1;
+        let most = work.max_inside() + 1;
         let excerpt = work.excerpt(COARSE_CALLS, most as usize);
         let whole = work.excerpt(FINE_CALLS, most as usize);
-        let (Some(coarse), Some(scene)) = (TandemLatencyData::new(&excerpt, 2), TandemLatencyData::new(&whole, RUNS))
+        let (Some(coarse), Some(data)) = (TandemLatencyData::new(&excerpt, 2), TandemLatencyData::new(&whole, RUNS))
         else {
             return Self::Failed;
         };
@@ -98,7 +98,7 @@ impl TandemSearch {
         for front in UTILIZATIONS.iter().map(|used| used / coarse.busiest) {
             for workers in coarse.pools(front, most) {
                 let candidate = TandemParameters { workers, front, variation: VARIATIONS[1] };
-                if coarse.allows(candidate) {
+                if coarse.is_feasible(candidate) {
                     found.push((coarse.score(candidate), candidate));
                 }
             }
@@ -106,40 +106,40 @@ impl TandemSearch {
         found.sort_by(|one, other| one.0.total_cmp(&other.0));
         found.dedup_by_key(|(_, candidate)| (candidate.workers, candidate.front.to_bits()));
         let starts: Vec<TandemParameters> = found.iter().take(START_COUNT).map(|(_, candidate)| *candidate).collect();
-        let best = starts.into_iter().map(|start| scene.refined(start, most));
+        let best = starts.into_iter().map(|start| data.refine(start, most));
         let Some((_, best)) = best.min_by(|one, other| one.0.total_cmp(&other.0)) else { return Self::Failed };
 
-        let runs = scene.runs(best);
-        let least = scene.squares(&runs);
+        let runs = data.runs(best);
+        let least = data.residual_squares(&runs);
         let gain = |other: &[f64]| {
             let gains: Vec<f64> = other.iter().zip(&least).map(|(other, least)| other - least).collect();
             if sum(&gains) > 0.0 { standard_score(&gains).max(signed_rank_score(&gains)) } else { 0.0 }
         };
         let latencies: Vec<Vec<f64>> = runs.into_iter().map(|run| run.latencies).collect();
-        let utilization = |_: &[usize], per_second: f64| Some(per_second / scene.capacity(best));
-        let strata = split.judge(scene.work, utilization, &latencies);
+        let utilization = |_: &[usize], per_second: f64| Some(per_second / data.capacity(best));
+        let strata = split.compare_runs(data.work, utilization, &latencies);
         let strata: Vec<Stratum> = strata.into_iter().map(|stratum| Stratum { held_out: false, ..stratum }).collect();
-        if gain(&scene.squares(&scene.runs_of(single))) < MIN_SCORE
+        if gain(&data.residual_squares(&data.runs_of(single))) < MIN_SCORE
             || strata.iter().any(holdout_validation::is_mispredicted)
         {
             return Self::Failed;
         }
-        let by_pool = gain(&scene.without_pool(best, most));
-        if gain(&scene.without_front(best, most)) < MIN_SCORE || by_pool < MIN_LIKELY_SCORE {
+        let by_pool = gain(&data.without_pool(best, most));
+        if gain(&data.without_front(best, most)) < MIN_SCORE || by_pool < MIN_LIKELY_SCORE {
             return Self::Hidden;
         }
-        Self::Found(Box::new(TandemFit { is_sure: by_pool >= MIN_SCORE, ..scene.described(best, strata) }))
+        Self::Found(Box::new(TandemFit { is_sure: by_pool >= MIN_SCORE, ..data.describe(best, strata) }))
     }
 }
 
 impl TandemSearch {
     pub(crate) fn found(&self) -> Option<&TandemFit> {
-        if let Self::Found(series) = self { Some(series) } else { None }
+        if let Self::Found(fit) = self { Some(fit) } else { None }
     }
 
     /// Returns a finding for a search without a result, given the findings so far.
-    pub(crate) fn shortfall(&self, said: &[Finding]) -> Option<Finding> {
-        let none = said.iter().any(Finding::is_unexplained).then_some(Finding::NoFamilyExplains);
+    pub(crate) fn shortfall(&self, findings: &[Finding]) -> Option<Finding> {
+        let none = findings.iter().any(Finding::is_unexplained).then_some(Finding::NoFamilyExplains);
         if matches!(self, Self::Hidden) { Some(Finding::TandemQueueHidden) } else { none }
     }
 }
@@ -147,11 +147,11 @@ impl TandemSearch {
 impl<'w> TandemLatencyData<'w> {
     /// Prepares a workload; `None` if too few calls find nobody inside.
     fn new(work: &'w Workload, runs: u64) -> Option<Self> {
-        let busiest = work.most_per_second() / 1e9;
+        let busiest = work.max_per_second() / 1e9;
         let populations = work.populations(0.0);
         let latency = |call: usize| work.finishes[call] - work.arrivals[call];
         let counted = || (0..work.len()).filter(|call| work.counted[*call]);
-        let mut alone = vec![Vec::new(); work.kinds];
+        let mut alone = vec![Vec::new(); work.operation_count];
         for call in counted().filter(|call| populations[*call] == 0) {
             alone[work.operations[call] as usize].push(latency(call));
         }
@@ -171,13 +171,13 @@ impl<'w> TandemLatencyData<'w> {
         };
         let draws = (0..runs).map(|run| (0..work.len()).map(|call| draw(run, call)).collect()).collect();
         let moments: Vec<Moments> = alone.iter().map(|alone| Moments::of(alone)).collect();
-        let usual = |call: usize| moments[work.operations[call] as usize].mean;
+        let mean_alone = |call: usize| moments[work.operations[call] as usize].mean;
         let mut by_window = vec![Vec::new(); work.windows.len()];
         for call in counted() {
-            by_window[work.window[call] as usize].push(latency(call) - usual(call));
+            by_window[work.window[call] as usize].push(latency(call) - mean_alone(call));
         }
         let variances = by_window.iter().map(|latencies| Moments::of(latencies).variance().max(1.0)).collect();
-        let mean = mean((0..work.len()).map(usual));
+        let mean = mean((0..work.len()).map(mean_alone));
         Some(Self { work, alone, moments, draws, variances, busiest, mean })
     }
 
@@ -190,7 +190,7 @@ impl<'w> TandemLatencyData<'w> {
     }
 
     /// Returns true if every operation takes longer than its front.
-    fn allows(&self, candidate: TandemParameters) -> bool {
+    fn is_feasible(&self, candidate: TandemParameters) -> bool {
         self.moments.iter().all(|moments| candidate.front < moments.mean)
     }
 
@@ -243,28 +243,28 @@ impl<'w> TandemLatencyData<'w> {
 
     /// Returns, by window, the squares that expected waits leave of the latencies, relative to the
     /// variance in that window.
-    fn squares(&self, runs: &[SimulatedRun]) -> Vec<f64> {
+    fn residual_squares(&self, runs: &[SimulatedRun]) -> Vec<f64> {
         let count = runs.len() as f64;
-        let mut squares = vec![0.0; self.work.windows.len()];
+        let mut residual_squares = vec![0.0; self.work.windows.len()];
         for call in (0..self.work.len()).filter(|call| self.work.counted[*call]) {
             let expected = runs.iter().map(|run| run.waits[call]).sum::<f64>() / count;
             // the mean of a few runs has a variance of its own, which is subtracted
             let own = runs.iter().map(|run| (run.waits[call] - expected).powi(2)).sum::<f64>() / (count - 1.0) / count;
-            let usual = self.moments[self.work.operations[call] as usize].mean;
-            let rest = self.work.finishes[call] - self.work.arrivals[call] - expected - usual;
+            let mean_alone = self.moments[self.work.operations[call] as usize].mean;
+            let rest = self.work.finishes[call] - self.work.arrivals[call] - expected - mean_alone;
             let window = self.work.window[call] as usize;
-            squares[window] += (rest * rest - own) / self.variances[window];
+            residual_squares[window] += (rest * rest - own) / self.variances[window];
         }
-        squares
+        residual_squares
     }
 
     fn score(&self, candidate: TandemParameters) -> f64 {
-        sum(&self.squares(&self.runs(candidate)))
+        sum(&self.residual_squares(&self.runs(candidate)))
     }
 
     /// Returns the best candidate near another, varying the front in steps of decreasing size, one
     /// worker fewer and more, and the variation.
-    fn refined(&self, start: TandemParameters, most: u32) -> (f64, TandemParameters) {
+    fn refine(&self, start: TandemParameters, most: u32) -> (f64, TandemParameters) {
         let mut best = (self.score(start), start);
         for step in STEPS {
             let TandemParameters { workers, front, .. } = best.1;
@@ -274,7 +274,7 @@ impl<'w> TandemLatencyData<'w> {
             let variations = VARIATIONS.map(|variation| TandemParameters { variation, ..best.1 });
             let start = best.1;
             for candidate in fronts.into_iter().chain(pools).chain(variations).filter(|candidate| *candidate != start) {
-                if self.allows(candidate) {
+                if self.is_feasible(candidate) {
                     let score = self.score(candidate);
                     if score < best.0 {
                         best = (score, candidate);
@@ -289,7 +289,7 @@ impl<'w> TandemLatencyData<'w> {
     fn without_front(&self, best: TandemParameters, most: u32) -> Vec<f64> {
         let bare = TandemParameters { front: 0.0, variation: 0.0, ..best };
         let around = best.workers.saturating_sub(2).max(1)..=(best.workers + 2).min(most);
-        let all = around.map(|workers| self.squares(&self.runs(TandemParameters { workers, ..bare })));
+        let all = around.map(|workers| self.residual_squares(&self.runs(TandemParameters { workers, ..bare })));
         all.min_by(|one, other| sum(one).total_cmp(&sum(other))).unwrap_or_default()
     }
 
@@ -299,11 +299,12 @@ impl<'w> TandemLatencyData<'w> {
         let fronts = FRONT_FACTORS
             .iter()
             .flat_map(|by| VARIATIONS.map(|variation| TandemParameters { front: best.front * by, variation, ..wide }));
-        let all = fronts.filter(|candidate| self.allows(*candidate)).map(|one| self.squares(&self.runs(one)));
+        let all =
+            fronts.filter(|candidate| self.is_feasible(*candidate)).map(|one| self.residual_squares(&self.runs(one)));
         all.min_by(|one, other| sum(one).total_cmp(&sum(other))).unwrap_or_default()
     }
 
-    fn described(&self, best: TandemParameters, strata: Vec<Stratum>) -> TandemFit {
+    fn describe(&self, best: TandemParameters, strata: Vec<Stratum>) -> TandemFit {
         let shape = LogNormal::of_mean_one(best.variation);
         let shapes = (0..QUANTILES).map(|rank| shape.quantile((f64::from(rank) + 0.5) / f64::from(QUANTILES)));
         let demands = |operation: usize| -> Vec<f64> {

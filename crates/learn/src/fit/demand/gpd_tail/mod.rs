@@ -37,7 +37,9 @@ impl Tail {
     pub(crate) fn fit(sorted: &[f64], table: &[(f64, f64)]) -> Option<(Self, Vec<(f64, f64)>)> {
         let count = sorted.len();
         let excesses = Excesses::highest(sorted, (count as f64 * TAIL_SHARE) as usize)?;
-        if excesses.mean < excesses.threshold * MIN_RELATIVE_EXCESS || !excesses.goes_on() || !excesses.are_described()
+        if excesses.mean < excesses.threshold * MIN_RELATIVE_EXCESS
+            || !excesses.continues_beyond_sample()
+            || !excesses.agree_with_distribution()
         {
             return None;
         }
@@ -45,22 +47,22 @@ impl Tail {
         // percentages with three digits, as in the rest of the table
         let from = ((1.0 - DETERMINED / count as f64) * 1e5).floor() / 1e5;
         let start = (from, quantile(sorted, from));
-        let carried_on = |by: f64| {
+        let stretched = |by: f64| {
             let points = excesses.points(start, count, by);
             let kept = table.iter().filter(|(share, _)| *share < from);
             let moved = log_linear_area(&kept.chain(&points).copied().collect::<Vec<_>>()) / whole - 1.0;
             (points, moved)
         };
-        let (mut points, moved) = carried_on(1.0);
+        let (mut points, moved) = stretched(1.0);
         if moved.abs() > MAX_MEAN_CHANGE {
             // stretch the tail towards the sample's mean, by as little as needed
             let bound = MAX_MEAN_CHANGE.copysign(moved);
             let (mut low, mut high) = (MIN_STRETCH, 1.0 / MIN_STRETCH);
             for _ in 0..BISECTION_STEPS {
                 let middle = low.midpoint(high);
-                if carried_on(middle).1 < bound { low = middle } else { high = middle }
+                if stretched(middle).1 < bound { low = middle } else { high = middle }
             }
-            let (nearer, moved) = carried_on(if bound > 0.0 { low } else { high });
+            let (nearer, moved) = stretched(if bound > 0.0 { low } else { high });
             if moved.abs() > MAX_MEAN_CHANGE {
                 return None;
             }
@@ -85,7 +87,7 @@ impl fmt::Display for Tail {
 /// Returns true if the highest demands are as frequent among calls at high population as among the
 /// rest. Takes the population that each call found and its demand. Waits mistaken for work would
 /// make a tail that the service does not have.
-pub(crate) fn is_even(mut calls: Vec<(u32, f64)>) -> bool {
+pub(crate) fn is_independent_of_load(mut calls: Vec<(u32, f64)>) -> bool {
     let count = calls.len();
     let Some(lowest) = count.checked_sub(MIN_EXCESSES) else { return true };
     let middle = calls.select_nth_unstable_by_key(count / 2, |(found, _)| *found).1.0;
@@ -147,7 +149,7 @@ impl Excesses {
     }
 
     /// Returns true if the tail continues beyond the sample even with the lowest plausible shape.
-    fn goes_on(&self) -> bool {
+    fn continues_beyond_sample(&self) -> bool {
         let lowest = (self.shape - ONE_SIDED_95 * self.error).min(MAX_SHAPE_WITH_VARIANCE);
         let end = if lowest < 0.0 { self.scale(lowest) / -lowest } else { f64::INFINITY };
         let slowest = |rank: usize| self.values[self.values.len() - rank];
@@ -161,7 +163,7 @@ impl Excesses {
     /// Returns true if the excesses agree with the generalized Pareto distribution, by the
     /// Kolmogorov–Smirnov distance. The parameters come from the same excesses; about one true tail
     /// in twenty is rejected.
-    fn are_described(&self) -> bool {
+    fn agree_with_distribution(&self) -> bool {
         let (shape, count) = (self.clamped(), self.values.len() as f64);
         let scale = self.scale(shape);
         let exceeded = |excess: f64| match shape.abs() {

@@ -9,15 +9,15 @@ use standin_stub::delay::normal;
 const SEEDS: u64 = 100;
 
 /// A distribution given by its quantile function.
-type Truth = fn(f64) -> f64;
+type TrueQuantiles = fn(f64) -> f64;
 
-const GOING_ON: [(&str, Truth); 4] = [
+const GOING_ON: [(&str, TrueQuantiles); 4] = [
     ("log-normal, 0.5", |share| 1e7 * (0.5 * normal::quantile(share)).exp()),
     ("log-normal, 1", |share| 1e7 * normal::quantile(share).exp()),
     ("exponential", |share| -1e7 * (-share).ln_1p()),
     ("Pareto, 2.5", |share| 1e7 * (1.0 - share).powf(-0.4)),
 ];
-const ENDING: [(&str, Truth); 4] = [
+const ENDING: [(&str, TrueQuantiles); 4] = [
     ("uniform", |share| 1e7 * (1.0 + share)),
     ("triangular", |share| 1e7 * (3.0 - (1.0 - share).sqrt())),
     ("all alike", |_| 1e7),
@@ -25,7 +25,7 @@ const ENDING: [(&str, Truth); 4] = [
     ("time-out", |share| (1e7 * (0.54 * normal::quantile(share)).exp()).min(4e7)),
 ];
 
-fn sample(truth: Truth, count: usize, seed: u64) -> Vec<f64> {
+fn sample(truth: TrueQuantiles, count: usize, seed: u64) -> Vec<f64> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut sample: Vec<f64> = (0..count).map(|_| truth(rng.random_range(1e-12..1.0 - 1e-12))).collect();
     sample.sort_by(f64::total_cmp);
@@ -46,11 +46,11 @@ struct Errors {
 impl Errors {
     const SHARES: [f64; 3] = [0.99, 0.999, 0.9999];
 
-    fn new(name: &str, truth: Truth, count: usize) -> Self {
+    fn new(name: &str, truth: TrueQuantiles, count: usize) -> Self {
         let mut errors = Self { with: [0.0; 3], without: [0.0; 3], tails: 0 };
         for seed in 0..SEEDS {
             let sample = sample(truth, count, seed);
-            let (demand, tail) = DemandTable::carried_on(sample.clone());
+            let (demand, tail) = DemandTable::with_tail(sample.clone());
             let plain = DemandTable::new(sample);
             errors.tails += u64::from(tail.is_some());
             for (place, share) in Self::SHARES.into_iter().enumerate() {
@@ -89,7 +89,7 @@ fn a_tail_that_goes_on_is_nearer_to_the_truth_than_a_table_that_stops() {
 }
 
 #[test]
-fn what_ends_is_not_carried_on() {
+fn a_tail_that_ends_is_not_extrapolated() {
     for (name, truth) in ENDING {
         for count in [2_000, 20_000] {
             let errors = Errors::new(name, truth, count);
@@ -102,7 +102,7 @@ fn what_ends_is_not_carried_on() {
 fn a_small_sample_says_nothing_beyond_itself() {
     for (_, truth) in GOING_ON {
         for seed in 0..SEEDS {
-            assert_eq!(DemandTable::carried_on(sample(truth, 1_999, seed)).1, None);
+            assert_eq!(DemandTable::with_tail(sample(truth, 1_999, seed)).1, None);
         }
     }
 }
@@ -110,7 +110,7 @@ fn a_small_sample_says_nothing_beyond_itself() {
 #[test]
 fn a_sample_says_the_shape_of_its_tail_and_how_sure_that_is() {
     for (expected, truth) in [
-        (0.3, (|share| 1e6 * (1.0 - share).powf(-0.3)) as Truth),
+        (0.3, (|share| 1e6 * (1.0 - share).powf(-0.3)) as TrueQuantiles),
         (0.0, |share| -1e6 * (-share).ln_1p()),
         (-0.3, |share| 2e6 - 1e6 * (1.0 - share).powf(0.3)),
     ] {
@@ -130,10 +130,14 @@ fn slow_calls_among_many_others_are_no_tail_of_the_service() {
     let mut rng = StdRng::seed_from_u64(1);
     let calls: Vec<(u32, f64)> =
         sample(exponential, 5_000, 1).into_iter().map(|demand| (rng.random_range(0..8), demand)).collect();
-    assert!(is_even(calls.clone()));
+    assert!(is_independent_of_load(calls.clone()));
     let waited = |(found, demand): &(u32, f64)| (*found, demand + if *found > 5 { 3e7 } else { 0.0 });
-    assert!(!is_even(calls.iter().map(waited).collect()));
-    assert!(is_even(Vec::new()) && is_even(vec![(0, 1e6); 100]) && is_even(vec![(0, 1e6); 5_000]));
+    assert!(!is_independent_of_load(calls.iter().map(waited).collect()));
+    assert!(
+        is_independent_of_load(Vec::new())
+            && is_independent_of_load(vec![(0, 1e6); 100])
+            && is_independent_of_load(vec![(0, 1e6); 5_000])
+    );
 }
 
 #[test]
@@ -145,7 +149,7 @@ fn a_tail_no_larger_than_the_noise_is_none() {
         for demand in &mut noisy {
             *demand += rng.random_range(-noise..noise);
         }
-        assert_eq!(DemandTable::carried_on(noisy).1.is_some(), is_clear, "{noise}");
+        assert_eq!(DemandTable::with_tail(noisy).1.is_some(), is_clear, "{noise}");
     }
 }
 
@@ -182,9 +186,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn a_table_that_is_carried_on_rises_to_a_bound_and_keeps_its_mean(values in values()) {
+    fn an_extrapolated_table_rises_to_a_bound_and_keeps_its_mean(values in values()) {
         let longest = values.iter().copied().fold(1e3, f64::max);
-        let (demand, tail) = DemandTable::carried_on(values.clone());
+        let (demand, tail) = DemandTable::with_tail(values.clone());
         let plain = DemandTable::new(values);
         prop_assert!(demand.points().windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1));
         let last = demand.quantile(1.0).as_nanos() as f64;
@@ -201,7 +205,7 @@ proptest! {
 
     #[test]
     fn nothing_that_is_recovered_is_too_odd(values in prop::collection::vec(prop_oneof![Just(0.0), -1e9..1e12f64, Just(5e6)], 1..4_000)) {
-        let (demand, _) = DemandTable::carried_on(values);
+        let (demand, _) = DemandTable::with_tail(values);
         prop_assert!(demand.points().windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1));
     }
 }

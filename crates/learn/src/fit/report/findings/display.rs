@@ -5,55 +5,149 @@ use std::time::Duration;
 
 use super::Finding;
 use standin_stub::delay::units::duration;
-use standin_text::{list, percent, short_duration};
+use standin_text::{counted, list, percent, short_duration};
 
 impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::CapacityUnknown { .. }
+            | Self::RareWaits { .. }
+            | Self::NotOneQueue { .. }
+            | Self::Approximation { .. }
+            | Self::Ambiguous { .. }
+            | Self::FixedLatency { .. } => self.write_single_station(out),
+            Self::LoadDependentRate { .. }
+            | Self::TandemQueue { .. }
+            | Self::PoolHardlyUsed { .. }
+            | Self::TandemQueueHidden
+            | Self::DelayCenter { .. }
+            | Self::NoFamilyExplains => self.write_more_parameters(out),
+            Self::HoldoutMispredicted { .. }
+            | Self::LowerLoadDiffers { .. }
+            | Self::SingleLoad
+            | Self::MostlyRejected { .. }
+            | Self::TooShort { .. }
+            | Self::FewCalls { .. } => self.write_validation(out),
+            Self::InFlightLimit { .. }
+            | Self::RateLimit { .. }
+            | Self::NotExclusive
+            | Self::PopulationMismatch { .. }
+            | Self::Mistimed { .. }
+            | Self::TooFast { .. }
+            | Self::Lost { .. } => self.write_recorder(out),
+            Self::Failures { .. } | Self::Rejected { .. } | Self::WarmUp { .. } => self.write_left_out(out),
+            Self::Drifted { demand, middle, is_refused } => write_drift(out, *demand, *middle, *is_refused),
+        }
+    }
+}
+
+impl Finding {
+    /// Writes a finding about a single station.
+    fn write_single_station(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::CapacityUnknown { at_least } => write!(
                 out,
-                "capacity unknown: at least {at_least}, for no queue was seen; record at a higher load to learn it"
+                "capacity unknown: at least {}, because no call waited; record at a higher load to measure it",
+                counted(u64::from(*at_least), "worker")
             ),
-            Self::RareWaits { calls, workers } => few_waited(out, *calls, *workers),
+            Self::RareWaits { calls, workers: (low, high) } => {
+                write!(
+                    out,
+                    "the number of workers rests on the {calls} calls that found all workers busy: they indicate {low}"
+                )?;
+                if low < high {
+                    write!(out, " to {high}; record at a higher load to narrow it down")?;
+                }
+                Ok(())
+            }
             Self::NotOneQueue { effect } => write!(
                 out,
-                "not explained by one queue: demands still differ by {} of their mean between low and high population; do not \
-                 trust predictions beyond the recorded load",
+                "not explained by one queue: demands still differ by {} of their mean between low and high population; \
+                 do not trust predictions beyond the recorded load",
                 percent(*effect)
-            ),
-            Self::HoldoutMispredicted { error, noise } => write!(
-                out,
-                "not explained by one queue, or the service changed meanwhile: its lower load predicts the highest of the tape \
-                 with a mean error of {}, where chance makes {}; do not trust predictions beyond the recorded load",
-                percent(*error),
-                percent(*noise)
             ),
             Self::Approximation { effect, chance } => write!(
                 out,
-                "an approximation: demands still differ by {} of their mean between low and high population, where chance makes \
-                 {}; compare with the service before relying on it",
+                "an approximation: demands still differ by {} of their mean between low and high population (by chance: \
+                 {}); compare with the service before relying on it",
                 percent(*effect),
                 percent(*chance)
             ),
             Self::Ambiguous { others } => write!(
                 out,
-                "{} {} the tape about as well; a recording at a higher load would tell",
+                "{} {} the tape about as well; record at a higher load to distinguish them",
                 list(others, "and"),
                 if others.len() == 1 { "explains" } else { "explain" }
             ),
-            Self::LowerLoadDiffers { model } => {
-                write!(
-                    out,
-                    "the lower load alone points to {model}; only the highest load of the tape shows the capacity"
-                )
-            }
-            Self::Drifted { demand, middle, is_refused } => changed(out, *demand, *middle, *is_refused),
+            Self::FixedLatency { time } => write!(
+                out,
+                "{} of each call is spent outside the queue: network, accept, dispatch",
+                short_duration(*time)
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a finding about a model with more parameters than a single station.
+    fn write_more_parameters(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LoadDependentRate { measured, capacity } => write!(
+                out,
+                "service rates by the number of calls inside explain the tape better than any number of workers. They were \
+                 measured with up to {measured} calls, and are extrapolated to {capacity:.0} calls/s"
+            ),
+            Self::TandemQueue { front, workers, capacity, error } => write!(
+                out,
+                "calls pass a front one at a time, for a mean of {}, and then {workers} workers; no single station explains \
+                 the tape. Both together have a capacity of {capacity:.0} calls/s. The mean error on the tape is {}",
+                short_duration(*front),
+                percent(*error)
+            ),
+            Self::PoolHardlyUsed { workers } => write!(
+                out,
+                "calls hardly wait for the {workers} workers behind the front, so there may be more of them; record at a \
+                 higher load to find out"
+            ),
+            Self::TandemQueueHidden => write!(
+                out,
+                "two stations in series explain the tape better, but only one of them shows; record at a higher load to \
+                 measure both"
+            ),
+            Self::DelayCenter { capacity, error } => write!(
+                out,
+                "most of each call is a varying delay beside the queue. Calls that arrive together delay each other as with a \
+                 capacity of about {capacity:.0} calls/s; the number of workers is unknown. The mean error on the tape is {}",
+                percent(*error)
+            ),
+            Self::NoFamilyExplains => write!(
+                out,
+                "neither service rates by the number of calls inside nor two stations in series explain the tape"
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a finding about the prediction of the held-out load.
+    fn write_validation(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HoldoutMispredicted { error, noise } => write!(
+                out,
+                "not explained by one queue, or the service changed during the recording: the lower load predicts the highest \
+                 load of the tape with a mean error of {} (by chance: {}); do not trust predictions beyond the recorded load",
+                percent(*error),
+                percent(*noise)
+            ),
+            Self::LowerLoadDiffers { model } => write!(
+                out,
+                "the lower load alone points to {model}; only the highest load of the tape shows the capacity"
+            ),
             Self::SingleLoad => {
                 write!(out, "the tape holds one load, so no prediction could be checked; record at several loads")
             }
             Self::MostlyRejected { share } => write!(
                 out,
-                "{} of the calls were refused throughout, so no part of the tape could be used to check the prediction",
+                "{} of the calls were rejected, throughout the recording, so no part of the tape can be used to check the \
+                 prediction",
                 percent(*share)
             ),
             Self::TooShort { calls } => write!(
@@ -64,60 +158,21 @@ impl fmt::Display for Finding {
                 out,
                 "only {third} calls in a third of the rarest operation; below 300 the comparison is weak, record longer"
             ),
-            Self::InFlightLimit { .. }
-            | Self::RateLimit { .. }
-            | Self::NotExclusive
-            | Self::PopulationMismatch { .. }
-            | Self::Mistimed { .. }
-            | Self::TooFast { .. } => self.recorder(out),
-            Self::Failures { calls } => write!(out, "left out {calls} calls without a whole answer"),
-            Self::Lost { calls } => {
-                write!(out, "the tape lacks {calls} calls, so populations are too low; record to a faster disk")
-            }
-            Self::Rejected { status, calls, repeated } => {
-                write!(
-                    out,
-                    "{calls} calls were answered {status}, and neither a full queue nor a rate limit explains when; "
-                )?;
-                match repeated {
-                    Some(share) => write!(out, "the model repeats them at random ({})", percent(*share)),
-                    None => {
-                        write!(out, "the model does not repeat them: set `queue` or `rateLimit` by hand if it matters")
-                    }
-                }
-            }
-            Self::WarmUp { calls } => {
-                write!(out, "left the first {calls} calls out: they looked like they were still warming up")
-            }
-            Self::DelayCenter { capacity, error } => delay_beside(out, *capacity, *error),
-            Self::LoadDependentRate { .. }
-            | Self::TandemQueue { .. }
-            | Self::PoolHardlyUsed { .. }
-            | Self::TandemQueueHidden
-            | Self::NoFamilyExplains => self.family(out),
-            Self::FixedLatency { time } => {
-                write!(
-                    out,
-                    "{} of each call is spent beside the queue: network, accept, dispatch",
-                    short_duration(*time)
-                )
-            }
+            _ => Ok(()),
         }
     }
-}
 
-impl Finding {
     /// Writes a finding about the recorder.
-    fn recorder(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write_recorder(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InFlightLimit { limit } => write!(
                 out,
-                "the recorder let at most {limit} calls through at a time and that was reached: at least {limit}, not a \
+                "the recorder let at most {limit} calls through at a time, and that limit was reached: at least {limit}, not a \
                  capacity; raise the recorder's limit to learn more"
             ),
             Self::RateLimit { per_second } => write!(
                 out,
-                "the recorder let at most {per_second} calls a second through and that was reached: at least that many, not a \
+                "the recorder let at most {per_second} calls a second through, and that limit was reached: at least that many, not a \
                  capacity; raise the recorder's limit to learn more"
             ),
             Self::NotExclusive => write!(
@@ -146,85 +201,58 @@ impl Finding {
                  measure, so their demands are mostly the recorder's",
                 short_duration(*round_trip)
             ),
+            Self::Lost { calls } => {
+                write!(out, "the tape lacks {calls} calls, so populations are too low; record to a faster disk")
+            }
             _ => Ok(()),
         }
     }
 
-    /// Writes a finding about a model beyond the single station.
-    fn family(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Writes a finding about calls that are left out.
+    fn write_left_out(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LoadDependentRate { measured, capacity } => write!(
-                out,
-                "rates by how many calls are inside explain the tape better than any number of workers. They were measured with up to \
-                 {measured} calls; beyond that they go on as they went, to {capacity:.0} calls/s"
-            ),
-            Self::TandemQueue { front, workers, capacity, error } => write!(
-                out,
-                "calls pass a front one at a time, for a mean of {}, and then {workers} workers; no single station does that. Both \
-                 together can do {capacity:.0} calls/s. The tape is met with a mean error of {}",
-                short_duration(*front),
-                percent(*error)
-            ),
-            Self::PoolHardlyUsed { workers } => write!(
-                out,
-                "calls hardly wait for the {workers} workers behind the front, so there may be more of them; a recording at a \
-                 higher load would tell"
-            ),
-            Self::TandemQueueHidden => write!(
-                out,
-                "two stations in series explain the tape better, but it shows only one of them at work; record at a higher load \
-                 to learn both"
-            ),
-            Self::NoFamilyExplains => {
-                write!(out, "neither rates by how many calls are inside nor two stations in series explain the tape")
+            Self::Failures { calls } => write!(out, "left out {calls} calls without a complete response"),
+            Self::Rejected { status, calls, repeated } => {
+                write!(
+                    out,
+                    "{calls} calls were answered {status}, and neither a full queue nor a rate limit explains when; "
+                )?;
+                match repeated {
+                    Some(share) => write!(out, "the model repeats them at random ({})", percent(*share)),
+                    None => {
+                        write!(out, "the model does not repeat them: set `queue` or `rateLimit` by hand if it matters")
+                    }
+                }
+            }
+            Self::WarmUp { calls } => {
+                write!(out, "left out the first {calls} calls: the service was still warming up")
             }
             _ => Ok(()),
         }
     }
 }
 
-fn few_waited(out: &mut fmt::Formatter<'_>, calls: usize, (low, high): (u32, u32)) -> fmt::Result {
-    write!(out, "{calls} calls found all workers busy; they speak for {low}")?;
-    if low < high {
-        write!(out, " to {high}, and a recording at a higher load would tell more")?;
-    }
-    Ok(())
-}
-
-fn delay_beside(out: &mut fmt::Formatter<'_>, capacity: f64, error: f64) -> fmt::Result {
-    write!(
-        out,
-        "most of a call is a delay beside the queue, and it varies; how much calls that come together hold each other up shows a \
-         capacity of about {capacity:.0} calls/s, but not the number of workers. The tape is met with a mean error of {}",
-        percent(error)
-    )
-}
-
-fn changed(out: &mut fmt::Formatter<'_>, demand: f64, middle: Option<Duration>, is_refused: bool) -> fmt::Result {
+fn write_drift(out: &mut fmt::Formatter<'_>, demand: f64, middle: Option<Duration>, is_refused: bool) -> fmt::Result {
     let how = if demand > 0.0 { "longer" } else { "shorter" };
     write!(
         out,
-        "the service changed while it was recorded: calls of the second half keep it busy {} {how} than those of the first. Was it warming up, or were \
-         workers added? ",
+        "the service changed during the recording: calls of the second half occupy it {} {how} than those of the first. Check \
+         whether it was warming up, or workers were added. ",
         percent(demand.abs())
     )?;
     if is_refused {
-        write!(
-            out,
-            "One model would be that of neither half, so no profile is written unless `--anyway` is given; fit"
-        )?;
+        write!(out, "One model would fit neither half, so no profile is written without `--anyway`; fit")?;
     } else {
-        write!(out, "The model is of both halves mixed; better fit")?;
+        write!(out, "The model mixes both halves; it is better to fit")?;
     }
     match middle {
         Some(middle) => {
             let middle = duration(Duration::from_secs_f64(middle.as_secs_f64().round().max(1.0)));
-            write!(out, " the halves by themselves: `standin fit --to {middle}` and `standin fit --from {middle}`")
+            write!(out, " the halves separately: `standin fit --to {middle}` and `standin fit --from {middle}`")
         }
-        None => write!(
-            out,
-            " what was recorded before the change and after it by themselves (`--to`, `--from`, or a tape at a time)"
-        ),
+        None => {
+            write!(out, " the parts before and after the change separately (`--to`, `--from`, or a tape at a time)")
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn for_single_station(
         findings.push(Finding::Approximation { effect: chosen.effect, chance: ranking.chance.0 });
     }
     if chosen.model.discipline == QueueDiscipline::Unlimited {
-        findings.push(Finding::CapacityUnknown { at_least: ranking.at_least(work) });
+        findings.push(Finding::CapacityUnknown { at_least: ranking.min_workers(work) });
     } else {
         let others = fit.close.iter().map(|scored| scored.model).filter(|model| !model.same_station(chosen.model));
         let others: Vec<String> = others.map(|model| model.to_string()).collect();
@@ -87,7 +87,7 @@ pub(crate) fn suggests_delay_center(
 ) -> bool {
     let are_many = chosen.model.workers >= MANY_WORKERS;
     chosen.model.discipline != QueueDiscipline::Unlimited
-        && ((are_many && !rare_waits::has_edge(work, chosen.model))
+        && ((are_many && !rare_waits::has_sharp_edge(work, chosen.model))
             || chosen.effect > largest_effect_by_chance(ranking.chance.0)
             || findings.iter().any(Finding::is_unexplained))
 }
@@ -95,9 +95,10 @@ pub(crate) fn suggests_delay_center(
 /// Replaces the findings about a single station by those about a delay center.
 pub(crate) fn replace_with_delay_center(findings: &mut Vec<Finding>, fit: &DelayCenterFit, strata: &[Stratum]) {
     remove_single_station_findings(findings);
-    let worst =
-        strata.iter().max_by(|one, other| holdout_validation::size(one).total_cmp(&holdout_validation::size(other)));
-    let error = worst.map_or(0.0, holdout_validation::size);
+    let worst = strata
+        .iter()
+        .max_by(|one, other| holdout_validation::mean_error(one).total_cmp(&holdout_validation::mean_error(other)));
+    let error = worst.map_or(0.0, holdout_validation::mean_error);
     findings.push(Finding::DelayCenter { capacity: 1.0 / fit.utilization(1.0), error });
     findings.extend(worst.and_then(for_misprediction));
 }
@@ -146,14 +147,14 @@ fn remove_single_station_findings(findings: &mut Vec<Finding>) {
 
 /// Returns a finding if a part of the tape is mispredicted.
 fn for_misprediction(stratum: &Stratum) -> Option<Finding> {
-    let (error, noise) = (holdout_validation::size(stratum), holdout_validation::noise(stratum));
+    let (error, noise) = (holdout_validation::mean_error(stratum), holdout_validation::mean_noise(stratum));
     holdout_validation::is_mispredicted(stratum).then_some(Finding::HoldoutMispredicted { error, noise })
 }
 
 /// Replaces the findings about a single station by those about a tandem queue.
 pub(crate) fn replace_with_tandem_queue(findings: &mut Vec<Finding>, fit: &TandemFit) {
     remove_single_station_findings(findings);
-    let error = fit.strata.iter().map(holdout_validation::size).max_by(f64::total_cmp).unwrap_or(0.0);
+    let error = fit.strata.iter().map(holdout_validation::mean_error).max_by(f64::total_cmp).unwrap_or(0.0);
     let (front, workers, capacity) = (fit.front_mean, fit.workers, fit.capacity);
     findings.push(Finding::TandemQueue { front, workers, capacity, error });
     if !fit.is_sure {

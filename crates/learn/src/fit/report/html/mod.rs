@@ -20,7 +20,7 @@ impl fmt::Display for FitPage<'_> {
         let fitted = self.0;
         page::begin(out, &format!("The fit: {}", fitted.service))?;
         writeln!(out, "<h1>How the service “{}” works</h1>", EscapedText(&fitted.service))?;
-        self.answer(out)?;
+        self.summary(out)?;
         self.candidates(out)?;
         self.predictions(out)?;
         self.demands(out)?;
@@ -29,18 +29,18 @@ impl fmt::Display for FitPage<'_> {
 }
 
 impl FitPage<'_> {
-    fn answer(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn summary(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fitted = self.0;
         let (class, verdict) = fitted.verdict();
         writeln!(out, "<section class=\"answer {class}\"><p class=\"verdict\">{verdict}</p>")?;
-        for (heading, told) in [
-            ("What was found", fitted.found()),
+        for (heading, sentences) in [
+            ("What was found", fitted.results()),
             ("How far to trust it", fitted.trust()),
             ("What to do next", fitted.next_steps()),
         ] {
             writeln!(out, "<h2>{heading}</h2>")?;
-            for told in told {
-                writeln!(out, "<p>{}</p>", Prose(&sentence(&told)))?;
+            for text in sentences {
+                writeln!(out, "<p>{}</p>", Prose(&sentence(&text)))?;
             }
         }
         writeln!(out, "</section>")
@@ -53,8 +53,7 @@ impl FitPage<'_> {
             (QueueDiscipline::Sharing, Some(workers)) => format!("sharing({workers})"),
             _ => NO_QUEUE.to_owned(),
         };
-        let bars =
-            Bars { mark: Some((fitted.chance, format!("what chance makes, {:.3}", fitted.chance))), ..Bars::default() };
+        let bars = Bars { mark: Some((fitted.chance, format!("by chance, {:.3}", fitted.chance))), ..Bars::default() };
         let bars = fitted.candidates.iter().fold(bars, |bars, candidate| {
             let is_chosen = chosen == candidate.model;
             let beyond =
@@ -80,8 +79,7 @@ impl FitPage<'_> {
         let words: Vec<&str> = words.iter().filter(|(model, _)| has(model)).map(|(_, words)| *words).collect();
         note.push_str(&words.join("; "));
         note.push_str(
-            ". The bars (effect size) show how much the work of a call seems to depend on how busy the service was. With the right queue it does not \
-             depend on it, so a short bar is good: 0.05 or less, or no more than the line, fits; 0.2 does not.",
+            ". The bars (effect size) show how much the work of a call seems to depend on how busy the service was. With the right queue it does not depend on it, so a short bar is good: 0.05 or less fits, as does a bar up to the line; 0.2 does not fit.",
         );
         if fitted.candidates.iter().any(|candidate| candidate.extrapolation.is_some()) {
             note.push_str(
@@ -108,7 +106,7 @@ impl FitPage<'_> {
         writeln!(out, "<h2>How much work each call is</h2>")?;
         writeln!(
             out,
-            "<p>The time that a call keeps a worker busy, without what it waits. It does not depend on the load.</p><div class=\"wide\" tabindex=\"0\" \
+            "<p>The time that a call keeps a worker busy, without its waits. It does not depend on the load.</p><div class=\"wide\" tabindex=\"0\" \
              role=\"region\" aria-label=\"Table: how much work each call is\"><table class=\"plain\"><thead><tr><th scope=\"col\">operation<th \
              scope=\"col\">calls<th scope=\"col\">p50<th scope=\"col\">p95<th scope=\"col\">p99</thead><tbody>"
         )?;
@@ -119,7 +117,7 @@ impl FitPage<'_> {
             beyond(out, operation.tail)?;
             for class in &operation.classes {
                 let samples = grouped(class.samples);
-                write!(out, "<tr><td>– {} ({:.2} %)<td>{samples}", class.which(), class.share * 100.0)?;
+                write!(out, "<tr><td>– {} ({:.2} %)<td>{samples}", class.label(), class.share * 100.0)?;
                 quantiles(out, &class.demand)?;
                 beyond(out, class.tail)?;
             }

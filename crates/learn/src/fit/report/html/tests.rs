@@ -92,7 +92,7 @@ fn a_page_begins_with_words_and_shows_what_they_rest_on() {
         "It works on up to 4 calls at a time",
         "4 to 5 workers explain",
         "312\u{a0}µs more",
-        "Nothing speaks against it",
+        "No finding contradicts it",
         "Shown the lower loads alone",
         "90.0 calls a second, 90\u{a0}% of its capacity",
         "<div class=\"bar chosen\"><span>fifo(4)",
@@ -135,7 +135,7 @@ fn without_strata_and_operations_it_is_shorter() {
 fn what_was_not_checked_is_plausible_at_most() {
     for (statement, told) in [
         (Finding::SingleLoad, "not checked: the recording holds one load"),
-        (Finding::MostlyRejected { share: 0.02 }, "not checked: calls were refused throughout"),
+        (Finding::MostlyRejected { share: 0.02 }, "not checked: calls were rejected throughout"),
         (Finding::TooShort { calls: 546 }, "not checked: the recording is too short"),
         (Finding::FewCalls { third: 182 }, "hardly checked: there are few calls"),
     ] {
@@ -169,7 +169,7 @@ fn a_change_of_the_service_is_the_verdict() {
     let mut fitted = fitted(vec![statement]);
     fitted.drift = Some(Drift { demand: 0.29, error: 0.01 });
     let page = FitPage(&fitted).to_string();
-    for expected in ["no one model fits both halves", "no profile is written", "<code>standin fit --to 75s</code>"] {
+    for expected in ["no single model fits both halves", "no profile is written", "<code>standin fit --to 75s</code>"] {
         assert!(page.contains(expected), "`{expected}` is not in\n{page}");
     }
     assert!(!page.contains("Compare the mock with the service"), "{page}");

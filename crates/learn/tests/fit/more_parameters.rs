@@ -1,18 +1,19 @@
-//! Families beyond the single station, with a known truth: rates by population, and two stations in series.
+//! Known services beyond the single station: load-dependent rates, and two stations in series.
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use standin_learn::fit::{Finding, Fitted, QueueDiscipline, Trace};
 use standin_model::profile::{ProfileFile, read_all};
+use standin_model::stats::Moments;
 
-use super::truth::{Kind, Station, Truth, serve, steps, together};
+use super::reference_simulation::{Kind, Station, Truth, serve, steps, together};
 use super::{CALLS, RUNS, predict, quantiles};
 
-/// A service with what it can do, and what it may have in front.
+/// A service with its capacity, and possibly a front station.
 struct Known {
     truth: Truth,
     front: Option<(Station, Kind)>,
-    /// Calls a second.
+    /// Capacity in calls a second.
     capacity: f64,
 }
 
@@ -24,7 +25,7 @@ impl Known {
         Self { truth, front: None, capacity: 290.0 }
     }
 
-    /// An event loop before a pool.
+    /// Returns an event loop before a pool.
     fn series(loop_mean: f64, workers: usize, mean: f64, cv: f64) -> Self {
         let kind = |name, share, mean, cv| Kind { name, share, mean, cv };
         let kinds = vec![kind("GET /a/{id}", 0.75, mean * 0.8, cv), kind("POST /a", 0.25, mean * 1.6, cv)];
@@ -33,7 +34,7 @@ impl Known {
         Self { truth, front: Some(front), capacity: (1.0 / loop_mean).min(workers as f64 / mean) }
     }
 
-    /// Kinds and latencies of calls.
+    /// Returns the kinds and the latencies of calls.
     fn run(&self, arrivals: &[f64], rng: &mut StdRng) -> (Vec<u32>, Vec<f64>) {
         let (kinds, demands) = self.truth.demands(arrivals.len(), rng);
         let Some((station, kind)) = &self.front else { return (kinds, self.truth.latencies(arrivals, &demands)) };
@@ -51,7 +52,8 @@ impl Known {
         self.truth.record(&arrivals, &kinds, &latencies, &mut rng)
     }
 
-    /// Errors of the fitted model at p50, p90, p95 and p99, and twice the standard deviation of a run of the truth.
+    /// Returns the errors of the fitted model at p50, p90, p95 and p99, with twice the standard
+    /// deviation of a run of the truth.
     fn errors(&self, fitted: &Fitted, share: f64) -> [(f64, f64); 4] {
         let arrivals = steps(self.capacity, &[share], CALLS, 4711);
         let mut rng = StdRng::seed_from_u64(99);
@@ -63,9 +65,8 @@ impl Known {
         };
         let mock: Vec<[f64; 4]> = (0..RUNS).map(mock).collect();
         [0, 1, 2, 3].map(|quantile| {
-            let mean = |runs: &[[f64; 4]]| runs.iter().map(|run| run[quantile]).sum::<f64>() / RUNS as f64;
-            let spread = real.iter().map(|run| (run[quantile] - mean(&real)).powi(2)).sum::<f64>();
-            (mean(&mock) - mean(&real), 2.0 * (spread / (RUNS - 1) as f64).sqrt())
+            let moments = |runs: &[[f64; 4]]| Moments::new(runs.iter().map(|run| run[quantile]));
+            (moments(&mock).mean - moments(&real).mean, 2.0 * moments(&real).sample_variance().sqrt())
         })
     }
 }
@@ -80,8 +81,8 @@ const RATES: &[(usize, f64)] = &[(1, 100.0), (2, 180.0), (4, 240.0), (8, 280.0),
 const HIGH: &[f64] = &[0.2, 0.4, 0.6, 0.8, 0.95];
 const RAMP: &[f64] = &[0.2, 0.3, 0.4, 0.5, 0.6];
 
-/// Shared workers with less and less to share: the curve is measured, and beyond it goes on as it went. A tape of up to 60 % with
-/// demands that vary widely tells the capacity to a sixth.
+/// Processor sharing with diminishing returns: the curve is measured, and extrapolated beyond. A
+/// tape of up to 60 % with widely varying demands determines the capacity to a sixth.
 #[test]
 fn rates_by_population_are_recovered() {
     for (cv, shares, seed, limit) in [(0.5, RAMP, 1, 0.1), (1.0, RAMP, 2, 0.3), (1.0, HIGH, 3, 0.1)] {
@@ -102,7 +103,8 @@ fn rates_by_population_are_recovered() {
     }
 }
 
-/// An event loop of 2 ms before four workers of 7: found from calls that seldom wait for the workers, and said to rest on few.
+/// An event loop of 2 ms before four workers of 7 ms: found from calls that seldom wait for the
+/// workers, and reported as uncertain.
 #[test]
 fn an_event_loop_before_a_pool_is_recovered() {
     for (cv, seed) in [(0.7, 1), (0.3, 2)] {
@@ -121,7 +123,8 @@ fn an_event_loop_before_a_pool_is_recovered() {
     }
 }
 
-/// At 95 % of what the loop can do it alone is busy, and hides how many workers are behind it: no front is claimed.
+/// At 95 % of its capacity the loop alone is busy, and hides the number of workers behind it: no
+/// front is claimed.
 #[test]
 fn a_pool_that_the_loop_hides_is_not_claimed() {
     let known = Known::series(0.002, 4, 0.007, 0.7);
@@ -134,7 +137,7 @@ fn a_pool_that_the_loop_hides_is_not_claimed() {
     assert!(fitted.findings.iter().any(other), "{fitted}");
 }
 
-/// What is fitted is written, read again without a defect, and says it.
+/// Asserts that the fitted profile is read back without a defect and contains `part`.
 fn assert_served(fitted: &Fitted, part: &str) {
     let text = fitted.profile().to_yaml("");
     let file =

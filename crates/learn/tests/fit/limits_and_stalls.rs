@@ -1,21 +1,22 @@
-//! What surrounds a queue, simulated plainly: a bound of its waiting calls, a limit of the rate at its door, times in which
-//! everything stands still.
+//! Plain simulations of limits and stalls: a bounded queue, a rate limit, and times without any
+//! progress.
 
 use std::collections::VecDeque;
 
 use rand::rngs::StdRng;
 use rand_distr::{Distribution as _, Exp1};
 
-use super::truth::{Station, serve};
+use super::reference_simulation::{Station, serve};
 
-/// What a service takes to turn a call away, in seconds.
-pub(super) const REFUSAL: f64 = 0.0003;
+/// Latency of a rejected call, in seconds.
+pub(crate) const REFUSAL: f64 = 0.0003;
 
-/// Workers that take calls in order, of which so many may wait: the latencies in seconds, and 503 where a call is turned away.
-pub(super) fn bounded(workers: usize, bound: usize, arrivals: &[f64], demands: &[f64]) -> Vec<(f64, u16)> {
+/// Simulates workers that serve calls in order while at most `bound` of them wait. Returns
+/// latencies in seconds, with status 503 for rejected calls.
+pub(crate) fn bounded(workers: usize, bound: usize, arrivals: &[f64], demands: &[f64]) -> Vec<(f64, u16)> {
     let (mut free, mut starts) = (vec![0.0_f64; workers], VecDeque::<f64>::new());
     let answer = |(arrival, demand): (&f64, &f64)| {
-        // first come, first served: starts rise
+        // first come, first served: starts ascend
         while starts.front().is_some_and(|start| start <= arrival) {
             starts.pop_front();
         }
@@ -33,8 +34,9 @@ pub(super) fn bounded(workers: usize, bound: usize, arrivals: &[f64], demands: &
     arrivals.iter().zip(demands).map(answer).collect()
 }
 
-/// A bucket of tokens before a station; 429 for a call that finds it empty.
-pub(super) fn limited(
+/// Simulates a token bucket before a station. Returns latencies in seconds, with status 429 for
+/// calls that find it empty.
+pub(crate) fn limited(
     (per_second, burst): (f64, f64),
     station: Station,
     arrivals: &[f64],
@@ -58,8 +60,9 @@ pub(super) fn limited(
     admitted.iter().map(answer).collect()
 }
 
-/// Begins and ends of stalls until `end`: at random, `every` seconds from an end to the next begin on average, of equal length.
-pub(super) fn stalls(end: f64, every: f64, length: f64, rng: &mut StdRng) -> Vec<(f64, f64)> {
+/// Returns beginnings and ends of stalls until `end`: at random, with a mean of `every` seconds
+/// from an end to the next beginning, and of equal length.
+pub(crate) fn stalls(end: f64, every: f64, length: f64, rng: &mut StdRng) -> Vec<(f64, f64)> {
     let (mut stalls, mut now) = (Vec::new(), 0.0);
     while now < end {
         let gap: f64 = Exp1.sample(rng);
@@ -70,8 +73,9 @@ pub(super) fn stalls(end: f64, every: f64, length: f64, rng: &mut StdRng) -> Vec
     stalls
 }
 
-/// A station that stands still at times: latencies in seconds. Calls are served in the time that is left.
-pub(super) fn stalled(stalls: &[(f64, f64)], station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
+/// Simulates a station that stops during stalls. Returns latencies in seconds; calls are served in
+/// the remaining time.
+pub(crate) fn stalled(stalls: &[(f64, f64)], station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
     let working = |time: f64| {
         let past = stalls.iter().take_while(|(begin, _)| *begin <= time);
         time - past.map(|(begin, end)| end.min(time) - begin).sum::<f64>()

@@ -1,16 +1,18 @@
-//! Demands beyond the slowest that a tape holds: told and served where the truth goes on, and not made up where it ends.
+//! Demands beyond the slowest call of a tape: reported and served where the true tail continues,
+//! and not invented where it ends.
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use standin_learn::fit::{FitPage, Fitted, Trace};
 use standin_model::profile::{ProfileFile, read_all};
 
-use super::truth::{Kind, Station, Truth, ramp};
+use super::reference_simulation::{Kind, Station, Truth, ramp};
 use super::{CALLS, unexplained};
 
 const TOLD: &str = "the slowest calls are extrapolated: up to ";
 
-/// A tape of two workers up to 95 %, and what its calls demanded.
+/// Records two workers up to 95 % of their capacity; returns the tape with the demands of its
+/// calls.
 fn tape(cv: f64, jitter: f64, seed: u64) -> (Trace, Vec<f64>) {
     let kinds = vec![Kind { name: "GET /a", share: 1.0, mean: 0.010, cv }];
     let truth = Truth { station: Station::Fifo(2), kinds, outside: 0.0, jitter };
@@ -21,7 +23,7 @@ fn tape(cv: f64, jitter: f64, seed: u64) -> (Trace, Vec<f64>) {
     (truth.record(&arrivals, &kinds, &latencies, &mut rng), demands)
 }
 
-/// Where the slowest call is slower than nine in ten tapes have one, it stays the slowest.
+/// If the slowest call is slower than in nine of ten tapes, it stays the slowest.
 #[test]
 fn a_tail_beyond_the_tape_is_told_and_served() {
     let mut beyond = Vec::new();

@@ -1,4 +1,5 @@
-//! Services whose truth is known: an event simulation that shares no code with the one under test, and is as plain as can be.
+//! Services whose model is known: a plain event simulation that shares no code with the one under
+//! test.
 
 use std::collections::VecDeque;
 
@@ -7,20 +8,20 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_distr::{Distribution as _, Exp1, LogNormal};
 use standin_learn::fit::{Observation, Trace};
 
-/// How one station serves.
+/// Discipline of a station, with its number of workers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Station {
+pub(crate) enum Station {
     Unlimited,
     Fifo(usize),
     Sharing(usize),
-    /// Calls a second by how many are inside.
+    /// Calls a second by the number of calls inside.
     Curve(&'static [(usize, f64)]),
 }
 
-/// Latencies, in seconds, of calls with arrivals (ascending) and demands.
+/// Returns the latencies, in seconds, of calls with arrivals (ascending) and demands.
 ///
-/// Work is done in the steps between events; whoever has no work left leaves.
-pub(super) fn serve(station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
+/// Work is done in steps between events; a call without remaining work leaves.
+pub(crate) fn serve(station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
     let mut finishes = vec![0.0; arrivals.len()];
     let mut present: VecDeque<(usize, f64)> = VecDeque::new();
     let (mut now, mut next) = (0.0, 0);
@@ -55,8 +56,8 @@ pub(super) fn serve(station: Station, arrivals: &[f64], demands: &[f64]) -> Vec<
     finishes.iter().zip(arrivals).map(|(finish, arrival)| finish - arrival).collect()
 }
 
-/// The rate of so many calls: on the line between those that are given, constant beyond.
-pub(super) fn together(rates: &[(usize, f64)], inside: usize) -> f64 {
+/// Returns the rate with `inside` calls: linear between the given populations, constant beyond.
+pub(crate) fn together(rates: &[(usize, f64)], inside: usize) -> f64 {
     let Some(above) = rates.iter().position(|(population, _)| *population >= inside) else {
         return rates[rates.len() - 1].1;
     };
@@ -64,28 +65,28 @@ pub(super) fn together(rates: &[(usize, f64)], inside: usize) -> f64 {
     if many == inside { faster } else { slower + (faster - slower) * (inside - few) as f64 / (many - few) as f64 }
 }
 
-/// A kind of call: its share of all, mean demand in seconds, and coefficient of variation.
+/// A kind of call: its share of all calls, mean demand in seconds, and coefficient of variation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kind {
-    pub(super) name: &'static str,
-    pub(super) share: f64,
-    pub(super) mean: f64,
-    pub(super) cv: f64,
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) share: f64,
+    pub(crate) mean: f64,
+    pub(crate) cv: f64,
 }
 
-/// A service whose every property is known.
+/// A service whose properties are all known.
 #[derive(Clone, Debug)]
-pub(super) struct Truth {
-    pub(super) station: Station,
-    pub(super) kinds: Vec<Kind>,
-    /// Seconds beside the queue.
-    pub(super) outside: f64,
+pub(crate) struct Truth {
+    pub(crate) station: Station,
+    pub(crate) kinds: Vec<Kind>,
+    /// Latency outside the queue, in seconds.
+    pub(crate) outside: f64,
     /// Noise of each time stamp, in seconds: uniform up to this.
-    pub(super) jitter: f64,
+    pub(crate) jitter: f64,
 }
 
 impl Truth {
-    pub(super) fn new(station: Station, cv: f64) -> Self {
+    pub(crate) fn new(station: Station, cv: f64) -> Self {
         let kinds = vec![
             Kind { name: "GET /a/{id}", share: 0.7, mean: 0.008, cv },
             Kind { name: "POST /a", share: 0.3, mean: 0.016, cv },
@@ -93,13 +94,13 @@ impl Truth {
         Self { station, kinds, outside: 0.0, jitter: 0.0 }
     }
 
-    /// Calls a second that keep `workers` busy.
-    pub(super) fn capacity(&self, workers: usize) -> f64 {
+    /// Returns the rate, in calls a second, that keeps `workers` busy.
+    pub(crate) fn capacity(&self, workers: usize) -> f64 {
         workers as f64 / self.kinds.iter().map(|kind| kind.share * kind.mean).sum::<f64>()
     }
 
-    /// The kinds and demands of calls.
-    pub(super) fn demands(&self, calls: usize, rng: &mut StdRng) -> (Vec<u32>, Vec<f64>) {
+    /// Draws the kinds and the demands of calls.
+    pub(crate) fn demands(&self, calls: usize, rng: &mut StdRng) -> (Vec<u32>, Vec<f64>) {
         (0..calls)
             .map(|_| {
                 let mut at = rng.random::<f64>();
@@ -113,20 +114,21 @@ impl Truth {
             .unzip()
     }
 
-    /// What calls with these arrivals and demands take, outside part and all.
-    pub(super) fn latencies(&self, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
+    /// Returns the latencies of calls with these arrivals and demands, including the latency
+    /// outside the queue.
+    pub(crate) fn latencies(&self, arrivals: &[f64], demands: &[f64]) -> Vec<f64> {
         serve(self.station, arrivals, demands).into_iter().map(|latency| latency + self.outside).collect()
     }
 
-    /// A recording.
-    pub(super) fn trace(&self, arrivals: &[f64], seed: u64) -> Trace {
+    /// Returns a recording.
+    pub(crate) fn trace(&self, arrivals: &[f64], seed: u64) -> Trace {
         let mut rng = StdRng::seed_from_u64(seed);
         let (kinds, demands) = self.demands(arrivals.len(), &mut rng);
         let latencies = self.latencies(arrivals, &demands);
         self.record(arrivals, &kinds, &latencies, &mut rng)
     }
 
-    pub(super) fn record(&self, arrivals: &[f64], kinds: &[u32], latencies: &[f64], rng: &mut StdRng) -> Trace {
+    pub(crate) fn record(&self, arrivals: &[f64], kinds: &[u32], latencies: &[f64], rng: &mut StdRng) -> Trace {
         let calls = arrivals.iter().zip(kinds).zip(latencies).map(|((arrival, kind), latency)| {
             let mut stamp = |time: f64| ((time + self.jitter * rng.random::<f64>()) * 1e9) as u64;
             let (arrival, finish) = (stamp(*arrival), stamp(arrival + latency));
@@ -143,7 +145,7 @@ impl Truth {
 }
 
 impl Kind {
-    pub(super) fn demand(&self, rng: &mut StdRng) -> f64 {
+    pub(crate) fn demand(&self, rng: &mut StdRng) -> f64 {
         if self.cv == 0.0 {
             return self.mean;
         }
@@ -152,8 +154,8 @@ impl Kind {
     }
 }
 
-/// Poisson arrivals at rates that follow each other in stretches of equal length.
-pub(super) fn poisson(rates: &[f64], calls: usize, seed: u64) -> Vec<f64> {
+/// Returns Poisson arrivals at successive rates in stretches of equal length.
+pub(crate) fn poisson(rates: &[f64], calls: usize, seed: u64) -> Vec<f64> {
     let mut rng = StdRng::seed_from_u64(seed);
     let length = calls as f64 / rates.iter().sum::<f64>();
     let (mut now, mut arrivals) = (0.0, Vec::with_capacity(calls));
@@ -165,14 +167,14 @@ pub(super) fn poisson(rates: &[f64], calls: usize, seed: u64) -> Vec<f64> {
     arrivals
 }
 
-/// Arrivals of rising load, as shares of a capacity.
-pub(super) fn steps(capacity: f64, shares: &[f64], calls: usize, seed: u64) -> Vec<f64> {
+/// Returns arrivals at successive loads, given as shares of a capacity.
+pub(crate) fn steps(capacity: f64, shares: &[f64], calls: usize, seed: u64) -> Vec<f64> {
     let rates: Vec<f64> = shares.iter().map(|share| share * capacity).collect();
     poisson(&rates, calls, seed)
 }
 
-/// A ramp from 20 to 95 %.
-pub(super) fn ramp(capacity: f64, calls: usize, seed: u64) -> Vec<f64> {
+/// Returns arrivals whose load rises from 20 to 95 % of a capacity.
+pub(crate) fn ramp(capacity: f64, calls: usize, seed: u64) -> Vec<f64> {
     let shares: Vec<f64> = (0..=15).map(|step| 0.2 + 0.05 * f64::from(step)).collect();
     steps(capacity, &shares, calls, seed)
 }

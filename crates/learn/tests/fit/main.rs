@@ -1,13 +1,13 @@
-//! Fits tapes of services whose truth is known, and serves the fitted model from the real stations.
+//! Fits tapes of simulated services whose model is known, and predicts their latencies with the
+//! fitted model on the real stations.
 
-mod around;
-mod command;
-mod doors;
-mod families;
+mod beside_the_queue;
+mod limits_and_stalls;
+mod more_parameters;
+mod reference_simulation;
+mod round_trip;
 mod tails;
-mod tape;
-mod truth;
-mod whole;
+mod tape_file;
 
 use std::time::{Duration, Instant};
 
@@ -17,22 +17,25 @@ use rand_distr::{Distribution as _, StandardNormal};
 use standin_learn::fit::{DemandTable, Finding, Fitted, Observation, QueueDiscipline, Trace};
 use standin_model::profile::{ProfileFile, read_all};
 use standin_model::station::{SimTime, simulate_in, simulate_tandem};
+use standin_model::stats::{Moments, quantile};
 use standin_stub::delay::Distribution;
 
-use self::truth::{Kind, Station, Truth, poisson, ramp, serve, steps};
+use self::reference_simulation::{Kind, Station, Truth, poisson, ramp, serve, steps};
 
-/// p50, p90, p95 and p99 of 20,000 calls: what a prediction below 80 % of the capacity may miss them by.
+/// Largest relative errors of a prediction below 80 % of the capacity, at p50, p90, p95 and p99 of
+/// 20,000 calls.
 const LIMITS: [f64; 4] = [0.03, 0.05, 0.07, 0.10];
 const CALLS: usize = 20_000;
 
-/// A tape of 20, 40 and 60 % of the capacity, and one that rises from 20 to 95 %.
+/// Fits a tape at 20, 40 and 60 % of the capacity, and one that rises from 20 to 95 %.
 fn tapes(truth: &Truth, workers: usize, seed: u64) -> [Fitted; 2] {
     let capacity = truth.capacity(workers);
     [(steps(capacity, &[0.2, 0.4, 0.6], CALLS, seed), seed + 100), (ramp(capacity, CALLS, seed), seed + 200)]
         .map(|(arrivals, seed)| Fitted::new("service", &[truth.trace(&arrivals, seed)]).expect("enough calls"))
 }
 
-/// What the fitted model takes for calls of known arrivals and kinds, in seconds, from the real station.
+/// Returns the latencies of the fitted model for calls of known arrivals and kinds, in seconds,
+/// from the real station.
 fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng: &mut StdRng) -> Vec<f64> {
     let operations = truth.kinds.iter().map(|kind| {
         let operation = fitted.operations.iter().find(|operation| operation.name == kind.name).expect("fitted");
@@ -64,10 +67,11 @@ fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng:
 
 fn quantiles(mut latencies: Vec<f64>) -> [f64; 4] {
     latencies.sort_by(f64::total_cmp);
-    [0.5, 0.9, 0.95, 0.99].map(|share| latencies[(share * (latencies.len() - 1) as f64) as usize])
+    [0.5, 0.9, 0.95, 0.99].map(|share| quantile(&latencies, share))
 }
 
-/// The truth at a load that a tape need not hold: several runs on the same arrivals.
+/// Latencies of the true service at a load that the tape need not hold: several runs on the same
+/// arrivals.
 struct Load<'t> {
     truth: &'t Truth,
     share: f64,
@@ -84,8 +88,9 @@ impl<'t> Load<'t> {
         Self { truth, share, arrivals, real }
     }
 
-    /// Compares the mean of as many runs of the model with that of the truth, against the limit or two standard deviations of a
-    /// run of the truth, whichever is larger: the tape is one such run, and its demands are all that is known.
+    /// Compares the mean over runs of the model with that of the truth. The error is at most the
+    /// limit, or two standard deviations of a run of the truth if that is larger: the tape is one
+    /// such run, and the model knows no other demands.
     fn assert_predicted(&self, fitted: &Fitted, what: &str) {
         let mut rng = StdRng::seed_from_u64(1234);
         let run = |_| {
@@ -94,11 +99,10 @@ impl<'t> Load<'t> {
         };
         let mock: Vec<_> = (0..RUNS).map(run).collect();
         for (quantile, limit) in LIMITS.into_iter().enumerate() {
-            let mean = |runs: &[[f64; 4]]| runs.iter().map(|run| run[quantile].ln()).sum::<f64>() / RUNS as f64;
-            let error = mean(&mock) - mean(&self.real);
-            let centre = mean(&self.real);
-            let spread = self.real.iter().map(|run| (run[quantile].ln() - centre).powi(2)).sum::<f64>();
-            let noise = 2.0 * (spread / (RUNS - 1) as f64).sqrt();
+            let moments = |runs: &[[f64; 4]]| Moments::new(runs.iter().map(|run| run[quantile].ln()));
+            let (mock, real) = (moments(&mock), moments(&self.real));
+            let error = mock.mean - real.mean;
+            let noise = 2.0 * real.sample_variance().sqrt();
             let percentile = [50, 90, 95, 99][quantile];
             eprintln!(
                 "{what:<24} {:>4.0}% p{percentile} error {:+6.1}% limit {:4.1}% noise {:4.1}%",
@@ -115,7 +119,7 @@ impl<'t> Load<'t> {
     }
 }
 
-/// Runs of the truth, and of the model.
+/// Number of runs of the truth, and of the model.
 const RUNS: usize = 6;
 
 fn assert_recovers(truth: &Truth, workers: usize, seed: u64, what: &str) {
@@ -162,7 +166,8 @@ fn shared_workers_are_recovered() {
     assert_recovers(&Truth { jitter: 100e-6, ..Truth::new(Station::Sharing(4), 1.0) }, 4, 1, "sharing(4) jitter");
 }
 
-/// Demands that hardly vary, a part outside the queue and time stamps of a real clock: a rank test chooses wrongly here.
+/// Demands that hardly vary, a latency outside the queue, and time stamps of a real clock: a rank
+/// test chooses wrongly here.
 #[test]
 fn nearly_constant_demands_with_a_part_outside_are_recovered() {
     let sleep = |name, share, mean| Kind { name, share, mean, cv: 0.02 };
@@ -175,7 +180,8 @@ fn nearly_constant_demands_with_a_part_outside_are_recovered() {
     }
 }
 
-/// Of calls at 60 % of sixteen workers hardly any waits, and demands with a heavy tail hide that; those that wait tell all the same.
+/// At 60 % of sixteen workers hardly any call waits, and demands with a heavy tail hide that; the
+/// calls that wait suffice all the same.
 #[test]
 fn sixteen_workers_with_heavy_tails_are_recovered() {
     let truth = Truth::new(Station::Fifo(16), 2.0);
@@ -192,7 +198,8 @@ fn sixteen_workers_with_heavy_tails_are_recovered() {
     }
 }
 
-/// Calls that few others meet are not taken for a crowd: the capacity of a service without a queue stays unknown.
+/// Calls that meet others by chance are not taken for a queue: the capacity of a service without a
+/// queue stays unknown.
 #[test]
 fn no_queue_is_made_up_where_there_is_none() {
     for (seed, cv) in (1..=8).zip([0.5, 2.0, 1.0, 3.0].into_iter().cycle()) {
@@ -228,8 +235,9 @@ fn where_no_queue_was_seen_the_capacity_is_a_floor() {
     assert!(fitted.is_doubtful());
 }
 
-/// Demands that come in spells, at a load where no queue blurs them: the profile keeps them together. (Spells make calls that come
-/// together slow together, as a queue does; the one that is fitted takes a part of the correlation for itself.)
+/// Demands with slow spells, at a load where no queue hides them: the profile keeps them together.
+/// (Slow spells make calls that arrive together slow together, as a queue does; the queue that is
+/// fitted takes a part of the correlation.)
 #[test]
 fn slow_spells_are_told_and_written() {
     let truth = Truth::new(Station::Fifo(4), 1.0);
@@ -262,8 +270,8 @@ fn slow_spells_are_told_and_written() {
     assert!(text.contains("order: {blocks: ") && fitted.to_string().contains("slow spells"), "{text}\n{fitted}");
 }
 
-/// A gate that lets one call through at a time, before three workers: no single station does that. Where the workers hardly
-/// queue, a delay beside the gate does; where they do, nothing is claimed.
+/// A gate that serves one call at a time, before three workers: no single station explains that.
+/// Where the workers hardly queue, a delay beside the gate does; where they do, nothing is claimed.
 #[test]
 fn two_stations_in_series_are_not_explained_by_one() {
     for (mean, explained) in [(0.012, true), (0.022, false)] {
@@ -302,8 +310,8 @@ fn two_stations_in_series_are_not_explained_by_one() {
     }
 }
 
-/// Half of the recording with four workers that are cold, half with four that are warm: no model of both is written, and each
-/// half by itself is fitted.
+/// Half of the recording with four cold workers, half with four warm ones: no model of both is
+/// written, and each half is fitted separately.
 #[test]
 fn a_service_that_changes_gets_no_single_model() {
     let warm = Truth::new(Station::Fifo(4), 0.5);
@@ -334,7 +342,8 @@ fn a_service_that_changes_gets_no_single_model() {
     }
 }
 
-/// Two recordings of one service are one tape, errors and rejections are told apart, and the report fits a terminal.
+/// Several recordings of one service make one model, errors and rejections are separated, and the
+/// report fits a terminal.
 #[test]
 fn several_tapes_with_errors_give_one_model_and_a_report() {
     let truth = Truth::new(Station::Fifo(2), 0.5);
@@ -387,8 +396,8 @@ fn a_tape_on_disk_is_fitted() {
     let arrivals = steps(truth.capacity(1), &[0.3, 0.6, 0.8], 3_000, 1);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tape.jsonl");
-    tape::write(&path, "http://backend", &["GET /a/{id}", "POST /a"], &truth.trace(&arrivals, 2).calls, 3);
-    let trace = tape::read(&path);
+    tape_file::write(&path, "http://backend", &["GET /a/{id}", "POST /a"], &truth.trace(&arrivals, 2).calls, 3);
+    let trace = tape_file::read(&path);
     assert_eq!((trace.operations.len(), trace.lost), (2, 3));
     let fitted = Fitted::new("backend", &[trace]).unwrap();
     assert_eq!((fitted.discipline, fitted.workers), (QueueDiscipline::Fifo, Some(1)), "{fitted}");
@@ -405,7 +414,7 @@ fn a_handful_of_calls_is_refused() {
     assert!(Fitted::new("service", &[]).is_err());
 }
 
-/// 200,000 calls are fitted in under 5 s on one core; run it in a release build.
+/// Fits 200,000 calls in under 5 s on one core, in a release build.
 #[test]
 #[ignore = "measures; run with --release"]
 fn a_long_tape_is_fitted_quickly() {

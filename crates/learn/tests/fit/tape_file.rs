@@ -1,4 +1,4 @@
-//! Tapes on disk, as the recorder would have written them of services that are simulated.
+//! Tape files of simulated services, as the recorder would have written them.
 
 use std::path::Path;
 
@@ -7,8 +7,9 @@ use standin_tape::exchange::{Exchange, Request, Response, Times};
 use standin_tape::operations::Operations;
 use standin_tape::{Head, Reader, VERSION, Writer};
 
-/// Writes calls of operations that are named by method and path; `dropped` of them the recorder had no time for.
-pub(super) fn write(path: &Path, target: &str, names: &[&str], calls: &[Observation], dropped: u64) {
+/// Writes calls of operations named by method and path, and the number of calls that the recorder
+/// dropped.
+pub(crate) fn write(path: &Path, target: &str, names: &[&str], calls: &[Observation], dropped: u64) {
     let head = Head { version: VERSION, target: target.to_owned(), exclusive: true, ..Head::default() };
     let mut writer = Writer::create(path, &head).expect("writable");
     for (call, number) in calls.iter().zip(1..) {
@@ -31,13 +32,13 @@ pub(super) fn write(path: &Path, target: &str, names: &[&str], calls: &[Observat
     writer.finish(dropped, 0).expect("writable");
 }
 
-/// Reads it as `fit` does: in two passes that hold no exchanges.
-pub(super) fn read(path: &Path) -> Trace {
+/// Reads a tape as `fit` does: in two passes that hold no exchanges.
+pub(crate) fn read(path: &Path) -> Trace {
     let open = || Reader::open(path).expect("a tape");
     let requests = open().map(|exchange| exchange.expect("readable").request);
     let operations = Operations::learn(requests.map(|request| (request.method, request.url)));
     let mut reader = open();
     let head = reader.head().clone();
     let exchanges = reader.by_ref().map(|exchange| exchange.expect("readable"));
-    Trace::new(&head, &operations, exchanges).lacking(reader.condition())
+    Trace::new(&head, &operations, exchanges).with_condition(reader.condition())
 }

@@ -1,8 +1,9 @@
-//! The whole way of services whose truth is known, in virtual time: simulated, taped, fitted, written as a profile, read again,
-//! served by the code that serves it, and judged by `gap` at loads that the tape need not hold.
+//! Round trips of known services in virtual time: simulated, recorded, fitted, written as a
+//! profile, read again, served by the production code, and judged by `gap` at loads that the tape
+//! need not hold.
 //!
-//! Each run of the mock is of a tape of its own, so that the noise of runs, by which `gap` judges, is that of recordings too: what
-//! is judged is the way, not the luck of one tape.
+//! Each run of the mock comes from a tape of its own, so that the noise between runs, by which
+//! `gap` judges, includes that of recordings. The test judges the method, not the luck of one tape.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -15,41 +16,41 @@ use standin_model::draws::Draws;
 use standin_model::profile::{CompiledProfile, ProfileFile, ProfileService, read_all};
 use standin_model::station::{Capacity, SimTime, Station as Served, TokenBucket, simulate_in, simulate_tandem};
 
-use super::around::{bounded, limited, stalled, stalls};
-use super::truth::{Kind, Station, Truth, steps};
-use super::{CALLS, tape};
+use super::limits_and_stalls::{bounded, limited, stalled, stalls};
+use super::reference_simulation::{Kind, Station, Truth, steps};
+use super::{CALLS, tape_file};
 
-/// A service, and what its tape holds.
+/// A service, and the loads of its tape.
 struct Original {
     name: &'static str,
     truth: Truth,
     around: Around,
-    /// Calls a second.
+    /// Capacity in calls a second.
     capacity: f64,
-    /// The loads of a tape, by the capacity.
+    /// Loads of the tape, as shares of the capacity.
     tape: &'static [f64],
 }
 
-/// What surrounds the queue.
+/// Limits and stalls around the queue.
 #[derive(Clone, Copy)]
 enum Around {
     Nothing,
-    /// So many calls may wait.
+    /// Highest number of waiting calls.
     Bound(usize),
-    /// So many calls a second, and so many at once.
+    /// Rate in calls a second, and burst.
     Limit(f64, f64),
-    /// Seconds between stalls on average, and of each.
+    /// Mean seconds between stalls, and seconds of each.
     Stalls(f64, f64),
 }
 
 /// Calls to come.
 struct Schedule {
-    /// Seconds.
+    /// Arrivals in seconds.
     arrivals: Vec<f64>,
     kinds: Vec<u32>,
 }
 
-/// What calls took in seconds, and their statuses.
+/// Latencies in seconds, with statuses.
 type Answers = Vec<(f64, u16)>;
 
 impl Original {
@@ -59,14 +60,14 @@ impl Original {
         Self { name, truth, around: Around::Nothing, capacity, tape: CALM }
     }
 
-    /// Calls to come at these loads, and what each demands.
+    /// Draws the calls at these loads, with the demand of each.
     fn calls(&self, shares: &[f64], schedule_seed: u64, rng: &mut StdRng) -> (Schedule, Vec<f64>) {
         let arrivals = steps(self.capacity, shares, CALLS, schedule_seed);
         let (kinds, demands) = self.truth.demands(arrivals.len(), rng);
         (Schedule { arrivals, kinds }, demands)
     }
 
-    /// A run at these loads.
+    /// Simulates a run at these loads.
     fn run(&self, shares: &[f64], schedule_seed: u64, seed: u64) -> (Schedule, Answers) {
         let mut rng = StdRng::seed_from_u64(seed);
         let (schedule, demands) = self.calls(shares, schedule_seed, &mut rng);
@@ -84,7 +85,7 @@ impl Original {
         (schedule, answers)
     }
 
-    /// Fits a recording of it.
+    /// Fits a recording of the service.
     fn fitted(&self, seed: u64) -> Fitted {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("tape.jsonl");
@@ -96,12 +97,12 @@ impl Original {
             Observation { operation: *kind, arrival, finish, status, bytes: None, in_flight: 0 }
         });
         let names: Vec<&str> = self.truth.kinds.iter().map(|kind| kind.name).collect();
-        tape::write(&path, "http://backend", &names, &calls.collect::<Vec<_>>(), 0);
-        let trace = tape::read(&path);
+        tape_file::write(&path, "http://backend", &names, &calls.collect::<Vec<_>>(), 0);
+        let trace = tape_file::read(&path);
         Fitted::new("backend", &[trace]).expect("enough calls")
     }
 
-    /// How many workers there are to be found.
+    /// Returns the number of workers that a fit must find.
     fn workers(&self) -> Option<u32> {
         match self.truth.station {
             Station::Fifo(workers) | Station::Sharing(workers) => Some(workers as u32),
@@ -109,7 +110,7 @@ impl Original {
         }
     }
 
-    /// How profiles compare with it at a load, by runs of one schedule, one of each profile.
+    /// Compares profiles with the service at a load, by runs of one schedule, one of each profile.
     fn gap(&self, profiles: &[CompiledProfile], load: f64, budget: &str) -> Gap {
         let side = |name: &str, runs: Vec<ServiceRun>| ComparisonSide { name: name.to_owned(), runs, repeats: true };
         let real = (0..profiles.len() as u64).map(|number| {
@@ -124,7 +125,7 @@ impl Original {
         Gap::with_context(&ComparisonContext::default(), &real, &mock, Some(budget.parse().expect("a budget")))
     }
 
-    /// What the code that serves a profile makes of calls.
+    /// Returns the answers of the production code for a profile.
     fn served(&self, profile: &CompiledProfile, schedule: &Schedule, seed: u64) -> Answers {
         let service = &profile.services[0];
         let operations = self.truth.kinds.iter().map(|kind| {
@@ -174,7 +175,7 @@ impl Original {
         answers
     }
 
-    /// A run as `gap` takes it.
+    /// Converts a run for `gap`.
     fn taken(&self, schedule: &Schedule, answers: &Answers) -> ServiceRun {
         let nanos = |seconds: f64| (seconds * 1e9) as u64;
         let calls = schedule.arrivals.iter().zip(&schedule.kinds).zip(answers);
@@ -192,7 +193,7 @@ impl Original {
     }
 }
 
-/// The profile that a fit writes, as it is read from its file.
+/// Returns the profile that a fit writes, as read from its file.
 fn written(fitted: &Fitted) -> CompiledProfile {
     let text = fitted.profile().to_yaml(&fitted.to_string());
     let file =
@@ -287,7 +288,7 @@ fn a_bound_of_the_queue() {
     assert_predicted(&Original { name: "bound", around: Around::Bound(10), tape: LIMITED, ..fifo(4, 0.5) });
 }
 
-/// A little beside the queue, which a tape of calm loads hardly shows.
+/// A small latency outside the queue, which a tape at light load hardly shows.
 #[test]
 fn four_workers_and_a_little_outside() {
     let mut original = Original { name: "fifo(4), 0.2 ms", ..fifo(4, 0.5) };
@@ -295,7 +296,7 @@ fn four_workers_and_a_little_outside() {
     assert_predicted(&original);
 }
 
-/// The same judge, and models that are wrong: one worker more or less, and demands that are a twentieth longer.
+/// Wrong models exceed their limits: one worker more or less, and demands that are 5 % longer.
 #[test]
 fn wrong_models_are_over_their_limits() {
     let original = fifo(4, 0.5);
@@ -322,7 +323,8 @@ fn wrong_models_are_over_their_limits() {
     assert_eq!(told(&|service| service.scale.latency = 1.05), Verdict::Over);
 }
 
-/// Loads, by the capacity, and what may be off there; whatever is less than the noise of runs is none of the mock's.
+/// Loads, as shares of the capacity, with the budget of each. Less than the noise between runs is
+/// not held against the mock.
 const LOADS: [(f64, &str); 6] = [
     (0.2, UP_TO_80),
     (0.4, UP_TO_80),
@@ -332,8 +334,8 @@ const LOADS: [(f64, &str); 6] = [
     (1.2, "p95=25%,p99=25%,errors=2%,throughput=3%"),
 ];
 const UP_TO_80: &str = "p50=3%,p90=5%,p95=7%,p99=10%,errors=0.2%";
-/// What a tape holds: nothing near the capacity, or what it takes to see how calls are turned away.
+/// Loads of a tape: nothing near the capacity, or as much as rejections need to show.
 const CALM: &[f64] = &[0.2, 0.3, 0.4, 0.5, 0.6];
 const LIMITED: &[f64] = &[0.3, 0.6, 0.9, 1.2];
-/// Seeds of the tapes, each of which is a run of the mock.
+/// Seeds of the tapes, each of which gives one run of the mock.
 const TAPES: std::ops::RangeInclusive<u64> = 1..=5;

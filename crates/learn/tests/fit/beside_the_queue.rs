@@ -1,4 +1,5 @@
-//! What surrounds a queue, with a known truth: a limit at its door, spells in which nothing is done, a delay beside it.
+//! Known services with something beside their queue: a limit that rejects calls, stalls, demands by
+//! response length, a varying delay.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -6,11 +7,11 @@ use standin_learn::fit::{Finding, Fitted, LimitKind, Observation, QueueDisciplin
 use standin_model::profile::{ProfileFile, read_all};
 use standin_model::station::Queue;
 
-use super::around::{REFUSAL, bounded, limited, stalled, stalls};
-use super::truth::{Kind, Station, Truth, serve, steps};
+use super::limits_and_stalls::{REFUSAL, bounded, limited, stalled, stalls};
+use super::reference_simulation::{Kind, Station, Truth, serve, steps};
 use super::{CALLS, quantiles};
 
-/// Calls that a door lets in or not; both arrive in order.
+/// Records calls that a service admits or rejects; both arrive in order.
 fn trace(truth: &Truth, arrivals: &[f64], door: impl FnOnce(&[f64], &[f64]) -> Vec<(f64, u16)>, seed: u64) -> Trace {
     let mut rng = StdRng::seed_from_u64(seed);
     let (kinds, demands) = truth.demands(arrivals.len(), &mut rng);
@@ -65,7 +66,8 @@ fn a_rate_is_learned_from_its_refusals() {
     assert_eq!((limit.rate.per_second, limit.rate.burst), (200.0, 20));
 }
 
-/// As nginx's `limit_req` does without `nodelay`: the service behind it never sees more than the rate.
+/// A rate limit as nginx's `limit_req` without `nodelay`: the service behind it never sees more
+/// than the rate.
 #[test]
 fn a_rate_whose_bursts_go_on_one_by_one_is_learned() {
     let truth = Truth::new(Station::Fifo(4), 0.5);
@@ -96,7 +98,7 @@ fn a_rate_whose_bursts_go_on_one_by_one_is_learned() {
     let limit = written_and_read(&fitted).rate_limit.unwrap();
     assert!(limit.rate.spaced && fitted.to_string().contains("one by one"), "{fitted}");
     for (kind, operation) in truth.kinds.iter().zip(&fitted.operations) {
-        // of a log-normal distribution
+        // the median of a log-normal distribution
         let median = kind.mean / (1.0 + kind.cv * kind.cv).sqrt();
         let fitted_median = operation.demand.points().iter().find(|(share, _)| (share - 0.5).abs() < 1e-9).unwrap().1;
         let off = fitted_median.as_secs_f64() / median - 1.0;
@@ -104,7 +106,7 @@ fn a_rate_whose_bursts_go_on_one_by_one_is_learned() {
     }
 }
 
-/// Answers of 16 kB and more demand five times as much: the profile tells them by their length.
+/// Responses of 16 kB and more demand five times as much: the profile has a class for their length.
 #[test]
 fn long_answers_that_demand_more_are_a_class() {
     let truth = Truth::new(Station::Fifo(4), 0.5);
@@ -129,12 +131,12 @@ fn long_answers_that_demand_more_are_a_class() {
     }
     let classes = &written_and_read(&fitted).operations[0].timing.classes;
     assert!(classes[0].min_body_bytes.is_some() && classes[0].status.is_none(), "{classes:?}");
-    // of answers in a coding the length is another than that of the stub's body
+    // with a content coding the length differs from that of the stub's body
     tape.calls.iter_mut().for_each(|call| call.bytes = None);
     assert!(Fitted::new("service", &[tape]).unwrap().operations[0].classes.is_empty());
 }
 
-/// Refusals that have nothing to do with load are not made into a limit.
+/// Rejections that do not depend on load are not taken for a limit.
 #[test]
 fn refusals_at_random_are_no_limit() {
     let truth = Truth::new(Station::Fifo(4), 0.5);
@@ -153,8 +155,8 @@ fn refusals_at_random_are_no_limit() {
     assert!(fitted.findings.iter().any(is_told), "{fitted}");
 }
 
-/// Stalls of 80 ms, at random and every two seconds on average: the time in which work is done is what a clock without them
-/// tells.
+/// Stalls of 80 ms, at random and every two seconds on average: the demands are those of a service
+/// without them.
 #[test]
 fn stalls_are_told_from_long_demands() {
     for station in [Station::Fifo(4), Station::Sharing(4)] {
@@ -173,13 +175,13 @@ fn stalls_are_told_from_long_demands() {
         let length = found.last.quantile(0.5).as_secs_f64();
         assert!((length / 0.08 - 1.0).abs() < 0.08, "{length}");
         assert!((found.every.as_secs_f64() / 2.0 - 1.0).abs() < 0.3 && !found.regular, "{fitted}");
-        // what is left is a demand that knows of no stall: 14.3 ms at p99.9 of the shorter operation, not 90
+        // the remaining demand contains no stall: 14.3 ms at p99.9 of the shorter operation, not 90
         let demand = &fitted.operations.iter().find(|operation| operation.name == "GET /a/{id}").unwrap().demand;
         assert!(demand.quantile(0.99).as_secs_f64() < 0.03, "{fitted}");
     }
 }
 
-/// A queue that makes silences of its own, and demands that are long now and then: no stalls.
+/// A queue with completion gaps of its own, and demands that are sometimes long: no stalls.
 #[test]
 fn long_demands_are_not_taken_for_stalls() {
     for (station, workers, cv) in [(Station::Fifo(4), 4, 2.0), (Station::Fifo(1), 1, 1.0), (Station::Unlimited, 8, 2.0)]
@@ -191,8 +193,8 @@ fn long_demands_are_not_taken_for_stalls() {
     }
 }
 
-/// Calls that mostly wait for something else, 40 ms more or less, and then ask two workers for 2 ms. Their demands cannot be
-/// recovered, their capacity can.
+/// Calls that wait about 40 ms for something else and then ask two workers for 2 ms. Their demands
+/// cannot be recovered, but their capacity can.
 #[test]
 fn a_varying_delay_before_a_queue_is_recovered_as_a_whole() {
     let kinds = vec![Kind { name: "GET /", share: 1.0, mean: 0.002, cv: 1.0 }];
@@ -212,7 +214,7 @@ fn a_varying_delay_before_a_queue_is_recovered_as_a_whole() {
         }
         latencies
     };
-    let arrivals = super::truth::ramp(capacity, CALLS, 13);
+    let arrivals = super::reference_simulation::ramp(capacity, CALLS, 13);
     let taped =
         |arrivals: &[f64], demands: &[f64]| run(arrivals, demands, 14).into_iter().map(|time| (time, 200)).collect();
     let mut tape = trace(&truth, &arrivals, taped, 15);
@@ -221,7 +223,8 @@ fn a_varying_delay_before_a_queue_is_recovered_as_a_whole() {
     }
     let fitted = Fitted::new("service", &[tape]).unwrap();
     let of = &fitted.operations[0];
-    // a class takes what the others take: the time of a single station would keep both workers busy for ever
+    // a class takes the demand of all: the time of a single station would occupy both workers for
+    // ever
     assert_eq!((of.classes[0].status, &of.classes[0].demand), (404, &of.demand), "{fitted}");
     assert!(of.outside.is_some(), "{fitted}");
     assert!(fitted.findings.iter().any(|one| matches!(one, Finding::DelayCenter { .. })), "{fitted}");

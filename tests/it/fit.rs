@@ -1,4 +1,4 @@
-//! `standin fit` as it is typed: what it reads, what it writes, what it keeps, and what it says instead.
+//! `standin fit` on the command line: what it reads, writes and keeps, and its messages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,14 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::tape;
-use super::truth::{Kind, Station, Truth, steps};
+use self::reference_simulation::{Kind, Station, Truth, steps};
+
+#[allow(dead_code, reason = "shared with the tests of the fitting crate, which use all of it")]
+#[path = "../../crates/learn/tests/fit/reference_simulation.rs"]
+mod reference_simulation;
+#[allow(dead_code, reason = "shared with the tests of the fitting crate, which use all of it")]
+#[path = "../../crates/learn/tests/fit/tape_file.rs"]
+mod tape_file;
 
 /// A stub folder with a tape of one worker.
 struct Folder {
@@ -36,17 +42,17 @@ impl Folder {
         self.path().join("profiles/recorded.yaml")
     }
 
-    /// A tape of one worker for which calls take so many times as long.
+    /// Records one worker whose calls take `slower` times as long.
     fn record(&self, name: &str, target: &str, slower: f64) {
         let truth = Truth::new(Station::Fifo(1), 0.5);
         let arrivals = steps(truth.capacity(1), &[0.3, 0.6, 0.8], 3_000, 1);
         let _ = fs::remove_file(self.tape(name));
         let kinds = truth.kinds.iter().map(|kind| Kind { mean: kind.mean * slower, ..*kind }).collect();
         let calls = Truth { kinds, ..truth }.trace(&arrivals, 2).calls;
-        tape::write(&self.tape(name), target, &["GET /a/{id}", "POST /a"], &calls, 0);
+        tape_file::write(&self.tape(name), target, &["GET /a/{id}", "POST /a"], &calls, 0);
     }
 
-    /// Runs a command on the folder, and asserts how it ends and what it says.
+    /// Runs a command on the folder, and asserts its exit code and its output.
     fn assert(&self, args: &[&str], code: i32, expected: &str) {
         assert_run(&[&args[..1], &[&self.path().display().to_string()], &args[1..]].concat(), code, expected);
     }
@@ -106,12 +112,13 @@ fn what_was_edited_stays() {
     assert_ne!(text(&folder.profile()), edited);
 }
 
-/// A tape of nothing is left out, one that is none is named, and one of another service is no tape of this one.
+/// A tape without calls is left out, a file that is not a tape is named, and a tape of another
+/// service is rejected.
 #[test]
 fn tapes_that_do_not_belong_here_are_told() {
     let folder = Folder::new();
     let other = folder.tape("two");
-    tape::write(&other, "http://backend", &[], &[], 0);
+    tape_file::write(&other, "http://backend", &[], &[], 0);
     folder.assert(&["fit"], 0, "two.jsonl` has no answered call: left out");
     fs::write(&other, "").expect("writable");
     folder.assert(&["fit"], 2, "two.jsonl`: the first line is no head");
@@ -120,7 +127,7 @@ fn tapes_that_do_not_belong_here_are_told() {
     folder.assert(&["fit", "--anyway"], 0, "written to");
 }
 
-/// A service of another speed later on: only a part of it, or both against better knowledge.
+/// A service whose speed changes gets no profile, except of a part, or of all with `--anyway`.
 #[test]
 fn a_service_that_changed_gets_no_profile() {
     let folder = Folder::new();
