@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
-use crate::live::Access;
+use crate::live::AccessRules;
 use crate::timer::Precision;
 use standin_files::regular_file::MAX_BYTES;
 use standin_stub::files::Templating;
@@ -57,7 +57,7 @@ pub struct Config {
     /// Size of the request journal in bytes; 0 keeps none.
     pub journal_bytes: usize,
     /// Clients that may call the admin API.
-    pub access: Access,
+    pub access: AccessRules,
     /// Maximum size of a request body of the admin API, in bytes.
     pub max_admin_body: usize,
     /// True if the admin API may delete mapping files that standin did not write.
@@ -110,7 +110,7 @@ impl Default for Config {
             serves_files: true,
             profile: None,
             journal_bytes: 64 << 20,
-            access: Access::default(),
+            access: AccessRules::default(),
             max_admin_body: 256 << 20,
             allows_disk_delete: false,
             watches: true,

@@ -75,7 +75,7 @@ mod wire;
 pub use config::{Config, Listener, ParseListenerError};
 pub use listen::connection::Limits;
 pub use listen::tls::{Certificate, TlsError};
-pub use live::Access;
+pub use live::AccessRules;
 pub use mock::Mock;
 pub use server::{Address, Handle, Server, StartError};
 pub use standin_stub::defect::Defect;
@@ -88,5 +88,5 @@ pub mod internal {
     pub use crate::cli::main;
     pub use crate::ramp::{NOTE_KEY as RAMP_NOTE_KEY, STEP_SHARES as RAMP_STEP_SHARES};
     pub use crate::replay::{Pace, Plan, PreparedCalls, Replacements, ReplayOutcome, ReplayTarget, run as replay};
-    pub use crate::upstream::Trust;
+    pub use crate::upstream::TrustAnchors;
 }

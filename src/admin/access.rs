@@ -7,11 +7,11 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
-use super::{Control, empty, text};
+use super::{ControlPlane, empty, text};
 use standin_stub::call::Peers;
 
 /// Lets a call through, or says how it may be made. A page that may call is told so (CORS).
-pub(super) async fn check(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response<Body> {
+pub(super) async fn check(State(control): State<Arc<ControlPlane>>, request: Request, next: Next) -> Response<Body> {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let asks = preflight(request.method(), request.headers());
     let refused = match request.extensions().get::<Peers>() {

@@ -8,12 +8,12 @@ use axum::middleware::Next;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 
-use super::{Answer, Control, text};
+use super::{AdminResponse, ControlPlane, text};
 use crate::listen::body::{self, Bounds, Unread};
 use standin_stub::memory::{MemoryExhausted, MemoryShare, UNCOUNTED_BODY_BYTES};
 
 /// Reads the body of a call, and counts that of its answer until it is sent.
-pub(super) async fn count(State(control): State<Arc<Control>>, request: Request, next: Next) -> Answer {
+pub(super) async fn count(State(control): State<Arc<ControlPlane>>, request: Request, next: Next) -> AdminResponse {
     let Some(memory) = request.extensions().get::<Arc<MemoryShare>>().cloned() else {
         return next.run(request).await;
     };
@@ -34,19 +34,19 @@ pub(super) async fn count(State(control): State<Arc<Control>>, request: Request,
     let (parts, body) = next.run(Request::from_parts(parts, body)).await.into_parts();
     if body.size_hint().exact().is_none() {
         // it counts its pieces itself
-        return Answer::from_parts(parts, body);
+        return AdminResponse::from_parts(parts, body);
     }
     let bytes = match body.collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, format!("the answer broke off: {error}\n")),
     };
     match memory.hold(bytes) {
-        Ok(bytes) => Answer::from_parts(parts, Body::from(bytes)),
+        Ok(bytes) => AdminResponse::from_parts(parts, Body::from(bytes)),
         Err(why) => exhausted(why),
     }
 }
 
-fn refusal(unread: Unread, control: &Control) -> Answer {
+fn refusal(unread: Unread, control: &ControlPlane) -> AdminResponse {
     match unread {
         Unread::Broken(why) => text(StatusCode::BAD_REQUEST, format!("the body broke off: {why}\n")),
         Unread::Memory(why) => exhausted(why),
@@ -61,6 +61,6 @@ fn refusal(unread: Unread, control: &Control) -> Answer {
     }
 }
 
-fn exhausted(why: MemoryExhausted) -> Answer {
+fn exhausted(why: MemoryExhausted) -> AdminResponse {
     text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
 }

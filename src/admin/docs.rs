@@ -6,11 +6,11 @@ use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::routes::{self, Group, Payload, Route};
-use super::{Answer, json_answer};
+use super::routes::{self, Payload, Route, RouteGroup};
+use super::{AdminResponse, json_answer};
 
 /// Where everything is.
-pub(super) async fn index() -> Answer {
+pub(super) async fn index() -> AdminResponse {
     let routes: Vec<Value> = routes::all()
         .iter()
         .map(|route| json!({"method": route.method.as_str(), "path": full(route), "summary": route.summary}))
@@ -19,14 +19,14 @@ pub(super) async fn index() -> Answer {
 }
 
 /// `/__admin` alone leads to the list.
-pub(super) async fn to_index() -> Answer {
+pub(super) async fn to_index() -> AdminResponse {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::FOUND;
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/__admin/"));
     response
 }
 
-pub(super) async fn open_api() -> Answer {
+pub(super) async fn open_api() -> AdminResponse {
     json_answer(StatusCode::OK, &description())
 }
 
@@ -36,7 +36,7 @@ fn description() -> Value {
         let path = paths.entry(full(&route)).or_insert_with(|| json!({}));
         path[route.method.as_str().to_lowercase()] = operation(&route);
     }
-    let tags: Vec<Value> = Group::ALL.iter().map(|group| json!({"name": group.title()})).collect();
+    let tags: Vec<Value> = RouteGroup::ALL.iter().map(|group| json!({"name": group.title()})).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -72,7 +72,7 @@ fn operation(route: &Route) -> Value {
     operation
 }
 
-pub(super) async fn page() -> Answer {
+pub(super) async fn page() -> AdminResponse {
     let mut page = String::from(BEGIN);
     let _ = write!(
         page,
@@ -80,7 +80,7 @@ pub(super) async fn page() -> Answer {
         env!("CARGO_PKG_VERSION")
     );
     let routes = routes::all();
-    for group in Group::ALL {
+    for group in RouteGroup::ALL {
         let _ = write!(page, "<h2>{}</h2><table>", group.title());
         for route in routes.iter().filter(|route| route.group == group) {
             let _ = write!(

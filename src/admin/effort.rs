@@ -8,19 +8,19 @@ use http::StatusCode;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{Answer, problem};
+use super::{AdminResponse, problem};
 use standin_dialect::cpu_time::thread_cpu_time;
 
 /// CPU time that a thread may still spend on a question. Waiting for a slow client costs nothing.
 #[derive(Debug)]
-pub(super) struct Effort {
+pub(super) struct ScanBudget {
     end: Duration,
-    progress: Rc<Progress>,
+    progress: Rc<ScanProgress>,
 }
 
 /// How far a question came.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct ScanProgress {
     examined: Cell<usize>,
     of: Cell<usize>,
 }
@@ -28,15 +28,15 @@ pub(super) struct Progress {
 /// The `meta` of an answer, which is written last: what is known before, and how far the question
 /// came.
 #[derive(Debug)]
-pub(super) struct Meta {
+pub(super) struct ScanMeta {
     before: Option<Value>,
-    progress: Rc<Progress>,
+    progress: Rc<ScanProgress>,
 }
 
-impl Effort {
+impl ScanBudget {
     /// Begins to work on so many entries.
     pub(super) fn new(longest: Duration, of: usize) -> Self {
-        let progress = Rc::new(Progress { examined: Cell::new(0), of: Cell::new(of) });
+        let progress = Rc::new(ScanProgress { examined: Cell::new(0), of: Cell::new(of) });
         Self { end: thread_cpu_time() + longest, progress }
     }
 
@@ -49,19 +49,19 @@ impl Effort {
         goes_on
     }
 
-    pub(super) fn progress(&self) -> Rc<Progress> {
+    pub(super) fn progress(&self) -> Rc<ScanProgress> {
         Rc::clone(&self.progress)
     }
 }
 
-impl Progress {
+impl ScanProgress {
     pub(super) fn is_complete(&self) -> bool {
         self.examined.get() >= self.of.get()
     }
 }
 
-impl Meta {
-    pub(super) fn new(before: Option<Value>, progress: Rc<Progress>) -> Self {
+impl ScanMeta {
+    pub(super) fn new(before: Option<Value>, progress: Rc<ScanProgress>) -> Self {
         Self { before, progress }
     }
 
@@ -84,14 +84,14 @@ impl Meta {
     }
 }
 
-impl Serialize for Meta {
+impl Serialize for ScanMeta {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value().serialize(serializer)
     }
 }
 
 /// Refuses what must be done to all that match or to none.
-pub(super) fn refusal(what: &str) -> Answer {
+pub(super) fn refusal(what: &str) -> AdminResponse {
     let title = format!("the {what} could not be looked through in {MATCHING:?} of CPU time; nothing was done");
     let cure = "ask with a rule that takes less time, such as an equality";
     problem(StatusCode::SERVICE_UNAVAILABLE, 50, &title, None, Some(cure))

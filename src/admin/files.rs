@@ -15,13 +15,13 @@ use hashbrown::HashSet;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Answer, empty, json_answer, off_thread, text};
-use crate::live::Live;
+use super::{AdminResponse, empty, json_answer, off_thread, text};
+use crate::live::ServiceState;
 use standin_files::regular_file::{self, MAX_BYTES};
 use standin_stub::files::FilesFolder;
 
 /// The names of all files.
-pub(super) async fn list(Extension(live): Extension<Arc<Live>>) -> Answer {
+pub(super) async fn list(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     off_thread(move || {
         let mut names = Vec::new();
         if let Some(files) = files(&live) {
@@ -33,7 +33,7 @@ pub(super) async fn list(Extension(live): Extension<Arc<Live>>) -> Answer {
     .await
 }
 
-pub(super) async fn read(Extension(live): Extension<Arc<Live>>, Path(name): Path<String>) -> Answer {
+pub(super) async fn read(Extension(live): Extension<Arc<ServiceState>>, Path(name): Path<String>) -> AdminResponse {
     off_thread(move || {
         let Some(path) = files(&live).and_then(|files| files.find(&name)) else { return empty(StatusCode::NOT_FOUND) };
         match regular_file::read(&path, MAX_BYTES) {
@@ -50,7 +50,11 @@ pub(super) async fn read(Extension(live): Extension<Arc<Live>>, Path(name): Path
 }
 
 /// Writes a file, and answers with what was written, in base64.
-pub(super) async fn write(Extension(live): Extension<Arc<Live>>, Path(name): Path<String>, body: Bytes) -> Answer {
+pub(super) async fn write(
+    Extension(live): Extension<Arc<ServiceState>>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> AdminResponse {
     off_thread(move || {
         let Some(path) = files(&live).and_then(|files| files.find_new(&name)) else {
             return empty(StatusCode::NOT_FOUND);
@@ -70,7 +74,7 @@ pub(super) async fn write(Extension(live): Extension<Arc<Live>>, Path(name): Pat
     .await
 }
 
-pub(super) async fn delete(Extension(live): Extension<Arc<Live>>, Path(name): Path<String>) -> Answer {
+pub(super) async fn delete(Extension(live): Extension<Arc<ServiceState>>, Path(name): Path<String>) -> AdminResponse {
     off_thread(move || {
         if let Some(path) = files(&live).and_then(|files| files.find(&name))
             && fs::remove_file(&path).is_ok()
@@ -82,7 +86,7 @@ pub(super) async fn delete(Extension(live): Extension<Arc<Live>>, Path(name): Pa
     .await
 }
 
-fn files(live: &Live) -> Option<FilesFolder> {
+fn files(live: &ServiceState) -> Option<FilesFolder> {
     live.home().map(standin_stub::stub_folder::StubFolder::files)
 }
 

@@ -9,18 +9,18 @@ use http::{HeaderMap, Version};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::live::journal::{Outcome, Record};
+use crate::live::journal::{JournalEntry, MatchOutcome};
 use standin_stub::Stub;
 use standin_stub::call::{Call, NamedValues, header_text};
 use standin_stub::reply::{Body, ConnectionEnding, Reply};
 
 /// The entry whole, with its answer.
-pub(super) fn event(record: &Record) -> Value {
+pub(super) fn event(record: &JournalEntry) -> Value {
     let mut event = Map::new();
     event.insert("id".to_owned(), record.id.to_string().into());
     event.insert("request".to_owned(), request(record));
     match &record.outcome {
-        Outcome::Matched(_, Some(stub)) => {
+        MatchOutcome::Matched(_, Some(stub)) => {
             let document = stub.json();
             let definition = document.get("response").cloned().unwrap_or_else(|| json!({}));
             event.insert("responseDefinition".to_owned(), definition);
@@ -28,11 +28,11 @@ pub(super) fn event(record: &Record) -> Value {
             event.insert("wasMatched".to_owned(), true.into());
             event.insert("stubMapping".to_owned(), document);
         }
-        Outcome::Matched(id, None) => {
+        MatchOutcome::Matched(id, None) => {
             event.insert("wasMatched".to_owned(), true.into());
             event.insert("stubMapping".to_owned(), json!({"id": id, "uuid": id}));
         }
-        Outcome::Missed => {
+        MatchOutcome::Missed => {
             event.insert("responseDefinition".to_owned(), json!({"status": 404, "fromConfiguredStub": false}));
             event.insert("response".to_owned(), json!({"status": 404, "body": "", "bodyAsBase64": ""}));
             event.insert("wasMatched".to_owned(), false.into());
@@ -49,7 +49,7 @@ pub(super) fn event(record: &Record) -> Value {
 }
 
 /// The call alone: what WireMock calls a logged request.
-pub(super) fn request(record: &Record) -> Value {
+pub(super) fn request(record: &JournalEntry) -> Value {
     let call = &record.call;
     let scheme = call.peers.scheme.as_str();
     let host_and_port = match call.authority() {

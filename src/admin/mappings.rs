@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::effort::{self, Effort};
-use super::{Answer, Control, Refused, empty, json_answer, off_thread, refusal, store};
-use crate::live::{Edit, Live};
+use super::effort::{self, ScanBudget};
+use super::{AdminResponse, ControlPlane, ErrorResponse, empty, json_answer, off_thread, refusal, store};
+use crate::live::{CatalogEdit, ServiceState};
 use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Mapping, Reader};
 use standin_stub::matcher::{MatchInput, MatchStats, Rank, ValueMatcher};
@@ -21,23 +21,26 @@ use standin_stub::{Stub, StubOrigin};
 
 /// Which part of a list is asked for.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page {
+pub(super) struct StubRange {
     limit: Option<usize>,
     offset: Option<usize>,
 }
 
-pub(super) async fn list(Extension(live): Extension<Arc<Live>>, Query(page): Query<Page>) -> Answer {
+pub(super) async fn list(
+    Extension(live): Extension<Arc<ServiceState>>,
+    Query(page): Query<StubRange>,
+) -> AdminResponse {
     let catalog = live.catalog();
     let stubs = catalog.stubs();
     let shown = stubs.iter().skip(page.offset.unwrap_or(0)).take(page.limit.unwrap_or(usize::MAX));
     listing(&shown.map(|stub| stub.json()).collect::<Vec<_>>(), stubs.len())
 }
 
-fn listing(mappings: &[Json], total: usize) -> Answer {
+fn listing(mappings: &[Json], total: usize) -> AdminResponse {
     json_answer(StatusCode::OK, &json!({"mappings": mappings, "meta": {"total": total}}))
 }
 
-pub(super) async fn create(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn create(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let (mapping, mut reader) = match read(&body, &live) {
         Ok(read) => read,
         Err(refused) => return *refused,
@@ -59,7 +62,7 @@ pub(super) async fn create(Extension(live): Extension<Arc<Live>>, body: String) 
     }
 }
 
-pub(super) async fn one(Extension(live): Extension<Arc<Live>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn one(Extension(live): Extension<Arc<ServiceState>>, Path(id): Path<String>) -> AdminResponse {
     let id = match parse_id(&id) {
         Ok(id) => id,
         Err(refused) => return *refused,
@@ -71,7 +74,11 @@ pub(super) async fn one(Extension(live): Extension<Arc<Live>>, Path(id): Path<St
 }
 
 /// PUT: the id is the url's, and the stub keeps its place among those of its priority.
-pub(super) async fn replace(Extension(live): Extension<Arc<Live>>, Path(id): Path<String>, body: String) -> Answer {
+pub(super) async fn replace(
+    Extension(live): Extension<Arc<ServiceState>>,
+    Path(id): Path<String>,
+    body: String,
+) -> AdminResponse {
     let id = match parse_id(&id) {
         Ok(id) => id,
         Err(refused) => return *refused,
@@ -88,7 +95,7 @@ pub(super) async fn replace(Extension(live): Extension<Arc<Live>>, Path(id): Pat
 }
 
 /// The way of WireMock 2 to change a stub: the id is in the body.
-pub(super) async fn edit(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn edit(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let (mapping, mut reader) = match read(&body, &live) {
         Ok(read) => read,
         Err(refused) => return *refused,
@@ -108,7 +115,7 @@ pub(super) async fn edit(Extension(live): Extension<Arc<Live>>, body: String) ->
     }
 }
 
-fn change(live: &Live, id: Uuid, mapping: Mapping) -> Option<Result<Arc<Stub>, Refused>> {
+fn change(live: &ServiceState, id: Uuid, mapping: Mapping) -> Option<Result<Arc<Stub>, ErrorResponse>> {
     let edit = live.edit();
     let old = Arc::clone(edit.catalog().by_id(&id)?);
     let mut rank = old.rank;
@@ -118,10 +125,10 @@ fn change(live: &Live, id: Uuid, mapping: Mapping) -> Option<Result<Arc<Stub>, R
 }
 
 pub(super) async fn delete(
-    Extension(live): Extension<Arc<Live>>,
-    Extension(control): Extension<Arc<Control>>,
+    Extension(live): Extension<Arc<ServiceState>>,
+    Extension(control): Extension<Arc<ControlPlane>>,
     Path(id): Path<String>,
-) -> Answer {
+) -> AdminResponse {
     let id = match parse_id(&id) {
         Ok(id) => id,
         Err(refused) => return *refused,
@@ -133,9 +140,9 @@ pub(super) async fn delete(
 }
 
 pub(super) async fn clear(
-    Extension(live): Extension<Arc<Live>>,
-    Extension(control): Extension<Arc<Control>>,
-) -> Answer {
+    Extension(live): Extension<Arc<ServiceState>>,
+    Extension(control): Extension<Arc<ControlPlane>>,
+) -> AdminResponse {
     let edit = live.edit();
     let stubs: Vec<_> = edit.catalog().stubs().into_iter().cloned().collect();
     discard(&edit, &control, &stubs);
@@ -145,10 +152,10 @@ pub(super) async fn clear(
 
 /// Removes a stub given whole: by its id, else by an equal request.
 pub(super) async fn remove(
-    Extension(live): Extension<Arc<Live>>,
-    Extension(control): Extension<Arc<Control>>,
+    Extension(live): Extension<Arc<ServiceState>>,
+    Extension(control): Extension<Arc<ControlPlane>>,
     body: String,
-) -> Answer {
+) -> AdminResponse {
     let (mapping, _) = match read(&body, &live) {
         Ok(read) => read,
         Err(refused) => return *refused,
@@ -165,10 +172,10 @@ pub(super) async fn remove(
 
 /// Adds or replaces many at once: all of them, or none if one is wrong.
 pub(super) async fn import(
-    Extension(live): Extension<Arc<Live>>,
-    Extension(control): Extension<Arc<Control>>,
+    Extension(live): Extension<Arc<ServiceState>>,
+    Extension(control): Extension<Arc<ControlPlane>>,
     body: String,
-) -> Answer {
+) -> AdminResponse {
     let mut reader = Reader::of_api(&body);
     let Some(import) = read_import(&body, &files(&live), &mut reader) else {
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
@@ -205,13 +212,13 @@ pub(super) async fn import(
     }
 }
 
-struct Import {
+struct StubImport {
     mappings: Vec<Mapping>,
     keeps_old: bool,
     deletes_others: bool,
 }
 
-fn read_import(body: &str, files: &FilesFolder, reader: &mut Reader) -> Option<Import> {
+fn read_import(body: &str, files: &FilesFolder, reader: &mut Reader) -> Option<StubImport> {
     let tree = reader.parse(body)?;
     let Some(Value::Array(items)) = tree.get("mappings").map(|node| &node.value) else {
         reader.error(&tree, "an import needs a list of `mappings`", "write `{\"mappings\": [{…}]}`");
@@ -227,11 +234,11 @@ fn read_import(body: &str, files: &FilesFolder, reader: &mut Reader) -> Option<I
     let option = |key: &str| options.and_then(|options| options.get(key)).map(|node| &node.value);
     let keeps_old = matches!(option("duplicatePolicy"), Some(Value::String(policy)) if policy == "IGNORE");
     let deletes_others = matches!(option("deleteAllNotInImport"), Some(Value::Bool(true)));
-    (!reader.has_errors()).then_some(Import { mappings, keeps_old, deletes_others })
+    (!reader.has_errors()).then_some(StubImport { mappings, keeps_old, deletes_others })
 }
 
 /// Writes every stub that is not on disk yet.
-pub(super) async fn save(Extension(live): Extension<Arc<Live>>) -> Answer {
+pub(super) async fn save(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     let edit = live.edit();
     let passing: Vec<_> =
         edit.catalog().stubs().into_iter().filter(|stub| stub.origin == StubOrigin::Api).cloned().collect();
@@ -244,7 +251,7 @@ pub(super) async fn save(Extension(live): Extension<Arc<Live>>) -> Answer {
     empty(StatusCode::OK)
 }
 
-pub(super) async fn find_by_metadata(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn find_by_metadata(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     off_thread(move || match by_metadata(&live, &body) {
         Ok(found) => listing(&found.iter().map(|stub| stub.json()).collect::<Vec<_>>(), found.len()),
         Err(refused) => *refused,
@@ -253,10 +260,10 @@ pub(super) async fn find_by_metadata(Extension(live): Extension<Arc<Live>>, body
 }
 
 pub(super) async fn remove_by_metadata(
-    Extension(live): Extension<Arc<Live>>,
-    Extension(control): Extension<Arc<Control>>,
+    Extension(live): Extension<Arc<ServiceState>>,
+    Extension(control): Extension<Arc<ControlPlane>>,
     body: String,
-) -> Answer {
+) -> AdminResponse {
     off_thread(move || match by_metadata(&live, &body) {
         Ok(found) => {
             discard(&live.edit(), &control, &found);
@@ -268,11 +275,11 @@ pub(super) async fn remove_by_metadata(
 }
 
 /// Returns the stubs whose metadata match, unless that cannot be told in time.
-fn by_metadata(live: &Live, body: &str) -> Result<Vec<Arc<Stub>>, Refused> {
+fn by_metadata(live: &ServiceState, body: &str) -> Result<Vec<Arc<Stub>>, ErrorResponse> {
     let rule = rule_of_metadata(body)?;
     let catalog = live.catalog();
     let stubs = catalog.stubs();
-    let effort = Effort::new(effort::MATCHING, stubs.len());
+    let effort = ScanBudget::new(effort::MATCHING, stubs.len());
     let matches = |stub: &Stub| {
         let document = stub.json();
         let metadata = document.get("metadata").filter(|metadata| metadata.as_object().is_none_or(|m| !m.is_empty()));
@@ -284,7 +291,7 @@ fn by_metadata(live: &Live, body: &str) -> Result<Vec<Arc<Stub>>, Refused> {
 }
 
 /// Reads the matcher that is the whole body.
-pub(super) fn rule_of_metadata(body: &str) -> Result<ValueMatcher, Refused> {
+pub(super) fn rule_of_metadata(body: &str) -> Result<ValueMatcher, ErrorResponse> {
     let mut reader = Reader::of_api(body);
     let rule: Option<ValueMatcher> =
         reader.parse(body).and_then(|tree| format::value_matcher(&tree, false, &mut reader));
@@ -292,26 +299,26 @@ pub(super) fn rule_of_metadata(body: &str) -> Result<ValueMatcher, Refused> {
         .ok_or_else(|| Box::new(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects())))
 }
 
-pub(super) async fn unmatched(Extension(live): Extension<Arc<Live>>) -> Answer {
+pub(super) async fn unmatched(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     let stubs = never_hit(&live);
     listing(&stubs.iter().map(|stub| stub.json()).collect::<Vec<_>>(), stubs.len())
 }
 
 pub(super) async fn remove_unmatched(
-    Extension(live): Extension<Arc<Live>>,
-    Extension(control): Extension<Arc<Control>>,
-) -> Answer {
+    Extension(live): Extension<Arc<ServiceState>>,
+    Extension(control): Extension<Arc<ControlPlane>>,
+) -> AdminResponse {
     let stubs = never_hit(&live);
     discard(&live.edit(), &control, &stubs);
     json_answer(StatusCode::OK, &json!({}))
 }
 
-fn never_hit(live: &Live) -> Vec<Arc<Stub>> {
+fn never_hit(live: &ServiceState) -> Vec<Arc<Stub>> {
     live.catalog().stubs().into_iter().filter(|stub| stub.hits.total() == 0).cloned().collect()
 }
 
 /// Reads one mapping, or answers what is wrong with it.
-fn read(body: &str, live: &Live) -> Result<(Mapping, Reader), Refused> {
+fn read(body: &str, live: &ServiceState) -> Result<(Mapping, Reader), ErrorResponse> {
     let mut reader = Reader::of_api(body);
     let mapping = reader.parse(body).and_then(|tree| format::mapping(&tree, &files(live), &mut reader));
     match mapping {
@@ -320,7 +327,7 @@ fn read(body: &str, live: &Live) -> Result<(Mapping, Reader), Refused> {
     }
 }
 
-pub(super) fn parse_id(text: &str) -> Result<Uuid, Refused> {
+pub(super) fn parse_id(text: &str) -> Result<Uuid, ErrorResponse> {
     text.parse().map_err(|_| {
         let mut reader = Reader::of_api(text);
         reader.document_error(
@@ -333,20 +340,20 @@ pub(super) fn parse_id(text: &str) -> Result<Uuid, Refused> {
 }
 
 /// Writes a persistent stub to disk, and serves it.
-fn keep(live: &Live, edit: &Edit<'_>, stub: Stub) -> Result<Arc<Stub>, Refused> {
+fn keep(live: &ServiceState, edit: &CatalogEdit<'_>, stub: Stub) -> Result<Arc<Stub>, ErrorResponse> {
     let stub = store::settle(live, stub).map_err(|error| Box::new(store::failure(&error)))?;
     edit.put(Arc::clone(&stub));
     Ok(stub)
 }
 
 /// Serves these stubs no more; their files go too where standin may delete them.
-fn discard(edit: &Edit<'_>, control: &Control, stubs: &[Arc<Stub>]) {
+fn discard(edit: &CatalogEdit<'_>, control: &ControlPlane, stubs: &[Arc<Stub>]) {
     for stub in stubs {
         store::delete(stub, control.allows_disk_delete);
     }
     edit.remove(&stubs.iter().map(|stub| stub.id).collect());
 }
 
-fn files(live: &Live) -> FilesFolder {
+fn files(live: &ServiceState) -> FilesFolder {
     live.home().map_or_else(|| FilesFolder::new("__files"), StubFolder::files)
 }

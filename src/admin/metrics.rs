@@ -10,17 +10,17 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use axum::extract::Extension;
 use http::StatusCode;
 
-use super::{Answer, Control, logged, text};
+use super::{AdminResponse, ControlPlane, logged, text};
 use crate::audit::AuditSnapshot;
 use crate::listen::connection::TimedOut;
-use crate::live::{Counts, Live};
+use crate::live::{RequestCounts, ServiceState};
 use crate::pacing::{ServiceView, StationView};
 use crate::panics::Part;
 use crate::stdio;
 use standin_stub::matcher::MatchLimit;
 use standin_stub::memory::MemoryBudget;
 
-pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer {
+pub(super) async fn show(Extension(control): Extension<Arc<ControlPlane>>) -> AdminResponse {
     let mut page = Page::default();
     calls(&mut page, &control.lives);
     stubs(&mut page, &control.lives);
@@ -37,7 +37,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<Control>>) -> Answer 
     text(StatusCode::OK, page.text)
 }
 
-fn calls(page: &mut Page, lives: &[Arc<Live>]) {
+fn calls(page: &mut Page, lives: &[Arc<ServiceState>]) {
     let metric = page.metric("calls_total", "counter", "Calls, by whether a stub matched.");
     metric.value(&[("matched", "true")], total(lives, |counts| &counts.matched));
     metric.value(&[("matched", "false")], total(lives, |counts| &counts.missed));
@@ -53,7 +53,7 @@ fn calls(page: &mut Page, lives: &[Arc<Live>]) {
     }
 }
 
-fn stubs(page: &mut Page, lives: &[Arc<Live>]) {
+fn stubs(page: &mut Page, lives: &[Arc<ServiceState>]) {
     let metric = page.metric("stubs", "gauge", "Stubs in force.");
     metric.value(&[], lives.iter().map(|live| live.catalog().len() as u64).sum());
     let metric =
@@ -74,7 +74,7 @@ fn stubs(page: &mut Page, lives: &[Arc<Live>]) {
     metric.value(&[("id", "other"), ("name", "")], others);
 }
 
-fn limits(page: &mut Page, control: &Control) {
+fn limits(page: &mut Page, control: &ControlPlane) {
     let lives = &control.lives;
     let metric = page.metric("limited_total", "counter", "Calls and connections that met a limit.");
     metric.value(&[("limit", "body")], total(lives, |counts| &counts.body_too_large));
@@ -93,7 +93,7 @@ fn limits(page: &mut Page, control: &Control) {
 }
 
 /// The tape that is being written; nothing where none is.
-fn tape(page: &mut Page, control: &Control) {
+fn tape(page: &mut Page, control: &ControlPlane) {
     let Some(written) = control.recorder.as_ref().and_then(|recorder| recorder.taped()) else { return };
     page.metric("tape_calls_total", "counter", "Recorded calls that the system has.").value(&[], written.exchanges);
     page.metric("tape_dropped_total", "counter", "Calls that are not on the tape: the disk was full or too slow.")
@@ -104,7 +104,7 @@ fn tape(page: &mut Page, control: &Control) {
         .value(&[], u64::from(written.broke.is_some()));
 }
 
-fn journal(page: &mut Page, lives: &[Arc<Live>]) {
+fn journal(page: &mut Page, lives: &[Arc<ServiceState>]) {
     let usage = || lives.iter().map(|live| live.journal().usage());
     page.metric("journal_bytes", "gauge", "Bytes that the journal holds.")
         .value(&[], usage().map(|(bytes, _)| bytes as u64).sum());
@@ -112,7 +112,7 @@ fn journal(page: &mut Page, lives: &[Arc<Live>]) {
         .value(&[], usage().map(|(_, evicted)| evicted).sum());
 }
 
-fn stations(page: &mut Page, lives: &[Arc<Live>]) {
+fn stations(page: &mut Page, lives: &[Arc<ServiceState>]) {
     let services: Vec<_> = lives.iter().flat_map(|live| live.pacing().services()).collect();
     let mut metric = |name, kind, help, value: &dyn Fn(&ServiceView) -> u64| {
         let metric = page.metric(name, kind, help);
@@ -143,7 +143,7 @@ fn stations(page: &mut Page, lives: &[Arc<Live>]) {
     metric("front_overflow_total", "counter", "Calls that found its queue full.", &|front| front.overflowed);
 }
 
-fn timelines(page: &mut Page, lives: &[Arc<Live>]) {
+fn timelines(page: &mut Page, lives: &[Arc<ServiceState>]) {
     let views: Vec<_> = lives
         .iter()
         .flat_map(|live| {
@@ -157,7 +157,7 @@ fn timelines(page: &mut Page, lives: &[Arc<Live>]) {
     }
 }
 
-fn reloads(page: &mut Page, control: &Control) {
+fn reloads(page: &mut Page, control: &ControlPlane) {
     let status = control.reload.status();
     let metric =
         page.metric("reloads_total", "counter", "Times that changed stub files were read, by whether they were good.");
@@ -169,7 +169,7 @@ fn reloads(page: &mut Page, control: &Control) {
         .value(&[], status.has_failed.into());
 }
 
-fn connections(page: &mut Page, control: &Control) {
+fn connections(page: &mut Page, control: &ControlPlane) {
     let metric = page.metric("connections_open", "gauge", "Open connections, by worker.");
     for (worker, open) in control.vitals.connections.open().iter().enumerate() {
         metric.value(&[("worker", &worker.to_string())], *open as u64);
@@ -179,7 +179,7 @@ fn connections(page: &mut Page, control: &Control) {
     page.metric("uptime_seconds", "gauge", "Since the start.").value(&[], control.started.elapsed().as_secs());
 }
 
-fn panics(page: &mut Page, control: &Control) {
+fn panics(page: &mut Page, control: &ControlPlane) {
     let metric =
         page.metric("panics_total", "counter", "Panics that were contained, by the part that they interrupted.");
     for part in Part::ALL {
@@ -194,7 +194,7 @@ fn memory(page: &mut Page, budget: &MemoryBudget) {
         .value(&[], budget.limit() as u64);
 }
 
-fn total(lives: &[Arc<Live>], count: impl Fn(&Counts) -> &AtomicU64) -> u64 {
+fn total(lives: &[Arc<ServiceState>], count: impl Fn(&RequestCounts) -> &AtomicU64) -> u64 {
     lives.iter().map(|live| count(live.counts()).load(Relaxed)).sum()
 }
 

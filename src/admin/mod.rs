@@ -35,9 +35,9 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, mpsc};
 use tower::ServiceExt as _;
 
-pub use self::system::Vitals;
-use crate::live::handover::Handover;
-use crate::live::{Access, Live};
+pub use self::system::ServerStats;
+use crate::live::handover::AdminRequest;
+use crate::live::{AccessRules, ServiceState};
 use crate::panics::{self, Panics, Part};
 use crate::record::Recorder;
 use crate::reload::Reload;
@@ -45,20 +45,20 @@ use crate::send::Outgoing;
 use standin_stub::defect::Defect;
 use standin_stub::reply::panic_text;
 
-type Answer = Response<Body>;
+type AdminResponse = Response<Body>;
 
 /// A refusal, ready to be sent; boxed, as most calls have none.
-type Refused = Box<Answer>;
+type ErrorResponse = Box<AdminResponse>;
 
 /// What the handlers share beside the stubs.
 #[derive(Debug)]
-pub struct Control {
+pub struct ControlPlane {
     /// Who may call.
-    pub access: Access,
+    pub access: AccessRules,
     /// What each listener, or group of them, answers with.
-    pub lives: Vec<Arc<Live>>,
+    pub lives: Vec<Arc<ServiceState>>,
     /// What tells how the server fares.
-    pub vitals: Vitals,
+    pub vitals: ServerStats,
     /// What reads the stub files again.
     pub reload: Reload,
     /// The panics of the server.
@@ -78,10 +78,10 @@ pub struct Control {
 }
 
 /// Answers what is handed over, until no worker is left. A panic costs one admin call.
-pub async fn serve(calls: &Mutex<mpsc::Receiver<Handover>>, control: &Arc<Control>) {
+pub async fn serve(calls: &Mutex<mpsc::Receiver<AdminRequest>>, control: &Arc<ControlPlane>) {
     let router = router(Arc::clone(control));
     let mut calls = calls.lock().await;
-    while let Some(Handover { request, peers, memory, live, answer }) = calls.recv().await {
+    while let Some(AdminRequest { request, peers, memory, live, answer }) = calls.recv().await {
         panics::planted("control-thread");
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peers);
@@ -103,7 +103,7 @@ pub async fn serve(calls: &Mutex<mpsc::Receiver<Handover>>, control: &Arc<Contro
     }
 }
 
-fn router(control: Arc<Control>) -> Router {
+fn router(control: Arc<ControlPlane>) -> Router {
     let admin = routes::all().into_iter().fold(Router::new(), |router, route| {
         // `/` of what is below is asked for with and without its slash
         let path = if route.path == "/" { "/__admin/".to_owned() } else { format!("/__admin{}", route.path) };
@@ -120,12 +120,12 @@ fn router(control: Arc<Control>) -> Router {
 }
 
 /// WireMock answers an unknown path and a wrong method alike.
-async fn unknown() -> Answer {
+async fn unknown() -> AdminResponse {
     empty(StatusCode::NOT_FOUND)
 }
 
 /// What `work` answers, done where it may take its time.
-async fn off_thread(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+async fn off_thread(work: impl FnOnce() -> AdminResponse + Send + 'static) -> AdminResponse {
     // a panic goes on in the task that waits, where it is contained
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
@@ -133,20 +133,20 @@ async fn off_thread(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
     })
 }
 
-fn empty(status: StatusCode) -> Answer {
+fn empty(status: StatusCode) -> AdminResponse {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }
 
-fn text(status: StatusCode, text: impl Into<Body>) -> Answer {
+fn text(status: StatusCode, text: impl Into<Body>) -> AdminResponse {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
     response
 }
 
-fn json_answer(status: StatusCode, value: &Value) -> Answer {
+fn json_answer(status: StatusCode, value: &Value) -> AdminResponse {
     let body = serde_json::to_string_pretty(value).expect("a JSON value is written as JSON");
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -155,7 +155,7 @@ fn json_answer(status: StatusCode, value: &Value) -> Answer {
 }
 
 /// WireMock's answer to what it refuses: each thing that is wrong, where it is, and how to mend it.
-fn refusal(status: StatusCode, defects: &[Defect]) -> Answer {
+fn refusal(status: StatusCode, defects: &[Defect]) -> AdminResponse {
     let errors: Vec<Value> = defects
         .iter()
         .filter(|defect| defect.is_error())
@@ -175,7 +175,7 @@ fn refusal(status: StatusCode, defects: &[Defect]) -> Answer {
 }
 
 /// One thing that is wrong, in WireMock's words where it has them.
-fn problem(status: StatusCode, code: u16, title: &str, pointer: Option<&str>, detail: Option<&str>) -> Answer {
+fn problem(status: StatusCode, code: u16, title: &str, pointer: Option<&str>, detail: Option<&str>) -> AdminResponse {
     let mut error = Map::new();
     error.insert("code".to_owned(), code.into());
     if let Some(pointer) = pointer {

@@ -8,10 +8,10 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::effort::{self, Effort, Meta};
-use super::page::{Lazily, streamed};
-use super::{Answer, json_answer, logged, off_thread, refusal, requests};
-use crate::live::Live;
+use super::effort::{self, ScanBudget, ScanMeta};
+use super::page::{LazySequence, streamed};
+use super::{AdminResponse, json_answer, logged, off_thread, refusal, requests};
+use crate::live::ServiceState;
 use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::format::Reader;
@@ -22,7 +22,7 @@ use standin_stub::memory::MemoryShare;
 
 /// How many calls are asked for.
 #[derive(Debug, Deserialize)]
-pub(super) struct Newest {
+pub(super) struct NearMissQuery {
     limit: Option<usize>,
 }
 
@@ -31,34 +31,34 @@ pub(super) struct Newest {
 #[serde(bound = "I: Iterator<Item = Value>")]
 struct NearMisses<I: Iterator<Item = Value>> {
     #[serde(rename = "nearMisses")]
-    near_misses: Lazily<I>,
-    #[serde(skip_serializing_if = "Meta::is_none")]
-    meta: Meta,
+    near_misses: LazySequence<I>,
+    #[serde(skip_serializing_if = "ScanMeta::is_none")]
+    meta: ScanMeta,
 }
 
 /// The nearest stubs of the newest calls that no stub answered, the newest call first.
 pub(super) async fn unmatched(
-    Extension(live): Extension<Arc<Live>>,
+    Extension(live): Extension<Arc<ServiceState>>,
     Extension(memory): Extension<Arc<MemoryShare>>,
-    Query(newest): Query<Newest>,
-) -> Answer {
+    Query(newest): Query<NearMissQuery>,
+) -> AdminResponse {
     let limit = newest.limit.unwrap_or(MOST_CALLS);
     streamed(memory, move || {
         let snapshot = live.journal().snapshot();
         let of = snapshot.records().filter(|record| !record.was_matched()).count();
-        let effort = Effort::new(effort::NEAREST, of);
-        let meta = Meta::new(None, effort.progress());
+        let effort = ScanBudget::new(effort::NEAREST, of);
+        let meta = ScanMeta::new(None, effort.progress());
         let missed = snapshot.records().rev().filter(|record| !record.was_matched()).take(limit);
         let near_misses = missed.take_while(move |_| effort.goes_on()).flat_map(move |record| {
             let nearest = nearest_stubs(&live, &record.call, &logged::request(&record), Instant::now() + A_CALL);
             nearest.into_iter().map(|(request, subject, distance)| near_miss_json(request, subject, distance))
         });
-        NearMisses { near_misses: Lazily::new(near_misses), meta }
+        NearMisses { near_misses: LazySequence::new(near_misses), meta }
     })
 }
 
 /// The nearest stubs of a call that is given as the journal shows one.
-pub(super) async fn to_request(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn to_request(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     off_thread(move || {
         let mut reader = Reader::of_api(&body);
         let Some(tree) = reader.parse(&body) else {
@@ -89,7 +89,7 @@ pub(super) async fn to_request(Extension(live): Extension<Arc<Live>>, body: Stri
 }
 
 /// The journalled calls nearest to a request pattern, those that match it among them.
-pub(super) async fn to_pattern(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn to_pattern(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let pattern = match requests::pattern(&body) {
         Ok(pattern) => pattern,
         Err(refused) => return *refused,
@@ -110,7 +110,12 @@ pub(super) async fn to_pattern(Extension(live): Extension<Arc<Live>>, body: Stri
     .await
 }
 
-fn nearest_stubs(live: &Live, call: &Call, request: &Value, end: Instant) -> Vec<(Value, NearMissSubject, f64)> {
+fn nearest_stubs(
+    live: &ServiceState,
+    call: &Call,
+    request: &Value,
+    end: Instant,
+) -> Vec<(Value, NearMissSubject, f64)> {
     let catalog = live.catalog();
     nearest(catalog.stubs(), call, end).found.iter().map(|near| near_miss(live, near, request)).collect()
 }
@@ -120,14 +125,14 @@ fn nearest<'s>(stubs: Vec<&'s Arc<Stub>>, call: &Call, end: Instant) -> NearestM
     near_miss::find_nearest_patterns(candidates, call, MAX_NEAR_MISSES, SearchBudget::until(end))
 }
 
-fn near_miss(live: &Live, near: &NearMiss<&Arc<Stub>>, request: &Value) -> (Value, NearMissSubject, f64) {
+fn near_miss(live: &ServiceState, near: &NearMiss<&Arc<Stub>>, request: &Value) -> (Value, NearMissSubject, f64) {
     let scenario = near.item.scenario.as_ref().filter(|part| part.required.is_some());
     let state = scenario.map(|part| live.scenarios().state(&part.name));
     (request.clone(), NearMissSubject::Stub(near.item.json(), state), near.distance)
 }
 
 /// The answer, which says how many candidates were examined if not all were.
-fn told(mut answer: Value, examined: usize, of: usize) -> Answer {
+fn told(mut answer: Value, examined: usize, of: usize) -> AdminResponse {
     if examined < of
         && let Value::Object(members) = &mut answer
     {

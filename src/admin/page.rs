@@ -38,9 +38,9 @@ pub(super) fn streamed<T: Serialize>(
 ) -> Response<Body> {
     let (pieces, body) = mpsc::unbounded_channel();
     let room = Arc::new(Semaphore::new(AHEAD));
-    let pieces_of = Pieces { pieces: body, room: Arc::clone(&room) };
+    let pieces_of = PieceReceiver { pieces: body, room: Arc::clone(&room) };
     tokio::task::spawn_blocking(move || {
-        let mut page = Page { pieces, piece: Vec::with_capacity(PIECE), room, patience: PATIENCE, memory };
+        let mut page = PieceWriter { pieces, piece: Vec::with_capacity(PIECE), room, patience: PATIENCE, memory };
         // an error means that the client has gone, or is told
         let _ = serde_json::to_writer_pretty(&mut page, &make()).map_err(io::Error::from).and_then(|()| page.turn());
     });
@@ -50,21 +50,21 @@ pub(super) fn streamed<T: Serialize>(
 }
 
 /// A list whose items are made as they are written. It can be written once.
-pub(super) struct Lazily<I>(RefCell<Option<I>>);
+pub(super) struct LazySequence<I>(RefCell<Option<I>>);
 
-impl<I> Lazily<I> {
+impl<I> LazySequence<I> {
     pub(super) fn new(items: I) -> Self {
         Self(RefCell::new(Some(items)))
     }
 }
 
-impl<I: Iterator<Item: Serialize>> Serialize for Lazily<I> {
+impl<I: Iterator<Item: Serialize>> Serialize for LazySequence<I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.take().into_iter().flatten())
     }
 }
 
-struct Page {
+struct PieceWriter {
     pieces: mpsc::UnboundedSender<Result<Bytes, MemoryExhausted>>,
     piece: Vec<u8>,
     /// A permit for each piece that may be written ahead.
@@ -74,7 +74,7 @@ struct Page {
     memory: Arc<MemoryShare>,
 }
 
-impl Page {
+impl PieceWriter {
     fn turn(&mut self) -> io::Result<()> {
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
         self.wait();
@@ -99,7 +99,7 @@ impl Page {
     }
 }
 
-impl io::Write for Page {
+impl io::Write for PieceWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.piece.extend_from_slice(bytes);
         if self.piece.len() >= PIECE {
@@ -113,19 +113,19 @@ impl io::Write for Page {
     }
 }
 
-struct Pieces {
+struct PieceReceiver {
     pieces: mpsc::UnboundedReceiver<Result<Bytes, MemoryExhausted>>,
     room: Arc<Semaphore>,
 }
 
-impl Drop for Pieces {
+impl Drop for PieceReceiver {
     fn drop(&mut self) {
         // nobody is to wait for a client that has gone
         self.room.close();
     }
 }
 
-impl http_body::Body for Pieces {
+impl http_body::Body for PieceReceiver {
     type Data = Bytes;
     type Error = MemoryExhausted;
 

@@ -6,19 +6,19 @@ use axum::extract::Extension;
 use http::StatusCode;
 use serde_json::{Value as Json, json};
 
-use super::{Answer, json_answer, problem, refusal};
-use crate::live::Live;
+use super::{AdminResponse, json_answer, problem, refusal};
+use crate::live::ServiceState;
 use crate::pacing::{ServiceView, StationView, TimelineView};
 use standin_stub::defect::nearest;
 use standin_stub::delay::units;
 use standin_stub::source::{Reader, Value};
 
-pub(super) async fn show(Extension(live): Extension<Arc<Live>>) -> Answer {
+pub(super) async fn show(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     json_answer(StatusCode::OK, &json(&live))
 }
 
 /// Puts the profile that the body names in force, or none. Calls in flight keep theirs, and queues stay as they are.
-pub(super) async fn switch(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn switch(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let mut reader = Reader::of_api(&body);
     let Some(tree) = reader.parse(&body) else {
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
@@ -46,7 +46,7 @@ pub(super) async fn switch(Extension(live): Extension<Arc<Live>>, body: String) 
     json_answer(StatusCode::OK, &json(&live))
 }
 
-fn json(live: &Live) -> Json {
+fn json(live: &ServiceState) -> Json {
     let pacing = live.pacing();
     json!({
         "profile": pacing.active().map(|active| active.name.clone()),
@@ -56,7 +56,7 @@ fn json(live: &Live) -> Json {
     })
 }
 
-fn timeline(view: &TimelineView, live: &Live) -> Json {
+fn timeline(view: &TimelineView, live: &ServiceState) -> Json {
     json!({
         "folder": live.services()[view.folder].name,
         "step": view.step,

@@ -3,12 +3,12 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::{Answer, json_answer, problem};
+use super::{AdminResponse, json_answer, problem};
 
-pub(super) async fn status() -> Answer {
+pub(super) async fn status() -> AdminResponse {
     json_answer(StatusCode::OK, &json!({"status": "NeverStarted"}))
 }
 
-pub(super) async fn stop() -> Answer {
+pub(super) async fn stop() -> AdminResponse {
     problem(StatusCode::BAD_REQUEST, 30, "Not currently recording.", None, None)
 }

@@ -13,12 +13,12 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::effort::{self, Effort, Meta};
+use super::effort::{self, ScanBudget, ScanMeta};
 use super::mappings::{parse_id, rule_of_metadata};
-use super::page::{Lazily, streamed};
-use super::{Answer, Refused, empty, json_answer, logged, off_thread, problem, refusal};
-use crate::live::Live;
-use crate::live::journal::{Outcome, Record, Snapshot};
+use super::page::{LazySequence, streamed};
+use super::{AdminResponse, ErrorResponse, empty, json_answer, logged, off_thread, problem, refusal};
+use crate::live::ServiceState;
+use crate::live::journal::{JournalEntry, JournalSnapshot, MatchOutcome};
 use standin_stub::format::{self, Reader};
 use standin_stub::matcher::{MatchInput, MatchStats, RequestPattern, ValueMatcher};
 use standin_stub::memory::MemoryShare;
@@ -26,7 +26,7 @@ use standin_stub::memory::MemoryShare;
 /// What of the journal is asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Selection {
+pub(super) struct JournalQuery {
     limit: Option<usize>,
     since: Option<String>,
     unmatched: Option<bool>,
@@ -36,19 +36,19 @@ pub(super) struct Selection {
 /// A list of calls as WireMock answers it.
 #[derive(Serialize)]
 #[serde(bound = "I: Iterator<Item = Value>")]
-struct Listing<I: Iterator<Item = Value>> {
-    requests: Lazily<I>,
-    #[serde(skip_serializing_if = "Meta::is_none")]
-    meta: Meta,
+struct RequestListing<I: Iterator<Item = Value>> {
+    requests: LazySequence<I>,
+    #[serde(skip_serializing_if = "ScanMeta::is_none")]
+    meta: ScanMeta,
     #[serde(rename = "requestJournalDisabled")]
     off: bool,
 }
 
 pub(super) async fn list(
-    Extension(live): Extension<Arc<Live>>,
+    Extension(live): Extension<Arc<ServiceState>>,
     Extension(memory): Extension<Arc<MemoryShare>>,
-    Query(selection): Query<Selection>,
-) -> Answer {
+    Query(selection): Query<JournalQuery>,
+) -> AdminResponse {
     let since = match selection.since.as_deref().map(moment).transpose() {
         Ok(since) => since,
         Err(refused) => return *refused,
@@ -58,7 +58,7 @@ pub(super) async fn list(
         Err(refused) => return *refused,
     };
     let unmatched = selection.unmatched.unwrap_or(false);
-    let selected = move |record: &Record| {
+    let selected = move |record: &JournalEntry| {
         !(unmatched && record.was_matched()) && stub.is_none_or(|stub| record.stub_id() == Some(stub))
     };
     streamed(memory, move || {
@@ -72,25 +72,25 @@ pub(super) async fn list(
             .filter(move |record| since.is_none_or(|since| record.at >= since))
             .take(selection.limit.unwrap_or(usize::MAX))
             .map(|record| logged::event(&record));
-        let meta = Meta::new(Some(meta(&snapshot, json!({ "total": total }))), Rc::default());
-        Listing { requests: Lazily::new(shown), meta, off: !live.journal().is_on() }
+        let meta = ScanMeta::new(Some(meta(&snapshot, json!({ "total": total }))), Rc::default());
+        RequestListing { requests: LazySequence::new(shown), meta, off: !live.journal().is_on() }
     })
 }
 
 pub(super) async fn unmatched(
-    Extension(live): Extension<Arc<Live>>,
+    Extension(live): Extension<Arc<ServiceState>>,
     Extension(memory): Extension<Arc<MemoryShare>>,
-) -> Answer {
+) -> AdminResponse {
     streamed(memory, move || {
         let snapshot = live.journal().snapshot();
         let missed = snapshot.records().rev().filter(|record| !record.was_matched());
-        let requests = Lazily::new(missed.map(|record| logged::request(&record)));
-        let meta = Meta::new(evicted_meta(&snapshot), Rc::default());
-        Listing { requests, meta, off: !live.journal().is_on() }
+        let requests = LazySequence::new(missed.map(|record| logged::request(&record)));
+        let meta = ScanMeta::new(evicted_meta(&snapshot), Rc::default());
+        RequestListing { requests, meta, off: !live.journal().is_on() }
     })
 }
 
-pub(super) async fn one(Extension(live): Extension<Arc<Live>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn one(Extension(live): Extension<Arc<ServiceState>>, Path(id): Path<String>) -> AdminResponse {
     let id = match parse_id(&id) {
         Ok(id) => id,
         Err(refused) => return *refused,
@@ -102,7 +102,7 @@ pub(super) async fn one(Extension(live): Extension<Arc<Live>>, Path(id): Path<St
     .await
 }
 
-pub(super) async fn count(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn count(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let pattern = match pattern(&body) {
         Ok(pattern) => pattern,
         Err(refused) => return *refused,
@@ -112,10 +112,10 @@ pub(super) async fn count(Extension(live): Extension<Arc<Live>>, body: String) -
             return json_answer(StatusCode::OK, &json!({"count": -1, "requestJournalDisabled": true}));
         }
         let snapshot = live.journal().snapshot();
-        let effort = Effort::new(effort::MATCHING, snapshot.len());
+        let effort = ScanBudget::new(effort::MATCHING, snapshot.len());
         let count = snapshot.count(&pattern, || effort.goes_on());
         let mut answer = json!({"count": count, "requestJournalDisabled": false});
-        let meta = Meta::new(evicted_meta(&snapshot), effort.progress());
+        let meta = ScanMeta::new(evicted_meta(&snapshot), effort.progress());
         if !meta.is_none()
             && let Value::Object(members) = &mut answer
         {
@@ -129,30 +129,30 @@ pub(super) async fn count(Extension(live): Extension<Arc<Live>>, body: String) -
 
 /// The calls that a pattern matches, oldest first.
 pub(super) async fn find(
-    Extension(live): Extension<Arc<Live>>,
+    Extension(live): Extension<Arc<ServiceState>>,
     Extension(memory): Extension<Arc<MemoryShare>>,
     body: String,
-) -> Answer {
+) -> AdminResponse {
     let pattern = match pattern(&body) {
         Ok(pattern) => pattern,
         Err(refused) => return *refused,
     };
     streamed(memory, move || {
         let snapshot = live.journal().snapshot();
-        let effort = Effort::new(effort::MATCHING, snapshot.len());
-        let meta = Meta::new(evicted_meta(&snapshot), effort.progress());
+        let effort = ScanBudget::new(effort::MATCHING, snapshot.len());
+        let meta = ScanMeta::new(evicted_meta(&snapshot), effort.progress());
         let found = snapshot.matching(pattern, move || effort.goes_on());
-        let requests = Lazily::new(found.map(|record| logged::request(&record)));
-        Listing { requests, meta, off: !live.journal().is_on() }
+        let requests = LazySequence::new(found.map(|record| logged::request(&record)));
+        RequestListing { requests, meta, off: !live.journal().is_on() }
     })
 }
 
-pub(super) async fn reset(Extension(live): Extension<Arc<Live>>) -> Answer {
+pub(super) async fn reset(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     live.journal().reset();
     json_answer(StatusCode::OK, &json!({}))
 }
 
-pub(super) async fn delete(Extension(live): Extension<Arc<Live>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn delete(Extension(live): Extension<Arc<ServiceState>>, Path(id): Path<String>) -> AdminResponse {
     let id = match parse_id(&id) {
         Ok(id) => id,
         Err(refused) => return *refused,
@@ -165,11 +165,12 @@ pub(super) async fn delete(Extension(live): Extension<Arc<Live>>, Path(id): Path
     .await
 }
 
-pub(super) async fn remove(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn remove(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     match pattern(&body) {
         Ok(pattern) => {
-            let find =
-                |snapshot: &Arc<Snapshot>, effort: &Effort| snapshot.matching(pattern, || effort.goes_on()).collect();
+            let find = |snapshot: &Arc<JournalSnapshot>, effort: &ScanBudget| {
+                snapshot.matching(pattern, || effort.goes_on()).collect()
+            };
             off_thread(move || forget(&live, find)).await
         }
         Err(refused) => *refused,
@@ -177,10 +178,10 @@ pub(super) async fn remove(Extension(live): Extension<Arc<Live>>, body: String) 
 }
 
 /// Forgets the calls that stubs with this metadata answered.
-pub(super) async fn remove_by_metadata(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn remove_by_metadata(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     match rule_of_metadata(&body) {
         Ok(rule) => {
-            let find = move |snapshot: &Arc<Snapshot>, effort: &Effort| {
+            let find = move |snapshot: &Arc<JournalSnapshot>, effort: &ScanBudget| {
                 let examined = snapshot.records().take_while(|_| effort.goes_on());
                 examined.filter(|record| has_metadata(&rule, record)).collect()
             };
@@ -192,9 +193,12 @@ pub(super) async fn remove_by_metadata(Extension(live): Extension<Arc<Live>>, bo
 
 /// Forgets the calls that `find` picks, and answers which they were. None are forgotten if finding
 /// them takes too long.
-fn forget(live: &Live, find: impl FnOnce(&Arc<Snapshot>, &Effort) -> Vec<Record>) -> Answer {
+fn forget(
+    live: &ServiceState,
+    find: impl FnOnce(&Arc<JournalSnapshot>, &ScanBudget) -> Vec<JournalEntry>,
+) -> AdminResponse {
     let snapshot = live.journal().snapshot();
-    let effort = Effort::new(effort::MATCHING, snapshot.len());
+    let effort = ScanBudget::new(effort::MATCHING, snapshot.len());
     let going = find(&snapshot, &effort);
     if !effort.progress().is_complete() {
         return effort::refusal("calls");
@@ -204,14 +208,14 @@ fn forget(live: &Live, find: impl FnOnce(&Arc<Snapshot>, &Effort) -> Vec<Record>
     json_answer(StatusCode::OK, &json!({ "serveEvents": events }))
 }
 
-fn has_metadata(rule: &ValueMatcher, record: &Record) -> bool {
-    let Outcome::Matched(_, Some(stub)) = &record.outcome else { return false };
+fn has_metadata(rule: &ValueMatcher, record: &JournalEntry) -> bool {
+    let MatchOutcome::Matched(_, Some(stub)) = &record.outcome else { return false };
     let document = stub.json();
     document.get("metadata").is_some_and(|metadata| rule.matches(MatchInput::Json(metadata), &MatchStats::default()))
 }
 
 /// Reads the request pattern that is the whole body.
-pub(super) fn pattern(body: &str) -> Result<RequestPattern, Refused> {
+pub(super) fn pattern(body: &str) -> Result<RequestPattern, ErrorResponse> {
     let mut reader = Reader::of_api(body);
     let read = reader.parse(body).map(|tree| format::request_pattern(&tree, &mut reader));
     match read {
@@ -221,14 +225,14 @@ pub(super) fn pattern(body: &str) -> Result<RequestPattern, Refused> {
 }
 
 /// `meta` with what was evicted, if anything was.
-fn meta(snapshot: &Snapshot, mut meta: Value) -> Value {
+fn meta(snapshot: &JournalSnapshot, mut meta: Value) -> Value {
     if let (Some(Value::Object(evicted)), Value::Object(members)) = (evicted_meta(snapshot), &mut meta) {
         members.extend(evicted);
     }
     meta
 }
 
-fn evicted_meta(snapshot: &Snapshot) -> Option<Value> {
+fn evicted_meta(snapshot: &JournalSnapshot) -> Option<Value> {
     if snapshot.evicted == 0 && snapshot.without_body == 0 {
         return None;
     }
@@ -237,7 +241,7 @@ fn evicted_meta(snapshot: &Snapshot) -> Option<Value> {
 }
 
 /// A moment in one of ISO 8601's forms, in UTC where it does not say.
-fn moment(text: &str) -> Result<SystemTime, Refused> {
+fn moment(text: &str) -> Result<SystemTime, ErrorResponse> {
     let utc = |moment: DateTime| moment.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
     let read: Result<Timestamp, jiff::Error> = text
         .parse()

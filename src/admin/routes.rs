@@ -15,7 +15,7 @@ pub(super) struct Route {
     pub(super) method: Method,
     /// Below `/__admin`, with `{name}` for what varies.
     pub(super) path: &'static str,
-    pub(super) group: Group,
+    pub(super) group: RouteGroup,
     pub(super) summary: &'static str,
     /// Parameters of the query, each with what it says.
     pub(super) query: &'static [(&'static str, &'static str)],
@@ -44,7 +44,7 @@ pub(super) enum Payload {
 
 /// What routes are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
+pub(super) enum RouteGroup {
     Stubs,
     Requests,
     NearMisses,
@@ -56,7 +56,7 @@ pub(super) enum Group {
     Standin,
 }
 
-impl Group {
+impl RouteGroup {
     pub(super) const ALL: [Self; 9] = [
         Self::Stubs,
         Self::Requests,
@@ -85,7 +85,7 @@ impl Group {
 }
 
 impl Route {
-    fn new<H, T>(method: Method, path: &'static str, group: Group, summary: &'static str, handler: H) -> Self
+    fn new<H, T>(method: Method, path: &'static str, group: RouteGroup, summary: &'static str, handler: H) -> Self
     where
         H: Handler<T, ()>,
         T: 'static,
@@ -96,26 +96,36 @@ impl Route {
         Self { method, path, group, summary, query, body, status, answers, handler }
     }
 
-    fn get<H: Handler<T, ()>, T: 'static>(path: &'static str, group: Group, summary: &'static str, handler: H) -> Self {
+    fn get<H: Handler<T, ()>, T: 'static>(
+        path: &'static str,
+        group: RouteGroup,
+        summary: &'static str,
+        handler: H,
+    ) -> Self {
         Self::new(Method::GET, path, group, summary, handler)
     }
 
     fn post<H: Handler<T, ()>, T: 'static>(
         path: &'static str,
-        group: Group,
+        group: RouteGroup,
         summary: &'static str,
         handler: H,
     ) -> Self {
         Self::new(Method::POST, path, group, summary, handler)
     }
 
-    fn put<H: Handler<T, ()>, T: 'static>(path: &'static str, group: Group, summary: &'static str, handler: H) -> Self {
+    fn put<H: Handler<T, ()>, T: 'static>(
+        path: &'static str,
+        group: RouteGroup,
+        summary: &'static str,
+        handler: H,
+    ) -> Self {
         Self::new(Method::PUT, path, group, summary, handler)
     }
 
     fn delete<H: Handler<T, ()>, T: 'static>(
         path: &'static str,
-        group: Group,
+        group: RouteGroup,
         summary: &'static str,
         handler: H,
     ) -> Self {
@@ -141,7 +151,7 @@ impl Route {
 /// All of them.
 #[rustfmt::skip] // a table: a route a line
 pub(super) fn all() -> Vec<Route> {
-    use Group::{Files, NearMisses, Recordings, Requests, Scenarios, Settings, Standin, Stubs, System};
+    use RouteGroup::{Files, NearMisses, Recordings, Requests, Scenarios, Settings, Standin, Stubs, System};
     use Payload::{Bytes, Html, Json, Nothing, Text};
 
     vec![

@@ -7,19 +7,19 @@ use axum::extract::{Extension, Path};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Answer, empty, json_answer, problem, refusal};
-use crate::live::{Live, STARTED};
+use super::{AdminResponse, empty, json_answer, problem, refusal};
+use crate::live::{STARTED, ServiceState};
 use standin_stub::Stub;
 use standin_stub::format::Reader;
 
 /// A scenario exists as long as some stub names it.
 #[derive(Default)]
-struct Scenario {
+struct ScenarioView {
     states: BTreeSet<String>,
     stubs: Vec<Arc<Stub>>,
 }
 
-pub(super) async fn list(Extension(live): Extension<Arc<Live>>) -> Answer {
+pub(super) async fn list(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     let scenarios: Vec<Value> = known(&live)
         .into_iter()
         .map(|(name, scenario)| {
@@ -35,13 +35,17 @@ pub(super) async fn list(Extension(live): Extension<Arc<Live>>) -> Answer {
     json_answer(StatusCode::OK, &json!({ "scenarios": scenarios }))
 }
 
-pub(super) async fn reset(Extension(live): Extension<Arc<Live>>) -> Answer {
+pub(super) async fn reset(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     live.scenarios().reset();
     empty(StatusCode::OK)
 }
 
 /// Puts a scenario in the state that the body names; without a body, in its first.
-pub(super) async fn set(Extension(live): Extension<Arc<Live>>, Path(name): Path<String>, body: String) -> Answer {
+pub(super) async fn set(
+    Extension(live): Extension<Arc<ServiceState>>,
+    Path(name): Path<String>,
+    body: String,
+) -> AdminResponse {
     let known = known(&live);
     let Some(scenario) = known.get(&name) else {
         let title = format!("Scenario {name} does not exist");
@@ -73,8 +77,8 @@ pub(super) async fn set(Extension(live): Extension<Arc<Live>>, Path(name): Path<
     json_answer(StatusCode::OK, &json!({}))
 }
 
-fn known(live: &Live) -> BTreeMap<String, Scenario> {
-    let mut known: BTreeMap<String, Scenario> = BTreeMap::new();
+fn known(live: &ServiceState) -> BTreeMap<String, ScenarioView> {
+    let mut known: BTreeMap<String, ScenarioView> = BTreeMap::new();
     for stub in live.catalog().stubs() {
         let Some(part) = &stub.scenario else { continue };
         let scenario = known.entry(part.name.clone()).or_default();

@@ -6,21 +6,21 @@ use axum::extract::Extension;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, empty, json_answer, refusal};
-use crate::live::{Live, Settings};
+use super::{AdminResponse, empty, json_answer, refusal};
+use crate::live::{GlobalSettings, ServiceState};
 use standin_stub::format::{self, Reader};
 
-pub(super) async fn show(Extension(live): Extension<Arc<Live>>) -> Answer {
+pub(super) async fn show(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     json_answer(StatusCode::OK, &json!({ "settings": live.settings().document }))
 }
 
 /// Replaces them all; they may be wrapped in `settings`.
-pub(super) async fn set(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn set(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let mut reader = Reader::of_api(&body);
     let read = reader.parse(&body).map(|tree| format::delays(tree.get("settings").unwrap_or(&tree), &mut reader));
     match read {
         Some((delays, document)) if !reader.has_errors() => {
-            live.set_settings(Settings { delays, document });
+            live.set_settings(GlobalSettings { delays, document });
             empty(StatusCode::OK)
         }
         _ => refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects()),
@@ -28,7 +28,7 @@ pub(super) async fn set(Extension(live): Extension<Arc<Live>>, body: String) -> 
 }
 
 /// Changes members of `extended` and leaves the others; null removes one.
-pub(super) async fn extend(Extension(live): Extension<Arc<Live>>, body: String) -> Answer {
+pub(super) async fn extend(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let mut reader = Reader::of_api(&body);
     let Some(tree) = reader.parse(&body) else {
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
@@ -38,7 +38,7 @@ pub(super) async fn extend(Extension(live): Extension<Arc<Live>>, body: String) 
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
     };
     let old = live.settings();
-    let mut settings = Settings::clone(&old);
+    let mut settings = GlobalSettings::clone(&old);
     let extended = settings.document.entry("extended").or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(members) = extended {
         for (name, value) in changes {

@@ -10,17 +10,17 @@ use http::{Response, StatusCode};
 use serde_json::Value;
 
 use super::text;
-use crate::live::Live;
+use crate::live::ServiceState;
 use standin_files::regular_file;
 use standin_stub::{Stub, StubOrigin};
 
 /// Writes the stub if it is persistent.
-pub(super) fn settle(live: &Live, stub: Stub) -> io::Result<Arc<Stub>> {
+pub(super) fn settle(live: &ServiceState, stub: Stub) -> io::Result<Arc<Stub>> {
     if stub.persistent { write(live, stub) } else { Ok(Arc::new(stub)) }
 }
 
 /// Writes a stub that was not persistent, and makes it so.
-pub(super) fn save(live: &Live, stub: &Stub) -> io::Result<Arc<Stub>> {
+pub(super) fn save(live: &ServiceState, stub: &Stub) -> io::Result<Arc<Stub>> {
     let mut document = stub.json();
     if let Value::Object(members) = &mut document {
         members.insert("persistent".to_owned(), true.into());
@@ -60,7 +60,7 @@ pub(super) fn failure(error: &io::Error) -> Response<Body> {
     text(StatusCode::INTERNAL_SERVER_ERROR, format!("the stub cannot be written to `mappings/`: {error}\n"))
 }
 
-fn write(live: &Live, mut stub: Stub) -> io::Result<Arc<Stub>> {
+fn write(live: &ServiceState, mut stub: Stub) -> io::Result<Arc<Stub>> {
     let path = match &stub.origin {
         StubOrigin::File { shared: true, path, .. } => {
             let what = format!("`{}` holds other stubs too; edit the file itself", path.display());

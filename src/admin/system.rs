@@ -8,7 +8,7 @@ use axum::extract::Extension;
 use http::{HeaderMap, Response, StatusCode, header};
 use serde_json::{Map, json};
 
-use super::{Control, json_answer, text};
+use super::{ControlPlane, json_answer, text};
 use crate::audit::{Audit, AuditSnapshot};
 use crate::listen::Connections;
 use crate::panics::Part;
@@ -16,7 +16,7 @@ use standin_stub::memory::MemoryBudget;
 
 /// What tells how the server fares.
 #[derive(Debug)]
-pub struct Vitals {
+pub struct ServerStats {
     /// Each worker's audit.
     pub audits: Vec<Arc<Audit>>,
     /// The connections by worker.
@@ -25,7 +25,7 @@ pub struct Vitals {
     pub memory: Arc<MemoryBudget>,
 }
 
-pub(super) async fn health(Extension(control): Extension<Arc<Control>>) -> Response<Body> {
+pub(super) async fn health(Extension(control): Extension<Arc<ControlPlane>>) -> Response<Body> {
     let mut message = "standin is up".to_owned();
     let mut panics = Map::new();
     for part in Part::ALL {
@@ -59,13 +59,13 @@ pub(super) async fn version(headers: HeaderMap) -> Response<Body> {
 }
 
 /// Answers first, then everything ends as on SIGTERM.
-pub(super) async fn shutdown(Extension(control): Extension<Arc<Control>>) -> Response<Body> {
+pub(super) async fn shutdown(Extension(control): Extension<Arc<ControlPlane>>) -> Response<Body> {
     // an error means that the end has begun already
     let _ = control.end.try_send(());
     text(StatusCode::OK, "")
 }
 
-pub(super) async fn audit(Extension(control): Extension<Arc<Control>>) -> Response<Body> {
+pub(super) async fn audit(Extension(control): Extension<Arc<ControlPlane>>) -> Response<Body> {
     let snapshot = AuditSnapshot::of(&control.vitals.audits);
     json_answer(StatusCode::OK, &serde_json::to_value(snapshot).expect("a snapshot is plain data"))
 }

@@ -9,7 +9,7 @@ use hyper::body::{Body as _, Incoming};
 
 use super::{Answer, Answerer};
 use crate::listen::connection::Connection;
-use crate::record::{Recorder, Source};
+use crate::record::{Recorder, RequestBody};
 use crate::send::Outgoing;
 use standin_stub::call::Call;
 use standin_stub::memory::MemoryShare;
@@ -28,9 +28,9 @@ impl Answerer {
         let (parts, body) = request.into_parts();
         let arrival = connection.arrival();
         let body = if body.is_end_stream() {
-            Source::Whole(Bytes::new())
+            RequestBody::Whole(Bytes::new())
         } else {
-            Source::Stream(body, Arc::clone(&connection.clock))
+            RequestBody::Stream(body, Arc::clone(&connection.clock))
         };
         Ok(self.forward(recorder, parts, body, arrival).await)
     }
@@ -47,14 +47,14 @@ impl Answerer {
         }
         let (mut parts, ()) = Request::new(()).into_parts();
         (parts.method, parts.uri, parts.version, parts.headers) = (call.method, call.uri, call.version, call.headers);
-        Ok(self.forward(recorder, parts, Source::Whole(call.raw_body), call.arrival).await)
+        Ok(self.forward(recorder, parts, RequestBody::Whole(call.raw_body), call.arrival).await)
     }
 
     async fn forward(
         &self,
         recorder: Arc<Recorder>,
         parts: http::request::Parts,
-        body: Source,
+        body: RequestBody,
         arrival: Instant,
     ) -> Response<Outgoing> {
         let response = recorder.forward(parts, body, arrival, self.desk.clone()).await;

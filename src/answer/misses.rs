@@ -17,7 +17,7 @@ use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::live::Live;
+use crate::live::ServiceState;
 use crate::panics::{self, Panics, Part};
 use standin_stub::call::Call;
 use standin_stub::files;
@@ -31,7 +31,7 @@ use standin_stub::{Stub, StubOrigin};
 #[derive(Debug)]
 struct UnmatchedRequest {
     call: Call,
-    live: Arc<Live>,
+    live: Arc<ServiceState>,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn channel(serves_files: bool, watches_files: bool) -> (MissSender, M
 impl MissSender {
     /// Returns a 404 without near misses if their time is used up and the request cannot mean a
     /// file.
-    pub(crate) fn reply_if_overloaded(&self, call: &Call, live: &Live) -> Option<Reply> {
+    pub(crate) fn reply_if_overloaded(&self, call: &Call, live: &ServiceState) -> Option<Reply> {
         if !self.breaker.is_open() || self.may_mean_file(call, live) {
             return None;
         }
@@ -81,7 +81,7 @@ impl MissSender {
         Some(not_found(SKIPPED_MESSAGE))
     }
 
-    fn may_mean_file(&self, call: &Call, live: &Live) -> bool {
+    fn may_mean_file(&self, call: &Call, live: &ServiceState) -> bool {
         if !self.serves_files || call.method != Method::GET {
             return false;
         }
@@ -91,7 +91,7 @@ impl MissSender {
     }
 
     /// Returns the file of `__files` that a request means, if there is one.
-    pub(crate) async fn file_for(&self, call: &Call, live: &Arc<Live>) -> Option<Reply> {
+    pub(crate) async fn file_for(&self, call: &Call, live: &Arc<ServiceState>) -> Option<Reply> {
         if !self.may_mean_file(call, live) {
             return None;
         }
@@ -101,7 +101,7 @@ impl MissSender {
     }
 
     /// Returns the reply to a request that no stub matches.
-    pub(crate) async fn reply_to(&self, call: Call, live: Arc<Live>) -> Reply {
+    pub(crate) async fn reply_to(&self, call: Call, live: Arc<ServiceState>) -> Reply {
         let (reply, replied) = oneshot::channel();
         // an error means that the thread has ended: the server shuts down, or the thread restarts
         let _ = self.sender.send(UnmatchedRequest { call, live, reply }).await;
@@ -130,7 +130,7 @@ impl MissWorker {
         }
     }
 
-    fn reply(&self, call: &Call, live: &Live, time_budget: &mut TimeBudget) -> Reply {
+    fn reply(&self, call: &Call, live: &ServiceState, time_budget: &mut TimeBudget) -> Reply {
         if self.serves_files
             && call.method == Method::GET
             && let Some(home) = live.home()
@@ -170,7 +170,7 @@ impl CircuitBreaker {
 }
 
 /// Returns a 404 with the nearest stubs.
-fn not_found_with_near_misses(call: &Call, live: &Live, budget: SearchBudget) -> Reply {
+fn not_found_with_near_misses(call: &Call, live: &ServiceState, budget: SearchBudget) -> Reply {
     let catalog = live.catalog();
     let candidates = catalog.stubs().into_iter().map(|stub| (stub, &*stub.pattern));
     let nearest = near_miss::find_nearest_patterns(candidates, call, MAX_NEAR_MISSES, budget);
@@ -197,7 +197,7 @@ fn not_found_with_near_misses(call: &Call, live: &Live, budget: SearchBudget) ->
     not_found(text)
 }
 
-fn nearest_stubs_json(call: &Call, live: &Live, nearest: &NearestMatches<&Arc<Stub>>) -> Value {
+fn nearest_stubs_json(call: &Call, live: &ServiceState, nearest: &NearestMatches<&Arc<Stub>>) -> Value {
     let stubs: Vec<Value> = nearest
         .found
         .iter()
@@ -219,7 +219,7 @@ fn nearest_stubs_json(call: &Call, live: &Live, nearest: &NearestMatches<&Arc<St
 }
 
 /// Calls `look` with a stub in the form that near misses need.
-fn with_compared_stub<T>(stub: &Stub, live: &Live, look: impl FnOnce(&ComparedStub<'_>) -> T) -> T {
+fn with_compared_stub<T>(stub: &Stub, live: &ServiceState, look: impl FnOnce(&ComparedStub<'_>) -> T) -> T {
     let document = stub.json();
     let part = stub.scenario.as_ref().and_then(|part| Some((&part.name, part.required.as_ref()?)));
     let state = part.map(|(name, _)| live.scenarios().state(name));

@@ -22,9 +22,9 @@ use self::paced::Matched;
 use crate::listen::body::{self, Bounds};
 use crate::listen::connection::{Broken, Connection, Limits};
 use crate::listen::host::host_problem;
-use crate::live::Live;
-use crate::live::handover::{self, Handover};
-use crate::live::journal::Answered;
+use crate::live::ServiceState;
+use crate::live::handover::{self, AdminRequest};
+use crate::live::journal::AnswerInfo;
 use crate::offload::Offload;
 use crate::pacing::PacedRequest;
 use standin_stub::call::Call;
@@ -32,7 +32,7 @@ use standin_stub::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 
 use crate::audit::Audit;
 use crate::panics::{self, Panics};
-use crate::record::{Desk, Forward};
+use crate::record::{ForwardRule, WorkerContext};
 use crate::send::{self, Outgoing, Transfer, Wait};
 use standin_model::draws::Draws;
 use standin_stub::Stub;
@@ -68,9 +68,9 @@ impl Answering {
 #[derive(Clone, Debug)]
 pub(crate) struct Answerer {
     /// The worker's place among all, its tasks and its timer.
-    pub(crate) desk: Desk,
+    pub(crate) desk: WorkerContext,
     /// What the planes share.
-    pub(crate) live: Arc<Live>,
+    pub(crate) live: Arc<ServiceState>,
     /// The worker's audit.
     pub(crate) audit: Arc<Audit>,
     /// The panics of the server.
@@ -84,9 +84,9 @@ pub(crate) struct Answerer {
     /// The way to whatever becomes of a miss.
     pub(crate) misses: MissSender,
     /// The way to the control plane.
-    pub(crate) control: mpsc::Sender<Handover>,
+    pub(crate) control: mpsc::Sender<AdminRequest>,
     /// The way to the real service, if calls may go there.
-    pub(crate) forward: Option<Forward>,
+    pub(crate) forward: Option<ForwardRule>,
 }
 
 impl Answerer {
@@ -191,7 +191,7 @@ impl Answerer {
             return self.answer_at_once(*refusal::exhausted(exhausted), call.method, &connection.memory);
         }
         let Some(Found { stub, ordinal, paced }) = found else {
-            self.live.journal().note(self.desk.worker, &call, Answered::by_none());
+            self.live.journal().note(self.desk.worker, &call, AnswerInfo::by_none());
             if let Some(forward) = &self.forward {
                 let recorder = Arc::clone(&forward.recorder);
                 return Answering::Later(Box::pin(self.answer_elsewhere(
@@ -224,7 +224,7 @@ impl Answerer {
                 Box::pin(self.answer_paced(matched))
             });
         }
-        self.live.journal().note(self.desk.worker, &call, Answered::by(&stub).after(delay));
+        self.live.journal().note(self.desk.worker, &call, AnswerInfo::by(&stub).after(delay));
         if delay.is_none()
             && let Some(reply) = self.render_at_once(&stub, ordinal, &call, &connection)
         {

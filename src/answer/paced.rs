@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::{Answer, Answerer};
 use crate::listen::connection::{Broken, Connection};
-use crate::live::journal::Answered;
+use crate::live::journal::AnswerInfo;
 use crate::pacing::{PacedRequest, ServiceProgress, folder_of};
 use crate::send::Transfer;
 use standin_stub::Stub;
@@ -69,7 +69,7 @@ impl Answerer {
             None => ServiceProgress::unpaced(arrival),
         };
         let expected = progress.finish() + own_delay - arrival;
-        let answered = Answered::by(&stub).after(Some(expected)).beyond(progress.is_beyond_range());
+        let answered = AnswerInfo::by(&stub).after(Some(expected)).beyond(progress.is_beyond_range());
         self.live.journal().note(self.desk.worker, &call, answered);
         let mut reply = match (progress.rejection_reply(), paced.as_ref().and_then(|paced| paced.status)) {
             (Some(reply), _) => reply,

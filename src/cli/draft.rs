@@ -12,7 +12,7 @@ use standin_learn::draft::write;
 use standin_learn::draft::{DEFAULT_MAX_STUBS, Drafter, StubDraft, verify};
 use standin_stub::load;
 use standin_stub::stub_folder::StubFolder;
-use standin_tape::{self, Bodies, Condition, Reader};
+use standin_tape::{self, TapeBodies, TapeCondition, TapeReader};
 use standin_text::counted;
 
 /// Draft stubs from tapes; files that you edited are left alone
@@ -50,7 +50,7 @@ impl DraftArgs {
 /// Drafts the stubs of one service from its tapes, at most `max_stubs` for an operation.
 pub(super) fn draft(folder: &Path, max_stubs: usize, prune: bool) -> Result<Exit, Failure> {
     let tapes = tapes_with_bodies(folder)?;
-    let found = Bodies::of(tapes.iter().map(|(path, _)| path.as_path())).map_err(|error| {
+    let found = TapeBodies::of(tapes.iter().map(|(path, _)| path.as_path())).map_err(|error| {
         Failure::broken(format!("cannot read the bodies of the tapes of `{}`: {error}", folder.display()))
     })?;
     let bodies = |hash: &str| found.get(hash).map(Bytes::from);
@@ -107,7 +107,7 @@ fn folders(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-type OpenTape = (PathBuf, Reader<std::io::BufReader<fs::File>>);
+type OpenTape = (PathBuf, TapeReader<std::io::BufReader<fs::File>>);
 
 /// Opens the tapes of a folder, the oldest first.
 fn open_tapes(folder: &Path) -> Result<Vec<OpenTape>, Failure> {
@@ -115,7 +115,8 @@ fn open_tapes(folder: &Path) -> Result<Vec<OpenTape>, Failure> {
         .map_err(|error| Failure::broken(format!("cannot read the tapes of `{}`: {error}", folder.display())))?;
     let mut tapes = Vec::new();
     for path in paths {
-        let reader = Reader::open(&path).map_err(|error| Failure::broken(format!("`{}`: {error}", path.display())))?;
+        let reader =
+            TapeReader::open(&path).map_err(|error| Failure::broken(format!("`{}`: {error}", path.display())))?;
         tapes.push((path, reader));
     }
     tapes.sort_by(|(path, tape), (other_path, other)| {
@@ -125,10 +126,10 @@ fn open_tapes(folder: &Path) -> Result<Vec<OpenTape>, Failure> {
 }
 
 /// Reports lines of a tape that cannot be read, and calls that are not on it.
-fn report_condition(path: &Path, condition: &Condition) {
+fn report_condition(path: &Path, condition: &TapeCondition) {
     let path = path.display();
     if let Some(first) = condition.examples.first() {
-        let Condition { broken, .. } = condition;
+        let TapeCondition { broken, .. } = condition;
         print_note(&format!(
             "`{path}`: {} cannot be read; the first is line {}: {}",
             counted(*broken, "line"),

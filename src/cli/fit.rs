@@ -12,8 +12,8 @@ use super::{Exit, Failure, print_line, print_note};
 use standin_learn::fit::{FitPage, Fitted, Trace};
 use standin_stub::delay::units::duration;
 use standin_tape::exchange::Exchange;
-use standin_tape::operations::Operations;
-use standin_tape::{self, Head, Reader, TapeError};
+use standin_tape::operations::OperationTree;
+use standin_tape::{self, TapeError, TapeHead, TapeReader};
 
 /// Learn a performance model from tapes, and write it to `profiles/recorded.yaml`
 ///
@@ -148,15 +148,15 @@ impl FitArgs {
 
     /// Reads a tape twice, so that no exchange has to be kept: the first pass learns the
     /// operations, the second the times.
-    fn trace(&self, path: &Path) -> Result<(Head, Trace), TapeError> {
+    fn trace(&self, path: &Path) -> Result<(TapeHead, Trace), TapeError> {
         let (mut broken, mut first) = (None, None);
         let mut whole = |exchange: io::Result<Exchange>| exchange.map_err(|error| broken = Some(error)).ok();
-        let calls = Reader::open(path)?.map_while(&mut whole).map(|exchange| {
+        let calls = TapeReader::open(path)?.map_while(&mut whole).map(|exchange| {
             let sent = exchange.times.sent;
             first = first.into_iter().chain(sent).min();
             (exchange.request.method, exchange.request.url)
         });
-        let operations = Operations::learn(calls);
+        let operations = OperationTree::learn(calls);
         let first: u64 = first.unwrap_or(0);
         let in_part = |exchange: &Exchange| {
             exchange.times.sent.is_none_or(|sent| {
@@ -164,7 +164,7 @@ impl FitArgs {
                 since >= self.from && self.to.is_none_or(|to| since < to)
             })
         };
-        let mut reader = Reader::open(path)?;
+        let mut reader = TapeReader::open(path)?;
         let head = reader.head().clone();
         let trace = Trace::new(&head, &operations, reader.by_ref().map_while(&mut whole).filter(in_part));
         match broken {

@@ -6,27 +6,27 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::record::{Forward, Recorder, Settings};
+use crate::record::{ForwardRule, Recorder, RecorderConfig};
 use crate::server::{Handle, Server};
-use crate::upstream::{Bounds, Connector, Origin, Trust};
-use standin_tape::Overhead;
+use crate::upstream::{Connector, TargetUrl, TrustAnchors, UpstreamLimits};
+use standin_tape::RecorderOverhead;
 
 /// Returns the differences at the median, the 90th and the 99th percentile; `None` if a server
 /// cannot be started.
-pub(super) fn measure() -> Option<Overhead> {
+pub(super) fn measure() -> Option<RecorderOverhead> {
     // a server without stubs answers at once
     let service = start(None)?;
-    let origin = Origin::parse(&format!("http://{}", address(&service))).ok()?;
-    let recorder = Recorder::start(Settings {
-        connector: Connector::new(origin, &Trust::System).ok()?,
-        bounds: Bounds::default(),
+    let origin = TargetUrl::parse(&format!("http://{}", address(&service))).ok()?;
+    let recorder = Recorder::start(RecorderConfig {
+        connector: Connector::new(origin, &TrustAnchors::System).ok()?,
+        bounds: UpstreamLimits::default(),
         timeout: CALL_TIMEOUT,
         workers: 1,
         tape: None,
         witness: None,
     })
     .ok()?;
-    let proxy = start(Some(Forward { recorder, everything: true }))?;
+    let proxy = start(Some(ForwardRule { recorder, everything: true }))?;
     let mut direct = Caller::new(address(&service)).ok()?;
     let mut through = Caller::new(address(&proxy)).ok()?;
     let (mut without, mut with) = (Vec::new(), Vec::new());
@@ -49,10 +49,10 @@ pub(super) fn measure() -> Option<Overhead> {
         added
     };
     let (p50, p90, p99) = (at(50), at(90), at(99));
-    Some(Overhead { p50, p90, p99, round_trip: without[place(50)].as_nanos() as u64 })
+    Some(RecorderOverhead { p50, p90, p99, round_trip: without[place(50)].as_nanos() as u64 })
 }
 
-fn start(forward: Option<Forward>) -> Option<Handle> {
+fn start(forward: Option<ForwardRule>) -> Option<Handle> {
     let config = Config { workers: 1, journal_bytes: 0, watches: false, grace: Duration::ZERO, ..Config::default() };
     Server::bind(config).ok()?.forward(forward).start().ok()
 }

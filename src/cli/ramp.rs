@@ -14,9 +14,9 @@ use super::sender_args::{TargetRules, newest, open};
 use super::{Failure, parse_time};
 use crate::config::Listener;
 use crate::ramp::{NOTE_KEY, Ramp, RampCalls, RampEnd, RampGuard, RampReport, STEP_SHARES};
-use crate::record::{Settings, Witness};
+use crate::record::{CallObserver, RecorderConfig};
 use crate::replay::{CancelToken, Pace, Plan, ReplayTarget, StopBaseline, redacted_names};
-use crate::upstream::Trust;
+use crate::upstream::TrustAnchors;
 
 /// Options of a ramp.
 #[derive(Args, Debug)]
@@ -65,7 +65,7 @@ impl RampArgs {
         target: &str,
         max_per_second: Option<f64>,
         keeps: impl Fn(&str) -> bool,
-        settings: &mut Settings,
+        settings: &mut RecorderConfig,
     ) -> Result<Option<PreparedRamp>, Failure> {
         let Some(tape) = &self.ramp else {
             let given =
@@ -93,7 +93,7 @@ impl RampArgs {
         self.rules.check_rate(&recording, ramp.highest())?;
         self.rules.print_left_out(&recording, &plan);
         // the recorder rewrites these requests as those of any client
-        let recorder = ReplayTarget::parse("http://127.0.0.1", &Trust::System)?;
+        let recorder = ReplayTarget::parse("http://127.0.0.1", &TrustAnchors::System)?;
         let prepared = self.rules.prepare(&recording, &path, &plan, &recorder, false)?;
         let cancel = CancelToken::default();
         let errors = StopBaseline::of(&recording, &plan).errors;
@@ -104,7 +104,7 @@ impl RampArgs {
             tape.notes.insert(NOTE_KEY.to_owned(), ramp.note(&recording));
         }
         let seeing = Arc::clone(&guard);
-        settings.witness = Some(Witness::new(move |sighting| seeing.see(sighting)));
+        settings.witness = Some(CallObserver::new(move |sighting| seeing.see(sighting)));
         Ok(Some(PreparedRamp { ramp, calls: RampCalls { recording, plan, prepared }, guard, cancel }))
     }
 }
@@ -115,7 +115,7 @@ impl PreparedRamp {
         let scheme = if recorder.tls { "https" } else { "http" };
         let url = format!("{scheme}://{}", reachable(recorder.address));
         // the recorder is this process
-        let target = ReplayTarget::parse(&url, &Trust::Anyone).map_err(io::Error::other)?;
+        let target = ReplayTarget::parse(&url, &TrustAnchors::AnyCertificate).map_err(io::Error::other)?;
         let target = ReplayTarget { cancel: self.cancel.clone(), timeout, ..target };
         let step = Arc::new(Mutex::new(String::new()));
         let (shown, seconds) = (Arc::clone(&step), self.ramp.step.as_secs_f64());

@@ -21,11 +21,11 @@ use super::target_args::{TargetArgs, new_tape, reach};
 use super::{DurationArg, Exit, Failure, print_line, print_note};
 use crate::config::{Config, Listener};
 use crate::ramp::{RampEnd, RampReport};
-use crate::record::{Forward, Progress, Recorder, Settings};
+use crate::record::{ForwardRule, Recorder, RecorderConfig, RecordingProgress};
 use crate::replay::ReplayRefusal;
 use crate::server::{Handle, Server};
 use crate::stdio;
-use crate::upstream::Origin;
+use crate::upstream::TargetUrl;
 use standin_learn::draft::DEFAULT_MAX_STUBS;
 use standin_text::{counted, short_duration};
 
@@ -143,7 +143,7 @@ impl RecordArgs {
             watches: false,
             ..Config::default()
         };
-        let forward = Forward { recorder: Arc::clone(recorder), everything: true };
+        let forward = ForwardRule { recorder: Arc::clone(recorder), everything: true };
         let server = Server::bind(config).and_then(|server| server.forward(Some(forward)).start());
         // whatever keeps it from starting, the arguments are in order
         let handle = server.map_err(|error| Failure::of_error(&error))?;
@@ -203,13 +203,13 @@ impl RecordArgs {
         if ending.join().unwrap_or(false) { DrainResult::Whole } else { DrainResult::CutOff }
     }
 
-    fn prepare_ramp(&self, settings: &mut Settings) -> Result<Option<PreparedRamp>, Failure> {
+    fn prepare_ramp(&self, settings: &mut RecorderConfig) -> Result<Option<PreparedRamp>, Failure> {
         let most = self.forwarding.max_per_second();
         self.ramp.prepare(&self.dir, &self.target, most, |key| self.forwarding.keeps(key), settings)
     }
 
     /// Checks the folder and the addresses.
-    fn check(&self, origin: &Origin) -> Result<(), Failure> {
+    fn check(&self, origin: &TargetUrl) -> Result<(), Failure> {
         if self.dir.is_file() {
             let dir = self.dir.display();
             return Err(Failure::usage(format!("`{dir}` is no folder"))
@@ -272,7 +272,7 @@ fn watch(signals: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Opt
 }
 
 /// Returns the progress as a line for a terminal.
-fn line(progress: &Progress) -> String {
+fn line(progress: &RecordingProgress) -> String {
     let took = progress
         .written
         .took

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::print_line;
-use crate::record::{Progress, Recorder};
+use crate::record::{Recorder, RecordingProgress};
 use standin_tape::pack_of;
 use standin_text::{counted, short_duration};
 
@@ -44,7 +44,7 @@ pub(super) fn discard(recorder: &Recorder, tape: &Path) {
 }
 
 /// Returns the summary of a tape.
-fn summary(progress: &Progress, tape: &str) -> String {
+fn summary(progress: &RecordingProgress, tape: &str) -> String {
     let written = &progress.written;
     let mut told = format!(
         "standin: {} of {} on {tape}",
@@ -58,7 +58,7 @@ fn summary(progress: &Progress, tape: &str) -> String {
 }
 
 /// Returns a line for each kind of call or body that is missing or incomplete.
-fn notes(progress: &Progress) -> String {
+fn notes(progress: &RecordingProgress) -> String {
     let written = &progress.written;
     let notes = [
         (

@@ -15,7 +15,7 @@ use super::{Exit, Failure, print_line, print_note};
 use crate::replay::{
     self, Pace, Plan, PreparedCalls, ReplayOutcome, ReplayRefusal, ReplayTarget, StatusCounts, StopBaseline,
 };
-use standin_tape::{Head, REPLAY, Recording, VERSION, Writer};
+use standin_tape::{LoadedTape, REPLAY, TapeHead, TapeWriter, VERSION};
 use standin_text::{counted, milliseconds};
 
 /// Send a tape's calls again at their times, and write a new tape
@@ -68,7 +68,7 @@ impl ReplayArgs {
         let prepared = self.sending.rules().prepare(&recording, &self.tape, &plan, &target, false)?;
         let out = self.out.clone().unwrap_or_else(|| free_name(&self.tape));
         let writer =
-            cancel_on_signals(&target.cancel).and_then(|()| Writer::create(&out, &self.head(&recording, pace)));
+            cancel_on_signals(&target.cancel).and_then(|()| TapeWriter::create(&out, &self.head(&recording, pace)));
         let writer = writer.map_err(|error| {
             Failure::usage(format!("cannot write `{}`: {error}", out.display())).help("give another --out")
         })?;
@@ -160,30 +160,30 @@ impl ReplayArgs {
         report
     }
 
-    fn head(&self, recording: &Recording, pace: Pace) -> Head {
+    fn head(&self, recording: &LoadedTape, pace: Pace) -> TapeHead {
         let pace = match pace {
             Pace::Recorded { speed } => json!({"speed": speed}),
             Pace::Poisson { per_second, seed } => json!({"perSecond": per_second, "seed": seed}),
         };
         let of = json!({"of": recording.head.target, "startedUnixMs": recording.head.started_unix_ms, "pace": pace});
-        Head {
+        TapeHead {
             version: VERSION,
             target: self.target.clone(),
             started_unix_ms: now(),
             clock: "monotonic, at the socket; `received` is when a call was due".to_owned(),
             notes: [(REPLAY.to_owned(), of)].into_iter().collect(),
-            ..Head::default()
+            ..TapeHead::default()
         }
     }
 }
 
 /// Replays the calls of a plan, and writes them to a tape. Sets `has_calls` once a call is written.
 fn replay_to_tape(
-    recording: &Recording,
+    recording: &LoadedTape,
     prepared: &Arc<PreparedCalls>,
     plan: &Plan,
     target: &ReplayTarget,
-    mut writer: Writer,
+    mut writer: TapeWriter,
     has_calls: &mut bool,
 ) -> io::Result<ReplayOutcome> {
     let outcome = replay::run(recording, prepared, plan, target, |exchange| {

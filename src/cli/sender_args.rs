@@ -11,8 +11,8 @@ use clap::Args;
 use super::tls_args::TlsArgs;
 use super::{DurationArg, Failure, given_options, print_note};
 use crate::replay::{Plan, PreparedCalls, Replacements, ReplayOutcome, ReplayTarget, StopBaseline, StopRule};
-use standin_tape::exchange::{Exchange, Reason};
-use standin_tape::{self, REPLAY, Reader, Recording, TapeError};
+use standin_tape::exchange::{Exchange, FailureReason};
+use standin_tape::{self, LoadedTape, REPLAY, TapeError, TapeReader};
 use standin_text::{counted, short_duration};
 
 /// Options of the target and of the sender.
@@ -121,7 +121,7 @@ impl SenderArgs {
     }
 
     /// Checks that a real target may be sent this plan.
-    pub(super) fn check(&self, recording: &Recording, plan: &Plan) -> Result<(), Failure> {
+    pub(super) fn check(&self, recording: &LoadedTape, plan: &Plan) -> Result<(), Failure> {
         if plan.calls.is_empty() {
             return Err(match plan.left_out {
                 0 => Failure::usage("the tape has no call that came to the service").help("record one with calls"),
@@ -168,14 +168,14 @@ impl TargetRules {
     }
 
     /// Returns the methods of a tape that the target may not be sent.
-    fn others(&self, recording: &Recording) -> String {
+    fn others(&self, recording: &LoadedTape) -> String {
         let methods = recording.exchanges.iter().map(|one| one.request.method.as_str());
         let methods: BTreeSet<&str> = methods.filter(|one| !self.allows(one)).collect();
         methods.into_iter().collect::<Vec<_>>().join(", ")
     }
 
     /// Checks a rate in calls per second against the busiest second of the tape.
-    pub(super) fn check_rate(&self, recording: &Recording, planned: f64) -> Result<(), Failure> {
+    pub(super) fn check_rate(&self, recording: &LoadedTape, planned: f64) -> Result<(), Failure> {
         let recorded = recording.per_second();
         if planned > recorded && !self.beyond_recorded {
             return Err(Failure::usage(format!(
@@ -187,7 +187,7 @@ impl TargetRules {
     }
 
     /// Prints the calls that are not sent, if any.
-    pub(super) fn print_left_out(&self, recording: &Recording, plan: &Plan) {
+    pub(super) fn print_left_out(&self, recording: &LoadedTape, plan: &Plan) {
         if plan.left_out == 0 {
             return;
         }
@@ -211,7 +211,7 @@ impl TargetRules {
     /// tape.
     pub(super) fn prepare(
         &self,
-        recording: &Recording,
+        recording: &LoadedTape,
         tape: &Path,
         plan: &Plan,
         target: &ReplayTarget,
@@ -246,8 +246,8 @@ pub(super) fn account(name: &str, outcome: &ReplayOutcome) -> String {
 }
 
 /// Reads a tape. A path that does not exist is wrong usage.
-pub(super) fn open(path: &Path) -> Result<Recording, Failure> {
-    Recording::open(path).map_err(|error| {
+pub(super) fn open(path: &Path) -> Result<LoadedTape, Failure> {
+    LoadedTape::open(path).map_err(|error| {
         let message = format!("`{}`: {error}", path.display());
         match error {
             TapeError::Io(error) => Failure::of_reading(message, &error),
@@ -266,7 +266,8 @@ pub(super) fn newest(dir: &Path) -> Result<Option<PathBuf>, Failure> {
         }
     };
     let tapes = paths.into_iter().filter_map(|path| {
-        let reader = Reader::open(&path).map_err(|error| print_note(&format!("`{}`: {error}", path.display()))).ok()?;
+        let reader =
+            TapeReader::open(&path).map_err(|error| print_note(&format!("`{}`: {error}", path.display()))).ok()?;
         let head = reader.head();
         (!head.notes.contains_key(REPLAY)).then_some((head.started_unix_ms, path))
     });
@@ -274,7 +275,8 @@ pub(super) fn newest(dir: &Path) -> Result<Option<PathBuf>, Failure> {
     tapes.sort();
     while let Some((_, path)) = tapes.pop() {
         // it could be opened just now; its user reports what is wrong with it
-        if Reader::open(&path).is_ok_and(|mut reader| reader.any(|read| read.is_ok_and(|exchange| came(&exchange)))) {
+        if TapeReader::open(&path).is_ok_and(|mut reader| reader.any(|read| read.is_ok_and(|exchange| came(&exchange))))
+        {
             return Ok(Some(path));
         }
         print_note(&format!("`{}` has no call that came to the service, and is passed over", path.display()));
@@ -283,7 +285,7 @@ pub(super) fn newest(dir: &Path) -> Result<Option<PathBuf>, Failure> {
 }
 
 fn came(exchange: &Exchange) -> bool {
-    let is_refused = exchange.failure.as_ref().is_some_and(|failure| failure.reason == Reason::Limit);
+    let is_refused = exchange.failure.as_ref().is_some_and(|failure| failure.reason == FailureReason::Limit);
     exchange.times.sent.is_some() && !is_refused
 }
 

@@ -17,8 +17,8 @@ use super::{DurationArg, Exit, Failure, given_options, print_diagnostics, print_
 use crate::config::{Config, Listener};
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
-use crate::live::Access;
-use crate::record::{Forward, Recorder};
+use crate::live::AccessRules;
+use crate::record::{ForwardRule, Recorder};
 use crate::server::Server;
 use crate::timer::Precision;
 use standin_stub::files::Templating;
@@ -207,7 +207,7 @@ impl ServeArgs {
         let forwarding = self.forward_misses()?;
         let forward = forwarding
             .as_ref()
-            .map(|forwarding| Forward { recorder: Arc::clone(&forwarding.recorder), everything: false });
+            .map(|forwarding| ForwardRule { recorder: Arc::clone(&forwarding.recorder), everything: false });
         let served = self.serve(forward);
         let Some(MissForwarding { recorder, tape: Some(tape) }) = &forwarding else { return served };
         let exit = served.inspect_err(|_| recording_end::discard(recorder, tape))?;
@@ -220,7 +220,7 @@ impl ServeArgs {
     }
 
     /// Serves until a signal or the admin API ends the server. Fails if the server cannot start.
-    fn serve(&self, forward: Option<Forward>) -> Result<Exit, Failure> {
+    fn serve(&self, forward: Option<Forwarding>) -> Result<Exit, Failure> {
         let mut server = Server::bind(Config::from(self))?.forward(forward);
         print_diagnostics(server.warnings());
         let mut failed = false;
@@ -345,7 +345,11 @@ impl From<&ServeArgs> for Config {
             serves_files: !args.no_static,
             profile: args.profile.clone(),
             journal_bytes: args.journal_bytes,
-            access: Access { token: args.admin_token.clone(), open: args.admin_open, hosts: args.admin_host.clone() },
+            access: AccessRules {
+                token: args.admin_token.clone(),
+                open: args.admin_open,
+                hosts: args.admin_host.clone(),
+            },
             max_admin_body: args.max_admin_body,
             allows_disk_delete: args.allow_disk_delete,
             watches: !args.no_watch,

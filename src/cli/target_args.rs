@@ -11,9 +11,9 @@ use serde_json::Map;
 
 use super::tls_args::TlsArgs;
 use super::{DurationArg, Failure, given_options, print_note, sender_args};
-use crate::record::{Redaction, Settings, Tape};
-use crate::upstream::{Bounds, Connector, Origin};
-use standin_tape::Overhead;
+use crate::record::{RecorderConfig, Redaction, TapeConfig};
+use crate::upstream::{Connector, TargetUrl, UpstreamLimits};
+use standin_tape::RecorderOverhead;
 
 /// Protection of a service, and what is kept of its calls.
 #[derive(Args, Debug)]
@@ -67,10 +67,10 @@ impl TargetArgs {
         connections: Option<u32>,
         workers: usize,
         tape: Option<PathBuf>,
-    ) -> Result<Settings, Failure> {
-        Ok(Settings {
-            connector: Connector::new(Origin::parse(target)?, &self.trust.trust())?,
-            bounds: Bounds {
+    ) -> Result<RecorderConfig, Failure> {
+        Ok(RecorderConfig {
+            connector: Connector::new(TargetUrl::parse(target)?, &self.trust.trust())?,
+            bounds: UpstreamLimits {
                 in_flight: Some(self.max_in_flight),
                 per_second: self.max_per_second,
                 connections,
@@ -131,17 +131,17 @@ impl TargetArgs {
         format!("at most {} in flight{rate}", self.max_in_flight)
     }
 
-    fn tape(&self, path: PathBuf) -> Tape {
+    fn tape(&self, path: PathBuf) -> TapeConfig {
         let mut redaction = Redaction::default();
         self.keep.iter().for_each(|key| redaction.remove(key));
         self.redact.iter().for_each(|key| redaction.add(key));
-        Tape {
+        TapeConfig {
             path,
             bodies: !self.no_bodies,
             longest_body: self.keep_body,
             redaction,
             exclusive: self.exclusive,
-            overhead: None::<Overhead>,
+            overhead: None::<RecorderOverhead>,
             notes: Map::new(),
         }
     }
@@ -149,7 +149,7 @@ impl TargetArgs {
 
 /// Returns the addresses of a service. Prints a note if it cannot be reached yet, which is no
 /// error.
-pub(super) fn reach(origin: &Origin) -> Vec<SocketAddr> {
+pub(super) fn reach(origin: &TargetUrl) -> Vec<SocketAddr> {
     let told = |what: &str, error: std::io::Error| {
         print_note(&format!("cannot {what} {origin} yet ({error}); calls get a 502 until it is there"));
     };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::upstream::Trust;
+use crate::upstream::TrustAnchors;
 
 /// Certificates that an https target may have.
 #[derive(Args, Debug)]
@@ -25,11 +25,11 @@ impl TlsArgs {
         self.target_ca.is_some() || self.target_insecure
     }
 
-    pub(super) fn trust(&self) -> Trust {
+    pub(super) fn trust(&self) -> TrustAnchors {
         match &self.target_ca {
-            Some(path) => Trust::File(path.clone()),
-            None if self.target_insecure => Trust::Anyone,
-            None => Trust::System,
+            Some(path) => TrustAnchors::File(path.clone()),
+            None if self.target_insecure => TrustAnchors::AnyCertificate,
+            None => TrustAnchors::System,
         }
     }
 }

@@ -14,7 +14,7 @@ use standin_stub::call::Peers;
 
 /// Who may call.
 #[derive(Clone, Debug, Default)]
-pub struct Access {
+pub struct AccessRules {
     /// The bearer token, if there is one.
     pub token: Option<String>,
     /// Whether everyone may.
@@ -25,16 +25,16 @@ pub struct Access {
 
 /// A refusal: its status, and why and how the call may be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct AccessRefusal {
     /// 403, or 415 for a body of a type that is not taken.
     pub status: StatusCode,
     /// The body of the answer.
     pub text: String,
 }
 
-impl Access {
+impl AccessRules {
     /// Returns the refusal of a call that may not be made.
-    pub fn refuses<B: http_body::Body>(&self, peers: &Peers, request: &Request<B>) -> Option<Refusal> {
+    pub fn refuses<B: http_body::Body>(&self, peers: &Peers, request: &Request<B>) -> Option<AccessRefusal> {
         let (method, headers) = (request.method(), request.headers());
         if self.open || self.has_token(headers) {
             return None;
@@ -42,13 +42,15 @@ impl Access {
         let forbidden = stranger(peers).or_else(|| self.foreign_name(request.uri(), headers));
         let forbidden = forbidden.or_else(|| self.foreign_page(method, headers));
         if let Some(why) = forbidden {
-            return Some(Refusal { status: StatusCode::FORBIDDEN, text: format!("{why}; {CURE}\n") });
+            return Some(AccessRefusal { status: StatusCode::FORBIDDEN, text: format!("{why}; {CURE}\n") });
         }
         if *method != Method::POST || request.body().is_end_stream() {
             return None;
         }
-        simple_body(headers)
-            .map(|why| Refusal { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, text: format!("{why}, or {CURE}\n") })
+        simple_body(headers).map(|why| AccessRefusal {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            text: format!("{why}, or {CURE}\n"),
+        })
     }
 
     /// Why a request may not be for this host: every name that it gives has to be an address or a known name.
@@ -147,7 +149,8 @@ mod tests {
     fn only_this_host_may_call_without_a_token() {
         let near = peers("127.0.0.1:5000", "127.0.0.1:8080");
         let far = peers("203.0.113.9:5000", "0.0.0.0:8080");
-        let access = Access { token: Some("t0ken".to_owned()), open: false, hosts: vec!["standin.test".to_owned()] };
+        let access =
+            AccessRules { token: Some("t0ken".to_owned()), open: false, hosts: vec!["standin.test".to_owned()] };
         for (peers, sent, allowed) in [
             (&near, &[][..], true),
             (&near, &[("host", "127.0.0.1:8080")], true),
@@ -173,14 +176,14 @@ mod tests {
             let refusal = access.refuses(peers, &request(&Method::GET, "/__admin", sent, ""));
             assert_eq!(refusal.is_none(), allowed, "{peers:?} {sent:?}");
         }
-        let open = Access { open: true, ..Access::default() };
+        let open = AccessRules { open: true, ..AccessRules::default() };
         assert!(open.refuses(&far, &request(&Method::POST, "/__admin", &[], "{}")).is_none());
     }
 
     #[test]
     fn a_page_of_another_site_changes_nothing() {
         let near = peers("127.0.0.1:5000", "127.0.0.1:8080");
-        let access = Access { token: Some("t0ken".to_owned()), open: false, hosts: Vec::new() };
+        let access = AccessRules { token: Some("t0ken".to_owned()), open: false, hosts: Vec::new() };
         let json = ("content-type", "application/json; charset=utf-8");
         let forbidden = Some(StatusCode::FORBIDDEN);
         let unsupported = Some(StatusCode::UNSUPPORTED_MEDIA_TYPE);

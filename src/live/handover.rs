@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Live;
+use super::ServiceState;
 use crate::listen::connection::Connection;
 use crate::send::Outgoing;
 use standin_stub::call::Peers;
@@ -18,7 +18,7 @@ pub const WAITING: usize = 1024;
 
 /// An admin call with where its answer goes.
 #[derive(Debug)]
-pub struct Handover {
+pub struct AdminRequest {
     /// The call, its body still on the way.
     pub request: Request<Incoming>,
     /// Both ends of its connection.
@@ -26,7 +26,7 @@ pub struct Handover {
     /// Where what it holds is counted.
     pub memory: Arc<MemoryShare>,
     /// The stubs of the listener that it came by.
-    pub live: Arc<Live>,
+    pub live: Arc<ServiceState>,
     /// Where its answer goes.
     pub answer: oneshot::Sender<Response<Outgoing>>,
 }
@@ -38,14 +38,14 @@ pub fn is_admin(path: &str) -> bool {
 
 /// Hands an admin call over, and waits for its answer.
 pub async fn hand_over(
-    control: &mpsc::Sender<Handover>,
+    control: &mpsc::Sender<AdminRequest>,
     request: Request<Incoming>,
     connection: &Connection,
-    live: Arc<Live>,
+    live: Arc<ServiceState>,
 ) -> Response<Outgoing> {
     let (answer, answered) = oneshot::channel();
     let (peers, memory) = (connection.peers, Arc::clone(&connection.memory));
-    match control.try_send(Handover { request, peers, memory, live, answer }) {
+    match control.try_send(AdminRequest { request, peers, memory, live, answer }) {
         Ok(()) => answered.await.unwrap_or_else(|_| unavailable("standin is shutting down\n")),
         Err(mpsc::error::TrySendError::Full(_)) => {
             unavailable("too many admin calls wait; use --admin-listen under load\n")

@@ -16,10 +16,10 @@ use arc_swap::{ArcSwap, Guard};
 use hashbrown::HashSet;
 use uuid::Uuid;
 
-pub use self::access::Access;
+pub use self::access::AccessRules;
 use self::journal::Journal;
-pub use self::scenarios::{STARTED, Scenarios};
-pub use self::statuses::Statuses;
+pub use self::scenarios::{STARTED, ScenarioStates};
+pub use self::statuses::ResponseCounts;
 use crate::pacing::{self, Pacing};
 use standin_stub::call::Call;
 use standin_stub::catalog::Catalog;
@@ -30,11 +30,11 @@ use standin_stub::{FIRST_API_AGE, Stub};
 
 /// One set of stubs, as one or several listeners serve it.
 #[derive(Debug)]
-pub struct Live {
+pub struct ServiceState {
     services: Vec<StubFolder>,
     catalog: ArcSwap<Catalog>,
-    settings: ArcSwap<Settings>,
-    scenarios: Scenarios,
+    settings: ArcSwap<GlobalSettings>,
+    scenarios: ScenarioStates,
     /// The first parts of the paths in `__files`, when it was last looked at.
     file_names: ArcSwap<HashSet<String>>,
     journal: Journal,
@@ -43,15 +43,15 @@ pub struct Live {
     edits: Mutex<u64>,
     /// The catalog that was in force when it was last thought of compacting it.
     seen: Mutex<Weak<Catalog>>,
-    counts: Counts,
-    statuses: Statuses,
+    counts: RequestCounts,
+    statuses: ResponseCounts,
     /// How many stubs have series of their own in the metrics.
     series: AtomicU64,
 }
 
 /// Delays for all stubs that do not say otherwise.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct GlobalSettings {
     /// In place of what a stub leaves out.
     pub delays: Delays,
     /// Themselves as WireMock echoes them.
@@ -60,7 +60,7 @@ pub struct Settings {
 
 /// What happened, since the start.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct RequestCounts {
     /// Calls that a stub answered.
     pub matched: AtomicU64,
     /// Calls that none did.
@@ -79,12 +79,12 @@ pub struct Counts {
 
 /// The catalog while it is changed: nobody else changes it.
 #[derive(Debug)]
-pub struct Edit<'l> {
-    live: &'l Live,
+pub struct CatalogEdit<'l> {
+    live: &'l ServiceState,
     made: MutexGuard<'l, u64>,
 }
 
-impl Live {
+impl ServiceState {
     /// Serves the stubs that were loaded from these services with so many workers, and keeps the calls in `journal`.
     pub fn new(services: Vec<StubFolder>, stubs: Vec<Arc<Stub>>, journal: Journal, workers: usize) -> Self {
         let mut document = serde_json::Map::new();
@@ -94,13 +94,13 @@ impl Live {
             pacing: Pacing::new(vec![Vec::new(); services.len()]),
             services,
             catalog: ArcSwap::from_pointee(Catalog::new(stubs)),
-            settings: ArcSwap::from_pointee(Settings { delays: Delays::default(), document }),
-            scenarios: Scenarios::default(),
+            settings: ArcSwap::from_pointee(GlobalSettings { delays: Delays::default(), document }),
+            scenarios: ScenarioStates::default(),
             journal,
             edits: Mutex::new(0),
             seen: Mutex::new(Weak::new()),
-            counts: Counts::default(),
-            statuses: Statuses::new(workers),
+            counts: RequestCounts::default(),
+            statuses: ResponseCounts::new(workers),
             series: AtomicU64::new(0),
         }
     }
@@ -121,17 +121,17 @@ impl Live {
     }
 
     /// The settings in force.
-    pub fn settings(&self) -> Guard<Arc<Settings>> {
+    pub fn settings(&self) -> Guard<Arc<GlobalSettings>> {
         self.settings.load()
     }
 
     /// Other settings from now on.
-    pub fn set_settings(&self, settings: Settings) {
+    pub fn set_settings(&self, settings: GlobalSettings) {
         self.settings.store(Arc::new(settings));
     }
 
     /// The states of scenarios.
-    pub fn scenarios(&self) -> &Scenarios {
+    pub fn scenarios(&self) -> &ScenarioStates {
         &self.scenarios
     }
 
@@ -156,12 +156,12 @@ impl Live {
     }
 
     /// What happened.
-    pub fn counts(&self) -> &Counts {
+    pub fn counts(&self) -> &RequestCounts {
         &self.counts
     }
 
     /// The statuses that were answered.
-    pub fn statuses(&self) -> &Statuses {
+    pub fn statuses(&self) -> &ResponseCounts {
         &self.statuses
     }
 
@@ -209,8 +209,8 @@ impl Live {
     }
 
     /// Begins a change of the catalog.
-    pub fn edit(&self) -> Edit<'_> {
-        Edit { live: self, made: self.edits.lock().unwrap_or_else(PoisonError::into_inner) }
+    pub fn edit(&self) -> CatalogEdit<'_> {
+        CatalogEdit { live: self, made: self.edits.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
     /// Puts the catalog into one layer, unless it has been edited since the last time that this was asked.
@@ -227,7 +227,7 @@ impl Live {
     }
 }
 
-impl Edit<'_> {
+impl CatalogEdit<'_> {
     /// The catalog as it is.
     pub fn catalog(&self) -> Arc<Catalog> {
         self.live.catalog.load_full()

@@ -11,11 +11,11 @@ pub const STARTED: &str = "Started";
 
 /// The scenarios that have left their first state.
 #[derive(Debug, Default)]
-pub struct Scenarios {
+pub struct ScenarioStates {
     states: Mutex<HashMap<String, String>>,
 }
 
-impl Scenarios {
+impl ScenarioStates {
     /// Whether a stub of this scenario may answer now.
     pub fn allow(&self, scenario: Option<&ScenarioStep>) -> bool {
         let Some(ScenarioStep { name, required: Some(required), .. }) = scenario else { return true };

@@ -6,11 +6,11 @@ use http::StatusCode;
 
 /// Counts by worker and status.
 #[derive(Debug)]
-pub struct Statuses {
+pub struct ResponseCounts {
     workers: Vec<Box<[AtomicU64]>>,
 }
 
-impl Statuses {
+impl ResponseCounts {
     /// None answered yet.
     pub fn new(workers: usize) -> Self {
         let none = || (0..STATUSES).map(|_| AtomicU64::new(0)).collect();

@@ -7,11 +7,11 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::report::{one_line, truncate};
-use crate::live::journal::Record;
+use crate::live::journal::JournalEntry;
 
 /// A request that a mock received.
 #[derive(Debug)]
-pub struct Received(pub(super) Record);
+pub struct Received(pub(super) JournalEntry);
 
 impl Received {
     /// Returns the method as sent.

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::difference::differences;
 use super::times::Times;
-use crate::live::Live;
-use crate::live::journal::{Outcome, Record, Snapshot};
+use crate::live::ServiceState;
+use crate::live::journal::{JournalEntry, JournalSnapshot, MatchOutcome};
 use standin_stub::Stub;
 use standin_stub::matcher::RequestPattern;
 use standin_stub::matcher::near_miss::{
@@ -27,7 +27,7 @@ pub(super) type StubLocations = HashMap<Uuid, &'static Location<'static>>;
 /// Server and stubs that a message describes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReportContext<'a> {
-    pub(super) live: &'a Live,
+    pub(super) live: &'a ServiceState,
     pub(super) lines: &'a StubLocations,
     /// Base URL of the mock.
     pub(super) base: &'a str,
@@ -50,14 +50,14 @@ impl ReportContext<'_> {
         wanted: &Expectation<'_>,
         expected: Times,
         count: u64,
-        snapshot: &Arc<Snapshot>,
+        snapshot: &Arc<JournalSnapshot>,
     ) -> String {
         let came = if count == 0 { "none came".to_owned() } else { format!("{count} came") };
         let mut text = format!("expected {expected} of {}, {came}", label(wanted.request));
         if let Some(line) = wanted.stubs.first().and_then(|id| self.lines.get(id)) {
             let _ = write!(text, "\n  stub made at {line}");
         }
-        let is_wanted = |record: &Record| match wanted.stubs {
+        let is_wanted = |record: &JournalEntry| match wanted.stubs {
             [] => wanted.pattern.matches(&record.call, &standin_stub::matcher::MatchStats::default()),
             stubs => record.stub_id().is_some_and(|id| stubs.contains(&id)),
         };
@@ -93,7 +93,7 @@ impl ReportContext<'_> {
     }
 
     /// Returns the message for `count` unmatched requests, each with its nearest stub.
-    pub(super) fn unmatched_message(&self, count: u64, snapshot: &Arc<Snapshot>) -> String {
+    pub(super) fn unmatched_message(&self, count: u64, snapshot: &Arc<JournalSnapshot>) -> String {
         let missed: Vec<_> = snapshot.records().filter(|record| !record.was_matched()).collect();
         let mut text = format!("{} came that no stub answers", standin_text::counted(count, "call"));
         let until = Instant::now() + SEARCH_TIMEOUT;
@@ -108,7 +108,7 @@ impl ReportContext<'_> {
         text
     }
 
-    fn nearest_stub(&self, record: &Record, until: Instant) -> Vec<String> {
+    fn nearest_stub(&self, record: &JournalEntry, until: Instant) -> Vec<String> {
         let catalog = self.live.catalog();
         let stubs = catalog.stubs();
         let candidates = stubs.iter().map(|stub| (*stub, &*stub.pattern));
@@ -130,15 +130,17 @@ impl ReportContext<'_> {
     }
 
     /// Returns the differences of a request from the expectation.
-    fn what_differs(&self, target: &ComparedStub<'_>, record: &Record) -> Vec<String> {
+    fn what_differs(&self, target: &ComparedStub<'_>, record: &JournalEntry) -> Vec<String> {
         let lines = unmatched_clauses(target, record);
         if !lines.is_empty() {
             return lines;
         }
         match &record.outcome {
-            Outcome::Matched(_, Some(stub)) => vec![format!("matches, but was answered by {}", self.stub_label(stub))],
-            Outcome::Matched(..) => vec!["matches, but was answered by another stub".to_owned()],
-            Outcome::Missed => {
+            MatchOutcome::Matched(_, Some(stub)) => {
+                vec![format!("matches, but was answered by {}", self.stub_label(stub))]
+            }
+            MatchOutcome::Matched(..) => vec!["matches, but was answered by another stub".to_owned()],
+            MatchOutcome::Missed => {
                 vec!["matches, but came before the stub was there, or its scenario was in another state".to_owned()]
             }
         }
@@ -178,12 +180,12 @@ pub(super) fn label(request: &Map<String, Value>) -> String {
 }
 
 /// Returns a line for each clause that does not match.
-fn unmatched_clauses(target: &ComparedStub<'_>, record: &Record) -> Vec<String> {
+fn unmatched_clauses(target: &ComparedStub<'_>, record: &JournalEntry) -> Vec<String> {
     let failed = diagnose(target, &record.call).into_iter().filter(|finding| !finding.matches);
     failed.flat_map(|finding| describe_clause(&finding, record)).collect()
 }
 
-fn describe_clause(finding: &ClauseResult, record: &Record) -> Vec<String> {
+fn describe_clause(finding: &ClauseResult, record: &JournalEntry) -> Vec<String> {
     let what = match &finding.name {
         Some(name) => format!("{} `{}`", finding.clause, one_line(name)),
         None => finding.clause.to_owned(),
@@ -211,14 +213,14 @@ fn describe_clause(finding: &ClauseResult, record: &Record) -> Vec<String> {
     vec![format!("{what}: {operator}`{}` expected, {came}", truncate(&one_line(&finding.expected), MAX_SHOWN_CHARS))]
 }
 
-fn push_all(text: &mut String, records: &[Record], note: impl Fn(&Record) -> Vec<String>) {
+fn push_all(text: &mut String, records: &[JournalEntry], note: impl Fn(&JournalEntry) -> Vec<String>) {
     for record in records.iter().take(MAX_LISTED) {
         push(text, record, &note(record));
     }
     push_rest(text, records.len().saturating_sub(MAX_LISTED));
 }
 
-fn push(text: &mut String, record: &Record, notes: &[String]) {
+fn push(text: &mut String, record: &JournalEntry, notes: &[String]) {
     let call = &record.call;
     let _ = write!(text, "\n  {} {}", call.method, truncate(&one_line(call.url()), MAX_SHOWN_CHARS));
     for note in notes {

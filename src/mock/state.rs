@@ -14,8 +14,8 @@ use super::report::{Expectation, ReportContext, StubLocations};
 use super::stub_handle::BuiltStubs;
 use super::test_failure::{TestFailure, fail};
 use super::times::Times;
-use crate::live::Live;
-use crate::live::journal::Record;
+use crate::live::ServiceState;
+use crate::live::journal::JournalEntry;
 use standin_stub::defect::Defect;
 use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Mapping, Reader};
@@ -27,7 +27,7 @@ use standin_stub::{Stub, StubOrigin};
 /// State that a mock shares with its stubs.
 #[derive(Debug)]
 pub(super) struct MockState {
-    pub(super) live: Arc<Live>,
+    pub(super) live: Arc<ServiceState>,
     /// Base URL, such as `http://127.0.0.1:40123`.
     pub(super) base: String,
     /// Number of stubs made so far.
@@ -49,7 +49,7 @@ impl UnwindSafe for MockState {}
 impl RefUnwindSafe for MockState {}
 
 impl MockState {
-    pub(super) fn new(live: Arc<Live>, base: String) -> Self {
+    pub(super) fn new(live: Arc<ServiceState>, base: String) -> Self {
         Self { live, base, made: AtomicU64::new(0), forgotten: AtomicU64::new(0), notes: Mutex::default() }
     }
 
@@ -123,7 +123,7 @@ impl MockState {
     pub(super) fn check(&self, request: &Map<String, Value>, times: Times) -> Result<(), TestFailure> {
         let pattern = pattern(request)?;
         let snapshot = self.live.journal().snapshot();
-        let matches = |record: &Record| pattern.matches(&record.call, &MatchStats::default());
+        let matches = |record: &JournalEntry| pattern.matches(&record.call, &MatchStats::default());
         let count = snapshot.records().filter(matches).count() as u64;
         let is_whole = self.live.journal().is_on() && snapshot.evicted == 0;
         if !is_whole && !times.are_exceeded_by(count) {
@@ -138,7 +138,7 @@ impl MockState {
     }
 
     /// Returns the requests that `picks` selects, oldest first.
-    pub(super) fn received(&self, picks: impl Fn(&Record) -> bool) -> Vec<Received> {
+    pub(super) fn received(&self, picks: impl Fn(&JournalEntry) -> bool) -> Vec<Received> {
         self.live.journal().snapshot().records().filter(picks).map(Received).collect()
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::record::{Left, Sighting};
+use crate::record::{CallEvent, FinishedCall};
 use crate::replay::{CancelToken, Proportion, StopBaseline, StopMonitor, StopRule};
 use standin_tape::is_error;
 
@@ -69,10 +69,10 @@ impl RampGuard {
     }
 
     /// Takes an event of the recorder.
-    pub fn see(&self, sighting: Sighting) {
+    pub fn see(&self, sighting: CallEvent) {
         match sighting {
-            Sighting::Arrived(number) => self.arrived(number),
-            Sighting::Left(left) => self.left(left),
+            CallEvent::Arrived(number) => self.arrived(number),
+            CallEvent::Finished(left) => self.left(left),
         }
     }
 
@@ -107,7 +107,7 @@ impl RampGuard {
         self.judge(&mut state);
     }
 
-    fn left(&self, left: Left) {
+    fn left(&self, left: FinishedCall) {
         let mut state = self.state();
         let state = &mut *state;
         let was_open = state.open.remove(&left.number).is_some();
@@ -159,8 +159,8 @@ const MIN_BASELINE_CALLS: usize = 20;
 mod tests {
     use super::*;
 
-    fn left(number: u64, status: u16, ms: u64) -> Left {
-        Left { number, status: Some(status), failed: false, took: Some(Duration::from_millis(ms)) }
+    fn left(number: u64, status: u16, ms: u64) -> FinishedCall {
+        FinishedCall { number, status: Some(status), failed: false, took: Some(Duration::from_millis(ms)) }
     }
 
     fn guard() -> RampGuard {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::replay::{self, CancelToken, Plan, PreparedCalls, ReplayOutcome, ReplayRefusal, ReplayTarget, StopRule};
-use standin_tape::Recording;
+use standin_tape::LoadedTape;
 
 pub use guard::{RampGuard, StepStats};
 
@@ -40,7 +40,7 @@ pub struct Ramp {
 #[derive(Clone, Debug)]
 pub struct RampCalls {
     /// Tape with the calls.
-    pub recording: Recording,
+    pub recording: LoadedTape,
     /// Calls of the tape that may be sent.
     pub plan: Plan,
     /// Requests of these calls.
@@ -94,7 +94,7 @@ impl Ramp {
     }
 
     /// Returns the note of the tape's head, under [`NOTE_KEY`].
-    pub fn note(&self, calls: &Recording) -> Value {
+    pub fn note(&self, calls: &LoadedTape) -> Value {
         let of = json!({"target": calls.head.target, "startedUnixMs": calls.head.started_unix_ms});
         let rates: Vec<f64> = self.rates().collect();
         json!({
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn the_head_names_the_steps() {
         let ramp = Ramp { top: 200.0, step: Duration::from_secs(20), seed: 7, stop: StopRule::default() };
-        let note = ramp.note(&Recording::default());
+        let note = ramp.note(&LoadedTape::default());
         assert_eq!(note["perSecond"], json!([20.0, 40.0, 80.0, 120.0, 160.0, 190.0]));
         assert_eq!((note["stepMs"].as_u64(), note["stop"].as_str()), (Some(20_000), Some("errors=1%,p95=3x")));
         assert_eq!(ramp.highest(), 190.0);

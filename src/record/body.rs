@@ -11,17 +11,17 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
-use super::capture::{Capture, Room};
-use super::forward::Open;
+use super::capture::{Capture, CaptureBudget};
+use super::forward::InFlightCall;
 use crate::send::SendError;
 use crate::tasks::Tasks;
 use crate::upstream;
 use crate::wire::Clock;
-use standin_tape::exchange::{Failure, Reason};
+use standin_tape::exchange::{ExchangeFailure, FailureReason};
 
 /// The body of a call.
 #[derive(Debug)]
-pub enum Source {
+pub enum RequestBody {
     /// It was read already, or there is none.
     Whole(Bytes),
     /// It comes in pieces, over a connection with this clock.
@@ -30,44 +30,49 @@ pub enum Source {
 
 /// The body of a call on its way to the service.
 #[derive(Debug)]
-pub(super) struct Upload {
-    rest: Rest,
-    seen: Arc<Seen>,
+pub(super) struct UploadBody {
+    rest: UploadSource,
+    seen: Arc<UploadProgress>,
 }
 
 #[derive(Debug)]
-enum Rest {
+enum UploadSource {
     Whole(Option<Bytes>),
     Stream(Incoming, Arc<Clock>),
 }
 
 /// What has gone by of a call's body.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct UploadProgress {
     capture: Mutex<Option<Capture>>,
     base: Instant,
     /// When the last byte came, in nanoseconds since the base.
     received: AtomicU64,
 }
 
-impl Upload {
+impl UploadBody {
     /// A body on its way, and what will be known of it. `arrival` is when the call came, as far as it is here.
-    pub(super) fn new(source: Source, arrival: Instant, base: Instant, room: &Arc<Room>) -> (Self, Arc<Seen>) {
+    pub(super) fn new(
+        source: RequestBody,
+        arrival: Instant,
+        base: Instant,
+        room: &Arc<CaptureBudget>,
+    ) -> (Self, Arc<UploadProgress>) {
         let received = AtomicU64::new(since(base, arrival));
         let mut capture = Capture::new(room);
         let rest = match source {
-            Source::Whole(bytes) => {
+            RequestBody::Whole(bytes) => {
                 capture.push(&bytes);
-                Rest::Whole((!bytes.is_empty()).then_some(bytes))
+                UploadSource::Whole((!bytes.is_empty()).then_some(bytes))
             }
-            Source::Stream(incoming, clock) => Rest::Stream(incoming, clock),
+            RequestBody::Stream(incoming, clock) => UploadSource::Stream(incoming, clock),
         };
-        let seen = Arc::new(Seen { capture: Mutex::new(Some(capture)), base, received });
+        let seen = Arc::new(UploadProgress { capture: Mutex::new(Some(capture)), base, received });
         (Self { rest, seen: Arc::clone(&seen) }, seen)
     }
 }
 
-impl Seen {
+impl UploadProgress {
     /// When the last byte of the call came, in nanoseconds since the base.
     pub(super) fn received(&self) -> u64 {
         self.received.load(Relaxed)
@@ -79,15 +84,15 @@ impl Seen {
     }
 }
 
-impl Body for Upload {
+impl Body for UploadBody {
     type Data = Bytes;
     type Error = SendError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
         let Self { rest, seen } = &mut *self;
         let (incoming, clock) = match rest {
-            Rest::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Rest::Stream(incoming, clock) => (incoming, clock),
+            UploadSource::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            UploadSource::Stream(incoming, clock) => (incoming, clock),
         };
         let polled = Pin::new(incoming).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled
@@ -103,15 +108,15 @@ impl Body for Upload {
 
     fn is_end_stream(&self) -> bool {
         match &self.rest {
-            Rest::Whole(bytes) => bytes.is_none(),
-            Rest::Stream(incoming, _) => incoming.is_end_stream(),
+            UploadSource::Whole(bytes) => bytes.is_none(),
+            UploadSource::Stream(incoming, _) => incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.rest {
-            Rest::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Rest::Stream(incoming, _) => incoming.size_hint(),
+            UploadSource::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            UploadSource::Stream(incoming, _) => incoming.size_hint(),
         }
     }
 }
@@ -120,16 +125,16 @@ impl Body for Upload {
 ///
 /// If the client goes away, the rest is read all the same: the service is still at work, and that is what is measured.
 #[derive(Debug)]
-pub(super) struct Download {
-    rest: Option<(Incoming, Open)>,
+pub(super) struct DownloadBody {
+    rest: Option<(Incoming, InFlightCall)>,
     /// How long the service may be silent.
     patience: Duration,
     silence: Option<Pin<Box<Sleep>>>,
     tasks: Tasks,
 }
 
-impl Download {
-    pub(super) fn new(incoming: Incoming, open: Open, patience: Duration, tasks: Tasks) -> Self {
+impl DownloadBody {
+    pub(super) fn new(incoming: Incoming, open: InFlightCall, patience: Duration, tasks: Tasks) -> Self {
         Self { rest: Some((incoming, open)), patience, silence: None, tasks }
     }
 
@@ -140,14 +145,14 @@ impl Download {
         }
     }
 
-    fn end(&mut self, failure: Option<Failure>) {
+    fn end(&mut self, failure: Option<ExchangeFailure>) {
         if let Some((_, open)) = self.rest.take() {
             open.end(failure);
         }
     }
 }
 
-impl Body for Download {
+impl Body for DownloadBody {
     type Data = Bytes;
     type Error = SendError;
 
@@ -197,7 +202,7 @@ impl Body for Download {
     }
 }
 
-impl Drop for Download {
+impl Drop for DownloadBody {
     fn drop(&mut self) {
         if let Some((incoming, open)) = self.rest.take() {
             self.tasks.spawn(drain(incoming, open, self.patience));
@@ -206,7 +211,7 @@ impl Drop for Download {
 }
 
 /// Reads the rest of an answer that nobody waits for any more, within bounds.
-async fn drain(mut incoming: Incoming, mut open: Open, patience: Duration) {
+async fn drain(mut incoming: Incoming, mut open: InFlightCall, patience: Duration) {
     let read = async {
         let mut bytes = 0;
         loop {
@@ -216,7 +221,7 @@ async fn drain(mut incoming: Incoming, mut open: Open, patience: Duration) {
                     open.push(data);
                     bytes += data.len();
                     if bytes > MOST_DRAINED {
-                        return Some(Failure { reason: Reason::ClientGone, detail: String::new() });
+                        return Some(ExchangeFailure { reason: FailureReason::ClientGone, detail: String::new() });
                     }
                 }
                 Some(Err(error)) => return Some(upstream::failure(&error)),
@@ -226,13 +231,13 @@ async fn drain(mut incoming: Incoming, mut open: Open, patience: Duration) {
     };
     let failure = tokio::time::timeout(patience, read)
         .await
-        .unwrap_or_else(|_| Some(Failure { reason: Reason::ClientGone, detail: String::new() }));
+        .unwrap_or_else(|_| Some(ExchangeFailure { reason: FailureReason::ClientGone, detail: String::new() }));
     open.end(failure);
 }
 
 /// A service that said nothing for too long.
-pub(super) fn silent(patience: Duration) -> Failure {
-    Failure { reason: Reason::Timeout, detail: format!("nothing came for {patience:?}") }
+pub(super) fn silent(patience: Duration) -> ExchangeFailure {
+    ExchangeFailure { reason: FailureReason::Timeout, detail: format!("nothing came for {patience:?}") }
 }
 
 fn since(base: Instant, at: Instant) -> u64 {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What all copies together may take.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct CaptureBudget {
     /// Whether bodies are copied at all.
     keeps: bool,
     /// Bytes of one body.
@@ -20,7 +20,7 @@ pub(super) struct Room {
 /// A body, as far as it has come.
 #[derive(Debug)]
 pub(super) struct Capture {
-    room: Arc<Room>,
+    room: Arc<CaptureBudget>,
     bytes: Vec<u8>,
     /// Whether it is kept, so far.
     whole: bool,
@@ -28,7 +28,7 @@ pub(super) struct Capture {
     pub(super) size: u64,
 }
 
-impl Room {
+impl CaptureBudget {
     pub(super) fn new(keeps: bool, longest: usize) -> Self {
         let (most, taken) = (longest.saturating_mul(BODIES_AT_ONCE), AtomicUsize::new(0));
         Self { keeps, longest, most, taken, lost: AtomicU64::new(0) }
@@ -41,7 +41,7 @@ impl Room {
 }
 
 impl Capture {
-    pub(super) fn new(room: &Arc<Room>) -> Self {
+    pub(super) fn new(room: &Arc<CaptureBudget>) -> Self {
         Self { room: Arc::clone(room), bytes: Vec::new(), whole: room.keeps, size: 0 }
     }
 
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_counted_but_not_kept() {
-        let room = Arc::new(Room::new(true, 10));
+        let room = Arc::new(CaptureBudget::new(true, 10));
         let mut long = Capture::new(&room);
         long.push(b"123456");
         assert_eq!((long.bytes(), room.taken.load(Relaxed)), (Some(&b"123456"[..]), 6));
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn all_together_have_a_bound_and_give_their_room_back() {
-        let room = Arc::new(Room::new(true, 10));
+        let room = Arc::new(CaptureBudget::new(true, 10));
         let mut many: Vec<Capture> = (0..20).map(|_| Capture::new(&room)).collect();
         for capture in &mut many {
             capture.push(b"1234567890");
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn without_bodies_only_their_lengths_are_known() {
-        let room = Arc::new(Room::new(false, 10));
+        let room = Arc::new(CaptureBudget::new(false, 10));
         let mut capture = Capture::new(&room);
         capture.push(b"123");
         assert_eq!((capture.bytes(), capture.size, room.lost()), (None, 3, 0));

@@ -13,21 +13,21 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 
-use super::body::{Download, Seen, Source, Upload, silent};
+use super::body::{DownloadBody, RequestBody, UploadBody, UploadProgress, silent};
 use super::capture::Capture;
-use super::heads::Headers;
-use super::scribe::Entry;
-use super::{Left, Recorder, Sighting};
+use super::heads::HeaderBlock;
+use super::scribe::RecordedCall;
+use super::{CallEvent, FinishedCall, Recorder};
 use crate::send::Outgoing;
 use crate::tasks::Tasks;
 use crate::timer::Timer;
-use crate::upstream::{self, Connection, Origin, Permit, Refused, Taken};
+use crate::upstream::{self, Checkout, LimitExceeded, TargetUrl, UpstreamConnection, UpstreamPermit};
 use standin_stub::reply::Reply;
-use standin_tape::exchange::{Failure, Reason, Times};
+use standin_tape::exchange::{ExchangeFailure, ExchangeTimes, FailureReason};
 
 /// What a worker lends to a call.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub struct WorkerContext {
     /// Its place among the workers.
     pub worker: usize,
     /// Where its tasks run.
@@ -38,14 +38,14 @@ pub struct Desk {
 
 /// A call at the service; what is known of it goes on the tape when it ends.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(super) struct InFlightCall {
     recorder: Arc<Recorder>,
     worker: usize,
     /// None once it has ended.
-    entry: Option<Box<Entry>>,
-    seen: Arc<Seen>,
-    connection: Option<Connection<Upload>>,
-    permit: Option<Permit>,
+    entry: Option<Box<RecordedCall>>,
+    seen: Arc<UploadProgress>,
+    connection: Option<UpstreamConnection<UploadBody>>,
+    permit: Option<UpstreamPermit>,
     /// Whether the service is still counted as working on it.
     at_service: bool,
 }
@@ -55,27 +55,27 @@ impl Recorder {
     pub async fn forward(
         self: Arc<Self>,
         mut parts: Parts,
-        body: Source,
+        body: RequestBody,
         arrival: Instant,
-        desk: Desk,
+        desk: WorkerContext,
     ) -> Response<Outgoing> {
         self.for_service(&mut parts);
-        let (mut open, upload) = Open::new(Arc::clone(&self), &parts, body, arrival, desk.worker);
+        let (mut open, upload) = InFlightCall::new(Arc::clone(&self), &parts, body, arrival, desk.worker);
         if let Err(refused) = self.let_in(&mut open, &desk).await {
             self.counts.refused.fetch_add(1, Relaxed);
-            open.end(Some(Failure { reason: Reason::Limit, detail: told(refused).to_owned() }));
+            open.end(Some(ExchangeFailure { reason: FailureReason::Limit, detail: told(refused).to_owned() }));
             return refusal(refused, &self);
         }
         let is_head = parts.method == Method::HEAD;
         let tasks = desk.tasks.clone();
         let exchange = exchange(Arc::clone(&self), open, self.request(parts, upload), desk);
-        match (KeepGoing { exchange: Some(Box::pin(exchange)), tasks }).await {
+        match (RunToCompletion { exchange: Some(Box::pin(exchange)), tasks }).await {
             Ok(response) => client_response(response, is_head, self.upstream.origin()),
             Err(failure) => broken(&failure, self.upstream.origin()),
         }
     }
 
-    async fn let_in(&self, open: &mut Open, desk: &Desk) -> Result<(), Refused> {
+    async fn let_in(&self, open: &mut InFlightCall, desk: &WorkerContext) -> Result<(), LimitExceeded> {
         let asked = Instant::now();
         let permit = self.upstream.admit().await?;
         let passed = self.upstream.pass(&permit, &desk.timer).await;
@@ -102,7 +102,7 @@ impl Recorder {
     }
 
     /// The call as the service gets it.
-    fn request(&self, parts: Parts, upload: Upload) -> Request<Upload> {
+    fn request(&self, parts: Parts, upload: UploadBody) -> Request<UploadBody> {
         let mut request = Request::new(upload);
         let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let prefix = &self.upstream.origin().prefix;
@@ -119,20 +119,26 @@ impl Recorder {
     }
 }
 
-impl Open {
-    fn new(recorder: Arc<Recorder>, parts: &Parts, body: Source, arrival: Instant, worker: usize) -> (Self, Upload) {
+impl InFlightCall {
+    fn new(
+        recorder: Arc<Recorder>,
+        parts: &Parts,
+        body: RequestBody,
+        arrival: Instant,
+        worker: usize,
+    ) -> (Self, UploadBody) {
         let number = recorder.counts.calls.fetch_add(1, Relaxed) + 1;
-        let (upload, seen) = Upload::new(body, arrival, recorder.upstream.base(), &recorder.room);
-        let entry = Box::new(Entry {
+        let (upload, seen) = UploadBody::new(body, arrival, recorder.upstream.base(), &recorder.room);
+        let entry = Box::new(RecordedCall {
             number,
             method: parts.method.clone(),
             url: parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
-            headers: recorder.scribe.as_ref().map(|_| Headers::of(&parts.headers)).unwrap_or_default(),
+            headers: recorder.scribe.as_ref().map(|_| HeaderBlock::of(&parts.headers)).unwrap_or_default(),
             body: None,
             answer: None,
             received: Capture::new(&recorder.room),
             failure: None,
-            times: Times::default(),
+            times: ExchangeTimes::default(),
             in_flight: 0,
             reused: false,
         });
@@ -149,12 +155,12 @@ impl Open {
     }
 
     /// Puts the exchange on the tape, and frees what it held.
-    pub(super) fn end(mut self, failure: Option<Failure>) {
+    pub(super) fn end(mut self, failure: Option<ExchangeFailure>) {
         self.finish(failure);
     }
 
     /// Has a connection, and sends the call now.
-    fn arrive(&mut self, taken: &Taken<Upload>) {
+    fn arrive(&mut self, taken: &Checkout<UploadBody>) {
         taken.connection.stamps.clear();
         self.at_service = true;
         let in_flight = self.recorder.upstream.arrive();
@@ -164,7 +170,7 @@ impl Open {
             entry.times.connect = taken.took.connect.as_nanos() as u64;
             entry.times.tls = taken.took.tls.as_nanos() as u64;
             if let Some(witness) = &self.recorder.witness {
-                witness.tell(Sighting::Arrived(entry.number));
+                witness.tell(CallEvent::Arrived(entry.number));
             }
         }
     }
@@ -175,14 +181,14 @@ impl Open {
         }
     }
 
-    fn stamp(&mut self, connection: &Connection<Upload>) {
+    fn stamp(&mut self, connection: &UpstreamConnection<UploadBody>) {
         if let Some(entry) = &mut self.entry {
             entry.times.sent = connection.stamps.written().1;
             (entry.times.first_byte, entry.times.last_byte) = connection.stamps.read();
         }
     }
 
-    fn finish(&mut self, failure: Option<Failure>) {
+    fn finish(&mut self, failure: Option<ExchangeFailure>) {
         self.leave();
         if let Some(connection) = self.connection.take() {
             self.stamp(&connection);
@@ -192,11 +198,11 @@ impl Open {
         }
         drop(self.permit.take());
         let Some(mut entry) = self.entry.take() else { return };
-        if failure.as_ref().is_some_and(|failure| failure.reason != Reason::Limit) {
+        if failure.as_ref().is_some_and(|failure| failure.reason != FailureReason::Limit) {
             self.recorder.counts.failed.fetch_add(1, Relaxed);
         }
         if let Some(witness) = &self.recorder.witness {
-            witness.tell(Sighting::Left(Left::new(&entry, failure.as_ref())));
+            witness.tell(CallEvent::Finished(FinishedCall::new(&entry, failure.as_ref())));
         }
         if let Some(scribe) = &self.recorder.scribe {
             entry.body = self.seen.take();
@@ -207,19 +213,22 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for InFlightCall {
     fn drop(&mut self) {
-        self.finish(Some(Failure { reason: Reason::ClientGone, detail: "nobody waited for it any more".to_owned() }));
+        self.finish(Some(ExchangeFailure {
+            reason: FailureReason::ClientGone,
+            detail: "nobody waited for it any more".to_owned(),
+        }));
     }
 }
 
 /// Sends a call, and waits for the head of its answer. A kept connection that closes before it took anything is replaced.
 async fn exchange(
     recorder: Arc<Recorder>,
-    mut open: Open,
-    mut request: Request<Upload>,
-    desk: Desk,
-) -> Result<Response<Download>, Failure> {
+    mut open: InFlightCall,
+    mut request: Request<UploadBody>,
+    desk: WorkerContext,
+) -> Result<Response<DownloadBody>, ExchangeFailure> {
     let upstream = &recorder.upstream;
     let patience = recorder.timeout;
     let mut fresh = false;
@@ -234,7 +243,7 @@ async fn exchange(
             },
         };
         open.arrive(&taken);
-        let Taken { mut connection, reused, .. } = taken;
+        let Checkout { mut connection, reused, .. } = taken;
         let sent = tokio::time::timeout(patience, connection.sender.try_send_request(request)).await;
         let failure = match sent {
             Ok(Ok(response)) => return Ok(answered(open, connection, response, &recorder, desk.tasks)),
@@ -253,18 +262,18 @@ async fn exchange(
     }
 }
 
-fn failed<T>(open: Open, failure: Failure) -> Result<T, Failure> {
+fn failed<T>(open: InFlightCall, failure: ExchangeFailure) -> Result<T, ExchangeFailure> {
     open.end(Some(failure.clone()));
     Err(failure)
 }
 
 fn answered(
-    mut open: Open,
-    connection: Connection<Upload>,
+    mut open: InFlightCall,
+    connection: UpstreamConnection<UploadBody>,
     response: Response<Incoming>,
     recorder: &Recorder,
     tasks: Tasks,
-) -> Response<Download> {
+) -> Response<DownloadBody> {
     let (mut parts, body) = response.into_parts();
     upstream::end_to_end(&mut parts.headers);
     if let Some(location) = parts.headers.get(LOCATION).and_then(|value| value.to_str().ok())
@@ -276,15 +285,15 @@ fn answered(
     }
     open.connection = Some(connection);
     if let Some(entry) = open.entry.as_mut().filter(|_| recorder.scribe.is_some()) {
-        entry.answer = Some((parts.status, Headers::of(&parts.headers)));
+        entry.answer = Some((parts.status, HeaderBlock::of(&parts.headers)));
     }
-    let mut download = Download::new(body, open, recorder.timeout, tasks);
+    let mut download = DownloadBody::new(body, open, recorder.timeout, tasks);
     download.end_if_empty();
     Response::from_parts(parts, download)
 }
 
 /// An exchange that goes on when its client has gone: the service is at work on it, holds its place, and is measured.
-struct KeepGoing<F>
+struct RunToCompletion<F>
 where
     F: Future + Send + 'static,
 {
@@ -292,7 +301,7 @@ where
     tasks: Tasks,
 }
 
-impl<F> Future for KeepGoing<F>
+impl<F> Future for RunToCompletion<F>
 where
     F: Future + Send + 'static,
 {
@@ -308,7 +317,7 @@ where
     }
 }
 
-impl<F> Drop for KeepGoing<F>
+impl<F> Drop for RunToCompletion<F>
 where
     F: Future + Send + 'static,
 {
@@ -320,11 +329,12 @@ where
     }
 }
 
-fn client_response(response: Response<Download>, is_head: bool, origin: &Origin) -> Response<Outgoing> {
+fn client_response(response: Response<DownloadBody>, is_head: bool, origin: &TargetUrl) -> Response<Outgoing> {
     let (mut parts, body) = response.into_parts();
     parts.version = Version::HTTP_11;
     if parts.status.is_informational() {
-        let failure = Failure { reason: Reason::Protocol, detail: format!("its last word was {}", parts.status) };
+        let failure =
+            ExchangeFailure { reason: FailureReason::Protocol, detail: format!("its last word was {}", parts.status) };
         return broken(&failure, origin);
     }
     let empty = is_head || body.is_end_stream();
@@ -333,21 +343,21 @@ fn client_response(response: Response<Download>, is_head: bool, origin: &Origin)
 }
 
 /// What a client is told when the service gave no answer.
-fn broken(failure: &Failure, origin: &Origin) -> Response<Outgoing> {
+fn broken(failure: &ExchangeFailure, origin: &TargetUrl) -> Response<Outgoing> {
     let (status, what) = match failure.reason {
-        Reason::Connect => (StatusCode::BAD_GATEWAY, "cannot connect to"),
-        Reason::Tls => (StatusCode::BAD_GATEWAY, "cannot agree on TLS with"),
-        Reason::Timeout => (StatusCode::GATEWAY_TIMEOUT, "waited too long for"),
-        Reason::Protocol => (StatusCode::BAD_GATEWAY, "cannot understand"),
+        FailureReason::Connect => (StatusCode::BAD_GATEWAY, "cannot connect to"),
+        FailureReason::Tls => (StatusCode::BAD_GATEWAY, "cannot agree on TLS with"),
+        FailureReason::Timeout => (StatusCode::GATEWAY_TIMEOUT, "waited too long for"),
+        FailureReason::Protocol => (StatusCode::BAD_GATEWAY, "cannot understand"),
         _ => (StatusCode::BAD_GATEWAY, "lost the connection to"),
     };
     respond(status, format!("standin {what} {origin}: {}\n", failure.detail))
 }
 
-fn refusal(refused: Refused, recorder: &Recorder) -> Response<Outgoing> {
+fn refusal(refused: LimitExceeded, recorder: &Recorder) -> Response<Outgoing> {
     let help = match refused {
-        Refused::InFlight => "raise --max-in-flight or --max-connections",
-        Refused::Rate => "raise --max-per-second",
+        LimitExceeded::InFlight => "raise --max-in-flight or --max-connections",
+        LimitExceeded::Rate => "raise --max-per-second",
     };
     let origin = recorder.upstream.origin();
     let text =
@@ -357,10 +367,10 @@ fn refusal(refused: Refused, recorder: &Recorder) -> Response<Outgoing> {
     response
 }
 
-fn told(refused: Refused) -> &'static str {
+fn told(refused: LimitExceeded) -> &'static str {
     match refused {
-        Refused::InFlight => "too many calls were in flight",
-        Refused::Rate => "calls came faster than the rate allows",
+        LimitExceeded::InFlight => "too many calls were in flight",
+        LimitExceeded::Rate => "calls came faster than the rate allows",
     }
 }
 
@@ -372,8 +382,8 @@ fn respond(status: StatusCode, text: String) -> Response<Outgoing> {
     response
 }
 
-fn unreachable_in(patience: Duration) -> Failure {
-    Failure { reason: Reason::Timeout, detail: format!("no connection within {patience:?}") }
+fn unreachable_in(patience: Duration) -> ExchangeFailure {
+    ExchangeFailure { reason: FailureReason::Timeout, detail: format!("no connection within {patience:?}") }
 }
 
 /// HTTP/2 may send a cookie a line; HTTP/1.1 has one line (RFC 9113, 8.2.3).

@@ -8,11 +8,11 @@ use standin_stub::call::latin_or_utf8;
 
 /// Names and values in their order. Neither can hold the marks between them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Headers {
+pub(super) struct HeaderBlock {
     bytes: Vec<u8>,
 }
 
-impl Headers {
+impl HeaderBlock {
     /// The headers of a message.
     pub(super) fn of(map: &HeaderMap) -> Self {
         let size = map.iter().map(|(name, value)| name.as_str().len() + value.len() + 2).sum();
@@ -58,7 +58,7 @@ mod tests {
             for (name, value) in &pairs {
                 map.append(HeaderName::try_from(name).unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
             }
-            let headers = Headers::of(&map);
+            let headers = HeaderBlock::of(&map);
             let out: Vec<(String, String)> = headers.iter().map(|(name, value)| (name.to_owned(), value.into_owned())).collect();
             let expected: Vec<(String, String)> =
                 map.iter().map(|(name, value)| (name.to_string(), standin_stub::call::header_text(value).into_owned())).collect();

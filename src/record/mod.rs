@@ -26,40 +26,40 @@ use std::time::{Duration, Instant, SystemTime};
 use http::HeaderValue;
 use serde_json::{Map, Value};
 
-pub use body::Source;
-pub use forward::Desk;
+pub use body::RequestBody;
+pub use forward::WorkerContext;
 pub use redact::Redaction;
-pub use scribe::Written;
-pub use witness::{Left, Sighting, Witness};
+pub use scribe::TapeProgress;
+pub use witness::{CallEvent, CallObserver, FinishedCall};
 
-use self::body::Upload;
-use self::capture::Room;
+use self::body::UploadBody;
+use self::capture::CaptureBudget;
 use self::redact::Redactor;
-use self::scribe::Scribe;
+use self::scribe::TapeWriterThread;
 use crate::panics::Panics;
-use crate::upstream::{Bounds, Connector, Origin, Upstream};
-use standin_tape::{Head, Limits, Overhead, VERSION, Writer};
+use crate::upstream::{Connector, TargetUrl, Upstream, UpstreamLimits};
+use standin_tape::{RecorderOverhead, RecordingLimits, TapeHead, TapeWriter, VERSION};
 
 /// What a recorder is to do.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct RecorderConfig {
     /// The way to the service.
     pub connector: Connector,
     /// What the service may be asked to bear.
-    pub bounds: Bounds,
+    pub bounds: UpstreamLimits,
     /// How long the service may be silent.
     pub timeout: Duration,
     /// Threads that forward.
     pub workers: usize,
     /// The tape, if there is to be one.
-    pub tape: Option<Tape>,
+    pub tape: Option<TapeConfig>,
     /// Who looks on, if anybody does.
-    pub witness: Option<Witness>,
+    pub witness: Option<CallObserver>,
 }
 
 /// What goes on a tape, and where it is.
 #[derive(Clone, Debug)]
-pub struct Tape {
+pub struct TapeConfig {
     /// The file, which must not exist; bodies stand beside it, in a file of the same name that ends in `.bodies`.
     pub path: PathBuf,
     /// Whether bodies are kept.
@@ -71,29 +71,29 @@ pub struct Tape {
     /// Whether the recorder sees all traffic of the service, as the operator says.
     pub exclusive: bool,
     /// What the recorder adds to a call, if that was measured.
-    pub overhead: Option<Overhead>,
+    pub overhead: Option<RecorderOverhead>,
     /// What else its head says.
     pub notes: Map<String, Value>,
 }
 
 /// Forwards, and records if it has a tape.
 pub struct Recorder {
-    upstream: Upstream<Upload>,
+    upstream: Upstream<UploadBody>,
     /// The service's Host header.
     host: HeaderValue,
     timeout: Duration,
-    room: Arc<Room>,
+    room: Arc<CaptureBudget>,
     /// Whether bodies are to be looked into, so that no coding may be asked for that cannot be.
     reads_bodies: bool,
-    scribe: Option<Scribe>,
+    scribe: Option<TapeWriterThread>,
     panics: Arc<Panics>,
-    witness: Option<Witness>,
-    counts: Counts,
+    witness: Option<CallObserver>,
+    counts: CallCounts,
 }
 
 /// Calls that go on to a real service.
 #[derive(Clone, Debug)]
-pub struct Forward {
+pub struct ForwardRule {
     /// What sends them, and perhaps tapes them.
     pub recorder: Arc<Recorder>,
     /// Whether all calls do, without a look at stubs; bodies then pass as they come, whatever their length.
@@ -102,7 +102,7 @@ pub struct Forward {
 
 /// What happened so far.
 #[derive(Clone, Debug, Default)]
-pub struct Progress {
+pub struct RecordingProgress {
     /// Calls that came.
     pub calls: u64,
     /// Calls that the service works on now.
@@ -114,11 +114,11 @@ pub struct Progress {
     /// Bodies that were too long to be kept.
     pub lost_bodies: u64,
     /// What is on the tape.
-    pub written: Written,
+    pub written: TapeProgress,
 }
 
 #[derive(Debug, Default)]
-struct Counts {
+struct CallCounts {
     calls: AtomicU64,
     refused: AtomicU64,
     failed: AtomicU64,
@@ -126,15 +126,15 @@ struct Counts {
 
 impl Recorder {
     /// Starts the tape, if there is to be one.
-    pub fn start(settings: Settings) -> io::Result<Arc<Self>> {
+    pub fn start(settings: RecorderConfig) -> io::Result<Arc<Self>> {
         let base = Instant::now();
         let origin = settings.connector.origin().clone();
         let (keeps, longest) = settings.tape.as_ref().map_or((false, 0), |tape| (tape.bodies, tape.longest_body));
         let panics = Arc::new(Panics::default());
         let scribe = match settings.tape {
             Some(tape) => {
-                let writer = Writer::create(&tape.path, &head(&origin, &settings.bounds, &tape))?;
-                Some(Scribe::start(writer, Redactor::new(tape.redaction), Arc::clone(&panics))?)
+                let writer = TapeWriter::create(&tape.path, &head(&origin, &settings.bounds, &tape))?;
+                Some(TapeWriterThread::start(writer, Redactor::new(tape.redaction), Arc::clone(&panics))?)
             }
             None => None,
         };
@@ -142,17 +142,17 @@ impl Recorder {
             upstream: Upstream::new(settings.connector, &settings.bounds, base, settings.workers),
             host: origin.host_header(),
             timeout: settings.timeout,
-            room: Arc::new(Room::new(keeps, longest)),
+            room: Arc::new(CaptureBudget::new(keeps, longest)),
             reads_bodies: keeps,
             scribe,
             panics,
             witness: settings.witness,
-            counts: Counts::default(),
+            counts: CallCounts::default(),
         }))
     }
 
     /// Where calls go.
-    pub fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &TargetUrl {
         self.upstream.origin()
     }
 
@@ -162,20 +162,20 @@ impl Recorder {
     }
 
     /// What happened so far.
-    pub fn progress(&self) -> Progress {
-        Progress {
+    pub fn progress(&self) -> RecordingProgress {
+        RecordingProgress {
             calls: self.counts.calls.load(Relaxed),
             in_flight: self.upstream.in_flight(),
             refused: self.counts.refused.load(Relaxed),
             failed: self.counts.failed.load(Relaxed),
             lost_bodies: self.room.lost(),
-            written: self.scribe.as_ref().map(Scribe::written).unwrap_or_default(),
+            written: self.scribe.as_ref().map(TapeWriterThread::written).unwrap_or_default(),
         }
     }
 
     /// What is on the tape; none if there is no tape.
-    pub fn taped(&self) -> Option<Written> {
-        self.scribe.as_ref().map(Scribe::written)
+    pub fn taped(&self) -> Option<TapeProgress> {
+        self.scribe.as_ref().map(TapeWriterThread::written)
     }
 
     /// Ends the tape well. Calls that end later are not on it.
@@ -193,16 +193,20 @@ impl fmt::Debug for Recorder {
     }
 }
 
-fn head(origin: &Origin, bounds: &Bounds, tape: &Tape) -> Head {
+fn head(origin: &TargetUrl, bounds: &UpstreamLimits, tape: &TapeConfig) -> TapeHead {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Head {
+    TapeHead {
         version: VERSION,
         target: origin.to_string(),
         started_unix_ms: since.map_or(0, |since| since.as_millis() as u64),
         clock: "monotonic, at the socket".to_owned(),
         exclusive: tape.exclusive,
         bodies: tape.bodies,
-        limits: Limits { in_flight: bounds.in_flight, per_second: bounds.per_second, connections: bounds.connections },
+        limits: RecordingLimits {
+            in_flight: bounds.in_flight,
+            per_second: bounds.per_second,
+            connections: bounds.connections,
+        },
         overhead: tape.overhead,
         notes: tape.notes.clone(),
     }

@@ -18,40 +18,40 @@ use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 
 use super::capture::Capture;
-use super::heads::Headers;
+use super::heads::HeaderBlock;
 use super::redact::{Message, Redacted, Redactor};
 use crate::panics::{self, Panics, Part};
-use standin_tape::exchange::{BodyRef, Exchange, Failure, Request, Response, Times};
-use standin_tape::operations::Operations;
-use standin_tape::{Gap, Writer};
+use standin_tape::exchange::{BodyRef, Exchange, ExchangeFailure, ExchangeRequest, ExchangeResponse, ExchangeTimes};
+use standin_tape::operations::OperationTree;
+use standin_tape::{TapeGap, TapeWriter};
 
 /// An exchange as a worker saw it, with its secrets.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct RecordedCall {
     pub(super) number: u64,
     pub(super) method: Method,
     pub(super) url: PathAndQuery,
-    pub(super) headers: Headers,
+    pub(super) headers: HeaderBlock,
     pub(super) body: Option<Capture>,
-    pub(super) answer: Option<(StatusCode, Headers)>,
+    pub(super) answer: Option<(StatusCode, HeaderBlock)>,
     /// The answer's body.
     pub(super) received: Capture,
-    pub(super) failure: Option<Failure>,
-    pub(super) times: Times,
+    pub(super) failure: Option<ExchangeFailure>,
+    pub(super) times: ExchangeTimes,
     pub(super) in_flight: u32,
     pub(super) reused: bool,
 }
 
 /// The way to the tape.
 #[derive(Debug)]
-pub(super) struct Scribe {
-    shared: Arc<Shared>,
+pub(super) struct TapeWriterThread {
+    shared: Arc<TapeQueue>,
     thread: Mutex<Option<JoinHandle<io::Result<()>>>>,
 }
 
 /// What is on the tape, so far.
 #[derive(Clone, Debug, Default)]
-pub struct Written {
+pub struct TapeProgress {
     /// Exchanges that the system has.
     pub exchanges: u64,
     /// Kinds of calls, as `standin fit` will tell them apart.
@@ -71,23 +71,23 @@ pub struct Written {
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct TapeQueue {
     /// Boxed, so that a worker hands over a pointer under a short lock.
-    waiting: Mutex<Vec<(Instant, Box<Entry>)>>,
+    waiting: Mutex<Vec<(Instant, Box<RecordedCall>)>>,
     /// When the oldest exchange was taken that was handed on and that the system does not have yet.
     unwritten: Mutex<Option<Instant>>,
     dropped: AtomicU64,
     ending: AtomicBool,
     /// Counted when the tape ends.
     refused: AtomicU64,
-    written: Mutex<Written>,
+    written: Mutex<TapeProgress>,
 }
 
-impl Scribe {
+impl TapeWriterThread {
     /// Begins to write.
-    pub(super) fn start(writer: Writer, redactor: Redactor, panics: Arc<Panics>) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let mut work = Work {
+    pub(super) fn start(writer: TapeWriter, redactor: Redactor, panics: Arc<Panics>) -> io::Result<Self> {
+        let shared = Arc::new(TapeQueue::default());
+        let mut work = TapeWriterTask {
             panics: Arc::clone(&panics),
             shared: Arc::clone(&shared),
             writer,
@@ -110,7 +110,7 @@ impl Scribe {
     }
 
     /// Hands over an exchange.
-    pub(super) fn take(&self, entry: Box<Entry>) {
+    pub(super) fn take(&self, entry: Box<RecordedCall>) {
         let now = Instant::now();
         let mut waiting = lock(&self.shared.waiting);
         if waiting.len() < WAITING {
@@ -121,9 +121,9 @@ impl Scribe {
     }
 
     /// What is on the tape.
-    pub(super) fn written(&self) -> Written {
+    pub(super) fn written(&self) -> TapeProgress {
         let (dropped, behind) = (self.shared.dropped.load(Relaxed), self.shared.behind());
-        Written { dropped, behind, ..lock(&self.shared.written).clone() }
+        TapeProgress { dropped, behind, ..lock(&self.shared.written).clone() }
     }
 
     /// Ends the tape well, once; `refused` is the count of calls that never reached the service.
@@ -136,14 +136,14 @@ impl Scribe {
     }
 }
 
-impl Drop for Scribe {
+impl Drop for TapeWriterThread {
     fn drop(&mut self) {
         // an error was told by whoever asked for the end, or nobody wants to know
         let _ = self.finish(0);
     }
 }
 
-impl Shared {
+impl TapeQueue {
     fn behind(&self) -> Duration {
         let waiting = lock(&self.waiting).first().map(|(taken, _)| *taken);
         let oldest = lock(&self.unwritten).iter().copied().chain(waiting).min();
@@ -151,13 +151,13 @@ impl Shared {
     }
 }
 
-struct Work {
+struct TapeWriterTask {
     panics: Arc<Panics>,
-    shared: Arc<Shared>,
-    writer: Writer,
+    shared: Arc<TapeQueue>,
+    writer: TapeWriter,
     redactor: Redactor,
     /// Since when the disk takes nothing, and what was lost by it.
-    stuck: Option<(Instant, Gap)>,
+    stuck: Option<(Instant, TapeGap)>,
     /// Whether it is said already that the tape is behind.
     is_behind: bool,
     unreadable: u64,
@@ -172,7 +172,7 @@ struct Work {
     counted: usize,
 }
 
-impl Work {
+impl TapeWriterTask {
     fn run(&mut self) -> io::Result<()> {
         let mut next = Instant::now() + FLUSH;
         loop {
@@ -203,7 +203,7 @@ impl Work {
     }
 
     /// Writes an exchange, or counts it as lost where the disk takes nothing.
-    fn put(&mut self, taken: Instant, entry: &Entry) {
+    fn put(&mut self, taken: Instant, entry: &RecordedCall) {
         if self.stuck.is_none() {
             let panics = Arc::clone(&self.panics);
             match panics.catch(Part::Tape, || self.write(entry)) {
@@ -242,7 +242,7 @@ impl Work {
                 %error,
                 "the tape cannot be written: calls pass and are not recorded until the disk has room again"
             );
-            self.stuck = Some((Instant::now(), Gap { why, ..Gap::default() }));
+            self.stuck = Some((Instant::now(), TapeGap { why, ..TapeGap::default() }));
         }
     }
 
@@ -288,9 +288,9 @@ impl Work {
         error
     }
 
-    fn write(&mut self, entry: &Entry) -> io::Result<()> {
+    fn write(&mut self, entry: &RecordedCall) -> io::Result<()> {
         panics::planted("tape");
-        let none = Headers::default();
+        let none = HeaderBlock::default();
         let call_body = entry.body.as_ref().and_then(Capture::bytes).unwrap_or_default();
         let answer_body = entry.received.bytes().unwrap_or_default();
         let messages = [
@@ -300,7 +300,7 @@ impl Work {
         let (url, redacted) = self.redactor.redact(entry.url.as_str(), &messages);
         let mut redacted = redacted.into_iter();
         let (call, answer) = (redacted.next().unwrap_or_default(), redacted.next().unwrap_or_default());
-        let request = Request {
+        let request = ExchangeRequest {
             method: entry.method.as_str().to_owned(),
             url,
             body: self.keep(entry.body.as_ref(), &call)?,
@@ -309,7 +309,7 @@ impl Work {
         let response = match &entry.answer {
             Some((status, _)) => {
                 let body = self.keep(Some(&entry.received), &answer)?;
-                Some(Response { status: status.as_u16(), headers: answer.headers, body })
+                Some(ExchangeResponse { status: status.as_u16(), headers: answer.headers, body })
             }
             None => None,
         };
@@ -340,7 +340,7 @@ impl Work {
         }
     }
 
-    fn account(&mut self, entry: &Entry) {
+    fn account(&mut self, entry: &RecordedCall) {
         if let (None, Some(sent), Some(end)) = (&entry.failure, entry.times.sent, entry.times.last_byte) {
             self.took.saturating_record(end.saturating_sub(sent) / 1_000);
         }
@@ -352,7 +352,7 @@ impl Work {
 
     fn count_operations(&self) -> usize {
         let calls = || self.kinds.iter().map(|(method, path)| (method.as_str(), path.as_str()));
-        let operations = Operations::learn(calls());
+        let operations = OperationTree::learn(calls());
         calls().map(|(method, path)| operations.name(method, path)).collect::<HashSet<_>>().len()
     }
 

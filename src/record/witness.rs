@@ -4,25 +4,25 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::scribe::Entry;
-use standin_tape::exchange::{Failure, Reason};
+use super::scribe::RecordedCall;
+use standin_tape::exchange::{ExchangeFailure, FailureReason};
 
 /// Looks on. It is told on the way of calls, and must not take long.
 #[derive(Clone)]
-pub struct Witness(Arc<dyn Fn(Sighting) + Send + Sync>);
+pub struct CallObserver(Arc<dyn Fn(CallEvent) + Send + Sync>);
 
 /// What is seen of a call.
 #[derive(Clone, Copy, Debug)]
-pub enum Sighting {
+pub enum CallEvent {
     /// The call of this number on the tape goes to the service now. One whose connection proves dead comes again.
     Arrived(u64),
     /// It has come to its end, or never got there.
-    Left(Left),
+    Finished(FinishedCall),
 }
 
 /// A call that has come to its end.
 #[derive(Clone, Copy, Debug)]
-pub struct Left {
+pub struct FinishedCall {
     /// Its number on the tape.
     pub number: u64,
     /// The status that the service gave.
@@ -33,26 +33,26 @@ pub struct Left {
     pub took: Option<Duration>,
 }
 
-impl Witness {
+impl CallObserver {
     /// One that is told by a call of `tell`.
-    pub fn new(tell: impl Fn(Sighting) + Send + Sync + 'static) -> Self {
+    pub fn new(tell: impl Fn(CallEvent) + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 
-    pub(super) fn tell(&self, sighting: Sighting) {
+    pub(super) fn tell(&self, sighting: CallEvent) {
         (self.0)(sighting);
     }
 }
 
-impl fmt::Debug for Witness {
+impl fmt::Debug for CallObserver {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Witness")
+        out.write_str("CallObserver")
     }
 }
 
-impl Left {
-    pub(super) fn new(entry: &Entry, failure: Option<&Failure>) -> Self {
-        let is_ours = |reason| matches!(reason, Reason::Limit | Reason::ClientGone);
+impl FinishedCall {
+    pub(super) fn new(entry: &RecordedCall, failure: Option<&ExchangeFailure>) -> Self {
+        let is_ours = |reason| matches!(reason, FailureReason::Limit | FailureReason::ClientGone);
         let times = entry.times.sent.zip(entry.times.last_byte).filter(|_| failure.is_none());
         Self {
             number: entry.number,

@@ -24,7 +24,7 @@ use self::status::{EndGuard, ThreadHealth};
 pub use self::status::{ReloadStatus, WatchMode};
 use self::thread::Reloader;
 pub use self::watched_stubs::WatchedStubs;
-use crate::live::Live;
+use crate::live::ServiceState;
 use crate::panics::{Panics, Part};
 use standin_stub::defect::Defect;
 
@@ -45,7 +45,7 @@ enum ReloadMessage {
     /// The operating system has reported an event in a watched folder.
     FilesChanged,
     /// Reload now. If `reset` names a server, its files replace all changes through the API.
-    Request { reset: Option<Arc<Live>>, answer: oneshot::Sender<Arc<ReloadStatus>> },
+    Request { reset: Option<Arc<ServiceState>>, answer: oneshot::Sender<Arc<ReloadStatus>> },
     /// End the thread.
     Stop,
 }
@@ -99,13 +99,13 @@ impl Reload {
 
     /// Reloads changed files now and drops the changes of `live` through the API that are in no
     /// file. With errors, nothing changes. Returns `None` if the server is shutting down.
-    pub async fn reset(&self, live: &Arc<Live>) -> Option<Arc<ReloadStatus>> {
+    pub async fn reset(&self, live: &Arc<ServiceState>) -> Option<Arc<ReloadStatus>> {
         self.send_request(Some(Arc::clone(live))).await
     }
 
     /// Does what [`Reload::reset`] does and blocks until it is done. It may be called within a
     /// runtime and outside.
-    pub fn reset_blocking(&self, live: &Arc<Live>) -> Option<Arc<ReloadStatus>> {
+    pub fn reset_blocking(&self, live: &Arc<ServiceState>) -> Option<Arc<ReloadStatus>> {
         let (answer, answered) = oneshot::channel();
         self.sender.send(ReloadMessage::Request { reset: Some(Arc::clone(live)), answer }).ok()?;
         // tokio forbids blocking on the threads of a runtime, so that another thread waits
@@ -118,7 +118,7 @@ impl Reload {
         let _ = self.sender.send(ReloadMessage::Stop);
     }
 
-    async fn send_request(&self, reset: Option<Arc<Live>>) -> Option<Arc<ReloadStatus>> {
+    async fn send_request(&self, reset: Option<Arc<ServiceState>>) -> Option<Arc<ReloadStatus>> {
         let (answer, answered) = oneshot::channel();
         self.sender.send(ReloadMessage::Request { reset, answer }).ok()?;
         answered.await.ok()

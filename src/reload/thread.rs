@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use super::folder_watch::{ChangeNotifier, FolderWatch};
 use super::status::ThreadHealth;
 use super::{OnStatus, Reload, ReloadMessage, ReloadStatus, WatchMode, WatchedStubs};
-use crate::live::Live;
+use crate::live::ServiceState;
 use crate::panics::{self, Panic, Panics, Part};
 use standin_stub::catalog::Catalog;
 use standin_stub::defect::Defect;
@@ -249,7 +249,7 @@ impl Reloader {
     }
 
     /// Reloads at once, without settling, as the admin API or a program asks for it.
-    fn handle_request(&mut self, reset: Option<&Arc<Live>>) {
+    fn handle_request(&mut self, reset: Option<&Arc<ServiceState>>) {
         let begun = Instant::now();
         self.sets.iter_mut().for_each(WatchedStubs::keep_baseline);
         if self.watch.is_some() {
@@ -313,7 +313,7 @@ impl Reloader {
     }
 
     /// Activates the files that were read, or reports why they are not, and updates the status.
-    fn publish(&mut self, begun: Instant, is_requested: bool, reset: Option<&Arc<Live>>) {
+    fn publish(&mut self, begun: Instant, is_requested: bool, reset: Option<&Arc<ServiceState>>) {
         let last = self.status.load_full();
         self.is_interrupted = false;
         let mut has_changed = false;

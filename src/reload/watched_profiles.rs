@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::live::Live;
+use crate::live::ServiceState;
 use standin_model::profile::{self, CompiledProfile};
 use standin_stub::defect::Defect;
 use standin_stub::stub_folder::StubFolder;
@@ -41,7 +41,7 @@ impl WatchedProfiles {
 
     /// Replaces the profiles of a server; returns the name of its active profile if that no longer
     /// exists.
-    pub(super) fn activate(&self, live: &Live) -> Option<String> {
+    pub(super) fn activate(&self, live: &ServiceState) -> Option<String> {
         live.pacing().replace_profiles(self.by_folder.clone())
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::merge::{MergeAction, differs_in_place_only, has_existing_file, is_unedited, merge_action};
 use super::watched_profiles::WatchedProfiles;
 use crate::live::journal::Journal;
-use crate::live::{Edit, Live};
+use crate::live::{CatalogEdit, ServiceState};
 use standin_stub::catalog::Catalog;
 use standin_stub::defect::Defect;
 use standin_stub::file_cache::{CacheContents, FileCache, FileStub, body_file_path};
@@ -26,7 +26,7 @@ use standin_stub::{Stub, StubOrigin};
 /// A catalog of stubs and the files from which it was read.
 #[derive(Debug)]
 pub struct WatchedStubs {
-    live: Arc<Live>,
+    live: Arc<ServiceState>,
     cache: FileCache,
     /// Stubs of files as they were last put into the catalog, without later edits through the API.
     active: HashMap<Uuid, FileStub>,
@@ -70,7 +70,7 @@ impl WatchedStubs {
         let names = static_file_names(&folders, &listings);
         let contents = cache.read(listings);
         let stubs = contents.stubs.iter().map(|entry| Arc::clone(&entry.stub)).collect();
-        let live = Arc::new(Live::new(folders, stubs, journal, workers));
+        let live = Arc::new(ServiceState::new(folders, stubs, journal, workers));
         live.set_file_names(names);
         let profiles = WatchedProfiles::read(live.services());
         profiles.activate(&live);
@@ -82,7 +82,7 @@ impl WatchedStubs {
     }
 
     /// Returns the state from which the stubs are served.
-    pub fn live(&self) -> &Arc<Live> {
+    pub fn live(&self) -> &Arc<ServiceState> {
         &self.live
     }
 
@@ -335,7 +335,7 @@ fn by_id(contents: &CacheContents) -> HashMap<Uuid, FileStub> {
 
 /// Serves another catalog and returns the one before. Scenarios that no stub names any more start
 /// again.
-fn exchange_catalog(edit: &Edit<'_>, live: &Live, catalog: Catalog) -> Arc<Catalog> {
+fn exchange_catalog(edit: &CatalogEdit<'_>, live: &ServiceState, catalog: Catalog) -> Arc<Catalog> {
     let retired = edit.exchange(catalog);
     let current = edit.catalog();
     live.scenarios().keep_named(current.stubs().into_iter().filter_map(|stub| stub.scenario.as_ref()));

@@ -21,8 +21,8 @@ use std::io;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use crate::upstream::{Connector, Origin, Trust};
-use standin_tape::Recording;
+use crate::upstream::{Connector, TargetUrl, TrustAnchors};
+use standin_tape::LoadedTape;
 use standin_tape::exchange::Exchange;
 
 pub use beta_binomial::Proportion;
@@ -50,8 +50,8 @@ pub struct ReplayTarget {
 
 impl ReplayTarget {
     /// Returns a target with default limits for a base URL.
-    pub fn parse(url: &str, trust: &Trust) -> Result<Self, String> {
-        let connector = Connector::new(Origin::parse(url)?, trust)?;
+    pub fn parse(url: &str, trust: &TrustAnchors) -> Result<Self, String> {
+        let connector = Connector::new(TargetUrl::parse(url)?, trust)?;
         Ok(Self {
             connector,
             max_connections: 1_000,
@@ -68,7 +68,7 @@ impl ReplayTarget {
 ///
 /// The exchanges have the request as on the tape, without what replaced redacted parts.
 pub fn run(
-    recording: &Recording,
+    recording: &LoadedTape,
     prepared: &Arc<PreparedCalls>,
     plan: &Plan,
     target: &ReplayTarget,

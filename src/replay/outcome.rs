@@ -8,8 +8,8 @@ use hdrhistogram::Histogram;
 
 use super::ScheduledCall;
 use super::status_counts::{MAX_SHARE_DIFFERENCE, StatusCounts, status_text};
-use crate::upstream::Stamps;
-use standin_tape::exchange::{BodyRef, Exchange, Failure, Response, Times};
+use crate::upstream::SocketTimes;
+use standin_tape::exchange::{BodyRef, Exchange, ExchangeFailure, ExchangeResponse, ExchangeTimes};
 
 /// Result of a replay.
 #[derive(Clone, Debug)]
@@ -232,11 +232,11 @@ pub(super) struct ReplayedCall {
     number: u64,
     /// Scheduled time. All times are in nanoseconds since the start.
     pub(super) at: u64,
-    pub(super) times: Times,
+    pub(super) times: ExchangeTimes,
     first_written: Option<u64>,
     pub(super) status: Option<u16>,
     pub(super) size: u64,
-    pub(super) failure: Option<Failure>,
+    pub(super) failure: Option<ExchangeFailure>,
     pub(super) in_flight: u32,
     pub(super) reused: bool,
 }
@@ -247,7 +247,7 @@ impl ReplayedCall {
             call: due.call,
             number,
             at: due.at,
-            times: Times { received: due.at, ..Times::default() },
+            times: ExchangeTimes { received: due.at, ..ExchangeTimes::default() },
             first_written: None,
             status: None,
             size: 0,
@@ -257,7 +257,7 @@ impl ReplayedCall {
         }
     }
 
-    pub(super) fn stamp(&mut self, stamps: &Stamps) {
+    pub(super) fn stamp(&mut self, stamps: &SocketTimes) {
         (self.first_written, self.times.sent) = stamps.written();
         (self.times.first_byte, self.times.last_byte) = stamps.read();
     }
@@ -275,7 +275,7 @@ impl ReplayedCall {
             number: self.number,
             operation: original.operation.clone(),
             request: original.request.clone(),
-            response: self.status.map(|status| Response { status, headers: Vec::new(), body }),
+            response: self.status.map(|status| ExchangeResponse { status, headers: Vec::new(), body }),
             failure: self.failure.clone(),
             times: self.times.clone(),
             in_flight: self.in_flight,

@@ -7,7 +7,7 @@ use rand::RngExt as _;
 
 use standin_model::draws::Draws;
 use standin_tape::exchange::Exchange;
-use standin_tape::{Recording, busiest_second};
+use standin_tape::{LoadedTape, busiest_second};
 
 /// Schedule of calls, ordered by their times.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,7 +48,7 @@ pub enum Pace {
 
 impl Plan {
     /// Schedules the calls of a tape that reached the service and whose method `is_sent`.
-    pub fn new(recording: &Recording, pace: Pace, is_sent: impl Fn(&str) -> bool) -> Self {
+    pub fn new(recording: &LoadedTape, pace: Pace, is_sent: impl Fn(&str) -> bool) -> Self {
         let all = recording.exchanges.iter().enumerate();
         let came = |(call, exchange): (usize, &Exchange)| Some((recording.arrival(exchange)?, call));
         let mut arrivals: Vec<(u64, usize)> = all.filter_map(came).collect();
@@ -126,29 +126,34 @@ const GAPS: u64 = 0x7265_706c_6179;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use standin_tape::exchange::{Failure, Reason, Request, Times};
+    use standin_tape::exchange::{ExchangeFailure, ExchangeRequest, ExchangeTimes, FailureReason};
 
     fn exchange(method: &str, sent: u64) -> Exchange {
         Exchange {
             number: 1,
             operation: None,
-            request: Request { method: method.to_owned(), url: "/".to_owned(), headers: Vec::new(), body: None },
+            request: ExchangeRequest {
+                method: method.to_owned(),
+                url: "/".to_owned(),
+                headers: Vec::new(),
+                body: None,
+            },
             response: None,
             failure: None,
-            times: Times { received: 0, sent: Some(sent), ..Times::default() },
+            times: ExchangeTimes { received: 0, sent: Some(sent), ..ExchangeTimes::default() },
             in_flight: 1,
             reused: true,
         }
     }
 
-    fn recording(exchanges: Vec<Exchange>) -> Recording {
-        Recording { exchanges, ..Recording::default() }
+    fn recording(exchanges: Vec<Exchange>) -> LoadedTape {
+        LoadedTape { exchanges, ..LoadedTape::default() }
     }
 
     #[test]
     fn recorded_times_are_kept_or_sped_up() {
         let mut refused = exchange("GET", 1_500);
-        refused.failure = Some(Failure { reason: Reason::Limit, detail: String::new() });
+        refused.failure = Some(ExchangeFailure { reason: FailureReason::Limit, detail: String::new() });
         let tape = recording(vec![exchange("GET", 3_000), exchange("POST", 2_000), exchange("GET", 1_000), refused]);
         let plan = Plan::new(&tape, Pace::Recorded { speed: 1.0 }, |_| true);
         let due = |call, at| ScheduledCall { call, at };

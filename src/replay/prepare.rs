@@ -13,7 +13,7 @@ use http_body_util::Full;
 use super::{Plan, ReplayTarget};
 use standin_stub::call::header_text;
 use standin_tape::exchange::{BodyRef, Exchange};
-use standin_tape::{Bodies, Recording, is_redacted};
+use standin_tape::{LoadedTape, TapeBodies, is_redacted};
 
 /// Requests of a plan for one target.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +82,7 @@ impl PreparedCalls {
     /// it. With `keeps_redacted`, redacted parts without a replacement are sent as on the tape;
     /// otherwise they are missing parts.
     pub fn new(
-        recording: &Recording,
+        recording: &LoadedTape,
         tape: &Path,
         plan: &Plan,
         target: &ReplayTarget,
@@ -123,7 +123,7 @@ struct Preparation<'a> {
     replacements: &'a Replacements,
     /// True if redacted parts without a replacement are sent as on the tape.
     keeps_redacted: bool,
-    bodies: Bodies,
+    bodies: TapeBodies,
     /// Bodies that were read already, by their hashes.
     read: HashMap<String, Bytes>,
     /// Names of the headers that were replaced.
@@ -134,9 +134,9 @@ struct Preparation<'a> {
 impl<'a> Preparation<'a> {
     fn new(tape: &'a Path, target: &'a ReplayTarget, replacements: &'a Replacements, keeps_redacted: bool) -> Self {
         let mut missing = MissingParts::default();
-        let bodies = Bodies::of([tape]).unwrap_or_else(|error| {
+        let bodies = TapeBodies::of([tape]).unwrap_or_else(|error| {
             missing.add(format!("the bodies of `{}` cannot be read: {error}", tape.display()));
-            Bodies::default()
+            TapeBodies::default()
         });
         let (read, replaced) = (HashMap::new(), BTreeSet::new());
         Self { tape, target, replacements, keeps_redacted, bodies, read, replaced, missing }
@@ -268,7 +268,7 @@ impl std::error::Error for MissingParts {}
 
 /// Returns the names of headers and query parameters with redacted values: their replacements are
 /// secret too.
-pub fn redacted_names(recording: &Recording) -> BTreeSet<String> {
+pub fn redacted_names(recording: &LoadedTape) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for request in recording.exchanges.iter().map(|exchange| &exchange.request) {
         let headers = request.headers.iter().filter(|(_, value)| is_redacted(value));
@@ -314,27 +314,27 @@ const CONNECTION_HEADERS: [&str; 12] = [
 mod tests {
     use super::*;
     use crate::replay::Pace;
-    use crate::upstream::Trust;
-    use standin_tape::exchange::{Request, Times};
+    use crate::upstream::TrustAnchors;
+    use standin_tape::exchange::{ExchangeRequest, ExchangeTimes};
 
-    fn recording(url: &str, headers: &[(&str, &str)], body: Option<BodyRef>) -> Recording {
+    fn recording(url: &str, headers: &[(&str, &str)], body: Option<BodyRef>) -> LoadedTape {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let exchange = Exchange {
             number: 1,
             operation: None,
-            request: Request { method: "POST".to_owned(), url: url.to_owned(), headers, body },
+            request: ExchangeRequest { method: "POST".to_owned(), url: url.to_owned(), headers, body },
             response: None,
             failure: None,
-            times: Times { sent: Some(0), ..Times::default() },
+            times: ExchangeTimes { sent: Some(0), ..ExchangeTimes::default() },
             in_flight: 1,
             reused: true,
         };
-        Recording { exchanges: vec![exchange], ..Recording::default() }
+        LoadedTape { exchanges: vec![exchange], ..LoadedTape::default() }
     }
 
-    fn prepare(recording: &Recording, replacements: &Replacements) -> Result<PreparedCalls, MissingParts> {
+    fn prepare(recording: &LoadedTape, replacements: &Replacements) -> Result<PreparedCalls, MissingParts> {
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
-        let target = ReplayTarget::parse("http://host:80", &Trust::System).unwrap();
+        let target = ReplayTarget::parse("http://host:80", &TrustAnchors::System).unwrap();
         PreparedCalls::new(recording, Path::new("/nowhere"), &plan, &target, replacements, false)
     }
 

@@ -17,13 +17,13 @@ use super::stop::{StopBaseline, StopMonitor};
 use super::{Plan, PreparedCalls, ReplayTarget, ScheduledCall};
 use crate::tasks::Tasks;
 use crate::timer::{Precision, Timer};
-use crate::upstream::{self, Connection, Pool};
-use standin_tape::exchange::{Failure, Reason};
-use standin_tape::{Recording, is_error};
+use crate::upstream::{self, ConnectionPool, UpstreamConnection};
+use standin_tape::exchange::{ExchangeFailure, FailureReason};
+use standin_tape::{LoadedTape, is_error};
 
 /// Sends all calls of a plan, and each finished call to `results`. Returns when no call is open.
 pub(super) fn send(
-    recording: &Recording,
+    recording: &LoadedTape,
     prepared: &Arc<PreparedCalls>,
     plan: &Plan,
     target: &ReplayTarget,
@@ -42,7 +42,7 @@ pub(super) fn send(
         let tasks = Tasks::new();
         tokio::spawn(tasks.clone().run(move || firing.fire_due(), |_| panic!("a task of the sender panicked")));
         tasks.spawn(Arc::clone(&timer).run());
-        let pool = Pool::default();
+        let pool = ConnectionPool::default();
         // connections are opened before the first call, so that few calls wait for one
         let mut sockets = Vec::new();
         for _ in 0..(most as usize).clamp(1, target.max_connections.min(MAX_PRECONNECTED)) {
@@ -50,7 +50,7 @@ pub(super) fn send(
         }
         let (start, started) = (Instant::now() + START_DELAY, SystemTime::now() + START_DELAY);
         for socket in sockets {
-            pool.put(Connection::over(socket, start, &tasks, ()).await?);
+            pool.put(UpstreamConnection::over(socket, start, &tasks, ()).await?);
         }
         let sender = Arc::new(Sender {
             prepared: Arc::clone(prepared),
@@ -86,7 +86,7 @@ struct Sender {
     start: Instant,
     tasks: Tasks,
     timer: Arc<Timer>,
-    pool: Pool<Full<Bytes>>,
+    pool: ConnectionPool<Full<Bytes>>,
     permits: Arc<Semaphore>,
     results: mpsc::Sender<ReplayedCall>,
     watch: Mutex<Option<StopMonitor>>,
@@ -154,7 +154,10 @@ impl Sender {
         } else {
             let exchanged = self.exchange(request, &mut answered);
             let connection = tokio::time::timeout(self.target.timeout, exchanged).await.unwrap_or_else(|_| {
-                Err(Failure { reason: Reason::Timeout, detail: format!("after {:?}", self.target.timeout) })
+                Err(ExchangeFailure {
+                    reason: FailureReason::Timeout,
+                    detail: format!("after {:?}", self.target.timeout),
+                })
             });
             let connection = connection.map_err(|failure| answered.failure = Some(failure)).ok();
             self.observe(&answered);
@@ -188,7 +191,7 @@ impl Sender {
         &self,
         mut request: Request<Full<Bytes>>,
         answered: &mut ReplayedCall,
-    ) -> Result<Connection<Full<Bytes>>, Failure> {
+    ) -> Result<UpstreamConnection<Full<Bytes>>, ExchangeFailure> {
         loop {
             let mut connection = match self.pool.take() {
                 Some(connection) => {
@@ -215,14 +218,14 @@ impl Sender {
         }
     }
 
-    async fn connect(&self, answered: &mut ReplayedCall) -> Result<Connection<Full<Bytes>>, Failure> {
+    async fn connect(&self, answered: &mut ReplayedCall) -> Result<UpstreamConnection<Full<Bytes>>, ExchangeFailure> {
         answered.reused = false;
         let (stream, took) = self.target.connector.connect().await?;
         answered.times.connect = took.connect.as_nanos() as u64;
         answered.times.tls = took.tls.as_nanos() as u64;
-        Connection::over(stream, self.start, &self.tasks, ())
+        UpstreamConnection::over(stream, self.start, &self.tasks, ())
             .await
-            .map_err(|error| Failure { reason: Reason::Connect, detail: error.to_string() })
+            .map_err(|error| ExchangeFailure { reason: FailureReason::Connect, detail: error.to_string() })
     }
 
     fn observe(&self, answered: &ReplayedCall) {
@@ -251,7 +254,7 @@ impl Sender {
     }
 }
 
-async fn read(mut body: hyper::body::Incoming, answered: &mut ReplayedCall) -> Result<(), Failure> {
+async fn read(mut body: hyper::body::Incoming, answered: &mut ReplayedCall) -> Result<(), ExchangeFailure> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| upstream::failure(&error))?;
         answered.size += frame.data_ref().map_or(0, |data| data.len() as u64);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Plan, Proportion};
 use standin_stub::delay::units::{parse_share, share};
-use standin_tape::{Recording, is_error};
+use standin_tape::{LoadedTape, is_error};
 
 /// Limits at which a run stops.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -198,7 +198,7 @@ impl StopBaseline {
     }
 
     /// Returns the baseline of the calls of a plan, from the tape.
-    pub fn of(recording: &Recording, plan: &Plan) -> Self {
+    pub fn of(recording: &LoadedTape, plan: &Plan) -> Self {
         let came = || plan.calls.iter().map(|due| &recording.exchanges[due.call]);
         let failed = came().filter(|one| {
             let status = one.response.as_ref().map(|response| response.status);

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use crate::listen::connection::{Connection, Limits};
 use crate::listen::host::host_problem;
 use crate::listen::{self, Accepted, Connections, protocol};
-use crate::live::Live;
-use crate::live::handover::{self, Handover};
+use crate::live::ServiceState;
+use crate::live::handover::{self, AdminRequest};
 use crate::panics::{Panics, Part};
 use crate::shutdown::DrainGuard;
 use crate::tasks::Tasks;
@@ -24,10 +24,10 @@ const ADMIN_CONNECTIONS: usize = 1024;
 
 /// A listener for the admin API alone, served on the control thread.
 pub(super) struct AdminListener {
-    pub(super) live: Arc<Live>,
+    pub(super) live: Arc<ServiceState>,
     pub(super) limits: Limits,
     pub(super) memory: Arc<MemoryBudget>,
-    pub(super) control: mpsc::Sender<Handover>,
+    pub(super) control: mpsc::Sender<AdminRequest>,
     pub(super) panics: Arc<Panics>,
 }
 

@@ -8,9 +8,9 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use super::admin_listener::AdminListener;
 use super::maintenance;
-use crate::admin::{self, Control};
-use crate::live::Live;
-use crate::live::handover::Handover;
+use crate::admin::{self, ControlPlane};
+use crate::live::ServiceState;
+use crate::live::handover::AdminRequest;
 use crate::panics::{Panics, Part};
 use crate::reload::Reload;
 use crate::shutdown::Drain;
@@ -20,11 +20,11 @@ const ADMIN_GRACE: Duration = Duration::from_secs(1);
 
 /// Parts of the control thread.
 pub(super) struct ControlThread {
-    pub(super) calls: mpsc::Receiver<Handover>,
-    pub(super) context: Arc<Control>,
+    pub(super) calls: mpsc::Receiver<AdminRequest>,
+    pub(super) context: Arc<ControlPlane>,
     /// Listener for the admin API alone, if there is one.
     pub(super) admin: Option<(AdminListener, TcpListener)>,
-    pub(super) lives: Vec<Arc<Live>>,
+    pub(super) lives: Vec<Arc<ServiceState>>,
     pub(super) panics: Arc<Panics>,
     pub(super) reload: Reload,
     pub(super) accepting: Drain,

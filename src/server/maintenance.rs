@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::live::Live;
+use crate::live::ServiceState;
 use crate::panics::{self, Panics, Part};
 
 /// Compacts edited catalogs once edits have ceased, and warns about full journals. Starts again
 /// after a panic.
-pub(super) async fn keep_maintaining(lives: Vec<Arc<Live>>, panics: Arc<Panics>) {
+pub(super) async fn keep_maintaining(lives: Vec<Arc<ServiceState>>, panics: Arc<Panics>) {
     panics.keep_polling(Part::Control, || maintain(&lives)).await;
 }
 
-async fn maintain(lives: &[Arc<Live>]) {
+async fn maintain(lives: &[Arc<ServiceState>]) {
     let mut every = tokio::time::interval(INTERVAL);
     loop {
         every.tick().await;
@@ -25,7 +25,7 @@ async fn maintain(lives: &[Arc<Live>]) {
 }
 
 /// Logs once that the journal is full.
-fn warn_of_eviction(live: &Live) {
+fn warn_of_eviction(live: &ServiceState) {
     if let Some(evicted) = live.journal().first_eviction() {
         tracing::warn!(evicted, "the journal is full: the oldest calls leave it; raise --journal-bytes to keep more");
     }
@@ -33,7 +33,7 @@ fn warn_of_eviction(live: &Live) {
 
 /// Spawns a task for each service that follows its profile timelines. A task starts again after a
 /// panic.
-pub(super) fn spawn_timelines(lives: &[Arc<Live>], panics: &Arc<Panics>) {
+pub(super) fn spawn_timelines(lives: &[Arc<ServiceState>], panics: &Arc<Panics>) {
     for live in lives {
         let (live, panics) = (Arc::clone(live), Arc::clone(panics));
         tokio::spawn(async move { panics.keep_polling(Part::Control, || follow_timeline(&live)).await });
@@ -41,7 +41,7 @@ pub(super) fn spawn_timelines(lives: &[Arc<Live>], panics: &Arc<Panics>) {
 }
 
 /// Activates each step of the timelines when it is due.
-async fn follow_timeline(live: &Live) {
+async fn follow_timeline(live: &ServiceState) {
     loop {
         let next = live.pacing().advance_timelines(Instant::now());
         let changed = live.pacing().profile_changed();

@@ -26,16 +26,16 @@ use self::admin_listener::AdminListener;
 use self::control::ControlThread;
 use self::listener_plan::ListenerPlan;
 use self::worker::Worker;
-use crate::admin::{Control, Vitals};
+use crate::admin::{ControlPlane, ServerStats};
 use crate::answer::misses;
 use crate::audit::{Audit, AuditSnapshot};
 use crate::config::{Config, Listener};
 use crate::listen::{self, Accepted, Connections, tls};
-use crate::live::Live;
-use crate::live::handover::{self, Handover};
+use crate::live::ServiceState;
+use crate::live::handover::{self, AdminRequest};
 use crate::offload::Offload;
 use crate::panics::Panics;
-use crate::record::{Forward, Recorder};
+use crate::record::{ForwardRule, Recorder};
 use crate::reload::{self, OnStatus, Reload, ReloadStatus, WatchedStubs};
 use crate::shutdown::{Drain, DrainGuard};
 use standin_stub::defect::Defect;
@@ -51,7 +51,7 @@ pub struct Server {
     warnings: Vec<Defect>,
     tell: OnStatus,
     /// Upstream that answers instead of stubs, or after them.
-    forward: Option<Forward>,
+    forward: Option<ForwardRule>,
 }
 
 /// A listening socket and its stubs.
@@ -79,7 +79,7 @@ pub struct Address {
 pub struct Handle {
     addresses: Vec<Address>,
     audits: Vec<Arc<Audit>>,
-    lives: Vec<Arc<Live>>,
+    lives: Vec<Arc<ServiceState>>,
     reload: Reload,
     panics: Arc<Panics>,
     grace: Duration,
@@ -186,7 +186,7 @@ impl Server {
     }
 
     /// Sends requests to a real service: all of them, or those that no stub matches.
-    pub(crate) fn forward(self, forward: Option<Forward>) -> Self {
+    pub(crate) fn forward(self, forward: Option<ForwardRule>) -> Self {
         Self { forward, ..self }
     }
 
@@ -196,7 +196,7 @@ impl Server {
         self.tell = Box::new(tell);
     }
 
-    fn live(&self, bound: &BoundListener) -> &Arc<Live> {
+    fn live(&self, bound: &BoundListener) -> &Arc<ServiceState> {
         self.sets[bound.set].live()
     }
 
@@ -256,11 +256,11 @@ impl Server {
     fn spawn_workers(
         &self,
         shared: &SharedParts,
-        control: &mpsc::Sender<Handover>,
+        control: &mpsc::Sender<AdminRequest>,
         quit: &watch::Sender<bool>,
     ) -> Result<(Vec<JoinHandle<()>>, Vec<mpsc::UnboundedSender<Accepted>>), StartError> {
         let offload = Offload::start().map_err(StartError::Thread)?;
-        let listeners: Arc<[(Listener, Arc<Live>)]> =
+        let listeners: Arc<[(Listener, Arc<ServiceState>)]> =
             self.listeners.iter().map(|bound| (bound.listener.clone(), Arc::clone(self.live(bound)))).collect();
         let (misses, miss_worker) = misses::channel(self.config.serves_files, self.config.watches);
         let panics = Arc::clone(&shared.panics);
@@ -333,14 +333,14 @@ impl SharedParts {
         config: &Config,
         recorder: Option<Arc<Recorder>>,
         reload: &Reload,
-        lives: &[Arc<Live>],
+        lives: &[Arc<ServiceState>],
         end: mpsc::Sender<()>,
-    ) -> Control {
-        Control {
+    ) -> ControlPlane {
+        ControlPlane {
             reload: reload.clone(),
             access: config.access.clone(),
             lives: lives.to_vec(),
-            vitals: Vitals {
+            vitals: ServerStats {
                 audits: self.audits.clone(),
                 connections: Arc::clone(&self.connections),
                 memory: Arc::clone(&self.memory),
@@ -363,13 +363,13 @@ impl Handle {
     }
 
     /// Returns the stubs and journals, one for each set of stubs.
-    pub(crate) fn lives(&self) -> &[Arc<Live>] {
+    pub(crate) fn lives(&self) -> &[Arc<ServiceState>] {
         &self.lives
     }
 
     /// Resets stubs, scenarios and random draws to the state of the files; `None` if the server has
     /// ended.
-    pub(crate) fn reset(&self, live: &Arc<Live>) -> Option<Arc<ReloadStatus>> {
+    pub(crate) fn reset(&self, live: &Arc<ServiceState>) -> Option<Arc<ReloadStatus>> {
         self.reload.reset_blocking(live)
     }
 

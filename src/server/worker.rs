@@ -16,11 +16,11 @@ use crate::config::Listener;
 use crate::listen::Accepted;
 use crate::listen::connection::{Connection, Limits, TimedOut, time_out};
 use crate::listen::protocol;
-use crate::live::Live;
-use crate::live::handover::Handover;
+use crate::live::ServiceState;
+use crate::live::handover::AdminRequest;
 use crate::offload::Offload;
 use crate::panics::{self, Panics, Part};
-use crate::record::{Desk, Forward};
+use crate::record::{ForwardRule, WorkerContext};
 use crate::shutdown::{Drain, DrainGuard};
 use crate::tasks::Tasks;
 use crate::timer::{Precision, Timer};
@@ -38,7 +38,7 @@ const EVENT_INTERVAL: u32 = 2;
 pub(super) struct Worker {
     /// Index among the workers, from 0.
     pub(super) number: usize,
-    pub(super) listeners: Arc<[(Listener, Arc<Live>)]>,
+    pub(super) listeners: Arc<[(Listener, Arc<ServiceState>)]>,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) limits: Limits,
     pub(super) audit: Arc<Audit>,
@@ -49,8 +49,8 @@ pub(super) struct Worker {
     pub(super) memory: Arc<MemoryBudget>,
     pub(super) offload: Arc<Offload>,
     pub(super) misses: MissSender,
-    pub(super) control: mpsc::Sender<Handover>,
-    pub(super) forward: Option<Forward>,
+    pub(super) control: mpsc::Sender<AdminRequest>,
+    pub(super) forward: Option<ForwardRule>,
 }
 
 impl Worker {
@@ -105,9 +105,9 @@ impl Worker {
         });
     }
 
-    fn answerer(&self, live: &Arc<Live>, timer: &Arc<Timer>, tasks: &Tasks) -> Arc<Answerer> {
+    fn answerer(&self, live: &Arc<ServiceState>, timer: &Arc<Timer>, tasks: &Tasks) -> Arc<Answerer> {
         Arc::new(Answerer {
-            desk: Desk { worker: self.number, tasks: tasks.clone(), timer: Arc::clone(timer) },
+            desk: WorkerContext { worker: self.number, tasks: tasks.clone(), timer: Arc::clone(timer) },
             live: Arc::clone(live),
             audit: Arc::clone(&self.audit),
             panics: Arc::clone(&self.panics),

@@ -14,7 +14,7 @@ use crate::timer::Timer;
 
 /// What a service may be asked to bear. Without any it is called as its callers please.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Bounds {
+pub struct UpstreamLimits {
     /// Calls at the service at a time.
     pub in_flight: Option<u32>,
     /// Calls a second.
@@ -27,7 +27,7 @@ pub struct Bounds {
 
 /// A call that waited as long as it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum LimitExceeded {
     /// There were too many calls, or too few connections.
     InFlight,
     /// They came too fast.
@@ -36,12 +36,12 @@ pub enum Refused {
 
 /// A place at the service, held until it is dropped.
 #[derive(Debug)]
-pub struct Permit {
+pub struct UpstreamPermit {
     since: Instant,
     _place: Option<OwnedSemaphorePermit>,
 }
 
-impl Default for Bounds {
+impl Default for UpstreamLimits {
     fn default() -> Self {
         Self { in_flight: None, per_second: None, connections: None, patience: Duration::from_secs(30) }
     }
@@ -49,52 +49,52 @@ impl Default for Bounds {
 
 /// Lets calls through within the bounds.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct Limiter {
     places: Option<Arc<Semaphore>>,
-    rate: Option<Rate>,
+    rate: Option<RateLimiter>,
     patience: Duration,
 }
 
-impl Gate {
-    pub(super) fn new(bounds: &Bounds) -> Self {
+impl Limiter {
+    pub(super) fn new(bounds: &UpstreamLimits) -> Self {
         // one call a connection: more calls than connections would only wait
         let places = bounds.in_flight.into_iter().chain(bounds.connections).min();
         Self {
             places: places.map(|most| Arc::new(Semaphore::new(most as usize))),
-            rate: bounds.per_second.map(Rate::new),
+            rate: bounds.per_second.map(RateLimiter::new),
             patience: bounds.patience,
         }
     }
 
-    pub(super) async fn admit(&self) -> Result<Permit, Refused> {
+    pub(super) async fn admit(&self) -> Result<UpstreamPermit, LimitExceeded> {
         let since = Instant::now();
-        let Some(places) = &self.places else { return Ok(Permit { since, _place: None }) };
+        let Some(places) = &self.places else { return Ok(UpstreamPermit { since, _place: None }) };
         let place = match Arc::clone(places).try_acquire_owned() {
             Ok(place) => place,
             Err(_) => timeout(self.patience, Arc::clone(places).acquire_owned())
                 .await
-                .map_err(|_| Refused::InFlight)?
+                .map_err(|_| LimitExceeded::InFlight)?
                 .expect("it is never closed"),
         };
-        Ok(Permit { since, _place: Some(place) })
+        Ok(UpstreamPermit { since, _place: Some(place) })
     }
 
-    pub(super) async fn pass(&self, permit: &Permit, timer: &Arc<Timer>) -> Result<(), Refused> {
+    pub(super) async fn pass(&self, permit: &UpstreamPermit, timer: &Arc<Timer>) -> Result<(), LimitExceeded> {
         let Some(rate) = &self.rate else { return Ok(()) };
         let left = self.patience.saturating_sub(permit.since.elapsed());
-        timeout(left, rate.pass(timer)).await.map_err(|_| Refused::Rate)
+        timeout(left, rate.pass(timer)).await.map_err(|_| LimitExceeded::Rate)
     }
 }
 
 /// One call each `interval`, in the order in which they asked.
 #[derive(Debug)]
-struct Rate {
+struct RateLimiter {
     interval: Duration,
     /// When the next may pass; none has yet.
     next: Mutex<Option<Instant>>,
 }
 
-impl Rate {
+impl RateLimiter {
     fn new(per_second: f64) -> Self {
         Self { interval: Duration::from_secs_f64(1.0 / per_second), next: Mutex::const_new(None) }
     }
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn the_narrower_bound_holds() {
         let places = |in_flight, connections| {
-            let gate = Gate::new(&Bounds { in_flight, connections, ..Bounds::default() });
+            let gate = Limiter::new(&UpstreamLimits { in_flight, connections, ..UpstreamLimits::default() });
             gate.places.map(|places| places.available_permits())
         };
         assert_eq!(places(None, None), None);
@@ -144,7 +144,7 @@ mod tests {
         /// However calls come, and however late they are let through, no window has too many.
         #[test]
         fn no_window_is_above_the_rate(gaps in prop::collection::vec((0_u64..30_000, 0_u64..40_000), 1..400), rate in 50_u32..2_000) {
-            let limiter = Rate::new(f64::from(rate));
+            let limiter = RateLimiter::new(f64::from(rate));
             let start = Instant::now() + CREDIT;
             let (mut now, mut next) = (start, None);
             let mut passed: Vec<Instant> = Vec::new();

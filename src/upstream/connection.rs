@@ -13,27 +13,27 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Stream;
+use super::UpstreamStream;
 use crate::tasks::{Readiness, Tasks};
 
 /// A connection that is free for a call.
 #[derive(Debug)]
-pub struct Connection<B> {
+pub struct UpstreamConnection<B> {
     /// Where a request is put.
     pub sender: SendRequest<B>,
     /// When its bytes went and came.
-    pub stamps: Arc<Stamps>,
+    pub stamps: Arc<SocketTimes>,
 }
 
 /// Those that wait for a call, the latest used first.
 #[derive(Debug)]
-pub struct Pool<B> {
-    idle: Mutex<Vec<Connection<B>>>,
+pub struct ConnectionPool<B> {
+    idle: Mutex<Vec<UpstreamConnection<B>>>,
 }
 
 /// When bytes last went over a connection, in nanoseconds since the base, plus one; 0 is never.
 #[derive(Debug)]
-pub struct Stamps {
+pub struct SocketTimes {
     base: Instant,
     readiness: Arc<Readiness>,
     first_written: AtomicU64,
@@ -42,15 +42,15 @@ pub struct Stamps {
     last_read: AtomicU64,
 }
 
-impl<B> Default for Pool<B> {
+impl<B> Default for ConnectionPool<B> {
     fn default() -> Self {
         Self { idle: Mutex::default() }
     }
 }
 
-impl<B: Body + 'static> Pool<B> {
+impl<B: Body + 'static> ConnectionPool<B> {
     /// One that is still open and takes a call at once.
-    pub fn take(&self) -> Option<Connection<B>> {
+    pub fn take(&self) -> Option<UpstreamConnection<B>> {
         let mut idle = self.idle();
         idle.retain(|connection| !connection.sender.is_closed());
         let place = idle.iter().rposition(|connection| connection.sender.is_ready())?;
@@ -58,26 +58,31 @@ impl<B: Body + 'static> Pool<B> {
     }
 
     /// Keeps one for another call.
-    pub fn put(&self, connection: Connection<B>) {
+    pub fn put(&self, connection: UpstreamConnection<B>) {
         self.idle().push(connection);
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection<B>>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<UpstreamConnection<B>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<B> Connection<B>
+impl<B> UpstreamConnection<B>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// One over a stream that is connected already, whose times count from `base`. Its task ends with it, and drops
     /// `held` then.
-    pub async fn over(stream: Stream, base: Instant, tasks: &Tasks, held: impl Send + 'static) -> io::Result<Self> {
+    pub async fn over(
+        stream: UpstreamStream,
+        base: Instant,
+        tasks: &Tasks,
+        held: impl Send + 'static,
+    ) -> io::Result<Self> {
         match stream {
-            Stream::Plain(stream) => Self::stamped(stream, base, tasks, held).await,
-            Stream::Tls(stream) => Self::stamped(stream, base, tasks, held).await,
+            UpstreamStream::Plain(stream) => Self::stamped(stream, base, tasks, held).await,
+            UpstreamStream::Tls(stream) => Self::stamped(stream, base, tasks, held).await,
         }
     }
 
@@ -85,8 +90,8 @@ where
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stamps = Arc::new(Stamps::new(base, tasks.readiness()));
-        let stamped = TokioIo::new(Stamped { stream, stamps: Arc::clone(&stamps) });
+        let stamps = Arc::new(SocketTimes::new(base, tasks.readiness()));
+        let stamped = TokioIo::new(TimestampedStream { stream, stamps: Arc::clone(&stamps) });
         let (sender, connection) =
             http1::Builder::new().max_headers(MOST_HEADERS).handshake(stamped).await.map_err(io::Error::other)?;
         tasks.spawn(async move {
@@ -98,7 +103,7 @@ where
     }
 }
 
-impl Stamps {
+impl SocketTimes {
     fn new(base: Instant, readiness: Arc<Readiness>) -> Self {
         let never = AtomicU64::default;
         Self { base, readiness, first_written: never(), last_written: never(), first_read: never(), last_read: never() }
@@ -152,12 +157,12 @@ fn read(stamp: &AtomicU64) -> Option<u64> {
 }
 
 /// A stream that says when bytes went over it.
-struct Stamped<S> {
+struct TimestampedStream<S> {
     stream: S,
-    stamps: Arc<Stamps>,
+    stamps: Arc<SocketTimes>,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Stamped<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimestampedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
@@ -168,7 +173,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stamped<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Stamped<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimestampedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let at = Instant::now();
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
@@ -232,15 +237,15 @@ mod tests {
         }
     }
 
-    fn stamps(base: Instant) -> Arc<Stamps> {
-        Arc::new(Stamps::new(base, Tasks::new().readiness()))
+    fn stamps(base: Instant) -> Arc<SocketTimes> {
+        Arc::new(SocketTimes::new(base, Tasks::new().readiness()))
     }
 
     #[test]
     fn a_write_is_stamped_when_it_begins() {
         let base = Instant::now();
         let (stamps, began) = (stamps(base), Arc::default());
-        let mut stream = Stamped { stream: Slow { began: Arc::clone(&began) }, stamps: Arc::clone(&stamps) };
+        let mut stream = TimestampedStream { stream: Slow { began: Arc::clone(&began) }, stamps: Arc::clone(&stamps) };
         let mut cx = Context::from_waker(std::task::Waker::noop());
         assert!(Pin::new(&mut stream).poll_write(&mut cx, b"GET / HTTP/1.1").is_ready());
         let began = began.lock().expect("not poisoned").expect("it was written") - base;

@@ -15,32 +15,32 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::Origin;
+use super::TargetUrl;
 use standin_stub::call::Scheme;
-use standin_tape::exchange::{Failure, Reason};
+use standin_tape::exchange::{ExchangeFailure, FailureReason};
 
 /// Whose certificates an https service may show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Trust {
+pub enum TrustAnchors {
     /// Those that this system trusts.
     #[default]
     System,
     /// Those signed by one of a PEM file.
     File(PathBuf),
     /// Any: whoever is in between can read along.
-    Anyone,
+    AnyCertificate,
 }
 
 /// The way to a service.
 #[derive(Clone)]
 pub struct Connector {
-    origin: Origin,
+    origin: TargetUrl,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
 /// A stream to a service, before HTTP is spoken.
 #[derive(Debug)]
-pub enum Stream {
+pub enum UpstreamStream {
     /// TCP alone.
     Plain(TcpStream),
     /// TLS over it.
@@ -49,7 +49,7 @@ pub enum Stream {
 
 /// How long opening took.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Took {
+pub struct ConnectTimes {
     /// Finding the address and connecting.
     pub connect: Duration,
     /// Agreeing on TLS.
@@ -58,7 +58,7 @@ pub struct Took {
 
 impl Connector {
     /// The way to `origin`; the error says why nobody can be trusted.
-    pub fn new(origin: Origin, trust: &Trust) -> Result<Self, String> {
+    pub fn new(origin: TargetUrl, trust: &TrustAnchors) -> Result<Self, String> {
         let tls = match origin.scheme {
             Scheme::Http => None,
             Scheme::Https => {
@@ -71,20 +71,21 @@ impl Connector {
     }
 
     /// The service.
-    pub fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &TargetUrl {
         &self.origin
     }
 
     /// Opens a connection.
-    pub async fn connect(&self) -> Result<(Stream, Took), Failure> {
+    pub async fn connect(&self) -> Result<(UpstreamStream, ConnectTimes), ExchangeFailure> {
         let begin = Instant::now();
-        let stream = self.socket().await.map_err(|error| failure(Reason::Connect, &error))?;
-        let mut took = Took { connect: begin.elapsed(), tls: Duration::ZERO };
-        let Some((connector, name)) = &self.tls else { return Ok((Stream::Plain(stream), took)) };
+        let stream = self.socket().await.map_err(|error| failure(FailureReason::Connect, &error))?;
+        let mut took = ConnectTimes { connect: begin.elapsed(), tls: Duration::ZERO };
+        let Some((connector, name)) = &self.tls else { return Ok((UpstreamStream::Plain(stream), took)) };
         let begin = Instant::now();
-        let stream = connector.connect(name.clone(), stream).await.map_err(|error| failure(Reason::Tls, &error))?;
+        let stream =
+            connector.connect(name.clone(), stream).await.map_err(|error| failure(FailureReason::Tls, &error))?;
         took.tls = begin.elapsed();
-        Ok((Stream::Tls(Box::new(stream)), took))
+        Ok((UpstreamStream::Tls(Box::new(stream)), took))
     }
 
     async fn socket(&self) -> io::Result<TcpStream> {
@@ -100,27 +101,29 @@ impl fmt::Debug for Connector {
     }
 }
 
-fn failure(reason: Reason, error: &io::Error) -> Failure {
-    Failure { reason, detail: error.to_string() }
+fn failure(reason: FailureReason, error: &io::Error) -> ExchangeFailure {
+    ExchangeFailure { reason, detail: error.to_string() }
 }
 
-fn client_config(trust: &Trust) -> Result<ClientConfig, String> {
+fn client_config(trust: &TrustAnchors) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("cannot set up TLS: {error}"))?;
     let mut config = match trust {
-        Trust::Anyone => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))),
-        Trust::System | Trust::File(_) => builder.with_root_certificates(roots(trust)?),
+        TrustAnchors::AnyCertificate => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
+        }
+        TrustAnchors::System | TrustAnchors::File(_) => builder.with_root_certificates(roots(trust)?),
     }
     .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
-fn roots(trust: &Trust) -> Result<RootCertStore, String> {
+fn roots(trust: &TrustAnchors) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
-    if let Trust::File(path) = trust {
+    if let TrustAnchors::File(path) = trust {
         let what = |why: String| format!("cannot read certificates from `{}`: {why}", path.display());
         for certificate in CertificateDer::pem_file_iter(path).map_err(|error| what(error.to_string()))? {
             let certificate = certificate.map_err(|error| what(error.to_string()))?;
@@ -142,9 +145,9 @@ fn roots(trust: &Trust) -> Result<RootCertStore, String> {
 
 /// Believes every certificate, as an operator asked for.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

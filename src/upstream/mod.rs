@@ -15,16 +15,16 @@ use bytes::Bytes;
 use hyper::body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use bounds::{Bounds, Permit, Refused};
-pub use connection::{Connection, Pool, Stamps};
-pub use connector::{Connector, Stream, Took, Trust};
+pub use bounds::{LimitExceeded, UpstreamLimits, UpstreamPermit};
+pub use connection::{ConnectionPool, SocketTimes, UpstreamConnection};
+pub use connector::{ConnectTimes, Connector, TrustAnchors, UpstreamStream};
 pub use headers::{end_to_end, keep_codings};
-pub use origin::Origin;
+pub use origin::TargetUrl;
 
-use self::bounds::Gate;
+use self::bounds::Limiter;
 use crate::tasks::Tasks;
 use crate::timer::Timer;
-use standin_tape::exchange::{Failure, Reason};
+use standin_tape::exchange::{ExchangeFailure, FailureReason};
 
 /// A service, as all workers together call it.
 #[derive(Debug)]
@@ -32,24 +32,24 @@ pub struct Upstream<B> {
     connector: Connector,
     /// When the clock of all connections was 0.
     base: Instant,
-    gate: Gate,
+    gate: Limiter,
     /// Room for connections, if it is bounded.
     room: Option<Arc<Semaphore>>,
     /// Idle connections, by the worker whose they are.
-    pools: Vec<Pool<B>>,
+    pools: Vec<ConnectionPool<B>>,
     /// Calls that the service is working on.
     in_flight: AtomicU32,
 }
 
 /// A connection for a call, and how it was come by.
 #[derive(Debug)]
-pub struct Taken<B> {
+pub struct Checkout<B> {
     /// The connection.
-    pub connection: Connection<B>,
+    pub connection: UpstreamConnection<B>,
     /// Whether an earlier call had opened it.
     pub reused: bool,
     /// How long opening it took.
-    pub took: Took,
+    pub took: ConnectTimes,
 }
 
 impl<B> Upstream<B>
@@ -58,19 +58,19 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// A service that so many workers call within these bounds. Times count from `base`.
-    pub fn new(connector: Connector, bounds: &Bounds, base: Instant, workers: usize) -> Self {
+    pub fn new(connector: Connector, bounds: &UpstreamLimits, base: Instant, workers: usize) -> Self {
         Self {
             connector,
             base,
-            gate: Gate::new(bounds),
+            gate: Limiter::new(bounds),
             room: bounds.connections.map(|most| Arc::new(Semaphore::new(most as usize))),
-            pools: (0..workers.max(1)).map(|_| Pool::default()).collect(),
+            pools: (0..workers.max(1)).map(|_| ConnectionPool::default()).collect(),
             in_flight: AtomicU32::new(0),
         }
     }
 
     /// Where it is.
-    pub fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &TargetUrl {
         self.connector.origin()
     }
 
@@ -85,12 +85,12 @@ where
     }
 
     /// A place at the service, held until the permit is dropped; or why there is none.
-    pub async fn admit(&self) -> Result<Permit, Refused> {
+    pub async fn admit(&self) -> Result<UpstreamPermit, LimitExceeded> {
         self.gate.admit().await
     }
 
     /// Waits until the rate lets another call through.
-    pub async fn pass(&self, permit: &Permit, timer: &Arc<Timer>) -> Result<(), Refused> {
+    pub async fn pass(&self, permit: &UpstreamPermit, timer: &Arc<Timer>) -> Result<(), LimitExceeded> {
         self.gate.pass(permit, timer).await
     }
 
@@ -105,12 +105,12 @@ where
     }
 
     /// An idle connection of a worker's own.
-    pub fn take_idle(&self, worker: usize) -> Option<Taken<B>> {
+    pub fn take_idle(&self, worker: usize) -> Option<Checkout<B>> {
         idle(&self.pools[worker % self.pools.len()])
     }
 
     /// A new connection for a call of a worker, or where there is no room for one, an idle one of any worker.
-    pub async fn take_new(&self, tasks: &Tasks) -> Result<Taken<B>, Failure> {
+    pub async fn take_new(&self, tasks: &Tasks) -> Result<Checkout<B>, ExchangeFailure> {
         let Some(room) = &self.room else { return self.open(tasks, None).await };
         loop {
             if let Ok(place) = Arc::clone(room).try_acquire_owned() {
@@ -125,35 +125,35 @@ where
     }
 
     /// Keeps a connection for another call.
-    pub fn put(&self, worker: usize, connection: Connection<B>) {
+    pub fn put(&self, worker: usize, connection: UpstreamConnection<B>) {
         self.pools[worker % self.pools.len()].put(connection);
     }
 
-    async fn open(&self, tasks: &Tasks, place: Option<OwnedSemaphorePermit>) -> Result<Taken<B>, Failure> {
+    async fn open(&self, tasks: &Tasks, place: Option<OwnedSemaphorePermit>) -> Result<Checkout<B>, ExchangeFailure> {
         let (stream, took) = self.connector.connect().await?;
-        let connection = Connection::over(stream, self.base, tasks, place)
+        let connection = UpstreamConnection::over(stream, self.base, tasks, place)
             .await
-            .map_err(|error| Failure { reason: Reason::Connect, detail: error.to_string() })?;
-        Ok(Taken { connection, reused: false, took })
+            .map_err(|error| ExchangeFailure { reason: FailureReason::Connect, detail: error.to_string() })?;
+        Ok(Checkout { connection, reused: false, took })
     }
 }
 
-fn idle<B: Body + 'static>(pool: &Pool<B>) -> Option<Taken<B>> {
-    Some(Taken { connection: pool.take()?, reused: true, took: Took::default() })
+fn idle<B: Body + 'static>(pool: &ConnectionPool<B>) -> Option<Checkout<B>> {
+    Some(Checkout { connection: pool.take()?, reused: true, took: ConnectTimes::default() })
 }
 
 /// What went wrong with a call.
-pub fn failure(error: &hyper::Error) -> Failure {
+pub fn failure(error: &hyper::Error) -> ExchangeFailure {
     let reason = if error.is_parse() {
-        Reason::Protocol
+        FailureReason::Protocol
     } else if error.is_user() {
         // the body that we were to send came to no end
-        Reason::ClientGone
+        FailureReason::ClientGone
     } else {
-        Reason::Closed
+        FailureReason::Closed
     };
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    Failure { reason, detail: format!("{error}{cause}") }
+    ExchangeFailure { reason, detail: format!("{error}{cause}") }
 }
 
 /// Between two looks for a connection where there is no room for another.

@@ -9,7 +9,7 @@ use standin_stub::call::Scheme;
 
 /// Where a service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct TargetUrl {
     /// Whether TLS is spoken.
     pub scheme: Scheme,
     /// Host and port as they were given: the Host header.
@@ -18,7 +18,7 @@ pub struct Origin {
     pub prefix: String,
 }
 
-impl Origin {
+impl TargetUrl {
     /// Reads a base URL.
     pub fn parse(url: &str) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL ({error}); write http://HOST:PORT"))?;
@@ -77,7 +77,7 @@ impl Origin {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for TargetUrl {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}://{}{}", self.scheme.as_str(), self.authority, self.prefix)
     }
@@ -89,10 +89,10 @@ mod tests {
 
     #[test]
     fn base_urls_are_read() {
-        let origin = Origin::parse("http://inventory:9000/api/").expect("valid");
+        let origin = TargetUrl::parse("http://inventory:9000/api/").expect("valid");
         assert_eq!((origin.host(), origin.port(), origin.prefix.as_str()), ("inventory", 9000, "/api"));
         assert_eq!(origin.to_string(), "http://inventory:9000/api");
-        let bare = Origin::parse("https://[::1]").expect("valid");
+        let bare = TargetUrl::parse("https://[::1]").expect("valid");
         assert_eq!((bare.host(), bare.port(), bare.prefix.as_str()), ("::1", 443, ""));
         for (wrong, told) in [
             ("inventory:9000", "http://HOST:PORT"),
@@ -101,14 +101,14 @@ mod tests {
             ("http://user:word@a", "password"),
             ("http://a/b?c", "query"),
         ] {
-            let error = Origin::parse(wrong).expect_err(wrong);
+            let error = TargetUrl::parse(wrong).expect_err(wrong);
             assert!(error.contains(told), "{wrong}: {error}");
         }
     }
 
     #[test]
     fn paths_stand_behind_the_base() {
-        let origin = Origin::parse("http://a/api").expect("valid");
+        let origin = TargetUrl::parse("http://a/api").expect("valid");
         assert_eq!(origin.path_of("/x?y=1"), "/api/x?y=1");
         assert_eq!(origin.path_of("http://other:1/x"), "/api/x");
         assert_eq!(origin.path_of("http://other:1"), "/api/");

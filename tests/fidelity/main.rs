@@ -16,8 +16,8 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_distr::{Distribution as _, Exp};
-use standin_tape::exchange::{Exchange, Request, Response, Times};
-use standin_tape::{Head, Recording, VERSION, Writer};
+use standin_tape::exchange::{Exchange, ExchangeRequest, ExchangeResponse, ExchangeTimes};
+use standin_tape::{LoadedTape, TapeHead, TapeWriter, VERSION};
 use tempfile::TempDir;
 
 use self::judge::{Finding, Point, compare, quantile};
@@ -106,8 +106,9 @@ fn predict(queue: Queue, discipline: &str) {
 /// Writes a Poisson process of calls, with `seconds` at each of these rates.
 fn schedule(folder: &Path, name: &str, rates: &[f64], seconds: f64, seed: u64) -> PathBuf {
     let path = folder.join(format!("{name}.jsonl"));
-    let head = Head { version: VERSION, target: "http://schedule".to_owned(), started_unix_ms: 1, ..Head::default() };
-    let mut writer = Writer::create(&path, &head).expect("writable");
+    let head =
+        TapeHead { version: VERSION, target: "http://schedule".to_owned(), started_unix_ms: 1, ..TapeHead::default() };
+    let mut writer = TapeWriter::create(&path, &head).expect("writable");
     let mut random = StdRng::seed_from_u64(seed);
     let mut number = 0;
     for (step, rate) in rates.iter().enumerate() {
@@ -133,15 +134,15 @@ fn call(number: u64, at: f64, url: &str) -> Exchange {
     Exchange {
         number,
         operation: None,
-        request: Request { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), body: None },
-        response: Some(Response { status: 200, headers: Vec::new(), body: None }),
+        request: ExchangeRequest { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), body: None },
+        response: Some(ExchangeResponse { status: 200, headers: Vec::new(), body: None }),
         failure: None,
-        times: Times {
+        times: ExchangeTimes {
             received: at,
             sent: Some(at),
             first_byte: Some(at + 10_000_000),
             last_byte: Some(at + 10_000_000),
-            ..Times::default()
+            ..ExchangeTimes::default()
         },
         in_flight: 16,
         reused: true,
@@ -187,7 +188,7 @@ fn replay(schedule: &Path, target: SocketAddr, folder: &Path) -> Option<Vec<(Str
         return None;
     }
     assert!(output.status.success(), "{told}");
-    let recording = Recording::open(&out).expect("a tape");
+    let recording = LoadedTape::open(&out).expect("a tape");
     let point = |one: &Exchange| {
         let name = one.request.url.split('/').nth(1).unwrap_or_default().to_owned();
         let latency = recording.latency(one).expect("every call is answered");

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use standin::Config;
 use standin::{Handle, Server};
-use standin_tape::exchange::{BodyRef, Exchange, Response};
-use standin_tape::{Head, VERSION, Writer, redaction};
+use standin_tape::exchange::{BodyRef, Exchange, ExchangeResponse};
+use standin_tape::{TapeHead, TapeWriter, VERSION, redaction};
 use tempfile::TempDir;
 
 use crate::replay::exchange;
@@ -34,8 +34,8 @@ fn taped(said: &[Said<'_>]) -> TempDir {
 }
 
 fn tape(folder: &Path, name: &str, said: &[Said<'_>], bodies: bool) {
-    let head = Head { version: VERSION, target: "http://inventory:9000".to_owned(), bodies, ..Head::default() };
-    let mut writer = Writer::create(&folder.join(format!("tapes/{name}.jsonl")), &head).expect("writable");
+    let head = TapeHead { version: VERSION, target: "http://inventory:9000".to_owned(), bodies, ..TapeHead::default() };
+    let mut writer = TapeWriter::create(&folder.join(format!("tapes/{name}.jsonl")), &head).expect("writable");
     for (number, said) in (1..).zip(said) {
         let mut keep =
             |body: &[u8]| (!body.is_empty()).then(|| writer.body(body, body.len() as u64).expect("writable"));
@@ -49,7 +49,8 @@ fn tape(folder: &Path, name: &str, said: &[Said<'_>], bodies: bool) {
         if said.asked.starts_with(b"{") {
             exchange.request.headers = pairs(&[("content-type", "application/json")]);
         }
-        exchange.response = Some(Response { status: said.status, headers: pairs(said.headers), body: answered });
+        exchange.response =
+            Some(ExchangeResponse { status: said.status, headers: pairs(said.headers), body: answered });
         writer.write(&exchange).expect("writable");
     }
     writer.finish(0, 0).expect("writable");
@@ -304,8 +305,9 @@ fn bodies_that_no_mapping_names_any_more_go_with_prune_unless_they_were_edited()
 #[test]
 fn credentials_of_the_recorded_call_are_not_asked_for_and_bodies_that_were_not_kept_are_told() {
     let folder = TempDir::new().expect("a temporary folder");
-    let head = Head { version: VERSION, target: "http://inventory:9000".to_owned(), bodies: true, ..Head::default() };
-    let mut writer = Writer::create(&folder.path().join("tapes/one.jsonl"), &head).expect("writable");
+    let head =
+        TapeHead { version: VERSION, target: "http://inventory:9000".to_owned(), bodies: true, ..TapeHead::default() };
+    let mut writer = TapeWriter::create(&folder.path().join("tapes/one.jsonl"), &head).expect("writable");
     let mut kept = exchange("GET", "/mine", Duration::ZERO, Duration::from_millis(1));
     kept.request.headers = vec![("Authorization".to_owned(), format!("Bearer {}", redaction(5)))];
     let body = writer.body(b"\x00\xff as it was", 11).expect("writable");

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use standin::internal::{Pace, Plan, PreparedCalls, Replacements, ReplayOutcome, ReplayTarget, Trust, replay};
-use standin_tape::exchange::{BodyRef, Exchange, Request, Response, Times};
-use standin_tape::{Head, Recording, VERSION, Writer};
+use standin::internal::{Pace, Plan, PreparedCalls, Replacements, ReplayOutcome, ReplayTarget, TrustAnchors, replay};
+use standin_tape::exchange::{BodyRef, Exchange, ExchangeRequest, ExchangeResponse, ExchangeTimes};
+use standin_tape::{LoadedTape, TapeHead, TapeWriter, VERSION};
 use tempfile::TempDir;
 
 use crate::support::eventually;
@@ -109,15 +109,15 @@ pub(crate) fn exchange(method: &str, url: &str, at: Duration, latency: Duration)
     Exchange {
         number: 1,
         operation: None,
-        request: Request { method: method.to_owned(), url: url.to_owned(), headers: Vec::new(), body: None },
-        response: Some(Response { status: 200, headers: Vec::new(), body: None }),
+        request: ExchangeRequest { method: method.to_owned(), url: url.to_owned(), headers: Vec::new(), body: None },
+        response: Some(ExchangeResponse { status: 200, headers: Vec::new(), body: None }),
         failure: None,
-        times: Times {
+        times: ExchangeTimes {
             received: sent,
             sent: Some(sent),
             first_byte: Some(end),
             last_byte: Some(end),
-            ..Times::default()
+            ..ExchangeTimes::default()
         },
         in_flight: 2,
         reused: true,
@@ -131,15 +131,16 @@ fn steady(count: u32, gap: Duration) -> Vec<Exchange> {
 
 /// Writes a tape of these exchanges.
 pub(crate) fn tape(path: &Path, exchanges: &[Exchange]) {
-    let head = Head { version: VERSION, target: "http://inventory".to_owned(), started_unix_ms: 1, ..Head::default() };
-    let mut writer = Writer::create(path, &head).expect("writable");
+    let head =
+        TapeHead { version: VERSION, target: "http://inventory".to_owned(), started_unix_ms: 1, ..TapeHead::default() };
+    let mut writer = TapeWriter::create(path, &head).expect("writable");
     for exchange in exchanges {
         writer.write(exchange).expect("writable");
     }
     writer.finish(0, 0).expect("writable");
 }
 
-fn sent(recording: &Recording, pace: Pace, target: &ReplayTarget) -> (Vec<Exchange>, ReplayOutcome) {
+fn sent(recording: &LoadedTape, pace: Pace, target: &ReplayTarget) -> (Vec<Exchange>, ReplayOutcome) {
     let plan = Plan::new(recording, pace, |_| true);
     let prepared = PreparedCalls::new(recording, Path::new(""), &plan, target, &Replacements::default(), false);
     let mut exchanges = Vec::new();
@@ -169,15 +170,15 @@ fn calls_come_when_they_are_due() {
             exchange("GET", &format!("/items/{k}"), at, Duration::from_millis(1))
         })
         .collect();
-    let recording = Recording { exchanges, ..Recording::default() };
-    let target = ReplayTarget::parse(&backend.url(), &Trust::System).expect("a URL");
+    let recording = LoadedTape { exchanges, ..LoadedTape::default() };
+    let target = ReplayTarget::parse(&backend.url(), &TrustAnchors::System).expect("a URL");
     let (answered, outcome) = sent(&recording, RECORDED, &target);
     assert_eq!((answered.len(), outcome.sent, outcome.waited), (300, 300, 0));
     let first = recording.exchanges[0].times.sent.expect("sent");
     for (answer, original) in answered.iter().zip(&recording.exchanges) {
         assert_eq!(Some(answer.times.received), original.times.sent.map(|sent| sent - first));
         assert_eq!(answer.request.url, original.request.url);
-        let Times { received, sent, first_byte, last_byte, .. } = answer.times;
+        let ExchangeTimes { received, sent, first_byte, last_byte, .. } = answer.times;
         assert!(Some(received) <= sent && sent <= first_byte && first_byte <= last_byte, "{answer:?}");
         assert_eq!(answer.response.as_ref().and_then(|response| response.body.as_ref()).map(|body| body.size), Some(2));
     }
@@ -201,8 +202,8 @@ fn calls_come_when_they_are_due() {
 #[test]
 fn a_rate_and_a_speed_change_the_schedule() {
     let backend = Backend::new(|_, _| (200, Duration::ZERO));
-    let recording = Recording { exchanges: steady(100, Duration::from_millis(10)), ..Recording::default() };
-    let target = ReplayTarget::parse(&backend.url(), &Trust::System).expect("a URL");
+    let recording = LoadedTape { exchanges: steady(100, Duration::from_millis(10)), ..LoadedTape::default() };
+    let target = ReplayTarget::parse(&backend.url(), &TrustAnchors::System).expect("a URL");
     let (answered, _) = sent(&recording, Pace::Recorded { speed: 4.0 }, &target);
     assert_eq!(answered[99].times.received, 99 * 2_500_000);
     let (answered, _) = sent(&recording, Pace::Poisson { per_second: 500.0, seed: 3 }, &target);
@@ -217,10 +218,12 @@ fn a_stall_is_charged_to_every_call_that_was_due() {
     let (from, to) = (Duration::from_millis(500), Duration::from_secs(1));
     let stalls = move |_, at: Duration| (200, if at < from { Duration::ZERO } else { to.saturating_sub(at) });
     let backend = Backend::new(stalls);
-    let recording = Recording { exchanges: steady(150, Duration::from_millis(10)), ..Recording::default() };
+    let recording = LoadedTape { exchanges: steady(150, Duration::from_millis(10)), ..LoadedTape::default() };
     // two connections: the sender cannot even send during the stall
-    let target =
-        ReplayTarget { max_connections: 2, ..ReplayTarget::parse(&backend.url(), &Trust::System).expect("a URL") };
+    let target = ReplayTarget {
+        max_connections: 2,
+        ..ReplayTarget::parse(&backend.url(), &TrustAnchors::System).expect("a URL")
+    };
     let (answered, outcome) = sent(&recording, RECORDED, &target);
     assert!(outcome.waited >= 40, "{}", outcome.waited);
     let latency = |answer: &Exchange| (answer.times.last_byte.expect("answered") - answer.times.received) as f64 / 1e9;
@@ -237,15 +240,15 @@ fn a_stall_is_charged_to_every_call_that_was_due() {
 #[test]
 fn a_target_that_closes_or_hangs_gives_failures() {
     let backend = Backend::new(|number, _| (200, Duration::from_millis(if number == 5 { 2_000 } else { 0 })));
-    let recording = Recording { exchanges: steady(20, Duration::from_millis(5)), ..Recording::default() };
+    let recording = LoadedTape { exchanges: steady(20, Duration::from_millis(5)), ..LoadedTape::default() };
     let target = ReplayTarget {
         timeout: Duration::from_millis(200),
-        ..ReplayTarget::parse(&backend.url(), &Trust::System).expect("a URL")
+        ..ReplayTarget::parse(&backend.url(), &TrustAnchors::System).expect("a URL")
     };
     let (answered, _) = sent(&recording, RECORDED, &target);
     let failures: Vec<_> = answered.iter().filter_map(|answer| answer.failure.as_ref()).collect();
     assert_eq!((answered.len(), failures.len()), (20, 1), "{failures:?}");
-    assert_eq!(failures[0].reason, standin_tape::exchange::Reason::Timeout);
+    assert_eq!(failures[0].reason, standin_tape::exchange::FailureReason::Timeout);
 }
 
 fn standin(args: &[&str], folder: &Path) -> Output {
@@ -305,7 +308,7 @@ fn a_replay_is_a_tape_of_its_own() {
     let (code, told) = taped.replay(&backend, &FINE);
     assert_eq!(code, 0, "{told}");
     assert!(told.contains("50 calls (200 100.0 %)") && told.contains("p99"), "{told}");
-    let recording = Recording::open(&taped.folder.path().join("monday-replay-1.jsonl")).expect("a tape");
+    let recording = LoadedTape::open(&taped.folder.path().join("monday-replay-1.jsonl")).expect("a tape");
     assert!(recording.is_replay());
     assert_eq!((recording.exchanges.len(), recording.condition.foot.map(|foot| foot.exchanges)), (50, Some(50)));
     let second = taped.replay(&backend, &FINE).1;
@@ -484,7 +487,7 @@ fn ctrl_c_ends_a_tape_well() {
     let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("ended by a signal") && told.contains("p99"), "{told}");
-    let recording = Recording::open(&taped.folder.path().join("out.jsonl")).expect("a tape");
+    let recording = LoadedTape::open(&taped.folder.path().join("out.jsonl")).expect("a tape");
     let foot = recording.condition.foot.expect("it ended well");
     let seen = backend.seen().len() as u64;
     assert_eq!((foot.exchanges, foot.exchanges + foot.refused), (seen, 3_000), "{told}");

@@ -19,7 +19,7 @@ use standin_files::regular_file;
 
 /// The bodies of some tapes, by their hashes; they are read when asked for.
 #[derive(Debug, Default)]
-pub struct Bodies {
+pub struct TapeBodies {
     packs: Vec<File>,
     /// By hash: which pack, where it begins there, and how long it is.
     places: HashMap<String, (usize, u64, usize)>,
@@ -27,7 +27,7 @@ pub struct Bodies {
     folders: Vec<PathBuf>,
 }
 
-impl Bodies {
+impl TapeBodies {
     /// Finds the bodies of some tapes. A tape need not have any.
     pub fn of<'t>(tapes: impl IntoIterator<Item = &'t Path>) -> io::Result<Self> {
         let mut bodies = Self::default();

@@ -16,15 +16,15 @@ pub struct Exchange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
     /// The call.
-    pub request: Request,
+    pub request: ExchangeRequest,
     /// The answer; none if the service gave none, and then `failure` says why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response: Option<Response>,
+    pub response: Option<ExchangeResponse>,
     /// Why there is no whole answer. A response beside it was cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
+    pub failure: Option<ExchangeFailure>,
     /// When what happened.
-    pub times: Times,
+    pub times: ExchangeTimes,
     /// Calls at the backend when this one arrived there, itself included.
     #[serde(default)]
     pub in_flight: u32,
@@ -36,7 +36,7 @@ pub struct Exchange {
 /// What was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Request {
+pub struct ExchangeRequest {
     /// As on the wire: `GET`.
     pub method: String,
     /// Path and query, as on the wire.
@@ -52,7 +52,7 @@ pub struct Request {
 /// What was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Response {
+pub struct ExchangeResponse {
     /// The status code.
     pub status: u16,
     /// Names and values in their order, redacted.
@@ -77,9 +77,9 @@ pub struct BodyRef {
 /// Why an answer is missing or was cut off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Failure {
+pub struct ExchangeFailure {
     /// What kind of thing went wrong.
-    pub reason: Reason,
+    pub reason: FailureReason,
     /// What the system said.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
@@ -88,7 +88,7 @@ pub struct Failure {
 /// The kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Reason {
+pub enum FailureReason {
     /// No connection to the service.
     Connect,
     /// No agreement on TLS.
@@ -111,7 +111,7 @@ pub enum Reason {
 /// When things happened, and how long the recorder itself took, in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Times {
+pub struct ExchangeTimes {
     /// The last byte of the call reached the recorder; since the tape's start, as all that are no duration.
     pub received: u64,
     /// How long the call waited for one of the recorder's own limits.
@@ -153,7 +153,13 @@ mod tests {
         assert_eq!(exchange.request.headers, [("Accept".to_owned(), "*/*".to_owned())]);
         assert_eq!(
             exchange.times,
-            Times { received: 5, sent: Some(9), first_byte: Some(20), last_byte: Some(21), ..Times::default() }
+            ExchangeTimes {
+                received: 5,
+                sent: Some(9),
+                first_byte: Some(20),
+                last_byte: Some(21),
+                ..ExchangeTimes::default()
+            }
         );
         assert_eq!(exchange.in_flight, 3);
         let again: Exchange = serde_json::from_str(&serde_json::to_string(&exchange).unwrap()).unwrap();
@@ -164,7 +170,7 @@ mod tests {
     fn a_failure_says_why_even_for_reasons_that_are_not_known_yet() {
         let line = r#"{"number":1,"request":{"method":"GET","url":"/"},"failure":{"reason":"solarFlare","detail":"hm"},"times":{"received":5}}"#;
         let exchange: Exchange = serde_json::from_str(line).unwrap();
-        assert_eq!(exchange.failure.unwrap().reason, Reason::Other);
-        assert_eq!(serde_json::to_string(&Reason::ClientGone).unwrap(), r#""clientGone""#);
+        assert_eq!(exchange.failure.unwrap().reason, FailureReason::Other);
+        assert_eq!(serde_json::to_string(&FailureReason::ClientGone).unwrap(), r#""clientGone""#);
     }
 }

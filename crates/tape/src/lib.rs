@@ -6,7 +6,7 @@
 //! {"end":{"exchanges":41200,"dropped":0,"refused":3}}                                                    only if it ended well
 //! ```
 //!
-//! Bodies lie beside the tape in a file that ends in `.bodies`, each distinct one once, by its SHA-256 ([`Bodies`]). Where a secret
+//! Bodies lie beside the tape in a file that ends in `.bodies`, each distinct one once, by its SHA-256 ([`TapeBodies`]). Where a secret
 //! was, a marker stands: [`is_redacted`]. Where the disk was full for a while, a line `{"gap":{…}}` stands between exchanges.
 
 mod appender;
@@ -25,17 +25,17 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use bodies::{Bodies, pack_of};
-pub use reader::{Broken, Condition, Reader, TapeError};
-pub use recording::{REPLAY, Recording, busiest_second, is_error};
+pub use bodies::{TapeBodies, pack_of};
+pub use reader::{BrokenLine, TapeCondition, TapeError, TapeReader};
+pub use recording::{LoadedTape, REPLAY, busiest_second, is_error};
 pub use redaction::{REDACTED_PREFIX, around_redactions, is_redacted, redaction};
-pub use writer::Writer;
+pub use writer::TapeWriter;
 pub use writer::hex;
 
 /// The first line of a tape: under what conditions it was recorded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Head {
+pub struct TapeHead {
     /// The version of the format. A reader refuses versions above its own.
     #[serde(rename = "standinTape")]
     pub version: u32,
@@ -54,10 +54,10 @@ pub struct Head {
     pub bodies: bool,
     /// The recorder's own limits: populations and rates at these are floors, never a capacity.
     #[serde(default)]
-    pub limits: Limits,
+    pub limits: RecordingLimits,
     /// How much time the recorder itself adds to a call, measured against a loopback service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub overhead: Option<Overhead>,
+    pub overhead: Option<RecorderOverhead>,
     /// Whatever else is worth keeping.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub notes: Map<String, Value>,
@@ -66,7 +66,7 @@ pub struct Head {
 /// What a recorder let through to the service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Limits {
+pub struct RecordingLimits {
     /// Calls at the service at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<u32>,
@@ -81,7 +81,7 @@ pub struct Limits {
 /// Quantiles of the time that the recorder adds, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Overhead {
+pub struct RecorderOverhead {
     /// The median.
     pub p50: u64,
     /// One in ten calls is slowed by more.
@@ -97,7 +97,7 @@ pub struct Overhead {
 /// The last line of a tape that ended well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Foot {
+pub struct TapeFoot {
     /// Exchanges written.
     pub exchanges: u64,
     /// Exchanges that were not written because the disk could not keep up.
@@ -111,7 +111,7 @@ pub struct Foot {
 /// A stretch of a recording that is not on its tape, as the disk took nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Gap {
+pub struct TapeGap {
     /// Exchanges that were lost.
     pub exchanges: u64,
     /// How long the disk took nothing.
@@ -132,13 +132,13 @@ pub fn of_folder(dir: &Path) -> io::Result<Vec<PathBuf>> {
 /// A foot as it stands on its line.
 #[derive(Serialize, Deserialize)]
 struct FootLine {
-    end: Foot,
+    end: TapeFoot,
 }
 
 /// A gap as it stands on its line.
 #[derive(Serialize, Deserialize)]
 struct GapLine {
-    gap: Gap,
+    gap: TapeGap,
 }
 
 /// The version of the format that this program writes, and the highest that it reads.

@@ -9,27 +9,27 @@ use std::collections::BTreeMap;
 
 /// The operations of a tape.
 #[derive(Clone, Debug, Default)]
-pub struct Operations {
-    methods: BTreeMap<String, Node>,
+pub struct OperationTree {
+    methods: BTreeMap<String, PathNode>,
 }
 
-impl Operations {
+impl OperationTree {
     /// Learns from all calls of a tape, as methods and urls.
     pub fn learn(calls: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>) -> Self {
-        let mut methods: BTreeMap<String, Node> = BTreeMap::new();
+        let mut methods: BTreeMap<String, PathNode> = BTreeMap::new();
         for (method, url) in calls {
             let mut node = methods.entry(method.as_ref().to_owned()).or_default();
             node.calls += 1;
             for segment in segments(url.as_ref()) {
                 if !node.children.contains_key(segment) {
-                    node.children.insert(segment.to_owned(), Node::default());
+                    node.children.insert(segment.to_owned(), PathNode::default());
                 }
                 node = node.children.get_mut(segment).expect("inserted above");
                 node.calls += 1;
             }
             node.ends += 1;
         }
-        methods.values_mut().for_each(Node::generalise);
+        methods.values_mut().for_each(PathNode::generalise);
         Self { methods }
     }
 
@@ -64,18 +64,18 @@ impl Operations {
 
 /// A place in a path.
 #[derive(Clone, Debug, Default)]
-struct Node {
+struct PathNode {
     calls: u64,
     /// Calls whose path ends here.
     ends: u64,
-    children: BTreeMap<String, Node>,
+    children: BTreeMap<String, PathNode>,
     /// What follows the segments that vary.
-    variable: Option<Box<Node>>,
+    variable: Option<Box<PathNode>>,
     /// Whether words vary here too, not only what looks like an identifier.
     any_word: bool,
 }
 
-impl Node {
+impl PathNode {
     fn covers(&self, segment: &str) -> bool {
         self.any_word || is_identifier(segment)
     }
@@ -89,18 +89,18 @@ impl Node {
                 .into_iter()
                 .partition::<BTreeMap<_, _>, _>(|(segment, _)| varies(segment));
             self.children = fixed;
-            let mut merged = Node::default();
+            let mut merged = PathNode::default();
             for node in varying.into_values() {
                 merged.absorb(node);
             }
             self.variable = Some(Box::new(merged));
         }
-        self.children.values_mut().chain(self.variable.as_deref_mut()).for_each(Node::generalise);
+        self.children.values_mut().chain(self.variable.as_deref_mut()).for_each(PathNode::generalise);
     }
 
     /// Whether so many words stand here, each with so few calls, and all continued alike, that they must be values.
     fn words_vary(&self) -> bool {
-        let words: Vec<&Node> =
+        let words: Vec<&PathNode> =
             self.children.iter().filter(|(segment, _)| !is_identifier(segment)).map(|(_, node)| node).collect();
         let calls: u64 = words.iter().map(|node| node.calls).sum();
         let many = words.len() >= MANY_WORDS || words.len() >= SOME_WORDS && words.len() as u64 * 4 >= calls;
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     fn names(calls: &[(&str, &str)]) -> Vec<String> {
-        let operations = Operations::learn(calls.iter().copied());
+        let operations = OperationTree::learn(calls.iter().copied());
         calls.iter().map(|(method, url)| operations.name(method, url)).collect()
     }
 
@@ -238,7 +238,7 @@ mod tests {
         after.reverse();
         assert_eq!(before, after);
         assert_eq!(before, ["GET /a/{id}", "GET /a/{id}/x", "GET /a/b", "GET /", "GET /a/"]);
-        let operations = Operations::learn(calls);
+        let operations = OperationTree::learn(calls);
         assert_eq!(operations.name("GET", "/a/99/x"), "GET /a/{id}/x");
         assert_eq!(operations.name("PUT", "/a/99"), "PUT /a/99");
         assert_eq!(operations.name("GET", "/unknown/9"), "GET /unknown/9");

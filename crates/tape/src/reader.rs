@@ -5,24 +5,24 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use super::{Foot, FootLine, GapLine, Head, VERSION};
+use super::{FootLine, GapLine, TapeFoot, TapeHead, VERSION};
 use crate::exchange::Exchange;
 use standin_files::regular_file;
 
 /// Exchanges of a tape, in the order of its lines.
 ///
-/// A line that cannot be read does not end the reading: [`Reader::condition`] tells of it afterwards.
-pub struct Reader<R> {
+/// A line that cannot be read does not end the reading: [`TapeReader::condition`] tells of it afterwards.
+pub struct TapeReader<R> {
     lines: R,
     line: Vec<u8>,
     number: u64,
-    head: Head,
-    condition: Condition,
+    head: TapeHead,
+    condition: TapeCondition,
 }
 
 /// How whole a tape was, known once it has been read to its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Condition {
+pub struct TapeCondition {
     /// Exchanges read.
     pub exchanges: u64,
     /// Whether the last line was torn: the recorder ended while it wrote.
@@ -30,9 +30,9 @@ pub struct Condition {
     /// Lines before the last that could not be read.
     pub broken: u64,
     /// The first of them.
-    pub examples: Vec<Broken>,
+    pub examples: Vec<BrokenLine>,
     /// The recorder's own account; none if it did not end well.
-    pub foot: Option<Foot>,
+    pub foot: Option<TapeFoot>,
     /// Stretches in which the disk took nothing.
     pub gaps: u64,
     /// Exchanges that were lost in them.
@@ -41,7 +41,7 @@ pub struct Condition {
 
 /// A line that is no exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenLine {
     /// Counted from 1.
     pub line: u64,
     /// What is wrong with it.
@@ -59,7 +59,7 @@ pub enum TapeError {
     Version(u32),
 }
 
-impl Condition {
+impl TapeCondition {
     /// Exchanges that the tape lacks: dropped or lost by the recorder, or on lines that cannot be read.
     pub fn lost(&self) -> u64 {
         let dropped = self.foot.map_or(self.lost_in_gaps, |foot| foot.dropped);
@@ -67,14 +67,14 @@ impl Condition {
     }
 }
 
-impl Reader<BufReader<File>> {
+impl TapeReader<BufReader<File>> {
     /// Opens a tape and reads its head.
     pub fn open(path: &Path) -> Result<Self, TapeError> {
         Self::new(BufReader::with_capacity(BUFFER, regular_file::open(path)?))
     }
 }
 
-impl<R: BufRead> Reader<R> {
+impl<R: BufRead> TapeReader<R> {
     /// Reads the head.
     pub fn new(mut lines: R) -> Result<Self, TapeError> {
         let mut line = Vec::new();
@@ -82,32 +82,32 @@ impl<R: BufRead> Reader<R> {
         if line.is_empty() {
             return Err(TapeError::NoHead("the file is empty".to_owned()));
         }
-        let head: Head = serde_json::from_slice(&line).map_err(|error| TapeError::NoHead(error.to_string()))?;
+        let head: TapeHead = serde_json::from_slice(&line).map_err(|error| TapeError::NoHead(error.to_string()))?;
         if head.version > VERSION {
             return Err(TapeError::Version(head.version));
         }
-        Ok(Self { lines, line, number: 1, head, condition: Condition::default() })
+        Ok(Self { lines, line, number: 1, head, condition: TapeCondition::default() })
     }
 
     /// The conditions of the recording.
-    pub fn head(&self) -> &Head {
+    pub fn head(&self) -> &TapeHead {
         &self.head
     }
 
     /// How whole the tape was, as far as it has been read.
-    pub fn condition(&self) -> &Condition {
+    pub fn condition(&self) -> &TapeCondition {
         &self.condition
     }
 
     fn reject(&mut self, why: String) {
         self.condition.broken += 1;
         if self.condition.examples.len() < EXAMPLES {
-            self.condition.examples.push(Broken { line: self.number, why });
+            self.condition.examples.push(BrokenLine { line: self.number, why });
         }
     }
 }
 
-impl<R: BufRead> Iterator for Reader<R> {
+impl<R: BufRead> Iterator for TapeReader<R> {
     type Item = io::Result<Exchange>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -3,26 +3,26 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use super::operations::Operations;
-use super::{Condition, Head, Reader, TapeError};
-use crate::exchange::{Exchange, Reason};
+use super::operations::OperationTree;
+use super::{TapeCondition, TapeError, TapeHead, TapeReader};
+use crate::exchange::{Exchange, FailureReason};
 
 /// A tape that has been read to its end. Of the headers of answers only the coding is kept: they are most of a tape, and who needs
-/// the others reads a [`Reader`] through.
+/// the others reads a [`TapeReader`] through.
 #[derive(Clone, Debug, Default)]
-pub struct Recording {
+pub struct LoadedTape {
     /// The conditions of the recording.
-    pub head: Head,
+    pub head: TapeHead,
     /// Its exchanges, in the order of the lines.
     pub exchanges: Vec<Exchange>,
     /// How whole it was.
-    pub condition: Condition,
+    pub condition: TapeCondition,
 }
 
-impl Recording {
+impl LoadedTape {
     /// Reads a tape.
     pub fn open(path: &Path) -> Result<Self, TapeError> {
-        let mut reader = Reader::open(path)?;
+        let mut reader = TapeReader::open(path)?;
         let head = reader.head().clone();
         let exchanges = reader.by_ref().map(|read| read.map(with_coding_alone)).collect::<Result<_, _>>()?;
         Ok(Self { head, exchanges, condition: reader.condition().clone() })
@@ -35,14 +35,14 @@ impl Recording {
     }
 
     /// The operations of its calls.
-    pub fn operations(&self) -> Operations {
-        Operations::learn(self.exchanges.iter().map(|one| (one.request.method.as_str(), one.request.url.as_str())))
+    pub fn operations(&self) -> OperationTree {
+        OperationTree::learn(self.exchanges.iter().map(|one| (one.request.method.as_str(), one.request.url.as_str())))
     }
 
     /// When a call came to the service, in nanoseconds since the tape's start; none if it never did. Of a replay it is when
     /// it was meant to be sent.
     pub fn arrival(&self, exchange: &Exchange) -> Option<u64> {
-        if exchange.failure.as_ref().is_some_and(|failure| failure.reason == Reason::Limit) {
+        if exchange.failure.as_ref().is_some_and(|failure| failure.reason == FailureReason::Limit) {
             return None;
         }
         if self.is_replay() { Some(exchange.times.received) } else { exchange.times.sent }
@@ -98,7 +98,7 @@ pub const REPLAY: &str = "replay";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{Request, Response, Times};
+    use crate::exchange::{ExchangeRequest, ExchangeResponse, ExchangeTimes};
 
     #[test]
     fn the_busiest_second_slides() {
@@ -114,10 +114,15 @@ mod tests {
         let read = with_coding_alone(Exchange {
             number: 1,
             operation: None,
-            request: Request { method: "GET".to_owned(), url: "/".to_owned(), headers: headers.clone(), body: None },
-            response: Some(Response { status: 200, headers: headers.clone(), body: None }),
+            request: ExchangeRequest {
+                method: "GET".to_owned(),
+                url: "/".to_owned(),
+                headers: headers.clone(),
+                body: None,
+            },
+            response: Some(ExchangeResponse { status: 200, headers: headers.clone(), body: None }),
             failure: None,
-            times: Times::default(),
+            times: ExchangeTimes::default(),
             in_flight: 1,
             reused: false,
         });

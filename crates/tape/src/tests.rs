@@ -1,35 +1,40 @@
 use std::fs;
 
 use super::*;
-use crate::exchange::{Exchange, Request, Response, Times};
+use crate::exchange::{Exchange, ExchangeRequest, ExchangeResponse, ExchangeTimes};
 
 fn exchange(number: u64) -> Exchange {
     Exchange {
         number,
         operation: None,
-        request: Request { method: "GET".to_owned(), url: format!("/items/{number}"), headers: Vec::new(), body: None },
-        response: Some(Response { status: 200, headers: Vec::new(), body: None }),
+        request: ExchangeRequest {
+            method: "GET".to_owned(),
+            url: format!("/items/{number}"),
+            headers: Vec::new(),
+            body: None,
+        },
+        response: Some(ExchangeResponse { status: 200, headers: Vec::new(), body: None }),
         failure: None,
-        times: Times { received: number, sent: Some(number + 1), ..Times::default() },
+        times: ExchangeTimes { received: number, sent: Some(number + 1), ..ExchangeTimes::default() },
         in_flight: 1,
         reused: true,
     }
 }
 
-fn head() -> Head {
-    Head {
+fn head() -> TapeHead {
+    TapeHead {
         version: VERSION,
         target: "http://127.0.0.1:1".to_owned(),
         exclusive: true,
-        limits: Limits { in_flight: Some(64), per_second: Some(0.5), connections: None },
-        overhead: Some(Overhead { p50: 20_000, p90: 30_000, p99: 90_000, round_trip: 50_000 }),
+        limits: RecordingLimits { in_flight: Some(64), per_second: Some(0.5), connections: None },
+        overhead: Some(RecorderOverhead { p50: 20_000, p90: 30_000, p99: 90_000, round_trip: 50_000 }),
         notes: [("ramp".to_owned(), serde_json::json!([10, 20.5]))].into_iter().collect(),
-        ..Head::default()
+        ..TapeHead::default()
     }
 }
 
-fn read(text: &str) -> (Vec<u64>, Condition) {
-    let mut reader = Reader::new(text.as_bytes()).unwrap();
+fn read(text: &str) -> (Vec<u64>, TapeCondition) {
+    let mut reader = TapeReader::new(text.as_bytes()).unwrap();
     let numbers = reader.by_ref().map(|exchange| exchange.unwrap().number).collect();
     (numbers, reader.condition().clone())
 }
@@ -38,7 +43,7 @@ fn read(text: &str) -> (Vec<u64>, Condition) {
 fn what_is_written_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tapes/one.jsonl");
-    let mut writer = Writer::create(&path, &head()).unwrap();
+    let mut writer = TapeWriter::create(&path, &head()).unwrap();
     for number in 1..=3 {
         writer.write(&exchange(number)).unwrap();
     }
@@ -46,15 +51,15 @@ fn what_is_written_is_read() {
     assert_eq!(writer.body(b"hello", 5).unwrap().sha256, body.sha256);
     writer.finish(2, 5).unwrap();
 
-    let mut reader = Reader::open(&path).unwrap();
+    let mut reader = TapeReader::open(&path).unwrap();
     assert_eq!(reader.head(), &head());
     let exchanges: Vec<_> = reader.by_ref().map(Result::unwrap).collect();
     assert_eq!(exchanges, [exchange(1), exchange(2), exchange(3)]);
-    let foot = Foot { exchanges: 3, dropped: 2, refused: 5 };
-    assert_eq!(reader.condition(), &Condition { exchanges: 3, foot: Some(foot), ..Condition::default() });
+    let foot = TapeFoot { exchanges: 3, dropped: 2, refused: 5 };
+    assert_eq!(reader.condition(), &TapeCondition { exchanges: 3, foot: Some(foot), ..TapeCondition::default() });
     let name = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
     assert_eq!(body, crate::exchange::BodyRef { sha256: Some(name.to_owned()), size: 7 });
-    assert_eq!(Bodies::of([path.as_path()]).unwrap().get(name).unwrap(), b"hello");
+    assert_eq!(TapeBodies::of([path.as_path()]).unwrap().get(name).unwrap(), b"hello");
     let pack = fs::read_to_string(pack_of(&path)).unwrap();
     assert_eq!(pack, format!("standin bodies 1\n{name} 5\nhello\n"));
 }
@@ -63,7 +68,7 @@ fn what_is_written_is_read() {
 fn bodies_of_a_tape_that_was_cut_off_and_of_an_older_one_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("one.jsonl");
-    let mut writer = Writer::create(&path, &head()).unwrap();
+    let mut writer = TapeWriter::create(&path, &head()).unwrap();
     let names: Vec<String> = [&b"one"[..], b"", b"two\nlines\n", b"last"]
         .iter()
         .map(|body| writer.body(body, 1).unwrap().sha256.unwrap())
@@ -73,14 +78,14 @@ fn bodies_of_a_tape_that_was_cut_off_and_of_an_older_one_are_found() {
     let pack = fs::read(pack_of(&path)).unwrap();
     for (cut, whole) in [(0, 4), (1, 3), (4, 3), (60, 3), (80, 2), (pack.len(), 0)] {
         fs::write(pack_of(&path), &pack[..pack.len() - cut]).unwrap();
-        let bodies = Bodies::of([path.as_path()]).unwrap();
+        let bodies = TapeBodies::of([path.as_path()]).unwrap();
         let found = names.iter().filter(|name| bodies.get(name).is_some()).count();
         assert_eq!(found, whole, "{cut} bytes short");
     }
     let old = names[0].replace('a', "b");
     fs::create_dir(folder.path().join("bodies")).unwrap();
     fs::write(folder.path().join("bodies").join(&old), "older").unwrap();
-    let bodies = Bodies::of([path.as_path()]).unwrap();
+    let bodies = TapeBodies::of([path.as_path()]).unwrap();
     assert_eq!((bodies.get(&old), bodies.get("../one.jsonl")), (Some(b"older".to_vec()), None));
 }
 
@@ -101,8 +106,8 @@ fn a_gap_is_told() {
 fn a_tape_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("one.jsonl");
-    drop(Writer::create(&path, &head()).unwrap());
-    assert!(Writer::create(&path, &head()).is_err());
+    drop(TapeWriter::create(&path, &head()).unwrap());
+    assert!(TapeWriter::create(&path, &head()).is_err());
 }
 
 #[test]
@@ -122,8 +127,8 @@ fn torn_and_broken_lines_are_told() {
 #[test]
 fn what_is_no_tape_is_refused() {
     let later = format!(r#"{{"standinTape":{},"target":"","startedUnixMs":0}}"#, VERSION + 1);
-    assert!(matches!(Reader::new(later.as_bytes()), Err(TapeError::Version(2))));
+    assert!(matches!(TapeReader::new(later.as_bytes()), Err(TapeError::Version(2))));
     for text in ["", "{}", "hello\n"] {
-        assert!(matches!(Reader::new(text.as_bytes()), Err(TapeError::NoHead(_))), "{text}");
+        assert!(matches!(TapeReader::new(text.as_bytes()), Err(TapeError::NoHead(_))), "{text}");
     }
 }

@@ -10,14 +10,14 @@ use serde::Serialize;
 
 use super::appender::Appender;
 use super::bodies::{PACK_HEAD, pack_of};
-use super::{Foot, FootLine, Gap, GapLine, Head};
+use super::{FootLine, GapLine, TapeFoot, TapeGap, TapeHead};
 use crate::exchange::{BodyRef, Exchange};
 
 /// A tape that is being written.
 ///
-/// Dropping it without [`Writer::finish`] leaves a tape without a foot, which says that the recording was cut off. A
-/// write that fails loses nothing that was taken: the next [`Writer::flush`] goes on where it stopped.
-pub struct Writer {
+/// Dropping it without [`TapeWriter::finish`] leaves a tape without a foot, which says that the recording was cut off. A
+/// write that fails loses nothing that was taken: the next [`TapeWriter::flush`] goes on where it stopped.
+pub struct TapeWriter {
     /// Created with the first body.
     bodies: Option<Appender>,
     lines: Appender,
@@ -30,10 +30,10 @@ pub struct Writer {
     others: u64,
 }
 
-impl Writer {
+impl TapeWriter {
     /// Starts a tape. The file must not exist yet; bodies will stand beside it, in a file of the same name that ends in
     /// `.bodies`.
-    pub fn create(path: &Path, head: &Head) -> io::Result<Self> {
+    pub fn create(path: &Path, head: &TapeHead) -> io::Result<Self> {
         let folder = path.parent().unwrap_or(Path::new(""));
         if !folder.as_os_str().is_empty() {
             fs::create_dir_all(folder)?;
@@ -77,7 +77,7 @@ impl Writer {
     }
 
     /// Marks a stretch of the recording that the tape lacks.
-    pub fn gap(&mut self, gap: &Gap) -> io::Result<()> {
+    pub fn gap(&mut self, gap: &TapeGap) -> io::Result<()> {
         self.other_line(&GapLine { gap: gap.clone() })
     }
 
@@ -111,7 +111,7 @@ impl Writer {
     /// Ends the tape well, or says why that cannot be, and leaves the writer to tell what was written.
     pub fn end(&mut self, dropped: u64, refused: u64) -> io::Result<()> {
         self.flush()?;
-        let end = Foot { exchanges: self.exchanges, dropped, refused };
+        let end = TapeFoot { exchanges: self.exchanges, dropped, refused };
         self.other_line(&FootLine { end })?;
         self.flush()?;
         self.bodies.as_ref().map_or(Ok(()), Appender::sync)?;
@@ -148,7 +148,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for TapeWriter {
     fn drop(&mut self) {
         // whoever wants to know of an error flushes before
         let _ = self.flush();

@@ -13,8 +13,8 @@ use crate::cli::sender_args::{self, account, open, progress};
 use crate::cli::signals::cancel_on_signals;
 use crate::replay::{self, CancelToken, Pace, Plan, ReplayOutcome, ReplayTarget};
 use standin_learn::gap::{ComparisonContext, ComparisonSide, Gap, MockKind, ServiceRun};
-use standin_tape::Recording;
-use standin_tape::operations::Operations;
+use standin_tape::LoadedTape;
+use standin_tape::operations::OperationTree;
 use standin_text::counted;
 
 impl GapCommand {
@@ -34,8 +34,8 @@ impl GapCommand {
         let read = |paths: &[PathBuf]| paths.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>();
         let (originals_read, copies_read) = (read(originals)?, read(copies)?);
         let all = || originals_read.iter().chain(&copies_read);
-        let operations = Operations::learn(all().flat_map(calls));
-        let side = |paths: &[PathBuf], tapes: &[Recording]| ComparisonSide {
+        let operations = OperationTree::learn(all().flat_map(calls));
+        let side = |paths: &[PathBuf], tapes: &[LoadedTape]| ComparisonSide {
             name: names(paths),
             runs: tapes.iter().map(|tape| ServiceRun::new(tape, &operations)).collect(),
             repeats: false,
@@ -77,7 +77,7 @@ impl GapCommand {
         &self,
         dir: &Path,
         tape: &Path,
-        recording: &Recording,
+        recording: &LoadedTape,
         cancel: &CancelToken,
     ) -> Result<Gap, Failure> {
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
@@ -93,7 +93,7 @@ impl GapCommand {
         self.believe(&outcome, false)?;
         let operations = recording.operations();
         let doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
-        let side = |name: &str, tape: &Recording| {
+        let side = |name: &str, tape: &LoadedTape| {
             let run = ServiceRun { doubtful: doubtful.clone(), ..ServiceRun::new(tape, &operations) };
             ComparisonSide { name: name.to_owned(), runs: vec![run], repeats: false }
         };
@@ -111,7 +111,7 @@ impl GapCommand {
         &self,
         dir: &Path,
         tape: &Path,
-        recording: &Recording,
+        recording: &LoadedTape,
         url: &str,
         cancel: &CancelToken,
     ) -> Result<Gap, Failure> {
@@ -283,12 +283,12 @@ fn not_halted(cancel: &CancelToken) -> Result<(), Failure> {
     cancel.reason().map_or(Ok(()), |why| Err(Failure::broken(format!("{why}: nothing is compared"))))
 }
 
-fn calls(recording: &Recording) -> impl Iterator<Item = (&str, &str)> {
+fn calls(recording: &LoadedTape) -> impl Iterator<Item = (&str, &str)> {
     recording.exchanges.iter().map(|one| (one.request.method.as_str(), one.request.url.as_str()))
 }
 
 /// Returns a note on the calls that a tape lacks, if any.
-fn condition(recording: &Recording) -> Option<String> {
+fn condition(recording: &LoadedTape) -> Option<String> {
     let condition = &recording.condition;
     let lost = condition.lost();
     (lost > 0).then(|| {

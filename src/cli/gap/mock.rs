@@ -12,7 +12,7 @@ use crate::cli::{Exit, Failure};
 use crate::config::Config;
 use crate::replay::{CancelToken, ReplayOutcome, ReplayTarget};
 use crate::server::{Handle, Server};
-use crate::upstream::Trust;
+use crate::upstream::TrustAnchors;
 
 /// A mock that runs in this process, until it is dropped.
 pub(super) struct InProcessMock {
@@ -49,7 +49,8 @@ impl InProcessMock {
             if failure.exit_code() == Exit::Usage { Failure::usage(message) } else { Failure::broken(message) }
         })?;
         let address: SocketAddr = handle.addresses()[0].listener.address;
-        let target = ReplayTarget::parse(&format!("http://{address}"), &Trust::System).map_err(Failure::broken)?;
+        let target =
+            ReplayTarget::parse(&format!("http://{address}"), &TrustAnchors::System).map_err(Failure::broken)?;
         let target = ReplayTarget { cancel: cancel.clone(), ..target };
         Ok(Self { target: command.sending.bounded(target), profile, told, handle })
     }

@@ -6,11 +6,11 @@ use std::path::Path;
 use standin_learn::fit::{Finding, Fitted, Trace};
 use standin_learn::gap::{CapacityModel, ComparisonContext, MockKind};
 use standin_model::profile::{self, CompiledProfile};
-use standin_tape::Recording;
-use standin_tape::operations::Operations;
+use standin_tape::LoadedTape;
+use standin_tape::operations::OperationTree;
 
 /// Returns the context of a mock that was served with or without a profile.
-pub(super) fn of_mock(dir: &Path, profile: Option<&str>, recording: &Recording) -> ComparisonContext {
+pub(super) fn of_mock(dir: &Path, profile: Option<&str>, recording: &LoadedTape) -> ComparisonContext {
     let Some(name) = profile else {
         return ComparisonContext { model: of_tapes(&[recording], &recording.operations()), served: MockKind::Unpaced };
     };
@@ -22,8 +22,8 @@ pub(super) fn of_mock(dir: &Path, profile: Option<&str>, recording: &Recording) 
 
 /// Fits the tapes. Returns `None` if no model explains the calls, or if the service got other calls
 /// too.
-pub(super) fn of_tapes(tapes: &[&Recording], operations: &Operations) -> Option<CapacityModel> {
-    let trace = |tape: &&Recording| Trace::new(&tape.head, operations, &tape.exchanges);
+pub(super) fn of_tapes(tapes: &[&LoadedTape], operations: &OperationTree) -> Option<CapacityModel> {
+    let trace = |tape: &&LoadedTape| Trace::new(&tape.head, operations, &tape.exchanges);
     let fitted = Fitted::new("reference", &tapes.iter().map(trace).collect::<Vec<_>>()).ok()?;
     let is_doubtful = fitted
         .findings

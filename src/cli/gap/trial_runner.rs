@@ -5,18 +5,18 @@ use std::sync::Arc;
 use crate::cli::Failure;
 use crate::replay::{self, Plan, PreparedCalls, ReplayOutcome, ReplayTarget};
 use standin_tape::exchange::Exchange;
-use standin_tape::{Head, REPLAY, Recording};
+use standin_tape::{LoadedTape, REPLAY, TapeHead};
 
 /// A target of the comparison and the calls that are sent to it.
 pub(super) struct TrialRunner<'r> {
-    pub(super) recording: &'r Recording,
+    pub(super) recording: &'r LoadedTape,
     pub(super) prepared: &'r Arc<PreparedCalls>,
     pub(super) target: &'r ReplayTarget,
 }
 
 impl TrialRunner<'_> {
     /// Sends a plan, and takes the answers for a tape.
-    pub(super) fn run(&self, plan: &Plan) -> Result<(ReplayOutcome, Recording), Failure> {
+    pub(super) fn run(&self, plan: &Plan) -> Result<(ReplayOutcome, LoadedTape), Failure> {
         let mut exchanges: Vec<Exchange> = Vec::with_capacity(plan.calls.len());
         let outcome = replay::run(self.recording, self.prepared, plan, self.target, |mut exchange| {
             // what the comparison does not need must not fill the memory
@@ -28,6 +28,9 @@ impl TrialRunner<'_> {
             Failure::broken(format!("cannot replay against {}: {error}", self.target.connector.origin()))
         })?;
         let notes = [(REPLAY.to_owned(), true.into())].into_iter().collect();
-        Ok((outcome, Recording { head: Head { notes, ..Head::default() }, exchanges, ..Recording::default() }))
+        Ok((
+            outcome,
+            LoadedTape { head: TapeHead { notes, ..TapeHead::default() }, exchanges, ..LoadedTape::default() },
+        ))
     }
 }

@@ -7,7 +7,7 @@ use bytes::Buf as _;
 use hashbrown::HashMap;
 use uuid::Uuid;
 
-use super::record::{self, Entry, Outcome, Record};
+use super::record::{self, JournalEntry, MatchOutcome, NewEntry};
 use standin_stub::Stub;
 
 /// Entries one after the other: each its length, its ordinal, its stub and the call.
@@ -17,7 +17,7 @@ pub(super) struct Chunk {
     entries: u64,
     first: Option<u64>,
     /// The stubs that answered, each once.
-    pinned: Vec<Pinned>,
+    pinned: Vec<PinnedStub>,
     places: HashMap<Uuid, u32>,
     /// What the pinned stubs hold.
     pinned_bytes: usize,
@@ -25,7 +25,7 @@ pub(super) struct Chunk {
 
 /// A stub that an entry speaks of.
 #[derive(Clone, Debug)]
-enum Pinned {
+enum PinnedStub {
     /// Kept, and counted.
     Kept(Arc<Stub>),
     /// Too large to be kept on behalf of the journal: known as long as it is served.
@@ -57,11 +57,11 @@ impl Chunk {
 
     /// Bytes that it holds on to.
     pub(super) fn weight(&self) -> usize {
-        self.bytes.capacity() + self.pinned_bytes + self.pinned.len() * (size_of::<Pinned>() + 40)
+        self.bytes.capacity() + self.pinned_bytes + self.pinned.len() * (size_of::<PinnedStub>() + 40)
     }
 
     /// Adds an entry of a size that there is room for.
-    pub(super) fn append(&mut self, entry: Entry<'_>) {
+    pub(super) fn append(&mut self, entry: NewEntry<'_>) {
         self.first.get_or_insert(entry.ordinal);
         self.entries += 1;
         let place = entry.answered.stub.map_or(NO_STUB, |stub| self.pin(stub));
@@ -80,9 +80,9 @@ impl Chunk {
         let kept = weight <= MOST_PINNED;
         self.pinned.push(if kept {
             self.pinned_bytes += weight;
-            Pinned::Kept(Arc::clone(stub))
+            PinnedStub::Kept(Arc::clone(stub))
         } else {
-            Pinned::Named(stub.id, Arc::downgrade(stub))
+            PinnedStub::Named(stub.id, Arc::downgrade(stub))
         });
         let place = (self.pinned.len() - 1) as u32;
         self.places.insert(stub.id, place);
@@ -109,16 +109,16 @@ impl Chunk {
     }
 
     /// The entry that begins here.
-    pub(super) fn record(&self, at: u32, salt: u64, began: (Instant, SystemTime)) -> Record {
+    pub(super) fn record(&self, at: u32, salt: u64, began: (Instant, SystemTime)) -> JournalEntry {
         record::read(&self.bytes[at as usize..], salt, began, |place| match self.pinned.get(place as usize) {
-            None => Outcome::Missed,
-            Some(Pinned::Kept(stub)) => Outcome::Matched(stub.id, Some(Arc::clone(stub))),
-            Some(Pinned::Named(id, stub)) => Outcome::Matched(*id, stub.upgrade()),
+            None => MatchOutcome::Missed,
+            Some(PinnedStub::Kept(stub)) => MatchOutcome::Matched(stub.id, Some(Arc::clone(stub))),
+            Some(PinnedStub::Named(id, stub)) => MatchOutcome::Matched(*id, stub.upgrade()),
         })
     }
 }
 
-impl Pinned {
+impl PinnedStub {
     fn is(&self, stub: &Arc<Stub>) -> bool {
         match self {
             Self::Kept(known) => Arc::ptr_eq(known, stub),

@@ -18,8 +18,8 @@ use hashbrown::HashSet;
 use uuid::Uuid;
 
 use self::chunk::Chunk;
-use self::record::Entry;
-pub use self::record::{Outcome, Record};
+use self::record::NewEntry;
+pub use self::record::{JournalEntry, MatchOutcome};
 use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::matcher::{MatchStats, RequestPattern};
@@ -37,7 +37,7 @@ pub struct Journal {
     next: AtomicU64,
     /// A chunk for each worker, so that they do not meet.
     pens: Vec<Mutex<Chunk>>,
-    sealed: Mutex<Sealed>,
+    sealed: Mutex<SealedChunks>,
     /// Entries that were removed one by one.
     removed: Mutex<HashSet<u64>>,
     warned: AtomicBool,
@@ -46,13 +46,13 @@ pub struct Journal {
 /// What answers a call.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "it is to be noted"]
-pub struct Answered<'s> {
+pub struct AnswerInfo<'s> {
     stub: Option<&'s Arc<Stub>>,
     delay: Option<Duration>,
     beyond: bool,
 }
 
-impl<'s> Answered<'s> {
+impl<'s> AnswerInfo<'s> {
     /// No stub.
     pub fn by_none() -> Self {
         Self { stub: None, delay: None, beyond: false }
@@ -76,7 +76,7 @@ impl<'s> Answered<'s> {
 
 /// The chunks that are full, oldest first.
 #[derive(Debug, Default)]
-struct Sealed {
+struct SealedChunks {
     chunks: VecDeque<Arc<Chunk>>,
     bytes: usize,
     evicted: u64,
@@ -85,7 +85,7 @@ struct Sealed {
 
 /// The journal as it was at one moment.
 #[derive(Debug)]
-pub struct Snapshot {
+pub struct JournalSnapshot {
     chunks: Vec<Arc<Chunk>>,
     removed: HashSet<u64>,
     salt: u64,
@@ -119,7 +119,7 @@ impl Journal {
     }
 
     /// Keeps a call that a worker has read, with what answers it.
-    pub fn note(&self, worker: usize, call: &Call, answered: Answered<'_>) {
+    pub fn note(&self, worker: usize, call: &Call, answered: AnswerInfo<'_>) {
         if !self.is_on() {
             return;
         }
@@ -134,7 +134,7 @@ impl Journal {
         }
         // drawn under the lock, so that the entries of a chunk are in order
         let ordinal = self.next.fetch_add(1, Relaxed);
-        pen.append(Entry { ordinal, arrival, call, with_body, answered });
+        pen.append(NewEntry { ordinal, arrival, call, with_body, answered });
         if size > self.chunk {
             let large = std::mem::take(&mut *pen);
             self.seal(large);
@@ -171,7 +171,7 @@ impl Journal {
     }
 
     /// What is here now. Cheap: full chunks are shared, and of each worker's own one a copy is made.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
+    pub fn snapshot(&self) -> Arc<JournalSnapshot> {
         // pens before sealed: a chunk that is sealed in between is seen twice, and told apart by its first entry
         let open: Vec<Arc<Chunk>> = self.pens.iter().map(|pen| Arc::new(lock(pen).clone())).collect();
         let sealed = lock(&self.sealed);
@@ -181,7 +181,7 @@ impl Journal {
         drop(sealed);
         chunks.extend(open.into_iter().filter(|chunk| chunk.first().is_some_and(|first| !known.contains(&first))));
         let removed = lock(&self.removed).clone();
-        Arc::new(Snapshot { chunks, removed, salt: self.salt, began: self.began, evicted, without_body })
+        Arc::new(JournalSnapshot { chunks, removed, salt: self.salt, began: self.began, evicted, without_body })
     }
 
     /// Forgets all calls; what was evicted before no longer counts.
@@ -222,14 +222,14 @@ impl Journal {
     }
 }
 
-impl Snapshot {
+impl JournalSnapshot {
     /// How many calls are here.
     pub fn len(&self) -> usize {
         self.places().count()
     }
 
     /// The calls, oldest first; each is read when it is asked for.
-    pub fn records(self: &Arc<Self>) -> impl DoubleEndedIterator<Item = Record> + use<> {
+    pub fn records(self: &Arc<Self>) -> impl DoubleEndedIterator<Item = JournalEntry> + use<> {
         let mut places: Vec<_> = self.places().collect();
         places.sort_unstable();
         let snapshot = Arc::clone(self);
@@ -242,7 +242,7 @@ impl Snapshot {
         self: &Arc<Self>,
         pattern: RequestPattern,
         mut goes_on: G,
-    ) -> impl Iterator<Item = Record> + use<G> {
+    ) -> impl Iterator<Item = JournalEntry> + use<G> {
         let mut places: Vec<_> = self.places().collect();
         places.sort_unstable();
         let snapshot = Arc::clone(self);
@@ -273,7 +273,7 @@ impl Snapshot {
     }
 
     /// The call of this id, if it is here.
-    pub fn by_id(&self, id: Uuid) -> Option<Record> {
+    pub fn by_id(&self, id: Uuid) -> Option<JournalEntry> {
         let wanted = id.as_u64_pair().1 & ORDINAL_BITS;
         if record::id(self.salt, wanted) != id {
             return None;
@@ -294,7 +294,7 @@ impl Snapshot {
             .filter(|(ordinal, ..)| !self.removed.contains(ordinal))
     }
 
-    fn record(&self, chunk: u32, at: u32) -> Record {
+    fn record(&self, chunk: u32, at: u32) -> JournalEntry {
         self.chunks[chunk as usize].record(at, self.salt, self.began)
     }
 }

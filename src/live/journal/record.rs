@@ -9,13 +9,13 @@ use http::uri::{Parts, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use uuid::Uuid;
 
-use super::Answered;
+use super::AnswerInfo;
 use standin_stub::Stub;
 use standin_stub::call::{Call, Peers, Scheme};
 
 /// A call that came.
 #[derive(Debug)]
-pub struct Record {
+pub struct JournalEntry {
     /// Made for the entry; it tells its place.
     pub id: Uuid,
     /// Its place among all that came.
@@ -31,27 +31,27 @@ pub struct Record {
     /// The time that its answer was meant to take, as far as it was known when it came.
     pub delay: Option<Duration>,
     /// What answered it.
-    pub outcome: Outcome,
+    pub outcome: MatchOutcome,
 }
 
-impl Record {
+impl JournalEntry {
     /// Whether a stub answered it.
     pub fn was_matched(&self) -> bool {
-        matches!(self.outcome, Outcome::Matched(..))
+        matches!(self.outcome, MatchOutcome::Matched(..))
     }
 
     /// The stub that answered it.
     pub fn stub_id(&self) -> Option<Uuid> {
         match self.outcome {
-            Outcome::Matched(id, _) => Some(id),
-            Outcome::Missed => None,
+            MatchOutcome::Matched(id, _) => Some(id),
+            MatchOutcome::Missed => None,
         }
     }
 }
 
 /// What answered a call.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum MatchOutcome {
     /// The stub of this id, if it is still known.
     Matched(Uuid, Option<Arc<Stub>>),
     /// None.
@@ -60,13 +60,13 @@ pub enum Outcome {
 
 /// What is written down of a call.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry<'c> {
+pub(super) struct NewEntry<'c> {
     pub(super) ordinal: u64,
     /// Since the journal began.
     pub(super) arrival: Duration,
     pub(super) call: &'c Call,
     pub(super) with_body: bool,
-    pub(super) answered: Answered<'c>,
+    pub(super) answered: AnswerInfo<'c>,
 }
 
 /// Bytes of an entry before its call: its length and its ordinal.
@@ -95,7 +95,11 @@ pub(super) fn size(call: &Call, with_body: bool) -> usize {
 }
 
 /// Appends an entry.
-pub(super) fn write(out: &mut Vec<u8>, Entry { ordinal, arrival, call, with_body, answered }: Entry<'_>, stub: u32) {
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    NewEntry { ordinal, arrival, call, with_body, answered }: NewEntry<'_>,
+    stub: u32,
+) {
     let begin = out.len();
     out.put_u32(0);
     out.put_u64(ordinal);
@@ -128,8 +132,8 @@ pub(super) fn read(
     mut bytes: &[u8],
     salt: u64,
     began: (Instant, SystemTime),
-    outcome: impl FnOnce(u32) -> Outcome,
-) -> Record {
+    outcome: impl FnOnce(u32) -> MatchOutcome,
+) -> JournalEntry {
     let bytes = &mut bytes;
     bytes.advance(4);
     let ordinal = bytes.get_u64();
@@ -157,7 +161,7 @@ pub(super) fn read(
     let call = Call::new(parts, body, Peers { scheme, remote, local }, began.0 + arrival, MOST_UNPACKED);
     let at = began.1 + arrival;
     let (without_body, beyond) = (flags & WITHOUT_BODY != 0, flags & BEYOND != 0);
-    Record { id: id(salt, ordinal), ordinal, at, call, without_body, beyond, delay, outcome }
+    JournalEntry { id: id(salt, ordinal), ordinal, at, call, without_body, beyond, delay, outcome }
 }
 
 /// Method and url of the entry that stands at the beginning of these bytes, without reading the rest.

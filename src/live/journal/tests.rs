@@ -54,7 +54,7 @@ proptest! {
         let journal = Journal::new(1 << 20, 2);
         let sent = call(&method, &url, &headers, &body);
         let delay = delay.map(Duration::from_nanos);
-        journal.note(1, &sent, Answered::by_none().after(delay));
+        journal.note(1, &sent, AnswerInfo::by_none().after(delay));
         let record = journal.snapshot().records().next().expect("it is there");
         prop_assert_eq!(journal.usage().0, (1 << 20) / 8 / 2, "no chunk grew");
         prop_assert_eq!(&record.call.method, &sent.method);
@@ -76,8 +76,8 @@ proptest! {
 #[test]
 fn an_absolute_target_stays_absolute() {
     let journal = Journal::new(1 << 20, 1);
-    journal.note(0, &get("https://some.host:77/a?b=1"), Answered::by_none());
-    journal.note(0, &call("OPTIONS", "*", &[], b""), Answered::by_none());
+    journal.note(0, &get("https://some.host:77/a?b=1"), AnswerInfo::by_none());
+    journal.note(0, &call("OPTIONS", "*", &[], b""), AnswerInfo::by_none());
     let targets: Vec<String> = journal.snapshot().records().map(|record| record.call.uri.to_string()).collect();
     assert_eq!(targets, ["https://some.host:77/a?b=1", "*"]);
 }
@@ -86,7 +86,7 @@ fn an_absolute_target_stays_absolute() {
 fn calls_of_all_workers_come_in_their_order() {
     let journal = Journal::new(1 << 20, 3);
     for number in 0..30 {
-        journal.note(number % 3, &get(&format!("/{number}")), Answered::by_none());
+        journal.note(number % 3, &get(&format!("/{number}")), AnswerInfo::by_none());
     }
     assert_eq!(urls(&journal), (0..30).map(|number| format!("/{number}")).collect::<Vec<_>>());
 }
@@ -99,7 +99,7 @@ fn the_oldest_leave_and_the_bound_holds() {
         journal.note(
             (number % 2) as usize,
             &call("POST", &format!("/{number}"), &[], &[b'x'; 100]),
-            Answered::by_none(),
+            AnswerInfo::by_none(),
         );
         if number % 1000 == 0 {
             assert!(journal.usage().0 <= bound, "{} of {bound}", journal.usage().0);
@@ -119,9 +119,9 @@ fn the_oldest_leave_and_the_bound_holds() {
 fn a_body_longer_than_the_journal_is_left_out_and_counted() {
     let bound = 64 << 10;
     let journal = Journal::new(bound, 1);
-    journal.note(0, &call("POST", "/small", &[], b"x"), Answered::by_none());
-    journal.note(0, &call("POST", "/half", &[], &vec![b'x'; 30 << 10]), Answered::by_none());
-    journal.note(0, &call("POST", "/large", &[], &vec![b'x'; 100 << 10]), Answered::by_none());
+    journal.note(0, &call("POST", "/small", &[], b"x"), AnswerInfo::by_none());
+    journal.note(0, &call("POST", "/half", &[], &vec![b'x'; 30 << 10]), AnswerInfo::by_none());
+    journal.note(0, &call("POST", "/large", &[], &vec![b'x'; 100 << 10]), AnswerInfo::by_none());
     let snapshot = journal.snapshot();
     let bodies: Vec<_> = snapshot.records().map(|record| (record.without_body, record.call.raw_body.len())).collect();
     assert_eq!(bodies, [(false, 1), (false, 30 << 10), (true, 0)]);
@@ -134,7 +134,7 @@ fn stubs_that_answered_are_known_after_they_are_gone_unless_they_are_large() {
     let journal = Journal::new(1 << 20, 1);
     let (small, large) = (stub("x"), stub(&"x".repeat(100_000)));
     for answering in [&small, &large, &small] {
-        journal.note(0, &get("/"), Answered::by(answering));
+        journal.note(0, &get("/"), AnswerInfo::by(answering));
     }
     let ids = [small.id, large.id, small.id];
     let known = |journal: &Journal| -> Vec<(Uuid, bool)> {
@@ -142,8 +142,8 @@ fn stubs_that_answered_are_known_after_they_are_gone_unless_they_are_large() {
         outcomes
             .into_iter()
             .map(|outcome| match outcome {
-                Outcome::Matched(id, stub) => (id, stub.is_some()),
-                Outcome::Missed => panic!("it was matched"),
+                MatchOutcome::Matched(id, stub) => (id, stub.is_some()),
+                MatchOutcome::Missed => panic!("it was matched"),
             })
             .collect()
     };
@@ -156,7 +156,7 @@ fn stubs_that_answered_are_known_after_they_are_gone_unless_they_are_large() {
 fn removed_calls_are_gone_for_good() {
     let journal = Journal::new(1 << 20, 1);
     for number in 0..4 {
-        journal.note(0, &get(&format!("/{number}")), Answered::by_none());
+        journal.note(0, &get(&format!("/{number}")), AnswerInfo::by_none());
     }
     let second = journal.snapshot().records().nth(1).expect("it is there");
     journal.remove([second.ordinal]);
@@ -167,7 +167,7 @@ fn removed_calls_are_gone_for_good() {
 #[test]
 fn a_journal_of_nothing_keeps_nothing() {
     let journal = Journal::new(0, 2);
-    journal.note(0, &get("/"), Answered::by_none());
+    journal.note(0, &get("/"), AnswerInfo::by_none());
     assert!(!journal.is_on());
     assert_eq!(journal.snapshot().len(), 0);
     assert_eq!(journal.usage().0, 0);
@@ -181,7 +181,7 @@ fn a_pattern_finds_and_counts_the_same_calls() {
         journal.note(
             number % 2,
             &call(["GET", "POST"][number % 2], &format!("/{}?a", number % 5), &headers, b""),
-            Answered::by_none(),
+            AnswerInfo::by_none(),
         );
     }
     for (text, expected) in [

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use self::keyed::Value;
 use self::secrets::Secrets;
-use super::heads::Headers;
+use super::heads::HeaderBlock;
 use standin_coding::ContentCoding;
 use standin_tape::redaction;
 
@@ -36,7 +36,7 @@ pub(super) struct Redactor {
 
 /// A message whose secrets are known.
 pub(super) struct Message<'m> {
-    pub(super) headers: &'m Headers,
+    pub(super) headers: &'m HeaderBlock,
     /// As it came, with its coding.
     pub(super) body: &'m [u8],
 }
@@ -140,7 +140,7 @@ impl Redactor {
         }
     }
 
-    fn in_body(&self, headers: &Headers, body: &[u8]) -> Vec<Value> {
+    fn in_body(&self, headers: &HeaderBlock, body: &[u8]) -> Vec<Value> {
         let is_secret = |key: &str| self.redaction.is_secret(key);
         let kind = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
         if kind.contains("x-www-form-urlencoded") {

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 
-use super::super::heads::Headers;
+use super::super::heads::HeaderBlock;
 use super::*;
 use standin_tape::{around_redactions, is_redacted};
 
@@ -12,12 +12,12 @@ fn percent(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-fn headers(pairs: &[(&'static str, &str)]) -> Headers {
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderBlock {
     let map: HeaderMap = pairs
         .iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
         .collect();
-    Headers::of(&map)
+    HeaderBlock::of(&map)
 }
 
 fn redactor(keys: &[&str]) -> Redactor {
@@ -28,8 +28,8 @@ fn redactor(keys: &[&str]) -> Redactor {
     Redactor::new(redaction)
 }
 
-fn redact(redactor: &mut Redactor, url: &str, call: (&Headers, &str), answer: (&Headers, &str)) -> [String; 5] {
-    let message = |(headers, body): (&Headers, &str)| (headers.clone(), body.as_bytes().to_vec());
+fn redact(redactor: &mut Redactor, url: &str, call: (&HeaderBlock, &str), answer: (&HeaderBlock, &str)) -> [String; 5] {
+    let message = |(headers, body): (&HeaderBlock, &str)| (headers.clone(), body.as_bytes().to_vec());
     let (call, answer) = (message(call), message(answer));
     let messages = [&call, &answer].map(|(headers, body)| Message { headers, body });
     let (url, redacted) = redactor.redact(url, &messages);
@@ -145,7 +145,7 @@ proptest! {
         });
         let url = format!("/a?q={}&x={}", percent(query), percent(header));
         let form = format!("f={}&g=1", percent(form));
-        let messages = [(&call, form), (&Headers::default(), json), (&Headers::default(), echo)];
+        let messages = [(&call, form), (&HeaderBlock::default(), json), (&HeaderBlock::default(), echo)];
         let messages: Vec<_> = messages.iter().map(|(headers, body)| Message { headers, body: body.as_bytes() }).collect();
         let (url, redacted) = redactor.redact(&url, &messages);
         let shown = format!("{url} {:?} {}", redacted[0].headers,

@@ -8,14 +8,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use standin_tape::exchange::Exchange;
-use standin_tape::{Bodies, Condition, Reader, of_folder};
+use standin_tape::{TapeBodies, TapeCondition, TapeReader, of_folder};
 
 use super::process::{Process, Service, read_for_a_while};
 use crate::support::{Client, eventually};
 
-fn read(folder: &Path) -> (PathBuf, Vec<Exchange>, Condition) {
+fn read(folder: &Path) -> (PathBuf, Vec<Exchange>, TapeCondition) {
     let path = of_folder(folder).expect("readable").pop().expect("a tape");
-    let mut reader = Reader::open(&path).expect("a tape");
+    let mut reader = TapeReader::open(&path).expect("a tape");
     let exchanges = reader.by_ref().collect::<Result<_, _>>().expect("readable");
     (path, exchanges, reader.condition().clone())
 }
@@ -51,7 +51,7 @@ fn a_kill_loses_a_second_at_most() {
     let (path, exchanges, condition) = read(folder.path());
     assert!(safe > 50 && exchanges.len() >= safe, "{} of {safe} safe calls", exchanges.len());
     assert!(condition.foot.is_none() && condition.broken == 0, "{condition:?}");
-    let bodies = Bodies::of([path.as_path()]).expect("readable");
+    let bodies = TapeBodies::of([path.as_path()]).expect("readable");
     let kept = |exchange: &Exchange| {
         let body = exchange.response.as_ref().and_then(|response| response.body.as_ref());
         bodies.get(body.and_then(|body| body.sha256.as_deref()).expect("it is named")).map(|body| body.len())
@@ -123,7 +123,7 @@ fn a_tape_goes_on_once_the_disk_has_room() {
     assert!(told.contains(&format!("{} calls are not on the tape", foot.dropped)), "{told}");
     let numbers: BTreeSet<u64> = exchanges.iter().map(|exchange| exchange.number).collect();
     assert!((1..=20).all(|number| numbers.contains(&number)) && numbers.contains(&(sent as u64)));
-    let bodies = Bodies::of([path.as_path()]).expect("readable");
+    let bodies = TapeBodies::of([path.as_path()]).expect("readable");
     let name = |exchange: &Exchange| exchange.response.clone()?.body?.sha256;
     assert!(exchanges.iter().all(|one| name(one).and_then(|name| bodies.get(&name)).is_some()));
     assert!(told.contains("the tape cannot be written") && told.contains("the tape goes on"), "{told}");

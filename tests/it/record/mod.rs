@@ -12,7 +12,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
-use standin_tape::exchange::Reason;
+use standin_tape::exchange::FailureReason;
 
 use self::service::{Recording, Service, answer, everything};
 use crate::support::{Client, eventually};
@@ -65,7 +65,7 @@ fn calls_pass_and_go_on_the_tape() {
     assert_eq!(response.status, 200);
     assert!(!response.headers.iter().any(|(name, _)| name == "x-hop"));
     assert!(tape.exchanges[1].reused);
-    let bodies = standin_tape::Bodies::of([tape.path.as_path()]).expect("readable");
+    let bodies = standin_tape::TapeBodies::of([tape.path.as_path()]).expect("readable");
     let body = |reference: &Option<standin_tape::exchange::BodyRef>| {
         let reference = reference.as_ref().expect("a body");
         let name = reference.sha256.as_ref().expect("it is kept");
@@ -131,7 +131,8 @@ fn what_goes_wrong_at_the_service_is_told_and_taped() {
     let (told, _, tape, _folder) = recording.end("-INT");
     assert!(told.contains("4 calls got no whole answer"), "{told}");
     let reasons: Vec<_> = tape.exchanges.iter().map(|one| one.failure.as_ref().map(|failure| failure.reason)).collect();
-    let [timeout, closed, protocol] = [Reason::Timeout, Reason::Closed, Reason::Protocol].map(Some);
+    let [timeout, closed, protocol] =
+        [FailureReason::Timeout, FailureReason::Closed, FailureReason::Protocol].map(Some);
     assert_eq!(reasons, [None, protocol, closed, timeout, timeout]);
     assert_eq!(tape.exchanges[4].response.as_ref().map(|response| response.status), Some(200));
 }
@@ -146,7 +147,7 @@ fn a_service_that_is_not_there_is_a_502_until_it_is() {
     let (told, _, tape, _folder) = recording.end("-INT");
     assert!(told.contains("cannot reach"), "{told}");
     let failure = tape.exchanges[0].failure.as_ref().expect("a failure");
-    assert_eq!((failure.reason, tape.exchanges[0].times.sent), (Reason::Connect, None));
+    assert_eq!((failure.reason, tape.exchanges[0].times.sent), (FailureReason::Connect, None));
 }
 
 #[test]

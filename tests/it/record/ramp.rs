@@ -56,10 +56,10 @@ impl Source {
         (status.code().unwrap_or(-1), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
     }
 
-    fn recorded(&self) -> standin_tape::Recording {
+    fn recorded(&self) -> standin_tape::LoadedTape {
         let tapes = standin_tape::of_folder(&self.dir()).expect("readable");
         assert_eq!(tapes.len(), 1, "{tapes:?}");
-        standin_tape::Recording::open(&tapes[0]).expect("a tape")
+        standin_tape::LoadedTape::open(&tapes[0]).expect("a tape")
     }
 }
 

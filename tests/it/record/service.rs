@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use standin_tape::exchange::Exchange;
-use standin_tape::{Condition, Head, Reader};
+use standin_tape::{TapeCondition, TapeHead, TapeReader};
 use tempfile::TempDir;
 
 /// What reached the service.
@@ -147,9 +147,9 @@ pub(super) struct Recording {
 
 /// A tape as it was left.
 pub(super) struct Tape {
-    pub(super) head: Head,
+    pub(super) head: TapeHead,
     pub(super) exchanges: Vec<Exchange>,
-    pub(super) condition: Condition,
+    pub(super) condition: TapeCondition,
     pub(super) path: PathBuf,
 }
 
@@ -226,7 +226,7 @@ pub(super) fn read(folder: &TempDir) -> Tape {
         .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
         .collect();
     assert_eq!(tapes.len(), 1, "{tapes:?}");
-    let mut reader = Reader::open(&tapes[0]).expect("a tape");
+    let mut reader = TapeReader::open(&tapes[0]).expect("a tape");
     let head = reader.head().clone();
     let mut exchanges: Vec<Exchange> = reader.by_ref().collect::<Result<_, _>>().expect("readable");
     exchanges.sort_by_key(|exchange| exchange.number);

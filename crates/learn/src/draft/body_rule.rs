@@ -161,12 +161,12 @@ const MAX_BODY_BYTES: usize = 64 << 10;
 mod tests {
     use super::*;
     use crate::draft::request_rule::call;
-    use standin_tape::exchange::Request;
+    use standin_tape::exchange::ExchangeRequest;
     use standin_tape::redaction;
 
     fn rule(kind: &str, body: &[u8]) -> BodyRule {
         let headers = vec![("Content-Type".to_owned(), kind.to_owned())];
-        let request = Request { method: "POST".to_owned(), url: "/".to_owned(), headers, body: None };
+        let request = ExchangeRequest { method: "POST".to_owned(), url: "/".to_owned(), headers, body: None };
         BodyRule::of(&call(&request, body.to_vec().into()).unwrap()).0
     }
 

@@ -29,8 +29,8 @@ pub use report::{DraftReport, LeftOut, OmittedCalls};
 
 use self::operation::OperationDrafter;
 use self::request_rule::RequestRule;
-use standin_tape::exchange::{BodyRef, Exchange, Request, Response};
-use standin_tape::operations::Operations;
+use standin_tape::exchange::{BodyRef, Exchange, ExchangeRequest, ExchangeResponse};
+use standin_tape::operations::OperationTree;
 
 /// Gives a body by its SHA-256, if it is there.
 type BodySource<'b> = dyn Fn(&str) -> Option<Bytes> + 'b;
@@ -56,7 +56,7 @@ pub struct StubDraft {
     /// The mapping files below `mappings/recorded/`.
     pub mappings: Vec<DraftMappingFile>,
     /// The recorded calls with the stubs that must answer them, for [`verify`].
-    pub calls: Vec<(Request, Uuid)>,
+    pub calls: Vec<(ExchangeRequest, Uuid)>,
     /// The report on what was drafted and left out.
     pub report: DraftReport,
 }
@@ -84,7 +84,7 @@ pub struct DraftFile {
 /// Calls that a stub cannot tell apart.
 struct CallGroup {
     rule: RequestRule,
-    sample: Request,
+    sample: ExchangeRequest,
     calls: u64,
     answers: HashMap<AnswerKey, SeenAnswer>,
 }
@@ -94,7 +94,7 @@ struct SeenAnswer {
     calls: u64,
     /// When it was given last, counted in calls.
     last: u64,
-    response: Response,
+    response: ExchangeResponse,
     /// The tape that it was last seen on.
     tape: usize,
 }
@@ -153,7 +153,7 @@ impl<'b> Drafter<'b> {
             let call = (group.rule.method.as_str(), group.rule.path.as_str());
             std::iter::repeat_n(call, usize::try_from(group.calls).unwrap_or(usize::MAX))
         });
-        let operations = Operations::learn(calls);
+        let operations = OperationTree::learn(calls);
         let mut by_operation: BTreeMap<String, Vec<&CallGroup>> = BTreeMap::new();
         for group in &self.groups {
             by_operation.entry(operations.name(&group.rule.method, &group.rule.path)).or_default().push(group);
@@ -182,7 +182,7 @@ impl<'b> Drafter<'b> {
         Ok(())
     }
 
-    fn group(&mut self, request: &Request) -> Result<usize, LeftOut> {
+    fn group(&mut self, request: &ExchangeRequest) -> Result<usize, LeftOut> {
         let mut asked = format!("{} {}", request.method, request.url);
         if let Some(body) = request.body.as_ref().filter(|body| body.size > 0) {
             asked.push(' ');
@@ -202,7 +202,7 @@ impl<'b> Drafter<'b> {
         found
     }
 
-    fn new_group(&mut self, request: &Request) -> Result<usize, LeftOut> {
+    fn new_group(&mut self, request: &ExchangeRequest) -> Result<usize, LeftOut> {
         let body = body(request.body.as_ref(), &*self.bodies).ok_or(LeftOut::NoBody)?;
         let rule = RequestRule::of(request, body)?;
         let next = self.groups.len();
@@ -213,7 +213,7 @@ impl<'b> Drafter<'b> {
         Ok(place)
     }
 
-    fn kind(&mut self, response: &Response) -> Result<AnswerKey, LeftOut> {
+    fn kind(&mut self, response: &ExchangeResponse) -> Result<AnswerKey, LeftOut> {
         let coding = recorded_answer::header(response, "content-encoding").unwrap_or_default().to_owned();
         let body = match response.body.as_ref().filter(|body| body.size > 0) {
             None => String::new(),

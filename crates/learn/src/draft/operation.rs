@@ -13,7 +13,7 @@ use super::report::{DraftReport, LeftOut};
 use super::unrecorded_ids::{self, IdStub};
 use super::write::with_hashes;
 use super::{CallGroup, DraftFile, DraftMappingFile, DraftTape, body, names};
-use standin_tape::exchange::Request;
+use standin_tape::exchange::ExchangeRequest;
 
 /// The inputs for the stubs of one operation.
 pub(super) struct OperationDrafter<'d> {
@@ -38,7 +38,7 @@ impl OperationDrafter<'_> {
     pub(super) fn mapping_file(
         &self,
         groups: &[&CallGroup],
-        calls: &mut Vec<(Request, Uuid)>,
+        calls: &mut Vec<(ExchangeRequest, Uuid)>,
         report: &mut DraftReport,
     ) -> Option<DraftMappingFile> {
         let mut all_chosen = choose_answers(self.name, groups, report);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::java_numbers::survive_java;
 use super::{DraftFile, digest8};
 use standin_coding::ContentCoding;
-use standin_tape::exchange::Response;
+use standin_tape::exchange::ExchangeResponse;
 use standin_tape::is_redacted;
 
 /// A recorded answer as a stub gives it.
@@ -25,7 +25,7 @@ pub(super) struct RecordedAnswer {
 impl RecordedAnswer {
     /// Reads the answer of an exchange and its body as it stands on the tape. An answer to HEAD
     /// keeps the length and the coding of the body that it lacks.
-    pub(super) fn of(response: &Response, raw: Bytes, to_head: bool) -> Self {
+    pub(super) fn of(response: &ExchangeResponse, raw: Bytes, to_head: bool) -> Self {
         let coding = header(response, "content-encoding").unwrap_or_default();
         let decoded = decode(&raw, coding);
         let named: Vec<String> = response
@@ -129,7 +129,7 @@ impl RecordedAnswer {
 }
 
 /// Returns the first value of a header.
-pub(super) fn header<'r>(response: &'r Response, name: &str) -> Option<&'r str> {
+pub(super) fn header<'r>(response: &'r ExchangeResponse, name: &str) -> Option<&'r str> {
     response.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
@@ -216,7 +216,7 @@ mod tests {
 
     fn answer(headers: &[(&str, &str)], body: &[u8]) -> RecordedAnswer {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        RecordedAnswer::of(&Response { status: 200, headers, body: None }, body.to_vec().into(), false)
+        RecordedAnswer::of(&ExchangeResponse { status: 200, headers, body: None }, body.to_vec().into(), false)
     }
 
     #[test]
@@ -245,7 +245,7 @@ mod tests {
     fn an_answer_to_head_keeps_the_length_of_what_is_not_there() {
         let headers = [("Content-Length", "12345"), ("Content-Encoding", "gzip"), ("Date", "now")];
         let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let response = Response { status: 200, headers, body: None };
+        let response = ExchangeResponse { status: 200, headers, body: None };
         let kept = json!({"Content-Length": "12345", "Content-Encoding": "gzip"});
         assert_eq!(
             RecordedAnswer::of(&response, Bytes::new(), true).json("x").0,

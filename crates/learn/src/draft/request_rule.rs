@@ -12,7 +12,7 @@ use super::body_rule::BodyRule;
 use super::field_rules::FieldRules;
 use super::report::LeftOut;
 use standin_stub::call::{Call, Peers, Scheme};
-use standin_tape::exchange::Request;
+use standin_tape::exchange::ExchangeRequest;
 use standin_tape::is_redacted;
 
 /// The rule that a request must meet.
@@ -35,7 +35,7 @@ pub(super) struct RequestRule {
 
 impl RequestRule {
     /// Returns the rule for a recorded call.
-    pub(super) fn of(request: &Request, body: Bytes) -> Result<Self, LeftOut> {
+    pub(super) fn of(request: &ExchangeRequest, body: Bytes) -> Result<Self, LeftOut> {
         let call = call(request, body).ok_or(LeftOut::Strange)?;
         // WireMock knows methods in upper case only
         if call.method == Method::CONNECT || request.method.bytes().any(|byte| byte.is_ascii_lowercase()) {
@@ -133,7 +133,7 @@ impl RequestRule {
 }
 
 /// Returns a recorded call as it would arrive again; `None` if no server would accept it.
-pub(super) fn call(request: &Request, body: Bytes) -> Option<Call> {
+pub(super) fn call(request: &ExchangeRequest, body: Bytes) -> Option<Call> {
     let method = Method::from_bytes(request.method.as_bytes()).ok()?;
     let mut parts = http::Request::builder().method(method).uri(request.url.as_str()).body(()).ok()?.into_parts().0;
     // `*` of OPTIONS is no path
@@ -176,7 +176,8 @@ mod tests {
     use standin_tape::redaction;
 
     fn rule(method: &str, url: &str) -> Result<Value, LeftOut> {
-        let request = Request { method: method.to_owned(), url: url.to_owned(), headers: Vec::new(), body: None };
+        let request =
+            ExchangeRequest { method: method.to_owned(), url: url.to_owned(), headers: Vec::new(), body: None };
         RequestRule::of(&request, Bytes::new()).map(|rule| rule.json())
     }
 

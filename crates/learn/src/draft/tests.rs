@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::*;
 use standin_stub::load;
 use standin_stub::stub_folder::StubFolder;
-use standin_tape::exchange::{Failure, Reason, Times};
+use standin_tape::exchange::{ExchangeFailure, ExchangeTimes, FailureReason};
 use standin_tape::redaction;
 
 /// A call on a tape.
@@ -49,20 +49,21 @@ impl TestBodies {
 
     fn exchange(&self, said: &Said) -> Exchange {
         let headers = vec![("Content-Type".to_owned(), said.kind.to_owned())];
-        let request = Request {
+        let request = ExchangeRequest {
             method: said.method.to_owned(),
             url: said.url.clone(),
             headers: if said.kind.is_empty() { Vec::new() } else { headers },
             body: self.keep(&said.body),
         };
-        let response = Response { status: said.status, headers: Vec::new(), body: self.keep(said.answer.as_bytes()) };
+        let response =
+            ExchangeResponse { status: said.status, headers: Vec::new(), body: self.keep(said.answer.as_bytes()) };
         Exchange {
             number: 1,
             operation: None,
             request,
             response: Some(response),
             failure: None,
-            times: Times::default(),
+            times: ExchangeTimes::default(),
             in_flight: 1,
             reused: false,
         }
@@ -270,7 +271,7 @@ fn calls_whose_bodies_are_not_on_the_tape_are_left_out_and_told() {
         drafter.add(&answered);
     }
     let mut failed = whole.clone();
-    failed.failure = Some(Failure { reason: Reason::Closed, detail: String::new() });
+    failed.failure = Some(ExchangeFailure { reason: FailureReason::Closed, detail: String::new() });
     drafter.add(&failed);
     drafter.add(&whole);
     let draft = drafter.finish();

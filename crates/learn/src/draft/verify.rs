@@ -10,7 +10,7 @@ use super::{StubDraft, body, request_rule};
 use standin_stub::Stub;
 use standin_stub::catalog::Catalog;
 use standin_stub::matcher::MatchStats;
-use standin_tape::exchange::Request;
+use standin_tape::exchange::ExchangeRequest;
 
 /// A recorded call that another stub than the drafted one answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Mismatch {
 /// Returns the recorded calls that their drafted stubs do not answer.
 pub fn mismatches(draft: &StubDraft, stubs: Vec<Arc<Stub>>, bodies: impl Fn(&str) -> Option<Bytes>) -> Vec<Mismatch> {
     let catalog = Catalog::new(stubs);
-    let mismatch = |(request, id): &(Request, Uuid)| {
+    let mismatch = |(request, id): &(ExchangeRequest, Uuid)| {
         let call = request_rule::call(request, body(request.body.as_ref(), &bodies)?)?;
         let found = catalog.find(&call, &MatchStats::default(), |_| true);
         if found.is_some_and(|stub| stub.id == *id) {

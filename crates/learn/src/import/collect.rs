@@ -8,7 +8,7 @@ use super::measured_load::MeasuredLoad;
 use super::measurements::Measurements;
 use super::operation_name::{OperationTarget, host};
 use super::{ImportFormat, ImportOptions};
-use standin_tape::operations::Operations;
+use standin_tape::operations::OperationTree;
 
 /// The identity of a kind of call before it is assigned to an operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,7 +144,7 @@ impl Collected {
     ) -> Result<(BTreeMap<OperationTarget, ByStatus>, Vec<String>), ImportError> {
         let any = |method: &Option<String>| method.clone().unwrap_or_else(|| ANY_METHOD.to_owned());
         let urls = self.calls.keys().filter_map(|key| key.url.as_ref().map(|url| (any(&key.method), url.clone())));
-        let learned = Operations::learn(urls);
+        let learned = OperationTree::learn(urls);
         let mut operations: BTreeMap<OperationTarget, ByStatus> = BTreeMap::new();
         let mut unknown: BTreeMap<String, u64> = BTreeMap::new();
         for (key, by_status) in std::mem::take(&mut self.calls) {
@@ -198,7 +198,7 @@ impl Collected {
 
 /// Returns the operation of a kind of call: from `--map` first, then from a label that is a path,
 /// then from the URL.
-fn target(key: &CallKey, learned: &Operations, options: &ImportOptions) -> Option<OperationTarget> {
+fn target(key: &CallKey, learned: &OperationTree, options: &ImportOptions) -> Option<OperationTarget> {
     let of = |text: &str| {
         let target = OperationTarget::of(text)?;
         let method = target.method.or_else(|| key.method.clone());

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use standin_model::stats::median;
-use standin_tape::exchange::{Exchange, Reason, Times};
-use standin_tape::operations::Operations;
-use standin_tape::{Condition, Head, Limits};
+use standin_tape::exchange::{Exchange, ExchangeTimes, FailureReason};
+use standin_tape::operations::OperationTree;
+use standin_tape::{RecordingLimits, TapeCondition, TapeHead};
 
 /// A call as fitting reads it. Times are in nanoseconds since the tape's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Trace {
     /// True if the recorder saw all traffic of the backend.
     pub exclusive: bool,
     /// Limits that the recorder applied.
-    pub limits: Limits,
+    pub limits: RecordingLimits,
     /// Latency that the recorder measures of a service that answers at once, in nanoseconds; 0 if
     /// unknown.
     pub round_trip: u64,
@@ -71,8 +71,8 @@ impl Trace {
     /// left out. An exchange without an operation belongs to the one that `operations`, learned
     /// from the same tape, assigns.
     pub fn new<E: Borrow<Exchange>>(
-        head: &Head,
-        operations: &Operations,
+        head: &TapeHead,
+        operations: &OperationTree,
         exchanges: impl IntoIterator<Item = E>,
     ) -> Self {
         let round_trip = head.overhead.map_or(0, |overhead| overhead.round_trip);
@@ -83,7 +83,8 @@ impl Trace {
         for exchange in exchanges {
             let exchange = exchange.borrow();
             let Some(arrival) = exchange.times.sent else { continue };
-            let reached = |reason| !matches!(reason, Reason::Connect | Reason::Tls | Reason::Limit);
+            let reached =
+                |reason| !matches!(reason, FailureReason::Connect | FailureReason::Tls | FailureReason::Limit);
             let failure = exchange.failure.as_ref();
             let (Some(response), Some(first), None) = (&exchange.response, exchange.times.first_byte, failure) else {
                 trace.failed += u64::from(failure.is_none_or(|failure| reached(failure.reason)));
@@ -148,7 +149,7 @@ impl Trace {
 
     /// Adds the number of calls that the tape lacks, known once it has been read.
     #[must_use]
-    pub fn with_condition(self, condition: &Condition) -> Self {
+    pub fn with_condition(self, condition: &TapeCondition) -> Self {
         Self { lost: self.lost + condition.lost(), ..self }
     }
 }
@@ -192,7 +193,7 @@ fn median_rate(transfers: Vec<(u64, u64)>) -> Option<f64> {
 
 /// Returns the time at which the recorder was ready to send a call: received, past its limits, and
 /// connected.
-fn ready_to_send(times: &Times) -> u64 {
+fn ready_to_send(times: &ExchangeTimes) -> u64 {
     times.received + times.permit_wait + times.connect + times.tls
 }
 
@@ -209,45 +210,53 @@ const MIN_TRANSFERS: usize = 30;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use standin_tape::Foot;
-    use standin_tape::exchange::{BodyRef, Failure, Request, Response};
+    use standin_tape::TapeFoot;
+    use standin_tape::exchange::{BodyRef, ExchangeFailure, ExchangeRequest, ExchangeResponse};
 
     fn exchange(url: &str, sent: u64, first: u64) -> Exchange {
         Exchange {
             number: sent,
             operation: None,
-            request: Request { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), body: None },
-            response: Some(Response { status: 200, headers: Vec::new(), body: None }),
+            request: ExchangeRequest { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), body: None },
+            response: Some(ExchangeResponse { status: 200, headers: Vec::new(), body: None }),
             failure: None,
-            times: Times { received: sent - 1, sent: Some(sent), first_byte: Some(first), ..Times::default() },
+            times: ExchangeTimes {
+                received: sent - 1,
+                sent: Some(sent),
+                first_byte: Some(first),
+                ..ExchangeTimes::default()
+            },
             in_flight: 1,
             reused: true,
         }
     }
 
-    fn learned(exchanges: &[Exchange]) -> Operations {
-        Operations::learn(exchanges.iter().map(|exchange| (&exchange.request.method, &exchange.request.url)))
+    fn learned(exchanges: &[Exchange]) -> OperationTree {
+        OperationTree::learn(exchanges.iter().map(|exchange| (&exchange.request.method, &exchange.request.url)))
     }
 
     #[test]
     fn answered_calls_are_observed_and_the_others_counted() {
         let mut exchanges =
             vec![exchange("/items/1", 10, 20), exchange("/items/2?x", 15, 30), exchange("/health", 16, 18)];
-        let failure = |reason| Some(Failure { reason, detail: String::new() });
-        for (reason, sent) in
-            [(Reason::Timeout, Some(40)), (Reason::Closed, Some(41)), (Reason::Limit, None), (Reason::Connect, None)]
-        {
+        let failure = |reason| Some(ExchangeFailure { reason, detail: String::new() });
+        for (reason, sent) in [
+            (FailureReason::Timeout, Some(40)),
+            (FailureReason::Closed, Some(41)),
+            (FailureReason::Limit, None),
+            (FailureReason::Connect, None),
+        ] {
             let mut failed = exchange("/items/3", 40, 50);
             (failed.failure, failed.response, failed.times.sent) = (failure(reason), None, sent);
             exchanges.push(failed);
         }
-        let condition = Condition {
+        let condition = TapeCondition {
             broken: 2,
             torn: true,
-            foot: Some(Foot { dropped: 4, ..Foot::default() }),
-            ..Condition::default()
+            foot: Some(TapeFoot { dropped: 4, ..TapeFoot::default() }),
+            ..TapeCondition::default()
         };
-        let head = Head { exclusive: true, ..Head::default() };
+        let head = TapeHead { exclusive: true, ..TapeHead::default() };
         let trace = Trace::new(&head, &learned(&exchanges), &exchanges).with_condition(&condition);
         assert_eq!(trace.operations, ["GET /items/{id}", "GET /health"]);
         assert_eq!((trace.calls.len(), trace.failed, trace.lost, trace.exclusive), (3, 2, 7, true));
@@ -272,7 +281,7 @@ mod tests {
         };
         let mut exchanges: Vec<_> = (1..=40).map(long).chain((50..90).map(|sent| short("/short", sent))).collect();
         exchanges.push(short("/file", 100));
-        let trace = Trace::new(&Head::default(), &learned(&exchanges), &exchanges);
+        let trace = Trace::new(&TapeHead::default(), &learned(&exchanges), &exchanges);
         assert_eq!(trace.transfer, [Some(2e7), None]);
         assert_eq!(trace.calls[0].finish, 6, "the first byte of a long answer");
         assert_eq!(trace.calls[40].finish, 150, "the last byte where there is no rate");
@@ -290,7 +299,7 @@ mod tests {
             exchange
         };
         let exchanges: Vec<_> = (1..=1_000).map(long).collect();
-        let trace = Trace::new(&Head::default(), &learned(&exchanges), &exchanges);
+        let trace = Trace::new(&TapeHead::default(), &learned(&exchanges), &exchanges);
         assert_eq!((trace.transfer, trace.calls[0].finish), (vec![None], 200_006));
     }
 
@@ -298,7 +307,7 @@ mod tests {
     fn a_short_answer_that_comes_in_pieces_ends_with_its_last_byte() {
         let mut drips = exchange("/drip", 10, 20);
         drips.times.last_byte = Some(500);
-        let trace = Trace::new(&Head::default(), &learned(std::slice::from_ref(&drips)), [&drips]);
+        let trace = Trace::new(&TapeHead::default(), &learned(std::slice::from_ref(&drips)), [&drips]);
         assert_eq!(trace.calls[0].finish, 500);
     }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use standin_tape::Recording;
-use standin_tape::operations::Operations;
+use standin_tape::LoadedTape;
+use standin_tape::operations::OperationTree;
 
 /// One side of a comparison: runs of the service or of the mock, under one name.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +47,7 @@ impl ServiceRun {
     /// Reads a run from a tape. Calls that never reached the service are left out. Calls without an
     /// operation are grouped by `operations`, which should have learned from both sides so that
     /// both are grouped alike.
-    pub fn new(recording: &Recording, operations: &Operations) -> Self {
+    pub fn new(recording: &LoadedTape, operations: &OperationTree) -> Self {
         let mut run = Self::default();
         let mut numbers: HashMap<String, u32> = HashMap::new();
         for exchange in &recording.exchanges {
