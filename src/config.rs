@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::admin::AccessRules;
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
-use crate::live::AccessRules;
 use crate::timer::Precision;
 use standin_files::regular_file::MAX_BYTES;
 use standin_stub::files::Templating;

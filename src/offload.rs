@@ -9,10 +9,12 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tokio::sync::{Semaphore, oneshot};
+
+use crate::locks::LockUnpoisoned as _;
 
 /// Pieces of work that one connection may have in the queue.
 const TURNS: usize = 2;
@@ -76,7 +78,7 @@ impl Default for Turns {
 
 fn run(work: &Mutex<Receiver<Work>>) {
     loop {
-        let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = work.lock_unpoisoned().recv();
         let Ok(next) = next else { return };
         next();
     }

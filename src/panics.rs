@@ -9,13 +9,14 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+
+use crate::locks::LockUnpoisoned as _;
 
 /// The part of the server that a panic interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,12 +107,12 @@ impl Panics {
 
     /// Returns the most recent panic and the part that it interrupted.
     pub fn last(&self) -> Option<(Part, Panic)> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last.lock_unpoisoned().clone()
     }
 
     /// Returns the reason why the server has to end, if it has to.
     pub fn fatal(&self) -> Option<String> {
-        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.fatal.lock_unpoisoned().clone()
     }
 
     /// Resolves when the server has to end. Only one caller may wait.
@@ -180,7 +181,7 @@ impl Panics {
     fn give_up(&self, part: Part) -> bool {
         let why = format!("the {} thread panicked {MAX_RESTARTS} times within {RESTART_WINDOW:?}", part.name());
         tracing::error!("{why}; the server ends");
-        *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        *self.fatal.lock_unpoisoned() = Some(why);
         self.gave_up.notify_one();
         false
     }
@@ -189,7 +190,7 @@ impl Panics {
     pub fn record(&self, part: Part, payload: &(dyn Any + Send)) -> Panic {
         let panic = Panic::new(payload);
         self.counts[part as usize].fetch_add(1, Relaxed);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((part, panic.clone()));
+        *self.last.lock_unpoisoned() = Some((part, panic.clone()));
         tracing::error!(part = part.name(), "a panic was contained: {panic}; please report it");
         panic
     }
@@ -250,7 +251,9 @@ pub(crate) fn planted(place: &str) {
 #[cfg(debug_assertions)]
 mod planting {
     use std::collections::HashMap;
-    use std::sync::{LazyLock, Mutex, PoisonError};
+    use std::sync::{LazyLock, Mutex};
+
+    use crate::locks::LockUnpoisoned as _;
 
     /// The number of panics still to come, by place.
     static LEFT: LazyLock<Mutex<HashMap<String, u64>>> = LazyLock::new(|| {
@@ -263,7 +266,7 @@ mod planting {
     });
 
     pub(super) fn reached(place: &str) {
-        let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = LEFT.lock_unpoisoned();
         if let Some(count) = left.get_mut(place).filter(|count| **count > 0) {
             *count -= 1;
             drop(left);

@@ -8,11 +8,13 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+
+use crate::locks::LockUnpoisoned as _;
 
 /// Standard output or standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +162,7 @@ impl StdStream {
     }
 
     fn missed(self) -> MutexGuard<'static, DroppedLines> {
-        MISSED[usize::from(self == Self::Err)].lock().unwrap_or_else(PoisonError::into_inner)
+        MISSED[usize::from(self == Self::Err)].lock_unpoisoned()
     }
 }
 

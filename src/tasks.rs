@@ -12,12 +12,14 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
+
+use crate::locks::LockUnpoisoned as _;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -164,7 +166,7 @@ impl Readiness {
 
 impl Shared {
     fn queues(&self) -> MutexGuard<'_, RunQueues> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queues.lock_unpoisoned()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bodies of the control plane: read whole within their limits, and counted as those of calls are.
+//! Bodies of admin requests and responses: read within limits, and counted in the memory budget.
 
 use std::sync::Arc;
 
@@ -12,14 +12,18 @@ use super::{AdminResponse, ControlPlane, text};
 use crate::listen::body::{self, Bounds, Unread};
 use standin_stub::memory::{MemoryExhausted, MemoryShare, UNCOUNTED_BODY_BYTES};
 
-/// Reads the body of a call, and counts that of its answer until it is sent.
-pub(super) async fn count(State(control): State<Arc<ControlPlane>>, request: Request, next: Next) -> AdminResponse {
+/// Reads the body of a request, and counts the body of its response until it is sent.
+pub(super) async fn limit_bodies(
+    State(control): State<Arc<ControlPlane>>,
+    request: Request,
+    next: Next,
+) -> AdminResponse {
     let Some(memory) = request.extensions().get::<Arc<MemoryShare>>().cloned() else {
         return next.run(request).await;
     };
     let (parts, body) = request.into_parts();
     let bounds = Bounds {
-        length: control.max_body,
+        length: control.max_body_bytes,
         time: control.read_timeout,
         memory: &memory,
         uncounted: UNCOUNTED_BODY_BYTES,
@@ -33,12 +37,12 @@ pub(super) async fn count(State(control): State<Arc<ControlPlane>>, request: Req
     };
     let (parts, body) = next.run(Request::from_parts(parts, body)).await.into_parts();
     if body.size_hint().exact().is_none() {
-        // it counts its pieces itself
+        // a streamed response counts its pieces itself
         return AdminResponse::from_parts(parts, body);
     }
     let bytes = match body.collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, format!("the answer broke off: {error}\n")),
+        Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, format!("the response is incomplete: {error}\n")),
     };
     match memory.hold(bytes) {
         Ok(bytes) => AdminResponse::from_parts(parts, Body::from(bytes)),
@@ -48,10 +52,10 @@ pub(super) async fn count(State(control): State<Arc<ControlPlane>>, request: Req
 
 fn refusal(unread: Unread, control: &ControlPlane) -> AdminResponse {
     match unread {
-        Unread::Broken(why) => text(StatusCode::BAD_REQUEST, format!("the body broke off: {why}\n")),
+        Unread::Broken(why) => text(StatusCode::BAD_REQUEST, format!("the body is incomplete: {why}\n")),
         Unread::Memory(why) => exhausted(why),
         Unread::TooLong => {
-            let why = format!("the body is longer than {} bytes; raise --max-admin-body\n", control.max_body);
+            let why = format!("the body is longer than {} bytes; raise --max-admin-body\n", control.max_body_bytes);
             text(StatusCode::PAYLOAD_TOO_LARGE, why)
         }
         Unread::TooSlow => {

@@ -1,4 +1,4 @@
-//! The API's own description: a list of links, OpenAPI, and a page to read, all from the list of routes.
+//! The documentation of the API: an index, OpenAPI and an HTML page, all from the list of routes.
 
 use std::fmt::Write as _;
 
@@ -8,8 +8,6 @@ use serde_json::{Map, Value, json};
 
 use super::routes::{self, Payload, Route, RouteGroup};
 use super::{AdminResponse, json_answer};
-
-/// Where everything is.
 pub(super) async fn index() -> AdminResponse {
     let routes: Vec<Value> = routes::all()
         .iter()
@@ -18,7 +16,7 @@ pub(super) async fn index() -> AdminResponse {
     json_answer(StatusCode::OK, &json!({"docs": "/__admin/docs", "openapi": "/__admin/docs/swagger", "routes": routes}))
 }
 
-/// `/__admin` alone leads to the list.
+/// Redirects `/__admin` to the index.
 pub(super) async fn to_index() -> AdminResponse {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::FOUND;
@@ -120,7 +118,7 @@ fn content_type(payload: Payload) -> Option<&'static str> {
     }
 }
 
-/// Text with its `code` marked up. The texts are ours: none needs escaping.
+/// Marks up text in backticks as code. The texts are constants that need no escaping.
 fn code(text: &str) -> String {
     let parts = text.split('`').enumerate();
     parts.map(|(n, part)| if n % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() }).collect()

@@ -1,6 +1,6 @@
-//! `/__admin/files`: the bodies in `__files`, read, written and removed while running.
+//! `/__admin/files`: reads, writes and removes the body files in `__files`.
 //!
-//! When an answer leaves, stubs that name the file answer with what it is now.
+//! When a response is sent, the stubs that refer to the file already answer with the new content.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -20,7 +20,7 @@ use crate::live::ServiceState;
 use standin_files::regular_file::{self, MAX_BYTES};
 use standin_stub::files::FilesFolder;
 
-/// The names of all files.
+/// Lists the names of all files.
 pub(super) async fn list(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     off_thread(move || {
         let mut names = Vec::new();
@@ -49,7 +49,7 @@ pub(super) async fn read(Extension(live): Extension<Arc<ServiceState>>, Path(nam
     .await
 }
 
-/// Writes a file, and answers with what was written, in base64.
+/// Writes a file, and returns its content in base64.
 pub(super) async fn write(
     Extension(live): Extension<Arc<ServiceState>>,
     Path(name): Path<String>,
@@ -68,7 +68,7 @@ pub(super) async fn write(
             names.insert(first.to_owned());
             live.set_file_names(names);
         }
-        live.edit().file_changed(&path);
+        live.edit().reload_file(&path);
         json_answer(StatusCode::OK, &json!(STANDARD.encode(&body)))
     })
     .await
@@ -79,7 +79,7 @@ pub(super) async fn delete(Extension(live): Extension<Arc<ServiceState>>, Path(n
         if let Some(path) = files(&live).and_then(|files| files.find(&name))
             && fs::remove_file(&path).is_ok()
         {
-            live.edit().file_changed(&path);
+            live.edit().reload_file(&path);
         }
         empty(StatusCode::OK)
     })
@@ -87,7 +87,7 @@ pub(super) async fn delete(Extension(live): Extension<Arc<ServiceState>>, Path(n
 }
 
 fn files(live: &ServiceState) -> Option<FilesFolder> {
-    live.home().map(standin_stub::stub_folder::StubFolder::files)
+    live.default_folder().map(standin_stub::stub_folder::StubFolder::files)
 }
 
 fn put(path: &FilePath, bytes: &[u8]) -> io::Result<()> {
@@ -95,7 +95,7 @@ fn put(path: &FilePath, bytes: &[u8]) -> io::Result<()> {
     regular_file::replace(path, bytes)
 }
 
-/// The status of a write that failed: whether the name, the disk or something else is to blame.
+/// Returns the status of a failed write: 400 for the name, 507 for a full disk, else 500.
 fn status(error: &io::Error) -> StatusCode {
     match error.kind() {
         ErrorKind::InvalidFilename

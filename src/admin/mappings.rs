@@ -1,4 +1,4 @@
-//! `/__admin/mappings`: what stubs there are, and changing them one at a time or many at once.
+//! `/__admin/mappings`: lists stubs, and changes one or many of them.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::effort::{self, ScanBudget};
-use super::{AdminResponse, ControlPlane, ErrorResponse, empty, json_answer, off_thread, refusal, store};
+use super::scan_budget::{self, ScanBudget};
+use super::{AdminResponse, ControlPlane, ErrorResponse, empty, json_answer, off_thread, persistence, refusal};
 use crate::live::{CatalogEdit, ServiceState};
 use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Mapping, Reader};
@@ -19,7 +19,7 @@ use standin_stub::source::{Node, Value};
 use standin_stub::stub_folder::StubFolder;
 use standin_stub::{Stub, StubOrigin};
 
-/// Which part of a list is asked for.
+/// The query of a list: its part.
 #[derive(Debug, Deserialize)]
 pub(super) struct StubRange {
     limit: Option<usize>,
@@ -73,7 +73,7 @@ pub(super) async fn one(Extension(live): Extension<Arc<ServiceState>>, Path(id):
     }
 }
 
-/// PUT: the id is the url's, and the stub keeps its place among those of its priority.
+/// Replaces the stub with the id of the URL. It keeps its rank among the stubs of its priority.
 pub(super) async fn replace(
     Extension(live): Extension<Arc<ServiceState>>,
     Path(id): Path<String>,
@@ -94,7 +94,7 @@ pub(super) async fn replace(
     }
 }
 
-/// The way of WireMock 2 to change a stub: the id is in the body.
+/// Replaces the stub with the id in the body, as clients of WireMock 2 do.
 pub(super) async fn edit(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let (mapping, mut reader) = match read(&body, &live) {
         Ok(read) => read,
@@ -150,7 +150,7 @@ pub(super) async fn clear(
     json_answer(StatusCode::OK, &json!({}))
 }
 
-/// Removes a stub given whole: by its id, else by an equal request.
+/// Removes the stub in the body: by its id, else by an equal request pattern.
 pub(super) async fn remove(
     Extension(live): Extension<Arc<ServiceState>>,
     Extension(control): Extension<Arc<ControlPlane>>,
@@ -170,7 +170,7 @@ pub(super) async fn remove(
     empty(StatusCode::OK)
 }
 
-/// Adds or replaces many at once: all of them, or none if one is wrong.
+/// Adds or replaces many stubs: all, or none if one is invalid.
 pub(super) async fn import(
     Extension(live): Extension<Arc<ServiceState>>,
     Extension(control): Extension<Arc<ControlPlane>>,
@@ -184,7 +184,7 @@ pub(super) async fn import(
     let catalog = edit.catalog();
     let mut named = HashSet::new();
     let mut stubs = Vec::with_capacity(import.mappings.len());
-    // the first of a list wins, so it is the newest
+    // the first of a list wins, so it becomes the newest
     for mapping in import.mappings.into_iter().rev() {
         let id = mapping.id.unwrap_or_else(Uuid::new_v4);
         named.insert(id);
@@ -203,12 +203,12 @@ pub(super) async fn import(
         let others: Vec<_> = catalog.stubs().into_iter().filter(|stub| !named.contains(&stub.id)).cloned().collect();
         discard(&edit, &control, &others);
     }
-    match stubs.into_iter().map(|stub| store::settle(&live, stub)).collect::<Result<Vec<_>, _>>() {
+    match stubs.into_iter().map(|stub| persistence::write_if_persistent(&live, stub)).collect::<Result<Vec<_>, _>>() {
         Ok(stubs) => {
             edit.put_all(stubs);
             empty(StatusCode::OK)
         }
-        Err(error) => store::failure(&error),
+        Err(error) => persistence::write_error(&error),
     }
 }
 
@@ -237,15 +237,15 @@ fn read_import(body: &str, files: &FilesFolder, reader: &mut Reader) -> Option<S
     (!reader.has_errors()).then_some(StubImport { mappings, keeps_old, deletes_others })
 }
 
-/// Writes every stub that is not on disk yet.
+/// Writes the stubs that are not on the disk yet.
 pub(super) async fn save(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     let edit = live.edit();
     let passing: Vec<_> =
         edit.catalog().stubs().into_iter().filter(|stub| stub.origin == StubOrigin::Api).cloned().collect();
     for stub in passing {
-        match store::save(&live, &stub) {
+        match persistence::make_persistent(&live, &stub) {
             Ok(saved) => edit.put(saved),
-            Err(error) => return store::failure(&error),
+            Err(error) => return persistence::write_error(&error),
         }
     }
     empty(StatusCode::OK)
@@ -274,24 +274,24 @@ pub(super) async fn remove_by_metadata(
     .await
 }
 
-/// Returns the stubs whose metadata match, unless that cannot be told in time.
+/// Returns the stubs whose metadata match, or an error if the CPU time is used up.
 fn by_metadata(live: &ServiceState, body: &str) -> Result<Vec<Arc<Stub>>, ErrorResponse> {
-    let rule = rule_of_metadata(body)?;
+    let rule = metadata_matcher(body)?;
     let catalog = live.catalog();
     let stubs = catalog.stubs();
-    let effort = ScanBudget::new(effort::MATCHING, stubs.len());
+    let budget = ScanBudget::new(scan_budget::MATCH_CPU_TIME, stubs.len());
     let matches = |stub: &Stub| {
         let document = stub.json();
         let metadata = document.get("metadata").filter(|metadata| metadata.as_object().is_none_or(|m| !m.is_empty()));
         metadata.is_some_and(|metadata| rule.matches(MatchInput::Json(metadata), &MatchStats::default()))
     };
-    let examined = stubs.into_iter().take_while(|_| effort.goes_on());
+    let examined = stubs.into_iter().take_while(|_| budget.admits_next());
     let found = examined.filter(|stub| matches(stub)).cloned().collect();
-    if effort.progress().is_complete() { Ok(found) } else { Err(Box::new(effort::refusal("stubs"))) }
+    if budget.progress().is_complete() { Ok(found) } else { Err(Box::new(scan_budget::incomplete_scan("stubs"))) }
 }
 
-/// Reads the matcher that is the whole body.
-pub(super) fn rule_of_metadata(body: &str) -> Result<ValueMatcher, ErrorResponse> {
+/// Parses the body as a matcher of metadata.
+pub(super) fn metadata_matcher(body: &str) -> Result<ValueMatcher, ErrorResponse> {
     let mut reader = Reader::of_api(body);
     let rule: Option<ValueMatcher> =
         reader.parse(body).and_then(|tree| format::value_matcher(&tree, false, &mut reader));
@@ -317,7 +317,7 @@ fn never_hit(live: &ServiceState) -> Vec<Arc<Stub>> {
     live.catalog().stubs().into_iter().filter(|stub| stub.hits.total() == 0).cloned().collect()
 }
 
-/// Reads one mapping, or answers what is wrong with it.
+/// Parses a mapping, or returns the response with its defects.
 fn read(body: &str, live: &ServiceState) -> Result<(Mapping, Reader), ErrorResponse> {
     let mut reader = Reader::of_api(body);
     let mapping = reader.parse(body).and_then(|tree| format::mapping(&tree, &files(live), &mut reader));
@@ -339,21 +339,22 @@ pub(super) fn parse_id(text: &str) -> Result<Uuid, ErrorResponse> {
     })
 }
 
-/// Writes a persistent stub to disk, and serves it.
+/// Adds a stub to the catalog, and writes it to the disk if it is persistent.
 fn keep(live: &ServiceState, edit: &CatalogEdit<'_>, stub: Stub) -> Result<Arc<Stub>, ErrorResponse> {
-    let stub = store::settle(live, stub).map_err(|error| Box::new(store::failure(&error)))?;
+    let stub =
+        persistence::write_if_persistent(live, stub).map_err(|error| Box::new(persistence::write_error(&error)))?;
     edit.put(Arc::clone(&stub));
     Ok(stub)
 }
 
-/// Serves these stubs no more; their files go too where standin may delete them.
+/// Removes stubs from the catalog, with their files if standin may delete them.
 fn discard(edit: &CatalogEdit<'_>, control: &ControlPlane, stubs: &[Arc<Stub>]) {
     for stub in stubs {
-        store::delete(stub, control.allows_disk_delete);
+        persistence::delete_file(stub, control.allows_disk_delete);
     }
     edit.remove(&stubs.iter().map(|stub| stub.id).collect());
 }
 
 fn files(live: &ServiceState) -> FilesFolder {
-    live.home().map_or_else(|| FilesFolder::new("__files"), StubFolder::files)
+    live.default_folder().map_or_else(|| FilesFolder::new("__files"), StubFolder::files)
 }

@@ -1,26 +1,27 @@
-//! The control plane: WireMock's `/__admin`, and under `/__admin/standin` what only standin has.
+//! The control plane: WireMock's API below `/__admin`, and standin's own below `/__admin/standin`.
 //!
-//! It runs on a thread of its own. A worker that reads an admin call hands it over and relays the answer, so that
-//! nothing done here delays a call.
+//! It runs on a thread of its own. A worker that reads an admin request sends it there and relays
+//! the response, so that no admin request delays other requests.
 
 mod access;
+mod admin_request;
 mod bodies;
 mod docs;
-mod effort;
 mod files;
-mod logged;
 mod mappings;
 mod metrics;
 mod near_misses;
-mod page;
+mod persistence;
 mod profile;
 mod recordings;
 mod reload;
+mod request_json;
 mod requests;
 mod routes;
+mod scan_budget;
 mod scenarios;
 mod settings;
-mod store;
+mod streaming_json;
 mod system;
 
 use std::sync::Arc;
@@ -35,9 +36,10 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, mpsc};
 use tower::ServiceExt as _;
 
+pub use self::access::AccessRules;
+pub use self::admin_request::{AdminRequest, MAX_WAITING, forward_request, is_admin_path, refused};
 pub use self::system::ServerStats;
-use crate::live::handover::AdminRequest;
-use crate::live::{AccessRules, ServiceState};
+use crate::live::ServiceState;
 use crate::panics::{self, Panics, Part};
 use crate::record::Recorder;
 use crate::reload::Reload;
@@ -47,46 +49,45 @@ use standin_stub::reply::panic_text;
 
 type AdminResponse = Response<Body>;
 
-/// A refusal, ready to be sent; boxed, as most calls have none.
+/// The response to a request that is refused; boxed to keep results small.
 type ErrorResponse = Box<AdminResponse>;
 
-/// What the handlers share beside the stubs.
+/// The state that all handlers share.
 #[derive(Debug)]
 pub struct ControlPlane {
-    /// Who may call.
     pub access: AccessRules,
-    /// What each listener, or group of them, answers with.
-    pub lives: Vec<Arc<ServiceState>>,
-    /// What tells how the server fares.
-    pub vitals: ServerStats,
-    /// What reads the stub files again.
+    /// State of each served set of stubs.
+    pub services: Vec<Arc<ServiceState>>,
+    /// Statistics of the server.
+    pub stats: ServerStats,
+    /// Handle of the thread that reloads stub files.
     pub reload: Reload,
-    /// The panics of the server.
+    /// Panic counters of the server.
     pub panics: Arc<Panics>,
-    /// What records calls, if anything does.
+    /// Recorder, if requests are recorded.
     pub recorder: Option<Arc<Recorder>>,
-    /// When the server started.
+    /// Start of the server.
     pub started: Instant,
-    /// Whether files that standin did not write may be deleted.
+    /// True if files that standin did not write may be deleted.
     pub allows_disk_delete: bool,
-    /// Bytes of a body at most.
-    pub max_body: usize,
-    /// Time for a body to come whole.
+    /// Maximum bytes of a request body.
+    pub max_body_bytes: usize,
+    /// Maximum time for reading a request body.
     pub read_timeout: Duration,
-    /// Told when a client asks for the end.
-    pub end: mpsc::Sender<()>,
+    /// Channel for the request to shut down.
+    pub shutdown: mpsc::Sender<()>,
 }
 
-/// Answers what is handed over, until no worker is left. A panic costs one admin call.
-pub async fn serve(calls: &Mutex<mpsc::Receiver<AdminRequest>>, control: &Arc<ControlPlane>) {
+/// Handles admin requests until no worker is left. A panic fails only one request.
+pub async fn serve(requests: &Mutex<mpsc::Receiver<AdminRequest>>, control: &Arc<ControlPlane>) {
     let router = router(Arc::clone(control));
-    let mut calls = calls.lock().await;
-    while let Some(AdminRequest { request, peers, memory, live, answer }) = calls.recv().await {
+    let mut requests = requests.lock().await;
+    while let Some(AdminRequest { request, peers, memory, service, response: sender }) = requests.recv().await {
         panics::planted("control-thread");
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peers);
         request.extensions_mut().insert(memory);
-        request.extensions_mut().insert(live);
+        request.extensions_mut().insert(service);
         let (router, panics) = (router.clone(), Arc::clone(&control.panics));
         tokio::spawn(async move {
             let answering = async {
@@ -97,15 +98,15 @@ pub async fn serve(calls: &Mutex<mpsc::Receiver<AdminRequest>>, control: &Arc<Co
                 Ok(Ok(response)) => response,
                 Err(panic) => text(StatusCode::INTERNAL_SERVER_ERROR, panic_text(&panic)),
             };
-            // a client that has gone waits for nothing
-            let _ = answer.send(response.map(Outgoing::stream));
+            // an error means that the client has disconnected
+            let _ = sender.send(response.map(Outgoing::stream));
         });
     }
 }
 
 fn router(control: Arc<ControlPlane>) -> Router {
     let admin = routes::all().into_iter().fold(Router::new(), |router, route| {
-        // `/` of what is below is asked for with and without its slash
+        // the index has a route with and without the slash at its end
         let path = if route.path == "/" { "/__admin/".to_owned() } else { format!("/__admin{}", route.path) };
         router.route(&path, route.handler)
     });
@@ -114,19 +115,19 @@ fn router(control: Arc<ControlPlane>) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(DefaultBodyLimit::disable())
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), bodies::count))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), bodies::limit_bodies))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), access::check))
         .layer(Extension(control))
 }
 
-/// WireMock answers an unknown path and a wrong method alike.
+/// Answers an unknown path or method with 404, as WireMock does.
 async fn unknown() -> AdminResponse {
     empty(StatusCode::NOT_FOUND)
 }
 
-/// What `work` answers, done where it may take its time.
+/// Runs `work` on the pool for blocking tasks.
 async fn off_thread(work: impl FnOnce() -> AdminResponse + Send + 'static) -> AdminResponse {
-    // a panic goes on in the task that waits, where it is contained
+    // a panic resumes in the task that waits, where it is contained
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "standin is shutting down\n"),
@@ -154,7 +155,7 @@ fn json_answer(status: StatusCode, value: &Value) -> AdminResponse {
     response
 }
 
-/// WireMock's answer to what it refuses: each thing that is wrong, where it is, and how to mend it.
+/// Returns WireMock's error response: each defect with its position and help.
 fn refusal(status: StatusCode, defects: &[Defect]) -> AdminResponse {
     let errors: Vec<Value> = defects
         .iter()
@@ -174,7 +175,7 @@ fn refusal(status: StatusCode, defects: &[Defect]) -> AdminResponse {
     json_answer(status, &json!({ "errors": errors }))
 }
 
-/// One thing that is wrong, in WireMock's words where it has them.
+/// Returns WireMock's error response for one error.
 fn problem(status: StatusCode, code: u16, title: &str, pointer: Option<&str>, detail: Option<&str>) -> AdminResponse {
     let mut error = Map::new();
     error.insert("code".to_owned(), code.into());

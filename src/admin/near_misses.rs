@@ -1,4 +1,4 @@
-//! `/__admin/near-misses`: which stubs came nearest to a call, and which calls to a pattern.
+//! `/__admin/near-misses`: the stubs nearest to a request, and the requests nearest to a pattern.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,9 +8,9 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::effort::{self, ScanBudget, ScanMeta};
-use super::page::{LazySequence, streamed};
-use super::{AdminResponse, json_answer, logged, off_thread, refusal, requests};
+use super::scan_budget::{self, ScanBudget, ScanMeta};
+use super::streaming_json::{LazySequence, stream_json};
+use super::{AdminResponse, json_answer, off_thread, refusal, request_json, requests};
 use crate::live::ServiceState;
 use standin_stub::Stub;
 use standin_stub::call::Call;
@@ -20,44 +20,49 @@ use standin_stub::matcher::near_miss::{
 };
 use standin_stub::memory::MemoryShare;
 
-/// How many calls are asked for.
+/// The query of near misses: the number of requests.
 #[derive(Debug, Deserialize)]
 pub(super) struct NearMissQuery {
     limit: Option<usize>,
 }
 
-/// Near misses as WireMock answers them.
+/// Near misses as WireMock's JSON.
 #[derive(Serialize)]
 #[serde(bound = "I: Iterator<Item = Value>")]
 struct NearMisses<I: Iterator<Item = Value>> {
     #[serde(rename = "nearMisses")]
     near_misses: LazySequence<I>,
-    #[serde(skip_serializing_if = "ScanMeta::is_none")]
+    #[serde(skip_serializing_if = "ScanMeta::is_empty")]
     meta: ScanMeta,
 }
 
-/// The nearest stubs of the newest calls that no stub answered, the newest call first.
+/// Lists the nearest stubs of the newest unmatched requests, the newest request first.
 pub(super) async fn unmatched(
     Extension(live): Extension<Arc<ServiceState>>,
     Extension(memory): Extension<Arc<MemoryShare>>,
     Query(newest): Query<NearMissQuery>,
 ) -> AdminResponse {
-    let limit = newest.limit.unwrap_or(MOST_CALLS);
-    streamed(memory, move || {
+    let limit = newest.limit.unwrap_or(DEFAULT_LIMIT);
+    stream_json(memory, move || {
         let snapshot = live.journal().snapshot();
-        let of = snapshot.records().filter(|record| !record.was_matched()).count();
-        let effort = ScanBudget::new(effort::NEAREST, of);
-        let meta = ScanMeta::new(None, effort.progress());
-        let missed = snapshot.records().rev().filter(|record| !record.was_matched()).take(limit);
-        let near_misses = missed.take_while(move |_| effort.goes_on()).flat_map(move |record| {
-            let nearest = nearest_stubs(&live, &record.call, &logged::request(&record), Instant::now() + A_CALL);
+        let of = snapshot.entries().filter(|record| !record.was_matched()).count();
+        let budget = ScanBudget::new(scan_budget::NEAR_MISS_CPU_TIME, of);
+        let meta = ScanMeta::new(None, budget.progress());
+        let missed = snapshot.entries().rev().filter(|record| !record.was_matched()).take(limit);
+        let near_misses = missed.take_while(move |_| budget.admits_next()).flat_map(move |record| {
+            let nearest = nearest_stubs(
+                &live,
+                &record.call,
+                &request_json::logged_request(&record),
+                Instant::now() + MAX_TIME_PER_REQUEST,
+            );
             nearest.into_iter().map(|(request, subject, distance)| near_miss_json(request, subject, distance))
         });
         NearMisses { near_misses: LazySequence::new(near_misses), meta }
     })
 }
 
-/// The nearest stubs of a call that is given as the journal shows one.
+/// Lists the nearest stubs of a request, which the body gives as the journal shows it.
 pub(super) async fn to_request(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     off_thread(move || {
         let mut reader = Reader::of_api(&body);
@@ -75,9 +80,9 @@ pub(super) async fn to_request(Extension(live): Extension<Arc<ServiceState>>, bo
         match call {
             Ok(call) => {
                 let catalog = live.catalog();
-                let nearest = nearest(catalog.stubs(), &call, Instant::now() + LONGEST);
+                let nearest = nearest(catalog.stubs(), &call, Instant::now() + MAX_TIME);
                 let misses = nearest.found.iter().map(|near| near_miss(&live, near, &request));
-                told(near_misses_json(misses), nearest.examined, nearest.of)
+                response(near_misses_json(misses), nearest.examined, nearest.of)
             }
             Err(wrong) => {
                 reader.error(&tree, wrong.message, wrong.help);
@@ -88,7 +93,7 @@ pub(super) async fn to_request(Extension(live): Extension<Arc<ServiceState>>, bo
     .await
 }
 
-/// The journalled calls nearest to a request pattern, those that match it among them.
+/// Lists the requests of the journal nearest to a request pattern, including those that match it.
 pub(super) async fn to_pattern(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let pattern = match requests::pattern(&body) {
         Ok(pattern) => pattern,
@@ -98,14 +103,13 @@ pub(super) async fn to_pattern(Extension(live): Extension<Arc<ServiceState>>, bo
         let mut reader = Reader::of_api(&body);
         let echo = reader.parse(&body).map_or(Value::Null, |tree| tree.to_json());
         let snapshot = live.journal().snapshot();
-        let budget = SearchBudget::until(Instant::now() + LONGEST);
+        let budget = SearchBudget::until(Instant::now() + MAX_TIME);
         let nearest =
-            near_miss::find_nearest_by(snapshot.records(), |record| &record.call, &pattern, MAX_NEAR_MISSES, budget);
-        let misses = nearest
-            .found
-            .iter()
-            .map(|near| (logged::request(&near.item), NearMissSubject::Pattern(echo.clone()), near.distance));
-        told(near_misses_json(misses), nearest.examined, nearest.of)
+            near_miss::find_nearest_by(snapshot.entries(), |record| &record.call, &pattern, MAX_NEAR_MISSES, budget);
+        let misses = nearest.found.iter().map(|near| {
+            (request_json::logged_request(&near.item), NearMissSubject::Pattern(echo.clone()), near.distance)
+        });
+        response(near_misses_json(misses), nearest.examined, nearest.of)
     })
     .await
 }
@@ -131,8 +135,8 @@ fn near_miss(live: &ServiceState, near: &NearMiss<&Arc<Stub>>, request: &Value) 
     (request.clone(), NearMissSubject::Stub(near.item.json(), state), near.distance)
 }
 
-/// The answer, which says how many candidates were examined if not all were.
-fn told(mut answer: Value, examined: usize, of: usize) -> AdminResponse {
+/// Returns the response, with the number of examined candidates if not all were examined.
+fn response(mut answer: Value, examined: usize, of: usize) -> AdminResponse {
     if examined < of
         && let Value::Object(members) = &mut answer
     {
@@ -141,11 +145,11 @@ fn told(mut answer: Value, examined: usize, of: usize) -> AdminResponse {
     json_answer(StatusCode::OK, &answer)
 }
 
-/// Candidates of one question are examined no longer.
-const LONGEST: Duration = Duration::from_secs(2);
+/// Maximum time for the candidates of one request.
+const MAX_TIME: Duration = Duration::from_secs(2);
 
-/// Stubs are examined no longer for each of many calls.
-const A_CALL: Duration = Duration::from_millis(50);
+/// Maximum time for each of many requests.
+const MAX_TIME_PER_REQUEST: Duration = Duration::from_millis(50);
 
-/// Calls that are looked at, unless the question says how many.
-const MOST_CALLS: usize = 1_000;
+/// Default number of requests.
+const DEFAULT_LIMIT: usize = 1_000;

@@ -1,4 +1,4 @@
-//! `/__admin/standin/profile`: the profile in force, its stations, and another in its place.
+//! `/__admin/standin/profile`: shows the active profile and its stations, and activates another.
 
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ pub(super) async fn show(Extension(live): Extension<Arc<ServiceState>>) -> Admin
     json_answer(StatusCode::OK, &json(&live))
 }
 
-/// Puts the profile that the body names in force, or none. Calls in flight keep theirs, and queues stay as they are.
+/// Activates the profile in the body, or none. Requests in flight keep their profile, and queues
+/// stay as they are.
 pub(super) async fn switch(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let mut reader = Reader::of_api(&body);
     let Some(tree) = reader.parse(&body) else {
@@ -58,7 +59,7 @@ fn json(live: &ServiceState) -> Json {
 
 fn timeline(view: &TimelineView, live: &ServiceState) -> Json {
     json!({
-        "folder": live.services()[view.folder].name,
+        "folder": live.folders()[view.folder].name,
         "step": view.step,
         "steps": view.steps,
         "at": units::duration(view.at),

@@ -1,4 +1,4 @@
-//! `/__admin/recordings`: standin records with a command of its own, so nothing is ever being recorded here.
+//! `/__admin/recordings`: reports that no recording runs, because standin records with a command.
 
 use http::StatusCode;
 use serde_json::json;

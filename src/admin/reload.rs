@@ -1,4 +1,4 @@
-//! Reading stub files again: how it fares, and asking for it.
+//! Reloading of stub files: its status, and requests for it.
 
 use std::sync::Arc;
 
@@ -12,19 +12,20 @@ pub(super) async fn show(Extension(control): Extension<Arc<ControlPlane>>) -> Ad
     json_answer(StatusCode::OK, &control.reload.status().json())
 }
 
-/// Reads what has changed, and keeps what came through the API.
-pub(super) async fn again(Extension(control): Extension<Arc<ControlPlane>>) -> AdminResponse {
-    let Some(status) = control.reload.reload_now().await else { return going_down() };
+/// Reloads changed files. Stubs from the API stay.
+pub(super) async fn reload(Extension(control): Extension<Arc<ControlPlane>>) -> AdminResponse {
+    let Some(status) = control.reload.reload_now().await else { return shutting_down() };
     let code = if status.has_failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     json_answer(code, &status.json())
 }
 
-/// The files in place of all stubs. With defects the last good stubs stay, and the answer says what is wrong.
+/// Replaces all stubs by those of the files. If a file has defects, the stubs stay, and the
+/// response lists the defects.
 pub(super) async fn reset(
     Extension(control): Extension<Arc<ControlPlane>>,
     Extension(live): Extension<Arc<ServiceState>>,
 ) -> AdminResponse {
-    let Some(status) = control.reload.reset(&live).await else { return going_down() };
+    let Some(status) = control.reload.reset(&live).await else { return shutting_down() };
     if status.has_failed {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, &status.defects);
     }
@@ -32,6 +33,6 @@ pub(super) async fn reset(
     empty(StatusCode::OK)
 }
 
-fn going_down() -> AdminResponse {
+fn shutting_down() -> AdminResponse {
     text(StatusCode::SERVICE_UNAVAILABLE, "standin is shutting down\n")
 }

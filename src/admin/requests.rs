@@ -1,6 +1,6 @@
-//! `/__admin/requests`: which calls came, and whether those that should have come did.
+//! `/__admin/requests`: lists, counts and removes the requests of the journal.
 //!
-//! Whatever looks through the journal does so off the control plane's thread, on a snapshot.
+//! Scans of the journal run on the pool for blocking tasks, on a snapshot.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::effort::{self, ScanBudget, ScanMeta};
-use super::mappings::{parse_id, rule_of_metadata};
-use super::page::{LazySequence, streamed};
-use super::{AdminResponse, ErrorResponse, empty, json_answer, logged, off_thread, problem, refusal};
+use super::mappings::{metadata_matcher, parse_id};
+use super::scan_budget::{self, ScanBudget, ScanMeta};
+use super::streaming_json::{LazySequence, stream_json};
+use super::{AdminResponse, ErrorResponse, empty, json_answer, off_thread, problem, refusal, request_json};
 use crate::live::ServiceState;
 use crate::live::journal::{JournalEntry, JournalSnapshot, MatchOutcome};
 use standin_stub::format::{self, Reader};
 use standin_stub::matcher::{MatchInput, MatchStats, RequestPattern, ValueMatcher};
 use standin_stub::memory::MemoryShare;
 
-/// What of the journal is asked for.
+/// The query of a list of requests.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JournalQuery {
@@ -33,15 +33,15 @@ pub(super) struct JournalQuery {
     matching_stub: Option<String>,
 }
 
-/// A list of calls as WireMock answers it.
+/// A list of requests as WireMock's JSON.
 #[derive(Serialize)]
 #[serde(bound = "I: Iterator<Item = Value>")]
 struct RequestListing<I: Iterator<Item = Value>> {
     requests: LazySequence<I>,
-    #[serde(skip_serializing_if = "ScanMeta::is_none")]
+    #[serde(skip_serializing_if = "ScanMeta::is_empty")]
     meta: ScanMeta,
     #[serde(rename = "requestJournalDisabled")]
-    off: bool,
+    is_disabled: bool,
 }
 
 pub(super) async fn list(
@@ -49,7 +49,7 @@ pub(super) async fn list(
     Extension(memory): Extension<Arc<MemoryShare>>,
     Query(selection): Query<JournalQuery>,
 ) -> AdminResponse {
-    let since = match selection.since.as_deref().map(moment).transpose() {
+    let since = match selection.since.as_deref().map(parse_time).transpose() {
         Ok(since) => since,
         Err(refused) => return *refused,
     };
@@ -61,19 +61,19 @@ pub(super) async fn list(
     let selected = move |record: &JournalEntry| {
         !(unmatched && record.was_matched()) && stub.is_none_or(|stub| record.stub_id() == Some(stub))
     };
-    streamed(memory, move || {
+    stream_json(memory, move || {
         let snapshot = live.journal().snapshot();
         let total = match (unmatched, stub) {
             (false, None) => snapshot.len(),
-            _ => snapshot.records().filter(selected).count(),
+            _ => snapshot.entries().filter(selected).count(),
         };
-        let newest_first = snapshot.records().rev().filter(selected);
+        let newest_first = snapshot.entries().rev().filter(selected);
         let shown = newest_first
             .filter(move |record| since.is_none_or(|since| record.at >= since))
             .take(selection.limit.unwrap_or(usize::MAX))
-            .map(|record| logged::event(&record));
-        let meta = ScanMeta::new(Some(meta(&snapshot, json!({ "total": total }))), Rc::default());
-        RequestListing { requests: LazySequence::new(shown), meta, off: !live.journal().is_on() }
+            .map(|record| request_json::serve_event(&record));
+        let meta = ScanMeta::new(Some(with_evictions(&snapshot, json!({ "total": total }))), Rc::default());
+        RequestListing { requests: LazySequence::new(shown), meta, is_disabled: !live.journal().is_on() }
     })
 }
 
@@ -81,12 +81,12 @@ pub(super) async fn unmatched(
     Extension(live): Extension<Arc<ServiceState>>,
     Extension(memory): Extension<Arc<MemoryShare>>,
 ) -> AdminResponse {
-    streamed(memory, move || {
+    stream_json(memory, move || {
         let snapshot = live.journal().snapshot();
-        let missed = snapshot.records().rev().filter(|record| !record.was_matched());
-        let requests = LazySequence::new(missed.map(|record| logged::request(&record)));
+        let missed = snapshot.entries().rev().filter(|record| !record.was_matched());
+        let requests = LazySequence::new(missed.map(|record| request_json::logged_request(&record)));
         let meta = ScanMeta::new(evicted_meta(&snapshot), Rc::default());
-        RequestListing { requests, meta, off: !live.journal().is_on() }
+        RequestListing { requests, meta, is_disabled: !live.journal().is_on() }
     })
 }
 
@@ -96,7 +96,7 @@ pub(super) async fn one(Extension(live): Extension<Arc<ServiceState>>, Path(id):
         Err(refused) => return *refused,
     };
     off_thread(move || match live.journal().snapshot().by_id(id) {
-        Some(record) => json_answer(StatusCode::OK, &logged::event(&record)),
+        Some(record) => json_answer(StatusCode::OK, &request_json::serve_event(&record)),
         None => empty(StatusCode::NOT_FOUND),
     })
     .await
@@ -112,11 +112,11 @@ pub(super) async fn count(Extension(live): Extension<Arc<ServiceState>>, body: S
             return json_answer(StatusCode::OK, &json!({"count": -1, "requestJournalDisabled": true}));
         }
         let snapshot = live.journal().snapshot();
-        let effort = ScanBudget::new(effort::MATCHING, snapshot.len());
-        let count = snapshot.count(&pattern, || effort.goes_on());
+        let budget = ScanBudget::new(scan_budget::MATCH_CPU_TIME, snapshot.len());
+        let count = snapshot.count(&pattern, || budget.admits_next());
         let mut answer = json!({"count": count, "requestJournalDisabled": false});
-        let meta = ScanMeta::new(evicted_meta(&snapshot), effort.progress());
-        if !meta.is_none()
+        let meta = ScanMeta::new(evicted_meta(&snapshot), budget.progress());
+        if !meta.is_empty()
             && let Value::Object(members) = &mut answer
         {
             members.insert("truncated".to_owned(), true.into());
@@ -127,7 +127,7 @@ pub(super) async fn count(Extension(live): Extension<Arc<ServiceState>>, body: S
     .await
 }
 
-/// The calls that a pattern matches, oldest first.
+/// Lists the requests that a pattern matches, oldest first.
 pub(super) async fn find(
     Extension(live): Extension<Arc<ServiceState>>,
     Extension(memory): Extension<Arc<MemoryShare>>,
@@ -137,13 +137,13 @@ pub(super) async fn find(
         Ok(pattern) => pattern,
         Err(refused) => return *refused,
     };
-    streamed(memory, move || {
+    stream_json(memory, move || {
         let snapshot = live.journal().snapshot();
-        let effort = ScanBudget::new(effort::MATCHING, snapshot.len());
-        let meta = ScanMeta::new(evicted_meta(&snapshot), effort.progress());
-        let found = snapshot.matching(pattern, move || effort.goes_on());
-        let requests = LazySequence::new(found.map(|record| logged::request(&record)));
-        RequestListing { requests, meta, off: !live.journal().is_on() }
+        let budget = ScanBudget::new(scan_budget::MATCH_CPU_TIME, snapshot.len());
+        let meta = ScanMeta::new(evicted_meta(&snapshot), budget.progress());
+        let found = snapshot.matching(pattern, move || budget.admits_next());
+        let requests = LazySequence::new(found.map(|record| request_json::logged_request(&record)));
+        RequestListing { requests, meta, is_disabled: !live.journal().is_on() }
     })
 }
 
@@ -168,43 +168,43 @@ pub(super) async fn delete(Extension(live): Extension<Arc<ServiceState>>, Path(i
 pub(super) async fn remove(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     match pattern(&body) {
         Ok(pattern) => {
-            let find = |snapshot: &Arc<JournalSnapshot>, effort: &ScanBudget| {
-                snapshot.matching(pattern, || effort.goes_on()).collect()
+            let find = |snapshot: &Arc<JournalSnapshot>, budget: &ScanBudget| {
+                snapshot.matching(pattern, || budget.admits_next()).collect()
             };
-            off_thread(move || forget(&live, find)).await
+            off_thread(move || remove_found(&live, find)).await
         }
         Err(refused) => *refused,
     }
 }
 
-/// Forgets the calls that stubs with this metadata answered.
+/// Removes the requests that stubs with matching metadata answered.
 pub(super) async fn remove_by_metadata(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
-    match rule_of_metadata(&body) {
+    match metadata_matcher(&body) {
         Ok(rule) => {
-            let find = move |snapshot: &Arc<JournalSnapshot>, effort: &ScanBudget| {
-                let examined = snapshot.records().take_while(|_| effort.goes_on());
+            let find = move |snapshot: &Arc<JournalSnapshot>, budget: &ScanBudget| {
+                let examined = snapshot.entries().take_while(|_| budget.admits_next());
                 examined.filter(|record| has_metadata(&rule, record)).collect()
             };
-            off_thread(move || forget(&live, find)).await
+            off_thread(move || remove_found(&live, find)).await
         }
         Err(refused) => *refused,
     }
 }
 
-/// Forgets the calls that `find` picks, and answers which they were. None are forgotten if finding
-/// them takes too long.
-fn forget(
+/// Removes the requests that `find` returns, and lists them. None is removed if the CPU time is
+/// used up.
+fn remove_found(
     live: &ServiceState,
     find: impl FnOnce(&Arc<JournalSnapshot>, &ScanBudget) -> Vec<JournalEntry>,
 ) -> AdminResponse {
     let snapshot = live.journal().snapshot();
-    let effort = ScanBudget::new(effort::MATCHING, snapshot.len());
-    let going = find(&snapshot, &effort);
-    if !effort.progress().is_complete() {
-        return effort::refusal("calls");
+    let budget = ScanBudget::new(scan_budget::MATCH_CPU_TIME, snapshot.len());
+    let found = find(&snapshot, &budget);
+    if !budget.progress().is_complete() {
+        return scan_budget::incomplete_scan("requests");
     }
-    live.journal().remove(going.iter().map(|record| record.ordinal));
-    let events: Vec<Value> = going.iter().map(logged::event).collect();
+    live.journal().remove(found.iter().map(|record| record.ordinal));
+    let events: Vec<Value> = found.iter().map(request_json::serve_event).collect();
     json_answer(StatusCode::OK, &json!({ "serveEvents": events }))
 }
 
@@ -214,7 +214,7 @@ fn has_metadata(rule: &ValueMatcher, record: &JournalEntry) -> bool {
     document.get("metadata").is_some_and(|metadata| rule.matches(MatchInput::Json(metadata), &MatchStats::default()))
 }
 
-/// Reads the request pattern that is the whole body.
+/// Parses the body as a request pattern.
 pub(super) fn pattern(body: &str) -> Result<RequestPattern, ErrorResponse> {
     let mut reader = Reader::of_api(body);
     let read = reader.parse(body).map(|tree| format::request_pattern(&tree, &mut reader));
@@ -224,8 +224,8 @@ pub(super) fn pattern(body: &str) -> Result<RequestPattern, ErrorResponse> {
     }
 }
 
-/// `meta` with what was evicted, if anything was.
-fn meta(snapshot: &JournalSnapshot, mut meta: Value) -> Value {
+/// Adds the number of evicted requests to `meta`.
+fn with_evictions(snapshot: &JournalSnapshot, mut meta: Value) -> Value {
     if let (Some(Value::Object(evicted)), Value::Object(members)) = (evicted_meta(snapshot), &mut meta) {
         members.extend(evicted);
     }
@@ -233,24 +233,24 @@ fn meta(snapshot: &JournalSnapshot, mut meta: Value) -> Value {
 }
 
 fn evicted_meta(snapshot: &JournalSnapshot) -> Option<Value> {
-    if snapshot.evicted == 0 && snapshot.without_body == 0 {
+    if snapshot.evicted == 0 && snapshot.omitted_bodies == 0 {
         return None;
     }
-    let oldest = snapshot.oldest().map(logged::date);
-    Some(json!({"evicted": snapshot.evicted, "oldest": oldest, "bodiesOmitted": snapshot.without_body}))
+    let oldest = snapshot.oldest().map(request_json::iso_date);
+    Some(json!({"evicted": snapshot.evicted, "oldest": oldest, "bodiesOmitted": snapshot.omitted_bodies}))
 }
 
-/// A moment in one of ISO 8601's forms, in UTC where it does not say.
-fn moment(text: &str) -> Result<SystemTime, ErrorResponse> {
-    let utc = |moment: DateTime| moment.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+/// Parses a time in ISO 8601: a timestamp, a local time or a date, in UTC without an offset.
+fn parse_time(text: &str) -> Result<SystemTime, ErrorResponse> {
+    let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
     let read: Result<Timestamp, jiff::Error> = text
         .parse()
         .or_else(|_| text.parse::<DateTime>().and_then(utc))
         .or_else(|_| text.parse::<Date>().and_then(|date| utc(date.at(0, 0, 0, 0))));
     read.map(SystemTime::from).map_err(|_| {
         let title = format!("{text} is not a valid ISO8601 date");
-        let cure = "write one such as 2026-11-02T10:00:00Z";
-        Box::new(problem(StatusCode::BAD_REQUEST, 10, &title, Some("since"), Some(cure)))
+        let help = "write one such as 2026-11-02T10:00:00Z";
+        Box::new(problem(StatusCode::BAD_REQUEST, 10, &title, Some("since"), Some(help)))
     })
 }
 
@@ -259,11 +259,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_read_in_all_their_forms() {
+    fn times_are_parsed_in_all_their_forms() {
         let expected = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_577_836_800);
         for text in ["2020-01-01T00:00:00Z", "2020-01-01T02:00:00+02:00", "2020-01-01T00:00:00", "2020-01-01"] {
-            assert_eq!(moment(text).expect(text), expected, "{text}");
+            assert_eq!(parse_time(text).expect(text), expected, "{text}");
         }
-        assert!(moment("junk").is_err());
+        assert!(parse_time("junk").is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! Every route of the control plane, with what it is for: the router, the OpenAPI description and the page at
-//! `/__admin/docs` are all made from this one list.
+//! The list of routes with their documentation, from which the router, the OpenAPI description and
+//! the page at `/__admin/docs` are made.
 
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -9,40 +9,33 @@ use super::{
     docs, files, mappings, metrics, near_misses, profile, recordings, reload, requests, scenarios, settings, system,
 };
 
-/// One method of one path.
+/// A method of a path.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
     pub(super) method: Method,
-    /// Below `/__admin`, with `{name}` for what varies.
+    /// Path below `/__admin`, with `{name}` for variable segments.
     pub(super) path: &'static str,
     pub(super) group: RouteGroup,
     pub(super) summary: &'static str,
-    /// Parameters of the query, each with what it says.
+    /// Query parameters with their descriptions.
     pub(super) query: &'static [(&'static str, &'static str)],
-    /// What its body is.
+    /// Type of the request body.
     pub(super) body: Option<Payload>,
-    /// What it answers when all is well.
+    /// Status of a successful response.
     pub(super) status: u16,
     pub(super) answers: Payload,
     pub(super) handler: MethodRouter,
 }
-
-/// What a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Payload {
-    /// Any bytes.
     Bytes,
-    /// A web page.
     Html,
-    /// JSON.
     Json,
-    /// None.
     Nothing,
-    /// Plain text.
     Text,
 }
 
-/// What routes are about.
+/// Groups of routes in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RouteGroup {
     Stubs,
@@ -147,8 +140,6 @@ impl Route {
         self
     }
 }
-
-/// All of them.
 #[rustfmt::skip] // a table: a route a line
 pub(super) fn all() -> Vec<Route> {
     use RouteGroup::{Files, NearMisses, Recordings, Requests, Scenarios, Settings, Standin, Stubs, System};
@@ -213,7 +204,7 @@ pub(super) fn all() -> Vec<Route> {
 
         Route::get("/metrics", Standin, "Metrics in Prometheus's text format", metrics::show).answers(200, Text),
         Route::get("/standin/reload", Standin, "What came of the last look at the stub files", reload::show),
-        Route::post("/standin/reload", Standin, "Look at the stub files now; 422 if they are broken", reload::again),
+        Route::post("/standin/reload", Standin, "Look at the stub files now; 422 if they are broken", reload::reload),
         Route::get("/standin/profile", Standin, "The profile in force, and its stations", profile::show),
         Route::put("/standin/profile", Standin, "Put another profile in force, or none", profile::switch).takes(Json),
         Route::get("/standin/audit", Standin, "Whether answers were late, and by how much", system::audit),

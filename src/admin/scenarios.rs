@@ -1,4 +1,4 @@
-//! `/__admin/scenarios`: in which states they are, and setting them.
+//! `/__admin/scenarios`: lists scenarios with their states, and sets the states.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::live::{STARTED, ServiceState};
 use standin_stub::Stub;
 use standin_stub::format::Reader;
 
-/// A scenario exists as long as some stub names it.
+/// A scenario, collected from the stubs that name it.
 #[derive(Default)]
 struct ScenarioView {
     states: BTreeSet<String>,
@@ -40,7 +40,7 @@ pub(super) async fn reset(Extension(live): Extension<Arc<ServiceState>>) -> Admi
     empty(StatusCode::OK)
 }
 
-/// Puts a scenario in the state that the body names; without a body, in its first.
+/// Sets a scenario to the state in the body; without a body, to its initial state.
 pub(super) async fn set(
     Extension(live): Extension<Arc<ServiceState>>,
     Path(name): Path<String>,
@@ -70,8 +70,8 @@ pub(super) async fn set(
     if !scenario.states.contains(&*state) {
         let title = format!("Scenario {name} does not support state {state}");
         let states = scenario.states.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let cure = format!("its states are: {states}");
-        return problem(StatusCode::UNPROCESSABLE_ENTITY, 11, &title, None, Some(&cure));
+        let help = format!("its states are: {states}");
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, 11, &title, None, Some(&help));
     }
     live.scenarios().set(&name, &state);
     json_answer(StatusCode::OK, &json!({}))

@@ -1,4 +1,4 @@
-//! Global settings: delays for all stubs that do not say otherwise.
+//! Global settings: delays of all stubs without delays of their own.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(super) async fn show(Extension(live): Extension<Arc<ServiceState>>) -> Admin
     json_answer(StatusCode::OK, &json!({ "settings": live.settings().document }))
 }
 
-/// Replaces them all; they may be wrapped in `settings`.
+/// Replaces the settings; the body may wrap them in `settings`.
 pub(super) async fn set(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let mut reader = Reader::of_api(&body);
     let read = reader.parse(&body).map(|tree| format::delays(tree.get("settings").unwrap_or(&tree), &mut reader));
@@ -27,7 +27,7 @@ pub(super) async fn set(Extension(live): Extension<Arc<ServiceState>>, body: Str
     }
 }
 
-/// Changes members of `extended` and leaves the others; null removes one.
+/// Changes some members of `extended`; null removes one.
 pub(super) async fn extend(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
     let mut reader = Reader::of_api(&body);
     let Some(tree) = reader.parse(&body) else {

@@ -1,4 +1,4 @@
-//! How the server fares: health, version, metrics, audit.
+//! Health, version, shutdown and audit of the server.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -14,14 +14,13 @@ use crate::listen::Connections;
 use crate::panics::Part;
 use standin_stub::memory::MemoryBudget;
 
-/// What tells how the server fares.
+/// Sources of the server's statistics.
 #[derive(Debug)]
 pub struct ServerStats {
-    /// Each worker's audit.
+    /// Audit of each worker.
     pub audits: Vec<Arc<Audit>>,
-    /// The connections by worker.
     pub connections: Arc<Connections>,
-    /// The memory of all calls.
+    /// Memory budget of all requests.
     pub memory: Arc<MemoryBudget>,
 }
 
@@ -35,7 +34,7 @@ pub(super) async fn health(Extension(control): Extension<Arc<ControlPlane>>) -> 
         }
     }
     if let Some((part, panic)) = control.panics.last() {
-        let _ = write!(message, "; it went on after a panic, the last in `{}`: {panic}", part.name());
+        let _ = write!(message, "; it continued after a panic, the last in `{}`: {panic}", part.name());
     }
     json_answer(
         StatusCode::OK,
@@ -58,14 +57,14 @@ pub(super) async fn version(headers: HeaderMap) -> Response<Body> {
     }
 }
 
-/// Answers first, then everything ends as on SIGTERM.
+/// Responds, then shuts down as on SIGTERM.
 pub(super) async fn shutdown(Extension(control): Extension<Arc<ControlPlane>>) -> Response<Body> {
-    // an error means that the end has begun already
-    let _ = control.end.try_send(());
+    // an error means that the shutdown has begun already
+    let _ = control.shutdown.try_send(());
     text(StatusCode::OK, "")
 }
 
 pub(super) async fn audit(Extension(control): Extension<Arc<ControlPlane>>) -> Response<Body> {
-    let snapshot = AuditSnapshot::of(&control.vitals.audits);
+    let snapshot = AuditSnapshot::of(&control.stats.audits);
     json_answer(StatusCode::OK, &serde_json::to_value(snapshot).expect("a snapshot is plain data"))
 }

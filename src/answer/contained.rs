@@ -59,7 +59,7 @@ impl Answerer {
     /// Returns the 500 of a call whose answering panicked.
     fn failed(&self, panic: &Panic) -> Response<Outgoing> {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        self.live.statuses().count(self.desk.worker, Some(status));
+        self.live.response_counts().count(self.context.worker, Some(status));
         let mut response = Response::new(Outgoing::whole(panic_text(panic).into()));
         *response.status_mut() = status;
         let plain = HeaderValue::from_static("text/plain;charset=UTF-8");

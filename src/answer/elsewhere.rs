@@ -57,8 +57,8 @@ impl Answerer {
         body: RequestBody,
         arrival: Instant,
     ) -> Response<Outgoing> {
-        let response = recorder.forward(parts, body, arrival, self.desk.clone()).await;
-        self.live.statuses().count(self.desk.worker, Some(response.status()));
+        let response = recorder.forward(parts, body, arrival, self.context.clone()).await;
+        self.live.response_counts().count(self.context.worker, Some(response.status()));
         response
     }
 }

@@ -96,7 +96,7 @@ impl MissSender {
             return None;
         }
         let (live, path) = (Arc::clone(live), call.path().to_owned());
-        let look = move || files::static_file(&live.home()?.files(), &path);
+        let look = move || files::static_file(&live.default_folder()?.files(), &path);
         tokio::task::spawn_blocking(look).await.ok().flatten()
     }
 
@@ -133,7 +133,7 @@ impl MissWorker {
     fn reply(&self, call: &Call, live: &ServiceState, time_budget: &mut TimeBudget) -> Reply {
         if self.serves_files
             && call.method == Method::GET
-            && let Some(home) = live.home()
+            && let Some(home) = live.default_folder()
             && let Some(file) = files::static_file(&home.files(), call.path())
         {
             return file;

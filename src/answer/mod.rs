@@ -19,20 +19,21 @@ use tokio::sync::mpsc;
 pub(crate) use self::contained::contained;
 use self::misses::MissSender;
 use self::paced::Matched;
+use crate::admin::{self, AdminRequest};
 use crate::listen::body::{self, Bounds};
 use crate::listen::connection::{Broken, Connection, Limits};
 use crate::listen::host::host_problem;
 use crate::live::ServiceState;
-use crate::live::handover::{self, AdminRequest};
 use crate::live::journal::AnswerInfo;
 use crate::offload::Offload;
 use crate::pacing::PacedRequest;
+use crate::worker_context::WorkerContext;
 use standin_stub::call::Call;
 use standin_stub::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 
 use crate::audit::Audit;
 use crate::panics::{self, Panics};
-use crate::record::{ForwardRule, WorkerContext};
+use crate::record::ForwardRule;
 use crate::send::{self, Outgoing, Transfer, Wait};
 use standin_model::draws::Draws;
 use standin_stub::Stub;
@@ -68,7 +69,7 @@ impl Answering {
 #[derive(Clone, Debug)]
 pub(crate) struct Answerer {
     /// The worker's place among all, its tasks and its timer.
-    pub(crate) desk: WorkerContext,
+    pub(crate) context: WorkerContext,
     /// What the planes share.
     pub(crate) live: Arc<ServiceState>,
     /// The worker's audit.
@@ -100,7 +101,7 @@ impl Answerer {
     fn answer(self: Arc<Self>, slot: &mut Option<Request<Incoming>>, connection: Arc<Connection>) -> Answering {
         panics::planted("call");
         let request = slot.as_mut().expect("a request is answered once");
-        let is_admin = handover::is_admin(request.uri().path());
+        let is_admin = admin::is_admin_path(request.uri().path());
         let recorder = self.forward.as_ref().filter(|forward| forward.everything).map(|forward| &forward.recorder);
         if !is_admin && recorder.is_none() && request.body().is_end_stream() {
             return match self.let_in(request, &connection) {
@@ -118,7 +119,7 @@ impl Answerer {
         let request = slot.take().expect("it is still there");
         if is_admin {
             return Answering::Later(Box::pin(async move {
-                Ok(handover::hand_over(&self.control, request, &connection, Arc::clone(&self.live)).await)
+                Ok(admin::forward_request(&self.control, request, &connection, Arc::clone(&self.live)).await)
             }));
         }
         match recorder {
@@ -153,7 +154,7 @@ impl Answerer {
     /// Answers a call with a large body: what has to decode it is done beside the worker.
     async fn answer_large(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answer {
         let paces = self.live.pacing().active().is_some();
-        if !paces && call.without_decoding(|| self.live.would_answer(&call)) == Some(true) {
+        if !paces && call.without_decoding(|| self.live.would_match(&call)) == Some(true) {
             return self.answer_call(call, connection).wait().await;
         }
         let answerer = Arc::clone(&self);
@@ -179,7 +180,7 @@ impl Answerer {
 
     #[inline]
     fn find(&self, call: &Call) -> Option<Found> {
-        let (stub, ordinal) = self.live.take(call)?;
+        let (stub, ordinal) = self.live.match_and_advance(call)?;
         let paced = self.pace(&stub, call).map(Box::new);
         Some(Found { stub, ordinal, paced })
     }
@@ -191,7 +192,7 @@ impl Answerer {
             return self.answer_at_once(*refusal::exhausted(exhausted), call.method, &connection.memory);
         }
         let Some(Found { stub, ordinal, paced }) = found else {
-            self.live.journal().note(self.desk.worker, &call, AnswerInfo::by_none());
+            self.live.journal().append(self.context.worker, &call, AnswerInfo::unmatched());
             if let Some(forward) = &self.forward {
                 let recorder = Arc::clone(&forward.recorder);
                 return Answering::Later(Box::pin(self.answer_elsewhere(
@@ -224,7 +225,7 @@ impl Answerer {
                 Box::pin(self.answer_paced(matched))
             });
         }
-        self.live.journal().note(self.desk.worker, &call, AnswerInfo::by(&stub).after(delay));
+        self.live.journal().append(self.context.worker, &call, AnswerInfo::matched(&stub).with_delay(delay));
         if delay.is_none()
             && let Some(reply) = self.render_at_once(&stub, ordinal, &call, &connection)
         {
@@ -242,7 +243,7 @@ impl Answerer {
 
     /// Sends a reply that is due: now, unless its body has to be fetched or spread over time.
     fn answer_at_once(self: Arc<Self>, reply: Reply, method: Method, memory: &Arc<MemoryShare>) -> Answering {
-        self.desk.timer.fire_due();
+        self.context.timer.fire_due();
         self.count(&reply);
         match send::respond_at_once(reply, &method) {
             Ok(Ok(response)) => Answering::Now(Ok(response)),
@@ -262,7 +263,7 @@ impl Answerer {
         transfer: Option<Transfer>,
         memory: &Arc<MemoryShare>,
     ) -> Answer {
-        self.desk.timer.fire_due();
+        self.context.timer.fire_due();
         self.count(&reply);
         self.respond(reply, method, transfer, memory).await
     }
@@ -279,7 +280,7 @@ impl Answerer {
             return Err(Broken(ending));
         }
         let wait = || -> Wait {
-            let timer = Arc::clone(&self.desk.timer);
+            let timer = Arc::clone(&self.context.timer);
             Box::new(move |due| Box::pin(Arc::clone(&timer).wait_until(due)))
         };
         match send::respond(reply, method, transfer, memory, wait).await {
@@ -292,7 +293,7 @@ impl Answerer {
 
     fn count(&self, reply: &Reply) {
         let status = if reply.ending.is_some() { None } else { Some(reply.status) };
-        self.live.statuses().count(self.desk.worker, status);
+        self.live.response_counts().count(self.context.worker, status);
     }
 
     /// Moves the head of a request into a call; `held` is the permit for that head.
@@ -343,7 +344,7 @@ impl Answerer {
         let deadline = arrival + delay;
         let ready = Instant::now();
         if ready < deadline {
-            Arc::clone(&self.desk.timer).wait_until(deadline).await;
+            Arc::clone(&self.context.timer).wait_until(deadline).await;
         }
         if connection.http2 {
             // many answers share the connection's writes: this is as near to the socket as one of them can be told

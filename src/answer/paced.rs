@@ -43,7 +43,7 @@ impl Answerer {
     /// Returns the demands of a request, if a service of the active profile paces it.
     pub(super) fn pace(&self, stub: &Stub, call: &Call) -> Option<PacedRequest> {
         let active = self.live.pacing().active()?;
-        let folder = folder_of(stub, self.live.services().len());
+        let folder = folder_of(stub, self.live.folders().len());
         active.pace(folder, || stub.response.length(), call, &MatchStats::default(), &self.draws)
     }
 
@@ -63,14 +63,15 @@ impl Answerer {
         let Matched { stub, ordinal, call, connection, paced, own_delay, explains } = matched;
         let (arrival, method) = (call.arrival, call.method.clone());
         let own_delay = own_delay.unwrap_or_default();
-        let timer = &self.desk.timer;
+        let timer = &self.context.timer;
         let mut progress = match &paced {
             Some(paced) => paced.serve(arrival, timer).await,
             None => ServiceProgress::unpaced(arrival),
         };
         let expected = progress.finish() + own_delay - arrival;
-        let answered = AnswerInfo::by(&stub).after(Some(expected)).beyond(progress.is_beyond_range());
-        self.live.journal().note(self.desk.worker, &call, answered);
+        let answered =
+            AnswerInfo::matched(&stub).with_delay(Some(expected)).with_beyond_valid(progress.is_beyond_range());
+        self.live.journal().append(self.context.worker, &call, answered);
         let mut reply = match (progress.rejection_reply(), paced.as_ref().and_then(|paced| paced.status)) {
             (Some(reply), _) => reply,
             (None, Some(status)) => status_only(status),

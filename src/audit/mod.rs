@@ -13,7 +13,7 @@ mod tests;
 mod window;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use hdrhistogram::Histogram;
@@ -21,6 +21,7 @@ use hdrhistogram::Histogram;
 use self::cpu_waits::CpuWaitCounter;
 use self::window::{AuditWindow, WindowFinding};
 use super::timer::{Precision, Timer};
+use crate::locks::LockUnpoisoned as _;
 
 pub use self::snapshot::{AuditSnapshot, FlaggedWindow, FlaggedWindows};
 
@@ -86,7 +87,7 @@ impl Audit {
     }
 
     fn records(&self) -> MutexGuard<'_, WorkerRecords> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+        self.records.lock_unpoisoned()
     }
 }
 

@@ -10,7 +10,6 @@
 //! ```
 
 use std::cmp::Reverse;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +18,8 @@ use serde::Serialize;
 
 use super::window::{FlagReason, WindowFinding, add};
 use super::{Audit, FlaggedRecord, MAX_FLAGGED_KEPT, new_histogram};
+use crate::prometheus_text::MetricKind::{Counter, Gauge, Summary};
+use crate::prometheus_text::PrometheusText;
 use crate::timer::Precision;
 
 /// Measurements of all workers since the start.
@@ -149,38 +150,21 @@ impl AuditSnapshot {
         }
     }
 
-    /// Returns the audit in Prometheus's text format, in seconds.
-    pub fn prometheus(&self) -> String {
-        let mut page = String::new();
-        summary(
-            &mut page,
-            "lateness_seconds",
-            "Time at which an answer is handed to the socket, minus its deadline.",
-            &self.lateness,
-        );
-        summary(&mut page, "loop_lag_seconds", "Time that due tasks waited for their worker.", &self.loop_lag);
-        let late_work = [(String::new(), self.late_work as f64)];
-        metric(
-            &mut page,
-            "late_work_total",
-            "counter",
-            "Answers that were ready only after their deadline.",
-            &late_work,
-        );
-        let windows = [(String::new(), self.windows as f64)];
-        metric(&mut page, "windows_total", "counter", "Windows of one second of one worker.", &windows);
-        let flagged = [(String::new(), self.flagged.count as f64)];
-        metric(&mut page, "flagged_windows_total", "counter", "Windows in which a worker was too late.", &flagged);
-        let shares: Vec<_> = self
-            .workers
-            .iter()
-            .enumerate()
-            .map(|(worker, share)| (format!("{{worker=\"{worker}\"}}"), share.cpu_share))
-            .collect();
-        let precision = [(format!("{{precision=\"{}\"}}", self.precision), 1.0)];
-        metric(&mut page, "timer_info", "gauge", "Precision of deadlines.", &precision);
-        metric(&mut page, "worker_cpu_share", "gauge", "Share of a core used in the last second, by worker.", &shares);
-        page
+    /// Writes the metrics of the audit, in seconds.
+    pub fn write_prometheus(&self, page: &mut PrometheusText) {
+        write_summary(page, "lateness_seconds", "Bytes handed to the socket minus deadline.", &self.lateness);
+        let help = "How long what was ready waited for its worker.";
+        write_summary(page, "loop_lag_seconds", help, &self.loop_lag);
+        page.metric("late_work_total", Counter, "Answers that were ready only after their deadline.")
+            .sample(&[], self.late_work);
+        page.metric("windows_total", Counter, "Seconds of a worker that were judged.").sample(&[], self.windows);
+        page.metric("flagged_windows_total", Counter, "Seconds of a worker that were too late.")
+            .sample(&[], self.flagged.count);
+        page.metric("timer_info", Gauge, "How true deadlines are kept.").sample(&[("precision", self.precision)], 1);
+        let mut shares = page.metric("worker_cpu_share", Gauge, "Share of a core used in the last second, by worker.");
+        for (worker, share) in self.workers.iter().enumerate() {
+            shares.sample(&[("worker", &worker.to_string())], share.cpu_share);
+        }
     }
 }
 
@@ -243,17 +227,10 @@ fn micros(time: Duration) -> f64 {
     time.as_nanos() as f64 / 1e3
 }
 
-fn summary(page: &mut String, name: &str, help: &str, times: &TimeQuantiles) {
-    let quantiles = [("0.5", times.p50), ("0.9", times.p90), ("0.99", times.p99), ("0.999", times.p999)];
-    let lines: Vec<_> =
-        quantiles.map(|(quantile, micros)| (format!("{{quantile=\"{quantile}\"}}"), micros / 1e6)).into();
-    metric(page, name, "summary", help, &lines);
-    let _ = writeln!(page, "standin_{name}_sum {}\nstandin_{name}_count {}", times.sum / 1e6, times.count);
-}
-
-fn metric(page: &mut String, name: &str, kind: &str, help: &str, lines: &[(String, f64)]) {
-    let _ = writeln!(page, "# HELP standin_{name} {help}\n# TYPE standin_{name} {kind}");
-    for (labels, value) in lines {
-        let _ = writeln!(page, "standin_{name}{labels} {value}");
+fn write_summary(page: &mut PrometheusText, name: &'static str, help: &str, times: &TimeQuantiles) {
+    let mut summary = page.metric(name, Summary, help);
+    for (quantile, micros) in [("0.5", times.p50), ("0.9", times.p90), ("0.99", times.p99), ("0.999", times.p999)] {
+        summary.sample(&[("quantile", quantile)], micros / 1e6);
     }
+    summary.totals(times.sum / 1e6, times.count);
 }

@@ -6,6 +6,7 @@ use tokio::runtime::Builder;
 use super::cpu_waits::CpuWait;
 use super::window::FlagReason;
 use super::*;
+use crate::prometheus_text::PrometheusText;
 use crate::timer::Precision;
 
 fn micros(micros: u64) -> Duration {
@@ -209,7 +210,9 @@ fn the_published_members_have_their_documented_names() {
         assert!(page.pointer(pointer).is_some_and(Value::is_number), "{pointer}");
     }
     assert_eq!(page["precision"], Precision::Normal.name());
-    let text = snapshot.prometheus();
+    let mut metrics = PrometheusText::default();
+    snapshot.write_prometheus(&mut metrics);
+    let text = metrics.into_text();
     assert!(text.contains("standin_loop_lag_seconds{quantile=\"0.99\"} 0.2"), "{text}");
     assert!(text.contains("standin_flagged_windows_total 1\n"), "{text}");
 }

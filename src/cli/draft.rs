@@ -111,7 +111,7 @@ type OpenTape = (PathBuf, TapeReader<std::io::BufReader<fs::File>>);
 
 /// Opens the tapes of a folder, the oldest first.
 fn open_tapes(folder: &Path) -> Result<Vec<OpenTape>, Failure> {
-    let paths = standin_tape::of_folder(folder)
+    let paths = standin_tape::tapes_of_folder(folder)
         .map_err(|error| Failure::broken(format!("cannot read the tapes of `{}`: {error}", folder.display())))?;
     let mut tapes = Vec::new();
     for path in paths {

@@ -62,7 +62,7 @@ impl FitArgs {
         if self.to.is_some_and(|to| to <= self.from) {
             return Err(Failure::usage("`--to` is not later than `--from`; both count from a tape's first call"));
         }
-        let tapes = standin_tape::of_folder(&self.dir).map_err(|error| self.without_tapes(&error))?;
+        let tapes = standin_tape::tapes_of_folder(&self.dir).map_err(|error| self.without_tapes(&error))?;
         if tapes.is_empty() {
             let folder = self.dir.join("tapes");
             return Err(

@@ -19,14 +19,14 @@ pub(super) fn measure() -> Option<RecorderOverhead> {
     let origin = TargetUrl::parse(&format!("http://{}", address(&service))).ok()?;
     let recorder = Recorder::start(RecorderConfig {
         connector: Connector::new(origin, &TrustAnchors::System).ok()?,
-        bounds: UpstreamLimits::default(),
+        limits: UpstreamLimits::default(),
         timeout: CALL_TIMEOUT,
         workers: 1,
         tape: None,
-        witness: None,
+        observer: None,
     })
     .ok()?;
-    let proxy = start(Some(ForwardRule { recorder, everything: true }))?;
+    let proxy = start(Some(ForwardRule { recorder, forwards_all: true }))?;
     let mut direct = Caller::new(address(&service)).ok()?;
     let mut through = Caller::new(address(&proxy)).ok()?;
     let (mut without, mut with) = (Vec::new(), Vec::new());

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use clap::Args;
 use super::sender_args::{TargetRules, newest, open};
 use super::{Failure, parse_time};
 use crate::config::Listener;
+use crate::locks::LockUnpoisoned as _;
 use crate::ramp::{NOTE_KEY, Ramp, RampCalls, RampEnd, RampGuard, RampReport, STEP_SHARES};
 use crate::record::{CallObserver, RecorderConfig};
 use crate::replay::{CancelToken, Pace, Plan, ReplayTarget, StopBaseline, redacted_names};
@@ -104,7 +105,7 @@ impl RampArgs {
             tape.notes.insert(NOTE_KEY.to_owned(), ramp.note(&recording));
         }
         let seeing = Arc::clone(&guard);
-        settings.witness = Some(CallObserver::new(move |sighting| seeing.see(sighting)));
+        settings.observer = Some(CallObserver::new(move |sighting| seeing.see(sighting)));
         Ok(Some(PreparedRamp { ramp, calls: RampCalls { recording, plan, prepared }, guard, cancel }))
     }
 }
@@ -126,7 +127,7 @@ impl PreparedRamp {
                     number + 1,
                     STEP_SHARES.len()
                 );
-                *shown.lock().unwrap_or_else(PoisonError::into_inner) = told;
+                *shown.lock_unpoisoned() = told;
             };
             self.ramp.run(&self.calls, &target, &self.guard, begins)
         };
@@ -138,7 +139,7 @@ impl PreparedRamp {
 impl RunningRamp {
     /// Returns the current step, as the beginning of a line.
     pub(super) fn step(&self) -> String {
-        self.step.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.step.lock_unpoisoned().clone()
     }
 
     /// Returns true if the ramp has ended.

@@ -80,7 +80,7 @@ impl RecordArgs {
         let (handle, signals) = started.inspect_err(|_| recording_end::discard(&recorder, &tape))?;
         let listener = handle.addresses()[0].listener.clone();
         let bounds = self.forwarding.bounds();
-        print_line(&format!("standin: listening on {listener} (recording {}, {bounds})", recorder.origin()));
+        print_line(&format!("standin: listening on {listener} (recording {}, {bounds})", recorder.target()));
         let ramp = ramp.map(|ramp| ramp.start(&listener, self.forwarding.patience())).transpose();
         if let Ok(ramp) = &ramp {
             watch(&signals, &handle, &recorder, ramp.as_ref());
@@ -120,7 +120,7 @@ impl RecordArgs {
     fn start_recorder(&self, workers: usize, tape: &Path) -> Result<(Arc<Recorder>, Option<PreparedRamp>), Failure> {
         let mut settings =
             self.forwarding.settings(&self.target, self.max_connections, workers, Some(tape.to_owned()))?;
-        self.check(settings.connector.origin())?;
+        self.check(settings.connector.target())?;
         let ramp = self.prepare_ramp(&mut settings)?;
         if let Some(tape) = &mut settings.tape {
             tape.overhead = super::overhead::measure();
@@ -143,7 +143,7 @@ impl RecordArgs {
             watches: false,
             ..Config::default()
         };
-        let forward = ForwardRule { recorder: Arc::clone(recorder), everything: true };
+        let forward = ForwardRule { recorder: Arc::clone(recorder), forwards_all: true };
         let server = Server::bind(config).and_then(|server| server.forward(Some(forward)).start());
         // whatever keeps it from starting, the arguments are in order
         let handle = server.map_err(|error| Failure::of_error(&error))?;
@@ -274,12 +274,12 @@ fn watch(signals: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Opt
 /// Returns the progress as a line for a terminal.
 fn line(progress: &RecordingProgress) -> String {
     let took = progress
-        .written
-        .took
+        .tape
+        .latency_p50_p99
         .map_or_else(String::new, |(p50, p99)| format!(", p50 {} p99 {}", short_duration(p50), short_duration(p99)));
     let refused = if progress.refused > 0 { format!(", {} refused", progress.refused) } else { String::new() };
     let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
-    let (calls, operations, in_flight) = (progress.calls, progress.written.operations, progress.in_flight);
+    let (calls, operations, in_flight) = (progress.calls, progress.tape.operations, progress.in_flight);
     let (calls, operations) = (counted(calls, "call"), counted(operations as u64, "operation"));
     format!("{calls}, {operations}, {in_flight} in flight{took}{refused}{failed}")
 }

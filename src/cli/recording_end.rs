@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::print_line;
 use crate::record::{Recorder, RecordingProgress};
-use standin_tape::pack_of;
+use standin_tape::pack_path;
 use standin_text::{counted, short_duration};
 
 /// Content of a finished tape.
@@ -25,16 +25,16 @@ pub(super) enum RecordingEnd {
 pub(super) fn end(recorder: &Recorder, tape: &Path) -> io::Result<RecordingEnd> {
     let finished = recorder.finish();
     let progress = recorder.progress();
-    if finished.is_ok() && progress.written.exchanges + progress.written.dropped == 0 {
+    if finished.is_ok() && progress.tape.exchanges + progress.tape.dropped == 0 {
         fs::remove_file(tape)?;
         // bodies without calls are those of calls that were lost
-        let _ = fs::remove_file(pack_of(tape));
+        let _ = fs::remove_file(pack_path(tape));
         print_line(&format!("standin: no call came, so that no tape is left{}", notes(&progress)));
         return Ok(RecordingEnd::Nothing);
     }
     print_line(&summary(&progress, &tape.display().to_string()));
     finished?;
-    Ok(if progress.written.took.is_some() { RecordingEnd::Calls } else { RecordingEnd::NoAnswer })
+    Ok(if progress.tape.latency_p50_p99.is_some() { RecordingEnd::Calls } else { RecordingEnd::NoAnswer })
 }
 
 /// Ends and removes the tape of a recording that could not start.
@@ -45,13 +45,13 @@ pub(super) fn discard(recorder: &Recorder, tape: &Path) {
 
 /// Returns the summary of a tape.
 fn summary(progress: &RecordingProgress, tape: &str) -> String {
-    let written = &progress.written;
+    let written = &progress.tape;
     let mut told = format!(
         "standin: {} of {} on {tape}",
         counted(written.exchanges, "call"),
         counted(written.operations as u64, "operation")
     );
-    if let Some((p50, p99)) = written.took {
+    if let Some((p50, p99)) = written.latency_p50_p99 {
         let _ = write!(told, "\n  the service took {} at p50, {} at p99", short_duration(p50), short_duration(p99));
     }
     told + &notes(progress)
@@ -59,7 +59,7 @@ fn summary(progress: &RecordingProgress, tape: &str) -> String {
 
 /// Returns a line for each kind of call or body that is missing or incomplete.
 fn notes(progress: &RecordingProgress) -> String {
-    let written = &progress.written;
+    let written = &progress.tape;
     let notes = [
         (
             progress.refused,
@@ -77,17 +77,17 @@ fn notes(progress: &RecordingProgress) -> String {
             "calls are not on the tape: the disk was full or could not keep up",
         ),
         (
-            progress.lost_bodies,
+            progress.dropped_bodies,
             "body is not kept, as it is too long: see --keep-body",
             "bodies are not kept, as they are too long: see --keep-body",
         ),
         (
-            written.unreadable,
+            written.undecodable_bodies,
             "body is not kept: its coding cannot be searched for secrets",
             "bodies are not kept: their coding cannot be searched for secrets",
         ),
         (
-            written.forgotten,
+            written.forgotten_secrets,
             "secret was forgotten for want of memory; later calls may repeat it",
             "secrets were forgotten for want of memory; later calls may repeat them",
         ),

@@ -15,7 +15,7 @@ use super::{Exit, Failure, print_line, print_note};
 use crate::replay::{
     self, Pace, Plan, PreparedCalls, ReplayOutcome, ReplayRefusal, ReplayTarget, StatusCounts, StopBaseline,
 };
-use standin_tape::{LoadedTape, REPLAY, TapeHead, TapeWriter, VERSION};
+use standin_tape::{LoadedTape, REPLAY_NOTE, TapeHead, TapeWriter, VERSION};
 use standin_text::{counted, milliseconds};
 
 /// Send a tape's calls again at their times, and write a new tape
@@ -171,7 +171,7 @@ impl ReplayArgs {
             target: self.target.clone(),
             started_unix_ms: now(),
             clock: "monotonic, at the socket; `received` is when a call was due".to_owned(),
-            notes: [(REPLAY.to_owned(), of)].into_iter().collect(),
+            notes: [(REPLAY_NOTE.to_owned(), of)].into_iter().collect(),
             ..TapeHead::default()
         }
     }

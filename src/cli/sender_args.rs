@@ -12,7 +12,7 @@ use super::tls_args::TlsArgs;
 use super::{DurationArg, Failure, given_options, print_note};
 use crate::replay::{Plan, PreparedCalls, Replacements, ReplayOutcome, ReplayTarget, StopBaseline, StopRule};
 use standin_tape::exchange::{Exchange, FailureReason};
-use standin_tape::{self, LoadedTape, REPLAY, TapeError, TapeReader};
+use standin_tape::{self, LoadedTape, REPLAY_NOTE, TapeError, TapeReader};
 use standin_text::{counted, short_duration};
 
 /// Options of the target and of the sender.
@@ -176,7 +176,7 @@ impl TargetRules {
 
     /// Checks a rate in calls per second against the busiest second of the tape.
     pub(super) fn check_rate(&self, recording: &LoadedTape, planned: f64) -> Result<(), Failure> {
-        let recorded = recording.per_second();
+        let recorded = recording.peak_rate();
         if planned > recorded && !self.beyond_recorded {
             return Err(Failure::usage(format!(
                 "{planned} calls a second are more than the tape's busiest second had ({recorded})"
@@ -259,7 +259,7 @@ pub(super) fn open(path: &Path) -> Result<LoadedTape, Failure> {
 /// Returns the newest tape of a stub folder that is a recording with calls. Prints a note for newer
 /// ones that cannot be read, or have no call that came to the service.
 pub(super) fn newest(dir: &Path) -> Result<Option<PathBuf>, Failure> {
-    let paths = match standin_tape::of_folder(dir) {
+    let paths = match standin_tape::tapes_of_folder(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         paths => {
             paths.map_err(|error| Failure::broken(format!("cannot read `{}`: {error}", dir.join("tapes").display())))?
@@ -269,7 +269,7 @@ pub(super) fn newest(dir: &Path) -> Result<Option<PathBuf>, Failure> {
         let reader =
             TapeReader::open(&path).map_err(|error| print_note(&format!("`{}`: {error}", path.display()))).ok()?;
         let head = reader.head();
-        (!head.notes.contains_key(REPLAY)).then_some((head.started_unix_ms, path))
+        (!head.notes.contains_key(REPLAY_NOTE)).then_some((head.started_unix_ms, path))
     });
     let mut tapes: Vec<(u64, PathBuf)> = tapes.collect();
     tapes.sort();

@@ -14,10 +14,10 @@ use super::server_messages::{failure_text, measurement_doubts, report_reload};
 use super::signals::receive_signal;
 use super::target_args::{TargetArgs, new_tape, reach};
 use super::{DurationArg, Exit, Failure, given_options, print_diagnostics, print_line, print_note};
+use crate::admin::AccessRules;
 use crate::config::{Config, Listener};
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
-use crate::live::AccessRules;
 use crate::record::{ForwardRule, Recorder};
 use crate::server::Server;
 use crate::timer::Precision;
@@ -207,7 +207,7 @@ impl ServeArgs {
         let forwarding = self.forward_misses()?;
         let forward = forwarding
             .as_ref()
-            .map(|forwarding| ForwardRule { recorder: Arc::clone(&forwarding.recorder), everything: false });
+            .map(|forwarding| ForwardRule { recorder: Arc::clone(&forwarding.recorder), forwards_all: false });
         let served = self.serve(forward);
         let Some(MissForwarding { recorder, tape: Some(tape) }) = &forwarding else { return served };
         let exit = served.inspect_err(|_| recording_end::discard(recorder, tape))?;
@@ -220,7 +220,7 @@ impl ServeArgs {
     }
 
     /// Serves until a signal or the admin API ends the server. Fails if the server cannot start.
-    fn serve(&self, forward: Option<Forwarding>) -> Result<Exit, Failure> {
+    fn serve(&self, forward: Option<ForwardRule>) -> Result<Exit, Failure> {
         let mut server = Server::bind(Config::from(self))?.forward(forward);
         print_diagnostics(server.warnings());
         let mut failed = false;
@@ -274,11 +274,11 @@ impl ServeArgs {
         let workers = self.workers.map_or_else(|| Config::default().workers, usize::from);
         let settings = self.forwarding.settings(target, self.target_connections, workers, tape.clone())?;
         let place = tape.as_ref().map(|tape| format!(" and recorded to {}", tape.display()));
-        reach(settings.connector.origin());
+        reach(settings.connector.target());
         let recorder =
             Recorder::start(settings).map_err(|error| Failure::usage(format!("cannot write the tape: {error}")))?;
         let bounds = self.forwarding.bounds();
-        print_note(&format!("misses are answered by {}{} ({bounds})", recorder.origin(), place.unwrap_or_default()));
+        print_note(&format!("misses are answered by {}{} ({bounds})", recorder.target(), place.unwrap_or_default()));
         Ok(Some(MissForwarding { recorder, tape }))
     }
 

@@ -11,9 +11,9 @@ use serde_json::Map;
 
 use super::tls_args::TlsArgs;
 use super::{DurationArg, Failure, given_options, print_note, sender_args};
-use crate::record::{RecorderConfig, Redaction, TapeConfig};
+use crate::record::{RecorderConfig, TapeConfig};
 use crate::upstream::{Connector, TargetUrl, UpstreamLimits};
-use standin_tape::RecorderOverhead;
+use standin_tape::{RecorderOverhead, RedactionRules};
 
 /// Protection of a service, and what is kept of its calls.
 #[derive(Args, Debug)]
@@ -70,16 +70,16 @@ impl TargetArgs {
     ) -> Result<RecorderConfig, Failure> {
         Ok(RecorderConfig {
             connector: Connector::new(TargetUrl::parse(target)?, &self.trust.trust())?,
-            bounds: UpstreamLimits {
+            limits: UpstreamLimits {
                 in_flight: Some(self.max_in_flight),
                 per_second: self.max_per_second,
                 connections,
-                patience: self.queue_timeout.0,
+                max_wait: self.queue_timeout.0,
             },
             timeout: self.target_timeout.0,
             workers,
             tape: tape.map(|path| self.tape(path)),
-            witness: None,
+            observer: None,
         })
     }
 
@@ -132,13 +132,13 @@ impl TargetArgs {
     }
 
     fn tape(&self, path: PathBuf) -> TapeConfig {
-        let mut redaction = Redaction::default();
+        let mut redaction = RedactionRules::default();
         self.keep.iter().for_each(|key| redaction.remove(key));
         self.redact.iter().for_each(|key| redaction.add(key));
         TapeConfig {
             path,
             bodies: !self.no_bodies,
-            longest_body: self.keep_body,
+            max_body_bytes: self.keep_body,
             redaction,
             exclusive: self.exclusive,
             overhead: None::<RecorderOverhead>,

@@ -1,7 +1,7 @@
 //! HTTP/1.1 on one connection.
 
 use std::pin::{Pin, pin};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
 use super::connection::{BoxError, Broken, Connection, Limits, TimedOut, poll_interval, time_out};
+use crate::locks::LockUnpoisoned as _;
 use crate::shutdown::DrainGuard;
 use crate::wire::{Clock, Transport, Wire};
 use standin_stub::reply::ConnectionEnding;
@@ -60,7 +61,7 @@ where
     match served {
         Ok(Ok(())) => None,
         Ok(Err(_)) => {
-            let ending = connection.broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let ending = connection.broken.lock_unpoisoned().take();
             if let Some(ending) = ending {
                 let wire = http.into_parts().io.into_inner();
                 match ending {
@@ -99,7 +100,7 @@ where
         if let Poll::Ready(answer) = &polled {
             self.connection.clock.answered();
             if let Err(Broken(ending)) = answer {
-                *self.connection.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending.clone());
+                *self.connection.broken.lock_unpoisoned() = Some(ending.clone());
             }
         }
         polled

@@ -1,25 +1,24 @@
-//! What the planes share: the stubs in force, the settings, the states of scenarios, the counts.
+//! The state of a served set of stubs: catalog, settings, scenario states, journal and counts.
 //!
-//! Calls read it without waiting; edits are made one at a time, and when one returns, every later call sees it.
+//! Requests read it without waiting. Changes are made one at a time, and a request that arrives
+//! after the end of a change sees it.
 
-mod access;
-pub mod handover;
 pub mod journal;
+mod response_counts;
 mod scenarios;
-mod statuses;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use arc_swap::{ArcSwap, Guard};
 use hashbrown::HashSet;
 use uuid::Uuid;
 
-pub use self::access::AccessRules;
 use self::journal::Journal;
+pub use self::response_counts::ResponseCounts;
 pub use self::scenarios::{STARTED, ScenarioStates};
-pub use self::statuses::ResponseCounts;
+use crate::locks::LockUnpoisoned as _;
 use crate::pacing::{self, Pacing};
 use standin_stub::call::Call;
 use standin_stub::catalog::Catalog;
@@ -28,161 +27,157 @@ use standin_stub::render::Delays;
 use standin_stub::stub_folder::StubFolder;
 use standin_stub::{FIRST_API_AGE, Stub};
 
-/// One set of stubs, as one or several listeners serve it.
+/// The state of one set of stubs, which one or more listeners serve.
 #[derive(Debug)]
 pub struct ServiceState {
-    services: Vec<StubFolder>,
+    folders: Vec<StubFolder>,
     catalog: ArcSwap<Catalog>,
     settings: ArcSwap<GlobalSettings>,
     scenarios: ScenarioStates,
-    /// The first parts of the paths in `__files`, when it was last looked at.
+    /// First path segments of the files in `__files`, as last read.
     file_names: ArcSwap<HashSet<String>>,
     journal: Journal,
     pacing: Pacing,
-    /// Held while the catalog is changed; also the number of stubs made through the API so far.
+    /// Lock for changes of the catalog, with the number of stubs created through the API so far.
     edits: Mutex<u64>,
-    /// The catalog that was in force when it was last thought of compacting it.
-    seen: Mutex<Weak<Catalog>>,
+    /// Catalog at the last call of `compact_if_quiet`.
+    last_seen: Mutex<Weak<Catalog>>,
     counts: RequestCounts,
-    statuses: ResponseCounts,
-    /// How many stubs have series of their own in the metrics.
-    series: AtomicU64,
+    response_counts: ResponseCounts,
+    /// Number of stubs with a series of their own in the metrics.
+    stub_series: AtomicU64,
 }
 
-/// Delays for all stubs that do not say otherwise.
+/// The global settings: delays of all stubs without delays of their own.
 #[derive(Clone, Debug, Default)]
 pub struct GlobalSettings {
-    /// In place of what a stub leaves out.
+    /// Defaults for the delays that a stub leaves out.
     pub delays: Delays,
-    /// Themselves as WireMock echoes them.
+    /// Settings as WireMock's JSON.
     pub document: serde_json::Map<String, serde_json::Value>,
 }
 
-/// What happened, since the start.
+/// Counters since the start.
 #[derive(Debug, Default)]
 pub struct RequestCounts {
-    /// Calls that a stub answered.
+    /// Requests that a stub answered.
     pub matched: AtomicU64,
-    /// Calls that none did.
-    pub missed: AtomicU64,
-    /// Misses that were answered without their near misses, as there were too many.
+    /// Requests that no stub answered.
+    pub unmatched: AtomicU64,
+    /// Unmatched requests that were answered without near misses, because there were too many.
     pub near_misses_skipped: AtomicU64,
     /// Evaluations that reached each of [`MatchLimit::ALL`], and so did not match.
     pub limit_hits: [AtomicU64; MatchLimit::ALL.len()],
-    /// Heads that were longer than the limit.
+    /// Request heads that were longer than the limit.
     pub head_too_large: AtomicU64,
-    /// Bodies that were longer than the limit.
+    /// Request bodies that were longer than the limit.
     pub body_too_large: AtomicU64,
-    /// Heads or bodies that did not come in time.
+    /// Request heads or bodies that were not complete in time.
     pub read_timeout: AtomicU64,
 }
 
-/// The catalog while it is changed: nobody else changes it.
+/// The exclusive right to change the catalog.
 #[derive(Debug)]
 pub struct CatalogEdit<'l> {
     live: &'l ServiceState,
-    made: MutexGuard<'l, u64>,
+    created_stubs: MutexGuard<'l, u64>,
 }
 
 impl ServiceState {
-    /// Serves the stubs that were loaded from these services with so many workers, and keeps the calls in `journal`.
-    pub fn new(services: Vec<StubFolder>, stubs: Vec<Arc<Stub>>, journal: Journal, workers: usize) -> Self {
+    /// Creates the state for the stubs loaded from these folders, with the journal, for this number
+    /// of workers.
+    pub fn new(folders: Vec<StubFolder>, stubs: Vec<Arc<Stub>>, journal: Journal, workers: usize) -> Self {
         let mut document = serde_json::Map::new();
         document.insert("proxyPassThrough".to_owned(), true.into());
         Self {
             file_names: ArcSwap::default(),
-            pacing: Pacing::new(vec![Vec::new(); services.len()]),
-            services,
+            pacing: Pacing::new(vec![Vec::new(); folders.len()]),
+            folders,
             catalog: ArcSwap::from_pointee(Catalog::new(stubs)),
             settings: ArcSwap::from_pointee(GlobalSettings { delays: Delays::default(), document }),
             scenarios: ScenarioStates::default(),
             journal,
             edits: Mutex::new(0),
-            seen: Mutex::new(Weak::new()),
+            last_seen: Mutex::new(Weak::new()),
             counts: RequestCounts::default(),
-            statuses: ResponseCounts::new(workers),
-            series: AtomicU64::new(0),
+            response_counts: ResponseCounts::new(workers),
+            stub_series: AtomicU64::new(0),
         }
     }
 
-    /// The folders that the stubs come from.
-    pub fn services(&self) -> &[StubFolder] {
-        &self.services
+    /// Returns the stub folders.
+    pub fn folders(&self) -> &[StubFolder] {
+        &self.folders
     }
 
-    /// The folder that stubs from the API are kept in.
-    pub fn home(&self) -> Option<&StubFolder> {
-        self.services.first()
+    /// Returns the folder for the stubs from the API: the first one.
+    pub fn default_folder(&self) -> Option<&StubFolder> {
+        self.folders.first()
     }
 
-    /// The stubs in force.
+    /// Returns the active stubs.
     pub fn catalog(&self) -> Guard<Arc<Catalog>> {
         self.catalog.load()
     }
 
-    /// The settings in force.
+    /// Returns the active settings.
     pub fn settings(&self) -> Guard<Arc<GlobalSettings>> {
         self.settings.load()
     }
-
-    /// Other settings from now on.
     pub fn set_settings(&self, settings: GlobalSettings) {
         self.settings.store(Arc::new(settings));
     }
 
-    /// The states of scenarios.
+    /// Returns the states of scenarios.
     pub fn scenarios(&self) -> &ScenarioStates {
         &self.scenarios
     }
-
-    /// The calls that came.
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// The first parts of the paths of static files, when the folder was last looked at.
+    /// Returns the first path segments of the static files, as last read.
     pub fn file_names(&self) -> Guard<Arc<HashSet<String>>> {
         self.file_names.load()
     }
 
-    /// Other files are there.
+    /// Replaces the first path segments of the static files.
     pub fn set_file_names(&self, names: HashSet<String>) {
         self.file_names.store(Arc::new(names));
     }
 
-    /// The profiles, and the one in force.
+    /// Returns the pacing: the profiles, and the active one.
     pub fn pacing(&self) -> &Pacing {
         &self.pacing
     }
-
-    /// What happened.
     pub fn counts(&self) -> &RequestCounts {
         &self.counts
     }
 
-    /// The statuses that were answered.
-    pub fn statuses(&self) -> &ResponseCounts {
-        &self.statuses
+    /// Returns the counts of responses by status.
+    pub fn response_counts(&self) -> &ResponseCounts {
+        &self.response_counts
     }
 
-    /// Whether a stub would answer a call; nothing is moved on or counted.
-    pub fn would_answer(&self, call: &Call) -> bool {
-        let allow = |stub: &Stub| self.scenarios.allow(stub.scenario.as_ref());
+    /// Returns true if a stub would answer a request. Scenarios and counters are unchanged.
+    pub fn would_match(&self, call: &Call) -> bool {
+        let allow = |stub: &Stub| self.scenarios.allows(stub.scenario.as_ref());
         self.catalog.load().find(call, &MatchStats::default(), allow).is_some()
     }
 
-    /// The stub that answers a call, its scenario moved on and the call counted; with how often it answered before. None is
-    /// found, and nothing counted, if parts of the call could not be decoded.
-    pub fn take(&self, call: &Call) -> Option<(Arc<Stub>, u64)> {
+    /// Finds the stub that answers a request, advances its scenario and counts the request. Also
+    /// returns how often the stub answered before. Returns `None` without counting if parts of the
+    /// request could not be decoded.
+    pub fn match_and_advance(&self, call: &Call) -> Option<(Arc<Stub>, u64)> {
         let catalog = self.catalog.load();
         let stats = MatchStats::default();
         let found = loop {
-            let found = catalog.find(call, &stats, |stub| self.scenarios.allow(stub.scenario.as_ref()));
+            let found = catalog.find(call, &stats, |stub| self.scenarios.allows(stub.scenario.as_ref()));
             if call.exhausted().is_some() {
                 return None;
             }
             match found {
-                // another call moved the scenario on between matching and now: look again
+                // another request changed the scenario since the match: match again
                 Some(stub) if !self.scenarios.advance(stub.scenario.as_ref()) => {}
                 found => break found.cloned(),
             }
@@ -196,69 +191,69 @@ impl ServiceState {
             Some(stub) => {
                 self.counts.matched.fetch_add(1, Relaxed);
                 let before = stub.hits.increment();
-                if before == 0 && self.series.fetch_add(1, Relaxed) < MOST_SERIES {
+                if before == 0 && self.stub_series.fetch_add(1, Relaxed) < MAX_STUB_SERIES {
                     stub.hits.enable_series();
                 }
                 Some((stub, before))
             }
             None => {
-                self.counts.missed.fetch_add(1, Relaxed);
+                self.counts.unmatched.fetch_add(1, Relaxed);
                 None
             }
         }
     }
 
-    /// Begins a change of the catalog.
+    /// Begins a change of the catalog, after the end of any other change.
     pub fn edit(&self) -> CatalogEdit<'_> {
-        CatalogEdit { live: self, made: self.edits.lock().unwrap_or_else(PoisonError::into_inner) }
+        CatalogEdit { live: self, created_stubs: self.edits.lock_unpoisoned() }
     }
 
-    /// Puts the catalog into one layer, unless it has been edited since the last time that this was asked.
+    /// Compacts the catalog to one layer, unless it was changed since the last call.
     pub fn compact_if_quiet(&self) {
         let now = self.catalog.load_full();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let quiet = seen.upgrade().is_some_and(|seen| Arc::ptr_eq(&seen, &now));
-        *seen = Arc::downgrade(&now);
-        drop(seen);
+        let mut last_seen = self.last_seen.lock_unpoisoned();
+        let quiet = last_seen.upgrade().is_some_and(|seen| Arc::ptr_eq(&seen, &now));
+        *last_seen = Arc::downgrade(&now);
+        drop(last_seen);
         if quiet && let Some(compacted) = now.compacted() {
-            // the work was done beside the edits; one that came meanwhile wins
+            // a change that was made during the compaction wins
             self.catalog.compare_and_swap(&now, Arc::new(compacted));
         }
     }
 }
 
 impl CatalogEdit<'_> {
-    /// The catalog as it is.
+    /// Returns the current catalog.
     pub fn catalog(&self) -> Arc<Catalog> {
         self.live.catalog.load_full()
     }
 
-    /// The rank of a stub that is made now: newer than all others.
+    /// Returns the rank of a new stub: newer than all others.
     pub fn next_rank(&mut self, priority: i32) -> Rank {
-        *self.made += 1;
-        Rank { service: 0, priority, age: FIRST_API_AGE - *self.made }
+        *self.created_stubs += 1;
+        Rank { service: 0, priority, age: FIRST_API_AGE - *self.created_stubs }
     }
 
-    /// Adds a stub, or puts it in the place of the one with its id.
+    /// Adds a stub, or replaces the one with its id.
     pub fn put(&self, stub: Arc<Stub>) {
         self.store(self.catalog().with(stub));
     }
 
-    /// Adds some stubs.
+    /// Adds or replaces some stubs.
     pub fn put_all(&self, stubs: Vec<Arc<Stub>>) {
         self.store(self.catalog().with_all(stubs));
     }
 
-    /// Removes the stubs of these ids.
+    /// Removes the stubs with these ids.
     pub fn remove(&self, ids: &HashSet<Uuid>) {
         self.store(self.catalog().without(ids));
     }
 
-    /// Reads a body file again for the stubs that name it.
-    pub fn file_changed(&self, path: &Path) {
+    /// Reloads a body file for the stubs that refer to it.
+    pub fn reload_file(&self, path: &Path) {
         let reread = |stub: &&Arc<Stub>| {
-            let service = self.live.services.get(pacing::folder_of(stub, self.live.services.len()))?;
-            let files = service.files();
+            let folder = self.live.folders.get(pacing::folder_of(stub, self.live.folders.len()))?;
+            let files = folder.files();
             let named = stub.body_file_name().and_then(|name| files.find(&name));
             if named.as_deref() == Some(path) { stub.with_reread_body(&files).map(Arc::new) } else { None }
         };
@@ -268,8 +263,8 @@ impl CatalogEdit<'_> {
         }
     }
 
-    /// Another catalog in place of the one in force, which is given back: it may take long to drop.
-    pub fn exchange(&self, catalog: Catalog) -> Arc<Catalog> {
+    /// Replaces the catalog, and returns the old one, which may take long to drop.
+    pub fn replace(&self, catalog: Catalog) -> Arc<Catalog> {
         self.live.catalog.swap(Arc::new(catalog))
     }
 
@@ -278,5 +273,6 @@ impl CatalogEdit<'_> {
     }
 }
 
-/// How many stubs have series of their own in the metrics: some hundred are looked at, a hundred thousand break a dashboard.
-const MOST_SERIES: u64 = 200;
+/// Maximum number of stubs with a series of their own in the metrics, because a hundred thousand
+/// series break a dashboard.
+const MAX_STUB_SERIES: u64 = 200;

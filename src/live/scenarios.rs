@@ -1,28 +1,31 @@
-//! The states of scenarios. A call that matches by a state and a call that changes it never both win.
+//! The states of scenarios. Of two concurrent requests that need a state and change it, only one
+//! wins.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use hashbrown::{HashMap, HashSet};
 
+use crate::locks::LockUnpoisoned as _;
 use standin_stub::ScenarioStep;
 
-/// The state in which every scenario begins.
+/// Initial state of every scenario.
 pub const STARTED: &str = "Started";
 
-/// The scenarios that have left their first state.
+/// The states of the scenarios that have left their initial state.
 #[derive(Debug, Default)]
 pub struct ScenarioStates {
     states: Mutex<HashMap<String, String>>,
 }
 
 impl ScenarioStates {
-    /// Whether a stub of this scenario may answer now.
-    pub fn allow(&self, scenario: Option<&ScenarioStep>) -> bool {
+    /// Returns true if the current state allows a stub of this scenario to answer.
+    pub fn allows(&self, scenario: Option<&ScenarioStep>) -> bool {
         let Some(ScenarioStep { name, required: Some(required), .. }) = scenario else { return true };
         self.states().get(name).map_or(STARTED, String::as_str) == required
     }
 
-    /// Moves a scenario on after a match; false if it has left the required state since.
+    /// Changes the state of a scenario after a match. Returns false if the scenario has left the
+    /// required state since.
     pub fn advance(&self, scenario: Option<&ScenarioStep>) -> bool {
         let Some(scenario) = scenario else { return true };
         if scenario.required.is_none() && scenario.next.is_none() {
@@ -41,12 +44,12 @@ impl ScenarioStates {
         true
     }
 
-    /// The state that a scenario is in.
+    /// Returns the state of a scenario.
     pub fn state(&self, name: &str) -> String {
         self.states().get(name).map_or(STARTED, String::as_str).to_owned()
     }
 
-    /// Puts a scenario in a state.
+    /// Sets the state of a scenario.
     pub fn set(&self, name: &str, state: &str) {
         let mut states = self.states();
         if state == STARTED {
@@ -56,13 +59,13 @@ impl ScenarioStates {
         }
     }
 
-    /// All scenarios at their start.
+    /// Resets all scenarios to their initial state.
     pub fn reset(&self) {
         self.states().clear();
     }
 
-    /// Scenarios in a state that none of these stubs' parts name go back to their start.
-    pub fn keep_named<'s>(&self, parts: impl IntoIterator<Item = &'s ScenarioStep>) {
+    /// Resets the scenarios whose state none of these stubs names.
+    pub fn reset_unnamed<'s>(&self, parts: impl IntoIterator<Item = &'s ScenarioStep>) {
         let mut states = self.states();
         if states.is_empty() {
             return;
@@ -76,6 +79,6 @@ impl ScenarioStates {
     }
 
     fn states(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+        self.states.lock_unpoisoned()
     }
 }

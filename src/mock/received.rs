@@ -49,7 +49,7 @@ impl Received {
     #[track_caller]
     pub fn body(&self) -> &[u8] {
         assert!(
-            !self.0.without_body,
+            !self.0.is_body_omitted,
             "the body of {self} was longer than the journal; raise `Config::journal_bytes` to keep it"
         );
         self.0.call.body()

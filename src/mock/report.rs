@@ -61,7 +61,7 @@ impl ReportContext<'_> {
             [] => wanted.pattern.matches(&record.call, &standin_stub::matcher::MatchStats::default()),
             stubs => record.stub_id().is_some_and(|id| stubs.contains(&id)),
         };
-        let (counted, others): (Vec<_>, Vec<_>) = snapshot.records().partition(is_wanted);
+        let (counted, others): (Vec<_>, Vec<_>) = snapshot.entries().partition(is_wanted);
         if !counted.is_empty() {
             let _ = write!(text, "\n\nwhat came of it:");
             push_all(&mut text, &counted, |_| Vec::new());
@@ -94,7 +94,7 @@ impl ReportContext<'_> {
 
     /// Returns the message for `count` unmatched requests, each with its nearest stub.
     pub(super) fn unmatched_message(&self, count: u64, snapshot: &Arc<JournalSnapshot>) -> String {
-        let missed: Vec<_> = snapshot.records().filter(|record| !record.was_matched()).collect();
+        let missed: Vec<_> = snapshot.entries().filter(|record| !record.was_matched()).collect();
         let mut text = format!("{} came that no stub answers", standin_text::counted(count, "call"));
         let until = Instant::now() + SEARCH_TIMEOUT;
         push_all(&mut text, &missed, |record| self.nearest_stub(record, until));
@@ -140,7 +140,7 @@ impl ReportContext<'_> {
                 vec![format!("matches, but was answered by {}", self.stub_label(stub))]
             }
             MatchOutcome::Matched(..) => vec!["matches, but was answered by another stub".to_owned()],
-            MatchOutcome::Missed => {
+            MatchOutcome::Unmatched => {
                 vec!["matches, but came before the stub was there, or its scenario was in another state".to_owned()]
             }
         }

@@ -3,7 +3,7 @@
 
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -16,6 +16,7 @@ use super::test_failure::{TestFailure, fail};
 use super::times::Times;
 use crate::live::ServiceState;
 use crate::live::journal::JournalEntry;
+use crate::locks::LockUnpoisoned as _;
 use standin_stub::defect::Defect;
 use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Mapping, Reader};
@@ -92,7 +93,7 @@ impl MockState {
 
     fn mapping(&self, document: &Value) -> Result<Mapping, TestFailure> {
         let text = document.to_string();
-        let files = self.live.home().map(StubFolder::files);
+        let files = self.live.default_folder().map(StubFolder::files);
         if let Some(name) = document.pointer("/response/bodyFileName").and_then(Value::as_str) {
             let Some(files) = &files else {
                 let cure = "start the mock with `Mock::of(folder)`, or give the body itself";
@@ -124,7 +125,7 @@ impl MockState {
         let pattern = pattern(request)?;
         let snapshot = self.live.journal().snapshot();
         let matches = |record: &JournalEntry| pattern.matches(&record.call, &MatchStats::default());
-        let count = snapshot.records().filter(matches).count() as u64;
+        let count = snapshot.entries().filter(matches).count() as u64;
         let is_whole = self.live.journal().is_on() && snapshot.evicted == 0;
         if !is_whole && !times.are_exceeded_by(count) {
             let cure = "raise `Config::journal_bytes`, or count with `StubHandle::verify`, which is exact";
@@ -139,7 +140,7 @@ impl MockState {
 
     /// Returns the requests that `picks` selects, oldest first.
     pub(super) fn received(&self, picks: impl Fn(&JournalEntry) -> bool) -> Vec<Received> {
-        self.live.journal().snapshot().records().filter(picks).map(Received).collect()
+        self.live.journal().snapshot().entries().filter(picks).map(Received).collect()
     }
 
     /// Returns the message for expectations that do not hold, if there are any.
@@ -156,7 +157,7 @@ impl MockState {
     /// Returns the message for unmatched requests, if there are any.
     pub(super) fn unmatched_message(&self) -> Option<String> {
         // the journal may have evicted some of them, the count includes all
-        let count = self.live.counts().missed.load(Relaxed).saturating_sub(self.forgotten.load(Relaxed));
+        let count = self.live.counts().unmatched.load(Relaxed).saturating_sub(self.forgotten.load(Relaxed));
         (count > 0).then(|| {
             self.with_report_context(|context| context.unmatched_message(count, &self.live.journal().snapshot()))
         })
@@ -164,7 +165,7 @@ impl MockState {
 
     /// Forgets the requests that came, and resets the counts of all stubs.
     pub(super) fn forget_calls(&self) {
-        self.forgotten.store(self.live.counts().missed.load(Relaxed), Relaxed);
+        self.forgotten.store(self.live.counts().unmatched.load(Relaxed), Relaxed);
         self.live.journal().reset();
         for stub in self.live.catalog().stubs() {
             stub.hits.reset();
@@ -182,7 +183,7 @@ impl MockState {
     }
 
     fn notes(&self) -> MutexGuard<'_, TestNotes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.notes.lock_unpoisoned()
     }
 }
 

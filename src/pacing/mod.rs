@@ -8,7 +8,7 @@ mod stations;
 mod timeline;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -19,6 +19,7 @@ pub use self::request::{PacedRequest, ServiceProgress};
 use self::stations::ServiceStations;
 pub use self::stations::{ServiceView, StationView};
 pub use self::timeline::TimelineView;
+use crate::locks::LockUnpoisoned as _;
 use standin_model::draws::Draws;
 use standin_model::profile::{ActiveStep, CompiledProfile};
 use standin_stub::Stub;
@@ -194,7 +195,7 @@ impl Pacing {
     }
 
     fn persistent(&self) -> MutexGuard<'_, PersistentState> {
-        self.persistent.lock().unwrap_or_else(PoisonError::into_inner)
+        self.persistent.lock_unpoisoned()
     }
 }
 

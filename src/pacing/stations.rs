@@ -2,11 +2,12 @@
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use crate::locks::LockUnpoisoned as _;
 use standin_model::draws::Draws;
 use standin_model::profile::CompiledService;
 use standin_model::station::{Capacity, SimTime, Station, TokenBucket, TokenRate};
@@ -126,13 +127,13 @@ impl ServiceStations {
             Stage::Front => &self.front,
             Stage::Main => &self.main,
         };
-        station.lock().unwrap_or_else(PoisonError::into_inner)
+        station.lock_unpoisoned()
     }
 
     /// Takes a token of the rate limit for a request that comes at this time. Returns when the
     /// request may go on, never before `at`; `None` if the limit turns it away.
     pub(super) fn take_rate_token(&self, at: Instant, rate: TokenRate) -> Option<Instant> {
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bucket = self.bucket.lock_unpoisoned();
         let turn = bucket.admit(self.to_sim_time(at), rate)?;
         drop(bucket);
         Some(at.max(self.to_instant(turn)))

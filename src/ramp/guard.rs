@@ -4,9 +4,10 @@
 //! All calls count, those of other clients too, as they load the service as well.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use crate::locks::LockUnpoisoned as _;
 use crate::record::{CallEvent, FinishedCall};
 use crate::replay::{CancelToken, Proportion, StopBaseline, StopMonitor, StopRule};
 use standin_tape::is_error;
@@ -118,9 +119,9 @@ impl RampGuard {
         let Some(watch) = &mut state.watch else { return };
         state.calls += 1;
         state.failed += u64::from(failed);
-        state.took.extend(left.took);
+        state.took.extend(left.latency);
         // a call without a response counts as failed
-        watch.observe(failed, left.took.map_or(0, |took| took.as_nanos() as u64));
+        watch.observe(failed, left.latency.map_or(0, |took| took.as_nanos() as u64));
         self.judge(state);
     }
 
@@ -137,7 +138,7 @@ impl RampGuard {
     }
 
     fn state(&self) -> MutexGuard<'_, GuardState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock_unpoisoned()
     }
 }
 
@@ -160,7 +161,7 @@ mod tests {
     use super::*;
 
     fn left(number: u64, status: u16, ms: u64) -> FinishedCall {
-        FinishedCall { number, status: Some(status), failed: false, took: Some(Duration::from_millis(ms)) }
+        FinishedCall { number, status: Some(status), failed: false, latency: Some(Duration::from_millis(ms)) }
     }
 
     fn guard() -> RampGuard {

@@ -1,20 +1,21 @@
-//! Forwards calls to a real service, and puts them on a tape: what becomes of a call that no stub answers, if somebody said so.
+//! The recorder: forwards requests to a real service, and writes them to a tape.
 //!
 //! ```text
-//! call → let in (in flight, rate) → connection → service → answer, as it comes → client
-//!                                                └ when it ends: scribe → redact → tape
+//! request → permit (in flight, rate) → connection → service → response, streamed → client
+//!                                                        └ at its end: redaction → tape
 //! ```
 //!
-//! Arrival at the service is when the last bytes of the call are handed to the socket. Waiting for a permit and connecting are fields of their
-//! own, and never part of what is measured.
+//! A request arrives at the service when its last bytes are written to the socket. The wait for a
+//! permit and the connect have fields of their own and are not part of the latency.
 
-mod body;
+mod call_observer;
 mod capture;
+mod download;
 mod forward;
-mod heads;
-mod redact;
-mod scribe;
-mod witness;
+mod header_block;
+mod in_flight;
+mod tape_writer;
+mod upload;
 
 use std::fmt;
 use std::io;
@@ -26,97 +27,97 @@ use std::time::{Duration, Instant, SystemTime};
 use http::HeaderValue;
 use serde_json::{Map, Value};
 
-pub use body::RequestBody;
-pub use forward::WorkerContext;
-pub use redact::Redaction;
-pub use scribe::TapeProgress;
-pub use witness::{CallEvent, CallObserver, FinishedCall};
+pub use call_observer::{CallEvent, CallObserver, FinishedCall};
+pub use tape_writer::TapeProgress;
+pub use upload::RequestBody;
 
-use self::body::UploadBody;
 use self::capture::CaptureBudget;
-use self::redact::Redactor;
-use self::scribe::TapeWriterThread;
+use self::tape_writer::TapeWriterThread;
+use self::upload::UploadBody;
 use crate::panics::Panics;
 use crate::upstream::{Connector, TargetUrl, Upstream, UpstreamLimits};
-use standin_tape::{RecorderOverhead, RecordingLimits, TapeHead, TapeWriter, VERSION};
+use standin_tape::{RecorderOverhead, RecordingLimits, RedactionRules, Redactor, TapeHead, TapeWriter, VERSION};
 
-/// What a recorder is to do.
+/// The configuration of a recorder.
 #[derive(Clone, Debug)]
 pub struct RecorderConfig {
-    /// The way to the service.
+    /// Connector to the service.
     pub connector: Connector,
-    /// What the service may be asked to bear.
-    pub bounds: UpstreamLimits,
-    /// How long the service may be silent.
+    /// Limits that protect the service.
+    pub limits: UpstreamLimits,
+    /// Maximum time without a byte from the service.
     pub timeout: Duration,
-    /// Threads that forward.
+    /// Number of worker threads that forward.
     pub workers: usize,
-    /// The tape, if there is to be one.
+    /// Tape to write; `None` forwards only.
     pub tape: Option<TapeConfig>,
-    /// Who looks on, if anybody does.
-    pub witness: Option<CallObserver>,
+    /// Observer of the requests.
+    pub observer: Option<CallObserver>,
 }
 
-/// What goes on a tape, and where it is.
+/// The configuration of a tape.
 #[derive(Clone, Debug)]
 pub struct TapeConfig {
-    /// The file, which must not exist; bodies stand beside it, in a file of the same name that ends in `.bodies`.
+    /// Path of the tape, which must not exist. Bodies go to a file of the same name that ends in
+    /// `.bodies`.
     pub path: PathBuf,
-    /// Whether bodies are kept.
+    /// True if bodies are kept.
     pub bodies: bool,
-    /// Bytes of a body at most; a longer one passes, but is not kept.
-    pub longest_body: usize,
-    /// What is taken out.
-    pub redaction: Redaction,
-    /// Whether the recorder sees all traffic of the service, as the operator says.
+    /// Maximum bytes of a body. A longer one is forwarded, but not kept.
+    pub max_body_bytes: usize,
+    /// Keys whose values are redacted.
+    pub redaction: RedactionRules,
+    /// True if the operator declares that the recorder sees all traffic of the service.
     pub exclusive: bool,
-    /// What the recorder adds to a call, if that was measured.
+    /// Time that the recorder adds to a request, if it was measured.
     pub overhead: Option<RecorderOverhead>,
-    /// What else its head says.
+    /// Further notes for the head.
     pub notes: Map<String, Value>,
 }
 
-/// Forwards, and records if it has a tape.
+/// A proxy to one service that records if it has a tape.
 pub struct Recorder {
     upstream: Upstream<UploadBody>,
-    /// The service's Host header.
+    /// Host header of the service.
     host: HeaderValue,
     timeout: Duration,
-    room: Arc<CaptureBudget>,
-    /// Whether bodies are to be looked into, so that no coding may be asked for that cannot be.
+    capture_budget: Arc<CaptureBudget>,
+    /// True if bodies are redacted, so that requests may ask only for codings that can be decoded.
     reads_bodies: bool,
-    scribe: Option<TapeWriterThread>,
+    tape: Option<TapeWriterThread>,
     panics: Arc<Panics>,
-    witness: Option<CallObserver>,
+    observer: Option<CallObserver>,
     counts: CallCounts,
 }
 
-/// Calls that go on to a real service.
+/// The rule by which requests are forwarded to a real service.
 #[derive(Clone, Debug)]
 pub struct ForwardRule {
-    /// What sends them, and perhaps tapes them.
+    /// Recorder that forwards them.
     pub recorder: Arc<Recorder>,
-    /// Whether all calls do, without a look at stubs; bodies then pass as they come, whatever their length.
-    pub everything: bool,
+    /// True if all requests are forwarded, without matching stubs. Bodies of any length then pass
+    /// as a stream.
+    pub forwards_all: bool,
 }
 
-/// What happened so far.
+/// The counts of a recorder.
 #[derive(Clone, Debug, Default)]
 pub struct RecordingProgress {
-    /// Calls that came.
+    /// Requests received.
     pub calls: u64,
-    /// Calls that the service works on now.
+    /// Requests that the service works on now.
     pub in_flight: u32,
-    /// Calls that the bounds refused.
+    /// Requests that a limit refused.
     pub refused: u64,
-    /// Calls without a whole answer of the service.
+    /// Requests without a complete response of the service.
     pub failed: u64,
-    /// Bodies that were too long to be kept.
-    pub lost_bodies: u64,
-    /// What is on the tape.
-    pub written: TapeProgress,
+    /// Bodies that were not kept because of a limit.
+    pub dropped_bodies: u64,
+    /// Progress of the tape.
+    pub tape: TapeProgress,
 }
 
+/// The counters of a recorder since its start.
 #[derive(Debug, Default)]
 struct CallCounts {
     calls: AtomicU64,
@@ -125,87 +126,88 @@ struct CallCounts {
 }
 
 impl Recorder {
-    /// Starts the tape, if there is to be one.
-    pub fn start(settings: RecorderConfig) -> io::Result<Arc<Self>> {
+    /// Creates a recorder, and its tape if the configuration has one.
+    pub fn start(config: RecorderConfig) -> io::Result<Arc<Self>> {
         let base = Instant::now();
-        let origin = settings.connector.origin().clone();
-        let (keeps, longest) = settings.tape.as_ref().map_or((false, 0), |tape| (tape.bodies, tape.longest_body));
+        let target = config.connector.target().clone();
+        let (keeps_bodies, max_body_bytes) =
+            config.tape.as_ref().map_or((false, 0), |tape| (tape.bodies, tape.max_body_bytes));
         let panics = Arc::new(Panics::default());
-        let scribe = match settings.tape {
+        let tape = match config.tape {
             Some(tape) => {
-                let writer = TapeWriter::create(&tape.path, &head(&origin, &settings.bounds, &tape))?;
+                let writer = TapeWriter::create(&tape.path, &head(&target, &config.limits, &tape))?;
                 Some(TapeWriterThread::start(writer, Redactor::new(tape.redaction), Arc::clone(&panics))?)
             }
             None => None,
         };
         Ok(Arc::new(Self {
-            upstream: Upstream::new(settings.connector, &settings.bounds, base, settings.workers),
-            host: origin.host_header(),
-            timeout: settings.timeout,
-            room: Arc::new(CaptureBudget::new(keeps, longest)),
-            reads_bodies: keeps,
-            scribe,
+            upstream: Upstream::new(config.connector, &config.limits, base, config.workers),
+            host: target.host_header(),
+            timeout: config.timeout,
+            capture_budget: Arc::new(CaptureBudget::new(keeps_bodies, max_body_bytes)),
+            reads_bodies: keeps_bodies,
+            tape,
             panics,
-            witness: settings.witness,
+            observer: config.observer,
             counts: CallCounts::default(),
         }))
     }
 
-    /// Where calls go.
-    pub fn origin(&self) -> &TargetUrl {
-        self.upstream.origin()
+    /// Returns the base URL of the service.
+    pub fn target(&self) -> &TargetUrl {
+        self.upstream.target()
     }
 
-    /// Returns the panics of the tape's thread, which are those of the server that records.
+    /// Returns the panic counters of the tape thread, for the server to share.
     pub fn panics(&self) -> Arc<Panics> {
         Arc::clone(&self.panics)
     }
 
-    /// What happened so far.
+    /// Returns the counts so far.
     pub fn progress(&self) -> RecordingProgress {
         RecordingProgress {
             calls: self.counts.calls.load(Relaxed),
             in_flight: self.upstream.in_flight(),
             refused: self.counts.refused.load(Relaxed),
             failed: self.counts.failed.load(Relaxed),
-            lost_bodies: self.room.lost(),
-            written: self.scribe.as_ref().map(TapeWriterThread::written).unwrap_or_default(),
+            dropped_bodies: self.capture_budget.dropped_bodies(),
+            tape: self.tape_progress().unwrap_or_default(),
         }
     }
 
-    /// What is on the tape; none if there is no tape.
-    pub fn taped(&self) -> Option<TapeProgress> {
-        self.scribe.as_ref().map(TapeWriterThread::written)
+    /// Returns the progress of the tape; `None` without a tape.
+    pub fn tape_progress(&self) -> Option<TapeProgress> {
+        self.tape.as_ref().map(TapeWriterThread::progress)
     }
 
-    /// Ends the tape well. Calls that end later are not on it.
+    /// Ends the tape with its foot. Requests that end later are not on it.
     pub fn finish(&self) -> io::Result<()> {
-        self.scribe.as_ref().map_or(Ok(()), |scribe| scribe.finish(self.counts.refused.load(Relaxed)))
+        self.tape.as_ref().map_or(Ok(()), |tape| tape.finish(self.counts.refused.load(Relaxed)))
     }
 }
 
 impl fmt::Debug for Recorder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Recorder")
-            .field("origin", self.origin())
+            .field("target", self.target())
             .field("counts", &self.counts)
             .finish_non_exhaustive()
     }
 }
 
-fn head(origin: &TargetUrl, bounds: &UpstreamLimits, tape: &TapeConfig) -> TapeHead {
+fn head(target: &TargetUrl, limits: &UpstreamLimits, tape: &TapeConfig) -> TapeHead {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     TapeHead {
         version: VERSION,
-        target: origin.to_string(),
+        target: target.to_string(),
         started_unix_ms: since.map_or(0, |since| since.as_millis() as u64),
         clock: "monotonic, at the socket".to_owned(),
         exclusive: tape.exclusive,
         bodies: tape.bodies,
         limits: RecordingLimits {
-            in_flight: bounds.in_flight,
-            per_second: bounds.per_second,
-            connections: bounds.connections,
+            in_flight: limits.in_flight,
+            per_second: limits.per_second,
+            connections: limits.connections,
         },
         overhead: tape.overhead,
         notes: tape.notes.clone(),

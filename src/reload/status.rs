@@ -2,11 +2,12 @@
 //! reloading thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::locks::LockUnpoisoned as _;
 use standin_stub::defect::{Defect, Severity};
 
 /// The result of the last attempt to read the stub folders.
@@ -106,7 +107,7 @@ impl ThreadHealth {
     }
 
     fn since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.working_since.lock().unwrap_or_else(PoisonError::into_inner)
+        self.working_since.lock_unpoisoned()
     }
 }
 

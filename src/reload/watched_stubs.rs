@@ -72,7 +72,7 @@ impl WatchedStubs {
         let stubs = contents.stubs.iter().map(|entry| Arc::clone(&entry.stub)).collect();
         let live = Arc::new(ServiceState::new(folders, stubs, journal, workers));
         live.set_file_names(names);
-        let profiles = WatchedProfiles::read(live.services());
+        let profiles = WatchedProfiles::read(live.folders());
         profiles.activate(&live);
         let active = by_id(&contents);
         let defects = [&contents.defects[..], profiles.defects()].concat();
@@ -115,14 +115,14 @@ impl WatchedStubs {
 
     /// Reads the files that have changed; none of them is served yet.
     pub(super) fn read(&mut self, listings: Vec<FileListing>) {
-        self.live.set_file_names(static_file_names(self.live.services(), &listings));
+        self.live.set_file_names(static_file_names(self.live.folders(), &listings));
         let contents = self.cache.read(listings);
         self.pending.parsed_count += contents.parsed_count;
         self.pending.has_changed |= contents.has_changed;
         self.pending.is_unmerged |= contents.has_changed || !contents.changed_bodies.is_empty();
         self.pending.changed_bodies.extend(contents.changed_bodies.iter().cloned());
         if contents.has_changed_profiles {
-            let profiles = WatchedProfiles::read(self.live.services());
+            let profiles = WatchedProfiles::read(self.live.folders());
             let has_changed = profiles.differs_from(&self.profiles);
             self.pending.has_changed |= has_changed;
             self.pending.has_changed_profiles |= has_changed;
@@ -271,7 +271,7 @@ impl WatchedStubs {
         for stub in &stubs {
             stub.hits.reset();
         }
-        let retired = edit.exchange(Catalog::new(stubs));
+        let retired = edit.replace(Catalog::new(stubs));
         self.live.scenarios().reset();
         self.live.pacing().restart();
         SwapResult { has_changed: true, retired: Some(retired) }
@@ -283,7 +283,7 @@ impl WatchedStubs {
         catalog: &Catalog,
         changed: &HashSet<PathBuf>,
     ) -> Vec<(Arc<Stub>, Arc<Stub>)> {
-        let Some(folder) = self.live.home().filter(|_| !changed.is_empty()) else { return Vec::new() };
+        let Some(folder) = self.live.default_folder().filter(|_| !changed.is_empty()) else { return Vec::new() };
         let files = folder.files();
         let is_of_file = |stub: &Stub| self.active.get(&stub.id).is_some_and(|entry| is_unedited(entry, stub));
         let affected = catalog.stubs().into_iter().filter(|stub| {
@@ -336,8 +336,8 @@ fn by_id(contents: &CacheContents) -> HashMap<Uuid, FileStub> {
 /// Serves another catalog and returns the one before. Scenarios that no stub names any more start
 /// again.
 fn exchange_catalog(edit: &CatalogEdit<'_>, live: &ServiceState, catalog: Catalog) -> Arc<Catalog> {
-    let retired = edit.exchange(catalog);
+    let retired = edit.replace(catalog);
     let current = edit.catalog();
-    live.scenarios().keep_named(current.stubs().into_iter().filter_map(|stub| stub.scenario.as_ref()));
+    live.scenarios().reset_unnamed(current.stubs().into_iter().filter_map(|stub| stub.scenario.as_ref()));
     retired
 }

@@ -157,7 +157,7 @@ impl<'a> Preparation<'a> {
 
     /// Returns the headers of an exchange that belong on the new connection.
     fn headers(&mut self, exchange: &Exchange) -> HeaderMap {
-        let host = self.target.connector.origin().host_header();
+        let host = self.target.connector.target().host_header();
         let mut headers = HeaderMap::from_iter([(header::HOST, host)]);
         for (name, value) in &exchange.request.headers {
             let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes())) else {
@@ -192,7 +192,7 @@ impl<'a> Preparation<'a> {
 
     fn uri(&mut self, url: &str) -> Uri {
         let url = if is_redacted(url) { self.replace_query(url) } else { url.to_owned() };
-        self.target.connector.origin().path_of(&url).parse().unwrap_or_else(|error| {
+        self.target.connector.target().with_path_prefix(&url).parse().unwrap_or_else(|error| {
             self.missing.add(format!("`{url}` is no url ({error}); mend the tape"));
             Uri::default()
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use super::outcome::{ReplayedCall, SendingEnd};
 use super::stop::{StopBaseline, StopMonitor};
 use super::{Plan, PreparedCalls, ReplayTarget, ScheduledCall};
+use crate::locks::LockUnpoisoned as _;
 use crate::tasks::Tasks;
 use crate::timer::{Precision, Timer};
 use crate::upstream::{self, ConnectionPool, UpstreamConnection};
@@ -50,7 +51,7 @@ pub(super) fn send(
         }
         let (start, started) = (Instant::now() + START_DELAY, SystemTime::now() + START_DELAY);
         for socket in sockets {
-            pool.put(UpstreamConnection::over(socket, start, &tasks, ()).await?);
+            pool.put(UpstreamConnection::open(socket, start, &tasks, ()).await?);
         }
         let sender = Arc::new(Sender {
             prepared: Arc::clone(prepared),
@@ -200,19 +201,19 @@ impl Sender {
                 }
                 None => self.connect(answered).await?,
             };
-            connection.stamps.clear();
+            connection.times.clear();
             let sent = connection.sender.try_send_request(request).await;
-            answered.stamp(&connection.stamps);
+            answered.stamp(&connection.times);
             match sent {
                 Ok(response) => {
                     answered.status = Some(response.status().as_u16());
                     let read = read(response.into_body(), answered).await;
-                    answered.stamp(&connection.stamps);
+                    answered.stamp(&connection.times);
                     return read.map(|()| connection);
                 }
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if answered.reused => request = unsent,
-                    _ => return Err(upstream::failure(&error.into_error())),
+                    _ => return Err(upstream::failure_of(&error.into_error())),
                 },
             }
         }
@@ -223,7 +224,7 @@ impl Sender {
         let (stream, took) = self.target.connector.connect().await?;
         answered.times.connect = took.connect.as_nanos() as u64;
         answered.times.tls = took.tls.as_nanos() as u64;
-        UpstreamConnection::over(stream, self.start, &self.tasks, ())
+        UpstreamConnection::open(stream, self.start, &self.tasks, ())
             .await
             .map_err(|error| ExchangeFailure { reason: FailureReason::Connect, detail: error.to_string() })
     }
@@ -246,17 +247,17 @@ impl Sender {
     }
 
     fn watch(&self) -> MutexGuard<'_, Option<StopMonitor>> {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watch.lock_unpoisoned()
     }
 
     fn open(&self) -> MutexGuard<'_, BTreeSet<(u64, u64)>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock_unpoisoned()
     }
 }
 
 async fn read(mut body: hyper::body::Incoming, answered: &mut ReplayedCall) -> Result<(), ExchangeFailure> {
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| upstream::failure(&error))?;
+        let frame = frame.map_err(|error| upstream::failure_of(&error))?;
         answered.size += frame.data_ref().map_or(0, |data| data.len() as u64);
     }
     Ok(())

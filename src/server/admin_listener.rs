@@ -7,11 +7,11 @@ use http::StatusCode;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use crate::admin::{self, AdminRequest};
 use crate::listen::connection::{Connection, Limits};
 use crate::listen::host::host_problem;
 use crate::listen::{self, Accepted, Connections, protocol};
 use crate::live::ServiceState;
-use crate::live::handover::{self, AdminRequest};
 use crate::panics::{Panics, Part};
 use crate::shutdown::DrainGuard;
 use crate::tasks::Tasks;
@@ -72,8 +72,8 @@ impl AdminListener {
                 let (live, control) = (Arc::clone(&live), control.clone());
                 Box::pin(async move {
                     Ok(match host_problem(&request) {
-                        Some(why) => handover::refused(StatusCode::BAD_REQUEST, why),
-                        None => handover::hand_over(&control, request, &connection, live).await,
+                        Some(why) => admin::refused(StatusCode::BAD_REQUEST, why),
+                        None => admin::forward_request(&control, request, &connection, live).await,
                     })
                 })
             };

@@ -8,9 +8,8 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use super::admin_listener::AdminListener;
 use super::maintenance;
-use crate::admin::{self, ControlPlane};
+use crate::admin::{self, AdminRequest, ControlPlane};
 use crate::live::ServiceState;
-use crate::live::handover::AdminRequest;
 use crate::panics::{Panics, Part};
 use crate::reload::Reload;
 use crate::shutdown::Drain;

@@ -123,7 +123,7 @@ fn activate(name: &str, sets: &[WatchedStubs]) -> Result<(), StartError> {
         let live = set.live();
         applies |= live.pacing().activate(Some(name)).is_ok();
         let folders = live.pacing().folders_without(name);
-        lacking.extend(folders.into_iter().map(|folder| live.services()[folder].name.clone()));
+        lacking.extend(folders.into_iter().map(|folder| live.folders()[folder].name.clone()));
     }
     if !applies {
         let help = match defect::nearest(name, &available.iter().map(String::as_str).collect::<Vec<_>>()) {

@@ -26,7 +26,7 @@ async fn maintain(lives: &[Arc<ServiceState>]) {
 
 /// Logs once that the journal is full.
 fn warn_of_eviction(live: &ServiceState) {
-    if let Some(evicted) = live.journal().first_eviction() {
+    if let Some(evicted) = live.journal().unreported_evictions() {
         tracing::warn!(evicted, "the journal is full: the oldest calls leave it; raise --journal-bytes to keep more");
     }
 }

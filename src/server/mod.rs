@@ -26,13 +26,13 @@ use self::admin_listener::AdminListener;
 use self::control::ControlThread;
 use self::listener_plan::ListenerPlan;
 use self::worker::Worker;
+use crate::admin::{self, AdminRequest};
 use crate::admin::{ControlPlane, ServerStats};
 use crate::answer::misses;
 use crate::audit::{Audit, AuditSnapshot};
 use crate::config::{Config, Listener};
 use crate::listen::{self, Accepted, Connections, tls};
 use crate::live::ServiceState;
-use crate::live::handover::{self, AdminRequest};
 use crate::offload::Offload;
 use crate::panics::Panics;
 use crate::record::{ForwardRule, Recorder};
@@ -205,7 +205,7 @@ impl Server {
         let addresses = self.addresses();
         let shared = SharedParts::new(&self);
         let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
-        let (control, calls) = mpsc::channel(handover::WAITING);
+        let (control, calls) = mpsc::channel(admin::MAX_WAITING);
         let (quit, _) = watch::channel(false);
         let (mut threads, workers) = self.spawn_workers(&shared, &control, &quit)?;
 
@@ -339,8 +339,8 @@ impl SharedParts {
         ControlPlane {
             reload: reload.clone(),
             access: config.access.clone(),
-            lives: lives.to_vec(),
-            vitals: ServerStats {
+            services: lives.to_vec(),
+            stats: ServerStats {
                 audits: self.audits.clone(),
                 connections: Arc::clone(&self.connections),
                 memory: Arc::clone(&self.memory),
@@ -349,9 +349,9 @@ impl SharedParts {
             panics: Arc::clone(&self.panics),
             started: Instant::now(),
             allows_disk_delete: config.allows_disk_delete,
-            max_body: config.max_admin_body,
+            max_body_bytes: config.max_admin_body,
             read_timeout: config.limits.read,
-            end,
+            shutdown: end,
         }
     }
 }

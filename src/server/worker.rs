@@ -9,6 +9,7 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::admin::AdminRequest;
 use crate::answer::misses::MissSender;
 use crate::answer::{self, Answerer};
 use crate::audit::Audit;
@@ -17,14 +18,14 @@ use crate::listen::Accepted;
 use crate::listen::connection::{Connection, Limits, TimedOut, time_out};
 use crate::listen::protocol;
 use crate::live::ServiceState;
-use crate::live::handover::AdminRequest;
 use crate::offload::Offload;
 use crate::panics::{self, Panics, Part};
-use crate::record::{ForwardRule, WorkerContext};
+use crate::record::ForwardRule;
 use crate::shutdown::{Drain, DrainGuard};
 use crate::tasks::Tasks;
 use crate::timer::{Precision, Timer};
 use crate::wire::{Clock, OnLateness, ReadySince, Transport, Wire};
+use crate::worker_context::WorkerContext;
 use standin_model::draws::Draws;
 use standin_stub::call::{Peers, Scheme};
 use standin_stub::memory::{MemoryBudget, MemoryShare};
@@ -107,7 +108,7 @@ impl Worker {
 
     fn answerer(&self, live: &Arc<ServiceState>, timer: &Arc<Timer>, tasks: &Tasks) -> Arc<Answerer> {
         Arc::new(Answerer {
-            desk: WorkerContext { worker: self.number, tasks: tasks.clone(), timer: Arc::clone(timer) },
+            context: WorkerContext { worker: self.number, tasks: tasks.clone(), timer: Arc::clone(timer) },
             live: Arc::clone(live),
             audit: Arc::clone(&self.audit),
             panics: Arc::clone(&self.panics),

@@ -14,11 +14,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use self::wakeup_timer::WakeupTimer;
+
+use crate::locks::LockUnpoisoned as _;
 
 /// `true` where deadlines are met to the millisecond only: on all systems but Linux.
 pub const IS_COARSE: bool = !cfg!(target_os = "linux");
@@ -139,7 +141,7 @@ impl Timer {
     }
 
     fn queue(&self) -> MutexGuard<'_, DeadlineQueue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock_unpoisoned()
     }
 }
 

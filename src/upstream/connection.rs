@@ -1,9 +1,9 @@
-//! Connections to a service: kept open between calls, and stamped at the socket.
+//! Connections to a service, kept open between requests, with the times of their reads and writes.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -14,24 +14,26 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::UpstreamStream;
+use crate::locks::LockUnpoisoned as _;
 use crate::tasks::{Readiness, Tasks};
 
-/// A connection that is free for a call.
+/// A connection that carries no request.
 #[derive(Debug)]
 pub struct UpstreamConnection<B> {
-    /// Where a request is put.
     pub sender: SendRequest<B>,
-    /// When its bytes went and came.
-    pub stamps: Arc<SocketTimes>,
+    /// Times of the reads and writes of the current request.
+    pub times: Arc<SocketTimes>,
 }
 
-/// Those that wait for a call, the latest used first.
+/// Idle connections; the last used is taken first.
 #[derive(Debug)]
 pub struct ConnectionPool<B> {
     idle: Mutex<Vec<UpstreamConnection<B>>>,
 }
 
-/// When bytes last went over a connection, in nanoseconds since the base, plus one; 0 is never.
+/// Times of the first and last read and write of a request on a connection.
+///
+/// Each field is in nanoseconds since the base, plus one; 0 is never.
 #[derive(Debug)]
 pub struct SocketTimes {
     base: Instant,
@@ -49,7 +51,7 @@ impl<B> Default for ConnectionPool<B> {
 }
 
 impl<B: Body + 'static> ConnectionPool<B> {
-    /// One that is still open and takes a call at once.
+    /// Takes a connection that is open and ready for a request.
     pub fn take(&self) -> Option<UpstreamConnection<B>> {
         let mut idle = self.idle();
         idle.retain(|connection| !connection.sender.is_closed());
@@ -57,13 +59,13 @@ impl<B: Body + 'static> ConnectionPool<B> {
         Some(idle.remove(place))
     }
 
-    /// Keeps one for another call.
+    /// Returns a connection to the pool.
     pub fn put(&self, connection: UpstreamConnection<B>) {
         self.idle().push(connection);
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<UpstreamConnection<B>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock_unpoisoned()
     }
 }
 
@@ -72,34 +74,34 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// One over a stream that is connected already, whose times count from `base`. Its task ends with it, and drops
-    /// `held` then.
-    pub async fn over(
+    /// Opens an HTTP connection over a connected stream. Times count from `base`. The connection
+    /// runs as a task, which drops `held` at its end.
+    pub async fn open(
         stream: UpstreamStream,
         base: Instant,
         tasks: &Tasks,
         held: impl Send + 'static,
     ) -> io::Result<Self> {
         match stream {
-            UpstreamStream::Plain(stream) => Self::stamped(stream, base, tasks, held).await,
-            UpstreamStream::Tls(stream) => Self::stamped(stream, base, tasks, held).await,
+            UpstreamStream::Plain(stream) => Self::with_times(stream, base, tasks, held).await,
+            UpstreamStream::Tls(stream) => Self::with_times(stream, base, tasks, held).await,
         }
     }
 
-    async fn stamped<S>(stream: S, base: Instant, tasks: &Tasks, held: impl Send + 'static) -> io::Result<Self>
+    async fn with_times<S>(stream: S, base: Instant, tasks: &Tasks, held: impl Send + 'static) -> io::Result<Self>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stamps = Arc::new(SocketTimes::new(base, tasks.readiness()));
-        let stamped = TokioIo::new(TimestampedStream { stream, stamps: Arc::clone(&stamps) });
+        let times = Arc::new(SocketTimes::new(base, tasks.readiness()));
+        let io = TokioIo::new(TimestampedStream { stream, times: Arc::clone(&times) });
         let (sender, connection) =
-            http1::Builder::new().max_headers(MOST_HEADERS).handshake(stamped).await.map_err(io::Error::other)?;
+            http1::Builder::new().max_headers(MAX_HEADERS).handshake(io).await.map_err(io::Error::other)?;
         tasks.spawn(async move {
-            // the call that was on it is told
+            // an error also ends the request on the connection, which reports it
             let _ = connection.await;
             drop(held);
         });
-        Ok(Self { sender, stamps })
+        Ok(Self { sender, times })
     }
 }
 
@@ -109,46 +111,51 @@ impl SocketTimes {
         Self { base, readiness, first_written: never(), last_written: never(), first_read: never(), last_read: never() }
     }
 
-    /// Forgets the call before.
+    /// Clears the times of the previous request.
     pub fn clear(&self) {
         for stamp in [&self.first_written, &self.last_written, &self.first_read, &self.last_read] {
             stamp.store(0, Ordering::Relaxed);
         }
     }
 
-    /// Nanoseconds since the base at which the first and the last byte of the call were handed to the socket: read
-    /// before the write, and never later than the first byte of the answer. A write over loopback wakes the service,
-    /// which may have answered on the same core before the write returns.
+    /// Returns the times at which the first and the last byte of the request were written, in
+    /// nanoseconds since the base.
+    ///
+    /// The clock is read before the write, because a write over loopback wakes the service, which
+    /// may respond on the same core before the write returns. A time is never later than the first
+    /// byte of the response.
     pub fn written(&self) -> (Option<u64>, Option<u64>) {
         let answered = read(&self.first_read);
         let bounded = |stamp: &AtomicU64| read(stamp).map(|at| answered.map_or(at, |answered| at.min(answered)));
         (bounded(&self.first_written), bounded(&self.last_written))
     }
 
-    /// When the first and the last byte of the answer came, or could have been read.
+    /// Returns the times at which the first and the last byte of the response could be read, in
+    /// nanoseconds since the base.
     pub fn read(&self) -> (Option<u64>, Option<u64>) {
         (read(&self.first_read), read(&self.last_read))
     }
 
-    fn stamp(&self, at: Instant, first: &AtomicU64, last: &AtomicU64) {
+    fn record(&self, at: Instant, first: &AtomicU64, last: &AtomicU64) {
         let at = at.saturating_duration_since(self.base).as_nanos() as u64 + 1;
-        // one task at a time reads and writes
+        // only one task reads and writes at a time
         if first.load(Ordering::Relaxed) == 0 {
             first.store(at, Ordering::Relaxed);
         }
         last.store(at, Ordering::Relaxed);
     }
 
-    /// Stamps a write that began at `at`.
-    fn wrote(&self, at: Instant) {
-        self.stamp(at, &self.first_written, &self.last_written);
+    /// Records a write that began at `at`.
+    fn record_write(&self, at: Instant) {
+        self.record(at, &self.first_written, &self.last_written);
     }
 
-    /// Stamps a read: by when the connection was ready, unless that was before the call itself went out.
-    fn read_now(&self) {
+    /// Records a read, at the time at which the connection became ready, unless the request was
+    /// sent later.
+    fn record_read(&self) {
         let sent = self.base + Duration::from_nanos(read(&self.last_written).unwrap_or(0));
         let at = self.readiness.take().filter(|ready| *ready > sent).unwrap_or_else(Instant::now);
-        self.stamp(at, &self.first_read, &self.last_read);
+        self.record(at, &self.first_read, &self.last_read);
     }
 }
 
@@ -156,10 +163,10 @@ fn read(stamp: &AtomicU64) -> Option<u64> {
     stamp.load(Ordering::Relaxed).checked_sub(1)
 }
 
-/// A stream that says when bytes went over it.
+/// A stream that records the times of its reads and writes.
 struct TimestampedStream<S> {
     stream: S,
-    stamps: Arc<SocketTimes>,
+    times: Arc<SocketTimes>,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for TimestampedStream<S> {
@@ -167,7 +174,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimestampedStream<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if read.is_ready() && buffer.filled().len() > before {
-            self.stamps.read_now();
+            self.times.record_read();
         }
         read
     }
@@ -178,7 +185,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimestampedStream<S> {
         let at = Instant::now();
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if matches!(written, Poll::Ready(Ok(1..))) {
-            self.stamps.wrote(at);
+            self.times.record_write(at);
         }
         written
     }
@@ -191,7 +198,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimestampedStream<S> {
         let at = Instant::now();
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         if matches!(written, Poll::Ready(Ok(1..))) {
-            self.stamps.wrote(at);
+            self.times.record_write(at);
         }
         written
     }
@@ -209,14 +216,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimestampedStream<S> {
     }
 }
 
-/// Headers that an answer may have.
-const MOST_HEADERS: usize = 1_000;
+/// Maximum number of headers of a response.
+const MAX_HEADERS: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A socket whose write takes long, as when it wakes a service that then has the core.
+    /// A socket with slow writes, as on a core that the service takes over.
     struct Slow {
         began: Arc<Mutex<Option<Instant>>>,
     }
@@ -237,30 +244,30 @@ mod tests {
         }
     }
 
-    fn stamps(base: Instant) -> Arc<SocketTimes> {
+    fn times(base: Instant) -> Arc<SocketTimes> {
         Arc::new(SocketTimes::new(base, Tasks::new().readiness()))
     }
 
     #[test]
-    fn a_write_is_stamped_when_it_begins() {
+    fn a_write_has_the_time_of_its_begin() {
         let base = Instant::now();
-        let (stamps, began) = (stamps(base), Arc::default());
-        let mut stream = TimestampedStream { stream: Slow { began: Arc::clone(&began) }, stamps: Arc::clone(&stamps) };
+        let (times, began) = (times(base), Arc::default());
+        let mut stream = TimestampedStream { stream: Slow { began: Arc::clone(&began) }, times: Arc::clone(&times) };
         let mut cx = Context::from_waker(std::task::Waker::noop());
         assert!(Pin::new(&mut stream).poll_write(&mut cx, b"GET / HTTP/1.1").is_ready());
         let began = began.lock().expect("not poisoned").expect("it was written") - base;
-        let (first, last) = stamps.written();
+        let (first, last) = times.written();
         assert!(first == last && last.is_some_and(|sent| u128::from(sent) <= began.as_nanos()), "{last:?} {began:?}");
     }
 
     #[test]
-    fn a_call_is_never_sent_after_its_answer_began() {
+    fn a_request_is_never_sent_after_its_response_began() {
         let base = Instant::now();
-        let stamps = stamps(base);
+        let times = times(base);
         let at = |ms| base + Duration::from_millis(ms);
-        stamps.wrote(at(1));
-        stamps.stamp(at(5), &stamps.first_read, &stamps.last_read);
-        stamps.wrote(at(7));
-        assert_eq!(stamps.written(), (Some(1_000_000), Some(5_000_000)));
+        times.record_write(at(1));
+        times.record(at(5), &times.first_read, &times.last_read);
+        times.record_write(at(7));
+        assert_eq!(times.written(), (Some(1_000_000), Some(5_000_000)));
     }
 }

@@ -1,4 +1,4 @@
-//! Opens connections to a service, over TLS where its URL says so.
+//! Opens connections to a service, with TLS for `https`.
 
 use std::fmt;
 use std::io;
@@ -19,77 +19,74 @@ use super::TargetUrl;
 use standin_stub::call::Scheme;
 use standin_tape::exchange::{ExchangeFailure, FailureReason};
 
-/// Whose certificates an https service may show.
+/// The certificates that are trusted for an https service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TrustAnchors {
-    /// Those that this system trusts.
+    /// Certificates that this system trusts.
     #[default]
     System,
-    /// Those signed by one of a PEM file.
+    /// Certificates signed by one of a PEM file.
     File(PathBuf),
-    /// Any: whoever is in between can read along.
+    /// Any certificate, so that a man in the middle can read the traffic.
     AnyCertificate,
 }
 
-/// The way to a service.
+/// Opens connections to one service.
 #[derive(Clone)]
 pub struct Connector {
-    origin: TargetUrl,
+    target: TargetUrl,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
-/// A stream to a service, before HTTP is spoken.
+/// A connected stream to a service.
 #[derive(Debug)]
 pub enum UpstreamStream {
-    /// TCP alone.
     Plain(TcpStream),
-    /// TLS over it.
+    /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// How long opening took.
+/// The duration of opening a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConnectTimes {
-    /// Finding the address and connecting.
+    /// Name resolution and TCP connect.
     pub connect: Duration,
-    /// Agreeing on TLS.
+    /// TLS handshake.
     pub tls: Duration,
 }
 
 impl Connector {
-    /// The way to `origin`; the error says why nobody can be trusted.
-    pub fn new(origin: TargetUrl, trust: &TrustAnchors) -> Result<Self, String> {
-        let tls = match origin.scheme {
+    /// Creates a connector. The error is the message of a TLS configuration that cannot be set up.
+    pub fn new(target: TargetUrl, trust: &TrustAnchors) -> Result<Self, String> {
+        let tls = match target.scheme {
             Scheme::Http => None,
             Scheme::Https => {
-                let name = ServerName::try_from(origin.host().to_owned())
-                    .map_err(|_| format!("`{}` is no name that a certificate can have", origin.host()))?;
+                let name = ServerName::try_from(target.host().to_owned())
+                    .map_err(|_| format!("`{}` is no name that a certificate can have", target.host()))?;
                 Some((TlsConnector::from(Arc::new(client_config(trust)?)), name))
             }
         };
-        Ok(Self { origin, tls })
+        Ok(Self { target, tls })
     }
 
-    /// The service.
-    pub fn origin(&self) -> &TargetUrl {
-        &self.origin
+    /// Returns the base URL of the service.
+    pub fn target(&self) -> &TargetUrl {
+        &self.target
     }
-
-    /// Opens a connection.
     pub async fn connect(&self) -> Result<(UpstreamStream, ConnectTimes), ExchangeFailure> {
         let begin = Instant::now();
         let stream = self.socket().await.map_err(|error| failure(FailureReason::Connect, &error))?;
-        let mut took = ConnectTimes { connect: begin.elapsed(), tls: Duration::ZERO };
-        let Some((connector, name)) = &self.tls else { return Ok((UpstreamStream::Plain(stream), took)) };
+        let mut times = ConnectTimes { connect: begin.elapsed(), tls: Duration::ZERO };
+        let Some((connector, name)) = &self.tls else { return Ok((UpstreamStream::Plain(stream), times)) };
         let begin = Instant::now();
         let stream =
             connector.connect(name.clone(), stream).await.map_err(|error| failure(FailureReason::Tls, &error))?;
-        took.tls = begin.elapsed();
-        Ok((UpstreamStream::Tls(Box::new(stream)), took))
+        times.tls = begin.elapsed();
+        Ok((UpstreamStream::Tls(Box::new(stream)), times))
     }
 
     async fn socket(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect((self.origin.host(), self.origin.port())).await?;
+        let stream = TcpStream::connect((self.target.host(), self.target.port())).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
     }
@@ -97,7 +94,7 @@ impl Connector {
 
 impl fmt::Debug for Connector {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Connector").field("origin", &self.origin).finish_non_exhaustive()
+        out.debug_struct("Connector").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -135,15 +132,15 @@ fn roots(trust: &TrustAnchors) -> Result<RootCertStore, String> {
         return Ok(store);
     }
     let system = rustls_native_certs::load_native_certs();
-    // a certificate that cannot be read is one that nobody is trusted by
+    // unreadable certificates are skipped
     store.add_parsable_certificates(system.certs);
     if store.is_empty() {
-        return Err("this system names nobody whose certificates can be trusted; give --target-ca FILE".to_owned());
+        return Err("this system has no trusted certificates; give --target-ca FILE".to_owned());
     }
     Ok(store)
 }
 
-/// Believes every certificate, as an operator asked for.
+/// A verifier that accepts every certificate, for `--target-insecure`.
 #[derive(Debug)]
 struct AcceptAnyCertificate(Arc<CryptoProvider>);
 

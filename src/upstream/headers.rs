@@ -1,9 +1,9 @@
-//! Headers that go on to the other side, and those that belong to one connection (RFC 9110, 7.6.1).
+//! Removal of hop-by-hop headers (RFC 9110, 7.6.1), and of content codings that cannot be decoded.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-/// Takes out the headers that are of the connection alone.
-pub fn end_to_end(headers: &mut HeaderMap) {
+/// Removes the hop-by-hop headers.
+pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(header::CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(header::CONNECTION)
@@ -16,13 +16,14 @@ pub fn end_to_end(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in &OF_ONE_CONNECTION {
+    for name in &HOP_BY_HOP_HEADERS {
         headers.remove(name);
     }
 }
 
-/// Leaves of the codings that a client accepts those that can be looked into: gzip, deflate and none.
-pub fn keep_codings(headers: &mut HeaderMap) {
+/// Removes the codings that cannot be decoded from `Accept-Encoding`; gzip, deflate and identity
+/// stay.
+pub fn keep_decodable_codings(headers: &mut HeaderMap) {
     let Some(accepted) = headers.get(header::ACCEPT_ENCODING) else { return };
     let accepted = accepted.to_str().unwrap_or_default();
     let known = |coding: &&str| {
@@ -36,7 +37,7 @@ pub fn keep_codings(headers: &mut HeaderMap) {
     }
 }
 
-const OF_ONE_CONNECTION: [HeaderName; 9] = [
+const HOP_BY_HOP_HEADERS: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHENTICATE,
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_a_connection_stays_there() {
+    fn hop_by_hop_headers_are_removed() {
         let mut sent = map(&[
             ("connection", "keep-alive, X-Hop"),
             ("x-hop", "1"),
@@ -65,12 +66,12 @@ mod tests {
             ("accept", "*/*"),
             ("accept", "text/plain"),
         ]);
-        end_to_end(&mut sent);
+        remove_hop_by_hop(&mut sent);
         assert_eq!(sent, map(&[("accept", "*/*"), ("accept", "text/plain")]));
     }
 
     #[test]
-    fn codings_that_cannot_be_looked_into_are_not_asked_for() {
+    fn codings_that_cannot_be_decoded_are_not_accepted() {
         for (accepted, kept) in [
             ("gzip, deflate, br, zstd", "gzip, deflate"),
             ("br;q=1.0, gzip;q=0.8", "gzip;q=0.8"),
@@ -80,7 +81,7 @@ mod tests {
         ] {
             let mut headers = map(&[]);
             headers.insert("accept-encoding", HeaderValue::from_static(accepted));
-            keep_codings(&mut headers);
+            keep_decodable_codings(&mut headers);
             assert_eq!(headers["accept-encoding"], kept);
         }
     }

@@ -1,11 +1,11 @@
-//! The way to a real service: connections kept open and stamped at the socket, headers that belong to one connection taken
-//! out, and the bounds that protect the service from us.
+//! The client of a real service: pooled connections with socket times, removal of hop-by-hop
+//! headers, and the limits that protect the service.
 
-mod bounds;
 mod connection;
 mod connector;
 mod headers;
-mod origin;
+mod limits;
+mod target_url;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,41 +15,40 @@ use bytes::Bytes;
 use hyper::body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use bounds::{LimitExceeded, UpstreamLimits, UpstreamPermit};
 pub use connection::{ConnectionPool, SocketTimes, UpstreamConnection};
 pub use connector::{ConnectTimes, Connector, TrustAnchors, UpstreamStream};
-pub use headers::{end_to_end, keep_codings};
-pub use origin::TargetUrl;
+pub use headers::{keep_decodable_codings, remove_hop_by_hop};
+pub use limits::{LimitExceeded, UpstreamLimits, UpstreamPermit};
+pub use target_url::TargetUrl;
 
-use self::bounds::Limiter;
+use self::limits::Limiter;
 use crate::tasks::Tasks;
 use crate::timer::Timer;
 use standin_tape::exchange::{ExchangeFailure, FailureReason};
 
-/// A service, as all workers together call it.
+/// The client of one service, shared by all workers.
 #[derive(Debug)]
 pub struct Upstream<B> {
     connector: Connector,
-    /// When the clock of all connections was 0.
+    /// Time 0 of the times of all connections.
     base: Instant,
-    gate: Limiter,
-    /// Room for connections, if it is bounded.
-    room: Option<Arc<Semaphore>>,
-    /// Idle connections, by the worker whose they are.
+    limiter: Limiter,
+    /// Permits for connections, if they are limited.
+    connection_permits: Option<Arc<Semaphore>>,
+    /// Idle connections of each worker.
     pools: Vec<ConnectionPool<B>>,
-    /// Calls that the service is working on.
+    /// Number of requests that the service works on.
     in_flight: AtomicU32,
 }
 
-/// A connection for a call, and how it was come by.
+/// A connection for a request, with its origin.
 #[derive(Debug)]
 pub struct Checkout<B> {
-    /// The connection.
     pub connection: UpstreamConnection<B>,
-    /// Whether an earlier call had opened it.
+    /// True if an earlier request opened the connection.
     pub reused: bool,
-    /// How long opening it took.
-    pub took: ConnectTimes,
+    /// Duration of opening it; zero for a reused connection.
+    pub connect_times: ConnectTimes,
 }
 
 impl<B> Upstream<B>
@@ -57,97 +56,100 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// A service that so many workers call within these bounds. Times count from `base`.
-    pub fn new(connector: Connector, bounds: &UpstreamLimits, base: Instant, workers: usize) -> Self {
+    /// Creates the client for this number of workers. Times count from `base`.
+    pub fn new(connector: Connector, limits: &UpstreamLimits, base: Instant, workers: usize) -> Self {
         Self {
             connector,
             base,
-            gate: Limiter::new(bounds),
-            room: bounds.connections.map(|most| Arc::new(Semaphore::new(most as usize))),
+            limiter: Limiter::new(limits),
+            connection_permits: limits.connections.map(|limit| Arc::new(Semaphore::new(limit as usize))),
             pools: (0..workers.max(1)).map(|_| ConnectionPool::default()).collect(),
             in_flight: AtomicU32::new(0),
         }
     }
 
-    /// Where it is.
-    pub fn origin(&self) -> &TargetUrl {
-        self.connector.origin()
+    /// Returns the base URL of the service.
+    pub fn target(&self) -> &TargetUrl {
+        self.connector.target()
     }
 
-    /// When the clock of all connections was 0.
+    /// Returns time 0 of the times of all connections.
     pub fn base(&self) -> Instant {
         self.base
     }
 
-    /// Calls that the service is working on.
+    /// Returns the number of requests that the service works on.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// A place at the service, held until the permit is dropped; or why there is none.
-    pub async fn admit(&self) -> Result<UpstreamPermit, LimitExceeded> {
-        self.gate.admit().await
+    /// Waits for a permit for one request; the request counts as in flight until the permit is
+    /// dropped.
+    pub async fn acquire_permit(&self) -> Result<UpstreamPermit, LimitExceeded> {
+        self.limiter.acquire_permit().await
     }
 
-    /// Waits until the rate lets another call through.
-    pub async fn pass(&self, permit: &UpstreamPermit, timer: &Arc<Timer>) -> Result<(), LimitExceeded> {
-        self.gate.pass(permit, timer).await
+    /// Waits until the rate limit admits the request of a permit.
+    pub async fn wait_for_rate(&self, permit: &UpstreamPermit, timer: &Arc<Timer>) -> Result<(), LimitExceeded> {
+        self.limiter.wait_for_rate(permit, timer).await
     }
 
-    /// Counts a call that is sent now; returns how many the service works on, this one included.
-    pub fn arrive(&self) -> u32 {
+    /// Counts a request that is sent now. Returns the number of requests that the service works on,
+    /// including this one.
+    pub fn begin_call(&self) -> u32 {
         self.in_flight.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// The service has done with a call.
-    pub fn leave(&self) {
+    /// Counts a request as ended at the service.
+    pub fn end_call(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// An idle connection of a worker's own.
+    /// Takes an idle connection of a worker.
     pub fn take_idle(&self, worker: usize) -> Option<Checkout<B>> {
-        idle(&self.pools[worker % self.pools.len()])
+        take_idle(&self.pools[worker % self.pools.len()])
     }
 
-    /// A new connection for a call of a worker, or where there is no room for one, an idle one of any worker.
+    /// Opens a connection. At the limit of connections, takes an idle one of any worker.
     pub async fn take_new(&self, tasks: &Tasks) -> Result<Checkout<B>, ExchangeFailure> {
-        let Some(room) = &self.room else { return self.open(tasks, None).await };
+        let Some(permits) = &self.connection_permits else { return self.open(tasks, None).await };
         loop {
-            if let Ok(place) = Arc::clone(room).try_acquire_owned() {
-                return self.open(tasks, Some(place)).await;
+            if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+                return self.open(tasks, Some(permit)).await;
             }
-            if let Some(taken) = self.pools.iter().find_map(idle) {
-                return Ok(taken);
+            if let Some(checkout) = self.pools.iter().find_map(take_idle) {
+                return Ok(checkout);
             }
-            // as many calls as connections are let in, so that one is about to become idle or to end
-            tokio::time::sleep(LOOK_AGAIN).await;
+            // there are no more permits than connections, so one is about to become idle or to
+            // close
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Keeps a connection for another call.
-    pub fn put(&self, worker: usize, connection: UpstreamConnection<B>) {
+    /// Returns a connection to the pool of a worker.
+    pub fn put_idle(&self, worker: usize, connection: UpstreamConnection<B>) {
         self.pools[worker % self.pools.len()].put(connection);
     }
 
-    async fn open(&self, tasks: &Tasks, place: Option<OwnedSemaphorePermit>) -> Result<Checkout<B>, ExchangeFailure> {
-        let (stream, took) = self.connector.connect().await?;
-        let connection = UpstreamConnection::over(stream, self.base, tasks, place)
+    async fn open(&self, tasks: &Tasks, permit: Option<OwnedSemaphorePermit>) -> Result<Checkout<B>, ExchangeFailure> {
+        let (stream, connect_times) = self.connector.connect().await?;
+        let connection = UpstreamConnection::open(stream, self.base, tasks, permit)
             .await
             .map_err(|error| ExchangeFailure { reason: FailureReason::Connect, detail: error.to_string() })?;
-        Ok(Checkout { connection, reused: false, took })
+        Ok(Checkout { connection, reused: false, connect_times })
     }
 }
 
-fn idle<B: Body + 'static>(pool: &ConnectionPool<B>) -> Option<Checkout<B>> {
-    Some(Checkout { connection: pool.take()?, reused: true, took: ConnectTimes::default() })
+fn take_idle<B: Body + 'static>(pool: &ConnectionPool<B>) -> Option<Checkout<B>> {
+    Some(Checkout { connection: pool.take()?, reused: true, connect_times: ConnectTimes::default() })
 }
 
-/// What went wrong with a call.
-pub fn failure(error: &hyper::Error) -> ExchangeFailure {
+/// Returns the failure for an error of hyper.
+pub fn failure_of(error: &hyper::Error) -> ExchangeFailure {
     let reason = if error.is_parse() {
         FailureReason::Protocol
     } else if error.is_user() {
-        // the body that we were to send came to no end
+        // the request body was not complete
         FailureReason::ClientGone
     } else {
         FailureReason::Closed
@@ -156,5 +158,5 @@ pub fn failure(error: &hyper::Error) -> ExchangeFailure {
     ExchangeFailure { reason, detail: format!("{error}{cause}") }
 }
 
-/// Between two looks for a connection where there is no room for another.
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
+/// Interval at which a request at the limit of connections looks for an idle one.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);

@@ -1,4 +1,4 @@
-//! The control plane: edits are seen by the very next call, and refusals say what is wrong.
+//! The control plane: the next request sees a change, and refusals state the cause.
 
 use std::fs;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use standin::Config;
 use standin::{Handle, Server};
 use standin_tape::exchange::{BodyRef, Exchange, ExchangeResponse};
-use standin_tape::{TapeHead, TapeWriter, VERSION, redaction};
+use standin_tape::{TapeHead, TapeWriter, VERSION, redaction_marker};
 use tempfile::TempDir;
 
 use crate::replay::exchange;
@@ -38,7 +38,7 @@ fn tape(folder: &Path, name: &str, said: &[Said<'_>], bodies: bool) {
     let mut writer = TapeWriter::create(&folder.join(format!("tapes/{name}.jsonl")), &head).expect("writable");
     for (number, said) in (1..).zip(said) {
         let mut keep =
-            |body: &[u8]| (!body.is_empty()).then(|| writer.body(body, body.len() as u64).expect("writable"));
+            |body: &[u8]| (!body.is_empty()).then(|| writer.append_body(body, body.len() as u64).expect("writable"));
         let (asked, answered) = (keep(said.asked), keep(said.answer));
         let pairs =
             |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
@@ -192,9 +192,9 @@ fn a_template_needs_proof_and_nothing_is_answered_that_was_never_asked() {
 
 #[test]
 fn secrets_are_asked_for_by_their_presence() {
-    let (path, key) = (format!("/reset/{}", redaction(1)), format!("/who?token={}", redaction(2)));
-    let body = format!("{{\"user\":\"ann\",\"password\":\"{}\"}}", redaction(3));
-    let cookie = format!("sid={}; Path=/", redaction(4));
+    let (path, key) = (format!("/reset/{}", redaction_marker(1)), format!("/who?token={}", redaction_marker(2)));
+    let body = format!("{{\"user\":\"ann\",\"password\":\"{}\"}}", redaction_marker(3));
+    let cookie = format!("sid={}; Path=/", redaction_marker(4));
     let folder = taped(&[
         Said { url: &path, answer: b"reset", ..OK },
         Said { url: &key, answer: b"ann", headers: &[("Set-Cookie", &cookie)], ..OK },
@@ -309,8 +309,8 @@ fn credentials_of_the_recorded_call_are_not_asked_for_and_bodies_that_were_not_k
         TapeHead { version: VERSION, target: "http://inventory:9000".to_owned(), bodies: true, ..TapeHead::default() };
     let mut writer = TapeWriter::create(&folder.path().join("tapes/one.jsonl"), &head).expect("writable");
     let mut kept = exchange("GET", "/mine", Duration::ZERO, Duration::from_millis(1));
-    kept.request.headers = vec![("Authorization".to_owned(), format!("Bearer {}", redaction(5)))];
-    let body = writer.body(b"\x00\xff as it was", 11).expect("writable");
+    kept.request.headers = vec![("Authorization".to_owned(), format!("Bearer {}", redaction_marker(5)))];
+    let body = writer.append_body(b"\x00\xff as it was", 11).expect("writable");
     kept.response.as_mut().expect("it has one").body = Some(body);
     writer.write(&kept).expect("writable");
     let mut unkept = exchange("GET", "/huge", Duration::ZERO, Duration::from_millis(1));

@@ -1,8 +1,8 @@
-//! What came is told: the journal and its questions, scenarios and files of a running server.
+//! The admin API of a running server: the journal and its queries, scenarios and files.
 
 use std::thread;
 
-use crate::support::{Client, Mock};
+use crate::support::{Client, Mock, eventually};
 
 fn stub(url: &str, body: &str) -> String {
     format!(r#"{{"request": {{"urlPath": "{url}"}}, "response": {{"body": "{body}"}}}}"#)
@@ -213,11 +213,7 @@ fn extended_settings_change_by_member() {
 fn a_client_can_end_the_server() {
     let mock = Mock::with(&stub("/a", "x"));
     assert_eq!(mock.post("/__admin/shutdown", "").status, 200);
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while !mock.has_ended() {
-        assert!(std::time::Instant::now() < deadline, "it does not end");
-        thread::sleep(std::time::Duration::from_millis(10));
-    }
+    eventually("it ends", || mock.has_ended());
 }
 
 #[test]
@@ -227,7 +223,7 @@ fn the_api_describes_itself() {
     assert!(page.header("content-type").is_some_and(|kind| kind.starts_with("text/html")));
     assert!(page.text().contains("/__admin/requests/count"));
     let described = mock.get("/__admin/docs/swagger").json();
-    // what is described is there: a GET of each path that has one is not a 404 without words
+    // every described path exists: its GET is no 404 without a body
     for (path, methods) in described["paths"].as_object().expect("paths") {
         if methods.get("get").is_some() && !path.contains('{') {
             assert_eq!(mock.get(path).status, 200, "{path}");

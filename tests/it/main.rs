@@ -15,6 +15,7 @@ mod imports; // who may import whom
 mod journal; // what came, scenarios, files
 mod library; // mocks in Rust tests
 mod near_misses; // the nearest stubs, as WireMock ranks and shows them
+mod process; // the binary as a process
 mod profiles; // queues, seen from outside
 mod protocols; // HTTP/2 and TLS
 mod record; // a real service behind the recorder

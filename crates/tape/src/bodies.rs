@@ -1,4 +1,5 @@
-//! Bodies of tapes: in one file beside each tape, or, of older tapes, in a file each below `bodies/`.
+//! Bodies of tapes: one pack file beside each tape. Older tapes have one file for each body below
+//! `bodies/`.
 //!
 //! ```text
 //! standin bodies 1
@@ -6,8 +7,8 @@
 //! hello
 //! ```
 //!
-//! Each body follows a line with its SHA-256 and its length, and is followed by a newline. A file that was cut off ends
-//! with its last whole body.
+//! Each body follows a line with its SHA-256 and its length in bytes, and is followed by a newline.
+//! A file that was cut off ends with its last complete body.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,22 +18,22 @@ use std::path::{Path, PathBuf};
 
 use standin_files::regular_file;
 
-/// The bodies of some tapes, by their hashes; they are read when asked for.
+/// An index of the bodies of some tapes by SHA-256. A body is read from the disk on request.
 #[derive(Debug, Default)]
 pub struct TapeBodies {
     packs: Vec<File>,
-    /// By hash: which pack, where it begins there, and how long it is.
+    /// For each hash: index of the pack, offset in it and length in bytes.
     places: HashMap<String, (usize, u64, usize)>,
-    /// Where older tapes of the same folders have them.
+    /// `bodies/` folders of older tapes.
     folders: Vec<PathBuf>,
 }
 
 impl TapeBodies {
-    /// Finds the bodies of some tapes. A tape need not have any.
+    /// Indexes the bodies of some tapes. A tape without a pack file is no error.
     pub fn of<'t>(tapes: impl IntoIterator<Item = &'t Path>) -> io::Result<Self> {
         let mut bodies = Self::default();
         for tape in tapes {
-            match regular_file::open(&pack_of(tape)) {
+            match regular_file::open(&pack_path(tape)) {
                 Ok(pack) => bodies.add(pack)?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -45,13 +46,13 @@ impl TapeBodies {
         Ok(bodies)
     }
 
-    /// A body by its hash; none if it was not kept, or never reached the disk.
+    /// Returns the body with this hash, or `None` if it was not kept or not written.
     pub fn get(&self, sha256: &str) -> Option<Vec<u8>> {
         if let Some((pack, from, length)) = self.places.get(sha256).copied() {
             let mut body = vec![0; length];
             return self.packs[pack].read_exact_at(&mut body, from).ok().map(|()| body);
         }
-        // the hash is a file's name: nothing else is read
+        // the hash becomes a file name, so nothing but a hash is accepted
         let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
         let read = |folder: &PathBuf| regular_file::read(&folder.join(sha256), u64::MAX).ok();
         if is_hash { self.folders.iter().find_map(read) } else { None }
@@ -59,7 +60,7 @@ impl TapeBodies {
 
     fn add(&mut self, pack: File) -> io::Result<()> {
         let length = pack.metadata()?.len();
-        let mut reader = BufReader::with_capacity(BUFFER, pack.try_clone()?);
+        let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, pack.try_clone()?);
         let mut line = String::new();
         let mut at = reader.read_line(&mut line)? as u64;
         if line.as_bytes() != PACK_HEAD {
@@ -68,7 +69,7 @@ impl TapeBodies {
         }
         loop {
             line.clear();
-            at += reader.by_ref().take(LONGEST_LINE).read_line(&mut line)? as u64;
+            at += reader.by_ref().take(MAX_LINE_BYTES).read_line(&mut line)? as u64;
             let Some((hash, size)) = line.trim_end().split_once(' ') else { break };
             let Ok(size) = size.parse::<u64>() else { break };
             if !line.ends_with('\n') || at.saturating_add(size) >= length {
@@ -83,13 +84,13 @@ impl TapeBodies {
     }
 }
 
-/// Where the bodies of a tape are.
-pub fn pack_of(tape: &Path) -> PathBuf {
+/// Returns the path of the file with the bodies of a tape.
+pub fn pack_path(tape: &Path) -> PathBuf {
     tape.with_extension("bodies")
 }
 
-/// The first line of a file of bodies.
+/// First line of a pack file.
 pub(super) const PACK_HEAD: &[u8] = b"standin bodies 1\n";
-/// A hash, a number, and what is between.
-const LONGEST_LINE: u64 = 100;
-const BUFFER: usize = 1 << 16;
+/// Upper limit for the line before a body: a hash, a space and a length.
+const MAX_LINE_BYTES: u64 = 100;
+const READ_BUFFER_BYTES: usize = 1 << 16;

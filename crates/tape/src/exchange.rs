@@ -1,136 +1,139 @@
-//! One call to the real service and its answer, with their times: what the recorder writes, and what fitting, drafting and
-//! replaying read.
+//! The record of one request to the real service and its response, with their times. The recorder
+//! writes it; fitting, drafting and replaying read it.
 //!
-//! All times are nanoseconds on one monotonic clock since the tape's start, taken at the socket. Reading ignores keys that it
-//! does not know, so that an older version reads a newer tape.
+//! All times are nanoseconds since the start of the tape, on one monotonic clock, taken at the
+//! socket. Unknown keys are ignored, so that an older version reads a newer tape.
 
 use serde::{Deserialize, Serialize};
 
-/// A call and its answer.
+/// A recorded request and its response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exchange {
-    /// Counts the exchanges of a tape, in the order in which the recorder received the calls.
+    /// Sequence number on the tape, from 1, in the order in which the recorder received the
+    /// requests.
     pub number: u64,
-    /// The operation that the call belongs to, such as `GET /inventory/{id}`; a raw tape has none.
+    /// Operation of the request, such as `GET /inventory/{id}`; `None` on a raw tape.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// The call.
+    /// Request as sent to the service.
     pub request: ExchangeRequest,
-    /// The answer; none if the service gave none, and then `failure` says why.
+    /// The response; `None` if the service sent none, and then `failure` gives the cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<ExchangeResponse>,
-    /// Why there is no whole answer. A response beside it was cut off.
+    /// Cause of a missing or incomplete response. A response beside it was cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<ExchangeFailure>,
-    /// When what happened.
+    /// Times of the exchange.
     pub times: ExchangeTimes,
-    /// Calls at the backend when this one arrived there, itself included.
+    /// Requests at the service when this one arrived there, including this one.
     #[serde(default)]
     pub in_flight: u32,
-    /// Whether the call went over a connection that an earlier call had opened.
+    /// True if an earlier request opened the connection.
     #[serde(default)]
     pub reused: bool,
 }
 
-/// What was asked.
+/// The request of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExchangeRequest {
-    /// As on the wire: `GET`.
+    /// Method as on the wire, such as `GET`.
     pub method: String,
     /// Path and query, as on the wire.
     pub url: String,
-    /// Names and values in their order, redacted.
+    /// Header names and values in their order, redacted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
-    /// The body, if there was one.
+    /// Reference to the body; `None` if it was empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<BodyRef>,
 }
 
-/// What was answered.
+/// The response of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExchangeResponse {
-    /// The status code.
+    /// Status code of the response.
     pub status: u16,
-    /// Names and values in their order, redacted.
+    /// Header names and values in their order, redacted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
-    /// The body, if there was one.
+    /// Reference to the body; `None` if it was empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<BodyRef>,
 }
 
-/// Where a body is kept, and how long it was.
+/// A reference to a recorded body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BodyRef {
-    /// The SHA-256 of the redacted body, in hex: its file name in `bodies/`. None on a tape without bodies.
+    /// SHA-256 of the redacted body in hexadecimal; `None` if the body was not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Bytes on the wire, before redaction.
+    /// Length on the wire in bytes, before redaction.
     pub size: u64,
 }
 
-/// Why an answer is missing or was cut off.
+/// The cause of a missing or incomplete response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExchangeFailure {
-    /// What kind of thing went wrong.
+    /// Category of the failure.
     pub reason: FailureReason,
-    /// What the system said.
+    /// Error text of the operating system or the HTTP library.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
 
-/// The kinds of failure.
+/// The categories of failures of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FailureReason {
-    /// No connection to the service.
+    /// The connection to the service could not be opened.
     Connect,
-    /// No agreement on TLS.
+    /// The TLS handshake failed.
     Tls,
-    /// The service took longer than the recorder waits.
+    /// The service exceeded the timeout of the recorder.
     Timeout,
-    /// The connection ended before the answer did.
+    /// The connection was closed before the end of the response.
     Closed,
-    /// The answer was no HTTP.
+    /// The response was not valid HTTP.
     Protocol,
-    /// One of the recorder's own limits refused the call: it never reached the service.
+    /// A limit of the recorder refused the request; it never reached the service.
     Limit,
-    /// The client went away before the answer came.
+    /// The client closed its connection before the response was complete.
     ClientGone,
-    /// A reason that a later version knows.
+    /// A category of a later version of the format.
     #[serde(other)]
     Other,
 }
 
-/// When things happened, and how long the recorder itself took, in nanoseconds.
+/// The times of an exchange and the delays that the recorder added, in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExchangeTimes {
-    /// The last byte of the call reached the recorder; since the tape's start, as all that are no duration.
+    /// Time at which the recorder had read the last byte of the request.
+    ///
+    /// Like every field that is no duration, it counts from the start of the tape.
     pub received: u64,
-    /// How long the call waited for one of the recorder's own limits.
+    /// Duration for which the request waited for a limit of the recorder.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub permit_wait: u64,
-    /// How long connecting took; 0 on a reused connection.
+    /// Duration of the TCP connect; 0 on a reused connection.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub connect: u64,
-    /// How long TLS took to agree.
+    /// Duration of the TLS handshake; 0 without TLS and on a reused connection.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tls: u64,
-    /// The last bytes of the call were handed to the socket: the arrival at the service. Read before the write, and
-    /// never later than `first_byte`.
+    /// Time at which the last bytes of the request were written to the socket: the arrival at the
+    /// service. The clock is read before the write; never later than `first_byte`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<u64>,
-    /// The first byte of the answer came.
+    /// Time at which the first byte of the response arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_byte: Option<u64>,
-    /// The last byte of the answer came.
+    /// Time at which the last byte of the response arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_byte: Option<u64>,
 }

@@ -1,13 +1,15 @@
-//! What a recorder saw, on disk: JSON lines that people can read and `grep`, an exchange a line.
+//! The tape format: recorded exchanges on disk as JSON lines, one exchange a line.
 //!
 //! ```text
-//! {"standinTape":1,"target":"http://10.0.0.5:8080","startedUnixMs":1793613600000,"exclusive":true,…}     the head
-//! {"number":1,"request":{…},"response":{…},"times":{…},"inFlight":1,"reused":false}                      an exchange a line
-//! {"end":{"exchanges":41200,"dropped":0,"refused":3}}                                                    only if it ended well
+//! {"standinTape":1,"target":"http://10.0.0.5:8080","startedUnixMs":1793613600000,…}    head
+//! {"number":1,"request":{…},"response":{…},"times":{…},"inFlight":1,"reused":false}    exchange
+//! {"end":{"exchanges":41200,"dropped":0,"refused":3}}                                  foot
 //! ```
 //!
-//! Bodies lie beside the tape in a file that ends in `.bodies`, each distinct one once, by its SHA-256 ([`TapeBodies`]). Where a secret
-//! was, a marker stands: [`is_redacted`]. Where the disk was full for a while, a line `{"gap":{…}}` stands between exchanges.
+//! The foot is missing if the recorder was killed. Bodies are beside the tape in a file that ends
+//! in `.bodies`, each distinct one once, by its SHA-256 ([`TapeBodies`]). A marker replaces each
+//! secret ([`is_redacted`]). A line `{"gap":{…}}` marks exchanges that are lost because the disk
+//! was full.
 
 mod appender;
 mod bodies;
@@ -25,103 +27,106 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use bodies::{TapeBodies, pack_of};
+pub use bodies::{TapeBodies, pack_path};
 pub use reader::{BrokenLine, TapeCondition, TapeError, TapeReader};
-pub use recording::{LoadedTape, REPLAY, busiest_second, is_error};
-pub use redaction::{REDACTED_PREFIX, around_redactions, is_redacted, redaction};
+pub use recording::{LoadedTape, REPLAY_NOTE, busiest_second, is_error};
+pub use redaction::{DEFAULT_SECRET_KEYS, PlainMessage, RedactedMessage, RedactionRules, Redactor};
+pub use redaction::{REDACTED_PREFIX, is_redacted, redaction_marker, split_at_redactions};
 pub use writer::TapeWriter;
-pub use writer::hex;
+pub use writer::to_hex;
 
-/// The first line of a tape: under what conditions it was recorded.
+/// The first line of a tape: the conditions of the recording.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TapeHead {
-    /// The version of the format. A reader refuses versions above its own.
+    /// Version of the format. A reader refuses versions above its own.
     #[serde(rename = "standinTape")]
     pub version: u32,
-    /// The base URL of the service that was recorded.
+    /// Base URL of the recorded service.
     pub target: String,
-    /// When the tape's clock was 0, in milliseconds since 1970.
+    /// Time 0 of the tape, in milliseconds since 1970.
     pub started_unix_ms: u64,
-    /// How times were taken, in words: `monotonic, at the socket`.
+    /// Description of the clock: `monotonic, at the socket`.
     #[serde(default)]
     pub clock: String,
-    /// Whether the recorder saw all traffic of the service. It cannot be checked, only declared.
+    /// True if the operator declared that the recorder sees all traffic of the service.
     #[serde(default)]
     pub exclusive: bool,
-    /// Whether bodies were kept.
+    /// True if bodies were kept.
     #[serde(default)]
     pub bodies: bool,
-    /// The recorder's own limits: populations and rates at these are floors, never a capacity.
+    /// Limits of the recorder. Concurrency and rates at a limit are lower bounds of the capacity.
     #[serde(default)]
     pub limits: RecordingLimits,
-    /// How much time the recorder itself adds to a call, measured against a loopback service.
+    /// Time that the recorder adds to a request, measured against a loopback service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overhead: Option<RecorderOverhead>,
-    /// Whatever else is worth keeping.
+    /// Further notes by name, such as the steps of a ramp.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub notes: Map<String, Value>,
 }
 
-/// What a recorder let through to the service.
+/// The limits of a recorder; `None` is unlimited.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordingLimits {
-    /// Calls at the service at a time.
+    /// Maximum number of concurrent requests at the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<u32>,
-    /// Calls a second.
+    /// Maximum number of requests a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_second: Option<f64>,
-    /// Connections at a time.
+    /// Maximum number of concurrent connections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u32>,
 }
 
-/// Quantiles of the time that the recorder adds, in nanoseconds.
+/// Quantiles of the time that the recorder adds to a request, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecorderOverhead {
-    /// The median.
+    /// Median of the added time.
     pub p50: u64,
-    /// One in ten calls is slowed by more.
+    /// 90 % quantile of the added time.
     #[serde(default)]
     pub p90: u64,
-    /// One in a hundred calls is slowed by more.
+    /// 99 % quantile of the added time.
     pub p99: u64,
-    /// The median time of a call to a service that answers at once, without the recorder: no shorter call can be measured.
+    /// Median latency of a loopback service that answers immediately, without the recorder: the
+    /// lower bound of measurable latencies.
     #[serde(default)]
     pub round_trip: u64,
 }
 
-/// The last line of a tape that ended well.
+/// The last line of a tape, written when the recorder ends normally.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TapeFoot {
-    /// Exchanges written.
+    /// Number of exchanges on the tape.
     pub exchanges: u64,
-    /// Exchanges that were not written because the disk could not keep up.
+    /// Number of exchanges that are lost because the disk was full or too slow.
     #[serde(default)]
     pub dropped: u64,
-    /// Calls that the recorder's limits refused.
+    /// Number of requests that the limits of the recorder refused.
     #[serde(default)]
     pub refused: u64,
 }
 
-/// A stretch of a recording that is not on its tape, as the disk took nothing.
+/// A part of the recording that is not on the tape, because the disk accepted no writes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TapeGap {
-    /// Exchanges that were lost.
+    /// Number of lost exchanges.
     pub exchanges: u64,
-    /// How long the disk took nothing.
+    /// Duration of the gap in seconds.
     pub seconds: f64,
-    /// What the system said.
+    /// Error text of the operating system.
     pub why: String,
 }
 
-/// The tapes of a stub folder, by name: those that a recorder wrote are in the order of their times.
-pub fn of_folder(dir: &Path) -> io::Result<Vec<PathBuf>> {
+/// Lists the tapes of a stub folder in the order of their names. Names that a recorder chose are in
+/// the order of their times.
+pub fn tapes_of_folder(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir.join("tapes"))?;
     let mut tapes: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     tapes.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
@@ -129,19 +134,19 @@ pub fn of_folder(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(tapes)
 }
 
-/// A foot as it stands on its line.
+/// JSON of the line with the foot.
 #[derive(Serialize, Deserialize)]
 struct FootLine {
     end: TapeFoot,
 }
 
-/// A gap as it stands on its line.
+/// JSON of a line with a gap.
 #[derive(Serialize, Deserialize)]
 struct GapLine {
     gap: TapeGap,
 }
 
-/// The version of the format that this program writes, and the highest that it reads.
+/// Version of the format that this program writes, and the highest version that it reads.
 pub const VERSION: u32 = 1;
 
 #[cfg(test)]

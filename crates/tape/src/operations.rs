@@ -1,20 +1,20 @@
-//! Groups calls into operations: a method and a path in which the segments that the tape proves to vary are `{id}`.
+//! Groups requests into operations: a method and a path in which variable segments are `{id}`.
 //!
-//! A segment varies where several values stand at its place and they look like identifiers (numbers, UUIDs, long hex or
-//! tokens with digits), or where so many distinct words stand there that they cannot be names of resources. A value that was
-//! seen once stays as it is: nothing proves that it varies. The query is no part of an operation. The same calls give the
-//! same operations, in whatever order they come.
+//! A segment is variable if several values occur at its position that look like identifiers
+//! (numbers, UUIDs, long hexadecimal numbers or tokens with digits), or if so many distinct words
+//! occur there that they cannot be names of resources. A value that occurs once stays as it is. The
+//! query is not part of an operation. The result does not depend on the order of the requests.
 
 use std::collections::BTreeMap;
 
-/// The operations of a tape.
+/// The operations of a tape, as a tree of path segments for each method.
 #[derive(Clone, Debug, Default)]
 pub struct OperationTree {
     methods: BTreeMap<String, PathNode>,
 }
 
 impl OperationTree {
-    /// Learns from all calls of a tape, as methods and urls.
+    /// Builds the tree from the methods and URLs of all requests of a tape.
     pub fn learn(calls: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>) -> Self {
         let mut methods: BTreeMap<String, PathNode> = BTreeMap::new();
         for (method, url) in calls {
@@ -33,7 +33,8 @@ impl OperationTree {
         Self { methods }
     }
 
-    /// The operation of a call: `GET /inventory/{id}`. A call that was not learned from is named as far as its path is known.
+    /// Returns the operation of a request, such as `GET /inventory/{id}`. For a request that was
+    /// not learned from, the segments that are not in the tree stay as they are.
     pub fn name(&self, method: &str, url: &str) -> String {
         let mut name = format!("{method} ");
         let mut node = self.methods.get(method);
@@ -62,16 +63,16 @@ impl OperationTree {
     }
 }
 
-/// A place in a path.
+/// A position in a path.
 #[derive(Clone, Debug, Default)]
 struct PathNode {
     calls: u64,
-    /// Calls whose path ends here.
+    /// Number of requests whose path ends here.
     ends: u64,
     children: BTreeMap<String, PathNode>,
-    /// What follows the segments that vary.
+    /// Subtree that follows the variable segments.
     variable: Option<Box<PathNode>>,
-    /// Whether words vary here too, not only what looks like an identifier.
+    /// True if words are variable here too, not only identifiers.
     any_word: bool,
 }
 
@@ -98,7 +99,8 @@ impl PathNode {
         self.children.values_mut().chain(self.variable.as_deref_mut()).for_each(PathNode::generalise);
     }
 
-    /// Whether so many words stand here, each with so few calls, and all continued alike, that they must be values.
+    /// Returns true if the words here are values: there are many of them, each with few requests,
+    /// and nine in ten are continued alike.
     fn words_vary(&self) -> bool {
         let words: Vec<&PathNode> =
             self.children.iter().filter(|(segment, _)| !is_identifier(segment)).map(|(_, node)| node).collect();
@@ -125,7 +127,8 @@ impl PathNode {
     }
 }
 
-/// The segments of a path, without scheme, host, query and fragment. A slash at the end is a segment of its own, an empty one.
+/// Returns the segments of a path, without scheme, host, query and fragment. A slash at the end
+/// gives a last empty segment.
 fn segments(url: &str) -> impl Iterator<Item = &str> {
     let url = match url.split_once("://") {
         Some((_, rest)) if !url.starts_with('/') => rest.find('/').map_or("/", |slash| &rest[slash..]),
@@ -135,14 +138,15 @@ fn segments(url: &str) -> impl Iterator<Item = &str> {
     path.strip_prefix('/').unwrap_or(path).split('/')
 }
 
-/// Whether a segment looks like a number, a UUID, long hex, or a long token that mixes letters and digits.
+/// Returns true if a segment looks like a number, a UUID, a long hexadecimal number, or a long
+/// token of letters and digits.
 fn is_identifier(segment: &str) -> bool {
     let digits = segment.bytes().filter(u8::is_ascii_digit).count();
     let length = segment.len();
     if digits == 0 {
         return false;
     }
-    // as in `7.json`
+    // a number with an extension, as in `7.json`
     let stem = segment.rsplit_once('.').filter(|(_, end)| end.bytes().all(|byte| byte.is_ascii_alphabetic()));
     let number = stem.map_or(segment, |(stem, _)| stem);
     let number = number.strip_prefix('-').unwrap_or(number);
@@ -157,9 +161,10 @@ fn is_identifier(segment: &str) -> bool {
     is_number || is_hex || is_token
 }
 
-/// So many distinct words at one place are values, however often each is called.
+/// Number of distinct words at one position from which on they are values.
 const MANY_WORDS: usize = 50;
-/// So many are, if each has four calls or fewer.
+/// Number of distinct words from which on they are values if they have four requests or fewer each,
+/// on average.
 const SOME_WORDS: usize = 12;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Reads a tape an exchange at a time, and keeps account of lines that are no exchange.
+//! Reads a tape one exchange at a time, and counts the lines that are not exchanges.
 
 use std::fmt;
 use std::fs::File;
@@ -9,9 +9,9 @@ use super::{FootLine, GapLine, TapeFoot, TapeHead, VERSION};
 use crate::exchange::Exchange;
 use standin_files::regular_file;
 
-/// Exchanges of a tape, in the order of its lines.
+/// An iterator over the exchanges of a tape, in the order of its lines.
 ///
-/// A line that cannot be read does not end the reading: [`TapeReader::condition`] tells of it afterwards.
+/// A line that cannot be parsed does not end the iteration; [`TapeReader::condition`] counts it.
 pub struct TapeReader<R> {
     lines: R,
     line: Vec<u8>,
@@ -20,47 +20,48 @@ pub struct TapeReader<R> {
     condition: TapeCondition,
 }
 
-/// How whole a tape was, known once it has been read to its end.
+/// The completeness of a tape, known after it was read to its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TapeCondition {
-    /// Exchanges read.
+    /// Number of exchanges read.
     pub exchanges: u64,
-    /// Whether the last line was torn: the recorder ended while it wrote.
+    /// True if the last line is incomplete: the recorder was killed during a write.
     pub torn: bool,
-    /// Lines before the last that could not be read.
+    /// Number of other lines that cannot be parsed.
     pub broken: u64,
-    /// The first of them.
+    /// The first lines that cannot be parsed, at most ten.
     pub examples: Vec<BrokenLine>,
-    /// The recorder's own account; none if it did not end well.
+    /// Counts of the recorder; `None` if it did not end normally.
     pub foot: Option<TapeFoot>,
-    /// Stretches in which the disk took nothing.
+    /// Number of gaps, in which the disk accepted no writes.
     pub gaps: u64,
-    /// Exchanges that were lost in them.
+    /// Number of exchanges lost in the gaps.
     pub lost_in_gaps: u64,
 }
 
-/// A line that is no exchange.
+/// A line that cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenLine {
-    /// Counted from 1.
+    /// Line number, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// Error of the parser.
     pub why: String,
 }
 
-/// Why a tape cannot be read at all.
+/// An error that makes a tape unreadable.
 #[derive(Debug)]
 pub enum TapeError {
-    /// The system refuses.
+    /// The file cannot be read.
     Io(io::Error),
-    /// The first line is no head.
+    /// The first line is not a head; with the error of the parser.
     NoHead(String),
-    /// A later version wrote it.
+    /// The version of the format is higher than this program supports.
     Version(u32),
 }
 
 impl TapeCondition {
-    /// Exchanges that the tape lacks: dropped or lost by the recorder, or on lines that cannot be read.
+    /// Returns the number of exchanges missing from the tape: dropped or lost by the recorder, or
+    /// on lines that cannot be parsed.
     pub fn lost(&self) -> u64 {
         let dropped = self.foot.map_or(self.lost_in_gaps, |foot| foot.dropped);
         self.broken + u64::from(self.torn) + dropped
@@ -70,12 +71,12 @@ impl TapeCondition {
 impl TapeReader<BufReader<File>> {
     /// Opens a tape and reads its head.
     pub fn open(path: &Path) -> Result<Self, TapeError> {
-        Self::new(BufReader::with_capacity(BUFFER, regular_file::open(path)?))
+        Self::new(BufReader::with_capacity(READ_BUFFER_BYTES, regular_file::open(path)?))
     }
 }
 
 impl<R: BufRead> TapeReader<R> {
-    /// Reads the head.
+    /// Reads the head from a stream of lines.
     pub fn new(mut lines: R) -> Result<Self, TapeError> {
         let mut line = Vec::new();
         lines.read_until(b'\n', &mut line)?;
@@ -89,19 +90,19 @@ impl<R: BufRead> TapeReader<R> {
         Ok(Self { lines, line, number: 1, head, condition: TapeCondition::default() })
     }
 
-    /// The conditions of the recording.
+    /// Returns the conditions of the recording.
     pub fn head(&self) -> &TapeHead {
         &self.head
     }
 
-    /// How whole the tape was, as far as it has been read.
+    /// Returns the completeness of the part that was read.
     pub fn condition(&self) -> &TapeCondition {
         &self.condition
     }
 
     fn reject(&mut self, why: String) {
         self.condition.broken += 1;
-        if self.condition.examples.len() < EXAMPLES {
+        if self.condition.examples.len() < MAX_EXAMPLES {
             self.condition.examples.push(BrokenLine { line: self.number, why });
         }
     }
@@ -164,6 +165,6 @@ impl fmt::Display for TapeError {
 
 impl std::error::Error for TapeError {}
 
-const BUFFER: usize = 1 << 18;
-/// Broken lines that are named.
-const EXAMPLES: usize = 10;
+const READ_BUFFER_BYTES: usize = 1 << 18;
+/// Maximum number of unparsable lines kept as examples.
+const MAX_EXAMPLES: usize = 10;

@@ -1,4 +1,4 @@
-//! A whole tape in memory, for what goes through it more than once: replaying and comparing.
+//! A tape in memory, for code that reads it more than once: replaying and comparing.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -7,40 +7,44 @@ use super::operations::OperationTree;
 use super::{TapeCondition, TapeError, TapeHead, TapeReader};
 use crate::exchange::{Exchange, FailureReason};
 
-/// A tape that has been read to its end. Of the headers of answers only the coding is kept: they are most of a tape, and who needs
-/// the others reads a [`TapeReader`] through.
+/// A tape that was read to its end.
+///
+/// To save memory, `Content-Encoding` is the only response header that is kept. A [`TapeReader`]
+/// gives all headers.
 #[derive(Clone, Debug, Default)]
 pub struct LoadedTape {
-    /// The conditions of the recording.
+    /// Conditions of the recording.
     pub head: TapeHead,
-    /// Its exchanges, in the order of the lines.
+    /// Exchanges in the order of the lines.
     pub exchanges: Vec<Exchange>,
-    /// How whole it was.
+    /// Completeness of the tape.
     pub condition: TapeCondition,
 }
 
 impl LoadedTape {
-    /// Reads a tape.
+    /// Reads a tape to its end.
     pub fn open(path: &Path) -> Result<Self, TapeError> {
         let mut reader = TapeReader::open(path)?;
         let head = reader.head().clone();
-        let exchanges = reader.by_ref().map(|read| read.map(with_coding_alone)).collect::<Result<_, _>>()?;
+        let exchanges = reader.by_ref().map(|read| read.map(keep_content_encoding)).collect::<Result<_, _>>()?;
         Ok(Self { head, exchanges, condition: reader.condition().clone() })
     }
 
-    /// Whether `replay` wrote it: its calls count from when they were meant to be sent, so that a target that stalls cannot
-    /// hide what it did to the calls that had to wait.
+    /// Returns true if `standin replay` wrote the tape.
+    ///
+    /// The latency of a replayed request counts from its planned time, so that a stalled target
+    /// cannot hide the delay of the requests that waited (coordinated omission).
     pub fn is_replay(&self) -> bool {
-        self.head.notes.contains_key(REPLAY)
+        self.head.notes.contains_key(REPLAY_NOTE)
     }
 
-    /// The operations of its calls.
+    /// Groups the requests into operations.
     pub fn operations(&self) -> OperationTree {
         OperationTree::learn(self.exchanges.iter().map(|one| (one.request.method.as_str(), one.request.url.as_str())))
     }
 
-    /// When a call came to the service, in nanoseconds since the tape's start; none if it never did. Of a replay it is when
-    /// it was meant to be sent.
+    /// Returns the time at which a request arrived at the service, in nanoseconds since the start
+    /// of the tape, or `None` if it never arrived. For a replay this is the planned time.
     pub fn arrival(&self, exchange: &Exchange) -> Option<u64> {
         if exchange.failure.as_ref().is_some_and(|failure| failure.reason == FailureReason::Limit) {
             return None;
@@ -48,7 +52,8 @@ impl LoadedTape {
         if self.is_replay() { Some(exchange.times.received) } else { exchange.times.sent }
     }
 
-    /// How long the whole answer took from then on, in nanoseconds; none if there is none.
+    /// Returns the time from arrival to the last byte of the response, in nanoseconds, or `None`
+    /// without a complete response.
     pub fn latency(&self, exchange: &Exchange) -> Option<u64> {
         if exchange.failure.is_some() || exchange.response.is_none() {
             return None;
@@ -57,15 +62,15 @@ impl LoadedTape {
         Some(end.saturating_sub(self.arrival(exchange)?))
     }
 
-    /// The most calls that came to the service within a second of each other.
-    pub fn per_second(&self) -> f64 {
+    /// Returns the maximum number of arrivals within one second (sliding window).
+    pub fn peak_rate(&self) -> f64 {
         let mut arrivals: Vec<u64> = self.exchanges.iter().filter_map(|exchange| self.arrival(exchange)).collect();
         arrivals.sort_unstable();
         busiest_second(arrivals)
     }
 }
 
-fn with_coding_alone(mut exchange: Exchange) -> Exchange {
+fn keep_content_encoding(mut exchange: Exchange) -> Exchange {
     if let Some(response) = &mut exchange.response {
         response.headers.retain(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
         response.headers.shrink_to_fit();
@@ -73,16 +78,18 @@ fn with_coding_alone(mut exchange: Exchange) -> Exchange {
     exchange
 }
 
-/// Whether a service that answers so, or not at all, is in trouble.
+/// Returns true if a response with this status, or a missing response, counts as an error of the
+/// service: no response, 429 and 500 to 599.
 pub fn is_error(status: Option<u16>) -> bool {
     status.is_none_or(|status| status == 429 || status >= 500)
 }
 
-/// The most of these moments, which are in order, within a second of each other.
-pub fn busiest_second(moments: impl IntoIterator<Item = u64>) -> f64 {
+/// Returns the maximum number of times within one second (sliding window). The times are
+/// nanoseconds in ascending order.
+pub fn busiest_second(times: impl IntoIterator<Item = u64>) -> f64 {
     let mut recent = VecDeque::new();
     let mut most = 0;
-    for at in moments {
+    for at in times {
         while recent.front().is_some_and(|first| at - first >= 1_000_000_000) {
             recent.pop_front();
         }
@@ -92,8 +99,8 @@ pub fn busiest_second(moments: impl IntoIterator<Item = u64>) -> f64 {
     most as f64
 }
 
-/// The note of a head that says of what tape this one is a replay.
-pub const REPLAY: &str = "replay";
+/// Key of the note in [`TapeHead::notes`] with the path of the replayed tape.
+pub const REPLAY_NOTE: &str = "replay";
 
 #[cfg(test)]
 mod tests {
@@ -108,10 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn of_an_answers_headers_the_coding_is_kept() {
+    fn content_encoding_is_the_only_response_header_kept() {
         let headers = [("Content-Type", "text/plain"), ("content-encoding", "gzip")];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let read = with_coding_alone(Exchange {
+        let read = keep_content_encoding(Exchange {
             number: 1,
             operation: None,
             request: ExchangeRequest {

@@ -47,8 +47,8 @@ fn what_is_written_is_read() {
     for number in 1..=3 {
         writer.write(&exchange(number)).unwrap();
     }
-    let body = writer.body(b"hello", 7).unwrap();
-    assert_eq!(writer.body(b"hello", 5).unwrap().sha256, body.sha256);
+    let body = writer.append_body(b"hello", 7).unwrap();
+    assert_eq!(writer.append_body(b"hello", 5).unwrap().sha256, body.sha256);
     writer.finish(2, 5).unwrap();
 
     let mut reader = TapeReader::open(&path).unwrap();
@@ -60,7 +60,7 @@ fn what_is_written_is_read() {
     let name = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
     assert_eq!(body, crate::exchange::BodyRef { sha256: Some(name.to_owned()), size: 7 });
     assert_eq!(TapeBodies::of([path.as_path()]).unwrap().get(name).unwrap(), b"hello");
-    let pack = fs::read_to_string(pack_of(&path)).unwrap();
+    let pack = fs::read_to_string(pack_path(&path)).unwrap();
     assert_eq!(pack, format!("standin bodies 1\n{name} 5\nhello\n"));
 }
 
@@ -71,13 +71,13 @@ fn bodies_of_a_tape_that_was_cut_off_and_of_an_older_one_are_found() {
     let mut writer = TapeWriter::create(&path, &head()).unwrap();
     let names: Vec<String> = [&b"one"[..], b"", b"two\nlines\n", b"last"]
         .iter()
-        .map(|body| writer.body(body, 1).unwrap().sha256.unwrap())
+        .map(|body| writer.append_body(body, 1).unwrap().sha256.unwrap())
         .collect();
     writer.flush().unwrap();
     drop(writer);
-    let pack = fs::read(pack_of(&path)).unwrap();
+    let pack = fs::read(pack_path(&path)).unwrap();
     for (cut, whole) in [(0, 4), (1, 3), (4, 3), (60, 3), (80, 2), (pack.len(), 0)] {
-        fs::write(pack_of(&path), &pack[..pack.len() - cut]).unwrap();
+        fs::write(pack_path(&path), &pack[..pack.len() - cut]).unwrap();
         let bodies = TapeBodies::of([path.as_path()]).unwrap();
         let found = names.iter().filter(|name| bodies.get(name).is_some()).count();
         assert_eq!(found, whole, "{cut} bytes short");
@@ -89,7 +89,8 @@ fn bodies_of_a_tape_that_was_cut_off_and_of_an_older_one_are_found() {
     assert_eq!((bodies.get(&old), bodies.get("../one.jsonl")), (Some(b"older".to_vec()), None));
 }
 
-/// A disk that takes nothing for a while: what was taken before comes out whole, and the gap is marked.
+/// A disk that takes nothing for a while: what was taken before comes out whole, and the gap is
+/// marked.
 #[test]
 fn a_gap_is_told() {
     let start = serde_json::to_string(&head()).unwrap();

@@ -1,4 +1,5 @@
-//! Writes a tape: the head at once, exchanges and bodies through buffers, and each distinct body once.
+//! Writes a tape: the head immediately, exchanges and bodies through buffers, each distinct body
+//! once.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,30 +10,31 @@ use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
 use super::appender::Appender;
-use super::bodies::{PACK_HEAD, pack_of};
+use super::bodies::{PACK_HEAD, pack_path};
 use super::{FootLine, GapLine, TapeFoot, TapeGap, TapeHead};
 use crate::exchange::{BodyRef, Exchange};
 
-/// A tape that is being written.
+/// A writer of one tape.
 ///
-/// Dropping it without [`TapeWriter::finish`] leaves a tape without a foot, which says that the recording was cut off. A
-/// write that fails loses nothing that was taken: the next [`TapeWriter::flush`] goes on where it stopped.
+/// Dropping it without [`TapeWriter::finish`] leaves a tape without a foot: readers report it as
+/// cut off. A failed write loses nothing: the next [`TapeWriter::flush`] continues where it
+/// stopped.
 pub struct TapeWriter {
-    /// Created with the first body.
+    /// Pack file; created with the first body.
     bodies: Option<Appender>,
     lines: Appender,
     pack: PathBuf,
-    /// SHA-256 needs no second hash to be spread.
+    /// Hashes of the bodies in the pack.
     known: HashSet<[u8; 32], foldhash::fast::RandomState>,
-    /// Exchanges taken, whether or not the system has them.
+    /// Number of exchanges appended, including those still in the buffer.
     exchanges: u64,
-    /// Lines in the buffer that are no exchanges.
+    /// Number of lines in the buffer that are not exchanges.
     others: u64,
 }
 
 impl TapeWriter {
-    /// Starts a tape. The file must not exist yet; bodies will stand beside it, in a file of the same name that ends in
-    /// `.bodies`.
+    /// Creates a tape and writes its head. An existing file is an error. Bodies go to a file of the
+    /// same name that ends in `.bodies`.
     pub fn create(path: &Path, head: &TapeHead) -> io::Result<Self> {
         let folder = path.parent().unwrap_or(Path::new(""));
         if !folder.as_os_str().is_empty() {
@@ -41,7 +43,7 @@ impl TapeWriter {
         let mut writer = Self {
             lines: Appender::create(path)?,
             bodies: None,
-            pack: pack_of(path),
+            pack: pack_path(path),
             known: HashSet::default(),
             exchanges: 0,
             others: 0,
@@ -51,24 +53,25 @@ impl TapeWriter {
         Ok(writer)
     }
 
-    /// Appends an exchange, and writes once enough has come together.
+    /// Appends an exchange, and writes the buffer when it is full.
     pub fn write(&mut self, exchange: &Exchange) -> io::Result<()> {
-        self.take(exchange)?;
+        self.append(exchange)?;
         if self.is_full() { self.flush() } else { Ok(()) }
     }
 
-    /// Appends an exchange to what is to be written.
-    pub fn take(&mut self, exchange: &Exchange) -> io::Result<()> {
+    /// Appends an exchange to the buffer.
+    pub fn append(&mut self, exchange: &Exchange) -> io::Result<()> {
         self.line(exchange)?;
         self.exchanges += 1;
         Ok(())
     }
 
-    /// Keeps a redacted body, unless the same is kept already. `size` is its length on the wire.
-    pub fn body(&mut self, body: &[u8], size: u64) -> io::Result<BodyRef> {
+    /// Appends a redacted body to the buffer, unless an equal one is on the tape. `size` is its
+    /// length on the wire in bytes.
+    pub fn append_body(&mut self, body: &[u8], size: u64) -> io::Result<BodyRef> {
         let hash = digest(&SHA256, body);
         let hash: [u8; 32] = hash.as_ref().try_into().expect("SHA-256 has 32 bytes");
-        let name = hex(&hash);
+        let name = to_hex(&hash);
         if !self.known.contains(&hash) {
             self.keep(&name, body)?;
             self.known.insert(hash);
@@ -76,12 +79,12 @@ impl TapeWriter {
         Ok(BodyRef { sha256: Some(name), size })
     }
 
-    /// Marks a stretch of the recording that the tape lacks.
-    pub fn gap(&mut self, gap: &TapeGap) -> io::Result<()> {
+    /// Appends a line that marks a gap of the recording.
+    pub fn append_gap(&mut self, gap: &TapeGap) -> io::Result<()> {
         self.other_line(&GapLine { gap: gap.clone() })
     }
 
-    /// Hands what is buffered to the system, bodies before the exchanges that name them.
+    /// Writes the buffers, bodies before the exchanges that name them.
     pub fn flush(&mut self) -> io::Result<()> {
         if let Some(bodies) = &mut self.bodies {
             bodies.flush()?;
@@ -91,24 +94,25 @@ impl TapeWriter {
         Ok(())
     }
 
-    /// Exchanges that the system has.
-    pub fn written(&self) -> u64 {
-        let waiting = memchr::memchr_iter(b'\n', self.lines.waiting()).count() as u64;
-        // the others were taken last
+    /// Returns the number of exchanges handed to the operating system.
+    pub fn written_count(&self) -> u64 {
+        let waiting = memchr::memchr_iter(b'\n', self.lines.pending()).count() as u64;
+        // lines that are not exchanges are appended last
         self.exchanges - waiting.saturating_sub(self.others).min(self.exchanges)
     }
 
-    /// Exchanges that were taken, whether or not the system has them.
-    pub fn taken(&self) -> u64 {
+    /// Returns the number of exchanges appended, including those still in the buffer.
+    pub fn appended_count(&self) -> u64 {
         self.exchanges
     }
 
-    /// Ends the tape well. `dropped` and `refused` are the recorder's counts.
+    /// Writes the foot and syncs the files. `dropped` and `refused` are the counts of the recorder.
     pub fn finish(mut self, dropped: u64, refused: u64) -> io::Result<()> {
         self.end(dropped, refused)
     }
 
-    /// Ends the tape well, or says why that cannot be, and leaves the writer to tell what was written.
+    /// Writes the foot and syncs the files, like [`TapeWriter::finish`]. After an error the writer
+    /// still gives its counts.
     pub fn end(&mut self, dropped: u64, refused: u64) -> io::Result<()> {
         self.flush()?;
         let end = TapeFoot { exchanges: self.exchanges, dropped, refused };
@@ -142,7 +146,7 @@ impl TapeWriter {
         Ok(())
     }
 
-    /// Whether so much waits that it is time to flush.
+    /// Returns true when enough bytes are buffered for a write.
     pub fn is_full(&self) -> bool {
         self.lines.is_full() || self.bodies.as_ref().is_some_and(Appender::is_full)
     }
@@ -150,13 +154,13 @@ impl TapeWriter {
 
 impl Drop for TapeWriter {
     fn drop(&mut self) {
-        // whoever wants to know of an error flushes before
+        // a caller who needs the error flushes before the drop
         let _ = self.flush();
     }
 }
 
-/// A hash as files are named by it.
-pub fn hex(hash: &[u8]) -> String {
+/// Formats bytes as lower-case hexadecimal digits.
+pub fn to_hex(hash: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

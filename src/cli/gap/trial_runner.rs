@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cli::Failure;
 use crate::replay::{self, Plan, PreparedCalls, ReplayOutcome, ReplayTarget};
 use standin_tape::exchange::Exchange;
-use standin_tape::{LoadedTape, REPLAY, TapeHead};
+use standin_tape::{LoadedTape, REPLAY_NOTE, TapeHead};
 
 /// A target of the comparison and the calls that are sent to it.
 pub(super) struct TrialRunner<'r> {
@@ -25,9 +25,9 @@ impl TrialRunner<'_> {
             Ok(())
         });
         let outcome = outcome.map_err(|error| {
-            Failure::broken(format!("cannot replay against {}: {error}", self.target.connector.origin()))
+            Failure::broken(format!("cannot replay against {}: {error}", self.target.connector.target()))
         })?;
-        let notes = [(REPLAY.to_owned(), true.into())].into_iter().collect();
+        let notes = [(REPLAY_NOTE.to_owned(), true.into())].into_iter().collect();
         Ok((
             outcome,
             LoadedTape { head: TapeHead { notes, ..TapeHead::default() }, exchanges, ..LoadedTape::default() },

@@ -1,4 +1,4 @@
-//! A run of journal entries in one allocation, with the stubs that answered them.
+//! A chunk of journal entries in one allocation, with the stubs that answered them.
 
 use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime};
@@ -7,33 +7,34 @@ use bytes::Buf as _;
 use hashbrown::HashMap;
 use uuid::Uuid;
 
-use super::record::{self, JournalEntry, MatchOutcome, NewEntry};
+use super::entry::{self, JournalEntry, MatchOutcome, NewEntry};
 use standin_stub::Stub;
 
-/// Entries one after the other: each its length, its ordinal, its stub and the call.
+/// Encoded entries one after the other, each with its length, its ordinal, its stub and its
+/// request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chunk {
     bytes: Vec<u8>,
-    entries: u64,
-    first: Option<u64>,
-    /// The stubs that answered, each once.
-    pinned: Vec<PinnedStub>,
-    places: HashMap<Uuid, u32>,
-    /// What the pinned stubs hold.
-    pinned_bytes: usize,
+    entry_count: u64,
+    first_ordinal: Option<u64>,
+    /// Stubs that answered, each once.
+    stubs: Vec<PinnedStub>,
+    stub_indexes: HashMap<Uuid, u32>,
+    /// Bytes of the stubs kept alive by `stubs`.
+    stub_bytes: usize,
 }
 
-/// A stub that an entry speaks of.
+/// A stub that an entry refers to.
 #[derive(Clone, Debug)]
 enum PinnedStub {
-    /// Kept, and counted.
+    /// A stub kept alive; its bytes count.
     Kept(Arc<Stub>),
-    /// Too large to be kept on behalf of the journal: known as long as it is served.
+    /// A stub that is too large to be kept alive by the journal; known as long as it is served.
     Named(Uuid, Weak<Stub>),
 }
 
 impl Chunk {
-    /// A chunk that can take this many bytes.
+    /// Creates a chunk with a capacity in bytes.
     pub(super) fn with_capacity(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
     }
@@ -43,58 +44,58 @@ impl Chunk {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.entries == 0
+        self.entry_count == 0
     }
 
-    pub(super) fn entries(&self) -> u64 {
-        self.entries
+    pub(super) fn entry_count(&self) -> u64 {
+        self.entry_count
     }
 
-    /// The ordinal of the first entry.
-    pub(super) fn first(&self) -> Option<u64> {
-        self.first
+    /// Returns the ordinal of the first entry.
+    pub(super) fn first_ordinal(&self) -> Option<u64> {
+        self.first_ordinal
     }
 
-    /// Bytes that it holds on to.
-    pub(super) fn weight(&self) -> usize {
-        self.bytes.capacity() + self.pinned_bytes + self.pinned.len() * (size_of::<PinnedStub>() + 40)
+    /// Returns the bytes on the heap that the chunk holds.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.bytes.capacity() + self.stub_bytes + self.stubs.len() * (size_of::<PinnedStub>() + MAP_ENTRY_BYTES)
     }
 
-    /// Adds an entry of a size that there is room for.
+    /// Appends an entry; the caller checks that there is room for it.
     pub(super) fn append(&mut self, entry: NewEntry<'_>) {
-        self.first.get_or_insert(entry.ordinal);
-        self.entries += 1;
-        let place = entry.answered.stub.map_or(NO_STUB, |stub| self.pin(stub));
-        record::write(&mut self.bytes, entry, place);
+        self.first_ordinal.get_or_insert(entry.ordinal);
+        self.entry_count += 1;
+        let stub_index = entry.answer.stub.map_or(NO_STUB, |stub| self.pin(stub));
+        entry::encode(&mut self.bytes, entry, stub_index);
     }
 
-    /// Where a stub stands among the pinned ones.
+    /// Returns the index of a stub in `stubs`, where it is added if it is new.
     fn pin(&mut self, stub: &Arc<Stub>) -> u32 {
-        let known = self.places.get(&stub.id).copied();
-        if let Some(place) = known
-            && self.pinned[place as usize].is(stub)
+        let known = self.stub_indexes.get(&stub.id).copied();
+        if let Some(index) = known
+            && self.stubs[index as usize].is(stub)
         {
-            return place;
+            return index;
         }
         let weight = stub.heap_bytes();
-        let kept = weight <= MOST_PINNED;
-        self.pinned.push(if kept {
-            self.pinned_bytes += weight;
+        let kept = weight <= MAX_PINNED_BYTES;
+        self.stubs.push(if kept {
+            self.stub_bytes += weight;
             PinnedStub::Kept(Arc::clone(stub))
         } else {
             PinnedStub::Named(stub.id, Arc::downgrade(stub))
         });
-        let place = (self.pinned.len() - 1) as u32;
-        self.places.insert(stub.id, place);
-        place
+        let index = (self.stubs.len() - 1) as u32;
+        self.stub_indexes.insert(stub.id, index);
+        index
     }
 
-    /// The ordinals of the entries, and where each begins.
-    pub(super) fn places(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+    /// Returns the ordinals of the entries, and their offsets in bytes.
+    pub(super) fn offsets(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         let mut at = 0;
         std::iter::from_fn(move || {
             let mut entry = self.bytes.get(at..)?;
-            if entry.len() < record::HEAD {
+            if entry.len() < entry::PREFIX_BYTES {
                 return None;
             }
             let (begin, length) = (at, entry.get_u32());
@@ -103,15 +104,15 @@ impl Chunk {
         })
     }
 
-    /// Method and url of the entry that begins here.
+    /// Returns the method and URL of the entry at this offset.
     pub(super) fn target(&self, at: u32) -> (&str, &str) {
-        record::target(&self.bytes[at as usize..])
+        entry::decode_target(&self.bytes[at as usize..])
     }
 
-    /// The entry that begins here.
-    pub(super) fn record(&self, at: u32, salt: u64, began: (Instant, SystemTime)) -> JournalEntry {
-        record::read(&self.bytes[at as usize..], salt, began, |place| match self.pinned.get(place as usize) {
-            None => MatchOutcome::Missed,
+    /// Decodes the entry at this offset.
+    pub(super) fn entry(&self, at: u32, salt: u64, began: (Instant, SystemTime)) -> JournalEntry {
+        entry::decode(&self.bytes[at as usize..], salt, began, |index| match self.stubs.get(index as usize) {
+            None => MatchOutcome::Unmatched,
             Some(PinnedStub::Kept(stub)) => MatchOutcome::Matched(stub.id, Some(Arc::clone(stub))),
             Some(PinnedStub::Named(id, stub)) => MatchOutcome::Matched(*id, stub.upgrade()),
         })
@@ -127,8 +128,11 @@ impl PinnedStub {
     }
 }
 
-/// The place of no stub.
+/// Stub index of a request that no stub answered.
 const NO_STUB: u32 = u32::MAX;
 
-/// A stub of more bytes than this is not kept alive by the journal.
-const MOST_PINNED: usize = 64 << 10;
+/// Estimate of the bytes of an entry of `stub_indexes`.
+const MAP_ENTRY_BYTES: usize = 40;
+
+/// Maximum bytes of a stub that the journal keeps alive.
+const MAX_PINNED_BYTES: usize = 64 << 10;

@@ -1,310 +1,318 @@
-//! The journal: which calls came and what answered them, bounded by real bytes.
+//! The journal: the received requests and the stubs that answered them, limited by the bytes that
+//! it holds.
 //!
-//! A call is copied into the chunk of its worker before its first response byte leaves: no allocation, no lock that another
-//! worker holds, nothing that pins a read buffer. Full chunks are shared with readers and dropped oldest first, so the
-//! bound holds whatever the calls are like. Counters elsewhere are exact; here it is said what was evicted.
+//! A request is copied to the chunk of its worker before the first byte of its response is sent,
+//! without an allocation, without a lock that another worker holds, and without keeping a read
+//! buffer alive. Full chunks are shared with readers; the oldest are dropped when the limit is
+//! reached. The counters of the metrics are exact; the journal reports how many entries were
+//! evicted.
 
 mod chunk;
-mod record;
+mod entry;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use hashbrown::HashSet;
 use uuid::Uuid;
 
 use self::chunk::Chunk;
-use self::record::NewEntry;
-pub use self::record::{JournalEntry, MatchOutcome};
+use self::entry::NewEntry;
+pub use self::entry::{JournalEntry, MatchOutcome};
+use crate::locks::LockUnpoisoned as _;
 use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::matcher::{MatchStats, RequestPattern};
 
-/// The calls that came, newest kept longest.
+/// The most recent requests.
 #[derive(Debug)]
 pub struct Journal {
-    /// Bytes of all chunks together; 0 keeps nothing.
-    bound: usize,
-    /// Bytes of a chunk that is being written.
-    chunk: usize,
-    /// Told apart from other journals by ids of its own.
+    /// Maximum bytes of all chunks; 0 turns the journal off.
+    max_bytes: usize,
+    /// Capacity of an open chunk in bytes.
+    chunk_bytes: usize,
+    /// First half of the entry ids, to distinguish journals.
     salt: u64,
     began: (Instant, SystemTime),
-    next: AtomicU64,
-    /// A chunk for each worker, so that they do not meet.
-    pens: Vec<Mutex<Chunk>>,
+    next_ordinal: AtomicU64,
+    /// Open chunk of each worker, so that workers do not share a lock.
+    open_chunks: Vec<Mutex<Chunk>>,
     sealed: Mutex<SealedChunks>,
-    /// Entries that were removed one by one.
+    /// Ordinals of entries that were removed one by one.
     removed: Mutex<HashSet<u64>>,
-    warned: AtomicBool,
+    is_eviction_reported: AtomicBool,
 }
 
-/// What answers a call.
+/// The stub that answers a request, and the intended latency.
 #[derive(Clone, Copy, Debug)]
-#[must_use = "it is to be noted"]
+#[must_use = "the journal appends it"]
 pub struct AnswerInfo<'s> {
     stub: Option<&'s Arc<Stub>>,
     delay: Option<Duration>,
-    beyond: bool,
+    is_beyond_valid: bool,
 }
 
 impl<'s> AnswerInfo<'s> {
-    /// No stub.
-    pub fn by_none() -> Self {
-        Self { stub: None, delay: None, beyond: false }
+    /// Creates the answer of a request that no stub matched.
+    pub fn unmatched() -> Self {
+        Self { stub: None, delay: None, is_beyond_valid: false }
     }
 
-    /// A stub.
-    pub fn by(stub: &'s Arc<Stub>) -> Self {
-        Self { stub: Some(stub), ..Self::by_none() }
+    /// Creates the answer of a request that this stub matched.
+    pub fn matched(stub: &'s Arc<Stub>) -> Self {
+        Self { stub: Some(stub), ..Self::unmatched() }
     }
 
-    /// After this time, as far as it is known.
-    pub fn after(self, delay: Option<Duration>) -> Self {
+    /// Sets the intended latency; `None` if it is unknown.
+    pub fn with_delay(self, delay: Option<Duration>) -> Self {
         Self { delay, ..self }
     }
 
-    /// Beyond the range in which the profile's service was observed, or within.
-    pub fn beyond(self, beyond: bool) -> Self {
-        Self { beyond, ..self }
+    /// Sets whether the request arrived beyond the valid range of the profile.
+    pub fn with_beyond_valid(self, is_beyond_valid: bool) -> Self {
+        Self { is_beyond_valid, ..self }
     }
 }
 
-/// The chunks that are full, oldest first.
+/// The full chunks, oldest first.
 #[derive(Debug, Default)]
 struct SealedChunks {
     chunks: VecDeque<Arc<Chunk>>,
     bytes: usize,
     evicted: u64,
-    without_body: u64,
+    omitted_bodies: u64,
 }
 
-/// The journal as it was at one moment.
+/// The entries of the journal at one moment.
 #[derive(Debug)]
 pub struct JournalSnapshot {
     chunks: Vec<Arc<Chunk>>,
     removed: HashSet<u64>,
     salt: u64,
     began: (Instant, SystemTime),
-    /// Calls that came since the last reset and are no longer here.
+    /// Number of entries evicted since the last reset.
     pub evicted: u64,
-    /// Calls that are here without their body, as they were longer than the whole journal.
-    pub without_body: u64,
+    /// Number of entries without their body, because it was longer than the journal.
+    pub omitted_bodies: u64,
 }
 
 impl Journal {
-    /// A journal of at most `bound` bytes for calls of this many workers.
-    pub fn new(bound: usize, workers: usize) -> Self {
-        let chunk = (bound / 8 / workers.max(1)).min(MOST_CHUNK);
+    /// Creates a journal of at most `max_bytes` for this number of workers.
+    pub fn new(max_bytes: usize, workers: usize) -> Self {
+        let chunk_bytes = (max_bytes / 8 / workers.max(1)).min(MAX_CHUNK_BYTES);
         Self {
-            bound,
-            chunk,
+            max_bytes,
+            chunk_bytes,
             salt: rand::random(),
             began: (Instant::now(), SystemTime::now()),
-            next: AtomicU64::new(0),
-            pens: (0..workers.max(1)).map(|_| Mutex::default()).collect(),
+            next_ordinal: AtomicU64::new(0),
+            open_chunks: (0..workers.max(1)).map(|_| Mutex::default()).collect(),
             sealed: Mutex::default(),
             removed: Mutex::default(),
-            warned: AtomicBool::new(false),
+            is_eviction_reported: AtomicBool::new(false),
         }
     }
 
-    /// Whether calls are kept at all.
+    /// Returns true if requests are kept.
     pub fn is_on(&self) -> bool {
-        self.bound > 0
+        self.max_bytes > 0
     }
 
-    /// Keeps a call that a worker has read, with what answers it.
-    pub fn note(&self, worker: usize, call: &Call, answered: AnswerInfo<'_>) {
+    /// Appends a request that a worker has read, with its answer.
+    pub fn append(&self, worker: usize, call: &Call, answer: AnswerInfo<'_>) {
         if !self.is_on() {
             return;
         }
-        let whole = record::size(call, true);
-        let with_body = whole <= self.room();
-        let size = if with_body { whole } else { record::size(call, false) };
+        let full_size = entry::encoded_bytes(call, true);
+        let with_body = full_size <= self.sealed_limit();
+        let size = if with_body { full_size } else { entry::encoded_bytes(call, false) };
         let arrival = call.arrival.saturating_duration_since(self.began.0);
-        let mut pen = lock(&self.pens[worker % self.pens.len()]);
-        if !pen.has_room(size) {
-            let full = std::mem::replace(&mut *pen, Chunk::with_capacity(size.max(self.chunk)));
+        let mut open = self.open_chunks[worker % self.open_chunks.len()].lock_unpoisoned();
+        if !open.has_room(size) {
+            let full = std::mem::replace(&mut *open, Chunk::with_capacity(size.max(self.chunk_bytes)));
             self.seal(full);
         }
         // drawn under the lock, so that the entries of a chunk are in order
-        let ordinal = self.next.fetch_add(1, Relaxed);
-        pen.append(NewEntry { ordinal, arrival, call, with_body, answered });
-        if size > self.chunk {
-            let large = std::mem::take(&mut *pen);
+        let ordinal = self.next_ordinal.fetch_add(1, Relaxed);
+        open.append(NewEntry { ordinal, arrival, call, with_body, answer });
+        if size > self.chunk_bytes {
+            let large = std::mem::take(&mut *open);
             self.seal(large);
         }
         if !with_body {
-            lock(&self.sealed).without_body += 1;
+            self.sealed.lock_unpoisoned().omitted_bodies += 1;
         }
     }
 
-    /// Puts a chunk that is full to the others, and evicts what is too much.
+    /// Adds a full chunk, and evicts the oldest ones over the limit.
     fn seal(&self, full: Chunk) {
         if full.is_empty() {
             return;
         }
-        let mut sealed = lock(&self.sealed);
-        sealed.bytes += full.weight();
+        let mut sealed = self.sealed.lock_unpoisoned();
+        sealed.bytes += full.heap_bytes();
         sealed.chunks.push_back(Arc::new(full));
         let mut evicted = Vec::new();
-        while sealed.bytes > self.room()
+        while sealed.bytes > self.sealed_limit()
             && let Some(oldest) = sealed.chunks.pop_front()
         {
-            sealed.bytes -= oldest.weight();
-            sealed.evicted += oldest.entries();
+            sealed.bytes -= oldest.heap_bytes();
+            sealed.evicted += oldest.entry_count();
             evicted.push(oldest);
         }
-        // freed only when the lock is
+        // evicted chunks are freed after the lock
         drop(sealed);
         drop(evicted);
     }
 
-    /// Bytes for the chunks that are full.
-    fn room(&self) -> usize {
-        self.bound.saturating_sub(self.pens.len() * self.chunk)
+    /// Returns the maximum bytes of the full chunks.
+    fn sealed_limit(&self) -> usize {
+        self.max_bytes.saturating_sub(self.open_chunks.len() * self.chunk_bytes)
     }
 
-    /// What is here now. Cheap: full chunks are shared, and of each worker's own one a copy is made.
+    /// Returns the current entries. Full chunks are shared, and the open chunk of each worker is
+    /// copied.
     pub fn snapshot(&self) -> Arc<JournalSnapshot> {
-        // pens before sealed: a chunk that is sealed in between is seen twice, and told apart by its first entry
-        let open: Vec<Arc<Chunk>> = self.pens.iter().map(|pen| Arc::new(lock(pen).clone())).collect();
-        let sealed = lock(&self.sealed);
-        let known: HashSet<u64> = sealed.chunks.iter().filter_map(|chunk| chunk.first()).collect();
+        // open chunks first: a chunk that is sealed in between is seen twice, and found by its
+        // first ordinal
+        let open: Vec<Arc<Chunk>> =
+            self.open_chunks.iter().map(|open| Arc::new(open.lock_unpoisoned().clone())).collect();
+        let sealed = self.sealed.lock_unpoisoned();
+        let known: HashSet<u64> = sealed.chunks.iter().filter_map(|chunk| chunk.first_ordinal()).collect();
         let mut chunks: Vec<Arc<Chunk>> = sealed.chunks.iter().cloned().collect();
-        let (evicted, without_body) = (sealed.evicted, sealed.without_body);
+        let (evicted, omitted_bodies) = (sealed.evicted, sealed.omitted_bodies);
         drop(sealed);
-        chunks.extend(open.into_iter().filter(|chunk| chunk.first().is_some_and(|first| !known.contains(&first))));
-        let removed = lock(&self.removed).clone();
-        Arc::new(JournalSnapshot { chunks, removed, salt: self.salt, began: self.began, evicted, without_body })
+        chunks.extend(
+            open.into_iter().filter(|chunk| chunk.first_ordinal().is_some_and(|first| !known.contains(&first))),
+        );
+        let removed = self.removed.lock_unpoisoned().clone();
+        Arc::new(JournalSnapshot { chunks, removed, salt: self.salt, began: self.began, evicted, omitted_bodies })
     }
 
-    /// Forgets all calls; what was evicted before no longer counts.
+    /// Removes all entries, and resets the number of evicted ones.
     pub fn reset(&self) {
-        for pen in &self.pens {
-            *lock(pen) = Chunk::default();
+        for open in &self.open_chunks {
+            *open.lock_unpoisoned() = Chunk::default();
         }
-        let before = std::mem::take(&mut *lock(&self.sealed));
-        lock(&self.removed).clear();
-        self.warned.store(false, Relaxed);
+        let before = std::mem::take(&mut *self.sealed.lock_unpoisoned());
+        self.removed.lock_unpoisoned().clear();
+        self.is_eviction_reported.store(false, Relaxed);
         drop(before);
     }
 
-    /// Forgets these calls.
-    pub fn remove(&self, records: impl IntoIterator<Item = u64>) {
+    /// Removes the entries with these ordinals.
+    pub fn remove(&self, ordinals: impl IntoIterator<Item = u64>) {
         let oldest = {
-            let sealed = lock(&self.sealed);
-            sealed.chunks.iter().filter_map(|chunk| chunk.first()).min()
+            let sealed = self.sealed.lock_unpoisoned();
+            sealed.chunks.iter().filter_map(|chunk| chunk.first_ordinal()).min()
         };
-        let mut removed = lock(&self.removed);
-        removed.extend(records);
+        let mut removed = self.removed.lock_unpoisoned();
+        removed.extend(ordinals);
         if let Some(oldest) = oldest {
             removed.retain(|ordinal| *ordinal >= oldest);
         }
     }
 
-    /// How many calls were evicted since the last reset, told once.
-    pub fn first_eviction(&self) -> Option<u64> {
-        let evicted = lock(&self.sealed).evicted;
-        (evicted > 0 && !self.warned.swap(true, Relaxed)).then_some(evicted)
+    /// Returns the number of entries evicted since the last reset, only once after the first
+    /// eviction.
+    pub fn unreported_evictions(&self) -> Option<u64> {
+        let evicted = self.sealed.lock_unpoisoned().evicted;
+        (evicted > 0 && !self.is_eviction_reported.swap(true, Relaxed)).then_some(evicted)
     }
 
-    /// The bytes that are held now, and how many calls were evicted since the last reset.
+    /// Returns the bytes held now, and the number of entries evicted since the last reset.
     pub fn usage(&self) -> (usize, u64) {
-        let open: usize = self.pens.iter().map(|pen| lock(pen).weight()).sum();
-        let sealed = lock(&self.sealed);
+        let open: usize = self.open_chunks.iter().map(|open| open.lock_unpoisoned().heap_bytes()).sum();
+        let sealed = self.sealed.lock_unpoisoned();
         (open + sealed.bytes, sealed.evicted)
     }
 }
 
 impl JournalSnapshot {
-    /// How many calls are here.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
-        self.places().count()
+        self.offsets().count()
     }
 
-    /// The calls, oldest first; each is read when it is asked for.
-    pub fn records(self: &Arc<Self>) -> impl DoubleEndedIterator<Item = JournalEntry> + use<> {
-        let mut places: Vec<_> = self.places().collect();
-        places.sort_unstable();
+    /// Returns the entries, oldest first. Each is decoded on demand.
+    pub fn entries(self: &Arc<Self>) -> impl DoubleEndedIterator<Item = JournalEntry> + use<> {
+        let mut offsets: Vec<_> = self.offsets().collect();
+        offsets.sort_unstable();
         let snapshot = Arc::clone(self);
-        places.into_iter().map(move |(_, chunk, at)| snapshot.record(chunk, at))
+        offsets.into_iter().map(move |(_, chunk, at)| snapshot.entry(chunk, at))
     }
 
-    /// Returns the calls that a pattern matches, oldest first, as long as `goes_on`, which is asked
-    /// before each call.
+    /// Returns the entries that a pattern matches, oldest first. It stops when `continues` returns
+    /// false, which is called before each entry.
     pub fn matching<G: FnMut() -> bool>(
         self: &Arc<Self>,
         pattern: RequestPattern,
-        mut goes_on: G,
+        mut continues: G,
     ) -> impl Iterator<Item = JournalEntry> + use<G> {
-        let mut places: Vec<_> = self.places().collect();
-        places.sort_unstable();
+        let mut offsets: Vec<_> = self.offsets().collect();
+        offsets.sort_unstable();
         let snapshot = Arc::clone(self);
-        let examined = places.into_iter().take_while(move |_| goes_on());
+        let examined = offsets.into_iter().take_while(move |_| continues());
         examined.filter_map(move |(_, chunk, at)| {
-            // most are passed over for their method or url, which is cheap to read
-            if snapshot.tell(&pattern, chunk, at) == Some(false) {
+            // most entries differ in method or URL, which is cheap to decode
+            if snapshot.matches_target(&pattern, chunk, at) == Some(false) {
                 return None;
             }
-            let record = snapshot.record(chunk, at);
-            pattern.matches(&record.call, &MatchStats::default()).then_some(record)
+            let entry = snapshot.entry(chunk, at);
+            pattern.matches(&entry.call, &MatchStats::default()).then_some(entry)
         })
     }
 
-    /// Counts the calls that a pattern matches, as long as `goes_on`, which is asked before each
-    /// call.
-    pub fn count(&self, pattern: &RequestPattern, mut goes_on: impl FnMut() -> bool) -> usize {
+    /// Counts the entries that a pattern matches. It stops when `continues` returns false, which is
+    /// called before each entry.
+    pub fn count(&self, pattern: &RequestPattern, mut continues: impl FnMut() -> bool) -> usize {
         let matches = |chunk, at| {
-            let told = self.tell(pattern, chunk, at);
-            told.unwrap_or_else(|| pattern.matches(&self.record(chunk, at).call, &MatchStats::default()))
+            let by_target = self.matches_target(pattern, chunk, at);
+            by_target.unwrap_or_else(|| pattern.matches(&self.entry(chunk, at).call, &MatchStats::default()))
         };
-        self.places().take_while(|_| goes_on()).filter(|(_, chunk, at)| matches(*chunk, *at)).count()
+        self.offsets().take_while(|_| continues()).filter(|(_, chunk, at)| matches(*chunk, *at)).count()
     }
 
-    fn tell(&self, pattern: &RequestPattern, chunk: u32, at: u32) -> Option<bool> {
+    /// Matches a pattern by method and URL only; `None` if that does not decide it.
+    fn matches_target(&self, pattern: &RequestPattern, chunk: u32, at: u32) -> Option<bool> {
         let (method, url) = self.chunks[chunk as usize].target(at);
         pattern.matches_target(method, url, &MatchStats::default())
     }
 
-    /// The call of this id, if it is here.
+    /// Returns the entry with this id.
     pub fn by_id(&self, id: Uuid) -> Option<JournalEntry> {
         let wanted = id.as_u64_pair().1 & ORDINAL_BITS;
-        if record::id(self.salt, wanted) != id {
+        if entry::entry_id(self.salt, wanted) != id {
             return None;
         }
-        self.places().find(|(ordinal, ..)| *ordinal == wanted).map(|(_, chunk, at)| self.record(chunk, at))
+        self.offsets().find(|(ordinal, ..)| *ordinal == wanted).map(|(_, chunk, at)| self.entry(chunk, at))
     }
 
-    /// When the oldest call that is here came.
+    /// Returns the arrival of the oldest entry.
     pub fn oldest(&self) -> Option<SystemTime> {
-        self.places().min().map(|(_, chunk, at)| self.record(chunk, at).at)
+        self.offsets().min().map(|(_, chunk, at)| self.entry(chunk, at).at)
     }
 
-    /// The ordinal of each call, its chunk, and where it begins there.
-    fn places(&self) -> impl Iterator<Item = (u64, u32, u32)> + '_ {
+    /// Returns the ordinal of each entry, the index of its chunk, and its offset in the chunk.
+    fn offsets(&self) -> impl Iterator<Item = (u64, u32, u32)> + '_ {
         let chunks = self.chunks.iter().enumerate();
         chunks
-            .flat_map(|(number, chunk)| chunk.places().map(move |(ordinal, at)| (ordinal, number as u32, at)))
+            .flat_map(|(number, chunk)| chunk.offsets().map(move |(ordinal, at)| (ordinal, number as u32, at)))
             .filter(|(ordinal, ..)| !self.removed.contains(ordinal))
     }
 
-    fn record(&self, chunk: u32, at: u32) -> JournalEntry {
-        self.chunks[chunk as usize].record(at, self.salt, self.began)
+    fn entry(&self, chunk: u32, at: u32) -> JournalEntry {
+        self.chunks[chunk as usize].entry(at, self.salt, self.began)
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// Maximum capacity of a chunk in bytes. A reader copies one while its worker waits, for about ten
+/// microseconds.
+const MAX_CHUNK_BYTES: usize = 256 << 10;
 
-/// Bytes of a chunk at most: a reader copies one while its worker waits, in some ten microseconds.
-const MOST_CHUNK: usize = 256 << 10;
-
-/// What of a UUID's second half is free: two bits tell its variant.
+/// Bits of the second half of a UUID that are free; two bits are its variant.
 const ORDINAL_BITS: u64 = (1 << 62) - 1;

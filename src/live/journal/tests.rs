@@ -39,7 +39,7 @@ fn stub(body: &str) -> Arc<Stub> {
 }
 
 fn urls(journal: &Journal) -> Vec<String> {
-    journal.snapshot().records().map(|record| record.call.url().to_owned()).collect()
+    journal.snapshot().entries().map(|record| record.call.url().to_owned()).collect()
 }
 
 proptest! {
@@ -54,8 +54,8 @@ proptest! {
         let journal = Journal::new(1 << 20, 2);
         let sent = call(&method, &url, &headers, &body);
         let delay = delay.map(Duration::from_nanos);
-        journal.note(1, &sent, AnswerInfo::by_none().after(delay));
-        let record = journal.snapshot().records().next().expect("it is there");
+        journal.append(1, &sent, AnswerInfo::unmatched().with_delay(delay));
+        let record = journal.snapshot().entries().next().expect("it is there");
         prop_assert_eq!(journal.usage().0, (1 << 20) / 8 / 2, "no chunk grew");
         prop_assert_eq!(&record.call.method, &sent.method);
         prop_assert_eq!(&record.call.uri, &sent.uri);
@@ -76,9 +76,9 @@ proptest! {
 #[test]
 fn an_absolute_target_stays_absolute() {
     let journal = Journal::new(1 << 20, 1);
-    journal.note(0, &get("https://some.host:77/a?b=1"), AnswerInfo::by_none());
-    journal.note(0, &call("OPTIONS", "*", &[], b""), AnswerInfo::by_none());
-    let targets: Vec<String> = journal.snapshot().records().map(|record| record.call.uri.to_string()).collect();
+    journal.append(0, &get("https://some.host:77/a?b=1"), AnswerInfo::unmatched());
+    journal.append(0, &call("OPTIONS", "*", &[], b""), AnswerInfo::unmatched());
+    let targets: Vec<String> = journal.snapshot().entries().map(|record| record.call.uri.to_string()).collect();
     assert_eq!(targets, ["https://some.host:77/a?b=1", "*"]);
 }
 
@@ -86,7 +86,7 @@ fn an_absolute_target_stays_absolute() {
 fn calls_of_all_workers_come_in_their_order() {
     let journal = Journal::new(1 << 20, 3);
     for number in 0..30 {
-        journal.note(number % 3, &get(&format!("/{number}")), AnswerInfo::by_none());
+        journal.append(number % 3, &get(&format!("/{number}")), AnswerInfo::unmatched());
     }
     assert_eq!(urls(&journal), (0..30).map(|number| format!("/{number}")).collect::<Vec<_>>());
 }
@@ -96,10 +96,10 @@ fn the_oldest_leave_and_the_bound_holds() {
     let bound = 256 << 10;
     let journal = Journal::new(bound, 2);
     for number in 0..20_000_u64 {
-        journal.note(
+        journal.append(
             (number % 2) as usize,
             &call("POST", &format!("/{number}"), &[], &[b'x'; 100]),
-            AnswerInfo::by_none(),
+            AnswerInfo::unmatched(),
         );
         if number % 1000 == 0 {
             assert!(journal.usage().0 <= bound, "{} of {bound}", journal.usage().0);
@@ -109,8 +109,8 @@ fn the_oldest_leave_and_the_bound_holds() {
     assert_eq!(snapshot.evicted + snapshot.len() as u64, 20_000, "each call is here or counted");
     assert!(snapshot.len() > 500, "{} calls fit", snapshot.len());
     assert_eq!(urls(&journal).last().map(String::as_str), Some("/19999"));
-    assert_eq!(journal.first_eviction(), Some(snapshot.evicted));
-    assert_eq!(journal.first_eviction(), None, "it is told once");
+    assert_eq!(journal.unreported_evictions(), Some(snapshot.evicted));
+    assert_eq!(journal.unreported_evictions(), None, "it is told once");
     journal.reset();
     assert_eq!((journal.snapshot().len(), journal.snapshot().evicted), (0, 0));
 }
@@ -119,13 +119,14 @@ fn the_oldest_leave_and_the_bound_holds() {
 fn a_body_longer_than_the_journal_is_left_out_and_counted() {
     let bound = 64 << 10;
     let journal = Journal::new(bound, 1);
-    journal.note(0, &call("POST", "/small", &[], b"x"), AnswerInfo::by_none());
-    journal.note(0, &call("POST", "/half", &[], &vec![b'x'; 30 << 10]), AnswerInfo::by_none());
-    journal.note(0, &call("POST", "/large", &[], &vec![b'x'; 100 << 10]), AnswerInfo::by_none());
+    journal.append(0, &call("POST", "/small", &[], b"x"), AnswerInfo::unmatched());
+    journal.append(0, &call("POST", "/half", &[], &vec![b'x'; 30 << 10]), AnswerInfo::unmatched());
+    journal.append(0, &call("POST", "/large", &[], &vec![b'x'; 100 << 10]), AnswerInfo::unmatched());
     let snapshot = journal.snapshot();
-    let bodies: Vec<_> = snapshot.records().map(|record| (record.without_body, record.call.raw_body.len())).collect();
+    let bodies: Vec<_> =
+        snapshot.entries().map(|record| (record.is_body_omitted, record.call.raw_body.len())).collect();
     assert_eq!(bodies, [(false, 1), (false, 30 << 10), (true, 0)]);
-    assert_eq!(snapshot.without_body, 1);
+    assert_eq!(snapshot.omitted_bodies, 1);
     assert!(journal.usage().0 <= bound);
 }
 
@@ -134,16 +135,16 @@ fn stubs_that_answered_are_known_after_they_are_gone_unless_they_are_large() {
     let journal = Journal::new(1 << 20, 1);
     let (small, large) = (stub("x"), stub(&"x".repeat(100_000)));
     for answering in [&small, &large, &small] {
-        journal.note(0, &get("/"), AnswerInfo::by(answering));
+        journal.append(0, &get("/"), AnswerInfo::matched(answering));
     }
     let ids = [small.id, large.id, small.id];
     let known = |journal: &Journal| -> Vec<(Uuid, bool)> {
-        let outcomes = journal.snapshot().records().map(|record| record.outcome).collect::<Vec<_>>();
+        let outcomes = journal.snapshot().entries().map(|record| record.outcome).collect::<Vec<_>>();
         outcomes
             .into_iter()
             .map(|outcome| match outcome {
                 MatchOutcome::Matched(id, stub) => (id, stub.is_some()),
-                MatchOutcome::Missed => panic!("it was matched"),
+                MatchOutcome::Unmatched => panic!("it was matched"),
             })
             .collect()
     };
@@ -156,9 +157,9 @@ fn stubs_that_answered_are_known_after_they_are_gone_unless_they_are_large() {
 fn removed_calls_are_gone_for_good() {
     let journal = Journal::new(1 << 20, 1);
     for number in 0..4 {
-        journal.note(0, &get(&format!("/{number}")), AnswerInfo::by_none());
+        journal.append(0, &get(&format!("/{number}")), AnswerInfo::unmatched());
     }
-    let second = journal.snapshot().records().nth(1).expect("it is there");
+    let second = journal.snapshot().entries().nth(1).expect("it is there");
     journal.remove([second.ordinal]);
     assert_eq!(urls(&journal), ["/0", "/2", "/3"]);
     assert!(journal.snapshot().by_id(second.id).is_none());
@@ -167,7 +168,7 @@ fn removed_calls_are_gone_for_good() {
 #[test]
 fn a_journal_of_nothing_keeps_nothing() {
     let journal = Journal::new(0, 2);
-    journal.note(0, &get("/"), AnswerInfo::by_none());
+    journal.append(0, &get("/"), AnswerInfo::unmatched());
     assert!(!journal.is_on());
     assert_eq!(journal.snapshot().len(), 0);
     assert_eq!(journal.usage().0, 0);
@@ -178,10 +179,10 @@ fn a_pattern_finds_and_counts_the_same_calls() {
     let journal = Journal::new(1 << 20, 2);
     for number in 0..50_usize {
         let headers = [("x-n".to_owned(), (number % 3).to_string().into_bytes())];
-        journal.note(
+        journal.append(
             number % 2,
             &call(["GET", "POST"][number % 2], &format!("/{}?a", number % 5), &headers, b""),
-            AnswerInfo::by_none(),
+            AnswerInfo::unmatched(),
         );
     }
     for (text, expected) in [
@@ -198,7 +199,7 @@ fn a_pattern_finds_and_counts_the_same_calls() {
         let snapshot = journal.snapshot();
         assert_eq!(snapshot.count(&pattern, || true), expected, "{text}");
         let found: Vec<u64> = snapshot.matching(pattern.clone(), || true).map(|record| record.ordinal).collect();
-        let scanned = snapshot.records().filter(|record| pattern.matches(&record.call, &MatchStats::default()));
+        let scanned = snapshot.entries().filter(|record| pattern.matches(&record.call, &MatchStats::default()));
         assert_eq!(found, scanned.map(|record| record.ordinal).collect::<Vec<_>>(), "{text}");
     }
 }

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::server::ServerProcess;
+use crate::process::StandinProcess;
 use crate::support::{Client, Mock, folder};
 
 const STUBS: &str = r#"{"mappings": [{"request": {"url": "/a"}, "response": {"body": "a"}}]}"#;
@@ -99,7 +99,7 @@ fn a_request_in_pieces_is_answered_whatever_it_begins_with() {
 #[test]
 fn connections_that_begin_and_wait_cost_no_cpu() {
     let root = folder(&[("mappings/a.json", STUBS)]);
-    let process = ServerProcess::serve(root.path(), &[], &[]);
+    let process = StandinProcess::serve(root.path(), &[], &[]);
     let held: Vec<TcpStream> = (0..800)
         .map(|_| {
             let mut stream = TcpStream::connect(process.address).expect("it listens");
@@ -118,9 +118,9 @@ fn connections_that_begin_and_wait_cost_no_cpu() {
 #[test]
 fn hangup_ends_in_order() {
     let root = folder(&[("mappings/a.json", STUBS)]);
-    let process = ServerProcess::serve(root.path(), &[], &[]);
+    let process = StandinProcess::serve(root.path(), &[], &[]);
     assert_eq!(process.get("/a").text(), "a");
     process.signal("-HUP");
-    let (code, said) = process.end();
-    assert_eq!((code, said.as_str()), (0, ""));
+    let end = process.end();
+    assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
 }

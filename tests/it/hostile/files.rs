@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
-use super::process::{Process, run};
+use crate::process::{StandinProcess, run};
 use crate::support::{Client, Mock, eventually, folder, write};
 
 const STUB: &str = r#"{"request": {"url": "/a"}, "response": {"body": "fine"}}"#;
@@ -76,7 +76,7 @@ fn a_body_file_that_is_not_regular_is_reported_at_the_start() {
 fn a_very_long_body_file_is_streamed() {
     let root = folder(&[("mappings/a.json", r#"{"request": {"url": "/b"}, "response": {"bodyFileName": "x.bin"}}"#)]);
     sparse(&root.path().join("__files/x.bin"));
-    let server = Process::start(&["serve", path(&root)]);
+    let server = StandinProcess::start(&["serve", path(&root)]);
     let mut client = Client::connect(server.address);
     client.write(b"HEAD /b HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!(client.answer_to("HEAD").header("content-length"), Some("1099511627776"));
@@ -131,7 +131,7 @@ fn folders_that_link_to_each_other_are_read_once() {
             }
         }
     }
-    let server = Process::start(&["serve", path(&root)]);
+    let server = StandinProcess::start(&["serve", path(&root)]);
     assert_eq!(server.metric("standin_stubs"), 14);
     assert_eq!((server.get("/13").text(), server.get("/f3/s.json").status), ("13", 200));
     assert_eq!(server.get("/f3/l4/s.json").status, 200, "a file can be named by the path through a link");
@@ -156,7 +156,7 @@ fn the_size_limit_of_files_is_an_option() {
     assert!(code == Some(1) && told.contains("--max-file-bytes"), "{told}");
     let (code, told) = run(&["check", path(&root), "--max-file-bytes", "5000"]);
     assert!(code == Some(1) && told.contains("--max-file-bytes"), "{told}");
-    let server = Process::start(&["serve", path(&root), "--max-file-bytes", "6000"]);
+    let server = StandinProcess::start(&["serve", path(&root), "--max-file-bytes", "6000"]);
     assert_eq!(server.get("/a").body.len(), 5_000);
 }
 

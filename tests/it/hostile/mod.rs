@@ -4,10 +4,9 @@ mod connections; // clients that are silent, slow or never finish
 mod evaluation; // schemas, patterns, templates and documents that take for ever
 mod files; // pipes, devices, circles and planted links in stub folders
 mod memory; // clients that send without end or never read
+mod numbered_service; // a service for recordings
 mod panics; // a panic in each kind of thread
-mod process; // the binary, and a service behind it
 mod readers; // nobody reads stdout and stderr
 mod requests; // who may change anything, and what is no HTTP
-mod server; // the server in a process of its own
 mod stamps; // time stamps that cannot be true
 mod tapes; // recordings that are killed, and disks that fill up

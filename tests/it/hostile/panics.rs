@@ -5,17 +5,17 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::process::{Process, Service};
-use super::server::ServerProcess;
+use super::numbered_service::NumberedService;
+use crate::process::StandinProcess;
 use crate::support::{Client, eventually, folder};
 
 const STUBS: &str = r#"{"mappings": [{"request": {"url": "/a"}, "response": {"body": "a"}}]}"#;
 const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-fn planted(place: &str, test: impl FnOnce(&ServerProcess)) {
+fn planted(place: &str, test: impl FnOnce(&StandinProcess)) {
     let root = folder(&[("mappings/a.json", STUBS)]);
     let process =
-        ServerProcess::serve(root.path(), &["--workers", "1", "--no-watch"], &[("STANDIN_PLANT_PANIC", place)]);
+        StandinProcess::serve(root.path(), &["--workers", "1", "--no-watch"], &[("STANDIN_PLANT_PANIC", place)]);
     test(&process);
     // whatever it was, calls, misses, admin calls and reloads are answered again
     assert_eq!(process.get("/a").status, 200, "{place}");
@@ -87,11 +87,11 @@ fn a_worker_or_acceptor_that_panics_loses_a_connection_and_is_started_again() {
 #[test]
 fn a_recorded_call_whose_taping_panics_is_lost_alone() {
     for place in ["tape", "tape-thread"] {
-        let service = Service::of_bodies(20);
+        let service = NumberedService::start(20);
         let root = folder(&[]);
         let dir = root.path().to_str().expect("UTF-8");
         let variables = [("STANDIN_PLANT_PANIC", place)];
-        let recorder = Process::start_with(&["record", "--target", &service.url, dir], &variables);
+        let recorder = StandinProcess::start_with(&["record", "--target", &service.url, dir], &variables);
         for _ in 0..4 {
             assert_eq!(recorder.get("/a").status, 200, "{place}");
         }
@@ -106,13 +106,13 @@ fn a_recorded_call_whose_taping_panics_is_lost_alone() {
 fn a_part_that_panics_again_and_again_ends_the_process() {
     let root = folder(&[("mappings/a.json", STUBS)]);
     let variables = [("STANDIN_PLANT_PANIC", "worker=1000")];
-    let process = ServerProcess::serve(root.path(), &["--workers", "1"], &variables);
+    let process = StandinProcess::serve(root.path(), &["--workers", "1"], &variables);
     let deadline = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect(process.address).is_ok() {
         assert!(Instant::now() < deadline, "it goes on");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let (code, said) = process.end();
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("standin ends: the worker thread panicked"), "{said}");
+    let end = process.end();
+    assert_eq!(end.code, Some(2), "{}", end.stderr);
+    assert!(end.stderr.contains("standin ends: the worker thread panicked"), "{}", end.stderr);
 }

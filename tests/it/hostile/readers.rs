@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use super::process::{Process, read_for_a_while, run};
+use crate::process::{StandinProcess, read_for_a_while, run};
 use crate::support::{eventually, folder};
 
 const STUB: &str = r#"{"request": {"url": "/a"}, "response": {"body": "fine"}}"#;
@@ -11,7 +11,7 @@ const STUB: &str = r#"{"request": {"url": "/a"}, "response": {"body": "fine"}}"#
 #[test]
 fn a_reader_that_has_gone_ends_no_thread() {
     let root = folder(&[("mappings/a.json", STUB)]);
-    let mut server = Process::start(&["serve", root.path().to_str().expect("UTF-8"), "--log", "debug"]);
+    let mut server = StandinProcess::start(&["serve", root.path().to_str().expect("UTF-8"), "--log", "debug"]);
     drop((server.child.stderr.take(), server.child.stdout.take()));
     // warnings of the thread that reloads, and lines of workers
     for broken in ["{", "["] {
@@ -28,7 +28,7 @@ fn a_reader_that_has_gone_ends_no_thread() {
 #[test]
 fn a_reader_that_does_not_read_holds_up_nobody() {
     let root = folder(&[("mappings/a.json", STUB)]);
-    let mut server = Process::start(&["serve", root.path().to_str().expect("UTF-8"), "--log", "trace"]);
+    let mut server = StandinProcess::start(&["serve", root.path().to_str().expect("UTF-8"), "--log", "trace"]);
     let dropped = "standin_limited_total{limit=\"log\"}";
     // a pipe takes 64 KiB
     eventually("the pipe is full", || {
@@ -48,7 +48,7 @@ fn a_reader_that_does_not_read_holds_up_nobody() {
 #[test]
 fn what_was_dropped_is_said_once_somebody_reads() {
     let root = folder(&[("mappings/a.json", STUB)]);
-    let mut server = Process::start(&["serve", root.path().to_str().expect("UTF-8"), "--log", "trace"]);
+    let mut server = StandinProcess::start(&["serve", root.path().to_str().expect("UTF-8"), "--log", "trace"]);
     eventually("the pipe is full", || {
         let _ = server.get("/a");
         server.metric("standin_limited_total{limit=\"log\"}") > 0

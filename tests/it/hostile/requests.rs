@@ -1,4 +1,4 @@
-//! Requests that are not what they seem: for another host, from another site, or no proper HTTP.
+//! Requests for another host, from another site, or with invalid HTTP.
 
 use std::time::Duration;
 
@@ -7,49 +7,59 @@ use crate::support::{Answer, Client, Mock};
 const STUBS: &str = r#"{"mappings": [{"request": {"url": "/a"}, "response": {"body": "a"}}]}"#;
 const STUB: &str = r#"{"request": {"url": "/made"}, "response": {}}"#;
 
-fn exchange(mock: &Mock, head: &str, body: &str) -> Answer {
+/// Sends a request with this head (without the last line ends) and body.
+fn send(mock: &Mock, head: &str, body: &str) -> Answer {
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     mock.send(&format!("{head}\r\n{length}\r\n{body}"))
+}
+
+/// Sends a request for each head without a body, and checks the status.
+fn assert_statuses(mock: &Mock, expected: &[(&str, u16)]) {
+    for (head, status) in expected {
+        assert_eq!(send(mock, head, "").status, *status, "{head}");
+    }
 }
 
 #[test]
 fn a_request_without_one_proper_host_is_no_request() {
     let mock = Mock::with(STUBS);
-    for (head, status) in [
-        ("GET /a HTTP/1.1\r\nHost: x", 200),
-        ("GET /a HTTP/1.1\r\nHost:", 200),
-        ("GET /a HTTP/1.1\r\nHost: [::1]:80", 200),
-        ("GET http://y/a HTTP/1.1\r\nHost: y", 200),
-        ("GET /a HTTP/1.0", 200),
-        ("GET /a HTTP/1.1", 400),
-        ("GET http://y/a HTTP/1.1", 400),
-        ("GET /a HTTP/1.1\r\nHost: x\r\nHost: x", 400),
-        ("GET /a HTTP/1.1\r\nHost: x\r\nA: b\r\nhost: y", 400),
-        ("GET /a HTTP/1.0\r\nHost: x\r\nHost: y", 400),
-        ("GET /a HTTP/1.1\r\nHost: x y", 400),
-        ("GET /a HTTP/1.1\r\nHost: x/y", 400),
-        ("GET /a HTTP/1.1\r\nHost: user@x", 400),
-        ("GET /a HTTP/1.1\r\nHost: [::1].evil.example", 400),
-        ("GET /__admin/mappings HTTP/1.1", 400),
-    ] {
-        assert_eq!(exchange(&mock, head, "").status, status, "{head}");
-    }
+    assert_statuses(
+        &mock,
+        &[
+            ("GET /a HTTP/1.1\r\nHost: x", 200),
+            ("GET /a HTTP/1.1\r\nHost:", 200),
+            ("GET /a HTTP/1.1\r\nHost: [::1]:80", 200),
+            ("GET http://y/a HTTP/1.1\r\nHost: y", 200),
+            ("GET /a HTTP/1.0", 200),
+            ("GET /a HTTP/1.1", 400),
+            ("GET http://y/a HTTP/1.1", 400),
+            ("GET /a HTTP/1.1\r\nHost: x\r\nHost: x", 400),
+            ("GET /a HTTP/1.1\r\nHost: x\r\nA: b\r\nhost: y", 400),
+            ("GET /a HTTP/1.0\r\nHost: x\r\nHost: y", 400),
+            ("GET /a HTTP/1.1\r\nHost: x y", 400),
+            ("GET /a HTTP/1.1\r\nHost: x/y", 400),
+            ("GET /a HTTP/1.1\r\nHost: user@x", 400),
+            ("GET /a HTTP/1.1\r\nHost: [::1].evil.example", 400),
+            ("GET /__admin/mappings HTTP/1.1", 400),
+        ],
+    );
 }
 
 #[test]
 fn the_admin_api_answers_for_this_host_only() {
     let mock = Mock::with(STUBS);
-    for (head, status) in [
-        ("GET /__admin/mappings HTTP/1.1\r\nHost: localhost", 200),
-        ("GET /__admin/mappings HTTP/1.1\r\nHost: 127.0.0.1:80", 200),
-        ("GET http://localhost/__admin/mappings HTTP/1.1\r\nHost: localhost", 200),
-        ("GET /__admin/mappings HTTP/1.1\r\nHost: rebound.example", 403),
-        ("GET http://rebound.example/__admin/mappings HTTP/1.1\r\nHost: localhost", 403),
-        ("GET http://localhost/__admin/mappings HTTP/1.1\r\nHost: rebound.example", 403),
-        ("GET http://localhost@rebound.example/__admin/mappings HTTP/1.1\r\nHost: localhost", 403),
-    ] {
-        assert_eq!(exchange(&mock, head, "").status, status, "{head}");
-    }
+    assert_statuses(
+        &mock,
+        &[
+            ("GET /__admin/mappings HTTP/1.1\r\nHost: localhost", 200),
+            ("GET /__admin/mappings HTTP/1.1\r\nHost: 127.0.0.1:80", 200),
+            ("GET http://localhost/__admin/mappings HTTP/1.1\r\nHost: localhost", 200),
+            ("GET /__admin/mappings HTTP/1.1\r\nHost: rebound.example", 403),
+            ("GET http://rebound.example/__admin/mappings HTTP/1.1\r\nHost: localhost", 403),
+            ("GET http://localhost/__admin/mappings HTTP/1.1\r\nHost: rebound.example", 403),
+            ("GET http://localhost@rebound.example/__admin/mappings HTTP/1.1\r\nHost: localhost", 403),
+        ],
+    );
 }
 
 #[test]
@@ -93,15 +103,15 @@ fn a_page_of_another_site_makes_no_stub() {
         ("X-A: b", 201),
         ("Content-Type: application/json\r\nSec-Fetch-Site: same-origin", 201),
     ] {
-        let answer = exchange(&mock, &format!("{host}{fields}"), STUB);
+        let answer = send(&mock, &format!("{host}{fields}"), STUB);
         assert_eq!(answer.status, status, "{fields}: {}", answer.text());
     }
-    let refused = exchange(&mock, &format!("{host}Content-Type: text/plain"), STUB);
+    let refused = send(&mock, &format!("{host}Content-Type: text/plain"), STUB);
     assert!(refused.text().contains("Content-Type: application/json"), "{}", refused.text());
     assert_eq!(mock.get("/made").status, 200);
     let reset = "POST /__admin/reset HTTP/1.1\r\nHost: localhost\r\n";
-    assert_eq!(exchange(&mock, &format!("{reset}Sec-Fetch-Site: cross-site\r\nContent-Length: 0"), "").status, 403);
-    assert_eq!(exchange(&mock, &format!("{reset}Content-Length: 0"), "").status, 200);
+    assert_eq!(send(&mock, &format!("{reset}Sec-Fetch-Site: cross-site\r\nContent-Length: 0"), "").status, 403);
+    assert_eq!(send(&mock, &format!("{reset}Content-Length: 0"), "").status, 200);
 }
 
 #[test]
@@ -112,7 +122,7 @@ fn with_the_token_any_type_and_site_may_change_stubs() {
     });
     let head = "POST /__admin/mappings HTTP/1.1\r\nHost: rebound.example\r\nAuthorization: Bearer t0ken\r\n\
                 Content-Type: text/plain\r\nSec-Fetch-Site: cross-site";
-    assert_eq!(exchange(&mock, head, STUB).status, 201);
+    assert_eq!(send(&mock, head, STUB).status, 201);
     let mut client = Client::connect(mock.address);
     client.write(b"GET /made HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!(client.answer().status, 200);

@@ -1,4 +1,4 @@
-//! Recordings whose time stamps cannot be true: made by recorders that had to share a core with the service.
+//! Recordings with impossible times, made by recorders that shared a core with the service.
 
 use std::fs;
 use std::io::Read as _;
@@ -8,7 +8,8 @@ use std::process::Command;
 use flate2::read::GzDecoder;
 use tempfile::TempDir;
 
-/// Two workers in order of arrival, recorded with nothing pinned; headers and bodies taken out.
+/// Recordings of a service with two workers in order of arrival, with no thread pinned to a core;
+/// without headers and bodies.
 const TAPES: [&str; 3] = ["impossible-stamps-1", "impossible-stamps-2", "unpinned-2-workers"];
 
 fn tape(name: &str) -> String {
@@ -25,7 +26,7 @@ fn folder(text: &str) -> TempDir {
     folder
 }
 
-/// Fits a folder; what was printed and the exit code.
+/// Fits a folder. Returns the output and the exit code.
 fn fit(folder: &TempDir, args: &[&str]) -> (String, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_standin"));
     let done = command.arg("fit").arg(folder.path()).args(args).output().expect("it runs");
@@ -37,14 +38,14 @@ fn profile(folder: &TempDir) -> PathBuf {
 }
 
 #[test]
-fn a_percent_of_impossible_calls_does_not_turn_a_fit_over() {
+fn one_percent_of_impossible_requests_does_not_change_a_fit() {
     for name in TAPES {
         let folder = folder(&tape(name));
-        let (told, code) = fit(&folder, &[]);
-        assert_eq!(code, Some(0), "{name}: {told}");
-        assert!(told.contains(": fifo, 2 workers"), "{name}: {told}");
-        assert!(!told.contains("inf") && !told.contains("the service changed while"), "{name}: {told}");
-        assert!(told.contains("shorter than the"), "{name}: {told}");
+        let (output, code) = fit(&folder, &[]);
+        assert_eq!(code, Some(0), "{name}: {output}");
+        assert!(output.contains(": fifo, 2 workers"), "{name}: {output}");
+        assert!(!output.contains("inf") && !output.contains("the service changed while"), "{name}: {output}");
+        assert!(output.contains("shorter than the"), "{name}: {output}");
         assert!(profile(&folder).exists(), "{name}");
     }
 }
@@ -60,18 +61,19 @@ fn calls_that_are_left_out_are_counted_in_text_json_and_page() {
     assert!(fs::read_to_string(page).expect("it was written").contains("eft out 23 calls (0.6"));
 }
 
-/// A tape that does not say what the recorder itself takes: no call over a socket takes 10 µs.
+/// Without the overhead of the recorder on the tape, the lower limit for a request over a socket is
+/// 10 µs.
 #[test]
 fn a_tape_without_a_round_trip_is_fitted_as_well() {
     let text = tape("impossible-stamps-2");
     let (head, rest) = text.split_once('\n').expect("a head");
     let mut head: serde_json::Value = serde_json::from_str(head).expect("JSON");
     head.as_object_mut().expect("an object").remove("overhead");
-    let (told, code) = fit(&folder(&format!("{head}\n{rest}")), &[]);
-    assert!(code == Some(0) && told.contains(": fifo, 2 workers") && !told.contains("inf"), "{told}");
+    let (output, code) = fit(&folder(&format!("{head}\n{rest}")), &[]);
+    assert!(code == Some(0) && output.contains(": fifo, 2 workers") && !output.contains("inf"), "{output}");
 }
 
-/// Calls of which no two are of one operation: nothing can be compared, and no figure is infinite.
+/// With one request for each operation nothing can be compared, and no figure is infinite.
 #[test]
 fn no_figure_is_infinite() {
     let text = tape("impossible-stamps-2");
@@ -82,6 +84,6 @@ fn no_figure_is_infinite() {
         .map(|(number, line)| line.replacen("{\"number\"", &format!("{{\"operation\":\"GET /{number}\",\"number\""), 1))
         .collect();
     let folder = folder(&lines.join("\n"));
-    let (told, _) = fit(&folder, &[]);
-    assert!(told.contains("effect size") && !told.contains("inf") && !told.contains("NaN"), "{told}");
+    let (output, _) = fit(&folder, &[]);
+    assert!(output.contains("effect size") && !output.contains("inf") && !output.contains("NaN"), "{output}");
 }

@@ -1,4 +1,4 @@
-//! How a recording ends: what is said, what is left, and that nothing is where no call came.
+//! The end of a recording: its messages, its files, and no file without a request.
 
 use std::fs;
 use std::net::TcpListener;
@@ -7,10 +7,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::service::{Recording, Service, answer};
+use crate::process::StandinProcess;
 use crate::support::{Client, eventually};
 
 fn tapes(folder: &Path) -> usize {
-    standin_tape::of_folder(folder).map_or(0, |tapes| tapes.len())
+    standin_tape::tapes_of_folder(folder).map_or(0, |tapes| tapes.len())
 }
 
 #[test]
@@ -58,14 +59,11 @@ fn misses_that_were_recorded_are_told_of_as_a_recording_is() {
 fn operations_that_come_later_are_counted_too() {
     let service = Service::saying(|_| answer(200, "", "ok"));
     let recording = Recording::of(&service.url(), &[]);
-    recording.get("/first");
-    std::thread::sleep(Duration::from_millis(700));
-    // taken off the workers' hands in several goes, none of them the last
-    for path in ["/second", "/third/a", "/fourth/a/b"] {
+    // each is written before the next arrives, and none of them at the end
+    for (path, written) in ["/first", "/second", "/third/a", "/fourth/a/b"].into_iter().zip(1..) {
         recording.get(path);
-        std::thread::sleep(Duration::from_millis(60));
+        recording.wait_until_written(written);
     }
-    std::thread::sleep(Duration::from_millis(700));
     let (told, ..) = recording.end("-INT");
     assert!(told.contains("4 calls of 4 operations on "), "{told}");
 }
@@ -78,14 +76,15 @@ fn a_call_that_hangs_is_told_of_and_a_second_signal_ends_at_once() {
         }
         answer(200, "", "ok")
     });
-    let recording = Recording::of(&service.url(), &["--grace", "60s"]);
+    let mut recording = Recording::of(&service.url(), &["--grace", "60s"]);
     recording.get("/fine");
     let mut client = Client::connect(recording.address);
     client.write(b"GET /hangs HTTP/1.1\r\nHost: me\r\n\r\n");
     eventually("the call is there", || service.heard().len() == 2);
     recording.signal("-INT");
-    std::thread::sleep(Duration::from_millis(1_200));
+    let waiting = recording.read_stderr_until("in flight");
     let (told, code, tape, folder) = recording.end("-INT");
+    let told = waiting + &told;
     assert_eq!((code, tape.exchanges.len(), tape.condition.foot.is_some()), (Some(2), 1, true), "{told}");
     let next = format!("standin draft {}", folder.path().display());
     for expected in ["waiting up to 60s (--grace) for 1 call in flight", "1 call of 1 operation on ", &next] {
@@ -146,15 +145,13 @@ fn what_is_not_to_be_believed_is_said_at_the_end() {
         ("profiles/calm.yaml", profile),
     ]);
     let dir = folder.path().to_str().expect("UTF-8");
-    let (child, address) = super::service::start(&["serve", dir, "--profile", "calm"]);
-    let mut client = Client::connect(address);
+    let process = StandinProcess::start(&["serve", dir, "--profile", "calm"]);
+    let mut client = Client::connect(process.address);
     for _ in 0..20 {
         client.write(b"GET /a HTTP/1.1\r\nHost: me\r\n\r\n");
         assert_eq!(client.answer().status, 200);
     }
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(killed.success());
-    let output = child.wait_with_output().expect("it ends");
-    let told = String::from_utf8_lossy(&output.stderr);
+    process.signal("-INT");
+    let told = process.end().stderr;
     assert!(told.contains("calls came beyond the load that the profile was learned from"), "{told}");
 }

@@ -1,4 +1,5 @@
-//! `standin record` and `serve --on-miss`: what clients get, what the service sees, and what is on the tape.
+//! `standin record` and `serve --on-miss`: the responses to clients, the requests at the
+//! service, and the tape.
 
 mod ends;
 mod protection;
@@ -157,7 +158,7 @@ fn a_kill_leaves_a_tape_that_can_be_used() {
     for number in 0..20 {
         recording.get(&format!("/items/{number}"));
     }
-    std::thread::sleep(Duration::from_millis(1_200));
+    recording.wait_until_written(20);
     let (_, code, tape, folder) = recording.end("-KILL");
     assert_eq!(code, None, "it was killed");
     assert_eq!((tape.exchanges.len(), tape.condition.broken, tape.condition.foot), (20, 0, None));
@@ -199,7 +200,7 @@ fn a_client_that_goes_away_does_not_hide_what_the_service_did() {
     // a reset, which nobody can mistake for a half-closed connection
     socket2::SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).expect("a socket");
     drop(client);
-    std::thread::sleep(Duration::from_millis(400));
+    recording.wait_until_written(1);
     let (_, _, tape, _folder) = recording.end("-INT");
     let times = &tape.exchanges[0].times;
     let took = times.last_byte.expect("an end") - times.sent.expect("sent");
@@ -235,7 +236,7 @@ fn a_long_body_passes_in_constant_memory() {
     });
     let recording = Recording::of(&service.url(), &[]);
     assert_eq!(recording.send("POST /small HTTP/1.1\r\nHost: me\r\nContent-Length: 1\r\n\r\nx").status, 200);
-    let before = recording.memory();
+    let before = recording.peak_memory();
     let mut client = Client::connect(recording.address);
     client.write(format!("POST / HTTP/1.1\r\nHost: me\r\nContent-Length: {LONG}\r\n\r\n").as_bytes());
     std::io::copy(&mut std::io::repeat(b'y').take(LONG), &mut client.stream).expect("it takes all");
@@ -243,8 +244,9 @@ fn a_long_body_passes_in_constant_memory() {
     client.write(b"GET / HTTP/1.1\r\nHost: me\r\n\r\n");
     let mut skipped = (&mut client.stream).take(LONG);
     std::io::copy(&mut skipped, &mut std::io::sink()).expect("it sends all");
-    let grown = recording.memory() - before;
-    // the longest body that is kept, each way, twice while its buffer grows; the bodies have 512 MiB
+    let grown = recording.peak_memory() - before;
+    // the longest body that is kept, each way, twice while its buffer grows; the bodies have 512
+    // MiB
     assert!(grown < 96 << 20, "{} MiB more", grown >> 20);
     let (_, _, tape, _folder) = recording.end("-INT");
     assert_eq!(

@@ -1,11 +1,11 @@
-//! However clients press, the service gets no more than it can bear.
+//! The limits that protect the service hold for any load of the clients.
 
 use std::time::Duration;
 
 use super::service::{Recording, Service, answer};
 use crate::support::Client;
 
-/// So many clients that call at once, each this often; the statuses that they got.
+/// Sends requests from concurrent clients, and returns the statuses of the responses.
 fn press(recording: &Recording, clients: usize, calls: usize) -> Vec<u16> {
     let address = recording.address;
     let clients: Vec<_> = (0..clients)

@@ -1,4 +1,4 @@
-//! `standin record --ramp`: its own traffic, in steps, until the service has had enough.
+//! `standin record --ramp`: its own load, in steps, until the service is overloaded.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,8 @@ use super::service::{Heard, Recording, Service, answer, everything};
 use crate::replay::exchange;
 use crate::support::eventually;
 
-/// A folder with a tape outside of the stub folder, `source.jsonl`, whose busiest second had 500 calls.
+/// A folder with the tape `source.jsonl` outside of the stub folder. Its peak rate is 500 requests
+/// a second.
 struct Source {
     folder: TempDir,
     tape: PathBuf,
@@ -42,7 +43,7 @@ impl Source {
         format!("--ramp={}", self.tape.display())
     }
 
-    /// Records with a ramp to its end; what it exits with, and what it prints.
+    /// Records with a ramp to its end. Returns the exit code and the output.
     fn record(&self, service: &Service, more: &[&str]) -> (i32, String) {
         let (url, dir) = (service.url(), self.dir());
         let dir = dir.to_str().expect("UTF-8");
@@ -57,19 +58,19 @@ impl Source {
     }
 
     fn recorded(&self) -> standin_tape::LoadedTape {
-        let tapes = standin_tape::of_folder(&self.dir()).expect("readable");
+        let tapes = standin_tape::tapes_of_folder(&self.dir()).expect("readable");
         assert_eq!(tapes.len(), 1, "{tapes:?}");
         standin_tape::LoadedTape::open(&tapes[0]).expect("a tape")
     }
 }
 
-/// Calls of the steps, as they are drawn: the same seed draws the same.
+/// Returns the number of requests of each step; equal seeds give equal numbers.
 fn counts(top: f64, step: Duration) -> Vec<usize> {
     let count = |(number, share): (usize, &f64)| Plan::random(&[0], share * top, step, 1, number as u64).calls.len();
     standin::internal::RAMP_STEP_SHARES.iter().enumerate().map(count).collect()
 }
 
-/// A service that says this to its calls by their numbers.
+/// Starts a service whose response depends on the number of the request.
 fn numbered(says: impl Fn(usize) -> (u16, u64) + Send + Sync + 'static) -> Service {
     let count = AtomicUsize::new(0);
     Service::saying(move |_: &Heard| {
@@ -141,7 +142,8 @@ fn a_service_that_fails_is_left_alone() {
     assert!(service.heard().len() <= before + counts[2]);
 }
 
-/// A service that fails now and then, as on the tape: chance makes some steps better and some worse.
+/// A service with some failures, as on the tape: some steps have more of them by chance, and some
+/// fewer.
 #[test]
 fn what_a_service_does_by_chance_ends_no_ramp() {
     let service = numbered(|number| (if number > 60 && number % 26 == 0 { 500 } else { 200 }, 0));
@@ -228,7 +230,7 @@ fn a_service_that_answers_differently_gives_no_tape() {
     let (code, told) = source.record(&service, &["--max-per-second", "200", "--step", "3s"]);
     assert_eq!(code, 2, "{told}");
     assert!(told.contains("answers differently") && told.contains("given up after step 1"), "{told}");
-    assert!(standin_tape::of_folder(&source.dir()).expect("readable").is_empty());
+    assert!(standin_tape::tapes_of_folder(&source.dir()).expect("readable").is_empty());
     assert!(fs::read_dir(source.dir().join("tapes")).expect("it is there").count() >= 1, "it is set aside");
     assert!(!source.dir().join("mappings/recorded").exists());
 }

@@ -1,4 +1,5 @@
-//! Secrets in every place of a call, echoed by the service in every shape: none of them is on the disk.
+//! Secrets in every place of a request, which the service echoes in every encoding, do not reach
+//! the disk.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -15,7 +16,7 @@ fn percent(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// Ways to write a secret down.
+/// Returns the encodings of a secret.
 fn shapes(secret: &str) -> [String; 5] {
     let within = STANDARD.encode(format!("id:{secret}"));
     [

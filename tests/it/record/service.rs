@@ -1,9 +1,8 @@
-//! A real service in small, in plain sockets, that keeps account of what reaches it; and a recorder in front of it.
+//! A service on plain sockets that keeps the requests it receives, and a recorder in front of it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +10,10 @@ use standin_tape::exchange::Exchange;
 use standin_tape::{TapeCondition, TapeHead, TapeReader};
 use tempfile::TempDir;
 
-/// What reached the service.
+use crate::process::StandinProcess;
+use crate::support::eventually;
+
+/// A request that reached the service.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
     pub(super) method: String,
@@ -20,7 +22,7 @@ pub(super) struct Heard {
     pub(super) body: Vec<u8>,
 }
 
-/// A service that is told what to write, byte for byte; no bytes close the connection.
+/// A service that writes the bytes of a closure as its response; empty bytes close the connection.
 pub(super) struct Service {
     pub(super) address: SocketAddr,
     seen: Arc<Seen>,
@@ -37,7 +39,7 @@ struct Seen {
 type Answer = dyn Fn(&Heard, &mut TcpStream) + Send + Sync;
 
 impl Service {
-    /// One that answers each call with these bytes.
+    /// Starts a service that answers each request with the bytes of `answer`.
     pub(super) fn saying(answer: impl Fn(&Heard) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::new(move |heard, stream| {
             let bytes = answer(heard);
@@ -70,12 +72,12 @@ impl Service {
         self.seen.heard.lock().expect("no panic").clone()
     }
 
-    /// The most calls that it worked on at a time.
+    /// Returns the maximum number of concurrent requests.
     pub(super) fn most_at_once(&self) -> usize {
         self.seen.most.load(SeqCst)
     }
 
-    /// Connections by which calls came.
+    /// Returns the number of connections with requests.
     pub(super) fn connections(&self) -> usize {
         self.seen.connections.load(SeqCst)
     }
@@ -115,7 +117,7 @@ fn body(reader: &mut BufReader<TcpStream>, head: &str) -> Option<Vec<u8>> {
     if let Some(length) =
         head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse::<u64>().ok())
     {
-        // a long one is only counted: the test is about the recorder's memory
+        // a long body is not kept, because the test measures memory
         let kept = reader.take(length.min(1 << 20)).read_to_end(&mut body).ok()?;
         std::io::copy(&mut reader.take(length - kept as u64), &mut std::io::sink()).ok()?;
     } else if head.contains("transfer-encoding: chunked") {
@@ -133,20 +135,20 @@ fn body(reader: &mut BufReader<TcpStream>, head: &str) -> Option<Vec<u8>> {
     Some(body)
 }
 
-/// An answer of this status, headers and body.
+/// Returns a response with this status, headers and body.
 pub(super) fn answer(status: u16, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} Fine\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-/// `standin record` as a process, on a folder of its own.
+/// `standin record` as a process, with a folder of its own.
 pub(super) struct Recording {
     pub(super) folder: TempDir,
     pub(super) address: SocketAddr,
-    child: Child,
+    process: StandinProcess,
 }
 
 /// A tape as it was left.
-pub(super) struct Tape {
+pub(super) struct ReadTape {
     pub(super) head: TapeHead,
     pub(super) exchanges: Vec<Exchange>,
     pub(super) condition: TapeCondition,
@@ -154,72 +156,70 @@ pub(super) struct Tape {
 }
 
 impl Recording {
+    /// Records a target, with more arguments.
     pub(super) fn of(target: &str, more: &[&str]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let dir = folder.path().to_str().expect("UTF-8").to_owned();
-        let (child, address) = start(&[&["record", "--target", target, &dir], more].concat());
-        Self { folder, address, child }
+        Self::start(folder, &[&["record", "--target", target, &dir], more].concat())
     }
 
-    /// `serve --on-miss`, with these stubs.
+    /// Serves these stubs with a target for unmatched requests, with more arguments.
     pub(super) fn on_miss(target: &str, stubs: &str, more: &[&str]) -> Self {
         let folder = crate::support::folder(&[("mappings/stubs.json", stubs), ("__files/page.txt", "from a file")]);
         let dir = folder.path().to_str().expect("UTF-8").to_owned();
-        let (child, address) = start(&[&["serve", &dir, "--target", target], more].concat());
-        Self { folder, address, child }
+        Self::start(folder, &[&["serve", &dir, "--target", target], more].concat())
+    }
+
+    fn start(folder: TempDir, args: &[&str]) -> Self {
+        let process = StandinProcess::start(args);
+        Self { folder, address: process.address, process }
     }
 
     pub(super) fn get(&self, path: &str) -> crate::support::Answer {
-        self.send(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address))
+        self.process.get(path)
     }
 
     pub(super) fn send(&self, request: &str) -> crate::support::Answer {
-        let mut client = crate::support::Client::connect(self.address);
-        client.write(request.as_bytes());
-        client.answer()
+        self.process.send(request)
     }
 
-    /// Bytes of memory that the process has.
-    pub(super) fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("the highest so far");
-        line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("a number") * 1024
+    /// Waits until this number of exchanges is written to the tape.
+    pub(super) fn wait_until_written(&self, exchanges: u64) {
+        eventually("the exchanges are written", || self.process.metric("standin_tape_calls_total") == exchanges);
     }
 
-    /// Sends it a signal.
+    /// Returns the highest memory of the process so far, in bytes.
+    pub(super) fn peak_memory(&self) -> u64 {
+        self.process.peak_memory()
+    }
+
     pub(super) fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill runs");
-        assert!(sent.success());
+        self.process.signal(signal);
     }
 
-    /// Ends it by a signal; what it printed, its exit code, and the tape.
-    pub(super) fn end(self, signal: &str) -> (String, Option<i32>, Tape, TempDir) {
-        let (told, code, folder) = self.end_without_a_tape(signal);
+    /// Reads stderr until it contains a text, and returns what was read.
+    pub(super) fn read_stderr_until(&mut self, text: &str) -> String {
+        self.process.read_stderr_until(text)
+    }
+
+    /// Ends the process by a signal. Returns its output, its exit code, the tape and the folder.
+    pub(super) fn end(self, signal: &str) -> (String, Option<i32>, ReadTape, TempDir) {
+        let (output, code, folder) = self.end_without_a_tape(signal);
         let tape = read(&folder);
-        (told, code, tape, folder)
+        (output, code, tape, folder)
     }
 
-    /// The same where there may be no tape.
-    pub(super) fn end_without_a_tape(mut self, signal: &str) -> (String, Option<i32>, TempDir) {
-        self.signal(signal);
-        let mut told = String::new();
-        self.child.stdout.take().expect("piped").read_to_string(&mut told).expect("UTF-8");
-        self.child.stderr.take().expect("piped").read_to_string(&mut told).expect("UTF-8");
-        let code = self.child.wait().expect("a child").code();
-        let folder = std::mem::replace(&mut self.folder, TempDir::new().expect("a temporary folder"));
-        (told, code, folder)
+    /// Ends the process by a signal. Returns its output, its exit code and the folder.
+    pub(super) fn end_without_a_tape(self, signal: &str) -> (String, Option<i32>, TempDir) {
+        let Self { folder, process, .. } = self;
+        process.signal(signal);
+        let end = process.end();
+        (end.stdout + &end.stderr, end.code, folder)
     }
 }
 
-impl Drop for Recording {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The one tape of a folder.
-pub(super) fn read(folder: &TempDir) -> Tape {
+/// Reads the only tape of a folder.
+pub(super) fn read(folder: &TempDir) -> ReadTape {
     let tapes: Vec<PathBuf> = std::fs::read_dir(folder.path().join("tapes"))
         .expect("it has tapes")
         .map(|entry| entry.expect("readable").path())
@@ -230,10 +230,10 @@ pub(super) fn read(folder: &TempDir) -> Tape {
     let head = reader.head().clone();
     let mut exchanges: Vec<Exchange> = reader.by_ref().collect::<Result<_, _>>().expect("readable");
     exchanges.sort_by_key(|exchange| exchange.number);
-    Tape { head, exchanges, condition: reader.condition().clone(), path: tapes[0].clone() }
+    ReadTape { head, exchanges, condition: reader.condition().clone(), path: tapes[0].clone() }
 }
 
-/// All bytes of all files of a folder.
+/// Returns all names and bytes of the files below a folder.
 pub(super) fn everything(folder: &std::path::Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("readable").path()) {
@@ -241,36 +241,4 @@ pub(super) fn everything(folder: &std::path::Path) -> Vec<u8> {
         all.extend(if entry.is_dir() { everything(&entry) } else { std::fs::read(&entry).expect("readable") });
     }
     all
-}
-
-/// Starts the binary on a free port.
-pub(super) fn start(args: &[&str]) -> (Child, SocketAddr) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_standin"))
-        .args(args)
-        .args(["--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    // read byte by byte, so that nothing of what comes later is lost in a buffer
-    let mut line = Vec::new();
-    while !line.ends_with(b"\n") {
-        let mut byte = [0];
-        if child.stdout.as_mut().expect("piped").read(&mut byte).expect("readable") == 0 {
-            let mut errors = String::new();
-            let _ = child.stderr.take().expect("piped").read_to_string(&mut errors);
-            panic!("it ended: {errors}");
-        }
-        line.push(byte[0]);
-    }
-    let line = String::from_utf8(line).expect("UTF-8");
-    let url = line.strip_prefix("standin: listening on http://").expect("the ready line");
-    let address = url.split_whitespace().next().and_then(|address| address.parse().ok()).expect("an address");
-    (child, address)
-}
-
-/// Ends what was started.
-pub(super) fn stop(mut child: Child) {
-    child.kill().expect("a child");
-    child.wait().expect("a child");
 }

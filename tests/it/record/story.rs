@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::service::{Recording, Service, answer, start, stop};
+use super::service::{Recording, Service, answer};
+use crate::process::StandinProcess;
 use crate::support::{Client, write};
 
 fn standin(args: &[&str]) -> Output {
@@ -16,7 +17,7 @@ fn told(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned()
 }
 
-/// A call every so often, over connections that each wait for their answers.
+/// Sends requests at an interval over concurrent connections; each waits for its responses.
 fn traffic(address: std::net::SocketAddr, clients: usize, calls: usize, every: Duration) {
     std::thread::scope(|scope| {
         for client in 0..clients {
@@ -67,14 +68,14 @@ fn the_five_commands_go_together() {
     assert!(folder.path().join("profiles/recorded.yaml").exists(), "{}", told(&fit));
 
     write_peak(folder.path());
-    let (child, address) = start(&["serve", dir, "--profile", "peak"]);
-    let mut client = Client::connect(address);
+    let process = StandinProcess::start(&["serve", dir, "--profile", "peak"]);
+    let mut client = Client::connect(process.address);
     client.write(b"GET /inventory/3 HTTP/1.1\r\nHost: me\r\nX-Standin-Debug: 1\r\n\r\n");
     let got = client.answer();
     assert_eq!(got.json(), serde_json::json!({"id": "3", "stock": 12}));
     client.write(b"GET /inventory/4711 HTTP/1.1\r\nHost: me\r\n\r\n");
     assert_eq!(client.answer().status, 200, "an id that was not recorded");
-    stop(child);
+    drop(process);
 
     let mut gap = standin(&["gap", dir, "--budget", "none"]);
     if gap.status.code() == Some(2) {
@@ -93,7 +94,7 @@ fn the_five_commands_go_together() {
     assert_eq!(check.status.code(), Some(0), "{}", told(&check));
 }
 
-/// The README's profile for a peak, for the service that was fitted: it is called after the folder.
+/// Writes the README's profile of a peak for the fitted service, which has the name of the folder.
 fn write_peak(folder: &Path) {
     let fitted = std::fs::read_to_string(folder.join("profiles/recorded.yaml")).expect("it was written");
     let name = fitted.lines().find_map(|line| line.trim().strip_prefix("- name: ")).expect("a service").to_owned();

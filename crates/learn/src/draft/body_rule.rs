@@ -8,7 +8,7 @@ use super::field_rules::FieldRules;
 use super::java_numbers::survive_java;
 use standin_dialect::json::{digest, digest_ignoring_order};
 use standin_stub::call::Call;
-use standin_tape::{around_redactions, is_redacted};
+use standin_tape::{is_redacted, split_at_redactions};
 
 /// The rule that a request body must meet.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +50,7 @@ impl BodyRule {
             return if secret { (Self::Nothing, true) } else { (Self::Binary(body.to_vec()), false) };
         };
         if secret {
-            return (Self::TextAround(around_redactions(text).into_iter().map(str::to_owned).collect()), false);
+            return (Self::TextAround(split_at_redactions(text).into_iter().map(str::to_owned).collect()), false);
         }
         (Self::Text(text.to_owned()), false)
     }
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
     use crate::draft::request_rule::call;
     use standin_tape::exchange::ExchangeRequest;
-    use standin_tape::redaction;
+    use standin_tape::redaction_marker;
 
     fn rule(kind: &str, body: &[u8]) -> BodyRule {
         let headers = vec![("Content-Type".to_owned(), kind.to_owned())];
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn secrets_are_asked_for_by_their_presence() {
-        let secret = redaction(7);
+        let secret = redaction_marker(7);
         let json = rule("application/json", format!(r#"{{"key": "{secret}", "{secret}": 1, "b": 2}}"#).as_bytes());
         assert_eq!(json, BodyRule::Json(json!({"key": ANY_VALUE, "b": 2})));
         let text = rule("text/plain", format!("key={secret}.").as_bytes());

@@ -260,7 +260,7 @@ fn body(reference: Option<&BodyRef>, bodies: &dyn Fn(&str) -> Option<Bytes>) -> 
 
 fn sha256(bytes: &[u8]) -> String {
     let hash = digest(&SHA256, bytes);
-    standin_tape::hex(hash.as_ref())
+    standin_tape::to_hex(hash.as_ref())
 }
 
 /// Returns eight hex digits of a SHA-256.

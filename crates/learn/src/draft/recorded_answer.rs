@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_belongs_to_the_connection_or_the_moment_goes() {
-        let secret = standin_tape::redaction(3);
+        let secret = standin_tape::redaction_marker(3);
         let answer = answer(
             &[
                 ("date", "Mon, 02 Nov 2026 09:00:00 GMT"),

@@ -173,7 +173,7 @@ const MAX_UNPACKED_BYTES: usize = 16 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use standin_tape::redaction;
+    use standin_tape::redaction_marker;
 
     fn rule(method: &str, url: &str) -> Result<Value, LeftOut> {
         let request =
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn secrets_in_urls_are_asked_for_by_their_presence() {
-        let secret = redaction(1);
+        let secret = redaction_marker(1);
         assert_eq!(
             rule("GET", &format!("/reset/{secret}/x-{secret}?key={secret}")),
             Ok(json!({"method": "GET", "urlPathTemplate": "/reset/{redacted}/{redacted2}",

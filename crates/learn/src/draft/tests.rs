@@ -13,7 +13,7 @@ use super::*;
 use standin_stub::load;
 use standin_stub::stub_folder::StubFolder;
 use standin_tape::exchange::{ExchangeFailure, ExchangeTimes, FailureReason};
-use standin_tape::redaction;
+use standin_tape::redaction_marker;
 
 /// A call on a tape.
 #[derive(Clone, Debug)]
@@ -98,7 +98,7 @@ fn path() -> impl Strategy<Value = String> {
     let segment = prop_oneof![
         4 => prop::sample::select(vec!["items", "search", "a%20b", "", "A"]).prop_map(str::to_owned),
         4 => (0..40u32).prop_map(|id| id.to_string()),
-        1 => (0..3u32).prop_map(redaction),
+        1 => (0..3u32).prop_map(redaction_marker),
     ];
     prop_oneof![3 => Just("/items".to_owned()), 1 => vec(segment, 1..4).prop_map(|segments| format!("/{}", segments.join("/")))]
 }
@@ -106,7 +106,7 @@ fn path() -> impl Strategy<Value = String> {
 fn pairs() -> impl Strategy<Value = String> {
     let value = prop_oneof![
         4 => prop::sample::select(vec!["1", "2", "x+y", "x%20y", "%C3%A9", "", "a.b*"]).prop_map(str::to_owned),
-        1 => (0..3u32).prop_map(redaction),
+        1 => (0..3u32).prop_map(redaction_marker),
     ];
     let pair = (prop::sample::select(vec!["a", "b", "c[]"]), value).prop_map(|(name, value)| format!("{name}={value}"));
     vec(pair, 0..4).prop_map(|pairs| pairs.join("&"))
@@ -116,7 +116,7 @@ fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         prop::sample::select(vec!["1", "1.0", "1.50", "-0", "1e3", "true", "null", "\"x\"", "\"\"", "\"\\u00e9\""])
             .prop_map(str::to_owned),
-        (0..3u32).prop_map(|hash| format!("\"{}\"", redaction(hash))),
+        (0..3u32).prop_map(|hash| format!("\"{}\"", redaction_marker(hash))),
     ];
     let value = leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
@@ -137,7 +137,7 @@ fn body() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
         2 => pairs().prop_map(|text| ("application/x-www-form-urlencoded", text.into_bytes())),
         1 => "[<a>&\\\\.*\n é$]{0,12}".prop_map(|text| ("text/xml", text.into_bytes())),
         1 => ("[<a>\\\\.*\n]{0,6}", "[<a>\\\\.*\n]{0,6}")
-            .prop_map(|(before, after)| ("text/plain", format!("{before}{}{after}", redaction(1)).into_bytes())),
+            .prop_map(|(before, after)| ("text/plain", format!("{before}{}{after}", redaction_marker(1)).into_bytes())),
         1 => vec(any::<u8>(), 1..6).prop_map(|bytes| ("application/octet-stream", bytes)),
     ]
 }

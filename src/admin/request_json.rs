@@ -1,4 +1,4 @@
-//! A journalled call as WireMock's JSON: what was asked, what was answered, and by which stub.
+//! Journal entries as WireMock's JSON: the request, the response and the stub.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,11 +14,11 @@ use standin_stub::Stub;
 use standin_stub::call::{Call, NamedValues, header_text};
 use standin_stub::reply::{Body, ConnectionEnding, Reply};
 
-/// The entry whole, with its answer.
-pub(super) fn event(record: &JournalEntry) -> Value {
+/// Returns an entry with its response: WireMock's serve event.
+pub(super) fn serve_event(record: &JournalEntry) -> Value {
     let mut event = Map::new();
     event.insert("id".to_owned(), record.id.to_string().into());
-    event.insert("request".to_owned(), request(record));
+    event.insert("request".to_owned(), logged_request(record));
     match &record.outcome {
         MatchOutcome::Matched(_, Some(stub)) => {
             let document = stub.json();
@@ -32,24 +32,24 @@ pub(super) fn event(record: &JournalEntry) -> Value {
             event.insert("wasMatched".to_owned(), true.into());
             event.insert("stubMapping".to_owned(), json!({"id": id, "uuid": id}));
         }
-        MatchOutcome::Missed => {
+        MatchOutcome::Unmatched => {
             event.insert("responseDefinition".to_owned(), json!({"status": 404, "fromConfiguredStub": false}));
             event.insert("response".to_owned(), json!({"status": 404, "body": "", "bodyAsBase64": ""}));
             event.insert("wasMatched".to_owned(), false.into());
         }
     }
-    // what it was meant to take: an entry is written before its answer leaves, and not again
-    let meant = record.delay.unwrap_or_default().as_millis() as u64;
-    event.insert("timing".to_owned(), json!({"addedDelay": meant, "totalTime": meant}));
-    if record.beyond {
+    // the intended latency: an entry is written before its response is sent, and not updated
+    let intended = record.delay.unwrap_or_default().as_millis() as u64;
+    event.insert("timing".to_owned(), json!({"addedDelay": intended, "totalTime": intended}));
+    if record.is_beyond_valid {
         event.insert("standin".to_owned(), json!({"beyondValidRange": true}));
     }
     event.insert("subEvents".to_owned(), json!([]));
     Value::Object(event)
 }
 
-/// The call alone: what WireMock calls a logged request.
-pub(super) fn request(record: &JournalEntry) -> Value {
+/// Returns the request of an entry: WireMock's logged request.
+pub(super) fn logged_request(record: &JournalEntry) -> Value {
     let call = &record.call;
     let scheme = call.peers.scheme.as_str();
     let host_and_port = match call.authority() {
@@ -68,15 +68,15 @@ pub(super) fn request(record: &JournalEntry) -> Value {
         "headers": headers(&call.headers, call.version),
         "cookies": cookies(call),
         "browserProxyRequest": false,
-        "loggedDate": millis(record.at),
-        "loggedDateString": date(record.at),
+        "loggedDate": unix_millis(record.at),
+        "loggedDateString": iso_date(record.at),
         "bodyAsBase64": STANDARD.encode(body),
         "body": call.text().map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned),
         "protocol": protocol(call.version),
         "queryParams": parameters(call.query()),
         "formParams": parameters(call.form()),
     });
-    if record.without_body
+    if record.is_body_omitted
         && let Value::Object(members) = &mut request
     {
         members.insert("bodyOmitted".to_owned(), true.into());
@@ -106,20 +106,21 @@ fn response(stub: &Arc<Stub>) -> Value {
     Value::Object(response)
 }
 
-/// Names of HTTP/1 as they are usually spelt, as the HTTP library keeps them in lower case; a list where there are several values.
+/// Returns headers as an object; several values of a name are a list. Names of HTTP/1 are in their
+/// usual case, because the HTTP library keeps them in lower case.
 fn headers(headers: &HeaderMap, version: Version) -> Value {
     let mut members = Map::new();
     for name in headers.keys() {
         let mut values: Vec<Value> = headers.get_all(name).iter().map(|value| header_text(value).into()).collect();
         let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
-        let name = if version == Version::HTTP_2 { name.as_str().to_owned() } else { usual_case(name.as_str()) };
+        let name = if version == Version::HTTP_2 { name.as_str().to_owned() } else { title_case(name.as_str()) };
         members.insert(name, value);
     }
     Value::Object(members)
 }
 
-/// `content-type` as `Content-Type`.
-fn usual_case(name: &str) -> String {
+/// Formats `content-type` as `Content-Type`.
+fn title_case(name: &str) -> String {
     let mut begins = true;
     let spelt = name.chars().map(|c| {
         let spelt = if begins { c.to_ascii_uppercase() } else { c };
@@ -162,13 +163,13 @@ fn protocol(version: Version) -> &'static str {
     }
 }
 
-/// Milliseconds since 1970.
-pub(super) fn millis(at: SystemTime) -> u64 {
+/// Returns the milliseconds since 1970.
+pub(super) fn unix_millis(at: SystemTime) -> u64 {
     at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-/// ISO 8601 in UTC, to the second.
-pub(super) fn date(at: SystemTime) -> String {
-    let seconds = Timestamp::from_second((millis(at) / 1000) as i64).unwrap_or(Timestamp::UNIX_EPOCH);
+/// Formats a time in ISO 8601, UTC, in seconds.
+pub(super) fn iso_date(at: SystemTime) -> String {
+    let seconds = Timestamp::from_second((unix_millis(at) / 1000) as i64).unwrap_or(Timestamp::UNIX_EPOCH);
     seconds.to_string()
 }

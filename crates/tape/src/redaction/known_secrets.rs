@@ -1,7 +1,9 @@
-//! Secrets that were seen, and where they stand in a text: plain, in base64 at any offset, percent-encoded or escaped as JSON.
+//! Known secrets, and the search for them in a text: plain, in base64 at any offset,
+//! percent-encoded or escaped as JSON.
 //!
-//! A secret is found by its last four bytes, with one probe a byte of the text, and is then compared whole. So another secret
-//! costs next to nothing, and tokens that begin alike (JWTs) do not meet.
+//! The search looks up the last four bytes of a secret, with one probe for each byte of the text,
+//! and then compares the whole secret. So the cost hardly grows with the number of secrets, and
+//! tokens with a common beginning (JWTs) do not collide.
 
 use std::hash::BuildHasher as _;
 use std::ops::Range;
@@ -11,35 +13,35 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use hashbrown::HashMap;
 
-/// All secrets of a recording.
+/// The secrets seen in a recording.
 #[derive(Debug)]
-pub(super) struct Secrets {
-    /// What is looked for, by its last bytes.
-    by_tail: HashMap<[u8; TAIL], Vec<Shape>>,
-    /// Whether tails of this hash are there.
+pub(super) struct KnownSecrets {
+    /// Encoded secrets by their last bytes.
+    by_tail: HashMap<[u8; TAIL_BYTES], Vec<EncodedSecret>>,
+    /// Bloom filter of the keys of `by_tail`.
     filter: Vec<u64>,
     hasher: foldhash::fast::RandomState,
     bytes: usize,
-    /// Secrets that were forgotten to bound the memory.
+    /// Number of secrets forgotten to bound the memory.
     pub(super) forgotten: u64,
     known: u64,
 }
 
-/// One way in which a secret may be written.
+/// One encoding of a secret.
 #[derive(Debug)]
-struct Shape {
+struct EncodedSecret {
     bytes: Box<[u8]>,
     marker: u32,
 }
 
-/// A place in a text at which a secret stands.
+/// An occurrence of a secret in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct SecretOccurrence {
     pub(super) at: Range<usize>,
     pub(super) marker: u32,
 }
 
-impl Secrets {
+impl KnownSecrets {
     pub(super) fn new() -> Self {
         Self {
             by_tail: HashMap::new(),
@@ -51,99 +53,100 @@ impl Secrets {
         }
     }
 
-    /// Looks for a secret from now on. Those that are shorter than four bytes stand everywhere by chance.
+    /// Adds a secret. Secrets of fewer than four bytes are ignored: they occur by chance.
     pub(super) fn add(&mut self, secret: &[u8], marker: u32) {
-        if secret.len() < TAIL || self.knows(secret) {
+        if secret.len() < TAIL_BYTES || self.knows(secret) {
             return;
         }
-        if self.bytes > MOST_BYTES {
+        if self.bytes > MAX_SECRET_BYTES {
             self.by_tail.clear();
             self.filter.fill(0);
             self.forgotten += self.known;
             (self.known, self.bytes) = (0, 0);
         }
         self.known += 1;
-        self.shape(secret.to_vec(), marker);
-        if secret.len() >= SHORTEST_IN_BASE64 {
+        self.add_encoded(secret.to_vec(), marker);
+        if secret.len() >= MIN_BASE64_BYTES {
             for engine in [&STANDARD, &URL_SAFE] {
-                self.shape(engine.encode(secret).into_bytes(), marker);
+                self.add_encoded(engine.encode(secret).into_bytes(), marker);
                 for offset in 0..3 {
-                    self.shape(core(engine, secret, offset), marker);
+                    self.add_encoded(base64_core(engine, secret, offset), marker);
                 }
             }
         }
     }
 
-    /// Where secrets stand in a text, in order and apart from each other.
-    pub(super) fn find(&self, text: &[u8]) -> Vec<Found> {
+    /// Finds the secrets in a text, in order and without overlaps.
+    pub(super) fn find(&self, text: &[u8]) -> Vec<SecretOccurrence> {
         if self.by_tail.is_empty() {
             return Vec::new();
         }
         let mut found = Vec::new();
         self.find_in(text, |at| at, &mut found);
         if text.contains(&b'%') || text.contains(&b'+') {
-            let view = View::percent_decoded(text);
-            self.find_in(&view.bytes, |at| view.place(&at), &mut found);
+            let view = UnescapedText::percent_decoded(text);
+            self.find_in(&view.bytes, |at| view.original_range(&at), &mut found);
         }
         if text.contains(&b'\\') {
-            let view = View::json_unescaped(text);
-            self.find_in(&view.bytes, |at| view.place(&at), &mut found);
+            let view = UnescapedText::json_unescaped(text);
+            self.find_in(&view.bytes, |at| view.original_range(&at), &mut found);
         }
-        apart(found)
+        merge_overlaps(found)
     }
 
     fn knows(&self, secret: &[u8]) -> bool {
         self.by_tail.get(&tail(secret)).is_some_and(|shapes| shapes.iter().any(|shape| *shape.bytes == *secret))
     }
 
-    fn shape(&mut self, bytes: Vec<u8>, marker: u32) {
-        if bytes.len() < TAIL {
+    fn add_encoded(&mut self, bytes: Vec<u8>, marker: u32) {
+        if bytes.len() < TAIL_BYTES {
             return;
         }
         let tail = tail(&bytes);
         let bit = self.bit(tail);
         self.filter[bit / 64] |= 1 << (bit % 64);
         self.bytes += bytes.len();
-        self.by_tail.entry(tail).or_default().push(Shape { bytes: bytes.into(), marker });
+        self.by_tail.entry(tail).or_default().push(EncodedSecret { bytes: bytes.into(), marker });
     }
 
-    fn find_in(&self, text: &[u8], place: impl Fn(Range<usize>) -> Range<usize>, found: &mut Vec<Found>) {
-        for (start, tail) in text.windows(TAIL).enumerate() {
-            let tail: [u8; TAIL] = tail.try_into().expect("a window has that many");
+    fn find_in(&self, text: &[u8], place: impl Fn(Range<usize>) -> Range<usize>, found: &mut Vec<SecretOccurrence>) {
+        for (start, tail) in text.windows(TAIL_BYTES).enumerate() {
+            let tail: [u8; TAIL_BYTES] = tail.try_into().expect("a window has that many");
             let bit = self.bit(tail);
             if self.filter[bit / 64] & (1 << (bit % 64)) == 0 {
                 continue;
             }
-            let end = start + TAIL;
+            let end = start + TAIL_BYTES;
             let shapes = self.by_tail.get(&tail).into_iter().flatten();
             let longest =
                 shapes.filter(|shape| text[..end].ends_with(&shape.bytes)).max_by_key(|shape| shape.bytes.len());
             if let Some(shape) = longest {
-                found.push(Found { at: place(end - shape.bytes.len()..end), marker: shape.marker });
+                found.push(SecretOccurrence { at: place(end - shape.bytes.len()..end), marker: shape.marker });
             }
         }
     }
 
-    fn bit(&self, tail: [u8; TAIL]) -> usize {
+    fn bit(&self, tail: [u8; TAIL_BYTES]) -> usize {
         self.hasher.hash_one(u32::from_le_bytes(tail)) as usize % FILTER_BITS
     }
 }
 
-/// What is the same of a secret's base64 whatever stands before and after it, if it begins at this offset of a group of three.
-fn core(engine: &GeneralPurpose, secret: &[u8], offset: usize) -> Vec<u8> {
+/// Returns the base64 characters of a secret that do not depend on the bytes around it, if the
+/// secret begins at this offset of a group of three bytes.
+fn base64_core(engine: &GeneralPurpose, secret: &[u8], offset: usize) -> Vec<u8> {
     let mut shifted = vec![0; offset];
     shifted.extend_from_slice(secret);
     let encoded = engine.encode(&shifted).into_bytes();
-    // characters that also hold bits of the neighbours
+    // leaves out the characters that also encode bits of neighbouring bytes
     let begin = [0, 2, 3][offset];
     let end = if shifted.len().is_multiple_of(3) { encoded.len() } else { encoded.len() - 1 };
     encoded[begin..end].to_vec()
 }
 
-/// Of places that overlap, one that covers them: nothing of any secret is left.
-fn apart(mut found: Vec<Found>) -> Vec<Found> {
+/// Merges overlapping occurrences, so that no part of a secret is left.
+fn merge_overlaps(mut found: Vec<SecretOccurrence>) -> Vec<SecretOccurrence> {
     found.sort_by_key(|one| (one.at.start, std::cmp::Reverse(one.at.end)));
-    let mut kept: Vec<Found> = Vec::with_capacity(found.len());
+    let mut kept: Vec<SecretOccurrence> = Vec::with_capacity(found.len());
     for one in found {
         match kept.last_mut() {
             Some(last) if one.at.start < last.at.end => last.at.end = last.at.end.max(one.at.end),
@@ -153,24 +156,24 @@ fn apart(mut found: Vec<Found>) -> Vec<Found> {
     kept
 }
 
-fn tail(bytes: &[u8]) -> [u8; TAIL] {
-    bytes[bytes.len() - TAIL..].try_into().expect("it is that long")
+fn tail(bytes: &[u8]) -> [u8; TAIL_BYTES] {
+    bytes[bytes.len() - TAIL_BYTES..].try_into().expect("it is that long")
 }
 
-/// A text without its escapes, and where its bytes came from.
-struct View {
+/// A text without its escapes, with the origin of each byte.
+struct UnescapedText {
     bytes: Vec<u8>,
-    /// Where each byte begins in the text, and where the last one ends.
+    /// Offset in the escaped text for each byte, and the end of the last one.
     from: Vec<usize>,
 }
 
-impl View {
-    fn place(&self, at: &Range<usize>) -> Range<usize> {
+impl UnescapedText {
+    fn original_range(&self, at: &Range<usize>) -> Range<usize> {
         self.from[at.start]..self.from[at.end]
     }
 
     fn percent_decoded(text: &[u8]) -> Self {
-        Self::by(text, |rest, out| match rest {
+        Self::unescaped_by(text, |rest, out| match rest {
             [b'%', high, low, ..] => match (hex(*high), hex(*low)) {
                 (Some(high), Some(low)) => {
                     out.push(high * 16 + low);
@@ -193,7 +196,7 @@ impl View {
     }
 
     fn json_unescaped(text: &[u8]) -> Self {
-        Self::by(text, |rest, out| match rest {
+        Self::unescaped_by(text, |rest, out| match rest {
             [b'\\', b'u', ..] if rest.len() >= 6 => {
                 let unit =
                     |digits: &[u8]| std::str::from_utf8(digits).ok().and_then(|d| u16::from_str_radix(d, 16).ok());
@@ -227,8 +230,9 @@ impl View {
         })
     }
 
-    /// Reads a text with a function that decodes what it begins with, and says how much that was.
-    fn by(text: &[u8], decode: impl Fn(&[u8], &mut Vec<u8>) -> usize) -> Self {
+    /// Unescapes a text with a function that decodes the beginning of a text and returns the number
+    /// of bytes it consumed.
+    fn unescaped_by(text: &[u8], decode: impl Fn(&[u8], &mut Vec<u8>) -> usize) -> Self {
         let mut view = Self { bytes: Vec::with_capacity(text.len()), from: Vec::with_capacity(text.len() + 1) };
         let mut at = 0;
         while at < text.len() {
@@ -248,17 +252,17 @@ fn hex(digit: u8) -> Option<u8> {
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, NO_PAD);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, NO_PAD);
 
-/// By so many of its last bytes a secret is found.
-const TAIL: usize = 4;
+/// Number of last bytes by which a secret is looked up.
+const TAIL_BYTES: usize = 4;
 
-/// In base64, shorter secrets are too little to be told from chance.
-const SHORTEST_IN_BASE64: usize = 6;
+/// Minimum length of a secret that is searched for in base64; shorter ones occur by chance.
+const MIN_BASE64_BYTES: usize = 6;
 
-/// Bits of the filter before the table.
+/// Bits of the Bloom filter.
 const FILTER_BITS: usize = 1 << 20;
 
-/// Bytes of secrets, in all their shapes, that are kept in memory.
-const MOST_BYTES: usize = 64 << 20;
+/// Upper limit for the bytes of all encoded secrets in memory.
+const MAX_SECRET_BYTES: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -267,8 +271,8 @@ mod tests {
 
     use super::*;
 
-    fn secrets(of: &[&str]) -> Secrets {
-        let mut secrets = Secrets::new();
+    fn secrets(of: &[&str]) -> KnownSecrets {
+        let mut secrets = KnownSecrets::new();
         for (marker, secret) in (0..).zip(of) {
             secrets.add(secret.as_bytes(), marker);
         }
@@ -291,18 +295,18 @@ mod tests {
 
     #[test]
     fn old_secrets_are_forgotten_before_they_fill_the_memory() {
-        let mut secrets = Secrets::new();
+        let mut secrets = KnownSecrets::new();
         let long = "x".repeat(1 << 20);
         for number in 0..20 {
             secrets.add(format!("{long}{number:08}").as_bytes(), number);
-            assert!(secrets.bytes < MOST_BYTES * 2);
+            assert!(secrets.bytes < MAX_SECRET_BYTES * 2);
         }
         assert!(secrets.forgotten > 0);
         assert_eq!(secrets.find(format!("a{long}00000019").as_bytes()).len(), 1);
     }
 
     proptest! {
-        /// However a secret is written, and whatever stands around it, nothing of it is left.
+        /// Every encoding of a secret is found, with any text around it.
         #[test]
         fn every_shape_is_found(secret in "[ -~é😀]{6,40}", before in "[a-z0-9 ]{0,9}", after in "[a-z0-9 ]{0,9}") {
             let secrets = secrets(&[&secret]);
@@ -324,7 +328,7 @@ mod tests {
 
         #[test]
         fn views_know_where_their_bytes_came_from(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            for view in [View::percent_decoded(&text), View::json_unescaped(&text)] {
+            for view in [UnescapedText::percent_decoded(&text), UnescapedText::json_unescaped(&text)] {
                 prop_assert_eq!(view.from.len(), view.bytes.len() + 1);
                 prop_assert!(view.from.is_sorted());
             }

@@ -1,4 +1,4 @@
-//! Where the values of secret keys stand: in a url or form, in cookies, in credentials, in a JSON text.
+//! Finds the values of secret keys in a URL, a form, cookies, credentials or a JSON text.
 
 use std::ops::Range;
 
@@ -6,25 +6,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
-/// A value that has to go.
+/// A value that has to be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Value {
-    /// Where it stands.
+pub(super) struct SecretValue {
+    /// Byte range in the text.
     pub(super) at: Range<usize>,
-    /// What it says, which may be written otherwise elsewhere.
+    /// Decoded value, and parts of it that are secret on their own.
     pub(super) secrets: Vec<String>,
-    /// Whether quotes have to be put around what takes its place.
+    /// True if the replacement needs quotes (a JSON number or `true`).
     pub(super) is_bare: bool,
 }
 
-impl Value {
+impl SecretValue {
     fn text(at: Range<usize>, secret: impl Into<String>) -> Self {
         Self { at, secrets: vec![secret.into()], is_bare: false }
     }
 }
 
-/// The values of `a=1&b=2` whose names are secret. `from` is where the pairs begin in the text.
-pub(super) fn in_pairs(text: &str, from: usize, is_secret: impl Fn(&str) -> bool) -> Vec<Value> {
+/// Finds the values of secret names in `a=1&b=2`. The pairs begin at the byte `from`.
+pub(super) fn in_pairs(text: &str, from: usize, is_secret: impl Fn(&str) -> bool) -> Vec<SecretValue> {
     let mut values = Vec::new();
     let mut at = from;
     for pair in text[from..].split('&') {
@@ -33,32 +33,33 @@ pub(super) fn in_pairs(text: &str, from: usize, is_secret: impl Fn(&str) -> bool
             && is_secret(&decode(name))
         {
             let begin = at + name.len() + 1;
-            values.push(Value::text(begin..begin + value.len(), decode(value)));
+            values.push(SecretValue::text(begin..begin + value.len(), decode(value)));
         }
         at += pair.len() + 1;
     }
     values
 }
 
-/// The values of a Cookie header.
-pub(super) fn in_cookies(text: &str) -> Vec<Value> {
+/// Finds the values of a `Cookie` header.
+pub(super) fn in_cookies(text: &str) -> Vec<SecretValue> {
     parts(text, ';').filter_map(|(at, part)| cookie(at, part)).collect()
 }
 
-/// The value of a Set-Cookie header; its attributes stay.
-pub(super) fn in_set_cookie(text: &str) -> Vec<Value> {
+/// Finds the value of a `Set-Cookie` header; its attributes stay.
+pub(super) fn in_set_cookie(text: &str) -> Vec<SecretValue> {
     parts(text, ';').take(1).filter_map(|(at, part)| cookie(at, part)).collect()
 }
 
-/// What comes after the scheme of an Authorization header; the whole of it where there is none.
-pub(super) fn in_credentials(text: &str) -> Vec<Value> {
+/// Finds the credentials of an `Authorization` header: the part after the scheme, or all of it
+/// without a scheme.
+pub(super) fn in_credentials(text: &str) -> Vec<SecretValue> {
     let (scheme, credentials) = text.split_once(' ').unwrap_or(("", text));
     let credentials = credentials.trim();
     if credentials.is_empty() {
         return Vec::new();
     }
     let end = text.trim_end().len();
-    let mut value = Value::text(end - credentials.len()..end, credentials);
+    let mut value = SecretValue::text(end - credentials.len()..end, credentials);
     if scheme.eq_ignore_ascii_case("basic")
         && let Some(decoded) = STANDARD.decode(credentials).ok().and_then(|bytes| String::from_utf8(bytes).ok())
     {
@@ -68,11 +69,11 @@ pub(super) fn in_credentials(text: &str) -> Vec<Value> {
     vec![value]
 }
 
-/// The values of a JSON text whose keys are secret, at any depth; all that is inside of them where they are no scalars. It
-/// need not be valid to its end, and several may follow each other.
-pub(super) fn in_json(text: &[u8], is_secret: impl Fn(&str) -> bool) -> Vec<Value> {
+/// Finds the values of secret keys in a JSON text, at any depth. Of an array or object, all scalars
+/// in it are secret. The text may be cut off, and several JSON texts may follow each other.
+pub(super) fn in_json(text: &[u8], is_secret: impl Fn(&str) -> bool) -> Vec<SecretValue> {
     let mut values = Vec::new();
-    // how deep we are, and at which depth a secret key was met
+    // current depth, and depth of the secret key whose value is being read
     let (mut depth, mut secret_at): (usize, Option<usize>) = (0, None);
     let mut at = 0;
     while let Some(token) = token(text, at) {
@@ -103,13 +104,13 @@ pub(super) fn in_json(text: &[u8], is_secret: impl Fn(&str) -> bool) -> Vec<Valu
                         secret_at = Some(depth);
                     }
                 } else if secret_at.is_some() && !inside.is_empty() {
-                    values.push(Value::text(inside.clone(), says()));
+                    values.push(SecretValue::text(inside.clone(), says()));
                 }
             }
             _ => {
                 let says = String::from_utf8_lossy(&text[token.at.clone()]).into_owned();
                 if secret_at.is_some() && says != "null" {
-                    values.push(Value { at: token.at.clone(), secrets: vec![says], is_bare: true });
+                    values.push(SecretValue { at: token.at.clone(), secrets: vec![says], is_bare: true });
                 }
             }
         }
@@ -118,19 +119,18 @@ pub(super) fn in_json(text: &[u8], is_secret: impl Fn(&str) -> bool) -> Vec<Valu
     values
 }
 
-/// Whether a text looks like JSON.
+/// Returns true if a text begins like a JSON object or array.
 pub(super) fn is_json(text: &[u8]) -> bool {
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
 }
-
-struct Token {
+struct JsonToken {
     at: Range<usize>,
-    /// Whether it is a string with a quote at its end.
+    /// True for a string with its closing quote.
     is_closed: bool,
 }
 
-/// The next token: a string with its quotes, a mark, or a bare word.
-fn token(text: &[u8], from: usize) -> Option<Token> {
+/// Reads the next token: a string with its quotes, a punctuation mark, or a bare word.
+fn token(text: &[u8], from: usize) -> Option<JsonToken> {
     let begin = from + text[from..].iter().position(|byte| !byte.is_ascii_whitespace())?;
     let rest = &text[begin..];
     let mut is_closed = false;
@@ -151,14 +151,14 @@ fn token(text: &[u8], from: usize) -> Option<Token> {
             rest.iter().position(ends).unwrap_or(rest.len())
         }
     };
-    Some(Token { at: begin..begin + length, is_closed })
+    Some(JsonToken { at: begin..begin + length, is_closed })
 }
 
 fn is_key(text: &[u8], after: usize) -> bool {
     text[after..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
 }
 
-/// The parts between separators, and where each begins.
+/// Splits a text at a separator; each part has its byte offset.
 fn parts(text: &str, separator: char) -> impl Iterator<Item = (usize, &str)> {
     text.split(separator).scan(0, move |at, part| {
         let begin = *at;
@@ -167,12 +167,12 @@ fn parts(text: &str, separator: char) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn cookie(at: usize, part: &str) -> Option<Value> {
+fn cookie(at: usize, part: &str) -> Option<SecretValue> {
     let (name, value) = part.split_once('=')?;
     let begin = at + name.len() + 1;
     let value = value.trim_end();
     let inner = value.trim_matches('"');
-    (!value.is_empty()).then(|| Value::text(begin..begin + value.len(), inner))
+    (!value.is_empty()).then(|| SecretValue::text(begin..begin + value.len(), inner))
 }
 
 fn decode(text: &str) -> String {
@@ -185,7 +185,7 @@ mod tests {
 
     use super::*;
 
-    fn found<'t>(text: &'t str, values: &[Value]) -> Vec<&'t str> {
+    fn found<'t>(text: &'t str, values: &[SecretValue]) -> Vec<&'t str> {
         values.iter().map(|value| &text[value.at.clone()]).collect()
     }
 

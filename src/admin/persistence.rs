@@ -1,4 +1,4 @@
-//! Persistent stubs on disk: written at once, removed with their stub.
+//! Persistent stubs on the disk: written when they change, and removed with their stub.
 
 use std::fs;
 use std::io;
@@ -14,13 +14,13 @@ use crate::live::ServiceState;
 use standin_files::regular_file;
 use standin_stub::{Stub, StubOrigin};
 
-/// Writes the stub if it is persistent.
-pub(super) fn settle(live: &ServiceState, stub: Stub) -> io::Result<Arc<Stub>> {
+/// Writes a stub if it is persistent.
+pub(super) fn write_if_persistent(live: &ServiceState, stub: Stub) -> io::Result<Arc<Stub>> {
     if stub.persistent { write(live, stub) } else { Ok(Arc::new(stub)) }
 }
 
-/// Writes a stub that was not persistent, and makes it so.
-pub(super) fn save(live: &ServiceState, stub: &Stub) -> io::Result<Arc<Stub>> {
+/// Makes a stub persistent and writes it.
+pub(super) fn make_persistent(live: &ServiceState, stub: &Stub) -> io::Result<Arc<Stub>> {
     let mut document = stub.json();
     if let Value::Object(members) = &mut document {
         members.insert("persistent".to_owned(), true.into());
@@ -40,12 +40,13 @@ pub(super) fn save(live: &ServiceState, stub: &Stub) -> io::Result<Arc<Stub>> {
     write(live, saved)
 }
 
-/// Removes the file of a stub that standin wrote; any file of one stub alone, where that was allowed.
+/// Removes the file of a stub that standin wrote, or any file with a single stub if
+/// `deletes_any_file`.
 ///
-/// A file of several stubs is never touched.
-pub(super) fn delete(stub: &Stub, allowed: bool) {
+/// A file with several stubs is never removed.
+pub(super) fn delete_file(stub: &Stub, deletes_any_file: bool) {
     let StubOrigin::File { path, shared: false, .. } = &stub.origin else { return };
-    if !stub.persistent && !allowed {
+    if !stub.persistent && !deletes_any_file {
         return;
     }
     if let Err(error) = fs::remove_file(&**path)
@@ -55,8 +56,8 @@ pub(super) fn delete(stub: &Stub, allowed: bool) {
     }
 }
 
-/// The answer when a stub cannot be written.
-pub(super) fn failure(error: &io::Error) -> Response<Body> {
+/// Returns the response for a stub that cannot be written.
+pub(super) fn write_error(error: &io::Error) -> Response<Body> {
     text(StatusCode::INTERNAL_SERVER_ERROR, format!("the stub cannot be written to `mappings/`: {error}\n"))
 }
 
@@ -68,7 +69,7 @@ fn write(live: &ServiceState, mut stub: Stub) -> io::Result<Arc<Stub>> {
         }
         StubOrigin::File { path, .. } => PathBuf::clone(path),
         StubOrigin::Api => {
-            let home = live.home().ok_or_else(|| io::Error::other("standin serves no folder"))?;
+            let home = live.default_folder().ok_or_else(|| io::Error::other("standin serves no folder"))?;
             let folder = home.mappings();
             fs::create_dir_all(&folder)?;
             folder.join(file_name(&stub))
@@ -80,7 +81,8 @@ fn write(live: &ServiceState, mut stub: Stub) -> io::Result<Arc<Stub>> {
     Ok(Arc::new(stub))
 }
 
-/// `name-id.json`, or `method-url-id.json`: lower case, without what a file system may not like.
+/// Returns `name-id.json` or `method-url-id.json`, in lower case, without characters that file
+/// systems may refuse.
 fn file_name(stub: &Stub) -> String {
     let document = stub.json();
     let request = |key: &str| document.get("request").and_then(|request| request.get(key)).and_then(Value::as_str);

@@ -1,4 +1,4 @@
-//! The base URL of a service: what is connected to, what is said to it, and what stands before each path.
+//! The base URL of a service: its address, its Host header and the prefix of its paths.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use http::{HeaderValue, Uri};
 
 use standin_stub::call::Scheme;
 
-/// Where a service is.
+/// The base URL of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetUrl {
-    /// Whether TLS is spoken.
+    /// Scheme: `http`, or `https` for TLS.
     pub scheme: Scheme,
-    /// Host and port as they were given: the Host header.
+    /// Host and port as given; also the Host header.
     pub authority: Authority,
-    /// Put before the path of each call; empty, or beginning with a slash.
-    pub prefix: String,
+    /// Prefix of the path of each request; empty, or with a leading slash.
+    pub path_prefix: String,
 }
 
 impl TargetUrl {
-    /// Reads a base URL.
+    /// Parses a base URL. The error is a message.
     pub fn parse(url: &str) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL ({error}); write http://HOST:PORT"))?;
         let scheme = match uri.scheme_str() {
             Some("http") => Scheme::Http,
             Some("https") => Scheme::Https,
-            Some(other) => return Err(format!("`{other}` is no scheme to call; use http or https")),
+            Some(other) => return Err(format!("the scheme `{other}` is not supported; use http or https")),
             None => return Err(format!("`{url}` has no scheme; write http://HOST:PORT")),
         };
         let Some(authority) = uri.authority().cloned().filter(|authority| !authority.host().is_empty()) else {
@@ -37,33 +37,34 @@ impl TargetUrl {
         if uri.query().is_some() {
             return Err(format!("`{url}` has a query; a base URL ends with its path"));
         }
-        Ok(Self { scheme, authority, prefix: uri.path().trim_end_matches('/').to_owned() })
+        Ok(Self { scheme, authority, path_prefix: uri.path().trim_end_matches('/').to_owned() })
     }
 
-    /// The Host header.
+    /// Returns the Host header.
     pub fn host_header(&self) -> HeaderValue {
         HeaderValue::from_str(self.authority.as_str()).expect("an authority is visible ASCII")
     }
 
-    /// The host to connect to; an IPv6 address without its brackets.
+    /// Returns the host to connect to; an IPv6 address is without its brackets.
     pub fn host(&self) -> &str {
         self.authority.host().trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// The port to connect to.
+    /// Returns the port to connect to.
     pub fn port(&self) -> u16 {
         self.authority.port_u16().unwrap_or(self.scheme.default_port())
     }
 
-    /// Path and query behind the service's own path. What a proxy was asked may begin with another host.
-    pub fn path_of(&self, url: &str) -> String {
+    /// Returns the path and query of a URL, with the prefix of the service. The scheme and host of
+    /// an absolute URL are dropped.
+    pub fn with_path_prefix(&self, url: &str) -> String {
         let rest = url.split_once("://").filter(|_| !url.starts_with('/')).map(|(_, rest)| rest);
         let path = rest.map_or(url, |rest| rest.find('/').map_or("/", |slash| &rest[slash..]));
-        if path.starts_with('/') { format!("{}{path}", self.prefix) } else { path.to_owned() }
+        if path.starts_with('/') { format!("{}{path}", self.path_prefix) } else { path.to_owned() }
     }
 
-    /// What stands behind the base URL, if this URL is of this service.
-    pub fn strip<'u>(&self, url: &'u str) -> Option<&'u str> {
+    /// Returns the part of a URL after the base URL, or `None` if the URL is not of this service.
+    pub fn strip_base<'u>(&self, url: &'u str) -> Option<&'u str> {
         let uri: Uri = url.parse().ok()?;
         let port = uri.port_u16().or_else(|| (uri.scheme_str()? == "https").then_some(443)).unwrap_or(80);
         let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
@@ -72,14 +73,14 @@ impl TargetUrl {
         }
         let (_, rest) = url.split_once("://")?;
         let path = rest.find(['/', '?', '#']).map_or("", |place| &rest[place..]);
-        let below = path.strip_prefix(self.prefix.as_str())?;
-        (below.is_empty() || self.prefix.is_empty() || below.starts_with(['/', '?', '#'])).then_some(below)
+        let below = path.strip_prefix(self.path_prefix.as_str())?;
+        (below.is_empty() || self.path_prefix.is_empty() || below.starts_with(['/', '?', '#'])).then_some(below)
     }
 }
 
 impl fmt::Display for TargetUrl {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}://{}{}", self.scheme.as_str(), self.authority, self.prefix)
+        write!(out, "{}://{}{}", self.scheme.as_str(), self.authority, self.path_prefix)
     }
 }
 
@@ -89,11 +90,11 @@ mod tests {
 
     #[test]
     fn base_urls_are_read() {
-        let origin = TargetUrl::parse("http://inventory:9000/api/").expect("valid");
-        assert_eq!((origin.host(), origin.port(), origin.prefix.as_str()), ("inventory", 9000, "/api"));
-        assert_eq!(origin.to_string(), "http://inventory:9000/api");
+        let target = TargetUrl::parse("http://inventory:9000/api/").expect("valid");
+        assert_eq!((target.host(), target.port(), target.path_prefix.as_str()), ("inventory", 9000, "/api"));
+        assert_eq!(target.to_string(), "http://inventory:9000/api");
         let bare = TargetUrl::parse("https://[::1]").expect("valid");
-        assert_eq!((bare.host(), bare.port(), bare.prefix.as_str()), ("::1", 443, ""));
+        assert_eq!((bare.host(), bare.port(), bare.path_prefix.as_str()), ("::1", 443, ""));
         for (wrong, told) in [
             ("inventory:9000", "http://HOST:PORT"),
             ("/a", "no scheme"),
@@ -108,15 +109,15 @@ mod tests {
 
     #[test]
     fn paths_stand_behind_the_base() {
-        let origin = TargetUrl::parse("http://a/api").expect("valid");
-        assert_eq!(origin.path_of("/x?y=1"), "/api/x?y=1");
-        assert_eq!(origin.path_of("http://other:1/x"), "/api/x");
-        assert_eq!(origin.path_of("http://other:1"), "/api/");
-        assert_eq!(origin.path_of("*"), "*");
-        assert_eq!(origin.strip("http://A:80/api/x?y"), Some("/x?y"));
-        assert_eq!(origin.strip("http://a/api"), Some(""));
+        let target = TargetUrl::parse("http://a/api").expect("valid");
+        assert_eq!(target.with_path_prefix("/x?y=1"), "/api/x?y=1");
+        assert_eq!(target.with_path_prefix("http://other:1/x"), "/api/x");
+        assert_eq!(target.with_path_prefix("http://other:1"), "/api/");
+        assert_eq!(target.with_path_prefix("*"), "*");
+        assert_eq!(target.strip_base("http://A:80/api/x?y"), Some("/x?y"));
+        assert_eq!(target.strip_base("http://a/api"), Some(""));
         for other in ["http://a/apix", "https://a/api/x", "http://b/api/x", "http://a:81/api/x", "/api/x"] {
-            assert_eq!(origin.strip(other), None, "{other}");
+            assert_eq!(target.strip_base(other), None, "{other}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One journal entry: how a call is written down, and read again.
+//! A journal entry: its binary encoding and decoding.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,104 +13,109 @@ use super::AnswerInfo;
 use standin_stub::Stub;
 use standin_stub::call::{Call, Peers, Scheme};
 
-/// A call that came.
+/// A received request.
 #[derive(Debug)]
 pub struct JournalEntry {
-    /// Made for the entry; it tells its place.
+    /// Id of the entry, which contains the ordinal.
     pub id: Uuid,
-    /// Its place among all that came.
+    /// 0-based index among all requests.
     pub ordinal: u64,
-    /// When it came, by the clock on the wall.
+    /// Arrival by the system clock.
     pub at: SystemTime,
-    /// The call itself, as it can be matched again.
+    /// The request, complete enough to be matched again.
     pub call: Call,
-    /// Whether its body was longer than the journal, and so is not here.
-    pub without_body: bool,
-    /// Whether it came beyond the range in which the profile's service was observed.
-    pub beyond: bool,
-    /// The time that its answer was meant to take, as far as it was known when it came.
+    /// True if the body is left out, because it was longer than the journal.
+    pub is_body_omitted: bool,
+    /// True if the request arrived beyond the valid range of the profile.
+    pub is_beyond_valid: bool,
+    /// Intended latency of the response, if it was known on arrival.
     pub delay: Option<Duration>,
-    /// What answered it.
+    /// Stub that answered, or none.
     pub outcome: MatchOutcome,
 }
 
 impl JournalEntry {
-    /// Whether a stub answered it.
+    /// Returns true if a stub answered.
     pub fn was_matched(&self) -> bool {
         matches!(self.outcome, MatchOutcome::Matched(..))
     }
 
-    /// The stub that answered it.
+    /// Returns the id of the stub that answered.
     pub fn stub_id(&self) -> Option<Uuid> {
         match self.outcome {
             MatchOutcome::Matched(id, _) => Some(id),
-            MatchOutcome::Missed => None,
+            MatchOutcome::Unmatched => None,
         }
     }
 }
 
-/// What answered a call.
+/// The stub that answered a request, or none.
 #[derive(Clone, Debug)]
 pub enum MatchOutcome {
-    /// The stub of this id, if it is still known.
+    /// The stub with this id answered; the stub itself, if it is still known.
     Matched(Uuid, Option<Arc<Stub>>),
-    /// None.
-    Missed,
+    /// No stub matched.
+    Unmatched,
 }
 
-/// What is written down of a call.
+/// The data of an entry before its encoding.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NewEntry<'c> {
     pub(super) ordinal: u64,
-    /// Since the journal began.
+    /// Arrival since the start of the journal.
     pub(super) arrival: Duration,
     pub(super) call: &'c Call,
     pub(super) with_body: bool,
-    pub(super) answered: AnswerInfo<'c>,
+    pub(super) answer: AnswerInfo<'c>,
 }
 
-/// Bytes of an entry before its call: its length and its ordinal.
-pub(super) const HEAD: usize = 4 + 8;
+/// Bytes of the prefix of an entry: its length and its ordinal.
+pub(super) const PREFIX_BYTES: usize = 4 + 8;
 
-/// All that has a fixed length: stub, delay, arrival, version, scheme, flags, two addresses, four lengths, a count.
-const FIXED: usize = HEAD + 4 + 8 + 8 + 1 + 1 + 1 + 2 * 19 + 4 * 4 + 2;
+/// Bytes of the fields of fixed length: prefix, stub, delay, arrival, version, scheme, flags, two
+/// addresses, four lengths and a count.
+const FIXED_BYTES: usize = PREFIX_BYTES + 4 + 8 + 8 + 1 + 1 + 1 + 2 * 19 + 4 * 4 + 2;
 
-/// What stands before the method: head, stub, delay, arrival, version, scheme, flags, two addresses.
-const BEFORE_TARGET: usize = HEAD + 4 + 8 + 8 + 1 + 1 + 1 + 2 * 19;
+/// Bytes before the method: prefix, stub, delay, arrival, version, scheme, flags and two addresses.
+const TARGET_OFFSET: usize = PREFIX_BYTES + 4 + 8 + 8 + 1 + 1 + 1 + 2 * 19;
 
-/// No delay.
+/// Encoding of an unknown delay, in nanoseconds.
 const NO_DELAY: u64 = u64::MAX;
 
-const WITHOUT_BODY: u8 = 1;
-const HAS_SCHEME: u8 = 2;
-const BEYOND: u8 = 4;
+const BODY_OMITTED_FLAG: u8 = 1;
+const ABSOLUTE_URI_FLAG: u8 = 2;
+const BEYOND_VALID_FLAG: u8 = 4;
 
-/// How many bytes an entry of this call takes at most.
-pub(super) fn size(call: &Call, with_body: bool) -> usize {
+/// Returns the encoded length of an entry in bytes.
+pub(super) fn encoded_bytes(call: &Call, with_body: bool) -> usize {
     let headers: usize = call.headers.iter().map(|(name, value)| 6 + name.as_str().len() + value.len()).sum();
     let authority = call.uri.authority().map_or(0, |authority| authority.as_str().len());
     let path = call.uri.path_and_query().map_or(0, |path| path.as_str().len());
     let body = if with_body { call.raw_body.len() } else { 0 };
-    FIXED + call.method.as_str().len() + authority + path + headers + body
+    FIXED_BYTES + call.method.as_str().len() + authority + path + headers + body
 }
 
-/// Appends an entry.
-pub(super) fn write(
+/// Appends an encoded entry. `stub` is the index of its stub in the chunk.
+pub(super) fn encode(
     out: &mut Vec<u8>,
-    NewEntry { ordinal, arrival, call, with_body, answered }: NewEntry<'_>,
+    NewEntry { ordinal, arrival, call, with_body, answer }: NewEntry<'_>,
     stub: u32,
 ) {
     let begin = out.len();
     out.put_u32(0);
     out.put_u64(ordinal);
     out.put_u32(stub);
-    out.put_u64(answered.delay.map_or(NO_DELAY, |delay| delay.as_nanos().min(u128::from(NO_DELAY - 1)) as u64));
+    out.put_u64(answer.delay.map_or(NO_DELAY, |delay| delay.as_nanos().min(u128::from(NO_DELAY - 1)) as u64));
     out.put_u64(arrival.as_nanos() as u64);
     out.put_u8(version_code(call.version));
     out.put_u8(u8::from(call.peers.scheme == Scheme::Https));
     let absolute = call.uri.scheme().is_some();
     let flag = |is: bool, bit: u8| if is { bit } else { 0 };
-    out.put_u8(flag(!with_body, WITHOUT_BODY) | flag(absolute, HAS_SCHEME) | flag(answered.beyond, BEYOND));
+    out.put_u8(
+        flag(!with_body, BODY_OMITTED_FLAG)
+            | flag(absolute, ABSOLUTE_URI_FLAG)
+            | flag(answer.is_beyond_valid, BEYOND_VALID_FLAG),
+    );
     put_address(out, call.peers.remote);
     put_address(out, call.peers.local);
     put_text(out, call.method.as_str().as_bytes());
@@ -127,8 +132,9 @@ pub(super) fn write(
     out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
 }
 
-/// The entry that stands at the beginning of these bytes.
-pub(super) fn read(
+/// Decodes the entry at the beginning of these bytes. `outcome` gives the outcome for the index of
+/// a stub.
+pub(super) fn decode(
     mut bytes: &[u8],
     salt: u64,
     began: (Instant, SystemTime),
@@ -146,7 +152,7 @@ pub(super) fn read(
     let (remote, local) = (address(bytes), address(bytes));
     let method = Method::from_bytes(text(bytes)).expect("it was a method when it was written");
     let (authority, path) = (text(bytes), text(bytes));
-    let uri = uri(authority, path, (flags & HAS_SCHEME != 0).then_some(scheme));
+    let uri = uri(authority, path, (flags & ABSOLUTE_URI_FLAG != 0).then_some(scheme));
     let mut headers = HeaderMap::new();
     for _ in 0..bytes.get_u16() {
         let length = bytes.get_u16().into();
@@ -158,24 +164,24 @@ pub(super) fn read(
     let body = Bytes::copy_from_slice(text(bytes));
     let mut parts = Request::new(()).into_parts().0;
     (parts.method, parts.uri, parts.version, parts.headers) = (method, uri, version, headers);
-    let call = Call::new(parts, body, Peers { scheme, remote, local }, began.0 + arrival, MOST_UNPACKED);
+    let call = Call::new(parts, body, Peers { scheme, remote, local }, began.0 + arrival, MAX_DECODED_BYTES);
     let at = began.1 + arrival;
-    let (without_body, beyond) = (flags & WITHOUT_BODY != 0, flags & BEYOND != 0);
-    JournalEntry { id: id(salt, ordinal), ordinal, at, call, without_body, beyond, delay, outcome }
+    let (is_body_omitted, is_beyond_valid) = (flags & BODY_OMITTED_FLAG != 0, flags & BEYOND_VALID_FLAG != 0);
+    JournalEntry { id: entry_id(salt, ordinal), ordinal, at, call, is_body_omitted, is_beyond_valid, delay, outcome }
 }
 
-/// Method and url of the entry that stands at the beginning of these bytes, without reading the rest.
-pub(super) fn target(mut bytes: &[u8]) -> (&str, &str) {
+/// Decodes only the method and URL of the entry at the beginning of these bytes.
+pub(super) fn decode_target(mut bytes: &[u8]) -> (&str, &str) {
     let bytes = &mut bytes;
-    bytes.advance(BEFORE_TARGET);
+    bytes.advance(TARGET_OFFSET);
     let method = std::str::from_utf8(text(bytes)).unwrap_or_default();
     text(bytes);
     let url = std::str::from_utf8(text(bytes)).unwrap_or_default();
     (method, if url.is_empty() { "/" } else { url.strip_suffix('?').unwrap_or(url) })
 }
 
-/// The id of an entry: a UUID of version 8, whose second half is the ordinal.
-pub(super) fn id(salt: u64, ordinal: u64) -> Uuid {
+/// Returns the id of an entry: a UUID of version 8, whose second half is the ordinal.
+pub(super) fn entry_id(salt: u64, ordinal: u64) -> Uuid {
     let (high, low) = (salt.to_be_bytes(), ordinal.to_be_bytes());
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&high);
@@ -183,8 +189,8 @@ pub(super) fn id(salt: u64, ordinal: u64) -> Uuid {
     Uuid::new_v8(bytes)
 }
 
-/// A gzip body of the journal unpacks to no more than this when it is looked at again.
-const MOST_UNPACKED: usize = 64 << 20;
+/// Maximum decoded bytes of a gzip body when an entry is matched again.
+const MAX_DECODED_BYTES: usize = 64 << 20;
 
 fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     out.put_u32(text.len() as u32);
@@ -198,7 +204,7 @@ fn text<'b>(bytes: &mut &'b [u8]) -> &'b [u8] {
     text
 }
 
-/// 0 or 1 for the family, the address in 16 bytes, the port.
+/// Appends the family (0 for IPv4, 1 for IPv6), the address in 16 bytes, and the port.
 fn put_address(out: &mut Vec<u8>, address: SocketAddr) {
     match address.ip() {
         IpAddr::V4(v4) => {

@@ -1,29 +1,30 @@
-//! The marker that stands on a tape where a secret was: how it looks, and how to find it again.
+//! The marker that replaces a secret on a tape: its form, and how to find it again.
 //!
-//! It looks the same in a header, a url, a form and a JSON text: none of its characters needs escaping there, so that a
-//! recorder puts it in as it stands. Equal secrets get equal markers within a tape, so that a reader can still tell which
-//! calls belonged together.
+//! No character of the marker needs escaping in a header, a URL, a form or a JSON text. Equal
+//! secrets get equal markers within a tape, so that a reader can tell which requests belong
+//! together.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// What a marker begins with; eight hex digits and a `~` follow.
+/// Beginning of a marker; eight hexadecimal digits and a `~` follow.
 pub const REDACTED_PREFIX: &str = "~redacted:";
 
-/// The marker for a secret, from a hash of it. Salt the hash: short secrets can be guessed from a plain one.
-pub fn redaction(hash: u32) -> String {
+/// Returns the marker for a secret with this hash. The hash must be salted: short secrets can be
+/// guessed from an unsalted hash.
+pub fn redaction_marker(hash: u32) -> String {
     format!("{REDACTED_PREFIX}{hash:08x}~")
 }
 
-/// Whether a marker is in the text, also one that was percent-encoded.
+/// Returns true if the text contains a marker, plain or percent-encoded.
 pub fn is_redacted(text: &str) -> bool {
-    // markers are rare: the pattern is only asked where their word is
+    // markers are rare: the plain search saves the regular expression
     text.contains("redacted") && MARKER.is_match(text)
 }
 
-/// What stands before, between and after the markers; the text itself if it has none.
-pub fn around_redactions(text: &str) -> Vec<&str> {
+/// Splits a text at its markers. A text without markers is the only part.
+pub fn split_at_redactions(text: &str) -> Vec<&str> {
     MARKER.split(text).collect()
 }
 
@@ -36,18 +37,18 @@ mod tests {
 
     #[test]
     fn markers_are_found_wherever_they_stand() {
-        let marker = redaction(0x1a_2b3c);
+        let marker = redaction_marker(0x1a_2b3c);
         assert_eq!(marker, "~redacted:001a2b3c~");
         assert!(is_redacted(&format!("Bearer {marker}")));
         assert!(is_redacted("/a?key=%7Eredacted%3A001a2b3c%7e&b=1"));
         assert!(!is_redacted("redacted") && !is_redacted("~redacted:xyz~"));
-        assert_eq!(around_redactions(&format!("a {marker}, {marker}")), ["a ", ", ", ""]);
-        assert_eq!(around_redactions("a"), ["a"]);
+        assert_eq!(split_at_redactions(&format!("a {marker}, {marker}")), ["a ", ", ", ""]);
+        assert_eq!(split_at_redactions("a"), ["a"]);
     }
 
     #[test]
     fn a_marker_needs_no_escape_anywhere() {
-        let marker = redaction(u32::MAX);
+        let marker = redaction_marker(u32::MAX);
         assert!(format!("/a/{marker}?b={marker}").parse::<http::Uri>().is_ok());
         assert!(http::HeaderValue::from_str(&marker).is_ok());
         assert_eq!(serde_json::Value::from(marker.clone()).to_string(), format!("\"{marker}\""));
