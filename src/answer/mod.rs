@@ -102,7 +102,7 @@ impl Answerer {
         panics::planted("call");
         let request = slot.as_mut().expect("a request is answered once");
         let is_admin = admin::is_admin_path(request.uri().path());
-        let recorder = self.forward.as_ref().filter(|forward| forward.everything).map(|forward| &forward.recorder);
+        let recorder = self.forward.as_ref().filter(|forward| forward.forwards_all).map(|forward| &forward.recorder);
         if !is_admin && recorder.is_none() && request.body().is_end_stream() {
             return match self.let_in(request, &connection) {
                 Ok(held) => {
