@@ -148,8 +148,8 @@ impl MissWorker {
             return not_found(SKIPPED_MESSAGE);
         }
         // decoding a large body would delay the replies to all other requests
-        let explained =
-            call.without_decoding(|| not_found_with_near_misses(call, live, SearchBudget::until(begin + SEARCH_TIME)));
+        let explained = call
+            .try_without_decoding(|| not_found_with_near_misses(call, live, SearchBudget::until(begin + SEARCH_TIME)));
         time_budget.spend(begin.elapsed());
         explained.unwrap_or_else(|| {
             live.counts().near_misses_skipped.fetch_add(1, Relaxed);

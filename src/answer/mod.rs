@@ -154,7 +154,7 @@ impl Answerer {
     /// Answers a call with a large body: what has to decode it is done beside the worker.
     async fn answer_large(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answer {
         let paces = self.live.pacing().active().is_some();
-        if !paces && call.without_decoding(|| self.live.would_match(&call)) == Some(true) {
+        if !paces && call.try_without_decoding(|| self.live.would_match(&call)) == Some(true) {
             return self.answer_call(call, connection).wait().await;
         }
         let answerer = Arc::clone(&self);
@@ -303,7 +303,7 @@ impl Answerer {
         let mut call = Call::taking(head, body, connection.peers, connection.arrival(), self.limits.body);
         call.count(&connection.memory, connection.uncounted());
         if held.is_some() {
-            call.held = held;
+            call.head_permit = held;
         }
         call
     }
@@ -315,7 +315,7 @@ impl Answerer {
         if stub.response.is_fixed() {
             return stub.response.try_render_inline(call, values);
         }
-        let reply = call.without_decoding(|| stub.response.try_render_inline(call, values))??;
+        let reply = call.try_without_decoding(|| stub.response.try_render_inline(call, values))??;
         Some(if stub.response.shares_body_of(&reply) { reply } else { made(reply, call.exhausted(), connection) })
     }
 

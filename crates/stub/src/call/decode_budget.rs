@@ -12,11 +12,11 @@ use standin_dialect::xml::Document;
 
 /// Size of a body, in bytes, beyond which it is decoded off the workers: parsing so many bytes
 /// takes up to a few milliseconds.
-pub(super) const LARGE: usize = 16 << 10;
+pub(super) const LARGE_BODY_BYTES: usize = 16 << 10;
 
 /// Number of JSONPaths per request that are evaluated on the text. For further ones a tree is
 /// built, since each evaluation scans the text.
-const PICKS: usize = 8;
+const MAX_TEXT_PATHS: usize = 8;
 
 /// The limits for decoding the body of one request.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) struct DecodeBudget {
     puts_off: AtomicBool,
     has_put_off: AtomicBool,
     /// Number of JSONPaths that were evaluated on the text.
-    picks: AtomicUsize,
+    text_paths: AtomicUsize,
 }
 
 impl DecodeBudget {
@@ -42,7 +42,7 @@ impl DecodeBudget {
             is_large,
             puts_off: AtomicBool::new(false),
             has_put_off: AtomicBool::new(false),
-            picks: AtomicUsize::new(0),
+            text_paths: AtomicUsize::new(0),
         }
     }
 
@@ -67,12 +67,12 @@ impl DecodeBudget {
     }
 
     /// Counts one more JSONPath on the text; returns whether it may be evaluated there.
-    pub(super) fn may_pick(&self) -> bool {
-        self.picks.fetch_add(1, Relaxed) < PICKS
+    pub(super) fn may_scan_path(&self) -> bool {
+        self.text_paths.fetch_add(1, Relaxed) < MAX_TEXT_PATHS
     }
 
     /// Runs `work` with decoding deferred; returns `None` if it asked for a decoded form.
-    pub(super) fn without_decoding<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+    pub(super) fn try_without_decoding<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         self.has_put_off.store(false, Relaxed);
         self.puts_off.store(true, Relaxed);
         let result = work();

@@ -10,7 +10,7 @@ use standin_dialect::json::{TextDigest, digest, digest_of_text};
 use standin_dialect::json_path::JsonPath;
 
 /// Size of a body, in bytes, up to which it is decoded for near misses.
-const NEAR_MISSES: usize = 1 << 20;
+const MAX_NEAR_MISS_BYTES: usize = 1 << 20;
 
 /// The result of looking up a JSONPath in a body.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,9 +30,9 @@ impl Call {
     }
 
     /// Runs `work`; returns `None` if it needs a decoded form of a large body.
-    pub fn without_decoding<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+    pub fn try_without_decoding<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         match &self.bounds {
-            Some(bounds) if bounds.is_large => bounds.without_decoding(work),
+            Some(bounds) if bounds.is_large => bounds.try_without_decoding(work),
             _ => Some(work()),
         }
     }
@@ -40,7 +40,7 @@ impl Call {
     /// Decodes the forms of the body that near misses look at, unless the body is larger than 1 MiB
     /// or takes too much memory.
     pub fn decode_for_near_misses(&self) {
-        if self.body().len() > NEAR_MISSES {
+        if self.body().len() > MAX_NEAR_MISS_BYTES {
             return;
         }
         match self.text() {
@@ -71,9 +71,9 @@ impl Call {
 
     /// Looks up a path in the text of a large body. Returns `None` if a tree is needed or exists
     /// already.
-    pub(crate) fn json_at(&self, path: &JsonPath) -> Option<JsonLookup> {
+    pub(crate) fn find_json(&self, path: &JsonPath) -> Option<JsonLookup> {
         let bounds = self.bounds.as_ref().filter(|bounds| bounds.is_large)?;
-        if !path.is_plain() || self.decoded().json.get().is_some() || bounds.puts_off() || !bounds.may_pick() {
+        if !path.is_plain() || self.decoded().json.get().is_some() || bounds.puts_off() || !bounds.may_scan_path() {
             return None;
         }
         if self.text_digest() == Some(TextDigest::NotJson) {

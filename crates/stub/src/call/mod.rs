@@ -19,7 +19,7 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use serde_json::Value;
 
-use self::decode_budget::{DecodeBudget, LARGE};
+use self::decode_budget::{DecodeBudget, LARGE_BODY_BYTES};
 pub use self::large::JsonLookup;
 pub use self::multipart::BodyPart;
 use self::url_encoding::url_encoded;
@@ -88,7 +88,7 @@ pub struct Call {
     pub arrival: Instant,
     body_limit: usize,
     /// The memory that the head of the request holds.
-    pub held: Option<MemoryPermit>,
+    pub head_permit: Option<MemoryPermit>,
     /// The limits for decoding; `None` if the body is small, or was stored earlier.
     bounds: Option<Arc<DecodeBudget>>,
     /// The decoded forms; allocated on first use, since most requests are answered by their head
@@ -146,7 +146,7 @@ impl Call {
             peers,
             arrival,
             body_limit,
-            held: None,
+            head_permit: None,
             bounds: None,
             decoded: OnceLock::new(),
         }
@@ -159,7 +159,7 @@ impl Call {
         if length == 0 || length <= uncounted && !self.is_zipped() {
             return;
         }
-        let is_large = length > LARGE || self.is_zipped();
+        let is_large = length > LARGE_BODY_BYTES || self.is_zipped();
         self.bounds = Some(Arc::new(DecodeBudget::new(Arc::clone(memory), is_large)));
     }
 

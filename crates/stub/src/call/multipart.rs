@@ -94,7 +94,7 @@ pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<Decode
         if let Some(begin) = begin {
             parts.extend(part(body, begin, line.max(begin)).map(|part| BodyPart { bounds: bounds.cloned(), ..part }));
         }
-        if is_last || parts.len() == MOST_PARTS {
+        if is_last || parts.len() == MAX_PARTS {
             break;
         }
         begin = Some(at + delimiter.len() + end_of_line);
@@ -118,7 +118,7 @@ fn part(body: &Bytes, begin: usize, end: usize) -> Option<BodyPart> {
         let name = HeaderName::from_bytes(name.trim().as_bytes());
         let value = HeaderValue::from_bytes(value.trim().as_bytes());
         if let (Ok(name), Ok(value)) = (name, value)
-            && part.headers.len() < MOST_HEADERS
+            && part.headers.len() < MAX_HEADERS
         {
             part.headers.append(name, value);
         }
@@ -169,10 +169,10 @@ fn unquoted(quoted: &str) -> (String, &str) {
 }
 
 /// Maximum number of parts that are read.
-const MOST_PARTS: usize = 1000;
+const MAX_PARTS: usize = 1000;
 
 /// Maximum number of headers that are kept per part.
-const MOST_HEADERS: usize = 100;
+const MAX_HEADERS: usize = 100;
 
 #[cfg(test)]
 mod tests {

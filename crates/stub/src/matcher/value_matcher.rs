@@ -286,7 +286,7 @@ fn matches_json_path(path: &JsonPath, rule: Option<&ValueMatcher>, input: MatchI
         return false;
     }
     if let MatchInput::Body(call) = input
-        && let Some(picked) = call.json_at(path)
+        && let Some(picked) = call.find_json(path)
     {
         return match picked {
             JsonLookup::NotJson => false,

@@ -27,7 +27,7 @@ use standin_coding::ContentCoding;
 
 /// Size of a body, in bytes, up to which it is compressed on the worker, in well under a
 /// millisecond.
-const QUICK_ZIP: usize = 16 << 10;
+const MAX_INLINE_GZIP_BYTES: usize = 16 << 10;
 
 /// The delays of a stub; they add up.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -137,7 +137,7 @@ impl ResponseDefinition {
         }
         let reply = templates.try_render_inline(&self.reply, call, &mut values())?;
         match &reply.body {
-            Body::Bytes(bytes) if bytes.len() > QUICK_ZIP && zips(&reply, call) => {
+            Body::Bytes(bytes) if bytes.len() > MAX_INLINE_GZIP_BYTES && zips(&reply, call) => {
                 templates.mark_over_inline_budget();
                 None
             }
@@ -160,7 +160,7 @@ impl ResponseDefinition {
 
     /// Returns whether compressing the body would occupy the worker for too long.
     fn is_slow(&self, call: &Call) -> bool {
-        matches!(&self.reply.body, Body::Bytes(bytes) if bytes.len() > QUICK_ZIP)
+        matches!(&self.reply.body, Body::Bytes(bytes) if bytes.len() > MAX_INLINE_GZIP_BYTES)
             && self.zipped.get().is_none()
             && zips(&self.reply, call)
     }

@@ -12,7 +12,7 @@ use rand::RngExt as _;
 
 use super::files::FilesFolder;
 use super::template::Template;
-use super::template::budget::{ALL_STEPS, Cancellation, MAX_OUTPUT, QUICK_STEPS, RenderBudget, RenderError};
+use super::template::budget::{ALL_STEPS, Cancellation, MAX_OUTPUT_BYTES, QUICK_STEPS, RenderBudget, RenderError};
 use super::template::request_model::RequestModel;
 use super::template::value::TemplateValue;
 use crate::call::Call;
@@ -210,8 +210,10 @@ fn from_file(
     rng: &mut dyn Rng,
 ) -> Result<Body, RenderFailure> {
     match path.metadata() {
-        Ok(file) if file.len() > MAX_OUTPUT as u64 && !begins_as_text(path) => return Ok(Body::File(path.to_owned())),
-        Ok(file) if file.len() > MAX_OUTPUT as u64 => {
+        Ok(file) if file.len() > MAX_OUTPUT_BYTES as u64 && !begins_as_text(path) => {
+            return Ok(Body::File(path.to_owned()));
+        }
+        Ok(file) if file.len() > MAX_OUTPUT_BYTES as u64 => {
             let cure = "set `disableBodyFileTemplating` in its `transformerParameters`";
             let message = format!("`{}` is too long for a template; {cure}", path.display());
             return Err(RenderFailure::Told(message));
@@ -219,7 +221,7 @@ fn from_file(
         _ => {}
     }
     // errors in reading are reported when the file is sent
-    let Ok(bytes) = regular_file::read(path, MAX_OUTPUT as u64) else { return Ok(Body::File(path.to_owned())) };
+    let Ok(bytes) = regular_file::read(path, MAX_OUTPUT_BYTES as u64) else { return Ok(Body::File(path.to_owned())) };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => return Ok(Body::Bytes(error.into_bytes().into())),
@@ -233,8 +235,8 @@ fn from_file(
 
 /// Returns whether the first bytes of a file are UTF-8; the last character may be cut.
 fn begins_as_text(path: &Path) -> bool {
-    let mut first = Vec::with_capacity(FIRST_BYTES);
-    let read = regular_file::open(path).and_then(|file| file.take(FIRST_BYTES as u64).read_to_end(&mut first));
+    let mut first = Vec::with_capacity(SNIFFED_BYTES);
+    let read = regular_file::open(path).and_then(|file| file.take(SNIFFED_BYTES as u64).read_to_end(&mut first));
     read.is_ok() && std::str::from_utf8(&first).err().is_none_or(|error| error.error_len().is_none())
 }
 
@@ -251,4 +253,4 @@ fn failed(reply: &Reply, message: String) -> Reply {
 }
 
 /// Number of bytes by which a file is recognized as text.
-const FIRST_BYTES: usize = 64 << 10;
+const SNIFFED_BYTES: usize = 64 << 10;

@@ -1,7 +1,7 @@
 //! Reads `before`, `after` and `equalToDateTime` with their options: formats, truncations, and an
 //! offset from now.
 
-use super::value::{flag, text};
+use super::operand::{flag, text};
 use crate::matcher::ValueMatcher;
 use crate::matcher::date_time::{DateRelation, DateTimeRule, ExpectedDate};
 use crate::source::{Node, Reader, Value};

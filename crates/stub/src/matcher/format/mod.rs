@@ -3,8 +3,10 @@
 //! Stubs and profiles both use request patterns, so the readers belong to matching.
 
 mod date_time;
+mod field;
 mod json_schema;
 mod multipart;
+mod operand;
 pub mod request;
 mod value;
 mod xml;

@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use super::request::field_rule;
+use super::field::field_rule;
 use super::value::value_matcher;
 use crate::matcher::{Clause, FieldRule, MultipartRule, ValueMatcher};
 use crate::source::{Node, Object, Reader, Strictness, Value};

@@ -3,9 +3,11 @@
 use http::HeaderName;
 use serde_json::{Map, Value as Json};
 
+use super::field::field_rule;
 use super::multipart::multipart_patterns;
-use super::value::{java_regex, value_matcher};
-use crate::matcher::{Clause, FieldMatcher, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule, ValueMatcher};
+use super::operand::java_regex;
+use super::value::value_matcher;
+use crate::matcher::{Clause, FieldMatcher, FieldName, MethodRule, RequestPattern, UrlRule, ValueMatcher};
 use crate::source::{Node, Object, Reader, Strictness, Value};
 use standin_dialect::PathTemplate;
 
@@ -182,21 +184,6 @@ fn field_name(key: &str, name: &str, node: &Node, reader: &mut Reader) -> Option
             }
         },
     }
-}
-
-/// Reads the rule for a header or parameter: one matcher, or a list of matchers.
-pub(super) fn field_rule(node: &Node, reader: &mut Reader) -> Option<FieldRule> {
-    for (key, rule) in [("hasExactly", FieldRule::HasExactly as fn(_) -> _), ("includes", FieldRule::Includes)] {
-        let Some(list) = node.get(key) else { continue };
-        let Value::Array(items) = &list.value else {
-            let message = format!("`{key}` takes a list of matchers, not {}", list.kind_name());
-            reader.error(list, message, format!("write `\"{key}\": [{{…}}]`"));
-            return None;
-        };
-        let rules: Vec<_> = items.iter().filter_map(|item| value_matcher(item, false, reader)).collect();
-        return (rules.len() == items.len()).then(|| rule(rules));
-    }
-    value_matcher(node, false, reader).map(FieldRule::One)
 }
 
 fn basic_auth(object: &mut Object<'_>, reader: &mut Reader) -> Option<Clause> {

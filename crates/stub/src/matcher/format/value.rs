@@ -5,13 +5,13 @@ use serde_json::Value as Json;
 
 use super::date_time::date_time;
 use super::json_schema::matches_json_schema;
+use super::operand::{flag, java_regex, text};
 use super::xml::{equal_to_xml, matches_xpath};
 use crate::defect::nearest;
 use crate::matcher::ValueMatcher;
 use crate::matcher::date_time::DateRelation;
 use crate::source::{Member, Node, Reader, Value};
 use standin_dialect::PathTemplate;
-use standin_dialect::java_regex::JavaRegex;
 use standin_dialect::json::JsonEquality;
 use standin_dialect::json_path::JsonPath;
 
@@ -133,15 +133,6 @@ fn unknown(node: &Node, members: &[Member], reader: &mut Reader) {
     reader.error(&place, format!("{} is not a valid match operation", node.to_json()), help);
 }
 
-/// Reads an operand that must be a string.
-pub(super) fn text(operator: &str, operand: &Node, reader: &mut Reader) -> Option<String> {
-    if let Value::String(text) = &operand.value {
-        return Some(text.clone());
-    }
-    reader.error(operand, format!("{operator} operand must be a non-null string"), "put it in quotes");
-    None
-}
-
 fn list(operator: &str, operand: &Node, binary: bool, reader: &mut Reader) -> Option<Vec<ValueMatcher>> {
     let Value::Array(items) = &operand.value else {
         let message = format!("`{operator}` takes a list of matchers, not {}", operand.kind_name());
@@ -154,21 +145,6 @@ fn list(operator: &str, operand: &Node, binary: bool, reader: &mut Reader) -> Op
     }
     let rules: Vec<_> = items.iter().filter_map(|item| value_matcher(item, binary, reader)).collect();
     (rules.len() == items.len()).then_some(rules)
-}
-
-/// Compiles a Java pattern; an error is reported with its position in the pattern.
-pub(super) fn java_regex(pattern: &str, node: &Node, reader: &mut Reader) -> Option<JavaRegex> {
-    match JavaRegex::new(pattern) {
-        Ok(regex) => Some(regex),
-        Err(error) => {
-            reader.error(
-                node,
-                format!("{} at index {} of the pattern `{pattern}`", error.message, error.at),
-                error.help,
-            );
-            None
-        }
-    }
 }
 
 fn binary_equal_to(operand: &Node, whole: &Node, binary: bool, reader: &mut Reader) -> Option<ValueMatcher> {
@@ -234,14 +210,5 @@ fn matches_json_path(operand: &Node, reader: &mut Reader) -> Option<ValueMatcher
             reader.error(operand, format!("{} at index {} of `{expression}`", error.message, error.at), error.help);
             None
         }
-    }
-}
-
-/// Reads a boolean option beside an operator; the default is false.
-pub(super) fn flag(whole: &Node, key: &str) -> bool {
-    match whole.get(key).map(|node| &node.value) {
-        Some(Value::Bool(value)) => *value,
-        Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
-        _ => false,
     }
 }

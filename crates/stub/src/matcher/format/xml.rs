@@ -1,6 +1,7 @@
 //! Reads `equalToXml` and `matchesXPath` with their options.
 
-use super::value::{flag, text, value_matcher};
+use super::operand::{flag, given, text};
+use super::value::value_matcher;
 use crate::matcher::ValueMatcher;
 use crate::matcher::xml::{Exemptions, NamespaceAwareness, PlaceholderDelimiters, XmlEquality, XmlOptions};
 use crate::matcher::xpath::XPathRule;
@@ -137,11 +138,6 @@ fn namespaces(whole: &Node, operand: &Node, reader: &mut Reader) -> Option<Vec<(
         return None;
     }
     Some(known)
-}
-
-/// Returns an option beside an operator, unless it is null.
-fn given<'n>(whole: &'n Node, key: &str) -> Option<&'n Node> {
-    whole.get(key).filter(|node| !matches!(node.value, Value::Null))
 }
 
 /// WireMock's error code for invalid XML.

@@ -2,8 +2,9 @@
 
 use super::error_text;
 use crate::render::template::budget::RenderError;
-use crate::render::template::eval::{Evaluator, Locals};
+use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
+use crate::render::template::scope::Locals;
 use crate::render::template::tree::NamePath;
 use crate::render::template::value::TemplateValue;
 

@@ -2,8 +2,9 @@
 
 use super::{as_integer, error_text};
 use crate::render::template::budget::RenderError;
-use crate::render::template::eval::{Evaluator, Locals};
+use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
+use crate::render::template::scope::Locals;
 use crate::render::template::value::{ListKind, TemplateValue};
 
 /// A position in a list.

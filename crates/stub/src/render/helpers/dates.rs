@@ -30,7 +30,7 @@ pub(super) fn parse_date<'t>(
 ) -> Result<TemplateValue, RenderError> {
     let text = evaluator.text_of(&args.context)?;
     let format = named_text(evaluator, args, "format")?;
-    evaluator.budget.spend(READING)?;
+    evaluator.budget.spend(PARSING_STEPS)?;
     let parser = match format {
         Some(format) => DateParser::for_format(&format)?,
         None => DateParser::Usual,
@@ -145,4 +145,4 @@ fn clock(name: &str) -> Option<&'static str> {
 }
 
 /// Steps that parsing a date costs.
-const READING: usize = 20;
+const PARSING_STEPS: usize = 20;

@@ -59,8 +59,8 @@ pub(super) fn selected<'a>(
     path: &JsonPath,
     root: &'a Json,
 ) -> Result<PathSelection<'a>, RenderError> {
-    let (selected, steps) = path.select_within(root, evaluator.budget.left().saturating_mul(WALKED_A_STEP));
-    evaluator.budget.spend(steps / WALKED_A_STEP)?;
+    let (selected, steps) = path.select_within(root, evaluator.budget.left().saturating_mul(PATH_STEPS_PER_STEP));
+    evaluator.budget.spend(steps / PATH_STEPS_PER_STEP)?;
     match selected {
         Ok(selection) => Ok(selection),
         Err(PathFailure::NotApplicable) => Ok(PathSelection::Missing),
@@ -69,7 +69,7 @@ pub(super) fn selected<'a>(
 }
 
 /// JSONPath steps per step of the budget.
-const WALKED_A_STEP: usize = 4;
+const PATH_STEPS_PER_STEP: usize = 4;
 
 pub(super) fn parse_json<'t>(
     evaluator: &mut Evaluator<'t>,
@@ -221,11 +221,11 @@ fn number_of(spelling: &str, reader: JsonLibrary) -> TemplateValue {
     if is_whole {
         return spelling.parse().map_or_else(|_| TemplateValue::Number(spelling.into()), TemplateValue::Int);
     }
-    if reader == JsonLibrary::Smart && spelling.len() > LONGEST_DOUBLE {
+    if reader == JsonLibrary::Smart && spelling.len() > MAX_DOUBLE_CHARS {
         return TemplateValue::Number(spelling.into());
     }
     spelling.parse().map_or_else(|_| TemplateValue::Number(spelling.into()), TemplateValue::Double)
 }
 
 /// Length of a fraction, in characters, up to which json-smart reads it as a double.
-const LONGEST_DOUBLE: usize = 18;
+const MAX_DOUBLE_CHARS: usize = 18;

@@ -52,7 +52,7 @@ pub(super) fn number_format<'t>(
     let number = match &args.context {
         // the exact value, so that a half is recognized
         TemplateValue::Double(number) if !number.is_finite() => return Ok(TemplateValue::text(double_text(*number))),
-        TemplateValue::Double(number) => format!("{number:.MOST_DECIMALS$}"),
+        TemplateValue::Double(number) => format!("{number:.MAX_DECIMALS$}"),
         TemplateValue::Int(number) => number.to_string(),
         TemplateValue::Number(text) if !text.contains(['e', 'E']) => text.to_string(),
         _ => {
@@ -136,10 +136,10 @@ impl NumberFormat {
             prefix,
             suffix,
             negative,
-            least_whole: count(whole, '0').min(MOST_DECIMALS),
+            least_whole: count(whole, '0').min(MAX_DECIMALS),
             most_whole: usize::MAX,
-            least_fraction: count(fraction, '0').min(MOST_DECIMALS),
-            most_fraction: (count(fraction, '0') + count(fraction, '#')).min(MOST_DECIMALS),
+            least_fraction: count(fraction, '0').min(MAX_DECIMALS),
+            most_fraction: (count(fraction, '0') + count(fraction, '#')).min(MAX_DECIMALS),
             group: whole.rsplit_once(',').map_or(0, |(_, last)| last.len()),
             shift,
             rounding: Rounding::HalfEven,
@@ -154,7 +154,7 @@ impl NumberFormat {
         let size = |key: &str| match args.named(key) {
             None => Ok(None),
             Some(value) => match as_integer(value).and_then(|size| usize::try_from(size).ok()) {
-                Some(size) => Ok(Some(size.min(MOST_DECIMALS))),
+                Some(size) => Ok(Some(size.min(MAX_DECIMALS))),
                 None => Err(RenderError::failed(format!("`{key}` is a whole number, not {}", value.kind_name()))),
             },
         };
@@ -338,4 +338,4 @@ fn currency(locale: &str) -> (&'static str, bool, usize) {
 }
 
 /// Maximum number of decimals.
-const MOST_DECIMALS: usize = 60;
+const MAX_DECIMALS: usize = 60;

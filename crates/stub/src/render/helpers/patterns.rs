@@ -104,7 +104,7 @@ fn regex(
         Cached::Regex(JavaRegex::with_flags(pattern, Flags::NONE).ok())
     })?;
     if compiled {
-        evaluator.budget.spend(COMPILING)?;
+        evaluator.budget.spend(COMPILING_STEPS)?;
     }
     Ok(match cached {
         Cached::Regex(regex) => regex,
@@ -154,11 +154,11 @@ fn refuse_on_worker(evaluator: &Evaluator<'_>, regex: &JavaRegex) -> Result<(), 
 
 /// Returns the number of steps of one match.
 fn cost(text: &str) -> usize {
-    1 + text.len() / BYTES_A_STEP
+    1 + text.len() / BYTES_PER_STEP
 }
 
 /// Number of bytes that are matched per step.
-const BYTES_A_STEP: usize = 8;
+const BYTES_PER_STEP: usize = 8;
 
 /// Steps that compiling a pattern costs.
-const COMPILING: usize = 500;
+const COMPILING_STEPS: usize = 500;

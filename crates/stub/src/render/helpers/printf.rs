@@ -88,7 +88,7 @@ impl FormatSpec {
         }
         spec.kind = rest.chars().next()?;
         let known = "bBcCdeEfgGhHnosSxX%".contains(spec.kind);
-        let bounded = spec.width <= WIDEST && spec.precision.is_none_or(|precision| precision <= MOST_DECIMALS);
+        let bounded = spec.width <= MAX_WIDTH && spec.precision.is_none_or(|precision| precision <= MAX_DECIMALS);
         (known && bounded).then(|| (spec, &rest[1..]))
     }
 
@@ -194,7 +194,7 @@ fn scientific(number: f64, precision: usize) -> String {
 }
 
 /// Maximum width of a field in characters.
-const WIDEST: usize = 10_000;
+const MAX_WIDTH: usize = 10_000;
 
 /// Maximum number of decimals.
-const MOST_DECIMALS: usize = 300;
+const MAX_DECIMALS: usize = 300;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::tree::Position;
-use super::value::TooDeep;
+use super::position::Position;
 use standin_dialect::SyntaxError;
 use standin_dialect::cpu_time::thread_cpu_time;
 
@@ -77,7 +76,7 @@ impl RenderBudget {
     pub(crate) fn spend(&mut self, steps: usize) -> Result<(), RenderError> {
         let before = self.left;
         self.left = before.checked_sub(steps).ok_or(RenderError::Exhausted)?;
-        let looks = before / STEPS_A_LOOK != self.left / STEPS_A_LOOK;
+        let looks = before / STEPS_PER_CHECK != self.left / STEPS_PER_CHECK;
         if looks && self.cancellation.as_ref().is_some_and(Cancellation::is_set) {
             return Err(RenderError::Exhausted);
         }
@@ -99,7 +98,7 @@ impl RenderBudget {
 
     /// Spends the steps of reading or copying a number of bytes.
     pub(crate) fn spend_bytes(&mut self, bytes: usize) -> Result<(), RenderError> {
-        self.spend(bytes / BYTES_A_STEP)
+        self.spend(bytes / BYTES_PER_STEP)
     }
 }
 
@@ -123,12 +122,6 @@ impl From<SyntaxError> for RenderError {
     }
 }
 
-impl From<TooDeep> for RenderError {
-    fn from(_: TooDeep) -> Self {
-        Self::failed("lists and objects stand too deep in each other")
-    }
-}
-
 /// Budget on a worker, in steps: well below a millisecond.
 pub(crate) const QUICK_STEPS: usize = 4_000;
 
@@ -136,18 +129,18 @@ pub(crate) const QUICK_STEPS: usize = 4_000;
 pub(crate) const ALL_STEPS: usize = 1_000_000;
 
 /// Maximum size of the output in bytes.
-pub(crate) const MAX_OUTPUT: usize = 16 << 20;
+pub(crate) const MAX_OUTPUT_BYTES: usize = 16 << 20;
 
 /// Maximum nesting of blocks, partials and helpers. Parsing limits all but partials.
 pub(crate) const MAX_CALLS: usize = 120;
 
 /// Number of entries of an object that are searched per step.
-pub(super) const ENTRIES_A_STEP: usize = 32;
+pub(super) const ENTRIES_PER_STEP: usize = 32;
 
-const BYTES_A_STEP: usize = 64;
+const BYTES_PER_STEP: usize = 64;
 
 /// CPU time per step.
 const STEP: Duration = Duration::from_nanos(100);
 
 /// Number of steps between two checks for cancellation.
-const STEPS_A_LOOK: usize = 1024;
+const STEPS_PER_CHECK: usize = 1024;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::tree::Position;
+use super::position::Position;
 use super::{TemplateError, value::TemplateValue};
 
 /// A position in the text of a template.

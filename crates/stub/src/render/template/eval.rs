@@ -8,9 +8,11 @@ use rand::Rng;
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
-use super::budget::{MAX_CALLS, MAX_OUTPUT, RenderBudget, RenderError};
+use super::budget::{MAX_CALLS, MAX_OUTPUT_BYTES, RenderBudget, RenderError};
 use super::helper_args::HelperArgs;
-use super::request_model::{RequestModel, RequestPart};
+use super::request_model::RequestModel;
+use super::request_part::RequestPart;
+use super::scope::{Frame, Locals};
 use super::tree::{BlockTag, HelperCall, HelperParam, PartialTag, TemplateBody, TemplateNode};
 use super::value::{ListKind, MapKind, TemplateValue};
 use crate::render::helpers::Helper;
@@ -33,16 +35,6 @@ pub(crate) struct Evaluator<'t> {
     /// Texts that were parsed as JSON, with the results.
     documents: Vec<(Arc<str>, Option<Arc<Json>>)>,
 }
-
-/// A scope for names: a value, and the enclosing scope.
-pub(crate) struct Frame<'f> {
-    pub(crate) value: TemplateValue,
-    pub(super) locals: Locals<'f>,
-    pub(super) parent: Option<&'f Frame<'f>>,
-}
-
-/// The local variables of a scope: `@index` and others, and the block parameters.
-pub(crate) type Locals<'f> = Vec<(&'f str, TemplateValue)>;
 
 impl<'t> Evaluator<'t> {
     pub(super) fn new(model: &'t RequestModel<'t>, budget: &'t mut RenderBudget, rng: &'t mut dyn Rng) -> Self {
@@ -90,8 +82,8 @@ impl<'t> Evaluator<'t> {
     /// Appends a text to the output.
     pub(crate) fn push(&mut self, text: &str) -> Result<(), RenderError> {
         self.budget.spend_bytes(text.len())?;
-        if self.out.len() + text.len() > MAX_OUTPUT {
-            return Err(RenderError::failed(format!("the text is longer than {} MiB", MAX_OUTPUT >> 20)));
+        if self.out.len() + text.len() > MAX_OUTPUT_BYTES {
+            return Err(RenderError::failed(format!("the text is longer than {} MiB", MAX_OUTPUT_BYTES >> 20)));
         }
         self.out.push_str(text);
         Ok(())
@@ -165,7 +157,7 @@ impl<'t> Evaluator<'t> {
             return Ok(document.clone());
         }
         // each text is parsed once per rendering, however many helpers use it
-        self.budget.spend_bytes(text.len() * JSON_WEIGHT)?;
+        self.budget.spend_bytes(text.len() * JSON_COST_FACTOR)?;
         let document = serde_json::from_str(text).ok().map(Arc::new);
         if self.documents.len() < MAX_DOCUMENTS {
             self.documents.push((Arc::clone(text), document.clone()));
@@ -337,7 +329,7 @@ impl<'t> Evaluator<'t> {
 }
 
 /// Cost of parsing JSON, relative to copying it.
-const JSON_WEIGHT: usize = 4;
+const JSON_COST_FACTOR: usize = 4;
 
 /// Maximum number of parsed documents that are kept.
 const MAX_DOCUMENTS: usize = 8;

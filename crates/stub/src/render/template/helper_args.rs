@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::budget::{RenderBudget, RenderError};
-use super::eval::Frame;
+use super::scope::Frame;
 use super::tree::{BlockTag, Cached, HelperCall};
 use super::value::TemplateValue;
 

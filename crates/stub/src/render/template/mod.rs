@@ -10,8 +10,11 @@ pub(crate) mod eval;
 pub(crate) mod helper_args;
 mod names;
 mod parse;
+mod position;
 pub(crate) mod print;
 pub(crate) mod request_model;
+mod request_part;
+pub(crate) mod scope;
 pub(crate) mod tree;
 pub(crate) mod value;
 
@@ -21,8 +24,9 @@ use rand::Rng;
 
 use self::budget::{RenderBudget, RenderError};
 use self::eval::Evaluator;
+use self::position::Position;
 use self::request_model::RequestModel;
-use self::tree::{Position, TemplateBody};
+use self::tree::TemplateBody;
 
 /// A parsed template.
 #[derive(Debug)]
@@ -85,12 +89,6 @@ impl fmt::Display for TemplateError {
 }
 
 impl std::error::Error for TemplateError {}
-
-impl fmt::Display for Position {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}", self.line, self.column)
-    }
-}
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use super::budget::{ENTRIES_A_STEP, RenderError};
-use super::eval::{Evaluator, Frame, Locals};
-use super::request_model::RequestPart;
+use super::budget::{ENTRIES_PER_STEP, RenderError};
+use super::eval::Evaluator;
+use super::request_part::RequestPart;
+use super::scope::{Frame, Locals};
 use super::tree::{NamePath, PathOrigin, PathStep};
 use super::value::TemplateValue;
 
@@ -82,7 +83,7 @@ impl Evaluator<'_> {
                 _ => TemplateValue::Null,
             },
             TemplateValue::Map(map) => {
-                self.budget.spend(map.entries.len() / ENTRIES_A_STEP)?;
+                self.budget.spend(map.entries.len() / ENTRIES_PER_STEP)?;
                 match (map.get(name), name) {
                     (Some(value), _) => value.clone(),
                     (None, "size") => TemplateValue::from_usize(map.entries.len()),

@@ -4,7 +4,8 @@
 
 use super::TemplateError;
 use super::cursor::{Closing, TemplateCursor};
-use super::tree::{BlockTag, HelperCall, Position, TemplateBody, TemplateNode};
+use super::position::Position;
+use super::tree::{BlockTag, HelperCall, TemplateBody, TemplateNode};
 use super::value::TemplateValue;
 
 /// The tree of a template, and the first unknown helper.

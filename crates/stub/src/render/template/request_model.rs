@@ -12,26 +12,10 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use percent_encoding::percent_decode_str;
 
+use super::request_part::RequestPart;
 use super::value::{ListKind, MapKind, TemplateValue};
 use crate::call::{self, Call, header_text};
 use standin_dialect::PathTemplate;
-
-/// A part of the request with named properties.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RequestPart {
-    /// The root of every template: `request` and `parameters`.
-    Root,
-    Request,
-    /// `request.requestLine`: the older name of some properties.
-    RequestLine,
-    Headers,
-    Query,
-    Cookies,
-    /// The parts of a multipart body, by name.
-    Pieces,
-    Piece(usize),
-    PieceHeaders(usize),
-}
 
 /// The data for the templates of one reply.
 pub(crate) struct RequestModel<'c> {

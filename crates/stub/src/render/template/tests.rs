@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use super::budget::{ALL_STEPS, Cancellation, MAX_OUTPUT, QUICK_STEPS};
+use super::budget::{ALL_STEPS, Cancellation, MAX_OUTPUT_BYTES, QUICK_STEPS};
 use super::*;
 use crate::call::{Call, Peers, Scheme};
 use crate::render::template::value::{ListKind, MapKind, TemplateValue};
@@ -226,7 +226,7 @@ proptest! {
     #[test]
     fn parsing_and_rendering_never_panic(text in "(\\{\\{|\\}\\}|\\}\\}\\}|#if |/if|else|each |\\(|\\)|'|\"|x|request\\.|\\[0\\]|~|!|>|&|\\^| |=|1|\\||as |upper |\n|é){0,40}") {
         let text = rendered(&text, &plain());
-        prop_assert!(text.len() <= MAX_OUTPUT);
+        prop_assert!(text.len() <= MAX_OUTPUT_BYTES);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::position::Position;
 use super::value::TemplateValue;
 use crate::render::helpers::Helper;
 use standin_dialect::java_regex::JavaRegex;
@@ -100,13 +101,6 @@ pub(crate) struct PathStep {
     pub(crate) name: Box<str>,
     /// The name as a number, if it is an integer.
     pub(crate) index: Option<i64>,
-}
-
-/// A position in a template: 1-based line and 0-based column, as in WireMock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) line: u32,
-    pub(crate) column: u32,
 }
 
 impl NamePath {

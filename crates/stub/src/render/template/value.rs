@@ -10,8 +10,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::budget::{ENTRIES_A_STEP, RenderBudget, RenderError};
-use super::request_model::RequestPart;
+use super::budget::{ENTRIES_PER_STEP, RenderBudget, RenderError};
+use super::request_part::RequestPart;
 
 /// A value of a template.
 #[derive(Clone, Debug)]
@@ -166,7 +166,7 @@ impl TemplateValue {
             }
             (Self::Map(one), Self::Map(other)) if one.entries.len() == other.entries.len() => {
                 for (key, value) in &one.entries {
-                    budget.spend(other.entries.len() / ENTRIES_A_STEP)?;
+                    budget.spend(other.entries.len() / ENTRIES_PER_STEP)?;
                     let Some(other) = other.get(key) else { return Ok(false) };
                     if !value.equals(other, budget)? {
                         return Ok(false);
@@ -243,6 +243,12 @@ impl TemplateList {
             _ => place,
         };
         usize::try_from(place).ok().and_then(|place| self.items.get(place))
+    }
+}
+
+impl From<TooDeep> for RenderError {
+    fn from(_: TooDeep) -> Self {
+        Self::failed("lists and objects nest too deep")
     }
 }
 
