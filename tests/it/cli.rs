@@ -155,7 +155,7 @@ fn every_defect_is_told_at_once() {
         "did you mean `response`?",
         "b.json:1:",
         "not `OK`",
-        "`BOOM` is no fault",
+        "`BOOM` is not a fault",
         "c.json:1:",
         "trailing comma",
         "d.yaml:4:",

@@ -71,7 +71,7 @@ pub fn fault(object: &mut Object<'_>, reader: &mut Reader) -> Option<ConnectionE
     if ending.is_none() {
         let node = object.node("fault").unwrap_or(object.whole());
         let help = "use EMPTY_RESPONSE, CONNECTION_RESET_BY_PEER, MALFORMED_RESPONSE_CHUNK or RANDOM_DATA_THEN_CLOSE";
-        reader.error_at(node, "fault", format!("`{fault}` is no fault"), help);
+        reader.error_at(node, "fault", format!("`{fault}` is not a fault"), help);
     }
     ending
 }
@@ -89,4 +89,4 @@ pub fn ending(fault: &str) -> Option<ConnectionEnding> {
 }
 
 /// Bytes that are not HTTP, which a fault sends.
-const GARBAGE: &str = "\u{1}standin: these bytes are no HTTP\u{2}";
+const GARBAGE: &str = "\u{1}standin: these bytes are not HTTP\u{2}";

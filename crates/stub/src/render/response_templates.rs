@@ -165,7 +165,7 @@ impl ResponseTemplates {
                 let name = name.render(&model, &mut budget, rng)?;
                 let failed_reply = || {
                     RenderFailure::Told(format!(
-                        "`{name}` names no file below `__files`; see what its template made of this call"
+                        "`{name}` is not a file in `__files`; check the template of the file name"
                     ))
                 };
                 // a request never selects a hidden file

@@ -11,7 +11,7 @@ pub(super) fn matches_json_schema(operand: &Node, whole: &Node, reader: &mut Rea
         Value::String(text) => match serde_json::from_str(text) {
             Ok(schema) => schema,
             Err(error) => {
-                reader.error(operand, format!("the schema does not parse: {error}"), "mend the JSON in this string");
+                reader.error(operand, format!("the schema does not parse: {error}"), "correct the JSON in this string");
                 return None;
             }
         },
@@ -35,8 +35,8 @@ pub(super) fn matches_json_schema(operand: &Node, whole: &Node, reader: &mut Rea
     };
     let (schema, problem) = JsonSchema::new(schema, version);
     if let Some(problem) = problem.filter(|_| reader.is_lenient()) {
-        let message = format!("the schema cannot be used, and nothing meets it: {problem}");
-        let help = "mend the schema; nothing is fetched, so refer to parts of it only";
+        let message = format!("the schema is invalid; nothing matches it: {problem}");
+        let help = "correct the schema; references may lead to parts of the schema only, since nothing is fetched";
         reader.warn_at(operand, "matchesJsonSchema", message, help);
     }
     Some(ValueMatcher::MatchesJsonSchema(Box::new(schema)))

@@ -170,7 +170,7 @@ fn equal_to_json(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<Va
                 reader.error(
                     operand,
                     format!("the expected JSON does not parse: {error}"),
-                    "mend the JSON in this string",
+                    "correct the JSON in this string",
                 );
                 return None;
             }

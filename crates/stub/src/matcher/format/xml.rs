@@ -23,7 +23,7 @@ pub(super) fn equal_to_xml(operand: &Node, whole: &Node, reader: &mut Reader) ->
             if reader.is_lenient() {
                 for message in odd {
                     let help = "give the placeholder a text or an attribute of its own, with an argument that holds";
-                    reader.warn_at(operand, "equalToXml", format!("{message}, and nothing meets it"), help);
+                    reader.warn_at(operand, "equalToXml", format!("{message}; nothing matches it"), help);
                 }
                 if !has_delimiters && expected.contains("${xmlunit.") {
                     let help = "add `\"enablePlaceholders\": true`";
@@ -45,7 +45,7 @@ fn awareness(whole: &Node, reader: &mut Reader) -> Option<NamespaceAwareness> {
     let named = node.as_str().and_then(NamespaceAwareness::named);
     if named.is_none() {
         let help = format!("write one of: {}", NamespaceAwareness::NAMES.join(", "));
-        reader.error(node, "`namespaceAwareness` has another value than those that there are", help);
+        reader.error(node, "the value of `namespaceAwareness` is unknown", help);
     }
     named
 }
@@ -115,7 +115,7 @@ pub(super) fn matches_xpath(operand: &Node, whole: &Node, reader: &mut Reader) -
         Ok(path) => Some(path),
         Err(error) => {
             if reader.is_lenient() {
-                let message = format!("{} at index {} of `{spelt}`, and nothing meets it", error.message, error.at);
+                let message = format!("{} at index {} of `{spelt}`; nothing matches it", error.message, error.at);
                 reader.warn_at(place, "matchesXPath", message, error.help);
             }
             None

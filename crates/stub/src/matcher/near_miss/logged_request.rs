@@ -70,7 +70,7 @@ fn headers(logged: &Map<String, Value>) -> Result<HeaderMap, LoggedRequestError>
 }
 
 fn header_value(key: &str, value: &str) -> Result<HeaderValue, LoggedRequestError> {
-    HeaderValue::from_str(value).map_err(|_| error(key, value, "leave line breaks and control characters out"))
+    HeaderValue::from_str(value).map_err(|_| error(key, value, "remove line breaks and control characters"))
 }
 
 fn texts(value: &Value) -> impl Iterator<Item = &str> {
@@ -100,7 +100,7 @@ fn body(logged: &Map<String, Value>) -> Result<Bytes, LoggedRequestError> {
 
 fn error(key: &str, value: &str, help: &'static str) -> LoggedRequestError {
     LoggedRequestError {
-        message: format!("`{}` is no `{key}` of a request", super::report::truncate(value, 100)),
+        message: format!("`{}` is not a valid `{key}` of a request", super::report::truncate(value, 100)),
         help,
     }
 }

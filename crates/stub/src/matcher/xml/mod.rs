@@ -106,9 +106,8 @@ impl XmlEquality {
         let expected = Document::parse(expected)?;
         if let Some(prefix) = expected.unbound_prefix().filter(|_| options.namespaces == NamespaceAwareness::Strict) {
             let message = format!("the prefix `{prefix}` is bound to no namespace");
-            let help = format!(
-                "declare it: `xmlns:{prefix}=\"…\"`, or look away from namespaces: `\"namespaceAwareness\": \"NONE\"`"
-            );
+            let help =
+                format!("declare it: `xmlns:{prefix}=\"…\"`, or ignore namespaces: `\"namespaceAwareness\": \"NONE\"`");
             return Err(SyntaxError::new(0, message, help));
         }
         let (placeholders, odd) = match &options.delimiters {

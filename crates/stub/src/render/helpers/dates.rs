@@ -76,7 +76,7 @@ pub(super) fn date_format<'t>(
             (Some(clock), "full" | "long") => format!("{date} 'at' {clock}").into(),
             (Some(clock), _) => format!("{date}, {clock}").into(),
             (None, _) => {
-                return Err(RenderError::failed(format!("`{time}` is no style; use full, long, medium or short")));
+                return Err(RenderError::failed(format!("`{time}` is not a style; use full, long, medium or short")));
             }
         },
         (Some(date), None) => Arc::from(date),

@@ -86,8 +86,7 @@ pub(super) fn form_data<'t>(
 fn charset(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>) -> Result<&'static Encoding, RenderError> {
     let Some(name) = args.named("encoding") else { return Ok(UTF_8) };
     let name = evaluator.text_of(name)?;
-    Encoding::for_label(name.as_bytes())
-        .ok_or_else(|| RenderError::failed(format!("`{name}` is no encoding that is known")))
+    Encoding::for_label(name.as_bytes()).ok_or_else(|| RenderError::failed(format!("`{name}` is an unknown encoding")))
 }
 
 fn decoded(text: &str, charset: &'static Encoding) -> Result<String, RenderError> {

@@ -93,10 +93,10 @@ pub(super) fn parse_json<'t>(
         return nothing();
     }
     let Some(document) = evaluator.document(&text)? else {
-        return Err(RenderError::failed("what `parseJson` is given is not JSON"));
+        return Err(RenderError::failed("the argument of `parseJson` is not JSON"));
     };
     if !document.is_array() && !document.is_object() {
-        return Err(RenderError::failed("what `parseJson` is given is neither a JSON object nor a list"));
+        return Err(RenderError::failed("the argument of `parseJson` is neither a JSON object nor a list"));
     }
     let parsed = value(evaluator, &document, JsonLibrary::Jackson)?;
     let Some(name) = name else { return Ok(parsed) };

@@ -179,7 +179,7 @@ impl NumberFormat {
                 "HALF_EVEN" => Rounding::HalfEven,
                 "HALF_UP" => Rounding::HalfUp,
                 "UP" => Rounding::Up,
-                _ => return Err(RenderError::failed(format!("`{mode}` is no rounding mode"))),
+                _ => return Err(RenderError::failed(format!("`{mode}` is not a rounding mode"))),
             };
         }
         Ok(())
@@ -278,7 +278,7 @@ fn parts(pattern: &str) -> Result<(String, String, String), RenderError> {
         if !quoted && is_digit(c) {
             if part == 2 {
                 return Err(RenderError::failed(format!(
-                    "`{pattern}` is no number format: `{c}` stands behind the digits"
+                    "`{pattern}` is not a number format: `{c}` follows the digits"
                 )));
             }
             part = 1;
@@ -289,11 +289,11 @@ fn parts(pattern: &str) -> Result<(String, String, String), RenderError> {
     }
     if found[1].is_empty() {
         return Err(RenderError::failed(format!(
-            "`{pattern}` is no number format: it has no digits such as `#,##0.00`"
+            "`{pattern}` is not a number format: it has no digits such as `#,##0.00`"
         )));
     }
     if found[1].matches('.').count() > 1 || found[2].starts_with('E') {
-        return Err(RenderError::failed(format!("`{pattern}` is no number format that is known")));
+        return Err(RenderError::failed(format!("`{pattern}` is not a supported number format")));
     }
     let [prefix, digits, suffix] = found;
     Ok((prefix, digits, suffix))

@@ -43,7 +43,7 @@ pub(super) fn matches<'t>(
     }
     let (text, pattern) = (evaluator.text_of(&args.context)?, evaluator.text_of(args.param(0))?);
     let Some(regex) = regex(evaluator, args, &pattern)? else {
-        return Err(RenderError::failed(format!("`{pattern}` is no regular expression of Java")));
+        return Err(RenderError::failed(format!("`{pattern}` is not a Java regular expression")));
     };
     match worked(evaluator, &regex, &text, || regex.matches(&text))? {
         MatchOutcome::LimitExceeded => Err(gave_up(&pattern)),
@@ -128,7 +128,7 @@ fn told<'t>(
 }
 
 fn gave_up(pattern: &str) -> RenderError {
-    RenderError::failed(format!("matching `{pattern}` takes more steps than it may"))
+    RenderError::failed(format!("matching `{pattern}` takes more steps than allowed"))
 }
 
 /// Runs a match and spends its steps: by the length of the text for linear matching, by CPU time

@@ -32,7 +32,7 @@ pub(super) fn string_format<'t>(
         while let Some((before, after)) = rest.split_once('%') {
             out.push_str(before);
             let (spec, after) = FormatSpec::parse(after).ok_or_else(|| {
-                RenderError::failed(format!("`%{}` is no format", after.chars().take(6).collect::<String>()))
+                RenderError::failed(format!("`%{}` is not a format", after.chars().take(6).collect::<String>()))
             })?;
             rest = after;
             match spec.kind {

@@ -180,7 +180,7 @@ fn json() {
                 "{{#parseJson 'o'}}{\"x\":\"{{request.method}}\"}{{/parseJson}}{{o.x}} {{parseJson '[1,2]'}} {{parseJson '{\"a\":1.0}'}}",
                 "POST [1, 2] {a=1.0}",
             ),
-            ("{{parseJson 'nope'}}", "error 1:2: what `parseJson` is given is not JSON"),
+            ("{{parseJson 'nope'}}", "error 1:2: the argument of `parseJson` is not JSON"),
             (
                 "{{toJson 'txt'}} {{toJson 5}} {{toJson (array 1 'b')}} [{{toJson nothing}}]",
                 "\"txt\" 5 [ 1, \"b\" ] []",

@@ -83,8 +83,8 @@ impl TemplateParser<'_> {
 
     fn push_param(&self, call: &mut HelperCall, param: HelperParam, at: usize) -> Result<(), TemplateError> {
         if let Some((key, _)) = call.hash.last() {
-            let message = format!("a parameter cannot stand behind `{key}=`");
-            return Err(self.cursor.error(at, message, "put what has no name before what has one"));
+            let message = format!("a parameter cannot follow `{key}=`");
+            return Err(self.cursor.error(at, message, "put parameters before named arguments"));
         }
         call.params.push(param);
         Ok(())

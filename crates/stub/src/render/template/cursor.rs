@@ -89,13 +89,13 @@ impl<'t> TemplateCursor<'t> {
             let message = if next.is_empty() {
                 format!("the tag is not closed: `{written}` is missing")
             } else {
-                format!("`{next}` cannot stand here")
+                format!("unexpected `{next}`")
             };
             return Err(self.error(start, message, format!("close the tag with `{written}`")));
         }
         let message = format!("`{}` does not close a tag that `{written}` would", "}".repeat(found));
         let help = if found > wanted {
-            format!("put a space after `{written}`, or write `{{{{x}}}}` where the text goes on with `}}`")
+            format!("put a space after `{written}`, or write `{{{{x}}}}` where the text continues with `}}`")
         } else {
             format!("close it with `{written}`")
         };
@@ -128,7 +128,7 @@ impl<'t> TemplateCursor<'t> {
         let message = if next.is_empty() {
             "the tag is not closed".to_owned()
         } else {
-            format!("`{next}` stands where a name is expected")
+            format!("found `{next}` where a name is expected")
         };
         Err(self.error(start, message, "write the name of a helper or a value"))
     }

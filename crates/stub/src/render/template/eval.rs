@@ -313,7 +313,7 @@ impl<'t> Evaluator<'t> {
     /// Runs `inner` one nesting level deeper.
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, RenderError>) -> Result<T, RenderError> {
         if self.calls == MAX_CALLS {
-            return Err(RenderError::failed(format!("blocks and partials stand more than {MAX_CALLS} deep")));
+            return Err(RenderError::failed(format!("blocks and partials nest more than {MAX_CALLS} deep")));
         }
         self.calls += 1;
         let result = inner(self);

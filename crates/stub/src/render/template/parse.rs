@@ -30,7 +30,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, TemplateError> {
         return Err(parser.cursor.error(at, format!("`{name}` is closed, but not open"), "remove the tag"));
     }
     if let BodyEnd::Else(_, at) = ending {
-        return Err(parser.cursor.error(at, "`else` stands outside of a block", "remove the tag"));
+        return Err(parser.cursor.error(at, "`else` is outside a block", "remove the tag"));
     }
     if start > 0 {
         body.nodes.insert(0, TemplateNode::Text(text[..start].into()));
@@ -112,7 +112,7 @@ impl<'t> TemplateParser<'t> {
                 self.close(Closing::Double)?;
                 body.nodes.push(TemplateNode::Partial(Box::new(partial)));
             } else if self.cursor.rest().starts_with('=') {
-                let help = "write `{{` and `}}` throughout";
+                let help = "use `{{` and `}}` everywhere";
                 return Err(self.cursor.error(start, "other delimiters are not supported", help));
             } else {
                 let closing = if self.cursor.take("{") { Closing::Triple } else { Closing::Double };
@@ -249,7 +249,7 @@ impl<'t> TemplateParser<'t> {
         match ending {
             BodyEnd::Close(found, _) if *found == name => Ok(()),
             BodyEnd::Close(found, at) => {
-                let message = format!("`{{{{/{found}}}}}` stands where `{{{{/{name}}}}}` is expected");
+                let message = format!("found `{{{{/{found}}}}}` where `{{{{/{name}}}}}` is expected");
                 Err(self.cursor.error(*at, message, format!("close `{name}` first")))
             }
             BodyEnd::Else(_, at) => {
@@ -316,7 +316,7 @@ impl<'t> TemplateParser<'t> {
         inner: impl FnOnce(&mut Self) -> Result<T, TemplateError>,
     ) -> Result<T, TemplateError> {
         if self.depth == MAX_DEPTH {
-            let message = format!("blocks and parentheses stand more than {MAX_DEPTH} deep");
+            let message = format!("blocks and parentheses nest more than {MAX_DEPTH} deep");
             return Err(self.cursor.error(start, message, "nest them less"));
         }
         self.depth += 1;

@@ -165,18 +165,18 @@ fn a_path_template_names_its_variables() {
 fn a_template_that_does_not_parse_says_where_and_how_to_mend_it() {
     for (text, expected) in [
         ("a\n{{#if true}}x{{y}}", "2:0: the block `if` is not closed; write `{{/if}}` at its end"),
-        ("{{#if true}}x{{/each}}", "1:13: `{{/each}}` stands where `{{/if}}` is expected; close `if` first"),
+        ("{{#if true}}x{{/each}}", "1:13: found `{{/each}}` where `{{/if}}` is expected; close `if` first"),
         (
             "{\"a\":{{x}}}",
-            "1:8: `}}}` does not close a tag that `}}` would; put a space after `}}`, or write `{{x}}` where the text goes on with `}`",
+            "1:8: `}}}` does not close a tag that `}}` would; put a space after `}}`, or write `{{x}}` where the text continues with `}`",
         ),
         ("{{x 'open}}", "1:4: the quote is not closed; write ' at its end"),
         ("{{/if}}", "1:0: `if` is closed, but not open; remove the tag"),
-        ("{{else}}", "1:0: `else` stands outside of a block; remove the tag"),
+        ("{{else}}", "1:0: `else` is outside a block; remove the tag"),
         ("{{upper (lower 'a'}}", "1:8: `(` is not closed; write `)` after the parameters"),
-        ("{{x a=1 2}}", "1:8: a parameter cannot stand behind `a=`; put what has no name before what has one"),
-        ("{{=<% %>=}}{{x}}", "1:0: other delimiters are not supported; write `{{` and `}}` throughout"),
-        ("{{}}", "1:2: `}}` stands where a name is expected; write the name of a helper or a value"),
+        ("{{x a=1 2}}", "1:8: a parameter cannot follow `a=`; put parameters before named arguments"),
+        ("{{=<% %>=}}{{x}}", "1:0: other delimiters are not supported; use `{{` and `}}` everywhere"),
+        ("{{}}", "1:2: found `}}` where a name is expected; write the name of a helper or a value"),
     ] {
         assert_eq!(Template::parse(text).expect_err(text).to_string(), expected, "{text}");
     }
