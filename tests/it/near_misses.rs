@@ -1,4 +1,4 @@
-//! Near misses held against what a real WireMock 3.13.2 said: distances and pages of some 250 cases.
+//! Compares near misses with those of WireMock 3.13.2: distances and pages of about 250 cases.
 
 use std::time::{Duration, Instant};
 
@@ -78,7 +78,7 @@ fn distances_and_pages_are_wiremocks() {
         let name = case["name"].as_str().expect("a name");
         let stubs: Vec<Stub> = case["stubs"].as_array().expect("a list").iter().map(Stub::new).collect();
         let call = call(&case["request"]);
-        // the last that was made is tried first
+        // the newest stub is tried first
         let candidates = stubs.iter().enumerate().rev().map(|(place, stub)| (place, &stub.pattern));
         let nearest = find_nearest_patterns(candidates, &call, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
         let found: Vec<(u64, f64)> = nearest.found.iter().map(|near| (near.item as u64, near.distance)).collect();
@@ -98,8 +98,9 @@ fn distances_and_pages_are_wiremocks() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
-/// Pages that differ on purpose: a clause that holds gets no remark and a body that is as asked is not shown, though WireMock
-/// says of both that they do not match; nor is JSON for a cookie or path parameter shown as it was spelt.
+/// Cases whose pages differ on purpose. A clause that matches has no remark, and a body that
+/// matches is not shown, though WireMock reports both as mismatches. JSON for a cookie or path
+/// parameter is not shown as written.
 const OTHER_PAGES: &[&str] = &[
     "header ops absent",
     "body fine url not",
@@ -113,7 +114,8 @@ const OTHER_PAGES: &[&str] = &[
     "scenario ok state",
 ];
 
-/// Distances that differ: a null that is missing, and a value that passes although another is nearer.
+/// Cases whose distances differ: a missing null, and a value that matches although another is
+/// nearer.
 const OTHER_DISTANCES: &[&str] = &["body json", "body json obj", "h ci wrong nearer"];
 
 #[test]
@@ -147,7 +149,7 @@ fn large_calls_and_many_stubs_cost_little() {
     let start = Instant::now();
     assert!(distance(&stub.pattern, &posted) > 0.0);
     let page = render_page(&stub.target(), &posted, DEFAULT_PAGE_WIDTH);
-    // some 9 ms where it is compiled with optimisation
+    // about 9 ms in an optimized build
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     assert!(page.len() < 64 * 1024, "{}", page.len());
     assert!(page.contains("more bytes)"), "{page}");
@@ -157,7 +159,7 @@ fn large_calls_and_many_stubs_cost_little() {
     let candidates = || stubs.iter().enumerate().map(|(place, stub)| (place, &stub.pattern));
     let start = Instant::now();
     let found = find_nearest_patterns(candidates(), &missed, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
-    // some 8 ms
+    // about 8 ms
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     assert_eq!((found.found[0].item, found.is_complete()), (777, true));
     let budget = SearchBudget { candidates: 100, until: None };
@@ -204,7 +206,8 @@ fn the_clauses_one_by_one() {
     );
 }
 
-/// Of each matcher for documents, parts and dates: what the page shows of the stub and of the call, and how near it is.
+/// The page shows the expected and actual values of matchers for documents, parts and dates, and
+/// the distance is plausible.
 #[test]
 fn documents_parts_and_dates_say_what_they_ask() {
     let form = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nwrong\r\n--B--\r\n";

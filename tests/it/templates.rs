@@ -1,4 +1,4 @@
-//! Answers that are made for each call: what is rendered, where, and what becomes of what cannot be.
+//! Response templates: rendering, and errors in templates.
 
 use std::fmt::Write as _;
 use std::fs;

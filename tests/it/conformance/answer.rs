@@ -1,4 +1,4 @@
-//! An answer without what differs from run to run: ports, random UUIDs, times.
+//! Answers without the parts that differ between runs: ports, random UUIDs, and times.
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -25,7 +25,7 @@ pub(super) struct Answer {
     pub(super) content: Content,
 }
 
-/// What an answer carries.
+/// The content of an answer.
 #[derive(Debug)]
 pub(super) enum Content {
     Text(String),
@@ -45,7 +45,7 @@ pub(super) struct Ports {
 }
 
 impl Answer {
-    /// What came back for a request of a case that speaks of these UUIDs.
+    /// Normalizes the reply to a request of a case with these UUIDs.
     pub(super) fn observed(request: &Request, reply: Reply, ports: &Ports, uuids: &HashSet<String>) -> Self {
         let content = if reply.fault.is_some() || reply.status.is_none() {
             Content::Text(String::new())
@@ -63,7 +63,7 @@ impl Answer {
         }
     }
 
-    /// What a golden file says.
+    /// Reads an answer of a golden file.
     pub(super) fn recorded(golden: &Value, ports: &Ports) -> Self {
         let text = |name: &str| golden.get(name).and_then(Value::as_str).map(str::to_owned);
         let set = |name: &str| golden.get(name).and_then(Value::as_bool) == Some(true);
@@ -90,7 +90,7 @@ impl Answer {
         }
     }
 
-    /// The values of a header, in their order.
+    /// Returns the values of a header, in their order.
     pub(super) fn all(&self, name: &str) -> Vec<&str> {
         let same = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
         same.map(|(_, value)| value.as_str()).collect()
@@ -125,13 +125,14 @@ impl Content {
 }
 
 impl Ports {
-    /// A text with names for the ports.
+    /// Returns a text with names for the ports.
     pub(super) fn named(&self, text: &str) -> String {
         let text = replaced(text, &self.upstream.to_string(), "<UPSTREAM_PORT>");
         replaced(&text, &self.target.to_string(), "<PORT>")
     }
 
-    /// A document with names for the ports, without times, and without the UUIDs that are not `known`.
+    /// Returns a document with names for the ports, without times, and without the UUIDs that are
+    /// not `known`.
     fn named_in(&self, value: &Value, known: Option<&HashSet<String>>) -> Value {
         let named = |text: &str| {
             let text = self.named(text);

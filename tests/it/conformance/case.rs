@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use standin_stub::source::{read_json, read_yaml};
 
-/// Stubs, files and the requests to send; the fields are explained in `tests/conformance/README.md`.
+/// Stubs, files and the requests to send; the fields are explained in
+/// `tests/conformance/README.md`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Case {
@@ -60,7 +61,7 @@ pub(super) struct Request {
     pub(super) compare: Compare,
 }
 
-/// What of an answer is compared, and how.
+/// The parts of an answer that are compared.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Compare {
@@ -80,7 +81,7 @@ pub(super) struct Compare {
     pub(super) max_ms: Option<u64>,
 }
 
-/// What WireMock answered to the set-up and the requests of a case.
+/// WireMock's answers to the set-up and the requests of a case.
 #[derive(Deserialize)]
 pub(super) struct Recorded {
     /// Statuses or names of faults.
@@ -89,7 +90,7 @@ pub(super) struct Recorded {
 }
 
 impl Case {
-    /// The cases of a group, in their order.
+    /// Returns the cases of a group, in their order.
     pub(super) fn all_of(group: &str) -> Vec<Self> {
         let cases: Vec<Self> = load_cases(group).into_iter().map(|value| Self::read(group, value)).collect();
         let mut names = HashSet::new();
@@ -106,7 +107,7 @@ impl Case {
         Self { text, uuids, ..case }
     }
 
-    /// The names of all headers that its stubs set, and whether one sets a reason phrase.
+    /// Returns the names of all headers that its stubs set, and whether one sets a reason phrase.
     pub(super) fn stubbed_headers(&self) -> (Vec<&str>, bool) {
         let (mut names, mut reason) = (Vec::new(), false);
         let stubs = self.mappings.iter().flat_map(|mapping| match mapping.get("mappings") {
@@ -124,7 +125,7 @@ impl Case {
 }
 
 impl Recorded {
-    /// What was recorded for each case of a group.
+    /// Reads the recorded answers of all cases of a group.
     pub(super) fn all_of(group: &str) -> HashMap<String, Self> {
         let path = data().join(format!("golden/{group}.json"));
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -133,19 +134,19 @@ impl Recorded {
         serde_json::from_value(golden).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// What each step of the set-up answered.
+    /// Returns the recorded answer to each step of the set-up.
     pub(super) fn setup(&self) -> Vec<String> {
         let plain = |step: &Value| step.as_str().map_or_else(|| step.to_string(), str::to_owned);
         self.setup.iter().map(plain).collect()
     }
 }
 
-/// The folder of the suite's data.
+/// Returns the folder of the suite's data.
 pub(super) fn data() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
 }
 
-/// The cases of a group as values: the only place that knows how they are stored.
+/// Returns the cases of a group as values: the only place that knows how they are stored.
 fn load_cases(group: &str) -> Vec<Value> {
     let path = data().join(format!("cases/{group}.yaml"));
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -1,13 +1,14 @@
 //! An HTTP/1.1 client on a plain socket: it sends any bytes and tells how a connection broke.
 //!
-//! An ordinary client would repair or refuse what the cases ask for, and call every fault "connection error".
+//! An ordinary client would repair or refuse what the cases ask for, and call every fault
+//! "connection error".
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
-/// What came back, even if it was nothing.
+/// The reply to a request, or the fault.
 #[derive(Debug, Default)]
 pub(super) struct Reply {
     pub(super) status: Option<u16>,
@@ -19,7 +20,7 @@ pub(super) struct Reply {
     pub(super) keep_alive: bool,
 }
 
-/// How an answer broke.
+/// A fault of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// Closed without a byte.
@@ -60,20 +61,20 @@ pub(super) struct Client {
 }
 
 impl Reply {
-    /// The values of a header, in their order.
+    /// Returns the values of a header, in their order.
     pub(super) fn all(&self, name: &str) -> Vec<&str> {
         let same = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
         same.map(|(_, value)| value.as_str()).collect()
     }
 
-    /// Whether the server did not answer at all.
+    /// Returns whether the server did not answer at all.
     pub(super) fn hangs(&self) -> bool {
         matches!(self.fault, Some(Fault::Timeout | Fault::Refused))
     }
 }
 
 impl Fault {
-    /// Its name in the golden files.
+    /// Returns the name of the fault in the golden files.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -96,7 +97,8 @@ impl Client {
         self.stream = None;
     }
 
-    /// Sends a request; once more on a new connection where the server had already closed the kept one.
+    /// Sends a request; once more on a new connection where the server had already closed the kept
+    /// one.
     pub(super) fn send(&mut self, message: &Message) -> Reply {
         if message.fresh {
             self.close();
@@ -187,7 +189,7 @@ struct Reader<'a> {
     stream: &'a mut TcpStream,
     deadline: Instant,
     unread: Vec<u8>,
-    /// Whether a byte has come.
+    /// True if a byte has come.
     began: bool,
 }
 

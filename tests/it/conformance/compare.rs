@@ -1,4 +1,4 @@
-//! How an answer is held against the recorded one: the first difference, in words.
+//! Compares an answer with the recorded one, and describes the first difference.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::case::{Case, Compare, Request};
 use super::path::JsonPath;
 use super::spelling::{spelt, spelt_in_order};
 
-/// In what an answer differs from what was recorded, if it does.
+/// Returns the first difference to the recorded answer, if there is one.
 pub(super) fn difference(case: &Case, request: &Request, wanted: &Answer, got: &Answer) -> Option<String> {
     let rules = &request.compare;
     if wanted.fault.is_some() || got.fault.is_some() {
@@ -110,7 +110,7 @@ fn pattern_difference(pattern: &str, got: &Content) -> Option<String> {
     (!fits).then(|| format!("body: {} does not match /{pattern}/", described(got)))
 }
 
-/// What of a document is compared.
+/// Returns the parts of a document that are compared.
 fn chosen(document: &Value, rules: &Compare) -> Value {
     let mut document = document.clone();
     for path in &rules.ignore {
@@ -171,7 +171,8 @@ fn json_difference(wanted: &Value, got: &Value, at: &str) -> Option<String> {
     }
 }
 
-/// Whether two numbers have one value: integers exactly, others within the last digits of a double.
+/// Returns whether two numbers have one value: integers exactly, others within the last digits of a
+/// double.
 fn same_number(one: &Number, other: &Number) -> bool {
     let spelling = (one.to_string(), other.to_string());
     if let (Ok(one), Ok(other)) = (spelling.0.parse::<i128>(), spelling.1.parse::<i128>()) {

@@ -1,5 +1,5 @@
-//! What is promised: `must_pass.txt` only grows, and `differences.txt` gives a reason for each case that is answered
-//! otherwise on purpose. A case in neither is work to be done.
+//! The lists of promised cases: `must_pass.txt` only grows, and `differences.txt` gives the reason
+//! for each case that is answered differently on purpose. A case in neither list is open work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -48,12 +48,13 @@ impl Lists {
         lists
     }
 
-    /// The groups that either list speaks of.
+    /// Returns the groups that either list speaks of.
     pub(super) fn groups(&self) -> BTreeSet<&str> {
         self.must_pass.keys().chain(self.differences.keys()).map(String::as_str).collect()
     }
 
-    /// What is wrong with the lists in view of the cases of a group, and of those that were run.
+    /// Returns the errors of the lists, given the cases of a group and the results of those that
+    /// ran.
     pub(super) fn complaints(&self, group: &str, cases: &[&str], ran: &[Ran]) -> Vec<String> {
         let mut complaints = Vec::new();
         let known: BTreeSet<&str> = cases.iter().copied().collect();
@@ -91,13 +92,13 @@ impl Lists {
         complaints
     }
 
-    /// Whether a case is answered otherwise on purpose.
+    /// Returns whether a case is answered otherwise on purpose.
     pub(super) fn differs_on_purpose(&self, group: &str, name: &str) -> bool {
         self.differences.get(group).is_some_and(|names| names.contains_key(name))
     }
 
-    /// Adds the cases that passed and takes out those that no longer exist. One that fails stays: nobody gives up a
-    /// promise by running a command.
+    /// Adds the cases that passed and takes out those that no longer exist. One that fails stays:
+    /// nobody gives up a promise by running a command.
     fn refresh(&mut self, group: &str, cases: &[&str], ran: &[Ran]) {
         let passed = |name: &str| ran.iter().any(|case| case.name == name && case.differences.is_empty());
         let promised = |name: &str| self.must_pass_of(group).iter().any(|listed| listed == name);

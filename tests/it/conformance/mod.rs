@@ -1,9 +1,9 @@
-//! WireMock's recorded answers: every case in `tests/conformance/cases` is asked here, and the answer is held against
-//! what WireMock 3.13.2 said.
+//! WireMock's recorded answers: every case in `tests/conformance/cases` is asked here, and the
+//! answer is held against what WireMock 3.13.2 said.
 //!
-//! A group is a test with a server of its own. `STANDIN_CONFORMANCE_CASE=TEXT` runs only the cases whose names contain
-//! the text, `STANDIN_CONFORMANCE_VERBOSE=1` tells every difference of every case, `STANDIN_CONFORMANCE_UPDATE=1` adds
-//! the cases that pass to `must_pass.txt`.
+//! A group is a test with a server of its own. `STANDIN_CONFORMANCE_CASE=TEXT` runs only the cases
+//! whose names contain the text, `STANDIN_CONFORMANCE_VERBOSE=1` tells every difference of every
+//! case, `STANDIN_CONFORMANCE_UPDATE=1` adds the cases that pass to `must_pass.txt`.
 
 mod answer;
 mod case;

@@ -1,4 +1,5 @@
-//! The small JSON paths of the cases (`$.a.b[0]`, `$.a[*].b`, `$['x y']`), which choose what of an answer is compared.
+//! The small JSON paths of the cases (`$.a.b[0]`, `$.a[*].b`, `$['x y']`), which choose what of an
+//! answer is compared.
 
 use std::sync::LazyLock;
 
@@ -25,7 +26,7 @@ impl JsonPath {
         Self(STEPS.captures_iter(text.trim()).map(step).collect())
     }
 
-    /// The value there; what is missing becomes [`ABSENT`], and `*` makes a list.
+    /// Returns the value there; what is missing becomes [`ABSENT`], and `*` makes a list.
     pub(super) fn select(&self, document: &Value) -> Value {
         select(document, &self.0)
     }

@@ -27,11 +27,11 @@ pub(super) struct Session<'a> {
     client: Client,
     admin: Client,
     leftovers: BTreeSet<Leftover>,
-    /// How many cases in a row got no answer.
+    /// The number of consecutive cases without an answer.
     silent: u32,
 }
 
-/// What a case may change beside stubs and the journal.
+/// State that a case may change apart from stubs and the journal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Leftover {
     Recording,
@@ -40,11 +40,11 @@ enum Leftover {
     Settings,
 }
 
-/// How a case went.
+/// The result of a case.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) differences: Vec<String>,
-    /// How many requests were answered as WireMock did.
+    /// The number of requests that were answered as WireMock does.
     pub(super) agreed: usize,
 }
 
@@ -79,7 +79,8 @@ impl<'a> Session<'a> {
         outcome
     }
 
-    /// Gives the target the stubs and files of a case and compares how it took them. False if it does not answer.
+    /// Gives the target the stubs and files of a case and compares how it took them. False if it
+    /// does not answer.
     fn set_up(&mut self, case: &Case, recorded: &Recorded, outcome: &mut Outcome) -> bool {
         let (wanted, steps) = (recorded.setup(), self.prepare(case));
         if wanted.len() != steps.len() {
@@ -104,7 +105,8 @@ impl<'a> Session<'a> {
         answers
     }
 
-    /// Sends the requests of a case and compares their answers. False if the target does not answer.
+    /// Sends the requests of a case and compares their answers. False if the target does not
+    /// answer.
     fn send_all(&mut self, case: &Case, recorded: &Recorded, outcome: &mut Outcome) -> bool {
         let mut captured = HashMap::new();
         for (index, request) in case.requests.iter().enumerate() {
@@ -141,7 +143,8 @@ impl<'a> Session<'a> {
         true
     }
 
-    /// Cleans the target and gives it the case; the status, or the fault, of every call that WireMock was asked too.
+    /// Cleans the target and gives it the case; the status, or the fault, of every call that
+    /// WireMock was asked too.
     fn prepare(&mut self, case: &Case) -> Vec<String> {
         self.clean();
         self.leftovers = Leftover::of(case);
@@ -243,7 +246,8 @@ impl<'a> Session<'a> {
         self.client.send(&message)
     }
 
-    /// A text with the values of this run, and what the case has captured, in place of `@@NAME@@`.
+    /// Returns a text with the values of this run, and what the case has captured, in place of
+    /// `@@NAME@@`.
     fn filled(&self, text: &str, captured: &HashMap<String, String>) -> String {
         if !text.contains("@@") {
             return text.to_owned();
@@ -272,7 +276,7 @@ impl<'a> Session<'a> {
 }
 
 impl Leftover {
-    /// What a case may leave behind.
+    /// Returns the state that a case may change.
     fn of(case: &Case) -> BTreeSet<Self> {
         let speaks_of = |word: &str| case.text.contains(word);
         let records = speaks_of("/__admin/recordings") || speaks_of("proxyBaseUrl");
@@ -303,7 +307,7 @@ fn capture(request: &Request, reply: &Reply, captured: &mut HashMap<String, Stri
     }
 }
 
-/// The files below a folder, as if a server had answered with them: names and contents.
+/// Returns the files below a folder, as if a server had answered with them: names and contents.
 fn disk(folder: &Path) -> Reply {
     let mut found = Map::new();
     for path in files_below(folder) {
@@ -332,5 +336,6 @@ fn empty(folder: &Path) -> io::Result<()> {
 /// So many cases in a row without an answer: the rest need not be tried.
 const HOPELESS: u32 = 12;
 
-/// What WireMock answers to the clean-up once it has loaded a file of several stubs; nobody need do the same.
+/// WireMock's answer to the clean-up after it has loaded a file with several stubs; not required of
+/// others.
 const CANNOT_CLEAR: &str = "500";

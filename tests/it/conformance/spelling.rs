@@ -1,6 +1,7 @@
 //! JSON as the recording client spelt it: `, ` and `: ` between the parts, nothing but ASCII.
 //!
-//! Cases see this spelling where a stub echoes a body or counts its bytes, so it is part of what was recorded.
+//! Cases see this spelling where a stub echoes a body or counts its bytes, so it is part of what
+//! was recorded.
 
 use std::io::{self, Write};
 
@@ -8,14 +9,14 @@ use serde::Serialize as _;
 use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Map, Value};
 
-/// A value in that spelling.
+/// Returns a value in that spelling.
 pub(super) fn spelt(value: &Value) -> String {
     let mut bytes = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut bytes, Spaced)).expect("values have string keys");
     String::from_utf8(bytes).expect("ASCII")
 }
 
-/// A value in that spelling with names in alphabetical order, for sorting.
+/// Returns a value in that spelling with names in alphabetical order, for sorting.
 pub(super) fn spelt_in_order(value: &Value) -> String {
     spelt(&in_order(value))
 }

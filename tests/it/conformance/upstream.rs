@@ -1,6 +1,7 @@
 //! The server behind proxy, recording and webhook cases: its answers are known to the byte.
 //!
-//! It is the one that stood behind WireMock when the golden answers were recorded, so nothing here may change.
+//! It is the one that stood behind WireMock when the golden answers were recorded, so nothing here
+//! may change.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -146,7 +147,7 @@ impl Site {
 }
 
 impl Request {
-    /// The next request on a connection, if there is one.
+    /// Returns the next request on a connection, if there is one.
     fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
         let line = line(reader)?;
         let mut words = line.splitn(3, ' ');
@@ -187,12 +188,13 @@ impl Request {
         }
     }
 
-    /// The last value of a header, or nothing.
+    /// Returns the last value of a header, or nothing.
     fn header(&self, name: &str) -> &str {
         self.headers.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    /// What was received, with names in alphabetical order. Headers that belong to the connection are left out.
+    /// Returns the received request, with names in alphabetical order. Headers of the connection
+    /// are left out.
     fn echo(&self) -> Value {
         let mut headers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (name, value) in self.headers.iter().filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_str())) {
@@ -239,13 +241,13 @@ impl Answer {
     }
 }
 
-/// The site is mounted below every prefix that starts with `/base`.
+/// Returns the site is mounted below every prefix that starts with `/base`.
 fn below_base(path: &str) -> &str {
     let Some(rest) = path.strip_prefix("/base") else { return path };
     rest.find('/').map_or("/", |slash| &rest[slash..])
 }
 
-/// A line as Latin-1 without its end.
+/// Returns a line as Latin-1 without its end.
 fn line(reader: &mut BufReader<TcpStream>) -> io::Result<String> {
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line)?;

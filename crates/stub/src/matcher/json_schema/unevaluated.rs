@@ -165,21 +165,31 @@ impl Evaluation<'_> {
                     self.note_node(*node, value, scope, evaluated)?;
                 }
             }
-            SchemaRule::Dependent(dependent) => {
-                for (name, dependency) in dependent {
-                    if let Dependency::Schema(node) = dependency
-                        && value.get(name).is_some()
-                    {
-                        self.note_node(*node, value, scope, evaluated)?;
-                    }
-                }
-            }
+            SchemaRule::Dependent(dependent) => self.note_dependent(dependent, value, scope, evaluated)?,
             SchemaRule::Reference(node) => self.note_node(*node, value, scope, evaluated)?,
             SchemaRule::DynamicReference { anchor, fallback } => {
                 let node = self.target(anchor, *fallback, scope);
                 self.note_node(node, value, scope, evaluated)?;
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Adds what the schemas for the properties of an object have evaluated.
+    fn note_dependent<'v>(
+        &mut self,
+        dependent: &[(String, Dependency)],
+        value: &'v Value,
+        scope: ScopeId,
+        evaluated: &mut Evaluated<'v>,
+    ) -> Result<(), Exceeded> {
+        for (name, dependency) in dependent {
+            if let Dependency::Schema(node) = dependency
+                && value.get(name).is_some()
+            {
+                self.note_node(*node, value, scope, evaluated)?;
+            }
         }
         Ok(())
     }
