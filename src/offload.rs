@@ -1,9 +1,9 @@
-//! Threads beside the workers, for what would hold up a worker: large bodies that are decoded, long
-//! templates.
+//! Offload threads: they do what would block a worker, such as decoding large bodies and rendering
+//! long templates.
 //!
-//! They are half as many as the cores, so that the workers keep the rest. Work waits in one queue,
-//! into which a connection puts no more than [`TURNS`] pieces at a time: one client's work delays
-//! that of another by that much, however much it has.
+//! There are half as many as cores, so that the workers keep the rest. Work waits in one queue. A
+//! connection may have [`TURNS`] pieces of work in it, so that no client delays another by more than
+//! that.
 
 use std::fmt;
 use std::io;
@@ -16,12 +16,12 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::locks::LockUnpoisoned as _;
 
-/// Pieces of work that one connection may have in the queue.
+/// Maximum number of pieces of work that one connection has in the queue.
 const TURNS: usize = 2;
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// The way to the threads. They end once it is dropped.
+/// A handle to the offload threads, which end when it is dropped.
 pub struct Offload {
     queue: Sender<Work>,
 }
@@ -43,8 +43,8 @@ impl Offload {
         Ok(Arc::new(Self { queue }))
     }
 
-    /// Does `work` on one of the threads, once it is the turn of its connection. Work that nobody
-    /// waits for any more when its turn comes is left undone.
+    /// Runs `work` on one of the threads when it is its connection's turn. Work whose caller no longer
+    /// waits is skipped.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! Panic containment of calls: the call whose answering panics gets a 500, and its connection goes on.
+//! Panic containment of requests: a request whose handling panics gets a 500, and its connection goes on.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::panics::{Panic, Part};
 use crate::send::Outgoing;
 use standin_stub::reply::panic_text;
 
-/// The answering of one request, whose panics become a 500. It begins with the first poll.
+/// The handling of one request, whose panics become a 500. It begins with the first poll.
 pub(crate) struct Contained {
     answerer: Arc<Answerer>,
     state: State,
@@ -22,11 +22,11 @@ pub(crate) struct Contained {
 enum State {
     /// Not polled yet.
     Asked(Option<Request<Incoming>>, Option<Arc<Connection>>),
-    /// The answer waits for something.
+    /// The response waits for something.
     Waiting(Pin<Box<dyn Future<Output = Answer> + Send>>),
 }
 
-/// Answers a request, or says how its connection breaks. A panic costs this request alone.
+/// Answers a request, or says how its connection ends. A panic costs this request alone.
 pub(crate) fn contained(answerer: Arc<Answerer>, request: Request<Incoming>, connection: Arc<Connection>) -> Contained {
     Contained { answerer, state: State::Asked(Some(request), Some(connection)) }
 }
@@ -56,7 +56,7 @@ impl Future for Contained {
 }
 
 impl Answerer {
-    /// Returns the 500 of a call whose answering panicked.
+    /// Returns the 500 of a request whose handling panicked.
     fn failed(&self, panic: &Panic) -> Response<Outgoing> {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         self.live.response_counts().count(self.context.worker, Some(status));

@@ -1,8 +1,10 @@
-//! From a request to its answer, in one sentence: read the call, find its stub, render the reply, wait until it is due,
-//! send it. What becomes of a miss is found out elsewhere.
+//! The request path: read the request, find its stub, render the reply, wait until it is due, send it.
+//!
+//! An unmatched request is answered by `misses` (a file of `__files`, or a 404 that explains the nearest
+//! stubs) or by `forward` (the real service).
 
 mod contained;
-mod elsewhere;
+mod forward;
 pub(crate) mod misses;
 mod paced;
 mod refusal;
@@ -40,13 +42,14 @@ use standin_stub::Stub;
 use standin_stub::render::Cancellation;
 use standin_stub::reply::{Body, Reply};
 
-/// An answer that is there, or on its way.
+/// A response that is ready, or a future of it.
 enum Answering {
     Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
     Now(Answer),
 }
 
-/// The stub of a call, how many calls it answered before, and its demands if a service paces it.
+/// A matched stub, the number of requests that it answered before, and the demands of the request if a
+/// service of the active profile paces it.
 struct Found {
     stub: Arc<Stub>,
     ordinal: u64,
@@ -56,7 +59,7 @@ struct Found {
 type Answer = Result<Response<Outgoing>, Broken>;
 
 impl Answering {
-    /// Waits for the answer.
+    /// Waits for the response.
     async fn wait(self) -> Answer {
         match self {
             Self::Now(answer) => answer,
@@ -65,38 +68,38 @@ impl Answering {
     }
 }
 
-/// Answers the calls of one worker for one set of stubs.
+/// The request path of one worker for one set of stubs.
 #[derive(Clone, Debug)]
 pub(crate) struct Answerer {
-    /// The worker's place among all, its tasks and its timer.
+    /// The index of the worker, its tasks and its timer.
     pub(crate) context: WorkerContext,
-    /// What the planes share.
+    /// The stubs, settings and journal, shared with the control plane.
     pub(crate) live: Arc<ServiceState>,
-    /// The worker's audit.
+    /// The lateness audit of the worker.
     pub(crate) audit: Arc<Audit>,
-    /// The panics of the server.
+    /// The panic counters of the server.
     pub(crate) panics: Arc<Panics>,
-    /// Where random delays come from.
+    /// The source of random delays.
     pub(crate) draws: Draws,
-    /// What a client may send.
+    /// The limits of requests.
     pub(crate) limits: Limits,
-    /// The threads for what would hold up the worker.
+    /// The threads for work that would block the worker.
     pub(crate) offload: Arc<Offload>,
-    /// The way to whatever becomes of a miss.
+    /// The queue of unmatched requests.
     pub(crate) misses: MissSender,
-    /// The way to the control plane.
+    /// The queue of admin requests.
     pub(crate) control: mpsc::Sender<AdminRequest>,
-    /// The way to the real service, if calls may go there.
+    /// The real service, if requests may be forwarded to it.
     pub(crate) forward: Option<ForwardRule>,
 }
 
 impl Answerer {
-    /// Answers a request, or says how its connection breaks. The request is taken out of `slot`.
+    /// Answers the request in `slot`, or says how its connection ends.
     ///
-    /// A request without a body whose answer is at hand is answered at once: its head moves straight into the call.
-    /// Everything else is a future.
+    /// A request without a body whose response needs no waiting is answered at once, and its head moves
+    /// straight into the [`Call`]. Everything else becomes a future.
     ///
-    /// A panic here, or in the future, is the caller's to contain: see [`contained`].
+    /// The caller contains panics of this method and of the future: see [`contained`].
     #[inline]
     fn answer(self: Arc<Self>, slot: &mut Option<Request<Incoming>>, connection: Arc<Connection>) -> Answering {
         panics::planted("call");
@@ -104,16 +107,16 @@ impl Answerer {
         let is_admin = admin::is_admin_path(request.uri().path());
         let recorder = self.forward.as_ref().filter(|forward| forward.forwards_all).map(|forward| &forward.recorder);
         if !is_admin && recorder.is_none() && request.body().is_end_stream() {
-            return match self.let_in(request, &connection) {
+            return match self.admit(request, &connection) {
                 Ok(held) => {
                     let call = self.call(request, Bytes::new(), held, &connection);
                     self.answer_call(call, connection)
                 }
-                Err(refusal) => self.answer_at_once(*refusal, Method::GET, &connection.memory),
+                Err(refusal) => self.finish(*refusal, Method::GET, &connection.memory),
             };
         }
         if is_admin && let Some(why) = host_problem(request) {
-            return self.answer_at_once(refusal::no_host(why), Method::GET, &connection.memory);
+            return self.finish(refusal::no_host(why), Method::GET, &connection.memory);
         }
         let recorder = recorder.map(Arc::clone);
         let request = slot.take().expect("it is still there");
@@ -123,7 +126,7 @@ impl Answerer {
             }));
         }
         match recorder {
-            Some(recorder) => Answering::Later(Box::pin(self.pass_on(recorder, request, connection))),
+            Some(recorder) => Answering::Later(Box::pin(self.forward_all(recorder, request, connection))),
             None => Answering::Later(Box::pin(self.answer_with_body(request, connection))),
         }
     }
@@ -137,13 +140,13 @@ impl Answerer {
             memory: &connection.memory,
             uncounted: connection.uncounted(),
         };
-        let read = match self.let_in(&head, &connection) {
+        let read = match self.admit(&head, &connection) {
             Ok(held) => body::read(body, bounds).await.map(|body| (body, held)).map_err(|unread| self.unread(unread)),
             Err(refusal) => Err(refusal),
         };
         let call = match read {
             Ok((body, held)) => self.call(&mut head, body, held, &connection),
-            Err(refusal) => return self.answer_at_once(*refusal, Method::GET, &connection.memory).wait().await,
+            Err(refusal) => return self.finish(*refusal, Method::GET, &connection.memory).wait().await,
         };
         if call.is_large() {
             return self.answer_large(call, connection).await;
@@ -151,7 +154,7 @@ impl Answerer {
         self.answer_call(call, connection).wait().await
     }
 
-    /// Answers a call with a large body: what has to decode it is done beside the worker.
+    /// Answers a request with a large body: an offload thread decodes it.
     async fn answer_large(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answer {
         let paces = self.live.pacing().active().is_some();
         if !paces && call.try_without_decoding(|| self.live.would_match(&call)) == Some(true) {
@@ -170,7 +173,7 @@ impl Answerer {
         self.answer_found(call, found, connection).wait().await
     }
 
-    /// Finds the stub of a call, and answers as it says.
+    /// Finds the stub of a request and responds as it says.
     #[expect(clippy::inline_always, reason = "a call is large, and would be moved")]
     #[inline(always)]
     fn answer_call(self: Arc<Self>, call: Call, connection: Arc<Connection>) -> Answering {
@@ -189,20 +192,20 @@ impl Answerer {
     #[inline(always)]
     fn answer_found(self: Arc<Self>, call: Call, found: Option<Found>, connection: Arc<Connection>) -> Answering {
         if let Some(exhausted) = call.exhausted() {
-            return self.answer_at_once(*refusal::exhausted(exhausted), call.method, &connection.memory);
+            return self.finish(*refusal::exhausted(exhausted), call.method, &connection.memory);
         }
         let Some(Found { stub, ordinal, paced }) = found else {
             self.live.journal().append(self.context.worker, &call, AnswerInfo::unmatched());
             if let Some(forward) = &self.forward {
                 let recorder = Arc::clone(&forward.recorder);
-                return Answering::Later(Box::pin(self.answer_elsewhere(
+                return Answering::Later(Box::pin(self.forward_unmatched(
                     recorder,
                     call,
                     Arc::clone(&connection.memory),
                 )));
             }
             if let Some(reply) = self.misses.reply_if_overloaded(&call, &self.live) {
-                return self.answer_at_once(reply, call.method, &connection.memory);
+                return self.finish(reply, call.method, &connection.memory);
             }
             return Answering::Later(Box::pin(async move {
                 let method = call.method.clone();
@@ -227,9 +230,9 @@ impl Answerer {
         }
         self.live.journal().append(self.context.worker, &call, AnswerInfo::matched(&stub).with_delay(delay));
         if delay.is_none()
-            && let Some(reply) = self.render_at_once(&stub, ordinal, &call, &connection)
+            && let Some(reply) = self.try_render_inline(&stub, ordinal, &call, &connection)
         {
-            return self.answer_at_once(reply, call.method, &connection.memory);
+            return self.finish(reply, call.method, &connection.memory);
         }
         Answering::Later(Box::pin(async move {
             let (arrival, method) = (call.arrival, call.method.clone());
@@ -241,8 +244,8 @@ impl Answerer {
         }))
     }
 
-    /// Sends a reply that is due: now, unless its body has to be fetched or spread over time.
-    fn answer_at_once(self: Arc<Self>, reply: Reply, method: Method, memory: &Arc<MemoryShare>) -> Answering {
+    /// Sends a reply that is due: at once, unless its body has to be read or timed.
+    fn finish(self: Arc<Self>, reply: Reply, method: Method, memory: &Arc<MemoryShare>) -> Answering {
         self.context.timer.fire_due();
         self.count(&reply);
         match send::respond_at_once(reply, &method) {
@@ -255,7 +258,7 @@ impl Answerer {
         }
     }
 
-    /// Sends a reply that is due; its body leaves at the rate of `transfer`, if there is one.
+    /// Sends a reply that is due. Its body leaves at the rate of `transfer`, if there is one.
     async fn send(
         &self,
         reply: Reply,
@@ -268,7 +271,7 @@ impl Answerer {
         self.respond(reply, method, transfer, memory).await
     }
 
-    /// Makes the response of a reply that is counted already.
+    /// Converts a reply that is counted already into a response.
     async fn respond(
         &self,
         reply: Reply,
@@ -296,7 +299,7 @@ impl Answerer {
         self.live.response_counts().count(self.context.worker, status);
     }
 
-    /// Moves the head of a request into a call; `held` is the permit for that head.
+    /// Moves the head of a request into a call. `held` is the memory permit for that head.
     #[expect(clippy::inline_always, reason = "a call is large, and would be moved")]
     #[inline(always)]
     fn call<B>(&self, head: &mut Request<B>, body: Bytes, held: Option<MemoryPermit>, connection: &Connection) -> Call {
@@ -308,9 +311,9 @@ impl Answerer {
         call
     }
 
-    /// Renders at once, unless that takes long or has to decode a large body.
+    /// Renders a reply on the worker; `None` if that takes long or has to decode a large body.
     #[inline]
-    fn render_at_once(&self, stub: &Stub, ordinal: u64, call: &Call, connection: &Connection) -> Option<Reply> {
+    fn try_render_inline(&self, stub: &Stub, ordinal: u64, call: &Call, connection: &Connection) -> Option<Reply> {
         let values = || standin_model::stub_random_stream(stub.id, self.draws, ordinal);
         if stub.response.is_fixed() {
             return stub.response.try_render_inline(call, values);
@@ -319,9 +322,9 @@ impl Answerer {
         Some(if stub.response.shares_body_of(&reply) { reply } else { made(reply, call.exhausted(), connection) })
     }
 
-    /// Renders on the worker, or off it where that takes long.
+    /// Renders a reply on the worker, or on an offload thread if that takes long.
     async fn render(&self, stub: Arc<Stub>, ordinal: u64, call: Call, connection: &Connection) -> Reply {
-        if let Some(reply) = self.render_at_once(&stub, ordinal, &call, connection) {
+        if let Some(reply) = self.try_render_inline(&stub, ordinal, &call, connection) {
             return reply;
         }
         let values = standin_model::stub_random_stream(stub.id, self.draws, ordinal);
@@ -339,7 +342,7 @@ impl Answerer {
         }
     }
 
-    /// Waits until the reply is due. One that was ready too late is sent at once, and counted.
+    /// Waits until the reply is due. A reply that is ready after its deadline is counted as late work.
     async fn wait(&self, arrival: Instant, delay: Duration, connection: &Connection) {
         let deadline = arrival + delay;
         let ready = Instant::now();
@@ -347,7 +350,7 @@ impl Answerer {
             Arc::clone(&self.context.timer).wait_until(deadline).await;
         }
         if connection.http2 {
-            // many answers share the connection's writes: this is as near to the socket as one of them can be told
+            // the writes of an HTTP/2 connection carry many responses, so that one cannot be told at the socket
             self.audit.record(Instant::now().saturating_duration_since(deadline), delay);
         } else {
             if ready >= deadline {
@@ -358,8 +361,8 @@ impl Answerer {
     }
 }
 
-/// A reply that was made for one call: its body is counted until it is sent. There is none if what it was made of was not
-/// whole.
+/// Counts the body of a rendered reply until it is sent. Returns a refusal in its place if the memory
+/// budget was exhausted while it was rendered.
 fn made(reply: Reply, exhausted: Option<MemoryExhausted>, connection: &Connection) -> Reply {
     match exhausted {
         Some(exhausted) => *refusal::exhausted(exhausted),
@@ -367,7 +370,7 @@ fn made(reply: Reply, exhausted: Option<MemoryExhausted>, connection: &Connectio
     }
 }
 
-/// A reply whose body is counted until it is sent; a refusal if there is no memory for it.
+/// Counts the body of a reply until it is sent. Returns a refusal if there is no memory for it.
 fn held(mut reply: Reply, connection: &Connection) -> Reply {
     if let Body::Bytes(bytes) = &mut reply.body
         && bytes.len() > connection.uncounted()

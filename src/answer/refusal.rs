@@ -1,4 +1,4 @@
-//! The answers to calls that are not let in: too long, too slow, or too much at a time.
+//! Responses to requests that are refused: too long, too slow, or beyond the memory budget.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -12,13 +12,13 @@ use crate::send::Unsendable;
 use standin_stub::memory::{MemoryExhausted, MemoryPermit};
 use standin_stub::reply::Reply;
 
-/// Bytes that a call takes beside its head and its body while it waits for its answer, or nearly.
-const WAITING: usize = 4 << 10;
+/// Approximate size in bytes of a waiting request beside its head and its body.
+const REQUEST_OVERHEAD_BYTES: usize = 4 << 10;
 
 impl Answerer {
-    /// Lets a call in unless its head is too long, with what the head holds: a connection of
-    /// HTTP/1.1 has but one.
-    pub(super) fn let_in<B>(
+    /// Checks the head of a request and takes its size from the memory budget on HTTP/2, where a
+    /// connection holds many heads at once.
+    pub(super) fn admit<B>(
         &self,
         head: &Request<B>,
         connection: &Connection,
@@ -27,10 +27,10 @@ impl Answerer {
         if !connection.http2 {
             return Ok(None);
         }
-        connection.memory.take(size + WAITING).map(Some).map_err(exhausted)
+        connection.memory.take(size + REQUEST_OVERHEAD_BYTES).map(Some).map_err(exhausted)
     }
 
-    /// The size of a head, unless it is too long or names no host.
+    /// Returns the size of a head in bytes, or a refusal if it is too long or has no valid Host.
     pub(super) fn check_head<B>(&self, head: &Request<B>) -> Result<usize, Box<Reply>> {
         let (size, hosts) = measure(head);
         if size <= self.limits.head {
@@ -44,7 +44,7 @@ impl Answerer {
         Err(closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text))
     }
 
-    /// The answer to a call whose body was not read.
+    /// Returns the response to a request whose body was not read.
     pub(super) fn unread(&self, unread: Unread) -> Box<Reply> {
         match unread {
             Unread::Broken(why) => closing(StatusCode::BAD_REQUEST, format!("the body broke off: {why}\n")),
@@ -63,12 +63,12 @@ impl Answerer {
     }
 }
 
-/// The answer to a call for which there is no memory.
+/// Returns the response to a request that the memory budget has no room for.
 pub(super) fn exhausted(why: MemoryExhausted) -> Box<Reply> {
     closing(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
 }
 
-/// The answer to a call whose reply has a body that cannot be sent.
+/// Returns the response in place of one whose body cannot be sent.
 pub(super) fn unsendable(why: &Unsendable) -> Box<Reply> {
     match why {
         Unsendable::Memory(why) => exhausted(*why),
@@ -76,7 +76,7 @@ pub(super) fn unsendable(why: &Unsendable) -> Box<Reply> {
     }
 }
 
-/// The bytes of a head as HTTP/1.1 sends it, and its Host headers.
+/// Returns the size of a head in bytes as HTTP/1.1 would send it, and its Host headers.
 fn measure<B>(head: &Request<B>) -> (usize, Hosts<'_>) {
     let target = head.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let (mut size, mut hosts) = (target + 16, Hosts::default());
@@ -89,12 +89,12 @@ fn measure<B>(head: &Request<B>) -> (usize, Hosts<'_>) {
     (size, hosts)
 }
 
-/// The answer to a request whose Host is not as it must be.
+/// Returns the response to a request with a missing or invalid Host.
 pub(super) fn no_host(why: &'static str) -> Reply {
     Reply::text(StatusCode::BAD_REQUEST, why)
 }
 
-/// A refusal after which the rest of the request is not read.
+/// Returns a refusal that closes the connection, so that the rest of the request is not read.
 fn closing(status: StatusCode, text: String) -> Box<Reply> {
     let mut reply = Reply::text(status, text);
     reply.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

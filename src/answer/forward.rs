@@ -1,4 +1,5 @@
-//! Calls that a real service answers: all of them while recording, those that no stub answers if somebody said so.
+//! Requests that are forwarded to the real service: all while recording, else unmatched ones if
+//! `--on-miss` asks for it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,8 +16,8 @@ use standin_stub::call::Call;
 use standin_stub::memory::MemoryShare;
 
 impl Answerer {
-    /// Passes a call on as it comes, without a look at stubs.
-    pub(super) async fn pass_on(
+    /// Forwards a request as it arrives, without matching stubs.
+    pub(super) async fn forward_all(
         self: Arc<Self>,
         recorder: Arc<Recorder>,
         request: Request<Incoming>,
@@ -35,8 +36,8 @@ impl Answerer {
         Ok(self.forward(recorder, parts, body, arrival).await)
     }
 
-    /// Answers a call that no stub did: by a file of `__files` if there is one, else by the real service.
-    pub(super) async fn answer_elsewhere(
+    /// Answers an unmatched request with a file of `__files` if there is one, else by the real service.
+    pub(super) async fn forward_unmatched(
         self: Arc<Self>,
         recorder: Arc<Recorder>,
         call: Call,
