@@ -20,7 +20,7 @@ impl fmt::Display for Fitted {
             self.effect, self.chance, self.unlimited_effect
         )?;
         writeln!(out, "  (how much a call's work seems to depend on the load: 0.05 or less fits)")?;
-        writeln!(out, "  recorded up to {}", self.range())?;
+        writeln!(out, "  seen up to {}", self.range())?;
         if let Some(stalls) = &self.stalls {
             write_wrapped(out, "  - ", &stalls.to_string())?;
         }
@@ -91,10 +91,7 @@ impl Fitted {
         if self.strata.is_empty() {
             return Ok(());
         }
-        writeln!(
-            out,
-            "\n  predicted with demands of the lower load, at the tape's own arrivals: error (noise of a run)"
-        )?;
+        writeln!(out, "\n  predicted from the lower load, at recorded arrivals: error (noise of a run)")?;
         writeln!(out, "  {:>9} {:>5} {:>13} {:>13} {:>13} {:>13}", "calls/s", "used", "p50", "p90", "p95", "p99")?;
         for stratum in &self.strata {
             let used = stratum.utilization.map(|used| format!("{:.0} %", used * 100.0)).unwrap_or_default();
