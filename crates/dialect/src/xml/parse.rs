@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::{BytesPI, BytesStart, Event};
 
 use super::escape::{attribute_value, is_character, resolved};
 use super::{Attribute, Document, Element, NodeKind, XmlName, XmlNode};
@@ -108,21 +108,23 @@ impl Builder {
                 self.leaf(NodeKind::Comment(text.into_inner().into()));
                 Ok(())
             }
-            Event::PI(instruction) => {
-                let target = instruction.target();
-                if target.eq_ignore_ascii_case("xml") {
-                    return Err(error(at, "an XML declaration that is not at the beginning", "move it, or remove it"));
-                }
-                let data = instruction.content().trim_start();
-                self.leaf(NodeKind::Instruction { target: target.into(), data: data.into() });
-                Ok(())
-            }
+            Event::PI(instruction) => self.instruction(&instruction, at),
             Event::Decl(_) if at > 0 => {
                 Err(error(at, "an XML declaration that is not at the beginning", "remove what stands before it"))
             }
             Event::DocType(_) if self.has_root => Err(error(at, "a document type behind the beginning", "remove it")),
             Event::Decl(_) | Event::DocType(_) | Event::Eof => Ok(()),
         }
+    }
+
+    fn instruction(&mut self, instruction: &BytesPI<'_>, at: usize) -> Result<(), SyntaxError> {
+        let target = instruction.target();
+        if target.eq_ignore_ascii_case("xml") {
+            return Err(error(at, "an XML declaration that is not at the beginning", "move it, or remove it"));
+        }
+        let data = instruction.content().trim_start();
+        self.leaf(NodeKind::Instruction { target: target.into(), data: data.into() });
+        Ok(())
     }
 
     fn text(&mut self, text: &str, at: usize) -> Result<(), SyntaxError> {

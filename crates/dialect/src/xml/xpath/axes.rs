@@ -78,7 +78,7 @@ fn along(step: &XPathStep, node: NodeId, walk: &XPathWalk<'_>) -> Result<Vec<Nod
         XPathAxis::Child => document.children(node).try_for_each(&mut take)?,
         XPathAxis::Descendant => document.descendants(node).try_for_each(&mut take)?,
         XPathAxis::DescendantOrSelf => {
-            std::iter::once(node).chain(document.descendants(node)).try_for_each(&mut take)?
+            std::iter::once(node).chain(document.descendants(node)).try_for_each(&mut take)?;
         }
         XPathAxis::Following => document.following(node).try_for_each(&mut take)?,
         XPathAxis::FollowingSibling => {

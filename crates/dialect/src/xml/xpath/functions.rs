@@ -69,23 +69,12 @@ pub(super) fn call(
     context: &Context<'_>,
 ) -> Result<XPathValue, StepLimitExceeded> {
     let walk = context.walk;
-    // some functions take the node itself if nothing else is given
-    let text = |place: usize| match arguments.get(place) {
-        Some(argument) => context.text(argument),
-        None => walk.text(context.node).map(std::borrow::Cow::into_owned),
-    };
+    let text = |place: usize| text_argument(arguments, place, context);
     let number = |place: usize| context.number(&arguments[place]);
     let boolean = |place: usize| context.value(&arguments[place]).map(|value| value.as_boolean());
     Ok(match function {
         XPathFunction::Boolean => XPathValue::Boolean(boolean(0)?),
         XPathFunction::Ceiling => XPathValue::Number(number(0)?.ceil()),
-        XPathFunction::Concat => {
-            let mut all = String::new();
-            for argument in arguments {
-                all.push_str(&context.text(argument)?);
-            }
-            XPathValue::Text(all)
-        }
         XPathFunction::Contains => XPathValue::Boolean(text(0)?.contains(&text(1)?)),
         XPathFunction::Count => XPathValue::Number(context.nodes(&arguments[0])?.len() as f64),
         XPathFunction::False => XPathValue::Boolean(false),
@@ -94,36 +83,13 @@ pub(super) fn call(
         XPathFunction::Id => XPathValue::Nodes(Vec::new()),
         XPathFunction::Lang => XPathValue::Boolean(is_in_language(walk.document, context.node, &text(0)?)),
         XPathFunction::Last => XPathValue::Number(context.size as f64),
-        XPathFunction::LocalName | XPathFunction::Name | XPathFunction::NamespaceUri => {
-            let node = match arguments.first() {
-                Some(argument) => context.nodes(argument)?.first().copied(),
-                None => Some(context.node),
-            };
-            XPathValue::Text(node.map_or_else(String::new, |node| name(function, node, walk.document, walk.namespaces)))
-        }
-        XPathFunction::NormalizeSpace => {
-            XPathValue::Text(text(0)?.split(BLANKS).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
-        }
         XPathFunction::Not => XPathValue::Boolean(!boolean(0)?),
         XPathFunction::Number if arguments.is_empty() => XPathValue::Number(super::value::number(&text(0)?)),
         XPathFunction::Number => XPathValue::Number(number(0)?),
         XPathFunction::Position => XPathValue::Number(context.position as f64),
         XPathFunction::Round => XPathValue::Number(rounded(number(0)?)),
         XPathFunction::StartsWith => XPathValue::Boolean(text(0)?.starts_with(&text(1)?)),
-        XPathFunction::String => XPathValue::Text(text(0)?),
         XPathFunction::StringLength => XPathValue::Number(text(0)?.chars().count() as f64),
-        XPathFunction::Substring => {
-            let length = if arguments.len() > 2 { number(2)? } else { f64::INFINITY };
-            XPathValue::Text(substring(&text(0)?, number(1)?, length))
-        }
-        XPathFunction::SubstringAfter => {
-            let (whole, part) = (text(0)?, text(1)?);
-            XPathValue::Text(whole.split_once(&part).map_or("", |(_, after)| after).to_owned())
-        }
-        XPathFunction::SubstringBefore => {
-            let (whole, part) = (text(0)?, text(1)?);
-            XPathValue::Text(whole.split_once(&part).map_or("", |(before, _)| before).to_owned())
-        }
         XPathFunction::Sum => {
             let mut sum = 0.0;
             for node in context.nodes(&arguments[0])? {
@@ -131,22 +97,83 @@ pub(super) fn call(
             }
             XPathValue::Number(sum)
         }
+        XPathFunction::True => XPathValue::Boolean(true),
+        XPathFunction::Concat
+        | XPathFunction::LocalName
+        | XPathFunction::Name
+        | XPathFunction::NamespaceUri
+        | XPathFunction::NormalizeSpace
+        | XPathFunction::String
+        | XPathFunction::Substring
+        | XPathFunction::SubstringAfter
+        | XPathFunction::SubstringBefore
+        | XPathFunction::Translate => XPathValue::Text(call_text(function, arguments, context)?),
+    })
+}
+
+/// Evaluates a function whose value is a text.
+fn call_text(
+    function: XPathFunction,
+    arguments: &[XPathExpression],
+    context: &Context<'_>,
+) -> Result<String, StepLimitExceeded> {
+    let walk = context.walk;
+    let text = |place: usize| text_argument(arguments, place, context);
+    let number = |place: usize| context.number(&arguments[place]);
+    match function {
+        XPathFunction::Concat => {
+            let mut all = String::new();
+            for argument in arguments {
+                all.push_str(&context.text(argument)?);
+            }
+            Ok(all)
+        }
+        XPathFunction::LocalName | XPathFunction::Name | XPathFunction::NamespaceUri => {
+            let node = match arguments.first() {
+                Some(argument) => context.nodes(argument)?.first().copied(),
+                None => Some(context.node),
+            };
+            Ok(node.map_or_else(String::new, |node| name(function, node, walk.document, walk.namespaces)))
+        }
+        XPathFunction::NormalizeSpace => {
+            Ok(text(0)?.split(BLANKS).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
+        }
+        XPathFunction::Substring => {
+            let length = if arguments.len() > 2 { number(2)? } else { f64::INFINITY };
+            Ok(substring(&text(0)?, number(1)?, length))
+        }
+        XPathFunction::SubstringAfter => {
+            let (whole, part) = (text(0)?, text(1)?);
+            Ok(whole.split_once(&part).map_or("", |(_, after)| after).to_owned())
+        }
+        XPathFunction::SubstringBefore => {
+            let (whole, part) = (text(0)?, text(1)?);
+            Ok(whole.split_once(&part).map_or("", |(before, _)| before).to_owned())
+        }
         XPathFunction::Translate => {
             let (from, to): (Vec<char>, Vec<char>) = (text(1)?.chars().collect(), text(2)?.chars().collect());
             let whole = text(0)?;
             walk.count(whole.len() * from.len() / super::evaluate::BYTES_A_STEP)?;
-            XPathValue::Text(
-                whole
-                    .chars()
-                    .filter_map(|c| match from.iter().position(|known| *known == c) {
-                        Some(place) => to.get(place).copied(),
-                        None => Some(c),
-                    })
-                    .collect(),
-            )
+            let translated = |c| match from.iter().position(|known| *known == c) {
+                Some(place) => to.get(place).copied(),
+                None => Some(c),
+            };
+            Ok(whole.chars().filter_map(translated).collect())
         }
-        XPathFunction::True => XPathValue::Boolean(true),
-    })
+        _ => text(0),
+    }
+}
+
+/// Returns the text of an argument; that of the context node if the argument is missing.
+fn text_argument(
+    arguments: &[XPathExpression],
+    place: usize,
+    context: &Context<'_>,
+) -> Result<String, StepLimitExceeded> {
+    match arguments.get(place) {
+        Some(argument) => context.text(argument),
+        None => context.walk.text(context.node).map(std::borrow::Cow::into_owned),
+    }
 }
 
 fn name(function: XPathFunction, place: NodeId, document: &Document, namespaces: bool) -> String {
