@@ -27,8 +27,8 @@ pub fn percent(share: f64) -> String {
     if percent < 9.95 && (percent - percent.round()).abs() > 0.05 {
         format!("{percent:.1} %")
     } else if percent < 1e6 {
-        // no `-0`
-        format!("{:.0} %", percent + 0.0)
+        // a small negative share rounds to `-0`
+        format!("{:.0} %", percent.round() + 0.0)
     } else {
         format!("{} %", grouped(percent as u64))
     }

@@ -21,7 +21,7 @@ fn planted(place: &str, test: impl FnOnce(&StandinProcess)) {
     assert_eq!(process.get("/a").status, 200, "{place}");
     assert_eq!(process.get("/nothing").status, 404, "{place}");
     assert_eq!(process.post("/__admin/standin/reload").status, 200, "{place}");
-    let part = place.split('-').next().expect("a part").replace("upkeep", "control");
+    let part = place.split('-').next().expect("a part").replace("maintenance", "control");
     assert_eq!(process.metric(&format!("standin_panics_total{{part=\"{part}\"}}")), 1, "{place}");
     let health = process.get("/__admin/health").json();
     assert_eq!(health["panics"][&part], 1, "{place}: {health}");

@@ -289,7 +289,7 @@ fn a_folder_is_read_whole() {
     std::fs::write(profiles.join("peak.yaml"), "extends: recorded").expect("written");
     std::fs::write(profiles.join("latin.yaml"), b"\xff").expect("written");
     let shown = shown(&load(folder.path()));
-    assert!(shown[0].ends_with("latin.yaml` is not UTF-8; save it as UTF-8"), "{shown:?}");
+    assert!(shown[0].ends_with("latin.yaml` is not UTF-8; help: save it as UTF-8"), "{shown:?}");
     assert!(shown[1].contains("are profiles of one name"), "{shown:?}");
 }
 

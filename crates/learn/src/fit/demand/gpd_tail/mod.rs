@@ -69,7 +69,9 @@ impl Tail {
             points = nearer;
         }
         let (seen, last) = (sorted[count - 1], points.last()?.1);
-        Some((Self { from, seen: Duration::from_nanos(seen.round() as u64), factor: last / seen }, points))
+        // a tail that ends at the slowest call may be shorter by a rounding error
+        let factor = (last / seen).max(1.0);
+        Some((Self { from, seen: Duration::from_nanos(seen.round() as u64), factor }, points))
     }
 }
 

@@ -197,7 +197,8 @@ proptest! {
         if let Some(tail) = tail {
             let kept = |demand: &DemandTable| demand.points().iter().copied().filter(|(share, _)| *share < tail.from).collect::<Vec<_>>();
             prop_assert_eq!(kept(&demand), kept(&plain));
-            prop_assert!((last / longest - tail.factor).abs() < 1e-6 && tail.factor >= 1.0);
+            prop_assert!((last / longest - tail.factor).abs() < 1e-6, "{} {} {}", last, longest, tail.factor);
+            prop_assert!(tail.factor >= 1.0, "{}", tail.factor);
         } else {
             prop_assert_eq!(demand, plain);
         }
