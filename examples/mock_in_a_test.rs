@@ -4,6 +4,8 @@
 //! cargo run --example mock_in_a_test
 //! ```
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use standin::Mock;
 use standin::mock::{get, json, status};
 

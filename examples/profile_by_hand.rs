@@ -6,6 +6,8 @@
 //! cargo run --example profile_by_hand
 //! ```
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 

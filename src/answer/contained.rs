@@ -19,6 +19,7 @@ pub(crate) struct Contained {
     state: State,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation a request")]
 enum State {
     /// Not polled yet.
     Asked(Option<Request<Incoming>>, Option<Arc<Connection>>),

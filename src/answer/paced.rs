@@ -44,7 +44,7 @@ impl Answerer {
     pub(super) fn pace(&self, stub: &Stub, call: &Call) -> Option<PacedRequest> {
         let active = self.live.pacing().active()?;
         let folder = folder_of(stub, self.live.folders().len());
-        active.pace(folder, || stub.response.length(), call, &MatchStats::default(), &self.draws)
+        active.pace(folder, || stub.response.length(), call, &MatchStats::default(), self.draws)
     }
 
     /// Answers a request that leaves its station when its client goes away. A client that closes

@@ -85,7 +85,7 @@ impl ActiveSet {
         body_bytes: impl FnOnce() -> Option<u64>,
         call: &Call,
         stats: &MatchStats,
-        draws: &Draws,
+        draws: Draws,
     ) -> Option<PacedRequest> {
         let active = self.folders.get(folder)?.as_ref()?;
         let matched = active.profile.match_call(call, stats)?;
@@ -98,7 +98,7 @@ impl ActiveSet {
         let after = call.arrival.saturating_duration_since(active.since);
         let model = &active.profile.services[service].operations[operation];
         let body_bytes = if model.has_class_by_length() { body_bytes() } else { None };
-        let demands = model.draw(draws, ordinal, after, body_bytes);
+        let demands = model.draw(&draws, ordinal, after, body_bytes);
         Some(PacedRequest {
             folder,
             service,

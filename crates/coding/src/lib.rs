@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn memory_is_reserved_before_it_is_used() {
-        let packed = ContentCoding::Gzip.encode(&[0; 100_000]);
+        let packed = ContentCoding::Gzip.encode(&vec![0; 100_000]);
         let mut reserved = 0;
         let unpacked = ContentCoding::Gzip.decode_reserving(&packed, 1 << 20, |more| {
             reserved += more;

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_sample_of_one_or_none_has_no_error() {
-        assert_eq!((mean::<f64>([]), mean(&[3_u64])), (0.0, 3.0));
+        assert_eq!((mean::<f64>([]), mean([3_u64])), (0.0, 3.0));
         let none = Moments::of(&[]);
         assert_eq!((none.mean, none.variance(), none.sample_variance()), (0.0, 0.0, 0.0));
         assert!(none.squared_error().is_infinite() && Moments::of(&[1.0]).squared_error().is_infinite());

@@ -123,10 +123,10 @@ impl Redactor {
             (name.to_owned(), lossy_text(self.rewrite(value.as_bytes(), &found).into_owned()))
         };
         let headers = read.headers.into_iter().map(header).collect();
-        let body = read.plain.and_then(|plain| match self.rewrite(&plain, &read.found) {
+        let body = read.plain.map(|plain| match self.rewrite(&plain, &read.found) {
             // unchanged bodies keep their bytes
-            Cow::Borrowed(_) => Some(Cow::Borrowed(read.raw)),
-            Cow::Owned(redacted) => Some(Cow::Owned(encode(redacted, &read.coding))),
+            Cow::Borrowed(_) => Cow::Borrowed(read.raw),
+            Cow::Owned(redacted) => Cow::Owned(encode(redacted, &read.coding)),
         });
         RedactedMessage { headers, body }
     }

@@ -49,6 +49,7 @@ impl LoadWindow {
 }
 
 /// A call to add to a workload; times are in nanoseconds.
+#[derive(Clone, Copy)]
 struct WorkloadCall {
     arrival: f64,
     finish: f64,

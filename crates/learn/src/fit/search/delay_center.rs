@@ -78,7 +78,7 @@ impl DelayCenterFit {
                 let mean = used * f64::from(workers) / coarse.busiest;
                 let candidate = DelayCenterParameters { workers, mean, variation: 1.0, in_proportion: *in_proportion };
                 if coarse.is_feasible(candidate) {
-                    found.push((sum(&coarse.residual_squares(&coarse.waits(candidate, 2))), candidate));
+                    found.push((sum(coarse.residual_squares(&coarse.waits(candidate, 2))), candidate));
                 }
             }
         }

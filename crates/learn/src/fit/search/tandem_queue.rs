@@ -259,7 +259,7 @@ impl<'w> TandemLatencyData<'w> {
     }
 
     fn score(&self, candidate: TandemParameters) -> f64 {
-        sum(&self.residual_squares(&self.runs(candidate)))
+        sum(self.residual_squares(&self.runs(candidate)))
     }
 
     /// Returns the best candidate near another, varying the front in steps of decreasing size, one

@@ -115,7 +115,7 @@ impl Evaluator<'_> {
         match value {
             TemplateValue::Double(number) if !number.is_finite() => push_quoted(&double_text(*number), out),
             TemplateValue::Null | TemplateValue::Bool(_) | TemplateValue::Int(_) | TemplateValue::Double(_) => {
-                self.java(value, out)?
+                self.java(value, out)?;
             }
             TemplateValue::Number(text) => out.push_str(text),
             TemplateValue::Text(text) | TemplateValue::Named(text) => push_quoted(text, out),

@@ -37,10 +37,10 @@ impl fmt::Display for OperationSections<'_> {
             let cells: Vec<&Cell> = cells.iter().collect();
             match gap.series.iter().find(|series| series.operation == *name) {
                 Some(series) if place < MAX_DRAWN_OPERATIONS => {
-                    write!(out, "{}", OperationCharts::new(gap, &cells, series))?
+                    write!(out, "{}", OperationCharts::new(gap, &cells, series))?;
                 }
                 _ => {
-                    writeln!(out, "<p class=\"note\">Only the {MAX_DRAWN_OPERATIONS} worst operations are drawn.</p>")?
+                    writeln!(out, "<p class=\"note\">Only the {MAX_DRAWN_OPERATIONS} worst operations are drawn.</p>")?;
                 }
             }
             table(out, gap, &cells)?;
