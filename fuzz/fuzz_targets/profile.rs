@@ -3,11 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use standin_model::profile::load::{self, File};
+use standin_model::profile::{ProfileFile, read_all};
 
 fuzz_target!(|text: &str| {
-    let file = File { name: "fuzz".into(), file: "fuzz.yaml".into(), text: text.into() };
-    for defect in load::read_all(&[file]).defects {
+    let file = ProfileFile { name: "fuzz".into(), file: "fuzz.yaml".into(), text: text.into() };
+    for defect in read_all(&[file]).defects {
         let _ = defect.to_string();
     }
 });

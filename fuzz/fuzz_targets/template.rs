@@ -1,4 +1,4 @@
-//! A response template, rendered for a fixed request.
+//! A response template, parsed.
 
 #![no_main]
 

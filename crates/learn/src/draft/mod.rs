@@ -1,9 +1,8 @@
-//! Tapes to stubs: exchanges and bodies in, mapping files and body files out, as data; only
-//! [`write`] touches the disk.
+//! Drafting: stubs made from tapes. Only the module [`write`](mod@write) touches the disk.
 //!
-//! Calls that a stub cannot tell apart are one stub, which gives the answer that they were given
-//! most often. The same tapes give the same files, byte for byte. What is left out is told in the
-//! [`Report`].
+//! Calls that a stub cannot tell apart become one stub, which gives the answer that they were given
+//! most often. The same tapes give the same files, byte for byte. The draft's report lists what is
+//! left out.
 
 mod body_rule;
 mod chosen_answer;
