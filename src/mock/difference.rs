@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::report::{one_line, truncate};
+use super::text::{one_line, truncate};
 
 /// Returns the first `most` differences, a line each. Members that only `actual` has are no
 /// differences, and placeholders of JsonUnit match anything.

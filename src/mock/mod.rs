@@ -16,6 +16,7 @@ mod state;
 mod stub_builder;
 mod stub_handle;
 mod test_failure;
+mod text;
 mod times;
 
 use std::fmt;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::report::{one_line, truncate};
+use super::text::{one_line, truncate};
 use crate::live::journal::JournalEntry;
 
 /// A request that a mock received.

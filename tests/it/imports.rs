@@ -38,8 +38,6 @@ const RECURSIVE_GRAMMARS: &[&str] = &[
 const KNOWN_CIRCLES: &[&str] = &[
     "src/admin/docs.rs",
     "src/admin/routes.rs",
-    "src/mock/difference.rs",
-    "src/mock/report.rs",
     "src/mock/request.rs",
     "src/mock/state.rs",
     "src/mock/stub_builder.rs",
