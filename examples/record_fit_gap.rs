@@ -1,7 +1,8 @@
-//! The loop from a real service to its stand-in, against a toy service with a real queue: two workers of 5 ms each.
+//! The loop from a real service to its stand-in, against a toy service with a real queue: two
+//! workers of 5 ms each.
 //!
-//! It records the service at 20, 40 and 60 % of its capacity, fits a model, and measures the gap between the service's
-//! recording and the mock. It takes about a minute:
+//! It records the service at 20, 40 and 60 % of its capacity, fits a model, and measures the gap
+//! between the service's recording and the mock. It takes about a minute:
 //!
 //! ```sh
 //! cargo build && cargo run --example record_fit_gap
@@ -95,14 +96,15 @@ fn listening(child: &mut Child) -> Result<(String, BufReader<ChildStdout>), Box<
     Ok((url.to_owned(), output))
 }
 
-/// Sends requests at a rate, whether or not the earlier ones are done. Their spacing varies around its mean by a fixed
-/// sequence, so that some meet.
+/// Sends requests at a rate, whether or not the earlier ones are done. Their spacing varies around
+/// its mean by a fixed sequence, so that some meet.
 fn send(url: &str, per_second: f64, time: Duration) {
     let start = Instant::now();
     let mut due = Duration::ZERO;
     let mut clients = Vec::new();
     for number in 0_u32.. {
-        // the golden ratio's multiples are spread evenly over 0 to 1; -ln makes exponential gaps of them
+        // the golden ratio's multiples are spread evenly over 0 to 1; -ln makes exponential gaps of
+        // them
         let spread = (f64::from(number) * 0.618_033_988_749_895).fract();
         due += Duration::from_secs_f64(-(1.0 - spread).ln() / per_second);
         if due > time {

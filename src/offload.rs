@@ -2,8 +2,8 @@
 //! long templates.
 //!
 //! There are half as many as cores, so that the workers keep the rest. Work waits in one queue. A
-//! connection may have [`TURNS`] pieces of work in it, so that no client delays another by more than
-//! that.
+//! connection may have [`TURNS`] pieces of work in it, so that no client delays another by more
+//! than that.
 
 use std::fmt;
 use std::io;
@@ -43,8 +43,8 @@ impl Offload {
         Ok(Arc::new(Self { queue }))
     }
 
-    /// Runs `work` on one of the threads when it is its connection's turn. Work whose caller no longer
-    /// waits is skipped.
+    /// Runs `work` on one of the threads when it is its connection's turn. Work whose caller no
+    /// longer waits is skipped.
     ///
     /// # Panics
     ///

@@ -122,8 +122,8 @@ impl Panics {
 
     /// Runs `work`. A panic is counted, logged and returned.
     pub fn catch<T>(&self, part: Part, work: impl FnOnce() -> T) -> Result<T, Panic> {
-        // state that a panic leaves half-changed is behind locks whose poison is ignored, or is dropped
-        // with the unit of work
+        // state that a panic leaves half-changed is behind locks whose poison is ignored, or is
+        // dropped with the unit of work
         catch_unwind(AssertUnwindSafe(work)).map_err(|payload| self.record(part, &*payload))
     }
 
@@ -238,8 +238,8 @@ const RESTART_WINDOW: Duration = Duration::from_secs(60);
 /// Pause before the first restart; it doubles with each restart.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
-/// Panics if a test asks for it, in debug builds only: the environment variable `STANDIN_PLANT_PANIC`
-/// names places and how often each panics (`misses` or `misses=3,worker`).
+/// Panics if a test asks for it, in debug builds only: the environment variable
+/// `STANDIN_PLANT_PANIC` names places and how often each panics (`misses` or `misses=3,worker`).
 #[inline]
 pub(crate) fn planted(place: &str) {
     #[cfg(debug_assertions)]

@@ -75,8 +75,8 @@ impl Tasks {
         Arc::clone(&self.shared.readiness)
     }
 
-    /// Polls the tasks until this future is dropped. `fire_due` is called after every poll and wakes
-    /// the tasks whose deadline has passed.
+    /// Polls the tasks until this future is dropped. `fire_due` is called after every poll and
+    /// wakes the tasks whose deadline has passed.
     ///
     /// A task that panics is dropped, `panicked` is called with the payload, and the other tasks
     /// continue. The future yields to tokio after [`POLLS_PER_TURN`] polls, so that sockets and
@@ -151,8 +151,8 @@ where
 }
 
 impl Readiness {
-    /// Returns the instant since which the current task has been ready. `None` if it is unknown, or if
-    /// it was asked before in this poll.
+    /// Returns the instant since which the current task has been ready. `None` if it is unknown, or
+    /// if it was asked before in this poll.
     pub fn take(&self) -> Option<Instant> {
         let since = self.since.swap(0, Ordering::Relaxed);
         since.checked_sub(1).map(|nanos| self.base + Duration::from_nanos(nanos))

@@ -50,7 +50,8 @@ pub struct Clock {
 
 impl Clock {
     /// Creates a clock that starts now and reports the lateness of each promised response to
-    /// `on_lateness`. Bytes that are read count from the instant that `ready_since` returns, if any.
+    /// `on_lateness`. Bytes that are read count from the instant that `ready_since` returns, if
+    /// any.
     pub fn new(on_lateness: Arc<OnLateness>, ready_since: Option<Arc<ReadySince>>) -> Self {
         Self {
             base: Instant::now(),
@@ -69,7 +70,8 @@ impl Clock {
         }
     }
 
-    /// Returns the time of the last read, or since when it was possible; the start if there was none.
+    /// Returns the time of the last read, or since when it was possible; the start if there was
+    /// none.
     pub fn last_read(&self) -> Instant {
         self.instant(self.read.load(Relaxed))
     }
@@ -130,8 +132,8 @@ impl Clock {
         (since != 0).then(|| Instant::now().saturating_duration_since(self.instant(since)))
     }
 
-    /// Resolves when the client of an HTTP/1.1 request that is being answered has disconnected or has
-    /// closed its side. The connection is checked only while this is waited for.
+    /// Resolves when the client of an HTTP/1.1 request that is being answered has disconnected or
+    /// has closed its side. The connection is checked only while this is waited for.
     pub async fn client_gone(&self) {
         struct Watch<'c>(&'c AtomicBool);
         impl Drop for Watch<'_> {
@@ -238,8 +240,8 @@ impl<S: Transport> Wire<S> {
         }
     }
 
-    /// Sends FIN, then reads what is left in the receive buffer: closing with unread bytes would send
-    /// RST instead.
+    /// Sends FIN, then reads what is left in the receive buffer: closing with unread bytes would
+    /// send RST instead.
     pub async fn close(mut self) {
         let _ = self.stream.shutdown().await;
         let mut unread = [0; 4096];

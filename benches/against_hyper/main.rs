@@ -1,8 +1,8 @@
 //! Ratios of standin against bare hyper: `cargo bench --bench against_hyper -- [ROW...]`.
 //!
-//! Absolute figures of a shared machine mean little and ratios of one run mean something, so every row runs the same
-//! script against both servers in turn, with the idle one stopped. Loopback only, bounded in time, and what was
-//! started ends with the bench.
+//! Absolute figures of a shared machine mean little and ratios of one run mean something, so every
+//! row runs the same script against both servers in turn, with the idle one stopped. Loopback only,
+//! bounded in time, and what was started ends with the bench.
 
 #![allow(clippy::print_stdout, reason = "findings go to stdout")]
 #![allow(unreachable_pub, reason = "a bench has no outside")]

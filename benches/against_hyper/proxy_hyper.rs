@@ -1,4 +1,5 @@
-//! The floor of a recorder: hyper in front of hyper, a runtime per core, a connection to the service for each of a client's.
+//! The floor of a recorder: hyper in front of hyper, a runtime per core, a connection to the
+//! service for each of a client's.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};

@@ -1,8 +1,9 @@
 //! The floor: hyper alone, a runtime per core, sockets shared by SO_REUSEPORT, no matching.
 //!
-//! It sends the very bytes that standin sends for the stubs of these benches (the value of `Matched-Stub-Id` aside,
-//! whose length is the same), so that a ratio shows what finding, pacing and auditing cost and nothing else. The one
-//! thing that it reads of a path is `/after/MICROSECONDS`: it waits that long by tokio's sleep.
+//! It sends the very bytes that standin sends for the stubs of these benches (the value of
+//! `Matched-Stub-Id` aside, whose length is the same), so that a ratio shows what finding, pacing
+//! and auditing cost and nothing else. The one thing that it reads of a path is
+//! `/after/MICROSECONDS`: it waits that long by tokio's sleep.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,7 +1,7 @@
 //! The floor of lateness: a blocking thread a connection, which sleeps by a timerfd of its own.
 //!
-//! No call waits for another's turn here, so what is late is late because the machine gave the thread no CPU. What a server
-//! with an event loop adds to that is its own.
+//! No call waits for another's turn here, so what is late is late because the machine gave the
+//! thread no CPU. What a server with an event loop adds to that is its own.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

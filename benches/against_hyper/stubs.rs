@@ -54,7 +54,8 @@ pub fn orders(folder: &Path, count: usize) -> io::Result<()> {
 /// The url of [`orders`].
 pub const ORDERS: &str = "/orders";
 
-/// The body that hits the stub `number` of [`orders`]: 218 bytes, its keys in another order than the stub's.
+/// The body that hits the stub `number` of [`orders`]: 218 bytes, its keys in another order than
+/// the stub's.
 pub fn order(number: usize) -> String {
     ORDER.replace("%06d", &format!("{number:06}"))
 }

@@ -1,4 +1,5 @@
-//! The unit tests of the bench, which has no harness to run them: `cargo test --test against_hyper_parts`.
+//! The unit tests of the bench, which has no harness to run them: `cargo test --test
+//! against_hyper_parts`.
 
 #[path = "main.rs"]
 #[allow(dead_code, reason = "tests call the parts, not the whole")]

@@ -1,8 +1,8 @@
 //! What the control plane does to the data plane: `cargo bench --bench control -- [ROW...]`.
 //!
-//! The journal, reloads, single edits, misses, admin calls: each is measured against the same run without it, since
-//! absolute figures of a shared machine mean little. Loopback only, bounded in time, and what was started ends with the
-//! bench.
+//! The journal, reloads, single edits, misses, admin calls: each is measured against the same run
+//! without it, since absolute figures of a shared machine mean little. Loopback only, bounded in
+//! time, and what was started ends with the bench.
 
 #![allow(clippy::print_stdout, reason = "findings go to stdout")]
 #![allow(unreachable_pub, reason = "a bench has no outside")]

@@ -1,8 +1,9 @@
-//! A load that calls at set times whatever the server does, and keeps when each call was due and how long it took.
+//! A load that calls at set times whatever the server does, and keeps when each call was due and
+//! how long it took.
 //!
-//! The latency of a call that was held up by its predecessor counts from when it was due, so that a stall is seen by all
-//! calls that it delayed. That of any other counts from when it was sent: the client's own late waking is not the
-//! server's.
+//! The latency of a call that was held up by its predecessor counts from when it was due, so that a
+//! stall is seen by all calls that it delayed. That of any other counts from when it was sent: the
+//! client's own late waking is not the server's.
 
 use std::io;
 use std::net::SocketAddr;

@@ -24,7 +24,8 @@ pub fn one(folder: &Path) -> io::Result<()> {
     write(folder, &[stub(0, &json!({"method": "GET", "url": ONE}), &json!({"body": BODY}))])
 }
 
-/// A scenario: whoever calls [`RACE`] first is told `won`, all others `lost`, until [`AGAIN`] is called.
+/// A scenario: whoever calls [`RACE`] first is told `won`, all others `lost`, until [`AGAIN`] is
+/// called.
 pub fn race(folder: &Path) -> io::Result<()> {
     let part = |number, url: &str, required: &str, body: &str, next: Option<&str>| {
         let mut stub = stub(number, &json!({"method": "GET", "url": url}), &json!({"body": body}));

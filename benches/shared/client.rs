@@ -1,8 +1,9 @@
 //! A client that tells latencies to the microsecond: blocking sockets, a thread per connection.
 //!
-//! A blocked thread is woken by the kernel as soon as the last byte is there; no event loop of its own stands between
-//! the reply and the second time stamp. A run has a fixed number of calls, not a fixed time, because cutting off the
-//! calls in flight would drop long ones more often than short ones.
+//! A blocked thread is woken by the kernel as soon as the last byte is there; no event loop of its
+//! own stands between the reply and the second time stamp. A run has a fixed number of calls, not a
+//! fixed time, because cutting off the calls in flight would drop long ones more often than short
+//! ones.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -43,8 +44,8 @@ impl Connection {
         self.stream.write_all(request)
     }
 
-    /// Reads a reply to its end; only its status and length are looked at. Returns the status and its bytes. What came
-    /// behind it is the beginning of the next one.
+    /// Reads a reply to its end; only its status and length are looked at. Returns the status and
+    /// its bytes. What came behind it is the beginning of the next one.
     pub fn receive(&mut self) -> io::Result<(u16, &[u8])> {
         self.buffer.copy_within(self.taken..self.filled, 0);
         self.filled -= std::mem::take(&mut self.taken);
@@ -66,7 +67,8 @@ impl Connection {
         }
     }
 
-    /// How long a call takes, from before its first byte is written to after the last byte of its reply is read.
+    /// How long a call takes, from before its first byte is written to after the last byte of its
+    /// reply is read.
     pub fn time(&mut self, request: &[u8]) -> io::Result<Duration> {
         let begin = Instant::now();
         self.send(request)?;
@@ -174,7 +176,8 @@ pub fn post(path: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Status and whole length of a reply, once its head is there. A reply without Content-Length has no body.
+/// Status and whole length of a reply, once its head is there. A reply without Content-Length has
+/// no body.
 fn measure(bytes: &[u8]) -> Option<(u16, usize)> {
     let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let text = std::str::from_utf8(&bytes[..head]).ok()?;

@@ -19,7 +19,8 @@ pub struct Side {
     pub latency: Vec<f64>,
 }
 
-/// Warms both servers, runs the pairs, each in the other order than the one before, and reports what disturbed them.
+/// Warms both servers, runs the pairs, each in the other order than the one before, and reports
+/// what disturbed them.
 pub fn measure(servers: [&Server; 2], pairs: u16, load: &Load, report: &mut Report) -> io::Result<(Side, Side)> {
     let warm = Load { time: WARM_UP, ..load.clone() };
     for server in servers {

@@ -1,4 +1,5 @@
-//! The servers under test as processes: started, stopped while the other is measured, measured, and always ended.
+//! The servers under test as processes: started, stopped while the other is measured, measured, and
+//! always ended.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader};
@@ -218,8 +219,8 @@ fn listening(line: &str) -> Option<SocketAddr> {
     rest.split([' ', '/']).next()?.parse().ok()
 }
 
-/// The sum of `count` fields of `/proc/PID/stat` from the 14th: user and system time, then those of ended children.
-/// The name in field 2 may hold anything, brackets too.
+/// The sum of `count` fields of `/proc/PID/stat` from the 14th: user and system time, then those of
+/// ended children. The name in field 2 may hold anything, brackets too.
 fn cpu_time(stat: &str, count: usize) -> Option<Duration> {
     let (_, rest) = stat.rsplit_once(')')?;
     let ticks: Vec<u64> =

@@ -1,7 +1,8 @@
 //! Ends what the bench started even if the bench itself is killed.
 //!
-//! A stopped server would otherwise outlive Ctrl-C unseen. The reaper is this binary again, in a process group of its
-//! own; it learns process ids over a pipe and kills what is left when the pipe closes.
+//! A stopped server would otherwise outlive Ctrl-C unseen. The reaper is this binary again, in a
+//! process group of its own; it learns process ids over a pipe and kills what is left when the pipe
+//! closes.
 
 use std::collections::BTreeSet;
 use std::env;

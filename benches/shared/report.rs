@@ -1,4 +1,5 @@
-//! What a row found: lines for people, eighty columns wide, and the same figures as JSON for programs.
+//! What a row found: lines for people, eighty columns wide, and the same figures as JSON for
+//! programs.
 
 use std::fmt;
 
@@ -64,7 +65,8 @@ impl Report {
         self.lines.push(format!("{:24}{one:>11}{other:>11}   {}", "", "ratio (range)"));
     }
 
-    /// Pairs of measurements: medians, and median and range of the ratio of each pair. Returns that ratio.
+    /// Pairs of measurements: medians, and median and range of the ratio of each pair. Returns that
+    /// ratio.
     pub fn compare(&mut self, name: &str, one: &[f64], other: &[f64], digits: usize) -> Spread {
         let ratio = Spread::of(&ratios(one, other));
         let (ours, floor) = (Spread::of(one).median, Spread::of(other).median);

@@ -36,8 +36,8 @@ pub fn quantile(sorted: &[f64], p: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
 }
 
-/// The standard error of the `p`-quantile: half the distance between the quantiles one binomial deviation
-/// √(p(1-p)/n) to either side, which needs no density (Woodruff 1952).
+/// The standard error of the `p`-quantile: half the distance between the quantiles one binomial
+/// deviation √(p(1-p)/n) to either side, which needs no density (Woodruff 1952).
 pub fn standard_error(sorted: &[f64], p: f64) -> f64 {
     let deviation = (p * (1.0 - p) / sorted.len() as f64).sqrt();
     (quantile(sorted, p + deviation) - quantile(sorted, p - deviation)) / 2.0

@@ -1,8 +1,9 @@
 //! Runs wrk and reads what it found.
 //!
-//! A `done` function prints microseconds and counts on a line of its own, because wrk's text rounds. wrk 4 moves
-//! latencies above twice its mean cycle (it means to undo coordinated omission), so only its counts and its median
-//! are used here; higher percentiles come from the client beside this file.
+//! A `done` function prints microseconds and counts on a line of its own, because wrk's text
+//! rounds. wrk 4 moves latencies above twice its mean cycle (it means to undo coordinated
+//! omission), so only its counts and its median are used here; higher percentiles come from the
+//! client beside this file.
 
 use std::fmt::Write as _;
 use std::io;
@@ -20,7 +21,8 @@ pub struct Load {
     pub time: Duration,
     /// The path that is called, unless the script makes requests.
     pub path: String,
-    /// Lua that makes the requests; the line with the result is printed by [`DONE`], which it has at its end.
+    /// Lua that makes the requests; the line with the result is printed by [`DONE`], which it has
+    /// at its end.
     pub script: PathBuf,
 }
 
@@ -37,7 +39,8 @@ pub struct Run {
 }
 
 impl Load {
-    /// Runs to the end; an error of any request is an error of the run, since a ratio of errors says nothing.
+    /// Runs to the end; an error of any request is an error of the run, since a ratio of errors
+    /// says nothing.
     pub fn run(&self, address: SocketAddr) -> io::Result<Run> {
         let run = self.count(address)?;
         if run.refused + run.broken > 0 {
@@ -108,7 +111,8 @@ pub fn resting(rest: Duration) -> String {
     format!("function delay() return {} end\n{DONE}", rest.as_millis())
 }
 
-/// Lua that cycles through `count` requests; `make` is a Lua expression of `i`, which counts from 0.
+/// Lua that cycles through `count` requests; `make` is a Lua expression of `i`, which counts from
+/// 0.
 pub fn cycle(count: usize, make: &str) -> String {
     let mut script = String::from("local threads = 0\n");
     let _ = write!(

@@ -1,4 +1,5 @@
-//! Bytes of a client, sent to a server on loopback: it answers or closes, and still answers the next client.
+//! Bytes of a client, sent to a server on loopback: it answers or closes, and still answers the
+//! next client.
 
 #![no_main]
 

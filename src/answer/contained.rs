@@ -1,4 +1,5 @@
-//! Panic containment of requests: a request whose handling panics gets a 500, and its connection goes on.
+//! Panic containment of requests: a request whose handling panics gets a 500, and its connection
+//! goes on.
 
 use std::pin::Pin;
 use std::sync::Arc;

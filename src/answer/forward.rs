@@ -36,7 +36,8 @@ impl Answerer {
         Ok(self.forward(recorder, parts, body, arrival).await)
     }
 
-    /// Answers an unmatched request with a file of `__files` if there is one, else by the real service.
+    /// Answers an unmatched request with a file of `__files` if there is one, else by the real
+    /// service.
     pub(super) async fn forward_unmatched(
         self: Arc<Self>,
         recorder: Arc<Recorder>,

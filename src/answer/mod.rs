@@ -1,7 +1,8 @@
-//! The request path: read the request, find its stub, render the reply, wait until it is due, send it.
+//! The request path: read the request, find its stub, render the reply, wait until it is due, send
+//! it.
 //!
-//! An unmatched request is answered by `misses` (a file of `__files`, or a 404 that explains the nearest
-//! stubs) or by `forward` (the real service).
+//! An unmatched request is answered by `misses` (a file of `__files`, or a 404 that explains the
+//! nearest stubs) or by `forward` (the real service).
 
 mod contained;
 mod forward;
@@ -48,8 +49,8 @@ enum Answering {
     Now(Answer),
 }
 
-/// A matched stub, the number of requests that it answered before, and the demands of the request if a
-/// service of the active profile paces it.
+/// A matched stub, the number of requests that it answered before, and the demands of the request
+/// if a service of the active profile paces it.
 struct Found {
     stub: Arc<Stub>,
     ordinal: u64,
@@ -96,8 +97,8 @@ pub(crate) struct Answerer {
 impl Answerer {
     /// Answers the request in `slot`, or says how its connection ends.
     ///
-    /// A request without a body whose response needs no waiting is answered at once, and its head moves
-    /// straight into the [`Call`]. Everything else becomes a future.
+    /// A request without a body whose response needs no waiting is answered at once, and its head
+    /// moves straight into the [`Call`]. Everything else becomes a future.
     ///
     /// The caller contains panics of this method and of the future: see [`contained`].
     #[inline]
@@ -342,7 +343,8 @@ impl Answerer {
         }
     }
 
-    /// Waits until the reply is due. A reply that is ready after its deadline is counted as late work.
+    /// Waits until the reply is due. A reply that is ready after its deadline is counted as late
+    /// work.
     async fn wait(&self, arrival: Instant, delay: Duration, connection: &Connection) {
         let deadline = arrival + delay;
         let ready = Instant::now();
@@ -350,7 +352,8 @@ impl Answerer {
             Arc::clone(&self.context.timer).wait_until(deadline).await;
         }
         if connection.http2 {
-            // the writes of an HTTP/2 connection carry many responses, so that one cannot be told at the socket
+            // the writes of an HTTP/2 connection carry many responses, so that one cannot be told
+            // at the socket
             self.audit.record(Instant::now().saturating_duration_since(deadline), delay);
         } else {
             if ready >= deadline {
@@ -361,8 +364,8 @@ impl Answerer {
     }
 }
 
-/// Counts the body of a rendered reply until it is sent. Returns a refusal in its place if the memory
-/// budget was exhausted while it was rendered.
+/// Counts the body of a rendered reply until it is sent. Returns a refusal in its place if the
+/// memory budget was exhausted while it was rendered.
 fn made(reply: Reply, exhausted: Option<MemoryExhausted>, connection: &Connection) -> Reply {
     match exhausted {
         Some(exhausted) => *refusal::exhausted(exhausted),

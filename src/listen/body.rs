@@ -65,8 +65,8 @@ where
     Ok(gathered.whole())
 }
 
-/// The bytes received so far, in one buffer that grows with them: an announced length alone takes no
-/// memory.
+/// The bytes received so far, in one buffer that grows with them: an announced length alone takes
+/// no memory.
 struct BodyBuffer<'m> {
     bytes: Vec<u8>,
     permit: Option<MemoryPermit>,

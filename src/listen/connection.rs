@@ -1,9 +1,9 @@
 //! One connection: its protocol, its limits, its time-outs and its end.
 //!
-//! The protocol is HTTP/2 if ALPN or the first bytes say so. A watchdog that polls at intervals ends
-//! idle connections and incomplete heads, so that time-outs cost nothing per request. On HTTP/2 only
-//! requests and responses keep a connection open: a client that only sends PINGs, or does not read its
-//! responses, is idle.
+//! The protocol is HTTP/2 if ALPN or the first bytes say so. A watchdog that polls at intervals
+//! ends idle connections and incomplete heads, so that time-outs cost nothing per request. On
+//! HTTP/2 only requests and responses keep a connection open: a client that only sends PINGs, or
+//! does not read its responses, is idle.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -81,14 +81,14 @@ impl Connection {
         Self { peers, clock, http2, memory, turns: Turns::default(), broken: Mutex::new(None) }
     }
 
-    /// Returns the length in bytes up to which a body takes nothing from the memory budget. It is 0 on
-    /// HTTP/2, where many small bodies may be held at once.
+    /// Returns the length in bytes up to which a body takes nothing from the memory budget. It is 0
+    /// on HTTP/2, where many small bodies may be held at once.
     pub fn uncounted(&self) -> usize {
         if self.http2 { 0 } else { memory::UNCOUNTED_BODY_BYTES }
     }
 
-    /// Returns the arrival of the current request: its last byte or, if that is later on HTTP/1.1, the
-    /// last byte of the response before it.
+    /// Returns the arrival of the current request: its last byte or, if that is later on HTTP/1.1,
+    /// the last byte of the response before it.
     pub fn arrival(&self) -> Instant {
         if self.http2 { self.clock.last_read() } else { self.clock.last_read().max(self.clock.last_written()) }
     }

@@ -129,8 +129,8 @@ impl Boundaries {
         self.ends_block = is_block && flags & END_HEADERS != 0;
     }
 
-    /// Returns whether a preface, a head or a control frame is incomplete. Data frames do not count:
-    /// the time of a body has a limit of its own.
+    /// Returns whether a preface, a head or a control frame is incomplete. Data frames do not
+    /// count: the time of a body has a limit of its own.
     fn is_unfinished(&self) -> bool {
         (1..PREFACE.len()).contains(&self.preface)
             || self.filled > 0

@@ -16,7 +16,8 @@ impl<'r> Hosts<'r> {
         self.first.get_or_insert(value);
     }
 
-    /// Returns the problem for which a request of this HTTP version has to get a 400, if there is one.
+    /// Returns the problem for which a request of this HTTP version has to get a 400, if there is
+    /// one.
     pub fn problem(self, version: Version) -> Option<&'static str> {
         match self.first {
             None if version == Version::HTTP_11 => Some("the request has no Host header; HTTP/1.1 needs one\n"),
@@ -36,8 +37,8 @@ pub fn host_problem<B>(request: &Request<B>) -> Option<&'static str> {
     hosts.problem(request.version())
 }
 
-/// Returns every authority that a request names: that of its target (`:authority` on HTTP/2) and those
-/// of its Host headers. A header that is not text is returned as `?`.
+/// Returns every authority that a request names: that of its target (`:authority` on HTTP/2) and
+/// those of its Host headers. A header that is not text is returned as `?`.
 pub fn authorities<'r>(target: &'r http::Uri, headers: &'r HeaderMap) -> impl Iterator<Item = &'r str> {
     let hosts = headers.get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or("?"));
     target.authority().map(http::uri::Authority::as_str).into_iter().chain(hosts)

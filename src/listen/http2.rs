@@ -19,8 +19,8 @@ use crate::shutdown::DrainGuard;
 use crate::tasks::Tasks;
 use crate::wire::{Clock, Transport, Wire};
 
-/// Serves a connection to its end, and returns the time-out that ended it, if one did. Its requests run
-/// as `tasks`.
+/// Serves a connection to its end, and returns the time-out that ended it, if one did. Its requests
+/// run as `tasks`.
 pub(super) async fn serve<S, F, A, B>(
     wire: Wire<S>,
     connection: Arc<Connection>,

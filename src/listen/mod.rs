@@ -1,8 +1,9 @@
 //! Listeners: sockets whose connections are spread evenly over the workers.
 //!
-//! One acceptor gives each connection to the worker that has the fewest, because the kernel's hashing
-//! (SO_REUSEPORT) left one worker with far more than its share. Errors do not end accepting: errors of
-//! a single connection are skipped, others are logged and retried after a pause.
+//! One acceptor gives each connection to the worker that has the fewest, because the kernel's
+//! hashing (SO_REUSEPORT) left one worker with far more than its share. Errors do not end
+//! accepting: errors of a single connection are skipped, others are logged and retried after a
+//! pause.
 
 pub mod body;
 pub mod connection;
@@ -153,7 +154,8 @@ impl Drop for ConnectionGuard {
     }
 }
 
-/// Registers a listening socket with the runtime of this thread. A failure is logged and returns `None`.
+/// Registers a listening socket with the runtime of this thread. A failure is logged and returns
+/// `None`.
 pub fn watched(socket: StdListener) -> Option<TcpListener> {
     TcpListener::from_std(socket).inspect_err(|error| tracing::error!(%error, "cannot watch a listening socket")).ok()
 }

@@ -50,8 +50,8 @@ fn is_http2(bytes: &[u8]) -> Option<bool> {
     Some(bytes.starts_with(PREFACE))
 }
 
-/// Serves a connection to its end, and returns the time-out that ended it, if one did. The requests of
-/// an HTTP/2 connection run as `tasks`.
+/// Serves a connection to its end, and returns the time-out that ended it, if one did. The requests
+/// of an HTTP/2 connection run as `tasks`.
 pub async fn serve<S, F, A, B>(
     wire: Wire<S>,
     connection: Arc<Connection>,

@@ -20,7 +20,8 @@ use standin_stub::memory::{MemoryPermit, MemoryShare};
 /// Size of a read in bytes.
 const PIECE: usize = 64 << 10;
 
-/// Number of buffers of a file that is being sent: one is filled while the other waits for the client.
+/// Number of buffers of a file that is being sent: one is filled while the other waits for the
+/// client.
 const BUFFERS: usize = 2;
 
 /// A file that is being sent. A buffer is filled again only when the client has taken its bytes, so

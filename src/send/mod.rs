@@ -105,7 +105,8 @@ fn response(body: Outgoing, reply: Reply, method: &Method) -> Response<Outgoing>
     response
 }
 
-/// Drops a body that HTTP does not allow for the status or method, and corrects a wrong Content-Length.
+/// Drops a body that HTTP does not allow for the status or method, and corrects a wrong
+/// Content-Length.
 fn settle_length(response: &mut Response<Outgoing>, method: &Method) {
     let status = response.status();
     if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {

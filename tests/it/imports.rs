@@ -1,10 +1,12 @@
-//! Imports: the modules of `src/` import downwards only, and no two files import each other, in any crate.
+//! Imports: the modules of `src/` import downwards only, and no two files import each other, in any
+//! crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The modules of `src/` by layer, lowest first; see docs/ARCHITECTURE.md. Modules of one layer do not import each other.
+/// The modules of `src/` by layer, lowest first; see docs/ARCHITECTURE.md. Modules of one layer do
+/// not import each other.
 const LAYERS: &[&[&str]] = &[
     &["locks", "prometheus_text"],
     &["offload", "panics", "shutdown", "stdio", "tasks", "timer", "wire"],
@@ -80,7 +82,8 @@ fn sources(root: &Path) -> Vec<Source> {
     found
 }
 
-/// Returns every path that begins with `crate`, `super` or `self`, with the braces of `use` declarations expanded.
+/// Returns every path that begins with `crate`, `super` or `self`, with the braces of `use`
+/// declarations expanded.
 fn paths(text: &str) -> Vec<Vec<String>> {
     let code: String =
         text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join(" ");

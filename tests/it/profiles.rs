@@ -435,8 +435,8 @@ fn a_curve_is_as_fast_as_was_measured() {
     }
 }
 
-/// Returns the milliseconds that a call of 600 ms takes behind another one whose client goes away at
-/// its begin, with one worker.
+/// Returns the milliseconds that a call of 600 ms takes behind another one whose client goes away
+/// at its begin, with one worker.
 fn time_behind_one_that_goes(capacity: &str, abandon: &str, goes: impl FnOnce(Client)) -> f64 {
     let text = profile(capacity, "default: {demand: {fixed: 600ms}}");
     let mock = mock(&[("p", &format!("{text}    abandon: {abandon}\n"))]);

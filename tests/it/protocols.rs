@@ -1,4 +1,5 @@
-//! HTTP/2 with prior knowledge, and HTTPS with either protocol by ALPN, by a client that is not ours.
+//! HTTP/2 with prior knowledge, and HTTPS with either protocol by ALPN, by a client that is not
+//! ours.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

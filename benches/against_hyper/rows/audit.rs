@@ -70,7 +70,8 @@ fn disturb(
             Some(after) => report.say(&format!("{name}: flagged after {:.2} s", after.as_secs_f64())),
             None => report.say(&format!("{name}: no flag within 5 s")),
         }
-        // a window may have begun just before, and the next one be the first that is disturbed throughout
+        // a window may have begun just before, and the next one be the first that is disturbed
+        // throughout
         if flagged.is_some_and(|after| after <= TWO_WINDOWS) { Verdict::Met } else { Verdict::Broken }
     } else {
         report.say(&format!("{name}: this server publishes no flags"));
@@ -94,7 +95,8 @@ fn wait_for_flag(server: &Server, before: u64, begin: Instant) -> io::Result<Opt
     Ok(None)
 }
 
-/// A flag is false only if it is of a second in which nobody else wanted the machine, so that is watched meanwhile.
+/// A flag is false only if it is of a second in which nobody else wanted the machine, so that is
+/// watched meanwhile.
 fn calm(options: &Options, stub_folder: &std::path::Path, report: &mut Report) -> io::Result<()> {
     let server = options.start_standin(stub_folder)?;
     let traffic = light(server.address(), options.calm_seconds);
@@ -190,7 +192,8 @@ fn start_hog() -> io::Result<Helper> {
 /// In microseconds.
 const DELAY: u32 = 300;
 
-/// Others that took no more of the machine in a quarter of a second leave it calm: a twentieth is a tick of one core.
+/// Others that took no more of the machine in a quarter of a second leave it calm: a twentieth is a
+/// tick of one core.
 const CALM: f64 = 0.05;
 
 const TWO_WINDOWS: Duration = Duration::from_millis(2_100);

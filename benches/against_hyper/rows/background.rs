@@ -1,8 +1,9 @@
 //! A load beside a measurement, that keeps half of the machine at work.
 //!
-//! By chance: threads that rest for exponential times, so that calls come as they come from many clients that know nothing of
-//! each other. In bursts: wrk, which rests by the millisecond, so that its calls come together at each full one; a delay of
-//! whole milliseconds that begins in a burst then ends in one.
+//! By chance: threads that rest for exponential times, so that calls come as they come from many
+//! clients that know nothing of each other. In bursts: wrk, which rests by the millisecond, so that
+//! its calls come together at each full one; a delay of whole milliseconds that begins in a burst
+//! then ends in one.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,5 @@
-//! CPU per request under 64 connections, by the kernel's own account of the server process. Where the pairs do not
-//! agree about the limit, instructions decide.
+//! CPU per request under 64 connections, by the kernel's own account of the server process. Where
+//! the pairs do not agree about the limit, instructions decide.
 
 use std::fs;
 use std::io;
@@ -67,8 +67,9 @@ fn judge(options: &Options, workload: Workload, ratio: Spread, user: f64, report
     Ok(())
 }
 
-/// Instructions within the limit keep it, and those beyond it even beside the kernel's share break it. Between the
-/// two nobody knows: the limit is of CPU, and what the kernel does for standin was not counted.
+/// Instructions within the limit keep it, and those beyond it even beside the kernel's share break
+/// it. Between the two nobody knows: the limit is of CPU, and what the kernel does for standin was
+/// not counted.
 fn by_instructions(counted: f64, with_kernel: f64, limit: f64) -> Verdict {
     if counted <= limit {
         return Verdict::Met;

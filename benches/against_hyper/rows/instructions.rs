@@ -1,9 +1,11 @@
-//! Instructions per request by callgrind: blind to the noise of a shared machine, and to the kernel.
+//! Instructions per request by callgrind: blind to the noise of a shared machine, and to the
+//! kernel.
 //!
-//! The difference of two run lengths leaves the start out. What a server does by the clock (heartbeats) goes on while
-//! callgrind slows it down, so the instructions of an idle stretch are taken off by its length. Sixteen calls are in
-//! flight, so that one turn of the event loop serves some, as under load. The kernel's work stands in the number of
-//! system calls, which has every reading of the clock in it: a program under callgrind has no vDSO.
+//! The difference of two run lengths leaves the start out. What a server does by the clock
+//! (heartbeats) goes on while callgrind slows it down, so the instructions of an idle stretch are
+//! taken off by its length. Sixteen calls are in flight, so that one turn of the event loop serves
+//! some, as under load. The kernel's work stands in the number of system calls, which has every
+//! reading of the clock in it: a program under callgrind has no vDSO.
 
 use std::fs;
 use std::io;
@@ -147,7 +149,8 @@ impl Sender {
     fn send(&mut self, requests: usize) -> io::Result<()> {
         for _ in 0..requests.div_ceil(IN_FLIGHT) {
             for connection in &mut self.connections {
-                // a stride that is prime to the number of stubs reaches all of them, far from each other
+                // a stride that is prime to the number of stubs reaches all of them, far from each
+                // other
                 self.sent = (self.sent + STRIDE) % self.workload.count();
                 connection.send(&self.workload.request(self.sent))?;
             }
@@ -162,7 +165,8 @@ impl Sender {
     }
 }
 
-/// The sum over all functions of a profile, whose first two events are instructions and system calls.
+/// The sum over all functions of a profile, whose first two events are instructions and system
+/// calls.
 fn total(profile: &str) -> Option<Cost> {
     let mut sums = profile.lines().find_map(|line| line.strip_prefix("totals: "))?.split_whitespace();
     // callgrind leaves out zeros at the end of a line

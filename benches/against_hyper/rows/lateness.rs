@@ -1,11 +1,12 @@
 //! Short delays as a client sees them, beyond what the same client sees without a delay.
 //!
-//! Calls of all delays and calls without one are mixed on the same connections, so the client's own wake-up and the
-//! network stand in both. The busy parts run a load beside it that keeps half of the machine at work ([`background`]).
+//! Calls of all delays and calls without one are mixed on the same connections, so the client's own
+//! wake-up and the network stand in both. The busy parts run a load beside it that keeps half of
+//! the machine at work ([`background`]).
 //!
-//! Blocking threads show what the machine itself is late by: client, load and server compete for its cores. How long a server's
-//! threads waited for a CPU, by the kernel's account, is said too, and `less own waits` leaves out of each latency what the
-//! client's thread waited for one.
+//! Blocking threads show what the machine itself is late by: client, load and server compete for
+//! its cores. How long a server's threads waited for a CPU, by the kernel's account, is said too,
+//! and `less own waits` leaves out of each latency what the client's thread waited for one.
 
 use std::io;
 use std::thread;
@@ -23,7 +24,8 @@ use super::super::stubs;
 use super::background::{Background, Beat};
 use super::published;
 
-/// Measures idle and half busy, by chance and in bursts: standin, blocking threads, and tokio's sleep.
+/// Measures idle and half busy, by chance and in bursts: standin, blocking threads, and tokio's
+/// sleep.
 pub fn row(options: &Options) -> io::Result<Report> {
     let (folder, stub_folder) = scratch()?;
     stubs::delays(&stub_folder, &DELAYS)?;

@@ -1,7 +1,8 @@
 //! Drawn delays as a client sees them, against the quantiles that were asked for.
 //!
-//! The client is ours, because wrk moves high percentiles. Each quantile has a standard error: a p99 of sigma 0.4 is
-//! known to 0.2 % only after some 600,000 calls, so a short run cannot judge it and says so.
+//! The client is ours, because wrk moves high percentiles. Each quantile has a standard error: a
+//! p99 of sigma 0.4 is known to 0.2 % only after some 600,000 calls, so a short run cannot judge it
+//! and says so.
 
 use std::io;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What standin says of itself: `GET /__admin/standin/audit`.
 //!
-//! Read by the names of members wherever they stand, because a bench should not break when the page grows.
+//! Read by the names of members wherever they stand, because a bench should not break when the page
+//! grows.
 
 use std::io;
 use std::net::SocketAddr;

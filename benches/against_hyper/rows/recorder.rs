@@ -1,4 +1,5 @@
-//! What a recorder costs on its way to the service, against a bare proxy, with the tape being written.
+//! What a recorder costs on its way to the service, against a bare proxy, with the tape being
+//! written.
 
 use std::fs;
 use std::io;

@@ -17,7 +17,8 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// Runs the pairs of the options and reports what disturbed them. Returns standin's side and hyper's.
+    /// Runs the pairs of the options and reports what disturbed them. Returns standin's side and
+    /// hyper's.
     pub fn measure(&self, options: &Options, load: &Load, report: &mut Report) -> io::Result<(Side, Side)> {
         pairs::measure([&self.standin, &self.hyper], options.pairs, load, report)
     }

@@ -40,7 +40,8 @@ pub fn row(options: &Options) -> io::Result<Report> {
     Ok(report)
 }
 
-/// In milliseconds, one a pair; the first start reads the files into the page cache and does not count.
+/// In milliseconds, one a pair; the first start reads the files into the page cache and does not
+/// count.
 fn times(options: &Options, start: impl Fn() -> io::Result<Server>, path: &str) -> io::Result<Vec<f64>> {
     let mut times = Vec::new();
     for _ in 0..=options.pairs {

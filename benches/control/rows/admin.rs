@@ -1,4 +1,5 @@
-//! Admin calls while calls saturate the workers: by way of the listener of the calls, and by one of their own.
+//! Admin calls while calls saturate the workers: by way of the listener of the calls, and by one of
+//! their own.
 
 use std::fs;
 use std::io;
@@ -81,8 +82,8 @@ fn ask(ways: &[(&str, SocketAddr)], time: Duration, when: &str, report: &mut Rep
     Ok(worst)
 }
 
-/// Calls a path that nobody called before, and asks at once how often it was called; [`COUNTED`] times unless time is up.
-/// How often that was done, and how often the count was not 1.
+/// Calls a path that nobody called before, and asks at once how often it was called; [`COUNTED`]
+/// times unless time is up. How often that was done, and how often the count was not 1.
 fn count(server: &Server, time: Duration) -> io::Result<(u32, u32)> {
     let begin = Instant::now();
     let (mut calls, mut admin) = (Connection::open(server.address())?, Connection::open(server.address())?);

@@ -1,4 +1,5 @@
-//! Memory under full load: it stays as it is once the journal is full, and within the journal's bound and a little.
+//! Memory under full load: it stays as it is once the journal is full, and within the journal's
+//! bound and a little.
 
 use std::fs;
 use std::io;

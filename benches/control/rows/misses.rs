@@ -1,5 +1,5 @@
-//! Hits beside a flood of misses. The load of the misses takes the same two cores, so it is compared with a load of as
-//! many connections that hits too; and a miss's CPU with a hit's.
+//! Hits beside a flood of misses. The load of the misses takes the same two cores, so it is
+//! compared with a load of as many connections that hits too; and a miss's CPU with a hit's.
 
 use std::fs;
 use std::io;
@@ -19,7 +19,8 @@ use super::super::stubs::Sets;
 use super::super::wrk::{self, Load, Run};
 use super::verdict;
 
-/// Measures hits alone, beside hits, beside all misses that can be, and beside a thousand misses a second.
+/// Measures hits alone, beside hits, beside all misses that can be, and beside a thousand misses a
+/// second.
 pub fn row(options: &Options) -> io::Result<Report> {
     let (folder, stub_folder) = scratch()?;
     let sets = Sets::new(&stub_folder, options.stubs, 100)?;

@@ -1,7 +1,7 @@
 //! What a stub costs that is posted alone, against one of an import; each in a fresh process.
 //!
-//! Every single post is a call of its own. What a call to the admin API costs that does next to nothing is told, so that
-//! HTTP's part can be taken off.
+//! Every single post is a call of its own. What a call to the admin API costs that does next to
+//! nothing is told, so that HTTP's part can be taken off.
 
 use std::io;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Many stubs are reloaded under moderate load: how much slower calls are meanwhile.
 //!
-//! Each reload is compared with a stretch of equal length just before its files were written, under the same load.
+//! Each reload is compared with a stretch of equal length just before its files were written, under
+//! the same load.
 
 use std::io;
 use std::thread;

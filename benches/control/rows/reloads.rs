@@ -1,8 +1,10 @@
-//! Sets of stubs change under full load: no answer fails, and nobody sees an older set after a newer one.
+//! Sets of stubs change under full load: no answer fails, and nobody sees an older set after a
+//! newer one.
 //!
-//! Every stub tells its set. Clients call two stubs in one write; each answer must be of a set no older than the newest
-//! that any client has seen before the write, or than the last that was asked for and confirmed. A set that came into
-//! force by halves would break this: its other half still tells of the set before.
+//! Every stub tells its set. Clients call two stubs in one write; each answer must be of a set no
+//! older than the newest that any client has seen before the write, or than the last that was asked
+//! for and confirmed. A set that came into force by halves would break this: its other half still
+//! tells of the set before.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! Learning from tapes: performance models (`fit`, `import`), comparisons of a mock with its service
-//! (`gap`), and stubs (`draft`).
+//! Learning from tapes: performance models (`fit`, `import`), comparisons of a mock with its
+//! service (`gap`), and stubs (`draft`).
 
 pub mod draft;
 pub mod fit;

@@ -4,7 +4,8 @@ use std::fmt;
 
 use standin_text::{LongWords, wrap};
 
-/// Writes a label and a text in lines of 80 columns; the lines after the first are indented by the width of the label.
+/// Writes a label and a text in lines of 80 columns; the lines after the first are indented by the
+/// width of the label.
 pub(crate) fn write_wrapped(out: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
     let indent = label.chars().count();
     for (number, line) in wrap(text, WIDTH - indent, LongWords::Split).iter().enumerate() {

@@ -1,9 +1,9 @@
 //! WireMock stubs: read from JSON and YAML, matched against requests, rendered into responses.
 //!
-//! [`source`] parses a file into a tree in which every value has its place in the text. [`format`](mod@format)
-//! reads [`Stub`]s from such trees. [`load`] reads whole [folders](stub_folder), and [`file_cache`]
-//! reads them again when files change. [`catalog`] holds all stubs and finds the one that matches a
-//! [`call::Call`].
+//! [`source`] parses a file into a tree in which every value has its place in the text.
+//! [`format`](mod@format) reads [`Stub`]s from such trees. [`load`] reads whole
+//! [folders](stub_folder), and [`file_cache`] reads them again when files change. [`catalog`] holds
+//! all stubs and finds the one that matches a [`call::Call`].
 
 pub mod call;
 pub mod catalog;

@@ -27,13 +27,15 @@ fn metric(mock: &Mock, limit: &str) -> u64 {
     page.text().lines().find_map(|line| line.strip_prefix(&prefix)?.parse().ok()).expect("the metric")
 }
 
-/// Waits until a limit has been met `count` times: a connection closes a moment before it is counted.
+/// Waits until a limit has been met `count` times: a connection closes a moment before it is
+/// counted.
 fn counted(mock: &Mock, limit: &str, count: u64) {
     eventually(limit, || metric(mock, limit) >= count);
     assert_eq!(metric(mock, limit), count, "{limit}");
 }
 
-/// Sends bytes, then `again` every 50 ms, until the server closes; returns how long that took and what it sent.
+/// Sends bytes, then `again` every 50 ms, until the server closes; returns how long that took and
+/// what it sent.
 fn until_closed(address: SocketAddr, bytes: &[u8], again: &[u8]) -> (Duration, Vec<u8>) {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
@@ -71,7 +73,8 @@ fn an_unfinished_preface_or_head_gets_a_408() {
 fn an_http2_connection_without_calls_is_closed() {
     let mock = impatient();
     let opening = [PREFACE, SETTINGS].concat();
-    // a client that says nothing, one that only keeps the connection alive, and one that says nothing at all
+    // a client that says nothing, one that only keeps the connection alive, and one that says
+    // nothing at all
     for (bytes, again) in [(&opening[..], &b""[..]), (&opening, PING), (b"", b"")] {
         let (took, _) = until_closed(mock.address, bytes, again);
         assert!(took >= Duration::from_millis(900), "{took:?}");

@@ -1,4 +1,5 @@
-//! Hostile input, silent clients and broken disks: one call, one file or one client never harms the others.
+//! Hostile input, silent clients and broken disks: one call, one file or one client never harms the
+//! others.
 
 mod connections; // clients that are silent, slow or never finish
 mod evaluation; // schemas, patterns, templates and documents that take for ever

@@ -1,4 +1,5 @@
-//! A panic in each kind of thread: the client gets an answer, the others go on, health and metrics show it.
+//! A panic in each kind of thread: the client gets an answer, the others go on, health and metrics
+//! show it.
 //!
 //! The panics are planted in debug builds by the variable `STANDIN_PLANT_PANIC`.
 

@@ -17,8 +17,8 @@ fn fifo(workers: u32, queue: Queue) -> Capacity {
     Capacity::Fifo { workers: NonZeroU32::new(workers).expect("above 0"), queue }
 }
 
-/// Admits all calls, and releases one of them `patience` nanoseconds after its arrival. Also returns
-/// the time of the release.
+/// Admits all calls, and releases one of them `patience` nanoseconds after its arrival. Also
+/// returns the time of the release.
 fn served(
     station: &mut Station,
     calls: &[(u64, u64)],

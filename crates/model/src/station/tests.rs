@@ -86,8 +86,8 @@ impl NaiveFifo {
     }
 }
 
-/// Simulates sharing by the remaining work of each call, from event to event. A change of workers is
-/// an event too.
+/// Simulates sharing by the remaining work of each call, from event to event. A change of workers
+/// is an event too.
 fn naive_sharing(workers: u32, changes: &[(u64, u32)], calls: &[(u64, u64)]) -> Vec<f64> {
     let (mut now, mut workers) = (0.0f64, f64::from(workers));
     let mut inside: Vec<(usize, f64)> = Vec::new();

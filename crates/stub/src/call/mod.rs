@@ -115,8 +115,8 @@ struct Decoded {
 pub type NamedValues = Vec<(String, String)>;
 
 impl Call {
-    /// Creates a call from the parts of a request. `body_limit`, in bytes, also limits the size of an
-    /// unpacked gzip body.
+    /// Creates a call from the parts of a request. `body_limit`, in bytes, also limits the size of
+    /// an unpacked gzip body.
     #[inline]
     pub fn new(
         parts: http::request::Parts,

@@ -59,8 +59,8 @@ impl XPathRule {
     ///
     /// # Errors
     ///
-    /// Returns `NoMatch` if there is no XML or no valid path, and `LimitExceeded` if the document is too
-    /// large or the evaluation takes too many steps.
+    /// Returns `NoMatch` if there is no XML or no valid path, and `LimitExceeded` if the document
+    /// is too large or the evaluation takes too many steps.
     fn with_found<T>(
         &self,
         input: MatchInput<'_>,

@@ -6,7 +6,8 @@ use standin_dialect::dates::{DateOffset, DateParser, ParsedDate, Truncation};
 /// The date that a text is compared with.
 #[derive(Clone, Debug)]
 pub enum ExpectedDate {
-    /// A date that is the same for every request; `None` if the operand is no date, which no text matches.
+    /// A date that is the same for every request; `None` if the operand is no date, which no text
+    /// matches.
     Literal(Option<ParsedDate>),
     /// A date that is computed from the clock for each request, in the zone of this machine.
     Now {

@@ -1,8 +1,9 @@
-//! `before`, `after` and `equalToDateTime`: a date in a text against a date in the stub, or against now.
+//! `before`, `after` and `equalToDateTime`: a date in a text against a date in the stub, or against
+//! now.
 //!
-//! A date with a zone is an instant, one without is a local time. Two instants are compared as instants. An instant and
-//! a local time are compared by the local time of the instant's own zone; only `now` meets a local time in the zone of
-//! this machine.
+//! A date with a zone is an instant, one without is a local time. Two instants are compared as
+//! instants. An instant and a local time are compared by the local time of the instant's own zone;
+//! only `now` meets a local time in the zone of this machine.
 
 mod expected;
 
@@ -66,9 +67,11 @@ impl DateTimeRule {
         self.matches_at(text, &Zoned::now)
     }
 
-    /// Returns the distance of the date from the expected one, in centuries and at most 1; 1 for a text that is no date.
+    /// Returns the distance of the date from the expected one, in centuries and at most 1; 1 for a
+    /// text that is no date.
     ///
-    /// WireMock counts whole years, so that a date that is wrong by days would be as near as a match.
+    /// WireMock counts whole years, so that a date that is wrong by days would be as near as a
+    /// match.
     pub fn distance(&self, text: &str) -> f64 {
         let Some((expected, actual)) = self.comparable(text, &Zoned::now) else { return 1.0 };
         ((expected - actual).unsigned_abs() as f64 / NANOSECONDS_PER_CENTURY).min(1.0)
@@ -78,7 +81,8 @@ impl DateTimeRule {
         self.comparable(text, now).is_some_and(|(expected, actual)| self.relation.accepts(actual.cmp(&expected)))
     }
 
-    /// Returns the expected date and the date of the text, in nanoseconds of one time line; `None` if either is no date.
+    /// Returns the expected date and the date of the text, in nanoseconds of one time line; `None`
+    /// if either is no date.
     fn comparable(&self, text: &str, now: &dyn Fn() -> Zoned) -> Option<(i128, i128)> {
         let actual = self.parser.parse(text)?;
         let instant = actual.zoned().map(|zoned| truncated(zoned.clone(), self.truncate_actual).timestamp());

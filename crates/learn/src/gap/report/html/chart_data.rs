@@ -150,7 +150,8 @@ fn curve_percents() -> impl Iterator<Item = f64> {
     (0..CURVE_POINTS).map(|point| (point as f64 + 0.5) * 100.0 / CURVE_POINTS as f64)
 }
 
-/// Returns the percentile of a sorted sample in nanoseconds, in milliseconds; `percent` is 0 to 100.
+/// Returns the percentile of a sorted sample in nanoseconds, in milliseconds; `percent` is 0 to
+/// 100.
 fn milliseconds(sorted: &[u64], percent: f64) -> f64 {
     quantile(sorted, percent / 100.0) / 1e6
 }
