@@ -334,14 +334,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-mod abandoned;
-#[cfg(test)]
-mod curved;
-#[cfg(test)]
-mod laws;
-#[cfg(test)]
-mod series;
-#[cfg(test)]
-mod stalled;
-#[cfg(test)]
 mod tests;

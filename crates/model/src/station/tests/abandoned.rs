@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
+use super::super::*;
 use super::stalled::{calls, naive_shared};
-use super::*;
 
 fn ns(nanos: u64) -> SimTime {
     SimTime::from_nanos(nanos)

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use rand::RngExt as _;
 
-use super::*;
+use super::super::*;
 use crate::draws::Draws;
 
 /// The mean demand.

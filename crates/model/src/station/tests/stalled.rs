@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::super::*;
+use super::assert_mean;
 use standin_stub::delay::{Distribution, Param, ParamValue};
 
 fn ns(nanos: u64) -> SimTime {
@@ -213,9 +214,7 @@ fn the_mean_time_is_that_of_theory() {
         let times: f64 = calls.iter().zip(finishes).map(|((at, _), finish)| (finish - at) as f64).sum();
         means.push(times / calls.len() as f64);
     }
-    let mean = means.iter().sum::<f64>() / 20.0;
-    let error = (means.iter().map(|other| (other - mean).powi(2)).sum::<f64>() / 19.0 / 20.0).sqrt();
-    assert!((mean - expected).abs() < 4.0 * error && error < 0.05 * expected, "{mean} ± {error}, not {expected}");
+    assert_mean(&means, expected);
 }
 
 #[test]

@@ -1,10 +1,24 @@
 //! Each discipline, compared with a naive simulation, and the admission of calls.
 
+mod abandoned;
+mod curved;
+mod laws;
+mod series;
+mod stalled;
+
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
 use super::*;
+
+/// Asserts that the mean of independent runs is `expected`, within four standard errors.
+fn assert_mean(runs: &[f64], expected: f64) {
+    let count = runs.len() as f64;
+    let mean = runs.iter().sum::<f64>() / count;
+    let error = (runs.iter().map(|run| (run - mean).powi(2)).sum::<f64>() / (count - 1.0) / count).sqrt();
+    assert!((mean - expected).abs() < 4.0 * error && error < 0.05 * expected, "{mean} ± {error}, not {expected}");
+}
 
 fn ns(nanos: u64) -> SimTime {
     SimTime::from_nanos(nanos)

@@ -5,8 +5,9 @@ use std::collections::BinaryHeap;
 
 use proptest::prelude::*;
 
+use super::super::*;
+use super::assert_mean;
 use super::stalled::{calls, naive_shared, run};
-use super::*;
 
 fn curve(rates: &[(u32, f64)]) -> RateCurve {
     RateCurve::new(rates.iter().copied()).expect("a curve")
@@ -160,9 +161,7 @@ fn the_mean_time_is_that_of_theory() {
         let times: f64 = calls.iter().zip(finishes).map(|((at, _), finish)| (finish - at) as f64).sum();
         means.push(times / calls.len() as f64);
     }
-    let mean = means.iter().sum::<f64>() / 20.0;
-    let error = (means.iter().map(|other| (other - mean).powi(2)).sum::<f64>() / 19.0 / 20.0).sqrt();
-    assert!((mean - expected).abs() < 4.0 * error && error < 0.05 * expected, "{mean} ± {error}, not {expected}");
+    assert_mean(&means, expected);
 }
 
 /// With ten thousand calls inside, each is asked for a few times.

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::super::*;
 
 fn ns(nanos: u64) -> SimTime {
     SimTime::from_nanos(nanos)
