@@ -37,13 +37,9 @@ impl Evaluation<'_> {
         if evaluated.has_all_items {
             return Ok(true);
         }
-        for (place, item) in items.iter().enumerate().skip(evaluated.prefix) {
-            self.spend(1)?;
-            if !evaluated.items.contains(&place) && !self.holds(node, item, scope)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let rest = items.iter().enumerate().skip(evaluated.prefix);
+        let rest = rest.map(|(index, item)| (evaluated.items.contains(&index), item));
+        self.unevaluated_hold(node, rest, scope)
     }
 
     /// Evaluates `unevaluatedProperties`, after all siblings have been found valid.
@@ -60,9 +56,20 @@ impl Evaluation<'_> {
         if evaluated.has_all_properties {
             return Ok(true);
         }
-        for (name, member) in members {
+        let members = members.iter().map(|(name, member)| (evaluated.properties.contains(name.as_str()), member));
+        self.unevaluated_hold(node, members, scope)
+    }
+
+    /// Evaluates a node for those values that are not marked as evaluated.
+    fn unevaluated_hold<'v>(
+        &mut self,
+        node: NodeId,
+        values: impl Iterator<Item = (bool, &'v Value)>,
+        scope: ScopeId,
+    ) -> Result<bool, Exceeded> {
+        for (is_evaluated, value) in values {
             self.spend(1)?;
-            if !evaluated.properties.contains(name.as_str()) && !self.holds(node, member, scope)? {
+            if !is_evaluated && !self.holds(node, value, scope)? {
                 return Ok(false);
             }
         }
