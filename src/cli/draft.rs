@@ -174,7 +174,7 @@ fn verify(draft: &StubDraft, folder: &Path, bodies: impl Fn(&str) -> Option<Byte
     if loaded.defects.iter().any(standin_stub::defect::Defect::is_error) {
         print_diagnostics(&loaded.defects);
         let message = "the stubs have defects, so that it was not tried whether they answer the recorded calls";
-        return Err(Failure::check_failed(message).help("mend them and draft again"));
+        return Err(Failure::check_failed(message).help("fix them and draft again"));
     }
     let mismatches = verify::mismatches(draft, loaded.stubs, bodies);
     let tried = draft.calls.len();

@@ -146,7 +146,7 @@ impl<'a> Preparation<'a> {
     fn prepare(&mut self, exchange: &Exchange) -> Option<PreparedCall> {
         let request = &exchange.request;
         let Ok(method) = request.method.parse() else {
-            self.missing.add(format!("`{}` is no method that can be sent; mend the tape", request.method));
+            self.missing.add(format!("`{}` is no method that can be sent; fix the tape", request.method));
             return None;
         };
         let mut headers = self.headers(exchange);
@@ -161,7 +161,7 @@ impl<'a> Preparation<'a> {
         let mut headers = HeaderMap::from_iter([(header::HOST, host)]);
         for (name, value) in &exchange.request.headers {
             let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes())) else {
-                self.missing.add(format!("the header `{name}` of a call cannot be sent; mend the tape"));
+                self.missing.add(format!("the header `{name}` of a call cannot be sent; fix the tape"));
                 continue;
             };
             if !CONNECTION_HEADERS.contains(&name.as_str()) {
@@ -193,7 +193,7 @@ impl<'a> Preparation<'a> {
     fn uri(&mut self, url: &str) -> Uri {
         let url = if is_redacted(url) { self.replace_query(url) } else { url.to_owned() };
         self.target.connector.target().with_path_prefix(&url).parse().unwrap_or_else(|error| {
-            self.missing.add(format!("`{url}` is no url ({error}); mend the tape"));
+            self.missing.add(format!("`{url}` is no url ({error}); fix the tape"));
             Uri::default()
         })
     }

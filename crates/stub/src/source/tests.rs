@@ -65,7 +65,7 @@ fn check_places(text: &str, node: &Node) {
     }
 }
 
-/// An error has a place in the text, says what is wrong and how to mend it.
+/// An error has a place in the text, says what is wrong and how to fix it.
 fn check_error(text: &str, error: &DocumentError) {
     assert!(text.get(error.span.clone()).is_some(), "{:?} of {text:?}", error.span);
     assert!(error.pointer.is_empty() || error.pointer.starts_with('/'));

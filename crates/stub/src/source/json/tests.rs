@@ -54,7 +54,7 @@ fn every_value_knows_its_place() {
 
 #[test]
 fn what_is_wrong_is_told_where_it_is() {
-    // text, underlined part, pointer, what is wrong, how to mend it
+    // text, underlined part, pointer, what is wrong, how to fix it
     for (text, part, pointer, message, help) in [
         ("", "", "", "there is no JSON here", "{ … }"),
         (" // c", "", "", "there is no JSON here", "{ … }"),

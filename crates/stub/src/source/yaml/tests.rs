@@ -77,7 +77,7 @@ fn places_are_bytes() {
 
 #[test]
 fn what_is_wrong_is_told_where_it_is() {
-    // text, underlined part, pointer, what is wrong, how to mend it
+    // text, underlined part, pointer, what is wrong, how to fix it
     for (text, part, pointer, message, help) in [
         ("", "", "", "there is no YAML here", "name: value"),
         ("# c\n", "", "", "there is no YAML here", "name: value"),
