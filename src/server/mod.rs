@@ -6,6 +6,7 @@
 mod accept;
 mod admin_listener;
 mod control;
+mod handle;
 mod listener_plan;
 mod maintenance;
 mod worker;
@@ -15,7 +16,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,12 +25,13 @@ use tokio_rustls::TlsAcceptor;
 use self::accept::AcceptThread;
 use self::admin_listener::AdminListener;
 use self::control::ControlThread;
+pub use self::handle::Handle;
 use self::listener_plan::ListenerPlan;
 use self::worker::Worker;
 use crate::admin::{self, AdminRequest};
 use crate::admin::{ControlPlane, ServerStats};
 use crate::answer::misses;
-use crate::audit::{Audit, AuditSnapshot};
+use crate::audit::Audit;
 use crate::config::{Config, Listener};
 use crate::listen::{self, Accepted, Connections, tls};
 use crate::live::ServiceState;
@@ -72,20 +74,6 @@ pub struct Address {
     pub stubs: usize,
     /// Name of the active performance profile.
     pub profile: Option<String>,
-}
-
-/// A running server. Dropping it ends the server at once.
-#[derive(Debug)]
-pub struct Handle {
-    addresses: Vec<Address>,
-    audits: Vec<Arc<Audit>>,
-    lives: Vec<Arc<ServiceState>>,
-    reload: Reload,
-    panics: Arc<Panics>,
-    grace: Duration,
-    stop: Option<oneshot::Sender<Duration>>,
-    threads: Vec<JoinHandle<()>>,
-    drained: Option<JoinHandle<bool>>,
 }
 
 /// Error of starting a server.
@@ -353,71 +341,6 @@ impl SharedParts {
             read_timeout: config.limits.read,
             shutdown: end,
         }
-    }
-}
-
-impl Handle {
-    /// Returns the addresses that answer requests, in the order of the configuration.
-    pub fn addresses(&self) -> &[Address] {
-        &self.addresses
-    }
-
-    /// Returns the stubs and journals, one for each set of stubs.
-    pub(crate) fn lives(&self) -> &[Arc<ServiceState>] {
-        &self.lives
-    }
-
-    /// Resets stubs, scenarios and random draws to the state of the files; `None` if the server has
-    /// ended.
-    pub(crate) fn reset(&self, live: &Arc<ServiceState>) -> Option<Arc<ReloadStatus>> {
-        self.reload.reset_blocking(live)
-    }
-
-    /// Returns the lateness of responses, and the seconds in which this server was too slow for its
-    /// times to be valid.
-    pub(crate) fn audit(&self) -> AuditSnapshot {
-        AuditSnapshot::of(&self.audits)
-    }
-
-    /// Returns the number of requests beyond the valid range of the active profile.
-    pub(crate) fn calls_beyond(&self) -> u64 {
-        self.lives.iter().flat_map(|live| live.pacing().services()).map(|service| service.beyond).sum()
-    }
-
-    /// Returns the reason if the server ended because one of its parts failed repeatedly.
-    pub fn failure(&self) -> Option<String> {
-        self.panics.fatal()
-    }
-
-    /// Returns true if the server has ended by itself: on request of the admin API, or because it
-    /// failed.
-    pub fn has_ended(&self) -> bool {
-        self.drained.as_ref().is_none_or(JoinHandle::is_finished)
-    }
-
-    /// Stops accepting, finishes the requests in flight within [`Config::grace`], and ends the
-    /// server. Blocks until then. Returns true if all requests were finished.
-    pub fn shut_down(mut self) -> bool {
-        let grace = self.grace;
-        self.end(grace)
-    }
-
-    fn end(&mut self, grace: Duration) -> bool {
-        if let Some(stop) = self.stop.take() {
-            // an error means that the control plane has ended already
-            let _ = stop.send(grace);
-        }
-        let drained = self.drained.take().is_none_or(|control| control.join().unwrap_or(false));
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
-        drained
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.end(Duration::ZERO);
     }
 }
 
