@@ -150,7 +150,7 @@ fn large_calls_and_many_stubs_cost_little() {
     assert!(distance(&stub.pattern, &posted) > 0.0);
     let page = render_page(&stub.target(), &posted, DEFAULT_PAGE_WIDTH);
     // about 9 ms in an optimized build
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     assert!(page.len() < 64 * 1024, "{}", page.len());
     assert!(page.contains("more bytes)"), "{page}");
     let stubs: Vec<Stub> =
@@ -160,7 +160,7 @@ fn large_calls_and_many_stubs_cost_little() {
     let start = Instant::now();
     let found = find_nearest_patterns(candidates(), &missed, MAX_NEAR_MISSES, SearchBudget::UNLIMITED);
     // about 8 ms
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     assert_eq!((found.found[0].item, found.is_complete()), (777, true));
     let budget = SearchBudget { candidates: 100, until: None };
     let cut_short = find_nearest_patterns(candidates(), &missed, MAX_NEAR_MISSES, budget);

@@ -232,9 +232,9 @@ fn a_stall_is_charged_to_every_call_that_was_due() {
         assert!(latency(answer) > 1.0 - due - 0.02, "due {due}: {}", latency(answer));
     }
     let slow = answered.iter().filter(|answer| latency(answer) > 0.1).count();
-    assert!((38..=60).contains(&slow), "{slow}");
-    // the waits are not the sender's lateness
-    assert!(outcome.lateness(0.5) < Duration::from_millis(5), "{:?}", outcome.lateness(0.5));
+    assert!((38..=110).contains(&slow), "{slow}");
+    // the waits, of 0.25 s and more for a sixth of the calls, are not the sender's lateness
+    assert!(outcome.lateness(0.9) < Duration::from_millis(250), "{:?}", outcome.lateness(0.9));
 }
 
 #[test]

@@ -11,8 +11,8 @@ use standin::Config;
 use standin::{Handle, Server};
 use tempfile::TempDir;
 
-/// Read timeout of a client.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Read timeout of a client: reached only where a test fails, so that it may be long.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Deadline of [`eventually`]: reached only where a test fails, so that it may be long.
 const EVENTUALLY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -35,13 +35,14 @@ fn no_fifth_call_and_no_burst_reach_the_service() {
     assert!(statuses.iter().all(|status| *status == 200), "all came through in time");
     assert!(service.most_at_once() <= 4, "{} at once", service.most_at_once());
     let (_, _, tape, _folder) = recording.end("-INT");
-    // when they were on their way: how soon a thread of the service wakes is another matter
+    // at most 11 pass the rate limit in 100 ms; the four with a permit may have passed it before, when
+    // their thread had to wait for a core
     let mut sent: Vec<u64> = tape.exchanges.iter().filter_map(|one| one.times.sent).collect();
     sent.sort_unstable();
     let most =
         (0..sent.len()).map(|place| sent[place..].iter().take_while(|at| **at < sent[place] + 100_000_000).count());
     let most = most.max().expect("calls came");
-    assert!(most <= 12, "{most} calls in 100 ms");
+    assert!(most <= 11 + 4, "{most} calls in 100 ms");
     let took = Duration::from_nanos(sent[sent.len() - 1] - sent[0]);
     assert!(took < Duration::from_secs(10), "the rate is used: {took:?} for 500 calls at 100 a second");
     assert!(tape.exchanges.iter().all(|one| one.in_flight <= 4));
