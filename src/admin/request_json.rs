@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::live::journal::{JournalEntry, MatchOutcome};
 use standin_stub::Stub;
-use standin_stub::call::{Call, NamedValues, header_text};
+use standin_stub::call::{Call, NamedValues, header_text, sent_header_name};
 use standin_stub::reply::{Body, ConnectionEnding, Reply};
 
 /// Returns an entry with its response: WireMock's serve event.
@@ -113,21 +113,9 @@ fn headers(headers: &HeaderMap, version: Version) -> Value {
     for name in headers.keys() {
         let mut values: Vec<Value> = headers.get_all(name).iter().map(|value| header_text(value).into()).collect();
         let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
-        let name = if version == Version::HTTP_2 { name.as_str().to_owned() } else { title_case(name.as_str()) };
-        members.insert(name, value);
+        members.insert(sent_header_name(name.as_str(), version), value);
     }
     Value::Object(members)
-}
-
-/// Formats `content-type` as `Content-Type`.
-fn title_case(name: &str) -> String {
-    let mut begins = true;
-    let spelt = name.chars().map(|c| {
-        let spelt = if begins { c.to_ascii_uppercase() } else { c };
-        begins = c == '-';
-        spelt
-    });
-    spelt.collect()
 }
 
 fn cookies(call: &Call) -> Value {

@@ -1,4 +1,4 @@
-//! Texts as Java's libraries print them: numbers of type `double`, and wrapped lines.
+//! Texts as Java's libraries print them: numbers, and wrapped lines.
 
 use std::fmt::Write as _;
 
@@ -36,6 +36,53 @@ pub fn double_text(value: f64) -> String {
         write!(text, "E{exponent}").expect("writing to a string cannot fail");
     }
     text
+}
+
+/// Returns a number as Java's `NumberFormat` prints it in English: digits in groups of three, and at
+/// most three behind the point.
+///
+/// ```
+/// use standin_dialect::java_text::grouped_text;
+///
+/// assert_eq!(grouped_text(2.0), "2");
+/// assert_eq!(grouped_text(-1234567.8915), "-1,234,567.892");
+/// ```
+pub fn grouped_text(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    if value.is_infinite() {
+        return format!("{sign}∞");
+    }
+    let rounded = format!("{:.3}", value.abs());
+    let (whole, fraction) = rounded.split_once('.').expect("`{:.3}` writes a point");
+    let mut text = sign.to_owned();
+    for (at, digit) in whole.char_indices() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    let fraction = fraction.trim_end_matches('0');
+    if !fraction.is_empty() {
+        text.push('.');
+        text.push_str(fraction);
+    }
+    text
+}
+
+/// Sorts distinct names, with what belongs to them, into the order in which a `HashMap` of Java lists
+/// them after they were put into it in this order.
+///
+/// A bucket keeps the order of insertion. Java makes trees of buckets with more than seven names,
+/// which keep it too.
+pub fn sort_as_hash_map<T>(entries: &mut [(std::sync::Arc<str>, T)]) {
+    let buckets = (entries.len() * 4).div_ceil(3).next_power_of_two().max(16) as u32;
+    entries.sort_by_cached_key(|(name, _)| {
+        let hash = name.encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
+        (hash ^ hash >> 16) & (buckets - 1)
+    });
 }
 
 /// Returns a text broken into lines of at most `columns` UTF-16 units, as `WordUtils.wrap` of
@@ -121,6 +168,36 @@ mod tests {
         ] {
             assert_eq!(double_text(value), text);
         }
+    }
+
+    #[test]
+    fn numbers_are_grouped_as_in_java() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (-0.0001, "-0"),
+            (0.0015, "0.002"),
+            (0.5, "0.5"),
+            (0.0625, "0.062"),
+            (999.9996, "1,000"),
+            (1000.0, "1,000"),
+            (-123_456.25, "-123,456.25"),
+            (1e22, "10,000,000,000,000,000,000,000"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "∞"),
+            (f64::NEG_INFINITY, "-∞"),
+        ] {
+            assert_eq!(grouped_text(value), text);
+        }
+    }
+
+    #[test]
+    fn names_stand_as_in_a_hash_map_of_java() {
+        let names = ["a", "filter[id]", "ids[]", "a.b", "n x", "e", "x/y", "@a"];
+        let mut entries: Vec<(std::sync::Arc<str>, ())> = names.iter().map(|name| ((*name).into(), ())).collect();
+        sort_as_hash_map(&mut entries);
+        let sorted: Vec<&str> = entries.iter().map(|(name, ())| &**name).collect();
+        assert_eq!(sorted, ["a", "@a", "x/y", "a.b", "e", "n x", "ids[]", "filter[id]"]);
     }
 
     proptest! {

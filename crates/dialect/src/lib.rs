@@ -81,6 +81,7 @@
 pub mod cpu_time;
 pub mod dates;
 mod error;
+pub mod java_decimal;
 pub mod java_regex;
 pub mod java_text;
 pub mod json;

@@ -49,6 +49,10 @@ impl IsoReader<'_> {
             return Some(());
         }
         let (offset, rest) = split_offset(OffsetStyle::Any, self.rest)?;
+        // minutes stand behind a colon
+        if self.rest.len() - rest.len() == "+0200".len() {
+            return None;
+        }
         self.fields.offset = Some(offset);
         self.rest = rest;
         if let Some(name) = rest.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {

@@ -24,6 +24,8 @@ use crate::SyntaxError;
 pub enum DateParser {
     /// ISO 8601 down to a month or a year, RFC 1123, RFC 1036, and the output of C's `asctime`.
     Usual,
+    /// The usual spellings that name an instant: a date, a time, and a zone.
+    Instant,
     /// A count of milliseconds since 1970, in decimal digits.
     Epoch,
     /// A count of seconds since 1970, in decimal digits.
@@ -52,7 +54,7 @@ impl DateParser {
     }
 
     /// Returns the date that the whole text is, if it is one. Where a pattern tells no month or no
-    /// day, it is the first, as in WireMock's `parseDate`.
+    /// day, it is the first.
     pub fn parse_incomplete(&self, text: &str) -> Option<ParsedDate> {
         self.read(text, true)
     }
@@ -60,6 +62,7 @@ impl DateParser {
     fn read(&self, text: &str, fills_missing: bool) -> Option<ParsedDate> {
         match self {
             Self::Usual => usual(text),
+            Self::Instant => usual(text).filter(|date| date.zoned().is_some()),
             Self::Epoch => since_1970(text, 1),
             Self::Unix => since_1970(text, 1000),
             Self::Format(format) => format.read(text, fills_missing),

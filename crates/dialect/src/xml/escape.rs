@@ -62,8 +62,17 @@ pub(super) fn push_text(text: &str, out: &mut String) {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '\r' => out.push_str("&#13;"),
-            c => out.push(c),
+            c => push_character(c, out),
         }
+    }
+}
+
+/// Writes a character; one beyond the first plane as a reference, as Java does.
+fn push_character(c: char, out: &mut String) {
+    if c > '\u{ffff}' {
+        out.push_str(&format!("&#{};", u32::from(c)));
+    } else {
+        out.push(c);
     }
 }
 
@@ -78,7 +87,7 @@ pub(super) fn push_attribute_value(value: &str, out: &mut String) {
             '\t' => out.push_str("&#9;"),
             '\n' => out.push_str("&#10;"),
             '\r' => out.push_str("&#13;"),
-            c => out.push(c),
+            c => push_character(c, out),
         }
     }
 }

@@ -19,6 +19,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use node::NodeId;
+pub use serialise::XmlLayout;
 
 use crate::SyntaxError;
 

@@ -106,13 +106,30 @@ fn a_node_as_text_again() {
         ("<a/>", "<a/>\n"),
         ("<a></a>", "<a/>\n"),
         ("<a y='2' x='1'>t</a>", "<a x=\"1\" y=\"2\">t</a>\n"),
-        ("<a><b>1</b> <c/></a>", "<a>\n  <b>1</b>\n  <c/>\n</a>\n"),
+        ("<a><b>1</b> <c/></a>", "<a>\n  <b>1</b>\n   \n  <c/>\n</a>\n"),
+        ("<a>\n\n <b/></a>", "<a>\n   \n  <b/>\n</a>\n"),
+        ("<a> <b xml:space='preserve'> <c/></b></a>", "<a>\n   \n  <b xml:space=\"preserve\"> <c/></b>\n</a>\n"),
+        ("<a>x<![CDATA[y]]>z</a>", "<a>x<![CDATA[y]]>z</a>\n"),
+        ("<a>x<![CDATA[y]]>z<b/></a>", "<a>x<![CDATA[y]]>\n  z\n  <b/>\n</a>\n"),
+        ("<x:a z='1' xmlns='v' xmlns:x='u'/>", "<x:a xmlns:x=\"u\" xmlns=\"v\" z=\"1\"/>\n"),
         ("<a>t<b/></a>", "<a>\n  t\n  <b/>\n</a>\n"),
         ("<p:a q='&quot;&lt;&gt;&amp;'>&lt;&gt;\"</p:a>", "<p:a q=\"&quot;&lt;&gt;&amp;\">&lt;&gt;\"</p:a>\n"),
         ("<a><!--c--><?t d?><![CDATA[<]]></a>", "<a>\n  <!--c-->\n  <?t d?>\n  <![CDATA[<]]>\n</a>\n"),
     ] {
         let tree = document(text);
         assert_eq!(tree.shown(tree.root(), 1 << 20), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_document_as_text_again() {
+    let text = "<?p q?><a> <b> x </b><c> </c><!--d--></a><!--e-->";
+    for (layout, expected) in [
+        (XmlLayout::Compact, "<?p q?><a><b> x </b><c/><!--d--></a><!--e-->"),
+        (XmlLayout::Pretty, "<?p q?><a>\n  <b> x </b>\n  <c/>\n  <!--d-->\n</a><!--e-->\n"),
+        (XmlLayout::Indented, "<?p q?><a>\n   \n  <b> x </b>\n  <c> </c>\n  <!--d-->\n</a><!--e-->\n"),
+    ] {
+        assert_eq!(document(text).to_text(NodeId::DOCUMENT, layout, 1 << 20), expected, "{layout:?}");
     }
 }
 

@@ -353,6 +353,21 @@ pub fn header_text(value: &HeaderValue) -> Cow<'_, str> {
     latin_or_utf8(value.as_bytes())
 }
 
+/// Returns the name of a header as it was probably sent: in title case on HTTP/1, as
+/// `Content-Type`, because the HTTP library keeps names in lower case.
+pub fn sent_header_name(name: &str, version: Version) -> String {
+    if version == Version::HTTP_2 {
+        return name.to_owned();
+    }
+    let mut begins = true;
+    let spelt = name.chars().map(|c| {
+        let spelt = if begins { c.to_ascii_uppercase() } else { c };
+        begins = c == '-';
+        spelt
+    });
+    spelt.collect()
+}
+
 /// Returns bytes as text: UTF-8 if they are valid, else one character per byte (ISO 8859-1).
 pub fn latin_or_utf8(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {

@@ -8,7 +8,7 @@
 use super::value_matcher::{MatchInput, MatchLimit, MatchStats, ValueMatcher};
 use standin_dialect::SyntaxError;
 use standin_dialect::java_regex::MatchOutcome;
-use standin_dialect::java_text::double_text;
+use standin_dialect::java_text::grouped_text;
 use standin_dialect::xml::Document;
 use standin_dialect::xml::xpath::{XPath, XPathValue};
 
@@ -87,7 +87,7 @@ impl XPathRule {
 fn shown(value: XPathValue, document: &Document, room: usize) -> Box<dyn Iterator<Item = String> + '_> {
     match value {
         XPathValue::Nodes(nodes) => Box::new(nodes.into_iter().map(move |node| document.shown(node, room))),
-        XPathValue::Number(number) => Box::new(std::iter::once(double_text(number))),
+        XPathValue::Number(number) => Box::new(std::iter::once(grouped_text(number))),
         value => Box::new(std::iter::once(value.as_text(document).into_owned())),
     }
 }
@@ -126,7 +126,7 @@ mod tests {
             ("//b/text()", Some(equal_to("x")), true),
             ("//b[1]", Some(equal_to("<b id=\"1\">x</b>\n")), true),
             ("//b[1]", Some(ValueMatcher::Contains(">x<".to_owned())), true),
-            ("count(//b)", Some(equal_to("2.0")), true),
+            ("count(//b)", Some(equal_to("2")), true),
             ("count(//b) = 2", Some(equal_to("true")), true),
             ("string(//b)", Some(equal_to("x")), true),
             ("//c", Some(ValueMatcher::Matches(JavaRegex::new("<c/>\\s*").expect("a pattern"))), true),
@@ -161,21 +161,5 @@ mod tests {
         assert_eq!(stats.limit_hits(), 1);
         let found = rule("//a", None).found(MatchInput::Text(&text)).expect("it is XML");
         assert!(found.iter().map(String::len).sum::<usize>() < 10 << 20);
-    }
-
-    #[test]
-    fn numbers_as_java_prints_them() {
-        for (number, spelt) in [
-            (2.0, "2.0"),
-            (-0.5, "-0.5"),
-            (0.0, "0.0"),
-            (1e7, "1.0E7"),
-            (12_345_678.9, "1.23456789E7"),
-            (1e-4, "1.0E-4"),
-            (f64::NAN, "NaN"),
-            (f64::NEG_INFINITY, "-Infinity"),
-        ] {
-            assert_eq!(double_text(number), spelt);
-        }
     }
 }

@@ -9,20 +9,24 @@ use super::{
     ArithmeticOperator, ComparisonOperator, Document, NodeId, PathStart, StepLimitExceeded, XPathExpression, XPathValue,
 };
 
-/// Evaluates an expression for a document.
+/// Evaluates an expression for a document in at most `limit` steps. The second value is the number
+/// of steps that were taken.
 pub(super) fn evaluate(
     expression: &XPathExpression,
     document: &Document,
     namespaces: bool,
-) -> Result<XPathValue, StepLimitExceeded> {
-    let walk = XPathWalk { document, namespaces, steps: Cell::new(0) };
-    Context { walk: &walk, node: NodeId::DOCUMENT, position: 1, size: 1 }.value(expression)
+    limit: usize,
+) -> (Result<XPathValue, StepLimitExceeded>, usize) {
+    let walk = XPathWalk { document, namespaces, limit, steps: Cell::new(0) };
+    let value = Context { walk: &walk, node: NodeId::DOCUMENT, position: 1, size: 1 }.value(expression);
+    (value, walk.steps.get().min(limit))
 }
 
 /// A document that is being walked, and how far.
 pub(super) struct XPathWalk<'d> {
     pub(super) document: &'d Document,
     pub(super) namespaces: bool,
+    limit: usize,
     steps: Cell<usize>,
 }
 
@@ -40,7 +44,7 @@ impl XPathWalk<'_> {
     pub(super) fn count(&self, steps: usize) -> Result<(), StepLimitExceeded> {
         let steps = self.steps.get().saturating_add(steps);
         self.steps.set(steps);
-        if steps > MOST_STEPS { Err(StepLimitExceeded) } else { Ok(()) }
+        if steps > self.limit { Err(StepLimitExceeded) } else { Ok(()) }
     }
 
     /// Returns the text of a node and spends steps for its length.

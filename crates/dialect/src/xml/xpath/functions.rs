@@ -45,6 +45,19 @@ impl XPathFunction {
         FUNCTIONS.map(|(name, ..)| name).join(", ")
     }
 
+    /// Returns true if the value is a truth value.
+    pub(super) fn is_boolean(self) -> bool {
+        matches!(
+            self,
+            Self::Boolean | Self::Contains | Self::False | Self::Lang | Self::Not | Self::StartsWith | Self::True
+        )
+    }
+
+    /// Returns true for `position()` and `last()`.
+    pub(super) fn is_position(self) -> bool {
+        matches!(self, Self::Last | Self::Position)
+    }
+
     /// Checks the number and kind of the arguments; the error is a message.
     pub(super) fn check(self, arguments: &[XPathExpression]) -> Result<(), String> {
         let Some((name, _, least, most)) = FUNCTIONS.iter().find(|(_, function, ..)| *function == self) else {

@@ -2,7 +2,7 @@
 
 use super::functions::XPathFunction;
 use super::lexer::{XPathToken, error, tokens};
-use super::steps::{everywhere, shortened};
+use super::steps::{everywhere, search, shortened};
 use super::{ArithmeticOperator, ComparisonOperator, Namespaces, PathStart, XPathExpression};
 use crate::SyntaxError;
 
@@ -94,7 +94,7 @@ impl XPathParser<'_> {
             self.steps(&mut steps)?;
             PathStart::Here
         };
-        Ok(XPathExpression::Path(start, shortened(steps)))
+        Ok(XPathExpression::Path(start, shortened(search(steps))))
     }
 
     /// Reads an expression that is no step by itself, such as `(…)` or `'text'`, with predicates

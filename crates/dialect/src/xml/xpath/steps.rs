@@ -73,10 +73,7 @@ impl XPathParser<'_> {
             return Ok(NameTest::Any);
         }
         let Namespaces::Bound(known) = self.namespaces else {
-            return Ok(match name.strip_suffix(":*") {
-                Some(prefix) => NameTest::Prefixed(prefix.into()),
-                None => NameTest::Written(name.into()),
-            });
+            return Ok(if name.contains(':') { NameTest::Never } else { NameTest::Local(name.into()) });
         };
         let Some((prefix, local)) = name.split_once(':') else { return Ok(NameTest::Bound(None, name.into())) };
         let bound = known.iter().find(|(known, _)| known == prefix).map(|(_, namespace)| namespace.as_str());
@@ -117,6 +114,54 @@ pub(super) fn shortened(steps: Vec<XPathStep>) -> Box<[XPathStep]> {
         }
     }
     short.into()
+}
+
+/// Makes the name of a path that is a mere search, such as `//name[@id]`, that which is written in the
+/// document.
+///
+/// Where no prefix stands for a namespace, Java searches by names with their prefixes, while other
+/// steps look at the name behind the colon.
+pub(super) fn search(mut steps: Vec<XPathStep>) -> Vec<XPathStep> {
+    let begin = usize::from(steps.first().is_some_and(|first| first.axis == XPathAxis::Itself));
+    let searches = match &mut steps[begin..] {
+        [one] => matches!(one.axis, XPathAxis::Descendant | XPathAxis::DescendantOrSelf),
+        [first, second] => first.is_everywhere() && second.axis == XPathAxis::Child,
+        _ => false,
+    };
+    if let Some(last) = steps.last_mut()
+        && searches
+        && !last.predicates.iter().any(XPathExpression::depends_on_position)
+        && let NodeTest::Name(NameTest::Local(name)) = &last.test
+    {
+        last.test = NodeTest::Name(NameTest::Written(name.clone()));
+    }
+    steps
+}
+
+impl XPathExpression {
+    /// Returns true if a predicate selects by position: a number, or `position()` and `last()`.
+    fn depends_on_position(&self) -> bool {
+        match self {
+            Self::Number(_) | Self::Arithmetic(..) | Self::Negative(_) => true,
+            Self::Call(function, _) => !function.is_boolean(),
+            Self::And(items) | Self::Or(items) => items.iter().any(Self::depends_on_position),
+            Self::Compare(_, sides) => [&sides.0, &sides.1].into_iter().any(Self::has_position),
+            Self::Literal(_) | Self::Path(..) | Self::Union(_) => false,
+        }
+    }
+
+    /// Returns true if the value is computed from `position()` or `last()`.
+    fn has_position(&self) -> bool {
+        match self {
+            Self::Call(function, arguments) => function.is_position() || arguments.iter().any(Self::has_position),
+            Self::Arithmetic(_, sides) | Self::Compare(_, sides) => {
+                [&sides.0, &sides.1].into_iter().any(Self::has_position)
+            }
+            Self::Negative(inner) => inner.has_position(),
+            Self::And(items) | Self::Or(items) => items.iter().any(Self::has_position),
+            Self::Literal(_) | Self::Number(_) | Self::Path(..) | Self::Union(_) => false,
+        }
+    }
 }
 
 impl XPathStep {

@@ -1,9 +1,9 @@
 //! `before`, `after` and `equalToDateTime`: a date in a text against a date in the stub, or against
 //! now.
 //!
-//! A date with a zone is an instant, one without is a local time. Two instants are compared as
-//! instants. An instant and a local time are compared by the local time of the instant's own zone;
-//! only `now` meets a local time in the zone of this machine.
+//! A date with a zone is an instant, one without is a local time. An expected local time is compared
+//! with the local time of the text. An expected instant is compared with the instant of the text,
+//! whose local time is taken in the zone of this machine.
 
 mod expected;
 
@@ -84,22 +84,23 @@ impl DateTimeRule {
     /// Returns the expected date and the date of the text, in nanoseconds of one time line; `None`
     /// if either is no date.
     fn comparable(&self, text: &str, now: &dyn Fn() -> Zoned) -> Option<(i128, i128)> {
-        let actual = self.parser.parse(text)?;
-        let instant = actual.zoned().map(|zoned| truncated(zoned.clone(), self.truncate_actual).timestamp());
-        let (expected, actual) = match &self.expected {
+        let actual = self.parser.parse_incomplete(text)?;
+        let zoned = actual.zoned().map(|zoned| truncated(zoned.clone(), self.truncate_actual));
+        let expected = match &self.expected {
             ExpectedDate::Literal(expected) => {
                 let expected = expected.as_ref()?;
-                match (expected.zoned(), instant) {
-                    (Some(expected), Some(actual)) => (expected.timestamp(), actual),
-                    _ => return Some((wall_nanosecond(expected.wall()), wall_nanosecond(actual.wall()))),
-                }
+                let Some(instant) = expected.zoned() else {
+                    let actual = zoned.map_or_else(|| actual.wall(), |zoned| zoned.datetime());
+                    return Some((wall_nanosecond(expected.wall()), wall_nanosecond(actual)));
+                };
+                instant.timestamp()
             }
             ExpectedDate::Now { offset, truncation, truncation_last } => {
-                let expected = relative_date(now(), *offset, *truncation, *truncation_last).timestamp();
-                let here = || actual.wall().to_zoned(TimeZone::system()).ok().map(|zoned| zoned.timestamp());
-                (expected, instant.or_else(here)?)
+                relative_date(now(), *offset, *truncation, *truncation_last).timestamp()
             }
         };
+        let here = || actual.wall().to_zoned(TimeZone::system()).ok();
+        let actual = zoned.or_else(here)?.timestamp();
         Some((Timestamp::as_nanosecond(expected), Timestamp::as_nanosecond(actual)))
     }
 }

@@ -28,7 +28,6 @@ fn the_usual_spellings() {
         "2021-06-01T15:16:17Z",
         "2021-06-01T15:16:17.000z",
         "2021-06-01T17:16:17+02:00",
-        "2021-06-01T17:16:17+0200",
         "2021-06-01T17:16:17+02",
         "2021-06-01T17:16:17+02:00[Europe/Paris]",
         "Tue, 01 Jun 2021 15:16:17 GMT",
@@ -45,6 +44,7 @@ fn the_usual_spellings() {
     for other in [
         "",
         "junk",
+        "2021-06-01T17:16:17+0200",
         "2021-06-01T15:16:18Z",
         "2021-06-01T15:16:17Zjunk",
         "2021-6-1T15:16:17Z",
@@ -69,6 +69,33 @@ fn dates_months_and_years_begin_at_midnight() {
     ] {
         assert!(rule(DateRelation::Equal, operand).matches(text), "{operand} {text}");
     }
+}
+
+#[test]
+fn a_pattern_without_month_or_day_means_the_first() {
+    for (format, text, expected) in
+        [("MM/yyyy", "06/2021", "2021-06-01"), ("yyyy", "2021", "2021-01-01"), ("yyyy", "2021", "2021")]
+    {
+        let parser = DateParser::for_format(format).expect("a format");
+        assert!(DateTimeRule { parser, ..rule(DateRelation::Equal, expected) }.matches(text), "{format} {text}");
+    }
+}
+
+#[test]
+fn a_local_time_meets_an_instant_in_the_zone_of_this_machine() {
+    let local = jiff::civil::date(2021, 6, 14).at(10, 13, 14, 0);
+    let here = local.to_zoned(TimeZone::system()).expect("a time");
+    let operand = here.timestamp().to_zoned(TimeZone::fixed(jiff::tz::offset(2))).strftime("%FT%T%:z").to_string();
+    let (equal, before) = (rule(DateRelation::Equal, &operand), rule(DateRelation::Before, &operand));
+    assert!(equal.matches("2021-06-14T10:13:14") && !before.matches("2021-06-14T10:13:14"), "{operand}");
+    assert!(before.matches("2021-06-14T10:13:13") && !equal.matches("2021-06-14T10:13:13"), "{operand}");
+}
+
+#[test]
+fn a_truncation_counts_against_a_local_time_too() {
+    let truncate_actual = Some(Truncation::parse("first hour of day").expect("a truncation"));
+    let rule = DateTimeRule { truncate_actual, ..rule(DateRelation::Equal, "2021-06-14T00:00:00") };
+    assert!(rule.matches("2021-06-14T12:13:14+02:00") && !rule.matches("2021-06-14T12:13:14"));
 }
 
 #[test]

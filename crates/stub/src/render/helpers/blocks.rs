@@ -43,6 +43,12 @@ pub(super) fn lookup<'t>(
         return Ok(args.context.clone());
     }
     let name = evaluator.text_of(args.param(0))?;
+    if args.context.is_null() {
+        return Ok(TemplateValue::Null);
+    }
+    if name.is_empty() {
+        return Err(RenderError::failed("the name that `lookup` is given is missing or empty"));
+    }
     let found = evaluator.lookup_in(&args.context, &NamePath::new(&name), args.frame)?;
     Ok(if found.is_null() { args.context.clone() } else { found })
 }

@@ -1,6 +1,6 @@
 //! Helpers for lists: create, add, remove, join, and sizes.
 
-use super::{as_integer, error_text};
+use super::{as_integer, error_text, require_context};
 use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
@@ -11,6 +11,8 @@ use crate::render::template::value::{ListKind, TemplateValue};
 enum ListPosition {
     At(usize),
     End,
+    /// A negative number.
+    Negative,
     /// The argument is not a position.
     None,
 }
@@ -20,6 +22,10 @@ pub(super) fn array<'t>(
     args: &HelperArgs<'t, '_>,
 ) -> Result<TemplateValue, RenderError> {
     let first = args.has_context().then_some(&args.context);
+    if first.is_some_and(TemplateValue::is_null) {
+        // without its first value the list is empty
+        return evaluator.list(Vec::new(), ListKind::Plain);
+    }
     evaluator.list(first.into_iter().chain(&args.params).cloned().collect(), ListKind::Plain)
 }
 
@@ -38,7 +44,7 @@ pub(super) fn array_add<'t>(
         ListPosition::None => return Ok(error_text("position must be 'start', 'end' or an integer")),
         ListPosition::End => items.push(added.clone()),
         ListPosition::At(place) if place <= items.len() => items.insert(place, added.clone()),
-        ListPosition::At(place) => return Err(outside(place, items.len())),
+        ListPosition::At(_) | ListPosition::Negative => return Ok(error_text(OUTSIDE)),
     }
     evaluator.list(items, ListKind::Plain)
 }
@@ -47,18 +53,12 @@ pub(super) fn array_remove<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
 ) -> Result<TemplateValue, RenderError> {
-    if args.context.is_null() {
-        return evaluator.list(Vec::new(), ListKind::Plain);
-    }
     let mut items = items_of(evaluator, args)?;
     let place = match place(evaluator, args)? {
         ListPosition::None => return Ok(error_text("position must be 'start', 'end' or an integer")),
         ListPosition::End => items.len().saturating_sub(1),
-        ListPosition::At(place) if place > items.len() => {
-            let message = "position must be greater than or equal to 0 and less than or equal to the size of the list";
-            return Ok(error_text(message));
-        }
-        ListPosition::At(place) => place,
+        ListPosition::At(place) if place <= items.len() => place,
+        ListPosition::At(_) | ListPosition::Negative => return Ok(error_text(OUTSIDE)),
     };
     if place >= items.len() {
         return Err(outside(place, items.len()));
@@ -107,13 +107,15 @@ pub(super) fn range<'t>(
     let (Some(low), Some(high)) = (as_integer(&args.context), as_integer(args.param(0))) else {
         return Ok(error_text("The range helper requires both lower and upper bounds as integer parameters"));
     };
-    let count = usize::try_from(high.saturating_sub(low).saturating_add(1)).unwrap_or(0);
+    let count = usize::try_from(high.saturating_sub(low).saturating_add(1))
+        .map_err(|_| RenderError::failed(format!("the range from {low} to {high} has no items")))?;
     // the steps are spent first, since a template may ask for any number of items
     evaluator.budget.spend(count)?;
     evaluator.list((low..=high).map(TemplateValue::Int).collect(), ListKind::Plain)
 }
 
 pub(super) fn size<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    require_context(args, "size")?;
     Ok(match &args.context {
         TemplateValue::Text(text) => TemplateValue::from_usize(text.encode_utf16().count()),
         TemplateValue::List(list) => TemplateValue::from_usize(list.items.len()),
@@ -141,7 +143,7 @@ fn place(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>) -> Result<Lis
         "start" => ListPosition::At(0),
         "end" => ListPosition::End,
         number => match number.parse::<i32>() {
-            Ok(number) => ListPosition::At(usize::try_from(number).unwrap_or(usize::MAX)),
+            Ok(number) => usize::try_from(number).map_or(ListPosition::Negative, ListPosition::At),
             Err(_) => ListPosition::None,
         },
     })
@@ -150,6 +152,9 @@ fn place(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>) -> Result<Lis
 fn named_text(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>, key: &str) -> Result<String, RenderError> {
     args.named(key).map_or(Ok(String::new()), |value| evaluator.text_of(value).map(|text| text.to_string()))
 }
+
+/// Message of WireMock for a position that is not in the list.
+const OUTSIDE: &str = "position must be greater than or equal to 0 and less than or equal to the size of the list";
 
 fn outside(place: usize, length: usize) -> RenderError {
     RenderError::failed(format!("position {place} is outside of a list of {length}"))

@@ -9,12 +9,12 @@ use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::value::TemplateValue;
 
 pub(super) fn eq<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
-    let holds = args.context.equals(args.param(0), evaluator.budget)?;
+    let holds = equal(evaluator, args)?;
     tell(evaluator, args, holds)
 }
 
 pub(super) fn neq<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
-    let holds = !args.context.equals(args.param(0), evaluator.budget)?;
+    let holds = !equal(evaluator, args)?;
     tell(evaluator, args, holds)
 }
 
@@ -50,6 +50,15 @@ pub(super) fn or<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -
 
 pub(super) fn not<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
     tell(evaluator, args, args.context.is_empty())
+}
+
+/// Returns whether both arguments are equal, numbers by their value as a double.
+fn equal(evaluator: &mut Evaluator<'_>, args: &HelperArgs<'_, '_>) -> Result<bool, RenderError> {
+    let (one, other) = (&args.context, args.param(0));
+    if one.equals(other, evaluator.budget)? {
+        return Ok(true);
+    }
+    Ok(one.as_f64().zip(other.as_f64()).is_some_and(|(one, other)| one == other))
 }
 
 fn order(args: &HelperArgs<'_, '_>) -> Result<Ordering, RenderError> {

@@ -5,37 +5,41 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::error_text;
+use super::{error_text, require_context, text_of_param};
 use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::value::{DateValue, TemplateValue};
 use standin_dialect::dates::{DateOffset, DateParser, Truncation, print_date, zone_by_id};
 
-pub(super) fn now<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
-    shown(evaluator, args, None)
+pub(super) fn now<'t>(_: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    shown(args, None)
 }
 
-pub(super) fn date<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+pub(super) fn date<'t>(_: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
     let moment = match &args.context {
         TemplateValue::Date(moment) => Some(&**moment),
         _ => None,
     };
-    shown(evaluator, args, moment)
+    shown(args, moment)
 }
 
 pub(super) fn parse_date<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
 ) -> Result<TemplateValue, RenderError> {
+    require_context(args, "parseDate")?;
     let text = evaluator.text_of(&args.context)?;
-    let format = named_text(evaluator, args, "format")?;
+    let format = named_text(args, "format")?;
     evaluator.budget.spend(PARSING_STEPS)?;
     let parser = match format {
         Some(format) => DateParser::for_format(&format)?,
-        None => DateParser::Usual,
+        None => DateParser::Instant,
     };
     let read = parser.parse_incomplete(&text).and_then(|date| Some((date.instant()?, date.zone().cloned())));
+    if read.is_none() && matches!(parser, DateParser::Epoch | DateParser::Unix) {
+        return Err(RenderError::failed(format!("`{text}` is not a count of seconds or milliseconds")));
+    }
     Ok(read.map_or(TemplateValue::Null, |(at, zone)| moment(at, None, zone)))
 }
 
@@ -71,7 +75,7 @@ pub(super) fn date_format<'t>(
         Some(format) => evaluator.text_of(format)?,
         None => "medium".into(),
     };
-    let pattern = match (style(&format), named_text(evaluator, args, "time")?) {
+    let pattern = match (style(&format), named_text(args, "time")?) {
         (Some(date), Some(time)) => match (clock(&time), &*format) {
             (Some(clock), "full" | "long") => format!("{date} 'at' {clock}").into(),
             (Some(clock), _) => format!("{date}, {clock}").into(),
@@ -83,17 +87,13 @@ pub(super) fn date_format<'t>(
         (None, _) => format,
     };
     // Java treats an unknown zone as GMT
-    let zone = named_text(evaluator, args, "tz")?.map(|name| zone_by_id(&name).unwrap_or(TimeZone::UTC));
+    let zone = named_text(args, "tz")?.map(|name| zone_by_id(&name).unwrap_or(TimeZone::UTC));
     Ok(TemplateValue::text(print_date(date.at, Some(&pattern), zone.as_ref())?))
 }
 
-fn shown(
-    evaluator: &mut Evaluator<'_>,
-    args: &HelperArgs<'_, '_>,
-    of: Option<&DateValue>,
-) -> Result<TemplateValue, RenderError> {
-    let format = named_text(evaluator, args, "format")?;
-    let (mut at, zone) = match (of, named_text(evaluator, args, "timezone")?) {
+fn shown(args: &HelperArgs<'_, '_>, of: Option<&DateValue>) -> Result<TemplateValue, RenderError> {
+    let format = named_text(args, "format")?;
+    let (mut at, zone) = match (of, named_text(args, "timezone")?) {
         // a date keeps its zone, whatever `timezone=` says
         (Some(moment), _) => (moment.at, moment.zone.clone()),
         (None, None) => (Timestamp::now(), None),
@@ -102,7 +102,7 @@ fn shown(
             (Timestamp::now(), Some(zone))
         }
     };
-    if let Some(offset) = named_text(evaluator, args, "offset")? {
+    if let Some(offset) = named_text(args, "offset")? {
         // as in WireMock, days and months are those of UTC
         at = DateOffset::parse(&offset)?.apply(&at.to_zoned(TimeZone::UTC)).ok_or_else(out_of_range)?.timestamp();
     }
@@ -117,12 +117,8 @@ fn out_of_range() -> RenderError {
     RenderError::failed("the date is beyond the years -9999 to 9999")
 }
 
-fn named_text(
-    evaluator: &mut Evaluator<'_>,
-    args: &HelperArgs<'_, '_>,
-    key: &str,
-) -> Result<Option<Arc<str>>, RenderError> {
-    args.named(key).map(|value| evaluator.text_of(value)).transpose()
+fn named_text(args: &HelperArgs<'_, '_>, key: &str) -> Result<Option<Arc<str>>, RenderError> {
+    args.named(key).map(|value| text_of_param(value, &format!("argument `{key}`")).cloned()).transpose()
 }
 
 fn style(name: &str) -> Option<&'static str> {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use encoding_rs::{Encoding, UTF_8};
 
-use super::{is_set, text_or_block};
+use super::{is_set, require_context, text_or_block};
 use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
@@ -17,6 +17,9 @@ pub(super) fn base64<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
 ) -> Result<TemplateValue, RenderError> {
+    if !args.is_block() {
+        require_context(args, "base64")?;
+    }
     let text = text_or_block(evaluator, args)?;
     evaluator.budget.spend_bytes(text.len())?;
     if is_set(args, "decode") {
@@ -32,6 +35,9 @@ pub(super) fn url_encode<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
 ) -> Result<TemplateValue, RenderError> {
+    if !args.is_block() {
+        require_context(args, "urlEncode")?;
+    }
     let text = text_or_block(evaluator, args)?;
     evaluator.budget.spend_bytes(text.len() * 3)?;
     let charset = charset(evaluator, args)?;
@@ -54,6 +60,7 @@ pub(super) fn form_data<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
 ) -> Result<TemplateValue, RenderError> {
+    require_context(args, "formData")?;
     let text = evaluator.text_of(&args.context)?;
     evaluator.budget.spend_bytes(text.len() * 2)?;
     let charset = charset(evaluator, args)?;

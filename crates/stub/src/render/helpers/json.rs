@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::{error_text, text_or_block};
+use super::{error_text, text_of_param, text_or_block};
 use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::print::Layout;
 use crate::render::template::tree::Cached;
 use crate::render::template::value::{ListKind, MapKind, TemplateValue};
+use standin_dialect::java_decimal::decimal_text;
 use standin_dialect::json_path::{JsonPath, PathFailure, PathSelection};
 
-/// The JSON library that WireMock uses; the two print lists and long numbers differently.
+/// The JSON library that WireMock uses; the two print lists and decimal numbers differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JsonLibrary {
+    /// Jackson, which keeps all digits of a decimal number.
     Jackson,
-    /// json-smart, which JSONPath uses.
+    /// json-smart, which JSONPath uses, and which makes doubles of decimal numbers.
     Smart,
 }
 
@@ -25,18 +27,26 @@ pub(super) fn json_path<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
 ) -> Result<TemplateValue, RenderError> {
-    if args.context.is_null() || !args.has_context() {
+    if args.context.is_null() || matches!(&args.context, TemplateValue::Text(text) if text.is_empty()) {
         return Ok(TemplateValue::text(""));
     }
     if args.param(0).is_null() {
         return Ok(error_text("The JSONPath cannot be empty"));
     }
-    let expression = evaluator.text_of(args.param(0))?;
+    let expression = Arc::clone(text_of_param(args.param(0), "JSONPath")?);
+    if expression.is_empty() {
+        return Err(RenderError::failed("the JSONPath is empty; write `$` for the whole document"));
+    }
     let Some(path) = path(evaluator, args, &expression)? else {
         return Ok(error_text(format!("{expression} is not a valid JSONPath expression")));
     };
     let default = || args.named("default").cloned().unwrap_or_else(|| TemplateValue::text(""));
-    let Some(document) = document(evaluator, &args.context)? else { return Ok(default()) };
+    let Some(document) = document(evaluator, &args.context)? else {
+        // a bare word is a text to WireMock's JSON library, in which nothing is found
+        let text = evaluator.text_of(&args.context)?;
+        let is_broken = text.trim_start().starts_with(['{', '[']);
+        return Ok(if is_broken { error_text(format!("{text} is not valid JSON")) } else { default() });
+    };
     let found = match selected(evaluator, &path, &document)? {
         PathSelection::Missing => TemplateValue::Null,
         PathSelection::One(found) => value(evaluator, &found, JsonLibrary::Smart)?,
@@ -89,19 +99,21 @@ pub(super) fn parse_json<'t>(
         (false, false) => return Ok(error_text("Missing required JSON string parameter")),
     };
     let text = text_or_block(evaluator, args)?;
-    if text.chars().filter(|c| !c.is_whitespace()).take(3).collect::<String>() == "{}" || text.trim().is_empty() {
-        return nothing();
-    }
-    let Some(document) = evaluator.document(&text)? else {
-        return Err(RenderError::failed("the argument of `parseJson` is not JSON"));
-    };
-    if !document.is_array() && !document.is_object() {
-        return Err(RenderError::failed("the argument of `parseJson` is neither a JSON object nor a list"));
-    }
-    let parsed = value(evaluator, &document, JsonLibrary::Jackson)?;
+    let parsed = if text.trim().is_empty() { nothing()? } else { parsed(evaluator, &text)? };
     let Some(name) = name else { return Ok(parsed) };
     evaluator.assign(&name, parsed);
     Ok(TemplateValue::Null)
+}
+
+/// Parses the argument of `parseJson`.
+fn parsed(evaluator: &mut Evaluator<'_>, text: &Arc<str>) -> Result<TemplateValue, RenderError> {
+    let Some(document) = evaluator.document(text)? else {
+        return Err(RenderError::failed("the argument of `parseJson` is not JSON"));
+    };
+    if matches!(&*document, Json::Array(_) | Json::Object(_) | Json::Null) {
+        return value(evaluator, &document, JsonLibrary::Jackson);
+    }
+    Err(RenderError::failed("the argument of `parseJson` is neither a JSON object nor a list"))
 }
 
 pub(super) fn to_json<'t>(
@@ -111,36 +123,7 @@ pub(super) fn to_json<'t>(
     if args.context.is_null() {
         return Ok(TemplateValue::text(""));
     }
-    evaluator.json_of(&args.context, Layout::Pretty).map(TemplateValue::text)
-}
-
-pub(super) fn format_json<'t>(
-    evaluator: &mut Evaluator<'t>,
-    args: &HelperArgs<'t, '_>,
-) -> Result<TemplateValue, RenderError> {
-    let text = match &args.context {
-        _ if args.is_block() => text_or_block(evaluator, args)?,
-        TemplateValue::Text(text) => Arc::clone(text),
-        _ => "".into(),
-    };
-    if text.trim().is_empty() {
-        return Ok(error_text("formatJson should take a block of JSON to format or a single parameter of type String"));
-    }
-    let layout = match args.named("format") {
-        None => Layout::Pretty,
-        Some(format) => match &*evaluator.text_of(format)? {
-            "pretty" => Layout::Pretty,
-            "compact" => Layout::Compact,
-            other => {
-                return Ok(error_text(format!("formatJson: format [{other}] should be one of [pretty, compact]")));
-            }
-        },
-    };
-    let Some(document) = evaluator.document(&text)? else {
-        return Ok(error_text("There was an error parsing the json. Please make sure the json is valid"));
-    };
-    let value = value(evaluator, &document, JsonLibrary::Jackson)?;
-    evaluator.json_of(&value, layout).map(TemplateValue::text)
+    evaluator.json_of(&args.context, Layout::PrettyNonNull).map(TemplateValue::text)
 }
 
 /// Returns a compiled path, cached if the template has it as a literal; `None` if it is invalid.
@@ -152,7 +135,7 @@ pub(super) fn path(
     let parse = || JsonPath::parse(expression).ok().map(Arc::new);
     match args.cached(expression, evaluator.budget, || Cached::JsonPath(parse()))? {
         Cached::JsonPath(path) => Ok(path),
-        Cached::Regex(_) => evaluator.budget.spend_time(parse),
+        Cached::Regex(_) | Cached::XPath(_) => evaluator.budget.spend_time(parse),
     }
 }
 
@@ -164,11 +147,11 @@ fn document(evaluator: &mut Evaluator<'_>, value: &TemplateValue) -> Result<Opti
             let text = evaluator.text_of(value)?;
             evaluator.document(&text)
         }
-        TemplateValue::List(_) | TemplateValue::Map(_) | TemplateValue::Part(_) => {
+        TemplateValue::Null => Ok(None),
+        value => {
             let text = evaluator.json_of(value, Layout::Compact)?.into();
             evaluator.document(&text)
         }
-        _ => Ok(None),
     }
 }
 
@@ -218,13 +201,14 @@ pub(super) fn value(
 
 fn number_of(spelling: &str, reader: JsonLibrary) -> TemplateValue {
     let is_whole = !spelling.contains(['.', 'e', 'E']);
+    let exact = || TemplateValue::Number(decimal_text(spelling).into());
     if is_whole {
-        return spelling.parse().map_or_else(|_| TemplateValue::Number(spelling.into()), TemplateValue::Int);
+        return spelling.parse().map_or_else(|_| exact(), TemplateValue::Int);
     }
-    if reader == JsonLibrary::Smart && spelling.len() > MAX_DOUBLE_CHARS {
-        return TemplateValue::Number(spelling.into());
+    if reader == JsonLibrary::Jackson || spelling.len() > MAX_DOUBLE_CHARS {
+        return exact();
     }
-    spelling.parse().map_or_else(|_| TemplateValue::Number(spelling.into()), TemplateValue::Double)
+    spelling.parse().map_or_else(|_| exact(), TemplateValue::Double)
 }
 
 /// Length of a fraction, in characters, up to which json-smart reads it as a double.

@@ -39,7 +39,7 @@ pub(super) fn json_merge<'t>(
     };
     let mut merged = members.clone();
     merge(&mut merged, over, is_set(args, "removeNulls"));
-    written(evaluator, &Json::Object(merged), JsonLibrary::Jackson)
+    written(evaluator, &Json::Object(merged))
 }
 
 pub(super) fn json_remove<'t>(
@@ -78,7 +78,7 @@ pub(super) fn json_remove<'t>(
         doomed.insert(ptr::from_ref::<Json>(item));
     }
     let kept = without(&document, &doomed);
-    written(evaluator, &kept, JsonLibrary::Smart)
+    written(evaluator, &kept)
 }
 
 pub(super) fn json_array_add<'t>(
@@ -138,7 +138,7 @@ pub(super) fn json_array_add<'t>(
         items.drain(..items.len().saturating_sub(most));
     }
     let changed = with(&document, target, &Json::Array(items));
-    written(evaluator, &changed, JsonLibrary::Smart)
+    written(evaluator, &changed)
 }
 
 /// Returns the body of a block, else the first parameter after the JSON if it is a text.
@@ -152,9 +152,9 @@ fn text_param<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> R
     })
 }
 
-fn written(evaluator: &mut Evaluator<'_>, json: &Json, reader: JsonLibrary) -> Result<TemplateValue, RenderError> {
-    let value = json::value(evaluator, json, reader)?;
-    evaluator.json_of(&value, Layout::Compact).map(TemplateValue::text)
+fn written(evaluator: &mut Evaluator<'_>, json: &Json) -> Result<TemplateValue, RenderError> {
+    let value = json::value(evaluator, json, JsonLibrary::Jackson)?;
+    evaluator.json_of(&value, Layout::CompactPlain).map(TemplateValue::text)
 }
 
 fn undeletable(expression: &str) -> TemplateValue {
@@ -169,11 +169,6 @@ fn merge(base: &mut Map<String, Json>, over: &Map<String, Json>, removes_nulls: 
                 base.shift_remove(key);
             }
             (Some(Json::Object(base)), Json::Object(over)) => merge(base, over, removes_nulls),
-            (_, Json::Object(over)) => {
-                let mut fresh = Map::new();
-                merge(&mut fresh, over, removes_nulls);
-                base.insert(key.clone(), Json::Object(fresh));
-            }
             _ => {
                 base.insert(key.clone(), value.clone());
             }

@@ -11,6 +11,7 @@ mod conditions;
 mod dates;
 mod decimal;
 mod encoding;
+mod formatting;
 mod json;
 mod json_edit;
 mod layout;
@@ -21,6 +22,7 @@ mod printf;
 mod random;
 mod system;
 mod text;
+mod xpath;
 
 use std::sync::Arc;
 
@@ -60,11 +62,27 @@ fn text_or_block<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -
     evaluator.text_of(&args.context)
 }
 
+/// Returns an error if the first parameter is missing, for a helper that does nothing without it.
+fn require_context(args: &HelperArgs<'_, '_>, helper: &str) -> Result<(), RenderError> {
+    if args.context.is_null() {
+        return Err(RenderError::failed(format!("the value that `{helper}` is given is missing")));
+    }
+    Ok(())
+}
+
+/// Returns a parameter that must be a text.
+fn text_of_param<'a>(value: &'a TemplateValue, name: &str) -> Result<&'a Arc<str>, RenderError> {
+    match value {
+        TemplateValue::Text(text) => Ok(text),
+        other => Err(RenderError::failed(format!("the {name} is a text, not {}", other.kind_name()))),
+    }
+}
+
 /// Converts a number, or the text of an integer, to an integer.
 fn as_integer(value: &TemplateValue) -> Option<i64> {
     match value {
         TemplateValue::Int(number) => Some(*number),
-        TemplateValue::Double(number) => Some(*number as i64),
+        TemplateValue::Double(_) | TemplateValue::Number(_) => value.as_f64().map(|number| number as i64),
         TemplateValue::Text(text) => text.trim().parse().ok(),
         TemplateValue::List(_) => value_of_field(value).and_then(as_integer),
         _ => None,
@@ -117,7 +135,8 @@ const HELPERS: &[(&str, Helper)] = &[
     ("defaultIfEmpty", text::default_if_empty),
     ("each", blocks::each),
     ("eq", conditions::eq),
-    ("formatJson", json::format_json),
+    ("formatJson", formatting::format_json),
+    ("formatXml", formatting::format_xml),
     ("formData", encoding::form_data),
     ("gt", conditions::gt),
     ("gte", conditions::gte),
@@ -157,6 +176,7 @@ const HELPERS: &[(&str, Helper)] = &[
     ("rjust", layout::rjust),
     ("size", collections::size),
     ("slugify", text::slugify),
+    ("soapXPath", xpath::soap_xpath),
     ("stringFormat", printf::string_format),
     ("stripes", numbers::stripes),
     ("stripTags", text::strip_tags),
@@ -171,6 +191,7 @@ const HELPERS: &[(&str, Helper)] = &[
     ("val", blocks::val),
     ("with", blocks::with),
     ("wordWrap", layout::word_wrap),
+    ("xPath", xpath::xpath),
     ("yesno", text::yesno),
 ];
 

@@ -5,6 +5,7 @@ use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::value::TemplateValue;
+use standin_dialect::java_decimal::plain_decimal_text;
 use standin_dialect::java_text::double_text;
 use standin_text::group_digits;
 
@@ -54,7 +55,8 @@ pub(super) fn number_format<'t>(
         TemplateValue::Double(number) if !number.is_finite() => return Ok(TemplateValue::text(double_text(*number))),
         TemplateValue::Double(number) => format!("{number:.MAX_DECIMALS$}"),
         TemplateValue::Int(number) => number.to_string(),
-        TemplateValue::Number(text) if !text.contains(['e', 'E']) => text.to_string(),
+        TemplateValue::Number(text) => plain_decimal_text(text)
+            .ok_or_else(|| RenderError::failed(format!("the number `{text}` is too long to be formatted")))?,
         _ => {
             return args
                 .params

@@ -28,6 +28,9 @@ pub(super) fn math<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>)
         let message = "All maths functions require two operands and an operator as parameters e.g. 3 '+' 2";
         return Ok(error_text(message));
     };
+    if args.context.is_null() || right.is_null() {
+        return Err(RenderError::failed("an operand of `math` is missing"));
+    }
     let operator = evaluator.text_of(operator)?;
     let (left, right) = (MathOperand::of(evaluator, &args.context)?, MathOperand::of(evaluator, right)?);
     if !matches!(&*operator, "+" | "-" | "*" | "x" | "/" | "%") {
@@ -89,7 +92,11 @@ fn evenness(value: &TemplateValue) -> Option<bool> {
     match value {
         TemplateValue::Int(number) => Some(number % 2 == 0),
         TemplateValue::Double(number) => Some((*number as i64) % 2 == 0),
-        TemplateValue::Number(text) => Some(text.ends_with(['0', '2', '4', '6', '8'])),
+        TemplateValue::Number(text) => {
+            // a number with an exponent ends with a zero
+            let whole = text.split('.').next().unwrap_or_default();
+            Some(text.contains('E') || whole.ends_with(['0', '2', '4', '6', '8']))
+        }
         _ => None,
     }
 }

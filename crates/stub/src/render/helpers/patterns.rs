@@ -1,6 +1,8 @@
 //! Helpers for Java regular expressions: `contains`, `matches` and `regexExtract`.
 
-use super::error_text;
+use std::sync::Arc;
+
+use super::{error_text, require_context, text_of_param};
 use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
@@ -41,6 +43,7 @@ pub(super) fn matches<'t>(
     if args.params.is_empty() {
         return Ok(error_text("You must specify the string to be matched and the regular expression"));
     }
+    require_context(args, "matches")?;
     let (text, pattern) = (evaluator.text_of(&args.context)?, evaluator.text_of(args.param(0))?);
     let Some(regex) = regex(evaluator, args, &pattern)? else {
         return Err(RenderError::failed(format!("`{pattern}` is not a Java regular expression")));
@@ -57,7 +60,9 @@ pub(super) fn regex_extract<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
 ) -> Result<TemplateValue, RenderError> {
-    let (text, pattern) = (evaluator.text_of(&args.context)?, evaluator.text_of(args.param(0))?);
+    require_context(args, "regexExtract")?;
+    let text = evaluator.text_of(&args.context)?;
+    let pattern = Arc::clone(text_of_param(args.param(0), "pattern")?);
     let Some(regex) = regex(evaluator, args, &pattern)? else {
         return Ok(error_text(format!("Invalid regex string {pattern}")));
     };
@@ -108,7 +113,7 @@ fn regex(
     }
     Ok(match cached {
         Cached::Regex(regex) => regex,
-        Cached::JsonPath(_) => None,
+        Cached::JsonPath(_) | Cached::XPath(_) => None,
     })
 }
 

@@ -114,11 +114,15 @@ impl FormatSpec {
             ('d', TemplateValue::Int(number)) => {
                 return Ok(self.number(&number.unsigned_abs().to_string(), *number < 0));
             }
-            ('d', TemplateValue::Number(text)) => {
+            ('d', TemplateValue::Number(text)) if !text.contains(['.', 'E']) => {
                 return Ok(self.number(text.trim_start_matches('-'), text.starts_with('-')));
             }
             ('x', TemplateValue::Int(number)) => format!("{number:x}").into(),
             ('o', TemplateValue::Int(number)) => format!("{number:o}").into(),
+            ('f' | 'e' | 'g', TemplateValue::Number(_)) => {
+                let Some(number) = value.as_f64() else { return Err(self.unfit(value)) };
+                return self.write(evaluator, &TemplateValue::Double(number));
+            }
             ('f', TemplateValue::Double(number)) => {
                 let digits = format!("{:.*}", self.precision.unwrap_or(6), rounded(*number, self.precision));
                 return Ok(self.number(digits.trim_start_matches('-'), number.is_sign_negative()));

@@ -3,7 +3,7 @@
 
 use rand::RngExt as _;
 
-use super::{as_integer, error_text, integer_arg, is_set};
+use super::{error_text, integer_arg, is_set};
 use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
@@ -21,15 +21,19 @@ pub(super) fn pick_random<'t>(
         None => [&args.context].into_iter().chain(&args.params).cloned().collect(),
     };
     evaluator.budget.spend(items.len())?;
-    let Some(count) = args.named("count") else {
+    let count = match args.named("count") {
+        None => 0,
+        Some(TemplateValue::Int(count)) => usize::try_from(*count).unwrap_or(0),
+        Some(_) => return Err(RenderError::failed("`count` is a whole number")),
+    };
+    if count == 0 {
         if items.is_empty() {
             return Err(RenderError::failed("there is nothing to pick from in an empty list"));
         }
         let place = evaluator.rng.random_range(0..items.len());
-        return evaluator.text_of(&items[place]).map(TemplateValue::Text);
-    };
-    let count = as_integer(count).and_then(|count| usize::try_from(count).ok());
-    let count = count.ok_or_else(|| RenderError::failed("`count` is a whole number"))?.min(items.len());
+        return Ok(items.swap_remove(place));
+    }
+    let count = count.min(items.len());
     for place in 0..count {
         let other = evaluator.rng.random_range(place..items.len());
         items.swap(place, other);
@@ -69,7 +73,9 @@ pub(super) fn random_value<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
 ) -> Result<TemplateValue, RenderError> {
-    let length = usize::try_from(integer_arg(args, "length", 36)?).unwrap_or(0);
+    let length = integer_arg(args, "length", 36)?;
+    let length = usize::try_from(length)
+        .map_err(|_| RenderError::failed(format!("`length` is not negative, as {length} is")))?;
     let kind = match args.named("type") {
         Some(kind) => evaluator.text_of(kind)?,
         None => "ALPHANUMERIC".into(),

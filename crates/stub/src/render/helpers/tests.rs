@@ -187,7 +187,7 @@ fn json() {
             ),
             (
                 "{{formatJson '{\"a\":1,\"b\":[1,2]}'}} {{#formatJson format='compact'}} { \"a\" : 1.50 } {{/formatJson}}",
-                "{\n  \"a\" : 1,\n  \"b\" : [ 1, 2 ]\n} {\"a\":1.5}",
+                "{\n  \"a\" : 1,\n  \"b\" : [ 1, 2 ]\n} {\"a\":1.50}",
             ),
             (
                 "{{formatJson '{}' format='odd'}}",
@@ -387,4 +387,181 @@ fn helpers_take_whatever_they_are_given() {
             }
         }
     }
+}
+
+#[test]
+fn numbers_compare_by_value() {
+    let call = body("{\"price\":12.5,\"n\":1,\"long\":0.123456789012345678,\"big\":12345678901234567890}");
+    let cases = [
+        ("{{#gt (jsonPath request.body '$.price') 10}}more{{else}}less{{/gt}}", "more"),
+        ("{{eq 1 1.0}} {{neq 1 1.0}} {{gte 1 1.0}} {{lt 1 1.5}} {{lte 2 1.5}}", "true false true true false"),
+        ("{{eq 1 '1'}} {{eq (jsonPath request.body '$.n') 1.0}} {{gt 10000000000 1}}", "false true true"),
+        ("{{lt (jsonPath request.body '$.long') 1}} {{gt (jsonPath request.body '$.big') 1.5}}", "true true"),
+        ("{{eq (parseJson '[1.50]') (parseJson '[1.5]')}} {{contains (array 1.0) 1}}", "false false"),
+        ("{{gt '2' 1}}", "error 1:2: a text cannot be compared with a number"),
+    ];
+    table(&call, &cases);
+}
+
+#[test]
+fn json_keeps_the_digits_of_numbers() {
+    let numbers = "{\"a\":1.50,\"b\":1.23456789012345678,\"c\":1e3,\"d\":-0.0}";
+    let call = body(numbers);
+    let cases = [
+        ("{{parseJson request.body}}", "{a=1.50, b=1.23456789012345678, c=1E+3, d=0.0}"),
+        ("{{formatJson request.body format='compact'}}", "{\"a\":1.50,\"b\":1.23456789012345678,\"c\":1E+3,\"d\":0.0}"),
+        (
+            "{{toJson (parseJson request.body)}}",
+            "{\n  \"a\" : 1.50,\n  \"b\" : 1.23456789012345678,\n  \"c\" : 1000,\n  \"d\" : 0.0\n}",
+        ),
+        ("{{jsonMerge request.body '{\"c\":2.50}'}}", "{\"a\":1.50,\"b\":1.23456789012345678,\"c\":2.50,\"d\":0.0}"),
+        ("{{jsonRemove '{\"a\":1.50,\"b\":1}' '$.b'}} {{jsonArrayAdd '[1.0e2]' '2.50'}}", "{\"a\":1.50} [100,2.50]"),
+        ("{{jsonPath request.body '$.a'}} {{jsonPath request.body '$.b'}}", "1.5 1.23456789012345678"),
+        ("{{toJson (parseJson '{\"a\":null,\"b\":[null]}')}}", "{\n  \"b\" : [ null ]\n}"),
+        ("{{formatJson '{\"a\":null}' format='compact'}}", "{\"a\":null}"),
+    ];
+    table(&call, &cases);
+    let long = rendered("{{toJson (parseJson '[1e100000]')}}", &call);
+    assert!(long.starts_with("error 1:2: the number `1E+100000` is too long"), "{long}");
+}
+
+#[test]
+fn json_that_is_broken_or_lenient() {
+    table(
+        &plain(),
+        &[
+            ("{{jsonPath '{\"a\":' '$.a'}}", "[ERROR: {\"a\": is not valid JSON]"),
+            ("{{jsonPath '[1,2' '$[0]' default='d'}}", "[ERROR: [1,2 is not valid JSON]"),
+            ("[{{jsonPath '<a/>' '$.a'}}] [{{jsonPath 'x' '$.a' default='d'}}] {{jsonPath 5 '$'}}", "[] [d] 5"),
+            (
+                "{{jsonPath \"{'a':'b'}\" '$.a'}} {{parseJson '{\"a\":1} rest'}} {{jsonPath}}",
+                "b {a=1} [ERROR: The JSONPath cannot be empty]",
+            ),
+            (
+                "{{parseJson '{}' 'x'}}[{{x}}] {{parseJson '' 'y'}}[{{y}}] {{#parseJson 'z'}} {{/parseJson}}[{{z}}]",
+                "[{}] [{}] [{}]",
+            ),
+            ("{{jsonMerge '{\"b\":1}' '{\"b\":{\"c\":null}}' removeNulls=true}}", "{\"b\":{\"c\":null}}"),
+        ],
+    );
+}
+
+#[test]
+fn what_is_missing_is_an_error() {
+    for helper in ["base64", "formData", "matches", "parseDate", "regexExtract", "size", "trim", "urlEncode"] {
+        let template = format!("{{{{{helper} request.query.missing 'x'}}}}");
+        let message = rendered(&template, &plain());
+        assert!(message.starts_with("error") && message.contains(&format!("`{helper}`")), "{message}");
+    }
+    table(
+        &plain(),
+        &[
+            ("{{date (parseDate request.query.d.[0])}}", "error 1:8: the value that `parseDate` is given is missing"),
+            ("{{math 1 '+' nothing}}", "error 1:2: an operand of `math` is missing"),
+            ("[{{parseDate '2021-01-02'}}] [{{parseDate '2021-01-02T03:04:05'}}]", "[] []"),
+            ("{{parseDate 'x' format='unix'}}", "error 1:2: `x` is not a count of seconds or milliseconds"),
+        ],
+    );
+}
+
+#[test]
+fn positions_outside_of_a_list() {
+    let outside = "[ERROR: position must be greater than or equal to 0 and less than or equal to the size of the list]";
+    for template in [
+        "{{arrayAdd (array 1 2) 3 position=-2}}",
+        "{{arrayAdd (array 1 2) 3 position=5}}",
+        "{{arrayRemove (array 1 2) position=-1}}",
+        "{{arrayRemove (array 1 2) position=3}}",
+    ] {
+        table(&plain(), &[(template, outside)]);
+    }
+    table(
+        &plain(),
+        &[
+            ("{{arrayAdd (array 1 2) 3 position='2'}} {{range 3 2}} {{array nothing 1}}", "[1, 2, 3] [] []"),
+            ("{{range 3 1}}", "error 1:2: the range from 3 to 1 has no items"),
+            ("{{pickRandom 'a' count=0}}{{pickRandom 'a' count=-1}}{{pickRandom 'a' count=2}}", "aa[a]"),
+        ],
+    );
+}
+
+#[test]
+fn names_with_brackets_are_looked_up() {
+    let call = call("GET", "/t?filter[id]=7&ids[]=x&ids[]=y&a.b=z", &[("x-some-id", "5")], "");
+    table(
+        &call,
+        &[
+            ("{{lookup request.query 'filter[id]'}} {{lookup request.query 'ids[]'}}", "7 x"),
+            (
+                "{{lookup request.query 'ids[].1'}} {{lookup request.query 'ids[].[1]'}} {{request.query.[a.b]}}",
+                "y y z",
+            ),
+            ("{{#each (lookup request.query 'ids[]')}}{{this}};{{/each}}", "x;y;"),
+            ("{{#each request.headers}}{{@key}}={{this}};{{/each}}", "X-Some-Id=5;"),
+            ("{{request.query}}", "{a.b=z, ids[]=x, filter[id]=7}"),
+        ],
+    );
+    let wrong = rendered("{{request.query.filter[id]}}", &call);
+    assert!(wrong.contains("could not find helper: 'request.query.filter'"), "{wrong}");
+}
+
+#[test]
+fn xml() {
+    let soap = "<s:Envelope xmlns:s='u'><s:Body><m:q xmlns:m='v' i='1'>5</m:q><q>6</q></s:Body></s:Envelope>";
+    table(
+        &body(soap),
+        &[
+            ("{{soapXPath request.body '/q/text()'}} {{soapXPath request.body 'q/@i'}}", "5 1"),
+            ("{{xPath request.body '/Envelope/Body/q[2]/text()'}} {{xPath request.body 'count(//q)'}}", "6 1"),
+            ("[{{xPath request.body '/nothing'}}] {{size (xPath request.body '/Envelope/Body/q')}}", "[] 2"),
+            ("{{#each (soapXPath request.body '/q')}}{{name}}={{text}}{{attributes.i}} {{/each}}", "m:q=51 q=6 "),
+            ("{{#each (soapXPath request.body '/q/text()')}}{{this}};{{/each}}", "5;6;"),
+            ("{{lookup (soapXPath request.body '/q') 1}}", "<q>6</q>\n"),
+        ],
+    );
+    table(
+        &plain(),
+        &[
+            ("{{xPath '<a><b>5<c/></b></a>' '//b'}}", "<b>\n  5\n  <c/>\n</b>\n"),
+            (
+                "{{xPath '<a/>' '1 div 3'}} {{xPath '<a/>' '2 > 1'}} {{math (xPath '<a>5</a>' '/a/text()') '+' 1}}",
+                "0.333 true 6",
+            ),
+            (
+                "{{xPath '<a>' '/a'}} {{xPath nothing '/a'}}",
+                "[ERROR: <a> is not valid XML] [ERROR: null is not valid XML]",
+            ),
+            (
+                "{{xPath '<a/>' '/a['}} {{xPath '<a/>'}}",
+                "[ERROR: /a[ is not a valid XPath expression] [ERROR: The XPath expression cannot be empty]",
+            ),
+            ("{{soapXPath '<a/>' '//q'}}", "[ERROR: //q is not a valid XPath expression]"),
+            (
+                "{{toJson (xPath '<a><b x=\"1\">t</b></a>' '/a/b')}}",
+                "{\n  \"attributes\" : {\n    \"x\" : \"1\"\n  },\n  \"name\" : \"b\",\n  \"text\" : \"t\"\n}",
+            ),
+            ("{{formatXml '<a><b>5</b> <c x=\"1\" /></a>'}}", "<a>\n  <b>5</b>\n  <c x=\"1\"/>\n</a>\n"),
+            ("{{#formatXml format='compact'}} <a> <b>5</b> </a> {{/formatXml}}", "<a><b>5</b></a>"),
+            (
+                "{{formatXml '<a>'}} {{formatXml '<a/>' format='x'}}",
+                "[ERROR: Input is not valid XML] [ERROR: formatXml: format [x] should be one of [pretty, compact]]",
+            ),
+            (
+                "{{formatXml ''}}",
+                "[ERROR: formatXml should take a block of XML to format or a single parameter of type String]",
+            ),
+            (
+                "{{formatXml '<a/>' format=5}}",
+                "[ERROR: formatXml: format [5] of type [java.lang.Integer should be a Format or a String and one of [pretty, compact]]]",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn xml_is_bounded() {
+    let wide = format!("<a>{}</a>", "<b/>".repeat(3000));
+    assert_eq!(rendered("{{xPath request.body '//b[//b[. = 1]]'}}", &body(&wide)), "exhausted");
+    let deep = format!("{}{}", "<a>".repeat(300), "</a>".repeat(300));
+    assert!(rendered("{{formatXml request.body}}", &body(&deep)).starts_with("error"));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{as_integer, is_set, text_or_block};
+use super::{as_integer, is_set, require_context, text_or_block};
 use crate::render::template::budget::RenderError;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
@@ -170,6 +170,9 @@ pub(super) fn substring<'t>(
 }
 
 pub(super) fn trim<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    if !args.is_block() {
+        require_context(args, "trim")?;
+    }
     let text = text_or_block(evaluator, args)?;
     Ok(TemplateValue::text(text.trim_matches(|c| c <= ' ')))
 }

@@ -110,6 +110,10 @@ impl<'t> TemplateCursor<'t> {
             return Err(self.error(start, "a name cannot begin with a digit", help));
         }
         while let Some(next) = self.rest().chars().next() {
+            // a bracket begins a part of its own
+            if next == '[' && self.at > start && !self.text[start..self.at].ends_with(['.', '/']) {
+                break;
+            }
             if next == '[' {
                 let Some(length) = self.rest().find(']') else {
                     return Err(self.error(self.at, "`[` is not closed", "write `]` after the name"));

@@ -14,8 +14,10 @@ use super::request_model::RequestModel;
 use super::request_part::RequestPart;
 use super::scope::{Frame, Locals};
 use super::tree::{BlockTag, HelperCall, HelperParam, PartialTag, TemplateBody, TemplateNode};
-use super::value::{ListKind, MapKind, TemplateValue};
+use super::value::{ListKind, MAX_DEPTH, MapKind, TemplateValue};
 use crate::render::helpers::Helper;
+use crate::source::read_json;
+use standin_dialect::xml::Document;
 
 /// The state of one rendering.
 pub(crate) struct Evaluator<'t> {
@@ -34,6 +36,8 @@ pub(crate) struct Evaluator<'t> {
     calls: usize,
     /// Texts that were parsed as JSON, with the results.
     documents: Vec<(Arc<str>, Option<Arc<Json>>)>,
+    /// Texts that were parsed as XML, with the results.
+    xml_documents: Vec<(Arc<str>, Option<Arc<Document>>)>,
 }
 
 impl<'t> Evaluator<'t> {
@@ -48,6 +52,7 @@ impl<'t> Evaluator<'t> {
             defined: Vec::new(),
             calls: 0,
             documents: Vec::new(),
+            xml_documents: Vec::new(),
         }
     }
 
@@ -158,9 +163,26 @@ impl<'t> Evaluator<'t> {
         }
         // each text is parsed once per rendering, however many helpers use it
         self.budget.spend_bytes(text.len() * JSON_COST_FACTOR)?;
-        let document = serde_json::from_str(text).ok().map(Arc::new);
+        let document = serde_json::from_str(text).ok().or_else(|| lenient_json(text)).map(Arc::new);
         if self.documents.len() < MAX_DOCUMENTS {
             self.documents.push((Arc::clone(text), document.clone()));
+        }
+        Ok(document)
+    }
+
+    /// Parses a text as XML; `None` if it is not XML.
+    pub(crate) fn xml_document(&mut self, text: &Arc<str>) -> Result<Option<Arc<Document>>, RenderError> {
+        if let Some((_, document)) = self.xml_documents.iter().find(|(known, _)| known == text) {
+            return Ok(document.clone());
+        }
+        self.budget.spend_bytes(text.len() * XML_COST_FACTOR)?;
+        let document = match Document::parse(text) {
+            Ok(document) => Some(Arc::new(document)),
+            Err(error) if error.is_limit => return Err(error.into()),
+            Err(_) => None,
+        };
+        if self.xml_documents.len() < MAX_DOCUMENTS {
+            self.xml_documents.push((Arc::clone(text), document.clone()));
         }
         Ok(document)
     }
@@ -258,6 +280,7 @@ impl<'t> Evaluator<'t> {
                 let word = |holds: bool, word: &str| TemplateValue::text(if holds { word } else { "" });
                 let locals = vec![
                     ("@index", TemplateValue::Int(index)),
+                    ("@key", TemplateValue::Int(index)),
                     ("@first", word(place == 0, "first")),
                     ("@last", word(place == last, "last")),
                     ("@odd", word(index % 2 != 0, "odd")),
@@ -270,16 +293,13 @@ impl<'t> Evaluator<'t> {
             return Ok(());
         }
         let entries = self.entries(&args.context).unwrap_or_default();
-        if entries.is_empty() {
-            // null is not even an empty list
-            return if args.context.is_null() { Ok(()) } else { self.otherwise(args) };
-        }
-        let last = entries.len() - 1;
+        let Some(last) = entries.len().checked_sub(1) else { return self.otherwise(args) };
         for (place, (key, value)) in entries.into_iter().enumerate() {
             let word = |holds: bool, word: &str| TemplateValue::text(if holds { word } else { "" });
             let key = TemplateValue::Text(key);
             let (first, last) = (word(place == 0, "first"), word(place == last, "last"));
-            let locals = vec![("@key", key.clone()), ("@first", first), ("@last", last)];
+            let index = TemplateValue::from_usize(place);
+            let locals = vec![("@key", key.clone()), ("@index", index), ("@first", first), ("@last", last)];
             self.inner_of(args, value.clone(), locals, &[&value, &key])?;
         }
         Ok(())
@@ -328,8 +348,17 @@ impl<'t> Evaluator<'t> {
     }
 }
 
+/// Parses JSON that is not strict as WireMock does: with comments, single quotes, and any text after
+/// the value.
+fn lenient_json(text: &str) -> Option<Json> {
+    read_json(text).ok().filter(|node| node.depth() <= MAX_DEPTH.into()).map(|node| node.to_json())
+}
+
 /// Cost of parsing JSON, relative to copying it.
 const JSON_COST_FACTOR: usize = 4;
 
-/// Maximum number of parsed documents that are kept.
+/// Cost of parsing XML, relative to copying it.
+const XML_COST_FACTOR: usize = 8;
+
+/// Maximum number of parsed documents of a kind that are kept.
 const MAX_DOCUMENTS: usize = 8;

@@ -17,6 +17,7 @@ mod request_part;
 pub(crate) mod scope;
 pub(crate) mod tree;
 pub(crate) mod value;
+mod xml_node;
 
 use std::fmt;
 

@@ -105,6 +105,7 @@ impl Evaluator<'_> {
             },
             TemplateValue::Named(text) if name == "name" => TemplateValue::Text(Arc::clone(text)),
             TemplateValue::Date(date) if name == "time" => TemplateValue::Int(date.at.as_millisecond()),
+            TemplateValue::Xml(node) => node.property(name)?,
             _ => TemplateValue::Null,
         })
     }
@@ -114,6 +115,10 @@ impl Evaluator<'_> {
         match value {
             TemplateValue::Map(map) => Some(map.entries.clone()),
             TemplateValue::Part(part) => Some(self.model.entries(*part)),
+            TemplateValue::Xml(node) => {
+                let entry = |name: &&str| Some((Arc::from(*name), node.property(name).ok()?));
+                Some(["attributes", "name", "text"].iter().filter_map(entry).collect())
+            }
             _ => None,
         }
     }

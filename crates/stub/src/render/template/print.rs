@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::budget::RenderError;
+use super::budget::{MAX_OUTPUT_BYTES, RenderError};
 use super::eval::Evaluator;
-use super::value::{ListKind, MapKind, TemplateValue};
+use super::value::{ListKind, MapKind, TemplateValue, XmlValue};
 use standin_dialect::dates::print_date;
+use standin_dialect::java_decimal::plain_decimal_text;
 use standin_dialect::java_text::double_text;
 use standin_dialect::json::push_quoted;
 
@@ -13,8 +14,19 @@ use standin_dialect::json::push_quoted;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     Compact,
-    /// One member per line and the items of a list on one line, as Jackson prints.
+    /// Compact, with numbers without exponents.
+    CompactPlain,
+    /// One member per line and the items of a list on one line, with numbers without exponents, as
+    /// Jackson prints.
     Pretty,
+    /// Pretty, without members that are null.
+    PrettyNonNull,
+}
+
+impl Layout {
+    fn is_pretty(self) -> bool {
+        matches!(self, Self::Pretty | Self::PrettyNonNull)
+    }
 }
 
 impl Evaluator<'_> {
@@ -76,12 +88,13 @@ impl Evaluator<'_> {
                     out.push(']');
                 }
             },
-            TemplateValue::Map(map) if map.kind == MapKind::Json => self.json(value, Layout::Pretty, 0, out)?,
+            TemplateValue::Map(map) if map.kind == MapKind::Json => self.json(value, Layout::PrettyNonNull, 0, out)?,
             TemplateValue::Map(map) if matches!(map.kind, MapKind::Path(_)) => {
                 if let MapKind::Path(path) = &map.kind {
                     out.push_str(path);
                 }
             }
+            TemplateValue::Xml(node) => out.push_str(&self.xml_text(node)?),
             TemplateValue::Map(_) | TemplateValue::Part(_) => {
                 out.push('{');
                 for (place, (key, value)) in self.entries(value).unwrap_or_default().into_iter().enumerate() {
@@ -94,6 +107,17 @@ impl Evaluator<'_> {
             }
         }
         self.budget.spend_bytes(out.len() - before)
+    }
+
+    /// Returns the text of an XML node, and spends steps for what was written.
+    fn xml_text(&mut self, node: &XmlValue) -> Result<String, RenderError> {
+        // one byte more, so that a text that was cut exceeds the limit
+        let text = node.document.shown(node.place, MAX_OUTPUT_BYTES + 1);
+        self.budget.spend_bytes(text.len())?;
+        if text.len() > MAX_OUTPUT_BYTES {
+            return Err(RenderError::failed(format!("the XML is longer than {} MiB", MAX_OUTPUT_BYTES >> 20)));
+        }
+        Ok(text)
     }
 
     /// Returns the JSON of a value.
@@ -117,7 +141,10 @@ impl Evaluator<'_> {
             TemplateValue::Null | TemplateValue::Bool(_) | TemplateValue::Int(_) | TemplateValue::Double(_) => {
                 self.java(value, out)?;
             }
-            TemplateValue::Number(text) => out.push_str(text),
+            TemplateValue::Number(text) if layout == Layout::Compact => out.push_str(text),
+            TemplateValue::Number(text) => out.push_str(&plain_decimal_text(text).ok_or_else(|| {
+                RenderError::failed(format!("the number `{text}` is too long to be written without an exponent"))
+            })?),
             TemplateValue::Text(text) | TemplateValue::Named(text) => push_quoted(text, out),
             TemplateValue::Date(_) => {
                 let mut text = String::new();
@@ -128,7 +155,7 @@ impl Evaluator<'_> {
                 self.json(&list.items[0], layout, depth, out)?;
             }
             TemplateValue::List(list) => self.json_list(&list.items, layout, depth, out)?,
-            TemplateValue::Map(_) | TemplateValue::Part(_) => {
+            TemplateValue::Map(_) | TemplateValue::Part(_) | TemplateValue::Xml(_) => {
                 let entries = self.entries(value).unwrap_or_default();
                 self.json_map(&entries, layout, depth, out)?;
             }
@@ -143,12 +170,9 @@ impl Evaluator<'_> {
         depth: usize,
         out: &mut String,
     ) -> Result<(), RenderError> {
-        let (open, between, close) = match layout {
-            Layout::Compact => ("[", ",", "]"),
-            Layout::Pretty => ("[ ", ", ", " ]"),
-        };
+        let (open, between, close) = if layout.is_pretty() { ("[ ", ", ", " ]") } else { ("[", ",", "]") };
         if items.is_empty() {
-            out.push_str(if layout == Layout::Pretty { "[ ]" } else { "[]" });
+            out.push_str(if layout.is_pretty() { "[ ]" } else { "[]" });
             return Ok(());
         }
         for (place, item) in items.iter().enumerate() {
@@ -166,20 +190,25 @@ impl Evaluator<'_> {
         depth: usize,
         out: &mut String,
     ) -> Result<(), RenderError> {
-        if entries.is_empty() {
-            out.push_str(if layout == Layout::Pretty { "{ }" } else { "{}" });
-            return Ok(());
-        }
-        for (place, (key, value)) in entries.iter().enumerate() {
-            out.push(if place == 0 { '{' } else { ',' });
-            if layout == Layout::Pretty {
+        let mut is_first = true;
+        for (key, value) in entries {
+            if layout == Layout::PrettyNonNull && value.is_null() {
+                continue;
+            }
+            out.push(if is_first { '{' } else { ',' });
+            is_first = false;
+            if layout.is_pretty() {
                 new_line(depth + 1, out);
             }
             push_quoted(key, out);
-            out.push_str(if layout == Layout::Pretty { " : " } else { ":" });
+            out.push_str(if layout.is_pretty() { " : " } else { ":" });
             self.json(value, layout, depth + 1, out)?;
         }
-        if layout == Layout::Pretty {
+        if is_first {
+            out.push_str(if layout.is_pretty() { "{ }" } else { "{}" });
+            return Ok(());
+        }
+        if layout.is_pretty() {
             new_line(depth, out);
         }
         out.push('}');

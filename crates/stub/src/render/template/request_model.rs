@@ -14,8 +14,9 @@ use percent_encoding::percent_decode_str;
 
 use super::request_part::RequestPart;
 use super::value::{ListKind, MapKind, TemplateValue};
-use crate::call::{self, Call, header_text};
+use crate::call::{self, Call, header_text, sent_header_name};
 use standin_dialect::PathTemplate;
+use standin_dialect::java_text::sort_as_hash_map;
 
 /// The data for the templates of one reply.
 pub(crate) struct RequestModel<'c> {
@@ -94,8 +95,18 @@ impl<'c> RequestModel<'c> {
             RequestPart::RequestLine => {
                 known(&["method", "scheme", "host", "port", "query", "url", "path", "pathSegments"])
             }
-            RequestPart::Headers => known(&header_names(&self.call.headers)),
-            RequestPart::Query => grouped(self.call.query()),
+            RequestPart::Headers => {
+                let mut entries = known(&header_names(&self.call.headers));
+                for (name, _) in &mut entries {
+                    *name = sent_header_name(name, self.call.version).into();
+                }
+                entries
+            }
+            RequestPart::Query => {
+                let mut entries = grouped(self.call.query());
+                sort_as_hash_map(&mut entries);
+                entries
+            }
             RequestPart::Cookies => grouped(self.call.cookies()),
             RequestPart::Pieces => {
                 let pieces = self.pieces().iter().enumerate();

@@ -76,7 +76,11 @@ fn blocks_choose_and_repeat() {
                 "first//even/ ///odd /last/even/ ",
             ),
             ("{{#each (array 'p' 'q') as |v i|}}{{i}}{{v}}{{@index}}{{@index_1}} {{/each}}", "0p01 1q12 "),
-            ("{{#each (array)}}x{{else}}none{{/each}}{{#each nothing}}x{{else}}none{{/each}}", "none"),
+            ("{{#each (array)}}x{{else}}none{{/each}}{{#each nothing}}x{{else}}none{{/each}}", "nonenone"),
+            (
+                "{{#each (parseJson '{\"p\":1,\"q\":2}')}}{{@key}}{{@index}}{{/each}}{{#each (array 5)}}{{@key}}{{/each}}",
+                "p0q10",
+            ),
             ("{{#each request.query}}{{@key}}={{this}};{{/each}}", "a=1;b=2;"),
             ("{{#with request.query}}{{a}}-{{b}}{{/with}}{{#with nothing}}x{{else}}y{{/with}}", "1-2y"),
             ("{{^request.query.z}}none{{/request.query.z}}{{#nosuch}}x{{/nosuch}}", "none"),

@@ -7,6 +7,7 @@ use super::value::TemplateValue;
 use crate::render::helpers::Helper;
 use standin_dialect::java_regex::JavaRegex;
 use standin_dialect::json_path::JsonPath;
+use standin_dialect::xml::xpath::XPath;
 
 /// A sequence of nodes, and the partials that it defines.
 #[derive(Debug, Default)]
@@ -43,6 +44,7 @@ pub(crate) struct HelperCall {
 pub(crate) enum Cached {
     JsonPath(Option<Arc<JsonPath>>),
     Regex(Option<JavaRegex>),
+    XPath(Option<Arc<XPath>>),
 }
 
 #[derive(Debug)]
@@ -137,7 +139,8 @@ impl NamePath {
     }
 }
 
-/// Splits a path at `.` and `/`; a part in brackets is one name.
+/// Splits a path at `.` and `/`; a part in brackets is one name. A bracket within a name, as in
+/// `ids[]`, belongs to the name.
 fn steps(text: &str) -> Vec<PathStep> {
     let mut steps = Vec::new();
     let mut rest = text;
@@ -148,7 +151,7 @@ fn steps(text: &str) -> Vec<PathStep> {
             rest = &rest[1..];
             continue;
         } else {
-            let end = rest.find(['.', '/', '[']).unwrap_or(rest.len());
+            let end = rest.find(['.', '/']).unwrap_or(rest.len());
             rest.split_at(end)
         };
         steps.push(PathStep { name: name.into(), index: name.parse().ok() });

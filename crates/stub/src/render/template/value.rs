@@ -12,6 +12,8 @@ use jiff::tz::TimeZone;
 
 use super::budget::{ENTRIES_PER_STEP, RenderBudget, RenderError};
 use super::request_part::RequestPart;
+use standin_dialect::java_decimal::compare_decimals;
+use standin_dialect::xml::{Document, NodeId};
 
 /// A value of a template.
 #[derive(Clone, Debug)]
@@ -22,7 +24,7 @@ pub(crate) enum TemplateValue {
     Int(i64),
     /// A number that is not an integer.
     Double(f64),
-    /// A JSON number that fits neither type, as written.
+    /// A decimal number or a large integer with all its digits, as Java prints it.
     Number(Arc<str>),
     Text(Arc<str>),
     /// A value that prints as a text but equals no text, such as the method of a request.
@@ -32,6 +34,15 @@ pub(crate) enum TemplateValue {
     Date(Arc<DateValue>),
     /// A part of the request, decoded on use.
     Part(RequestPart),
+    /// A node of an XML document.
+    Xml(XmlValue),
+}
+
+/// A node of an XML document that a template has parsed.
+#[derive(Clone, Debug)]
+pub(crate) struct XmlValue {
+    pub(crate) document: Arc<Document>,
+    pub(crate) place: NodeId,
 }
 
 /// A list of values.
@@ -127,9 +138,8 @@ impl TemplateValue {
         match self {
             Self::Null => true,
             Self::Bool(value) => !value,
-            Self::Int(number) => *number == 0,
-            Self::Double(number) => number.abs() < 1.0,
-            Self::Number(_) | Self::Date(_) | Self::Part(_) => false,
+            Self::Int(_) | Self::Double(_) | Self::Number(_) => self.as_f64().is_some_and(|number| number.abs() < 1.0),
+            Self::Date(_) | Self::Part(_) | Self::Xml(_) => false,
             Self::Text(text) | Self::Named(text) => text.is_empty(),
             Self::List(list) => list.items.is_empty(),
             Self::Map(map) => matches!(map.kind, MapKind::Path(_)) && map.entries.is_empty(),
@@ -139,6 +149,16 @@ impl TemplateValue {
     /// Returns whether the value is a number.
     pub(crate) fn is_number(&self) -> bool {
         matches!(self, Self::Int(_) | Self::Double(_) | Self::Number(_))
+    }
+
+    /// Returns a number as a double; `None` for other values.
+    pub(crate) fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Int(number) => Some(*number as f64),
+            Self::Double(number) => Some(*number),
+            Self::Number(text) => text.parse().ok(),
+            _ => None,
+        }
     }
 
     /// Returns whether both values are equal by Java's `equals`: `1` equals neither `"1"` nor
@@ -180,7 +200,7 @@ impl TemplateValue {
         })
     }
 
-    /// Compares two values of one type; `None` for different types.
+    /// Compares two numbers, or two other values of one type; `None` for different types.
     pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Bool(one), Self::Bool(other)) => Some(one.cmp(other)),
@@ -188,7 +208,8 @@ impl TemplateValue {
             (Self::Double(one), Self::Double(other)) => Some(one.total_cmp(other)),
             (Self::Text(one), Self::Text(other)) => Some(one.encode_utf16().cmp(other.encode_utf16())),
             (Self::Date(one), Self::Date(other)) => Some(one.at.cmp(&other.at)),
-            _ => None,
+            (Self::Number(one), Self::Number(other)) => Some(compare_decimals(one, other)),
+            _ => Some(self.as_f64()?.total_cmp(&other.as_f64()?)),
         }
     }
 
@@ -216,6 +237,7 @@ impl TemplateValue {
             Self::List(_) => "a list",
             Self::Map(_) => "an object",
             Self::Date(_) => "a date",
+            Self::Xml(_) => "an XML node",
         }
     }
 
@@ -277,6 +299,8 @@ mod tests {
             (TemplateValue::Bool(false), true),
             (TemplateValue::Int(0), true),
             (TemplateValue::Double(0.0), true),
+            (TemplateValue::Number("0.50".into()), true),
+            (TemplateValue::Number("1.50".into()), false),
             (TemplateValue::text(""), true),
             (empty, true),
             (map, false),
@@ -300,6 +324,16 @@ mod tests {
         assert!(!equal(&TemplateValue::Named("GET".into()), &TemplateValue::text("GET")));
         assert!(equal(&TemplateValue::values(["1"]), &list(std::slice::from_ref(&text), ListKind::Plain)));
         assert_eq!(text.compare(&TemplateValue::Int(1)), None);
+        let number = |text: &str| TemplateValue::Number(text.into());
+        for (one, other, order) in [
+            (TemplateValue::Double(12.5), TemplateValue::Int(10), Ordering::Greater),
+            (TemplateValue::Int(1), TemplateValue::Double(1.0), Ordering::Equal),
+            (number("1.50"), number("1.5"), Ordering::Equal),
+            (number("12345678901234567890"), number("12345678901234567891"), Ordering::Less),
+            (number("1E+3"), TemplateValue::Int(999), Ordering::Greater),
+        ] {
+            assert_eq!(one.compare(&other), Some(order), "{one:?} {other:?}");
+        }
         assert_eq!(text.compare(&TemplateValue::text("2")), Some(Ordering::Less));
     }
 
