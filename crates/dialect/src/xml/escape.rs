@@ -70,7 +70,7 @@ pub(super) fn push_text(text: &str, out: &mut String) {
 /// Writes a character; one beyond the first plane as a reference, as Java does.
 fn push_character(c: char, out: &mut String) {
     if c > '\u{ffff}' {
-        out.push_str(&format!("&#{};", u32::from(c)));
+        out.extend(["&#", &u32::from(c).to_string(), ";"]);
     } else {
         out.push(c);
     }

@@ -100,7 +100,9 @@ impl XmlWriter<'_> {
             || self.layout == XmlLayout::Compact
             || children.iter().all(|child| self.document.text(*child).is_some());
         if is_inline {
-            children.iter().for_each(|child| self.node(*child, depth + 1, indents));
+            for child in children {
+                self.node(child, depth + 1, indents);
+            }
         } else {
             self.lines(&children, depth);
         }
