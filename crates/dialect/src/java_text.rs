@@ -45,7 +45,7 @@ pub fn double_text(value: f64) -> String {
 /// use standin_dialect::java_text::grouped_text;
 ///
 /// assert_eq!(grouped_text(2.0), "2");
-/// assert_eq!(grouped_text(-1234567.8915), "-1,234,567.892");
+/// assert_eq!(grouped_text(-1_234_567.875), "-1,234,567.875");
 /// ```
 pub fn grouped_text(value: f64) -> String {
     if value.is_nan() {

@@ -1,5 +1,5 @@
 //! The small languages of WireMock stubs: Java's regular expressions and dates, Jayway's JSONPath,
-//! JsonUnit's equality of JSON, XML and XPath 1.0, path templates.
+//! JsonUnit's equality of JSON, XML and XPath 1.0, GraphQL, path templates.
 //!
 //! Everything here gives the answers of the Java libraries that WireMock uses, odd ones included.
 //! Texts come from strangers, so parsers limit depth and size, and evaluation limits its steps.
@@ -57,6 +57,16 @@
 //! # Ok::<(), standin_dialect::SyntaxError>(())
 //! ```
 //!
+//! # GraphQL
+//!
+//! ```
+//! use standin_dialect::graphql::GraphQlDocument;
+//!
+//! let expected = GraphQlDocument::parse("{ hero { name age } }")?;
+//! assert_eq!(GraphQlDocument::parse("query { hero { age, name } }")?, expected);
+//! # Ok::<(), standin_dialect::SyntaxError>(())
+//! ```
+//!
 //! # Dates
 //!
 //! ```
@@ -81,6 +91,7 @@
 pub mod cpu_time;
 pub mod dates;
 mod error;
+pub mod graphql;
 pub mod java_decimal;
 pub mod java_regex;
 pub mod java_text;

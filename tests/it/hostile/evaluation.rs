@@ -102,6 +102,12 @@ fn every_limit_of_matching_has_a_count_of_its_own() {
         assert_eq!(mock.post("/m", &text).status, 404, "{limit}");
         assert_eq!(metric(&mock, &format!("standin_limited_total{{limit=\"{limit}\"}}")), 1, "{limit}");
     }
+    let matcher = json!({"name": "graphql-body-matcher", "parameters": {"query": "{ a }"}});
+    let mock = served(&[json!({"request": {"urlPath": "/m", "customMatcher": matcher}, "response": {"body": "ok"}})]);
+    let query = |depth: usize| json!({"query": format!("{} a {}", "{ a ".repeat(depth), "}".repeat(depth))});
+    assert_eq!(mock.post("/m", "{\"query\": \"query { a }\"}").text(), "ok");
+    assert_eq!(mock.post("/m", &query(5_000).to_string()).status, 404);
+    assert_eq!(metric(&mock, "standin_limited_total{limit=\"graphql\"}"), 1);
 }
 
 /// What is taken is read again by all that lists, saves and compares stubs.

@@ -28,6 +28,7 @@ use standin_coding::ContentCoding;
 use standin_dialect::json::TextDigest;
 
 use standin_dialect::SyntaxError;
+use standin_dialect::graphql::GraphQlDocument;
 use standin_dialect::xml::Document;
 
 /// The scheme of a request's URL.
@@ -109,6 +110,7 @@ struct Decoded {
     text_digest: OnceLock<TextDigest>,
     parts: OnceLock<Option<Vec<BodyPart>>>,
     xml: OnceLock<Box<Result<Document, SyntaxError>>>,
+    graphql: OnceLock<Option<Result<GraphQlDocument, SyntaxError>>>,
 }
 
 /// Decoded names and values in the order of the request.
@@ -312,6 +314,16 @@ impl Call {
             self.allows(|| decode_budget::json_size(text.as_bytes())).then(|| serde_json::from_str(text).ok())?
         };
         self.once(&self.decoded().json, read)?.as_ref()
+    }
+
+    /// Returns the `query` of a JSON body as GraphQL, or the error of its parser; `None` if the body
+    /// has none.
+    pub fn graphql(&self) -> Option<Result<&GraphQlDocument, &SyntaxError>> {
+        let read = || {
+            let query = self.json()?.get("query")?.as_str()?;
+            self.allows(|| query.len()).then(|| GraphQlDocument::parse(query))
+        };
+        self.once(&self.decoded().graphql, read)?.as_ref().map(Result::as_ref)
     }
 
     /// Returns the body as XML, or the error of its parser.

@@ -6,6 +6,7 @@
 pub mod date_time;
 mod fields;
 pub mod format;
+pub mod graphql;
 mod index;
 pub mod json_schema;
 mod multipart;
@@ -25,6 +26,7 @@ pub use multipart::MultipartRule;
 pub use url::UrlRule;
 pub use value_matcher::{MatchInput, MatchLimit, MatchStats, ValueMatcher};
 
+use self::graphql::GraphQlRule;
 use crate::call::Call;
 use standin_dialect::PathTemplate;
 
@@ -63,6 +65,8 @@ pub enum Clause {
     ClientIp(ValueMatcher),
     /// A matcher for a header, parameter or cookie.
     Field(FieldMatcher),
+    /// The rule for a GraphQL request.
+    GraphQl(Box<GraphQlRule>),
     /// A matcher for the host that the client named.
     Host(ValueMatcher),
     /// The rule for the method.
@@ -177,6 +181,7 @@ impl Clause {
             Self::Body(rule) => rule.matches(MatchInput::Body(call), stats),
             Self::ClientIp(rule) => rule.matches(MatchInput::Text(&call.client_ip()), stats),
             Self::Field(field) => field.matches(call, stats),
+            Self::GraphQl(rule) => rule.matches(call, stats),
             Self::Host(rule) => rule.matches(MatchInput::Text(&call.host()), stats),
             Self::Method(rule) => rule.matches(call.method.as_str()),
             Self::Multipart(rule) => rule.matches(call, stats),
@@ -207,6 +212,7 @@ impl Clause {
             Self::Field(field) => 3 + field.cost(),
             Self::Body(rule) => 20 + rule.cost(),
             Self::Multipart(rule) => 22 + rule.cost(),
+            Self::GraphQl(_) => 30,
         }
     }
 }

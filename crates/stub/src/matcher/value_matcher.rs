@@ -101,6 +101,8 @@ pub enum MatchLimit {
     Pattern,
     /// Steps of a JSONPath.
     JsonPath,
+    /// Size and depth of a GraphQL document.
+    GraphQl,
     /// Steps of a JSON Schema.
     Schema,
     /// Steps of an XPath, and the size of an XML document.
@@ -109,13 +111,14 @@ pub enum MatchLimit {
 
 impl MatchLimit {
     /// All limits, in the order of their counts.
-    pub const ALL: [Self; 4] = [Self::Pattern, Self::JsonPath, Self::Schema, Self::XPath];
+    pub const ALL: [Self; 5] = [Self::Pattern, Self::JsonPath, Self::GraphQl, Self::Schema, Self::XPath];
 
     /// Returns the name of the limit in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pattern => "regex_backtracking",
             Self::JsonPath => "json_path",
+            Self::GraphQl => "graphql",
             Self::Schema => "schema",
             Self::XPath => "xpath",
         }

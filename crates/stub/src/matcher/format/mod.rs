@@ -2,6 +2,7 @@
 //!
 //! Stubs and profiles both use request patterns, so the readers belong to matching.
 
+mod custom;
 mod date_time;
 mod field;
 mod json_schema;

@@ -3,6 +3,7 @@
 use http::HeaderName;
 use serde_json::{Map, Value as Json};
 
+use super::custom::custom_matcher;
 use super::field::field_rule;
 use super::multipart::multipart_patterns;
 use super::operand::java_regex;
@@ -69,11 +70,7 @@ pub fn read(node: &Node, reader: &mut Reader) -> (RequestPattern, Map<String, Js
     body_patterns(&mut object, &mut clauses, reader);
     if let Some(node) = object.node("customMatcher") {
         object.echo("customMatcher", node.to_json());
-        clauses.push(Clause::Unsatisfiable);
-        if reader.is_lenient() {
-            let help = "remove it; standin has no custom matchers";
-            reader.warn_at(node, "customMatcher", "a custom matcher never matches", help);
-        }
+        clauses.push(custom_matcher(node, reader));
     }
     multipart_patterns(&mut object, &mut clauses, reader);
     let mut echo = object.close(KEYS, Strictness::Strict, reader);

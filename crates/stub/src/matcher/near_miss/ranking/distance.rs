@@ -68,7 +68,8 @@ fn content_distance(pattern: &RequestPattern, call: &Call, stats: &MatchStats) -
                 (5, value_distance(rule, value, stats))
             }
             Clause::Multipart(rule) => (6, distance_of(rule.matches(call, stats))),
-            Clause::Unsatisfiable => {
+            Clause::GraphQl(_) if clause.holds(call, stats) => continue,
+            Clause::GraphQl(_) | Clause::Unsatisfiable => {
                 is_custom = true;
                 continue;
             }

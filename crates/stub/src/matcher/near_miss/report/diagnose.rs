@@ -55,7 +55,7 @@ impl ClauseDiagnosis<'_> {
             }
             Clause::Method(rule) => self.method(rule),
             Clause::Multipart(rule) => multipart::diagnose_multipart(rule, self.call),
-            Clause::Unsatisfiable => self.unsatisfiable(),
+            Clause::GraphQl(_) | Clause::Unsatisfiable => self.unsatisfiable(),
             Clause::PathParameter { template, name, rule } => {
                 let value = template.variable(name, call.path())?;
                 Self::path_parameter(name, rule, value)
