@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::admin::AccessRules;
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
+use crate::proxy::ProxySettings;
 use crate::timer::Precision;
 use standin_files::regular_file::MAX_BYTES;
 use standin_stub::files::Templating;
@@ -68,6 +69,8 @@ pub struct Config {
     pub templating: Templating,
     /// Maximum size of a mapping file or a profile, in bytes.
     pub max_file_bytes: u64,
+    /// Proxied responses: stubs with a `proxyBaseUrl`.
+    pub proxy: ProxySettings,
 }
 
 /// An address that answers requests, written `[NAME=][http://|https://]ADDRESS`.
@@ -116,6 +119,7 @@ impl Default for Config {
             watches: true,
             templating: Templating::default(),
             max_file_bytes: MAX_BYTES,
+            proxy: ProxySettings::default(),
         }
     }
 }

@@ -61,6 +61,7 @@ mod offload;
 mod pacing;
 mod panics;
 mod prometheus_text;
+mod proxy;
 mod ramp;
 mod record;
 mod reload;
@@ -80,10 +81,12 @@ pub use config::{Config, Listener, ParseListenerError};
 pub use listen::connection::Limits;
 pub use listen::tls::{Certificate, TlsError};
 pub use mock::Mock;
+pub use proxy::ProxySettings;
 pub use server::{Address, Handle, Server, StartError};
 pub use standin_stub::defect::Defect;
 pub use standin_stub::files::Templating;
 pub use timer::Precision;
+pub use upstream::{TargetPattern, TrustAnchors};
 
 /// Items for the binary and the tests of this repository; they may change at any time.
 #[doc(hidden)]
@@ -91,5 +94,4 @@ pub mod internal {
     pub use crate::cli::main;
     pub use crate::ramp::{NOTE_KEY as RAMP_NOTE_KEY, STEP_SHARES as RAMP_STEP_SHARES};
     pub use crate::replay::{Pace, Plan, PreparedCalls, Replacements, ReplayOutcome, ReplayTarget, run as replay};
-    pub use crate::upstream::TrustAnchors;
 }

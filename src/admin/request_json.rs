@@ -9,7 +9,7 @@ use http::{HeaderMap, Version};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::live::journal::{JournalEntry, MatchOutcome};
+use crate::live::journal::{JournalEntry, MatchOutcome, ProxiedAnswer};
 use standin_stub::Stub;
 use standin_stub::call::{Call, NamedValues, header_text, sent_header_name};
 use standin_stub::reply::{Body, ConnectionEnding, Reply};
@@ -24,12 +24,15 @@ pub(super) fn serve_event(record: &JournalEntry) -> Value {
             let document = stub.json();
             let definition = document.get("response").cloned().unwrap_or_else(|| json!({}));
             event.insert("responseDefinition".to_owned(), definition);
-            event.insert("response".to_owned(), response(stub));
+            event.insert("response".to_owned(), record.proxied.as_deref().map_or_else(|| response(stub), proxied_response));
             event.insert("wasMatched".to_owned(), true.into());
             event.insert("stubMapping".to_owned(), document);
         }
         MatchOutcome::Matched(id, None) => {
             event.insert("wasMatched".to_owned(), true.into());
+            if let Some(proxied) = &record.proxied {
+                event.insert("response".to_owned(), proxied_response(proxied));
+            }
             event.insert("stubMapping".to_owned(), json!({"id": id, "uuid": id}));
         }
         MatchOutcome::Unmatched => {
@@ -40,7 +43,20 @@ pub(super) fn serve_event(record: &JournalEntry) -> Value {
     }
     // the intended latency: an entry is written before its response is sent, and not updated
     let intended = record.delay.unwrap_or_default().as_millis() as u64;
-    event.insert("timing".to_owned(), json!({"addedDelay": intended, "totalTime": intended}));
+    let timing = match &record.proxied {
+        Some(proxied) => {
+            let process = proxied.process_time.as_millis() as u64;
+            json!({
+                "addedDelay": intended,
+                "processTime": process,
+                "responseSendTime": 0,
+                "serveTime": process,
+                "totalTime": process + intended,
+            })
+        }
+        None => json!({"addedDelay": intended, "totalTime": intended}),
+    };
+    event.insert("timing".to_owned(), timing);
     if record.is_beyond_valid {
         event.insert("standin".to_owned(), json!({"beyondValidRange": true}));
     }
@@ -102,6 +118,21 @@ fn response(stub: &Arc<Stub>) -> Value {
             ConnectionEnding::Raw(_) => "MALFORMED_RESPONSE_CHUNK",
         };
         response.insert("fault".to_owned(), fault.into());
+    }
+    Value::Object(response)
+}
+
+/// Returns the response of a real service to a proxied request.
+fn proxied_response(proxied: &ProxiedAnswer) -> Value {
+    let mut response = Map::new();
+    response.insert("status".to_owned(), proxied.status.as_u16().into());
+    if !proxied.headers.is_empty() {
+        response.insert("headers".to_owned(), headers(&proxied.headers, Version::HTTP_11));
+    }
+    response.insert("bodyAsBase64".to_owned(), STANDARD.encode(&proxied.body).into());
+    response.insert("body".to_owned(), String::from_utf8_lossy(&proxied.body).into());
+    if proxied.is_body_omitted {
+        response.insert("bodyOmitted".to_owned(), true.into());
     }
     Value::Object(response)
 }

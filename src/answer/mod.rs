@@ -8,8 +8,10 @@ mod contained;
 mod forward;
 pub(crate) mod misses;
 mod paced;
+mod proxied;
 mod refusal;
 
+use std::borrow::Borrow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +24,7 @@ use tokio::sync::mpsc;
 pub(crate) use self::contained::contained;
 use self::misses::MissSender;
 use self::paced::Matched;
+use self::proxied::Forwarded;
 use crate::admin::{self, AdminRequest};
 use crate::listen::body::{self, Bounds};
 use crate::listen::connection::{Broken, Connection, Limits};
@@ -36,6 +39,7 @@ use standin_stub::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 
 use crate::audit::Audit;
 use crate::panics::{self, Panics};
+use crate::proxy::ProxyClient;
 use crate::record::ForwardRule;
 use crate::send::{self, Outgoing, Transfer, Wait};
 use standin_model::draws::Draws;
@@ -92,6 +96,8 @@ pub(crate) struct Answerer {
     pub(crate) control: mpsc::Sender<AdminRequest>,
     /// The real service, if requests may be forwarded to it.
     pub(crate) forward: Option<ForwardRule>,
+    /// The client of the services that stubs forward to.
+    pub(crate) proxy: Arc<ProxyClient>,
 }
 
 impl Answerer {
@@ -121,6 +127,9 @@ impl Answerer {
         }
         let recorder = recorder.map(Arc::clone);
         let request = slot.take().expect("it is still there");
+        if is_admin && self.proxy.has_forwarded(request.headers()) {
+            return self.finish(refusal::own_admin(), Method::GET, &connection.memory);
+        }
         if is_admin {
             return Answering::Later(Box::pin(async move {
                 Ok(admin::forward_request(&self.control, request, &connection, Arc::clone(&self.live)).await)
@@ -218,6 +227,10 @@ impl Answerer {
             let settings = self.live.settings();
             standin_model::draw_stub_delay(stub.id, stub.response.delays(), &settings.delays, &self.draws, ordinal)
         };
+        if stub.response.reply().proxy.is_some() {
+            let forwarded = Forwarded { stub, ordinal, call, connection, delay };
+            return Answering::Later(Box::pin(self.answer_proxied(forwarded)));
+        }
         let explains = call.headers.contains_key(paced::DEBUG);
         if paced.is_some() || explains {
             // on HTTP/2 a client that goes away drops the answer
@@ -324,8 +337,11 @@ impl Answerer {
     }
 
     /// Renders a reply on the worker, or on an offload thread if that takes long.
-    async fn render(&self, stub: Arc<Stub>, ordinal: u64, call: Call, connection: &Connection) -> Reply {
-        if let Some(reply) = self.try_render_inline(&stub, ordinal, &call, connection) {
+    async fn render<C>(&self, stub: Arc<Stub>, ordinal: u64, call: C, connection: &Connection) -> Reply
+    where
+        C: Borrow<Call> + Send + 'static,
+    {
+        if let Some(reply) = self.try_render_inline(&stub, ordinal, call.borrow(), connection) {
             return reply;
         }
         let values = standin_model::stub_random_stream(stub.id, self.draws, ordinal);
@@ -333,7 +349,8 @@ impl Answerer {
         // this future is dropped when the call is cancelled
         let _cancel = cancellation.on_drop();
         let render = move || {
-            let reply = stub.response.render(&call, || values, cancellation);
+            let call = call.borrow();
+            let reply = stub.response.render(call, || values, cancellation);
             let is_shared = stub.response.shares_body_of(&reply);
             (reply, is_shared, call.exhausted())
         };

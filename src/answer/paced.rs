@@ -42,7 +42,8 @@ pub(super) struct Matched {
 impl Answerer {
     /// Returns the demands of a request, if a service of the active profile paces it.
     pub(super) fn pace(&self, stub: &Stub, call: &Call) -> Option<PacedRequest> {
-        let active = self.live.pacing().active()?;
+        // a real service takes its own time
+        let active = self.live.pacing().active().filter(|_| stub.response.reply().proxy.is_none())?;
         let folder = folder_of(stub, self.live.folders().len());
         active.pace(folder, || stub.response.length(), call, &MatchStats::default(), self.draws)
     }
@@ -109,5 +110,6 @@ fn status_only(status: StatusCode) -> Reply {
         body: Body::Bytes(Bytes::new()),
         dribble: None,
         ending: None,
+        proxy: None,
     }
 }

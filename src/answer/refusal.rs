@@ -76,6 +76,23 @@ pub(super) fn unsendable(why: &Unsendable) -> Box<Reply> {
     }
 }
 
+/// Returns the response to an admin request that this standin has proxied.
+pub(super) fn own_admin() -> Reply {
+    Reply::text(StatusCode::FORBIDDEN, "standin does not proxy to its own admin API; correct the proxyBaseUrl of the stub\n")
+}
+
+/// Returns the response in place of one whose whole body was not received from a service.
+pub(super) fn undribbled(unread: &Unread) -> Box<Reply> {
+    let why = match unread {
+        Unread::Broken(why) => why.as_str(),
+        Unread::Memory(_) => "the memory budget is exhausted",
+        Unread::TooLong => "it is too long for a chunked dribble delay",
+        Unread::TooSlow => "it did not come in time; raise --proxy-timeout",
+    };
+    let text = format!("the body of the proxied response is not sent: {why}\n");
+    Box::new(Reply::text(StatusCode::INTERNAL_SERVER_ERROR, text))
+}
+
 /// Returns the size of a head in bytes as HTTP/1.1 would send it, and its Host headers.
 fn measure<B>(head: &Request<B>) -> (usize, Hosts<'_>) {
     let target = head.uri().path_and_query().map_or(0, |target| target.as_str().len());

@@ -10,6 +10,7 @@ mod import;
 mod log;
 mod overhead;
 mod profile_file;
+mod proxy_args;
 mod ramp;
 mod record;
 mod recording_end;

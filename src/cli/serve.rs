@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::log::LogArgs;
+use super::proxy_args::ProxyArgs;
 use super::recording_end::{self, RecordingEnd};
 use super::server_messages::{failure_text, measurement_doubts, report_reload};
 use super::signals::receive_signal;
@@ -164,6 +165,9 @@ pub(super) struct ServeArgs {
 
     #[command(flatten)]
     forwarding: TargetArgs,
+
+    #[command(flatten)]
+    proxy: ProxyArgs,
 
     #[command(flatten)]
     log: LogArgs,
@@ -359,6 +363,7 @@ impl From<&ServeArgs> for Config {
                 (false, false) => Templating::Named,
             },
             max_file_bytes: args.max_file_bytes,
+            proxy: args.proxy.settings(&args.forwarding),
         }
     }
 }

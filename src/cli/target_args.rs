@@ -70,17 +70,22 @@ impl TargetArgs {
     ) -> Result<RecorderConfig, Failure> {
         Ok(RecorderConfig {
             connector: Connector::new(TargetUrl::parse(target)?, &self.trust.trust())?,
-            limits: UpstreamLimits {
-                in_flight: Some(self.max_in_flight),
-                per_second: self.max_per_second,
-                connections,
-                max_wait: self.queue_timeout.0,
-            },
+            limits: self.limits(connections),
             timeout: self.target_timeout.0,
             workers,
             tape: tape.map(|path| self.tape(path)),
             observer: None,
         })
+    }
+
+    /// Returns the limits that protect a service.
+    pub(super) fn limits(&self, connections: Option<u32>) -> UpstreamLimits {
+        UpstreamLimits {
+            in_flight: Some(self.max_in_flight),
+            per_second: self.max_per_second,
+            connections,
+            max_wait: self.queue_timeout.0,
+        }
     }
 
     /// Returns the maximum rate in calls per second, if there is one.
@@ -103,12 +108,9 @@ impl TargetArgs {
         !self.no_bodies
     }
 
-    /// Returns the options of the target that were given.
+    /// Returns the options that were given and apply only to a target of misses.
     pub(super) fn given_target_options(&self) -> impl Iterator<Item = &'static str> {
         given_options([
-            (self.max_in_flight != MAX_IN_FLIGHT, "--max-in-flight"),
-            (self.max_per_second.is_some(), "--max-per-second"),
-            (self.queue_timeout != QUEUE_TIMEOUT, "--queue-timeout"),
             (self.target_timeout != TARGET_TIMEOUT, "--target-timeout"),
             (self.trust.is_given(), "--target-ca or --target-insecure"),
         ])

@@ -7,19 +7,19 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{COOKIE, EXPECT, HOST, LOCATION, RETRY_AFTER};
+use http::header::{EXPECT, HOST, LOCATION, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Body as _;
 
 use super::Recorder;
-use super::download::{DownloadBody, timeout_failure};
+use super::download::{Download, DownloadBody};
 use super::header_block::HeaderBlock;
 use super::in_flight::{InFlightCall, path_and_query};
 use super::upload::{RequestBody, UploadBody};
 use crate::send::Outgoing;
 use crate::tasks::Tasks;
-use crate::upstream::{self, Checkout, LimitExceeded, TargetUrl, UpstreamConnection};
+use crate::upstream::{self, Exchanged, LimitExceeded, TargetUrl};
 use crate::worker_context::WorkerContext;
 use standin_stub::reply::Reply;
 use standin_tape::exchange::{ExchangeFailure, FailureReason};
@@ -74,7 +74,7 @@ impl Recorder {
             upstream::keep_decodable_codings(headers);
         }
         if parts.version == Version::HTTP_2 {
-            join_cookies(headers);
+            upstream::join_cookies(headers);
         }
     }
 
@@ -96,44 +96,16 @@ impl Recorder {
     }
 }
 
-/// Sends a request, and waits for the head of its response. A kept connection that closes before it
-/// took anything is replaced.
+/// Sends a request, and waits for the head of its response.
 async fn exchange(
     recorder: Arc<Recorder>,
     mut call: InFlightCall,
-    mut request: Request<UploadBody>,
+    request: Request<UploadBody>,
     context: WorkerContext,
 ) -> Result<Response<DownloadBody>, ExchangeFailure> {
-    let upstream = &recorder.upstream;
-    let timeout = recorder.timeout;
-    let mut needs_new = false;
-    loop {
-        let idle = if needs_new { None } else { upstream.take_idle(context.worker) };
-        let checkout = match idle {
-            Some(checkout) => checkout,
-            None => match tokio::time::timeout(timeout, upstream.take_new(&context.tasks)).await {
-                Ok(Ok(checkout)) => checkout,
-                Ok(Err(failure)) => return fail(call, failure),
-                Err(_) => return fail(call, connect_timeout_failure(timeout)),
-            },
-        };
-        call.begin_sending(&checkout);
-        let Checkout { mut connection, reused, .. } = checkout;
-        let sent = tokio::time::timeout(timeout, connection.sender.try_send_request(request)).await;
-        let failure = match sent {
-            Ok(Ok(response)) => return Ok(begin_download(call, connection, response, &recorder, context.tasks)),
-            Ok(Err(mut error)) => match error.take_message() {
-                Some(unsent) if reused => {
-                    call.leave_service();
-                    (request, needs_new) = (unsent, true);
-                    continue;
-                }
-                _ => upstream::failure_of(&error.into_error()),
-            },
-            Err(_) => timeout_failure(timeout),
-        };
-        call.record_times(&connection);
-        return fail(call, failure);
+    match recorder.upstream.exchange(request, recorder.timeout, &context, &mut call).await {
+        Ok(exchanged) => Ok(begin_download(call, exchanged, &recorder, context.tasks)),
+        Err(failure) => fail(call, failure),
     }
 }
 
@@ -144,8 +116,7 @@ fn fail<T>(call: InFlightCall, failure: ExchangeFailure) -> Result<T, ExchangeFa
 
 fn begin_download(
     mut call: InFlightCall,
-    connection: UpstreamConnection<UploadBody>,
-    response: Response<Incoming>,
+    Exchanged { response, connection }: Exchanged<UploadBody>,
     recorder: &Recorder,
     tasks: Tasks,
 ) -> Response<DownloadBody> {
@@ -162,9 +133,8 @@ fn begin_download(
     if let Some(record) = call.record.as_mut().filter(|_| recorder.tape.is_some()) {
         record.response_head = Some((parts.status, HeaderBlock::of(&parts.headers)));
     }
-    let mut download = DownloadBody::new(body, call, recorder.timeout, tasks);
-    download.end_if_empty();
-    Response::from_parts(parts, download)
+    let timeout = recorder.timeout;
+    Response::from_parts(parts, DownloadBody::new(body, Download { call, timeout, tasks }, timeout))
 }
 
 /// An exchange that continues when its client has disconnected: the service still works on it, so
@@ -255,20 +225,6 @@ fn text_response(status: StatusCode, text: String) -> Response<Outgoing> {
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-fn connect_timeout_failure(timeout: Duration) -> ExchangeFailure {
-    ExchangeFailure { reason: FailureReason::Timeout, detail: format!("no connection within {timeout:?}") }
-}
-
-/// Joins the cookie fields of HTTP/2 to the one field of HTTP/1.1 (RFC 9113, 8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
-    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if lines.len() > 1
-        && let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..]))
-    {
-        headers.insert(COOKIE, joined);
-    }
 }
 
 /// Shorter waits for a permit are recorded as none: they are the cost of the clock and the

@@ -13,7 +13,7 @@ use super::header_block::HeaderBlock;
 use super::tape_writer::RecordedCall;
 use super::upload::{RequestBody, UploadBody, UploadProgress};
 use super::{CallEvent, FinishedCall, Recorder};
-use crate::upstream::{Checkout, UpstreamConnection, UpstreamPermit};
+use crate::upstream::{CallAccount, Checkout, UpstreamConnection, UpstreamPermit};
 use standin_tape::exchange::{ExchangeFailure, ExchangeTimes, FailureReason};
 
 /// A request that is being forwarded. Dropping it ends the request as abandoned by its client.
@@ -70,31 +70,14 @@ impl InFlightCall {
         self.finish(failure);
     }
 
-    /// Notes that the request is sent now, over this connection.
-    pub(super) fn begin_sending(&mut self, checkout: &Checkout<UploadBody>) {
-        checkout.connection.times.clear();
-        self.is_at_service = true;
-        let in_flight = self.recorder.upstream.begin_call();
-        if let Some(record) = &mut self.record {
-            record.in_flight = in_flight;
-            record.reused = checkout.reused;
-            record.times.connect = checkout.connect_times.connect.as_nanos() as u64;
-            record.times.tls = checkout.connect_times.tls.as_nanos() as u64;
-            if let Some(observer) = &self.recorder.observer {
-                observer.notify(CallEvent::Arrived(record.number));
-            }
-        }
-    }
-
     /// Notes that the service no longer works on the request.
-    pub(super) fn leave_service(&mut self) {
+    fn leave_service(&mut self) {
         if std::mem::take(&mut self.is_at_service) {
             self.recorder.upstream.end_call();
         }
     }
-
     /// Copies the times of the connection to the record.
-    pub(super) fn record_times(&mut self, connection: &UpstreamConnection<UploadBody>) {
+    fn record_times(&mut self, connection: &UpstreamConnection<UploadBody>) {
         if let Some(record) = &mut self.record {
             record.times.sent = connection.times.written().1;
             (record.times.first_byte, record.times.last_byte) = connection.times.read();
@@ -123,6 +106,31 @@ impl InFlightCall {
             record.failure = failure;
             tape.push(record);
         }
+    }
+}
+
+impl CallAccount<UploadBody> for InFlightCall {
+    fn begin(&mut self, checkout: &Checkout<UploadBody>) {
+        checkout.connection.times.clear();
+        self.is_at_service = true;
+        let in_flight = self.recorder.upstream.begin_call();
+        if let Some(record) = &mut self.record {
+            record.in_flight = in_flight;
+            record.reused = checkout.reused;
+            record.times.connect = checkout.connect_times.connect.as_nanos() as u64;
+            record.times.tls = checkout.connect_times.tls.as_nanos() as u64;
+            if let Some(observer) = &self.recorder.observer {
+                observer.notify(CallEvent::Arrived(record.number));
+            }
+        }
+    }
+
+    fn retry(&mut self) {
+        self.leave_service();
+    }
+
+    fn fail(&mut self, connection: &UpstreamConnection<UploadBody>) {
+        self.record_times(connection);
     }
 }
 

@@ -19,6 +19,7 @@ use standin_stub::catalog::Catalog;
 use standin_stub::defect::Defect;
 use standin_stub::file_cache::{CacheContents, FileCache, FileStub, body_file_path};
 use standin_stub::file_listing::FileListing;
+use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Reader};
 use standin_stub::stub_folder::StubFolder;
 use standin_stub::{Stub, StubOrigin};
@@ -30,6 +31,8 @@ pub struct WatchedStubs {
     cache: FileCache,
     /// Stubs of files as they were last put into the catalog, without later edits through the API.
     active: HashMap<Uuid, FileStub>,
+    /// Stub that forwards all unmatched requests, which no reset removes.
+    proxy_stub: Option<Arc<Stub>>,
     profiles: WatchedProfiles,
     pending: PendingReload,
 }
@@ -77,8 +80,28 @@ impl WatchedStubs {
         let active = by_id(&contents);
         let defects = [&contents.defects[..], profiles.defects()].concat();
         let pending = PendingReload { contents, ..PendingReload::default() };
-        let stubs = Self { live, cache, active, profiles, pending };
+        let stubs = Self { live, cache, active, proxy_stub: None, profiles, pending };
         (stubs, defects)
+    }
+
+    /// Adds the stub of WireMock's `--proxy-all`: it forwards all requests that no stub of priority
+    /// 9 or less matches. The error is a message.
+    pub fn add_proxy_stub(&mut self, base_url: &str) -> Result<(), String> {
+        let response = serde_json::json!({ "proxyBaseUrl": base_url });
+        let document = serde_json::json!({"priority": 10, "request": {"method": "ANY"}, "response": response}).to_string();
+        let files = self.live.default_folder().map_or_else(|| FilesFolder::new("__files"), StubFolder::files);
+        let mut reader = Reader::of_own(&document);
+        let mapping = reader.parse(&document).and_then(|tree| format::mapping(&tree, &files, &mut reader));
+        let mapping = mapping.filter(|_| !reader.has_errors()).ok_or_else(|| {
+            format!("--proxy-all {base_url}: {}", reader.defects().first().map_or("", |defect| &defect.message))
+        })?;
+        let mut edit = self.live.edit();
+        let rank = edit.next_rank(mapping.priority);
+        let stub = Arc::new(mapping.into_stub(Uuid::new_v4(), rank, StubOrigin::Api));
+        edit.put(Arc::clone(&stub));
+        drop(edit);
+        self.proxy_stub = Some(stub);
+        Ok(())
     }
 
     /// Returns the state from which the stubs are served.
@@ -268,6 +291,7 @@ impl WatchedStubs {
             .into_iter()
             .filter(|stub| stub.persistent && !is_same(baseline.by_id(&stub.id), Some(stub)));
         stubs.extend(saved.cloned());
+        stubs.extend(self.proxy_stub.clone());
         for stub in &stubs {
             stub.hits.reset();
         }

@@ -27,7 +27,7 @@ use self::admin_listener::AdminListener;
 use self::control::ControlThread;
 pub use self::handle::Handle;
 use self::listener_plan::ListenerPlan;
-use self::worker::Worker;
+use self::worker::{Served, Worker};
 use crate::admin::{self, AdminRequest};
 use crate::admin::{ControlPlane, ServerStats};
 use crate::answer::misses;
@@ -37,6 +37,7 @@ use crate::listen::{self, Accepted, Connections, tls};
 use crate::live::ServiceState;
 use crate::offload::Offload;
 use crate::panics::Panics;
+use crate::proxy::ProxyClient;
 use crate::record::{ForwardRule, Recorder};
 use crate::reload::{self, OnStatus, Reload, ReloadStatus, WatchedStubs};
 use crate::shutdown::{Drain, DrainGuard};
@@ -50,6 +51,8 @@ pub struct Server {
     admin: Option<TcpListener>,
     tls: Option<TlsAcceptor>,
     sets: Vec<WatchedStubs>,
+    /// Client of proxied services for each of `sets`.
+    proxies: Vec<Arc<ProxyClient>>,
     warnings: Vec<Defect>,
     tell: OnStatus,
     /// Upstream that answers instead of stubs, or after them.
@@ -131,7 +134,7 @@ impl std::error::Error for StartError {
 impl Server {
     /// Loads the stubs and binds the sockets. Requests are answered after [`Server::start`].
     pub fn bind(config: Config) -> Result<Self, StartError> {
-        let ListenerPlan { sets, set_of_listener, warnings } = ListenerPlan::new(&config)?;
+        let ListenerPlan { mut sets, set_of_listener, warnings } = ListenerPlan::new(&config)?;
         let mut listeners = Vec::with_capacity(config.listeners.len());
         for (listener, set) in config.listeners.iter().zip(set_of_listener) {
             let failed = |source| StartError::Bind { listener: listener.to_string(), source };
@@ -148,7 +151,25 @@ impl Server {
             .transpose()?;
         let has_tls = config.listeners.iter().any(|listener| listener.tls);
         let tls = has_tls.then(|| tls::acceptor(&config.certificate)).transpose().map_err(StartError::Tls)?;
-        Ok(Self { config, listeners, admin, tls, sets, warnings, tell: Box::new(reload::log), forward: None })
+        let mut server = Self {
+            proxies: Vec::new(),
+            config,
+            listeners,
+            admin,
+            tls,
+            sets: Vec::new(),
+            warnings,
+            tell: Box::new(reload::log),
+            forward: None,
+        };
+        if let Some(base_url) = &server.config.proxy.all {
+            for set in &mut sets {
+                set.add_proxy_stub(base_url).map_err(StartError::Config)?;
+            }
+        }
+        server.sets = sets;
+        server.proxies = server.proxy_clients()?;
+        Ok(server)
     }
 
     /// Returns the addresses that will answer requests, in the order of the configuration.
@@ -182,6 +203,16 @@ impl Server {
     /// on the thread that reloads.
     pub(crate) fn on_reload(&mut self, tell: impl FnMut(&ReloadStatus) + Send + 'static) {
         self.tell = Box::new(tell);
+    }
+
+    /// Creates the client of proxied services for each set of stubs.
+    fn proxy_clients(&self) -> Result<Vec<Arc<ProxyClient>>, StartError> {
+        let own = |set| {
+            let of_set = self.listeners.iter().filter(move |bound| bound.set == set);
+            of_set.map(|bound| bound.listener.address).chain(self.admin_address()).collect()
+        };
+        let own = (0..self.sets.len()).map(own).collect();
+        ProxyClient::for_sets(&self.config.proxy, own, self.config.workers).map_err(StartError::Config)
     }
 
     fn live(&self, bound: &BoundListener) -> &Arc<ServiceState> {
@@ -248,8 +279,12 @@ impl Server {
         quit: &watch::Sender<bool>,
     ) -> Result<(Vec<JoinHandle<()>>, Vec<mpsc::UnboundedSender<Accepted>>), StartError> {
         let offload = Offload::start().map_err(StartError::Thread)?;
-        let listeners: Arc<[(Listener, Arc<ServiceState>)]> =
-            self.listeners.iter().map(|bound| (bound.listener.clone(), Arc::clone(self.live(bound)))).collect();
+        let served = |bound: &BoundListener| Served {
+            listener: bound.listener.clone(),
+            live: Arc::clone(self.live(bound)),
+            proxy: Arc::clone(&self.proxies[bound.set]),
+        };
+        let listeners: Arc<[Served]> = self.listeners.iter().map(served).collect();
         let (misses, miss_worker) = misses::channel(self.config.serves_files, self.config.watches);
         let panics = Arc::clone(&shared.panics);
         let mut threads = vec![spawn("standin-misses".to_owned(), move || miss_worker.keep_running(&panics))?];

@@ -20,6 +20,7 @@ use crate::listen::protocol;
 use crate::live::ServiceState;
 use crate::offload::Offload;
 use crate::panics::{self, Panics, Part};
+use crate::proxy::ProxyClient;
 use crate::record::ForwardRule;
 use crate::shutdown::{Drain, DrainGuard};
 use crate::tasks::Tasks;
@@ -39,7 +40,7 @@ const EVENT_INTERVAL: u32 = 2;
 pub(super) struct Worker {
     /// Index among the workers, from 0.
     pub(super) number: usize,
-    pub(super) listeners: Arc<[(Listener, Arc<ServiceState>)]>,
+    pub(super) listeners: Arc<[Served]>,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) limits: Limits,
     pub(super) audit: Arc<Audit>,
@@ -52,6 +53,13 @@ pub(super) struct Worker {
     pub(super) misses: MissSender,
     pub(super) control: mpsc::Sender<AdminRequest>,
     pub(super) forward: Option<ForwardRule>,
+}
+
+/// A listener with what answers its requests.
+pub(super) struct Served {
+    pub(super) listener: Listener,
+    pub(super) live: Arc<ServiceState>,
+    pub(super) proxy: Arc<ProxyClient>,
 }
 
 impl Worker {
@@ -81,7 +89,7 @@ impl Worker {
             tasks.spawn(Arc::clone(&timer).run());
             tasks.spawn(Arc::clone(&self.audit).run(Arc::clone(&timer)));
             let answerers: Vec<_> =
-                self.listeners.iter().map(|(_, live)| self.answerer(live, &timer, &tasks)).collect();
+                self.listeners.iter().map(|served| self.answerer(served, &timer, &tasks)).collect();
             let audit = Arc::clone(&self.audit);
             let on_lateness: Arc<OnLateness> = Arc::new(move |lateness, intended| audit.record(lateness, intended));
             let readiness = tasks.readiness();
@@ -106,10 +114,10 @@ impl Worker {
         });
     }
 
-    fn answerer(&self, live: &Arc<ServiceState>, timer: &Arc<Timer>, tasks: &Tasks) -> Arc<Answerer> {
+    fn answerer(&self, served: &Served, timer: &Arc<Timer>, tasks: &Tasks) -> Arc<Answerer> {
         Arc::new(Answerer {
             context: WorkerContext { worker: self.number, tasks: tasks.clone(), timer: Arc::clone(timer) },
-            live: Arc::clone(live),
+            live: Arc::clone(&served.live),
             audit: Arc::clone(&self.audit),
             panics: Arc::clone(&self.panics),
             draws: Draws::new(self.seed),
@@ -118,12 +126,13 @@ impl Worker {
             misses: self.misses.clone(),
             control: self.control.clone(),
             forward: self.forward.clone(),
+            proxy: Arc::clone(&served.proxy),
         })
     }
 
     /// Spawns a task that serves the connection.
     fn serve_connection(&self, accepted: Accepted, answerer: Arc<Answerer>, clock: Arc<Clock>, tasks: Tasks) {
-        let tls = self.listeners[accepted.listener].0.tls.then(|| self.tls.clone()).flatten();
+        let tls = self.listeners[accepted.listener].listener.tls.then(|| self.tls.clone()).flatten();
         let (limits, work) = (self.limits, self.serving.work());
         let memory = MemoryShare::new(&self.memory);
         let spawner = tasks.clone();

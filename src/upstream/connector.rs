@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::TargetUrl;
+use super::{TargetRefusal, TargetRules, TargetUrl};
 use standin_stub::call::Scheme;
 use standin_tape::exchange::{ExchangeFailure, FailureReason};
 
@@ -31,11 +32,17 @@ pub enum TrustAnchors {
     AnyCertificate,
 }
 
+/// The certificates that are trusted, loaded for any number of services.
+#[derive(Clone, Debug)]
+pub struct TlsTrust(Arc<ClientConfig>);
+
 /// Opens connections to one service.
 #[derive(Clone)]
 pub struct Connector {
     target: TargetUrl,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    /// Rules for the addresses of the service, if any are refused.
+    rules: Option<Arc<TargetRules>>,
 }
 
 /// A connected stream to a service.
@@ -60,22 +67,33 @@ impl Connector {
     pub fn new(target: TargetUrl, trust: &TrustAnchors) -> Result<Self, String> {
         let tls = match target.scheme {
             Scheme::Http => None,
-            Scheme::Https => {
-                let name = ServerName::try_from(target.host().to_owned())
-                    .map_err(|_| format!("`{}` is no name that a certificate can have", target.host()))?;
-                Some((TlsConnector::from(Arc::new(client_config(trust)?)), name))
-            }
+            Scheme::Https => Some(tls_connector(&target, &TlsTrust::load(trust)?)?),
         };
-        Ok(Self { target, tls })
+        Ok(Self { target, tls, rules: None })
+    }
+
+    /// Creates a connector that connects only to addresses which `rules` allow.
+    pub fn guarded(target: TargetUrl, trust: &TlsTrust, rules: Arc<TargetRules>) -> Result<Self, String> {
+        let tls = match target.scheme {
+            Scheme::Http => None,
+            Scheme::Https => Some(tls_connector(&target, trust)?),
+        };
+        Ok(Self { target, tls, rules: Some(rules) })
     }
 
     /// Returns the base URL of the service.
     pub fn target(&self) -> &TargetUrl {
         &self.target
     }
+
+    /// Opens a connection. A target that the rules refuse is a failure with the reason `Limit`.
     pub async fn connect(&self) -> Result<(UpstreamStream, ConnectTimes), ExchangeFailure> {
         let begin = Instant::now();
-        let stream = self.socket().await.map_err(|error| failure(FailureReason::Connect, &error))?;
+        let stream = match &self.rules {
+            Some(rules) => self.guarded_socket(rules).await?,
+            None => self.socket().await.map_err(|error| failure(FailureReason::Connect, &error))?,
+        };
+        stream.set_nodelay(true).map_err(|error| failure(FailureReason::Connect, &error))?;
         let mut times = ConnectTimes { connect: begin.elapsed(), tls: Duration::ZERO };
         let Some((connector, name)) = &self.tls else { return Ok((UpstreamStream::Plain(stream), times)) };
         let begin = Instant::now();
@@ -86,8 +104,25 @@ impl Connector {
     }
 
     async fn socket(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect((self.target.host(), self.target.port())).await?;
-        stream.set_nodelay(true)?;
+        TcpStream::connect((self.target.host(), self.target.port())).await
+    }
+
+    /// Connects to the first address that answers, if the rules allow all addresses of the host.
+    async fn guarded_socket(&self, rules: &TargetRules) -> Result<TcpStream, ExchangeFailure> {
+        let refused = |refusal: TargetRefusal| ExchangeFailure {
+            reason: FailureReason::Limit,
+            detail: refusal.to_string(),
+        };
+        let failed = |error: io::Error| failure(FailureReason::Connect, &error);
+        rules.check_host(self.target.host()).map_err(refused)?;
+        let resolved = tokio::net::lookup_host((self.target.host(), self.target.port())).await.map_err(failed)?;
+        let addresses: Vec<SocketAddr> = resolved.collect();
+        for address in &addresses {
+            rules.check_address(address.ip()).map_err(refused)?;
+        }
+        let stream = TcpStream::connect(&addresses[..]).await.map_err(failed)?;
+        let (peer, local) = (stream.peer_addr().map_err(failed)?, stream.local_addr().map_err(failed)?);
+        rules.check_connection(peer, local).map_err(refused)?;
         Ok(stream)
     }
 }
@@ -96,6 +131,19 @@ impl fmt::Debug for Connector {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Connector").field("target", &self.target).finish_non_exhaustive()
     }
+}
+
+impl TlsTrust {
+    /// Loads certificates. The error is a message.
+    pub fn load(trust: &TrustAnchors) -> Result<Self, String> {
+        client_config(trust).map(|config| Self(Arc::new(config)))
+    }
+}
+
+fn tls_connector(target: &TargetUrl, trust: &TlsTrust) -> Result<(TlsConnector, ServerName<'static>), String> {
+    let name = ServerName::try_from(target.host().to_owned())
+        .map_err(|_| format!("`{}` is no name that a certificate can have", target.host()))?;
+    Ok((TlsConnector::from(Arc::clone(&trust.0)), name))
 }
 
 fn failure(reason: FailureReason, error: &io::Error) -> ExchangeFailure {

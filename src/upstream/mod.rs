@@ -3,8 +3,11 @@
 
 mod connection;
 mod connector;
+mod exchange;
 mod headers;
 mod limits;
+mod response_body;
+mod target_rules;
 mod target_url;
 
 use std::sync::Arc;
@@ -16,9 +19,12 @@ use hyper::body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use connection::{ConnectionPool, SocketTimes, UpstreamConnection};
-pub use connector::{ConnectTimes, Connector, TrustAnchors, UpstreamStream};
-pub use headers::{keep_decodable_codings, remove_hop_by_hop};
+pub use connector::{ConnectTimes, Connector, TlsTrust, TrustAnchors, UpstreamStream};
+pub use exchange::{CallAccount, Exchanged, timeout_failure};
+pub use headers::{join_cookies, keep_decodable_codings, remove_hop_by_hop};
 pub use limits::{LimitExceeded, UpstreamLimits, UpstreamPermit};
+pub use response_body::{ResponseBody, ResponseObserver};
+pub use target_rules::{TargetPattern, TargetRefusal, TargetRules};
 pub use target_url::TargetUrl;
 
 use self::limits::Limiter;

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["offload", "panics", "shutdown", "stdio", "tasks", "timer", "wire"],
     &["audit", "listen", "pacing", "send", "worker_context"],
     &["live", "upstream"],
-    &["reload", "replay"],
+    &["proxy", "reload", "replay"],
     &["record"],
     &["admin"],
     &["answer", "config", "ramp"],

@@ -17,6 +17,7 @@ mod mapping_file;
 pub mod matcher;
 pub mod memory;
 pub mod overlap;
+pub mod proxy;
 pub mod render;
 pub mod reply;
 pub mod source;

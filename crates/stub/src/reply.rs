@@ -1,10 +1,13 @@
 //! [`Reply`], a response as data: status, headers and body, or a fault of the connection instead.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use hyper::ext::ReasonPhrase;
+
+use crate::proxy::ProxyDefinition;
 
 /// The response to a [`Call`](crate::call::Call).
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct Reply {
     pub dribble: Option<Dribble>,
     /// Fault that replaces the response: the connection ends this way.
     pub ending: Option<ConnectionEnding>,
+    /// Service that answers in place of this reply, which then adds its headers.
+    pub proxy: Option<Arc<ProxyDefinition>>,
 }
 
 /// The body of a reply.
@@ -62,7 +67,7 @@ impl Reply {
     pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::with_capacity(1);
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain;charset=UTF-8"));
-        Self { status, reason: None, headers, body: Body::Bytes(text.into()), dribble: None, ending: None }
+        Self { status, reason: None, headers, body: Body::Bytes(text.into()), dribble: None, ending: None, proxy: None }
     }
 
     /// Returns the 500 response for a panic of standin itself with this message.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Buf, BufMut, Bytes};
 use http::uri::{Parts, PathAndQuery};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use uuid::Uuid;
 
 use super::AnswerInfo;
@@ -32,6 +32,8 @@ pub struct JournalEntry {
     pub delay: Option<Duration>,
     /// Stub that answered, or none.
     pub outcome: MatchOutcome,
+    /// Response of the real service, if the stub proxies.
+    pub proxied: Option<Box<ProxiedAnswer>>,
 }
 
 impl JournalEntry {
@@ -47,6 +49,21 @@ impl JournalEntry {
             MatchOutcome::Unmatched => None,
         }
     }
+}
+
+/// The response of a real service to a proxied request, with the headers that the stub adds.
+#[derive(Clone, Debug)]
+pub struct ProxiedAnswer {
+    /// Status of the response.
+    pub status: StatusCode,
+    /// Headers as the client gets them.
+    pub headers: HeaderMap,
+    /// Body, perhaps compressed.
+    pub body: Bytes,
+    /// True if the body is left out or incomplete: it was too long, or it did not arrive.
+    pub is_body_omitted: bool,
+    /// Time that the service took.
+    pub process_time: Duration,
 }
 
 /// The stub that answered a request, or none.
@@ -85,14 +102,24 @@ const NO_DELAY: u64 = u64::MAX;
 const BODY_OMITTED_FLAG: u8 = 1;
 const ABSOLUTE_URI_FLAG: u8 = 2;
 const BEYOND_VALID_FLAG: u8 = 4;
+const PROXIED_FLAG: u8 = 8;
+const ANSWER_BODY_OMITTED_FLAG: u8 = 16;
 
 /// Returns the encoded length of an entry in bytes.
-pub(super) fn encoded_bytes(call: &Call, with_body: bool) -> usize {
-    let headers: usize = call.headers.iter().map(|(name, value)| 6 + name.as_str().len() + value.len()).sum();
+pub(super) fn encoded_bytes(call: &Call, answer: AnswerInfo<'_>, with_body: bool) -> usize {
+    let headers = headers_bytes(&call.headers);
+    let proxied = answer.proxied.map_or(0, |proxied| {
+        let body = if with_body { proxied.body.len() } else { 0 };
+        2 + 8 + 2 + headers_bytes(&proxied.headers) + 4 + body
+    });
     let authority = call.uri.authority().map_or(0, |authority| authority.as_str().len());
     let path = call.uri.path_and_query().map_or(0, |path| path.as_str().len());
     let body = if with_body { call.raw_body.len() } else { 0 };
-    FIXED_BYTES + call.method.as_str().len() + authority + path + headers + body
+    FIXED_BYTES + call.method.as_str().len() + authority + path + headers + body + proxied
+}
+
+fn headers_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| 6 + name.as_str().len() + value.len()).sum()
 }
 
 /// Appends an encoded entry. `stub` is the index of its stub in the chunk.
@@ -114,20 +141,26 @@ pub(super) fn encode(
     out.put_u8(
         flag(!with_body, BODY_OMITTED_FLAG)
             | flag(absolute, ABSOLUTE_URI_FLAG)
-            | flag(answer.is_beyond_valid, BEYOND_VALID_FLAG),
+            | flag(answer.is_beyond_valid, BEYOND_VALID_FLAG)
+            | flag(answer.proxied.is_some(), PROXIED_FLAG)
+            | flag(
+                answer.proxied.is_some_and(|proxied| proxied.is_body_omitted || !with_body),
+                ANSWER_BODY_OMITTED_FLAG,
+            ),
     );
     put_address(out, call.peers.remote);
     put_address(out, call.peers.local);
     put_text(out, call.method.as_str().as_bytes());
     put_text(out, call.uri.authority().map_or(&[], |authority| authority.as_str().as_bytes()));
     put_text(out, call.uri.path_and_query().map_or(&[], |path| path.as_str().as_bytes()));
-    out.put_u16(call.headers.len() as u16);
-    for (name, value) in &call.headers {
-        out.put_u16(name.as_str().len() as u16);
-        out.put_slice(name.as_str().as_bytes());
-        put_text(out, value.as_bytes());
-    }
+    put_headers(out, &call.headers);
     put_text(out, if with_body { &call.raw_body } else { &[] });
+    if let Some(proxied) = answer.proxied {
+        out.put_u16(proxied.status.as_u16());
+        out.put_u64(proxied.process_time.as_nanos() as u64);
+        put_headers(out, &proxied.headers);
+        put_text(out, if with_body { &proxied.body } else { &[] });
+    }
     let length = (out.len() - begin) as u32;
     out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
 }
@@ -153,21 +186,24 @@ pub(super) fn decode(
     let method = Method::from_bytes(text(bytes)).expect("it was a method when it was written");
     let (authority, path) = (text(bytes), text(bytes));
     let uri = uri(authority, path, (flags & ABSOLUTE_URI_FLAG != 0).then_some(scheme));
-    let mut headers = HeaderMap::new();
-    for _ in 0..bytes.get_u16() {
-        let length = bytes.get_u16().into();
-        let (name, rest) = bytes.split_at(length);
-        *bytes = rest;
-        let value = HeaderValue::from_bytes(text(bytes)).expect("it was a value when it was written");
-        headers.append(HeaderName::from_bytes(name).expect("it was a name when it was written"), value);
-    }
+    let call_headers = headers(bytes);
     let body = Bytes::copy_from_slice(text(bytes));
+    let proxied = (flags & PROXIED_FLAG != 0).then(|| {
+        Box::new(ProxiedAnswer {
+            status: StatusCode::from_u16(bytes.get_u16()).expect("it was a status when it was written"),
+            process_time: Duration::from_nanos(bytes.get_u64()),
+            headers: headers(bytes),
+            body: Bytes::copy_from_slice(text(bytes)),
+            is_body_omitted: flags & ANSWER_BODY_OMITTED_FLAG != 0,
+        })
+    });
     let mut parts = Request::new(()).into_parts().0;
-    (parts.method, parts.uri, parts.version, parts.headers) = (method, uri, version, headers);
+    (parts.method, parts.uri, parts.version, parts.headers) = (method, uri, version, call_headers);
     let call = Call::new(parts, body, Peers { scheme, remote, local }, began.0 + arrival, MAX_DECODED_BYTES);
     let at = began.1 + arrival;
     let (is_body_omitted, is_beyond_valid) = (flags & BODY_OMITTED_FLAG != 0, flags & BEYOND_VALID_FLAG != 0);
-    JournalEntry { id: entry_id(salt, ordinal), ordinal, at, call, is_body_omitted, is_beyond_valid, delay, outcome }
+    let id = entry_id(salt, ordinal);
+    JournalEntry { id, ordinal, at, call, is_body_omitted, is_beyond_valid, delay, outcome, proxied }
 }
 
 /// Decodes only the method and URL of the entry at the beginning of these bytes.
@@ -191,6 +227,27 @@ pub(super) fn entry_id(salt: u64, ordinal: u64) -> Uuid {
 
 /// Maximum decoded bytes of a gzip body when an entry is matched again.
 const MAX_DECODED_BYTES: usize = 64 << 20;
+
+fn put_headers(out: &mut Vec<u8>, headers: &HeaderMap) {
+    out.put_u16(headers.len() as u16);
+    for (name, value) in headers {
+        out.put_u16(name.as_str().len() as u16);
+        out.put_slice(name.as_str().as_bytes());
+        put_text(out, value.as_bytes());
+    }
+}
+
+fn headers(bytes: &mut &[u8]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for _ in 0..bytes.get_u16() {
+        let length = bytes.get_u16().into();
+        let (name, rest) = bytes.split_at(length);
+        *bytes = rest;
+        let value = HeaderValue::from_bytes(text(bytes)).expect("it was a value when it was written");
+        headers.append(HeaderName::from_bytes(name).expect("it was a name when it was written"), value);
+    }
+    headers
+}
 
 fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     out.put_u32(text.len() as u32);

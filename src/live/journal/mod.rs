@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use self::chunk::Chunk;
 use self::entry::NewEntry;
-pub use self::entry::{JournalEntry, MatchOutcome};
+pub use self::entry::{JournalEntry, MatchOutcome, ProxiedAnswer};
 use crate::locks::LockUnpoisoned as _;
 use standin_stub::Stub;
 use standin_stub::call::Call;
@@ -54,12 +54,13 @@ pub struct AnswerInfo<'s> {
     stub: Option<&'s Arc<Stub>>,
     delay: Option<Duration>,
     is_beyond_valid: bool,
+    proxied: Option<&'s ProxiedAnswer>,
 }
 
 impl<'s> AnswerInfo<'s> {
     /// Creates the answer of a request that no stub matched.
     pub fn unmatched() -> Self {
-        Self { stub: None, delay: None, is_beyond_valid: false }
+        Self { stub: None, delay: None, is_beyond_valid: false, proxied: None }
     }
 
     /// Creates the answer of a request that this stub matched.
@@ -75,6 +76,11 @@ impl<'s> AnswerInfo<'s> {
     /// Sets whether the request arrived beyond the valid range of the profile.
     pub fn with_beyond_valid(self, is_beyond_valid: bool) -> Self {
         Self { is_beyond_valid, ..self }
+    }
+
+    /// Sets the response of the real service, for a proxied request.
+    pub fn with_proxied(self, proxied: Option<&'s ProxiedAnswer>) -> Self {
+        Self { proxied, ..self }
     }
 }
 
@@ -127,9 +133,9 @@ impl Journal {
         if !self.is_on() {
             return;
         }
-        let full_size = entry::encoded_bytes(call, true);
+        let full_size = entry::encoded_bytes(call, answer, true);
         let with_body = full_size <= self.sealed_limit();
-        let size = if with_body { full_size } else { entry::encoded_bytes(call, false) };
+        let size = if with_body { full_size } else { entry::encoded_bytes(call, answer, false) };
         let arrival = call.arrival.saturating_duration_since(self.began.0);
         let mut open = self.open_chunks[worker % self.open_chunks.len()].lock_unpoisoned();
         if !open.has_room(size) {
@@ -146,6 +152,11 @@ impl Journal {
         if !with_body {
             self.sealed.lock_unpoisoned().omitted_bodies += 1;
         }
+    }
+
+    /// Returns the maximum bytes of a body that is worth a copy; 0 if the journal is off.
+    pub fn body_limit(&self) -> usize {
+        self.sealed_limit().min(MAX_BODY_COPY_BYTES)
     }
 
     /// Adds a full chunk, and evicts the oldest ones over the limit.
@@ -313,6 +324,9 @@ impl JournalSnapshot {
 /// Maximum capacity of a chunk in bytes. A reader copies one while its worker waits, for about ten
 /// microseconds.
 const MAX_CHUNK_BYTES: usize = 256 << 10;
+
+/// Maximum bytes of a copied body.
+const MAX_BODY_COPY_BYTES: usize = 16 << 20;
 
 /// Bits of the second half of a UUID that are free; two bits are its variant.
 const ORDINAL_BITS: u64 = (1 << 62) - 1;

@@ -169,6 +169,7 @@ impl ProfileCompiler {
             body: Body::Bytes(Bytes::new()),
             dribble: None,
             ending: None,
+            proxy: None,
         };
         match overflow {
             None => empty,

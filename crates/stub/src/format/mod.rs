@@ -3,6 +3,7 @@
 //! The reader reports every defect instead of stopping at the first, and returns the mapping as
 //! WireMock echoes it.
 
+mod proxy;
 mod response;
 mod templates;
 
@@ -122,7 +123,9 @@ impl Mapping {
         ids.insert("id".to_owned(), id.to_string().into());
         ids.append(&mut self.document);
         ids.insert("uuid".to_owned(), id.to_string().into());
-        add_stub_headers(&mut self.reply.headers, id, self.name.as_deref());
+        if self.reply.proxy.is_none() {
+            add_stub_headers(&mut self.reply.headers, id, self.name.as_deref());
+        }
         let response = ResponseDefinition::new(self.reply, self.delays);
         let response = match self.templates {
             Some(templates) => response.with_templates(templates),

@@ -1,5 +1,6 @@
 //! Reading of response definitions: reply, delays, templates and faults.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use hyper::ext::ReasonPhrase;
 use serde_json::{Map, Value as Json};
 
-use super::templates;
+use super::{proxy, templates};
 use crate::delay::{Distribution, Param, ParamValue};
 use crate::files::BLOCKING_READ_LIMIT;
 use crate::files::FilesFolder;
@@ -67,6 +68,7 @@ fn empty() -> Reply {
         body: Body::Bytes(Bytes::new()),
         dribble: None,
         ending: None,
+        proxy: None,
     }
 }
 
@@ -85,7 +87,14 @@ pub(super) fn read(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Par
         fixed: object.integer("fixedDelayMilliseconds", reader).map(milliseconds),
         distribution: distribution(&mut object, reader),
     };
-    proxy_fields(&mut object, reader);
+    reply.proxy = proxy::read(&mut object, reader).map(Arc::new);
+    if reply.proxy.is_some() {
+        proxy::warn_of_fault(&object, reader);
+        reply.ending = None;
+    }
+    if let Some(node) = object.node("transformerParameters") {
+        object.echo("transformerParameters", node.to_json());
+    }
     let templates = is_templated.then(|| templates::read(&object, &reply, files, reader));
     let mut echo = object.close(KEYS, Strictness::Strict, reader);
     echo.entry("status").or_insert_with(|| 200.into());
@@ -257,24 +266,6 @@ fn params<'n>(whole: &Object<'n>, reader: &mut Reader) -> Option<Vec<Param<'n>>>
         params.push(Param { name: &member.key, value });
     }
     Some(params)
-}
-
-/// Echoes the fields of proxying, which is not supported, and reports `proxyBaseUrl` as an error.
-fn proxy_fields(object: &mut Object<'_>, reader: &mut Reader) {
-    for key in [
-        "additionalProxyRequestHeaders",
-        "proxyUrlPrefixToRemove",
-        "removeProxyRequestHeaders",
-        "transformerParameters",
-    ] {
-        if let Some(node) = object.node(key) {
-            object.echo(key, node.to_json());
-        }
-    }
-    if let Some(node) = object.node("proxyBaseUrl") {
-        object.echo("proxyBaseUrl", node.to_json());
-        reader.error_at(node, "proxyBaseUrl", "proxying is not supported yet", "give the answer itself");
-    }
 }
 
 /// Writes numbers with exponents as decimals, as WireMock does: `1E+3` becomes `1000`.

@@ -3,13 +3,14 @@
 //! A template that does not parse is an error in a stub folder. The API accepts such a stub, as
 //! WireMock does, and its requests are answered with the error.
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
 
 use crate::defect::nearest;
 use crate::files::{FilesFolder, Templating};
+use crate::proxy::ProxyDefinition;
 use crate::render::template::Template;
-use crate::render::{BodyTemplate, HeaderTemplate, ResponseTemplates, helper_names};
+use crate::render::{BodyTemplate, HeaderTemplate, ProxyTemplates, ResponseTemplates, helper_names};
 use crate::reply::{Body, Reply};
 use crate::source::{Node, Object, Reader, Value};
 
@@ -37,7 +38,9 @@ pub(super) fn read(object: &Object<'_>, reply: &Reply, files: &FilesFolder, read
     let mut templates = ResponseTemplates::new(&parameters);
     let key = ["body", "jsonBody", "base64Body", "bodyFileName"].into_iter().find(|key| object.node(key).is_some());
     let node = key.and_then(|key| object.node(key));
-    if let (Some(key), Some(node)) = (key, node) {
+    if let Some(proxy) = &reply.proxy {
+        templates.proxy = Some(proxy_templates(proxy, object, reader)).filter(|proxy| !proxy.is_empty());
+    } else if let (Some(key), Some(node)) = (key, node) {
         templates.body = match (key, &reply.body) {
             ("bodyFileName", body) => {
                 let is_off = |value: &Json| *value == true || value.as_str() == Some("true");
@@ -64,6 +67,20 @@ pub(super) fn read(object: &Object<'_>, reply: &Reply, files: &FilesFolder, read
         }
     }
     templates
+}
+
+/// Parses the templates in the URL of a service and in the headers that are sent to it.
+fn proxy_templates(proxy: &ProxyDefinition, object: &Object<'_>, reader: &mut Reader) -> ProxyTemplates {
+    let mut parsed = |text: &str, key: &str| {
+        let node = object.node(key).filter(|_| Template::is_one(text))?;
+        Some(parse(text, node, key, reader))
+    };
+    let base_url = parsed(&proxy.base_url, "proxyBaseUrl");
+    let header = |(name, value): &(HeaderName, HeaderValue)| {
+        let text = std::str::from_utf8(value.as_bytes()).ok()?;
+        Some((name.clone(), parsed(text, "additionalProxyRequestHeaders")?))
+    };
+    ProxyTemplates { base_url, headers: proxy.additional_headers.iter().filter_map(header).collect() }
 }
 
 /// Parses a body file. The content of a small file is parsed now, that of others for each request.

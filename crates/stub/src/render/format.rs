@@ -24,18 +24,23 @@ pub fn status(object: &mut Object<'_>, reader: &mut Reader) -> StatusCode {
 
 /// Reads `headers`, each with a value or a list of values.
 pub fn headers(object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
+    headers_of("headers", object, reader)
+}
+
+/// Reads the headers of the field `key`, each with a value or a list of values.
+pub fn headers_of(key: &str, object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let Some(node) = object.node("headers") else { return headers };
+    let Some(node) = object.node(key) else { return headers };
     let members = match &node.value {
         Value::Object(members) => members,
         Value::Array(items) if items.is_empty() => return headers,
         _ => {
-            let message = format!("`headers` is an object, not {}", node.kind_name());
-            reader.error_at(node, "headers", message, "write `\"headers\": {\"Name\": \"value\"}`");
+            let message = format!("`{key}` is an object, not {}", node.kind_name());
+            reader.error_at(node, key, message, format!("write `\"{key}\": {{\"Name\": \"value\"}}`"));
             return headers;
         }
     };
-    object.echo("headers", node.to_json());
+    object.echo(key, node.to_json());
     for member in members {
         let one = std::slice::from_ref(&member.value);
         let values = match &member.value.value {
@@ -45,18 +50,18 @@ pub fn headers(object: &mut Object<'_>, reader: &mut Reader) -> HeaderMap {
         for value in values {
             let Value::String(text) = &value.value else {
                 let message = format!("the value of header `{}` is a string, not {}", member.key, value.kind_name());
-                reader.error_at(value, "headers", message, "put it in quotes");
+                reader.error_at(value, key, message, "put it in quotes");
                 continue;
             };
             match (HeaderName::from_bytes(member.key.as_bytes()), HeaderValue::from_bytes(text.as_bytes())) {
                 (Ok(name), Ok(value)) => drop(headers.append(name, value)),
                 (Err(_), _) => {
                     let message = format!("`{}` cannot be the name of a header", member.key);
-                    reader.error_at(value, "headers", message, "use letters, digits and `-`");
+                    reader.error_at(value, key, message, "use letters, digits and `-`");
                 }
                 (_, Err(_)) => {
                     let message = format!("the value of header `{}` has a control character", member.key);
-                    reader.error_at(value, "headers", message, "remove it");
+                    reader.error_at(value, key, message, "remove it");
                 }
             }
         }

@@ -17,7 +17,7 @@ use http::{HeaderValue, Method, StatusCode};
 use rand::Rng;
 
 pub use helpers::names as helper_names;
-pub use response_templates::{BodyTemplate, HeaderTemplate, ResponseTemplates};
+pub use response_templates::{BodyTemplate, HeaderTemplate, ProxyTemplates, ResponseTemplates};
 pub use template::budget::{CancelOnDrop, Cancellation};
 
 use crate::call::Call;

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use super::template::budget::{ALL_STEPS, Cancellation, MAX_OUTPUT_BYTES, QUICK_S
 use super::template::request_model::RequestModel;
 use super::template::value::TemplateValue;
 use crate::call::Call;
+use crate::proxy::ProxyDefinition;
 use crate::reply::{Body, Reply};
 use standin_dialect::PathTemplate;
 use standin_files::regular_file;
@@ -27,6 +29,8 @@ pub struct ResponseTemplates {
     pub body: BodyTemplate,
     /// Headers that have a template among their values, each with all values in order.
     pub headers: Vec<(HeaderName, Vec<HeaderTemplate>)>,
+    /// The templates of a proxied response, if there are any.
+    pub proxy: Option<ProxyTemplates>,
     /// The `transformerParameters` of the stub.
     parameters: TemplateValue,
     /// The path template of the stub's URL.
@@ -68,6 +72,15 @@ pub enum HeaderTemplate {
     Text(Template),
 }
 
+/// The templates of a proxied response; an invalid one is the message that its requests get.
+#[derive(Debug)]
+pub struct ProxyTemplates {
+    /// The template of the base URL.
+    pub base_url: Option<Result<Template, String>>,
+    /// The templates of headers that are added to the request.
+    pub headers: Vec<(HeaderName, Result<Template, String>)>,
+}
+
 /// The reason why there is no rendered reply.
 enum RenderFailure {
     /// The rendering exceeded its budget.
@@ -82,6 +95,7 @@ impl ResponseTemplates {
         Self {
             body: BodyTemplate::Fixed,
             headers: Vec::new(),
+            proxy: None,
             parameters: super::helpers::value_of(parameters),
             path: None,
             is_over_inline_budget: AtomicBool::new(false),
@@ -99,6 +113,9 @@ impl ResponseTemplates {
         if let BodyTemplate::Broken(message) = &self.body {
             return Some(message);
         }
+        if let Some(message) = self.proxy.as_ref().and_then(ProxyTemplates::broken) {
+            return Some(message);
+        }
         self.headers.iter().flat_map(|(_, values)| values).find_map(|value| match value {
             HeaderTemplate::Broken(message) => Some(message.as_str()),
             _ => None,
@@ -107,7 +124,7 @@ impl ResponseTemplates {
 
     /// Returns whether there are no templates.
     pub fn is_empty(&self) -> bool {
-        matches!(self.body, BodyTemplate::Fixed) && self.headers.is_empty()
+        matches!(self.body, BodyTemplate::Fixed) && self.headers.is_empty() && self.proxy.is_none()
     }
 
     /// Returns whether replies are rendered off the worker.
@@ -173,6 +190,9 @@ impl ResponseTemplates {
                 made.body = if *is_template { from_file(&path, &model, &mut budget, rng)? } else { Body::File(path) };
             }
         }
+        if let (Some(proxy), Some(templates)) = (&reply.proxy, &self.proxy) {
+            made.proxy = Some(Arc::new(templates.make(proxy, &model, &mut budget, rng)?));
+        }
         for (name, values) in &self.headers {
             made.headers.remove(name);
             for value in values {
@@ -180,10 +200,7 @@ impl ResponseTemplates {
                     HeaderTemplate::Broken(message) => return Err(RenderFailure::Told(message.clone())),
                     HeaderTemplate::Fixed(value) => value.clone(),
                     HeaderTemplate::Text(template) => {
-                        let text = template.render(&model, &mut budget, rng)?;
-                        HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
-                            RenderFailure::Told(format!("the value of header `{name}` has a control character"))
-                        })?
+                        header_value(name, &template.render(&model, &mut budget, rng)?)?
                     }
                 };
                 made.headers.append(name, value);
@@ -191,6 +208,47 @@ impl ResponseTemplates {
         }
         Ok(made)
     }
+}
+
+impl ProxyTemplates {
+    /// Returns whether there are no templates.
+    pub fn is_empty(&self) -> bool {
+        self.base_url.is_none() && self.headers.is_empty()
+    }
+
+    fn broken(&self) -> Option<&str> {
+        let headers = self.headers.iter().map(|(_, template)| template);
+        self.base_url.iter().chain(headers).find_map(|template| template.as_ref().err().map(String::as_str))
+    }
+
+    fn make(
+        &self,
+        proxy: &ProxyDefinition,
+        model: &RequestModel<'_>,
+        budget: &mut RenderBudget,
+        rng: &mut dyn Rng,
+    ) -> Result<ProxyDefinition, RenderFailure> {
+        let mut made = proxy.clone();
+        let mut render = |template: &Result<Template, String>| match template {
+            Ok(template) => template.render(model, budget, rng).map_err(RenderFailure::from),
+            Err(message) => Err(RenderFailure::Told(message.clone())),
+        };
+        if let Some(base_url) = &self.base_url {
+            made.base_url = render(base_url)?;
+        }
+        for (name, template) in &self.headers {
+            let value = header_value(name, &render(template)?)?;
+            if let Some((_, old)) = made.additional_headers.iter_mut().find(|(known, _)| known == name) {
+                *old = value;
+            }
+        }
+        Ok(made)
+    }
+}
+
+fn header_value(name: &HeaderName, text: &str) -> Result<HeaderValue, RenderFailure> {
+    HeaderValue::from_bytes(text.as_bytes())
+        .map_err(|_| RenderFailure::Told(format!("the value of header `{name}` has a control character")))
 }
 
 impl From<RenderError> for RenderFailure {
