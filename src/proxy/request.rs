@@ -1,7 +1,7 @@
 //! The request to a service: its URL, its headers and its body.
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT, VIA};
-use http::{Request, Uri, Version};
+use http::{Method, Request, Uri, Version};
 
 use super::ProxySettings;
 use super::hops::Hops;
@@ -76,7 +76,7 @@ pub(super) fn to_service(
     headers.append(VIA, hops.via());
     if is_chunked {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    } else if call.raw_body.is_empty() && call.headers.contains_key(CONTENT_LENGTH) {
+    } else if call.raw_body.is_empty() && has_length(call) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     let mut request = Request::new(Outgoing::whole(call.raw_body.clone()));
@@ -84,6 +84,11 @@ pub(super) fn to_service(
     *request.uri_mut() = url.path_and_query.clone();
     *request.headers_mut() = headers;
     request
+}
+
+/// Returns true if a request without a body says so.
+fn has_length(call: &Call) -> bool {
+    call.headers.contains_key(CONTENT_LENGTH) || matches!(call.method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 /// Removes the codings that are not supported from `Accept-Encoding`.
@@ -119,7 +124,7 @@ mod tests {
         assert_eq!(parsed("http://a//b"), is("http://a", "/b"));
         assert_eq!(parsed("https://[::1]:2"), is("https://[::1]:2", "/"));
         assert_eq!(parsed("http://a?b=1/c"), is("http://a", "/?b=1/c"));
-        for wrong in ["", "/x", "a:1/x", "ftp://a/x", "http:///x", "http://u:p@a/x", "http://a b/x"] {
+        for wrong in ["", "/x", "a:1/x", "ftp://a/x", "http:///x", "http://a:1x/y", "http://u:p@a/x", "http://a b/x"] {
             let error = parsed(wrong).expect_err(wrong);
             assert!(error.contains("is not an absolute URL"), "{error}");
         }

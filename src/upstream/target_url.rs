@@ -31,6 +31,10 @@ impl TargetUrl {
         let Some(authority) = uri.authority().cloned().filter(|authority| !authority.host().is_empty()) else {
             return Err(format!("`{url}` has no host; write http://HOST:PORT"));
         };
+        let has_port = authority.as_str().len() > authority.host().len();
+        if has_port && authority.port_u16().is_none() && !authority.as_str().contains('@') {
+            return Err(format!("`{url}` has no valid port; write http://HOST:PORT"));
+        }
         if authority.as_str().contains('@') {
             return Err(format!("`{url}` has a password in it; send it as a header instead"));
         }
@@ -100,6 +104,7 @@ mod tests {
             ("/a", "no scheme"),
             ("ftp://a", "http or https"),
             ("http://user:word@a", "password"),
+            ("http://a:99999", "valid port"),
             ("http://a/b?c", "query"),
         ] {
             let error = TargetUrl::parse(wrong).expect_err(wrong);

@@ -18,6 +18,7 @@ mod near_misses; // the nearest stubs, as WireMock ranks and shows them
 mod process; // the binary as a process
 mod profiles; // queues, seen from outside
 mod protocols; // HTTP/2 and TLS
+mod proxy; // stubs that a real service answers for
 mod record; // a real service behind the recorder
 mod reload; // stub files that change while they are served
 mod replay; // a tape's calls again, and the rules that protect a target

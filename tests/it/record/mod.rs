@@ -5,7 +5,7 @@ mod ends;
 mod protection;
 mod ramp;
 mod secrets;
-mod service;
+pub(crate) mod service;
 mod story;
 
 use std::io::{Read as _, Write as _};
@@ -291,7 +291,7 @@ fn what_cannot_go_well_is_said_at_the_start() {
         (&["serve", dir, "--on-miss", "forward"], "--target"),
         (&["serve", dir, "--target", "http://127.0.0.1:9"], "--on-miss"),
         (&["serve", dir, "--exclusive"], "--exclusive is for misses"),
-        (&["serve", dir, "--max-per-second", "5"], "--max-per-second is for misses"),
+        (&["serve", dir, "--target-timeout", "5s"], "--target-timeout is for misses"),
         (
             &["serve", dir, "--on-miss", "forward", "--target", "http://127.0.0.1:9", "--redact", "foo"],
             "--redact is for a tape",

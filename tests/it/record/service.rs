@@ -15,16 +15,16 @@ use crate::support::eventually;
 
 /// A request that reached the service.
 #[derive(Clone, Debug)]
-pub(super) struct Heard {
-    pub(super) method: String,
-    pub(super) url: String,
-    pub(super) head: String,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Heard {
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 /// A service that writes the bytes of a closure as its response; empty bytes close the connection.
-pub(super) struct Service {
-    pub(super) address: SocketAddr,
+pub(crate) struct Service {
+    pub(crate) address: SocketAddr,
     seen: Arc<Seen>,
 }
 
@@ -40,7 +40,7 @@ type Answer = dyn Fn(&Heard, &mut TcpStream) + Send + Sync;
 
 impl Service {
     /// Starts a service that answers each request with the bytes of `answer`.
-    pub(super) fn saying(answer: impl Fn(&Heard) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub(crate) fn saying(answer: impl Fn(&Heard) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::new(move |heard, stream| {
             let bytes = answer(heard);
             if bytes.is_empty() {
@@ -50,7 +50,7 @@ impl Service {
         })
     }
 
-    pub(super) fn new(answer: impl Fn(&Heard, &mut TcpStream) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(answer: impl Fn(&Heard, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let seen = Arc::new(Seen::default());
@@ -64,21 +64,26 @@ impl Service {
         Self { address, seen }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(super) fn heard(&self) -> Vec<Heard> {
+    pub(crate) fn heard(&self) -> Vec<Heard> {
         self.seen.heard.lock().expect("no panic").clone()
     }
 
+    /// Returns the number of requests that are being answered.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.seen.now.load(SeqCst)
+    }
+
     /// Returns the maximum number of concurrent requests.
-    pub(super) fn most_at_once(&self) -> usize {
+    pub(crate) fn most_at_once(&self) -> usize {
         self.seen.most.load(SeqCst)
     }
 
     /// Returns the number of connections with requests.
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.seen.connections.load(SeqCst)
     }
 }
@@ -136,20 +141,20 @@ fn body(reader: &mut BufReader<TcpStream>, head: &str) -> Option<Vec<u8>> {
 }
 
 /// Returns a response with this status, headers and body.
-pub(super) fn answer(status: u16, headers: &str, body: &str) -> Vec<u8> {
+pub(crate) fn answer(status: u16, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} Fine\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// `standin record` as a process, with a folder of its own.
 pub(super) struct Recording {
     pub(super) folder: TempDir,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     process: StandinProcess,
 }
 
 /// A tape as it was left.
 pub(super) struct ReadTape {
-    pub(super) head: TapeHead,
+    pub(crate) head: TapeHead,
     pub(super) exchanges: Vec<Exchange>,
     pub(super) condition: TapeCondition,
     pub(super) path: PathBuf,
