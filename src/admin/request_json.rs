@@ -24,7 +24,10 @@ pub(super) fn serve_event(record: &JournalEntry) -> Value {
             let document = stub.json();
             let definition = document.get("response").cloned().unwrap_or_else(|| json!({}));
             event.insert("responseDefinition".to_owned(), definition);
-            event.insert("response".to_owned(), record.proxied.as_deref().map_or_else(|| response(stub), proxied_response));
+            event.insert(
+                "response".to_owned(),
+                record.proxied.as_deref().map_or_else(|| response(stub), proxied_response),
+            );
             event.insert("wasMatched".to_owned(), true.into());
             event.insert("stubMapping".to_owned(), document);
         }

@@ -78,7 +78,10 @@ pub(super) fn unsendable(why: &Unsendable) -> Box<Reply> {
 
 /// Returns the response to an admin request that this standin has proxied.
 pub(super) fn own_admin() -> Reply {
-    Reply::text(StatusCode::FORBIDDEN, "standin does not proxy to its own admin API; correct the proxyBaseUrl of the stub\n")
+    Reply::text(
+        StatusCode::FORBIDDEN,
+        "standin does not proxy to its own admin API; correct the proxyBaseUrl of the stub\n",
+    )
 }
 
 /// Returns the response in place of one whose whole body was not received from a service.

@@ -100,11 +100,8 @@ impl ProxyClient {
         let trust = TlsTrust::load(&settings.trust)?;
         let server = rand::random();
         let client = |(set, own): (usize, Vec<SocketAddr>)| {
-            let rules = TargetRules {
-                allowed: settings.allowed_targets.clone(),
-                denied: settings.denied_targets.clone(),
-                own,
-            };
+            let rules =
+                TargetRules { allowed: settings.allowed_targets.clone(), denied: settings.denied_targets.clone(), own };
             let limits = UpstreamLimits {
                 in_flight: settings.max_in_flight,
                 per_second: settings.max_per_second,

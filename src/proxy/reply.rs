@@ -23,8 +23,7 @@ pub(super) fn limit_exceeded(exceeded: LimitExceeded, target: &TargetUrl) -> Box
         LimitExceeded::Rate => ("calls came faster than the rate allows", "--max-per-second"),
     };
     let help = format!("raise {option}, or let calls wait longer by --queue-timeout");
-    let mut reply =
-        Reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("standin protects {target}: {why}; {help}\n"));
+    let mut reply = Reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("standin protects {target}: {why}; {help}\n"));
     reply.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     Box::new(reply)
 }

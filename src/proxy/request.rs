@@ -1,6 +1,8 @@
 //! The request to a service: its URL, its headers and its body.
 
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT, VIA};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT, VIA,
+};
 use http::{Method, Request, Uri, Version};
 
 use super::ProxySettings;

@@ -88,7 +88,8 @@ impl WatchedStubs {
     /// 9 or less matches. The error is a message.
     pub fn add_proxy_stub(&mut self, base_url: &str) -> Result<(), String> {
         let response = serde_json::json!({ "proxyBaseUrl": base_url });
-        let document = serde_json::json!({"priority": 10, "request": {"method": "ANY"}, "response": response}).to_string();
+        let document =
+            serde_json::json!({"priority": 10, "request": {"method": "ANY"}, "response": response}).to_string();
         let files = self.live.default_folder().map_or_else(|| FilesFolder::new("__files"), StubFolder::files);
         let mut reader = Reader::of_own(&document);
         let mapping = reader.parse(&document).and_then(|tree| format::mapping(&tree, &files, &mut reader));

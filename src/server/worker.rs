@@ -88,8 +88,7 @@ impl Worker {
             let mut polling = tokio::spawn(polling);
             tasks.spawn(Arc::clone(&timer).run());
             tasks.spawn(Arc::clone(&self.audit).run(Arc::clone(&timer)));
-            let answerers: Vec<_> =
-                self.listeners.iter().map(|served| self.answerer(served, &timer, &tasks)).collect();
+            let answerers: Vec<_> = self.listeners.iter().map(|served| self.answerer(served, &timer, &tasks)).collect();
             let audit = Arc::clone(&self.audit);
             let on_lateness: Arc<OnLateness> = Arc::new(move |lateness, intended| audit.record(lateness, intended));
             let readiness = tasks.readiness();

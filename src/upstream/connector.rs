@@ -109,10 +109,8 @@ impl Connector {
 
     /// Connects to the first address that answers, if the rules allow all addresses of the host.
     async fn guarded_socket(&self, rules: &TargetRules) -> Result<TcpStream, ExchangeFailure> {
-        let refused = |refusal: TargetRefusal| ExchangeFailure {
-            reason: FailureReason::Limit,
-            detail: refusal.to_string(),
-        };
+        let refused =
+            |refusal: TargetRefusal| ExchangeFailure { reason: FailureReason::Limit, detail: refusal.to_string() };
         let failed = |error: io::Error| failure(FailureReason::Connect, &error);
         rules.check_host(self.target.host()).map_err(refused)?;
         let resolved = tokio::net::lookup_host((self.target.host(), self.target.port())).await.map_err(failed)?;

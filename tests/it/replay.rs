@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use standin::internal::{Pace, Plan, PreparedCalls, Replacements, ReplayOutcome, ReplayTarget, replay};
 use standin::TrustAnchors;
+use standin::internal::{Pace, Plan, PreparedCalls, Replacements, ReplayOutcome, ReplayTarget, replay};
 use standin_tape::exchange::{BodyRef, Exchange, ExchangeRequest, ExchangeResponse, ExchangeTimes};
 use standin_tape::{LoadedTape, TapeHead, TapeWriter, VERSION};
 use tempfile::TempDir;

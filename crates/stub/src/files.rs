@@ -26,7 +26,15 @@ pub fn static_file(files: &FilesFolder, path: &str) -> Option<Reply> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     let modified = HeaderValue::from_str(&httpdate::fmt_http_date(modified)).ok()?;
     headers.insert(header::LAST_MODIFIED, modified);
-    Some(Reply { status: StatusCode::OK, reason: None, headers, body: Body::File(path), dribble: None, ending: None, proxy: None })
+    Some(Reply {
+        status: StatusCode::OK,
+        reason: None,
+        headers,
+        body: Body::File(path),
+        dribble: None,
+        ending: None,
+        proxy: None,
+    })
 }
 
 fn find(files: &FilesFolder, name: &str) -> Option<PathBuf> {

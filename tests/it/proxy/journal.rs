@@ -18,7 +18,7 @@ fn the_response_of_the_service_is_kept_with_its_timing() {
         std::thread::sleep(Duration::from_millis(60));
         answer(202, "X-Up: 1\r\n", "hello")
     });
-    let mock = proxying(json!({
+    let mock = proxying(&json!({
         "proxyBaseUrl": service.url(),
         "fixedDelayMilliseconds": 50,
         "headers": {"X-Stub": "2"},
@@ -40,7 +40,7 @@ fn the_response_of_the_service_is_kept_with_its_timing() {
 
 #[test]
 fn failures_are_kept_as_the_client_got_them() {
-    let mock = proxying(json!({"proxyBaseUrl": "http://127.0.0.1:1"}));
+    let mock = proxying(&json!({"proxyBaseUrl": "http://127.0.0.1:1"}));
     let got = mock.get("/");
     let event = newest(&mock);
     assert_eq!((&event["wasMatched"], &event["response"]["status"]), (&json!(true), &json!(500)));
@@ -67,7 +67,7 @@ fn a_client_that_goes_away_ends_the_call_at_the_service() {
         }
         std::io::Write::write_all(stream, &answer(200, "", "ok")).expect("a client");
     });
-    let mock = proxying(json!({"proxyBaseUrl": service.url()}));
+    let mock = proxying(&json!({"proxyBaseUrl": service.url()}));
     let mut client = Client::connect(mock.address);
     client.write(b"GET /never HTTP/1.1\r\nHost: me\r\n\r\n");
     eventually("the call is there", || service.heard().len() == 1);

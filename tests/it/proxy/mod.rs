@@ -14,12 +14,12 @@ use crate::record::service::{Service, answer};
 use crate::support::{Client, Mock};
 
 /// Returns a server with one stub for all requests.
-fn proxying(response: Value) -> Mock {
+fn proxying(response: &Value) -> Mock {
     proxying_with(response, |_| {})
 }
 
 /// Returns a server with one stub for all requests, and a configuration changed by `change`.
-fn proxying_with(response: Value, change: impl FnOnce(&mut standin::Config)) -> Mock {
+fn proxying_with(response: &Value, change: impl FnOnce(&mut standin::Config)) -> Mock {
     let stub = json!({"request": {"urlPattern": ".*"}, "response": response}).to_string();
     Mock::configured(&[("mappings/stubs.json", &stub)], change)
 }
@@ -32,7 +32,7 @@ fn a_request_reaches_the_service_and_its_response_the_client() {
         "/base/head" => b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n".to_vec(),
         _ => answer(201, "", &String::from_utf8_lossy(&heard.body)),
     });
-    let mock = proxying(json!({"proxyBaseUrl": format!("{}/base", service.url()), "headers": {"X-Stub": "added"}}));
+    let mock = proxying(&json!({"proxyBaseUrl": format!("{}/base", service.url()), "headers": {"X-Stub": "added"}}));
     let mut client = Client::connect(mock.address);
     client.write(
         b"GET /items/7?full=1 HTTP/1.1\r\nHost: me\r\nUser-Agent: them\r\nTE: trailers\r\nX-B: 1\r\nKeep-Alive: 5\r\n\r\n",
@@ -41,7 +41,9 @@ fn a_request_reaches_the_service_and_its_response_the_client() {
     assert_eq!((got.status, got.reason.as_str(), got.text()), (200, "Fine", "{\"id\":7}"));
     assert_eq!((got.all("x-a"), got.header("x-hop"), got.header("x-stub")), (vec!["1", "2"], None, Some("added")));
     assert_eq!(got.header("matched-stub-id"), None, "the service answered, not the stub");
-    client.write(b"POST /items HTTP/1.1\r\nHost: me\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    client.write(
+        b"POST /items HTTP/1.1\r\nHost: me\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+    );
     assert_eq!(client.answer().text(), "abcde");
     client.write(b"GET /empty HTTP/1.1\r\nHost: me\r\n\r\n");
     assert_eq!(client.answer().status, 204);
@@ -60,16 +62,15 @@ fn a_request_reaches_the_service_and_its_response_the_client() {
 #[test]
 fn headers_and_the_url_change_on_the_way() {
     let service = Service::saying(|_| answer(200, "Content-Type: text/plain\r\n", "ok"));
-    let mock = proxying(json!({
+    let mock = proxying(&json!({
         "proxyBaseUrl": format!("{}/root", service.url()),
         "proxyUrlPrefixToRemove": "/other/service",
         "additionalProxyRequestHeaders": {"X-Own": ["new", "unused"], "Host": "inventory.example"},
         "removeProxyRequestHeaders": ["x-secret", "X-Kept"],
         "headers": {"Content-Type": "application/json"},
     }));
-    let got = mock.send(
-        "GET /other/service/doc/1?x=1 HTTP/1.1\r\nHost: me\r\nX-Own: old\r\nX-Secret: s\r\nX-Kept: k\r\n\r\n",
-    );
+    let got = mock
+        .send("GET /other/service/doc/1?x=1 HTTP/1.1\r\nHost: me\r\nX-Own: old\r\nX-Secret: s\r\nX-Kept: k\r\n\r\n");
     assert_eq!(got.all("content-type"), ["application/json"], "a message has one type");
     let heard = service.heard().remove(0);
     assert_eq!(heard.url, "/root/doc/1?x=1");
@@ -83,7 +84,7 @@ fn headers_and_the_url_change_on_the_way() {
 #[test]
 fn the_target_and_the_headers_may_be_templates() {
     let service = Service::saying(|_| answer(200, "", "ok"));
-    let mock = proxying(json!({
+    let mock = proxying(&json!({
         "proxyBaseUrl": "{{request.headers.X-To}}/{{request.method}}",
         "transformers": ["response-template"],
         "additionalProxyRequestHeaders": {"X-Url": "{{request.url}}"},
@@ -97,7 +98,7 @@ fn the_target_and_the_headers_may_be_templates() {
     let wrong = to("inventory");
     assert!(wrong.status == 500 && wrong.text().contains("is not an absolute URL"), "{}", wrong.text());
 
-    let broken = proxying(json!({"proxyBaseUrl": "{{nosuch 1}}", "transformers": ["response-template"]}));
+    let broken = proxying(&json!({"proxyBaseUrl": "{{nosuch 1}}", "transformers": ["response-template"]}));
     let got = broken.get("/");
     assert!(got.status == 500 && got.text().contains("could not find helper: 'nosuch'"), "{}", got.text());
 }
@@ -111,7 +112,7 @@ fn delays_begin_when_the_service_has_answered() {
     let slow = |response: Value| {
         let mut response = response;
         response["proxyBaseUrl"] = service.url().into();
-        let mock = proxying(response);
+        let mock = proxying(&response);
         let begin = Instant::now();
         assert_eq!(mock.get("/").text(), "ok");
         begin.elapsed()
@@ -139,8 +140,9 @@ fn what_a_service_does_wrong_is_told_in_wiremocks_words() {
         }
         _ => Vec::new(),
     });
-    let mock =
-        proxying_with(json!({"proxyBaseUrl": service.url()}), |config| config.proxy.timeout = Duration::from_millis(300));
+    let mock = proxying_with(&json!({"proxyBaseUrl": service.url()}), |config| {
+        config.proxy.timeout = Duration::from_millis(300);
+    });
     for (path, cause) in [("/nonsense", "invalid"), ("/closes", "closed"), ("/hangs", "Read timed out")] {
         let got = mock.get(path);
         let expected =
@@ -148,7 +150,7 @@ fn what_a_service_does_wrong_is_told_in_wiremocks_words() {
         assert!(got.status == 500 && got.text().starts_with(&expected), "{}", got.text());
         assert!(got.text().contains(cause), "{}", got.text());
     }
-    let nobody = proxying(json!({"proxyBaseUrl": "http://127.0.0.1:1"}));
+    let nobody = proxying(&json!({"proxyBaseUrl": "http://127.0.0.1:1"}));
     assert_eq!(
         nobody.get("/x").text(),
         "Network failure trying to make a proxied request from WireMock to http://127.0.0.1:1/x\r\n\
@@ -160,7 +162,7 @@ fn what_a_service_does_wrong_is_told_in_wiremocks_words() {
 fn settings_apply_to_all_proxied_requests() {
     let service = Service::saying(|_| answer(200, "", "ok"));
     let send = |change: fn(&mut standin::ProxySettings)| {
-        let mock = proxying_with(json!({"proxyBaseUrl": service.url()}), |config| change(&mut config.proxy));
+        let mock = proxying_with(&json!({"proxyBaseUrl": service.url()}), |config| change(&mut config.proxy));
         mock.send("GET / HTTP/1.1\r\nHost: front\r\nUser-Agent: them\r\nAccept-Encoding: br, gzip\r\n\r\n");
         service.heard().pop().expect("a request").head.to_lowercase()
     };
@@ -186,7 +188,7 @@ fn proxy_all_answers_what_no_stub_matches_and_survives_a_reset() {
 fn a_proxied_request_takes_the_time_of_its_service_not_of_the_profile() {
     let service = Service::saying(|_| answer(200, "", "ok"));
     let stub = json!({"request": {"urlPattern": ".*"}, "response": {"proxyBaseUrl": service.url()}}).to_string();
-    let profile = "defaults:\n  delay: 30s\n";
+    let profile = "services:\n  - name: s\n    match: {urlPathPattern: \"/.*\"}\n    capacity: {discipline: unlimited}\n    operations:\n      - {name: all, match: {}, demand: {fixed: 30s}}\n";
     let files = [("mappings/stubs.json", stub.as_str()), ("profiles/slow.yaml", profile)];
     let mock = Mock::configured(&files, |config| config.profile = Some("slow".to_owned()));
     let begin = Instant::now();

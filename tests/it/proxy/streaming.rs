@@ -16,7 +16,7 @@ fn a_response_streams() {
         std::thread::sleep(Duration::from_millis(150));
         stream.write_all(b"3\r\ntwo\r\n0\r\n\r\n").expect("a client");
     });
-    let mock = proxying(json!({"proxyBaseUrl": service.url()}));
+    let mock = proxying(&json!({"proxyBaseUrl": service.url()}));
     let mut client = Client::connect(mock.address);
     client.write(b"GET / HTTP/1.1\r\nHost: me\r\n\r\n");
     let (mut first, mut read) = ([0; 512], 0);
@@ -37,7 +37,7 @@ fn a_long_response_takes_no_memory() {
         std::io::copy(&mut std::io::repeat(b'x').take(LONG), stream).expect("a client");
     });
     // the whole body would not fit into the memory budget
-    let mock = proxying_with(json!({"proxyBaseUrl": service.url()}), |config| config.max_memory = 8 << 20);
+    let mock = proxying_with(&json!({"proxyBaseUrl": service.url()}), |config| config.max_memory = 8 << 20);
     let mut client = Client::connect(mock.address);
     client.write(b"GET / HTTP/1.1\r\nHost: me\r\nConnection: close\r\n\r\n");
     let read = std::io::copy(&mut client.stream, &mut std::io::sink()).expect("it sends all");
@@ -53,7 +53,7 @@ fn a_dribbled_response_is_held_within_the_memory_budget() {
         "proxyBaseUrl": service.url(),
         "chunkedDribbleDelay": {"numberOfChunks": 2, "totalDuration": 10},
     });
-    let mock = proxying_with(response, |config| config.max_memory = 1 << 20);
+    let mock = proxying_with(&response, |config| config.max_memory = 1 << 20);
     let got = mock.get("/");
     assert!(got.status == 503 && got.text().contains("--max-memory"), "{} {}", got.status, got.text());
 }
@@ -61,7 +61,7 @@ fn a_dribbled_response_is_held_within_the_memory_budget() {
 #[test]
 fn a_torn_response_is_torn_for_the_client() {
     let service = Service::saying(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf".to_vec());
-    let mock = proxying_with(json!({"proxyBaseUrl": service.url()}), |config| {
+    let mock = proxying_with(&json!({"proxyBaseUrl": service.url()}), |config| {
         config.proxy.timeout = Duration::from_millis(300);
     });
     let mut client = Client::connect(mock.address);
@@ -76,7 +76,7 @@ fn limits_protect_a_service() {
         answer(200, "", "ok")
     });
     let limited = |queue: Duration| {
-        proxying_with(json!({"proxyBaseUrl": service.url()}), |config| {
+        proxying_with(&json!({"proxyBaseUrl": service.url()}), |config| {
             config.proxy.max_in_flight = Some(1);
             config.proxy.queue_timeout = queue;
         })

@@ -17,7 +17,7 @@ fn assert_refused(got: &Answer, why: &str) {
 #[test]
 fn metadata_services_are_refused_by_default() {
     for host in ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "2852039166", "0xa9fea9fe"] {
-        let mock = proxying(json!({"proxyBaseUrl": format!("http://{host}/latest")}));
+        let mock = proxying(&json!({"proxyBaseUrl": format!("http://{host}/latest")}));
         assert_refused(&mock.get("/meta-data"), "metadata service");
     }
 }
@@ -26,9 +26,8 @@ fn metadata_services_are_refused_by_default() {
 fn the_operator_says_which_targets_are_allowed() {
     let service = Service::saying(|_| answer(200, "", "ok"));
     let url = |host: &str| format!("http://{host}:{}", service.address.port());
-    let answered = |host: &str, change: fn(&mut Config)| {
-        proxying_with(json!({"proxyBaseUrl": url(host)}), change).get("/")
-    };
+    let answered =
+        |host: &str, change: fn(&mut Config)| proxying_with(&json!({"proxyBaseUrl": url(host)}), change).get("/");
     let patterns = |text: &str| text.split(',').map(|one| one.parse().expect("a pattern")).collect::<Vec<_>>();
     for (host, allow, deny, is_allowed) in [
         ("127.0.0.1", "", "127.0.0.1", false),
@@ -41,7 +40,7 @@ fn the_operator_says_which_targets_are_allowed() {
         ("localhost", "localhost,127.0.0.1,::1", "", true),
         ("127.0.0.1", "", "10.0.0.1", true),
     ] {
-        let got = proxying_with(json!({"proxyBaseUrl": url(host)}), |config| {
+        let got = proxying_with(&json!({"proxyBaseUrl": url(host)}), |config| {
             if !allow.is_empty() {
                 config.proxy.allowed_targets = patterns(allow);
             }

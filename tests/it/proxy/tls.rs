@@ -19,13 +19,13 @@ fn https_service() -> Mock {
 fn a_self_signed_certificate_is_accepted_as_in_wiremock() {
     let service = https_service();
     let base_url = format!("https://127.0.0.1:{}", service.address.port());
-    assert_eq!(proxying(json!({"proxyBaseUrl": base_url})).get("/").text(), "over TLS");
+    assert_eq!(proxying(&json!({"proxyBaseUrl": base_url})).get("/").text(), "over TLS");
 
     let made = rcgen::generate_simple_self_signed(vec!["other.test".to_owned()]).expect("a certificate");
     let folder = tempfile::tempdir().expect("a folder");
     let pem = folder.path().join("ca.pem");
     std::fs::write(&pem, made.cert.pem()).expect("writable");
-    let strict = proxying_with(json!({"proxyBaseUrl": base_url}), |config| {
+    let strict = proxying_with(&json!({"proxyBaseUrl": base_url}), |config| {
         config.proxy.trust = TrustAnchors::File(pem);
     });
     let got = strict.get("/x");
@@ -36,7 +36,7 @@ fn a_self_signed_certificate_is_accepted_as_in_wiremock() {
 #[test]
 fn a_service_without_tls_is_an_ssl_failure() {
     let service = Service::saying(|_| answer(200, "", "plain"));
-    let mock = proxying(json!({"proxyBaseUrl": format!("https://{}", service.address)}));
+    let mock = proxying(&json!({"proxyBaseUrl": format!("https://{}", service.address)}));
     let got = mock.get("/");
     assert!(got.status == 500 && got.text().starts_with("SSL failure trying"), "{}", got.text());
 }

@@ -199,9 +199,7 @@ impl ResponseTemplates {
                 let value = match value {
                     HeaderTemplate::Broken(message) => return Err(RenderFailure::Told(message.clone())),
                     HeaderTemplate::Fixed(value) => value.clone(),
-                    HeaderTemplate::Text(template) => {
-                        header_value(name, &template.render(&model, &mut budget, rng)?)?
-                    }
+                    HeaderTemplate::Text(template) => header_value(name, &template.render(&model, &mut budget, rng)?)?,
                 };
                 made.headers.append(name, value);
             }
