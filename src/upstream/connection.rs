@@ -13,7 +13,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::UpstreamStream;
+use super::{Arrivals, UpstreamStream};
 use crate::locks::LockUnpoisoned as _;
 use crate::tasks::{Readiness, Tasks};
 
@@ -84,13 +84,13 @@ where
     ) -> io::Result<Self> {
         match stream {
             UpstreamStream::Plain(stream) => Self::with_times(stream, base, tasks, held).await,
-            UpstreamStream::Tls(stream) => Self::with_times(stream, base, tasks, held).await,
+            UpstreamStream::Tls(stream) => Self::with_times(*stream, base, tasks, held).await,
         }
     }
 
     async fn with_times<S>(stream: S, base: Instant, tasks: &Tasks, held: impl Send + 'static) -> io::Result<Self>
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: AsyncRead + AsyncWrite + Arrivals + Unpin + Send + 'static,
     {
         let times = Arc::new(SocketTimes::new(base, tasks.readiness()));
         let io = TokioIo::new(TimestampedStream { stream, times: Arc::clone(&times) });
@@ -150,11 +150,12 @@ impl SocketTimes {
         self.record(at, &self.first_written, &self.last_written);
     }
 
-    /// Records a read, at the time at which the connection became ready, unless the request was
-    /// sent later.
-    fn record_read(&self) {
+    /// Records a read, at the time at which the kernel received the data, or else the connection
+    /// became ready, unless the request was sent later.
+    fn record_read(&self, arrival: Option<Instant>) {
         let sent = self.base + Duration::from_nanos(read(&self.last_written).unwrap_or(0));
-        let at = self.readiness.take().filter(|ready| *ready > sent).unwrap_or_else(Instant::now);
+        let ready = self.readiness.take();
+        let at = [arrival, ready].into_iter().flatten().find(|at| *at > sent).unwrap_or_else(Instant::now);
         self.record(at, &self.first_read, &self.last_read);
     }
 }
@@ -169,12 +170,12 @@ struct TimestampedStream<S> {
     times: Arc<SocketTimes>,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for TimestampedStream<S> {
+impl<S: AsyncRead + Arrivals + Unpin> AsyncRead for TimestampedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if read.is_ready() && buffer.filled().len() > before {
-            self.times.record_read();
+            self.times.record_read(self.stream.last_arrival());
         }
         read
     }

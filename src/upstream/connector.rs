@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{TargetRefusal, TargetRules, TargetUrl};
+use super::{ArrivalStream, TargetRefusal, TargetRules, TargetUrl};
 use standin_stub::call::Scheme;
 use standin_tape::exchange::{ExchangeFailure, FailureReason};
 
@@ -48,9 +48,9 @@ pub struct Connector {
 /// A connected stream to a service.
 #[derive(Debug)]
 pub enum UpstreamStream {
-    Plain(TcpStream),
+    Plain(ArrivalStream),
     /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<ArrivalStream>>),
 }
 
 /// The duration of opening a connection.
@@ -94,6 +94,7 @@ impl Connector {
             None => self.socket().await.map_err(|error| failure(FailureReason::Connect, &error))?,
         };
         stream.set_nodelay(true).map_err(|error| failure(FailureReason::Connect, &error))?;
+        let stream = ArrivalStream::new(stream);
         let mut times = ConnectTimes { connect: begin.elapsed(), tls: Duration::ZERO };
         let Some((connector, name)) = &self.tls else { return Ok((UpstreamStream::Plain(stream), times)) };
         let begin = Instant::now();

@@ -1,6 +1,7 @@
 //! The client of a real service: pooled connections with socket times, removal of hop-by-hop
 //! headers, and the limits that protect the service.
 
+mod arrival_stream;
 mod connection;
 mod connector;
 mod exchange;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use hyper::body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use arrival_stream::{ArrivalStream, Arrivals};
 pub use connection::{ConnectionPool, SocketTimes, UpstreamConnection};
 pub use connector::{ConnectTimes, Connector, TlsTrust, TrustAnchors, UpstreamStream};
 pub use exchange::{CallAccount, Exchanged, timeout_failure};
