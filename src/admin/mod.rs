@@ -38,6 +38,7 @@ use tower::ServiceExt as _;
 
 pub use self::access::AccessRules;
 pub use self::admin_request::{AdminRequest, MAX_WAITING, forward_request, is_admin_path, refused};
+pub use self::recordings::Recording;
 pub use self::system::ServerStats;
 use crate::live::ServiceState;
 use crate::panics::{self, Panics, Part};
@@ -64,6 +65,8 @@ pub struct ControlPlane {
     pub reload: Reload,
     /// Panic counters of the server.
     pub panics: Arc<Panics>,
+    /// Recording of each of `services` that was started through the API.
+    pub recordings: Vec<Recording>,
     /// Recorder, if requests are recorded.
     pub recorder: Option<Arc<Recorder>>,
     /// Start of the server.

@@ -86,7 +86,7 @@ fn write(live: &ServiceState, mut stub: Stub) -> io::Result<Arc<Stub>> {
 fn file_name(stub: &Stub) -> String {
     let document = stub.json();
     let request = |key: &str| document.get("request").and_then(|request| request.get(key)).and_then(Value::as_str);
-    let stem = match &stub.name {
+    let stem = match stub.name.as_ref().filter(|name| !name.is_empty()) {
         Some(name) => name.clone(),
         None => {
             let keys = ["url", "urlPattern", "urlPath", "urlPathPattern", "urlPathTemplate"];

@@ -192,7 +192,9 @@ pub(super) fn all() -> Vec<Route> {
         Route::new(Method::PATCH, "/settings/extended", Settings, "Change members of `extended`; null removes one", settings::extend).takes(Json).answers(200, Nothing),
 
         Route::get("/recordings/status", Recordings, "Whether a recording was started through the API", recordings::status),
-        Route::post("/recordings/stop", Recordings, "End a recording that was started through the API", recordings::stop),
+        Route::post("/recordings/start", Recordings, "Forward all requests to a service, to record them", recordings::start).takes(Json),
+        Route::post("/recordings/stop", Recordings, "End a recording, and make stubs of its requests", recordings::stop),
+        Route::post("/recordings/snapshot", Recordings, "Make stubs of the proxied requests in the journal", recordings::snapshot).takes(Json),
 
         Route::get("/", System, "List the routes", docs::index),
         Route::get("/docs", System, "This page", docs::page).answers(200, Html),

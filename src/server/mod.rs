@@ -29,7 +29,7 @@ pub use self::handle::Handle;
 use self::listener_plan::ListenerPlan;
 use self::worker::{Served, Worker};
 use crate::admin::{self, AdminRequest};
-use crate::admin::{ControlPlane, ServerStats};
+use crate::admin::{ControlPlane, Recording, ServerStats};
 use crate::answer::misses;
 use crate::audit::Audit;
 use crate::config::{Config, Listener};
@@ -363,6 +363,7 @@ impl SharedParts {
             reload: reload.clone(),
             access: config.access.clone(),
             services: lives.to_vec(),
+            recordings: lives.iter().map(|_| Recording::default()).collect(),
             stats: ServerStats {
                 audits: self.audits.clone(),
                 connections: Arc::clone(&self.connections),

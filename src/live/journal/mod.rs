@@ -154,6 +154,11 @@ impl Journal {
         }
     }
 
+    /// Returns the ordinal of the next request.
+    pub fn next_ordinal(&self) -> u64 {
+        self.next_ordinal.load(Relaxed)
+    }
+
     /// Returns the maximum bytes of a body that is worth a copy; 0 if the journal is off.
     pub fn body_limit(&self) -> usize {
         self.sealed_limit().min(MAX_BODY_COPY_BYTES)
