@@ -85,7 +85,7 @@ pub(super) async fn start(
         Ok(id) => id,
         Err(refused) => return *refused,
     };
-    let warnings = unsupported(&spec);
+    let warnings = doubts(&live, &spec);
     *state =
         RecordingState::Running(RunningRecording { spec, proxy_stub, first_ordinal: live.journal().next_ordinal() });
     json_answer(StatusCode::OK, &with_warnings(json!({}), &warnings))
@@ -168,7 +168,7 @@ fn stub(live: &ServiceState, edit: &mut CatalogEdit<'_>, id: Uuid, document: &Va
 
 /// Makes stubs of the calls from an ordinal on, adds them, and answers with them.
 fn record(live: &ServiceState, mut spec: RecordSpec, first_ordinal: u64) -> AdminResponse {
-    let mut result = RecordingResult { warnings: unsupported(&spec), ..RecordingResult::default() };
+    let mut result = RecordingResult { warnings: doubts(live, &spec), ..RecordingResult::default() };
     if live.default_folder().is_none() && spec.keep_in_memory() {
         result.warnings.push("standin serves no folder, so that no stub is saved".to_owned());
     }
@@ -270,10 +270,14 @@ fn write_body(files: &FilesFolder, file: &RecordedBody) -> io::Result<()> {
     regular_file::replace(&path, &file.bytes)
 }
 
-/// Returns warnings about the stub transformers that were asked for.
-fn unsupported(spec: &RecordSpec) -> Vec<String> {
+/// Returns warnings about what was asked for and cannot be done.
+fn doubts(live: &ServiceState, spec: &RecordSpec) -> Vec<String> {
     let told = |name: &String| format!("there is no stub transformer `{name}`: stubs are recorded without it");
-    spec.transformers.iter().map(told).collect()
+    let mut doubts: Vec<String> = spec.transformers.iter().map(told).collect();
+    if !live.journal().is_on() {
+        doubts.push("the journal is off, so that nothing is recorded; give --journal-bytes a size".to_owned());
+    }
+    doubts
 }
 
 fn with_warnings(mut answer: Value, warnings: &[String]) -> Value {

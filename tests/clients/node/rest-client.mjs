@@ -1,6 +1,6 @@
 // What people do with wiremock-rest-client, and what it must find. All that is asserted holds for WireMock 3.13.2.
 // Left out is what the client cannot do there: `resetAllRequests`, and near misses by request and by pattern (paths that WireMock 3
-// does not have); and recordings, since standin has none.
+// does not have).
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
 
-import { answers, call, client, json, timed, unknown, url } from './server.mjs';
+import { answers, call, client, json, service, timed, unknown, url } from './server.mjs';
 
 const { WireMockRestClient } = client('wiremock-rest-client');
 // it would end the process on what is not found
-const { mappings, requests, scenarios, global } = new WireMockRestClient(url, { logLevel: 'silent', continueOnFailure: true });
+const { mappings, requests, scenarios, recordings, global } = new WireMockRestClient(url, { logLevel: 'silent', continueOnFailure: true });
 
 const stub = (path, response = { status: 200, body: 'ok' }, fields = {}) => ({ request: { method: 'GET', url: path }, response, ...fields });
 const urls = async () => (await mappings.getAllMappings()).mappings.map((mapping) => mapping.request.url);
@@ -203,6 +203,42 @@ describe('scenarios', () => {
     await scenarios.resetAllScenarios();
     assert.deepEqual([await state('order'), await state('other')], ['Started', 'Started']);
     await answers('/other', 200, 'open');
+  });
+});
+
+describe('a real service', () => {
+  test('a stub proxies to it', async (t) => {
+    const real = await service(t);
+    const response = { proxyBaseUrl: real.url, additionalProxyRequestHeaders: { 'X-Own': 'added' }, headers: { 'X-Stub': 'yes' } };
+    await mappings.createMapping({ request: { method: 'ANY', urlPattern: '/real/.*' }, response });
+    const answer = await call('/real/a?b=1', json({ c: 2 }));
+    assert.deepEqual([answer.status, answer.body, answer.headers['x-stub']], [200, 'POST /real/a?b=1 {"c":2}', 'yes']);
+    assert.equal(real.heard[0].headers['x-own'], 'added');
+    const [event] = (await requests.getAllRequests()).requests;
+    assert.deepEqual([event.wasMatched, event.response.body], [true, answer.body]);
+  });
+
+  test('it is recorded, and then not called any more', async (t) => {
+    const real = await service(t);
+    await recordings.startRecording({ targetBaseUrl: real.url, persist: false, captureHeaders: { 'X-Key': {} } });
+    assert.equal((await recordings.getRecordingStatus()).status, 'Recording');
+    await answers('/recorded?a=1', 200, 'GET /recorded?a=1 ', { headers: { 'X-Key': 'k' } });
+    const { mappings: made } = await recordings.stopRecording();
+    assert.equal((await recordings.getRecordingStatus()).status, 'Stopped');
+    assert.deepEqual(made.map((one) => [one.name, one.request.urlPath]), [['recorded', '/recorded']]);
+    assert.deepEqual(made[0].request.headers, { 'X-Key': { equalTo: 'k' } });
+    await answers('/recorded?a=1', 200, 'GET /recorded?a=1 ', { headers: { 'X-Key': 'k' } });
+    await answers('/recorded?a=1', 404);
+    assert.equal(real.heard.length, 1);
+  });
+
+  test('a snapshot takes what was proxied', async (t) => {
+    const real = await service(t);
+    await mappings.createMapping({ request: { method: 'ANY', urlPattern: '.*' }, response: { proxyBaseUrl: real.url } });
+    await answers('/one', 200, 'GET /one ');
+    await answers('/two', 200, 'GET /two ');
+    const taken = await recordings.takeSnapshotRecording({ persist: false, filters: { urlPattern: '/one' } });
+    assert.deepEqual(taken.mappings.map((one) => one.request.url), ['/one']);
   });
 });
 

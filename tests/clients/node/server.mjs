@@ -1,7 +1,7 @@
 // What the tests of both clients share: where the server is, the installed clients, and calls to the stubs.
 
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
 import { createRequire } from 'node:module';
 
 /** The server's address, without a slash at the end. */
@@ -52,4 +52,24 @@ export async function timed(work) {
   const start = performance.now();
   await work();
   return performance.now() - start;
+}
+
+/** Starts a service that answers with what it was asked, until the test ends. */
+export async function service(t) {
+  const heard = [];
+  const server = createServer((asked, answer) => {
+    const chunks = [];
+    asked.on('data', (chunk) => chunks.push(chunk));
+    asked.on('end', () => {
+      heard.push({ url: asked.url, headers: asked.headers });
+      answer.setHeader('Content-Type', 'text/plain');
+      answer.end(`${asked.method} ${asked.url} ${Buffer.concat(chunks)}`);
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${server.address().port}`, heard };
 }

@@ -5,7 +5,9 @@ Left out is what the library cannot do there: `Requests.reset_request_journal` (
 """
 
 import datetime
+import http.server
 import os
+import threading
 import time
 import unittest
 
@@ -309,6 +311,46 @@ class MappingTest(ClientTest):
         self.assertEqual(refused.exception.status_code, 422)
         self.assertIn("equalToo", str(refused.exception))
         self.assertEqual(listed(), [])
+
+
+class ProxyTest(ClientTest):
+    def setUp(self):
+        super().setUp()
+        heard = self.heard = []
+
+        class Service(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                heard.append((self.path, dict(self.headers)))
+                self.send_response(202)
+                self.send_header("X-Real", "yes")
+                self.end_headers()
+                self.wfile.write(b"real")
+
+            def log_message(self, *_):
+                pass
+
+        service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        self.addCleanup(service.server_close)
+        self.addCleanup(service.shutdown)
+        self.base_url = f"http://127.0.0.1:{service.server_address[1]}"
+
+    def test_a_real_service_answers(self):
+        response = MappingResponse(
+            proxy_base_url=f"{self.base_url}/base",
+            additional_proxy_request_headers={"X-Own": "added"},
+            headers={"X-Stub": "too"},
+        )
+        created = create(response, {"url_pattern": "/real/.*"})
+        self.assertEqual(created.response.proxy_base_url, f"{self.base_url}/base")
+        answer = self.call("/real/a?b=1")
+        self.assertEqual((answer.status_code, answer.text), (202, "real"))
+        self.assertEqual((answer.headers["x-real"], answer.headers["x-stub"]), ("yes", "too"))
+        path, headers = self.heard[0]
+        self.assertEqual((path, {name.lower(): value for name, value in headers.items()}["x-own"]), ("/base/real/a?b=1", "added"))
+        logged = Requests.get_all_received_requests(parameters={}).requests[0]
+        self.assertEqual(logged.request.url, "/real/a?b=1")
+        self.assertAnswers("/other", 404)
 
 
 class ScenarioTest(ClientTest):

@@ -2,6 +2,7 @@
 //! keeps.
 
 mod journal;
+mod recordings;
 mod streaming;
 mod targets;
 mod tls;

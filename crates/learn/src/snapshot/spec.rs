@@ -149,14 +149,16 @@ impl RecordSpec {
         let Some(mut object) = Object::open(node, "`filters`", reader) else { return };
         self.allow_non_proxied = object.boolean("allowNonProxied", reader).unwrap_or(false);
         if let Some(node) = object.node("ids") {
-            let ids = texts(node, "ids", reader).into_iter().filter_map(|text| match text.parse() {
-                Ok(id) => Some(id),
-                Err(_) => {
-                    reader.error_at(node, "ids", format!("`{text}` is not a valid UUID"), "take the `id` of a request");
-                    None
+            let texts = texts(node, "ids", reader);
+            let id = |(place, text): (usize, &String)| {
+                let id = text.parse().ok();
+                if id.is_none() {
+                    let message = format!("`{text}` is not a valid UUID");
+                    reader.error_at(node, &format!("ids/{place}"), message, "take the `id` of a request");
                 }
-            });
-            self.ids = Some(ids.collect());
+                id
+            };
+            self.ids = Some(texts.iter().enumerate().filter_map(id).collect());
         }
         // the other members are a request pattern
         let own = |key: &str| matches!(key, "ids" | "allowNonProxied");
