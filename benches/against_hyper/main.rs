@@ -11,6 +11,7 @@
 
 #[path = "../shared/client.rs"]
 mod client;
+mod features;
 mod options;
 #[path = "../shared/pairs.rs"]
 mod pairs;

@@ -146,7 +146,8 @@ fn stub(number: usize, request: &Value) -> Value {
     })
 }
 
-fn write(folder: &Path, stubs: &[Value]) -> io::Result<()> {
+/// Writes stubs as one mapping file of a folder.
+pub fn write(folder: &Path, stubs: &[Value]) -> io::Result<()> {
     let file = mappings(folder)?.join("stubs.json");
     fs::write(file, serde_json::to_vec_pretty(&json!({"mappings": stubs}))?)
 }

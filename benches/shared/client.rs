@@ -169,8 +169,13 @@ pub fn get(path: &str) -> Vec<u8> {
 
 /// The bytes of a POST with a JSON body.
 pub fn post(path: &str, body: &str) -> Vec<u8> {
+    post_as(path, "application/json", body)
+}
+
+/// The bytes of a POST with a body of this type.
+pub fn post_as(path: &str, content_type: &str, body: &str) -> Vec<u8> {
     format!(
-        "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()

@@ -13,6 +13,7 @@ mod sides;
 mod start;
 mod workload;
 
+use super::features::Feature;
 use super::options::Options;
 use super::run::Row;
 use workload::Workload;
@@ -21,7 +22,7 @@ pub use audit::{AS_HOG, hog};
 pub use background::{AS_LOAD, call_by_chance};
 
 /// All rows, in the order in which they run.
-pub const ROWS: [Row<Options>; 14] = [
+pub const ROWS: [Row<Options>; 19] = [
     Row {
         name: "one_stub",
         sentence: "one stub, a fixed reply of 200 bytes of JSON",
@@ -56,6 +57,31 @@ pub const ROWS: [Row<Options>; 14] = [
         name: "bare_patterns_1k",
         sentence: "1,000 patterns that demand no text for certain",
         run: |options| cpu::row(options, Workload::BarePatterns(1_000)),
+    },
+    Row {
+        name: "template",
+        sentence: "a reply of 200 bytes whose template has two values of the query",
+        run: |options| cpu::row(options, Workload::Featured(Feature::Template)),
+    },
+    Row {
+        name: "json_one",
+        sentence: "one stub with equalToJson, which the next three are compared with",
+        run: |options| cpu::row(options, Workload::Featured(Feature::EqualToJson)),
+    },
+    Row {
+        name: "schema",
+        sentence: "one stub with matchesJsonSchema",
+        run: |options| cpu::row(options, Workload::Featured(Feature::JsonSchema)),
+    },
+    Row {
+        name: "xpath",
+        sentence: "one stub with matchesXPath",
+        run: |options| cpu::row(options, Workload::Featured(Feature::XPath)),
+    },
+    Row {
+        name: "multipart",
+        sentence: "one stub with multipartPatterns",
+        run: |options| cpu::row(options, Workload::Featured(Feature::Multipart)),
     },
     Row { name: "delay_50ms", sentence: "a fixed delay of 50 ms for 1,000 connections", run: delay::row },
     Row { name: "lognormal", sentence: "log-normal delays against their theory", run: lognormal::row },

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::super::features::Feature;
 use super::super::{client, stubs, wrk};
 
 /// Stubs that are told apart in one way, and how many.
@@ -18,10 +19,12 @@ pub enum Workload {
     Patterns(usize),
     /// By patterns that demand no text for certain: each is tried.
     BarePatterns(usize),
+    /// A stub that needs one feature.
+    Featured(Feature),
 }
 
 /// The workloads whose ratio is judged.
-pub const JUDGED: [Workload; 7] = [
+pub const JUDGED: [Workload; 12] = [
     Workload::One,
     Workload::Exact(1_000),
     Workload::Exact(100_000),
@@ -29,6 +32,11 @@ pub const JUDGED: [Workload; 7] = [
     Workload::Orders(10_000),
     Workload::Patterns(1_000),
     Workload::BarePatterns(1_000),
+    Workload::Featured(Feature::EqualToJson),
+    Workload::Featured(Feature::JsonSchema),
+    Workload::Featured(Feature::Multipart),
+    Workload::Featured(Feature::Template),
+    Workload::Featured(Feature::XPath),
 ];
 
 impl Workload {
@@ -42,6 +50,11 @@ impl Workload {
             Self::Orders(_) => "json_10k",
             Self::Patterns(_) => "patterns_1k",
             Self::BarePatterns(_) => "bare_patterns_1k",
+            Self::Featured(Feature::EqualToJson) => "json_one",
+            Self::Featured(Feature::JsonSchema) => "schema",
+            Self::Featured(Feature::Multipart) => "multipart",
+            Self::Featured(Feature::Template) => "template",
+            Self::Featured(Feature::XPath) => "xpath",
         }
     }
 
@@ -51,10 +64,12 @@ impl Workload {
             Self::One => 1.2,
             Self::Exact(..=1_000) => 1.35,
             Self::Exact(_) => 1.45,
-            Self::Orders(..=100) => 2.0,
+            Self::Orders(..=100) | Self::Featured(Feature::EqualToJson) => 2.0,
             Self::Orders(_) => 2.5,
-            // 20 us a look-up, beside some 7 of a call
-            Self::Patterns(_) | Self::BarePatterns(_) => 4.0,
+            Self::Featured(Feature::Template) => 1.6,
+            // 20 us a look-up, beside some 7 of a call; the features of a body about three times an
+            // `equalToJson` of the same size
+            Self::Patterns(_) | Self::BarePatterns(_) | Self::Featured(_) => 4.0,
         }
     }
 
@@ -66,6 +81,7 @@ impl Workload {
             Self::Orders(count) => stubs::orders(folder, count),
             Self::Patterns(count) => stubs::patterns(folder, count),
             Self::BarePatterns(count) => stubs::bare_patterns(folder, count),
+            Self::Featured(feature) => feature.stub(folder),
         }
     }
 
@@ -77,13 +93,14 @@ impl Workload {
             Self::Orders(count) => wrk::cycle(count, &stubs::order_lua()),
             Self::Patterns(count) => wrk::cycle(count, stubs::THING_LUA),
             Self::BarePatterns(count) => wrk::cycle(count, stubs::BARE_THING_LUA),
+            Self::Featured(feature) => wrk::cycle(1, &feature.lua()),
         }
     }
 
     /// How many stubs there are.
     pub fn count(self) -> usize {
         match self {
-            Self::One => 1,
+            Self::One | Self::Featured(_) => 1,
             Self::Exact(count) | Self::Orders(count) | Self::Patterns(count) | Self::BarePatterns(count) => count,
         }
     }
@@ -96,6 +113,7 @@ impl Workload {
             Self::Orders(_) => client::post(stubs::ORDERS, &stubs::order(number)),
             Self::Patterns(_) => client::get(&stubs::thing(number)),
             Self::BarePatterns(_) => client::get(&stubs::bare_thing(number)),
+            Self::Featured(feature) => feature.request(),
         }
     }
 
@@ -106,6 +124,7 @@ impl Workload {
             Self::One | Self::Exact(_) => client::get("/api/v1/items/none"),
             Self::Patterns(count) => client::get(&stubs::thing(count)),
             Self::BarePatterns(count) => client::get(&stubs::bare_thing(count)),
+            Self::Featured(feature) => feature.miss(),
         }
     }
 }

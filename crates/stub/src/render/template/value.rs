@@ -207,7 +207,7 @@ impl TemplateValue {
             (Self::Int(one), Self::Int(other)) => Some(one.cmp(other)),
             (Self::Double(one), Self::Double(other)) => Some(one.total_cmp(other)),
             (Self::Text(one), Self::Text(other)) => Some(one.encode_utf16().cmp(other.encode_utf16())),
-            (Self::Date(one), Self::Date(other)) => Some(one.at.cmp(&other.at)),
+            (Self::Date(one), Self::Date(other)) => Some(one.at.as_millisecond().cmp(&other.at.as_millisecond())),
             (Self::Number(one), Self::Number(other)) => Some(compare_decimals(one, other)),
             _ => Some(self.as_f64()?.total_cmp(&other.as_f64()?)),
         }
