@@ -171,3 +171,26 @@ fn a_mock_renders_and_refuses_what_does_not_parse() {
     let told = told.downcast_ref::<String>().expect("a text");
     assert!(told.contains("the block `if` is not closed"), "{told}");
 }
+
+#[test]
+fn soap_numbers_and_headers_are_rendered_as_in_wiremock() {
+    let template = |url: &str, body: &str| {
+        stub(url, &format!(r#"{{"transformers": ["response-template"], "body": {}}}"#, json!(body)))
+    };
+    let stubs = mappings(&[
+        template("/soap", "{{soapXPath request.body '/q/text()'}} {{xPath request.body 'count(//*)'}}"),
+        template(
+            "/price",
+            "{{#gt (jsonPath request.body '$.price') 10}}dear{{else}}cheap{{/gt}} {{parseJson request.body}}",
+        ),
+        template("/headers", "{{#each request.headers}}{{@key}};{{/each}}"),
+        template("/missing", "{{date (parseDate request.query.d.[0])}}"),
+    ]);
+    let mock = Mock::configured(&[("mappings/stubs.json", &stubs)], |_| {});
+    let soap = "<s:Envelope xmlns:s='u'><s:Body><q>5</q></s:Body></s:Envelope>";
+    assert_eq!(mock.post("/soap", soap).text(), "5 3");
+    assert_eq!(mock.post("/price", r#"{"price": 12.50}"#).text(), "dear {price=12.50}");
+    assert!(mock.get("/headers").text().contains("Host;"));
+    let missing = mock.get("/missing");
+    assert_eq!((missing.status, missing.text()), (500, "1:8: the value that `parseDate` is given is missing"));
+}

@@ -325,3 +325,41 @@ fn numbers_of_any_length_are_formatted() {
         }
     }
 }
+
+/// Lenient JSON is read again by a second parser, so a large body is not.
+#[test]
+fn json_of_clients_may_be_a_little_wrong() {
+    let stub = json!({"request": {"urlPath": "/j", "bodyPatterns": [{"equalToJson": {"a": 1}}]}, "response": {}});
+    let mock = served(&[stub]);
+    for (body, status) in [
+        ("{'a': 1}", 200),
+        ("{\"a\": 1} and more", 200),
+        ("{\"a\": 1 /* one */}", 200),
+        ("{a: 1}", 404),
+        ("{\"a\": 1,}", 404),
+        ("a=1", 404),
+    ] {
+        assert_eq!(mock.post("/j", body).status, status, "{body}");
+    }
+    let large = format!("{{'a': 1}}{}", " ".repeat(64 << 10));
+    assert_eq!(mock.post("/j", &large).status, 404);
+}
+
+#[test]
+fn what_is_absent_in_a_body() {
+    let rule = json!({"matchesJsonPath": {"expression": "$.a", "absent": "(absent)"}});
+    let mock = served(&[json!({"request": {"urlPath": "/a", "bodyPatterns": [rule]}, "response": {}})]);
+    for (body, status) in [
+        ("", 200),
+        ("word", 200),
+        ("{}", 200),
+        ("{\"a\": []}", 200),
+        ("{\"a\": {}}", 404),
+        ("{\"a\": 1}", 404),
+        ("null", 404),
+        ("{\"a\"", 404),
+        ("<a/>", 404),
+    ] {
+        assert_eq!(mock.post("/a", body).status, status, "{body}");
+    }
+}

@@ -24,6 +24,7 @@ pub use self::large::JsonLookup;
 pub use self::multipart::BodyPart;
 use self::url_encoding::url_encoded;
 use crate::memory::{MemoryPermit, MemoryShare};
+use crate::source::lenient_json;
 use standin_coding::ContentCoding;
 use standin_dialect::json::TextDigest;
 
@@ -307,11 +308,14 @@ impl Call {
         }
     }
 
-    /// Returns the body as JSON; `None` if it is empty or is not JSON.
+    /// Returns the body as JSON; `None` if it is empty or is not JSON. A body that is not large may
+    /// have comments, single quotes and text after the value, as in WireMock.
     pub fn json(&self) -> Option<&Value> {
         let read = || {
             let text = self.text()?;
-            self.allows(|| decode_budget::json_size(text.as_bytes())).then(|| serde_json::from_str(text).ok())?
+            let lenient = || if self.is_large() { None } else { lenient_json(text) };
+            let parse = || serde_json::from_str(text).ok().or_else(lenient);
+            self.allows(|| decode_budget::json_size(text.as_bytes())).then(parse)?
         };
         self.once(&self.decoded().json, read)?.as_ref()
     }

@@ -284,8 +284,10 @@ impl<'a> MatchInput<'a> {
 }
 
 fn matches_json_path(path: &JsonPath, rule: Option<&ValueMatcher>, input: MatchInput<'_>, stats: &MatchStats) -> bool {
+    // of what is missing, every part is absent
+    let Some(text) = input.text() else { return matches!(rule, Some(ValueMatcher::Absent)) };
     // a document that is plainly XML is not parsed as JSON
-    if input.text().is_none_or(|text| text.trim_start().starts_with('<')) {
+    if text.trim_start().starts_with('<') {
         return false;
     }
     if let MatchInput::Body(call) = input
@@ -297,7 +299,15 @@ fn matches_json_path(path: &JsonPath, rule: Option<&ValueMatcher>, input: MatchI
             JsonLookup::One(value) => fits_selection(PathSelection::One(Cow::Owned(value)), rule, stats),
         };
     }
-    let Some(document) = input.json() else { return false };
+    let document = match input.json() {
+        Some(document) => document,
+        None if text.len() > MAX_WORD_BYTES || text.trim_start().starts_with(['{', '[', '"']) => return false,
+        // a bare word is a string to WireMock's JSON library
+        None => Cow::Owned(Value::String(text.into_owned())),
+    };
+    if document.is_null() {
+        return false;
+    }
     match path.try_select(&document) {
         Ok(selection) => fits_selection(selection, rule, stats),
         Err(PathFailure::LimitExceeded) => stats.record(MatchLimit::JsonPath, MatchOutcome::LimitExceeded),
@@ -307,8 +317,10 @@ fn matches_json_path(path: &JsonPath, rule: Option<&ValueMatcher>, input: MatchI
 
 fn fits_selection(selection: PathSelection<'_>, rule: Option<&ValueMatcher>, stats: &MatchStats) -> bool {
     let Some(rule) = rule else { return selection.is_found() };
-    if !selection.is_found() && matches!(rule, ValueMatcher::Absent) {
-        return true;
+    if matches!(rule, ValueMatcher::Absent) {
+        // an object is never absent, not even without members
+        let is_object = matches!(&selection, PathSelection::One(value) if value.is_object());
+        return !selection.is_found() && !is_object;
     }
     match selection {
         PathSelection::Missing => false,
@@ -339,6 +351,9 @@ fn any_item<'v>(
     }
     items.any(|item| rule.matches(MatchInput::Json(item), stats))
 }
+
+/// Length of a text, in bytes, up to which it counts as a string where it is no JSON.
+const MAX_WORD_BYTES: usize = 16 << 10;
 
 /// Compares as Java's `equalsIgnoreCase` does: character by character.
 fn equal_ignoring_case(left: &str, right: &str) -> bool {

@@ -168,10 +168,8 @@ impl ResponseTemplates {
         mut budget: RenderBudget,
     ) -> Result<Reply, RenderFailure> {
         let mut made = reply.clone();
-        let model = RequestModel::new(call, self.parameters.clone(), self.path.as_ref());
-        let mut id = [0; 16];
-        rng.fill(&mut id);
-        let _ = model.id.set(uuid::Builder::from_random_bytes(id).into_uuid().to_string().into());
+        let mut model = RequestModel::new(call, self.parameters.clone(), self.path.as_ref());
+        rng.fill(&mut model.id);
         match &self.body {
             BodyTemplate::Fixed => {}
             BodyTemplate::Broken(message) => return Err(RenderFailure::Told(message.clone())),

@@ -155,6 +155,12 @@ impl DocumentError {
     }
 }
 
+/// Parses JSON that is not strict as WireMock's JSON library does: with comments, single quotes, and
+/// any text after the value. `None` if it is not JSON, or deeper than [`MAX_DEPTH`].
+pub fn lenient_json(text: &str) -> Option<Json> {
+    read_json_within(text, DocumentLimits::FILE).ok().map(|node| node.to_json())
+}
+
 /// Returns the first member that repeats the name of an earlier one.
 fn first_repeated(members: &[Member]) -> Option<&Member> {
     if members.len() <= PAIRWISE_LIMIT {

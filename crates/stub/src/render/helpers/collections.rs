@@ -76,8 +76,8 @@ pub(super) fn array_join<'t>(
     };
     let items = match args.params.as_slice() {
         [] | [TemplateValue::Null] => return Ok(error_text("The parameter must be list")),
-        [one] => one.items().unwrap_or_else(|| vec![one.clone()]),
-        several => several.to_vec(),
+        // a list is joined alone, whatever comes after it
+        [first, ..] => first.items().unwrap_or_else(|| args.params.to_vec()),
     };
     if items.is_empty() {
         return Ok(TemplateValue::text(""));
@@ -104,7 +104,7 @@ pub(super) fn range<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
 ) -> Result<TemplateValue, RenderError> {
-    let (Some(low), Some(high)) = (as_integer(&args.context), as_integer(args.param(0))) else {
+    let (Some(low), Some(high)) = (bound(&args.context)?, bound(args.param(0))?) else {
         return Ok(error_text("The range helper requires both lower and upper bounds as integer parameters"));
     };
     let count = usize::try_from(high.saturating_sub(low).saturating_add(1))
@@ -112,6 +112,18 @@ pub(super) fn range<'t>(
     // the steps are spent first, since a template may ask for any number of items
     evaluator.budget.spend(count)?;
     evaluator.list((low..=high).map(TemplateValue::Int).collect(), ListKind::Plain)
+}
+
+/// Returns a bound of a range; `None` for a value that is neither a number nor a text.
+fn bound(value: &TemplateValue) -> Result<Option<i64>, RenderError> {
+    match value {
+        TemplateValue::Text(text) => match text.parse::<i32>() {
+            Ok(number) => Ok(Some(number.into())),
+            Err(_) => Err(RenderError::failed(format!("`{text}` is not a whole number"))),
+        },
+        value if value.is_number() => Ok(as_integer(value)),
+        _ => Ok(None),
+    }
 }
 
 pub(super) fn size<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {

@@ -143,8 +143,8 @@ fn collections() {
                 "<1>;<2> [ERROR: Separator parameter must be a String]",
             ),
             (
-                "{{range 1 3}} {{size (range -1 2)}} {{range 'x' 3}}",
-                "[1, 2, 3] 4 [ERROR: The range helper requires both lower and upper bounds as integer parameters]",
+                "{{range 1 3}} {{size (range -1 2)}} {{range '1' '2'}} {{range 1}}",
+                "[1, 2, 3] 4 [1, 2] [ERROR: The range helper requires both lower and upper bounds as integer parameters]",
             ),
         ],
     );
@@ -479,6 +479,8 @@ fn positions_outside_of_a_list() {
         &plain(),
         &[
             ("{{arrayAdd (array 1 2) 3 position='2'}} {{range 3 2}} {{array nothing 1}}", "[1, 2, 3] [] []"),
+            ("{{range 'x' 3}}", "error 1:2: `x` is not a whole number"),
+            ("{{arrayJoin '-' (array 1 2) 'ignored'}} {{capitalize 'ßa éb'}} [{{cut '' ','}}]", "1-2 ßa Éb []"),
             ("{{range 3 1}}", "error 1:2: the range from 3 to 1 has no items"),
             ("{{pickRandom 'a' count=0}}{{pickRandom 'a' count=-1}}{{pickRandom 'a' count=2}}", "aa[a]"),
         ],

@@ -18,7 +18,7 @@ pub(super) fn capitalize<'t>(
         let mut begins = true;
         for c in text.chars() {
             if begins {
-                out.extend(c.to_uppercase());
+                out.push(title_case(c));
             } else {
                 out.push(c);
             }
@@ -34,12 +34,15 @@ pub(super) fn capitalize_first<'t>(
 ) -> Result<TemplateValue, RenderError> {
     of_text(evaluator, args, |_, text| {
         let mut chars = text.chars();
-        let first = chars.next().into_iter().flat_map(char::to_uppercase);
+        let first = chars.next().into_iter().map(title_case);
         Ok(TemplateValue::text(first.chain(chars).collect::<String>()))
     })
 }
 
 pub(super) fn cut<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Result<TemplateValue, RenderError> {
+    if args.context.is_empty() {
+        return Ok(TemplateValue::text(""));
+    }
     of_text(evaluator, args, |evaluator, text| {
         let message = if args.params.is_empty() { " ".into() } else { evaluator.text_of(args.param(0))? };
         Ok(TemplateValue::text(text.replace(&*message, "")))
@@ -185,6 +188,12 @@ pub(super) fn yesno<'t>(_: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Res
         other => return Err(RenderError::failed(format!("`yesno` takes a boolean, not {}", other.kind_name()))),
     };
     Ok(args.named(key).cloned().unwrap_or_else(|| TemplateValue::text(key)))
+}
+
+/// Returns the capital letter of a character; the character itself if that takes several, as of `ß`.
+fn title_case(c: char) -> char {
+    let mut upper = c.to_uppercase();
+    upper.next().filter(|_| upper.next().is_none()).unwrap_or(c)
 }
 
 /// Applies `make` to the text of the context. As in handlebars.java, an empty context gives the

@@ -14,9 +14,9 @@ use super::request_model::RequestModel;
 use super::request_part::RequestPart;
 use super::scope::{Frame, Locals};
 use super::tree::{BlockTag, HelperCall, HelperParam, PartialTag, TemplateBody, TemplateNode};
-use super::value::{ListKind, MAX_DEPTH, MapKind, TemplateValue};
+use super::value::{ListKind, MapKind, TemplateValue};
 use crate::render::helpers::Helper;
-use crate::source::read_json;
+use crate::source::lenient_json;
 use standin_dialect::xml::Document;
 
 /// The state of one rendering.
@@ -56,8 +56,9 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    /// Renders the whole template.
-    pub(super) fn run(mut self, body: &'t TemplateBody) -> Result<String, RenderError> {
+    /// Renders the whole template; `expected_bytes` is the probable length of the output.
+    pub(super) fn run(mut self, body: &'t TemplateBody, expected_bytes: usize) -> Result<String, RenderError> {
+        self.out.reserve(expected_bytes);
         let root = Frame { value: TemplateValue::Part(RequestPart::Root), locals: Locals::new(), parent: None };
         self.body(body, &root)?;
         Ok(self.out)
@@ -346,12 +347,6 @@ impl<'t> Evaluator<'t> {
         self.budget.spend(items.len() / 4)?;
         Ok(TemplateValue::list(items, kind)?)
     }
-}
-
-/// Parses JSON that is not strict as WireMock does: with comments, single quotes, and any text after
-/// the value.
-fn lenient_json(text: &str) -> Option<Json> {
-    read_json(text).ok().filter(|node| node.depth() <= MAX_DEPTH.into()).map(|node| node.to_json())
 }
 
 /// Cost of parsing JSON, relative to copying it.

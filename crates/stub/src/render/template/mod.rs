@@ -34,6 +34,8 @@ use self::tree::TemplateBody;
 pub struct Template {
     body: TemplateBody,
     unknown: Option<(Box<str>, Position)>,
+    /// Length of the source in bytes: most outputs are about as long.
+    source_bytes: usize,
 }
 
 /// Error in the text of a template.
@@ -49,7 +51,8 @@ pub struct TemplateError {
 impl Template {
     /// Parses the text of a template.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        parse::parse(text).map(|parsed| Self { body: parsed.body, unknown: parsed.unknown })
+        let source_bytes = text.len();
+        parse::parse(text).map(|parsed| Self { body: parsed.body, unknown: parsed.unknown, source_bytes })
     }
 
     /// Returns whether a text contains tags.
@@ -72,7 +75,7 @@ impl Template {
         if let Some((name, at)) = &self.unknown {
             return Err(RenderError::failed(format!("could not find helper: '{name}'")).at(*at));
         }
-        Evaluator::new(model, budget, rng).run(&self.body)
+        Evaluator::new(model, budget, rng).run(&self.body, self.source_bytes)
     }
 }
 

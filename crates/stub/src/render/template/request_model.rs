@@ -25,14 +25,14 @@ pub(crate) struct RequestModel<'c> {
     pub(crate) parameters: TemplateValue,
     /// The path template of the stub's URL.
     pub(crate) path: Option<&'c PathTemplate>,
-    /// The value of `request.id`.
-    pub(crate) id: OnceCell<Arc<str>>,
+    /// The random bytes of `request.id`.
+    pub(crate) id: [u8; 16],
     body: OnceCell<Arc<str>>,
 }
 
 impl<'c> RequestModel<'c> {
     pub(crate) fn new(call: &'c Call, parameters: TemplateValue, path: Option<&'c PathTemplate>) -> Self {
-        Self { call, parameters, path, id: OnceCell::new(), body: OnceCell::new() }
+        Self { call, parameters, path, id: [0; 16], body: OnceCell::new() }
     }
 
     /// Returns the value of a property; `None` if there is none.
@@ -132,7 +132,7 @@ impl<'c> RequestModel<'c> {
     fn request(&self, name: &str) -> TemplateValue {
         let call = self.call;
         match name {
-            "id" => self.id.get().map_or(TemplateValue::Null, |id| TemplateValue::Text(Arc::clone(id))),
+            "id" => TemplateValue::text(uuid::Builder::from_random_bytes(self.id).into_uuid().to_string()),
             "url" => TemplateValue::text(call.url()),
             "path" | "pathSegments" => self.path_value(),
             "query" => TemplateValue::Part(RequestPart::Query),

@@ -76,6 +76,10 @@ fn blocks_choose_and_repeat() {
                 "first//even/ ///odd /last/even/ ",
             ),
             ("{{#each (array 'p' 'q') as |v i|}}{{i}}{{v}}{{@index}}{{@index_1}} {{/each}}", "0p01 1q12 "),
+            (
+                "{{#each (array 'p' 'q')}}{{#each (array 1 2)}}{{@../index}}{{@index}} {{/each}}{{/each}}",
+                "00 01 10 11 ",
+            ),
             ("{{#each (array)}}x{{else}}none{{/each}}{{#each nothing}}x{{else}}none{{/each}}", "nonenone"),
             (
                 "{{#each (parseJson '{\"p\":1,\"q\":2}')}}{{@key}}{{@index}}{{/each}}{{#each (array 5)}}{{@key}}{{/each}}",

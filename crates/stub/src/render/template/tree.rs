@@ -108,6 +108,11 @@ pub(crate) struct PathStep {
 impl NamePath {
     /// Parses a path.
     pub(crate) fn new(text: &str) -> Self {
+        if let Some(name) = text.strip_prefix("@../") {
+            // a local variable of an enclosing scope
+            let inner = Self::new(&format!("@{name}"));
+            return Self { up: inner.up + 1, ..inner };
+        }
         let mut rest = text;
         let mut up = 0;
         while let Some(inner) = rest.strip_prefix("../") {
