@@ -69,6 +69,9 @@ pub struct Config {
     pub templating: Templating,
     /// Maximum size of a mapping file or a profile, in bytes.
     pub max_file_bytes: u64,
+    /// True if the server refuses to start when a stub or a profile has an error, instead of
+    /// leaving it out.
+    pub strict: bool,
     /// Proxied responses: stubs with a `proxyBaseUrl`.
     pub proxy: ProxySettings,
 }
@@ -119,6 +122,7 @@ impl Default for Config {
             watches: true,
             templating: Templating::default(),
             max_file_bytes: MAX_BYTES,
+            strict: false,
             proxy: ProxySettings::default(),
         }
     }

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::middleware::Next;
+use base64::Engine as _;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 
 use super::{ControlPlane, empty, text};
 use crate::listen::host::{authorities, split_authority};
-use standin_stub::call::Peers;
+use standin_stub::call::{Peers, Scheme};
 
 /// The rules by which the admin API accepts requests.
 #[derive(Clone, Debug, Default)]
@@ -27,12 +28,17 @@ pub struct AccessRules {
     pub open: bool,
     /// Names of this host that a browser may use.
     pub hosts: Vec<String>,
+    /// Credentials, as `user:password`, that every request without the token needs; `None` if none
+    /// are.
+    pub basic_auth: Option<String>,
+    /// True if requests over plain HTTP are refused.
+    pub requires_https: bool,
 }
 
 /// The refusal of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct AccessRefusal {
-    /// Status: 403, or 415 for a content type that is not accepted.
+    /// Status: 401 without credentials, 403, or 415 for a content type that is not accepted.
     status: StatusCode,
     /// Body of the response: the cause, and how to send the request.
     text: String,
@@ -42,6 +48,15 @@ impl AccessRules {
     /// Returns the refusal of a request that is not accepted.
     fn refusal_of<B: http_body::Body>(&self, peers: &Peers, request: &Request<B>) -> Option<AccessRefusal> {
         let (method, headers) = (request.method(), request.headers());
+        if self.requires_https && peers.scheme != Scheme::Https {
+            let text = "the admin API answers over https alone, as --admin-api-require-https asks\n".to_owned();
+            return Some(AccessRefusal { status: StatusCode::FORBIDDEN, text });
+        }
+        if let Some(credentials) = &self.basic_auth {
+            let is_known = self.has_token(headers) || has_credentials(headers, credentials);
+            let text = "send the credentials of --admin-api-basic-auth\n".to_owned();
+            return (!is_known).then_some(AccessRefusal { status: StatusCode::UNAUTHORIZED, text });
+        }
         if self.open || self.has_token(headers) {
             return None;
         }
@@ -85,6 +100,11 @@ impl AccessRules {
         is_foreign.then(|| "the admin API does not let pages of other sites change anything".to_owned())
     }
 
+    /// Returns true if requests can prove that they may call the admin API.
+    fn has_secret(&self) -> bool {
+        self.token.is_some() || self.basic_auth.is_some()
+    }
+
     fn has_token(&self, headers: &HeaderMap) -> bool {
         let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         match (&self.token, sent) {
@@ -100,6 +120,14 @@ impl AccessRules {
             || name.parse().is_ok_and(is_loopback)
             || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
+}
+
+/// Returns true if a request has these credentials of HTTP Basic authentication.
+fn has_credentials(headers: &HeaderMap, credentials: &str) -> bool {
+    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
+    sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+        .and_then(|(_, encoded)| base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok())
+        .is_some_and(|sent| equals_in_constant_time(credentials.as_bytes(), &sent))
 }
 
 /// Returns the reason if a peer is not on this host.
@@ -147,12 +175,17 @@ pub(super) async fn check(
     let preflight = preflight_of(request.method(), request.headers());
     let refused = match request.extensions().get::<Peers>() {
         // a preflight comes without the token of the request that follows
-        Some(_) if preflight.is_some() && control.access.token.is_some() => None,
+        Some(_) if preflight.is_some() && control.access.has_secret() => None,
         Some(peers) => control.access.refusal_of(peers, &request),
         None => None,
     };
     if let Some(refusal) = refused {
-        return text(refusal.status, refusal.text);
+        let mut response = text(refusal.status, refusal.text);
+        if refusal.status == StatusCode::UNAUTHORIZED {
+            let realm = HeaderValue::from_static("Basic realm=\"admin API\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
+        }
+        return response;
     }
     let mut response = match preflight {
         Some((method, headers)) => preflight_response(method, headers),
@@ -188,7 +221,6 @@ mod tests {
     use http_body_util::Full;
 
     use super::*;
-    use standin_stub::call::Scheme;
 
     fn peers(remote: &str, local: &str) -> Peers {
         Peers { scheme: Scheme::Http, remote: remote.parse().expect("address"), local: local.parse().expect("address") }

@@ -19,14 +19,13 @@ pub(super) async fn reload(Extension(control): Extension<Arc<ControlPlane>>) -> 
     json_answer(code, &status.json())
 }
 
-/// Replaces all stubs by those of the files. If a file has defects, the stubs stay, and the
-/// response lists the defects.
+/// Replaces all stubs by those of the files. A file that has errors keeps its last good stubs.
 pub(super) async fn reset(
     Extension(control): Extension<Arc<ControlPlane>>,
     Extension(live): Extension<Arc<ServiceState>>,
 ) -> AdminResponse {
     let Some(status) = control.reload.reset(&live).await else { return shutting_down() };
-    if status.has_failed {
+    if status.has_panicked {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, &status.defects);
     }
     live.journal().reset();

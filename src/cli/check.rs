@@ -33,20 +33,10 @@ impl CheckArgs {
             Failure::of_reading(format!("cannot read `{dir}`: {error}"), &error)
                 .help("give a folder that has `mappings/` or `profiles/`")
         })?;
-        let has_stubs = !services.is_empty();
-        if !has_stubs && self.dir.join("profiles").is_dir() {
-            let name = super::profile_file::service(&self.dir);
-            services.push(StubFolder::new(name, "", self.dir.clone()));
-        }
-        if services.is_empty() {
-            return Err(Failure::usage(format!(
-                "`{dir}` has no stubs: neither it nor a folder in it has `mappings/`, and it has no `profiles/`"
-            )));
-        }
         for service in &mut services {
             service.max_file_bytes = self.max_file_bytes;
         }
-        let mut loaded = load::load(if has_stubs { &services } else { &[] });
+        let mut loaded = load::load(&services);
         loaded.defects.extend(overlap::overlaps(&loaded.stubs));
         let mut profiles = 0_u64;
         for service in &services {

@@ -21,6 +21,7 @@ mod server_messages;
 mod signals;
 mod target_args;
 mod tls_args;
+mod wiremock;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -29,10 +30,11 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use self::failure::{Exit, Failure};
+use self::wiremock::Translation;
 use crate::stdio::{self, StdStream};
 use standin_stub::defect::Defect;
 use standin_stub::delay::units::{duration, parse_duration};
@@ -45,7 +47,8 @@ use standin_stub::delay::units::{duration, parse_duration};
     name = "standin",
     version,
     max_term_width = 100,
-    after_help = "Docs: docs/ in the repository; examples: stubs/"
+    after_help = "`standin wiremock`, and standin without a command, take WireMock's options and \
+                  WIREMOCK_OPTIONS: standin wiremock --help. Docs: docs/ in the repository; examples: stubs/"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -69,11 +72,24 @@ enum Command {
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     stdio::report_panics();
     let args: Vec<OsString> = args.into_iter().collect();
-    let exit = match Cli::try_parse_from(&args) {
-        Ok(cli) => cli.command.run().unwrap_or_else(|failure| failure.print()),
-        Err(error) => report_parse_error(&error, &args),
+    let own = args.get(1..).unwrap_or_default();
+    let exit = if wiremock::is_wiremock(own) {
+        match wiremock::translate(own) {
+            Ok(Translation::Serve(args)) => run(&args),
+            Ok(Translation::Printed(exit)) => exit,
+            Err(failure) => failure.print(),
+        }
+    } else {
+        run(&args)
     };
     ExitCode::from(exit as u8)
+}
+
+fn run(args: &[OsString]) -> Exit {
+    match Cli::try_parse_from(args) {
+        Ok(cli) => cli.command.run().unwrap_or_else(|failure| failure.print()),
+        Err(error) => report_parse_error(&error, args),
+    }
 }
 
 impl Command {
@@ -98,6 +114,12 @@ fn report_parse_error(error: &clap::Error, args: &[OsString]) -> Exit {
     let _ = error.print();
     if error.kind() == ErrorKind::UnknownArgument && has_separate_value(args, "--ramp") {
         print_note("--ramp takes its tape with `=`: --ramp=TAPE");
+    }
+    if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+        && error.kind() == ErrorKind::UnknownArgument
+        && let Some(advice) = wiremock::advice(option)
+    {
+        print_note(&advice);
     }
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Success,

@@ -97,6 +97,10 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_file_bytes, help_heading = "Limits")]
     max_file_bytes: u64,
 
+    /// Refuse to start if a stub or profile has an error, instead of leaving it out
+    #[arg(long)]
+    strict: bool,
+
     /// Treat every stub's answer as a template, not only those that name the transformer
     /// `response-template`
     #[arg(long)]
@@ -150,6 +154,14 @@ pub(super) struct ServeArgs {
     /// A name of this host by which browsers may call the admin API
     #[arg(long, value_name = "NAME", help_heading = "Admin API")]
     admin_host: Vec<String>,
+
+    /// Credentials that every call of the admin API needs, as HTTP Basic authentication
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = parse_credentials, help_heading = "Admin API")]
+    admin_api_basic_auth: Option<String>,
+
+    /// Refuse calls of the admin API over plain HTTP
+    #[arg(long, help_heading = "Admin API")]
+    admin_api_require_https: bool,
 
     /// The longest body of the admin API, such as an import; beyond it: 413
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_admin_body, help_heading = "Admin API")]
@@ -205,6 +217,13 @@ fn parse_head_bytes(text: &str) -> Result<usize, String> {
     }
 }
 
+fn parse_credentials(text: &str) -> Result<String, String> {
+    match text.split_once(':') {
+        Some((user, password)) if !user.is_empty() && !password.is_empty() => Ok(text.to_owned()),
+        _ => Err("write `user:password`".to_owned()),
+    }
+}
+
 impl ServeArgs {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         self.log.begin()?;
@@ -242,7 +261,11 @@ impl ServeArgs {
             tracing::info!(address = %address.listener, stubs = address.stubs, "listening");
             let stubs = counted(address.stubs as u64, "stub");
             let profile = address.profile.map(|name| format!(", profile {name}")).unwrap_or_default();
-            print_line(&format!("standin: listening on {} ({stubs}{profile})", address.listener));
+            let left_out = match address.left_out {
+                0 => String::new(),
+                count => format!(", {count} left out: run standin check"),
+            };
+            print_line(&format!("standin: listening on {} ({stubs}{profile}{left_out})", address.listener));
         }
         if let Some(admin) = admin {
             print_line(&format!("standin: admin API on http://{admin}/__admin"));
@@ -353,6 +376,8 @@ impl From<&ServeArgs> for Config {
                 token: args.admin_token.clone(),
                 open: args.admin_open,
                 hosts: args.admin_host.clone(),
+                basic_auth: args.admin_api_basic_auth.clone(),
+                requires_https: args.admin_api_require_https,
             },
             max_admin_body: args.max_admin_body,
             allows_disk_delete: args.allow_disk_delete,
@@ -363,6 +388,7 @@ impl From<&ServeArgs> for Config {
                 (false, false) => Templating::Named,
             },
             max_file_bytes: args.max_file_bytes,
+            strict: args.strict,
             proxy: args.proxy.settings(&args.forwarding),
         }
     }

@@ -14,7 +14,7 @@ pub(super) fn report_reload(status: &ReloadStatus, failed_before: bool) {
         let errors = status.defects.iter().filter(|defect| defect.is_error()).count();
         let (defects, stubs) = (counted(errors as u64, "defect"), counted(stubs as u64, "stub"));
         print_note(&format!(
-            "{defects} in the stubs or profiles; the last good set of {stubs} stays until they are fixed"
+            "{defects} in the stubs or profiles; {stubs} of files are served, broken files in their last good version"
         ));
     } else if failed_before {
         print_note(&format!("the stubs are good again; {stubs} of files are served"));

@@ -272,10 +272,10 @@ impl Drop for Mock {
     }
 }
 
-/// Configuration for one test: a single worker, the same random delays in each run, and a 404 for
-/// unmatched requests whatever is in the folder.
+/// Configuration for one test: a single worker, the same random delays in each run, a 404 for
+/// unmatched requests whatever is in the folder, and no folder with errors.
 fn for_one_test(config: Config) -> Config {
-    Config { workers: 1, seed: 1, serves_files: false, ..config }
+    Config { workers: 1, seed: 1, serves_files: false, strict: true, ..config }
 }
 
 fn cannot_start(error: &StartError) -> String {

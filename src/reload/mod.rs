@@ -1,5 +1,5 @@
-//! Hot reload of stub files. With an error in any file, all stubs stay as they were, and the error
-//! is reported.
+//! Hot reload of stub files. A file that has an error now keeps its own last good stubs, and the
+//! error is reported; all other files change, at one moment.
 //!
 //! A thread of low priority watches the folders, reads changed files, compiles catalogs, and drops
 //! the old ones.
@@ -62,13 +62,15 @@ impl Reload {
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let status = ReloadStatus {
             watch: if watches { WatchMode::Polling } else { WatchMode::Off },
-            has_failed: false,
+            has_failed: defects.iter().any(Defect::is_error),
+            has_panicked: false,
             generation: 1,
             loaded_at: SystemTime::now(),
             duration: Duration::ZERO,
             file_count: sets.iter().map(WatchedStubs::file_count).sum(),
             parsed_count: 0,
             stub_count: sets.iter().map(WatchedStubs::stub_count).sum(),
+            left_out: sets.iter().map(WatchedStubs::left_out).sum(),
             successes: 0,
             failures: 0,
             defects,
@@ -98,7 +100,7 @@ impl Reload {
     }
 
     /// Reloads changed files now and drops the changes of `live` through the API that are in no
-    /// file. With errors, nothing changes. Returns `None` if the server is shutting down.
+    /// file. Files with errors keep their last good stubs. Returns `None` if the server is shutting down.
     pub async fn reset(&self, live: &Arc<ServiceState>) -> Option<Arc<ReloadStatus>> {
         self.send_request(Some(Arc::clone(live))).await
     }
@@ -131,6 +133,7 @@ pub fn log(status: &ReloadStatus) {
         tracing::error!("{defect}");
     }
     if status.has_failed {
-        tracing::error!(stubs = status.stub_count, "the stubs cannot be reloaded; the last good set stays");
+        let (stubs, left_out) = (status.stub_count, status.left_out);
+        tracing::error!(stubs, left_out, "files with errors keep their last good stubs; the others are served");
     }
 }

@@ -15,8 +15,11 @@ use standin_stub::defect::{Defect, Severity};
 pub struct ReloadStatus {
     /// Method by which changes are noticed.
     pub watch: WatchMode,
-    /// True if the files on disk have errors, so that an earlier version is served.
+    /// True if a file on disk has errors, so that it is left out, served as it was before, or
+    /// answered with an error.
     pub has_failed: bool,
+    /// True if the last attempt ended with a panic, so that nothing of it is served.
+    pub has_panicked: bool,
     /// Number of catalogs that have been active, the first included.
     pub generation: u64,
     /// Time at which the active stubs were read.
@@ -29,6 +32,8 @@ pub struct ReloadStatus {
     pub parsed_count: usize,
     /// Number of active stubs that come from files.
     pub stub_count: usize,
+    /// Number of stubs that are left out because of errors.
+    pub left_out: usize,
     /// Number of attempts after the start that succeeded.
     pub successes: u64,
     /// Number of attempts that failed.
@@ -74,6 +79,7 @@ impl ReloadStatus {
             "files": self.file_count,
             "reread": self.parsed_count,
             "stubs": self.stub_count,
+            "leftOut": self.left_out,
             "failures": self.failures,
             "defects": self.defects.iter().map(defect_json).collect::<Vec<_>>(),
         })
@@ -101,7 +107,13 @@ impl ThreadHealth {
         if self.has_ended.load(Ordering::Acquire) {
             let message = "the thread that reads the stub folder has ended: changes of files are no longer noticed";
             let defects = vec![Defect::error(message).help("restart standin, and report this")];
-            return Arc::new(ReloadStatus { has_failed: true, busy_for, defects, ..ReloadStatus::clone(&status) });
+            return Arc::new(ReloadStatus {
+                has_failed: true,
+                has_panicked: true,
+                busy_for,
+                defects,
+                ..ReloadStatus::clone(&status)
+            });
         }
         if busy_for.is_zero() { status } else { Arc::new(ReloadStatus { busy_for, ..ReloadStatus::clone(&status) }) }
     }
@@ -131,7 +143,7 @@ fn defect_json(defect: &Defect) -> Value {
         "message": defect.message,
         "help": defect.help,
         "severity": match defect.severity {
-            Severity::Error => "error",
+            Severity::Error | Severity::ServedError => "error",
             Severity::Warning => "warning",
         },
     })
@@ -145,12 +157,14 @@ mod tests {
         Arc::new(ReloadStatus {
             watch: WatchMode::Events,
             has_failed: false,
+            has_panicked: false,
             generation: 1,
             loaded_at: SystemTime::now(),
             duration: Duration::ZERO,
             file_count: 0,
             parsed_count: 0,
             stub_count: 0,
+            left_out: 0,
             successes: 0,
             failures: 0,
             defects: Vec::new(),

@@ -130,8 +130,13 @@ impl Reloader {
         let defect =
             Defect::error(message).help("the last good set stays; report this with the files that changed last");
         let failures = last.failures + 1;
-        let status =
-            Arc::new(ReloadStatus { has_failed: true, failures, defects: vec![defect], ..ReloadStatus::clone(&last) });
+        let status = Arc::new(ReloadStatus {
+            has_failed: true,
+            has_panicked: true,
+            failures,
+            defects: vec![defect],
+            ..ReloadStatus::clone(&last)
+        });
         self.status.store(Arc::clone(&status));
         if !last.has_failed {
             (self.on_status)(&status);
@@ -312,7 +317,7 @@ impl Reloader {
         is_quiet
     }
 
-    /// Activates the files that were read, or reports why they are not, and updates the status.
+    /// Serves the files that were read, reports those that have errors, and updates the status.
     fn publish(&mut self, begun: Instant, is_requested: bool, reset: Option<&Arc<ServiceState>>) {
         let last = self.status.load_full();
         self.is_interrupted = false;
@@ -325,10 +330,6 @@ impl Reloader {
         let has_failed = self.has_errors();
         let mut has_swapped = false;
         for set in &mut self.sets {
-            if has_failed {
-                set.discard_baseline();
-                continue;
-            }
             let is_reset = reset.is_some_and(|live| Arc::ptr_eq(live, set.live()));
             let swap = if is_reset { set.replace() } else { set.merge() };
             has_swapped |= swap.has_changed;
@@ -336,7 +337,7 @@ impl Reloader {
         }
         let defects: Vec<_> = self.sets.iter().flat_map(WatchedStubs::defects).cloned().collect();
         let is_visible = if has_failed {
-            has_changed || !last.has_failed
+            has_changed || has_swapped || !last.has_failed
         } else {
             has_swapped || last.has_failed || has_changed && defects != last.defects
         };
@@ -347,11 +348,13 @@ impl Reloader {
             watch: last.watch,
             has_failed,
             generation: last.generation + u64::from(has_swapped),
-            loaded_at: if has_failed { last.loaded_at } else { SystemTime::now() },
+            loaded_at: if has_failed && !has_swapped { last.loaded_at } else { SystemTime::now() },
             duration: begun.elapsed(),
             file_count: self.sets.iter().map(WatchedStubs::file_count).sum(),
             parsed_count,
             stub_count: self.sets.iter().map(WatchedStubs::stub_count).sum(),
+            left_out: self.sets.iter().map(WatchedStubs::left_out).sum(),
+            has_panicked: false,
             successes: last.successes + u64::from(!has_failed),
             failures: last.failures + u64::from(has_failed),
             defects,

@@ -34,6 +34,17 @@ impl WatchedProfiles {
         &self.defects
     }
 
+    /// Returns true if a file has an error.
+    pub(super) fn has_errors(&self) -> bool {
+        self.defects.iter().any(Defect::is_error)
+    }
+
+    /// Returns these profiles, or, if one has an error, all of `before`: profiles extend each other,
+    /// so that none can be kept alone.
+    pub(super) fn or_last_good(self, before: &Self) -> Self {
+        if self.has_errors() { Self { by_folder: before.by_folder.clone(), ..self } } else { self }
+    }
+
     /// Returns true if the texts of the files differ; a file that was only touched is the same.
     pub(super) fn differs_from(&self, other: &Self) -> bool {
         self.texts != other.texts

@@ -63,8 +63,7 @@ pub(super) struct SwapResult {
 }
 
 impl WatchedStubs {
-    /// Reads the stubs of some folders for the first time. With errors among the defects, none may
-    /// be served.
+    /// Reads the stubs of some folders for the first time. Those with errors are left out.
     ///
     /// `workers` is the number of threads that will serve them and write to `journal`.
     pub fn load(folders: Vec<StubFolder>, journal: Journal, workers: usize) -> (Self, Vec<Defect>) {
@@ -146,7 +145,7 @@ impl WatchedStubs {
         self.pending.is_unmerged |= contents.has_changed || !contents.changed_bodies.is_empty();
         self.pending.changed_bodies.extend(contents.changed_bodies.iter().cloned());
         if contents.has_changed_profiles {
-            let profiles = WatchedProfiles::read(self.live.folders());
+            let profiles = WatchedProfiles::read(self.live.folders()).or_last_good(&self.profiles);
             let has_changed = profiles.differs_from(&self.profiles);
             self.pending.has_changed |= has_changed;
             self.pending.has_changed_profiles |= has_changed;
@@ -158,6 +157,16 @@ impl WatchedStubs {
     /// Returns the errors and warnings of the last reading.
     pub(super) fn defects(&self) -> impl Iterator<Item = &Defect> {
         self.pending.contents.defects.iter().chain(self.profiles.defects())
+    }
+
+    /// Returns true if a profile had an error in the last reading.
+    pub fn has_broken_profiles(&self) -> bool {
+        self.profiles.has_errors()
+    }
+
+    /// Returns the number of stubs that are left out because of errors.
+    pub fn left_out(&self) -> usize {
+        self.pending.contents.left_out
     }
 
     /// Returns the number of mapping files in the last reading.
@@ -185,8 +194,7 @@ impl WatchedStubs {
         self.pending.has_changed
     }
 
-    /// Ends a reload without serving the files that were read. Changes of body files are kept for
-    /// the next reload.
+    /// Ends a reload without serving the files that were read.
     pub(super) fn discard_baseline(&mut self) {
         self.pending.baseline = None;
     }

@@ -66,11 +66,20 @@ async fn off_worker<T: Send + 'static>(
 ) -> Result<T, Unsendable> {
     let (path, memory) = (path.to_owned(), Arc::clone(memory));
     let opened = spawn_blocking(move || {
-        let file = regular_file::open(&path)?;
+        let file = regular_file::open(&path).map_err(|error| naming_file(&path, &error))?;
         let length = file.metadata()?.len();
         work(file, length, &memory)
     });
     opened.await.map_err(io::Error::other)?
+}
+
+/// Returns the error with the name of the file, from `__files` on: the client of a mock is to know
+/// which file is missing, and no path of the machine.
+fn naming_file(path: &Path, error: &io::Error) -> io::Error {
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    let from = parts.iter().rposition(|part| part == "__files").unwrap_or(parts.len().saturating_sub(1));
+    let name: Vec<_> = parts[from..].iter().filter(|part| *part != "\0").map(AsRef::as_ref).collect();
+    io::Error::new(error.kind(), format!("`{}`: {error}", name.join("/")))
 }
 
 fn read_whole(file: File, length: u64, memory: &Arc<MemoryShare>) -> Result<Bytes, Unsendable> {

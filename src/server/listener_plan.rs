@@ -37,14 +37,14 @@ impl ListenerPlan {
             sets.push(set);
             defects.extend(found);
         }
-        if defects.iter().any(Defect::is_error) {
+        if config.strict && defects.iter().any(Defect::is_error) {
             return Err(StartError::Stubs(defects));
         }
         for set in &sets {
             set.live().pacing().draw_stalls_from(Draws::new(config.seed));
         }
         if let Some(name) = &config.profile {
-            activate(name, &sets)?;
+            activate(name, &sets, &mut defects)?;
         }
         Ok(Self { sets, set_of_listener, warnings: defects })
     }
@@ -97,23 +97,17 @@ fn group_services(
 
 /// Returns the services of a folder, at least one.
 fn services(root: &Path) -> Result<Vec<StubFolder>, StartError> {
-    let services = StubFolder::find_all(root).map_err(|error| {
+    StubFolder::find_all(root).map_err(|error| {
         StartError::Config(format!(
             "cannot read the stub folder `{}`: {error}; give a folder that has `mappings/`",
             root.display()
         ))
-    })?;
-    if services.is_empty() {
-        let root = root.display();
-        return Err(StartError::Config(format!(
-            "`{root}` has no stubs: neither it nor a folder in it has `mappings/`; create `{root}/mappings`"
-        )));
-    }
-    Ok(services)
+    })
 }
 
 /// Activates the profile `name` for each service that has it, and warns of services that have none.
-fn activate(name: &str, sets: &[WatchedStubs]) -> Result<(), StartError> {
+/// Where no service has it and there are errors, they are the reason.
+fn activate(name: &str, sets: &[WatchedStubs], defects: &mut Vec<Defect>) -> Result<(), StartError> {
     let mut available: Vec<String> = sets.iter().flat_map(|set| set.live().pacing().profile_names()).collect();
     available.sort();
     available.dedup();
@@ -124,6 +118,9 @@ fn activate(name: &str, sets: &[WatchedStubs]) -> Result<(), StartError> {
         applies |= live.pacing().activate(Some(name)).is_ok();
         let folders = live.pacing().folders_without(name);
         lacking.extend(folders.into_iter().map(|folder| live.folders()[folder].name.clone()));
+    }
+    if !applies && sets.iter().any(WatchedStubs::has_broken_profiles) {
+        return Err(StartError::Stubs(std::mem::take(defects)));
     }
     if !applies {
         let help = match defect::nearest(name, &available.iter().map(String::as_str).collect::<Vec<_>>()) {

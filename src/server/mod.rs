@@ -75,6 +75,8 @@ pub struct Address {
     pub listener: Listener,
     /// Number of stubs that answer there.
     pub stubs: usize,
+    /// Number of stubs that are left out because they have errors.
+    pub left_out: usize,
     /// Name of the active performance profile.
     pub profile: Option<String>,
 }
@@ -91,7 +93,8 @@ pub enum StartError {
     },
     /// The configuration contradicts itself or the folder. The text says how to correct it.
     Config(String),
-    /// The stubs or profiles have errors; none are served.
+    /// The stubs or profiles have errors, and the configuration is strict or asks for a profile that
+    /// has an error; none are served.
     Stubs(Vec<Defect>),
     /// A thread cannot be started.
     Thread(io::Error),
@@ -179,7 +182,8 @@ impl Server {
             .map(|bound| {
                 let live = self.live(bound);
                 let profile = live.pacing().active().map(|active| active.name.clone());
-                Address { listener: bound.listener.clone(), stubs: live.catalog().len(), profile }
+                let left_out = self.sets[bound.set].left_out();
+                Address { listener: bound.listener.clone(), stubs: live.catalog().len(), left_out, profile }
             })
             .collect()
     }

@@ -166,7 +166,7 @@ fn every_defect_is_told_at_once() {
         assert!(told.contains(expected), "`{expected}` is not told in:\n{told}");
     }
     assert!(told.lines().all(|line| line.chars().count() <= 140), "{told}");
-    let serving = standin(&["serve", dir, "--listen", "127.0.0.1:0"]);
+    let serving = standin(&["serve", dir, "--listen", "127.0.0.1:0", "--strict"]);
     assert_eq!(serving.status.code(), Some(1));
     assert!(text(&serving.stderr).contains("none are served"));
 }

@@ -7,6 +7,7 @@ mod delays; // when answers come
 mod draft; // from a tape to stubs that answer as it did
 mod faults; // how connections break, to the byte
 mod fit; // `standin fit` on the command line
+mod folders; // folders as teams have them
 mod gap; // how far the mock is from the service
 mod hostile; // one call, one file or one client against all others
 mod http; // framing, limits, shutdown

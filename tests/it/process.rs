@@ -14,6 +14,8 @@ use crate::support::{Answer, Client};
 pub(crate) struct StandinProcess {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
+    /// First line of its output.
+    pub(crate) ready: String,
 }
 
 /// The end of a process: its exit code, and the output that was not read before.
@@ -57,7 +59,7 @@ impl StandinProcess {
             let _ = child.kill();
             panic!("no ready line: `{line}{}`", read_to_end(child.stderr.take().expect("piped")));
         };
-        Self { child, address }
+        Self { child, address, ready: line }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

@@ -2,6 +2,9 @@
 //!
 //! A file is read again when its stamp, or that of a body file that it names, has changed or is too
 //! recent to be trusted. It is parsed again only if its bytes differ.
+//!
+//! A file that has an error now keeps the stubs of its last version without errors. Of two stubs
+//! with one id, the later is served under the id that is derived from its place.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -9,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use serde_json::Value as Json;
+use uuid::Uuid;
 
 use super::file_listing::{FileListing, FileStamp};
 use super::files::FilesFolder;
-use super::mapping_file::{MappingFile, digest};
+use super::mapping_file::{FileMapping, MappingFile, digest};
 use super::stub_folder::StubFolder;
 use super::{FIRST_API_AGE, Stub};
 use crate::defect::Defect;
@@ -32,8 +36,11 @@ pub struct FileCache {
 /// The result of [`FileCache::read`]: all stubs, and the differences from the reading before.
 #[derive(Debug, Default)]
 pub struct CacheContents {
-    /// Stubs, each with its rank. Of two with one id, the later counts.
+    /// Stubs, each with its rank and an id of its own.
     pub stubs: Vec<FileStub>,
+    /// Number of stubs that are left out because of errors. A file that cannot be read counts as
+    /// one.
+    pub left_out: usize,
     /// Errors and warnings, in the order of the files.
     pub defects: Vec<Defect>,
     /// Number of mapping files.
@@ -53,7 +60,7 @@ pub struct CacheContents {
 pub struct FileStub {
     /// Stub as the file defines it.
     pub stub: Arc<Stub>,
-    /// Digest of the whole file.
+    /// Digest of the whole file, in the version that the stub comes from.
     pub file_digest: u64,
 }
 
@@ -61,6 +68,8 @@ pub struct FileStub {
 #[derive(Debug, Default)]
 struct ServiceFiles {
     listing: Option<FileListing>,
+    /// True once the folder `mappings` has been there.
+    had_mappings: bool,
     mappings: BTreeMap<PathBuf, CachedFile>,
 }
 
@@ -72,7 +81,12 @@ struct CachedFile {
     is_recent: bool,
     digest: u64,
     bodies: Vec<BodyFile>,
-    stubs: Vec<Arc<Stub>>,
+    stubs: Vec<FileMapping>,
+    /// Digest of the version that the stubs come from.
+    stubs_digest: u64,
+    /// True if the stubs come from a version without errors.
+    has_good_stubs: bool,
+    left_out: usize,
     defects: Vec<Defect>,
 }
 
@@ -85,8 +99,11 @@ struct BodyFile {
     digest: Option<u64>,
 }
 
+/// The first stub of each id, in the order of the files.
+type StubsById = HashMap<Uuid, Arc<Stub>>;
+
 impl CacheContents {
-    /// Returns true if there are errors, so that none of the stubs may be served.
+    /// Returns true if there are errors.
     pub fn has_errors(&self) -> bool {
         self.defects.iter().any(Defect::is_error)
     }
@@ -127,100 +144,161 @@ impl FileCache {
     pub fn read(&mut self, listings: Vec<FileListing>) -> CacheContents {
         let mut contents = CacheContents::default();
         let has_several = self.folders.len() > 1;
+        let mut by_id = StubsById::new();
         for (index, (folder, listing)) in self.folders.iter().zip(listings).enumerate() {
             // rank 0 precedes all services: it is for stubs from the API
             let rank = if has_several { index as u16 + 1 } else { 0 };
-            self.services[index].read(folder, rank, listing, &mut contents);
+            self.services[index].read(folder, rank, listing, &mut by_id, &mut contents);
         }
         contents
     }
 }
 
 impl ServiceFiles {
-    fn read(&mut self, folder: &StubFolder, service_rank: u16, listing: FileListing, contents: &mut CacheContents) {
+    fn read(
+        &mut self,
+        folder: &StubFolder,
+        service_rank: u16,
+        listing: FileListing,
+        by_id: &mut StubsById,
+        contents: &mut CacheContents,
+    ) {
         let mut before = mem::take(&mut self.mappings);
         contents.defects.extend(listing.defects.iter().cloned());
+        if listing.has_mappings {
+            self.had_mappings = true;
+        } else if self.had_mappings {
+            contents.defects.push(listing.missing_mappings(folder));
+        }
         contents.file_count += listing.mappings.len();
-        let mut age = u64::MAX;
         for (path, stamp) in &listing.mappings {
-            let unchanged = before.remove(path).and_then(|file| file.into_unchanged(path, *stamp, folder, &listing));
-            let mut file = unchanged.unwrap_or_else(|| {
-                contents.parsed_count += 1;
-                contents.has_changed = true;
-                CachedFile::read(path, *stamp, folder, &listing)
-            });
-            for stub in &mut file.stubs {
-                let rank = Rank { service: service_rank, priority: stub.rank.priority, age };
-                if stub.rank != rank {
-                    Arc::make_mut(stub).rank = rank;
+            let file = match before.remove(path).map(|file| file.into_unchanged(path, *stamp, folder, &listing)) {
+                Some(Ok(unchanged)) => unchanged,
+                changed => {
+                    contents.parsed_count += 1;
+                    contents.has_changed = true;
+                    CachedFile::read(path, *stamp, folder, &listing).or_last_good(changed.and_then(Result::err))
                 }
-                contents.stubs.push(FileStub { stub: Arc::clone(stub), file_digest: file.digest });
-                age -= 1;
-            }
-            contents.defects.extend(file.defects.iter().cloned());
+            };
             self.mappings.insert(path.clone(), file);
         }
-        debug_assert!(age >= FIRST_API_AGE);
+        if listing.is_incomplete() || !listing.has_mappings && self.had_mappings {
+            // a folder that cannot be read may come back with its files
+            self.mappings.append(&mut before);
+        }
         contents.has_changed |= !before.is_empty();
+        self.rank_stubs(service_rank, &folder.files(), by_id, contents);
         if let Some(old) = &self.listing {
-            contents.has_changed |= old.defects != listing.defects;
+            contents.has_changed |= old.defects != listing.defects || old.has_mappings != listing.has_mappings;
             contents.changed_bodies.extend(changed_paths(&old.bodies, &listing.bodies, old.listed_at));
             contents.has_changed_profiles |= !changed_paths(&old.profiles, &listing.profiles, old.listed_at).is_empty();
         }
         self.listing = Some(listing);
+    }
+
+    /// Gives each stub its rank and an id of its own, and adds all stubs and defects to `contents`.
+    fn rank_stubs(
+        &mut self,
+        service_rank: u16,
+        files: &FilesFolder,
+        by_id: &mut StubsById,
+        contents: &mut CacheContents,
+    ) {
+        let mut age = u64::MAX;
+        for file in self.mappings.values_mut() {
+            contents.left_out += file.left_out;
+            contents.defects.extend(file.defects.iter().cloned());
+            for mapping in &mut file.stubs {
+                contents.defects.extend(mapping.take_free_id(by_id, files));
+                let rank = Rank { service: service_rank, priority: mapping.stub.rank.priority, age };
+                if mapping.stub.rank != rank {
+                    Arc::make_mut(&mut mapping.stub).rank = rank;
+                }
+                by_id.insert(mapping.stub.id, Arc::clone(&mapping.stub));
+                contents.stubs.push(FileStub { stub: Arc::clone(&mapping.stub), file_digest: file.stubs_digest });
+                age -= 1;
+            }
+        }
+        debug_assert!(age >= FIRST_API_AGE);
     }
 }
 
 impl CachedFile {
     fn read(path: &Path, stamp: Option<FileStamp>, folder: &StubFolder, listing: &FileListing) -> Self {
         let files = folder.files();
-        let MappingFile { digest: file_digest, stubs, defects } = MappingFile::read(path, folder);
+        let MappingFile { digest: file_digest, stubs, left_out, defects } = MappingFile::read(path, folder);
         let mut bodies: Vec<BodyFile> = Vec::new();
-        for stub in &stubs {
+        for FileMapping { stub, .. } in &stubs {
             let Some(path) = body_file_path(stub, &files) else { continue };
             if !bodies.iter().any(|body| body.path == path) {
                 let digest = stub.response.whole_body().map(|bytes| digest(bytes));
                 bodies.push(BodyFile { stamp: listing.body_stamp(&path), path, digest });
             }
         }
-        let mut file = Self { stamp, is_recent: false, digest: file_digest, bodies, stubs, defects };
+        let mut file = Self {
+            stamp,
+            is_recent: false,
+            digest: file_digest,
+            bodies,
+            stubs,
+            stubs_digest: file_digest,
+            has_good_stubs: !defects.iter().any(Defect::is_error),
+            left_out,
+            defects,
+        };
         file.is_recent = file.has_recent_stamp(listing);
         file
     }
 
-    /// Returns the cached file if its content is that of the file on disk, else `None`. Compares
-    /// bytes where stamps do not settle it.
+    /// Returns the file with the stubs of its last version without errors, if it has errors now and
+    /// `before` has them. None of them is left out.
+    fn or_last_good(self, before: Option<Self>) -> Self {
+        match before {
+            Some(before) if before.has_good_stubs && !self.has_good_stubs => Self {
+                stubs: before.stubs,
+                stubs_digest: before.stubs_digest,
+                has_good_stubs: true,
+                left_out: 0,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    /// Returns the cached file as `Ok` if its content is that of the file on disk, else as `Err`.
+    /// Compares bytes where stamps do not settle it.
     fn into_unchanged(
         mut self,
         path: &Path,
         stamp: Option<FileStamp>,
         folder: &StubFolder,
         listing: &FileListing,
-    ) -> Option<Self> {
+    ) -> Result<Self, Self> {
         let has_same_stamps =
             stamp == self.stamp && self.bodies.iter().all(|body| listing.body_stamp(&body.path) == body.stamp);
         if has_same_stamps && !self.is_recent {
-            return Some(self);
+            return Ok(self);
         }
         if stamp != self.stamp || self.is_recent {
-            let bytes = regular_file::read(path, folder.max_file_bytes).ok()?;
-            if digest(&bytes) != self.digest {
-                return None;
+            match regular_file::read(path, folder.max_file_bytes) {
+                Ok(bytes) if digest(&bytes) == self.digest => {}
+                _ => return Err(self),
             }
             self.stamp = stamp;
         }
-        for body in &mut self.bodies {
+        for place in 0..self.bodies.len() {
+            let body = &self.bodies[place];
             let now = listing.body_stamp(&body.path);
             if now == body.stamp && !self.is_recent {
                 continue;
             }
             if small_file_digest(&body.path, now) != body.digest || body.digest.is_none() && now != body.stamp {
-                return None;
+                return Err(self);
             }
-            body.stamp = now;
+            self.bodies[place].stamp = now;
         }
         self.is_recent = self.has_recent_stamp(listing);
-        Some(self)
+        Ok(self)
     }
 
     fn has_recent_stamp(&self, listing: &FileListing) -> bool {

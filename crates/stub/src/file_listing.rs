@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fs::{self, DirEntry, Metadata};
+use std::io;
 use std::mem;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub struct FileStamp {
 pub struct FileListing {
     /// Mapping files by path. The stamp is `None` for a file that cannot be reached.
     pub mappings: BTreeMap<PathBuf, Option<FileStamp>>,
+    /// True if there is a folder `mappings`.
+    pub has_mappings: bool,
     /// Files below `__files`, by path.
     pub bodies: BTreeMap<PathBuf, Option<FileStamp>>,
     /// Files below `profiles`, by path.
@@ -75,6 +78,7 @@ impl From<&Metadata> for FileStamp {
 impl PartialEq for FileListing {
     fn eq(&self, other: &Self) -> bool {
         self.mappings == other.mappings
+            && self.has_mappings == other.has_mappings
             && self.bodies == other.bodies
             && self.profiles == other.profiles
             && self.defects == other.defects
@@ -85,7 +89,12 @@ impl FileListing {
     /// Lists the files of a stub folder; reads none.
     pub fn of(folder: &StubFolder) -> Self {
         let listed_at = SystemTime::now();
-        let mut mappings = FolderWalk::below(&folder.mappings(), is_mapping_file);
+        let has_mappings = folder.mappings().exists();
+        let mut mappings = match has_mappings {
+            true => FolderWalk::below(&folder.mappings(), is_mapping_file),
+            // stubs may come through the API, or later
+            false => FolderWalk::new(is_mapping_file),
+        };
         mappings.defects.extend(mappings.warning());
         // bodies that cannot be reached are reported where a stub names them
         let mut bodies = FolderWalk::below(&folder.files().root, |_| true);
@@ -94,7 +103,17 @@ impl FileListing {
         // a folder without profiles is normal, so that its defects are dropped
         let profiles = FolderWalk::below(&folder.root.join("profiles"), |_| true);
         let (defects, mappings) = (mappings.defects, mappings.files);
-        Self { mappings, bodies: bodies.files, profiles: profiles.files, defects, listed_at }
+        Self { mappings, has_mappings, bodies: bodies.files, profiles: profiles.files, defects, listed_at }
+    }
+
+    /// Returns true if a folder could not be read, so that files may be missing here.
+    pub fn is_incomplete(&self) -> bool {
+        self.defects.iter().any(Defect::is_error)
+    }
+
+    /// Returns the error of a folder `mappings` that has gone.
+    pub fn missing_mappings(&self, folder: &StubFolder) -> Defect {
+        unreadable_folder(&folder.mappings(), &io::Error::from(io::ErrorKind::NotFound))
     }
 
     /// Returns the stamp of a body file. A file outside the listed folders is looked up on disk.
@@ -119,15 +138,19 @@ struct FolderWalk {
 }
 
 impl FolderWalk {
-    fn below(folder: &Path, is_wanted: fn(&Path) -> bool) -> Self {
-        let mut walk = Self {
+    fn new(is_wanted: fn(&Path) -> bool) -> Self {
+        Self {
             is_wanted,
             files: BTreeMap::new(),
             visited: HashSet::new(),
             links: VecDeque::new(),
             skipped: Vec::new(),
             defects: Vec::new(),
-        };
+        }
+    }
+
+    fn below(folder: &Path, is_wanted: fn(&Path) -> bool) -> Self {
+        let mut walk = Self::new(is_wanted);
         walk.visit(folder, 0);
         while let Some(link) = walk.links.pop_front() {
             walk.visit(&link, 0);
@@ -156,8 +179,7 @@ impl FolderWalk {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) => {
-                let message = format!("cannot read the folder `{}`: {error}", folder.display());
-                self.defects.push(Defect::error(message).help("check that it exists and may be read"));
+                self.defects.push(unreadable_folder(folder, &error));
                 return;
             }
         };
@@ -201,6 +223,11 @@ impl FolderWalk {
         let message = format!("{count} links to folders that are read already were not followed, such as `{first}`");
         Some(Defect::warning(message).help("remove them, or copy the folder"))
     }
+}
+
+fn unreadable_folder(folder: &Path, error: &io::Error) -> Defect {
+    let message = format!("cannot read the folder `{}`: {error}", folder.display());
+    Defect::error(message).help("check that it exists and may be read")
 }
 
 /// Time after a change during which a stamp is not trusted. Clock ticks take some milliseconds, and

@@ -11,6 +11,7 @@ pub mod delay;
 pub mod file_cache;
 pub mod file_listing;
 pub mod files;
+mod foreign;
 pub mod format;
 pub mod load;
 mod mapping_file;

@@ -12,7 +12,7 @@ use crate::defect::Defect;
 pub struct LoadedStubs {
     /// Stubs, each with its rank.
     pub stubs: Vec<Arc<Stub>>,
-    /// Errors and warnings, in the order of the files. With an error, no stub may be served.
+    /// Errors and warnings, in the order of the files.
     pub defects: Vec<Defect>,
 }
 

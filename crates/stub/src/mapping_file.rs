@@ -1,21 +1,24 @@
 //! Reading of one mapping file: its bytes, its document, its stubs.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use std::hash::BuildHasher as _;
 use uuid::Uuid;
 
 use super::files::FilesFolder;
+use super::foreign;
 use super::format::{self, Mapping, Reader};
 use super::stub_folder::StubFolder;
 use super::{Stub, StubOrigin};
-use crate::defect::Defect;
+use crate::defect::{Defect, SourcePlace};
 use crate::matcher::Rank;
 use crate::source::{Node, Value};
-use standin_files::regular_file;
+use standin_files::regular_file::{self, MAX_BYTES};
 
 /// The name space (RFC 9562, version 5) of ids that are derived from a stub's place.
 const ID_NAMESPACE: Uuid = Uuid::from_u128(0x6a3c_1d52_7f0b_4b0e_9d5a_2c81_e0f4_77b3);
@@ -24,16 +27,40 @@ const ID_NAMESPACE: Uuid = Uuid::from_u128(0x6a3c_1d52_7f0b_4b0e_9d5a_2c81_e0f4_
 pub(super) struct MappingFile {
     /// Digest of the bytes; 0 if they could not be read.
     pub(super) digest: u64,
-    /// Stubs of the file, with an age of 0 in their ranks.
-    pub(super) stubs: Vec<Arc<Stub>>,
+    /// Stubs of the file without errors, with an age of 0 in their ranks.
+    pub(super) stubs: Vec<FileMapping>,
+    /// Number of stubs that are left out because of errors; 1 for a file that cannot be read.
+    pub(super) left_out: usize,
     /// Errors and warnings.
     pub(super) defects: Vec<Defect>,
+}
+
+/// A stub of a mapping file.
+#[derive(Clone, Debug)]
+pub(super) struct FileMapping {
+    /// Stub, with an id of its own.
+    pub(super) stub: Arc<Stub>,
+    /// Span of the stated id, in bytes; `None` if the stub states none.
+    id_span: Option<Range<usize>>,
+    /// Id that the stub states, else the derived one.
+    stated_id: Uuid,
+    /// Id that is derived from the place of the stub.
+    derived_id: Uuid,
+}
+
+/// A mapping of a file, as it was read.
+struct ReadMapping {
+    mapping: Mapping,
+    index: usize,
+    /// First line, from 1.
+    line: usize,
+    id_span: Option<Range<usize>>,
 }
 
 impl MappingFile {
     /// Reads a mapping file; every error becomes a defect.
     pub(super) fn read(path: &Path, folder: &StubFolder) -> Self {
-        let mut file = Self { digest: 0, stubs: Vec::new(), defects: Vec::new() };
+        let mut file = Self { digest: 0, stubs: Vec::new(), left_out: 1, defects: Vec::new() };
         let name = path.display().to_string();
         let bytes = match regular_file::read(path, folder.max_file_bytes) {
             Ok(bytes) => bytes,
@@ -51,19 +78,56 @@ impl MappingFile {
         let mut reader = Reader::of_file(&name, Arc::clone(&text));
         let is_json = path.extension().is_some_and(|extension| extension == "json");
         let tree = if is_json { reader.parse(&text) } else { reader.parse_yaml(&text) };
-        let mappings = tree.map_or_else(Vec::new, |tree| mappings(&tree, &folder.files(), &mut reader));
+        let (mappings, left_out) = match tree {
+            Some(tree) => mappings(&tree, &folder.files(), &mut reader),
+            None => (Vec::new(), 1),
+        };
+        file.left_out = left_out;
         file.defects = reader.into_defects();
         let relative = path.strip_prefix(&folder.root).unwrap_or(path).to_string_lossy().replace('\\', "/");
-        let shared = mappings.len() > 1;
+        let shared = mappings.len() + left_out > 1;
         let path = Arc::new(path.to_owned());
-        let stubs = mappings.into_iter().enumerate().map(|(index, (mapping, line))| {
-            let id = mapping.id.unwrap_or_else(|| derived_id(&folder.prefix, &relative, index));
+        let stubs = mappings.into_iter().map(|ReadMapping { mapping, index, line, id_span }| {
+            let derived_id = derived_id(&folder.prefix, &relative, index);
             let rank = Rank { service: 0, priority: mapping.priority, age: 0 };
-            Arc::new(mapping.into_stub(id, rank, StubOrigin::File { path: Arc::clone(&path), line, shared }))
+            let origin = StubOrigin::File { path: Arc::clone(&path), line, shared };
+            let stated_id = mapping.id.unwrap_or(derived_id);
+            FileMapping { stub: Arc::new(mapping.into_stub(stated_id, rank, origin)), id_span, stated_id, derived_id }
         });
         file.stubs = stubs.collect();
         file
     }
+}
+
+impl FileMapping {
+    /// Gives the stub the id that it states, or, if another stub has that already, the id that is
+    /// derived from its place. Returns the error that reports the other stub.
+    pub(super) fn take_free_id(&mut self, by_id: &HashMap<Uuid, Arc<Stub>>, files: &FilesFolder) -> Option<Defect> {
+        let Some(span) = &self.id_span else { return None };
+        // the document states the id under which the stub is served, which may be the derived one
+        let stated = self.stated_id;
+        let other = by_id.get(&stated);
+        let id = if other.is_some() { self.derived_id } else { stated };
+        if self.stub.id != id {
+            self.stub = Arc::new(self.stub.with_id(id, files)?);
+        }
+        let other = other?;
+        let message =
+            format!("the id `{stated}` stands in {} too; this stub is served under the id `{id}`", other.label());
+        let defect = Defect::served_error(message).help("give it an id of its own, or leave the id out");
+        Some(match place_of(&self.stub, span.clone()) {
+            Some(place) => defect.at(place),
+            None => defect,
+        })
+    }
+}
+
+/// Returns a place in the file of a stub, which is read again: to keep the text of every file would
+/// take as much memory as the stubs.
+fn place_of(stub: &Stub, span: Range<usize>) -> Option<SourcePlace> {
+    let StubOrigin::File { path, .. } = &stub.origin else { return None };
+    let text = String::from_utf8(regular_file::read(path, MAX_BYTES).ok()?).ok()?;
+    Some(SourcePlace { file: path.display().to_string().into(), text: text.into(), span })
 }
 
 /// Returns a digest of a file's bytes; 64 bits suffice to tell versions of one file apart.
@@ -87,24 +151,37 @@ fn derived_id(prefix: &str, file: &str, index: usize) -> Uuid {
     Uuid::new_v5(&ID_NAMESPACE, format!("{prefix}{file}#{index}").as_bytes())
 }
 
-/// Returns the mappings of a document, each with its line, from 1.
-fn mappings(tree: &Node, files: &FilesFolder, reader: &mut Reader) -> Vec<(Mapping, usize)> {
-    let Some(list) = tree.get("mappings") else {
-        let line = reader.line(tree);
-        return format::mapping(tree, files, reader).map(|mapping| (mapping, line)).into_iter().collect();
+/// Returns the mappings of a document that have no errors, and the number of the others.
+fn mappings(tree: &Node, files: &FilesFolder, reader: &mut Reader) -> (Vec<ReadMapping>, usize) {
+    let mut mappings = Vec::new();
+    let mut left_out = 0;
+    let mut read = |node: &Node, index: usize, reader: &mut Reader| {
+        let line = reader.line(node);
+        let errors = reader.error_count();
+        let mapping = if foreign::report_no_stub(node, reader) { None } else { format::mapping(node, files, reader) };
+        match mapping.filter(|_| reader.error_count() == errors) {
+            Some(mapping) => mappings.push(ReadMapping { mapping, index, line, id_span: id_span(node) }),
+            None => left_out += 1,
+        }
+    };
+    let Some(list) = tree.get("mappings").filter(|_| !foreign::is_foreign(tree)) else {
+        read(tree, 0, reader);
+        return (mappings, left_out);
     };
     let Value::Array(items) = &list.value else {
         let message = format!("`mappings` is a list, not {}", list.kind_name());
         reader.error_at(list, "mappings", message, "write `[{…}, {…}]`");
-        return Vec::new();
+        return (mappings, 1);
     };
-    let mut mappings = Vec::with_capacity(items.len());
     reader.within("mappings", |reader| {
         for (index, item) in items.iter().enumerate() {
-            let line = reader.line(item);
-            let mapping = reader.within(index.to_string(), |reader| format::mapping(item, files, reader));
-            mappings.extend(mapping.map(|mapping| (mapping, line)));
+            reader.within(index.to_string(), |reader| read(item, index, reader));
         }
     });
-    mappings
+    (mappings, left_out)
+}
+
+/// Returns the span of the id that a mapping states: of `id` and `uuid`, the last counts.
+fn id_span(node: &Node) -> Option<Range<usize>> {
+    ["uuid", "id"].iter().find_map(|key| node.get(key)).map(|id| id.span.clone())
 }

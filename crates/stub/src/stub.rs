@@ -118,14 +118,20 @@ impl Stub {
         self.json().get("response")?.get("bodyFileName")?.as_str().map(str::to_owned)
     }
 
-    /// Returns a copy whose body file is read again; `None` if the document cannot be read. The
-    /// copy shares the hit counter.
-    pub fn with_reread_body(&self, files: &FilesFolder) -> Option<Self> {
+    /// Returns a copy with another id, whose body file is read again; `None` if the document cannot
+    /// be read. The copy shares the hit counter.
+    pub(crate) fn with_id(&self, id: Uuid, files: &FilesFolder) -> Option<Self> {
         let mut reader = Reader::of_own(&self.document);
         let tree = reader.parse(&self.document)?;
         let mapping = format::mapping(&tree, files, &mut reader)?;
-        let stub = mapping.into_stub(self.id, self.rank, self.origin.clone());
+        let stub = mapping.into_stub(id, self.rank, self.origin.clone());
         Some(Self { hits: Arc::clone(&self.hits), ..stub })
+    }
+
+    /// Returns a copy whose body file is read again; `None` if the document cannot be read. The
+    /// copy shares the hit counter.
+    pub fn with_reread_body(&self, files: &FilesFolder) -> Option<Self> {
+        self.with_id(self.id, files)
     }
 
     /// Returns the approximate memory that it keeps allocated, in bytes.

@@ -35,8 +35,8 @@ impl StubFolder {
         }
     }
 
-    /// Finds the stub folders of `root`: `root` itself if it has `mappings/`, else each of its
-    /// folders that has, sorted by name.
+    /// Finds the stub folders of `root`: each of its folders that has `mappings/`, sorted by name,
+    /// but `root` itself if it has `mappings/`, or none of them has.
     pub fn find_all(root: &Path) -> io::Result<Vec<Self>> {
         let name_of = |path: &Path| {
             let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -52,6 +52,9 @@ impl StubFolder {
             .map(|path| Self::new(name_of(&path), format!("{}/", name_of(&path)), path))
             .collect();
         folders.sort_by(|one, other| one.name.cmp(&other.name));
+        if folders.is_empty() {
+            folders.push(Self::new(name_of(root), String::new(), root));
+        }
         Ok(folders)
     }
 

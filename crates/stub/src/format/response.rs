@@ -170,18 +170,19 @@ fn body(object: &mut Object<'_>, files: &FilesFolder, is_templated: bool, reader
 /// Returns the body of a file: the bytes of a small file, the path of a large one, which is read
 /// when it is sent.
 ///
-/// A missing file is an error in a stub folder. A stub from the API may name a file before it
-/// exists.
+/// A missing file is reported in a stub folder. A stub from the API may name a file before it
+/// exists. Both are served, and their requests are answered with an error that names the file.
 fn body_file(name: &str, object: &Object<'_>, files: &FilesFolder, reader: &mut Reader) -> Body {
     let node = object.node("bodyFileName").unwrap_or(object.whole());
     let Some(path) = files.find(name) else {
         if reader.is_lenient() {
             let message = format!("`{name}` leads out of the folder `__files`");
-            reader.error_at(node, "bodyFileName", message, "put the file below `__files` and name it from there");
+            let help = "put the file below `__files` and name it from there; until then, calls are answered with 500";
+            reader.served_error_at(node, "bodyFileName", message, help);
         }
         // no file can have this name, so that requests are answered with the error of an unreadable
         // file
-        return Body::File(files.root.join("\u{0}"));
+        return Body::File(files.root.join("\u{0}").join(name.trim_start_matches('/')));
     };
     let size = path.metadata().map(|metadata| metadata.len());
     match size {
@@ -191,7 +192,8 @@ fn body_file(name: &str, object: &Object<'_>, files: &FilesFolder, reader: &mut 
             Err(error) => {
                 if reader.is_lenient() {
                     let message = format!("cannot read `{}`: {error}", path.display());
-                    reader.error_at(node, "bodyFileName", message, "put the file there, or correct its name");
+                    let help = "put the file there, or correct its name; until then, calls are answered with 500";
+                    reader.served_error_at(node, "bodyFileName", message, help);
                 }
                 Body::File(path)
             }

@@ -34,8 +34,10 @@ pub struct Defect {
 /// The severity of a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// The file cannot be used.
+    /// The file or the stub cannot be used, and is left out.
     Error,
+    /// The stub is wrong, and is served nevertheless, as WireMock serves it.
+    ServedError,
     /// The file can be used.
     Warning,
 }
@@ -63,6 +65,11 @@ impl Defect {
             help: None,
             code: DEFAULT_CODE,
         }
+    }
+
+    /// Returns an error of a stub that is served nevertheless.
+    pub fn served_error(message: impl Into<String>) -> Self {
+        Self { severity: Severity::ServedError, ..Self::error(message) }
     }
 
     /// Returns a warning with this message.
@@ -100,6 +107,11 @@ impl Defect {
 
     /// Returns true for an error, false for a warning.
     pub fn is_error(&self) -> bool {
+        self.severity != Severity::Warning
+    }
+
+    /// Returns true for an error by which a file or a stub is left out.
+    pub fn leaves_out(&self) -> bool {
         self.severity == Severity::Error
     }
 
@@ -107,7 +119,7 @@ impl Defect {
     /// has no line break at the end.
     pub fn draw(&self, colour: bool) -> String {
         let level = match self.severity {
-            Severity::Error => Level::ERROR,
+            Severity::Error | Severity::ServedError => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };

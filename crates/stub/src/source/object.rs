@@ -77,9 +77,14 @@ impl Reader {
         &self.defects
     }
 
-    /// Returns true if there is an error so far.
+    /// Returns true if there is an error so far by which the document cannot be used.
     pub fn has_errors(&self) -> bool {
-        self.defects.iter().any(Defect::is_error)
+        self.error_count() > 0
+    }
+
+    /// Returns the number of errors so far by which the document, or a part of it, cannot be used.
+    pub fn error_count(&self) -> usize {
+        self.defects.iter().filter(|defect| defect.leaves_out()).count()
     }
 
     /// Returns true if the document is a file, in which some errors are only warnings.
@@ -125,6 +130,11 @@ impl Reader {
     /// Reports a warning about the field `key` of the current value.
     pub fn warn_at(&mut self, node: &Node, key: &str, message: impl Into<String>, help: impl Into<String>) {
         self.push(Defect::warning(message).help(help), node.span.clone(), Some(key));
+    }
+
+    /// Reports an error of the field `key` of the current value, which is served nevertheless.
+    pub fn served_error_at(&mut self, node: &Node, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Defect::served_error(message).help(help), node.span.clone(), Some(key));
     }
 
     /// Reports an error of the whole document, with its code in WireMock's API.

@@ -1,0 +1,1 @@
+//! `standin check` as a linter.
