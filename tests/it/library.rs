@@ -206,7 +206,7 @@ fn what_cannot_start_says_why() {
     assert!(message.contains("a.json:1:14") && message.contains("did you mean `url`"), "{message}");
     assert!(panic_of(|| drop(Mock::of("no/such/folder"))).contains("no/such/folder"));
 
-    let two = folder(&[("one/mappings/a.json", "{}"), ("two/mappings/a.json", "{}")]);
+    let two = folder(&[("one/mappings/a.json", r#"{"request": {}}"#), ("two/mappings/a.json", r#"{"request": {}}"#)]);
     assert_eq!(fetch(&Mock::of(two.path()), "/").status, 200);
     let mut config = Config::new(two.path());
     config.listeners = ["one=127.0.0.1:0", "two=127.0.0.1:0"].map(|listener| listener.parse().expect("valid")).to_vec();
