@@ -236,8 +236,11 @@ mod tests {
     fn only_this_host_is_accepted_without_a_token() {
         let near = peers("127.0.0.1:5000", "127.0.0.1:8080");
         let far = peers("203.0.113.9:5000", "0.0.0.0:8080");
-        let access =
-            AccessRules { token: Some("t0ken".to_owned()), open: false, hosts: vec!["standin.test".to_owned()] };
+        let access = AccessRules {
+            token: Some("t0ken".to_owned()),
+            hosts: vec!["standin.test".to_owned()],
+            ..AccessRules::default()
+        };
         for (peers, sent, allowed) in [
             (&near, &[][..], true),
             (&near, &[("host", "127.0.0.1:8080")], true),
@@ -270,7 +273,7 @@ mod tests {
     #[test]
     fn a_page_of_another_site_changes_nothing() {
         let near = peers("127.0.0.1:5000", "127.0.0.1:8080");
-        let access = AccessRules { token: Some("t0ken".to_owned()), open: false, hosts: Vec::new() };
+        let access = AccessRules { token: Some("t0ken".to_owned()), ..AccessRules::default() };
         let json = ("content-type", "application/json; charset=utf-8");
         let forbidden = Some(StatusCode::FORBIDDEN);
         let unsupported = Some(StatusCode::UNSUPPORTED_MEDIA_TYPE);
