@@ -74,6 +74,7 @@ fn service(view: &ServiceView) -> Json {
     json!({
         "name": view.name,
         "workers": view.main.workers,
+        "cores": view.main.cores,
         "stalled": view.stalled,
         "inFlight": view.main.in_flight,
         "waiting": view.main.waiting,
@@ -90,6 +91,7 @@ fn service(view: &ServiceView) -> Json {
 fn front(view: &StationView) -> Json {
     json!({
         "workers": view.workers,
+        "cores": view.cores,
         "inFlight": view.in_flight,
         "waiting": view.waiting,
         "overflowed": view.overflowed,

@@ -12,7 +12,7 @@ use super::{ActiveProfile, ActiveSet};
 use crate::timer::Timer;
 use standin_model::draws::Draws;
 use standin_model::profile::{CompiledService, Reneging};
-use standin_model::station::{Admission, Capacity, FinishEstimate, JobId, Slot};
+use standin_model::station::{Admission, Capacity, FinishEstimate, JobId, Slot, Work};
 use standin_stub::call::Call;
 use standin_stub::delay::units;
 use standin_stub::matcher::MatchStats;
@@ -27,8 +27,8 @@ pub struct PacedRequest {
     operation: usize,
     /// 0-based index of the request within its operation.
     ordinal: u64,
-    /// Time that the request holds a worker.
-    demand: Duration,
+    /// Time that the request holds a worker alone, and the part of it that others disturb.
+    work: Work,
     /// Time before the request asks for a worker.
     outside_latency: Duration,
     /// Time that the request holds a worker of the front station; `None` if it does not stop there.
@@ -104,7 +104,7 @@ impl ActiveSet {
             service,
             operation,
             ordinal,
-            demand: demands.demand,
+            work: Work { demand: demands.demand, contention: model.contention },
             outside_latency: demands.outside_latency,
             front_demand: demands.front_demand,
             transfer_rate: demands.transfer_rate,
@@ -175,7 +175,7 @@ impl PacedRequest {
         let (service, stations) = (self.service(), self.stations());
         let at = stations.to_sim_time(progress.finish);
         let mut station = stations.lock(Stage::Main);
-        let (admission, slot) = station.admit_to_slot(at, self.demand);
+        let (admission, slot) = station.admit_to_slot(at, self.work);
         let mut in_flight = station.in_flight(at) as u64;
         drop(station);
         if service.front_station.is_some() {
@@ -318,7 +318,7 @@ impl<'r> ServiceProgress<'r> {
         let (service, time) = (request.service(), units::duration);
         let operation = &service.operations[request.operation].name;
         let _ = write!(text, "; service=\"{}\"; operation=\"{operation}\"", service.name);
-        let _ = write!(text, "; ordinal={}; demand={}", request.ordinal, time(request.demand));
+        let _ = write!(text, "; ordinal={}; demand={}", request.ordinal, time(request.work.demand));
         let _ = write!(text, "; outside={}", time(request.outside_latency));
         if !self.rate_wait.is_zero() {
             let _ = write!(text, "; rate-waiting={}", time(self.rate_wait));
@@ -334,7 +334,7 @@ impl<'r> ServiceProgress<'r> {
             Some(Rejection::QueueFull) => write!(text, "; queue=full"),
             None => {
                 let served = self.finish.saturating_duration_since(self.at_main_station);
-                write!(text, "; waiting={}", time(served.saturating_sub(request.demand)))
+                write!(text, "; waiting={}", time(served.saturating_sub(request.work.demand)))
             }
         };
         text.push_str(if self.is_beyond_range { "; range=beyond" } else { "; range=valid" });

@@ -72,8 +72,10 @@ pub struct ServiceView {
 /// State of a station, for metrics and the admin API.
 #[derive(Clone, Debug)]
 pub struct StationView {
-    /// Number of workers; `None` if the capacity is unlimited.
+    /// Number of workers; `None` if no call waits for one.
     pub workers: Option<u32>,
+    /// Number of cores that requests share; `None` if they share none.
+    pub cores: Option<f64>,
     /// Requests in the station.
     pub in_flight: usize,
     /// Requests in the station that wait for a worker.
@@ -163,6 +165,7 @@ impl ServiceStations {
             let mut station = self.lock(stage);
             StationView {
                 workers: station.capacity().workers().map(NonZeroU32::get),
+                cores: station.capacity().cores(),
                 in_flight: station.in_flight(now),
                 waiting: station.waiting(now),
                 overflowed: overflowed.load(Relaxed),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use standin_model::profile::{CompiledOperation, CompiledProfile, CompiledService, ProfileValidRange};
-use standin_model::station::{Capacity, Queue};
+use standin_model::station::{Capacity, Contention, Queue};
 
 /// Knowledge about the two sides beside their calls.
 #[derive(Clone, Debug, Default)]
@@ -50,16 +50,19 @@ pub(crate) struct StationCapacity {
     pub(crate) stalls: bool,
     /// The range that the model was learned from.
     pub(crate) valid: ProfileValidRange,
+    /// The cores that calls share while they hold a worker.
+    cores: Option<f64>,
     /// The workers of what lies before it.
     front: Option<f64>,
     operations: BTreeMap<String, MeanDemand>,
     default: Option<MeanDemand>,
 }
 
-/// The mean time that a call holds a worker, and one of the front.
+/// The mean time that a call holds a worker when all are busy, a core, and a worker of the front.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct MeanDemand {
     own: Duration,
+    cpu: Duration,
     front: Duration,
 }
 
@@ -79,19 +82,21 @@ impl CapacityModel {
     /// Returns the utilization for these arrival rates in calls a second: 1 and more in overload, 0
     /// if calls do not disturb each other, `None` if the model does not know an operation.
     pub(crate) fn utilization(&self, rates: &[(&str, f64)]) -> Option<f64> {
-        let mut used = vec![(0.0, 0.0, 0.0); self.services.len()];
+        let mut used = vec![(0.0, [0.0; 3]); self.services.len()];
         for (operation, rate) in rates {
             let (place, demand) = self.demand(operation)?;
-            let (came, own, front) = &mut used[place];
+            let (came, used) = &mut used[place];
             *came += rate;
-            *own += rate * demand.own.as_secs_f64();
-            *front += rate * demand.front.as_secs_f64();
+            for (used, time) in used.iter_mut().zip([demand.own, demand.cpu, demand.front]) {
+                *used += rate * time.as_secs_f64();
+            }
         }
-        let shares = self.services.iter().zip(used).map(|(service, (came, own, front))| {
+        let shares = self.services.iter().zip(used).map(|(service, (came, used))| {
             // what is turned away at the door demands nothing
             let let_in = service.rate_limit.filter(|limit| *limit < came).map_or(1.0, |limit| limit / came);
-            let share = |used: f64, workers: Option<f64>| workers.map_or(0.0, |workers| used * let_in / workers);
-            share(own, service.workers).max(share(front, service.front))
+            let share = |(used, count): (f64, Option<f64>)| count.map_or(0.0, |count| used * let_in / count);
+            let counts = [service.workers, service.cores, service.front];
+            used.into_iter().zip(counts).map(share).fold(0.0, f64::max)
         });
         shares.max_by(f64::total_cmp)
     }
@@ -112,7 +117,7 @@ impl StationCapacity {
     fn of(service: &CompiledService) -> Option<Self> {
         let mut operations = BTreeMap::new();
         for operation in &service.operations {
-            operations.insert(operation.name.clone(), MeanDemand::of(operation)?);
+            operations.insert(operation.name.clone(), MeanDemand::of(operation, &service.station.capacity)?);
         }
         Some(Self {
             workers: workers(&service.station.capacity),
@@ -120,6 +125,7 @@ impl StationCapacity {
             rate_limit: service.rate_limit.as_ref().map(|limit| limit.rate.per_second),
             stalls: service.stalls.is_some(),
             valid: service.valid,
+            cores: service.station.capacity.cores(),
             front: service.front_station.as_ref().and_then(|front| workers(&front.capacity)),
             default: operations.get("default").copied(),
             operations,
@@ -128,8 +134,21 @@ impl StationCapacity {
 }
 
 impl MeanDemand {
-    fn of(operation: &CompiledOperation) -> Option<Self> {
-        Some(Self { own: operation.mean_demand()?, front: operation.mean_front_demand()? })
+    fn of(operation: &CompiledOperation, capacity: &Capacity) -> Option<Self> {
+        let (demand, front) = (operation.mean_demand()?, operation.mean_front_demand()?);
+        let Capacity::Layered { workers, cores, .. } = capacity else {
+            return Some(Self { own: demand, cpu: Duration::ZERO, front });
+        };
+        let contention = operation.contention;
+        let (own, cpu) = match (contention, workers) {
+            // with any number in service, calls are done at the rate that their shares leave
+            (_, None) => (contention.share(*cores), 0.0),
+            (Contention::Slowdown(_), Some(workers)) => (contention.stretch_among(workers.get() as usize, *cores), 0.0),
+            // bounds of operational analysis: no resource is used for longer than the time that
+            // passes (Denning and Buzen, ACM Computing Surveys 1978)
+            (Contention::Cpu(_), Some(_)) => (1.0, contention.share(*cores)),
+        };
+        Some(Self { own: demand.mul_f64(own), cpu: demand.mul_f64(cpu), front })
     }
 }
 
@@ -144,15 +163,17 @@ fn workers(capacity: &Capacity) -> Option<f64> {
             let best = rates.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
             rates.first().map(|(_, alone)| best / alone)
         }
+        Capacity::Layered { workers, cores, .. } => workers.map(|workers| f64::from(workers.get())).or(*cores),
     }
 }
 
 fn is_bounded(capacity: &Capacity) -> bool {
     match capacity {
         Capacity::Unlimited => false,
-        Capacity::Fifo { queue, .. } | Capacity::Sharing { queue, .. } | Capacity::Curve { queue, .. } => {
-            matches!(queue, Queue::AtMost(_))
-        }
+        Capacity::Fifo { queue, .. }
+        | Capacity::Sharing { queue, .. }
+        | Capacity::Curve { queue, .. }
+        | Capacity::Layered { queue, .. } => matches!(queue, Queue::AtMost(_)),
     }
 }
 
@@ -193,6 +214,28 @@ mod tests {
         let curve = "{discipline: curve, rates: {1: 40/s, 2: 70/s, 4: 100/s, 8: 90/s}, queue: unbounded}";
         assert_eq!(model(&service(curve, "")).unwrap().utilization(&[("GET /a", 125.0)]), Some(0.5));
         assert_eq!(model(&service("{discipline: unlimited}", "")).unwrap().utilization(&[("GET /a", 1e6)]), Some(0.0));
+    }
+
+    #[test]
+    fn a_layered_queue_is_as_busy_as_its_busiest_resource() {
+        let layered = |capacity: &str, share: &str| {
+            let text = service(capacity, "")
+                .replace("demand: {fixed: 10ms}", &format!("demand: {{fixed: 10ms}}\n        {share}"));
+            model(&text).unwrap().utilization(&[("GET /a", 50.0)]).unwrap()
+        };
+        for (capacity, share, expected) in [
+            ("{workers: 6, cores: 1, queue: 9}", "cpu: 80%", 0.4),
+            ("{workers: 2, cores: 4, queue: 9}", "cpu: 80%", 0.25),
+            ("{workers: 5, queue: unbounded}", "", 0.1),
+            // 1.5 times as long when all five are busy
+            ("{workers: 5, queue: unbounded}", "slowdown: 12.5%", 0.15),
+            ("{workers: 4, cores: 2, queue: unbounded}", "slowdown: 50%", 0.1875),
+            ("{cores: 2, queue: unbounded}", "", 0.25),
+            ("{cores: 1, queue: unbounded}", "slowdown: 60%", 0.3),
+        ] {
+            let found = layered(capacity, share);
+            assert!((found - expected).abs() < 1e-6, "{capacity} {share}: {found}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::compiled::{
 use super::model::{
     DistributionSpec, OperationTiming, Overflow, Profile, ProfileService, ScaleFactors, StallTimes, StationSpec,
 };
-use crate::station::{Capacity, StallSchedule};
+use crate::station::{Capacity, Contention, StallSchedule};
 use standin_stub::delay::Distribution;
 use standin_stub::matcher::RequestPattern;
 use standin_stub::matcher::format::request_pattern;
@@ -58,6 +58,12 @@ impl ProfileCompiler {
     fn service(&mut self, spec: &ProfileService) -> CompiledService {
         let (station, slowdown) = self.station(&spec.station, spec.scale);
         let front = spec.front_station.as_ref().map(|front| self.station(front, spec.scale));
+        // resolved here, because scaling makes a core explicit that a measured slowdown implies
+        let shares_cpu = spec.station.capacity.cores().is_some();
+        let contention = |timing: &OperationTiming| match timing.contention.unwrap_or_default() {
+            Contention::Cpu(_) if !shares_cpu => Contention::Cpu(0.0),
+            contention => contention,
+        };
         let factors = TimeFactors {
             demand: slowdown * spec.scale.latency,
             front_demand: front.as_ref().map_or(1.0, |(_, slowdown)| *slowdown) * spec.scale.latency,
@@ -67,10 +73,14 @@ impl ProfileCompiler {
         for operation in &spec.operations {
             let compiled = self.operation(&spec.name, &operation.name, &operation.timing, factors);
             let pattern = self.pattern(operation.pattern.as_ref());
-            operations.extend(compiled.map(|compiled| CompiledOperation { pattern, ..compiled }));
+            let contention = contention(&operation.timing);
+            operations.extend(compiled.map(|compiled| CompiledOperation { pattern, contention, ..compiled }));
         }
         let default = spec.default.as_ref();
-        let default = default.and_then(|timing| self.operation(&spec.name, DEFAULT_OPERATION, timing, factors));
+        let default = default.and_then(|timing| {
+            let compiled = self.operation(&spec.name, DEFAULT_OPERATION, timing, factors)?;
+            Some(CompiledOperation { contention: contention(timing), ..compiled })
+        });
         let default_index = default.as_ref().map(|_| operations.len());
         operations.extend(default);
         let rate_limit = spec.rate_limit.as_ref().map(|limit| CompiledRateLimit {
@@ -120,6 +130,7 @@ impl ProfileCompiler {
             name: name.to_owned(),
             pattern: None,
             demand: self.distribution(&timing.demand)?,
+            contention: Contention::default(),
             outside_latency: self.optional_distribution(timing.outside_latency.as_ref())?,
             front_demand: self.optional_distribution(timing.front_demand.as_ref())?,
             classes,
@@ -206,6 +217,14 @@ fn scale_capacity(capacity: &Capacity, factor: f64) -> (Capacity, f64) {
         Capacity::Curve { curve, queue } => {
             let (curve, slowdown) = curve.scaled(factor);
             (Capacity::Curve { curve, queue: *queue }, slowdown)
+        }
+        Capacity::Layered { workers, cores, queue } => {
+            let scaled = workers.map(|workers| scale_workers(workers, factor));
+            let slowdown = scaled.map_or(1.0, |(_, slowdown)| slowdown);
+            // what rounding makes of demands must not change what the cores can do
+            let cores = cores.unwrap_or(1.0) * factor * slowdown;
+            let workers = scaled.map(|(workers, _)| workers);
+            (Capacity::Layered { workers, cores: Some(cores), queue: *queue }, slowdown)
         }
     }
 }

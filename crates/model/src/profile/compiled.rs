@@ -8,7 +8,7 @@ use rand::RngExt as _;
 use super::autocorrelation::BlockFactors;
 use super::model::{Profile, ProfileValidRange, Reneging};
 use crate::draws::{Draws, RandomStream};
-use crate::station::{Capacity, StallSchedule, TokenRate};
+use crate::station::{Capacity, Contention, StallSchedule, TokenRate};
 use standin_stub::call::Call;
 use standin_stub::delay::Distribution;
 use standin_stub::matcher::{MatchStats, RequestPattern};
@@ -72,6 +72,8 @@ pub struct CompiledRateLimit {
 pub struct CompiledOperation {
     /// Name; `default` for the default operation.
     pub name: String,
+    /// The part of the demand that other calls disturb; no CPU if the service shares none.
+    pub contention: Contention,
     pub(super) pattern: Option<RequestPattern>,
     pub(super) demand: Distribution,
     pub(super) outside_latency: Option<Distribution>,

@@ -133,8 +133,37 @@ fn a_limited_station_has_workers_and_a_queue() {
         (
             service("{}", ""),
             vec![
-                "3:13: the capacity has no `discipline`; help: add `discipline: fifo`, `sharing`, `curve` or `unlimited`",
+                "3:13: there are no `workers` and no `cores`; help: add `workers: 4` for how many calls are worked on at once, `cores: 1` for what they share, or a `discipline`: `fifo`, `sharing`, `curve` or `unlimited`",
             ],
+        ),
+        (service("{queue: 3}", ""), vec!["3:13: there are no `workers` and no `cores`; help: add `workers: 4`"]),
+        (
+            service("{worker: 3, core: 1, queu: 3}", ""),
+            vec![
+                "3:13: there are no `workers` and no `cores`; help: add `workers: 4`",
+                "3:14: unknown field `worker`; help: did you mean `workers`?",
+                "3:25: unknown field `core`; help: did you mean `cores`?",
+                "3:34: unknown field `queu`; help: did you mean `queue`?",
+            ],
+        ),
+        (
+            service("{workers: 0, cores: 0}", ""),
+            vec![
+                "3:23: 0 is no number of workers; help: use a number from 1 to 1000000",
+                "3:33: 0 is no number of cores; help: use a number from 0.001 to 1000000, such as `4`, or `0.5` for half of one",
+                "3:13: the capacity has no `queue`; help: write how many calls may wait, or `queue: unbounded`",
+            ],
+        ),
+        (
+            service("{workers: 6, cores: two, queue: 3, rates: {1: 2/s}}", ""),
+            vec![
+                "3:33: a plain number is needed here, not `two`; help: write digits without a unit",
+                "3:48: unknown field `rates`; help: known here: cores, discipline, overflow, queue, workers",
+            ],
+        ),
+        (
+            service("{discipline: fifo, workers: 6, cores: 1, queue: 3}", ""),
+            vec!["3:51: `cores` beside `discipline`; help: remove one of them: without a `discipline`"],
         ),
         (
             service("{discipline: fifo}", ""),
@@ -282,6 +311,48 @@ fn an_operation_demands_something() {
                 "7:12: an order is an object, not a string; help: write `{…}` here",
                 "8:15: the transfer has no `rate`; help: add the bytes that leave a second, such as `rate: 20MB/s`",
                 "8:16: unknown field `speed`; help: known here: rate",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn how_calls_disturb_each_other_is_said_once_and_where_it_counts() {
+    let pool = |capacity: &str, more: &str| {
+        let text = work(&format!("demand: {{fixed: 1ms}}\n    {more}"));
+        text.replace(UNLIMITED, capacity)
+    };
+    check(&[
+        (pool("{workers: 6, cores: 1, queue: 9}", "cpu: 90%"), vec![]),
+        (pool("{workers: 6, queue: 9}", "slowdown: 13%"), vec![]),
+        (
+            pool("{workers: 6, cores: 1, queue: 9}", "cpu: 90%\n    slowdown: 13%"),
+            vec!["8:15: `slowdown` beside `cpu`; help: remove one of them: both say how other calls disturb it"],
+        ),
+        (
+            pool("{workers: 6, cores: 1, queue: 9}", "cpu: 0.9\n    slowdwn: 13%"),
+            vec![
+                "7:10: `0.9` has no unit; help: write it as a percentage, such as `0.9%`",
+                "8:5: unknown field `slowdwn`; help: did you mean `slowdown`?",
+            ],
+        ),
+        (pool("{workers: 6, cores: 1, queue: 9}", "cpu: 120%"), vec!["7:10: "]),
+        (
+            pool("{workers: 6, queue: 9}", "cpu: 90%"),
+            vec![
+                "7:10: `cpu` has no effect where no `cores` are shared; help: add `cores: 1` to the `capacity`, or remove it",
+            ],
+        ),
+        (
+            pool(UNLIMITED, "slowdown: 9%"),
+            vec![
+                "7:15: `slowdown` has no effect where the capacity is unlimited; help: remove it, or give the service `workers` or `cores`",
+            ],
+        ),
+        (
+            pool("{discipline: fifo, workers: 6, queue: 9}", "cpu: 90%"),
+            vec![
+                "7:10: `cpu` does not go with the `discipline` of the capacity; help: remove it, or write the capacity as `{workers: 4, cores: 1, queue: 256}`, without a `discipline`",
             ],
         ),
     ]);

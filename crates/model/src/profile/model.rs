@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
-use crate::station::{Capacity, TokenRate};
+use crate::station::{Capacity, Contention, TokenRate};
 use standin_stub::delay::{BuildError, Distribution, Param, ParamValue, units};
 
 /// A performance model of a backend.
@@ -132,6 +132,9 @@ pub struct ProfileOperation {
 pub struct OperationTiming {
     /// Time that a call holds a worker.
     pub demand: DistributionSpec,
+    /// The part of the demand that other calls disturb, where the capacity is layered (`cpu` or
+    /// `slowdown` in the file); all of it needs a core if `None`.
+    pub contention: Option<Contention>,
     /// Time before a call asks for a worker, independent of load (`outside` in the file); zero if
     /// `None`.
     pub outside_latency: Option<DistributionSpec>,
@@ -242,7 +245,15 @@ impl Default for ScaleFactors {
 impl OperationTiming {
     /// A demand with its classes, and nothing else.
     pub fn new(demand: DistributionSpec, classes: Vec<DemandClass>) -> Self {
-        Self { demand, outside_latency: None, front_demand: None, autocorrelation: None, transfer_rate: None, classes }
+        Self {
+            demand,
+            contention: None,
+            outside_latency: None,
+            front_demand: None,
+            autocorrelation: None,
+            transfer_rate: None,
+            classes,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::*;
 use crate::draws::Draws;
-use crate::station::{Capacity, Queue, RateCurve, TokenRate};
+use crate::station::{Capacity, Contention, Queue, RateCurve, TokenRate};
 use standin_stub::call::{Call, Peers, Scheme};
 use standin_stub::delay::{Distribution, units};
 use standin_stub::matcher::MatchStats;
@@ -377,6 +377,9 @@ fn a_length() -> impl Strategy<Value = Option<u64>> {
 prop_compose! {
     fn a_work()(
         demand in a_delay(),
+        contention in prop::option::of((any::<bool>(), share()).prop_map(|(cpu, share)| {
+            if cpu { Contention::Cpu(share) } else { Contention::Slowdown(share) }
+        })),
         outside in prop::option::of(a_delay()),
         front in prop::option::of(a_delay()),
         order in prop::option::of((1..1_000_000_000_000u64, share())),
@@ -391,6 +394,7 @@ prop_compose! {
         let order = order.map(|(nanos, correlation)| Autocorrelation { block: Duration::from_nanos(nanos), correlation });
         OperationTiming {
             demand,
+            contention,
             outside_latency: outside,
             front_demand: front,
             autocorrelation: order,
@@ -431,6 +435,10 @@ fn a_capacity() -> impl Strategy<Value = (Capacity, Option<Overflow>)> {
             let curve = RateCurve::new([(1, rate), (many, rate * f64::from(many) * part), (many + 1, rate * part)]);
             (Capacity::Curve { curve: curve.expect("it falls short of a line"), queue: Queue::Unbounded }, None)
         }),
+        (prop::option::of(workers.clone()), 0.001..1e6f64, any::<bool>()).prop_map(|(workers, cores, shared)| {
+            let cores = (shared || workers.is_none()).then_some(cores);
+            (Capacity::Layered { workers, cores, queue: Queue::Unbounded }, None)
+        }),
         (workers, 0..1_000_000u32, prop::option::of(an_overflow())).prop_map(|(workers, queue, overflow)| {
             (Capacity::Fifo { workers, queue: Queue::AtMost(queue) }, overflow)
         }),
@@ -450,8 +458,13 @@ prop_compose! {
         default in a_work(),
         valid in (prop::option::of(share()), prop::option::of(any::<u64>()), prop::option::of(0.0..1e6f64)),
     ) -> ProfileService {
+        // other calls disturb an operation in a layered capacity only
+        let is_layered = matches!(capacity, Capacity::Layered { .. });
+        let timing = |timing: OperationTiming| {
+            OperationTiming { contention: timing.contention.filter(|_| is_layered), ..timing }
+        };
         let operations = operations.into_iter().enumerate().map(|(place, (name, pattern, work))| {
-            ProfileOperation { name: format!("{name}{place}"), pattern, timing: work }
+            ProfileOperation { name: format!("{name}{place}"), pattern, timing: timing(work) }
         });
         ProfileService {
             name,
@@ -463,7 +476,7 @@ prop_compose! {
             stalls: stalls.map(|(every, last)| StallTimes { interval: DistributionSpec::fixed(Duration::from_nanos(every)), duration: last }),
             scale: ScaleFactors { latency, capacity: 1.0 },
             operations: operations.collect(),
-            default: Some(default),
+            default: Some(timing(default)),
             valid: ProfileValidRange { utilization: valid.0, in_flight: valid.1, per_second: valid.2, samples: valid.1 },
         }
     }

@@ -13,8 +13,8 @@
 //! - `unlimited`: nothing;
 //! - `fifo`: a late call queues behind those admitted before it, and starts at its own arrival if a
 //!   worker is free;
-//! - `sharing`: time does not go back. A late call is taken to have had its present share since its
-//!   arrival, which is exact while every call has a worker of its own.
+//! - `sharing` and layered: time does not go back. A late call is taken to have had its present share
+//!   since its arrival, which is exact while every call has a worker of its own.
 //!
 //! A call that enters the station later, because its `outside` latency comes first, is admitted at
 //! that time and not in advance: it would keep a worker from calls that enter before it.
@@ -22,8 +22,12 @@
 //! A station with a [`StallSchedule`] stands still at times.
 
 mod bucket;
+mod contention;
 mod fifo;
 mod finish_tree;
+mod finished_jobs;
+mod fixed_point;
+mod layered;
 mod rate_curve;
 mod sharing;
 mod sim_time;
@@ -34,14 +38,15 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 pub use bucket::{TokenBucket, TokenRate};
+pub use contention::{Contention, Work};
 pub use rate_curve::{RateCurve, RateCurveError};
-pub use sharing::JobId;
 pub use sim_time::SimTime;
 pub use simulation::{simulate, simulate_in, simulate_tandem};
 pub use stalls::StallSchedule;
 
 use self::fifo::{FifoWorkers, ScheduledJobs};
-use self::sharing::{ProcessorSharing, Speed};
+use self::layered::{LayeredJob, LayeredPool};
+use self::sharing::{ProcessorSharing, SharingJob, Speed};
 use self::stalls::StallClock;
 use crate::draws::Draws;
 
@@ -71,6 +76,18 @@ pub enum Capacity {
         /// Limit of the calls in the station beyond the largest population of the curve.
         queue: Queue,
     },
+    /// Each call holds a worker, first come, first served; those that hold one disturb each other,
+    /// as their [`Contention`] tells.
+    Layered {
+        /// Number of workers; no call waits for one if `None`.
+        workers: Option<NonZeroU32>,
+        /// Number of cores, above 0, which may be a part of one. If `None`, CPU is not shared, and
+        /// a measured slowdown is that on one core.
+        cores: Option<f64>,
+        /// Limit of the calls that wait for a worker; without workers, of those beyond one for each
+        /// core.
+        queue: Queue,
+    },
 }
 
 /// The limit of a queue.
@@ -92,6 +109,16 @@ pub enum Admission {
     Shared(JobId, SimTime),
     /// The queue is full: the call is not served.
     Overflow,
+}
+
+/// A call that shares workers or cores, for asking about its finish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobId(JobKind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum JobKind {
+    Sharing(SharingJob),
+    Layered(LayeredJob),
 }
 
 /// The place of a call in its station, which can be released.
@@ -132,6 +159,8 @@ pub struct Station {
     workers: FifoWorkers,
     /// Calls that share workers; they stay here until their finish if the discipline changes.
     sharing: ProcessorSharing,
+    /// Calls of a layered capacity; they stay here until their finish if the discipline changes.
+    layered: Option<Box<LayeredPool>>,
     /// Maps the caller's time to working time, which passes only while the service does not stand
     /// still. A clock stays once there was a stall, as it keeps the sum of the time lost.
     clock: Option<Box<StallClock>>,
@@ -145,6 +174,10 @@ impl Station {
             scheduled: ScheduledJobs::default(),
             workers: FifoWorkers::new(workers),
             sharing: ProcessorSharing::new(capacity.speed().unwrap_or(Speed::Workers(1))),
+            layered: match &capacity {
+                Capacity::Layered { workers, cores, .. } => Some(layered_pool(*workers, *cores)),
+                _ => None,
+            },
             capacity,
             clock: None,
         }
@@ -161,15 +194,15 @@ impl Station {
         &self.capacity
     }
 
-    /// Admits a call that arrives at `at`; `demand` is the time that it would take alone.
-    pub fn admit(&mut self, at: SimTime, demand: Duration) -> Admission {
-        self.admit_to_slot(at, demand).0
+    /// Admits a call that arrives at `at`, with its demand or its [`Work`].
+    pub fn admit(&mut self, at: SimTime, work: impl Into<Work>) -> Admission {
+        self.admit_to_slot(at, work).0
     }
 
     /// Admits a call as [`Station::admit`] does, and returns its slot unless it is an overflow.
-    pub fn admit_to_slot(&mut self, at: SimTime, demand: Duration) -> (Admission, Option<Slot>) {
+    pub fn admit_to_slot(&mut self, at: SimTime, work: impl Into<Work>) -> (Admission, Option<Slot>) {
         let at = self.convert_to_working_time(at);
-        let (admission, place) = self.serve(at, demand);
+        let (admission, place) = self.serve(at, work.into());
         let Some(clock) = &mut self.clock else { return (admission, place) };
         let admission = match admission {
             Admission::Due(finish) => Admission::Due(clock.convert_to_real_time(finish)),
@@ -189,7 +222,10 @@ impl Station {
     pub fn release(&mut self, place: Slot, now: SimTime) -> bool {
         let now = self.convert_to_working_time(now);
         match place.0 {
-            SlotState::Shared(job) => self.sharing.remove(job, now),
+            SlotState::Shared(JobId(JobKind::Sharing(job))) => self.sharing.remove(job, now),
+            SlotState::Shared(JobId(JobKind::Layered(job))) => {
+                self.layered.as_mut().is_some_and(|pool| pool.remove(job, now))
+            }
             SlotState::Until { finish, .. } if finish <= now => false,
             SlotState::Until { start, finish, worker } => {
                 if let Some(worker) = worker {
@@ -201,7 +237,8 @@ impl Station {
         }
     }
 
-    fn serve(&mut self, at: SimTime, demand: Duration) -> (Admission, Option<Slot>) {
+    fn serve(&mut self, at: SimTime, work: Work) -> (Admission, Option<Slot>) {
+        let demand = work.demand;
         match self.capacity {
             Capacity::Unlimited => {
                 let finish = at + demand;
@@ -225,7 +262,17 @@ impl Station {
                     return (Admission::Overflow, None);
                 }
                 let (job, not_before) = self.sharing.admit(at, demand);
-                (Admission::Shared(job, not_before), Some(Slot(SlotState::Shared(job))))
+                shared(JobKind::Sharing(job), not_before)
+            }
+            Capacity::Layered { workers, cores, queue } => {
+                let pool = self.layered.get_or_insert_with(|| layered_pool(workers, cores));
+                if let Some(waiting) = pool.excess_over_capacity(at)
+                    && !queue.has_room(waiting)
+                {
+                    return (Admission::Overflow, None);
+                }
+                let (job, not_before) = pool.admit(at, work);
+                shared(JobKind::Layered(job), not_before)
             }
         }
     }
@@ -237,7 +284,12 @@ impl Station {
     /// returned, so that lateness is overstated rather than hidden.
     pub fn estimate_finish(&mut self, job: JobId, now: SimTime) -> FinishEstimate {
         let now = self.convert_to_working_time(now);
-        let outlook = self.sharing.estimate_finish(job, now);
+        let outlook = match (job.0, &mut self.layered) {
+            (JobKind::Sharing(job), _) => self.sharing.estimate_finish(job, now),
+            (JobKind::Layered(job), Some(pool)) => pool.estimate_finish(job, now),
+            // a station that issued such a job has a pool
+            (JobKind::Layered(_), None) => FinishEstimate::Finished(now),
+        };
         let Some(clock) = &mut self.clock else { return outlook };
         match outlook {
             FinishEstimate::Finished(finish) => FinishEstimate::Finished(clock.convert_to_real_time(finish)),
@@ -249,14 +301,16 @@ impl Station {
     /// that time.
     pub fn in_flight(&mut self, now: SimTime) -> usize {
         let now = self.convert_to_working_time(now);
-        self.scheduled.in_flight(now) + self.sharing.in_flight(now)
+        let layered = self.layered.as_mut().map_or(0, |pool| pool.in_flight(now));
+        self.scheduled.in_flight(now) + self.sharing.in_flight(now) + layered
     }
 
     /// Returns the number of calls that wait for a worker; of calls that share workers, those
-    /// beyond the number of workers.
+    /// beyond the number of workers or cores.
     pub fn waiting(&mut self, now: SimTime) -> usize {
         let now = self.convert_to_working_time(now);
-        self.scheduled.waiting(now) + self.sharing.waiting(now)
+        let layered = self.layered.as_mut().map_or(0, |pool| pool.waiting(now));
+        self.scheduled.waiting(now) + self.sharing.waiting(now) + layered
     }
 
     /// Changes workers and queue while calls are in the station.
@@ -275,6 +329,10 @@ impl Station {
         }
         if let Some(speed) = capacity.speed() {
             self.sharing.set_speed(speed, now);
+        }
+        if let Capacity::Layered { workers, cores, .. } = capacity {
+            let pool = self.layered.get_or_insert_with(|| layered_pool(workers, cores));
+            pool.set_limits(workers.map(NonZeroU32::get), cores, now);
         }
         self.capacity = capacity;
     }
@@ -310,13 +368,19 @@ impl Capacity {
         match self {
             Self::Unlimited | Self::Curve { .. } => None,
             Self::Fifo { workers, .. } | Self::Sharing { workers, .. } => Some(*workers),
+            Self::Layered { workers, .. } => *workers,
         }
+    }
+
+    /// Returns the number of cores that calls share, if there is one.
+    pub fn cores(&self) -> Option<f64> {
+        if let Self::Layered { cores, .. } = self { *cores } else { None }
     }
 
     /// Returns the speed of virtual time if calls share the capacity.
     fn speed(&self) -> Option<Speed> {
         match self {
-            Self::Unlimited | Self::Fifo { .. } => None,
+            Self::Unlimited | Self::Fifo { .. } | Self::Layered { .. } => None,
             Self::Sharing { workers, .. } => Some(Speed::Workers(workers.get())),
             Self::Curve { curve, .. } => Some(Speed::Curve(curve.clone())),
         }
@@ -331,6 +395,15 @@ impl Queue {
             Self::AtMost(limit) => waiting < limit as usize,
         }
     }
+}
+
+fn layered_pool(workers: Option<NonZeroU32>, cores: Option<f64>) -> Box<LayeredPool> {
+    Box::new(LayeredPool::new(workers.map(NonZeroU32::get), cores))
+}
+
+fn shared(job: JobKind, not_before: SimTime) -> (Admission, Option<Slot>) {
+    let job = JobId(job);
+    (Admission::Shared(job, not_before), Some(Slot(SlotState::Shared(job))))
 }
 
 #[cfg(test)]

@@ -16,19 +16,17 @@
 //! while the call is in service, and is then rounded up to whole nanoseconds. No error accumulates
 //! over the life of a station, and no time can be negative.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use hashbrown::HashMap;
-
 use super::finish_tree::{FinishKey, FinishTree};
+use super::finished_jobs::FinishedJobs;
+use super::fixed_point::{demand_to_fixed_point, to_fixed_point, to_sim_time_rounded_up};
 use super::rate_curve::{RateCurve, UNIT_BITS};
-use super::sim_time::nanos;
 use super::{FinishEstimate, SimTime};
 
 /// A call that shares workers, for asking about its finish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JobId {
+pub(super) struct SharingJob {
     key: FinishKey,
     /// First lower bound of the finish.
     not_before: SimTime,
@@ -54,9 +52,7 @@ pub(super) struct ProcessorSharing {
     /// Number of the next call.
     next: u64,
     last_departed: Option<FinishKey>,
-    /// Finishes that nobody has asked for yet, by call, and in their order.
-    finished: HashMap<u64, SimTime>,
-    departures: VecDeque<(u64, SimTime)>,
+    finished: FinishedJobs,
 }
 
 impl ProcessorSharing {
@@ -69,22 +65,21 @@ impl ProcessorSharing {
             in_service: FinishTree::default(),
             next: 0,
             last_departed: None,
-            finished: HashMap::new(),
-            departures: VecDeque::new(),
+            finished: FinishedJobs::default(),
         }
     }
 
     /// Admits a call; also returns its finish if no other call comes.
-    pub(super) fn admit(&mut self, at: SimTime, demand: Duration) -> (JobId, SimTime) {
+    pub(super) fn admit(&mut self, at: SimTime, demand: Duration) -> (SharingJob, SimTime) {
         self.depart_until(at);
         let number = self.next;
         self.next += 1;
-        let at = to_fixed_point(at.nanos());
+        let at = to_fixed_point(at);
         let late = self.time.saturating_sub(at);
         self.advance_to(at);
         // a late arrival has had its share of the workers since it arrived
         let population = self.in_service.len() + 1;
-        let demand = to_fixed_point(nanos(demand).min(MAX_DEMAND_NANOS));
+        let demand = demand_to_fixed_point(demand);
         let had = self.speed.progress(late, population);
         if had > demand {
             return self.admit_finished(number, to_sim_time_rounded_up(at + self.speed.duration(demand, population)));
@@ -92,13 +87,13 @@ impl ProcessorSharing {
         let key = (self.virtual_time + (demand - had), number);
         self.in_service.insert(key);
         let not_before = self.finish_time(key);
-        (JobId { key, not_before }, not_before)
+        (SharingJob { key, not_before }, not_before)
     }
 
     /// Returns what is known of the finish of a call.
-    pub(super) fn estimate_finish(&mut self, job: JobId, now: SimTime) -> FinishEstimate {
+    pub(super) fn estimate_finish(&mut self, job: SharingJob, now: SimTime) -> FinishEstimate {
         self.depart_until(now);
-        if let Some(finish) = self.finished.remove(&job.key.1) {
+        if let Some(finish) = self.finished.take(job.key.1) {
             return FinishEstimate::Finished(finish);
         }
         if self.last_departed.is_none_or(|last| job.key > last) {
@@ -109,12 +104,12 @@ impl ProcessorSharing {
 
     /// Removes a call; returns whether it was there. The others go on faster: ask again for each of
     /// them.
-    pub(super) fn remove(&mut self, job: JobId, now: SimTime) -> bool {
+    pub(super) fn remove(&mut self, job: SharingJob, now: SimTime) -> bool {
         self.depart_until(now);
-        if self.finished.remove(&job.key.1).is_some() {
+        if self.finished.take(job.key.1).is_some() {
             return false;
         }
-        self.advance_to(to_fixed_point(now.nanos()));
+        self.advance_to(to_fixed_point(now));
         self.in_service.remove(job.key)
     }
 
@@ -137,7 +132,7 @@ impl ProcessorSharing {
     /// Changes the speed from now on.
     pub(super) fn set_speed(&mut self, speed: Speed, now: SimTime) {
         self.depart_until(now);
-        self.advance_to(to_fixed_point(now.nanos()));
+        self.advance_to(to_fixed_point(now));
         self.speed = speed;
     }
 
@@ -155,21 +150,20 @@ impl ProcessorSharing {
             (self.time, self.virtual_time) = (time, self.virtual_time.max(key.0));
             self.record_departure(key, finish);
         }
-        self.drop_before(now);
+        self.finished.drop_before(now);
     }
 
     /// Admits a call that is so late and so short that it has already finished.
-    fn admit_finished(&mut self, number: u64, finish: SimTime) -> (JobId, SimTime) {
+    fn admit_finished(&mut self, number: u64, finish: SimTime) -> (SharingJob, SimTime) {
         // a key before all calls in service: virtual time is never 0 when a call is late
         let key = (0, number);
         self.record_departure(key, finish);
-        (JobId { key, not_before: finish }, finish)
+        (SharingJob { key, not_before: finish }, finish)
     }
 
     fn record_departure(&mut self, key: FinishKey, finish: SimTime) {
         self.last_departed = self.last_departed.max(Some(key));
-        self.finished.insert(key.1, finish);
-        self.departures.push_back((key.1, finish));
+        self.finished.record(key.1, finish);
     }
 
     /// Advances both times to an arrival; no departure may lie between.
@@ -211,23 +205,7 @@ impl ProcessorSharing {
     /// Returns whether it stores fewer calls than this.
     #[cfg(test)]
     pub(super) fn is_smaller_than(&self, calls: usize) -> bool {
-        self.in_service.len().max(self.finished.len()).max(self.departures.len()) < calls
-    }
-
-    /// Drops finishes that are too old to be asked for.
-    fn drop_before(&mut self, now: SimTime) {
-        while let Some((number, finish)) = self.departures.front() {
-            let is_old = now.since(*finish) > FINISH_RETENTION;
-            if !is_old && self.finished.contains_key(number) {
-                break;
-            }
-            self.finished.remove(number);
-            self.departures.pop_front();
-        }
-        // one call that nobody asks for must not keep those behind it in memory
-        if self.departures.len() > 2 * self.finished.len() + MAX_STALE_DEPARTURES {
-            self.departures.retain(|(number, _)| self.finished.contains_key(number));
-        }
+        self.in_service.len().max(self.finished.size()) < calls
     }
 }
 
@@ -266,26 +244,3 @@ impl Speed {
 fn product(time: u128, by: u128, parts: u128) -> u128 {
     (time / parts).saturating_mul(by).saturating_add((time % parts).saturating_mul(by) / parts)
 }
-
-/// Converts nanoseconds to the fixed-point unit of both times.
-fn to_fixed_point(nanos: u64) -> u128 {
-    u128::from(nanos) << FRACTION_BITS
-}
-
-/// Rounds a fixed-point time up to whole nanoseconds.
-fn to_sim_time_rounded_up(time: u128) -> SimTime {
-    let nanos = time.div_ceil(1 << FRACTION_BITS);
-    SimTime::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-}
-
-/// Fractional bits of a fixed-point nanosecond.
-const FRACTION_BITS: u32 = 32;
-
-/// Longest demand, 146 years: sums over a billion calls fit into 128 bits.
-const MAX_DEMAND_NANOS: u64 = 1 << 62;
-
-/// Time for which a finish is kept: much longer than any timer is late.
-const FINISH_RETENTION: Duration = Duration::from_secs(10);
-
-/// Number of departures that are kept without use before they are searched for.
-const MAX_STALE_DEPARTURES: usize = 64;

@@ -4,27 +4,30 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::{Admission, Capacity, FinishEstimate, JobId, SimTime, Station};
+use super::{Admission, Capacity, FinishEstimate, JobId, SimTime, Station, Work};
 
-/// Returns the finish of each call, given their arrivals (in the order of time) and demands; `None`
-/// for an overflow.
+/// Returns the finish of each call, given their arrivals (in the order of time) and demands, or
+/// their [`Work`]; `None` for an overflow.
 ///
 /// Calls that share workers are asked for at the times that the station returns, as a server's
 /// timers do.
-pub fn simulate(capacity: Capacity, calls: impl IntoIterator<Item = (SimTime, Duration)>) -> Vec<Option<SimTime>> {
+pub fn simulate<W: Into<Work>>(
+    capacity: Capacity,
+    calls: impl IntoIterator<Item = (SimTime, W)>,
+) -> Vec<Option<SimTime>> {
     simulate_in(&mut Station::new(capacity), calls)
 }
 
 /// Simulates calls as [`simulate`] does, in a given station, which may have stalls.
-pub fn simulate_in(
+pub fn simulate_in<W: Into<Work>>(
     station: &mut Station,
-    calls: impl IntoIterator<Item = (SimTime, Duration)>,
+    calls: impl IntoIterator<Item = (SimTime, W)>,
 ) -> Vec<Option<SimTime>> {
     let mut finishes = Vec::new();
     let mut timers = PendingEstimates::default();
-    for (index, (at, demand)) in calls.into_iter().enumerate() {
+    for (index, (at, work)) in calls.into_iter().enumerate() {
         timers.fire_until(at, station, &mut finishes);
-        finishes.push(match station.admit(at, demand) {
+        finishes.push(match station.admit(at, work) {
             Admission::Due(finish) => Some(finish),
             Admission::Overflow => None,
             Admission::Shared(job, not_before) => {

@@ -66,6 +66,7 @@ impl Fitted {
         let fixed = (!self.outside.is_zero()).then(|| DistributionSpec::fixed(time::to_micros(self.outside)));
         OperationTiming {
             demand: delay(&operation.demand),
+            contention: None,
             outside_latency: operation.outside.as_ref().map(delay).or(fixed),
             front_demand: operation.front.as_ref().map(delay),
             autocorrelation: operation.autocorrelation,

@@ -52,6 +52,8 @@ type ReadKey<T> = fn(&mut T, &mut Object<'_>, &mut Reader) -> bool;
 pub(super) enum Usage {
     /// The key is read.
     Read,
+    /// The key is read, and may be missing even if others need it.
+    Optional,
     /// The key does not exist here.
     Unknown,
     /// The key exists but another one takes its place, which is reported elsewhere.
@@ -102,7 +104,7 @@ impl<T> Schema<T> {
                     reader.error(node, format!("{} has no `{}`", self.subject, key.name), help);
                     false
                 }
-                (Usage::Read, Some(_), _) => (key.read)(&mut value, &mut object, reader),
+                (Usage::Read | Usage::Optional, Some(_), _) => (key.read)(&mut value, &mut object, reader),
                 _ => true,
             };
             if !is_read && key.is_selector {

@@ -21,6 +21,15 @@ pub(super) fn merge_flat(own: &Node, base: &Node) -> Node {
     merge_members(own, base, |_, own, _| own.clone())
 }
 
+/// Merges two objects as [`merge_flat`] does, where an own key of a pair takes the place of both
+/// inherited ones.
+pub(super) fn merge_with_pair(own: &Node, base: &Node, pair: [&str; 2]) -> Node {
+    let Value::Object(members) = &base.value else { return own.clone() };
+    let is_replaced = |key: &str| pair.contains(&key) && pair.iter().any(|key| own.get(key).is_some());
+    let kept = members.iter().filter(|member| !is_replaced(&member.key)).cloned().collect();
+    merge_flat(own, &Node { span: base.span.clone(), value: Value::Object(kept) })
+}
+
 /// Merges two lists of named objects. New items come first: the first match counts, and new items
 /// are the more specific ones.
 pub(super) fn merge_by_name(own: &Node, base: &Node, both: impl Fn(&Node, &Node) -> Node) -> Node {

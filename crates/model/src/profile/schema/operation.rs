@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::distribution::DISTRIBUTION;
 use super::keys::{
-    Codec, Schema, SchemaKey, Style, key, nested, nested_list, no_check, optional_key, read_items, read_node,
+    Codec, Schema, SchemaKey, Style, Usage, key, nested, nested_list, no_check, optional_key, read_items, read_node,
 };
 use super::values::{BYTE_RATE, DURATION, NAME, NAME_HELP, REQUEST_PATTERN, SHARE, SIZE, STATUS};
 use super::yaml::Yaml;
 use crate::profile::model::{Autocorrelation, DemandClass, DistributionSpec, OperationTiming, ProfileOperation};
+use crate::station::Contention;
 use standin_stub::delay::units;
 use standin_stub::source::{Node, Reader};
 
@@ -38,6 +39,36 @@ const KEYS: &[SchemaKey<ProfileOperation>] = &[
     optional_key!(ProfileOperation, "match", pattern, REQUEST_PATTERN),
     key!(ProfileOperation, "demand", timing.demand, DISTRIBUTION)
         .required("add the time that a call holds a worker, such as `demand: {lognormal: {median: 3ms, p99: 30ms}}`"),
+    SchemaKey::<ProfileOperation>::new(
+        "cpu",
+        |operation, object, reader| {
+            let share = SHARE.read("cpu", object, reader);
+            share.map(|share| operation.timing.contention = Some(Contention::Cpu(share))).is_some()
+        },
+        |operation| match operation.timing.contention {
+            Some(Contention::Cpu(share)) => Some(SHARE.write(&share)),
+            _ => None,
+        },
+    )
+    .comment("of the demand: it needs one of the cores"),
+    SchemaKey::<ProfileOperation>::new(
+        "slowdown",
+        |operation, object, reader| {
+            let share = SHARE.read("slowdown", object, reader);
+            share.map(|share| operation.timing.contention = Some(Contention::Slowdown(share))).is_some()
+        },
+        |operation| match operation.timing.contention {
+            Some(Contention::Slowdown(share)) => Some(SHARE.write(&share)),
+            _ => None,
+        },
+    )
+    .comment("what each other call in service takes from this one")
+    .used(|object| match object.node("cpu") {
+        None => Usage::Read,
+        Some(_) => {
+            Usage::Conflict("`slowdown` beside `cpu`", "remove one of them: both say how other calls disturb it")
+        }
+    }),
     optional_key!(ProfileOperation, "outside", timing.outside_latency, DISTRIBUTION)
         .comment("before a worker is asked for, independent of load"),
     optional_key!(ProfileOperation, "front", timing.front_demand, DISTRIBUTION).comment("demand at the front station"),

@@ -7,7 +7,7 @@ use super::keys::{
     Codec, Inheritance, Schema, SchemaKey, Style, default_key, key, nested, nested_list, no_check, optional_key,
     read_items, read_node,
 };
-use super::merge::{merge_by_name, merge_flat};
+use super::merge::{merge_by_name, merge_flat, merge_with_pair};
 use super::operation::{DEFAULT_OPERATION, OPERATION_KEYS};
 use super::station::{CAPACITY, FRONT, RATE_LIMIT_KEYS};
 use super::values::{COUNT, NAME, NAME_HELP, NUMBER, REQUEST_PATTERN, SHARE};
@@ -48,10 +48,10 @@ pub(super) static SERVICE_KEYS: Schema<ProfileService> = Schema {
             },
             |service| (!service.operations.is_empty()).then(|| OPERATIONS.write(&service.operations)),
         )
-        .inherited(Inheritance::Merge(|own, base| merge_by_name(own, base, merge_flat))),
+        .inherited(Inheritance::Merge(|own, base| merge_by_name(own, base, merge_operation))),
         optional_key!(ProfileService, "default", default, DEFAULT_OPERATION)
             .comment("calls of this service that match no operation")
-            .inherited(Inheritance::Merge(merge_flat)),
+            .inherited(Inheritance::Merge(merge_operation)),
         default_key!(ProfileService, "valid", valid, nested!(VALID_KEYS), ProfileValidRange::default())
             .comment("observed range; beyond it the model extrapolates")
             .inherited(Inheritance::Merge(merge_flat)),
@@ -62,9 +62,17 @@ pub(super) static SERVICE_KEYS: Schema<ProfileService> = Schema {
 const OPERATIONS: Codec<Vec<ProfileOperation>> =
     nested_list!(OPERATION_KEYS).checked(|_, node, reader| check_names(node, "operation", reader));
 
-/// Merges two stations; one that names its discipline replaces the inherited one.
+/// Merges two stations; one that names its discipline, or cores in place of one, replaces the
+/// inherited one.
 fn merge_station(own: &Node, base: &Node) -> Node {
-    if own.get("discipline").is_some() { own.clone() } else { merge_flat(own, base) }
+    let has = |station: &Node, key: &str| station.get(key).is_some_and(|node| node.value != Value::Null);
+    let is_of_another_kind = has(own, "discipline") || has(own, "cores") && has(base, "discipline");
+    if is_of_another_kind { own.clone() } else { merge_flat(own, base) }
+}
+
+/// Merges two operations; an own `cpu` or `slowdown` takes the place of either.
+fn merge_operation(own: &Node, base: &Node) -> Node {
+    merge_with_pair(own, base, ["cpu", "slowdown"])
 }
 
 fn check_service(service: &ProfileService, object: &Object<'_>, is_complete: bool, reader: &mut Reader) {
@@ -74,6 +82,9 @@ fn check_service(service: &ProfileService, object: &Object<'_>, is_complete: boo
         reader.error(object.whole(), message, "add `operations`, or a `default` for all its calls");
     }
     check_front(object, reader);
+    if is_complete {
+        check_contention(&service.station.capacity, object, reader);
+    }
     let stations = std::iter::once(&service.station).chain(&service.front_station);
     let is_unlimited = stations.into_iter().all(|station| station.capacity == Capacity::Unlimited);
     if !(is_complete && is_unlimited) {
@@ -85,6 +96,36 @@ fn check_service(service: &ProfileService, object: &Object<'_>, is_complete: boo
     }
     if let Some(node) = object.node("abandon").filter(|_| service.reneging == Reneging::FreeWorker) {
         reader.warn_at(node, "abandon", "`abandon: free` has no effect where the capacity is unlimited", help);
+    }
+}
+
+/// Checks that what operations say of other calls counts with the capacity of their service.
+fn check_contention(capacity: &Capacity, service: &Object<'_>, reader: &mut Reader) {
+    if matches!(capacity, Capacity::Layered { cores: Some(_), .. }) {
+        return;
+    }
+    let operations = service.node("operations").map_or(&[][..], Node::items);
+    for operation in operations.iter().chain(service.node("default")) {
+        for key in ["cpu", "slowdown"] {
+            let Some(node) = operation.get(key).filter(|node| node.value != Value::Null) else { continue };
+            match (capacity, key) {
+                (Capacity::Layered { .. }, "cpu") => {
+                    let help = "add `cores: 1` to the `capacity`, or remove it";
+                    reader.warn_at(node, key, "`cpu` has no effect where no `cores` are shared", help);
+                }
+                (Capacity::Layered { .. }, _) => {}
+                (Capacity::Unlimited, _) => {
+                    let message = format!("`{key}` has no effect where the capacity is unlimited");
+                    reader.warn_at(node, key, message, "remove it, or give the service `workers` or `cores`");
+                }
+                _ => {
+                    let message = format!("`{key}` does not go with the `discipline` of the capacity");
+                    let help = "remove it, or write the capacity as `{workers: 4, cores: 1, queue: 256}`, without a \
+                                `discipline`";
+                    reader.error_at(node, key, message, help);
+                }
+            }
+        }
     }
 }
 

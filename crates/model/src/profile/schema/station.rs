@@ -37,12 +37,25 @@ const STATION_KEYS: Schema<StationKeys> = Schema {
     style: Style::Block,
     blank: StationKeys::default,
     keys: &[
-        optional_key!(StationKeys, "discipline", discipline, DISCIPLINE)
-            .required("add `discipline: fifo`, `sharing`, `curve` or `unlimited`")
-            .selector(),
+        optional_key!(StationKeys, "discipline", discipline, DISCIPLINE).selector(),
         optional_key!(StationKeys, "workers", workers, WORKERS)
             .required("add how many calls are worked on at once")
-            .used(|object| used_by(object, &["fifo", "sharing"])),
+            .used(|object| if is_layered(object) { Usage::Optional } else { used_by(object, &["fifo", "sharing"]) }),
+        optional_key!(
+            StationKeys,
+            "cores",
+            cores,
+            NUMBER.checked(|value, node, reader| check_cores(*value, node, reader))
+        )
+        .used(|object| {
+            if is_layered(object) {
+                return Usage::Optional;
+            }
+            Usage::Conflict(
+                "`cores` beside `discipline`",
+                "remove one of them: without a `discipline`, calls hold one of the `workers` and share the `cores`",
+            )
+        }),
         optional_key!(StationKeys, "rates", rates, RATES)
             .required(
                 "add completions a second by how many calls are inside, such as `rates: {1: 40/s, 2: 78/s, 4: 130/s}`",
@@ -51,11 +64,15 @@ const STATION_KEYS: Schema<StationKeys> = Schema {
             .comment("completions a second by the number of calls inside"),
         optional_key!(StationKeys, "queue", queue, QUEUE)
             .required("write how many calls may wait, or `queue: unbounded`")
-            .used(|object| used_by(object, &["curve", "fifo", "sharing"])),
-        optional_key!(StationKeys, "overflow", overflow, OVERFLOW)
-            .used(|object| used_by(object, &["curve", "fifo", "sharing"])),
+            .used(used_by_queues),
+        optional_key!(StationKeys, "overflow", overflow, OVERFLOW).used(used_by_queues),
     ],
     check: |station, object, _, reader| {
+        if has_no_kind(object) {
+            let help = "add `workers: 4` for how many calls are worked on at once, `cores: 1` for what they share, or a \
+                        `discipline`: `fifo`, `sharing`, `curve` or `unlimited`";
+            reader.error(object.whole(), "there are no `workers` and no `cores`", help);
+        }
         if let (Some(Queue::Unbounded), Some(node)) = (station.queue, object.node("overflow")) {
             let help = "give `queue` a number, or remove `overflow`";
             reader.warn_at(node, "overflow", "an unbounded queue never overflows", help);
@@ -68,6 +85,7 @@ const STATION_KEYS: Schema<StationKeys> = Schema {
 struct StationKeys {
     discipline: Option<DisciplineKey>,
     workers: Option<NonZeroU32>,
+    cores: Option<f64>,
     rates: Option<RateCurve>,
     queue: Option<Queue>,
     overflow: Option<Overflow>,
@@ -84,11 +102,13 @@ enum DisciplineKey {
 impl StationKeys {
     /// Returns the station; `None` if a key that its discipline needs is missing.
     fn into_station(self) -> Option<StationSpec> {
-        let capacity = match self.discipline? {
-            DisciplineKey::Unlimited => Capacity::Unlimited,
-            DisciplineKey::Fifo => Capacity::Fifo { workers: self.workers?, queue: self.queue? },
-            DisciplineKey::Sharing => Capacity::Sharing { workers: self.workers?, queue: self.queue? },
-            DisciplineKey::Curve => Capacity::Curve { curve: self.rates?, queue: self.queue? },
+        let capacity = match self.discipline {
+            None if self.workers.is_none() && self.cores.is_none() => return None,
+            None => Capacity::Layered { workers: self.workers, cores: self.cores, queue: self.queue? },
+            Some(DisciplineKey::Unlimited) => Capacity::Unlimited,
+            Some(DisciplineKey::Fifo) => Capacity::Fifo { workers: self.workers?, queue: self.queue? },
+            Some(DisciplineKey::Sharing) => Capacity::Sharing { workers: self.workers?, queue: self.queue? },
+            Some(DisciplineKey::Curve) => Capacity::Curve { curve: self.rates?, queue: self.queue? },
         };
         Some(StationSpec { capacity, overflow: self.overflow })
     }
@@ -96,14 +116,21 @@ impl StationKeys {
 
 impl From<&StationSpec> for StationKeys {
     fn from(station: &StationSpec) -> Self {
-        let keys = match &station.capacity {
-            Capacity::Unlimited => return Self { discipline: Some(DisciplineKey::Unlimited), ..Self::default() },
-            Capacity::Fifo { workers, queue } => (DisciplineKey::Fifo, Some(*workers), None, *queue),
-            Capacity::Sharing { workers, queue } => (DisciplineKey::Sharing, Some(*workers), None, *queue),
-            Capacity::Curve { curve, queue } => (DisciplineKey::Curve, None, Some(curve.clone()), *queue),
+        let none = Self::default();
+        let (keys, queue) = match &station.capacity {
+            Capacity::Unlimited => return Self { discipline: Some(DisciplineKey::Unlimited), ..none },
+            Capacity::Fifo { workers, queue } => {
+                (Self { discipline: Some(DisciplineKey::Fifo), workers: Some(*workers), ..none }, *queue)
+            }
+            Capacity::Sharing { workers, queue } => {
+                (Self { discipline: Some(DisciplineKey::Sharing), workers: Some(*workers), ..none }, *queue)
+            }
+            Capacity::Curve { curve, queue } => {
+                (Self { discipline: Some(DisciplineKey::Curve), rates: Some(curve.clone()), ..none }, *queue)
+            }
+            Capacity::Layered { workers, cores, queue } => (Self { workers: *workers, cores: *cores, ..none }, *queue),
         };
-        let (discipline, workers, rates, queue) = keys;
-        Self { discipline: Some(discipline), workers, rates, queue: Some(queue), overflow: station.overflow.clone() }
+        Self { queue: Some(queue), overflow: station.overflow.clone(), ..keys }
     }
 }
 
@@ -143,6 +170,31 @@ const DISCIPLINE: Codec<DisciplineKey> = Codec::new(
 fn used_by(object: &Object<'_>, disciplines: &[&str]) -> Usage {
     let discipline = object.node("discipline").and_then(typed_text);
     if discipline.is_some_and(|name| disciplines.contains(&name)) { Usage::Read } else { Usage::Unknown }
+}
+
+fn used_by_queues(object: &Object<'_>) -> Usage {
+    match object.node("discipline") {
+        None if has_no_kind(object) => Usage::Optional,
+        None => Usage::Read,
+        Some(_) => used_by(object, &["curve", "fifo", "sharing"]),
+    }
+}
+
+/// Returns whether the capacity is a layered queue.
+fn is_layered(object: &Object<'_>) -> bool {
+    object.node("discipline").is_none()
+}
+
+/// Returns whether nothing says how calls are served.
+fn has_no_kind(object: &Object<'_>) -> bool {
+    ["discipline", "workers", "cores"].iter().all(|key| object.node(key).is_none())
+}
+
+fn check_cores(cores: f64, node: &Node, reader: &mut Reader) {
+    if !(MIN_CORES..=f64::from(MAX_WORKERS)).contains(&cores) {
+        let help = format!("use a number from {MIN_CORES} to {MAX_WORKERS}, such as `4`, or `0.5` for half of one");
+        reader.error(node, format!("{} is no number of cores", node.to_json()), help);
+    }
 }
 
 const WORKERS: Codec<NonZeroU32> = Codec::new(
@@ -341,6 +393,9 @@ const MIN_RATE: f64 = 0.001;
 
 /// Calls a second: more than any machine takes.
 const MAX_RATE: f64 = 1e9;
+
+/// The least part of a core that a container gets.
+const MIN_CORES: f64 = 0.001;
 
 /// More than any process has threads for.
 const MAX_WORKERS: u32 = 1_000_000;

@@ -3,6 +3,7 @@
 mod abandoned;
 mod curved;
 mod laws;
+mod layered;
 mod series;
 mod stalled;
 
