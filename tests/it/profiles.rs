@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use standin_stub::delay::units;
+
 use crate::support::{Answer, Client, Mock, eventually, write};
 
 const STUBS: &str = r#"{"mappings": [
@@ -76,6 +78,54 @@ fn workers_are_shared() {
     // all four at a quarter of the speed: not even the first ends as soon as it would alone
     assert!(ms(times[0].1) > 60.0, "{}", ms(times[0].1));
     assert!(ms(times[3].1) >= 120.0, "{}", ms(times[3].1));
+}
+
+/// Sends calls at once, and returns how long each of them was in the station beyond its demand, as
+/// planned: a loaded machine that looks late changes nothing.
+fn planned_waits(mock: &Mock, paths: &[&str]) -> Vec<f64> {
+    let mut clients: Vec<Client> = paths.iter().map(|_| Client::connect(mock.address)).collect();
+    for (client, path) in clients.iter_mut().zip(paths) {
+        client.write(format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-Standin-Debug: 1\r\n\r\n").as_bytes());
+    }
+    let wait = |mut client: Client| {
+        let answer = client.answer();
+        let why = answer.header("x-standin-debug").expect("it is told").to_owned();
+        let (_, wait) = why.split_once("; waiting=").expect("it is told");
+        let time = units::parse_duration(wait.split(';').next().unwrap_or_default()).expect("a time");
+        ms(time)
+    };
+    clients.into_iter().map(wait).collect()
+}
+
+#[test]
+fn calls_that_hold_a_worker_share_the_cores_for_their_part_of_cpu() {
+    let operations = "operations:
+      - {name: cpu, match: {urlPath: /s/cpu}, demand: {fixed: 400ms}}
+      - {name: sleep, match: {urlPath: /s/sleep}, demand: {fixed: 400ms}, cpu: 0%}";
+    let mock = mock(&[("p", &profile("{workers: 2, cores: 1, queue: unbounded}", operations))]);
+    // two that need the core at once take twice as long, less the time by which one came earlier
+    let waits = planned_waits(&mock, &["/s/cpu", "/s/cpu"]);
+    assert!(waits.iter().all(|wait| (100.0..=400.0).contains(wait)), "{waits:?}");
+    assert!((waits[0] - waits[1]).abs() < 0.1, "{waits:?}");
+    // those that sleep disturb nobody and are disturbed by nobody
+    assert_eq!(planned_waits(&mock, &["/s/sleep", "/s/cpu"]), [0.0, 0.0]);
+    // but they hold a worker
+    let waits = planned_waits(&mock, &["/s/sleep", "/s/sleep", "/s/sleep"]);
+    assert_eq!(waits.iter().filter(|wait| **wait == 0.0).count(), 2, "{waits:?}");
+    assert!(waits.iter().any(|wait| *wait > 100.0), "{waits:?}");
+    let services = mock.get("/__admin/standin/profile").json()["services"].clone();
+    assert_eq!((services[0]["workers"].as_u64(), services[0]["cores"].as_f64()), (Some(2), Some(1.0)), "{services}");
+}
+
+#[test]
+fn a_measured_slowdown_is_what_each_other_call_takes() {
+    let capacity = "{workers: 3, queue: 0, overflow: {status: 429}}";
+    let mock = mock(&[("p", &profile(capacity, "default: {demand: {fixed: 400ms}, slowdown: 50%}"))]);
+    let waits = planned_waits(&mock, &["/s/a", "/s/a", "/s/a"]);
+    // each of three is half as fast as one alone
+    assert!(waits.iter().all(|wait| (100.0..=400.0).contains(wait)), "{waits:?}");
+    let statuses: Vec<u16> = at_once(&mock, 5, "/s/a").iter().map(|(status, _)| *status).collect();
+    assert_eq!(statuses, [429, 429, 200, 200, 200]);
 }
 
 #[test]

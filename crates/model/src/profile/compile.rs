@@ -74,7 +74,7 @@ impl ProfileCompiler {
             let compiled = self.operation(&spec.name, &operation.name, &operation.timing, factors);
             let pattern = self.pattern(operation.pattern.as_ref());
             let contention = contention(&operation.timing);
-            operations.extend(compiled.map(|compiled| CompiledOperation { pattern, contention, ..compiled }));
+            operations.extend(compiled.map(|compiled| CompiledOperation { contention, pattern, ..compiled }));
         }
         let default = spec.default.as_ref();
         let default = default.and_then(|timing| {

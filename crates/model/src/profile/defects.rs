@@ -330,11 +330,15 @@ fn how_calls_disturb_each_other_is_said_once_and_where_it_counts() {
             vec!["8:15: `slowdown` beside `cpu`; help: remove one of them: both say how other calls disturb it"],
         ),
         (
-            pool("{workers: 6, cores: 1, queue: 9}", "cpu: 0.9\n    slowdwn: 13%"),
+            pool("{workers: 6, cores: 1, queue: 9}", "cpu: 0.9\n    slowdown: 1"),
             vec![
                 "7:10: `0.9` has no unit; help: write it as a percentage, such as `0.9%`",
-                "8:5: unknown field `slowdwn`; help: did you mean `slowdown`?",
+                "8:15: `slowdown` beside `cpu`; help: remove one of them",
             ],
+        ),
+        (
+            pool("{workers: 6, cores: 1, queue: 9}", "slowdwn: 13%"),
+            vec!["7:5: unknown field `slowdwn`; help: did you mean `slowdown`?"],
         ),
         (pool("{workers: 6, cores: 1, queue: 9}", "cpu: 120%"), vec!["7:10: "]),
         (

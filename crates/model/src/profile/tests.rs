@@ -197,6 +197,62 @@ fn the_front_is_scaled_too() {
     assert_eq!(drawn(1).front_demand, None);
 }
 
+/// Rounding of workers is taken from demands, and what that makes of the cores from the cores.
+#[test]
+fn a_layered_capacity_is_scaled_by_workers_and_cores() {
+    let served = |capacity: &str, share: &str, scale: f64| {
+        let text = format!(
+            "services: [{{name: s, capacity: {capacity}, scale: {{capacity: {scale}}},
+               default: {{demand: {{fixed: 10ms}}{share}}}}}]"
+        );
+        let profile = read(&[("one", &text)]).remove(0);
+        let service = &profile.services[0];
+        let Capacity::Layered { workers, cores, .. } = service.station.capacity else { panic!("layered") };
+        (workers.map(NonZeroU32::get), cores, service.operations[0].contention, service.operations[0].mean_demand())
+    };
+    let all = Contention::Cpu(1.0);
+    let pool = "{workers: 6, cores: 2, queue: 9}";
+    assert_eq!(served(pool, "", 1.0), (Some(6), Some(2.0), all, Some(ms(10.0))));
+    assert_eq!(served(pool, ", cpu: 40%", 0.5), (Some(3), Some(1.0), Contention::Cpu(0.4), Some(ms(10.0))));
+    // a quarter of six workers are two that take 4/3 of the time, in which half a core does 2/3
+    let (workers, cores, _, demand) = served(pool, "", 0.25);
+    assert_eq!((workers, demand), (Some(2), Some(Duration::from_nanos(13_333_333))));
+    assert!((cores.expect("shared") - 0.5 * 4.0 / 3.0).abs() < 1e-9);
+    let (slowdown, no_cpu) = (Contention::Slowdown(0.1), Contention::Cpu(0.0));
+    assert_eq!(served("{workers: 6, queue: 9}", ", slowdown: 10%", 1.0), (Some(6), None, slowdown, Some(ms(10.0))));
+    assert_eq!(served("{workers: 6, queue: 9}", ", slowdown: 10%", 2.0).1, Some(2.0));
+    assert_eq!(served("{workers: 6, queue: 9}", "", 2.0), (Some(12), Some(2.0), no_cpu, Some(ms(10.0))));
+    assert_eq!(served("{cores: 0.5, queue: 9}", "", 4.0), (None, Some(2.0), all, Some(ms(10.0))));
+}
+
+#[test]
+fn an_own_cpu_or_slowdown_replaces_the_inherited_one() {
+    let base = "services: [{name: s, capacity: {workers: 6, cores: 1, queue: 9},
+        operations: [{name: a, match: {method: GET}, demand: {fixed: 1ms}, slowdown: 13%}],
+        default: {demand: {fixed: 1ms}, cpu: 50%}}]";
+    let other = "extends: base
+services:
+  - {name: s, capacity: {cores: 2}, operations: [{name: a, cpu: 90%}], default: {cpu: null}}";
+    let fifo = "extends: base
+services: [{name: s, capacity: {discipline: fifo, workers: 6, queue: 9}, operations: [{name: a, slowdown: null}], default: {cpu: null}}]";
+    let back = "extends: fifo\nservices: [{name: s, capacity: {cores: 1, queue: 3}}]";
+    let profiles = read(&[("base", base), ("other", other), ("fifo", fifo), ("back", back)]);
+    let service = |name: &str| {
+        let profile = profiles.iter().find(|profile| profile.name == name).expect("it is read");
+        let service = &profile.spec.services[0];
+        let default = service.default.as_ref().and_then(|timing| timing.contention);
+        (service.station.capacity.clone(), service.operations[0].timing.contention, default)
+    };
+    let workers = NonZeroU32::new(6);
+    let layered =
+        |workers, cores, queue| Capacity::Layered { workers, cores: Some(cores), queue: Queue::AtMost(queue) };
+    assert_eq!(service("other"), (layered(workers, 2.0, 9), Some(Contention::Cpu(0.9)), None));
+    let pool = Capacity::Fifo { workers: workers.expect("above 0"), queue: Queue::AtMost(9) };
+    assert_eq!(service("fifo"), (pool, None, None));
+    // cores in place of a discipline replace the capacity as a whole
+    assert_eq!(service("back").0, layered(None, 1.0, 3));
+}
+
 fn scaled_by(workers: u32, latency: f64, capacity: f64) -> (u32, CallDemands<'static>) {
     let text = format!(
         "services: [{{name: s, capacity: {{discipline: sharing, workers: {workers}, queue: unbounded}},

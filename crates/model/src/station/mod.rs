@@ -35,7 +35,6 @@ mod simulation;
 mod stalls;
 
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 pub use bucket::{TokenBucket, TokenRate};
 pub use contention::{Contention, Work};

@@ -91,7 +91,12 @@ impl<T> Schema<T> {
         let mut known = Vec::with_capacity(self.keys.len());
         for key in self.keys {
             let usage = (key.usage)(&object);
-            if matches!(usage, Usage::Unknown) {
+            let is_known = match usage {
+                Usage::Unknown => false,
+                Usage::Conflict(..) => object.node(key.name).is_some(),
+                Usage::Read | Usage::Optional | Usage::Ignored => true,
+            };
+            if !is_known {
                 continue;
             }
             known.push(key.name);

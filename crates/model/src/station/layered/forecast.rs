@@ -207,7 +207,7 @@ fn time_to_start(ahead: f64, largest: f64, classes: &ServiceClasses, workers: us
         }
     };
     let least = classes.loads().iter().map(stretch).fold(f64::INFINITY, f64::min);
-    (ahead - (workers - 1.0) * largest).max(0.0) * least.max(1.0).min(f64::MAX) / workers
+    (ahead - (workers - 1.0) * largest).max(0.0) * if least.is_finite() { least.max(1.0) } else { 1.0 } / workers
 }
 
 /// Number of departures that are played in advance.

@@ -1,5 +1,7 @@
 //! Released slots: the rest of the demand is for other calls, and no more than that.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::super::*;

@@ -8,6 +8,7 @@ mod series;
 mod stalled;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use proptest::prelude::*;
 

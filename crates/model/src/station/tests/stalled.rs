@@ -1,5 +1,7 @@
 //! Stations with stalls, compared with naive simulations and with queueing theory.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::super::*;
