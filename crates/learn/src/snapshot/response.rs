@@ -84,8 +84,8 @@ pub(super) fn is_text_type(media_type: &str) -> bool {
 }
 
 fn charset(content_type: &str) -> Option<String> {
-    let parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
-    let charset = parameters.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    let mut parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let charset = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
     charset.map(|(_, value)| value.trim().trim_matches('"').to_ascii_lowercase())
 }
 
