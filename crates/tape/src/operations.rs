@@ -1,11 +1,12 @@
 //! Groups requests into operations: a method and a path in which variable segments are `{id}`.
 //!
-//! A segment is variable if several values occur at its position that look like identifiers
-//! (numbers, UUIDs, long hexadecimal numbers or tokens with digits), or if so many distinct words
-//! occur there that they cannot be names of resources. A value that occurs once stays as it is. The
-//! query is not part of an operation. The result does not depend on the order of the requests.
+//! A segment is variable if several values occur at its position that look generated: numbers, dates,
+//! UUIDs, long hexadecimal numbers, tokens with digits, or numbers behind one prefix, as in
+//! `order-17`. Words are names, however many there are: `/api/users` and `/api/orders` have nothing in
+//! common but their place. A value that occurs once stays as it is. The query is not part of an
+//! operation. The result does not depend on the order of the requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The operations of a tape, as a tree of path segments for each method.
 #[derive(Clone, Debug, Default)]
@@ -72,23 +73,21 @@ struct PathNode {
     children: BTreeMap<String, PathNode>,
     /// Subtree that follows the variable segments.
     variable: Option<Box<PathNode>>,
-    /// True if words are variable here too, not only identifiers.
-    any_word: bool,
+    /// Prefixes whose numbers are variable here.
+    prefixes: BTreeSet<String>,
 }
 
 impl PathNode {
     fn covers(&self, segment: &str) -> bool {
-        self.any_word || is_identifier(segment)
+        is_identifier(segment) || number_prefix(segment).is_some_and(|prefix| self.prefixes.contains(prefix))
     }
 
     fn generalise(&mut self) {
-        self.any_word = self.words_vary();
-        let any_word = self.any_word;
-        let varies = |segment: &str| any_word || is_identifier(segment);
-        if self.children.keys().filter(|segment| varies(segment)).count() > 1 {
+        self.prefixes = self.varying_prefixes();
+        if self.children.keys().filter(|segment| self.covers(segment)).count() > 1 {
             let (varying, fixed) = std::mem::take(&mut self.children)
                 .into_iter()
-                .partition::<BTreeMap<_, _>, _>(|(segment, _)| varies(segment));
+                .partition::<BTreeMap<_, _>, _>(|(segment, _)| self.covers(segment));
             self.children = fixed;
             let mut merged = PathNode::default();
             for node in varying.into_values() {
@@ -99,23 +98,14 @@ impl PathNode {
         self.children.values_mut().chain(self.variable.as_deref_mut()).for_each(PathNode::generalise);
     }
 
-    /// Returns true if the words here are values: there are many of them, each with few requests,
-    /// and nine in ten are continued alike.
-    fn words_vary(&self) -> bool {
-        let words: Vec<&PathNode> =
-            self.children.iter().filter(|(segment, _)| !is_identifier(segment)).map(|(_, node)| node).collect();
-        let calls: u64 = words.iter().map(|node| node.calls).sum();
-        let many = words.len() >= MANY_WORDS || words.len() >= SOME_WORDS && words.len() as u64 * 4 >= calls;
-        many && {
-            let alike = words.iter().filter(|node| node.continues_like(words[0])).count();
-            alike * 10 >= words.len() * 9
+    /// Returns the prefixes that have several numbers.
+    fn varying_prefixes(&self) -> BTreeSet<String> {
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        for prefix in self.children.keys().filter_map(|segment| number_prefix(segment)) {
+            *numbers.entry(prefix).or_default() += 1;
         }
-    }
-
-    fn continues_like(&self, other: &Self) -> bool {
-        let ends = |node: &Self| node.ends > 0;
-        let next = |node: &Self| node.children.keys().any(|segment| !is_identifier(segment));
-        ends(self) == ends(other) && next(self) == next(other)
+        let varying = numbers.into_iter().filter(|(_, count)| *count >= MIN_PREFIXED_NUMBERS);
+        varying.map(|(prefix, _)| prefix.to_owned()).collect()
     }
 
     fn absorb(&mut self, other: Self) {
@@ -161,11 +151,18 @@ fn is_identifier(segment: &str) -> bool {
     is_number || is_hex || is_token
 }
 
-/// Number of distinct words at one position from which on they are values.
-const MANY_WORDS: usize = 50;
-/// Number of distinct words from which on they are values if they have four requests or fewer each,
-/// on average.
-const SOME_WORDS: usize = 12;
+/// Returns the letters before the number of a segment, as in `order-17` or `user7`. The number of a
+/// version (`v2`) is part of its name.
+fn number_prefix(segment: &str) -> Option<&str> {
+    let prefix = segment.trim_end_matches(|one: char| one.is_ascii_digit());
+    let letters = prefix.trim_end_matches(['-', '_', '.']);
+    let is_word = !letters.is_empty() && letters.chars().all(|one| one.is_alphabetic() || matches!(one, '-' | '_'));
+    (is_word && prefix.len() < segment.len() && !letters.eq_ignore_ascii_case("v")).then_some(prefix)
+}
+
+/// Number of distinct numbers behind one prefix from which on they are identifiers: `http1` and
+/// `http2` are names.
+const MIN_PREFIXED_NUMBERS: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -213,25 +210,26 @@ mod tests {
     }
 
     #[test]
-    fn many_words_vary_and_a_dozen_resources_do_not() {
-        let users: Vec<String> =
-            (0..40u8).map(|k| format!("/users/{}{}x/cart", (b'a' + k % 26) as char, (b'a' + k / 26) as char)).collect();
-        let calls: Vec<_> = users.iter().map(|url| ("GET", url.as_str())).collect();
-        assert!(names(&calls).iter().all(|name| name == "GET /users/{id}/cart"));
-        // resources are called again and again
-        let resources: Vec<String> = (0..400usize)
-            .map(|k| {
-                format!(
-                    "/{}s",
-                    [
-                        "order", "item", "cart", "user", "price", "stock", "tag", "note", "file", "job", "host",
-                        "role", "team"
-                    ][k % 13]
-                )
-            })
-            .collect();
-        let calls: Vec<_> = resources.iter().map(|url| ("GET", url.as_str())).collect();
-        assert_eq!(names(&calls)[..2], ["GET /orders", "GET /items"]);
+    fn words_are_names_however_many_there_are() {
+        let words: Vec<String> =
+            (0..80u8).map(|k| format!("/api/{}{}x/cart", (b'a' + k % 26) as char, (b'a' + k / 26) as char)).collect();
+        let calls: Vec<_> = words.iter().map(|url| ("GET", url.as_str())).collect();
+        let expected: Vec<String> = words.iter().map(|url| format!("GET {url}")).collect();
+        assert_eq!(names(&calls), expected);
+    }
+
+    #[test]
+    fn numbers_behind_one_prefix_vary() {
+        let calls = ["/a/order-1", "/a/order-22", "/a/order-3/lines", "/a/http1", "/a/http2", "/a/total"];
+        assert_eq!(
+            names(&calls.map(|url| ("GET", url))),
+            ["GET /a/{id}", "GET /a/{id}", "GET /a/{id}/lines", "GET /a/http1", "GET /a/http2", "GET /a/total"]
+        );
+        let operations = OperationTree::learn(calls.map(|url| ("GET", url)));
+        assert_eq!(operations.name("GET", "/a/order-9"), "GET /a/{id}");
+        assert_eq!(operations.name("GET", "/a/http3"), "GET /a/http3");
+        let versions = ["/v1/x", "/v2/x", "/v3/x", "/V4/x"];
+        assert_eq!(names(&versions.map(|url| ("GET", url))), versions.map(|url| format!("GET {url}")));
     }
 
     #[test]
